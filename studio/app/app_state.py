@@ -10,13 +10,13 @@ from PySide6.QtCore import QTimer
 
 from studio.app.audio.sound_card import Output
 from studio.app.audio.wave_synth import Tone
-from studio.app.core.autosave import Keeping, Settings
-from studio.app.core.jobs import Queue
+from studio.app.core.autosave import Autosave, SettingsStore
+from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
-from studio.app.core.observable import Engine, Field, Plain, State, Value, one_of
+from studio.app.core.observable import EngineProtocol, Field, Record, State, Value, one_of
 from studio.app.core.request import Request
 from studio.app.core.smoothing import Smoothing
-from studio.app.core.undo import History
+from studio.app.core.undo import UndoHistory
 from studio.app.files import drops
 from studio.app.files.clipboard import Clipboard
 from studio.app.files.export_settings import Exporting
@@ -59,7 +59,7 @@ def window_log() -> Path:
 class Window(State):
     """Owns all other states: the shared ones, such as `models`, `messages` and `takes`, and one for each panel."""
 
-    def __init__(self, engine: Engine, settings: Settings, output: Output, alone: bool = True) -> None:
+    def __init__(self, engine: EngineProtocol, settings: SettingsStore, output: Output, alone: bool = True) -> None:
         """Create all states. Call `begin` before the window shows.
 
         Arguments
@@ -85,16 +85,16 @@ class Window(State):
         self._declare_fields()
         self._front = self.panel.get()
         self.panel.changed.connect(self._leave_panel)
-        self.keeping = Keeping(settings, self.messages, self.snapshot, self)
+        self.keeping = Autosave(settings, self.messages, self.snapshot, self)
 
     def _create_shared_states(self, output: Output) -> None:
         """Create the states that no single panel owns."""
         self.messages = Messages()
         self.models = Models(self.messages)
-        self.queue = Queue(self.engine)
+        self.queue = JobList(self.engine)
         self.takes = Takes(self.messages)
         self.smoothing = Smoothing(self._maker, self)
-        self.smooth: Value[bool] = self.smoothing.on
+        self.smooth: Value[bool] = self.smoothing.smooth
         """Whether pictures are blended instead of shown as squares."""
         self.exporting = Exporting(self.smooth, self)
         self.folders = Folders(self)
@@ -106,7 +106,7 @@ class Window(State):
 
     def _create_panels(self, output: Output) -> None:
         """Create the state of each panel, which has its own messages."""
-        of = self.messages.of
+        of = self.messages.for_panel
         self.generate = Generate(self.engine, self.models, of("generate"), self.queue, self.takes, self.saving)
         self.explore = Explore(self.engine, self.models, of("explore"), self.takes, self.saving)
         self.complete = Complete(self.engine, self.models, of("complete"), self.queue, self.takes, self.saving)
@@ -174,11 +174,11 @@ class Window(State):
         self.takes.load(self._records())
         self._listen()
         for refused in self.models.refused.get():
-            self.messages.say(refused, "warn", until=(self.models.refused.changed,))
+            self.messages.show_message(refused, "warn", until=(self.models.refused.changed,))
         if sentence:
-            self.messages.say(sentence, "warn")
+            self.messages.show_message(sentence, "warn")
         if not self._alone:
-            self.messages.say(SECOND, "warn")
+            self.messages.show_message(SECOND, "warn")
 
     def show_panel(self, name: str) -> None:
         if name in PANELS:
@@ -187,7 +187,7 @@ class Window(State):
     def _leave_panel(self, panel: str) -> None:
         left = self._front
         self._front = panel
-        self.messages.leave(left)
+        self.messages.leave_panel(left)
 
     def look(self) -> None:
         """Ask Doctor about this computer; the answer arrives in `findings`."""
@@ -195,11 +195,11 @@ class Window(State):
 
     def tell_fault(self) -> None:
         """Show a message about a fault of the window, with a button for its log."""
-        self.messages.say(FAULT, "failed", ("Show the log", self.show_log))
+        self.messages.show_message(FAULT, "failed", ("Show the log", self.show_log))
 
     def show_log(self) -> None:
         """Show the folder that holds the window's log."""
-        self.messages.reveal.emit(window_log())
+        self.messages.reveal_requested.emit(window_log())
 
     # ── drops ────────────────────────────────────────────────────────────────────────────────────
 
@@ -222,7 +222,7 @@ class Window(State):
         """Open a file in the open panel, if it can show it; else in Explore, or in Sound if it is a recording."""
         kind = drops.kind([path])
         if kind == "unread sound":
-            self.messages.say(drops.words(kind, [path]), "warn")
+            self.messages.show_message(drops.words(kind, [path]), "warn")
             return
         if self._is_sound(kind):
             self.sound.open(path)
@@ -248,7 +248,7 @@ class Window(State):
             title = suitable[0].card.title
             self.explore.choose_model(suitable[0].card.name)
             if now is not None:
-                self.messages.say(f'Explore opens it with "{title}". Undo brings "{now.card.title}" back.')
+                self.messages.show_message(f'Explore opens it with "{title}". Undo brings "{now.card.title}" back.')
 
     def _note_model(self, trained: InstalledModel | None) -> None:
         if trained is not None and not trained.card.rate:
@@ -261,7 +261,7 @@ class Window(State):
                 self.sound.open(paths[0])
                 if len(paths) > 1:
                     name = drops.display_name(paths[0].name)
-                    self.messages.say(f'Only "{name}" is opened: Sound goes on from one at a time.')
+                    self.messages.show_message(f'Only "{name}" is opened: Sound goes on from one at a time.')
             case "picture" | "wave" | "work":
                 here = self.panel.get() == "complete" and kind != "wave"
                 if not here:
@@ -269,11 +269,11 @@ class Window(State):
                 (self.complete.canvas if here else self.explore).open(paths[0])
                 if len(paths) > 1:
                     name, panel = drops.display_name(paths[0].name), "Complete" if here else "Explore"
-                    self.messages.say(f'Only "{name}" is opened: {panel} shows one at a time.')
+                    self.messages.show_message(f'Only "{name}" is opened: {panel} shows one at a time.')
             case "model" | "pickle":
                 self.models.add(paths[0], self._choose_added)
             case _:
-                self.messages.say(drops.words(kind, paths), "warn")
+                self.messages.show_message(drops.words(kind, paths), "warn")
 
     def _choose_added(self, trained: InstalledModel) -> None:
         """Choose an added model in the open panel, or open a panel that can use it."""
@@ -287,7 +287,7 @@ class Window(State):
 
     # ── undo ─────────────────────────────────────────────────────────────────────────────────────
 
-    def history(self) -> History | None:
+    def history(self) -> UndoHistory | None:
         """Return the history of the open panel; None if it has none."""
         panel = self._panels.get(self.panel.get())
         return panel.history if panel is not None else None
@@ -314,16 +314,16 @@ class Window(State):
 
     def _show_failure(self, event: Failed) -> None:
         """Show that Doctor failed."""
-        self.messages.say(f"{event.reason} {event.hint}".strip(), "failed")
+        self.messages.show_message(f"{event.reason} {event.hint}".strip(), "failed")
 
     def _listen(self) -> None:
         self.engine.announced.connect(self._note_device)
         self._doctor.progressed.connect(self._show_findings)
         self._doctor.failed.connect(self._show_failure)
-        self.engine.status.connect(self._heed)
-        self.engine.said.connect(self._hear)
+        self.engine.status_changed.connect(self._heed)
+        self.engine.announced.connect(self._hear)
         for name, maker in (("generate", self.generate), ("complete", self.complete)):
-            maker.to_explore.connect(partial(self.explore.open_work, self.messages.of(name)))
+            maker.to_explore.connect(partial(self.explore.open_work, self.messages.for_panel(name)))
         for asked in (self.generate.to_complete, self.explore.to_complete):
             asked.connect(self.complete.canvas.open_work)
         self.explore.to_generate.connect(self._restore_work)
@@ -348,16 +348,16 @@ class Window(State):
         for value in (*shown, *completions, self.explore.drawing, self.surprise.on):
             value.changed.connect(self._show_surprise)
         for value in (*shown, *(panel.model for panel in self._panels.values()), self.models.cards):
-            value.changed.connect(self.smoothing.follow)
+            value.changed.connect(self.smoothing.follow_model)
         self._show_wave()
         self._show_surprise()
-        self.smoothing.follow()
+        self.smoothing.follow_model()
         kept = (self, self.takes, self.models, *self._panels.values(), self.tone, self.exporting, self.folders)
         for state in kept:
             for value in state.findChildren(Value):
-                value.changed.connect(self.keeping.soon)
+                value.changed.connect(self.keeping.schedule)
         for overlay in (self.surprise, self.generate.doubt, self.complete.doubt):
-            overlay.on.changed.connect(self.keeping.soon)  # nothing else is kept of them
+            overlay.on.changed.connect(self.keeping.schedule)  # nothing else is kept of them
 
     def _show_wave(self) -> None:
         """Let the user hear the wave that the open panel shows."""
@@ -383,17 +383,19 @@ class Window(State):
 
     def _hear(self, sentence: str) -> None:
         self._why = sentence
-        self.messages.say(sentence, "failed")
+        self.messages.show_message(sentence, "failed")
 
     def _heed(self, status: str) -> None:
         self.status.set(status)
         said = self.messages.current.get()
         if status in ("Ready", "Working"):
             if said is not None and said.text == self._why:
-                QTimer.singleShot(TO_READ, self, partial(self.messages.let_go, said))
+                QTimer.singleShot(TO_READ, self, partial(self.messages.remove_message, said))
             self._why = ""
-        if status == "Stopped" and self._why and said is not None and not said.actions:
-            self.messages.say(said.text, "failed", ("Start it again", self.engine.start), until=(self.status.changed,))
+        if status == "Stopped" and self._why and said is not None and not said.buttons:
+            self.messages.show_message(
+                said.text, "failed", ("Start it again", self.engine.start), until=(self.status.changed,)
+            )
 
     def _restore_work(self, work: Work, picture: Array) -> None:
         self.generate.branching.restore_work(work, picture)
@@ -419,7 +421,7 @@ class Window(State):
             self.takes.close(self._records() if self._alone else None)
         self.keeping.close()
 
-    def _records(self) -> list[Plain]:
+    def _records(self) -> list[Record]:
         """All that leads back to takes."""
         return [record for panel in self._panels.values() for record in panel.records()]
 

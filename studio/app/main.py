@@ -48,7 +48,7 @@ def assemble(application: QApplication, program: Sequence[str] | None = None, ou
     application.setStyle("Fusion")
     engine = Engine(program)
     alone = _lock()
-    state = Window(engine, SettingsFile(written=alone), output or Speaker(), alone)
+    state = Window(engine, SettingsFile(writable=alone), output or Speaker(), alone)
     state.begin()
     device = state.layout.get().get("device")
     if device and program is None:

@@ -32,7 +32,7 @@ def test_comes_back_as_it_was_left(opener: Opener, engine: FakeEngine) -> None:
     first.show_panel("explore")
     first.theme.set("dark")
     first.contrast.set("high")
-    first.smoothing.choose(True)
+    first.smoothing.choose_smooth(True)
     first.geometry.set(bytes(range(256)))
     first.layout.set({"inspector": 320, "tree": True})
     first.generate.dials.set_number(9)
@@ -54,7 +54,7 @@ def test_comes_back_as_it_was_left(opener: Opener, engine: FakeEngine) -> None:
 
 
 def test_is_written_down_a_moment_after_a_change(window: Window, settings: Path, qtbot: QtBot) -> None:
-    window.keeping._soon.setInterval(10)
+    window.keeping._timer.setInterval(10)
     window.generate.dials.set_seed(4112)
     qtbot.waitUntil(settings.exists)
     assert json.loads(settings.read_bytes())["generate"]["seed"] == 4112
@@ -167,7 +167,7 @@ def test_damaged_settings_do_not_lose_takes(
 def test_a_full_disk_is_said_once_not_every_second(
     window: Window, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried, writing = [], window.keeping._writing
+    tried, writing = [], window.keeping._task
 
     def full(path: Path, data: bytes) -> None:
         tried.append(path)
@@ -178,13 +178,13 @@ def test_a_full_disk_is_said_once_not_every_second(
         for count in (1, 2, 3):
             window.generate.dials.set_number(count)
             window.keeping.save()
-            qtbot.waitUntil(lambda count=count: len(tried) >= count and not writing._at_work)  # type: ignore[misc]
+            qtbot.waitUntil(lambda count=count: len(tried) >= count and not writing._is_running)  # type: ignore[misc]
             if count == 1:
                 window.messages.dismiss()
     assert [said.text for said in window.messages.history.get()] == ["The disk is full."]
     assert window.messages.current.get() is None
     window.keeping.save()
-    window.keeping._writing.wait()
+    window.keeping._task.wait()
     assert SettingsFile().read()[0]["generate"]["number"] == 3
 
 
@@ -193,7 +193,7 @@ def test_nothing_is_written_where_nothing_changed(window: Window, settings: Path
     qtbot.waitUntil(lambda: bool(window.keeping._written))
     before = settings.stat().st_ino
     window.keeping.save()
-    window.keeping._writing.wait()
+    window.keeping._task.wait()
     assert settings.stat().st_ino == before
 
 
@@ -345,7 +345,7 @@ def test_a_model_that_could_run_programs_is_refused(window: Window, tmp_path: Pa
     window.drop([tmp_path / name])
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     said = window.messages.current.get()
-    assert said is not None and said.kind == "failed" and f'"{name}"' in said.text
+    assert said is not None and said.severity == "failed" and f'"{name}"' in said.text
     assert len(window.models.cards.get()) == 2
 
 
@@ -388,15 +388,15 @@ def test_an_engine_that_stays_stopped_can_be_started_again(window: Window, engin
     engine.said.emit("The engine stopped unexpectedly. It was not started again. Your takes are safe.")
     engine.status.emit("Stopped")
     said = window.messages.current.get()
-    assert said is not None and [label for label, _ in said.actions] == ["Start it again"]
+    assert said is not None and [label for label, _ in said.buttons] == ["Start it again"]
     assert len(window.messages.history.get()) == 1
-    window.messages.act(0)
+    window.messages.press_button(0)
     assert engine.starts == 1 and window.messages.current.get() is None
 
 
 def test_the_last_fifty_messages_are_kept(window: Window) -> None:
     for n in range(60):
-        window.messages.say(f"message {n}")
+        window.messages.show_message(f"message {n}")
     assert [said.text for said in window.messages.history.get()] == [f"message {n}" for n in range(10, 60)]
     window.messages.dismiss()
     assert window.messages.current.get() is None and len(window.messages.history.get()) == 50
@@ -439,11 +439,11 @@ def test_a_second_window_says_so_and_changes_nothing_of_the_first(
     window.explore.keep_take()
     original = window.complete.canvas.originals.keep(tone(7))
     window.keeping.save()
-    window.keeping._writing.wait()
+    window.keeping._task.wait()
     before = everything(studio_home)
 
     other_engine = FakeEngine()
-    second = Window(other_engine, SettingsFile(written=False), FakeSpeaker(), alone=False)
+    second = Window(other_engine, SettingsFile(writable=False), FakeSpeaker(), alone=False)
     second.begin()
     said = second.messages.current.get()
     assert said is not None
@@ -473,12 +473,12 @@ def test_a_second_window_renames_nothing_and_says_so(
     window.explore.strip.rename(0, "Rose")
     window.explore.dials.rename(0, "Warmth")
     window.keeping.save()
-    window.keeping._writing.wait()
+    window.keeping._task.wait()
     window.explore.history.undo()  # the settings on the disk know another name now
     window.keeping.stop()
     before = everything(studio_home)
 
-    second = Window(FakeEngine(), SettingsFile(written=False), FakeSpeaker(), alone=False)
+    second = Window(FakeEngine(), SettingsFile(writable=False), FakeSpeaker(), alone=False)
     second.begin()
     qtbot.waitUntil(lambda: bool(second.takes.list.get()))
     for rename in (second.explore.strip.rename, second.generate.strip.rename, second.explore.dials.rename):
@@ -499,7 +499,7 @@ def test_a_second_window_leaves_damaged_settings_where_they_are(studio_home: Pat
     path = studio_home / "config" / "settings.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("{")
-    plain, said = SettingsFile(written=False).read()
+    plain, said = SettingsFile(writable=False).read()
     assert plain == {}
     assert said == "The settings were damaged, so the window starts fresh. Your takes are safe."
     assert path.read_text() == "{"

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from studio.app import fault_log
 from studio.app.app_state import FAULT, window_log
 from studio.app.core import guard
-from studio.app.core.background import Later
+from studio.app.core.background import BackgroundTask
 from studio.app.fault_log import FaultLog
 from studio.library.work import Work
 from tests.app.fake_model import card, write_model
@@ -131,7 +131,7 @@ def fail_beside(studio: Studio) -> None:
         assert isinstance(outcome, ValueError)
         raise outcome
 
-    Later(studio.frame).run(burst, then)
+    BackgroundTask(studio.frame).run(burst, then)
 
 
 DOORS: dict[str, Callable[[Studio], object]] = {
@@ -216,8 +216,8 @@ def test_the_log_is_bounded_and_the_one_before_is_kept(faulty: Faulty, monkeypat
 def test_doctor_shows_where_the_log_is(faulty: Faulty) -> None:
     frame = faulty.studio.frame
     revealed = []
-    faulty.studio.state.messages.reveal.disconnect(frame.dialogs.reveal)
-    faulty.studio.state.messages.reveal.connect(revealed.append)
+    faulty.studio.state.messages.reveal_requested.disconnect(frame.dialogs.reveal)
+    faulty.studio.state.messages.reveal_requested.connect(revealed.append)
     frame.toggle_page("engine")
     assert frame.engine.log.text() == str(window_log())
     QTest.mouseClick(frame.engine.show_log, LEFT)

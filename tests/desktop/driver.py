@@ -22,7 +22,7 @@ from PySide6.QtWidgets import QApplication
 from screenshots import Silence
 
 from studio.app import main as door
-from studio.app.core.background import Later
+from studio.app.core.background import BackgroundTask
 from studio.app.core.observable import State, Value
 from tests.desktop import inventory
 from tests.desktop.watching import Watch
@@ -90,7 +90,7 @@ class Answers(QObject):
         """Return whether a file or the clipboard is read or written, the outcome of which comes later."""
         window = self._studio.state
         states = [window, *(part for part in vars(window).values() if isinstance(part, State))]
-        return any(later.busy for state in states for later in state.findChildren(Later))
+        return any(later.busy for state in states for later in state.findChildren(BackgroundTask))
 
     def _value(self, of: str) -> Any:
         """Return what a dotted name below the window's state holds."""

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from PySide6.QtCore import QObject, Signal
 
-from studio.app.core.background import Later
+from studio.app.core.background import BackgroundTask
 from studio.app.core.observable import State, Value
 from studio.media.sounds.speaker import LATENCIES, NoSoundOutput, SampleSource
 
@@ -57,7 +57,7 @@ class SoundCard(State):
         self._taken = False
         """Whether the card has confirmed that it plays."""
         self._looks, self._still = 0, 0
-        self._opening, self._looking = Later(self), Later(self)
+        self._opening, self._looking = BackgroundTask(self), BackgroundTask(self)
 
     @property
     def delay(self) -> float:

@@ -3,7 +3,7 @@
 from PySide6.QtCore import QTimer, Signal
 
 from studio.app.audio.sound_card import Output
-from studio.app.core.background import Later
+from studio.app.core.background import BackgroundTask
 from studio.app.core.messages import Messages
 from studio.app.core.observable import Field, State, Value, within
 from studio.media.sounds import wavetable
@@ -76,7 +76,7 @@ class Tone(State):
         )
         self._source = Oscillator()
         self._source.set_level(self._gain())
-        self._opening = Later(self)
+        self._opening = BackgroundTask(self)
         self._open, self._still = False, 0
         self._listening = QTimer(self)
         self._listening.setSingleShot(True)
@@ -143,7 +143,9 @@ class Tone(State):
         if fault:
             self._let_go()
             self.stop()
-            self._messages.say(fault, "failed", ("Play again", lambda: self.hold(True)), until=(self.sounding.changed,))
+            self._messages.show_message(
+                fault, "failed", ("Play again", lambda: self.hold(True)), until=(self.sounding.changed,)
+            )
             return
         self._still = 0 if self.sounding.get() else self._still + 1
         if self._still >= REST:
@@ -176,7 +178,7 @@ class Tone(State):
             self._open = False
             self.stop()
             again = ("Try again", lambda: self.hold(True))
-            self._messages.say(str(outcome), "warn", again, until=(self.sounding.changed,))
+            self._messages.show_message(str(outcome), "warn", again, until=(self.sounding.changed,))
         else:
             raise outcome
 

@@ -13,7 +13,7 @@ _HUES = ((15, "red"), (45, "orange"), (70, "yellow"), (165, "green"), (195, "tur
          (290, "violet"), (345, "pink"), (361, "red"))  # fmt: skip
 
 
-def colour_word(colour: Sequence[int]) -> str:
+def colour_name(colour: Sequence[int]) -> str:
     """The plainest word for it: `blue`, `dark green`, `grey`."""
     red, green, blue = (colour[0],) * 3 if len(colour) == 1 else colour
     hue, light, strong = colorsys.rgb_to_hls(red / 255, green / 255, blue / 255)
@@ -25,13 +25,13 @@ def colour_word(colour: Sequence[int]) -> str:
     return word if word in ("black", "white") else shade + word
 
 
-def hex_of(colour: Sequence[int]) -> str:
+def to_hex(colour: Sequence[int]) -> str:
     """`#5FD3BC`."""
     red, green, blue = (colour[0],) * 3 if len(colour) == 1 else colour
     return f"#{red:02X}{green:02X}{blue:02X}"
 
 
-def read(text: str, channels: int) -> Colour | None:
+def parse_colour(text: str, channels: int) -> Colour | None:
     """A colour that was typed as `#5FD3BC`, `5fd3bc` or `fff`; None where it is none. Grey of a grey picture."""
     digits = text.strip().lstrip("#")
     digits = "".join(each * 2 for each in digits) if len(digits) == 3 else digits
@@ -41,7 +41,7 @@ def read(text: str, channels: int) -> Colour | None:
     return colour if channels == 3 else (round(0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]),)
 
 
-def among_levels(colour: Sequence[int], levels: int) -> Colour:
+def nearest_level_colour(colour: Sequence[int], levels: int) -> Colour:
     """The nearest that a model of so many levels can draw, as its pictures show it."""
     return tuple(
         ((value * levels // 256) * 255 + (levels - 1) // 2) // (levels - 1) if levels < 256 else value
@@ -49,11 +49,11 @@ def among_levels(colour: Sequence[int], levels: int) -> Colour:
     )
 
 
-def palette(picture: Array, most: int) -> list[Colour]:
+def common_colours(picture: Array, limit: int) -> list[Colour]:
     """The colours of a picture (height, width, channels) uint8, the commonest first; like ones stand for each other."""
     channels = picture.shape[2]
     flat = picture.reshape(-1, channels)
     coarse = flat // 32
     _, first, counts = np.unique(coarse, axis=0, return_index=True, return_counts=True)
-    order = np.argsort(-counts, kind="stable")[:most]
+    order = np.argsort(-counts, kind="stable")[:limit]
     return [tuple(int(value) for value in flat[first[place]]) for place in order]

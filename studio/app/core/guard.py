@@ -9,9 +9,9 @@ from typing import ParamSpec, TypeVar
 P = ParamSpec("P")
 T = TypeVar("T")
 
-QUIET = 5.0
+REPEAT_AFTER = 5.0
 """Seconds in which the same fault is told once: a paint event that fails does so at every frame."""
-_told: dict[tuple[str, type[BaseException]], float] = {}
+_last_reports: dict[tuple[str, type[BaseException]], float] = {}
 
 
 def guarded(default: T) -> Callable[[Callable[P, T]], Callable[P, T]]:
@@ -23,7 +23,7 @@ def guarded(default: T) -> Callable[[Callable[P, T]], Callable[P, T]]:
             try:
                 return method(*args, **kwargs)
             except Exception as fault:
-                _tell(method.__qualname__, fault)
+                _report(method.__qualname__, fault)
                 return default
 
         override.__dict__["guarded"] = True
@@ -32,8 +32,8 @@ def guarded(default: T) -> Callable[[Callable[P, T]], Callable[P, T]]:
     return guard
 
 
-def _tell(where: str, fault: Exception) -> None:
+def _report(where: str, fault: Exception) -> None:
     now, key = time.monotonic(), (where, type(fault))
-    if now - _told.get(key, -QUIET) >= QUIET:
-        _told[key] = now
+    if now - _last_reports.get(key, -REPEAT_AFTER) >= REPEAT_AFTER:
+        _last_reports[key] = now
         sys.excepthook(type(fault), fault, fault.__traceback__)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QTimer, Signal
 
-from studio.app.core.observable import Engine, State, Value
-from studio.app.core.text import about
+from studio.app.core.observable import EngineProtocol, State, Value
+from studio.app.core.text import time_left
 from studio.wire.messages import (
     URGENCY_CONTROL,
     AnyCommand,
@@ -34,7 +34,7 @@ from studio.wire.messages import (
     TrainingProgress,
 )
 
-NOTICED = 0.5
+NOTICE_AFTER = 0.5
 """Seconds after which a job that was not added with `add` appears in the queue."""
 
 TITLES: dict[type[AnyCommand], str] = {
@@ -55,7 +55,7 @@ TITLES: dict[type[AnyCommand], str] = {
 
 
 @dataclass(frozen=True)
-class Entry:
+class JobStatus:
     """One job: `done` of `total` pictures, 0 where it has no end; `share` 0 to 1 counts the half-drawn too."""
 
     job: str
@@ -69,13 +69,13 @@ class Entry:
     """An estimate, None until there is one."""
     share_at_start: float = 0.0
     """What was done when it was first heard of: speed is measured from there, not from the wait before."""
-    said: str = ""
+    progress_text: str = ""
     """How far it is, of a job without an end."""
-    counted: bool = True
+    counts_pictures: bool = True
     """Whether `done` and `total` count pictures. If not, only `share` holds the progress; 0 if it is unknown."""
 
 
-class Queue(State):
+class JobList(State):
     """Lists the jobs of this window: the running one first, then those that wait.
 
     Long work is added with `add`. Any other job appears once it has taken half a second, until it ends. A series of
@@ -85,11 +85,11 @@ class Queue(State):
     stopped = Signal(str)
     """The user stopped a job in the queue."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, engine: EngineProtocol, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._engine = engine
         self._clock = clock
-        self.entries: Value[tuple[Entry, ...]] = Value((), self)
+        self.jobs: Value[tuple[JobStatus, ...]] = Value((), self)
         self._stops: dict[str, Callable[[], object]] = {}
         """For each job of the window itself, the function that stops it."""
         self._unlisted: dict[str, AnyCommand] = {}
@@ -98,57 +98,57 @@ class Queue(State):
         """By job: unfinished commands that have an entry."""
         self._since: dict[str, float] = {}
         """By name of the work: the clock's seconds when it began."""
-        self._looks = QTimer(self)
-        self._looks.setInterval(100)
-        self._looks.timeout.connect(self._notice)
-        engine.asked.connect(self._hear)
-        engine.happened.connect(self._follow)
-        engine.lost.connect(self._lose)
+        self._notice_timer = QTimer(self)
+        self._notice_timer.setInterval(100)
+        self._notice_timer.timeout.connect(self._add_noticed_jobs)
+        engine.command_sent.connect(self._on_command_sent)
+        engine.event_received.connect(self._follow)
+        engine.lost.connect(self._on_commands_lost)
 
-    def add_own(self, job: str, title: str, total: int, stop: Callable[[], object]) -> None:
+    def add_window_job(self, job: str, title: str, total: int, stop: Callable[[], object]) -> None:
         """Add a job that the window does itself. Call `count` with its progress and `drop` at its end."""
         self._stops[job] = stop
-        self.add(job, title, total)
+        self.add_job(job, title, total)
 
-    def count(self, job: str, done: int) -> None:
+    def set_done(self, job: str, done: int) -> None:
         """Set the progress of a job of the window itself."""
         self._advance(job, done, float(done))
 
-    def add(self, job: str, title: str, total: int) -> None:
+    def add_job(self, job: str, title: str, total: int) -> None:
         """A job that was just sent."""
-        self.entries.set((*self.entries.get(), Entry(job, title, 0, total, 0.0, None, None)))
+        self.jobs.set((*self.jobs.get(), JobStatus(job, title, 0, total, 0.0, None, None)))
 
-    def add_endless(self, job: str, title: str) -> None:
+    def add_endless_job(self, job: str, title: str) -> None:
         """A job that was just sent and ends when it is stopped; it comes before all that have an end."""
-        self.entries.set((Entry(job, title, 0, 0, 0.0, None, None), *self.entries.get()))
+        self.jobs.set((JobStatus(job, title, 0, 0, 0.0, None, None), *self.jobs.get()))
 
-    def tell(self, job: str, said: str) -> None:
+    def set_progress_text(self, job: str, text: str) -> None:
         """How far a job without an end is, in words."""
-        self.entries.set(tuple(replace(e, said=said) if e.job == job else e for e in self.entries.get()))
+        self.jobs.set(tuple(replace(e, said=text) if e.job == job else e for e in self.jobs.get()))
 
-    def stop(self, job: str) -> None:
+    def stop_job(self, job: str) -> None:
         """Stop a job for the user. Its entry goes when the job has ended."""
         if job in self._stops:
             self._stops[job]()
-        elif self.entry(job) is not None:
+        elif self.find_job(job) is not None:
             self.stopped.emit(job)
             self._engine.stop(job)
 
-    def drop(self, job: str) -> None:
+    def remove_job(self, job: str) -> None:
         """Remove a job that ended or that was lost with its engine."""
         self._stops.pop(job, None)
         self._unlisted.pop(job, None)
         self._listed.pop(job, None)
-        QTimer.singleShot(0, self, self._forget)  # first let the next job of the same work arrive
-        self.entries.set(tuple(entry for entry in self.entries.get() if entry.job != job))
+        QTimer.singleShot(0, self, self._forget_finished_work)  # first let the next job of the same work arrive
+        self.jobs.set(tuple(entry for entry in self.jobs.get() if entry.job != job))
 
-    def entry(self, job: str) -> Entry | None:
-        return next((entry for entry in self.entries.get() if entry.job == job), None)
+    def find_job(self, job: str) -> JobStatus | None:
+        return next((entry for entry in self.jobs.get() if entry.job == job), None)
 
     def time_left(self, job: str) -> str:
         """Return the time that a job still takes, for people; empty while nobody knows."""
-        entry = self.entry(job)
-        return about(entry.seconds_left) if entry is not None and entry.seconds_left is not None else ""
+        entry = self.find_job(job)
+        return time_left(entry.seconds_left) if entry is not None and entry.seconds_left is not None else ""
 
     def _follow(self, event: AnyEvent) -> None:
         match event:
@@ -162,7 +162,7 @@ class Queue(State):
                 if isinstance(asked, ComputeBits):
                     self._advance(job, None, first + len(bits) - asked.first_sample)
             case Finished(job=job) | Stopped(job=job) | Failed(job=job):
-                self.drop(job)
+                self.remove_job(job)
             case (
                 TrainingProgress(job=job, step=done, steps=total) | EvaluationProgress(job=job, done=done, total=total)
             ):
@@ -173,7 +173,7 @@ class Queue(State):
     def _advance(
         self, job: str, finished: int | None = None, drawn: float | None = None, total: int | None = None
     ) -> None:
-        entry = self.entry(job)
+        entry = self.find_job(job)
         if entry is None:
             return
         entry = entry if total is None else replace(entry, total=total)
@@ -181,53 +181,55 @@ class Queue(State):
         if entry.started is None:
             entry = replace(entry, started=self._clock(), share_at_start=share)
         entry = replace(entry, share=share, done=entry.done if finished is None else finished)
-        entry = replace(entry, seconds_left=self._left(entry))
-        self.entries.set(tuple(entry if old.job == job else old for old in self.entries.get()))
+        entry = replace(entry, seconds_left=self._seconds_left(entry))
+        self.jobs.set(tuple(entry if old.job == job else old for old in self.jobs.get()))
 
-    def _left(self, entry: Entry) -> float | None:
+    def _seconds_left(self, entry: JobStatus) -> float | None:
         passed = self._clock() - (entry.started if entry.started is not None else self._clock())
         gained = entry.share - entry.share_at_start
         return passed * (1.0 - entry.share) / gained if gained > 0 and passed > 0 else entry.seconds_left
 
     # ── jobs that were not added ─────────────────────────────────────────────────────────────────
 
-    def _hear(self, command: AnyCommand) -> None:
+    def _on_command_sent(self, command: AnyCommand) -> None:
         """Note a command that was sent to the engine."""
         if type(command) not in TITLES:
             return
         self._unlisted[command.job] = command
-        self._since.setdefault(_work(command), self._clock())
-        self._notice()
+        self._since.setdefault(_work_name(command), self._clock())
+        self._add_noticed_jobs()
 
-    def _notice(self) -> None:
+    def _add_noticed_jobs(self) -> None:
         """Add an entry for each job whose work has taken at least NOTICED seconds."""
         now = self._clock()
-        entries = self.entries.get()
+        entries = self.jobs.get()
         for job, command in list(self._unlisted.items()):
-            if self.entry(job) is None and now - self._since[_work(command)] < NOTICED:
+            if self.find_job(job) is None and now - self._since[_work_name(command)] < NOTICE_AFTER:
                 continue
             self._listed[job] = self._unlisted.pop(job)
-            if self.entry(job) is None:
-                entry = Entry(job, TITLES[type(command)], 0, _total(command), 0.0, None, None, counted=False)
+            if self.find_job(job) is None:
+                entry = JobStatus(
+                    job, TITLES[type(command)], 0, _total(command), 0.0, None, None, counts_pictures=False
+                )
                 entries = (*entries, entry)
-        self.entries.set(entries)
+        self.jobs.set(entries)
         if not self._unlisted:
-            self._looks.stop()
-        elif not self._looks.isActive():
-            self._looks.start()
+            self._notice_timer.stop()
+        elif not self._notice_timer.isActive():
+            self._notice_timer.start()
 
-    def _lose(self, commands: Sequence[AnyCommand]) -> None:
+    def _on_commands_lost(self, commands: Sequence[AnyCommand]) -> None:
         """Drop the unanswered commands of an engine that died."""
         for command in commands:
-            self.drop(command.job)
+            self.remove_job(command.job)
 
-    def _forget(self) -> None:
+    def _forget_finished_work(self) -> None:
         """Forget when work began that has no job left."""
-        going = {_work(command) for command in (*self._unlisted.values(), *self._listed.values())}
+        going = {_work_name(command) for command in (*self._unlisted.values(), *self._listed.values())}
         self._since = {name: since for name, since in self._since.items() if name in going}
 
 
-def _work(command: AnyCommand) -> str:
+def _work_name(command: AnyCommand) -> str:
     """Return the name of the work that a job is part of. Each picture of a moving slider counts separately."""
     return command.job if command.urgency == URGENCY_CONTROL else command.job.rpartition("-")[0] or command.job
 

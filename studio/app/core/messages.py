@@ -8,34 +8,34 @@ from PySide6.QtCore import QObject, Signal, SignalInstance
 
 from studio.app.core.observable import State, Value
 
-KEPT = 50
-Kind = Literal["info", "warn", "failed"]
-Action = tuple[str, Callable[[], object]]
+MAX_HISTORY = 50
+Severity = Literal["info", "warn", "failed"]
+MessageButton = tuple[str, Callable[[], object]]
 
 
 @dataclass(frozen=True, eq=False)
-class Said:
+class UserMessage:
     """Holds one message: what happened, what was kept, what to do, and at most two buttons."""
 
     text: str
-    kind: Kind = "info"
-    actions: tuple[Action, ...] = ()
+    severity: Severity = "info"
+    buttons: tuple[MessageButton, ...] = ()
     panel: str = ""
     """The panel it belongs to; it goes when the user leaves this panel. Empty: it belongs to the whole window."""
 
 
-class _Ground(QObject):
+class _Expiry(QObject):
     """Removes a message at the first of the signals which say that it is no longer true."""
 
-    def __init__(self, messages: "Messages", said: Said, until: Sequence[SignalInstance]) -> None:
+    def __init__(self, messages: "Messages", message: UserMessage, until: Sequence[SignalInstance]) -> None:
         super().__init__(messages)
         self._messages = messages
-        self._said = said
+        self._message = message
         for signal in until:
-            signal.connect(self._give_way)
+            signal.connect(self._remove_message)
 
-    def _give_way(self, *_: object) -> None:
-        self._messages.let_go(self._said)
+    def _remove_message(self, *_: object) -> None:
+        self._messages.remove_message(self._message)
 
 
 class Messages(State):
@@ -44,71 +44,73 @@ class Messages(State):
     Its signals ask the window for what needs a view: a file dialog, the clipboard, the system's file manager.
     """
 
-    where = Signal(str, object)
+    file_requested = Signal(str, object)
     """Asks where to save a file: a suggested name, and a callable that receives the chosen Path."""
-    where_folder = Signal(object)
+    folder_requested = Signal(object)
     """Asks for a folder: a callable that receives the chosen Path."""
-    which = Signal(str, object)
+    open_requested = Signal(str, object)
     """Asks for an existing file: an ending such as `.safetensors`, and a callable that receives its Path."""
-    reveal = Signal(object)
+    reveal_requested = Signal(object)
     """Asks the window to show the folder of a Path."""
 
-    copy = Signal(object, object)
+    copy_requested = Signal(object, object)
     """Asks the window to copy a picture (height, width, channels) or a sound (samples,), with its work or None."""
-    paste = Signal()
+    paste_requested = Signal()
     """Asks the window to open the picture on the clipboard like a dropped file."""
 
     def __init__(self, whole: "Messages | None" = None, panel: str = "") -> None:
         super().__init__(whole)
         self._panel = panel
-        self._ground: _Ground | None = None
-        self.current: Value[Said | None] = whole.current if whole is not None else Value(None, self)
-        self.history: Value[tuple[Said, ...]] = whole.history if whole is not None else Value((), self)
+        self._expiry: _Expiry | None = None
+        self.current: Value[UserMessage | None] = whole.current if whole is not None else Value(None, self)
+        self.history: Value[tuple[UserMessage, ...]] = whole.history if whole is not None else Value((), self)
         """The last fifty, newest last."""
         if whole is not None:
-            self.where.connect(whole.where)
-            self.where_folder.connect(whole.where_folder)
-            self.which.connect(whole.which)
-            self.reveal.connect(whole.reveal)
-            self.copy.connect(whole.copy)
-            self.paste.connect(whole.paste)
+            self.file_requested.connect(whole.file_requested)
+            self.folder_requested.connect(whole.folder_requested)
+            self.open_requested.connect(whole.open_requested)
+            self.reveal_requested.connect(whole.reveal_requested)
+            self.copy_requested.connect(whole.copy_requested)
+            self.paste_requested.connect(whole.paste_requested)
 
-    def of(self, panel: str) -> "Messages":
+    def for_panel(self, panel: str) -> "Messages":
         """Return the same message line for one panel. Its messages go when the user leaves the panel."""
         return Messages(self, panel)
 
-    def say(self, text: str, kind: Kind = "info", *actions: Action, until: Sequence[SignalInstance] = ()) -> None:
+    def show_message(
+        self, text: str, severity: Severity = "info", *buttons: MessageButton, until: Sequence[SignalInstance] = ()
+    ) -> None:
         """Show a message in place of the present one; a message with the same text only changes its buttons.
 
         The message goes at the first signal of `until`, because it is then no longer true.
         """
-        said = Said(text, kind, actions[:2], self._panel)
+        said = UserMessage(text, severity, buttons[:2], self._panel)
         before = self.history.get()
         if before and before[-1].text == text:
             before = before[:-1]
-        self.history.set((*before, said)[-KEPT:])
+        self.history.set((*before, said)[-MAX_HISTORY:])
         self.current.set(said)
-        if self._ground is not None:
-            self._ground.deleteLater()
-        self._ground = _Ground(self, said, until) if until else None
+        if self._expiry is not None:
+            self._expiry.deleteLater()
+        self._expiry = _Expiry(self, said, until) if until else None
 
-    def let_go(self, said: Said) -> None:
+    def remove_message(self, message: UserMessage) -> None:
         """Remove a message if it is still shown."""
-        if self.current.get() is said:
+        if self.current.get() is message:
             self.current.set(None)
 
-    def leave(self, panel: str) -> None:
+    def leave_panel(self, panel: str) -> None:
         """Remove the message of a panel that the user leaves."""
         said = self.current.get()
         if said is not None and said.panel == panel:
             self.current.set(None)
 
-    def act(self, index: int) -> None:
+    def press_button(self, index: int) -> None:
         """Press a button of the present message, which then goes."""
         said = self.current.get()
-        if said is not None and index < len(said.actions):
+        if said is not None and index < len(said.buttons):
             self.current.set(None)
-            said.actions[index][1]()
+            said.buttons[index][1]()
 
     def dismiss(self) -> None:
         """Remove the present message; it stays among the last fifty."""

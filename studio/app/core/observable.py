@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal, SignalInstance
 from studio.wire.messages import AnyCommand, AnyEvent
 
 T = TypeVar("T")
-Plain = dict[str, Any]
+Record = dict[str, Any]
 """Data that JSON can hold: what a state gives to be kept over a restart."""
 
 
@@ -20,30 +20,30 @@ class Value(QObject, Generic[T]):
 
     changed = Signal(object)
 
-    def __init__(self, start: T, parent: QObject | None = None) -> None:
+    def __init__(self, initial: T, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._value = start
+        self._value = initial
 
     def get(self) -> T:
         return self._value
 
     def set(self, value: T) -> bool:
         """Whether it changed. Arrays are compared by identity, so a picture costs nothing to set."""
-        if same(self._value, value):
+        if is_same(self._value, value):
             return False
         self._value = value
         self.changed.emit(value)
         return True
 
 
-def same(one: Any, other: Any) -> bool:
+def is_same(one: Any, other: Any) -> bool:
     """Whether two values are equal; arrays only where they are the same object."""
     if one is other:
         return True
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
         return False
     if isinstance(one, tuple) and isinstance(other, tuple):
-        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
+        return len(one) == len(other) and all(is_same(a, b) for a, b in zip(one, other, strict=True))
     return type(one) is type(other) and bool(one == other)
 
 
@@ -60,7 +60,7 @@ class Receiver(Protocol):
         """Handle the death of the engine, told in the sentence `why`. The job gets no ending."""
 
 
-class Engine(Protocol):
+class EngineProtocol(Protocol):
     """Describes what a state needs of an engine.
 
     Signals: `asked(command)`; `happened(event)`, each event, for lists of all jobs; `announced(event)`, only those of
@@ -71,17 +71,17 @@ class Engine(Protocol):
     """The last `status`."""
 
     @property
-    def asked(self) -> SignalInstance: ...
+    def command_sent(self) -> SignalInstance: ...
     @property
-    def happened(self) -> SignalInstance: ...
+    def event_received(self) -> SignalInstance: ...
     @property
     def announced(self) -> SignalInstance: ...
     @property
-    def status(self) -> SignalInstance: ...
+    def status_changed(self) -> SignalInstance: ...
     @property
     def lost(self) -> SignalInstance: ...
     @property
-    def said(self) -> SignalInstance: ...
+    def announced(self) -> SignalInstance: ...
     def start(self) -> None: ...
     def send(self, command: AnyCommand, receiver: Receiver | None = None) -> None: ...
     def stop(self, job: str) -> None: ...
@@ -134,7 +134,7 @@ class Entries:
     undo = True
     restart = False
 
-    def before(self, after: Mapping[str, Any]) -> Plain:
+    def before(self, after: Mapping[str, Any]) -> Record:
         """Return what undoes a change to `after`: the present values of its keys."""
         return {key: self.get(key) for key in after}
 
@@ -142,7 +142,7 @@ class Entries:
 Fields = Iterable[Field | Entries]
 
 
-def values_before(fields: Fields, after: Mapping[str, Any]) -> Plain:
+def values_before(fields: Fields, after: Mapping[str, Any]) -> Record:
     """Return a record that undoes a change of some fields to `after`."""
     return {field.name: field.before(after[field.name]) for field in fields if field.undo and field.name in after}
 
@@ -188,15 +188,15 @@ class State(QObject):
     fields: Fields = ()
     """What is written down of it, in the order in which it is set. Declared once, at the end of `__init__`."""
 
-    def snapshot(self) -> Plain:
+    def snapshot(self) -> Record:
         """Return all that is kept over a restart."""
         return {field.name: field.get() for field in self.fields if isinstance(field, Field) and field.restart}
 
-    def restore(self, plain: Plain) -> None:
+    def restore(self, record: Record) -> None:
         """Set what a snapshot describes. Fields that are missing, unknown or refused change nothing.
 
         Raises ValueError at the end if any was refused.
         """
-        refused = set_fields((field for field in self.fields if field.restart), plain)
+        refused = set_fields((field for field in self.fields if field.restart), record)
         if refused:
             raise ValueError(f"no sense in {refused}")

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
-from studio.app.core.observable import Engine, Value
+from studio.app.core.observable import EngineProtocol, Value
 from studio.wire.messages import (
     Adjust,
     AnyCommand,
@@ -58,7 +58,7 @@ class Request(QObject):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineProtocol,
         name: str,
         policy: Policy,
         parent: QObject | None = None,
@@ -212,7 +212,7 @@ def _ignore(event: AnyEvent) -> None:
     """Do nothing in the thread that reads the engine."""
 
 
-def _abandon(engine: Engine, jobs: set[str]) -> None:
+def _abandon(engine: EngineProtocol, jobs: set[str]) -> None:
     """Stop jobs whose request is deleted."""
     for job in tuple(jobs):
         engine.abandon(job)

@@ -4,27 +4,27 @@ import datetime
 import math
 
 
-def about(seconds: float) -> str:
+def time_left(seconds: float) -> str:
     """A time left for people: `about 9 s`, `about 4 min`, `about 2 h`."""
     if seconds < 90:
         return f"about {max(1, round(seconds))} s"
     return f"about {round(seconds / 60)} min" if seconds < 5400 else f"about {round(seconds / 3600)} h"
 
 
-def lasting(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """For people: `4.2 s`, `1 min 58 s`."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds) // 60} min {int(seconds) % 60} s"
 
 
-def clock(seconds: float) -> str:
+def timecode(seconds: float) -> str:
     """For people: `0:14.6`, `12:05.0`."""
     tenths = int(seconds * 10)
     return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 
-def now() -> str:
+def timestamp() -> str:
     """Date and time as works have it."""
     return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
 
@@ -32,11 +32,11 @@ def now() -> str:
 FIGURE_SPACE = "\N{FIGURE SPACE}"
 
 
-def bits(nats: float) -> str:
+def format_bits(nats: float) -> str:
     """A price for people."""
     return f"{-nats / math.log(2):,.0f} bits"
 
 
-def grouped(seed: int) -> str:
+def group_digits(seed: int) -> str:
     """A seed that can be read aloud: `4 112`."""
     return f"{seed:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")

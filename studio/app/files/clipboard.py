@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from studio.app.core.background import Later
+from studio.app.core.background import BackgroundTask
 from studio.app.core.messages import Messages
 from studio.app.core.observable import State
 from studio.app.files.export_settings import Exporting
@@ -32,9 +32,9 @@ class Clipboard(State):
         super().__init__(parent)
         self._messages = messages
         self._exporting = exporting
-        self._copying = Later(self)
-        self._pasting = Later(self)
-        messages.copy.connect(self.copy)
+        self._copying = BackgroundTask(self)
+        self._pasting = BackgroundTask(self)
+        messages.copy_requested.connect(self.copy)
 
     def copy(self, picture: Array, work: Work | None) -> None:
         """Copy a picture in the size chosen for saving, or a sound as it is saved, and show a message."""
@@ -86,20 +86,20 @@ class Clipboard(State):
             raise data
         self.copied.emit(data)
         recipe = ", with its recipe inside" if has_recipe else ""
-        self._messages.say(f"Copied the picture, {size[1]:,} × {size[0]:,} pixels{recipe}.")
+        self._messages.show_message(f"Copied the picture, {size[1]:,} × {size[0]:,} pixels{recipe}.")
 
     def _copied_sound(self, path: Path, data: bytes | Exception) -> None:
         if isinstance(data, NotSaved):
-            self._messages.say(data.message, "failed")
+            self._messages.show_message(data.message, "failed")
         elif isinstance(data, Exception):
             raise data
         else:
             self.copied_sound.emit(path, data)
-            self._messages.say(f'Copied the sound as "{display_name(path.name)}", with its recipe inside.')
+            self._messages.show_message(f'Copied the sound as "{display_name(path.name)}", with its recipe inside.')
 
     def _pasted(self, path: Path | Exception) -> None:
         if isinstance(path, NotSaved):
-            self._messages.say(path.message, "failed")
+            self._messages.show_message(path.message, "failed")
         elif isinstance(path, Exception):
             raise path
         else:

@@ -25,10 +25,10 @@ class Dialogs(QObject):
         super().__init__(over)
         self._folders = state.folders
         self._over = over
-        state.messages.where.connect(self.save)
-        state.messages.where_folder.connect(self.folder)
-        state.messages.which.connect(lambda ending, then: self.open(f"Models (*{ending})", then))
-        state.messages.reveal.connect(self.reveal)
+        state.messages.file_requested.connect(self.save)
+        state.messages.folder_requested.connect(self.folder)
+        state.messages.open_requested.connect(lambda ending, then: self.open(f"Models (*{ending})", then))
+        state.messages.reveal_requested.connect(self.reveal)
 
     def open(self, kinds: str, then: Then) -> QFileDialog:
         def opened(path: Path) -> None:

@@ -14,8 +14,8 @@ import numpy as np
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from studio.app.core.background import Later
-from studio.app.core.jobs import Queue
+from studio.app.core.background import BackgroundTask
+from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
 from studio.app.core.observable import State
 from studio.app.files.export_settings import Exporting
@@ -135,7 +135,7 @@ class Saving(State):
     def __init__(
         self,
         messages: Messages,
-        queue: Queue,
+        queue: JobList,
         exporting: Exporting,
         folders: Folders,
         parent: QObject | None = None,
@@ -145,7 +145,7 @@ class Saving(State):
         self._queue = queue
         self._exporting = exporting
         self._folders = folders
-        self._later = Later(self)
+        self._later = BackgroundTask(self)
         self._wishes: deque[Wish] = deque()
         """The requests; the first is being saved."""
         self._done = 0
@@ -175,7 +175,7 @@ class Saving(State):
         """Save pieces in a folder without replacing any file there."""
 
         def elsewhere(left: Sequence[Piece]) -> None:
-            self._messages.where_folder.emit(lambda other: self.many(left, other))
+            self._messages.folder_requested.emit(lambda other: self.many(left, other))
 
         free = FreeNames(folder)
         self._wish(pieces, lambda piece: free.of(piece.name), lambda left: self.many(left, folder), elsewhere)
@@ -198,7 +198,7 @@ class Saving(State):
             self._under(ending, left, target, on_sheet)
 
         def elsewhere(left: Sequence[Piece]) -> None:
-            self._messages.where.emit(target.name, lambda other: self._under(ending, left, other, on_sheet))
+            self._messages.file_requested.emit(target.name, lambda other: self._under(ending, left, other, on_sheet))
 
         self._wish(pieces, lambda piece: target, again, elsewhere, on_sheet)
 
@@ -227,8 +227,8 @@ class Saving(State):
         if wish in self._wishes:
             several = f"{len(wish.pieces):,} {called(wish.pieces)}"
             title = f"Saving {several if len(wish.pieces) > 1 else wish.pieces[0].name}"
-            self._queue.add_own(wish.job, title, len(wish.pieces), wish.stopped.set)
-            self._queue.count(wish.job, self._done)
+            self._queue.add_window_job(wish.job, title, len(wish.pieces), wish.stopped.set)
+            self._queue.set_done(wish.job, self._done)
 
     def _say_count(self, count: int) -> None:
         with contextlib.suppress(RuntimeError):  # the window may be gone by now
@@ -237,24 +237,24 @@ class Saving(State):
     def _count(self, count: int) -> None:
         self._done = count
         if self._wishes:
-            self._queue.count(self._wishes[0].job, count)
+            self._queue.set_done(self._wishes[0].job, count)
 
     def _tell(self, saved: Saved | Exception) -> None:
         wish = self._wishes.popleft()
-        self._queue.drop(wish.job)
+        self._queue.remove_job(wish.job)
         if self._wishes:
             self._begin()
         if isinstance(saved, Exception):
             raise saved
         left = wish.pieces[saved.count :]
-        show = ("Show it", lambda: self._messages.reveal.emit(saved.last))
+        show = ("Show it", lambda: self._messages.reveal_requested.emit(saved.last))
         if saved.fault is not None:
-            self._messages.say(saved.sentence(), "failed", ("Save elsewhere…", lambda: wish.elsewhere(left)))
+            self._messages.show_message(saved.sentence(), "failed", ("Save elsewhere…", lambda: wish.elsewhere(left)))
         elif left:
             rest = ("Save the rest", lambda: wish.again(left))
-            self._messages.say(saved.sentence(), "info", *((show, rest) if saved.count else (rest,)))
+            self._messages.show_message(saved.sentence(), "info", *((show, rest) if saved.count else (rest,)))
         else:
-            self._messages.say(saved.sentence(), "info", show)
+            self._messages.show_message(saved.sentence(), "info", show)
 
 
 def called(pieces: Sequence[Piece]) -> str:

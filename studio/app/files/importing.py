@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from studio.app.core.background import Later
-from studio.app.core.messages import Action, Messages
-from studio.app.core.observable import Engine, State, Value
+from studio.app.core.background import BackgroundTask
+from studio.app.core.messages import MessageButton, Messages
+from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.files.opening import Opened, open_file
 from studio.library.models import InstalledModel
@@ -47,7 +47,7 @@ class Bringing(State):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineProtocol,
         messages: Messages,
         model: Value[InstalledModel | None],
         label: Value[int | None],
@@ -66,8 +66,8 @@ class Bringing(State):
         self._request.stopped.connect(self._end)
         self._request.failed.connect(self._show_failure)
         self._request.lost.connect(self._show_loss)
-        self._opening = Later(self)
-        self._fitting = Later(self)
+        self._opening = BackgroundTask(self)
+        self._fitting = BackgroundTask(self)
 
     def open(self, path: Path) -> None:
         trained = self._model.get()
@@ -83,7 +83,7 @@ class Bringing(State):
 
     def _offer(self, picture: OpenedPicture) -> None:
         if picture.has_narrow_range:
-            self._messages.say(little_range(picture), "warn", ("Stretch", self._stretch), until=(self._left,))
+            self._messages.show_message(little_range(picture), "warn", ("Stretch", self._stretch), until=(self._left,))
 
     def _stretch(self) -> None:
         """Spread the values of the picture in the preview from black to white."""
@@ -91,7 +91,7 @@ class Bringing(State):
         if photo is not None and isinstance(photo.picture, OpenedPicture) and photo.picture.has_narrow_range:
             self.show(photo.picture.with_arrays_exchanged(), photo.how, photo.box)
             said = f'"{photo.picture.name}" is stretched. Your file is untouched.'
-            self._messages.say(said, "warn", ("Undo", self._undo_stretch), until=(self._left,))
+            self._messages.show_message(said, "warn", ("Undo", self._undo_stretch), until=(self._left,))
 
     def _undo_stretch(self) -> None:
         photo = self.photo.get()
@@ -163,8 +163,8 @@ class Bringing(State):
 
     def cancel(self) -> None:
         """Leave the preview."""
-        self._opening.forget()
-        self._fitting.forget()
+        self._opening.discard()
+        self._fitting.discard()
         self._request.cancel()
         self._end()
         self.photo.set(None)
@@ -213,9 +213,9 @@ class Bringing(State):
         else:
             raise outcome
 
-    def _fail(self, said: str, *again: Action) -> None:
+    def _fail(self, said: str, *again: MessageButton) -> None:
         """Show a message until another file is opened, or this one is used or closed."""
-        self._messages.say(said.strip(), "failed", *again, until=(self.busy.changed, self.photo.changed))
+        self._messages.show_message(said.strip(), "failed", *again, until=(self.busy.changed, self.photo.changed))
 
     def _end(self) -> None:
         self.busy.set(False)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from studio.app.core.text import lasting
+from studio.app.core.text import duration
 from studio.library import work
 from studio.library.models import InstalledModel
 from studio.library.work import BadWork, Work
@@ -97,7 +97,7 @@ def open_recorded(path: Path, rate: int) -> Recorded:
     if len(samples) < len(found.samples):
         notes = (f"the first {LONGEST // 60} minutes are used", *notes)
     channels = {1: "mono", 2: "stereo"}.get(found.channels, f"{found.channels} channels")
-    words = f"{lasting(found.seconds)}, {channels}; used as {found.rate / 1000:g} kHz mono"
+    words = f"{duration(found.seconds)}, {channels}; used as {found.rate / 1000:g} kHz mono"
     return Recorded(samples, found.rate, found.name, words, notes, making, fault)
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QObject
 
-from studio.app.core.background import Later
-from studio.app.core.jobs import Queue
+from studio.app.core.background import BackgroundTask
+from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
-from studio.app.core.observable import Engine, State, Value
+from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.generation import run as grid
 from studio.app.generation.parameters import Dials
@@ -51,10 +51,10 @@ class Cells(State):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineProtocol,
         models: Models,
         messages: Messages,
-        queue: Queue,
+        queue: JobList,
         verb: str,
         file: str,
         words: Callable[[], Words],
@@ -87,14 +87,14 @@ class Cells(State):
         self._again = 0
         self.compiling: Value[bool] = Value(False, self)
         """Whether the loop that draws pixel by pixel is still being compiled."""
-        self._keeping = Later(self)
+        self._keeping = BackgroundTask(self)
         self.doubt.on.changed.connect(self._tell_doubt)
         self._request.progressed.connect(self._use_part)
         self._request.answered.connect(self._finish)
         self._request.stopped.connect(self._show_stop)
         self._request.failed.connect(self._show_failure)
         self._request.lost.connect(self._show_loss)
-        engine.status.connect(self._tell)
+        engine.status_changed.connect(self._tell)
         engine.announced.connect(self._note_compiling)
 
     @property
@@ -129,7 +129,7 @@ class Cells(State):
     def same_again(self) -> None:
         """Begin again when this run is done."""
         self._again += 1
-        self._messages.say("The next run starts when this one is done.", until=(self.running.changed,))
+        self._messages.show_message("The next run starts when this one is done.", until=(self.running.changed,))
 
     def stop(self) -> None:
         """Stop now and keep what is drawn."""
@@ -160,7 +160,7 @@ class Cells(State):
         """Show how open each pixel was before it was drawn, or not; it can only be told while one is drawn."""
         self.doubt.switch(on)
         if on and not self.running.get() and self.doubt.scale.get() is None:
-            self._messages.say("Doubt is told while pictures are drawn, so it shows with the next ones.")
+            self._messages.show_message("Doubt is told while pictures are drawn, so it shows with the next ones.")
 
     def _tell_doubt(self, on: bool) -> None:
         """A run that draws pixel by pixel tells from now on how open each was, or no more."""
@@ -179,7 +179,7 @@ class Cells(State):
                 self._seats = tuple(seats)
                 self._told = Wish(run.temperature, run.mix.share if run.mix is not None else None, self.heat)
                 words = self._words()
-                self._queue.add(job, f"{words.of}: {words.count(len(seats))}", len(seats))
+                self._queue.add_job(job, f"{words.of}: {words.count(len(seats))}", len(seats))
             return command
 
         self._request.ask(question)
@@ -198,7 +198,7 @@ class Cells(State):
             case PicturesPreview():
                 self._draw(event)
             case Notice(text=text):
-                self._messages.say(text)
+                self._messages.show_message(text)
 
     def _finish(self) -> None:
         self._end(self._words().ended(self.cells.get()))
@@ -209,13 +209,15 @@ class Cells(State):
     def _show_stop(self) -> None:
         said = self._words().stopped(self.cells.get())
         self._end(said)
-        self._messages.say(said, "info", ("Go on", self.go_on), until=(self.running.changed,))
+        self._messages.show_message(said, "info", ("Go on", self.go_on), until=(self.running.changed,))
 
     def _show_failure(self, event: Failed) -> None:
         self._again = 0
         self._end(self._words().stopped(self.cells.get()))
         again = ("Try again", self.go_on)
-        self._messages.say(f"{event.reason} {event.hint}".strip(), "failed", again, until=(self.running.changed,))
+        self._messages.show_message(
+            f"{event.reason} {event.hint}".strip(), "failed", again, until=(self.running.changed,)
+        )
 
     def _show_loss(self, why: str) -> None:
         """The engine died: keep what is finished, offer the rest."""
@@ -223,7 +225,9 @@ class Cells(State):
         words = self._words()
         self._end(words.stopped(self.cells.get()))
         said, button = words.lost(self.cells.get())
-        self._messages.say(f"{why} {said}".strip(), "failed", (button, self.go_on), until=(self.running.changed,))
+        self._messages.show_message(
+            f"{why} {said}".strip(), "failed", (button, self.go_on), until=(self.running.changed,)
+        )
 
     def _draw(self, event: PicturesPreview) -> None:
         cells, count, by = list(self.cells.get()), len(event.pictures), By.of(event)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PySide6.QtCore import QObject
 
-from studio.app.core.observable import Field, Plain, State, Value, within
+from studio.app.core.observable import Field, Record, State, Value, within
 from studio.app.core.undo import ChangeStep
 from studio.app.generation.run import Cell, Run
 from studio.app.model_browser.model_list import Models, hash_of
@@ -282,15 +282,15 @@ class Dials(State):
         self.mixing.fit(self.model.get())
 
 
-def at_home(trained: InstalledModel) -> Plain:
+def at_home(trained: InstalledModel) -> Record:
     """A model with its dials at home."""
     return {"model": trained.card.name, "temperature": trained.card.temperature, "label": None, "mix": ""}
 
 
-def of_work(work: Work, trained: InstalledModel) -> Plain:
+def of_work(work: Work, trained: InstalledModel) -> Record:
     """A model with the dials as a work had them."""
     temperature, mix = work.temperature[0], work.mix
-    said: Plain = {"model": trained.card.name, "seed": work.seed, "temperature": temperature, "label": work.label}
+    said: Record = {"model": trained.card.name, "seed": work.seed, "temperature": temperature, "label": work.label}
     return {**said, "mix": mix.model, "share": mix.share} if mix is not None else {**said, "mix": ""}
 
 

@@ -9,8 +9,8 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.core.text import grouped
-from studio.app.core.undo import History
+from studio.app.core.text import group_digits
+from studio.app.core.undo import UndoHistory
 from studio.app.generation.parameters import SLIDER_MAX_TEMPERATURE, Dials, safe_temperatures, titles
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, Choice, Column, Label, Number, mark, row, tip
@@ -78,7 +78,7 @@ class SeedField(QWidget):
         self.field.setAccessibleDescription(sentence)
 
     def _write(self) -> None:
-        self.field.setText(f"{self._prefix}{grouped(self._seed)}")
+        self.field.setText(f"{self._prefix}{group_digits(self._seed)}")
 
     def _finish(self) -> None:
         if self.field.isModified():
@@ -131,7 +131,7 @@ class DialRows(Column):
     the temperature."""
 
     def __init__(
-        self, look: Look, dials: Dials, history: History, most: int, things: str = "", below: Sequence[QWidget] = ()
+        self, look: Look, dials: Dials, history: UndoHistory, most: int, things: str = "", below: Sequence[QWidget] = ()
     ) -> None:
         super().__init__(look)
         self._dials, self._things = dials, things
@@ -177,7 +177,7 @@ class DialRows(Column):
             form.addWidget(field, place, 1)
         self.rows.addLayout(form)
 
-    def _tie(self, dials: Dials, history: History) -> None:
+    def _tie(self, dials: Dials, history: UndoHistory) -> None:
         mixing = dials.mixing
         bind(self, dials.model, self._show_model)
         bind(self, dials.number, self.number.setValue, self.number.valueChanged, dials.set_number)
@@ -195,8 +195,8 @@ class DialRows(Column):
         self.temperature.homed.connect(dials.home)
         self.share.homed.connect(lambda: dials.set_share(0.5, None))
         for slider, gesture in ((self.temperature, "temperature"), (self.share, "share")):
-            slider.grabbed.connect(partial(history.hold, gesture))
-            slider.let_go.connect(history.seal)
+            slider.grabbed.connect(partial(history.begin_gesture, gesture))
+            slider.let_go.connect(history.end_gesture)
 
     def _show_model(self, trained: Any) -> None:
         self.number.explain(f"How many {self._things or made_by(trained) + 's'} to make")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from studio.app.core.text import FIGURE_SPACE, grouped
+from studio.app.core.text import FIGURE_SPACE, group_digits
 from studio.app.generation.run import Cell
 
 
@@ -45,7 +45,7 @@ class Words:
         if not cells or self.ranked:
             order = " The most typical first." if len(cells) > 1 else ""
             return f"{self.count(len(cells))}.{order}" if cells else ""
-        first, last = grouped(cells[0].seed), grouped(cells[-1].seed)
+        first, last = group_digits(cells[0].seed), group_digits(cells[-1].seed)
         return f"{self.count(len(cells))}, {f'seeds {first} to {last}' if len(cells) > 1 else f'seed {first}'}."
 
     def stopped(self, cells: Sequence[Cell]) -> str:

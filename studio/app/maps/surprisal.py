@@ -7,7 +7,7 @@ import numpy as np
 from PySide6.QtCore import Signal
 
 from studio.app.core.messages import Messages
-from studio.app.core.observable import Engine, Field, State, Value
+from studio.app.core.observable import EngineProtocol, Field, State, Value
 from studio.app.core.request import Request
 from studio.app.maps.colour_range import Reach
 from studio.media.pictures.surprisal_map import ColourScale, bits_text, format_bits_value
@@ -47,7 +47,7 @@ class Surprise(State):
     came = Signal(object)
     """A Map, as soon as it is known."""
 
-    def __init__(self, engine: Engine, messages: Messages) -> None:
+    def __init__(self, engine: EngineProtocol, messages: Messages) -> None:
         super().__init__()
         self._messages = messages
         self.on: Value[bool] = Value(False, self)
@@ -70,7 +70,7 @@ class Surprise(State):
         self._request.stopped.connect(self._show_stop)
         self._request.failed.connect(self._show_failure)
         self._request.lost.connect(self._refuse_lost)
-        engine.status.connect(self._ask)
+        engine.status_changed.connect(self._ask)
 
     def switch(self, on: bool) -> None:
         """Show the map over pictures, or the pictures alone."""
@@ -118,7 +118,7 @@ class Surprise(State):
     def _show_failure(self, event: Failed) -> None:
         self._refuse(self._asked)
         said = f"{event.reason} The picture is shown without its map. {event.hint}".strip()
-        self._messages.say(said, "failed", until=(self.on.changed,))
+        self._messages.show_message(said, "failed", until=(self.on.changed,))
         self._ask()
 
     def _refuse_lost(self) -> None:

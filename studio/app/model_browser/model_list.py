@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from studio.app.core.background import Later
+from studio.app.core.background import BackgroundTask
 from studio.app.core.messages import Messages
 from studio.app.core.observable import Field, State, Value
 from studio.library import models
@@ -31,7 +31,7 @@ class Models(State):
         """Names of the favourite models, including missing ones."""
         self.fields = (Field("favourites", lambda: sorted(self.favourites.get()), self._use_favourites),)
         self._covers: dict[Path, np.ndarray | None] = {}
-        self._adopting = Later(self)
+        self._adopting = BackgroundTask(self)
 
     def refresh(self) -> None:
         """Look again into the models' folders."""
@@ -67,7 +67,7 @@ class Models(State):
             return trained
         self.refresh()
         if self.find(name) is None:
-            self._messages.say(
+            self._messages.show_message(
                 f'"{trained.card.title}" is not here any more: its file was moved or deleted. '
                 "Put it back, or choose another model.",
                 "warn",
@@ -91,8 +91,8 @@ class Models(State):
         not know the work's kind."""
         trained = self.of(work)
         if trained is None:
-            add = ("Add a model…", lambda: self._messages.which.emit(models.MODEL_SUFFIX, self.add))
-            self._messages.say(_missing(work), "warn", add, until=(self.cards.changed,))
+            add = ("Add a model…", lambda: self._messages.open_requested.emit(models.MODEL_SUFFIX, self.add))
+            self._messages.show_message(_missing(work), "warn", add, until=(self.cards.changed,))
             return None
         odd = []
         if not _knows(trained, work.model_hash):
@@ -104,7 +104,7 @@ class Models(State):
                 f'It names kind {work.label}, which "{trained.card.title}" does not know, so it is made as any kind.'
             )
         if odd:
-            self._messages.say(" ".join([*odd, "Its file is untouched."]), "warn")
+            self._messages.show_message(" ".join([*odd, "Its file is untouched."]), "warn")
         return trained
 
     def cover(self, name: str) -> np.ndarray | None:
@@ -127,12 +127,12 @@ class Models(State):
         def adopted(outcome: InstalledModel | Exception) -> None:
             if isinstance(outcome, InstalledModel):
                 self.refresh()
-                self._messages.say(f'"{outcome.card.title}" was added to your models.')
+                self._messages.show_message(f'"{outcome.card.title}" was added to your models.')
                 then(self.find(outcome.card.name) or outcome)
             elif isinstance(outcome, BadModel):
-                self._messages.say(str(outcome), "failed")
+                self._messages.show_message(str(outcome), "failed")
             elif isinstance(outcome, NotSaved):
-                self._messages.say(outcome.message, "failed", ("Try again", lambda: self.add(path, then)))
+                self._messages.show_message(outcome.message, "failed", ("Try again", lambda: self.add(path, then)))
             else:
                 raise outcome
 

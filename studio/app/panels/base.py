@@ -1,7 +1,7 @@
 """What every panel does: steps of undo over a table of fields, and the way back after a restart."""
 
-from studio.app.core.observable import Entries, Field, Plain, State, set_fields, values_before
-from studio.app.core.undo import History
+from studio.app.core.observable import Entries, Field, Record, State, set_fields, values_before
+from studio.app.core.undo import UndoHistory
 
 
 class PanelState(State):
@@ -9,7 +9,7 @@ class PanelState(State):
 
     def __init__(self) -> None:
         super().__init__()
-        self.history = History(self._apply, self)
+        self.history = UndoHistory(self._apply, self)
 
     def _declare(self, *fields: Field | Entries) -> None:
         """Declare all fields of the panel, in the order in which a record sets them."""
@@ -30,11 +30,11 @@ class PanelState(State):
             raise KeyError(f"undo knows no {unknown}")
         self._commit(name, gesture, self._before(values), values)
 
-    def _before(self, after: Plain) -> Plain:
+    def _before(self, after: Record) -> Record:
         """Return a record that undoes a change of fields to `after`."""
         return values_before(self.fields, after)
 
-    def _commit(self, name: str, gesture: str | None, before: Plain, after: Plain) -> None:
+    def _commit(self, name: str, gesture: str | None, before: Record, after: Record) -> None:
         """Apply a change, and keep it as a step of undo."""
         try:
             for fault in self._apply(after).values():
@@ -42,17 +42,17 @@ class PanelState(State):
         except Exception:
             self._apply(before)
             raise
-        self.history.do(name, before, after, gesture)
+        self.history.add_step(name, before, after, gesture)
 
-    def _apply(self, record: Plain) -> dict[str, Exception]:
+    def _apply(self, record: Record) -> dict[str, Exception]:
         """Set fields as a change, undo or redo says, then update what follows from them. Return those refused."""
         refused = set_fields((field for field in self.fields if field.undo), record)
         self._follow(record)
         return refused
 
-    def _follow(self, record: Plain) -> None:
+    def _follow(self, record: Record) -> None:
         """Update what follows from the fields of a record, such as a run under way."""
 
-    def records(self) -> list[Plain]:
+    def records(self) -> list[Record]:
         """Return every record that may name takes or pictures, so that their files are kept."""
         return [*self.history.records(), self.snapshot()]

@@ -7,7 +7,7 @@ from typing import Any
 from PySide6.QtWidgets import QWidget
 
 from studio.app.core.observable import Value
-from studio.app.core.undo import History
+from studio.app.core.undo import UndoHistory
 from studio.app.generation.batch import Cells
 from studio.app.model_browser.cards_view import Offers, Remark, at_once, nothing
 from studio.app.takes.selection import Strip
@@ -30,7 +30,7 @@ class Panel:
     """The main button and its neighbour, which never scroll away."""
     model: Value[Any]
     choose_model: Callable[[str], object]
-    history: History
+    history: UndoHistory
     keep: Callable[[], object]
     """Keep what is on the stage as a take."""
     acts: tuple[Act, ...]

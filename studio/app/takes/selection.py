@@ -49,12 +49,12 @@ class Strip(State):
         undo = ("Undo", lambda: self._change("bring back", takes=dict.fromkeys(names, True)))
         more = "one" if len(names) == 2 else f"{len(names) - 1:,}"
         also = f" and the {more} that came from it are" if len(names) > 1 else " is"
-        self._messages.say(f"Take {index + 1}{also} in the bin.", "info", undo, until=(self.takes.changed,))
+        self._messages.show_message(f"Take {index + 1}{also} in the bin.", "info", undo, until=(self.takes.changed,))
 
     def copy(self, index: int) -> None:
         """Copy the picture of a take to the clipboard, and show the outcome."""
         take = self.takes.get()[index]
-        self._messages.copy.emit(take.picture, take.work)
+        self._messages.copy_requested.emit(take.picture, take.work)
 
     def rename(self, index: int, label: str) -> None:
         """Name a take; an empty name takes the name away."""

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from studio.app.core.observable import Plain
+from studio.app.core.observable import Record
 from studio.app.files.importing import Photo
 from studio.library import storage
 from studio.library.models import InstalledModel
@@ -64,14 +64,14 @@ class Start:
         note = f"Started from {work.source or f'a {what}'}"
         return cls(storage.hash_bytes(work.latent.data), work.latent, work.source, note, None, work.kind)
 
-    def plain(self) -> Plain:
+    def plain(self) -> Record:
         """What its file, a work, does not say."""
         figures = self.figures
         said = [figures.differing, figures.total, figures.largest, figures.bits, figures.bound] if figures else None
         return {"note": self.note, "figures": said}
 
     @classmethod
-    def of_plain(cls, work: Work, plain: Plain) -> "Start | None":
+    def of_plain(cls, work: Work, plain: Record) -> "Start | None":
         """The start as it was kept: a work, and what `plain` gave."""
         start = cls.of_work(work)
         said = plain.get("figures")

@@ -11,9 +11,9 @@ import numpy as np
 from msgspec import structs
 from PySide6.QtCore import QObject, Signal
 
-from studio.app.core.background import Later
+from studio.app.core.background import BackgroundTask
 from studio.app.core.messages import Messages
-from studio.app.core.observable import Entries, Field, Plain, State, Value
+from studio.app.core.observable import Entries, Field, Record, State, Value
 from studio.app.files.opening import WAVES, kept, open_file, work_of
 from studio.app.takes.start import Start
 from studio.library import storage, work
@@ -145,7 +145,7 @@ class Takes(State):
         self._start_shelf = Shelf(storage.home_folder("data") / "starts")
         self._names: list[str] = []
         self._starts: dict[str, Start] = {}
-        self._loading = Later(self)
+        self._loading = BackgroundTask(self)
         self.entries = (
             Entries("named", self._called, self._name_all),
             Entries("takes", lambda name: name in self._names, self._lay_on_or_off),
@@ -181,17 +181,17 @@ class Takes(State):
     def may_rename(self) -> bool:
         """Whether a name may be changed here; if not, the message line says so."""
         if not self.renames:
-            self._messages.say(NAMES_ELSEWHERE, "warn")
+            self._messages.show_message(NAMES_ELSEWHERE, "warn")
         return self.renames
 
     # ── what a step does ─────────────────────────────────────────────────────────────────────────
 
-    def _name_all(self, labels: Plain) -> None:
+    def _name_all(self, labels: Record) -> None:
         for name, label in labels.items():
             self._name(name, str(label))
         self._lay()
 
-    def _lay_on_or_off(self, there: Plain) -> None:
+    def _lay_on_or_off(self, there: Record) -> None:
         """Lay takes on the strip, or take them off."""
         on = {name for name, is_there in there.items() if is_there}
         self._names = sorted(set(self._names) - there.keys() | on)
@@ -237,21 +237,21 @@ class Takes(State):
         try:
             shelf.keep(take)
         except NotSaved as fault:
-            self._messages.say(fault.message, "failed", ("Try again", self._write_again))
+            self._messages.show_message(fault.message, "failed", ("Try again", self._write_again))
 
     def _write_again(self) -> None:
         try:
             self._shelf.save()
             self._start_shelf.save()
         except NotSaved as fault:
-            self._messages.say(fault.message, "failed", ("Try again", self._write_again))
+            self._messages.show_message(fault.message, "failed", ("Try again", self._write_again))
         else:
-            self._messages.say("Your takes are saved.")
+            self._messages.show_message("Your takes are saved.")
 
-    def _starts_to_record(self) -> Plain:
+    def _starts_to_record(self) -> Record:
         return {key: start.plain() for key, start in self._starts.items()}
 
-    def _read_starts(self, plain: Plain) -> None:
+    def _read_starts(self, plain: Record) -> None:
         for key, said in plain.items():
             making = self._start_shelf.making(f"{key}.png") or self._start_shelf.making(f"{key}.wav")
             start = Start.of_plain(making, said) if making is not None else None
@@ -261,7 +261,7 @@ class Takes(State):
     def _use_names(self, names: Sequence[str]) -> None:
         self._names = [str(name) for name in names]
 
-    def load(self, records: Sequence[Plain]) -> None:
+    def load(self, records: Sequence[Record]) -> None:
         """Read the takes' files beside the window: hundreds take a while, and the window should be on the screen."""
 
         def loaded(found: list[Take] | Exception) -> None:
@@ -276,7 +276,7 @@ class Takes(State):
 
         self._loading.run(self._shelf.read, loaded)
 
-    def close(self, records: Sequence[Plain] | None) -> None:
+    def close(self, records: Sequence[Record] | None) -> None:
         """Move files that no record needs to the bin; none if the records may be incomplete."""
         self._loading.wait()
         if records is None:
@@ -287,7 +287,7 @@ class Takes(State):
         self._starts = {key: start for key, start in self._starts.items() if key in starts}
 
 
-def _named(records: Sequence[Plain]) -> set[str]:
+def _named(records: Sequence[Record]) -> set[str]:
     """The takes that records speak of."""
     entries = (record.get(key) for record in records for key in ("takes", "named"))
     return {name for each in entries if isinstance(each, dict) for name in each}

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from studio.app.core.colours import colour_word
-from studio.app.core.text import clock, grouped
+from studio.app.core.colours import colour_name
+from studio.app.core.text import group_digits, timecode
 from studio.app.takes.store import Take
 from studio.library.work import Work
 
@@ -51,7 +51,7 @@ def titled(takes: Sequence[Take], up: Parents, place: int) -> str:
     if above is None:
         return f"Take {place + 1}{name}"
     row = f" at row {work.rewound.row}" if work.rewound is not None else ""
-    row = f" at {clock(work.heard / work.rate)}" if work.rate and work.heard else row
+    row = f" at {timecode(work.heard / work.rate)}" if work.rate and work.heard else row
     return f"Take {place + 1}{name}, from take {above + 1}{row}"
 
 
@@ -68,14 +68,14 @@ def _changes(work: Work, parent: Work | None) -> list[str]:
     if work.rewound is not None:
         found.append(f"row {work.rewound.row}{_imposed(work)}")
     elif work.rate and work.heard and parent is not None:
-        found.append(f"from {clock(work.heard / work.rate)}")
+        found.append(f"from {timecode(work.heard / work.rate)}")
     elif parent is None:
-        start = f"from {work.source}" if work.source else f"start, seed {grouped(work.seed)}"
+        start = f"from {work.source}" if work.source else f"start, seed {group_digits(work.seed)}"
         return [start, *_mixed(work)]
     if parent is not None and work.model != parent.model:
         found.append(work.model)
     if (work.rewound is not None or work.rate) and (parent is None or work.seed != parent.seed):
-        found.append(f"seed {grouped(work.seed)}")
+        found.append(f"seed {group_digits(work.seed)}")
     if parent is not None and work.temperature != parent.temperature:
         found.append("temperature " + " · ".join(f"{heat:.2f}" for heat in work.temperature))
     if parent is not None and work.sliders != parent.sliders:
@@ -85,7 +85,7 @@ def _changes(work: Work, parent: Work | None) -> list[str]:
         found += [f"{moved} slider{'s' if moved > 1 else ''} moved"] if moved else []
     if parent is not None and work.mix != parent.mix:
         found += _mixed(work) or ["no mix"]
-    return found or [f"seed {grouped(work.seed)}"]
+    return found or [f"seed {group_digits(work.seed)}"]
 
 
 def _mixed(work: Work) -> list[str]:
@@ -95,5 +95,5 @@ def _mixed(work: Work) -> list[str]:
 def _imposed(work: Work) -> str:
     imposed = work.rewound.imposed if work.rewound is not None else ()
     if len(imposed) == 1:
-        return f", one pixel {colour_word(imposed[0].colour)}"
+        return f", one pixel {colour_name(imposed[0].colour)}"
     return f", {len(imposed)} pixels" if imposed else ""

@@ -27,7 +27,7 @@ class Clippings(QObject):
         self._state = state
         state.clipboard.copied.connect(self._put)
         state.clipboard.copied_sound.connect(self._put_sound)
-        state.messages.paste.connect(self.paste)
+        state.messages.paste_requested.connect(self.paste)
 
     def paste(self) -> None:
         """Open the files, the picture or the sound on the clipboard."""
@@ -46,7 +46,7 @@ class Clippings(QObject):
             self._state.clipboard.paste(lambda: wav, "Pasted sound.wav")
         else:
             said = "There is no picture or sound on the clipboard. Copy one, then paste it."
-            self._state.messages.say(said, "warn")
+            self._state.messages.show_message(said, "warn")
 
     def _put_sound(self, path: Path, wav: bytes) -> None:
         data = QMimeData()

@@ -7,22 +7,22 @@ from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QGridLayout, QProgressBar, QVBoxLayout, QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.core.jobs import Entry
-from studio.app.core.text import about
+from studio.app.core.jobs import JobStatus
+from studio.app.core.text import time_left
 from studio.app.widgets.controls import Button, Elided, Label, row
 from studio.app.widgets.theme import Look
 
 RIGHT = Qt.TextElideMode.ElideRight
 
 
-def progress(entry: Entry) -> str:
+def progress(entry: JobStatus) -> str:
     """`12 of 24 finished · about 9 s left`, `38 % done · about 9 s left`, `0:18.7 made · 2.6 × real time`."""
-    if entry.said:
-        return entry.said
+    if entry.progress_text:
+        return entry.progress_text
     if entry.started is None:
         return "waits for the engine"
-    left = f" · {about(entry.seconds_left)} left" if entry.seconds_left is not None else ""
-    if not entry.counted:
+    left = f" · {time_left(entry.seconds_left)} left" if entry.seconds_left is not None else ""
+    if not entry.counts_pictures:
         return f"{entry.share:.0%} done{left}".replace("%", " %") if entry.share else "at work"
     return f"{entry.done:,} of {entry.total:,} finished{left}"
 
@@ -52,7 +52,7 @@ class JobRow(QWidget):
         grid.addWidget(self.stop, 0, 1, 3, 1, Qt.AlignmentFlag.AlignVCenter)
         grid.setColumnStretch(0, 1)
 
-    def show_entry(self, entry: Entry) -> None:
+    def show_entry(self, entry: JobStatus) -> None:
         self._job = entry.job
         self.title.show_text(entry.title)
         self.bar.setVisible(entry.total > 0)
@@ -89,7 +89,7 @@ class QueueBox(QWidget):
         self._lay_out()
         self.show_entries(())
 
-    def show_entries(self, entries: Sequence[Entry]) -> None:
+    def show_entries(self, entries: Sequence[JobStatus]) -> None:
         waiting = max(0, len(entries) - 1)
         self._waiting.setText(f"{waiting} waiting" if waiting else "")
         self._job.setVisible(bool(entries))
@@ -142,7 +142,7 @@ class QueueList(QWidget):
         self._column.addStretch(1)
         self.jobs: list[JobRow] = []
 
-    def show_entries(self, entries: Sequence[Entry]) -> None:
+    def show_entries(self, entries: Sequence[JobStatus]) -> None:
         self._empty.setVisible(not entries)
         while len(self.jobs) < len(entries):
             job = JobRow(self._look)

@@ -168,9 +168,9 @@ class Frame(QWidget):
         bind(self, state.theme, self._choose_look)
         bind(self, state.contrast, self._choose_look)
         bind(self, state.layout, self._choose_look)
-        bind(self, state.messages.current, self._show_message, self.message.acted, state.messages.act)
-        bind(self, state.queue.entries, self.queue.show_entries, self.queue.stopped, state.queue.stop)
-        bind(self, state.queue.entries, self.jobs.show_entries, self.jobs.stopped, state.queue.stop)
+        bind(self, state.messages.current, self._show_message, self.message.acted, state.messages.press_button)
+        bind(self, state.queue.jobs, self.queue.show_entries, self.queue.stopped, state.queue.stop_job)
+        bind(self, state.queue.jobs, self.jobs.show_entries, self.jobs.stopped, state.queue.stop_job)
         bind(self, state.takes.list, lambda _: self._place())
         self.message.gone.connect(state.messages.dismiss)
         self.queue.opened.connect(lambda: self.toggle_page("queue"))
@@ -316,7 +316,7 @@ class Frame(QWidget):
             Act("Undo", ("Ctrl+Z",), state.undo),
             Act("Redo", redo, state.redo),
             Act("Open…", ("Ctrl+O",), self.open),
-            Act("Paste", ("Ctrl+V",), state.messages.paste.emit),
+            Act("Paste", ("Ctrl+V",), state.messages.paste_requested.emit),
             Act("Keep as take", ("Ctrl+S",), lambda: self.panel.keep()),
             Act("Models", ("Ctrl+L",), lambda: self.bar.picker.open_list()),
             Act("Add a model…", (), self.add_model),
@@ -334,7 +334,7 @@ class Frame(QWidget):
             Act("Next region", ("F6",), lambda: self.go_region(1)),
             Act("Previous region", ("Shift+F6",), lambda: self.go_region(-1)),
             Act("Surprise", ("U",), lambda: state.surprise.switch(not state.surprise.on.get()), "stage"),
-            Act("Crisp or smooth", ("X",), lambda: state.smoothing.choose(not state.smooth.get()), "stage"),
+            Act("Crisp or smooth", ("X",), lambda: state.smoothing.choose_smooth(not state.smooth.get()), "stage"),
         )
 
     def _enable(self) -> None:
@@ -384,12 +384,12 @@ class Frame(QWidget):
         if self.panel.key == "sound" and (player.making.get() or player.playing.get()):
             self.state.sound.stop()
             return
-        entries = self.state.queue.entries.get()
+        entries = self.state.queue.jobs.get()
         grid = (self.state.complete if self.panel.key == "complete" else self.state.generate).grid
         if grid.running.get():
             grid.stop()
         elif entries:
-            self.state.queue.stop(entries[0].job)
+            self.state.queue.stop_job(entries[0].job)
 
     def add_model(self) -> None:
         self.dialogs.open("Models (*.safetensors)", self.state.models.add)

@@ -137,7 +137,7 @@ class Bar(QWidget):
         self.pixels.show_choice("smooth" if smooth else "crisp")
 
     def _choose_pixels(self, key: str) -> None:
-        self._state.smoothing.choose(key == "smooth")
+        self._state.smoothing.choose_smooth(key == "smooth")
 
     def _lay_out(self) -> None:
         px = self._look.px

@@ -120,10 +120,10 @@ def test_no_sound_card_is_a_sentence_and_everything_else_goes_on(
     tone.hold(True)
     qtbot.waitUntil(lambda: messages.current.get() is not None)
     said = messages.current.get()
-    assert said is not None and said.text == speaker.refuses and said.actions[0][0] == "Try again"
+    assert said is not None and said.text == speaker.refuses and said.buttons[0][0] == "Try again"
     assert not tone.held.get() and not tone.sounding.get()
     speaker.refuses = ""
-    messages.act(0)
+    messages.press_button(0)
     assert heard(tone, speaker, qtbot) == 110
 
 
@@ -135,10 +135,10 @@ def test_a_card_that_goes_away_is_told_and_played_on_again(
     speaker.faults = '"USB headphones" went away. Nothing is lost; only the sound stopped.'
     qtbot.waitUntil(lambda: messages.current.get() is not None)
     said = messages.current.get()
-    assert said is not None and said.text == speaker.faults and said.actions[0][0] == "Play again"
+    assert said is not None and said.text == speaker.faults and said.buttons[0][0] == "Play again"
     assert not tone.held.get() and speaker.source is None
     speaker.faults = ""
-    messages.act(0)
+    messages.press_button(0)
     assert heard(tone, speaker, qtbot) == 110 and tone.held.get()
 
 

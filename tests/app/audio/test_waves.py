@@ -10,7 +10,7 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import Window
-from studio.app.core.text import grouped
+from studio.app.core.text import group_digits
 from studio.library import work
 from studio.library.work import StoredArray, Work
 from studio.media import export
@@ -114,7 +114,8 @@ def test_in_generate_the_chosen_wave_is_heard(window: Window, engine: FakeEngine
     engine.say(Finished(job=command.job))
     seeds = window.generate.cells.get()
     assert (
-        window.generate.grid.progress.get() == f"3 waves, seeds {grouped(seeds[0].seed)} to {grouped(seeds[-1].seed)}."
+        window.generate.grid.progress.get()
+        == f"3 waves, seeds {group_digits(seeds[0].seed)} to {group_digits(seeds[-1].seed)}."
     )
 
 
@@ -361,12 +362,12 @@ def test_a_way_that_fails_is_told_and_asked_again(two_takes: Window, engine: Fak
     way = lead(two_takes, engine, tmp_path / "w.wav")
     engine.say(Failed(job=way.job, reason="Memory ran out.", hint="Close something."))
     assert said(two_takes) == "Memory ran out. Close something." and not two_takes.explore.wavetable.making.get()
-    two_takes.messages.act(0)
+    two_takes.messages.press_button(0)
     assert isinstance(engine.sent[-1], wire.Interpolate) and engine.sent[-1].job != way.job
     engine.die()
     assert said(two_takes).endswith("The wavetable was not saved yet.")
     engine.status.emit("Stopped")
-    two_takes.messages.act(0)
+    two_takes.messages.press_button(0)
     assert engine.starts == 1 and two_takes.explore.wavetable.making.get()
     assert not (tmp_path / "w.wav").exists()
 

@@ -5,12 +5,12 @@ import threading
 import pytest
 from pytestqt.qtbot import QtBot
 
-from studio.app.core.background import Later
+from studio.app.core.background import BackgroundTask
 from tests.limits import LIMIT
 
 
 def test_the_outcome_comes_on_the_windows_own_thread(qtbot: QtBot) -> None:
-    later, heard = Later(), list[tuple[object, bool]]()
+    later, heard = BackgroundTask(), list[tuple[object, bool]]()
     main = threading.get_ident()
     later.run(lambda: threading.get_ident() != main, lambda away: heard.append((away, threading.get_ident() == main)))
     qtbot.waitUntil(lambda: bool(heard))
@@ -18,7 +18,7 @@ def test_the_outcome_comes_on_the_windows_own_thread(qtbot: QtBot) -> None:
 
 
 def test_only_the_newest_wish_is_kept_while_one_is_at_work(qtbot: QtBot) -> None:
-    later, go, done, heard = Later(), threading.Event(), list[int](), list[object]()
+    later, go, done, heard = BackgroundTask(), threading.Event(), list[int](), list[object]()
 
     def work(n: int) -> int:
         go.wait(LIMIT)
@@ -33,7 +33,7 @@ def test_only_the_newest_wish_is_kept_while_one_is_at_work(qtbot: QtBot) -> None
 
 
 def test_it_is_busy_until_the_outcome_is_delivered(qtbot: QtBot) -> None:
-    later, go, ran, heard = Later(), threading.Event(), threading.Event(), list[bool]()
+    later, go, ran, heard = BackgroundTask(), threading.Event(), threading.Event(), list[bool]()
 
     def work() -> None:
         go.wait(LIMIT)
@@ -50,7 +50,7 @@ def test_it_is_busy_until_the_outcome_is_delivered(qtbot: QtBot) -> None:
 
 
 def test_what_goes_wrong_is_an_outcome_too(qtbot: QtBot) -> None:
-    later, heard = Later(), list[object]()
+    later, heard = BackgroundTask(), list[object]()
     later.run(lambda: 1 // 0, heard.append)
     qtbot.waitUntil(lambda: bool(heard))
     assert isinstance(heard[0], ZeroDivisionError)
@@ -58,7 +58,7 @@ def test_what_goes_wrong_is_an_outcome_too(qtbot: QtBot) -> None:
 
 @pytest.mark.parametrize("way", ["forget", "wait"])
 def test_what_is_forgotten_is_never_delivered(qtbot: QtBot, way: str) -> None:
-    later, heard = Later(), list[object]()
+    later, heard = BackgroundTask(), list[object]()
     later.run(lambda: 1, heard.append)
     getattr(later, way)()
     later.run(lambda: 2, heard.append)
@@ -67,9 +67,9 @@ def test_what_is_forgotten_is_never_delivered(qtbot: QtBot, way: str) -> None:
 
 
 def test_what_is_forgotten_stays_silent_with_nothing_after_it(qtbot: QtBot) -> None:
-    later, ran, heard = Later(), list[int](), list[object]()
+    later, ran, heard = BackgroundTask(), list[int](), list[object]()
     later.run(lambda: ran.append(1), heard.append)
-    later.forget()
+    later.discard()
     qtbot.waitUntil(lambda: bool(ran))
     qtbot.wait(50)
     assert heard == []
@@ -92,12 +92,12 @@ def test_beside_threads_that_keep_python_busy_every_outcome_comes(qtbot: QtBot) 
     threads = [threading.Thread(target=keep_busy) for _ in range(2)]
     for thread in threads:
         thread.start()
-    later = Later()
+    later = BackgroundTask()
     heard = list[object]()
     try:
         for number in range(30):
             later.run(lambda: -1, heard.append)
-            later.forget()
+            later.discard()
             later.run(lambda number=number: number, heard.append)  # type: ignore[misc]
             gc.collect()
             qtbot.waitUntil(lambda number=number: heard == list(range(number + 1)))  # type: ignore[misc]

@@ -21,38 +21,38 @@ from studio.app.core import colours
     ],
 )
 def test_a_colour_has_a_plain_word(colour: tuple[int, ...], word: str) -> None:
-    assert colours.colour_word(colour) == word
+    assert colours.colour_name(colour) == word
 
 
 @pytest.mark.parametrize(
     ("text", "colour"), [("#2858C8", (40, 88, 200)), (" fff ", (255, 255, 255)), ("2858c8", (40, 88, 200))]
 )
 def test_a_typed_colour_is_read(text: str, colour: tuple[int, ...]) -> None:
-    assert colours.read(text, 3) == colour
-    assert colours.read(colours.hex_of(colour), 3) == colour
+    assert colours.parse_colour(text, 3) == colour
+    assert colours.parse_colour(colours.to_hex(colour), 3) == colour
 
 
 @pytest.mark.parametrize("text", ["", "blue", "#12345", "#1234567", "-1-2-3", "٣٣٣"])
 def test_what_is_no_colour_is_none(text: str) -> None:
-    assert colours.read(text, 3) is None
+    assert colours.parse_colour(text, 3) is None
 
 
 def test_a_grey_picture_gets_a_grey() -> None:
-    assert colours.read("#FFFFFF", 1) == (255,)
-    assert colours.read("#FF0000", 1) == (76,)
+    assert colours.parse_colour("#FFFFFF", 1) == (255,)
+    assert colours.parse_colour("#FF0000", 1) == (76,)
 
 
 @pytest.mark.parametrize("levels", [2, 16, 256])
 def test_an_imposed_colour_is_one_that_the_model_can_draw(levels: int) -> None:
     drawn = {(level * 255 + (levels - 1) // 2) // (levels - 1) for level in range(levels)}
     for value in range(0, 256, 5):
-        (near,) = colours.among_levels((value,), levels)
+        (near,) = colours.nearest_level_colour((value,), levels)
         assert near in drawn
-        assert colours.among_levels((near,), levels) == (near,)
+        assert colours.nearest_level_colour((near,), levels) == (near,)
 
 
 def test_the_commonest_colours_come_first() -> None:
     picture = np.zeros((4, 4, 3), np.uint8)
     picture[0] = (200, 10, 10)
     picture[1, 0] = (10, 10, 200)
-    assert colours.palette(picture, 2) == [(0, 0, 0), (200, 10, 10)]
+    assert colours.common_colours(picture, 2) == [(0, 0, 0), (200, 10, 10)]

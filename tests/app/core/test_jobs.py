@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import Window
 from studio.app.core import jobs as queues
-from studio.app.core.jobs import NOTICED, Entry
+from studio.app.core.jobs import NOTICE_AFTER, JobStatus
 from studio.app.window.job_list import progress
 from studio.wire import messages as wire
 from studio.wire.messages import (
@@ -55,7 +55,7 @@ class Clock:
 
     def pass_(self, seconds: float) -> None:
         self.now += seconds
-        self._queue._notice()
+        self._queue._add_noticed_jobs()
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def clock(window: Window) -> Clock:
     return Clock(window)
 
 
-def entries(window: Window) -> list[Entry]:
-    return list(window.queue.entries.get())
+def entries(window: Window) -> list[JobStatus]:
+    return list(window.queue.jobs.get())
 
 
 def test_every_command_is_tried_here() -> None:
@@ -77,14 +77,14 @@ def test_work_of_half_a_second_stands_in_the_queue_with_stop(
     window: Window, engine: FakeEngine, clock: Clock, asked: AnyCommand
 ) -> None:
     engine.send(asked)
-    clock.pass_(NOTICED - 0.01)
+    clock.pass_(NOTICE_AFTER - 0.01)
     assert not entries(window), "short work is no news"
     clock.pass_(0.02)
     (entry,) = entries(window)
     assert entry.job == asked.job and entry.title[0].isupper() and progress(entry) == "waits for the engine"
     engine.say(wire.Heartbeat(steps=1, job=asked.job))
     assert progress(entries(window)[0]) == "at work"
-    window.queue.stop(asked.job)
+    window.queue.stop_job(asked.job)
     assert engine.stopped == [asked.job] and entries(window), "it stands there until it has ended"
     engine.say(Stopped(job=asked.job))
     assert not entries(window)
@@ -152,7 +152,7 @@ def test_many_short_jobs_one_after_the_other_are_one_work(window: Window, engine
         engine.say(wire.Scored(job=asked.job, log_prob=-1.0, bits=bits, is_bound=False), Finished(job=asked.job))
     assert seen == [[], ["Maps of surprise"], ["Maps of surprise"]]
     (entry,) = entries(window)
-    window.queue.stop(entry.job)
+    window.queue.stop_job(entry.job)
     count = len(engine.sent)
     engine.say(Stopped(job=entry.job))
     assert not entries(window) and len(engine.sent) == count, "Stop ends the work, not one of its jobs"
@@ -194,4 +194,4 @@ def test_the_queue_looks_by_itself(window: Window, engine: FakeEngine, qtbot: Qt
     engine.send(JOBS[wire.Encode])
     qtbot.waitUntil(lambda: bool(entries(window)))
     engine.say(Stopped(job="encode-1"))
-    assert not window.queue._looks.isActive() or not window.queue._unlisted
+    assert not window.queue._notice_timer.isActive() or not window.queue._unlisted

@@ -13,7 +13,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QObject
 from pytestqt.qtbot import QtBot
 
-from studio.app.core.observable import Engine as EngineProtocol
+from studio.app.core.observable import EngineProtocol as EngineProtocol
 from studio.app.core.request import Policy, Request
 from studio.app.engine.client import Engine
 from studio.wire.messages import (

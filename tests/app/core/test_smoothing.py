@@ -51,9 +51,9 @@ def test_each_panel_shows_its_own_model_as_it_should(window: Window) -> None:
 
 def test_what_the_artist_chose_for_a_model_wins_and_is_kept(window: Window, opener: Opener, engine: FakeEngine) -> None:
     window.generate.choose_model("meadow")
-    window.smoothing.choose(False)
+    window.smoothing.choose_smooth(False)
     window.generate.choose_model("tiny")
-    window.smoothing.choose(True)
+    window.smoothing.choose_smooth(True)
     window.generate.choose_model("tones")
     assert not window.smooth.get()
     second = opener(FakeEngine())

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from studio.app.app_state import Window
 from studio.app.core.autosave import SettingsFile
 from studio.app.engine.client import Engine
-from studio.app.panels.sound.player import clock
+from studio.app.panels.sound.player import timecode
 from studio.library import models
 from studio.media import export
 from studio.media.pictures.image import open_picture
@@ -287,8 +287,8 @@ def test_an_engine_killed_in_the_middle_loses_nothing_that_was_finished(opener: 
     said = window.messages.current.get()
     assert 0 < done < 2048 and said is not None
     assert f'"2,048 pictures" was lost at {done:,}, which are kept.' in said.text
-    assert [label for label, _ in said.actions] == [f"Make the other {2048 - done:,}"]
-    window.messages.act(0)
+    assert [label for label, _ in said.buttons] == [f"Make the other {2048 - done:,}"]
+    window.messages.press_button(0)
     qtbot.waitUntil(lambda: sum(cell.finished for cell in window.generate.cells.get()) > done, timeout=START)
     assert all(now is before for now, before in zip(window.generate.cells.get(), cells, strict=True) if before.finished)
     window.generate.grid.stop()
@@ -362,7 +362,7 @@ def test_of_a_sound_whose_engine_is_killed_all_that_was_made_is_heard(
     qtbot.waitUntil(lambda: not player.making.get(), timeout=START)
     made = player.samples.copy()
     said = window.messages.current.get()
-    assert said is not None and f"The sound was made up to {clock(player.made)}, which is kept." in said.text
+    assert said is not None and f"The sound was made up to {timecode(player.made)}, which is kept." in said.text
     heard = np.concatenate((first, speaker.hear(player.made + 1)))
     wanted = limit_level(soxr.resample(made.astype(np.float32) / 32_768, player.rate, speaker.rate))
     steepest = np.abs(np.diff(wanted)).max() + np.abs(wanted).max() / (RAMP * speaker.rate)
@@ -397,7 +397,7 @@ def test_what_is_seen_of_a_recording_is_priced_and_nothing_else(
 
     # Long work is listed in the queue, and ends if the user leaves the panel.
     sound.pricing.look((0.0, 600.0))
-    qtbot.waitUntil(lambda: bool(window.queue.entries.get()), timeout=START)
+    qtbot.waitUntil(lambda: bool(window.queue.jobs.get()), timeout=START)
     sound.pricing.look(None)
     qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
-    assert not window.queue.entries.get() and np.isnan(player.bits).any()
+    assert not window.queue.jobs.get() and np.isnan(player.bits).any()

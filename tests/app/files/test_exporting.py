@@ -118,7 +118,7 @@ def test_a_dropped_sheet_shows_its_first_picture_and_can_give_all_of_them(
     window.drop([tmp_path / "roses.png"])
     assert said(window, qtbot) == '"roses.png" is a sheet of 6 pictures. The first one is shown.'
     assert window.explore.dials.seed.get() == 0
-    window.messages.act(0)
+    window.messages.press_button(0)
     takes = window.takes.list.get()
     assert [take.work for take in takes] == [piece.work for piece in many]
     assert all(np.array_equal(take.picture, piece.picture) for take, piece in zip(takes, many, strict=True))
@@ -241,17 +241,17 @@ def test_a_long_saving_stands_in_the_queue_and_stops(
     monkeypatch.setattr(storage, "write_files", slow)
     many = pieces(3 * TOGETHER)
     window.saving.many(many, tmp_path)
-    qtbot.waitUntil(lambda: len(window.queue.entries.get()) == 1)
-    (entry,) = window.queue.entries.get()
+    qtbot.waitUntil(lambda: len(window.queue.jobs.get()) == 1)
+    (entry,) = window.queue.jobs.get()
     assert (entry.title, entry.total) == (f"Saving {3 * TOGETHER} pictures", 3 * TOGETHER)
-    qtbot.waitUntil(lambda: window.queue.entries.get()[0].done == TOGETHER)
-    window.queue.stop(entry.job)
+    qtbot.waitUntil(lambda: window.queue.jobs.get()[0].done == TOGETHER)
+    window.queue.stop_job(entry.job)
     go_on.release()
     assert said(window, qtbot) == f"Stopped. {2 * TOGETHER} of {3 * TOGETHER} pictures are saved."
-    assert window.queue.entries.get() == ()
+    assert window.queue.jobs.get() == ()
     assert len(list(tmp_path.glob("*.png"))) == 2 * TOGETHER
     go_on.release()
-    window.messages.act(1)
+    window.messages.press_button(1)
     assert said(window, qtbot) == f'Saved {TOGETHER} pictures in "{tmp_path.name}", each with its recipe inside.'
     assert sorted(path.name for path in tmp_path.glob("*.png")) == sorted(piece.name for piece in many)
 

@@ -66,7 +66,7 @@ def test_a_picture_of_a_model_without_sliders_stays_and_says_why(window: Window,
     window.generate.open_in_explore(0)
     said = window.messages.current.get()
     assert said is not None and said.text == REFUSED
-    assert [words for words, _ in said.actions] == ['Explore it with "Tiny"'], "of the same size, not the first"
+    assert [words for words, _ in said.buttons] == ['Explore it with "Tiny"'], "of the same size, not the first"
     assert window.panel.get() == "generate" and name_in(window, "explore") == "glow"
     window.show_panel("sound")
     assert window.messages.current.get() is None
@@ -75,7 +75,7 @@ def test_a_picture_of_a_model_without_sliders_stays_and_says_why(window: Window,
 def test_it_is_explored_with_the_model_that_is_offered(window: Window, engine: FakeEngine) -> None:
     made(window, engine)
     window.generate.open_in_explore(0)
-    window.messages.act(0)
+    window.messages.press_button(0)
     asked = engine.sent[-1]
     assert isinstance(asked, Encode) and asked.model == "tiny" and set(np.ravel(asked.picture)) == {40}
     assert window.panel.get() == "explore" and name_in(window, "explore") == "tiny"
@@ -105,7 +105,7 @@ def test_a_completion_is_refused_and_offered_at_once(
     complete.open_in_explore()
     said = window.messages.current.get()
     assert said is not None and said.text == REFUSED and len(engine.sent) == count, "nothing has to be computed"
-    window.messages.act(0)
+    window.messages.press_button(0)
     asked = engine.sent[-1]
     assert isinstance(asked, Encode) and asked.model == "tiny" and set(np.ravel(asked.picture)) == {40}
     assert window.panel.get() == "explore" and name_in(window, "complete") == "brush"

@@ -82,19 +82,19 @@ def test_what_follows_is_told_of_changes_undo_and_redo_but_not_of_a_restart(kett
 
 def test_a_drag_is_one_step(kettle: Kettle) -> None:
     kettle.change("tea", tea="white")
-    kettle.history.hold("heat")
+    kettle.history.begin_gesture("heat")
     for heat in range(21, 60):
         kettle.change("heat", "heat", heat=float(heat))
-    kettle.history.seal()
+    kettle.history.end_gesture()
     kettle.history.undo()
     assert shown(kettle)[:2] == (20.0, "white") and kettle.history.undo_name.get() == "tea"
 
 
 def test_a_drag_that_ends_where_it_began_leaves_no_step(kettle: Kettle) -> None:
-    kettle.history.hold("heat")
+    kettle.history.begin_gesture("heat")
     for heat in (50.0, 20.0):
         kettle.change("heat", "heat", heat=heat)
-    kettle.history.seal()
+    kettle.history.end_gesture()
     assert not kettle.history.can_undo.get()
 
 

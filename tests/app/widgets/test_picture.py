@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.files.crop_view import middle
 from studio.app.generation.run import Cell
-from studio.app.panels.generate.grid_view import GridView, arrange, described, grouped
+from studio.app.panels.generate.grid_view import GridView, arrange, described, group_digits
 from studio.app.widgets.picture import PictureView, enlarge_smoothly, enlarged
 from studio.app.widgets.theme import Look
 from tests.app.window_fixtures import picture, settle, shown
@@ -116,7 +116,7 @@ def test_the_grid_shows_what_was_arranged(qtbot: QtBot, count: int, width: int, 
 
 def test_a_picture_is_described() -> None:
     made = Cell(4114, picture(), 1, 1, -5559.0)
-    assert described(made, 2, 24) == f"Picture 3 of 24, finished, seed {grouped(4114)}, 8,020 bits"
+    assert described(made, 2, 24) == f"Picture 3 of 24, finished, seed {group_digits(4114)}, 8,020 bits"
     assert described(Cell(5), 0, 1) == "Picture 1 of 1, waiting, seed 5"
     assert described(Cell(5, picture(), 3, 9), 0, 1) == "Picture 1 of 1, step 3 of 9, seed 5"
 

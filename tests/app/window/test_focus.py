@@ -96,14 +96,14 @@ def by_page(studio: Studio) -> None:
 
 
 def by_message(studio: Studio) -> None:
-    studio.state.messages.say("It failed.", "failed", ("Try again", lambda: None))
+    studio.state.messages.show_message("It failed.", "failed", ("Try again", lambda: None))
     settle()
     studio.frame.message.buttons[0].setFocus(KEYS)
     QTest.keyClick(studio.frame.message.buttons[0], Qt.Key.Key_Space)
 
 
 def by_message_cross(studio: Studio) -> None:
-    studio.state.messages.say("It failed.", "failed")
+    studio.state.messages.show_message("It failed.", "failed")
     settle()
     studio.frame.message._close.setFocus(KEYS)
     QTest.keyClick(studio.frame.message._close, Qt.Key.Key_Space)

@@ -142,7 +142,7 @@ def test_nothing_is_cut_and_nothing_overlaps(studio: Studio, width: int, height:
         studio.frame.toggle_page(page)
         check(studio)
     studio.frame.escape()
-    studio.state.messages.say("It failed. The picture is kept.", "failed", ("Try again", lambda: None))
+    studio.state.messages.show_message("It failed. The picture is kept.", "failed", ("Try again", lambda: None))
     check(studio)
 
 
@@ -221,7 +221,7 @@ def test_a_strip_that_was_scrolled_stays_there_until_another_take_is_kept_or_sho
     assert bar.value() >= bar.maximum() - 1 > 0
     bar.setValue(0)
     studio.state.generate.strip.rename(0, "First")
-    studio.state.messages.say("Something happened.")
+    studio.state.messages.show_message("Something happened.")
     settle()
     assert bar.value() == 0
     studio.state.generate.choose(15)

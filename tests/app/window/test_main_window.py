@@ -171,11 +171,13 @@ def test_information_goes_by_itself_and_failures_stay(
     line = studio.frame.message
     monkeypatch.setattr(message_bar, "STAYS", {"info": 30, "warn": 30})
     for kind in ("info", "warn"):
-        studio.state.messages.say("Saved.", kind)
+        studio.state.messages.show_message("Saved.", kind)
         assert line.isVisible()
         qtbot.waitUntil(lambda: not line.isVisible())
     done = []
-    studio.state.messages.say("It failed. The picture is kept.", "failed", ("Try again", lambda: done.append(1)))
+    studio.state.messages.show_message(
+        "It failed. The picture is kept.", "failed", ("Try again", lambda: done.append(1))
+    )
     qtbot.wait(80)
     assert line.isVisible()
     QTest.mouseClick(line.buttons[0], Qt.MouseButton.LeftButton)
@@ -185,11 +187,11 @@ def test_information_goes_by_itself_and_failures_stay(
 
 def test_a_message_comes_softly_unless_nothing_may_move(studio: Studio, qtbot: QtBot) -> None:
     line = studio.frame.message
-    studio.state.messages.say("Saved.")
+    studio.state.messages.show_message("Saved.")
     assert line.graphicsEffect() is not None
     qtbot.waitUntil(lambda: line.graphicsEffect() is None)
     studio.state.layout.set({"still": True})
-    studio.state.messages.say("Saved again.")
+    studio.state.messages.show_message("Saved again.")
     assert line.isVisible()
     assert line.graphicsEffect() is None
 

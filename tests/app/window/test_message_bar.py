@@ -132,7 +132,7 @@ def test_a_message_has_room_of_its_own(full: Studio, stage: str, width: int, hei
     resize(full, width, height, text)
     STAGES[stage](full)
     settle()
-    full.state.messages.say(TOLD, "failed", ("Save elsewhere…", lambda: None), ("Try again", lambda: None))
+    full.state.messages.show_message(TOLD, "failed", ("Save elsewhere…", lambda: None), ("Try again", lambda: None))
     for shown in (False, True):
         if shown != full.frame.panel.inspector.isVisible():
             full.frame.toggle_inspector()
@@ -160,7 +160,7 @@ def test_a_stage_yields_only_if_it_must_and_comes_back(
     full.state.messages.dismiss()
     settle()
     before = on_stage(full)
-    full.state.messages.say(TOLD, "failed")
+    full.state.messages.show_message(TOLD, "failed")
     settle()
     now = on_stage(full)
     message = full.frame.message.geometry()
@@ -179,7 +179,7 @@ def test_nothing_moves_under_a_hand_that_drags(full: Studio, qtbot: QtBot, monke
     before = on_stage(full)
     held = [LEFT]
     monkeypatch.setattr(QApplication, "mouseButtons", lambda: held[0])
-    full.state.messages.say("The disk is full.", "failed")
+    full.state.messages.show_message("The disk is full.", "failed")
     qtbot.wait(200)
     assert on_stage(full) == before
     held[0] = Qt.MouseButton.NoButton
@@ -201,7 +201,7 @@ def test_a_message_of_a_panel_goes_with_it_and_one_of_the_window_stays(full: Stu
     assert text(full).startswith("Nothing is marked")
     full.state.show_panel("explore")
     assert text(full) == ""
-    full.state.messages.say("The settings were not saved.", "failed")
+    full.state.messages.show_message("The settings were not saved.", "failed")
     full.state.show_panel("complete")
     assert text(full) == "The settings were not saved."
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
-from studio.app.core.background import Later
-from studio.app.core.messages import Action, Messages
-from studio.app.core.observable import Engine, Field, Plain, State, Value, of_type
-from studio.app.core.undo import ChangeStep, History
+from studio.app.core.background import BackgroundTask
+from studio.app.core.messages import MessageButton, Messages
+from studio.app.core.observable import EngineProtocol, Field, Record, State, Value, of_type
+from studio.app.core.undo import ChangeStep, UndoHistory
 from studio.app.files.importing import Bringing, How, Photo, little_range
 from studio.app.files.opening import Opened, in_shape
 from studio.app.generation.parameters import Dials
@@ -46,7 +46,7 @@ class Originals(State):
         try:
             storage.write_file(self._folder / f"{key}.png", data)
         except NotSaved as fault:
-            self._messages.say(fault.message, "failed")
+            self._messages.show_message(fault.message, "failed")
         return key
 
     def get(self, key: str) -> Array | None:
@@ -84,12 +84,12 @@ class Canvas(State):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineProtocol,
         models: Models,
         messages: Messages,
         dials: Dials,
         strip: Strip,
-        history: History,
+        history: UndoHistory,
         change: ChangeStep,
         choose: Callable[[str], None],
         parent: QObject | None = None,
@@ -103,7 +103,7 @@ class Canvas(State):
         """Name of that picture."""
         self.key = ""
         """By which it is kept; empty without one."""
-        self.painting = Painting(change, history.hold, history.seal, self)
+        self.painting = Painting(change, history.begin_gesture, history.end_gesture, self)
         self.follows: Value[bool] = Value(False, self)
         """Whether what is kept goes on after the hole: then completions can be ranked by it."""
         self.painting.mask.changed.connect(lambda mask: self.follows.set(masks.follows(mask)))
@@ -112,7 +112,7 @@ class Canvas(State):
         self._bringing.opened.connect(self._opened)
         self.photo: Value[Photo | None] = self._bringing.photo
         """The crop preview, while a picture is being brought in."""
-        self._reading = Later(self)
+        self._reading = BackgroundTask(self)
         self.fields = (
             Field("picture", lambda: self.key, self._lay_picture),
             Field.of("source", self.source, str),
@@ -122,7 +122,7 @@ class Canvas(State):
     def open(self, path: Path) -> None:
         """Bring in a file: as it is where it has the model's size, else through the crop preview."""
         if self._model.get() is None:
-            self._messages.say(NOBODY_KEEPS + " Your file is untouched.", "warn", until=(self._model.changed,))
+            self._messages.show_message(NOBODY_KEEPS + " Your file is untouched.", "warn", until=(self._model.changed,))
             return
         self._bringing.open(path)
 
@@ -131,7 +131,7 @@ class Canvas(State):
 
         def read(found: OpenedPicture | Exception) -> None:
             if isinstance(found, ValueError):  # Refused: a sentence for people
-                self._messages.say(str(found), "failed")
+                self._messages.show_message(str(found), "failed")
             elif isinstance(found, Exception):
                 raise found
             else:
@@ -144,7 +144,7 @@ class Canvas(State):
         if (height, width) == (tall, wide) and self.picture.get() is not None:
             self._change("open mask", mask=masks.packed(fit_to_shape(found.array, (1, tall, wide))[..., 0] >= 128))
             return
-        self._messages.say(
+        self._messages.show_message(
             f'The mask "{found.name}" is {width} × {height} pixels, but the picture is {wide} × {tall}. The hole stays '
             "as it was. Save the mask in the size of the picture.",
             "warn",
@@ -175,11 +175,13 @@ class Canvas(State):
         if trained is not None and trained.card.can_inpaint:
             self._choose(trained.card.name)
         elif not any_model or own is None:
-            other: tuple[Action, ...] = ()
+            other: tuple[MessageButton, ...] = ()
             if own is not None:
                 other = (("Choose a model that can", lambda: self.open_work(work, picture, any_model=True)),)
             if trained is not None:
-                self._messages.say(cannot(trained), "warn", *other, until=(self._model.changed, self.picture.changed))
+                self._messages.show_message(
+                    cannot(trained), "warn", *other, until=(self._model.changed, self.picture.changed)
+                )
             return
         self._bring(picture, work.source or f"seed {work.seed}")
 
@@ -187,7 +189,7 @@ class Canvas(State):
         """Complete a take, with the model that made it where that can."""
         take = self._strip.takes.get()[index]
         if take.work.kind == "sound":
-            self._messages.say("This take is a wave, and only pictures can be completed.", "warn")
+            self._messages.show_message("This take is a wave, and only pictures can be completed.", "warn")
             return
         own = self._models.of(take.work)
         if own is not None and own.card.can_inpaint:
@@ -199,12 +201,12 @@ class Canvas(State):
         if trained is None:
             return
         if isinstance(picture, OpenedWave):
-            self._messages.say(
+            self._messages.show_message(
                 f'"{picture.name}" is a wave, and only pictures can be completed. It is untouched.', "warn"
             )
             return
         if trained.card.shape[0] == 1 and (np.ptp(picture.array[..., :3], -1) > 0).any():
-            self._messages.say(
+            self._messages.show_message(
                 f'"{picture.name}" is in colour and "{trained.card.title}" draws in grey, so it is brought to grey. '
                 "Your file is untouched."
             )
@@ -215,7 +217,9 @@ class Canvas(State):
         self._bring(in_shape(picture.array, trained), picture.name)
         if picture.has_narrow_range:
             stretch = partial(self._use_stretched, picture)
-            self._messages.say(little_range(picture), "warn", ("Stretch", stretch), until=(self.picture.changed,))
+            self._messages.show_message(
+                little_range(picture), "warn", ("Stretch", stretch), until=(self.picture.changed,)
+            )
 
     def _use_stretched(self, picture: OpenedPicture) -> None:
         """Put the stretched picture in place of the one on the canvas; what is painted stays."""
@@ -233,7 +237,7 @@ class Canvas(State):
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
-    def fitted(self, trained: InstalledModel) -> Plain:
+    def fitted(self, trained: InstalledModel) -> Record:
         """Return picture, mask and temperature map in the shape of another model."""
         picture, size = self.picture.get(), trained.card.picture_size
         if picture is None or size is None:

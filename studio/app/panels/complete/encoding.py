@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from PySide6.QtCore import QObject
 
 from studio.app.core.messages import Messages
-from studio.app.core.observable import Engine, State
+from studio.app.core.observable import EngineProtocol, State
 from studio.app.core.request import Request
 from studio.app.files.exporting import Piece
 from studio.library import storage
@@ -60,7 +60,7 @@ Then = Callable[[list[Piece]], object]
 class Pieces(State):
     """One question at a time; the others wait."""
 
-    def __init__(self, engine: Engine, messages: Messages, parent: QObject | None = None) -> None:
+    def __init__(self, engine: EngineProtocol, messages: Messages, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._messages = messages
         self._wanted: list[tuple[list[Made], Then]] = []
@@ -108,4 +108,4 @@ class Pieces(State):
     def _give_up(self, why: str) -> None:
         made, then = self._wanted.pop(0)
         self._found = []
-        self._messages.say(why.strip(), "failed", ("Try again", lambda: self.of(made, then)))
+        self._messages.show_message(why.strip(), "failed", ("Try again", lambda: self.of(made, then)))

@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from studio.app.app_state import Window
-from studio.app.core.text import bits, grouped
+from studio.app.core.text import format_bits, group_digits
 from studio.app.files.export_settings import Exporting
 from studio.app.files.export_view import ExportSection
 from studio.app.files.import_view import Bringing
@@ -146,12 +146,12 @@ class Settings(Column):
             return
         ranked = results.ranked()
         self.rank.setText(f"Number {ranked.index(self._state.chosen.get()[-1]) + 1} of {len(ranked)}")
-        price = bits(cell.log_prob) if cell.log_prob is not None else ""
+        price = format_bits(cell.log_prob) if cell.log_prob is not None else ""
         self.price.setText(f"{price} for the whole picture, exact")
-        after = f"{bits(cell.following)} of them for what follows the hole. " if cell.following else ""
+        after = f"{format_bits(cell.following)} of them for what follows the hole. " if cell.following else ""
         share = self._state.percentile()
         typical = f"More typical than {share:.0f} of 100 held-out pictures. " if share is not None else ""
-        self.part.setText(f"{typical}{after}Seed {grouped(cell.seed)}")
+        self.part.setText(f"{typical}{after}Seed {group_digits(cell.seed)}")
         self.price.show()
         self.seen.show()
         self.seen.setFixedSize(self._look.px(128), self._look.px(128))

@@ -7,7 +7,7 @@ from typing import Literal
 from PySide6.QtCore import QObject
 
 from studio.app.core.observable import State, Value
-from studio.app.core.text import bits
+from studio.app.core.text import format_bits
 from studio.app.generation.run import Cell
 from studio.app.generation.wording import step_of
 
@@ -99,7 +99,7 @@ def label(place: Place, cell: Cell, rows: int, following: bool) -> tuple[str, st
     """Below a completion: its rank, and its price or how far it is."""
     if cell.finished:
         nats = cell.following if following and cell.following is not None else cell.log_prob
-        return (str(place.rank) if place.rank is not None else "new"), bits(nats) if nats is not None else ""
+        return (str(place.rank) if place.rank is not None else "new"), format_bits(nats) if nats is not None else ""
     return "", step_of(cell, rows).lower() if cell.picture is not None else "waits"
 
 

@@ -21,7 +21,7 @@ from PySide6.QtGui import QEnterEvent, QFocusEvent, QMouseEvent, QPainter, QPain
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.core.text import FIGURE_SPACE, bits
+from studio.app.core.text import FIGURE_SPACE, format_bits
 from studio.app.generation.run import Cell
 from studio.app.generation.thumbnail_grid_view import Tiles, bare
 from studio.app.panels.complete.ranking import Completions, Place, label
@@ -272,7 +272,7 @@ class Typicality(QWidget):
     def show_nats(self, nats: Sequence[float], chosen: float | None) -> None:
         """Of all that are finished, the most typical first, and of the one looked at."""
         self._nats, self._chosen = tuple(nats), chosen
-        words = f"{len(nats)} completions, {bits(nats[0])} to {bits(nats[-1])}" if nats else ""
+        words = f"{len(nats)} completions, {format_bits(nats[0])} to {format_bits(nats[-1])}" if nats else ""
         self.setAccessibleDescription(words)
         tip(self, words)
         self.update()

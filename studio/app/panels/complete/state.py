@@ -9,9 +9,9 @@ from typing import Any, get_args
 import numpy as np
 from PySide6.QtCore import Signal
 
-from studio.app.core.jobs import Queue
+from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
-from studio.app.core.observable import Engine, Field, Plain, Value, one_of
+from studio.app.core.observable import EngineProtocol, Field, Record, Value, one_of
 from studio.app.files.exporting import Piece, Saving
 from studio.app.generation.batch import Cells
 from studio.app.generation.parameters import Dials, at_home
@@ -53,7 +53,7 @@ class Complete(PanelState):
     """A studio.library.work.Work and its picture, to be opened in Explore."""
 
     def __init__(
-        self, engine: Engine, models: Models, messages: Messages, queue: Queue, takes: Takes, saving: Saving
+        self, engine: EngineProtocol, models: Models, messages: Messages, queue: JobList, takes: Takes, saving: Saving
     ) -> None:
         super().__init__()
         self._models, self._messages = models, messages
@@ -93,7 +93,7 @@ class Complete(PanelState):
         if trained is None or trained == self.model.get():
             return
         if not trained.card.can_inpaint:
-            self._messages.say(cannot(trained), "warn", until=(self.model.changed,))
+            self._messages.show_message(cannot(trained), "warn", until=(self.model.changed,))
             return
         self.change("model", **at_home(trained), **self.canvas.fitted(trained))
 
@@ -109,7 +109,7 @@ class Complete(PanelState):
         if trained is None or canvas.picture.get() is None:
             return
         if not mask.any() or mask.all():
-            self._messages.say(ALL if mask.any() else NOTHING, "warn", until=(canvas.painting.mask.changed,))
+            self._messages.show_message(ALL if mask.any() else NOTHING, "warn", until=(canvas.painting.mask.changed,))
             return
         if self.grid.running.get():
             self.grid.same_again()
@@ -125,7 +125,9 @@ class Complete(PanelState):
         hole = self._hole
         picture = self.canvas.originals.get(hole.picture) if hole is not None else None
         if hole is None or picture is None or self.grid.trained is None:
-            self._messages.say("The picture or its model is not here any more. What was finished is kept.", "failed")
+            self._messages.show_message(
+                "The picture or its model is not here any more. What was finished is kept.", "failed"
+            )
             return None
         shape = picture.shape[:2]
         free = masks.unpacked_mask(hole.mask, shape).astype(np.uint8)
@@ -185,7 +187,9 @@ class Complete(PanelState):
         """Copy the chosen completion to the clipboard; if none is chosen, the original picture."""
         made = self._made()
         if made:
-            self._pieces.of(made[-1:], lambda pieces: self._messages.copy.emit(pieces[0].picture, pieces[0].work))
+            self._pieces.of(
+                made[-1:], lambda pieces: self._messages.copy_requested.emit(pieces[0].picture, pieces[0].work)
+            )
         else:
             self.copy_picture()
 
@@ -193,13 +197,13 @@ class Complete(PanelState):
         """Copy the original picture, which has no recipe."""
         picture = self.canvas.picture.get()
         if picture is not None:
-            self._messages.copy.emit(picture, None)
+            self._messages.copy_requested.emit(picture, None)
         else:
-            self._messages.say("There is no picture to copy yet. Open one, or paste it.")
+            self._messages.show_message("There is no picture to copy yet. Open one, or paste it.")
 
     def paste(self) -> None:
         """Open the picture on the clipboard."""
-        self._messages.paste.emit()
+        self._messages.paste_requested.emit()
 
     def name_of_sheet(self) -> str:
         """Suggest a file name for a sheet of the chosen completions; empty if none is chosen."""
@@ -222,7 +226,7 @@ class Complete(PanelState):
         """Keep the chosen completions as takes."""
         made = self._made()
         if not made:
-            self._messages.say("No completion is chosen yet. Click one, then keep it as a take.")
+            self._messages.show_message("No completion is chosen yet. Click one, then keep it as a take.")
             return
 
         def keep(pieces: Sequence[Piece]) -> None:
@@ -285,7 +289,7 @@ class Complete(PanelState):
         if self.grid.keeps:
             self.canvas.originals.close(str(key) for key in used if key)
 
-    def _follow(self, record: Plain) -> None:
+    def _follow(self, record: Record) -> None:
         self._steer()  # a run under way
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QObject, Signal
 
 from studio.app.core.messages import Messages
-from studio.app.core.observable import Field, Plain, State, Value
+from studio.app.core.observable import Field, Record, State, Value
 from studio.app.core.undo import ChangeStep
 from studio.app.generation import parameters
 from studio.app.generation.parameters import SLIDER_MAX_TEMPERATURE, SeedField, known_label
@@ -128,7 +128,7 @@ class Sliders(State):
         found, trained = self._field.typed(seed), self.model.get()
         if found is None or trained is None:
             return
-        after: Plain = {"seed": found, "start": "", "origin": ""}
+        after: Record = {"seed": found, "start": "", "origin": ""}
         if self.start.get() is not None:
             after["temperatures"] = [trained.card.temperature] * len(self.temperatures.get())
         self._change("new start", **after)
@@ -202,7 +202,7 @@ class Sliders(State):
                 if old != new:
                     models.rename_direction(trained, index, new)
         except (NotSaved, BadModel) as fault:
-            self._messages.say(str(fault), "failed")
+            self._messages.show_message(str(fault), "failed")
         self.names.set(models.direction_names(trained))
 
     def _slider_name(self, index: int) -> str:
@@ -220,7 +220,7 @@ def scales(trained: InstalledModel) -> int:
     return len(trained.card.scales) or 1
 
 
-def at_home(trained: InstalledModel) -> Plain:
+def at_home(trained: InstalledModel) -> Record:
     """A model with every dial at home."""
     return {
         "model": trained.card.name,
@@ -231,7 +231,7 @@ def at_home(trained: InstalledModel) -> Plain:
     }
 
 
-def of_work(work: Work, trained: InstalledModel) -> Plain:
+def of_work(work: Work, trained: InstalledModel) -> Record:
     """A model with the dials as a work had them."""
     return {
         "model": trained.card.name,

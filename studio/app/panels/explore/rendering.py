@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 
 from studio.app.core.messages import Messages
-from studio.app.core.observable import Engine, State, Value
+from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.files.exporting import Piece
 from studio.app.files.opening import in_shape
@@ -74,7 +74,11 @@ class Stage(State):
     """While a hand drags, one question is open and only the newest wish is kept. `wanted` gives what is set now."""
 
     def __init__(
-        self, engine: Engine, messages: Messages, wanted: Callable[[], Scene | None], parent: QObject | None = None
+        self,
+        engine: EngineProtocol,
+        messages: Messages,
+        wanted: Callable[[], Scene | None],
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._messages, self._wanted = messages, wanted
@@ -92,7 +96,7 @@ class Stage(State):
         self._request.stopped.connect(self._show_busy)
         self._request.failed.connect(self._show_failure)
         self._request.lost.connect(self._show_loss)
-        engine.status.connect(self._follow_engine)
+        engine.status_changed.connect(self._follow_engine)
 
     @property
     def piece(self) -> Piece | None:
@@ -149,7 +153,7 @@ class Stage(State):
 
     def _fail(self, said: str, button: str) -> None:
         """Show a message until another picture is requested."""
-        self._messages.say(said.strip(), "failed", (button, self._again), until=(self.busy.changed,))
+        self._messages.show_message(said.strip(), "failed", (button, self._again), until=(self.busy.changed,))
 
     def _show_busy(self) -> None:
         self.busy.set(self._request.running.get())

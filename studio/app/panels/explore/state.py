@@ -7,7 +7,7 @@ from msgspec.structs import replace as other
 from PySide6.QtCore import Signal
 
 from studio.app.core.messages import Messages
-from studio.app.core.observable import Engine, Field, Plain, Value, set_fields
+from studio.app.core.observable import EngineProtocol, Field, Record, Value, set_fields
 from studio.app.files.exporting import Saving
 from studio.app.files.importing import Bringing, How, Photo
 from studio.app.files.opening import Opened, in_shape
@@ -40,7 +40,9 @@ class Explore(PanelState):
     to_generate = Signal(object, object)
     """A work that went on from a row of another one and its picture: it is restored where it was made."""
 
-    def __init__(self, engine: Engine, models: Models, messages: Messages, takes: Takes, saving: Saving) -> None:
+    def __init__(
+        self, engine: EngineProtocol, models: Models, messages: Messages, takes: Takes, saving: Saving
+    ) -> None:
         super().__init__()
         self._engine, self._models, self._messages = engine, models, messages
         self.dials = Sliders(models, messages, takes, self.change, self)
@@ -109,11 +111,11 @@ class Explore(PanelState):
         self.replacement.set(replacement(self._models.cards.get(), trained))
 
     def _grab(self, gesture: str) -> None:
-        self.history.hold(gesture)
+        self.history.begin_gesture(gesture)
         self.before.set(self.picture.get())
 
     def _let_go(self) -> None:
-        self.history.seal()
+        self.history.end_gesture()
         self.before.set(None)
 
     # ── a picture of one's own ───────────────────────────────────────────────────────────────────
@@ -122,7 +124,7 @@ class Explore(PanelState):
         """Bring in a file: a picture is shown for cropping, a work of ours is restored."""
         if self.model.get() is None:
             said = "There is no trained model to open a file with. Your file is untouched."
-            self._messages.say(said, "warn", until=(self.model.changed,))
+            self._messages.show_message(said, "warn", until=(self.model.changed,))
             return
         self._brought = ""
         self._bringing.open(path)
@@ -141,7 +143,7 @@ class Explore(PanelState):
 
     def _opened(self, opened: Opened) -> None:
         if opened.fault:
-            self._messages.say(opened.fault, "warn")
+            self._messages.show_message(opened.fault, "warn")
         picture = opened.picture
         if opened.work is not None and opened.work.rewound is not None and self._models.of_work(opened.work):
             self.to_generate.emit(opened.work, picture.array)
@@ -155,7 +157,7 @@ class Explore(PanelState):
             return
         trained = self.model.get()
         if trained is None or (trained.card.kind == "sound") != isinstance(picture, OpenedWave):
-            self._messages.say(_other_kind(picture, trained), "warn", until=(self.model.changed,))
+            self._messages.show_message(_other_kind(picture, trained), "warn", until=(self.model.changed,))
             return
         if isinstance(picture, OpenedWave):
             self._bringing.use_wave(picture)
@@ -173,7 +175,7 @@ class Explore(PanelState):
                 self.change("keep takes", takes=dict.fromkeys(names, True))
 
         words = f'"{opened.picture.name}" is a sheet of {len(opened.sheet):,} pictures. The first one is shown.'
-        self._messages.say(words, "info", ("Keep all as takes", keep_all))
+        self._messages.show_message(words, "info", ("Keep all as takes", keep_all))
 
     def _keep_ends(self, begin: Work, first: Array, end: Work, last: Array) -> None:
         """Both ends of a wavetable that was opened become takes, unless they are among them."""
@@ -263,9 +265,9 @@ class Explore(PanelState):
         """Copy the picture on the stage to the clipboard, and show the outcome."""
         piece = self._stage.piece
         if piece is not None:
-            self._messages.copy.emit(piece.picture, piece.work)
+            self._messages.copy_requested.emit(piece.picture, piece.work)
         else:
-            self._messages.say("There is no picture to copy yet. Begin from a seed.")
+            self._messages.show_message("There is no picture to copy yet. Begin from a seed.")
 
     def open_in_complete(self) -> None:
         """Paint a hole into the picture on the stage there."""
@@ -282,7 +284,7 @@ class Explore(PanelState):
             return
         said = f"{no_sliders(trained.card)}. Your picture stays here."
         explore = (f'Explore it with "{other.card.title}"', lambda: self._bring_to(other, work, picture))
-        messages.say(said, "warn", explore)
+        messages.show_message(said, "warn", explore)
 
     def restore_work(self, work: Work, picture: Array | None = None) -> bool:
         """Bring back model, start, temperatures and sliders of a work; whether its model is here."""
@@ -343,7 +345,7 @@ class Explore(PanelState):
             self._begun = self._begun or "model" not in values
         super().change(name, gesture, **values)
 
-    def _follow(self, record: Plain) -> None:
+    def _follow(self, record: Record) -> None:
         """Ask for the picture of what is set now."""
         if self._begun and DRAWN & record.keys():
             self._stage.ask()

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from studio.app.app_state import Window
 from studio.app.audio.wave_page_view import WavePage
-from studio.app.core.text import grouped
+from studio.app.core.text import group_digits
 from studio.app.files.dialogs_view import WORKS, Dialogs
 from studio.app.files.export_settings import Exporting
 from studio.app.files.import_view import Bringing, CropPage
@@ -44,7 +44,7 @@ class ExploreStage(QStackedWidget):
             ("Open in Complete", explore.open_in_complete, True),
             ("Copy picture", explore.copy, True),
             ("Keep as take", explore.keep_take, True),
-            ("Paste", state.messages.paste.emit, True),
+            ("Paste", state.messages.paste_requested.emit, True),
         ))  # fmt: skip
         self.addWidget(self._empty())
         self.addWidget(self.page)
@@ -132,7 +132,7 @@ class ExploreStage(QStackedWidget):
         where = f", {moved} slider{'s' if moved > 1 else ''} moved" if moved else ", every slider at home"
         trained, label = self._state.model.get(), self._state.dials.label.get()
         kind = f", {trained.card.class_names[label]}" if trained is not None and label is not None else ""
-        words = f"Seed {grouped(self._state.dials.seed.get())}{kind}{where if sliders else ''}"
+        words = f"Seed {group_digits(self._state.dials.seed.get())}{kind}{where if sliders else ''}"
         for badge in (self.badge, self.wave_badge):
             badge.show_badge(self._state.badge.get(), words)
         self.page.arrange()

@@ -6,7 +6,7 @@ import numpy as np
 from PySide6.QtCore import QObject
 
 from studio.app.core.messages import Messages
-from studio.app.core.observable import Engine, State, Value
+from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.files.exporting import Piece, Saving
 from studio.app.panels.explore.rendering import Stage
@@ -23,7 +23,7 @@ class Wavetable(State):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineProtocol,
         messages: Messages,
         saving: Saving,
         stage: Stage,
@@ -102,7 +102,7 @@ class Wavetable(State):
         self._saving.one(Piece(frames, begin.wavetable_to(end), path.name), path)
 
     def _fail(self, why: str) -> None:
-        self._messages.say(why.strip(), "failed", ("Try again", self._ask), until=(self.making.changed,))
+        self._messages.show_message(why.strip(), "failed", ("Try again", self._ask), until=(self.making.changed,))
 
 
 def _point(work: Work) -> LatentPoint:

@@ -41,13 +41,13 @@ class _Swatches(QAbstractListModel):
         if role == Qt.ItemDataRole.DecorationRole:
             return self._icons[index.row()]
         if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
-            return f"{colours.colour_word(colour)}, {colours.hex_of(colour)}"
+            return f"{colours.colour_name(colour)}, {colours.to_hex(colour)}"
         return None
 
 
 def _icon(colour: Colour, side: int) -> QIcon:
     ground = QPixmap(side, side)
-    ground.fill(QColor(colours.hex_of(colour)))
+    ground.fill(QColor(colours.to_hex(colour)))
     return QIcon(ground)
 
 
@@ -68,7 +68,7 @@ class ColourPopup(QFrame):
         height, width = picture.shape[:2]
         self.row = Number("Row", first + 1, height, "Counted from the top")
         self.column = Number("Column", 1, width, "Counted from the left")
-        self.swatches = self._list(colours.palette(picture, OWN))
+        self.swatches = self._list(colours.common_colours(picture, OWN))
         self.typed = QLineEdit()
         self.typed.setPlaceholderText("#RRGGBB")
         self.typed.setAcceptDrops(False)
@@ -138,7 +138,7 @@ class ColourPopup(QFrame):
         self._end(self._swatches.colours[index.row()])
 
     def _type(self) -> None:
-        colour = colours.read(self.typed.text(), self._channels)
+        colour = colours.parse_colour(self.typed.text(), self._channels)
         mark(self.typed, wrong=colour is None)
         if colour is not None:
             self._end(colour)

@@ -5,7 +5,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject
 
-from studio.app.core.observable import Plain, State, Value
+from studio.app.core.observable import Record, State, Value
 from studio.app.files.exporting import Piece
 from studio.app.files.opening import in_shape
 from studio.app.generation.batch import Cells
@@ -47,7 +47,7 @@ class Closeup(State):
         """Of the cell shown large, None for the grid or a take."""
         self.large: Value[Large | None] = Value(None, self)
         """None for the grid."""
-        self._left: Plain = {}
+        self._left: Record = {}
         """Where the marker was before a restart, until the take that it was on has been read."""
         shown: tuple[Value[Any], ...] = (
             grid.cells, grid.running, self.index, strip.current, rewind.forming, takes.list, models.cards,
@@ -117,7 +117,7 @@ class Closeup(State):
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
-    def plain(self) -> Plain:
+    def plain(self) -> Record:
         """What stands large, and where the marker is."""
         base, mark = self._rewind.base.get(), self._rewind.mark.get()
         if base is not None and mark is not None:
@@ -127,7 +127,7 @@ class Closeup(State):
             return {"at": f"take {self._strip.name}"}
         return {"at": f"cell {cells[index].seed}" if index is not None and index < len(cells) else ""}
 
-    def put(self, plain: Plain) -> None:
+    def put(self, plain: Record) -> None:
         """Show what a record says large, with its marker where it was; what is not here shows the grid."""
         self._left = {}
         base = self._rewind.base.get()
@@ -136,11 +136,11 @@ class Closeup(State):
         if "row" in plain:
             self._rewind.put(Mark.of_plain(plain))
 
-    def stored(self) -> Plain:
+    def stored(self) -> Record:
         """What a restart brings back."""
         return self._left or self.plain()
 
-    def restore_later(self, plain: Plain) -> None:
+    def restore_later(self, plain: Record) -> None:
         """Put it there once the takes are read."""
         self._left = dict(plain)
         if "row" in self._left:

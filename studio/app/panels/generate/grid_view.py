@@ -19,7 +19,7 @@ from PySide6.QtGui import QMouseEvent, QPainter, QResizeEvent
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem
 
 from studio.app.core.guard import guarded
-from studio.app.core.text import FIGURE_SPACE, bits, grouped
+from studio.app.core.text import FIGURE_SPACE, format_bits, group_digits
 from studio.app.generation.run import Cell
 from studio.app.generation.thumbnail_grid_view import Tiles, bare
 from studio.app.generation.wording import step_of
@@ -39,9 +39,9 @@ def described(cell: Cell, index: int, count: int, kind: str = "picture", rows: i
     """For screen readers and tooltips."""
     going = step_of(cell, rows).replace(FIGURE_SPACE, "").lower()
     state = "finished" if cell.finished else going if cell.picture is not None else "waiting"
-    price = f", {bits(cell.log_prob)}" if cell.log_prob is not None else ""
+    price = f", {format_bits(cell.log_prob)}" if cell.log_prob is not None else ""
     what = "Wave" if kind == "sound" else "Picture"
-    return f"{what} {index + 1} of {count}, {state}, seed {grouped(cell.seed)}{price}"
+    return f"{what} {index + 1} of {count}, {state}, seed {group_digits(cell.seed)}{price}"
 
 
 def arrange(count: int, width: int, height: int, pixels: tuple[int, int], gap: int, least: int) -> tuple[int, int]:
@@ -120,7 +120,7 @@ class _Painter(QStyledItemDelegate):
     @staticmethod
     def _waiting(painter: QPainter, seed: int, width: int) -> str:
         """What stands in an empty cell: the longest of its words that fits whole."""
-        number = grouped(seed)
+        number = group_digits(seed)
         room = painter.fontMetrics()
         return next((words for words in (f"seed {number}", number) if room.horizontalAdvance(words) <= width - 4), "")
 

@@ -8,11 +8,11 @@ from msgspec.structs import replace as other
 from PySide6.QtCore import QObject, Signal
 
 from studio.app.core import colours
-from studio.app.core.jobs import Queue
+from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
-from studio.app.core.observable import Engine, Plain, State, Value
+from studio.app.core.observable import EngineProtocol, Record, State, Value
 from studio.app.core.request import Request
-from studio.app.core.text import FIGURE_SPACE, now
+from studio.app.core.text import FIGURE_SPACE, timestamp
 from studio.app.maps.uncertainty import Doubt
 from studio.app.model_browser.model_list import hash_of
 from studio.library.models import InstalledModel
@@ -55,12 +55,12 @@ class Mark:
         """The imposed pixels that lie below the marker."""
         return tuple(pixel for pixel in self.imposed if pixel.row >= self.row)
 
-    def plain(self) -> Plain:
+    def plain(self) -> Record:
         imposed = [[pixel.row, pixel.column, list(pixel.colour)] for pixel in self.imposed]
         return {"row": self.row, "imposed": imposed, "armed": self.armed}
 
     @classmethod
-    def of_plain(cls, plain: Plain) -> "Mark":
+    def of_plain(cls, plain: Record) -> "Mark":
         imposed = tuple(
             ImposedPixel(int(r), int(c), tuple(int(v) for v in colour)) for r, c, colour in plain["imposed"]
         )
@@ -93,7 +93,7 @@ class Rewind(State):
     """A work, its picture, and the `Base` that it came from."""
 
     def __init__(
-        self, engine: Engine, messages: Messages, queue: Queue, doubt: Doubt, parent: QObject | None = None
+        self, engine: EngineProtocol, messages: Messages, queue: JobList, doubt: Doubt, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self._messages, self._queue, self._doubt = messages, queue, doubt
@@ -103,7 +103,7 @@ class Rewind(State):
         self._request.stopped.connect(self._show_stop)
         self._request.failed.connect(self._show_failure)
         self._request.lost.connect(self._show_loss)
-        engine.status.connect(self._tell)
+        engine.status_changed.connect(self._tell)
         self.base: Value[Base | None] = Value(None, self)
         """None where nothing is on the stage that could go on."""
         self.mark: Value[Mark | None] = Value(None, self)
@@ -143,7 +143,7 @@ class Rewind(State):
             return None
         rest = tuple(pixel for pixel in mark.imposed if (pixel.row, pixel.column) != (row, column))
         if colour is not None:
-            near = colours.among_levels(colour, base.trained.card.levels)
+            near = colours.nearest_level_colour(colour, base.trained.card.levels)
             rest = (*rest, ImposedPixel(row, column, near))
         return Mark(mark.row, tuple(sorted(rest, key=lambda pixel: (pixel.row, pixel.column))), armed=True)
 
@@ -161,7 +161,7 @@ class Rewind(State):
             label=label,
             mix=mix,
             rewound=rewound,
-            made=now(),
+            made=timestamp(),
         )
 
     def same(self, work: Work) -> bool:
@@ -205,7 +205,7 @@ class Rewind(State):
         self._finished = None
         picture, free = rewound.impose_on(base.picture), rewound.drawn_mask(*base.picture.shape[:2])
         self.forming.set(Forming(picture, rewound.row, rewound.row, work, base))
-        shared: Plain = {
+        shared: Record = {
             "model": base.trained.card.name,
             "seeds": (work.seed,),
             "temperature": work.temperature,
@@ -219,7 +219,7 @@ class Rewind(State):
             shared["share_map"] = shares.to_array() if shares is not None else None
 
         def question(job: str) -> AnyCommand:
-            self._queue.add(job, f"{base.trained.card.title}: on from row {rewound.row}", 1)
+            self._queue.add_job(job, f"{base.trained.card.title}: on from row {rewound.row}", 1)
             self.working.set(True)
             if free.all():
                 return Sample(job=job, **shared)
@@ -244,13 +244,15 @@ class Rewind(State):
     def _show_stop(self) -> None:
         forming = self._rest()
         said = f"Stopped at row {forming.row} of {forming.base.rows}. What is drawn is still on the stage."
-        self._messages.say(said, "info", ("Go on", self.again), until=(self.forming.changed,))
+        self._messages.show_message(said, "info", ("Go on", self.again), until=(self.forming.changed,))
         self._end()
 
     def _show_failure(self, event: Failed) -> None:
         self._rest()
         again = ("Try again", self.again)
-        self._messages.say(f"{event.reason} {event.hint}".strip(), "failed", again, until=(self.forming.changed,))
+        self._messages.show_message(
+            f"{event.reason} {event.hint}".strip(), "failed", again, until=(self.forming.changed,)
+        )
         self._end()
 
     def _show_loss(self, why: str) -> None:
@@ -258,7 +260,7 @@ class Rewind(State):
         forming = self._rest()
         said = f"{why} The picture that went on was lost at row {forming.row}; where it went on from is kept."
         again = ("Draw it again", self.again)
-        self._messages.say(said.strip(), "failed", again, until=(self.forming.changed,))
+        self._messages.show_message(said.strip(), "failed", again, until=(self.forming.changed,))
         self._end()
 
     def _end(self) -> None:

@@ -7,7 +7,7 @@ from msgspec.structs import replace as other
 from PySide6.QtCore import QObject
 
 from studio.app.core.messages import Messages
-from studio.app.core.observable import Plain, State, values_before
+from studio.app.core.observable import Record, State, values_before
 from studio.app.core.undo import ChangeStep
 from studio.app.files.opening import in_shape
 from studio.app.generation.parameters import Dials, of_work
@@ -45,7 +45,7 @@ class Branching(State):
         rewind.base.changed.connect(self._came)
         rewind.done.connect(self._went_on)
 
-    def hand_sets(self, record: Plain) -> None:
+    def hand_sets(self, record: Record) -> None:
         """A hand sets what a record says."""
         self._touched = self._touched or not SET.isdisjoint(record)
 
@@ -68,7 +68,7 @@ class Branching(State):
             what = "wave" if large.sound else "picture"
             said = f'"{title}" makes the whole {what} at once and cannot go on from a part of it.'
             said = f"{said} Choose a model that draws row by row."
-            self._messages.say(said, "warn", until=(self._dials.model.changed, self._closeup.large.changed))
+            self._messages.show_message(said, "warn", until=(self._dials.model.changed, self._closeup.large.changed))
 
     def impose(self, row: int, column: int, colour: Sequence[int] | None) -> None:
         """Choose the colour of a pixel below the marker, or let it go where there is none."""
@@ -84,7 +84,7 @@ class Branching(State):
             return
         if self._drawn_already(work):
             if self._dials.locked.get():
-                self._messages.say(
+                self._messages.show_message(
                     "This is how it was drawn already, so nothing new would come. Unlock the seed, or move the marker, "
                     "the temperature or a pixel."
                 )
@@ -125,12 +125,12 @@ class Branching(State):
                 put[self._takes.keep(base.picture, above)] = True
         line = self._takes.line(above.identity_hash) if base.drawn is None else ()
         name = self._takes.keep(picture, other(work, came_from=line))
-        after: Plain = {"takes": {**put, name: True}}
+        after: Record = {"takes": {**put, name: True}}
         now = self._rewind.base.get()
         if now is not None and now.place == base.place:
             after["stage"] = {"at": f"take {name}"}
         else:
-            self._messages.say("The picture that went on is among your takes.")
+            self._messages.show_message("The picture that went on is among your takes.")
         row = work.rewound.row if work.rewound is not None else 0
         self._change(f"going on from row {row}", **after)
 
@@ -150,7 +150,7 @@ class Branching(State):
             self._touched = touched
             if self._dials.label.get() != kind and self._dials.kind_name:
                 said = f'Kind is "{self._dials.kind_name}" now, as this picture was made. Undo takes it back.'
-                self._messages.say(said, until=(self._dials.label.changed,))
+                self._messages.show_message(said, until=(self._dials.label.changed,))
 
     def _came(self) -> None:
         """Another picture is on the stage."""

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal
 
-from studio.app.core.jobs import Queue
+from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
-from studio.app.core.observable import Engine, Field, Plain, Value
+from studio.app.core.observable import EngineProtocol, Field, Record, Value
 from studio.app.files.exporting import Piece, Saving
 from studio.app.generation.batch import Cells
 from studio.app.generation.parameters import Dials, at_home
@@ -36,7 +36,7 @@ class Generate(PanelState):
     """Likewise, to be completed."""
 
     def __init__(
-        self, engine: Engine, models: Models, messages: Messages, queue: Queue, takes: Takes, saving: Saving
+        self, engine: EngineProtocol, models: Models, messages: Messages, queue: JobList, takes: Takes, saving: Saving
     ) -> None:
         super().__init__()
         self._models, self._messages = models, messages
@@ -159,9 +159,9 @@ class Generate(PanelState):
         """Copy a finished picture to the clipboard, and show the outcome."""
         piece = self._piece(index)
         if piece is not None:
-            self._messages.copy.emit(piece.picture, piece.work)
+            self._messages.copy_requested.emit(piece.picture, piece.work)
         else:
-            self._messages.say("No picture is chosen yet. Click one, then copy it.")
+            self._messages.show_message("No picture is chosen yet. Click one, then copy it.")
 
     def save_all(self, folder: Path) -> None:
         """Save every finished picture into a folder, beside what is there already. Says the outcome."""
@@ -214,7 +214,7 @@ class Generate(PanelState):
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
-    def restore(self, plain: Plain) -> None:
+    def restore(self, plain: Record) -> None:
         """Read the pictures of the grid, then set what points at them."""
         self.grid.read()
         super().restore(plain)
@@ -235,7 +235,7 @@ class Generate(PanelState):
         self.branching.hand_sets(values)
         super().change(name, gesture, **values)
 
-    def _follow(self, record: Plain) -> None:
+    def _follow(self, record: Record) -> None:
         """A run that draws row by row follows what is set."""
         if self.grid.rows:
             self.grid.follow(self.dials)

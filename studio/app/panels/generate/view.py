@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, Q
 
 from studio.app.app_state import Window
 from studio.app.audio.wave_page_view import WavePage
-from studio.app.core.colours import hex_of
-from studio.app.core.text import about, bits, grouped
+from studio.app.core.colours import to_hex
+from studio.app.core.text import format_bits, group_digits, time_left
 from studio.app.files.dialogs_view import Dialogs
 from studio.app.files.export_view import ExportSection
 from studio.app.generation.caption_view import Caption, MainButton
@@ -97,8 +97,8 @@ class GenerateStage(QStackedWidget):
         bind(self, rewind.said, self._show_mark)
         bind(self, rewind.working, self._show_mark)
         bind(self, generate.grid.progress, self._show_mark)
-        marker.grabbed.connect(partial(generate.history.hold, "row marker"))
-        marker.let_go.connect(generate.history.seal)
+        marker.grabbed.connect(partial(generate.history.begin_gesture, "row marker"))
+        marker.let_go.connect(generate.history.end_gesture)
         marker.go_on.connect(generate.branching.branch)
         self.page.view.pixel_clicked.connect(self._click)
 
@@ -211,8 +211,8 @@ class GenerateStage(QStackedWidget):
         if large is None:
             self.setCurrentIndex(1 if self._state.cells.get() else 0)
             return
-        price = f" · {bits(large.log_prob)}" if large.log_prob is not None else ""
-        words = f"{large.words} · seed {grouped(large.seed)}{price}"
+        price = f" · {format_bits(large.log_prob)}" if large.log_prob is not None else ""
+        words = f"{large.words} · seed {group_digits(large.seed)}{price}"
         page, caption = (self.wave_page, self.wave_caption) if large.sound else (self.page, self.large_caption)
         caption.show_large(words, large.piece is not None)
         page.view.setAccessibleDescription(words)
@@ -239,7 +239,7 @@ class GenerateStage(QStackedWidget):
             self.large_caption.show_rewind(drawn is not None, False, False, False, said)
             self.page.arrange()
             return
-        held = tuple((pixel.row, pixel.column, QColor(hex_of(pixel.colour))) for pixel in mark.held)
+        held = tuple((pixel.row, pixel.column, QColor(to_hex(pixel.colour))) for pixel in mark.held)
         row = forming.row if here and forming is not None else mark.row
         self.marker.show_row(row, base.rows, mark.armed or here, held)
         running = here and forming is not None and forming.running
@@ -258,7 +258,7 @@ class GenerateStage(QStackedWidget):
         able = large is not None and large.piece is not None
         is_sound = large is not None and large.piece is not None and large.piece.picture.ndim != 3
         here = tuple((words, partial(self.act, what), able) for words, what in acts(is_sound))
-        return (*here, ("Paste", self._messages.paste.emit, True))
+        return (*here, ("Paste", self._messages.paste_requested.emit, True))
 
     def _menu(self, at: QPoint) -> None:
         """Open the menu of the cell at a position in the grid's viewport."""
@@ -271,7 +271,7 @@ class GenerateStage(QStackedWidget):
         for words, what in acts(cell.picture is not None and cell.picture.ndim != 3):
             action = menu.addAction(words, partial(self.act, what))
             enable_when_finished(action, self._state.cells, index.row())
-        menu.addAction("Paste", self._messages.paste.emit)
+        menu.addAction("Paste", self._messages.paste_requested.emit)
         menu.addAction("Copy seed", lambda: QGuiApplication.clipboard().setText(str(cell.seed)))
         menu.popup(self.grid.viewport().mapToGlobal(at))
 
@@ -349,7 +349,7 @@ class GenerateFoot(QWidget):
         many = Words(made_by(trained)).count(number)
         first = trained is not None and trained.card.can_inpaint and self._generate.grid.compiling.get()
         longer = ". The first run on this computer takes longer." if first else ""
-        self.time.setText(f"{many} in {about(seconds)}{longer}" if told else "")
+        self.time.setText(f"{many} in {time_left(seconds)}{longer}" if told else "")
         self.time.setVisible(told)
 
 

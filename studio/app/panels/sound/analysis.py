@@ -7,7 +7,7 @@ import numpy as np
 from PySide6.QtCore import QObject
 
 from studio.app.core.messages import Messages
-from studio.app.core.observable import Engine, State, Value
+from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.panels.sound.player import Player
 from studio.library.models import InstalledModel
@@ -26,7 +26,9 @@ from studio.wire.messages import (
 class Joining(State):
     """Moves the ends of the player's loop to where the model finds the join likeliest."""
 
-    def __init__(self, engine: Engine, player: Player, messages: Messages, parent: QObject | None = None) -> None:
+    def __init__(
+        self, engine: EngineProtocol, player: Player, messages: Messages, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
         self._player, self._messages = player, messages
         self._request = Request(engine, "join", "single", self)
@@ -66,7 +68,7 @@ class Joining(State):
     def _show_failure(self, event: Failed) -> None:
         self.said.set("")
         said = f"{event.reason} The loop stays as it is. {event.hint}".strip()
-        self._messages.say(said, "failed", until=(self.busy.changed, self._player.loop.changed))
+        self._messages.show_message(said, "failed", until=(self.busy.changed, self._player.loop.changed))
 
     def _forget(self) -> None:
         """Another loop, or no answer: nothing is known of the join."""
@@ -108,7 +110,7 @@ class Pricing(State):
     One job runs at a time. It is stopped when its samples are no longer visible, and the next one waits for its end.
     """
 
-    def __init__(self, engine: Engine, player: Player, parent: QObject | None = None) -> None:
+    def __init__(self, engine: EngineProtocol, player: Player, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._player = player
         self.said: Value[str] = Value("", self)
@@ -128,7 +130,7 @@ class Pricing(State):
         self._request.answered.connect(self._finish)
         for signal in (self._request.stopped, self._request.failed, self._request.lost):
             signal.connect(self._leave_rest)
-        engine.status.connect(self._ask)
+        engine.status_changed.connect(self._ask)
         player.leaves.connect(self._leave)
         player.grew.connect(self._follow)
 

@@ -6,9 +6,9 @@ from msgspec.structs import replace
 from PySide6.QtCore import QObject, Signal
 
 from studio.app.core.messages import Messages
-from studio.app.core.observable import Engine, Plain, State, Value
+from studio.app.core.observable import EngineProtocol, Record, State, Value
 from studio.app.core.request import Request
-from studio.app.core.text import clock
+from studio.app.core.text import timecode
 from studio.app.panels.sound.buffer import Reel
 from studio.app.panels.sound.live_edit import Landing, Turn
 from studio.media.sounds.playback import FASTER_THAN_REAL_TIME
@@ -41,7 +41,7 @@ PART = 20.0
 class Change(Protocol):
     """What a hand has changed and is not made yet. A newer one has all that an older one had."""
 
-    def hold(self, seconds: float) -> Plain:
+    def hold(self, seconds: float) -> Record:
         """It holds from a second on; what a Steer says of it."""
 
     def miss(self) -> None:
@@ -62,7 +62,7 @@ class Performing(State):
     moved = Signal()
     """The ear may have more to hear, or is to be told that there is no more."""
 
-    def __init__(self, engine: Engine, messages: Messages, reel: Reel, parent: QObject | None = None) -> None:
+    def __init__(self, engine: EngineProtocol, messages: Messages, reel: Reel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._messages, self._landing = messages, Landing(reel)
         self._request = Request(engine, "perform", "single", self, at_once=self._landing.hear)
@@ -262,14 +262,14 @@ class Performing(State):
     def _show_failure(self, event: Failed) -> None:
         self._ended()
         said = f"{event.reason} What is made is kept. {event.hint}".strip()
-        self._messages.say(said, "failed", until=(self.making.changed, self.left))
+        self._messages.show_message(said, "failed", until=(self.making.changed, self.left))
 
     def _show_loss(self, why: str) -> None:
         """The engine died: what is made plays on to its end."""
         self._ended()
-        end = clock(self.reel.seconds)
+        end = timecode(self.reel.seconds)
         said = f"{why} The sound was made up to {end}, which is kept. Play goes on from there."
-        self._messages.say(said.strip(), "failed", until=(self.making.changed, self.left))
+        self._messages.show_message(said.strip(), "failed", until=(self.making.changed, self.left))
 
     def _look(self) -> None:
         """Whether what is new has taken over, or came too late for that and is asked for again."""
@@ -291,7 +291,7 @@ class Performing(State):
         change = self._over()
         change.fail()
         said = f"{event.reason} It plays on as it was. {event.hint}".strip()
-        self._messages.say(said, "failed", until=(self.making.changed, self.left))
+        self._messages.show_message(said, "failed", until=(self.making.changed, self.left))
         self.grew.emit()
         self._go_on()
 

@@ -3,8 +3,8 @@
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, Signal
 
-from studio.app.core.observable import Plain, State, Value
-from studio.app.core.text import now
+from studio.app.core.observable import Record, State, Value
+from studio.app.core.text import timestamp
 from studio.app.generation.parameters import Dials
 from studio.app.model_browser.model_list import hash_of
 from studio.app.panels.sound import temperature_curve as heats
@@ -34,9 +34,9 @@ class Making(State):
         self._first: tuple[int | None, ModelMixture | None] = (None, None)
         """Kind and mix that what is made began with."""
         self._turns: tuple[SoundEdit, ...] = ()
-        self._hand: Plain = {}
+        self._hand: Record = {}
         """What a hand has changed and the engine was not told yet."""
-        self._held: Plain = {}
+        self._held: Record = {}
         """What it was told last."""
         self._was = self._all()
         """The making as it was before."""
@@ -90,7 +90,7 @@ class Making(State):
             heard=round(self.cut.get() * self._player.rate),
             source=source,
             came_from=came_from,
-            made=now(),
+            made=timestamp(),
         )
 
     def _begin(self) -> None:
@@ -112,7 +112,7 @@ class Making(State):
 
     # ── on the way ───────────────────────────────────────────────────────────────────────────────
 
-    def turn(self, record: Plain) -> None:
+    def turn(self, record: Record) -> None:
         """A hand has changed what a record says: what is not heard yet is made by it."""
         if "mix" in record:
             self._make_anew(mixed=True)
@@ -160,7 +160,7 @@ class Making(State):
         self.cut.set(cut)
         self.turned.emit()
 
-    def hold(self, seconds: float) -> Plain:
+    def hold(self, seconds: float) -> Record:
         """What a hand has changed holds from a moment on; what a Steer says of it."""
         hand, self._hand = self._hand, {}
         self._held, self._was = hand, self._all()
@@ -193,12 +193,12 @@ class Making(State):
             self._dials.temperature.set(heats.at(self.heat.get(), self.settled))
 
 
-def settings(work: Work) -> Plain:
+def settings(work: Work) -> Record:
     """The dials at the end of what a work is the making of, where they are not those of its beginning."""
     curve, turns = work.curve or ((0.0, work.temperature[0]),), tuple(reversed(work.turns))
     # A turn that says nothing else goes back to the seed's own kind.
     kinds = (turn.label for turn in turns if turn.label is not None or turn.share is None)
-    said: Plain = {
+    said: Record = {
         "temperature": curve[-1][1],
         "heat": [list(point) for point in curve],
         "label": next(kinds, work.label),

@@ -5,8 +5,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from studio.app.audio.sound_card import Output, SoundCard
 from studio.app.core.messages import Messages
-from studio.app.core.observable import Engine, State, Value, within
-from studio.app.core.text import about, clock
+from studio.app.core.observable import EngineProtocol, State, Value, within
+from studio.app.core.text import time_left, timecode
 from studio.app.panels.sound.buffer import Reel
 from studio.app.panels.sound.live_generation import PART, Performing
 from studio.media.sounds.audio_file import resample_whole
@@ -30,7 +30,9 @@ class Player(State):
     ticked = Signal()
     """The ear is elsewhere, or soon will be."""
 
-    def __init__(self, engine: Engine, output: Output, messages: Messages, parent: QObject | None = None) -> None:
+    def __init__(
+        self, engine: EngineProtocol, output: Output, messages: Messages, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
         self._engine, self._messages = engine, messages
         self.reel = Reel(16_000, np.zeros(0, np.int16))
@@ -54,7 +56,7 @@ class Player(State):
         self._dried = 0
         """How often it had run dry at the last look."""
         self.card.refused.connect(self._refused)
-        engine.status.connect(self.tick)
+        engine.status_changed.connect(self.tick)
         self.performing.grew.connect(self.grew)
         self.leaves.connect(self.performing.left)
         self.performing.moved.connect(self.tick)
@@ -230,7 +232,7 @@ class Player(State):
                 making.dry()
             making.sounds = ahead > 0 and not ran_dry if making.sounds else ahead >= need
             if not making.sounds and speed and need > START_BUFFER_SECONDS:
-                left = about((need - ahead) / speed)
+                left = time_left((need - ahead) / speed)
                 said = f"{speed:.1f} × real time. {self._begins} in {left}, then without a gap for {PART:.0f} s."
             elif not making.sounds:
                 said = self._soon()
@@ -259,10 +261,10 @@ class Player(State):
         if fault := self.card.watch(self.playing.get()):
             self.pause()
             rests = " The model pauses once it is well ahead." if self.performing.job else ""
-            said = f"{fault.split('. ')[0].rstrip('.')} at {clock(self.position)}. Playing is paused there.{rests}"
+            said = f"{fault.split('. ')[0].rstrip('.')} at {timecode(self.position)}. Playing is paused there.{rests}"
             other = "Play on the system's output" if self.card.device.get() else "Play again"
             again, until = (other, lambda: self._elsewhere()), (self.playing.changed, self.leaves)
-            self._messages.say(f"{said} Nothing is lost.", "failed", again, until=until)
+            self._messages.show_message(f"{said} Nothing is lost.", "failed", again, until=until)
         if not (self.performing.job or self.playing.get() or self.card.open):
             self._ticks.stop()
 
@@ -272,7 +274,7 @@ class Player(State):
 
     def _refused(self, why: str) -> None:
         self.pause()
-        self._messages.say(why, "warn", ("Try again", self.play), until=(self.playing.changed, self.leaves))
+        self._messages.show_message(why, "warn", ("Try again", self.play), until=(self.playing.changed, self.leaves))
 
     def let_go(self) -> None:
         """Let another have the sound card."""

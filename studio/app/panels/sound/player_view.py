@@ -78,12 +78,12 @@ class Player(QWidget):
         time.cut_moved.connect(lambda seconds: state.set_cut(seconds))
         time.loop_moved.connect(self._choose_loop)
         time.grabbed.connect(self._grab)
-        time.let_go.connect(state.history.seal)
+        time.let_go.connect(state.history.end_gesture)
         time.moved.connect(self._look_on)
         self.lanes.bits.appeared.connect(self._show_bits)
         heat.drawn.connect(lambda knots: state.set_heat(knots))
         heat.grabbed.connect(lambda: self._grab("temperature over time"))
-        heat.let_go.connect(state.history.seal)
+        heat.let_go.connect(state.history.end_gesture)
         moment.sought.connect(self.seek)
         moment.nudged.connect(lambda up: heat.nudge(time.position, up))
         moment.dropped.connect(lambda: heat.drop_near(time.position))
@@ -126,12 +126,12 @@ class Player(QWidget):
             self._state.set_loop(loop)
         else:
             return False
-        self._state.history.seal()
+        self._state.history.end_gesture()
         return True
 
     def _grab(self, what: str) -> None:
         self._before = self._state.cut.get(), self._player.loop.get(), self._state.heat.get()
-        self._state.history.hold(what)
+        self._state.history.begin_gesture(what)
 
     def _choose_loop(self, begin: float, end: float) -> None:
         if end - begin >= SHORTEST:

@@ -4,7 +4,7 @@ from PySide6.QtCore import QObject
 
 from studio.app.core.messages import Messages
 from studio.app.core.observable import State
-from studio.app.core.text import lasting, now
+from studio.app.core.text import duration, timestamp
 from studio.app.core.undo import ChangeStep
 from studio.app.files.opening import LONGEST
 from studio.app.model_browser.model_list import hash_of
@@ -52,15 +52,15 @@ class Taping(State):
         heard = player.recorded()
         if not len(heard):
             nothing = "Nothing was heard while it recorded, so there is nothing to keep."
-            self._messages.say(nothing, until=(player.recording.changed,))
+            self._messages.show_message(nothing, until=(player.recording.changed,))
             return
         work = Work(
             kind="sound", rate=player.rate, model=trained.card.name, model_hash=hash_of(trained), seed=seed,
-            heard=len(heard), source="recorded here", came_from=self._stage.line, made=now(),
+            heard=len(heard), source="recorded here", came_from=self._stage.line, made=timestamp(),
         )  # fmt: skip
         self._change("recording", takes={self._takes.keep(heard, work): True})
-        said = f"Recorded {lasting(len(heard) / player.rate)} of what was heard. It is among your takes."
-        self._messages.say(f"{why} {said}".strip(), until=(player.recording.changed, self._takes.list.changed))
+        said = f"Recorded {duration(len(heard) / player.rate)} of what was heard. It is among your takes."
+        self._messages.show_message(f"{why} {said}".strip(), until=(player.recording.changed, self._takes.list.changed))
 
     def _watch(self) -> None:
         """A recording that was forgotten fills neither memory nor disk."""

@@ -56,7 +56,7 @@ class Silence(State):
         cause = f'"{trained.card.title}" has been silent for {stretch:.0f} s, so making stopped.'
         advice = "Try another seed, or raise the temperature earlier."
         action = ("Try another seed", self._new_seed)
-        self._messages.say(f"{cause} {advice}", "warn", action, until=(player.making.changed, player.leaves))
+        self._messages.show_message(f"{cause} {advice}", "warn", action, until=(player.making.changed, player.leaves))
 
     def _lasts(self, seconds: float) -> bool:
         """Return whether the last `seconds` are silent and were all made with the present settings."""

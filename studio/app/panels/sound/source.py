@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from PySide6.QtCore import QObject
 
-from studio.app.core.observable import Plain, State, Value
-from studio.app.core.text import lasting
+from studio.app.core.observable import Record, State, Value
+from studio.app.core.text import duration
 from studio.app.generation.parameters import Dials
 from studio.app.panels.sound.analysis import Pricing
 from studio.app.panels.sound.live_settings import Making
@@ -48,7 +48,7 @@ class SoundStage(State):
         """The file that this sound goes on from."""
         self._ground: Take | None = None
         """What the sound goes on from, up to the cut; or the take that it is."""
-        self._left: Plain = {}
+        self._left: Record = {}
         """What was here before a restart, until the takes are read."""
         self._loaded = "", ""
         """Which recording is there to be cut, and the model that it was brought in for."""
@@ -90,32 +90,32 @@ class SoundStage(State):
             return ground.work
         return self._making.work(trained, ground.work.source if ground is not None else "", self.line)
 
-    def beginning(self) -> Plain:
+    def beginning(self) -> Record:
         """With nothing made on it yet."""
         cut = self._making.cut.get()
         return {"take": self._ground.name, "cut": cut} if self._ground is not None and cut else {}
 
-    def cut_at(self, seconds: float) -> Plain:
+    def cut_at(self, seconds: float) -> Record:
         """Going on from another moment of what was there; nothing where nothing was."""
         if self._ground is None:
             return {}
         end = len(self._ground.picture) / self._ground.work.rate
         return {"take": self._ground.name, "cut": min(max(seconds, 0.0), end)}
 
-    def plain(self) -> Plain:
+    def plain(self) -> Record:
         """What undo brings back: the sound as it is now, whose file is written where there is none yet."""
         name = None if self._making.fresh else self.keep()
         return {"take": name, "cut": None} if name is not None else self._base()
 
-    def stored(self) -> Plain:
+    def stored(self) -> Record:
         """What a restart brings back: the sound as far as its file is written."""
         return self._left or ({"take": self._kept[1], "cut": None} if self._kept is not None else self._base())
 
-    def restore_later(self, plain: Plain) -> None:
+    def restore_later(self, plain: Record) -> None:
         """Put it there once the takes are read."""
         self._left = dict(plain)
 
-    def _base(self) -> Plain:
+    def _base(self) -> Record:
         if self._ground is None:
             return {}
         return {"take": self._ground.name, "cut": self._making.cut.get() if self._making.fresh else None}
@@ -125,7 +125,7 @@ class SoundStage(State):
 
     # ── what is put there ────────────────────────────────────────────────────────────────────────
 
-    def put(self, plain: Plain) -> None:
+    def put(self, plain: Record) -> None:
         """A sound of which nothing is made yet from the cut on; as it is where there is no cut."""
         self._left = {}
         trained, take, cut = self._dials.model.get(), self._takes.get(str(plain.get("take", ""))), plain.get("cut")
@@ -144,7 +144,7 @@ class SoundStage(State):
         own = take is not None and _there_before(take)
         self._strip.show(take.name if take is not None and (cut is None or own) else None)
         name = take.work.source if take is not None else ""
-        words = f"{lasting(self._player.made)}, used as {self._player.rate / 1000:g} kHz mono" if own else ""
+        words = f"{duration(self._player.made)}, used as {self._player.rate / 1000:g} kHz mono" if own else ""
         self.recording.set(Source(name, words) if name else None)
 
     def _clear(self, trained: InstalledModel | None) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 
 from studio.app.audio.sound_card import Output
-from studio.app.core.background import Later
-from studio.app.core.jobs import Queue
+from studio.app.core.background import BackgroundTask
+from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
-from studio.app.core.observable import REFUSALS, Engine, Field, Plain, Value
-from studio.app.core.text import clock, now
+from studio.app.core.observable import REFUSALS, EngineProtocol, Field, Record, Value
+from studio.app.core.text import timecode, timestamp
 from studio.app.files.exporting import Form, Piece, Saving
 from studio.app.files.opening import Recorded, open_recorded
 from studio.app.generation import parameters
@@ -45,11 +45,11 @@ class Sound(PanelState):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: EngineProtocol,
         output: Output,
         models: Models,
         messages: Messages,
-        queue: Queue,
+        queue: JobList,
         takes: Takes,
         saving: Saving,
     ) -> None:
@@ -74,7 +74,7 @@ class Sound(PanelState):
         """Whether a file is being opened."""
         self._at_work = ""
         """What is being made, as the queue knows it."""
-        self._opening = Later(self)
+        self._opening = BackgroundTask(self)
         self._saving = saving
         self.player.making.changed.connect(self._line_up)
         self.player.ticked.connect(self._line_up)
@@ -158,14 +158,14 @@ class Sound(PanelState):
         """What is being made stands in the queue."""
         player, trained, source = self.player, self.model.get(), self.recording.get()
         if self._at_work != player.performing.job:
-            self._queue.drop(self._at_work)
+            self._queue.remove_job(self._at_work)
             self._at_work = player.performing.job
             if player.performing.job and trained is not None:
                 on = f", on from {source.name}" if source is not None else ""
-                self._queue.add_endless(player.performing.job, f"{trained.card.title}{on}")
+                self._queue.add_endless_job(player.performing.job, f"{trained.card.title}{on}")
         if player.performing.job:
             speed = f" · {player.speed.get():.1f} × real time" if player.speed.get() else ""
-            self._queue.tell(player.performing.job, f"{clock(player.made)} made{speed}")
+            self._queue.set_progress_text(player.performing.job, f"{timecode(player.made)} made{speed}")
 
     # ── where it comes from ──────────────────────────────────────────────────────────────────────
 
@@ -173,7 +173,7 @@ class Sound(PanelState):
         """Bring in a file: a recording is gone on from, a work of ours is restored."""
         trained = self.model.get()
         if trained is None:
-            self._messages.say(NO_MODEL, "warn", until=(self.model.changed,))
+            self._messages.show_message(NO_MODEL, "warn", until=(self.model.changed,))
             return
         self.busy.set(True)
         self._opening.run(lambda: open_recorded(path, trained.card.rate), self._opened)
@@ -202,10 +202,10 @@ class Sound(PanelState):
         if base is None or not at:
             return
         seed = seed if self.dials.locked.get() else parameters.roll(seed)
-        after: Plain = {"seed": seed, "takes": {base: True}, "stage": {"take": base, "cut": at, "live": live}}
+        after: Record = {"seed": seed, "takes": {base: True}, "stage": {"take": base, "cut": at, "live": live}}
         # By now new samples may be there: the stage would be kept once more, so it is not asked again.
         before = self._before({"seed": seed, "takes": after["takes"], "loop": None}) | {"stage": left}
-        self._commit(f"branch at {clock(at)}", None, before, after)
+        self._commit(f"branch at {timecode(at)}", None, before, after)
         if not live:
             player.seek(at)
         if playing:
@@ -231,13 +231,13 @@ class Sound(PanelState):
         self.busy.set(False)
         trained = self.model.get()
         if isinstance(outcome, ValueError):  # Refused: a sentence for people
-            self._messages.say(str(outcome), "failed", until=(self.busy.changed, self.player.leaves))
+            self._messages.show_message(str(outcome), "failed", until=(self.busy.changed, self.player.leaves))
         elif isinstance(outcome, Exception):
             raise outcome
         elif trained is not None:
             self._bring(outcome, trained)
             if outcome.fault:
-                self._messages.say(outcome.fault, "warn", until=(self.busy.changed, self.player.leaves))
+                self._messages.show_message(outcome.fault, "warn", until=(self.busy.changed, self.player.leaves))
 
     def _bring(self, found: Recorded, trained: InstalledModel) -> None:
         """A work comes back as a take; a recording is laid on the strip, for all that goes on from it."""
@@ -250,13 +250,13 @@ class Sound(PanelState):
         else:
             work = Work(
                 kind="sound", rate=found.rate, model=trained.card.name, model_hash=hash_of(trained), seed=0,
-                heard=len(found.samples), source=found.name[:300], made=now(),
+                heard=len(found.samples), source=found.name[:300], made=timestamp(),
             )  # fmt: skip
             name = self._takes.keep(found.samples, work)
             stage = {"take": name, "cut": len(found.samples) / found.rate}
             self.change(f"open {found.name}", takes={name: True}, stage=stage, heat=_warm(trained))
             said = f'"{found.name}": {"; ".join((found.words, *found.notes))}.'
-            self._messages.say(said, until=(self.busy.changed, self.player.leaves))
+            self._messages.show_message(said, until=(self.busy.changed, self.player.leaves))
         self.came.emit()
 
     # ── saving ───────────────────────────────────────────────────────────────────────────────────
@@ -270,9 +270,9 @@ class Sound(PanelState):
         """Copy the sound made so far to the clipboard, and show the outcome."""
         piece = self._piece(Form.WAV)
         if piece is not None:
-            self._messages.copy.emit(piece.picture, piece.work)
+            self._messages.copy_requested.emit(piece.picture, piece.work)
         else:
-            self._messages.say("There is no sound to copy yet. Press Play first.", until=(self.player.grew,))
+            self._messages.show_message("There is no sound to copy yet. Press Play first.", until=(self.player.grew,))
 
     def export(self, path: Path, form: Form = Form.WAV) -> None:
         """Save the sound as far as it is made, with its making inside. Says the outcome."""
@@ -296,7 +296,7 @@ class Sound(PanelState):
             self._apply({**at_home(first), "heat": _warm(first), "stage": {}})
         self.dials.mixing.fit(self.model.get())
 
-    def records(self) -> list[Plain]:
+    def records(self) -> list[Record]:
         """Return every record that may name takes, those on the stage among them."""
         records = super().records()
         stages = [record["stage"] for record in records if isinstance(record.get("stage"), dict)]
@@ -332,7 +332,7 @@ class Sound(PanelState):
         if anew and playing:
             self.play()
 
-    def _before(self, after: Plain) -> Plain:
+    def _before(self, after: Record) -> Record:
         """Return what undoes a change. Temperatures also change the curve, and another sound ends the loop."""
         also = ["heat"] if "temperature" in after else []
         also += ["loop"] if "stage" in after else []
@@ -342,7 +342,7 @@ class Sound(PanelState):
             before["heat"] = [list(point) for point in curve]
         return before
 
-    def _apply(self, record: Plain) -> dict[str, Exception]:
+    def _apply(self, record: Record) -> dict[str, Exception]:
         """Set fields as for every panel. If the sound stays, the model follows; the curve then changes where it can."""
         if "stage" in record:
             return super()._apply(record)

@@ -142,9 +142,9 @@ def test_a_model_that_cannot_keep_a_part_says_so_and_offers_one_that_can(window:
     assert said(window) == '"Tiny" makes the whole picture at once and cannot keep part of it.'
     current = window.messages.current.get()
     assert current is not None
-    assert [words for words, _ in current.actions] == ["Choose a model that can"]
+    assert [words for words, _ in current.buttons] == ["Choose a model that can"]
     assert window.complete.canvas.picture.get() is None
-    window.messages.act(0)
+    window.messages.press_button(0)
     assert window.complete.canvas.source.get() == "seed 7"
     assert window.panel.get() == "complete"
     window.complete.choose_model("tiny")
@@ -161,7 +161,7 @@ def test_without_a_model_that_can_it_says_what_to_do(
     window.complete.canvas.open_work(Work(model="tiny", model_hash="", seed=7), picture)
     current = window.messages.current.get()
     assert current is not None
-    assert current.actions == ()
+    assert current.buttons == ()
 
 
 # ── painting ─────────────────────────────────────────────────────────────────────────────────────
@@ -330,7 +330,7 @@ def test_what_is_asked_for_is_what_is_painted(opened: Window, engine: FakeEngine
     assert sent.mask[:4].sum() == 0
     assert sent.mask[4:].all()
     assert sent.temperature_map is None
-    assert [entry.title for entry in opened.queue.entries.get()] == ["mine.png: 4 completions"]
+    assert [entry.title for entry in opened.queue.jobs.get()] == ["mine.png: 4 completions"]
 
 
 def test_finished_ones_take_their_rank_at_once_unless_the_order_is_held(opened: Window, engine: FakeEngine) -> None:
@@ -437,7 +437,7 @@ def test_an_engine_that_dies_loses_nothing(opened: Window, engine: FakeEngine) -
     draw(engine, run(opened, engine).job, 0, [-1.0, -2.0])
     engine.die()
     assert '"4 completions" was lost at 2, which are kept.' in said(opened)
-    opened.messages.act(0)
+    opened.messages.press_button(0)
     assert asked(engine).seeds == (12, 13)
 
 
@@ -526,12 +526,12 @@ def test_stopped_in_the_queue_no_more_completions_are_made_ready(
     answer(engine)
     piece = engine.sent[-1].job
     count = len(engine.sent)
-    qtbot.waitUntil(lambda: opened.queue.entry(piece) is not None)
-    opened.queue.stop(piece)
+    qtbot.waitUntil(lambda: opened.queue.find_job(piece) is not None)
+    opened.queue.stop_job(piece)
     engine.say(wire.Stopped(job=piece))
-    assert engine.stopped == [piece] and len(engine.sent) == count and opened.queue.entries.get() == ()
+    assert engine.stopped == [piece] and len(engine.sent) == count and opened.queue.jobs.get() == ()
     assert "Stopped before it was ready. The completion is still here." in said(opened)
-    opened.messages.act(0)
+    opened.messages.press_button(0)
     answer(engine)
     answer(engine)
     qtbot.waitUntil(lambda: len(list(folder.glob("*.png"))) == 2)
@@ -585,7 +585,7 @@ def test_a_dark_picture_on_the_canvas_is_stretched_by_one_click_and_back(
     said = window.messages.current.get()
     assert said is not None and said.text == '"cell.tif" uses only 1 % to 6 % of its range. Stretch it to see more.'
     mark(window)
-    window.messages.act(0)
+    window.messages.press_button(0)
     stretched = canvas.picture.get()
     assert stretched is not None
     assert (stretched.min(), stretched.max()) == (0, 255)

@@ -199,10 +199,10 @@ def test_a_question_that_fails_says_so_and_the_picture_stays(window: Window, eng
     window.explore.dials.move(0, 1.0)
     engine.say(Failed(job=asked(engine).job, reason="The model was moved.", hint="Put it back."))
     said = window.messages.current.get()
-    assert said is not None and said.text == "The model was moved. Put it back." and said.kind == "failed"
+    assert said is not None and said.text == "The model was moved. Put it back." and said.severity == "failed"
     assert window.explore.picture.get() is not None
     count = len(engine.sent)
-    window.messages.act(0)
+    window.messages.press_button(0)
     assert len(engine.sent) == count + 1 and asked(engine).sliders[0] == 1.0
 
 
@@ -214,7 +214,7 @@ def test_a_dead_engine_leaves_the_picture_and_offers_to_draw_it_again(window: Wi
     said = window.messages.current.get()
     assert said is not None and said.text.endswith("The picture on the stage may be older than the sliders.")
     assert len(engine.sent) == count and window.explore.picture.get() is not None
-    window.messages.act(0)
+    window.messages.press_button(0)
     assert len(engine.sent) == count + 1 and asked(engine).sliders[0] == 1.0
 
 
@@ -249,20 +249,20 @@ def test_a_dark_photo_is_stretched_by_one_click_and_back(
     said = window.messages.current.get()
     assert first is not None and first.seen.max() < 16
     assert said is not None and said.text == '"cell.tif" uses only 1 % to 6 % of its range. Stretch it to see more.'
-    assert [label for label, _ in said.actions] == ["Stretch"]
-    assert said.kind == "warn"  # such a message with a button stays until it is answered
+    assert [label for label, _ in said.buttons] == ["Stretch"]
+    assert said.severity == "warn"  # such a message with a button stays until it is answered
     explore.set_crop("pad")  # the offer stays while the preview is there
     qtbot.waitUntil(lambda: explore.photo.get() is not first)
-    window.messages.act(0)
+    window.messages.press_button(0)
     qtbot.waitUntil(lambda: np.ptp(seen(explore)[2:6]) > 200)
     stretched = explore.photo.get()
     assert stretched is not None and stretched.how == "pad"
     assert "it is stretched from 1 % to 6 % of its range" in stretched.picture.notes
     said = window.messages.current.get()
-    assert said is not None and [label for label, _ in said.actions] == ["Undo"]
-    window.messages.act(0)
+    assert said is not None and [label for label, _ in said.buttons] == ["Undo"]
+    window.messages.press_button(0)
     qtbot.waitUntil(lambda: seen(explore)[2:6].max() < 16)
-    window.messages.act(0)
+    window.messages.press_button(0)
     qtbot.waitUntil(lambda: np.ptp(seen(explore)[2:6]) > 200)
     explore.use_photo()
     command = engine.sent[-1]
@@ -310,10 +310,10 @@ def test_stopped_in_the_queue_a_photo_waits_to_be_used_again(
     qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
     window.explore.use_photo()
     job = engine.sent[-1].job
-    qtbot.waitUntil(lambda: window.queue.entry(job) is not None)
-    window.queue.stop(job)
+    qtbot.waitUntil(lambda: window.queue.find_job(job) is not None)
+    window.queue.stop_job(job)
     engine.say(Stopped(job=job))
-    assert window.queue.entries.get() == () and window.explore.photo.get() is not None
+    assert window.queue.jobs.get() == () and window.explore.photo.get() is not None
     assert not window.explore.busy.get()
     window.explore.use_photo()
     assert isinstance(engine.sent[-1], Encode) and engine.sent[-1].job != job
@@ -327,8 +327,8 @@ def test_stopped_in_the_queue_the_stage_asks_for_no_newer_picture(
     window.explore.dials.move(0, 2.0)  # this job waits for the previous one
     job = asked(engine).job
     count = len(engine.sent)
-    qtbot.waitUntil(lambda: window.queue.entry(job) is not None)
-    window.queue.stop(job)
+    qtbot.waitUntil(lambda: window.queue.find_job(job) is not None)
+    window.queue.stop_job(job)
     engine.say(Stopped(job=job))
     assert len(engine.sent) == count and not window.explore.drawing.get()
     window.explore.dials.move(0, 1.5)
@@ -362,7 +362,7 @@ def test_an_engine_that_dies_while_encoding_keeps_the_photo(
     engine.die()
     said = window.messages.current.get()
     assert said is not None and said.text.endswith("Your picture is still here and was not used yet.")
-    window.messages.act(0)
+    window.messages.press_button(0)
     assert len(engine.sent) == 2 and isinstance(engine.sent[1], Encode)
 
 
@@ -396,7 +396,7 @@ def test_a_file_that_is_no_picture_is_refused_with_its_reason(window: Window, qt
     window.explore.open(tmp_path / "scan 3.jpg")
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     said = window.messages.current.get()
-    assert said is not None and said.kind == "failed" and said.text.startswith('"scan 3.jpg"')
+    assert said is not None and said.severity == "failed" and said.text.startswith('"scan 3.jpg"')
     assert not window.explore.busy.get() and window.explore.photo.get() is None
 
 
@@ -446,7 +446,7 @@ def test_a_take_that_cannot_be_written_is_kept_and_written_later(
     assert len(window.explore.takes.get()) == 1
     said = window.messages.current.get()
     assert said is not None and said.text == "The disk is full."
-    window.messages.act(0)
+    window.messages.press_button(0)
     assert len(list((studio_home / "data" / "takes").glob("*.png"))) == 1
 
 
@@ -487,8 +487,8 @@ def test_a_work_of_a_model_that_is_not_here_opens_as_a_picture_and_says_so(
         'This work was made with "garden", which is not here. It was made from seed 7 at temperature 0.8. '
         "To make it again, add that model."
     )
-    with qtbot.waitSignal(window.messages.which) as wanted:
-        window.messages.act(0)
+    with qtbot.waitSignal(window.messages.open_requested) as wanted:
+        window.messages.press_button(0)
     assert wanted.args is not None and wanted.args[0] == ".safetensors"
 
 

@@ -89,10 +89,10 @@ def test_letting_go_of_the_marker_starts_nothing(window: Window, engine: FakeEng
     count = len(engine.sent)
     assert mark(window) == Mark(8)  # at the end: all of the picture is kept
     generate = window.generate
-    generate.history.hold("row marker")
+    generate.history.begin_gesture("row marker")
     for row in (7, 6, 5):
         generate.branching.move(row)
-    generate.history.seal()
+    generate.history.end_gesture()
     assert mark(window) == Mark(5, (), armed=True) and len(engine.sent) == count
     window.undo()  # one gesture, one step
     assert mark(window) == Mark(8)
@@ -222,7 +222,7 @@ def test_stopped_it_keeps_what_is_drawn_and_goes_on(window: Window, engine: Fake
     said, forming = window.messages.current.get(), generate.rewind.forming.get()
     assert said is not None and said.text == "Stopped at row 6 of 8. What is drawn is still on the stage."
     assert forming is not None and not forming.running and window.takes.list.get() == ()
-    window.messages.act(0)
+    window.messages.press_button(0)
     assert asked(engine).seeds == command.seeds
     answer(engine, 99)
     assert len(window.takes.list.get()) == 2
@@ -236,12 +236,12 @@ def test_a_failure_and_a_dead_engine_lose_nothing(window: Window, engine: FakeEn
     engine.say(Failed(job=asked(engine).job, reason="Memory ran out.", hint="Close something."))
     said = window.messages.current.get()
     assert said is not None and said.text == "Memory ran out. Close something."
-    window.messages.act(0)
+    window.messages.press_button(0)
     engine.die()
     said = window.messages.current.get()
     assert said is not None and said.text.endswith("was lost at row 5; where it went on from is kept.")
-    assert mark(window).row == 5 and window.queue.entries.get() == ()
-    window.messages.act(0)
+    assert mark(window).row == 5 and window.queue.jobs.get() == ()
+    window.messages.press_button(0)
     answer(engine, 99)
     assert len(window.takes.list.get()) == 2
 
@@ -375,7 +375,7 @@ def test_takes_are_named_and_pruned_and_the_tree_closes_over_the_gap(window: Win
     assert tree.parents(window.takes.list.get()) == (None, 0)
     said = window.messages.current.get()
     assert said is not None and said.text == "Take 2 is in the bin."
-    window.messages.act(0)
+    window.messages.press_button(0)
     assert [take.work.name for take in window.takes.list.get()] == ["", "Crown", ""]
     for _ in range(3):  # brought back, pruned, named
         window.undo()
@@ -384,7 +384,7 @@ def test_takes_are_named_and_pruned_and_the_tree_closes_over_the_gap(window: Win
     assert len(window.takes.list.get()) == 1
     said = window.messages.current.get()
     assert said is not None and said.text == "Take 2 and the one that came from it are in the bin."
-    window.messages.act(0)
+    window.messages.press_button(0)
     assert tree.parents(window.takes.list.get()) == (None, 0, 1)
 
 

@@ -149,7 +149,7 @@ def test_stop_keeps_what_is_drawn_and_goes_on_from_there(window: Window, engine:
     engine.say(Stopped(job=job))
     assert window.generate.grid.progress.get() == "Stopped. 2 finished and 1 half-drawn of 4 pictures are kept."
     assert window.generate.grid.can_go_on.get()
-    window.messages.act(0)  # Go on
+    window.messages.press_button(0)  # Go on
     command = asked(engine)
     assert command.seeds == (4114, 4115)
     engine.say(drawn(command.job, 0, 2), Finished(job=command.job))
@@ -172,15 +172,15 @@ def test_a_dead_engine_keeps_the_finished_and_offers_the_others(window: Window, 
     engine.say(drawn(job, 0, 12))
     engine.die()
     said = window.messages.current.get()
-    assert said is not None and said.kind == "failed"
+    assert said is not None and said.severity == "failed"
     assert said.text == (
         "The engine stopped unexpectedly. Another one is starting. Your takes are safe. "
         '"24 pictures" was lost at 12, which are kept.'
     )
-    assert [label for label, _ in said.actions] == ["Make the other 12"]
+    assert [label for label, _ in said.buttons] == ["Make the other 12"]
     assert sum(cell.finished for cell in window.generate.cells.get()) == 12
-    assert len(engine.sent) == 1 and window.queue.entries.get() == ()  # never sent again by itself
-    window.messages.act(0)
+    assert len(engine.sent) == 1 and window.queue.jobs.get() == ()  # never sent again by itself
+    window.messages.press_button(0)
     assert asked(engine).seeds == tuple(range(4124, 4136))
 
 
@@ -194,9 +194,9 @@ def test_a_failure_says_why_and_tries_again(window: Window, engine: FakeEngine) 
     job = begin(window, engine)
     engine.say(drawn(job, 0, 1), Failed(job=job, reason="Memory ran out.", hint="Make fewer at a time."))
     said = window.messages.current.get()
-    assert said is not None and said.text == "Memory ran out. Make fewer at a time." and said.kind == "failed"
+    assert said is not None and said.text == "Memory ran out. Make fewer at a time." and said.severity == "failed"
     assert window.generate.cells.get()[0].finished
-    window.messages.act(0)
+    window.messages.press_button(0)
     assert asked(engine).seeds == (4113, 4114, 4115)
 
 
@@ -321,11 +321,13 @@ def test_a_full_disk_is_said_and_the_picture_saved_elsewhere(
     window.generate.save_all(full)
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     said = window.messages.current.get()
-    assert said is not None and said.kind == "failed" and [label for label, _ in said.actions] == ["Save elsewhere…"]
+    assert (
+        said is not None and said.severity == "failed" and [label for label, _ in said.buttons] == ["Save elsewhere…"]
+    )
     assert said.text.startswith('The disk is full: "tiny-4113.png" was not saved.')
     assert said.text.endswith("1 of 4 pictures were saved before.")
-    with qtbot.waitSignal(window.messages.where_folder) as wanted:
-        window.messages.act(0)
+    with qtbot.waitSignal(window.messages.folder_requested) as wanted:
+        window.messages.press_button(0)
     assert wanted.args is not None
     wanted.args[0](roomy)
     qtbot.waitUntil(lambda: len(list(roomy.glob("*.png"))) == 3)
@@ -344,23 +346,23 @@ def test_the_queue_counts_and_estimates(window: Window, engine: FakeEngine, monk
     now = [50.0]
     monkeypatch.setattr(window.queue, "_clock", lambda: now[0])
     job = begin(window, engine, 4)
-    (entry,) = window.queue.entries.get()
+    (entry,) = window.queue.jobs.get()
     assert (entry.title, entry.done, entry.total, entry.started) == ("Tiny: 4 pictures", 0, 4, None)
     now[0] = 60.0  # the wait for the engine is not counted
     engine.say(Heartbeat(steps=1, job=job))
     now[0] = 62.0
     engine.say(drawn(job, 0, 1))
-    (entry,) = window.queue.entries.get()
+    (entry,) = window.queue.jobs.get()
     assert entry.done == 1 and entry.share == 0.25 and entry.seconds_left == pytest.approx(6.0)
     assert "about 6 s left" in window.generate.grid.progress.get()
     now[0] = 64.0
     engine.say(drawn(job, 1, 1))
-    (entry,) = window.queue.entries.get()
+    (entry,) = window.queue.jobs.get()
     assert entry.done == 2 and entry.seconds_left == pytest.approx(4.0)
-    window.queue.stop(job)
+    window.queue.stop_job(job)
     assert engine.stopped == [job]
     engine.say(Stopped(job=job))
-    assert window.queue.entries.get() == ()
+    assert window.queue.jobs.get() == ()
 
 
 def test_speed_is_measured_from_what_was_heard_first(
@@ -370,10 +372,10 @@ def test_speed_is_measured_from_what_was_heard_first(
     monkeypatch.setattr(window.queue, "_clock", lambda: now[0])
     job = begin(window, engine, 4)
     engine.say(drawn(job, 0, 2))  # nobody knows how long these took
-    assert window.queue.entries.get()[0].seconds_left is None
+    assert window.queue.jobs.get()[0].seconds_left is None
     now[0] = 53.0
     engine.say(drawn(job, 2, 1))
-    assert window.queue.entries.get()[0].seconds_left == pytest.approx(3.0)
+    assert window.queue.jobs.get()[0].seconds_left == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize("ended", [True, False])

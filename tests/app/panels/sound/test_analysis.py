@@ -219,13 +219,13 @@ def test_stop_holds_although_another_stretch_was_about_to_follow(stage: Stage, q
     stage.tell()
     job = stage.asked[-1].job
     queue = stage.window.queue
-    qtbot.waitUntil(lambda: queue.entry(job) is not None)
+    qtbot.waitUntil(lambda: queue.find_job(job) is not None)
     stage.look((100.0, 150.0))
-    assert [entry.job for entry in queue.entries.get()] == [job], "one work is one entry"
-    queue.stop(job)
+    assert [entry.job for entry in queue.jobs.get()] == [job], "one work is one entry"
+    queue.stop_job(job)
     count = len(stage.engine.sent)
     stage.engine.say(Stopped(job=job))
-    assert len(stage.engine.sent) == count and not queue.entries.get()
+    assert len(stage.engine.sent) == count and not queue.jobs.get()
 
 
 def test_what_the_engine_cannot_price_is_asked_once(stage: Stage) -> None:

@@ -104,7 +104,7 @@ def test_a_branch_in_a_pause_stops_making_and_waits_at_its_moment(stage: Stage, 
     at = player.position
     sound.pause()
     sound.branch()
-    assert not player.making.get() and stage.engine.stopped == [job] and not stage.window.queue.entries.get()
+    assert not player.making.get() and stage.engine.stopped == [job] and not stage.window.queue.jobs.get()
     assert player.ahead == 0 and player.made == sound.cut.get() == pytest.approx(at, abs=1 / RATE)
     assert len(stage.window.takes.list.get()[0].picture) == RATE
 

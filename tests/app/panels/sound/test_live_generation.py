@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from studio.app.core.messages import Messages
-from studio.app.core.observable import Plain
+from studio.app.core.observable import Record
 from studio.app.panels.sound.buffer import Reel
 from studio.app.panels.sound.live_generation import EARLIER, LATER, MOST_SURE, SPARED, Performing
 from studio.media.sounds.playback import RAMP
@@ -28,7 +28,7 @@ class Hand:
         self.held: list[tuple[float, int]] = []
         self.missed = self.failed = 0
 
-    def hold(self, seconds: float) -> Plain:
+    def hold(self, seconds: float) -> Record:
         self.held.append((seconds, self.wish))
         return {"seed": self.wish}
 

@@ -37,7 +37,7 @@ def test_a_model_that_has_fallen_silent_stops_by_itself_and_says_so(stage: Stage
     assert not player.playing.get(), "and it is heard to its end"
     seed = sound.dials.seed.get()
     job = stage.asked().job
-    stage.window.messages.act(0)
+    stage.window.messages.press_button(0)
     assert sound.dials.seed.get() != seed and stage.asked().job != job and player.playing.get()
 
 

@@ -149,9 +149,9 @@ def test_a_sound_card_that_goes_away_pauses_and_another_plays_on(stage: Stage, q
         '"Headphones" went away at 0:00.2. Playing is paused there. '
         "The model pauses once it is well ahead. Nothing is lost."
     )
-    assert [words for words, _ in said.actions] == ["Play again"], "it was the system's output already"
+    assert [words for words, _ in said.buttons] == ["Play again"], "it was the system's output already"
     speaker.faults = ""
-    stage.window.messages.act(0)
+    stage.window.messages.press_button(0)
     opened(stage, qtbot)
     assert stage.hear(0.1).any() and sound.player.position == pytest.approx(0.3, abs=0.02)
 
@@ -169,9 +169,9 @@ def test_a_device_that_was_chosen_and_goes_away_is_replaced_by_the_systems(stage
     said = stage.window.messages.current.get()
     assert said is not None
     assert said.text == '"Headphones" went away at 0:00.0. Playing is paused there. Nothing is lost.', "nothing is made"
-    assert [words for words, _ in said.actions] == ["Play on the system's output"]
+    assert [words for words, _ in said.buttons] == ["Play on the system's output"]
     speaker.faults = ""
-    stage.window.messages.act(0)
+    stage.window.messages.press_button(0)
     opened(stage, qtbot)
     assert speaker.device == "Built-in speakers" and sound.player.playing.get()
 
@@ -317,7 +317,7 @@ def test_minutes_of_live_changes_are_undone_by_few_points(stage: Stage, qtbot: Q
         stage.make(0.3)
         stage.hear(0.15)
         sound.dials.set_temperature(0.5 + 0.01 * number)
-        sound.history.seal()
+        sound.history.end_gesture()
         stage.engine.say(Finished(job=stage.turned().job))
         stage.make(0.3, first=stage.turned().from_sample)
     assert len(sound.heat.get()) == 81
@@ -374,9 +374,9 @@ def test_what_is_being_made_stands_in_the_queue_and_is_stopped_there(stage: Stag
     sound.play()
     opened(stage, qtbot)
     stage.make(0.6)
-    (entry,) = queue.entries.get()
-    assert entry.job == stage.asked().job and entry.said == "0:00.6 made · 3.0 × real time"
-    queue.stop(entry.job)
+    (entry,) = queue.jobs.get()
+    assert entry.job == stage.asked().job and entry.progress_text == "0:00.6 made · 3.0 × real time"
+    queue.stop_job(entry.job)
     assert entry.job in stage.engine.stopped
     stage.engine.say(Stopped(job=entry.job))
-    assert not queue.entries.get() and not sound.player.making.get()
+    assert not queue.jobs.get() and not sound.player.making.get()

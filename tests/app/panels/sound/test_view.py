@@ -216,7 +216,7 @@ def test_nothing_is_said_to_be_made_or_ahead_after_a_branch_in_a_pause(stage: St
     assert not stage.lanes.timeline.making, "the wave says: being made"
     assert stage.transport.ahead.text() == "No gaps so far"
     assert "ahead" not in stage.transport.meter.accessibleName()
-    assert stage.studio.state.queue.entries.get() == ()
+    assert stage.studio.state.queue.jobs.get() == ()
 
 
 def test_being_made_is_only_said_while_something_is(stage: Stage) -> None:

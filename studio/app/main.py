@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication
 from studio.app.app_state import Window
 from studio.app.audio.sound_card import Output
 from studio.app.core.autosave import SettingsFile
-from studio.app.engine.client import Engine, here
+from studio.app.engine.client import EngineClient, local_program
 from studio.app.fault_log import FaultLog
 from studio.app.widgets.theme import Look
 from studio.app.window.main_window import Frame
@@ -28,7 +28,7 @@ from studio.media.sounds.speaker import Speaker
 class Studio:
     """Everything that an open window holds."""
 
-    engine: Engine
+    engine: EngineClient
     state: Window
     look: Look
     frame: Frame
@@ -46,13 +46,13 @@ def assemble(application: QApplication, program: Sequence[str] | None = None, ou
     application.setApplicationDisplayName("Latent Studio")
     application.setDesktopFileName("latent-studio")
     application.setStyle("Fusion")
-    engine = Engine(program)
+    engine = EngineClient(program)
     alone = _lock()
     state = Window(engine, SettingsFile(writable=alone), output or Speaker(), alone)
     state.begin()
     device = state.layout.get().get("device")
     if device and program is None:
-        engine.program = here(str(device))
+        engine.program = local_program(str(device))
     look = Look(application)
     frame = Frame(look, state)
     frame.painted.connect(engine.start)
@@ -78,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
     application = QApplication(sys.argv[:1] or ["studio"])
     faults = FaultLog()
     faults.install()
-    studio = assemble(application, here(device) if device else None)
+    studio = assemble(application, local_program(device) if device else None)
     # Queued, because an exception may occur while the window is being painted.
     faults.met.connect(studio.state.tell_fault, Qt.ConnectionType.QueuedConnection)
     studio.frame.closed.connect(application.quit)

@@ -12,7 +12,7 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal, Slot
 
 from studio.app.core.observable import Receiver
-from studio.app.engine.process import Pipe
+from studio.app.engine.process import EnginePipe
 from studio.library import storage
 from studio.wire.frames import BadFrame, encode
 from studio.wire.messages import (
@@ -29,21 +29,21 @@ from studio.wire.messages import (
     Stopped,
 )
 
-TICK = 0.25
+CHECK_INTERVAL = 0.25
 """Seconds between two looks at whether the engine still gets on."""
-STARTING_AFTER = 120.0
+START_LIMIT = 120.0
 """Seconds until an engine that is loading counts as hanging: torch comes from a cold disk, or over a network."""
-BACKOFF = (0.0, 1.0)
+RESTART_DELAYS = (0.0, 1.0)
 """Seconds before each new start; one crash more within `forgive_after` and the engine stays stopped."""
-LINES = 200
+LOG_LINES = 200
 """Of the engine's log that are kept."""
 WATCHED, SLOW = 10, 30
 """How many times longer than a pulse a step may take: of what is watched, whose first may have to compile loops on a
 busy machine; of a queued job, since training does far more in one."""
-SAFE = "Your takes are safe."
+TAKES_ARE_SAFE = "Your takes are safe."
 
 
-def here(device: str | None = None) -> list[str]:
+def local_program(device: str | None = None) -> list[str]:
     """The program of an engine on this machine, on the device of a wish.
 
     `-P` keeps the folder in which the window was started out of the engine's imports.
@@ -52,14 +52,14 @@ def here(device: str | None = None) -> list[str]:
     return [sys.executable, *door, *(["--device", device] if device else [])]
 
 
-class _Life:
+class _ProcessState:
     """One process, and what is known of it. What an older one still says is known by it, and not heard."""
 
-    def __init__(self, pipe: Pipe) -> None:
+    def __init__(self, pipe: EnginePipe) -> None:
         self.pipe = pipe
         self.ready = False
         self.steps = -1
-        self.at_work: str | None = None
+        self.open_commands: str | None = None
         self.silent = 0.0
         """Seconds since it said anything."""
         self.stuck = 0.0
@@ -69,7 +69,7 @@ class _Life:
         """Another one would fare no better."""
 
 
-class Engine(QObject):
+class EngineClient(QObject):
     """Starts the engine, speaks with it, notices when it dies or hangs, and starts another.
 
     The events of a command are delivered to the receiver that sent it, and to no other.
@@ -79,12 +79,12 @@ class Engine(QObject):
     dead engine leaves without an ending, never sent again by itself; `said` a sentence for people.
     """
 
-    asked = Signal(object)
-    happened = Signal(object)
+    command_sent = Signal(object)
+    event_received = Signal(object)
     announced = Signal(object)
-    status = Signal(str)
+    status_changed = Signal(str)
     lost = Signal(object)
-    said = Signal(str)
+    announced = Signal(str)
 
     def __init__(
         self,
@@ -100,41 +100,41 @@ class Engine(QObject):
         crash is remembered.
         """
         super().__init__(parent)
-        self.program = list(program) if program else here()
+        self.program = list(program) if program else local_program()
         self.now = "Stopped"
         """The last `status`."""
         self.ready: Ready | None = None
         """What the engine last said of itself."""
         self._hang_after = hang_after
         self._forgive_after = forgive_after
-        self._life: _Life | None = None
+        self._process: _ProcessState | None = None
         self._open: dict[str, AnyCommand] = {}
         self._receivers: dict[str, Receiver] = {}
         """By job, of those in `_open` whose sender receives events. The reading thread looks here, too."""
         self._crashes: list[float] = []
         self._reason = ""
-        self._log: deque[str] = deque(maxlen=LINES)
+        self._log: deque[str] = deque(maxlen=LOG_LINES)
         self._restart = QTimer(self)
         self._restart.setSingleShot(True)
         self._restart.timeout.connect(self._launch)
         self._watch = QTimer(self)
-        self._watch.setInterval(round(TICK * 1000))
-        self._watch.timeout.connect(self._look)
-        self._looked = 0.0
+        self._watch.setInterval(round(CHECK_INTERVAL * 1000))
+        self._watch.timeout.connect(self._check_process)
+        self._last_check = 0.0
 
     @property
-    def details(self) -> tuple[str, ...]:
+    def log_text(self) -> tuple[str, ...]:
         """The last lines of the engine's log."""
         return tuple(self._log)
 
     @property
     def process_id(self) -> int:
         """Of the process that runs now; 0 where none does."""
-        return self._life.pipe.process_id if self._life else 0
+        return self._process.pipe.process_id if self._process else 0
 
     def start(self) -> None:
         """Starts the engine where none runs; a person's start forgives all crashes."""
-        if self._life is None:
+        if self._process is None:
             self._crashes.clear()
             self._reason = ""
             self._restart.stop()  # or the one that was waited for would come on top
@@ -150,21 +150,21 @@ class Engine(QObject):
         self._open[command.job] = command
         if receiver is not None:
             self._receivers[command.job] = receiver
-        self.asked.emit(command)
-        if self._life:
+        self.command_sent.emit(command)
+        if self._process:
             self._write(command)
         elif not self._restart.isActive():
-            self._refuse(command, "The engine is stopped.", "Start it again, then ask again.")
-        self._tell()
+            self._refuse_command(command, "The engine is stopped.", "Start it again, then ask again.")
+        self._update_status()
 
     def stop(self, job: str) -> None:
         """Asks for the end of a command; without a process that end comes at once."""
         if job in self._open:
-            if self._life:
-                self._life.pipe.write(encode(Stop(job=job)))
+            if self._process:
+                self._process.pipe.write(encode(Stop(job=job)))
             else:
-                self._answer(Stopped(job=job))
-                self._tell()
+                self._deliver_later(Stopped(job=job))
+                self._update_status()
 
     def abandon(self, job: str) -> None:
         """Stops a command whose receiver is deleted, and delivers nothing more of it."""
@@ -175,84 +175,86 @@ class Engine(QObject):
         """Lets the engine save and end: by the end of its input, after 2 s by asking, at last by force."""
         self._restart.stop()
         self._watch.stop()
-        life, self._life = self._life, None
+        life, self._process = self._process, None
         self._open.clear()
         self._receivers.clear()
         if life:
             life.pipe.close()
             QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall)  # the last lines of its log
             self._save_log()
-        self._tell()
+        self._update_status()
 
     def _launch(self) -> None:
         root, known = str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH")
-        pipe = Pipe(self._deliver_at_once)
+        pipe = EnginePipe(self._deliver_at_once)
         for signal, slot in (
-            (pipe.heard, self._heard),
-            (pipe.unreadable, self._puzzled),
+            (pipe.event_received, self._on_event),
+            (pipe.unreadable, self._on_unreadable),
             (pipe.logged, self._keep_log),
-            (pipe.ended, self._died),
+            (pipe.ended, self._on_process_died),
         ):
             signal.connect(slot, Qt.ConnectionType.QueuedConnection)
-        self._life = _Life(pipe)
+        self._process = _ProcessState(pipe)
         pipe.start(self.program, {**os.environ, "PYTHONPATH": os.pathsep.join([root, known] if known else [root])})
         for command in list(self._open.values()):  # asked while no process ran
             self._write(command)
-        self._looked = time.monotonic()
+        self._last_check = time.monotonic()
         self._watch.start()
-        self._tell()
+        self._update_status()
 
     def _write(self, command: AnyCommand) -> None:
         try:
             frame = encode(command)
         except BadFrame as fault:
-            self._refuse(command, f"This could not be asked: {fault}.", "")
+            self._refuse_command(command, f"This could not be asked: {fault}.", "")
         else:
-            if self._life:
-                self._life.pipe.write(frame)
+            if self._process:
+                self._process.pipe.write(frame)
 
-    def _refuse(self, command: AnyCommand, why: str, hint: str) -> None:
-        self._answer(Failed(job=command.job, reason=why, hint=hint))
+    def _refuse_command(self, command: AnyCommand, why: str, hint: str) -> None:
+        self._deliver_later(Failed(job=command.job, reason=why, hint=hint))
 
-    def _answer(self, ending: Ending) -> None:
+    def _deliver_later(self, ending: Ending) -> None:
         """An ending of our own; a moment later, because nobody expects an answer before the question is out."""
         del self._open[ending.job]
         QTimer.singleShot(0, self, partial(self._deliver, ending, self._receivers.pop(ending.job, None)))
 
-    def _life_of(self, pipe: Pipe) -> _Life | None:
+    def _process_of(self, pipe: EnginePipe) -> _ProcessState | None:
         """None where its time is over."""
-        return self._life if self._life is not None and self._life.pipe is pipe else None
+        return self._process if self._process is not None and self._process.pipe is pipe else None
 
     @Slot(object, object)
-    def _heard(self, pipe: Pipe, event: AnyEvent) -> None:
-        if life := self._life_of(pipe):
+    def _on_event(self, pipe: EnginePipe, event: AnyEvent) -> None:
+        if life := self._process_of(pipe):
             life.silent = 0.0
-            self._note(life, event)
-            self._hear(event)
+            self._update_process(life, event)
+            self._deliver_event(event)
 
     @Slot(object, str)
-    def _puzzled(self, pipe: Pipe, fault: str) -> None:
+    def _on_unreadable(self, pipe: EnginePipe, fault: str) -> None:
         self._log.append(f"unreadable: {fault}")
-        if life := self._life_of(pipe):
-            self._end(life, "The engine said something that could not be read, and was ended.")
+        if life := self._process_of(pipe):
+            self._kill_process(life, "The engine said something that could not be read, and was ended.")
 
-    def _note(self, life: _Life, event: AnyEvent) -> None:
+    def _update_process(self, life: _ProcessState, event: AnyEvent) -> None:
         """What an event says of the process itself."""
         match event:
             case Starting(protocol=protocol, version=version) if protocol != PROTOCOL_VERSION:
                 life.hopeless = True
-                self._end(life, f"The engine is of another version, {version}. Install the same on both machines.")
+                self._kill_process(
+                    life, f"The engine is of another version, {version}. Install the same on both machines."
+                )
             case Ready():
                 life.ready, self.ready = True, event
             case Heartbeat(steps=steps, job=job):
-                life.at_work = job
+                life.open_commands = job
                 if steps != life.steps or job is None:
                     life.steps, life.stuck = steps, 0.0
             case Failed(job="", reason=why, hint=hint):
                 self._reason = "" if life.ready else why
-                self.said.emit(f"{why} {hint}".strip())
+                self.announced.emit(f"{why} {hint}".strip())
 
-    def _hear(self, event: AnyEvent) -> None:
+    def _deliver_event(self, event: AnyEvent) -> None:
         """Passes an event on, unless its command has had an ending already."""
         job = _command_of(event)
         if job and job not in self._open:
@@ -262,7 +264,7 @@ class Engine(QObject):
             self._open.pop(job, None)
             self._receivers.pop(job, None)
         self._deliver(event, receiver)
-        self._tell()
+        self._update_status()
 
     def _deliver_at_once(self, event: AnyEvent) -> None:
         """In the thread that reads the pipe: what is heard does not wait for a window that draws."""
@@ -272,60 +274,62 @@ class Engine(QObject):
 
     def _deliver(self, event: AnyEvent, receiver: Receiver | None) -> None:
         """Gives an event to the one that asked for it; the list of all jobs has it before."""
-        self.happened.emit(event)
+        self.event_received.emit(event)
         if receiver is not None:
             receiver.receive(_command_of(event), event)
         elif not _command_of(event):
             self.announced.emit(event)
 
-    def _look(self) -> None:
+    def _check_process(self) -> None:
         """Notices an engine that hangs. Time in which the window itself stood still is not counted against it."""
         now = time.monotonic()
-        passed, self._looked = min(now - self._looked, 2 * TICK), now
-        if life := self._life:
+        passed, self._last_check = min(now - self._last_check, 2 * CHECK_INTERVAL), now
+        if life := self._process:
             life.silent += passed
-            life.stuck += passed if life.at_work else 0.0
-            patience = self._hang_after if life.ready else max(STARTING_AFTER, self._hang_after)
-            asked = self._open.get(life.at_work or "")
+            life.stuck += passed if life.open_commands else 0.0
+            patience = self._hang_after if life.ready else max(START_LIMIT, self._hang_after)
+            asked = self._open.get(life.open_commands or "")
             slow = SLOW if asked and asked.urgency == URGENCY_QUEUED else WATCHED
             if life.silent > patience or life.stuck > patience * slow:
-                self._end(life, "The engine did not answer any more and was ended.")
+                self._kill_process(life, "The engine did not answer any more and was ended.")
 
-    def _end(self, life: _Life, verdict: str) -> None:
+    def _kill_process(self, life: _ProcessState, verdict: str) -> None:
         life.verdict = verdict
         life.pipe.kill()
 
     @Slot(object, str)
-    def _died(self, pipe: Pipe, why: str) -> None:
+    def _on_process_died(self, pipe: EnginePipe, why: str) -> None:
         """Whatever ended it, nobody asked it to end: says so, starts another, gives back what is lost."""
-        life = self._life_of(pipe)
+        life = self._process_of(pipe)
         if life is None:
             return
         if why:
             life.verdict = f'The engine could not be started: "{self.program[0]}": {why}.'
         self._save_log()
-        self._life = None
+        self._process = None
         self._watch.stop()
         now = time.monotonic()
         self._crashes = [then for then in self._crashes if now - then < self._forgive_after] + [now]
         lost, self._open = tuple(self._open.values()), {}
         receivers, self._receivers = self._receivers, {}
-        if len(self._crashes) <= len(BACKOFF) and not life.hopeless:
-            self._restart.start(round(BACKOFF[len(self._crashes) - 1] * 1000))
-            sentence = f"{life.verdict} Another one is starting. {SAFE}"
+        if len(self._crashes) <= len(RESTART_DELAYS) and not life.hopeless:
+            self._restart.start(round(RESTART_DELAYS[len(self._crashes) - 1] * 1000))
+            sentence = f"{life.verdict} Another one is starting. {TAKES_ARE_SAFE}"
         else:
             often = "" if life.hopeless else f" That was {len(self._crashes)} times within a short while, so"
             reason = self._reason and f"{self._reason} "
-            sentence = f"{life.verdict}{often or ' So'} no other is starting. {reason}{SAFE} Doctor says more."
-        self.said.emit(sentence)
+            sentence = (
+                f"{life.verdict}{often or ' So'} no other is starting. {reason}{TAKES_ARE_SAFE} Doctor says more."
+            )
+        self.announced.emit(sentence)
         if lost:
             self.lost.emit(lost)
         for job, receiver in receivers.items():
             receiver.lose(job, sentence)
-        self._tell()
+        self._update_status()
 
     @Slot(object, str)
-    def _keep_log(self, pipe: Pipe, line: str) -> None:
+    def _keep_log(self, pipe: EnginePipe, line: str) -> None:
         self._log.append(line)
 
     def _save_log(self) -> None:
@@ -334,16 +338,16 @@ class Engine(QObject):
             with contextlib.suppress(storage.NotSaved):
                 storage.write_file(storage.home_folder("log") / "engine.log", "\n".join((*self._log, "")).encode())
 
-    def _tell(self) -> None:
-        if self._life is None:
+    def _update_status(self) -> None:
+        if self._process is None:
             now = "Starting" if self._restart.isActive() else "Stopped"
-        elif not self._life.ready:
+        elif not self._process.ready:
             now = "Starting"
         else:
             now = "Working" if self._open else "Ready"
         if now != self.now:
             self.now = now
-            self.status.emit(now)
+            self.status_changed.emit(now)
 
 
 def _command_of(event: AnyEvent) -> str:

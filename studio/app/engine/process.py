@@ -15,15 +15,15 @@ from studio.wire.messages import AnyEvent
 
 CHUNK = 2**20
 """Bytes that are read at once, at most."""
-HIDDEN = 0
+NO_CONSOLE = 0
 """Windows opens a console for a process unless it is told not to."""
 if sys.platform == "win32":
-    HIDDEN = subprocess.CREATE_NO_WINDOW
-LAST_WORDS = 0.5
+    NO_CONSOLE = subprocess.CREATE_NO_WINDOW
+LOG_LIMIT = 0.5
 """Seconds that the log of a process that ended is waited for: another process may hold its end of the pipe."""
 
 
-class Pipe(QObject):
+class EnginePipe(QObject):
     """One process. Its signals come from other threads, and carry the pipe itself first.
 
     Signals: `heard` an event; `unreadable` what is wrong with what it said, after which nothing more is heard;
@@ -33,7 +33,7 @@ class Pipe(QObject):
         at_once: called with each event before `heard`, in the thread that reads it
     """
 
-    heard = Signal(object, object)
+    event_received = Signal(object, object)
     unreadable = Signal(object, str)
     logged = Signal(object, str)
     ended = Signal(object, str)
@@ -54,7 +54,7 @@ class Pipe(QObject):
         pipe = subprocess.PIPE
         try:
             self._process = process = subprocess.Popen(
-                program, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, creationflags=HIDDEN
+                program, bufsize=0, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, creationflags=NO_CONSOLE
             )
         except (OSError, ValueError) as error:
             self.ended.emit(self, getattr(error, "strerror", None) or str(error))
@@ -84,7 +84,7 @@ class Pipe(QObject):
                     process.wait(wait)
                 except subprocess.TimeoutExpired:
                     then()
-            self._logging.join(LAST_WORDS)
+            self._logging.join(LOG_LIMIT)
 
     # ── threads of its own ───────────────────────────────────────────────────────────────────────
 
@@ -101,32 +101,32 @@ class Pipe(QObject):
         splitter = event_splitter()
         with process.stdout as pipe:
             try:
-                while data := _received(pipe.fileno()):
+                while data := _read_frames(pipe.fileno()):
                     splitter.feed(data)
                     while (event := splitter.next_message()) is not None:
                         self._at_once(event)
-                        self._say(self.heard, event)
+                        self._emit_signal(self.event_received, event)
             except Exception as fault:
                 if not isinstance(fault, BadFrame):
                     sys.excepthook(type(fault), fault, fault.__traceback__)
-                self._say(self.unreadable, str(fault))
+                self._emit_signal(self.unreadable, str(fault))
             process.wait()
         self._frames.put(None)
-        log.join(LAST_WORDS)
-        self._say(self.ended, "")
+        log.join(LOG_LIMIT)
+        self._emit_signal(self.ended, "")
 
     def _log(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stderr is not None
         with contextlib.suppress(OSError), process.stderr as pipe:
             for line in pipe:
-                self._say(self.logged, line.decode("utf-8", "replace").rstrip("\r\n"))
+                self._emit_signal(self.logged, line.decode("utf-8", "replace").rstrip("\r\n"))
 
-    def _say(self, signal: object, what: object) -> None:
+    def _emit_signal(self, signal: object, what: object) -> None:
         with contextlib.suppress(RuntimeError):  # the window may be gone by now
             signal.emit(self, what)  # type: ignore[attr-defined]
 
 
-def _received(source: int) -> bytes:
+def _read_frames(source: int) -> bytes:
     try:
         return os.read(source, CHUNK)
     except OSError:  # a broken pipe is an ended one

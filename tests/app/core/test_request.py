@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.core.observable import EngineProtocol as EngineProtocol
 from studio.app.core.request import Policy, Request
-from studio.app.engine.client import Engine
+from studio.app.engine.client import EngineClient
 from studio.wire.messages import (
     Adjust,
     AnyCommand,
@@ -365,12 +365,12 @@ def test_an_engine_that_waits_for_the_user_starts_if_the_user_asks(
 
 
 @pytest.fixture
-def real(qtbot: QtBot) -> Iterator[Callable[..., Engine]]:
+def real(qtbot: QtBot) -> Iterator[Callable[..., EngineClient]]:
     """Creates an engine's client, and closes it when the test ends."""
-    engines: list[Engine] = []
+    engines: list[EngineClient] = []
 
-    def create(program: list[str], **settings: float) -> Engine:
-        engines.append(Engine(program, **settings))
+    def create(program: list[str], **settings: float) -> EngineClient:
+        engines.append(EngineClient(program, **settings))
         return engines[-1]
 
     yield create
@@ -379,7 +379,7 @@ def real(qtbot: QtBot) -> Iterator[Callable[..., Engine]]:
 
 
 def test_at_once_is_the_thread_that_reads_and_signals_are_the_windows(
-    real: Callable[..., Engine], qtbot: QtBot
+    real: Callable[..., EngineClient], qtbot: QtBot
 ) -> None:
     engine, threads = real(LIGHT), set[threading.Thread]()
     asker = Asker(engine, "single")
@@ -402,10 +402,10 @@ def test_at_once_is_the_thread_that_reads_and_signals_are_the_windows(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_killed_engine_is_replaced_and_the_request_asks_the_new_one(
-    real: Callable[..., Engine], qtbot: QtBot
+    real: Callable[..., EngineClient], qtbot: QtBot
 ) -> None:
     engine, said = real(LIGHT), list[str]()
-    engine.said.connect(said.append)
+    engine.announced.connect(said.append)
     asker = Asker(engine, "single")
     engine.start()
     asker.ask("batch", 4096)
@@ -419,7 +419,7 @@ def test_a_killed_engine_is_replaced_and_the_request_asks_the_new_one(
 
 
 def test_after_too_many_crashes_only_the_users_question_starts_another(
-    real: Callable[..., Engine], qtbot: QtBot
+    real: Callable[..., EngineClient], qtbot: QtBot
 ) -> None:
     engine = real([*LIGHT, "--broken"])
     live, asker = Asker(engine, "latest", "live"), Asker(engine, "single")

@@ -14,7 +14,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from studio.app.engine import client as module
-from studio.app.engine.client import Engine, here
+from studio.app.engine.client import EngineClient, local_program
 from studio.wire.frames import encode
 from studio.wire.messages import (
     Doctor,
@@ -56,18 +56,18 @@ def sample(job: str, model: str = "batch", seeds: int = 100) -> Sample:
 class Window:
     """Notes what an engine says, as a window would show it."""
 
-    def __init__(self, qtbot: QtBot, engine: Engine) -> None:
+    def __init__(self, qtbot: QtBot, engine: EngineClient) -> None:
         self.qtbot, self.engine = qtbot, engine
         self.events: list[Event] = []
         self.status: list[str] = []
         self.lost: list[tuple] = []
         self.said: list[str] = []
         self.pids: set[int] = set()
-        engine.happened.connect(self.events.append)
-        engine.status.connect(self.status.append)
+        engine.event_received.connect(self.events.append)
+        engine.status_changed.connect(self.status.append)
         engine.lost.connect(self.lost.append)
-        engine.said.connect(self.said.append)
-        engine.status.connect(lambda _: self.pids.add(engine.process_id))
+        engine.announced.connect(self.said.append)
+        engine.status_changed.connect(lambda _: self.pids.add(engine.process_id))
 
     def until(self, true: Callable[[], object]) -> None:
         self.qtbot.waitUntil(lambda: bool(true()))
@@ -82,7 +82,7 @@ def opened(qtbot: QtBot) -> Iterator[Callable[..., Window]]:
     windows: list[Window] = []
 
     def open_(program: list[str] | None = None, **settings: float) -> Window:
-        windows.append(Window(qtbot, Engine(program or LIGHT, **settings)))
+        windows.append(Window(qtbot, EngineClient(program or LIGHT, **settings)))
         return windows[-1]
 
     yield open_
@@ -267,7 +267,7 @@ def test_a_crash_loop_ends_with_words_and_a_person_can_start_again(opened: Calla
     assert window.has(Failed)
     assert window.said[-1].startswith("The engine stopped unexpectedly. That was 3 times")
     assert "a_library_that_is_not_there" in window.said[-1]
-    assert any("Traceback" in line for line in window.engine.details)
+    assert any("Traceback" in line for line in window.engine.log_text)
     window.engine.send(sample("a"))
     window.until(lambda: window.has(Failed, "a"))
     assert window.has(Failed, "a")[0].why == "The engine is stopped."
@@ -346,8 +346,8 @@ def test_answers_of_an_ended_command_are_not_heard(opened: Callable[..., Window]
     window.engine.send(sample("a", seeds=2))
     window.until(lambda: window.has(Finished))
     count = len(window.has(PicturesPreview))
-    window.engine._hear(window.has(PicturesPreview)[-1])
-    window.engine._hear(Finished(job="a"))
+    window.engine._deliver_event(window.has(PicturesPreview)[-1])
+    window.engine._deliver_event(Finished(job="a"))
     assert len(window.has(PicturesPreview)) == count
     assert len(window.has(Finished)) == 1
 
@@ -491,14 +491,14 @@ def test_no_engine_survives_a_killed_window(model: str) -> None:
 
 
 def test_the_engine_of_this_machine_is_started_with_the_wished_device() -> None:
-    assert here()[-4:] == ["-P", "-m", "studio", "engine"]
-    assert here("cpu")[-2:] == ["--device", "cpu"]
+    assert local_program()[-4:] == ["-P", "-m", "studio", "engine"]
+    assert local_program("cpu")[-2:] == ["--device", "cpu"]
 
 
 @posix
 def test_the_real_engine_is_killed_twice_and_still_answers(opened: Callable[..., Window]) -> None:
     pytest.importorskip("studio.engine.jobs")
-    window = opened(here("cuda:99"), forgive_after=0)
+    window = opened(local_program("cuda:99"), forgive_after=0)
     window.engine.start()
     for count in (1, 2):
         window.until(lambda: window.engine.now == "Ready")

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import Window
 from studio.app.core.autosave import SettingsFile
-from studio.app.engine.client import Engine
+from studio.app.engine.client import EngineClient
 from studio.app.panels.sound.player import timecode
 from studio.library import models
 from studio.media import export
@@ -24,7 +24,7 @@ from studio.media.sounds.playback import RAMP, limit_level
 from studio.media.sounds.single_cycle import read_wave
 from tests.app.fake_speaker import FakeSpeaker
 
-Opener = Callable[[], tuple[Window, Engine]]
+Opener = Callable[[], tuple[Window, EngineClient]]
 START = 60_000
 """Milliseconds: torch is loaded by a busy machine."""
 
@@ -33,16 +33,16 @@ START = 60_000
 def opener(tiny: str, studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
     """Opens the window on an engine of its own; closes the one before."""
     monkeypatch.setattr(models, "shipped_folder", lambda: studio_home / "shipped")
-    opened: list[tuple[Window, Engine]] = []
+    opened: list[tuple[Window, EngineClient]] = []
 
     def close() -> None:
         for window, engine in opened:
             window.close()
             engine.close()
 
-    def open_window() -> tuple[Window, Engine]:
+    def open_window() -> tuple[Window, EngineClient]:
         close()
-        engine = Engine()
+        engine = EngineClient()
         opened[:] = [(Window(engine, SettingsFile(), FakeSpeaker()), engine)]
         opened[0][0].begin()
         engine.start()

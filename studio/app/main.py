@@ -18,7 +18,7 @@ from studio.app.audio.sound_card import Output
 from studio.app.core.autosave import SettingsFile
 from studio.app.engine.client import EngineClient, local_program
 from studio.app.fault_log import FaultLog
-from studio.app.widgets.theme import Look
+from studio.app.widgets.theme import Theme
 from studio.app.window.main_window import Frame
 from studio.library import storage
 from studio.media.sounds.speaker import Speaker
@@ -30,7 +30,7 @@ class Studio:
 
     engine: EngineClient
     state: Window
-    look: Look
+    look: Theme
     frame: Frame
 
     def close(self) -> None:
@@ -53,7 +53,7 @@ def assemble(application: QApplication, program: Sequence[str] | None = None, ou
     device = state.layout.get().get("device")
     if device and program is None:
         engine.program = local_program(str(device))
-    look = Look(application)
+    look = Theme(application)
     frame = Frame(look, state)
     frame.painted.connect(engine.start)
     gc.freeze()  # what stays for good is not looked through again and again, for 50 ms, while something plays

@@ -13,8 +13,8 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import Window
 from studio.app.core.autosave import SettingsFile
-from studio.app.widgets.style_sheet import sheet
-from studio.app.widgets.theme import Look
+from studio.app.widgets.style_sheet import make_style_sheet
+from studio.app.widgets.theme import Theme
 from studio.app.window.main_window import Frame
 from studio.wire.messages import Array, Decoded, Encoded, Finished, PicturesPreview, Ready, Sample
 from studio.wire.messages import DecodeLatent as Asked
@@ -28,7 +28,7 @@ class Studio:
 
     engine: FakeEngine
     state: Window
-    look: Look
+    look: Theme
     frame: Frame
 
     def ready(self) -> None:
@@ -79,7 +79,7 @@ def window_opener(qtbot: QtBot) -> Iterator[WindowOpener]:
         engine = FakeEngine()
         state = Window(engine, SettingsFile(), FakeSpeaker())
         state.begin()
-        look = Look()
+        look = Theme()
         frame = Frame(look, state)
         opened.append(Studio(engine, state, look, frame))
         if resize:
@@ -104,9 +104,9 @@ def settle() -> None:
         QApplication.processEvents()
 
 
-def shown(widget: QWidget, look: Look, width: int, height: int) -> None:
+def shown(widget: QWidget, look: Theme, width: int, height: int) -> None:
     """A widget alone, styled as in the window."""
-    widget.setStyleSheet(sheet(look))
+    widget.setStyleSheet(make_style_sheet(look))
     widget.resize(width, height)
     widget.show()
     settle()

@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from studio.app.audio.wave_synth import OCTAVES, Tone, name
 from studio.app.core.guard import guarded
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import tip
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import set_tooltip
+from studio.app.widgets.theme import Theme
 
 LETTERS = "AWSEDFTGYHUJK"
 """Of the computer's keyboard, for the first thirteen notes: its rows lie as those of a piano."""
@@ -22,7 +22,7 @@ class Keyboard(QWidget):
 
     touched = Signal()
 
-    def __init__(self, look: Look, tone: Tone) -> None:
+    def __init__(self, look: Theme, tone: Tone) -> None:
         super().__init__()
         self._look, self._tone = look, tone
         self._first = 0
@@ -31,7 +31,7 @@ class Keyboard(QWidget):
         self._mouse: int | None = None
         self._letters = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        tip(self, "Press a key to hear the wave at its pitch; drag for a glissando")
+        set_tooltip(self, "Press a key to hear the wave at its pitch; drag for a glissando")
         bind(self, tone.octave, self._show_octave)
         bind(self, tone.down, self._show_notes)
         bind(self, tone.note, self._show_notes)
@@ -60,11 +60,11 @@ class Keyboard(QWidget):
 
     @guarded(QSize(560, TALL))
     def sizeHint(self) -> QSize:
-        return QSize(self._look.px(560), self._look.px(TALL))
+        return QSize(self._look.scaled(560), self._look.scaled(TALL))
 
     @guarded(QSize(280, TALL))
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._look.px(280), self._look.px(72))
+        return QSize(self._look.scaled(280), self._look.scaled(72))
 
     @guarded(None)
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -98,14 +98,14 @@ class Keyboard(QWidget):
         dark = min(("canvas", "text"), key=lambda token: look.colour(token).lightness())
         painter.setPen(QPen(look.colour("accent" if lit else "border" if look.high else "groove"), 1))
         painter.setBrush(look.colour("accent" if lit else dark if black else "raised"))
-        painter.drawRoundedRect(place, look.px(4), look.px(4))
+        painter.drawRoundedRect(place, look.scaled(4), look.scaled(4))
         number = note - self._first
         light = max(("canvas", "text"), key=lambda token: look.colour(token).lightness())
         painter.setPen(look.colour("on_accent" if lit else light if black else "soft"))
-        foot, middle = place.adjusted(0, 0, 0, -look.px(5)), Qt.AlignmentFlag.AlignHCenter
+        foot, middle = place.adjusted(0, 0, 0, -look.scaled(5)), Qt.AlignmentFlag.AlignHCenter
         if self._letters and number < len(LETTERS):
             painter.setFont(look.font(12, 600))
-            above = 0 if black else look.px(16)
+            above = 0 if black else look.scaled(16)
             painter.drawText(
                 foot.adjusted(0, 0, 0, -above), int(middle | Qt.AlignmentFlag.AlignBottom), LETTERS[number]
             )

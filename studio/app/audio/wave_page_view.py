@@ -10,10 +10,10 @@ from studio.app.audio.wave_synth import HIGHEST, LOWEST, OCTAVES, name, pitch
 from studio.app.audio.wave_view import Harmonics, WaveView
 from studio.app.core.guard import guarded
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import Button, Elided, Label, tip
-from studio.app.widgets.icons import pixmap
-from studio.app.widgets.slider import Groove
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import Button, ElidedLabel, Label, set_tooltip
+from studio.app.widgets.icons import icon_pixmap
+from studio.app.widgets.slider import Slider
+from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
 
 _HINT = "Click the wave, then A to K play, Z and X change the octave"
@@ -25,7 +25,7 @@ LOUD = 0.7
 class WavePage(QWidget):
     """The wave gets all the room that the keys leave."""
 
-    def __init__(self, look: Look, state: Window, caption: QWidget) -> None:
+    def __init__(self, look: Theme, state: Window, caption: QWidget) -> None:
         super().__init__()
         self._look, self._tone = look, state.tone
         tone = state.tone
@@ -37,14 +37,14 @@ class WavePage(QWidget):
         self.play = Button(look, "", "round", "play", "Play", "Hold the wave as a tone", "Space")
         self.play.setCheckable(True)
         self.pitch = Label("", "name")
-        self.hint = Elided(_HINT, "note", Qt.TextElideMode.ElideRight)
+        self.hint = ElidedLabel(_HINT, "note", Qt.TextElideMode.ElideRight)
         self.octave_down = Button(look, "", "icon", "minus", "Octave lower", "Let the keys begin an octave lower", "Z")
         self.octave = Label("", "soft")
         self.octave_up = Button(look, "", "icon", "plus", "Octave higher", "Let the keys begin an octave higher", "X")
         self._sign = Label()
-        self.level = Groove(look, 0.0, 1.0, LOUD, None)
+        self.level = Slider(look, 0.0, 1.0, LOUD, None)
         self.level.setAccessibleName("Level")
-        tip(self.level, "How loud, not part of what is saved")
+        set_tooltip(self.level, "How loud, not part of what is saved")
         self._column, self._line = QVBoxLayout(self), QHBoxLayout()
         self._build()
         self._tie(state)
@@ -76,7 +76,7 @@ class WavePage(QWidget):
         bind(self, state.layout, lambda layout: self.computer.switch(bool(layout.get("letters", True))))
         self.octave_down.clicked.connect(lambda: tone.set_octave(tone.octave.get() - 1))
         self.octave_up.clicked.connect(lambda: tone.set_octave(tone.octave.get() + 1))
-        self.level.homed.connect(lambda: tone.set_level(LOUD))
+        self.level.home_requested.connect(lambda: tone.set_level(LOUD))
         self.keys.touched.connect(lambda: self.view.setFocus(Qt.FocusReason.MouseFocusReason))
         self.computer.changed.connect(self._show_letters)
 
@@ -95,9 +95,9 @@ class WavePage(QWidget):
 
     def _show_held(self, held: bool) -> None:
         self.play.setChecked(held)
-        self.play.draw("stop" if held else "play")
+        self.play.set_icon("stop" if held else "play")
         self.play.setAccessibleName("Stop" if held else "Play")
-        self.play.explain("Let the tone end" if held else "Hold the wave as a tone", "Space")
+        self.play.set_tooltip("Let the tone end" if held else "Hold the wave as a tone", "Space")
 
     def _show_octave(self, octave: int) -> None:
         first = 12 * (octave + 1)
@@ -115,7 +115,7 @@ class WavePage(QWidget):
 
     def _lay_out(self) -> None:
         """If the page is low, shorten the keys and hide the harmonics; if it is narrow, hide the octave."""
-        px = self._look.px
+        px = self._look.scaled
         roomy = self.height() >= px(600)
         cramped = self.height() < px(200)
         wide = self.width() >= px(600)
@@ -129,4 +129,4 @@ class WavePage(QWidget):
         self.pitch.setFixedWidth(px(132))
         self.octave.setFixedWidth(px(76))
         self.level.setFixedWidth(px(120 if wide else 72))
-        self._sign.setPixmap(pixmap("speaker", self._look.colour("soft"), px(18), self.devicePixelRatioF()))
+        self._sign.setPixmap(icon_pixmap("speaker", self._look.colour("soft"), px(18), self.devicePixelRatioF()))

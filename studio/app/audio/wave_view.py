@@ -7,9 +7,9 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.app.audio.wave_synth import harmonics
 from studio.app.core.guard import guarded
-from studio.app.widgets.controls import tip
-from studio.app.widgets.theme import Look
-from studio.app.widgets.thumbnail import ROOM, _pen, line
+from studio.app.widgets.controls import set_tooltip
+from studio.app.widgets.theme import Theme
+from studio.app.widgets.thumbnail import ROOM, _pen, wave_path
 from studio.media.sounds.wavetable import cycle_curve
 from studio.wire.messages import Array
 
@@ -26,7 +26,7 @@ QUIETEST = -72.0
 class WaveView(QWidget):
     """One cycle over the whole width, and a little of its neighbours. It is in the accent while it sounds."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__()
         self._look = look
         self._wave: Array | None = None
@@ -64,7 +64,7 @@ class WaveView(QWidget):
 
     @guarded(QSize(200, 48))
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._look.px(200), self._look.px(48))
+        return QSize(self._look.scaled(200), self._look.scaled(48))
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -77,14 +77,14 @@ class WaveView(QWidget):
             self._paint_grid(painter, whole, cycle)
             if self._wave is None:
                 return
-            path = line(whole, self._curve)
+            path = wave_path(whole, self._curve)
             painter.setClipRegion(self._sides(cycle))
             painter.setPen(_pen(look.colour("groove"), 2.2))
             painter.drawPolyline(path)
             painter.setClipRect(cycle)
             self._fill(painter, path, whole)
             painter.setPen(_pen(look.colour("border"), 1.6))
-            painter.drawPolyline(line(whole, self._old))
+            painter.drawPolyline(wave_path(whole, self._old))
             painter.setPen(_pen(look.colour("accent" if self._sounding else "text"), 2.2))
             painter.drawPolyline(path)
 
@@ -122,13 +122,13 @@ class WaveView(QWidget):
 class Harmonics(QWidget):
     """How loud each harmonic of the wave is: the first at the left, an octave wherever the number doubles."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__()
         self._look = look
         self._loud: Array = np.zeros(0)
         self._sounding = False
         self.setAccessibleName("Harmonics")
-        tip(self, "How loud each harmonic of the wave is, from the first to the sixty-fourth")
+        set_tooltip(self, "How loud each harmonic of the wave is, from the first to the sixty-fourth")
         look.changed.connect(self.updateGeometry)
 
     def show_wave(self, wave: Array | None) -> None:
@@ -143,7 +143,7 @@ class Harmonics(QWidget):
 
     @guarded(QSize(200, 56))
     def sizeHint(self) -> QSize:
-        return QSize(self._look.px(200), self._look.px(56))
+        return QSize(self._look.scaled(200), self._look.scaled(56))
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -153,7 +153,7 @@ class Harmonics(QWidget):
             colour = look.colour("accent" if self._sounding else "border")
             for number, loud in enumerate(self._loud):
                 height = round(base * min(1.0, max(0.0, 1 - loud / QUIETEST)))
-                left, right = round(number * step), round((number + 1) * step) - look.px(3)
+                left, right = round(number * step), round((number + 1) * step) - look.scaled(3)
                 painter.fillRect(left, base - height, max(1, right - left), height, colour)
 
 

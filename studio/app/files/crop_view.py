@@ -7,8 +7,8 @@ from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent,
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.widgets.picture import image
-from studio.app.widgets.theme import Look
+from studio.app.widgets.picture import to_image
+from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
 
 Box = tuple[float, float, float, float]
@@ -32,7 +32,7 @@ class CropView(QWidget):
 
     cropped = Signal(object)
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__()
         self._look = look
         self._photo: Any = None
@@ -139,7 +139,7 @@ class CropView(QWidget):
 
     def _place(self) -> QRectF:
         """Where the photo lies."""
-        margin = self._look.px(24)
+        margin = self._look.scaled(24)
         room = QRectF(self.rect()).adjusted(margin, margin, -margin, -margin)
         height, width = self._photo.picture.array.shape[:2]
         size = QSize(width, height).scaled(room.size().toSize(), Qt.AspectRatioMode.KeepAspectRatio)
@@ -178,7 +178,7 @@ class CropView(QWidget):
 
 def _thinned(array: Array) -> QImage:
     step = max(1, max(array.shape[:2]) // LARGEST)
-    return image(array[::step, ::step])
+    return to_image(array[::step, ::step])
 
 
 def _moved(box: Box, by_x: float, by_y: float) -> Box:

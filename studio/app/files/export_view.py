@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from studio.app.core.observable import Value
 from studio.app.files.export_settings import MAX_SIDE, TIMES, Exporting
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import Choice, Column, Label, Number, Segments
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import ChoiceField, Column, Label, NumberField, SegmentedControl
+from studio.app.widgets.theme import Theme
 
 
 class ExportSection(Column):
@@ -17,22 +17,22 @@ class ExportSection(Column):
     `several`: the panel can save more than one picture at once.
     """
 
-    def __init__(self, look: Look, exporting: Exporting, model: Value[Any], several: bool = False) -> None:
+    def __init__(self, look: Theme, exporting: Exporting, model: Value[Any], several: bool = False) -> None:
         super().__init__(look)
         self._exporting = exporting
         self._model = model
         self._several = several
-        self.times = Choice(look, "Size", "Choose how large pictures are saved and copied")
+        self.times = ChoiceField(look, "Size", "Choose how large pictures are saved and copied")
         for times in TIMES:
             self.times.addItem(f"{times} ×", times)
         self.times.addItem("In pixels", 0)
-        self.pixels = Number("Longer side", 1, MAX_SIDE, "Limit the pixels of the longer side")
+        self.pixels = NumberField("Longer side", 1, MAX_SIDE, "Limit the pixels of the longer side")
         self.pixels.setSuffix(" px")
-        self.sheet = Segments(
+        self.sheet = SegmentedControl(
             look,
             "Several",
             (("files", "Files"), ("sheet", "One sheet")),
-            help="Save single files, or all on one sheet",
+            tooltip="Save single files, or all on one sheet",
         )
         self.note = Label("", "note", wrap=True)
         self._longer = Label("Longer side")
@@ -45,13 +45,13 @@ class ExportSection(Column):
         form.setColumnStretch(0, 2)
         form.setColumnStretch(1, 3)
         for place, (label, field) in enumerate(rows):
-            label.setMinimumHeight(look.px(32))
+            label.setMinimumHeight(look.scaled(32))
             label.setBuddy(field)
             form.addWidget(label, place, 0)
             form.addWidget(field, place, 1)
-        self.section("Saved and copied pictures")
+        self.add_section("Saved and copied pictures")
         self.rows.addLayout(form)
-        self.add(self.note)
+        self.add_widgets(self.note)
         bind(self, exporting.times, self._show_times, self.times.activated, self._choose_size)
         bind(self, exporting.pixels, self._show_pixels, self.pixels.valueChanged, exporting.choose_pixels)
         bind(self, exporting.on_sheet, self._show_sheet, self.sheet.chosen, self._choose_sheet)

@@ -3,19 +3,19 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from studio.app.widgets.controls import Button, Elided, Label
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import Button, ElidedLabel, Label
+from studio.app.widgets.theme import Theme
 
 
 class Caption(QWidget):
     """The first sentence weighs more; a link goes on."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__()
         self._look = look
         self.first = Label("", "strong")
-        self.rest = Elided("", "soft", Qt.TextElideMode.ElideRight)
-        self.go_on = Button(look, "Go on", "link", help="Make the pictures that are not finished")
+        self.rest = ElidedLabel("", "soft", Qt.TextElideMode.ElideRight)
+        self.go_on = Button(look, "Go on", "link", tooltip="Make the pictures that are not finished")
         self._line = QHBoxLayout(self)
         for widget in (self.first, self.rest, self.go_on):
             self._line.addWidget(widget, 1 if widget is self.rest else 0)
@@ -28,7 +28,7 @@ class Caption(QWidget):
         self.rest.show_text(rest)
 
     def _lay_out(self) -> None:
-        px = self._look.px
+        px = self._look.scaled
         self._line.setContentsMargins(px(12), 0, px(12), 0)
         self._line.setSpacing(px(16))
         self.setFixedHeight(px(44))
@@ -37,16 +37,16 @@ class Caption(QWidget):
 class MainButton(Button):
     """The verb of a panel, `Starts when ready`, or Stop."""
 
-    def __init__(self, look: Look, verb: str, help: str) -> None:
-        super().__init__(look, verb, "primary", help=help, keys="Ctrl+Return")
+    def __init__(self, look: Theme, verb: str, help: str) -> None:
+        super().__init__(look, verb, "primary", tooltip=help, keys="Ctrl+Return")
         self._help = help
 
     def show_words(self, words: str) -> None:
         stops = words == "Stop"
-        self.say(words)
-        self.draw("stop" if stops else "")
-        self.play("stop" if stops else "primary")
+        self.set_text(words)
+        self.set_icon("stop" if stops else "")
+        self.set_role("stop" if stops else "primary")
         if stops:
-            self.explain("Stop now and keep what is drawn", "Shift+Esc")
+            self.set_tooltip("Stop now and keep what is drawn", "Shift+Esc")
         else:
-            self.explain(self._help, "Ctrl+Return")
+            self.set_tooltip(self._help, "Ctrl+Return")

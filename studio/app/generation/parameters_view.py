@@ -13,9 +13,18 @@ from studio.app.core.text import group_digits
 from studio.app.core.undo import UndoHistory
 from studio.app.generation.parameters import SLIDER_MAX_TEMPERATURE, Dials, safe_temperatures, titles
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import Button, Choice, Column, Label, Number, mark, row, tip
-from studio.app.widgets.theme import Look
-from studio.app.widgets.value_slider import LatentSlider
+from studio.app.widgets.controls import (
+    Button,
+    ChoiceField,
+    Column,
+    Label,
+    NumberField,
+    make_row,
+    set_style,
+    set_tooltip,
+)
+from studio.app.widgets.theme import Theme
+from studio.app.widgets.value_slider import ValueSlider
 
 
 class SeedField(QWidget):
@@ -25,7 +34,7 @@ class SeedField(QWidget):
     locked = Signal(bool)
     rolled = Signal()
 
-    def __init__(self, look: Look, roll: str, roll_help: str, prefix: str = "") -> None:
+    def __init__(self, look: Theme, roll: str, roll_help: str, prefix: str = "") -> None:
         super().__init__()
         self._look, self._prefix, self._seed = look, prefix, 0
         self._box = QFrame()
@@ -33,7 +42,7 @@ class SeedField(QWidget):
         self.field = QLineEdit()
         self.field.setProperty("role", "bare")
         self.field.setAccessibleName("Seed")
-        tip(self.field, "The number that decides the picture")
+        set_tooltip(self.field, "The number that decides the picture")
         self.lock = Button(look, "", "small", "unlock", "Lock seed", "Keep this seed for the next run", "L")
         self.lock.setCheckable(True)
         self.dice = Button(look, "", "square", "dice", roll, roll_help, "R")
@@ -69,12 +78,12 @@ class SeedField(QWidget):
 
     def show_locked(self, locked: bool) -> None:
         self.lock.setChecked(locked)
-        self.lock.draw("lock" if locked else "unlock")
+        self.lock.set_icon("lock" if locked else "unlock")
 
     def show_error(self, sentence: str) -> None:
         self.error.setText(sentence)
         self.error.setVisible(bool(sentence))
-        mark(self._box, wrong=bool(sentence))
+        set_style(self._box, wrong=bool(sentence))
         self.field.setAccessibleDescription(sentence)
 
     def _write(self) -> None:
@@ -88,7 +97,7 @@ class SeedField(QWidget):
                 self._write()
 
     def _resize(self) -> None:
-        self._box.setFixedHeight(self._look.px(32))
+        self._box.setFixedHeight(self._look.scaled(32))
 
     @guarded(False)
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -101,12 +110,12 @@ class SeedField(QWidget):
         return False
 
 
-class Kind(Choice):
+class Kind(ChoiceField):
     """The classes of a model, or one sort of them, where it has any; `chose` carries an index, None for any."""
 
     chose = Signal(object)
 
-    def __init__(self, look: Look, any_kind: str = "Any") -> None:
+    def __init__(self, look: Theme, any_kind: str = "Any") -> None:
         super().__init__(look, "Kind")
         self._any = any_kind
         self.activated.connect(lambda place: self.chose.emit(self.itemData(place)))
@@ -119,7 +128,7 @@ class Kind(Choice):
         self.clear()
         for place, name in enumerate((self._any, *kinds)):
             self.addItem(name, place - 1 if place else None)
-        self.explain(f"Which class of {made_by(trained)} to ask for")
+        self.set_tooltip(f"Which class of {made_by(trained)} to ask for")
         self.setVisible(bool(kinds))
 
     def show_label(self, label: int | None) -> None:
@@ -131,23 +140,29 @@ class DialRows(Column):
     the temperature."""
 
     def __init__(
-        self, look: Look, dials: Dials, history: UndoHistory, most: int, things: str = "", below: Sequence[QWidget] = ()
+        self,
+        look: Theme,
+        dials: Dials,
+        history: UndoHistory,
+        most: int,
+        things: str = "",
+        below: Sequence[QWidget] = (),
     ) -> None:
         super().__init__(look)
         self._dials, self._things = dials, things
-        self.number = Number("Number", 1, most)
+        self.number = NumberField("Number", 1, most)
         self.kind, self.other_kind = Kind(look), Kind(look)
         self.seed = SeedField(look, "New seed", "Roll another seed")
-        self.temperature = LatentSlider(
+        self.temperature = ValueSlider(
             look,
             "Temperature",
             0.0,
             SLIDER_MAX_TEMPERATURE,
             1.0,
-            help="Lower is calmer and more typical, higher is wilder",
+            tooltip="Lower is calmer and more typical, higher is wilder",
         )
-        self.mix = Choice(look, "Mix with")
-        self.share = LatentSlider(look, "Share", 0.0, 1.0, 0.5, help="How much the second model decides")
+        self.mix = ChoiceField(look, "Mix with")
+        self.share = ValueSlider(look, "Share", 0.0, 1.0, 0.5, tooltip="How much the second model decides")
         self._sorts = (Label(""), self.kind), (Label(""), self.other_kind)
         self._mix_row = _beside(Label("Mix with"), self.mix)
         self._form()
@@ -155,9 +170,9 @@ class DialRows(Column):
         dial.setSpacing(2)
         dial.addWidget(self.temperature)
         if not below:
-            dial.addWidget(row(Label("calm", "note"), 0, Label("wild", "note")))
+            dial.addWidget(make_row(Label("calm", "note"), 0, Label("wild", "note")))
         self.rows.addLayout(dial)
-        self.add(*below, self._mix_row, self.share)
+        self.add_widgets(*below, self._mix_row, self.share)
         self._tie(dials, history)
 
     def _form(self) -> None:
@@ -171,7 +186,7 @@ class DialRows(Column):
             if field is self.number and self.number.maximum() == 1:
                 field.setParent(None)
                 continue
-            label.setMinimumHeight(self._look.px(32))
+            label.setMinimumHeight(self._theme.scaled(32))
             label.setBuddy(field)
             form.addWidget(label, place, 0, Qt.AlignmentFlag.AlignTop)
             form.addWidget(field, place, 1)
@@ -192,16 +207,16 @@ class DialRows(Column):
         for sort, (_, kind) in enumerate(self._sorts):
             kind.chose.connect(partial(dials.set_kind, sort))
         self.seed.rolled.connect(dials.new_seed)
-        self.temperature.homed.connect(dials.home)
-        self.share.homed.connect(lambda: dials.set_share(0.5, None))
+        self.temperature.home_requested.connect(dials.home)
+        self.share.home_requested.connect(lambda: dials.set_share(0.5, None))
         for slider, gesture in ((self.temperature, "temperature"), (self.share, "share")):
             slider.grabbed.connect(partial(history.begin_gesture, gesture))
-            slider.let_go.connect(history.end_gesture)
+            slider.released.connect(history.end_gesture)
 
     def _show_model(self, trained: Any) -> None:
-        self.number.explain(f"How many {self._things or made_by(trained) + 's'} to make")
+        self.number.set_tooltip(f"How many {self._things or made_by(trained) + 's'} to make")
         step = "pixel" if made_by(trained) == "picture" else "sample"
-        self.mix.explain(f"Blend in a second model's choices, {step} by {step}")
+        self.mix.set_tooltip(f"Blend in a second model's choices, {step} by {step}")
         sorts = trained.card.sorts if trained is not None else ()
         for place, (label, kind) in enumerate(self._sorts):
             name, kinds = sorts[place] if place < len(sorts) else ("", ())

@@ -8,16 +8,16 @@ from PySide6.QtGui import QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QFrame, QListView
 
 from studio.app.generation.run import Cell
-from studio.app.widgets.picture import blended_pixmap, draw_crisp, enlarged
-from studio.app.widgets.theme import Look
-from studio.app.widgets.thumbnail import thumbnail_of
+from studio.app.widgets.picture import blended_pixmap, draw_crisp, enlarged_pixmap
+from studio.app.widgets.theme import Theme
+from studio.app.widgets.thumbnail import sound_thumbnail
 from studio.wire.messages import Array
 
 
 class Tiles:
     """What a list of pictures paints; all of one `shape` (height, width), `scale` device pixels for each of theirs."""
 
-    def __init__(self, look: Look, view: QListView) -> None:
+    def __init__(self, look: Theme, view: QListView) -> None:
         self._look, self._view = look, view
         self.shape, self.scale = (32, 32), 1
         self._smooth = False
@@ -73,7 +73,7 @@ class Tiles:
 
     def ring(self, painter: QPainter, place: QRect) -> None:
         """Round a picture that is chosen."""
-        radius = self._look.px(4)
+        radius = self._look.scaled(4)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(self._look.colour("accent"), 2))
         painter.drawRoundedRect(QRectF(place).adjusted(-3, -3, 3, 3), radius, radius)
@@ -88,10 +88,10 @@ class Tiles:
         assert cell.picture is not None
         (tall, wide), ratio = (tuple(side * self.scale for side in self.shape)), self._view.devicePixelRatioF()
         if cell.picture.ndim == 1:
-            return thumbnail_of(cell.picture, wide, tall, ratio, self._look)
+            return sound_thumbnail(cell.picture, wide, tall, ratio, self._look)
         over = self._over(cell.picture)
         seen = cell.picture if over is None else over
-        pixmap = (blended_pixmap if self._smooth else enlarged)(seen, tall, wide)
+        pixmap = (blended_pixmap if self._smooth else enlarged_pixmap)(seen, tall, wide)
         pixmap.setDevicePixelRatio(ratio)
         return pixmap
 

@@ -8,9 +8,9 @@ from studio.app.core.guard import guarded
 from studio.app.maps.surprisal import ColourScale, Surprise, bits_text, format_bits_value
 from studio.app.maps.uncertainty import Doubt
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import tip
-from studio.app.widgets.picture import image
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import set_tooltip
+from studio.app.widgets.picture import to_image
+from studio.app.widgets.theme import Theme
 
 WIDE, NARROW, TALL = 252, 128, 36
 BAR, HANDLE, CAUGHT = 10, 18, 28
@@ -25,7 +25,7 @@ class SurpriseLegend(QWidget):
     moved = Signal(float, float)
     homed = Signal()
 
-    def __init__(self, look: Look, name: str = "Surprise") -> None:
+    def __init__(self, look: Theme, name: str = "Surprise") -> None:
         super().__init__()
         self._look = look
         self._scale: ColourScale | None = None
@@ -36,7 +36,7 @@ class SurpriseLegend(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(name)
-        tip(self, "Drag an end to set what the colours stand for, double click to bring it back")
+        set_tooltip(self, "Drag an end to set what the colours stand for, double click to bring it back")
         look.changed.connect(self.updateGeometry)
         self._describe()
 
@@ -82,7 +82,7 @@ class SurpriseLegend(QWidget):
             return
         apart = [abs(x - self.place(bits)) for bits in (scale.low, scale.high)]
         end = int(apart[1] < apart[0] or (apart[0] == apart[1] and x > self.place(scale.high)))
-        if apart[end] <= self._look.px(CAUGHT) / 2:
+        if apart[end] <= self._look.scaled(CAUGHT) / 2:
             self._held = end, scale
 
     @guarded(None)
@@ -128,20 +128,20 @@ class SurpriseLegend(QWidget):
 
     @guarded(QSize(WIDE, TALL))
     def sizeHint(self) -> QSize:
-        return QSize(self._look.px(self._width), self._look.px(TALL))
+        return QSize(self._look.scaled(self._width), self._look.scaled(TALL))
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
         look, scale = self._look, self._scale
         left, right = self._left(), self._right()
-        bar = QRectF(left, look.px((HANDLE - BAR) / 2), right - left, look.px(BAR))
+        bar = QRectF(left, look.scaled((HANDLE - BAR) / 2), right - left, look.scaled(BAR))
         wide = max(2, round(bar.width() * self.devicePixelRatioF()))
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.drawImage(bar, image((scale or _NONE).draw_legend(wide)))
+            painter.drawImage(bar, to_image((scale or _NONE).draw_legend(wide)))
             painter.setPen(QPen(look.colour("border"), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(bar, look.px(2), look.px(2))
+            painter.drawRoundedRect(bar, look.scaled(2), look.scaled(2))
             if scale is not None:
                 for bits in (scale.low, scale.high):
                     self._paint_handle(painter, self.place(bits))
@@ -153,24 +153,24 @@ class SurpriseLegend(QWidget):
         look = self._look
         painter.setPen(QPen(look.colour("window"), 1))
         painter.setBrush(look.colour("text"))
-        wide = look.px(4)
-        painter.drawRoundedRect(QRectF(x - wide / 2, 0.5, wide, look.px(HANDLE) - 1), 1.5, 1.5)
+        wide = look.scaled(4)
+        painter.drawRoundedRect(QRectF(x - wide / 2, 0.5, wide, look.scaled(HANDLE) - 1), 1.5, 1.5)
 
     def _paint_pointer(self, painter: QPainter, x: float, top: float) -> None:
-        side = self._look.px(5)
+        side = self._look.scaled(5)
         painter.setPen(QPen(self._look.colour("window"), 1))
         painter.setBrush(self._look.colour("text"))
         painter.drawPolygon(QPolygonF([QPointF(x, top - side), QPointF(x - side, top + 3), QPointF(x + side, top + 3)]))
 
     def _paint_words(self, painter: QPainter) -> None:
-        look, below = self._look, self._look.px(HANDLE + 1)
+        look, below = self._look, self._look.scaled(HANDLE + 1)
         row = QRectF(0, below, self.width(), self.height() - below)
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.setFont(look.font(12))
         painter.setPen(look.colour("soft"))
         if self._scale is not None:
             painter.drawText(row, int(middle | Qt.AlignmentFlag.AlignLeft), format_bits_value(self._scale.low))
-        room = self.width() - look.px(32)
+        room = self.width() - look.scaled(32)
         words = next((w for w in self.words if painter.fontMetrics().horizontalAdvance(w) <= room), self.words[-1])
         if self._under is not None:
             painter.setFont(look.font(12, 600))
@@ -179,10 +179,10 @@ class SurpriseLegend(QWidget):
         painter.drawText(row, int(middle | Qt.AlignmentFlag.AlignRight), words)
 
     def _left(self) -> float:
-        return float(self._look.px(2))
+        return float(self._look.scaled(2))
 
     def _right(self) -> float:
-        return float(self.width() - self._look.px(2))
+        return float(self.width() - self._look.scaled(2))
 
     def _describe(self) -> None:
         low = f"{format_bits_value(self._scale.low)} to " if self._scale is not None else ""

@@ -52,7 +52,7 @@ class Overlay(QObject):
         self._view, self._surprise, self._keeps, self._doubt = view, surprise, keeps, doubt
         self._picture: Array | None = None
         self._map: Map | None = None
-        view.pointed.connect(self._point)
+        view.pixel_hovered.connect(self._point)
         surprise.on.changed.connect(self._again)
         surprise.scale.changed.connect(self._again)
         surprise.came.connect(self._meet)
@@ -77,7 +77,7 @@ class Overlay(QObject):
         if self._doubt is not None and self._doubt.on.get() and self._picture is not None:
             seen = lit(self._picture, self._doubt.of(self._picture), self._doubt.scale.get())
         self._view.show_picture(self._picture, seen)
-        self._point(self._view.under)
+        self._point(self._view.hovered_pixel)
 
     def _point(self, pixel: tuple[int, int] | None) -> None:
         for map in (self._surprise, self._doubt):

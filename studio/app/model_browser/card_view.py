@@ -10,8 +10,8 @@ from studio.app.core.guard import guarded
 from studio.app.model_browser.model_list import Models
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, Label
-from studio.app.widgets.theme import Look
-from studio.app.widgets.thumbnail import draw_thumbnail, thumbnail
+from studio.app.widgets.theme import Theme
+from studio.app.widgets.thumbnail import draw_thumbnail, picture_thumbnail
 from studio.wire.messages import Array
 
 SHOWN = 4
@@ -20,7 +20,7 @@ SHOWN = 4
 class _Cover(QWidget):
     """A row of the model's pictures."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__()
         self._look = look
         self._cover: Array | None = None
@@ -34,21 +34,21 @@ class _Cover(QWidget):
 
     @guarded(QSize(288, 64))
     def sizeHint(self) -> QSize:
-        return QSize(self._look.px(256), self._look.px(64))
+        return QSize(self._look.scaled(256), self._look.scaled(64))
 
     @guarded(QSize(60, 64))
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._look.px(64), self._look.px(64))
+        return QSize(self._look.scaled(64), self._look.scaled(64))
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        side = self._look.px(64)
+        side = self._look.scaled(64)
         count = max(1, min(SHOWN, (self.width() + 4) // (side + 4)))
         if self._cover is None:
             return
         if not self._drawn:
             ratio = self.devicePixelRatioF()
-            self._drawn = [thumbnail(one, side, ratio, self._look) for one in self._cover[:SHOWN]]
+            self._drawn = [picture_thumbnail(one, side, ratio, self._look) for one in self._cover[:SHOWN]]
         gap = (self.width() - count * side) / max(1, count - 1)
         with QPainter(self) as painter:
             for place, pixmap in enumerate(self._drawn[:count]):
@@ -58,7 +58,7 @@ class _Cover(QWidget):
 class ModelCard(QWidget):
     """Everything that a card says, for the model that is chosen."""
 
-    def __init__(self, look: Look, models: Models) -> None:
+    def __init__(self, look: Theme, models: Models) -> None:
         super().__init__()
         self._models = models
         self._cover = _Cover(look)
@@ -104,4 +104,4 @@ class ModelCard(QWidget):
     def _show_star(self, favourites: frozenset[str]) -> None:
         on = self._name in favourites
         self.star.setChecked(on)
-        self.star.draw("starred" if on else "star")
+        self.star.set_icon("starred" if on else "star")

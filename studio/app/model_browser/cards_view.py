@@ -19,9 +19,9 @@ from PySide6.QtWidgets import QFrame, QListView, QStyle, QStyledItemDelegate, QS
 
 from studio.app.core.guard import guarded
 from studio.app.model_browser.model_list import Models
-from studio.app.widgets.icons import pixmap
-from studio.app.widgets.theme import Look
-from studio.app.widgets.thumbnail import draw_thumbnail, thumbnail
+from studio.app.widgets.icons import icon_pixmap
+from studio.app.widgets.theme import Theme
+from studio.app.widgets.thumbnail import draw_thumbnail, picture_thumbnail
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -112,14 +112,14 @@ class _Rows(QAbstractListModel):
 
 
 class _CardPainter(QStyledItemDelegate):
-    def __init__(self, view: "CardList", look: Look, models: Models) -> None:
+    def __init__(self, view: "CardList", look: Theme, models: Models) -> None:
         super().__init__(view)
         self._view, self._look, self._models = view, look, models
 
     @guarded(QSize(*BIG))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         step = self._view.step()
-        return QSize(step.width(), self._look.px(HEADING)) if self._view.heading(index.row()) else step
+        return QSize(step.width(), self._look.scaled(HEADING)) if self._view.heading(index.row()) else step
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
@@ -129,7 +129,7 @@ class _CardPainter(QStyledItemDelegate):
         chosen = index.row() == self._view.currentIndex().row()
         hovered = bool(state & QStyle.StateFlag.State_MouseOver)
         if heading := self._view.heading(index.row()):
-            self._write(painter, rect.adjusted(self._look.px(12), 0, 0, 0), heading, 12, 600, "faint")
+            self._write(painter, rect.adjusted(self._look.scaled(12), 0, 0, 0), heading, 12, 600, "faint")
         elif self._view.big:
             self._paint_big(painter, rect, self._view.entry(index).card, chosen, hovered)
         else:
@@ -138,7 +138,7 @@ class _CardPainter(QStyledItemDelegate):
 
     def _paint_big(self, painter: QPainter, rect: QRect, card: Any, chosen: bool, hovered: bool) -> None:
         look = self._look
-        px = self._look.px
+        px = self._look.scaled
         box = QRect(rect.topLeft(), QSize(px(BIG[0]), px(BIG[1])))
         painter.setPen(QPen(look.colour("accent" if chosen else "line"), 2 if chosen else 1))
         painter.setBrush(look.colour("hover" if hovered and not chosen else "panel"))
@@ -162,7 +162,7 @@ class _CardPainter(QStyledItemDelegate):
 
     def _paint_row(self, painter: QPainter, rect: QRect, trained: Any, chosen: bool, hovered: bool) -> None:
         look = self._look
-        px = self._look.px
+        px = self._look.scaled
         card = trained.card
         if chosen or hovered:
             painter.setPen(Qt.PenStyle.NoPen)
@@ -184,7 +184,9 @@ class _CardPainter(QStyledItemDelegate):
         favourite = card.name in self._models.favourites.get()
         star = px(18)
         token = "accent" if favourite else "soft" if hovered else "border"
-        drawn = pixmap("starred" if favourite else "star", look.colour(token), star, self._view.devicePixelRatioF())
+        drawn = icon_pixmap(
+            "starred" if favourite else "star", look.colour(token), star, self._view.devicePixelRatioF()
+        )
         place = self._view.star(rect)
         painter.drawPixmap(place.center().x() - star // 2, place.center().y() - star // 2, drawn)
 
@@ -201,7 +203,7 @@ class _CardPainter(QStyledItemDelegate):
     def _draw_cover(self, name: str, side: int) -> list[QPixmap]:
         cover = self._models.cover(name)
         ratio = self._view.devicePixelRatioF()
-        return [thumbnail(one, side, ratio, self._look) for one in cover[:9]] if cover is not None else []
+        return [picture_thumbnail(one, side, ratio, self._look) for one in cover[:9]] if cover is not None else []
 
 
 class CardList(QListView):
@@ -214,7 +216,7 @@ class CardList(QListView):
     opened = Signal(str)
 
     def __init__(
-        self, look: Look, models: Models, big: bool, offers: Offers = at_once, remark: Remark = nothing
+        self, look: Theme, models: Models, big: bool, offers: Offers = at_once, remark: Remark = nothing
     ) -> None:
         super().__init__()
         self._look = look
@@ -276,11 +278,11 @@ class CardList(QListView):
 
     def star(self, rect: QRect) -> QRect:
         """Return the rectangle of a row's star."""
-        return QRect(rect.right() + 1 - self._look.px(STAR), rect.y(), self._look.px(STAR), rect.height())
+        return QRect(rect.right() + 1 - self._look.scaled(STAR), rect.y(), self._look.scaled(STAR), rect.height())
 
     def step(self) -> QSize:
         """From one card to the next."""
-        px = self._look.px
+        px = self._look.scaled
         return QSize(px(BIG[0] + 24), px(BIG[1])) if self.big else QSize(px(200), px(ROW))
 
     def kept(self, key: tuple[str, int], draw: Callable[[], list[QPixmap]]) -> list[QPixmap]:
@@ -323,7 +325,7 @@ class CardList(QListView):
     @guarded(QSize(200, 200))
     def sizeHint(self) -> QSize:
         step = self.step()
-        px = self._look.px
+        px = self._look.scaled
         if self.big:
             return QSize(max(1, len(self.cards)) * step.width(), step.height() + px(12))
         return QSize(px(WIDE), min(self._long(), 5 * step.height() + px(HEADING)) + 4)
@@ -331,13 +333,13 @@ class CardList(QListView):
     @guarded(QSize(200, 200))
     def minimumSizeHint(self) -> QSize:
         if self.big:
-            return QSize(self._look.px(BIG[0]), self.sizeHint().height())
-        return QSize(self._look.px(200), min(self._long(), self.step().height()) + 4)
+            return QSize(self._look.scaled(BIG[0]), self.sizeHint().height())
+        return QSize(self._look.scaled(200), min(self._long(), self.step().height()) + 4)
 
     def _long(self) -> int:
         """Return the height of all rows in pixels."""
         headings = len(self._rows.entries) - len(self.cards)
-        return len(self.cards) * self.step().height() + headings * self._look.px(HEADING)
+        return len(self.cards) * self.step().height() + headings * self._look.scaled(HEADING)
 
     @guarded(None)
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -404,7 +406,7 @@ class CardList(QListView):
         step = self.step()
         if self.big:
             self.setGridSize(step)
-            room = self.width() - len(self.cards) * step.width() + self._look.px(24)
+            room = self.width() - len(self.cards) * step.width() + self._look.scaled(24)
             self.setViewportMargins(max(0, room // 2), 0, 0, 0)
         self.updateGeometry()
         self.viewport().update()

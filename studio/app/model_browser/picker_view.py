@@ -11,10 +11,10 @@ from studio.app.core.guard import guarded
 from studio.app.model_browser.cards_view import CardList, Offers, Remark, at_once, nothing
 from studio.app.model_browser.model_list import Models
 from studio.app.widgets.controls import Button, Label, announce
-from studio.app.widgets.icons import pixmap
-from studio.app.widgets.styling import when_seen
-from studio.app.widgets.theme import Look
-from studio.app.widgets.thumbnail import thumbnail
+from studio.app.widgets.icons import icon_pixmap
+from studio.app.widgets.styling import when_visible
+from studio.app.widgets.theme import Theme
+from studio.app.widgets.thumbnail import picture_thumbnail
 
 
 class Picker(Button):
@@ -24,13 +24,15 @@ class Picker(Button):
 
     def __init__(
         self,
-        look: Look,
+        look: Theme,
         models: Models,
         add: Callable[[], object],
         offers: Offers = at_once,
         remark: Remark = nothing,
     ) -> None:
-        super().__init__(look, "", "picker", says="Model", help="Choose the trained model to work with", keys="Ctrl+L")
+        super().__init__(
+            look, "", "picker", accessible_name="Model", tooltip="Choose the trained model to work with", keys="Ctrl+L"
+        )
         self._models = models
         self._theme = look
         self._add = add
@@ -40,7 +42,7 @@ class Picker(Button):
         self._narrow = False
         self._popup: ModelPopup | None = None
         self.clicked.connect(self.open_list)
-        when_seen(look, self, self._draw)
+        when_visible(look, self, self._draw)
 
     def set_narrow(self, narrow: bool) -> None:
         """Without the cover, where there is no room for it."""
@@ -63,10 +65,10 @@ class Picker(Button):
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        side = self._theme.px(14)
+        side = self._theme.scaled(14)
         with QPainter(self) as painter:
-            drawing = pixmap("down", self._theme.colour("soft"), side, self.devicePixelRatioF())
-            painter.drawPixmap(self.width() - side - self._theme.px(10), (self.height() - side) // 2 + 1, drawing)
+            drawing = icon_pixmap("down", self._theme.colour("soft"), side, self.devicePixelRatioF())
+            painter.drawPixmap(self.width() - side - self._theme.scaled(10), (self.height() - side) // 2 + 1, drawing)
 
     @property
     def popup(self) -> "ModelPopup | None":
@@ -74,18 +76,18 @@ class Picker(Button):
 
     def _draw(self) -> None:
         if self._trained is None:
-            self.say("No model")
+            self.set_text("No model")
             self.setIcon(QIcon())
             return
         card = self._trained.card
         self.setText(f" {card.title}".replace("&", "&&"))
         self.setAccessibleName(f"Model, {card.title}")
         cover = self._models.cover(card.name)
-        side = self._theme.px(28)
+        side = self._theme.scaled(28)
         if cover is None or self._narrow:
             self.setIcon(QIcon())
         else:
-            pixmap = thumbnail(cover[0], side, self.devicePixelRatioF(), self._theme)
+            pixmap = picture_thumbnail(cover[0], side, self.devicePixelRatioF(), self._theme)
             self.setIcon(QIcon(pixmap))
             self.setIconSize(pixmap.deviceIndependentSize().toSize())
 
@@ -93,7 +95,7 @@ class Picker(Button):
 class ModelPopup(QFrame):
     """Shows the models in groups, with a field that finds them by the words of their cards."""
 
-    def __init__(self, look: Look, models: Models, offers: Offers, remark: Remark, parent: QWidget) -> None:
+    def __init__(self, look: Theme, models: Models, offers: Offers, remark: Remark, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self._look = look
         self._none = "No model here can do this." if models.cards.get() else "No model is here yet."
@@ -106,7 +108,7 @@ class ModelPopup(QFrame):
         self.field.setAccessibleName("Find a model by a word of its card")
         self.cards = CardList(look, models, big=False, offers=offers, remark=remark)
         self.note = Label("", "note", wrap=True)
-        self.add = Button(look, "Add a model…", "fold", "plus", help="Copy a .safetensors file to your models")
+        self.add = Button(look, "Add a model…", "fold", "plus", tooltip="Copy a .safetensors file to your models")
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)
         column.addWidget(self.field)

@@ -11,7 +11,7 @@ from studio.app.core.undo import UndoHistory
 from studio.app.generation.batch import Cells
 from studio.app.model_browser.cards_view import Offers, Remark, at_once, nothing
 from studio.app.takes.selection import Strip
-from studio.app.widgets.action import Act
+from studio.app.widgets.action import Action
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Panel:
     history: UndoHistory
     keep: Callable[[], object]
     """Keep what is on the stage as a take."""
-    acts: tuple[Act, ...]
+    acts: tuple[Action, ...]
     close: Callable[[], bool]
     """Close what is open on the stage; whether anything was."""
     zoom: Callable[[int], object]

@@ -21,10 +21,10 @@ from PySide6.QtWidgets import (
 from studio.app.core.guard import guarded
 from studio.app.takes.item_model import TakeModel, TakeRow
 from studio.app.takes.tree_view import SIDE, TakeTree
-from studio.app.widgets.controls import Button, Label, tip
-from studio.app.widgets.icons import pixmap
-from studio.app.widgets.theme import Look
-from studio.app.widgets.thumbnail import draw_thumbnail, thumbnail
+from studio.app.widgets.controls import Button, Label, set_tooltip
+from studio.app.widgets.icons import icon_pixmap
+from studio.app.widgets.theme import Theme
+from studio.app.widgets.thumbnail import draw_thumbnail, picture_thumbnail
 
 Index = QModelIndex | QPersistentModelIndex
 EMPTY = "What you keep stays here, each with the way back to how it was made."
@@ -35,7 +35,7 @@ FORK = 52
 
 
 class _TakePainter(QStyledItemDelegate):
-    def __init__(self, view: "TakeList", look: Look, takes: TakeModel) -> None:
+    def __init__(self, view: "TakeList", look: Theme, takes: TakeModel) -> None:
         super().__init__(view)
         self._view, self._look, self._takes = view, look, takes
         self._drawn: dict[str, tuple[Any, int, QPixmap]] = {}
@@ -44,47 +44,47 @@ class _TakePainter(QStyledItemDelegate):
     @guarded(QSize(76, 76))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         step = self._view.step()
-        return QSize(step.width() + (self._look.px(FORK) if self._view.forks(index.row()) else 0), step.height())
+        return QSize(step.width() + (self._look.scaled(FORK) if self._view.forks(index.row()) else 0), step.height())
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         row, look, side = index.row(), self._look, self._view.side()
         rect: QRect = option.rect
-        place = QRect(rect.right() + 1 - look.px(6) - side, rect.y() + look.px(6), side, side)
+        place = QRect(rect.right() + 1 - look.scaled(6) - side, rect.y() + look.scaled(6), side, side)
         painter.save()
         if self._view.forks(row):
-            self._fork(painter, QRect(rect.x(), rect.y(), look.px(FORK), rect.height()), row)
+            self._fork(painter, QRect(rect.x(), rect.y(), look.scaled(FORK), rect.height()), row)
         painter.fillRect(place, look.colour("window"))
         draw_thumbnail(painter, self._pixmap(row, side), place)
         if row in self._takes.lit() and row != self._takes.chosen:
-            line = QRect(place.x(), place.bottom() + look.px(3), side, 2)
+            line = QRect(place.x(), place.bottom() + look.scaled(3), side, 2)
             painter.fillRect(line, look.colour("accent"))
         if row == self._view.currentIndex().row():
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(look.colour("accent"), 2))
-            painter.drawRoundedRect(QRectF(place).adjusted(-3, -3, 3, 3), look.px(4), look.px(4))
+            painter.drawRoundedRect(QRectF(place).adjusted(-3, -3, 3, 3), look.scaled(4), look.scaled(4))
         painter.restore()
 
     def _fork(self, painter: QPainter, place: QRect, row: int) -> None:
         """`from 2`, below a fork."""
-        look, side, above = self._look, self._look.px(18), self._takes.up[row]
+        look, side, above = self._look, self._look.scaled(18), self._takes.up[row]
         lit = {row, above} <= self._takes.lit()
         colour = look.colour("accent" if lit else "soft")
         middle = place.center()
-        drawing = pixmap("fork", colour, side, self._view.devicePixelRatioF())
-        painter.drawPixmap(middle.x() - side // 2, middle.y() - side - look.px(1), drawing)
+        drawing = icon_pixmap("fork", colour, side, self._view.devicePixelRatioF())
+        painter.drawPixmap(middle.x() - side // 2, middle.y() - side - look.scaled(1), drawing)
         font = look.font(12)
         painter.setFont(font)
         painter.setPen(colour)
         words = QFontMetrics(font).elidedText(f"from {(above or 0) + 1}", Qt.TextElideMode.ElideRight, place.width())
-        room = QRect(place.x(), middle.y() + look.px(2), place.width(), look.px(18))
+        room = QRect(place.x(), middle.y() + look.scaled(2), place.width(), look.scaled(18))
         painter.drawText(room, Qt.AlignmentFlag.AlignHCenter, words)
 
     def _pixmap(self, row: int, side: int) -> QPixmap:
         take = self._takes.takes[row]
         kept = self._drawn.get(take.name)
         if kept is None or kept[0] is not take.picture or kept[1] != side:
-            drawn = thumbnail(take.picture, side, self._view.devicePixelRatioF(), self._look)
+            drawn = picture_thumbnail(take.picture, side, self._view.devicePixelRatioF(), self._look)
             kept = self._drawn[take.name] = (take.picture, side, drawn)
         return kept[2]
 
@@ -98,7 +98,7 @@ class TakeList(QListView):
     naming = Signal(int)
     asked = Signal(int, QPoint)
 
-    def __init__(self, look: Look, takes: TakeModel) -> None:
+    def __init__(self, look: Theme, takes: TakeModel) -> None:
         super().__init__()
         self._look, self._takes = look, takes
         self.compact = False
@@ -120,10 +120,10 @@ class TakeList(QListView):
         self.activated.connect(lambda index: self.chose.emit(index.row()))
 
     def side(self) -> int:
-        return self._look.px(48 if self.compact else 64)
+        return self._look.scaled(48 if self.compact else 64)
 
     def step(self) -> QSize:
-        return QSize(self.side() + self._look.px(12), self.side() + self._look.px(12))
+        return QSize(self.side() + self._look.scaled(12), self.side() + self._look.scaled(12))
 
     def forks(self, row: int) -> bool:
         """Whether a take came from another one than that before it."""
@@ -133,7 +133,7 @@ class TakeList(QListView):
     def long(self) -> int:
         """Of all takes beside each other, in pixels."""
         forks = sum(self.forks(row) for row in range(self.rows.rowCount()))
-        return self.rows.rowCount() * self.step().width() + forks * self._look.px(FORK)
+        return self.rows.rowCount() * self.step().width() + forks * self._look.scaled(FORK)
 
     def show_current(self, index: int | None) -> None:
         self.setCurrentIndex(self.rows.index(index) if index is not None else QModelIndex())
@@ -170,7 +170,7 @@ class Strip(QWidget):
     grown = Signal()
     """Asks for the tree, or for the strip again."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__()
         self._look, self._tree, self._compact = look, False, False
         self.setProperty("ground", "panel")
@@ -180,8 +180,8 @@ class Strip(QWidget):
         self.list, self.tree = TakeList(look, self.takes), TakeTree(look, self.takes)
         self.keep = Button(look, "", "square", "plus", "Keep as take", "Keep what is on the stage as a take", "Ctrl+S")
         self.hint = Label(EMPTY, "note", wrap=True)
-        tip(self.hint, EMPTY)
-        self.grow = Button(look, "Tree", "link", help="Show which take came from which", keys="Ctrl+T")
+        set_tooltip(self.hint, EMPTY)
+        self.grow = Button(look, "Tree", "link", tooltip="Show which take came from which", keys="Ctrl+T")
         self.grow.setParent(self)
         self.field = QLineEdit(self)
         self.field.setMaxLength(80)
@@ -260,7 +260,7 @@ class Strip(QWidget):
         """Let the name of a take be typed; Enter keeps it, Esc does not."""
         if place is None or place >= len(self.takes.takes):
             return
-        px, view = self._look.px, self.tree if self._tree else self.list
+        px, view = self._look.scaled, self.tree if self._tree else self.list
         index = self.takes.index_of(place) if self._tree else self.list.rows.index(place)
         at = view.visualRect(index)
         corner = view.viewport().mapTo(self, at.topLeft())
@@ -319,7 +319,7 @@ class Strip(QWidget):
         menu.popup(at)
 
     def _lay_out(self) -> None:
-        px, step, count = self._look.px, self.list.step(), len(self.takes.takes)
+        px, step, count = self._look.scaled, self.list.step(), len(self.takes.takes)
         tree = self._tree and count > 0
         self._column.setContentsMargins(px(10), px(8), px(16), px(4))
         self._column.setSpacing(px(2))
@@ -327,7 +327,7 @@ class Strip(QWidget):
         self.head.setVisible(not self._compact or tree)
         self._row.setSpacing(0)
         link = self.grow.sizeHint()
-        self.grow.say("Strip" if tree else "Tree")
+        self.grow.set_text("Strip" if tree else "Tree")
         self.grow.setVisible(count > 0)
         self.grow.setGeometry(self.width() - link.width() - px(16), px(6), link.width(), link.height())
         spare = link.width() + px(12) if self._compact else 0

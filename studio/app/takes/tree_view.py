@@ -6,8 +6,8 @@ from PySide6.QtWidgets import QFrame, QStyle, QStyledItemDelegate, QStyleOptionV
 
 from studio.app.core.guard import guarded
 from studio.app.takes.item_model import TakeModel
-from studio.app.widgets.theme import Look
-from studio.app.widgets.thumbnail import draw_thumbnail, thumbnail
+from studio.app.widgets.theme import Theme
+from studio.app.widgets.thumbnail import draw_thumbnail, picture_thumbnail
 
 Index = QModelIndex | QPersistentModelIndex
 SIDE, TALL, STEP = 64, 72, 32
@@ -15,7 +15,7 @@ SIDE, TALL, STEP = 64, 72, 32
 
 
 class _TreePainter(QStyledItemDelegate):
-    def __init__(self, view: "TakeTree", look: Look, takes: TakeModel) -> None:
+    def __init__(self, view: "TakeTree", look: Theme, takes: TakeModel) -> None:
         super().__init__(view)
         self._view, self._look, self._takes = view, look, takes
         self._drawn: dict[str, tuple[object, QPixmap]] = {}
@@ -23,11 +23,11 @@ class _TreePainter(QStyledItemDelegate):
 
     @guarded(QSize(200, TALL))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(self._look.px(200), self._look.px(TALL))
+        return QSize(self._look.scaled(200), self._look.scaled(TALL))
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        look, px, place = self._look, self._look.px, self._takes.place(index)
+        look, px, place = self._look, self._look.scaled, self._takes.place(index)
         rect, chosen = option.rect, place == self._takes.chosen
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -56,7 +56,7 @@ class _TreePainter(QStyledItemDelegate):
         painter.setPen(look.colour("text" if chosen else "soft"))
         measure, middle = QFontMetrics(font), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         painter.drawText(room, middle, number)
-        rest = room.adjusted(measure.horizontalAdvance(number) + look.px(10), 0, 0, 0)
+        rest = room.adjusted(measure.horizontalAdvance(number) + look.scaled(10), 0, 0, 0)
         shut = self._takes.rowCount(index) if not self._view.isExpanded(index) else 0
         words = self._takes.words(place) + (f"  ·  {shut} folded" if shut else "")
         painter.drawText(rest, middle, measure.elidedText(words, Qt.TextElideMode.ElideRight, rest.width()))
@@ -65,7 +65,9 @@ class _TreePainter(QStyledItemDelegate):
         take = self._takes.takes[place]
         kept = self._drawn.get(take.name)
         if kept is None or kept[0] is not take.picture:
-            pixmap = thumbnail(take.picture, self._look.px(SIDE), self._view.devicePixelRatioF(), self._look)
+            pixmap = picture_thumbnail(
+                take.picture, self._look.scaled(SIDE), self._view.devicePixelRatioF(), self._look
+            )
             kept = self._drawn[take.name] = (take.picture, pixmap)
         return kept[1]
 
@@ -78,7 +80,7 @@ class TakeTree(QTreeView):
     naming = Signal(int)
     asked = Signal(int, QPoint)
 
-    def __init__(self, look: Look, takes: TakeModel) -> None:
+    def __init__(self, look: Theme, takes: TakeModel) -> None:
         super().__init__()
         self._look, self._takes = look, takes
         self.setModel(takes)
@@ -131,7 +133,7 @@ class TakeTree(QTreeView):
         """From each parent's thumbnail down to its children, lit where the way from the root leads."""
         takes, lit, step = self._takes, self._takes.lit(), self.indentation()
         middle, here = rect.center().y(), takes.place(index)
-        x, own = rect.right() + 1 - step + self._look.px(12), True
+        x, own = rect.right() + 1 - step + self._look.scaled(12), True
         while (above := takes.up[here]) is not None:
             siblings = [takes.place(takes.index(row, 0, takes.index_of(above))) for row in
                         range(takes.rowCount(takes.index_of(above)))]  # fmt: skip
@@ -142,7 +144,7 @@ class TakeTree(QTreeView):
             if later:
                 self._line(painter, x, middle if own else rect.top(), x, rect.bottom(), way in later)
             if own:
-                self._line(painter, x, middle, rect.right() + self._look.px(2), middle, way == here)
+                self._line(painter, x, middle, rect.right() + self._look.scaled(2), middle, way == here)
             here, own, x = above, False, x - step
 
     def _line(self, painter: QPainter, x: int, y: int, to_x: int, to_y: int, lit: bool) -> None:
@@ -155,5 +157,5 @@ class TakeTree(QTreeView):
             self.asked.emit(self._takes.place(index), self.viewport().mapToGlobal(at))
 
     def _lay_out(self) -> None:
-        self.setIndentation(self._look.px(STEP))
+        self.setIndentation(self._look.scaled(STEP))
         self.doItemsLayout()

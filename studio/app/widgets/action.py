@@ -10,18 +10,18 @@ from studio.app.core.observable import Value
 
 
 @dataclass(frozen=True)
-class Act:
+class Action:
     """An action. `where`: its keys hold in the whole window, or only while stage or strip has the focus."""
 
-    words: str
+    title: str
     keys: tuple[str, ...]
-    do: Callable[[], object]
-    where: Literal["window", "stage"] = "window"
+    run: Callable[[], object]
+    scope: Literal["window", "stage"] = "window"
     panel: str = ""
     """Only while this panel is open; empty: always."""
-    can: Value[bool] | None = None
+    enabled: Value[bool] | None = None
 
 
-def native(keys: str) -> str:
+def native_keys(keys: str) -> str:
     """Keys as this system writes them."""
     return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)

@@ -10,25 +10,25 @@ from studio.app.core.observable import Value
 T = TypeVar("T")
 
 
-class _Tie(QObject):
+class _Binding(QObject):
     """Lives in the view, so that the tie is cut when the view goes."""
 
-    def __init__(self, view: QObject, show: Callable[[Any], object], verb: Callable[..., object] | None) -> None:
+    def __init__(self, view: QObject, show: Callable[[Any], object], setter: Callable[..., object] | None) -> None:
         super().__init__(view)
-        self._show, self._verb = show, verb
+        self._show, self._setter = show, setter
         self._showing = False
 
-    def show(self, value: object) -> None:
+    def show_value(self, value: object) -> None:
         before, self._showing = self._showing, True
         try:
             self._show(value)
         finally:
             self._showing = before
 
-    def tell(self, *values: object) -> None:
+    def set_value(self, *values: object) -> None:
         """A control that is being shown a value says so too; that is not the artist's hand."""
-        if self._verb is not None and not self._showing:
-            self._verb(*values)
+        if self._setter is not None and not self._showing:
+            self._setter(*values)
 
 
 def bind(
@@ -36,15 +36,15 @@ def bind(
     value: Value[T],
     show: Callable[[T], object],
     signal: SignalInstance | None = None,
-    verb: Callable[..., object] | None = None,
+    setter: Callable[..., object] | None = None,
 ) -> None:
     """Connect a value with a control in both directions.
 
     `show` is called with the value now and after every change. If the user moves the control, `verb` is called with
     the arguments of `signal`. A button's `clicked` passes no argument here; its `toggled` passes whether it is down.
     """
-    tie = _Tie(view, show, verb)
-    value.changed.connect(tie.show)
+    tie = _Binding(view, show, setter)
+    value.changed.connect(tie.show_value)
     if signal is not None:
-        signal.connect(tie.tell)
-    tie.show(value.get())
+        signal.connect(tie.set_value)
+    tie.show_value(value.get())

@@ -31,47 +31,47 @@ from PySide6.QtWidgets import (
 )
 
 from studio.app.core.guard import guarded
-from studio.app.widgets.icons import icon, pixmap
-from studio.app.widgets.styling import when_seen
-from studio.app.widgets.theme import Look
+from studio.app.widgets.icons import icon_pixmap, make_icon
+from studio.app.widgets.styling import when_visible
+from studio.app.widgets.theme import Theme
 
 
 class Column(QWidget):
     """Rows below each other in the inspector."""
 
-    def __init__(self, look: Look, spacing: int = 12) -> None:
+    def __init__(self, theme: Theme, spacing: int = 12) -> None:
         super().__init__()
-        self._look, self._space = look, spacing
+        self._theme, self._space = theme, spacing
         self.setProperty("ground", "none")
         self.rows = QVBoxLayout(self)
         self.rows.setContentsMargins(0, 0, 0, 0)
-        look.changed.connect(self._lay_out)
+        theme.changed.connect(self._lay_out)
         self._lay_out()
 
-    def add(self, *widgets: QWidget) -> None:
+    def add_widgets(self, *widgets: QWidget) -> None:
         for widget in widgets:
             self.rows.addWidget(widget)
 
-    def section(self, title: str = "", *, first: bool = False) -> None:
+    def add_section(self, title: str = "", *, first: bool = False) -> None:
         """A hairline, and the heading of what follows."""
         if not first:
-            self.rows.addSpacing(self._look.px(4))
-            self.rows.addWidget(Line())
-            self.rows.addSpacing(self._look.px(4))
+            self.rows.addSpacing(self._theme.scaled(4))
+            self.rows.addWidget(Hairline())
+            self.rows.addSpacing(self._theme.scaled(4))
         if title:
             self.rows.addWidget(Label(title, "heading"))
 
-    def end(self) -> None:
+    def add_stretch(self) -> None:
         self.rows.addStretch(1)
 
-    def reveal(self, part: QWidget) -> None:
+    def reveal_widget(self, part: QWidget) -> None:
         """Unfold the section that contains a widget."""
 
     def _lay_out(self) -> None:
-        self.rows.setSpacing(self._look.px(self._space))
+        self.rows.setSpacing(self._theme.scaled(self._space))
 
 
-def empty(layout: QLayout) -> None:
+def clear_layout(layout: QLayout) -> None:
     """Delete the widgets of a layout, which holds nothing else."""
     for old in widgets_of(layout):
         layout.removeWidget(old)
@@ -90,13 +90,13 @@ def widgets_of(layout: QLayout) -> list[QWidget]:
     return [child for child in children if layout.indexOf(child) >= 0]
 
 
-def tip(widget: QWidget, words: str, keys: str = "") -> None:
+def set_tooltip(widget: QWidget, text: str, keys: str = "") -> None:
     """A tooltip of one sentence that ends with its key; never markup, whatever a file is called."""
-    text = f"{words} ({QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)})" if keys else words
+    text = f"{text} ({QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)})" if keys else text
     widget.setToolTip(f"<qt>{html.escape(text)}</qt>" if "<" in text else text)
 
 
-def mark(widget: QWidget, **properties: object) -> None:
+def set_style(widget: QWidget, **properties: object) -> None:
     """Set what the style sheet looks at, and have it look again."""
     changed = [name for name, value in properties.items() if widget.property(name) != value]
     for name in changed:
@@ -107,10 +107,10 @@ def mark(widget: QWidget, **properties: object) -> None:
             part.style().polish(part)
 
 
-def announce(widget: QWidget, words: str, assertive: bool = False) -> None:
+def announce(widget: QWidget, text: str, assertive: bool = False) -> None:
     """Have a screen reader say it: at once where it is assertive, else when it has nothing else to say."""
-    if words:
-        event = QAccessibleAnnouncementEvent(widget, words)
+    if text:
+        event = QAccessibleAnnouncementEvent(widget, text)
         politeness = QAccessible.AnnouncementPoliteness
         event.setPoliteness(politeness.Assertive if assertive else politeness.Polite)
         QAccessible.updateAccessibility(event)
@@ -133,7 +133,7 @@ class Label(QLabel):
             named.setFocus(Qt.FocusReason.MouseFocusReason)
 
 
-class Elided(Label):
+class ElidedLabel(Label):
     """One line that is cut where there is no room, whole in the tooltip."""
 
     def __init__(
@@ -145,7 +145,7 @@ class Elided(Label):
         self._cut = False
 
     @property
-    def cut(self) -> bool:
+    def is_cut(self) -> bool:
         """Whether not all of it is to be seen."""
         return self._cut
 
@@ -172,16 +172,16 @@ class Elided(Label):
 
     def _measure(self) -> None:
         self._cut = QFontMetrics(self.font()).horizontalAdvance(self.text()) > self.width()
-        tip(self, self.text() if self._cut else "")
+        set_tooltip(self, self.text() if self._cut else "")
 
 
-class Line(QFrame):
+class Hairline(QFrame):
     """A hairline."""
 
-    def __init__(self, upright: bool = False) -> None:
+    def __init__(self, vertical: bool = False) -> None:
         super().__init__()
         self.setProperty("line", True)
-        if upright:
+        if vertical:
             self.setFixedWidth(1)
         else:
             self.setFixedHeight(1)
@@ -192,46 +192,46 @@ class Button(QPushButton):
 
     def __init__(
         self,
-        look: Look,
-        words: str = "",
+        theme: Theme,
+        text: str = "",
         role: str = "",
         drawing: str = "",
-        says: str = "",
-        help: str = "",
+        accessible_name: str = "",
+        tooltip: str = "",
         keys: str = "",
     ) -> None:
         super().__init__()
-        self._look, self._drawing = look, drawing
+        self._theme, self._drawing = theme, drawing
         self.setProperty("role", role)
-        self.say(words)
-        self.setAccessibleName(says or words)
-        self.explain(help, keys)
+        self.set_text(text)
+        self.setAccessibleName(accessible_name or text)
+        self.set_tooltip(tooltip, keys)
         self.setAutoDefault(False)
-        when_seen(look, self, self._tint)
+        when_visible(theme, self, self._tint)
         self._tint()
 
-    def say(self, words: str) -> None:
+    def set_text(self, text: str) -> None:
         """What stands on it; an ampersand is an ampersand."""
-        self._words = words
-        self.setText((" " if self._drawing and words else "") + words.replace("&", "&&"))
-        if words:
-            self.setAccessibleName(words)
+        self._text = text
+        self.setText((" " if self._drawing and text else "") + text.replace("&", "&&"))
+        if text:
+            self.setAccessibleName(text)
 
-    def explain(self, help: str, keys: str = "") -> None:
-        self.setAccessibleDescription(help)
-        tip(self, help, keys)
+    def set_tooltip(self, tooltip: str, keys: str = "") -> None:
+        self.setAccessibleDescription(tooltip)
+        set_tooltip(self, tooltip, keys)
 
-    def draw(self, drawing: str) -> None:
+    def set_icon(self, drawing: str) -> None:
         if drawing != self._drawing:
             self._drawing = drawing
-            self.say(self._words)
+            self.set_text(self._text)
             self.setIcon(QIcon())
             self._tint()
 
-    def play(self, role: str) -> None:
+    def set_role(self, role: str) -> None:
         """Take another role: the main button becomes Stop while it works."""
         if role != self.property("role"):
-            mark(self, role=role)
+            set_style(self, role=role)
             self._tint()
 
     def _tint(self) -> None:
@@ -247,22 +247,22 @@ class Button(QPushButton):
                 "tool": "text",
             }.get(str(self.property("role")), "soft")
             on = "on_accent" if self.property("role") == "round" else colour
-            side = self._look.px(22 if self.property("role") == "play" else 18)
-            self.setIcon(icon(self._look, self._drawing, colour, on=on))
+            side = self._theme.scaled(22 if self.property("role") == "play" else 18)
+            self.setIcon(make_icon(self._theme, self._drawing, colour, on=on))
             self.setIconSize(QSize(side, side))
 
 
-class Segments(QFrame):
+class SegmentedControl(QFrame):
     """A few choices of which one holds."""
 
     chosen = Signal(str)
 
     def __init__(
         self,
-        look: Look,
+        theme: Theme,
         name: str,
         choices: Sequence[tuple[str, str]],
-        help: str = "",
+        tooltip: str = "",
         keys: str = "",
         tight: bool = False,
     ) -> None:
@@ -277,10 +277,10 @@ class Segments(QFrame):
         self._group = QButtonGroup(self)
         self._buttons: dict[str, Button] = {}
         for key, words in choices:
-            button = Button(look, words, "segment", help=help, keys=keys)
+            button = Button(theme, words, "segment", tooltip=tooltip, keys=keys)
             button.setAccessibleName(f"{name}: {words}")
             button.setCheckable(True)
-            button.clicked.connect(self._teller(key))
+            button.clicked.connect(self._emitter(key))
             self._group.addButton(button)
             self._buttons[key] = button
             row.addWidget(button, 1)
@@ -290,67 +290,67 @@ class Segments(QFrame):
         if key in self._buttons:
             self._buttons[key].setChecked(True)
 
-    def button(self, key: str) -> Button:
+    def button_of(self, key: str) -> Button:
         return self._buttons[key]
 
-    def checked(self) -> Button | None:
+    def checked_button(self) -> Button | None:
         """Return the button of the present choice."""
         return next((button for button in self._buttons.values() if button.isChecked()), None)
 
-    def _teller(self, key: str) -> Callable[[], None]:
+    def _emitter(self, key: str) -> Callable[[], None]:
         return lambda: self.chosen.emit(key)
 
 
-class Choice(QComboBox):
+class ChoiceField(QComboBox):
     """A list to choose from; the wheel scrolls what lies below unless it has the focus."""
 
-    def __init__(self, look: Look, name: str, help: str = "") -> None:
+    def __init__(self, theme: Theme, name: str, tooltip: str = "") -> None:
         super().__init__()
-        self._look = look
+        self._theme = theme
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.explain(help)
+        self.set_tooltip(tooltip)
 
-    def explain(self, help: str) -> None:
+    def set_tooltip(self, help: str) -> None:
         self.setAccessibleDescription(help)
-        tip(self, help)
+        set_tooltip(self, help)
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        side = self._look.px(14)
+        side = self._theme.scaled(14)
         with QPainter(self) as painter:
-            drawing = pixmap("down", self._look.colour("soft"), side, self.devicePixelRatioF())
-            painter.drawPixmap(self.width() - side - self._look.px(9), (self.height() - side) // 2, drawing)
+            drawing = icon_pixmap("down", self._theme.colour("soft"), side, self.devicePixelRatioF())
+            painter.drawPixmap(self.width() - side - self._theme.scaled(9), (self.height() - side) // 2, drawing)
 
     @guarded(None)
     def wheelEvent(self, event: QWheelEvent) -> None:
-        wheel_if_focused(self, event, super().wheelEvent)
+        handle_wheel_if_focused(self, event, super().wheelEvent)
 
 
-class Number(QSpinBox):
+class NumberField(QSpinBox):
     """A whole number; arrows and the focused wheel change it. The sheet gives its buttons no width: Qt 6.11 leaves
     no room for the figure where a style sheet meets `NoButtons`."""
 
-    def __init__(self, name: str, least: int, most: int, help: str = "") -> None:
+    def __init__(self, name: str, least: int, most: int, tooltip: str = "") -> None:
         super().__init__()
         self.setRange(least, most)
         self.setKeyboardTracking(False)
         self.lineEdit().setTextMargins(5, 0, 0, 0)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(name)
-        self.explain(help)
+        self.set_tooltip(tooltip)
 
-    def explain(self, help: str) -> None:
+    def set_tooltip(self, help: str) -> None:
         self.setAccessibleDescription(help)
-        tip(self, help)
+        set_tooltip(self, help)
 
     @guarded(None)
     def wheelEvent(self, event: QWheelEvent) -> None:
-        wheel_if_focused(self, event, super().wheelEvent)
+        handle_wheel_if_focused(self, event, super().wheelEvent)
 
 
-def wheel_if_focused(widget: QWidget, event: QWheelEvent, act: Callable[[QWheelEvent], None]) -> None:
+def handle_wheel_if_focused(widget: QWidget, event: QWheelEvent, act: Callable[[QWheelEvent], None]) -> None:
     """Wheel and two-finger scroll change the focused control only; else they scroll what lies below it."""
     if widget.hasFocus():
         act(event)
@@ -358,7 +358,7 @@ def wheel_if_focused(widget: QWidget, event: QWheelEvent, act: Callable[[QWheelE
         event.ignore()
 
 
-def row(*parts: QWidget | int, spacing: int = 8, margins: tuple[int, int, int, int] = (0, 0, 0, 0)) -> QWidget:
+def make_row(*parts: QWidget | int, spacing: int = 8, margins: tuple[int, int, int, int] = (0, 0, 0, 0)) -> QWidget:
     """Widgets beside each other; a number is a gap, 0 one that stretches."""
     box = QWidget()
     line = QHBoxLayout(box)
@@ -374,15 +374,15 @@ def row(*parts: QWidget | int, spacing: int = 8, margins: tuple[int, int, int, i
     return box
 
 
-def pair(second: QWidget, main: QWidget) -> QWidget:
+def make_button_pair(second: QWidget, main: QWidget) -> QWidget:
     """Two buttons of one width, the main one at the right."""
-    box = row(second, main, spacing=16)
+    box = make_row(second, main, spacing=16)
     for place in (0, 1):
         box.layout().setStretch(place, 1)  # type: ignore[union-attr]
     return box
 
 
-def middle(*parts: QWidget) -> QWidget:
+def make_empty_page(*parts: QWidget) -> QWidget:
     """What an empty place says and offers, below each other in its middle."""
     box = QWidget()
     column = QVBoxLayout(box)

@@ -7,7 +7,7 @@ from PySide6.QtCore import QByteArray, QRectF, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
-from studio.app.widgets.theme import Look
+from studio.app.widgets.theme import Theme
 
 _HERE = Path(__file__).resolve()
 RESOURCES = next((p for p in (_HERE.parents[2] / "resources", _HERE.parents[3] / "resources") if p.is_dir()), _HERE)
@@ -19,7 +19,7 @@ def _drawing(name: str) -> str:
     return (RESOURCES / "icons" / f"{name}.svg").read_text("utf-8")
 
 
-def pixmap(name: str, colour: QColor, size: int, ratio: float = 1.0) -> QPixmap:
+def icon_pixmap(name: str, colour: QColor, size: int, ratio: float = 1.0) -> QPixmap:
     """The drawing `name` in one colour; `size` in logical pixels."""
     side = round(size * ratio)
     picture = QPixmap(side, side)
@@ -31,14 +31,14 @@ def pixmap(name: str, colour: QColor, size: int, ratio: float = 1.0) -> QPixmap:
     return picture
 
 
-def icon(look: Look, name: str, colour: str = "soft", on: str = "accent", size: int = 18) -> QIcon:
+def make_icon(theme: Theme, name: str, colour: str = "soft", on: str = "accent", size: int = 18) -> QIcon:
     """The drawing for a button: `colour` and `on` are tokens; where it is disabled it fades into the groove."""
-    result, length = QIcon(), look.px(size)
+    result, length = QIcon(), theme.scaled(size)
     for ratio in (1.0, 2.0):
         for token, mode, state in (
             (colour, QIcon.Mode.Normal, QIcon.State.Off),
             (on, QIcon.Mode.Normal, QIcon.State.On),
             ("groove", QIcon.Mode.Disabled, QIcon.State.Off),
         ):
-            result.addPixmap(pixmap(name, look.colour(token), length, ratio), mode, state)
+            result.addPixmap(icon_pixmap(name, theme.colour(token), length, ratio), mode, state)
     return result

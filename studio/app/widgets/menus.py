@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QMenu, QWidget
 
-Entry = tuple[str, Callable[[], object], bool]
+MenuEntry = tuple[str, Callable[[], object], bool]
 """A menu entry: its text, its function, and whether it is enabled."""
 
 
-def offer(widget: QWidget, entries: Callable[[], Sequence[Entry]]) -> None:
+def show_context_menu(widget: QWidget, entries: Callable[[], Sequence[MenuEntry]]) -> None:
     """Open a menu with these entries when the user right-clicks a widget.
 
     This is not for lists, which report positions in their viewport.

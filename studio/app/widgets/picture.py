@@ -6,38 +6,38 @@ from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPixmap, Q
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.widgets.theme import Look
+from studio.app.widgets.theme import Theme
 from studio.media.pictures.enlarging import enlarge_smoothly
 from studio.wire.messages import Array
 
-NARROWEST = 480
+MIN_WIDTH = 480
 """Logical pixels of a caption; it may be wider than a small picture."""
 
 
-class PicturePage(QWidget):
+class CaptionedPicture(QWidget):
     """The picture gets all the room that the caption leaves."""
 
-    def __init__(self, look: Look, name: str, caption: QWidget, narrowest: int = NARROWEST) -> None:
+    def __init__(self, theme: Theme, name: str, caption: QWidget, narrowest: int = MIN_WIDTH) -> None:
         super().__init__()
-        self._look, self._narrowest = look, narrowest
-        self.view = PictureView(look, name)
+        self._theme, self._narrowest = theme, narrowest
+        self.view = PictureView(theme, name)
         self.view.setParent(self)
         self._caption = caption
         caption.setParent(self)
         self.view.placed.connect(self._below)
-        look.changed.connect(self.arrange)
+        theme.changed.connect(self.update_layout)
 
-    def arrange(self) -> None:
+    def update_layout(self) -> None:
         """Give the parts their places, after a change of size or of the caption's height."""
-        px = self._look.px
+        px = self._theme.scaled
         roomy = self.height() >= px(640)
         top, gap = px(24 if roomy else 6), px(12 if roomy else 6)
         caption = self._caption.sizeHint().height()
         self.view.setGeometry(0, top, self.width(), max(64, self.height() - top - caption - gap - px(8)))
-        self._below(self.view.rect_shown())
+        self._below(self.view.shown_rect())
 
     def _below(self, shown: QRect) -> None:
-        px = self._look.px
+        px = self._theme.scaled
         width = min(max(shown.width(), px(self._narrowest)), self.width() - px(24))
         left = max(px(12), min(shown.center().x() - width // 2 + 1, self.width() - width - px(12)))
         height = self._caption.sizeHint().height()
@@ -51,14 +51,14 @@ class PicturePage(QWidget):
 
     @guarded(None)
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self.arrange()
+        self.update_layout()
 
 
-STILL = 4
+CLICK_DISTANCE = 4
 """Pixels that the mouse may move while it clicks."""
 
 
-def image(array: Array) -> QImage:
+def to_image(array: Array) -> QImage:
     """(height, width, channels) uint8 as Qt has it; it owns its pixels."""
     array = np.ascontiguousarray(array)
     height, width, channels = array.shape
@@ -66,18 +66,18 @@ def image(array: Array) -> QImage:
     return QImage(array.data, width, height, width * channels, form).copy()
 
 
-def enlarged(array: Array, height: int, width: int) -> QPixmap:
+def enlarged_pixmap(array: Array, height: int, width: int) -> QPixmap:
     """Every pixel as a square, in device pixels. A painter takes half as long for it as `QImage.scaled`
     (tests/benchmarks/previews.py)."""
     pixmap = QPixmap(width, height)
     with QPainter(pixmap) as painter:
-        painter.drawPixmap(pixmap.rect(), QPixmap.fromImage(image(array)))
+        painter.drawPixmap(pixmap.rect(), QPixmap.fromImage(to_image(array)))
     return pixmap
 
 
 def blended_pixmap(array: Array, height: int, width: int) -> QPixmap:
     """The same, with its pixels blended."""
-    return QPixmap.fromImage(image(enlarge_smoothly(array, height, width)))
+    return QPixmap.fromImage(to_image(enlarge_smoothly(array, height, width)))
 
 
 def draw_crisp(painter: QPainter, x: float, y: float, pixmap: QPixmap) -> None:
@@ -86,7 +86,7 @@ def draw_crisp(painter: QPainter, x: float, y: float, pixmap: QPixmap) -> None:
     painter.drawPixmap(QPointF(round(x * ratio) / ratio, round(y * ratio) / ratio), pixmap)
 
 
-def multiple(space: int, pixels: int) -> int:
+def largest_multiple(space: int, pixels: int) -> int:
     """How many device pixels each pixel gets at most."""
     return max(1, space // max(pixels, 1))
 
@@ -99,19 +99,19 @@ class PictureView(QWidget):
     """Device pixels for each pixel of the picture."""
     pixel_clicked = Signal(int, int)
     """Row and column of a pixel that was clicked."""
-    pointed = Signal(object)
+    pixel_hovered = Signal(object)
     """(row, column) of the pixel under the pointer, None where there is none."""
 
-    def __init__(self, look: Look, name: str) -> None:
+    def __init__(self, theme: Theme, name: str) -> None:
         super().__init__()
-        self._look = look
+        self._theme = theme
         self._array: Array | None = None
         self._seen: Array | None = None
         """What is painted: the picture, or what lies over it."""
-        self._under: tuple[int, int] | None = None
+        self._hovered: tuple[int, int] | None = None
         self._image = QImage()
         self._smooth = False
-        self._nearer = 0
+        self._zoom_steps = 0
         """Multiples more than fit."""
         self._pan = QPoint()
         self._held: QPoint | None = None
@@ -125,18 +125,18 @@ class PictureView(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
-        look.changed.connect(self.update)
+        theme.changed.connect(self.update)
 
     def show_picture(self, array: Array | None, over: Array | None = None) -> None:
         """`over`: (height, width, channels) uint8 to be seen in its place, as a map of it."""
         before = self._array.shape if self._array is not None else None
         self._array = array
         self._seen = seen = array if over is None else over
-        self._image = image(seen) if seen is not None else QImage()
+        self._image = to_image(seen) if seen is not None else QImage()
         self._drawn = None
         if array is not None and array.shape != before:
-            self._nearer, self._pan = 0, QPoint()
-            self._place()
+            self._zoom_steps, self._pan = 0, QPoint()
+            self._update_rect()
         self.update()
 
     def show_rows(self, drawn: int | None) -> None:
@@ -152,26 +152,26 @@ class PictureView(QWidget):
 
     def zoom(self, by: int) -> None:
         """Nearer by so many multiples; 0 fits it into its space again."""
-        self._nearer = max(self._nearer + by, 1 - self._fit()) if by else 0
+        self._zoom_steps = max(self._zoom_steps + by, 1 - self._update_zoom()) if by else 0
         if not by:
             self._pan = QPoint()
-        self._place()
+        self._update_rect()
         self.update()
 
-    def scale(self) -> int:
+    def pixel_size(self) -> int:
         """Device pixels for each pixel of the picture."""
-        return self._fit() + self._nearer
+        return self._update_zoom() + self._zoom_steps
 
     @property
-    def showing(self) -> Array | None:
+    def shown_picture(self) -> Array | None:
         return self._array
 
     @property
-    def under(self) -> tuple[int, int] | None:
+    def hovered_pixel(self) -> tuple[int, int] | None:
         """(row, column) of the pixel under the pointer."""
-        return self._under
+        return self._hovered
 
-    def rect_shown(self) -> QRect:
+    def shown_rect(self) -> QRect:
         """Where the picture lies, in logical pixels."""
         ratio = self.devicePixelRatioF()
         r = self._rect
@@ -179,14 +179,14 @@ class PictureView(QWidget):
 
     def pixel_at(self, at: QPointF) -> tuple[int, int] | None:
         """Row and column of the pixel at a place in this widget."""
-        ratio, scale = self.devicePixelRatioF(), self.scale()
+        ratio, scale = self.devicePixelRatioF(), self.pixel_size()
         column, row = (int(v // scale) for v in (at.x() * ratio - self._rect.x(), at.y() * ratio - self._rect.y()))
         inside = self._array is not None and 0 <= row < self._array.shape[0] and 0 <= column < self._array.shape[1]
         return (row, column) if inside else None
 
-    def rect_of(self, row: int, column: int = 0, columns: int = 1) -> QRectF:
+    def pixel_rect(self, row: int, column: int = 0, columns: int = 1) -> QRectF:
         """Where some pixels of a row lie in this widget."""
-        ratio, scale = self.devicePixelRatioF(), self.scale()
+        ratio, scale = self.devicePixelRatioF(), self.pixel_size()
         x, y = self._rect.x() + column * scale, self._rect.y() + row * scale
         return QRectF(x / ratio, y / ratio, columns * scale / ratio, scale / ratio)
 
@@ -196,7 +196,7 @@ class PictureView(QWidget):
 
     @guarded(None)
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self._place()
+        self._update_rect()
 
     @guarded(None)
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -205,13 +205,13 @@ class PictureView(QWidget):
 
     @guarded(None)
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self._pressed is not None and (event.position() - self._pressed).manhattanLength() > STILL:
+        if self._pressed is not None and (event.position() - self._pressed).manhattanLength() > CLICK_DISTANCE:
             self._pressed = None
-        if self._held is not None and self._nearer > 0:
+        if self._held is not None and self._zoom_steps > 0:
             self._pan = event.position().toPoint() - self._held
-            self._place()
+            self._update_rect()
             self.update()
-        self._point(self.pixel_at(event.position()))
+        self._set_hovered(self.pixel_at(event.position()))
 
     @guarded(None)
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -223,7 +223,7 @@ class PictureView(QWidget):
 
     @guarded(None)
     def leaveEvent(self, event: QEvent) -> None:
-        self._point(None)
+        self._set_hovered(None)
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -236,29 +236,31 @@ class PictureView(QWidget):
                 painter.drawImage(self._rect, self._image)
             else:
                 if self._drawn is None or self._drawn.size() != self._rect.size():
-                    self._drawn = image(enlarge_smoothly(self._seen, self._rect.height(), self._rect.width()))
+                    self._drawn = to_image(enlarge_smoothly(self._seen, self._rect.height(), self._rect.width()))
                 painter.drawImage(self._rect.topLeft(), self._drawn)
             if self._drawn_rows is not None and self._drawn_rows < self._seen.shape[0]:
-                rest = self._rect.adjusted(0, self._drawn_rows * self.scale(), 0, 0)
-                painter.fillRect(rest, self._look.colour("window"))
+                rest = self._rect.adjusted(0, self._drawn_rows * self.pixel_size(), 0, 0)
+                painter.fillRect(rest, self._theme.colour("window"))
                 line = QRect(rest.topLeft(), QSize(rest.width(), round(2 * ratio)))
-                painter.fillRect(line, self._look.colour("accent"))
+                painter.fillRect(line, self._theme.colour("accent"))
 
-    def _point(self, pixel: tuple[int, int] | None) -> None:
-        if pixel != self._under:
-            self._under = pixel
-            self.pointed.emit(pixel)
+    def _set_hovered(self, pixel: tuple[int, int] | None) -> None:
+        if pixel != self._hovered:
+            self._hovered = pixel
+            self.pixel_hovered.emit(pixel)
 
-    def _fit(self) -> int:
+    def _update_zoom(self) -> int:
         if self._array is None:
             return 1
         ratio, (height, width) = self.devicePixelRatioF(), self._array.shape[:2]
-        return min(multiple(int(self.width() * ratio), width), multiple(int(self.height() * ratio), height))
+        return min(
+            largest_multiple(int(self.width() * ratio), width), largest_multiple(int(self.height() * ratio), height)
+        )
 
-    def _place(self) -> None:
+    def _update_rect(self) -> None:
         if self._array is None:
             return
-        ratio, scale = self.devicePixelRatioF(), self.scale()
+        ratio, scale = self.devicePixelRatioF(), self.pixel_size()
         height, width = (side * scale for side in self._array.shape[:2])
         across, down = int(self.width() * ratio), int(self.height() * ratio)
         x, y = (across - width) // 2, (down - height) // 2
@@ -267,5 +269,5 @@ class PictureView(QWidget):
         place = QRect(x + min(max(pan_x, -reach_x), reach_x), y + min(max(pan_y, -reach_y), reach_y), width, height)
         if place != self._rect:
             self._rect, self._drawn = place, None
-            self.placed.emit(self.rect_shown())
+            self.placed.emit(self.shown_rect())
             self.zoomed.emit(scale)

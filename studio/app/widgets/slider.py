@@ -5,15 +5,15 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, Q
 from PySide6.QtWidgets import QSlider
 
 from studio.app.core.guard import guarded
-from studio.app.widgets.controls import wheel_if_focused
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import handle_wheel_if_focused
+from studio.app.widgets.theme import Theme
 
 UNITS = 1000
 """Of the standard slider's whole numbers to one of ours."""
 HANDLE = 14
-CAUGHT = 28
+HIT_SIZE = 28
 """Pixels: a handle is drawn small and caught over more."""
-SNAP = 3
+SNAP_DISTANCE = 3
 _STEPS = {
     Qt.Key.Key_Left: -0.05,
     Qt.Key.Key_Down: -0.05,
@@ -24,26 +24,26 @@ _STEPS = {
 }
 
 
-class Groove(QSlider):
+class Slider(QSlider):
     """`moved` carries each value that the hand sets; `grabbed` and `let_go` frame a drag."""
 
     grabbed = Signal()
     moved = Signal(float)
-    let_go = Signal()
-    homed = Signal()
-    edit = Signal()
+    released = Signal()
+    home_requested = Signal()
+    edit_requested = Signal()
 
-    def __init__(self, look: Look, least: float, most: float, home: float, safe: tuple[float, float] | None) -> None:
+    def __init__(self, theme: Theme, least: float, most: float, home: float, safe: tuple[float, float] | None) -> None:
         super().__init__(Qt.Orientation.Horizontal)
-        self._look, self._home, self._safe = look, home, safe
+        self._theme, self._home, self._safe = theme, home, safe
         self._showing = False
         self._before: float | None = None
         """The value at the press, while a drag goes on."""
         self._raw, self._last_x = 0.0, 0.0
         self.setRange(round(least * UNITS), round(most * UNITS))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.valueChanged.connect(self._tell)
-        look.changed.connect(self.updateGeometry)
+        self.valueChanged.connect(self._describe)
+        theme.changed.connect(self.updateGeometry)
 
     def set_home(self, home: float) -> None:
         self._home = home
@@ -53,7 +53,7 @@ class Groove(QSlider):
         self._safe = safe
         self.update()
 
-    def now(self) -> float:
+    def value_shown(self) -> float:
         return self.value() / UNITS
 
     def show_value(self, value: float) -> None:
@@ -64,11 +64,11 @@ class Groove(QSlider):
 
     @guarded(QSize(84, 20))
     def sizeHint(self) -> QSize:
-        return QSize(self._look.px(84), self._look.px(20))
+        return QSize(self._theme.scaled(84), self._theme.scaled(20))
 
     @guarded(QSize(60, 20))
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._look.px(60), self._look.px(20))
+        return QSize(self._theme.scaled(60), self._theme.scaled(20))
 
     # ── the hand ─────────────────────────────────────────────────────────────────────────────────
 
@@ -78,11 +78,11 @@ class Groove(QSlider):
             event.ignore()
             return
         x = event.position().x()
-        self._before, self._raw, self._last_x = self.now(), self.now(), x
+        self._before, self._raw, self._last_x = self.value_shown(), self.value_shown(), x
         self.grabbed.emit()
-        if abs(x - self._place(self.now())) > CAUGHT / 2:
+        if abs(x - self._position_of(self.value_shown())) > HIT_SIZE / 2:
             self._raw = self._value_at(x)
-            self._hold(self._raw, snap=True)
+            self._drag_to(self._raw, snap=True)
         self.update()
 
     @guarded(None)
@@ -92,7 +92,7 @@ class Groove(QSlider):
         x, fine = event.position().x(), bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         self._raw += (x - self._last_x) / self._length() * self._range() * (0.1 if fine else 1.0)
         self._last_x = x
-        self._hold(self._raw, snap=not fine)
+        self._drag_to(self._raw, snap=not fine)
 
     @guarded(None)
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -100,7 +100,7 @@ class Groove(QSlider):
 
     @guarded(None)
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        self.homed.emit()
+        self.home_requested.emit()
 
     @guarded(None)
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -110,28 +110,28 @@ class Groove(QSlider):
             self._release()
         elif key in _STEPS:
             step = _STEPS[key]
-            self._set(self.now() + (step / 5 if shift and abs(step) < 0.1 else step))
+            self._set(self.value_shown() + (step / 5 if shift and abs(step) < 0.1 else step))
         elif key in (Qt.Key.Key_Home, Qt.Key.Key_End):
             self.setValue(self.minimum() if key == Qt.Key.Key_Home else self.maximum())
         elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
-            self.homed.emit()
+            self.home_requested.emit()
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers():
-            self.edit.emit()
+            self.edit_requested.emit()
         else:
             event.ignore()
 
     @guarded(None)
     def wheelEvent(self, event: QWheelEvent) -> None:
-        wheel_if_focused(self, event, self._turn)
+        handle_wheel_if_focused(self, event, self._handle_wheel)
 
-    def _turn(self, event: QWheelEvent) -> None:
+    def _handle_wheel(self, event: QWheelEvent) -> None:
         fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         turned = event.angleDelta().y() or event.angleDelta().x()
-        self._set(self.now() + turned / 120 * (0.01 if fine else 0.05))
+        self._set(self.value_shown() + turned / 120 * (0.01 if fine else 0.05))
         event.accept()
 
-    def _hold(self, value: float, snap: bool) -> None:
-        near = abs(value - self._home) / self._range() * self._length() <= SNAP
+    def _drag_to(self, value: float, snap: bool) -> None:
+        near = abs(value - self._home) / self._range() * self._length() <= SNAP_DISTANCE
         self._set(self._home if snap and near else value)
 
     def _set(self, value: float) -> None:
@@ -140,12 +140,12 @@ class Groove(QSlider):
     def _release(self) -> None:
         if self._before is not None:
             self._before = None
-            self.let_go.emit()
+            self.released.emit()
             self.update()
 
-    def _tell(self) -> None:
+    def _describe(self) -> None:
         if not self._showing:
-            self.moved.emit(self.now())
+            self.moved.emit(self.value_shown())
 
     # ── the looks ────────────────────────────────────────────────────────────────────────────────
 
@@ -153,33 +153,33 @@ class Groove(QSlider):
         return (self.maximum() - self.minimum()) / UNITS
 
     def _length(self) -> float:
-        return max(1.0, self.width() - self._look.px(HANDLE))
+        return max(1.0, self.width() - self._theme.scaled(HANDLE))
 
-    def _place(self, value: float) -> float:
+    def _position_of(self, value: float) -> float:
         share = (value - self.minimum() / UNITS) / self._range()
-        return self._look.px(HANDLE) / 2 + min(max(share, 0.0), 1.0) * self._length()
+        return self._theme.scaled(HANDLE) / 2 + min(max(share, 0.0), 1.0) * self._length()
 
     def _value_at(self, x: float) -> float:
-        return self.minimum() / UNITS + (x - self._look.px(HANDLE) / 2) / self._length() * self._range()
+        return self.minimum() / UNITS + (x - self._theme.scaled(HANDLE) / 2) / self._length() * self._range()
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, middle = self._look, self.height() / 2
-        at_home, handle = abs(self.now() - self._home) < 0.5 / UNITS, self._place(self.now())
+        look, middle = self._theme, self.height() / 2
+        at_home, handle = abs(self.value_shown() - self._home) < 0.5 / UNITS, self._position_of(self.value_shown())
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(Qt.PenStyle.NoPen)
-            self._bar(painter, 0, self.width(), 2 if self._safe else 4, "groove")
+            self._paint_bar(painter, 0, self.width(), 2 if self._safe else 4, "groove")
             if self._safe:
-                left = self._place(self._safe[0]) if self._safe[0] * UNITS > self.minimum() else 0
-                right = self._place(self._safe[1]) if self._safe[1] * UNITS < self.maximum() else self.width()
-                self._bar(painter, left, right, 4, "groove")
+                left = self._position_of(self._safe[0]) if self._safe[0] * UNITS > self.minimum() else 0
+                right = self._position_of(self._safe[1]) if self._safe[1] * UNITS < self.maximum() else self.width()
+                self._paint_bar(painter, left, right, 4, "groove")
             if not at_home:
-                home = self._place(self._home)
-                self._bar(painter, min(home, handle), max(home, handle), 4, "accent")
+                home = self._position_of(self._home)
+                self._paint_bar(painter, min(home, handle), max(home, handle), 4, "accent")
                 painter.setBrush(look.colour("border"))
-                painter.drawRoundedRect(QRectF(home - 1, middle - look.px(6), 2, look.px(12)), 1, 1)
-            radius = look.px(HANDLE) / 2
+                painter.drawRoundedRect(QRectF(home - 1, middle - look.scaled(6), 2, look.scaled(12)), 1, 1)
+            radius = look.scaled(HANDLE) / 2
             if at_home:
                 painter.setPen(QPen(look.colour("soft"), 1.6))
                 painter.setBrush(look.colour("panel"))
@@ -188,7 +188,7 @@ class Groove(QSlider):
                 painter.setBrush(look.colour("accent"))
             painter.drawEllipse(QPointF(handle, middle), radius, radius)
 
-    def _bar(self, painter: QPainter, left: float, right: float, thick: int, token: str) -> None:
-        thick = self._look.px(thick)
-        painter.setBrush(self._look.colour(token))
+    def _paint_bar(self, painter: QPainter, left: float, right: float, thick: int, token: str) -> None:
+        thick = self._theme.scaled(thick)
+        painter.setBrush(self._theme.colour(token))
         painter.drawRoundedRect(QRectF(left, (self.height() - thick) / 2, right - left, thick), thick / 2, thick / 2)

@@ -1,8 +1,8 @@
 """The one style sheet of a theme, generated from its tokens."""
 
-from studio.app.widgets.theme import Look
+from studio.app.widgets.theme import Theme
 
-_WORDS = {  # role: size in px at 100 %, weight, token
+_TEXT_ROLES = {  # role: size in px at 100 %, weight, token
     "body": (13, 400, "text"),
     "strong": (13, 500, "text"),
     "soft": (13, 400, "soft"),
@@ -117,14 +117,14 @@ QMenu::item:disabled {{ color: {faint}; }}
 """
 
 
-def sheet(look: Look) -> str:
+def make_style_sheet(theme: Theme) -> str:
     """Every colour and length that Fusion is told, at this text size."""
     lengths = {
-        f"p{n}": look.px(n) for n in (2, 3, 4, 5, 6, 8, 10, 12, 13, 16, 19, 20, 23, 24, 26, 28, 30, 32, 34, 38, 46)
+        f"p{n}": theme.scaled(n) for n in (2, 3, 4, 5, 6, 8, 10, 12, 13, 16, 19, 20, 23, 24, 26, 28, 30, 32, 34, 38, 46)
     }
-    colours = {name: getattr(look.tokens, name) for name in look.tokens.__dataclass_fields__}
+    colours = {name: getattr(theme.tokens, name) for name in theme.tokens.__dataclass_fields__}
     words = "".join(
-        f'QLabel[role="{role}"] {{ font-size: {look.px(size)}px; font-weight: {weight}; color: {colours[token]}; }}\n'
-        for role, (size, weight, token) in _WORDS.items()
+        f'QLabel[role="{role}"] {{ font-size: {theme.scaled(size)}px; font-weight: {weight}; color: {colours[token]}; }}\n'
+        for role, (size, weight, token) in _TEXT_ROLES.items()
     )
     return _SHEET.format(**lengths, **colours) + words

@@ -8,23 +8,23 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.widgets.style_sheet import sheet
-from studio.app.widgets.theme import Look
+from studio.app.widgets.style_sheet import make_style_sheet
+from studio.app.widgets.theme import Theme
 
 
-class _Follower(QObject):
+class _ThemeFollower(QObject):
     """Is a child of its widget, so that it is deleted with the widget."""
 
-    def __init__(self, look: Look, widget: QWidget, do: Callable[[], object]) -> None:
+    def __init__(self, theme: Theme, widget: QWidget, do: Callable[[], object]) -> None:
         super().__init__(widget)
         self._widget = widget
-        self._do = do
+        self._update = do
         self._waiting = False
-        look.changed.connect(self.follow)
+        theme.changed.connect(self.update_when_visible)
 
-    def follow(self) -> None:
+    def update_when_visible(self) -> None:
         if self._widget.isVisible():
-            self._do()
+            self._update()
         elif not self._waiting:
             self._waiting = True
             self._widget.installEventFilter(self)
@@ -34,33 +34,33 @@ class _Follower(QObject):
         if event.type() == QEvent.Type.Show:
             self._waiting = False
             self._widget.removeEventFilter(self)
-            self._do()
+            self._update()
         return False
 
 
-def when_seen(look: Look, widget: QWidget, do: Callable[[], object]) -> Callable[[], None]:
+def when_visible(theme: Theme, widget: QWidget, do: Callable[[], object]) -> Callable[[], None]:
     """Call `do` after each change of the look: at once if the widget is visible, else when it is shown.
 
     Most of the window's 800 widgets are in panels that are not open. The returned function does the same without a
     change of the look.
     """
-    return _Follower(look, widget, do).follow
+    return _ThemeFollower(theme, widget, do).update_when_visible
 
 
 class Styles(QObject):
     """Gives each part of a window its style sheet: one sheet on the whole window would restyle hidden parts as well."""
 
-    def __init__(self, look: Look, window: QWidget, parts: Iterable[QWidget]) -> None:
+    def __init__(self, theme: Theme, window: QWidget, parts: Iterable[QWidget]) -> None:
         super().__init__(window)
-        self._look = look
+        self._theme = theme
         self._window = window
         window.installEventFilter(self)
         for part in parts:
-            when_seen(look, part, partial(self._style, part))()
-        look.changed.connect(self._style_windows)
+            when_visible(theme, part, partial(self._style, part))()
+        theme.changed.connect(self._style_windows)
 
     def _style(self, part: QWidget) -> None:
-        part.setStyleSheet(sheet(self._look))
+        part.setStyleSheet(make_style_sheet(self._theme))
 
     def _style_windows(self) -> None:
         """Restyle the lists and dialogs over the window.
@@ -81,16 +81,16 @@ class Styles(QObject):
         return False
 
 
-class Ground(QStackedWidget):
+class ColouredStack(QStackedWidget):
     """Shows pages on a colour of the look, without a style sheet, which would apply to all its pages."""
 
-    def __init__(self, look: Look, token: str) -> None:
+    def __init__(self, theme: Theme, token: str) -> None:
         super().__init__()
-        self._look = look
+        self._theme = theme
         self._token = token
-        look.changed.connect(self.update)
+        theme.changed.connect(self.update)
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
         with QPainter(self) as painter:
-            painter.fillRect(self.rect(), self._look.colour(self._token))
+            painter.fillRect(self.rect(), self._theme.colour(self._token))

@@ -40,8 +40,8 @@ class Tokens:
     """Hairlines; decoration."""
 
 
-GROUNDS = ("canvas", "window", "panel", "raised", "hover", "tint")
-TEXTS = ("text", "soft", "faint", "accent", "warn", "danger")
+GROUND_TOKENS = ("canvas", "window", "panel", "raised", "hover", "tint")
+TEXT_TOKENS = ("text", "soft", "faint", "accent", "warn", "danger")
 
 _TABLE = {
     #            dark       light      dark high  light high
@@ -82,17 +82,17 @@ def _luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def of_palette(palette: QPalette) -> Tokens:
+def tokens_of_palette(palette: QPalette) -> Tokens:
     """A system's own contrast theme: its colours win over ours."""
     role = QPalette.ColorRole
     words, ground = palette.color(role.WindowText).name(), palette.color(role.Window).name()
     chosen, on_chosen = palette.color(role.Highlight).name(), palette.color(role.HighlightedText).name()
     tokens = dict.fromkeys((field.name for field in fields(Tokens)), words)
-    tokens.update(dict.fromkeys(GROUNDS, ground), accent=chosen, on_accent=on_chosen)
+    tokens.update(dict.fromkeys(GROUND_TOKENS, ground), accent=chosen, on_accent=on_chosen)
     return Tokens(**tokens)
 
 
-class Look(QObject):
+class Theme(QObject):
     """The theme of the window at this moment; widgets that paint themselves are handed it."""
 
     changed = Signal()
@@ -103,19 +103,19 @@ class Look(QObject):
         self.high = False
         self.scale = 1.0
         """Of type, grid and heights, 1 to 2; pictures have their own."""
-        self.still = False
+        self.reduced_motion = False
         """Whether nothing may move by itself."""
-        self._wish = ("system", "system", 1.0, False)
+        self._choice = ("system", "system", 1.0, False)
         hints = QGuiApplication.styleHints()
         hints.colorSchemeChanged.connect(self._resolve)
         hints.accessibility().contrastPreferenceChanged.connect(self._resolve)
 
-    def choose(self, theme: str, contrast: str, scale: float, still: bool) -> None:
+    def choose_theme(self, theme: str, contrast: str, scale: float, still: bool) -> None:
         """`theme`: system, dark, light; `contrast`: system, normal, high; `scale`: 1 to 2."""
-        self._wish = (theme, contrast, min(max(scale, 1.0), 2.0), still)
+        self._choice = (theme, contrast, min(max(scale, 1.0), 2.0), still)
         self._resolve()
 
-    def px(self, length: float) -> int:
+    def scaled(self, length: float) -> int:
         """A length of the grid in logical pixels of this text size."""
         return round(length * self.scale)
 
@@ -127,7 +127,7 @@ class Look(QObject):
         font = QFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont))
         if QGuiApplication.font().resolveMask():
             font.setFamilies(QGuiApplication.font().families())
-        font.setPixelSize(self.px(size))
+        font.setPixelSize(self.scaled(size))
         font.setWeight(QFont.Weight(weight))
         font.setFeature(QFont.Tag("tnum"), 1)
         return font
@@ -149,7 +149,7 @@ class Look(QObject):
         return palette
 
     def _resolve(self) -> None:
-        theme, contrast, self.scale, self.still = self._wish
+        theme, contrast, self.scale, self.reduced_motion = self._choice
         hints = QGuiApplication.styleHints()
         if theme == "system":
             theme = "light" if hints.colorScheme() == Qt.ColorScheme.Light else "dark"
@@ -157,5 +157,5 @@ class Look(QObject):
         self.high = contrast == "high" or (contrast == "system" and asked)
         self.tokens = THEMES[theme, "high" if self.high else "normal"]
         if asked and contrast == "system" and QGuiApplication.platformName() == "windows":
-            self.tokens = of_palette(QPalette())
+            self.tokens = tokens_of_palette(QPalette())
         self.changed.emit()

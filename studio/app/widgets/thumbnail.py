@@ -9,8 +9,8 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QColor, QImage, QPainter, QPen, QPixmap, QPolygonF
 
-from studio.app.widgets.picture import draw_crisp, image
-from studio.app.widgets.theme import Look
+from studio.app.widgets.picture import draw_crisp, to_image
+from studio.app.widgets.theme import Theme
 from studio.media.pictures.surprisal_map import ColourScale
 from studio.media.sounds import spectrogram
 from studio.media.sounds.single_cycle import LONGEST_CYCLE
@@ -18,12 +18,12 @@ from studio.media.sounds.wavetable import cycle_curve
 from studio.wire.messages import Array
 
 
-def thumbnail(array: Array, side: int, ratio: float, look: Look) -> QPixmap:
+def picture_thumbnail(array: Array, side: int, ratio: float, theme: Theme) -> QPixmap:
     """A picture as a whole multiple of its pixels that fits into `side` logical pixels, crisp; or a wave."""
     room = max(1, int(side * ratio))
     if array.ndim == 1:
-        return thumbnail_of(array, room, room, ratio, look)
-    shown = image(array)
+        return sound_thumbnail(array, room, room, ratio, theme)
+    shown = to_image(array)
     largest = max(shown.width(), shown.height())
     if largest <= room:
         times = room // largest
@@ -50,14 +50,14 @@ RATE = 16_000
 """Hz that a recording's small picture is drawn by; of other rates its rows are a little nearer or further apart."""
 
 
-def line(place: QRectF, values: Array) -> QPolygonF:
+def wave_path(place: QRectF, values: Array) -> QPolygonF:
     """Values from -1 to 1 along a rectangle, as a line through their middle heights."""
     x = np.linspace(place.left(), place.right(), len(values))
     y = place.center().y() - values * place.height() * ROOM / 2
     return QPolygonF([QPointF(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True)])
 
 
-def spectrogram_of(sound: Array, width: int, height: int, ratio: float) -> QPixmap:
+def spectrogram_thumbnail(sound: Array, width: int, height: int, ratio: float) -> QPixmap:
     """A small picture of a recording: its spectrum over time, in device pixels."""
     levels = spectrogram.whole_spectrogram(sound, RATE, width)  # (width, rows)
     colours = ColourScale(0.0, 255.0, 0.0, 255.0, False).colour_map(levels.T[::-1])
@@ -68,19 +68,19 @@ def spectrogram_of(sound: Array, width: int, height: int, ratio: float) -> QPixm
     return pixmap
 
 
-def thumbnail_of(wave: Array, width: int, height: int, ratio: float, look: Look) -> QPixmap:
+def sound_thumbnail(wave: Array, width: int, height: int, ratio: float, theme: Theme) -> QPixmap:
     """A small picture of a wave, or of a recording, in device pixels."""
     if len(wave) > LONGEST_CYCLE:
-        return spectrogram_of(wave, width, height, ratio)
+        return spectrogram_thumbnail(wave, width, height, ratio)
     pixmap = QPixmap(width, height)
-    pixmap.fill(look.colour("window"))
+    pixmap.fill(theme.colour("window"))
     place = QRectF(0, 0, width, height).adjusted(ratio, 0, -ratio, 0)
     with QPainter(pixmap) as painter:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(look.colour("line"), ratio))
+        painter.setPen(QPen(theme.colour("line"), ratio))
         painter.drawLine(QPointF(0, height / 2), QPointF(width, height / 2))
-        painter.setPen(_pen(look.colour("text"), 1.4 * ratio))
-        painter.drawPolyline(line(place, cycle_curve(wave, max(128, width))))
+        painter.setPen(_pen(theme.colour("text"), 1.4 * ratio))
+        painter.drawPolyline(wave_path(place, cycle_curve(wave, max(128, width))))
     pixmap.setDevicePixelRatio(ratio)
     return pixmap
 

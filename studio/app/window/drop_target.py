@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QWidget
 from studio.app.app_state import Window
 from studio.app.core.guard import guarded
 from studio.app.files.drops import display_name
-from studio.app.widgets.icons import pixmap
-from studio.app.widgets.theme import Look
+from studio.app.widgets.icons import icon_pixmap
+from studio.app.widgets.theme import Theme
 
 _DRAWINGS = {
     "Open in Explore": "explore",
@@ -24,7 +24,7 @@ _DRAWINGS = {
 class DropOverlay(QWidget):
     """Covers the stage while a file is over the window."""
 
-    def __init__(self, look: Look, parent: QWidget) -> None:
+    def __init__(self, look: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self._look = look
         self.words, self.name = "", ""
@@ -41,7 +41,7 @@ class DropOverlay(QWidget):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, px, willing = self._look, self._look.px, self.words in _DRAWINGS
+        look, px, willing = self._look, self._look.scaled, self.words in _DRAWINGS
         box = QRect(0, 0, min(px(420), self.width() - px(32)), px(176))
         box.moveCenter(self.rect().center())
         with QPainter(self) as painter:
@@ -53,7 +53,7 @@ class DropOverlay(QWidget):
             painter.setBrush(look.colour("tint" if willing else "panel"))
             painter.drawRoundedRect(QRectF(box), px(8), px(8))
             side = px(24)
-            drawing = pixmap(
+            drawing = icon_pixmap(
                 _DRAWINGS.get(self.words, "warn"),
                 look.colour("accent" if willing else "warn"),
                 side,

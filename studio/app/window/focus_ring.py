@@ -7,13 +7,13 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 from studio.app.core.guard import guarded
 from studio.app.panels.generate.row_marker_view import RowMarker
 from studio.app.widgets.picture import PictureView
-from studio.app.widgets.theme import Look
+from studio.app.widgets.theme import Theme
 
 
 class FocusRing(QWidget):
     """Lies above the window and lets every click through."""
 
-    def __init__(self, look: Look, window: QWidget) -> None:
+    def __init__(self, look: Theme, window: QWidget) -> None:
         super().__init__(window)
         self._look, self._on = look, window
         self._focused: QWidget | None = None
@@ -86,7 +86,7 @@ class FocusRing(QWidget):
             widget = widget.parentWidget() or widget
         seen = widget.visibleRegion().boundingRect()
         if isinstance(widget, PictureView | RowMarker):
-            seen = widget.rect_shown() & seen
+            seen = widget.shown_rect() & seen
         return (
             seen.translated(widget.mapTo(self._on, QPoint(0, 0))).adjusted(-5, -5, 5, 5) if seen.isValid() else QRect()
         )
@@ -98,4 +98,4 @@ class FocusRing(QWidget):
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(self._look.colour("accent"), thick))
             inside = QRectF(self.rect()).adjusted(thick / 2, thick / 2, -thick / 2, -thick / 2)
-            painter.drawRoundedRect(inside, self._look.px(8), self._look.px(8))
+            painter.drawRoundedRect(inside, self._look.scaled(8), self._look.scaled(8))

@@ -5,8 +5,8 @@ from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.widgets.controls import Button, Label, row
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import Button, Label, make_row
+from studio.app.widgets.theme import Theme
 
 NARROW, USUAL, WIDE = 288, 320, 420
 
@@ -14,7 +14,7 @@ NARROW, USUAL, WIDE = 288, 320, 420
 class Scroll(QScrollArea):
     """A page that scrolls up and down, never sideways."""
 
-    def __init__(self, look: Look, inside: QWidget) -> None:
+    def __init__(self, look: Theme, inside: QWidget) -> None:
         super().__init__()
         self._look = look
         self._box = QWidget()
@@ -34,7 +34,7 @@ class Scroll(QScrollArea):
 
     def _lay_out(self) -> None:
         """The bar lies in the margin, so that nothing moves when it comes."""
-        px, bar = self._look.px, self.verticalScrollBar()
+        px, bar = self._look.scaled, self.verticalScrollBar()
         room = px(16) - (px(10) if bar.maximum() > 0 else 0)
         self._column.setContentsMargins(px(16), px(12), room, px(12))
 
@@ -44,13 +44,13 @@ class Inspector(QWidget):
 
     closed = Signal()
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__()
         self._look = look
         self.setAccessibleName("Inspector")
         self._title = Label("", "name")
         self._close = Button(look, "", "icon", "close", "Close this page", "Back to the panel", "Esc")
-        self._head = row(self._title, 0, self._close)
+        self._head = make_row(self._title, 0, self._close)
         self._pages = QStackedWidget()
         self._feet = QStackedWidget()
         self._panel = ""
@@ -118,7 +118,7 @@ class Inspector(QWidget):
         self._head.setVisible(not shut and bool(self.page))
 
     def _lay_out(self) -> None:
-        px = self._look.px
+        px = self._look.scaled
         self._head.setContentsMargins(px(16), px(8), px(8), 0)
         self._feet.setContentsMargins(px(16), px(8), px(16), px(16))
 

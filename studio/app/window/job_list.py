@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QGridLayout, QProgressBar, QVBoxLayout, QWidget
 from studio.app.core.guard import guarded
 from studio.app.core.jobs import JobStatus
 from studio.app.core.text import time_left
-from studio.app.widgets.controls import Button, Elided, Label, row
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import Button, ElidedLabel, Label, make_row
+from studio.app.widgets.theme import Theme
 
 RIGHT = Qt.TextElideMode.ElideRight
 
@@ -32,14 +32,14 @@ class JobRow(QWidget):
 
     stopped = Signal(str)
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__()
         self._job = ""
-        self.title = Elided("", "strong")
+        self.title = ElidedLabel("", "strong")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setRange(0, 1000)
-        self.words = Elided("", "note", RIGHT)
+        self.words = ElidedLabel("", "note", RIGHT)
         self.stop = Button(look, "", "square", "stop", "Stop", "Stop now and keep what is drawn", "Shift+Esc")
         self.stop.clicked.connect(lambda: self.stopped.emit(self._job))
         grid = QGridLayout(self)
@@ -68,7 +68,7 @@ class QueueBox(QWidget):
     stopped = Signal(str)
     opened = Signal()
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__()
         self._look = look
         self._compact, self._count = False, 0
@@ -78,9 +78,9 @@ class QueueBox(QWidget):
         self._waiting = Label("", "note")
         self._job = JobRow(look)
         self._job.stopped.connect(self.stopped)
-        self._next = Elided("Long work lines up here.", "note", RIGHT)
+        self._next = ElidedLabel("Long work lines up here.", "note", RIGHT)
         self._column = QVBoxLayout(self)
-        self._head = row(Label("Queue", "heading"), 0, self._waiting)
+        self._head = make_row(Label("Queue", "heading"), 0, self._waiting)
         self._column.addWidget(self._head)
         self._column.addWidget(self._job)
         self._column.addWidget(self._next)
@@ -114,14 +114,14 @@ class QueueBox(QWidget):
 
     @guarded(QSize(200, 60))
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._look.px(200), self._look.px(60))
+        return QSize(self._look.scaled(200), self._look.scaled(60))
 
     @guarded(None)
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self.opened.emit()
 
     def _lay_out(self) -> None:
-        px = self._look.px
+        px = self._look.scaled
         self._column.setContentsMargins(px(16), px(8), px(16), px(8))
         self._column.setSpacing(px(6))
 
@@ -131,7 +131,7 @@ class QueueList(QWidget):
 
     stopped = Signal(str)
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__()
         self._look = look
         self._column = QVBoxLayout(self)

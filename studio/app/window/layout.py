@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QRect
 
-from studio.app.widgets.theme import Look
+from studio.app.widgets.theme import Theme
 from studio.app.window.inspector import NARROW, USUAL, WIDE
 from studio.app.window.rail import NARROW as RAIL_NARROW
 from studio.app.window.rail import WIDE as RAIL_WIDE
@@ -37,7 +37,7 @@ class Places:
 
 
 def places(
-    look: Look, width: int, height: int, shown: bool, wish: int = USUAL, tree: bool = False, said: bool = False
+    look: Theme, width: int, height: int, shown: bool, wish: int = USUAL, tree: bool = False, said: bool = False
 ) -> Places:
     """Return where each part of the window lies.
 
@@ -49,7 +49,7 @@ def places(
         tree: whether the strip takes half of the stage
         said: whether there is a message. It lies at the bottom of the stage, or below everything beside a drawer.
     """
-    px = look.px
+    px = look.scaled
     narrow, low, drawer = width < NARROW_BELOW, height < LOW_BELOW, look.scale > DRAWER_ABOVE
     rail = px(RAIL_NARROW if narrow else RAIL_WIDE)
     side = min(px(NARROW if narrow else min(max(wish, NARROW), WIDE)), width // 2)

@@ -19,12 +19,12 @@ from studio.app.panels.generate import view as generate
 from studio.app.panels.panel_view import Panel
 from studio.app.panels.sound import view as sound
 from studio.app.takes.strip_view import Strip
-from studio.app.widgets.action import Act
+from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import Line
-from studio.app.widgets.icons import pixmap
-from studio.app.widgets.styling import Ground, Styles
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import Hairline
+from studio.app.widgets.icons import icon_pixmap
+from studio.app.widgets.styling import ColouredStack, Styles
+from studio.app.widgets.theme import Theme
 from studio.app.window.announcer import Announcer
 from studio.app.window.clipboard import Clippings
 from studio.app.window.commands.palette import Finder
@@ -77,7 +77,7 @@ class Geometry(QObject):
         return False
 
 
-PANELS: tuple[Callable[[Look, Window, Dialogs], Panel], ...] = (
+PANELS: tuple[Callable[[Theme, Window, Dialogs], Panel], ...] = (
     generate.panel,
     explore.panel,
     complete.panel,
@@ -97,7 +97,7 @@ class Frame(QWidget):
     painted = Signal()
     closed = Signal()
 
-    def __init__(self, look: Look, state: Window) -> None:
+    def __init__(self, look: Theme, state: Window) -> None:
         super().__init__()
         self._look, self.state = look, state
         self.setWindowTitle("Latent Studio")
@@ -126,7 +126,7 @@ class Frame(QWidget):
         panels = self.panels.values()
         self.rail = Rail(look, [(p.key, p.title, p.drawing, p.help) for p in panels])
         self.bars = QStackedWidget()
-        self.stage = Ground(look, "canvas")
+        self.stage = ColouredStack(look, "canvas")
         self.inspector = Inspector(look)
         for panel in panels:
             head = Bar(look, state, panel, self.add_model)
@@ -143,7 +143,7 @@ class Frame(QWidget):
             self.inspector.add_page(key, title, page)
         self.strip, self.queue = Strip(look), QueueBox(look)
         self.message = MessageLine(look)
-        self._lines = [Line(), Line(), Line(), Line(upright=True)]
+        self._lines = [Hairline(), Hairline(), Hairline(), Hairline(vertical=True)]
         self._parts = (
             self.rail, self.bars, self.stage, self.inspector, self.strip, self.queue, self.message, *self._lines
         )  # fmt: skip
@@ -245,7 +245,7 @@ class Frame(QWidget):
         if wanted != getattr(self, "_wanted", None):
             self._wanted = wanted
             self._shown = float(scale) <= 150
-            self._look.choose(self.state.theme.get(), self.state.contrast.get(), float(scale) / 100, still)
+            self._look.choose_theme(self.state.theme.get(), self.state.contrast.get(), float(scale) / 100, still)
             self._enable()
         else:
             self._place()
@@ -254,7 +254,7 @@ class Frame(QWidget):
         look = self._look
         QApplication.setPalette(look.palette())
         self.setFont(look.font())
-        self.setWindowIcon(QIcon(pixmap("generate", look.colour("accent"), 64)))
+        self.setWindowIcon(QIcon(icon_pixmap("generate", look.colour("accent"), 64)))
         self._place()
 
     # ── places ───────────────────────────────────────────────────────────────────────────────────
@@ -300,41 +300,41 @@ class Frame(QWidget):
 
     # ── actions and keys ─────────────────────────────────────────────────────────────────────────
 
-    def _acts(self) -> tuple[Act, ...]:
+    def _acts(self) -> tuple[Action, ...]:
         state, page = self.state, self.toggle_page
         stop = ("Shift+Esc", "Ctrl+.") if sys.platform == "darwin" else ("Shift+Esc",)
         redo = ("Ctrl+Shift+Z", "Ctrl+Y") if sys.platform == "win32" else ("Ctrl+Shift+Z",)
         full = "Ctrl+Meta+F" if sys.platform == "darwin" else "F11"
         shown = [
-            Act(panel.title, (f"Ctrl+{number}",), partial(state.show_panel, panel.key))
+            Action(panel.title, (f"Ctrl+{number}",), partial(state.show_panel, panel.key))
             for number, panel in enumerate(self.panels.values(), 1)
         ]
         return (
             *shown,
             *(act for panel in self.panels.values() for act in panel.acts),
-            Act("Stop", stop, self.stop),
-            Act("Undo", ("Ctrl+Z",), state.undo),
-            Act("Redo", redo, state.redo),
-            Act("Open…", ("Ctrl+O",), self.open),
-            Act("Paste", ("Ctrl+V",), state.messages.paste_requested.emit),
-            Act("Keep as take", ("Ctrl+S",), lambda: self.panel.keep()),
-            Act("Models", ("Ctrl+L",), lambda: self.bar.picker.open_list()),
-            Act("Add a model…", (), self.add_model),
-            Act("Show or hide the inspector", ("Ctrl+I",), self.toggle_inspector),
+            Action("Stop", stop, self.stop),
+            Action("Undo", ("Ctrl+Z",), state.undo),
+            Action("Redo", redo, state.redo),
+            Action("Open…", ("Ctrl+O",), self.open),
+            Action("Paste", ("Ctrl+V",), state.messages.paste_requested.emit),
+            Action("Keep as take", ("Ctrl+S",), lambda: self.panel.keep()),
+            Action("Models", ("Ctrl+L",), lambda: self.bar.picker.open_list()),
+            Action("Add a model…", (), self.add_model),
+            Action("Show or hide the inspector", ("Ctrl+I",), self.toggle_inspector),
             *self.takes.acts,
-            Act("Queue", ("Ctrl+J",), lambda: page("queue")),
-            Act("Zoom in", ("Ctrl++", "Ctrl+="), lambda: self.panel.zoom(1)),
-            Act("Zoom out", ("Ctrl+-",), lambda: self.panel.zoom(-1)),
-            Act("Fit", ("Ctrl+0",), lambda: self.panel.zoom(0)),
-            Act("Full screen", (full,), self.toggle_full_screen),
-            Act("Help", ("F1",), lambda: page("help")),
-            Act("Find…", ("Ctrl+K",), self.open_finder),
-            Act("Settings", ("Ctrl+,",), lambda: page("settings")),
-            Act("Engine", (), lambda: page("engine")),
-            Act("Next region", ("F6",), lambda: self.go_region(1)),
-            Act("Previous region", ("Shift+F6",), lambda: self.go_region(-1)),
-            Act("Surprise", ("U",), lambda: state.surprise.switch(not state.surprise.on.get()), "stage"),
-            Act("Crisp or smooth", ("X",), lambda: state.smoothing.choose_smooth(not state.smooth.get()), "stage"),
+            Action("Queue", ("Ctrl+J",), lambda: page("queue")),
+            Action("Zoom in", ("Ctrl++", "Ctrl+="), lambda: self.panel.zoom(1)),
+            Action("Zoom out", ("Ctrl+-",), lambda: self.panel.zoom(-1)),
+            Action("Fit", ("Ctrl+0",), lambda: self.panel.zoom(0)),
+            Action("Full screen", (full,), self.toggle_full_screen),
+            Action("Help", ("F1",), lambda: page("help")),
+            Action("Find…", ("Ctrl+K",), self.open_finder),
+            Action("Settings", ("Ctrl+,",), lambda: page("settings")),
+            Action("Engine", (), lambda: page("engine")),
+            Action("Next region", ("F6",), lambda: self.go_region(1)),
+            Action("Previous region", ("Shift+F6",), lambda: self.go_region(-1)),
+            Action("Surprise", ("U",), lambda: state.surprise.switch(not state.surprise.on.get()), "stage"),
+            Action("Crisp or smooth", ("X",), lambda: state.smoothing.choose_smooth(not state.smooth.get()), "stage"),
         )
 
     def _enable(self) -> None:
@@ -343,7 +343,7 @@ class Frame(QWidget):
 
     def open_finder(self) -> None:
         """Open the finder with everything that can be done, set and chosen now."""
-        able = [a for a in self.acts if a.panel in ("", self.panel.key) and (a.can is None or a.can.get())]
+        able = [a for a in self.acts if a.panel in ("", self.panel.key) and (a.enabled is None or a.enabled.get())]
         targets = of_acts(act for act in able if act.keys != ("Ctrl+K",))
         panel = self.panel
         names = {target.words for target in targets}

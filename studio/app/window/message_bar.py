@@ -6,9 +6,9 @@ from PySide6.QtCore import QEasingCurve, QEvent, QObject, QPropertyAnimation, Qt
 from PySide6.QtWidgets import QFrame, QGraphicsOpacityEffect, QHBoxLayout
 
 from studio.app.core.guard import guarded
-from studio.app.widgets.controls import Button, Elided, Label, announce
-from studio.app.widgets.icons import pixmap
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import Button, ElidedLabel, Label, announce
+from studio.app.widgets.icons import icon_pixmap
+from studio.app.widgets.theme import Theme
 
 STAYS = {"info": 8000, "warn": 16000}
 """Milliseconds that a message stays. A failure, or a warning with a button, stays until the user answers."""
@@ -23,7 +23,7 @@ class MessageLine(QFrame):
     acted = Signal(int)
     gone = Signal()
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__()
         self._look = look
         self._kind = "info"
@@ -31,8 +31,8 @@ class MessageLine(QFrame):
         self.setProperty("role", "message")
         self.setAccessibleName("Message")
         self._sign = Label()
-        self.first = Elided("", "strong", Qt.TextElideMode.ElideRight)
-        self.rest = Elided("", "soft", Qt.TextElideMode.ElideRight)
+        self.first = ElidedLabel("", "strong", Qt.TextElideMode.ElideRight)
+        self.rest = ElidedLabel("", "soft", Qt.TextElideMode.ElideRight)
         self.buttons = [Button(look), Button(look)]
         self._close = Button(look, "", "icon", "close", "Let the message go", "Let the message go", "Esc")
         self._row = QHBoxLayout(self)
@@ -75,7 +75,7 @@ class MessageLine(QFrame):
         for index, button in enumerate(self.buttons):
             button.setVisible(index < len(said.actions))
             if index < len(said.actions):
-                button.say(said.actions[index][0])
+                button.set_text(said.actions[index][0])
         self._tint()
         self.setAccessibleDescription(said.text)
         announce(self, said.text, assertive=said.kind == "failed")
@@ -89,7 +89,7 @@ class MessageLine(QFrame):
 
     def _fade_in(self) -> None:
         """Softly, unless nothing may move by itself."""
-        if self._look.still or self._fading.state() == QPropertyAnimation.State.Running:
+        if self._look.reduced_motion or self._fading.state() == QPropertyAnimation.State.Running:
             return
         effect = QGraphicsOpacityEffect(self)
         self.setGraphicsEffect(effect)
@@ -109,10 +109,10 @@ class MessageLine(QFrame):
 
     def _tint(self) -> None:
         drawing, token = _KINDS[self._kind]
-        side = self._look.px(16)
-        self._sign.setPixmap(pixmap(drawing, self._look.colour(token), side, self.devicePixelRatioF()))
+        side = self._look.scaled(16)
+        self._sign.setPixmap(icon_pixmap(drawing, self._look.colour(token), side, self.devicePixelRatioF()))
         self._sign.setAccessibleName({"info": "Done", "warn": "Look", "failed": "Failed"}[self._kind])
-        px = self._look.px
+        px = self._look.scaled
         self._row.setContentsMargins(px(12), 0, px(4), 0)
         self._row.setSpacing(px(8))
 

@@ -7,11 +7,21 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.app.app_state import Window, window_log
-from studio.app.widgets.action import Act, native
+from studio.app.widgets.action import Action, native_keys
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import Button, Choice, Column, Elided, Label, Line, Segments, empty, row
+from studio.app.widgets.controls import (
+    Button,
+    ChoiceField,
+    Column,
+    ElidedLabel,
+    Hairline,
+    Label,
+    SegmentedControl,
+    clear_layout,
+    make_row,
+)
 from studio.app.widgets.icons import RESOURCES
-from studio.app.widgets.theme import Look
+from studio.app.widgets.theme import Theme
 
 SIZES = (100, 125, 150, 175, 200)
 
@@ -24,24 +34,26 @@ class SettingsPage(Column):
     Their values are kept in the window's `layout`. `dials` lists each setting with its title.
     """
 
-    def __init__(self, look: Look, state: Window) -> None:
+    def __init__(self, look: Theme, state: Window) -> None:
         super().__init__(look)
         self._state = state
-        self.theme = Segments(look, "Theme", (("system", "System"), ("dark", "Dark"), ("light", "Light")))
-        self.contrast = Segments(look, "Contrast", (("system", "System"), ("normal", "Normal"), ("high", "High")))
-        self.text_size = Segments(
-            look, "Text size", [(str(s), f"{s} %") for s in SIZES], help="Size of text and controls", tight=True
+        self.theme = SegmentedControl(look, "Theme", (("system", "System"), ("dark", "Dark"), ("light", "Light")))
+        self.contrast = SegmentedControl(
+            look, "Contrast", (("system", "System"), ("normal", "Normal"), ("high", "High"))
         )
-        self.motion = Segments(
-            look, "Motion", (("full", "Full"), ("less", "Reduced")), help="Whether anything moves by itself"
+        self.text_size = SegmentedControl(
+            look, "Text size", [(str(s), f"{s} %") for s in SIZES], tooltip="Size of text and controls", tight=True
         )
-        self.letters = Segments(
+        self.motion = SegmentedControl(
+            look, "Motion", (("full", "Full"), ("less", "Reduced")), tooltip="Whether anything moves by itself"
+        )
+        self.letters = SegmentedControl(
             look,
             "Single keys",
             (("on", "On"), ("off", "Off")),
-            help="Keys such as X and R, while the stage has the focus",
+            tooltip="Keys such as X and R, while the stage has the focus",
         )
-        self.device = Choice(look, "Device", "What the engine works on, from the next start")
+        self.device = ChoiceField(look, "Device", "What the engine works on, from the next start")
         for key, words in DEVICES:
             self.device.addItem(words, key)
         self._note = Label("", "note", wrap=True)
@@ -52,9 +64,9 @@ class SettingsPage(Column):
         for title, dial in self.dials:
             name = Label(title, "strong")
             name.setBuddy(dial)
-            self.add(name, dial)
-        self.add(self._note)
-        self.end()
+            self.add_widgets(name, dial)
+        self.add_widgets(self._note)
+        self.add_stretch()
         bind(self, state.theme, self.theme.show_choice, self.theme.chosen, state.theme.set)
         bind(self, state.contrast, self.contrast.show_choice, self.contrast.chosen, state.contrast.set)
         bind(self, state.layout, self._show_layout)
@@ -81,27 +93,27 @@ class SettingsPage(Column):
 class HelpPage(Column):
     """The page of the panel, and every action with its key."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__(look)
         self._page = QVBoxLayout()
         self._page.setSpacing(10)
         self.rows.addLayout(self._page)
-        self.end()
+        self.add_stretch()
 
-    def show_help(self, name: str, acts: Sequence[Act]) -> None:
+    def show_help(self, name: str, acts: Sequence[Action]) -> None:
         """Our own page, with the keys that hold in that panel."""
         path = RESOURCES / "help" / f"{name}.md"
         text = path.read_text("utf-8").strip() if path.is_file() else ""
-        empty(self._page)
+        clear_layout(self._page)
         for paragraph in text.split("\n\n"):
             title = paragraph.startswith("#")
             words = paragraph.lstrip("# ").replace("**", "")
             self._page.addWidget(Label(words, "name" if title else "soft", wrap=True))
-        self._page.addWidget(Line())
+        self._page.addWidget(Hairline())
         self._page.addWidget(Label("Keys", "heading"))
         for act in acts:
             if act.keys:
-                self._page.addWidget(row(Label(act.words), 0, Label(native(act.keys[0]), "note")))
+                self._page.addWidget(make_row(Label(act.title), 0, Label(native_keys(act.keys[0]), "note")))
 
 
 class EnginePage(Column):
@@ -110,23 +122,23 @@ class EnginePage(Column):
     Doctor takes a moment, so its findings stand below everything that can be clicked, which stays where it is.
     """
 
-    def __init__(self, look: Look, state: Window) -> None:
+    def __init__(self, look: Theme, state: Window) -> None:
         super().__init__(look, 8)
         self._state = state
         self.words = Label("", "name", wrap=True)
-        self.look_again = Button(look, "Look again", help="Ask the engine what this computer has")
+        self.look_again = Button(look, "Look again", tooltip="Ask the engine what this computer has")
         self._findings, self._said = QVBoxLayout(), QVBoxLayout()
         self._filled: dict[QVBoxLayout, list[tuple[str, str]]] = {}
-        self.add(self.words, self.look_again)
-        self.section("Log of this window")
-        self.log = Elided(str(window_log()), "note")
-        self.show_log = Button(look, "Show the log", "link", help="Show the folder of the log")
-        self.add(self.log, row(self.show_log, 0))
-        self.section("This computer")
+        self.add_widgets(self.words, self.look_again)
+        self.add_section("Log of this window")
+        self.log = ElidedLabel(str(window_log()), "note")
+        self.show_log = Button(look, "Show the log", "link", tooltip="Show the folder of the log")
+        self.add_widgets(self.log, make_row(self.show_log, 0))
+        self.add_section("This computer")
         self.rows.addLayout(self._findings)
-        self.section("Said lately")
+        self.add_section("Said lately")
         self.rows.addLayout(self._said)
-        self.end()
+        self.add_stretch()
         self.look_again.clicked.connect(self.ask)
         self.show_log.clicked.connect(state.show_log)
         bind(self, state.status, self._show_status)
@@ -144,7 +156,7 @@ class EnginePage(Column):
     def _show_status(self, _: str) -> None:
         status, device = self._state.status.get(), self._state.device.get()
         self.words.setText(f"{status}. {device}" if device else f"{status}.")
-        self.look_again.say("Start the engine" if status == "Stopped" else "Look again")
+        self.look_again.set_text("Start the engine" if status == "Stopped" else "Look again")
 
     def _show_findings(self, findings: Sequence[tuple[str, bool, str]]) -> None:
         lines = [(f"{what}: {found}", "note" if fine else "warn") for what, fine, found in findings]
@@ -160,7 +172,7 @@ class EnginePage(Column):
         if self._filled.get(column) == lines:
             return
         self._filled[column] = lines
-        empty(column)
+        clear_layout(column)
         for text, role in lines:
             label = Label(text, role, wrap=True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

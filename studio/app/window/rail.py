@@ -7,9 +7,9 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.widgets.controls import tip
-from studio.app.widgets.icons import pixmap
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import set_tooltip
+from studio.app.widgets.icons import icon_pixmap
+from studio.app.widgets.theme import Theme
 
 WIDE, NARROW = 76, 48
 _DOTS = {"Ready": "accent", "Working": "accent", "Starting": "faint", "Stopped": "danger"}
@@ -18,7 +18,7 @@ _DOTS = {"Ready": "accent", "Working": "accent", "Starting": "faint", "Stopped":
 class RailButton(QToolButton):
     """A drawing above a word; the word goes into the tooltip where the rail is narrow."""
 
-    def __init__(self, look: Look, words: str, drawing: str, help: str, keys: str, named: bool = True) -> None:
+    def __init__(self, look: Theme, words: str, drawing: str, help: str, keys: str, named: bool = True) -> None:
         super().__init__()
         self._look, self._words, self._drawing, self._named = look, words, drawing, named
         self._narrow = False
@@ -27,7 +27,7 @@ class RailButton(QToolButton):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        tip(self, help, keys)
+        set_tooltip(self, help, keys)
 
     def set_narrow(self, narrow: bool) -> None:
         self._narrow = narrow
@@ -36,7 +36,7 @@ class RailButton(QToolButton):
 
     @guarded(QSize(64, 58))
     def sizeHint(self) -> QSize:
-        px = self._look.px
+        px = self._look.scaled
         return QSize(px(40), px(58) if self._named and not self._narrow else px(40))
 
     @guarded(QSize(28, 28))
@@ -45,7 +45,7 @@ class RailButton(QToolButton):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, px, chosen = self._look, self._look.px, self.isChecked()
+        look, px, chosen = self._look, self._look.scaled, self.isChecked()
         words = self._named and not self._narrow
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -54,7 +54,9 @@ class RailButton(QToolButton):
                 painter.setBrush(look.colour("tint" if chosen else "hover"))
                 painter.drawRoundedRect(QRectF(self.rect()), px(8), px(8))
             side = px(20)
-            drawing = pixmap(self._drawing, look.colour("accent" if chosen else "soft"), side, self.devicePixelRatioF())
+            drawing = icon_pixmap(
+                self._drawing, look.colour("accent" if chosen else "soft"), side, self.devicePixelRatioF()
+            )
             top = px(11) if words else (self.height() - side) // 2
             painter.drawPixmap((self.width() - side) // 2, top, drawing)
             if words:
@@ -68,7 +70,7 @@ class RailButton(QToolButton):
 class StateButton(QToolButton):
     """The engine's state: a dot and a word; pressed, it opens Doctor."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__()
         self._look, self._status, self._narrow = look, "Starting", False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -79,7 +81,7 @@ class StateButton(QToolButton):
     def show_status(self, status: str) -> None:
         self._status = status
         self.setAccessibleName(f"Engine, {status}")
-        tip(self, f"Engine: {status.lower()}. What this computer has, and what was said")
+        set_tooltip(self, f"Engine: {status.lower()}. What this computer has, and what was said")
         self.update()
 
     def set_narrow(self, narrow: bool) -> None:
@@ -88,11 +90,11 @@ class StateButton(QToolButton):
 
     @guarded(QSize(64, 32))
     def sizeHint(self) -> QSize:
-        return QSize(self._look.px(40), self._look.px(32))
+        return QSize(self._look.scaled(40), self._look.scaled(32))
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, px = self._look, self._look.px
+        look, px = self._look, self._look.scaled
         font = look.font(12)
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -116,7 +118,7 @@ class Rail(QWidget):
 
     chose = Signal(str)
 
-    def __init__(self, look: Look, panels: Sequence[tuple[str, str, str, str]]) -> None:
+    def __init__(self, look: Theme, panels: Sequence[tuple[str, str, str, str]]) -> None:
         """`panels`: key, title, drawing, help of each."""
         super().__init__()
         self._look = look
@@ -155,7 +157,7 @@ class Rail(QWidget):
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
         """The accent at the edge says which panel is open, for those who don't see the tint."""
-        look, px = self._look, self._look.px
+        look, px = self._look, self._look.scaled
         with QPainter(self) as painter:
             painter.fillRect(self.rect(), look.colour("panel"))
             painter.fillRect(self.width() - 1, 0, 1, self.height(), look.colour("line"))
@@ -168,7 +170,7 @@ class Rail(QWidget):
                     painter.drawRoundedRect(QRectF(0, place.y(), px(3), place.height()), 1.5, 1.5)
 
     def _lay_out(self) -> None:
-        px = self._look.px
+        px = self._look.scaled
         self._column.setContentsMargins(px(6), px(8), px(6), px(12))
         self._column.setSpacing(px(6))
         self.updateGeometry()

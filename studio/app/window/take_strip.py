@@ -11,7 +11,7 @@ from studio.app.files.dialogs_view import Dialogs
 from studio.app.panels.panel_view import Panel
 from studio.app.takes.selection import Strip as TakesInHand
 from studio.app.takes.strip_view import Strip
-from studio.app.widgets.action import Act
+from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
 
 
@@ -39,12 +39,12 @@ class Takes(QObject):
         strip.keep.clicked.connect(lambda: self._panel().keep())
 
     @property
-    def acts(self) -> tuple[Act, ...]:
+    def acts(self) -> tuple[Action, ...]:
         return (
-            Act("Tree of takes", ("Ctrl+T",), self.toggle_tree),
-            Act("Name the take", ("N",), lambda: self._strip.rename(self._in_hand.current.get()), "stage"),
-            Act("Prune the take", (), self._prune_shown),
-            Act("Prune the take with what came from it", (), lambda: self._prune_shown(branch=True)),
+            Action("Tree of takes", ("Ctrl+T",), self.toggle_tree),
+            Action("Name the take", ("N",), lambda: self._strip.rename(self._in_hand.current.get()), "stage"),
+            Action("Prune the take", (), self._prune_shown),
+            Action("Prune the take with what came from it", (), lambda: self._prune_shown(branch=True)),
         )
 
     @property

@@ -13,8 +13,8 @@ from studio.app.maps.legend_view import SurpriseLegend
 from studio.app.model_browser.picker_view import Picker
 from studio.app.panels.panel_view import Panel
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import Button, Elided, Segments, mark
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import Button, ElidedLabel, SegmentedControl, set_style
+from studio.app.widgets.theme import Theme
 
 DOUBT = "Show in exact bits how undecided the model was about each pixel just before it drew it, row by row"
 
@@ -22,7 +22,7 @@ DOUBT = "Show in exact bits how undecided the model was about each pixel just be
 class Bar(QWidget):
     """One for each panel."""
 
-    def __init__(self, look: Look, state: Window, panel: Panel, add_model: Callable[[], object]) -> None:
+    def __init__(self, look: Theme, state: Window, panel: Panel, add_model: Callable[[], object]) -> None:
         super().__init__()
         self._look, self._state = look, state
         self._panel, self._narrow = panel, False
@@ -33,21 +33,21 @@ class Bar(QWidget):
         self.setProperty("ground", "window")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.picker = Picker(look, state.models, add_model, panel.offers, panel.remark)
-        self.facts = Elided("", "note", Qt.TextElideMode.ElideRight)
-        self.pixels = Segments(
+        self.facts = ElidedLabel("", "note", Qt.TextElideMode.ElideRight)
+        self.pixels = SegmentedControl(
             look,
             "Pixels",
             (("crisp", "Crisp"), ("smooth", "Smooth")),
-            help="Show pixels as squares or blended",
+            tooltip="Show pixels as squares or blended",
             keys="X",
         )
         self.legend = SurpriseLegend(look)
         self.surprise = Button(
-            look, "Surprise", "toggle", help="Show how unexpected each pixel is to this model", keys="U"
+            look, "Surprise", "toggle", tooltip="Show how unexpected each pixel is to this model", keys="U"
         )
         self.surprise.setCheckable(True)
         self.doubt_legend = SurpriseLegend(look, "Doubt")
-        self.doubt = Button(look, "Doubt", "toggle", help=DOUBT, keys="V")
+        self.doubt = Button(look, "Doubt", "toggle", tooltip=DOUBT, keys="V")
         self.doubt.setCheckable(True)
         self.undo = Button(look, "", "icon", "undo", "Undo")
         self.redo = Button(look, "", "icon", "redo", "Redo")
@@ -73,8 +73,8 @@ class Bar(QWidget):
         bind(self, state.smooth, self._show_smooth, self.pixels.chosen, self._choose_pixels)
         bind(self, history.can_undo, self.undo.setEnabled)
         bind(self, history.can_redo, self.redo.setEnabled)
-        bind(self, history.undo_name, lambda name: self.undo.explain(f"Undo {name}".strip(), "Ctrl+Z"))
-        bind(self, history.redo_name, lambda name: self.redo.explain(f"Redo {name}".strip(), "Ctrl+Shift+Z"))
+        bind(self, history.undo_name, lambda name: self.undo.set_tooltip(f"Undo {name}".strip(), "Ctrl+Z"))
+        bind(self, history.redo_name, lambda name: self.redo.set_tooltip(f"Redo {name}".strip(), "Ctrl+Shift+Z"))
         look.changed.connect(self._lay_out)
         self._lay_out()
 
@@ -113,7 +113,7 @@ class Bar(QWidget):
         crowded = self._narrow and self._look.scale > 1.2
         self.picker.set_narrow(crowded)
         for widget in (self.pixels, self.surprise, self.doubt):
-            mark(widget, tight=self._narrow and (crowded or self._row_by_row))
+            set_style(widget, tight=self._narrow and (crowded or self._row_by_row))
         self.pixels.setVisible(self._pictures and not (crowded and self._row_by_row))  # a wave has none
         self.surprise.setVisible(self._pictures)
         self.doubt.setVisible(self._row_by_row)
@@ -140,6 +140,6 @@ class Bar(QWidget):
         self._state.smoothing.choose_smooth(key == "smooth")
 
     def _lay_out(self) -> None:
-        px = self._look.px
+        px = self._look.scaled
         self._line.setContentsMargins(px(8), 0, px(16), 0)
         self._line.setSpacing(px(8))

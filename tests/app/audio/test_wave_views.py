@@ -15,7 +15,7 @@ from studio.app.audio.wave_page_view import WavePage
 from studio.app.audio.wave_view import WaveView
 from studio.app.panels.explore.view import ExploreInspector, ExploreStage
 from studio.app.panels.generate.view import GenerateInspector, GenerateStage
-from studio.app.widgets.thumbnail import thumbnail_of
+from studio.app.widgets.thumbnail import sound_thumbnail
 from studio.wire import messages as wire
 from studio.wire.messages import Array, Decoded, DecodeLatent, Finished, PicturesPreview, Sample
 from tests.app.fake_model import card, write_model
@@ -114,13 +114,13 @@ def test_the_line_goes_where_the_wave_goes(sounds: Studio) -> None:
 
 def test_while_a_slider_is_held_the_wave_it_left_is_there(sounds: Studio) -> None:
     slider = inspector(sounds).directions.sliders[0]
-    QTest.mousePress(slider.groove, Qt.MouseButton.LeftButton, pos=slider.groove.rect().center())
+    QTest.mousePress(slider.slider, Qt.MouseButton.LeftButton, pos=slider.slider.rect().center())
     sounds.state.explore.dials.move(0, 1.0)
     answer(sounds, wave(3))
     view = page(sounds).view
     assert view.before is not None and (view.before == wave()).all() and (view.showing == wave(3)).all()
     seen = near(pixels(view), sounds, "border").sum()
-    QTest.mouseRelease(slider.groove, Qt.MouseButton.LeftButton)
+    QTest.mouseRelease(slider.slider, Qt.MouseButton.LeftButton)
     assert view.before is None and near(pixels(view), sounds, "border").sum() < seen - 300
 
 
@@ -150,7 +150,7 @@ def test_small_waves_are_redrawn_in_another_theme(sounds: Studio) -> None:
     settle()
     light = pixels(sounds.frame.strip.list)
     assert near(light, sounds, "text").sum() > 20 and not np.array_equal(dark, light)
-    assert thumbnail_of(wave(), 96, 64, 2.0, sounds.look).deviceIndependentSize().width() == 48
+    assert sound_thumbnail(wave(), 96, 64, 2.0, sounds.look).deviceIndependentSize().width() == 48
 
 
 # ── heard ────────────────────────────────────────────────────────────────────────────────────────
@@ -270,7 +270,7 @@ def test_octave_and_level_have_their_controls(sounds: Studio) -> None:
     QTest.keyClick(here.level, Qt.Key.Key_Delete)
     assert tone.level.get() == 0.7
     tone.set_level(0.2)
-    assert here.level.now() == 0.2
+    assert here.level.value_shown() == 0.2
 
 
 def test_a_take_that_is_clicked_is_heard(sounds: Studio) -> None:

@@ -14,7 +14,7 @@ from studio.app.panels.explore.inspector_view import Directions
 from studio.app.panels.generate.view import GenerateInspector
 from studio.app.panels.sound.inspector_view import SoundInspector
 from studio.app.panels.sound.player_view import Player
-from studio.app.widgets.value_slider import OUTSIDE, LatentSlider
+from studio.app.widgets.value_slider import OUTSIDE_SAFE_RANGE, ValueSlider
 from tests.app.fake_model import card, write_model
 from tests.app.window_fixtures import Studio, settle
 
@@ -26,7 +26,7 @@ def more_models(two_models: Path) -> None:
     write_model(two_models, msgspec.structs.replace(card("whistle", (2,), rate=8000), temperature=1.05))
 
 
-def dial(studio: Studio, panel: str) -> LatentSlider:
+def dial(studio: Studio, panel: str) -> ValueSlider:
     """Return the temperature slider of the open panel."""
     studio.state.show_panel(panel)
     settle()
@@ -49,8 +49,8 @@ def test_a_dial_marks_what_is_beyond(studio: Studio, panel: str, most: float) ->
         dials.set_temperature(value)
         assert not slider.note.isVisible(), value
     dials.set_temperature(most + 0.01)
-    assert slider.note.isVisible() and slider.note.text() == OUTSIDE
-    assert slider.groove.accessibleDescription().endswith(f"safe 0 to {most:g}, {OUTSIDE}")
+    assert slider.note.isVisible() and slider.note.text() == OUTSIDE_SAFE_RANGE
+    assert slider.slider.accessibleDescription().endswith(f"safe 0 to {most:g}, {OUTSIDE_SAFE_RANGE}")
     assert slider.value.text() == f"{most + 0.01:.2f}"
 
 
@@ -76,7 +76,7 @@ def test_explore_names_the_scales_that_are_beyond(studio: Studio) -> None:
     studio.state.explore.dials.set_temperature(0, 1.4)
     studio.state.explore.dials.set_temperature(2, 1.1)
     assert directions.heat_note.isVisible()
-    assert directions.heat_note.text() == f"Coarse, Fine: {OUTSIDE}"
+    assert directions.heat_note.text() == f"Coarse, Fine: {OUTSIDE_SAFE_RANGE}"
     assert [slider.note.isVisible() for slider in directions.temperatures] == [False] * 3
     studio.state.explore.dials.home_temperatures()
     assert not directions.heat_note.isVisible()
@@ -94,11 +94,11 @@ def test_a_brush_is_marked_where_it_makes_the_temperature_go_beyond(studio: Stud
     painting = studio.state.complete.canvas.painting
     studio.state.complete.dials.set_temperature(0.5)
     painting.set_warmth(1.9)
-    assert not brush.outside
+    assert not brush.is_outside_safe_range
     studio.state.complete.dials.set_temperature(0.6)
-    assert brush.outside
+    assert brush.is_outside_safe_range
     studio.state.complete.dials.set_temperature(0.0)  # any factor of 0 is 0
-    assert not brush.outside
+    assert not brush.is_outside_safe_range
 
 
 def warned(picture: QImage, warn: str) -> int:
@@ -118,14 +118,14 @@ def test_the_lane_of_sound_marks_what_is_beyond(studio: Studio) -> None:
     studio.state.sound.set_heat([(0.0, 0.5), (4.0, 1.05)])
     settle()
     assert heat.accessibleDescription() == "safe 0 to 1.05"
-    assert OUTSIDE not in heat.rows.index(1).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert OUTSIDE_SAFE_RANGE not in heat.rows.index(1).data(Qt.ItemDataRole.AccessibleTextRole)
     assert not warned(heat.viewport().grab().toImage(), warn)
     studio.state.sound.set_heat([(0.0, 1.2), (4.0, 1.06), (5.0, 0.5)])
     settle()
-    assert heat.accessibleDescription() == f"safe 0 to 1.05, {OUTSIDE}"
+    assert heat.accessibleDescription() == f"safe 0 to 1.05, {OUTSIDE_SAFE_RANGE}"
     texts = [heat.rows.index(row).data(Qt.ItemDataRole.AccessibleTextRole) for row in range(3)]
-    assert [OUTSIDE in text for text in texts] == [True, True, False]
-    assert f"temperature 1.20, {OUTSIDE}" in moment.accessibleDescription()
+    assert [OUTSIDE_SAFE_RANGE in text for text in texts] == [True, True, False]
+    assert f"temperature 1.20, {OUTSIDE_SAFE_RANGE}" in moment.accessibleDescription()
     assert warned(heat.viewport().grab().toImage(), warn) > 50
 
 
@@ -138,7 +138,7 @@ def test_a_dial_marks_where_works_were_blank_or_saturated(studio: Studio, two_mo
     for value, marked in ((0.2, True), (0.25, False), (0.7, False), (0.9, False), (0.95, True)):
         studio.state.generate.dials.set_temperature(value)
         assert slider.note.isVisible() == marked, value
-    assert "safe 0.25 to 0.9, " in slider.groove.accessibleDescription()
+    assert "safe 0.25 to 0.9, " in slider.slider.accessibleDescription()
     studio.state.generate.choose_model("tones")  # its card does not say
     studio.state.generate.dials.set_temperature(0.2)
     assert not slider.note.isVisible()
@@ -184,7 +184,7 @@ def test_the_lane_of_sound_marks_what_is_too_cold(studio: Studio, two_models: Pa
     assert not warned(heat.viewport().grab().toImage(), warn)
     studio.state.sound.set_heat([(0.0, 0.2), (4.0, 1.0)])
     settle()
-    assert heat.accessibleDescription() == f"safe 0.5 to 1, {OUTSIDE}"
+    assert heat.accessibleDescription() == f"safe 0.5 to 1, {OUTSIDE_SAFE_RANGE}"
     texts = [heat.rows.index(row).data(Qt.ItemDataRole.AccessibleTextRole) for row in range(2)]
-    assert [OUTSIDE in text for text in texts] == [True, False]
+    assert [OUTSIDE_SAFE_RANGE in text for text in texts] == [True, False]
     assert warned(heat.viewport().grab().toImage(), warn) > 50

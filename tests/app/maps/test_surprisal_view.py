@@ -14,7 +14,7 @@ from studio.app.maps.surprisal import ColourScale, Map
 from studio.app.panels.explore.view import ExploreStage
 from studio.app.panels.generate.view import GenerateStage
 from studio.app.widgets.picture import PictureView
-from studio.app.widgets.theme import Look
+from studio.app.widgets.theme import Theme
 from studio.wire.messages import Finished, PicturesPreview, Score, Scored
 from tests.app.fake_model import card, write_model
 from tests.app.window_fixtures import Studio, WindowOpener, double_click, drag, settle, shown
@@ -32,7 +32,7 @@ def price(studio: Studio, bound: bool = False) -> None:
 
 def centre(view: PictureView) -> int:
     """How red the middle of a picture is."""
-    return view.grab().toImage().pixelColor(view.rect_shown().center()).red()
+    return view.grab().toImage().pixelColor(view.shown_rect().center()).red()
 
 
 def test_a_map_of_shares_keeps_the_pictures_shade_and_an_exact_one_its_colours() -> None:
@@ -71,7 +71,7 @@ def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: Studio) -> Non
     settle()
     view = stage.page.view
     seen = view.grab().toImage()
-    centre = view.rect_shown().center()
+    centre = view.shown_rect().center()
     assert seen.pixelColor(centre + QPoint(9, 0)).lightness() > seen.pixelColor(centre - QPoint(9, 0)).lightness()
     view.setFocus()
     QTest.keyClick(view, Qt.Key.Key_U)
@@ -89,7 +89,7 @@ def test_nothing_in_the_bar_is_squeezed(
     studio = window_opener()
     studio.ready()
     studio.state.generate.choose_model("rows")
-    studio.look.choose("dark", "normal", percent / 100, False)
+    studio.look.choose_theme("dark", "normal", percent / 100, False)
     bar = studio.frame.bar
     studio.frame.resize(width, 900)
     for button in (bar.surprise, bar.doubt):
@@ -129,7 +129,7 @@ def test_doubt_lies_over_the_rows_that_are_drawn(window_opener: WindowOpener, tw
     generate.enlarge(0)
     settle()
     view = stage.page.view
-    at = view.rect_of(2, 6).center().toPoint()
+    at = view.pixel_rect(2, 6).center().toPoint()
     assert view.grab().toImage().pixelColor(at).lightness() > 200
     QTest.mouseMove(view, at)
     assert bar.doubt_legend.accessibleDescription() == "0 to 10 bits a pixel, exact; under pointer 9"
@@ -154,14 +154,14 @@ def test_in_explore_the_last_map_stays_until_the_new_one_is_there(studio: Studio
     studio.answer(200)
     settle()
     assert centre(view) == mapped != 200
-    assert view.showing is studio.state.explore.picture.get()
+    assert view.shown_picture is studio.state.explore.picture.get()
     studio.state.surprise.switch(False)
     settle()
     assert centre(view) == 200
 
 
 def test_the_legend_is_set_by_mouse_and_keys(qtbot: QtBot) -> None:
-    look = Look()
+    look = Theme()
     legend = SurpriseLegend(look)
     qtbot.addWidget(legend)
     shown(legend, look, 252, 36)

@@ -13,21 +13,21 @@ from pytestqt.qtbot import QtBot
 from studio.app.files.crop_view import middle
 from studio.app.generation.run import Cell
 from studio.app.panels.generate.grid_view import GridView, arrange, described, group_digits
-from studio.app.widgets.picture import PictureView, enlarge_smoothly, enlarged
-from studio.app.widgets.theme import Look
+from studio.app.widgets.picture import PictureView, enlarge_smoothly, enlarged_pixmap
+from studio.app.widgets.theme import Theme
 from tests.app.window_fixtures import picture, settle, shown
 
 ROOT = Path(__file__).parents[3]
 
 
 def test_every_pixel_is_a_square_of_whole_pixels(qtbot: QtBot) -> None:
-    view = PictureView(Look(), "Picture")
+    view = PictureView(Theme(), "Picture")
     qtbot.addWidget(view)
-    shown(view, Look(), 333, 217)
+    shown(view, Theme(), 333, 217)
     array = np.random.default_rng(1).integers(0, 255, (8, 10, 3), dtype=np.uint8)
     view.show_picture(array)
     settle()
-    place, scale = view.rect_shown(), view.scale()
+    place, scale = view.shown_rect(), view.pixel_size()
     assert scale == 27
     assert (place.width(), place.height()) == (270, 216)
     seen = view.grab().toImage()
@@ -41,16 +41,16 @@ def test_every_pixel_is_a_square_of_whole_pixels(qtbot: QtBot) -> None:
 @pytest.mark.parametrize("times", [1, 3, 11])
 def test_in_a_grid_every_pixel_is_a_square_too(qtbot: QtBot, channels: int, times: int) -> None:
     array = np.random.default_rng(1).integers(0, 255, (7, 10, channels), dtype=np.uint8)
-    seen = enlarged(array, 7 * times, 10 * times).toImage().convertToFormat(QImage.Format.Format_RGB888)
+    seen = enlarged_pixmap(array, 7 * times, 10 * times).toImage().convertToFormat(QImage.Format.Format_RGB888)
     rows = np.frombuffer(seen.constBits(), np.uint8).reshape(7 * times, seen.bytesPerLine())[:, : 30 * times]
     expected = np.broadcast_to(array, (7, 10, 3)).repeat(times, 0).repeat(times, 1)
     assert np.array_equal(rows.reshape(expected.shape), expected)
 
 
 def test_grey_pictures_are_grey(qtbot: QtBot) -> None:
-    view = PictureView(Look(), "Picture")
+    view = PictureView(Theme(), "Picture")
     qtbot.addWidget(view)
-    shown(view, Look(), 100, 100)
+    shown(view, Theme(), 100, 100)
     view.show_picture(picture(77, (5, 5, 1)))
     centre = view.grab().toImage().pixelColor(50, 50)
     assert (centre.red(), centre.green(), centre.blue()) == (77, 77, 77)
@@ -69,17 +69,17 @@ def test_smooth_keeps_flat_colours_and_meets_between_two() -> None:
 
 
 def test_zoom_goes_by_whole_multiples_and_back(qtbot: QtBot) -> None:
-    view = PictureView(Look(), "Picture")
+    view = PictureView(Theme(), "Picture")
     qtbot.addWidget(view)
-    shown(view, Look(), 100, 100)
+    shown(view, Theme(), 100, 100)
     view.show_picture(picture())
-    assert view.scale() == 12
+    assert view.pixel_size() == 12
     view.zoom(1)
-    assert view.scale() == 13
+    assert view.pixel_size() == 13
     view.zoom(-30)
-    assert view.scale() == 1
+    assert view.pixel_size() == 1
     view.zoom(0)
-    assert view.scale() == 12
+    assert view.pixel_size() == 12
 
 
 @pytest.mark.parametrize(
@@ -101,9 +101,9 @@ def test_a_grid_takes_the_largest_whole_multiple(count: int, width: int, height:
     ("count", "width", "height"), [(24, 1044, 692), (16, 688, 520), (16, 1044, 692), (7, 500, 400)]
 )
 def test_the_grid_shows_what_was_arranged(qtbot: QtBot, count: int, width: int, height: int) -> None:
-    grid = GridView(Look())
+    grid = GridView(Theme())
     qtbot.addWidget(grid)
-    shown(grid, Look(), width, height)
+    shown(grid, Theme(), width, height)
     grid.show_cells(tuple(Cell(n, picture(90, (32, 32, 3)), 1, 1) for n in range(count)))
     settle()
     columns, scale = arrange(count, width, height, (32, 32), 12, 64)

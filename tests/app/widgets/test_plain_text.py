@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from studio.app.widgets.controls import Elided, Label, tip
+from studio.app.widgets.controls import ElidedLabel, Label, set_tooltip
 from tests.app.window_fixtures import Studio
 
 APP = Path(__file__).parents[3] / "studio" / "app"
@@ -42,14 +42,14 @@ def test_every_label_of_the_window_is_plain(studio: Studio) -> None:
 
 
 def test_markup_in_a_name_is_shown_as_it_is(qtbot: QtBot) -> None:
-    label, cut, widget = Label(EVIL), Elided(EVIL), QWidget()
+    label, cut, widget = Label(EVIL), ElidedLabel(EVIL), QWidget()
     for part in (label, cut, widget):
         qtbot.addWidget(part)
     assert label.textFormat() == Qt.TextFormat.PlainText
-    tip(widget, EVIL)
+    set_tooltip(widget, EVIL)
     assert "<img" not in widget.toolTip()
     assert "&lt;img" in widget.toolTip()
     cut.resize(20, 20)
     cut.show()
-    assert cut.cut
+    assert cut.is_cut
     assert "<img" not in cut.toolTip()

@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QApplication, QWidget
 
 from studio.app.widgets.controls import Button, Label
-from studio.app.widgets.theme import GROUNDS, TEXTS, THEMES, Look, contrast
+from studio.app.widgets.theme import GROUND_TOKENS, TEXT_TOKENS, THEMES, Theme, contrast
 from tests.app.window_fixtures import Studio, settle
 
 LOWEST = {  # of each token on that theme's six grounds, as the design measured them
@@ -20,8 +20,8 @@ LOWEST = {  # of each token on that theme's six grounds, as the design measured 
 @pytest.mark.parametrize("theme", THEMES)
 def test_words_and_controls_stand_out_on_every_ground(theme: tuple[str, str]) -> None:
     tokens = THEMES[theme]
-    grounds = [getattr(tokens, ground) for ground in GROUNDS]
-    for token in TEXTS:
+    grounds = [getattr(tokens, ground) for ground in GROUND_TOKENS]
+    for token in TEXT_TOKENS:
         lowest = min(contrast(getattr(tokens, token), ground) for ground in grounds)
         assert lowest >= 4.5, token
         assert lowest == pytest.approx(LOWEST[theme][token], abs=0.01), token
@@ -51,12 +51,12 @@ def test_the_window_changes_with_the_theme(studio: Studio) -> None:
 
 
 def test_text_grows_and_lengths_with_it() -> None:
-    look = Look()
-    look.choose("dark", "normal", 1.5, still=False)
-    assert (look.px(32), look.font(13).pixelSize()) == (48, 20)
-    look.choose("dark", "normal", 7.0, still=True)
+    look = Theme()
+    look.choose_theme("dark", "normal", 1.5, still=False)
+    assert (look.scaled(32), look.font(13).pixelSize()) == (48, 20)
+    look.choose_theme("dark", "normal", 7.0, still=True)
     assert look.scale == 2.0
-    assert look.still
+    assert look.reduced_motion
 
 
 class _Restyled(QObject):

@@ -9,20 +9,20 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QSlider
 from pytestqt.qtbot import QtBot
 
-from studio.app.widgets.theme import Look
-from studio.app.widgets.value_slider import LatentSlider, figure
+from studio.app.widgets.theme import Theme
+from studio.app.widgets.value_slider import ValueSlider, format_value
 from tests.app.window_fixtures import double_click, drag, shown
 
 
 class Noted:
     """A slider whose value a state would hold, and all that it told."""
 
-    def __init__(self, slider: LatentSlider) -> None:
+    def __init__(self, slider: ValueSlider) -> None:
         self.slider, self.value, self.told = slider, 0.0, []
         slider.moved.connect(self.move)
-        slider.homed.connect(lambda: (self.told.append("home"), self.move(0.0)))
+        slider.home_requested.connect(lambda: (self.told.append("home"), self.move(0.0)))
         slider.grabbed.connect(lambda: self.told.append("grabbed"))
-        slider.let_go.connect(lambda: self.told.append("let go"))
+        slider.released.connect(lambda: self.told.append("let go"))
         slider.renamed.connect(lambda name: self.told.append(name))
 
     def move(self, value: float) -> None:
@@ -30,49 +30,49 @@ class Noted:
         self.slider.show_value(value)
 
     def x(self, value: float) -> float:
-        return 7 + (value + 4) / 8 * (self.slider.groove.width() - 14)
+        return 7 + (value + 4) / 8 * (self.slider.slider.width() - 14)
 
 
 @pytest.fixture
 def noted(qtbot: QtBot) -> Iterator[Noted]:
-    slider = LatentSlider(Look(), "Warmth", -4.0, 4.0, 0.0, (-2.0, 2.0), help="Move it", may_rename=True)
+    slider = ValueSlider(Theme(), "Warmth", -4.0, 4.0, 0.0, (-2.0, 2.0), tooltip="Move it", may_rename=True)
     qtbot.addWidget(slider)
-    shown(slider, Look(), 288, 46)
+    shown(slider, Theme(), 288, 46)
     yield Noted(slider)
 
 
 def test_a_drag_is_one_gesture(noted: Noted) -> None:
-    drag(noted.slider.groove, [noted.x(0), noted.x(0.5), noted.x(1.24)])
+    drag(noted.slider.slider, [noted.x(0), noted.x(0.5), noted.x(1.24)])
     assert noted.value == pytest.approx(1.24, abs=0.02)
     assert noted.told == ["grabbed", "let go"]
     assert noted.slider.value.text() == "+1.24"
 
 
 def test_a_click_in_the_groove_goes_there(noted: Noted) -> None:
-    drag(noted.slider.groove, [noted.x(-2)])
+    drag(noted.slider.slider, [noted.x(-2)])
     assert noted.value == pytest.approx(-2, abs=0.03)
 
 
 def test_shift_drags_ten_times_finer(noted: Noted) -> None:
     noted.move(1.0)
-    drag(noted.slider.groove, [noted.x(1), noted.x(2)], shift=True)
+    drag(noted.slider.slider, [noted.x(1), noted.x(2)], shift=True)
     assert noted.value == pytest.approx(1.1, abs=0.02)
 
 
 def test_it_snaps_home_but_not_with_shift(noted: Noted) -> None:
     noted.move(1.0)
-    drag(noted.slider.groove, [noted.x(1), noted.x(0) + 2])
+    drag(noted.slider.slider, [noted.x(1), noted.x(0) + 2])
     assert noted.value == 0
     noted.move(0.2)
-    drag(noted.slider.groove, [noted.x(0.2), noted.x(0.2) - 55], shift=True)
+    drag(noted.slider.slider, [noted.x(0.2), noted.x(0.2) - 55], shift=True)
     assert 0 < abs(noted.value) < 0.05
 
 
 def test_escape_puts_the_old_value_back(noted: Noted) -> None:
     noted.move(1.0)
-    drag(noted.slider.groove, [noted.x(1), noted.x(3)], release=False)
+    drag(noted.slider.slider, [noted.x(1), noted.x(3)], release=False)
     assert noted.value == pytest.approx(3, abs=0.03)
-    QTest.keyClick(noted.slider.groove, Qt.Key.Key_Escape)
+    QTest.keyClick(noted.slider.slider, Qt.Key.Key_Escape)
     assert noted.value == 1.0
     assert noted.told == ["grabbed", "let go"]
 
@@ -91,16 +91,16 @@ def test_escape_puts_the_old_value_back(noted: Noted) -> None:
 )
 def test_keys_move_it(noted: Noted, key: Qt.Key, shift: bool, value: float) -> None:
     modifier = Qt.KeyboardModifier.ShiftModifier if shift else Qt.KeyboardModifier.NoModifier
-    QTest.keyClick(noted.slider.groove, key, modifier)
+    QTest.keyClick(noted.slider.slider, key, modifier)
     assert noted.value == pytest.approx(value)
 
 
 def test_delete_and_a_double_click_send_it_home(noted: Noted) -> None:
     noted.move(1.5)
-    QTest.keyClick(noted.slider.groove, Qt.Key.Key_Delete)
+    QTest.keyClick(noted.slider.slider, Qt.Key.Key_Delete)
     assert (noted.value, noted.told) == (0.0, ["home"])
     noted.move(1.5)
-    double_click(noted.slider.groove)
+    double_click(noted.slider.slider)
     assert noted.value == 0.0
 
 
@@ -116,11 +116,11 @@ def test_values_are_typed(noted: Noted, typed: str, value: float) -> None:
     field.setModified(True)
     QTest.keyClick(field, Qt.Key.Key_Return)
     assert noted.value == pytest.approx(value)
-    assert field.text() == figure(value, signed=True)
+    assert field.text() == format_value(value, signed=True)
 
 
 def test_the_wheel_acts_only_with_the_focus(noted: Noted) -> None:
-    groove = noted.slider.groove
+    groove = noted.slider.slider
     at = QPointF(groove.rect().center())
 
     def turn() -> bool:
@@ -150,7 +150,7 @@ def test_a_name_is_changed_over_the_name(noted: Noted) -> None:
 
 
 def test_a_screen_reader_hears_name_value_home_and_range(noted: Noted) -> None:
-    groove = noted.slider.groove
+    groove = noted.slider.slider
     noted.move(1.24)
     assert isinstance(groove, QSlider)
     assert groove.accessibleName() == "Warmth"
@@ -167,14 +167,14 @@ def test_what_the_state_says_is_not_told_back(noted: Noted) -> None:
 
 
 def test_beyond_what_is_safe_it_says_so_and_its_groove_is_thin(qtbot: QtBot) -> None:
-    slider = LatentSlider(Look(), "Temperature", 0.0, 2.0, 0.7)
+    slider = ValueSlider(Theme(), "Temperature", 0.0, 2.0, 0.7)
     qtbot.addWidget(slider)
-    shown(slider, Look(), 288, 46)
+    shown(slider, Theme(), 288, 46)
 
     def thick(value: float) -> int:
         """Return the pixels of the groove at a value, from top to bottom."""
-        x = round(7 + value / 2 * (slider.groove.width() - 14))
-        picture = slider.groove.grab().toImage()
+        x = round(7 + value / 2 * (slider.slider.width() - 14))
+        picture = slider.slider.grab().toImage()
         ground = picture.pixelColor(x, 1)
         return sum(picture.pixelColor(x, y) != ground for y in range(picture.height()))
 
@@ -184,7 +184,7 @@ def test_beyond_what_is_safe_it_says_so_and_its_groove_is_thin(qtbot: QtBot) -> 
     assert slider.note.isVisible() and slider.note.text() == "outside the safe range"
     assert slider.value.text() == "1.50"
     assert thick(1.9) < thick(0.1)
-    heard = slider.groove.accessibleDescription()
+    heard = slider.slider.accessibleDescription()
     assert heard == "1.50, home is 0.7, safe 0 to 1, outside the safe range"
     slider.show_value(1.0)
     assert not slider.note.isVisible()

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import SignalInstance
 
 from studio.app.widgets import binding as ties
-from studio.app.widgets.value_slider import LatentSlider
+from studio.app.widgets.value_slider import ValueSlider
 from studio.library.work import Work
 from tests.app.fake_model import card, write_model
 from tests.app.window_fixtures import Studio, WindowOpener, picture, settle
@@ -75,8 +75,8 @@ def bindings(monkeypatch: pytest.MonkeyPatch) -> Bindings:
 
     def watched(signal: SignalInstance, method: Any, *more: Any) -> Any:
         owner = getattr(method, "__self__", None)
-        if isinstance(owner, ties._Tie) and method.__name__ == "tell":
-            found.note(signal, owner._verb, takes(owner._verb, brought(signal)))
+        if isinstance(owner, ties._Binding) and method.__name__ == "tell":
+            found.note(signal, owner._setter, takes(owner._setter, brought(signal)))
         elif not isinstance(method, SignalInstance):
             found.note(signal, method, takes_some_of(method, most_brought(signal)))
         return connect(signal, method, *more)
@@ -120,8 +120,8 @@ def everything(studio: Studio) -> None:
         frame.bar.picker.popup.close()
         for page in ("settings", "help", "engine", "queue"):
             frame.toggle_page(page)
-    for slider in frame.findChildren(LatentSlider):
-        slider.rename()
+    for slider in frame.findChildren(ValueSlider):
+        slider.edit_name()
     frame.strip.rename(0)
     settle()
 

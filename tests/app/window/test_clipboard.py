@@ -15,7 +15,7 @@ from studio.app.files.export_view import ExportSection
 from studio.app.panels.complete.view import CompleteStage
 from studio.app.panels.explore.view import ExploreStage
 from studio.app.panels.generate.view import GenerateStage
-from studio.app.widgets.picture import image
+from studio.app.widgets.picture import to_image
 from studio.library.work import Work, recipe_of_png, recipe_of_wav
 from studio.media import decoder, export
 from tests.app.fake_model import card, write_model
@@ -157,7 +157,7 @@ def test_a_picture_of_another_program_is_pasted_into_complete_and_copied_there(
     studio.ready()
     studio.state.show_panel("complete")
     settle()
-    QGuiApplication.clipboard().setImage(image(picture(33)))
+    QGuiApplication.clipboard().setImage(to_image(picture(33)))
     studio.frame.activateWindow()
     QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
     canvas = studio.state.complete.canvas
@@ -271,7 +271,7 @@ def test_the_finder_knows_copy_and_paste(studio: Studio) -> None:
     for panel, words in (
         ("generate", "Copy this picture"), ("explore", "Copy the picture"), ("complete", "Copy the chosen one"),
     ):  # fmt: skip
-        able = [act.words for act in studio.frame.acts if act.panel in ("", panel)]
+        able = [act.title for act in studio.frame.acts if act.panel in ("", panel)]
         assert {words, "Paste"} <= set(able)
 
 
@@ -291,7 +291,7 @@ def test_the_size_is_chosen_in_the_inspector_and_says_what_comes_of_it(studio: S
     section.sheet.chosen.emit("files")
     studio.state.smooth.set(True)
     assert section.note.text().startswith("100 × 100 pixels, smooth")
-    QTest.mouseClick(section.sheet.button("sheet"), Qt.MouseButton.LeftButton)
+    QTest.mouseClick(section.sheet.button_of("sheet"), Qt.MouseButton.LeftButton)
     assert studio.state.exporting.on_sheet.get()
     other = studio.frame.panels["explore"].inspector.findChild(ExportSection)
     assert other is not None

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from studio.app.widgets.controls import Label
-from studio.app.widgets.value_slider import LatentSlider
+from studio.app.widgets.value_slider import ValueSlider
 from studio.app.window.commands.shortcuts import takes_focus
 from studio.media import export
 from tests.app.fake_model import card, write_model
@@ -40,8 +40,8 @@ def focused() -> QWidget:
     return found
 
 
-def slider(studio: Studio) -> LatentSlider:
-    found: LatentSlider = studio.frame.panels["explore"].inspector.directions.sliders[1]  # type: ignore[attr-defined]
+def slider(studio: Studio) -> ValueSlider:
+    found: ValueSlider = studio.frame.panels["explore"].inspector.directions.sliders[1]  # type: ignore[attr-defined]
     return found
 
 
@@ -54,7 +54,7 @@ def test_after_a_direction_is_named_its_slider_has_the_focus(exploring: Studio, 
     QTest.keyClicks(field, "Warmth")
     QTest.keyClick(field, key)
     settle()
-    assert focused() is one.groove
+    assert focused() is one.slider
     assert one.name.text() == ("Warmth" if key == Qt.Key.Key_Return else "2")
     QTest.keyClicks(focused(), "e x ")
     assert exploring.state.panel.get() == "explore"
@@ -62,7 +62,7 @@ def test_after_a_direction_is_named_its_slider_has_the_focus(exploring: Studio, 
 
 def test_naming_that_ends_by_a_click_elsewhere_leaves_the_focus_there(exploring: Studio) -> None:
     one = slider(exploring)
-    one.rename()
+    one.edit_name()
     seed = exploring.frame.panels["explore"].inspector.directions.seed.field  # type: ignore[attr-defined]
     seed.setFocus(Qt.FocusReason.MouseFocusReason)
     settle()
@@ -72,7 +72,7 @@ def test_naming_that_ends_by_a_click_elsewhere_leaves_the_focus_there(exploring:
 def test_a_click_on_a_name_gives_the_focus_to_what_it_names(exploring: Studio) -> None:
     one = slider(exploring)
     QTest.mouseClick(one.name, LEFT)
-    assert focused() is one.groove
+    assert focused() is one.slider
     exploring.frame.toggle_page("settings")
     exploring.state.show_panel("generate")
     settle()
@@ -122,12 +122,12 @@ def by_picker(studio: Studio) -> None:
 
 
 def by_inspector(studio: Studio) -> None:
-    slider(studio).groove.setFocus(KEYS)
+    slider(studio).slider.setFocus(KEYS)
     studio.frame.toggle_inspector()
 
 
 def by_panel(studio: Studio) -> None:
-    slider(studio).groove.setFocus(KEYS)
+    slider(studio).slider.setFocus(KEYS)
     studio.state.show_panel("generate")
 
 
@@ -262,7 +262,7 @@ def test_a_control_that_is_lost_leaves_the_focus_near(
 
 
 def test_a_window_that_is_not_the_active_one_takes_no_focus(exploring: Studio) -> None:
-    slider(exploring).groove.setFocus(KEYS)
+    slider(exploring).slider.setFocus(KEYS)
     other = QWidget()
     other.show()
     other.activateWindow()

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 from shiboken6 import Shiboken
 
-from studio.app.widgets.controls import Elided, empty, widgets_of
+from studio.app.widgets.controls import ElidedLabel, clear_layout, widgets_of
 from tests.app.window_fixtures import Studio, settle
 
 SIZES = [(1024, 700, 100), (1440, 900, 100), (1440, 900, 150), (1024, 700, 150), (1440, 900, 200), (1024, 700, 200)]
@@ -85,7 +85,7 @@ def test_a_look_at_a_layout_leaves_no_object_for_an_item_that_is_gone(qtbot: QtB
     assert overlaps(frame) == []
     third.setGeometry(other.geometry())
     assert overlaps(frame) == ["QLabel 'two' over QLabel 'three' by " + f"{other.width()} × {other.height()}"]
-    empty(column)
+    clear_layout(column)
     assert column.count() == 0
     known = {id(each) for each in before}  # what earlier tests left may go meanwhile
     assert [each for each in python_objects_of_layout_items() if id(each) not in known] == []
@@ -107,8 +107,8 @@ def check(studio: Studio) -> None:
     settle()
     assert cut(studio.frame) == []
     assert overlaps(studio.frame) == []
-    for label in studio.frame.findChildren(Elided):
-        assert not label.cut or label.toolTip(), label.text()
+    for label in studio.frame.findChildren(ElidedLabel):
+        assert not label.is_cut or label.toolTip(), label.text()
 
 
 def resize(studio: Studio, width: int, height: int, text: int) -> None:

@@ -20,7 +20,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import PANELS
 from studio.app.core.observable import Value
-from studio.app.widgets.action import Act
+from studio.app.widgets.action import Action
 from studio.app.widgets.controls import Label
 from studio.app.window import message_bar
 from studio.app.window.main_window import Geometry
@@ -32,8 +32,8 @@ CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftM
 NONE = Qt.KeyboardModifier.NoModifier
 
 
-def act(studio: Studio, words: str) -> Act:
-    return next(one for one in studio.frame.acts if one.words == words)
+def act(studio: Studio, words: str) -> Action:
+    return next(one for one in studio.frame.acts if one.title == words)
 
 
 # ── panels, pages, keys ──────────────────────────────────────────────────────────────────────────
@@ -122,11 +122,11 @@ def test_single_keys_act_on_the_stage_only_and_can_be_switched_off(studio: Studi
 def test_the_inspector_is_hidden_and_comes_back_while_the_main_button_stays(studio: Studio) -> None:
     frame = studio.frame
     wide = frame.stage.width()
-    act(studio, "Show or hide the inspector").do()
+    act(studio, "Show or hide the inspector").run()
     assert frame.stage.width() > wide
     assert frame.panels["generate"].foot.isVisible()
     assert not frame.panels["generate"].inspector.isVisible()
-    act(studio, "Show or hide the inspector").do()
+    act(studio, "Show or hide the inspector").run()
     assert (frame.stage.width(), frame.panels["generate"].inspector.isVisible()) == (wide, True)
 
 
@@ -152,11 +152,11 @@ def test_zoom_and_full_screen(studio: Studio) -> None:
     settle()
     view = studio.frame.panels["explore"].stage.page.view  # type: ignore[attr-defined]
     fit = view.scale()
-    act(studio, "Zoom in").do()
+    act(studio, "Zoom in").run()
     assert view.scale() == fit + 1
-    act(studio, "Fit").do()
+    act(studio, "Fit").run()
     assert view.scale() == fit
-    act(studio, "Full screen").do()
+    act(studio, "Full screen").run()
     assert studio.frame.isFullScreen()
     QTest.keyClick(studio.frame, Qt.Key.Key_Escape)
     assert not studio.frame.isFullScreen()
@@ -343,9 +343,9 @@ def test_settings_change_the_window_and_are_kept(studio: Studio, window_opener: 
         (settings.theme, "light"), (settings.contrast, "high"), (settings.text_size, "125"),
         (settings.motion, "less"), (settings.letters, "off"),
     ):  # fmt: skip
-        QTest.mouseClick(segments.button(choice), Qt.MouseButton.LeftButton)
+        QTest.mouseClick(segments.button_of(choice), Qt.MouseButton.LeftButton)
     settings.device.activated.emit(1)
-    assert (studio.look.tokens.canvas, studio.look.scale, studio.look.still) == ("#FFFFFF", 1.25, True)
+    assert (studio.look.tokens.canvas, studio.look.scale, studio.look.reduced_motion) == ("#FFFFFF", 1.25, True)
     studio.state.show_panel("explore")
     again = window_opener()
     assert (again.state.theme.get(), again.look.scale, again.state.panel.get()) == ("light", 1.25, "explore")

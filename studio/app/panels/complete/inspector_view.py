@@ -16,43 +16,43 @@ from studio.app.panels.complete import ranking as completions
 from studio.app.panels.complete.brush import WILDEST
 from studio.app.panels.complete.state import MOST, Complete
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import Button, Choice, Column, Label, row
+from studio.app.widgets.controls import Button, ChoiceField, Column, Label, make_row
 from studio.app.widgets.picture import PictureView
-from studio.app.widgets.theme import Look
-from studio.app.widgets.value_slider import LatentSlider
+from studio.app.widgets.theme import Theme
+from studio.app.widgets.value_slider import ValueSlider
 
 
 class Settings(Column):
     """The dials; the chosen completion; the ranking."""
 
-    def __init__(self, look: Look, state: Complete, surprise: Surprise, exporting: Exporting) -> None:
+    def __init__(self, look: Theme, state: Complete, surprise: Surprise, exporting: Exporting) -> None:
         super().__init__(look)
         self._state, self._surprise = state, surprise
         self.dials = DialRows(look, state.dials, state.history, MOST, "completions", self._heat())
-        self.section("Completions", first=True)
-        self.add(self.dials)
+        self.add_section("Completions", first=True)
+        self.add_widgets(self.dials)
         self._looked_at()
         self._ranking()
-        self.add(ExportSection(look, exporting, state.model, several=True))
-        self.end()
+        self.add_widgets(ExportSection(look, exporting, state.model, several=True))
+        self.add_stretch()
         self._tie()
 
     def _heat(self) -> tuple[QWidget, ...]:
         """The brush that paints the temperature."""
-        look = self._look
+        look = self._theme
         help = "Paint where to be calm and where to be wild"
-        self.paint = Button(look, "Paint temperature", "", "temperature", help=help, keys="P")
+        self.paint = Button(look, "Paint temperature", "", "temperature", tooltip=help, keys="P")
         self.paint.setCheckable(True)
-        self.warmth = LatentSlider(
-            look, "Brush", 0.0, WILDEST, 1.0, help="Times the temperature: below 1 calms, above 1 is wilder"
+        self.warmth = ValueSlider(
+            look, "Brush", 0.0, WILDEST, 1.0, tooltip="Times the temperature: below 1 calms, above 1 is wilder"
         )
-        self.even = Button(look, "Take it all away", "link", help="Draw at the same temperature everywhere")
+        self.even = Button(look, "Take it all away", "link", tooltip="Draw at the same temperature everywhere")
         self._brush = QWidget()
         column = QVBoxLayout(self._brush)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         column.addWidget(self.warmth)
-        column.addWidget(row(Label("calm", "note"), 0, self.even, 0, Label("wild", "note")))
+        column.addWidget(make_row(Label("calm", "note"), 0, self.even, 0, Label("wild", "note")))
         return self.paint, self._brush
 
     def _looked_at(self) -> None:
@@ -65,22 +65,22 @@ class Settings(Column):
             Label("", "strong", wrap=True),
             Label("", "soft", wrap=True),
         )
-        self.seen = PictureView(self._look, "The chosen completion")
+        self.seen = PictureView(self._theme, "The chosen completion")
         self.seen.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.overlay = Overlay(self.seen, self._surprise, doubt=self._state.doubt)
-        for widget in (self.rank, self.price, self.part, row(self.seen, 0)):
+        for widget in (self.rank, self.price, self.part, make_row(self.seen, 0)):
             column.addWidget(widget)
-        self.section()
-        self.add(self._chosen)
+        self.add_section()
+        self.add_widgets(self._chosen)
 
     def _ranking(self) -> None:
-        self.ranked = Choice(self._look, "Ranked by", 'What "typical" is measured on')
+        self.ranked = ChoiceField(self._theme, "Ranked by", 'What "typical" is measured on')
         self.ranked.addItem("How typical the whole picture is", "whole")
         self.ranked.addItem("How well it leads to what follows", "following")
         self.counts = Label("", "note", wrap=True)
-        self.every = Button(self._look, "Show all", "link", help="Show those that fit what follows less well, too")
-        self.section("Ranked by")
-        self.add(self.ranked, self.counts, row(self.every, 0))
+        self.every = Button(self._theme, "Show all", "link", tooltip="Show those that fit what follows less well, too")
+        self.add_section("Ranked by")
+        self.add_widgets(self.ranked, self.counts, make_row(self.every, 0))
 
     def _tie(self) -> None:
         state, painting, results = self._state, self._state.canvas.painting, self._state.results
@@ -96,7 +96,7 @@ class Settings(Column):
         bind(self, state.dials.number, self._show_ranking)
         bind(self, state.chosen, self._show_chosen)
         bind(self, results.places, self._show_chosen)
-        self.warmth.homed.connect(lambda: painting.set_warmth(1.0))
+        self.warmth.home_requested.connect(lambda: painting.set_warmth(1.0))
         self.even.clicked.connect(painting.even_out)
         self.every.clicked.connect(lambda: results.show_every(not results.show_all.get()))
 
@@ -132,7 +132,7 @@ class Settings(Column):
         self.counts.setText(words or ("" if follows or not hole else "Nothing that is kept follows the hole."))
         self.counts.setVisible(bool(self.counts.text()))
         some = left > 0 or (results.show_all.get() and made > completions.SHOWN and ranking == "following")
-        self.every.say("Show the best" if results.show_all.get() else "Show all")
+        self.every.set_text("Show the best" if results.show_all.get() else "Show all")
         self.every.setVisible(some)
 
     def _show_chosen(self, _: object) -> None:
@@ -154,14 +154,14 @@ class Settings(Column):
         self.part.setText(f"{typical}{after}Seed {group_digits(cell.seed)}")
         self.price.show()
         self.seen.show()
-        self.seen.setFixedSize(self._look.px(128), self._look.px(128))
+        self.seen.setFixedSize(self._theme.scaled(128), self._theme.scaled(128))
         self.overlay.show(cell.picture)
 
 
 class CompleteInspector(QStackedWidget):
     """What to make; while a picture is brought in, how it is cut."""
 
-    def __init__(self, look: Look, state: Window) -> None:
+    def __init__(self, look: Theme, state: Window) -> None:
         super().__init__()
         self.settings = Settings(look, state.complete, state.surprise, state.exporting)
         self.bringing = Bringing(look, state.complete.canvas)

@@ -9,7 +9,7 @@ from PySide6.QtGui import QBrush, QColor, QImage, QKeyEvent, QMouseEvent, QPaint
 from studio.app.core.guard import guarded
 from studio.app.panels.complete import mask as masks
 from studio.app.widgets.picture import PictureView
-from studio.app.widgets.theme import Look
+from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
 
 CALM, EVEN, WILD = QColor("#3B6FB6"), QColor("#808080"), QColor("#D9772B")
@@ -39,7 +39,7 @@ class MaskCanvas(PictureView):
     escaped = Signal()
     row_moved = Signal(int)
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__(look, "Your picture, with the hole to fill")
         self._mask: Array = np.zeros((1, 1), bool)
         self._heat: Array = np.full((1, 1), masks.EVEN, np.uint8)
@@ -72,18 +72,18 @@ class MaskCanvas(PictureView):
 
     def place(self, x: float, y: float) -> QPointF:
         """Where a place of the picture is in this widget."""
-        rect, scale, ratio = self._rect, self.scale(), self.devicePixelRatioF()
+        rect, scale, ratio = self._rect, self.pixel_size(), self.devicePixelRatioF()
         return QPointF((rect.x() + x * scale) / ratio, (rect.y() + y * scale) / ratio)
 
     def _place_at(self, at: QPointF) -> tuple[float, float]:
-        rect, scale, ratio = self._rect, self.scale(), self.devicePixelRatioF()
+        rect, scale, ratio = self._rect, self.pixel_size(), self.devicePixelRatioF()
         return (at.x() * ratio - rect.x()) / scale, (at.y() * ratio - rect.y()) / scale
 
     @guarded(None)
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton:
             super().mousePressEvent(event)
-        elif self.showing is not None:
+        elif self.shown_picture is not None:
             self._hand, self._at = True, self._place_at(event.position())
             self.pressed.emit(self._at)
 
@@ -108,7 +108,7 @@ class MaskCanvas(PictureView):
         if key == Qt.Key.Key_Escape and self._hand:
             self._hand = False
             self.escaped.emit()
-        elif key in _MOVES and plain and self.showing is not None:
+        elif key in _MOVES and plain and self.shown_picture is not None:
             self._go(*_MOVES[key], painting=bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and plain and self._at is not None:
             self._touch([self._at])
@@ -144,7 +144,7 @@ class MaskCanvas(PictureView):
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        if self.showing is None or self._mask.shape != self.showing.shape[:2]:
+        if self.shown_picture is None or self._mask.shape != self.shown_picture.shape[:2]:
             return
         with QPainter(self) as painter:
             ratio = self.devicePixelRatioF()
@@ -159,7 +159,7 @@ class MaskCanvas(PictureView):
         """The ground of a well, hatched, so that it is told from any picture; its edge is a hairline."""
         if not self._mask.any():
             return
-        look = self._look
+        look = self._theme
         hole = QImage(self._rect.size(), QImage.Format.Format_ARGB32_Premultiplied)
         hole.fill(Qt.GlobalColor.transparent)
         with QPainter(hole) as inside:
@@ -167,7 +167,7 @@ class MaskCanvas(PictureView):
             inside.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
             inside.fillRect(hole.rect(), look.colour("window"))
             inside.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceAtop)
-            inside.fillRect(hole.rect(), QBrush(_hatching(look.px(8), look.tokens.groove)))
+            inside.fillRect(hole.rect(), QBrush(_hatching(look.scaled(8), look.tokens.groove)))
         painter.drawImage(self._rect.topLeft(), hole)
         self._trace(painter, self._mask, QPen(look.colour("border"), 1))
 
@@ -183,7 +183,7 @@ class MaskCanvas(PictureView):
 
     def _trace(self, painter: QPainter, layer: Array, *pens: QPen) -> None:
         """Lines between neighbours that differ, with one pen after another."""
-        lines = [line.translated(self._rect.topLeft()) for line in edges(layer, self.scale())]
+        lines = [line.translated(self._rect.topLeft()) for line in edges(layer, self.pixel_size())]
         for pen in pens:
             painter.setPen(pen)
             painter.drawLines(lines)
@@ -193,15 +193,15 @@ class MaskCanvas(PictureView):
         row = masks.row_of(self._mask)
         if row is None or self._tool != "rows":
             return
-        look, y, ratio = self._look, self._rect.y() + row * self.scale(), self.devicePixelRatioF()
+        look, y, ratio = self._theme, self._rect.y() + row * self.pixel_size(), self.devicePixelRatioF()
         painter.fillRect(QRectF(self._rect.x(), y - ratio, self._rect.width(), 2 * ratio), look.colour("accent"))
-        wide, high = round(look.px(84) * ratio), round(look.px(26) * ratio)
+        wide, high = round(look.scaled(84) * ratio), round(look.scaled(26) * ratio)
         left = self._rect.right() + 1 - wide
         top = min(max(y - high // 2, self._rect.y()), self._rect.bottom() + 1 - high)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(look.colour("accent"))
-        painter.drawRoundedRect(QRectF(left, top, wide, high), look.px(6), look.px(6))
+        painter.drawRoundedRect(QRectF(left, top, wide, high), look.scaled(6), look.scaled(6))
         font = look.font(12, 600)
         font.setPixelSize(round(font.pixelSize() * ratio))
         painter.setFont(font)
@@ -213,7 +213,7 @@ class MaskCanvas(PictureView):
         if self._at is None or not (self.underMouse() or self.hasFocus()) or self._tool == "rows":
             return
         size = 1 if self._tool == "rectangle" else self._size
-        radius, scale = max(size, 1) / 2 * self.scale(), self.scale()
+        radius, scale = max(size, 1) / 2 * self.pixel_size(), self.pixel_size()
         middle = QPointF(self._rect.x() + self._at[0] * scale, self._rect.y() + self._at[1] * scale)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)

@@ -25,9 +25,9 @@ from studio.app.core.text import FIGURE_SPACE, format_bits
 from studio.app.generation.run import Cell
 from studio.app.generation.thumbnail_grid_view import Tiles, bare
 from studio.app.panels.complete.ranking import Completions, Place, label
-from studio.app.widgets.controls import tip
-from studio.app.widgets.picture import multiple
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import set_tooltip
+from studio.app.widgets.picture import largest_multiple
+from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
 
 GAP, CAPTION, SMALLEST = 12, 22, 64
@@ -38,7 +38,7 @@ def arrange(count: int, width: int, height: int, cell: tuple[int, int], gap: int
     """By how much pictures `cell` (height, width) are enlarged so that `count` of them fit with `gap` between and
     `below` under each; in device pixels. Never smaller than `least`: then they scroll."""
     smallest = max(1, -(-least // max(cell)))
-    for scale in range(max(multiple(width, cell[1]), smallest), smallest, -1):
+    for scale in range(max(largest_multiple(width, cell[1]), smallest), smallest, -1):
         if (width // (cell[1] * scale + gap)) * (height // (cell[0] * scale + gap + below)) >= count:
             return scale
     return smallest
@@ -84,7 +84,7 @@ class _Rows(QAbstractListModel):
 
 
 class _Painter(QStyledItemDelegate):
-    def __init__(self, view: "CompletionsView", look: Look, rows: _Rows) -> None:
+    def __init__(self, view: "CompletionsView", look: Theme, rows: _Rows) -> None:
         super().__init__(view)
         self._view, self._look, self._rows = view, look, rows
 
@@ -96,12 +96,14 @@ class _Painter(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         look, (cell, (rank, price)), tiles = self._look, self._rows.at(index.row()), self._view.tiles
         rect: QRect = option.rect
-        place = QRect(rect.x() + look.px(GAP) // 2, rect.y() + look.px(4), tiles.size.width(), tiles.size.height())
+        place = QRect(
+            rect.x() + look.scaled(GAP) // 2, rect.y() + look.scaled(4), tiles.size.width(), tiles.size.height()
+        )
         painter.save()
         tiles.paint(painter, place, self._rows.places[index.row()].cell, cell, self._rows.rows)
         if self._view.selectionModel().isSelected(self._rows.index(index.row())):
             tiles.ring(painter, place)
-        below = QRect(place.x(), place.bottom() + look.px(3), place.width(), look.px(CAPTION - 4))
+        below = QRect(place.x(), place.bottom() + look.scaled(3), place.width(), look.scaled(CAPTION - 4))
         self._write(painter, below, rank, price)
         painter.restore()
 
@@ -110,7 +112,7 @@ class _Painter(QStyledItemDelegate):
         painter.setFont(look.font(12, 600))
         painter.setPen(look.colour("text"))
         painter.drawText(below, int(Qt.AlignmentFlag.AlignLeft | middle), rank)
-        room = below.width() - (painter.fontMetrics().horizontalAdvance(rank) + look.px(6) if rank else 0)
+        room = below.width() - (painter.fontMetrics().horizontalAdvance(rank) + look.scaled(6) if rank else 0)
         painter.setFont(look.font(12))
         painter.setPen(look.colour("soft"))
         short = price if painter.fontMetrics().horizontalAdvance(price) <= room else price.removesuffix(" bits")
@@ -127,7 +129,7 @@ class CompletionsView(QListView):
     pointed = Signal(object)
     """(completion, row and column of the pixel in it) under the pointer, None where there is none."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__()
         self._look = look
         self._chosen: tuple[int, ...] = ()
@@ -223,7 +225,7 @@ class CompletionsView(QListView):
         index = self.indexAt(at)
         if not index.isValid():
             return None
-        inside = at - self.visualRect(index).topLeft() - QPoint(self._look.px(GAP) // 2, self._look.px(4))
+        inside = at - self.visualRect(index).topLeft() - QPoint(self._look.scaled(GAP) // 2, self._look.scaled(4))
         pixel = self.tiles.pixel_at(QPointF(inside))
         return (self.rows.places[index.row()].cell, *pixel) if pixel is not None else None
 
@@ -240,7 +242,7 @@ class CompletionsView(QListView):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        px, ratio = self._look.px, self.devicePixelRatioF()
+        px, ratio = self._look.scaled, self.devicePixelRatioF()
         width, height = int(self.width() * ratio), int(self.height() * ratio)
         gap, below, least = (int(px(length) * ratio) for length in (GAP, CAPTION, SMALLEST))
         scale = arrange(max(1, len(self.rows.places)), width, height, self.tiles.shape, gap, below, least)
@@ -260,12 +262,12 @@ class CompletionsView(QListView):
 class Typicality(QWidget):
     """Where each completion lies between the most typical and the strangest, by its bits."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__()
         self._look = look
         self._nats: tuple[float, ...] = ()
         self._chosen: float | None = None
-        self.setMinimumWidth(look.px(40))
+        self.setMinimumWidth(look.scaled(40))
         self.setAccessibleName("From the most typical to the strangest")
         look.changed.connect(self.update)
 
@@ -274,16 +276,16 @@ class Typicality(QWidget):
         self._nats, self._chosen = tuple(nats), chosen
         words = f"{len(nats)} completions, {format_bits(nats[0])} to {format_bits(nats[-1])}" if nats else ""
         self.setAccessibleDescription(words)
-        tip(self, words)
+        set_tooltip(self, words)
         self.update()
 
     @guarded(QSize(120, 20))
     def sizeHint(self) -> QSize:
-        return QSize(self._look.px(160), self._look.px(20))
+        return QSize(self._look.scaled(160), self._look.scaled(20))
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, middle, radius = self._look, self.height() / 2, self._look.px(5)
+        look, middle, radius = self._look, self.height() / 2, self._look.scaled(5)
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(look.colour("groove"), 2))
@@ -297,6 +299,6 @@ class Typicality(QWidget):
                 painter.drawEllipse(QPointF(self._x(self._chosen), middle), radius + 1, radius + 1)
 
     def _x(self, nats: float) -> float:
-        radius, reach = self._look.px(5) + 1, self._nats[0] - self._nats[-1] if self._nats else 0.0
+        radius, reach = self._look.scaled(5) + 1, self._nats[0] - self._nats[-1] if self._nats else 0.0
         share = (self._nats[0] - nats) / reach if reach > 0 else 0.0
         return radius + min(max(share, 0.0), 1.0) * (self.width() - 2 * radius)

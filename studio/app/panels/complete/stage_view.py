@@ -19,10 +19,10 @@ from studio.app.panels.complete.mask_view import MaskCanvas
 from studio.app.panels.complete.results_view import GAP, CompletionsView, Typicality
 from studio.app.panels.complete.state import Complete
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import Button, Elided, Label, Number, row
-from studio.app.widgets.menus import offer
-from studio.app.widgets.picture import multiple
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import Button, ElidedLabel, Label, NumberField, make_row
+from studio.app.widgets.menus import show_context_menu
+from studio.app.widgets.picture import largest_multiple
+from studio.app.widgets.theme import Theme
 
 RIGHT = Qt.TextElideMode.ElideRight
 TOOL_BUTTONS = (
@@ -36,7 +36,7 @@ TOOL_BUTTONS = (
 class Tools(QWidget):
     """What the hand holds: a button for each tool, the name of the one that is on, and the width of the brush."""
 
-    def __init__(self, look: Look, state: Complete) -> None:
+    def __init__(self, look: Theme, state: Complete) -> None:
         super().__init__()
         painting = state.canvas.painting
         self._tool, self._compact = "", False
@@ -53,12 +53,12 @@ class Tools(QWidget):
             line.addWidget(button)
         self.invert = Button(look, "", "tool", "invert", "Invert", "Swap hole and picture", "I")
         self.invert.clicked.connect(painting.invert)
-        self.words = Elided("", "soft", RIGHT)
-        self.width_field = Number(
+        self.words = ElidedLabel("", "soft", RIGHT)
+        self.width_field = NumberField(
             "Brush size", 1, LARGEST_BRUSH, "Width of the brush in pixels of the picture; comma, full stop"
         )
         self.width_field.setSuffix(" px")
-        self.width_field.setFixedWidth(look.px(72))
+        self.width_field.setFixedWidth(look.scaled(72))
         line.addWidget(self.invert)
         line.addSpacing(6)
         line.addWidget(self.words, 1)
@@ -89,19 +89,19 @@ class Tools(QWidget):
 class Desk(QWidget):
     """The picture with its tools at the left, the completions at the right, captions below both."""
 
-    def __init__(self, look: Look, state: Complete, surprise: Surprise) -> None:
+    def __init__(self, look: Theme, state: Complete, surprise: Surprise) -> None:
         super().__init__()
         self._look, self._state = look, state
         self.tools = Tools(look, state)
         self.canvas = MaskCanvas(look)
-        self.first, self.rest = Elided("", "strong", RIGHT), Elided("", "soft", RIGHT)
+        self.first, self.rest = ElidedLabel("", "strong", RIGHT), ElidedLabel("", "soft", RIGHT)
         self.ends = (Label("Most typical", "strong"), Label("Strangest", "strong"))
         self.scale = Typicality(look)
         self.grid = CompletionsView(look)
         self.hint = Label("Completions form here, the most typical first.", "note", wrap=True)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.caption = Caption(look)
-        self._head = row(self.ends[0], self.scale, self.ends[1], spacing=12)
+        self._head = make_row(self.ends[0], self.scale, self.ends[1], spacing=12)
         line = self._head.layout()
         if isinstance(line, QHBoxLayout):
             line.setStretch(1, 1)
@@ -130,7 +130,9 @@ class Desk(QWidget):
         self.canvas.let_go.connect(painting.release)
         self.canvas.escaped.connect(painting.cancel)
         self.canvas.row_moved.connect(painting.move_row)
-        offer(self.canvas, lambda: (("Copy picture", state.copy_picture, True), ("Paste", state.paste, True)))
+        show_context_menu(
+            self.canvas, lambda: (("Copy picture", state.copy_picture, True), ("Paste", state.paste, True))
+        )
         self.grid.held.connect(results.hold)
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.grid.customContextMenuRequested.connect(self._menu)
@@ -147,7 +149,7 @@ class Desk(QWidget):
 
     def arrange(self) -> None:
         """At the left the picture with its tools above and its caption below; the rest is for the completions."""
-        px, compact = self._look.px, self._compact
+        px, compact = self._look.scaled, self._compact
         edge, head, gap = px(12 if compact else 20), px(36), px(8 if compact else 16)
         half, foot, words = (self.width() - 3 * edge) // 2, px(44), px(26 if compact else 52)
         spare = self.height() - half - head - gap - words - foot
@@ -178,7 +180,7 @@ class Desk(QWidget):
         if picture is None:
             return QSize(width, height)
         tall, wide = picture.shape[:2]
-        scale = min(multiple(int(width * ratio), wide), multiple(int(height * ratio), tall))
+        scale = min(largest_multiple(int(width * ratio), wide), largest_multiple(int(height * ratio), tall))
         return QSize(math.ceil(wide * scale / ratio), math.ceil(tall * scale / ratio))
 
     def _show_picture(self, picture: Any) -> None:

@@ -15,16 +15,16 @@ from studio.app.panels.complete.canvas import NOBODY_KEEPS
 from studio.app.panels.complete.inspector_view import CompleteInspector
 from studio.app.panels.complete.stage_view import TOOL_BUTTONS, Desk
 from studio.app.panels.panel_view import Panel
-from studio.app.widgets.action import Act
+from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import Button, Label, middle, pair, row
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import Button, Label, make_button_pair, make_empty_page, make_row
+from studio.app.widgets.theme import Theme
 
 
 class CompleteStage(QStackedWidget):
     """How to begin, the desk, or the crop preview."""
 
-    def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
+    def __init__(self, look: Theme, state: Window, dialogs: Dialogs) -> None:
         super().__init__()
         self._look, self._window, self._state, self._dialogs = look, state, state.complete, dialogs
         self.desk = Desk(look, self._state, state.surprise)
@@ -58,10 +58,10 @@ class CompleteStage(QStackedWidget):
 
     def _empty(self) -> QWidget:
         self.title = Label("", "name", wrap=True)
-        self.begin = Button(self._look, "Open…", "primary", help="Bring in a picture of yours", keys="Ctrl+O")
+        self.begin = Button(self._look, "Open…", "primary", tooltip="Bring in a picture of yours", keys="Ctrl+O")
         self.under = Label("or drop one anywhere on this window, or click a take", "note", wrap=True)
         self.begin.clicked.connect(self.open)
-        return middle(self.title, row(0, self.begin, 0), self.under)
+        return make_empty_page(self.title, make_row(0, self.begin, 0), self.under)
 
     def _show_model(self, trained: Any) -> None:
         able = trained is not None
@@ -80,27 +80,27 @@ class CompleteStage(QStackedWidget):
 class CompleteFoot(QStackedWidget):
     """Open in Explore, Save and the main button; while a picture is brought in, Cancel and Use this."""
 
-    def __init__(self, look: Look, state: Window, stage: CompleteStage) -> None:
+    def __init__(self, look: Theme, state: Window, stage: CompleteStage) -> None:
         super().__init__()
         self._state, self._stage = state.complete, stage
         complete = self._state
-        self.explore = Button(look, "Open in Explore", help="Go on there", keys="Ctrl+Shift+X")
-        self.save = Button(look, "Save…", help="Save the chosen ones", keys="Ctrl+E")
+        self.explore = Button(look, "Open in Explore", tooltip="Go on there", keys="Ctrl+Shift+X")
+        self.save = Button(look, "Save…", tooltip="Save the chosen ones", keys="Ctrl+E")
         self.main = MainButton(look, "Complete", "Fill the hole")
-        self.cancel = Button(look, "Cancel", help="Leave it; the picture stays as it was", keys="Esc")
-        self.use = Button(look, "Use this", "primary", help="Complete this picture", keys="Ctrl+Return")
+        self.cancel = Button(look, "Cancel", tooltip="Leave it; the picture stays as it was", keys="Esc")
+        self.use = Button(look, "Use this", "primary", tooltip="Complete this picture", keys="Ctrl+Return")
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
         column.addWidget(self.explore)
-        column.addWidget(pair(self.save, self.main))
+        column.addWidget(make_button_pair(self.save, self.main))
         self.addWidget(page)
         second = QWidget()
         lower = QVBoxLayout(second)
         lower.setContentsMargins(0, 0, 0, 0)
         lower.addStretch(1)
-        lower.addWidget(pair(self.cancel, self.use))
+        lower.addWidget(make_button_pair(self.cancel, self.use))
         self.addWidget(second)
         self.explore.clicked.connect(complete.open_in_explore)
         self.save.clicked.connect(stage.save)
@@ -135,34 +135,36 @@ class CompleteFoot(QStackedWidget):
     def _show_chosen(self, _: object) -> None:
         cell, chosen, results = self._state.looked_at(), self._state.chosen.get(), self._state.results
         number = f" number {results.ranked().index(chosen[-1]) + 1}" if cell is not None else ""
-        self.explore.say(f"Open{number} in Explore")
+        self.explore.set_text(f"Open{number} in Explore")
         self.explore.setEnabled(cell is not None)
         self.save.setEnabled(cell is not None)
-        self.save.say(f"Save {len(chosen)}…" if len(chosen) > 1 else "Save…")
+        self.save.set_text(f"Save {len(chosen)}…" if len(chosen) > 1 else "Save…")
 
 
-def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
+def panel(look: Theme, state: Window, dialogs: Dialogs) -> Panel:
     """Complete, ready for the frame."""
     complete, painting = state.complete, state.complete.canvas.painting
     stage = CompleteStage(look, state, dialogs)
     foot = CompleteFoot(look, state, stage)
-    tools = tuple(Act(says, (keys,), partial(painting.choose, key), "stage") for key, says, _, _, keys in TOOL_BUTTONS)  # type: ignore[arg-type]
+    tools = tuple(
+        Action(says, (keys,), partial(painting.choose, key), "stage") for key, says, _, _, keys in TOOL_BUTTONS
+    )  # type: ignore[arg-type]
     acts = (
-        Act("Complete the picture", ("Ctrl+Return", "Ctrl+Enter"), foot.act),
-        Act("Save the chosen ones…", ("Ctrl+E", "Ctrl+Shift+S"), stage.save),
-        Act("Copy the chosen one", ("Ctrl+C",), complete.copy),
-        Act("Open in Explore", ("Ctrl+Shift+X",), complete.open_in_explore),
+        Action("Complete the picture", ("Ctrl+Return", "Ctrl+Enter"), foot.act),
+        Action("Save the chosen ones…", ("Ctrl+E", "Ctrl+Shift+S"), stage.save),
+        Action("Copy the chosen one", ("Ctrl+C",), complete.copy),
+        Action("Open in Explore", ("Ctrl+Shift+X",), complete.open_in_explore),
         *tools,
-        Act("Invert the hole", ("I",), painting.invert, "stage"),
-        Act("Paint temperature", ("P",), lambda: painting.choose("temperature"), "stage"),
-        Act("Smaller brush", (",",), lambda: painting.set_size(painting.size.get() - 1), "stage"),
-        Act("Larger brush", (".",), lambda: painting.set_size(painting.size.get() + 1), "stage"),
-        Act("New seed", ("R",), complete.dials.new_seed, "stage"),
-        Act("Lock seed", ("L",), lambda: complete.dials.lock(not complete.dials.locked.get()), "stage"),
-        Act("Doubt", ("V",), lambda: complete.grid.watch(not complete.doubt.on.get()), "stage"),
-        Act("Even temperature", (), painting.even_out),
-        Act("Open a mask…", (), stage.open_mask),
-        Act("Go on", (), complete.grid.go_on, can=complete.grid.can_go_on),
+        Action("Invert the hole", ("I",), painting.invert, "stage"),
+        Action("Paint temperature", ("P",), lambda: painting.choose("temperature"), "stage"),
+        Action("Smaller brush", (",",), lambda: painting.set_size(painting.size.get() - 1), "stage"),
+        Action("Larger brush", (".",), lambda: painting.set_size(painting.size.get() + 1), "stage"),
+        Action("New seed", ("R",), complete.dials.new_seed, "stage"),
+        Action("Lock seed", ("L",), lambda: complete.dials.lock(not complete.dials.locked.get()), "stage"),
+        Action("Doubt", ("V",), lambda: complete.grid.watch(not complete.doubt.on.get()), "stage"),
+        Action("Even temperature", (), painting.even_out),
+        Action("Open a mask…", (), stage.open_mask),
+        Action("Go on", (), complete.grid.go_on, enabled=complete.grid.can_go_on),
     )
     return Panel(
         key="complete",

@@ -5,9 +5,9 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.app.widgets.controls import Elided, Label, mark
-from studio.app.widgets.icons import pixmap
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import ElidedLabel, Label, set_style
+from studio.app.widgets.icons import icon_pixmap
+from studio.app.widgets.theme import Theme
 
 RIGHT = Qt.TextElideMode.ElideRight
 _KINDS = {
@@ -21,13 +21,13 @@ _KINDS = {
 class BadgeView(QWidget):
     """A sign and a word, never colour alone; what it means after it, how the picture was cut below."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__()
         self._look, self._kind = look, ""
         self._sign, self.words = Label(), Label("", "accent")
-        self.detail = Elided("", "soft", RIGHT)
+        self.detail = ElidedLabel("", "soft", RIGHT)
         self.scale = Label("", "soft")
-        self.note = Elided("", "note")
+        self.note = ElidedLabel("", "note")
         self._line = QHBoxLayout()
         self._line.setSpacing(8)
         for widget in (self._sign, self.words):
@@ -48,7 +48,7 @@ class BadgeView(QWidget):
         self._sign.setVisible(known)
         self.words.setVisible(known)
         self.words.setText(badge.words)
-        mark(self.words, role=_KINDS[self._kind][2] if known else "soft")
+        set_style(self.words, role=_KINDS[self._kind][2] if known else "soft")
         self.detail.show_text(badge.detail if known else otherwise)
         self.note.show_text(badge.note)
         name = f"{badge.words}: {badge.detail}" if known else otherwise
@@ -66,5 +66,5 @@ class BadgeView(QWidget):
     def _tint(self) -> None:
         if self._kind in _KINDS:
             drawing, token, _ = _KINDS[self._kind]
-            side = self._look.px(16)
-            self._sign.setPixmap(pixmap(drawing, self._look.colour(token), side, self.devicePixelRatioF()))
+            side = self._look.scaled(16)
+            self._sign.setPixmap(icon_pixmap(drawing, self._look.colour(token), side, self.devicePixelRatioF()))

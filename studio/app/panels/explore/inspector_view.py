@@ -16,9 +16,9 @@ from studio.app.model_browser.explorable import no_sliders
 from studio.app.panels.explore.parameters import FARTHEST
 from studio.app.panels.explore.state import Explore
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import Button, Choice, Column, Label, empty, row
-from studio.app.widgets.theme import Look
-from studio.app.widgets.value_slider import OUTSIDE, LatentSlider
+from studio.app.widgets.controls import Button, ChoiceField, Column, Label, clear_layout, make_row
+from studio.app.widgets.theme import Theme
+from studio.app.widgets.value_slider import OUTSIDE_SAFE_RANGE, ValueSlider
 
 _NOTE = "64 frames on the way from the stage to a take, as synthesizers load them."
 
@@ -28,16 +28,16 @@ _EMPTY = "Keep another take of this model, and a wavetable can lead to it from t
 class WavetableSection(Column):
     """Only where the stage shows waves."""
 
-    def __init__(self, look: Look, state: Explore, dialogs: Dialogs) -> None:
+    def __init__(self, look: Theme, state: Explore, dialogs: Dialogs) -> None:
         super().__init__(look)
         self._state, self._table, self._dialogs = state, state.wavetable, dialogs
-        self.take = Choice(look, "Wavetable to", "The take at the other end of the wavetable")
-        self.save = Button(look, "Save…", help="Save the way from the stage to this take as a wavetable")
+        self.take = ChoiceField(look, "Wavetable to", "The take at the other end of the wavetable")
+        self.save = Button(look, "Save…", tooltip="Save the way from the stage to this take as a wavetable")
         self.save.setAccessibleName("Save wavetable…")
         self.note = Label("", "note", wrap=True)
-        self.section("Wavetable")
-        self._choice = row(self.take, self.save)
-        self.add(self._choice, self.note)
+        self.add_section("Wavetable")
+        self._choice = make_row(self.take, self.save)
+        self.add_widgets(self._choice, self.note)
         self.save.clicked.connect(self.ask)
         shown: tuple[Value[Any], ...] = (state.model, state.takes, state.picture, state.current, self._table.making)
         for value in shown:
@@ -60,7 +60,7 @@ class WavetableSection(Column):
             self.take.setCurrentIndex(partners.index(before) if before in partners else len(partners) - 1)
         self._choice.setVisible(bool(partners))
         self.save.setEnabled(not making)
-        self.save.say("Making" if making else "Save…")
+        self.save.set_text("Making" if making else "Save…")
         self.save.setAccessibleName("Making the wavetable" if making else "Save wavetable…")
         self.note.setText(_NOTE if partners else _EMPTY)
         self.setVisible(trained is not None and trained.card.kind == "sound")
@@ -85,7 +85,7 @@ class Directions(Column):
 
     def __init__(
         self,
-        look: Look,
+        look: Theme,
         state: Explore,
         exporting: Exporting,
         open_picture: Callable[[], object],
@@ -93,33 +93,33 @@ class Directions(Column):
     ) -> None:
         super().__init__(look)
         self._dials = dials = state.dials
-        self.sliders: list[LatentSlider] = []
-        self.temperatures: list[LatentSlider] = []
+        self.sliders: list[ValueSlider] = []
+        self.temperatures: list[ValueSlider] = []
         self._folded = True
-        self.all_home = Button(look, "All home", "link", help="Put every slider back to the start", keys="H")
-        self.fold = Button(look, "", "fold", "right", help="Directions that change the picture less")
-        self.heat_home = Button(look, "", "link", help="Put the temperature back to where this model looks best")
+        self.all_home = Button(look, "All home", "link", tooltip="Put every slider back to the start", keys="H")
+        self.fold = Button(look, "", "fold", "right", tooltip="Directions that change the picture less")
+        self.heat_home = Button(look, "", "link", tooltip="Put the temperature back to where this model looks best")
         self.seed = SeedField(look, "New start", "Begin from another seed", "Seed ")
         self.open = Button(look, "", "", "folder", keys="Ctrl+O")
         self.kind = Kind(look, "Any kind")
         self.wavetable = WavetableSection(look, state, dialogs)
         self._none = Label("", "note", wrap=True)
-        self.replacement = Button(look, "", help="Continue with a model that has sliders")
+        self.replacement = Button(look, "", tooltip="Continue with a model that has sliders")
         self.heat_note = Label("", "caution", wrap=True)
         self._slider_rows, self._heat_rows = QVBoxLayout(), QGridLayout()
         self._slider_rows.setSpacing(4)
         self._heat_rows.setHorizontalSpacing(9)
         self.rows.addWidget(_headed("Directions", self.all_home))
-        self.add(self._none, self.replacement)
+        self.add_widgets(self._none, self.replacement)
         self.rows.addLayout(self._slider_rows)
-        self.add(self.fold)
-        self.section()
+        self.add_widgets(self.fold)
+        self.add_section()
         self.rows.addWidget(_headed("Temperature", self.heat_home))
         self.rows.addLayout(self._heat_rows)
-        self.add(self.heat_note)
-        self.section("Start")
-        self.add(self.kind, self.seed, self.open, self.wavetable, ExportSection(look, exporting, state.model))
-        self.end()
+        self.add_widgets(self.heat_note)
+        self.add_section("Start")
+        self.add_widgets(self.kind, self.seed, self.open, self.wavetable, ExportSection(look, exporting, state.model))
+        self.add_stretch()
         self.fold.clicked.connect(self._unfold)
         self.open.clicked.connect(lambda: open_picture())
         self.replacement.clicked.connect(state.choose_replacement)
@@ -141,8 +141,8 @@ class Directions(Column):
 
     def _show_model(self, trained: Any) -> None:
         what = made_by(trained)
-        self.open.say(f"Open a {what} of mine…")
-        self.open.explain(OPEN_HELP[what], "Ctrl+O")
+        self.open.set_text(f"Open a {what} of mine…")
+        self.open.set_tooltip(OPEN_HELP[what], "Ctrl+O")
         self.kind.show_model(trained, self._dials.label.get())
         if trained is not None:
             self._none.setText(f"{no_sliders(trained.card)}. Its start and temperature can be changed.")
@@ -150,7 +150,7 @@ class Directions(Column):
     def _show_replacement(self, other: Any) -> None:
         self.replacement.setVisible(other is not None)
         if other is not None:
-            self.replacement.say(f'Explore with "{other.card.title}"')
+            self.replacement.set_text(f'Explore with "{other.card.title}"')
 
     def _show_names(self, names: tuple[str, ...]) -> None:
         if len(names) != len(self.sliders):
@@ -162,17 +162,17 @@ class Directions(Column):
         self._show_fold()
 
     def _build_sliders(self, names: tuple[str, ...]) -> None:
-        empty(self._slider_rows)
+        clear_layout(self._slider_rows)
         dials, self.sliders = self._dials, []
         for index, name in enumerate(names):
-            slider = LatentSlider(
-                self._look, name, -FARTHEST, FARTHEST, 0.0, SAFE, f"*, direction {index + 1} of {len(names)}",
+            slider = ValueSlider(
+                self._theme, name, -FARTHEST, FARTHEST, 0.0, SAFE, f"*, direction {index + 1} of {len(names)}",
                 "Move along this direction of the model", may_rename=True,
             )  # fmt: skip
             slider.grabbed.connect(partial(dials.begin_move, index))
             slider.moved.connect(partial(dials.move, index))
-            slider.let_go.connect(dials.end_move)
-            slider.homed.connect(partial(dials.home, index))
+            slider.released.connect(dials.end_move)
+            slider.home_requested.connect(partial(dials.home, index))
             slider.renamed.connect(partial(dials.rename, index))
             self._slider_rows.addWidget(slider)
             self.sliders.append(slider)
@@ -200,18 +200,18 @@ class Directions(Column):
             slider.setProperty("folded", self._folded)
         self.fold.setVisible(quiet > 0)
         plural = "direction" if quiet == 1 else "directions"
-        self.fold.say(f"{quiet} quieter {plural}" if self._folded else "Fewer directions")
-        self.fold.draw("right" if self._folded else "down")
+        self.fold.set_text(f"{quiet} quieter {plural}" if self._folded else "Fewer directions")
+        self.fold.set_icon("right" if self._folded else "down")
 
     def _show_scales(self, scales: tuple[str, ...]) -> None:
-        empty(self._heat_rows)
+        clear_layout(self._heat_rows)
         dials, self.temperatures = self._dials, []
         for index, scale in enumerate(scales):
             many = len(scales) > 1
             says = f"Temperature, {scale.lower()}" if many else "Temperature"
             what = _HELP.get(scale.lower(), "shapes of this scale")
-            slider = LatentSlider(
-                self._look,
+            slider = ValueSlider(
+                self._theme,
                 scale,
                 0.0,
                 SLIDER_MAX_TEMPERATURE,
@@ -222,8 +222,8 @@ class Directions(Column):
             )
             slider.grabbed.connect(partial(dials.begin_temperature, index))
             slider.moved.connect(partial(dials.set_temperature, index))
-            slider.let_go.connect(dials.end_move)
-            slider.homed.connect(partial(self._home, index))
+            slider.released.connect(dials.end_move)
+            slider.home_requested.connect(partial(self._home, index))
             slider.set_narrow(many)
             self._heat_rows.addWidget(slider, index // 3, index % 3)
             self.temperatures.append(slider)
@@ -240,7 +240,7 @@ class Directions(Column):
             slider.show_home(home)
         self._show_safe(self._dials.model.get())
         if homes:
-            self.heat_home.say(f"{homes[0]:.2f} everywhere" if len(homes) > 1 else f"{homes[0]:.2f} again")
+            self.heat_home.set_text(f"{homes[0]:.2f} everywhere" if len(homes) > 1 else f"{homes[0]:.2f} again")
         self._show_temperatures(self._dials.temperatures.get())
 
     def _show_safe(self, trained: Any) -> None:
@@ -253,12 +253,12 @@ class Directions(Column):
     def _show_temperatures(self, values: tuple[float, ...]) -> None:
         for slider, value in zip(self.temperatures, values, strict=False):
             slider.show_value(value)
-        beyond = [slider.name.text() for slider in self.temperatures if slider.outside]
-        self.heat_note.setText(f"{', '.join(beyond)}: {OUTSIDE}")
+        beyond = [slider.name.text() for slider in self.temperatures if slider.is_outside_safe_range]
+        self.heat_note.setText(f"{', '.join(beyond)}: {OUTSIDE_SAFE_RANGE}")
         self.heat_note.setVisible(bool(beyond) and len(values) > 1)
         homes = self._dials.homes.get()
         self.heat_home.setEnabled(any(abs(a - b) > 5e-4 for a, b in zip(values, homes, strict=False)))
 
 
 def _headed(words: str, button: QWidget) -> QWidget:
-    return row(Label(words, "heading"), 0, button)
+    return make_row(Label(words, "heading"), 0, button)

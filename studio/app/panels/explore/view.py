@@ -18,29 +18,29 @@ from studio.app.panels.explore.badge_view import BadgeView
 from studio.app.panels.explore.inspector_view import OPEN_HELP, Directions
 from studio.app.panels.explore.state import Explore
 from studio.app.panels.panel_view import Panel
-from studio.app.widgets.action import Act
+from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import Button, Label, middle, pair, row
-from studio.app.widgets.menus import offer
-from studio.app.widgets.picture import PicturePage
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import Button, Label, make_button_pair, make_empty_page, make_row
+from studio.app.widgets.menus import show_context_menu
+from studio.app.widgets.picture import CaptionedPicture
+from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
 
 
 class ExploreStage(QStackedWidget):
     """How to begin, the picture with its badge, the crop preview, or the wave with its keys."""
 
-    def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
+    def __init__(self, look: Theme, state: Window, dialogs: Dialogs) -> None:
         super().__init__()
         self._look, self._window, self._state, self._dialogs = look, state, state.explore, dialogs
         explore = self._state
         self.badge = BadgeView(look)
-        self.page = PicturePage(look, "Picture", self.badge)
+        self.page = CaptionedPicture(look, "Picture", self.badge)
         self.overlay = Overlay(self.page.view, state.surprise, keeps=True)
         self.wave_badge = BadgeView(look)
         self.wave = WavePage(look, state, self.wave_badge)
         self.crop = CropPage(look, explore)
-        offer(self.page.view, lambda: (
+        show_context_menu(self.page.view, lambda: (
             ("Open in Complete", explore.open_in_complete, True),
             ("Copy picture", explore.copy, True),
             ("Keep as take", explore.keep_take, True),
@@ -77,16 +77,16 @@ class ExploreStage(QStackedWidget):
     def set_compact(self, compact: bool) -> None:
         self.badge.set_compact(compact)
         self.wave_badge.set_compact(compact)
-        self.page.arrange()
+        self.page.update_layout()
 
     def _empty(self) -> QWidget:
         self._title, self._waits = Label("", "name", wrap=True), Label("", "note", wrap=True)
         self._first = Label("", "note", wrap=True)
-        begin = Button(self._look, "New start", "primary", help="Begin from another seed", keys="R")
+        begin = Button(self._look, "New start", "primary", tooltip="Begin from another seed", keys="R")
         self._own = Button(self._look, "", "", "folder", keys="Ctrl+O")
         begin.clicked.connect(lambda: self._state.dials.new_start())
         self._own.clicked.connect(self.open)
-        return middle(self._title, self._first, self._waits, row(0, begin, self._own, 0, spacing=12))
+        return make_empty_page(self._title, self._first, self._waits, make_row(0, begin, self._own, 0, spacing=12))
 
     def _show_waiting(self, _: object) -> None:
         """Say why a picture that was asked for is not here yet."""
@@ -97,8 +97,8 @@ class ExploreStage(QStackedWidget):
     def _show_model(self, trained: Any) -> None:
         what = "wave" if trained is not None and trained.card.kind == "sound" else "picture"
         self._title.setText(f"Drop a {what} here, or begin from a seed.")
-        self._own.say(f"Open a {what}…")
-        self._own.explain(OPEN_HELP[what], "Ctrl+O")
+        self._own.set_text(f"Open a {what}…")
+        self._own.set_tooltip(OPEN_HELP[what], "Ctrl+O")
 
     def _show_first(self, _: object) -> None:
         """Say why Explore begins with another model than Generate: the first model in the lists has no sliders."""
@@ -135,22 +135,24 @@ class ExploreStage(QStackedWidget):
         words = f"Seed {group_digits(self._state.dials.seed.get())}{kind}{where if sliders else ''}"
         for badge in (self.badge, self.wave_badge):
             badge.show_badge(self._state.badge.get(), words)
-        self.page.arrange()
+        self.page.update_layout()
 
 
 class ExploreFoot(QStackedWidget):
     """Export and Keep take; while a picture is brought in, Cancel and Use this."""
 
-    def __init__(self, look: Look, state: Window, stage: ExploreStage, dialogs: Dialogs) -> None:
+    def __init__(self, look: Theme, state: Window, stage: ExploreStage, dialogs: Dialogs) -> None:
         super().__init__()
         self._state, self._dialogs = state.explore, dialogs
         explore = self._state
-        self.export = Button(look, "Export…", help="Save what is on the stage with its recipe inside", keys="Ctrl+E")
-        self.keep = Button(look, "Keep take", "primary", help="Keep what is on the stage as a take", keys="Ctrl+Return")
-        self.cancel = Button(look, "Cancel", help="Leave it; the stage stays as it was", keys="Esc")
-        self.use = Button(look, "Use this", "primary", help="Start from this picture", keys="Ctrl+Return")
-        self.addWidget(pair(self.export, self.keep))
-        self.addWidget(pair(self.cancel, self.use))
+        self.export = Button(look, "Export…", tooltip="Save what is on the stage with its recipe inside", keys="Ctrl+E")
+        self.keep = Button(
+            look, "Keep take", "primary", tooltip="Keep what is on the stage as a take", keys="Ctrl+Return"
+        )
+        self.cancel = Button(look, "Cancel", tooltip="Leave it; the stage stays as it was", keys="Esc")
+        self.use = Button(look, "Use this", "primary", tooltip="Start from this picture", keys="Ctrl+Return")
+        self.addWidget(make_button_pair(self.export, self.keep))
+        self.addWidget(make_button_pair(self.cancel, self.use))
         self.export.clicked.connect(self.ask)
         self.keep.clicked.connect(explore.keep_take)
         self.cancel.clicked.connect(stage.close_photo)
@@ -181,13 +183,15 @@ class ExploreFoot(QStackedWidget):
     def _show_busy(self, _: object) -> None:
         busy = self._state.busy.get()
         self.use.setEnabled(not busy)
-        self.use.say("Looking" if busy else "Use this")
+        self.use.set_text("Looking" if busy else "Use this")
 
 
 class ExploreInspector(QStackedWidget):
     """Sliders; while a picture is brought in, how it is cut."""
 
-    def __init__(self, look: Look, state: Explore, exporting: Exporting, stage: ExploreStage, dialogs: Dialogs) -> None:
+    def __init__(
+        self, look: Theme, state: Explore, exporting: Exporting, stage: ExploreStage, dialogs: Dialogs
+    ) -> None:
         super().__init__()
         self.directions = Directions(look, state, exporting, stage.open, dialogs)
         self.bringing = Bringing(look, state)
@@ -199,22 +203,22 @@ class ExploreInspector(QStackedWidget):
         self.setCurrentIndex(1 if photo is not None else 0)
 
 
-def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
+def panel(look: Theme, state: Window, dialogs: Dialogs) -> Panel:
     """Explore, ready for the frame."""
     explore = state.explore
     stage = ExploreStage(look, state, dialogs)
     foot = ExploreFoot(look, state, stage, dialogs)
     inspector = ExploreInspector(look, explore, state.exporting, stage, dialogs)
     acts = (
-        Act("Keep take", ("Ctrl+Return", "Ctrl+Enter"), foot.act),
-        Act("Export…", ("Ctrl+E",), foot.ask),
-        Act("Copy the picture", ("Ctrl+C",), explore.copy),
-        Act("Open in Complete", ("Ctrl+Shift+C",), explore.open_in_complete),
-        Act("Play or stop", (), lambda: state.tone.hold(not state.tone.held.get())),
-        Act("Wavetable to a take…", (), lambda: inspector.directions.wavetable.ask()),
-        Act("New start", ("R",), explore.dials.new_start, "stage"),
-        Act("Lock seed", ("L",), lambda: explore.dials.lock(not explore.dials.locked.get()), "stage"),
-        Act("All home", ("H",), explore.dials.home_all, "stage"),
+        Action("Keep take", ("Ctrl+Return", "Ctrl+Enter"), foot.act),
+        Action("Export…", ("Ctrl+E",), foot.ask),
+        Action("Copy the picture", ("Ctrl+C",), explore.copy),
+        Action("Open in Complete", ("Ctrl+Shift+C",), explore.open_in_complete),
+        Action("Play or stop", (), lambda: state.tone.hold(not state.tone.held.get())),
+        Action("Wavetable to a take…", (), lambda: inspector.directions.wavetable.ask()),
+        Action("New start", ("R",), explore.dials.new_start, "stage"),
+        Action("Lock seed", ("L",), lambda: explore.dials.lock(not explore.dials.locked.get()), "stage"),
+        Action("All home", ("H",), explore.dials.home_all, "stage"),
     )
     return Panel(
         key="explore",

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QFrame, QLineEdit, QListView, QVBoxLayout, QWidget
 from studio.app.core import colours
 from studio.app.core.colours import Colour
 from studio.app.core.guard import guarded
-from studio.app.widgets.controls import Button, Label, Number, mark, row
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import Button, Label, NumberField, make_row, set_style
+from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
 
 Index = QModelIndex | QPersistentModelIndex
@@ -58,7 +58,7 @@ class ColourPopup(QFrame):
     pointed = Signal(object)
 
     def __init__(
-        self, look: Look, parent: QWidget, picture: Array, first: int, imposed: Sequence[tuple[int, int]]
+        self, look: Theme, parent: QWidget, picture: Array, first: int, imposed: Sequence[tuple[int, int]]
     ) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
         self._look, self._channels, self._imposed = look, picture.shape[2], set(imposed)
@@ -66,21 +66,21 @@ class ColourPopup(QFrame):
         self.setProperty("role", "popup")
         self.setAccessibleName("Colour of a pixel")
         height, width = picture.shape[:2]
-        self.row = Number("Row", first + 1, height, "Counted from the top")
-        self.column = Number("Column", 1, width, "Counted from the left")
+        self.row = NumberField("Row", first + 1, height, "Counted from the top")
+        self.column = NumberField("Column", 1, width, "Counted from the left")
         self.swatches = self._list(colours.common_colours(picture, OWN))
         self.typed = QLineEdit()
         self.typed.setPlaceholderText("#RRGGBB")
         self.typed.setAcceptDrops(False)
         self.typed.setAccessibleName("Colour as a figure, such as #2858C8")
-        self.free = Button(look, "Let it go", help="The model draws this pixel again")
+        self.free = Button(look, "Let it go", tooltip="The model draws this pixel again")
         column = QVBoxLayout(self)
-        column.setContentsMargins(look.px(12), look.px(12), look.px(12), look.px(12))
-        column.setSpacing(look.px(8))
+        column.setContentsMargins(look.scaled(12), look.scaled(12), look.scaled(12), look.scaled(12))
+        column.setSpacing(look.scaled(8))
         column.addWidget(Label("Colour of a pixel", "heading"))
-        column.addWidget(row(Label("Row", "soft"), self.row, Label("Column", "soft"), self.column))
+        column.addWidget(make_row(Label("Row", "soft"), self.row, Label("Column", "soft"), self.column))
         column.addWidget(self.swatches)
-        column.addWidget(row(self.typed, self.free))
+        column.addWidget(make_row(self.typed, self.free))
         self.swatches.activated.connect(self._take)
         self.swatches.clicked.connect(self._take)
         self.typed.returnPressed.connect(self._type)
@@ -117,15 +117,15 @@ class ColourPopup(QFrame):
         found.setAccessibleName("Colours")
         found.setViewMode(QListView.ViewMode.IconMode)
         found.setMovement(QListView.Movement.Static)
-        side = self._look.px(SWATCH)
+        side = self._look.scaled(SWATCH)
         found.setIconSize(QSize(side, side))
-        found.setGridSize(QSize(side + self._look.px(6), side + self._look.px(6)))
+        found.setGridSize(QSize(side + self._look.scaled(6), side + self._look.scaled(6)))
         plain = PLAIN if self._channels == 3 else tuple((round(value * 255 / 15),) for value in range(16))
         self._swatches = _Swatches(tuple(dict.fromkeys([*own, *plain])), side, found)
         found.setModel(self._swatches)
         found.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         found.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        step, lines = side + self._look.px(6), -(-len(self._swatches.colours) // ACROSS)
+        step, lines = side + self._look.scaled(6), -(-len(self._swatches.colours) // ACROSS)
         found.setFixedSize(step * ACROSS + step // 3, step * lines + step // 3)
         found.setCurrentIndex(self._swatches.index(0))
         return found
@@ -139,7 +139,7 @@ class ColourPopup(QFrame):
 
     def _type(self) -> None:
         colour = colours.parse_colour(self.typed.text(), self._channels)
-        mark(self.typed, wrong=colour is None)
+        set_style(self.typed, wrong=colour is None)
         if colour is not None:
             self._end(colour)
 

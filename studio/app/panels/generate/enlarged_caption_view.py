@@ -6,8 +6,8 @@ from functools import partial
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QWidget
 
-from studio.app.widgets.controls import Button, Elided
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import Button, ElidedLabel
+from studio.app.widgets.theme import Theme
 
 RIGHT = Qt.TextElideMode.ElideRight
 REWIND = "Drag the marker up, and let it go on from there as another take."
@@ -16,10 +16,10 @@ REWIND = "Drag the marker up, and let it go on from there as another take."
 class LargeCaption(QWidget):
     """Below a large picture: what it is and what can be done with it; below that how it goes on from the marker."""
 
-    def __init__(self, look: Look, press: Callable[[str], None]) -> None:
+    def __init__(self, look: Theme, press: Callable[[str], None]) -> None:
         super().__init__()
         self._look, self._low, self._marked, self._saying = look, False, False, False
-        self.words, self.said = Elided("", "soft", RIGHT), Elided("", "soft", RIGHT)
+        self.words, self.said = ElidedLabel("", "soft", RIGHT), ElidedLabel("", "soft", RIGHT)
         self.go_on = Button(look, "Go on", "primary")
         self.go_on.clicked.connect(partial(press, "go on"))
         self._links = []
@@ -28,7 +28,7 @@ class LargeCaption(QWidget):
             ("Open in Explore", "explore", "Go on with this one in Explore", "Ctrl+Shift+X"),
             ("All of them", "back", "Back to the grid", "Esc"),
         ):
-            link = Button(look, title, "link", help=help, keys=keys)
+            link = Button(look, title, "link", tooltip=help, keys=keys)
             link.clicked.connect(partial(press, what))
             self._links.append(link)
         self._told = ""
@@ -47,13 +47,13 @@ class LargeCaption(QWidget):
         self._told = said
         self._say()
         self.go_on.setEnabled(can or running)
-        self.go_on.say("Stop" if running else "Go on")
-        self.go_on.draw("stop" if running else "")
-        self.go_on.play("stop" if running else "primary" if armed else "")
+        self.go_on.set_text("Stop" if running else "Go on")
+        self.go_on.set_icon("stop" if running else "")
+        self.go_on.set_role("stop" if running else "primary" if armed else "")
         if running:
-            self.go_on.explain("Stop now and keep what is drawn", "Shift+Esc")
+            self.go_on.set_tooltip("Stop now and keep what is drawn", "Shift+Esc")
         else:
-            self.go_on.explain("Draw what lies below the marker anew, as another take", "K")
+            self.go_on.set_tooltip("Draw what lies below the marker anew, as another take", "K")
         if (marked, bool(said)) != (self._marked, self._saying):
             self._marked, self._saying = marked, bool(said)
             self._lay_out()
@@ -70,7 +70,7 @@ class LargeCaption(QWidget):
         self.said.show_text((self._told.removeprefix("as a new take ") if self._low else self._told) or REWIND)
 
     def _lay_out(self) -> None:
-        px, grid, low = self._look.px, self._grid, self._low and self._marked
+        px, grid, low = self._look.scaled, self._grid, self._low and self._marked
         for part in (self.words, self.said, self.go_on, *self._links):
             grid.removeWidget(part)
         grid.setContentsMargins(0, 0, 0, 0)

@@ -7,8 +7,8 @@ from studio.app.app_state import Window
 from studio.app.files.dialogs_view import WORKS, Dialogs
 from studio.app.model_browser.cards_view import CardList
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import Button, Label, row
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import Button, Label, make_row
+from studio.app.widgets.theme import Theme
 
 CENTRE = Qt.AlignmentFlag.AlignHCenter
 
@@ -16,7 +16,7 @@ CENTRE = Qt.AlignmentFlag.AlignHCenter
 class FirstLaunch(QScrollArea):
     """Cards to choose from, and ways to begin from something of one's own."""
 
-    def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
+    def __init__(self, look: Theme, state: Window, dialogs: Dialogs) -> None:
         super().__init__()
         self._look, self._state = look, state
         self.setWidgetResizable(True)
@@ -29,8 +29,10 @@ class FirstLaunch(QScrollArea):
         self._under = Label("", "soft", wrap=True)
         self.cards = CardList(look, state.models, big=True)
         self._own = Label("Or start from something of your own", "soft")
-        self.open = Button(look, "Open a picture…", "", "folder", help="Bring in a picture, crop it, and start from it")
-        self.add = Button(look, "Add a model…", "", "plus", help="Copy a .safetensors file to your models")
+        self.open = Button(
+            look, "Open a picture…", "", "folder", tooltip="Bring in a picture, crop it, and start from it"
+        )
+        self.add = Button(look, "Add a model…", "", "plus", tooltip="Copy a .safetensors file to your models")
         self._drop = Label("or drop a file anywhere on this window", "note")
         self._column = QVBoxLayout(inside)
         self._column.addStretch(3)
@@ -41,7 +43,7 @@ class FirstLaunch(QScrollArea):
         self._column.addWidget(self.cards)
         self._own.setAlignment(CENTRE)
         self._column.addWidget(self._own)
-        self._column.addWidget(row(0, self.open, self.add, 0, spacing=16))
+        self._column.addWidget(make_row(0, self.open, self.add, 0, spacing=16))
         self._drop.setAlignment(CENTRE)
         self._column.addWidget(self._drop)
         self._column.addStretch(2)
@@ -71,6 +73,6 @@ class FirstLaunch(QScrollArea):
         self.cards.show_model(self._state.generate.model.get())
 
     def _lay_out(self, compact: bool = False) -> None:
-        px = self._look.px
+        px = self._look.scaled
         self._column.setSpacing(px(8 if compact else 14))
         self._column.setContentsMargins(px(16), px(8), px(16), px(8))

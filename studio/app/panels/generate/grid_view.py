@@ -23,8 +23,8 @@ from studio.app.core.text import FIGURE_SPACE, format_bits, group_digits
 from studio.app.generation.run import Cell
 from studio.app.generation.thumbnail_grid_view import Tiles, bare
 from studio.app.generation.wording import step_of
-from studio.app.widgets.picture import multiple
-from studio.app.widgets.theme import Look
+from studio.app.widgets.picture import largest_multiple
+from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
 
 GAP = 12
@@ -52,7 +52,7 @@ def arrange(count: int, width: int, height: int, pixels: tuple[int, int], gap: i
     """
     tall, wide = pixels
     smallest = max(1, -(-least // max(tall, wide)))
-    for scale in range(max(multiple(width, wide), smallest), smallest - 1, -1):
+    for scale in range(max(largest_multiple(width, wide), smallest), smallest - 1, -1):
         most = width // (wide * scale + gap)
         rows = height // (tall * scale + gap)
         if most > 0 and rows > 0 and most * rows >= count:
@@ -92,7 +92,7 @@ class _Cells(QAbstractListModel):
 
 
 class _Painter(QStyledItemDelegate):
-    def __init__(self, view: "GridView", look: Look, model: _Cells) -> None:
+    def __init__(self, view: "GridView", look: Theme, model: _Cells) -> None:
         super().__init__(view)
         self._look, self._view, self._cells = look, view, model
 
@@ -133,7 +133,7 @@ class GridView(QListView):
     pointed = Signal(object)
     """(row of a picture, row and column of the pixel in it) under the pointer, None where there is none."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__()
         self._look = look
         self._size: tuple[int, int] | None = None
@@ -241,10 +241,12 @@ class GridView(QListView):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        ratio, gap, shape = self.devicePixelRatioF(), self._look.px(GAP), self._shape()
+        ratio, gap, shape = self.devicePixelRatioF(), self._look.scaled(GAP), self._shape()
         width, height = int(self.width() * ratio), int(self.height() * ratio)
         count = max(1, len(self._cells.cells))
-        columns, scale = arrange(count, width, height, shape, int(gap * ratio), int(self._look.px(SMALLEST) * ratio))
+        columns, scale = arrange(
+            count, width, height, shape, int(gap * ratio), int(self._look.scaled(SMALLEST) * ratio)
+        )
         self.tiles.shape = shape
         self.tiles.enlarge(scale)
         cell = self.cell()

@@ -7,9 +7,9 @@ from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QMouseEvent, QPainter
 from PySide6.QtWidgets import QSlider
 
 from studio.app.core.guard import guarded
-from studio.app.widgets.controls import tip, wheel_if_focused
+from studio.app.widgets.controls import handle_wheel_if_focused, set_tooltip
 from studio.app.widgets.picture import PictureView
-from studio.app.widgets.theme import Look
+from studio.app.widgets.theme import Theme
 
 TAB, CAUGHT = 28, 28
 """Logical pixels: how high the tab is, and over how much the line is caught."""
@@ -33,7 +33,7 @@ class RowMarker(QSlider):
     let_go = Signal()
     go_on = Signal()
 
-    def __init__(self, look: Look, view: PictureView) -> None:
+    def __init__(self, look: Theme, view: PictureView) -> None:
         super().__init__(Qt.Orientation.Vertical, view)
         self._look, self._view = look, view
         self._showing = False
@@ -45,7 +45,7 @@ class RowMarker(QSlider):
         self._cursor: tuple[int, int] | None = None
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setMouseTracking(True)
-        tip(self, "Drag it up, and let the picture go on from there", "W")
+        set_tooltip(self, "Drag it up, and let the picture go on from there", "W")
         self.valueChanged.connect(self._tell)
         view.placed.connect(self._follow)
         look.changed.connect(self.update)
@@ -102,7 +102,7 @@ class RowMarker(QSlider):
                 self.unsetCursor()
             event.ignore()
             return
-        row = self._view.rect_of(0)
+        row = self._view.pixel_rect(0)
         self.setValue(round((event.position().y() - self._grip - row.y()) / row.height()))
 
     @guarded(None)
@@ -134,7 +134,7 @@ class RowMarker(QSlider):
 
     @guarded(None)
     def wheelEvent(self, event: QWheelEvent) -> None:
-        wheel_if_focused(self, event, self._turn)
+        handle_wheel_if_focused(self, event, self._turn)
 
     def _turn(self, event: QWheelEvent) -> None:
         if not self._drawing:
@@ -151,8 +151,8 @@ class RowMarker(QSlider):
             self.moved.emit(self.value())
 
     def _caught(self, at: QPointF) -> bool:
-        near = abs(at.y() - self._line()) <= self._look.px(CAUGHT) / 2
-        inside = self._view.rect_shown().left() <= at.x() <= self._view.rect_shown().right()
+        near = abs(at.y() - self._line()) <= self._look.scaled(CAUGHT) / 2
+        inside = self._view.shown_rect().left() <= at.x() <= self._view.shown_rect().right()
         return not self._drawing and (self._tab().contains(at) or (near and inside and self._armed))
 
     # ── the looks ────────────────────────────────────────────────────────────────────────────────
@@ -162,14 +162,14 @@ class RowMarker(QSlider):
 
     def _line(self) -> float:
         """Between the rows that are kept and the others, in this widget."""
-        return self._view.rect_of(self.value()).y()
+        return self._view.pixel_rect(self.value()).y()
 
     def _words(self) -> str:
         return f"row {self.value()}" if self._armed or self._drawing or self.value() < self.maximum() else "rewind"
 
     def _tab(self) -> QRectF:
         """Beside the picture where there is room, else on its edge."""
-        px, shown = self._look.px, QRectF(self._view.rect_shown())
+        px, shown = self._look.scaled, QRectF(self._view.shown_rect())
         widest = QFontMetrics(self._look.font(13, 600)).horizontalAdvance(f"row {self.maximum()}0")
         width = widest + px(16)
         left = shown.right() + 1 if shown.right() + width + px(4) <= self.width() else shown.right() - width
@@ -192,26 +192,26 @@ class RowMarker(QSlider):
                 painter.setPen(QPen(look.colour("border"), 1))
                 painter.setBrush(look.colour("raised"))
             tab = self._tab()
-            painter.drawRoundedRect(tab.adjusted(0.5, 0.5, -0.5, -0.5), look.px(6), look.px(6))
+            painter.drawRoundedRect(tab.adjusted(0.5, 0.5, -0.5, -0.5), look.scaled(6), look.scaled(6))
             painter.setPen(look.colour("on_accent" if self._armed or self._drawing else "text"))
             painter.setFont(look.font(13, 600))
             painter.drawText(tab, Qt.AlignmentFlag.AlignCenter, self._words())
 
     def _dim(self, painter: QPainter) -> None:
         """What lies below fades into the ground, but for the pixels that were imposed."""
-        shown, line = QRectF(self._view.rect_shown()), self._line()
+        shown, line = QRectF(self._view.shown_rect()), self._line()
         ground = self._look.colour("canvas")
         ground.setAlphaF(1 - DIMMED)
         painter.fillRect(QRectF(shown.left(), line, shown.width(), shown.bottom() + 1 - line), ground)
         for row, column, colour in self._imposed:
             if row >= self.value():
-                painter.fillRect(self._view.rect_of(row, column), colour)
+                painter.fillRect(self._view.pixel_rect(row, column), colour)
                 self._outline(painter, row, column)
         painter.fillRect(QRectF(shown.left(), line - 1, shown.width(), 2), self._look.colour("accent"))
 
     def _outline(self, painter: QPainter, row: int, column: int) -> None:
         """Light within dark, so that it is seen on any colour; outside the pixel, so that none of it is covered."""
-        place = self._view.rect_of(row, column)
+        place = self._view.pixel_rect(row, column)
         for grown, token in ((2.0, "on_accent"), (1.0, "accent")):
             painter.setPen(QPen(self._look.colour(token), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)

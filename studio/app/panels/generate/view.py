@@ -28,12 +28,12 @@ from studio.app.panels.generate.grid_view import GridView
 from studio.app.panels.generate.row_marker_view import RowMarker
 from studio.app.panels.generate.state import MOST, Generate
 from studio.app.panels.panel_view import Panel
-from studio.app.widgets.action import Act
+from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, Column, Label
-from studio.app.widgets.menus import Entry, offer
-from studio.app.widgets.picture import PicturePage
-from studio.app.widgets.theme import Look
+from studio.app.widgets.menus import MenuEntry, show_context_menu
+from studio.app.widgets.picture import CaptionedPicture
+from studio.app.widgets.theme import Theme
 
 CAPTION = 600
 """Logical pixels of the caption below a large picture, at least."""
@@ -53,7 +53,7 @@ def acts(is_sound: bool) -> tuple[tuple[str, str], ...]:
 class GenerateStage(QStackedWidget):
     """The cards of a first launch, the grid, or one picture or wave large, with the marker from which it goes on."""
 
-    def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
+    def __init__(self, look: Theme, state: Window, dialogs: Dialogs) -> None:
         super().__init__()
         self._look, self._state, self._dialogs = look, state.generate, dialogs
         self._messages = state.messages
@@ -62,7 +62,7 @@ class GenerateStage(QStackedWidget):
         self.grid = GridView(look)
         self.caption = Caption(look)
         self.large_caption, self.wave_caption = LargeCaption(look, self._press), LargeCaption(look, self._press)
-        self.page = PicturePage(look, "Picture", self.large_caption, CAPTION)
+        self.page = CaptionedPicture(look, "Picture", self.large_caption, CAPTION)
         self.overlay = Overlay(self.page.view, state.surprise, doubt=state.generate.doubt)
         self.wave_page = WavePage(look, state, self.wave_caption)
         self.marker = RowMarker(look, self.page.view)
@@ -75,7 +75,7 @@ class GenerateStage(QStackedWidget):
         column.addWidget(self.caption)
         for page in (self.first, grid_page, self.page, self.wave_page):
             self.addWidget(page)
-        offer(self.page.view, self._entries)
+        show_context_menu(self.page.view, self._entries)
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.grid.customContextMenuRequested.connect(self._menu)
         bind(self, generate.cells, self._show_cells)
@@ -162,7 +162,7 @@ class GenerateStage(QStackedWidget):
     def set_compact(self, compact: bool) -> None:
         self.first.set_compact(compact)
         self.large_caption.set_low(compact)
-        self.page.arrange()
+        self.page.update_layout()
 
     def _press(self, what: str, _: bool = False) -> None:
         if what == "back":
@@ -180,7 +180,7 @@ class GenerateStage(QStackedWidget):
     def _enlarge(self, index: int | None) -> None:
         self._state.enlarge(index)
         page = self.currentWidget()
-        if isinstance(page, PicturePage | WavePage):
+        if isinstance(page, CaptionedPicture | WavePage):
             page.view.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _click(self, row: int, column: int) -> None:
@@ -198,7 +198,7 @@ class GenerateStage(QStackedWidget):
         popup.pointed.connect(self.marker.show_cursor)
         popup.chose.connect(self._state.branching.impose)
         popup.destroyed.connect(lambda: self.marker.show_cursor(None))
-        place = self.page.view.rect_of(row, column).bottomRight().toPoint() + QPoint(8, 8)
+        place = self.page.view.pixel_rect(row, column).bottomRight().toPoint() + QPoint(8, 8)
         popup.open_at(row, column, self.page.view.mapToGlobal(place))
 
     def _show_cells(self, cells: tuple[Cell, ...]) -> None:
@@ -237,7 +237,7 @@ class GenerateStage(QStackedWidget):
             if self._state.grid.running.get():
                 said = self._state.grid.progress.get().partition(". What is")[0]
             self.large_caption.show_rewind(drawn is not None, False, False, False, said)
-            self.page.arrange()
+            self.page.update_layout()
             return
         held = tuple((pixel.row, pixel.column, QColor(to_hex(pixel.colour))) for pixel in mark.held)
         row = forming.row if here and forming is not None else mark.row
@@ -250,9 +250,9 @@ class GenerateStage(QStackedWidget):
         if kind and can and mark.armed:
             said = f'{said}, kind "{kind}"'
         self.large_caption.show_rewind(True, can, mark.armed, running, said)
-        self.page.arrange()
+        self.page.update_layout()
 
-    def _entries(self) -> tuple[Entry, ...]:
+    def _entries(self) -> tuple[MenuEntry, ...]:
         """Return the menu entries of the large picture."""
         large = self._state.closeup.large.get()
         able = large is not None and large.piece is not None
@@ -279,31 +279,31 @@ class GenerateStage(QStackedWidget):
 class GenerateInspector(Column):
     """The card of the model, and what to make."""
 
-    def __init__(self, look: Look, state: Window) -> None:
+    def __init__(self, look: Theme, state: Window) -> None:
         super().__init__(look)
         generate = state.generate
         self.card = ModelCard(look, state.models)
         self.dials = DialRows(look, generate.dials, generate.history, MOST)
-        self.section("Model", first=True)
-        self.add(self.card)
-        self.section("What to make")
+        self.add_section("Model", first=True)
+        self.add_widgets(self.card)
+        self.add_section("What to make")
         self.export = ExportSection(look, state.exporting, generate.model, several=True)
-        self.add(self.dials, self.export)
-        self.end()
+        self.add_widgets(self.dials, self.export)
+        self.add_stretch()
         bind(self, generate.model, self.card.show_model)
 
 
 class GenerateFoot(QWidget):
     """The main button, and Save all."""
 
-    def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
+    def __init__(self, look: Theme, state: Window, dialogs: Dialogs) -> None:
         super().__init__()
         self._generate: Generate = state.generate
         generate = self._generate
         self._dialogs = dialogs
         self._exporting = state.exporting
         self.time = Label("", "note", wrap=True)
-        self.save_all = Button(look, "Save all…", help="Save every picture that is kept", keys="Ctrl+Shift+S")
+        self.save_all = Button(look, "Save all…", tooltip="Save every picture that is kept", keys="Ctrl+Shift+S")
         self.main = MainButton(look, "Generate", "Make the pictures")
         line = QHBoxLayout()
         line.setSpacing(12)
@@ -353,27 +353,27 @@ class GenerateFoot(QWidget):
         self.time.setVisible(told)
 
 
-def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
+def panel(look: Theme, state: Window, dialogs: Dialogs) -> Panel:
     """Generate, ready for the frame."""
     generate = state.generate
     stage = GenerateStage(look, state, dialogs)
     foot = GenerateFoot(look, state, dialogs)
     acts = (
-        Act("Generate", ("Ctrl+Return", "Ctrl+Enter"), generate.generate),
-        Act("Save all…", ("Ctrl+Shift+S",), foot.ask_where, can=generate.can_save),
-        Act("Save this picture…", ("Ctrl+E",), lambda: stage.act("save")),
-        Act("Copy this picture", ("Ctrl+C",), generate.copy),
-        Act("Open in Explore", ("Ctrl+Shift+X",), lambda: stage.act("explore")),
-        Act("Open in Complete", ("Ctrl+Shift+C",), lambda: stage.act("complete")),
-        Act("New seed", ("R",), generate.dials.new_seed, "stage"),
-        Act("Lock seed", ("L",), lambda: generate.dials.lock(not generate.dials.locked.get()), "stage"),
-        Act("Next picture", (), lambda: stage.step(1)),
-        Act("Previous picture", (), lambda: stage.step(-1)),
-        Act("Go on", (), generate.grid.go_on, can=generate.grid.can_go_on),
-        Act("Doubt", ("V",), lambda: generate.grid.watch(not generate.doubt.on.get()), "stage"),
-        Act("Row marker", ("W",), stage.focus_marker, "stage"),
-        Act("Pick the colour of a pixel", ("O",), stage.pick_colour, "stage"),
-        Act("Branch here", ("K",), stage.branch, "stage"),
+        Action("Generate", ("Ctrl+Return", "Ctrl+Enter"), generate.generate),
+        Action("Save all…", ("Ctrl+Shift+S",), foot.ask_where, enabled=generate.can_save),
+        Action("Save this picture…", ("Ctrl+E",), lambda: stage.act("save")),
+        Action("Copy this picture", ("Ctrl+C",), generate.copy),
+        Action("Open in Explore", ("Ctrl+Shift+X",), lambda: stage.act("explore")),
+        Action("Open in Complete", ("Ctrl+Shift+C",), lambda: stage.act("complete")),
+        Action("New seed", ("R",), generate.dials.new_seed, "stage"),
+        Action("Lock seed", ("L",), lambda: generate.dials.lock(not generate.dials.locked.get()), "stage"),
+        Action("Next picture", (), lambda: stage.step(1)),
+        Action("Previous picture", (), lambda: stage.step(-1)),
+        Action("Go on", (), generate.grid.go_on, enabled=generate.grid.can_go_on),
+        Action("Doubt", ("V",), lambda: generate.grid.watch(not generate.doubt.on.get()), "stage"),
+        Action("Row marker", ("W",), stage.focus_marker, "stage"),
+        Action("Pick the colour of a pixel", ("O",), stage.pick_colour, "stage"),
+        Action("Branch here", ("K",), stage.branch, "stage"),
     )
 
     def smooth(on: bool) -> None:

@@ -11,8 +11,8 @@ from studio.app.core.guard import guarded
 from studio.app.generation.parameters_view import DialRows
 from studio.app.panels.sound.lanes.lane_view import clock
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import Button, Choice, Column, Elided, Label, row, tip
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import Button, ChoiceField, Column, ElidedLabel, Label, make_row, set_tooltip
+from studio.app.widgets.theme import Theme
 
 OFTEN = 500
 """Milliseconds between two looks at the output."""
@@ -25,7 +25,7 @@ NONE = "Temperature, kind and seed of a model stand here, and are heard as you t
 class SoundInspector(Column):
     """From the top: what can be changed while it plays, My recording, Loop, Branch, Output."""
 
-    def __init__(self, look: Look, state: Window, open_sound: Callable[[], object]) -> None:
+    def __init__(self, look: Theme, state: Window, open_sound: Callable[[], object]) -> None:
         super().__init__(look, 10)
         self._state, self._player = state.sound, state.sound.player
         self._build(open_sound)
@@ -35,19 +35,21 @@ class SoundInspector(Column):
         self._looks.timeout.connect(self._show_output)
 
     def _build(self, open_sound: Callable[[], object]) -> None:
-        look = self._look
+        look = self._theme
         self.heard = Label("", "note", wrap=True)
         self.dials = DialRows(look, self._state.dials, self._state.history, 1, below=(self.heard,))
-        tip(self.dials.temperature.groove, "Change the sound while it plays; a fast computer plays the change at once")
+        set_tooltip(
+            self.dials.temperature.slider, "Change the sound while it plays; a fast computer plays the change at once"
+        )
         self.priced = Label("", "note", wrap=True)
         self._none = Label(NONE, "note", wrap=True)
-        self.section("While it plays", first=True)
-        self.show_bits = Button(look, "Show bits", "link", help="Compute the bits of the visible samples")
+        self.add_section("While it plays", first=True)
+        self.show_bits = Button(look, "Show bits", "link", tooltip="Compute the bits of the visible samples")
         self.show_bits.clicked.connect(self._state.pricing.go_on)
-        self.add(self.dials, row(self.priced, self.show_bits), self._none)
-        self.change = Button(look, "Change…", "link", help="Choose a sound to continue", keys="Ctrl+O")
+        self.add_widgets(self.dials, make_row(self.priced, self.show_bits), self._none)
+        self.change = Button(look, "Change…", "link", tooltip="Choose a sound to continue", keys="Ctrl+O")
         self.change.clicked.connect(open_sound)
-        self.name, self.words, self.where = Elided("", "strong"), Label("", "note", wrap=True), Label("", "note")
+        self.name, self.words, self.where = ElidedLabel("", "strong"), Label("", "note", wrap=True), Label("", "note")
         self.put_away = Button(
             look,
             "",
@@ -58,35 +60,40 @@ class SoundInspector(Column):
             AWAY,
         )
         self.put_away.clicked.connect(self._state.put_away)
-        heading = row(Label("My recording", "heading"), 0, self.change)
-        named = row(self.name, self.put_away)
+        heading = make_row(Label("My recording", "heading"), 0, self.change)
+        named = make_row(self.name, self.put_away)
         self._source = self._part(heading, named, self.words, self.where, title="")
         self.region, self.join = Label("", "strong"), Label("", "note", wrap=True)
         self.best = Button(
-            look, "Find the best join", "", "loop", help="Move the loop's ends to where the join costs least", keys="J"
+            look,
+            "Find the best join",
+            "",
+            "loop",
+            tooltip="Move the loop's ends to where the join costs least",
+            keys="J",
         )
         self.best.clicked.connect(self._state.find_join)
         self._loop = self._part(self.region, self.join, self.best, title="Loop")
-        self.branch = Button(look, "Branch here", "", "fork", help="Start another take from this moment", keys="K")
+        self.branch = Button(look, "Branch here", "", "fork", tooltip="Start another take from this moment", keys="K")
         self.branch.clicked.connect(lambda: self._state.branch())
         self.from_ = Label("", "note", wrap=True)
         self._branch = self._part(self.from_, self.branch, title="Branch")
-        self.output = Choice(look, "Output", "Where to play")
-        self.latency = Choice(look, "Latency", "Shorter is heard sooner, longer bears a busier computer")
+        self.output = ChoiceField(look, "Output", "Where to play")
+        self.latency = ChoiceField(look, "Latency", "Shorter is heard sooner, longer bears a busier computer")
         for seconds in (0.0, *self._player.card.latencies):
             self.latency.addItem(f"Latency {1000 * seconds:.0f} ms" if seconds else "Latency as needed", seconds)
         self.delay, self.gaps = Label("", "note"), Label("", "note")
-        self._output = self._part(self.output, self.latency, row(self.delay, 0, self.gaps), title="Output")
-        self.end()
+        self._output = self._part(self.output, self.latency, make_row(self.delay, 0, self.gaps), title="Output")
+        self.add_stretch()
         self._player.grew.connect(self._show_parts)
 
     def _part(self, *widgets: QWidget, title: str | None = None) -> Column:
         """What is shown and hidden together, below a hairline where it has a title."""
-        part = Column(self._look, 10)
+        part = Column(self._theme, 10)
         if title is not None:
-            part.section(title)
-        part.add(*widgets)
-        self.add(part)
+            part.add_section(title)
+        part.add_widgets(*widgets)
+        self.add_widgets(part)
         return part
 
     def _tie(self) -> None:
@@ -131,7 +138,7 @@ class SoundInspector(Column):
 
     def _show_recording(self, _: object) -> None:
         recording, cut = self._state.recording.get(), self._state.cut.get()
-        self.change.say("Change…" if recording is not None else "Open…")
+        self.change.set_text("Change…" if recording is not None else "Open…")
         self.name.show_text(recording.name if recording is not None else "None: the model begins by itself")
         self.words.setText(recording.words if recording is not None else "")
         self.words.setVisible(bool(self.words.text()))

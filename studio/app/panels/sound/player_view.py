@@ -12,7 +12,7 @@ from studio.app.generation.parameters import safe_temperatures
 from studio.app.panels.sound.lanes.lanes_view import Lanes
 from studio.app.panels.sound.transport_view import LOUD, Transport
 from studio.app.widgets.binding import bind
-from studio.app.widgets.theme import Look
+from studio.app.widgets.theme import Theme
 
 FRAME = 30
 """Milliseconds between two frames of what plays or is being made."""
@@ -23,7 +23,7 @@ SHORTEST = 0.02
 class Player(QWidget):
     """Lanes and transport, drawn anew with each frame while anything moves."""
 
-    def __init__(self, look: Look, state: Window) -> None:
+    def __init__(self, look: Theme, state: Window) -> None:
         super().__init__()
         self._look, self._state, self._player = look, state.sound, state.sound.player
         self.lanes, self.transport = Lanes(look), Transport(look)
@@ -70,7 +70,7 @@ class Player(QWidget):
         transport.stop.clicked.connect(state.stop)
         transport.loop.clicked.connect(self.toggle_loop)
         bind(self, player.recording, self._show_recording, transport.record.toggled, state.record)
-        transport.level.homed.connect(lambda: player.set_level(LOUD))
+        transport.level.home_requested.connect(lambda: player.set_level(LOUD))
 
     def _tie_lanes(self) -> None:
         state, time, heat, moment = self._state, self.lanes.timeline, self.lanes.heat, self.lanes.moment
@@ -227,7 +227,7 @@ class Player(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        px, compact = self._look.px, self._compact
+        px, compact = self._look.scaled, self._compact
         self._column.setContentsMargins(px(12), px(2), px(24 if not compact else 16), px(8 if compact else 20))
         self._column.setSpacing(px(8 if compact else 16))
         self._line.setContentsMargins(self.lanes.left if self.width() >= px(900) else 0, 0, 0, 0)

@@ -6,10 +6,10 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout
 
 from studio.app.core.guard import guarded
 from studio.app.panels.sound.lanes.lane_view import clock
-from studio.app.widgets.controls import Button, Label, mark, row, tip
-from studio.app.widgets.icons import pixmap
-from studio.app.widgets.slider import Groove
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import Button, Label, make_row, set_style, set_tooltip
+from studio.app.widgets.icons import icon_pixmap
+from studio.app.widgets.slider import Slider
+from studio.app.widgets.theme import Theme
 
 LOUD = 0.7
 """Home of the volume."""
@@ -24,7 +24,7 @@ METER = 236
 class Transport(QWidget):
     """`play` looks pressed while it plays; `loop` and `record` are pressed while they are on."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__()
         self._look = look
         self._speed, self._ahead = "", ""
@@ -37,12 +37,12 @@ class Transport(QWidget):
         self.time, self.made = Label("0:00.00", "figure"), Label("", "soft")
         self.speed, self.ahead = Label("", "strong"), Label("", "note", wrap=True)
         self._sign = Label()
-        self.level = Groove(look, 0.0, 1.0, LOUD, None)
+        self.level = Slider(look, 0.0, 1.0, LOUD, None)
         self.level.setAccessibleName("Volume")
-        tip(self.level, "How loud, not part of the export")
+        set_tooltip(self.level, "How loud, not part of the export")
         self.meter = QWidget()
         self.meter.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        tip(self.meter, "How fast this computer makes sound, and how far it is ahead of the ear")
+        set_tooltip(self.meter, "How fast this computer makes sound, and how far it is ahead of the ear")
         self._column = QVBoxLayout(self)
         self._lines: list[QHBoxLayout] = []
         self._mode = ""
@@ -61,17 +61,17 @@ class Transport(QWidget):
         inside.setSpacing(0)
         inside.addWidget(self.speed, 0, 0)
         inside.addWidget(self.ahead, 1, 0)
-        self._buttons = row(*self.buttons, spacing=6)
+        self._buttons = make_row(*self.buttons, spacing=6)
         self._clock, self._under = QWidget(), QGridLayout()
         self._clock.setLayout(self._under)
-        self._volume = row(self._sign, self.level)
+        self._volume = make_row(self._sign, self.level)
         self._volume.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
         self.meter.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
 
     def show_playing(self, playing: bool) -> None:
-        self.play.draw("pause" if playing else "play")
+        self.play.set_icon("pause" if playing else "play")
         self.play.setAccessibleName("Pause" if playing else "Play")
-        self.play.explain("Rest here; making goes on a little" if playing else "Play while it is made", "Space")
+        self.play.set_tooltip("Rest here; making goes on a little" if playing else "Play while it is made", "Space")
 
     def show_time(self, position: float, made: float, fresh: bool) -> None:
         """`fresh`: nothing is made yet, so that it is the length of what was brought in."""
@@ -89,7 +89,7 @@ class Transport(QWidget):
         self._speed, self._ahead = words, below
         self.speed.setText(words)
         self.ahead.setText(below)
-        mark(self.speed, role="warn" if 0 < speed < 1 else "strong")
+        set_style(self.speed, role="warn" if 0 < speed < 1 else "strong")
         said = f"Speed, {speed:.1f} times real time" if speed else "Speed"
         self.meter.setAccessibleName(f"{said}, {ahead:.1f} seconds ahead" if making and speed else said)
         self.meter.setAccessibleDescription(waiting or gap)
@@ -107,7 +107,7 @@ class Transport(QWidget):
 
     def _lay_out(self) -> None:
         """In one line where there is room, else in two or three."""
-        px, wide = self._look.px, self.width() / self._look.scale
+        px, wide = self._look.scaled, self.width() / self._look.scale
         mode = "small" if wide < SMALL else "two lines" if wide < ROOMY else "roomy" if wide < WIDE else "wide"
         if mode != self._mode:
             self._mode = mode
@@ -133,7 +133,7 @@ class Transport(QWidget):
         self._column.setSpacing(px(6))
         self.time.setFixedWidth(px(106))
         self.level.setFixedWidth(px(104 if mode == "wide" else 72))
-        self._sign.setPixmap(pixmap("speaker", self._look.colour("soft"), px(18), self.devicePixelRatioF()))
+        self._sign.setPixmap(icon_pixmap("speaker", self._look.colour("soft"), px(18), self.devicePixelRatioF()))
 
     def _put(self, rows: tuple[tuple[QWidget | int, ...], ...]) -> None:
         """Widgets beside each other in rows below each other."""
@@ -143,7 +143,7 @@ class Transport(QWidget):
         self._lines = []
         for parts in rows:
             line = QHBoxLayout()
-            line.setSpacing(self._look.px(16))
+            line.setSpacing(self._look.scaled(16))
             for part in parts:
                 if isinstance(part, QWidget):
                     line.addWidget(part)

@@ -12,10 +12,10 @@ from studio.app.files.exporting import Form
 from studio.app.panels.panel_view import Panel
 from studio.app.panels.sound.inspector_view import AWAY, SoundInspector
 from studio.app.panels.sound.player_view import Player
-from studio.app.widgets.action import Act
+from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import Button, Label, row
-from studio.app.widgets.theme import Look
+from studio.app.widgets.controls import Button, Label, make_row
+from studio.app.widgets.theme import Theme
 
 EMPTY = "Press Play to hear this model, or drop a recording to go on from."
 NOBODY = "No model of recordings is here yet. Add one, and hear it while it makes."
@@ -24,7 +24,7 @@ NOBODY = "No model of recordings is here yet. Add one, and hear it while it make
 class SoundStage(QStackedWidget):
     """How to begin, or the player."""
 
-    def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
+    def __init__(self, look: Theme, state: Window, dialogs: Dialogs) -> None:
         super().__init__()
         self._look, self._window, self._state, self._dialogs = look, state, state.sound, dialogs
         self.player = Player(look, state)
@@ -41,9 +41,13 @@ class SoundStage(QStackedWidget):
     def _empty(self) -> QWidget:
         page = QWidget()
         self.title, self.waits = Label("", "name", wrap=True), Label("", "note", wrap=True)
-        self.begin = Button(self._look, "Play", "primary", "play", help="Play while it is made", keys="Ctrl+Return")
-        self.own = Button(self._look, "Open a sound…", "", "folder", help="Choose a sound to continue", keys="Ctrl+O")
-        self.add = Button(self._look, "Add a model…", "primary", "plus", help="Copy a .safetensors file to your models")
+        self.begin = Button(self._look, "Play", "primary", "play", tooltip="Play while it is made", keys="Ctrl+Return")
+        self.own = Button(
+            self._look, "Open a sound…", "", "folder", tooltip="Choose a sound to continue", keys="Ctrl+O"
+        )
+        self.add = Button(
+            self._look, "Add a model…", "primary", "plus", tooltip="Copy a .safetensors file to your models"
+        )
         self.begin.clicked.connect(self._state.play)
         self.own.clicked.connect(self.open)
         self.add.clicked.connect(lambda: self._dialogs.open("Models (*.safetensors)", self._window.models.add))
@@ -52,7 +56,7 @@ class SoundStage(QStackedWidget):
         column.setSpacing(16)
         column.addStretch(1)
         column.addWidget(self.title)
-        column.addWidget(row(0, self.begin, self.own, self.add, 0, spacing=12))
+        column.addWidget(make_row(0, self.begin, self.own, self.add, 0, spacing=12))
         column.addWidget(self.waits)
         column.addStretch(1)
         for label in (self.title, self.waits):
@@ -77,11 +81,11 @@ class SoundStage(QStackedWidget):
 class SoundFoot(QWidget):
     """Export and Keep take."""
 
-    def __init__(self, look: Look, state: Window, dialogs: Dialogs) -> None:
+    def __init__(self, look: Theme, state: Window, dialogs: Dialogs) -> None:
         super().__init__()
         self._state, self._dialogs = state.sound, dialogs
-        self.export = Button(look, "Export WAV…", help="Save the sound with its recipe inside", keys="Ctrl+E")
-        self.keep = Button(look, "Keep take", help="Keep what is on the stage as a take", keys="Ctrl+S")
+        self.export = Button(look, "Export WAV…", tooltip="Save the sound with its recipe inside", keys="Ctrl+E")
+        self.keep = Button(look, "Keep take", tooltip="Keep what is on the stage as a take", keys="Ctrl+S")
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(16)
@@ -117,27 +121,27 @@ class SoundFoot(QWidget):
             self.keep.setEnabled(there)
 
 
-def panel(look: Look, state: Window, dialogs: Dialogs) -> Panel:
+def panel(look: Theme, state: Window, dialogs: Dialogs) -> Panel:
     """Sound, ready for the frame."""
     sound = state.sound
     stage = SoundStage(look, state, dialogs)
     foot = SoundFoot(look, state, dialogs)
     player, time = stage.player, stage.player.lanes.timeline
     acts = (
-        Act("Play", ("Ctrl+Return", "Ctrl+Enter"), sound.play),
-        Act("Put the recording away", (AWAY,), sound.put_away),
-        Act("Copy the sound", ("Ctrl+C",), sound.copy),
-        Act("Export…", ("Ctrl+E",), foot.ask),
-        Act("Play or pause", ("Space",), sound.toggle, "stage"),
-        Act("To the start", ("Home",), player.to_start, "stage"),
-        Act("To the newest moment", ("End",), player.to_newest, "stage"),
-        Act("Loop", ("G",), player.toggle_loop, "stage"),
-        Act("Find the best join", ("J",), sound.find_join, "stage"),
-        Act("Record", ("Q",), lambda: sound.record(not sound.player.recording.get()), "stage"),
-        Act("Knot of temperature here", ("T",), player.add_knot, "stage"),
-        Act("Branch here", ("K",), sound.branch, "stage"),
-        Act("New seed", ("R",), sound.dials.new_seed, "stage"),
-        Act("Lock seed", ("L",), lambda: sound.dials.lock(not sound.dials.locked.get()), "stage"),
+        Action("Play", ("Ctrl+Return", "Ctrl+Enter"), sound.play),
+        Action("Put the recording away", (AWAY,), sound.put_away),
+        Action("Copy the sound", ("Ctrl+C",), sound.copy),
+        Action("Export…", ("Ctrl+E",), foot.ask),
+        Action("Play or pause", ("Space",), sound.toggle, "stage"),
+        Action("To the start", ("Home",), player.to_start, "stage"),
+        Action("To the newest moment", ("End",), player.to_newest, "stage"),
+        Action("Loop", ("G",), player.toggle_loop, "stage"),
+        Action("Find the best join", ("J",), sound.find_join, "stage"),
+        Action("Record", ("Q",), lambda: sound.record(not sound.player.recording.get()), "stage"),
+        Action("Knot of temperature here", ("T",), player.add_knot, "stage"),
+        Action("Branch here", ("K",), sound.branch, "stage"),
+        Action("New seed", ("R",), sound.dials.new_seed, "stage"),
+        Action("Lock seed", ("L",), lambda: sound.dials.lock(not sound.dials.locked.get()), "stage"),
     )
     return Panel(
         key="sound",

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from studio.app.core.guard import guarded
 from studio.app.widgets.controls import Label, announce
-from studio.app.widgets.theme import Look
+from studio.app.widgets.theme import Theme
 from studio.app.window.commands.targets import Target
 
 NOTE = Qt.ItemDataRole.UserRole
@@ -57,13 +57,13 @@ class _Found(QAbstractListModel):
 class _Row(QStyledItemDelegate):
     """Paints a target: its name at the left, its note at the right."""
 
-    def __init__(self, look: Look, parent: QObject) -> None:
+    def __init__(self, look: Theme, parent: QObject) -> None:
         super().__init__(parent)
         self._look = look
 
     @guarded(QSize(100, 32))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(self._look.px(100), self._look.px(32))
+        return QSize(self._look.scaled(100), self._look.scaled(32))
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
@@ -71,7 +71,7 @@ class _Row(QStyledItemDelegate):
         painter.save()
         painter.setFont(self._look.font(12))
         painter.setPen(self._look.colour("soft"))
-        place = option.rect.adjusted(0, 0, -self._look.px(8), 0)
+        place = option.rect.adjusted(0, 0, -self._look.scaled(8), 0)
         painter.drawText(place, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), index.data(NOTE))
         painter.restore()
 
@@ -79,7 +79,7 @@ class _Row(QStyledItemDelegate):
 class Finder(QFrame):
     """Shows a field and the targets that contain the typed words; Enter runs the current one."""
 
-    def __init__(self, look: Look, parent: QWidget) -> None:
+    def __init__(self, look: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self._look = look
         self._targets: list[Target] = []
@@ -114,7 +114,7 @@ class Finder(QFrame):
         self._before = QApplication.focusWidget()
         self.field.clear()
         self._filter("")
-        px = self._look.px
+        px = self._look.scaled
         self._column.setContentsMargins(px(12), px(12), px(12), px(12))
         room = self.window().size()
         width = min(px(460), room.width() - px(32))

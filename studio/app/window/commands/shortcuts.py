@@ -6,26 +6,26 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
-from studio.app.widgets.action import Act
+from studio.app.widgets.action import Action
 
 
 class Shortcuts(QObject):
     """One QAction for each act: in the whole window, or only in the parts where single keys act."""
 
-    def __init__(self, window: QWidget, parts: Sequence[QWidget], acts: Sequence[Act]) -> None:
+    def __init__(self, window: QWidget, parts: Sequence[QWidget], acts: Sequence[Action]) -> None:
         super().__init__(window)
         self._actions = [(act, self._install(window, parts, act)) for act in acts]
 
     def enable(self, panel: str, letters: bool) -> None:
         """Keys of a panel hold where it is open; single keys can be switched off."""
         for act, action in self._actions:
-            action.setEnabled(act.panel in ("", panel) and (letters or act.where == "window"))
+            action.setEnabled(act.panel in ("", panel) and (letters or act.scope == "window"))
 
-    def _install(self, window: QWidget, parts: Sequence[QWidget], act: Act) -> QAction:
-        action = QAction(act.words, self)
+    def _install(self, window: QWidget, parts: Sequence[QWidget], act: Action) -> QAction:
+        action = QAction(act.title, self)
         action.setShortcuts([QKeySequence(keys) for keys in act.keys])
-        action.triggered.connect(lambda checked=False: act.do())
-        everywhere = act.where == "window"
+        action.triggered.connect(lambda checked=False: act.run())
+        everywhere = act.scope == "window"
         context = Qt.ShortcutContext.WindowShortcut if everywhere else Qt.ShortcutContext.WidgetWithChildrenShortcut
         action.setShortcutContext(context)
         for widget in (window,) if everywhere else parts:

@@ -18,8 +18,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from studio.app.widgets.action import Act, native
-from studio.app.widgets.controls import Column, Segments
+from studio.app.widgets.action import Action, native_keys
+from studio.app.widgets.controls import Column, SegmentedControl
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Target:
         return all(word in text for word in typed)
 
 
-def of_acts(acts: Iterable[Act]) -> list[Target]:
+def of_acts(acts: Iterable[Action]) -> list[Target]:
     """List the actions. Choosing one runs it."""
-    return [Target(act.words, act.do, native(act.keys[0]) if act.keys else "") for act in acts]
+    return [Target(act.title, act.run, native_keys(act.keys[0]) if act.keys else "") for act in acts]
 
 
 def of_controls(parts: Iterable[QWidget], go: Callable[[QWidget], object]) -> list[Target]:
@@ -73,12 +73,12 @@ def of_settings(dials: Iterable[tuple[str, QWidget]], go: Callable[[QWidget], ob
 
 def focus(widget: QWidget) -> None:
     """Unfold and scroll to a control, and give it the focus."""
-    if isinstance(widget, Segments):
-        widget = widget.checked() or widget
+    if isinstance(widget, SegmentedControl):
+        widget = widget.checked_button() or widget
     above = widget.parentWidget()
     while above is not None:
         if isinstance(above, Column):
-            above.reveal(widget)
+            above.reveal_widget(widget)
         elif isinstance(above, QScrollArea):
             QApplication.sendPostedEvents(None, QEvent.Type.LayoutRequest)  # lay out what was unfolded
             above.ensureWidgetVisible(widget)
@@ -94,8 +94,8 @@ def _controls(part: QWidget) -> Iterator[QWidget]:
         slider = isinstance(widget, QAbstractSlider) and not isinstance(widget, QScrollBar)
         typed = isinstance(widget, QLineEdit) and widget.property("role") != "value"
         switch = isinstance(widget, QAbstractButton) and widget.isCheckable()
-        alone = switch and not isinstance(widget.parentWidget(), Segments)
-        if slider or typed or alone or isinstance(widget, QAbstractSpinBox | QComboBox | Segments):
+        alone = switch and not isinstance(widget.parentWidget(), SegmentedControl)
+        if slider or typed or alone or isinstance(widget, QAbstractSpinBox | QComboBox | SegmentedControl):
             yield widget
 
 

@@ -436,7 +436,7 @@ def test_a_second_model_is_mixed_in_while_completions_form(studio: Studio, two_m
     sent = studio.engine.sent[-1]
     assert isinstance(sent, wire.Inpaint)
     assert (sent.second_model, sent.share) == ("dashes", 0.5)
-    groove = dials.share.groove
+    groove = dials.share.slider
     QTest.mouseClick(groove, LEFT, NONE, QPoint(groove.width() - 20, groove.height() // 2))
     steer = studio.engine.sent[-1]
     assert isinstance(steer, wire.Adjust)

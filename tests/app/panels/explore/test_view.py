@@ -120,7 +120,7 @@ def test_a_model_without_directions_says_so_and_nothing_stands_empty(alone: None
 def test_a_dragged_slider_asks_and_the_state_moves_the_slider(exploring: Studio) -> None:
     _, inspector, _ = parts(exploring)
     state, slider = exploring.state.explore, inspector.directions.sliders[1]
-    drag(slider.groove, [slider.groove._place(0), slider.groove._place(1), slider.groove._place(2)])
+    drag(slider.slider, [slider.slider._position_of(0), slider.slider._position_of(1), slider.slider._position_of(2)])
     assert state.dials.sliders.get()[1] == pytest.approx(2, abs=0.03)
     asked = exploring.engine.sent[-1]
     assert isinstance(asked, DecodeLatent)
@@ -135,7 +135,7 @@ def test_a_dragged_slider_asks_and_the_state_moves_the_slider(exploring: Studio)
 def test_a_drag_is_undone_in_one_step(exploring: Studio) -> None:
     _, inspector, _ = parts(exploring)
     state, slider = exploring.state.explore, inspector.directions.sliders[0]
-    drag(slider.groove, [slider.groove._place(value) for value in (0, 0.5, 1, 1.5, 2)])
+    drag(slider.slider, [slider.slider._position_of(value) for value in (0, 0.5, 1, 1.5, 2)])
     assert exploring.frame.bar.undo.toolTip().startswith("Undo direction 1")
     QTest.keyClick(exploring.frame, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert state.dials.sliders.get()[0] == 0
@@ -147,9 +147,9 @@ def test_each_scale_has_its_temperature(exploring: Studio) -> None:
     _, inspector, _ = parts(exploring)
     state, dials = exploring.state.explore, inspector.directions.temperatures
     assert [dial.name.text() for dial in dials] == ["Coarse", "Middle", "Fine"]
-    assert dials[2].groove.accessibleName() == "Temperature, fine"
-    assert dials[2].groove.toolTip() == "How far details stray from the typical"
-    drag(dials[2].groove, [dials[2].groove._place(0.7), dials[2].groove._place(1.4)])
+    assert dials[2].slider.accessibleName() == "Temperature, fine"
+    assert dials[2].slider.toolTip() == "How far details stray from the typical"
+    drag(dials[2].slider, [dials[2].slider._position_of(0.7), dials[2].slider._position_of(1.4)])
     assert state.dials.temperatures.get()[2] == pytest.approx(1.4, abs=0.05)
     assert state.dials.temperatures.get()[:2] == (0.7, 0.7)
     assert inspector.directions.heat_home.text() == "0.70 everywhere"
@@ -189,14 +189,14 @@ def test_quieter_directions_are_folded_until_one_is_moved(window_opener: WindowO
 def test_a_direction_gets_a_name(exploring: Studio) -> None:
     _, inspector, _ = parts(exploring)
     slider = inspector.directions.sliders[0]
-    QTest.keyClick(slider.groove, Qt.Key.Key_F2)
+    QTest.keyClick(slider.slider, Qt.Key.Key_F2)
     field = next(f for f in slider.findChildren(QLineEdit) if f.accessibleName() == "Name of 1")
     field.selectAll()
     QTest.keyClicks(field, "Warmth")
     QTest.keyClick(field, Qt.Key.Key_Return)
     assert exploring.state.explore.dials.names.get()[0] == "Warmth"
     assert slider.name.text() == "Warmth"
-    assert slider.groove.accessibleName() == "Warmth, direction 1 of 3"
+    assert slider.slider.accessibleName() == "Warmth, direction 1 of 3"
 
 
 def test_a_photo_is_cropped_with_a_preview_and_comes_back_exactly(
@@ -208,8 +208,8 @@ def test_a_photo_is_cropped_with_a_preview_and_comes_back_exactly(
     assert stage.currentIndex() == 2
     assert inspector.currentWidget() is inspector.bringing
     assert stage.crop.words.text().startswith("rose.png · 30 × 20")
-    assert inspector.bringing.seen.showing is not None
-    assert inspector.bringing.seen.showing.shape == (8, 8, 3)
+    assert inspector.bringing.seen.shown_picture is not None
+    assert inspector.bringing.seen.shown_picture.shape == (8, 8, 3)
     QTest.mouseClick(foot.use, Qt.MouseButton.LeftButton)
     assert isinstance(exploring.engine.sent[-1], Encode)
     assert (foot.use.text(), foot.use.isEnabled()) == ("Looking", False)
@@ -248,7 +248,7 @@ def test_the_frame_is_dragged_and_how_it_is_cut_is_chosen(exploring: Studio, qtb
     QTest.mouseRelease(crop, Qt.MouseButton.LeftButton)
     assert crop.box[2] == pytest.approx(1.0)
     for how in ("fit", "pad", "crop"):
-        QTest.mouseClick(inspector.bringing.how.button(how), Qt.MouseButton.LeftButton)
+        QTest.mouseClick(inspector.bringing.how.button_of(how), Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda how=how: exploring.state.explore.photo.get().how == how)
     QTest.mouseClick(foot.cancel, Qt.MouseButton.LeftButton)
     assert exploring.state.explore.photo.get() is None
@@ -302,9 +302,9 @@ def test_export_saves_where_the_person_says(exploring: Studio, qtbot: QtBot, tmp
 def test_captions_stand_below_the_picture(exploring: Studio) -> None:
     stage, _, _ = parts(exploring)
     view, badge = stage.page.view, stage.badge
-    bottom = view.y() + view.rect_shown().bottom()
+    bottom = view.y() + view.shown_rect().bottom()
     assert badge.y() > bottom
     assert badge.geometry().bottom() <= stage.height()
-    assert badge.x() == pytest.approx(view.rect_shown().x(), abs=1)
-    assert badge.scale.text() == f"{view.scale()}×"
+    assert badge.x() == pytest.approx(view.shown_rect().x(), abs=1)
+    assert badge.scale.text() == f"{view.pixel_size()}×"
     assert QApplication.focusWidget() is not badge

@@ -92,7 +92,7 @@ def press(widget: QWidget, kind: QMouseEvent.Type, at: QPointF) -> None:
 def drag(studio: Studio, rows: list[float], release: bool = True) -> None:
     """Take the marker by its tab and lead the line to these rows."""
     marker, view = stage(studio).marker, stage(studio).page.view
-    tab, row = QPointF(marker.rect_shown().center()), view.rect_of(0)
+    tab, row = QPointF(marker.rect_shown().center()), view.pixel_rect(0)
     off = tab.y() - marker._line()
     press(marker, QMouseEvent.Type.MouseButtonPress, tab)
     for to in rows:
@@ -153,7 +153,7 @@ def test_what_lies_below_is_dimmed_to_a_third(rewinding: Studio) -> None:
     settle()
     seen, canvas = view.grab().toImage(), 0x12
     above, below, imposed = (
-        seen.pixelColor(view.rect_of(row, column).center().toPoint()) for row, column in ((2, 2), (6, 2), (6, 6))
+        seen.pixelColor(view.pixel_rect(row, column).center().toPoint()) for row, column in ((2, 2), (6, 2), (6, 6))
     )
     assert above.red() == 90 and below.red() == pytest.approx(0.35 * 90 + 0.65 * canvas, abs=2)
     assert imposed.red() == 250
@@ -165,7 +165,7 @@ def test_a_click_below_the_marker_chooses_a_colour_and_one_above_does_not(rewind
     rewinding.state.generate.branching.move(4)
 
     def click(row: int, column: int) -> ColourPopup | None:
-        QTest.mouseClick(page.marker, LEFT, NONE, view.rect_of(row, column).center().toPoint())
+        QTest.mouseClick(page.marker, LEFT, NONE, view.pixel_rect(row, column).center().toPoint())
         found = [w for w in QApplication.topLevelWidgets() if isinstance(w, ColourPopup) and w.isVisible()]
         return found[0] if found else None
 
@@ -225,11 +225,11 @@ def test_the_caption_keeps_its_place_when_a_picture_is_finished(rewinding: Studi
     rewinding.engine.say(PicturesPreview(job=job, first=0, pictures=half, done=3, total=9))
     state.enlarge(1)
     settle()
-    before = page.page.view.rect_shown(), page.large_caption.geometry()
+    before = page.page.view.shown_rect(), page.large_caption.geometry()
     assert not page.marker.isVisible() and page.large_caption.said.text().startswith("Row 3 of 8. 0 of 2")
     rewinding.engine.say(PicturesPreview(job=job, first=0, pictures=half, done=9, total=9, log_prob=(-1.0, -1.0)))
     settle()
-    assert page.marker.isVisible() and (page.page.view.rect_shown(), page.large_caption.geometry()) == before
+    assert page.marker.isVisible() and (page.page.view.shown_rect(), page.large_caption.geometry()) == before
 
 
 @pytest.fixture
@@ -357,7 +357,7 @@ def test_single_pixels_are_clicked_and_a_drag_is_no_click(rewinding: Studio) -> 
     view = stage(rewinding).page.view
     found: list[tuple[int, int]] = []
     view.pixel_clicked.connect(lambda row, column: found.append((row, column)))
-    at = view.rect_of(3, 5).center().toPoint()
+    at = view.pixel_rect(3, 5).center().toPoint()
     QTest.mouseClick(view, LEFT, NONE, at)
     assert found == [(3, 5)]
     press(view, QMouseEvent.Type.MouseButtonPress, QPointF(at))

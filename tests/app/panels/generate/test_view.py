@@ -51,8 +51,8 @@ def test_dials_and_state_follow_each_other(studio: Studio) -> None:
     assert state.dials.number.get() == 24
     state.dials.set_number(9)
     assert inspector.dials.number.value() == 9
-    groove = inspector.dials.temperature.groove
-    drag(groove, [groove._place(0.7), groove._place(1.5)])
+    groove = inspector.dials.temperature.slider
+    drag(groove, [groove._position_of(0.7), groove._position_of(1.5)])
     assert state.dials.temperature.get() == pytest.approx(1.5, abs=0.02)
     state.dials.set_temperature(0.25)
     assert inspector.dials.temperature.value.text() == "0.25"
@@ -88,8 +88,10 @@ def test_a_seed_is_typed_and_a_bad_one_is_refused(studio: Studio) -> None:
 
 def test_a_drag_of_the_temperature_is_one_step_of_undo(studio: Studio) -> None:
     _, inspector, _ = parts(studio)
-    groove = inspector.dials.temperature.groove
-    drag(groove, [groove._place(0.7), groove._place(1.0), groove._place(1.2), groove._place(1.6)])
+    groove = inspector.dials.temperature.slider
+    drag(
+        groove, [groove._position_of(0.7), groove._position_of(1.0), groove._position_of(1.2), groove._position_of(1.6)]
+    )
     QTest.mouseClick(studio.frame.bar.undo, Qt.MouseButton.LeftButton)
     assert studio.state.generate.dials.temperature.get() == 0.7
     assert not studio.frame.bar.undo.isEnabled()
@@ -327,8 +329,8 @@ def test_a_second_model_is_mixed_in_where_one_fits(studio: Studio, studio_home: 
     inspector.dials.mix.activated.emit(1)
     assert generate.dials.mixing.name.get() == "dashes"
     assert inspector.dials.share.isVisibleTo(inspector)
-    groove = inspector.dials.share.groove
-    drag(groove, [groove._place(0.5), groove._place(0.9)])
+    groove = inspector.dials.share.slider
+    drag(groove, [groove._position_of(0.5), groove._position_of(0.9)])
     assert generate.dials.mixing.share.get() == pytest.approx(0.9, abs=0.02)
     generate.history.undo()
     assert generate.dials.mixing.share.get() == 0.5

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.app.core.guard import guarded
 from studio.app.panels.sound.lanes.timeline import Timeline
-from studio.app.widgets.theme import Look
+from studio.app.widgets.theme import Theme
 
 CAUGHT = 14
 """Pixels on either side, over which a line is caught."""
@@ -24,7 +24,7 @@ class Lane(QWidget):
     `paint_lane` draws a part; what was drawn is kept, so that scrolling costs no more than what comes into sight.
     """
 
-    def __init__(self, look: Look, timeline: Timeline, high: int, least: int) -> None:
+    def __init__(self, look: Theme, timeline: Timeline, high: int, least: int) -> None:
         super().__init__()
         self._look, self.timeline, self._high, self._least = look, timeline, high, least
         self._held = ""
@@ -40,11 +40,11 @@ class Lane(QWidget):
 
     @guarded(QSize(200, 64))
     def sizeHint(self) -> QSize:
-        return QSize(self._look.px(200), self._look.px(self._high))
+        return QSize(self._look.scaled(200), self._look.scaled(self._high))
 
     @guarded(QSize(64, 24))
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._look.px(64), self._look.px(self._least))
+        return QSize(self._look.scaled(64), self._look.scaled(self._least))
 
     # ── the hand ─────────────────────────────────────────────────────────────────────────────────
 
@@ -55,7 +55,7 @@ class Lane(QWidget):
         if time.loop is not None:
             lines += [("begin", time.loop[0]), ("end", time.loop[1])]
         near = [(abs(time.x(at) - x), name) for name, at in lines if at is not None]
-        return min((each for each in near if each[0] <= self._look.px(CAUGHT)), default=(0, ""))[1]
+        return min((each for each in near if each[0] <= self._look.scaled(CAUGHT)), default=(0, ""))[1]
 
     @guarded(None)
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -74,7 +74,7 @@ class Lane(QWidget):
         if not self._held:
             self.setCursor(Qt.CursorShape.SplitHCursor if self.grip(x) else Qt.CursorShape.ArrowCursor)
             return
-        if self._held == "click" and abs(x - self._pressed) > self._look.px(STILL):
+        if self._held == "click" and abs(x - self._pressed) > self._look.scaled(STILL):
             self._held = "region"
             time.grabbed.emit("loop")
         if self._held == "cut":
@@ -181,7 +181,7 @@ def clock(seconds: float, decimals: int = 0) -> str:
 class Ruler(Lane):
     """A figure at every round number of seconds that there is room for."""
 
-    def __init__(self, look: Look, timeline: Timeline) -> None:
+    def __init__(self, look: Theme, timeline: Timeline) -> None:
         super().__init__(look, timeline, TALL, TALL)
 
     def figures(self) -> list[tuple[float, str]]:
@@ -189,7 +189,7 @@ class Ruler(Lane):
         time, metrics = self.timeline, QFontMetrics(self._look.font(12))
         for step in _STEPS:
             decimals = 3 if step < 0.01 else 2 if step < 0.1 else 1 if step < 1 else 0
-            wide = metrics.horizontalAdvance("0" + clock(time.end, decimals)) + self._look.px(APART)
+            wide = metrics.horizontalAdvance("0" + clock(time.end, decimals)) + self._look.scaled(APART)
             if step / time.length * time.width >= wide:
                 break
         first, last = int(time.begin / step), int(time.end / step) + 1
@@ -198,7 +198,7 @@ class Ruler(Lane):
     def _scroll(self) -> None:
         """As all lanes; a figure that comes is seen once there is room for all of it."""
         super()._scroll()
-        self.renew(self.width() - self._look.px(ROOM))
+        self.renew(self.width() - self._look.scaled(ROOM))
 
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
         look, high, metrics = self._look, self.height(), QFontMetrics(self._look.font(12))
@@ -207,9 +207,9 @@ class Ruler(Lane):
         for at, words in self.figures():
             x, wide = self.timeline.pixel(at), metrics.horizontalAdvance(words)
             painter.setPen(QPen(look.colour("groove"), 1))
-            painter.drawLine(x, high - look.px(5), x, high)
-            if x + look.px(5) + wide > self.width():
+            painter.drawLine(x, high - look.scaled(5), x, high)
+            if x + look.scaled(5) + wide > self.width():
                 continue
             painter.setPen(look.colour("soft"))
-            place = QRectF(x + look.px(5), 0, wide + 2, high - look.px(3))
+            place = QRectF(x + look.scaled(5), 0, wide + 2, high - look.scaled(3))
             painter.drawText(place, int(Qt.AlignmentFlag.AlignBottom), words)

@@ -14,7 +14,7 @@ from studio.app.panels.sound.lanes.temperature_view import HeatLane
 from studio.app.panels.sound.lanes.timeline import Timeline
 from studio.app.panels.sound.lanes.waveform_view import WaveLane
 from studio.app.widgets.controls import Label
-from studio.app.widgets.theme import Look
+from studio.app.widgets.theme import Theme
 from studio.media.sounds.peaks import common_prefix
 from studio.wire.messages import Array
 
@@ -65,7 +65,7 @@ class LaneName(QWidget):
 class Lanes(QWidget):
     """Ruler, spectrogram, wave, temperature, bits."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Theme) -> None:
         super().__init__()
         self._look = look
         self.timeline = Timeline(self)
@@ -143,7 +143,7 @@ class Lanes(QWidget):
     @property
     def left(self) -> int:
         """Pixels before the lanes begin."""
-        return self._look.px(NAMES) + self._grid.horizontalSpacing()
+        return self._look.scaled(NAMES) + self._grid.horizontalSpacing()
 
     # ── places ───────────────────────────────────────────────────────────────────────────────────
 
@@ -170,7 +170,7 @@ class Lanes(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        px, compact = self._look.px, getattr(self, "_compact", False)
+        px, compact = self._look.scaled, getattr(self, "_compact", False)
         self._grid.setContentsMargins(0, 0, 1, 0)
         self._grid.setHorizontalSpacing(px(12))
         self._grid.setVerticalSpacing(px(6 if compact else 12))
@@ -179,7 +179,7 @@ class Lanes(QWidget):
         self._place()
 
     def _place(self) -> None:
-        roomy = self.height() >= self._look.px(ROOMY)
+        roomy = self.height() >= self._look.scaled(ROOMY)
         for part in (self.bits, self.names["Bits a sample"]):
             part.setVisible(roomy)
         self._grid.activate()

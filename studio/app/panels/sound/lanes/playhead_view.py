@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QSlider, QWidget
 from studio.app.core.guard import guarded
 from studio.app.panels.sound.lanes.lane_view import clock
 from studio.app.panels.sound.lanes.timeline import Timeline
-from studio.app.widgets.theme import THEMES, Look
-from studio.app.widgets.value_slider import OUTSIDE
+from studio.app.widgets.theme import THEMES, Theme
+from studio.app.widgets.value_slider import OUTSIDE_SAFE_RANGE
 
 UNITS = 100
 """Of the standard slider's whole numbers to a second."""
@@ -27,7 +27,7 @@ class Moment(QSlider):
     nudged = Signal(int)
     dropped = Signal()
 
-    def __init__(self, look: Look, timeline: Timeline, parent: QWidget) -> None:
+    def __init__(self, look: Theme, timeline: Timeline, parent: QWidget) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
         self._look, self.timeline = look, timeline
         self._lines: tuple[float, ...] = ()
@@ -48,7 +48,7 @@ class Moment(QSlider):
         """Describe this moment for screen readers. `outside`: the temperature is outside the safe range."""
         time = self.timeline
         price = f", {bits:.1f} bits a sample" if bits is not None else ""
-        warm = f"temperature {heat:.2f}{', ' + OUTSIDE if outside else ''}"
+        warm = f"temperature {heat:.2f}{', ' + OUTSIDE_SAFE_RANGE if outside else ''}"
         self.setAccessibleDescription(f"{time.position:.1f} of {time.made:.1f} seconds, {warm}{price}")
 
     def rect_shown(self) -> QRect:
@@ -110,7 +110,7 @@ class Moment(QSlider):
             if lanes.left() - 1 <= x <= lanes.right() + 1:
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(self._on_picture("accent"))
-                side = look.px(5)
+                side = look.scaled(5)
                 painter.drawEllipse(QRectF(x - side, lanes.y() - side, 2 * side, 2 * side))
 
     def _veil(self, painter: QPainter, seconds: float) -> None:
@@ -140,17 +140,17 @@ class Moment(QSlider):
         """`goes on from 0:06.0`, beside the cut."""
         look, words, lanes = self._look, f"goes on from {clock(seconds, 1)}", self._lanes
         font = look.font(12, 500)
-        wide = QFontMetrics(font).horizontalAdvance(words) + look.px(16)
+        wide = QFontMetrics(font).horizontalAdvance(words) + look.scaled(16)
         x = self._x(seconds)
         if not lanes.left() - 1 <= x <= lanes.right() + 1:
             return
-        left = x + look.px(6) if x + look.px(6) + wide <= lanes.right() else x - look.px(6) - wide
-        place = QRectF(left, lanes.y() + look.px(8), wide, look.px(24))
+        left = x + look.scaled(6) if x + look.scaled(6) + wide <= lanes.right() else x - look.scaled(6) - wide
+        place = QRectF(left, lanes.y() + look.scaled(8), wide, look.scaled(24))
         ground = self._on_picture("canvas")
         ground.setAlphaF(0.86)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(ground)
-        painter.drawRoundedRect(place, look.px(4), look.px(4))
+        painter.drawRoundedRect(place, look.scaled(4), look.scaled(4))
         painter.setFont(font)
         painter.setPen(self._on_picture("text"))
         painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), words)

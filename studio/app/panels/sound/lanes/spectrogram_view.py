@@ -9,7 +9,7 @@ from studio.app.core.guard import guarded
 from studio.app.maps.surprisal import ColourScale
 from studio.app.panels.sound.lanes.lane_view import Lane
 from studio.app.panels.sound.lanes.timeline import Timeline
-from studio.app.widgets.theme import Look
+from studio.app.widgets.theme import Theme
 from studio.media.sounds.spectrogram import ROWS, Spectrogram
 from studio.wire.messages import Array
 
@@ -25,7 +25,7 @@ class SpectrumLane(Lane):
     """Columns of a Spectrum over the seconds of the timeline, from 0 Hz to half the rate: of many in a pixel the
     loudest, and between two of them what lies between."""
 
-    def __init__(self, look: Look, timeline: Timeline) -> None:
+    def __init__(self, look: Theme, timeline: Timeline) -> None:
         super().__init__(look, timeline, 240, 64)
         self.setAccessibleName("Spectrogram")
         self.spectrum = Spectrogram(16_000)
@@ -128,7 +128,7 @@ def _paints() -> Array:
 class Hertz(QWidget):
     """The figures beside it: octaves, as many as there is room for."""
 
-    def __init__(self, look: Look, lane: SpectrumLane) -> None:
+    def __init__(self, look: Theme, lane: SpectrumLane) -> None:
         super().__init__()
         self._look, self._lane = look, lane
 
@@ -138,7 +138,7 @@ class Hertz(QWidget):
         found = list[tuple[float, str]]()
         for hertz in reversed(OCTAVES):
             y = self.height() * (1 - spectrum.row_of_frequency(hertz))
-            if hertz > spectrum.top or y - last < self._look.px(LINE):
+            if hertz > spectrum.top or y - last < self._look.scaled(LINE):
                 continue
             number, own = (hertz / 1000, " kHz") if hertz >= 1000 else (hertz, " Hz")
             found.append((y, f"{number:g}{own if own != unit else ''}"))
@@ -147,7 +147,7 @@ class Hertz(QWidget):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, line = self._look, self._look.px(LINE)
+        look, line = self._look, self._look.scaled(LINE)
         with QPainter(self) as painter:
             painter.setFont(look.font(12))
             painter.setPen(look.colour("soft"))

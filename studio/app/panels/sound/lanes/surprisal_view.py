@@ -7,7 +7,7 @@ from PySide6.QtGui import QHideEvent, QPainter, QPen, QPolygonF, QShowEvent
 from studio.app.core.guard import guarded
 from studio.app.panels.sound.lanes.lane_view import Lane
 from studio.app.panels.sound.lanes.timeline import Timeline
-from studio.app.widgets.theme import Look
+from studio.app.widgets.theme import Theme
 from studio.media.sounds.peaks import MeanTable
 from studio.wire.messages import Array
 
@@ -23,7 +23,7 @@ class BitsLane(Lane):
 
     appeared = Signal(bool)
 
-    def __init__(self, look: Look, timeline: Timeline) -> None:
+    def __init__(self, look: Theme, timeline: Timeline) -> None:
         super().__init__(look, timeline, 64, 32)
         self.setAccessibleName("Bits a sample")
         self.rate, self.most = 16_000, 8.0

@@ -25,9 +25,9 @@ from studio.app.panels.sound import temperature_curve as heats
 from studio.app.panels.sound.lanes.lane_view import CAUGHT, clock, turn
 from studio.app.panels.sound.lanes.timeline import Timeline
 from studio.app.panels.sound.temperature_curve import SLIDER_MAX_TEMPERATURE, Knots, moved, put, without
-from studio.app.widgets.controls import tip
-from studio.app.widgets.theme import Look
-from studio.app.widgets.value_slider import OUTSIDE
+from studio.app.widgets.controls import set_tooltip
+from studio.app.widgets.theme import Theme
+from studio.app.widgets.value_slider import OUTSIDE_SAFE_RANGE
 
 Index = QModelIndex | QPersistentModelIndex
 NUDGE, ALONG = 0.02, 0.1
@@ -68,7 +68,7 @@ class _Rows(QAbstractListModel):
             return None
         seconds, heat = self.knots[index.row()]
         knot = f"knot {index.row() + 1} of {len(self.knots)}"
-        return f"Temperature {heat:.2f} at {clock(seconds, 1)}, {knot}{', ' + OUTSIDE if self.outside(heat) else ''}"
+        return f"Temperature {heat:.2f} at {clock(seconds, 1)}, {knot}{', ' + OUTSIDE_SAFE_RANGE if self.outside(heat) else ''}"
 
 
 class HeatLane(QListView):
@@ -78,7 +78,7 @@ class HeatLane(QListView):
     grabbed = Signal()
     let_go = Signal()
 
-    def __init__(self, look: Look, timeline: Timeline) -> None:
+    def __init__(self, look: Theme, timeline: Timeline) -> None:
         super().__init__()
         self._look, self.timeline = look, timeline
         self._settled = 0.0
@@ -95,7 +95,7 @@ class HeatLane(QListView):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.setAccessibleName("Temperature over time")
         self.viewport().setMouseTracking(True)
-        tip(self, "Click adds a knot, drag moves it, double click removes it", "T")
+        set_tooltip(self, "Click adds a knot, drag moves it, double click removes it", "T")
         look.changed.connect(self.updateGeometry)
         timeline.moved.connect(self.viewport().update)
 
@@ -127,7 +127,7 @@ class HeatLane(QListView):
     def _describe(self) -> None:
         beyond = any(self.rows.outside(heat) for _, heat in self.knots)
         least, most = self.rows.safe
-        self.setAccessibleDescription(f"safe {least:g} to {most:g}{', ' + OUTSIDE if beyond else ''}")
+        self.setAccessibleDescription(f"safe {least:g} to {most:g}{', ' + OUTSIDE_SAFE_RANGE if beyond else ''}")
         self.viewport().update()
 
     def show_settled(self, seconds: float) -> None:
@@ -192,24 +192,24 @@ class HeatLane(QListView):
     # ── where knots lie ──────────────────────────────────────────────────────────────────────────
 
     def place(self, seconds: float, heat: float) -> QPointF:
-        edge = self._look.px(EDGE)
+        edge = self._look.scaled(EDGE)
         share = min(max(heat / SLIDER_MAX_TEMPERATURE, 0.0), 1.0)
         return QPointF(self.timeline.x(seconds), edge + (self.height() - 2 * edge) * (1 - share))
 
     def at(self, where: QPointF) -> tuple[float, float]:
         """Seconds and temperature of a pixel."""
-        edge = self._look.px(EDGE)
+        edge = self._look.scaled(EDGE)
         heat = SLIDER_MAX_TEMPERATURE * (1 - (where.y() - edge) / max(self.height() - 2 * edge, 1))
         return self.timeline.seconds(where.x()), min(max(heat, 0.0), SLIDER_MAX_TEMPERATURE)
 
     def near(self, where: QPointF) -> int | None:
         """The knot under a press, where it may still be moved."""
         far = sorted(((self.place(*self.knots[n]) - where).manhattanLength(), n) for n in self._free())
-        return far[0][1] if far and far[0][0] <= self._look.px(CAUGHT) else None
+        return far[0][1] if far and far[0][0] <= self._look.scaled(CAUGHT) else None
 
     @guarded(QRect())
     def visualRect(self, index: Index) -> QRect:
-        middle, side = self.place(*self.knots[index.row()]).toPoint(), self._look.px(KNOT)
+        middle, side = self.place(*self.knots[index.row()]).toPoint(), self._look.scaled(KNOT)
         return QRect(middle.x() - side, middle.y() - side, 2 * side, 2 * side)
 
     @guarded(QModelIndex())
@@ -293,11 +293,11 @@ class HeatLane(QListView):
 
     @guarded(QSize(200, 80))
     def sizeHint(self) -> QSize:
-        return QSize(self._look.px(200), self._look.px(80))
+        return QSize(self._look.scaled(200), self._look.scaled(80))
 
     @guarded(QSize(64, 40))
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._look.px(64), self._look.px(40))
+        return QSize(self._look.scaled(64), self._look.scaled(40))
 
     def _line(self) -> list[QPointF]:
         """From where the model begins to the end of what is seen."""
@@ -350,12 +350,12 @@ class HeatLane(QListView):
             if crossed:
                 painter.drawLine(QPointF(line[0].x(), y), QPointF(line[-1].x(), y))
         font = look.font(12, 500)
-        width = QFontMetrics(font).horizontalAdvance(OUTSIDE) + look.px(8)
-        left = max(min(beyond[0].x(), line[-1].x()) - width, line[0].x() + look.px(4))
-        words = QRectF(left, self.height() - look.px(20), width, look.px(18))
+        width = QFontMetrics(font).horizontalAdvance(OUTSIDE_SAFE_RANGE) + look.scaled(8)
+        left = max(min(beyond[0].x(), line[-1].x()) - width, line[0].x() + look.scaled(4))
+        words = QRectF(left, self.height() - look.scaled(20), width, look.scaled(18))
         painter.setFont(font)
         painter.setPen(look.colour("warn"))
-        painter.drawText(words, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), OUTSIDE)
+        painter.drawText(words, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), OUTSIDE_SAFE_RANGE)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
     def _paint_knot(self, painter: QPainter, row: int, knot: tuple[float, float]) -> None:
@@ -364,12 +364,12 @@ class HeatLane(QListView):
         token = "accent" if len(self.knots) > 1 or chosen else "border"
         painter.setPen(QPen(look.colour(token), 2))
         painter.setBrush(look.colour(token if chosen else "window"))
-        radius = look.px(KNOT) / 2
+        radius = look.scaled(KNOT) / 2
         painter.drawEllipse(place, radius, radius)
         if chosen:
             painter.setPen(look.colour("text"))
             painter.setFont(look.font(12, 600))
             above = place.y() > self.height() / 2
-            left = max(place.x() - look.px(20), 0.0)
-            words = QRectF(left, place.y() + look.px(-25 if above else 7), look.px(40), look.px(18))
+            left = max(place.x() - look.scaled(20), 0.0)
+            words = QRectF(left, place.y() + look.scaled(-25 if above else 7), look.scaled(40), look.scaled(18))
             painter.drawText(words, int(Qt.AlignmentFlag.AlignCenter), f"{knot[1]:.2f}")

@@ -6,7 +6,7 @@ from PySide6.QtGui import QImage, QPainter
 
 from studio.app.panels.sound.lanes.lane_view import Lane
 from studio.app.panels.sound.lanes.timeline import Timeline
-from studio.app.widgets.theme import Look
+from studio.app.widgets.theme import Theme
 from studio.media.sounds.peaks import PeakPyramid
 from studio.wire.messages import Array
 
@@ -20,7 +20,7 @@ FULL = 32_768
 class WaveLane(Lane):
     """One stroke a pixel, from the lowest to the highest sample in it."""
 
-    def __init__(self, look: Look, timeline: Timeline) -> None:
+    def __init__(self, look: Theme, timeline: Timeline) -> None:
         super().__init__(look, timeline, 160, 56)
         self.setAccessibleName("Sound")
         self.rate = 16_000
@@ -53,7 +53,7 @@ class WaveLane(Lane):
     def _between(self, one: float, other: float) -> None:
         left, right = sorted((self.timeline.x(one), self.timeline.x(other)))
         if other != one:
-            words = self._look.px(112) if self.timeline.making else 0  # they move after the newest sample
+            words = self._look.scaled(112) if self.timeline.making else 0  # they move after the newest sample
             self.renew(left, right + words)
 
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
@@ -63,13 +63,13 @@ class WaveLane(Lane):
             left, right = time.x(time.loop[0]), time.x(time.loop[1])
             ground = look.colour("tint" if time.looping else "raised")
             painter.fillRect(QRectF(left, 0, right - left, self.height()), ground)
-        newest, words = time.x(time.made), look.px(96)
+        newest, words = time.x(time.made), look.scaled(96)
         painter.fillRect(QRectF(0, middle - 0.5, newest, 1), look.colour("line"))
         painter.drawImage(QRectF(part), self._strokes(part))
         if time.making:
             painter.setPen(look.colour("faint"))
             painter.setFont(look.font(12))
-            place = QRectF(newest + look.px(12), middle - look.px(12), words, look.px(24))
+            place = QRectF(newest + look.scaled(12), middle - look.scaled(12), words, look.scaled(24))
             painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter), "being made")
 
     def _strokes(self, part: QRect) -> QImage:

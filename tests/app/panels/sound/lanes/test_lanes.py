@@ -15,7 +15,7 @@ from studio.app.panels.sound import temperature_curve as heats
 from studio.app.panels.sound.lanes.lane_view import clock
 from studio.app.panels.sound.lanes.lanes_view import Lanes
 from studio.app.panels.sound.temperature_curve import moved, put, without
-from studio.app.widgets.theme import Look
+from studio.app.widgets.theme import Theme
 from studio.media.sounds import spectrogram
 from studio.media.sounds.peaks import MeanTable, PeakPyramid, common_prefix
 from studio.media.sounds.spectrogram import Spectrogram
@@ -229,9 +229,9 @@ class Noted:
 
 @pytest.fixture
 def noted(qtbot: QtBot) -> Iterator[Noted]:
-    lanes = Lanes(Look())
+    lanes = Lanes(Theme())
     qtbot.addWidget(lanes)
-    shown(lanes, Look(), 1000, 600)
+    shown(lanes, Theme(), 1000, 600)
     yield Noted(lanes)
 
 
@@ -356,7 +356,7 @@ def test_own_heard_and_coming_are_told_apart(noted: Noted) -> None:
     def colour(seconds: float) -> str:
         return picture.pixelColor(round(noted.time.x(seconds)), middle).name().upper()
 
-    tokens = Look().tokens
+    tokens = Theme().tokens
     assert (colour(1.0), colour(3.0), colour(7.0)) == (tokens.faint, tokens.accent, tokens.soft)
     assert colour(18.0) == tokens.window
     noted.time.mark(7.5, 10.0, True, False)

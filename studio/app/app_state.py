@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args
 
 from PySide6.QtCore import QTimer
 
-from studio.app.audio.sound_card import Output
-from studio.app.audio.wave_synth import Tone
+from studio.app.audio.sound_card import OutputProtocol
+from studio.app.audio.wave_synth import WaveSynth
 from studio.app.core.autosave import Autosave, SettingsStore
 from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
@@ -59,7 +59,9 @@ def window_log() -> Path:
 class Window(State):
     """Owns all other states: the shared ones, such as `models`, `messages` and `takes`, and one for each panel."""
 
-    def __init__(self, engine: EngineProtocol, settings: SettingsStore, output: Output, alone: bool = True) -> None:
+    def __init__(
+        self, engine: EngineProtocol, settings: SettingsStore, output: OutputProtocol, alone: bool = True
+    ) -> None:
         """Create all states. Call `begin` before the window shows.
 
         Arguments
@@ -87,7 +89,7 @@ class Window(State):
         self.panel.changed.connect(self._leave_panel)
         self.keeping = Autosave(settings, self.messages, self.snapshot, self)
 
-    def _create_shared_states(self, output: Output) -> None:
+    def _create_shared_states(self, output: OutputProtocol) -> None:
         """Create the states that no single panel owns."""
         self.messages = Messages()
         self.models = Models(self.messages)
@@ -101,10 +103,10 @@ class Window(State):
         self.clipboard = Clipboard(self.messages, self.exporting, self)
         self.clipboard.pasted.connect(lambda path: self.drop([path]))
         self.saving = Saving(self.messages, self.queue, self.exporting, self.folders, self)
-        self.tone = Tone(output, self.messages)
+        self.tone = WaveSynth(output, self.messages)
         self.surprise = Surprise(self.engine, self.messages)
 
-    def _create_panels(self, output: Output) -> None:
+    def _create_panels(self, output: OutputProtocol) -> None:
         """Create the state of each panel, which has its own messages."""
         of = self.messages.for_panel
         self.generate = Generate(self.engine, self.models, of("generate"), self.queue, self.takes, self.saving)
@@ -331,8 +333,8 @@ class Window(State):
             self.models.cards.changed.connect(panel.settle)
             panel.model.changed.connect(self._note_model)
         self.sound.came.connect(lambda: self.panel.set("sound"))
-        self.sound.player.card.opens.connect(self.tone.let_go)  # there is one sound card
-        self.tone.opens.connect(self.sound.player.let_go)
+        self.sound.player.card.opening.connect(self.tone.release_card)  # there is one sound card
+        self.tone.opening.connect(self.sound.player.let_go)
         self.explore.came.connect(lambda: self.panel.set("explore"))
         self.complete.canvas.came.connect(lambda: self.panel.set("complete"))
         cells = self.generate
@@ -364,7 +366,7 @@ class Window(State):
         panel = self.panel.get()
         hand = self.generate.in_hand() if panel != "complete" else None
         picture = self.explore.picture.get() if panel == "explore" else hand
-        self.tone.show(picture if picture is not None and picture.ndim == 1 else None)
+        self.tone.set_wave(picture if picture is not None and picture.ndim == 1 else None)
 
     def _show_surprise(self) -> None:
         """Ask for maps of surprise of the pictures that the open panel shows."""

@@ -14,7 +14,7 @@ from PySide6.QtCore import QSocketNotifier, Qt
 from PySide6.QtWidgets import QApplication
 
 from studio.app.app_state import Window
-from studio.app.audio.sound_card import Output
+from studio.app.audio.sound_card import OutputProtocol
 from studio.app.core.autosave import SettingsFile
 from studio.app.engine.client import EngineClient, local_program
 from studio.app.fault_log import FaultLog
@@ -39,7 +39,9 @@ class Studio:
         self.engine.close()
 
 
-def assemble(application: QApplication, program: Sequence[str] | None = None, output: Output | None = None) -> Studio:
+def assemble(
+    application: QApplication, program: Sequence[str] | None = None, output: OutputProtocol | None = None
+) -> Studio:
     """The window as it was left, not yet shown; `program` and `output` are another engine and another sound card than
     this machine's."""
     application.setApplicationName("latent-studio")

@@ -9,7 +9,7 @@ from studio.app.core.observable import State, Value
 from studio.media.sounds.speaker import LATENCIES, NoSoundOutput, SampleSource
 
 
-class Output(Protocol):
+class OutputProtocol(Protocol):
     """What a state asks of a speaker (studio.media.sounds.speaker)."""
 
     @property
@@ -24,27 +24,27 @@ class Output(Protocol):
     def fault(self) -> str: ...
 
 
-WATCH = 5
+CHECK_EVERY = 5
 """Looks at the ear between two looks at the sound card."""
 
-STILL = 3.0
+STALL_LIMIT = 3.0
 """Seconds. If the sound card requests nothing for so long, the user is told. Some outputs request every 2 s."""
 
-REST = 100
+RELEASE_AFTER = 100
 """Looks at the ear without a sound, after which the sound card is let go."""
 
 
 class SoundCard(State):
     """One output at a time. A sound server may take a while to answer, or not answer at all: nothing waits for it."""
 
-    opens = Signal()
+    opening = Signal()
     """The sound card is about to be taken."""
-    refused = Signal(str)
+    failed = Signal(str)
     """It cannot be taken, with the sentence that says why."""
 
     latencies = LATENCIES
 
-    def __init__(self, output: Output, parent: QObject | None = None) -> None:
+    def __init__(self, output: OutputProtocol, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._output = output
         self.device: Value[str] = Value("", self)
@@ -56,7 +56,7 @@ class SoundCard(State):
         self.open = False
         self._taken = False
         """Whether the card has confirmed that it plays."""
-        self._looks, self._still = 0, 0
+        self._looks, self._idle_checks = 0, 0
         self._opening, self._looking = BackgroundTask(self), BackgroundTask(self)
 
     @property
@@ -65,55 +65,55 @@ class SoundCard(State):
         return self._output.delay if self.open else 0.0
 
     @property
-    def waiting(self) -> str:
+    def waiting_reason(self) -> str:
         """Return why the card does not play; empty if it plays."""
         if self.open and not self._taken:
             return "The output is being opened."
-        if self.open and self._output.still > STILL:
+        if self.open and self._output.still > STALL_LIMIT:
             return f'"{self._output.device}" takes no sound at the moment. Playing waits for it.'
         return ""
 
-    def give(self, source: SampleSource) -> None:
+    def play_source(self, source: SampleSource) -> None:
         """Let the card read from a source, if it reads from none."""
         if not self.open:
             self.open = True
             self._taken = False
-            self.opens.emit()
+            self.opening.emit()
             device, latency = self.device.get(), self.latency.get()
-            self._opening.run(lambda: self._output.open(source, device, latency), self._opened)
+            self._opening.run(lambda: self._output.open(source, device, latency), self._on_opened)
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         if self.open:
             self._opening.wait()
             self._output.close()
             self.open = False
 
-    def watch(self, playing: bool) -> str:
+    def check_output(self, playing: bool) -> str:
         """To be called with every look at the ear: why nothing is heard any more, empty while all is well."""
-        self._looks, self._still = (self._looks + 1) % WATCH, 0 if playing else self._still + 1
+        self._looks, self._idle_checks = (self._looks + 1) % CHECK_EVERY, 0 if playing else self._idle_checks + 1
         fault = self._output.fault() if self.open and not self._looks else ""
-        if fault or self._still >= REST:
-            self.let_go()
+        if fault or self._idle_checks >= RELEASE_AFTER:
+            self.release()
         return fault
 
-    def look(self) -> None:
+    def list_devices(self) -> None:
         """Find out which outputs there are."""
-        self._looking.run(self._output.outputs, self._looked)
+        self._looking.run(self._output.outputs, self._on_listed)
 
     def close(self) -> None:
         self._looking.wait()
-        self.let_go()
+        self.release()
 
-    def _opened(self, outcome: None | Exception) -> None:
-        self._still = 0
+    def _on_opened(self, outcome: None | Exception) -> None:
+        self._idle_checks = 0
         self._taken = True
         if isinstance(outcome, NoSoundOutput):
             self.open = False
-            self.refused.emit(str(outcome))
+            self.failed.emit(str(outcome))
         elif outcome is not None:
             raise outcome
 
-    def _looked(self, outcome: tuple[str, ...] | Exception) -> None:
+    def _on_listed(self, outcome: tuple[str, ...] | Exception) -> None:
         if isinstance(outcome, NoSoundOutput):
             outcome = ()
         if isinstance(outcome, Exception):

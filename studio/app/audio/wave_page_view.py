@@ -5,9 +5,9 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.app.app_state import Window
-from studio.app.audio.keyboard_view import TALL, ComputerKeys, Keyboard
-from studio.app.audio.wave_synth import HIGHEST, LOWEST, OCTAVES, name, pitch
-from studio.app.audio.wave_view import Harmonics, WaveView
+from studio.app.audio.keyboard_view import KEYBOARD_HEIGHT, ComputerKeys, Keyboard
+from studio.app.audio.wave_synth import HIGHEST, LOWEST, OCTAVES, note_name, note_pitch
+from studio.app.audio.wave_view import HarmonicsView, WaveView
 from studio.app.core.guard import guarded
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, ElidedLabel, Label, set_tooltip
@@ -18,37 +18,37 @@ from studio.wire.messages import Array
 
 _HINT = "Click the wave, then A to K play, Z and X change the octave"
 _PLAYING = "A to K play, Z and X change the octave"
-LOUD = 0.7
+LOUD_LEVEL = 0.7
 """Home of the level."""
 
 
 class WavePage(QWidget):
     """The wave gets all the room that the keys leave."""
 
-    def __init__(self, look: Theme, state: Window, caption: QWidget) -> None:
+    def __init__(self, theme: Theme, state: Window, caption: QWidget) -> None:
         super().__init__()
-        self._look, self._tone = look, state.tone
+        self._theme, self._tone = theme, state.tone
         tone = state.tone
         self._caption = caption
-        self.view = WaveView(look)
-        self.harmonics = Harmonics(look)
-        self.keys = Keyboard(look, tone)
-        self.computer = ComputerKeys(self.view, tone)
-        self.play = Button(look, "", "round", "play", "Play", "Hold the wave as a tone", "Space")
+        self.view = WaveView(theme)
+        self.harmonics = HarmonicsView(theme)
+        self.keys = Keyboard(theme, tone)
+        self.computer_keys = ComputerKeys(self.view, tone)
+        self.play = Button(theme, "", "round", "play", "Play", "Hold the wave as a tone", "Space")
         self.play.setCheckable(True)
         self.pitch = Label("", "name")
         self.hint = ElidedLabel(_HINT, "note", Qt.TextElideMode.ElideRight)
-        self.octave_down = Button(look, "", "icon", "minus", "Octave lower", "Let the keys begin an octave lower", "Z")
+        self.octave_down = Button(theme, "", "icon", "minus", "Octave lower", "Let the keys begin an octave lower", "Z")
         self.octave = Label("", "soft")
-        self.octave_up = Button(look, "", "icon", "plus", "Octave higher", "Let the keys begin an octave higher", "X")
+        self.octave_up = Button(theme, "", "icon", "plus", "Octave higher", "Let the keys begin an octave higher", "X")
         self._sign = Label()
-        self.level = Slider(look, 0.0, 1.0, LOUD, None)
+        self.level = Slider(theme, 0.0, 1.0, LOUD_LEVEL, None)
         self.level.setAccessibleName("Level")
         set_tooltip(self.level, "How loud, not part of what is saved")
         self._column, self._line = QVBoxLayout(self), QHBoxLayout()
         self._build()
-        self._tie(state)
-        look.changed.connect(self._lay_out)
+        self._connect(state)
+        theme.changed.connect(self._lay_out)
         self._lay_out()
 
     def _build(self) -> None:
@@ -65,20 +65,20 @@ class WavePage(QWidget):
         self._column.addWidget(self.keys)
         self._column.addWidget(self._caption)
 
-    def _tie(self, state: Window) -> None:
+    def _connect(self, state: Window) -> None:
         tone = state.tone
-        bind(self, tone.held, self._show_held, self.play.toggled, tone.hold)
-        bind(self, tone.note, lambda note: self.pitch.setText(pitch(note)))
+        bind(self, tone.held, self._show_held, self.play.toggled, tone.hold_note)
+        bind(self, tone.note, lambda note: self.pitch.setText(note_pitch(note)))
         bind(self, tone.octave, self._show_octave)
         bind(self, tone.level, self._show_level, self.level.moved, tone.set_level)
         bind(self, tone.sounding, self.view.show_sounding)
         bind(self, tone.sounding, self.harmonics.show_sounding)
-        bind(self, state.layout, lambda layout: self.computer.switch(bool(layout.get("letters", True))))
+        bind(self, state.layout, lambda layout: self.computer_keys.set_on(bool(layout.get("letters", True))))
         self.octave_down.clicked.connect(lambda: tone.set_octave(tone.octave.get() - 1))
         self.octave_up.clicked.connect(lambda: tone.set_octave(tone.octave.get() + 1))
-        self.level.home_requested.connect(lambda: tone.set_level(LOUD))
-        self.keys.touched.connect(lambda: self.view.setFocus(Qt.FocusReason.MouseFocusReason))
-        self.computer.changed.connect(self._show_letters)
+        self.level.home_requested.connect(lambda: tone.set_level(LOUD_LEVEL))
+        self.keys.pressed.connect(lambda: self.view.setFocus(Qt.FocusReason.MouseFocusReason))
+        self.computer_keys.changed.connect(self._show_letters)
 
     def show_wave(self, wave: Array | None) -> None:
         self.view.show_wave(wave)
@@ -101,7 +101,7 @@ class WavePage(QWidget):
 
     def _show_octave(self, octave: int) -> None:
         first = 12 * (octave + 1)
-        self.octave.setText(f"{name(first)} to {name(first + 12 * OCTAVES)}")
+        self.octave.setText(f"{note_name(first)} to {note_name(first + 12 * OCTAVES)}")
         self.octave_down.setEnabled(octave > LOWEST)
         self.octave_up.setEnabled(octave < HIGHEST)
 
@@ -111,11 +111,11 @@ class WavePage(QWidget):
 
     def _show_letters(self, on: bool) -> None:
         self.keys.show_letters(on)
-        self.hint.show_text("" if not self.computer.on else _PLAYING if on else _HINT)
+        self.hint.show_text("" if not self.computer_keys.on else _PLAYING if on else _HINT)
 
     def _lay_out(self) -> None:
         """If the page is low, shorten the keys and hide the harmonics; if it is narrow, hide the octave."""
-        px = self._look.scaled
+        px = self._theme.scaled
         roomy = self.height() >= px(600)
         cramped = self.height() < px(200)
         wide = self.width() >= px(600)
@@ -124,9 +124,9 @@ class WavePage(QWidget):
         self._column.setSpacing(px(10 if roomy else 6))
         self._line.setSpacing(px(8))
         self.harmonics.setVisible(roomy)
-        self.keys.setFixedHeight(px(TALL if roomy else 44 if cramped else 76))
+        self.keys.setFixedHeight(px(KEYBOARD_HEIGHT if roomy else 44 if cramped else 76))
         self.octave.setVisible(wide)
         self.pitch.setFixedWidth(px(132))
         self.octave.setFixedWidth(px(76))
         self.level.setFixedWidth(px(120 if wide else 72))
-        self._sign.setPixmap(icon_pixmap("speaker", self._look.colour("soft"), px(18), self.devicePixelRatioF()))
+        self._sign.setPixmap(icon_pixmap("speaker", self._theme.colour("soft"), px(18), self.devicePixelRatioF()))

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QTimer, Signal
 
-from studio.app.audio.sound_card import Output
+from studio.app.audio.sound_card import OutputProtocol
 from studio.app.core.background import BackgroundTask
 from studio.app.core.messages import Messages
 from studio.app.core.observable import Field, State, Value, within
@@ -20,47 +20,47 @@ OCTAVES = 2
 LOWEST, HIGHEST = 0, 7
 """Octaves that the keys can begin at; octave 4 begins with middle C, MIDI note 60."""
 
-LISTEN = 1000
+LISTEN_TIME = 1000
 """Milliseconds of a wave that was clicked."""
 
-WATCH = 250
+CHECK_INTERVAL = 250
 """Milliseconds between two looks at the sound card."""
 
-REST = 20
+RELEASE_AFTER = 20
 """Looks without a sound, after which the sound card is let go."""
 
 _NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 
 
-def name(note: int) -> str:
+def note_name(note: int) -> str:
     """For people: `A♯2`; middle C is C4."""
     return f"{_NAMES[note % 12]}{note // 12 - 1}"
 
 
-def pitch(note: int) -> str:
+def note_pitch(note: int) -> str:
     """For people: `A2, 110.0 Hz`."""
-    return f"{name(note)}, {wavetable.note_frequency(note):,.1f} Hz"
+    return f"{note_name(note)}, {wavetable.note_frequency(note):,.1f} Hz"
 
 
-def harmonics(wave: Array, count: int = 64) -> Array:
+def harmonic_levels(wave: Array, count: int = 64) -> Array:
     """How loud each of the first harmonics is, (count,) decibels."""
     return wavetable.harmonic_amplitudes(wave, count)
 
 
-class Tone(State):
+class WaveSynth(State):
     """One voice. The key pressed last is heard; where none is down, the note that is held."""
 
-    opens = Signal()
+    opening = Signal()
     """The sound card is about to be taken."""
 
-    def __init__(self, output: Output, messages: Messages) -> None:
+    def __init__(self, output: OutputProtocol, messages: Messages) -> None:
         super().__init__()
         self._output, self._messages = output, messages
         self.wave: Value[Array | None] = Value(None, self)
         """(samples,) int16; what keys and Play let be heard."""
         self.note: Value[int] = Value(45, self)
         """MIDI note that sounds, or sounded last."""
-        self.down: Value[tuple[int, ...]] = Value((), self)
+        self.pressed_notes: Value[tuple[int, ...]] = Value((), self)
         """Notes whose keys are down, the newest last."""
         self.held: Value[bool] = Value(False, self)
         """Whether the note goes on without a hand."""
@@ -77,16 +77,16 @@ class Tone(State):
         self._source = Oscillator()
         self._source.set_level(self._gain())
         self._opening = BackgroundTask(self)
-        self._open, self._still = False, 0
-        self._listening = QTimer(self)
-        self._listening.setSingleShot(True)
-        self._listening.setInterval(LISTEN)
-        self._listening.timeout.connect(self._sound)
-        self._watching = QTimer(self)
-        self._watching.setInterval(WATCH)
-        self._watching.timeout.connect(self.watch)
+        self._open, self._idle_checks = False, 0
+        self._brief_timer = QTimer(self)
+        self._brief_timer.setSingleShot(True)
+        self._brief_timer.setInterval(LISTEN_TIME)
+        self._brief_timer.timeout.connect(self._update_sound)
+        self._check_timer = QTimer(self)
+        self._check_timer.setInterval(CHECK_INTERVAL)
+        self._check_timer.timeout.connect(self.check_output)
 
-    def show(self, wave: Array | None) -> None:
+    def set_wave(self, wave: Array | None) -> None:
         """Another wave; what sounds becomes it without a click. None where there is none: then it is silent."""
         if self.wave.set(wave):
             if wave is None:
@@ -94,40 +94,40 @@ class Tone(State):
             else:
                 self._source.set_wave(wave)
 
-    def press(self, note: int) -> None:
+    def press_key(self, note: int) -> None:
         """A key goes down."""
-        if self.wave.get() is not None and note not in self.down.get():
-            self._listening.stop()
-            self.down.set((*self.down.get(), note))
-            self._sound()
+        if self.wave.get() is not None and note not in self.pressed_notes.get():
+            self._brief_timer.stop()
+            self.pressed_notes.set((*self.pressed_notes.get(), note))
+            self._update_sound()
 
-    def lift(self, note: int) -> None:
+    def release_key(self, note: int) -> None:
         """A key goes up; one that is still down is heard again."""
-        self.down.set(tuple(other for other in self.down.get() if other != note))
-        self._sound()
+        self.pressed_notes.set(tuple(other for other in self.pressed_notes.get() if other != note))
+        self._update_sound()
 
-    def lift_all(self) -> None:
+    def release_keys(self) -> None:
         """No key is down any more."""
-        self.down.set(())
-        self._sound()
+        self.pressed_notes.set(())
+        self._update_sound()
 
-    def hold(self, on: bool) -> None:
+    def hold_note(self, on: bool) -> None:
         """Let the note go on by itself, or not."""
-        self._listening.stop()
+        self._brief_timer.stop()
         self.held.set(on and self.wave.get() is not None)
-        self._sound()
+        self._update_sound()
 
-    def listen(self) -> None:
+    def play_briefly(self) -> None:
         """Let the wave be heard for a second; nothing where it sounds already."""
-        if self.wave.get() is not None and not self.held.get() and not self.down.get():
-            self._listening.start()
-            self._sound()
+        if self.wave.get() is not None and not self.held.get() and not self.pressed_notes.get():
+            self._brief_timer.start()
+            self._update_sound()
 
     def stop(self) -> None:
         """Silence."""
-        self._listening.stop()
+        self._brief_timer.stop()
         self.held.set(False)
-        self.lift_all()
+        self.release_keys()
 
     def set_octave(self, octave: int) -> None:
         """Keys that are down stay what they are."""
@@ -137,23 +137,23 @@ class Tone(State):
         self.level.set(within(level, 0.0, 1.0))
         self._source.set_level(self._gain())
 
-    def watch(self) -> None:
+    def check_output(self) -> None:
         """Look whether the sound card still plays, and let go of it after a while of silence."""
         fault = self._output.fault()
         if fault:
-            self._let_go()
+            self._close_card()
             self.stop()
             self._messages.show_message(
-                fault, "failed", ("Play again", lambda: self.hold(True)), until=(self.sounding.changed,)
+                fault, "failed", ("Play again", lambda: self.hold_note(True)), until=(self.sounding.changed,)
             )
             return
-        self._still = 0 if self.sounding.get() else self._still + 1
-        if self._still >= REST:
-            self._let_go()
+        self._idle_checks = 0 if self.sounding.get() else self._idle_checks + 1
+        if self._idle_checks >= RELEASE_AFTER:
+            self._close_card()
 
-    def _sound(self) -> None:
-        down = self.down.get()
-        plays = bool(down) or self.held.get() or self._listening.isActive()
+    def _update_sound(self) -> None:
+        down = self.pressed_notes.get()
+        plays = bool(down) or self.held.get() or self._brief_timer.isActive()
         if down:
             self.note.set(down[-1])
         self.sounding.set(plays)
@@ -163,34 +163,34 @@ class Tone(State):
         self._source.play_note(self.note.get())
         if not self._open:
             self._open = True
-            self.opens.emit()
+            self.opening.emit()
             # A sound server may take a while to answer, or not answer at all.
-            self._opening.run(lambda: self._output.open(self._source), self._opened)
+            self._opening.run(lambda: self._output.open(self._source), self._on_opened)
 
-    def _opened(self, outcome: None | Exception) -> None:
-        self._still = 0
+    def _on_opened(self, outcome: None | Exception) -> None:
+        self._idle_checks = 0
         wave = self.wave.get()
         if outcome is None:
-            self._watching.start()
+            self._check_timer.start()
             if wave is not None:
                 self._source.set_wave(wave)  # the card's rate came from another thread
         elif isinstance(outcome, NoSoundOutput):
             self._open = False
             self.stop()
-            again = ("Try again", lambda: self.hold(True))
+            again = ("Try again", lambda: self.hold_note(True))
             self._messages.show_message(str(outcome), "warn", again, until=(self.sounding.changed,))
         else:
             raise outcome
 
-    def let_go(self) -> None:
+    def release_card(self) -> None:
         """Let another have the sound card."""
         if self._open:
             self._opening.wait()
             self.stop()
-            self._let_go()
+            self._close_card()
 
-    def _let_go(self) -> None:
-        self._watching.stop()
+    def _close_card(self) -> None:
+        self._check_timer.stop()
         self._output.close()
         self._open = False
 
@@ -201,4 +201,4 @@ class Tone(State):
         """Let go of the sound card."""
         self._opening.wait()
         self.stop()
-        self._let_go()
+        self._close_card()

@@ -62,7 +62,7 @@ class Takes(QObject):
         if recorded or self._panel().key == "sound":
             self._state.show_panel("sound" if recorded else "explore")
         self._panel().show_take(index)
-        self._state.tone.listen()
+        self._state.tone.play_briefly()
 
     def toggle_tree(self) -> None:
         """The strip grows to half the stage, or shrinks again."""

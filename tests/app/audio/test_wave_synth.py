@@ -7,7 +7,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from studio.app.audio import wave_synth as tones
-from studio.app.audio.wave_synth import Tone
+from studio.app.audio.wave_synth import WaveSynth
 from studio.app.core.messages import Messages
 from tests.app.fake_speaker import FakeSpeaker
 
@@ -25,85 +25,85 @@ def messages() -> Messages:
 
 
 @pytest.fixture
-def tone(speaker: FakeSpeaker, messages: Messages) -> Iterator[Tone]:
-    tone = Tone(speaker, messages)
-    tone.show(SINE)
+def tone(speaker: FakeSpeaker, messages: Messages) -> Iterator[WaveSynth]:
+    tone = WaveSynth(speaker, messages)
+    tone.set_wave(SINE)
     yield tone
     tone.close()
 
 
-def heard(tone: Tone, speaker: FakeSpeaker, qtbot: QtBot) -> int:
+def heard(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> int:
     qtbot.waitUntil(lambda: speaker.source is not None)
     return speaker.pitch()
 
 
-def test_no_sound_card_is_touched_before_something_is_played(tone: Tone, speaker: FakeSpeaker) -> None:
+def test_no_sound_card_is_touched_before_something_is_played(tone: WaveSynth, speaker: FakeSpeaker) -> None:
     tone.set_level(0.5)
     tone.set_octave(3)
     assert speaker.opens == 0 and not tone.sounding.get()
 
 
-def test_the_key_pressed_last_is_heard(tone: Tone, speaker: FakeSpeaker, qtbot: QtBot) -> None:
-    tone.press(69)
+def test_the_key_pressed_last_is_heard(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+    tone.press_key(69)
     assert tone.sounding.get() and heard(tone, speaker, qtbot) == 440
-    tone.press(81)
-    assert speaker.pitch() == 880 and tone.note.get() == 81 and tone.down.get() == (69, 81)
-    tone.lift(81)
+    tone.press_key(81)
+    assert speaker.pitch() == 880 and tone.note.get() == 81 and tone.pressed_notes.get() == (69, 81)
+    tone.release_key(81)
     assert speaker.pitch() == 440
-    tone.lift(69)
+    tone.release_key(69)
     assert speaker.pitch() == 0 and not tone.sounding.get()
     assert speaker.opens == 1  # the card is kept for the next key
 
 
-def test_a_held_note_goes_on_and_keys_change_its_pitch(tone: Tone, speaker: FakeSpeaker, qtbot: QtBot) -> None:
-    tone.hold(True)
+def test_a_held_note_goes_on_and_keys_change_its_pitch(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+    tone.hold_note(True)
     assert tone.held.get() and heard(tone, speaker, qtbot) == 110
-    tone.press(57)
-    tone.lift(57)
+    tone.press_key(57)
+    tone.release_key(57)
     assert tone.held.get() and speaker.pitch() == 220
-    tone.hold(False)
+    tone.hold_note(False)
     assert speaker.pitch() == 0
 
 
-def test_another_wave_is_heard_at_once(tone: Tone, speaker: FakeSpeaker, qtbot: QtBot) -> None:
-    tone.hold(True)
+def test_another_wave_is_heard_at_once(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+    tone.hold_note(True)
     assert heard(tone, speaker, qtbot) == 110
-    tone.show(np.rint(20_000 * np.sin(6 * np.pi * np.arange(256) / 256)).astype(np.int16))
+    tone.set_wave(np.rint(20_000 * np.sin(6 * np.pi * np.arange(256) / 256)).astype(np.int16))
     assert speaker.pitch() == 330
 
 
-def test_without_a_wave_nothing_sounds(tone: Tone, speaker: FakeSpeaker, qtbot: QtBot) -> None:
-    tone.hold(True)
+def test_without_a_wave_nothing_sounds(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+    tone.hold_note(True)
     heard(tone, speaker, qtbot)
-    tone.press(60)
-    tone.show(None)
-    assert not tone.held.get() and tone.down.get() == () and speaker.pitch() == 0
-    tone.press(60)
-    tone.hold(True)
-    tone.listen()
+    tone.press_key(60)
+    tone.set_wave(None)
+    assert not tone.held.get() and tone.pressed_notes.get() == () and speaker.pitch() == 0
+    tone.press_key(60)
+    tone.hold_note(True)
+    tone.play_briefly()
     assert not tone.sounding.get()
 
 
 def test_a_click_lets_it_be_heard_for_a_moment(
-    tone: Tone, speaker: FakeSpeaker, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tone._listening.setInterval(60_000)
-    tone.listen()
+    tone._brief_timer.setInterval(60_000)
+    tone.play_briefly()
     assert tone.sounding.get() and heard(tone, speaker, qtbot) == 110
-    tone._listening.setInterval(20)  # however long the machine took to hear it, it begins anew
+    tone._brief_timer.setInterval(20)  # however long the machine took to hear it, it begins anew
     qtbot.waitUntil(lambda: not tone.sounding.get())
     assert speaker.pitch() == 0
-    tone.hold(True)
-    tone.listen()
+    tone.hold_note(True)
+    tone.play_briefly()
     qtbot.wait(150)
     assert tone.sounding.get()  # what is held goes on
     tone.stop()
     assert not tone.sounding.get()
 
 
-def test_the_level_is_heard_and_bounded(tone: Tone, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+def test_the_level_is_heard_and_bounded(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
     tone.set_level(1.0)
-    tone.hold(True)
+    tone.hold_note(True)
     heard(tone, speaker, qtbot)
     loud = np.abs(speaker.hear()).max()
     tone.set_level(0.5)
@@ -114,10 +114,10 @@ def test_the_level_is_heard_and_bounded(tone: Tone, speaker: FakeSpeaker, qtbot:
 
 
 def test_no_sound_card_is_a_sentence_and_everything_else_goes_on(
-    tone: Tone, speaker: FakeSpeaker, messages: Messages, qtbot: QtBot
+    tone: WaveSynth, speaker: FakeSpeaker, messages: Messages, qtbot: QtBot
 ) -> None:
     speaker.refuses = "No device for sound was found. Everything else works."
-    tone.hold(True)
+    tone.hold_note(True)
     qtbot.waitUntil(lambda: messages.current.get() is not None)
     said = messages.current.get()
     assert said is not None and said.text == speaker.refuses and said.buttons[0][0] == "Try again"
@@ -128,9 +128,9 @@ def test_no_sound_card_is_a_sentence_and_everything_else_goes_on(
 
 
 def test_a_card_that_goes_away_is_told_and_played_on_again(
-    tone: Tone, speaker: FakeSpeaker, messages: Messages, qtbot: QtBot
+    tone: WaveSynth, speaker: FakeSpeaker, messages: Messages, qtbot: QtBot
 ) -> None:
-    tone.hold(True)
+    tone.hold_note(True)
     heard(tone, speaker, qtbot)
     speaker.faults = '"USB headphones" went away. Nothing is lost; only the sound stopped.'
     qtbot.waitUntil(lambda: messages.current.get() is not None)
@@ -142,25 +142,25 @@ def test_a_card_that_goes_away_is_told_and_played_on_again(
     assert heard(tone, speaker, qtbot) == 110 and tone.held.get()
 
 
-def test_a_silent_card_is_let_go(tone: Tone, speaker: FakeSpeaker, qtbot: QtBot) -> None:
-    tone.press(60)
+def test_a_silent_card_is_let_go(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+    tone.press_key(60)
     heard(tone, speaker, qtbot)
-    for _ in range(2 * tones.REST):
-        tone.watch()
+    for _ in range(2 * tones.RELEASE_AFTER):
+        tone.check_output()
     assert speaker.source is not None  # it sounds
-    tone.lift(60)
-    for _ in range(tones.REST):
-        tone.watch()
+    tone.release_key(60)
+    for _ in range(tones.RELEASE_AFTER):
+        tone.check_output()
     assert speaker.source is None
-    tone.press(69)
+    tone.press_key(69)
     assert heard(tone, speaker, qtbot) == 440 and speaker.opens == 2
 
 
-def test_octave_level_and_note_are_kept(tone: Tone, speaker: FakeSpeaker, messages: Messages) -> None:
+def test_octave_level_and_note_are_kept(tone: WaveSynth, speaker: FakeSpeaker, messages: Messages) -> None:
     tone.set_octave(9)
     tone.set_level(0.25)
-    tone.press(70)
-    again = Tone(speaker, messages)
+    tone.press_key(70)
+    again = WaveSynth(speaker, messages)
     again.restore(tone.snapshot())
     assert (again.octave.get(), again.level.get(), again.note.get()) == (tones.HIGHEST, 0.25, 70)
     assert not again.sounding.get()
@@ -169,5 +169,5 @@ def test_octave_level_and_note_are_kept(tone: Tone, speaker: FakeSpeaker, messag
 
 
 def test_notes_have_names() -> None:
-    assert [tones.name(note) for note in (60, 57, 46, 0)] == ["C4", "A3", "A♯2", "C-1"]
-    assert tones.pitch(45) == "A2, 110.0 Hz"
+    assert [tones.note_name(note) for note in (60, 57, 46, 0)] == ["C4", "A3", "A♯2", "C-1"]
+    assert tones.note_pitch(45) == "A2, 110.0 Hz"

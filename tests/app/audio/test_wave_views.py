@@ -90,7 +90,7 @@ def near(picture: np.ndarray, studio: Studio, token: str) -> np.ndarray:
 def test_a_wave_is_drawn_where_pictures_are(sounds: Studio) -> None:
     stage = sounds.frame.panels["explore"].stage
     assert isinstance(stage, ExploreStage) and stage.currentWidget() is stage.wave
-    assert (page(sounds).view.showing == wave()).all()
+    assert (page(sounds).view.shown_wave == wave()).all()
     assert stage.wave_badge.detail.text() == "Seed 7, every slider at home"
     assert not sounds.frame.bar.pixels.isVisible()  # a wave has no pixels
     sounds.state.explore.choose_model("tiny")
@@ -107,7 +107,7 @@ def test_the_line_goes_where_the_wave_goes(sounds: Studio) -> None:
     assert np.median(crest) == pytest.approx(height * (0.5 - 0.6 * 0.44), abs=3)
     assert np.median(trough) == pytest.approx(height * (0.5 + 0.6 * 0.44), abs=3)
     assert not near(pixels(view), sounds, "accent").any()
-    sounds.state.tone.hold(True)
+    sounds.state.tone.hold_note(True)
     settle()
     assert near(pixels(view), sounds, "accent").any() and not near(pixels(view), sounds, "text").any()
 
@@ -118,10 +118,10 @@ def test_while_a_slider_is_held_the_wave_it_left_is_there(sounds: Studio) -> Non
     sounds.state.explore.dials.move(0, 1.0)
     answer(sounds, wave(3))
     view = page(sounds).view
-    assert view.before is not None and (view.before == wave()).all() and (view.showing == wave(3)).all()
+    assert view.shown_before is not None and (view.shown_before == wave()).all() and (view.shown_wave == wave(3)).all()
     seen = near(pixels(view), sounds, "border").sum()
     QTest.mouseRelease(slider.slider, Qt.MouseButton.LeftButton)
-    assert view.before is None and near(pixels(view), sounds, "border").sum() < seen - 300
+    assert view.shown_before is None and near(pixels(view), sounds, "border").sum() < seen - 300
 
 
 def test_harmonics_are_told(sounds: Studio) -> None:
@@ -138,7 +138,7 @@ def test_nothing_is_drawn_of_no_wave(sounds: Studio) -> None:
     view.resize(300, 200)
     view.show_before(np.zeros((8, 8, 3), np.uint8))
     view.show_wave(None)
-    assert view.before is None and not near(pixels(view), sounds, "text").any()
+    assert view.shown_before is None and not near(pixels(view), sounds, "text").any()
     view.deleteLater()
 
 
@@ -164,23 +164,23 @@ def test_play_holds_the_tone_and_stops_it(sounds: Studio, qtbot: QtBot) -> None:
     assert speaker(sounds, qtbot).pitch() == 110 and page(sounds).pitch.text() == "A2, 110.0 Hz"
     QTest.mouseClick(play, Qt.MouseButton.LeftButton)
     assert not sounds.state.tone.held.get() and not play.isChecked()
-    sounds.state.tone.hold(True)
+    sounds.state.tone.hold_note(True)
     assert play.isChecked()
 
 
 def test_the_mouse_plays_the_keys_and_glides_over_them(sounds: Studio, qtbot: QtBot) -> None:
     keys, tone = page(sounds).keys, sounds.state.tone
-    first, second, black = (keys.place(note).center().toPoint() for note in (48, 50, 49))
+    first, second, black = (keys.key_rect(note).center().toPoint() for note in (48, 50, 49))
     white = QPoint(first.x(), keys.height() - 8)
     QTest.mousePress(keys, Qt.MouseButton.LeftButton, pos=white)
-    assert tone.down.get() == (48,) and speaker(sounds, qtbot).pitch() == 130
+    assert tone.pressed_notes.get() == (48,) and speaker(sounds, qtbot).pitch() == 130
     QTest.mouseMove(keys, QPoint(second.x(), keys.height() - 8))
     _drag(keys, QPoint(second.x(), keys.height() - 8))
-    assert tone.down.get() == (50,)
+    assert tone.pressed_notes.get() == (50,)
     _drag(keys, black)
-    assert tone.down.get() == (49,) and tone.note.get() == 49
+    assert tone.pressed_notes.get() == (49,) and tone.note.get() == 49
     _drag(keys, QPoint(black.x(), -40))
-    assert tone.down.get() == ()
+    assert tone.pressed_notes.get() == ()
     QTest.mouseRelease(keys, Qt.MouseButton.LeftButton)
     assert not tone.sounding.get()
     assert page(sounds).view.hasFocus()  # and so the computer's keys play, too
@@ -205,9 +205,9 @@ def test_the_computers_keys_play_while_the_wave_has_the_focus(focused: Studio, q
     view, tone = page(focused).view, focused.state.tone
     for letter, note in zip("AWSEDFTGYHUJK", range(36, 49), strict=True):
         QTest.keyPress(view, letter.lower())
-        assert tone.down.get() == (note,)
+        assert tone.pressed_notes.get() == (note,)
         QTest.keyRelease(view, letter.lower())
-        assert tone.down.get() == ()
+        assert tone.pressed_notes.get() == ()
     QTest.keyClick(view, "x")
     assert tone.octave.get() == 3
     QTest.keyPress(view, "a")
@@ -230,7 +230,7 @@ def test_they_go_before_the_windows_single_keys_only_there(focused: Studio) -> N
     assert explore.dials.seed.get() != seed  # what is no key of a piano stays what it is
     answer(focused, wave(2))
     QTest.keyClick(view, "s", Qt.KeyboardModifier.ControlModifier)
-    assert len(explore.takes.get()) == 1 and focused.state.tone.down.get() == ()
+    assert len(explore.takes.get()) == 1 and focused.state.tone.pressed_notes.get() == ()
     explore.dials.move(0, 1.0)
     focused.frame.strip.list.setFocus()
     QTest.keyClick(focused.frame.strip.list, "h")
@@ -241,18 +241,18 @@ def test_keys_that_go_up_elsewhere_do_not_hang(focused: Studio) -> None:
     view, tone = page(focused).view, focused.state.tone
     QTest.keyPress(view, "a")
     QTest.keyPress(view, "d")
-    assert tone.down.get() == (36, 40)
+    assert tone.pressed_notes.get() == (36, 40)
     focused.frame.strip.keep.setFocus()
-    assert tone.down.get() == () and not tone.sounding.get()
+    assert tone.pressed_notes.get() == () and not tone.sounding.get()
     QTest.keyRelease(view, "a")
-    assert tone.down.get() == ()
+    assert tone.pressed_notes.get() == ()
 
 
 def test_single_keys_can_be_switched_off(focused: Studio) -> None:
     view, tone = page(focused).view, focused.state.tone
     focused.state.layout.set({**focused.state.layout.get(), "letters": False})
     QTest.keyPress(view, "a")
-    assert tone.down.get() == () and page(focused).hint.text() == ""
+    assert tone.pressed_notes.get() == () and page(focused).hint.text() == ""
     QTest.keyClick(view, Qt.Key.Key_Space)
     assert tone.held.get()
 
@@ -328,7 +328,7 @@ def test_waves_fill_the_grid_and_a_click_lets_one_be_heard(grid: Studio) -> None
 def test_a_large_wave_has_keys(grid: Studio) -> None:
     stage = generate_stage(grid)
     grid.state.generate.enlarge(2)
-    assert stage.currentWidget() is stage.wave_page and (stage.wave_page.view.showing == wave(3)).all()
+    assert stage.currentWidget() is stage.wave_page and (stage.wave_page.view.shown_wave == wave(3)).all()
     assert stage.wave_caption.words.text().startswith("Wave 3 of 3 · seed ")
     QTest.mouseClick(stage.wave_page.play, Qt.MouseButton.LeftButton)
     assert grid.state.tone.held.get()

@@ -78,7 +78,7 @@ def saved(window: Window, qtbot: QtBot, words: str) -> None:
 def test_the_wave_on_the_stage_is_what_keys_play(exploring: Window, engine: FakeEngine, qtbot: QtBot) -> None:
     speaker = exploring.tone._output
     assert isinstance(speaker, FakeSpeaker)
-    exploring.tone.press(69)
+    exploring.tone.press_key(69)
     qtbot.waitUntil(lambda: speaker.source is not None)
     assert speaker.pitch() == 440
     exploring.explore.dials.move(0, 1.0)
@@ -87,7 +87,7 @@ def test_the_wave_on_the_stage_is_what_keys_play(exploring: Window, engine: Fake
 
 
 def test_a_picture_is_not_heard(exploring: Window, engine: FakeEngine) -> None:
-    exploring.tone.hold(True)
+    exploring.tone.hold_note(True)
     exploring.explore.choose_model("tiny")
     exploring.explore.dials.new_start(1)
     answer(engine, np.zeros((8, 8, 3), np.uint8))

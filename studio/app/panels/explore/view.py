@@ -214,7 +214,7 @@ def panel(look: Theme, state: Window, dialogs: Dialogs) -> Panel:
         Action("Export…", ("Ctrl+E",), foot.ask),
         Action("Copy the picture", ("Ctrl+C",), explore.copy),
         Action("Open in Complete", ("Ctrl+Shift+C",), explore.open_in_complete),
-        Action("Play or stop", (), lambda: state.tone.hold(not state.tone.held.get())),
+        Action("Play or stop", (), lambda: state.tone.hold_note(not state.tone.held.get())),
         Action("Wavetable to a take…", (), lambda: inspector.directions.wavetable.ask()),
         Action("New start", ("R",), explore.dials.new_start, "stage"),
         Action("Lock seed", ("L",), lambda: explore.dials.lock(not explore.dials.locked.get()), "stage"),

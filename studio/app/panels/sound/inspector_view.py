@@ -202,5 +202,5 @@ class SoundInspector(Column):
     @guarded(None)
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._player.card.look()
+        self._player.card.list_devices()
         self._looks.start()

@@ -3,7 +3,7 @@
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from studio.app.audio.sound_card import Output, SoundCard
+from studio.app.audio.sound_card import OutputProtocol, SoundCard
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, State, Value, within
 from studio.app.core.text import time_left, timecode
@@ -31,7 +31,7 @@ class Player(State):
     """The ear is elsewhere, or soon will be."""
 
     def __init__(
-        self, engine: EngineProtocol, output: Output, messages: Messages, parent: QObject | None = None
+        self, engine: EngineProtocol, output: OutputProtocol, messages: Messages, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self._engine, self._messages = engine, messages
@@ -55,7 +55,7 @@ class Player(State):
         self._ticks.timeout.connect(self.tick)
         self._dried = 0
         """How often it had run dry at the last look."""
-        self.card.refused.connect(self._refused)
+        self.card.failed.connect(self._refused)
         engine.status_changed.connect(self.tick)
         self.performing.grew.connect(self.grew)
         self.leaves.connect(self.performing.left)
@@ -67,7 +67,7 @@ class Player(State):
         """Another sound, at its beginning and silent."""
         self.leaves.emit()
         self.stop()
-        self.card.let_go()
+        self.card.release()
         self._dried = 0
         self.speed.set(0.0)
         self.reel = self.performing.reel = Reel(rate, samples)
@@ -144,7 +144,7 @@ class Player(State):
         """Let it be heard from where it is."""
         self.playing.set(True)
         self._ticks.start()
-        self.card.give(self.reel.stream)
+        self.card.play_source(self.reel.stream)
         self.tick()
 
     def pause(self) -> None:
@@ -198,7 +198,7 @@ class Player(State):
 
     def _open_anew(self) -> None:
         if self.card.open:
-            self.card.let_go()
+            self.card.release()
             if self.playing.get():
                 self.play()
 
@@ -237,7 +237,7 @@ class Player(State):
             elif not making.sounds:
                 said = self._soon()
         making.sounds = making.sounds and self.playing.get()
-        self.waiting.set((said or self.card.waiting) if self.playing.get() else "")
+        self.waiting.set((said or self.card.waiting_reason) if self.playing.get() else "")
         if making.sounds:
             self.reel.stream.play()
         else:
@@ -258,7 +258,7 @@ class Player(State):
         return "Playing continues" if self.position else "Playing starts"
 
     def _watch(self) -> None:
-        if fault := self.card.watch(self.playing.get()):
+        if fault := self.card.check_output(self.playing.get()):
             self.pause()
             rests = " The model pauses once it is well ahead." if self.performing.job else ""
             said = f"{fault.split('. ')[0].rstrip('.')} at {timecode(self.position)}. Playing is paused there.{rests}"
@@ -279,7 +279,7 @@ class Player(State):
     def let_go(self) -> None:
         """Let another have the sound card."""
         self.pause()
-        self.card.let_go()
+        self.card.release()
 
     def _gain(self) -> float:
         return self.level.get() ** 2

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal
 
-from studio.app.audio.sound_card import Output
+from studio.app.audio.sound_card import OutputProtocol
 from studio.app.core.background import BackgroundTask
 from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
@@ -46,7 +46,7 @@ class Sound(PanelState):
     def __init__(
         self,
         engine: EngineProtocol,
-        output: Output,
+        output: OutputProtocol,
         models: Models,
         messages: Messages,
         queue: JobList,

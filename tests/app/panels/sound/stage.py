@@ -55,7 +55,7 @@ class Stage:
 def opened(stage: Stage, qtbot: QtBot) -> None:
     """Wait until the sound card is open."""
     card = stage.sound.player.card
-    qtbot.waitUntil(lambda: stage.speaker.source is not None and not card.waiting)
+    qtbot.waitUntil(lambda: stage.speaker.source is not None and not card.waiting_reason)
 
 
 def made(stage: Stage, qtbot: QtBot, seconds: float = 1.0) -> Sound:

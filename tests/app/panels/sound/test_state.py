@@ -208,7 +208,7 @@ def test_a_card_that_opens_slowly_or_takes_nothing_is_what_is_waited_for(stage: 
         take(*args)
 
     stage.speaker.open = take_slowly  # type: ignore[method-assign]
-    player.card.let_go()
+    player.card.release()
     player.play()
     assert player.waiting.get() == "The output is being opened."
     answers.set()

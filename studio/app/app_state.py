@@ -22,8 +22,8 @@ from studio.app.files.clipboard import Clipboard
 from studio.app.files.export_settings import Exporting
 from studio.app.files.exporting import Saving
 from studio.app.files.folders import Folders
-from studio.app.maps.surprisal import Surprise
-from studio.app.maps.uncertainty import Doubt
+from studio.app.maps.surprisal import SurprisalMaps
+from studio.app.maps.uncertainty import UncertaintyMaps
 from studio.app.model_browser.explorable import has_sliders
 from studio.app.model_browser.model_list import Models
 from studio.app.panels.complete.state import Complete
@@ -104,7 +104,7 @@ class Window(State):
         self.clipboard.pasted.connect(lambda path: self.drop([path]))
         self.saving = Saving(self.messages, self.queue, self.exporting, self.folders, self)
         self.tone = WaveSynth(output, self.messages)
-        self.surprise = Surprise(self.engine, self.messages)
+        self.surprise = SurprisalMaps(self.engine, self.messages)
 
     def _create_panels(self, output: OutputProtocol) -> None:
         """Create the state of each panel, which has its own messages."""
@@ -376,7 +376,7 @@ class Window(State):
                 "explore": self.explore.shown,
                 "complete": self.complete.shown,
             }.get(self.panel.get())
-            self.surprise.look(shown() if shown is not None else ())
+            self.surprise.set_shown(shown() if shown is not None else ())
 
     def _maker(self) -> InstalledModel | None:
         """Return the model whose pictures the open panel shows."""
@@ -428,6 +428,6 @@ class Window(State):
         return [record for panel in self._panels.values() for record in panel.records()]
 
 
-def _give_way(overlay: Surprise | Doubt, other: bool) -> None:
+def _give_way(overlay: SurprisalMaps | UncertaintyMaps, other: bool) -> None:
     """An overlay that is on goes off where another one comes on."""
-    overlay.switch(overlay.on.get() and not other)
+    overlay.set_on(overlay.on.get() and not other)

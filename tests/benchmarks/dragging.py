@@ -91,8 +91,8 @@ def drag(studio: Studio, model: str, behind: bool, surprise: bool = False) -> No
         nonlocal maps
         maps += 1
 
-    studio.state.surprise.switch(surprise)
-    studio.state.surprise.came.connect(mapped)
+    studio.state.surprise.set_on(surprise)
+    studio.state.surprise.map_arrived.connect(mapped)
     explore.picture.changed.connect(shown)
     hand = QTimer()
     hand.timeout.connect(move)
@@ -112,7 +112,7 @@ def drag(studio: Studio, model: str, behind: bool, surprise: bool = False) -> No
     hand.stop()
     explore.dials.end_move()
     explore.picture.changed.disconnect(shown)
-    studio.state.surprise.came.disconnect(mapped)
+    studio.state.surprise.map_arrived.disconnect(mapped)
     generate.grid.stop()
     middle, tail = statistics.median(late), statistics.quantiles(late, n=20)[-1]
     what = f"with 64 pictures behind it ({batches} batches)" if behind else "alone"

@@ -14,7 +14,7 @@ from studio.app.generation import run as grid
 from studio.app.generation.parameters import Dials
 from studio.app.generation.run import By, Cell, Kind, Run
 from studio.app.generation.wording import Words
-from studio.app.maps.uncertainty import Doubt
+from studio.app.maps.uncertainty import UncertaintyMaps
 from studio.app.model_browser.model_list import Models
 from studio.library.models import InstalledModel
 from studio.wire.messages import (
@@ -79,7 +79,7 @@ class Cells(State):
         """Whether a stopped or lost run has pictures left to make."""
         self.main: Value[str] = Value(verb, self)
         """What the main button says: the verb, `Starts when ready` or `Stop`."""
-        self.doubt = Doubt()
+        self.doubt = UncertaintyMaps()
         """How open each pixel was just before it was drawn."""
         self._seats: tuple[int, ...] = ()
         """Cells of the job under way, in the order of its seeds."""
@@ -122,7 +122,7 @@ class Cells(State):
     def begin(self, run: Run, cells: Sequence[Cell], heat: str = "") -> None:
         """Make these, in place of those that were here."""
         self.run, self.heat = run, heat
-        self.doubt.begin()
+        self.doubt.clear_scale()
         self.cells.set(tuple(cells))
         self._send(range(len(cells)))
 
@@ -158,7 +158,7 @@ class Cells(State):
 
     def watch(self, on: bool) -> None:
         """Show how open each pixel was before it was drawn, or not; it can only be told while one is drawn."""
-        self.doubt.switch(on)
+        self.doubt.set_on(on)
         if on and not self.running.get() and self.doubt.scale.get() is None:
             self._messages.show_message("Doubt is told while pictures are drawn, so it shows with the next ones.")
 
@@ -237,7 +237,7 @@ class Cells(State):
             seed = cells[index].seed
             cells[index] = Cell(seed, picture, event.done, event.total, price, kind, part, by)
         pictures = [picture for index in seats if (picture := cells[index].picture) is not None]
-        self.doubt.meet(event.job, pictures, event.entropy, event.done == event.total)
+        self.doubt.add_pictures(event.job, pictures, event.entropy, event.done == event.total)
         self.cells.set(tuple(cells))
         self._tell()
 

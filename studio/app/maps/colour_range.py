@@ -7,7 +7,7 @@ from studio.media.pictures.surprisal_map import ColourScale, percentile_range
 from studio.wire.messages import Array
 
 
-class Reach(State):
+class ColourRange(State):
     """From which bits to which the colours go."""
 
     def __init__(self, parent: State) -> None:
@@ -17,31 +17,31 @@ class Reach(State):
         self._ends: tuple[float, float] | None = None
         """Of all maps without their tails; None where a hand has set them."""
 
-    def begin(self) -> None:
+    def clear_scale(self) -> None:
         """Other maps: their scale is their own."""
         self._ends = None
         self.scale.set(None)
 
-    def set(self, low: float, high: float) -> None:
+    def set_range(self, low: float, high: float) -> None:
         """What the first and the last colour stand for, until these maps are left or fitted."""
         scale = self.scale.get()
         if scale is not None:
             self._ends = None
             self.scale.set(scale.with_range(low, high))
 
-    def fit(self, maps: Sequence[Array], bound: bool) -> None:
+    def fit_maps(self, maps: Sequence[Array], bound: bool) -> None:
         """As far as these maps and no further."""
         low, high = zip(*map(percentile_range, maps), strict=True)
-        self._put(min(low), max(high), bound)
+        self._set_scale(min(low), max(high), bound)
 
-    def widen(self, bits: Array, bound: bool) -> None:
+    def include_map(self, bits: Array, bound: bool) -> None:
         """As far as another map, too, where no hand has set it."""
         low, high = percentile_range(bits)
         if self.scale.get() is None:
-            self._put(low, high, bound)
+            self._set_scale(low, high, bound)
         elif self._ends is not None:
-            self._put(min(low, self._ends[0]), max(high, self._ends[1]), bound)
+            self._set_scale(min(low, self._ends[0]), max(high, self._ends[1]), bound)
 
-    def _put(self, low: float, high: float, bound: bool) -> None:
+    def _set_scale(self, low: float, high: float, bound: bool) -> None:
         self._ends = low, high
         self.scale.set(ColourScale.over_range(low, high, bound))

@@ -5,66 +5,66 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, Q
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.maps.surprisal import ColourScale, Surprise, bits_text, format_bits_value
-from studio.app.maps.uncertainty import Doubt
+from studio.app.maps.surprisal import ColourScale, SurprisalMaps, bits_text, format_bits_value
+from studio.app.maps.uncertainty import UncertaintyMaps
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import set_tooltip
 from studio.app.widgets.picture import to_image
 from studio.app.widgets.theme import Theme
 
-WIDE, NARROW, TALL = 252, 128, 36
-BAR, HANDLE, CAUGHT = 10, 18, 28
+WIDTH, NARROW_WIDTH, HEIGHT = 252, 128, 36
+BAR, HANDLE, HIT_SIZE = 10, 18, 28
 """Pixels: how tall the colours and a handle are, and how wide a handle is caught."""
 _NONE = ColourScale(0.0, 1.0, 0.0, 1.0, False)
 """What the colours are drawn with until there is a map."""
 
 
-class SurpriseLegend(QWidget):
+class ColourLegend(QWidget):
     """The colours with their bits; either end can be dragged. `moved` carries both ends, `homed` brings them back."""
 
     moved = Signal(float, float)
-    homed = Signal()
+    reset_requested = Signal()
 
-    def __init__(self, look: Theme, name: str = "Surprise") -> None:
+    def __init__(self, theme: Theme, name: str = "Surprise") -> None:
         super().__init__()
-        self._look = look
+        self._theme = theme
         self._scale: ColourScale | None = None
-        self._under: float | None = None
+        self._hovered_bits: float | None = None
         self._held: tuple[int, ColourScale] | None = None
         """Which end a hand holds, 0 or 1, and the scale before it did."""
-        self._width = WIDE
+        self._width = WIDTH
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(name)
         set_tooltip(self, "Drag an end to set what the colours stand for, double click to bring it back")
-        look.changed.connect(self.updateGeometry)
+        theme.changed.connect(self.updateGeometry)
         self._describe()
 
-    def tie(self, surprise: Surprise | Doubt) -> None:
+    def bind_state(self, state: SurprisalMaps | UncertaintyMaps) -> None:
         """Show and set the scale of this state."""
-        bind(self, surprise.scale, self.show_scale, self.moved, surprise.set_ends)
-        bind(self, surprise.under, self.show_under)
-        self.homed.connect(surprise.reset)
+        bind(self, state.scale, self.show_scale, self.moved, state.set_range)
+        bind(self, state.hovered_bits, self.show_hovered)
+        self.reset_requested.connect(state.fit_scale)
 
     def show_scale(self, scale: ColourScale | None) -> None:
         self._scale = scale
         self._describe()
 
-    def show_under(self, bits: float | None) -> None:
+    def show_hovered(self, bits: float | None) -> None:
         """Of the pixel under the pointer."""
-        self._under = bits
+        self._hovered_bits = bits
         self._describe()
 
     def set_narrow(self, narrow: bool) -> None:
-        self._width = NARROW if narrow else WIDE
+        self._width = NARROW_WIDTH if narrow else WIDTH
         self.updateGeometry()
 
     @property
-    def words(self) -> tuple[str, ...]:
+    def caption_texts(self) -> tuple[str, ...]:
         """What stands right below the colours, and the same in fewer words."""
         return self._scale.description if self._scale is not None else ("bits a pixel",)
 
-    def place(self, bits: float) -> float:
+    def position_of(self, bits: float) -> float:
         """Where in the widget these bits stand."""
         left, right = self._left(), self._right()
         if self._scale is None:
@@ -80,9 +80,9 @@ class SurpriseLegend(QWidget):
         if scale is None or event.button() != Qt.MouseButton.LeftButton:
             event.ignore()
             return
-        apart = [abs(x - self.place(bits)) for bits in (scale.low, scale.high)]
-        end = int(apart[1] < apart[0] or (apart[0] == apart[1] and x > self.place(scale.high)))
-        if apart[end] <= self._look.scaled(CAUGHT) / 2:
+        apart = [abs(x - self.position_of(bits)) for bits in (scale.low, scale.high)]
+        end = int(apart[1] < apart[0] or (apart[0] == apart[1] and x > self.position_of(scale.high)))
+        if apart[end] <= self._theme.scaled(HIT_SIZE) / 2:
             self._held = end, scale
 
     @guarded(None)
@@ -98,7 +98,7 @@ class SurpriseLegend(QWidget):
     @guarded(None)
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         self._held = None
-        self.homed.emit()
+        self.reset_requested.emit()
 
     @guarded(None)
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -108,7 +108,7 @@ class SurpriseLegend(QWidget):
             step = scale.step if key == Qt.Key.Key_Right else -scale.step
             self._set(end, (scale.low, scale.high)[end] + step)
         elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
-            self.homed.emit()
+            self.reset_requested.emit()
         elif key == Qt.Key.Key_Escape and self._held is not None:
             before, self._held = self._held[1], None
             self.moved.emit(before.low, before.high)
@@ -126,13 +126,13 @@ class SurpriseLegend(QWidget):
 
     # ── the looks ────────────────────────────────────────────────────────────────────────────────
 
-    @guarded(QSize(WIDE, TALL))
+    @guarded(QSize(WIDTH, HEIGHT))
     def sizeHint(self) -> QSize:
-        return QSize(self._look.scaled(self._width), self._look.scaled(TALL))
+        return QSize(self._theme.scaled(self._width), self._theme.scaled(HEIGHT))
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, scale = self._look, self._scale
+        look, scale = self._theme, self._scale
         left, right = self._left(), self._right()
         bar = QRectF(left, look.scaled((HANDLE - BAR) / 2), right - left, look.scaled(BAR))
         wide = max(2, round(bar.width() * self.devicePixelRatioF()))
@@ -144,26 +144,26 @@ class SurpriseLegend(QWidget):
             painter.drawRoundedRect(bar, look.scaled(2), look.scaled(2))
             if scale is not None:
                 for bits in (scale.low, scale.high):
-                    self._paint_handle(painter, self.place(bits))
-                if self._under is not None:
-                    self._paint_pointer(painter, self.place(self._under), bar.bottom())
-            self._paint_words(painter)
+                    self._paint_handle(painter, self.position_of(bits))
+                if self._hovered_bits is not None:
+                    self._paint_pointer(painter, self.position_of(self._hovered_bits), bar.bottom())
+            self._paint_caption(painter)
 
     def _paint_handle(self, painter: QPainter, x: float) -> None:
-        look = self._look
+        look = self._theme
         painter.setPen(QPen(look.colour("window"), 1))
         painter.setBrush(look.colour("text"))
         wide = look.scaled(4)
         painter.drawRoundedRect(QRectF(x - wide / 2, 0.5, wide, look.scaled(HANDLE) - 1), 1.5, 1.5)
 
     def _paint_pointer(self, painter: QPainter, x: float, top: float) -> None:
-        side = self._look.scaled(5)
-        painter.setPen(QPen(self._look.colour("window"), 1))
-        painter.setBrush(self._look.colour("text"))
+        side = self._theme.scaled(5)
+        painter.setPen(QPen(self._theme.colour("window"), 1))
+        painter.setBrush(self._theme.colour("text"))
         painter.drawPolygon(QPolygonF([QPointF(x, top - side), QPointF(x - side, top + 3), QPointF(x + side, top + 3)]))
 
-    def _paint_words(self, painter: QPainter) -> None:
-        look, below = self._look, self._look.scaled(HANDLE + 1)
+    def _paint_caption(self, painter: QPainter) -> None:
+        look, below = self._theme, self._theme.scaled(HANDLE + 1)
         row = QRectF(0, below, self.width(), self.height() - below)
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.setFont(look.font(12))
@@ -171,21 +171,24 @@ class SurpriseLegend(QWidget):
         if self._scale is not None:
             painter.drawText(row, int(middle | Qt.AlignmentFlag.AlignLeft), format_bits_value(self._scale.low))
         room = self.width() - look.scaled(32)
-        words = next((w for w in self.words if painter.fontMetrics().horizontalAdvance(w) <= room), self.words[-1])
-        if self._under is not None:
+        words = next(
+            (w for w in self.caption_texts if painter.fontMetrics().horizontalAdvance(w) <= room),
+            self.caption_texts[-1],
+        )
+        if self._hovered_bits is not None:
             painter.setFont(look.font(12, 600))
             painter.setPen(look.colour("text"))
-            words = bits_text(self._under)
+            words = bits_text(self._hovered_bits)
         painter.drawText(row, int(middle | Qt.AlignmentFlag.AlignRight), words)
 
     def _left(self) -> float:
-        return float(self._look.scaled(2))
+        return float(self._theme.scaled(2))
 
     def _right(self) -> float:
-        return float(self.width() - self._look.scaled(2))
+        return float(self.width() - self._theme.scaled(2))
 
     def _describe(self) -> None:
         low = f"{format_bits_value(self._scale.low)} to " if self._scale is not None else ""
-        under = f"; under pointer {format_bits_value(self._under)}" if self._under is not None else ""
-        self.setAccessibleDescription(f"{low}{self.words[0]}{under}")
+        under = f"; under pointer {format_bits_value(self._hovered_bits)}" if self._hovered_bits is not None else ""
+        self.setAccessibleDescription(f"{low}{self.caption_texts[0]}{under}")
         self.update()

@@ -333,7 +333,7 @@ class Frame(QWidget):
             Action("Engine", (), lambda: page("engine")),
             Action("Next region", ("F6",), lambda: self.go_region(1)),
             Action("Previous region", ("Shift+F6",), lambda: self.go_region(-1)),
-            Action("Surprise", ("U",), lambda: state.surprise.switch(not state.surprise.on.get()), "stage"),
+            Action("Surprise", ("U",), lambda: state.surprise.set_on(not state.surprise.on.get()), "stage"),
             Action("Crisp or smooth", ("X",), lambda: state.smoothing.choose_smooth(not state.smooth.get()), "stage"),
         )
 

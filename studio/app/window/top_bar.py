@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from studio.app.app_state import Window
 from studio.app.core.guard import guarded
-from studio.app.maps.legend_view import SurpriseLegend
+from studio.app.maps.legend_view import ColourLegend
 from studio.app.model_browser.picker_view import Picker
 from studio.app.panels.panel_view import Panel
 from studio.app.widgets.binding import bind
@@ -41,12 +41,12 @@ class Bar(QWidget):
             tooltip="Show pixels as squares or blended",
             keys="X",
         )
-        self.legend = SurpriseLegend(look)
+        self.legend = ColourLegend(look)
         self.surprise = Button(
             look, "Surprise", "toggle", tooltip="Show how unexpected each pixel is to this model", keys="U"
         )
         self.surprise.setCheckable(True)
-        self.doubt_legend = SurpriseLegend(look, "Doubt")
+        self.doubt_legend = ColourLegend(look, "Doubt")
         self.doubt = Button(look, "Doubt", "toggle", tooltip=DOUBT, keys="V")
         self.doubt.setCheckable(True)
         self.undo = Button(look, "", "icon", "undo", "Undo")
@@ -65,11 +65,11 @@ class Bar(QWidget):
         self.undo.clicked.connect(history.undo)
         self.redo.clicked.connect(history.redo)
         bind(self, panel.model, self._show_model, self.picker.chose, panel.choose_model)
-        self.legend.tie(state.surprise)
+        self.legend.bind_state(state.surprise)
         if panel.cells is not None:
-            self.doubt_legend.tie(panel.cells.doubt)
+            self.doubt_legend.bind_state(panel.cells.doubt)
             bind(self, panel.cells.doubt.on, self._show_doubt, self.doubt.toggled, panel.cells.watch)
-        bind(self, state.surprise.on, self._show_surprise, self.surprise.toggled, state.surprise.switch)
+        bind(self, state.surprise.on, self._show_surprise, self.surprise.toggled, state.surprise.set_on)
         bind(self, state.smooth, self._show_smooth, self.pixels.chosen, self._choose_pixels)
         bind(self, history.can_undo, self.undo.setEnabled)
         bind(self, history.can_redo, self.redo.setEnabled)

@@ -140,7 +140,7 @@ def test_many_short_jobs_one_after_the_other_are_one_work(window: Window, engine
     engine.say(
         PicturesPreview(job=job, first=0, pictures=pictures, done=1, total=1, log_prob=(0.0,) * 9), Finished(job=job)
     )
-    window.surprise.switch(True)
+    window.surprise.set_on(True)
     engine.status.emit("Ready")
     seen = []
     for _ in range(3):
@@ -156,8 +156,8 @@ def test_many_short_jobs_one_after_the_other_are_one_work(window: Window, engine
     count = len(engine.sent)
     engine.say(Stopped(job=entry.job))
     assert not entries(window) and len(engine.sent) == count, "Stop ends the work, not one of its jobs"
-    window.surprise.switch(False)
-    window.surprise.switch(True)
+    window.surprise.set_on(False)
+    window.surprise.set_on(True)
     assert len(engine.sent) == count + 1, "switched on again it goes on"
 
 

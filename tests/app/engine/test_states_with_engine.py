@@ -137,7 +137,7 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     assert all(cell.finished for cell in cells)
     kept = ~painting.mask.get()
     assert all(np.array_equal(cell.picture[kept], picture[kept]) for cell in cells if cell.picture is not None)
-    doubts = [state.doubt.of(cell.picture) for cell in cells]
+    doubts = [state.doubt.map_of(cell.picture) for cell in cells]
     assert all(doubt is not None and np.array_equal(np.isfinite(doubt), ~kept) for doubt in doubts)
     parts = [cells[index].following for index in results.ranked()]
     assert None not in parts and parts == sorted(parts, reverse=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from studio.app.app_state import Window
-from studio.app.maps.surprisal import ColourScale, Surprise
+from studio.app.maps.surprisal import ColourScale, SurprisalMaps
 from studio.wire.messages import Array, Decoded, Failed, Finished, PicturesPreview, Sample, Score, Scored
 from studio.wire.messages import DecodeLatent as Asked
 from tests.app.conftest import Opener
@@ -47,7 +47,7 @@ def test_nothing_is_asked_before_it_is_switched_on_and_then_one_after_another(
     pictures, surprise = grid(window, engine), window.surprise
     assert not questions(engine)
     window.generate.choose(2)
-    surprise.switch(True)
+    surprise.set_on(True)
     assert [int(each.picture[0, 0, 0]) for each in questions(engine)] == [2], "the one in hand comes first"
     assert questions(engine)[0].model == "tiny"
     for count in (2, 3):
@@ -55,17 +55,17 @@ def test_nothing_is_asked_before_it_is_switched_on_and_then_one_after_another(
         assert len(questions(engine)) == count
     answer(engine)
     assert len(questions(engine)) == 3
-    assert all(surprise.of(picture) is not None for picture in pictures)
-    surprise.switch(False)
-    assert surprise.of(pictures[0]) is None
-    surprise.switch(True)
+    assert all(surprise.map_of(picture) is not None for picture in pictures)
+    surprise.set_on(False)
+    assert surprise.map_of(pictures[0]) is None
+    surprise.set_on(True)
     assert len(questions(engine)) == 3, "what is known is not asked again"
 
 
 def test_a_hand_that_drags_is_never_kept_waiting(window: Window, engine: FakeEngine) -> None:
     engine.status.emit("Ready")
     window.show_panel("explore")
-    window.surprise.switch(True)
+    window.surprise.set_on(True)
     window.explore.dials.new_start(1)
     show(engine, 10)
     assert len(questions(engine)) == 1
@@ -78,25 +78,25 @@ def test_a_hand_that_drags_is_never_kept_waiting(window: Window, engine: FakeEng
     assert len(questions(engine)) == 1, "a newer picture is on its way already"
     show(engine, 30)
     assert [int(each.picture[0, 0, 0]) for each in questions(engine)] == [10, 30]
-    assert window.surprise.of(first) is not None
+    assert window.surprise.map_of(first) is not None
 
 
 def test_the_scale_is_common_to_all_grows_and_is_the_hands_once_it_was_set(window: Window, engine: FakeEngine) -> None:
     engine.status.emit("Ready")
     grid(window, engine, 4)
     surprise = window.surprise
-    surprise.switch(True)
+    surprise.set_on(True)
     for most, high in ((8.0, 8.0), (3.0, 8.0), (19.0, 20.0)):
         answer(engine, most)
         scale = surprise.scale.get()
         assert scale is not None
         assert (scale.low, scale.high) == (0.0, high)
-    surprise.set_ends(2.0, 5.0)
+    surprise.set_range(2.0, 5.0)
     answer(engine, 90.0)
     scale = surprise.scale.get()
     assert scale is not None
     assert (scale.low, scale.high) == (2.0, 5.0)
-    surprise.reset()
+    surprise.fit_scale()
     scale = surprise.scale.get()
     assert scale is not None
     assert (scale.low, scale.high) == (0.0, 100.0)
@@ -119,21 +119,21 @@ def test_ends_stay_apart_and_inside() -> None:
 def test_the_pixel_under_the_pointer_has_its_bits(window: Window, engine: FakeEngine) -> None:
     engine.status.emit("Ready")
     picture, surprise = grid(window, engine, 1)[0], window.surprise
-    surprise.switch(True)
-    surprise.point(picture, 7, 7)
-    assert surprise.under.get() is None
+    surprise.set_on(True)
+    surprise.set_hovered(picture, 7, 7)
+    assert surprise.hovered_bits.get() is None
     answer(engine)
-    surprise.point(picture, 7, 7)
-    assert surprise.under.get() == 8.0
-    surprise.point(None)
-    assert surprise.under.get() is None
+    surprise.set_hovered(picture, 7, 7)
+    assert surprise.hovered_bits.get() == 8.0
+    surprise.set_hovered(None)
+    assert surprise.hovered_bits.get() is None
 
 
 @pytest.mark.parametrize("how", ["failed", "died"])
 def test_a_picture_without_a_map_stays_and_is_asked_for_once(window: Window, engine: FakeEngine, how: str) -> None:
     engine.status.emit("Ready")
     picture, surprise = grid(window, engine, 1)[0], window.surprise
-    surprise.switch(True)
+    surprise.set_on(True)
     if how == "failed":
         engine.say(Failed(job=questions(engine)[-1].job, reason="Memory ran out.", hint="Close other programs."))
         said = window.messages.current.get()
@@ -143,17 +143,17 @@ def test_a_picture_without_a_map_stays_and_is_asked_for_once(window: Window, eng
         engine.die()
     engine.status.emit("Ready")
     assert len(questions(engine)) == 1
-    assert surprise.of(picture) is None
+    assert surprise.map_of(picture) is None
     assert window.generate.cells.get()[0].picture is picture
-    surprise.switch(False)
-    surprise.switch(True)
+    surprise.set_on(False)
+    surprise.set_on(True)
     assert len(questions(engine)) == 2, "switching it on anew asks again"
 
 
 def test_it_waits_for_an_engine_and_comes_back_as_it_was_left(opener: Opener, engine: FakeEngine) -> None:
     window = opener(engine)
     grid(window, engine, 1)
-    window.surprise.switch(True)
+    window.surprise.set_on(True)
     assert not questions(engine)
     again = FakeEngine()
     window = opener(again)
@@ -164,8 +164,8 @@ def test_it_waits_for_an_engine_and_comes_back_as_it_was_left(opener: Opener, en
 
 def test_waves_have_no_map() -> None:
     engine = FakeEngine()
-    window = Surprise(engine, None)  # type: ignore[arg-type]  # nothing is said here
+    window = SurprisalMaps(engine, None)  # type: ignore[arg-type]  # nothing is said here
     engine.status.emit("Ready")
-    window.switch(True)
-    window.look(())
+    window.set_on(True)
+    window.set_shown(())
     assert not engine.sent

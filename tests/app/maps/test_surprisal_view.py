@@ -8,9 +8,9 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from studio.app.maps.legend_view import SurpriseLegend
-from studio.app.maps.overlay_view import over
-from studio.app.maps.surprisal import ColourScale, Map
+from studio.app.maps.legend_view import ColourLegend
+from studio.app.maps.overlay_view import surprisal_picture
+from studio.app.maps.surprisal import ColourScale, SurprisalMap
 from studio.app.panels.explore.view import ExploreStage
 from studio.app.panels.generate.view import GenerateStage
 from studio.app.widgets.picture import PictureView
@@ -40,12 +40,12 @@ def test_a_map_of_shares_keeps_the_pictures_shade_and_an_exact_one_its_colours()
     picture[0] = 255
     scale = ColourScale(0.0, 10.0, 0.0, 10.0, True)
     bits = np.full((2, 2), 5, np.float32)
-    shares, exact = (over(Map(picture, bits, bound, "tiny"), scale) for bound in (True, False))
+    shares, exact = (surprisal_picture(SurprisalMap(picture, bits, bound, "tiny"), scale) for bound in (True, False))
     assert shares is not None
     assert exact is not None
     assert int(shares[0, 0].sum()) > int(exact[0, 0].sum()) > int(shares[1, 0].sum())
     assert exact[0, 0].tolist() == exact[1, 0].tolist()
-    assert over(None, scale) is None
+    assert surprisal_picture(None, scale) is None
 
 
 def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: Studio) -> None:
@@ -65,7 +65,7 @@ def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: Studio) -> Non
     place = stage.grid.place(stage.grid.visualRect(stage.grid.model().index(0, 0)))
     QTest.mouseMove(stage.grid.viewport(), place.center())
     QTest.mouseMove(stage.grid.viewport(), place.center() + QPoint(8, 0))
-    assert studio.state.surprise.under.get() == 9.0
+    assert studio.state.surprise.hovered_bits.get() == 9.0
     assert bar.legend.accessibleDescription() == "0 to 10 bits a pixel, exact; under pointer 9"
     studio.state.generate.enlarge(0)
     settle()
@@ -146,7 +146,7 @@ def test_in_explore_the_last_map_stays_until_the_new_one_is_there(studio: Studio
     studio.state.show_panel("explore")
     studio.state.explore.dials.new_start(1)
     studio.answer(90)
-    studio.state.surprise.switch(True)
+    studio.state.surprise.set_on(True)
     price(studio)
     view = stage.page.view
     mapped = centre(view)
@@ -155,14 +155,14 @@ def test_in_explore_the_last_map_stays_until_the_new_one_is_there(studio: Studio
     settle()
     assert centre(view) == mapped != 200
     assert view.shown_picture is studio.state.explore.picture.get()
-    studio.state.surprise.switch(False)
+    studio.state.surprise.set_on(False)
     settle()
     assert centre(view) == 200
 
 
 def test_the_legend_is_set_by_mouse_and_keys(qtbot: QtBot) -> None:
     look = Theme()
-    legend = SurpriseLegend(look)
+    legend = ColourLegend(look)
     qtbot.addWidget(legend)
     shown(legend, look, 252, 36)
     scale = ColourScale.over_range(0.0, 12.0, False)
@@ -174,19 +174,19 @@ def test_the_legend_is_set_by_mouse_and_keys(qtbot: QtBot) -> None:
 
     legend.moved.connect(move)
     legend.show_scale(scale)
-    drag(legend, [legend.place(12.0), legend.place(6.0)])
+    drag(legend, [legend.position_of(12.0), legend.position_of(6.0)])
     assert abs(said[-1][1] - 6.0) < 0.1
     assert said[-1][0] == 0.0
-    drag(legend, [legend.place(6.0), legend.place(3.0)], release=False)
+    drag(legend, [legend.position_of(6.0), legend.position_of(3.0)], release=False)
     QTest.keyClick(legend, Qt.Key.Key_Escape)
     assert abs(said[-1][1] - 6.0) < 0.1, "Esc takes the drag back"
     QTest.keyClick(legend, Qt.Key.Key_Right)
     assert said[-1][0] == scale.step
     QTest.keyClick(legend, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
     assert abs(said[-1][1] - 6.0 + scale.step) < 0.1
-    with qtbot.waitSignal(legend.homed):
+    with qtbot.waitSignal(legend.reset_requested):
         double_click(legend)
-    with qtbot.waitSignal(legend.homed):
+    with qtbot.waitSignal(legend.reset_requested):
         QTest.keyClick(legend, Qt.Key.Key_Delete)
     legend.show_scale(ColourScale.over_range(-3.0, 21.0, True))
     assert legend.accessibleDescription() == "−5 to 25 bits, share of the total"

@@ -80,20 +80,20 @@ def test_every_row_has_its_bits_and_the_scale_grows_with_them(window: Window, en
     window.generate.grid.watch(True)
     asked = begin(window, engine)
     draw(engine, asked.job, 2, bits(2, 3.0))
-    found, scale = doubt.of(cell(window)), doubt.scale.get()
+    found, scale = doubt.map_of(cell(window)), doubt.scale.get()
     assert found is not None
     assert found.shape == (2, 8)
     assert scale is not None
     assert (scale.low, scale.high, scale.is_bound) == (0, 3, False)
-    doubt.point(cell(window), 1, 7)
-    assert doubt.under.get() == 3.0
-    doubt.point(cell(window), 2, 7)
-    assert doubt.under.get() is None, "a row that is not drawn has none"
+    doubt.set_hovered(cell(window), 1, 7)
+    assert doubt.hovered_bits.get() == 3.0
+    doubt.set_hovered(cell(window), 2, 7)
+    assert doubt.hovered_bits.get() is None, "a row that is not drawn has none"
     finish(engine, asked.job, bits(8))
     scale = doubt.scale.get()
     assert scale is not None
     assert scale.high == 6
-    doubt.set_ends(1.0, 4.0)
+    doubt.set_range(1.0, 4.0)
     asked = begin(window, engine)
     assert doubt.scale.get() is None, "another run has a scale of its own"
 
@@ -105,9 +105,9 @@ def test_a_scale_that_is_fitted_anew_while_nothing_is_known_waits_for_the_next_r
     window.generate.grid.watch(True)
     asked = begin(window, engine)
     draw(engine, asked.job, 2, bits(2, 3.0))
-    doubt.set_ends(1.0, 2.0)
+    doubt.set_range(1.0, 2.0)
     draw(engine, asked.job, 3, None)
-    doubt.reset()
+    doubt.fit_scale()
     assert doubt.scale.get() is None
     draw(engine, asked.job, 4, bits(4, 3.0))
     scale = doubt.scale.get()
@@ -125,7 +125,7 @@ def test_a_take_knows_what_was_told_of_the_picture_that_it_was(window: Window, e
     window.generate.closeup.show_take(0)
     large = window.generate.closeup.large.get()
     assert large is not None
-    found = window.generate.doubt.of(large.picture)
+    found = window.generate.doubt.map_of(large.picture)
     assert found is not None
     assert found.shape == (8, 8)
 
@@ -139,11 +139,11 @@ def test_switched_while_it_draws_the_run_is_told(window: Window, engine: FakeEng
     partly = bits(5)
     partly[:, :3] = np.nan
     draw(engine, asked.job, 5, partly)
-    window.generate.doubt.point(cell(window), 0, 0)
-    assert window.generate.doubt.under.get() is None
+    window.generate.doubt.set_hovered(cell(window), 0, 0)
+    assert window.generate.doubt.hovered_bits.get() is None
     window.generate.grid.watch(False)
     assert isinstance(engine.sent[-1], Adjust)
-    assert window.generate.doubt.of(cell(window)) is None
+    assert window.generate.doubt.map_of(cell(window)) is None
     finish(engine, asked.job, None)
     count = len(engine.sent)
     window.generate.grid.watch(True)
@@ -167,7 +167,7 @@ def test_a_picture_that_goes_on_from_a_row_has_it_below_the_row(window: Window, 
     )
     large = window.generate.closeup.large.get()
     assert large is not None
-    found = window.generate.doubt.of(large.picture)
+    found = window.generate.doubt.map_of(large.picture)
     assert found is not None
     assert np.isnan(found[:5]).all()
     assert np.isfinite(found[5:]).all()
@@ -175,10 +175,10 @@ def test_a_picture_that_goes_on_from_a_row_has_it_below_the_row(window: Window, 
 
 def test_one_map_at_a_time_and_it_comes_back_after_a_restart(opener: Opener, engine: FakeEngine) -> None:
     window = opener(engine)
-    window.surprise.switch(True)
+    window.surprise.set_on(True)
     window.generate.grid.watch(True)
     assert not window.surprise.on.get()
-    window.surprise.switch(True)
+    window.surprise.set_on(True)
     assert not window.generate.doubt.on.get()
     window.generate.grid.watch(True)
     window.close()

@@ -10,8 +10,8 @@ from studio.app.files.export_view import ExportSection
 from studio.app.files.import_view import Bringing
 from studio.app.generation.parameters import safe_temperatures
 from studio.app.generation.parameters_view import DialRows
-from studio.app.maps.overlay_view import Overlay
-from studio.app.maps.surprisal import Surprise
+from studio.app.maps.overlay_view import MapOverlay
+from studio.app.maps.surprisal import SurprisalMaps
 from studio.app.panels.complete import ranking as completions
 from studio.app.panels.complete.brush import WILDEST
 from studio.app.panels.complete.state import MOST, Complete
@@ -25,7 +25,7 @@ from studio.app.widgets.value_slider import ValueSlider
 class Settings(Column):
     """The dials; the chosen completion; the ranking."""
 
-    def __init__(self, look: Theme, state: Complete, surprise: Surprise, exporting: Exporting) -> None:
+    def __init__(self, look: Theme, state: Complete, surprise: SurprisalMaps, exporting: Exporting) -> None:
         super().__init__(look)
         self._state, self._surprise = state, surprise
         self.dials = DialRows(look, state.dials, state.history, MOST, "completions", self._heat())
@@ -67,7 +67,7 @@ class Settings(Column):
         )
         self.seen = PictureView(self._theme, "The chosen completion")
         self.seen.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.overlay = Overlay(self.seen, self._surprise, doubt=self._state.doubt)
+        self.overlay = MapOverlay(self.seen, self._surprise, uncertainty=self._state.doubt)
         for widget in (self.rank, self.price, self.part, make_row(self.seen, 0)):
             column.addWidget(widget)
         self.add_section()
@@ -155,7 +155,7 @@ class Settings(Column):
         self.price.show()
         self.seen.show()
         self.seen.setFixedSize(self._theme.scaled(128), self._theme.scaled(128))
-        self.overlay.show(cell.picture)
+        self.overlay.show_picture(cell.picture)
 
 
 class CompleteInspector(QStackedWidget):

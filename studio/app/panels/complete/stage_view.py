@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMenu, QWidget
 from studio.app.core.guard import guarded
 from studio.app.generation.caption_view import Caption
 from studio.app.generation.menu_view import enable_when_finished
-from studio.app.maps.overlay_view import GridOverlay
-from studio.app.maps.surprisal import Surprise
+from studio.app.maps.overlay_view import GridMapOverlay
+from studio.app.maps.surprisal import SurprisalMaps
 from studio.app.panels.complete import mask as masks
 from studio.app.panels.complete.brush import LARGEST_BRUSH, TOOLS
 from studio.app.panels.complete.mask_view import MaskCanvas
@@ -89,7 +89,7 @@ class Tools(QWidget):
 class Desk(QWidget):
     """The picture with its tools at the left, the completions at the right, captions below both."""
 
-    def __init__(self, look: Theme, state: Complete, surprise: Surprise) -> None:
+    def __init__(self, look: Theme, state: Complete, surprise: SurprisalMaps) -> None:
         super().__init__()
         self._look, self._state = look, state
         self.tools = Tools(look, state)
@@ -108,7 +108,7 @@ class Desk(QWidget):
         for part in (self.tools, self._head, self.canvas, self.first, self.rest, self.grid, self.hint, self.caption):
             part.setParent(self)
         self._compact = False
-        GridOverlay(self.grid, surprise, state.doubt, lambda index: state.results.cells.get()[index].picture)
+        GridMapOverlay(self.grid, surprise, state.doubt, lambda index: state.results.cells.get()[index].picture)
         self._tie()
         look.changed.connect(self.arrange)
 

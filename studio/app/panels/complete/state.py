@@ -17,7 +17,7 @@ from studio.app.generation.batch import Cells
 from studio.app.generation.parameters import Dials, at_home
 from studio.app.generation.run import Cell
 from studio.app.generation.wording import Words
-from studio.app.maps.surprisal import Shown
+from studio.app.maps.surprisal import ShownPicture
 from studio.app.model_browser.explorable import replacement
 from studio.app.model_browser.model_list import Models
 from studio.app.panels.base import PanelState
@@ -166,14 +166,16 @@ class Complete(PanelState):
             return None
         return trained.card.strangeness_percentile(-cell.log_prob / math.log(2) / math.prod(trained.card.shape))
 
-    def shown(self) -> tuple[Shown, ...]:
+    def shown(self) -> tuple[ShownPicture, ...]:
         """The finished completions, for their maps: the chosen one before the others."""
         trained = self.grid.trained
         if trained is None:
             return ()
         hand, cells = self.looked_at(), [cell for cell in self.results.cells.get() if cell.finished]
         first = [cell for cell in cells if cell is hand] + [cell for cell in cells if cell is not hand]
-        return tuple(Shown(cell.picture, trained.card.name, cell.label) for cell in first if cell.picture is not None)
+        return tuple(
+            ShownPicture(cell.picture, trained.card.name, cell.label) for cell in first if cell.picture is not None
+        )
 
     def save(self, path: Path) -> None:
         """Save the chosen completion as PNG with its making inside. Says the outcome."""

@@ -11,7 +11,7 @@ from studio.app.core.observable import EngineProtocol, Field, Record, Value, set
 from studio.app.files.exporting import Saving
 from studio.app.files.importing import Bringing, How, Photo
 from studio.app.files.opening import Opened, in_shape
-from studio.app.maps.surprisal import Shown
+from studio.app.maps.surprisal import ShownPicture
 from studio.app.model_browser.explorable import first_with_sliders, no_sliders, replacement
 from studio.app.model_browser.model_list import Models
 from studio.app.panels.base import PanelState
@@ -247,13 +247,13 @@ class Explore(PanelState):
         piece = self._stage.piece
         return self._saving.name_for(piece) if piece is not None else ""
 
-    def shown(self) -> tuple[Shown, ...]:
+    def shown(self) -> tuple[ShownPicture, ...]:
         """The picture on the stage, for its map; none, while a newer one is on its way."""
         picture, scene = self.picture.get(), self._stage.shown
         if picture is None or picture.ndim != 3 or scene is None or self.drawing.get():
             return ()
         label = scene.label if scene.start is None else None  # of an opened picture the class was only assumed
-        return (Shown(picture, scene.trained.card.name, label),)
+        return (ShownPicture(picture, scene.trained.card.name, label),)
 
     def export(self, path: Path) -> None:
         """Save what is on the stage, as PNG or WAV, with its making inside. Says the outcome."""

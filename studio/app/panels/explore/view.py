@@ -12,7 +12,7 @@ from studio.app.core.text import group_digits
 from studio.app.files.dialogs_view import WORKS, Dialogs
 from studio.app.files.export_settings import Exporting
 from studio.app.files.import_view import Bringing, CropPage
-from studio.app.maps.overlay_view import Overlay
+from studio.app.maps.overlay_view import MapOverlay
 from studio.app.model_browser.explorable import NO_SLIDERS, first_with_sliders, has_sliders, no_sliders
 from studio.app.panels.explore.badge_view import BadgeView
 from studio.app.panels.explore.inspector_view import OPEN_HELP, Directions
@@ -36,7 +36,7 @@ class ExploreStage(QStackedWidget):
         explore = self._state
         self.badge = BadgeView(look)
         self.page = CaptionedPicture(look, "Picture", self.badge)
-        self.overlay = Overlay(self.page.view, state.surprise, keeps=True)
+        self.overlay = MapOverlay(self.page.view, state.surprise, keeps_entropy=True)
         self.wave_badge = BadgeView(look)
         self.wave = WavePage(look, state, self.wave_badge)
         self.crop = CropPage(look, explore)
@@ -114,7 +114,7 @@ class ExploreStage(QStackedWidget):
             self.wave.show_wave(picture)
             self.wave.view.setAccessibleDescription(self.wave_badge.accessibleName())
         else:
-            self.overlay.show(picture)
+            self.overlay.show_picture(picture)
             self.page.view.setAccessibleDescription(self.badge.accessibleName())
         self._turn()
 

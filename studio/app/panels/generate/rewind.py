@@ -13,7 +13,7 @@ from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Record, State, Value
 from studio.app.core.request import Request
 from studio.app.core.text import FIGURE_SPACE, timestamp
-from studio.app.maps.uncertainty import Doubt
+from studio.app.maps.uncertainty import UncertaintyMaps
 from studio.app.model_browser.model_list import hash_of
 from studio.library.models import InstalledModel
 from studio.library.work import ImposedPixel, ModelMixture, RedrawnFromRow, Work
@@ -93,7 +93,12 @@ class Rewind(State):
     """A work, its picture, and the `Base` that it came from."""
 
     def __init__(
-        self, engine: EngineProtocol, messages: Messages, queue: JobList, doubt: Doubt, parent: QObject | None = None
+        self,
+        engine: EngineProtocol,
+        messages: Messages,
+        queue: JobList,
+        doubt: UncertaintyMaps,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._messages, self._queue, self._doubt = messages, queue, doubt
@@ -276,7 +281,7 @@ class Rewind(State):
             work = other(work, label=event.labels[0])
         row = max(forming.row, min(event.done, forming.base.rows))
         picture = np.concatenate([event.pictures[0][:row], forming.picture[row:]])
-        self._doubt.meet(event.job, [picture], event.entropy, event.done == event.total)
+        self._doubt.add_pictures(event.job, [picture], event.entropy, event.done == event.total)
         self.forming.set(replace(forming, picture=picture, row=row, work=work))
         if event.done == event.total:
             self._finished = event.pictures[0].copy()

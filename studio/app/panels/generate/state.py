@@ -12,7 +12,7 @@ from studio.app.generation.batch import Cells
 from studio.app.generation.parameters import Dials, at_home
 from studio.app.generation.run import Cell
 from studio.app.generation.wording import Words
-from studio.app.maps.surprisal import Shown
+from studio.app.maps.surprisal import ShownPicture
 from studio.app.model_browser.model_list import Models
 from studio.app.panels.base import PanelState
 from studio.app.panels.generate.enlarged import Closeup
@@ -129,19 +129,23 @@ class Generate(PanelState):
             return base.trained
         return self.grid.trained if self.cells.get() else self.model.get()
 
-    def shown(self) -> tuple[Shown, ...]:
+    def shown(self) -> tuple[ShownPicture, ...]:
         """The finished pictures on show, for their maps: the large one, or the chosen one before the others."""
         large, run = self.closeup.large.get(), self.grid.run
         if large is not None:
             piece = None if large.sound else large.piece
             known = piece is not None and self._models.find(piece.work.model) is not None
-            return (Shown(piece.picture, piece.work.model, piece.work.label),) if piece is not None and known else ()
+            return (
+                (ShownPicture(piece.picture, piece.work.model, piece.work.label),)
+                if piece is not None and known
+                else ()
+            )
         if run is None or run.kind != "picture" or self._models.find(run.model) is None:
             return ()
         hand = self.in_hand()
         others = [cell.picture for cell in self.cells.get() if cell.finished and cell.picture is not hand]
         pictures = [picture for picture in (hand, *others) if picture is not None]
-        return tuple(Shown(picture, run.model, run.label) for picture in pictures)
+        return tuple(ShownPicture(picture, run.model, run.label) for picture in pictures)
 
     def name_of(self, index: int | None = None) -> str:
         """A file name to suggest for a cell: `realnvp-emoji-32-4112.png`; empty while it is not finished. None, here

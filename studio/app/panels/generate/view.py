@@ -18,7 +18,7 @@ from studio.app.generation.menu_view import enable_when_finished
 from studio.app.generation.parameters_view import DialRows, made_by
 from studio.app.generation.run import Cell
 from studio.app.generation.wording import Words
-from studio.app.maps.overlay_view import GridOverlay, Overlay
+from studio.app.maps.overlay_view import GridMapOverlay, MapOverlay
 from studio.app.model_browser.card_view import ModelCard
 from studio.app.panels.generate.colour_popup_view import ColourPopup
 from studio.app.panels.generate.enlarged import Large
@@ -63,7 +63,7 @@ class GenerateStage(QStackedWidget):
         self.caption = Caption(look)
         self.large_caption, self.wave_caption = LargeCaption(look, self._press), LargeCaption(look, self._press)
         self.page = CaptionedPicture(look, "Picture", self.large_caption, CAPTION)
-        self.overlay = Overlay(self.page.view, state.surprise, doubt=state.generate.doubt)
+        self.overlay = MapOverlay(self.page.view, state.surprise, uncertainty=state.generate.doubt)
         self.wave_page = WavePage(look, state, self.wave_caption)
         self.marker = RowMarker(look, self.page.view)
         QWidget.setTabOrder(self.page.view, self.marker)
@@ -84,7 +84,7 @@ class GenerateStage(QStackedWidget):
         self.grid.clicked.connect(lambda index: state.tone.play_briefly())
         bind(self, generate.closeup.large, self._show_large)
         self.grid.enlarged.connect(self._enlarge)
-        GridOverlay(self.grid, state.surprise, generate.doubt, lambda index: self.grid.cells[index].picture)
+        GridMapOverlay(self.grid, state.surprise, generate.doubt, lambda index: self.grid.cells[index].picture)
         bind(self, generate.grid.progress, self.caption.show_words)
         bind(self, generate.grid.can_go_on, self.caption.go_on.setVisible, self.caption.go_on.clicked, self._go_on)
         self._tie_marker(generate)
@@ -219,7 +219,7 @@ class GenerateStage(QStackedWidget):
         if large.sound:
             self.wave_page.show_wave(large.picture)
         else:
-            self.overlay.show(large.picture)
+            self.overlay.show_picture(large.picture)
             self.page.view.show_rows(large.drawn)
             self._show_mark(large)
         self.setCurrentWidget(page)

@@ -257,11 +257,11 @@ def test_doubt_is_told_of_completions_and_of_what_is_kept_there_is_none(opened: 
     engine.say(wire.PicturesPreview(job=asked.job, first=0, pictures=pictures, done=6, total=9, entropy=told))
     picture, doubt = complete.results.cells.get()[0].picture, complete.doubt
     assert picture is not None
-    doubt.point(picture, 5, 3)
-    assert doubt.under.get() == 2.0
-    doubt.point(picture, 1, 3)
-    assert doubt.under.get() is None, "it is kept"
-    opened.surprise.switch(True)
+    doubt.set_hovered(picture, 5, 3)
+    assert doubt.hovered_bits.get() == 2.0
+    doubt.set_hovered(picture, 1, 3)
+    assert doubt.hovered_bits.get() is None, "it is kept"
+    opened.surprise.set_on(True)
     assert not doubt.on.get(), "one map at a time"
     assert engine.sent[-1] == wire.Adjust(job=engine.sent[-1].job, running_job=asked.job, report_entropy=False)
 

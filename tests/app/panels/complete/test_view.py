@@ -385,9 +385,9 @@ def test_surprise_stands_in_place_of_the_completions(studio: Studio) -> None:
     size = grid.cell()
     QTest.mouseMove(grid.viewport(), corner + QPoint(6 + size.width() - 2, 4 + size.height() - 2))
     settle()
-    assert studio.state.surprise.under.get() == pytest.approx(8.0)
+    assert studio.state.surprise.hovered_bits.get() == pytest.approx(8.0)
     studio.frame.bar.surprise.click()
-    assert studio.state.surprise.under.get() is None
+    assert studio.state.surprise.hovered_bits.get() is None
 
 
 def test_doubt_stands_in_place_of_what_is_filled(studio: Studio) -> None:
@@ -418,7 +418,7 @@ def test_doubt_stands_in_place_of_what_is_filled(studio: Studio) -> None:
     assert tones[1].red() > 240 > tones[1].blue()
     QTest.mouseMove(grid.viewport(), corner + QPoint(6 + size.width() - 3, 4 + size.height() - 3))
     settle()
-    assert studio.state.complete.doubt.under.get() == pytest.approx(9.0)
+    assert studio.state.complete.doubt.hovered_bits.get() == pytest.approx(9.0)
 
 
 def test_a_second_model_is_mixed_in_while_completions_form(studio: Studio, two_models: Path) -> None:

@@ -143,7 +143,7 @@ def explore(session: Session, seed: int) -> None:
         settle(session)
         state.keep_take()
     trained = state.model.get()
-    cover = window.models.cover(trained.card.name) if trained is not None else None
+    cover = window.models.read_cover(trained.card.name) if trained is not None else None
     if cover is not None:
         path = storage.home_folder("data") / "my-picture.png"
         storage.write_file(path, export.encode_png_bytes(cover[0]))
@@ -165,7 +165,7 @@ def complete(session: Session, seed: int) -> None:
     """The lower half of a picture filled nine times, where there is a model that can keep a part."""
     window, state = session.state, session.state.complete
     trained = next((one for one in window.models.cards.get() if one.card.can_inpaint and one.card.shape[0] == 3), None)
-    cover = window.models.cover(trained.card.name) if trained is not None else None
+    cover = window.models.read_cover(trained.card.name) if trained is not None else None
     if trained is None or cover is None:
         return
     path = storage.home_folder("data") / "my-picture.png"

@@ -25,7 +25,7 @@ from studio.app.files.folders import Folders
 from studio.app.maps.surprisal import SurprisalMaps
 from studio.app.maps.uncertainty import UncertaintyMaps
 from studio.app.model_browser.explorable import has_sliders
-from studio.app.model_browser.model_list import Models
+from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.complete.state import Complete
 from studio.app.panels.explore.state import Explore
 from studio.app.panels.generate.state import Generate
@@ -92,7 +92,7 @@ class Window(State):
     def _create_shared_states(self, output: OutputProtocol) -> None:
         """Create the states that no single panel owns."""
         self.messages = Messages()
-        self.models = Models(self.messages)
+        self.models = ModelList(self.messages)
         self.queue = JobList(self.engine)
         self.takes = Takes(self.messages)
         self.smoothing = Smoothing(self._maker, self)
@@ -165,7 +165,7 @@ class Window(State):
 
     def begin(self) -> None:
         """Look for models, restore the saved state and listen to the engine. Call once, before the window shows."""
-        self.models.refresh()
+        self.models.refresh_models()
         plain, sentence = self._settings.read()
         try:
             self.restore({**dict.fromkeys(self._kept, {}), **plain})  # some states also have files of their own
@@ -273,7 +273,7 @@ class Window(State):
                     name, panel = drops.display_name(paths[0].name), "Complete" if here else "Explore"
                     self.messages.show_message(f'Only "{name}" is opened: {panel} shows one at a time.')
             case "model" | "pickle":
-                self.models.add(paths[0], self._choose_added)
+                self.models.add_model(paths[0], self._choose_added)
             case _:
                 self.messages.show_message(drops.words(kind, paths), "warn")
 

@@ -261,7 +261,7 @@ def test_a_pipe_or_a_device_is_neither_waited_for_nor_read(window: Window, tmp_p
 def with_waves(window: Window, two_models: Path) -> Window:
     """Explore uses a model of waves, and Generate uses "tones"."""
     write_model(two_models, card("cycles", (32,)))
-    window.models.refresh()
+    window.models.refresh_models()
     window.generate.choose_model("tones")
     window.explore.choose_model("cycles")
     return window
@@ -335,7 +335,7 @@ def test_a_model_dropped_is_added_and_chosen(window: Window, tmp_path: Path, qtb
     said, chosen = window.messages.current.get(), window.generate.model.get()
     assert said is not None and said.text == '"Garden" was added to your models.'
     assert chosen is not None and chosen.card.name == "garden" and (two_models / "garden.safetensors").exists()
-    cover = window.models.cover("garden")
+    cover = window.models.read_cover("garden")
     assert cover is not None and cover.shape == (2, 8, 8, 3)
 
 

@@ -36,7 +36,7 @@ def test_the_model_in_use_is_deleted_and_its_own_sliders_stay(
     window: Window, engine: FakeEngine, two_models: Path
 ) -> None:
     write_model(two_models, card("other", scales=("Only",)))
-    window.models.refresh()
+    window.models.refresh_models()
     explore = window.explore
     explore.choose_model("other")
     explore.dials.new_start(3)
@@ -70,4 +70,4 @@ def test_a_direction_of_a_deleted_model_cannot_be_named_and_that_is_said(window:
 
 def test_a_work_of_an_unknown_making_is_not_taken_for_that_of_a_deleted_model(window: Window, two_models: Path) -> None:
     (two_models / "tones.safetensors").unlink()
-    assert window.models.of(Work(model="elsewhere", model_hash="", seed=4)) is None
+    assert window.models.find_maker(Work(model="elsewhere", model_hash="", seed=4)) is None

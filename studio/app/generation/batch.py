@@ -15,7 +15,7 @@ from studio.app.generation.parameters import Dials
 from studio.app.generation.run import By, Cell, Kind, Run
 from studio.app.generation.wording import Words
 from studio.app.maps.uncertainty import UncertaintyMaps
-from studio.app.model_browser.model_list import Models
+from studio.app.model_browser.model_list import ModelList
 from studio.library.models import InstalledModel
 from studio.wire.messages import (
     AnyCommand,
@@ -52,7 +52,7 @@ class Cells(State):
     def __init__(
         self,
         engine: EngineProtocol,
-        models: Models,
+        models: ModelList,
         messages: Messages,
         queue: JobList,
         verb: str,
@@ -105,7 +105,7 @@ class Cells(State):
     @property
     def trained(self) -> InstalledModel | None:
         """The model that makes them, where it is here."""
-        return self._models.find(self.run.model) if self.run is not None else None
+        return self._models.find_model(self.run.model) if self.run is not None else None
 
     @property
     def size(self) -> tuple[int, int] | None:

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from studio.app.core.observable import Field, Record, State, Value, within
 from studio.app.core.undo import ChangeStep
 from studio.app.generation.run import Cell, Run
-from studio.app.model_browser.model_list import Models, hash_of
+from studio.app.model_browser.model_list import ModelList, file_hash
 from studio.library.card import Card
 from studio.library.models import InstalledModel
 from studio.library.work import ModelMixture, Work
@@ -18,7 +18,7 @@ from studio.library.work import ModelMixture, Work
 class Mixing(State):
     """Which model is mixed in, and how much it decides."""
 
-    def __init__(self, models: Models, parent: QObject | None = None) -> None:
+    def __init__(self, models: ModelList, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._models = models
         self.partners: Value[tuple[InstalledModel, ...]] = Value((), self)
@@ -45,8 +45,10 @@ class Mixing(State):
 
     def chosen(self) -> ModelMixture | None:
         """What goes into a run that begins now."""
-        other = self._models.find(self.name.get()) if self.name.get() else None
-        return ModelMixture(model=other.card.name, model_hash=hash_of(other), share=self.share.get()) if other else None
+        other = self._models.find_model(self.name.get()) if self.name.get() else None
+        return (
+            ModelMixture(model=other.card.name, model_hash=file_hash(other), share=self.share.get()) if other else None
+        )
 
 
 def mixable(one: InstalledModel, other: InstalledModel) -> bool:
@@ -140,7 +142,7 @@ class Dials(State):
 
     def __init__(
         self,
-        models: Models,
+        models: ModelList,
         number: int,
         most: int,
         able: Callable[[InstalledModel], bool],
@@ -250,7 +252,7 @@ class Dials(State):
             self.new_seed()
         self._spent = first = self.seed.get()
         card, mix = trained.card, self.mixing.chosen()
-        run = Run(card.name, hash_of(trained), self.temperature.get(), self.label.get(), card.kind, mix)
+        run = Run(card.name, file_hash(trained), self.temperature.get(), self.label.get(), card.kind, mix)
         return run, [Cell((first + n) % BEYOND) for n in range(self.number.get())]
 
     def _sizes(self) -> tuple[int, ...]:
@@ -265,7 +267,7 @@ class Dials(State):
 
     def _use_model(self, name: str | None) -> None:
         """Choose a model by its name; one that is gone, or that the panel cannot use, changes nothing."""
-        trained = self._models.find(name) if name is not None else None
+        trained = self._models.find_model(name) if name is not None else None
         if trained is not None and self._able(trained):
             self.model.set(trained)
         self.mixing.fit(self.model.get())

@@ -7,25 +7,25 @@ from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.model_browser.model_list import Models
+from studio.app.model_browser.model_list import ModelList
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, Label
 from studio.app.widgets.theme import Theme
 from studio.app.widgets.thumbnail import draw_thumbnail, picture_thumbnail
 from studio.wire.messages import Array
 
-SHOWN = 4
+MAX_PICTURES = 4
 
 
 class _Cover(QWidget):
     """A row of the model's pictures."""
 
-    def __init__(self, look: Theme) -> None:
+    def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._look = look
+        self._theme = theme
         self._cover: Array | None = None
         self._drawn: list[QPixmap] = []
-        look.changed.connect(lambda: self.show_cover(self._cover))  # waves are drawn in its colours
+        theme.changed.connect(lambda: self.show_cover(self._cover))  # waves are drawn in its colours
 
     def show_cover(self, cover: Array | None) -> None:
         self._cover, self._drawn = cover, []
@@ -34,21 +34,21 @@ class _Cover(QWidget):
 
     @guarded(QSize(288, 64))
     def sizeHint(self) -> QSize:
-        return QSize(self._look.scaled(256), self._look.scaled(64))
+        return QSize(self._theme.scaled(256), self._theme.scaled(64))
 
     @guarded(QSize(60, 64))
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._look.scaled(64), self._look.scaled(64))
+        return QSize(self._theme.scaled(64), self._theme.scaled(64))
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        side = self._look.scaled(64)
-        count = max(1, min(SHOWN, (self.width() + 4) // (side + 4)))
+        side = self._theme.scaled(64)
+        count = max(1, min(MAX_PICTURES, (self.width() + 4) // (side + 4)))
         if self._cover is None:
             return
         if not self._drawn:
             ratio = self.devicePixelRatioF()
-            self._drawn = [picture_thumbnail(one, side, ratio, self._look) for one in self._cover[:SHOWN]]
+            self._drawn = [picture_thumbnail(one, side, ratio, self._theme) for one in self._cover[:MAX_PICTURES]]
         gap = (self.width() - count * side) / max(1, count - 1)
         with QPainter(self) as painter:
             for place, pixmap in enumerate(self._drawn[:count]):
@@ -58,12 +58,12 @@ class _Cover(QWidget):
 class ModelCard(QWidget):
     """Everything that a card says, for the model that is chosen."""
 
-    def __init__(self, look: Theme, models: Models) -> None:
+    def __init__(self, theme: Theme, models: ModelList) -> None:
         super().__init__()
         self._models = models
-        self._cover = _Cover(look)
+        self._cover = _Cover(theme)
         self.title = Label("", "name", wrap=True)
-        self.star = Button(look, "", "small", "star", "Favourite", "Keep this model first in every list")
+        self.star = Button(theme, "", "small", "star", "Favourite", "Keep this model first in every list")
         self.star.setCheckable(True)
         self._name = ""
         self._lines = [Label("", "note", wrap=True) for _ in range(4)]
@@ -88,7 +88,7 @@ class ModelCard(QWidget):
         self._name = card.name if card is not None else ""
         self.star.setVisible(card is not None)
         self._show_star(self._models.favourites.get())
-        self._cover.show_cover(self._models.cover(card.name) if card is not None else None)
+        self._cover.show_cover(self._models.read_cover(card.name) if card is not None else None)
         self.title.setText(card.title if card is not None else "No model is here yet")
         lines = (
             (

@@ -18,66 +18,68 @@ from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPen, 
 from PySide6.QtWidgets import QFrame, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from studio.app.core.guard import guarded
-from studio.app.model_browser.model_list import Models
+from studio.app.model_browser.model_list import ModelList
 from studio.app.widgets.icons import icon_pixmap
 from studio.app.widgets.theme import Theme
 from studio.app.widgets.thumbnail import draw_thumbnail, picture_thumbnail
 
 Index = QModelIndex | QPersistentModelIndex
 
-BIG = (264, 392)
+CARD_SIZE = (264, 392)
 
-ROW = 88
+ROW_HEIGHT = 88
 
-HEADING = 32
+HEADING_HEIGHT = 32
 
-WIDE = 500
+WIDE_FROM = 500
 
-STAR = 44
+STAR_WIDTH = 44
 """Width in logical pixels of the star at the right end of a row."""
 
-Offers = Callable[[Any], bool]
+ModelFilter = Callable[[Any], bool]
 """Which models a list offers."""
 
-Remark = Callable[[Any], str]
+ModelRemark = Callable[[Any], str]
 """Returns the text that a list adds to a model's card; empty for most models."""
 
 
-def at_once(trained: Any) -> bool:
+def makes_no_recordings(trained: Any) -> bool:
     """Whether it makes whole pictures or waves; recordings have a panel of their own."""
     return not trained.card.rate
 
 
-def nothing(trained: Any) -> str:
+def no_remark(trained: Any) -> str:
     """No remark."""
     return ""
 
 
-class _Rows(QAbstractListModel):
+class _ModelRows(QAbstractListModel):
     """Lists the models of a state: favourites first, and below headings if `headed`."""
 
-    def __init__(self, models: Models, parent: QObject, offers: Offers, remark: Remark, headed: bool) -> None:
+    def __init__(
+        self, models: ModelList, parent: QObject, model_filter: ModelFilter, remark: ModelRemark, headed: bool
+    ) -> None:
         super().__init__(parent)
         self._models = models
-        self._offers = offers
+        self._filter = model_filter
         self._headed = headed
         self.remark = remark
-        self._words: list[str] = []
+        self._search_words: list[str] = []
         self.entries: tuple[Any, ...] = ()
         """The rows: models, and headings as text."""
-        self.fill()
-        models.cards.changed.connect(self.fill)
+        self.update_rows()
+        models.cards.changed.connect(self.update_rows)
 
-    def search(self, typed: str) -> None:
+    def set_search(self, typed: str) -> None:
         """Keep only the models whose cards contain every typed word."""
-        self._words = typed.lower().split()
-        self.fill()
+        self._search_words = typed.lower().split()
+        self.update_rows()
 
-    def fill(self) -> None:
+    def update_rows(self) -> None:
         self.beginResetModel()
         entries: list[Any] = []
         for heading, held in self._models.sections():
-            found = [trained for trained in held if self._offers(trained) and self._matches(trained.card)]
+            found = [trained for trained in held if self._filter(trained) and self._matches(trained.card)]
             if found and self._headed:
                 entries.append(heading)
             entries.extend(found)
@@ -87,7 +89,7 @@ class _Rows(QAbstractListModel):
     def _matches(self, card: Any) -> bool:
         said = (card.title, card.makes, card.family_title, card.name, card.learned_from, card.heading, card.way)
         text = " ".join(said).lower()
-        return all(word in text for word in self._words)
+        return all(word in text for word in self._search_words)
 
     @guarded(0)
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
@@ -112,14 +114,14 @@ class _Rows(QAbstractListModel):
 
 
 class _CardPainter(QStyledItemDelegate):
-    def __init__(self, view: "CardList", look: Theme, models: Models) -> None:
+    def __init__(self, view: "CardList", theme: Theme, models: ModelList) -> None:
         super().__init__(view)
-        self._view, self._look, self._models = view, look, models
+        self._view, self._theme, self._models = view, theme, models
 
-    @guarded(QSize(*BIG))
+    @guarded(QSize(*CARD_SIZE))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        step = self._view.step()
-        return QSize(step.width(), self._look.scaled(HEADING)) if self._view.heading(index.row()) else step
+        step = self._view.step_size()
+        return QSize(step.width(), self._theme.scaled(HEADING_HEIGHT)) if self._view.heading_at(index.row()) else step
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
@@ -128,18 +130,18 @@ class _CardPainter(QStyledItemDelegate):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         chosen = index.row() == self._view.currentIndex().row()
         hovered = bool(state & QStyle.StateFlag.State_MouseOver)
-        if heading := self._view.heading(index.row()):
-            self._write(painter, rect.adjusted(self._look.scaled(12), 0, 0, 0), heading, 12, 600, "faint")
+        if heading := self._view.heading_at(index.row()):
+            self._write(painter, rect.adjusted(self._theme.scaled(12), 0, 0, 0), heading, 12, 600, "faint")
         elif self._view.big:
-            self._paint_big(painter, rect, self._view.entry(index).card, chosen, hovered)
+            self._paint_big(painter, rect, self._view.model_at(index).card, chosen, hovered)
         else:
-            self._paint_row(painter, rect, self._view.entry(index), chosen, hovered)
+            self._paint_row(painter, rect, self._view.model_at(index), chosen, hovered)
         painter.restore()
 
     def _paint_big(self, painter: QPainter, rect: QRect, card: Any, chosen: bool, hovered: bool) -> None:
-        look = self._look
-        px = self._look.scaled
-        box = QRect(rect.topLeft(), QSize(px(BIG[0]), px(BIG[1])))
+        look = self._theme
+        px = self._theme.scaled
+        box = QRect(rect.topLeft(), QSize(px(CARD_SIZE[0]), px(CARD_SIZE[1])))
         painter.setPen(QPen(look.colour("accent" if chosen else "line"), 2 if chosen else 1))
         painter.setBrush(look.colour("hover" if hovered and not chosen else "panel"))
         painter.drawRoundedRect(QRectF(box).adjusted(1, 1, -1, -1), px(8), px(8))
@@ -161,8 +163,8 @@ class _CardPainter(QStyledItemDelegate):
             y += px(height)
 
     def _paint_row(self, painter: QPainter, rect: QRect, trained: Any, chosen: bool, hovered: bool) -> None:
-        look = self._look
-        px = self._look.scaled
+        look = self._theme
+        px = self._theme.scaled
         card = trained.card
         if chosen or hovered:
             painter.setPen(Qt.PenStyle.NoPen)
@@ -173,7 +175,7 @@ class _CardPainter(QStyledItemDelegate):
         if covers:
             draw_thumbnail(painter, covers[0], QRect(rect.x() + px(12), rect.y() + px(12), side, side))
         left = rect.x() + px(88)
-        width = rect.width() - px(88 + STAR)
+        width = rect.width() - px(88 + STAR_WIDTH)
         said = (self._view.remark(trained), card.way.capitalize(), card.figure)
         for text, size, weight, token, y in (
             (card.title, 13, 600, "text", 10),
@@ -187,23 +189,23 @@ class _CardPainter(QStyledItemDelegate):
         drawn = icon_pixmap(
             "starred" if favourite else "star", look.colour(token), star, self._view.devicePixelRatioF()
         )
-        place = self._view.star(rect)
+        place = self._view.star_rect(rect)
         painter.drawPixmap(place.center().x() - star // 2, place.center().y() - star // 2, drawn)
 
     def _write(self, painter: QPainter, place: QRect, text: str, size: int, weight: int, token: str) -> None:
-        font = self._look.font(size, weight)
+        font = self._theme.font(size, weight)
         painter.setFont(font)
-        painter.setPen(self._look.colour(token))
+        painter.setPen(self._theme.colour(token))
         shown = QFontMetrics(font).elidedText(text, Qt.TextElideMode.ElideRight, place.width())
         painter.drawText(place, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
 
     def _cover(self, name: str, side: int) -> list[QPixmap]:
-        return self._view.kept((name, side), lambda: self._draw_cover(name, side))
+        return self._view.cached_cover((name, side), lambda: self._draw_cover(name, side))
 
     def _draw_cover(self, name: str, side: int) -> list[QPixmap]:
-        cover = self._models.cover(name)
+        cover = self._models.read_cover(name)
         ratio = self._view.devicePixelRatioF()
-        return [picture_thumbnail(one, side, ratio, self._look) for one in cover[:9]] if cover is not None else []
+        return [picture_thumbnail(one, side, ratio, self._theme) for one in cover[:9]] if cover is not None else []
 
 
 class CardList(QListView):
@@ -212,21 +214,26 @@ class CardList(QListView):
     In a list of rows, a click chooses the model and opens it.
     """
 
-    chose = Signal(str)
-    opened = Signal(str)
+    model_chosen = Signal(str)
+    model_opened = Signal(str)
 
     def __init__(
-        self, look: Theme, models: Models, big: bool, offers: Offers = at_once, remark: Remark = nothing
+        self,
+        theme: Theme,
+        models: ModelList,
+        big: bool,
+        model_filter: ModelFilter = makes_no_recordings,
+        remark: ModelRemark = no_remark,
     ) -> None:
         super().__init__()
-        self._look = look
+        self._theme = theme
         self._models = models
         self.big = big
         self._covers: dict[tuple[str, int], list[QPixmap]] = {}
         self.remark = remark
-        self._rows = _Rows(models, self, offers, remark, headed=not big)
+        self._rows = _ModelRows(models, self, model_filter, remark, headed=not big)
         self.setModel(self._rows)
-        self.setItemDelegate(_CardPainter(self, look, models))
+        self.setItemDelegate(_CardPainter(self, theme, models))
         self.setProperty("role", "bare")
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setAccessibleName("Models")
@@ -238,34 +245,34 @@ class CardList(QListView):
         self._showing = False
         self._on_star = False
         """Whether the mouse was pressed on a star, which chooses no model."""
-        self.selectionModel().currentChanged.connect(self._tell)
+        self.selectionModel().currentChanged.connect(self._emit_chosen)
         if big:
             self.setViewMode(QListView.ViewMode.IconMode)
             self.setMovement(QListView.Movement.Static)
             self.setFlow(QListView.Flow.LeftToRight)
             self.setWrapping(False)
             self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-            self.activated.connect(lambda index: self.opened.emit(self.entry(index).card.name))
-            models.favourites.changed.connect(self._arrange)
+            self.activated.connect(lambda index: self.model_opened.emit(self.model_at(index).card.name))
+            models.favourites.changed.connect(self._sort_rows)
         else:
             self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-            self.clicked.connect(self.open)
+            self.clicked.connect(self.open_model)
             models.favourites.changed.connect(self.viewport().update)  # rows keep their places under the pointer
         self._rows.modelReset.connect(self._covers.clear)
         self._rows.modelReset.connect(self._lay_out)
-        look.changed.connect(self._covers.clear)  # waves are drawn in its colours
-        look.changed.connect(self._lay_out)
+        theme.changed.connect(self._covers.clear)  # waves are drawn in its colours
+        theme.changed.connect(self._lay_out)
 
     @property
     def cards(self) -> tuple[Any, ...]:
         """Return the models in the list."""
         return tuple(entry for entry in self._rows.entries if not isinstance(entry, str))
 
-    def entry(self, index: Index) -> Any:
+    def model_at(self, index: Index) -> Any:
         """Return the model of a row."""
         return self._rows.entries[index.row()]
 
-    def heading(self, row: int) -> str:
+    def heading_at(self, row: int) -> str:
         """Return the text of a heading; empty for the row of a model."""
         entry = self._rows.entries[row]
         return entry if isinstance(entry, str) else ""
@@ -276,16 +283,18 @@ class CardList(QListView):
         rows = (row for row, entry in entries if not isinstance(entry, str) and entry.card.name == name)
         return self._rows.index(next(rows, -1))
 
-    def star(self, rect: QRect) -> QRect:
+    def star_rect(self, rect: QRect) -> QRect:
         """Return the rectangle of a row's star."""
-        return QRect(rect.right() + 1 - self._look.scaled(STAR), rect.y(), self._look.scaled(STAR), rect.height())
+        return QRect(
+            rect.right() + 1 - self._theme.scaled(STAR_WIDTH), rect.y(), self._theme.scaled(STAR_WIDTH), rect.height()
+        )
 
-    def step(self) -> QSize:
+    def step_size(self) -> QSize:
         """From one card to the next."""
-        px = self._look.scaled
-        return QSize(px(BIG[0] + 24), px(BIG[1])) if self.big else QSize(px(200), px(ROW))
+        px = self._theme.scaled
+        return QSize(px(CARD_SIZE[0] + 24), px(CARD_SIZE[1])) if self.big else QSize(px(200), px(ROW_HEIGHT))
 
-    def kept(self, key: tuple[str, int], draw: Callable[[], list[QPixmap]]) -> list[QPixmap]:
+    def cached_cover(self, key: tuple[str, int], draw: Callable[[], list[QPixmap]]) -> list[QPixmap]:
         """The cover of a card; drawn once."""
         if key not in self._covers:
             self._covers[key] = draw()
@@ -301,45 +310,45 @@ class CardList(QListView):
             self.scrollTo(index, QListView.ScrollHint.PositionAtCenter)
         self.viewport().update()
 
-    def search(self, typed: str) -> None:
+    def search_models(self, typed: str) -> None:
         """Show only the models whose cards contain every typed word, and select the first."""
-        self._rows.search(typed)
+        self._rows.set_search(typed)
         if typed.strip() and self.cards:
             self.setCurrentIndex(self.index_of(self.cards[0].card.name))
 
-    def walk(self, by: int) -> None:
+    def choose_next(self, by: int) -> None:
         """Go to the next or previous model."""
         row = self.currentIndex().row() + by
         count = len(self._rows.entries)
-        while 0 <= row < count and self.heading(row):
+        while 0 <= row < count and self.heading_at(row):
             row += by
         if 0 <= row < count:
             self.setCurrentIndex(self._rows.index(row))
 
-    def open(self, index: Index) -> None:
+    def open_model(self, index: Index) -> None:
         """Choose the model of a row, and close the list."""
-        if index.isValid() and not self.heading(index.row()):
-            self.chose.emit(self.entry(index).card.name)
-            self.opened.emit(self.entry(index).card.name)
+        if index.isValid() and not self.heading_at(index.row()):
+            self.model_chosen.emit(self.model_at(index).card.name)
+            self.model_opened.emit(self.model_at(index).card.name)
 
     @guarded(QSize(200, 200))
     def sizeHint(self) -> QSize:
-        step = self.step()
-        px = self._look.scaled
+        step = self.step_size()
+        px = self._theme.scaled
         if self.big:
             return QSize(max(1, len(self.cards)) * step.width(), step.height() + px(12))
-        return QSize(px(WIDE), min(self._long(), 5 * step.height() + px(HEADING)) + 4)
+        return QSize(px(WIDE_FROM), min(self._content_height(), 5 * step.height() + px(HEADING_HEIGHT)) + 4)
 
     @guarded(QSize(200, 200))
     def minimumSizeHint(self) -> QSize:
         if self.big:
-            return QSize(self._look.scaled(BIG[0]), self.sizeHint().height())
-        return QSize(self._look.scaled(200), min(self._long(), self.step().height()) + 4)
+            return QSize(self._theme.scaled(CARD_SIZE[0]), self.sizeHint().height())
+        return QSize(self._theme.scaled(200), min(self._content_height(), self.step_size().height()) + 4)
 
-    def _long(self) -> int:
+    def _content_height(self) -> int:
         """Return the height of all rows in pixels."""
         headings = len(self._rows.entries) - len(self.cards)
-        return len(self.cards) * self.step().height() + headings * self._look.scaled(HEADING)
+        return len(self.cards) * self.step_size().height() + headings * self._theme.scaled(HEADING_HEIGHT)
 
     @guarded(None)
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -366,17 +375,17 @@ class CardList(QListView):
     def _press_star(self, event: QMouseEvent) -> bool:
         """Return whether the mouse is on a star; only lists of rows have stars."""
         index = self.indexAt(event.position().toPoint())
-        if self.big or not index.isValid() or self.heading(index.row()):
+        if self.big or not index.isValid() or self.heading_at(index.row()):
             return False
         if event.button() != Qt.MouseButton.LeftButton:
             return False
-        if not self.star(self.visualRect(index)).contains(event.position().toPoint()):
+        if not self.star_rect(self.visualRect(index)).contains(event.position().toPoint()):
             return False
-        self._turn_star(index)
+        self._toggle_favourite(index)
         return True
 
-    def _turn_star(self, index: Index) -> None:
-        name = self.entry(index).card.name
+    def _toggle_favourite(self, index: Index) -> None:
+        name = self.model_at(index).card.name
         self._models.set_favourite(name, name not in self._models.favourites.get())
 
     @guarded(None)
@@ -386,32 +395,32 @@ class CardList(QListView):
         if self.big:
             super().keyPressEvent(event)
         elif by is not None:
-            self.walk(by)
+            self.choose_next(by)
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.open(index)
+            self.open_model(index)
         elif event.key() == Qt.Key.Key_S and not event.modifiers() and index.isValid():
-            self._turn_star(index)
+            self._toggle_favourite(index)
         else:
             super().keyPressEvent(event)
 
-    def _arrange(self) -> None:
+    def _sort_rows(self) -> None:
         """Sort the rows again with favourites first."""
-        name = self.entry(self.currentIndex()).card.name if self.currentIndex().isValid() else ""
-        self._rows.fill()
+        name = self.model_at(self.currentIndex()).card.name if self.currentIndex().isValid() else ""
+        self._rows.update_rows()
         self._showing = True
         self.setCurrentIndex(self.index_of(name))
         self._showing = False
 
     def _lay_out(self) -> None:
-        step = self.step()
+        step = self.step_size()
         if self.big:
             self.setGridSize(step)
-            room = self.width() - len(self.cards) * step.width() + self._look.scaled(24)
+            room = self.width() - len(self.cards) * step.width() + self._theme.scaled(24)
             self.setViewportMargins(max(0, room // 2), 0, 0, 0)
         self.updateGeometry()
         self.viewport().update()
 
-    def _tell(self, index: QModelIndex) -> None:
+    def _emit_chosen(self, index: QModelIndex) -> None:
         self.viewport().update()
         if self.big and not self._showing and index.isValid():
-            self.chose.emit(self.entry(index).card.name)
+            self.model_chosen.emit(self.model_at(index).card.name)

@@ -18,7 +18,7 @@ def first_with_sliders(models: Iterable[InstalledModel]) -> InstalledModel | Non
     return next(filter(has_sliders, models), None)
 
 
-def replacement(
+def find_replacement(
     models: Iterable[InstalledModel], trained: InstalledModel | None, preferred: InstalledModel | None = None
 ) -> InstalledModel | None:
     """Return the model with sliders that can show an artwork of a model without; models of the same size come first.
@@ -31,6 +31,6 @@ def replacement(
     return min(able, key=lambda each: (each.card.shape != trained.card.shape, each != preferred), default=None)
 
 
-def no_sliders(card: Card) -> str:
+def no_sliders_reason(card: Card) -> str:
     """Return the reason why a model cannot be explored, without the full stop."""
     return f'"{card.title}" {card.sampling_text} and has no sliders'

@@ -19,7 +19,7 @@ Section = tuple[str, tuple[InstalledModel, ...]]
 """A heading, and the models below it."""
 
 
-class Models(State):
+class ModelList(State):
     """Holds the cards of all trained models, the user's favourites, and why files were refused."""
 
     def __init__(self, messages: Messages) -> None:
@@ -31,9 +31,9 @@ class Models(State):
         """Names of the favourite models, including missing ones."""
         self.fields = (Field("favourites", lambda: sorted(self.favourites.get()), self._use_favourites),)
         self._covers: dict[Path, np.ndarray | None] = {}
-        self._adopting = BackgroundTask(self)
+        self._adding = BackgroundTask(self)
 
-    def refresh(self) -> None:
+    def refresh_models(self) -> None:
         """Look again into the models' folders."""
         found, refused = models.list_models()
         self._covers.clear()
@@ -56,46 +56,46 @@ class Models(State):
             found[FAVOURITES if favourite else trained.card.group_heading].append(trained)
         return tuple((heading, tuple(held)) for heading, held in found.items() if held)
 
-    def find(self, name: str) -> InstalledModel | None:
+    def find_model(self, name: str) -> InstalledModel | None:
         """The model of this name, if it is here."""
         return next((trained for trained in self.cards.get() if trained.card.name == name), None)
 
-    def choose(self, name: str) -> InstalledModel | None:
+    def find_or_report(self, name: str) -> InstalledModel | None:
         """Return the chosen model. If its file was deleted, show a message and look for models again."""
-        trained = self.find(name)
+        trained = self.find_model(name)
         if trained is None or trained.path.exists():
             return trained
-        self.refresh()
-        if self.find(name) is None:
+        self.refresh_models()
+        if self.find_model(name) is None:
             self._messages.show_message(
                 f'"{trained.card.title}" is not here any more: its file was moved or deleted. '
                 "Put it back, or choose another model.",
                 "warn",
                 until=(self.cards.changed,),
             )
-        return self.find(name)
+        return self.find_model(name)
 
-    def first(self, recordings: bool = False) -> InstalledModel | None:
+    def first_model(self, recordings: bool = False) -> InstalledModel | None:
         """The first of those that make pictures or waves, or of those that make recordings."""
         return next((trained for trained in self.cards.get() if bool(trained.card.rate) is recordings), None)
 
-    def of(self, work: Work) -> InstalledModel | None:
+    def find_maker(self, work: Work) -> InstalledModel | None:
         """The model that made a work, or one of its name; says nothing."""
-        named = self.find(work.model)
+        named = self.find_model(work.model)
         known = ([named] if named is not None else []) + list(self.cards.get())
-        same = (trained for trained in known if _knows(trained, work.model_hash))
+        same = (trained for trained in known if _has_had_hash(trained, work.model_hash))
         return next(same, named)
 
-    def of_work(self, work: Work) -> InstalledModel | None:
+    def find_or_report_maker(self, work: Work) -> InstalledModel | None:
         """The model that made a work, whatever it is called by now; says so where it is another one or none, or does
         not know the work's kind."""
-        trained = self.of(work)
+        trained = self.find_maker(work)
         if trained is None:
-            add = ("Add a model…", lambda: self._messages.open_requested.emit(models.MODEL_SUFFIX, self.add))
-            self._messages.show_message(_missing(work), "warn", add, until=(self.cards.changed,))
+            add = ("Add a model…", lambda: self._messages.open_requested.emit(models.MODEL_SUFFIX, self.add_model))
+            self._messages.show_message(_missing_model_text(work), "warn", add, until=(self.cards.changed,))
             return None
         odd = []
-        if not _knows(trained, work.model_hash):
+        if not _has_had_hash(trained, work.model_hash):
             odd.append(
                 f'This work was made with another "{work.model}" than the one here, so it may come out differently.'
             )
@@ -107,10 +107,10 @@ class Models(State):
             self._messages.show_message(" ".join([*odd, "Its file is untouched."]), "warn")
         return trained
 
-    def cover(self, name: str) -> np.ndarray | None:
+    def read_cover(self, name: str) -> np.ndarray | None:
         """(n, height, width, channels) uint8 pictures or (n, samples) int16 waves of a model's cover, None where it has
         none."""
-        trained = self.find(name)
+        trained = self.find_model(name)
         if trained is None:
             return None
         if trained.path not in self._covers:
@@ -121,29 +121,31 @@ class Models(State):
             self._covers[trained.path] = cover if len(cover) else None
         return self._covers[trained.path]
 
-    def add(self, path: Path, then: Callable[[InstalledModel], object] = lambda trained: None) -> None:
+    def add_model(self, path: Path, on_added: Callable[[InstalledModel], object] = lambda trained: None) -> None:
         """Copy a model's file to the person's own models; `then` gets it. Says the outcome."""
 
         def adopted(outcome: InstalledModel | Exception) -> None:
             if isinstance(outcome, InstalledModel):
-                self.refresh()
+                self.refresh_models()
                 self._messages.show_message(f'"{outcome.card.title}" was added to your models.')
-                then(self.find(outcome.card.name) or outcome)
+                on_added(self.find_model(outcome.card.name) or outcome)
             elif isinstance(outcome, BadModel):
                 self._messages.show_message(str(outcome), "failed")
             elif isinstance(outcome, NotSaved):
-                self._messages.show_message(outcome.message, "failed", ("Try again", lambda: self.add(path, then)))
+                self._messages.show_message(
+                    outcome.message, "failed", ("Try again", lambda: self.add_model(path, on_added))
+                )
             else:
                 raise outcome
 
-        self._adopting.run(lambda: models.import_model(path), adopted)
+        self._adding.run(lambda: models.import_model(path), adopted)
 
     def close(self) -> None:
         """Wait for what is being copied."""
-        self._adopting.wait()
+        self._adding.wait()
 
 
-def _missing(work: Work) -> str:
+def _missing_model_text(work: Work) -> str:
     heat = ", ".join(f"{temperature:g}" for temperature in work.temperature)
     start = work.source or f"seed {work.seed}"
     return (
@@ -152,7 +154,7 @@ def _missing(work: Work) -> str:
     )
 
 
-def hash_of(trained: InstalledModel) -> str:
+def file_hash(trained: InstalledModel) -> str:
     """The hash of a model's file, empty where the file is gone."""
     try:
         return trained.file_hash
@@ -160,7 +162,7 @@ def hash_of(trained: InstalledModel) -> str:
         return ""
 
 
-def _knows(trained: InstalledModel, hash: str) -> bool:
+def _has_had_hash(trained: InstalledModel, hash: str) -> bool:
     """Return whether a model's file has this hash, or had it with an earlier card."""
     try:
         return trained.has_hash(hash)

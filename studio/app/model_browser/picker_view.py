@@ -8,8 +8,8 @@ from PySide6.QtGui import QIcon, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLineEdit, QVBoxLayout, QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.model_browser.cards_view import CardList, Offers, Remark, at_once, nothing
-from studio.app.model_browser.model_list import Models
+from studio.app.model_browser.cards_view import CardList, ModelFilter, ModelRemark, makes_no_recordings, no_remark
+from studio.app.model_browser.model_list import ModelList
 from studio.app.widgets.controls import Button, Label, announce
 from studio.app.widgets.icons import icon_pixmap
 from studio.app.widgets.styling import when_visible
@@ -17,48 +17,48 @@ from studio.app.widgets.theme import Theme
 from studio.app.widgets.thumbnail import picture_thumbnail
 
 
-class Picker(Button):
+class ModelPicker(Button):
     """Says which model the panel works with; pressed, it opens the list."""
 
-    chose = Signal(str)
+    model_chosen = Signal(str)
 
     def __init__(
         self,
-        look: Theme,
-        models: Models,
+        theme: Theme,
+        models: ModelList,
         add: Callable[[], object],
-        offers: Offers = at_once,
-        remark: Remark = nothing,
+        offers: ModelFilter = makes_no_recordings,
+        remark: ModelRemark = no_remark,
     ) -> None:
         super().__init__(
-            look, "", "picker", accessible_name="Model", tooltip="Choose the trained model to work with", keys="Ctrl+L"
+            theme, "", "picker", accessible_name="Model", tooltip="Choose the trained model to work with", keys="Ctrl+L"
         )
         self._models = models
-        self._theme = look
+        self._theme = theme
         self._add = add
-        self._offers = offers
+        self._filter = offers
         self._remark = remark
         self._trained: Any = None
         self._narrow = False
         self._popup: ModelPopup | None = None
         self.clicked.connect(self.open_list)
-        when_visible(look, self, self._draw)
+        when_visible(theme, self, self._update_text)
 
     def set_narrow(self, narrow: bool) -> None:
         """Without the cover, where there is no room for it."""
         if narrow != self._narrow:
             self._narrow = narrow
-            self._draw()
+            self._update_text()
 
     def show_model(self, trained: Any) -> None:
         self._trained = trained
-        self._draw()
+        self._update_text()
 
     def open_list(self) -> None:
         """The list of models, below the picker."""
-        popup = self._popup = ModelPopup(self._theme, self._models, self._offers, self._remark, self.window())
+        popup = self._popup = ModelPopup(self._theme, self._models, self._filter, self._remark, self.window())
         popup.cards.show_model(self._trained)
-        popup.cards.chose.connect(self.chose)
+        popup.cards.model_chosen.connect(self.model_chosen)
         popup.add.clicked.connect(self._add)
         popup.open_at(self.mapToGlobal(QPoint(0, self.height() + 4)))
 
@@ -71,10 +71,10 @@ class Picker(Button):
             painter.drawPixmap(self.width() - side - self._theme.scaled(10), (self.height() - side) // 2 + 1, drawing)
 
     @property
-    def popup(self) -> "ModelPopup | None":
+    def model_popup(self) -> "ModelPopup | None":
         return self._popup
 
-    def _draw(self) -> None:
+    def _update_text(self) -> None:
         if self._trained is None:
             self.set_text("No model")
             self.setIcon(QIcon())
@@ -82,7 +82,7 @@ class Picker(Button):
         card = self._trained.card
         self.setText(f" {card.title}".replace("&", "&&"))
         self.setAccessibleName(f"Model, {card.title}")
-        cover = self._models.cover(card.name)
+        cover = self._models.read_cover(card.name)
         side = self._theme.scaled(28)
         if cover is None or self._narrow:
             self.setIcon(QIcon())
@@ -95,9 +95,11 @@ class Picker(Button):
 class ModelPopup(QFrame):
     """Shows the models in groups, with a field that finds them by the words of their cards."""
 
-    def __init__(self, look: Theme, models: Models, offers: Offers, remark: Remark, parent: QWidget) -> None:
+    def __init__(
+        self, theme: Theme, models: ModelList, offers: ModelFilter, remark: ModelRemark, parent: QWidget
+    ) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
-        self._look = look
+        self._theme = theme
         self._none = "No model here can do this." if models.cards.get() else "No model is here yet."
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setProperty("role", "popup")
@@ -106,19 +108,19 @@ class ModelPopup(QFrame):
         self.field.setAcceptDrops(False)
         self.field.setPlaceholderText("Find a model")
         self.field.setAccessibleName("Find a model by a word of its card")
-        self.cards = CardList(look, models, big=False, offers=offers, remark=remark)
+        self.cards = CardList(theme, models, big=False, model_filter=offers, remark=remark)
         self.note = Label("", "note", wrap=True)
-        self.add = Button(look, "Add a model…", "fold", "plus", tooltip="Copy a .safetensors file to your models")
+        self.add = Button(theme, "Add a model…", "fold", "plus", tooltip="Copy a .safetensors file to your models")
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 8, 8, 8)
         column.addWidget(self.field)
         column.addWidget(self.note)
         column.addWidget(self.cards, 1)
         column.addWidget(self.add)
-        self.field.textChanged.connect(self._find)
-        self.field.returnPressed.connect(lambda: self.cards.open(self.cards.currentIndex()))
+        self.field.textChanged.connect(self._search)
+        self.field.returnPressed.connect(lambda: self.cards.open_model(self.cards.currentIndex()))
         self.field.installEventFilter(self)
-        self.cards.opened.connect(self.close)
+        self.cards.model_opened.connect(self.close)
         self.add.clicked.connect(self.close)
         self._show_note("")
 
@@ -132,8 +134,8 @@ class ModelPopup(QFrame):
         self.show()
         self.field.setFocus(Qt.FocusReason.PopupFocusReason)
 
-    def _find(self, typed: str) -> None:
-        self.cards.search(typed)
+    def _search(self, typed: str) -> None:
+        self.cards.search_models(typed)
         self._show_note(typed)
 
     def _show_note(self, typed: str) -> None:
@@ -148,6 +150,6 @@ class ModelPopup(QFrame):
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             by = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(Qt.Key(event.key()))
             if by is not None:
-                self.cards.walk(by)
+                self.cards.choose_next(by)
                 return True
         return False

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QWidget
 from studio.app.core.observable import Value
 from studio.app.core.undo import UndoHistory
 from studio.app.generation.batch import Cells
-from studio.app.model_browser.cards_view import Offers, Remark, at_once, nothing
+from studio.app.model_browser.cards_view import ModelFilter, ModelRemark, makes_no_recordings, no_remark
 from studio.app.takes.selection import Strip
 from studio.app.widgets.action import Action
 
@@ -49,7 +49,7 @@ class Panel:
     """Make ready to go on from what is on the stage, as another take."""
     cells: Cells | None = None
     """Its pictures as they are made, where they are shown while they are: their doubt can be seen."""
-    offers: Offers = at_once
+    offers: ModelFilter = makes_no_recordings
     """Which models can be chosen here."""
-    remark: Remark = nothing
+    remark: ModelRemark = no_remark
     """Returns the text that this panel's list adds to a model's card."""

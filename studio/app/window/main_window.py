@@ -368,7 +368,7 @@ class Frame(QWidget):
 
     def choose_model(self, name: str) -> None:
         """Choose a model in the open panel, or in the first that offers it."""
-        trained = self.state.models.find(name)
+        trained = self.state.models.find_model(name)
         able = (panel for panel in (self.panel, *self.panels.values()) if panel.offers(trained))
         if trained is not None and (panel := next(able, None)) is not None:
             self.state.show_panel(panel.key)
@@ -392,7 +392,7 @@ class Frame(QWidget):
             self.state.queue.stop_job(entries[0].job)
 
     def add_model(self) -> None:
-        self.dialogs.open("Models (*.safetensors)", self.state.models.add)
+        self.dialogs.open("Models (*.safetensors)", self.state.models.add_model)
 
     def toggle_inspector(self) -> None:
         if self._shown and self.inspector.page:

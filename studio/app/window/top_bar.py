@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 from studio.app.app_state import Window
 from studio.app.core.guard import guarded
 from studio.app.maps.legend_view import ColourLegend
-from studio.app.model_browser.picker_view import Picker
+from studio.app.model_browser.picker_view import ModelPicker
 from studio.app.panels.panel_view import Panel
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, ElidedLabel, SegmentedControl, set_style
@@ -32,7 +32,7 @@ class Bar(QWidget):
         """Whether the model draws pixel by pixel, in a panel that shows it."""
         self.setProperty("ground", "window")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.picker = Picker(look, state.models, add_model, panel.offers, panel.remark)
+        self.picker = ModelPicker(look, state.models, add_model, panel.offers, panel.remark)
         self.facts = ElidedLabel("", "note", Qt.TextElideMode.ElideRight)
         self.pixels = SegmentedControl(
             look,
@@ -64,7 +64,7 @@ class Bar(QWidget):
         history = panel.history
         self.undo.clicked.connect(history.undo)
         self.redo.clicked.connect(history.redo)
-        bind(self, panel.model, self._show_model, self.picker.chose, panel.choose_model)
+        bind(self, panel.model, self._show_model, self.picker.model_chosen, panel.choose_model)
         self.legend.bind_state(state.surprise)
         if panel.cells is not None:
             self.doubt_legend.bind_state(panel.cells.doubt)

@@ -424,7 +424,7 @@ def test_a_kind_comes_back_with_a_take_and_a_dropped_work(
 
 
 def test_a_kind_that_the_model_does_not_know_is_any(exploring: Window, engine: FakeEngine) -> None:
-    digest = exploring.models.of_work(Work(model="waves", model_hash="", seed=1))
+    digest = exploring.models.find_or_report_maker(Work(model="waves", model_hash="", seed=1))
     assert digest is not None
     exploring.explore.restore_work(Work(kind="sound", model="waves", model_hash=digest.file_hash, seed=1, label=7))
     assert exploring.explore.dials.label.get() is None

@@ -53,7 +53,7 @@ def test_an_enlarged_picture_is_dropped_back_and_is_what_it_was(
     panel: str, two_models: Path,
 ) -> None:  # fmt: skip
     write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
-    window.models.refresh()
+    window.models.refresh_models()
     window.complete.settle()
     window.exporting.choose_times(times)
     window.exporting.choose_pixels(pixels)
@@ -108,7 +108,7 @@ def test_a_dropped_sheet_shows_its_first_picture_and_can_give_all_of_them(
 ) -> None:
     window.exporting.choose_times(4)
     window.smooth.set(smooth)
-    trained = window.models.find("tiny")
+    trained = window.models.find_model("tiny")
     assert trained is not None
     many = pieces(6, model_hash=trained.file_hash)
     window.saving.sheet(many, tmp_path / "roses.png")

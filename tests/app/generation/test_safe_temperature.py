@@ -56,7 +56,7 @@ def test_a_dial_marks_what_is_beyond(studio: Studio, panel: str, most: float) ->
 
 def test_another_model_has_its_own_range(studio: Studio, two_models: Path) -> None:
     write_model(two_models, msgspec.structs.replace(card("wild"), temperature=1.2))
-    studio.state.models.refresh()
+    studio.state.models.refresh_models()
     slider = dial(studio, "generate")
     studio.state.generate.choose_model("wild")
     studio.state.generate.dials.set_temperature(1.15)
@@ -132,7 +132,7 @@ def test_the_lane_of_sound_marks_what_is_beyond(studio: Studio) -> None:
 def test_a_dial_marks_where_works_were_blank_or_saturated(studio: Studio, two_models: Path) -> None:
     """Between 0.25 and 0.9 the model worked when that was measured; home is 0.7."""
     write_model(two_models, msgspec.structs.replace(card("moody"), temperature_range=(0.25, 0.9)))
-    studio.state.models.refresh()
+    studio.state.models.refresh_models()
     slider = dial(studio, "generate")
     studio.state.generate.choose_model("moody")
     for value, marked in ((0.2, True), (0.25, False), (0.7, False), (0.9, False), (0.95, True)):
@@ -146,7 +146,7 @@ def test_a_dial_marks_where_works_were_blank_or_saturated(studio: Studio, two_mo
 
 def test_a_range_never_makes_what_was_not_learned_safe(studio: Studio, two_models: Path) -> None:
     write_model(two_models, msgspec.structs.replace(card("calm"), temperature_range=(0.0, 4.0)))
-    studio.state.models.refresh()
+    studio.state.models.refresh_models()
     slider = dial(studio, "generate")
     studio.state.generate.choose_model("calm")
     studio.state.generate.dials.set_temperature(1.01)
@@ -155,7 +155,7 @@ def test_a_range_never_makes_what_was_not_learned_safe(studio: Studio, two_model
 
 def test_explore_marks_where_works_were_blank_or_saturated(studio: Studio, two_models: Path) -> None:
     write_model(two_models, msgspec.structs.replace(card("moody", (1, 4, 4)), temperature_range=(0.25, 0.9)))
-    studio.state.models.refresh()
+    studio.state.models.refresh_models()
     studio.state.show_panel("explore")
     studio.state.explore.choose_model("moody")
     settle()
@@ -169,7 +169,7 @@ def test_explore_marks_where_works_were_blank_or_saturated(studio: Studio, two_m
 def test_the_lane_of_sound_marks_what_is_too_cold(studio: Studio, two_models: Path) -> None:
     hushed = msgspec.structs.replace(card("hushed", (2,), rate=8000), temperature=0.9, temperature_range=(0.5, 1.5))
     write_model(two_models, hushed)
-    studio.state.models.refresh()
+    studio.state.models.refresh_models()
     studio.state.show_panel("sound")
     studio.state.sound.choose_model("hushed")
     settle()

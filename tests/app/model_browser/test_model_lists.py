@@ -38,7 +38,7 @@ def popup(studio: Studio) -> Iterator[ModelPopup]:
 def open_list(studio: Studio) -> ModelPopup:
     QTest.keyClick(studio.frame, Qt.Key.Key_L, CONTROL)
     settle()
-    popup = studio.frame.bar.picker.popup
+    popup = studio.frame.bar.picker.model_popup
     assert popup is not None
     return popup
 
@@ -57,7 +57,7 @@ def said(cards: CardList) -> list[str]:
 
 
 def click_star(cards: CardList, name: str) -> None:
-    place = cards.star(cards.visualRect(cards.index_of(name))).center()
+    place = cards.star_rect(cards.visualRect(cards.index_of(name))).center()
     QTest.mouseClick(cards.viewport(), LEFT, pos=place)
 
 

@@ -108,7 +108,7 @@ def test_the_list_of_models_has_the_theme(studio: Studio) -> None:
     studio.state.theme.set("light")
     studio.frame.bar.picker.open_list()
     settle()
-    popup = studio.frame.bar.picker.popup
+    popup = studio.frame.bar.picker.model_popup
     assert popup is not None
     picture = popup.grab().toImage()
     assert picture.pixelColor(picture.width() // 2, 4).name() == THEMES["light", "normal"].panel.lower()
@@ -117,7 +117,7 @@ def test_the_list_of_models_has_the_theme(studio: Studio) -> None:
 
 def test_the_cover_of_the_model_is_there_after_a_change_of_theme(studio: Studio) -> None:
     cover = np.full((1, 8, 8, 3), 90, np.uint8)
-    studio.state.models.cover = lambda name: cover  # type: ignore[method-assign]
+    studio.state.models.read_cover = lambda name: cover  # type: ignore[method-assign]
     studio.state.theme.set("light")
     settle()
     for panel in ("generate", "explore"):

@@ -116,8 +116,8 @@ def everything(studio: Studio) -> None:
         settle()
         frame.bar.picker.open_list()
         settle()
-        assert frame.bar.picker.popup is not None
-        frame.bar.picker.popup.close()
+        assert frame.bar.picker.model_popup is not None
+        frame.bar.picker.model_popup.close()
         for page in ("settings", "help", "engine", "queue"):
             frame.toggle_page(page)
     for slider in frame.findChildren(ValueSlider):

@@ -206,7 +206,7 @@ def test_a_sound_is_copied_as_a_file_and_as_bytes_and_pasted_as_the_work_it_is(
     studio: Studio, two_models: Path, qtbot: QtBot
 ) -> None:
     write_model(two_models, card("whistle", (2,), rate=8000))
-    studio.state.models.refresh()
+    studio.state.models.refresh_models()
     studio.ready()
     studio.state.show_panel("sound")
     sound = studio.state.sound
@@ -214,7 +214,7 @@ def test_a_sound_is_copied_as_a_file_and_as_bytes_and_pasted_as_the_work_it_is(
     studio.frame.activateWindow()
     QTest.keyClick(studio.frame, Qt.Key.Key_C, CTRL)
     assert studio.state.messages.current.get().text.startswith("There is no sound")
-    model = studio.state.models.find("whistle")
+    model = studio.state.models.find_model("whistle")
     work = Work(kind="sound", rate=8000, model="whistle", model_hash=model.file_hash, seed=7)
     wave = (3000 * np.sin(np.arange(8000) / 9)).astype(np.int16)
     sound.change("keep take", takes={studio.state.takes.keep(wave, work): True})

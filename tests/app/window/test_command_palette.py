@@ -91,7 +91,7 @@ def test_a_control_is_brought_into_view(studio: Studio) -> None:
 def test_a_direction_that_is_folded_away_is_unfolded(studio: Studio, two_models: Path) -> None:
     many = msgspec.structs.replace(card("many"), directions=tuple(str(number) for number in range(1, 13)))
     write_model(two_models, many)
-    studio.state.models.refresh()
+    studio.state.models.refresh_models()
     studio.state.show_panel("explore")
     studio.state.explore.choose_model("many")
     studio.state.explore.dials.rename(11, "Warmth")

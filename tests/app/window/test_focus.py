@@ -117,8 +117,8 @@ def by_take(studio: Studio) -> None:
 def by_picker(studio: Studio) -> None:
     studio.frame.bar.picker.open_list()
     settle()
-    assert studio.frame.bar.picker.popup is not None
-    QTest.keyClick(studio.frame.bar.picker.popup, Qt.Key.Key_Escape)
+    assert studio.frame.bar.picker.model_popup is not None
+    QTest.keyClick(studio.frame.bar.picker.model_popup, Qt.Key.Key_Escape)
 
 
 def by_inspector(studio: Studio) -> None:
@@ -206,9 +206,9 @@ def inspector_of(studio: Studio, panel: str) -> QWidget:
 def choose_in_list(studio: Studio, row: int) -> None:
     studio.frame.bar.picker.open_list()
     settle()
-    assert studio.frame.bar.picker.popup is not None
-    cards = studio.frame.bar.picker.popup.cards
-    cards.open(cards.model().index(row, 0))
+    assert studio.frame.bar.picker.model_popup is not None
+    cards = studio.frame.bar.picker.model_popup.cards
+    cards.open_model(cards.model().index(row, 0))
     settle()
 
 

@@ -15,7 +15,7 @@ from studio.app.core.undo import ChangeStep, UndoHistory
 from studio.app.files.importing import Bringing, How, Photo, little_range
 from studio.app.files.opening import Opened, in_shape
 from studio.app.generation.parameters import Dials
-from studio.app.model_browser.model_list import Models
+from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.complete import mask as masks
 from studio.app.panels.complete.brush import Painting
 from studio.app.takes.selection import Strip
@@ -85,7 +85,7 @@ class Canvas(State):
     def __init__(
         self,
         engine: EngineProtocol,
-        models: Models,
+        models: ModelList,
         messages: Messages,
         dials: Dials,
         strip: Strip,
@@ -170,7 +170,7 @@ class Canvas(State):
     def open_work(self, work: Work, picture: Array, any_model: bool = False) -> None:
         """Complete a picture of ours, with the model that made it. Where that cannot keep a part it is said, and
         another is offered; `any_model` takes that one at once."""
-        trained = self._models.of_work(work)
+        trained = self._models.find_or_report_maker(work)
         own = self._model.get()
         if trained is not None and trained.card.can_inpaint:
             self._choose(trained.card.name)
@@ -191,7 +191,7 @@ class Canvas(State):
         if take.work.kind == "sound":
             self._messages.show_message("This take is a wave, and only pictures can be completed.", "warn")
             return
-        own = self._models.of(take.work)
+        own = self._models.find_maker(take.work)
         if own is not None and own.card.can_inpaint:
             self._choose(own.card.name)
         self._bring(take.picture, take.work.source or f"seed {take.work.seed}", take.name)

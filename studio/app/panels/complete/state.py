@@ -18,8 +18,8 @@ from studio.app.generation.parameters import Dials, at_home
 from studio.app.generation.run import Cell
 from studio.app.generation.wording import Words
 from studio.app.maps.surprisal import ShownPicture
-from studio.app.model_browser.explorable import replacement
-from studio.app.model_browser.model_list import Models
+from studio.app.model_browser.explorable import find_replacement
+from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
 from studio.app.panels.complete import mask as masks
 from studio.app.panels.complete.canvas import Canvas, cannot
@@ -53,7 +53,13 @@ class Complete(PanelState):
     """A studio.library.work.Work and its picture, to be opened in Explore."""
 
     def __init__(
-        self, engine: EngineProtocol, models: Models, messages: Messages, queue: JobList, takes: Takes, saving: Saving
+        self,
+        engine: EngineProtocol,
+        models: ModelList,
+        messages: Messages,
+        queue: JobList,
+        takes: Takes,
+        saving: Saving,
     ) -> None:
         super().__init__()
         self._models, self._messages = models, messages
@@ -89,7 +95,7 @@ class Complete(PanelState):
 
     def choose_model(self, name: str) -> None:
         """A model that can keep a part; another one is refused with a sentence."""
-        trained = self._models.choose(name)
+        trained = self._models.find_or_report(name)
         if trained is None or trained == self.model.get():
             return
         if not trained.card.can_inpaint:
@@ -240,7 +246,7 @@ class Complete(PanelState):
     def open_in_explore(self) -> None:
         """Continue there with the chosen completion. Its latent is needed only if its own model opens it there."""
         made, models = self._made()[-1:], self._models
-        if made and replacement(models.cards.get(), models.find(made[0].model)) is not None:
+        if made and find_replacement(models.cards.get(), models.find_model(made[0].model)) is not None:
             self.to_explore.emit(made[0].work(), made[0].picture)
             return
         self._pieces.of(made, lambda pieces: self.to_explore.emit(pieces[0].work, pieces[0].picture))

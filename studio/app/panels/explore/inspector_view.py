@@ -12,7 +12,7 @@ from studio.app.files.export_settings import Exporting
 from studio.app.files.export_view import ExportSection
 from studio.app.generation.parameters import SLIDER_MAX_TEMPERATURE, safe_temperatures
 from studio.app.generation.parameters_view import Kind, SeedField, made_by
-from studio.app.model_browser.explorable import no_sliders
+from studio.app.model_browser.explorable import no_sliders_reason
 from studio.app.panels.explore.parameters import FARTHEST
 from studio.app.panels.explore.state import Explore
 from studio.app.widgets.binding import bind
@@ -145,7 +145,7 @@ class Directions(Column):
         self.open.set_tooltip(OPEN_HELP[what], "Ctrl+O")
         self.kind.show_model(trained, self._dials.label.get())
         if trained is not None:
-            self._none.setText(f"{no_sliders(trained.card)}. Its start and temperature can be changed.")
+            self._none.setText(f"{no_sliders_reason(trained.card)}. Its start and temperature can be changed.")
 
     def _show_replacement(self, other: Any) -> None:
         self.replacement.setVisible(other is not None)

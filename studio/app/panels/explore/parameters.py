@@ -9,7 +9,7 @@ from studio.app.core.observable import Field, Record, State, Value
 from studio.app.core.undo import ChangeStep
 from studio.app.generation import parameters
 from studio.app.generation.parameters import SLIDER_MAX_TEMPERATURE, SeedField, known_label
-from studio.app.model_browser.model_list import Models
+from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.explore.rendering import Scene
 from studio.app.takes.start import Start
 from studio.app.takes.store import Takes
@@ -33,7 +33,7 @@ class Sliders(State):
     let_go = Signal()
 
     def __init__(
-        self, models: Models, messages: Messages, takes: Takes, change: ChangeStep, parent: QObject | None = None
+        self, models: ModelList, messages: Messages, takes: Takes, change: ChangeStep, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self._models = models
@@ -155,7 +155,7 @@ class Sliders(State):
 
     def _use_model(self, name: str | None) -> None:
         """Choose a model by its name, with as many sliders as it has; one that is gone changes nothing."""
-        trained = self._models.find(name) if name is not None else None
+        trained = self._models.find_model(name) if name is not None else None
         if trained is None:
             return
         if trained != self.model.get():

@@ -12,7 +12,7 @@ from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.files.exporting import Piece
 from studio.app.files.opening import in_shape
-from studio.app.model_browser.model_list import hash_of
+from studio.app.model_browser.model_list import file_hash
 from studio.app.takes.start import Start
 from studio.library import storage
 from studio.library.models import InstalledModel
@@ -52,7 +52,7 @@ class Scene:
         return Work(
             kind=self.trained.card.kind,
             model=self.trained.card.name,
-            model_hash=hash_of(self.trained),
+            model_hash=file_hash(self.trained),
             seed=self.seed,
             temperature=self.temperatures,
             sliders=self.sliders,

@@ -12,8 +12,8 @@ from studio.app.files.exporting import Saving
 from studio.app.files.importing import Bringing, How, Photo
 from studio.app.files.opening import Opened, in_shape
 from studio.app.maps.surprisal import ShownPicture
-from studio.app.model_browser.explorable import first_with_sliders, no_sliders, replacement
-from studio.app.model_browser.model_list import Models
+from studio.app.model_browser.explorable import find_replacement, first_with_sliders, no_sliders_reason
+from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
 from studio.app.panels.explore.badge import Badge, badge
 from studio.app.panels.explore.parameters import Sliders, at_home, of_work
@@ -41,7 +41,7 @@ class Explore(PanelState):
     """A work that went on from a row of another one and its picture: it is restored where it was made."""
 
     def __init__(
-        self, engine: EngineProtocol, models: Models, messages: Messages, takes: Takes, saving: Saving
+        self, engine: EngineProtocol, models: ModelList, messages: Messages, takes: Takes, saving: Saving
     ) -> None:
         super().__init__()
         self._engine, self._models, self._messages = engine, models, messages
@@ -93,7 +93,7 @@ class Explore(PanelState):
         )
 
     def choose_model(self, name: str) -> None:
-        trained = self._models.choose(name)
+        trained = self._models.find_or_report(name)
         if trained is not None and trained != self.model.get():
             self.change("model", origin="", **at_home(trained))
             self._bringing.refit()
@@ -108,7 +108,7 @@ class Explore(PanelState):
 
     def _find_replacement(self) -> None:
         trained = self.model.get()
-        self.replacement.set(replacement(self._models.cards.get(), trained))
+        self.replacement.set(find_replacement(self._models.cards.get(), trained))
 
     def _grab(self, gesture: str) -> None:
         self.history.begin_gesture(gesture)
@@ -145,7 +145,11 @@ class Explore(PanelState):
         if opened.fault:
             self._messages.show_message(opened.fault, "warn")
         picture = opened.picture
-        if opened.work is not None and opened.work.rewound is not None and self._models.of_work(opened.work):
+        if (
+            opened.work is not None
+            and opened.work.rewound is not None
+            and self._models.find_or_report_maker(opened.work)
+        ):
             self.to_generate.emit(opened.work, picture.array)
             return
         if opened.work is not None and self.restore_work(opened.work, picture.array):
@@ -169,7 +173,7 @@ class Explore(PanelState):
         """Show the first picture of a sheet, and offer to keep all of them as takes."""
 
         def keep_all() -> None:
-            made = [(in_shape(picture, self._models.of(work)), work) for picture, work in opened.sheet]
+            made = [(in_shape(picture, self._models.find_maker(work)), work) for picture, work in opened.sheet]
             names = [self._takes.keep(picture, work) for picture, work in made if self._takes.like(work) is None]
             if names:
                 self.change("keep takes", takes=dict.fromkeys(names, True))
@@ -179,7 +183,7 @@ class Explore(PanelState):
 
     def _keep_ends(self, begin: Work, first: Array, end: Work, last: Array) -> None:
         """Both ends of a wavetable that was opened become takes, unless they are among them."""
-        trained = self._models.of_work(begin)
+        trained = self._models.find_or_report_maker(begin)
         for work, wave in ((other(begin, until=None), first), (end, last)):
             if not any(other(take.work, made="") == other(work, made="") for take in self.takes.get()):
                 self.keep_work(work, in_shape(wave, trained))
@@ -211,7 +215,7 @@ class Explore(PanelState):
         self._brought = ""
         self.cancel_photo()
         self.choose_model(other.card.name)
-        self._bringing.use_picture(in_shape(picture, other), _title_of(work, self._models.of(work)))
+        self._bringing.use_picture(in_shape(picture, other), _title_of(work, self._models.find_maker(work)))
         self.came.emit()
 
     def _show_badge(self) -> None:
@@ -236,7 +240,7 @@ class Explore(PanelState):
     def choose_take(self, index: int) -> None:
         """Put a take on the stage, with everything it was made with."""
         take = self.takes.get()[index]
-        trained = self._models.of_work(take.work)
+        trained = self._models.find_or_report_maker(take.work)
         if trained is not None and (take.work.rewound is not None or take.work.has_live_settings):
             self._bring(trained, take.work, take.picture, take)
         elif trained is not None:
@@ -277,18 +281,18 @@ class Explore(PanelState):
 
     def open_work(self, messages: Messages, work: Work, picture: Array) -> None:
         """Open a work of another panel. If its model has no sliders, `messages` says so and offers one that has."""
-        trained = self._models.of(work)
-        other = replacement(self._models.cards.get(), trained, self.model.get())
+        trained = self._models.find_maker(work)
+        other = find_replacement(self._models.cards.get(), trained, self.model.get())
         if trained is None or other is None:
             self.restore_work(work, picture)
             return
-        said = f"{no_sliders(trained.card)}. Your picture stays here."
+        said = f"{no_sliders_reason(trained.card)}. Your picture stays here."
         explore = (f'Explore it with "{other.card.title}"', lambda: self._bring_to(other, work, picture))
         messages.show_message(said, "warn", explore)
 
     def restore_work(self, work: Work, picture: Array | None = None) -> bool:
         """Bring back model, start, temperatures and sliders of a work; whether its model is here."""
-        trained = self._models.of_work(work)
+        trained = self._models.find_or_report_maker(work)
         if trained is None:
             return False
         self.cancel_photo()
@@ -324,7 +328,7 @@ class Explore(PanelState):
 
     def settle(self) -> None:
         """If no model is chosen yet, choose the first one with sliders, else the first of all."""
-        first = first_with_sliders(self._models.cards.get()) or self._models.first()
+        first = first_with_sliders(self._models.cards.get()) or self._models.first_model()
         if self.model.get() is None and first is not None:
             set_fields(self.fields, at_home(first))
 

@@ -13,7 +13,7 @@ from studio.app.files.dialogs_view import WORKS, Dialogs
 from studio.app.files.export_settings import Exporting
 from studio.app.files.import_view import Bringing, CropPage
 from studio.app.maps.overlay_view import MapOverlay
-from studio.app.model_browser.explorable import NO_SLIDERS, first_with_sliders, has_sliders, no_sliders
+from studio.app.model_browser.explorable import NO_SLIDERS, first_with_sliders, has_sliders, no_sliders_reason
 from studio.app.panels.explore.badge_view import BadgeView
 from studio.app.panels.explore.inspector_view import OPEN_HELP, Directions
 from studio.app.panels.explore.state import Explore
@@ -103,11 +103,11 @@ class ExploreStage(QStackedWidget):
     def _show_first(self, _: object) -> None:
         """Say why Explore begins with another model than Generate: the first model in the lists has no sliders."""
         models, trained = self._window.models, self._state.model.get()
-        first = models.first()
+        first = models.first_model()
         passed = first is not None and not has_sliders(first) and trained == first_with_sliders(models.cards.get())
         self._first.setVisible(passed)
         if first is not None and trained is not None:
-            self._first.setText(f'Explore begins with "{trained.card.title}": {no_sliders(first.card)}.')
+            self._first.setText(f'Explore begins with "{trained.card.title}": {no_sliders_reason(first.card)}.')
 
     def _show_picture(self, picture: Array | None) -> None:
         if picture is not None and picture.ndim == 1:

@@ -10,7 +10,7 @@ from studio.app.files.exporting import Piece
 from studio.app.files.opening import in_shape
 from studio.app.generation.batch import Cells
 from studio.app.generation.run import Cell, Run
-from studio.app.model_browser.model_list import Models
+from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.generate.rewind import Base, Mark, Rewind
 from studio.app.takes import tree
 from studio.app.takes.selection import Strip
@@ -39,7 +39,7 @@ class Closeup(State):
     """What of the grid and the strip stands large, and whether it can go on from one of its rows."""
 
     def __init__(
-        self, models: Models, grid: Cells, takes: Takes, strip: Strip, rewind: Rewind, parent: QObject | None = None
+        self, models: ModelList, grid: Cells, takes: Takes, strip: Strip, rewind: Rewind, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self._models, self._grid, self._strip, self._rewind = models, grid, strip, rewind
@@ -74,7 +74,7 @@ class Closeup(State):
     def _base(self) -> Base | None:
         take, index, cells, run = self._strip.shown, self.index.get(), self._grid.cells.get(), self._grid.run
         if take is not None and take.work.kind == "picture":
-            trained = self._models.of(take.work)
+            trained = self._models.find_maker(take.work)
             if trained is not None and trained.card.picture_size is not None:
                 return Base(in_shape(take.picture, trained), take.work, trained, f"take {take.name}")
         if take is None and run is not None and index is not None and index < len(cells):
@@ -110,7 +110,7 @@ class Closeup(State):
     def _taken(self, take: Take) -> Large:
         takes, place = self._strip.takes.get(), self._strip.current.get() or 0
         said = tree.titled(takes, tree.parents(takes), place)
-        picture = in_shape(take.picture, self._models.of(take.work))
+        picture = in_shape(take.picture, self._models.find_maker(take.work))
         file = take.work.name or f"{take.work.model}-{take.work.seed}"
         piece = Piece(picture, take.work, storage.clean_name(f"{file}{take.work.file_suffix}"))
         return Large(picture, said, take.work.seed, piece=piece, sound=take.work.kind == "sound")

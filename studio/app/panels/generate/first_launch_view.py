@@ -49,10 +49,10 @@ class FirstLaunch(QScrollArea):
         self._column.addStretch(2)
         self.setWidget(inside)
         self.open.clicked.connect(lambda: dialogs.open(WORKS, state.open))
-        self.add.clicked.connect(lambda: dialogs.open("Models (*.safetensors)", state.models.add))
+        self.add.clicked.connect(lambda: dialogs.open("Models (*.safetensors)", state.models.add_model))
         bind(self, state.models.cards, self._show_cards)
-        bind(self, state.generate.model, self.cards.show_model, self.cards.chose, state.generate.choose_model)
-        self.cards.opened.connect(lambda name: state.generate.generate())
+        bind(self, state.generate.model, self.cards.show_model, self.cards.model_chosen, state.generate.choose_model)
+        self.cards.model_opened.connect(lambda name: state.generate.generate())
         look.changed.connect(self._lay_out)
         self._lay_out()
 

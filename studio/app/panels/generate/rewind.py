@@ -14,7 +14,7 @@ from studio.app.core.observable import EngineProtocol, Record, State, Value
 from studio.app.core.request import Request
 from studio.app.core.text import FIGURE_SPACE, timestamp
 from studio.app.maps.uncertainty import UncertaintyMaps
-from studio.app.model_browser.model_list import hash_of
+from studio.app.model_browser.model_list import file_hash
 from studio.library.models import InstalledModel
 from studio.library.work import ImposedPixel, ModelMixture, RedrawnFromRow, Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Failed, Inpaint, PicturesPreview, Sample
@@ -160,7 +160,7 @@ class Rewind(State):
         rewound = RedrawnFromRow(row=mark.row, imposed=mark.held)
         return Work(
             model=base.trained.card.name,
-            model_hash=hash_of(base.trained),
+            model_hash=file_hash(base.trained),
             seed=seed,
             temperature=(temperature,),
             label=label,

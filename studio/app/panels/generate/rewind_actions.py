@@ -11,7 +11,7 @@ from studio.app.core.observable import Record, State, values_before
 from studio.app.core.undo import ChangeStep
 from studio.app.files.opening import in_shape
 from studio.app.generation.parameters import Dials, of_work
-from studio.app.model_browser.model_list import Models
+from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.generate.enlarged import Closeup
 from studio.app.panels.generate.rewind import Base, Mark, Rewind
 from studio.app.takes import tree
@@ -28,7 +28,7 @@ class Branching(State):
 
     def __init__(
         self,
-        models: Models,
+        models: ModelList,
         messages: Messages,
         takes: Takes,
         dials: Dials,
@@ -61,7 +61,7 @@ class Branching(State):
         if base is not None and mark is not None:
             self.move(mark.row if mark.row < base.rows else base.rows // 2)
         elif large is not None and large.piece is not None:
-            trained = self._models.of(large.piece.work)
+            trained = self._models.find_maker(large.piece.work)
             title = trained.card.title if trained is not None else large.piece.work.model
             if trained is not None and trained.card.can_inpaint:
                 return
@@ -96,7 +96,7 @@ class Branching(State):
 
     def restore_work(self, work: Work, picture: Array) -> None:
         """Bring back a picture that went on from a row: as a take, with its marker and what is set as it was."""
-        trained = self._models.of_work(work)
+        trained = self._models.find_or_report_maker(work)
         if trained is not None:
             take = self._takes.like(work)
             name = take.name if take is not None else self._takes.keep(in_shape(picture, trained), work)

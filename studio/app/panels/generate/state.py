@@ -13,7 +13,7 @@ from studio.app.generation.parameters import Dials, at_home
 from studio.app.generation.run import Cell
 from studio.app.generation.wording import Words
 from studio.app.maps.surprisal import ShownPicture
-from studio.app.model_browser.model_list import Models
+from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
 from studio.app.panels.generate.enlarged import Closeup
 from studio.app.panels.generate.rewind import Rewind
@@ -36,7 +36,13 @@ class Generate(PanelState):
     """Likewise, to be completed."""
 
     def __init__(
-        self, engine: EngineProtocol, models: Models, messages: Messages, queue: JobList, takes: Takes, saving: Saving
+        self,
+        engine: EngineProtocol,
+        models: ModelList,
+        messages: Messages,
+        queue: JobList,
+        takes: Takes,
+        saving: Saving,
     ) -> None:
         super().__init__()
         self._models, self._messages = models, messages
@@ -72,7 +78,7 @@ class Generate(PanelState):
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
 
     def choose_model(self, name: str) -> None:
-        trained = self._models.choose(name)
+        trained = self._models.find_or_report(name)
         if trained is not None and not trained.card.rate:
             self.change("model", **at_home(trained))
 
@@ -124,7 +130,7 @@ class Generate(PanelState):
         large = self.closeup.large.get()
         base = self.rewind.base.get()
         if large is not None and large.piece is not None:
-            return self._models.of(large.piece.work)
+            return self._models.find_maker(large.piece.work)
         if large is not None and base is not None:
             return base.trained
         return self.grid.trained if self.cells.get() else self.model.get()
@@ -134,13 +140,13 @@ class Generate(PanelState):
         large, run = self.closeup.large.get(), self.grid.run
         if large is not None:
             piece = None if large.sound else large.piece
-            known = piece is not None and self._models.find(piece.work.model) is not None
+            known = piece is not None and self._models.find_model(piece.work.model) is not None
             return (
                 (ShownPicture(piece.picture, piece.work.model, piece.work.label),)
                 if piece is not None and known
                 else ()
             )
-        if run is None or run.kind != "picture" or self._models.find(run.model) is None:
+        if run is None or run.kind != "picture" or self._models.find_model(run.model) is None:
             return ()
         hand = self.in_hand()
         others = [cell.picture for cell in self.cells.get() if cell.finished and cell.picture is not hand]

@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject, Signal
 from studio.app.core.observable import Record, State, Value
 from studio.app.core.text import timestamp
 from studio.app.generation.parameters import Dials
-from studio.app.model_browser.model_list import hash_of
+from studio.app.model_browser.model_list import file_hash
 from studio.app.panels.sound import temperature_curve as heats
 from studio.app.panels.sound.player import Player
 from studio.app.panels.sound.temperature_curve import Points
@@ -80,7 +80,7 @@ class Making(State):
             kind="sound",
             rate=self._player.rate,
             model=trained.card.name,
-            model_hash=hash_of(trained),
+            model_hash=file_hash(trained),
             seed=self._dials.seed.get(),
             temperature=(heats.at(curve, self.cut.get()),),
             curve=curve if len(curve) > 1 else (),

@@ -7,7 +7,7 @@ from studio.app.core.observable import State
 from studio.app.core.text import duration, timestamp
 from studio.app.core.undo import ChangeStep
 from studio.app.files.opening import LONGEST
-from studio.app.model_browser.model_list import hash_of
+from studio.app.model_browser.model_list import file_hash
 from studio.app.panels.sound.player import Player
 from studio.app.panels.sound.source import SoundStage
 from studio.app.takes.store import Takes
@@ -55,7 +55,7 @@ class Taping(State):
             self._messages.show_message(nothing, until=(player.recording.changed,))
             return
         work = Work(
-            kind="sound", rate=player.rate, model=trained.card.name, model_hash=hash_of(trained), seed=seed,
+            kind="sound", rate=player.rate, model=trained.card.name, model_hash=file_hash(trained), seed=seed,
             heard=len(heard), source="recorded here", came_from=self._stage.line, made=timestamp(),
         )  # fmt: skip
         self._change("recording", takes={self._takes.keep(heard, work): True})

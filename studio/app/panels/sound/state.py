@@ -15,7 +15,7 @@ from studio.app.files.exporting import Form, Piece, Saving
 from studio.app.files.opening import Recorded, open_recorded
 from studio.app.generation import parameters
 from studio.app.generation.parameters import Dials, at_home, of_work
-from studio.app.model_browser.model_list import Models, hash_of
+from studio.app.model_browser.model_list import ModelList, file_hash
 from studio.app.panels.base import PanelState
 from studio.app.panels.sound import temperature_curve as heats
 from studio.app.panels.sound.analysis import Joining, Pricing
@@ -47,7 +47,7 @@ class Sound(PanelState):
         self,
         engine: EngineProtocol,
         output: OutputProtocol,
-        models: Models,
+        models: ModelList,
         messages: Messages,
         queue: JobList,
         takes: Takes,
@@ -95,7 +95,7 @@ class Sound(PanelState):
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
 
     def choose_model(self, name: str) -> None:
-        trained = self._models.choose(name)
+        trained = self._models.find_or_report(name)
         if trained is not None and trained.card.rate:
             self.change("model", **at_home(trained), heat=_warm(trained), stage=self.stage.beginning())
 
@@ -222,7 +222,7 @@ class Sound(PanelState):
         self.restore_take(self.strip.takes.get()[index])
 
     def restore_take(self, take: Take, name: str = "") -> None:
-        trained = self._models.of_work(take.work)
+        trained = self._models.find_or_report_maker(take.work)
         if trained is not None and trained.card.rate:
             after = {**of_work(take.work, trained), **settings(take.work), "stage": {"take": take.name, "cut": None}}
             self.change(name or "take", takes={take.name: True} if name else {}, **after)
@@ -241,7 +241,7 @@ class Sound(PanelState):
 
     def _bring(self, found: Recorded, trained: InstalledModel) -> None:
         """A work comes back as a take; a recording is laid on the strip, for all that goes on from it."""
-        if found.work is not None and self._models.of_work(found.work) is not None:
+        if found.work is not None and self._models.find_or_report_maker(found.work) is not None:
             like = self._takes.like(found.work)
             name = like.name if like is not None else self._takes.keep(found.samples, found.work)
             take = self._takes.get(name)
@@ -249,7 +249,7 @@ class Sound(PanelState):
                 self.restore_take(take, "restore the work")
         else:
             work = Work(
-                kind="sound", rate=found.rate, model=trained.card.name, model_hash=hash_of(trained), seed=0,
+                kind="sound", rate=found.rate, model=trained.card.name, model_hash=file_hash(trained), seed=0,
                 heard=len(found.samples), source=found.name[:300], made=timestamp(),
             )  # fmt: skip
             name = self._takes.keep(found.samples, work)
@@ -291,7 +291,7 @@ class Sound(PanelState):
 
     def settle(self) -> None:
         """Choose the first model of recordings, where none is chosen yet."""
-        first = self._models.first(recordings=True)
+        first = self._models.first_model(recordings=True)
         if self.model.get() is None and first is not None:
             self._apply({**at_home(first), "heat": _warm(first), "stage": {}})
         self.dials.mixing.fit(self.model.get())

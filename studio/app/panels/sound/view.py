@@ -50,7 +50,7 @@ class SoundStage(QStackedWidget):
         )
         self.begin.clicked.connect(self._state.play)
         self.own.clicked.connect(self.open)
-        self.add.clicked.connect(lambda: self._dialogs.open("Models (*.safetensors)", self._window.models.add))
+        self.add.clicked.connect(lambda: self._dialogs.open("Models (*.safetensors)", self._window.models.add_model))
         column = QVBoxLayout(page)
         column.setContentsMargins(24, 0, 24, 0)
         column.setSpacing(16)

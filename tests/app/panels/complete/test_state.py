@@ -122,7 +122,7 @@ def test_colours_that_a_grey_model_cannot_keep_are_said(
     window: Window, two_models: Path, own: Path, qtbot: QtBot
 ) -> None:
     write_model(two_models, card("greys", (1, 8, 8), family=PIXELS))
-    window.models.refresh()
+    window.models.refresh_models()
     window.complete.choose_model("greys")
     window.show_panel("complete")
     window.drop([own])
@@ -408,7 +408,7 @@ def test_two_models_are_mixed_and_a_run_follows_the_share_and_goes_on_by_it(
     write_model(two_models, msgspec.structs.replace(card("dashes", family=PIXELS), spread=(1.0, 2.0, 3.0)))
     rows = msgspec.structs.replace(card("rows", family=PIXELS), spread=(1.0, 2.0, 3.0))
     write_model(two_models, rows)
-    opened.models.refresh()
+    opened.models.refresh_models()
     state = opened.complete
     mark(opened)
     state.choose_model("dashes")

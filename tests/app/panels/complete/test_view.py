@@ -128,10 +128,10 @@ def test_an_empty_panel_teaches_and_offers_only_models_that_can(open_studio: Stu
     dialog.reject()
     bar = open_studio.frame.bar
     bar.picker.open_list()
-    assert bar.picker.popup is not None
-    names = [one.card.name for one in bar.picker.popup.findChildren(CardList)[0].cards]
+    assert bar.picker.model_popup is not None
+    names = [one.card.name for one in bar.picker.model_popup.findChildren(CardList)[0].cards]
     assert names == ["rows"]
-    bar.picker.popup.close()
+    bar.picker.model_popup.close()
 
 
 def test_where_no_model_can_the_panel_says_so(window_opener: WindowOpener) -> None:
@@ -425,7 +425,7 @@ def test_a_second_model_is_mixed_in_while_completions_form(studio: Studio, two_m
     dials = settings(studio).dials
     assert not dials.mix.isVisible()
     write_model(two_models, card("dashes", (3, 8, 8), family=("pixelcnn_pp", "PixelCNN++")))
-    studio.state.models.refresh()
+    studio.state.models.refresh_models()
     settle()
     assert dials.mix.isVisible()
     assert not dials.share.isVisible()

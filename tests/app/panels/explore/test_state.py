@@ -467,7 +467,7 @@ def test_an_exported_picture_restores_everything(
     other.explore.choose_model("tones")
     answer(other_engine, tone(5, 4, 1))
     other.drop([tmp_path / "work.png"])
-    qtbot.waitUntil(lambda: other.explore.model.get() == other.models.find("tiny"))
+    qtbot.waitUntil(lambda: other.explore.model.get() == other.models.find_model("tiny"))
     assert (other.explore.dials.sliders.get(), other.explore.dials.temperatures.get()) == wanted
     command = asked(other_engine)
     assert command.latent is not None and command.latent.tobytes() == LATENT.tobytes()
@@ -493,7 +493,7 @@ def test_a_work_of_a_model_that_is_not_here_opens_as_a_picture_and_says_so(
 
 
 def test_a_work_of_a_model_with_another_name_finds_it(window: Window, engine: FakeEngine) -> None:
-    trained = window.models.find("tones")
+    trained = window.models.find_model("tones")
     assert trained is not None
     assert window.explore.restore_work(Work(model="old-name", model_hash=trained.file_hash, seed=1, temperature=(1.2,)))
     assert window.explore.model.get() == trained and window.explore.dials.temperatures.get() == (1.2,)
@@ -503,11 +503,11 @@ def test_a_work_of_a_model_with_another_name_finds_it(window: Window, engine: Fa
 def test_a_work_from_before_its_model_got_another_card_comes_back_without_a_warning(
     window: Window, engine: FakeEngine
 ) -> None:
-    before = window.models.find("tiny")
+    before = window.models.find_model("tiny")
     assert before is not None
     was = before.file_hash
     models.write_card(before, msgspec.structs.replace(before.card, title="Another"))
-    window.models.refresh()
+    window.models.refresh_models()
     assert window.explore.restore_work(Work(model="tiny", model_hash=was, seed=1))
     assert window.messages.current.get() is None
 
@@ -519,7 +519,7 @@ def test_a_work_of_a_model_trained_anew_warns(window: Window, engine: FakeEngine
 
 
 def test_a_work_beyond_the_reach_of_a_hand_is_restored_exactly(window: Window, engine: FakeEngine) -> None:
-    trained = window.models.find("tiny")
+    trained = window.models.find_model("tiny")
     assert trained is not None
     far = Work(
         model="tiny", model_hash=trained.file_hash, seed=1, sliders=(9.5, -16.0, 0.1), temperature=(3.5, 0.0, 4.0)
@@ -619,7 +619,7 @@ def test_a_model_that_is_gone_leaves_the_window_usable(
     other_engine = FakeEngine()
     second = opener(other_engine)
     other_engine.status.emit("Starting")
-    assert second.explore.model.get() == second.models.find("tiny")
+    assert second.explore.model.get() == second.models.find_model("tiny")
     second.explore.dials.new_start(1)
     assert asked(other_engine).model == "tiny" and len(asked(other_engine).sliders) == 3
     write_model(two_models, card("tones", (1, 4, 4)))
@@ -646,7 +646,7 @@ def test_the_map_of_an_opened_picture_is_not_given_a_class_that_was_only_assumed
     window: Window, engine: FakeEngine, two_models: Path, tmp_path: Path, qtbot: QtBot
 ) -> None:
     write_model(two_models, card("kinds", classes=("Dark", "Light")))
-    window.models.refresh()
+    window.models.refresh_models()
     window.show_panel("explore")
     engine.status.emit("Ready")
     window.explore.choose_model("kinds")

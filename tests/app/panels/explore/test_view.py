@@ -91,7 +91,7 @@ def test_the_list_of_models_says_which_have_no_sliders(alone: None, window_opene
     for panel, said in (("explore", ["No sliders", ""]), ("generate", ["", ""])):
         studio.state.show_panel(panel)
         studio.frame.bar.picker.open_list()
-        popup = studio.frame.bar.picker.popup
+        popup = studio.frame.bar.picker.model_popup
         assert popup is not None
         names = [popup.cards.index_of(name).data(Qt.ItemDataRole.AccessibleTextRole) for name in ("alone", "tiny")]
         assert ["No sliders" if "No sliders" in name else "" for name in names] == said

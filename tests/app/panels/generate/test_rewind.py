@@ -308,7 +308,7 @@ def test_what_goes_on_says_which_model_drew_it(window: Window, engine: FakeEngin
     window.generate.branching.branch()
     assert asked(engine).seeds == (7,)  # another model makes another picture of it
     answer(engine, 99)
-    trained = window.models.find("rows")
+    trained = window.models.find_model("rows")
     assert trained is not None and window.takes.list.get()[1].work.model_hash == trained.file_hash
 
 

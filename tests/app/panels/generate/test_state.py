@@ -284,7 +284,7 @@ def test_a_picture_is_saved_with_its_making(window: Window, engine: FakeEngine, 
     assert said is not None and said.text == 'Saved "rose.png" with its recipe inside.'
     found = work.recipe_of_png((tmp_path / "rose.png").read_bytes())
     assert found is not None and (found.model, found.seed, found.temperature) == ("tiny", 4114, (0.7,))
-    trained = window.models.find("tiny")
+    trained = window.models.find_model("tiny")
     assert trained is not None and found.model_hash == trained.file_hash
     assert (open_picture(tmp_path / "rose.png").array == 12).all()
 
@@ -418,10 +418,10 @@ def test_a_grid_that_cannot_be_read_costs_only_itself(opener: Opener, engine: Fa
 def test_a_model_that_is_gone_is_replaced_by_the_first(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
     opener(engine).generate.choose_model("tones")
     second = opener(FakeEngine())
-    assert second.generate.model.get() == second.models.find("tones")
+    assert second.generate.model.get() == second.models.find_model("tones")
     (two_models / "tones.safetensors").unlink()
     third = opener(FakeEngine())
-    assert third.generate.model.get() == third.models.find("tiny") and third.generate.can_start.get()
+    assert third.generate.model.get() == third.models.find_model("tiny") and third.generate.can_start.get()
 
 
 def test_a_picture_goes_on_in_explore(window: Window, engine: FakeEngine) -> None:
@@ -441,9 +441,9 @@ def test_without_a_model_nothing_starts(opener: Opener, engine: FakeEngine, two_
     window.generate.generate()
     assert engine.sent == [] and not window.generate.can_start.get()
     write_model(two_models, card("late"))
-    window.models.refresh()
+    window.models.refresh_models()
     window.generate.generate()
-    assert asked(engine).model == "late" and window.explore.model.get() == window.models.find("late")
+    assert asked(engine).model == "late" and window.explore.model.get() == window.models.find_model("late")
 
 
 def made_of(window: Window, index: int, folder: Path, qtbot: QtBot) -> work.Work:

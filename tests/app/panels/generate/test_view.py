@@ -321,7 +321,7 @@ def test_a_second_model_is_mixed_in_where_one_fits(studio: Studio, studio_home: 
     generate = studio.state.generate
     for name in ("dots", "dashes"):
         write_model(studio_home / "models", card(name, family=("pixelcnn", "PixelCNN")))
-    studio.state.models.refresh()
+    studio.state.models.refresh_models()
     assert inspector.dials.mix.isHidden() or not inspector.dials.mix.isVisibleTo(inspector)
     generate.choose_model("dots")
     assert [inspector.dials.mix.itemText(place) for place in range(inspector.dials.mix.count())] == ["None", "Dashes"]

@@ -262,7 +262,7 @@ def test_a_second_model_is_mixed_in_while_it_plays(stage: Stage, qtbot: QtBot, s
     folder = studio_home / "models"
     write_model(folder, card("bells", (RATE,), family=("wavenet", "WaveNet"), rate=RATE), salt=1.0)
     write_model(folder, card("slow", (RATE,), family=("wavenet", "WaveNet"), rate=8000))
-    stage.window.models.refresh()
+    stage.window.models.refresh_models()
     sound, player = stage.sound, stage.sound.player
     assert [partner.card.name for partner in sound.dials.mixing.partners.get()] == ["bells"]
     sound.play()
@@ -347,7 +347,7 @@ def test_the_dial_follows_the_line_that_was_drawn(stage: Stage, qtbot: QtBot) ->
 def test_the_seeds_own_kind_comes_back_while_it_plays(stage: Stage, qtbot: QtBot, studio_home: Path) -> None:
     kinds = ("Harp", "Bells")
     write_model(studio_home / "models", card("kit", (RATE,), family=("wavenet", "WaveNet"), rate=RATE, classes=kinds))
-    stage.window.models.refresh()
+    stage.window.models.refresh_models()
     sound = stage.sound
     sound.choose_model("kit")
     sound.dials.set_label(1)

@@ -313,7 +313,7 @@ def test_kinds_of_two_sorts_have_two_choosers(stage: Stage, two_models: Path) ->
         "digits", (RATE,), family=("wavenet", "WaveNet"), rate=RATE, classes=("0 ann", "0 bob", "1 ann", "1 bob")
     )
     write_model(two_models, replace(said, labels=("label", "speaker")))
-    stage.studio.state.models.refresh()
+    stage.studio.state.models.refresh_models()
     stage.sound.choose_model("digits")
     settle()
     dials, label = stage.inspector.dials, stage.sound.dials.label

@@ -19,8 +19,8 @@ from studio.app.core.smoothing import Smoothing
 from studio.app.core.undo import UndoHistory
 from studio.app.files import drops
 from studio.app.files.clipboard import Clipboard
-from studio.app.files.export_settings import Exporting
-from studio.app.files.exporting import Saving
+from studio.app.files.export_settings import ExportSettings
+from studio.app.files.exporting import Exporter
 from studio.app.files.folders import Folders
 from studio.app.maps.surprisal import SurprisalMaps
 from studio.app.maps.uncertainty import UncertaintyMaps
@@ -98,11 +98,11 @@ class Window(State):
         self.smoothing = Smoothing(self._maker, self)
         self.smooth: Value[bool] = self.smoothing.smooth
         """Whether pictures are blended instead of shown as squares."""
-        self.exporting = Exporting(self.smooth, self)
+        self.exporting = ExportSettings(self.smooth, self)
         self.folders = Folders(self)
         self.clipboard = Clipboard(self.messages, self.exporting, self)
-        self.clipboard.pasted.connect(lambda path: self.drop([path]))
-        self.saving = Saving(self.messages, self.queue, self.exporting, self.folders, self)
+        self.clipboard.file_pasted.connect(lambda path: self.drop([path]))
+        self.saving = Exporter(self.messages, self.queue, self.exporting, self.folders, self)
         self.tone = WaveSynth(output, self.messages)
         self.surprise = SurprisalMaps(self.engine, self.messages)
 
@@ -207,24 +207,24 @@ class Window(State):
 
     def would(self, paths: Sequence[Path]) -> str:
         """Return what a drop of these files would do, as `Open in Explore`, or why it would do nothing."""
-        kind = drops.kind(paths)
+        kind = drops.file_kind(paths)
         if self._is_sound(kind) and self.sound.model.get() is None:
             return NO_MODEL
         if self.panel.get() == "complete" and kind in ("picture", "work"):
             return "Open in Complete"
         if kind == "wave" and self._is_sound(kind):
             return "Go on from this sound"
-        return drops.words(kind, paths)
+        return drops.drop_text(kind, paths)
 
-    def _is_sound(self, kind: drops.Kind) -> bool:
+    def _is_sound(self, kind: drops.FileKind) -> bool:
         """Return whether the panel Sound opens it: a recording, or any wave while this panel is open."""
         return kind in ("recording", "recorded work") or (kind == "wave" and self.panel.get() == "sound")
 
     def open(self, path: Path) -> None:
         """Open a file in the open panel, if it can show it; else in Explore, or in Sound if it is a recording."""
-        kind = drops.kind([path])
+        kind = drops.file_kind([path])
         if kind == "unread sound":
-            self.messages.show_message(drops.words(kind, [path]), "warn")
+            self.messages.show_message(drops.drop_text(kind, [path]), "warn")
             return
         if self._is_sound(kind):
             self.sound.open(path)
@@ -234,7 +234,7 @@ class Window(State):
             self._fit_explore(kind)
             self.explore.open(path)
 
-    def _fit_explore(self, kind: drops.Kind) -> None:
+    def _fit_explore(self, kind: drops.FileKind) -> None:
         """Give Explore a model for a picture or a wave: the open panel's model, else the one chosen last.
 
         A model without sliders is used only if no other can be, or if Explore is open and shows it.
@@ -258,7 +258,7 @@ class Window(State):
 
     def drop(self, paths: Sequence[Path]) -> None:
         """Open the dropped files as `would` says."""
-        match kind := drops.kind(paths):
+        match kind := drops.file_kind(paths):
             case _ if self._is_sound(kind):
                 self.sound.open(paths[0])
                 if len(paths) > 1:
@@ -275,7 +275,7 @@ class Window(State):
             case "model" | "pickle":
                 self.models.add_model(paths[0], self._choose_added)
             case _:
-                self.messages.show_message(drops.words(kind, paths), "warn")
+                self.messages.show_message(drops.drop_text(kind, paths), "warn")
 
     def _choose_added(self, trained: InstalledModel) -> None:
         """Choose an added model in the open panel, or open a panel that can use it."""

@@ -216,7 +216,7 @@ def test_the_log_is_bounded_and_the_one_before_is_kept(faulty: Faulty, monkeypat
 def test_doctor_shows_where_the_log_is(faulty: Faulty) -> None:
     frame = faulty.studio.frame
     revealed = []
-    faulty.studio.state.messages.reveal_requested.disconnect(frame.dialogs.reveal)
+    faulty.studio.state.messages.reveal_requested.disconnect(frame.dialogs.show_in_folder)
     faulty.studio.state.messages.reveal_requested.connect(revealed.append)
     frame.toggle_page("engine")
     assert frame.engine.log.text() == str(window_log())

@@ -30,7 +30,7 @@ from PIL import Image, PngImagePlugin
 from studio import zoo
 from studio.app.core.autosave import SettingsFile
 from studio.app.files import opening
-from studio.app.files.opening import open_file
+from studio.app.files.opening import read_file
 from studio.app.takes import store as shelf
 from studio.engine.generation import sampling
 from studio.engine.training import checkpoint
@@ -140,7 +140,7 @@ def _pictures() -> list[Good]:
     for name, image, form, options in made:
         buffer = io.BytesIO()
         image.save(buffer, form, **options)
-        found.append(Good("picture", name, buffer.getvalue(), (open_file,)))
+        found.append(Good("picture", name, buffer.getvalue(), (read_file,)))
     return found
 
 
@@ -168,16 +168,16 @@ def _sounds() -> list[Good]:
     for name, form, subtype, samples in forms:
         buffer = io.BytesIO()
         soundfile.write(buffer, samples, RATE, format=form, subtype=subtype)
-        found.append(Good("sound", name, buffer.getvalue(), (_as_recording, _as_cycle, open_file)))
+        found.append(Good("sound", name, buffer.getvalue(), (_as_recording, _as_cycle, read_file)))
     for name, samples in (("cycle.wav", 600), ("table.wav", 2048 * 3)):
         buffer = io.BytesIO()
         soundfile.write(buffer, np.sin(np.arange(samples) / 600 * 2 * np.pi) / 2, 44_100, format="WAV")
-        found.append(Good("sound", name, buffer.getvalue(), (_as_cycle, open_file)))
+        found.append(Good("sound", name, buffer.getvalue(), (_as_cycle, read_file)))
     return found
 
 
 def _as_recording(path: Path) -> object:
-    return opening.open_recorded(path, 16_000)
+    return opening.read_sound(path, 16_000)
 
 
 def _as_cycle(path: Path) -> object:
@@ -192,7 +192,7 @@ def _works() -> list[Good]:
     pictures = [rng.integers(0, 256, (8, 8, 3), np.uint8) for _ in range(4)]
     wave = (9000 * np.sin(np.arange(RATE) / 20)).astype(np.int16)
     smooth = Enlargement(8, smooth=True)
-    opened = (open_file, shelf.open_kept)
+    opened = (read_file, shelf.open_kept)
     heard = (_as_recording, shelf.open_kept)
     return [
         Good("work", "work.png", work.encode_png(pictures[0], making), opened),

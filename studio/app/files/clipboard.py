@@ -8,8 +8,8 @@ from PySide6.QtCore import QObject, Signal
 from studio.app.core.background import BackgroundTask
 from studio.app.core.messages import Messages
 from studio.app.core.observable import State
-from studio.app.files.export_settings import Exporting
-from studio.app.files.exporting import Piece, in_a_file
+from studio.app.files.export_settings import ExportSettings
+from studio.app.files.exporting import ExportItem, encode_item
 from studio.library import storage
 from studio.library.storage import NotSaved
 from studio.library.work import Work, encode_png
@@ -21,27 +21,27 @@ from studio.wire.messages import Array
 class Clipboard(State):
     """Encodes what is copied and stores what is pasted in another thread, because large pictures take a while."""
 
-    copied = Signal(object)
+    picture_encoded = Signal(object)
     """The bytes of a PNG, with its recipe if the picture has one."""
-    copied_sound = Signal(object, object)
+    sound_encoded = Signal(object, object)
     """The Path of a WAV file with its recipe, and its bytes."""
-    pasted = Signal(object)
+    file_pasted = Signal(object)
     """The path of a file with the pasted picture or sound, which is opened like a dropped file."""
 
-    def __init__(self, messages: Messages, exporting: Exporting, parent: QObject | None = None) -> None:
+    def __init__(self, messages: Messages, exporting: ExportSettings, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._messages = messages
         self._exporting = exporting
         self._copying = BackgroundTask(self)
         self._pasting = BackgroundTask(self)
-        messages.copy_requested.connect(self.copy)
+        messages.copy_requested.connect(self.copy_work)
 
-    def copy(self, picture: Array, work: Work | None) -> None:
+    def copy_work(self, picture: Array, work: Work | None) -> None:
         """Copy a picture in the size chosen for saving, or a sound as it is saved, and show a message."""
         if picture.ndim != 3 and work is not None:
             self._copy_sound(picture, work)
             return
-        size = self._exporting.enlargement
+        size = self._exporting.chosen_enlargement
 
         def encode() -> bytes:
             if work is not None:
@@ -49,7 +49,7 @@ class Clipboard(State):
             return export.encode_png_bytes(size.enlarge(picture), size.png_texts(picture))
 
         self._copying.run(
-            encode, lambda data: self._copied(data, size.enlarged_size(*picture.shape[:2]), work is not None)
+            encode, lambda data: self._on_copied(data, size.enlarged_size(*picture.shape[:2]), work is not None)
         )
 
     def _copy_sound(self, sound: Array, work: Work) -> None:
@@ -58,15 +58,15 @@ class Clipboard(State):
         path = folder / storage.clean_name(f"{work.model}-{work.seed}{work.file_suffix}")
 
         def store() -> bytes:
-            data = in_a_file(Piece(sound, work, path.name))
+            data = encode_item(ExportItem(sound, work, path.name))
             for old in folder.glob("*.wav"):  # only the newest is on the clipboard
                 storage.delete_file(old)
             storage.write_file(path, data)
             return data
 
-        self._copying.run(store, lambda data: self._copied_sound(path, data))
+        self._copying.run(store, lambda data: self._on_sound_copied(path, data))
 
-    def paste(self, encode: Callable[[], bytes], name: str = "Pasted picture.png") -> None:
+    def open_pasted(self, encode: Callable[[], bytes], name: str = "Pasted picture.png") -> None:
         """Open something pasted. `encode` returns the bytes of its file and runs in another thread."""
         path = storage.home_folder("cache") / "pasted" / name
 
@@ -74,33 +74,33 @@ class Clipboard(State):
             storage.write_file(path, encode())
             return path
 
-        self._pasting.run(store, self._pasted)
+        self._pasting.run(store, self._on_pasted)
 
     def close(self) -> None:
         """Wait for running work."""
         self._copying.wait()
         self._pasting.wait()
 
-    def _copied(self, data: bytes | Exception, size: tuple[int, int], has_recipe: bool) -> None:
+    def _on_copied(self, data: bytes | Exception, size: tuple[int, int], has_recipe: bool) -> None:
         if isinstance(data, Exception):
             raise data
-        self.copied.emit(data)
+        self.picture_encoded.emit(data)
         recipe = ", with its recipe inside" if has_recipe else ""
         self._messages.show_message(f"Copied the picture, {size[1]:,} × {size[0]:,} pixels{recipe}.")
 
-    def _copied_sound(self, path: Path, data: bytes | Exception) -> None:
+    def _on_sound_copied(self, path: Path, data: bytes | Exception) -> None:
         if isinstance(data, NotSaved):
             self._messages.show_message(data.message, "failed")
         elif isinstance(data, Exception):
             raise data
         else:
-            self.copied_sound.emit(path, data)
+            self.sound_encoded.emit(path, data)
             self._messages.show_message(f'Copied the sound as "{display_name(path.name)}", with its recipe inside.')
 
-    def _pasted(self, path: Path | Exception) -> None:
+    def _on_pasted(self, path: Path | Exception) -> None:
         if isinstance(path, NotSaved):
             self._messages.show_message(path.message, "failed")
         elif isinstance(path, Exception):
             raise path
         else:
-            self.pasted.emit(path)
+            self.file_pasted.emit(path)

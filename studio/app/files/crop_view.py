@@ -12,14 +12,14 @@ from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
 
 Box = tuple[float, float, float, float]
-LARGEST = 2048
+MAX_SIDE = 2048
 """Pixels: a photo of 64 megapixels is thinned to this before Qt scales it smoothly."""
-CORNER = 14
-SMALLEST = 0.05
+CORNER_SIZE = 14
+MIN_SIDE = 0.05
 """Of the photo's shorter side."""
 
 
-def middle(width: int, height: int, aspect: float) -> Box:
+def centred_crop(width: int, height: int, aspect: float) -> Box:
     """The largest frame of an aspect (width / height) in the middle of a photo, as fractions."""
     across = min(width, height * aspect)
     down = across / aspect
@@ -32,10 +32,10 @@ class CropView(QWidget):
 
     cropped = Signal(object)
 
-    def __init__(self, look: Theme) -> None:
+    def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._look = look
-        self._photo: Any = None
+        self._theme = theme
+        self._preview: Any = None
         self._image = QImage()
         self._aspect = 1.0
         self._box: Box = (0.0, 0.0, 1.0, 1.0)
@@ -44,22 +44,22 @@ class CropView(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
-        look.changed.connect(self.update)
+        theme.changed.connect(self.update)
 
-    def show_photo(self, photo: Any) -> None:
-        if photo is not None:
-            if self._photo is None or self._photo.picture is not photo.picture:
-                self._image = _thinned(photo.picture.array)
-            seen = photo.seen.shape
+    def show_preview(self, preview: Any) -> None:
+        if preview is not None:
+            if self._preview is None or self._preview.picture is not preview.picture:
+                self._image = _reduced(preview.picture.array)
+            seen = preview.seen.shape
             self._aspect = seen[1] / seen[0]
-            height, width = photo.picture.array.shape[:2]
+            height, width = preview.picture.array.shape[:2]
             if self._held is None:
-                self._box = photo.box or middle(width, height, self._aspect)
-        self._photo = photo
+                self._box = preview.box or centred_crop(width, height, self._aspect)
+        self._preview = preview
         self.update()
 
     @property
-    def box(self) -> Box:
+    def crop_box(self) -> Box:
         return self._box
 
     @guarded(QSize(64, 64))
@@ -68,14 +68,14 @@ class CropView(QWidget):
 
     @guarded(None)
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        if self._photo is not None and self._photo.how == "crop":
+        if self._preview is not None and self._preview.how == "crop":
             at = self._to_photo(event.position())
             self._held = (at, self._box, self._on_corner(event.position()))
 
     @guarded(None)
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._held is None:
-            free = self._photo is None or self._photo.how != "crop"
+            free = self._preview is None or self._preview.how != "crop"
             shape = (
                 Qt.CursorShape.SizeFDiagCursor if self._on_corner(event.position()) else Qt.CursorShape.SizeAllCursor
             )
@@ -84,9 +84,9 @@ class CropView(QWidget):
         start, (left, top, right, bottom), corner = self._held
         at = self._to_photo(event.position())
         if corner:
-            self._set(_sized((left, top), at.x() - left, self._limits(), self._ratio()))
+            self._set_box(_resized_box((left, top), at.x() - left, self._limits(), self._ratio()))
         else:
-            self._set(_moved((left, top, right, bottom), at.x() - start.x(), at.y() - start.y()))
+            self._set_box(_moved_box((left, top, right, bottom), at.x() - start.x(), at.y() - start.y()))
 
     @guarded(None)
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -103,24 +103,24 @@ class CropView(QWidget):
         }
         sizes = {Qt.Key.Key_PageUp: 1.1, Qt.Key.Key_PageDown: 1 / 1.1}
         key, (left, top, right, _) = Qt.Key(event.key()), self._box
-        if self._photo is not None and self._photo.how == "crop" and key in moves:
-            self._set(_moved(self._box, *moves[key]))
-        elif self._photo is not None and self._photo.how == "crop" and key in sizes:
-            self._set(_sized((left, top), (right - left) * sizes[key], self._limits(), self._ratio()))
+        if self._preview is not None and self._preview.how == "crop" and key in moves:
+            self._set_box(_moved_box(self._box, *moves[key]))
+        elif self._preview is not None and self._preview.how == "crop" and key in sizes:
+            self._set_box(_resized_box((left, top), (right - left) * sizes[key], self._limits(), self._ratio()))
         else:
             event.ignore()
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        if self._photo is None:
+        if self._preview is None:
             return
-        look, place = self._look, self._place()
+        look, place = self._theme, self._picture_rect()
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawImage(place, self._image)
-            if self._photo.how != "crop":
+            if self._preview.how != "crop":
                 return
-            frame = self._frame()
+            frame = self._crop_rect()
             veil = look.colour("canvas")
             veil.setAlpha(170)
             for part in _around(place, frame):
@@ -131,24 +131,24 @@ class CropView(QWidget):
             painter.setBrush(look.colour("accent"))
             painter.drawRect(QRectF(frame.right() - 5, frame.bottom() - 5, 10, 10))
 
-    def _set(self, box: Box) -> None:
+    def _set_box(self, box: Box) -> None:
         if box != self._box:
             self._box = box
             self.update()
             self.cropped.emit(box)
 
-    def _place(self) -> QRectF:
+    def _picture_rect(self) -> QRectF:
         """Where the photo lies."""
-        margin = self._look.scaled(24)
+        margin = self._theme.scaled(24)
         room = QRectF(self.rect()).adjusted(margin, margin, -margin, -margin)
-        height, width = self._photo.picture.array.shape[:2]
+        height, width = self._preview.picture.array.shape[:2]
         size = QSize(width, height).scaled(room.size().toSize(), Qt.AspectRatioMode.KeepAspectRatio)
         place = QRectF(0, 0, size.width(), size.height())
         place.moveCenter(room.center())
         return place
 
-    def _frame(self) -> QRectF:
-        place, (left, top, right, bottom) = self._place(), self._box
+    def _crop_rect(self) -> QRectF:
+        place, (left, top, right, bottom) = self._picture_rect(), self._box
         return QRectF(
             place.x() + left * place.width(),
             place.y() + top * place.height(),
@@ -158,36 +158,36 @@ class CropView(QWidget):
 
     def _ratio(self) -> float:
         """How much taller the frame gets, in fractions, for each fraction it gets wider."""
-        height, width = self._photo.picture.array.shape[:2]
+        height, width = self._preview.picture.array.shape[:2]
         return float(width / self._aspect / height)
 
     def _limits(self) -> tuple[float, float]:
         left, top, _, _ = self._box
-        return SMALLEST, min(1 - left, (1 - top) / self._ratio())
+        return MIN_SIDE, min(1 - left, (1 - top) / self._ratio())
 
     def _to_photo(self, at: QPointF) -> QPointF:
-        place = self._place()
+        place = self._picture_rect()
         return QPointF((at.x() - place.x()) / place.width(), (at.y() - place.y()) / place.height())
 
     def _on_corner(self, at: QPointF) -> bool:
-        if self._photo is None:
+        if self._preview is None:
             return False
-        corner = self._frame().bottomRight()
-        return abs(at.x() - corner.x()) <= CORNER and abs(at.y() - corner.y()) <= CORNER
+        corner = self._crop_rect().bottomRight()
+        return abs(at.x() - corner.x()) <= CORNER_SIZE and abs(at.y() - corner.y()) <= CORNER_SIZE
 
 
-def _thinned(array: Array) -> QImage:
-    step = max(1, max(array.shape[:2]) // LARGEST)
+def _reduced(array: Array) -> QImage:
+    step = max(1, max(array.shape[:2]) // MAX_SIDE)
     return to_image(array[::step, ::step])
 
 
-def _moved(box: Box, by_x: float, by_y: float) -> Box:
+def _moved_box(box: Box, by_x: float, by_y: float) -> Box:
     left, top, right, bottom = box
     by_x, by_y = min(max(by_x, -left), 1 - right), min(max(by_y, -top), 1 - bottom)
     return left + by_x, top + by_y, right + by_x, bottom + by_y
 
 
-def _sized(corner: tuple[float, float], width: float, limits: tuple[float, float], ratio: float) -> Box:
+def _resized_box(corner: tuple[float, float], width: float, limits: tuple[float, float], ratio: float) -> Box:
     width = min(max(width, limits[0]), limits[1])
     return corner[0], corner[1], corner[0] + width, corner[1] + width * ratio
 

@@ -15,52 +15,54 @@ _WAVES = "*.wav *.flac *.aif *.aiff *.caf"
 WORKS = f"Pictures and waves ({_PICTURES} {_WAVES});;Pictures ({_PICTURES});;Waves ({_WAVES});;All files (*)"
 SOUNDS = "Sounds (*.wav *.flac *.mp3 *.ogg *.opus *.aif *.aiff *.caf);;All files (*)"
 _KINDS = {"png": "PNG (*.png)", "wav": "WAV (*.wav)", "flac": "FLAC (*.flac)"}
-Then = Callable[[Path], object]
+OnPath = Callable[[Path], object]
 
 
-class Dialogs(QObject):
+class FileDialogs(QObject):
     """Asks for files and folders. The folders for opening and for saving are remembered separately."""
 
     def __init__(self, state: Window, over: QWidget) -> None:
         super().__init__(over)
         self._folders = state.folders
         self._over = over
-        state.messages.file_requested.connect(self.save)
-        state.messages.folder_requested.connect(self.folder)
-        state.messages.open_requested.connect(lambda ending, then: self.open(f"Models (*{ending})", then))
-        state.messages.reveal_requested.connect(self.reveal)
+        state.messages.file_requested.connect(self.ask_save_path)
+        state.messages.folder_requested.connect(self.ask_folder)
+        state.messages.open_requested.connect(lambda ending, then: self.ask_file(f"Models (*{ending})", then))
+        state.messages.reveal_requested.connect(self.show_in_folder)
 
-    def open(self, kinds: str, then: Then) -> QFileDialog:
+    def ask_file(self, kinds: str, on_path: OnPath) -> QFileDialog:
         def opened(path: Path) -> None:
             self._folders.remember_opening(path.parent)
-            then(path)
+            on_path(path)
 
         dialog = self._dialog("Open", self._folders.for_opening(), kinds, QFileDialog.FileMode.ExistingFile)
         dialog.fileSelected.connect(lambda name: opened(Path(name)))
         dialog.open()
         return dialog
 
-    def save(self, name: str, then: Then) -> QFileDialog:
+    def ask_save_path(self, name: str, on_path: OnPath) -> QFileDialog:
         ending = Path(name).suffix[1:]
         kinds = _KINDS.get(ending, "All files (*)")
-        dialog = self._dialog("Save", self._folders.begin_saving(), kinds, QFileDialog.FileMode.AnyFile)
+        dialog = self._dialog("Save", self._folders.create_for_saving(), kinds, QFileDialog.FileMode.AnyFile)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
         dialog.setDefaultSuffix(ending)
         dialog.selectFile(name)
-        self._save_where_chosen(dialog, then)
+        self._save_where_chosen(dialog, on_path)
         return dialog
 
-    def folder(self, then: Then) -> QFileDialog:
+    def ask_folder(self, on_path: OnPath) -> QFileDialog:
         """Ask for the folder in which files are saved."""
-        dialog = self._dialog("Save into a folder", self._folders.begin_saving(), "", QFileDialog.FileMode.Directory)
-        self._save_where_chosen(dialog, then)
+        dialog = self._dialog(
+            "Save into a folder", self._folders.create_for_saving(), "", QFileDialog.FileMode.Directory
+        )
+        self._save_where_chosen(dialog, on_path)
         return dialog
 
-    def reveal(self, path: Path) -> None:
+    def show_in_folder(self, path: Path) -> None:
         """Show the folder of a file."""
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(path if path.is_dir() else path.parent)))
 
-    def _save_where_chosen(self, dialog: QFileDialog, then: Then) -> None:
+    def _save_where_chosen(self, dialog: QFileDialog, then: OnPath) -> None:
         def chosen(path: Path) -> None:
             self._folders.end_saving(path if path.is_dir() else path.parent)
             then(path)

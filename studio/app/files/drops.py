@@ -15,7 +15,7 @@ from studio.media.names import display_name
 from studio.media.sounds.audio_file import refusal_reason
 from studio.media.sounds.single_cycle import may_be_cycles
 
-Kind = Literal[
+FileKind = Literal[
     "picture",
     "wave",
     "work",
@@ -28,10 +28,10 @@ Kind = Literal[
     "other",
     "nothing",
 ]
-LOOKED_AT = 65_536
+READ_BYTES = 65_536
 """Bytes: texts of ours stand before the pixels of a PNG and the samples of a WAV."""
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
-_WORDS: dict[Kind, str] = {
+_DROP_TEXTS: dict[FileKind, str] = {
     "picture": "Open in Explore",
     "wave": "Open in Explore",
     "work": "Restore this work",
@@ -40,11 +40,11 @@ _WORDS: dict[Kind, str] = {
     "model": "Add this model",
 }
 
-__all__ = ["Kind", "kind", "display_name", "words"]
+__all__ = ["FileKind", "file_kind", "display_name", "drop_text"]
 _RATE = re.compile(rb'"rate":[1-9]')
 
 
-def kind(paths: Sequence[Path]) -> Kind:
+def file_kind(paths: Sequence[Path]) -> FileKind:
     """Return the sort of the first file. It never waits for a pipe or a device."""
     if not paths:
         return "nothing"
@@ -54,7 +54,7 @@ def kind(paths: Sequence[Path]) -> Kind:
             return "folder"
         if ending in (MODEL_SUFFIX, *PICKLE_SUFFIXES):
             return "model" if ending == MODEL_SUFFIX else "pickle"
-    begins = _beginning(paths[0])
+    begins = _first_bytes(paths[0])
     if begins.startswith(_PICTURES) or (begins.startswith(b"RIFF") and begins[8:12] == b"WEBP"):
         ours = any(key.encode() + b"\0" in begins for key in (RECIPE_KEY, SHEET_RECIPE_KEY))
         return "work" if begins.startswith(b"\x89PNG") and ours else "picture"
@@ -69,10 +69,10 @@ def kind(paths: Sequence[Path]) -> Kind:
     return "wave" if may_be_cycles(paths[0]) else "recording"
 
 
-def words(kind: Kind, paths: Sequence[Path]) -> str:
+def drop_text(kind: FileKind, paths: Sequence[Path]) -> str:
     """What would happen, in two or three words, or a sentence that says why nothing would."""
-    if kind in _WORDS:
-        return _WORDS[kind]
+    if kind in _DROP_TEXTS:
+        return _DROP_TEXTS[kind]
     name = display_name(paths[0].name) if paths else ""
     match kind:
         case "nothing":
@@ -82,19 +82,19 @@ def words(kind: Kind, paths: Sequence[Path]) -> str:
         case "pickle":
             return f'"{name}" is a pickle, which can run programs when opened. Ask for a {MODEL_SUFFIX} file.'
         case "unread sound":
-            return str(refusal_reason(name, recognise_format(_beginning(paths[0]), paths[0].suffix)))
+            return str(refusal_reason(name, recognise_format(_first_bytes(paths[0]), paths[0].suffix)))
         case _:
             said = f'"{name}" is no picture, sound or model, so it was not opened.'
             return f"{said} PNG, JPEG, WAV and MP3 can be."
 
 
-def _beginning(path: Path) -> bytes:
+def _first_bytes(path: Path) -> bytes:
     """Return the first bytes of a file; none if it cannot be read. Opening it will show the reason."""
     flags = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             return b""
         with open(os.open(path, flags), "rb") as file:
-            return file.read(LOOKED_AT)
+            return file.read(READ_BYTES)
     except (OSError, ValueError):
         return b""

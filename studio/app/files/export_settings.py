@@ -5,12 +5,12 @@ from PySide6.QtCore import QObject
 from studio.app.core.observable import Field, State, Value
 from studio.media.pictures.enlarging import MAX_SIDE, Enlargement, enlarge_smoothly
 
-__all__ = ["MAX_SIDE", "TIMES", "Exporting", "enlarge_smoothly"]
+__all__ = ["MAX_SIDE", "TIMES", "ExportSettings", "enlarge_smoothly"]
 TIMES = (1, 4, 8, 16)
 """Factors by which a saved picture can be larger."""
 
 
-class Exporting(State):
+class ExportSettings(State):
     """Holds the user's choices for saving and copying pictures, the same in every panel."""
 
     def __init__(self, smooth: Value[bool], parent: QObject | None = None) -> None:
@@ -30,7 +30,7 @@ class Exporting(State):
         )
 
     @property
-    def enlargement(self) -> Enlargement:
+    def chosen_enlargement(self) -> Enlargement:
         """Return the size chosen now, blended if the window shows pictures blended."""
         times = self.times.get()
         return Enlargement(times or 1, 0 if times else self.pixels.get(), self.smooth.get())

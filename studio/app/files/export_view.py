@@ -5,7 +5,7 @@ from typing import Any
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from studio.app.core.observable import Value
-from studio.app.files.export_settings import MAX_SIDE, TIMES, Exporting
+from studio.app.files.export_settings import MAX_SIDE, TIMES, ExportSettings
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import ChoiceField, Column, Label, NumberField, SegmentedControl
 from studio.app.widgets.theme import Theme
@@ -17,26 +17,26 @@ class ExportSection(Column):
     `several`: the panel can save more than one picture at once.
     """
 
-    def __init__(self, look: Theme, exporting: Exporting, model: Value[Any], several: bool = False) -> None:
-        super().__init__(look)
+    def __init__(self, theme: Theme, exporting: ExportSettings, model: Value[Any], several: bool = False) -> None:
+        super().__init__(theme)
         self._exporting = exporting
         self._model = model
         self._several = several
-        self.times = ChoiceField(look, "Size", "Choose how large pictures are saved and copied")
+        self.times = ChoiceField(theme, "Size", "Choose how large pictures are saved and copied")
         for times in TIMES:
             self.times.addItem(f"{times} ×", times)
         self.times.addItem("In pixels", 0)
         self.pixels = NumberField("Longer side", 1, MAX_SIDE, "Limit the pixels of the longer side")
         self.pixels.setSuffix(" px")
         self.sheet = SegmentedControl(
-            look,
+            theme,
             "Several",
             (("files", "Files"), ("sheet", "One sheet")),
             tooltip="Save single files, or all on one sheet",
         )
         self.note = Label("", "note", wrap=True)
-        self._longer = Label("Longer side")
-        rows: list[tuple[Label, QWidget]] = [(Label("Size"), self.times), (self._longer, self.pixels)]
+        self._size_note = Label("Longer side")
+        rows: list[tuple[Label, QWidget]] = [(Label("Size"), self.times), (self._size_note, self.pixels)]
         if several:
             rows.append((Label("Several"), self.sheet))
         form = QGridLayout()
@@ -45,7 +45,7 @@ class ExportSection(Column):
         form.setColumnStretch(0, 2)
         form.setColumnStretch(1, 3)
         for place, (label, field) in enumerate(rows):
-            label.setMinimumHeight(look.scaled(32))
+            label.setMinimumHeight(theme.scaled(32))
             label.setBuddy(field)
             form.addWidget(label, place, 0)
             form.addWidget(field, place, 1)
@@ -67,7 +67,7 @@ class ExportSection(Column):
     def _show_times(self, times: int) -> None:
         self.times.setCurrentIndex(self.times.findData(times))
         self.pixels.setVisible(not times)
-        self._longer.setVisible(not times)
+        self._size_note.setVisible(not times)
         self._show_note(times)
 
     def _show_pixels(self, pixels: int) -> None:
@@ -84,7 +84,7 @@ class ExportSection(Column):
         shape = trained.card.pixels if trained is not None else None
         self.setVisible(shape is not None)
         if shape is not None:
-            height, width = self._exporting.enlargement.enlarged_size(*shape)
+            height, width = self._exporting.chosen_enlargement.enlarged_size(*shape)
             how = "smooth" if self._exporting.smooth.get() else "crisp"
             each = "each " if self._several and self._exporting.on_sheet.get() else ""
             said = f"{each}{width:,} × {height:,} pixels, {how} as seen, with the recipe inside"

@@ -18,7 +18,7 @@ from studio.app.core.background import BackgroundTask
 from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
 from studio.app.core.observable import State
-from studio.app.files.export_settings import Exporting
+from studio.app.files.export_settings import ExportSettings
 from studio.app.files.folders import Folders
 from studio.library import storage, work
 from studio.library.obstacles import MAX_NAME_BYTES
@@ -28,14 +28,14 @@ from studio.media.names import display_name
 from studio.media.pictures.enlarging import UNENLARGED, Enlargement
 from studio.wire.messages import Array
 
-TOGETHER = 128
+BATCH_SIZE = 128
 """Artworks written in one batch. Smaller batches take longer (tests/benchmarks/saving.py). Progress is reported and
 Stop is obeyed between batches."""
-SOON = 500
+LIST_AFTER = 500
 """Milliseconds after which a save appears in the queue."""
 
 
-class Form(Enum):
+class AudioFormat(Enum):
     """Lists the file formats of recordings: title, ending, and bits a sample (0 for floats)."""
 
     WAV = "WAV, 16 bit", ".wav", 16
@@ -58,7 +58,7 @@ class Form(Enum):
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class ExportItem:
     """Holds an artwork to be saved."""
 
     picture: Array
@@ -66,16 +66,16 @@ class Piece:
     work: Work
     name: str
     """The suggested file name, with its ending."""
-    form: Form = Form.WAV
+    audio_format: AudioFormat = AudioFormat.WAV
     """The file format, if it is a recording."""
 
     @property
     def ending(self) -> str:
-        return self.form.ending if self.work.rate else self.work.file_suffix
+        return self.audio_format.ending if self.work.rate else self.work.file_suffix
 
 
 @dataclass(frozen=True)
-class Saved:
+class ExportOutcome:
     """Records the outcome of a save: `count` of `total` pieces were written."""
 
     count: int
@@ -84,49 +84,51 @@ class Saved:
     """The last file that was written, or the one that failed."""
     fault: NotSaved | None = None
     """What ended the save early."""
-    called: str = "pictures"
+    noun: str = "pictures"
     """The word for the pieces in messages."""
     size: str = ""
     """The size of a wavetable, as synthesizers count it."""
     on_sheet: bool = False
-    smaller: str = ""
+    hint: str = ""
     """How large pictures are on a sheet, if they are smaller than was asked for."""
 
     def sentence(self) -> str:
         if self.fault is not None:
-            before = f" {self.count:,} of {self.total:,} {self.called} were saved before." if self.count else ""
+            before = f" {self.count:,} of {self.total:,} {self.noun} were saved before." if self.count else ""
             return self.fault.message + before
         if self.count < self.total:
-            return f"Stopped. {self.count:,} of {self.total:,} {self.called} are saved."
+            return f"Stopped. {self.count:,} of {self.total:,} {self.noun} are saved."
         if self.on_sheet:
             where = f'on "{display_name(self.last.name)}", each with its recipe inside.'
-            return f"Saved {self.total:,} {self.called} {where} {self.smaller}".strip()
+            return f"Saved {self.total:,} {self.noun} {where} {self.hint}".strip()
         if self.total == 1:
             return f'Saved "{display_name(self.last.name)}"{self.size} with its recipe inside.'
-        return f'Saved {self.total:,} {self.called} in "{display_name(self.last.parent.name)}", each with its recipe inside.'
+        return (
+            f'Saved {self.total:,} {self.noun} in "{display_name(self.last.parent.name)}", each with its recipe inside.'
+        )
 
 
-Place = Callable[[Piece], Path]
+PathOf = Callable[[ExportItem], Path]
 """Returns the path for a piece."""
 
 
 @dataclass(frozen=True, eq=False)
-class Wish:
+class ExportRequest:
     """Holds a request to save pieces."""
 
     job: str
-    pieces: Sequence[Piece]
-    place: Place
-    again: Callable[[Sequence[Piece]], object]
+    items: Sequence[ExportItem]
+    path_of: PathOf
+    retry: Callable[[Sequence[ExportItem]], object]
     """Saves the remaining pieces in the same place."""
-    elsewhere: Callable[[Sequence[Piece]], object]
+    save_elsewhere: Callable[[Sequence[ExportItem]], object]
     """Asks for another place and saves the remaining pieces there."""
     enlargement: Enlargement
     on_sheet: bool
     stopped: Event
 
 
-class Saving(State):
+class Exporter(State):
     """Saves pieces in another thread, one request after another: there may be thousands of files."""
 
     _progressed = Signal(int)
@@ -136,7 +138,7 @@ class Saving(State):
         self,
         messages: Messages,
         queue: JobList,
-        exporting: Exporting,
+        exporting: ExportSettings,
         folders: Folders,
         parent: QObject | None = None,
     ) -> None:
@@ -145,181 +147,187 @@ class Saving(State):
         self._queue = queue
         self._exporting = exporting
         self._folders = folders
-        self._later = BackgroundTask(self)
-        self._wishes: deque[Wish] = deque()
+        self._task = BackgroundTask(self)
+        self._requests: deque[ExportRequest] = deque()
         """The requests; the first is being saved."""
         self._done = 0
         """The number of its pieces that are saved."""
         self._jobs = itertools.count(1)
-        self._progressed.connect(self._count)
+        self._progressed.connect(self._set_done)
 
-    def name_for(self, piece: Piece) -> str:
+    def name_for(self, item: ExportItem) -> str:
         """Propose a file name for a piece."""
-        return self._folders.propose(piece.name, replace(piece.work, made="", name="", came_from=()).identity_hash)
+        return self._folders.propose_name(item.name, replace(item.work, made="", name="", came_from=()).identity_hash)
 
     def name_for_picture(self, picture: Array, name: str) -> str:
         """Propose a file name for a picture without a recipe."""
-        return self._folders.propose(name, storage.hash_bytes(picture.tobytes()))
+        return self._folders.propose_name(name, storage.hash_bytes(picture.tobytes()))
 
-    def name_for_sheet(self, pieces: Sequence[Piece]) -> str:
+    def name_for_sheet(self, items: Sequence[ExportItem]) -> str:
         """Propose a file name for a sheet."""
-        stem = Path(pieces[0].name).stem
-        key = "\n".join(piece.work.identity_hash for piece in pieces)
-        return self._folders.propose(f"{stem}-sheet.png", storage.hash_bytes(key.encode()))
+        stem = Path(items[0].name).stem
+        key = "\n".join(piece.work.identity_hash for piece in items)
+        return self._folders.propose_name(f"{stem}-sheet.png", storage.hash_bytes(key.encode()))
 
-    def one(self, piece: Piece, path: Path) -> None:
+    def export_item(self, item: ExportItem, path: Path) -> None:
         """Save a piece under a name that the user chose."""
-        self._under(piece.ending, [piece], path, on_sheet=False)
+        self._export_under(item.ending, [item], path, on_sheet=False)
 
-    def many(self, pieces: Sequence[Piece], folder: Path) -> None:
+    def export_items(self, items: Sequence[ExportItem], folder: Path) -> None:
         """Save pieces in a folder without replacing any file there."""
 
-        def elsewhere(left: Sequence[Piece]) -> None:
-            self._messages.folder_requested.emit(lambda other: self.many(left, other))
+        def elsewhere(left: Sequence[ExportItem]) -> None:
+            self._messages.folder_requested.emit(lambda other: self.export_items(left, other))
 
         free = FreeNames(folder)
-        self._wish(pieces, lambda piece: free.of(piece.name), lambda left: self.many(left, folder), elsewhere)
+        self._add_request(
+            items, lambda piece: free.free_path(piece.name), lambda left: self.export_items(left, folder), elsewhere
+        )
 
-    def sheet(self, pieces: Sequence[Piece], path: Path) -> None:
+    def export_sheet(self, items: Sequence[ExportItem], path: Path) -> None:
         """Save pictures on one sheet, under a name that the user chose."""
-        self._under(".png", pieces, path, on_sheet=True)
+        self._export_under(".png", items, path, on_sheet=True)
 
     def close(self) -> None:
         """Wait until all that is wished for is written."""
-        self._later.wait()
-        for wish in list(self._wishes)[1:]:
-            write(wish, lambda count: None)
-        self._wishes.clear()
+        self._task.wait()
+        for wish in list(self._requests)[1:]:
+            write_items(wish, lambda count: None)
+        self._requests.clear()
 
-    def _under(self, ending: str, pieces: Sequence[Piece], path: Path, on_sheet: bool) -> None:
+    def _export_under(self, ending: str, pieces: Sequence[ExportItem], path: Path, on_sheet: bool) -> None:
         target = path if path.suffix.lower() == ending else path.with_name(path.name + ending)
 
-        def again(left: Sequence[Piece]) -> None:
-            self._under(ending, left, target, on_sheet)
+        def again(left: Sequence[ExportItem]) -> None:
+            self._export_under(ending, left, target, on_sheet)
 
-        def elsewhere(left: Sequence[Piece]) -> None:
-            self._messages.file_requested.emit(target.name, lambda other: self._under(ending, left, other, on_sheet))
+        def elsewhere(left: Sequence[ExportItem]) -> None:
+            self._messages.file_requested.emit(
+                target.name, lambda other: self._export_under(ending, left, other, on_sheet)
+            )
 
-        self._wish(pieces, lambda piece: target, again, elsewhere, on_sheet)
+        self._add_request(pieces, lambda piece: target, again, elsewhere, on_sheet)
 
-    def _wish(
+    def _add_request(
         self,
-        pieces: Sequence[Piece],
-        place: Place,
-        again: Callable[[Sequence[Piece]], object],
-        elsewhere: Callable[[Sequence[Piece]], object],
+        pieces: Sequence[ExportItem],
+        place: PathOf,
+        again: Callable[[Sequence[ExportItem]], object],
+        elsewhere: Callable[[Sequence[ExportItem]], object],
         on_sheet: bool = False,
     ) -> None:
         job = f"save-{next(self._jobs)}"
-        size = self._exporting.enlargement
-        self._wishes.append(Wish(job, tuple(pieces), place, again, elsewhere, size, on_sheet, Event()))
-        if len(self._wishes) == 1:
-            self._begin()
+        size = self._exporting.chosen_enlargement
+        self._requests.append(ExportRequest(job, tuple(pieces), place, again, elsewhere, size, on_sheet, Event()))
+        if len(self._requests) == 1:
+            self._start_next()
 
-    def _begin(self) -> None:
-        wish = self._wishes[0]
+    def _start_next(self) -> None:
+        wish = self._requests[0]
         self._done = 0
-        QTimer.singleShot(SOON, self, lambda: self._line_up(wish))
-        self._later.run(lambda: write(wish, self._say_count), self._tell)
+        QTimer.singleShot(LIST_AFTER, self, lambda: self._list_job(wish))
+        self._task.run(lambda: write_items(wish, self._report_progress), self._show_outcome)
 
-    def _line_up(self, wish: Wish) -> None:
+    def _list_job(self, wish: ExportRequest) -> None:
         """Show a save in the queue if it is not finished yet."""
-        if wish in self._wishes:
-            several = f"{len(wish.pieces):,} {called(wish.pieces)}"
-            title = f"Saving {several if len(wish.pieces) > 1 else wish.pieces[0].name}"
-            self._queue.add_window_job(wish.job, title, len(wish.pieces), wish.stopped.set)
+        if wish in self._requests:
+            several = f"{len(wish.items):,} {items_noun(wish.items)}"
+            title = f"Saving {several if len(wish.items) > 1 else wish.items[0].name}"
+            self._queue.add_window_job(wish.job, title, len(wish.items), wish.stopped.set)
             self._queue.set_done(wish.job, self._done)
 
-    def _say_count(self, count: int) -> None:
+    def _report_progress(self, count: int) -> None:
         with contextlib.suppress(RuntimeError):  # the window may be gone by now
             self._progressed.emit(count)
 
-    def _count(self, count: int) -> None:
+    def _set_done(self, count: int) -> None:
         self._done = count
-        if self._wishes:
-            self._queue.set_done(self._wishes[0].job, count)
+        if self._requests:
+            self._queue.set_done(self._requests[0].job, count)
 
-    def _tell(self, saved: Saved | Exception) -> None:
-        wish = self._wishes.popleft()
+    def _show_outcome(self, saved: ExportOutcome | Exception) -> None:
+        wish = self._requests.popleft()
         self._queue.remove_job(wish.job)
-        if self._wishes:
-            self._begin()
+        if self._requests:
+            self._start_next()
         if isinstance(saved, Exception):
             raise saved
-        left = wish.pieces[saved.count :]
+        left = wish.items[saved.count :]
         show = ("Show it", lambda: self._messages.reveal_requested.emit(saved.last))
         if saved.fault is not None:
-            self._messages.show_message(saved.sentence(), "failed", ("Save elsewhere…", lambda: wish.elsewhere(left)))
+            self._messages.show_message(
+                saved.sentence(), "failed", ("Save elsewhere…", lambda: wish.save_elsewhere(left))
+            )
         elif left:
-            rest = ("Save the rest", lambda: wish.again(left))
+            rest = ("Save the rest", lambda: wish.retry(left))
             self._messages.show_message(saved.sentence(), "info", *((show, rest) if saved.count else (rest,)))
         else:
             self._messages.show_message(saved.sentence(), "info", show)
 
 
-def called(pieces: Sequence[Piece]) -> str:
+def items_noun(items: Sequence[ExportItem]) -> str:
     """Return the word for the pieces in messages."""
-    if pieces[0].work.kind == "picture":
+    if items[0].work.kind == "picture":
         return "pictures"
-    return "sounds" if pieces[0].work.rate else "waves"
+    return "sounds" if items[0].work.rate else "waves"
 
 
-def write(wish: Wish, say_count: Callable[[int], object]) -> Saved:
+def write_items(request: ExportRequest, report_progress: Callable[[int], object]) -> ExportOutcome:
     """Write pieces in batches until one cannot be written or the user stops the save.
 
     Arguments
         say_count: receives the number of saved pieces after each batch, in the thread that writes
     """
-    pieces = wish.pieces
-    what = called(pieces)
+    pieces = request.items
+    what = items_noun(pieces)
     size = f", {len(pieces[0].picture)} frames of 2,048 samples," if pieces[0].picture.ndim == 2 else ""
-    if wish.on_sheet:
-        return _write_sheet(wish)
+    if request.on_sheet:
+        return _write_sheet(request)
     count = 0
     last = Path()
-    while count < len(pieces) and not wish.stopped.is_set():
-        batch = pieces[count : count + TOGETHER]
-        paths = [wish.place(piece) for piece in batch]
+    while count < len(pieces) and not request.stopped.is_set():
+        batch = pieces[count : count + BATCH_SIZE]
+        paths = [request.path_of(piece) for piece in batch]
         try:
             storage.write_files(
-                [(path, in_a_file(piece, wish.enlargement)) for path, piece in zip(paths, batch, strict=True)]
+                [(path, encode_item(piece, request.enlargement)) for path, piece in zip(paths, batch, strict=True)]
             )
         except NotSaved as fault:
             placed = [path.absolute() for path in paths].index(fault.path)
-            return Saved(count + placed, len(pieces), fault.path, fault, what)
+            return ExportOutcome(count + placed, len(pieces), fault.path, fault, what)
         count += len(batch)
         last = paths[-1]
-        say_count(count)
-    return Saved(count, len(pieces), last, None, what, size)
+        report_progress(count)
+    return ExportOutcome(count, len(pieces), last, None, what, size)
 
 
-def _write_sheet(wish: Wish) -> Saved:
-    pieces = wish.pieces
-    path = wish.place(pieces[0])
+def _write_sheet(wish: ExportRequest) -> ExportOutcome:
+    pieces = wish.items
+    path = wish.path_of(pieces[0])
     columns = max(1, round(len(pieces) ** 0.5))
     pictures = [piece.picture for piece in pieces]
     works = [piece.work for piece in pieces]
     try:
         storage.write_file(path, work.encode_sheet(pictures, works, columns, wish.enlargement))
     except NotSaved as fault:
-        return Saved(0, len(pieces), path, fault)
+        return ExportOutcome(0, len(pieces), path, fault)
     smaller = work.reduced_size_text(wish.enlargement, columns, pictures)
-    return Saved(len(pieces), len(pieces), path, on_sheet=True, smaller=smaller)
+    return ExportOutcome(len(pieces), len(pieces), path, on_sheet=True, hint=smaller)
 
 
-def in_a_file(piece: Piece, enlargement: Enlargement = UNENLARGED) -> bytes:
+def encode_item(item: ExportItem, enlargement: Enlargement = UNENLARGED) -> bytes:
     """Encode a picture as PNG, and a wave or wavetable in the form that synthesizers load."""
-    if piece.work.kind == "picture":
-        return work.encode_png(piece.picture, piece.work, enlargement)
-    if piece.work.rate:
-        return _recording(piece)
-    return work.encode_wavetable(piece.picture if piece.picture.ndim == 2 else piece.picture[None], piece.work)
+    if item.work.kind == "picture":
+        return work.encode_png(item.picture, item.work, enlargement)
+    if item.work.rate:
+        return _encode_recording(item)
+    return work.encode_wavetable(item.picture if item.picture.ndim == 2 else item.picture[None], item.work)
 
 
-def _recording(piece: Piece) -> bytes:
+def _encode_recording(piece: ExportItem) -> bytes:
     samples = piece.picture
-    bits = piece.form.bits
-    if piece.form.ending == ".flac":
+    bits = piece.audio_format.bits
+    if piece.audio_format.ending == ".flac":
         return work.encode_flac(samples, piece.work, bits=bits)
     return work.encode_wav(samples if bits else samples.astype(np.float32) / np.float32(32_768), piece.work, bits=bits)
 
@@ -331,7 +339,7 @@ class FreeNames:
         self._folder = folder
         self._given: set[str] = set()
 
-    def of(self, name: str) -> Path:
+    def free_path(self, name: str) -> Path:
         """Return a free path for a name, numbered if necessary: `rose.png`, `rose-0001.png` …"""
         wanted = self._folder / storage.clean_name(name)
         stem = storage.clean_name(wanted.stem, MAX_NAME_BYTES - len(f"-000000{wanted.suffix}".encode()))

@@ -40,7 +40,7 @@ class Folders(State):
     def remember_opening(self, folder: Path) -> None:
         self._opening.set(str(folder))
 
-    def begin_saving(self) -> Path:
+    def create_for_saving(self) -> Path:
         """Return the folder for a dialog, and create it: a dialog can only show one that exists."""
         folder = self.for_saving()
         if not folder.is_dir():
@@ -59,7 +59,7 @@ class Folders(State):
         if folder is not None:
             self._saving.set(str(folder))
 
-    def propose(self, name: str, key: str) -> str:
+    def propose_name(self, name: str, key: str) -> str:
         """Propose a file name that is free in the folder and was not proposed for another artwork.
 
         Arguments

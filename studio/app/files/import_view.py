@@ -17,51 +17,51 @@ from studio.app.widgets.theme import Theme
 _CROPS = (("crop", "Crop"), ("fit", "Fit"), ("pad", "Pad"))
 
 
-class Bringing(Column):
+class ImportSection(Column):
     """While a picture is brought in: how it is cut, and what the model will see of it."""
 
-    def __init__(self, look: Theme, state: Explore | Canvas) -> None:
-        super().__init__(look)
+    def __init__(self, theme: Theme, state: Explore | Canvas) -> None:
+        super().__init__(theme)
         self._state = state
-        self.how = SegmentedControl(
-            look, "How to cut", _CROPS, tooltip="Cut a frame out of it, squeeze it, or add margins"
+        self.fit_field = SegmentedControl(
+            theme, "How to cut", _CROPS, tooltip="Cut a frame out of it, squeeze it, or add margins"
         )
         self.name = ElidedLabel("", "name")
-        self.seen = PictureView(look, "What the model will see")
+        self.seen = PictureView(theme, "What the model will see")
         self.note = Label("Drag the frame to choose the part; drag its corner to size it.", "note", wrap=True)
         self.add_section("Bring in a picture", first=True)
-        self.add_widgets(self.name, self.how, self.note)
+        self.add_widgets(self.name, self.fit_field, self.note)
         self.add_section("As the model will see it")
         self.add_widgets(self.seen)
         self.add_stretch()
         self.seen.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        bind(self, state.photo, self._show_photo, self.how.chosen, state.set_crop)
+        bind(self, state.photo, self._show_preview, self.fit_field.chosen, state.set_crop)
 
-    def _show_photo(self, photo: Any) -> None:
-        if photo is not None:
-            self.name.show_text(photo.picture.name)
-            self.how.show_choice(photo.how)
-            self.note.setVisible(photo.how == "crop")
+    def _show_preview(self, preview: Any) -> None:
+        if preview is not None:
+            self.name.show_text(preview.picture.name)
+            self.fit_field.show_choice(preview.how)
+            self.note.setVisible(preview.how == "crop")
             self.seen.setFixedHeight(self._theme.scaled(224))
-            self.seen.show_picture(photo.seen)
+            self.seen.show_picture(preview.seen)
 
 
 class CropPage(QWidget):
     """The crop frame over the whole picture, and its name and size."""
 
-    def __init__(self, look: Theme, state: Explore | Canvas) -> None:
+    def __init__(self, theme: Theme, state: Explore | Canvas) -> None:
         super().__init__()
-        self.view = CropView(look)
-        self.words = ElidedLabel("", "soft", Qt.TextElideMode.ElideRight)
+        self.view = CropView(theme)
+        self.caption = ElidedLabel("", "soft", Qt.TextElideMode.ElideRight)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 12)
         column.addWidget(self.view, 1)
-        column.addWidget(make_row(self.words, margins=(24, 0, 24, 0)))
-        bind(self, state.photo, self._show_photo, self.view.cropped, partial(state.set_crop, "crop"))
+        column.addWidget(make_row(self.caption, margins=(24, 0, 24, 0)))
+        bind(self, state.photo, self._show_preview, self.view.cropped, partial(state.set_crop, "crop"))
 
-    def _show_photo(self, photo: Any) -> None:
-        self.view.show_photo(photo)
-        if photo is not None:
-            height, width = photo.picture.array.shape[:2]
-            notes = "".join(f" · {note}" for note in photo.picture.notes)
-            self.words.show_text(f"{photo.picture.name} · {width:,} × {height:,}{notes}")
+    def _show_preview(self, preview: Any) -> None:
+        self.view.show_preview(preview)
+        if preview is not None:
+            height, width = preview.picture.array.shape[:2]
+            notes = "".join(f" · {note}" for note in preview.picture.notes)
+            self.caption.show_text(f"{preview.picture.name} · {width:,} × {height:,}{notes}")

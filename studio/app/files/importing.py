@@ -11,38 +11,38 @@ from studio.app.core.background import BackgroundTask
 from studio.app.core.messages import MessageButton, Messages
 from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
-from studio.app.files.opening import Opened, open_file
+from studio.app.files.opening import OpenedFile, read_file
 from studio.library.models import InstalledModel
 from studio.media.pictures.image import Box, FileRefused, OpenedPicture, fit_to_shape
 from studio.media.sounds import single_cycle
 from studio.media.sounds.single_cycle import OpenedWave
 from studio.wire.messages import AnyEvent, Array, Encode, Encoded, Failed
 
-How = Literal["crop", "fit", "pad"]
+FitMode = Literal["crop", "fit", "pad"]
 
 
 @dataclass(frozen=True, eq=False)
-class Photo:
+class CropPreview:
     """The crop preview: the whole picture, how it is cut, and what the model will see of it; or a wave, as it is."""
 
     picture: OpenedPicture | OpenedWave
-    how: How
+    mode: FitMode
     box: Box | None
     """(left, top, right, bottom) as fractions of the picture; None leaves it to `how`."""
-    seen: Array
+    model_input: Array
     """(height, width, channels) uint8, or (samples,) int16, in the model's shape."""
-    made: bool = False
+    is_own_work: bool = False
     """Whether its own model made it, so that nothing had to be cut."""
 
 
-class Bringing(State):
+class Importing(State):
     """From a file to a latent. Decoding and scaling run beside the window, encoding in the engine."""
 
     opened = Signal(object)
     """An `Opened`: the picture or wave of a file, and its making where it is a work of ours."""
     encoded = Signal(object, object, object)
     """The engine's `Encoded`, the `Photo` it is of, and the model it is for."""
-    _left = Signal()
+    _preview_left = Signal()
     """The preview closed, or another file is opened."""
 
     def __init__(
@@ -55,51 +55,53 @@ class Bringing(State):
     ) -> None:
         super().__init__(parent)
         self._messages, self._model, self._label = messages, model, label
-        self.photo: Value[Photo | None] = Value(None, self)
+        self.preview: Value[CropPreview | None] = Value(None, self)
         self.busy: Value[bool] = Value(False, self)
-        self.looking: Value[str] = Value("", self)
+        self.waiting: Value[str] = Value("", self)
         """Name of the picture that is being encoded."""
-        self._asked: tuple[Photo, InstalledModel]
+        self._asked: tuple[CropPreview, InstalledModel]
         """The photo that was encoded last, and the model that it was for."""
         self._request = Request(engine, "encode", "single", self)
         self._request.answered.connect(self._use_answer)
-        self._request.stopped.connect(self._end)
+        self._request.stopped.connect(self._end_encoding)
         self._request.failed.connect(self._show_failure)
         self._request.lost.connect(self._show_loss)
         self._opening = BackgroundTask(self)
         self._fitting = BackgroundTask(self)
 
-    def open(self, path: Path) -> None:
+    def open_file(self, path: Path) -> None:
         trained = self._model.get()
         samples = trained.card.shape[0] if trained is not None and trained.card.kind == "sound" else None
-        self._left.emit()
+        self._preview_left.emit()
         self.busy.set(True)
-        self._opening.run(lambda: open_file(path, samples), self._opened)
+        self._opening.run(lambda: read_file(path, samples), self._on_opened)
 
-    def preview(self, picture: OpenedPicture) -> None:
+    def show_preview(self, picture: OpenedPicture) -> None:
         """Show the preview of a picture that was opened, and offer to stretch one that uses little of its range."""
-        self.show(picture)
-        self._offer(picture)
+        self.set_preview(picture)
+        self._offer_stretch(picture)
 
-    def _offer(self, picture: OpenedPicture) -> None:
+    def _offer_stretch(self, picture: OpenedPicture) -> None:
         if picture.has_narrow_range:
-            self._messages.show_message(little_range(picture), "warn", ("Stretch", self._stretch), until=(self._left,))
+            self._messages.show_message(
+                little_range_text(picture), "warn", ("Stretch", self._stretch), until=(self._preview_left,)
+            )
 
     def _stretch(self) -> None:
         """Spread the values of the picture in the preview from black to white."""
-        photo = self.photo.get()
+        photo = self.preview.get()
         if photo is not None and isinstance(photo.picture, OpenedPicture) and photo.picture.has_narrow_range:
-            self.show(photo.picture.with_arrays_exchanged(), photo.how, photo.box)
+            self.set_preview(photo.picture.with_arrays_exchanged(), photo.mode, photo.box)
             said = f'"{photo.picture.name}" is stretched. Your file is untouched.'
-            self._messages.show_message(said, "warn", ("Undo", self._undo_stretch), until=(self._left,))
+            self._messages.show_message(said, "warn", ("Undo", self._undo_stretch), until=(self._preview_left,))
 
     def _undo_stretch(self) -> None:
-        photo = self.photo.get()
+        photo = self.preview.get()
         if photo is not None and isinstance(photo.picture, OpenedPicture) and not photo.picture.has_narrow_range:
-            self.show(photo.picture.with_arrays_exchanged(), photo.how, photo.box)
-            self._offer(photo.picture.with_arrays_exchanged())
+            self.set_preview(photo.picture.with_arrays_exchanged(), photo.mode, photo.box)
+            self._offer_stretch(photo.picture.with_arrays_exchanged())
 
-    def show(self, picture: OpenedPicture, how: How = "crop", box: Box | None = None) -> None:
+    def set_preview(self, picture: OpenedPicture, how: FitMode = "crop", box: Box | None = None) -> None:
         """The preview of a picture, cut as said."""
         trained = self._model.get()
         if trained is None or len(trained.card.shape) != 3:
@@ -109,29 +111,29 @@ class Bringing(State):
         def fitted(seen: Array | Exception) -> None:
             if isinstance(seen, Exception):
                 raise seen
-            self.photo.set(Photo(picture, how, box, seen))
+            self.preview.set(CropPreview(picture, how, box, seen))
 
         # 64 megapixels take a while to scale down, and the crop is dragged.
         self._fitting.run(lambda: fit_to_shape(picture.array, (channels, height, width), how, box), fitted)
 
-    def cut(self, how: How, box: Box | None) -> None:
+    def set_crop(self, how: FitMode, box: Box | None) -> None:
         """Cut the picture in the preview in another way."""
-        photo = self.photo.get()
+        photo = self.preview.get()
         if photo is not None and isinstance(photo.picture, OpenedPicture):
-            self.show(photo.picture, how, box)
+            self.set_preview(photo.picture, how, box)
 
-    def use(self) -> None:
+    def encode_preview(self) -> None:
         """Have the engine encode what the preview shows."""
-        photo = self.photo.get()
+        photo = self.preview.get()
         if photo is not None:
             self._encode(photo)
 
-    def use_picture(self, picture: Array, name: str) -> None:
+    def encode_picture(self, picture: Array, name: str) -> None:
         """Have the engine encode a picture that its model made. It needs no preview."""
-        self._leave()
-        self._encode(Photo(OpenedPicture(picture, name, ()), "fit", None, picture, made=True))
+        self._cancel_encoding()
+        self._encode(CropPreview(OpenedPicture(picture, name, ()), "fit", None, picture, is_own_work=True))
 
-    def use_wave(self, wave: OpenedWave) -> None:
+    def encode_wave(self, wave: OpenedWave) -> None:
         """Have the engine encode a wave, brought to what models of waves learn from. It needs no preview."""
         trained = self._model.get()
         if trained is None:
@@ -139,89 +141,91 @@ class Bringing(State):
         try:
             seen = single_cycle.cycle_from_wave(wave.array, trained.card.shape[0], wave.name)
         except FileRefused as refusal:
-            self._fail(str(refusal))
+            self._show_failure(str(refusal))
             return
-        self._leave()
+        self._cancel_encoding()
         like = "" if np.array_equal(seen, wave.array) else "as loud as the others, from where it rises through silence"
-        self._encode(Photo(replace(wave, notes=(*wave.notes, *filter(None, [like]))), "fit", None, seen))
+        self._encode(CropPreview(replace(wave, notes=(*wave.notes, *filter(None, [like]))), "fit", None, seen))
 
-    def _leave(self) -> None:
+    def _cancel_encoding(self) -> None:
         """What is being encoded is not wanted any more."""
         if self._request.running.get():
             self._request.cancel()
-            self._end()
+            self._end_encoding()
 
-    def _encode(self, photo: Photo) -> None:
+    def _encode(self, photo: CropPreview) -> None:
         trained = self._model.get()
         if trained is None or self._request.running.get():
             return
         self._asked = (photo, trained)
         self.busy.set(True)
-        self.looking.set(photo.picture.name)
+        self.waiting.set(photo.picture.name)
         name, label = trained.card.name, self._label.get()
-        self._request.ask(lambda job: Encode(job=job, control="photo", model=name, picture=photo.seen, label=label))
+        self._request.ask(
+            lambda job: Encode(job=job, control="photo", model=name, picture=photo.model_input, label=label)
+        )
 
-    def cancel(self) -> None:
+    def cancel_preview(self) -> None:
         """Leave the preview."""
         self._opening.discard()
         self._fitting.discard()
         self._request.cancel()
-        self._end()
-        self.photo.set(None)
-        self._left.emit()
+        self._end_encoding()
+        self.preview.set(None)
+        self._preview_left.emit()
 
-    def refit(self) -> None:
+    def reset_preview(self) -> None:
         """Begin the preview anew, for another model."""
-        photo = self.photo.get()
+        photo = self.preview.get()
         if photo is not None and isinstance(photo.picture, OpenedPicture):
-            self.cancel()
-            self.show(photo.picture, photo.how, photo.box)
-            self._offer(photo.picture)
+            self.cancel_preview()
+            self.set_preview(photo.picture, photo.mode, photo.box)
+            self._offer_stretch(photo.picture)
 
     def _use_answer(self, event: AnyEvent) -> None:
         photo, trained = self._asked
-        self._end()
+        self._end_encoding()
         if isinstance(event, Encoded):
-            self.photo.set(None)
-            self._left.emit()
+            self.preview.set(None)
+            self._preview_left.emit()
             self.encoded.emit(event, photo, trained)
 
     def _show_failure(self, event: Failed) -> None:
         photo, _ = self._asked
-        self._end()
-        self._fail(f"{event.reason} {event.hint}", ("Try again", lambda: self._encode(photo)))
+        self._end_encoding()
+        self._show_failure(f"{event.reason} {event.hint}", ("Try again", lambda: self._encode(photo)))
 
     def _show_loss(self, why: str) -> None:
         """The engine died while it encoded: the preview stays, using it is offered again."""
         photo, _ = self._asked
-        self._end()
+        self._end_encoding()
         what = "wave" if isinstance(photo.picture, OpenedWave) else "picture"
         said = f"{why} Your {what} is still here and was not used yet."
-        self._fail(said, ("Use it", lambda: self._encode(photo)))
+        self._show_failure(said, ("Use it", lambda: self._encode(photo)))
 
     def close(self) -> None:
         """Wait for what is at work."""
         self._opening.wait()
         self._fitting.wait()
 
-    def _opened(self, outcome: Opened | Exception) -> None:
+    def _on_opened(self, outcome: OpenedFile | Exception) -> None:
         self.busy.set(self._request.running.get())
-        if isinstance(outcome, Opened):
+        if isinstance(outcome, OpenedFile):
             self.opened.emit(outcome)
         elif isinstance(outcome, ValueError):  # Refused: a sentence for people
-            self._fail(str(outcome))
+            self._show_failure(str(outcome))
         else:
             raise outcome
 
-    def _fail(self, said: str, *again: MessageButton) -> None:
+    def _show_failure(self, said: str, *again: MessageButton) -> None:
         """Show a message until another file is opened, or this one is used or closed."""
-        self._messages.show_message(said.strip(), "failed", *again, until=(self.busy.changed, self.photo.changed))
+        self._messages.show_message(said.strip(), "failed", *again, until=(self.busy.changed, self.preview.changed))
 
-    def _end(self) -> None:
+    def _end_encoding(self) -> None:
         self.busy.set(False)
-        self.looking.set("")
+        self.waiting.set("")
 
 
-def little_range(picture: OpenedPicture) -> str:
+def little_range_text(picture: OpenedPicture) -> str:
     """Return the message for a picture that uses little of its range."""
     return f'"{picture.name}" {picture.has_narrow_range.removeprefix("it ")}. Stretch it to see more.'

@@ -21,7 +21,7 @@ WAVES = (".wav", ".wave")
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedFile:
     """A file that was opened: the picture or wave, and how it was made where it is a work of ours."""
 
     picture: OpenedPicture | OpenedWave
@@ -32,7 +32,7 @@ class Opened:
     """All pictures of a sheet with their recipes; the first one is `picture`."""
 
 
-def open_file(path: Path, samples: int | None = None) -> Opened:
+def read_file(path: Path, samples: int | None = None) -> OpenedFile:
     """A picture file or a wave of so many samples, with its making if it carries one. Raises Refused."""
     ending = path.suffix.lower()
     picture = decoder.open_wave_file(path, samples) if recognise_file(path) is not None else decoder.open_picture(path)
@@ -42,15 +42,15 @@ def open_file(path: Path, samples: int | None = None) -> Opened:
         sheet = work.decode_sheet(data, picture.array) if isinstance(picture, OpenedPicture) else []
         if sheet and isinstance(picture, OpenedPicture):
             first, making = sheet[0]
-            return Opened(replace(picture, array=first), making, sheet=tuple(sheet))
-        return Opened(picture, read(data) if read is not None else None)
+            return OpenedFile(replace(picture, array=first), making, sheet=tuple(sheet))
+        return OpenedFile(picture, read(data) if read is not None else None)
     except BadWork as fault:
-        return Opened(picture, None, str(fault))
+        return OpenedFile(picture, None, str(fault))
     except FileRefused:  # it went away in between; the picture is here
-        return Opened(picture, None)
+        return OpenedFile(picture, None)
 
 
-def in_shape(array: Array, trained: InstalledModel | None) -> Array:
+def to_model_shape(array: Array, trained: InstalledModel | None) -> Array:
     """An artwork of a model as that model makes it: every picture's file comes back in colour, and maybe enlarged."""
     if trained is None or array.ndim != len(trained.card.shape):
         return array
@@ -61,14 +61,14 @@ def in_shape(array: Array, trained: InstalledModel | None) -> Array:
     return fit_to_shape(array, (channels, height, width))
 
 
-LONGEST = 600
+MAX_SECONDS = 600
 """Seconds of a recording that are taken in."""
 
 _READERS = {".wav": work.recipe_of_wav, ".wave": work.recipe_of_wav, ".flac": work.recipe_of_flac}
 
 
 @dataclass(frozen=True, eq=False)
-class Recorded:
+class OpenedSound:
     """A file that was opened."""
 
     samples: Array
@@ -76,7 +76,7 @@ class Recorded:
     rate: int
     """Hz."""
     name: str
-    words: str
+    description: str
     """`1 min 58 s, stereo; used as 16 kHz mono`."""
     notes: tuple[str, ...]
     """What had to be done, for people."""
@@ -86,22 +86,22 @@ class Recorded:
     """Why its making cannot be read, where it carries one."""
 
 
-def open_recorded(path: Path, rate: int) -> Recorded:
+def read_sound(path: Path, rate: int) -> OpenedSound:
     """A sound file at `rate` in Hz; a work of ours at its own. Raises Refused."""
-    making, fault = work_of(path)
+    making, fault = read_work(path)
     found = decoder.open_recording(path, making.rate if making is not None else rate, centred=making is None)
     if found.quiet and making is None:
         raise FileRefused(found.name, "is silent")
-    samples = whole(found.samples[: LONGEST * found.rate])
+    samples = to_int16(found.samples[: MAX_SECONDS * found.rate])
     notes = found.notes
     if len(samples) < len(found.samples):
-        notes = (f"the first {LONGEST // 60} minutes are used", *notes)
+        notes = (f"the first {MAX_SECONDS // 60} minutes are used", *notes)
     channels = {1: "mono", 2: "stereo"}.get(found.channels, f"{found.channels} channels")
     words = f"{duration(found.seconds)}, {channels}; used as {found.rate / 1000:g} kHz mono"
-    return Recorded(samples, found.rate, found.name, words, notes, making, fault)
+    return OpenedSound(samples, found.rate, found.name, words, notes, making, fault)
 
 
-def work_of(path: Path) -> tuple[Work | None, str]:
+def read_work(path: Path) -> tuple[Work | None, str]:
     """How a recording of ours was made, None for any other file; and why that cannot be read, where it cannot."""
     reader = _READERS.get(path.suffix.lower())
     try:
@@ -113,12 +113,12 @@ def work_of(path: Path) -> tuple[Work | None, str]:
     return (making if making is not None and making.rate else None), ""
 
 
-def kept(path: Path, making: Work) -> Array:
+def read_own_sound(path: Path, making: Work) -> Array:
     """The samples (n,) int16 of a work of ours. Raises Refused."""
-    return whole(decoder.open_recording(path, making.rate, centred=False).samples)
+    return to_int16(decoder.open_recording(path, making.rate, centred=False).samples)
 
 
-def whole(wave: Array) -> Array:
+def to_int16(wave: Array) -> Array:
     """Floats from -1 to 1 as int16."""
     found: Array = np.rint(wave * 32_768).clip(-32_768, 32_767).astype(np.int16)
     return found

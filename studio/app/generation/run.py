@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
-from studio.app.files.exporting import Piece
+from studio.app.files.exporting import ExportItem
 from studio.library import storage
 from studio.library.storage import NotSaved
 from studio.library.work import ModelMixture, StoredArray, Work
@@ -118,12 +118,12 @@ class Run:
             made=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         )
 
-    def piece(self, cell: Cell) -> Piece | None:
+    def piece(self, cell: Cell) -> ExportItem | None:
         """A finished picture with its making; None while it is not finished."""
         if cell.picture is None or not cell.finished:
             return None
         work = self.making(cell)
-        return Piece(cell.picture, work, storage.clean_name(f"{self.model}-{cell.seed}{work.file_suffix}"))
+        return ExportItem(cell.picture, work, storage.clean_name(f"{self.model}-{cell.seed}{work.file_suffix}"))
 
 
 # ── kept over a restart ──────────────────────────────────────────────────────────────────────────

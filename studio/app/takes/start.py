@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from studio.app.core.observable import Record
-from studio.app.files.importing import Photo
+from studio.app.files.importing import CropPreview
 from studio.library import storage
 from studio.library.models import InstalledModel
 from studio.library.work import StoredArray, Work
@@ -40,17 +40,17 @@ class Start:
     kind: Literal["picture", "sound"] = "picture"
 
     @classmethod
-    def of(cls, event: Encoded, photo: Photo, trained: InstalledModel) -> "Start":
+    def of(cls, event: Encoded, photo: CropPreview, trained: InstalledModel) -> "Start":
         """The start that an engine made of a picture."""
         latent = StoredArray.from_array(np.asarray(event.latent))
         name, notes = photo.picture.name, "".join(f"; {note}" for note in photo.picture.notes)
-        if photo.made:
+        if photo.is_own_work:
             note = f"Begun from {name}"
         elif trained.card.kind == "sound":
             note = f"Your wave is {name}{notes}"
         else:
             _, height, width = trained.card.shape
-            cut = _CUT[photo.how] if photo.box is None else "cut out and scaled"
+            cut = _CUT[photo.mode] if photo.box is None else "cut out and scaled"
             note = f"Your picture is {name}, {cut} to {width} × {height}{notes}"
         figures = Figures(event.differing, event.total, event.largest_difference, event.bits, event.is_bound)
         return cls(storage.hash_bytes(latent.data), latent, name, note, figures, trained.card.kind)

@@ -14,7 +14,7 @@ from PySide6.QtCore import QObject, Signal
 from studio.app.core.background import BackgroundTask
 from studio.app.core.messages import Messages
 from studio.app.core.observable import Entries, Field, Record, State, Value
-from studio.app.files.opening import WAVES, kept, open_file, work_of
+from studio.app.files.opening import WAVES, read_file, read_own_sound, read_work
 from studio.app.takes.start import Start
 from studio.library import storage, work
 from studio.library.storage import NotSaved
@@ -41,10 +41,10 @@ class Take:
 
 def open_kept(path: Path) -> Take | None:
     """A work of ours as it was kept, None where it is none. Raises Refused."""
-    making, _ = work_of(path) if path.suffix.lower() in WAVES else (None, "")
+    making, _ = read_work(path) if path.suffix.lower() in WAVES else (None, "")
     if making is not None:
-        return Take(kept(path, making), making, path.name)
-    opened = open_file(path)
+        return Take(read_own_sound(path, making), making, path.name)
+    opened = read_file(path)
     return Take(opened.picture.array, opened.work, path.name) if opened.work is not None else None
 
 

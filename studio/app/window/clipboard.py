@@ -25,8 +25,8 @@ class Clippings(QObject):
     def __init__(self, state: Window, parent: QObject) -> None:
         super().__init__(parent)
         self._state = state
-        state.clipboard.copied.connect(self._put)
-        state.clipboard.copied_sound.connect(self._put_sound)
+        state.clipboard.picture_encoded.connect(self._put)
+        state.clipboard.sound_encoded.connect(self._put_sound)
         state.messages.paste_requested.connect(self.paste)
 
     def paste(self) -> None:
@@ -37,13 +37,13 @@ class Clippings(QObject):
             self._state.drop(files)
         elif form := next((form for form in _ENCODED if data.hasFormat(form)), ""):
             picture = bytes(data.data(form).data())
-            self._state.clipboard.paste(lambda: picture, _ENCODED[form])
+            self._state.clipboard.open_pasted(lambda: picture, _ENCODED[form])
         elif data.hasImage():
             image = QGuiApplication.clipboard().image()
-            self._state.clipboard.paste(lambda: _png(image))
+            self._state.clipboard.open_pasted(lambda: _png(image))
         elif data.hasFormat(WAV):
             wav = bytes(data.data(WAV).data())
-            self._state.clipboard.paste(lambda: wav, "Pasted sound.wav")
+            self._state.clipboard.open_pasted(lambda: wav, "Pasted sound.wav")
         else:
             said = "There is no picture or sound on the clipboard. Copy one, then paste it."
             self._state.messages.show_message(said, "warn")

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QStackedWidget, QStyle, QWidget
 from studio.app.app_state import Window
 from studio.app.core.guard import guarded
 from studio.app.core.observable import Value
-from studio.app.files.dialogs_view import SOUNDS, WORKS, Dialogs
+from studio.app.files.dialogs_view import SOUNDS, WORKS, FileDialogs
 from studio.app.panels.complete import view as complete
 from studio.app.panels.explore import view as explore
 from studio.app.panels.generate import view as generate
@@ -77,7 +77,7 @@ class Geometry(QObject):
         return False
 
 
-PANELS: tuple[Callable[[Theme, Window, Dialogs], Panel], ...] = (
+PANELS: tuple[Callable[[Theme, Window, FileDialogs], Panel], ...] = (
     generate.panel,
     explore.panel,
     complete.panel,
@@ -104,7 +104,7 @@ class Frame(QWidget):
         self.setMinimumSize(*SMALLEST)
         self._shown, self._drawer, self._painted = True, False, False
         self._said: Any = None
-        self.dialogs = Dialogs(state, self)
+        self.dialogs = FileDialogs(state, self)
         self._clippings = Clippings(state, self)
         self.panels = {panel.key: panel for panel in (build(look, state, self.dialogs) for build in PANELS)}
         self._build()
@@ -376,7 +376,7 @@ class Frame(QWidget):
 
     def open(self) -> None:
         """Ask for a file of the sort that the open panel takes."""
-        self.dialogs.open(SOUNDS if self.panel.key == "sound" else WORKS, self.state.open)
+        self.dialogs.ask_file(SOUNDS if self.panel.key == "sound" else WORKS, self.state.open)
 
     def stop(self) -> None:
         """The job of the open panel, else the one at work."""
@@ -392,7 +392,7 @@ class Frame(QWidget):
             self.state.queue.stop_job(entries[0].job)
 
     def add_model(self) -> None:
-        self.dialogs.open("Models (*.safetensors)", self.state.models.add_model)
+        self.dialogs.ask_file("Models (*.safetensors)", self.state.models.add_model)
 
     def toggle_inspector(self) -> None:
         if self._shown and self.inspector.page:

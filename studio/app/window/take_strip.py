@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject
 
 from studio.app.app_state import Window
 from studio.app.core.observable import Value
-from studio.app.files.dialogs_view import Dialogs
+from studio.app.files.dialogs_view import FileDialogs
 from studio.app.panels.panel_view import Panel
 from studio.app.takes.selection import Strip as TakesInHand
 from studio.app.takes.strip_view import Strip
@@ -19,7 +19,7 @@ class Takes(QObject):
     """What is done on the strip is done in the panel that is open, which `panel` gives."""
 
     def __init__(
-        self, strip: Strip, state: Window, panels: Iterable[Panel], panel: Callable[[], Panel], dialogs: Dialogs
+        self, strip: Strip, state: Window, panels: Iterable[Panel], panel: Callable[[], Panel], dialogs: FileDialogs
     ) -> None:
         super().__init__(strip)
         self._strip, self._state, self._panel, self._dialogs = strip, state, panel, dialogs
@@ -84,4 +84,4 @@ class Takes(QObject):
         """Ask where the wavetable from the stage to a take should go."""
         table = self._state.explore.wavetable
         if name := table.name_of(index):
-            self._dialogs.save(name, lambda path: table.save(index, path))
+            self._dialogs.ask_save_path(name, lambda path: table.save(index, path))

@@ -19,7 +19,7 @@ def test_the_window_survives_file_dialogs_that_are_answered(studio: Studio, tmp_
     Image.new("L", (8, 8)).save(path)
     answers: list[Path] = []
     for _ in range(3):
-        studio.frame.dialogs.open("All files (*)", answers.append)
+        studio.frame.dialogs.ask_file("All files (*)", answers.append)
         settle()
         field = studio.frame.findChild(QFileDialog).findChild(QLineEdit)
         field.setText(str(path))

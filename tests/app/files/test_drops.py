@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from studio.app.files import drops
-from studio.app.files.opening import open_file
+from studio.app.files.opening import read_file
 from studio.media.pictures.image import FileRefused
 from studio.media.sounds.single_cycle import OpenedWave
 from tests.media.containers.writers import wav
@@ -20,25 +20,25 @@ LONG = np.rint(9000 * np.sin(np.arange(30_001) / 9)).astype("<i2")
 def test_a_cycle_and_a_recording_are_told_apart_by_what_is_there(length: int | None, tmp_path: Path) -> None:
     (tmp_path / "cycle.wav").write_bytes(wav(length, body=CYCLE.tobytes()))
     (tmp_path / "long.wav").write_bytes(wav(length, body=LONG.tobytes()))
-    assert drops.kind([tmp_path / "cycle.wav"]) == "wave"
-    assert drops.kind([tmp_path / "long.wav"]) == "recording"
+    assert drops.file_kind([tmp_path / "cycle.wav"]) == "wave"
+    assert drops.file_kind([tmp_path / "long.wav"]) == "recording"
 
 
 @pytest.mark.parametrize("form", ["WAV", "RF64", "FLAC", "AIFF", "CAF", "AU", "W64"])
 def test_a_cycle_is_opened_in_explore_whatever_file_it_lies_in(form: str, tmp_path: Path) -> None:
     path = tmp_path / f"cycle.{form.lower()}"
     soundfile.write(path, CYCLE, 44_100, format=form)
-    assert drops.kind([path]) == "wave"
-    found = open_file(path, 256).picture
+    assert drops.file_kind([path]) == "wave"
+    found = read_file(path, 256).picture
     assert isinstance(found, OpenedWave) and found.array.shape == (256,)
     soundfile.write(path, LONG, 44_100, format=form)
-    assert drops.kind([path]) == "recording"
+    assert drops.file_kind([path]) == "recording"
 
 
 @pytest.mark.parametrize("name", ["voice.m4a", "broken.mp3"])
 def test_a_sound_that_cannot_be_read_is_told_in_words_about_sounds(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"\0\0\0 ftypM4A " + bytes(2000) if name == "voice.m4a" else bytes(2000))
     with pytest.raises(FileRefused) as told:
-        open_file(tmp_path / name, 256)
+        read_file(tmp_path / name, 256)
     assert "picture" not in str(told.value) and "PNG" not in str(told.value)
     assert told.value.reason in ("is M4A, which cannot be read here", "holds no MP3 sound that can be read")

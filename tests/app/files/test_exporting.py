@@ -10,7 +10,7 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import Window
-from studio.app.files.exporting import TOGETHER, Piece
+from studio.app.files.exporting import BATCH_SIZE, ExportItem
 from studio.library import storage
 from studio.library.work import SHEET_RECIPE_KEY, StoredArray, Work
 from studio.media import export
@@ -24,9 +24,9 @@ from tests.limits import LIMIT
 RNG = np.random.default_rng(3)
 
 
-def pieces(count: int, **fields: object) -> list[Piece]:
+def pieces(count: int, **fields: object) -> list[ExportItem]:
     return [
-        Piece(
+        ExportItem(
             RNG.integers(0, 256, (8, 8, 3), np.uint8),
             Work(**{"model": "tiny", "model_hash": "", "seed": seed, **fields}),  # type: ignore[arg-type]
             f"tiny-{seed}.png",
@@ -59,7 +59,7 @@ def test_an_enlarged_picture_is_dropped_back_and_is_what_it_was(
     window.exporting.choose_pixels(pixels)
     window.smooth.set(smooth)
     (piece,) = pieces(1)
-    window.saving.one(piece, tmp_path / "rose.png")
+    window.saving.export_item(piece, tmp_path / "rose.png")
     assert said(window, qtbot) == 'Saved "rose.png" with its recipe inside.'
     with Image.open(tmp_path / "rose.png") as image:
         assert image.size == ((100, 100) if smooth and not times else (side, side))
@@ -78,7 +78,7 @@ def test_a_work_that_no_seed_makes_is_encoded_from_its_own_pixels(
     """The original of a smooth file cannot be computed from its pixels."""
     window.smooth.set(True)
     (piece,) = pieces(1, heat=StoredArray.from_array(np.ones((8, 8), np.float32)))
-    window.saving.one(piece, tmp_path / "rose.png")
+    window.saving.export_item(piece, tmp_path / "rose.png")
     said(window, qtbot)
     window.explore.open(tmp_path / "rose.png")
     qtbot.waitUntil(lambda: any(isinstance(sent, Encode) for sent in engine.sent))
@@ -91,7 +91,7 @@ def test_a_sheet_shows_every_picture_and_carries_the_recipe_of_each(
 ) -> None:
     window.exporting.choose_times(4)
     many = pieces(6)
-    window.saving.sheet(many, tmp_path / "roses")
+    window.saving.export_sheet(many, tmp_path / "roses")
     assert said(window, qtbot) == 'Saved 6 pictures on "roses.png", each with its recipe inside.'
     sheet = open_picture(tmp_path / "roses.png").array
     assert sheet.shape == (3 * 34 + 2, 2 * 34 + 2, 3)
@@ -111,7 +111,7 @@ def test_a_dropped_sheet_shows_its_first_picture_and_can_give_all_of_them(
     trained = window.models.find_model("tiny")
     assert trained is not None
     many = pieces(6, model_hash=trained.file_hash)
-    window.saving.sheet(many, tmp_path / "roses.png")
+    window.saving.export_sheet(many, tmp_path / "roses.png")
     said(window, qtbot)
     window.messages.dismiss()
     assert window.would([tmp_path / "roses.png"]) == "Restore this work"
@@ -130,8 +130,8 @@ def test_a_sheet_of_very_many_pictures_is_no_larger_than_can_be_opened(
     window: Window, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window.exporting.choose_times(16)
-    piece = Piece(np.zeros((64, 64, 1), np.uint8), Work(model="tiny", model_hash="", seed=0), "tiny-0.png")
-    window.saving.sheet([piece] * 200, tmp_path / "roses.png")
+    piece = ExportItem(np.zeros((64, 64, 1), np.uint8), Work(model="tiny", model_hash="", seed=0), "tiny-0.png")
+    window.saving.export_sheet([piece] * 200, tmp_path / "roses.png")
     assert said(window, qtbot) == (
         'Saved 200 pictures on "roses.png", each with its recipe inside. '
         "Each is 512 × 512 pixels. At 1,024 × 1,024 the sheet would be too large."
@@ -216,14 +216,14 @@ def test_the_first_folder_is_that_of_the_user_s_pictures(window: Window, monkeyp
 
 def test_what_is_saved_while_something_is_saved_is_not_forgotten(window: Window, qtbot: QtBot, tmp_path: Path) -> None:
     for piece in pieces(5):
-        window.saving.one(piece, tmp_path / piece.name)
+        window.saving.export_item(piece, tmp_path / piece.name)
     qtbot.waitUntil(lambda: len(window.messages.history.get()) == 5)
     assert sorted(path.name for path in tmp_path.glob("*.png")) == [f"tiny-{seed}.png" for seed in range(5)]
 
 
 def test_closing_waits_for_all_that_is_to_be_saved(window: Window, tmp_path: Path) -> None:
     for piece in pieces(5):
-        window.saving.one(piece, tmp_path / piece.name)
+        window.saving.export_item(piece, tmp_path / piece.name)
     window.saving.close()
     assert len(list(tmp_path.glob("*.png"))) == 5
 
@@ -239,20 +239,20 @@ def test_a_long_saving_stands_in_the_queue_and_stops(
         write_all(files)
 
     monkeypatch.setattr(storage, "write_files", slow)
-    many = pieces(3 * TOGETHER)
-    window.saving.many(many, tmp_path)
+    many = pieces(3 * BATCH_SIZE)
+    window.saving.export_items(many, tmp_path)
     qtbot.waitUntil(lambda: len(window.queue.jobs.get()) == 1)
     (entry,) = window.queue.jobs.get()
-    assert (entry.title, entry.total) == (f"Saving {3 * TOGETHER} pictures", 3 * TOGETHER)
-    qtbot.waitUntil(lambda: window.queue.jobs.get()[0].done == TOGETHER)
+    assert (entry.title, entry.total) == (f"Saving {3 * BATCH_SIZE} pictures", 3 * BATCH_SIZE)
+    qtbot.waitUntil(lambda: window.queue.jobs.get()[0].done == BATCH_SIZE)
     window.queue.stop_job(entry.job)
     go_on.release()
-    assert said(window, qtbot) == f"Stopped. {2 * TOGETHER} of {3 * TOGETHER} pictures are saved."
+    assert said(window, qtbot) == f"Stopped. {2 * BATCH_SIZE} of {3 * BATCH_SIZE} pictures are saved."
     assert window.queue.jobs.get() == ()
-    assert len(list(tmp_path.glob("*.png"))) == 2 * TOGETHER
+    assert len(list(tmp_path.glob("*.png"))) == 2 * BATCH_SIZE
     go_on.release()
     window.messages.press_button(1)
-    assert said(window, qtbot) == f'Saved {TOGETHER} pictures in "{tmp_path.name}", each with its recipe inside.'
+    assert said(window, qtbot) == f'Saved {BATCH_SIZE} pictures in "{tmp_path.name}", each with its recipe inside.'
     assert sorted(path.name for path in tmp_path.glob("*.png")) == sorted(piece.name for piece in many)
 
 
@@ -276,9 +276,9 @@ def test_where_nothing_can_be_saved_the_message_says_what_is_there(
     (tmp_path / "notes").write_bytes(b"mine")
     (tmp_path / "link").symlink_to(tmp_path / "gone")
     for save in (
-        lambda folder: window.saving.many(pieces(2), folder),
-        lambda folder: window.saving.one(pieces(1)[0], folder / "rose.png"),
-        lambda folder: window.saving.sheet(pieces(2), folder / "sheet.png"),
+        lambda folder: window.saving.export_items(pieces(2), folder),
+        lambda folder: window.saving.export_item(pieces(1)[0], folder / "rose.png"),
+        lambda folder: window.saving.export_sheet(pieces(2), folder / "sheet.png"),
     ):
         window.messages.current.set(None)
         save(tmp_path / place)
@@ -291,13 +291,13 @@ def test_a_long_name_is_numbered_within_the_length_that_a_name_can_have(
     window: Window, qtbot: QtBot, tmp_path: Path
 ) -> None:
     long = replace(pieces(1)[0], name="é" * 150 + ".png")
-    window.saving.many([long, long], tmp_path)
+    window.saving.export_items([long, long], tmp_path)
     assert said(window, qtbot).startswith("Saved 2 pictures")
     assert [len(path.name.encode()) <= 255 for path in tmp_path.glob("*.png")] == [True, True]
 
 
 def test_all_are_saved_beside_a_link_that_leads_nowhere(window: Window, qtbot: QtBot, tmp_path: Path) -> None:
     (tmp_path / "tiny-0.png").symlink_to(tmp_path / "gone")
-    window.saving.many(pieces(1), tmp_path)
+    window.saving.export_items(pieces(1), tmp_path)
     assert said(window, qtbot) == 'Saved "tiny-0-0001.png" with its recipe inside.'
     assert (tmp_path / "tiny-0.png").is_symlink()

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
-from studio.app.files.crop_view import middle
+from studio.app.files.crop_view import centred_crop
 from studio.app.generation.run import Cell
 from studio.app.panels.generate.grid_view import GridView, arrange, described, group_digits
 from studio.app.widgets.picture import PictureView, enlarge_smoothly, enlarged_pixmap
@@ -122,8 +122,8 @@ def test_a_picture_is_described() -> None:
 
 
 def test_the_crop_frame_begins_in_the_middle() -> None:
-    assert middle(200, 100, 1.0) == pytest.approx((0.25, 0.0, 0.75, 1.0))
-    assert middle(100, 200, 1.0) == pytest.approx((0.0, 0.25, 1.0, 0.75))
+    assert centred_crop(200, 100, 1.0) == pytest.approx((0.25, 0.0, 0.75, 1.0))
+    assert centred_crop(100, 200, 1.0) == pytest.approx((0.0, 0.25, 1.0, 0.75))
 
 
 def test_pixels_stay_squares_on_a_screen_of_one_and_a_half() -> None:

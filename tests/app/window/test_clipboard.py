@@ -323,13 +323,13 @@ def test_the_first_folder_is_made_for_the_dialog_and_gone_if_nothing_is_saved(
     dialog.reject()
     settle()
     assert not works.exists()
-    dialog = drawn.frame.dialogs.open("All files (*)", lambda path: None)
+    dialog = drawn.frame.dialogs.ask_file("All files (*)", lambda path: None)
     assert Path(dialog.directory().absolutePath()) != works
     dialog.fileSelected.emit(str(tmp_path / "mine.png"))
     dialog.reject()
     assert drawn.state.folders.for_opening() == tmp_path
     assert drawn.state.folders.for_saving() == works
-    dialog = drawn.frame.dialogs.save("rose.png", lambda path: drawn.state.generate.save(0, path))
+    dialog = drawn.frame.dialogs.ask_save_path("rose.png", lambda path: drawn.state.generate.save(0, path))
     dialog.fileSelected.emit(str(works / "rose.png"))
     dialog.reject()
     drawn.state.saving.close()

@@ -12,8 +12,8 @@ from studio.app.core.background import BackgroundTask
 from studio.app.core.messages import MessageButton, Messages
 from studio.app.core.observable import EngineProtocol, Field, Record, State, Value, of_type
 from studio.app.core.undo import ChangeStep, UndoHistory
-from studio.app.files.importing import Bringing, How, Photo, little_range
-from studio.app.files.opening import Opened, in_shape
+from studio.app.files.importing import CropPreview, FitMode, Importing, little_range_text
+from studio.app.files.opening import OpenedFile, to_model_shape
 from studio.app.generation.parameters import Dials
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.complete import mask as masks
@@ -108,9 +108,9 @@ class Canvas(State):
         """Whether what is kept goes on after the hole: then completions can be ranked by it."""
         self.painting.mask.changed.connect(lambda mask: self.follows.set(masks.follows(mask)))
         self.originals = Originals(messages, self)
-        self._bringing = Bringing(engine, messages, dials.model, dials.label, self)
+        self._bringing = Importing(engine, messages, dials.model, dials.label, self)
         self._bringing.opened.connect(self._opened)
-        self.photo: Value[Photo | None] = self._bringing.photo
+        self.photo: Value[CropPreview | None] = self._bringing.preview
         """The crop preview, while a picture is being brought in."""
         self._reading = BackgroundTask(self)
         self.fields = (
@@ -124,7 +124,7 @@ class Canvas(State):
         if self._model.get() is None:
             self._messages.show_message(NOBODY_KEEPS + " Your file is untouched.", "warn", until=(self._model.changed,))
             return
-        self._bringing.open(path)
+        self._bringing.open_file(path)
 
     def open_mask(self, path: Path) -> None:
         """Take the white part of a picture for the hole; it must have the size of the picture on the canvas."""
@@ -151,20 +151,20 @@ class Canvas(State):
             until=(self.picture.changed, self.painting.mask.changed),
         )
 
-    def set_crop(self, how: How, box: Box | None = None) -> None:
-        self._bringing.cut(how, box)
+    def set_crop(self, how: FitMode, box: Box | None = None) -> None:
+        self._bringing.set_crop(how, box)
 
     def use_photo(self) -> None:
         """Complete the picture in the crop preview."""
         photo = self.photo.get()
         if photo is not None:
-            self._bringing.cancel()
-            self._bring(photo.seen, photo.picture.name)
+            self._bringing.cancel_preview()
+            self._bring(photo.model_input, photo.picture.name)
 
     def cancel_photo(self) -> bool:
         """Leave the crop preview; whether it was open."""
         was = self.photo.get() is not None
-        self._bringing.cancel()
+        self._bringing.cancel_preview()
         return was
 
     def open_work(self, work: Work, picture: Array, any_model: bool = False) -> None:
@@ -196,7 +196,7 @@ class Canvas(State):
             self._choose(own.card.name)
         self._bring(take.picture, take.work.source or f"seed {take.work.seed}", take.name)
 
-    def _opened(self, opened: Opened) -> None:
+    def _opened(self, opened: OpenedFile) -> None:
         trained, picture = self._model.get(), opened.picture
         if trained is None:
             return
@@ -211,14 +211,14 @@ class Canvas(State):
                 "Your file is untouched."
             )
         if not _fits(picture, trained):
-            self._bringing.preview(picture)
+            self._bringing.show_preview(picture)
             self.came.emit()
             return
-        self._bring(in_shape(picture.array, trained), picture.name)
+        self._bring(to_model_shape(picture.array, trained), picture.name)
         if picture.has_narrow_range:
             stretch = partial(self._use_stretched, picture)
             self._messages.show_message(
-                little_range(picture), "warn", ("Stretch", stretch), until=(self.picture.changed,)
+                little_range_text(picture), "warn", ("Stretch", stretch), until=(self.picture.changed,)
             )
 
     def _use_stretched(self, picture: OpenedPicture) -> None:

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, State
 from studio.app.core.request import Request
-from studio.app.files.exporting import Piece
+from studio.app.files.exporting import ExportItem
 from studio.library import storage
 from studio.library.work import StoredArray, Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Encode, Encoded, Failed
@@ -32,10 +32,10 @@ class Made:
     came_from: tuple[str, ...] = ()
     """Keys of the take that it was, and of those before."""
 
-    def piece(self, found: Encoded) -> Piece:
+    def piece(self, found: Encoded) -> ExportItem:
         """The picture with all it takes to make it again."""
         latent = StoredArray.from_array(np.asarray(found.latent))
-        return Piece(self.picture, replace(self.work(), label=found.label, latent=latent), self.name())
+        return ExportItem(self.picture, replace(self.work(), label=found.label, latent=latent), self.name())
 
     def work(self) -> Work:
         """The picture's recipe without its latent, so the picture cannot be made again from it."""
@@ -54,7 +54,7 @@ class Made:
         return storage.clean_name(f"{Path(self.source).stem or self.model}-{self.seed}.png")
 
 
-Then = Callable[[list[Piece]], object]
+Then = Callable[[list[ExportItem]], object]
 
 
 class Pieces(State):
@@ -65,7 +65,7 @@ class Pieces(State):
         self._messages = messages
         self._wanted: list[tuple[list[Made], Then]] = []
         """What is asked for, with what is to be done with it; the first is at work."""
-        self._found: list[Piece] = []
+        self._found: list[ExportItem] = []
         """The pieces of the first that are ready."""
         self._request = Request(engine, "piece", "queue", self)
         self._request.answered.connect(self._keep)

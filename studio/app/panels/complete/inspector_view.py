@@ -5,9 +5,9 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from studio.app.app_state import Window
 from studio.app.core.text import format_bits, group_digits
-from studio.app.files.export_settings import Exporting
+from studio.app.files.export_settings import ExportSettings
 from studio.app.files.export_view import ExportSection
-from studio.app.files.import_view import Bringing
+from studio.app.files.import_view import ImportSection
 from studio.app.generation.parameters import safe_temperatures
 from studio.app.generation.parameters_view import DialRows
 from studio.app.maps.overlay_view import MapOverlay
@@ -25,7 +25,7 @@ from studio.app.widgets.value_slider import ValueSlider
 class Settings(Column):
     """The dials; the chosen completion; the ranking."""
 
-    def __init__(self, look: Theme, state: Complete, surprise: SurprisalMaps, exporting: Exporting) -> None:
+    def __init__(self, look: Theme, state: Complete, surprise: SurprisalMaps, exporting: ExportSettings) -> None:
         super().__init__(look)
         self._state, self._surprise = state, surprise
         self.dials = DialRows(look, state.dials, state.history, MOST, "completions", self._heat())
@@ -164,7 +164,7 @@ class CompleteInspector(QStackedWidget):
     def __init__(self, look: Theme, state: Window) -> None:
         super().__init__()
         self.settings = Settings(look, state.complete, state.surprise, state.exporting)
-        self.bringing = Bringing(look, state.complete.canvas)
+        self.bringing = ImportSection(look, state.complete.canvas)
         self.addWidget(self.settings)
         self.addWidget(self.bringing)
         bind(self, state.complete.canvas.photo, lambda photo: self.setCurrentIndex(0 if photo is None else 1))

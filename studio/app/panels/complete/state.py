@@ -12,7 +12,7 @@ from PySide6.QtCore import Signal
 from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Field, Record, Value, one_of
-from studio.app.files.exporting import Piece, Saving
+from studio.app.files.exporting import Exporter, ExportItem
 from studio.app.generation.batch import Cells
 from studio.app.generation.parameters import Dials, at_home
 from studio.app.generation.run import Cell
@@ -59,7 +59,7 @@ class Complete(PanelState):
         messages: Messages,
         queue: JobList,
         takes: Takes,
-        saving: Saving,
+        saving: Exporter,
     ) -> None:
         super().__init__()
         self._models, self._messages = models, messages
@@ -185,11 +185,11 @@ class Complete(PanelState):
 
     def save(self, path: Path) -> None:
         """Save the chosen completion as PNG with its making inside. Says the outcome."""
-        self._pieces.of(self._made()[-1:], lambda pieces: self._saving.one(pieces[0], path))
+        self._pieces.of(self._made()[-1:], lambda pieces: self._saving.export_item(pieces[0], path))
 
     def save_all(self, folder: Path) -> None:
         """Save every chosen completion into a folder. Says the outcome."""
-        self._pieces.of(self._made(), lambda pieces: self._saving.many(pieces, folder))
+        self._pieces.of(self._made(), lambda pieces: self._saving.export_items(pieces, folder))
 
     def copy(self) -> None:
         """Copy the chosen completion to the clipboard; if none is chosen, the original picture."""
@@ -223,7 +223,7 @@ class Complete(PanelState):
 
     def save_sheet(self, path: Path) -> None:
         """Save all chosen completions on one sheet, and show the outcome."""
-        self._pieces.of(self._made(), lambda pieces: self._saving.sheet(pieces, path))
+        self._pieces.of(self._made(), lambda pieces: self._saving.export_sheet(pieces, path))
 
     def name_of(self) -> str:
         """A file name to suggest for the chosen completion; empty where there is none."""
@@ -237,7 +237,7 @@ class Complete(PanelState):
             self._messages.show_message("No completion is chosen yet. Click one, then keep it as a take.")
             return
 
-        def keep(pieces: Sequence[Piece]) -> None:
+        def keep(pieces: Sequence[ExportItem]) -> None:
             names = [self._takes.keep(piece.picture, piece.work) for piece in pieces]
             self.change("keep take", takes=dict.fromkeys(names, True))
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from studio.app.app_state import Window
-from studio.app.files.dialogs_view import PICTURES, Dialogs
+from studio.app.files.dialogs_view import PICTURES, FileDialogs
 from studio.app.files.import_view import CropPage
 from studio.app.generation.caption_view import MainButton
 from studio.app.panels.complete.canvas import NOBODY_KEEPS
@@ -24,7 +24,7 @@ from studio.app.widgets.theme import Theme
 class CompleteStage(QStackedWidget):
     """How to begin, the desk, or the crop preview."""
 
-    def __init__(self, look: Theme, state: Window, dialogs: Dialogs) -> None:
+    def __init__(self, look: Theme, state: Window, dialogs: FileDialogs) -> None:
         super().__init__()
         self._look, self._window, self._state, self._dialogs = look, state, state.complete, dialogs
         self.desk = Desk(look, self._state, state.surprise)
@@ -36,11 +36,11 @@ class CompleteStage(QStackedWidget):
         bind(self, self._state.canvas.photo, self._turn)
 
     def open(self) -> None:
-        self._dialogs.open(PICTURES, self._state.canvas.open)
+        self._dialogs.ask_file(PICTURES, self._state.canvas.open)
 
     def open_mask(self) -> None:
         if self._state.canvas.picture.get() is not None:
-            self._dialogs.open(PICTURES, self._state.canvas.open_mask)
+            self._dialogs.ask_file(PICTURES, self._state.canvas.open_mask)
 
     def close_open(self) -> bool:
         """Take back the drag, or leave the crop preview; whether there was anything to close."""
@@ -50,11 +50,11 @@ class CompleteStage(QStackedWidget):
         """Save the chosen completions: one under a name, several in a folder or on a sheet."""
         several = len(self._state.chosen.get()) > 1
         if several and self._window.exporting.on_sheet.get() and self._state.name_of_sheet():
-            self._dialogs.save(self._state.name_of_sheet(), self._state.save_sheet)
+            self._dialogs.ask_save_path(self._state.name_of_sheet(), self._state.save_sheet)
         elif several:
-            self._dialogs.folder(self._state.save_all)
+            self._dialogs.ask_folder(self._state.save_all)
         elif self._state.name_of():
-            self._dialogs.save(self._state.name_of(), self._state.save)
+            self._dialogs.ask_save_path(self._state.name_of(), self._state.save)
 
     def _empty(self) -> QWidget:
         self.title = Label("", "name", wrap=True)
@@ -141,7 +141,7 @@ class CompleteFoot(QStackedWidget):
         self.save.set_text(f"Save {len(chosen)}…" if len(chosen) > 1 else "Save…")
 
 
-def panel(look: Theme, state: Window, dialogs: Dialogs) -> Panel:
+def panel(look: Theme, state: Window, dialogs: FileDialogs) -> Panel:
     """Complete, ready for the frame."""
     complete, painting = state.complete, state.complete.canvas.painting
     stage = CompleteStage(look, state, dialogs)

@@ -7,8 +7,8 @@ from typing import Any
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from studio.app.core.observable import Value
-from studio.app.files.dialogs_view import Dialogs
-from studio.app.files.export_settings import Exporting
+from studio.app.files.dialogs_view import FileDialogs
+from studio.app.files.export_settings import ExportSettings
 from studio.app.files.export_view import ExportSection
 from studio.app.generation.parameters import SLIDER_MAX_TEMPERATURE, safe_temperatures
 from studio.app.generation.parameters_view import Kind, SeedField, made_by
@@ -28,7 +28,7 @@ _EMPTY = "Keep another take of this model, and a wavetable can lead to it from t
 class WavetableSection(Column):
     """Only where the stage shows waves."""
 
-    def __init__(self, look: Theme, state: Explore, dialogs: Dialogs) -> None:
+    def __init__(self, look: Theme, state: Explore, dialogs: FileDialogs) -> None:
         super().__init__(look)
         self._state, self._table, self._dialogs = state, state.wavetable, dialogs
         self.take = ChoiceField(look, "Wavetable to", "The take at the other end of the wavetable")
@@ -47,7 +47,7 @@ class WavetableSection(Column):
         """Ask where the wavetable should go."""
         index = self.take.currentData()
         if isinstance(index, int) and (name := self._table.name_of(index)):
-            self._dialogs.save(name, lambda path: self._table.save(index, path))
+            self._dialogs.ask_save_path(name, lambda path: self._table.save(index, path))
 
     def _show(self, _: object) -> None:
         trained, making = self._state.model.get(), self._table.making.get()
@@ -87,9 +87,9 @@ class Directions(Column):
         self,
         look: Theme,
         state: Explore,
-        exporting: Exporting,
+        exporting: ExportSettings,
         open_picture: Callable[[], object],
-        dialogs: Dialogs,
+        dialogs: FileDialogs,
     ) -> None:
         super().__init__(look)
         self._dials = dials = state.dials

@@ -10,8 +10,8 @@ from PySide6.QtCore import QObject
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
-from studio.app.files.exporting import Piece
-from studio.app.files.opening import in_shape
+from studio.app.files.exporting import ExportItem
+from studio.app.files.opening import to_model_shape
 from studio.app.model_browser.model_list import file_hash
 from studio.app.takes.start import Start
 from studio.library import storage
@@ -99,10 +99,10 @@ class Stage(State):
         engine.status_changed.connect(self._follow_engine)
 
     @property
-    def piece(self) -> Piece | None:
+    def piece(self) -> ExportItem | None:
         """The picture with all it takes to make it again, None while there is none."""
         picture, scene = self.picture.get(), self._shown
-        return Piece(picture, scene.work(), scene.name()) if picture is not None and scene is not None else None
+        return ExportItem(picture, scene.work(), scene.name()) if picture is not None and scene is not None else None
 
     @property
     def shown(self) -> Scene | None:
@@ -119,7 +119,7 @@ class Stage(State):
         scene = self._wanted()
         if scene is not None:
             self._shown = scene
-            self.picture.set(in_shape(picture, scene.trained))
+            self.picture.set(to_model_shape(picture, scene.trained))
 
     def resume(self) -> None:
         """Ask as soon as there is an engine that can hear."""

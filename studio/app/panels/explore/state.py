@@ -8,9 +8,9 @@ from PySide6.QtCore import Signal
 
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Field, Record, Value, set_fields
-from studio.app.files.exporting import Saving
-from studio.app.files.importing import Bringing, How, Photo
-from studio.app.files.opening import Opened, in_shape
+from studio.app.files.exporting import Exporter
+from studio.app.files.importing import CropPreview, FitMode, Importing
+from studio.app.files.opening import OpenedFile, to_model_shape
 from studio.app.maps.surprisal import ShownPicture
 from studio.app.model_browser.explorable import find_replacement, first_with_sliders, no_sliders_reason
 from studio.app.model_browser.model_list import ModelList
@@ -41,7 +41,7 @@ class Explore(PanelState):
     """A work that went on from a row of another one and its picture: it is restored where it was made."""
 
     def __init__(
-        self, engine: EngineProtocol, models: ModelList, messages: Messages, takes: Takes, saving: Saving
+        self, engine: EngineProtocol, models: ModelList, messages: Messages, takes: Takes, saving: Exporter
     ) -> None:
         super().__init__()
         self._engine, self._models, self._messages = engine, models, messages
@@ -69,12 +69,12 @@ class Explore(PanelState):
         """Index of the take that the stage shows, None where it shows something newer."""
         self._origin = ""
         """Key of the take that the stage came from, by whatever was moved since."""
-        self._bringing = Bringing(engine, messages, self.model, self.dials.label, self)
+        self._bringing = Importing(engine, messages, self.model, self.dials.label, self)
         self._bringing.opened.connect(self._opened)
         self._bringing.encoded.connect(self._encoded)
-        for shown in (self.model, self.dials.start, self._bringing.looking):
+        for shown in (self.model, self.dials.start, self._bringing.waiting):
             shown.changed.connect(self._show_badge)
-        self.photo: Value[Photo | None] = self._bringing.photo
+        self.photo: Value[CropPreview | None] = self._bringing.preview
         """The crop preview, while a picture is being brought in."""
         self.busy: Value[bool] = self._bringing.busy
         """Whether a picture is being opened or encoded."""
@@ -96,7 +96,7 @@ class Explore(PanelState):
         trained = self._models.find_or_report(name)
         if trained is not None and trained != self.model.get():
             self.change("model", origin="", **at_home(trained))
-            self._bringing.refit()
+            self._bringing.reset_preview()
 
     def choose_replacement(self) -> None:
         """Continue with the model that is offered instead, and with the picture on the stage."""
@@ -127,21 +127,21 @@ class Explore(PanelState):
             self._messages.show_message(said, "warn", until=(self.model.changed,))
             return
         self._brought = ""
-        self._bringing.open(path)
+        self._bringing.open_file(path)
 
-    def set_crop(self, how: How, box: Box | None = None) -> None:
+    def set_crop(self, how: FitMode, box: Box | None = None) -> None:
         """How the picture in the preview is cut; `box` is the part to take, as fractions."""
-        self._bringing.cut(how, box)
+        self._bringing.set_crop(how, box)
 
     def use_photo(self) -> None:
         """Start from the picture in the crop preview."""
-        self._bringing.use()
+        self._bringing.encode_preview()
 
     def cancel_photo(self) -> None:
         """Leave the crop preview; the stage stays as it was."""
-        self._bringing.cancel()
+        self._bringing.cancel_preview()
 
-    def _opened(self, opened: Opened) -> None:
+    def _opened(self, opened: OpenedFile) -> None:
         if opened.fault:
             self._messages.show_message(opened.fault, "warn")
         picture = opened.picture
@@ -164,16 +164,16 @@ class Explore(PanelState):
             self._messages.show_message(_other_kind(picture, trained), "warn", until=(self.model.changed,))
             return
         if isinstance(picture, OpenedWave):
-            self._bringing.use_wave(picture)
+            self._bringing.encode_wave(picture)
         else:
-            self._bringing.preview(picture)
+            self._bringing.show_preview(picture)
         self.came.emit()
 
-    def _say_sheet(self, opened: Opened) -> None:
+    def _say_sheet(self, opened: OpenedFile) -> None:
         """Show the first picture of a sheet, and offer to keep all of them as takes."""
 
         def keep_all() -> None:
-            made = [(in_shape(picture, self._models.find_maker(work)), work) for picture, work in opened.sheet]
+            made = [(to_model_shape(picture, self._models.find_maker(work)), work) for picture, work in opened.sheet]
             names = [self._takes.keep(picture, work) for picture, work in made if self._takes.like(work) is None]
             if names:
                 self.change("keep takes", takes=dict.fromkeys(names, True))
@@ -186,12 +186,12 @@ class Explore(PanelState):
         trained = self._models.find_or_report_maker(begin)
         for work, wave in ((other(begin, until=None), first), (end, last)):
             if not any(other(take.work, made="") == other(work, made="") for take in self.takes.get()):
-                self.keep_work(work, in_shape(wave, trained))
+                self.keep_work(work, to_model_shape(wave, trained))
 
-    def _encoded(self, event: Encoded, photo: Photo, trained: InstalledModel) -> None:
+    def _encoded(self, event: Encoded, photo: CropPreview, trained: InstalledModel) -> None:
         start, scene = Start.of(event, photo, trained), self.dials.scene()
         if scene is not None and scene.trained == trained:
-            self._takes.hold_start(start, replace(scene, start=start).work(), photo.seen)
+            self._takes.hold_start(start, replace(scene, start=start).work(), photo.model_input)
             self.change(
                 f"open {photo.picture.name}",
                 start=start.key,
@@ -208,20 +208,20 @@ class Explore(PanelState):
         if work.label != self.dials.label.get():
             self.dials.set_label(work.label)
         self._brought = take.key if take is not None else ""
-        self._bringing.use_picture(in_shape(picture, trained), _title_of(work, trained))
+        self._bringing.encode_picture(to_model_shape(picture, trained), _title_of(work, trained))
 
     def _bring_to(self, other: InstalledModel, work: Work, picture: Array) -> None:
         """Choose `other`, which has sliders, and begin from a picture that a model without sliders made."""
         self._brought = ""
         self.cancel_photo()
         self.choose_model(other.card.name)
-        self._bringing.use_picture(in_shape(picture, other), _title_of(work, self._models.find_maker(work)))
+        self._bringing.encode_picture(to_model_shape(picture, other), _title_of(work, self._models.find_maker(work)))
         self.came.emit()
 
     def _show_badge(self) -> None:
         trained = self.model.get()
         if trained is not None:
-            self.badge.set(badge(self.dials.start.get(), self._bringing.looking.get(), trained.card))
+            self.badge.set(badge(self.dials.start.get(), self._bringing.waiting.get(), trained.card))
 
     # ── takes and works ──────────────────────────────────────────────────────────────────────────
 
@@ -263,7 +263,7 @@ class Explore(PanelState):
         """Save what is on the stage, as PNG or WAV, with its making inside. Says the outcome."""
         piece = self._stage.piece
         if piece is not None:
-            self._saving.one(piece, path)
+            self._saving.export_item(piece, path)
 
     def copy(self) -> None:
         """Copy the picture on the stage to the clipboard, and show the outcome."""

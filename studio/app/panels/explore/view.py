@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from studio.app.app_state import Window
 from studio.app.audio.wave_page_view import WavePage
 from studio.app.core.text import group_digits
-from studio.app.files.dialogs_view import WORKS, Dialogs
-from studio.app.files.export_settings import Exporting
-from studio.app.files.import_view import Bringing, CropPage
+from studio.app.files.dialogs_view import WORKS, FileDialogs
+from studio.app.files.export_settings import ExportSettings
+from studio.app.files.import_view import CropPage, ImportSection
 from studio.app.maps.overlay_view import MapOverlay
 from studio.app.model_browser.explorable import NO_SLIDERS, first_with_sliders, has_sliders, no_sliders_reason
 from studio.app.panels.explore.badge_view import BadgeView
@@ -30,7 +30,7 @@ from studio.wire.messages import Array
 class ExploreStage(QStackedWidget):
     """How to begin, the picture with its badge, the crop preview, or the wave with its keys."""
 
-    def __init__(self, look: Theme, state: Window, dialogs: Dialogs) -> None:
+    def __init__(self, look: Theme, state: Window, dialogs: FileDialogs) -> None:
         super().__init__()
         self._look, self._window, self._state, self._dialogs = look, state, state.explore, dialogs
         explore = self._state
@@ -65,7 +65,7 @@ class ExploreStage(QStackedWidget):
         bind(self, explore.drawing, self._show_waiting)
 
     def open(self) -> None:
-        self._dialogs.open(WORKS, self._window.open)
+        self._dialogs.ask_file(WORKS, self._window.open)
 
     def close_photo(self) -> bool:
         """Leave the crop preview; whether it was open."""
@@ -141,7 +141,7 @@ class ExploreStage(QStackedWidget):
 class ExploreFoot(QStackedWidget):
     """Export and Keep take; while a picture is brought in, Cancel and Use this."""
 
-    def __init__(self, look: Theme, state: Window, stage: ExploreStage, dialogs: Dialogs) -> None:
+    def __init__(self, look: Theme, state: Window, stage: ExploreStage, dialogs: FileDialogs) -> None:
         super().__init__()
         self._state, self._dialogs = state.explore, dialogs
         explore = self._state
@@ -164,7 +164,7 @@ class ExploreFoot(QStackedWidget):
 
     def ask(self) -> None:
         if self._state.picture.get() is not None:
-            self._dialogs.save(self._state.name_of(), self._state.export)
+            self._dialogs.ask_save_path(self._state.name_of(), self._state.export)
 
     def act(self) -> None:
         """The main action of this moment."""
@@ -190,11 +190,11 @@ class ExploreInspector(QStackedWidget):
     """Sliders; while a picture is brought in, how it is cut."""
 
     def __init__(
-        self, look: Theme, state: Explore, exporting: Exporting, stage: ExploreStage, dialogs: Dialogs
+        self, look: Theme, state: Explore, exporting: ExportSettings, stage: ExploreStage, dialogs: FileDialogs
     ) -> None:
         super().__init__()
         self.directions = Directions(look, state, exporting, stage.open, dialogs)
-        self.bringing = Bringing(look, state)
+        self.bringing = ImportSection(look, state)
         self.addWidget(self.directions)
         self.addWidget(self.bringing)
         bind(self, state.photo, self._show_photo)
@@ -203,7 +203,7 @@ class ExploreInspector(QStackedWidget):
         self.setCurrentIndex(1 if photo is not None else 0)
 
 
-def panel(look: Theme, state: Window, dialogs: Dialogs) -> Panel:
+def panel(look: Theme, state: Window, dialogs: FileDialogs) -> Panel:
     """Explore, ready for the frame."""
     explore = state.explore
     stage = ExploreStage(look, state, dialogs)

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
-from studio.app.files.exporting import Piece, Saving
+from studio.app.files.exporting import Exporter, ExportItem
 from studio.app.panels.explore.rendering import Stage
 from studio.app.takes.store import Take
 from studio.library import storage
@@ -25,7 +25,7 @@ class Wavetable(State):
         self,
         engine: EngineProtocol,
         messages: Messages,
-        saving: Saving,
+        saving: Exporter,
         stage: Stage,
         takes: Value[tuple[Take, ...]],
         parent: QObject | None = None,
@@ -56,7 +56,9 @@ class Wavetable(State):
         if piece is None or index not in self.partners():
             return ""
         name = storage.clean_name(f"{Path(piece.name).stem}-to-take-{index + 1}.wav")
-        return self._saving.name_for(Piece(piece.picture, piece.work.wavetable_to(self._takes.get()[index].work), name))
+        return self._saving.name_for(
+            ExportItem(piece.picture, piece.work.wavetable_to(self._takes.get()[index].work), name)
+        )
 
     def save(self, index: int, path: Path) -> None:
         """Save the way to a take as a wavetable. Says the outcome."""
@@ -99,7 +101,7 @@ class Wavetable(State):
         begin, end, path = self._wanted
         frames = np.stack([self._frames[number] for number in range(FRAME_COUNT)])
         self._frames = {}
-        self._saving.one(Piece(frames, begin.wavetable_to(end), path.name), path)
+        self._saving.export_item(ExportItem(frames, begin.wavetable_to(end), path.name), path)
 
     def _fail(self, why: str) -> None:
         self._messages.show_message(why.strip(), "failed", ("Try again", self._ask), until=(self.making.changed,))

@@ -6,8 +6,8 @@ from typing import Any
 from PySide6.QtCore import QObject
 
 from studio.app.core.observable import Record, State, Value
-from studio.app.files.exporting import Piece
-from studio.app.files.opening import in_shape
+from studio.app.files.exporting import ExportItem
+from studio.app.files.opening import to_model_shape
 from studio.app.generation.batch import Cells
 from studio.app.generation.run import Cell, Run
 from studio.app.model_browser.model_list import ModelList
@@ -30,7 +30,7 @@ class Large:
     log_prob: float | None = None
     drawn: int | None = None
     """How many rows are drawn, None where all are."""
-    piece: Piece | None = None
+    piece: ExportItem | None = None
     """To be saved or opened, once it is finished."""
     sound: bool = False
 
@@ -76,7 +76,7 @@ class Closeup(State):
         if take is not None and take.work.kind == "picture":
             trained = self._models.find_maker(take.work)
             if trained is not None and trained.card.picture_size is not None:
-                return Base(in_shape(take.picture, trained), take.work, trained, f"take {take.name}")
+                return Base(to_model_shape(take.picture, trained), take.work, trained, f"take {take.name}")
         if take is None and run is not None and index is not None and index < len(cells):
             return self._of_cell(run, cells[index])
         return None
@@ -110,9 +110,9 @@ class Closeup(State):
     def _taken(self, take: Take) -> Large:
         takes, place = self._strip.takes.get(), self._strip.current.get() or 0
         said = tree.titled(takes, tree.parents(takes), place)
-        picture = in_shape(take.picture, self._models.find_maker(take.work))
+        picture = to_model_shape(take.picture, self._models.find_maker(take.work))
         file = take.work.name or f"{take.work.model}-{take.work.seed}"
-        piece = Piece(picture, take.work, storage.clean_name(f"{file}{take.work.file_suffix}"))
+        piece = ExportItem(picture, take.work, storage.clean_name(f"{file}{take.work.file_suffix}"))
         return Large(picture, said, take.work.seed, piece=piece, sound=take.work.kind == "sound")
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────

@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from studio.app.app_state import Window
-from studio.app.files.dialogs_view import WORKS, Dialogs
+from studio.app.files.dialogs_view import WORKS, FileDialogs
 from studio.app.model_browser.cards_view import CardList
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, Label, make_row
@@ -16,7 +16,7 @@ CENTRE = Qt.AlignmentFlag.AlignHCenter
 class FirstLaunch(QScrollArea):
     """Cards to choose from, and ways to begin from something of one's own."""
 
-    def __init__(self, look: Theme, state: Window, dialogs: Dialogs) -> None:
+    def __init__(self, look: Theme, state: Window, dialogs: FileDialogs) -> None:
         super().__init__()
         self._look, self._state = look, state
         self.setWidgetResizable(True)
@@ -48,8 +48,8 @@ class FirstLaunch(QScrollArea):
         self._column.addWidget(self._drop)
         self._column.addStretch(2)
         self.setWidget(inside)
-        self.open.clicked.connect(lambda: dialogs.open(WORKS, state.open))
-        self.add.clicked.connect(lambda: dialogs.open("Models (*.safetensors)", state.models.add_model))
+        self.open.clicked.connect(lambda: dialogs.ask_file(WORKS, state.open))
+        self.add.clicked.connect(lambda: dialogs.ask_file("Models (*.safetensors)", state.models.add_model))
         bind(self, state.models.cards, self._show_cards)
         bind(self, state.generate.model, self.cards.show_model, self.cards.model_chosen, state.generate.choose_model)
         self.cards.model_opened.connect(lambda name: state.generate.generate())

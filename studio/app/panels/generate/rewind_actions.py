@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from studio.app.core.messages import Messages
 from studio.app.core.observable import Record, State, values_before
 from studio.app.core.undo import ChangeStep
-from studio.app.files.opening import in_shape
+from studio.app.files.opening import to_model_shape
 from studio.app.generation.parameters import Dials, of_work
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.generate.enlarged import Closeup
@@ -99,7 +99,7 @@ class Branching(State):
         trained = self._models.find_or_report_maker(work)
         if trained is not None:
             take = self._takes.like(work)
-            name = take.name if take is not None else self._takes.keep(in_shape(picture, trained), work)
+            name = take.name if take is not None else self._takes.keep(to_model_shape(picture, trained), work)
             self._change("restore the work", takes={name: True}, stage={"at": f"take {name}"}, **of_work(work, trained))
 
     def _making(self) -> Work | None:

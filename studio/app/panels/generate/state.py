@@ -7,7 +7,7 @@ from PySide6.QtCore import Signal
 from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Field, Record, Value
-from studio.app.files.exporting import Piece, Saving
+from studio.app.files.exporting import Exporter, ExportItem
 from studio.app.generation.batch import Cells
 from studio.app.generation.parameters import Dials, at_home
 from studio.app.generation.run import Cell
@@ -42,7 +42,7 @@ class Generate(PanelState):
         messages: Messages,
         queue: JobList,
         takes: Takes,
-        saving: Saving,
+        saving: Exporter,
     ) -> None:
         super().__init__()
         self._models, self._messages = models, messages
@@ -163,7 +163,7 @@ class Generate(PanelState):
         """Save a finished picture as PNG with its making inside. Says the outcome."""
         piece = self._piece(index)
         if piece is not None:
-            self._saving.one(piece, path)
+            self._saving.export_item(piece, path)
 
     def copy(self, index: int | None = None) -> None:
         """Copy a finished picture to the clipboard, and show the outcome."""
@@ -176,7 +176,7 @@ class Generate(PanelState):
     def save_all(self, folder: Path) -> None:
         """Save every finished picture into a folder, beside what is there already. Says the outcome."""
         if pieces := self._finished():
-            self._saving.many(pieces, folder)
+            self._saving.export_items(pieces, folder)
 
     def name_of_sheet(self) -> str:
         """Suggest a file name for a sheet of all finished pictures; empty if there are none, or for waves."""
@@ -186,9 +186,9 @@ class Generate(PanelState):
     def save_sheet(self, path: Path) -> None:
         """Save all finished pictures on one sheet, and show the outcome."""
         if pieces := self._finished():
-            self._saving.sheet(pieces, path)
+            self._saving.export_sheet(pieces, path)
 
-    def _finished(self) -> list[Piece]:
+    def _finished(self) -> list[ExportItem]:
         """Return the finished pictures of the grid."""
         pieces = (self._piece(index) for index in range(len(self.cells.get())))
         return [piece for piece in pieces if piece is not None]
@@ -211,7 +211,7 @@ class Generate(PanelState):
         if piece is not None and (index is not None or self.strip.shown is None):
             self.change("keep take", takes={self._takes.keep(piece.picture, piece.work): True})
 
-    def _piece(self, index: int | None) -> Piece | None:
+    def _piece(self, index: int | None) -> ExportItem | None:
         """A finished picture with its making; of None that of what is large, or chosen."""
         cells = self.cells.get()
         if index is None:

@@ -11,7 +11,7 @@ from studio.app.app_state import Window
 from studio.app.audio.wave_page_view import WavePage
 from studio.app.core.colours import to_hex
 from studio.app.core.text import format_bits, group_digits, time_left
-from studio.app.files.dialogs_view import Dialogs
+from studio.app.files.dialogs_view import FileDialogs
 from studio.app.files.export_view import ExportSection
 from studio.app.generation.caption_view import Caption, MainButton
 from studio.app.generation.menu_view import enable_when_finished
@@ -53,7 +53,7 @@ def acts(is_sound: bool) -> tuple[tuple[str, str], ...]:
 class GenerateStage(QStackedWidget):
     """The cards of a first launch, the grid, or one picture or wave large, with the marker from which it goes on."""
 
-    def __init__(self, look: Theme, state: Window, dialogs: Dialogs) -> None:
+    def __init__(self, look: Theme, state: Window, dialogs: FileDialogs) -> None:
         super().__init__()
         self._look, self._state, self._dialogs = look, state.generate, dialogs
         self._messages = state.messages
@@ -121,7 +121,7 @@ class GenerateStage(QStackedWidget):
         if not self._state.name_of():
             return
         if what == "save":
-            self._dialogs.save(self._state.name_of(), lambda path: self._state.save(None, path))
+            self._dialogs.ask_save_path(self._state.name_of(), lambda path: self._state.save(None, path))
         elif what == "explore":
             self._state.open_in_explore()
         elif what == "complete":
@@ -296,7 +296,7 @@ class GenerateInspector(Column):
 class GenerateFoot(QWidget):
     """The main button, and Save all."""
 
-    def __init__(self, look: Theme, state: Window, dialogs: Dialogs) -> None:
+    def __init__(self, look: Theme, state: Window, dialogs: FileDialogs) -> None:
         super().__init__()
         self._generate: Generate = state.generate
         generate = self._generate
@@ -333,9 +333,9 @@ class GenerateFoot(QWidget):
         """Ask for the folder of all pictures, or for the name of their sheet."""
         on_sheet = self._exporting.on_sheet.get() and self._generate.name_of_sheet()
         if on_sheet:
-            self._dialogs.save(self._generate.name_of_sheet(), self._generate.save_sheet)
+            self._dialogs.ask_save_path(self._generate.name_of_sheet(), self._generate.save_sheet)
         elif self._generate.can_save.get():
-            self._dialogs.folder(self._generate.save_all)
+            self._dialogs.ask_folder(self._generate.save_all)
 
     def _show_main(self, _: object) -> None:
         words = self._generate.grid.main.get()
@@ -353,7 +353,7 @@ class GenerateFoot(QWidget):
         self.time.setVisible(told)
 
 
-def panel(look: Theme, state: Window, dialogs: Dialogs) -> Panel:
+def panel(look: Theme, state: Window, dialogs: FileDialogs) -> Panel:
     """Generate, ready for the frame."""
     generate = state.generate
     stage = GenerateStage(look, state, dialogs)

@@ -6,7 +6,7 @@ from studio.app.core.messages import Messages
 from studio.app.core.observable import State
 from studio.app.core.text import duration, timestamp
 from studio.app.core.undo import ChangeStep
-from studio.app.files.opening import LONGEST
+from studio.app.files.opening import MAX_SECONDS
 from studio.app.model_browser.model_list import file_hash
 from studio.app.panels.sound.player import Player
 from studio.app.panels.sound.source import SoundStage
@@ -64,5 +64,5 @@ class Taping(State):
 
     def _watch(self) -> None:
         """A recording that was forgotten fills neither memory nor disk."""
-        if self._player.taped >= LONGEST:
-            self._end(f"A recording lasts {LONGEST // 60} minutes at most, and ended there.")
+        if self._player.taped >= MAX_SECONDS:
+            self._end(f"A recording lasts {MAX_SECONDS // 60} minutes at most, and ended there.")

@@ -11,8 +11,8 @@ from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
 from studio.app.core.observable import REFUSALS, EngineProtocol, Field, Record, Value
 from studio.app.core.text import timecode, timestamp
-from studio.app.files.exporting import Form, Piece, Saving
-from studio.app.files.opening import Recorded, open_recorded
+from studio.app.files.exporting import AudioFormat, Exporter, ExportItem
+from studio.app.files.opening import OpenedSound, read_sound
 from studio.app.generation import parameters
 from studio.app.generation.parameters import Dials, at_home, of_work
 from studio.app.model_browser.model_list import ModelList, file_hash
@@ -51,7 +51,7 @@ class Sound(PanelState):
         messages: Messages,
         queue: JobList,
         takes: Takes,
-        saving: Saving,
+        saving: Exporter,
     ) -> None:
         super().__init__()
         self._models, self._messages, self._queue, self._takes = models, messages, queue, takes
@@ -176,7 +176,7 @@ class Sound(PanelState):
             self._messages.show_message(NO_MODEL, "warn", until=(self.model.changed,))
             return
         self.busy.set(True)
-        self._opening.run(lambda: open_recorded(path, trained.card.rate), self._opened)
+        self._opening.run(lambda: read_sound(path, trained.card.rate), self._opened)
 
     def put_away(self) -> None:
         """Close the opened recording and the sound that continued it. Undo brings both back."""
@@ -227,7 +227,7 @@ class Sound(PanelState):
             after = {**of_work(take.work, trained), **settings(take.work), "stage": {"take": take.name, "cut": None}}
             self.change(name or "take", takes={take.name: True} if name else {}, **after)
 
-    def _opened(self, outcome: Recorded | Exception) -> None:
+    def _opened(self, outcome: OpenedSound | Exception) -> None:
         self.busy.set(False)
         trained = self.model.get()
         if isinstance(outcome, ValueError):  # Refused: a sentence for people
@@ -239,7 +239,7 @@ class Sound(PanelState):
             if outcome.fault:
                 self._messages.show_message(outcome.fault, "warn", until=(self.busy.changed, self.player.leaves))
 
-    def _bring(self, found: Recorded, trained: InstalledModel) -> None:
+    def _bring(self, found: OpenedSound, trained: InstalledModel) -> None:
         """A work comes back as a take; a recording is laid on the strip, for all that goes on from it."""
         if found.work is not None and self._models.find_or_report_maker(found.work) is not None:
             like = self._takes.like(found.work)
@@ -255,37 +255,37 @@ class Sound(PanelState):
             name = self._takes.keep(found.samples, work)
             stage = {"take": name, "cut": len(found.samples) / found.rate}
             self.change(f"open {found.name}", takes={name: True}, stage=stage, heat=_warm(trained))
-            said = f'"{found.name}": {"; ".join((found.words, *found.notes))}.'
+            said = f'"{found.name}": {"; ".join((found.description, *found.notes))}.'
             self._messages.show_message(said, until=(self.busy.changed, self.player.leaves))
         self.came.emit()
 
     # ── saving ───────────────────────────────────────────────────────────────────────────────────
 
-    def name_of(self, form: Form = Form.WAV) -> str:
+    def name_of(self, form: AudioFormat = AudioFormat.WAV) -> str:
         """A file name to suggest; empty while there is nothing to save."""
         piece = self._piece(form)
         return self._saving.name_for(piece) if piece is not None else ""
 
     def copy(self) -> None:
         """Copy the sound made so far to the clipboard, and show the outcome."""
-        piece = self._piece(Form.WAV)
+        piece = self._piece(AudioFormat.WAV)
         if piece is not None:
             self._messages.copy_requested.emit(piece.picture, piece.work)
         else:
             self._messages.show_message("There is no sound to copy yet. Press Play first.", until=(self.player.grew,))
 
-    def export(self, path: Path, form: Form = Form.WAV) -> None:
+    def export(self, path: Path, form: AudioFormat = AudioFormat.WAV) -> None:
         """Save the sound as far as it is made, with its making inside. Says the outcome."""
         piece = self._piece(form)
         if piece is not None:
-            self._saving.one(piece, path)
+            self._saving.export_item(piece, path)
 
-    def _piece(self, form: Form) -> Piece | None:
+    def _piece(self, form: AudioFormat) -> ExportItem | None:
         trained, work = self.model.get(), self.stage.work()
         if trained is None or work is None:
             return None
         name = storage.clean_name(f"{trained.card.name}-{work.seed}{form.ending}")
-        return Piece(self.player.samples.copy(), work, name, form)
+        return ExportItem(self.player.samples.copy(), work, name, form)
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 

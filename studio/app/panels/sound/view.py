@@ -7,8 +7,8 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from studio.app.app_state import Window
-from studio.app.files.dialogs_view import SOUNDS, Dialogs
-from studio.app.files.exporting import Form
+from studio.app.files.dialogs_view import SOUNDS, FileDialogs
+from studio.app.files.exporting import AudioFormat
 from studio.app.panels.panel_view import Panel
 from studio.app.panels.sound.inspector_view import AWAY, SoundInspector
 from studio.app.panels.sound.player_view import Player
@@ -24,7 +24,7 @@ NOBODY = "No model of recordings is here yet. Add one, and hear it while it make
 class SoundStage(QStackedWidget):
     """How to begin, or the player."""
 
-    def __init__(self, look: Theme, state: Window, dialogs: Dialogs) -> None:
+    def __init__(self, look: Theme, state: Window, dialogs: FileDialogs) -> None:
         super().__init__()
         self._look, self._window, self._state, self._dialogs = look, state, state.sound, dialogs
         self.player = Player(look, state)
@@ -36,7 +36,7 @@ class SoundStage(QStackedWidget):
         self._state.player.grew.connect(self._turn)
 
     def open(self) -> None:
-        self._dialogs.open(SOUNDS, self._state.open)
+        self._dialogs.ask_file(SOUNDS, self._state.open)
 
     def _empty(self) -> QWidget:
         page = QWidget()
@@ -50,7 +50,9 @@ class SoundStage(QStackedWidget):
         )
         self.begin.clicked.connect(self._state.play)
         self.own.clicked.connect(self.open)
-        self.add.clicked.connect(lambda: self._dialogs.open("Models (*.safetensors)", self._window.models.add_model))
+        self.add.clicked.connect(
+            lambda: self._dialogs.ask_file("Models (*.safetensors)", self._window.models.add_model)
+        )
         column = QVBoxLayout(page)
         column.setContentsMargins(24, 0, 24, 0)
         column.setSpacing(16)
@@ -81,7 +83,7 @@ class SoundStage(QStackedWidget):
 class SoundFoot(QWidget):
     """Export and Keep take."""
 
-    def __init__(self, look: Theme, state: Window, dialogs: Dialogs) -> None:
+    def __init__(self, look: Theme, state: Window, dialogs: FileDialogs) -> None:
         super().__init__()
         self._state, self._dialogs = state.sound, dialogs
         self.export = Button(look, "Export WAV…", tooltip="Save the sound with its recipe inside", keys="Ctrl+E")
@@ -101,13 +103,13 @@ class SoundFoot(QWidget):
         """Ask for the form of the file, then where to."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for form in Form:
+        for form in AudioFormat:
             menu.addAction(f"{form.title}…", partial(self.ask, form))
         menu.popup(self.export.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
 
-    def ask(self, form: Form = Form.WAV) -> None:
+    def ask(self, form: AudioFormat = AudioFormat.WAV) -> None:
         if name := self._state.name_of(form):
-            self._dialogs.save(name, lambda path: self._state.export(path, form))
+            self._dialogs.ask_save_path(name, lambda path: self._state.export(path, form))
 
     def _fit(self, able: bool) -> None:
         """Nothing can be saved where nothing can be made."""
@@ -121,7 +123,7 @@ class SoundFoot(QWidget):
             self.keep.setEnabled(there)
 
 
-def panel(look: Theme, state: Window, dialogs: Dialogs) -> Panel:
+def panel(look: Theme, state: Window, dialogs: FileDialogs) -> Panel:
     """Sound, ready for the frame."""
     sound = state.sound
     stage = SoundStage(look, state, dialogs)

@@ -226,13 +226,13 @@ def test_a_photo_is_shown_for_cropping_before_anything_happens(
     assert explore.busy.get()
     qtbot.waitUntil(lambda: explore.photo.get() is not None)
     shown = explore.photo.get()
-    assert shown is not None and shown.how == "crop"
-    assert shown.seen.shape == (8, 8, 3) and (shown.seen[..., 0] == 200).all()
+    assert shown is not None and shown.mode == "crop"
+    assert shown.model_input.shape == (8, 8, 3) and (shown.model_input[..., 0] == 200).all()
     assert window.panel.get() == "explore" and not explore.busy.get() and engine.sent == []
     explore.set_crop("pad")
     qtbot.waitUntil(lambda: explore.photo.get() is not shown)
     padded = explore.photo.get()
-    assert padded is not None and (padded.seen[0] == 255).all() and (padded.seen[4, :, 0] == 200).all()
+    assert padded is not None and (padded.model_input[0] == 255).all() and (padded.model_input[4, :, 0] == 200).all()
     explore.cancel_photo()
     assert explore.photo.get() is None and explore.dials.source.get() == ""
 
@@ -247,7 +247,7 @@ def test_a_dark_photo_is_stretched_by_one_click_and_back(
     qtbot.waitUntil(lambda: explore.photo.get() is not None)
     first = explore.photo.get()
     said = window.messages.current.get()
-    assert first is not None and first.seen.max() < 16
+    assert first is not None and first.model_input.max() < 16
     assert said is not None and said.text == '"cell.tif" uses only 1 % to 6 % of its range. Stretch it to see more.'
     assert [label for label, _ in said.buttons] == ["Stretch"]
     assert said.severity == "warn"  # such a message with a button stays until it is answered
@@ -256,7 +256,7 @@ def test_a_dark_photo_is_stretched_by_one_click_and_back(
     window.messages.press_button(0)
     qtbot.waitUntil(lambda: np.ptp(seen(explore)[2:6]) > 200)
     stretched = explore.photo.get()
-    assert stretched is not None and stretched.how == "pad"
+    assert stretched is not None and stretched.mode == "pad"
     assert "it is stretched from 1 % to 6 % of its range" in stretched.picture.notes
     said = window.messages.current.get()
     assert said is not None and [label for label, _ in said.buttons] == ["Undo"]
@@ -275,7 +275,7 @@ def seen(explore: ExploreState) -> Array:
     """Return what the model will see of the picture in the preview."""
     photo = explore.photo.get()
     assert photo is not None
-    return photo.seen
+    return photo.model_input
 
 
 def test_a_photo_that_comes_back_exactly(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
@@ -388,7 +388,7 @@ def test_another_model_crops_the_photo_anew(window: Window, engine: FakeEngine, 
     window.explore.choose_model("tones")
     qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
     shown = window.explore.photo.get()
-    assert shown is not None and shown.seen.shape == (4, 4, 1) and shown.how == "pad"
+    assert shown is not None and shown.model_input.shape == (4, 4, 1) and shown.mode == "pad"
 
 
 def test_a_file_that_is_no_picture_is_refused_with_its_reason(window: Window, qtbot: QtBot, tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def test_a_photo_is_cropped_with_a_preview_and_comes_back_exactly(
     settle()
     assert stage.currentIndex() == 2
     assert inspector.currentWidget() is inspector.bringing
-    assert stage.crop.words.text().startswith("rose.png · 30 × 20")
+    assert stage.crop.caption.text().startswith("rose.png · 30 × 20")
     assert inspector.bringing.seen.shown_picture is not None
     assert inspector.bringing.seen.shown_picture.shape == (8, 8, 3)
     QTest.mouseClick(foot.use, Qt.MouseButton.LeftButton)
@@ -236,20 +236,20 @@ def test_the_frame_is_dragged_and_how_it_is_cut_is_chosen(exploring: Studio, qtb
     bring(exploring, qtbot, tmp_path)
     settle()
     crop = stage.crop.view
-    left, _, right, _ = crop.box
+    left, _, right, _ = crop.crop_box
     assert (left, right) == pytest.approx((1 / 6, 5 / 6))
     QTest.keyClick(crop, Qt.Key.Key_Left, Qt.KeyboardModifier.NoModifier)
     qtbot.waitUntil(lambda: exploring.state.explore.photo.get().box is not None)
     assert exploring.state.explore.photo.get().box[0] == pytest.approx(1 / 6 - 0.05)
-    frame = crop._frame()
+    frame = crop._crop_rect()
     at = QPointF(frame.center())
     QTest.mousePress(crop, Qt.MouseButton.LeftButton, pos=at.toPoint())
     QTest.mouseMove(crop, at.toPoint().__class__(crop.width(), at.toPoint().y()))
     QTest.mouseRelease(crop, Qt.MouseButton.LeftButton)
-    assert crop.box[2] == pytest.approx(1.0)
+    assert crop.crop_box[2] == pytest.approx(1.0)
     for how in ("fit", "pad", "crop"):
-        QTest.mouseClick(inspector.bringing.how.button_of(how), Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda how=how: exploring.state.explore.photo.get().how == how)
+        QTest.mouseClick(inspector.bringing.fit_field.button_of(how), Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda how=how: exploring.state.explore.photo.get().mode == how)
     QTest.mouseClick(foot.cancel, Qt.MouseButton.LeftButton)
     assert exploring.state.explore.photo.get() is None
     assert stage.currentWidget() is stage.page
@@ -258,7 +258,7 @@ def test_the_frame_is_dragged_and_how_it_is_cut_is_chosen(exploring: Studio, qtb
 def test_a_huge_photo_is_thinned_before_it_is_drawn(exploring: Studio, qtbot: QtBot) -> None:
     stage, _, _ = parts(exploring)
     tall = np.zeros((9000, 300, 3), np.uint8)
-    exploring.state.explore._bringing.show(OpenedPicture(tall, "tall.png", ()))
+    exploring.state.explore._bringing.set_preview(OpenedPicture(tall, "tall.png", ()))
     qtbot.waitUntil(lambda: exploring.state.explore.photo.get() is not None)
     assert max(stage.crop.view._image.width(), stage.crop.view._image.height()) <= 2250
 

@@ -9,7 +9,7 @@ import soundfile
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import Window
-from studio.app.files.exporting import Form
+from studio.app.files.exporting import AudioFormat
 from studio.wire.messages import BitsChunk, ComputeBits, Finished
 from tests.app.fake_engine import FakeEngine
 from tests.app.panels.sound.stage import RATE, Stage, made, opened
@@ -111,8 +111,8 @@ def test_a_broken_sound_is_told_as_a_sound_in_any_panel(stage: Stage, qtbot: QtB
             assert said is not None and said.text.startswith(f'"{name}" {reason} and was not opened.')
 
 
-@pytest.mark.parametrize("form", list(Form))
-def test_a_saved_sound_brings_back_everything(stage: Stage, qtbot: QtBot, tmp_path: Path, form: Form) -> None:
+@pytest.mark.parametrize("form", list(AudioFormat))
+def test_a_saved_sound_brings_back_everything(stage: Stage, qtbot: QtBot, tmp_path: Path, form: AudioFormat) -> None:
     sound = stage.sound
     player = stage.sound.player
     sound.dials.set_seed(77)

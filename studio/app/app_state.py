@@ -30,7 +30,7 @@ from studio.app.panels.complete.state import Complete
 from studio.app.panels.explore.state import Explore
 from studio.app.panels.generate.state import Generate
 from studio.app.panels.sound.state import NO_MODEL, Sound
-from studio.app.takes.store import Takes
+from studio.app.takes.store import TakeStore
 from studio.library import storage
 from studio.library.models import InstalledModel
 from studio.library.work import Work
@@ -94,7 +94,7 @@ class Window(State):
         self.messages = Messages()
         self.models = ModelList(self.messages)
         self.queue = JobList(self.engine)
-        self.takes = Takes(self.messages)
+        self.takes = TakeStore(self.messages)
         self.smoothing = Smoothing(self._maker, self)
         self.smooth: Value[bool] = self.smoothing.smooth
         """Whether pictures are blended instead of shown as squares."""
@@ -121,7 +121,7 @@ class Window(State):
         }
         for grid in (self.generate.grid, self.complete.grid):
             grid.keeps = self._alone
-        self.takes.renames = self._alone
+        self.takes.names_writable = self._alone
 
     def _create_values(self) -> None:
         """Create the values of the window itself: its panel, its appearance and what the engine reports."""
@@ -173,7 +173,7 @@ class Window(State):
             sentence = sentence or PARTLY_READ
         for panel in self._panels.values():
             panel.settle()
-        self.takes.load(self._records())
+        self.takes.read_takes(self._records())
         self._listen()
         for refused in self.models.refused.get():
             self.messages.show_message(refused, "warn", until=(self.models.refused.changed,))

@@ -143,12 +143,12 @@ def test_what_an_older_version_left_is_opened_without_a_fault(
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"explore": explore, "brightness": 1}))
     window = opener(engine)
-    qtbot.waitUntil(lambda: len(window.takes.list.get()) == 2)
+    qtbot.waitUntil(lambda: len(window.takes.takes.get()) == 2)
     assert window.messages.current.get() is None and window.explore.dials.seed.get() == 8
     window.explore.history.undo()
     window.explore.history.redo()
     window.explore.history.undo()
-    assert window.explore.dials.seed.get() == 7 and len(window.takes.list.get()) == 2
+    assert window.explore.dials.seed.get() == 7 and len(window.takes.takes.get()) == 2
 
 
 def test_damaged_settings_do_not_lose_takes(
@@ -470,7 +470,7 @@ def test_a_second_window_renames_nothing_and_says_so(
     window.explore.dials.new_start(3)
     draw(engine, 9)
     window.explore.keep_take()
-    window.explore.strip.rename(0, "Rose")
+    window.explore.strip.rename_take(0, "Rose")
     window.explore.dials.rename(0, "Warmth")
     window.keeping.save()
     window.keeping._task.wait()
@@ -480,8 +480,8 @@ def test_a_second_window_renames_nothing_and_says_so(
 
     second = Window(FakeEngine(), SettingsFile(writable=False), FakeSpeaker(), alone=False)
     second.begin()
-    qtbot.waitUntil(lambda: bool(second.takes.list.get()))
-    for rename in (second.explore.strip.rename, second.generate.strip.rename, second.explore.dials.rename):
+    qtbot.waitUntil(lambda: bool(second.takes.takes.get()))
+    for rename in (second.explore.strip.rename_take, second.generate.strip.rename_take, second.explore.dials.rename):
         second.messages.dismiss()
         steps = second.explore.history.undo_name.get()
         rename(0, "Thorn")

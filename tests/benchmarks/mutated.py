@@ -192,8 +192,8 @@ def _works() -> list[Good]:
     pictures = [rng.integers(0, 256, (8, 8, 3), np.uint8) for _ in range(4)]
     wave = (9000 * np.sin(np.arange(RATE) / 20)).astype(np.int16)
     smooth = Enlargement(8, smooth=True)
-    opened = (read_file, shelf.open_kept)
-    heard = (_as_recording, shelf.open_kept)
+    opened = (read_file, shelf.read_take)
+    heard = (_as_recording, shelf.read_take)
     return [
         Good("work", "work.png", work.encode_png(pictures[0], making), opened),
         Good("work", "smooth.png", work.encode_png(pictures[0], making, smooth), opened),

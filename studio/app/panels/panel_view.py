@@ -10,7 +10,7 @@ from studio.app.core.observable import Value
 from studio.app.core.undo import UndoHistory
 from studio.app.generation.batch import Cells
 from studio.app.model_browser.cards_view import ModelFilter, ModelRemark, makes_no_recordings, no_remark
-from studio.app.takes.selection import Strip
+from studio.app.takes.selection import TakeSelection
 from studio.app.widgets.action import Action
 
 
@@ -41,7 +41,7 @@ class Panel:
     show_smooth: Callable[[bool], object]
     set_compact: Callable[[bool], object]
     """Less room for captions, where the window is low."""
-    strip: Strip
+    strip: TakeSelection
     """The takes as this panel's stage shows them."""
     show_take: Callable[[int], object]
     """Put a take on the stage."""

@@ -19,70 +19,78 @@ Index = QModelIndex | QPersistentModelIndex
 NOWHERE = QModelIndex()
 
 
-class TakeModel(QAbstractItemModel):
+class TakeTreeModel(QAbstractItemModel):
     """Each take below the one that it came from. `place` numbers them as they were kept."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.takes: tuple[Take, ...] = ()
-        self.up: tree.Parents = ()
+        self.parents: tree.Parents = ()
         self.chosen: int | None = None
-        self._below: dict[int | None, list[int]] = {}
+        self._children: dict[int | None, list[int]] = {}
 
-    def put(self, takes: tuple[Take, ...]) -> None:
+    def set_takes(self, takes: tuple[Take, ...]) -> None:
         """New takes come at the end, so that nothing moves; for anything else all is read anew."""
-        up, old = tree.parents(takes), len(self.takes)
-        if len(takes) > old and all(a is b for a, b in zip(self.takes, takes, strict=False)) and up[:old] == self.up:
+        up, old = tree.find_parents(takes), len(self.takes)
+        if (
+            len(takes) > old
+            and all(a is b for a, b in zip(self.takes, takes, strict=False))
+            and up[:old] == self.parents
+        ):
             for place in range(old, len(takes)):
-                siblings = self._below.setdefault(up[place], [])
+                siblings = self._children.setdefault(up[place], [])
                 self.beginInsertRows(self.index_of(up[place]), len(siblings), len(siblings))
-                self.takes, self.up = takes[: place + 1], up[: place + 1]
+                self.takes, self.parents = takes[: place + 1], up[: place + 1]
                 siblings.append(place)
                 self.endInsertRows()
             return
         self.beginResetModel()
-        self.takes, self.up, self._below = takes, up, {}
+        self.takes, self.parents, self._children = takes, up, {}
         for place, above in enumerate(up):
-            self._below.setdefault(above, []).append(place)
+            self._children.setdefault(above, []).append(place)
         self.endResetModel()
 
-    def choose(self, place: int | None) -> None:
+    def set_chosen(self, place: int | None) -> None:
         """The stage shows this take."""
         for changed in (self.chosen, place):
             self.chosen = place
             if changed is not None and changed < len(self.takes):
                 self.dataChanged.emit(self.index_of(changed), self.index_of(changed))
 
-    def place(self, index: Index) -> int:
+    def place_of(self, index: Index) -> int:
         return int(index.internalId())
 
     def index_of(self, place: int | None) -> QModelIndex:
         if place is None or place >= len(self.takes):
             return QModelIndex()
-        return self.createIndex(self._below[self.up[place]].index(place), 0, place)
+        return self.createIndex(self._children[self.parents[place]].index(place), 0, place)
 
-    def lit(self) -> frozenset[int]:
+    def lineage(self) -> frozenset[int]:
         """The take on the stage and all that it came from."""
         known = self.chosen is not None and self.chosen < len(self.takes)
-        return frozenset(tree.way(self.up, self.chosen)) if known and self.chosen is not None else frozenset()
+        return (
+            frozenset(tree.path_to_root(self.parents, self.chosen))
+            if known and self.chosen is not None
+            else frozenset()
+        )
 
-    def words(self, place: int) -> str:
+    def caption_of(self, place: int) -> str:
         """What makes this take."""
-        above = self.up[place]
-        return tree.words(self.takes[place], self.takes[above] if above is not None else None)
+        above = self.parents[place]
+        return tree.take_caption(self.takes[place], self.takes[above] if above is not None else None)
 
     @guarded(NOWHERE)
     def index(self, row: int, column: int = 0, parent: Index = NOWHERE) -> QModelIndex:
-        below = self._below.get(self.place(parent) if parent.isValid() else None, [])
+        below = self._children.get(self.place_of(parent) if parent.isValid() else None, [])
         return self.createIndex(row, column, below[row]) if 0 <= row < len(below) and column == 0 else QModelIndex()
 
     @guarded(NOWHERE)
     def parent(self, index: Index = NOWHERE) -> QModelIndex:  # type: ignore[override]  # Qt has two of this name
-        return self.index_of(self.up[self.place(index)]) if index.isValid() else QModelIndex()
+        return self.index_of(self.parents[self.place_of(index)]) if index.isValid() else QModelIndex()
 
     @guarded(0)
     def rowCount(self, parent: Index = NOWHERE) -> int:
-        return len(self._below.get(self.place(parent) if parent.isValid() else None, []))
+        return len(self._children.get(self.place_of(parent) if parent.isValid() else None, []))
 
     @guarded(1)
     def columnCount(self, parent: Index = NOWHERE) -> int:
@@ -92,46 +100,46 @@ class TakeModel(QAbstractItemModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
-        place = self.place(index)
+        place = self.place_of(index)
         if role == Qt.ItemDataRole.DisplayRole:
-            return self.words(place)
+            return self.caption_of(place)
         if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
-            said = tree.spoken(self.takes, self.up, place, place == self.chosen)
+            said = tree.accessible_text(self.takes, self.parents, place, place == self.chosen)
             return said.replace("<", "‹")  # a tooltip must not read a file's name as markup
         return None
 
 
-class TakeRow(QAbstractProxyModel):
+class TakeRowModel(QAbstractProxyModel):
     """The same takes beside each other, in the order in which they were kept."""
 
-    def __init__(self, takes: TakeModel, parent: QObject) -> None:
+    def __init__(self, takes: TakeTreeModel, parent: QObject) -> None:
         super().__init__(parent)
-        self.of = takes
+        self.tree_model = takes
         self.setSourceModel(takes)
         takes.modelAboutToBeReset.connect(self.beginResetModel)
         takes.modelReset.connect(self.endResetModel)
-        takes.rowsAboutToBeInserted.connect(self._begin)
+        takes.rowsAboutToBeInserted.connect(self._begin_reset)
         takes.rowsInserted.connect(lambda: self.endInsertRows())
-        takes.dataChanged.connect(self._changed)
+        takes.dataChanged.connect(self._on_changed)
 
-    def _begin(self) -> None:
-        self.beginInsertRows(QModelIndex(), len(self.of.takes), len(self.of.takes))
+    def _begin_reset(self) -> None:
+        self.beginInsertRows(QModelIndex(), len(self.tree_model.takes), len(self.tree_model.takes))
 
-    def _changed(self, first: QModelIndex, last: QModelIndex) -> None:
+    def _on_changed(self, first: QModelIndex, last: QModelIndex) -> None:
         at = self.mapFromSource(first)
         self.dataChanged.emit(at, at)
 
     @guarded(NOWHERE)
     def mapToSource(self, index: Index) -> QModelIndex:
-        return self.of.index_of(index.row()) if index.isValid() else QModelIndex()
+        return self.tree_model.index_of(index.row()) if index.isValid() else QModelIndex()
 
     @guarded(NOWHERE)
     def mapFromSource(self, index: Index) -> QModelIndex:
-        return self.index(self.of.place(index)) if index.isValid() else QModelIndex()
+        return self.index(self.tree_model.place_of(index)) if index.isValid() else QModelIndex()
 
     @guarded(NOWHERE)
     def index(self, row: int, column: int = 0, parent: Index = NOWHERE) -> QModelIndex:
-        known = not parent.isValid() and 0 <= row < len(self.of.takes) and column == 0
+        known = not parent.isValid() and 0 <= row < len(self.tree_model.takes) and column == 0
         return self.createIndex(row, column) if known else QModelIndex()
 
     @guarded(NOWHERE)
@@ -140,7 +148,7 @@ class TakeRow(QAbstractProxyModel):
 
     @guarded(0)
     def rowCount(self, parent: Index = NOWHERE) -> int:
-        return 0 if parent.isValid() else len(self.of.takes)
+        return 0 if parent.isValid() else len(self.tree_model.takes)
 
     @guarded(1)
     def columnCount(self, parent: Index = NOWHERE) -> int:

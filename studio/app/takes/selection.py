@@ -6,44 +6,46 @@ from studio.app.core.messages import Messages
 from studio.app.core.observable import State, Value
 from studio.app.core.undo import ChangeStep
 from studio.app.takes import tree
-from studio.app.takes.store import Take, Takes
+from studio.app.takes.store import Take, TakeStore
 
 
-class Strip(State):
+class TakeSelection(State):
     """`change` changes takes as a step of the panel's undo."""
 
-    def __init__(self, takes: Takes, messages: Messages, change: ChangeStep, parent: QObject | None = None) -> None:
+    def __init__(self, takes: TakeStore, messages: Messages, change: ChangeStep, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._all = takes
         self._messages = messages
         self._change = change
-        self.takes: Value[tuple[Take, ...]] = takes.list
+        self.takes: Value[tuple[Take, ...]] = takes.takes
         self.current: Value[int | None] = Value(None, self)
         """Index of the take that the stage shows, None where it shows something else."""
         self._name: str | None = None
-        takes.list.changed.connect(self._find)
+        takes.takes.changed.connect(self._update_current)
 
     @property
-    def name(self) -> str | None:
+    def current_name(self) -> str | None:
         """Of the take that the stage shows, which may still be on its way from the disk."""
         return self._name
 
     @property
-    def shown(self) -> Take | None:
+    def current_take(self) -> Take | None:
         """The take that the stage shows."""
         index = self.current.get()
         return self.takes.get()[index] if index is not None else None
 
-    def show(self, name: str | None) -> None:
+    def select_take(self, name: str | None) -> None:
         """Another take is on the stage, or none."""
         self._name = name
-        self._find()
+        self._update_current()
 
-    def prune(self, index: int, branch: bool = False) -> None:
+    def delete_take(self, index: int, branch: bool = False) -> None:
         """A take goes to the bin, and undo brings it back. What came from it goes, too, where the `branch` is to;
         else it grows from what the take came from."""
-        takes, up = self.takes.get(), tree.parents(self.takes.get())
-        gone = [place for place in range(len(takes)) if place == index or (branch and index in tree.way(up, place))]
+        takes, up = self.takes.get(), tree.find_parents(self.takes.get())
+        gone = [
+            place for place in range(len(takes)) if place == index or (branch and index in tree.path_to_root(up, place))
+        ]
         names = [takes[place].name for place in gone]
         self._change("prune", takes=dict.fromkeys(names, False))
         undo = ("Undo", lambda: self._change("bring back", takes=dict.fromkeys(names, True)))
@@ -51,16 +53,16 @@ class Strip(State):
         also = f" and the {more} that came from it are" if len(names) > 1 else " is"
         self._messages.show_message(f"Take {index + 1}{also} in the bin.", "info", undo, until=(self.takes.changed,))
 
-    def copy(self, index: int) -> None:
+    def copy_take(self, index: int) -> None:
         """Copy the picture of a take to the clipboard, and show the outcome."""
         take = self.takes.get()[index]
         self._messages.copy_requested.emit(take.picture, take.work)
 
-    def rename(self, index: int, label: str) -> None:
+    def rename_take(self, index: int, label: str) -> None:
         """Name a take; an empty name takes the name away."""
-        if self._all.may_rename():
+        if self._all.check_rename():
             self._change("name", named={self.takes.get()[index].name: label.strip()[:80]})
 
-    def _find(self) -> None:
+    def _update_current(self) -> None:
         names = [take.name for take in self.takes.get()]
         self.current.set(names.index(self._name) if self._name in names else None)

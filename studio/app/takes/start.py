@@ -16,14 +16,14 @@ _CUT = {"crop": "cropped to the middle and scaled", "fit": "squeezed", "pad": "s
 
 
 @dataclass(frozen=True)
-class Figures:
+class RoundTrip:
     """How a picture came back: `differing` of `total` values, by `largest` at most; its price in bits."""
 
     differing: int
     total: int
     largest: int
     bits: float
-    bound: bool
+    is_bound: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,28 +35,28 @@ class Start:
     latent: StoredArray
     source: str
     note: str
-    figures: Figures | None
+    round_trip: RoundTrip | None
     """None where it came with a work, which does not say."""
     kind: Literal["picture", "sound"] = "picture"
 
     @classmethod
-    def of(cls, event: Encoded, photo: CropPreview, trained: InstalledModel) -> "Start":
+    def from_encoded(cls, event: Encoded, preview: CropPreview, trained: InstalledModel) -> "Start":
         """The start that an engine made of a picture."""
         latent = StoredArray.from_array(np.asarray(event.latent))
-        name, notes = photo.picture.name, "".join(f"; {note}" for note in photo.picture.notes)
-        if photo.is_own_work:
+        name, notes = preview.picture.name, "".join(f"; {note}" for note in preview.picture.notes)
+        if preview.is_own_work:
             note = f"Begun from {name}"
         elif trained.card.kind == "sound":
             note = f"Your wave is {name}{notes}"
         else:
             _, height, width = trained.card.shape
-            cut = _CUT[photo.mode] if photo.box is None else "cut out and scaled"
+            cut = _CUT[preview.mode] if preview.box is None else "cut out and scaled"
             note = f"Your picture is {name}, {cut} to {width} × {height}{notes}"
-        figures = Figures(event.differing, event.total, event.largest_difference, event.bits, event.is_bound)
+        figures = RoundTrip(event.differing, event.total, event.largest_difference, event.bits, event.is_bound)
         return cls(storage.hash_bytes(latent.data), latent, name, note, figures, trained.card.kind)
 
     @classmethod
-    def of_work(cls, work: Work) -> "Start | None":
+    def from_work(cls, work: Work) -> "Start | None":
         """The start that a work brings along, None where it began from a seed."""
         if work.latent is None:
             return None
@@ -64,19 +64,19 @@ class Start:
         note = f"Started from {work.source or f'a {what}'}"
         return cls(storage.hash_bytes(work.latent.data), work.latent, work.source, note, None, work.kind)
 
-    def plain(self) -> Record:
+    def to_record(self) -> Record:
         """What its file, a work, does not say."""
-        figures = self.figures
-        said = [figures.differing, figures.total, figures.largest, figures.bits, figures.bound] if figures else None
+        figures = self.round_trip
+        said = [figures.differing, figures.total, figures.largest, figures.bits, figures.is_bound] if figures else None
         return {"note": self.note, "figures": said}
 
     @classmethod
-    def of_plain(cls, work: Work, plain: Record) -> "Start | None":
+    def from_record(cls, work: Work, plain: Record) -> "Start | None":
         """The start as it was kept: a work, and what `plain` gave."""
-        start = cls.of_work(work)
+        start = cls.from_work(work)
         said = plain.get("figures")
         if start is None or said is None:
             return start
         differing, total, largest, bits, bound = said
-        figures = Figures(int(differing), int(total), int(largest), float(bits), bool(bound))
+        figures = RoundTrip(int(differing), int(total), int(largest), float(bits), bool(bound))
         return cls(start.key, start.latent, start.source, str(plain["note"]), figures, work.kind)

@@ -39,7 +39,7 @@ class Take:
         return self.work.identity_hash
 
 
-def open_kept(path: Path) -> Take | None:
+def read_take(path: Path) -> Take | None:
     """A work of ours as it was kept, None where it is none. Raises Refused."""
     making, _ = read_work(path) if path.suffix.lower() in WAVES else (None, "")
     if making is not None:
@@ -48,32 +48,32 @@ def open_kept(path: Path) -> Take | None:
     return Take(opened.picture.array, opened.work, path.name) if opened.work is not None else None
 
 
-def in_a_file(take: Take) -> bytes:
+def encode_take(take: Take) -> bytes:
     """A take as it lies on the shelf: every pixel, every sample."""
     return (work.encode_wav if take.work.kind == "sound" else work.encode_png)(take.picture, take.work)
 
 
-class Shelf:
+class TakeFolder:
     """The works of one folder. One that could not be written is still held until the window closes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._held: dict[str, Take] = {}
+        self._takes: dict[str, Take] = {}
 
-    def read(self) -> list[Take]:
+    def read_takes(self) -> list[Take]:
         """What the folder holds, oldest first; what in it cannot be read is left alone. Nothing is held yet."""
         storage.delete_leftovers(self._folder)
         paths = sorted(path for path in self._folder.glob("*.*") if path.suffix in (".png", ".wav"))
-        return [take for path in paths if (take := self.read_one(path.name)) is not None]
+        return [take for path in paths if (take := self.read_take(path.name)) is not None]
 
-    def read_one(self, name: str) -> Take | None:
+    def read_take(self, name: str) -> Take | None:
         """One file of the folder, None where it is no work."""
         try:
-            return open_kept(self._folder / name)
+            return read_take(self._folder / name)
         except FileRefused:
             return None
 
-    def making(self, name: str) -> Work | None:
+    def read_recipe(self, name: str) -> Work | None:
         """How a file of the folder was made, without a look at its pixels or samples; None if it is no work."""
         path = self._folder / name
         try:
@@ -82,49 +82,49 @@ class Shelf:
         except (FileRefused, BadWork):
             return None
 
-    def hold(self, takes: Iterable[Take]) -> None:
+    def hold_takes(self, takes: Iterable[Take]) -> None:
         """Hold what was read."""
-        self._held |= {take.name: take for take in takes}
+        self._takes |= {take.name: take for take in takes}
 
-    def get(self, name: str) -> Take | None:
-        return self._held.get(name)
+    def get_take(self, name: str) -> Take | None:
+        return self._takes.get(name)
 
     def names(self) -> list[str]:
-        return sorted(self._held)
+        return sorted(self._takes)
 
-    def keep(self, take: Take) -> None:
+    def add_take(self, take: Take) -> None:
         """Hold a take and write its file. Raises NotSaved after it is held, so that nothing is lost."""
-        self._held[take.name] = Take(np.array(take.picture), take.work, take.name)
-        storage.write_file(self._folder / take.name, in_a_file(take))
+        self._takes[take.name] = Take(np.array(take.picture), take.work, take.name)
+        storage.write_file(self._folder / take.name, encode_take(take))
 
-    def save(self) -> None:
+    def write_unsaved(self) -> None:
         """Write what could not be written before. Raises NotSaved."""
-        for name, take in self._held.items():
+        for name, take in self._takes.items():
             if not (self._folder / name).exists():
-                storage.write_file(self._folder / name, in_a_file(take))
+                storage.write_file(self._folder / name, encode_take(take))
 
-    def put_away(self, names: Iterable[str]) -> None:
+    def bin_takes(self, names: Iterable[str]) -> None:
         """Let go of what nothing leads back to; their files go to the bin."""
         for name in list(names):
-            self._held.pop(name, None)
+            self._takes.pop(name, None)
             if (self._folder / name).exists():
                 with contextlib.suppress(NotSaved):  # it stays where it is, which loses nothing
                     storage.move_to_bin(self._folder / name)
 
     def free_name(self, ending: str) -> str:
         """The next name, so that the order of names is the order of keeping."""
-        highest = max((int(Path(name).stem) for name in self._held if Path(name).stem.isdecimal()), default=0)
+        highest = max((int(Path(name).stem) for name in self._takes if Path(name).stem.isdecimal()), default=0)
         free = (f"{number:06d}{ending}" for number in itertools.count(highest + 1))
         return next(name for name in free if not (self._folder / name).exists())
 
 
 NAMES_ELSEWHERE = "Another window of Latent Studio is open. Names can be changed only there."
 
-LONGEST_LINE = 64
+MAX_LINEAGE = 64
 """Works that a work remembers to have come from."""
 
 
-class Takes(State):
+class TakeStore(State):
     """Which takes there are, by their names; the files are the truth of each. Every panel shows the same ones.
 
     `entries` are the fields of every panel that change them. `takes` says which takes are laid on the strip or taken
@@ -137,17 +137,17 @@ class Takes(State):
     def __init__(self, messages: Messages, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._messages = messages
-        self.renames = True
+        self.names_writable = True
         """Whether names may be changed. A second window on the same folders would write over those of the first."""
-        self.list: Value[tuple[Take, ...]] = Value((), self)
+        self.takes: Value[tuple[Take, ...]] = Value((), self)
         """In the order in which they were kept."""
-        self._shelf = Shelf(storage.home_folder("data") / "takes")
-        self._start_shelf = Shelf(storage.home_folder("data") / "starts")
+        self._take_folder = TakeFolder(storage.home_folder("data") / "takes")
+        self._start_folder = TakeFolder(storage.home_folder("data") / "starts")
         self._names: list[str] = []
         self._starts: dict[str, Start] = {}
         self._loading = BackgroundTask(self)
         self.entries = (
-            Entries("named", self._called, self._name_all),
+            Entries("named", self._label_of, self._name_all),
             Entries("takes", lambda name: name in self._names, self._lay_on_or_off),
         )
         self.fields = (
@@ -160,121 +160,121 @@ class Takes(State):
         """Of the takes on the strip, those still being read from the disk among them."""
         return list(self._names)
 
-    def get(self, name: str) -> Take | None:
+    def get_take(self, name: str) -> Take | None:
         """The take of that name, on the strip or not."""
-        return self._shelf.get(name)
+        return self._take_folder.get_take(name)
 
-    def like(self, work: Work) -> Take | None:
+    def find_same(self, work: Work) -> Take | None:
         """The take that was made just so, whenever it was kept and whatever it is called."""
         wanted = structs.replace(work, made="", name="", came_from=())
         like = (
-            take for take in self.list.get() if structs.replace(take.work, made="", name="", came_from=()) == wanted
+            take for take in self.takes.get() if structs.replace(take.work, made="", name="", came_from=()) == wanted
         )
         return next(like, None)
 
-    def line(self, key: str) -> tuple[str, ...]:
+    def lineage(self, key: str) -> tuple[str, ...]:
         """Keys of a take and of all that it came from, for what comes from it; none where there is no key."""
-        held = (self._shelf.get(name) for name in self._shelf.names())
+        held = (self._take_folder.get_take(name) for name in self._take_folder.names())
         above = next((take.work.came_from for take in held if take is not None and take.key == key), ())
-        return (key, *above)[:LONGEST_LINE] if key else ()
+        return (key, *above)[:MAX_LINEAGE] if key else ()
 
-    def may_rename(self) -> bool:
+    def check_rename(self) -> bool:
         """Whether a name may be changed here; if not, the message line says so."""
-        if not self.renames:
+        if not self.names_writable:
             self._messages.show_message(NAMES_ELSEWHERE, "warn")
-        return self.renames
+        return self.names_writable
 
     # ── what a step does ─────────────────────────────────────────────────────────────────────────
 
     def _name_all(self, labels: Record) -> None:
         for name, label in labels.items():
-            self._name(name, str(label))
-        self._lay()
+            self._set_label(name, str(label))
+        self._update_takes()
 
     def _lay_on_or_off(self, there: Record) -> None:
         """Lay takes on the strip, or take them off."""
         on = {name for name, is_there in there.items() if is_there}
         self._names = sorted(set(self._names) - there.keys() | on)
-        self._lay()
+        self._update_takes()
 
-    def keep(self, picture: Array, work: Work) -> str:
+    def add_take(self, picture: Array, work: Work) -> str:
         """Write a take's file; its name. It is held even where it cannot be written, and that is said."""
-        name = self._shelf.free_name(work.file_suffix)
-        self._write(self._shelf, Take(picture, work, name))
+        name = self._take_folder.free_name(work.file_suffix)
+        self._write(self._take_folder, Take(picture, work, name))
         return name
 
-    def _lay(self) -> None:
-        held = (self._shelf.get(name) for name in self._names)
-        self.list.set(tuple(take for take in held if take is not None))
+    def _update_takes(self) -> None:
+        held = (self._take_folder.get_take(name) for name in self._names)
+        self.takes.set(tuple(take for take in held if take is not None))
 
-    def _called(self, name: str) -> str:
-        take = self._shelf.get(name)
+    def _label_of(self, name: str) -> str:
+        take = self._take_folder.get_take(name)
         return take.work.name if take is not None else ""
 
-    def _name(self, name: str, label: str) -> None:
-        take = self._shelf.get(name)
-        if take is not None and take.work.name != label and self.renames:
-            self._write(self._shelf, Take(take.picture, structs.replace(take.work, name=label), name))
+    def _set_label(self, name: str, label: str) -> None:
+        take = self._take_folder.get_take(name)
+        if take is not None and take.work.name != label and self.names_writable:
+            self._write(self._take_folder, Take(take.picture, structs.replace(take.work, name=label), name))
 
     # ── where takes begin ────────────────────────────────────────────────────────────────────────
 
-    def start(self, key: str) -> Start | None:
+    def get_start(self, key: str) -> Start | None:
         return self._starts.get(key)
 
-    def hold_start(self, start: Start, work: Work, picture: Array | None) -> None:
+    def add_start(self, start: Start, work: Work, picture: Array | None) -> None:
         """Keep a start as the work `work`; one that knows how it comes back replaces one that does not."""
         known = self._starts.get(start.key)
-        if known is None or start.figures is not None:
+        if known is None or start.round_trip is not None:
             self._starts[start.key] = start
         if known is None:
             unknown = np.zeros(256, np.int16) if work.kind == "sound" else np.zeros((1, 1, 3), np.uint8)
             seen = picture if picture is not None else unknown
-            self._write(self._start_shelf, Take(seen, work, f"{start.key}{work.file_suffix}"))
+            self._write(self._start_folder, Take(seen, work, f"{start.key}{work.file_suffix}"))
 
     # ── files ────────────────────────────────────────────────────────────────────────────────────
 
-    def _write(self, shelf: Shelf, take: Take) -> None:
+    def _write(self, folder: TakeFolder, take: Take) -> None:
         try:
-            shelf.keep(take)
+            folder.add_take(take)
         except NotSaved as fault:
             self._messages.show_message(fault.message, "failed", ("Try again", self._write_again))
 
     def _write_again(self) -> None:
         try:
-            self._shelf.save()
-            self._start_shelf.save()
+            self._take_folder.write_unsaved()
+            self._start_folder.write_unsaved()
         except NotSaved as fault:
             self._messages.show_message(fault.message, "failed", ("Try again", self._write_again))
         else:
             self._messages.show_message("Your takes are saved.")
 
     def _starts_to_record(self) -> Record:
-        return {key: start.plain() for key, start in self._starts.items()}
+        return {key: start.to_record() for key, start in self._starts.items()}
 
     def _read_starts(self, plain: Record) -> None:
         for key, said in plain.items():
-            making = self._start_shelf.making(f"{key}.png") or self._start_shelf.making(f"{key}.wav")
-            start = Start.of_plain(making, said) if making is not None else None
+            making = self._start_folder.read_recipe(f"{key}.png") or self._start_folder.read_recipe(f"{key}.wav")
+            start = Start.from_record(making, said) if making is not None else None
             if start is not None:
                 self._starts[start.key] = start
 
     def _use_names(self, names: Sequence[str]) -> None:
         self._names = [str(name) for name in names]
 
-    def load(self, records: Sequence[Record]) -> None:
+    def read_takes(self, records: Sequence[Record]) -> None:
         """Read the takes' files beside the window: hundreds take a while, and the window should be on the screen."""
 
         def loaded(found: list[Take] | Exception) -> None:
             if isinstance(found, Exception):
                 raise found
-            self._shelf.hold(found)
-            known = {*_named(records), *self._names}
+            self._take_folder.hold_takes(found)
+            known = {*_take_names(records), *self._names}
             # A file that nothing knows was kept in the moment before a crash.
             self._names = sorted({*self._names, *(take.name for take in found if take.name not in known)})
-            self._lay()
+            self._update_takes()
             self.loaded.emit()
 
-        self._loading.run(self._shelf.read, loaded)
+        self._loading.run(self._take_folder.read_takes, loaded)
 
     def close(self, records: Sequence[Record] | None) -> None:
         """Move files that no record needs to the bin; none if the records may be incomplete."""
@@ -282,12 +282,12 @@ class Takes(State):
         if records is None:
             return
         starts = {str(record["start"]) for record in records if record.get("start")}
-        self._shelf.put_away(set(self._shelf.names()) - {*_named(records), *self._names})
-        self._start_shelf.put_away(f"{key}{end}" for key in self._starts.keys() - starts for end in (".png", ".wav"))
+        self._take_folder.bin_takes(set(self._take_folder.names()) - {*_take_names(records), *self._names})
+        self._start_folder.bin_takes(f"{key}{end}" for key in self._starts.keys() - starts for end in (".png", ".wav"))
         self._starts = {key: start for key, start in self._starts.items() if key in starts}
 
 
-def _named(records: Sequence[Record]) -> set[str]:
+def _take_names(records: Sequence[Record]) -> set[str]:
     """The takes that records speak of."""
     entries = (record.get(key) for record in records for key in ("takes", "named"))
     return {name for each in entries if isinstance(each, dict) for name in each}

@@ -19,44 +19,46 @@ from PySide6.QtWidgets import (
 )
 
 from studio.app.core.guard import guarded
-from studio.app.takes.item_model import TakeModel, TakeRow
-from studio.app.takes.tree_view import SIDE, TakeTree
+from studio.app.takes.item_model import TakeRowModel, TakeTreeModel
+from studio.app.takes.tree_view import THUMBNAIL_SIDE, TakeTreeView
 from studio.app.widgets.controls import Button, Label, set_tooltip
 from studio.app.widgets.icons import icon_pixmap
 from studio.app.widgets.theme import Theme
 from studio.app.widgets.thumbnail import draw_thumbnail, picture_thumbnail
 
 Index = QModelIndex | QPersistentModelIndex
-EMPTY = "What you keep stays here, each with the way back to how it was made."
-SPACE = 16
+EMPTY_TEXT = "What you keep stays here, each with the way back to how it was made."
+GAP = 16
 """Pixels between the place for the next take and the take beside it."""
-FORK = 52
+FORK_WIDTH = 52
 """Logical pixels that say from which take the next one came, where that is not the one before it."""
 
 
-class _TakePainter(QStyledItemDelegate):
-    def __init__(self, view: "TakeList", look: Theme, takes: TakeModel) -> None:
+class _StripPainter(QStyledItemDelegate):
+    def __init__(self, view: "TakeList", theme: Theme, takes: TakeTreeModel) -> None:
         super().__init__(view)
-        self._view, self._look, self._takes = view, look, takes
+        self._view, self._theme, self._takes = view, theme, takes
         self._drawn: dict[str, tuple[Any, int, QPixmap]] = {}
-        look.changed.connect(self._drawn.clear)  # waves are drawn in its colours
+        theme.changed.connect(self._drawn.clear)  # waves are drawn in its colours
 
     @guarded(QSize(76, 76))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        step = self._view.step()
-        return QSize(step.width() + (self._look.scaled(FORK) if self._view.forks(index.row()) else 0), step.height())
+        step = self._view.step_size()
+        return QSize(
+            step.width() + (self._theme.scaled(FORK_WIDTH) if self._view.is_fork(index.row()) else 0), step.height()
+        )
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        row, look, side = index.row(), self._look, self._view.side()
+        row, look, side = index.row(), self._theme, self._view.thumbnail_side()
         rect: QRect = option.rect
         place = QRect(rect.right() + 1 - look.scaled(6) - side, rect.y() + look.scaled(6), side, side)
         painter.save()
-        if self._view.forks(row):
-            self._fork(painter, QRect(rect.x(), rect.y(), look.scaled(FORK), rect.height()), row)
+        if self._view.is_fork(row):
+            self._paint_fork(painter, QRect(rect.x(), rect.y(), look.scaled(FORK_WIDTH), rect.height()), row)
         painter.fillRect(place, look.colour("window"))
         draw_thumbnail(painter, self._pixmap(row, side), place)
-        if row in self._takes.lit() and row != self._takes.chosen:
+        if row in self._takes.lineage() and row != self._takes.chosen:
             line = QRect(place.x(), place.bottom() + look.scaled(3), side, 2)
             painter.fillRect(line, look.colour("accent"))
         if row == self._view.currentIndex().row():
@@ -65,10 +67,10 @@ class _TakePainter(QStyledItemDelegate):
             painter.drawRoundedRect(QRectF(place).adjusted(-3, -3, 3, 3), look.scaled(4), look.scaled(4))
         painter.restore()
 
-    def _fork(self, painter: QPainter, place: QRect, row: int) -> None:
+    def _paint_fork(self, painter: QPainter, place: QRect, row: int) -> None:
         """`from 2`, below a fork."""
-        look, side, above = self._look, self._look.scaled(18), self._takes.up[row]
-        lit = {row, above} <= self._takes.lit()
+        look, side, above = self._theme, self._theme.scaled(18), self._takes.parents[row]
+        lit = {row, above} <= self._takes.lineage()
         colour = look.colour("accent" if lit else "soft")
         middle = place.center()
         drawing = icon_pixmap("fork", colour, side, self._view.devicePixelRatioF())
@@ -84,7 +86,7 @@ class _TakePainter(QStyledItemDelegate):
         take = self._takes.takes[row]
         kept = self._drawn.get(take.name)
         if kept is None or kept[0] is not take.picture or kept[1] != side:
-            drawn = picture_thumbnail(take.picture, side, self._view.devicePixelRatioF(), self._look)
+            drawn = picture_thumbnail(take.picture, side, self._view.devicePixelRatioF(), self._theme)
             kept = self._drawn[take.name] = (take.picture, side, drawn)
         return kept[2]
 
@@ -93,18 +95,18 @@ class TakeList(QListView):
     """A row of takes. Signals carry the place of one: `chose` it for the stage, `dropped` it, `naming` it, `asked` for
     its menu."""
 
-    chose = Signal(int)
-    dropped = Signal(int)
-    naming = Signal(int)
-    asked = Signal(int, QPoint)
+    take_chosen = Signal(int)
+    delete_requested = Signal(int)
+    rename_requested = Signal(int)
+    menu_requested = Signal(int, QPoint)
 
-    def __init__(self, look: Theme, takes: TakeModel) -> None:
+    def __init__(self, theme: Theme, takes: TakeTreeModel) -> None:
         super().__init__()
-        self._look, self._takes = look, takes
+        self._theme, self._takes = theme, takes
         self.compact = False
-        self.rows = TakeRow(takes, self)
+        self.rows = TakeRowModel(takes, self)
         self.setModel(self.rows)
-        self.setItemDelegate(_TakePainter(self, look, takes))
+        self.setItemDelegate(_StripPainter(self, theme, takes))
         self.setProperty("role", "bare")
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFlow(QListView.Flow.LeftToRight)
@@ -115,25 +117,25 @@ class TakeList(QListView):
         self.setStyleSheet("activate-on-singleclick: 0;")
         self.setAccessibleName("Takes")
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.customContextMenuRequested.connect(self._ask)
-        self.clicked.connect(lambda index: self.chose.emit(index.row()))
-        self.activated.connect(lambda index: self.chose.emit(index.row()))
+        self.customContextMenuRequested.connect(self._request_menu)
+        self.clicked.connect(lambda index: self.take_chosen.emit(index.row()))
+        self.activated.connect(lambda index: self.take_chosen.emit(index.row()))
 
-    def side(self) -> int:
-        return self._look.scaled(48 if self.compact else 64)
+    def thumbnail_side(self) -> int:
+        return self._theme.scaled(48 if self.compact else 64)
 
-    def step(self) -> QSize:
-        return QSize(self.side() + self._look.scaled(12), self.side() + self._look.scaled(12))
+    def step_size(self) -> QSize:
+        return QSize(self.thumbnail_side() + self._theme.scaled(12), self.thumbnail_side() + self._theme.scaled(12))
 
-    def forks(self, row: int) -> bool:
+    def is_fork(self, row: int) -> bool:
         """Whether a take came from another one than that before it."""
-        above = self._takes.up[row] if row < len(self._takes.up) else None
+        above = self._takes.parents[row] if row < len(self._takes.parents) else None
         return above is not None and above != row - 1
 
-    def long(self) -> int:
+    def content_width(self) -> int:
         """Of all takes beside each other, in pixels."""
-        forks = sum(self.forks(row) for row in range(self.rows.rowCount()))
-        return self.rows.rowCount() * self.step().width() + forks * self._look.scaled(FORK)
+        forks = sum(self.is_fork(row) for row in range(self.rows.rowCount()))
+        return self.rows.rowCount() * self.step_size().width() + forks * self._theme.scaled(FORK_WIDTH)
 
     def show_current(self, index: int | None) -> None:
         self.setCurrentIndex(self.rows.index(index) if index is not None else QModelIndex())
@@ -143,64 +145,64 @@ class TakeList(QListView):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         index = self.currentIndex()
         if index.isValid() and event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
-            self.dropped.emit(index.row())
+            self.delete_requested.emit(index.row())
         elif index.isValid() and event.key() == Qt.Key.Key_F2:
-            self.naming.emit(index.row())
+            self.rename_requested.emit(index.row())
         else:
             super().keyPressEvent(event)
 
-    def _ask(self, at: QPoint) -> None:
+    def _request_menu(self, at: QPoint) -> None:
         index = self.indexAt(at)
         if index.isValid():
-            self.asked.emit(index.row(), self.viewport().mapToGlobal(at))
+            self.menu_requested.emit(index.row(), self.viewport().mapToGlobal(at))
 
 
-class Strip(QWidget):
+class TakeStripView(QWidget):
     """Takes, and the place where the next one goes; or their tree. Signals carry the place of a take: `led` asks for a
     wavetable to it, `branched` to go on from it, `renamed` also carries its new name."""
 
-    chose = Signal(int)
-    dropped = Signal(int)
-    copied = Signal(int)
-    cut = Signal(int)
+    take_chosen = Signal(int)
+    delete_requested = Signal(int)
+    copy_requested = Signal(int)
+    delete_branch_requested = Signal(int)
     """A take is dropped with all that came from it."""
-    led = Signal(int)
-    branched = Signal(int)
+    wavetable_requested = Signal(int)
+    branch_requested = Signal(int)
     renamed = Signal(int, str)
-    grown = Signal()
+    tree_requested = Signal()
     """Asks for the tree, or for the strip again."""
 
-    def __init__(self, look: Theme) -> None:
+    def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._look, self._tree, self._compact = look, False, False
+        self._theme, self._tree, self._compact = theme, False, False
         self.setProperty("ground", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.takes = TakeModel(self)
+        self.takes = TakeTreeModel(self)
         self.head = Label("Takes", "heading")
-        self.list, self.tree = TakeList(look, self.takes), TakeTree(look, self.takes)
-        self.keep = Button(look, "", "square", "plus", "Keep as take", "Keep what is on the stage as a take", "Ctrl+S")
-        self.hint = Label(EMPTY, "note", wrap=True)
-        set_tooltip(self.hint, EMPTY)
-        self.grow = Button(look, "Tree", "link", tooltip="Show which take came from which", keys="Ctrl+T")
-        self.grow.setParent(self)
+        self.list, self.tree = TakeList(theme, self.takes), TakeTreeView(theme, self.takes)
+        self.keep = Button(theme, "", "square", "plus", "Keep as take", "Keep what is on the stage as a take", "Ctrl+S")
+        self.hint = Label(EMPTY_TEXT, "note", wrap=True)
+        set_tooltip(self.hint, EMPTY_TEXT)
+        self.tree_button = Button(theme, "Tree", "link", tooltip="Show which take came from which", keys="Ctrl+T")
+        self.tree_button.setParent(self)
         self.field = QLineEdit(self)
         self.field.setMaxLength(80)
         self.field.setPlaceholderText("Name")
         self.field.installEventFilter(self)
         self.field.hide()
-        self._named: int | None = None
+        self._edited_place: int | None = None
         self._in_view: int | None = None
         """The place of the take that is kept visible: the newest one, or one that was shown on the stage later."""
-        self.leads: Callable[[int], bool] = lambda place: False
+        self.offers_wavetable: Callable[[int], bool] = lambda place: False
         """Whether a wavetable can lead from the stage of Explore to a take."""
-        self.branches = False
+        self.offers_branch = False
         """Whether the open panel can go on from a take."""
         self._row = QHBoxLayout()
         self._row.addWidget(self.list)
         self._gap = QSpacerItem(0, 0)
         self._row.addItem(self._gap)
         self._row.addWidget(self.keep)
-        self._row.addSpacing(SPACE)
+        self._row.addSpacing(GAP)
         self._row.addWidget(self.hint, 1)
         self._row.addStretch()
         self._column = QVBoxLayout(self)
@@ -208,23 +210,23 @@ class Strip(QWidget):
         self._column.addLayout(self._row)
         self._column.addWidget(self.tree, 1)
         self._column.addStretch(0)
-        self._tie()
-        look.changed.connect(self._lay_out)
+        self._connect()
+        theme.changed.connect(self._lay_out)
         self._lay_out()
 
-    def _tie(self) -> None:
+    def _connect(self) -> None:
         for view in (self.list, self.tree):
-            view.chose.connect(self.chose)
-            view.dropped.connect(self.dropped)
-            view.naming.connect(self.rename)
-            view.asked.connect(self._menu)
-        self.grow.clicked.connect(self.grown)
-        self.field.editingFinished.connect(self._name)
+            view.take_chosen.connect(self.take_chosen)
+            view.delete_requested.connect(self.delete_requested)
+            view.rename_requested.connect(self.edit_name)
+            view.menu_requested.connect(self._open_menu)
+        self.tree_button.clicked.connect(self.tree_requested)
+        self.field.editingFinished.connect(self._apply_name)
 
     def show_takes(self, takes: Sequence[Any]) -> None:
         """Show these takes, and scroll to a new one."""
         more = len(takes) > len(self.takes.takes)
-        self.takes.put(tuple(takes))
+        self.takes.set_takes(tuple(takes))
         self._lay_out()
         if more:
             self._bring_into_view(len(takes) - 1)
@@ -232,7 +234,7 @@ class Strip(QWidget):
     def show_current(self, place: int | None) -> None:
         """The take that the stage shows."""
         other = place != self.takes.chosen
-        self.takes.choose(place)
+        self.takes.set_chosen(place)
         self.list.show_current(place)
         self.tree.show_chosen(place)
         if other and place is not None:
@@ -252,24 +254,24 @@ class Strip(QWidget):
         """Grown into the tree."""
         if on != self._tree:
             self._tree = on
-            self._leave()
+            self._close_field()
             self._lay_out()
             self.tree.show_chosen(self.takes.chosen)
 
-    def rename(self, place: int | None) -> None:
+    def edit_name(self, place: int | None) -> None:
         """Let the name of a take be typed; Enter keeps it, Esc does not."""
         if place is None or place >= len(self.takes.takes):
             return
-        px, view = self._look.scaled, self.tree if self._tree else self.list
+        px, view = self._theme.scaled, self.tree if self._tree else self.list
         index = self.takes.index_of(place) if self._tree else self.list.rows.index(place)
         at = view.visualRect(index)
         corner = view.viewport().mapTo(self, at.topLeft())
-        left = corner.x() + (px(SIDE + 16) if self._tree else 0)
+        left = corner.x() + (px(THUMBNAIL_SIDE + 16) if self._tree else 0)
         width = min(px(240), self.width() - px(24))
         high = self.field.sizeHint().height()
         left = min(max(left, px(8)), self.width() - width - px(8))
         self.field.setGeometry(left, corner.y() + (at.height() - high) // 2, width, high)
-        self._named = place
+        self._edited_place = place
         self.field.setAccessibleName(f"Name of take {place + 1}")
         self.field.setText(self.takes.takes[place].work.name)
         self.field.selectAll()
@@ -281,7 +283,7 @@ class Strip(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         escape = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
         if escape and event.type() == QEvent.Type.KeyPress:
-            self._leave()
+            self._close_field()
             return True
         return False
 
@@ -289,57 +291,57 @@ class Strip(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         self._lay_out()
 
-    def _name(self) -> None:
-        place, typed = self._named, self.field.text()
-        self._leave()
+    def _apply_name(self) -> None:
+        place, typed = self._edited_place, self.field.text()
+        self._close_field()
         if place is not None and place < len(self.takes.takes):
             self.renamed.emit(place, typed)
 
-    def _leave(self) -> None:
-        if self._named is not None:
-            self._named = None
+    def _close_field(self) -> None:
+        if self._edited_place is not None:
+            self._edited_place = None
             if self.field.hasFocus():
                 (self.tree if self._tree else self.list).setFocus(Qt.FocusReason.OtherFocusReason)
             self.field.hide()
 
-    def _menu(self, place: int, at: QPoint) -> None:
+    def _open_menu(self, place: int, at: QPoint) -> None:
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.addAction("Show", lambda: self.chose.emit(place))
-        if self.branches:
-            menu.addAction("Branch…", lambda: self.branched.emit(place))
+        menu.addAction("Show", lambda: self.take_chosen.emit(place))
+        if self.offers_branch:
+            menu.addAction("Branch…", lambda: self.branch_requested.emit(place))
         copy = "Copy picture" if self.takes.takes[place].picture.ndim == 3 else "Copy sound"
-        menu.addAction(copy, lambda: self.copied.emit(place))
-        menu.addAction("Name…", lambda: self.rename(place))
-        if self.leads(place):
-            menu.addAction("Wavetable from the stage to this…", lambda: self.led.emit(place))
-        menu.addAction("Prune", lambda: self.dropped.emit(place))
-        if place in self.takes.up:
-            menu.addAction("Prune with what came from it", lambda: self.cut.emit(place))
+        menu.addAction(copy, lambda: self.copy_requested.emit(place))
+        menu.addAction("Name…", lambda: self.edit_name(place))
+        if self.offers_wavetable(place):
+            menu.addAction("Wavetable from the stage to this…", lambda: self.wavetable_requested.emit(place))
+        menu.addAction("Prune", lambda: self.delete_requested.emit(place))
+        if place in self.takes.parents:
+            menu.addAction("Prune with what came from it", lambda: self.delete_branch_requested.emit(place))
         menu.popup(at)
 
     def _lay_out(self) -> None:
-        px, step, count = self._look.scaled, self.list.step(), len(self.takes.takes)
+        px, step, count = self._theme.scaled, self.list.step_size(), len(self.takes.takes)
         tree = self._tree and count > 0
         self._column.setContentsMargins(px(10), px(8), px(16), px(4))
         self._column.setSpacing(px(2))
         self.head.setContentsMargins(px(6), 0, 0, 0)
         self.head.setVisible(not self._compact or tree)
         self._row.setSpacing(0)
-        link = self.grow.sizeHint()
-        self.grow.set_text("Strip" if tree else "Tree")
-        self.grow.setVisible(count > 0)
-        self.grow.setGeometry(self.width() - link.width() - px(16), px(6), link.width(), link.height())
+        link = self.tree_button.sizeHint()
+        self.tree_button.set_text("Strip" if tree else "Tree")
+        self.tree_button.setVisible(count > 0)
+        self.tree_button.setGeometry(self.width() - link.width() - px(16), px(6), link.width(), link.height())
         spare = link.width() + px(12) if self._compact else 0
-        room = self.width() - px(10 + 6 + 16) - self.list.side() - SPACE - spare
+        room = self.width() - px(10 + 6 + 16) - self.list.thumbnail_side() - GAP - spare
         before = self.list.size()
-        self.list.setFixedSize(max(0, min(self.list.long(), room)), step.height())
+        self.list.setFixedSize(max(0, min(self.list.content_width(), room)), step.height())
         self.tree.setVisible(tree)
         self.list.setVisible(count > 0 and not tree)
         self.keep.setVisible(not tree)
         self.hint.setVisible(not count)
         self._gap.changeSize(px(6) if count else 0, 0)
-        self.keep.setFixedSize(self.list.side(), self.list.side())
+        self.keep.setFixedSize(self.list.thumbnail_side(), self.list.thumbnail_side())
         self._row.setContentsMargins(0 if count else px(6), 0 if count else px(6), 0, 0 if count else px(6))
         self.list.doItemsLayout()
         if self._in_view is not None and self._in_view < count and self.list.size() != before:

@@ -10,7 +10,7 @@ from studio.library.work import Work
 Parents = tuple[int | None, ...]
 
 
-def parents(takes: Sequence[Take]) -> Parents:
+def find_parents(takes: Sequence[Take]) -> Parents:
     """For each take the place of the nearest one that it came from, None where none is here. No circle: a take cannot
     come from a later one."""
     places = {take.key: place for place, take in reversed(list(enumerate(takes)))}
@@ -20,7 +20,7 @@ def parents(takes: Sequence[Take]) -> Parents:
     )
 
 
-def way(up: Parents, place: int) -> tuple[int, ...]:
+def path_to_root(up: Parents, place: int) -> tuple[int, ...]:
     """From a take to its root, both among them."""
     found = [place]
     while (above := up[found[-1]]) is not None:
@@ -28,7 +28,7 @@ def way(up: Parents, place: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def origin(takes: Sequence[Take], above: Work, work: Work) -> Work:
+def origin_of(takes: Sequence[Take], above: Work, work: Work) -> Work:
     """What a work that goes on from a row really comes from: where all that is kept of the one above it was kept from
     one further up, it comes from that one."""
     known = {take.key: take.work for take in takes}
@@ -39,12 +39,12 @@ def origin(takes: Sequence[Take], above: Work, work: Work) -> Work:
     return above
 
 
-def words(take: Take, parent: Take | None) -> str:
+def take_caption(take: Take, parent: Take | None) -> str:
     """What makes a take: its name, else where it began or what was changed since its parent."""
     return take.work.name or ", ".join(_changes(take.work, parent.work if parent is not None else None))
 
 
-def titled(takes: Sequence[Take], up: Parents, place: int) -> str:
+def take_title(takes: Sequence[Take], up: Parents, place: int) -> str:
     """`Take 4, from take 2 at row 17`, with its name where it has one."""
     work, above = takes[place].work, up[place]
     name = f", {work.name}" if work.name else ""
@@ -55,23 +55,23 @@ def titled(takes: Sequence[Take], up: Parents, place: int) -> str:
     return f"Take {place + 1}{name}, from take {above + 1}{row}"
 
 
-def spoken(takes: Sequence[Take], up: Parents, place: int, chosen: bool) -> str:
+def accessible_text(takes: Sequence[Take], up: Parents, place: int, chosen: bool) -> str:
     """For screen readers: `Take 4, from take 2 at row 17, level 2, chosen`."""
     work = takes[place].work
     start = f"from {work.source}" if work.source else f"seed {work.seed}"
-    more = start if up[place] is None else f"level {len(way(up, place))}"
-    return f"{titled(takes, up, place)}, {more}{', chosen' if chosen else ''}"
+    more = start if up[place] is None else f"level {len(path_to_root(up, place))}"
+    return f"{take_title(takes, up, place)}, {more}{', chosen' if chosen else ''}"
 
 
 def _changes(work: Work, parent: Work | None) -> list[str]:
     found = []
     if work.rewound is not None:
-        found.append(f"row {work.rewound.row}{_imposed(work)}")
+        found.append(f"row {work.rewound.row}{_imposed_text(work)}")
     elif work.rate and work.heard and parent is not None:
         found.append(f"from {timecode(work.heard / work.rate)}")
     elif parent is None:
         start = f"from {work.source}" if work.source else f"start, seed {group_digits(work.seed)}"
-        return [start, *_mixed(work)]
+        return [start, *_mix_text(work)]
     if parent is not None and work.model != parent.model:
         found.append(work.model)
     if (work.rewound is not None or work.rate) and (parent is None or work.seed != parent.seed):
@@ -84,15 +84,15 @@ def _changes(work: Work, parent: Work | None) -> list[str]:
         moved = sum(abs(a - b) > 5e-4 for a, b in zip(one, other, strict=True))
         found += [f"{moved} slider{'s' if moved > 1 else ''} moved"] if moved else []
     if parent is not None and work.mix != parent.mix:
-        found += _mixed(work) or ["no mix"]
+        found += _mix_text(work) or ["no mix"]
     return found or [f"seed {group_digits(work.seed)}"]
 
 
-def _mixed(work: Work) -> list[str]:
+def _mix_text(work: Work) -> list[str]:
     return [f"mix with {work.mix.model} {work.mix.share:.0%}".replace("%", " %")] if work.mix is not None else []
 
 
-def _imposed(work: Work) -> str:
+def _imposed_text(work: Work) -> str:
     imposed = work.rewound.imposed if work.rewound is not None else ()
     if len(imposed) == 1:
         return f", one pixel {colour_name(imposed[0].colour)}"

@@ -5,29 +5,29 @@ from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QFrame, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTreeView
 
 from studio.app.core.guard import guarded
-from studio.app.takes.item_model import TakeModel
+from studio.app.takes.item_model import TakeTreeModel
 from studio.app.widgets.theme import Theme
 from studio.app.widgets.thumbnail import draw_thumbnail, picture_thumbnail
 
 Index = QModelIndex | QPersistentModelIndex
-SIDE, TALL, STEP = 64, 72, 32
+THUMBNAIL_SIDE, ROW_HEIGHT, INDENT = 64, 72, 32
 """Logical pixels: a thumbnail, a row, and how far a child stands to the right of its parent."""
 
 
 class _TreePainter(QStyledItemDelegate):
-    def __init__(self, view: "TakeTree", look: Theme, takes: TakeModel) -> None:
+    def __init__(self, view: "TakeTreeView", theme: Theme, takes: TakeTreeModel) -> None:
         super().__init__(view)
-        self._view, self._look, self._takes = view, look, takes
+        self._view, self._theme, self._takes = view, theme, takes
         self._drawn: dict[str, tuple[object, QPixmap]] = {}
-        look.changed.connect(self._drawn.clear)
+        theme.changed.connect(self._drawn.clear)
 
-    @guarded(QSize(200, TALL))
+    @guarded(QSize(200, ROW_HEIGHT))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        return QSize(self._look.scaled(200), self._look.scaled(TALL))
+        return QSize(self._theme.scaled(200), self._theme.scaled(ROW_HEIGHT))
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        look, px, place = self._look, self._look.scaled, self._takes.place(index)
+        look, px, place = self._theme, self._theme.scaled, self._takes.place_of(index)
         rect, chosen = option.rect, place == self._takes.chosen
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -42,14 +42,19 @@ class _TreePainter(QStyledItemDelegate):
             painter.setPen(QPen(look.colour("accent"), 2))
             painter.drawRoundedRect(ground.adjusted(1, 1, -1, -1), px(6), px(6))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        square = QRect(rect.x() + px(4), rect.y() + (rect.height() - px(SIDE)) // 2, px(SIDE), px(SIDE))
+        square = QRect(
+            rect.x() + px(4),
+            rect.y() + (rect.height() - px(THUMBNAIL_SIDE)) // 2,
+            px(THUMBNAIL_SIDE),
+            px(THUMBNAIL_SIDE),
+        )
         painter.fillRect(square, look.colour("window"))
         draw_thumbnail(painter, self._pixmap(place), square)
-        self._write(painter, rect.adjusted(px(SIDE + 16), 0, -px(8), 0), place, index, chosen)
+        self._write(painter, rect.adjusted(px(THUMBNAIL_SIDE + 16), 0, -px(8), 0), place, index, chosen)
         painter.restore()
 
     def _write(self, painter: QPainter, room: QRect, place: int, index: Index, chosen: bool) -> None:
-        look, number = self._look, str(place + 1)
+        look, number = self._theme, str(place + 1)
         weight = 600 if chosen else 400
         font = look.font(13, weight)
         painter.setFont(font)
@@ -58,7 +63,7 @@ class _TreePainter(QStyledItemDelegate):
         painter.drawText(room, middle, number)
         rest = room.adjusted(measure.horizontalAdvance(number) + look.scaled(10), 0, 0, 0)
         shut = self._takes.rowCount(index) if not self._view.isExpanded(index) else 0
-        words = self._takes.words(place) + (f"  ·  {shut} folded" if shut else "")
+        words = self._takes.caption_of(place) + (f"  ·  {shut} folded" if shut else "")
         painter.drawText(rest, middle, measure.elidedText(words, Qt.TextElideMode.ElideRight, rest.width()))
 
     def _pixmap(self, place: int) -> QPixmap:
@@ -66,25 +71,25 @@ class _TreePainter(QStyledItemDelegate):
         kept = self._drawn.get(take.name)
         if kept is None or kept[0] is not take.picture:
             pixmap = picture_thumbnail(
-                take.picture, self._look.scaled(SIDE), self._view.devicePixelRatioF(), self._look
+                take.picture, self._theme.scaled(THUMBNAIL_SIDE), self._view.devicePixelRatioF(), self._theme
             )
             kept = self._drawn[take.name] = (take.picture, pixmap)
         return kept[1]
 
 
-class TakeTree(QTreeView):
+class TakeTreeView(QTreeView):
     """Signals carry the place of a take: `chose` it for the stage, `dropped` it, `asked` for its menu or its name."""
 
-    chose = Signal(int)
-    dropped = Signal(int)
-    naming = Signal(int)
-    asked = Signal(int, QPoint)
+    take_chosen = Signal(int)
+    delete_requested = Signal(int)
+    rename_requested = Signal(int)
+    menu_requested = Signal(int, QPoint)
 
-    def __init__(self, look: Theme, takes: TakeModel) -> None:
+    def __init__(self, theme: Theme, takes: TakeTreeModel) -> None:
         super().__init__()
-        self._look, self._takes = look, takes
+        self._theme, self._takes = theme, takes
         self.setModel(takes)
-        self.setItemDelegate(_TreePainter(self, look, takes))
+        self.setItemDelegate(_TreePainter(self, theme, takes))
         self.setProperty("role", "bare")
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHeaderHidden(True)
@@ -97,12 +102,12 @@ class TakeTree(QTreeView):
         self.setStyleSheet("activate-on-singleclick: 0;")
         self.setAccessibleName("Tree of takes")
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.customContextMenuRequested.connect(self._ask)
-        self.clicked.connect(lambda index: self.chose.emit(takes.place(index)))
-        self.activated.connect(lambda index: self.chose.emit(takes.place(index)))
+        self.customContextMenuRequested.connect(self._request_menu)
+        self.clicked.connect(lambda index: self.take_chosen.emit(takes.place_of(index)))
+        self.activated.connect(lambda index: self.take_chosen.emit(takes.place_of(index)))
         takes.modelReset.connect(self.expandAll)
         takes.rowsInserted.connect(lambda parent: self.expand(parent))
-        look.changed.connect(self._lay_out)
+        theme.changed.connect(self._lay_out)
         self._lay_out()
 
     def show_chosen(self, place: int | None) -> None:
@@ -118,9 +123,9 @@ class TakeTree(QTreeView):
         if not index.isValid() or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
             super().keyPressEvent(event)
         elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
-            self.dropped.emit(self._takes.place(index))
+            self.delete_requested.emit(self._takes.place_of(index))
         elif key == Qt.Key.Key_F2:
-            self.naming.emit(self._takes.place(index))
+            self.rename_requested.emit(self._takes.place_of(index))
         elif key == Qt.Key.Key_Left and self._takes.parent(index).isValid():
             self.setCurrentIndex(self._takes.parent(index))
         elif key == Qt.Key.Key_Right and self.isExpanded(index) and self._takes.rowCount(index):
@@ -131,11 +136,11 @@ class TakeTree(QTreeView):
     @guarded(None)
     def drawBranches(self, painter: QPainter, rect: QRect, index: Index) -> None:
         """From each parent's thumbnail down to its children, lit where the way from the root leads."""
-        takes, lit, step = self._takes, self._takes.lit(), self.indentation()
-        middle, here = rect.center().y(), takes.place(index)
-        x, own = rect.right() + 1 - step + self._look.scaled(12), True
-        while (above := takes.up[here]) is not None:
-            siblings = [takes.place(takes.index(row, 0, takes.index_of(above))) for row in
+        takes, lit, step = self._takes, self._takes.lineage(), self.indentation()
+        middle, here = rect.center().y(), takes.place_of(index)
+        x, own = rect.right() + 1 - step + self._theme.scaled(12), True
+        while (above := takes.parents[here]) is not None:
+            siblings = [takes.place_of(takes.index(row, 0, takes.index_of(above))) for row in
                         range(takes.rowCount(takes.index_of(above)))]  # fmt: skip
             place = siblings.index(here)
             later, way = siblings[place + 1 :], next((each for each in siblings if each in lit), None)
@@ -144,18 +149,18 @@ class TakeTree(QTreeView):
             if later:
                 self._line(painter, x, middle if own else rect.top(), x, rect.bottom(), way in later)
             if own:
-                self._line(painter, x, middle, rect.right() + self._look.scaled(2), middle, way == here)
+                self._line(painter, x, middle, rect.right() + self._theme.scaled(2), middle, way == here)
             here, own, x = above, False, x - step
 
     def _line(self, painter: QPainter, x: int, y: int, to_x: int, to_y: int, lit: bool) -> None:
-        painter.setPen(QPen(self._look.colour("accent" if lit else "groove"), 2))
+        painter.setPen(QPen(self._theme.colour("accent" if lit else "groove"), 2))
         painter.drawLine(x, y, to_x, to_y)
 
-    def _ask(self, at: QPoint) -> None:
+    def _request_menu(self, at: QPoint) -> None:
         index = self.indexAt(at)
         if index.isValid():
-            self.asked.emit(self._takes.place(index), self.viewport().mapToGlobal(at))
+            self.menu_requested.emit(self._takes.place_of(index), self.viewport().mapToGlobal(at))
 
     def _lay_out(self) -> None:
-        self.setIndentation(self._look.scaled(STEP))
+        self.setIndentation(self._theme.scaled(INDENT))
         self.doItemsLayout()

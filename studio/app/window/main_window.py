@@ -18,7 +18,7 @@ from studio.app.panels.explore import view as explore
 from studio.app.panels.generate import view as generate
 from studio.app.panels.panel_view import Panel
 from studio.app.panels.sound import view as sound
-from studio.app.takes.strip_view import Strip
+from studio.app.takes.strip_view import TakeStripView
 from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Hairline
@@ -141,7 +141,7 @@ class Frame(QWidget):
             ("queue", "Queue", self.jobs),
         ):  # fmt: skip
             self.inspector.add_page(key, title, page)
-        self.strip, self.queue = Strip(look), QueueBox(look)
+        self.strip, self.queue = TakeStripView(look), QueueBox(look)
         self.message = MessageLine(look)
         self._lines = [Hairline(), Hairline(), Hairline(), Hairline(vertical=True)]
         self._parts = (
@@ -171,7 +171,7 @@ class Frame(QWidget):
         bind(self, state.messages.current, self._show_message, self.message.acted, state.messages.press_button)
         bind(self, state.queue.jobs, self.queue.show_entries, self.queue.stopped, state.queue.stop_job)
         bind(self, state.queue.jobs, self.jobs.show_entries, self.jobs.stopped, state.queue.stop_job)
-        bind(self, state.takes.list, lambda _: self._place())
+        bind(self, state.takes.takes, lambda _: self._place())
         self.message.gone.connect(state.messages.dismiss)
         self.queue.opened.connect(lambda: self.toggle_page("queue"))
         self.rail.help.clicked.connect(lambda: self.toggle_page("help"))
@@ -265,7 +265,7 @@ class Frame(QWidget):
             return
         shown = self._shown or self.inspector.page != ""
         wish = int(self.state.layout.get().get("inspector", USUAL))
-        tree = bool(self.state.layout.get().get("tree", False)) and bool(self.state.takes.list.get())
+        tree = bool(self.state.layout.get().get("tree", False)) and bool(self.state.takes.takes.get())
         said = self.message.isVisibleTo(self)
         at = places(self._look, self.width(), self.height(), shown, wish, tree, said)
         self.strip.set_tree(tree)

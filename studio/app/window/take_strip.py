@@ -9,8 +9,8 @@ from studio.app.app_state import Window
 from studio.app.core.observable import Value
 from studio.app.files.dialogs_view import FileDialogs
 from studio.app.panels.panel_view import Panel
-from studio.app.takes.selection import Strip as TakesInHand
-from studio.app.takes.strip_view import Strip
+from studio.app.takes.selection import TakeSelection as TakesInHand
+from studio.app.takes.strip_view import TakeStripView
 from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
 
@@ -19,30 +19,35 @@ class Takes(QObject):
     """What is done on the strip is done in the panel that is open, which `panel` gives."""
 
     def __init__(
-        self, strip: Strip, state: Window, panels: Iterable[Panel], panel: Callable[[], Panel], dialogs: FileDialogs
+        self,
+        strip: TakeStripView,
+        state: Window,
+        panels: Iterable[Panel],
+        panel: Callable[[], Panel],
+        dialogs: FileDialogs,
     ) -> None:
         super().__init__(strip)
         self._strip, self._state, self._panel, self._dialogs = strip, state, panel, dialogs
-        bind(self, state.takes.list, strip.show_takes)
-        shown: tuple[Value[Any], ...] = (state.takes.list, *(each.strip.current for each in panels))
+        bind(self, state.takes.takes, strip.show_takes)
+        shown: tuple[Value[Any], ...] = (state.takes.takes, *(each.strip.current for each in panels))
         for value in shown:
             bind(self, value, lambda _: strip.show_current(self._in_hand.current.get()))
-        strip.chose.connect(self.show)
-        strip.dropped.connect(lambda place: self._in_hand.prune(place))
-        strip.cut.connect(lambda place: self._in_hand.prune(place, branch=True))
-        strip.copied.connect(lambda place: self._in_hand.copy(place))
-        strip.renamed.connect(lambda place, name: self._in_hand.rename(place, name))
-        strip.branched.connect(self._branch)
-        strip.led.connect(self._lead)
-        strip.leads = lambda place: place in state.explore.wavetable.partners()
-        strip.grown.connect(self.toggle_tree)
+        strip.take_chosen.connect(self.show)
+        strip.delete_requested.connect(lambda place: self._in_hand.delete_take(place))
+        strip.delete_branch_requested.connect(lambda place: self._in_hand.delete_take(place, branch=True))
+        strip.copy_requested.connect(lambda place: self._in_hand.copy_take(place))
+        strip.renamed.connect(lambda place, name: self._in_hand.rename_take(place, name))
+        strip.branch_requested.connect(self._branch)
+        strip.wavetable_requested.connect(self._lead)
+        strip.offers_wavetable = lambda place: place in state.explore.wavetable.partners()
+        strip.tree_requested.connect(self.toggle_tree)
         strip.keep.clicked.connect(lambda: self._panel().keep())
 
     @property
     def acts(self) -> tuple[Action, ...]:
         return (
             Action("Tree of takes", ("Ctrl+T",), self.toggle_tree),
-            Action("Name the take", ("N",), lambda: self._strip.rename(self._in_hand.current.get()), "stage"),
+            Action("Name the take", ("N",), lambda: self._strip.edit_name(self._in_hand.current.get()), "stage"),
             Action("Prune the take", (), self._prune_shown),
             Action("Prune the take with what came from it", (), lambda: self._prune_shown(branch=True)),
         )
@@ -54,11 +59,11 @@ class Takes(QObject):
     def show_panel(self, panel: Panel) -> None:
         """Another panel is open."""
         self._strip.show_current(panel.strip.current.get())
-        self._strip.branches = panel.branch is not None
+        self._strip.offers_branch = panel.branch is not None
 
     def show(self, index: int) -> None:
         """Put a take on the stage of the open panel; a recording always in Sound, and what is none never there."""
-        recorded = bool(self._state.takes.list.get()[index].work.rate)
+        recorded = bool(self._state.takes.takes.get()[index].work.rate)
         if recorded or self._panel().key == "sound":
             self._state.show_panel("sound" if recorded else "explore")
         self._panel().show_take(index)
@@ -78,7 +83,7 @@ class Takes(QObject):
         """The take on the stage goes to the bin, alone or with all that came from it."""
         place = self._in_hand.current.get()
         if place is not None:
-            self._in_hand.prune(place, branch)
+            self._in_hand.delete_take(place, branch)
 
     def _lead(self, index: int) -> None:
         """Ask where the wavetable from the stage to a take should go."""

@@ -342,7 +342,7 @@ def test_a_wavetable_brings_back_both_of_its_ends(
     frames = np.stack([wave(3), wave(2), wave(1)])
     (tmp_path / "way.wav").write_bytes(work.encode_wavetable(frames, begin.wavetable_to(end)))
     for index in (1, 0):
-        explore.strip.prune(index)
+        explore.strip.delete_take(index)
     explore.dials.new_start(3)
     answer(engine, wave(5))
     two_takes.drop([tmp_path / "way.wav"])

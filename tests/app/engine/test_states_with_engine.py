@@ -196,7 +196,7 @@ def test_waves_are_made_led_to_one_another_and_brought_back(
     qtbot.waitUntil(lambda: explore.badge.get().kind == "exact", timeout=START)
 
     # Dropped, the wavetable restores its beginning and both of its ends.
-    explore.strip.prune(0)
+    explore.strip.delete_take(0)
     window.drop([tmp_path / "way.wav"])
     qtbot.waitUntil(lambda: len(explore.takes.get()) == 2)
     qtbot.wait(50)
@@ -230,7 +230,7 @@ def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
     assert start is not None and rewind.mark.get() is not None
 
     def gone_on(count: int) -> np.ndarray:
-        qtbot.waitUntil(lambda: not rewind.running and len(window.takes.list.get()) == count, timeout=START)
+        qtbot.waitUntil(lambda: not rewind.running and len(window.takes.takes.get()) == count, timeout=START)
         found = state.in_hand()
         assert found is not None
         return found
@@ -255,11 +255,11 @@ def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
     state.save(None, tmp_path / "on.png")
     qtbot.waitUntil((tmp_path / "on.png").exists)
     other, _ = opener()
-    qtbot.waitUntil(lambda: len(other.takes.list.get()) == 3)
-    other.generate.strip.prune(2)
+    qtbot.waitUntil(lambda: len(other.takes.takes.get()) == 3)
+    other.generate.strip.delete_take(2)
     other.drop([tmp_path / "on.png"])
-    qtbot.waitUntil(lambda: len(other.takes.list.get()) == 3)
-    work = other.takes.list.get()[2].work
+    qtbot.waitUntil(lambda: len(other.takes.takes.get()) == 3)
+    work = other.takes.takes.get()[2].work
     drawn: list[np.ndarray] = []
     other.generate.rewind.done.connect(lambda made, picture, base: drawn.append(picture))
     other.generate.rewind.go_on(work)
@@ -332,7 +332,7 @@ def test_a_sound_is_heard_changed_kept_and_gone_on_from(
     other.drop([tmp_path / "a.wav"])
     qtbot.waitUntil(lambda: len(other.sound.player.samples) == len(after))
     assert other.panel.get() == "sound" and other.sound.dials.seed.get() == 5 and other.sound.heat.get() == curve
-    assert len(other.takes.list.get()) == 1
+    assert len(other.takes.takes.get()) == 1
 
     # From its middle on it goes another way.
     middle = round(0.2 * player.rate)
@@ -342,7 +342,7 @@ def test_a_sound_is_heard_changed_kept_and_gone_on_from(
     new = other.sound.player.samples
     assert np.array_equal(new[:middle], after[:middle]) and not np.array_equal(new[: len(after)], after)
     other.sound.keep_take()
-    takes = other.takes.list.get()
+    takes = other.takes.takes.get()
     assert [take.work.heard for take in takes] == [0, middle] and takes[1].work.came_from == (takes[0].key,)
 
 

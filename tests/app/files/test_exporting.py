@@ -119,11 +119,11 @@ def test_a_dropped_sheet_shows_its_first_picture_and_can_give_all_of_them(
     assert said(window, qtbot) == '"roses.png" is a sheet of 6 pictures. The first one is shown.'
     assert window.explore.dials.seed.get() == 0
     window.messages.press_button(0)
-    takes = window.takes.list.get()
+    takes = window.takes.takes.get()
     assert [take.work for take in takes] == [piece.work for piece in many]
     assert all(np.array_equal(take.picture, piece.picture) for take, piece in zip(takes, many, strict=True))
     window.explore.history.undo()
-    assert window.takes.list.get() == ()
+    assert window.takes.takes.get() == ()
 
 
 def test_a_sheet_of_very_many_pictures_is_no_larger_than_can_be_opened(

@@ -122,7 +122,7 @@ def test_a_take_without_sliders_can_be_continued_with_a_model_that_has_them(wind
     window.explore.choose_replacement()
     asked = engine.sent[-1]
     assert isinstance(asked, Encode) and asked.model == "tiny" and set(np.ravel(asked.picture)) == {40}
-    assert window.explore.replacement.get() is None and len(window.takes.list.get()) == 1
+    assert window.explore.replacement.get() is None and len(window.takes.takes.get()) == 1
 
 
 def test_without_a_picture_the_offered_model_is_only_chosen(window: Window, engine: FakeEngine) -> None:

@@ -29,19 +29,19 @@ def take(work: Work, name: str = "000001.png") -> Take:
     ],
 )
 def test_a_take_says_what_was_changed(changed: dict[str, object], words: str) -> None:
-    assert tree.words(take(replace(ROOT, **changed)), take(ROOT)) == words
+    assert tree.take_caption(take(replace(ROOT, **changed)), take(ROOT)) == words
 
 
 def test_a_root_says_where_it_began() -> None:
-    assert tree.words(take(ROOT), None) == "start, seed 4\N{NARROW NO-BREAK SPACE}112"
-    assert tree.words(take(replace(ROOT, source="rose.jpg")), None) == "from rose.jpg"
+    assert tree.take_caption(take(ROOT), None) == "start, seed 4\N{NARROW NO-BREAK SPACE}112"
+    assert tree.take_caption(take(replace(ROOT, source="rose.jpg")), None) == "from rose.jpg"
 
 
 def test_a_take_hangs_on_the_nearest_that_is_here() -> None:
     """Whatever files say, nothing comes from itself or from what was kept later."""
     one, two = take(ROOT), take(replace(ROOT, seed=2, came_from=(ROOT.identity_hash,)))
     three = take(replace(ROOT, seed=3, came_from=(two.key, one.key)))
-    assert tree.parents((one, two, three)) == (None, 0, 1)
-    assert tree.parents((one, three)) == (None, 0)
-    assert tree.parents((three, two, one)) == (None, None, None)
-    assert tree.way((None, 0, 1), 2) == (2, 1, 0)
+    assert tree.find_parents((one, two, three)) == (None, 0, 1)
+    assert tree.find_parents((one, three)) == (None, 0)
+    assert tree.find_parents((three, two, one)) == (None, None, None)
+    assert tree.path_to_root((None, 0, 1), 2) == (2, 1, 0)

@@ -122,7 +122,7 @@ def everything(studio: Studio) -> None:
             frame.toggle_page(page)
     for slider in frame.findChildren(ValueSlider):
         slider.edit_name()
-    frame.strip.rename(0)
+    frame.strip.edit_name(0)
     settle()
 
 

@@ -110,7 +110,7 @@ def by_message_cross(studio: Studio) -> None:
 
 
 def by_take(studio: Studio) -> None:
-    studio.frame.strip.rename(0)
+    studio.frame.strip.edit_name(0)
     QTest.keyClick(studio.frame.strip.field, Qt.Key.Key_Return)
 
 
@@ -133,7 +133,7 @@ def by_panel(studio: Studio) -> None:
 
 def by_last_take(studio: Studio) -> None:
     studio.frame.strip.list.setFocus(KEYS)
-    studio.state.explore.strip.prune(0)
+    studio.state.explore.strip.delete_take(0)
 
 
 @pytest.mark.parametrize(

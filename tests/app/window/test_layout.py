@@ -199,12 +199,12 @@ def test_the_newest_take_is_seen_whole_beside_the_plus(studio: Studio, width: in
         QTest.mouseClick(strip.keep, Qt.MouseButton.LeftButton)
         settle()
         place = strip.list.visualRect(strip.list.rows.index(index)).adjusted(2, 2, -2, -2)  # within its margin
-        assert len(studio.state.takes.list.get()) == index + 1
+        assert len(studio.state.takes.takes.get()) == index + 1
         assert strip.list.viewport().rect().contains(place), index
         at = QRect(strip.list.viewport().mapTo(strip, place.topLeft()), place.size())
         assert strip.rect().contains(at), index
         assert not at.intersects(strip.keep.geometry()), index
-        assert not strip.grow.isVisible() or not at.intersects(strip.grow.geometry()), index
+        assert not strip.tree_button.isVisible() or not at.intersects(strip.tree_button.geometry()), index
 
 
 def test_a_strip_that_was_scrolled_stays_there_until_another_take_is_kept_or_shown(studio: Studio) -> None:
@@ -220,7 +220,7 @@ def test_a_strip_that_was_scrolled_stays_there_until_another_take_is_kept_or_sho
     bar = strip.list.horizontalScrollBar()
     assert bar.value() >= bar.maximum() - 1 > 0
     bar.setValue(0)
-    studio.state.generate.strip.rename(0, "First")
+    studio.state.generate.strip.rename_take(0, "First")
     studio.state.messages.show_message("Something happened.")
     settle()
     assert bar.value() == 0

@@ -241,7 +241,7 @@ def test_a_hole_that_was_missed_is_not_missed_once_it_is_painted(full: Studio) -
 def test_a_take_that_came_back_is_not_said_to_be_in_the_bin(full: Studio) -> None:
     explored(full)
     full.state.explore.keep_take()
-    full.state.explore.strip.prune(0)
+    full.state.explore.strip.delete_take(0)
     assert text(full) == "Take 1 is in the bin."
     full.state.undo()
     assert text(full) == ""

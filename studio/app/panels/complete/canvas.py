@@ -18,7 +18,7 @@ from studio.app.generation.parameters import Dials
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.complete import mask as masks
 from studio.app.panels.complete.brush import Painting
-from studio.app.takes.selection import Strip
+from studio.app.takes.selection import TakeSelection
 from studio.library import storage
 from studio.library.models import InstalledModel
 from studio.library.storage import NotSaved
@@ -88,7 +88,7 @@ class Canvas(State):
         models: ModelList,
         messages: Messages,
         dials: Dials,
-        strip: Strip,
+        strip: TakeSelection,
         history: UndoHistory,
         change: ChangeStep,
         choose: Callable[[str], None],

@@ -25,8 +25,8 @@ from studio.app.panels.complete import mask as masks
 from studio.app.panels.complete.canvas import Canvas, cannot
 from studio.app.panels.complete.encoding import Made, Pieces
 from studio.app.panels.complete.ranking import Completions, Ranking
-from studio.app.takes.selection import Strip
-from studio.app.takes.store import Takes
+from studio.app.takes.selection import TakeSelection
+from studio.app.takes.store import TakeStore
 from studio.library.models import InstalledModel
 from studio.wire import messages as wire
 from studio.wire.messages import Array
@@ -58,7 +58,7 @@ class Complete(PanelState):
         models: ModelList,
         messages: Messages,
         queue: JobList,
-        takes: Takes,
+        takes: TakeStore,
         saving: Exporter,
     ) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class Complete(PanelState):
         self.dials = Dials(models, 9, MOST, lambda trained: trained.card.can_inpaint, self.change, self)
         self.model: Value[InstalledModel | None] = self.dials.model
         self._takes = takes
-        self.strip = Strip(takes, messages, self.change, self)
+        self.strip = TakeSelection(takes, messages, self.change, self)
         self.canvas = Canvas(
             engine, models, messages, self.dials, self.strip, self.history, self.change, self.choose_model, self
         )
@@ -85,7 +85,7 @@ class Complete(PanelState):
             Field("ranking", self.results.ranking.get, self._use_ranking),
             *takes.entries,
             *self.canvas.fields,
-            Field("current", lambda: self.strip.name, self.strip.show),
+            Field("current", lambda: self.strip.current_name, self.strip.select_take),
             Field("hole", lambda: astuple(self._hole) if self._hole is not None else None, self._use_hole, undo=False),
             Field("painted", lambda: self.grid.heat, self._read_completions, undo=False),
             Field.of("doubt", self.doubt.on, bool, undo=False),
@@ -121,7 +121,7 @@ class Complete(PanelState):
             self.grid.same_again()
             return
         run, cells = self.dials.begin(trained)
-        take = self.strip.shown
+        take = self.strip.current_take
         self._hole = Hole(canvas.key, canvas.source.get(), masks.packed(mask), take.key if take else "")
         self.chosen.set(())
         self.results.clear()
@@ -238,7 +238,7 @@ class Complete(PanelState):
             return
 
         def keep(pieces: Sequence[ExportItem]) -> None:
-            names = [self._takes.keep(piece.picture, piece.work) for piece in pieces]
+            names = [self._takes.add_take(piece.picture, piece.work) for piece in pieces]
             self.change("keep take", takes=dict.fromkeys(names, True))
 
         self._pieces.of(made, keep)
@@ -262,7 +262,7 @@ class Complete(PanelState):
         run, hole, cells = self.grid.run, self._hole, self.results.cells.get()
         if run is None or hole is None:
             return []
-        line = self._takes.line(hole.origin)
+        line = self._takes.lineage(hole.origin)
         return [
             Made(picture, run.model, run.model_hash, cells[i].seed, cells[i].label, hole.source, line)
             for i in self.chosen.get()

@@ -31,7 +31,7 @@ def badge(start: Start | None, looking: str, card: Card) -> Badge:
         return Badge("working", "Looking", f"how {looking} comes back")
     if start is None:
         return Badge()
-    figures = start.figures
+    figures = start.round_trip
     if figures is None:
         return Badge(note=start.note)
     still = "with every slider at home" if card.directions else ""
@@ -40,7 +40,7 @@ def badge(start: Start | None, looking: str, card: Card) -> Badge:
         return Badge("exact", "Exact", detail, start.note)
     what = "wave" if start.kind == "sound" else "picture"
     count = f"{figures.differing:,} of {figures.total:,} values differ"
-    if figures.bound:
+    if figures.is_bound:
         return Badge("approximate", "Approximate", f"this model keeps the gist of a {what}: {count}", start.note)
     by = "by 1" if figures.largest == 1 else f"by up to {figures.largest}"
     return Badge("differs", f"{count} {by}", ". ".join(filter(None, (still, "Your file is untouched"))), start.note)

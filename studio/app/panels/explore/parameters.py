@@ -12,7 +12,7 @@ from studio.app.generation.parameters import SLIDER_MAX_TEMPERATURE, SeedField, 
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.explore.rendering import Scene
 from studio.app.takes.start import Start
-from studio.app.takes.store import Takes
+from studio.app.takes.store import TakeStore
 from studio.library import models
 from studio.library.models import BadModel, InstalledModel
 from studio.library.storage import NotSaved
@@ -33,7 +33,7 @@ class Sliders(State):
     let_go = Signal()
 
     def __init__(
-        self, models: ModelList, messages: Messages, takes: Takes, change: ChangeStep, parent: QObject | None = None
+        self, models: ModelList, messages: Messages, takes: TakeStore, change: ChangeStep, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self._models = models
@@ -112,7 +112,7 @@ class Sliders(State):
 
     def rename(self, index: int, label: str) -> None:
         """Name a direction; an empty name brings back the model's own."""
-        if self._takes.may_rename():
+        if self._takes.check_rename():
             names = list(self.names.get())
             names[index] = label.strip()
             self._change("name", names=names)
@@ -172,7 +172,7 @@ class Sliders(State):
         return start.key if start is not None else ""
 
     def _use_start(self, key: str) -> None:
-        start = self._takes.start(key)
+        start = self._takes.get_start(key)
         self.start.set(start)
         self.source.set(start.source if start is not None else "")
         self._find_homes()
@@ -195,7 +195,7 @@ class Sliders(State):
     def _use_names(self, names: Sequence[str]) -> None:
         """Write the names of directions into their file; if that fails, a message says so."""
         trained = self.model.get()
-        if trained is None or not self._takes.renames:
+        if trained is None or not self._takes.names_writable:
             return
         try:
             for index, (old, new) in enumerate(zip(self.names.get(), names, strict=False)):

@@ -19,9 +19,9 @@ from studio.app.panels.explore.badge import Badge, badge
 from studio.app.panels.explore.parameters import Sliders, at_home, of_work
 from studio.app.panels.explore.rendering import DRAWN, Stage
 from studio.app.panels.explore.wavetable import Wavetable
-from studio.app.takes.selection import Strip
+from studio.app.takes.selection import TakeSelection
 from studio.app.takes.start import Start
-from studio.app.takes.store import Take, Takes
+from studio.app.takes.store import Take, TakeStore
 from studio.library.models import InstalledModel
 from studio.library.work import Work
 from studio.media.pictures.image import Box, OpenedPicture
@@ -41,7 +41,7 @@ class Explore(PanelState):
     """A work that went on from a row of another one and its picture: it is restored where it was made."""
 
     def __init__(
-        self, engine: EngineProtocol, models: ModelList, messages: Messages, takes: Takes, saving: Exporter
+        self, engine: EngineProtocol, models: ModelList, messages: Messages, takes: TakeStore, saving: Exporter
     ) -> None:
         super().__init__()
         self._engine, self._models, self._messages = engine, models, messages
@@ -63,8 +63,8 @@ class Explore(PanelState):
         self.badge: Value[Badge] = Value(Badge(), self)
         self._takes = takes
         self._takes.loaded.connect(self._show_take)
-        self.takes: Value[tuple[Take, ...]] = takes.list
-        self.strip = Strip(takes, messages, self.change, self)
+        self.takes: Value[tuple[Take, ...]] = takes.takes
+        self.strip = TakeSelection(takes, messages, self.change, self)
         self.current: Value[int | None] = self.strip.current
         """Index of the take that the stage shows, None where it shows something newer."""
         self._origin = ""
@@ -87,7 +87,7 @@ class Explore(PanelState):
         self._declare(
             *self.dials.fields,
             *takes.entries,
-            Field("current", lambda: self.strip.name, self.strip.show),
+            Field("current", lambda: self.strip.current_name, self.strip.select_take),
             Field("origin", lambda: self._origin, self._use_origin),
             Field("begun", lambda: self._begun, self._resume, undo=False),
         )
@@ -174,7 +174,9 @@ class Explore(PanelState):
 
         def keep_all() -> None:
             made = [(to_model_shape(picture, self._models.find_maker(work)), work) for picture, work in opened.sheet]
-            names = [self._takes.keep(picture, work) for picture, work in made if self._takes.like(work) is None]
+            names = [
+                self._takes.add_take(picture, work) for picture, work in made if self._takes.find_same(work) is None
+            ]
             if names:
                 self.change("keep takes", takes=dict.fromkeys(names, True))
 
@@ -189,9 +191,9 @@ class Explore(PanelState):
                 self.keep_work(work, to_model_shape(wave, trained))
 
     def _encoded(self, event: Encoded, photo: CropPreview, trained: InstalledModel) -> None:
-        start, scene = Start.of(event, photo, trained), self.dials.scene()
+        start, scene = Start.from_encoded(event, photo, trained), self.dials.scene()
         if scene is not None and scene.trained == trained:
-            self._takes.hold_start(start, replace(scene, start=start).work(), photo.model_input)
+            self._takes.add_start(start, replace(scene, start=start).work(), photo.model_input)
             self.change(
                 f"open {photo.picture.name}",
                 start=start.key,
@@ -229,13 +231,13 @@ class Explore(PanelState):
         """Keep the picture on the stage, with its making."""
         piece = self._stage.piece
         if piece is not None:
-            work = other(piece.work, came_from=self._takes.line(self._origin))
-            name = self._takes.keep(piece.picture, work)
+            work = other(piece.work, came_from=self._takes.lineage(self._origin))
+            name = self._takes.add_take(piece.picture, work)
             self.change("keep take", takes={name: True}, current=name, origin=work.identity_hash)
 
     def keep_work(self, work: Work, picture: Array) -> None:
         """Keep a picture that was made elsewhere; the stage stays as it is."""
-        self.change("keep take", takes={self._takes.keep(picture, work): True})
+        self.change("keep take", takes={self._takes.add_take(picture, work): True})
 
     def choose_take(self, index: int) -> None:
         """Put a take on the stage, with everything it was made with."""
@@ -306,9 +308,9 @@ class Explore(PanelState):
     def _become(
         self, name: str, trained: InstalledModel, work: Work, picture: Array | None, take: Take | None = None
     ) -> None:
-        start = Start.of_work(work)
+        start = Start.from_work(work)
         if start is not None:
-            self._takes.hold_start(start, work, picture)
+            self._takes.add_start(start, work, picture)
         self._begun = True
         shown, origin = (take.name, take.key) if take is not None else (None, "")
         self.change(name, **of_work(work, trained), start=start.key if start else "", current=shown, origin=origin)
@@ -334,7 +336,7 @@ class Explore(PanelState):
 
     def _show_take(self) -> None:
         """The take that was on the stage stands there until the engine has drawn it again."""
-        take = self.strip.shown
+        take = self.strip.current_take
         if take is not None and self.picture.get() is None:
             self._stage.put(take.picture)
 

@@ -13,8 +13,8 @@ from studio.app.generation.run import Cell, Run
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.generate.rewind import Base, Mark, Rewind
 from studio.app.takes import tree
-from studio.app.takes.selection import Strip
-from studio.app.takes.store import Take, Takes
+from studio.app.takes.selection import TakeSelection
+from studio.app.takes.store import Take, TakeStore
 from studio.library import storage
 from studio.wire.messages import Array
 
@@ -39,7 +39,13 @@ class Closeup(State):
     """What of the grid and the strip stands large, and whether it can go on from one of its rows."""
 
     def __init__(
-        self, models: ModelList, grid: Cells, takes: Takes, strip: Strip, rewind: Rewind, parent: QObject | None = None
+        self,
+        models: ModelList,
+        grid: Cells,
+        takes: TakeStore,
+        strip: TakeSelection,
+        rewind: Rewind,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._models, self._grid, self._strip, self._rewind = models, grid, strip, rewind
@@ -50,7 +56,7 @@ class Closeup(State):
         self._left: Record = {}
         """Where the marker was before a restart, until the take that it was on has been read."""
         shown: tuple[Value[Any], ...] = (
-            grid.cells, grid.running, self.index, strip.current, rewind.forming, takes.list, models.cards,
+            grid.cells, grid.running, self.index, strip.current, rewind.forming, takes.takes, models.cards,
         )  # fmt: skip
         for value in shown:
             value.changed.connect(self._look)
@@ -59,20 +65,20 @@ class Closeup(State):
     def show_cell(self, index: int | None) -> None:
         """One of the grid, None for all of it."""
         self._left = {}
-        self._strip.show(None)
+        self._strip.select_take(None)
         self.index.set(index)
 
     def show_take(self, index: int) -> None:
         self._left = {}
         self.index.set(None)
-        self._strip.show(self._strip.takes.get()[index].name)
+        self._strip.select_take(self._strip.takes.get()[index].name)
 
     def _look(self) -> None:
         self._rewind.show(self._base())
         self.large.set(self._found())
 
     def _base(self) -> Base | None:
-        take, index, cells, run = self._strip.shown, self.index.get(), self._grid.cells.get(), self._grid.run
+        take, index, cells, run = self._strip.current_take, self.index.get(), self._grid.cells.get(), self._grid.run
         if take is not None and take.work.kind == "picture":
             trained = self._models.find_maker(take.work)
             if trained is not None and trained.card.picture_size is not None:
@@ -94,7 +100,7 @@ class Closeup(State):
 
     def _found(self) -> Large | None:
         base, forming = self._rewind.base.get(), self._rewind.forming.get()
-        take, index, cells, run = self._strip.shown, self.index.get(), self._grid.cells.get(), self._grid.run
+        take, index, cells, run = self._strip.current_take, self.index.get(), self._grid.cells.get(), self._grid.run
         if forming is not None and base is not None and forming.base.place == base.place:
             drawn = forming.row if base.drawn is not None else None
             return Large(forming.picture, f"On from row {forming.start}", forming.work.seed, drawn=drawn)
@@ -109,7 +115,7 @@ class Closeup(State):
 
     def _taken(self, take: Take) -> Large:
         takes, place = self._strip.takes.get(), self._strip.current.get() or 0
-        said = tree.titled(takes, tree.parents(takes), place)
+        said = tree.take_title(takes, tree.find_parents(takes), place)
         picture = to_model_shape(take.picture, self._models.find_maker(take.work))
         file = take.work.name or f"{take.work.model}-{take.work.seed}"
         piece = ExportItem(picture, take.work, storage.clean_name(f"{file}{take.work.file_suffix}"))
@@ -123,8 +129,8 @@ class Closeup(State):
         if base is not None and mark is not None:
             return {"at": base.place, **mark.plain()}
         index, cells = self.index.get(), self._grid.cells.get()
-        if self._strip.name is not None:
-            return {"at": f"take {self._strip.name}"}
+        if self._strip.current_name is not None:
+            return {"at": f"take {self._strip.current_name}"}
         return {"at": f"cell {cells[index].seed}" if index is not None and index < len(cells) else ""}
 
     def put(self, plain: Record) -> None:
@@ -151,7 +157,7 @@ class Closeup(State):
         seeds_of = [cell.seed for cell in self._grid.cells.get()]
         seed = int(name) if kind == "cell" and name.isdecimal() else None
         index = seeds_of.index(seed) if seed in seeds_of else None
-        self._strip.show(name if kind == "take" else None)
+        self._strip.select_take(name if kind == "take" else None)
         self.index.set(index)
         self._look()
 

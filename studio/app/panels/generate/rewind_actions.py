@@ -15,7 +15,7 @@ from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.generate.enlarged import Closeup
 from studio.app.panels.generate.rewind import Base, Mark, Rewind
 from studio.app.takes import tree
-from studio.app.takes.store import Takes
+from studio.app.takes.store import TakeStore
 from studio.library.work import Work
 from studio.wire.messages import Array
 
@@ -30,7 +30,7 @@ class Branching(State):
         self,
         models: ModelList,
         messages: Messages,
-        takes: Takes,
+        takes: TakeStore,
         dials: Dials,
         closeup: Closeup,
         rewind: Rewind,
@@ -98,8 +98,8 @@ class Branching(State):
         """Bring back a picture that went on from a row: as a take, with its marker and what is set as it was."""
         trained = self._models.find_or_report_maker(work)
         if trained is not None:
-            take = self._takes.like(work)
-            name = take.name if take is not None else self._takes.keep(to_model_shape(picture, trained), work)
+            take = self._takes.find_same(work)
+            name = take.name if take is not None else self._takes.add_take(to_model_shape(picture, trained), work)
             self._change("restore the work", takes={name: True}, stage={"at": f"take {name}"}, **of_work(work, trained))
 
     def _making(self) -> Work | None:
@@ -111,20 +111,22 @@ class Branching(State):
         base = self._rewind.base.get()
         if base is None or self._rewind.same(work):
             return True
-        like = self._takes.like(work)
-        above = () if base.drawn is not None else (tree.origin(self._takes.list.get(), base.work, work).identity_hash,)
+        like = self._takes.find_same(work)
+        above = (
+            () if base.drawn is not None else (tree.origin_of(self._takes.takes.get(), base.work, work).identity_hash,)
+        )
         return like is not None and like.work.came_from[:1] == above
 
     def _went_on(self, work: Work, picture: Array, base: Base) -> None:
         """Another take, and the one it came from, where that was none yet; what was half-drawn is none."""
-        above, put = tree.origin(self._takes.list.get(), base.work, work), {}
+        above, put = tree.origin_of(self._takes.takes.get(), base.work, work), {}
         if base.drawn is None and above is base.work and base.place.startswith("cell"):
-            take = self._takes.like(above)
+            take = self._takes.find_same(above)
             above = take.work if take is not None else above
             if take is None:
-                put[self._takes.keep(base.picture, above)] = True
-        line = self._takes.line(above.identity_hash) if base.drawn is None else ()
-        name = self._takes.keep(picture, other(work, came_from=line))
+                put[self._takes.add_take(base.picture, above)] = True
+        line = self._takes.lineage(above.identity_hash) if base.drawn is None else ()
+        name = self._takes.add_take(picture, other(work, came_from=line))
         after: Record = {"takes": {**put, name: True}}
         now = self._rewind.base.get()
         if now is not None and now.place == base.place:

@@ -18,8 +18,8 @@ from studio.app.panels.base import PanelState
 from studio.app.panels.generate.enlarged import Closeup
 from studio.app.panels.generate.rewind import Rewind
 from studio.app.panels.generate.rewind_actions import Branching
-from studio.app.takes.selection import Strip
-from studio.app.takes.store import Takes
+from studio.app.takes.selection import TakeSelection
+from studio.app.takes.store import TakeStore
 from studio.library.models import InstalledModel
 from studio.wire.messages import Array, Sample
 
@@ -41,7 +41,7 @@ class Generate(PanelState):
         models: ModelList,
         messages: Messages,
         queue: JobList,
-        takes: Takes,
+        takes: TakeStore,
         saving: Exporter,
     ) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Generate(PanelState):
         self.chosen: Value[int | None] = Value(None, self)
         """Index of the cell with the ring."""
         self._takes = takes
-        self.strip = Strip(takes, messages, self.change, self)
+        self.strip = TakeSelection(takes, messages, self.change, self)
         """Its current take is the one shown large."""
         self.rewind = Rewind(engine, messages, queue, self.doubt, self)
         self.closeup = Closeup(models, self.grid, takes, self.strip, self.rewind, self)
@@ -93,7 +93,7 @@ class Generate(PanelState):
             self.grid.same_again()
             return
         run, cells = self.dials.begin(trained)
-        self.strip.show(None)
+        self.strip.select_take(None)
         self.chosen.set(None)
         self.closeup.index.set(None)
         self.grid.begin(run, cells)
@@ -208,8 +208,8 @@ class Generate(PanelState):
     def keep_take(self, index: int | None = None) -> None:
         """Keep a finished picture as a take; one that is a take already stays as it is."""
         piece = self._piece(index)
-        if piece is not None and (index is not None or self.strip.shown is None):
-            self.change("keep take", takes={self._takes.keep(piece.picture, piece.work): True})
+        if piece is not None and (index is not None or self.strip.current_take is None):
+            self.change("keep take", takes={self._takes.add_take(piece.picture, piece.work): True})
 
     def _piece(self, index: int | None) -> ExportItem | None:
         """A finished picture with its making; of None that of what is large, or chosen."""

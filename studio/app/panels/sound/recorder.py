@@ -10,7 +10,7 @@ from studio.app.files.opening import MAX_SECONDS
 from studio.app.model_browser.model_list import file_hash
 from studio.app.panels.sound.player import Player
 from studio.app.panels.sound.source import SoundStage
-from studio.app.takes.store import Takes
+from studio.app.takes.store import TakeStore
 from studio.library.models import InstalledModel
 from studio.library.work import Work
 
@@ -22,7 +22,7 @@ class Taping(State):
         self,
         player: Player,
         stage: SoundStage,
-        takes: Takes,
+        takes: TakeStore,
         messages: Messages,
         change: ChangeStep,
         parent: QObject | None = None,
@@ -58,9 +58,11 @@ class Taping(State):
             kind="sound", rate=player.rate, model=trained.card.name, model_hash=file_hash(trained), seed=seed,
             heard=len(heard), source="recorded here", came_from=self._stage.line, made=timestamp(),
         )  # fmt: skip
-        self._change("recording", takes={self._takes.keep(heard, work): True})
+        self._change("recording", takes={self._takes.add_take(heard, work): True})
         said = f"Recorded {duration(len(heard) / player.rate)} of what was heard. It is among your takes."
-        self._messages.show_message(f"{why} {said}".strip(), until=(player.recording.changed, self._takes.list.changed))
+        self._messages.show_message(
+            f"{why} {said}".strip(), until=(player.recording.changed, self._takes.takes.changed)
+        )
 
     def _watch(self) -> None:
         """A recording that was forgotten fills neither memory nor disk."""

@@ -11,8 +11,8 @@ from studio.app.generation.parameters import Dials
 from studio.app.panels.sound.analysis import Pricing
 from studio.app.panels.sound.live_settings import Making
 from studio.app.panels.sound.player import Player
-from studio.app.takes.selection import Strip
-from studio.app.takes.store import Take, Takes
+from studio.app.takes.selection import TakeSelection
+from studio.app.takes.store import Take, TakeStore
 from studio.library.models import InstalledModel
 from studio.library.work import Work
 from studio.media.sounds.audio_file import resample_recording
@@ -33,8 +33,8 @@ class SoundStage(State):
 
     def __init__(
         self,
-        takes: Takes,
-        strip: Strip,
+        takes: TakeStore,
+        strip: TakeSelection,
         player: Player,
         dials: Dials,
         making: Making,
@@ -65,7 +65,7 @@ class SoundStage(State):
     @property
     def line(self) -> tuple[str, ...]:
         """Keys of the works that it comes from, the nearest first."""
-        return self._takes.line(self._ground.key) if self._ground is not None else ()
+        return self._takes.lineage(self._ground.key) if self._ground is not None else ()
 
     # ── what there is ────────────────────────────────────────────────────────────────────────────
 
@@ -78,7 +78,7 @@ class SoundStage(State):
         if work is None:
             return None
         if self._kept is None or self._kept[0] != len(samples):
-            self._kept = len(samples), self._takes.keep(samples, work)
+            self._kept = len(samples), self._takes.add_take(samples, work)
         return self._kept[1]
 
     def work(self) -> Work | None:
@@ -128,11 +128,11 @@ class SoundStage(State):
     def put(self, plain: Record) -> None:
         """A sound of which nothing is made yet from the cut on; as it is where there is no cut."""
         self._left = {}
-        trained, take, cut = self._dials.model.get(), self._takes.get(str(plain.get("take", ""))), plain.get("cut")
+        trained, take, cut = self._dials.model.get(), self._takes.get_take(str(plain.get("take", ""))), plain.get("cut")
         here = take is not None and self._kept is not None and self._kept[1] == take.name
         if here and plain.get("live") and self._player.making.get():
             self._ground = take
-            self._strip.show(None)
+            self._strip.select_take(None)
             self._making.branch()
             return
         if take is None or trained is None:
@@ -142,7 +142,7 @@ class SoundStage(State):
         else:
             self._put_cut(take, trained, float(cut), here)
         own = take is not None and _there_before(take)
-        self._strip.show(take.name if take is not None and (cut is None or own) else None)
+        self._strip.select_take(take.name if take is not None and (cut is None or own) else None)
         name = take.work.source if take is not None else ""
         words = f"{duration(self._player.made)}, used as {self._player.rate / 1000:g} kHz mono" if own else ""
         self.recording.set(Source(name, words) if name else None)

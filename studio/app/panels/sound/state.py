@@ -26,8 +26,8 @@ from studio.app.panels.sound.recorder import Taping
 from studio.app.panels.sound.silence import Silence
 from studio.app.panels.sound.source import SoundStage, Source
 from studio.app.panels.sound.temperature_curve import Points
-from studio.app.takes.selection import Strip
-from studio.app.takes.store import Take, Takes
+from studio.app.takes.selection import TakeSelection
+from studio.app.takes.store import Take, TakeStore
 from studio.library import storage
 from studio.library.models import InstalledModel
 from studio.library.work import Work
@@ -50,7 +50,7 @@ class Sound(PanelState):
         models: ModelList,
         messages: Messages,
         queue: JobList,
-        takes: Takes,
+        takes: TakeStore,
         saving: Exporter,
     ) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Sound(PanelState):
         self.heat: Value[Points] = self.making.heat
         self.cut: Value[float] = self.making.cut
         self.pricing = Pricing(engine, self.player, self)
-        self.strip = Strip(takes, messages, self.change, self)
+        self.strip = TakeSelection(takes, messages, self.change, self)
         self.stage = SoundStage(takes, self.strip, self.player, self.dials, self.making, self.pricing, self)
         self.recording: Value[Source | None] = self.stage.recording
         self.taping = Taping(self.player, self.stage, takes, messages, self.change, self)
@@ -242,9 +242,9 @@ class Sound(PanelState):
     def _bring(self, found: OpenedSound, trained: InstalledModel) -> None:
         """A work comes back as a take; a recording is laid on the strip, for all that goes on from it."""
         if found.work is not None and self._models.find_or_report_maker(found.work) is not None:
-            like = self._takes.like(found.work)
-            name = like.name if like is not None else self._takes.keep(found.samples, found.work)
-            take = self._takes.get(name)
+            like = self._takes.find_same(found.work)
+            name = like.name if like is not None else self._takes.add_take(found.samples, found.work)
+            take = self._takes.get_take(name)
             if take is not None:
                 self.restore_take(take, "restore the work")
         else:
@@ -252,7 +252,7 @@ class Sound(PanelState):
                 kind="sound", rate=found.rate, model=trained.card.name, model_hash=file_hash(trained), seed=0,
                 heard=len(found.samples), source=found.name[:300], made=timestamp(),
             )  # fmt: skip
-            name = self._takes.keep(found.samples, work)
+            name = self._takes.add_take(found.samples, work)
             stage = {"take": name, "cut": len(found.samples) / found.rate}
             self.change(f"open {found.name}", takes={name: True}, stage=stage, heat=_warm(trained))
             said = f'"{found.name}": {"; ".join((found.description, *found.notes))}.'

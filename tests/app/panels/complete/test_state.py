@@ -473,7 +473,7 @@ def test_chosen_ones_are_saved_kept_and_opened_in_explore(
     state.keep_takes()
     answer(engine)
     answer(engine)
-    takes = opened.takes.list.get()
+    takes = opened.takes.takes.get()
     assert [(take.work.source, take.work.seed, take.work.label) for take in takes] == [
         ("mine.png", 12, 1),
         ("mine.png", 10, 1),

@@ -157,7 +157,7 @@ def test_a_picture_of_generate_is_opened_here_by_key(open_studio: Studio) -> Non
     assert studio.state.complete.canvas.picture.get() is not None
     # A take goes onto the canvas, too, while this panel is open.
     studio.state.explore.keep_work(_work(), np.full((8, 8, 3), 9, np.uint8))
-    studio.frame.strip.chose.emit(0)
+    studio.frame.strip.take_chosen.emit(0)
     assert studio.state.panel.get() == "complete"
     assert int(studio.state.complete.canvas.picture.get()[0, 0, 0]) == 9  # type: ignore[index]
 

@@ -421,7 +421,7 @@ def test_takes_can_be_kept_chosen_taken_off_and_brought_back(window: Window, eng
     assert explore.dials.sliders.get() == (0.0, 0.0, 0.0) and explore.current.get() == 0
     assert np.array_equal(stage(explore), tone(7))  # before the engine answers
     answer(engine, tone(7))
-    explore.strip.prune(0)
+    explore.strip.delete_take(0)
     assert [take.work.sliders[1] for take in explore.takes.get()] == [2.0]
     window.undo()
     assert len(explore.takes.get()) == 2 and explore.current.get() == 0

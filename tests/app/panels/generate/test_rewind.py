@@ -79,9 +79,12 @@ def answer(engine: FakeEngine, value: int) -> Array:
 
 
 def words(window: Window) -> list[str]:
-    takes = window.takes.list.get()
-    up = tree.parents(takes)
-    return [tree.spoken(takes, up, place, place == window.generate.strip.current.get()) for place in range(len(takes))]
+    takes = window.takes.takes.get()
+    up = tree.find_parents(takes)
+    return [
+        tree.accessible_text(takes, up, place, place == window.generate.strip.current.get())
+        for place in range(len(takes))
+    ]
 
 
 def test_letting_go_of_the_marker_starts_nothing(window: Window, engine: FakeEngine) -> None:
@@ -168,14 +171,14 @@ def test_rows_form_over_what_was_there_and_end_as_a_take(window: Window, engine:
     assert (large.picture[5] == 99).all() and (large.picture[6:] == 11).all()
     assert generate.rewind.said.get().startswith("Row 6 of 8")
     picture = answer(engine, 99)
-    parent, child = window.takes.list.get()
+    parent, child = window.takes.takes.get()
     assert np.array_equal(child.picture, picture) and (parent.picture == 11).all()
     assert words(window)[1] == "Take 2, from take 1 at row 5, level 2, chosen"
     assert mark(window) == Mark(5) and base(window).place == f"take {child.name}"
     window.undo()
-    assert window.takes.list.get() == () and base(window).place == "cell 4113" and mark(window).armed
+    assert window.takes.takes.get() == () and base(window).place == "cell 4113" and mark(window).armed
     window.redo()
-    assert len(window.takes.list.get()) == 2 and generate.strip.current.get() == 1
+    assert len(window.takes.takes.get()) == 2 and generate.strip.current.get() == 1
 
 
 def test_what_goes_on_from_the_same_row_again_is_a_sibling(window: Window, engine: FakeEngine) -> None:
@@ -185,14 +188,14 @@ def test_what_goes_on_from_the_same_row_again_is_a_sibling(window: Window, engin
     for value in (100, 101):
         generate.branching.branch()
         answer(engine, value)
-    assert tree.parents(window.takes.list.get()) == (None, 0, 0)
+    assert tree.find_parents(window.takes.takes.get()) == (None, 0, 0)
     generate.branching.move(6)  # keeps a row that only the last one has
     generate.branching.branch()
     answer(engine, 102)
     generate.branching.move(2)
     generate.branching.branch()
     answer(engine, 103)
-    assert tree.parents(window.takes.list.get()) == (None, 0, 0, 2, 0)
+    assert tree.find_parents(window.takes.takes.get()) == (None, 0, 0, 2, 0)
     assert words(window)[3].startswith("Take 4, from take 3 at row 6, level 3")
 
 
@@ -221,11 +224,11 @@ def test_stopped_it_keeps_what_is_drawn_and_goes_on(window: Window, engine: Fake
     engine.say(Stopped(job=command.job))
     said, forming = window.messages.current.get(), generate.rewind.forming.get()
     assert said is not None and said.text == "Stopped at row 6 of 8. What is drawn is still on the stage."
-    assert forming is not None and not forming.running and window.takes.list.get() == ()
+    assert forming is not None and not forming.running and window.takes.takes.get() == ()
     window.messages.press_button(0)
     assert asked(engine).seeds == command.seeds
     answer(engine, 99)
-    assert len(window.takes.list.get()) == 2
+    assert len(window.takes.takes.get()) == 2
 
 
 def test_a_failure_and_a_dead_engine_lose_nothing(window: Window, engine: FakeEngine) -> None:
@@ -243,7 +246,7 @@ def test_a_failure_and_a_dead_engine_lose_nothing(window: Window, engine: FakeEn
     assert mark(window).row == 5 and window.queue.jobs.get() == ()
     window.messages.press_button(0)
     answer(engine, 99)
-    assert len(window.takes.list.get()) == 2
+    assert len(window.takes.takes.get()) == 2
 
 
 def test_a_picture_that_goes_on_while_another_is_looked_at_is_among_the_takes(
@@ -254,7 +257,7 @@ def test_a_picture_that_goes_on_while_another_is_looked_at_is_among_the_takes(
     window.generate.branching.branch()
     window.generate.enlarge(0)
     answer(engine, 99)
-    assert len(window.takes.list.get()) == 2 and window.generate.closeup.index.get() == 0
+    assert len(window.takes.takes.get()) == 2 and window.generate.closeup.index.get() == 0
     said = window.messages.current.get()
     assert said is not None and said.text == "The picture that went on is among your takes."
 
@@ -289,9 +292,9 @@ def test_a_second_model_decides_below_the_marker(opener: Opener, engine: FakeEng
     command = asked(engine)
     assert (command.second_model, command.share, command.seeds) == ("others", 0.2, (4113,))
     answer(engine, 99)
-    child = window.takes.list.get()[1]
+    child = window.takes.takes.get()[1]
     assert child.work.mix is not None and child.work.mix.share == 0.2
-    assert tree.words(child, window.takes.list.get()[0]) == "row 5, mix with others 20 %"
+    assert tree.take_caption(child, window.takes.takes.get()[0]) == "row 5, mix with others 20 %"
     generate.enlarge(0)
     generate.dials.set_mix("")
     generate.closeup.show_take(1)
@@ -309,7 +312,7 @@ def test_what_goes_on_says_which_model_drew_it(window: Window, engine: FakeEngin
     assert asked(engine).seeds == (7,)  # another model makes another picture of it
     answer(engine, 99)
     trained = window.models.find_model("rows")
-    assert trained is not None and window.takes.list.get()[1].work.model_hash == trained.file_hash
+    assert trained is not None and window.takes.takes.get()[1].work.model_hash == trained.file_hash
 
 
 def test_a_model_that_draws_all_at_once_has_no_marker(window: Window, engine: FakeEngine) -> None:
@@ -349,11 +352,11 @@ def test_a_half_drawn_picture_goes_on_from_what_is_drawn_of_it(window: Window, e
     command = asked(engine)
     assert (command.seeds, command.mask[:3].sum(), command.mask[3:].all()) == ((4113,), 0, True)
     answer(engine, 100)
-    (take,) = window.takes.list.get()
+    (take,) = window.takes.takes.get()
     assert take.work.rewound is not None
     assert (take.work.rewound.row, take.work.came_from) == (3, ())
     window.undo()
-    assert window.takes.list.get() == ()
+    assert window.takes.takes.get() == ()
     assert generate.closeup.index.get() == 1
     assert generate.grid.can_go_on.get(), "the run can still go on, too"
     generate.grid.go_on()
@@ -367,25 +370,25 @@ def test_takes_are_named_and_pruned_and_the_tree_closes_over_the_gap(window: Win
         generate.branching.move(row)
         generate.branching.branch()
         answer(engine, value)
-    assert tree.parents(window.takes.list.get()) == (None, 0, 1)
-    generate.strip.rename(1, "  Crown ")
-    assert [take.work.name for take in window.takes.list.get()] == ["", "Crown", ""]
-    assert tree.parents(window.takes.list.get()) == (None, 0, 1)  # a name breaks no tie
-    generate.strip.prune(1)
-    assert tree.parents(window.takes.list.get()) == (None, 0)
+    assert tree.find_parents(window.takes.takes.get()) == (None, 0, 1)
+    generate.strip.rename_take(1, "  Crown ")
+    assert [take.work.name for take in window.takes.takes.get()] == ["", "Crown", ""]
+    assert tree.find_parents(window.takes.takes.get()) == (None, 0, 1)  # a name breaks no tie
+    generate.strip.delete_take(1)
+    assert tree.find_parents(window.takes.takes.get()) == (None, 0)
     said = window.messages.current.get()
     assert said is not None and said.text == "Take 2 is in the bin."
     window.messages.press_button(0)
-    assert [take.work.name for take in window.takes.list.get()] == ["", "Crown", ""]
+    assert [take.work.name for take in window.takes.takes.get()] == ["", "Crown", ""]
     for _ in range(3):  # brought back, pruned, named
         window.undo()
-    assert [take.work.name for take in window.takes.list.get()] == ["", "", ""]
-    generate.strip.prune(1, branch=True)
-    assert len(window.takes.list.get()) == 1
+    assert [take.work.name for take in window.takes.takes.get()] == ["", "", ""]
+    generate.strip.delete_take(1, branch=True)
+    assert len(window.takes.takes.get()) == 1
     said = window.messages.current.get()
     assert said is not None and said.text == "Take 2 and the one that came from it are in the bin."
     window.messages.press_button(0)
-    assert tree.parents(window.takes.list.get()) == (None, 0, 1)
+    assert tree.find_parents(window.takes.takes.get()) == (None, 0, 1)
 
 
 def test_the_tree_is_there_again_after_a_restart(
@@ -397,15 +400,15 @@ def test_the_tree_is_there_again_after_a_restart(
     generate.branching.impose(6, 2, BLUE)
     generate.branching.branch()
     answer(engine, 99)
-    generate.strip.rename(1, "Crown")
+    generate.strip.rename_take(1, "Crown")
     before = words(window)
     second = opener(FakeEngine())
-    qtbot.waitUntil(lambda: len(second.takes.list.get()) == 2)
+    qtbot.waitUntil(lambda: len(second.takes.takes.get()) == 2)
     assert words(second) == before and mark(second) == Mark(5, (ImposedPixel(6, 2, BLUE),))
-    assert second.takes.list.get()[1].work.name == "Crown"
+    assert second.takes.takes.get()[1].work.name == "Crown"
     second.undo()
     second.undo()
-    assert second.takes.list.get() == () and mark(second).armed
+    assert second.takes.takes.get() == () and mark(second).armed
 
 
 def test_a_file_of_it_brings_it_all_back(
@@ -430,7 +433,7 @@ def test_a_file_of_it_brings_it_all_back(
     other = opener(other_engine)
     other.show_panel("explore")
     other.drop([tmp_path / "on.png"])
-    qtbot.waitUntil(lambda: len(other.takes.list.get()) == 1)
+    qtbot.waitUntil(lambda: len(other.takes.takes.get()) == 1)
     assert other.panel.get() == "generate" and mark(other) == Mark(5, (ImposedPixel(6, 2, BLUE),))
     assert (other.generate.dials.seed.get(), other.generate.dials.temperature.get()) == (4113, 1.25)
     assert np.array_equal(base(other).picture, picture)
@@ -443,7 +446,7 @@ def test_a_file_of_it_brings_it_all_back(
     assert np.array_equal(again.picture[kept], command.picture[kept])
     other.drop([tmp_path / "on.png"])
     qtbot.waitUntil(lambda: not other.explore.busy.get())
-    assert len(other.takes.list.get()) == 1  # it is among them already
+    assert len(other.takes.takes.get()) == 1  # it is among them already
 
 
 def test_steps_of_one_panel_leave_the_takes_of_another_alone(window: Window, engine: FakeEngine) -> None:
@@ -453,8 +456,8 @@ def test_steps_of_one_panel_leave_the_takes_of_another_alone(window: Window, eng
     window.explore.keep_work(work.Work(model="rows", model_hash="", seed=7), tone(3)[0])
     window.show_panel("generate")
     window.undo()
-    assert [take.work.seed for take in window.takes.list.get()] == [7]
+    assert [take.work.seed for take in window.takes.takes.get()] == [7]
     window.redo()
     window.show_panel("explore")
     window.undo()
-    assert [take.work.seed for take in window.takes.list.get()] == [4112]
+    assert [take.work.seed for take in window.takes.takes.get()] == [4112]

@@ -240,14 +240,14 @@ def grown(rewinding: Studio) -> Studio:
         state.branching.move(row)
         state.branching.branch()
         answer(rewinding, colour)
-    assert rewinding.frame.strip.takes.up == (None, 0, 0, 2)
+    assert rewinding.frame.strip.takes.parents == (None, 0, 0, 2)
     return rewinding
 
 
 def test_strip_and_tree_are_one_model(grown: Studio) -> None:
     strip = grown.frame.strip
     assert not strip.tree.isVisible() and strip.list.rows.rowCount() == 4
-    assert [strip.list.forks(row) for row in range(4)] == [False, False, True, False]
+    assert [strip.list.is_fork(row) for row in range(4)] == [False, False, True, False]
     high = grown.frame.stage.height()
     QTest.keyClick(grown.frame, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
     settle()
@@ -255,14 +255,14 @@ def test_strip_and_tree_are_one_model(grown: Studio) -> None:
     assert grown.frame.stage.height() == pytest.approx(high / 2, abs=1)
     model = strip.takes
     seeds = [f"{take.work.seed:,}".replace(",", "\N{NARROW NO-BREAK SPACE}") for take in model.takes]
-    assert model.words(0) == f"start, seed {seeds[0]}"
-    assert [model.words(place) for place in (1, 3)] == [f"row 4, seed {seeds[1]}", f"row 6, seed {seeds[3]}"]
+    assert model.caption_of(0) == f"start, seed {seeds[0]}"
+    assert [model.caption_of(place) for place in (1, 3)] == [f"row 4, seed {seeds[1]}", f"row 6, seed {seeds[3]}"]
     said = model.data(model.index_of(3), Qt.ItemDataRole.AccessibleTextRole)
     assert said == "Take 4, from take 3 at row 6, level 3, chosen"
-    assert model.lit() == {0, 2, 3}
-    grown.state.explore.keep_work(grown.state.takes.list.get()[0].work, grown.state.takes.list.get()[0].picture)
+    assert model.lineage() == {0, 2, 3}
+    grown.state.explore.keep_work(grown.state.takes.takes.get()[0].work, grown.state.takes.takes.get()[0].picture)
     assert strip.list.rows.rowCount() == 5 and model.rowCount() == 2
-    QTest.mouseClick(strip.grow, LEFT)
+    QTest.mouseClick(strip.tree_button, LEFT)
     settle()
     assert strip.list.isVisible() and grown.frame.stage.height() == high
 
@@ -273,22 +273,22 @@ def test_the_tree_is_walked_shown_and_pruned(grown: Studio) -> None:
     settle()
     tree, model = strip.tree, strip.takes
     tree.setFocus()
-    assert model.place(tree.currentIndex()) == 3
+    assert model.place_of(tree.currentIndex()) == 3
     for key, place in (
         (Qt.Key.Key_Left, 2), (Qt.Key.Key_Up, 1), (Qt.Key.Key_Left, 0), (Qt.Key.Key_Right, 1), (Qt.Key.Key_Down, 2),
         (Qt.Key.Key_Right, 3), (Qt.Key.Key_Left, 2),
     ):  # fmt: skip
         QTest.keyClick(tree, key)
-        assert model.place(tree.currentIndex()) == place
+        assert model.place_of(tree.currentIndex()) == place
     QTest.keyClick(tree, Qt.Key.Key_Return)
     assert state.strip.current.get() == 2 and tree.hasFocus()
     QTest.mouseClick(tree.viewport(), LEFT, NONE, tree.visualRect(model.index_of(1)).center())
     assert state.strip.current.get() == 1
     QTest.keyClick(tree, Qt.Key.Key_Delete)
-    assert len(grown.state.takes.list.get()) == 3 and state.closeup.large.get() is None
+    assert len(grown.state.takes.takes.get()) == 3 and state.closeup.large.get() is None
     assert grown.frame.message.first.text() == "Take 2 is in the bin."
     QTest.mouseClick(grown.frame.message.buttons[0], LEFT)
-    assert len(grown.state.takes.list.get()) == 4 and model.up == (None, 0, 0, 2)
+    assert len(grown.state.takes.takes.get()) == 4 and model.parents == (None, 0, 0, 2)
 
 
 def test_a_take_is_pruned_with_what_came_from_it(grown: Studio) -> None:
@@ -303,10 +303,10 @@ def test_a_take_is_pruned_with_what_came_from_it(grown: Studio) -> None:
 
     assert "Prune with what came from it" not in menu(3)
     menu(2)["Prune with what came from it"].trigger()
-    assert strip.takes.up == (None, 0)
+    assert strip.takes.parents == (None, 0)
     assert grown.frame.message.first.text() == "Take 3 and the one that came from it are in the bin."
     QTest.mouseClick(grown.frame.message.buttons[0], LEFT)
-    assert strip.takes.up == (None, 0, 0, 2)
+    assert strip.takes.parents == (None, 0, 0, 2)
 
 
 @pytest.mark.parametrize("as_tree", [False, True])
@@ -322,35 +322,35 @@ def test_a_take_is_named(grown: Studio, as_tree: bool) -> None:
     assert field is not None and field.isVisible() and field.accessibleName() == "Name of take 4"
     QTest.keyClicks(field, "Crown")
     QTest.keyClick(field, Qt.Key.Key_Escape)
-    assert grown.state.takes.list.get()[3].work.name == ""
+    assert grown.state.takes.takes.get()[3].work.name == ""
     QTest.keyClick(view, Qt.Key.Key_F2)
     QTest.keyClicks(field, "Crown")
     QTest.keyClick(field, Qt.Key.Key_Return)
-    assert grown.state.takes.list.get()[3].work.name == "Crown" and not field.isVisible()
+    assert grown.state.takes.takes.get()[3].work.name == "Crown" and not field.isVisible()
     assert stage(grown).large_caption.words.text().startswith("Take 4, Crown, from take 3 at row 6")
     grown.state.undo()
-    assert grown.state.takes.list.get()[3].work.name == ""
+    assert grown.state.takes.takes.get()[3].work.name == ""
 
 
 def test_branching_from_the_menu_waits_at_the_marker(grown: Studio) -> None:
     count = len(grown.engine.sent)
-    grown.frame.strip.branched.emit(0)
+    grown.frame.strip.branch_requested.emit(0)
     settle()
     assert len(grown.engine.sent) == count and mark(grown) == Mark(4, (), armed=True)
     assert stage(grown).marker.hasFocus()
-    grown.frame.strip.branched.emit(3)
+    grown.frame.strip.branch_requested.emit(3)
     assert mark(grown).row == 6 and mark(grown).armed and len(grown.engine.sent) == count
 
 
 def test_in_explore_a_take_that_went_on_is_begun_from_its_latent(grown: Studio) -> None:
     grown.state.show_panel("explore")
-    grown.frame.strip.chose.emit(3)
+    grown.frame.strip.take_chosen.emit(3)
     assert grown.state.panel.get() == "explore" and grown.state.explore.badge.get().kind == "working"
     grown.encode()
     grown.answer(140)
     assert grown.state.explore.badge.get().kind == "exact"
     grown.state.explore.keep_take()
-    assert grown.frame.strip.takes.up[4] == 3
+    assert grown.frame.strip.takes.parents[4] == 3
 
 
 def test_single_pixels_are_clicked_and_a_drag_is_no_click(rewinding: Studio) -> None:

@@ -278,11 +278,11 @@ def test_keeping_a_picture_lays_it_on_the_strip(studio: Studio) -> None:
     assert len(studio.state.explore.takes.get()) == 1
     assert not studio.frame.strip.hint.isVisible()
     assert studio.state.panel.get() == "generate"
-    studio.frame.strip.list.chose.emit(0)
+    studio.frame.strip.list.take_chosen.emit(0)
     assert studio.state.panel.get() == "generate"
     assert parts(studio)[0].large_caption.words.text().startswith("Take 1 · seed")
     studio.state.show_panel("explore")
-    studio.frame.strip.list.chose.emit(0)
+    studio.frame.strip.list.take_chosen.emit(0)
     assert studio.state.explore.picture.get() is not None
 
 

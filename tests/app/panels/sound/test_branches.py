@@ -81,11 +81,11 @@ def test_a_branch_keeps_what_it_leaves_and_goes_on_at_once(stage: Stage, qtbot: 
     assert turn.seed == sound.dials.seed.get() and turn.from_sample == round(at * RATE) and turn.running_job == job
     assert player.position < at < player.position + 0.15 and player.playing.get() and player.making.get()
     stage.engine.say(Finished(job=turn.job))
-    (left,) = stage.window.takes.list.get()
+    (left,) = stage.window.takes.takes.get()
     assert len(left.picture) == RATE and left.work.seed == seed
     stage.make(0.5, value=-1000)
     sound.keep_take()
-    assert stage.window.takes.list.get()[1].work.came_from == (left.key,)
+    assert stage.window.takes.takes.get()[1].work.came_from == (left.key,)
     heard = stage.hear(0.2)
     assert heard[-4800:].max() < 0  # it continues with the new samples
     stage.window.undo()
@@ -106,7 +106,7 @@ def test_a_branch_in_a_pause_stops_making_and_waits_at_its_moment(stage: Stage, 
     sound.branch()
     assert not player.making.get() and stage.engine.stopped == [job] and not stage.window.queue.jobs.get()
     assert player.ahead == 0 and player.made == sound.cut.get() == pytest.approx(at, abs=1 / RATE)
-    assert len(stage.window.takes.list.get()[0].picture) == RATE
+    assert len(stage.window.takes.takes.get()[0].picture) == RATE
 
 
 def test_a_branch_plays_on_although_more_is_made_while_its_take_is_written(
@@ -120,7 +120,7 @@ def test_a_branch_plays_on_although_more_is_made_while_its_take_is_written(
     opened(stage, qtbot)
     stage.make(1.0)
     stage.hear(0.5)
-    keep = takes.keep
+    keep = takes.add_take
 
     def keep_slowly(*args: Any) -> str:
         name = keep(*args)
@@ -130,4 +130,4 @@ def test_a_branch_plays_on_although_more_is_made_while_its_take_is_written(
     monkeypatch.setattr(takes, "keep", keep_slowly)
     sound.branch()
     assert player.playing.get() and player.making.get() and not stage.engine.stopped
-    assert player.position == pytest.approx(0.5, abs=0.02) and len(takes.list.get()) == 1
+    assert player.position == pytest.approx(0.5, abs=0.02) and len(takes.takes.get()) == 1

@@ -49,7 +49,7 @@ def test_a_recording_is_cut_gone_on_from_and_priced(stage: Stage, qtbot: QtBot, 
     stage.make(0.5)
     assert len(player.samples) == 20_000 and np.array_equal(player.samples[:12_000], whole[:12_000])
     sound.keep_take()
-    takes = stage.window.takes.list.get()
+    takes = stage.window.takes.takes.get()
     assert [take.work.heard for take in takes] == [2 * RATE, 12_000]
     assert takes[1].work.source == "waltz.flac" and takes[1].work.came_from == (takes[0].key,)
     sound.set_cut(1.0)  # undo can bring the made samples back
@@ -80,7 +80,7 @@ def test_a_recording_begins_with_a_fresh_temperature_and_is_put_away_again(
     sound.put_away()
     assert sound.recording.get() is None and not len(player.samples) and not player.making.get()
     assert sound.cut.get() == 0 and sound.heat.get() == ((0.0, 0.7),)
-    assert len(stage.window.takes.list.get()) == 1, "it stays among the takes"
+    assert len(stage.window.takes.takes.get()) == 1, "it stays among the takes"
     sound.play()
     assert stage.asked().sound_to_continue is None, "the model begins by itself"
     sound.stop()
@@ -148,7 +148,7 @@ def test_what_was_made_is_there_after_a_restart(
     assert not len(again.sound.player.samples) and again.sound.player.loop.get() is None
     again.undo()
     assert len(again.sound.player.samples) == RATE and again.sound.player.loop.get() == (0.25, 0.5)
-    assert not again.takes.list.get()  # nobody kept it as a take
+    assert not again.takes.takes.get()  # nobody kept it as a take
 
 
 def test_models_of_recordings_are_for_this_panel_alone(stage: Stage) -> None:
@@ -169,7 +169,7 @@ def test_what_is_heard_can_be_recorded_with_its_moves(stage: Stage, qtbot: QtBot
     sound.pause()
     stage.hear(1.0)
     sound.record(False)
-    (take,) = stage.window.takes.list.get()
+    (take,) = stage.window.takes.takes.get()
     assert len(take.picture) / RATE == pytest.approx(0.5, abs=0.03) and take.work.heard == len(take.picture)
     loud = np.abs(take.picture[400:-400].astype(int) - 1000) < 30
     assert loud.mean() > 0.9 and np.abs(np.diff(take.picture.astype(int))).max() < 100  # no clicks where it seeks
@@ -177,7 +177,7 @@ def test_what_is_heard_can_be_recorded_with_its_moves(stage: Stage, qtbot: QtBot
     sound.record(False)
     said = stage.window.messages.current.get()
     assert said is not None and said.text.startswith("Nothing was heard")
-    assert len(stage.window.takes.list.get()) == 1
+    assert len(stage.window.takes.takes.get()) == 1
 
 
 def test_a_recording_that_is_forgotten_ends_by_itself_and_says_so(
@@ -194,4 +194,4 @@ def test_a_recording_that_is_forgotten_ends_by_itself_and_says_so(
     stage.hear(0.2)
     said = stage.window.messages.current.get()
     assert not sound.player.recording.get() and said is not None and "at most" in said.text
-    assert len(stage.window.takes.list.get()) == 1
+    assert len(stage.window.takes.takes.get()) == 1

@@ -282,7 +282,7 @@ def test_a_second_model_is_mixed_in_while_it_plays(stage: Stage, qtbot: QtBot, s
     stage.engine.say(Finished(job=turn.job))
     stage.make(0.2)
     sound.keep_take()
-    work = stage.window.takes.list.get()[0].work
+    work = stage.window.takes.takes.get()[0].work
     assert work.mix is not None and (work.mix.model, work.mix.share) == ("bells", 0.0)  # it began without
     assert [turn.share for turn in work.turns] == [0.5, 0.2] and work.turns[0].at == len(asked.sound_to_continue)
     assert work.turns[-1].at == len(asked.sound_to_continue) + (turn.from_sample or 0)
@@ -366,7 +366,7 @@ def test_the_seeds_own_kind_comes_back_while_it_plays(stage: Stage, qtbot: QtBot
     sound.keep_take()
     sound.dials.set_label(0)
     sound.show_take(0)
-    assert sound.dials.label.get() is None and stage.window.takes.list.get()[0].work.label == 1
+    assert sound.dials.label.get() is None and stage.window.takes.takes.get()[0].work.label == 1
 
 
 def test_what_is_being_made_stands_in_the_queue_and_is_stopped_there(stage: Stage, qtbot: QtBot) -> None:

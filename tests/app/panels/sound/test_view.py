@@ -179,11 +179,11 @@ def test_the_button_of_the_strip_keeps_what_is_made_and_a_take_comes_back(stage:
     stage.make(3.0)
     stage.sound.stop()
     stage.frame.strip.keep.click()
-    assert len(stage.studio.state.takes.list.get()) == 1
+    assert len(stage.studio.state.takes.takes.get()) == 1
     stage.sound.dials.new_seed()
     settle()
     assert not stage.page.isVisible()
-    stage.frame.strip.list.chose.emit(0)
+    stage.frame.strip.list.take_chosen.emit(0)
     stage.show()
     assert stage.page.isVisible()
     assert stage.sound.player.made == pytest.approx(3.0)

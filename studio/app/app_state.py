@@ -120,7 +120,7 @@ class Window(State):
             "sound": self.sound,
         }
         for grid in (self.generate.grid, self.complete.grid):
-            grid.keeps = self._alone
+            grid.keeps_pictures = self._alone
         self.takes.names_writable = self._alone
 
     def _create_values(self) -> None:

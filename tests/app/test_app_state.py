@@ -37,7 +37,7 @@ def test_comes_back_as_it_was_left(opener: Opener, engine: FakeEngine) -> None:
     first.layout.set({"inspector": 320, "tree": True})
     first.generate.dials.set_number(9)
     first.generate.dials.set_seed(4112)
-    first.generate.dials.lock(True)
+    first.generate.dials.lock_seed(True)
     second = opener(FakeEngine())
     assert (second.panel.get(), second.theme.get(), second.contrast.get()) == ("explore", "dark", "high")
     assert second.smooth.get() and second.geometry.get() == bytes(range(256))
@@ -112,7 +112,7 @@ def test_one_value_that_makes_no_sense_costs_only_itself(
     first = opener(engine)
     first.generate.dials.set_seed(4112)
     first.generate.dials.set_temperature(0.5)
-    first.generate.dials.lock(True)
+    first.generate.dials.lock_seed(True)
     first.complete.canvas.painting.set_size(9)
     first.close()
     monkeypatch.setattr(first, "close", lambda: None)  # it is closed, and what it wrote is changed now

@@ -113,7 +113,7 @@ def drag(studio: Studio, model: str, behind: bool, surprise: bool = False) -> No
     explore.dials.end_move()
     explore.picture.changed.disconnect(shown)
     studio.state.surprise.map_arrived.disconnect(mapped)
-    generate.grid.stop()
+    generate.grid.stop_run()
     middle, tail = statistics.median(late), statistics.quantiles(late, n=20)[-1]
     what = f"with 64 pictures behind it ({batches} batches)" if behind else "alone"
     what += f" with its map over it ({maps / SECONDS:.0f} maps a second)" if surprise else ""

@@ -11,9 +11,9 @@ from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.generation import run as grid
-from studio.app.generation.parameters import Dials
-from studio.app.generation.run import By, Cell, Kind, Run
-from studio.app.generation.wording import Words
+from studio.app.generation.parameters import Parameters
+from studio.app.generation.run import ArtworkKind, BatchRun, Cell, DrawnWith
+from studio.app.generation.wording import BatchText
 from studio.app.maps.uncertainty import UncertaintyMaps
 from studio.app.model_browser.model_list import ModelList
 from studio.library.models import InstalledModel
@@ -30,7 +30,7 @@ from studio.wire.messages import (
 
 
 @dataclass(frozen=True)
-class Wish:
+class DrawSettings:
     """What a run draws by from now on; `heat` as it is packed."""
 
     temperature: float
@@ -38,7 +38,7 @@ class Wish:
     heat: str = ""
 
 
-class Cells(State):
+class Batch(State):
     """One run at a time.
 
     Arguments
@@ -57,50 +57,56 @@ class Cells(State):
         queue: JobList,
         verb: str,
         file: str,
-        words: Callable[[], Words],
-        ask: Callable[..., AnyCommand | None],
-        again: Callable[[], None],
+        wording: Callable[[], BatchText],
+        make_command: Callable[..., AnyCommand | None],
+        repeat: Callable[[], None],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._models, self._messages, self._queue = models, messages, queue
         self._request = Request(engine, verb.lower(), "single", self)
-        self._verb, self._file, self._words, self._ask, self._begin_again = verb, file, words, ask, again
-        self.run: Run | None = None
-        self.heat = ""
+        self._verb, self._file, self._wording, self._make_command, self._repeat = (
+            verb,
+            file,
+            wording,
+            make_command,
+            repeat,
+        )
+        self.run: BatchRun | None = None
+        self.temperature_map = ""
         """What is painted of temperature in this run, packed."""
         self.cells: Value[tuple[Cell, ...]] = Value((), self)
         self.running: Value[bool] = self._request.running
-        self.progress: Value[str] = Value("", self)
+        self.caption: Value[str] = Value("", self)
         """The caption below them."""
-        self.keeps = True
+        self.keeps_pictures = True
         """Whether the pictures are kept over a restart."""
-        self.can_go_on: Value[bool] = Value(False, self)
+        self.can_continue: Value[bool] = Value(False, self)
         """Whether a stopped or lost run has pictures left to make."""
-        self.main: Value[str] = Value(verb, self)
+        self.button_text: Value[str] = Value(verb, self)
         """What the main button says: the verb, `Starts when ready` or `Stop`."""
-        self.doubt = UncertaintyMaps()
+        self.uncertainty = UncertaintyMaps()
         """How open each pixel was just before it was drawn."""
-        self._seats: tuple[int, ...] = ()
+        self._job_cells: tuple[int, ...] = ()
         """Cells of the job under way, in the order of its seeds."""
-        self._told = Wish(1.0, None)
-        self._again = 0
+        self._sent_settings = DrawSettings(1.0, None)
+        self._repeats = 0
         self.compiling: Value[bool] = Value(False, self)
         """Whether the loop that draws pixel by pixel is still being compiled."""
-        self._keeping = BackgroundTask(self)
-        self.doubt.on.changed.connect(self._tell_doubt)
+        self._writing = BackgroundTask(self)
+        self.uncertainty.on.changed.connect(self._steer_uncertainty)
         self._request.progressed.connect(self._use_part)
         self._request.answered.connect(self._finish)
         self._request.stopped.connect(self._show_stop)
         self._request.failed.connect(self._show_failure)
         self._request.lost.connect(self._show_loss)
-        engine.status_changed.connect(self._tell)
+        engine.status_changed.connect(self._update_derived)
         engine.announced.connect(self._note_compiling)
 
     @property
-    def kind(self) -> Kind:
+    def artwork_kind(self) -> ArtworkKind:
         """Of what they are."""
-        return self.run.kind if self.run is not None else "picture"
+        return self.run.artwork_kind if self.run is not None else "picture"
 
     @property
     def trained(self) -> InstalledModel | None:
@@ -119,71 +125,75 @@ class Cells(State):
             self.size[0] if self.trained is not None and self.trained.card.can_inpaint and self.size is not None else 0
         )
 
-    def begin(self, run: Run, cells: Sequence[Cell], heat: str = "") -> None:
+    def start_run(self, run: BatchRun, cells: Sequence[Cell], temperature_map: str = "") -> None:
         """Make these, in place of those that were here."""
-        self.run, self.heat = run, heat
-        self.doubt.clear_scale()
+        self.run, self.temperature_map = run, temperature_map
+        self.uncertainty.clear_scale()
         self.cells.set(tuple(cells))
-        self._send(range(len(cells)))
+        self._send_job(range(len(cells)))
 
-    def same_again(self) -> None:
+    def queue_repeat(self) -> None:
         """Begin again when this run is done."""
-        self._again += 1
+        self._repeats += 1
         self._messages.show_message("The next run starts when this one is done.", until=(self.running.changed,))
 
-    def stop(self) -> None:
+    def stop_run(self) -> None:
         """Stop now and keep what is drawn."""
-        self._again = 0
+        self._repeats = 0
         self._request.stop()
 
-    def go_on(self) -> None:
+    def continue_run(self) -> None:
         """Make the pictures that a stopped or lost run left unfinished."""
         if not self.running.get():
-            self._send([index for index, cell in enumerate(self.cells.get()) if not cell.finished])
+            self._send_job([index for index, cell in enumerate(self.cells.get()) if not cell.finished])
 
-    def follow(self, dials: Dials, heat: str = "", painted: Array | None = None) -> Wish | None:
+    def apply_settings(
+        self, parameters: Parameters, packed_map: str = "", temperature_map: Array | None = None
+    ) -> DrawSettings | None:
         """Have the run draw by these dials from its next row on, where a hand has turned them: what it draws by
         then. What is `painted` of temperature is `heat` packed. Dials of another model are for another run."""
-        run, trained = self.run, dials.model.get()
+        run, trained = self.run, parameters.model.get()
         if not self._request.job or run is None or trained is None or trained.card.name != run.model:
             return None
-        mixed = run.mix is not None and run.mix.model == dials.mixing.name.get()
-        share = dials.mixing.share.get() if mixed else self._told.share
-        wish = Wish(dials.temperature.get(), share, heat)
-        if wish == self._told:
+        mixed = run.mix is not None and run.mix.model == parameters.mix.name.get()
+        share = parameters.mix.share.get() if mixed else self._sent_settings.share
+        wish = DrawSettings(parameters.temperature.get(), share, packed_map)
+        if wish == self._sent_settings:
             return None
-        self._told, self.heat = wish, heat
-        self._request.steer("dials", temperature=(wish.temperature,), share=share, heat=painted)
+        self._sent_settings, self.temperature_map = wish, packed_map
+        self._request.steer("dials", temperature=(wish.temperature,), share=share, heat=temperature_map)
         return wish
 
-    def watch(self, on: bool) -> None:
+    def show_uncertainty(self, on: bool) -> None:
         """Show how open each pixel was before it was drawn, or not; it can only be told while one is drawn."""
-        self.doubt.set_on(on)
-        if on and not self.running.get() and self.doubt.scale.get() is None:
+        self.uncertainty.set_on(on)
+        if on and not self.running.get() and self.uncertainty.scale.get() is None:
             self._messages.show_message("Doubt is told while pictures are drawn, so it shows with the next ones.")
 
-    def _tell_doubt(self, on: bool) -> None:
+    def _steer_uncertainty(self, on: bool) -> None:
         """A run that draws pixel by pixel tells from now on how open each was, or no more."""
         if self.rows:
             self._request.steer(doubt=on)
 
-    def _send(self, seats: Sequence[int]) -> None:
+    def _send_job(self, indices: Sequence[int]) -> None:
         run, cells = self.run, self.cells.get()
-        if run is None or not seats:
+        if run is None or not indices:
             return
-        seeds, doubt = tuple(cells[index].seed for index in seats), self.doubt.on.get() and self.rows > 0
+        seeds, doubt = tuple(cells[index].seed for index in indices), self.uncertainty.on.get() and self.rows > 0
 
         def question(job: str) -> AnyCommand | None:
-            command = self._ask(job=job, seeds=seeds, doubt=doubt, **run.asks())
+            command = self._make_command(job=job, seeds=seeds, doubt=doubt, **run.command_fields())
             if command is not None:
-                self._seats = tuple(seats)
-                self._told = Wish(run.temperature, run.mix.share if run.mix is not None else None, self.heat)
-                words = self._words()
-                self._queue.add_job(job, f"{words.of}: {words.count(len(seats))}", len(seats))
+                self._job_cells = tuple(indices)
+                self._sent_settings = DrawSettings(
+                    run.temperature, run.mix.share if run.mix is not None else None, self.temperature_map
+                )
+                words = self._wording()
+                self._queue.add_job(job, f"{words.source}: {words.count_text(len(indices))}", len(indices))
             return command
 
         self._request.ask(question)
-        self._tell()
+        self._update_derived()
 
     # ── what the engine says ─────────────────────────────────────────────────────────────────────
 
@@ -191,90 +201,92 @@ class Cells(State):
         match event:
             case Ready(uncompiled_loops=loops) | CompilingLoops(loops=loops):
                 self.compiling.set("pixels" in loops)
-                self._tell()
+                self._update_derived()
 
     def _use_part(self, event: AnyEvent) -> None:
         match event:
             case PicturesPreview():
-                self._draw(event)
+                self._update_cells(event)
             case Notice(text=text):
                 self._messages.show_message(text)
 
     def _finish(self) -> None:
-        self._end(self._words().ended(self.cells.get()))
-        if self._again:
-            self._again -= 1
-            self._begin_again()
+        self._end_job(self._wording().finished_text(self.cells.get()))
+        if self._repeats:
+            self._repeats -= 1
+            self._repeat()
 
     def _show_stop(self) -> None:
-        said = self._words().stopped(self.cells.get())
-        self._end(said)
-        self._messages.show_message(said, "info", ("Go on", self.go_on), until=(self.running.changed,))
+        said = self._wording().stopped_text(self.cells.get())
+        self._end_job(said)
+        self._messages.show_message(said, "info", ("Go on", self.continue_run), until=(self.running.changed,))
 
     def _show_failure(self, event: Failed) -> None:
-        self._again = 0
-        self._end(self._words().stopped(self.cells.get()))
-        again = ("Try again", self.go_on)
+        self._repeats = 0
+        self._end_job(self._wording().stopped_text(self.cells.get()))
+        again = ("Try again", self.continue_run)
         self._messages.show_message(
             f"{event.reason} {event.hint}".strip(), "failed", again, until=(self.running.changed,)
         )
 
     def _show_loss(self, why: str) -> None:
         """The engine died: keep what is finished, offer the rest."""
-        self._again = 0
-        words = self._words()
-        self._end(words.stopped(self.cells.get()))
-        said, button = words.lost(self.cells.get())
+        self._repeats = 0
+        words = self._wording()
+        self._end_job(words.stopped_text(self.cells.get()))
+        said, button = words.lost_text(self.cells.get())
         self._messages.show_message(
-            f"{why} {said}".strip(), "failed", (button, self.go_on), until=(self.running.changed,)
+            f"{why} {said}".strip(), "failed", (button, self.continue_run), until=(self.running.changed,)
         )
 
-    def _draw(self, event: PicturesPreview) -> None:
-        cells, count, by = list(self.cells.get()), len(event.pictures), By.of(event)
+    def _update_cells(self, event: PicturesPreview) -> None:
+        cells, count, by = list(self.cells.get()), len(event.pictures), DrawnWith.from_event(event)
         prices, kinds = event.log_prob or (None,) * count, event.labels or (None,) * count
-        parts, seats = event.following_log_prob or (None,) * count, self._seats[event.first : event.first + count]
+        parts, seats = event.following_log_prob or (None,) * count, self._job_cells[event.first : event.first + count]
         for index, picture, price, kind, part in zip(seats, event.pictures, prices, kinds, parts, strict=False):
             seed = cells[index].seed
             cells[index] = Cell(seed, picture, event.done, event.total, price, kind, part, by)
         pictures = [picture for index in seats if (picture := cells[index].picture) is not None]
-        self.doubt.add_pictures(event.job, pictures, event.entropy, event.done == event.total)
+        self.uncertainty.add_pictures(event.job, pictures, event.entropy, event.done == event.total)
         self.cells.set(tuple(cells))
-        self._tell()
+        self._update_derived()
 
-    def _end(self, caption: str) -> None:
-        self._seats = ()
-        self._tell()
-        self.progress.set(caption)
-        self._keep()
+    def _end_job(self, caption: str) -> None:
+        self._job_cells = ()
+        self._update_derived()
+        self.caption.set(caption)
+        self._write_run()
 
-    def _tell(self) -> None:
+    def _update_derived(self) -> None:
         """Every value that follows from others."""
         running, cells = self.running.get(), self.cells.get()
-        self.can_go_on.set(not running and any(not cell.finished for cell in cells))
+        self.can_continue.set(not running and any(not cell.finished for cell in cells))
         ready = self._request.ready
-        self.main.set(self._verb if not running else "Stop" if ready else "Starts when ready")
+        self.button_text.set(self._verb if not running else "Stop" if ready else "Starts when ready")
         if running:
             slow = self.compiling.get() and self.rows > 0
-            self.progress.set(self._words().caption(cells, self._queue.time_left(self._request.job), ready, slow))
+            self.caption.set(
+                self._wording().progress_text(cells, self._queue.time_left(self._request.job), ready, slow)
+            )
 
     # ── kept over a restart ──────────────────────────────────────────────────────────────────────
 
-    def read(self, heat: str = "") -> None:
+    def read_kept(self, temperature_map: str = "") -> None:
         """Those that were here before a restart."""
-        kept = grid.read(self._file)
+        kept = grid.read_run(self._file)
         if kept is not None:
-            (self.run, cells), self.heat = kept, heat
+            (self.run, cells), self.temperature_map = kept, temperature_map
             self.cells.set(cells)
-            self.progress.set(self._words().ended(cells))
-            self._tell()
+            self.caption.set(self._wording().finished_text(cells))
+            self._update_derived()
 
     def close(self) -> None:
         """Wait for what is being written; of a run under way, what is finished is kept."""
-        self._keeping.wait()
-        if self.running.get() and self.run is not None and self.keeps:
-            grid.keep(self.run, self.cells.get(), self._file)
+        self._writing.wait()
+        if self.running.get() and self.run is not None and self.keeps_pictures:
+            grid.write_run(self.run, self.cells.get(), self._file)
 
-    def _keep(self) -> None:
-        if self.run is not None and self.keeps:
+    def _write_run(self) -> None:
+        if self.run is not None and self.keeps_pictures:
             run, cells = self.run, self.cells.get()
-            self._keeping.run(lambda: grid.keep(run, cells, self._file), lambda outcome: None)
+            self._writing.run(lambda: grid.write_run(run, cells, self._file), lambda outcome: None)

@@ -7,28 +7,28 @@ from studio.app.widgets.controls import Button, ElidedLabel, Label
 from studio.app.widgets.theme import Theme
 
 
-class Caption(QWidget):
+class BatchCaption(QWidget):
     """The first sentence weighs more; a link goes on."""
 
-    def __init__(self, look: Theme) -> None:
+    def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._look = look
+        self._theme = theme
         self.first = Label("", "strong")
         self.rest = ElidedLabel("", "soft", Qt.TextElideMode.ElideRight)
-        self.go_on = Button(look, "Go on", "link", tooltip="Make the pictures that are not finished")
+        self.continue_link = Button(theme, "Go on", "link", tooltip="Make the pictures that are not finished")
         self._line = QHBoxLayout(self)
-        for widget in (self.first, self.rest, self.go_on):
+        for widget in (self.first, self.rest, self.continue_link):
             self._line.addWidget(widget, 1 if widget is self.rest else 0)
-        look.changed.connect(self._lay_out)
+        theme.changed.connect(self._lay_out)
         self._lay_out()
 
-    def show_words(self, words: str) -> None:
+    def show_text(self, words: str) -> None:
         first, _, rest = words.partition(". ")
         self.first.setText(first.rstrip("."))
         self.rest.show_text(rest)
 
     def _lay_out(self) -> None:
-        px = self._look.scaled
+        px = self._theme.scaled
         self._line.setContentsMargins(px(12), 0, px(12), 0)
         self._line.setSpacing(px(16))
         self.setFixedHeight(px(44))
@@ -37,11 +37,11 @@ class Caption(QWidget):
 class MainButton(Button):
     """The verb of a panel, `Starts when ready`, or Stop."""
 
-    def __init__(self, look: Theme, verb: str, help: str) -> None:
-        super().__init__(look, verb, "primary", tooltip=help, keys="Ctrl+Return")
+    def __init__(self, theme: Theme, verb: str, help: str) -> None:
+        super().__init__(theme, verb, "primary", tooltip=help, keys="Ctrl+Return")
         self._help = help
 
-    def show_words(self, words: str) -> None:
+    def show_text(self, words: str) -> None:
         stops = words == "Stop"
         self.set_text(words)
         self.set_icon("stop" if stops else "")

@@ -8,14 +8,14 @@ from PySide6.QtCore import QObject
 
 from studio.app.core.observable import Field, Record, State, Value, within
 from studio.app.core.undo import ChangeStep
-from studio.app.generation.run import Cell, Run
+from studio.app.generation.run import BatchRun, Cell
 from studio.app.model_browser.model_list import ModelList, file_hash
 from studio.library.card import Card
 from studio.library.models import InstalledModel
 from studio.library.work import ModelMixture, Work
 
 
-class Mixing(State):
+class ModelMix(State):
     """Which model is mixed in, and how much it decides."""
 
     def __init__(self, models: ModelList, parent: QObject | None = None) -> None:
@@ -32,10 +32,10 @@ class Mixing(State):
             Field("share", self.share.get, lambda share: self.share.set(within(share, 0.0, 1.0))),
         )
 
-    def fit(self, trained: InstalledModel | None) -> None:
+    def set_model(self, trained: InstalledModel | None) -> None:
         """Another model is chosen, or others are here; a second one that does not fit is left out."""
         cards = self._models.cards.get()
-        self.partners.set(tuple(other for other in cards if trained is not None and mixable(trained, other)))
+        self.partners.set(tuple(other for other in cards if trained is not None and can_mix(trained, other)))
         self._choose(self.name.get())
 
     def _choose(self, name: str) -> None:
@@ -43,7 +43,7 @@ class Mixing(State):
         known = {other.card.name for other in self.partners.get()}
         self.name.set(name if name in known else "")
 
-    def chosen(self) -> ModelMixture | None:
+    def chosen_mix(self) -> ModelMixture | None:
         """What goes into a run that begins now."""
         other = self._models.find_model(self.name.get()) if self.name.get() else None
         return (
@@ -51,7 +51,7 @@ class Mixing(State):
         )
 
 
-def mixable(one: InstalledModel, other: InstalledModel) -> bool:
+def can_mix(one: InstalledModel, other: InstalledModel) -> bool:
     """Whether two models draw pixel by pixel in one size and as many levels, or sample by sample at one rate."""
     a, b = one.card, other.card
     if a.rate or b.rate:
@@ -60,64 +60,64 @@ def mixable(one: InstalledModel, other: InstalledModel) -> bool:
     return fits and a.can_inpaint and b.can_inpaint and a.name != b.name
 
 
-def titles(partners: Sequence[InstalledModel]) -> list[tuple[str, str]]:
+def partner_titles(partners: Sequence[InstalledModel]) -> list[tuple[str, str]]:
     """What a list shows, and what it stands for; the first is none."""
     return [("None", ""), *((other.card.title, other.card.name) for other in partners)]
 
 
-BEYOND = 2**53
+SEED_LIMIT = 2**53
 """Seeds are smaller, so that JSON keeps them exact everywhere."""
 
-ROLLED_BEYOND = 1_000_000
+ROLLED_SEED_LIMIT = 1_000_000
 """Rolled seeds have six digits at most: they can be read aloud, and there are enough of them."""
 
 
-def roll(other_than: int) -> int:
+def roll_seed(other_than: int) -> int:
     """Another seed."""
-    seed = secrets.randbelow(ROLLED_BEYOND - 1)
+    seed = secrets.randbelow(ROLLED_SEED_LIMIT - 1)
     return seed + (seed >= other_than)
 
 
-def read(typed: int | str, kept: int) -> tuple[int, str]:
+def parse_seed(typed: int | str, kept: int) -> tuple[int, str]:
     """The seed that was typed, spaces allowed; or the one kept and a sentence that says why."""
     text = "".join(str(typed).split())
-    if text.isascii() and text.isdigit() and len(text) <= 16 and int(text) < BEYOND:
+    if text.isascii() and text.isdigit() and len(text) <= 16 and int(text) < SEED_LIMIT:
         return int(text), ""
     shown = text if len(text) <= 24 else text[:24] + "…"
     said = f'"{shown}" is not a seed' if text else "A seed is missing"
-    return kept, f"{said}. {kept} is kept. A seed is a whole number from 0 to {BEYOND - 1:,}."
+    return kept, f"{said}. {kept} is kept. A seed is a whole number from 0 to {SEED_LIMIT - 1:,}."
 
 
-class SeedField(State):
+class SeedInput(State):
     """A seed that can be seen, typed, rolled and locked."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.seed: Value[int] = Value(roll(0), self)
+        self.seed: Value[int] = Value(roll_seed(0), self)
         self.locked: Value[bool] = Value(False, self)
         self.error: Value[str] = Value("", self)
 
-    def typed(self, text: int | str) -> int | None:
+    def parse_text(self, text: int | str) -> int | None:
         """The seed that was typed; None where it is none, and `error` says so."""
-        found, error = read(text, self.seed.get())
+        found, error = parse_seed(text, self.seed.get())
         self.error.set(error)
         return None if error else found
 
-    def put(self, seed: object) -> None:
+    def set_seed(self, seed: object) -> None:
         """Set it from a record; what is no seed changes nothing."""
         self.error.set("")
-        self.seed.set(read(str(seed), self.seed.get())[0])
+        self.seed.set(parse_seed(str(seed), self.seed.get())[0])
 
 
 SLIDER_MAX_TEMPERATURE = 2.0
 
 MAX_TEMPERATURE = 4.0
 
-LEARNED = 1.0
+LEARNED_TEMPERATURE = 1.0
 """The temperature at which every model is trained."""
 
 
-def safe_temperatures(card: Card | None, home: float = LEARNED) -> tuple[float, float]:
+def safe_temperatures(card: Card | None, default: float = LEARNED_TEMPERATURE) -> tuple[float, float]:
     """Return the lowest and highest temperature that a model handles well.
 
     Lower temperatures are safe: results only become more typical. Above 1 they are unlike what the model learned from,
@@ -126,12 +126,12 @@ def safe_temperatures(card: Card | None, home: float = LEARNED) -> tuple[float, 
 
     home: the temperature to which the dial returns, which is always safe
     """
-    own = card.temperature if card is not None else home
+    own = card.temperature if card is not None else default
     low, high = (card.temperature_range if card is not None else None) or (0.0, MAX_TEMPERATURE)
-    return min(low, own, home), max(min(max(LEARNED, own), high), own)
+    return min(low, own, default), max(min(max(LEARNED_TEMPERATURE, own), high), own)
 
 
-class Dials(State):
+class Parameters(State):
     """The parameters of a panel; `change` sets them as steps of its undo.
 
     Arguments
@@ -144,63 +144,63 @@ class Dials(State):
         self,
         models: ModelList,
         number: int,
-        most: int,
+        max_number: int,
         able: Callable[[InstalledModel], bool],
         change: ChangeStep,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._models = models
-        self._most = most
+        self._max_number = max_number
         self._able = able
         self._change = change
         self.model: Value[InstalledModel | None] = Value(None, self)
         self.number: Value[int] = Value(number, self)
         """Of pictures, 1 to `most`."""
-        self._field = SeedField(self)
-        self.seed: Value[int] = self._field.seed
+        self._seed_input = SeedInput(self)
+        self.seed: Value[int] = self._seed_input.seed
         """0 to 2**53 - 1: of the first picture; the next ones count up from it."""
-        self.locked: Value[bool] = self._field.locked
+        self.locked: Value[bool] = self._seed_input.locked
         """Whether the next run keeps the seed."""
-        self.error: Value[str] = self._field.error
+        self.error: Value[str] = self._seed_input.error
         """What is wrong with the seed that was typed, as a sentence; empty when nothing is."""
         self.temperature: Value[float] = Value(1.0, self)
         """0.0 to 4.0; its home is the model's own card.temperature."""
         self.label: Value[int | None] = Value(None, self)
         """Index into card.classes; None leaves the kind to each seed."""
-        self.mixing = Mixing(models, self)
-        self._spent: int | None = None
+        self.mix = ModelMix(models, self)
+        self._seed_used: int | None = None
         """The seed of the last run: the next one rolls another, unless it is locked."""
         self.fields = (
             Field("model", self._model_name, self._use_model),
-            Field("number", self.number.get, lambda number: self.number.set(min(max(int(number), 1), most))),
-            Field("seed", self.seed.get, self._field.put),
+            Field("number", self.number.get, lambda number: self.number.set(min(max(int(number), 1), max_number))),
+            Field("seed", self.seed.get, self._seed_input.set_seed),
             Field(
                 "temperature",
                 self.temperature.get,
                 lambda heat: self.temperature.set(within(heat, 0.0, MAX_TEMPERATURE)),
             ),
             Field("label", self.label.get, lambda label: self.label.set(known_label(label, self.model.get()))),
-            *self.mixing.fields,
+            *self.mix.fields,
             Field.of("locked", self.locked, bool, undo=False),
-            Field("spent", lambda: self._spent, self._use_spent, undo=False),
+            Field("spent", lambda: self._seed_used, self._use_spent, undo=False),
         )
 
     def set_number(self, number: int) -> None:
-        self._change("number", "number", number=min(max(number, 1), self._most))
+        self._change("number", "number", number=min(max(number, 1), self._max_number))
 
     def set_seed(self, seed: int | str) -> None:
         """Text that is no seed leaves the last one and says so in `error`."""
-        found = self._field.typed(seed)
+        found = self._seed_input.parse_text(seed)
         if found is not None:
-            self._spent = None
+            self._seed_used = None
             self._change("seed", seed=found)
 
     def new_seed(self) -> None:
         """Roll another seed."""
-        self.set_seed(roll(self.seed.get()))
+        self.set_seed(roll_seed(self.seed.get()))
 
-    def lock(self, on: bool) -> None:
+    def lock_seed(self, on: bool) -> None:
         """Keep this seed for the next run, or not."""
         self.locked.set(on)
 
@@ -212,7 +212,7 @@ class Dials(State):
         self._change("kind", label=label)
 
     @property
-    def kinds(self) -> tuple[int | None, ...]:
+    def class_choices(self) -> tuple[int | None, ...]:
         """Of each of the card's sorts of kinds the index, None for any."""
         sizes, label = self._sizes(), known_label(self.label.get(), self.model.get())
         if label is None:
@@ -220,16 +220,16 @@ class Dials(State):
         return tuple(int(place) for place in np.unravel_index(label, sizes))
 
     @property
-    def kind_name(self) -> str:
+    def class_name(self) -> str:
         """Return the name of the chosen class; empty for any."""
         trained = self.model.get()
         label = known_label(self.label.get(), self.model.get())
         return trained.card.classes[label] if trained is not None and label is not None else ""
 
-    def set_kind(self, sort: int, kind: int | None) -> None:
+    def set_class(self, sort: int, kind: int | None) -> None:
         """Of one sort of kinds. A model is asked for a kind of every sort or for any: of one that was any, the first is
         taken."""
-        kinds = [place or 0 for place in self.kinds]
+        kinds = [place or 0 for place in self.class_choices]
         kinds[sort] = kind or 0
         self.set_label(int(np.ravel_multi_index(kinds, self._sizes())) if kind is not None else None)
 
@@ -240,20 +240,20 @@ class Dials(State):
     def set_share(self, share: float, gesture: str | None = "share") -> None:
         self._change("share", gesture, share=share)
 
-    def home(self) -> None:
+    def reset_temperature(self) -> None:
         """The temperature back to the model's own."""
         trained = self.model.get()
         if trained is not None:
             self.set_temperature(trained.card.temperature, None)
 
-    def begin(self, trained: InstalledModel) -> tuple[Run, list[Cell]]:
+    def start_run(self, trained: InstalledModel) -> tuple[BatchRun, list[Cell]]:
         """What a run that begins now is made with, and its empty cells."""
-        if self._spent == self.seed.get() and not self.locked.get():
+        if self._seed_used == self.seed.get() and not self.locked.get():
             self.new_seed()
-        self._spent = first = self.seed.get()
-        card, mix = trained.card, self.mixing.chosen()
-        run = Run(card.name, file_hash(trained), self.temperature.get(), self.label.get(), card.kind, mix)
-        return run, [Cell((first + n) % BEYOND) for n in range(self.number.get())]
+        self._seed_used = first = self.seed.get()
+        card, mix = trained.card, self.mix.chosen_mix()
+        run = BatchRun(card.name, file_hash(trained), self.temperature.get(), self.label.get(), card.kind, mix)
+        return run, [Cell((first + n) % SEED_LIMIT) for n in range(self.number.get())]
 
     def _sizes(self) -> tuple[int, ...]:
         trained = self.model.get()
@@ -270,26 +270,26 @@ class Dials(State):
         trained = self._models.find_model(name) if name is not None else None
         if trained is not None and self._able(trained):
             self.model.set(trained)
-        self.mixing.fit(self.model.get())
+        self.mix.set_model(self.model.get())
 
     def _use_spent(self, seed: int | None) -> None:
-        self._spent = int(seed) if seed is not None else None
+        self._seed_used = int(seed) if seed is not None else None
 
-    def settle(self) -> None:
+    def choose_default_model(self) -> None:
         """Choose the first model that the panel can use, where none is chosen yet."""
         first = next(filter(self._able, self._models.cards.get()), None)
         if self.model.get() is None and first is not None:
             self.model.set(first)
             self.temperature.set(first.card.temperature)
-        self.mixing.fit(self.model.get())
+        self.mix.set_model(self.model.get())
 
 
-def at_home(trained: InstalledModel) -> Record:
+def default_record(trained: InstalledModel) -> Record:
     """A model with its dials at home."""
     return {"model": trained.card.name, "temperature": trained.card.temperature, "label": None, "mix": ""}
 
 
-def of_work(work: Work, trained: InstalledModel) -> Record:
+def record_of_work(work: Work, trained: InstalledModel) -> Record:
     """A model with the dials as a work had them."""
     temperature, mix = work.temperature[0], work.mix
     said: Record = {"model": trained.card.name, "seed": work.seed, "temperature": temperature, "label": work.label}

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLineEdit, QVBox
 from studio.app.core.guard import guarded
 from studio.app.core.text import group_digits
 from studio.app.core.undo import UndoHistory
-from studio.app.generation.parameters import SLIDER_MAX_TEMPERATURE, Dials, safe_temperatures, titles
+from studio.app.generation.parameters import SLIDER_MAX_TEMPERATURE, Parameters, partner_titles, safe_temperatures
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import (
     Button,
@@ -30,22 +30,22 @@ from studio.app.widgets.value_slider import ValueSlider
 class SeedField(QWidget):
     """`typed` carries what was typed, `locked` whether to keep it, `rolled` asks for another."""
 
-    typed = Signal(str)
-    locked = Signal(bool)
-    rolled = Signal()
+    seed_typed = Signal(str)
+    lock_changed = Signal(bool)
+    roll_requested = Signal()
 
-    def __init__(self, look: Theme, roll: str, roll_help: str, prefix: str = "") -> None:
+    def __init__(self, theme: Theme, roll: str, roll_help: str, prefix: str = "") -> None:
         super().__init__()
-        self._look, self._prefix, self._seed = look, prefix, 0
+        self._theme, self._prefix, self._seed = theme, prefix, 0
         self._box = QFrame()
         self._box.setProperty("role", "field")
         self.field = QLineEdit()
         self.field.setProperty("role", "bare")
         self.field.setAccessibleName("Seed")
         set_tooltip(self.field, "The number that decides the picture")
-        self.lock = Button(look, "", "small", "unlock", "Lock seed", "Keep this seed for the next run", "L")
+        self.lock = Button(theme, "", "small", "unlock", "Lock seed", "Keep this seed for the next run", "L")
         self.lock.setCheckable(True)
-        self.dice = Button(look, "", "square", "dice", roll, roll_help, "R")
+        self.dice = Button(theme, "", "square", "dice", roll, roll_help, "R")
         self.error = Label("", "danger", wrap=True)
         self.error.hide()
         inside = QHBoxLayout(self._box)
@@ -64,17 +64,17 @@ class SeedField(QWidget):
         column.addLayout(line)
         column.addWidget(self.error)
         self.setFocusProxy(self.field)
-        self.field.editingFinished.connect(self._finish)
+        self.field.editingFinished.connect(self._emit_typed)
         self.field.installEventFilter(self)
-        self.lock.clicked.connect(self.locked)
-        self.dice.clicked.connect(self.rolled)
-        look.changed.connect(self._resize)
+        self.lock.clicked.connect(self.lock_changed)
+        self.dice.clicked.connect(self.roll_requested)
+        theme.changed.connect(self._resize)
         self._resize()
 
     def show_seed(self, seed: int) -> None:
         self._seed = seed
         if not (self.field.hasFocus() and self.field.isModified()):
-            self._write()
+            self._show_text()
 
     def show_locked(self, locked: bool) -> None:
         self.lock.setChecked(locked)
@@ -86,86 +86,86 @@ class SeedField(QWidget):
         set_style(self._box, wrong=bool(sentence))
         self.field.setAccessibleDescription(sentence)
 
-    def _write(self) -> None:
+    def _show_text(self) -> None:
         self.field.setText(f"{self._prefix}{group_digits(self._seed)}")
 
-    def _finish(self) -> None:
+    def _emit_typed(self) -> None:
         if self.field.isModified():
             self.field.setModified(False)
-            self.typed.emit(self.field.text().removeprefix(self._prefix))
+            self.seed_typed.emit(self.field.text().removeprefix(self._prefix))
             if not self.error.text():
-                self._write()
+                self._show_text()
 
     def _resize(self) -> None:
-        self._box.setFixedHeight(self._look.scaled(32))
+        self._box.setFixedHeight(self._theme.scaled(32))
 
     @guarded(False)
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Esc puts the seed back; a click selects it whole, so that typing replaces it."""
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape:
             self.field.setModified(False)
-            self._write()
+            self._show_text()
             self.show_error("")
             return True
         return False
 
 
-class Kind(ChoiceField):
+class ClassField(ChoiceField):
     """The classes of a model, or one sort of them, where it has any; `chose` carries an index, None for any."""
 
-    chose = Signal(object)
+    class_chosen = Signal(object)
 
-    def __init__(self, look: Theme, any_kind: str = "Any") -> None:
-        super().__init__(look, "Kind")
-        self._any = any_kind
-        self.activated.connect(lambda place: self.chose.emit(self.itemData(place)))
+    def __init__(self, theme: Theme, any_class: str = "Any") -> None:
+        super().__init__(theme, "Kind")
+        self._any_class = any_class
+        self.activated.connect(lambda place: self.class_chosen.emit(self.itemData(place)))
 
     def show_model(self, trained: Any, label: int | None) -> None:
-        self.show_kinds(trained.card.kinds if trained is not None else (), trained)
+        self.show_classes(trained.card.kinds if trained is not None else (), trained)
         self.show_label(label)
 
-    def show_kinds(self, kinds: Sequence[str], trained: Any) -> None:
+    def show_classes(self, classes: Sequence[str], trained: Any) -> None:
         self.clear()
-        for place, name in enumerate((self._any, *kinds)):
+        for place, name in enumerate((self._any_class, *classes)):
             self.addItem(name, place - 1 if place else None)
-        self.set_tooltip(f"Which class of {made_by(trained)} to ask for")
-        self.setVisible(bool(kinds))
+        self.set_tooltip(f"Which class of {output_noun(trained)} to ask for")
+        self.setVisible(bool(classes))
 
     def show_label(self, label: int | None) -> None:
         self.setCurrentIndex(0 if label is None else label + 1)
 
 
-class DialRows(Column):
+class ParametersForm(Column):
     """`things` are made, or else what the model makes; of no more than one, nobody asks how many. `below` stands below
     the temperature."""
 
     def __init__(
         self,
-        look: Theme,
-        dials: Dials,
+        theme: Theme,
+        parameters: Parameters,
         history: UndoHistory,
-        most: int,
-        things: str = "",
+        max_number: int,
+        noun: str = "",
         below: Sequence[QWidget] = (),
     ) -> None:
-        super().__init__(look)
-        self._dials, self._things = dials, things
-        self.number = NumberField("Number", 1, most)
-        self.kind, self.other_kind = Kind(look), Kind(look)
-        self.seed = SeedField(look, "New seed", "Roll another seed")
+        super().__init__(theme)
+        self._parameters, self._noun = parameters, noun
+        self.number = NumberField("Number", 1, max_number)
+        self.class_field, self.second_class_field = ClassField(theme), ClassField(theme)
+        self.seed = SeedField(theme, "New seed", "Roll another seed")
         self.temperature = ValueSlider(
-            look,
+            theme,
             "Temperature",
             0.0,
             SLIDER_MAX_TEMPERATURE,
             1.0,
             tooltip="Lower is calmer and more typical, higher is wilder",
         )
-        self.mix = ChoiceField(look, "Mix with")
-        self.share = ValueSlider(look, "Share", 0.0, 1.0, 0.5, tooltip="How much the second model decides")
-        self._sorts = (Label(""), self.kind), (Label(""), self.other_kind)
-        self._mix_row = _beside(Label("Mix with"), self.mix)
-        self._form()
+        self.mix = ChoiceField(theme, "Mix with")
+        self.share = ValueSlider(theme, "Share", 0.0, 1.0, 0.5, tooltip="How much the second model decides")
+        self._class_fields = (Label(""), self.class_field), (Label(""), self.second_class_field)
+        self._mix_row = _form_row(Label("Mix with"), self.mix)
+        self._build()
         dial = QVBoxLayout()
         dial.setSpacing(2)
         dial.addWidget(self.temperature)
@@ -173,15 +173,15 @@ class DialRows(Column):
             dial.addWidget(make_row(Label("calm", "note"), 0, Label("wild", "note")))
         self.rows.addLayout(dial)
         self.add_widgets(*below, self._mix_row, self.share)
-        self._tie(dials, history)
+        self._connect(parameters, history)
 
-    def _form(self) -> None:
+    def _build(self) -> None:
         form = QGridLayout()
         form.setVerticalSpacing(10)
         form.setHorizontalSpacing(12)
         form.setColumnStretch(0, 2)
         form.setColumnStretch(1, 3)
-        fields = ((Label("Number"), self.number), *self._sorts, (Label("Seed"), self.seed))
+        fields = ((Label("Number"), self.number), *self._class_fields, (Label("Seed"), self.seed))
         for place, (label, field) in enumerate(fields):
             if field is self.number and self.number.maximum() == 1:
                 field.setParent(None)
@@ -192,70 +192,76 @@ class DialRows(Column):
             form.addWidget(field, place, 1)
         self.rows.addLayout(form)
 
-    def _tie(self, dials: Dials, history: UndoHistory) -> None:
-        mixing = dials.mixing
-        bind(self, dials.model, self._show_model)
-        bind(self, dials.number, self.number.setValue, self.number.valueChanged, dials.set_number)
-        bind(self, dials.seed, self.seed.show_seed, self.seed.typed, dials.set_seed)
-        bind(self, dials.locked, self.seed.show_locked, self.seed.locked, dials.lock)
-        bind(self, dials.error, self.seed.show_error)
-        bind(self, dials.temperature, self.temperature.show_value, self.temperature.moved, dials.set_temperature)
-        bind(self, dials.label, self._show_label)
+    def _connect(self, parameters: Parameters, history: UndoHistory) -> None:
+        mixing = parameters.mix
+        bind(self, parameters.model, self._show_model)
+        bind(self, parameters.number, self.number.setValue, self.number.valueChanged, parameters.set_number)
+        bind(self, parameters.seed, self.seed.show_seed, self.seed.seed_typed, parameters.set_seed)
+        bind(self, parameters.locked, self.seed.show_locked, self.seed.lock_changed, parameters.lock_seed)
+        bind(self, parameters.error, self.seed.show_error)
+        bind(
+            self,
+            parameters.temperature,
+            self.temperature.show_value,
+            self.temperature.moved,
+            parameters.set_temperature,
+        )
+        bind(self, parameters.label, self._show_label)
         bind(self, mixing.partners, self._show_partners)
         bind(self, mixing.name, self._show_mix, self.mix.activated, self._choose_mix)
-        bind(self, mixing.share, self.share.show_value, self.share.moved, dials.set_share)
-        for sort, (_, kind) in enumerate(self._sorts):
-            kind.chose.connect(partial(dials.set_kind, sort))
-        self.seed.rolled.connect(dials.new_seed)
-        self.temperature.home_requested.connect(dials.home)
-        self.share.home_requested.connect(lambda: dials.set_share(0.5, None))
+        bind(self, mixing.share, self.share.show_value, self.share.moved, parameters.set_share)
+        for sort, (_, kind) in enumerate(self._class_fields):
+            kind.class_chosen.connect(partial(parameters.set_class, sort))
+        self.seed.roll_requested.connect(parameters.new_seed)
+        self.temperature.home_requested.connect(parameters.reset_temperature)
+        self.share.home_requested.connect(lambda: parameters.set_share(0.5, None))
         for slider, gesture in ((self.temperature, "temperature"), (self.share, "share")):
             slider.grabbed.connect(partial(history.begin_gesture, gesture))
             slider.released.connect(history.end_gesture)
 
     def _show_model(self, trained: Any) -> None:
-        self.number.set_tooltip(f"How many {self._things or made_by(trained) + 's'} to make")
-        step = "pixel" if made_by(trained) == "picture" else "sample"
+        self.number.set_tooltip(f"How many {self._noun or output_noun(trained) + 's'} to make")
+        step = "pixel" if output_noun(trained) == "picture" else "sample"
         self.mix.set_tooltip(f"Blend in a second model's choices, {step} by {step}")
         sorts = trained.card.sorts if trained is not None else ()
-        for place, (label, kind) in enumerate(self._sorts):
+        for place, (label, kind) in enumerate(self._class_fields):
             name, kinds = sorts[place] if place < len(sorts) else ("", ())
             label.setText(name)
             label.setVisible(bool(kinds))
             kind.setAccessibleName(name)
-            kind.show_kinds(kinds, trained)
-        self._show_label(self._dials.label.get())
+            kind.show_classes(kinds, trained)
+        self._show_label(self._parameters.label.get())
         if trained is not None:
             self.temperature.show_home(trained.card.temperature)
             self.temperature.show_safe(safe_temperatures(trained.card))
 
     def _show_label(self, _: object) -> None:
-        for (_label, kind), chosen in zip(self._sorts, self._dials.kinds, strict=False):
+        for (_label, kind), chosen in zip(self._class_fields, self._parameters.class_choices, strict=False):
             kind.show_label(chosen)
 
     def _show_partners(self, partners: Any) -> None:
         self.mix.clear()
-        for title, name in titles(partners):
+        for title, name in partner_titles(partners):
             self.mix.addItem(title, name)
         self._mix_row.setVisible(bool(partners))
-        self._show_mix(self._dials.mixing.name.get())
+        self._show_mix(self._parameters.mix.name.get())
 
     def _show_mix(self, name: str) -> None:
         self.mix.setCurrentIndex(max(self.mix.findData(name), 0))
         self.share.setVisible(bool(name))
 
     def _choose_mix(self, place: int) -> None:
-        self._dials.set_mix(self.mix.itemData(place))
+        self._parameters.set_mix(self.mix.itemData(place))
 
 
-def made_by(trained: Any) -> str:
+def output_noun(trained: Any) -> str:
     """What a model makes: `picture`, `wave` or `sound`."""
     if trained is None or trained.card.kind != "sound":
         return "picture"
     return "sound" if trained.card.rate else "wave"
 
 
-def _beside(label: Label, field: QWidget) -> QWidget:
+def _form_row(label: Label, field: QWidget) -> QWidget:
     """A label and its field, in the proportions of the form."""
     box = QWidget()
     line = QHBoxLayout(box)

@@ -19,16 +19,16 @@ from studio.media import export
 from studio.media.pictures.image import FileRefused, open_picture, read_bytes
 from studio.wire.messages import Array, PicturesPreview
 
-Kind = Literal["picture", "sound"]
+ArtworkKind = Literal["picture", "sound"]
 KEY = "studio_grid"
 """Name of the PNG text that says what the pictures of a kept grid are."""
 _DIGEST = 32
 """Letters of a digest."""
-LARGEST_KEPT = 16 * 2**20
+MAX_BYTES = 16 * 2**20
 """Bytes of pictures: a larger grid is not kept over a restart, for it would delay the start."""
 
 
-class By(msgspec.Struct, frozen=True, kw_only=True):
+class DrawnWith(msgspec.Struct, frozen=True, kw_only=True):
     """What a picture was drawn by, where a hand changed it on the way: as an engine's `Drawn` says it."""
 
     temperature: float | None = None
@@ -37,7 +37,7 @@ class By(msgspec.Struct, frozen=True, kw_only=True):
     shares: StoredArray | None = None
 
     @classmethod
-    def of(cls, event: PicturesPreview) -> "By | None":
+    def from_event(cls, event: PicturesPreview) -> "DrawnWith | None":
         """None where nothing was changed."""
         said = (event.temperature, event.temperature_map, event.share, event.share_map)
         if all(each is None for each in said):
@@ -63,9 +63,9 @@ class Cell:
     """Nats, once finished."""
     label: int | None = None
     """Its kind, once finished, of a model that knows kinds."""
-    following: float | None = None
+    following_log_prob: float | None = None
     """Of a completion: nats of what follows its hole, where anything does."""
-    by: By | None = None
+    drawn_with: DrawnWith | None = None
     """Where it was not drawn just as its run says."""
 
     @property
@@ -78,36 +78,36 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Run:
+class BatchRun:
     """What the pictures of a run were made with, whatever is set now."""
 
     model: str
     model_hash: str
     temperature: float
     label: int | None
-    kind: Kind = "picture"
+    artwork_kind: ArtworkKind = "picture"
     mix: ModelMixture | None = None
 
-    def turned(self, temperature: float, share: float | None) -> "Run":
+    def with_settings(self, temperature: float, share: float | None) -> "BatchRun":
         """The same by other dials."""
         mix = self.mix
         if mix is not None and share is not None:
             mix = msgspec.structs.replace(mix, share=share)
         return replace(self, temperature=temperature, mix=mix)
 
-    def asks(self) -> dict[str, Any]:
+    def command_fields(self) -> dict[str, Any]:
         """Fields of a command that draws by it."""
         mix = {"second_model": self.mix.model, "share": self.mix.share} if self.mix is not None else {}
         return {"model": self.model, "temperature": (self.temperature,), "label": self.label, **mix}
 
-    def making(self, cell: Cell) -> Work:
+    def work_of(self, cell: Cell) -> Work:
         """All it takes to make a picture again, now; of one that is half-drawn, what it would have been."""
-        by, mix = cell.by or By(), self.mix
+        by, mix = cell.drawn_with or DrawnWith(), self.mix
         if mix is not None:
             share = mix.share if by.share is None else by.share
             mix = msgspec.structs.replace(mix, share=share, shares=by.shares)
         return Work(
-            kind=self.kind,
+            kind=self.artwork_kind,
             model=self.model,
             model_hash=self.model_hash,
             seed=cell.seed,
@@ -118,42 +118,42 @@ class Run:
             made=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         )
 
-    def piece(self, cell: Cell) -> ExportItem | None:
+    def export_item(self, cell: Cell) -> ExportItem | None:
         """A finished picture with its making; None while it is not finished."""
         if cell.picture is None or not cell.finished:
             return None
-        work = self.making(cell)
+        work = self.work_of(cell)
         return ExportItem(cell.picture, work, storage.clean_name(f"{self.model}-{cell.seed}{work.file_suffix}"))
 
 
 # ── kept over a restart ──────────────────────────────────────────────────────────────────────────
 
 
-def keep(run: Run, cells: Sequence[Cell], name: str = "grid") -> None:
+def write_run(run: BatchRun, cells: Sequence[Cell], name: str = "grid") -> None:
     """Write a grid as one tall PNG that says itself what it holds, so that no index can disagree with it.
 
     A wave is a row of it, two grey pixels a sample. After its end stands its digest, by which `read` knows it again.
     """
     done = [cell for cell in cells if cell.picture is not None and cell.finished]
     stack = [_row(cell.picture) for cell in done if cell.picture is not None]
-    if not stack or sum(picture.nbytes for picture in stack) > LARGEST_KEPT:
+    if not stack or sum(picture.nbytes for picture in stack) > MAX_BYTES:
         return
     said = {
-        "run": [run.model, run.model_hash, run.temperature, run.label, run.kind],
+        "run": [run.model, run.model_hash, run.temperature, run.label, run.artwork_kind],
         "seeds": [cell.seed for cell in cells],
         "drawn": {str(cell.seed): cell.log_prob for cell in done},
         "kinds": {str(cell.seed): cell.label for cell in done if cell.label is not None},
-        "following": {str(cell.seed): cell.following for cell in done if cell.following is not None},
+        "following": {str(cell.seed): cell.following_log_prob for cell in done if cell.following_log_prob is not None},
         "channels": stack[0].shape[2],
         "mix": msgspec.to_builtins(run.mix),
-        "by": _bys(done),
+        "by": _drawn_with_records(done),
     }
     with contextlib.suppress(NotSaved):  # every picture can be made again from its seed
         data = export.encode_png_bytes(np.concatenate(stack), {KEY: json.dumps(said)})
         storage.write_file(_path(name), data + storage.hash_bytes(data).encode())
 
 
-def read(name: str = "grid") -> tuple[Run, tuple[Cell, ...]] | None:
+def read_run(name: str = "grid") -> tuple[BatchRun, tuple[Cell, ...]] | None:
     """The grid that was kept, None where there is none or it cannot be read."""
     try:
         data = read_bytes(_path(name), name)
@@ -167,7 +167,7 @@ def read(name: str = "grid") -> tuple[Run, tuple[Cell, ...]] | None:
         stack = [np.ascontiguousarray(row).reshape(-1).view("<i2") for row in stack] if sound else stack
         parts = dict(zip(drawn, map(np.ascontiguousarray, stack), strict=True))
         kinds, following = said.get("kinds", {}), said.get("following", {})
-        bys = {str(seed): msgspec.convert(by, By) for by, seeds in said.get("by", ()) for seed in seeds}
+        bys = {str(seed): msgspec.convert(by, DrawnWith) for by, seeds in said.get("by", ()) for seed in seeds}
         cells = tuple(
             Cell(int(seed), parts[seed], 1, 1, drawn[seed], kinds.get(seed), following.get(seed), bys.get(seed))
             if seed in parts
@@ -175,7 +175,7 @@ def read(name: str = "grid") -> tuple[Run, tuple[Cell, ...]] | None:
             for seed in map(str, said["seeds"])
         )
         mix = msgspec.convert(said.get("mix"), ModelMixture | None)
-        return Run(str(model), str(digest), float(temperature), label, "sound" if sound else "picture", mix), cells
+        return BatchRun(str(model), str(digest), float(temperature), label, "sound" if sound else "picture", mix), cells
     except (FileRefused, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError):
         return None  # only a convenience was lost: every picture can be made again from its seed
 
@@ -188,10 +188,10 @@ def _path(name: str) -> Path:
     return storage.home_folder("data") / f"{name}.png"
 
 
-def _bys(cells: Sequence[Cell]) -> list[list[Any]]:
+def _drawn_with_records(cells: Sequence[Cell]) -> list[list[Any]]:
     """What pictures were drawn by, each once, with the seeds of those it holds for."""
     found: dict[int, list[Any]] = {}
     for cell in cells:
-        if cell.by is not None:
-            found.setdefault(id(cell.by), [msgspec.to_builtins(cell.by), []])[1].append(cell.seed)
+        if cell.drawn_with is not None:
+            found.setdefault(id(cell.drawn_with), [msgspec.to_builtins(cell.drawn_with), []])[1].append(cell.seed)
     return list(found.values())

@@ -14,31 +14,31 @@ from studio.app.widgets.thumbnail import sound_thumbnail
 from studio.wire.messages import Array
 
 
-class Tiles:
+class ThumbnailGrid:
     """What a list of pictures paints; all of one `shape` (height, width), `scale` device pixels for each of theirs."""
 
-    def __init__(self, look: Theme, view: QListView) -> None:
-        self._look, self._view = look, view
+    def __init__(self, theme: Theme, view: QListView) -> None:
+        self._theme, self._view = theme, view
         self.shape, self.scale = (32, 32), 1
         self._smooth = False
-        self._over: Callable[[Array], Array | None] = lambda picture: None
+        self._overlay: Callable[[Array], Array | None] = lambda picture: None
         self._drawn: dict[int, tuple[Cell, QPixmap]] = {}
 
     def show_smooth(self, smooth: bool) -> None:
         self._smooth = smooth
-        self.forget()
+        self.forget_pixmap()
 
-    def show_over(self, over: Callable[[Array], Array | None]) -> None:
+    def show_overlay(self, overlay: Callable[[Array], Array | None]) -> None:
         """What is to be seen in place of each picture; the picture itself, where `over` gives none."""
-        self._over = over
-        self.forget()
+        self._overlay = overlay
+        self.forget_pixmap()
 
-    def enlarge(self, scale: int) -> None:
+    def set_scale(self, scale: int) -> None:
         if scale != self.scale:
             self.scale = scale
-            self.forget()
+            self.forget_pixmap()
 
-    def forget(self, key: int | None = None) -> None:
+    def forget_pixmap(self, key: int | None = None) -> None:
         """How a picture was drawn, or all of them."""
         if key is None:
             self._drawn.clear()
@@ -47,7 +47,7 @@ class Tiles:
         self._view.viewport().update()
 
     @property
-    def size(self) -> QSize:
+    def picture_size(self) -> QSize:
         """Of a picture, in logical pixels."""
         (tall, wide), ratio = self.shape, self._view.devicePixelRatioF()
         return QSize(round(wide * self.scale / ratio), round(tall * self.scale / ratio))
@@ -58,9 +58,9 @@ class Tiles:
         row, column = (math.floor(place * ratio / self.scale) for place in (inside.y(), inside.x()))
         return (row, column) if 0 <= row < height and 0 <= column < width else None
 
-    def paint(self, painter: QPainter, place: QRect, key: int, cell: Cell, rows: int) -> None:
+    def paint_cell(self, painter: QPainter, place: QRect, key: int, cell: Cell, rows: int) -> None:
         """A picture that is drawn in so many rows; a line is at the one being drawn."""
-        empty = self._look.colour("window")
+        empty = self._theme.colour("window")
         if cell.picture is None:
             painter.fillRect(place, empty)
             return
@@ -69,13 +69,13 @@ class Tiles:
         if drawn < rows and not cell.finished:
             rest = place.adjusted(0, round(place.height() * drawn / rows), 0, 0)
             painter.fillRect(rest, empty)
-            painter.fillRect(QRect(rest.topLeft(), QSize(rest.width(), 2)), self._look.colour("accent"))
+            painter.fillRect(QRect(rest.topLeft(), QSize(rest.width(), 2)), self._theme.colour("accent"))
 
-    def ring(self, painter: QPainter, place: QRect) -> None:
+    def paint_ring(self, painter: QPainter, place: QRect) -> None:
         """Round a picture that is chosen."""
-        radius = self._look.scaled(4)
+        radius = self._theme.scaled(4)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(self._look.colour("accent"), 2))
+        painter.setPen(QPen(self._theme.colour("accent"), 2))
         painter.drawRoundedRect(QRectF(place).adjusted(-3, -3, 3, 3), radius, radius)
 
     def _pixmap(self, key: int, cell: Cell) -> QPixmap:
@@ -88,15 +88,15 @@ class Tiles:
         assert cell.picture is not None
         (tall, wide), ratio = (tuple(side * self.scale for side in self.shape)), self._view.devicePixelRatioF()
         if cell.picture.ndim == 1:
-            return sound_thumbnail(cell.picture, wide, tall, ratio, self._look)
-        over = self._over(cell.picture)
+            return sound_thumbnail(cell.picture, wide, tall, ratio, self._theme)
+        over = self._overlay(cell.picture)
         seen = cell.picture if over is None else over
         pixmap = (blended_pixmap if self._smooth else enlarged_pixmap)(seen, tall, wide)
         pixmap.setDevicePixelRatio(ratio)
         return pixmap
 
 
-def bare(view: QListView, name: str) -> None:
+def set_up_grid(view: QListView, name: str) -> None:
     """A list that shows nothing but its pictures, in rows."""
     view.setProperty("role", "bare")
     view.setFrameShape(QFrame.Shape.NoFrame)

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from studio.app.core.observable import Value
 from studio.app.core.undo import UndoHistory
-from studio.app.generation.batch import Cells
+from studio.app.generation.batch import Batch
 from studio.app.model_browser.cards_view import ModelFilter, ModelRemark, makes_no_recordings, no_remark
 from studio.app.takes.selection import TakeSelection
 from studio.app.widgets.action import Action
@@ -47,7 +47,7 @@ class Panel:
     """Put a take on the stage."""
     branch: Callable[[], object] | None = None
     """Make ready to go on from what is on the stage, as another take."""
-    cells: Cells | None = None
+    cells: Batch | None = None
     """Its pictures as they are made, where they are shown while they are: their doubt can be seen."""
     offers: ModelFilter = makes_no_recordings
     """Which models can be chosen here."""

@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication, QWidget
 
 from studio.app.app_state import Window
-from studio.app.generation.batch import Cells
+from studio.app.generation.batch import Batch
 from studio.app.widgets.controls import announce
 
 
@@ -20,8 +20,8 @@ class Announcer(QObject):
             grid.running.changed.connect(partial(self._show_running, grid))
         state.generate.rewind.working.changed.connect(self._show_going_on)
 
-    def _show_running(self, grid: Cells, running: bool) -> None:
-        self._tell("Making pictures" if running else grid.progress.get(), running)
+    def _show_running(self, grid: Batch, running: bool) -> None:
+        self._tell("Making pictures" if running else grid.caption.get(), running)
 
     def _show_going_on(self, working: bool) -> None:
         large, said = self._generate.closeup.large.get(), self._generate.rewind.said.get()

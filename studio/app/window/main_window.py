@@ -387,7 +387,7 @@ class Frame(QWidget):
         entries = self.state.queue.jobs.get()
         grid = (self.state.complete if self.panel.key == "complete" else self.state.generate).grid
         if grid.running.get():
-            grid.stop()
+            grid.stop_run()
         elif entries:
             self.state.queue.stop_job(entries[0].job)
 

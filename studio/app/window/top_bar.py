@@ -67,8 +67,8 @@ class Bar(QWidget):
         bind(self, panel.model, self._show_model, self.picker.model_chosen, panel.choose_model)
         self.legend.bind_state(state.surprise)
         if panel.cells is not None:
-            self.doubt_legend.bind_state(panel.cells.doubt)
-            bind(self, panel.cells.doubt.on, self._show_doubt, self.doubt.toggled, panel.cells.watch)
+            self.doubt_legend.bind_state(panel.cells.uncertainty)
+            bind(self, panel.cells.uncertainty.on, self._show_doubt, self.doubt.toggled, panel.cells.show_uncertainty)
         bind(self, state.surprise.on, self._show_surprise, self.surprise.toggled, state.surprise.set_on)
         bind(self, state.smooth, self._show_smooth, self.pixels.chosen, self._choose_pixels)
         bind(self, history.can_undo, self.undo.setEnabled)

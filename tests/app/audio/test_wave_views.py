@@ -361,26 +361,30 @@ def test_words_say_waves(grid: Studio) -> None:
 def test_the_kind_is_chosen_by_mouse_and_key(grid: Studio) -> None:
     inside, state = grid.frame.panels["generate"].inspector, grid.state.generate
     assert isinstance(inside, GenerateInspector)
-    assert inside.dials.kind.isVisible()
-    assert [inside.dials.kind.itemText(n) for n in range(inside.dials.kind.count())] == ["Any", "Bright", "Dark"]
-    inside.dials.kind.setFocus()
-    QTest.keyClick(inside.dials.kind, Qt.Key.Key_Down)
+    assert inside.dials.class_field.isVisible()
+    assert [inside.dials.class_field.itemText(n) for n in range(inside.dials.class_field.count())] == [
+        "Any",
+        "Bright",
+        "Dark",
+    ]
+    inside.dials.class_field.setFocus()
+    QTest.keyClick(inside.dials.class_field, Qt.Key.Key_Down)
     assert state.dials.label.get() == 0
-    QTest.keyClick(inside.dials.kind, Qt.Key.Key_Down)
+    QTest.keyClick(inside.dials.class_field, Qt.Key.Key_Down)
     assert state.dials.label.get() == 1
     state.generate()
     asked = grid.engine.sent[-1]
     assert isinstance(asked, Sample) and asked.label == 1
-    inside.dials.kind.showPopup()
-    view = inside.dials.kind.view()
+    inside.dials.class_field.showPopup()
+    view = inside.dials.class_field.view()
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.visualRect(view.model().index(1, 0)).center())
-    assert state.dials.label.get() == 0 and inside.dials.kind.currentText() == "Bright"
+    assert state.dials.label.get() == 0 and inside.dials.class_field.currentText() == "Bright"
     grid.state.undo()
-    assert inside.dials.kind.currentText() == "Dark"
+    assert inside.dials.class_field.currentText() == "Dark"
     state.dials.set_label(None)
-    assert inside.dials.kind.currentText() == "Any"
+    assert inside.dials.class_field.currentText() == "Any"
     state.choose_model("tiny")
-    assert not inside.dials.kind.isVisible()
+    assert not inside.dials.class_field.isVisible()
 
 
 def test_explore_shows_and_changes_the_kind_of_its_take(sounds: Studio) -> None:

@@ -114,7 +114,7 @@ def test_in_generate_the_chosen_wave_is_heard(window: Window, engine: FakeEngine
     engine.say(Finished(job=command.job))
     seeds = window.generate.cells.get()
     assert (
-        window.generate.grid.progress.get()
+        window.generate.grid.caption.get()
         == f"3 waves, seeds {group_digits(seeds[0].seed)} to {group_digits(seeds[-1].seed)}."
     )
 
@@ -193,7 +193,7 @@ def test_all_waves_of_a_grid_are_saved_and_kept(
     assert [cell.seed for cell in cells] == [5, 6]
     for cell, expected in zip(cells, made, strict=True):
         assert cell.picture is not None and cell.picture.dtype == np.int16 and (cell.picture == expected).all()
-    assert again.generate.grid.progress.get() == "2 waves, seeds 5 to 6."
+    assert again.generate.grid.caption.get() == "2 waves, seeds 5 to 6."
     assert again.generate.name_of(0) == "waves-5.wav"
 
 

@@ -127,7 +127,7 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     state.rank_by("following")
     state.dials.set_number(12)
     state.dials.set_seed(3)
-    state.grid.watch(True)
+    state.grid.show_uncertainty(True)
     state.complete()
     painting.choose("temperature")
     painting.press((4.5, 3.5))  # while it draws
@@ -139,7 +139,7 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     assert all(np.array_equal(cell.picture[kept], picture[kept]) for cell in cells if cell.picture is not None)
     doubts = [state.doubt.map_of(cell.picture) for cell in cells]
     assert all(doubt is not None and np.array_equal(np.isfinite(doubt), ~kept) for doubt in doubts)
-    parts = [cells[index].following for index in results.ranked()]
+    parts = [cells[index].following_log_prob for index in results.ranked()]
     assert None not in parts and parts == sorted(parts, reverse=True)
     assert (len(results.places.get()), results.left_out.get()) == (9, 3)
 
@@ -291,7 +291,7 @@ def test_an_engine_killed_in_the_middle_loses_nothing_that_was_finished(opener: 
     window.messages.press_button(0)
     qtbot.waitUntil(lambda: sum(cell.finished for cell in window.generate.cells.get()) > done, timeout=START)
     assert all(now is before for now, before in zip(window.generate.cells.get(), cells, strict=True) if before.finished)
-    window.generate.grid.stop()
+    window.generate.grid.stop_run()
     qtbot.waitUntil(lambda: not window.generate.grid.running.get(), timeout=START)
 
 

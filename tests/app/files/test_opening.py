@@ -106,8 +106,8 @@ def test_pictures_that_the_window_keeps_are_decoded_only_if_no_byte_changed(
 ) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
     cells = (grid.Cell(7, picture, 1, 1, -9.0),)
-    grid.keep(grid.Run("tones", "0" * 32, 0.7, None), cells, "painted")
-    kept = grid.read("painted")
+    grid.write_run(grid.BatchRun("tones", "0" * 32, 0.7, None), cells, "painted")
+    kept = grid.read_run("painted")
     assert kept is not None and np.array_equal(kept[1][0].picture, picture)
     key = window.complete.canvas.originals.keep(picture)
     originals = Originals(window.messages)
@@ -118,7 +118,7 @@ def test_pictures_that_the_window_keeps_are_decoded_only_if_no_byte_changed(
         path.write_bytes(data)
     monkeypatch.setattr("studio.app.generation.run.open_picture", never)
     monkeypatch.setattr("studio.app.panels.complete.canvas.open_picture", never)
-    assert grid.read("painted") is None
+    assert grid.read_run("painted") is None
     assert Originals(window.messages).get(key) is None
 
 

@@ -65,7 +65,7 @@ def test_it_is_asked_for_only_while_it_is_on_and_of_what_draws_pixel_by_pixel(
     asked = begin(window, engine)
     assert not asked.report_entropy
     finish(engine, asked.job, None)
-    window.generate.grid.watch(True)
+    window.generate.grid.show_uncertainty(True)
     said = window.messages.current.get()
     assert said is not None
     assert said.text == "Doubt is told while pictures are drawn, so it shows with the next ones."
@@ -77,7 +77,7 @@ def test_it_is_asked_for_only_while_it_is_on_and_of_what_draws_pixel_by_pixel(
 
 def test_every_row_has_its_bits_and_the_scale_grows_with_them(window: Window, engine: FakeEngine) -> None:
     doubt = window.generate.doubt
-    window.generate.grid.watch(True)
+    window.generate.grid.show_uncertainty(True)
     asked = begin(window, engine)
     draw(engine, asked.job, 2, bits(2, 3.0))
     found, scale = doubt.map_of(cell(window)), doubt.scale.get()
@@ -102,7 +102,7 @@ def test_a_scale_that_is_fitted_anew_while_nothing_is_known_waits_for_the_next_r
     window: Window, engine: FakeEngine
 ) -> None:
     doubt = window.generate.doubt
-    window.generate.grid.watch(True)
+    window.generate.grid.show_uncertainty(True)
     asked = begin(window, engine)
     draw(engine, asked.job, 2, bits(2, 3.0))
     doubt.set_range(1.0, 2.0)
@@ -116,7 +116,7 @@ def test_a_scale_that_is_fitted_anew_while_nothing_is_known_waits_for_the_next_r
 
 
 def test_a_take_knows_what_was_told_of_the_picture_that_it_was(window: Window, engine: FakeEngine) -> None:
-    window.generate.grid.watch(True)
+    window.generate.grid.show_uncertainty(True)
     asked = begin(window, engine)
     finish(engine, asked.job, bits(8))
     window.generate.keep_take(1)
@@ -132,7 +132,7 @@ def test_a_take_knows_what_was_told_of_the_picture_that_it_was(window: Window, e
 
 def test_switched_while_it_draws_the_run_is_told(window: Window, engine: FakeEngine) -> None:
     asked = begin(window, engine)
-    window.generate.grid.watch(True)
+    window.generate.grid.show_uncertainty(True)
     steer = engine.sent[-1]
     assert isinstance(steer, Adjust)
     assert (steer.running_job, steer.report_entropy, steer.temperature) == (asked.job, True, None)
@@ -141,19 +141,19 @@ def test_switched_while_it_draws_the_run_is_told(window: Window, engine: FakeEng
     draw(engine, asked.job, 5, partly)
     window.generate.doubt.set_hovered(cell(window), 0, 0)
     assert window.generate.doubt.hovered_bits.get() is None
-    window.generate.grid.watch(False)
+    window.generate.grid.show_uncertainty(False)
     assert isinstance(engine.sent[-1], Adjust)
     assert window.generate.doubt.map_of(cell(window)) is None
     finish(engine, asked.job, None)
     count = len(engine.sent)
-    window.generate.grid.watch(True)
+    window.generate.grid.show_uncertainty(True)
     assert len(engine.sent) == count, "nobody draws"
 
 
 def test_a_picture_that_goes_on_from_a_row_has_it_below_the_row(window: Window, engine: FakeEngine) -> None:
     asked = begin(window, engine)
     finish(engine, asked.job, None)
-    window.generate.grid.watch(True)
+    window.generate.grid.show_uncertainty(True)
     window.generate.enlarge(1)
     window.generate.branching.move(5)
     window.generate.branching.branch()
@@ -176,10 +176,10 @@ def test_a_picture_that_goes_on_from_a_row_has_it_below_the_row(window: Window, 
 def test_one_map_at_a_time_and_it_comes_back_after_a_restart(opener: Opener, engine: FakeEngine) -> None:
     window = opener(engine)
     window.surprise.set_on(True)
-    window.generate.grid.watch(True)
+    window.generate.grid.show_uncertainty(True)
     assert not window.surprise.on.get()
     window.surprise.set_on(True)
     assert not window.generate.doubt.on.get()
-    window.generate.grid.watch(True)
+    window.generate.grid.show_uncertainty(True)
     window.close()
     assert opener(FakeEngine()).generate.doubt.on.get()

@@ -14,7 +14,7 @@ from studio.app.core.observable import EngineProtocol, Field, Record, State, Val
 from studio.app.core.undo import ChangeStep, UndoHistory
 from studio.app.files.importing import CropPreview, FitMode, Importing, little_range_text
 from studio.app.files.opening import OpenedFile, to_model_shape
-from studio.app.generation.parameters import Dials
+from studio.app.generation.parameters import Parameters
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.complete import mask as masks
 from studio.app.panels.complete.brush import Painting
@@ -87,7 +87,7 @@ class Canvas(State):
         engine: EngineProtocol,
         models: ModelList,
         messages: Messages,
-        dials: Dials,
+        dials: Parameters,
         strip: TakeSelection,
         history: UndoHistory,
         change: ChangeStep,

@@ -9,7 +9,7 @@ from studio.app.files.export_settings import ExportSettings
 from studio.app.files.export_view import ExportSection
 from studio.app.files.import_view import ImportSection
 from studio.app.generation.parameters import safe_temperatures
-from studio.app.generation.parameters_view import DialRows
+from studio.app.generation.parameters_view import ParametersForm
 from studio.app.maps.overlay_view import MapOverlay
 from studio.app.maps.surprisal import SurprisalMaps
 from studio.app.panels.complete import ranking as completions
@@ -28,7 +28,7 @@ class Settings(Column):
     def __init__(self, look: Theme, state: Complete, surprise: SurprisalMaps, exporting: ExportSettings) -> None:
         super().__init__(look)
         self._state, self._surprise = state, surprise
-        self.dials = DialRows(look, state.dials, state.history, MOST, "completions", self._heat())
+        self.dials = ParametersForm(look, state.dials, state.history, MOST, "completions", self._heat())
         self.add_section("Completions", first=True)
         self.add_widgets(self.dials)
         self._looked_at()
@@ -148,7 +148,11 @@ class Settings(Column):
         self.rank.setText(f"Number {ranked.index(self._state.chosen.get()[-1]) + 1} of {len(ranked)}")
         price = format_bits(cell.log_prob) if cell.log_prob is not None else ""
         self.price.setText(f"{price} for the whole picture, exact")
-        after = f"{format_bits(cell.following)} of them for what follows the hole. " if cell.following else ""
+        after = (
+            f"{format_bits(cell.following_log_prob)} of them for what follows the hole. "
+            if cell.following_log_prob
+            else ""
+        )
         share = self._state.percentile()
         typical = f"More typical than {share:.0f} of 100 held-out pictures. " if share is not None else ""
         self.part.setText(f"{typical}{after}Seed {group_digits(cell.seed)}")

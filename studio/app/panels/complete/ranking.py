@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from studio.app.core.observable import State, Value
 from studio.app.core.text import format_bits
 from studio.app.generation.run import Cell
-from studio.app.generation.wording import step_of
+from studio.app.generation.wording import step_text
 
 SHOWN = 9
 """Of many that are ranked by what follows the hole, as many as are looked at one by one."""
@@ -68,12 +68,12 @@ class Completions(State):
     @property
     def follow(self) -> bool:
         """Whether what follows the hole of these is known to be priced."""
-        return any(cell.following is not None for cell in self.cells.get())
+        return any(cell.following_log_prob is not None for cell in self.cells.get())
 
     def nats(self, index: int) -> float:
         """What a finished one is ranked by."""
         cell = self.cells.get()[index]
-        part = cell.following if self.ranking.get() == "following" else cell.log_prob
+        part = cell.following_log_prob if self.ranking.get() == "following" else cell.log_prob
         return part if part is not None else cell.log_prob if cell.log_prob is not None else -math.inf
 
     def _arrange(self, anew: bool = False) -> None:
@@ -98,9 +98,9 @@ class Completions(State):
 def label(place: Place, cell: Cell, rows: int, following: bool) -> tuple[str, str]:
     """Below a completion: its rank, and its price or how far it is."""
     if cell.finished:
-        nats = cell.following if following and cell.following is not None else cell.log_prob
+        nats = cell.following_log_prob if following and cell.following_log_prob is not None else cell.log_prob
         return (str(place.rank) if place.rank is not None else "new"), format_bits(nats) if nats is not None else ""
-    return "", step_of(cell, rows).lower() if cell.picture is not None else "waits"
+    return "", step_text(cell, rows).lower() if cell.picture is not None else "waits"
 
 
 def counts(made: int, left_out: int, ranking: Ranking, show_all: bool) -> str:

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewIt
 from studio.app.core.guard import guarded
 from studio.app.core.text import FIGURE_SPACE, format_bits
 from studio.app.generation.run import Cell
-from studio.app.generation.thumbnail_grid_view import Tiles, bare
+from studio.app.generation.thumbnail_grid_view import ThumbnailGrid, set_up_grid
 from studio.app.panels.complete.ranking import Completions, Place, label
 from studio.app.widgets.controls import set_tooltip
 from studio.app.widgets.picture import largest_multiple
@@ -97,12 +97,15 @@ class _Painter(QStyledItemDelegate):
         look, (cell, (rank, price)), tiles = self._look, self._rows.at(index.row()), self._view.tiles
         rect: QRect = option.rect
         place = QRect(
-            rect.x() + look.scaled(GAP) // 2, rect.y() + look.scaled(4), tiles.size.width(), tiles.size.height()
+            rect.x() + look.scaled(GAP) // 2,
+            rect.y() + look.scaled(4),
+            tiles.picture_size.width(),
+            tiles.picture_size.height(),
         )
         painter.save()
-        tiles.paint(painter, place, self._rows.places[index.row()].cell, cell, self._rows.rows)
+        tiles.paint_cell(painter, place, self._rows.places[index.row()].cell, cell, self._rows.rows)
         if self._view.selectionModel().isSelected(self._rows.index(index.row())):
-            tiles.ring(painter, place)
+            tiles.paint_ring(painter, place)
         below = QRect(place.x(), place.bottom() + look.scaled(3), place.width(), look.scaled(CAPTION - 4))
         self._write(painter, below, rank, price)
         painter.restore()
@@ -135,10 +138,10 @@ class CompletionsView(QListView):
         self._chosen: tuple[int, ...] = ()
         self._showing = False
         self.rows = _Rows(self)
-        self.tiles = Tiles(look, self)
+        self.tiles = ThumbnailGrid(look, self)
         self.setModel(self.rows)
         self.setItemDelegate(_Painter(self, look, self.rows))
-        bare(self, "Completions")
+        set_up_grid(self, "Completions")
         self.setSelectionMode(QListView.SelectionMode.ExtendedSelection)
         self.selectionModel().selectionChanged.connect(self._tell)
         look.changed.connect(self._again)
@@ -176,15 +179,15 @@ class CompletionsView(QListView):
 
     def show_over(self, over: Callable[[Array], Array | None]) -> None:
         """What is to be seen in place of a picture, None for the picture itself."""
-        self.tiles.show_over(over)
+        self.tiles.show_overlay(over)
 
     def show_again(self, picture: Array) -> None:
         """Something else is to be seen in place of this picture."""
-        self.tiles.forget(next((i for i, cell in enumerate(self.rows.cells) if cell.picture is picture), None))
+        self.tiles.forget_pixmap(next((i for i, cell in enumerate(self.rows.cells) if cell.picture is picture), None))
 
     def cell(self) -> QSize:
         """Of a picture, in logical pixels."""
-        return self.tiles.size
+        return self.tiles.picture_size
 
     @guarded(QSize(0, 0))
     def minimumSizeHint(self) -> QSize:
@@ -238,7 +241,7 @@ class CompletionsView(QListView):
             self.chose.emit(self._chosen)
 
     def _again(self) -> None:
-        self.tiles.forget()
+        self.tiles.forget_pixmap()
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -246,7 +249,7 @@ class CompletionsView(QListView):
         width, height = int(self.width() * ratio), int(self.height() * ratio)
         gap, below, least = (int(px(length) * ratio) for length in (GAP, CAPTION, SMALLEST))
         scale = arrange(max(1, len(self.rows.places)), width, height, self.tiles.shape, gap, below, least)
-        self.tiles.enlarge(scale)
+        self.tiles.set_scale(scale)
         cell = self.cell()
         step = QSize(cell.width() + px(GAP), cell.height() + px(GAP + CAPTION))
         self.setGridSize(step)

@@ -9,7 +9,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMenu, QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.generation.caption_view import Caption
+from studio.app.generation.caption_view import BatchCaption
 from studio.app.generation.menu_view import enable_when_finished
 from studio.app.maps.overlay_view import GridMapOverlay
 from studio.app.maps.surprisal import SurprisalMaps
@@ -100,7 +100,7 @@ class Desk(QWidget):
         self.grid = CompletionsView(look)
         self.hint = Label("Completions form here, the most typical first.", "note", wrap=True)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.caption = Caption(look)
+        self.caption = BatchCaption(look)
         self._head = make_row(self.ends[0], self.scale, self.ends[1], spacing=12)
         line = self._head.layout()
         if isinstance(line, QHBoxLayout):
@@ -123,8 +123,14 @@ class Desk(QWidget):
         results.cells.changed.connect(self._show_places)
         results.ranking.changed.connect(self._show_places)
         bind(self, state.chosen, self._show_chosen, self.grid.chose, state.choose)
-        bind(self, state.grid.progress, self.caption.show_words)
-        bind(self, state.grid.can_go_on, self.caption.go_on.setVisible, self.caption.go_on.clicked, state.grid.go_on)
+        bind(self, state.grid.caption, self.caption.show_text)
+        bind(
+            self,
+            state.grid.can_continue,
+            self.caption.continue_link.setVisible,
+            self.caption.continue_link.clicked,
+            state.grid.continue_run,
+        )
         self.canvas.pressed.connect(painting.press)
         self.canvas.dragged.connect(painting.move)
         self.canvas.let_go.connect(painting.release)

@@ -13,10 +13,10 @@ from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Field, Record, Value, one_of
 from studio.app.files.exporting import Exporter, ExportItem
-from studio.app.generation.batch import Cells
-from studio.app.generation.parameters import Dials, at_home
+from studio.app.generation.batch import Batch
+from studio.app.generation.parameters import Parameters, default_record
 from studio.app.generation.run import Cell
-from studio.app.generation.wording import Words
+from studio.app.generation.wording import BatchText
 from studio.app.maps.surprisal import ShownPicture
 from studio.app.model_browser.explorable import find_replacement
 from studio.app.model_browser.model_list import ModelList
@@ -63,17 +63,17 @@ class Complete(PanelState):
     ) -> None:
         super().__init__()
         self._models, self._messages = models, messages
-        self.dials = Dials(models, 9, MOST, lambda trained: trained.card.can_inpaint, self.change, self)
+        self.dials = Parameters(models, 9, MOST, lambda trained: trained.card.can_inpaint, self.change, self)
         self.model: Value[InstalledModel | None] = self.dials.model
         self._takes = takes
         self.strip = TakeSelection(takes, messages, self.change, self)
         self.canvas = Canvas(
             engine, models, messages, self.dials, self.strip, self.history, self.change, self.choose_model, self
         )
-        self.grid = Cells(
+        self.grid = Batch(
             engine, models, messages, queue, "Complete", "completions", self._words, self._ask, self.complete, self
         )
-        self.doubt = self.grid.doubt
+        self.doubt = self.grid.uncertainty
         self.results = Completions(self.grid.cells, self)
         self.chosen: Value[tuple[int, ...]] = Value((), self)
         """Completions that saving and keeping act on, by their index; the last is the one looked at."""
@@ -87,7 +87,7 @@ class Complete(PanelState):
             *self.canvas.fields,
             Field("current", lambda: self.strip.current_name, self.strip.select_take),
             Field("hole", lambda: astuple(self._hole) if self._hole is not None else None, self._use_hole, undo=False),
-            Field("painted", lambda: self.grid.heat, self._read_completions, undo=False),
+            Field("painted", lambda: self.grid.temperature_map, self._read_completions, undo=False),
             Field.of("doubt", self.doubt.on, bool, undo=False),
         )
 
@@ -101,7 +101,7 @@ class Complete(PanelState):
         if not trained.card.can_inpaint:
             self._messages.show_message(cannot(trained), "warn", until=(self.model.changed,))
             return
-        self.change("model", **at_home(trained), **self.canvas.fitted(trained))
+        self.change("model", **default_record(trained), **self.canvas.fitted(trained))
 
     def rank_by(self, ranking: Ranking) -> None:
         """What "typical" is measured on."""
@@ -118,14 +118,14 @@ class Complete(PanelState):
             self._messages.show_message(ALL if mask.any() else NOTHING, "warn", until=(canvas.painting.mask.changed,))
             return
         if self.grid.running.get():
-            self.grid.same_again()
+            self.grid.queue_repeat()
             return
-        run, cells = self.dials.begin(trained)
+        run, cells = self.dials.start_run(trained)
         take = self.strip.current_take
         self._hole = Hole(canvas.key, canvas.source.get(), masks.packed(mask), take.key if take else "")
         self.chosen.set(())
         self.results.clear()
-        self.grid.begin(run, cells, masks.packed(canvas.painting.heat.get()))
+        self.grid.start_run(run, cells, masks.packed(canvas.painting.heat.get()))
 
     def _ask(self, **fields: Any) -> wire.Inpaint | None:
         hole = self._hole
@@ -137,21 +137,23 @@ class Complete(PanelState):
             return None
         shape = picture.shape[:2]
         free = masks.unpacked_mask(hole.mask, shape).astype(np.uint8)
-        heat = _factors(masks.unpacked_heat(self.grid.heat, shape)) if self.grid.heat else None
+        heat = _factors(masks.unpacked_heat(self.grid.temperature_map, shape)) if self.grid.temperature_map else None
         return wire.Inpaint(picture=picture, mask=free, temperature_map=heat, **fields)
 
-    def _words(self) -> Words:
+    def _words(self) -> BatchText:
         source = self._hole.source if self._hole is not None else ""
-        return Words("completion", source, "Your picture and the hole are kept.", ranked=True, rows=self.grid.rows)
+        return BatchText(
+            "completion", source, "Your picture and the hole are kept.", is_ranked=True, rows=self.grid.rows
+        )
 
     def _steer(self) -> None:
         """A run under way draws by what is set and painted now, from its next row on; it goes on by that, too."""
         run, heat = self.grid.run, self.canvas.painting.heat.get()
         if run is None or self._hole is None or self._hole.picture != self.canvas.key:
             return
-        wish = self.grid.follow(self.dials, masks.packed(heat), _factors(heat))
+        wish = self.grid.apply_settings(self.dials, masks.packed(heat), _factors(heat))
         if wish is not None:
-            self.grid.run = run.turned(wish.temperature, wish.share)
+            self.grid.run = run.with_settings(wish.temperature, wish.share)
 
     # ── choosing and keeping ─────────────────────────────────────────────────────────────────────
 
@@ -281,11 +283,11 @@ class Complete(PanelState):
     def _read_completions(self, heat: str) -> None:
         """Read the completions that were made of the hole."""
         if self._hole is not None:
-            self.grid.read(str(heat))
+            self.grid.read_kept(str(heat))
 
     def settle(self) -> None:
         """Choose the first model that can keep a part, where none is chosen yet."""
-        self.dials.settle()
+        self.dials.choose_default_model()
 
     def close(self) -> None:
         """Wait for running work; move files that no undo step needs to the bin."""
@@ -294,7 +296,7 @@ class Complete(PanelState):
         used = [record.get("picture") for record in self.records()]
         if self._hole is not None:
             used.append(self._hole.picture)
-        if self.grid.keeps:
+        if self.grid.keeps_pictures:
             self.canvas.originals.close(str(key) for key in used if key)
 
     def _follow(self, record: Record) -> None:

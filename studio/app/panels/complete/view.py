@@ -108,7 +108,7 @@ class CompleteFoot(QStackedWidget):
         self.cancel.clicked.connect(complete.canvas.cancel_photo)
         self.use.clicked.connect(complete.canvas.use_photo)
         bind(self, complete.canvas.photo, lambda photo: self.setCurrentIndex(0 if photo is None else 1))
-        bind(self, complete.grid.main, self._show_main)
+        bind(self, complete.grid.button_text, self._show_main)
         bind(self, complete.canvas.picture, self._show_main)
         bind(self, complete.chosen, self._show_chosen)
         bind(self, complete.results.places, self._show_chosen)
@@ -122,13 +122,13 @@ class CompleteFoot(QStackedWidget):
 
     def press(self) -> None:
         if self._state.grid.running.get():
-            self._state.grid.stop()
+            self._state.grid.stop_run()
         else:
             self._state.complete()
 
     def _show_main(self, _: object) -> None:
-        words = self._state.grid.main.get()
-        self.main.show_words(words)
+        words = self._state.grid.button_text.get()
+        self.main.show_text(words)
         ready = words == "Complete" and self._state.canvas.picture.get() is not None
         self.main.setEnabled(words == "Stop" or ready)
 
@@ -160,11 +160,11 @@ def panel(look: Theme, state: Window, dialogs: FileDialogs) -> Panel:
         Action("Smaller brush", (",",), lambda: painting.set_size(painting.size.get() - 1), "stage"),
         Action("Larger brush", (".",), lambda: painting.set_size(painting.size.get() + 1), "stage"),
         Action("New seed", ("R",), complete.dials.new_seed, "stage"),
-        Action("Lock seed", ("L",), lambda: complete.dials.lock(not complete.dials.locked.get()), "stage"),
-        Action("Doubt", ("V",), lambda: complete.grid.watch(not complete.doubt.on.get()), "stage"),
+        Action("Lock seed", ("L",), lambda: complete.dials.lock_seed(not complete.dials.locked.get()), "stage"),
+        Action("Doubt", ("V",), lambda: complete.grid.show_uncertainty(not complete.doubt.on.get()), "stage"),
         Action("Even temperature", (), painting.even_out),
         Action("Open a mask…", (), stage.open_mask),
-        Action("Go on", (), complete.grid.go_on, enabled=complete.grid.can_go_on),
+        Action("Go on", (), complete.grid.continue_run, enabled=complete.grid.can_continue),
     )
     return Panel(
         key="complete",

@@ -11,7 +11,7 @@ from studio.app.files.dialogs_view import FileDialogs
 from studio.app.files.export_settings import ExportSettings
 from studio.app.files.export_view import ExportSection
 from studio.app.generation.parameters import SLIDER_MAX_TEMPERATURE, safe_temperatures
-from studio.app.generation.parameters_view import Kind, SeedField, made_by
+from studio.app.generation.parameters_view import ClassField, SeedField, output_noun
 from studio.app.model_browser.explorable import no_sliders_reason
 from studio.app.panels.explore.parameters import FARTHEST
 from studio.app.panels.explore.state import Explore
@@ -101,7 +101,7 @@ class Directions(Column):
         self.heat_home = Button(look, "", "link", tooltip="Put the temperature back to where this model looks best")
         self.seed = SeedField(look, "New start", "Begin from another seed", "Seed ")
         self.open = Button(look, "", "", "folder", keys="Ctrl+O")
-        self.kind = Kind(look, "Any kind")
+        self.kind = ClassField(look, "Any kind")
         self.wavetable = WavetableSection(look, state, dialogs)
         self._none = Label("", "note", wrap=True)
         self.replacement = Button(look, "", tooltip="Continue with a model that has sliders")
@@ -126,21 +126,21 @@ class Directions(Column):
         bind(self, state.replacement, self._show_replacement)
         self.all_home.clicked.connect(dials.home_all)
         self.heat_home.clicked.connect(dials.home_temperatures)
-        self.seed.rolled.connect(lambda: dials.new_start())
+        self.seed.roll_requested.connect(lambda: dials.new_start())
         bind(self, dials.names, self._show_names)
         bind(self, dials.sliders, self._show_sliders)
         bind(self, dials.scales, self._show_scales)
         bind(self, dials.homes, self._show_homes)
         bind(self, dials.temperatures, self._show_temperatures)
-        bind(self, dials.seed, self.seed.show_seed, self.seed.typed, dials.new_start)
-        bind(self, dials.locked, self.seed.show_locked, self.seed.locked, dials.lock)
+        bind(self, dials.seed, self.seed.show_seed, self.seed.seed_typed, dials.new_start)
+        bind(self, dials.locked, self.seed.show_locked, self.seed.lock_changed, dials.lock)
         bind(self, dials.error, self.seed.show_error)
         bind(self, dials.model, self._show_model)
         bind(self, dials.model, self._show_safe)
-        bind(self, dials.label, self.kind.show_label, self.kind.chose, dials.set_label)
+        bind(self, dials.label, self.kind.show_label, self.kind.class_chosen, dials.set_label)
 
     def _show_model(self, trained: Any) -> None:
-        what = made_by(trained)
+        what = output_noun(trained)
         self.open.set_text(f"Open a {what} of mine…")
         self.open.set_tooltip(OPEN_HELP[what], "Ctrl+O")
         self.kind.show_model(trained, self._dials.label.get())

@@ -8,7 +8,7 @@ from studio.app.core.messages import Messages
 from studio.app.core.observable import Field, Record, State, Value
 from studio.app.core.undo import ChangeStep
 from studio.app.generation import parameters
-from studio.app.generation.parameters import SLIDER_MAX_TEMPERATURE, SeedField, known_label
+from studio.app.generation.parameters import SLIDER_MAX_TEMPERATURE, SeedInput, known_label
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.explore.rendering import Scene
 from studio.app.takes.start import Start
@@ -41,7 +41,7 @@ class Sliders(State):
         self._takes = takes
         self._change = change
         self.model: Value[InstalledModel | None] = Value(None, self)
-        self._field = SeedField(self)
+        self._field = SeedInput(self)
         self.seed: Value[int] = self._field.seed
         self.locked: Value[bool] = self._field.locked
         self.error: Value[str] = self._field.error
@@ -64,7 +64,7 @@ class Sliders(State):
         """Name of each scale, coarse to fine."""
         self.fields = (
             Field("model", self._model_name, self._use_model),
-            Field("seed", self.seed.get, self._field.put),
+            Field("seed", self.seed.get, self._field.set_seed),
             Field("start", self._start_key, self._use_start),
             Field("label", self.label.get, lambda label: self.label.set(known_label(label, self.model.get()))),
             Field("sliders", lambda: list(self.sliders.get()), self._use_sliders),
@@ -124,8 +124,8 @@ class Sliders(State):
     def new_start(self, seed: int | str | None = None) -> None:
         """Begin from a seed, another one where none is given; a locked seed stays unless one is given."""
         if seed is None:
-            seed = self.seed.get() if self.locked.get() else parameters.roll(self.seed.get())
-        found, trained = self._field.typed(seed), self.model.get()
+            seed = self.seed.get() if self.locked.get() else parameters.roll_seed(self.seed.get())
+        found, trained = self._field.parse_text(seed), self.model.get()
         if found is None or trained is None:
             return
         after: Record = {"seed": found, "start": "", "origin": ""}

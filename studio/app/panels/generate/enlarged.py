@@ -8,8 +8,8 @@ from PySide6.QtCore import QObject
 from studio.app.core.observable import Record, State, Value
 from studio.app.files.exporting import ExportItem
 from studio.app.files.opening import to_model_shape
-from studio.app.generation.batch import Cells
-from studio.app.generation.run import Cell, Run
+from studio.app.generation.batch import Batch
+from studio.app.generation.run import BatchRun, Cell
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.generate.rewind import Base, Mark, Rewind
 from studio.app.takes import tree
@@ -41,7 +41,7 @@ class Closeup(State):
     def __init__(
         self,
         models: ModelList,
-        grid: Cells,
+        grid: Batch,
         takes: TakeStore,
         strip: TakeSelection,
         rewind: Rewind,
@@ -87,16 +87,16 @@ class Closeup(State):
             return self._of_cell(run, cells[index])
         return None
 
-    def _of_cell(self, run: Run, cell: Cell) -> Base | None:
+    def _of_cell(self, run: BatchRun, cell: Cell) -> Base | None:
         """A finished one; or a half-drawn one, while nothing draws on it."""
         trained, place = self._grid.trained, f"cell {cell.seed}"
         if trained is None or trained.card.picture_size is None or cell.picture is None:
             return None
         if cell.finished:
-            return Base(cell.picture, run.making(cell), trained, place)
+            return Base(cell.picture, run.work_of(cell), trained, place)
         drawn = cell.rows_drawn(self._grid.rows)
         can = drawn > 0 and not self._grid.running.get()
-        return Base(cell.picture, run.making(cell), trained, place, drawn) if can else None
+        return Base(cell.picture, run.work_of(cell), trained, place, drawn) if can else None
 
     def _found(self) -> Large | None:
         base, forming = self._rewind.base.get(), self._rewind.forming.get()
@@ -108,10 +108,10 @@ class Closeup(State):
             return self._taken(take)
         if run is None or index is None or index >= len(cells):
             return None
-        cell, sound, rows = cells[index], self._grid.kind == "sound", self._grid.rows
+        cell, sound, rows = cells[index], self._grid.artwork_kind == "sound", self._grid.rows
         words = f"{'Wave' if sound else 'Picture'} {index + 1} of {len(cells)}"
         drawn = cell.rows_drawn(rows) if rows and not cell.finished else None
-        return Large(cell.picture, words, cell.seed, cell.log_prob, drawn, run.piece(cell), sound)
+        return Large(cell.picture, words, cell.seed, cell.log_prob, drawn, run.export_item(cell), sound)
 
     def _taken(self, take: Take) -> Large:
         takes, place = self._strip.takes.get(), self._strip.current.get() or 0

@@ -21,8 +21,8 @@ from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewIt
 from studio.app.core.guard import guarded
 from studio.app.core.text import FIGURE_SPACE, format_bits, group_digits
 from studio.app.generation.run import Cell
-from studio.app.generation.thumbnail_grid_view import Tiles, bare
-from studio.app.generation.wording import step_of
+from studio.app.generation.thumbnail_grid_view import ThumbnailGrid, set_up_grid
+from studio.app.generation.wording import step_text
 from studio.app.widgets.picture import largest_multiple
 from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
@@ -37,7 +37,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 def described(cell: Cell, index: int, count: int, kind: str = "picture", rows: int = 0) -> str:
     """For screen readers and tooltips."""
-    going = step_of(cell, rows).replace(FIGURE_SPACE, "").lower()
+    going = step_text(cell, rows).replace(FIGURE_SPACE, "").lower()
     state = "finished" if cell.finished else going if cell.picture is not None else "waiting"
     price = f", {format_bits(cell.log_prob)}" if cell.log_prob is not None else ""
     what = "Wave" if kind == "sound" else "Picture"
@@ -105,7 +105,7 @@ class _Painter(QStyledItemDelegate):
         row, look, tiles = index.row(), self._look, self._view.tiles
         cell, place = self._cells.cells[row], self._view.place(option.rect)
         painter.save()
-        tiles.paint(painter, place, row, cell, self._cells.rows)
+        tiles.paint_cell(painter, place, row, cell, self._cells.rows)
         if cell.picture is None:
             painter.setFont(look.font(12))
             painter.setPen(look.colour("faint"))
@@ -114,7 +114,7 @@ class _Painter(QStyledItemDelegate):
             done = round(place.width() * cell.done / cell.total)
             painter.fillRect(QRect(place.left(), place.bottom() + 4, done, 2), look.colour("accent"))
         if row == self._view.currentIndex().row():
-            tiles.ring(painter, place)
+            tiles.paint_ring(painter, place)
         painter.restore()
 
     @staticmethod
@@ -138,10 +138,10 @@ class GridView(QListView):
         self._look = look
         self._size: tuple[int, int] | None = None
         self._cells = _Cells(self)
-        self.tiles = Tiles(look, self)
+        self.tiles = ThumbnailGrid(look, self)
         self.setModel(self._cells)
         self.setItemDelegate(_Painter(self, look, self._cells))
-        bare(self, "Pictures")
+        set_up_grid(self, "Pictures")
         self.setSelectionMode(QListView.SelectionMode.NoSelection)
         self.activated.connect(lambda index: self.enlarged.emit(index.row()))
         self.selectionModel().currentChanged.connect(self._tell)
@@ -171,17 +171,17 @@ class GridView(QListView):
 
     def show_over(self, over: Callable[[Array], Array | None]) -> None:
         """What is to be seen in place of each picture; nothing, where `over` gives none."""
-        self.tiles.show_over(over)
+        self.tiles.show_overlay(over)
 
     def show_again(self, picture: Array) -> None:
         """One picture has another look now."""
         for row, cell in enumerate(self._cells.cells):
             if cell.picture is picture:
-                self.tiles.forget(row)
+                self.tiles.forget_pixmap(row)
 
     def cell(self) -> QSize:
         """Of a picture, in logical pixels."""
-        return self.tiles.size
+        return self.tiles.picture_size
 
     def place(self, rect: QRect) -> QRect:
         """Where a picture lies in the rectangle of its row."""
@@ -237,7 +237,7 @@ class GridView(QListView):
         return shown or self._size or (32, 32)
 
     def _again(self) -> None:
-        self.tiles.forget()
+        self.tiles.forget_pixmap()
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -248,7 +248,7 @@ class GridView(QListView):
             count, width, height, shape, int(gap * ratio), int(self._look.scaled(SMALLEST) * ratio)
         )
         self.tiles.shape = shape
-        self.tiles.enlarge(scale)
+        self.tiles.set_scale(scale)
         cell = self.cell()
         step = QSize(cell.width() + gap, cell.height() + gap)
         self.setGridSize(step)

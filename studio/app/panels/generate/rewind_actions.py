@@ -10,7 +10,7 @@ from studio.app.core.messages import Messages
 from studio.app.core.observable import Record, State, values_before
 from studio.app.core.undo import ChangeStep
 from studio.app.files.opening import to_model_shape
-from studio.app.generation.parameters import Dials, of_work
+from studio.app.generation.parameters import Parameters, record_of_work
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.generate.enlarged import Closeup
 from studio.app.panels.generate.rewind import Base, Mark, Rewind
@@ -31,7 +31,7 @@ class Branching(State):
         models: ModelList,
         messages: Messages,
         takes: TakeStore,
-        dials: Dials,
+        dials: Parameters,
         closeup: Closeup,
         rewind: Rewind,
         change: ChangeStep,
@@ -100,11 +100,13 @@ class Branching(State):
         if trained is not None:
             take = self._takes.find_same(work)
             name = take.name if take is not None else self._takes.add_take(to_model_shape(picture, trained), work)
-            self._change("restore the work", takes={name: True}, stage={"at": f"take {name}"}, **of_work(work, trained))
+            self._change(
+                "restore the work", takes={name: True}, stage={"at": f"take {name}"}, **record_of_work(work, trained)
+            )
 
     def _making(self) -> Work | None:
         base, dials = self._rewind.base.get(), self._dials
-        mix = dials.mixing.chosen() if base is not None and base.trained == dials.model.get() else None
+        mix = dials.mix.chosen_mix() if base is not None and base.trained == dials.model.get() else None
         return self._rewind.making(dials.seed.get(), dials.temperature.get(), dials.label.get(), mix)
 
     def _drawn_already(self, work: Work) -> bool:
@@ -141,7 +143,7 @@ class Branching(State):
         something else meanwhile, so that only what is changed is different."""
         base, before = self._rewind.base.get(), self._rewind.mark.get()
         if base is not None and before is not None and mark != before:
-            own = of_work(base.work, base.trained)
+            own = record_of_work(base.work, base.trained)
             if self._dials.locked.get():
                 del own["seed"]
             if before.armed or self._touched:
@@ -150,8 +152,8 @@ class Branching(State):
             kind = self._dials.label.get()
             self._change(name, gesture, stage={"at": base.place, **mark.plain()}, **own)
             self._touched = touched
-            if self._dials.label.get() != kind and self._dials.kind_name:
-                said = f'Kind is "{self._dials.kind_name}" now, as this picture was made. Undo takes it back.'
+            if self._dials.label.get() != kind and self._dials.class_name:
+                said = f'Kind is "{self._dials.class_name}" now, as this picture was made. Undo takes it back.'
                 self._messages.show_message(said, until=(self._dials.label.changed,))
 
     def _came(self) -> None:

@@ -8,10 +8,10 @@ from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Field, Record, Value
 from studio.app.files.exporting import Exporter, ExportItem
-from studio.app.generation.batch import Cells
-from studio.app.generation.parameters import Dials, at_home
+from studio.app.generation.batch import Batch
+from studio.app.generation.parameters import Parameters, default_record
 from studio.app.generation.run import Cell
-from studio.app.generation.wording import Words
+from studio.app.generation.wording import BatchText
 from studio.app.maps.surprisal import ShownPicture
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
@@ -46,10 +46,10 @@ class Generate(PanelState):
     ) -> None:
         super().__init__()
         self._models, self._messages = models, messages
-        self.dials = Dials(models, 16, MOST, lambda trained: not trained.card.rate, self.change, self)
+        self.dials = Parameters(models, 16, MOST, lambda trained: not trained.card.rate, self.change, self)
         self.model: Value[InstalledModel | None] = self.dials.model
-        self.grid = Cells(engine, models, messages, queue, "Generate", "grid", self._words, Sample, self.generate, self)
-        self.doubt = self.grid.doubt
+        self.grid = Batch(engine, models, messages, queue, "Generate", "grid", self._words, Sample, self.generate, self)
+        self.doubt = self.grid.uncertainty
         self.cells: Value[tuple[Cell, ...]] = self.grid.cells
         self.chosen: Value[int | None] = Value(None, self)
         """Index of the cell with the ring."""
@@ -80,7 +80,7 @@ class Generate(PanelState):
     def choose_model(self, name: str) -> None:
         trained = self._models.find_or_report(name)
         if trained is not None and not trained.card.rate:
-            self.change("model", **at_home(trained))
+            self.change("model", **default_record(trained))
 
     # ── making ───────────────────────────────────────────────────────────────────────────────────
 
@@ -90,19 +90,21 @@ class Generate(PanelState):
         if trained is None:
             return
         if self.grid.running.get():
-            self.grid.same_again()
+            self.grid.queue_repeat()
             return
-        run, cells = self.dials.begin(trained)
+        run, cells = self.dials.start_run(trained)
         self.strip.select_take(None)
         self.chosen.set(None)
         self.closeup.index.set(None)
-        self.grid.begin(run, cells)
+        self.grid.start_run(run, cells)
 
-    def _words(self) -> Words:
+    def _words(self) -> BatchText:
         trained, run = self.grid.trained, self.grid.run
         title = trained.card.title if trained is not None else run.model if run is not None else ""
-        one = "wave" if self.grid.kind == "sound" else "picture"
-        return Words(one, title, meanwhile="What is finished can already be opened or saved.", rows=self.grid.rows)
+        one = "wave" if self.grid.artwork_kind == "sound" else "picture"
+        return BatchText(
+            one, title, unfinished_text="What is finished can already be opened or saved.", rows=self.grid.rows
+        )
 
     def _tell(self) -> None:
         """Every value that follows from others."""
@@ -146,7 +148,7 @@ class Generate(PanelState):
                 if piece is not None and known
                 else ()
             )
-        if run is None or run.kind != "picture" or self._models.find_model(run.model) is None:
+        if run is None or run.artwork_kind != "picture" or self._models.find_model(run.model) is None:
             return ()
         hand = self.in_hand()
         others = [cell.picture for cell in self.cells.get() if cell.finished and cell.picture is not hand]
@@ -220,13 +222,13 @@ class Generate(PanelState):
                 return large.piece
         if self.grid.run is None or index is None or index >= len(cells):
             return None
-        return self.grid.run.piece(cells[index])
+        return self.grid.run.export_item(cells[index])
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
     def restore(self, plain: Record) -> None:
         """Read the pictures of the grid, then set what points at them."""
-        self.grid.read()
+        self.grid.read_kept()
         super().restore(plain)
 
     def _use_chosen(self, index: int | None) -> None:
@@ -235,7 +237,7 @@ class Generate(PanelState):
 
     def settle(self) -> None:
         """Choose the first model of pictures or waves, where none is chosen yet."""
-        self.dials.settle()
+        self.dials.choose_default_model()
 
     def close(self) -> None:
         """Keep the finished pictures of a run that is still going."""
@@ -248,4 +250,4 @@ class Generate(PanelState):
     def _follow(self, record: Record) -> None:
         """A run that draws row by row follows what is set."""
         if self.grid.rows:
-            self.grid.follow(self.dials)
+            self.grid.apply_settings(self.dials)

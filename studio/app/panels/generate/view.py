@@ -13,11 +13,11 @@ from studio.app.core.colours import to_hex
 from studio.app.core.text import format_bits, group_digits, time_left
 from studio.app.files.dialogs_view import FileDialogs
 from studio.app.files.export_view import ExportSection
-from studio.app.generation.caption_view import Caption, MainButton
+from studio.app.generation.caption_view import BatchCaption, MainButton
 from studio.app.generation.menu_view import enable_when_finished
-from studio.app.generation.parameters_view import DialRows, made_by
+from studio.app.generation.parameters_view import ParametersForm, output_noun
 from studio.app.generation.run import Cell
-from studio.app.generation.wording import Words
+from studio.app.generation.wording import BatchText
 from studio.app.maps.overlay_view import GridMapOverlay, MapOverlay
 from studio.app.model_browser.card_view import ModelCard
 from studio.app.panels.generate.colour_popup_view import ColourPopup
@@ -60,7 +60,7 @@ class GenerateStage(QStackedWidget):
         generate = self._state
         self.first = FirstLaunch(look, state, dialogs)
         self.grid = GridView(look)
-        self.caption = Caption(look)
+        self.caption = BatchCaption(look)
         self.large_caption, self.wave_caption = LargeCaption(look, self._press), LargeCaption(look, self._press)
         self.page = CaptionedPicture(look, "Picture", self.large_caption, CAPTION)
         self.overlay = MapOverlay(self.page.view, state.surprise, uncertainty=state.generate.doubt)
@@ -85,8 +85,14 @@ class GenerateStage(QStackedWidget):
         bind(self, generate.closeup.large, self._show_large)
         self.grid.enlarged.connect(self._enlarge)
         GridMapOverlay(self.grid, state.surprise, generate.doubt, lambda index: self.grid.cells[index].picture)
-        bind(self, generate.grid.progress, self.caption.show_words)
-        bind(self, generate.grid.can_go_on, self.caption.go_on.setVisible, self.caption.go_on.clicked, self._go_on)
+        bind(self, generate.grid.caption, self.caption.show_text)
+        bind(
+            self,
+            generate.grid.can_continue,
+            self.caption.continue_link.setVisible,
+            self.caption.continue_link.clicked,
+            self._go_on,
+        )
         self._tie_marker(generate)
 
     def _tie_marker(self, generate: Generate) -> None:
@@ -96,7 +102,7 @@ class GenerateStage(QStackedWidget):
         bind(self, generate.dials.label, self._show_mark)
         bind(self, rewind.said, self._show_mark)
         bind(self, rewind.working, self._show_mark)
-        bind(self, generate.grid.progress, self._show_mark)
+        bind(self, generate.grid.caption, self._show_mark)
         marker.grabbed.connect(partial(generate.history.begin_gesture, "row marker"))
         marker.let_go.connect(generate.history.end_gesture)
         marker.go_on.connect(generate.branching.branch)
@@ -175,7 +181,7 @@ class GenerateStage(QStackedWidget):
             self.act(what)
 
     def _go_on(self) -> None:
-        self._state.grid.go_on()
+        self._state.grid.continue_run()
 
     def _enlarge(self, index: int | None) -> None:
         self._state.enlarge(index)
@@ -203,7 +209,7 @@ class GenerateStage(QStackedWidget):
 
     def _show_cells(self, cells: tuple[Cell, ...]) -> None:
         state = self._state
-        self.grid.show_cells(cells, state.grid.kind, state.grid.size, state.grid.rows)
+        self.grid.show_cells(cells, state.grid.artwork_kind, state.grid.size, state.grid.rows)
         if state.closeup.large.get() is None:
             self.setCurrentIndex(1 if cells else 0)
 
@@ -235,7 +241,7 @@ class GenerateStage(QStackedWidget):
             drawn = large.drawn if large is not None else None
             said = f"Row {drawn} of {self._state.grid.rows} is drawn." if drawn is not None else ""
             if self._state.grid.running.get():
-                said = self._state.grid.progress.get().partition(". What is")[0]
+                said = self._state.grid.caption.get().partition(". What is")[0]
             self.large_caption.show_rewind(drawn is not None, False, False, False, said)
             self.page.update_layout()
             return
@@ -246,7 +252,7 @@ class GenerateStage(QStackedWidget):
         self.marker.show_drawing(running)
         can = mark.row < base.rows and not rewind.running
         said = rewind.said.get()
-        kind = self._state.dials.kind_name
+        kind = self._state.dials.class_name
         if kind and can and mark.armed:
             said = f'{said}, kind "{kind}"'
         self.large_caption.show_rewind(True, can, mark.armed, running, said)
@@ -283,7 +289,7 @@ class GenerateInspector(Column):
         super().__init__(look)
         generate = state.generate
         self.card = ModelCard(look, state.models)
-        self.dials = DialRows(look, generate.dials, generate.history, MOST)
+        self.dials = ParametersForm(look, generate.dials, generate.history, MOST)
         self.add_section("Model", first=True)
         self.add_widgets(self.card)
         self.add_section("What to make")
@@ -315,7 +321,7 @@ class GenerateFoot(QWidget):
         column.addLayout(line)
         self.main.clicked.connect(self.press)
         self.save_all.clicked.connect(self.ask_where)
-        bind(self, generate.grid.main, self._show_main)
+        bind(self, generate.grid.button_text, self._show_main)
         bind(self, generate.can_start, self._show_main)
         bind(self, generate.can_save, self.save_all.setVisible)
         bind(self, generate.dials.number, self._show_time)
@@ -325,7 +331,7 @@ class GenerateFoot(QWidget):
 
     def press(self) -> None:
         if self._generate.grid.running.get():
-            self._generate.grid.stop()
+            self._generate.grid.stop_run()
         else:
             self._generate.generate()
 
@@ -338,15 +344,15 @@ class GenerateFoot(QWidget):
             self._dialogs.ask_folder(self._generate.save_all)
 
     def _show_main(self, _: object) -> None:
-        words = self._generate.grid.main.get()
-        self.main.show_words(words)
+        words = self._generate.grid.button_text.get()
+        self.main.show_text(words)
         self.main.setEnabled(words == "Stop" or (words == "Generate" and self._generate.can_start.get()))
 
     def _show_time(self, _: object) -> None:
         trained, number = self._generate.model.get(), self._generate.dials.number.get()
         seconds = trained.card.seconds_each * number if trained is not None else 0.0
         told = seconds > 0 and not self._generate.cells.get()
-        many = Words(made_by(trained)).count(number)
+        many = BatchText(output_noun(trained)).count_text(number)
         first = trained is not None and trained.card.can_inpaint and self._generate.grid.compiling.get()
         longer = ". The first run on this computer takes longer." if first else ""
         self.time.setText(f"{many} in {time_left(seconds)}{longer}" if told else "")
@@ -366,11 +372,11 @@ def panel(look: Theme, state: Window, dialogs: FileDialogs) -> Panel:
         Action("Open in Explore", ("Ctrl+Shift+X",), lambda: stage.act("explore")),
         Action("Open in Complete", ("Ctrl+Shift+C",), lambda: stage.act("complete")),
         Action("New seed", ("R",), generate.dials.new_seed, "stage"),
-        Action("Lock seed", ("L",), lambda: generate.dials.lock(not generate.dials.locked.get()), "stage"),
+        Action("Lock seed", ("L",), lambda: generate.dials.lock_seed(not generate.dials.locked.get()), "stage"),
         Action("Next picture", (), lambda: stage.step(1)),
         Action("Previous picture", (), lambda: stage.step(-1)),
-        Action("Go on", (), generate.grid.go_on, enabled=generate.grid.can_go_on),
-        Action("Doubt", ("V",), lambda: generate.grid.watch(not generate.doubt.on.get()), "stage"),
+        Action("Go on", (), generate.grid.continue_run, enabled=generate.grid.can_continue),
+        Action("Doubt", ("V",), lambda: generate.grid.show_uncertainty(not generate.doubt.on.get()), "stage"),
         Action("Row marker", ("W",), stage.focus_marker, "stage"),
         Action("Pick the colour of a pixel", ("O",), stage.pick_colour, "stage"),
         Action("Branch here", ("K",), stage.branch, "stage"),

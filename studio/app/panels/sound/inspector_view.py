@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from studio.app.app_state import Window
 from studio.app.core.guard import guarded
-from studio.app.generation.parameters_view import DialRows
+from studio.app.generation.parameters_view import ParametersForm
 from studio.app.panels.sound.lanes.lane_view import clock
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, ChoiceField, Column, ElidedLabel, Label, make_row, set_tooltip
@@ -37,7 +37,7 @@ class SoundInspector(Column):
     def _build(self, open_sound: Callable[[], object]) -> None:
         look = self._theme
         self.heard = Label("", "note", wrap=True)
-        self.dials = DialRows(look, self._state.dials, self._state.history, 1, below=(self.heard,))
+        self.dials = ParametersForm(look, self._state.dials, self._state.history, 1, below=(self.heard,))
         set_tooltip(
             self.dials.temperature.slider, "Change the sound while it plays; a fast computer plays the change at once"
         )
@@ -99,7 +99,7 @@ class SoundInspector(Column):
     def _tie(self) -> None:
         state, player = self._state, self._player
         bind(self, state.model, self._show_parts)
-        bind(self, state.dials.mixing.name, self._show_mix)
+        bind(self, state.dials.mix.name, self._show_mix)
         bind(self, state.pricing.said, self._show_priced)
         bind(self, state.pricing.stopped, self._show_priced)
         bind(self, state.recording, self._show_recording)

@@ -5,7 +5,7 @@ from PySide6.QtCore import QObject, Signal
 
 from studio.app.core.observable import Record, State, Value
 from studio.app.core.text import timestamp
-from studio.app.generation.parameters import Dials
+from studio.app.generation.parameters import Parameters
 from studio.app.model_browser.model_list import file_hash
 from studio.app.panels.sound import temperature_curve as heats
 from studio.app.panels.sound.player import Player
@@ -21,7 +21,7 @@ class Making(State):
     turned = Signal()
     """What is made from now on is another sound than what was kept."""
 
-    def __init__(self, player: Player, dials: Dials, parent: QObject | None = None) -> None:
+    def __init__(self, player: Player, dials: Parameters, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._player, self._dials = player, dials
         self.cut: Value[float] = Value(0.0, self)
@@ -94,7 +94,7 @@ class Making(State):
         )
 
     def _begin(self) -> None:
-        self._first, self._turns = (self._dials.label.get(), self._dials.mixing.chosen()), ()
+        self._first, self._turns = (self._dials.label.get(), self._dials.mix.chosen_mix()), ()
 
     def _asked(self) -> StreamSound:
         trained, dials, begin = self._dials.model.get(), self._dials, self._player.made
@@ -106,8 +106,8 @@ class Making(State):
             temperature=heats.at(self.heat.get(), begin),
             temperature_curve=heats.array(self.heat.get(), begin),
             label=dials.label.get(),
-            second_model=dials.mixing.name.get(),
-            share=dials.mixing.share.get(),
+            second_model=dials.mix.name.get(),
+            share=dials.mix.share.get(),
         )
 
     # ── on the way ───────────────────────────────────────────────────────────────────────────────
@@ -134,7 +134,7 @@ class Making(State):
     def _make_anew(self, mixed: bool) -> None:
         """Another second model, or the seed's own kind again, which a Steer cannot say: what is not heard yet is made
         from a new beginning."""
-        player, mix, (label, first) = self._player, self._dials.mixing.chosen(), self._first
+        player, mix, (label, first) = self._player, self._dials.mix.chosen_mix(), self._first
         if self.fresh:
             return
         making = player.making.get()
@@ -178,7 +178,7 @@ class Making(State):
             self.heat.set(heats.stepped(past, first, self._dials.temperature.get()))
         at = round(first * self._player.rate)
         label = self._dials.label.get() if "label" in hand else None
-        share = self._dials.mixing.share.get() if "share" in hand and self._dials.mixing.name.get() else None
+        share = self._dials.mix.share.get() if "share" in hand and self._dials.mix.name.get() else None
         more = (SoundEdit(at=at, label=label, share=share),) if label is not None or share is not None else ()
         self._turns = (*(turn for turn in self._turns if turn.at < at), *more)
         curve = heats.array(self.heat.get(), self._player.performing.begin)

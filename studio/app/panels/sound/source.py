@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject
 
 from studio.app.core.observable import Record, State, Value
 from studio.app.core.text import duration
-from studio.app.generation.parameters import Dials
+from studio.app.generation.parameters import Parameters
 from studio.app.panels.sound.analysis import Pricing
 from studio.app.panels.sound.live_settings import Making
 from studio.app.panels.sound.player import Player
@@ -36,7 +36,7 @@ class SoundStage(State):
         takes: TakeStore,
         strip: TakeSelection,
         player: Player,
-        dials: Dials,
+        dials: Parameters,
         making: Making,
         pricing: Pricing,
         parent: QObject | None = None,

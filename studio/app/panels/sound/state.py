@@ -14,7 +14,7 @@ from studio.app.core.text import timecode, timestamp
 from studio.app.files.exporting import AudioFormat, Exporter, ExportItem
 from studio.app.files.opening import OpenedSound, read_sound
 from studio.app.generation import parameters
-from studio.app.generation.parameters import Dials, at_home, of_work
+from studio.app.generation.parameters import Parameters, default_record, record_of_work
 from studio.app.model_browser.model_list import ModelList, file_hash
 from studio.app.panels.base import PanelState
 from studio.app.panels.sound import temperature_curve as heats
@@ -55,7 +55,7 @@ class Sound(PanelState):
     ) -> None:
         super().__init__()
         self._models, self._messages, self._queue, self._takes = models, messages, queue, takes
-        self.dials = Dials(models, 1, 1, lambda trained: trained.card.rate > 0, self.change, self)
+        self.dials = Parameters(models, 1, 1, lambda trained: trained.card.rate > 0, self.change, self)
         """Seed and kind begin another sound; what is made by the others begins where they were turned."""
         self.model: Value[InstalledModel | None] = self.dials.model
         self.player = Player(engine, output, messages, self)
@@ -97,7 +97,7 @@ class Sound(PanelState):
     def choose_model(self, name: str) -> None:
         trained = self._models.find_or_report(name)
         if trained is not None and trained.card.rate:
-            self.change("model", **at_home(trained), heat=_warm(trained), stage=self.stage.beginning())
+            self.change("model", **default_record(trained), heat=_warm(trained), stage=self.stage.beginning())
 
     def set_heat(self, points: Sequence[Sequence[float]], gesture: str | None = "temperature over time") -> None:
         """Draw the temperature over time; only what is not made yet, or not heard, is made by it."""
@@ -201,7 +201,7 @@ class Sound(PanelState):
         base = left.get("take")
         if base is None or not at:
             return
-        seed = seed if self.dials.locked.get() else parameters.roll(seed)
+        seed = seed if self.dials.locked.get() else parameters.roll_seed(seed)
         after: Record = {"seed": seed, "takes": {base: True}, "stage": {"take": base, "cut": at, "live": live}}
         # By now new samples may be there: the stage would be kept once more, so it is not asked again.
         before = self._before({"seed": seed, "takes": after["takes"], "loop": None}) | {"stage": left}
@@ -224,7 +224,11 @@ class Sound(PanelState):
     def restore_take(self, take: Take, name: str = "") -> None:
         trained = self._models.find_or_report_maker(take.work)
         if trained is not None and trained.card.rate:
-            after = {**of_work(take.work, trained), **settings(take.work), "stage": {"take": take.name, "cut": None}}
+            after = {
+                **record_of_work(take.work, trained),
+                **settings(take.work),
+                "stage": {"take": take.name, "cut": None},
+            }
             self.change(name or "take", takes={take.name: True} if name else {}, **after)
 
     def _opened(self, outcome: OpenedSound | Exception) -> None:
@@ -293,8 +297,8 @@ class Sound(PanelState):
         """Choose the first model of recordings, where none is chosen yet."""
         first = self._models.first_model(recordings=True)
         if self.model.get() is None and first is not None:
-            self._apply({**at_home(first), "heat": _warm(first), "stage": {}})
-        self.dials.mixing.fit(self.model.get())
+            self._apply({**default_record(first), "heat": _warm(first), "stage": {}})
+        self.dials.mix.set_model(self.model.get())
 
     def records(self) -> list[Record]:
         """Return every record that may name takes, those on the stage among them."""

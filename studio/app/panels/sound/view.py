@@ -143,7 +143,7 @@ def panel(look: Theme, state: Window, dialogs: FileDialogs) -> Panel:
         Action("Knot of temperature here", ("T",), player.add_knot, "stage"),
         Action("Branch here", ("K",), sound.branch, "stage"),
         Action("New seed", ("R",), sound.dials.new_seed, "stage"),
-        Action("Lock seed", ("L",), lambda: sound.dials.lock(not sound.dials.locked.get()), "stage"),
+        Action("Lock seed", ("L",), lambda: sound.dials.lock_seed(not sound.dials.locked.get()), "stage"),
     )
     return Panel(
         key="sound",

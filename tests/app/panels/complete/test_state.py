@@ -247,7 +247,7 @@ def test_of_two_runs_at_once_each_is_steered_for_itself(opened: Window, engine: 
 
 def test_doubt_is_told_of_completions_and_of_what_is_kept_there_is_none(opened: Window, engine: FakeEngine) -> None:
     complete = opened.complete
-    complete.grid.watch(True)
+    complete.grid.show_uncertainty(True)
     mark(opened)
     asked = run(opened, engine, 1)
     assert asked.report_entropy
@@ -349,7 +349,7 @@ def test_finished_ones_take_their_rank_at_once_unless_the_order_is_held(opened: 
     draw(engine, job, 3, [-25.0])
     engine.say(wire.Finished(job=job))
     assert order(opened) == [(2, 1), (1, 2), (3, 3), (0, 4)]
-    assert opened.complete.grid.progress.get() == "4 completions. The most typical first."
+    assert opened.complete.grid.caption.get() == "4 completions. The most typical first."
 
 
 def test_of_many_ranked_by_what_follows_the_best_are_shown_and_the_rest_is_counted(
@@ -388,18 +388,18 @@ def test_stop_keeps_what_is_drawn_and_go_on_makes_the_rest(opened: Window, engin
     job = run(opened, engine).job
     draw(engine, job, 0, [-1.0])
     draw(engine, job, 1, None)
-    opened.complete.grid.stop()
+    opened.complete.grid.stop_run()
     assert engine.stopped == [job]
     engine.say(wire.Stopped(job=job))
     assert said(opened) == "Stopped at row 5. 1 finished and 1 half-drawn of 4 completions are kept."
     # What is painted meanwhile is for the next run; this one goes on as it began.
     mark(opened, 2)
-    opened.complete.grid.go_on()
+    opened.complete.grid.continue_run()
     assert asked(engine).seeds == (11, 12, 13)
     assert asked(engine).mask.sum() == 32
     engine.say(wire.Failed(job=asked(engine).job, reason="Memory ran out.", hint="Make fewer."))
     assert said(opened) == "Memory ran out. Make fewer."
-    assert opened.complete.grid.can_go_on.get()
+    assert opened.complete.grid.can_continue.get()
 
 
 def test_two_models_are_mixed_and_a_run_follows_the_share_and_goes_on_by_it(
@@ -424,12 +424,12 @@ def test_two_models_are_mixed_and_a_run_follows_the_share_and_goes_on_by_it(
     state.choose((0,))
     assert state.percentile() is None, "what held-out pictures cost one model says nothing of two"
     engine.say(wire.Stopped(job=sent.job))
-    state.grid.go_on()
+    state.grid.continue_run()
     assert (asked(engine).second_model, asked(engine).share, asked(engine).seeds) == ("rows", 0.75, (11, 12, 13))
     opened.undo()
-    assert state.dials.mixing.share.get() == 0.25
+    assert state.dials.mix.share.get() == 0.25
     again = opener(engine).complete
-    assert (again.dials.mixing.name.get(), again.dials.mixing.share.get()) == ("rows", 0.25)
+    assert (again.dials.mix.name.get(), again.dials.mix.share.get()) == ("rows", 0.25)
 
 
 def test_an_engine_that_dies_loses_nothing(opened: Window, engine: FakeEngine) -> None:
@@ -562,8 +562,8 @@ def test_everything_is_there_again_after_a_restart(opened: Window, engine: FakeE
         10,
     )
     assert [(place.cell, place.rank) for place in again.results.places.get()][:2] == [(0, 1), (1, 2)]
-    assert again.grid.can_go_on.get()
-    again.grid.go_on()
+    assert again.grid.can_continue.get()
+    again.grid.continue_run()
     assert asked(engine).seeds == (12, 13)
     assert asked(engine).temperature_map is not None
     again.history.undo()

@@ -310,7 +310,7 @@ def test_go_on_makes_those_that_were_stopped(studio: Studio) -> None:
     draw(studio, None, done=3)
     studio.engine.say(wire.Stopped(job=studio.engine.sent[-1].job))
     settle()
-    go_on = desk(studio).caption.go_on
+    go_on = desk(studio).caption.continue_link
     assert go_on.isVisible()
     asked_before = len(studio.engine.sent)
     QTest.mouseClick(go_on, LEFT)

@@ -145,7 +145,7 @@ def test_what_was_drawn_already_gets_another_seed_unless_it_is_locked(window: Wi
     generate.branching.branch()  # again from the same row
     assert asked(engine).seeds not in (first, (4113,))
     answer(engine, 201)
-    generate.dials.lock(True)
+    generate.dials.lock_seed(True)
     count = len(engine.sent)
     generate.branching.branch()
     said = window.messages.current.get()
@@ -299,7 +299,7 @@ def test_a_second_model_decides_below_the_marker(opener: Opener, engine: FakeEng
     generate.dials.set_mix("")
     generate.closeup.show_take(1)
     generate.branching.move(6)  # what it was made with is set again
-    assert (generate.dials.mixing.name.get(), generate.dials.mixing.share.get()) == ("others", 0.2)
+    assert (generate.dials.mix.name.get(), generate.dials.mix.share.get()) == ("others", 0.2)
 
 
 def test_what_goes_on_says_which_model_drew_it(window: Window, engine: FakeEngine) -> None:
@@ -358,8 +358,8 @@ def test_a_half_drawn_picture_goes_on_from_what_is_drawn_of_it(window: Window, e
     window.undo()
     assert window.takes.takes.get() == ()
     assert generate.closeup.index.get() == 1
-    assert generate.grid.can_go_on.get(), "the run can still go on, too"
-    generate.grid.go_on()
+    assert generate.grid.can_continue.get(), "the run can still go on, too"
+    generate.grid.continue_run()
     assert generate.rewind.base.get() is None
 
 

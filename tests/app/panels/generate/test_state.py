@@ -73,11 +73,11 @@ def test_pictures_take_their_place_as_they_form(window: Window, engine: FakeEngi
     assert [cell.finished for cell in cells] == [True, True, False, False]
     assert cells[1].log_prob == -1.0 and cells[1].picture is not None and cells[1].picture[0, 0, 0] == 11
     assert cells[3].picture is not None and (cells[3].done, cells[3].total) == (3, 5)
-    assert window.generate.grid.progress.get().startswith("Step 3 of 5. 2 of 4 finished")
+    assert window.generate.grid.caption.get().startswith("Step 3 of 5. 2 of 4 finished")
     engine.say(drawn(job, 2, 2), Finished(job=job))
     assert not window.generate.grid.running.get()
     assert (
-        window.generate.grid.progress.get()
+        window.generate.grid.caption.get()
         == "4 pictures, seeds 4\N{NARROW NO-BREAK SPACE}112 to 4\N{NARROW NO-BREAK SPACE}115."
     )
 
@@ -87,7 +87,7 @@ def test_while_its_loop_is_compiled_a_run_of_rows_says_why_it_is_slow(
 ) -> None:
     write_model(two_models, card("rows", (3, 16, 8), family=("pixelcnn", "PixelCNN")))
     window = opener(engine)
-    said = window.generate.grid.progress
+    said = window.generate.grid.caption
     words = "First run on this computer: preparing the fast version."
     engine.say(Ready(device="Paper", uncompiled_loops=("pixels", "sound")))
     window.generate.choose_model("tiny")
@@ -116,11 +116,11 @@ def test_what_is_drawn_row_by_row_is_counted_in_rows(opener: Opener, engine: Fak
         engine.say(
             PicturesPreview(job=job, first=0, pictures=pictures, done=done, total=17)
         )  # the last step is the price
-        assert window.generate.grid.progress.get().startswith(f"{words} 0 of 2 finished")
+        assert window.generate.grid.caption.get().startswith(f"{words} 0 of 2 finished")
         assert window.generate.cells.get()[0].rows_drawn(16) == done
     engine.say(PicturesPreview(job=job, first=0, pictures=pictures, done=11, total=17), Stopped(job=job))
     assert (
-        window.generate.grid.progress.get() == "Stopped at row 11. 0 finished and 2 half-drawn of 2 pictures are kept."
+        window.generate.grid.caption.get() == "Stopped at row 11. 0 finished and 2 half-drawn of 2 pictures are kept."
     )
 
 
@@ -132,29 +132,29 @@ def test_what_another_job_says_is_not_ours(window: Window, engine: FakeEngine) -
 
 def test_the_button_says_what_it_does(window: Window, engine: FakeEngine) -> None:
     generate = window.generate
-    assert generate.can_start.get() and generate.grid.main.get() == "Generate"
+    assert generate.can_start.get() and generate.grid.button_text.get() == "Generate"
     generate.generate()
-    assert generate.grid.main.get() == "Starts when ready" and not generate.can_start.get()
+    assert generate.grid.button_text.get() == "Starts when ready" and not generate.can_start.get()
     engine.status.emit("Working")
-    assert generate.grid.main.get() == "Stop"
+    assert generate.grid.button_text.get() == "Stop"
     engine.say(Finished(job=asked(engine).job))
-    assert generate.grid.main.get() == "Generate"
+    assert generate.grid.button_text.get() == "Generate"
 
 
 def test_stop_keeps_what_is_drawn_and_goes_on_from_there(window: Window, engine: FakeEngine) -> None:
     job = begin(window, engine)
     engine.say(drawn(job, 0, 2), drawn(job, 2, 1, done=3))
-    window.generate.grid.stop()
+    window.generate.grid.stop_run()
     assert engine.stopped == [job]
     engine.say(Stopped(job=job))
-    assert window.generate.grid.progress.get() == "Stopped. 2 finished and 1 half-drawn of 4 pictures are kept."
-    assert window.generate.grid.can_go_on.get()
+    assert window.generate.grid.caption.get() == "Stopped. 2 finished and 1 half-drawn of 4 pictures are kept."
+    assert window.generate.grid.can_continue.get()
     window.messages.press_button(0)  # Go on
     command = asked(engine)
     assert command.seeds == (4114, 4115)
     engine.say(drawn(command.job, 0, 2), Finished(job=command.job))
     cells = window.generate.cells.get()
-    assert all(cell.finished for cell in cells) and not window.generate.grid.can_go_on.get()
+    assert all(cell.finished for cell in cells) and not window.generate.grid.can_continue.get()
     assert cells[2].picture is not None and cells[2].picture[0, 0, 0] == 10  # the first of the second job
 
 
@@ -163,7 +163,7 @@ def test_going_on_uses_the_settings_of_the_run(window: Window, engine: FakeEngin
     engine.say(Stopped(job=job))
     window.generate.choose_model("tones")
     window.generate.dials.set_temperature(1.5)
-    window.generate.grid.go_on()
+    window.generate.grid.continue_run()
     assert asked(engine).model == "tiny" and asked(engine).temperature == (0.7,)
 
 
@@ -211,7 +211,7 @@ def test_the_same_again_follows_a_run_with_another_seed(window: Window, engine: 
 def test_stop_ends_what_was_to_follow_too(window: Window, engine: FakeEngine) -> None:
     job = begin(window, engine)
     window.generate.generate()
-    window.generate.grid.stop()
+    window.generate.grid.stop_run()
     engine.say(Finished(job=job))  # it was done just before it heard of it
     assert len(engine.sent) == 1 and not window.generate.grid.running.get()
 
@@ -223,11 +223,11 @@ def test_a_new_run_rolls_the_seed_unless_it_is_locked_or_typed(window: Window, e
     second = asked(engine)
     assert second.seeds[0] != 4112
     engine.say(Finished(job=second.job))
-    generate.dials.lock(True)
+    generate.dials.lock_seed(True)
     generate.generate()
     assert asked(engine).seeds == second.seeds
     engine.say(Finished(job=asked(engine).job))
-    generate.dials.lock(False)
+    generate.dials.lock_seed(False)
     generate.dials.set_seed(second.seeds[0])
     generate.generate()
     assert asked(engine).seeds == second.seeds
@@ -354,7 +354,7 @@ def test_the_queue_counts_and_estimates(window: Window, engine: FakeEngine, monk
     engine.say(drawn(job, 0, 1))
     (entry,) = window.queue.jobs.get()
     assert entry.done == 1 and entry.share == 0.25 and entry.seconds_left == pytest.approx(6.0)
-    assert "about 6 s left" in window.generate.grid.progress.get()
+    assert "about 6 s left" in window.generate.grid.caption.get()
     now[0] = 64.0
     engine.say(drawn(job, 1, 1))
     (entry,) = window.queue.jobs.get()
@@ -389,7 +389,7 @@ def test_the_grid_is_there_again_after_a_restart(opener: Opener, engine: FakeEng
     assert [cell.seed for cell in cells] == [4112, 4113, 4114, 4115]
     assert [cell.finished for cell in cells] == [True, True, True, False]
     assert cells[2].picture is not None and (cells[2].picture == 12).all() and cells[2].log_prob == -2.0
-    second.generate.grid.go_on()
+    second.generate.grid.continue_run()
     assert asked(second_engine).seeds == (4115,)
 
 
@@ -471,7 +471,7 @@ def mixer(opener: Opener, engine: FakeEngine, two_models: Path) -> Window:
 
 
 def test_only_models_that_draw_in_the_same_size_are_offered_to_be_mixed(mixer: Window) -> None:
-    mixing = mixer.generate.dials.mixing
+    mixing = mixer.generate.dials.mix
     assert [other.card.name for other in mixing.partners.get()] == ["dashes"]
     mixer.generate.dials.set_mix("small")
     assert mixing.name.get() == ""
@@ -516,7 +516,7 @@ def test_a_mixed_run_follows_the_dials_and_what_it_made_says_so(
         assert after.mix is not None
         assert (after.temperature, after.mix.share, after.mix.shares, after.heat) == ((1.5,), 0.5, None, None)
         mixer = opener(engine)
-    assert (mixer.generate.dials.mixing.name.get(), mixer.generate.dials.mixing.share.get()) == ("dashes", 0.5)
+    assert (mixer.generate.dials.mix.name.get(), mixer.generate.dials.mix.share.get()) == ("dashes", 0.5)
 
 
 def test_a_model_that_draws_whole_is_not_steered(window: Window, engine: FakeEngine) -> None:

@@ -63,7 +63,7 @@ def test_dials_and_state_follow_each_other(studio: Studio) -> None:
     assert state.dials.seed.get() != before
     QTest.mouseClick(inspector.dials.seed.lock, Qt.MouseButton.LeftButton)
     assert state.dials.locked.get()
-    state.dials.lock(False)
+    state.dials.lock_seed(False)
     assert not inspector.dials.seed.lock.isChecked()
 
 
@@ -115,11 +115,11 @@ def test_pictures_form_and_stop_is_the_main_button(studio: Studio) -> None:
     studio.engine.say(Stopped(job=sent(studio).job))
     assert foot.main.text() == "Generate"
     assert "4 half-drawn" in studio.frame.message.first.text() + studio.frame.message.rest.text()
-    assert stage.caption.go_on.isVisibleTo(stage.currentWidget())
-    QTest.mouseClick(stage.caption.go_on, Qt.MouseButton.LeftButton)
+    assert stage.caption.continue_link.isVisibleTo(stage.currentWidget())
+    QTest.mouseClick(stage.caption.continue_link, Qt.MouseButton.LeftButton)
     studio.draw()
     assert all(cell.finished for cell in stage.grid.cells)
-    assert not stage.caption.go_on.isVisible()
+    assert not stage.caption.continue_link.isVisible()
     assert not studio.frame.queue.job.isVisible()
 
 
@@ -293,15 +293,15 @@ def test_classes_bring_a_choice_of_kind(window_opener: WindowOpener, two_models:
     studio = window_opener()
     _, inspector, _ = parts(studio)
     assert studio.state.generate.model.get().card.name == "kinds"
-    assert inspector.dials.kind.isVisible()
-    inspector.dials.kind.setCurrentIndex(2)
-    assert inspector.dials.kind.currentText() == "dark flower"
-    inspector.dials.kind.activated.emit(2)
+    assert inspector.dials.class_field.isVisible()
+    inspector.dials.class_field.setCurrentIndex(2)
+    assert inspector.dials.class_field.currentText() == "dark flower"
+    inspector.dials.class_field.activated.emit(2)
     assert studio.state.generate.dials.label.get() == 1
     studio.state.generate.dials.set_label(None)
-    assert inspector.dials.kind.currentText() == "Any"
+    assert inspector.dials.class_field.currentText() == "Any"
     studio.state.generate.choose_model("tiny")
-    assert not inspector.dials.kind.isVisible()
+    assert not inspector.dials.class_field.isVisible()
 
 
 def test_without_a_model_it_says_what_to_do(window_opener: WindowOpener, two_models: Path) -> None:
@@ -327,12 +327,12 @@ def test_a_second_model_is_mixed_in_where_one_fits(studio: Studio, studio_home: 
     assert [inspector.dials.mix.itemText(place) for place in range(inspector.dials.mix.count())] == ["None", "Dashes"]
     assert not inspector.dials.share.isVisibleTo(inspector)
     inspector.dials.mix.activated.emit(1)
-    assert generate.dials.mixing.name.get() == "dashes"
+    assert generate.dials.mix.name.get() == "dashes"
     assert inspector.dials.share.isVisibleTo(inspector)
     groove = inspector.dials.share.slider
     drag(groove, [groove._position_of(0.5), groove._position_of(0.9)])
-    assert generate.dials.mixing.share.get() == pytest.approx(0.9, abs=0.02)
+    assert generate.dials.mix.share.get() == pytest.approx(0.9, abs=0.02)
     generate.history.undo()
-    assert generate.dials.mixing.share.get() == 0.5
+    assert generate.dials.mix.share.get() == 0.5
     generate.history.undo()
     assert (inspector.dials.mix.currentText(), inspector.dials.mix.count()) == ("None", 2)

@@ -264,7 +264,7 @@ def test_a_second_model_is_mixed_in_while_it_plays(stage: Stage, qtbot: QtBot, s
     write_model(folder, card("slow", (RATE,), family=("wavenet", "WaveNet"), rate=8000))
     stage.window.models.refresh_models()
     sound, player = stage.sound, stage.sound.player
-    assert [partner.card.name for partner in sound.dials.mixing.partners.get()] == ["bells"]
+    assert [partner.card.name for partner in sound.dials.mix.partners.get()] == ["bells"]
     sound.play()
     opened(stage, qtbot)
     stage.make(0.6)

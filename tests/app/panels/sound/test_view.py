@@ -298,14 +298,14 @@ def test_the_temperature_dial_and_the_drawn_line_are_one(stage: Stage) -> None:
 
 def test_kind_and_mix_are_offered_where_there_are_some(stage: Stage) -> None:
     inspector = stage.inspector
-    assert inspector.dials.kind.isVisible()
-    inspector.dials.kind.setCurrentIndex(2)
-    inspector.dials.kind.activated.emit(2)
+    assert inspector.dials.class_field.isVisible()
+    inspector.dials.class_field.setCurrentIndex(2)
+    inspector.dials.class_field.activated.emit(2)
     assert stage.sound.dials.label.get() == 1
     assert stage.frame.bar.picker.isVisible()
     stage.sound.choose_model("drone")
     settle()
-    assert not inspector.dials.kind.isVisible()
+    assert not inspector.dials.class_field.isVisible()
 
 
 def test_kinds_of_two_sorts_have_two_choosers(stage: Stage, two_models: Path) -> None:
@@ -317,16 +317,19 @@ def test_kinds_of_two_sorts_have_two_choosers(stage: Stage, two_models: Path) ->
     stage.sound.choose_model("digits")
     settle()
     dials, label = stage.inspector.dials, stage.sound.dials.label
-    assert [dials.other_kind.itemText(place) for place in range(3)] == ["Any", "ann", "bob"]
-    dials.other_kind.activated.emit(2)
-    assert label.get() == 1 and (dials.kind.currentText(), dials.other_kind.currentText()) == ("0", "bob")
-    dials.kind.activated.emit(2)
+    assert [dials.second_class_field.itemText(place) for place in range(3)] == ["Any", "ann", "bob"]
+    dials.second_class_field.activated.emit(2)
+    assert label.get() == 1 and (dials.class_field.currentText(), dials.second_class_field.currentText()) == (
+        "0",
+        "bob",
+    )
+    dials.class_field.activated.emit(2)
     assert label.get() == 3
-    dials.kind.activated.emit(0)
-    assert label.get() is None and dials.other_kind.currentIndex() == 0
+    dials.class_field.activated.emit(0)
+    assert label.get() is None and dials.second_class_field.currentIndex() == 0
     stage.sound.choose_model("hum")
     settle()
-    assert dials.kind.isVisible() and not dials.other_kind.isVisible()
+    assert dials.class_field.isVisible() and not dials.second_class_field.isVisible()
 
 
 def test_a_region_is_repeated_and_said(stage: Stage) -> None:

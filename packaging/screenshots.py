@@ -124,11 +124,13 @@ def first_launch(session: Session) -> None:
 def generate(session: Session, seed: int) -> None:
     state = session.state.generate
     state.choose_model(model_of(session, "picture") or "")
-    state.dials.set_seed(seed)
-    state.dials.set_number(24)
-    state.generate()
-    session.until(lambda: not state.grid.running.get() and all(cell.finished for cell in state.cells.get()), "The grid")
-    state.choose(6)
+    state.parameters.set_seed(seed)
+    state.parameters.set_number(24)
+    state.start_batch()
+    session.until(
+        lambda: not state.batch.running.get() and all(cell.finished for cell in state.cells.get()), "The grid"
+    )
+    state.choose_cell(6)
     for theme in ("dark", "light"):
         session.take("generate", theme)
 

@@ -28,7 +28,7 @@ from studio.app.model_browser.explorable import has_sliders
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.complete.state import Complete
 from studio.app.panels.explore.state import Explore
-from studio.app.panels.generate.state import Generate
+from studio.app.panels.generate.state import GenerateState
 from studio.app.panels.sound.state import NO_MODEL, Sound
 from studio.app.takes.store import TakeStore
 from studio.library import storage
@@ -40,7 +40,7 @@ from studio.wire.messages import AnyEvent, Array, Diagnosis, Doctor, Failed, Rea
 PANELS = ("generate", "explore", "complete", "sound", "train", "library")
 Theme = Literal["system", "light", "dark"]
 Contrast = Literal["system", "normal", "high"]
-Panel = Generate | Explore | Complete | Sound
+Panel = GenerateState | Explore | Complete | Sound
 TO_READ = 8000
 """Milliseconds that a message stays after its cause has gone, so that it can be read."""
 SECOND = (
@@ -109,7 +109,7 @@ class Window(State):
     def _create_panels(self, output: OutputProtocol) -> None:
         """Create the state of each panel, which has its own messages."""
         of = self.messages.for_panel
-        self.generate = Generate(self.engine, self.models, of("generate"), self.queue, self.takes, self.saving)
+        self.generate = GenerateState(self.engine, self.models, of("generate"), self.queue, self.takes, self.saving)
         self.explore = Explore(self.engine, self.models, of("explore"), self.takes, self.saving)
         self.complete = Complete(self.engine, self.models, of("complete"), self.queue, self.takes, self.saving)
         self.sound = Sound(self.engine, output, self.models, of("sound"), self.queue, self.takes, self.saving)
@@ -119,7 +119,7 @@ class Window(State):
             "complete": self.complete,
             "sound": self.sound,
         }
-        for grid in (self.generate.grid, self.complete.grid):
+        for grid in (self.generate.batch, self.complete.grid):
             grid.keeps_pictures = self._alone
         self.takes.names_writable = self._alone
 
@@ -325,8 +325,8 @@ class Window(State):
         self.engine.status_changed.connect(self._heed)
         self.engine.announced.connect(self._hear)
         for name, maker in (("generate", self.generate), ("complete", self.complete)):
-            maker.to_explore.connect(partial(self.explore.open_work, self.messages.for_panel(name)))
-        for asked in (self.generate.to_complete, self.explore.to_complete):
+            maker.explore_requested.connect(partial(self.explore.open_work, self.messages.for_panel(name)))
+        for asked in (self.generate.complete_requested, self.explore.to_complete):
             asked.connect(self.complete.canvas.open_work)
         self.explore.to_generate.connect(self._restore_work)
         for panel in self._panels.values():
@@ -339,12 +339,12 @@ class Window(State):
         self.complete.canvas.came.connect(lambda: self.panel.set("complete"))
         cells = self.generate
         shown: tuple[Value[Any], ...] = (
-            self.panel, self.explore.picture, cells.cells, cells.chosen, cells.closeup.large,
+            self.panel, self.explore.picture, cells.cells, cells.chosen, cells.enlarged.item,
         )  # fmt: skip
         for value in shown:
             value.changed.connect(self._show_wave)
         completions: tuple[Value[Any], ...] = (self.complete.results.cells, self.complete.chosen)
-        for doubt in (self.generate.doubt, self.complete.doubt):  # one map at a time
+        for doubt in (self.generate.uncertainty, self.complete.doubt):  # one map at a time
             self.surprise.on.changed.connect(partial(_give_way, doubt))
             doubt.on.changed.connect(partial(_give_way, self.surprise))
         for value in (*shown, *completions, self.explore.drawing, self.surprise.on):
@@ -358,13 +358,13 @@ class Window(State):
         for state in kept:
             for value in state.findChildren(Value):
                 value.changed.connect(self.keeping.schedule)
-        for overlay in (self.surprise, self.generate.doubt, self.complete.doubt):
+        for overlay in (self.surprise, self.generate.uncertainty, self.complete.doubt):
             overlay.on.changed.connect(self.keeping.schedule)  # nothing else is kept of them
 
     def _show_wave(self) -> None:
         """Let the user hear the wave that the open panel shows."""
         panel = self.panel.get()
-        hand = self.generate.in_hand() if panel != "complete" else None
+        hand = self.generate.current_item() if panel != "complete" else None
         picture = self.explore.picture.get() if panel == "explore" else hand
         self.tone.set_wave(picture if picture is not None and picture.ndim == 1 else None)
 
@@ -372,7 +372,7 @@ class Window(State):
         """Ask for maps of surprise of the pictures that the open panel shows."""
         if self.surprise.on.get():
             shown = {
-                "generate": self.generate.shown,
+                "generate": self.generate.shown_pictures,
                 "explore": self.explore.shown,
                 "complete": self.complete.shown,
             }.get(self.panel.get())
@@ -381,7 +381,7 @@ class Window(State):
     def _maker(self) -> InstalledModel | None:
         """Return the model whose pictures the open panel shows."""
         panel = self._panels.get(self.panel.get(), self.generate)
-        return self.generate.maker() if panel is self.generate else panel.model.get()
+        return self.generate.visible_model() if panel is self.generate else panel.model.get()
 
     def _hear(self, sentence: str) -> None:
         self._why = sentence
@@ -400,7 +400,7 @@ class Window(State):
             )
 
     def _restore_work(self, work: Work, picture: Array) -> None:
-        self.generate.branching.restore_work(work, picture)
+        self.generate.rewind_actions.restore_work(work, picture)
         self.show_panel("generate")
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────────

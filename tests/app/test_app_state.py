@@ -35,27 +35,27 @@ def test_comes_back_as_it_was_left(opener: Opener, engine: FakeEngine) -> None:
     first.smoothing.choose_smooth(True)
     first.geometry.set(bytes(range(256)))
     first.layout.set({"inspector": 320, "tree": True})
-    first.generate.dials.set_number(9)
-    first.generate.dials.set_seed(4112)
-    first.generate.dials.lock_seed(True)
+    first.generate.parameters.set_number(9)
+    first.generate.parameters.set_seed(4112)
+    first.generate.parameters.lock_seed(True)
     second = opener(FakeEngine())
     assert (second.panel.get(), second.theme.get(), second.contrast.get()) == ("explore", "dark", "high")
     assert second.smooth.get() and second.geometry.get() == bytes(range(256))
     assert second.layout.get() == {"inspector": 320, "tree": True}
-    assert (second.generate.dials.number.get(), second.generate.dials.seed.get()) == (
+    assert (second.generate.parameters.number.get(), second.generate.parameters.seed.get()) == (
         9,
         4112,
-    ) and second.generate.dials.locked.get()
+    ) and second.generate.parameters.locked.get()
     assert second.messages.current.get() is None
     second.show_panel("generate")
     second.undo()
     second.undo()
-    assert second.generate.dials.number.get() == 16
+    assert second.generate.parameters.number.get() == 16
 
 
 def test_is_written_down_a_moment_after_a_change(window: Window, settings: Path, qtbot: QtBot) -> None:
     window.keeping._timer.setInterval(10)
-    window.generate.dials.set_seed(4112)
+    window.generate.parameters.set_seed(4112)
     qtbot.waitUntil(settings.exists)
     assert json.loads(settings.read_bytes())["generate"]["seed"] == 4112
 
@@ -102,7 +102,7 @@ def test_settings_that_make_no_sense_never_stop_the_window(
     assert window.generate.can_start.get() and window.panel.get() == "generate" and window.theme.get() == "system"
     engine.status.emit("Starting")
     window.explore.dials.new_start(5)
-    window.generate.generate()
+    window.generate.start_batch()
     assert len(engine.sent) >= 2
 
 
@@ -110,9 +110,9 @@ def test_one_value_that_makes_no_sense_costs_only_itself(
     opener: Opener, engine: FakeEngine, settings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = opener(engine)
-    first.generate.dials.set_seed(4112)
-    first.generate.dials.set_temperature(0.5)
-    first.generate.dials.lock_seed(True)
+    first.generate.parameters.set_seed(4112)
+    first.generate.parameters.set_temperature(0.5)
+    first.generate.parameters.lock_seed(True)
     first.complete.canvas.painting.set_size(9)
     first.close()
     monkeypatch.setattr(first, "close", lambda: None)  # it is closed, and what it wrote is changed now
@@ -121,7 +121,7 @@ def test_one_value_that_makes_no_sense_costs_only_itself(
     plain["complete"]["tool"] = "chisel"
     settings.write_text(json.dumps(plain))
     second = opener(FakeEngine())
-    dials = second.generate.dials
+    dials = second.generate.parameters
     assert (dials.seed.get(), dials.temperature.get(), dials.locked.get()) == (4112, 0.5, True)
     assert dials.number.get() == 16 and second.generate.history.undo_name.get() == "temperature"
     assert second.complete.canvas.painting.size.get() == 9
@@ -176,7 +176,7 @@ def test_a_full_disk_is_said_once_not_every_second(
     with monkeypatch.context() as patch:
         patch.setattr(storage, "write_file", full)
         for count in (1, 2, 3):
-            window.generate.dials.set_number(count)
+            window.generate.parameters.set_number(count)
             window.keeping.save()
             qtbot.waitUntil(lambda count=count: len(tried) >= count and not writing._is_running)  # type: ignore[misc]
             if count == 1:
@@ -360,17 +360,17 @@ def test_of_several_pictures_the_first_is_opened_and_that_is_said(window: Window
 
 
 def test_each_panel_undoes_its_own_steps(window: Window) -> None:
-    window.generate.dials.set_number(5)
+    window.generate.parameters.set_number(5)
     window.explore.dials.move(0, 1.0)
     window.undo()
-    assert window.generate.dials.number.get() == 16 and window.explore.dials.sliders.get()[0] == 1.0
+    assert window.generate.parameters.number.get() == 16 and window.explore.dials.sliders.get()[0] == 1.0
     window.show_panel("explore")
     window.undo()
     assert window.explore.dials.sliders.get()[0] == 0.0
     window.show_panel("library")
     window.undo()
     window.redo()
-    assert window.generate.dials.number.get() == 16
+    assert window.generate.parameters.number.get() == 16
 
 
 def test_says_on_what_the_engine_works(window: Window, engine: FakeEngine) -> None:
@@ -432,8 +432,8 @@ def test_a_second_window_says_so_and_changes_nothing_of_the_first(
     window: Window, engine: FakeEngine, studio_home: Path
 ) -> None:
     engine.status.emit("Ready")
-    window.generate.dials.set_number(2)
-    window.generate.generate()
+    window.generate.parameters.set_number(2)
+    window.generate.start_batch()
     window.explore.dials.new_start(3)
     draw(engine, 9)
     window.explore.keep_take()
@@ -449,8 +449,8 @@ def test_a_second_window_says_so_and_changes_nothing_of_the_first(
     assert said is not None
     assert said.text.startswith("Another window of Latent Studio is open.")
     other_engine.status.emit("Ready")
-    second.generate.dials.set_number(5)
-    second.generate.generate()
+    second.generate.parameters.set_number(5)
+    second.generate.start_batch()
     second.explore.dials.new_start(4)
     draw(other_engine, 8)
     second.takes._loading.wait()
@@ -481,7 +481,11 @@ def test_a_second_window_renames_nothing_and_says_so(
     second = Window(FakeEngine(), SettingsFile(writable=False), FakeSpeaker(), alone=False)
     second.begin()
     qtbot.waitUntil(lambda: bool(second.takes.takes.get()))
-    for rename in (second.explore.strip.rename_take, second.generate.strip.rename_take, second.explore.dials.rename):
+    for rename in (
+        second.explore.strip.rename_take,
+        second.generate.selection.rename_take,
+        second.explore.dials.rename,
+    ):
         second.messages.dismiss()
         steps = second.explore.history.undo_name.get()
         rename(0, "Thorn")

@@ -50,14 +50,14 @@ def start(studio: Studio, model: str) -> None:
     print(f"window on the screen after {time.perf_counter() - STARTED:.2f} s (aim ≤ 1.0)")
     assert "torch" not in sys.modules
     generate.choose_model(model)
-    generate.dials.set_number(1)
-    generate.generate()
+    generate.parameters.set_number(1)
+    generate.start_batch()
     until(lambda: finished(studio) == 1)
     print(f"first picture of a cold start after {time.perf_counter() - STARTED:.2f} s (aim ≤ 10)")
     times = []
     for _ in range(5):
-        generate.dials.set_number(16)
-        generate.generate()
+        generate.parameters.set_number(16)
+        generate.start_batch()
         times.append(until(lambda: finished(studio) == 16))
     print(f"16 pictures on a warm engine in {statistics.median(times):.2f} s (aim ≤ 1)")
 
@@ -102,10 +102,10 @@ def drag(studio: Studio, model: str, behind: bool, surprise: bool = False) -> No
 
     def over() -> bool:
         nonlocal batches
-        if behind and not generate.grid.running.get():
+        if behind and not generate.batch.running.get():
             batches += 1
-            generate.dials.set_number(64)
-            generate.generate()
+            generate.parameters.set_number(64)
+            generate.start_batch()
         return time.perf_counter() - began > SECONDS
 
     until(over, SECONDS + 5)
@@ -113,7 +113,7 @@ def drag(studio: Studio, model: str, behind: bool, surprise: bool = False) -> No
     explore.dials.end_move()
     explore.picture.changed.disconnect(shown)
     studio.state.surprise.map_arrived.disconnect(mapped)
-    generate.grid.stop_run()
+    generate.batch.stop_run()
     middle, tail = statistics.median(late), statistics.quantiles(late, n=20)[-1]
     what = f"with 64 pictures behind it ({batches} batches)" if behind else "alone"
     what += f" with its map over it ({maps / SECONDS:.0f} maps a second)" if surprise else ""

@@ -90,8 +90,8 @@ def in_window(model: str, said: list[wire.PicturesPreview]) -> float:
         frame.show()
         engine.status.emit("Ready")
         state.generate.choose_model(model)
-        state.generate.dials.set_number(PICTURES)
-        state.generate.generate()
+        state.generate.parameters.set_number(PICTURES)
+        state.generate.start_batch()
         asked = next(command for command in engine.sent if isinstance(command, wire.Sample))
         for _ in range(20):
             application.processEvents()

@@ -114,17 +114,19 @@ class GridMapOverlay(QObject):
             bind(self, map.on, self._update)
             bind(self, map.scale, self._update)
         surprisal.map_arrived.connect(self._on_map)
-        grid.pointed.connect(self._set_hovered)
+        grid.pixel_hovered.connect(self._set_hovered)
 
     def _on_map(self, map: SurprisalMap) -> None:
-        self._grid.show_again(map.picture)
+        self._grid.redraw_picture(map.picture)
 
     def _update(self, _: object) -> None:
         surprise, doubt = self._surprisal, self._uncertainty
         if doubt.on.get():
-            self._grid.show_over(lambda picture: uncertainty_picture(picture, doubt.map_of(picture), doubt.scale.get()))
+            self._grid.show_overlay(
+                lambda picture: uncertainty_picture(picture, doubt.map_of(picture), doubt.scale.get())
+            )
         else:
-            self._grid.show_over(lambda picture: surprisal_picture(surprise.map_of(picture), surprise.scale.get()))
+            self._grid.show_overlay(lambda picture: surprisal_picture(surprise.map_of(picture), surprise.scale.get()))
 
     def _set_hovered(self, pixel: tuple[int, int, int] | None) -> None:
         cell, *at = pixel if pixel is not None else (0, 0, 0)

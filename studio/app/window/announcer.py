@@ -16,7 +16,7 @@ class Announcer(QObject):
     def __init__(self, window: QWidget, state: Window) -> None:
         super().__init__(window)
         self._window, self._generate = window, state.generate
-        for grid in (state.generate.grid, state.complete.grid):
+        for grid in (state.generate.batch, state.complete.grid):
             grid.running.changed.connect(partial(self._show_running, grid))
         state.generate.rewind.working.changed.connect(self._show_going_on)
 
@@ -24,8 +24,8 @@ class Announcer(QObject):
         self._tell("Making pictures" if running else grid.caption.get(), running)
 
     def _show_going_on(self, working: bool) -> None:
-        large, said = self._generate.closeup.large.get(), self._generate.rewind.said.get()
-        self._tell(f"Going on. {said}" if working else large.words if large is not None else said, working)
+        large, said = self._generate.enlarged.item.get(), self._generate.rewind.status_text.get()
+        self._tell(f"Going on. {said}" if working else large.caption if large is not None else said, working)
 
     def _tell(self, words: str, at_work: bool) -> None:
         announce(self._window, words)

@@ -78,7 +78,7 @@ class Geometry(QObject):
 
 
 PANELS: tuple[Callable[[Theme, Window, FileDialogs], Panel], ...] = (
-    generate.panel,
+    generate.make_panel,
     explore.panel,
     complete.panel,
     sound.panel,
@@ -385,7 +385,7 @@ class Frame(QWidget):
             self.state.sound.stop()
             return
         entries = self.state.queue.jobs.get()
-        grid = (self.state.complete if self.panel.key == "complete" else self.state.generate).grid
+        grid = (self.state.complete if self.panel.key == "complete" else self.state.generate).batch
         if grid.running.get():
             grid.stop_run()
         elif entries:

@@ -292,8 +292,8 @@ def grid(sounds: Studio) -> Studio:
     """Generate, with three finished waves."""
     sounds.state.show_panel("generate")
     sounds.state.generate.choose_model("waves")
-    sounds.state.generate.dials.set_number(3)
-    sounds.state.generate.generate()
+    sounds.state.generate.parameters.set_number(3)
+    sounds.state.generate.start_batch()
     asked = next(c for c in reversed(sounds.engine.sent) if isinstance(c, Sample))
     made = np.stack([wave(n) for n in (1, 2, 3)])
     prices = (-500.0, -500.0, -500.0)
@@ -311,7 +311,7 @@ def generate_stage(studio: Studio) -> GenerateStage:
 
 def test_waves_fill_the_grid_and_a_click_lets_one_be_heard(grid: Studio) -> None:
     view = generate_stage(grid).grid
-    cell = view.cell()
+    cell = view.cell_size()
     assert cell.width() == 1.5 * cell.height() and cell.width() > 150
     assert near(pixels(view), grid, "text").sum() > 500
     place = view.visualRect(view.model().index(1, 0)).center()
@@ -327,21 +327,21 @@ def test_waves_fill_the_grid_and_a_click_lets_one_be_heard(grid: Studio) -> None
 
 def test_a_large_wave_has_keys(grid: Studio) -> None:
     stage = generate_stage(grid)
-    grid.state.generate.enlarge(2)
+    grid.state.generate.enlarge_cell(2)
     assert stage.currentWidget() is stage.wave_page and (stage.wave_page.view.shown_wave == wave(3)).all()
     assert stage.wave_caption.words.text().startswith("Wave 3 of 3 · seed ")
     QTest.mouseClick(stage.wave_page.play, Qt.MouseButton.LeftButton)
     assert grid.state.tone.held.get()
-    stage.step(-1)
+    stage.show_next(-1)
     assert (grid.state.tone.wave.get() == wave(2)).all() and grid.state.tone.held.get()
     QTest.keyClick(grid.frame, Qt.Key.Key_Escape)
-    assert grid.state.generate.closeup.index.get() is None
+    assert grid.state.generate.enlarged.index.get() is None
 
 
 def test_waves_are_saved_as_wav(grid: Studio) -> None:
     stage = generate_stage(grid)
-    grid.state.generate.choose(0)
-    stage.act("save")
+    grid.state.generate.choose_cell(0)
+    stage.run_action("save")
     dialog = grid.frame.findChild(QFileDialog)
     assert dialog is not None and dialog.defaultSuffix() == "wav" and dialog.nameFilters() == ["WAV (*.wav)"]
     dialog.reject()
@@ -350,9 +350,9 @@ def test_waves_are_saved_as_wav(grid: Studio) -> None:
 def test_words_say_waves(grid: Studio) -> None:
     inside = grid.frame.panels["generate"].inspector
     assert isinstance(inside, GenerateInspector)
-    assert inside.dials.number.toolTip() == "How many waves to make"
+    assert inside.parameters.number.toolTip() == "How many waves to make"
     grid.state.generate.choose_model("tiny")
-    assert inside.dials.number.toolTip() == "How many pictures to make"
+    assert inside.parameters.number.toolTip() == "How many pictures to make"
 
 
 # ── kinds ────────────────────────────────────────────────────────────────────────────────────────
@@ -361,30 +361,30 @@ def test_words_say_waves(grid: Studio) -> None:
 def test_the_kind_is_chosen_by_mouse_and_key(grid: Studio) -> None:
     inside, state = grid.frame.panels["generate"].inspector, grid.state.generate
     assert isinstance(inside, GenerateInspector)
-    assert inside.dials.class_field.isVisible()
-    assert [inside.dials.class_field.itemText(n) for n in range(inside.dials.class_field.count())] == [
+    assert inside.parameters.class_field.isVisible()
+    assert [inside.parameters.class_field.itemText(n) for n in range(inside.parameters.class_field.count())] == [
         "Any",
         "Bright",
         "Dark",
     ]
-    inside.dials.class_field.setFocus()
-    QTest.keyClick(inside.dials.class_field, Qt.Key.Key_Down)
-    assert state.dials.label.get() == 0
-    QTest.keyClick(inside.dials.class_field, Qt.Key.Key_Down)
-    assert state.dials.label.get() == 1
-    state.generate()
+    inside.parameters.class_field.setFocus()
+    QTest.keyClick(inside.parameters.class_field, Qt.Key.Key_Down)
+    assert state.parameters.label.get() == 0
+    QTest.keyClick(inside.parameters.class_field, Qt.Key.Key_Down)
+    assert state.parameters.label.get() == 1
+    state.start_batch()
     asked = grid.engine.sent[-1]
     assert isinstance(asked, Sample) and asked.label == 1
-    inside.dials.class_field.showPopup()
-    view = inside.dials.class_field.view()
+    inside.parameters.class_field.showPopup()
+    view = inside.parameters.class_field.view()
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.visualRect(view.model().index(1, 0)).center())
-    assert state.dials.label.get() == 0 and inside.dials.class_field.currentText() == "Bright"
+    assert state.parameters.label.get() == 0 and inside.parameters.class_field.currentText() == "Bright"
     grid.state.undo()
-    assert inside.dials.class_field.currentText() == "Dark"
-    state.dials.set_label(None)
-    assert inside.dials.class_field.currentText() == "Any"
+    assert inside.parameters.class_field.currentText() == "Dark"
+    state.parameters.set_label(None)
+    assert inside.parameters.class_field.currentText() == "Any"
     state.choose_model("tiny")
-    assert not inside.dials.class_field.isVisible()
+    assert not inside.parameters.class_field.isVisible()
 
 
 def test_explore_shows_and_changes_the_kind_of_its_take(sounds: Studio) -> None:

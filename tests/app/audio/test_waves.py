@@ -96,25 +96,25 @@ def test_a_picture_is_not_heard(exploring: Window, engine: FakeEngine) -> None:
 
 def test_in_generate_the_chosen_wave_is_heard(window: Window, engine: FakeEngine) -> None:
     window.generate.choose_model("waves")
-    window.generate.dials.set_number(3)
-    window.generate.generate()
+    window.generate.parameters.set_number(3)
+    window.generate.start_batch()
     command = engine.sent[-1]
     assert isinstance(command, Sample)
     made = np.stack([wave(n) for n in (1, 2, 3)])
     engine.say(PicturesPreview(job=command.job, first=0, pictures=made, done=1, total=2))
-    window.generate.choose(1)
+    window.generate.choose_cell(1)
     assert window.tone.wave.get() is None  # it is not finished
     prices = (-1.0, -2.0, -3.0)
     engine.say(PicturesPreview(job=command.job, first=0, pictures=made, done=2, total=2, log_prob=prices))
     assert (window.tone.wave.get() == made[1]).all()
-    window.generate.enlarge(2)
+    window.generate.enlarge_cell(2)
     assert (window.tone.wave.get() == made[2]).all()
     window.show_panel("explore")
     assert window.tone.wave.get() is None
     engine.say(Finished(job=command.job))
     seeds = window.generate.cells.get()
     assert (
-        window.generate.grid.caption.get()
+        window.generate.batch.caption.get()
         == f"3 waves, seeds {group_digits(seeds[0].seed)} to {group_digits(seeds[-1].seed)}."
     )
 
@@ -171,10 +171,10 @@ def test_all_waves_of_a_grid_are_saved_and_kept(
     window: Window, engine: FakeEngine, opener: Opener, tmp_path: Path, qtbot: QtBot
 ) -> None:
     window.generate.choose_model("waves")
-    window.generate.dials.set_number(2)
-    window.generate.dials.set_seed(5)
-    window.generate.dials.set_label(1)
-    window.generate.generate()
+    window.generate.parameters.set_number(2)
+    window.generate.parameters.set_seed(5)
+    window.generate.parameters.set_label(1)
+    window.generate.start_batch()
     command = engine.sent[-1]
     assert isinstance(command, Sample) and command.label == 1
     made = np.stack([wave(1), wave(2)])
@@ -193,8 +193,8 @@ def test_all_waves_of_a_grid_are_saved_and_kept(
     assert [cell.seed for cell in cells] == [5, 6]
     for cell, expected in zip(cells, made, strict=True):
         assert cell.picture is not None and cell.picture.dtype == np.int16 and (cell.picture == expected).all()
-    assert again.generate.grid.caption.get() == "2 waves, seeds 5 to 6."
-    assert again.generate.name_of(0) == "waves-5.wav"
+    assert again.generate.batch.caption.get() == "2 waves, seeds 5 to 6."
+    assert again.generate.file_name(0) == "waves-5.wav"
 
 
 # ── one's own ────────────────────────────────────────────────────────────────────────────────────
@@ -434,5 +434,5 @@ def test_a_kind_that_the_model_does_not_know_is_any(exploring: Window, engine: F
         said.text == 'It names kind 7, which "Waves" does not know, so it is made as any kind. Its file is untouched.'
     )
     exploring.generate.choose_model("waves")
-    exploring.generate.dials.set_label(9)
-    assert exploring.generate.dials.label.get() is None
+    exploring.generate.parameters.set_label(9)
+    assert exploring.generate.parameters.label.get() is None

@@ -121,8 +121,8 @@ def test_a_change_of_a_job_is_no_job_of_its_own(window: Window, engine: FakeEngi
 
 
 def test_who_lines_up_a_job_has_one_entry(window: Window, engine: FakeEngine, clock: Clock) -> None:
-    window.generate.dials.set_number(2)
-    window.generate.generate()
+    window.generate.parameters.set_number(2)
+    window.generate.start_batch()
     clock.pass_(3.0)
     assert [entry.title for entry in entries(window)] == ["Tiny: 2 pictures"]
     job = engine.sent[-1].job
@@ -133,8 +133,8 @@ def test_who_lines_up_a_job_has_one_entry(window: Window, engine: FakeEngine, cl
 
 def test_many_short_jobs_one_after_the_other_are_one_work(window: Window, engine: FakeEngine, clock: Clock) -> None:
     """Each of many maps of surprise takes less than half a second."""
-    window.generate.dials.set_number(9)
-    window.generate.generate()
+    window.generate.parameters.set_number(9)
+    window.generate.start_batch()
     job = engine.sent[-1].job
     pictures = np.stack([np.full((8, 8, 3), n, np.uint8) for n in range(9)])
     engine.say(

@@ -22,7 +22,7 @@ def a_photographer(two_models: Path) -> None:
 def make(window: Window, engine: FakeEngine, model: str) -> None:
     """Show a grid of finished pictures by a model."""
     window.generate.choose_model(model)
-    window.generate.generate()
+    window.generate.start_batch()
     asked = next(command for command in reversed(engine.sent) if isinstance(command, Sample))
     pictures = np.zeros((len(asked.seeds), 8, 8, 3), np.uint8)
     prices = tuple(-1.0 for _ in asked.seeds)
@@ -76,11 +76,11 @@ def test_pictures_on_the_stage_keep_their_looks_while_another_model_is_chosen(
 
 def test_a_take_is_shown_as_its_model_shows_pictures(window: Window, engine: FakeEngine) -> None:
     make(window, engine, "meadow")
-    window.generate.choose(0)
+    window.generate.choose_cell(0)
     window.generate.keep_take()
     make(window, engine, "tiny")
     assert not window.smooth.get()
-    window.generate.closeup.show_take(0)
+    window.generate.enlarged.show_take(0)
     assert window.smooth.get()
-    window.generate.enlarge(None)
+    window.generate.enlarge_cell(None)
     assert not window.smooth.get()

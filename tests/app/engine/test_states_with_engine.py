@@ -53,10 +53,10 @@ def opener(tiny: str, studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 def generate(window: Window, qtbot: QtBot, count: int, seed: int) -> None:
-    window.generate.dials.set_number(count)
-    window.generate.dials.set_seed(seed)
-    window.generate.generate()
-    qtbot.waitUntil(lambda: not window.generate.grid.running.get(), timeout=START)
+    window.generate.parameters.set_number(count)
+    window.generate.parameters.set_seed(seed)
+    window.generate.start_batch()
+    qtbot.waitUntil(lambda: not window.generate.batch.running.get(), timeout=START)
 
 
 def test_from_a_seed_to_a_file_and_back(opener: Opener, qtbot: QtBot, tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_a_kind_is_made_and_explored(tiny_kinds: str, opener: Opener, qtbot: QtB
     window, _ = opener()
     window.generate.choose_model(tiny_kinds)
     for label in (0, 1):
-        window.generate.dials.set_label(label)
+        window.generate.parameters.set_label(label)
         generate(window, qtbot, 16, 1)
         pictures = np.stack([cell.picture for cell in window.generate.cells.get() if cell.picture is not None])
         assert (pictures[:, 2:].mean() > 127) == (label == 1)  # Dark, then Light
@@ -224,45 +224,45 @@ def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
     state, rewind = window.generate, window.generate.rewind
     state.choose_model(tiny_pixels)
     generate(window, qtbot, 2, 7)
-    assert state.grid.rows == 8
-    state.enlarge(0)
-    start = state.in_hand()
-    assert start is not None and rewind.mark.get() is not None
+    assert state.batch.rows == 8
+    state.enlarge_cell(0)
+    start = state.current_item()
+    assert start is not None and rewind.marker.get() is not None
 
     def gone_on(count: int) -> np.ndarray:
-        qtbot.waitUntil(lambda: not rewind.running and len(window.takes.takes.get()) == count, timeout=START)
-        found = state.in_hand()
+        qtbot.waitUntil(lambda: not rewind.is_running and len(window.takes.takes.get()) == count, timeout=START)
+        found = state.current_item()
         assert found is not None
         return found
 
     # Another seed below row 5: the rows above are those of the picture, and something below is new.
-    state.branching.move(5)
-    state.branching.branch()
+    state.rewind_actions.move_marker(5)
+    state.rewind_actions.branch_here()
     first = gone_on(2)
     assert np.array_equal(first[:5], start[:5]) and not np.array_equal(first, start)
 
     # One pixel white with the picture's own seed: it stands, and nothing before it differs.
-    state.closeup.show_take(0)
-    state.branching.move(5)
-    state.branching.impose(6, 3, (250,))
-    state.branching.branch()
+    state.enlarged.show_take(0)
+    state.rewind_actions.move_marker(5)
+    state.rewind_actions.set_pixel(6, 3, (250,))
+    state.rewind_actions.branch_here()
     second = gone_on(3)
     assert second[6, 3, 0] == 255  # the highest of 16 levels
     before = np.arange(64).reshape(8, 8) < 6 * 8 + 3
     assert np.array_equal(second[before], start[before])
 
     # The file alone makes it again, in another window on another engine.
-    state.save(None, tmp_path / "on.png")
+    state.save_picture(None, tmp_path / "on.png")
     qtbot.waitUntil((tmp_path / "on.png").exists)
     other, _ = opener()
     qtbot.waitUntil(lambda: len(other.takes.takes.get()) == 3)
-    other.generate.strip.delete_take(2)
+    other.generate.selection.delete_take(2)
     other.drop([tmp_path / "on.png"])
     qtbot.waitUntil(lambda: len(other.takes.takes.get()) == 3)
     work = other.takes.takes.get()[2].work
     drawn: list[np.ndarray] = []
-    other.generate.rewind.done.connect(lambda made, picture, base: drawn.append(picture))
-    other.generate.rewind.go_on(work)
+    other.generate.rewind.finished.connect(lambda made, picture, base: drawn.append(picture))
+    other.generate.rewind.draw_rest(work)
     qtbot.waitUntil(lambda: len(drawn) == 1, timeout=START)
     assert np.array_equal(drawn[0], second)
 
@@ -276,12 +276,12 @@ def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing can be killed this way here")
 def test_an_engine_killed_in_the_middle_loses_nothing_that_was_finished(opener: Opener, qtbot: QtBot) -> None:
     window, engine = opener()
-    window.generate.dials.set_number(2048)
-    window.generate.dials.set_seed(1)
-    window.generate.generate()
+    window.generate.parameters.set_number(2048)
+    window.generate.parameters.set_seed(1)
+    window.generate.start_batch()
     qtbot.waitUntil(lambda: any(cell.finished for cell in window.generate.cells.get()), timeout=START)
     os.kill(engine.process_id, signal.SIGKILL)
-    qtbot.waitUntil(lambda: not window.generate.grid.running.get())
+    qtbot.waitUntil(lambda: not window.generate.batch.running.get())
     cells = window.generate.cells.get()
     done = sum(cell.finished for cell in cells)
     said = window.messages.current.get()
@@ -291,8 +291,8 @@ def test_an_engine_killed_in_the_middle_loses_nothing_that_was_finished(opener: 
     window.messages.press_button(0)
     qtbot.waitUntil(lambda: sum(cell.finished for cell in window.generate.cells.get()) > done, timeout=START)
     assert all(now is before for now, before in zip(window.generate.cells.get(), cells, strict=True) if before.finished)
-    window.generate.grid.stop_run()
-    qtbot.waitUntil(lambda: not window.generate.grid.running.get(), timeout=START)
+    window.generate.batch.stop_run()
+    qtbot.waitUntil(lambda: not window.generate.batch.running.get(), timeout=START)
 
 
 def test_a_sound_is_heard_changed_kept_and_gone_on_from(

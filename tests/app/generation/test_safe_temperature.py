@@ -34,11 +34,11 @@ def dial(studio: Studio, panel: str) -> ValueSlider:
     if isinstance(inspector, CompleteInspector):
         return inspector.settings.dials.temperature
     assert isinstance(inspector, GenerateInspector | SoundInspector)
-    return inspector.dials.temperature
+    return inspector.parameters.temperature
 
 
 def states(state: Window) -> dict[str, Any]:
-    return {"generate": state.generate.dials, "complete": state.complete.dials, "sound": state.sound.dials}
+    return {"generate": state.generate.parameters, "complete": state.complete.dials, "sound": state.sound.dials}
 
 
 @pytest.mark.parametrize(("panel", "most"), [("generate", 1.0), ("complete", 1.0), ("sound", 1.05)])
@@ -59,10 +59,10 @@ def test_another_model_has_its_own_range(studio: Studio, two_models: Path) -> No
     studio.state.models.refresh_models()
     slider = dial(studio, "generate")
     studio.state.generate.choose_model("wild")
-    studio.state.generate.dials.set_temperature(1.15)
+    studio.state.generate.parameters.set_temperature(1.15)
     assert not slider.note.isVisible()
     studio.state.generate.choose_model("tones")
-    studio.state.generate.dials.set_temperature(1.15)
+    studio.state.generate.parameters.set_temperature(1.15)
     assert slider.note.isVisible()
 
 
@@ -136,11 +136,11 @@ def test_a_dial_marks_where_works_were_blank_or_saturated(studio: Studio, two_mo
     slider = dial(studio, "generate")
     studio.state.generate.choose_model("moody")
     for value, marked in ((0.2, True), (0.25, False), (0.7, False), (0.9, False), (0.95, True)):
-        studio.state.generate.dials.set_temperature(value)
+        studio.state.generate.parameters.set_temperature(value)
         assert slider.note.isVisible() == marked, value
     assert "safe 0.25 to 0.9, " in slider.slider.accessibleDescription()
     studio.state.generate.choose_model("tones")  # its card does not say
-    studio.state.generate.dials.set_temperature(0.2)
+    studio.state.generate.parameters.set_temperature(0.2)
     assert not slider.note.isVisible()
 
 
@@ -149,7 +149,7 @@ def test_a_range_never_makes_what_was_not_learned_safe(studio: Studio, two_model
     studio.state.models.refresh_models()
     slider = dial(studio, "generate")
     studio.state.generate.choose_model("calm")
-    studio.state.generate.dials.set_temperature(1.01)
+    studio.state.generate.parameters.set_temperature(1.01)
     assert slider.note.isVisible()
 
 

@@ -30,8 +30,8 @@ def show(engine: FakeEngine, colour: int) -> None:
 
 def grid(window: Window, engine: FakeEngine, number: int = 3) -> tuple[Array, ...]:
     """Pictures that Generate has made."""
-    window.generate.dials.set_number(number)
-    window.generate.generate()
+    window.generate.parameters.set_number(number)
+    window.generate.start_batch()
     asked = next(command for command in reversed(engine.sent) if isinstance(command, Sample))
     pictures = np.stack([np.full((8, 8, 3), colour, np.uint8) for colour in range(number)])
     prices = (-9.0,) * number
@@ -46,7 +46,7 @@ def test_nothing_is_asked_before_it_is_switched_on_and_then_one_after_another(
     engine.status.emit("Ready")
     pictures, surprise = grid(window, engine), window.surprise
     assert not questions(engine)
-    window.generate.choose(2)
+    window.generate.choose_cell(2)
     surprise.set_on(True)
     assert [int(each.picture[0, 0, 0]) for each in questions(engine)] == [2], "the one in hand comes first"
     assert questions(engine)[0].model == "tiny"

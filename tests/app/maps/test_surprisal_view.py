@@ -52,8 +52,8 @@ def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: Studio) -> Non
     stage, bar = studio.frame.panels["generate"].stage, studio.frame.bar
     assert isinstance(stage, GenerateStage)
     studio.ready()
-    studio.state.generate.dials.set_number(1)
-    studio.state.generate.generate()
+    studio.state.generate.parameters.set_number(1)
+    studio.state.generate.start_batch()
     studio.draw()
     assert not bar.legend.isVisible()
     QTest.mouseClick(bar.surprise, Qt.MouseButton.LeftButton)
@@ -62,12 +62,12 @@ def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: Studio) -> Non
     price(studio)
     assert bar.legend.isVisible()
     assert stage.grid.grab().toImage() != before
-    place = stage.grid.place(stage.grid.visualRect(stage.grid.model().index(0, 0)))
+    place = stage.grid.picture_rect(stage.grid.visualRect(stage.grid.model().index(0, 0)))
     QTest.mouseMove(stage.grid.viewport(), place.center())
     QTest.mouseMove(stage.grid.viewport(), place.center() + QPoint(8, 0))
     assert studio.state.surprise.hovered_bits.get() == 9.0
     assert bar.legend.accessibleDescription() == "0 to 10 bits a pixel, exact; under pointer 9"
-    studio.state.generate.enlarge(0)
+    studio.state.generate.enlarge_cell(0)
     settle()
     view = stage.page.view
     seen = view.grab().toImage()
@@ -109,10 +109,10 @@ def test_doubt_lies_over_the_rows_that_are_drawn(window_opener: WindowOpener, tw
     generate.choose_model("tiny")
     assert not bar.doubt.isVisible(), "it makes the whole picture at once"
     generate.choose_model("rows")
-    generate.dials.set_number(1)
+    generate.parameters.set_number(1)
     QTest.mouseClick(bar.doubt, Qt.MouseButton.LeftButton)
-    assert generate.doubt.on.get()
-    generate.generate()
+    assert generate.uncertainty.on.get()
+    generate.start_batch()
     job, picture = studio.engine.sent[-1].job, np.full((1, 8, 8, 3), 90, np.uint8)
     doubt = np.full((1, 4, 8), np.nan, np.float32)
     doubt[:, 1:, :4], doubt[:, 1:, 4:] = 1, 9
@@ -120,13 +120,13 @@ def test_doubt_lies_over_the_rows_that_are_drawn(window_opener: WindowOpener, tw
     settle()
     assert bar.doubt_legend.isVisible()
     assert bar.doubt_legend.accessibleDescription() == "0 to 10 bits a pixel, exact"
-    (tall, wide), seen = (stage.grid.cell().height(), stage.grid.cell().width()), stage.grid.grab().toImage()
-    place = stage.grid.place(stage.grid.visualRect(stage.grid.model().index(0, 0))).topLeft()
+    (tall, wide), seen = (stage.grid.cell_size().height(), stage.grid.cell_size().width()), stage.grid.grab().toImage()
+    place = stage.grid.picture_rect(stage.grid.visualRect(stage.grid.model().index(0, 0))).topLeft()
     place += stage.grid.viewport().pos()
     tones = [seen.pixelColor(place + QPoint(x * wide // 16, y * tall // 16)) for x, y in ((3, 5), (13, 5), (13, 1))]
     assert tones[0].lightness() < 60 < 200 < tones[1].lightness()
     assert tones[2].red() == 90, "a row that was drawn unwatched is the picture's own"
-    generate.enlarge(0)
+    generate.enlarge_cell(0)
     settle()
     view = stage.page.view
     at = view.pixel_rect(2, 6).center().toPoint()

@@ -21,9 +21,9 @@ def rows_model(two_models: Path) -> None:
 def begin(window: Window, engine: FakeEngine, model: str = "rows") -> Sample:
     engine.status.emit("Ready")
     window.generate.choose_model(model)
-    window.generate.dials.set_number(2)
-    window.generate.dials.set_seed(4112)
-    window.generate.generate()
+    window.generate.parameters.set_number(2)
+    window.generate.parameters.set_seed(4112)
+    window.generate.start_batch()
     asked = engine.sent[-1]
     assert isinstance(asked, Sample)
     return asked
@@ -65,7 +65,7 @@ def test_it_is_asked_for_only_while_it_is_on_and_of_what_draws_pixel_by_pixel(
     asked = begin(window, engine)
     assert not asked.report_entropy
     finish(engine, asked.job, None)
-    window.generate.grid.show_uncertainty(True)
+    window.generate.batch.show_uncertainty(True)
     said = window.messages.current.get()
     assert said is not None
     assert said.text == "Doubt is told while pictures are drawn, so it shows with the next ones."
@@ -76,8 +76,8 @@ def test_it_is_asked_for_only_while_it_is_on_and_of_what_draws_pixel_by_pixel(
 
 
 def test_every_row_has_its_bits_and_the_scale_grows_with_them(window: Window, engine: FakeEngine) -> None:
-    doubt = window.generate.doubt
-    window.generate.grid.show_uncertainty(True)
+    doubt = window.generate.uncertainty
+    window.generate.batch.show_uncertainty(True)
     asked = begin(window, engine)
     draw(engine, asked.job, 2, bits(2, 3.0))
     found, scale = doubt.map_of(cell(window)), doubt.scale.get()
@@ -101,8 +101,8 @@ def test_every_row_has_its_bits_and_the_scale_grows_with_them(window: Window, en
 def test_a_scale_that_is_fitted_anew_while_nothing_is_known_waits_for_the_next_row(
     window: Window, engine: FakeEngine
 ) -> None:
-    doubt = window.generate.doubt
-    window.generate.grid.show_uncertainty(True)
+    doubt = window.generate.uncertainty
+    window.generate.batch.show_uncertainty(True)
     asked = begin(window, engine)
     draw(engine, asked.job, 2, bits(2, 3.0))
     doubt.set_range(1.0, 2.0)
@@ -116,47 +116,47 @@ def test_a_scale_that_is_fitted_anew_while_nothing_is_known_waits_for_the_next_r
 
 
 def test_a_take_knows_what_was_told_of_the_picture_that_it_was(window: Window, engine: FakeEngine) -> None:
-    window.generate.grid.show_uncertainty(True)
+    window.generate.batch.show_uncertainty(True)
     asked = begin(window, engine)
     finish(engine, asked.job, bits(8))
     window.generate.keep_take(1)
     asked = begin(window, engine)
     draw(engine, asked.job, 1, bits(1))
-    window.generate.closeup.show_take(0)
-    large = window.generate.closeup.large.get()
+    window.generate.enlarged.show_take(0)
+    large = window.generate.enlarged.item.get()
     assert large is not None
-    found = window.generate.doubt.map_of(large.picture)
+    found = window.generate.uncertainty.map_of(large.picture)
     assert found is not None
     assert found.shape == (8, 8)
 
 
 def test_switched_while_it_draws_the_run_is_told(window: Window, engine: FakeEngine) -> None:
     asked = begin(window, engine)
-    window.generate.grid.show_uncertainty(True)
+    window.generate.batch.show_uncertainty(True)
     steer = engine.sent[-1]
     assert isinstance(steer, Adjust)
     assert (steer.running_job, steer.report_entropy, steer.temperature) == (asked.job, True, None)
     partly = bits(5)
     partly[:, :3] = np.nan
     draw(engine, asked.job, 5, partly)
-    window.generate.doubt.set_hovered(cell(window), 0, 0)
-    assert window.generate.doubt.hovered_bits.get() is None
-    window.generate.grid.show_uncertainty(False)
+    window.generate.uncertainty.set_hovered(cell(window), 0, 0)
+    assert window.generate.uncertainty.hovered_bits.get() is None
+    window.generate.batch.show_uncertainty(False)
     assert isinstance(engine.sent[-1], Adjust)
-    assert window.generate.doubt.map_of(cell(window)) is None
+    assert window.generate.uncertainty.map_of(cell(window)) is None
     finish(engine, asked.job, None)
     count = len(engine.sent)
-    window.generate.grid.show_uncertainty(True)
+    window.generate.batch.show_uncertainty(True)
     assert len(engine.sent) == count, "nobody draws"
 
 
 def test_a_picture_that_goes_on_from_a_row_has_it_below_the_row(window: Window, engine: FakeEngine) -> None:
     asked = begin(window, engine)
     finish(engine, asked.job, None)
-    window.generate.grid.show_uncertainty(True)
-    window.generate.enlarge(1)
-    window.generate.branching.move(5)
-    window.generate.branching.branch()
+    window.generate.batch.show_uncertainty(True)
+    window.generate.enlarge_cell(1)
+    window.generate.rewind_actions.move_marker(5)
+    window.generate.rewind_actions.branch_here()
     complete = engine.sent[-1]
     assert isinstance(complete, Inpaint)
     assert complete.report_entropy
@@ -165,9 +165,9 @@ def test_a_picture_that_goes_on_from_a_row_has_it_below_the_row(window: Window, 
     engine.say(
         PicturesPreview(job=complete.job, first=0, pictures=pictures()[:1], done=7, total=9, entropy=told[:, :7])
     )
-    large = window.generate.closeup.large.get()
+    large = window.generate.enlarged.item.get()
     assert large is not None
-    found = window.generate.doubt.map_of(large.picture)
+    found = window.generate.uncertainty.map_of(large.picture)
     assert found is not None
     assert np.isnan(found[:5]).all()
     assert np.isfinite(found[5:]).all()
@@ -176,10 +176,10 @@ def test_a_picture_that_goes_on_from_a_row_has_it_below_the_row(window: Window, 
 def test_one_map_at_a_time_and_it_comes_back_after_a_restart(opener: Opener, engine: FakeEngine) -> None:
     window = opener(engine)
     window.surprise.set_on(True)
-    window.generate.grid.show_uncertainty(True)
+    window.generate.batch.show_uncertainty(True)
     assert not window.surprise.on.get()
     window.surprise.set_on(True)
-    assert not window.generate.doubt.on.get()
-    window.generate.grid.show_uncertainty(True)
+    assert not window.generate.uncertainty.on.get()
+    window.generate.batch.show_uncertainty(True)
     window.close()
-    assert opener(FakeEngine()).generate.doubt.on.get()
+    assert opener(FakeEngine()).generate.uncertainty.on.get()

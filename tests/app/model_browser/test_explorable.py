@@ -34,8 +34,8 @@ def name_in(window: Window, panel: str) -> str:
 def made(window: Window, engine: FakeEngine) -> None:
     """One picture of the brush in Generate."""
     engine.status.emit("Ready")
-    window.generate.dials.set_number(1)
-    window.generate.generate()
+    window.generate.parameters.set_number(1)
+    window.generate.start_batch()
     job = engine.sent[-1].job
     picture = np.full((1, 8, 8, 3), 40, np.uint8)
     engine.say(

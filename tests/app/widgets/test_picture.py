@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.files.crop_view import centred_crop
 from studio.app.generation.run import Cell
-from studio.app.panels.generate.grid_view import GridView, arrange, described, group_digits
+from studio.app.panels.generate.grid_view import GridView, arrange_grid, cell_description, group_digits
 from studio.app.widgets.picture import PictureView, enlarge_smoothly, enlarged_pixmap
 from studio.app.widgets.theme import Theme
 from tests.app.window_fixtures import picture, settle, shown
@@ -94,7 +94,7 @@ def test_zoom_goes_by_whole_multiples_and_back(qtbot: QtBot) -> None:
     ],
 )
 def test_a_grid_takes_the_largest_whole_multiple(count: int, width: int, height: int, columns: int, scale: int) -> None:
-    assert arrange(count, width, height, (32, 32), 12, 64) == (columns, scale)
+    assert arrange_grid(count, width, height, (32, 32), 12, 64) == (columns, scale)
 
 
 @pytest.mark.parametrize(
@@ -106,19 +106,19 @@ def test_the_grid_shows_what_was_arranged(qtbot: QtBot, count: int, width: int, 
     shown(grid, Theme(), width, height)
     grid.show_cells(tuple(Cell(n, picture(90, (32, 32, 3)), 1, 1) for n in range(count)))
     settle()
-    columns, scale = arrange(count, width, height, (32, 32), 12, 64)
+    columns, scale = arrange_grid(count, width, height, (32, 32), 12, 64)
     places = [grid.visualRect(grid.model().index(row, 0)) for row in range(count)]
     assert len({place.x() for place in places}) == columns
-    assert grid.cell().width() == 32 * scale
+    assert grid.cell_size().width() == 32 * scale
     room = grid.viewport().rect()
     assert all(room.contains(place.center()) for place in places)
 
 
 def test_a_picture_is_described() -> None:
     made = Cell(4114, picture(), 1, 1, -5559.0)
-    assert described(made, 2, 24) == f"Picture 3 of 24, finished, seed {group_digits(4114)}, 8,020 bits"
-    assert described(Cell(5), 0, 1) == "Picture 1 of 1, waiting, seed 5"
-    assert described(Cell(5, picture(), 3, 9), 0, 1) == "Picture 1 of 1, step 3 of 9, seed 5"
+    assert cell_description(made, 2, 24) == f"Picture 3 of 24, finished, seed {group_digits(4114)}, 8,020 bits"
+    assert cell_description(Cell(5), 0, 1) == "Picture 1 of 1, waiting, seed 5"
+    assert cell_description(Cell(5, picture(), 3, 9), 0, 1) == "Picture 1 of 1, step 3 of 9, seed 5"
 
 
 def test_the_crop_frame_begins_in_the_middle() -> None:

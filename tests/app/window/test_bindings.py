@@ -104,9 +104,9 @@ def everything(studio: Studio) -> None:
     state = studio.state
     frame = studio.frame
     state.generate.choose_model("rows")
-    state.generate.generate()
+    state.generate.start_batch()
     studio.draw()
-    state.generate.enlarge(0)
+    state.generate.enlarge_cell(0)
     state.generate.keep_take()
     state.explore.dials.new_start(3)
     studio.answer()

@@ -37,11 +37,11 @@ def empty_clipboard(qtbot: QtBot) -> None:
 def drawn(studio: Studio) -> Studio:
     """Show four pictures in the grid and choose the third."""
     studio.ready()
-    studio.state.generate.dials.set_seed(40)
-    studio.state.generate.dials.set_number(4)
-    studio.state.generate.generate()
+    studio.state.generate.parameters.set_seed(40)
+    studio.state.generate.parameters.set_number(4)
+    studio.state.generate.start_batch()
     studio.draw(colour=70)
-    studio.state.generate.choose(2)
+    studio.state.generate.choose_cell(2)
     settle()
     return studio
 
@@ -92,7 +92,7 @@ def test_ctrl_c_copies_the_chosen_picture_as_large_as_it_is_saved(drawn: Studio,
 def test_what_was_copied_is_pasted_as_the_work_it_is(drawn: Studio, qtbot: QtBot, smooth: bool) -> None:
     drawn.frame.activateWindow()
     drawn.state.smooth.set(smooth)
-    drawn.state.generate.copy(3)
+    drawn.state.generate.copy_picture(3)
     on_clipboard(qtbot)
     QTest.keyClick(drawn.frame, Qt.Key.Key_V, CTRL)
     qtbot.waitUntil(lambda: drawn.state.explore.picture.get() is not None)
@@ -110,7 +110,7 @@ def test_every_menu_copies_and_pastes(drawn: Studio, qtbot: QtBot) -> None:
     work, _ = on_clipboard(qtbot)
     assert work is not None
     assert work.seed == 41
-    generate.grid.enlarged.emit(0)
+    generate.grid.cell_enlarged.emit(0)
     board.clear()
     press(menu_of(generate.page.view), "Copy picture")
     work, _ = on_clipboard(qtbot)
@@ -142,7 +142,7 @@ def test_a_large_picture_offers_what_it_offers_in_the_grid(drawn: Studio) -> Non
     in_grid = right_click(generate.grid, generate.grid.visualRect(generate.grid.model().index(1, 0)).center())
     offered = {action.text() for action in in_grid.actions()}
     in_grid.close()
-    generate.grid.enlarged.emit(1)
+    generate.grid.cell_enlarged.emit(1)
     large = menu_of(generate.page.view)
     assert offered - {"Copy seed"} == {action.text() for action in large.actions()}
     press(large, "Open in Explore")
@@ -329,7 +329,7 @@ def test_the_first_folder_is_made_for_the_dialog_and_gone_if_nothing_is_saved(
     dialog.reject()
     assert drawn.state.folders.for_opening() == tmp_path
     assert drawn.state.folders.for_saving() == works
-    dialog = drawn.frame.dialogs.ask_save_path("rose.png", lambda path: drawn.state.generate.save(0, path))
+    dialog = drawn.frame.dialogs.ask_save_path("rose.png", lambda path: drawn.state.generate.save_picture(0, path))
     dialog.fileSelected.emit(str(works / "rose.png"))
     dialog.reject()
     drawn.state.saving.close()

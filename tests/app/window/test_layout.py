@@ -123,12 +123,12 @@ def test_nothing_is_cut_and_nothing_overlaps(studio: Studio, width: int, height:
     resize(studio, width, height, text)
     check(studio)
     studio.ready()
-    studio.state.generate.dials.set_number(16)
-    studio.state.generate.generate()
+    studio.state.generate.parameters.set_number(16)
+    studio.state.generate.start_batch()
     studio.draw(2, 5)
     check(studio)
     studio.draw()
-    studio.state.generate.enlarge(3)
+    studio.state.generate.enlarge_cell(3)
     check(studio)
     studio.state.show_panel("explore")
     check(studio)
@@ -190,12 +190,12 @@ def test_explore_keeps_a_stage_for_64_pixels_at_8_times(studio: Studio) -> None:
 def test_the_newest_take_is_seen_whole_beside_the_plus(studio: Studio, width: int, height: int, text: int) -> None:
     resize(studio, width, height, text)
     studio.ready()
-    studio.state.generate.dials.set_number(16)
-    studio.state.generate.generate()
+    studio.state.generate.parameters.set_number(16)
+    studio.state.generate.start_batch()
     studio.draw()
     strip = studio.frame.strip
     for index in range(16):
-        studio.state.generate.choose(index)
+        studio.state.generate.choose_cell(index)
         QTest.mouseClick(strip.keep, Qt.MouseButton.LeftButton)
         settle()
         place = strip.list.visualRect(strip.list.rows.index(index)).adjusted(2, 2, -2, -2)  # within its margin
@@ -209,22 +209,22 @@ def test_the_newest_take_is_seen_whole_beside_the_plus(studio: Studio, width: in
 
 def test_a_strip_that_was_scrolled_stays_there_until_another_take_is_kept_or_shown(studio: Studio) -> None:
     studio.ready()
-    studio.state.generate.dials.set_number(16)
-    studio.state.generate.generate()
+    studio.state.generate.parameters.set_number(16)
+    studio.state.generate.start_batch()
     studio.draw()
     for index in range(15):
-        studio.state.generate.choose(index)
+        studio.state.generate.choose_cell(index)
         studio.state.generate.keep_take()
     settle()
     strip = studio.frame.strip
     bar = strip.list.horizontalScrollBar()
     assert bar.value() >= bar.maximum() - 1 > 0
     bar.setValue(0)
-    studio.state.generate.strip.rename_take(0, "First")
+    studio.state.generate.selection.rename_take(0, "First")
     studio.state.messages.show_message("Something happened.")
     settle()
     assert bar.value() == 0
-    studio.state.generate.choose(15)
+    studio.state.generate.choose_cell(15)
     studio.state.generate.keep_take()
     settle()
     assert bar.value() >= bar.maximum() - 1

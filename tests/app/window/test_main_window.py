@@ -98,17 +98,17 @@ def test_single_keys_act_on_the_stage_only_and_can_be_switched_off(studio: Studi
     studio.frame.activateWindow()
     grid = studio.frame.panels["generate"].stage
     studio.ready()
-    studio.state.generate.generate()
+    studio.state.generate.start_batch()
     studio.draw()
-    seed = studio.state.generate.dials.seed.get()
+    seed = studio.state.generate.parameters.seed.get()
     target = grid.currentWidget().findChild(type(grid.grid))  # type: ignore[attr-defined]
     target.setFocus()
     QTest.keyClick(target, Qt.Key.Key_X)
     assert studio.state.smooth.get()
     QTest.keyClick(target, Qt.Key.Key_R)
-    assert studio.state.generate.dials.seed.get() != seed
+    assert studio.state.generate.parameters.seed.get() != seed
     QTest.keyClick(target, Qt.Key.Key_L)
-    assert studio.state.generate.dials.locked.get()
+    assert studio.state.generate.parameters.locked.get()
     number = studio.frame.panels["generate"].inspector.findChild(QAbstractSpinBox)
     number.setFocus()
     QTest.keyClick(number, Qt.Key.Key_X)
@@ -358,12 +358,12 @@ def test_the_window_comes_back_where_and_as_it_was(studio: Studio, window_opener
     studio.frame.resize(1024, 720)  # the offscreen screen is 800 high, and Qt keeps windows on the screen
     studio.frame.edge.dragged.emit(60)
     settle()
-    studio.state.generate.dials.set_number(9)
+    studio.state.generate.parameters.set_number(9)
     studio.frame.close()
     again = window_opener(resize=False)
     assert (again.frame.width(), again.frame.height()) == (1024, 720)
     assert again.state.layout.get()["inspector"] == 380
-    assert again.state.generate.dials.number.get() == 9
+    assert again.state.generate.parameters.number.get() == 9
 
 
 def test_everything_that_takes_the_focus_has_a_name_and_most_a_sentence(studio: Studio) -> None:

@@ -47,23 +47,23 @@ def draw(studio: Studio, one: np.ndarray) -> None:
 
 def grid(studio: Studio) -> None:
     studio.state.show_panel("generate")
-    studio.state.generate.dials.set_number(24)
-    studio.state.generate.generate()
+    studio.state.generate.parameters.set_number(24)
+    studio.state.generate.start_batch()
     draw(studio, picture(90))
 
 
 def large(studio: Studio) -> None:
     studio.state.generate.choose_model("rows")
     grid(studio)
-    studio.state.generate.enlarge(0)
+    studio.state.generate.enlarge_cell(0)
 
 
 def large_wave(studio: Studio) -> None:
     studio.state.show_panel("generate")
     studio.state.generate.choose_model("cycles")
-    studio.state.generate.generate()
+    studio.state.generate.start_batch()
     draw(studio, WAVE)
-    studio.state.generate.enlarge(0)
+    studio.state.generate.enlarge_cell(0)
 
 
 def explored(studio: Studio, answer: np.ndarray | None = None) -> None:
@@ -207,7 +207,7 @@ def test_a_message_of_a_panel_goes_with_it_and_one_of_the_window_stays(full: Stu
 
 
 def test_what_fails_in_a_panel_that_is_not_in_front_waits_for_it(full: Studio) -> None:
-    full.state.generate.generate()
+    full.state.generate.start_batch()
     full.state.show_panel("explore")
     full.engine.say(Failed(job=full.engine.sent[-1].job, reason="Memory ran out.", hint="Make fewer."))
     assert text(full) == "Memory ran out. Make fewer."
@@ -219,7 +219,7 @@ def test_what_fails_in_a_panel_that_is_not_in_front_waits_for_it(full: Studio) -
 
 def test_a_failure_goes_when_it_is_tried_again_by_another_way(full: Studio) -> None:
     generate = full.state.generate
-    generate.generate()
+    generate.start_batch()
     full.engine.say(Failed(job=full.engine.sent[-1].job, reason="Memory ran out.", hint="Make fewer."))
     assert text(full)
     QTest.mouseClick(full.frame.panels["generate"].foot.main, LEFT)  # type: ignore[attr-defined]

@@ -15,15 +15,15 @@ from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
 
 Index = QModelIndex | QPersistentModelIndex
-SWATCH, ACROSS, OWN = 24, 8, 16
-PLAIN: tuple[Colour, ...] = (
+SWATCH_SIZE, COLUMNS, MAX_OWN_COLOURS = 24, 8, 16
+BASIC_COLOURS: tuple[Colour, ...] = (
     (0, 0, 0), (96, 96, 96), (176, 176, 176), (255, 255, 255), (214, 40, 40), (240, 140, 30), (245, 210, 60),
     (120, 74, 40), (60, 160, 70), (40, 170, 170), (40, 90, 200), (120, 60, 180), (230, 90, 160), (255, 190, 150),
     (150, 210, 120), (150, 200, 240),
 )  # fmt: skip
 
 
-class _Swatches(QAbstractListModel):
+class _SwatchRows(QAbstractListModel):
     """Colours, each with a square of it as its icon."""
 
     def __init__(self, found: Sequence[Colour], side: int, parent: QObject) -> None:
@@ -54,45 +54,45 @@ def _icon(colour: Colour, side: int) -> QIcon:
 class ColourPopup(QFrame):
     """`chose` carries row, column and colour, None to let the pixel go; `pointed` the pixel that the fields name."""
 
-    chose = Signal(int, int, object)
-    pointed = Signal(object)
+    colour_chosen = Signal(int, int, object)
+    pixel_changed = Signal(object)
 
     def __init__(
-        self, look: Theme, parent: QWidget, picture: Array, first: int, imposed: Sequence[tuple[int, int]]
+        self, theme: Theme, parent: QWidget, picture: Array, first: int, imposed: Sequence[tuple[int, int]]
     ) -> None:
         super().__init__(parent, Qt.WindowType.Popup)
-        self._look, self._channels, self._imposed = look, picture.shape[2], set(imposed)
+        self._theme, self._channels, self._imposed = theme, picture.shape[2], set(imposed)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setProperty("role", "popup")
         self.setAccessibleName("Colour of a pixel")
         height, width = picture.shape[:2]
         self.row = NumberField("Row", first + 1, height, "Counted from the top")
         self.column = NumberField("Column", 1, width, "Counted from the left")
-        self.swatches = self._list(colours.common_colours(picture, OWN))
+        self.swatches = self._build_list(colours.common_colours(picture, MAX_OWN_COLOURS))
         self.typed = QLineEdit()
         self.typed.setPlaceholderText("#RRGGBB")
         self.typed.setAcceptDrops(False)
         self.typed.setAccessibleName("Colour as a figure, such as #2858C8")
-        self.free = Button(look, "Let it go", tooltip="The model draws this pixel again")
+        self.release_button = Button(theme, "Let it go", tooltip="The model draws this pixel again")
         column = QVBoxLayout(self)
-        column.setContentsMargins(look.scaled(12), look.scaled(12), look.scaled(12), look.scaled(12))
-        column.setSpacing(look.scaled(8))
+        column.setContentsMargins(theme.scaled(12), theme.scaled(12), theme.scaled(12), theme.scaled(12))
+        column.setSpacing(theme.scaled(8))
         column.addWidget(Label("Colour of a pixel", "heading"))
         column.addWidget(make_row(Label("Row", "soft"), self.row, Label("Column", "soft"), self.column))
         column.addWidget(self.swatches)
-        column.addWidget(make_row(self.typed, self.free))
-        self.swatches.activated.connect(self._take)
-        self.swatches.clicked.connect(self._take)
-        self.typed.returnPressed.connect(self._type)
-        self.free.clicked.connect(lambda: self._end(None))
-        self.row.valueChanged.connect(self._point)
-        self.column.valueChanged.connect(self._point)
+        column.addWidget(make_row(self.typed, self.release_button))
+        self.swatches.activated.connect(self._choose_swatch)
+        self.swatches.clicked.connect(self._choose_swatch)
+        self.typed.returnPressed.connect(self._choose_typed)
+        self.release_button.clicked.connect(lambda: self._choose_colour(None))
+        self.row.valueChanged.connect(self._update_pixel)
+        self.column.valueChanged.connect(self._update_pixel)
 
     def open_at(self, row: int, column: int, place: QPoint) -> None:
         """For a pixel, near it."""
         self.row.setValue(row + 1)
         self.column.setValue(column + 1)
-        self._point()
+        self._update_pixel()
         self.adjustSize()
         screen = self.screen().availableGeometry()
         x = min(max(place.x(), screen.left()), screen.right() - self.width())
@@ -101,7 +101,7 @@ class ColourPopup(QFrame):
         self.swatches.setFocus(Qt.FocusReason.PopupFocusReason)
 
     @property
-    def pixel(self) -> tuple[int, int]:
+    def current_pixel(self) -> tuple[int, int]:
         return self.row.value() - 1, self.column.value() - 1
 
     @guarded(None)
@@ -111,39 +111,39 @@ class ColourPopup(QFrame):
         else:
             super().keyPressEvent(event)
 
-    def _list(self, own: Sequence[Colour]) -> QListView:
+    def _build_list(self, own: Sequence[Colour]) -> QListView:
         found = QListView()
         found.setProperty("role", "bare")
         found.setAccessibleName("Colours")
         found.setViewMode(QListView.ViewMode.IconMode)
         found.setMovement(QListView.Movement.Static)
-        side = self._look.scaled(SWATCH)
+        side = self._theme.scaled(SWATCH_SIZE)
         found.setIconSize(QSize(side, side))
-        found.setGridSize(QSize(side + self._look.scaled(6), side + self._look.scaled(6)))
-        plain = PLAIN if self._channels == 3 else tuple((round(value * 255 / 15),) for value in range(16))
-        self._swatches = _Swatches(tuple(dict.fromkeys([*own, *plain])), side, found)
+        found.setGridSize(QSize(side + self._theme.scaled(6), side + self._theme.scaled(6)))
+        plain = BASIC_COLOURS if self._channels == 3 else tuple((round(value * 255 / 15),) for value in range(16))
+        self._swatches = _SwatchRows(tuple(dict.fromkeys([*own, *plain])), side, found)
         found.setModel(self._swatches)
         found.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         found.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        step, lines = side + self._look.scaled(6), -(-len(self._swatches.colours) // ACROSS)
-        found.setFixedSize(step * ACROSS + step // 3, step * lines + step // 3)
+        step, lines = side + self._theme.scaled(6), -(-len(self._swatches.colours) // COLUMNS)
+        found.setFixedSize(step * COLUMNS + step // 3, step * lines + step // 3)
         found.setCurrentIndex(self._swatches.index(0))
         return found
 
-    def _point(self) -> None:
-        self.free.setVisible(self.pixel in self._imposed)
-        self.pointed.emit(self.pixel)
+    def _update_pixel(self) -> None:
+        self.release_button.setVisible(self.current_pixel in self._imposed)
+        self.pixel_changed.emit(self.current_pixel)
 
-    def _take(self, index: QModelIndex) -> None:
-        self._end(self._swatches.colours[index.row()])
+    def _choose_swatch(self, index: QModelIndex) -> None:
+        self._choose_colour(self._swatches.colours[index.row()])
 
-    def _type(self) -> None:
+    def _choose_typed(self) -> None:
         colour = colours.parse_colour(self.typed.text(), self._channels)
         set_style(self.typed, wrong=colour is None)
         if colour is not None:
-            self._end(colour)
+            self._choose_colour(colour)
 
-    def _end(self, colour: Colour | None) -> None:
+    def _choose_colour(self, colour: Colour | None) -> None:
         if self.isVisible():
             self.close()
-            self.chose.emit(*self.pixel, colour)
+            self.colour_chosen.emit(*self.current_pixel, colour)

@@ -11,7 +11,7 @@ from studio.app.files.opening import to_model_shape
 from studio.app.generation.batch import Batch
 from studio.app.generation.run import BatchRun, Cell
 from studio.app.model_browser.model_list import ModelList
-from studio.app.panels.generate.rewind import Base, Mark, Rewind
+from studio.app.panels.generate.rewind import Marker, Rewind, RewindBase
 from studio.app.takes import tree
 from studio.app.takes.selection import TakeSelection
 from studio.app.takes.store import Take, TakeStore
@@ -20,22 +20,22 @@ from studio.wire.messages import Array
 
 
 @dataclass(frozen=True, eq=False)
-class Large:
+class EnlargedItem:
     """What stands large."""
 
     picture: Array | None
-    words: str
+    caption: str
     """`Picture 3 of 24`."""
     seed: int
     log_prob: float | None = None
-    drawn: int | None = None
+    rows_drawn: int | None = None
     """How many rows are drawn, None where all are."""
-    piece: ExportItem | None = None
+    export_item: ExportItem | None = None
     """To be saved or opened, once it is finished."""
-    sound: bool = False
+    is_sound: bool = False
 
 
-class Closeup(State):
+class Enlarged(State):
     """What of the grid and the strip stands large, and whether it can go on from one of its rows."""
 
     def __init__(
@@ -43,125 +43,125 @@ class Closeup(State):
         models: ModelList,
         grid: Batch,
         takes: TakeStore,
-        strip: TakeSelection,
+        selection: TakeSelection,
         rewind: Rewind,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._models, self._grid, self._strip, self._rewind = models, grid, strip, rewind
+        self._models, self._grid, self._selection, self._rewind = models, grid, selection, rewind
         self.index: Value[int | None] = Value(None, self)
         """Of the cell shown large, None for the grid or a take."""
-        self.large: Value[Large | None] = Value(None, self)
+        self.item: Value[EnlargedItem | None] = Value(None, self)
         """None for the grid."""
-        self._left: Record = {}
+        self._item_before_restart: Record = {}
         """Where the marker was before a restart, until the take that it was on has been read."""
         shown: tuple[Value[Any], ...] = (
-            grid.cells, grid.running, self.index, strip.current, rewind.forming, takes.takes, models.cards,
+            grid.cells, grid.running, self.index, selection.current, rewind.rewound, takes.takes, models.cards,
         )  # fmt: skip
         for value in shown:
-            value.changed.connect(self._look)
-        takes.loaded.connect(self._come_back)
+            value.changed.connect(self._update_item)
+        takes.loaded.connect(self._restore_item)
 
     def show_cell(self, index: int | None) -> None:
         """One of the grid, None for all of it."""
-        self._left = {}
-        self._strip.select_take(None)
+        self._item_before_restart = {}
+        self._selection.select_take(None)
         self.index.set(index)
 
     def show_take(self, index: int) -> None:
-        self._left = {}
+        self._item_before_restart = {}
         self.index.set(None)
-        self._strip.select_take(self._strip.takes.get()[index].name)
+        self._selection.select_take(self._selection.takes.get()[index].name)
 
-    def _look(self) -> None:
-        self._rewind.show(self._base())
-        self.large.set(self._found())
+    def _update_item(self) -> None:
+        self._rewind.set_base(self._rewind_base())
+        self.item.set(self._find_item())
 
-    def _base(self) -> Base | None:
-        take, index, cells, run = self._strip.current_take, self.index.get(), self._grid.cells.get(), self._grid.run
+    def _rewind_base(self) -> RewindBase | None:
+        take, index, cells, run = self._selection.current_take, self.index.get(), self._grid.cells.get(), self._grid.run
         if take is not None and take.work.kind == "picture":
             trained = self._models.find_maker(take.work)
             if trained is not None and trained.card.picture_size is not None:
-                return Base(to_model_shape(take.picture, trained), take.work, trained, f"take {take.name}")
+                return RewindBase(to_model_shape(take.picture, trained), take.work, trained, f"take {take.name}")
         if take is None and run is not None and index is not None and index < len(cells):
-            return self._of_cell(run, cells[index])
+            return self._item_of_cell(run, cells[index])
         return None
 
-    def _of_cell(self, run: BatchRun, cell: Cell) -> Base | None:
+    def _item_of_cell(self, run: BatchRun, cell: Cell) -> RewindBase | None:
         """A finished one; or a half-drawn one, while nothing draws on it."""
         trained, place = self._grid.trained, f"cell {cell.seed}"
         if trained is None or trained.card.picture_size is None or cell.picture is None:
             return None
         if cell.finished:
-            return Base(cell.picture, run.work_of(cell), trained, place)
+            return RewindBase(cell.picture, run.work_of(cell), trained, place)
         drawn = cell.rows_drawn(self._grid.rows)
         can = drawn > 0 and not self._grid.running.get()
-        return Base(cell.picture, run.work_of(cell), trained, place, drawn) if can else None
+        return RewindBase(cell.picture, run.work_of(cell), trained, place, drawn) if can else None
 
-    def _found(self) -> Large | None:
-        base, forming = self._rewind.base.get(), self._rewind.forming.get()
-        take, index, cells, run = self._strip.current_take, self.index.get(), self._grid.cells.get(), self._grid.run
-        if forming is not None and base is not None and forming.base.place == base.place:
-            drawn = forming.row if base.drawn is not None else None
-            return Large(forming.picture, f"On from row {forming.start}", forming.work.seed, drawn=drawn)
+    def _find_item(self) -> EnlargedItem | None:
+        base, forming = self._rewind.base.get(), self._rewind.rewound.get()
+        take, index, cells, run = self._selection.current_take, self.index.get(), self._grid.cells.get(), self._grid.run
+        if forming is not None and base is not None and forming.base.caption == base.caption:
+            drawn = forming.row if base.rows_drawn is not None else None
+            return EnlargedItem(forming.picture, f"On from row {forming.start}", forming.work.seed, rows_drawn=drawn)
         if take is not None:
-            return self._taken(take)
+            return self._item_of_take(take)
         if run is None or index is None or index >= len(cells):
             return None
         cell, sound, rows = cells[index], self._grid.artwork_kind == "sound", self._grid.rows
         words = f"{'Wave' if sound else 'Picture'} {index + 1} of {len(cells)}"
         drawn = cell.rows_drawn(rows) if rows and not cell.finished else None
-        return Large(cell.picture, words, cell.seed, cell.log_prob, drawn, run.export_item(cell), sound)
+        return EnlargedItem(cell.picture, words, cell.seed, cell.log_prob, drawn, run.export_item(cell), sound)
 
-    def _taken(self, take: Take) -> Large:
-        takes, place = self._strip.takes.get(), self._strip.current.get() or 0
+    def _item_of_take(self, take: Take) -> EnlargedItem:
+        takes, place = self._selection.takes.get(), self._selection.current.get() or 0
         said = tree.take_title(takes, tree.find_parents(takes), place)
         picture = to_model_shape(take.picture, self._models.find_maker(take.work))
         file = take.work.name or f"{take.work.model}-{take.work.seed}"
         piece = ExportItem(picture, take.work, storage.clean_name(f"{file}{take.work.file_suffix}"))
-        return Large(picture, said, take.work.seed, piece=piece, sound=take.work.kind == "sound")
+        return EnlargedItem(picture, said, take.work.seed, export_item=piece, is_sound=take.work.kind == "sound")
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
-    def plain(self) -> Record:
+    def to_record(self) -> Record:
         """What stands large, and where the marker is."""
-        base, mark = self._rewind.base.get(), self._rewind.mark.get()
+        base, mark = self._rewind.base.get(), self._rewind.marker.get()
         if base is not None and mark is not None:
-            return {"at": base.place, **mark.plain()}
+            return {"at": base.caption, **mark.to_record()}
         index, cells = self.index.get(), self._grid.cells.get()
-        if self._strip.current_name is not None:
-            return {"at": f"take {self._strip.current_name}"}
+        if self._selection.current_name is not None:
+            return {"at": f"take {self._selection.current_name}"}
         return {"at": f"cell {cells[index].seed}" if index is not None and index < len(cells) else ""}
 
-    def put(self, plain: Record) -> None:
+    def apply_record(self, plain: Record) -> None:
         """Show what a record says large, with its marker where it was; what is not here shows the grid."""
-        self._left = {}
+        self._item_before_restart = {}
         base = self._rewind.base.get()
-        if base is None or base.place != plain.get("at"):  # a marker that is dragged leaves its picture where it is
-            self._put_large(str(plain.get("at", "")))
+        if base is None or base.caption != plain.get("at"):  # a marker that is dragged leaves its picture where it is
+            self._show_at(str(plain.get("at", "")))
         if "row" in plain:
-            self._rewind.put(Mark.of_plain(plain))
+            self._rewind.set_marker(Marker.from_record(plain))
 
     def stored(self) -> Record:
         """What a restart brings back."""
-        return self._left or self.plain()
+        return self._item_before_restart or self.to_record()
 
     def restore_later(self, plain: Record) -> None:
         """Put it there once the takes are read."""
-        self._left = dict(plain)
-        if "row" in self._left:
-            Mark.of_plain(self._left)  # what makes no sense is refused now
+        self._item_before_restart = dict(plain)
+        if "row" in self._item_before_restart:
+            Marker.from_record(self._item_before_restart)  # what makes no sense is refused now
 
-    def _put_large(self, at: str) -> None:
+    def _show_at(self, at: str) -> None:
         kind, _, name = at.partition(" ")
         seeds_of = [cell.seed for cell in self._grid.cells.get()]
         seed = int(name) if kind == "cell" and name.isdecimal() else None
         index = seeds_of.index(seed) if seed in seeds_of else None
-        self._strip.select_take(name if kind == "take" else None)
+        self._selection.select_take(name if kind == "take" else None)
         self.index.set(index)
-        self._look()
+        self._update_item()
 
-    def _come_back(self) -> None:
+    def _restore_item(self) -> None:
         """What was large before a restart is so again."""
-        if self._left:
-            self.put(self._left)
+        if self._item_before_restart:
+            self.apply_record(self._item_before_restart)

@@ -13,30 +13,30 @@ RIGHT = Qt.TextElideMode.ElideRight
 REWIND = "Drag the marker up, and let it go on from there as another take."
 
 
-class LargeCaption(QWidget):
+class EnlargedCaption(QWidget):
     """Below a large picture: what it is and what can be done with it; below that how it goes on from the marker."""
 
-    def __init__(self, look: Theme, press: Callable[[str], None]) -> None:
+    def __init__(self, theme: Theme, press: Callable[[str], None]) -> None:
         super().__init__()
-        self._look, self._low, self._marked, self._saying = look, False, False, False
+        self._theme, self._compact, self._marked, self._rewind_text = theme, False, False, False
         self.words, self.said = ElidedLabel("", "soft", RIGHT), ElidedLabel("", "soft", RIGHT)
-        self.go_on = Button(look, "Go on", "primary")
-        self.go_on.clicked.connect(partial(press, "go on"))
+        self.continue_link = Button(theme, "Go on", "primary")
+        self.continue_link.clicked.connect(partial(press, "go on"))
         self._links = []
         for title, what, help, keys in (
             ("Save…", "save", "Save this one with its recipe inside", "Ctrl+E"),
             ("Open in Explore", "explore", "Go on with this one in Explore", "Ctrl+Shift+X"),
             ("All of them", "back", "Back to the grid", "Esc"),
         ):
-            link = Button(look, title, "link", tooltip=help, keys=keys)
+            link = Button(theme, title, "link", tooltip=help, keys=keys)
             link.clicked.connect(partial(press, what))
             self._links.append(link)
-        self._told = ""
+        self._item_text = ""
         self._grid = QGridLayout(self)
-        look.changed.connect(self._lay_out)
+        theme.changed.connect(self._lay_out)
         self._lay_out()
 
-    def show_large(self, words: str, finished: bool) -> None:
+    def show_item(self, words: str, finished: bool) -> None:
         self.words.show_text(words)
         for link in self._links[:2]:  # what is half drawn can be neither saved nor opened
             link.setEnabled(finished)
@@ -44,47 +44,49 @@ class LargeCaption(QWidget):
     def show_rewind(self, marked: bool, can: bool, armed: bool, running: bool, said: str) -> None:
         """`marked`: there is a marker, or will be; `can`: it stands where something is left to draw; `armed`: a hand
         has put it there."""
-        self._told = said
-        self._say()
-        self.go_on.setEnabled(can or running)
-        self.go_on.set_text("Stop" if running else "Go on")
-        self.go_on.set_icon("stop" if running else "")
-        self.go_on.set_role("stop" if running else "primary" if armed else "")
+        self._item_text = said
+        self._update_text()
+        self.continue_link.setEnabled(can or running)
+        self.continue_link.set_text("Stop" if running else "Go on")
+        self.continue_link.set_icon("stop" if running else "")
+        self.continue_link.set_role("stop" if running else "primary" if armed else "")
         if running:
-            self.go_on.set_tooltip("Stop now and keep what is drawn", "Shift+Esc")
+            self.continue_link.set_tooltip("Stop now and keep what is drawn", "Shift+Esc")
         else:
-            self.go_on.set_tooltip("Draw what lies below the marker anew, as another take", "K")
-        if (marked, bool(said)) != (self._marked, self._saying):
-            self._marked, self._saying = marked, bool(said)
+            self.continue_link.set_tooltip("Draw what lies below the marker anew, as another take", "K")
+        if (marked, bool(said)) != (self._marked, self._rewind_text):
+            self._marked, self._rewind_text = marked, bool(said)
             self._lay_out()
 
-    def set_low(self, low: bool) -> None:
+    def set_compact(self, low: bool) -> None:
         """One line, where the window is low."""
-        if low != self._low:
-            self._low = low
-            self._say()
+        if low != self._compact:
+            self._compact = low
+            self._update_text()
             self._lay_out()
 
-    def _say(self) -> None:
+    def _update_text(self) -> None:
         """Shorter where there is one line."""
-        self.said.show_text((self._told.removeprefix("as a new take ") if self._low else self._told) or REWIND)
+        self.said.show_text(
+            (self._item_text.removeprefix("as a new take ") if self._compact else self._item_text) or REWIND
+        )
 
     def _lay_out(self) -> None:
-        px, grid, low = self._look.scaled, self._grid, self._low and self._marked
-        for part in (self.words, self.said, self.go_on, *self._links):
+        px, grid, low = self._theme.scaled, self._grid, self._compact and self._marked
+        for part in (self.words, self.said, self.continue_link, *self._links):
             grid.removeWidget(part)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(px(12))
         grid.setVerticalSpacing(px(6))
         for place, link in enumerate(self._links):
             grid.addWidget(link, 0, 3 + place)
-        shown = self.said if low and self._saying else self.words
+        shown = self.said if low and self._rewind_text else self.words
         grid.addWidget(shown, 0, 0, 1, 2)
-        grid.addWidget(self.go_on, 0 if low else 1, 2 if low else 0)
+        grid.addWidget(self.continue_link, 0 if low else 1, 2 if low else 0)
         if not low:
             grid.addWidget(self.said, 1, 1, 1, 5)
         self.words.setVisible(shown is self.words)
         self.said.setVisible(self._marked and (not low or shown is self.said))
-        self.go_on.setVisible(self._marked)
+        self.continue_link.setVisible(self._marked)
         grid.setColumnStretch(0, 1 if low else 0)
         grid.setColumnStretch(1, 1)

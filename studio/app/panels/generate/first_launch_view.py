@@ -13,12 +13,12 @@ from studio.app.widgets.theme import Theme
 CENTRE = Qt.AlignmentFlag.AlignHCenter
 
 
-class FirstLaunch(QScrollArea):
+class FirstLaunchPage(QScrollArea):
     """Cards to choose from, and ways to begin from something of one's own."""
 
-    def __init__(self, look: Theme, state: Window, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: Window, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._look, self._state = look, state
+        self._theme, self._state = theme, state
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -27,12 +27,12 @@ class FirstLaunch(QScrollArea):
         inside.setProperty("ground", "none")
         self._title = Label("What shall we make?", "title")
         self._under = Label("", "soft", wrap=True)
-        self.cards = CardList(look, state.models, big=True)
+        self.cards = CardList(theme, state.models, big=True)
         self._own = Label("Or start from something of your own", "soft")
         self.open = Button(
-            look, "Open a picture…", "", "folder", tooltip="Bring in a picture, crop it, and start from it"
+            theme, "Open a picture…", "", "folder", tooltip="Bring in a picture, crop it, and start from it"
         )
-        self.add = Button(look, "Add a model…", "", "plus", tooltip="Copy a .safetensors file to your models")
+        self.add = Button(theme, "Add a model…", "", "plus", tooltip="Copy a .safetensors file to your models")
         self._drop = Label("or drop a file anywhere on this window", "note")
         self._column = QVBoxLayout(inside)
         self._column.addStretch(3)
@@ -52,8 +52,8 @@ class FirstLaunch(QScrollArea):
         self.add.clicked.connect(lambda: dialogs.ask_file("Models (*.safetensors)", state.models.add_model))
         bind(self, state.models.cards, self._show_cards)
         bind(self, state.generate.model, self.cards.show_model, self.cards.model_chosen, state.generate.choose_model)
-        self.cards.model_opened.connect(lambda name: state.generate.generate())
-        look.changed.connect(self._lay_out)
+        self.cards.model_opened.connect(lambda name: state.generate.start_batch())
+        theme.changed.connect(self._lay_out)
         self._lay_out()
 
     def set_compact(self, compact: bool) -> None:
@@ -73,6 +73,6 @@ class FirstLaunch(QScrollArea):
         self.cards.show_model(self._state.generate.model.get())
 
     def _lay_out(self, compact: bool = False) -> None:
-        px = self._look.scaled
+        px = self._theme.scaled
         self._column.setSpacing(px(8 if compact else 14))
         self._column.setContentsMargins(px(16), px(8), px(16), px(8))

@@ -28,14 +28,14 @@ from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
 
 GAP = 12
-WAVE = (16, 24)
+WAVE_SIZE = (16, 24)
 """Height and width of a wave in a grid, in steps."""
-SMALLEST = 64
+MIN_SIZE = 64
 """Logical pixels: where cells would get smaller, the grid scrolls instead."""
 Index = QModelIndex | QPersistentModelIndex
 
 
-def described(cell: Cell, index: int, count: int, kind: str = "picture", rows: int = 0) -> str:
+def cell_description(cell: Cell, index: int, count: int, kind: str = "picture", rows: int = 0) -> str:
     """For screen readers and tooltips."""
     going = step_text(cell, rows).replace(FIGURE_SPACE, "").lower()
     state = "finished" if cell.finished else going if cell.picture is not None else "waiting"
@@ -44,7 +44,7 @@ def described(cell: Cell, index: int, count: int, kind: str = "picture", rows: i
     return f"{what} {index + 1} of {count}, {state}, seed {group_digits(cell.seed)}{price}"
 
 
-def arrange(count: int, width: int, height: int, pixels: tuple[int, int], gap: int, least: int) -> tuple[int, int]:
+def arrange_grid(count: int, width: int, height: int, pixels: tuple[int, int], gap: int, least: int) -> tuple[int, int]:
     """Columns and multiple for `count` pictures of `pixels` (height, width) in a space; all in device pixels.
 
     The largest multiple at which all fit; rows are filled where that costs nothing. Where even
@@ -62,13 +62,13 @@ def arrange(count: int, width: int, height: int, pixels: tuple[int, int], gap: i
     return max(1, width // (wide * smallest + gap)), smallest
 
 
-class _Cells(QAbstractListModel):
+class _CellRows(QAbstractListModel):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.cells: tuple[Cell, ...] = ()
         self.kind, self.rows = "picture", 0
 
-    def put(self, cells: tuple[Cell, ...]) -> None:
+    def set_cells(self, cells: tuple[Cell, ...]) -> None:
         old, fresh = self.cells, [c.seed for c in cells] != [c.seed for c in self.cells]
         if fresh:
             self.beginResetModel()
@@ -87,14 +87,14 @@ class _Cells(QAbstractListModel):
     @guarded(None)
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
-            return described(self.cells[index.row()], index.row(), len(self.cells), self.kind, self.rows)
+            return cell_description(self.cells[index.row()], index.row(), len(self.cells), self.kind, self.rows)
         return None
 
 
-class _Painter(QStyledItemDelegate):
-    def __init__(self, view: "GridView", look: Theme, model: _Cells) -> None:
+class _CellPainter(QStyledItemDelegate):
+    def __init__(self, view: "GridView", theme: Theme, model: _CellRows) -> None:
         super().__init__(view)
-        self._look, self._view, self._cells = look, view, model
+        self._theme, self._view, self._cells = theme, view, model
 
     @guarded(QSize(64, 64))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
@@ -102,14 +102,16 @@ class _Painter(QStyledItemDelegate):
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        row, look, tiles = index.row(), self._look, self._view.tiles
-        cell, place = self._cells.cells[row], self._view.place(option.rect)
+        row, look, tiles = index.row(), self._theme, self._view.thumbnails
+        cell, place = self._cells.cells[row], self._view.picture_rect(option.rect)
         painter.save()
         tiles.paint_cell(painter, place, row, cell, self._cells.rows)
         if cell.picture is None:
             painter.setFont(look.font(12))
             painter.setPen(look.colour("faint"))
-            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, self._waiting(painter, cell.seed, place.width()))
+            painter.drawText(
+                place, Qt.AlignmentFlag.AlignCenter, self._paint_waiting(painter, cell.seed, place.width())
+            )
         elif not cell.finished and cell.total and not self._cells.rows:
             done = round(place.width() * cell.done / cell.total)
             painter.fillRect(QRect(place.left(), place.bottom() + 4, done, 2), look.colour("accent"))
@@ -118,7 +120,7 @@ class _Painter(QStyledItemDelegate):
         painter.restore()
 
     @staticmethod
-    def _waiting(painter: QPainter, seed: int, width: int) -> str:
+    def _paint_waiting(painter: QPainter, seed: int, width: int) -> str:
         """What stands in an empty cell: the longest of its words that fits whole."""
         number = group_digits(seed)
         room = painter.fontMetrics()
@@ -128,37 +130,37 @@ class _Painter(QStyledItemDelegate):
 class GridView(QListView):
     """`chose` and `enlarged` carry the row of a picture."""
 
-    chose = Signal(int)
-    enlarged = Signal(int)
-    pointed = Signal(object)
+    cell_chosen = Signal(int)
+    cell_enlarged = Signal(int)
+    pixel_hovered = Signal(object)
     """(row of a picture, row and column of the pixel in it) under the pointer, None where there is none."""
 
-    def __init__(self, look: Theme) -> None:
+    def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._look = look
+        self._theme = theme
         self._size: tuple[int, int] | None = None
-        self._cells = _Cells(self)
-        self.tiles = ThumbnailGrid(look, self)
+        self._cells = _CellRows(self)
+        self.thumbnails = ThumbnailGrid(theme, self)
         self.setModel(self._cells)
-        self.setItemDelegate(_Painter(self, look, self._cells))
+        self.setItemDelegate(_CellPainter(self, theme, self._cells))
         set_up_grid(self, "Pictures")
         self.setSelectionMode(QListView.SelectionMode.NoSelection)
-        self.activated.connect(lambda index: self.enlarged.emit(index.row()))
-        self.selectionModel().currentChanged.connect(self._tell)
+        self.activated.connect(lambda index: self.cell_enlarged.emit(index.row()))
+        self.selectionModel().currentChanged.connect(self._emit_chosen)
         self._showing = False
-        look.changed.connect(self._again)
+        theme.changed.connect(self._redraw)
 
     def show_cells(
         self, cells: tuple[Cell, ...], kind: str = "picture", size: tuple[int, int] | None = None, rows: int = 0
     ) -> None:
         """`size` (height, width) of the pictures that are still to come; `rows` of those drawn row by row."""
-        before = self._shape()
+        before = self._picture_shape()
         self._cells.kind, self._cells.rows, self._size = kind, rows, size
         self.setAccessibleName("Waves" if kind == "sound" else "Pictures")
         fresh = len(cells) != len(self._cells.cells)
-        self._cells.put(cells)
-        if fresh or before != self._shape():
-            self._again()
+        self._cells.set_cells(cells)
+        if fresh or before != self._picture_shape():
+            self._redraw()
 
     def show_chosen(self, row: int | None) -> None:
         self._showing = True
@@ -167,25 +169,25 @@ class GridView(QListView):
         self.viewport().update()
 
     def show_smooth(self, smooth: bool) -> None:
-        self.tiles.show_smooth(smooth)
+        self.thumbnails.show_smooth(smooth)
 
-    def show_over(self, over: Callable[[Array], Array | None]) -> None:
+    def show_overlay(self, over: Callable[[Array], Array | None]) -> None:
         """What is to be seen in place of each picture; nothing, where `over` gives none."""
-        self.tiles.show_overlay(over)
+        self.thumbnails.show_overlay(over)
 
-    def show_again(self, picture: Array) -> None:
+    def redraw_picture(self, picture: Array) -> None:
         """One picture has another look now."""
         for row, cell in enumerate(self._cells.cells):
             if cell.picture is picture:
-                self.tiles.forget_pixmap(row)
+                self.thumbnails.forget_pixmap(row)
 
-    def cell(self) -> QSize:
+    def cell_size(self) -> QSize:
         """Of a picture, in logical pixels."""
-        return self.tiles.picture_size
+        return self.thumbnails.picture_size
 
-    def place(self, rect: QRect) -> QRect:
+    def picture_rect(self, rect: QRect) -> QRect:
         """Where a picture lies in the rectangle of its row."""
-        size = self.cell()
+        size = self.cell_size()
         return QRect(
             rect.x() + (rect.width() - size.width()) // 2,
             rect.y() + (rect.height() - size.height()) // 2,
@@ -194,12 +196,12 @@ class GridView(QListView):
         )
 
     @property
-    def cells(self) -> Sequence[Cell]:
+    def shown_cells(self) -> Sequence[Cell]:
         return self._cells.cells
 
     @guarded(QSize(0, 0))
     def minimumSizeHint(self) -> QSize:
-        return QSize(SMALLEST, SMALLEST)
+        return QSize(MIN_SIZE, MIN_SIZE)
 
     @guarded(None)
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -209,12 +211,12 @@ class GridView(QListView):
     @guarded(None)
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         super().mouseMoveEvent(event)
-        self.pointed.emit(self.pixel_at(event.position()))
+        self.pixel_hovered.emit(self.pixel_at(event.position()))
 
     @guarded(False)
     def viewportEvent(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Leave:
-            self.pointed.emit(None)
+            self.pixel_hovered.emit(None)
         return super().viewportEvent(event)
 
     def pixel_at(self, at: QPointF) -> tuple[int, int, int] | None:
@@ -222,34 +224,34 @@ class GridView(QListView):
         index = self.indexAt(at.toPoint())
         if not index.isValid():
             return None
-        pixel = self.tiles.pixel_at(at - self.place(self.visualRect(index)).topLeft())
+        pixel = self.thumbnails.pixel_at(at - self.picture_rect(self.visualRect(index)).topLeft())
         return (index.row(), *pixel) if pixel is not None else None
 
-    def _tell(self, index: QModelIndex) -> None:
+    def _emit_chosen(self, index: QModelIndex) -> None:
         self.viewport().update()
         if not self._showing and index.isValid():
-            self.chose.emit(index.row())
+            self.cell_chosen.emit(index.row())
 
-    def _shape(self) -> tuple[int, int]:
+    def _picture_shape(self) -> tuple[int, int]:
         if self._cells.kind == "sound":
-            return WAVE
+            return WAVE_SIZE
         shown = next((cell.picture.shape[:2] for cell in self._cells.cells if cell.picture is not None), None)
         return shown or self._size or (32, 32)
 
-    def _again(self) -> None:
-        self.tiles.forget_pixmap()
+    def _redraw(self) -> None:
+        self.thumbnails.forget_pixmap()
         self._lay_out()
 
     def _lay_out(self) -> None:
-        ratio, gap, shape = self.devicePixelRatioF(), self._look.scaled(GAP), self._shape()
+        ratio, gap, shape = self.devicePixelRatioF(), self._theme.scaled(GAP), self._picture_shape()
         width, height = int(self.width() * ratio), int(self.height() * ratio)
         count = max(1, len(self._cells.cells))
-        columns, scale = arrange(
-            count, width, height, shape, int(gap * ratio), int(self._look.scaled(SMALLEST) * ratio)
+        columns, scale = arrange_grid(
+            count, width, height, shape, int(gap * ratio), int(self._theme.scaled(MIN_SIZE) * ratio)
         )
-        self.tiles.shape = shape
-        self.tiles.set_scale(scale)
-        cell = self.cell()
+        self.thumbnails.shape = shape
+        self.thumbnails.set_scale(scale)
+        cell = self.cell_size()
         step = QSize(cell.width() + gap, cell.height() + gap)
         self.setGridSize(step)
         rows = -(-count // columns)

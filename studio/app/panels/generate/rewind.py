@@ -21,15 +21,15 @@ from studio.wire.messages import AnyCommand, AnyEvent, Array, Failed, Inpaint, P
 
 
 @dataclass(frozen=True, eq=False)
-class Base:
+class RewindBase:
     """The picture on the stage, in its model's own shape, with all it takes to make it again."""
 
     picture: Array
     work: Work
     trained: InstalledModel
-    place: str
+    caption: str
     """Where it stands: `take 000002.png`, `cell 4114`."""
-    drawn: int | None = None
+    rows_drawn: int | None = None
     """Of how many rows there is anything to keep, where it was stopped before its end."""
 
     @property
@@ -37,30 +37,30 @@ class Base:
         return int(self.picture.shape[0])
 
     @property
-    def end(self) -> int:
+    def last_row(self) -> int:
         """As many rows as can be kept."""
-        return self.rows if self.drawn is None else self.drawn
+        return self.rows if self.rows_drawn is None else self.rows_drawn
 
 
 @dataclass(frozen=True)
-class Mark:
+class Marker:
     """Where the marker is: so many rows are kept. Armed, a hand has moved it, and what lies below is dimmed."""
 
     row: int
-    imposed: tuple[ImposedPixel, ...] = ()
+    fixed_pixels: tuple[ImposedPixel, ...] = ()
     armed: bool = False
 
     @property
-    def held(self) -> tuple[ImposedPixel, ...]:
+    def pixels_below(self) -> tuple[ImposedPixel, ...]:
         """The imposed pixels that lie below the marker."""
-        return tuple(pixel for pixel in self.imposed if pixel.row >= self.row)
+        return tuple(pixel for pixel in self.fixed_pixels if pixel.row >= self.row)
 
-    def plain(self) -> Record:
-        imposed = [[pixel.row, pixel.column, list(pixel.colour)] for pixel in self.imposed]
+    def to_record(self) -> Record:
+        imposed = [[pixel.row, pixel.column, list(pixel.colour)] for pixel in self.fixed_pixels]
         return {"row": self.row, "imposed": imposed, "armed": self.armed}
 
     @classmethod
-    def of_plain(cls, plain: Record) -> "Mark":
+    def from_record(cls, plain: Record) -> "Marker":
         imposed = tuple(
             ImposedPixel(int(r), int(c), tuple(int(v) for v in colour)) for r, c, colour in plain["imposed"]
         )
@@ -68,7 +68,7 @@ class Mark:
 
 
 @dataclass(frozen=True, eq=False)
-class Forming:
+class RewoundPicture:
     """A picture that goes on: what is kept and drawn of it above `row`, what was there before below."""
 
     picture: Array
@@ -76,20 +76,20 @@ class Forming:
     start: int
     """The row that it went on from."""
     work: Work
-    base: Base
+    base: RewindBase
     running: bool = True
 
 
-def resting(base: Base) -> Mark:
+def default_marker(base: RewindBase) -> Marker:
     """Where the marker is before a hand moves it: at the end, or where the picture itself went on."""
     rewound = base.work.rewound
-    return Mark(min(rewound.row, base.end), rewound.imposed) if rewound is not None else Mark(base.end)
+    return Marker(min(rewound.row, base.last_row), rewound.imposed) if rewound is not None else Marker(base.last_row)
 
 
 class Rewind(State):
     """The picture that can go on, its marker, and the one that is going on."""
 
-    done = Signal(object, object, object)
+    finished = Signal(object, object, object)
     """A work, its picture, and the `Base` that it came from."""
 
     def __init__(
@@ -97,67 +97,67 @@ class Rewind(State):
         engine: EngineProtocol,
         messages: Messages,
         queue: JobList,
-        doubt: UncertaintyMaps,
+        uncertainty: UncertaintyMaps,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._messages, self._queue, self._doubt = messages, queue, doubt
+        self._messages, self._queue, self._uncertainty = messages, queue, uncertainty
         self._request = Request(engine, "rewind", "single", self)
-        self._request.progressed.connect(self._draw)
+        self._request.progressed.connect(self._update_picture)
         self._request.answered.connect(self._finish)
         self._request.stopped.connect(self._show_stop)
         self._request.failed.connect(self._show_failure)
         self._request.lost.connect(self._show_loss)
-        engine.status_changed.connect(self._tell)
-        self.base: Value[Base | None] = Value(None, self)
+        engine.status_changed.connect(self._update_derived)
+        self.base: Value[RewindBase | None] = Value(None, self)
         """None where nothing is on the stage that could go on."""
-        self.mark: Value[Mark | None] = Value(None, self)
-        self.forming: Value[Forming | None] = Value(None, self)
-        self.said: Value[str] = Value("", self)
+        self.marker: Value[Marker | None] = Value(None, self)
+        self.rewound: Value[RewoundPicture | None] = Value(None, self)
+        self.status_text: Value[str] = Value("", self)
         """How far it is: `Row 19 of 32, about 2 s left`; or what going on would do."""
         self.working: Value[bool] = Value(False, self)
         """Whether a picture is going on."""
         self._finished: Array | None = None
-        doubt.on.changed.connect(self._tell_doubt)
+        uncertainty.on.changed.connect(self._steer_uncertainty)
 
-    def show(self, base: Base | None) -> None:
+    def set_base(self, base: RewindBase | None) -> None:
         """Another picture is on the stage, or none; the same one keeps its marker."""
         before, self_base = self.base.get(), base if base is not None and base.trained.card.can_inpaint else None
-        if before is not None and self_base is not None and before.place == self_base.place:
+        if before is not None and self_base is not None and before.caption == self_base.caption:
             return
-        forming = self.forming.get()
+        forming = self.rewound.get()
         if forming is not None and not forming.running:
-            self.forming.set(None)
+            self.rewound.set(None)
         self.base.set(self_base)
-        self.mark.set(resting(self_base) if self_base is not None else None)
-        self._tell()
+        self.marker.set(default_marker(self_base) if self_base is not None else None)
+        self._update_derived()
 
-    def put(self, mark: Mark) -> None:
+    def set_marker(self, mark: Marker) -> None:
         """Set the marker, as a step of undo has it."""
-        base, forming = self.base.get(), self.forming.get()
+        base, forming = self.base.get(), self.rewound.get()
         if base is not None:
-            self.mark.set(replace(mark, row=min(max(mark.row, 0), base.end)))
+            self.marker.set(replace(mark, row=min(max(mark.row, 0), base.last_row)))
             if forming is not None and not forming.running:
-                self.forming.set(None)
-            self._tell()
+                self.rewound.set(None)
+            self._update_derived()
 
-    def imposing(self, row: int, column: int, colour: Sequence[int] | None) -> Mark | None:
+    def marker_with_pixel(self, row: int, column: int, colour: Sequence[int] | None) -> Marker | None:
         """The marker with a pixel imposed, or let go where there is no colour; None where there is no such pixel."""
-        base, mark = self.base.get(), self.mark.get()
+        base, mark = self.base.get(), self.marker.get()
         if base is None or mark is None or not (mark.row <= row < base.rows and 0 <= column < base.picture.shape[1]):
             return None
-        rest = tuple(pixel for pixel in mark.imposed if (pixel.row, pixel.column) != (row, column))
+        rest = tuple(pixel for pixel in mark.fixed_pixels if (pixel.row, pixel.column) != (row, column))
         if colour is not None:
             near = colours.nearest_level_colour(colour, base.trained.card.levels)
             rest = (*rest, ImposedPixel(row, column, near))
-        return Mark(mark.row, tuple(sorted(rest, key=lambda pixel: (pixel.row, pixel.column))), armed=True)
+        return Marker(mark.row, tuple(sorted(rest, key=lambda pixel: (pixel.row, pixel.column))), armed=True)
 
-    def making(self, seed: int, temperature: float, label: int | None, mix: ModelMixture | None) -> Work | None:
+    def work_of(self, seed: int, temperature: float, label: int | None, mix: ModelMixture | None) -> Work | None:
         """The making of what would come out now; None where all of the picture is kept."""
-        base, mark = self.base.get(), self.mark.get()
+        base, mark = self.base.get(), self.marker.get()
         if base is None or mark is None or mark.row >= base.rows:
             return None
-        rewound = RedrawnFromRow(row=mark.row, imposed=mark.held)
+        rewound = RedrawnFromRow(row=mark.row, imposed=mark.pixels_below)
         return Work(
             model=base.trained.card.name,
             model_hash=file_hash(base.trained),
@@ -169,10 +169,10 @@ class Rewind(State):
             made=timestamp(),
         )
 
-    def same(self, work: Work) -> bool:
+    def is_already_drawn(self, work: Work) -> bool:
         """Whether that making would only draw the picture on the stage again."""
         base = self.base.get()
-        if base is None or work.rewound is None or base.drawn is not None:
+        if base is None or work.rewound is None or base.rows_drawn is not None:
             return False
         was = base.work.rewound or RedrawnFromRow(row=0)
         if (
@@ -184,39 +184,39 @@ class Rewind(State):
         )
         return was_made == will_be and work.rewound.row >= was.row and not set(work.rewound.imposed) - set(was.imposed)
 
-    def go_on(self, work: Work) -> None:
+    def draw_rest(self, work: Work) -> None:
         """Let the picture on the stage go on as that making says."""
         base = self.base.get()
-        if base is not None and not self.running:
-            self._send(base, work)
+        if base is not None and not self.is_running:
+            self._send_job(base, work)
 
-    def again(self) -> None:
+    def retry_rest(self) -> None:
         """Let what was stopped or lost go on."""
-        forming = self.forming.get()
-        if forming is not None and not self.running:
-            self._send(forming.base, forming.work)
+        forming = self.rewound.get()
+        if forming is not None and not self.is_running:
+            self._send_job(forming.base, forming.work)
 
-    def stop(self) -> None:
+    def stop_drawing(self) -> None:
         """Stop now; what is drawn stays on the stage."""
         self._request.stop()
 
     @property
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         return self.working.get()
 
-    def _send(self, base: Base, work: Work) -> None:
+    def _send_job(self, base: RewindBase, work: Work) -> None:
         rewound = work.rewound
         assert rewound is not None, "a making that keeps nothing is another picture"
         self._finished = None
         picture, free = rewound.impose_on(base.picture), rewound.drawn_mask(*base.picture.shape[:2])
-        self.forming.set(Forming(picture, rewound.row, rewound.row, work, base))
+        self.rewound.set(RewoundPicture(picture, rewound.row, rewound.row, work, base))
         shared: Record = {
             "model": base.trained.card.name,
             "seeds": (work.seed,),
             "temperature": work.temperature,
             "temperature_map": work.heat.to_array() if work.heat is not None else None,
             "label": work.label,
-            "report_entropy": self._doubt.on.get(),
+            "report_entropy": self._uncertainty.on.get(),
         }
         if work.mix is not None:
             shares = work.mix.shares
@@ -231,49 +231,49 @@ class Rewind(State):
             return Inpaint(job=job, picture=picture, mask=free, **shared)
 
         self._request.ask(question)
-        self._tell()
+        self._update_derived()
 
-    def _tell_doubt(self, on: bool) -> None:
+    def _steer_uncertainty(self, on: bool) -> None:
         """What goes on tells from now on how open each pixel was, or no more."""
         self._request.steer(doubt=on)
 
     # ── what the engine says ─────────────────────────────────────────────────────────────────────
 
     def _finish(self) -> None:
-        forming = self._rest()
+        forming = self._end_drawing()
         if self._finished is not None:
-            self.forming.set(None)
-            self.done.emit(forming.work, self._finished, forming.base)
+            self.rewound.set(None)
+            self.finished.emit(forming.work, self._finished, forming.base)
         self._end()
 
     def _show_stop(self) -> None:
-        forming = self._rest()
+        forming = self._end_drawing()
         said = f"Stopped at row {forming.row} of {forming.base.rows}. What is drawn is still on the stage."
-        self._messages.show_message(said, "info", ("Go on", self.again), until=(self.forming.changed,))
+        self._messages.show_message(said, "info", ("Go on", self.retry_rest), until=(self.rewound.changed,))
         self._end()
 
     def _show_failure(self, event: Failed) -> None:
-        self._rest()
-        again = ("Try again", self.again)
+        self._end_drawing()
+        again = ("Try again", self.retry_rest)
         self._messages.show_message(
-            f"{event.reason} {event.hint}".strip(), "failed", again, until=(self.forming.changed,)
+            f"{event.reason} {event.hint}".strip(), "failed", again, until=(self.rewound.changed,)
         )
         self._end()
 
     def _show_loss(self, why: str) -> None:
         """The engine died while a picture went on: what is drawn stays, the rest is offered."""
-        forming = self._rest()
+        forming = self._end_drawing()
         said = f"{why} The picture that went on was lost at row {forming.row}; where it went on from is kept."
-        again = ("Draw it again", self.again)
-        self._messages.show_message(said.strip(), "failed", again, until=(self.forming.changed,))
+        again = ("Draw it again", self.retry_rest)
+        self._messages.show_message(said.strip(), "failed", again, until=(self.rewound.changed,))
         self._end()
 
     def _end(self) -> None:
         self.working.set(False)
-        self._tell()
+        self._update_derived()
 
-    def _draw(self, event: AnyEvent) -> None:
-        forming = self.forming.get()
+    def _update_picture(self, event: AnyEvent) -> None:
+        forming = self.rewound.get()
         if forming is None or not isinstance(event, PicturesPreview):
             return
         work = forming.work
@@ -281,31 +281,31 @@ class Rewind(State):
             work = other(work, label=event.labels[0])
         row = max(forming.row, min(event.done, forming.base.rows))
         picture = np.concatenate([event.pictures[0][:row], forming.picture[row:]])
-        self._doubt.add_pictures(event.job, [picture], event.entropy, event.done == event.total)
-        self.forming.set(replace(forming, picture=picture, row=row, work=work))
+        self._uncertainty.add_pictures(event.job, [picture], event.entropy, event.done == event.total)
+        self.rewound.set(replace(forming, picture=picture, row=row, work=work))
         if event.done == event.total:
             self._finished = event.pictures[0].copy()
-        self._tell()
+        self._update_derived()
 
-    def _rest(self) -> Forming:
+    def _end_drawing(self) -> RewoundPicture:
         """The picture as far as it is, no longer forming."""
-        forming = self.forming.get()
+        forming = self.rewound.get()
         assert forming is not None, "what is at work is forming"
         stopped = replace(forming, running=False)
-        self.forming.set(stopped)
+        self.rewound.set(stopped)
         return stopped
 
-    def _tell(self) -> None:
-        forming, base, mark = self.forming.get(), self.base.get(), self.mark.get()
+    def _update_derived(self) -> None:
+        forming, base, mark = self.rewound.get(), self.base.get(), self.marker.get()
         if forming is not None:
             rows = forming.base.rows
             time = self._queue.time_left(self._request.job)
             left = f", {time} left" if time else ""
             place = f"{str(forming.row).rjust(len(str(rows)), FIGURE_SPACE)} of {rows}"
-            self.said.set(f"Row {place}{left}" if forming.running else f"Stopped at row {forming.row} of {rows}")
+            self.status_text.set(f"Row {place}{left}" if forming.running else f"Stopped at row {forming.row} of {rows}")
         elif base is None or mark is None or mark.row >= base.rows:
-            self.said.set("")
+            self.status_text.set("")
         else:
-            count = len(mark.held)
+            count = len(mark.pixels_below)
             also = f", {count} pixel{'s' if count > 1 else ''} imposed" if count else ""
-            self.said.set(f"as a new take from row {mark.row}{also}")
+            self.status_text.set(f"as a new take from row {mark.row}{also}")

@@ -12,18 +12,18 @@ from studio.app.core.undo import ChangeStep
 from studio.app.files.opening import to_model_shape
 from studio.app.generation.parameters import Parameters, record_of_work
 from studio.app.model_browser.model_list import ModelList
-from studio.app.panels.generate.enlarged import Closeup
-from studio.app.panels.generate.rewind import Base, Mark, Rewind
+from studio.app.panels.generate.enlarged import Enlarged
+from studio.app.panels.generate.rewind import Marker, Rewind, RewindBase
 from studio.app.takes import tree
 from studio.app.takes.store import TakeStore
 from studio.library.work import Work
 from studio.wire.messages import Array
 
-SET = frozenset({"seed", "temperature", "label", "mix", "share"})
+SETTINGS = frozenset({"seed", "temperature", "label", "mix", "share"})
 """What of a record a picture goes on with."""
 
 
-class Branching(State):
+class RewindActions(State):
     """`change` sets fields of Generate as steps of its undo; one gesture is one step."""
 
     def __init__(
@@ -31,68 +31,72 @@ class Branching(State):
         models: ModelList,
         messages: Messages,
         takes: TakeStore,
-        dials: Parameters,
-        closeup: Closeup,
+        parameters: Parameters,
+        enlarged: Enlarged,
         rewind: Rewind,
         change: ChangeStep,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._models, self._messages, self._takes, self._dials = models, messages, takes, dials
-        self._closeup, self._rewind, self._change = closeup, rewind, change
-        self._touched = False
+        self._models, self._messages, self._takes, self._parameters = models, messages, takes, parameters
+        self._enlarged, self._rewind, self._change = enlarged, rewind, change
+        self._changed_settings = False
         """Whether a hand has set seed, temperature or kind since the picture on the stage came."""
-        rewind.base.changed.connect(self._came)
-        rewind.done.connect(self._went_on)
+        rewind.base.changed.connect(self._on_picture_changed)
+        rewind.finished.connect(self._on_finished)
 
-    def hand_sets(self, record: Record) -> None:
+    def note_change(self, record: Record) -> None:
         """A hand sets what a record says."""
-        self._touched = self._touched or not SET.isdisjoint(record)
+        self._changed_settings = self._changed_settings or not SETTINGS.isdisjoint(record)
 
-    def move(self, row: int) -> None:
+    def move_marker(self, row: int) -> None:
         """Keep so many rows; nothing is drawn yet."""
-        base, mark = self._rewind.base.get(), self._rewind.mark.get()
+        base, mark = self._rewind.base.get(), self._rewind.marker.get()
         if base is not None and mark is not None:
-            self._mark("row marker", replace(mark, row=min(max(row, 0), base.end), armed=True), "row marker")
+            self._change_marker(
+                "row marker", replace(mark, row=min(max(row, 0), base.last_row), armed=True), "row marker"
+            )
 
-    def arm(self) -> None:
+    def arm_marker(self) -> None:
         """Make the marker ready: where the picture went on before, else in its middle."""
-        base, mark, large = self._rewind.base.get(), self._rewind.mark.get(), self._closeup.large.get()
+        base, mark, large = self._rewind.base.get(), self._rewind.marker.get(), self._enlarged.item.get()
         if base is not None and mark is not None:
-            self.move(mark.row if mark.row < base.rows else base.rows // 2)
-        elif large is not None and large.piece is not None:
-            trained = self._models.find_maker(large.piece.work)
-            title = trained.card.title if trained is not None else large.piece.work.model
+            self.move_marker(mark.row if mark.row < base.rows else base.rows // 2)
+        elif large is not None and large.export_item is not None:
+            trained = self._models.find_maker(large.export_item.work)
+            title = trained.card.title if trained is not None else large.export_item.work.model
             if trained is not None and trained.card.can_inpaint:
                 return
-            what = "wave" if large.sound else "picture"
+            what = "wave" if large.is_sound else "picture"
             said = f'"{title}" makes the whole {what} at once and cannot go on from a part of it.'
             said = f"{said} Choose a model that draws row by row."
-            self._messages.show_message(said, "warn", until=(self._dials.model.changed, self._closeup.large.changed))
+            self._messages.show_message(
+                said, "warn", until=(self._parameters.model.changed, self._enlarged.item.changed)
+            )
 
-    def impose(self, row: int, column: int, colour: Sequence[int] | None) -> None:
+    def set_pixel(self, row: int, column: int, colour: Sequence[int] | None) -> None:
         """Choose the colour of a pixel below the marker, or let it go where there is none."""
-        mark = self._rewind.imposing(row, column, colour)
+        mark = self._rewind.marker_with_pixel(row, column, colour)
         if mark is not None:
-            self._mark("colour of a pixel" if colour is not None else "pixel let go", mark)
+            self._change_marker("colour of a pixel" if colour is not None else "pixel let go", mark)
 
-    def branch(self) -> None:
+    def branch_here(self) -> None:
         """Go on from the marker, as another take, with the seed, temperature and kind that are set. What was drawn
         just so already gets another seed, unless that is locked."""
-        work = self._making()
-        if work is None or self._rewind.running:
+        work = self._new_work()
+        if work is None or self._rewind.is_running:
             return
-        if self._drawn_already(work):
-            if self._dials.locked.get():
+        if self._is_already_drawn(work):
+            if self._parameters.locked.get():
                 self._messages.show_message(
                     "This is how it was drawn already, so nothing new would come. Unlock the seed, or move the marker, "
                     "the temperature or a pixel."
                 )
                 return
-            self._dials.new_seed()
-            work = self._making()
+            self._parameters.new_seed()
+            work = self._new_work()
         if work is not None:
-            self._rewind.go_on(work)
+            self._rewind.draw_rest(work)
 
     def restore_work(self, work: Work, picture: Array) -> None:
         """Bring back a picture that went on from a row: as a take, with its marker and what is set as it was."""
@@ -104,58 +108,60 @@ class Branching(State):
                 "restore the work", takes={name: True}, stage={"at": f"take {name}"}, **record_of_work(work, trained)
             )
 
-    def _making(self) -> Work | None:
-        base, dials = self._rewind.base.get(), self._dials
+    def _new_work(self) -> Work | None:
+        base, dials = self._rewind.base.get(), self._parameters
         mix = dials.mix.chosen_mix() if base is not None and base.trained == dials.model.get() else None
-        return self._rewind.making(dials.seed.get(), dials.temperature.get(), dials.label.get(), mix)
+        return self._rewind.work_of(dials.seed.get(), dials.temperature.get(), dials.label.get(), mix)
 
-    def _drawn_already(self, work: Work) -> bool:
+    def _is_already_drawn(self, work: Work) -> bool:
         base = self._rewind.base.get()
-        if base is None or self._rewind.same(work):
+        if base is None or self._rewind.is_already_drawn(work):
             return True
         like = self._takes.find_same(work)
         above = (
-            () if base.drawn is not None else (tree.origin_of(self._takes.takes.get(), base.work, work).identity_hash,)
+            ()
+            if base.rows_drawn is not None
+            else (tree.origin_of(self._takes.takes.get(), base.work, work).identity_hash,)
         )
         return like is not None and like.work.came_from[:1] == above
 
-    def _went_on(self, work: Work, picture: Array, base: Base) -> None:
+    def _on_finished(self, work: Work, picture: Array, base: RewindBase) -> None:
         """Another take, and the one it came from, where that was none yet; what was half-drawn is none."""
         above, put = tree.origin_of(self._takes.takes.get(), base.work, work), {}
-        if base.drawn is None and above is base.work and base.place.startswith("cell"):
+        if base.rows_drawn is None and above is base.work and base.caption.startswith("cell"):
             take = self._takes.find_same(above)
             above = take.work if take is not None else above
             if take is None:
                 put[self._takes.add_take(base.picture, above)] = True
-        line = self._takes.lineage(above.identity_hash) if base.drawn is None else ()
+        line = self._takes.lineage(above.identity_hash) if base.rows_drawn is None else ()
         name = self._takes.add_take(picture, other(work, came_from=line))
         after: Record = {"takes": {**put, name: True}}
         now = self._rewind.base.get()
-        if now is not None and now.place == base.place:
+        if now is not None and now.caption == base.caption:
             after["stage"] = {"at": f"take {name}"}
         else:
             self._messages.show_message("The picture that went on is among your takes.")
         row = work.rewound.row if work.rewound is not None else 0
         self._change(f"going on from row {row}", **after)
 
-    def _mark(self, name: str, mark: Mark, gesture: str | None = None) -> None:
+    def _change_marker(self, name: str, mark: Marker, gesture: str | None = None) -> None:
         """A hand on the marker; the first touch brings what the picture was made with, unless a hand has set
         something else meanwhile, so that only what is changed is different."""
-        base, before = self._rewind.base.get(), self._rewind.mark.get()
+        base, before = self._rewind.base.get(), self._rewind.marker.get()
         if base is not None and before is not None and mark != before:
             own = record_of_work(base.work, base.trained)
-            if self._dials.locked.get():
+            if self._parameters.locked.get():
                 del own["seed"]
-            if before.armed or self._touched:
-                own = values_before(self._dials.fields, own)
-            touched = self._touched
-            kind = self._dials.label.get()
-            self._change(name, gesture, stage={"at": base.place, **mark.plain()}, **own)
-            self._touched = touched
-            if self._dials.label.get() != kind and self._dials.class_name:
-                said = f'Kind is "{self._dials.class_name}" now, as this picture was made. Undo takes it back.'
-                self._messages.show_message(said, until=(self._dials.label.changed,))
+            if before.armed or self._changed_settings:
+                own = values_before(self._parameters.fields, own)
+            touched = self._changed_settings
+            kind = self._parameters.label.get()
+            self._change(name, gesture, stage={"at": base.caption, **mark.to_record()}, **own)
+            self._changed_settings = touched
+            if self._parameters.label.get() != kind and self._parameters.class_name:
+                said = f'Kind is "{self._parameters.class_name}" now, as this picture was made. Undo takes it back.'
+                self._messages.show_message(said, until=(self._parameters.label.changed,))
 
-    def _came(self) -> None:
+    def _on_picture_changed(self) -> None:
         """Another picture is on the stage."""
-        self._touched = False
+        self._changed_settings = False

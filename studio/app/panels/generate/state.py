@@ -15,24 +15,24 @@ from studio.app.generation.wording import BatchText
 from studio.app.maps.surprisal import ShownPicture
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
-from studio.app.panels.generate.enlarged import Closeup
+from studio.app.panels.generate.enlarged import Enlarged
 from studio.app.panels.generate.rewind import Rewind
-from studio.app.panels.generate.rewind_actions import Branching
+from studio.app.panels.generate.rewind_actions import RewindActions
 from studio.app.takes.selection import TakeSelection
 from studio.app.takes.store import TakeStore
 from studio.library.models import InstalledModel
 from studio.wire.messages import Array, Sample
 
-MOST = 4096
+MAX_PICTURES = 4096
 """Pictures of one run, as `studio.wire.messages.Sample` allows."""
 
 
-class Generate(PanelState):
+class GenerateState(PanelState):
     """The panel Generate."""
 
-    to_explore = Signal(object, object)
+    explore_requested = Signal(object, object)
     """A studio.library.work.Work and its picture, to be opened in Explore."""
-    to_complete = Signal(object, object)
+    complete_requested = Signal(object, object)
     """Likewise, to be completed."""
 
     def __init__(
@@ -40,39 +40,43 @@ class Generate(PanelState):
         engine: EngineProtocol,
         models: ModelList,
         messages: Messages,
-        queue: JobList,
+        jobs: JobList,
         takes: TakeStore,
-        saving: Exporter,
+        exporter: Exporter,
     ) -> None:
         super().__init__()
         self._models, self._messages = models, messages
-        self.dials = Parameters(models, 16, MOST, lambda trained: not trained.card.rate, self.change, self)
-        self.model: Value[InstalledModel | None] = self.dials.model
-        self.grid = Batch(engine, models, messages, queue, "Generate", "grid", self._words, Sample, self.generate, self)
-        self.doubt = self.grid.uncertainty
-        self.cells: Value[tuple[Cell, ...]] = self.grid.cells
+        self.parameters = Parameters(models, 16, MAX_PICTURES, lambda trained: not trained.card.rate, self.change, self)
+        self.model: Value[InstalledModel | None] = self.parameters.model
+        self.batch = Batch(
+            engine, models, messages, jobs, "Generate", "grid", self._wording, Sample, self.start_batch, self
+        )
+        self.uncertainty = self.batch.uncertainty
+        self.cells: Value[tuple[Cell, ...]] = self.batch.cells
         self.chosen: Value[int | None] = Value(None, self)
         """Index of the cell with the ring."""
         self._takes = takes
-        self.strip = TakeSelection(takes, messages, self.change, self)
+        self.selection = TakeSelection(takes, messages, self.change, self)
         """Its current take is the one shown large."""
-        self.rewind = Rewind(engine, messages, queue, self.doubt, self)
-        self.closeup = Closeup(models, self.grid, takes, self.strip, self.rewind, self)
-        self.branching = Branching(models, messages, takes, self.dials, self.closeup, self.rewind, self.change, self)
+        self.rewind = Rewind(engine, messages, jobs, self.uncertainty, self)
+        self.enlarged = Enlarged(models, self.batch, takes, self.selection, self.rewind, self)
+        self.rewind_actions = RewindActions(
+            models, messages, takes, self.parameters, self.enlarged, self.rewind, self.change, self
+        )
         self.can_start: Value[bool] = Value(False, self)
         """Whether there is a model to make pictures with and no run is under way."""
         self.can_save: Value[bool] = Value(False, self)
         """Whether any picture of the grid is finished."""
-        self._saving = saving
-        for value in (self.model, self.grid.running, self.cells):
-            value.changed.connect(self._tell)
+        self._exporter = exporter
+        for value in (self.model, self.batch.running, self.cells):
+            value.changed.connect(self._update_derived)
         self._declare(
-            *self.dials.fields,
+            *self.parameters.fields,
             *takes.entries,
-            Field("stage", self.closeup.plain, self.closeup.put, restart=False),
+            Field("stage", self.enlarged.to_record, self.enlarged.apply_record, restart=False),
             Field("chosen", self.chosen.get, self._use_chosen, undo=False),
-            Field("stage", self.closeup.stored, self.closeup.restore_later, undo=False),
-            Field.of("doubt", self.doubt.on, bool, undo=False),
+            Field("stage", self.enlarged.stored, self.enlarged.restore_later, undo=False),
+            Field.of("doubt", self.uncertainty.on, bool, undo=False),
         )
 
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
@@ -84,64 +88,64 @@ class Generate(PanelState):
 
     # ── making ───────────────────────────────────────────────────────────────────────────────────
 
-    def generate(self) -> None:
+    def start_batch(self) -> None:
         """Make the pictures; while a run is under way, the same again after it."""
         trained = self.model.get()
         if trained is None:
             return
-        if self.grid.running.get():
-            self.grid.queue_repeat()
+        if self.batch.running.get():
+            self.batch.queue_repeat()
             return
-        run, cells = self.dials.start_run(trained)
-        self.strip.select_take(None)
+        run, cells = self.parameters.start_run(trained)
+        self.selection.select_take(None)
         self.chosen.set(None)
-        self.closeup.index.set(None)
-        self.grid.start_run(run, cells)
+        self.enlarged.index.set(None)
+        self.batch.start_run(run, cells)
 
-    def _words(self) -> BatchText:
-        trained, run = self.grid.trained, self.grid.run
+    def _wording(self) -> BatchText:
+        trained, run = self.batch.trained, self.batch.run
         title = trained.card.title if trained is not None else run.model if run is not None else ""
-        one = "wave" if self.grid.artwork_kind == "sound" else "picture"
+        one = "wave" if self.batch.artwork_kind == "sound" else "picture"
         return BatchText(
-            one, title, unfinished_text="What is finished can already be opened or saved.", rows=self.grid.rows
+            one, title, unfinished_text="What is finished can already be opened or saved.", rows=self.batch.rows
         )
 
-    def _tell(self) -> None:
+    def _update_derived(self) -> None:
         """Every value that follows from others."""
-        self.can_start.set(self.model.get() is not None and not self.grid.running.get())
+        self.can_start.set(self.model.get() is not None and not self.batch.running.get())
         self.can_save.set(any(cell.finished for cell in self.cells.get()))
 
     # ── choosing and keeping ─────────────────────────────────────────────────────────────────────
 
-    def choose(self, index: int | None) -> None:
+    def choose_cell(self, index: int | None) -> None:
         self.chosen.set(index)
 
-    def enlarge(self, index: int | None) -> None:
+    def enlarge_cell(self, index: int | None) -> None:
         """Show one picture large, None for the grid again."""
         if index is not None:
             self.chosen.set(index)
-        self.closeup.show_cell(index)
+        self.enlarged.show_cell(index)
 
-    def in_hand(self) -> Array | None:
+    def current_item(self) -> Array | None:
         """The finished picture or wave that is large, or chosen; None where there is none."""
-        piece = self._piece(None)
+        piece = self._export_item(None)
         return piece.picture if piece is not None else None
 
-    def maker(self) -> InstalledModel | None:
+    def visible_model(self) -> InstalledModel | None:
         """Return the model that made the visible pictures; the chosen one if there are none."""
-        large = self.closeup.large.get()
+        large = self.enlarged.item.get()
         base = self.rewind.base.get()
-        if large is not None and large.piece is not None:
-            return self._models.find_maker(large.piece.work)
+        if large is not None and large.export_item is not None:
+            return self._models.find_maker(large.export_item.work)
         if large is not None and base is not None:
             return base.trained
-        return self.grid.trained if self.cells.get() else self.model.get()
+        return self.batch.trained if self.cells.get() else self.model.get()
 
-    def shown(self) -> tuple[ShownPicture, ...]:
+    def shown_pictures(self) -> tuple[ShownPicture, ...]:
         """The finished pictures on show, for their maps: the large one, or the chosen one before the others."""
-        large, run = self.closeup.large.get(), self.grid.run
+        large, run = self.enlarged.item.get(), self.batch.run
         if large is not None:
-            piece = None if large.sound else large.piece
+            piece = None if large.is_sound else large.export_item
             known = piece is not None and self._models.find_model(piece.work.model) is not None
             return (
                 (ShownPicture(piece.picture, piece.work.model, piece.work.label),)
@@ -150,26 +154,26 @@ class Generate(PanelState):
             )
         if run is None or run.artwork_kind != "picture" or self._models.find_model(run.model) is None:
             return ()
-        hand = self.in_hand()
+        hand = self.current_item()
         others = [cell.picture for cell in self.cells.get() if cell.finished and cell.picture is not hand]
         pictures = [picture for picture in (hand, *others) if picture is not None]
         return tuple(ShownPicture(picture, run.model, run.label) for picture in pictures)
 
-    def name_of(self, index: int | None = None) -> str:
+    def file_name(self, index: int | None = None) -> str:
         """A file name to suggest for a cell: `realnvp-emoji-32-4112.png`; empty while it is not finished. None, here
         and below, is what is large or chosen."""
-        piece = self._piece(index)
-        return self._saving.name_for(piece) if piece is not None else ""
+        piece = self._export_item(index)
+        return self._exporter.name_for(piece) if piece is not None else ""
 
-    def save(self, index: int | None, path: Path) -> None:
+    def save_picture(self, index: int | None, path: Path) -> None:
         """Save a finished picture as PNG with its making inside. Says the outcome."""
-        piece = self._piece(index)
+        piece = self._export_item(index)
         if piece is not None:
-            self._saving.export_item(piece, path)
+            self._exporter.export_item(piece, path)
 
-    def copy(self, index: int | None = None) -> None:
+    def copy_picture(self, index: int | None = None) -> None:
         """Copy a finished picture to the clipboard, and show the outcome."""
-        piece = self._piece(index)
+        piece = self._export_item(index)
         if piece is not None:
             self._messages.copy_requested.emit(piece.picture, piece.work)
         else:
@@ -177,58 +181,58 @@ class Generate(PanelState):
 
     def save_all(self, folder: Path) -> None:
         """Save every finished picture into a folder, beside what is there already. Says the outcome."""
-        if pieces := self._finished():
-            self._saving.export_items(pieces, folder)
+        if pieces := self._finished_items():
+            self._exporter.export_items(pieces, folder)
 
-    def name_of_sheet(self) -> str:
+    def sheet_name(self) -> str:
         """Suggest a file name for a sheet of all finished pictures; empty if there are none, or for waves."""
-        pieces = self._finished()
-        return self._saving.name_for_sheet(pieces) if pieces and pieces[0].work.kind == "picture" else ""
+        pieces = self._finished_items()
+        return self._exporter.name_for_sheet(pieces) if pieces and pieces[0].work.kind == "picture" else ""
 
     def save_sheet(self, path: Path) -> None:
         """Save all finished pictures on one sheet, and show the outcome."""
-        if pieces := self._finished():
-            self._saving.export_sheet(pieces, path)
+        if pieces := self._finished_items():
+            self._exporter.export_sheet(pieces, path)
 
-    def _finished(self) -> list[ExportItem]:
+    def _finished_items(self) -> list[ExportItem]:
         """Return the finished pictures of the grid."""
-        pieces = (self._piece(index) for index in range(len(self.cells.get())))
+        pieces = (self._export_item(index) for index in range(len(self.cells.get())))
         return [piece for piece in pieces if piece is not None]
 
     def open_in_explore(self, index: int | None = None) -> None:
         """Go on there with a finished picture."""
-        piece = self._piece(index)
+        piece = self._export_item(index)
         if piece is not None:
-            self.to_explore.emit(piece.work, piece.picture)
+            self.explore_requested.emit(piece.work, piece.picture)
 
     def open_in_complete(self, index: int | None = None) -> None:
         """Paint a hole into a finished picture there."""
-        piece = self._piece(index)
+        piece = self._export_item(index)
         if piece is not None and piece.picture.ndim == 3:
-            self.to_complete.emit(piece.work, piece.picture)
+            self.complete_requested.emit(piece.work, piece.picture)
 
     def keep_take(self, index: int | None = None) -> None:
         """Keep a finished picture as a take; one that is a take already stays as it is."""
-        piece = self._piece(index)
-        if piece is not None and (index is not None or self.strip.current_take is None):
+        piece = self._export_item(index)
+        if piece is not None and (index is not None or self.selection.current_take is None):
             self.change("keep take", takes={self._takes.add_take(piece.picture, piece.work): True})
 
-    def _piece(self, index: int | None) -> ExportItem | None:
+    def _export_item(self, index: int | None) -> ExportItem | None:
         """A finished picture with its making; of None that of what is large, or chosen."""
         cells = self.cells.get()
         if index is None:
-            large, index = self.closeup.large.get(), self.chosen.get()
+            large, index = self.enlarged.item.get(), self.chosen.get()
             if large is not None:
-                return large.piece
-        if self.grid.run is None or index is None or index >= len(cells):
+                return large.export_item
+        if self.batch.run is None or index is None or index >= len(cells):
             return None
-        return self.grid.run.export_item(cells[index])
+        return self.batch.run.export_item(cells[index])
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
     def restore(self, plain: Record) -> None:
         """Read the pictures of the grid, then set what points at them."""
-        self.grid.read_kept()
+        self.batch.read_kept()
         super().restore(plain)
 
     def _use_chosen(self, index: int | None) -> None:
@@ -237,17 +241,17 @@ class Generate(PanelState):
 
     def settle(self) -> None:
         """Choose the first model of pictures or waves, where none is chosen yet."""
-        self.dials.choose_default_model()
+        self.parameters.choose_default_model()
 
     def close(self) -> None:
         """Keep the finished pictures of a run that is still going."""
-        self.grid.close()
+        self.batch.close()
 
     def change(self, name: str, gesture: str | None = None, **values: object) -> None:
-        self.branching.hand_sets(values)
+        self.rewind_actions.note_change(values)
         super().change(name, gesture, **values)
 
     def _follow(self, record: Record) -> None:
         """A run that draws row by row follows what is set."""
-        if self.grid.rows:
-            self.grid.apply_settings(self.dials)
+        if self.batch.rows:
+            self.batch.apply_settings(self.parameters)

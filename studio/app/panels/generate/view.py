@@ -21,12 +21,12 @@ from studio.app.generation.wording import BatchText
 from studio.app.maps.overlay_view import GridMapOverlay, MapOverlay
 from studio.app.model_browser.card_view import ModelCard
 from studio.app.panels.generate.colour_popup_view import ColourPopup
-from studio.app.panels.generate.enlarged import Large
-from studio.app.panels.generate.enlarged_caption_view import LargeCaption
-from studio.app.panels.generate.first_launch_view import FirstLaunch
+from studio.app.panels.generate.enlarged import EnlargedItem
+from studio.app.panels.generate.enlarged_caption_view import EnlargedCaption
+from studio.app.panels.generate.first_launch_view import FirstLaunchPage
 from studio.app.panels.generate.grid_view import GridView
 from studio.app.panels.generate.row_marker_view import RowMarker
-from studio.app.panels.generate.state import MOST, Generate
+from studio.app.panels.generate.state import MAX_PICTURES, GenerateState
 from studio.app.panels.panel_view import Panel
 from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
@@ -35,11 +35,11 @@ from studio.app.widgets.menus import MenuEntry, show_context_menu
 from studio.app.widgets.picture import CaptionedPicture
 from studio.app.widgets.theme import Theme
 
-CAPTION = 600
+CAPTION_WIDTH = 600
 """Logical pixels of the caption below a large picture, at least."""
 
 
-def acts(is_sound: bool) -> tuple[tuple[str, str], ...]:
+def picture_actions(is_sound: bool) -> tuple[tuple[str, str], ...]:
     """Return the menu entries of a finished picture or wave, in the grid and large, each with the name of its act."""
     return (
         ("Open in Explore", "explore"),
@@ -53,19 +53,22 @@ def acts(is_sound: bool) -> tuple[tuple[str, str], ...]:
 class GenerateStage(QStackedWidget):
     """The cards of a first launch, the grid, or one picture or wave large, with the marker from which it goes on."""
 
-    def __init__(self, look: Theme, state: Window, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: Window, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._look, self._state, self._dialogs = look, state.generate, dialogs
+        self._theme, self._state, self._dialogs = theme, state.generate, dialogs
         self._messages = state.messages
         generate = self._state
-        self.first = FirstLaunch(look, state, dialogs)
-        self.grid = GridView(look)
-        self.caption = BatchCaption(look)
-        self.large_caption, self.wave_caption = LargeCaption(look, self._press), LargeCaption(look, self._press)
-        self.page = CaptionedPicture(look, "Picture", self.large_caption, CAPTION)
-        self.overlay = MapOverlay(self.page.view, state.surprise, uncertainty=state.generate.doubt)
-        self.wave_page = WavePage(look, state, self.wave_caption)
-        self.marker = RowMarker(look, self.page.view)
+        self.first_launch = FirstLaunchPage(theme, state, dialogs)
+        self.grid = GridView(theme)
+        self.caption = BatchCaption(theme)
+        self.enlarged_caption, self.wave_caption = (
+            EnlargedCaption(theme, self._run_link),
+            EnlargedCaption(theme, self._run_link),
+        )
+        self.page = CaptionedPicture(theme, "Picture", self.enlarged_caption, CAPTION_WIDTH)
+        self.overlay = MapOverlay(self.page.view, state.surprise, uncertainty=state.generate.uncertainty)
+        self.wave_page = WavePage(theme, state, self.wave_caption)
+        self.marker = RowMarker(theme, self.page.view)
         QWidget.setTabOrder(self.page.view, self.marker)
         grid_page = QWidget()
         column = QVBoxLayout(grid_page)
@@ -73,209 +76,211 @@ class GenerateStage(QStackedWidget):
         column.setSpacing(0)
         column.addWidget(self.grid, 1)
         column.addWidget(self.caption)
-        for page in (self.first, grid_page, self.page, self.wave_page):
+        for page in (self.first_launch, grid_page, self.page, self.wave_page):
             self.addWidget(page)
-        show_context_menu(self.page.view, self._entries)
+        show_context_menu(self.page.view, self._menu_entries)
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.grid.customContextMenuRequested.connect(self._menu)
+        self.grid.customContextMenuRequested.connect(self._open_menu)
         bind(self, generate.cells, self._show_cells)
-        bind(self, generate.chosen, self.grid.show_chosen, self.grid.chose, generate.choose)
-        self.grid.chose.connect(lambda row: state.tone.play_briefly())
+        bind(self, generate.chosen, self.grid.show_chosen, self.grid.cell_chosen, generate.choose_cell)
+        self.grid.cell_chosen.connect(lambda row: state.tone.play_briefly())
         self.grid.clicked.connect(lambda index: state.tone.play_briefly())
-        bind(self, generate.closeup.large, self._show_large)
-        self.grid.enlarged.connect(self._enlarge)
-        GridMapOverlay(self.grid, state.surprise, generate.doubt, lambda index: self.grid.cells[index].picture)
-        bind(self, generate.grid.caption, self.caption.show_text)
+        bind(self, generate.enlarged.item, self._show_enlarged)
+        self.grid.cell_enlarged.connect(self._enlarge_cell)
+        GridMapOverlay(
+            self.grid, state.surprise, generate.uncertainty, lambda index: self.grid.shown_cells[index].picture
+        )
+        bind(self, generate.batch.caption, self.caption.show_text)
         bind(
             self,
-            generate.grid.can_continue,
+            generate.batch.can_continue,
             self.caption.continue_link.setVisible,
             self.caption.continue_link.clicked,
-            self._go_on,
+            self._continue_run,
         )
-        self._tie_marker(generate)
+        self._connect_marker(generate)
 
-    def _tie_marker(self, generate: Generate) -> None:
+    def _connect_marker(self, generate: GenerateState) -> None:
         rewind, marker = generate.rewind, self.marker
-        bind(self, rewind.mark, self._show_mark, marker.moved, generate.branching.move)
-        bind(self, rewind.forming, self._show_mark)
-        bind(self, generate.dials.label, self._show_mark)
-        bind(self, rewind.said, self._show_mark)
-        bind(self, rewind.working, self._show_mark)
-        bind(self, generate.grid.caption, self._show_mark)
+        bind(self, rewind.marker, self._show_marker, marker.moved, generate.rewind_actions.move_marker)
+        bind(self, rewind.rewound, self._show_marker)
+        bind(self, generate.parameters.label, self._show_marker)
+        bind(self, rewind.status_text, self._show_marker)
+        bind(self, rewind.working, self._show_marker)
+        bind(self, generate.batch.caption, self._show_marker)
         marker.grabbed.connect(partial(generate.history.begin_gesture, "row marker"))
-        marker.let_go.connect(generate.history.end_gesture)
-        marker.go_on.connect(generate.branching.branch)
-        self.page.view.pixel_clicked.connect(self._click)
+        marker.released.connect(generate.history.end_gesture)
+        marker.continue_requested.connect(generate.rewind_actions.branch_here)
+        self.page.view.pixel_clicked.connect(self._on_pixel_clicked)
 
-    def close_large(self) -> bool:
+    def close_enlarged(self) -> bool:
         """Back to the grid; whether a picture was large."""
-        if self._state.closeup.large.get() is None:
+        if self._state.enlarged.item.get() is None:
             return False
-        self._state.enlarge(None)
+        self._state.enlarge_cell(None)
         self.grid.setFocus(Qt.FocusReason.OtherFocusReason)
         return True
 
-    def step(self, by: int) -> None:
+    def show_next(self, by: int) -> None:
         """The next or previous picture, while one is large."""
-        now = self._state.closeup.index.get()
-        if now is not None and 0 <= now + by < len(self.grid.cells):
-            self._state.enlarge(now + by)
+        now = self._state.enlarged.index.get()
+        if now is not None and 0 <= now + by < len(self.grid.shown_cells):
+            self._state.enlarge_cell(now + by)
 
-    def act(self, what: str) -> None:
+    def run_action(self, action: str) -> None:
         """Save, open or keep the picture that is large, else the chosen one."""
-        if not self._state.name_of():
+        if not self._state.file_name():
             return
-        if what == "save":
-            self._dialogs.ask_save_path(self._state.name_of(), lambda path: self._state.save(None, path))
-        elif what == "explore":
+        if action == "save":
+            self._dialogs.ask_save_path(self._state.file_name(), lambda path: self._state.save_picture(None, path))
+        elif action == "explore":
             self._state.open_in_explore()
-        elif what == "complete":
+        elif action == "complete":
             self._state.open_in_complete()
-        elif what == "keep":
+        elif action == "keep":
             self._state.keep_take()
-        elif what == "copy":
-            self._state.copy()
+        elif action == "copy":
+            self._state.copy_picture()
 
     def focus_marker(self) -> None:
         """To the row marker, of the large picture or of the chosen one."""
-        if self._state.closeup.large.get() is None and self._state.chosen.get() is not None:
-            self._enlarge(self._state.chosen.get())
+        if self._state.enlarged.item.get() is None and self._state.chosen.get() is not None:
+            self._enlarge_cell(self._state.chosen.get())
         if self.marker.isVisible():
             self.marker.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def pick_colour(self) -> None:
         """Choose the colour of the pixel below the middle of the marker."""
         base = self._state.rewind.base.get()
-        if base is not None and not self._state.rewind.running:
-            self._state.branching.arm()
-            mark = self._state.rewind.mark.get()
-            self._pick(mark.row if mark is not None else 0, base.picture.shape[1] // 2)
+        if base is not None and not self._state.rewind.is_running:
+            self._state.rewind_actions.arm_marker()
+            mark = self._state.rewind.marker.get()
+            self._open_colours(mark.row if mark is not None else 0, base.picture.shape[1] // 2)
 
-    def ready(self) -> None:
+    def arm_marker(self) -> None:
         """To the marker, from which the picture may go on as another take."""
-        self._state.branching.arm()
+        self._state.rewind_actions.arm_marker()
         self.focus_marker()
 
-    def branch(self) -> None:
+    def branch_here(self) -> None:
         """Go on from the marker; one at the end is made ready first, and waits."""
-        base, mark = self._state.rewind.base.get(), self._state.rewind.mark.get()
+        base, mark = self._state.rewind.base.get(), self._state.rewind.marker.get()
         if base is None or mark is None or mark.row >= base.rows:
-            self.ready()
+            self.arm_marker()
         else:
-            self._state.branching.branch()
+            self._state.rewind_actions.branch_here()
 
     def set_compact(self, compact: bool) -> None:
-        self.first.set_compact(compact)
-        self.large_caption.set_low(compact)
+        self.first_launch.set_compact(compact)
+        self.enlarged_caption.set_compact(compact)
         self.page.update_layout()
 
-    def _press(self, what: str, _: bool = False) -> None:
+    def _run_link(self, what: str, _: bool = False) -> None:
         if what == "back":
-            self.close_large()
-        elif what == "go on" and self._state.rewind.running:
-            self._state.rewind.stop()
+            self.close_enlarged()
+        elif what == "go on" and self._state.rewind.is_running:
+            self._state.rewind.stop_drawing()
         elif what == "go on":
-            self._state.branching.branch()
+            self._state.rewind_actions.branch_here()
         else:
-            self.act(what)
+            self.run_action(what)
 
-    def _go_on(self) -> None:
-        self._state.grid.continue_run()
+    def _continue_run(self) -> None:
+        self._state.batch.continue_run()
 
-    def _enlarge(self, index: int | None) -> None:
-        self._state.enlarge(index)
+    def _enlarge_cell(self, index: int | None) -> None:
+        self._state.enlarge_cell(index)
         page = self.currentWidget()
         if isinstance(page, CaptionedPicture | WavePage):
             page.view.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def _click(self, row: int, column: int) -> None:
+    def _on_pixel_clicked(self, row: int, column: int) -> None:
         """A pixel below the marker gets a colour of the artist's own."""
-        mark = self._state.rewind.mark.get()
-        if mark is not None and row >= mark.row and not self._state.rewind.running:
-            self._pick(row, column)
+        mark = self._state.rewind.marker.get()
+        if mark is not None and row >= mark.row and not self._state.rewind.is_running:
+            self._open_colours(row, column)
 
-    def _pick(self, row: int, column: int) -> None:
-        base, mark = self._state.rewind.base.get(), self._state.rewind.mark.get()
+    def _open_colours(self, row: int, column: int) -> None:
+        base, mark = self._state.rewind.base.get(), self._state.rewind.marker.get()
         if base is None or mark is None:
             return
-        held = [(pixel.row, pixel.column) for pixel in mark.held]
-        popup = ColourPopup(self._look, self.window(), base.picture, min(mark.row, base.rows - 1), held)
-        popup.pointed.connect(self.marker.show_cursor)
-        popup.chose.connect(self._state.branching.impose)
+        held = [(pixel.row, pixel.column) for pixel in mark.pixels_below]
+        popup = ColourPopup(self._theme, self.window(), base.picture, min(mark.row, base.rows - 1), held)
+        popup.pixel_changed.connect(self.marker.show_cursor)
+        popup.colour_chosen.connect(self._state.rewind_actions.set_pixel)
         popup.destroyed.connect(lambda: self.marker.show_cursor(None))
         place = self.page.view.pixel_rect(row, column).bottomRight().toPoint() + QPoint(8, 8)
         popup.open_at(row, column, self.page.view.mapToGlobal(place))
 
     def _show_cells(self, cells: tuple[Cell, ...]) -> None:
         state = self._state
-        self.grid.show_cells(cells, state.grid.artwork_kind, state.grid.size, state.grid.rows)
-        if state.closeup.large.get() is None:
+        self.grid.show_cells(cells, state.batch.artwork_kind, state.batch.size, state.batch.rows)
+        if state.enlarged.item.get() is None:
             self.setCurrentIndex(1 if cells else 0)
 
-    def _show_large(self, large: Large | None) -> None:
+    def _show_enlarged(self, large: EnlargedItem | None) -> None:
         if large is None:
             self.setCurrentIndex(1 if self._state.cells.get() else 0)
             return
         price = f" · {format_bits(large.log_prob)}" if large.log_prob is not None else ""
-        words = f"{large.words} · seed {group_digits(large.seed)}{price}"
-        page, caption = (self.wave_page, self.wave_caption) if large.sound else (self.page, self.large_caption)
-        caption.show_large(words, large.piece is not None)
+        words = f"{large.caption} · seed {group_digits(large.seed)}{price}"
+        page, caption = (self.wave_page, self.wave_caption) if large.is_sound else (self.page, self.enlarged_caption)
+        caption.show_item(words, large.export_item is not None)
         page.view.setAccessibleDescription(words)
-        if large.sound:
+        if large.is_sound:
             self.wave_page.show_wave(large.picture)
         else:
             self.overlay.show_picture(large.picture)
-            self.page.view.show_rows(large.drawn)
-            self._show_mark(large)
+            self.page.view.show_rows(large.rows_drawn)
+            self._show_marker(large)
         self.setCurrentWidget(page)
 
-    def _show_mark(self, _: object) -> None:
+    def _show_marker(self, _: object) -> None:
         """The marker, or the line at the row being drawn, and what is said of them."""
         rewind = self._state.rewind
-        base, mark, forming = rewind.base.get(), rewind.mark.get(), rewind.forming.get()
+        base, mark, forming = rewind.base.get(), rewind.marker.get(), rewind.rewound.get()
         self.marker.setVisible(base is not None)
-        here = base is not None and forming is not None and forming.base.place == base.place
+        here = base is not None and forming is not None and forming.base.caption == base.caption
         if base is None or mark is None:
-            large = self._state.closeup.large.get()
-            drawn = large.drawn if large is not None else None
-            said = f"Row {drawn} of {self._state.grid.rows} is drawn." if drawn is not None else ""
-            if self._state.grid.running.get():
-                said = self._state.grid.caption.get().partition(". What is")[0]
-            self.large_caption.show_rewind(drawn is not None, False, False, False, said)
+            large = self._state.enlarged.item.get()
+            drawn = large.rows_drawn if large is not None else None
+            said = f"Row {drawn} of {self._state.batch.rows} is drawn." if drawn is not None else ""
+            if self._state.batch.running.get():
+                said = self._state.batch.caption.get().partition(". What is")[0]
+            self.enlarged_caption.show_rewind(drawn is not None, False, False, False, said)
             self.page.update_layout()
             return
-        held = tuple((pixel.row, pixel.column, QColor(to_hex(pixel.colour))) for pixel in mark.held)
+        held = tuple((pixel.row, pixel.column, QColor(to_hex(pixel.colour))) for pixel in mark.pixels_below)
         row = forming.row if here and forming is not None else mark.row
         self.marker.show_row(row, base.rows, mark.armed or here, held)
         running = here and forming is not None and forming.running
         self.marker.show_drawing(running)
-        can = mark.row < base.rows and not rewind.running
-        said = rewind.said.get()
-        kind = self._state.dials.class_name
+        can = mark.row < base.rows and not rewind.is_running
+        said = rewind.status_text.get()
+        kind = self._state.parameters.class_name
         if kind and can and mark.armed:
             said = f'{said}, kind "{kind}"'
-        self.large_caption.show_rewind(True, can, mark.armed, running, said)
+        self.enlarged_caption.show_rewind(True, can, mark.armed, running, said)
         self.page.update_layout()
 
-    def _entries(self) -> tuple[MenuEntry, ...]:
+    def _menu_entries(self) -> tuple[MenuEntry, ...]:
         """Return the menu entries of the large picture."""
-        large = self._state.closeup.large.get()
-        able = large is not None and large.piece is not None
-        is_sound = large is not None and large.piece is not None and large.piece.picture.ndim != 3
-        here = tuple((words, partial(self.act, what), able) for words, what in acts(is_sound))
+        large = self._state.enlarged.item.get()
+        able = large is not None and large.export_item is not None
+        is_sound = large is not None and large.export_item is not None and large.export_item.picture.ndim != 3
+        here = tuple((words, partial(self.run_action, what), able) for words, what in picture_actions(is_sound))
         return (*here, ("Paste", self._messages.paste_requested.emit, True))
 
-    def _menu(self, at: QPoint) -> None:
+    def _open_menu(self, at: QPoint) -> None:
         """Open the menu of the cell at a position in the grid's viewport."""
         index = self.grid.indexAt(at)
         if not index.isValid():
             return
-        self._state.choose(index.row())
-        cell, menu = self.grid.cells[index.row()], QMenu(self)
+        self._state.choose_cell(index.row())
+        cell, menu = self.grid.shown_cells[index.row()], QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for words, what in acts(cell.picture is not None and cell.picture.ndim != 3):
-            action = menu.addAction(words, partial(self.act, what))
+        for words, what in picture_actions(cell.picture is not None and cell.picture.ndim != 3):
+            action = menu.addAction(words, partial(self.run_action, what))
             enable_when_finished(action, self._state.cells, index.row())
         menu.addAction("Paste", self._messages.paste_requested.emit)
         menu.addAction("Copy seed", lambda: QGuiApplication.clipboard().setText(str(cell.seed)))
@@ -285,16 +290,16 @@ class GenerateStage(QStackedWidget):
 class GenerateInspector(Column):
     """The card of the model, and what to make."""
 
-    def __init__(self, look: Theme, state: Window) -> None:
-        super().__init__(look)
+    def __init__(self, theme: Theme, state: Window) -> None:
+        super().__init__(theme)
         generate = state.generate
-        self.card = ModelCard(look, state.models)
-        self.dials = ParametersForm(look, generate.dials, generate.history, MOST)
+        self.card = ModelCard(theme, state.models)
+        self.parameters = ParametersForm(theme, generate.parameters, generate.history, MAX_PICTURES)
         self.add_section("Model", first=True)
         self.add_widgets(self.card)
         self.add_section("What to make")
-        self.export = ExportSection(look, state.exporting, generate.model, several=True)
-        self.add_widgets(self.dials, self.export)
+        self.export = ExportSection(theme, state.exporting, generate.model, several=True)
+        self.add_widgets(self.parameters, self.export)
         self.add_stretch()
         bind(self, generate.model, self.card.show_model)
 
@@ -302,84 +307,86 @@ class GenerateInspector(Column):
 class GenerateFoot(QWidget):
     """The main button, and Save all."""
 
-    def __init__(self, look: Theme, state: Window, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: Window, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._generate: Generate = state.generate
+        self._generate: GenerateState = state.generate
         generate = self._generate
         self._dialogs = dialogs
-        self._exporting = state.exporting
+        self._export_settings = state.exporting
         self.time = Label("", "note", wrap=True)
-        self.save_all = Button(look, "Save all…", tooltip="Save every picture that is kept", keys="Ctrl+Shift+S")
-        self.main = MainButton(look, "Generate", "Make the pictures")
+        self.save_all = Button(theme, "Save all…", tooltip="Save every picture that is kept", keys="Ctrl+Shift+S")
+        self.main_button = MainButton(theme, "Generate", "Make the pictures")
         line = QHBoxLayout()
         line.setSpacing(12)
         line.addWidget(self.save_all, 2)
-        line.addWidget(self.main, 3)
+        line.addWidget(self.main_button, 3)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.time)
         column.addLayout(line)
-        self.main.clicked.connect(self.press)
-        self.save_all.clicked.connect(self.ask_where)
-        bind(self, generate.grid.button_text, self._show_main)
+        self.main_button.clicked.connect(self.press_main)
+        self.save_all.clicked.connect(self.ask_destination)
+        bind(self, generate.batch.button_text, self._show_main)
         bind(self, generate.can_start, self._show_main)
         bind(self, generate.can_save, self.save_all.setVisible)
-        bind(self, generate.dials.number, self._show_time)
+        bind(self, generate.parameters.number, self._show_time)
         bind(self, generate.model, self._show_time)
         bind(self, generate.cells, self._show_time)
-        bind(self, generate.grid.compiling, self._show_time)
+        bind(self, generate.batch.compiling, self._show_time)
 
-    def press(self) -> None:
-        if self._generate.grid.running.get():
-            self._generate.grid.stop_run()
+    def press_main(self) -> None:
+        if self._generate.batch.running.get():
+            self._generate.batch.stop_run()
         else:
-            self._generate.generate()
+            self._generate.start_batch()
 
-    def ask_where(self) -> None:
+    def ask_destination(self) -> None:
         """Ask for the folder of all pictures, or for the name of their sheet."""
-        on_sheet = self._exporting.on_sheet.get() and self._generate.name_of_sheet()
+        on_sheet = self._export_settings.on_sheet.get() and self._generate.sheet_name()
         if on_sheet:
-            self._dialogs.ask_save_path(self._generate.name_of_sheet(), self._generate.save_sheet)
+            self._dialogs.ask_save_path(self._generate.sheet_name(), self._generate.save_sheet)
         elif self._generate.can_save.get():
             self._dialogs.ask_folder(self._generate.save_all)
 
     def _show_main(self, _: object) -> None:
-        words = self._generate.grid.button_text.get()
-        self.main.show_text(words)
-        self.main.setEnabled(words == "Stop" or (words == "Generate" and self._generate.can_start.get()))
+        words = self._generate.batch.button_text.get()
+        self.main_button.show_text(words)
+        self.main_button.setEnabled(words == "Stop" or (words == "Generate" and self._generate.can_start.get()))
 
     def _show_time(self, _: object) -> None:
-        trained, number = self._generate.model.get(), self._generate.dials.number.get()
+        trained, number = self._generate.model.get(), self._generate.parameters.number.get()
         seconds = trained.card.seconds_each * number if trained is not None else 0.0
         told = seconds > 0 and not self._generate.cells.get()
         many = BatchText(output_noun(trained)).count_text(number)
-        first = trained is not None and trained.card.can_inpaint and self._generate.grid.compiling.get()
+        first = trained is not None and trained.card.can_inpaint and self._generate.batch.compiling.get()
         longer = ". The first run on this computer takes longer." if first else ""
         self.time.setText(f"{many} in {time_left(seconds)}{longer}" if told else "")
         self.time.setVisible(told)
 
 
-def panel(look: Theme, state: Window, dialogs: FileDialogs) -> Panel:
+def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> Panel:
     """Generate, ready for the frame."""
     generate = state.generate
-    stage = GenerateStage(look, state, dialogs)
-    foot = GenerateFoot(look, state, dialogs)
+    stage = GenerateStage(theme, state, dialogs)
+    foot = GenerateFoot(theme, state, dialogs)
     acts = (
-        Action("Generate", ("Ctrl+Return", "Ctrl+Enter"), generate.generate),
-        Action("Save all…", ("Ctrl+Shift+S",), foot.ask_where, enabled=generate.can_save),
-        Action("Save this picture…", ("Ctrl+E",), lambda: stage.act("save")),
-        Action("Copy this picture", ("Ctrl+C",), generate.copy),
-        Action("Open in Explore", ("Ctrl+Shift+X",), lambda: stage.act("explore")),
-        Action("Open in Complete", ("Ctrl+Shift+C",), lambda: stage.act("complete")),
-        Action("New seed", ("R",), generate.dials.new_seed, "stage"),
-        Action("Lock seed", ("L",), lambda: generate.dials.lock_seed(not generate.dials.locked.get()), "stage"),
-        Action("Next picture", (), lambda: stage.step(1)),
-        Action("Previous picture", (), lambda: stage.step(-1)),
-        Action("Go on", (), generate.grid.continue_run, enabled=generate.grid.can_continue),
-        Action("Doubt", ("V",), lambda: generate.grid.show_uncertainty(not generate.doubt.on.get()), "stage"),
+        Action("Generate", ("Ctrl+Return", "Ctrl+Enter"), generate.start_batch),
+        Action("Save all…", ("Ctrl+Shift+S",), foot.ask_destination, enabled=generate.can_save),
+        Action("Save this picture…", ("Ctrl+E",), lambda: stage.run_action("save")),
+        Action("Copy this picture", ("Ctrl+C",), generate.copy_picture),
+        Action("Open in Explore", ("Ctrl+Shift+X",), lambda: stage.run_action("explore")),
+        Action("Open in Complete", ("Ctrl+Shift+C",), lambda: stage.run_action("complete")),
+        Action("New seed", ("R",), generate.parameters.new_seed, "stage"),
+        Action(
+            "Lock seed", ("L",), lambda: generate.parameters.lock_seed(not generate.parameters.locked.get()), "stage"
+        ),
+        Action("Next picture", (), lambda: stage.show_next(1)),
+        Action("Previous picture", (), lambda: stage.show_next(-1)),
+        Action("Go on", (), generate.batch.continue_run, enabled=generate.batch.can_continue),
+        Action("Doubt", ("V",), lambda: generate.batch.show_uncertainty(not generate.uncertainty.on.get()), "stage"),
         Action("Row marker", ("W",), stage.focus_marker, "stage"),
         Action("Pick the colour of a pixel", ("O",), stage.pick_colour, "stage"),
-        Action("Branch here", ("K",), stage.branch, "stage"),
+        Action("Branch here", ("K",), stage.branch_here, "stage"),
     )
 
     def smooth(on: bool) -> None:
@@ -392,19 +399,19 @@ def panel(look: Theme, state: Window, dialogs: FileDialogs) -> Panel:
         drawing="generate",
         help="Make pictures from a trained model",
         stage=stage,
-        inspector=GenerateInspector(look, state),
+        inspector=GenerateInspector(theme, state),
         foot=foot,
         model=generate.model,
         choose_model=generate.choose_model,
         history=generate.history,
-        keep=lambda: stage.act("keep"),
+        keep=lambda: stage.run_action("keep"),
         acts=tuple(replace(act, panel="generate") for act in acts),
-        close=stage.close_large,
+        close=stage.close_enlarged,
         zoom=stage.page.view.zoom,
         show_smooth=smooth,
         set_compact=stage.set_compact,
-        strip=generate.strip,
-        cells=generate.grid,
-        show_take=generate.closeup.show_take,
-        branch=stage.ready,
+        strip=generate.selection,
+        cells=generate.batch,
+        show_take=generate.enlarged.show_take,
+        branch=stage.arm_marker,
     )

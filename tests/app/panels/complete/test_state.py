@@ -234,8 +234,8 @@ def test_of_two_runs_at_once_each_is_steered_for_itself(opened: Window, engine: 
     mark(opened)
     run(opened, engine)
     generate.choose_model("rows")
-    generate.generate()
-    generate.dials.set_temperature(0.5)
+    generate.start_batch()
+    generate.parameters.set_temperature(0.5)
     complete.dials.set_temperature(0.6)
     made, filled, one, other = engine.sent[-3], engine.sent[-4], *engine.sent[-2:]
     assert isinstance(one, wire.Adjust)

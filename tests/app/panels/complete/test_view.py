@@ -147,10 +147,10 @@ def test_where_no_model_can_the_panel_says_so(window_opener: WindowOpener) -> No
 def test_a_picture_of_generate_is_opened_here_by_key(open_studio: Studio) -> None:
     studio = open_studio
     studio.state.generate.choose_model("rows")
-    studio.state.generate.dials.set_number(2)
-    studio.state.generate.generate()
+    studio.state.generate.parameters.set_number(2)
+    studio.state.generate.start_batch()
     studio.draw()
-    studio.state.generate.choose(1)
+    studio.state.generate.choose_cell(1)
     studio.state.show_panel("generate")
     QTest.keyClick(studio.frame, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier | SHIFT)
     assert studio.state.panel.get() == "complete"

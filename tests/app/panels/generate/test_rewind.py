@@ -7,7 +7,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import Window
-from studio.app.panels.generate.rewind import Base, Mark
+from studio.app.panels.generate.rewind import Marker, RewindBase
 from studio.app.takes import tree
 from studio.library import work
 from studio.library.work import ImposedPixel
@@ -33,25 +33,25 @@ def begin(window: Window, engine: FakeEngine, count: int = 2, labels: tuple[int,
     """Pictures of the seeds from 4112 on, each of one tone of its own, the second large."""
     engine.status.emit("Ready")
     window.generate.choose_model("rows")
-    window.generate.dials.set_number(count)
-    window.generate.dials.set_seed(4112)
-    window.generate.generate()
+    window.generate.parameters.set_number(count)
+    window.generate.parameters.set_seed(4112)
+    window.generate.start_batch()
     job, pictures = engine.sent[-1].job, np.concatenate([tone(10 + n) for n in range(count)])
     prices = (-1.0,) * count
     engine.say(
         PicturesPreview(job=job, first=0, pictures=pictures, done=9, total=9, log_prob=prices, labels=labels),
         Finished(job=job),
     )
-    window.generate.enlarge(1)
+    window.generate.enlarge_cell(1)
 
 
-def mark(window: Window) -> Mark:
-    found = window.generate.rewind.mark.get()
+def mark(window: Window) -> Marker:
+    found = window.generate.rewind.marker.get()
     assert found is not None
     return found
 
 
-def base(window: Window) -> Base:
+def base(window: Window) -> RewindBase:
     found = window.generate.rewind.base.get()
     assert found is not None
     return found
@@ -82,7 +82,7 @@ def words(window: Window) -> list[str]:
     takes = window.takes.takes.get()
     up = tree.find_parents(takes)
     return [
-        tree.accessible_text(takes, up, place, place == window.generate.strip.current.get())
+        tree.accessible_text(takes, up, place, place == window.generate.selection.current.get())
         for place in range(len(takes))
     ]
 
@@ -90,15 +90,15 @@ def words(window: Window) -> list[str]:
 def test_letting_go_of_the_marker_starts_nothing(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     count = len(engine.sent)
-    assert mark(window) == Mark(8)  # at the end: all of the picture is kept
+    assert mark(window) == Marker(8)  # at the end: all of the picture is kept
     generate = window.generate
     generate.history.begin_gesture("row marker")
     for row in (7, 6, 5):
-        generate.branching.move(row)
+        generate.rewind_actions.move_marker(row)
     generate.history.end_gesture()
-    assert mark(window) == Mark(5, (), armed=True) and len(engine.sent) == count
+    assert mark(window) == Marker(5, (), armed=True) and len(engine.sent) == count
     window.undo()  # one gesture, one step
-    assert mark(window) == Mark(8)
+    assert mark(window) == Marker(8)
     window.redo()
     assert mark(window).row == 5
 
@@ -106,11 +106,11 @@ def test_letting_go_of_the_marker_starts_nothing(window: Window, engine: FakeEng
 def test_the_rows_above_are_asked_to_be_kept_and_the_imposed_pixel_too(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
-    generate.branching.move(5)
-    generate.branching.impose(6, 2, BLUE)
-    generate.branching.impose(4, 2, BLUE)  # above the marker, so it stays as it is
-    assert mark(window).held == (ImposedPixel(6, 2, BLUE),)
-    generate.branching.branch()
+    generate.rewind_actions.move_marker(5)
+    generate.rewind_actions.set_pixel(6, 2, BLUE)
+    generate.rewind_actions.set_pixel(4, 2, BLUE)  # above the marker, so it stays as it is
+    assert mark(window).pixels_below == (ImposedPixel(6, 2, BLUE),)
+    generate.rewind_actions.branch_here()
     command = asked(engine)
     assert (command.model, command.seeds, command.temperature) == ("rows", (4113,), (0.7,))
     assert command.mask[:5].sum() == 0 and command.mask[5:].sum() == 23 and command.mask[6, 2] == 0
@@ -120,80 +120,80 @@ def test_the_rows_above_are_asked_to_be_kept_and_the_imposed_pixel_too(window: W
 def test_what_it_was_made_with_is_set_so_that_only_what_is_changed_differs(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
-    generate.dials.set_temperature(1.4)
-    generate.enlarge(0)
-    generate.enlarge(1)
-    assert (generate.dials.seed.get(), generate.dials.temperature.get()) == (4112, 1.4)
-    generate.branching.move(5)
-    assert (generate.dials.seed.get(), generate.dials.temperature.get()) == (4113, 0.7)
+    generate.parameters.set_temperature(1.4)
+    generate.enlarge_cell(0)
+    generate.enlarge_cell(1)
+    assert (generate.parameters.seed.get(), generate.parameters.temperature.get()) == (4112, 1.4)
+    generate.rewind_actions.move_marker(5)
+    assert (generate.parameters.seed.get(), generate.parameters.temperature.get()) == (4113, 0.7)
     window.undo()
-    assert (generate.dials.seed.get(), generate.dials.temperature.get()) == (4112, 1.4)
-    generate.dials.set_seed(99)  # a hand sets another seed first: that one stays
-    generate.branching.move(5)
-    generate.branching.branch()
+    assert (generate.parameters.seed.get(), generate.parameters.temperature.get()) == (4112, 1.4)
+    generate.parameters.set_seed(99)  # a hand sets another seed first: that one stays
+    generate.rewind_actions.move_marker(5)
+    generate.rewind_actions.branch_here()
     assert asked(engine).seeds == (99,)
 
 
 def test_what_was_drawn_already_gets_another_seed_unless_it_is_locked(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
-    generate.branching.move(5)
-    generate.branching.branch()
+    generate.rewind_actions.move_marker(5)
+    generate.rewind_actions.branch_here()
     first = asked(engine).seeds
     assert first != (4113,)
     answer(engine, 200)
-    generate.branching.branch()  # again from the same row
+    generate.rewind_actions.branch_here()  # again from the same row
     assert asked(engine).seeds not in (first, (4113,))
     answer(engine, 201)
-    generate.dials.lock_seed(True)
+    generate.parameters.lock_seed(True)
     count = len(engine.sent)
-    generate.branching.branch()
+    generate.rewind_actions.branch_here()
     said = window.messages.current.get()
     assert len(engine.sent) == count and said is not None and said.text.startswith("This is how it was drawn already")
-    generate.dials.set_temperature(1.1)
-    generate.branching.branch()
+    generate.parameters.set_temperature(1.1)
+    generate.rewind_actions.branch_here()
     assert asked(engine).temperature == (1.1,)
 
 
 def test_rows_form_over_what_was_there_and_end_as_a_take(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
-    generate.branching.move(5)
-    generate.branching.branch()
+    generate.rewind_actions.move_marker(5)
+    generate.rewind_actions.branch_here()
     command = asked(engine)
     drawn = np.where(command.mask[..., None] > 0, np.uint8(99), command.picture)
     engine.say(PicturesPreview(job=command.job, first=0, pictures=drawn[None], done=3, total=9))
-    large = generate.closeup.large.get()
+    large = generate.enlarged.item.get()
     assert large is not None and large.picture is not None and (large.picture == 11).all()  # still where it was
     engine.say(PicturesPreview(job=command.job, first=0, pictures=drawn[None], done=6, total=9))
-    large = generate.closeup.large.get()
+    large = generate.enlarged.item.get()
     assert large is not None and large.picture is not None
     assert (large.picture[5] == 99).all() and (large.picture[6:] == 11).all()
-    assert generate.rewind.said.get().startswith("Row 6 of 8")
+    assert generate.rewind.status_text.get().startswith("Row 6 of 8")
     picture = answer(engine, 99)
     parent, child = window.takes.takes.get()
     assert np.array_equal(child.picture, picture) and (parent.picture == 11).all()
     assert words(window)[1] == "Take 2, from take 1 at row 5, level 2, chosen"
-    assert mark(window) == Mark(5) and base(window).place == f"take {child.name}"
+    assert mark(window) == Marker(5) and base(window).caption == f"take {child.name}"
     window.undo()
-    assert window.takes.takes.get() == () and base(window).place == "cell 4113" and mark(window).armed
+    assert window.takes.takes.get() == () and base(window).caption == "cell 4113" and mark(window).armed
     window.redo()
-    assert len(window.takes.takes.get()) == 2 and generate.strip.current.get() == 1
+    assert len(window.takes.takes.get()) == 2 and generate.selection.current.get() == 1
 
 
 def test_what_goes_on_from_the_same_row_again_is_a_sibling(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
-    generate.branching.move(5)
+    generate.rewind_actions.move_marker(5)
     for value in (100, 101):
-        generate.branching.branch()
+        generate.rewind_actions.branch_here()
         answer(engine, value)
     assert tree.find_parents(window.takes.takes.get()) == (None, 0, 0)
-    generate.branching.move(6)  # keeps a row that only the last one has
-    generate.branching.branch()
+    generate.rewind_actions.move_marker(6)  # keeps a row that only the last one has
+    generate.rewind_actions.branch_here()
     answer(engine, 102)
-    generate.branching.move(2)
-    generate.branching.branch()
+    generate.rewind_actions.move_marker(2)
+    generate.rewind_actions.branch_here()
     answer(engine, 103)
     assert tree.find_parents(window.takes.takes.get()) == (None, 0, 0, 2, 0)
     assert words(window)[3].startswith("Take 4, from take 3 at row 6, level 3")
@@ -201,28 +201,28 @@ def test_what_goes_on_from_the_same_row_again_is_a_sibling(window: Window, engin
 
 def test_at_the_top_row_a_whole_picture_is_made(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
-    window.generate.branching.move(0)
-    window.generate.branching.branch()
+    window.generate.rewind_actions.move_marker(0)
+    window.generate.rewind_actions.branch_here()
     command = engine.sent[-1]
     assert isinstance(command, Sample) and len(command.seeds) == 1
-    window.generate.rewind.stop()
+    window.generate.rewind.stop_drawing()
     engine.say(Stopped(job=command.job))
-    window.generate.branching.impose(3, 3, BLUE)
-    window.generate.branching.branch()
+    window.generate.rewind_actions.set_pixel(3, 3, BLUE)
+    window.generate.rewind_actions.branch_here()
     assert asked(engine).mask.sum() == 63
 
 
 def test_stopped_it_keeps_what_is_drawn_and_goes_on(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
-    generate.branching.move(5)
-    generate.branching.branch()
+    generate.rewind_actions.move_marker(5)
+    generate.rewind_actions.branch_here()
     command = asked(engine)
     engine.say(PicturesPreview(job=command.job, first=0, pictures=tone(99), done=6, total=9))
-    generate.rewind.stop()
+    generate.rewind.stop_drawing()
     assert engine.stopped == [command.job]
     engine.say(Stopped(job=command.job))
-    said, forming = window.messages.current.get(), generate.rewind.forming.get()
+    said, forming = window.messages.current.get(), generate.rewind.rewound.get()
     assert said is not None and said.text == "Stopped at row 6 of 8. What is drawn is still on the stage."
     assert forming is not None and not forming.running and window.takes.takes.get() == ()
     window.messages.press_button(0)
@@ -234,8 +234,8 @@ def test_stopped_it_keeps_what_is_drawn_and_goes_on(window: Window, engine: Fake
 def test_a_failure_and_a_dead_engine_lose_nothing(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
-    generate.branching.move(5)
-    generate.branching.branch()
+    generate.rewind_actions.move_marker(5)
+    generate.rewind_actions.branch_here()
     engine.say(Failed(job=asked(engine).job, reason="Memory ran out.", hint="Close something."))
     said = window.messages.current.get()
     assert said is not None and said.text == "Memory ran out. Close something."
@@ -253,11 +253,11 @@ def test_a_picture_that_goes_on_while_another_is_looked_at_is_among_the_takes(
     window: Window, engine: FakeEngine
 ) -> None:
     begin(window, engine)
-    window.generate.branching.move(5)
-    window.generate.branching.branch()
-    window.generate.enlarge(0)
+    window.generate.rewind_actions.move_marker(5)
+    window.generate.rewind_actions.branch_here()
+    window.generate.enlarge_cell(0)
     answer(engine, 99)
-    assert len(window.takes.takes.get()) == 2 and window.generate.closeup.index.get() == 0
+    assert len(window.takes.takes.get()) == 2 and window.generate.enlarged.index.get() == 0
     said = window.messages.current.get()
     assert said is not None and said.text == "The picture that went on is among your takes."
 
@@ -267,14 +267,14 @@ def test_another_seed_goes_on_with_the_same_kind(opener: Opener, engine: FakeEng
     write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN"), classes=("Cat", "Cake")))
     window = opener(engine)
     begin(window, engine, labels=(0, 1))
-    window.generate.branching.move(5)
-    assert window.generate.dials.label.get() == 1
+    window.generate.rewind_actions.move_marker(5)
+    assert window.generate.parameters.label.get() == 1
     said = window.messages.current.get()
     assert said is not None and said.text == 'Kind is "Cake" now, as this picture was made. Undo takes it back.'
     window.generate.history.undo()
-    assert window.generate.dials.label.get() is None and window.messages.current.get() is None
-    window.generate.branching.move(5)
-    window.generate.branching.branch()
+    assert window.generate.parameters.label.get() is None and window.messages.current.get() is None
+    window.generate.rewind_actions.move_marker(5)
+    window.generate.rewind_actions.branch_here()
     assert asked(engine).label == 1 and asked(engine).seeds != (4113,)
     second = opener(FakeEngine())
     assert [cell.label for cell in second.generate.cells.get()] == [0, 1]
@@ -285,30 +285,30 @@ def test_a_second_model_decides_below_the_marker(opener: Opener, engine: FakeEng
     window = opener(engine)
     begin(window, engine)
     generate = window.generate
-    generate.branching.move(5)
-    generate.dials.set_mix("others")
-    generate.dials.set_share(0.2)
-    generate.branching.branch()
+    generate.rewind_actions.move_marker(5)
+    generate.parameters.set_mix("others")
+    generate.parameters.set_share(0.2)
+    generate.rewind_actions.branch_here()
     command = asked(engine)
     assert (command.second_model, command.share, command.seeds) == ("others", 0.2, (4113,))
     answer(engine, 99)
     child = window.takes.takes.get()[1]
     assert child.work.mix is not None and child.work.mix.share == 0.2
     assert tree.take_caption(child, window.takes.takes.get()[0]) == "row 5, mix with others 20 %"
-    generate.enlarge(0)
-    generate.dials.set_mix("")
-    generate.closeup.show_take(1)
-    generate.branching.move(6)  # what it was made with is set again
-    assert (generate.dials.mix.name.get(), generate.dials.mix.share.get()) == ("others", 0.2)
+    generate.enlarge_cell(0)
+    generate.parameters.set_mix("")
+    generate.enlarged.show_take(1)
+    generate.rewind_actions.move_marker(6)  # what it was made with is set again
+    assert (generate.parameters.mix.name.get(), generate.parameters.mix.share.get()) == ("others", 0.2)
 
 
 def test_what_goes_on_says_which_model_drew_it(window: Window, engine: FakeEngine) -> None:
     """The take it came from may be of a model that was trained anew since."""
     begin(window, engine)
     window.explore.keep_work(work.Work(model="rows", model_hash="0" * 32, seed=7, temperature=(0.7,)), tone(3)[0])
-    window.generate.closeup.show_take(0)
-    window.generate.branching.move(4)
-    window.generate.branching.branch()
+    window.generate.enlarged.show_take(0)
+    window.generate.rewind_actions.move_marker(4)
+    window.generate.rewind_actions.branch_here()
     assert asked(engine).seeds == (7,)  # another model makes another picture of it
     answer(engine, 99)
     trained = window.models.find_model("rows")
@@ -319,36 +319,36 @@ def test_a_model_that_draws_all_at_once_has_no_marker(window: Window, engine: Fa
     begin(window, engine)
     window.generate.keep_take()
     window.generate.choose_model("tiny")
-    window.generate.generate()
+    window.generate.start_batch()
     job = engine.sent[-1].job
     engine.say(
         PicturesPreview(job=job, first=0, pictures=tone(1), done=1, total=1, log_prob=(-1.0,)), Finished(job=job)
     )
-    window.generate.enlarge(0)
-    assert window.generate.rewind.mark.get() is None
-    window.generate.branching.branch()
+    window.generate.enlarge_cell(0)
+    assert window.generate.rewind.marker.get() is None
+    window.generate.rewind_actions.branch_here()
     assert engine.sent[-1].job == job
-    window.generate.closeup.show_take(0)  # of the model that can
-    assert mark(window) == Mark(8)
+    window.generate.enlarged.show_take(0)  # of the model that can
+    assert mark(window) == Marker(8)
 
 
 def test_a_half_drawn_picture_goes_on_from_what_is_drawn_of_it(window: Window, engine: FakeEngine) -> None:
     engine.status.emit("Ready")
     generate = window.generate
     generate.choose_model("rows")
-    generate.dials.set_number(2)
-    generate.dials.set_seed(4112)
-    generate.generate()
+    generate.parameters.set_number(2)
+    generate.parameters.set_seed(4112)
+    generate.start_batch()
     job = engine.sent[-1].job
     engine.say(PicturesPreview(job=job, first=0, pictures=np.concatenate([tone(10), tone(11)]), done=5, total=9))
-    generate.enlarge(1)
+    generate.enlarge_cell(1)
     assert generate.rewind.base.get() is None, "while it is drawn there is nothing to take hold of"
     engine.say(Stopped(job=job))
-    assert mark(window) == Mark(5)
-    generate.branching.move(8)
+    assert mark(window) == Marker(5)
+    generate.rewind_actions.move_marker(8)
     assert mark(window).row == 5, "below, nothing is drawn that could be kept"
-    generate.branching.move(3)
-    generate.branching.branch()
+    generate.rewind_actions.move_marker(3)
+    generate.rewind_actions.branch_here()
     command = asked(engine)
     assert (command.seeds, command.mask[:3].sum(), command.mask[3:].all()) == ((4113,), 0, True)
     answer(engine, 100)
@@ -357,9 +357,9 @@ def test_a_half_drawn_picture_goes_on_from_what_is_drawn_of_it(window: Window, e
     assert (take.work.rewound.row, take.work.came_from) == (3, ())
     window.undo()
     assert window.takes.takes.get() == ()
-    assert generate.closeup.index.get() == 1
-    assert generate.grid.can_continue.get(), "the run can still go on, too"
-    generate.grid.continue_run()
+    assert generate.enlarged.index.get() == 1
+    assert generate.batch.can_continue.get(), "the run can still go on, too"
+    generate.batch.continue_run()
     assert generate.rewind.base.get() is None
 
 
@@ -367,14 +367,14 @@ def test_takes_are_named_and_pruned_and_the_tree_closes_over_the_gap(window: Win
     begin(window, engine)
     generate = window.generate
     for row, value in ((5, 100), (6, 101)):
-        generate.branching.move(row)
-        generate.branching.branch()
+        generate.rewind_actions.move_marker(row)
+        generate.rewind_actions.branch_here()
         answer(engine, value)
     assert tree.find_parents(window.takes.takes.get()) == (None, 0, 1)
-    generate.strip.rename_take(1, "  Crown ")
+    generate.selection.rename_take(1, "  Crown ")
     assert [take.work.name for take in window.takes.takes.get()] == ["", "Crown", ""]
     assert tree.find_parents(window.takes.takes.get()) == (None, 0, 1)  # a name breaks no tie
-    generate.strip.delete_take(1)
+    generate.selection.delete_take(1)
     assert tree.find_parents(window.takes.takes.get()) == (None, 0)
     said = window.messages.current.get()
     assert said is not None and said.text == "Take 2 is in the bin."
@@ -383,7 +383,7 @@ def test_takes_are_named_and_pruned_and_the_tree_closes_over_the_gap(window: Win
     for _ in range(3):  # brought back, pruned, named
         window.undo()
     assert [take.work.name for take in window.takes.takes.get()] == ["", "", ""]
-    generate.strip.delete_take(1, branch=True)
+    generate.selection.delete_take(1, branch=True)
     assert len(window.takes.takes.get()) == 1
     said = window.messages.current.get()
     assert said is not None and said.text == "Take 2 and the one that came from it are in the bin."
@@ -396,15 +396,15 @@ def test_the_tree_is_there_again_after_a_restart(
 ) -> None:
     begin(window, engine)
     generate = window.generate
-    generate.branching.move(5)
-    generate.branching.impose(6, 2, BLUE)
-    generate.branching.branch()
+    generate.rewind_actions.move_marker(5)
+    generate.rewind_actions.set_pixel(6, 2, BLUE)
+    generate.rewind_actions.branch_here()
     answer(engine, 99)
-    generate.strip.rename_take(1, "Crown")
+    generate.selection.rename_take(1, "Crown")
     before = words(window)
     second = opener(FakeEngine())
     qtbot.waitUntil(lambda: len(second.takes.takes.get()) == 2)
-    assert words(second) == before and mark(second) == Mark(5, (ImposedPixel(6, 2, BLUE),))
+    assert words(second) == before and mark(second) == Marker(5, (ImposedPixel(6, 2, BLUE),))
     assert second.takes.takes.get()[1].work.name == "Crown"
     second.undo()
     second.undo()
@@ -416,13 +416,13 @@ def test_a_file_of_it_brings_it_all_back(
 ) -> None:
     begin(window, engine)
     generate = window.generate
-    generate.branching.move(5)
-    generate.branching.impose(6, 2, BLUE)
-    generate.dials.set_temperature(1.25)
-    generate.branching.branch()
+    generate.rewind_actions.move_marker(5)
+    generate.rewind_actions.set_pixel(6, 2, BLUE)
+    generate.parameters.set_temperature(1.25)
+    generate.rewind_actions.branch_here()
     command = asked(engine)
     picture = answer(engine, 99)
-    generate.save(None, tmp_path / "on.png")
+    generate.save_picture(None, tmp_path / "on.png")
     qtbot.waitUntil((tmp_path / "on.png").exists)
     window.close()
     for path in (tmp_path / "home" / "data" / "takes").iterdir():
@@ -434,12 +434,12 @@ def test_a_file_of_it_brings_it_all_back(
     other.show_panel("explore")
     other.drop([tmp_path / "on.png"])
     qtbot.waitUntil(lambda: len(other.takes.takes.get()) == 1)
-    assert other.panel.get() == "generate" and mark(other) == Mark(5, (ImposedPixel(6, 2, BLUE),))
-    assert (other.generate.dials.seed.get(), other.generate.dials.temperature.get()) == (4113, 1.25)
+    assert other.panel.get() == "generate" and mark(other) == Marker(5, (ImposedPixel(6, 2, BLUE),))
+    assert (other.generate.parameters.seed.get(), other.generate.parameters.temperature.get()) == (4113, 1.25)
     assert np.array_equal(base(other).picture, picture)
     made = work.recipe_of_png((tmp_path / "on.png").read_bytes())
     assert made is not None and made.rewound is not None
-    other.generate.rewind.go_on(made)  # the file alone asks for the same again
+    other.generate.rewind.draw_rest(made)  # the file alone asks for the same again
     again = asked(other_engine)
     assert np.array_equal(again.mask, command.mask) and again.seeds == command.seeds
     kept = command.mask == 0

@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QWidget
 
 from studio.app.panels.generate.colour_popup_view import ColourPopup
-from studio.app.panels.generate.rewind import Mark
+from studio.app.panels.generate.rewind import Marker
 from studio.app.panels.generate.view import GenerateStage
 from studio.library.work import ImposedPixel
 from studio.wire.messages import Finished, Inpaint, PicturesPreview, Stopped
@@ -28,10 +28,10 @@ def rewinding(window_opener: WindowOpener, two_models: Path) -> Studio:
     studio.ready()
     studio.frame.activateWindow()
     studio.state.generate.choose_model("rows")
-    studio.state.generate.dials.set_number(2)
-    studio.state.generate.generate()
+    studio.state.generate.parameters.set_number(2)
+    studio.state.generate.start_batch()
     studio.draw()
-    studio.state.generate.enlarge(0)
+    studio.state.generate.enlarge_cell(0)
     settle()
     return studio
 
@@ -41,18 +41,18 @@ def test_the_caption_says_the_kind_that_goes_on(window_opener: WindowOpener, two
     studio = window_opener()
     studio.ready()
     studio.state.generate.choose_model("rows")
-    studio.state.generate.dials.set_label(1)
-    studio.state.generate.dials.set_number(1)
-    studio.state.generate.generate()
+    studio.state.generate.parameters.set_label(1)
+    studio.state.generate.parameters.set_number(1)
+    studio.state.generate.start_batch()
     studio.draw()
-    studio.state.generate.enlarge(0)
-    caption = stage(studio).large_caption
+    studio.state.generate.enlarge_cell(0)
+    caption = stage(studio).enlarged_caption
     assert "kind" not in caption.said.text()
-    studio.state.generate.branching.move(5)
+    studio.state.generate.rewind_actions.move_marker(5)
     assert caption.said.text() == 'as a new take from row 5, kind "Cake"'
-    studio.state.generate.dials.set_label(0)
+    studio.state.generate.parameters.set_label(0)
     assert caption.said.text() == 'as a new take from row 5, kind "Cat"'
-    studio.state.generate.dials.set_label(None)
+    studio.state.generate.parameters.set_label(None)
     assert caption.said.text() == "as a new take from row 5"
 
 
@@ -62,8 +62,8 @@ def stage(studio: Studio) -> GenerateStage:
     return found
 
 
-def mark(studio: Studio) -> Mark:
-    found = studio.state.generate.rewind.mark.get()
+def mark(studio: Studio) -> Marker:
+    found = studio.state.generate.rewind.marker.get()
     assert found is not None
     return found
 
@@ -92,8 +92,8 @@ def press(widget: QWidget, kind: QMouseEvent.Type, at: QPointF) -> None:
 def drag(studio: Studio, rows: list[float], release: bool = True) -> None:
     """Take the marker by its tab and lead the line to these rows."""
     marker, view = stage(studio).marker, stage(studio).page.view
-    tab, row = QPointF(marker.rect_shown().center()), view.pixel_rect(0)
-    off = tab.y() - marker._line()
+    tab, row = QPointF(marker.shown_rect().center()), view.pixel_rect(0)
+    off = tab.y() - marker._line_y()
     press(marker, QMouseEvent.Type.MouseButtonPress, tab)
     for to in rows:
         press(marker, QMouseEvent.Type.MouseMove, QPointF(tab.x(), row.y() + to * row.height() + off))
@@ -104,17 +104,17 @@ def drag(studio: Studio, rows: list[float], release: bool = True) -> None:
 
 def test_the_marker_is_dragged_and_letting_go_starts_nothing(rewinding: Studio) -> None:
     page = stage(rewinding)
-    count, caption = len(rewinding.engine.sent), page.large_caption
+    count, caption = len(rewinding.engine.sent), page.enlarged_caption
     assert page.marker.isVisible() and page.marker.accessibleName() == "Rewind, row 8 of 8"
-    assert not caption.go_on.isEnabled() and caption.said.text().startswith("Drag the marker up")
+    assert not caption.continue_link.isEnabled() and caption.said.text().startswith("Drag the marker up")
     drag(rewinding, [7, 6, 5.2])
-    assert mark(rewinding) == Mark(5, (), armed=True) and len(rewinding.engine.sent) == count
+    assert mark(rewinding) == Marker(5, (), armed=True) and len(rewinding.engine.sent) == count
     assert page.marker.accessibleName() == "Rewind, row 5 of 8"
     assert caption.said.text() == "as a new take from row 5"
     rewinding.state.undo()
     assert mark(rewinding).row == 8
     rewinding.state.redo()
-    QTest.mouseClick(caption.go_on, LEFT)
+    QTest.mouseClick(caption.continue_link, LEFT)
     assert asked(rewinding).mask[:5].sum() == 0
 
 
@@ -122,7 +122,7 @@ def test_escape_takes_a_drag_back(rewinding: Studio) -> None:
     drag(rewinding, [3], release=False)
     assert mark(rewinding).row == 3
     QTest.keyClick(stage(rewinding).marker, Qt.Key.Key_Escape)
-    assert mark(rewinding).row == 8 and rewinding.state.generate.closeup.large.get() is not None
+    assert mark(rewinding).row == 8 and rewinding.state.generate.enlarged.item.get() is not None
 
 
 def test_the_marker_has_its_keys(rewinding: Studio) -> None:
@@ -148,8 +148,8 @@ def test_the_marker_has_its_keys(rewinding: Studio) -> None:
 
 def test_what_lies_below_is_dimmed_to_a_third(rewinding: Studio) -> None:
     view = stage(rewinding).page.view
-    rewinding.state.generate.branching.move(4)
-    rewinding.state.generate.branching.impose(6, 6, (250, 0, 0))
+    rewinding.state.generate.rewind_actions.move_marker(4)
+    rewinding.state.generate.rewind_actions.set_pixel(6, 6, (250, 0, 0))
     settle()
     seen, canvas = view.grab().toImage(), 0x12
     above, below, imposed = (
@@ -162,7 +162,7 @@ def test_what_lies_below_is_dimmed_to_a_third(rewinding: Studio) -> None:
 def test_a_click_below_the_marker_chooses_a_colour_and_one_above_does_not(rewinding: Studio) -> None:
     page = stage(rewinding)
     view = page.page.view
-    rewinding.state.generate.branching.move(4)
+    rewinding.state.generate.rewind_actions.move_marker(4)
 
     def click(row: int, column: int) -> ColourPopup | None:
         QTest.mouseClick(page.marker, LEFT, NONE, view.pixel_rect(row, column).center().toPoint())
@@ -173,7 +173,7 @@ def test_a_click_below_the_marker_chooses_a_colour_and_one_above_does_not(rewind
     popup = click(6, 3)
     assert popup is not None
     QTest.keyClick(popup.swatches, Qt.Key.Key_Escape)
-    assert mark(rewinding).held == ()
+    assert mark(rewinding).pixels_below == ()
     popup = click(6, 3)
     assert popup is not None and (popup.row.value(), popup.column.value()) == (7, 4)
     popup.typed.setText("no colour")
@@ -181,13 +181,13 @@ def test_a_click_below_the_marker_chooses_a_colour_and_one_above_does_not(rewind
     assert popup.isVisible() and popup.typed.property("wrong")
     popup.typed.setText("#2858C8")
     QTest.keyClick(popup.typed, Qt.Key.Key_Return)
-    assert mark(rewinding).held == (ImposedPixel(6, 3, (40, 88, 200)),)
+    assert mark(rewinding).pixels_below == (ImposedPixel(6, 3, (40, 88, 200)),)
     assert rewinding.frame.bar.undo.toolTip().startswith("Undo colour of a pixel")
-    assert page.large_caption.said.text() == "as a new take from row 4, 1 pixel imposed"
+    assert page.enlarged_caption.said.text() == "as a new take from row 4, 1 pixel imposed"
     popup = click(6, 3)
-    assert popup is not None and popup.free.isVisibleTo(popup)
-    QTest.mouseClick(popup.free, LEFT)
-    assert mark(rewinding).held == ()
+    assert popup is not None and popup.release_button.isVisibleTo(popup)
+    QTest.mouseClick(popup.release_button, LEFT)
+    assert mark(rewinding).pixels_below == ()
 
 
 def test_a_colour_is_chosen_with_keys_alone(rewinding: Studio) -> None:
@@ -195,19 +195,19 @@ def test_a_colour_is_chosen_with_keys_alone(rewinding: Studio) -> None:
     page.page.view.setFocus()
     QTest.keyClick(page.page.view, Qt.Key.Key_O)
     popup = next(w for w in QApplication.topLevelWidgets() if isinstance(w, ColourPopup) and w.isVisible())
-    assert mark(rewinding).row == 4 and popup.pixel == (4, 4)
+    assert mark(rewinding).row == 4 and popup.current_pixel == (4, 4)
     first = popup.swatches.model().index(0, 0)
     assert first.data(Qt.ItemDataRole.AccessibleTextRole) == "grey, #5A5A5A"
     popup.row.setValue(8)
     popup.swatches.activated.emit(first)
-    assert mark(rewinding).held == (ImposedPixel(7, 4, (90, 90, 90)),)
+    assert mark(rewinding).pixels_below == (ImposedPixel(7, 4, (90, 90, 90)),)
 
 
 def test_while_it_goes_on_the_button_stops_it(rewinding: Studio) -> None:
     page = stage(rewinding)
-    rewinding.state.generate.branching.move(4)
-    page.branch()
-    button = page.large_caption.go_on
+    rewinding.state.generate.rewind_actions.move_marker(4)
+    page.branch_here()
+    button = page.enlarged_caption.continue_link
     assert (button.text().strip(), button.property("role")) == ("Stop", "stop")
     assert rewinding.frame.queue.job.title.text() == "Rows: on from row 4"
     QTest.mouseClick(button, LEFT)
@@ -215,21 +215,21 @@ def test_while_it_goes_on_the_button_stops_it(rewinding: Studio) -> None:
     rewinding.engine.say(Stopped(job=asked(rewinding).job))
     assert button.text() == "Go on" and button.isEnabled()
     drag(rewinding, [6])  # from the row at which it stopped
-    assert mark(rewinding).row == 6 and rewinding.state.generate.rewind.forming.get() is None
+    assert mark(rewinding).row == 6 and rewinding.state.generate.rewind.rewound.get() is None
 
 
 def test_the_caption_keeps_its_place_when_a_picture_is_finished(rewinding: Studio) -> None:
     page, state = stage(rewinding), rewinding.state.generate
-    state.generate()
+    state.start_batch()
     job, half = rewinding.engine.sent[-1].job, np.full((2, 8, 8, 3), 60, np.uint8)
     rewinding.engine.say(PicturesPreview(job=job, first=0, pictures=half, done=3, total=9))
-    state.enlarge(1)
+    state.enlarge_cell(1)
     settle()
-    before = page.page.view.shown_rect(), page.large_caption.geometry()
-    assert not page.marker.isVisible() and page.large_caption.said.text().startswith("Row 3 of 8. 0 of 2")
+    before = page.page.view.shown_rect(), page.enlarged_caption.geometry()
+    assert not page.marker.isVisible() and page.enlarged_caption.said.text().startswith("Row 3 of 8. 0 of 2")
     rewinding.engine.say(PicturesPreview(job=job, first=0, pictures=half, done=9, total=9, log_prob=(-1.0, -1.0)))
     settle()
-    assert page.marker.isVisible() and (page.page.view.shown_rect(), page.large_caption.geometry()) == before
+    assert page.marker.isVisible() and (page.page.view.shown_rect(), page.enlarged_caption.geometry()) == before
 
 
 @pytest.fixture
@@ -237,8 +237,8 @@ def grown(rewinding: Studio) -> Studio:
     """Four takes: the first, two from it, and one from the second of these."""
     state = rewinding.state.generate
     for row, colour in ((4, 100), (4, 120), (6, 140)):
-        state.branching.move(row)
-        state.branching.branch()
+        state.rewind_actions.move_marker(row)
+        state.rewind_actions.branch_here()
         answer(rewinding, colour)
     assert rewinding.frame.strip.takes.parents == (None, 0, 0, 2)
     return rewinding
@@ -281,11 +281,11 @@ def test_the_tree_is_walked_shown_and_pruned(grown: Studio) -> None:
         QTest.keyClick(tree, key)
         assert model.place_of(tree.currentIndex()) == place
     QTest.keyClick(tree, Qt.Key.Key_Return)
-    assert state.strip.current.get() == 2 and tree.hasFocus()
+    assert state.selection.current.get() == 2 and tree.hasFocus()
     QTest.mouseClick(tree.viewport(), LEFT, NONE, tree.visualRect(model.index_of(1)).center())
-    assert state.strip.current.get() == 1
+    assert state.selection.current.get() == 1
     QTest.keyClick(tree, Qt.Key.Key_Delete)
-    assert len(grown.state.takes.takes.get()) == 3 and state.closeup.large.get() is None
+    assert len(grown.state.takes.takes.get()) == 3 and state.enlarged.item.get() is None
     assert grown.frame.message.first.text() == "Take 2 is in the bin."
     QTest.mouseClick(grown.frame.message.buttons[0], LEFT)
     assert len(grown.state.takes.takes.get()) == 4 and model.parents == (None, 0, 0, 2)
@@ -327,7 +327,7 @@ def test_a_take_is_named(grown: Studio, as_tree: bool) -> None:
     QTest.keyClicks(field, "Crown")
     QTest.keyClick(field, Qt.Key.Key_Return)
     assert grown.state.takes.takes.get()[3].work.name == "Crown" and not field.isVisible()
-    assert stage(grown).large_caption.words.text().startswith("Take 4, Crown, from take 3 at row 6")
+    assert stage(grown).enlarged_caption.words.text().startswith("Take 4, Crown, from take 3 at row 6")
     grown.state.undo()
     assert grown.state.takes.takes.get()[3].work.name == ""
 
@@ -336,7 +336,7 @@ def test_branching_from_the_menu_waits_at_the_marker(grown: Studio) -> None:
     count = len(grown.engine.sent)
     grown.frame.strip.branch_requested.emit(0)
     settle()
-    assert len(grown.engine.sent) == count and mark(grown) == Mark(4, (), armed=True)
+    assert len(grown.engine.sent) == count and mark(grown) == Marker(4, (), armed=True)
     assert stage(grown).marker.hasFocus()
     grown.frame.strip.branch_requested.emit(3)
     assert mark(grown).row == 6 and mark(grown).armed and len(grown.engine.sent) == count

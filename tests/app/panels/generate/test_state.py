@@ -47,9 +47,9 @@ def asked(engine: FakeEngine) -> Sample:
 def begin(window: Window, engine: FakeEngine, count: int = 4, seed: int = 4112) -> str:
     """A run of some pictures; the name of its job."""
     engine.status.emit("Ready")
-    window.generate.dials.set_number(count)
-    window.generate.dials.set_seed(seed)
-    window.generate.generate()
+    window.generate.parameters.set_number(count)
+    window.generate.parameters.set_seed(seed)
+    window.generate.start_batch()
     return asked(engine).job
 
 
@@ -73,11 +73,11 @@ def test_pictures_take_their_place_as_they_form(window: Window, engine: FakeEngi
     assert [cell.finished for cell in cells] == [True, True, False, False]
     assert cells[1].log_prob == -1.0 and cells[1].picture is not None and cells[1].picture[0, 0, 0] == 11
     assert cells[3].picture is not None and (cells[3].done, cells[3].total) == (3, 5)
-    assert window.generate.grid.caption.get().startswith("Step 3 of 5. 2 of 4 finished")
+    assert window.generate.batch.caption.get().startswith("Step 3 of 5. 2 of 4 finished")
     engine.say(drawn(job, 2, 2), Finished(job=job))
-    assert not window.generate.grid.running.get()
+    assert not window.generate.batch.running.get()
     assert (
-        window.generate.grid.caption.get()
+        window.generate.batch.caption.get()
         == "4 pictures, seeds 4\N{NARROW NO-BREAK SPACE}112 to 4\N{NARROW NO-BREAK SPACE}115."
     )
 
@@ -87,7 +87,7 @@ def test_while_its_loop_is_compiled_a_run_of_rows_says_why_it_is_slow(
 ) -> None:
     write_model(two_models, card("rows", (3, 16, 8), family=("pixelcnn", "PixelCNN")))
     window = opener(engine)
-    said = window.generate.grid.caption
+    said = window.generate.batch.caption
     words = "First run on this computer: preparing the fast version."
     engine.say(Ready(device="Paper", uncompiled_loops=("pixels", "sound")))
     window.generate.choose_model("tiny")
@@ -95,7 +95,7 @@ def test_while_its_loop_is_compiled_a_run_of_rows_says_why_it_is_slow(
     assert words not in said.get(), "it is drawn whole"
     engine.say(Finished(job=asked(engine).job))
     window.generate.choose_model("rows")
-    window.generate.generate()
+    window.generate.start_batch()
     assert said.get().endswith(words)
     engine.say(CompilingLoops(loops=("sound",)))
     assert words not in said.get()
@@ -110,51 +110,51 @@ def test_what_is_drawn_row_by_row_is_counted_in_rows(opener: Opener, engine: Fak
     window = opener(engine)
     window.generate.choose_model("rows")
     job = begin(window, engine, 2)
-    assert (window.generate.grid.rows, window.generate.grid.size) == (16, (16, 8))
+    assert (window.generate.batch.rows, window.generate.batch.size) == (16, (16, 8))
     pictures = np.zeros((2, 16, 8, 3), np.uint8)
     for done, words in ((9, "Row \N{FIGURE SPACE}9 of 16."), (16, "Row 16 of 16.")):
         engine.say(
             PicturesPreview(job=job, first=0, pictures=pictures, done=done, total=17)
         )  # the last step is the price
-        assert window.generate.grid.caption.get().startswith(f"{words} 0 of 2 finished")
+        assert window.generate.batch.caption.get().startswith(f"{words} 0 of 2 finished")
         assert window.generate.cells.get()[0].rows_drawn(16) == done
     engine.say(PicturesPreview(job=job, first=0, pictures=pictures, done=11, total=17), Stopped(job=job))
     assert (
-        window.generate.grid.caption.get() == "Stopped at row 11. 0 finished and 2 half-drawn of 2 pictures are kept."
+        window.generate.batch.caption.get() == "Stopped at row 11. 0 finished and 2 half-drawn of 2 pictures are kept."
     )
 
 
 def test_what_another_job_says_is_not_ours(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     engine.say(drawn("another", 0, 4), Finished(job="another"))
-    assert window.generate.grid.running.get() and window.generate.cells.get()[0].picture is None
+    assert window.generate.batch.running.get() and window.generate.cells.get()[0].picture is None
 
 
 def test_the_button_says_what_it_does(window: Window, engine: FakeEngine) -> None:
     generate = window.generate
-    assert generate.can_start.get() and generate.grid.button_text.get() == "Generate"
-    generate.generate()
-    assert generate.grid.button_text.get() == "Starts when ready" and not generate.can_start.get()
+    assert generate.can_start.get() and generate.batch.button_text.get() == "Generate"
+    generate.start_batch()
+    assert generate.batch.button_text.get() == "Starts when ready" and not generate.can_start.get()
     engine.status.emit("Working")
-    assert generate.grid.button_text.get() == "Stop"
+    assert generate.batch.button_text.get() == "Stop"
     engine.say(Finished(job=asked(engine).job))
-    assert generate.grid.button_text.get() == "Generate"
+    assert generate.batch.button_text.get() == "Generate"
 
 
 def test_stop_keeps_what_is_drawn_and_goes_on_from_there(window: Window, engine: FakeEngine) -> None:
     job = begin(window, engine)
     engine.say(drawn(job, 0, 2), drawn(job, 2, 1, done=3))
-    window.generate.grid.stop_run()
+    window.generate.batch.stop_run()
     assert engine.stopped == [job]
     engine.say(Stopped(job=job))
-    assert window.generate.grid.caption.get() == "Stopped. 2 finished and 1 half-drawn of 4 pictures are kept."
-    assert window.generate.grid.can_continue.get()
+    assert window.generate.batch.caption.get() == "Stopped. 2 finished and 1 half-drawn of 4 pictures are kept."
+    assert window.generate.batch.can_continue.get()
     window.messages.press_button(0)  # Go on
     command = asked(engine)
     assert command.seeds == (4114, 4115)
     engine.say(drawn(command.job, 0, 2), Finished(job=command.job))
     cells = window.generate.cells.get()
-    assert all(cell.finished for cell in cells) and not window.generate.grid.can_continue.get()
+    assert all(cell.finished for cell in cells) and not window.generate.batch.can_continue.get()
     assert cells[2].picture is not None and cells[2].picture[0, 0, 0] == 10  # the first of the second job
 
 
@@ -162,8 +162,8 @@ def test_going_on_uses_the_settings_of_the_run(window: Window, engine: FakeEngin
     job = begin(window, engine)
     engine.say(Stopped(job=job))
     window.generate.choose_model("tones")
-    window.generate.dials.set_temperature(1.5)
-    window.generate.grid.continue_run()
+    window.generate.parameters.set_temperature(1.5)
+    window.generate.batch.continue_run()
     assert asked(engine).model == "tiny" and asked(engine).temperature == (0.7,)
 
 
@@ -186,7 +186,7 @@ def test_a_dead_engine_keeps_the_finished_and_offers_the_others(window: Window, 
 
 def test_asking_a_stopped_engine_starts_it(window: Window, engine: FakeEngine) -> None:
     engine.status.emit("Stopped")
-    window.generate.generate()
+    window.generate.start_batch()
     assert engine.starts == 1 and len(engine.sent) == 1
 
 
@@ -202,7 +202,7 @@ def test_a_failure_says_why_and_tries_again(window: Window, engine: FakeEngine) 
 
 def test_the_same_again_follows_a_run_with_another_seed(window: Window, engine: FakeEngine) -> None:
     job = begin(window, engine)
-    window.generate.generate()
+    window.generate.start_batch()
     assert len(engine.sent) == 1
     engine.say(Finished(job=job))
     assert len(engine.sent) == 2 and asked(engine).seeds[0] != 4112
@@ -210,75 +210,75 @@ def test_the_same_again_follows_a_run_with_another_seed(window: Window, engine: 
 
 def test_stop_ends_what_was_to_follow_too(window: Window, engine: FakeEngine) -> None:
     job = begin(window, engine)
-    window.generate.generate()
-    window.generate.grid.stop_run()
+    window.generate.start_batch()
+    window.generate.batch.stop_run()
     engine.say(Finished(job=job))  # it was done just before it heard of it
-    assert len(engine.sent) == 1 and not window.generate.grid.running.get()
+    assert len(engine.sent) == 1 and not window.generate.batch.running.get()
 
 
 def test_a_new_run_rolls_the_seed_unless_it_is_locked_or_typed(window: Window, engine: FakeEngine) -> None:
     generate = window.generate
     engine.say(Finished(job=begin(window, engine)))
-    generate.generate()
+    generate.start_batch()
     second = asked(engine)
     assert second.seeds[0] != 4112
     engine.say(Finished(job=second.job))
-    generate.dials.lock_seed(True)
-    generate.generate()
+    generate.parameters.lock_seed(True)
+    generate.start_batch()
     assert asked(engine).seeds == second.seeds
     engine.say(Finished(job=asked(engine).job))
-    generate.dials.lock_seed(False)
-    generate.dials.set_seed(second.seeds[0])
-    generate.generate()
+    generate.parameters.lock_seed(False)
+    generate.parameters.set_seed(second.seeds[0])
+    generate.start_batch()
     assert asked(engine).seeds == second.seeds
 
 
 @pytest.mark.parametrize("typed", ["", "rose", "-1", "1.5", "9007199254740992", "9" * 6000, "٣"])
 def test_a_seed_that_is_none_is_said_and_the_last_one_stays(window: Window, typed: str) -> None:
-    window.generate.dials.set_seed(7)
-    window.generate.dials.set_seed(typed)
-    assert window.generate.dials.seed.get() == 7
-    error = window.generate.dials.error.get()
+    window.generate.parameters.set_seed(7)
+    window.generate.parameters.set_seed(typed)
+    assert window.generate.parameters.seed.get() == 7
+    error = window.generate.parameters.error.get()
     assert "7 is kept. A seed is a whole number from 0 to 9,007,199,254,740,991." in error and len(error) < 200
 
 
 def test_a_seed_may_be_typed_as_it_is_shown(window: Window) -> None:
-    window.generate.dials.set_seed("rose")
-    window.generate.dials.set_seed(" 4 112\N{NARROW NO-BREAK SPACE}000 ")
-    assert window.generate.dials.seed.get() == 4112000 and window.generate.dials.error.get() == ""
+    window.generate.parameters.set_seed("rose")
+    window.generate.parameters.set_seed(" 4 112\N{NARROW NO-BREAK SPACE}000 ")
+    assert window.generate.parameters.seed.get() == 4112000 and window.generate.parameters.error.get() == ""
 
 
 def test_numbers_stay_within_bounds(window: Window) -> None:
-    window.generate.dials.set_number(0)
-    assert window.generate.dials.number.get() == 1
-    window.generate.dials.set_number(10**9)
-    assert window.generate.dials.number.get() == 4096
-    window.generate.dials.set_temperature(-3)
-    assert window.generate.dials.temperature.get() == 0.0
+    window.generate.parameters.set_number(0)
+    assert window.generate.parameters.number.get() == 1
+    window.generate.parameters.set_number(10**9)
+    assert window.generate.parameters.number.get() == 4096
+    window.generate.parameters.set_temperature(-3)
+    assert window.generate.parameters.temperature.get() == 0.0
 
 
 def test_settings_can_be_undone(window: Window) -> None:
     generate = window.generate
-    generate.dials.set_number(24)
+    generate.parameters.set_number(24)
     generate.choose_model("tones")
-    generate.dials.set_temperature(1.25)
+    generate.parameters.set_temperature(1.25)
     assert generate.history.undo_name.get() == "temperature"
     for _ in range(3):
         window.undo()
     model = generate.model.get()
-    assert (generate.dials.number.get(), generate.dials.temperature.get()) == (16, 0.7)
+    assert (generate.parameters.number.get(), generate.parameters.temperature.get()) == (16, 0.7)
     assert model is not None and model.card.name == "tiny"
     for _ in range(3):
         window.redo()
-    assert (generate.dials.number.get(), generate.dials.temperature.get()) == (24, 1.25)
+    assert (generate.parameters.number.get(), generate.parameters.temperature.get()) == (24, 1.25)
 
 
 def test_a_picture_is_saved_with_its_making(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
     job = begin(window, engine)
     engine.say(drawn(job, 0, 4), Finished(job=job))
-    window.generate.dials.set_temperature(0.1)  # of the next run
-    assert window.generate.name_of(2) == "tiny-4114.png"
-    window.generate.save(2, tmp_path / "rose")
+    window.generate.parameters.set_temperature(0.1)  # of the next run
+    assert window.generate.file_name(2) == "tiny-4114.png"
+    window.generate.save_picture(2, tmp_path / "rose")
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     said = window.messages.current.get()
     assert said is not None and said.text == 'Saved "rose.png" with its recipe inside.'
@@ -294,8 +294,8 @@ def test_a_half_drawn_picture_is_not_saved_as_if_it_were_one(
 ) -> None:
     job = begin(window, engine)
     engine.say(drawn(job, 0, 4, done=2))
-    assert not window.generate.can_save.get() and window.generate.name_of(0) == ""
-    window.generate.save(0, tmp_path / "rose.png")
+    assert not window.generate.can_save.get() and window.generate.file_name(0) == ""
+    window.generate.save_picture(0, tmp_path / "rose.png")
     window.generate.save_all(tmp_path)
     window.close()
     assert list(tmp_path.glob("*.png")) == []
@@ -354,7 +354,7 @@ def test_the_queue_counts_and_estimates(window: Window, engine: FakeEngine, monk
     engine.say(drawn(job, 0, 1))
     (entry,) = window.queue.jobs.get()
     assert entry.done == 1 and entry.share == 0.25 and entry.seconds_left == pytest.approx(6.0)
-    assert "about 6 s left" in window.generate.grid.caption.get()
+    assert "about 6 s left" in window.generate.batch.caption.get()
     now[0] = 64.0
     engine.say(drawn(job, 1, 1))
     (entry,) = window.queue.jobs.get()
@@ -389,7 +389,7 @@ def test_the_grid_is_there_again_after_a_restart(opener: Opener, engine: FakeEng
     assert [cell.seed for cell in cells] == [4112, 4113, 4114, 4115]
     assert [cell.finished for cell in cells] == [True, True, True, False]
     assert cells[2].picture is not None and (cells[2].picture == 12).all() and cells[2].log_prob == -2.0
-    second.generate.grid.continue_run()
+    second.generate.batch.continue_run()
     assert asked(second_engine).seeds == (4115,)
 
 
@@ -412,7 +412,7 @@ def test_a_grid_that_cannot_be_read_costs_only_itself(opener: Opener, engine: Fa
     (studio_home / "data").mkdir(parents=True, exist_ok=True)
     (studio_home / "data" / "grid.png").write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
     second = opener(FakeEngine())
-    assert second.generate.cells.get() == () and second.generate.dials.seed.get() == 4112
+    assert second.generate.cells.get() == () and second.generate.parameters.seed.get() == 4112
 
 
 def test_a_model_that_is_gone_is_replaced_by_the_first(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
@@ -438,11 +438,11 @@ def test_without_a_model_nothing_starts(opener: Opener, engine: FakeEngine, two_
     for path in two_models.iterdir():
         path.unlink()
     window = opener(engine)
-    window.generate.generate()
+    window.generate.start_batch()
     assert engine.sent == [] and not window.generate.can_start.get()
     write_model(two_models, card("late"))
     window.models.refresh_models()
-    window.generate.generate()
+    window.generate.start_batch()
     assert asked(engine).model == "late" and window.explore.model.get() == window.models.find_model("late")
 
 
@@ -450,7 +450,7 @@ def made_of(window: Window, index: int, folder: Path, qtbot: QtBot) -> work.Work
     """The making inside the file of a saved picture."""
     path = folder / f"{index}.png"
     path.unlink(missing_ok=True)
-    window.generate.save(index, path)
+    window.generate.save_picture(index, path)
     qtbot.waitUntil(path.exists)
     found = work.recipe_of_png(path.read_bytes())
     assert found is not None
@@ -471,11 +471,11 @@ def mixer(opener: Opener, engine: FakeEngine, two_models: Path) -> Window:
 
 
 def test_only_models_that_draw_in_the_same_size_are_offered_to_be_mixed(mixer: Window) -> None:
-    mixing = mixer.generate.dials.mix
+    mixing = mixer.generate.parameters.mix
     assert [other.card.name for other in mixing.partners.get()] == ["dashes"]
-    mixer.generate.dials.set_mix("small")
+    mixer.generate.parameters.set_mix("small")
     assert mixing.name.get() == ""
-    mixer.generate.dials.set_mix("dashes")
+    mixer.generate.parameters.set_mix("dashes")
     assert mixing.name.get() == "dashes"
     mixer.generate.choose_model("tiny")
     assert (mixing.partners.get(), mixing.name.get()) == ((), "")
@@ -487,18 +487,18 @@ def test_a_mixed_run_follows_the_dials_and_what_it_made_says_so(
     mixer: Window, opener: Opener, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     generate = mixer.generate
-    generate.dials.set_mix("dashes")
-    generate.dials.set_share(0.25)
+    generate.parameters.set_mix("dashes")
+    generate.parameters.set_share(0.25)
     job = begin(mixer, engine, 4)
     assert (asked(engine).second_model, asked(engine).share) == ("dashes", 0.25)
-    generate.dials.set_share(0.5)
+    generate.parameters.set_share(0.5)
     steer = engine.sent[-1]
     assert isinstance(steer, Adjust)
     assert (steer.running_job, steer.temperature, steer.share) == (job, (0.7,), 0.5)
-    generate.dials.set_temperature(1.5)
+    generate.parameters.set_temperature(1.5)
     assert engine.sent[-1].temperature == (1.5,)
     count = len(engine.sent)
-    generate.dials.set_number(9)
+    generate.parameters.set_number(9)
     assert len(engine.sent) == count, "nothing that it draws by was changed"
     shares = np.full((8, 8), 0.25, np.float32)
     shares[4:] = 0.5
@@ -516,13 +516,13 @@ def test_a_mixed_run_follows_the_dials_and_what_it_made_says_so(
         assert after.mix is not None
         assert (after.temperature, after.mix.share, after.mix.shares, after.heat) == ((1.5,), 0.5, None, None)
         mixer = opener(engine)
-    assert (mixer.generate.dials.mix.name.get(), mixer.generate.dials.mix.share.get()) == ("dashes", 0.5)
+    assert (mixer.generate.parameters.mix.name.get(), mixer.generate.parameters.mix.share.get()) == ("dashes", 0.5)
 
 
 def test_a_model_that_draws_whole_is_not_steered(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     count = len(engine.sent)
-    window.generate.dials.set_temperature(0.1)
+    window.generate.parameters.set_temperature(0.1)
     assert len(engine.sent) == count
 
 

@@ -32,93 +32,93 @@ def sent(studio: Studio) -> Sample:
 def test_the_first_picture_is_two_clicks_away(studio: Studio) -> None:
     stage, inspector, foot = parts(studio)
     studio.ready()
-    assert stage.currentWidget() is stage.first
+    assert stage.currentWidget() is stage.first_launch
     assert inspector.card.title.text() == "Tiny"
-    cards = stage.first.cards
+    cards = stage.first_launch.cards
     QTest.mouseClick(
         cards.viewport(), Qt.MouseButton.LeftButton, pos=cards.visualRect(cards.model().index(1, 0)).center()
     )
     assert studio.state.generate.model.get().card.name == "tones"
     assert inspector.card.title.text() == "Tones"
-    QTest.mouseClick(foot.main, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(foot.main_button, Qt.MouseButton.LeftButton)
     assert sent(studio).model == "tones"
 
 
 def test_dials_and_state_follow_each_other(studio: Studio) -> None:
     _, inspector, _ = parts(studio)
     state = studio.state.generate
-    inspector.dials.number.setValue(24)
-    assert state.dials.number.get() == 24
-    state.dials.set_number(9)
-    assert inspector.dials.number.value() == 9
-    groove = inspector.dials.temperature.slider
+    inspector.parameters.number.setValue(24)
+    assert state.parameters.number.get() == 24
+    state.parameters.set_number(9)
+    assert inspector.parameters.number.value() == 9
+    groove = inspector.parameters.temperature.slider
     drag(groove, [groove._position_of(0.7), groove._position_of(1.5)])
-    assert state.dials.temperature.get() == pytest.approx(1.5, abs=0.02)
-    state.dials.set_temperature(0.25)
-    assert inspector.dials.temperature.value.text() == "0.25"
+    assert state.parameters.temperature.get() == pytest.approx(1.5, abs=0.02)
+    state.parameters.set_temperature(0.25)
+    assert inspector.parameters.temperature.value.text() == "0.25"
     QTest.keyClick(groove, Qt.Key.Key_Delete)
-    assert state.dials.temperature.get() == 0.7
-    before = state.dials.seed.get()
-    QTest.mouseClick(inspector.dials.seed.dice, Qt.MouseButton.LeftButton)
-    assert state.dials.seed.get() != before
-    QTest.mouseClick(inspector.dials.seed.lock, Qt.MouseButton.LeftButton)
-    assert state.dials.locked.get()
-    state.dials.lock_seed(False)
-    assert not inspector.dials.seed.lock.isChecked()
+    assert state.parameters.temperature.get() == 0.7
+    before = state.parameters.seed.get()
+    QTest.mouseClick(inspector.parameters.seed.dice, Qt.MouseButton.LeftButton)
+    assert state.parameters.seed.get() != before
+    QTest.mouseClick(inspector.parameters.seed.lock, Qt.MouseButton.LeftButton)
+    assert state.parameters.locked.get()
+    state.parameters.lock_seed(False)
+    assert not inspector.parameters.seed.lock.isChecked()
 
 
 def test_a_seed_is_typed_and_a_bad_one_is_refused(studio: Studio) -> None:
     _, inspector, _ = parts(studio)
-    field = inspector.dials.seed.field
+    field = inspector.parameters.seed.field
     field.selectAll()
     QTest.keyClicks(field, "4112")
     QTest.keyClick(field, Qt.Key.Key_Return)
-    assert studio.state.generate.dials.seed.get() == 4112
+    assert studio.state.generate.parameters.seed.get() == 4112
     assert field.text() == "4\u202f112"
     field.selectAll()
     QTest.keyClicks(field, "no such seed")
     QTest.keyClick(field, Qt.Key.Key_Return)
-    assert studio.state.generate.dials.seed.get() == 4112
-    assert inspector.dials.seed.error.isVisible()
-    assert "4112 is kept" in inspector.dials.seed.error.text()
+    assert studio.state.generate.parameters.seed.get() == 4112
+    assert inspector.parameters.seed.error.isVisible()
+    assert "4112 is kept" in inspector.parameters.seed.error.text()
     QTest.keyClick(field, Qt.Key.Key_Escape)
-    assert not inspector.dials.seed.error.isVisible()
+    assert not inspector.parameters.seed.error.isVisible()
     assert field.text() == "4\u202f112"
 
 
 def test_a_drag_of_the_temperature_is_one_step_of_undo(studio: Studio) -> None:
     _, inspector, _ = parts(studio)
-    groove = inspector.dials.temperature.slider
+    groove = inspector.parameters.temperature.slider
     drag(
         groove, [groove._position_of(0.7), groove._position_of(1.0), groove._position_of(1.2), groove._position_of(1.6)]
     )
     QTest.mouseClick(studio.frame.bar.undo, Qt.MouseButton.LeftButton)
-    assert studio.state.generate.dials.temperature.get() == 0.7
+    assert studio.state.generate.parameters.temperature.get() == 0.7
     assert not studio.frame.bar.undo.isEnabled()
     assert studio.frame.bar.redo.toolTip().startswith("Redo temperature")
 
 
 def test_pictures_form_and_stop_is_the_main_button(studio: Studio) -> None:
     stage, _, foot = parts(studio)
-    studio.state.generate.dials.set_number(4)
-    QTest.mouseClick(foot.main, Qt.MouseButton.LeftButton)
-    assert (foot.main.text().strip(), foot.main.isEnabled()) == ("Starts when ready", False)
+    studio.state.generate.parameters.set_number(4)
+    QTest.mouseClick(foot.main_button, Qt.MouseButton.LeftButton)
+    assert (foot.main_button.text().strip(), foot.main_button.isEnabled()) == ("Starts when ready", False)
     assert stage.caption.first.text() == "The engine is starting"
     studio.ready()
-    assert (foot.main.text().strip(), foot.main.property("role")) == ("Stop", "stop")
+    assert (foot.main_button.text().strip(), foot.main_button.property("role")) == ("Stop", "stop")
     studio.draw(2, 5)
     assert stage.caption.first.text() == "Step 2 of 5"
-    assert [cell.done for cell in stage.grid.cells] == [2] * 4
+    assert [cell.done for cell in stage.grid.shown_cells] == [2] * 4
     assert studio.frame.queue.job.isVisible()
-    QTest.mouseClick(foot.main, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(foot.main_button, Qt.MouseButton.LeftButton)
     assert studio.engine.stopped == [sent(studio).job]
     studio.engine.say(Stopped(job=sent(studio).job))
-    assert foot.main.text() == "Generate"
+    assert foot.main_button.text() == "Generate"
     assert "4 half-drawn" in studio.frame.message.first.text() + studio.frame.message.rest.text()
     assert stage.caption.continue_link.isVisibleTo(stage.currentWidget())
     QTest.mouseClick(stage.caption.continue_link, Qt.MouseButton.LeftButton)
     studio.draw()
-    assert all(cell.finished for cell in stage.grid.cells)
+    assert all(cell.finished for cell in stage.grid.shown_cells)
     assert not stage.caption.continue_link.isVisible()
     assert not studio.frame.queue.job.isVisible()
 
@@ -129,8 +129,8 @@ def test_rows_appear_above_a_line_and_nothing_jumps(window_opener: WindowOpener,
     studio.state.generate.choose_model("rows")
     stage, _, _ = parts(studio)
     studio.ready()
-    studio.state.generate.dials.set_number(4)
-    studio.state.generate.generate()
+    studio.state.generate.parameters.set_number(4)
+    studio.state.generate.start_batch()
     settle()
     empty = [stage.grid.visualRect(stage.grid.model().index(row, 0)) for row in range(4)]
     pictures = np.full((4, 12, 8, 3), 200, np.uint8)
@@ -138,7 +138,7 @@ def test_rows_appear_above_a_line_and_nothing_jumps(window_opener: WindowOpener,
     settle()
     assert [stage.grid.visualRect(stage.grid.model().index(row, 0)) for row in range(4)] == empty
     assert stage.caption.first.text() == "Row \N{FIGURE SPACE}3 of 12"
-    seen, cell = stage.grid.viewport().grab().toImage(), stage.grid.cell()
+    seen, cell = stage.grid.viewport().grab().toImage(), stage.grid.cell_size()
     middle = empty[0].center()
     top = middle.y() - cell.height() // 2
     colours = [seen.pixelColor(middle.x(), top + round(cell.height() * row / 12) + 1).name() for row in (2, 3, 5, 11)]
@@ -148,14 +148,14 @@ def test_rows_appear_above_a_line_and_nothing_jumps(window_opener: WindowOpener,
 def test_a_failure_keeps_what_was_drawn_and_says_so(studio: Studio) -> None:
     stage, _, _ = parts(studio)
     studio.ready()
-    studio.state.generate.generate()
+    studio.state.generate.start_batch()
     studio.draw(1, 5)
     studio.engine.say(Failed(job=sent(studio).job, reason="Memory ran out.", hint="Make fewer pictures at once."))
     assert studio.frame.message.isVisible()
     assert studio.frame.message.first.text() == "Memory ran out."
     assert studio.frame.message.rest.text() == "Make fewer pictures at once."
     assert studio.frame.message.buttons[0].text() == "Try again"
-    assert all(cell.picture is not None for cell in stage.grid.cells)
+    assert all(cell.picture is not None for cell in stage.grid.shown_cells)
     QTest.mouseClick(studio.frame.message.buttons[0], Qt.MouseButton.LeftButton)
     assert not studio.frame.message.isVisible()
     assert len(studio.engine.sent) == 2
@@ -164,8 +164,8 @@ def test_a_failure_keeps_what_was_drawn_and_says_so(studio: Studio) -> None:
 def test_a_picture_is_chosen_enlarged_and_left(studio: Studio) -> None:
     stage, _, _ = parts(studio)
     studio.ready()
-    studio.state.generate.dials.set_number(4)
-    studio.state.generate.generate()
+    studio.state.generate.parameters.set_number(4)
+    studio.state.generate.start_batch()
     studio.draw()
     settle()
     place = stage.grid.visualRect(stage.grid.model().index(2, 0)).center()
@@ -173,14 +173,14 @@ def test_a_picture_is_chosen_enlarged_and_left(studio: Studio) -> None:
     assert studio.state.generate.chosen.get() == 2
     QTest.keyClick(stage.grid, Qt.Key.Key_Return)
     assert stage.currentWidget() is stage.page
-    assert stage.large_caption.words.text().startswith("Picture 3 of 4 · seed")
-    assert stage.large_caption.words.text().endswith("1,443 bits")
-    stage.step(1)
-    assert studio.state.generate.closeup.index.get() == 3
+    assert stage.enlarged_caption.words.text().startswith("Picture 3 of 4 · seed")
+    assert stage.enlarged_caption.words.text().endswith("1,443 bits")
+    stage.show_next(1)
+    assert studio.state.generate.enlarged.index.get() == 3
     studio.frame.activateWindow()
     stage.page.view.setFocus()
     QTest.keyClick(stage.page.view, Qt.Key.Key_Escape)
-    assert studio.state.generate.closeup.index.get() is None
+    assert studio.state.generate.enlarged.index.get() is None
     assert stage.currentIndex() == 1
 
 
@@ -189,8 +189,8 @@ def test_a_right_click_takes_the_cell_under_the_pointer(studio: Studio, width: i
     studio.frame.resize(width, 900)
     stage, _, _ = parts(studio)
     studio.ready()
-    studio.state.generate.dials.set_number(number)
-    studio.state.generate.generate()
+    studio.state.generate.parameters.set_number(number)
+    studio.state.generate.start_batch()
     studio.draw()
     settle()
     grid = stage.grid
@@ -207,8 +207,8 @@ def test_a_right_click_takes_the_cell_under_the_pointer(studio: Studio, width: i
 def test_an_open_menu_is_enabled_when_its_picture_is_finished(studio: Studio) -> None:
     stage, _, _ = parts(studio)
     studio.ready()
-    studio.state.generate.dials.set_number(1)
-    studio.state.generate.generate()
+    studio.state.generate.parameters.set_number(1)
+    studio.state.generate.start_batch()
     studio.draw(done=1, total=2)
     settle()
     menu = right_click(stage.grid, stage.grid.visualRect(stage.grid.model().index(0, 0)).center())
@@ -237,7 +237,7 @@ def test_the_time_below_generate_says_that_the_first_run_takes_longer(
 
 def test_a_right_click_on_a_take_opens_its_menu_at_the_pointer(studio: Studio) -> None:
     studio.ready()
-    studio.state.generate.generate()
+    studio.state.generate.start_batch()
     studio.draw()
     for index in (0, 1):
         studio.state.generate.keep_take(index)
@@ -253,8 +253,8 @@ def test_save_all_asks_for_a_folder_and_saves(studio: Studio, tmp_path: Path) ->
     stage, _, foot = parts(studio)
     assert not foot.save_all.isVisible()
     studio.ready()
-    studio.state.generate.dials.set_number(3)
-    studio.state.generate.generate()
+    studio.state.generate.parameters.set_number(3)
+    studio.state.generate.start_batch()
     studio.draw()
     assert foot.save_all.isVisible()
     QTest.mouseClick(foot.save_all, Qt.MouseButton.LeftButton)
@@ -270,9 +270,9 @@ def test_save_all_asks_for_a_folder_and_saves(studio: Studio, tmp_path: Path) ->
 
 def test_keeping_a_picture_lays_it_on_the_strip(studio: Studio) -> None:
     studio.ready()
-    studio.state.generate.generate()
+    studio.state.generate.start_batch()
     studio.draw()
-    studio.state.generate.choose(1)
+    studio.state.generate.choose_cell(1)
     assert studio.frame.strip.hint.isVisible()
     QTest.mouseClick(studio.frame.strip.keep, Qt.MouseButton.LeftButton)
     assert len(studio.state.explore.takes.get()) == 1
@@ -280,7 +280,7 @@ def test_keeping_a_picture_lays_it_on_the_strip(studio: Studio) -> None:
     assert studio.state.panel.get() == "generate"
     studio.frame.strip.list.take_chosen.emit(0)
     assert studio.state.panel.get() == "generate"
-    assert parts(studio)[0].large_caption.words.text().startswith("Take 1 · seed")
+    assert parts(studio)[0].enlarged_caption.words.text().startswith("Take 1 · seed")
     studio.state.show_panel("explore")
     studio.frame.strip.list.take_chosen.emit(0)
     assert studio.state.explore.picture.get() is not None
@@ -293,15 +293,15 @@ def test_classes_bring_a_choice_of_kind(window_opener: WindowOpener, two_models:
     studio = window_opener()
     _, inspector, _ = parts(studio)
     assert studio.state.generate.model.get().card.name == "kinds"
-    assert inspector.dials.class_field.isVisible()
-    inspector.dials.class_field.setCurrentIndex(2)
-    assert inspector.dials.class_field.currentText() == "dark flower"
-    inspector.dials.class_field.activated.emit(2)
-    assert studio.state.generate.dials.label.get() == 1
-    studio.state.generate.dials.set_label(None)
-    assert inspector.dials.class_field.currentText() == "Any"
+    assert inspector.parameters.class_field.isVisible()
+    inspector.parameters.class_field.setCurrentIndex(2)
+    assert inspector.parameters.class_field.currentText() == "dark flower"
+    inspector.parameters.class_field.activated.emit(2)
+    assert studio.state.generate.parameters.label.get() == 1
+    studio.state.generate.parameters.set_label(None)
+    assert inspector.parameters.class_field.currentText() == "Any"
     studio.state.generate.choose_model("tiny")
-    assert not inspector.dials.class_field.isVisible()
+    assert not inspector.parameters.class_field.isVisible()
 
 
 def test_without_a_model_it_says_what_to_do(window_opener: WindowOpener, two_models: Path) -> None:
@@ -309,9 +309,9 @@ def test_without_a_model_it_says_what_to_do(window_opener: WindowOpener, two_mod
         path.unlink()
     studio = window_opener()
     stage, inspector, foot = parts(studio)
-    assert not foot.main.isEnabled()
-    assert not stage.first.cards.isVisible()
-    assert stage.first.add.isVisible()
+    assert not foot.main_button.isEnabled()
+    assert not stage.first_launch.cards.isVisible()
+    assert stage.first_launch.add.isVisible()
     assert inspector.card.title.text() == "No model is here yet"
     assert studio.frame.bar.picker.accessibleName() == "No model"
 
@@ -322,17 +322,20 @@ def test_a_second_model_is_mixed_in_where_one_fits(studio: Studio, studio_home: 
     for name in ("dots", "dashes"):
         write_model(studio_home / "models", card(name, family=("pixelcnn", "PixelCNN")))
     studio.state.models.refresh_models()
-    assert inspector.dials.mix.isHidden() or not inspector.dials.mix.isVisibleTo(inspector)
+    assert inspector.parameters.mix.isHidden() or not inspector.parameters.mix.isVisibleTo(inspector)
     generate.choose_model("dots")
-    assert [inspector.dials.mix.itemText(place) for place in range(inspector.dials.mix.count())] == ["None", "Dashes"]
-    assert not inspector.dials.share.isVisibleTo(inspector)
-    inspector.dials.mix.activated.emit(1)
-    assert generate.dials.mix.name.get() == "dashes"
-    assert inspector.dials.share.isVisibleTo(inspector)
-    groove = inspector.dials.share.slider
+    assert [inspector.parameters.mix.itemText(place) for place in range(inspector.parameters.mix.count())] == [
+        "None",
+        "Dashes",
+    ]
+    assert not inspector.parameters.share.isVisibleTo(inspector)
+    inspector.parameters.mix.activated.emit(1)
+    assert generate.parameters.mix.name.get() == "dashes"
+    assert inspector.parameters.share.isVisibleTo(inspector)
+    groove = inspector.parameters.share.slider
     drag(groove, [groove._position_of(0.5), groove._position_of(0.9)])
-    assert generate.dials.mix.share.get() == pytest.approx(0.9, abs=0.02)
+    assert generate.parameters.mix.share.get() == pytest.approx(0.9, abs=0.02)
     generate.history.undo()
-    assert generate.dials.mix.share.get() == 0.5
+    assert generate.parameters.mix.share.get() == 0.5
     generate.history.undo()
-    assert (inspector.dials.mix.currentText(), inspector.dials.mix.count()) == ("None", 2)
+    assert (inspector.parameters.mix.currentText(), inspector.parameters.mix.count()) == ("None", 2)

@@ -153,7 +153,7 @@ def test_what_was_made_is_there_after_a_restart(
 
 def test_models_of_recordings_are_for_this_panel_alone(stage: Stage) -> None:
     assert stage.sound.model.get() is not None and stage.sound.model.get().card.name == "hum"
-    for panel in (stage.window.generate.dials, stage.window.explore):
+    for panel in (stage.window.generate.parameters, stage.window.explore):
         assert panel.model.get() is not None and panel.model.get().card.name != "hum"
 
 

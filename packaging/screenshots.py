@@ -141,7 +141,7 @@ def explore(session: Session, seed: int) -> None:
     window.show_panel("explore")
     state.choose_model(model_of(session, "picture") or "")
     for number in range(4):
-        state.dials.new_start(seed + number)
+        state.parameters.new_start(seed + number)
         settle(session)
         state.keep_take()
     trained = state.model.get()
@@ -149,15 +149,15 @@ def explore(session: Session, seed: int) -> None:
     if cover is not None:
         path = storage.home_folder("data") / "my-picture.png"
         storage.write_file(path, export.encode_png_bytes(cover[0]))
-        state.open(path)
-        session.until(lambda: state.photo.get() is not None, "The crop preview")
-        state.use_photo()
+        state.open_file(path)
+        session.until(lambda: state.crop_preview.get() is not None, "The crop preview")
+        state.use_preview()
         session.until(lambda: state.badge.get().kind not in (None, "working"), "The badge")
     for index, value in MOVES:
-        if index < len(state.dials.sliders.get()):
-            state.dials.move(index, value)
+        if index < len(state.parameters.sliders.get()):
+            state.parameters.set_slider(index, value)
             settle(session)
-            state.dials.end_move()
+            state.parameters.end_gesture()
     state.keep_take()
     for theme in ("dark", "light"):
         session.take("explore", theme)
@@ -197,16 +197,16 @@ def wave(session: Session, seed: int) -> None:
     session.state.show_panel("explore")
     state.choose_model(model)
     for number in range(3):
-        state.dials.new_start(seed + number)
+        state.parameters.new_start(seed + number)
         settle(session)
         state.keep_take()
     for index, value in MOVES[:2]:
-        state.dials.begin_move(index)
-        state.dials.move(index, value)
+        state.parameters.grab_slider(index)
+        state.parameters.set_slider(index, value)
         settle(session)
     for theme in ("dark", "light"):
         session.take("wave", theme)
-    state.dials.end_move()
+    state.parameters.end_gesture()
 
 
 def sound(session: Session, seed: int) -> None:

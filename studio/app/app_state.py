@@ -27,7 +27,7 @@ from studio.app.maps.uncertainty import UncertaintyMaps
 from studio.app.model_browser.explorable import has_sliders
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.complete.state import Complete
-from studio.app.panels.explore.state import Explore
+from studio.app.panels.explore.state import ExploreState
 from studio.app.panels.generate.state import GenerateState
 from studio.app.panels.sound.state import NO_MODEL, Sound
 from studio.app.takes.store import TakeStore
@@ -40,7 +40,7 @@ from studio.wire.messages import AnyEvent, Array, Diagnosis, Doctor, Failed, Rea
 PANELS = ("generate", "explore", "complete", "sound", "train", "library")
 Theme = Literal["system", "light", "dark"]
 Contrast = Literal["system", "normal", "high"]
-Panel = GenerateState | Explore | Complete | Sound
+Panel = GenerateState | ExploreState | Complete | Sound
 TO_READ = 8000
 """Milliseconds that a message stays after its cause has gone, so that it can be read."""
 SECOND = (
@@ -110,7 +110,7 @@ class Window(State):
         """Create the state of each panel, which has its own messages."""
         of = self.messages.for_panel
         self.generate = GenerateState(self.engine, self.models, of("generate"), self.queue, self.takes, self.saving)
-        self.explore = Explore(self.engine, self.models, of("explore"), self.takes, self.saving)
+        self.explore = ExploreState(self.engine, self.models, of("explore"), self.takes, self.saving)
         self.complete = Complete(self.engine, self.models, of("complete"), self.queue, self.takes, self.saving)
         self.sound = Sound(self.engine, output, self.models, of("sound"), self.queue, self.takes, self.saving)
         self._panels: dict[str, Panel] = {
@@ -232,7 +232,7 @@ class Window(State):
             self.complete.canvas.open(path)
         else:
             self._fit_explore(kind)
-            self.explore.open(path)
+            self.explore.open_file(path)
 
     def _fit_explore(self, kind: drops.FileKind) -> None:
         """Give Explore a model for a picture or a wave: the open panel's model, else the one chosen last.
@@ -268,7 +268,7 @@ class Window(State):
                 here = self.panel.get() == "complete" and kind != "wave"
                 if not here:
                     self._fit_explore(kind)
-                (self.complete.canvas if here else self.explore).open(paths[0])
+                (self.complete.canvas if here else self.explore).open_file(paths[0])
                 if len(paths) > 1:
                     name, panel = drops.display_name(paths[0].name), "Complete" if here else "Explore"
                     self.messages.show_message(f'Only "{name}" is opened: {panel} shows one at a time.')
@@ -326,16 +326,16 @@ class Window(State):
         self.engine.announced.connect(self._hear)
         for name, maker in (("generate", self.generate), ("complete", self.complete)):
             maker.explore_requested.connect(partial(self.explore.open_work, self.messages.for_panel(name)))
-        for asked in (self.generate.complete_requested, self.explore.to_complete):
+        for asked in (self.generate.complete_requested, self.explore.complete_requested):
             asked.connect(self.complete.canvas.open_work)
-        self.explore.to_generate.connect(self._restore_work)
+        self.explore.generate_requested.connect(self._restore_work)
         for panel in self._panels.values():
             self.models.cards.changed.connect(panel.settle)
             panel.model.changed.connect(self._note_model)
         self.sound.came.connect(lambda: self.panel.set("sound"))
         self.sound.player.card.opening.connect(self.tone.release_card)  # there is one sound card
         self.tone.opening.connect(self.sound.player.let_go)
-        self.explore.came.connect(lambda: self.panel.set("explore"))
+        self.explore.picture_opened.connect(lambda: self.panel.set("explore"))
         self.complete.canvas.came.connect(lambda: self.panel.set("complete"))
         cells = self.generate
         shown: tuple[Value[Any], ...] = (
@@ -373,7 +373,7 @@ class Window(State):
         if self.surprise.on.get():
             shown = {
                 "generate": self.generate.shown_pictures,
-                "explore": self.explore.shown,
+                "explore": self.explore.shown_pictures,
                 "complete": self.complete.shown,
             }.get(self.panel.get())
             self.surprise.set_shown(shown() if shown is not None else ())

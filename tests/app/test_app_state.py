@@ -101,7 +101,7 @@ def test_settings_that_make_no_sense_never_stop_the_window(
     window = opener(engine)
     assert window.generate.can_start.get() and window.panel.get() == "generate" and window.theme.get() == "system"
     engine.status.emit("Starting")
-    window.explore.dials.new_start(5)
+    window.explore.parameters.new_start(5)
     window.generate.start_batch()
     assert len(engine.sent) >= 2
 
@@ -144,11 +144,11 @@ def test_what_an_older_version_left_is_opened_without_a_fault(
     settings.write_text(json.dumps({"explore": explore, "brightness": 1}))
     window = opener(engine)
     qtbot.waitUntil(lambda: len(window.takes.takes.get()) == 2)
-    assert window.messages.current.get() is None and window.explore.dials.seed.get() == 8
+    assert window.messages.current.get() is None and window.explore.parameters.seed.get() == 8
     window.explore.history.undo()
     window.explore.history.redo()
     window.explore.history.undo()
-    assert window.explore.dials.seed.get() == 7 and len(window.takes.takes.get()) == 2
+    assert window.explore.parameters.seed.get() == 7 and len(window.takes.takes.get()) == 2
 
 
 def test_damaged_settings_do_not_lose_takes(
@@ -254,7 +254,7 @@ def test_a_pipe_or_a_device_is_neither_waited_for_nor_read(window: Window, tmp_p
     for name in ("pipe.png", "zero.png"):
         assert "is no picture, sound or model" in window.would([tmp_path / name])
         window.drop([tmp_path / name])
-        assert window.explore.photo.get() is None and not window.explore.busy.get()
+        assert window.explore.crop_preview.get() is None and not window.explore.busy.get()
 
 
 @pytest.fixture
@@ -280,7 +280,7 @@ def test_a_photo_goes_to_a_model_of_pictures(
     Image.new("RGB", (5, 5)).save(tmp_path / "rose.png")
     with_waves.show_panel(panel)
     with_waves.drop([tmp_path / "rose.png"])
-    qtbot.waitUntil(lambda: with_waves.explore.photo.get() is not None)
+    qtbot.waitUntil(lambda: with_waves.explore.crop_preview.get() is not None)
     assert chosen(with_waves) == model
     assert with_waves.panel.get() == "explore"
     assert [said.text for said in with_waves.messages.history.get()] == [
@@ -297,14 +297,14 @@ def test_a_photo_goes_to_the_model_in_front_before_the_one_chosen_last(
     with_waves.explore.choose_model("tiny")
     with_waves.show_panel("generate")
     with_waves.open(tmp_path / "rose.png")
-    qtbot.waitUntil(lambda: with_waves.explore.photo.get() is not None)
+    qtbot.waitUntil(lambda: with_waves.explore.crop_preview.get() is not None)
     assert chosen(with_waves) == "tones"
-    with_waves.explore.cancel_photo()
+    with_waves.explore.cancel_preview()
     with_waves.explore.choose_model("tiny")
     with_waves.generate.choose_model("cycles")
     with_waves.show_panel("generate")
     with_waves.open(tmp_path / "rose.png")
-    qtbot.waitUntil(lambda: with_waves.explore.photo.get() is not None)
+    qtbot.waitUntil(lambda: with_waves.explore.crop_preview.get() is not None)
     assert chosen(with_waves) == "tiny"
 
 
@@ -353,20 +353,20 @@ def test_of_several_pictures_the_first_is_opened_and_that_is_said(window: Window
     for name in ("a.png", "b.png"):
         Image.new("RGB", (9, 9)).save(tmp_path / name)
     window.drop([tmp_path / "a.png", tmp_path / "b.png"])
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
-    said, shown = window.messages.current.get(), window.explore.photo.get()
+    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
+    said, shown = window.messages.current.get(), window.explore.crop_preview.get()
     assert said is not None and said.text.startswith('Only "a.png" is opened')
     assert shown is not None and shown.picture.name == "a.png" and window.panel.get() == "explore"
 
 
 def test_each_panel_undoes_its_own_steps(window: Window) -> None:
     window.generate.parameters.set_number(5)
-    window.explore.dials.move(0, 1.0)
+    window.explore.parameters.set_slider(0, 1.0)
     window.undo()
-    assert window.generate.parameters.number.get() == 16 and window.explore.dials.sliders.get()[0] == 1.0
+    assert window.generate.parameters.number.get() == 16 and window.explore.parameters.sliders.get()[0] == 1.0
     window.show_panel("explore")
     window.undo()
-    assert window.explore.dials.sliders.get()[0] == 0.0
+    assert window.explore.parameters.sliders.get()[0] == 0.0
     window.show_panel("library")
     window.undo()
     window.redo()
@@ -434,7 +434,7 @@ def test_a_second_window_says_so_and_changes_nothing_of_the_first(
     engine.status.emit("Ready")
     window.generate.parameters.set_number(2)
     window.generate.start_batch()
-    window.explore.dials.new_start(3)
+    window.explore.parameters.new_start(3)
     draw(engine, 9)
     window.explore.keep_take()
     original = window.complete.canvas.originals.keep(tone(7))
@@ -451,7 +451,7 @@ def test_a_second_window_says_so_and_changes_nothing_of_the_first(
     other_engine.status.emit("Ready")
     second.generate.parameters.set_number(5)
     second.generate.start_batch()
-    second.explore.dials.new_start(4)
+    second.explore.parameters.new_start(4)
     draw(other_engine, 8)
     second.takes._loading.wait()
     second.explore.keep_take()
@@ -467,11 +467,11 @@ def test_a_second_window_renames_nothing_and_says_so(
     window: Window, engine: FakeEngine, studio_home: Path, qtbot: QtBot
 ) -> None:
     engine.status.emit("Ready")
-    window.explore.dials.new_start(3)
+    window.explore.parameters.new_start(3)
     draw(engine, 9)
     window.explore.keep_take()
-    window.explore.strip.rename_take(0, "Rose")
-    window.explore.dials.rename(0, "Warmth")
+    window.explore.selection.rename_take(0, "Rose")
+    window.explore.parameters.rename_direction(0, "Warmth")
     window.keeping.save()
     window.keeping._task.wait()
     window.explore.history.undo()  # the settings on the disk know another name now
@@ -482,9 +482,9 @@ def test_a_second_window_renames_nothing_and_says_so(
     second.begin()
     qtbot.waitUntil(lambda: bool(second.takes.takes.get()))
     for rename in (
-        second.explore.strip.rename_take,
+        second.explore.selection.rename_take,
         second.generate.selection.rename_take,
-        second.explore.dials.rename,
+        second.explore.parameters.rename_direction,
     ):
         second.messages.dismiss()
         steps = second.explore.history.undo_name.get()

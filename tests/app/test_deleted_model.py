@@ -19,13 +19,13 @@ def draw(engine: FakeEngine) -> None:
 
 def test_choosing_a_deleted_model_says_so_and_changes_nothing(window: Window, two_models: Path) -> None:
     explore = window.explore
-    explore.dials.rename(0, "Warmth")
+    explore.parameters.rename_direction(0, "Warmth")
     (two_models / "tones.safetensors").unlink()
     for panel in (explore, window.generate):
         before = panel.model.get()
         panel.choose_model("tones")
         assert panel.model.get() == before
-    assert explore.dials.names.get()[0] == "Warmth"
+    assert explore.parameters.names.get()[0] == "Warmth"
     said = window.messages.current.get()
     assert said is not None
     assert said.text.startswith('"Tones" is not here any more')
@@ -39,21 +39,21 @@ def test_the_model_in_use_is_deleted_and_its_own_sliders_stay(
     window.models.refresh_models()
     explore = window.explore
     explore.choose_model("other")
-    explore.dials.new_start(3)
+    explore.parameters.new_start(3)
     draw(engine)
-    explore.dials.move(0, 1.5)
+    explore.parameters.set_slider(0, 1.5)
     draw(engine)
     explore.keep_take()
     (two_models / "other.safetensors").unlink()
     explore.choose_model("tiny")
-    assert explore.dials.scales.get() == ("Coarse", "Middle", "Fine")
+    assert explore.parameters.scales.get() == ("Coarse", "Middle", "Fine")
     explore.history.undo()
     trained = explore.model.get()
     assert trained is not None
     assert trained.card.name == "other"
-    assert explore.dials.scales.get() == ("Only",)
-    assert explore.dials.sliders.get() == (1.5, 0.0, 0.0)
-    explore.dials.move(1, 0.5)
+    assert explore.parameters.scales.get() == ("Only",)
+    assert explore.parameters.sliders.get() == (1.5, 0.0, 0.0)
+    explore.parameters.set_slider(1, 0.5)
     draw(engine)
     explore.keep_take()
     explore.choose_take(0)
@@ -61,11 +61,11 @@ def test_the_model_in_use_is_deleted_and_its_own_sliders_stay(
 
 def test_a_direction_of_a_deleted_model_cannot_be_named_and_that_is_said(window: Window, two_models: Path) -> None:
     (two_models / "tiny.safetensors").unlink()
-    window.explore.dials.rename(0, "Warmth")
+    window.explore.parameters.rename_direction(0, "Warmth")
     said = window.messages.current.get()
     assert said is not None
     assert said.text.startswith('"tiny.safetensors" could not be read')
-    assert window.explore.dials.names.get()[0] == "1"
+    assert window.explore.parameters.names.get()[0] == "1"
 
 
 def test_a_work_of_an_unknown_making_is_not_taken_for_that_of_a_deleted_model(window: Window, two_models: Path) -> None:

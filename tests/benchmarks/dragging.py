@@ -67,7 +67,7 @@ def drag(studio: Studio, model: str, behind: bool, surprise: bool = False) -> No
     explore, generate = studio.state.explore, studio.state.generate
     studio.state.show_panel("explore")
     explore.choose_model(model)
-    explore.dials.new_start(1)
+    explore.parameters.new_start(1)
     until(lambda: explore.picture.get() is not None)
     view = next(v for v in studio.frame.findChildren(PictureView) if v.isVisible())
     slider = next(s for s in studio.frame.findChildren(QSlider) if s.isVisible() and s.maximum() > 100)
@@ -76,14 +76,14 @@ def drag(studio: Studio, model: str, behind: bool, surprise: bool = False) -> No
 
     def shown(_: object) -> None:
         view.repaint()
-        piece = explore._stage.piece
+        piece = explore._render.export_item
         if piece is not None and piece.work.sliders and piece.work.sliders[0] in moved:
             late.append(time.perf_counter() - moved.pop(piece.work.sliders[0]))
 
     def move() -> None:
         step = int(20 + (time.perf_counter() * 120) % (slider.maximum() - 40))
         slider.setValue(slider.minimum() + 20 + step % (slider.maximum() - slider.minimum() - 40))
-        moved[explore.dials.sliders.get()[0]] = time.perf_counter()
+        moved[explore.parameters.sliders.get()[0]] = time.perf_counter()
 
     maps = 0
 
@@ -96,7 +96,7 @@ def drag(studio: Studio, model: str, behind: bool, surprise: bool = False) -> No
     explore.picture.changed.connect(shown)
     hand = QTimer()
     hand.timeout.connect(move)
-    explore.dials.begin_move(0)
+    explore.parameters.grab_slider(0)
     hand.start(16)
     began, batches = time.perf_counter(), 0
 
@@ -110,7 +110,7 @@ def drag(studio: Studio, model: str, behind: bool, surprise: bool = False) -> No
 
     until(over, SECONDS + 5)
     hand.stop()
-    explore.dials.end_move()
+    explore.parameters.end_gesture()
     explore.picture.changed.disconnect(shown)
     studio.state.surprise.map_arrived.disconnect(mapped)
     generate.batch.stop_run()

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.app.files.crop_view import CropView
 from studio.app.panels.complete.canvas import Canvas
-from studio.app.panels.explore.state import Explore
+from studio.app.panels.explore.state import ExploreState
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Column, ElidedLabel, Label, SegmentedControl, make_row
 from studio.app.widgets.picture import PictureView
@@ -20,7 +20,7 @@ _CROPS = (("crop", "Crop"), ("fit", "Fit"), ("pad", "Pad"))
 class ImportSection(Column):
     """While a picture is brought in: how it is cut, and what the model will see of it."""
 
-    def __init__(self, theme: Theme, state: Explore | Canvas) -> None:
+    def __init__(self, theme: Theme, state: ExploreState | Canvas) -> None:
         super().__init__(theme)
         self._state = state
         self.fit_field = SegmentedControl(
@@ -35,7 +35,7 @@ class ImportSection(Column):
         self.add_widgets(self.seen)
         self.add_stretch()
         self.seen.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        bind(self, state.photo, self._show_preview, self.fit_field.chosen, state.set_crop)
+        bind(self, state.crop_preview, self._show_preview, self.fit_field.chosen, state.set_crop)
 
     def _show_preview(self, preview: Any) -> None:
         if preview is not None:
@@ -49,7 +49,7 @@ class ImportSection(Column):
 class CropPage(QWidget):
     """The crop frame over the whole picture, and its name and size."""
 
-    def __init__(self, theme: Theme, state: Explore | Canvas) -> None:
+    def __init__(self, theme: Theme, state: ExploreState | Canvas) -> None:
         super().__init__()
         self.view = CropView(theme)
         self.caption = ElidedLabel("", "soft", Qt.TextElideMode.ElideRight)
@@ -57,7 +57,7 @@ class CropPage(QWidget):
         column.setContentsMargins(0, 0, 0, 12)
         column.addWidget(self.view, 1)
         column.addWidget(make_row(self.caption, margins=(24, 0, 24, 0)))
-        bind(self, state.photo, self._show_preview, self.view.cropped, partial(state.set_crop, "crop"))
+        bind(self, state.crop_preview, self._show_preview, self.view.cropped, partial(state.set_crop, "crop"))
 
     def _show_preview(self, preview: Any) -> None:
         self.view.show_preview(preview)

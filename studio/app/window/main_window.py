@@ -79,7 +79,7 @@ class Geometry(QObject):
 
 PANELS: tuple[Callable[[Theme, Window, FileDialogs], Panel], ...] = (
     generate.make_panel,
-    explore.panel,
+    explore.make_panel,
     complete.panel,
     sound.panel,
 )

@@ -39,7 +39,7 @@ class Takes(QObject):
         strip.renamed.connect(lambda place, name: self._in_hand.rename_take(place, name))
         strip.branch_requested.connect(self._branch)
         strip.wavetable_requested.connect(self._lead)
-        strip.offers_wavetable = lambda place: place in state.explore.wavetable.partners()
+        strip.offers_wavetable = lambda place: place in state.explore.wavetable.target_takes()
         strip.tree_requested.connect(self.toggle_tree)
         strip.keep.clicked.connect(lambda: self._panel().keep())
 
@@ -88,5 +88,5 @@ class Takes(QObject):
     def _lead(self, index: int) -> None:
         """Ask where the wavetable from the stage to a take should go."""
         table = self._state.explore.wavetable
-        if name := table.name_of(index):
-            self._dialogs.ask_save_path(name, lambda path: table.save(index, path))
+        if name := table.file_name(index):
+            self._dialogs.ask_save_path(name, lambda path: table.save_wavetable(index, path))

@@ -37,7 +37,7 @@ def sounds(two_models: Path, window_opener: WindowOpener) -> Studio:
     studio.state.show_panel("explore")
     studio.ready()
     studio.state.explore.choose_model("waves")
-    studio.state.explore.dials.new_start(7)
+    studio.state.explore.parameters.new_start(7)
     answer(studio, wave())
     return studio
 
@@ -94,7 +94,7 @@ def test_a_wave_is_drawn_where_pictures_are(sounds: Studio) -> None:
     assert stage.wave_badge.detail.text() == "Seed 7, every slider at home"
     assert not sounds.frame.bar.pixels.isVisible()  # a wave has no pixels
     sounds.state.explore.choose_model("tiny")
-    sounds.state.explore.dials.new_start(1)
+    sounds.state.explore.parameters.new_start(1)
     answer(sounds, np.zeros((8, 8, 3), np.uint8))
     assert stage.currentWidget() is stage.page and sounds.frame.bar.pixels.isVisible()
 
@@ -113,9 +113,9 @@ def test_the_line_goes_where_the_wave_goes(sounds: Studio) -> None:
 
 
 def test_while_a_slider_is_held_the_wave_it_left_is_there(sounds: Studio) -> None:
-    slider = inspector(sounds).directions.sliders[0]
+    slider = inspector(sounds).parameters.sliders[0]
     QTest.mousePress(slider.slider, Qt.MouseButton.LeftButton, pos=slider.slider.rect().center())
-    sounds.state.explore.dials.move(0, 1.0)
+    sounds.state.explore.parameters.set_slider(0, 1.0)
     answer(sounds, wave(3))
     view = page(sounds).view
     assert view.shown_before is not None and (view.shown_before == wave()).all() and (view.shown_wave == wave(3)).all()
@@ -128,7 +128,7 @@ def test_harmonics_are_told(sounds: Studio) -> None:
     bars = page(sounds).harmonics
     assert bars.accessibleDescription().startswith("The loudest: 1 at -4 decibels")
     answer_to = wave(3, 0.5)
-    sounds.state.explore.dials.move(0, 1.0)
+    sounds.state.explore.parameters.set_slider(0, 1.0)
     answer(sounds, answer_to)
     assert bars.accessibleDescription().startswith("The loudest: 3 at -6 decibels")
 
@@ -220,21 +220,21 @@ def test_the_computers_keys_play_while_the_wave_has_the_focus(focused: Studio, q
 
 def test_they_go_before_the_windows_single_keys_only_there(focused: Studio) -> None:
     explore, view = focused.state.explore, page(focused).view
-    explore.dials.move(0, 1.0)
+    explore.parameters.set_slider(0, 1.0)
     answer(focused, wave(2))
     QTest.keyClick(view, "h")  # a note, not All home
     QTest.keyClick(view, "x")  # an octave, not Crisp or smooth
-    assert explore.dials.sliders.get()[0] == 1.0 and not focused.state.smooth.get()
-    seed = explore.dials.seed.get()
+    assert explore.parameters.sliders.get()[0] == 1.0 and not focused.state.smooth.get()
+    seed = explore.parameters.seed.get()
     QTest.keyClick(view, "r")
-    assert explore.dials.seed.get() != seed  # what is no key of a piano stays what it is
+    assert explore.parameters.seed.get() != seed  # what is no key of a piano stays what it is
     answer(focused, wave(2))
     QTest.keyClick(view, "s", Qt.KeyboardModifier.ControlModifier)
     assert len(explore.takes.get()) == 1 and focused.state.tone.pressed_notes.get() == ()
-    explore.dials.move(0, 1.0)
+    explore.parameters.set_slider(0, 1.0)
     focused.frame.strip.list.setFocus()
     QTest.keyClick(focused.frame.strip.list, "h")
-    assert explore.dials.sliders.get()[0] == 0.0
+    assert explore.parameters.sliders.get()[0] == 0.0
 
 
 def test_keys_that_go_up_elsewhere_do_not_hang(focused: Studio) -> None:
@@ -275,7 +275,7 @@ def test_octave_and_level_have_their_controls(sounds: Studio) -> None:
 
 def test_a_take_that_is_clicked_is_heard(sounds: Studio) -> None:
     sounds.state.explore.keep_take()
-    sounds.state.explore.dials.new_start(8)
+    sounds.state.explore.parameters.new_start(8)
     answer(sounds, wave(2))
     settle()
     strip = sounds.frame.strip.list
@@ -388,18 +388,18 @@ def test_the_kind_is_chosen_by_mouse_and_key(grid: Studio) -> None:
 
 
 def test_explore_shows_and_changes_the_kind_of_its_take(sounds: Studio) -> None:
-    kind, state = inspector(sounds).directions.kind, sounds.state.explore
+    kind, state = inspector(sounds).parameters.class_field, sounds.state.explore
     assert kind.isVisible() and kind.currentText() == "Any kind" and kind.accessibleName() == "Kind"
     kind.setFocus()
     QTest.keyClick(kind, Qt.Key.Key_End)
-    assert state.dials.label.get() == 1
+    assert state.parameters.label.get() == 1
     asked = sounds.engine.sent[-1]
     assert isinstance(asked, DecodeLatent) and asked.label == 1
     answer(sounds, wave(2))
     stage = sounds.frame.panels["explore"].stage
     assert isinstance(stage, ExploreStage) and stage.wave_badge.detail.text() == "Seed 7, Dark, every slider at home"
     state.keep_take()
-    state.dials.set_label(0)
+    state.parameters.set_label(0)
     answer(sounds, wave(3))
     state.choose_take(0)
     assert kind.currentText() == "Dark"
@@ -411,10 +411,10 @@ def test_explore_shows_and_changes_the_kind_of_its_take(sounds: Studio) -> None:
 
 
 def test_the_wavetable_leads_from_the_stage_to_a_take(sounds: Studio, tmp_path: Path, qtbot: QtBot) -> None:
-    section, state = inspector(sounds).directions.wavetable, sounds.state.explore
+    section, state = inspector(sounds).parameters.wavetable, sounds.state.explore
     assert section.isVisible() and not section.take.isVisible() and "Keep another take" in section.note.text()
     for seed in (1, 2):
-        state.dials.new_start(seed)
+        state.parameters.new_start(seed)
         answer(sounds, wave(seed))
         state.keep_take()
     assert [section.take.itemText(n) for n in range(section.take.count())] == ["Take 1"]  # take 2 is on the stage
@@ -437,7 +437,7 @@ def test_the_wavetable_leads_from_the_stage_to_a_take(sounds: Studio, tmp_path: 
 
 def test_the_strips_menu_offers_no_wavetable_that_cannot_be_made(sounds: Studio) -> None:
     state, strip = sounds.state.explore, sounds.frame.strip.list
-    state.dials.new_start(1)
+    state.parameters.new_start(1)
     answer(sounds, wave(1))
     state.keep_take()
     state.choose_model("tiny")
@@ -453,7 +453,7 @@ def test_the_strips_menu_offers_no_wavetable_that_cannot_be_made(sounds: Studio)
 def test_the_strips_menu_leads_there_too(sounds: Studio) -> None:
     state, strip = sounds.state.explore, sounds.frame.strip.list
     for seed in (1, 2):
-        state.dials.new_start(seed)
+        state.parameters.new_start(seed)
         answer(sounds, wave(seed))
         state.keep_take()
     settle()

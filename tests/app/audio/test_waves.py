@@ -51,7 +51,7 @@ def exploring(window: Window, engine: FakeEngine) -> Window:
     window.show_panel("explore")
     engine.status.emit("Ready")
     window.explore.choose_model("waves")
-    window.explore.dials.new_start(7)
+    window.explore.parameters.new_start(7)
     answer(engine, wave())
     return window
 
@@ -81,7 +81,7 @@ def test_the_wave_on_the_stage_is_what_keys_play(exploring: Window, engine: Fake
     exploring.tone.press_key(69)
     qtbot.waitUntil(lambda: speaker.source is not None)
     assert speaker.pitch() == 440
-    exploring.explore.dials.move(0, 1.0)
+    exploring.explore.parameters.set_slider(0, 1.0)
     answer(engine, wave(3))
     assert speaker.pitch() == 3 * 440
 
@@ -89,7 +89,7 @@ def test_the_wave_on_the_stage_is_what_keys_play(exploring: Window, engine: Fake
 def test_a_picture_is_not_heard(exploring: Window, engine: FakeEngine) -> None:
     exploring.tone.hold_note(True)
     exploring.explore.choose_model("tiny")
-    exploring.explore.dials.new_start(1)
+    exploring.explore.parameters.new_start(1)
     answer(engine, np.zeros((8, 8, 3), np.uint8))
     assert exploring.tone.wave.get() is None and not exploring.tone.held.get()
 
@@ -121,12 +121,12 @@ def test_in_generate_the_chosen_wave_is_heard(window: Window, engine: FakeEngine
 
 def test_what_a_hand_moves_away_from_is_kept_while_it_moves(exploring: Window, engine: FakeEngine) -> None:
     explore, first = exploring.explore, exploring.explore.picture.get()
-    explore.dials.begin_move(0)
-    explore.dials.move(0, 1.0)
+    explore.parameters.grab_slider(0)
+    explore.parameters.set_slider(0, 1.0)
     answer(engine, wave(2))
-    assert explore.before.get() is first
-    explore.dials.end_move()
-    assert explore.before.get() is None
+    assert explore.picture_before.get() is first
+    explore.parameters.end_gesture()
+    assert explore.picture_before.get() is None
 
 
 # ── kept and saved ───────────────────────────────────────────────────────────────────────────────
@@ -137,7 +137,7 @@ def test_takes_of_waves_lie_there_again_after_a_restart(
 ) -> None:
     loud = np.where(AT < 0.5, 32_767, -32_768).astype(np.int16)
     exploring.explore.keep_take()
-    exploring.explore.dials.move(0, 1.0)
+    exploring.explore.parameters.set_slider(0, 1.0)
     answer(engine, loud)
     exploring.explore.keep_take()
     again = opener(engine)
@@ -152,17 +152,17 @@ def test_a_wave_is_saved_as_one_frame_and_comes_back(
     exploring: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     explore = exploring.explore
-    assert explore.name_of() == "waves-7.wav"
-    explore.dials.move(1, 1.5)
+    assert explore.file_name() == "waves-7.wav"
+    explore.parameters.set_slider(1, 1.5)
     answer(engine, wave(2))
-    explore.export(tmp_path / "mine")
+    explore.save_picture(tmp_path / "mine")
     saved(exploring, qtbot, 'Saved "mine.wav" with its recipe inside.')
     samples, rate = soundfile.read(tmp_path / "mine.wav", dtype="float32")
     assert samples.shape == (2048,) and rate == 44_100
-    explore.dials.home_all()
+    explore.parameters.reset_sliders()
     answer(engine, wave())
     exploring.drop([tmp_path / "mine.wav"])
-    qtbot.waitUntil(lambda: explore.dials.sliders.get()[1] == 1.5)
+    qtbot.waitUntil(lambda: explore.parameters.sliders.get()[1] == 1.5)
     assert (explore.picture.get() == wave(2)).all()  # at once; the engine's answer replaces it
     assert isinstance(engine.sent[-1], DecodeLatent) and engine.sent[-1].sliders[1] == 1.5
 
@@ -204,7 +204,7 @@ def test_a_wave_of_ones_own_is_a_start(exploring: Window, engine: FakeEngine, tm
     path = tmp_path / "organ.wav"
     long = np.rint(wavetable.resample_cycle(wave(2), 600)).astype(np.int16)
     path.write_bytes(export.encode_wav_bytes(long, 44_100, {}))
-    exploring.explore.dials.set_label(1)
+    exploring.explore.parameters.set_label(1)
     answer(engine, wave())
     exploring.drop([path])
     qtbot.waitUntil(lambda: isinstance(engine.sent[-1], Encode))
@@ -213,7 +213,10 @@ def test_a_wave_of_ones_own_is_a_start(exploring: Window, engine: FakeEngine, tm
     loud = np.rint(np.sin(4 * np.pi * AT) * 30_000)  # as loud as the waves that models learn from
     assert command.picture.shape == (256,) and np.abs(command.picture - loud).max() <= 3
     assert command.label == 1 and command.model == "waves"
-    assert exploring.explore.photo.get() is None and exploring.explore.badge.get().detail == "how organ.wav comes back"
+    assert (
+        exploring.explore.crop_preview.get() is None
+        and exploring.explore.badge.get().detail == "how organ.wav comes back"
+    )
     figures = {"differing": 0, "total": 256, "largest": 0, "bits": 900.0, "bound": False}
     engine.say(Encoded(job=command.job, latent=np.zeros(256, np.float32), exact=True, **figures))
     badge = exploring.explore.badge.get()
@@ -222,7 +225,7 @@ def test_a_wave_of_ones_own_is_a_start(exploring: Window, engine: FakeEngine, tm
         "Your wave is organ.wav; 600 samples brought to 256; as loud as the others, from where it rises through silence"
     )
     answer(engine, wave(2))
-    assert exploring.explore.name_of() == "waves-organ.wav"
+    assert exploring.explore.file_name() == "waves-organ.wav"
 
 
 def test_its_start_outlives_a_restart(
@@ -230,7 +233,7 @@ def test_its_start_outlives_a_restart(
 ) -> None:
     path = tmp_path / "organ.wav"
     path.write_bytes(export.encode_wav_bytes(wave(2), 44_100, {}))
-    exploring.explore.open(path)
+    exploring.explore.open_file(path)
     qtbot.waitUntil(lambda: isinstance(engine.sent[-1], Encode))
     latent = np.arange(256, dtype=np.float32)
     figures = {"differing": 3, "total": 256, "largest": 1, "bits": 900.0, "bound": False}
@@ -240,8 +243,8 @@ def test_its_start_outlives_a_restart(
     engine.status.emit("Ready")
     command = engine.sent[-1]
     assert isinstance(command, DecodeLatent) and command.latent is not None and (command.latent == latent).all()
-    assert again.explore.badge.get().words == "3 of 256 values differ by 1"
-    assert again.explore.dials.source.get() == "organ.wav"
+    assert again.explore.badge.get().text == "3 of 256 values differ by 1"
+    assert again.explore.parameters.source.get() == "organ.wav"
 
 
 def test_a_wave_is_no_picture_and_a_picture_is_no_wave(
@@ -249,25 +252,25 @@ def test_a_wave_is_no_picture_and_a_picture_is_no_wave(
 ) -> None:
     Image.new("RGB", (5, 5)).save(tmp_path / "rose.png")
     (tmp_path / "organ.wav").write_bytes(export.encode_wav_bytes(wave(), 44_100, {}))
-    exploring.explore.open(tmp_path / "rose.png")
+    exploring.explore.open_file(tmp_path / "rose.png")
     saved(exploring, qtbot, '"rose.png" is a picture, and "Waves" makes sounds. Choose a model of pictures, then')
     exploring.explore.choose_model("tiny")
     sent = len(engine.sent)
-    exploring.explore.open(tmp_path / "organ.wav")
+    exploring.explore.open_file(tmp_path / "organ.wav")
     saved(exploring, qtbot, '"organ.wav" is a wave, and "Tiny" makes pictures. Choose a model of waves, then')
-    assert len(engine.sent) == sent and exploring.explore.photo.get() is None
+    assert len(engine.sent) == sent and exploring.explore.crop_preview.get() is None
 
 
 def test_silence_is_no_start(exploring: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot) -> None:
     (tmp_path / "hush.wav").write_bytes(export.encode_wav_bytes(np.zeros(256, np.int16), 44_100, {}))
-    exploring.explore.open(tmp_path / "hush.wav")
+    exploring.explore.open_file(tmp_path / "hush.wav")
     saved(exploring, qtbot, '"hush.wav" is silent and was not opened.')
     assert not isinstance(engine.sent[-1], Encode) and not exploring.explore.busy.get()
 
 
 def test_a_song_is_refused_with_its_length(exploring: Window, tmp_path: Path, qtbot: QtBot) -> None:
     (tmp_path / "song.wav").write_bytes(export.encode_wav_bytes(np.zeros(100_000, np.int16), 44_100, {}))
-    exploring.explore.open(tmp_path / "song.wav")
+    exploring.explore.open_file(tmp_path / "song.wav")
     saved(exploring, qtbot, "is 2.3 seconds long, and a single cycle has at most 8,192 samples")
 
 
@@ -295,7 +298,7 @@ def two_takes(exploring: Window, engine: FakeEngine) -> Window:
 
 
 def lead(window: Window, engine: FakeEngine, path: Path) -> wire.Interpolate:
-    window.explore.wavetable.save(0, path)
+    window.explore.wavetable.save_wavetable(0, path)
     command = engine.sent[-1]
     assert isinstance(command, wire.Interpolate)
     return command
@@ -303,14 +306,14 @@ def lead(window: Window, engine: FakeEngine, path: Path) -> wire.Interpolate:
 
 def test_the_engine_is_asked_for_the_way(two_takes: Window, engine: FakeEngine, tmp_path: Path) -> None:
     table = two_takes.explore.wavetable
-    assert table.partners() == (0, 1) and table.name_of(0) == "waves-organ-to-take-1.wav"
+    assert table.target_takes() == (0, 1) and table.file_name(0) == "waves-organ-to-take-1.wav"
     way = lead(two_takes, engine, tmp_path / "w.wav")
     assert (way.model, way.frames, way.end.seed, way.end.latent) == ("waves", 64, 7, None)
     assert way.begin.latent is not None and way.begin.latent[3] == 3
     assert (way.begin.sliders, way.begin.label) == ((0.0, 2.0, 0.0), 1)
-    assert table.making.get()
+    assert table.running.get()
     sent = len(engine.sent)
-    table.save(1, tmp_path / "other.wav")
+    table.save_wavetable(1, tmp_path / "other.wav")
     assert len(engine.sent) == sent  # one at a time
 
 
@@ -325,7 +328,7 @@ def test_the_frames_are_saved_in_their_order(
         engine.say(PicturesPreview(job=way.job, first=first, pictures=part, done=2, total=2))
     engine.say(Finished(job=way.job))
     saved(two_takes, qtbot, 'Saved "way.wav", 64 frames of 2,048 samples, with its recipe inside.')
-    assert not two_takes.explore.wavetable.making.get()
+    assert not two_takes.explore.wavetable.running.get()
     data = (tmp_path / "way.wav").read_bytes()
     samples, _ = soundfile.read(io.BytesIO(data), dtype="float32")
     assert (np.rint(samples.reshape(64, 2048)[:, ::8] * 32_768) == frames).all()
@@ -342,17 +345,17 @@ def test_a_wavetable_brings_back_both_of_its_ends(
     frames = np.stack([wave(3), wave(2), wave(1)])
     (tmp_path / "way.wav").write_bytes(work.encode_wavetable(frames, begin.wavetable_to(end)))
     for index in (1, 0):
-        explore.strip.delete_take(index)
-    explore.dials.new_start(3)
+        explore.selection.delete_take(index)
+    explore.parameters.new_start(3)
     answer(engine, wave(5))
     two_takes.drop([tmp_path / "way.wav"])
     qtbot.waitUntil(lambda: len(explore.takes.get()) == 2)
-    assert explore.dials.sliders.get() == (0.0, 2.0, 0.0) and explore.dials.source.get() == "organ.wav"
+    assert explore.parameters.sliders.get() == (0.0, 2.0, 0.0) and explore.parameters.source.get() == "organ.wav"
     first, last = explore.takes.get()
     assert (first.picture == wave(3)).all() and (last.picture == wave(1)).all()
     assert (last.work.seed, last.work.latent, first.work.until) == (7, None, None)
     answer(engine, wave(3))
-    assert explore.wavetable.partners() == (0, 1)
+    assert explore.wavetable.target_takes() == (0, 1)
     two_takes.drop([tmp_path / "way.wav"])
     qtbot.wait(200)
     assert len(explore.takes.get()) == 2  # they are there already
@@ -361,25 +364,25 @@ def test_a_wavetable_brings_back_both_of_its_ends(
 def test_a_way_that_fails_is_told_and_asked_again(two_takes: Window, engine: FakeEngine, tmp_path: Path) -> None:
     way = lead(two_takes, engine, tmp_path / "w.wav")
     engine.say(Failed(job=way.job, reason="Memory ran out.", hint="Close something."))
-    assert said(two_takes) == "Memory ran out. Close something." and not two_takes.explore.wavetable.making.get()
+    assert said(two_takes) == "Memory ran out. Close something." and not two_takes.explore.wavetable.running.get()
     two_takes.messages.press_button(0)
     assert isinstance(engine.sent[-1], wire.Interpolate) and engine.sent[-1].job != way.job
     engine.die()
     assert said(two_takes).endswith("The wavetable was not saved yet.")
     engine.status.emit("Stopped")
     two_takes.messages.press_button(0)
-    assert engine.starts == 1 and two_takes.explore.wavetable.making.get()
+    assert engine.starts == 1 and two_takes.explore.wavetable.running.get()
     assert not (tmp_path / "w.wav").exists()
 
 
 def test_a_picture_leads_nowhere(window: Window, engine: FakeEngine, tmp_path: Path) -> None:
     window.show_panel("explore")
-    window.explore.dials.new_start(1)
+    window.explore.parameters.new_start(1)
     answer(engine, np.zeros((8, 8, 3), np.uint8))
     window.explore.keep_take()
-    assert window.explore.wavetable.partners() == () and window.explore.wavetable.name_of(0) == ""
+    assert window.explore.wavetable.target_takes() == () and window.explore.wavetable.file_name(0) == ""
     sent = len(engine.sent)
-    window.explore.wavetable.save(0, tmp_path / "w.wav")
+    window.explore.wavetable.save_wavetable(0, tmp_path / "w.wav")
     assert len(engine.sent) == sent
 
 
@@ -388,19 +391,19 @@ def test_a_picture_leads_nowhere(window: Window, engine: FakeEngine, tmp_path: P
 
 def test_a_kind_is_chosen_undone_and_asked_for(exploring: Window, engine: FakeEngine) -> None:
     explore = exploring.explore
-    explore.dials.set_label(1)
+    explore.parameters.set_label(1)
     assert answer(engine, wave(2)).label == 1
     explore.keep_take()
     assert explore.takes.get()[0].work.label == 1
     exploring.undo()
     exploring.undo()
-    assert explore.dials.label.get() is None and answer(engine, wave()).label is None
+    assert explore.parameters.label.get() is None and answer(engine, wave()).label is None
     exploring.redo()
-    assert explore.dials.label.get() == 1
+    assert explore.parameters.label.get() == 1
     beside: list[int | None] = []
-    explore.model.changed.connect(lambda _: beside.append(explore.dials.label.get()))
+    explore.model.changed.connect(lambda _: beside.append(explore.parameters.label.get()))
     explore.choose_model("tiny")
-    assert explore.dials.label.get() is None
+    assert explore.parameters.label.get() is None
     assert beside == [None], "the kind of one model is seen beside another"
 
 
@@ -408,26 +411,26 @@ def test_a_kind_comes_back_with_a_take_and_a_dropped_work(
     exploring: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     explore = exploring.explore
-    explore.dials.set_label(1)
+    explore.parameters.set_label(1)
     answer(engine, wave(2))
     explore.keep_take()
-    explore.export(tmp_path / "dark.wav")
+    explore.save_picture(tmp_path / "dark.wav")
     saved(exploring, qtbot, "Saved")
-    explore.dials.set_label(None)
+    explore.parameters.set_label(None)
     answer(engine, wave())
     explore.choose_take(0)
-    assert explore.dials.label.get() == 1 and answer(engine, wave(2)).label == 1
-    explore.dials.set_label(0)
+    assert explore.parameters.label.get() == 1 and answer(engine, wave(2)).label == 1
+    explore.parameters.set_label(0)
     answer(engine, wave(4))
     exploring.drop([tmp_path / "dark.wav"])
-    qtbot.waitUntil(lambda: explore.dials.label.get() == 1)
+    qtbot.waitUntil(lambda: explore.parameters.label.get() == 1)
 
 
 def test_a_kind_that_the_model_does_not_know_is_any(exploring: Window, engine: FakeEngine) -> None:
     digest = exploring.models.find_or_report_maker(Work(model="waves", model_hash="", seed=1))
     assert digest is not None
     exploring.explore.restore_work(Work(kind="sound", model="waves", model_hash=digest.file_hash, seed=1, label=7))
-    assert exploring.explore.dials.label.get() is None
+    assert exploring.explore.parameters.label.get() is None
     said = exploring.messages.current.get()
     assert said is not None
     assert (

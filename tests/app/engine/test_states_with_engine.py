@@ -72,12 +72,12 @@ def test_from_a_seed_to_a_file_and_back(opener: Opener, qtbot: QtBot, tmp_path: 
     assert explore.picture.get() is not cells[2].picture and np.array_equal(explore.picture.get(), cells[2].picture)
 
     # Sliders and temperatures go into the file, and come out of it in another window on another engine.
-    explore.dials.move(0, 1.25)
-    explore.dials.set_temperature(1, 0.3)
+    explore.parameters.set_slider(0, 1.25)
+    explore.parameters.set_temperature(1, 0.3)
     qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
     wanted = explore.picture.get()
     assert wanted is not None and not np.array_equal(wanted, cells[2].picture)
-    explore.export(tmp_path / "work.png")
+    explore.save_picture(tmp_path / "work.png")
     qtbot.waitUntil((tmp_path / "work.png").exists)
     explore.keep_take()
 
@@ -85,10 +85,10 @@ def test_from_a_seed_to_a_file_and_back(opener: Opener, qtbot: QtBot, tmp_path: 
     assert other.panel.get() == "explore"
     qtbot.waitUntil(lambda: other.status.get() == "Ready", timeout=START)
     assert np.array_equal(other.explore.picture.get(), wanted)
-    other.explore.dials.home_all()
-    other.explore.dials.new_start(1)
+    other.explore.parameters.reset_sliders()
+    other.explore.parameters.new_start(1)
     other.drop([tmp_path / "work.png"])
-    qtbot.waitUntil(lambda: other.explore.dials.seed.get() == 4114)
+    qtbot.waitUntil(lambda: other.explore.parameters.seed.get() == 4114)
     qtbot.waitUntil(lambda: other.status.get() == "Ready", timeout=START)
     assert np.array_equal(other.explore.picture.get(), wanted)
 
@@ -98,12 +98,12 @@ def test_a_photo_comes_back_byte_for_byte(opener: Opener, qtbot: QtBot, tmp_path
     Image.fromarray(noise).save(tmp_path / "noise.png")
     window, _ = opener()
     window.drop([tmp_path / "noise.png"])
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
-    window.explore.use_photo()
+    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
+    window.explore.use_preview()
     qtbot.waitUntil(lambda: window.explore.badge.get().kind == "exact", timeout=START)
     qtbot.waitUntil(lambda: window.explore.picture.get() is not None, timeout=START)
     assert np.array_equal(window.explore.picture.get(), noise)
-    window.explore.export(tmp_path / "work.png")
+    window.explore.save_picture(tmp_path / "work.png")
     qtbot.waitUntil((tmp_path / "work.png").exists)
     assert np.array_equal(open_picture(tmp_path / "work.png").array, noise.repeat(8, axis=0).repeat(8, axis=1))
 
@@ -152,7 +152,7 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     window.show_panel("explore")
     window.drop([tmp_path / "best.png"])
     qtbot.waitUntil(
-        lambda: window.status.get() == "Ready" and window.explore.dials.source.get() == "ring.png", timeout=START
+        lambda: window.status.get() == "Ready" and window.explore.parameters.source.get() == "ring.png", timeout=START
     )
     assert np.array_equal(window.explore.picture.get(), best.picture)
 
@@ -171,16 +171,16 @@ def test_waves_are_made_led_to_one_another_and_brought_back(
         return wave
 
     window.show_panel("explore")
-    explore.dials.new_start(1)
+    explore.parameters.new_start(1)
     first = settled()
     explore.keep_take()
-    explore.dials.move(0, 2.0)
+    explore.parameters.set_slider(0, 2.0)
     qtbot.wait(50)
     second = settled()
     assert not np.array_equal(first, second) and window.tone.wave.get() is second
 
     # The frames lead from what the stage shows to the take, both as Explore showed them.
-    explore.wavetable.save(0, tmp_path / "way.wav")
+    explore.wavetable.save_wavetable(0, tmp_path / "way.wav")
     qtbot.waitUntil((tmp_path / "way.wav").exists, timeout=START)
     opened = read_wave(tmp_path / "way.wav", 32)
     quieter = np.abs(opened.array).max() / np.abs(second.astype(int)).max()  # as a whole, where it would pass 1
@@ -192,15 +192,15 @@ def test_waves_are_made_led_to_one_another_and_brought_back(
     own = np.rint(wavetable.resample_cycle(first, 300)).astype(np.int16)
     (tmp_path / "own.wav").write_bytes(export.encode_wav_bytes(own, 44_100, {}))
     window.drop([tmp_path / "own.wav"])
-    qtbot.waitUntil(lambda: explore.dials.source.get() == "own.wav", timeout=START)
+    qtbot.waitUntil(lambda: explore.parameters.source.get() == "own.wav", timeout=START)
     qtbot.waitUntil(lambda: explore.badge.get().kind == "exact", timeout=START)
 
     # Dropped, the wavetable restores its beginning and both of its ends.
-    explore.strip.delete_take(0)
+    explore.selection.delete_take(0)
     window.drop([tmp_path / "way.wav"])
     qtbot.waitUntil(lambda: len(explore.takes.get()) == 2)
     qtbot.wait(50)
-    assert np.array_equal(settled(), second) and explore.dials.sliders.get()[0] == 2.0
+    assert np.array_equal(settled(), second) and explore.parameters.sliders.get()[0] == 2.0
 
 
 def test_a_kind_is_made_and_explored(tiny_kinds: str, opener: Opener, qtbot: QtBot) -> None:
@@ -212,7 +212,7 @@ def test_a_kind_is_made_and_explored(tiny_kinds: str, opener: Opener, qtbot: QtB
         pictures = np.stack([cell.picture for cell in window.generate.cells.get() if cell.picture is not None])
         assert (pictures[:, 2:].mean() > 127) == (label == 1)  # Dark, then Light
     window.generate.open_in_explore(0)
-    assert window.explore.dials.label.get() == 1
+    assert window.explore.parameters.label.get() == 1
     qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
     assert np.array_equal(window.explore.picture.get(), pictures[0])
 

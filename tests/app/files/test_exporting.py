@@ -69,7 +69,7 @@ def test_an_enlarged_picture_is_dropped_back_and_is_what_it_was(
     qtbot.waitUntil(lambda: shown.get() is not None)
     assert np.array_equal(shown.get(), piece.picture)
     if panel == "explore":
-        assert window.explore.dials.seed.get() == piece.work.seed
+        assert window.explore.parameters.seed.get() == piece.work.seed
 
 
 def test_a_work_that_no_seed_makes_is_encoded_from_its_own_pixels(
@@ -80,7 +80,7 @@ def test_a_work_that_no_seed_makes_is_encoded_from_its_own_pixels(
     (piece,) = pieces(1, heat=StoredArray.from_array(np.ones((8, 8), np.float32)))
     window.saving.export_item(piece, tmp_path / "rose.png")
     said(window, qtbot)
-    window.explore.open(tmp_path / "rose.png")
+    window.explore.open_file(tmp_path / "rose.png")
     qtbot.waitUntil(lambda: any(isinstance(sent, Encode) for sent in engine.sent))
     asked = next(sent for sent in engine.sent if isinstance(sent, Encode))
     assert np.array_equal(asked.picture, piece.picture)
@@ -117,7 +117,7 @@ def test_a_dropped_sheet_shows_its_first_picture_and_can_give_all_of_them(
     assert window.would([tmp_path / "roses.png"]) == "Restore this work"
     window.drop([tmp_path / "roses.png"])
     assert said(window, qtbot) == '"roses.png" is a sheet of 6 pictures. The first one is shown.'
-    assert window.explore.dials.seed.get() == 0
+    assert window.explore.parameters.seed.get() == 0
     window.messages.press_button(0)
     takes = window.takes.takes.get()
     assert [take.work for take in takes] == [piece.work for piece in many]
@@ -174,16 +174,16 @@ def test_explore_proposes_another_name_after_a_slider_was_moved(
 ) -> None:
     window.folders.end_saving(tmp_path)
     names = []
-    window.explore.dials.new_start(7)
+    window.explore.parameters.new_start(7)
     for value in (0.0, 1.0):
         if value:
-            window.explore.dials.begin_move(0)
-            window.explore.dials.move(0, value)
-            window.explore.dials.end_move()
+            window.explore.parameters.grab_slider(0)
+            window.explore.parameters.set_slider(0, value)
+            window.explore.parameters.end_gesture()
         asked = next(sent for sent in reversed(engine.sent) if isinstance(sent, DecodeLatent))
         picture = np.full((8, 8, 3), int(value) + 1, np.uint8)
         engine.say(Decoded(job=asked.job, picture=picture), Finished(job=asked.job))
-        names.append(window.explore.name_of())
+        names.append(window.explore.file_name())
     assert names == ["tiny-7.png", "tiny-7-0001.png"]
 
 

@@ -55,11 +55,11 @@ def test_a_picture_that_its_reader_does_not_survive_is_refused_in_words(
 ) -> None:
     window.show_panel("explore")
     engine.status.emit("Ready")
-    window.explore.open(photo(tmp_path / f"{stem}.png"))
+    window.explore.open_file(photo(tmp_path / f"{stem}.png"))
     assert wanted(told(window, qtbot), f"{stem}.png")
     assert not window.explore.busy.get()
-    window.explore.open(photo(tmp_path / "rose.png"))
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
+    window.explore.open_file(photo(tmp_path / "rose.png"))
+    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
 
 
 @pytest.mark.usefixtures("planted_readers")
@@ -131,7 +131,7 @@ def test_no_reader_of_files_starts_before_the_first_file(
     window.show_panel("explore")
     engine.status.emit("Ready")
     assert own.process_ids == ()
-    window.explore.open(photo(tmp_path / "rose.png"))
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
+    window.explore.open_file(photo(tmp_path / "rose.png"))
+    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
     assert len(own.process_ids) == 1
     own.close()

@@ -10,7 +10,7 @@ from PySide6.QtGui import QImage
 
 from studio.app.app_state import Window
 from studio.app.panels.complete.inspector_view import CompleteInspector
-from studio.app.panels.explore.inspector_view import Directions
+from studio.app.panels.explore.inspector_view import ParametersSection
 from studio.app.panels.generate.view import GenerateInspector
 from studio.app.panels.sound.inspector_view import SoundInspector
 from studio.app.panels.sound.player_view import Player
@@ -70,21 +70,21 @@ def test_explore_names_the_scales_that_are_beyond(studio: Studio) -> None:
     studio.state.show_panel("explore")
     studio.state.explore.choose_model("tiny")  # three scales
     settle()
-    directions = studio.frame.panels["explore"].inspector.findChild(Directions)
+    directions = studio.frame.panels["explore"].inspector.findChild(ParametersSection)
     assert directions is not None
-    assert not directions.heat_note.isVisible()
-    studio.state.explore.dials.set_temperature(0, 1.4)
-    studio.state.explore.dials.set_temperature(2, 1.1)
-    assert directions.heat_note.isVisible()
-    assert directions.heat_note.text() == f"Coarse, Fine: {OUTSIDE_SAFE_RANGE}"
+    assert not directions.temperatures_note.isVisible()
+    studio.state.explore.parameters.set_temperature(0, 1.4)
+    studio.state.explore.parameters.set_temperature(2, 1.1)
+    assert directions.temperatures_note.isVisible()
+    assert directions.temperatures_note.text() == f"Coarse, Fine: {OUTSIDE_SAFE_RANGE}"
     assert [slider.note.isVisible() for slider in directions.temperatures] == [False] * 3
-    studio.state.explore.dials.home_temperatures()
-    assert not directions.heat_note.isVisible()
+    studio.state.explore.parameters.reset_temperatures()
+    assert not directions.temperatures_note.isVisible()
     studio.state.explore.choose_model("tones")  # one
     settle()
-    studio.state.explore.dials.set_temperature(0, 1.4)
+    studio.state.explore.parameters.set_temperature(0, 1.4)
     assert directions.temperatures[0].note.isVisible()
-    assert not directions.heat_note.isVisible()
+    assert not directions.temperatures_note.isVisible()
 
 
 def test_a_brush_is_marked_where_it_makes_the_temperature_go_beyond(studio: Studio) -> None:
@@ -159,10 +159,10 @@ def test_explore_marks_where_works_were_blank_or_saturated(studio: Studio, two_m
     studio.state.show_panel("explore")
     studio.state.explore.choose_model("moody")
     settle()
-    directions = studio.frame.panels["explore"].inspector.findChild(Directions)
+    directions = studio.frame.panels["explore"].inspector.findChild(ParametersSection)
     assert directions is not None
     for value, marked in ((0.2, True), (0.5, False), (0.95, True)):
-        studio.state.explore.dials.set_temperature(0, value)
+        studio.state.explore.parameters.set_temperature(0, value)
         assert directions.temperatures[0].note.isVisible() == marked, value
 
 

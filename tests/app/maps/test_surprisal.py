@@ -66,14 +66,14 @@ def test_a_hand_that_drags_is_never_kept_waiting(window: Window, engine: FakeEng
     engine.status.emit("Ready")
     window.show_panel("explore")
     window.surprise.set_on(True)
-    window.explore.dials.new_start(1)
+    window.explore.parameters.new_start(1)
     show(engine, 10)
     assert len(questions(engine)) == 1
     answer(engine)
     first = window.explore.picture.get()
-    window.explore.dials.begin_move(0)
-    window.explore.dials.move(0, 0.5)
-    window.explore.dials.move(0, 1.0)
+    window.explore.parameters.grab_slider(0)
+    window.explore.parameters.set_slider(0, 0.5)
+    window.explore.parameters.set_slider(0, 1.0)
     show(engine, 20)
     assert len(questions(engine)) == 1, "a newer picture is on its way already"
     show(engine, 30)

@@ -144,13 +144,13 @@ def test_in_explore_the_last_map_stays_until_the_new_one_is_there(studio: Studio
     assert isinstance(stage, ExploreStage)
     studio.ready()
     studio.state.show_panel("explore")
-    studio.state.explore.dials.new_start(1)
+    studio.state.explore.parameters.new_start(1)
     studio.answer(90)
     studio.state.surprise.set_on(True)
     price(studio)
     view = stage.page.view
     mapped = centre(view)
-    studio.state.explore.dials.move(0, 1.0)
+    studio.state.explore.parameters.set_slider(0, 1.0)
     studio.answer(200)
     settle()
     assert centre(view) == mapped != 200

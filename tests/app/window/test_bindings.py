@@ -108,7 +108,7 @@ def everything(studio: Studio) -> None:
     studio.draw()
     state.generate.enlarge_cell(0)
     state.generate.keep_take()
-    state.explore.dials.new_start(3)
+    state.explore.parameters.new_start(3)
     studio.answer()
     state.complete.canvas.open_work(Work(model="rows", model_hash="", seed=4), picture(200))
     for panel in frame.panels:

@@ -96,7 +96,7 @@ def test_what_was_copied_is_pasted_as_the_work_it_is(drawn: Studio, qtbot: QtBot
     on_clipboard(qtbot)
     QTest.keyClick(drawn.frame, Qt.Key.Key_V, CTRL)
     qtbot.waitUntil(lambda: drawn.state.explore.picture.get() is not None)
-    assert drawn.state.explore.dials.seed.get() == 43
+    assert drawn.state.explore.parameters.seed.get() == 43
     assert np.array_equal(drawn.state.explore.picture.get(), picture(70))
     assert drawn.state.panel.get() == "explore"
 
@@ -198,8 +198,8 @@ def test_a_copied_file_is_pasted_as_if_it_had_been_dropped(studio: Studio, tmp_p
     QGuiApplication.clipboard().setMimeData(data)
     studio.frame.activateWindow()
     QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
-    qtbot.waitUntil(lambda: studio.state.explore.photo.get() is not None)
-    assert studio.state.explore.photo.get().picture.name == "mine.png"
+    qtbot.waitUntil(lambda: studio.state.explore.crop_preview.get() is not None)
+    assert studio.state.explore.crop_preview.get().picture.name == "mine.png"
 
 
 def test_a_sound_is_copied_as_a_file_and_as_bytes_and_pasted_as_the_work_it_is(

@@ -94,7 +94,7 @@ def test_a_direction_that_is_folded_away_is_unfolded(studio: Studio, two_models:
     studio.state.models.refresh_models()
     studio.state.show_panel("explore")
     studio.state.explore.choose_model("many")
-    studio.state.explore.dials.rename(11, "Warmth")
+    studio.state.explore.parameters.rename_direction(11, "Warmth")
     settle()
     assert search(studio, "warmth") == [("Warmth, direction 12 of 12", "Control")]
     choose(studio)

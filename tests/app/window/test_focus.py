@@ -27,7 +27,7 @@ def exploring(studio: Studio) -> Studio:
     studio.frame.activateWindow()
     studio.ready()
     studio.state.show_panel("explore")
-    studio.state.explore.dials.new_start(3)
+    studio.state.explore.parameters.new_start(3)
     studio.answer()
     studio.state.explore.keep_take()
     settle()
@@ -133,7 +133,7 @@ def by_panel(studio: Studio) -> None:
 
 def by_last_take(studio: Studio) -> None:
     studio.frame.strip.list.setFocus(KEYS)
-    studio.state.explore.strip.delete_take(0)
+    studio.state.explore.selection.delete_take(0)
 
 
 @pytest.mark.parametrize(
@@ -157,8 +157,8 @@ def test_what_is_put_away_leaves_the_focus_out_of_the_rail(
 def test_a_crop_that_is_left_gives_the_focus_to_the_stage(exploring: Studio, qtbot: QtBot, tmp_path: Path) -> None:
     path = tmp_path / "rose.png"
     path.write_bytes(export.encode_png_bytes(picture(90, (20, 10, 3))))
-    exploring.state.explore.open(path)
-    qtbot.waitUntil(lambda: exploring.state.explore.photo.get() is not None)
+    exploring.state.explore.open_file(path)
+    qtbot.waitUntil(lambda: exploring.state.explore.crop_preview.get() is not None)
     settle()
     stage = exploring.frame.panels["explore"].stage
     assert stage.isAncestorOf(focused())

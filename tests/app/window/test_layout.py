@@ -132,10 +132,10 @@ def test_nothing_is_cut_and_nothing_overlaps(studio: Studio, width: int, height:
     check(studio)
     studio.state.show_panel("explore")
     check(studio)
-    studio.state.explore.dials.new_start(7)
+    studio.state.explore.parameters.new_start(7)
     studio.answer()
-    studio.state.explore.dials.move(0, 2.6)
-    studio.state.explore.dials.rename(0, "How warm the light of the evening is in this garden")
+    studio.state.explore.parameters.set_slider(0, 2.6)
+    studio.state.explore.parameters.rename_direction(0, "How warm the light of the evening is in this garden")
     studio.state.explore.keep_take()
     check(studio)
     for page in ("settings", "help", "engine", "queue"):

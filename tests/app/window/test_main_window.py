@@ -147,7 +147,7 @@ def test_f6_goes_round_the_regions(studio: Studio) -> None:
 def test_zoom_and_full_screen(studio: Studio) -> None:
     studio.state.show_panel("explore")
     studio.ready()
-    studio.state.explore.dials.new_start(3)
+    studio.state.explore.parameters.new_start(3)
     studio.answer()
     settle()
     view = studio.frame.panels["explore"].stage.page.view  # type: ignore[attr-defined]
@@ -259,7 +259,7 @@ def test_a_drop_is_announced_before_it_happens(studio: Studio, qtbot: QtBot, tmp
     assert not frame.drop_overlay.isVisible()
     # Qt delivers a drop only to the target of a drag that it is leading itself.
     frame.drops.eventFilter(frame, QDropEvent(QPointF(frame.rect().center()), copy, data, left, NONE))
-    qtbot.waitUntil(lambda: studio.state.explore.photo.get() is not None)
+    qtbot.waitUntil(lambda: studio.state.explore.crop_preview.get() is not None)
     assert studio.state.panel.get() == "explore"
 
 
@@ -298,7 +298,7 @@ def test_a_file_is_copied_even_if_the_source_would_rather_move_it(studio: Studio
         QDropEvent(QPointF(at), MOVE | COPY, data, left, NONE),
     ):
         assert drag(studio, event) == (True, COPY)
-    qtbot.waitUntil(lambda: studio.state.explore.photo.get() is not None)
+    qtbot.waitUntil(lambda: studio.state.explore.crop_preview.get() is not None)
 
 
 def test_a_file_that_can_only_be_moved_is_not_taken(studio: Studio, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def explored(studio: Studio, answer: np.ndarray | None = None) -> None:
     studio.state.show_panel("explore")
     if answer is None:
         studio.state.explore.choose_model("tiny")
-    studio.state.explore.dials.new_start(3)
+    studio.state.explore.parameters.new_start(3)
     asked = next(c for c in reversed(studio.engine.sent) if isinstance(c, Asked))
     shown = picture(90) if answer is None else answer
     studio.engine.say(Decoded(job=asked.job, picture=shown), Finished(job=asked.job))
@@ -241,7 +241,7 @@ def test_a_hole_that_was_missed_is_not_missed_once_it_is_painted(full: Studio) -
 def test_a_take_that_came_back_is_not_said_to_be_in_the_bin(full: Studio) -> None:
     explored(full)
     full.state.explore.keep_take()
-    full.state.explore.strip.delete_take(0)
+    full.state.explore.selection.delete_take(0)
     assert text(full) == "Take 1 is in the bin."
     full.state.undo()
     assert text(full) == ""

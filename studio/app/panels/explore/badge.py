@@ -12,7 +12,7 @@ class Badge:
     """Whether the artist's own picture comes back. kind None: nothing is known, or there is none of their own."""
 
     kind: Literal["exact", "differs", "approximate", "working"] | None = None
-    words: str = ""
+    text: str = ""
     """`Exact`, `12 of 12,288 values differ by 1`, `Approximate`, `Looking`."""
     detail: str = ""
     """What follows in plain type: `with every slider at home, x.jpg comes back byte for byte`."""
@@ -20,15 +20,15 @@ class Badge:
     """A second line: `Your picture is x.jpg, cropped to the middle and scaled to 32 × 32`."""
 
 
-def badge(start: Start | None, looking: str, card: Card) -> Badge:
+def badge_of(start: Start | None, waiting: str, card: Card) -> Badge:
     """What is honestly said of a start.
 
     Arguments
         looking: the name of a picture that is being encoded
         card: of the model that has it
     """
-    if looking:
-        return Badge("working", "Looking", f"how {looking} comes back")
+    if waiting:
+        return Badge("working", "Looking", f"how {waiting} comes back")
     if start is None:
         return Badge()
     figures = start.round_trip

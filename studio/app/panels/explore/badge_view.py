@@ -21,16 +21,16 @@ _KINDS = {
 class BadgeView(QWidget):
     """A sign and a word, never colour alone; what it means after it, how the picture was cut below."""
 
-    def __init__(self, look: Theme) -> None:
+    def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._look, self._kind = look, ""
-        self._sign, self.words = Label(), Label("", "accent")
+        self._theme, self._kind = theme, ""
+        self._sign, self.text = Label(), Label("", "accent")
         self.detail = ElidedLabel("", "soft", RIGHT)
         self.scale = Label("", "soft")
         self.note = ElidedLabel("", "note")
         self._line = QHBoxLayout()
         self._line.setSpacing(8)
-        for widget in (self._sign, self.words):
+        for widget in (self._sign, self.text):
             self._line.addWidget(widget)
         self._line.addWidget(self.detail, 1)
         self._line.addWidget(self.scale)
@@ -39,19 +39,19 @@ class BadgeView(QWidget):
         column.setSpacing(2)
         column.addLayout(self._line)
         column.addWidget(self.note)
-        look.changed.connect(self._tint)
+        theme.changed.connect(self._tint)
 
-    def show_badge(self, badge: Any, otherwise: str = "") -> None:
+    def show_badge(self, badge: Any, caption: str = "") -> None:
         """`otherwise`: what the caption says where the picture is not one of their own."""
         self._kind = badge.kind or ""
         known = self._kind in _KINDS
         self._sign.setVisible(known)
-        self.words.setVisible(known)
-        self.words.setText(badge.words)
-        set_style(self.words, role=_KINDS[self._kind][2] if known else "soft")
-        self.detail.show_text(badge.detail if known else otherwise)
+        self.text.setVisible(known)
+        self.text.setText(badge.words)
+        set_style(self.text, role=_KINDS[self._kind][2] if known else "soft")
+        self.detail.show_text(badge.detail if known else caption)
         self.note.show_text(badge.note)
-        name = f"{badge.words}: {badge.detail}" if known else otherwise
+        name = f"{badge.words}: {badge.detail}" if known else caption
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus if known else Qt.FocusPolicy.NoFocus)
         self._tint()
@@ -66,5 +66,5 @@ class BadgeView(QWidget):
     def _tint(self) -> None:
         if self._kind in _KINDS:
             drawing, token, _ = _KINDS[self._kind]
-            side = self._look.scaled(16)
-            self._sign.setPixmap(icon_pixmap(drawing, self._look.colour(token), side, self.devicePixelRatioF()))
+            side = self._theme.scaled(16)
+            self._sign.setPixmap(icon_pixmap(drawing, self._theme.colour(token), side, self.devicePixelRatioF()))

@@ -13,8 +13,8 @@ from studio.app.files.export_view import ExportSection
 from studio.app.generation.parameters import SLIDER_MAX_TEMPERATURE, safe_temperatures
 from studio.app.generation.parameters_view import ClassField, SeedField, output_noun
 from studio.app.model_browser.explorable import no_sliders_reason
-from studio.app.panels.explore.parameters import FARTHEST
-from studio.app.panels.explore.state import Explore
+from studio.app.panels.explore.parameters import MAX_SLIDER
+from studio.app.panels.explore.state import ExploreState
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, ChoiceField, Column, Label, clear_layout, make_row
 from studio.app.widgets.theme import Theme
@@ -28,30 +28,30 @@ _EMPTY = "Keep another take of this model, and a wavetable can lead to it from t
 class WavetableSection(Column):
     """Only where the stage shows waves."""
 
-    def __init__(self, look: Theme, state: Explore, dialogs: FileDialogs) -> None:
-        super().__init__(look)
+    def __init__(self, theme: Theme, state: ExploreState, dialogs: FileDialogs) -> None:
+        super().__init__(theme)
         self._state, self._table, self._dialogs = state, state.wavetable, dialogs
-        self.take = ChoiceField(look, "Wavetable to", "The take at the other end of the wavetable")
-        self.save = Button(look, "Save…", tooltip="Save the way from the stage to this take as a wavetable")
+        self.take = ChoiceField(theme, "Wavetable to", "The take at the other end of the wavetable")
+        self.save = Button(theme, "Save…", tooltip="Save the way from the stage to this take as a wavetable")
         self.save.setAccessibleName("Save wavetable…")
         self.note = Label("", "note", wrap=True)
         self.add_section("Wavetable")
         self._choice = make_row(self.take, self.save)
         self.add_widgets(self._choice, self.note)
-        self.save.clicked.connect(self.ask)
-        shown: tuple[Value[Any], ...] = (state.model, state.takes, state.picture, state.current, self._table.making)
+        self.save.clicked.connect(self.ask_destination)
+        shown: tuple[Value[Any], ...] = (state.model, state.takes, state.picture, state.current, self._table.running)
         for value in shown:
-            bind(self, value, self._show)
+            bind(self, value, self._update)
 
-    def ask(self) -> None:
+    def ask_destination(self) -> None:
         """Ask where the wavetable should go."""
         index = self.take.currentData()
-        if isinstance(index, int) and (name := self._table.name_of(index)):
-            self._dialogs.ask_save_path(name, lambda path: self._table.save(index, path))
+        if isinstance(index, int) and (name := self._table.file_name(index)):
+            self._dialogs.ask_save_path(name, lambda path: self._table.save_wavetable(index, path))
 
-    def _show(self, _: object) -> None:
-        trained, making = self._state.model.get(), self._table.making.get()
-        partners = [index for index in self._table.partners() if index != self._state.current.get()]
+    def _update(self, _: object) -> None:
+        trained, making = self._state.model.get(), self._table.running.get()
+        partners = [index for index in self._table.target_takes() if index != self._state.current.get()]
         if [self.take.itemData(place) for place in range(self.take.count())] != partners:
             before = self.take.currentData()
             self.take.clear()
@@ -66,10 +66,10 @@ class WavetableSection(Column):
         self.setVisible(trained is not None and trained.card.kind == "sound")
 
 
-SAFE = (-2.0, 2.0)
+SAFE_RANGE = (-2.0, 2.0)
 """Standard deviations within which most of the training data lies."""
 
-LOUD = 8
+BOLD_FIRST = 8
 """Directions that are shown at once; the others move less and are folded away."""
 
 OPEN_HELP = {
@@ -80,70 +80,74 @@ OPEN_HELP = {
 _HELP = {"coarse": "large shapes", "middle": "medium shapes", "fine": "details"}
 
 
-class Directions(Column):
+class ParametersSection(Column):
     """A slider for each direction, a temperature for each scale, and the start."""
 
     def __init__(
         self,
-        look: Theme,
-        state: Explore,
+        theme: Theme,
+        state: ExploreState,
         exporting: ExportSettings,
         open_picture: Callable[[], object],
         dialogs: FileDialogs,
     ) -> None:
-        super().__init__(look)
-        self._dials = dials = state.dials
+        super().__init__(theme)
+        self._parameters = dials = state.parameters
         self.sliders: list[ValueSlider] = []
         self.temperatures: list[ValueSlider] = []
         self._folded = True
-        self.all_home = Button(look, "All home", "link", tooltip="Put every slider back to the start", keys="H")
-        self.fold = Button(look, "", "fold", "right", tooltip="Directions that change the picture less")
-        self.heat_home = Button(look, "", "link", tooltip="Put the temperature back to where this model looks best")
-        self.seed = SeedField(look, "New start", "Begin from another seed", "Seed ")
-        self.open = Button(look, "", "", "folder", keys="Ctrl+O")
-        self.kind = ClassField(look, "Any kind")
-        self.wavetable = WavetableSection(look, state, dialogs)
+        self.all_home = Button(theme, "All home", "link", tooltip="Put every slider back to the start", keys="H")
+        self.fold = Button(theme, "", "fold", "right", tooltip="Directions that change the picture less")
+        self.temperatures_home = Button(
+            theme, "", "link", tooltip="Put the temperature back to where this model looks best"
+        )
+        self.seed = SeedField(theme, "New start", "Begin from another seed", "Seed ")
+        self.open = Button(theme, "", "", "folder", keys="Ctrl+O")
+        self.class_field = ClassField(theme, "Any kind")
+        self.wavetable = WavetableSection(theme, state, dialogs)
         self._none = Label("", "note", wrap=True)
-        self.replacement = Button(look, "", tooltip="Continue with a model that has sliders")
-        self.heat_note = Label("", "caution", wrap=True)
-        self._slider_rows, self._heat_rows = QVBoxLayout(), QGridLayout()
+        self.replacement = Button(theme, "", tooltip="Continue with a model that has sliders")
+        self.temperatures_note = Label("", "caution", wrap=True)
+        self._slider_rows, self._temperature_rows = QVBoxLayout(), QGridLayout()
         self._slider_rows.setSpacing(4)
-        self._heat_rows.setHorizontalSpacing(9)
-        self.rows.addWidget(_headed("Directions", self.all_home))
+        self._temperature_rows.setHorizontalSpacing(9)
+        self.rows.addWidget(_heading_row("Directions", self.all_home))
         self.add_widgets(self._none, self.replacement)
         self.rows.addLayout(self._slider_rows)
         self.add_widgets(self.fold)
         self.add_section()
-        self.rows.addWidget(_headed("Temperature", self.heat_home))
-        self.rows.addLayout(self._heat_rows)
-        self.add_widgets(self.heat_note)
+        self.rows.addWidget(_heading_row("Temperature", self.temperatures_home))
+        self.rows.addLayout(self._temperature_rows)
+        self.add_widgets(self.temperatures_note)
         self.add_section("Start")
-        self.add_widgets(self.kind, self.seed, self.open, self.wavetable, ExportSection(look, exporting, state.model))
+        self.add_widgets(
+            self.class_field, self.seed, self.open, self.wavetable, ExportSection(theme, exporting, state.model)
+        )
         self.add_stretch()
-        self.fold.clicked.connect(self._unfold)
+        self.fold.clicked.connect(self._toggle_fold)
         self.open.clicked.connect(lambda: open_picture())
         self.replacement.clicked.connect(state.choose_replacement)
         bind(self, state.replacement, self._show_replacement)
-        self.all_home.clicked.connect(dials.home_all)
-        self.heat_home.clicked.connect(dials.home_temperatures)
+        self.all_home.clicked.connect(dials.reset_sliders)
+        self.temperatures_home.clicked.connect(dials.reset_temperatures)
         self.seed.roll_requested.connect(lambda: dials.new_start())
         bind(self, dials.names, self._show_names)
         bind(self, dials.sliders, self._show_sliders)
         bind(self, dials.scales, self._show_scales)
-        bind(self, dials.homes, self._show_homes)
+        bind(self, dials.slider_homes, self._show_homes)
         bind(self, dials.temperatures, self._show_temperatures)
         bind(self, dials.seed, self.seed.show_seed, self.seed.seed_typed, dials.new_start)
-        bind(self, dials.locked, self.seed.show_locked, self.seed.lock_changed, dials.lock)
+        bind(self, dials.locked, self.seed.show_locked, self.seed.lock_changed, dials.lock_seed)
         bind(self, dials.error, self.seed.show_error)
         bind(self, dials.model, self._show_model)
         bind(self, dials.model, self._show_safe)
-        bind(self, dials.label, self.kind.show_label, self.kind.class_chosen, dials.set_label)
+        bind(self, dials.label, self.class_field.show_label, self.class_field.class_chosen, dials.set_label)
 
     def _show_model(self, trained: Any) -> None:
         what = output_noun(trained)
         self.open.set_text(f"Open a {what} of mine…")
         self.open.set_tooltip(OPEN_HELP[what], "Ctrl+O")
-        self.kind.show_model(trained, self._dials.label.get())
+        self.class_field.show_model(trained, self._parameters.label.get())
         if trained is not None:
             self._none.setText(f"{no_sliders_reason(trained.card)}. Its start and temperature can be changed.")
 
@@ -163,17 +167,17 @@ class Directions(Column):
 
     def _build_sliders(self, names: tuple[str, ...]) -> None:
         clear_layout(self._slider_rows)
-        dials, self.sliders = self._dials, []
+        dials, self.sliders = self._parameters, []
         for index, name in enumerate(names):
             slider = ValueSlider(
-                self._theme, name, -FARTHEST, FARTHEST, 0.0, SAFE, f"*, direction {index + 1} of {len(names)}",
+                self._theme, name, -MAX_SLIDER, MAX_SLIDER, 0.0, SAFE_RANGE, f"*, direction {index + 1} of {len(names)}",
                 "Move along this direction of the model", may_rename=True,
             )  # fmt: skip
-            slider.grabbed.connect(partial(dials.begin_move, index))
-            slider.moved.connect(partial(dials.move, index))
-            slider.released.connect(dials.end_move)
-            slider.home_requested.connect(partial(dials.home, index))
-            slider.renamed.connect(partial(dials.rename, index))
+            slider.grabbed.connect(partial(dials.grab_slider, index))
+            slider.moved.connect(partial(dials.set_slider, index))
+            slider.released.connect(dials.end_gesture)
+            slider.home_requested.connect(partial(dials.reset_slider, index))
+            slider.renamed.connect(partial(dials.rename_direction, index))
             self._slider_rows.addWidget(slider)
             self.sliders.append(slider)
 
@@ -182,20 +186,20 @@ class Directions(Column):
             slider.show_value(value)
         moved = [index for index, value in enumerate(values) if abs(value) > 5e-4]
         self.all_home.setEnabled(bool(moved))
-        if self._folded and any(index >= LOUD for index in moved):
-            self._unfold()
+        if self._folded and any(index >= BOLD_FIRST for index in moved):
+            self._toggle_fold()
 
-    def _unfold(self) -> None:
+    def _toggle_fold(self) -> None:
         self._folded = not self._folded
         self._show_fold()
 
-    def reveal(self, part: QWidget) -> None:
-        if self._folded and any(slider.isAncestorOf(part) for slider in self.sliders[LOUD:]):
-            self._unfold()
+    def reveal_widget(self, part: QWidget) -> None:
+        if self._folded and any(slider.isAncestorOf(part) for slider in self.sliders[BOLD_FIRST:]):
+            self._toggle_fold()
 
     def _show_fold(self) -> None:
-        quiet = len(self.sliders) - LOUD
-        for slider in self.sliders[LOUD:]:
+        quiet = len(self.sliders) - BOLD_FIRST
+        for slider in self.sliders[BOLD_FIRST:]:
             slider.setVisible(not self._folded)
             slider.setProperty("folded", self._folded)
         self.fold.setVisible(quiet > 0)
@@ -204,8 +208,8 @@ class Directions(Column):
         self.fold.set_icon("right" if self._folded else "down")
 
     def _show_scales(self, scales: tuple[str, ...]) -> None:
-        clear_layout(self._heat_rows)
-        dials, self.temperatures = self._dials, []
+        clear_layout(self._temperature_rows)
+        dials, self.temperatures = self._parameters, []
         for index, scale in enumerate(scales):
             many = len(scales) > 1
             says = f"Temperature, {scale.lower()}" if many else "Temperature"
@@ -220,45 +224,45 @@ class Directions(Column):
                 says,
                 f"How far {what} stray from the typical",
             )
-            slider.grabbed.connect(partial(dials.begin_temperature, index))
+            slider.grabbed.connect(partial(dials.grab_temperature, index))
             slider.moved.connect(partial(dials.set_temperature, index))
-            slider.released.connect(dials.end_move)
-            slider.home_requested.connect(partial(self._home, index))
+            slider.released.connect(dials.end_gesture)
+            slider.home_requested.connect(partial(self._reset_slider, index))
             slider.set_narrow(many)
-            self._heat_rows.addWidget(slider, index // 3, index % 3)
+            self._temperature_rows.addWidget(slider, index // 3, index % 3)
             self.temperatures.append(slider)
-        self._show_homes(dials.homes.get())
+        self._show_homes(dials.slider_homes.get())
         self._show_temperatures(dials.temperatures.get())
 
-    def _home(self, index: int) -> None:
-        self._dials.end_move()
-        self._dials.set_temperature(index, self._dials.homes.get()[index])
-        self._dials.end_move()
+    def _reset_slider(self, index: int) -> None:
+        self._parameters.end_gesture()
+        self._parameters.set_temperature(index, self._parameters.slider_homes.get()[index])
+        self._parameters.end_gesture()
 
     def _show_homes(self, homes: tuple[float, ...]) -> None:
         for slider, home in zip(self.temperatures, homes, strict=False):
             slider.show_home(home)
-        self._show_safe(self._dials.model.get())
+        self._show_safe(self._parameters.model.get())
         if homes:
-            self.heat_home.set_text(f"{homes[0]:.2f} everywhere" if len(homes) > 1 else f"{homes[0]:.2f} again")
-        self._show_temperatures(self._dials.temperatures.get())
+            self.temperatures_home.set_text(f"{homes[0]:.2f} everywhere" if len(homes) > 1 else f"{homes[0]:.2f} again")
+        self._show_temperatures(self._parameters.temperatures.get())
 
     def _show_safe(self, trained: Any) -> None:
         """Mark what is beyond the model's range; two models with the same home may differ in it."""
         card = trained.card if trained is not None else None
-        for slider, home in zip(self.temperatures, self._dials.homes.get(), strict=False):
+        for slider, home in zip(self.temperatures, self._parameters.slider_homes.get(), strict=False):
             slider.show_safe(safe_temperatures(card, home))
-        self._show_temperatures(self._dials.temperatures.get())
+        self._show_temperatures(self._parameters.temperatures.get())
 
     def _show_temperatures(self, values: tuple[float, ...]) -> None:
         for slider, value in zip(self.temperatures, values, strict=False):
             slider.show_value(value)
         beyond = [slider.name.text() for slider in self.temperatures if slider.is_outside_safe_range]
-        self.heat_note.setText(f"{', '.join(beyond)}: {OUTSIDE_SAFE_RANGE}")
-        self.heat_note.setVisible(bool(beyond) and len(values) > 1)
-        homes = self._dials.homes.get()
-        self.heat_home.setEnabled(any(abs(a - b) > 5e-4 for a, b in zip(values, homes, strict=False)))
+        self.temperatures_note.setText(f"{', '.join(beyond)}: {OUTSIDE_SAFE_RANGE}")
+        self.temperatures_note.setVisible(bool(beyond) and len(values) > 1)
+        homes = self._parameters.slider_homes.get()
+        self.temperatures_home.setEnabled(any(abs(a - b) > 5e-4 for a, b in zip(values, homes, strict=False)))
 
 
-def _headed(words: str, button: QWidget) -> QWidget:
+def _heading_row(words: str, button: QWidget) -> QWidget:
     return make_row(Label(words, "heading"), 0, button)

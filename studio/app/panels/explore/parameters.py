@@ -10,7 +10,7 @@ from studio.app.core.undo import ChangeStep
 from studio.app.generation import parameters
 from studio.app.generation.parameters import SLIDER_MAX_TEMPERATURE, SeedInput, known_label
 from studio.app.model_browser.model_list import ModelList
-from studio.app.panels.explore.rendering import Scene
+from studio.app.panels.explore.rendering import RenderInput
 from studio.app.takes.start import Start
 from studio.app.takes.store import TakeStore
 from studio.library import models
@@ -18,19 +18,19 @@ from studio.library.models import BadModel, InstalledModel
 from studio.library.storage import NotSaved
 from studio.library.work import Work
 
-FARTHEST = 4.0
+MAX_SLIDER = 4.0
 """Standard deviations of the training data; beyond, pictures fall apart."""
 
 
-class Sliders(State):
+class ExploreParameters(State):
     """The parameters of Explore; `change` sets them as steps of its undo.
 
     What hands may set is narrower than what works may bring.
     """
 
-    grabbed = Signal(str)
+    gesture_started = Signal(str)
     """A hand takes a dial: until `let_go` all it sets is one step, which is called so."""
-    let_go = Signal()
+    gesture_ended = Signal()
 
     def __init__(
         self, models: ModelList, messages: Messages, takes: TakeStore, change: ChangeStep, parent: QObject | None = None
@@ -41,10 +41,10 @@ class Sliders(State):
         self._takes = takes
         self._change = change
         self.model: Value[InstalledModel | None] = Value(None, self)
-        self._field = SeedInput(self)
-        self.seed: Value[int] = self._field.seed
-        self.locked: Value[bool] = self._field.locked
-        self.error: Value[str] = self._field.error
+        self._seed_input = SeedInput(self)
+        self.seed: Value[int] = self._seed_input.seed
+        self.locked: Value[bool] = self._seed_input.locked
+        self.error: Value[str] = self._seed_input.error
         """What is wrong with the seed that was typed, as a sentence; empty when nothing is."""
         self.label: Value[int | None] = Value(None, self)
         """Index into card.classes; None leaves the kind to the seed."""
@@ -58,13 +58,13 @@ class Sliders(State):
         """Name of each direction."""
         self.temperatures: Value[tuple[float, ...]] = Value((1.0,), self)
         """One for each scale, 0.0 to 2.0."""
-        self.homes: Value[tuple[float, ...]] = Value((1.0,), self)
+        self.slider_homes: Value[tuple[float, ...]] = Value((1.0,), self)
         """Home of each temperature: the model's own, or 1 where a picture was opened."""
         self.scales: Value[tuple[str, ...]] = Value(("Temperature",), self)
         """Name of each scale, coarse to fine."""
         self.fields = (
             Field("model", self._model_name, self._use_model),
-            Field("seed", self.seed.get, self._field.set_seed),
+            Field("seed", self.seed.get, self._seed_input.set_seed),
             Field("start", self._start_key, self._use_start),
             Field("label", self.label.get, lambda label: self.label.set(known_label(label, self.model.get()))),
             Field("sliders", lambda: list(self.sliders.get()), self._use_sliders),
@@ -73,51 +73,51 @@ class Sliders(State):
             Field.of("locked", self.locked, bool, undo=False),
         )
 
-    def begin_move(self, index: int) -> None:
+    def grab_slider(self, index: int) -> None:
         """A hand takes a slider: until `end_move` every move is one step."""
-        self.grabbed.emit(f"slider {index}")
+        self.gesture_started.emit(f"slider {index}")
 
-    def move(self, index: int, value: float) -> None:
-        sliders = _moved(self.sliders.get(), index, value, -FARTHEST, FARTHEST)
+    def set_slider(self, index: int, value: float) -> None:
+        sliders = _with_value(self.sliders.get(), index, value, -MAX_SLIDER, MAX_SLIDER)
         self._change(self._slider_name(index), f"slider {index}", sliders=sliders)
 
-    def end_move(self) -> None:
+    def end_gesture(self) -> None:
         """The hand lets go, of a slider or of a temperature."""
-        self.let_go.emit()
+        self.gesture_ended.emit()
 
-    def home(self, index: int) -> None:
+    def reset_slider(self, index: int) -> None:
         """One slider back to the start."""
-        sliders = _moved(self.sliders.get(), index, 0.0, -FARTHEST, FARTHEST)
+        sliders = _with_value(self.sliders.get(), index, 0.0, -MAX_SLIDER, MAX_SLIDER)
         self._change(self._slider_name(index), sliders=sliders)
 
-    def home_all(self) -> None:
+    def reset_sliders(self) -> None:
         """Every slider back to the start."""
         self._change("all home", sliders=[0.0] * len(self.sliders.get()))
 
-    def begin_temperature(self, index: int) -> None:
+    def grab_temperature(self, index: int) -> None:
         """A hand takes a temperature: until `end_move` every setting is one step."""
-        self.grabbed.emit(f"temperature {index}")
+        self.gesture_started.emit(f"temperature {index}")
 
     def set_temperature(self, index: int, value: float) -> None:
-        temperatures = _moved(self.temperatures.get(), index, value, 0.0, SLIDER_MAX_TEMPERATURE)
+        temperatures = _with_value(self.temperatures.get(), index, value, 0.0, SLIDER_MAX_TEMPERATURE)
         self._change(self._temperature_name(index), f"temperature {index}", temperatures=temperatures)
 
-    def home_temperatures(self) -> None:
+    def reset_temperatures(self) -> None:
         """Every temperature back to its home."""
-        self._change("temperature home", temperatures=list(self.homes.get()))
+        self._change("temperature home", temperatures=list(self.slider_homes.get()))
 
     def set_label(self, label: int | None) -> None:
         """Another kind from the same start; None leaves it to the seed."""
         self._change("kind", label=label)
 
-    def rename(self, index: int, label: str) -> None:
+    def rename_direction(self, index: int, label: str) -> None:
         """Name a direction; an empty name brings back the model's own."""
         if self._takes.check_rename():
             names = list(self.names.get())
             names[index] = label.strip()
             self._change("name", names=names)
 
-    def lock(self, on: bool) -> None:
+    def lock_seed(self, on: bool) -> None:
         """Keep this seed for the next start, or not."""
         self.locked.set(on)
 
@@ -125,7 +125,7 @@ class Sliders(State):
         """Begin from a seed, another one where none is given; a locked seed stays unless one is given."""
         if seed is None:
             seed = self.seed.get() if self.locked.get() else parameters.roll_seed(self.seed.get())
-        found, trained = self._field.parse_text(seed), self.model.get()
+        found, trained = self._seed_input.parse_text(seed), self.model.get()
         if found is None or trained is None:
             return
         after: Record = {"seed": found, "start": "", "origin": ""}
@@ -133,12 +133,12 @@ class Sliders(State):
             after["temperatures"] = [trained.card.temperature] * len(self.temperatures.get())
         self._change("new start", **after)
 
-    def scene(self) -> Scene | None:
+    def render_input(self) -> RenderInput | None:
         """All that a picture is made from, as it is set now."""
         trained = self.model.get()
         if trained is None:
             return None
-        return Scene(
+        return RenderInput(
             trained,
             self.seed.get(),
             self.start.get(),
@@ -181,16 +181,16 @@ class Sliders(State):
         trained = self.model.get()
         if trained is not None:
             home = 1.0 if self.start.get() is not None else trained.card.temperature
-            self.homes.set((home,) * scales(trained))
+            self.slider_homes.set((home,) * scale_names(trained))
 
     def _use_sliders(self, sliders: Sequence[float]) -> None:
         trained = self.model.get()
         if trained is not None:
-            self.sliders.set(_filled(sliders, len(trained.card.directions), 0.0, -16.0, 16.0))
+            self.sliders.set(_valid_values(sliders, len(trained.card.directions), 0.0, -16.0, 16.0))
 
     def _use_temperatures(self, temperatures: Sequence[float]) -> None:
-        homes = self.homes.get()
-        self.temperatures.set(_filled(temperatures, len(homes), homes[0], 0.0, 4.0))
+        homes = self.slider_homes.get()
+        self.temperatures.set(_valid_values(temperatures, len(homes), homes[0], 0.0, 4.0))
 
     def _use_names(self, names: Sequence[str]) -> None:
         """Write the names of directions into their file; if that fails, a message says so."""
@@ -216,39 +216,39 @@ class Sliders(State):
         return f"{names[index].lower()} temperature" if len(names) > 1 else "temperature"
 
 
-def scales(trained: InstalledModel) -> int:
+def scale_names(trained: InstalledModel) -> int:
     return len(trained.card.scales) or 1
 
 
-def at_home(trained: InstalledModel) -> Record:
+def default_record(trained: InstalledModel) -> Record:
     """A model with every dial at home."""
     return {
         "model": trained.card.name,
         "start": "",
         "sliders": [0.0] * len(trained.card.directions),
-        "temperatures": [trained.card.temperature] * scales(trained),
+        "temperatures": [trained.card.temperature] * scale_names(trained),
         "label": None,
     }
 
 
-def of_work(work: Work, trained: InstalledModel) -> Record:
+def record_of_work(work: Work, trained: InstalledModel) -> Record:
     """A model with the dials as a work had them."""
     return {
         "model": trained.card.name,
         "seed": work.seed,
-        "sliders": list(_filled(work.sliders, len(trained.card.directions), 0.0, -16.0, 16.0)),
-        "temperatures": list(work.temperature) * (scales(trained) if len(work.temperature) == 1 else 1),
+        "sliders": list(_valid_values(work.sliders, len(trained.card.directions), 0.0, -16.0, 16.0)),
+        "temperatures": list(work.temperature) * (scale_names(trained) if len(work.temperature) == 1 else 1),
         "label": work.label,
     }
 
 
-def _moved(dials: Sequence[float], index: int, value: float, least: float, most: float) -> list[float]:
+def _with_value(dials: Sequence[float], index: int, value: float, least: float, most: float) -> list[float]:
     result = list(dials)
     result[index] = min(max(float(value), least), most)
     return result
 
 
-def _filled(values: Sequence[float], count: int, home: float, least: float, most: float) -> tuple[float, ...]:
+def _valid_values(values: Sequence[float], count: int, home: float, least: float, most: float) -> tuple[float, ...]:
     """As many as the model has, within what the wire allows; what is no number goes home."""
     kept = [float(value) for value in values[:count]]
     kept = [min(max(value, least), most) if value == value else home for value in kept]

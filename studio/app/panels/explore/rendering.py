@@ -19,12 +19,12 @@ from studio.library.models import InstalledModel
 from studio.library.work import Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Decoded, DecodeLatent, Failed
 
-DRAWN = frozenset({"model", "seed", "start", "sliders", "temperatures", "label"})
+RENDER_FIELDS = frozenset({"model", "seed", "start", "sliders", "temperatures", "label"})
 """What of a record a picture depends on."""
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class RenderInput:
     """All that a picture is made from."""
 
     trained: InstalledModel
@@ -34,7 +34,7 @@ class Scene:
     temperatures: tuple[float, ...]
     label: int | None
 
-    def question(self, job: str) -> DecodeLatent:
+    def to_command(self, job: str) -> DecodeLatent:
         """What the engine is asked."""
         return DecodeLatent(
             job=job,
@@ -47,7 +47,7 @@ class Scene:
             label=self.label,
         )
 
-    def work(self) -> Work:
+    def to_work(self) -> Work:
         """All it takes to make the picture again, made now."""
         return Work(
             kind=self.trained.card.kind,
@@ -62,7 +62,7 @@ class Scene:
             made=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         )
 
-    def name(self) -> str:
+    def file_name(self) -> str:
         """A file name to suggest."""
         stem = Path(self.start.source).stem if self.start is not None else str(self.seed)
         return storage.clean_name(
@@ -70,24 +70,24 @@ class Scene:
         )
 
 
-class Stage(State):
+class LiveRender(State):
     """While a hand drags, one question is open and only the newest wish is kept. `wanted` gives what is set now."""
 
     def __init__(
         self,
         engine: EngineProtocol,
         messages: Messages,
-        wanted: Callable[[], Scene | None],
+        render_input: Callable[[], RenderInput | None],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._messages, self._wanted = messages, wanted
+        self._messages, self._render_input = messages, render_input
         self.picture: Value[Array | None] = Value(None, self)
         self.busy: Value[bool] = Value(False, self)
         """Whether a question is open."""
-        self._shown: Scene | None = None
+        self._shown_input: RenderInput | None = None
         """What the picture was made with; the sliders may be further by now."""
-        self._asked: Scene | None = None
+        self._asked: RenderInput | None = None
         """What the open question asks for."""
         self._resume = False
         """Whether the engine is still to be asked for the picture that was here before a restart."""
@@ -99,44 +99,48 @@ class Stage(State):
         engine.status_changed.connect(self._follow_engine)
 
     @property
-    def piece(self) -> ExportItem | None:
+    def export_item(self) -> ExportItem | None:
         """The picture with all it takes to make it again, None while there is none."""
-        picture, scene = self.picture.get(), self._shown
-        return ExportItem(picture, scene.work(), scene.name()) if picture is not None and scene is not None else None
+        picture, scene = self.picture.get(), self._shown_input
+        return (
+            ExportItem(picture, scene.to_work(), scene.file_name())
+            if picture is not None and scene is not None
+            else None
+        )
 
     @property
-    def shown(self) -> Scene | None:
+    def shown_input(self) -> RenderInput | None:
         """What the picture was made with."""
-        return self._shown
+        return self._shown_input
 
-    def ask(self) -> None:
+    def request_picture(self) -> None:
         """Ask for the picture of what is set, now or when the open question has its answer."""
         self._request.ask(self._question)
         self._show_busy()
 
-    def put(self, picture: Array) -> None:
+    def set_picture(self, picture: Array) -> None:
         """Show a picture of what is set that is known already; the engine's answer replaces it in place."""
-        scene = self._wanted()
+        scene = self._render_input()
         if scene is not None:
-            self._shown = scene
+            self._shown_input = scene
             self.picture.set(to_model_shape(picture, scene.trained))
 
-    def resume(self) -> None:
+    def request_when_ready(self) -> None:
         """Ask as soon as there is an engine that can hear."""
         self._resume = True
 
     def _question(self, job: str) -> AnyCommand | None:
-        self._asked = self._wanted()
-        return self._asked.question(job) if self._asked is not None else None
+        self._asked = self._render_input()
+        return self._asked.to_command(job) if self._asked is not None else None
 
     def _follow_engine(self, status: str) -> None:
         if self._resume and status != "Stopped":
             self._resume = False
-            self.ask()
+            self.request_picture()
 
     def _show(self, event: AnyEvent) -> None:
         if isinstance(event, Decoded):
-            self._shown = self._asked
+            self._shown_input = self._asked
             self._request.send_next()
             self.picture.set(event.picture)
         self._show_busy()
@@ -144,20 +148,20 @@ class Stage(State):
     def _show_failure(self, event: Failed) -> None:
         self._request.send_next()
         self._show_busy()
-        self._fail(f"{event.reason} {event.hint}", "Try again")
+        self._show_failure(f"{event.reason} {event.hint}", "Try again")
 
     def _show_loss(self, why: str) -> None:
         """The engine died with the question open: the picture stays, drawing it again is offered."""
         self._show_busy()
-        self._fail(f"{why} The picture on the stage may be older than the sliders.", "Draw it again")
+        self._show_failure(f"{why} The picture on the stage may be older than the sliders.", "Draw it again")
 
-    def _fail(self, said: str, button: str) -> None:
+    def _show_failure(self, said: str, button: str) -> None:
         """Show a message until another picture is requested."""
-        self._messages.show_message(said.strip(), "failed", (button, self._again), until=(self.busy.changed,))
+        self._messages.show_message(said.strip(), "failed", (button, self._retry), until=(self.busy.changed,))
 
     def _show_busy(self) -> None:
         self.busy.set(self._request.running.get())
 
-    def _again(self) -> None:
+    def _retry(self) -> None:
         self._request.start_engine()
-        self.ask()
+        self.request_picture()

@@ -15,10 +15,10 @@ from studio.app.maps.surprisal import ShownPicture
 from studio.app.model_browser.explorable import find_replacement, first_with_sliders, no_sliders_reason
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
-from studio.app.panels.explore.badge import Badge, badge
-from studio.app.panels.explore.parameters import Sliders, at_home, of_work
-from studio.app.panels.explore.rendering import DRAWN, Stage
-from studio.app.panels.explore.wavetable import Wavetable
+from studio.app.panels.explore.badge import Badge, badge_of
+from studio.app.panels.explore.parameters import ExploreParameters, default_record, record_of_work
+from studio.app.panels.explore.rendering import RENDER_FIELDS, LiveRender
+from studio.app.panels.explore.wavetable import WavetableExport
 from studio.app.takes.selection import TakeSelection
 from studio.app.takes.start import Start
 from studio.app.takes.store import Take, TakeStore
@@ -29,80 +29,80 @@ from studio.media.sounds.single_cycle import OpenedWave
 from studio.wire.messages import Array, Encoded
 
 
-class Explore(PanelState):
+class ExploreState(PanelState):
     """The panel Explore."""
 
-    came = Signal()
+    picture_opened = Signal()
     """A picture of the artist's own was opened, or a work restored: the panel should show."""
-    to_complete = Signal(object, object)
+    complete_requested = Signal(object, object)
     """A studio.library.work.Work and its picture, to be completed."""
 
-    to_generate = Signal(object, object)
+    generate_requested = Signal(object, object)
     """A work that went on from a row of another one and its picture: it is restored where it was made."""
 
     def __init__(
-        self, engine: EngineProtocol, models: ModelList, messages: Messages, takes: TakeStore, saving: Exporter
+        self, engine: EngineProtocol, models: ModelList, messages: Messages, takes: TakeStore, exporter: Exporter
     ) -> None:
         super().__init__()
         self._engine, self._models, self._messages = engine, models, messages
-        self.dials = Sliders(models, messages, takes, self.change, self)
-        self.model: Value[InstalledModel | None] = self.dials.model
+        self.parameters = ExploreParameters(models, messages, takes, self.change, self)
+        self.model: Value[InstalledModel | None] = self.parameters.model
         self.replacement: Value[InstalledModel | None] = Value(None, self)
         """The model that is offered instead of one without sliders; None if the model has sliders, or none has."""
         for value in (self.model, models.cards):
             value.changed.connect(self._find_replacement)
-        self.dials.grabbed.connect(self._grab)
-        self.dials.let_go.connect(self._let_go)
-        self._stage = Stage(engine, messages, self.dials.scene, self)
-        self.picture: Value[Array | None] = self._stage.picture
+        self.parameters.gesture_started.connect(self._on_gesture_started)
+        self.parameters.gesture_ended.connect(self._on_gesture_ended)
+        self._render = LiveRender(engine, messages, self.parameters.render_input, self)
+        self.picture: Value[Array | None] = self._render.picture
         """(height, width, channels) uint8, or (samples,) int16: the newest answer."""
-        self.drawing: Value[bool] = self._stage.busy
+        self.drawing: Value[bool] = self._render.busy
         """Whether a newer picture is on its way."""
-        self.before: Value[Array | None] = Value(None, self)
+        self.picture_before: Value[Array | None] = Value(None, self)
         """What was on the stage when a hand took a slider, as long as it holds it."""
         self.badge: Value[Badge] = Value(Badge(), self)
         self._takes = takes
         self._takes.loaded.connect(self._show_take)
         self.takes: Value[tuple[Take, ...]] = takes.takes
-        self.strip = TakeSelection(takes, messages, self.change, self)
-        self.current: Value[int | None] = self.strip.current
+        self.selection = TakeSelection(takes, messages, self.change, self)
+        self.current: Value[int | None] = self.selection.current
         """Index of the take that the stage shows, None where it shows something newer."""
         self._origin = ""
         """Key of the take that the stage came from, by whatever was moved since."""
-        self._bringing = Importing(engine, messages, self.model, self.dials.label, self)
-        self._bringing.opened.connect(self._opened)
-        self._bringing.encoded.connect(self._encoded)
-        for shown in (self.model, self.dials.start, self._bringing.waiting):
+        self._importing = Importing(engine, messages, self.model, self.parameters.label, self)
+        self._importing.opened.connect(self._on_opened)
+        self._importing.encoded.connect(self._on_encoded)
+        for shown in (self.model, self.parameters.start, self._importing.waiting):
             shown.changed.connect(self._show_badge)
-        self.photo: Value[CropPreview | None] = self._bringing.preview
+        self.crop_preview: Value[CropPreview | None] = self._importing.preview
         """The crop preview, while a picture is being brought in."""
-        self.busy: Value[bool] = self._bringing.busy
+        self.busy: Value[bool] = self._importing.busy
         """Whether a picture is being opened or encoded."""
-        self._saving = saving
-        self.wavetable = Wavetable(engine, messages, self._saving, self._stage, self.takes, self)
-        self._brought = ""
+        self._exporter = exporter
+        self.wavetable = WavetableExport(engine, messages, self._exporter, self._render, self.takes, self)
+        self._awaited_take = ""
         """Key of the take whose latent is being asked for."""
-        self._begun = False
+        self._has_begun = False
         """Whether anything was to be drawn yet: until then the stage says how to begin."""
         self._declare(
-            *self.dials.fields,
+            *self.parameters.fields,
             *takes.entries,
-            Field("current", lambda: self.strip.current_name, self.strip.select_take),
+            Field("current", lambda: self.selection.current_name, self.selection.select_take),
             Field("origin", lambda: self._origin, self._use_origin),
-            Field("begun", lambda: self._begun, self._resume, undo=False),
+            Field("begun", lambda: self._has_begun, self._resume, undo=False),
         )
 
     def choose_model(self, name: str) -> None:
         trained = self._models.find_or_report(name)
         if trained is not None and trained != self.model.get():
-            self.change("model", origin="", **at_home(trained))
-            self._bringing.reset_preview()
+            self.change("model", origin="", **default_record(trained))
+            self._importing.reset_preview()
 
     def choose_replacement(self) -> None:
         """Continue with the model that is offered instead, and with the picture on the stage."""
-        piece, other = self._stage.piece, self.replacement.get()
+        piece, other = self._render.export_item, self.replacement.get()
         if other is not None and piece is not None:
-            self._bring_to(other, piece.work, piece.picture)
+            self._encode_for(other, piece.work, piece.picture)
         elif other is not None:
             self.choose_model(other.card.name)
 
@@ -110,38 +110,38 @@ class Explore(PanelState):
         trained = self.model.get()
         self.replacement.set(find_replacement(self._models.cards.get(), trained))
 
-    def _grab(self, gesture: str) -> None:
+    def _on_gesture_started(self, gesture: str) -> None:
         self.history.begin_gesture(gesture)
-        self.before.set(self.picture.get())
+        self.picture_before.set(self.picture.get())
 
-    def _let_go(self) -> None:
+    def _on_gesture_ended(self) -> None:
         self.history.end_gesture()
-        self.before.set(None)
+        self.picture_before.set(None)
 
     # ── a picture of one's own ───────────────────────────────────────────────────────────────────
 
-    def open(self, path: Path) -> None:
+    def open_file(self, path: Path) -> None:
         """Bring in a file: a picture is shown for cropping, a work of ours is restored."""
         if self.model.get() is None:
             said = "There is no trained model to open a file with. Your file is untouched."
             self._messages.show_message(said, "warn", until=(self.model.changed,))
             return
-        self._brought = ""
-        self._bringing.open_file(path)
+        self._awaited_take = ""
+        self._importing.open_file(path)
 
     def set_crop(self, how: FitMode, box: Box | None = None) -> None:
         """How the picture in the preview is cut; `box` is the part to take, as fractions."""
-        self._bringing.set_crop(how, box)
+        self._importing.set_crop(how, box)
 
-    def use_photo(self) -> None:
+    def use_preview(self) -> None:
         """Start from the picture in the crop preview."""
-        self._bringing.encode_preview()
+        self._importing.encode_preview()
 
-    def cancel_photo(self) -> None:
+    def cancel_preview(self) -> None:
         """Leave the crop preview; the stage stays as it was."""
-        self._bringing.cancel_preview()
+        self._importing.cancel_preview()
 
-    def _opened(self, opened: OpenedFile) -> None:
+    def _on_opened(self, opened: OpenedFile) -> None:
         if opened.fault:
             self._messages.show_message(opened.fault, "warn")
         picture = opened.picture
@@ -150,26 +150,26 @@ class Explore(PanelState):
             and opened.work.rewound is not None
             and self._models.find_or_report_maker(opened.work)
         ):
-            self.to_generate.emit(opened.work, picture.array)
+            self.generate_requested.emit(opened.work, picture.array)
             return
         if opened.work is not None and self.restore_work(opened.work, picture.array):
             end = opened.work.end_work()
             if end is not None and isinstance(picture, OpenedWave):
                 self._keep_ends(opened.work, picture.array, end, picture.last)
             if len(opened.sheet) > 1:
-                self._say_sheet(opened)
+                self._offer_sheet(opened)
             return
         trained = self.model.get()
         if trained is None or (trained.card.kind == "sound") != isinstance(picture, OpenedWave):
-            self._messages.show_message(_other_kind(picture, trained), "warn", until=(self.model.changed,))
+            self._messages.show_message(_wrong_kind_text(picture, trained), "warn", until=(self.model.changed,))
             return
         if isinstance(picture, OpenedWave):
-            self._bringing.encode_wave(picture)
+            self._importing.encode_wave(picture)
         else:
-            self._bringing.show_preview(picture)
-        self.came.emit()
+            self._importing.show_preview(picture)
+        self.picture_opened.emit()
 
-    def _say_sheet(self, opened: OpenedFile) -> None:
+    def _offer_sheet(self, opened: OpenedFile) -> None:
         """Show the first picture of a sheet, and offer to keep all of them as takes."""
 
         def keep_all() -> None:
@@ -190,46 +190,48 @@ class Explore(PanelState):
             if not any(other(take.work, made="") == other(work, made="") for take in self.takes.get()):
                 self.keep_work(work, to_model_shape(wave, trained))
 
-    def _encoded(self, event: Encoded, photo: CropPreview, trained: InstalledModel) -> None:
-        start, scene = Start.from_encoded(event, photo, trained), self.dials.scene()
+    def _on_encoded(self, event: Encoded, photo: CropPreview, trained: InstalledModel) -> None:
+        start, scene = Start.from_encoded(event, photo, trained), self.parameters.render_input()
         if scene is not None and scene.trained == trained:
-            self._takes.add_start(start, replace(scene, start=start).work(), photo.model_input)
+            self._takes.add_start(start, replace(scene, start=start).to_work(), photo.model_input)
             self.change(
                 f"open {photo.picture.name}",
                 start=start.key,
-                origin=self._brought,
-                sliders=[0.0] * len(self.dials.sliders.get()),
-                temperatures=[1.0] * len(self.dials.temperatures.get()),
+                origin=self._awaited_take,
+                sliders=[0.0] * len(self.parameters.sliders.get()),
+                temperatures=[1.0] * len(self.parameters.temperatures.get()),
                 label=event.label,
             )
-        self._brought = ""
+        self._awaited_take = ""
 
-    def _bring(self, trained: InstalledModel, work: Work, picture: Array, take: Take | None = None) -> None:
+    def _encode_work(self, trained: InstalledModel, work: Work, picture: Array, take: Take | None = None) -> None:
         """Begin from a picture that no seed alone makes: its latent is asked for."""
         self.choose_model(trained.card.name)
-        if work.label != self.dials.label.get():
-            self.dials.set_label(work.label)
-        self._brought = take.key if take is not None else ""
-        self._bringing.encode_picture(to_model_shape(picture, trained), _title_of(work, trained))
+        if work.label != self.parameters.label.get():
+            self.parameters.set_label(work.label)
+        self._awaited_take = take.key if take is not None else ""
+        self._importing.encode_picture(to_model_shape(picture, trained), _maker_title(work, trained))
 
-    def _bring_to(self, other: InstalledModel, work: Work, picture: Array) -> None:
+    def _encode_for(self, other: InstalledModel, work: Work, picture: Array) -> None:
         """Choose `other`, which has sliders, and begin from a picture that a model without sliders made."""
-        self._brought = ""
-        self.cancel_photo()
+        self._awaited_take = ""
+        self.cancel_preview()
         self.choose_model(other.card.name)
-        self._bringing.encode_picture(to_model_shape(picture, other), _title_of(work, self._models.find_maker(work)))
-        self.came.emit()
+        self._importing.encode_picture(
+            to_model_shape(picture, other), _maker_title(work, self._models.find_maker(work))
+        )
+        self.picture_opened.emit()
 
     def _show_badge(self) -> None:
         trained = self.model.get()
         if trained is not None:
-            self.badge.set(badge(self.dials.start.get(), self._bringing.waiting.get(), trained.card))
+            self.badge.set(badge_of(self.parameters.start.get(), self._importing.waiting.get(), trained.card))
 
     # ── takes and works ──────────────────────────────────────────────────────────────────────────
 
     def keep_take(self) -> None:
         """Keep the picture on the stage, with its making."""
-        piece = self._stage.piece
+        piece = self._render.export_item
         if piece is not None:
             work = other(piece.work, came_from=self._takes.lineage(self._origin))
             name = self._takes.add_take(piece.picture, work)
@@ -244,32 +246,32 @@ class Explore(PanelState):
         take = self.takes.get()[index]
         trained = self._models.find_or_report_maker(take.work)
         if trained is not None and (take.work.rewound is not None or take.work.has_live_settings):
-            self._bring(trained, take.work, take.picture, take)
+            self._encode_work(trained, take.work, take.picture, take)
         elif trained is not None:
-            self._become(f"take {index + 1}", trained, take.work, take.picture, take)
+            self._apply_work(f"take {index + 1}", trained, take.work, take.picture, take)
 
-    def name_of(self) -> str:
+    def file_name(self) -> str:
         """A file name to suggest for the picture on the stage."""
-        piece = self._stage.piece
-        return self._saving.name_for(piece) if piece is not None else ""
+        piece = self._render.export_item
+        return self._exporter.name_for(piece) if piece is not None else ""
 
-    def shown(self) -> tuple[ShownPicture, ...]:
+    def shown_pictures(self) -> tuple[ShownPicture, ...]:
         """The picture on the stage, for its map; none, while a newer one is on its way."""
-        picture, scene = self.picture.get(), self._stage.shown
+        picture, scene = self.picture.get(), self._render.shown_input
         if picture is None or picture.ndim != 3 or scene is None or self.drawing.get():
             return ()
         label = scene.label if scene.start is None else None  # of an opened picture the class was only assumed
         return (ShownPicture(picture, scene.trained.card.name, label),)
 
-    def export(self, path: Path) -> None:
+    def save_picture(self, path: Path) -> None:
         """Save what is on the stage, as PNG or WAV, with its making inside. Says the outcome."""
-        piece = self._stage.piece
+        piece = self._render.export_item
         if piece is not None:
-            self._saving.export_item(piece, path)
+            self._exporter.export_item(piece, path)
 
-    def copy(self) -> None:
+    def copy_picture(self) -> None:
         """Copy the picture on the stage to the clipboard, and show the outcome."""
-        piece = self._stage.piece
+        piece = self._render.export_item
         if piece is not None:
             self._messages.copy_requested.emit(piece.picture, piece.work)
         else:
@@ -277,9 +279,9 @@ class Explore(PanelState):
 
     def open_in_complete(self) -> None:
         """Paint a hole into the picture on the stage there."""
-        piece = self._stage.piece
+        piece = self._render.export_item
         if piece is not None and piece.picture.ndim == 3:
-            self.to_complete.emit(piece.work, piece.picture)
+            self.complete_requested.emit(piece.work, piece.picture)
 
     def open_work(self, messages: Messages, work: Work, picture: Array) -> None:
         """Open a work of another panel. If its model has no sliders, `messages` says so and offers one that has."""
@@ -289,7 +291,7 @@ class Explore(PanelState):
             self.restore_work(work, picture)
             return
         said = f"{no_sliders_reason(trained.card)}. Your picture stays here."
-        explore = (f'Explore it with "{other.card.title}"', lambda: self._bring_to(other, work, picture))
+        explore = (f'Explore it with "{other.card.title}"', lambda: self._encode_for(other, work, picture))
         messages.show_message(said, "warn", explore)
 
     def restore_work(self, work: Work, picture: Array | None = None) -> bool:
@@ -297,25 +299,27 @@ class Explore(PanelState):
         trained = self._models.find_or_report_maker(work)
         if trained is None:
             return False
-        self.cancel_photo()
+        self.cancel_preview()
         if (work.rewound is not None or work.has_live_settings) and picture is not None:
-            self._bring(trained, work, picture)
+            self._encode_work(trained, work, picture)
         else:
-            self._become("restore the work", trained, work, picture)
-        self.came.emit()
+            self._apply_work("restore the work", trained, work, picture)
+        self.picture_opened.emit()
         return True
 
-    def _become(
+    def _apply_work(
         self, name: str, trained: InstalledModel, work: Work, picture: Array | None, take: Take | None = None
     ) -> None:
         start = Start.from_work(work)
         if start is not None:
             self._takes.add_start(start, work, picture)
-        self._begun = True
+        self._has_begun = True
         shown, origin = (take.name, take.key) if take is not None else (None, "")
-        self.change(name, **of_work(work, trained), start=start.key if start else "", current=shown, origin=origin)
+        self.change(
+            name, **record_of_work(work, trained), start=start.key if start else "", current=shown, origin=origin
+        )
         if picture is not None and self.model.get() == trained:
-            self._stage.put(picture)
+            self._render.set_picture(picture)
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
@@ -324,45 +328,45 @@ class Explore(PanelState):
 
     def _resume(self, begun: bool) -> None:
         """Have the picture that was here before a restart drawn again."""
-        self._begun = bool(begun) and self.model.get() is not None
-        if self._begun:
-            self._stage.resume()
+        self._has_begun = bool(begun) and self.model.get() is not None
+        if self._has_begun:
+            self._render.request_when_ready()
 
     def settle(self) -> None:
         """If no model is chosen yet, choose the first one with sliders, else the first of all."""
         first = first_with_sliders(self._models.cards.get()) or self._models.first_model()
         if self.model.get() is None and first is not None:
-            set_fields(self.fields, at_home(first))
+            set_fields(self.fields, default_record(first))
 
     def _show_take(self) -> None:
         """The take that was on the stage stands there until the engine has drawn it again."""
-        take = self.strip.current_take
+        take = self.selection.current_take
         if take is not None and self.picture.get() is None:
-            self._stage.put(take.picture)
+            self._render.set_picture(take.picture)
 
     def close(self) -> None:
         """Wait for what is at work."""
-        self._bringing.close()
+        self._importing.close()
 
     def change(self, name: str, gesture: str | None = None, **values: object) -> None:
         """Change fields as in every panel. What draws another picture leaves the take; a model alone draws none."""
-        if DRAWN & values.keys():
+        if RENDER_FIELDS & values.keys():
             values.setdefault("current", None)
-            self._begun = self._begun or "model" not in values
+            self._has_begun = self._has_begun or "model" not in values
         super().change(name, gesture, **values)
 
     def _follow(self, record: Record) -> None:
         """Ask for the picture of what is set now."""
-        if self._begun and DRAWN & record.keys():
-            self._stage.ask()
+        if self._has_begun and RENDER_FIELDS & record.keys():
+            self._render.request_picture()
 
 
-def _title_of(work: Work, trained: InstalledModel | None) -> str:
+def _maker_title(work: Work, trained: InstalledModel | None) -> str:
     """Return the title of a picture that one of the studio's models made."""
     return work.name or f"{trained.card.title if trained is not None else work.model}, seed {work.seed}"
 
 
-def _other_kind(picture: OpenedPicture | OpenedWave, trained: InstalledModel | None) -> str:
+def _wrong_kind_text(picture: OpenedPicture | OpenedWave, trained: InstalledModel | None) -> str:
     what, makes = ("wave", "pictures") if isinstance(picture, OpenedWave) else ("picture", "sounds")
     title = trained.card.title if trained is not None else ""
     return f'"{picture.name}" is a {what}, and "{title}" makes {makes}. Choose a model of {what}s, then open it again.'

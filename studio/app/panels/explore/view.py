@@ -15,8 +15,8 @@ from studio.app.files.import_view import CropPage, ImportSection
 from studio.app.maps.overlay_view import MapOverlay
 from studio.app.model_browser.explorable import NO_SLIDERS, first_with_sliders, has_sliders, no_sliders_reason
 from studio.app.panels.explore.badge_view import BadgeView
-from studio.app.panels.explore.inspector_view import OPEN_HELP, Directions
-from studio.app.panels.explore.state import Explore
+from studio.app.panels.explore.inspector_view import OPEN_HELP, ParametersSection
+from studio.app.panels.explore.state import ExploreState
 from studio.app.panels.panel_view import Panel
 from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
@@ -30,48 +30,48 @@ from studio.wire.messages import Array
 class ExploreStage(QStackedWidget):
     """How to begin, the picture with its badge, the crop preview, or the wave with its keys."""
 
-    def __init__(self, look: Theme, state: Window, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: Window, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._look, self._window, self._state, self._dialogs = look, state, state.explore, dialogs
+        self._theme, self._window, self._state, self._dialogs = theme, state, state.explore, dialogs
         explore = self._state
-        self.badge = BadgeView(look)
-        self.page = CaptionedPicture(look, "Picture", self.badge)
+        self.badge = BadgeView(theme)
+        self.page = CaptionedPicture(theme, "Picture", self.badge)
         self.overlay = MapOverlay(self.page.view, state.surprise, keeps_entropy=True)
-        self.wave_badge = BadgeView(look)
-        self.wave = WavePage(look, state, self.wave_badge)
-        self.crop = CropPage(look, explore)
+        self.wave_badge = BadgeView(theme)
+        self.wave = WavePage(theme, state, self.wave_badge)
+        self.crop = CropPage(theme, explore)
         show_context_menu(self.page.view, lambda: (
             ("Open in Complete", explore.open_in_complete, True),
-            ("Copy picture", explore.copy, True),
+            ("Copy picture", explore.copy_picture, True),
             ("Keep as take", explore.keep_take, True),
             ("Paste", state.messages.paste_requested.emit, True),
         ))  # fmt: skip
-        self.addWidget(self._empty())
+        self.addWidget(self._build_empty_page())
         self.addWidget(self.page)
         self.addWidget(self.crop)
         self.addWidget(self.wave)
         self.page.view.zoomed.connect(self.badge.show_scale)
         bind(self, explore.picture, self._show_picture)
-        bind(self, explore.photo, lambda _: self._turn())
+        bind(self, explore.crop_preview, lambda _: self._show_page())
         bind(self, explore.badge, self._show_badge)
-        bind(self, explore.dials.sliders, self._show_badge)
-        bind(self, explore.dials.seed, self._show_badge)
-        bind(self, explore.dials.label, self._show_badge)
-        bind(self, explore.before, self.wave.view.show_before)
+        bind(self, explore.parameters.sliders, self._show_badge)
+        bind(self, explore.parameters.seed, self._show_badge)
+        bind(self, explore.parameters.label, self._show_badge)
+        bind(self, explore.picture_before, self.wave.view.show_before)
         bind(self, explore.model, self._show_model)
         bind(self, state.models.cards, self._show_first)
         bind(self, explore.model, self._show_first)
         bind(self, state.status, self._show_waiting)
         bind(self, explore.drawing, self._show_waiting)
 
-    def open(self) -> None:
+    def ask_file(self) -> None:
         self._dialogs.ask_file(WORKS, self._window.open)
 
-    def close_photo(self) -> bool:
+    def close_preview(self) -> bool:
         """Leave the crop preview; whether it was open."""
-        if self._state.photo.get() is None:
+        if self._state.crop_preview.get() is None:
             return False
-        self._state.cancel_photo()
+        self._state.cancel_preview()
         return True
 
     def set_compact(self, compact: bool) -> None:
@@ -79,13 +79,13 @@ class ExploreStage(QStackedWidget):
         self.wave_badge.set_compact(compact)
         self.page.update_layout()
 
-    def _empty(self) -> QWidget:
+    def _build_empty_page(self) -> QWidget:
         self._title, self._waits = Label("", "name", wrap=True), Label("", "note", wrap=True)
         self._first = Label("", "note", wrap=True)
-        begin = Button(self._look, "New start", "primary", tooltip="Begin from another seed", keys="R")
-        self._own = Button(self._look, "", "", "folder", keys="Ctrl+O")
-        begin.clicked.connect(lambda: self._state.dials.new_start())
-        self._own.clicked.connect(self.open)
+        begin = Button(self._theme, "New start", "primary", tooltip="Begin from another seed", keys="R")
+        self._own = Button(self._theme, "", "", "folder", keys="Ctrl+O")
+        begin.clicked.connect(lambda: self._state.parameters.new_start())
+        self._own.clicked.connect(self.ask_file)
         return make_empty_page(self._title, self._first, self._waits, make_row(0, begin, self._own, 0, spacing=12))
 
     def _show_waiting(self, _: object) -> None:
@@ -116,10 +116,10 @@ class ExploreStage(QStackedWidget):
         else:
             self.overlay.show_picture(picture)
             self.page.view.setAccessibleDescription(self.badge.accessibleName())
-        self._turn()
+        self._show_page()
 
-    def _turn(self) -> None:
-        photo, picture = self._state.photo.get(), self._state.picture.get()
+    def _show_page(self) -> None:
+        photo, picture = self._state.crop_preview.get(), self._state.picture.get()
         before = self.currentIndex()
         shown = 0 if picture is None else 3 if picture.ndim == 1 else 1
         self.setCurrentIndex(2 if photo is not None else shown)
@@ -127,12 +127,12 @@ class ExploreStage(QStackedWidget):
             self.crop.view.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_badge(self, _: object) -> None:
-        sliders = self._state.dials.sliders.get()
+        sliders = self._state.parameters.sliders.get()
         moved = sum(abs(value) > 5e-4 for value in sliders)
         where = f", {moved} slider{'s' if moved > 1 else ''} moved" if moved else ", every slider at home"
-        trained, label = self._state.model.get(), self._state.dials.label.get()
+        trained, label = self._state.model.get(), self._state.parameters.label.get()
         kind = f", {trained.card.class_names[label]}" if trained is not None and label is not None else ""
-        words = f"Seed {group_digits(self._state.dials.seed.get())}{kind}{where if sliders else ''}"
+        words = f"Seed {group_digits(self._state.parameters.seed.get())}{kind}{where if sliders else ''}"
         for badge in (self.badge, self.wave_badge):
             badge.show_badge(self._state.badge.get(), words)
         self.page.update_layout()
@@ -141,39 +141,41 @@ class ExploreStage(QStackedWidget):
 class ExploreFoot(QStackedWidget):
     """Export and Keep take; while a picture is brought in, Cancel and Use this."""
 
-    def __init__(self, look: Theme, state: Window, stage: ExploreStage, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: Window, stage: ExploreStage, dialogs: FileDialogs) -> None:
         super().__init__()
         self._state, self._dialogs = state.explore, dialogs
         explore = self._state
-        self.export = Button(look, "Export…", tooltip="Save what is on the stage with its recipe inside", keys="Ctrl+E")
-        self.keep = Button(
-            look, "Keep take", "primary", tooltip="Keep what is on the stage as a take", keys="Ctrl+Return"
+        self.export = Button(
+            theme, "Export…", tooltip="Save what is on the stage with its recipe inside", keys="Ctrl+E"
         )
-        self.cancel = Button(look, "Cancel", tooltip="Leave it; the stage stays as it was", keys="Esc")
-        self.use = Button(look, "Use this", "primary", tooltip="Start from this picture", keys="Ctrl+Return")
+        self.keep = Button(
+            theme, "Keep take", "primary", tooltip="Keep what is on the stage as a take", keys="Ctrl+Return"
+        )
+        self.cancel = Button(theme, "Cancel", tooltip="Leave it; the stage stays as it was", keys="Esc")
+        self.use = Button(theme, "Use this", "primary", tooltip="Start from this picture", keys="Ctrl+Return")
         self.addWidget(make_button_pair(self.export, self.keep))
         self.addWidget(make_button_pair(self.cancel, self.use))
-        self.export.clicked.connect(self.ask)
+        self.export.clicked.connect(self.ask_destination)
         self.keep.clicked.connect(explore.keep_take)
-        self.cancel.clicked.connect(stage.close_photo)
-        self.use.clicked.connect(explore.use_photo)
-        bind(self, explore.photo, self._show_photo)
+        self.cancel.clicked.connect(stage.close_preview)
+        self.use.clicked.connect(explore.use_preview)
+        bind(self, explore.crop_preview, self._show_preview)
         bind(self, explore.picture, self._show_picture)
         bind(self, explore.busy, self._show_busy)
         bind(self, state.status, self._show_busy)
 
-    def ask(self) -> None:
+    def ask_destination(self) -> None:
         if self._state.picture.get() is not None:
-            self._dialogs.ask_save_path(self._state.name_of(), self._state.export)
+            self._dialogs.ask_save_path(self._state.file_name(), self._state.save_picture)
 
-    def act(self) -> None:
+    def run_main_action(self) -> None:
         """The main action of this moment."""
-        if self._state.photo.get() is not None:
-            self._state.use_photo()
+        if self._state.crop_preview.get() is not None:
+            self._state.use_preview()
         else:
             self._state.keep_take()
 
-    def _show_photo(self, photo: Any) -> None:
+    def _show_preview(self, photo: Any) -> None:
         self.setCurrentIndex(1 if photo is not None else 0)
 
     def _show_picture(self, picture: Array | None) -> None:
@@ -190,35 +192,35 @@ class ExploreInspector(QStackedWidget):
     """Sliders; while a picture is brought in, how it is cut."""
 
     def __init__(
-        self, look: Theme, state: Explore, exporting: ExportSettings, stage: ExploreStage, dialogs: FileDialogs
+        self, theme: Theme, state: ExploreState, exporting: ExportSettings, stage: ExploreStage, dialogs: FileDialogs
     ) -> None:
         super().__init__()
-        self.directions = Directions(look, state, exporting, stage.open, dialogs)
-        self.bringing = ImportSection(look, state)
-        self.addWidget(self.directions)
-        self.addWidget(self.bringing)
-        bind(self, state.photo, self._show_photo)
+        self.parameters = ParametersSection(theme, state, exporting, stage.ask_file, dialogs)
+        self.import_section = ImportSection(theme, state)
+        self.addWidget(self.parameters)
+        self.addWidget(self.import_section)
+        bind(self, state.crop_preview, self._show_preview)
 
-    def _show_photo(self, photo: Any) -> None:
+    def _show_preview(self, photo: Any) -> None:
         self.setCurrentIndex(1 if photo is not None else 0)
 
 
-def panel(look: Theme, state: Window, dialogs: FileDialogs) -> Panel:
+def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> Panel:
     """Explore, ready for the frame."""
     explore = state.explore
-    stage = ExploreStage(look, state, dialogs)
-    foot = ExploreFoot(look, state, stage, dialogs)
-    inspector = ExploreInspector(look, explore, state.exporting, stage, dialogs)
+    stage = ExploreStage(theme, state, dialogs)
+    foot = ExploreFoot(theme, state, stage, dialogs)
+    inspector = ExploreInspector(theme, explore, state.exporting, stage, dialogs)
     acts = (
-        Action("Keep take", ("Ctrl+Return", "Ctrl+Enter"), foot.act),
-        Action("Export…", ("Ctrl+E",), foot.ask),
-        Action("Copy the picture", ("Ctrl+C",), explore.copy),
+        Action("Keep take", ("Ctrl+Return", "Ctrl+Enter"), foot.run_main_action),
+        Action("Export…", ("Ctrl+E",), foot.ask_destination),
+        Action("Copy the picture", ("Ctrl+C",), explore.copy_picture),
         Action("Open in Complete", ("Ctrl+Shift+C",), explore.open_in_complete),
         Action("Play or stop", (), lambda: state.tone.hold_note(not state.tone.held.get())),
-        Action("Wavetable to a take…", (), lambda: inspector.directions.wavetable.ask()),
-        Action("New start", ("R",), explore.dials.new_start, "stage"),
-        Action("Lock seed", ("L",), lambda: explore.dials.lock(not explore.dials.locked.get()), "stage"),
-        Action("All home", ("H",), explore.dials.home_all, "stage"),
+        Action("Wavetable to a take…", (), lambda: inspector.parameters.wavetable.ask_destination()),
+        Action("New start", ("R",), explore.parameters.new_start, "stage"),
+        Action("Lock seed", ("L",), lambda: explore.parameters.lock_seed(not explore.parameters.locked.get()), "stage"),
+        Action("All home", ("H",), explore.parameters.reset_sliders, "stage"),
     )
     return Panel(
         key="explore",
@@ -233,11 +235,11 @@ def panel(look: Theme, state: Window, dialogs: FileDialogs) -> Panel:
         history=explore.history,
         keep=explore.keep_take,
         acts=tuple(replace(act, panel="explore") for act in acts),
-        close=stage.close_photo,
+        close=stage.close_preview,
         zoom=stage.page.view.zoom,
         show_smooth=stage.page.view.show_smooth,
         set_compact=stage.set_compact,
         remark=lambda trained: "" if has_sliders(trained) else NO_SLIDERS,
-        strip=explore.strip,
+        strip=explore.selection,
         show_take=explore.choose_take,
     )

@@ -9,7 +9,7 @@ from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.files.exporting import Exporter, ExportItem
-from studio.app.panels.explore.rendering import Stage
+from studio.app.panels.explore.rendering import LiveRender
 from studio.app.takes.store import Take
 from studio.library import storage
 from studio.library.work import Work
@@ -18,64 +18,66 @@ from studio.wire import messages as wire
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Failed, LatentPoint, PicturesPreview
 
 
-class Wavetable(State):
+class WavetableExport(State):
     """One at a time, from the wave on the stage to a take of the same model."""
 
     def __init__(
         self,
         engine: EngineProtocol,
         messages: Messages,
-        saving: Exporter,
-        stage: Stage,
+        exporter: Exporter,
+        render: LiveRender,
         takes: Value[tuple[Take, ...]],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._messages, self._saving, self._stage, self._takes = messages, saving, stage, takes
+        self._messages, self._exporter, self._render, self._takes = messages, exporter, render, takes
         self._request = Request(engine, "path", "single", self)
         self._request.progressed.connect(self._keep)
         self._request.answered.connect(self._use_answer)
         self._request.stopped.connect(self._show_stop)
         self._request.failed.connect(self._show_failure)
         self._request.lost.connect(self._show_loss)
-        self.making: Value[bool] = self._request.running
-        self._wanted: tuple[Work, Work, Path] | None = None
+        self.running: Value[bool] = self._request.running
+        self._request: tuple[Work, Work, Path] | None = None
         self._frames: dict[int, Array] = {}
 
-    def partners(self) -> tuple[int, ...]:
+    def target_takes(self) -> tuple[int, ...]:
         """The takes that it can lead to."""
-        piece = self._stage.piece
+        piece = self._render.export_item
         if piece is None or piece.work.kind != "sound":
             return ()
         takes = enumerate(self._takes.get())
         return tuple(index for index, take in takes if take.work.model_hash == piece.work.model_hash)
 
-    def name_of(self, index: int) -> str:
+    def file_name(self, index: int) -> str:
         """A file name to suggest for the way to a take; empty where there is none."""
-        piece = self._stage.piece
-        if piece is None or index not in self.partners():
+        piece = self._render.export_item
+        if piece is None or index not in self.target_takes():
             return ""
         name = storage.clean_name(f"{Path(piece.name).stem}-to-take-{index + 1}.wav")
-        return self._saving.name_for(
+        return self._exporter.name_for(
             ExportItem(piece.picture, piece.work.wavetable_to(self._takes.get()[index].work), name)
         )
 
-    def save(self, index: int, path: Path) -> None:
+    def save_wavetable(self, index: int, path: Path) -> None:
         """Save the way to a take as a wavetable. Says the outcome."""
-        piece = self._stage.piece
-        if piece is not None and index in self.partners() and not self.making.get():
-            self._wanted = (piece.work, self._takes.get()[index].work, path)
-            self._ask()
+        piece = self._render.export_item
+        if piece is not None and index in self.target_takes() and not self.running.get():
+            self._request = (piece.work, self._takes.get()[index].work, path)
+            self._send_job()
 
-    def _ask(self) -> None:
+    def _send_job(self) -> None:
         self._request.ask(self._question)
 
     def _question(self, job: str) -> AnyCommand | None:
-        if self._wanted is None:
+        if self._request is None:
             return None
-        begin, end, _ = self._wanted
+        begin, end, _ = self._request
         self._frames = {}
-        return wire.Interpolate(job=job, model=begin.model, begin=_point(begin), end=_point(end), frames=FRAME_COUNT)
+        return wire.Interpolate(
+            job=job, model=begin.model, begin=_latent_of(begin), end=_latent_of(end), frames=FRAME_COUNT
+        )
 
     def _keep(self, event: AnyEvent) -> None:
         if isinstance(event, PicturesPreview) and event.done == event.total:
@@ -83,31 +85,31 @@ class Wavetable(State):
 
     def _use_answer(self, event: AnyEvent) -> None:
         if len(self._frames) == FRAME_COUNT:
-            self._save()
+            self._save_frames()
         else:
             self._show_stop()
 
     def _show_stop(self) -> None:
-        self._fail("The wavetable was not made to its end.")
+        self._show_failure("The wavetable was not made to its end.")
 
     def _show_failure(self, event: Failed) -> None:
-        self._fail(f"{event.reason} {event.hint}")
+        self._show_failure(f"{event.reason} {event.hint}")
 
     def _show_loss(self, why: str) -> None:
-        self._fail(f"{why} The wavetable was not saved yet.")
+        self._show_failure(f"{why} The wavetable was not saved yet.")
 
-    def _save(self) -> None:
-        assert self._wanted is not None
-        begin, end, path = self._wanted
+    def _save_frames(self) -> None:
+        assert self._request is not None
+        begin, end, path = self._request
         frames = np.stack([self._frames[number] for number in range(FRAME_COUNT)])
         self._frames = {}
-        self._saving.export_item(ExportItem(frames, begin.wavetable_to(end), path.name), path)
+        self._exporter.export_item(ExportItem(frames, begin.wavetable_to(end), path.name), path)
 
-    def _fail(self, why: str) -> None:
-        self._messages.show_message(why.strip(), "failed", ("Try again", self._ask), until=(self.making.changed,))
+    def _show_failure(self, why: str) -> None:
+        self._messages.show_message(why.strip(), "failed", ("Try again", self._send_job), until=(self.running.changed,))
 
 
-def _point(work: Work) -> LatentPoint:
+def _latent_of(work: Work) -> LatentPoint:
     return LatentPoint(
         seed=work.seed,
         latent=work.latent.to_array() if work.latent is not None else None,

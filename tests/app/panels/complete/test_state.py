@@ -481,7 +481,7 @@ def test_chosen_ones_are_saved_kept_and_opened_in_explore(
     state.open_in_explore()
     answer(engine)
     assert opened.panel.get() == "explore"
-    assert opened.explore.dials.source.get() == "mine.png"
+    assert opened.explore.parameters.source.get() == "mine.png"
     assert np.array_equal(opened.explore.picture.get(), np.zeros((8, 8, 3), np.uint8))
     state.paint_on(3)
     assert int(state.canvas.picture.get()[0, 0, 0]) == 3  # type: ignore[index]

@@ -7,7 +7,7 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import Window
-from studio.app.panels.explore.state import Explore as ExploreState
+from studio.app.panels.explore.state import ExploreState as ExploreState
 from studio.library import models, storage, work
 from studio.library.storage import NotSaved
 from studio.library.work import StoredArray, Work
@@ -47,7 +47,7 @@ def begin(window: Window, engine: FakeEngine, seed: int = 7) -> None:
     """A picture of a seed on the stage."""
     window.show_panel("explore")
     engine.status.emit("Ready")
-    window.explore.dials.new_start(seed)
+    window.explore.parameters.new_start(seed)
     answer(engine, tone(seed))
 
 
@@ -58,9 +58,9 @@ def photo(path: Path, size: tuple[int, int] = (20, 10)) -> Path:
 
 def bring(window: Window, engine: FakeEngine, path: Path, qtbot: QtBot, differing: int = 0) -> None:
     """Open a picture, use it, and have the engine encode it."""
-    window.explore.open(path)
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
-    window.explore.use_photo()
+    window.explore.open_file(path)
+    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
+    window.explore.use_preview()
     command = engine.sent[-1]
     assert isinstance(command, Encode) and command.picture.shape == (8, 8, 3)
     encoded = Encoded(
@@ -82,14 +82,14 @@ def test_until_the_first_start_nothing_is_asked(window: Window, engine: FakeEngi
     window.explore.choose_model("tones")
     window.explore.choose_model("tiny")
     assert engine.sent == [] and window.explore.picture.get() is None
-    window.explore.dials.new_start()
-    assert asked(engine).seed == window.explore.dials.seed.get()
+    window.explore.parameters.new_start()
+    assert asked(engine).seed == window.explore.parameters.seed.get()
 
 
 def test_a_picture_comes_from_seed_sliders_and_temperatures(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
-    window.explore.dials.move(1, 1.5)
-    window.explore.dials.set_temperature(2, 0.25)  # the open question is answered first
+    window.explore.parameters.set_slider(1, 1.5)
+    window.explore.parameters.set_temperature(2, 0.25)  # the open question is answered first
     answer(engine, tone(1))
     command = asked(engine)
     assert (command.model, command.seed, command.latent) == ("tiny", 7, None)
@@ -102,10 +102,10 @@ def test_a_picture_comes_from_seed_sliders_and_temperatures(window: Window, engi
 def test_while_dragging_one_question_is_open_and_only_the_newest_wish_kept(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
     before = len(engine.sent)
-    window.explore.dials.begin_move(0)
+    window.explore.parameters.grab_slider(0)
     for n in range(1, 50):
-        window.explore.dials.move(0, n / 50)
-    window.explore.dials.end_move()
+        window.explore.parameters.set_slider(0, n / 50)
+    window.explore.parameters.end_gesture()
     assert len(engine.sent) == before + 1 and asked(engine).sliders[0] == 0.02
     answer(engine, tone(1))
     assert len(engine.sent) == before + 2 and asked(engine).sliders[0] == 0.98
@@ -115,88 +115,92 @@ def test_while_dragging_one_question_is_open_and_only_the_newest_wish_kept(windo
 
 def test_the_next_question_does_not_wait_for_the_ending(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
-    window.explore.dials.move(0, 1.0)
+    window.explore.parameters.set_slider(0, 1.0)
     first = asked(engine)
-    window.explore.dials.move(0, 2.0)
+    window.explore.parameters.set_slider(0, 2.0)
     engine.say(Decoded(job=first.job, picture=tone(1)))
     assert asked(engine).sliders[0] == 2.0
     engine.say(Stopped(job=first.job))  # of the old one: the new one stays open
-    window.explore.dials.move(0, 3.0)
+    window.explore.parameters.set_slider(0, 3.0)
     assert asked(engine).sliders[0] == 2.0
 
 
 def test_a_drag_is_one_step_and_names_its_direction(window: Window, engine: FakeEngine) -> None:
     explore = window.explore
     begin(window, engine)
-    explore.dials.rename(0, "Warmth")
-    explore.dials.begin_move(0)
+    explore.parameters.rename_direction(0, "Warmth")
+    explore.parameters.grab_slider(0)
     for value in (0.1, 0.5, 1.24):
-        explore.dials.move(0, value)
-    explore.dials.end_move()
+        explore.parameters.set_slider(0, value)
+    explore.parameters.end_gesture()
     assert explore.history.undo_name.get() == "warmth"
     window.undo()
-    assert explore.dials.sliders.get() == (0.0, 0.0, 0.0)
+    assert explore.parameters.sliders.get() == (0.0, 0.0, 0.0)
     window.redo()
-    assert explore.dials.sliders.get() == (1.24, 0.0, 0.0)
+    assert explore.parameters.sliders.get() == (1.24, 0.0, 0.0)
 
 
 def test_a_hundred_different_steps_come_back_one_by_one(window: Window, engine: FakeEngine) -> None:
-    dials = window.explore.dials
+    dials = window.explore.parameters
     begin(window, engine)
     states = []
     for n in range(120):
         states.append((dials.sliders.get(), dials.temperatures.get(), dials.seed.get()))
         match n % 3:
             case 0:
-                dials.home(n % 2) if dials.sliders.get()[n % 2] else dials.move(n % 2, n / 100 + 0.01)
+                dials.reset_slider(n % 2) if dials.sliders.get()[n % 2] else dials.set_slider(n % 2, n / 100 + 0.01)
             case 1:
                 dials.set_temperature(n % 3, n / 100)
             case _:
                 dials.new_start(1000 + n)
-        dials.end_move()
+        dials.end_gesture()
     for state in reversed(states):
         window.undo()
         assert (dials.sliders.get(), dials.temperatures.get(), dials.seed.get()) == state
 
 
 def test_sliders_stay_within_reach_of_a_hand(window: Window) -> None:
-    window.explore.dials.move(0, 99.0)
-    assert window.explore.dials.sliders.get()[0] == 4.0
-    window.explore.dials.set_temperature(0, 9.0)
-    assert window.explore.dials.temperatures.get()[0] == 2.0
+    window.explore.parameters.set_slider(0, 99.0)
+    assert window.explore.parameters.sliders.get()[0] == 4.0
+    window.explore.parameters.set_temperature(0, 9.0)
+    assert window.explore.parameters.temperatures.get()[0] == 2.0
 
 
 def test_home_all_and_home_temperatures(window: Window, engine: FakeEngine) -> None:
     explore = window.explore
     begin(window, engine)
-    explore.dials.move(0, 1.0)
-    explore.dials.move(2, -1.0)
-    explore.dials.set_temperature(1, 1.9)
-    explore.dials.home_all()
-    explore.dials.home_temperatures()
-    assert explore.dials.sliders.get() == (0.0, 0.0, 0.0) and explore.dials.temperatures.get() == (0.7, 0.7, 0.7)
+    explore.parameters.set_slider(0, 1.0)
+    explore.parameters.set_slider(2, -1.0)
+    explore.parameters.set_temperature(1, 1.9)
+    explore.parameters.reset_sliders()
+    explore.parameters.reset_temperatures()
+    assert explore.parameters.sliders.get() == (0.0, 0.0, 0.0) and explore.parameters.temperatures.get() == (
+        0.7,
+        0.7,
+        0.7,
+    )
     window.undo()
     window.undo()
-    assert explore.dials.sliders.get() == (1.0, 0.0, -1.0)
+    assert explore.parameters.sliders.get() == (1.0, 0.0, -1.0)
 
 
 def test_a_new_start_keeps_the_sliders_and_a_locked_seed(window: Window, engine: FakeEngine) -> None:
     explore = window.explore
     begin(window, engine)
-    explore.dials.move(0, 1.0)
-    explore.dials.new_start()
-    assert explore.dials.seed.get() != 7 and explore.dials.sliders.get()[0] == 1.0
-    explore.dials.lock(True)
-    kept = explore.dials.seed.get()
-    explore.dials.new_start()
-    assert explore.dials.seed.get() == kept
-    explore.dials.new_start("rose")
-    assert explore.dials.seed.get() == kept and '"rose" is not a seed' in explore.dials.error.get()
+    explore.parameters.set_slider(0, 1.0)
+    explore.parameters.new_start()
+    assert explore.parameters.seed.get() != 7 and explore.parameters.sliders.get()[0] == 1.0
+    explore.parameters.lock_seed(True)
+    kept = explore.parameters.seed.get()
+    explore.parameters.new_start()
+    assert explore.parameters.seed.get() == kept
+    explore.parameters.new_start("rose")
+    assert explore.parameters.seed.get() == kept and '"rose" is not a seed' in explore.parameters.error.get()
 
 
 def test_a_question_that_fails_says_so_and_the_picture_stays(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
-    window.explore.dials.move(0, 1.0)
+    window.explore.parameters.set_slider(0, 1.0)
     engine.say(Failed(job=asked(engine).job, reason="The model was moved.", hint="Put it back."))
     said = window.messages.current.get()
     assert said is not None and said.text == "The model was moved. Put it back." and said.severity == "failed"
@@ -208,7 +212,7 @@ def test_a_question_that_fails_says_so_and_the_picture_stays(window: Window, eng
 
 def test_a_dead_engine_leaves_the_picture_and_offers_to_draw_it_again(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
-    window.explore.dials.move(0, 1.0)
+    window.explore.parameters.set_slider(0, 1.0)
     count = len(engine.sent)
     engine.die()
     said = window.messages.current.get()
@@ -222,19 +226,19 @@ def test_a_photo_is_shown_for_cropping_before_anything_happens(
     window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     explore = window.explore
-    explore.open(photo(tmp_path / "rose.png"))
+    explore.open_file(photo(tmp_path / "rose.png"))
     assert explore.busy.get()
-    qtbot.waitUntil(lambda: explore.photo.get() is not None)
-    shown = explore.photo.get()
+    qtbot.waitUntil(lambda: explore.crop_preview.get() is not None)
+    shown = explore.crop_preview.get()
     assert shown is not None and shown.mode == "crop"
     assert shown.model_input.shape == (8, 8, 3) and (shown.model_input[..., 0] == 200).all()
     assert window.panel.get() == "explore" and not explore.busy.get() and engine.sent == []
     explore.set_crop("pad")
-    qtbot.waitUntil(lambda: explore.photo.get() is not shown)
-    padded = explore.photo.get()
+    qtbot.waitUntil(lambda: explore.crop_preview.get() is not shown)
+    padded = explore.crop_preview.get()
     assert padded is not None and (padded.model_input[0] == 255).all() and (padded.model_input[4, :, 0] == 200).all()
-    explore.cancel_photo()
-    assert explore.photo.get() is None and explore.dials.source.get() == ""
+    explore.cancel_preview()
+    assert explore.crop_preview.get() is None and explore.parameters.source.get() == ""
 
 
 def test_a_dark_photo_is_stretched_by_one_click_and_back(
@@ -243,19 +247,19 @@ def test_a_dark_photo_is_stretched_by_one_click_and_back(
     dark = np.linspace(640, 3680, 200).astype(np.uint16).reshape(10, 20)  # 12 bits, kept in 16
     Image.fromarray(dark).save(tmp_path / "cell.tif")
     explore = window.explore
-    explore.open(tmp_path / "cell.tif")
-    qtbot.waitUntil(lambda: explore.photo.get() is not None)
-    first = explore.photo.get()
+    explore.open_file(tmp_path / "cell.tif")
+    qtbot.waitUntil(lambda: explore.crop_preview.get() is not None)
+    first = explore.crop_preview.get()
     said = window.messages.current.get()
     assert first is not None and first.model_input.max() < 16
     assert said is not None and said.text == '"cell.tif" uses only 1 % to 6 % of its range. Stretch it to see more.'
     assert [label for label, _ in said.buttons] == ["Stretch"]
     assert said.severity == "warn"  # such a message with a button stays until it is answered
     explore.set_crop("pad")  # the offer stays while the preview is there
-    qtbot.waitUntil(lambda: explore.photo.get() is not first)
+    qtbot.waitUntil(lambda: explore.crop_preview.get() is not first)
     window.messages.press_button(0)
     qtbot.waitUntil(lambda: np.ptp(seen(explore)[2:6]) > 200)
-    stretched = explore.photo.get()
+    stretched = explore.crop_preview.get()
     assert stretched is not None and stretched.mode == "pad"
     assert "it is stretched from 1 % to 6 % of its range" in stretched.picture.notes
     said = window.messages.current.get()
@@ -264,16 +268,16 @@ def test_a_dark_photo_is_stretched_by_one_click_and_back(
     qtbot.waitUntil(lambda: seen(explore)[2:6].max() < 16)
     window.messages.press_button(0)
     qtbot.waitUntil(lambda: np.ptp(seen(explore)[2:6]) > 200)
-    explore.use_photo()
+    explore.use_preview()
     command = engine.sent[-1]
     assert isinstance(command, Encode) and np.ptp(command.picture[2:6]) > 200
-    explore.cancel_photo()
+    explore.cancel_preview()
     assert window.messages.current.get() is None
 
 
 def seen(explore: ExploreState) -> Array:
     """Return what the model will see of the picture in the preview."""
-    photo = explore.photo.get()
+    photo = explore.crop_preview.get()
     assert photo is not None
     return photo.model_input
 
@@ -281,41 +285,45 @@ def seen(explore: ExploreState) -> Array:
 def test_a_photo_that_comes_back_exactly(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
     explore = window.explore
     begin(window, engine)
-    explore.dials.move(0, 1.0)
+    explore.parameters.set_slider(0, 1.0)
     answer(engine, tone(1))
     bring(window, engine, photo(tmp_path / "rose.png"), qtbot)
     command = asked(engine)
     assert command.latent is not None and command.latent.tobytes() == LATENT.tobytes()
     assert command.sliders == (0.0, 0.0, 0.0) and command.temperature == (1.0, 1.0, 1.0)
-    assert explore.dials.source.get() == "rose.png" and explore.dials.homes.get() == (1.0, 1.0, 1.0)
+    assert explore.parameters.source.get() == "rose.png" and explore.parameters.slider_homes.get() == (1.0, 1.0, 1.0)
     badge = explore.badge.get()
-    assert (badge.kind, badge.words) == ("exact", "Exact")
+    assert (badge.kind, badge.text) == ("exact", "Exact")
     assert badge.detail == "with every slider at home, rose.png comes back byte for byte"
     assert badge.note == "Your picture is rose.png, cropped to the middle and scaled to 8 × 8"
     window.undo()
     assert asked(engine).latent is None and asked(engine).sliders[0] == 1.0
-    assert explore.badge.get().kind is None and explore.dials.source.get() == ""
+    assert explore.badge.get().kind is None and explore.parameters.source.get() == ""
     answer(engine, tone(1))
     window.redo()
     assert explore.badge.get() == badge
-    explore.dials.new_start(5)
+    explore.parameters.new_start(5)
     answer(engine, tone(99))
-    assert asked(engine).latent is None and asked(engine).temperature == explore.dials.homes.get() == (0.7, 0.7, 0.7)
+    assert asked(engine).latent is None and asked(engine).temperature == explore.parameters.slider_homes.get() == (
+        0.7,
+        0.7,
+        0.7,
+    )
 
 
 def test_stopped_in_the_queue_a_photo_waits_to_be_used_again(
     window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    window.explore.open(photo(tmp_path / "rose.png"))
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
-    window.explore.use_photo()
+    window.explore.open_file(photo(tmp_path / "rose.png"))
+    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
+    window.explore.use_preview()
     job = engine.sent[-1].job
     qtbot.waitUntil(lambda: window.queue.find_job(job) is not None)
     window.queue.stop_job(job)
     engine.say(Stopped(job=job))
-    assert window.queue.jobs.get() == () and window.explore.photo.get() is not None
+    assert window.queue.jobs.get() == () and window.explore.crop_preview.get() is not None
     assert not window.explore.busy.get()
-    window.explore.use_photo()
+    window.explore.use_preview()
     assert isinstance(engine.sent[-1], Encode) and engine.sent[-1].job != job
 
 
@@ -323,42 +331,42 @@ def test_stopped_in_the_queue_the_stage_asks_for_no_newer_picture(
     window: Window, engine: FakeEngine, qtbot: QtBot
 ) -> None:
     begin(window, engine)
-    window.explore.dials.move(0, 1.0)
-    window.explore.dials.move(0, 2.0)  # this job waits for the previous one
+    window.explore.parameters.set_slider(0, 1.0)
+    window.explore.parameters.set_slider(0, 2.0)  # this job waits for the previous one
     job = asked(engine).job
     count = len(engine.sent)
     qtbot.waitUntil(lambda: window.queue.find_job(job) is not None)
     window.queue.stop_job(job)
     engine.say(Stopped(job=job))
     assert len(engine.sent) == count and not window.explore.drawing.get()
-    window.explore.dials.move(0, 1.5)
+    window.explore.parameters.set_slider(0, 1.5)
     assert len(engine.sent) == count + 1
 
 
 def test_a_photo_that_comes_back_unequal(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
     bring(window, engine, photo(tmp_path / "rose.png"), qtbot, differing=12)
     badge = window.explore.badge.get()
-    assert (badge.kind, badge.words) == ("differs", "12 of 192 values differ by 1")
+    assert (badge.kind, badge.text) == ("differs", "12 of 192 values differ by 1")
 
 
 def test_while_the_engine_looks_the_badge_says_so(
     window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     explore = window.explore
-    explore.open(photo(tmp_path / "rose.png"))
-    qtbot.waitUntil(lambda: explore.photo.get() is not None)
-    explore.use_photo()
+    explore.open_file(photo(tmp_path / "rose.png"))
+    qtbot.waitUntil(lambda: explore.crop_preview.get() is not None)
+    explore.use_preview()
     assert explore.badge.get().kind == "working" and explore.busy.get()
     engine.say(Failed(job=engine.sent[-1].job, reason="Memory ran out."))
-    assert explore.badge.get().kind is None and explore.photo.get() is not None and not explore.busy.get()
+    assert explore.badge.get().kind is None and explore.crop_preview.get() is not None and not explore.busy.get()
 
 
 def test_an_engine_that_dies_while_encoding_keeps_the_photo(
     window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    window.explore.open(photo(tmp_path / "rose.png"))
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
-    window.explore.use_photo()
+    window.explore.open_file(photo(tmp_path / "rose.png"))
+    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
+    window.explore.use_preview()
     engine.die()
     said = window.messages.current.get()
     assert said is not None and said.text.endswith("Your picture is still here and was not used yet.")
@@ -370,39 +378,39 @@ def test_using_a_photo_starts_a_stopped_engine_and_a_moved_slider_does_not(
     window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     engine.status.emit("Stopped")
-    window.explore.dials.new_start(1)
-    window.explore.dials.move(0, 1.0)
+    window.explore.parameters.new_start(1)
+    window.explore.parameters.set_slider(0, 1.0)
     assert engine.starts == 0
-    window.explore.open(photo(tmp_path / "rose.png"))
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
-    window.explore.use_photo()
+    window.explore.open_file(photo(tmp_path / "rose.png"))
+    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
+    window.explore.use_preview()
     assert engine.starts == 1 and isinstance(engine.sent[-1], Encode)
 
 
 def test_another_model_crops_the_photo_anew(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
-    window.explore.open(photo(tmp_path / "rose.png"))
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
-    first = window.explore.photo.get()
+    window.explore.open_file(photo(tmp_path / "rose.png"))
+    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
+    first = window.explore.crop_preview.get()
     window.explore.set_crop("pad")
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not first)
+    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not first)
     window.explore.choose_model("tones")
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
-    shown = window.explore.photo.get()
+    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
+    shown = window.explore.crop_preview.get()
     assert shown is not None and shown.model_input.shape == (4, 4, 1) and shown.mode == "pad"
 
 
 def test_a_file_that_is_no_picture_is_refused_with_its_reason(window: Window, qtbot: QtBot, tmp_path: Path) -> None:
     (tmp_path / "scan 3.jpg").write_bytes(b"\xff\xd8\xff\xe0 and nothing more")
-    window.explore.open(tmp_path / "scan 3.jpg")
+    window.explore.open_file(tmp_path / "scan 3.jpg")
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     said = window.messages.current.get()
     assert said is not None and said.severity == "failed" and said.text.startswith('"scan 3.jpg"')
-    assert not window.explore.busy.get() and window.explore.photo.get() is None
+    assert not window.explore.busy.get() and window.explore.crop_preview.get() is None
 
 
 def test_the_stage_is_what_a_take_keeps_not_what_the_sliders_want(window: Window, engine: FakeEngine) -> None:
     begin(window, engine)
-    window.explore.dials.move(0, 1.0)  # not answered yet
+    window.explore.parameters.set_slider(0, 1.0)  # not answered yet
     window.explore.keep_take()
     (take,) = window.explore.takes.get()
     assert take.work.sliders == (0.0, 0.0, 0.0) and (take.picture == 7).all()
@@ -413,20 +421,20 @@ def test_takes_can_be_kept_chosen_taken_off_and_brought_back(window: Window, eng
     explore = window.explore
     begin(window, engine)
     explore.keep_take()
-    explore.dials.move(1, 2.0)
+    explore.parameters.set_slider(1, 2.0)
     assert explore.current.get() is None
     answer(engine, tone(50))
     explore.keep_take()
     explore.choose_take(0)
-    assert explore.dials.sliders.get() == (0.0, 0.0, 0.0) and explore.current.get() == 0
+    assert explore.parameters.sliders.get() == (0.0, 0.0, 0.0) and explore.current.get() == 0
     assert np.array_equal(stage(explore), tone(7))  # before the engine answers
     answer(engine, tone(7))
-    explore.strip.delete_take(0)
+    explore.selection.delete_take(0)
     assert [take.work.sliders[1] for take in explore.takes.get()] == [2.0]
     window.undo()
     assert len(explore.takes.get()) == 2 and explore.current.get() == 0
     window.undo()
-    assert explore.dials.sliders.get() == (0.0, 2.0, 0.0) and explore.current.get() == 1
+    assert explore.parameters.sliders.get() == (0.0, 2.0, 0.0) and explore.current.get() == 1
     for _ in range(3):
         window.undo()
     assert explore.takes.get() == ()
@@ -454,13 +462,13 @@ def test_an_exported_picture_restores_everything(
     window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot, tmp_path: Path
 ) -> None:
     bring(window, engine, photo(tmp_path / "photo.png"), qtbot)
-    window.explore.dials.move(2, -0.62)
-    window.explore.dials.set_temperature(0, 0.123456789)
+    window.explore.parameters.set_slider(2, -0.62)
+    window.explore.parameters.set_temperature(0, 0.123456789)
     answer(engine, tone(1))
     answer(engine, tone(2))
-    wanted = (window.explore.dials.sliders.get(), window.explore.dials.temperatures.get())
-    assert window.explore.name_of() == "tiny-photo.png"
-    window.explore.export(tmp_path / "work.png")
+    wanted = (window.explore.parameters.sliders.get(), window.explore.parameters.temperatures.get())
+    assert window.explore.file_name() == "tiny-photo.png"
+    window.explore.save_picture(tmp_path / "work.png")
     qtbot.waitUntil(lambda: (tmp_path / "work.png").exists())
     other_engine = FakeEngine()
     other = opener(other_engine)
@@ -468,10 +476,10 @@ def test_an_exported_picture_restores_everything(
     answer(other_engine, tone(5, 4, 1))
     other.drop([tmp_path / "work.png"])
     qtbot.waitUntil(lambda: other.explore.model.get() == other.models.find_model("tiny"))
-    assert (other.explore.dials.sliders.get(), other.explore.dials.temperatures.get()) == wanted
+    assert (other.explore.parameters.sliders.get(), other.explore.parameters.temperatures.get()) == wanted
     command = asked(other_engine)
     assert command.latent is not None and command.latent.tobytes() == LATENT.tobytes()
-    assert other.panel.get() == "explore" and other.explore.dials.source.get() == "photo.png"
+    assert other.panel.get() == "explore" and other.explore.parameters.source.get() == "photo.png"
     assert np.array_equal(stage(other.explore), tone(2))
 
 
@@ -480,8 +488,8 @@ def test_a_work_of_a_model_that_is_not_here_opens_as_a_picture_and_says_so(
 ) -> None:
     lost = Work(model="garden", model_hash="0" * 32, seed=7, temperature=(0.8,))
     (tmp_path / "lost.png").write_bytes(work.encode_png(tone(3), lost))
-    window.explore.open(tmp_path / "lost.png")
-    qtbot.waitUntil(lambda: window.explore.photo.get() is not None)
+    window.explore.open_file(tmp_path / "lost.png")
+    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
     said = window.messages.current.get()
     assert said is not None and said.text == (
         'This work was made with "garden", which is not here. It was made from seed 7 at temperature 0.8. '
@@ -496,7 +504,7 @@ def test_a_work_of_a_model_with_another_name_finds_it(window: Window, engine: Fa
     trained = window.models.find_model("tones")
     assert trained is not None
     assert window.explore.restore_work(Work(model="old-name", model_hash=trained.file_hash, seed=1, temperature=(1.2,)))
-    assert window.explore.model.get() == trained and window.explore.dials.temperatures.get() == (1.2,)
+    assert window.explore.model.get() == trained and window.explore.parameters.temperatures.get() == (1.2,)
     assert window.messages.current.get() is None
 
 
@@ -526,13 +534,14 @@ def test_a_work_beyond_the_reach_of_a_hand_is_restored_exactly(window: Window, e
     )
     window.explore.restore_work(far)
     assert (
-        window.explore.dials.sliders.get() == far.sliders and window.explore.dials.temperatures.get() == far.temperature
+        window.explore.parameters.sliders.get() == far.sliders
+        and window.explore.parameters.temperatures.get() == far.temperature
     )
 
 
 def test_a_grey_model_shows_grey_takes(window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot) -> None:
     window.explore.choose_model("tones")
-    window.explore.dials.new_start(7)
+    window.explore.parameters.new_start(7)
     answer(engine, tone(5, 4, 1))
     window.explore.keep_take()
     second = opener(FakeEngine())
@@ -543,17 +552,17 @@ def test_a_grey_model_shows_grey_takes(window: Window, engine: FakeEngine, opene
 
 def test_names_are_kept_with_the_model(window: Window, opener: Opener, engine: FakeEngine) -> None:
     window.show_panel("explore")
-    window.explore.dials.rename(1, "  Petals open ")
-    assert window.explore.dials.names.get() == ("1", "Petals open", "3")
+    window.explore.parameters.rename_direction(1, "  Petals open ")
+    assert window.explore.parameters.names.get() == ("1", "Petals open", "3")
     window.undo()
-    assert window.explore.dials.names.get() == ("1", "2", "3")
+    assert window.explore.parameters.names.get() == ("1", "2", "3")
     window.redo()
     window.explore.choose_model("tones")
-    assert window.explore.dials.names.get() == ("1", "2", "3")
-    assert opener(FakeEngine()).explore.dials.names.get() == ("1", "2", "3")
+    assert window.explore.parameters.names.get() == ("1", "2", "3")
+    assert opener(FakeEngine()).explore.parameters.names.get() == ("1", "2", "3")
     second = opener(FakeEngine())
     second.explore.choose_model("tiny")
-    assert second.explore.dials.names.get() == ("1", "Petals open", "3")
+    assert second.explore.parameters.names.get() == ("1", "Petals open", "3")
 
 
 def test_everything_is_there_again_after_a_restart(
@@ -562,9 +571,9 @@ def test_everything_is_there_again_after_a_restart(
     bring(window, engine, photo(tmp_path / "rose.png"), qtbot)
     window.explore.keep_take()
     for n in range(110):
-        window.explore.dials.move(0, (n + 1) / 50)
-        window.explore.dials.end_move()
-    window.explore.dials.lock(True)
+        window.explore.parameters.set_slider(0, (n + 1) / 50)
+        window.explore.parameters.end_gesture()
+    window.explore.parameters.lock_seed(True)
     (tmp_path / "rose.png").unlink()
 
     other_engine = FakeEngine()
@@ -574,7 +583,9 @@ def test_everything_is_there_again_after_a_restart(
     command = asked(other_engine)
     assert command.sliders[0] == 2.2 and command.latent is not None and command.latent.tobytes() == LATENT.tobytes()
     assert (
-        explore.dials.locked.get() and explore.dials.source.get() == "rose.png" and explore.badge.get().kind == "exact"
+        explore.parameters.locked.get()
+        and explore.parameters.source.get() == "rose.png"
+        and explore.badge.get().kind == "exact"
     )
     qtbot.waitUntil(lambda: len(explore.takes.get()) == 1)
     take = explore.takes.get()[0]
@@ -582,7 +593,7 @@ def test_everything_is_there_again_after_a_restart(
     other.show_panel("explore")
     for _ in range(110):
         other.undo()
-    assert explore.dials.sliders.get()[0] == 0.0 and explore.current.get() == 0
+    assert explore.parameters.sliders.get()[0] == 0.0 and explore.current.get() == 0
 
 
 def test_a_take_kept_in_the_moment_before_a_crash_is_found_again(
@@ -602,7 +613,7 @@ def test_a_take_taken_off_for_good_goes_to_the_bin(
     begin(window, engine)
     window.explore.keep_take()
     window.undo()
-    window.explore.dials.move(0, 1.0)  # no redo leads back to it now
+    window.explore.parameters.set_slider(0, 1.0)  # no redo leads back to it now
     window.close()
     assert list((studio_home / "data" / "takes").glob("*.png")) == []
     assert len(list((studio_home / "data" / "bin").rglob("*.png"))) == 1
@@ -612,7 +623,7 @@ def test_a_model_that_is_gone_leaves_the_window_usable(
     window: Window, engine: FakeEngine, opener: Opener, two_models: Path
 ) -> None:
     window.explore.choose_model("tones")
-    window.explore.dials.new_start(3)
+    window.explore.parameters.new_start(3)
     answer(engine, tone(5, 4, 1))
     window.close()
     (two_models / "tones.safetensors").unlink()
@@ -620,7 +631,7 @@ def test_a_model_that_is_gone_leaves_the_window_usable(
     second = opener(other_engine)
     other_engine.status.emit("Starting")
     assert second.explore.model.get() == second.models.find_model("tiny")
-    second.explore.dials.new_start(1)
+    second.explore.parameters.new_start(1)
     assert asked(other_engine).model == "tiny" and len(asked(other_engine).sliders) == 3
     write_model(two_models, card("tones", (1, 4, 4)))
 
@@ -629,17 +640,17 @@ def test_no_file_is_read_while_a_slider_moves(
     window: Window, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin(window, engine)
-    window.explore.dials.rename(0, "Warmth")
+    window.explore.parameters.rename_direction(0, "Warmth")
     monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} is read"))
     monkeypatch.setattr("builtins.open", lambda *what, **how: pytest.fail(f"{what} is opened"))
-    window.explore.dials.begin_move(0)
+    window.explore.parameters.grab_slider(0)
     for value in (0.5, 1.0, 1.5):
-        window.explore.dials.move(0, value)
-    window.explore.dials.end_move()
-    window.explore.dials.set_temperature(1, 0.5)
+        window.explore.parameters.set_slider(0, value)
+    window.explore.parameters.end_gesture()
+    window.explore.parameters.set_temperature(1, 0.5)
     window.explore.history.undo()
     monkeypatch.undo()
-    assert window.explore.dials.names.get()[0] == "Warmth" and window.explore.dials.sliders.get()[0] == 1.5
+    assert window.explore.parameters.names.get()[0] == "Warmth" and window.explore.parameters.sliders.get()[0] == 1.5
 
 
 def test_the_map_of_an_opened_picture_is_not_given_a_class_that_was_only_assumed(
@@ -650,15 +661,15 @@ def test_the_map_of_an_opened_picture_is_not_given_a_class_that_was_only_assumed
     window.show_panel("explore")
     engine.status.emit("Ready")
     window.explore.choose_model("kinds")
-    window.explore.dials.new_start(7)
-    window.explore.dials.set_label(1)
+    window.explore.parameters.new_start(7)
+    window.explore.parameters.set_label(1)
     answer(engine, tone(7))
     if window.explore.drawing.get():
         answer(engine, tone(8))
-    assert [shown.label for shown in window.explore.shown()] == [1], "it was made as this class"
+    assert [shown.label for shown in window.explore.shown_pictures()] == [1], "it was made as this class"
 
     bring(window, engine, photo(tmp_path / "mine.png"), qtbot)
-    window.explore.dials.set_label(1)
+    window.explore.parameters.set_label(1)
     if window.explore.drawing.get():
         answer(engine, tone(9))
-    assert [(shown.model, shown.label) for shown in window.explore.shown()] == [("kinds", None)]
+    assert [(shown.model, shown.label) for shown in window.explore.shown_pictures()] == [("kinds", None)]

@@ -31,7 +31,7 @@ def exploring(studio: Studio) -> Studio:
     """Explore, with a picture on the stage."""
     studio.state.show_panel("explore")
     studio.ready()
-    studio.state.explore.dials.new_start(7)
+    studio.state.explore.parameters.new_start(7)
     studio.answer()
     settle()
     return studio
@@ -41,7 +41,7 @@ def bring(studio: Studio, qtbot: QtBot, tmp_path: Path, name: str = "rose.png") 
     path = tmp_path / name
     path.write_bytes(export.encode_png_bytes(picture(50, (20, 30, 3))))
     studio.state.drop([path])
-    qtbot.waitUntil(lambda: studio.state.explore.photo.get() is not None)
+    qtbot.waitUntil(lambda: studio.state.explore.crop_preview.get() is not None)
 
 
 def test_an_empty_stage_says_how_to_begin(studio: Studio) -> None:
@@ -50,7 +50,7 @@ def test_an_empty_stage_says_how_to_begin(studio: Studio) -> None:
     assert stage.currentIndex() == 0
     assert not foot.keep.isEnabled()
     assert not foot.export.isEnabled()
-    studio.state.explore.dials.new_start(7)
+    studio.state.explore.parameters.new_start(7)
     studio.ready()
     studio.answer()
     assert stage.currentWidget() is stage.page
@@ -65,7 +65,7 @@ def test_a_picture_follows_only_if_one_was_asked_for(studio: Studio) -> None:
     for said in (False, True):
         visible = [label.text() for label in stage.findChildren(QLabel) if label.isVisible()]
         assert (waits in visible) is said
-        studio.state.explore.dials.new_start(7)
+        studio.state.explore.parameters.new_start(7)
 
 
 @pytest.fixture
@@ -103,59 +103,59 @@ def test_a_model_without_directions_says_so_and_nothing_stands_empty(alone: None
     stage, inspector, _ = parts(studio)
     studio.state.show_panel("explore")
     studio.state.explore.choose_model("alone")
-    studio.state.explore.dials.new_start(7)
+    studio.state.explore.parameters.new_start(7)
     studio.ready()
     studio.answer()
-    words = [label.text() for label in inspector.directions.findChildren(QLabel) if label.isVisible()]
+    words = [label.text() for label in inspector.parameters.findChildren(QLabel) if label.isVisible()]
     assert '"Alone" draws at once and has no sliders. Its start and temperature can be changed.' in words
-    assert not inspector.directions.fold.isVisible()
-    assert not inspector.directions.all_home.isVisible()
+    assert not inspector.parameters.fold.isVisible()
+    assert not inspector.parameters.all_home.isVisible()
     assert stage.badge.detail.text() == "Seed 7"
-    assert inspector.directions.replacement.text() == 'Explore with "Tiny"'
-    inspector.directions.replacement.click()
+    assert inspector.parameters.replacement.text() == 'Explore with "Tiny"'
+    inspector.parameters.replacement.click()
     assert studio.state.explore.model.get().card.name == "tiny"
-    assert inspector.directions.all_home.isVisible() and not inspector.directions.replacement.isVisible()
+    assert inspector.parameters.all_home.isVisible() and not inspector.parameters.replacement.isVisible()
 
 
 def test_a_dragged_slider_asks_and_the_state_moves_the_slider(exploring: Studio) -> None:
     _, inspector, _ = parts(exploring)
-    state, slider = exploring.state.explore, inspector.directions.sliders[1]
+    state, slider = exploring.state.explore, inspector.parameters.sliders[1]
     drag(slider.slider, [slider.slider._position_of(0), slider.slider._position_of(1), slider.slider._position_of(2)])
-    assert state.dials.sliders.get()[1] == pytest.approx(2, abs=0.03)
+    assert state.parameters.sliders.get()[1] == pytest.approx(2, abs=0.03)
     asked = exploring.engine.sent[-1]
     assert isinstance(asked, DecodeLatent)
     assert asked.sliders[1] > 0
-    state.dials.move(0, -1.5)
-    assert inspector.directions.sliders[0].value.text() == "−1.50"
-    QTest.mouseClick(inspector.directions.all_home, Qt.MouseButton.LeftButton)
-    assert state.dials.sliders.get() == (0.0, 0.0, 0.0)
-    assert not inspector.directions.all_home.isEnabled()
+    state.parameters.set_slider(0, -1.5)
+    assert inspector.parameters.sliders[0].value.text() == "−1.50"
+    QTest.mouseClick(inspector.parameters.all_home, Qt.MouseButton.LeftButton)
+    assert state.parameters.sliders.get() == (0.0, 0.0, 0.0)
+    assert not inspector.parameters.all_home.isEnabled()
 
 
 def test_a_drag_is_undone_in_one_step(exploring: Studio) -> None:
     _, inspector, _ = parts(exploring)
-    state, slider = exploring.state.explore, inspector.directions.sliders[0]
+    state, slider = exploring.state.explore, inspector.parameters.sliders[0]
     drag(slider.slider, [slider.slider._position_of(value) for value in (0, 0.5, 1, 1.5, 2)])
     assert exploring.frame.bar.undo.toolTip().startswith("Undo direction 1")
     QTest.keyClick(exploring.frame, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    assert state.dials.sliders.get()[0] == 0
+    assert state.parameters.sliders.get()[0] == 0
     exploring.state.redo()
-    assert state.dials.sliders.get()[0] == pytest.approx(2, abs=0.03)
+    assert state.parameters.sliders.get()[0] == pytest.approx(2, abs=0.03)
 
 
 def test_each_scale_has_its_temperature(exploring: Studio) -> None:
     _, inspector, _ = parts(exploring)
-    state, dials = exploring.state.explore, inspector.directions.temperatures
+    state, dials = exploring.state.explore, inspector.parameters.temperatures
     assert [dial.name.text() for dial in dials] == ["Coarse", "Middle", "Fine"]
     assert dials[2].slider.accessibleName() == "Temperature, fine"
     assert dials[2].slider.toolTip() == "How far details stray from the typical"
     drag(dials[2].slider, [dials[2].slider._position_of(0.7), dials[2].slider._position_of(1.4)])
-    assert state.dials.temperatures.get()[2] == pytest.approx(1.4, abs=0.05)
-    assert state.dials.temperatures.get()[:2] == (0.7, 0.7)
-    assert inspector.directions.heat_home.text() == "0.70 everywhere"
-    QTest.mouseClick(inspector.directions.heat_home, Qt.MouseButton.LeftButton)
-    assert state.dials.temperatures.get() == (0.7, 0.7, 0.7)
-    state.dials.set_temperature(0, 1.1)
+    assert state.parameters.temperatures.get()[2] == pytest.approx(1.4, abs=0.05)
+    assert state.parameters.temperatures.get()[:2] == (0.7, 0.7)
+    assert inspector.parameters.temperatures_home.text() == "0.70 everywhere"
+    QTest.mouseClick(inspector.parameters.temperatures_home, Qt.MouseButton.LeftButton)
+    assert state.parameters.temperatures.get() == (0.7, 0.7, 0.7)
+    state.parameters.set_temperature(0, 1.1)
     assert dials[0].value.text() == "1.10"
 
 
@@ -163,8 +163,8 @@ def test_another_model_brings_its_own_sliders(exploring: Studio) -> None:
     _, inspector, _ = parts(exploring)
     exploring.state.explore.choose_model("tones")
     settle()
-    assert [dial.name.text() for dial in inspector.directions.temperatures] == ["Temperature"]
-    assert inspector.directions.heat_home.text() == "0.70 again"
+    assert [dial.name.text() for dial in inspector.parameters.temperatures] == ["Temperature"]
+    assert inspector.parameters.temperatures_home.text() == "0.70 again"
 
 
 def test_quieter_directions_are_folded_until_one_is_moved(window_opener: WindowOpener, two_models: Path) -> None:
@@ -176,25 +176,25 @@ def test_quieter_directions_are_folded_until_one_is_moved(window_opener: WindowO
     studio.state.show_panel("explore")
     studio.state.explore.choose_model("many")
     _, inspector, _ = parts(studio)
-    directions = inspector.directions
+    directions = inspector.parameters
     assert [slider.isVisible() for slider in directions.sliders] == [True] * 8 + [False] * 4
     assert directions.fold.text().strip() == "4 quieter directions"
     QTest.mouseClick(directions.fold, Qt.MouseButton.LeftButton)
     assert all(slider.isVisible() for slider in directions.sliders)
     QTest.mouseClick(directions.fold, Qt.MouseButton.LeftButton)
-    studio.state.explore.dials.move(10, 1.0)
+    studio.state.explore.parameters.set_slider(10, 1.0)
     assert directions.sliders[10].isVisible()
 
 
 def test_a_direction_gets_a_name(exploring: Studio) -> None:
     _, inspector, _ = parts(exploring)
-    slider = inspector.directions.sliders[0]
+    slider = inspector.parameters.sliders[0]
     QTest.keyClick(slider.slider, Qt.Key.Key_F2)
     field = next(f for f in slider.findChildren(QLineEdit) if f.accessibleName() == "Name of 1")
     field.selectAll()
     QTest.keyClicks(field, "Warmth")
     QTest.keyClick(field, Qt.Key.Key_Return)
-    assert exploring.state.explore.dials.names.get()[0] == "Warmth"
+    assert exploring.state.explore.parameters.names.get()[0] == "Warmth"
     assert slider.name.text() == "Warmth"
     assert slider.slider.accessibleName() == "Warmth, direction 1 of 3"
 
@@ -206,10 +206,10 @@ def test_a_photo_is_cropped_with_a_preview_and_comes_back_exactly(
     bring(exploring, qtbot, tmp_path)
     settle()
     assert stage.currentIndex() == 2
-    assert inspector.currentWidget() is inspector.bringing
+    assert inspector.currentWidget() is inspector.import_section
     assert stage.crop.caption.text().startswith("rose.png · 30 × 20")
-    assert inspector.bringing.seen.shown_picture is not None
-    assert inspector.bringing.seen.shown_picture.shape == (8, 8, 3)
+    assert inspector.import_section.seen.shown_picture is not None
+    assert inspector.import_section.seen.shown_picture.shape == (8, 8, 3)
     QTest.mouseClick(foot.use, Qt.MouseButton.LeftButton)
     assert isinstance(exploring.engine.sent[-1], Encode)
     assert (foot.use.text(), foot.use.isEnabled()) == ("Looking", False)
@@ -217,7 +217,7 @@ def test_a_photo_is_cropped_with_a_preview_and_comes_back_exactly(
     exploring.answer()
     settle()
     assert stage.currentWidget() is stage.page
-    assert stage.badge.words.text() == "Exact"
+    assert stage.badge.text.text() == "Exact"
     assert stage.badge.detail.text().endswith("rose.png comes back byte for byte")
     assert stage.badge.accessibleName().startswith("Exact: with every slider at home")
 
@@ -227,8 +227,8 @@ def test_values_that_differ_are_counted(exploring: Studio, qtbot: QtBot, tmp_pat
     bring(exploring, qtbot, tmp_path)
     QTest.mouseClick(foot.use, Qt.MouseButton.LeftButton)
     exploring.encode(differing=12)
-    assert stage.badge.words.text() == "12 of 192 values differ by 1"
-    assert stage.badge.words.property("role") == "warn"
+    assert stage.badge.text.text() == "12 of 192 values differ by 1"
+    assert stage.badge.text.property("role") == "warn"
 
 
 def test_the_frame_is_dragged_and_how_it_is_cut_is_chosen(exploring: Studio, qtbot: QtBot, tmp_path: Path) -> None:
@@ -239,8 +239,8 @@ def test_the_frame_is_dragged_and_how_it_is_cut_is_chosen(exploring: Studio, qtb
     left, _, right, _ = crop.crop_box
     assert (left, right) == pytest.approx((1 / 6, 5 / 6))
     QTest.keyClick(crop, Qt.Key.Key_Left, Qt.KeyboardModifier.NoModifier)
-    qtbot.waitUntil(lambda: exploring.state.explore.photo.get().box is not None)
-    assert exploring.state.explore.photo.get().box[0] == pytest.approx(1 / 6 - 0.05)
+    qtbot.waitUntil(lambda: exploring.state.explore.crop_preview.get().box is not None)
+    assert exploring.state.explore.crop_preview.get().box[0] == pytest.approx(1 / 6 - 0.05)
     frame = crop._crop_rect()
     at = QPointF(frame.center())
     QTest.mousePress(crop, Qt.MouseButton.LeftButton, pos=at.toPoint())
@@ -248,18 +248,18 @@ def test_the_frame_is_dragged_and_how_it_is_cut_is_chosen(exploring: Studio, qtb
     QTest.mouseRelease(crop, Qt.MouseButton.LeftButton)
     assert crop.crop_box[2] == pytest.approx(1.0)
     for how in ("fit", "pad", "crop"):
-        QTest.mouseClick(inspector.bringing.fit_field.button_of(how), Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda how=how: exploring.state.explore.photo.get().mode == how)
+        QTest.mouseClick(inspector.import_section.fit_field.button_of(how), Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda how=how: exploring.state.explore.crop_preview.get().mode == how)
     QTest.mouseClick(foot.cancel, Qt.MouseButton.LeftButton)
-    assert exploring.state.explore.photo.get() is None
+    assert exploring.state.explore.crop_preview.get() is None
     assert stage.currentWidget() is stage.page
 
 
 def test_a_huge_photo_is_thinned_before_it_is_drawn(exploring: Studio, qtbot: QtBot) -> None:
     stage, _, _ = parts(exploring)
     tall = np.zeros((9000, 300, 3), np.uint8)
-    exploring.state.explore._bringing.set_preview(OpenedPicture(tall, "tall.png", ()))
-    qtbot.waitUntil(lambda: exploring.state.explore.photo.get() is not None)
+    exploring.state.explore._importing.set_preview(OpenedPicture(tall, "tall.png", ()))
+    qtbot.waitUntil(lambda: exploring.state.explore.crop_preview.get() is not None)
     assert max(stage.crop.view._image.width(), stage.crop.view._image.height()) <= 2250
 
 
@@ -267,7 +267,7 @@ def test_takes_are_kept_shown_and_taken_off(exploring: Studio) -> None:
     _, _, foot = parts(exploring)
     strip = exploring.frame.strip
     QTest.mouseClick(foot.keep, Qt.MouseButton.LeftButton)
-    exploring.state.explore.dials.move(0, 1.0)
+    exploring.state.explore.parameters.set_slider(0, 1.0)
     exploring.answer(120)
     QTest.keyClick(exploring.frame, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
     settle()
@@ -275,7 +275,7 @@ def test_takes_are_kept_shown_and_taken_off(exploring: Studio) -> None:
     assert strip.list.currentIndex().row() == 1
     place = strip.list.visualRect(strip.list.rows.index(0)).center()
     QTest.mouseClick(strip.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    assert exploring.state.explore.dials.sliders.get()[0] == 0
+    assert exploring.state.explore.parameters.sliders.get()[0] == 0
     assert (
         strip.list.rows.data(strip.list.rows.index(0), Qt.ItemDataRole.AccessibleTextRole) == "Take 1, seed 7, chosen"
     )

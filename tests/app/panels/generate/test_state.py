@@ -429,8 +429,8 @@ def test_a_picture_goes_on_in_explore(window: Window, engine: FakeEngine) -> Non
     engine.say(drawn(job, 0, 4), Finished(job=job))
     window.generate.open_in_explore(1)
     explore = window.explore
-    assert window.panel.get() == "explore" and explore.dials.seed.get() == 4113
-    assert explore.dials.temperatures.get() == (0.7, 0.7, 0.7) and set(explore.dials.sliders.get()) == {0.0}
+    assert window.panel.get() == "explore" and explore.parameters.seed.get() == 4113
+    assert explore.parameters.temperatures.get() == (0.7, 0.7, 0.7) and set(explore.parameters.sliders.get()) == {0.0}
     assert np.array_equal(stage(explore), pictures(2)[1])
 
 

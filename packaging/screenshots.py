@@ -174,17 +174,17 @@ def complete(session: Session, seed: int) -> None:
     storage.write_file(path, export.encode_png_bytes(cover[0]))
     window.show_panel("complete")
     state.choose_model(trained.card.name)
-    state.canvas.open(path)
+    state.canvas.open_file(path)
     session.until(lambda: state.canvas.picture.get() is not None, "The picture")
-    height = state.canvas.painting.shape[0]
-    state.canvas.painting.choose("rows")
-    state.canvas.painting.press((1.0, height // 2 + 1.0))
-    state.canvas.painting.release()
-    state.dials.set_seed(seed)
-    state.dials.set_number(9)
-    state.complete()
-    session.until(lambda: not state.grid.running.get(), "The completions")
-    state.choose(state.results.ranked()[3:4])
+    height = state.canvas.brush.picture_shape[0]
+    state.canvas.brush.choose_tool("rows")
+    state.canvas.brush.start_stroke((1.0, height // 2 + 1.0))
+    state.canvas.brush.end_stroke()
+    state.parameters.set_seed(seed)
+    state.parameters.set_number(9)
+    state.start_batch()
+    session.until(lambda: not state.batch.running.get(), "The completions")
+    state.choose_completions(state.ranking.ranked_cells()[3:4])
     for theme in ("dark", "light"):
         session.take("complete", theme)
 

@@ -26,7 +26,7 @@ from studio.app.maps.surprisal import SurprisalMaps
 from studio.app.maps.uncertainty import UncertaintyMaps
 from studio.app.model_browser.explorable import has_sliders
 from studio.app.model_browser.model_list import ModelList
-from studio.app.panels.complete.state import Complete
+from studio.app.panels.complete.state import CompleteState
 from studio.app.panels.explore.state import ExploreState
 from studio.app.panels.generate.state import GenerateState
 from studio.app.panels.sound.state import NO_MODEL, Sound
@@ -40,7 +40,7 @@ from studio.wire.messages import AnyEvent, Array, Diagnosis, Doctor, Failed, Rea
 PANELS = ("generate", "explore", "complete", "sound", "train", "library")
 Theme = Literal["system", "light", "dark"]
 Contrast = Literal["system", "normal", "high"]
-Panel = GenerateState | ExploreState | Complete | Sound
+Panel = GenerateState | ExploreState | CompleteState | Sound
 TO_READ = 8000
 """Milliseconds that a message stays after its cause has gone, so that it can be read."""
 SECOND = (
@@ -111,7 +111,7 @@ class Window(State):
         of = self.messages.for_panel
         self.generate = GenerateState(self.engine, self.models, of("generate"), self.queue, self.takes, self.saving)
         self.explore = ExploreState(self.engine, self.models, of("explore"), self.takes, self.saving)
-        self.complete = Complete(self.engine, self.models, of("complete"), self.queue, self.takes, self.saving)
+        self.complete = CompleteState(self.engine, self.models, of("complete"), self.queue, self.takes, self.saving)
         self.sound = Sound(self.engine, output, self.models, of("sound"), self.queue, self.takes, self.saving)
         self._panels: dict[str, Panel] = {
             "generate": self.generate,
@@ -119,7 +119,7 @@ class Window(State):
             "complete": self.complete,
             "sound": self.sound,
         }
-        for grid in (self.generate.batch, self.complete.grid):
+        for grid in (self.generate.batch, self.complete.batch):
             grid.keeps_pictures = self._alone
         self.takes.names_writable = self._alone
 
@@ -229,7 +229,7 @@ class Window(State):
         if self._is_sound(kind):
             self.sound.open(path)
         elif self.panel.get() == "complete":
-            self.complete.canvas.open(path)
+            self.complete.canvas.open_file(path)
         else:
             self._fit_explore(kind)
             self.explore.open_file(path)
@@ -336,15 +336,15 @@ class Window(State):
         self.sound.player.card.opening.connect(self.tone.release_card)  # there is one sound card
         self.tone.opening.connect(self.sound.player.let_go)
         self.explore.picture_opened.connect(lambda: self.panel.set("explore"))
-        self.complete.canvas.came.connect(lambda: self.panel.set("complete"))
+        self.complete.canvas.picture_opened.connect(lambda: self.panel.set("complete"))
         cells = self.generate
         shown: tuple[Value[Any], ...] = (
             self.panel, self.explore.picture, cells.cells, cells.chosen, cells.enlarged.item,
         )  # fmt: skip
         for value in shown:
             value.changed.connect(self._show_wave)
-        completions: tuple[Value[Any], ...] = (self.complete.results.cells, self.complete.chosen)
-        for doubt in (self.generate.uncertainty, self.complete.doubt):  # one map at a time
+        completions: tuple[Value[Any], ...] = (self.complete.ranking.cells, self.complete.chosen)
+        for doubt in (self.generate.uncertainty, self.complete.uncertainty):  # one map at a time
             self.surprise.on.changed.connect(partial(_give_way, doubt))
             doubt.on.changed.connect(partial(_give_way, self.surprise))
         for value in (*shown, *completions, self.explore.drawing, self.surprise.on):
@@ -358,7 +358,7 @@ class Window(State):
         for state in kept:
             for value in state.findChildren(Value):
                 value.changed.connect(self.keeping.schedule)
-        for overlay in (self.surprise, self.generate.uncertainty, self.complete.doubt):
+        for overlay in (self.surprise, self.generate.uncertainty, self.complete.uncertainty):
             overlay.on.changed.connect(self.keeping.schedule)  # nothing else is kept of them
 
     def _show_wave(self) -> None:
@@ -374,7 +374,7 @@ class Window(State):
             shown = {
                 "generate": self.generate.shown_pictures,
                 "explore": self.explore.shown_pictures,
-                "complete": self.complete.shown,
+                "complete": self.complete.shown_pictures,
             }.get(self.panel.get())
             self.surprise.set_shown(shown() if shown is not None else ())
 

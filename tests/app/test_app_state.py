@@ -113,7 +113,7 @@ def test_one_value_that_makes_no_sense_costs_only_itself(
     first.generate.parameters.set_seed(4112)
     first.generate.parameters.set_temperature(0.5)
     first.generate.parameters.lock_seed(True)
-    first.complete.canvas.painting.set_size(9)
+    first.complete.canvas.brush.set_size(9)
     first.close()
     monkeypatch.setattr(first, "close", lambda: None)  # it is closed, and what it wrote is changed now
     plain = json.loads(settings.read_bytes())
@@ -124,7 +124,7 @@ def test_one_value_that_makes_no_sense_costs_only_itself(
     dials = second.generate.parameters
     assert (dials.seed.get(), dials.temperature.get(), dials.locked.get()) == (4112, 0.5, True)
     assert dials.number.get() == 16 and second.generate.history.undo_name.get() == "temperature"
-    assert second.complete.canvas.painting.size.get() == 9
+    assert second.complete.canvas.brush.size.get() == 9
     said = second.messages.current.get()
     assert said is not None and said.text.startswith("Part of how the window was left could not be read")
 
@@ -437,7 +437,7 @@ def test_a_second_window_says_so_and_changes_nothing_of_the_first(
     window.explore.parameters.new_start(3)
     draw(engine, 9)
     window.explore.keep_take()
-    original = window.complete.canvas.originals.keep(tone(7))
+    original = window.complete.canvas.originals.add_picture(tone(7))
     window.keeping.save()
     window.keeping._task.wait()
     before = everything(studio_home)
@@ -460,7 +460,7 @@ def test_a_second_window_says_so_and_changes_nothing_of_the_first(
     after = everything(studio_home)
     assert {name: after.get(name) for name in before} == before
     assert [Path(name).parent.name for name in after.keys() - before.keys()] == ["takes"]
-    assert window.complete.canvas.originals.get(original) is not None
+    assert window.complete.canvas.originals.get_picture(original) is not None
 
 
 def test_a_second_window_renames_nothing_and_says_so(

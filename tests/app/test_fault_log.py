@@ -71,8 +71,8 @@ def press_main(studio: Studio, panel: str) -> None:
     frame = studio.frame
     if panel == "complete" and state.complete.canvas.picture.get() is None:
         state.complete.canvas.open_work(Work(model="rows", model_hash="", seed=4), picture(200))
-        state.complete.canvas.painting.press((1.5, 1.5))
-        state.complete.canvas.painting.release()
+        state.complete.canvas.brush.start_stroke((1.5, 1.5))
+        state.complete.canvas.brush.end_stroke()
     state.show_panel(panel)
     settle()
     part: Any = frame.panels[panel]

@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject
 
 from studio.app.maps.surprisal import ColourScale, SurprisalMap, SurprisalMaps
 from studio.app.maps.uncertainty import UncertaintyMaps
-from studio.app.panels.complete.results_view import CompletionsView
+from studio.app.panels.complete.results_view import ResultsView
 from studio.app.panels.generate.grid_view import GridView
 from studio.app.widgets.binding import bind
 from studio.app.widgets.picture import PictureView
@@ -103,7 +103,7 @@ class GridMapOverlay(QObject):
 
     def __init__(
         self,
-        grid: GridView | CompletionsView,
+        grid: GridView | ResultsView,
         surprisal: SurprisalMaps,
         uncertainty: UncertaintyMaps,
         picture: Callable[[int], Array | None],

@@ -16,7 +16,7 @@ class Announcer(QObject):
     def __init__(self, window: QWidget, state: Window) -> None:
         super().__init__(window)
         self._window, self._generate = window, state.generate
-        for grid in (state.generate.batch, state.complete.grid):
+        for grid in (state.generate.batch, state.complete.batch):
             grid.running.changed.connect(partial(self._show_running, grid))
         state.generate.rewind.working.changed.connect(self._show_going_on)
 

@@ -80,7 +80,7 @@ class Geometry(QObject):
 PANELS: tuple[Callable[[Theme, Window, FileDialogs], Panel], ...] = (
     generate.make_panel,
     explore.make_panel,
-    complete.panel,
+    complete.make_panel,
     sound.panel,
 )
 """The panels that work, in the order of the rail."""

@@ -119,35 +119,35 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     window.show_panel("complete")
     window.drop([tmp_path / "ring.png"])
     qtbot.waitUntil(lambda: state.canvas.picture.get() is not None)
-    painting = state.canvas.painting
-    painting.choose("rectangle")
-    painting.press((2.5, 2.5))
-    painting.move((5.5, 4.5))
-    painting.release()
+    painting = state.canvas.brush
+    painting.choose_tool("rectangle")
+    painting.start_stroke((2.5, 2.5))
+    painting.continue_stroke((5.5, 4.5))
+    painting.end_stroke()
     state.rank_by("following")
-    state.dials.set_number(12)
-    state.dials.set_seed(3)
-    state.grid.show_uncertainty(True)
-    state.complete()
-    painting.choose("temperature")
-    painting.press((4.5, 3.5))  # while it draws
-    painting.release()
-    qtbot.waitUntil(lambda: not state.grid.running.get(), timeout=START)
-    cells, results = state.results.cells.get(), state.results
+    state.parameters.set_number(12)
+    state.parameters.set_seed(3)
+    state.batch.show_uncertainty(True)
+    state.start_batch()
+    painting.choose_tool("temperature")
+    painting.start_stroke((4.5, 3.5))  # while it draws
+    painting.end_stroke()
+    qtbot.waitUntil(lambda: not state.batch.running.get(), timeout=START)
+    cells, results = state.ranking.cells.get(), state.ranking
     assert all(cell.finished for cell in cells)
     kept = ~painting.mask.get()
     assert all(np.array_equal(cell.picture[kept], picture[kept]) for cell in cells if cell.picture is not None)
-    doubts = [state.doubt.map_of(cell.picture) for cell in cells]
+    doubts = [state.uncertainty.map_of(cell.picture) for cell in cells]
     assert all(doubt is not None and np.array_equal(np.isfinite(doubt), ~kept) for doubt in doubts)
-    parts = [cells[index].following_log_prob for index in results.ranked()]
+    parts = [cells[index].following_log_prob for index in results.ranked_cells()]
     assert None not in parts and parts == sorted(parts, reverse=True)
     assert (len(results.places.get()), results.left_out.get()) == (9, 3)
 
     # A saved one carries its whole making, and Explore draws the same again.
-    state.choose((results.places.get()[0].cell,))
-    best = state.looked_at()
+    state.choose_completions((results.places.get()[0].cell,))
+    best = state.current_completion()
     assert best is not None
-    state.save(tmp_path / "best.png")
+    state.save_picture(tmp_path / "best.png")
     qtbot.waitUntil((tmp_path / "best.png").exists, timeout=START)
     window.show_panel("explore")
     window.drop([tmp_path / "best.png"])

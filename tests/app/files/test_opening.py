@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import Window
 from studio.app.generation import run as grid
-from studio.app.panels.complete.canvas import Originals
+from studio.app.panels.complete.canvas import OriginalsCache
 from studio.library import storage
 from studio.media import decoder
 from tests.app.fake_engine import FakeEngine
@@ -109,9 +109,9 @@ def test_pictures_that_the_window_keeps_are_decoded_only_if_no_byte_changed(
     grid.write_run(grid.BatchRun("tones", "0" * 32, 0.7, None), cells, "painted")
     kept = grid.read_run("painted")
     assert kept is not None and np.array_equal(kept[1][0].picture, picture)
-    key = window.complete.canvas.originals.keep(picture)
-    originals = Originals(window.messages)
-    assert np.array_equal(originals.get(key), picture)
+    key = window.complete.canvas.originals.add_picture(picture)
+    originals = OriginalsCache(window.messages)
+    assert np.array_equal(originals.get_picture(key), picture)
     for path in (storage.home_folder("data") / "painted.png", storage.home_folder("data") / "originals" / f"{key}.png"):
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
@@ -119,7 +119,7 @@ def test_pictures_that_the_window_keeps_are_decoded_only_if_no_byte_changed(
     monkeypatch.setattr("studio.app.generation.run.open_picture", never)
     monkeypatch.setattr("studio.app.panels.complete.canvas.open_picture", never)
     assert grid.read_run("painted") is None
-    assert Originals(window.messages).get(key) is None
+    assert OriginalsCache(window.messages).get_picture(key) is None
 
 
 def test_no_reader_of_files_starts_before_the_first_file(

@@ -32,13 +32,13 @@ def dial(studio: Studio, panel: str) -> ValueSlider:
     settle()
     inspector = studio.frame.panels[panel].inspector
     if isinstance(inspector, CompleteInspector):
-        return inspector.settings.dials.temperature
+        return inspector.settings.parameters.temperature
     assert isinstance(inspector, GenerateInspector | SoundInspector)
     return inspector.parameters.temperature
 
 
 def states(state: Window) -> dict[str, Any]:
-    return {"generate": state.generate.parameters, "complete": state.complete.dials, "sound": state.sound.dials}
+    return {"generate": state.generate.parameters, "complete": state.complete.parameters, "sound": state.sound.dials}
 
 
 @pytest.mark.parametrize(("panel", "most"), [("generate", 1.0), ("complete", 1.0), ("sound", 1.05)])
@@ -90,14 +90,14 @@ def test_explore_names_the_scales_that_are_beyond(studio: Studio) -> None:
 def test_a_brush_is_marked_where_it_makes_the_temperature_go_beyond(studio: Studio) -> None:
     inspector = studio.frame.panels["complete"].inspector
     assert isinstance(inspector, CompleteInspector)
-    brush = inspector.settings.warmth
-    painting = studio.state.complete.canvas.painting
-    studio.state.complete.dials.set_temperature(0.5)
-    painting.set_warmth(1.9)
+    brush = inspector.settings.temperature_factor
+    painting = studio.state.complete.canvas.brush
+    studio.state.complete.parameters.set_temperature(0.5)
+    painting.set_temperature_factor(1.9)
     assert not brush.is_outside_safe_range
-    studio.state.complete.dials.set_temperature(0.6)
+    studio.state.complete.parameters.set_temperature(0.6)
     assert brush.is_outside_safe_range
-    studio.state.complete.dials.set_temperature(0.0)  # any factor of 0 is 0
+    studio.state.complete.parameters.set_temperature(0.0)  # any factor of 0 is 0
     assert not brush.is_outside_safe_range
 
 

@@ -167,7 +167,7 @@ def test_a_picture_of_another_program_is_pasted_into_complete_and_copied_there(
     QGuiApplication.clipboard().clear()
     complete = stage(studio, "complete")
     assert isinstance(complete, CompleteStage)
-    press(menu_of(complete.desk.canvas), "Copy picture")
+    press(menu_of(complete.workspace.canvas), "Copy picture")
     work, size = on_clipboard(qtbot)
     assert work is None
     assert size == (64, 64)

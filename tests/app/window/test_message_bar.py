@@ -197,7 +197,7 @@ def text(studio: Studio) -> str:
 
 def test_a_message_of_a_panel_goes_with_it_and_one_of_the_window_stays(full: Studio) -> None:
     completed(full)
-    full.state.complete.complete()
+    full.state.complete.start_batch()
     assert text(full).startswith("Nothing is marked")
     full.state.show_panel("explore")
     assert text(full) == ""
@@ -232,9 +232,9 @@ def test_a_failure_goes_when_it_is_tried_again_by_another_way(full: Studio) -> N
 
 def test_a_hole_that_was_missed_is_not_missed_once_it_is_painted(full: Studio) -> None:
     completed(full)
-    full.state.complete.complete()
+    full.state.complete.start_batch()
     assert text(full).startswith("Nothing is marked")
-    full.state.complete.canvas.painting.press((1.5, 1.5))
+    full.state.complete.canvas.brush.start_stroke((1.5, 1.5))
     assert text(full) == ""
 
 

@@ -18,111 +18,113 @@ TOOLS: dict[str, str] = {
 }  # fmt: skip
 """What a step of undo is called."""
 LARGEST_BRUSH = 64
-NONE = np.zeros((1, 1), bool)
-WILDEST = 2.0
+NO_MASK = np.zeros((1, 1), bool)
+MAX_FACTOR = 2.0
 """Times the temperature: the end of the brush's dial."""
 
 
-class Painting(State):
+class BrushTools(State):
     """The mask and the temperature map on a picture. One gesture of the hand is one step of undo."""
 
     def __init__(
         self,
         change: ChangeStep,
-        hold: Callable[[str], None],
-        seal: Callable[[], None],
+        begin_gesture: Callable[[str], None],
+        end_gesture: Callable[[], None],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._change, self._hold, self._seal = change, hold, seal
-        self.mask: Value[Array] = Value(NONE, self)
+        self._change, self._begin_gesture, self._end_gesture = change, begin_gesture, end_gesture
+        self.mask: Value[Array] = Value(NO_MASK, self)
         """(height, width) bool, True where the picture is to be made anew."""
-        self.heat: Value[Array] = Value(np.full((1, 1), masks.EVEN, np.uint8), self)
+        self.temperature_map: Value[Array] = Value(np.full((1, 1), masks.NEUTRAL, np.uint8), self)
         """(height, width) uint8, hundredths of what the temperature is multiplied by."""
         self.tool: Value[Tool] = Value("brush", self)
         self.size: Value[int] = Value(5, self)
         """Width of the brush in pixels of the picture, 1 to 64."""
-        self.warmth: Value[float] = Value(1.5, self)
+        self.temperature_factor: Value[float] = Value(1.5, self)
         """What the temperature brush paints: 0.0 calm to 2.0 wild, 1.0 takes away."""
         self._held: tuple[Array, Array, Place, Place] | None = None
         """Mask and heat at the press, where that was, and where the hand is."""
         self.fields = (
-            Field("mask", lambda: masks.packed(self.mask.get()), self._use_mask),
-            Field("heat", lambda: masks.packed(self.heat.get()), self._use_heat),
+            Field("mask", lambda: masks.pack_layer(self.mask.get()), self._use_mask),
+            Field("heat", lambda: masks.pack_layer(self.temperature_map.get()), self._use_heat),
             Field("tool", self.tool.get, self._use_tool, undo=False),
             Field("size", self.size.get, lambda size: self.set_size(int(size)), undo=False),
-            Field("warmth", self.warmth.get, self.set_warmth, undo=False),
+            Field("warmth", self.temperature_factor.get, self.set_temperature_factor, undo=False),
         )
 
     @property
-    def shape(self) -> tuple[int, int]:
+    def picture_shape(self) -> tuple[int, int]:
         height, width = self.mask.get().shape
         return height, width
 
-    def choose(self, tool: Tool) -> None:
-        self.release()
+    def choose_tool(self, tool: Tool) -> None:
+        self.end_stroke()
         self.tool.set(tool)
 
     def set_size(self, size: int) -> None:
         self.size.set(min(max(size, 1), LARGEST_BRUSH))
 
-    def set_warmth(self, warmth: float) -> None:
-        self.warmth.set(round(within(warmth, 0.0, WILDEST), 2))
+    def set_temperature_factor(self, warmth: float) -> None:
+        self.temperature_factor.set(round(within(warmth, 0.0, MAX_FACTOR), 2))
 
-    def press(self, at: Place) -> None:
+    def start_stroke(self, at: Place) -> None:
         """A hand begins a gesture, which ends with `release` or `cancel`."""
-        self._held = (self.mask.get(), self.heat.get(), at, at)
-        self._hold(f"paint {self.tool.get()}")
-        self.move(at)
+        self._held = (self.mask.get(), self.temperature_map.get(), at, at)
+        self._begin_gesture(f"paint {self.tool.get()}")
+        self.continue_stroke(at)
 
-    def move(self, at: Place) -> None:
+    def continue_stroke(self, at: Place) -> None:
         if self._held is None:
             return
         mask, heat, first, last = self._held
         self._held = (mask, heat, first, at)
         tool, now = self.tool.get(), self.mask.get()
         if tool == "temperature":
-            warmed = self.heat.get().copy()
-            warmed[masks.stroke(self.shape, last, at, self.size.get())] = min(round(self.warmth.get() * 100), 200)
-            self._put(heat=warmed)
+            warmed = self.temperature_map.get().copy()
+            warmed[masks.stroke_mask(self.picture_shape, last, at, self.size.get())] = min(
+                round(self.temperature_factor.get() * 100), 200
+            )
+            self._change_layer(heat=warmed)
         elif tool == "rectangle":
-            self._put(mask=mask | masks.rectangle(self.shape, first, at))
+            self._change_layer(mask=mask | masks.rectangle_mask(self.picture_shape, first, at))
         elif tool == "rows":
-            self._put(mask=masks.below(self.shape, min(round(at[1]), self.shape[0])))
+            self._change_layer(mask=masks.mask_below(self.picture_shape, min(round(at[1]), self.picture_shape[0])))
         else:
-            covered = masks.stroke(self.shape, last, at, self.size.get())
-            self._put(mask=now | covered if tool == "brush" else now & ~covered)
+            covered = masks.stroke_mask(self.picture_shape, last, at, self.size.get())
+            self._change_layer(mask=now | covered if tool == "brush" else now & ~covered)
 
-    def release(self) -> None:
+    def end_stroke(self) -> None:
         """The hand lets go."""
         if self._held is not None:
             self._held = None
-            self._seal()
+            self._end_gesture()
 
-    def cancel(self) -> bool:
+    def cancel_stroke(self) -> bool:
         """Put back what was before the gesture; whether there was one."""
         if self._held is None:
             return False
         mask, heat, _, _ = self._held
         if self.tool.get() == "temperature":
-            self._put(heat=heat)
+            self._change_layer(heat=heat)
         else:
-            self._put(mask=mask)
-        self.release()
+            self._change_layer(mask=mask)
+        self.end_stroke()
         return True
 
-    def invert(self) -> None:
+    def invert_mask(self) -> None:
         """Swap hole and picture."""
-        self.release()
-        self._change("invert", mask=masks.packed(~self.mask.get()))
+        self.end_stroke()
+        self._change("invert", mask=masks.pack_layer(~self.mask.get()))
 
     def move_row(self, by: int) -> None:
         """The line from which everything is marked, up or down by so many rows."""
-        row = masks.row_of(self.mask.get())
-        row = min(max((self.shape[0] if row is None else row) + by, 0), self.shape[0])
-        self._change("row line", "row line", mask=masks.packed(masks.below(self.shape, row)))
+        row = masks.first_row(self.mask.get())
+        row = min(max((self.picture_shape[0] if row is None else row) + by, 0), self.picture_shape[0])
+        self._change("row line", "row line", mask=masks.pack_layer(masks.mask_below(self.picture_shape, row)))
 
-    def even_out(self) -> None:
+    def clear_temperature_map(self) -> None:
         """Take away all that was painted of temperature."""
         self._change("temperature", heat="")
 
@@ -130,20 +132,20 @@ class Painting(State):
 
     def fit(self, shape: Shape) -> None:
         """Another picture is painted on. If its size is another one, nothing is painted there yet."""
-        if shape != self.shape:
+        if shape != self.picture_shape:
             self.mask.set(np.zeros(shape, bool))
-            self.heat.set(np.full(shape, masks.EVEN, np.uint8))
+            self.temperature_map.set(np.full(shape, masks.NEUTRAL, np.uint8))
 
     def _use_mask(self, text: str) -> None:
-        self.mask.set(masks.unpacked_mask(of_type(str, text), self.shape))
+        self.mask.set(masks.unpack_mask(of_type(str, text), self.picture_shape))
 
     def _use_heat(self, text: str) -> None:
-        self.heat.set(masks.unpacked_heat(of_type(str, text), self.shape))
+        self.temperature_map.set(masks.unpack_temperature_map(of_type(str, text), self.picture_shape))
 
     def _use_tool(self, name: str) -> None:
         tools: tuple[Tool, ...] = get_args(Tool)
         self.tool.set(one_of(tools, name))
 
-    def _put(self, **layer: Array) -> None:
+    def _change_layer(self, **layer: Array) -> None:
         tool = self.tool.get()
-        self._change(TOOLS[tool], f"paint {tool}", **{name: masks.packed(array) for name, array in layer.items()})
+        self._change(TOOLS[tool], f"paint {tool}", **{name: masks.pack_layer(array) for name, array in layer.items()})

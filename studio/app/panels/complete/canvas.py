@@ -17,7 +17,7 @@ from studio.app.files.opening import OpenedFile, to_model_shape
 from studio.app.generation.parameters import Parameters
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.complete import mask as masks
-from studio.app.panels.complete.brush import Painting
+from studio.app.panels.complete.brush import BrushTools
 from studio.app.takes.selection import TakeSelection
 from studio.library import storage
 from studio.library.models import InstalledModel
@@ -29,28 +29,28 @@ from studio.media.sounds.single_cycle import OpenedWave
 from studio.wire.messages import Array
 
 
-class Originals(State):
+class OriginalsCache(State):
     """By key; the file is the truth. One that could not be written is still held until the window closes."""
 
     def __init__(self, messages: Messages, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._messages = messages
         self._folder = storage.home_folder("data") / "originals"
-        self._held: dict[str, Array] = {}
+        self._pictures: dict[str, Array] = {}
 
-    def keep(self, picture: Array) -> str:
+    def add_picture(self, picture: Array) -> str:
         """Keep a picture (height, width, 1 | 3) uint8; its key, which ends with the number of its channels."""
         data = export.encode_png_bytes(picture)
         key = f"{storage.hash_bytes(data)}-{picture.shape[2]}"
-        self._held[key] = np.array(picture)
+        self._pictures[key] = np.array(picture)
         try:
             storage.write_file(self._folder / f"{key}.png", data)
         except NotSaved as fault:
             self._messages.show_message(fault.message, "failed")
         return key
 
-    def get(self, key: str) -> Array | None:
-        if key not in self._held:
+    def get_picture(self, key: str) -> Array | None:
+        if key not in self._pictures:
             channels = key.rpartition("-")[2]
             if channels not in ("1", "3") or not key.replace("-", "").isalnum():
                 return None
@@ -61,8 +61,8 @@ class Originals(State):
                 array = open_picture(path).array  # in this process, because every byte is as it was written
             except FileRefused:
                 return None
-            self._held[key] = np.ascontiguousarray(array[..., : int(channels)])
-        return self._held[key]
+            self._pictures[key] = np.ascontiguousarray(array[..., : int(channels)])
+        return self._pictures[key]
 
     def close(self, used: Iterable[str]) -> None:
         """What nothing leads back to goes to the bin."""
@@ -73,13 +73,13 @@ class Originals(State):
                     storage.move_to_bin(path)
 
 
-NOBODY_KEEPS = "No model here can keep a part of a picture. Add one that draws pixel by pixel, such as a PixelCNN++."
+NO_MODEL_TEXT = "No model here can keep a part of a picture. Add one that draws pixel by pixel, such as a PixelCNN++."
 
 
 class Canvas(State):
     """`change` sets its fields as steps of undo; `choose` takes another model."""
 
-    came = Signal()
+    picture_opened = Signal()
     """A picture was brought here: the panel should show."""
 
     def __init__(
@@ -87,44 +87,46 @@ class Canvas(State):
         engine: EngineProtocol,
         models: ModelList,
         messages: Messages,
-        dials: Parameters,
-        strip: TakeSelection,
+        parameters: Parameters,
+        selection: TakeSelection,
         history: UndoHistory,
         change: ChangeStep,
-        choose: Callable[[str], None],
+        choose_model: Callable[[str], None],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._models, self._messages, self._model, self._strip = models, messages, dials.model, strip
-        self._change, self._choose = change, choose
+        self._models, self._messages, self._model, self._selection = models, messages, parameters.model, selection
+        self._change, self._choose_model = change, choose_model
         self.picture: Value[Array | None] = Value(None, self)
         """(height, width, channels) uint8 in the model's shape: what is completed."""
         self.source: Value[str] = Value("", self)
         """Name of that picture."""
-        self.key = ""
+        self.picture_key = ""
         """By which it is kept; empty without one."""
-        self.painting = Painting(change, history.begin_gesture, history.end_gesture, self)
-        self.follows: Value[bool] = Value(False, self)
+        self.brush = BrushTools(change, history.begin_gesture, history.end_gesture, self)
+        self.kept_after_hole: Value[bool] = Value(False, self)
         """Whether what is kept goes on after the hole: then completions can be ranked by it."""
-        self.painting.mask.changed.connect(lambda mask: self.follows.set(masks.follows(mask)))
-        self.originals = Originals(messages, self)
-        self._bringing = Importing(engine, messages, dials.model, dials.label, self)
-        self._bringing.opened.connect(self._opened)
-        self.photo: Value[CropPreview | None] = self._bringing.preview
+        self.brush.mask.changed.connect(lambda mask: self.kept_after_hole.set(masks.has_kept_after_hole(mask)))
+        self.originals = OriginalsCache(messages, self)
+        self._importing = Importing(engine, messages, parameters.model, parameters.label, self)
+        self._importing.opened.connect(self._on_opened)
+        self.crop_preview: Value[CropPreview | None] = self._importing.preview
         """The crop preview, while a picture is being brought in."""
         self._reading = BackgroundTask(self)
         self.fields = (
-            Field("picture", lambda: self.key, self._lay_picture),
+            Field("picture", lambda: self.picture_key, self._lay_picture),
             Field.of("source", self.source, str),
-            *self.painting.fields,
+            *self.brush.fields,
         )
 
-    def open(self, path: Path) -> None:
+    def open_file(self, path: Path) -> None:
         """Bring in a file: as it is where it has the model's size, else through the crop preview."""
         if self._model.get() is None:
-            self._messages.show_message(NOBODY_KEEPS + " Your file is untouched.", "warn", until=(self._model.changed,))
+            self._messages.show_message(
+                NO_MODEL_TEXT + " Your file is untouched.", "warn", until=(self._model.changed,)
+            )
             return
-        self._bringing.open_file(path)
+        self._importing.open_file(path)
 
     def open_mask(self, path: Path) -> None:
         """Take the white part of a picture for the hole; it must have the size of the picture on the canvas."""
@@ -135,36 +137,36 @@ class Canvas(State):
             elif isinstance(found, Exception):
                 raise found
             else:
-                self._use_mask(found)
+                self._on_mask_read(found)
 
         self._reading.run(lambda: decoder.open_picture(path), read)
 
-    def _use_mask(self, found: OpenedPicture) -> None:
-        (height, width), (tall, wide) = found.array.shape[:2], self.painting.shape
+    def _on_mask_read(self, found: OpenedPicture) -> None:
+        (height, width), (tall, wide) = found.array.shape[:2], self.brush.picture_shape
         if (height, width) == (tall, wide) and self.picture.get() is not None:
-            self._change("open mask", mask=masks.packed(fit_to_shape(found.array, (1, tall, wide))[..., 0] >= 128))
+            self._change("open mask", mask=masks.pack_layer(fit_to_shape(found.array, (1, tall, wide))[..., 0] >= 128))
             return
         self._messages.show_message(
             f'The mask "{found.name}" is {width} × {height} pixels, but the picture is {wide} × {tall}. The hole stays '
             "as it was. Save the mask in the size of the picture.",
             "warn",
-            until=(self.picture.changed, self.painting.mask.changed),
+            until=(self.picture.changed, self.brush.mask.changed),
         )
 
     def set_crop(self, how: FitMode, box: Box | None = None) -> None:
-        self._bringing.set_crop(how, box)
+        self._importing.set_crop(how, box)
 
-    def use_photo(self) -> None:
+    def use_preview(self) -> None:
         """Complete the picture in the crop preview."""
-        photo = self.photo.get()
+        photo = self.crop_preview.get()
         if photo is not None:
-            self._bringing.cancel_preview()
-            self._bring(photo.model_input, photo.picture.name)
+            self._importing.cancel_preview()
+            self._set_picture(photo.model_input, photo.picture.name)
 
-    def cancel_photo(self) -> bool:
+    def cancel_preview(self) -> bool:
         """Leave the crop preview; whether it was open."""
-        was = self.photo.get() is not None
-        self._bringing.cancel_preview()
+        was = self.crop_preview.get() is not None
+        self._importing.cancel_preview()
         return was
 
     def open_work(self, work: Work, picture: Array, any_model: bool = False) -> None:
@@ -173,30 +175,30 @@ class Canvas(State):
         trained = self._models.find_or_report_maker(work)
         own = self._model.get()
         if trained is not None and trained.card.can_inpaint:
-            self._choose(trained.card.name)
+            self._choose_model(trained.card.name)
         elif not any_model or own is None:
             other: tuple[MessageButton, ...] = ()
             if own is not None:
                 other = (("Choose a model that can", lambda: self.open_work(work, picture, any_model=True)),)
             if trained is not None:
                 self._messages.show_message(
-                    cannot(trained), "warn", *other, until=(self._model.changed, self.picture.changed)
+                    cannot_keep_text(trained), "warn", *other, until=(self._model.changed, self.picture.changed)
                 )
             return
-        self._bring(picture, work.source or f"seed {work.seed}")
+        self._set_picture(picture, work.source or f"seed {work.seed}")
 
     def choose_take(self, index: int) -> None:
         """Complete a take, with the model that made it where that can."""
-        take = self._strip.takes.get()[index]
+        take = self._selection.takes.get()[index]
         if take.work.kind == "sound":
             self._messages.show_message("This take is a wave, and only pictures can be completed.", "warn")
             return
         own = self._models.find_maker(take.work)
         if own is not None and own.card.can_inpaint:
-            self._choose(own.card.name)
-        self._bring(take.picture, take.work.source or f"seed {take.work.seed}", take.name)
+            self._choose_model(own.card.name)
+        self._set_picture(take.picture, take.work.source or f"seed {take.work.seed}", take.name)
 
-    def _opened(self, opened: OpenedFile) -> None:
+    def _on_opened(self, opened: OpenedFile) -> None:
         trained, picture = self._model.get(), opened.picture
         if trained is None:
             return
@@ -210,66 +212,66 @@ class Canvas(State):
                 f'"{picture.name}" is in colour and "{trained.card.title}" draws in grey, so it is brought to grey. '
                 "Your file is untouched."
             )
-        if not _fits(picture, trained):
-            self._bringing.show_preview(picture)
-            self.came.emit()
+        if not _fits_model(picture, trained):
+            self._importing.show_preview(picture)
+            self.picture_opened.emit()
             return
-        self._bring(to_model_shape(picture.array, trained), picture.name)
+        self._set_picture(to_model_shape(picture.array, trained), picture.name)
         if picture.has_narrow_range:
-            stretch = partial(self._use_stretched, picture)
+            stretch = partial(self._on_stretched, picture)
             self._messages.show_message(
                 little_range_text(picture), "warn", ("Stretch", stretch), until=(self.picture.changed,)
             )
 
-    def _use_stretched(self, picture: OpenedPicture) -> None:
+    def _on_stretched(self, picture: OpenedPicture) -> None:
         """Put the stretched picture in place of the one on the canvas; what is painted stays."""
         trained = self._model.get()
         if trained is not None:
-            key = self.originals.keep(_shaped(picture.with_arrays_exchanged().array, trained))
+            key = self.originals.add_picture(_to_model_shape(picture.with_arrays_exchanged().array, trained))
             self._change(f"stretch {picture.name}", picture=key)
 
-    def _bring(self, picture: Array, name: str, take: str | None = None) -> None:
+    def _set_picture(self, picture: Array, name: str, take: str | None = None) -> None:
         trained = self._model.get()
         if trained is not None:
-            key = self.originals.keep(_shaped(picture, trained))
+            key = self.originals.add_picture(_to_model_shape(picture, trained))
             self._change(f"open {name}", picture=key, source=name, mask="", heat="", current=take)
-            self.came.emit()
+            self.picture_opened.emit()
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
-    def fitted(self, trained: InstalledModel) -> Record:
+    def fitted_record(self, trained: InstalledModel) -> Record:
         """Return picture, mask and temperature map in the shape of another model."""
         picture, size = self.picture.get(), trained.card.picture_size
         if picture is None or size is None:
             return {}
-        mask, heat = (masks.resized(layer.get(), size) for layer in (self.painting.mask, self.painting.heat))
-        key = self.originals.keep(_shaped(picture, trained))
-        return {"picture": key, "mask": masks.packed(mask), "heat": masks.packed(heat)}
+        mask, heat = (masks.resize_layer(layer.get(), size) for layer in (self.brush.mask, self.brush.temperature_map))
+        key = self.originals.add_picture(_to_model_shape(picture, trained))
+        return {"picture": key, "mask": masks.pack_layer(mask), "heat": masks.pack_layer(heat)}
 
     def _lay_picture(self, key: str) -> None:
         """Lay a picture down by its key; one that is gone leaves none."""
-        picture = self.originals.get(of_type(str, key))
-        self.key = key if picture is not None else ""
+        picture = self.originals.get_picture(of_type(str, key))
+        self.picture_key = key if picture is not None else ""
         self.picture.set(picture)
-        self.painting.fit(picture.shape[:2] if picture is not None else (1, 1))
+        self.brush.fit(picture.shape[:2] if picture is not None else (1, 1))
 
     def close(self) -> None:
         """Wait for what is at work."""
-        self._bringing.close()
+        self._importing.close()
         self._reading.wait()
 
 
-def cannot(trained: InstalledModel) -> str:
+def cannot_keep_text(trained: InstalledModel) -> str:
     return f'"{trained.card.title}" makes the whole picture at once and cannot keep part of it.'
 
 
-def _shaped(picture: Array, trained: InstalledModel) -> Array:
+def _to_model_shape(picture: Array, trained: InstalledModel) -> Array:
     """A picture in the size and the channels of a model."""
     channels, height, width = trained.card.shape
     return fit_to_shape(picture, (channels, height, width))
 
 
-def _fits(picture: OpenedPicture, trained: InstalledModel) -> bool:
+def _fits_model(picture: OpenedPicture, trained: InstalledModel) -> bool:
     """Whether it has the model's size already, or was enlarged from it by whole blocks."""
     height, width = picture.array.shape[:2]
     rows, columns = trained.card.picture_size or (height + 1, width + 1)

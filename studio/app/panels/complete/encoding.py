@@ -19,7 +19,7 @@ from studio.wire.messages import AnyCommand, AnyEvent, Array, Encode, Encoded, F
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class FinishedPicture:
     """A finished picture, and what made it."""
 
     picture: Array
@@ -32,12 +32,12 @@ class Made:
     came_from: tuple[str, ...] = ()
     """Keys of the take that it was, and of those before."""
 
-    def piece(self, found: Encoded) -> ExportItem:
+    def to_export_item(self, encoded: Encoded) -> ExportItem:
         """The picture with all it takes to make it again."""
-        latent = StoredArray.from_array(np.asarray(found.latent))
-        return ExportItem(self.picture, replace(self.work(), label=found.label, latent=latent), self.name())
+        latent = StoredArray.from_array(np.asarray(encoded.latent))
+        return ExportItem(self.picture, replace(self.to_work(), label=encoded.label, latent=latent), self.file_name())
 
-    def work(self) -> Work:
+    def to_work(self) -> Work:
         """The picture's recipe without its latent, so the picture cannot be made again from it."""
         return Work(
             model=self.model,
@@ -49,23 +49,23 @@ class Made:
             made=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         )
 
-    def name(self) -> str:
+    def file_name(self) -> str:
         """A file name to suggest."""
         return storage.clean_name(f"{Path(self.source).stem or self.model}-{self.seed}.png")
 
 
-Then = Callable[[list[ExportItem]], object]
+OnEncoded = Callable[[list[ExportItem]], object]
 
 
-class Pieces(State):
+class CompletionEncoder(State):
     """One question at a time; the others wait."""
 
     def __init__(self, engine: EngineProtocol, messages: Messages, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._messages = messages
-        self._wanted: list[tuple[list[Made], Then]] = []
+        self._requests: list[tuple[list[FinishedPicture], OnEncoded]] = []
         """What is asked for, with what is to be done with it; the first is at work."""
-        self._found: list[ExportItem] = []
+        self._export_items: list[ExportItem] = []
         """The pieces of the first that are ready."""
         self._request = Request(engine, "piece", "queue", self)
         self._request.answered.connect(self._keep)
@@ -73,39 +73,39 @@ class Pieces(State):
         self._request.failed.connect(self._show_failure)
         self._request.lost.connect(self._show_loss)
 
-    def of(self, made: Sequence[Made], then: Then) -> None:
+    def encode(self, pictures: Sequence[FinishedPicture], on_encoded: OnEncoded) -> None:
         """`then` gets a piece for each."""
-        if made:
-            self._wanted.append((list(made), then))
-            for _ in made:
+        if pictures:
+            self._requests.append((list(pictures), on_encoded))
+            for _ in pictures:
                 self._request.ask(self._question)
 
     def _question(self, job: str) -> AnyCommand | None:
-        if not self._wanted:  # some that were asked for were given up
+        if not self._requests:  # some that were asked for were given up
             return None
-        one = self._wanted[0][0][len(self._found)]
+        one = self._requests[0][0][len(self._export_items)]
         return Encode(job=job, model=one.model, picture=one.picture, label=one.label)
 
     def _keep(self, event: AnyEvent) -> None:
-        made, then = self._wanted[0]
+        made, then = self._requests[0]
         if isinstance(event, Encoded):
-            self._found.append(made[len(self._found)].piece(event))
-        if len(self._found) == len(made):
-            del self._wanted[0]
-            found, self._found = self._found, []
+            self._export_items.append(made[len(self._export_items)].to_export_item(event))
+        if len(self._export_items) == len(made):
+            del self._requests[0]
+            found, self._export_items = self._export_items, []
             then(found)
 
     def _show_stop(self) -> None:
-        self._give_up("Stopped before it was ready. The completion is still here.")
+        self._drop_request("Stopped before it was ready. The completion is still here.")
 
     def _show_failure(self, event: Failed) -> None:
-        self._give_up(f"{event.reason} {event.hint}")
+        self._drop_request(f"{event.reason} {event.hint}")
 
     def _show_loss(self, why: str) -> None:
         """The engine died meanwhile: asking again is offered."""
-        self._give_up(f"{why} The completion is still here.")
+        self._drop_request(f"{why} The completion is still here.")
 
-    def _give_up(self, why: str) -> None:
-        made, then = self._wanted.pop(0)
-        self._found = []
-        self._messages.show_message(why.strip(), "failed", ("Try again", lambda: self.of(made, then)))
+    def _drop_request(self, why: str) -> None:
+        made, then = self._requests.pop(0)
+        self._export_items = []
+        self._messages.show_message(why.strip(), "failed", ("Try again", lambda: self.encode(made, then)))

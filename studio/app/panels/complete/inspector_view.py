@@ -13,8 +13,8 @@ from studio.app.generation.parameters_view import ParametersForm
 from studio.app.maps.overlay_view import MapOverlay
 from studio.app.maps.surprisal import SurprisalMaps
 from studio.app.panels.complete import ranking as completions
-from studio.app.panels.complete.brush import WILDEST
-from studio.app.panels.complete.state import MOST, Complete
+from studio.app.panels.complete.brush import MAX_FACTOR
+from studio.app.panels.complete.state import MAX_COMPLETIONS, CompleteState
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, ChoiceField, Column, Label, make_row
 from studio.app.widgets.picture import PictureView
@@ -22,40 +22,42 @@ from studio.app.widgets.theme import Theme
 from studio.app.widgets.value_slider import ValueSlider
 
 
-class Settings(Column):
+class CompleteSettings(Column):
     """The dials; the chosen completion; the ranking."""
 
-    def __init__(self, look: Theme, state: Complete, surprise: SurprisalMaps, exporting: ExportSettings) -> None:
-        super().__init__(look)
-        self._state, self._surprise = state, surprise
-        self.dials = ParametersForm(look, state.dials, state.history, MOST, "completions", self._heat())
+    def __init__(self, theme: Theme, state: CompleteState, surprisal: SurprisalMaps, exporting: ExportSettings) -> None:
+        super().__init__(theme)
+        self._state, self._surprisal = state, surprisal
+        self.parameters = ParametersForm(
+            theme, state.parameters, state.history, MAX_COMPLETIONS, "completions", self._build_temperature()
+        )
         self.add_section("Completions", first=True)
-        self.add_widgets(self.dials)
-        self._looked_at()
-        self._ranking()
-        self.add_widgets(ExportSection(look, exporting, state.model, several=True))
+        self.add_widgets(self.parameters)
+        self._build_chosen()
+        self._build_ranking()
+        self.add_widgets(ExportSection(theme, exporting, state.model, several=True))
         self.add_stretch()
-        self._tie()
+        self._connect()
 
-    def _heat(self) -> tuple[QWidget, ...]:
+    def _build_temperature(self) -> tuple[QWidget, ...]:
         """The brush that paints the temperature."""
         look = self._theme
         help = "Paint where to be calm and where to be wild"
         self.paint = Button(look, "Paint temperature", "", "temperature", tooltip=help, keys="P")
         self.paint.setCheckable(True)
-        self.warmth = ValueSlider(
-            look, "Brush", 0.0, WILDEST, 1.0, tooltip="Times the temperature: below 1 calms, above 1 is wilder"
+        self.temperature_factor = ValueSlider(
+            look, "Brush", 0.0, MAX_FACTOR, 1.0, tooltip="Times the temperature: below 1 calms, above 1 is wilder"
         )
         self.even = Button(look, "Take it all away", "link", tooltip="Draw at the same temperature everywhere")
         self._brush = QWidget()
         column = QVBoxLayout(self._brush)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        column.addWidget(self.warmth)
+        column.addWidget(self.temperature_factor)
         column.addWidget(make_row(Label("calm", "note"), 0, self.even, 0, Label("wild", "note")))
         return self.paint, self._brush
 
-    def _looked_at(self) -> None:
+    def _build_chosen(self) -> None:
         self._chosen = QWidget()
         column = QVBoxLayout(self._chosen)
         column.setContentsMargins(0, 0, 0, 0)
@@ -67,13 +69,13 @@ class Settings(Column):
         )
         self.seen = PictureView(self._theme, "The chosen completion")
         self.seen.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.overlay = MapOverlay(self.seen, self._surprise, uncertainty=self._state.doubt)
+        self.overlay = MapOverlay(self.seen, self._surprisal, uncertainty=self._state.uncertainty)
         for widget in (self.rank, self.price, self.part, make_row(self.seen, 0)):
             column.addWidget(widget)
         self.add_section()
         self.add_widgets(self._chosen)
 
-    def _ranking(self) -> None:
+    def _build_ranking(self) -> None:
         self.ranked = ChoiceField(self._theme, "Ranked by", 'What "typical" is measured on')
         self.ranked.addItem("How typical the whole picture is", "whole")
         self.ranked.addItem("How well it leads to what follows", "following")
@@ -82,26 +84,32 @@ class Settings(Column):
         self.add_section("Ranked by")
         self.add_widgets(self.ranked, self.counts, make_row(self.every, 0))
 
-    def _tie(self) -> None:
-        state, painting, results = self._state, self._state.canvas.painting, self._state.results
-        bind(self, painting.tool, self._show_tool, self.paint.toggled, self._paint)
-        bind(self, painting.warmth, self.warmth.show_value, self.warmth.moved, painting.set_warmth)
-        bind(self, state.dials.model, self._show_safe)
-        bind(self, state.dials.temperature, self._show_safe)
-        bind(self, painting.heat, lambda heat: self.even.setEnabled(bool((heat != 100).any())))
-        bind(self, state.canvas.follows, self._show_ranking, self.ranked.activated, self._rank)
-        bind(self, results.ranking, self._show_ranking)
+    def _connect(self) -> None:
+        state, painting, results = self._state, self._state.canvas.brush, self._state.ranking
+        bind(self, painting.tool, self._show_tool, self.paint.toggled, self._choose_brush)
+        bind(
+            self,
+            painting.temperature_factor,
+            self.temperature_factor.show_value,
+            self.temperature_factor.moved,
+            painting.set_temperature_factor,
+        )
+        bind(self, state.parameters.model, self._show_safe)
+        bind(self, state.parameters.temperature, self._show_safe)
+        bind(self, painting.temperature_map, lambda heat: self.even.setEnabled(bool((heat != 100).any())))
+        bind(self, state.canvas.kept_after_hole, self._show_ranking, self.ranked.activated, self._choose_ranking)
+        bind(self, results.rank_by, self._show_ranking)
         bind(self, results.places, self._show_ranking)
         bind(self, results.left_out, self._show_ranking)
-        bind(self, state.dials.number, self._show_ranking)
+        bind(self, state.parameters.number, self._show_ranking)
         bind(self, state.chosen, self._show_chosen)
         bind(self, results.places, self._show_chosen)
-        self.warmth.home_requested.connect(lambda: painting.set_warmth(1.0))
-        self.even.clicked.connect(painting.even_out)
-        self.every.clicked.connect(lambda: results.show_every(not results.show_all.get()))
+        self.temperature_factor.home_requested.connect(lambda: painting.set_temperature_factor(1.0))
+        self.even.clicked.connect(painting.clear_temperature_map)
+        self.every.clicked.connect(lambda: results.set_show_all(not results.show_all.get()))
 
-    def _paint(self, on: bool) -> None:
-        self._state.canvas.painting.choose("temperature" if on else "brush")
+    def _choose_brush(self, on: bool) -> None:
+        self._state.canvas.brush.choose_tool("temperature" if on else "brush")
 
     def _show_tool(self, tool: str) -> None:
         self.paint.setChecked(tool == "temperature")
@@ -109,34 +117,34 @@ class Settings(Column):
 
     def _show_safe(self, _: object) -> None:
         """Mark the brush from the value at which the temperature leaves the safe range."""
-        trained = self._state.dials.model.get()
-        temperature = self._state.dials.temperature.get()
+        trained = self._state.parameters.model.get()
+        temperature = self._state.parameters.temperature.get()
         least, most = safe_temperatures(trained.card if trained is not None else None)
-        self.warmth.show_safe((least / temperature, most / temperature) if temperature else None)
+        self.temperature_factor.show_safe((least / temperature, most / temperature) if temperature else None)
 
-    def _rank(self, place: int) -> None:
+    def _choose_ranking(self, place: int) -> None:
         self._state.rank_by(self.ranked.itemData(place))
 
     def _show_ranking(self, _: object) -> None:
-        state, results = self._state, self._state.results
-        ranking, follows = results.ranking.get(), state.canvas.follows.get() or results.follow
+        state, results = self._state, self._state.ranking
+        ranking, follows = results.rank_by.get(), state.canvas.kept_after_hole.get() or results.set_following_priced
         self.ranked.setCurrentIndex(self.ranked.findData(ranking))
         self.ranked.setEnabled(follows or ranking == "following")
-        made, left = len(results.ranked()), results.left_out.get()
-        words = completions.counts(made, left, ranking, results.show_all.get())
+        made, left = len(results.ranked_cells()), results.left_out.get()
+        words = completions.counts_text(made, left, ranking, results.show_all.get())
         if ranking == "following" and not follows and not made:
             words = "Nothing that is kept follows the hole, so completions are ranked by the whole picture."
-        elif ranking == "following" and state.dials.number.get() <= completions.SHOWN and not made:
-            words = f"Of many, the {completions.SHOWN} that fit best are shown: make 64 or more."
-        hole = bool(state.canvas.painting.mask.get().any())
+        elif ranking == "following" and state.parameters.number.get() <= completions.MAX_SHOWN and not made:
+            words = f"Of many, the {completions.MAX_SHOWN} that fit best are shown: make 64 or more."
+        hole = bool(state.canvas.brush.mask.get().any())
         self.counts.setText(words or ("" if follows or not hole else "Nothing that is kept follows the hole."))
         self.counts.setVisible(bool(self.counts.text()))
-        some = left > 0 or (results.show_all.get() and made > completions.SHOWN and ranking == "following")
+        some = left > 0 or (results.show_all.get() and made > completions.MAX_SHOWN and ranking == "following")
         self.every.set_text("Show the best" if results.show_all.get() else "Show all")
         self.every.setVisible(some)
 
     def _show_chosen(self, _: object) -> None:
-        cell, results = self._state.looked_at(), self._state.results
+        cell, results = self._state.current_completion(), self._state.ranking
         if cell is None or cell.picture is None:
             self.rank.setText("The chosen one")
             self.price.setText("")
@@ -144,7 +152,7 @@ class Settings(Column):
             self.price.hide()
             self.seen.hide()
             return
-        ranked = results.ranked()
+        ranked = results.ranked_cells()
         self.rank.setText(f"Number {ranked.index(self._state.chosen.get()[-1]) + 1} of {len(ranked)}")
         price = format_bits(cell.log_prob) if cell.log_prob is not None else ""
         self.price.setText(f"{price} for the whole picture, exact")
@@ -153,7 +161,7 @@ class Settings(Column):
             if cell.following_log_prob
             else ""
         )
-        share = self._state.percentile()
+        share = self._state.chosen_percentile()
         typical = f"More typical than {share:.0f} of 100 held-out pictures. " if share is not None else ""
         self.part.setText(f"{typical}{after}Seed {group_digits(cell.seed)}")
         self.price.show()
@@ -165,10 +173,10 @@ class Settings(Column):
 class CompleteInspector(QStackedWidget):
     """What to make; while a picture is brought in, how it is cut."""
 
-    def __init__(self, look: Theme, state: Window) -> None:
+    def __init__(self, theme: Theme, state: Window) -> None:
         super().__init__()
-        self.settings = Settings(look, state.complete, state.surprise, state.exporting)
-        self.bringing = ImportSection(look, state.complete.canvas)
+        self.settings = CompleteSettings(theme, state.complete, state.surprise, state.exporting)
+        self.import_section = ImportSection(theme, state.complete.canvas)
         self.addWidget(self.settings)
-        self.addWidget(self.bringing)
-        bind(self, state.complete.canvas.photo, lambda photo: self.setCurrentIndex(0 if photo is None else 1))
+        self.addWidget(self.import_section)
+        bind(self, state.complete.canvas.crop_preview, lambda photo: self.setCurrentIndex(0 if photo is None else 1))

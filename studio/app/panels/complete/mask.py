@@ -14,11 +14,11 @@ from studio.wire.messages import Array
 
 Place = tuple[float, float]
 Shape = tuple[int, int]
-EVEN = 100
+NEUTRAL = 100
 """The heat of a pixel whose temperature nothing changes."""
 
 
-def stroke(shape: Shape, start: Place, end: Place, size: int) -> Array:
+def stroke_mask(shape: Shape, start: Place, end: Place, size: int) -> Array:
     """What a round brush covers on its way: pixels whose middle it touches, and in any case those under its own."""
     y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
     along_x, along_y = end[0] - start[0], end[1] - start[1]
@@ -34,7 +34,7 @@ def stroke(shape: Shape, start: Place, end: Place, size: int) -> Array:
     return covered
 
 
-def rectangle(shape: Shape, one: Place, other: Place) -> Array:
+def rectangle_mask(shape: Shape, one: Place, other: Place) -> Array:
     """Every pixel that a rectangle touches."""
     covered = np.zeros(shape, bool)
     (left, right), (top, bottom) = (sorted(pair) for pair in zip(one, other, strict=True))
@@ -43,26 +43,26 @@ def rectangle(shape: Shape, one: Place, other: Place) -> Array:
     return covered
 
 
-def below(shape: Shape, row: int) -> Array:
+def mask_below(shape: Shape, row: int) -> Array:
     """Everything from a row downwards."""
     covered = np.zeros(shape, bool)
     covered[max(0, row) :] = True
     return covered
 
 
-def row_of(mask: Array) -> int | None:
+def first_row(mask: Array) -> int | None:
     """The row from which everything is marked and nothing above; None where the mask is no such one."""
     rows = np.flatnonzero(mask.any(1))
     return int(rows[0]) if len(rows) and mask[rows[0] :].all() else None
 
 
-def follows(mask: Array) -> bool:
+def has_kept_after_hole(mask: Array) -> bool:
     """Whether anything that is kept comes after the first pixel that is made, row by row and from the left."""
     made = np.flatnonzero(mask)
     return len(made) > 0 and not mask.reshape(-1)[made[0] :].all()
 
 
-def resized(array: Array, shape: Shape) -> Array:
+def resize_layer(array: Array, shape: Shape) -> Array:
     """The nearest values in another size."""
     rows = (np.arange(shape[0]) + 0.5) * array.shape[0] / shape[0]
     columns = (np.arange(shape[1]) + 0.5) * array.shape[1] / shape[1]
@@ -70,41 +70,41 @@ def resized(array: Array, shape: Shape) -> Array:
     return found
 
 
-def caption(mask: Array) -> tuple[str, str]:
+def mask_caption(mask: Array) -> tuple[str, str]:
     """How many pixels are to be made, and what becomes of the others."""
     made, total = int(mask.sum()), mask.size
     if not made:
         return "Nothing is marked yet.", "Paint what is missing, or pull a line up from below with the tool for rows."
     if made == total:
         return f"All {total:,} pixels are marked.", "Take something away, so that a part of the picture is kept."
-    where = "Everything above the line" if row_of(mask) is not None else "Everything that is not marked"
+    where = "Everything above the line" if first_row(mask) is not None else "Everything that is not marked"
     return f"{made:,} of {total:,} pixels to fill.", f"{where} is kept exactly, pixel for pixel."
 
 
-def packed(array: Array) -> str:
+def pack_layer(array: Array) -> str:
     """A mask or a heat as text that JSON can hold; empty for one on which nothing is painted."""
     plain = np.packbits(array) if array.dtype == bool else array
-    untouched = not array.any() if array.dtype == bool else bool((array == EVEN).all())
+    untouched = not array.any() if array.dtype == bool else bool((array == NEUTRAL).all())
     return "" if untouched else base64.b64encode(zlib.compress(plain.tobytes())).decode()
 
 
-def unpacked_mask(text: str, shape: Shape) -> Array:
+def unpack_mask(text: str, shape: Shape) -> Array:
     """The mask again; an empty one where the text is none of this size."""
-    data, size = _bytes(text), shape[0] * shape[1]
+    data, size = _unpack_bytes(text), shape[0] * shape[1]
     if len(data) != -(-size // 8):
         return np.zeros(shape, bool)
     return np.unpackbits(np.frombuffer(data, np.uint8), count=size).reshape(shape).astype(bool)
 
 
-def unpacked_heat(text: str, shape: Shape) -> Array:
+def unpack_temperature_map(text: str, shape: Shape) -> Array:
     """The heat again; an even one where the text is none of this size."""
-    data = _bytes(text)
+    data = _unpack_bytes(text)
     if len(data) != shape[0] * shape[1]:
-        return np.full(shape, EVEN, np.uint8)
-    return np.frombuffer(data, np.uint8).reshape(shape).clip(0, 4 * EVEN - 1)
+        return np.full(shape, NEUTRAL, np.uint8)
+    return np.frombuffer(data, np.uint8).reshape(shape).clip(0, 4 * NEUTRAL - 1)
 
 
-def _bytes(text: str) -> bytes:
+def _unpack_bytes(text: str) -> bytes:
     try:
         return zlib.decompressobj().decompress(base64.b64decode(text), 2**24)
     except (binascii.Error, zlib.error, ValueError):

@@ -12,7 +12,7 @@ from studio.app.widgets.picture import PictureView
 from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
 
-CALM, EVEN, WILD = QColor("#3B6FB6"), QColor("#808080"), QColor("#D9772B")
+COOL_COLOUR, NEUTRAL_COLOUR, WARM_COLOUR = QColor("#3B6FB6"), QColor("#808080"), QColor("#D9772B")
 OPACITY = 0.45
 """Of the temperature over the picture."""
 CONTOUR = 25
@@ -27,37 +27,37 @@ _MOVES = {
 }
 
 
-class MaskCanvas(PictureView):
+class MaskView(PictureView):
     """`pressed` and `dragged` carry places (x, y) in pixels of the picture; a gesture ends with `let_go` or `escaped`.
 
     The arrows move a cross over the picture, Enter paints there; with the tool for rows they move the line.
     """
 
-    pressed = Signal(object)
-    dragged = Signal(object)
-    let_go = Signal()
-    escaped = Signal()
+    stroke_started = Signal(object)
+    stroke_moved = Signal(object)
+    stroke_ended = Signal()
+    stroke_cancelled = Signal()
     row_moved = Signal(int)
 
-    def __init__(self, look: Theme) -> None:
-        super().__init__(look, "Your picture, with the hole to fill")
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme, "Your picture, with the hole to fill")
         self._mask: Array = np.zeros((1, 1), bool)
-        self._heat: Array = np.full((1, 1), masks.EVEN, np.uint8)
+        self._temperature_map: Array = np.full((1, 1), masks.NEUTRAL, np.uint8)
         self._tool, self._size = "brush", 5
-        self._hand = False
-        self._at: tuple[float, float] | None = None
+        self._stroke_active = False
+        self._cross: tuple[float, float] | None = None
         """Where pointer or cross are."""
         self.setMouseTracking(True)
         self.setCursor(Qt.CursorShape.CrossCursor)
 
     def show_mask(self, mask: Array) -> None:
         self._mask = mask
-        first, rest = masks.caption(mask)
+        first, rest = masks.mask_caption(mask)
         self.setAccessibleDescription(f"{first} {rest}")
         self.update()
 
-    def show_heat(self, heat: Array) -> None:
-        self._heat = heat
+    def show_temperature_map(self, temperature_map: Array) -> None:
+        self._temperature_map = temperature_map
         self.update()
 
     def show_tool(self, tool: str) -> None:
@@ -70,7 +70,7 @@ class MaskCanvas(PictureView):
 
     # ── the hand ─────────────────────────────────────────────────────────────────────────────────
 
-    def place(self, x: float, y: float) -> QPointF:
+    def widget_position(self, x: float, y: float) -> QPointF:
         """Where a place of the picture is in this widget."""
         rect, scale, ratio = self._rect, self.pixel_size(), self.devicePixelRatioF()
         return QPointF((rect.x() + x * scale) / ratio, (rect.y() + y * scale) / ratio)
@@ -84,14 +84,14 @@ class MaskCanvas(PictureView):
         if event.button() != Qt.MouseButton.LeftButton:
             super().mousePressEvent(event)
         elif self.shown_picture is not None:
-            self._hand, self._at = True, self._place_at(event.position())
-            self.pressed.emit(self._at)
+            self._stroke_active, self._cross = True, self._place_at(event.position())
+            self.stroke_started.emit(self._cross)
 
     @guarded(None)
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        self._at = self._place_at(event.position())
-        if self._hand:
-            self.dragged.emit(self._at)
+        self._cross = self._place_at(event.position())
+        if self._stroke_active:
+            self.stroke_moved.emit(self._cross)
         else:
             super().mouseMoveEvent(event)
         self.update()
@@ -99,45 +99,45 @@ class MaskCanvas(PictureView):
     @guarded(None)
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         super().mouseReleaseEvent(event)
-        self._release()
+        self._end_stroke()
 
     @guarded(None)
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = Qt.Key(event.key())
         plain = not event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
-        if key == Qt.Key.Key_Escape and self._hand:
-            self._hand = False
-            self.escaped.emit()
+        if key == Qt.Key.Key_Escape and self._stroke_active:
+            self._stroke_active = False
+            self.stroke_cancelled.emit()
         elif key in _MOVES and plain and self.shown_picture is not None:
-            self._go(*_MOVES[key], painting=bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and plain and self._at is not None:
-            self._touch([self._at])
+            self._move_cross(*_MOVES[key], painting=bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and plain and self._cross is not None:
+            self._paint_way([self._cross])
         else:
             event.ignore()
 
-    def _go(self, across: int, down: int, painting: bool) -> None:
+    def _move_cross(self, across: int, down: int, painting: bool) -> None:
         """Move the cross, or the line of the tool for rows; with Shift the tool paints on the way."""
         if self._tool == "rows":
             self.row_moved.emit(down)
             return
         height, width = self._mask.shape
-        x, y = self._at if self._at is not None else (width // 2 + 0.5, height // 2 + 0.5)
+        x, y = self._cross if self._cross is not None else (width // 2 + 0.5, height // 2 + 0.5)
         there = (min(max(x + across, 0.5), width - 0.5), min(max(y + down, 0.5), height - 0.5))
         if painting:
-            self._touch([(x, y), there])
-        self._at = there
+            self._paint_way([(x, y), there])
+        self._cross = there
         self.update()
 
-    def _touch(self, way: list[tuple[float, float]]) -> None:
-        self.pressed.emit(way[0])
+    def _paint_way(self, way: list[tuple[float, float]]) -> None:
+        self.stroke_started.emit(way[0])
         for at in way[1:]:
-            self.dragged.emit(at)
-        self.let_go.emit()
+            self.stroke_moved.emit(at)
+        self.stroke_ended.emit()
 
-    def _release(self) -> None:
-        if self._hand:
-            self._hand = False
-            self.let_go.emit()
+    def _end_stroke(self) -> None:
+        if self._stroke_active:
+            self._stroke_active = False
+            self.stroke_ended.emit()
 
     # ── the looks ────────────────────────────────────────────────────────────────────────────────
 
@@ -151,9 +151,9 @@ class MaskCanvas(PictureView):
             painter.scale(1 / ratio, 1 / ratio)
             painter.setClipRect(self._rect)
             self._paint_hole(painter)
-            self._paint_heat(painter)
+            self._paint_temperature_map(painter)
             self._paint_line(painter)
-            self._paint_hand(painter)
+            self._paint_tool(painter)
 
     def _paint_hole(self, painter: QPainter) -> None:
         """The ground of a well, hatched, so that it is told from any picture; its edge is a hairline."""
@@ -163,34 +163,39 @@ class MaskCanvas(PictureView):
         hole = QImage(self._rect.size(), QImage.Format.Format_ARGB32_Premultiplied)
         hole.fill(Qt.GlobalColor.transparent)
         with QPainter(hole) as inside:
-            inside.drawImage(hole.rect(), _alpha(self._mask))
+            inside.drawImage(hole.rect(), _alpha_image(self._mask))
             inside.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
             inside.fillRect(hole.rect(), look.colour("window"))
             inside.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceAtop)
-            inside.fillRect(hole.rect(), QBrush(_hatching(look.scaled(8), look.tokens.groove)))
+            inside.fillRect(hole.rect(), QBrush(_hatching_tile(look.scaled(8), look.tokens.groove)))
         painter.drawImage(self._rect.topLeft(), hole)
-        self._trace(painter, self._mask, QPen(look.colour("border"), 1))
+        self._paint_contour(painter, self._mask, QPen(look.colour("border"), 1))
 
-    def _paint_heat(self, painter: QPainter) -> None:
-        if bool((self._heat == masks.EVEN).all()):
+    def _paint_temperature_map(self, painter: QPainter) -> None:
+        if bool((self._temperature_map == masks.NEUTRAL).all()):
             return
         if self._tool == "temperature":  # with another tool in hand the picture is to be seen as it is
             painter.setOpacity(OPACITY)
-            painter.drawImage(self._rect, _tinted(self._heat))
+            painter.drawImage(self._rect, _temperature_image(self._temperature_map))
             painter.setOpacity(1.0)
         around = QPen(Qt.GlobalColor.black, 3)  # so that the line is seen on any picture
-        self._trace(painter, (self._heat.astype(int) + CONTOUR // 2) // CONTOUR, around, QPen(Qt.GlobalColor.white, 1))
+        self._paint_contour(
+            painter,
+            (self._temperature_map.astype(int) + CONTOUR // 2) // CONTOUR,
+            around,
+            QPen(Qt.GlobalColor.white, 1),
+        )
 
-    def _trace(self, painter: QPainter, layer: Array, *pens: QPen) -> None:
+    def _paint_contour(self, painter: QPainter, layer: Array, *pens: QPen) -> None:
         """Lines between neighbours that differ, with one pen after another."""
-        lines = [line.translated(self._rect.topLeft()) for line in edges(layer, self.pixel_size())]
+        lines = [line.translated(self._rect.topLeft()) for line in contour_lines(layer, self.pixel_size())]
         for pen in pens:
             painter.setPen(pen)
             painter.drawLines(lines)
 
     def _paint_line(self, painter: QPainter) -> None:
         """Below it everything is made anew; its tab says how many rows are kept."""
-        row = masks.row_of(self._mask)
+        row = masks.first_row(self._mask)
         if row is None or self._tool != "rows":
             return
         look, y, ratio = self._theme, self._rect.y() + row * self.pixel_size(), self.devicePixelRatioF()
@@ -208,13 +213,13 @@ class MaskCanvas(PictureView):
         painter.setPen(look.colour("on_accent"))
         painter.drawText(QRect(left, top, wide, high), Qt.AlignmentFlag.AlignCenter, f"row {row}")
 
-    def _paint_hand(self, painter: QPainter) -> None:
+    def _paint_tool(self, painter: QPainter) -> None:
         """What the tool would cover."""
-        if self._at is None or not (self.underMouse() or self.hasFocus()) or self._tool == "rows":
+        if self._cross is None or not (self.underMouse() or self.hasFocus()) or self._tool == "rows":
             return
         size = 1 if self._tool == "rectangle" else self._size
         radius, scale = max(size, 1) / 2 * self.pixel_size(), self.pixel_size()
-        middle = QPointF(self._rect.x() + self._at[0] * scale, self._rect.y() + self._at[1] * scale)
+        middle = QPointF(self._rect.x() + self._cross[0] * scale, self._rect.y() + self._cross[1] * scale)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for colour, width in ((Qt.GlobalColor.black, 3), (Qt.GlobalColor.white, 1)):
@@ -222,7 +227,7 @@ class MaskCanvas(PictureView):
             painter.drawEllipse(middle, radius, radius)
 
 
-def edges(layer: Array, scale: int) -> list[QLine]:
+def contour_lines(layer: Array, scale: int) -> list[QLine]:
     """Between neighbours of `layer` that differ, in device pixels."""
     lines = []
     for y, x in np.argwhere(layer[1:] != layer[:-1]):
@@ -232,29 +237,31 @@ def edges(layer: Array, scale: int) -> list[QLine]:
     return lines
 
 
-def _alpha(mask: Array) -> QImage:
+def _alpha_image(mask: Array) -> QImage:
     """Opaque where something is marked."""
     pixels = np.zeros((*mask.shape, 4), np.uint8)
     pixels[mask] = 255
-    return _rgba(pixels)
+    return _rgba_image(pixels)
 
 
-def _tinted(heat: Array) -> QImage:
+def _temperature_image(heat: Array) -> QImage:
     """From calm by even to wild."""
-    share = np.clip((heat.astype(np.float32) - masks.EVEN) / masks.EVEN, -1, 1)[..., None]
-    even, calm, wild = (np.array([c.red(), c.green(), c.blue()], np.float32) for c in (EVEN, CALM, WILD))
+    share = np.clip((heat.astype(np.float32) - masks.NEUTRAL) / masks.NEUTRAL, -1, 1)[..., None]
+    even, calm, wild = (
+        np.array([c.red(), c.green(), c.blue()], np.float32) for c in (NEUTRAL_COLOUR, COOL_COLOUR, WARM_COLOUR)
+    )
     tint = even + np.abs(share) * np.where(share < 0, calm - even, wild - even)
-    return _rgba(np.concatenate([tint, np.full_like(share, 255)], -1).astype(np.uint8))
+    return _rgba_image(np.concatenate([tint, np.full_like(share, 255)], -1).astype(np.uint8))
 
 
-def _rgba(pixels: Array) -> QImage:
+def _rgba_image(pixels: Array) -> QImage:
     pixels = np.ascontiguousarray(pixels)
     height, width = pixels.shape[:2]
     return QImage(pixels.data, width, height, 4 * width, QImage.Format.Format_RGBA8888).copy()
 
 
 @functools.lru_cache(maxsize=8)
-def _hatching(step: int, colour: str) -> QImage:
+def _hatching_tile(step: int, colour: str) -> QImage:
     """A tile of diagonal lines."""
     tile = QImage(step, step, QImage.Format.Format_ARGB32_Premultiplied)
     tile.fill(Qt.GlobalColor.transparent)

@@ -11,20 +11,20 @@ from studio.app.core.text import format_bits
 from studio.app.generation.run import Cell
 from studio.app.generation.wording import step_text
 
-SHOWN = 9
+MAX_SHOWN = 9
 """Of many that are ranked by what follows the hole, as many as are looked at one by one."""
-Ranking = Literal["whole", "following"]
+RankBy = Literal["whole", "following"]
 
 
 @dataclass(frozen=True)
-class Place:
+class RankedCell:
     """One place of the grid: which completion stands there, and its rank, 1 the most typical; None without one."""
 
     cell: int
     rank: int | None = None
 
 
-class Completions(State):
+class Ranking(State):
     """The places in which `cells`, which come in the order of their seeds, are shown.
 
     A finished one takes its rank at once, and those that form stand at the end. While the order is held nothing moves:
@@ -34,68 +34,70 @@ class Completions(State):
     def __init__(self, cells: Value[tuple[Cell, ...]], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.cells = cells
-        self.places: Value[tuple[Place, ...]] = Value((), self)
-        self.ranking: Value[Ranking] = Value("whole", self)
+        self.places: Value[tuple[RankedCell, ...]] = Value((), self)
+        self.rank_by: Value[RankBy] = Value("whole", self)
         self.show_all: Value[bool] = Value(False, self)
         """Whether those that fit what follows less well are shown, too."""
         self.left_out: Value[int] = Value(0, self)
         """How many finished ones are not shown."""
         self._held = False
-        cells.changed.connect(lambda _: self._arrange())
+        cells.changed.connect(lambda _: self._update_places())
 
-    def clear(self) -> None:
+    def clear_places(self) -> None:
         """Others are to come in place of those that were here."""
         self.places.set(())
         self.show_all.set(False)
 
-    def rank_by(self, ranking: Ranking) -> None:
-        self.ranking.set(ranking)
-        self._arrange(anew=True)
+    def set_rank_by(self, ranking: RankBy) -> None:
+        self.rank_by.set(ranking)
+        self._update_places(anew=True)
 
-    def show_every(self, on: bool) -> None:
+    def set_show_all(self, on: bool) -> None:
         self.show_all.set(on)
-        self._arrange(anew=True)
+        self._update_places(anew=True)
 
-    def hold(self, on: bool) -> None:
+    def hold_places(self, on: bool) -> None:
         """Whether pointer or focus are in the grid, so that nothing may move there."""
         self._held = on
-        self._arrange()
+        self._update_places()
 
-    def ranked(self) -> list[int]:
+    def ranked_cells(self) -> list[int]:
         """The finished ones from the most typical to the strangest."""
-        return sorted((i for i, cell in enumerate(self.cells.get()) if cell.finished), key=lambda i: -self.nats(i))
+        return sorted(
+            (i for i, cell in enumerate(self.cells.get()) if cell.finished), key=lambda i: -self.log_prob_of(i)
+        )
 
     @property
-    def follow(self) -> bool:
+    def set_following_priced(self) -> bool:
         """Whether what follows the hole of these is known to be priced."""
         return any(cell.following_log_prob is not None for cell in self.cells.get())
 
-    def nats(self, index: int) -> float:
+    def log_prob_of(self, index: int) -> float:
         """What a finished one is ranked by."""
         cell = self.cells.get()[index]
-        part = cell.following_log_prob if self.ranking.get() == "following" else cell.log_prob
+        part = cell.following_log_prob if self.rank_by.get() == "following" else cell.log_prob
         return part if part is not None else cell.log_prob if cell.log_prob is not None else -math.inf
 
-    def _arrange(self, anew: bool = False) -> None:
-        places = self._wanted()
+    def _update_places(self, anew: bool = False) -> None:
+        places = self._wanted_places()
         finished = sum(cell.finished for cell in self.cells.get())
         if self._held and not anew and self.places.get():
             known = {place.cell for place in self.places.get()}
-            places = (*self.places.get(), *(Place(p.cell) for p in places if p.cell not in known))
+            places = (*self.places.get(), *(RankedCell(p.cell) for p in places if p.cell not in known))
         self.places.set(places)
         self.left_out.set(finished - sum(self.cells.get()[place.cell].finished for place in places))
 
-    def _wanted(self) -> tuple[Place, ...]:
-        cells, ranked = self.cells.get(), self.ranked()
-        some = self.ranking.get() == "following" and not self.show_all.get()
-        best = ranked[:SHOWN] if some else ranked
+    def _wanted_places(self) -> tuple[RankedCell, ...]:
+        cells, ranked = self.cells.get(), self.ranked_cells()
+        some = self.rank_by.get() == "following" and not self.show_all.get()
+        best = ranked[:MAX_SHOWN] if some else ranked
         forming = [i for i, cell in enumerate(cells) if cell.picture is not None and not cell.finished]
         waiting = [i for i, cell in enumerate(cells) if cell.picture is None]
-        rest = (forming + waiting)[: SHOWN - len(best)] if some else sorted(forming + waiting)
-        return (*(Place(i, rank) for rank, i in enumerate(best, 1)), *(Place(i) for i in rest))
+        rest = (forming + waiting)[: MAX_SHOWN - len(best)] if some else sorted(forming + waiting)
+        return (*(RankedCell(i, rank) for rank, i in enumerate(best, 1)), *(RankedCell(i) for i in rest))
 
 
-def label(place: Place, cell: Cell, rows: int, following: bool) -> tuple[str, str]:
+def place_label(place: RankedCell, cell: Cell, rows: int, following: bool) -> tuple[str, str]:
     """Below a completion: its rank, and its price or how far it is."""
     if cell.finished:
         nats = cell.following_log_prob if following and cell.following_log_prob is not None else cell.log_prob
@@ -103,12 +105,12 @@ def label(place: Place, cell: Cell, rows: int, following: bool) -> tuple[str, st
     return "", step_text(cell, rows).lower() if cell.picture is not None else "waits"
 
 
-def counts(made: int, left_out: int, ranking: Ranking, show_all: bool) -> str:
+def counts_text(made: int, left_out: int, ranking: RankBy, show_all: bool) -> str:
     """Honest about what is not shown."""
     if not made:
         return ""
     if left_out:
         return f"Made {made:,}, shown {made - left_out:,} that fit what follows best; {left_out:,} left out."
-    if ranking == "following" and show_all and made > SHOWN:
+    if ranking == "following" and show_all and made > MAX_SHOWN:
         return f"All {made:,} are shown, those that fit what follows best first."
     return f"All {made:,} are shown. None were left out." if made > 1 else "It is shown."

@@ -24,17 +24,19 @@ from studio.app.core.guard import guarded
 from studio.app.core.text import FIGURE_SPACE, format_bits
 from studio.app.generation.run import Cell
 from studio.app.generation.thumbnail_grid_view import ThumbnailGrid, set_up_grid
-from studio.app.panels.complete.ranking import Completions, Place, label
+from studio.app.panels.complete.ranking import RankedCell, Ranking, place_label
 from studio.app.widgets.controls import set_tooltip
 from studio.app.widgets.picture import largest_multiple
 from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
 
-GAP, CAPTION, SMALLEST = 12, 22, 64
+PICTURE_GAP, CAPTION_HEIGHT, MIN_SIZE = 12, 22, 64
 Index = QModelIndex | QPersistentModelIndex
 
 
-def arrange(count: int, width: int, height: int, cell: tuple[int, int], gap: int, below: int, least: int) -> int:
+def arrange_results(
+    count: int, width: int, height: int, cell: tuple[int, int], gap: int, below: int, least: int
+) -> int:
     """By how much pictures `cell` (height, width) are enlarged so that `count` of them fit with `gap` between and
     `below` under each; in device pixels. Never smaller than `least`: then they scroll."""
     smallest = max(1, -(-least // max(cell)))
@@ -44,16 +46,16 @@ def arrange(count: int, width: int, height: int, cell: tuple[int, int], gap: int
     return smallest
 
 
-class _Rows(QAbstractListModel):
+class _PlaceRows(QAbstractListModel):
     """Places, each with its completion."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self.places: tuple[Place, ...] = ()
+        self.places: tuple[RankedCell, ...] = ()
         self.cells: tuple[Cell, ...] = ()
         self.rows, self.following = 0, False
 
-    def put(self, places: tuple[Place, ...], cells: tuple[Cell, ...]) -> bool:
+    def set_places(self, places: tuple[RankedCell, ...], cells: tuple[Cell, ...]) -> bool:
         """Whether others stand there now."""
         fresh = [place.cell for place in places] != [place.cell for place in self.places]
         if fresh:
@@ -65,10 +67,10 @@ class _Rows(QAbstractListModel):
             self.dataChanged.emit(self.index(0), self.index(len(places) - 1))
         return fresh
 
-    def at(self, row: int) -> tuple[Cell, tuple[str, str]]:
+    def place_at(self, row: int) -> tuple[Cell, tuple[str, str]]:
         place = self.places[row]
         cell = self.cells[place.cell]
-        return cell, label(place, cell, self.rows, self.following)
+        return cell, place_label(place, cell, self.rows, self.following)
 
     @guarded(0)
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
@@ -78,15 +80,15 @@ class _Rows(QAbstractListModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role not in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
             return None
-        cell, (rank, price) = self.at(index.row())
+        cell, (rank, price) = self.place_at(index.row())
         name = f"Number {rank} of {len(self.cells)}" if rank.isdecimal() else "A new one" if rank else "Completion"
         return f"{name}, {price.replace(FIGURE_SPACE, '')}, seed {cell.seed}"
 
 
-class _Painter(QStyledItemDelegate):
-    def __init__(self, view: "CompletionsView", look: Theme, rows: _Rows) -> None:
+class _PlacePainter(QStyledItemDelegate):
+    def __init__(self, view: "ResultsView", theme: Theme, rows: _PlaceRows) -> None:
         super().__init__(view)
-        self._view, self._look, self._rows = view, look, rows
+        self._view, self._theme, self._rows = view, theme, rows
 
     @guarded(QSize(64, 64))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
@@ -94,10 +96,10 @@ class _Painter(QStyledItemDelegate):
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        look, (cell, (rank, price)), tiles = self._look, self._rows.at(index.row()), self._view.tiles
+        look, (cell, (rank, price)), tiles = self._theme, self._rows.place_at(index.row()), self._view.thumbnails
         rect: QRect = option.rect
         place = QRect(
-            rect.x() + look.scaled(GAP) // 2,
+            rect.x() + look.scaled(PICTURE_GAP) // 2,
             rect.y() + look.scaled(4),
             tiles.picture_size.width(),
             tiles.picture_size.height(),
@@ -106,12 +108,12 @@ class _Painter(QStyledItemDelegate):
         tiles.paint_cell(painter, place, self._rows.places[index.row()].cell, cell, self._rows.rows)
         if self._view.selectionModel().isSelected(self._rows.index(index.row())):
             tiles.paint_ring(painter, place)
-        below = QRect(place.x(), place.bottom() + look.scaled(3), place.width(), look.scaled(CAPTION - 4))
+        below = QRect(place.x(), place.bottom() + look.scaled(3), place.width(), look.scaled(CAPTION_HEIGHT - 4))
         self._write(painter, below, rank, price)
         painter.restore()
 
     def _write(self, painter: QPainter, below: QRect, rank: str, price: str) -> None:
-        look, middle = self._look, Qt.AlignmentFlag.AlignVCenter
+        look, middle = self._theme, Qt.AlignmentFlag.AlignVCenter
         painter.setFont(look.font(12, 600))
         painter.setPen(look.colour("text"))
         painter.drawText(below, int(Qt.AlignmentFlag.AlignLeft | middle), rank)
@@ -123,39 +125,39 @@ class _Painter(QStyledItemDelegate):
         painter.drawText(below, int(side | middle), short)
 
 
-class CompletionsView(QListView):
+class ResultsView(QListView):
     """`chose` carries the completions that are chosen, the current one last; `held` says whether pointer or focus are
     here, so that nothing may move."""
 
-    chose = Signal(object)
-    held = Signal(bool)
-    pointed = Signal(object)
+    cells_chosen = Signal(object)
+    hold_changed = Signal(bool)
+    pixel_hovered = Signal(object)
     """(completion, row and column of the pixel in it) under the pointer, None where there is none."""
 
-    def __init__(self, look: Theme) -> None:
+    def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._look = look
+        self._theme = theme
         self._chosen: tuple[int, ...] = ()
         self._showing = False
-        self.rows = _Rows(self)
-        self.tiles = ThumbnailGrid(look, self)
+        self.rows = _PlaceRows(self)
+        self.thumbnails = ThumbnailGrid(theme, self)
         self.setModel(self.rows)
-        self.setItemDelegate(_Painter(self, look, self.rows))
+        self.setItemDelegate(_PlacePainter(self, theme, self.rows))
         set_up_grid(self, "Completions")
         self.setSelectionMode(QListView.SelectionMode.ExtendedSelection)
-        self.selectionModel().selectionChanged.connect(self._tell)
-        look.changed.connect(self._again)
+        self.selectionModel().selectionChanged.connect(self._emit_chosen)
+        theme.changed.connect(self._redraw)
 
-    def show_places(self, state: Completions, rows: int, size: tuple[int, int]) -> None:
+    def show_places(self, state: Ranking, rows: int, size: tuple[int, int]) -> None:
         """What stands where; `rows` in which each is drawn, `size` (height, width) of each."""
-        self.rows.rows, self.rows.following = rows, state.ranking.get() == "following"
-        before = (len(self.rows.places), self.tiles.shape)
-        self.tiles.shape = size
+        self.rows.rows, self.rows.following = rows, state.rank_by.get() == "following"
+        before = (len(self.rows.places), self.thumbnails.shape)
+        self.thumbnails.shape = size
         self._showing = True
-        fresh = self.rows.put(state.places.get(), state.cells.get())
+        fresh = self.rows.set_places(state.places.get(), state.cells.get())
         self._showing = False
         if before != (len(self.rows.places), size):
-            self._again()
+            self._redraw()
         if fresh:
             self.show_chosen(self._chosen)
         self.viewport().update()
@@ -175,23 +177,25 @@ class CompletionsView(QListView):
         self.viewport().update()
 
     def show_smooth(self, smooth: bool) -> None:
-        self.tiles.show_smooth(smooth)
+        self.thumbnails.show_smooth(smooth)
 
-    def show_over(self, over: Callable[[Array], Array | None]) -> None:
+    def show_overlay(self, over: Callable[[Array], Array | None]) -> None:
         """What is to be seen in place of a picture, None for the picture itself."""
-        self.tiles.show_overlay(over)
+        self.thumbnails.show_overlay(over)
 
-    def show_again(self, picture: Array) -> None:
+    def redraw_picture(self, picture: Array) -> None:
         """Something else is to be seen in place of this picture."""
-        self.tiles.forget_pixmap(next((i for i, cell in enumerate(self.rows.cells) if cell.picture is picture), None))
+        self.thumbnails.forget_pixmap(
+            next((i for i, cell in enumerate(self.rows.cells) if cell.picture is picture), None)
+        )
 
-    def cell(self) -> QSize:
+    def cell_size(self) -> QSize:
         """Of a picture, in logical pixels."""
-        return self.tiles.picture_size
+        return self.thumbnails.picture_size
 
     @guarded(QSize(0, 0))
     def minimumSizeHint(self) -> QSize:
-        return QSize(SMALLEST, SMALLEST)
+        return QSize(MIN_SIZE, MIN_SIZE)
 
     @guarded(None)
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -201,82 +205,84 @@ class CompletionsView(QListView):
     @guarded(None)
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         super().mouseMoveEvent(event)
-        self.pointed.emit(self._pixel_at(event.position().toPoint()))
+        self.pixel_hovered.emit(self._pixel_at(event.position().toPoint()))
 
     @guarded(None)
     def enterEvent(self, event: QEnterEvent) -> None:
         super().enterEvent(event)
-        self.held.emit(True)
+        self.hold_changed.emit(True)
 
     @guarded(None)
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
-        self.pointed.emit(None)
-        self.held.emit(self.hasFocus())
+        self.pixel_hovered.emit(None)
+        self.hold_changed.emit(self.hasFocus())
 
     @guarded(None)
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
-        self.held.emit(True)
+        self.hold_changed.emit(True)
 
     @guarded(None)
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
-        self.held.emit(self.underMouse())
+        self.hold_changed.emit(self.underMouse())
 
     def _pixel_at(self, at: QPoint) -> tuple[int, int, int] | None:
         index = self.indexAt(at)
         if not index.isValid():
             return None
-        inside = at - self.visualRect(index).topLeft() - QPoint(self._look.scaled(GAP) // 2, self._look.scaled(4))
-        pixel = self.tiles.pixel_at(QPointF(inside))
+        inside = (
+            at - self.visualRect(index).topLeft() - QPoint(self._theme.scaled(PICTURE_GAP) // 2, self._theme.scaled(4))
+        )
+        pixel = self.thumbnails.pixel_at(QPointF(inside))
         return (self.rows.places[index.row()].cell, *pixel) if pixel is not None else None
 
-    def _tell(self) -> None:
+    def _emit_chosen(self) -> None:
         self.viewport().update()
         if not self._showing:
             now = self.currentIndex()
             rows = sorted((index.row() for index in self.selectedIndexes()), key=lambda row: (row == now.row(), row))
             self._chosen = tuple(self.rows.places[row].cell for row in rows)
-            self.chose.emit(self._chosen)
+            self.cells_chosen.emit(self._chosen)
 
-    def _again(self) -> None:
-        self.tiles.forget_pixmap()
+    def _redraw(self) -> None:
+        self.thumbnails.forget_pixmap()
         self._lay_out()
 
     def _lay_out(self) -> None:
-        px, ratio = self._look.scaled, self.devicePixelRatioF()
+        px, ratio = self._theme.scaled, self.devicePixelRatioF()
         width, height = int(self.width() * ratio), int(self.height() * ratio)
-        gap, below, least = (int(px(length) * ratio) for length in (GAP, CAPTION, SMALLEST))
-        scale = arrange(max(1, len(self.rows.places)), width, height, self.tiles.shape, gap, below, least)
-        self.tiles.set_scale(scale)
-        cell = self.cell()
-        step = QSize(cell.width() + px(GAP), cell.height() + px(GAP + CAPTION))
+        gap, below, least = (int(px(length) * ratio) for length in (PICTURE_GAP, CAPTION_HEIGHT, MIN_SIZE))
+        scale = arrange_results(max(1, len(self.rows.places)), width, height, self.thumbnails.shape, gap, below, least)
+        self.thumbnails.set_scale(scale)
+        cell = self.cell_size()
+        step = QSize(cell.width() + px(PICTURE_GAP), cell.height() + px(PICTURE_GAP + CAPTION_HEIGHT))
         self.setGridSize(step)
         columns = max(1, self.width() // step.width())
         fits = columns * (self.height() // step.height()) >= len(self.rows.places)
         off, needed = Qt.ScrollBarPolicy.ScrollBarAlwaysOff, Qt.ScrollBarPolicy.ScrollBarAsNeeded
         self.setVerticalScrollBarPolicy(off if fits else needed)
         # The list wraps before its last column is quite full: it gets a little more than it needs.
-        rest = max(0, self.width() - columns * step.width() - px(GAP) // 2)
+        rest = max(0, self.width() - columns * step.width() - px(PICTURE_GAP) // 2)
         self.setViewportMargins(0, 0, rest - px(8) if fits and rest > px(8) else 0, 0)
 
 
-class Typicality(QWidget):
+class TypicalityView(QWidget):
     """Where each completion lies between the most typical and the strangest, by its bits."""
 
-    def __init__(self, look: Theme) -> None:
+    def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._look = look
-        self._nats: tuple[float, ...] = ()
+        self._theme = theme
+        self._log_probs: tuple[float, ...] = ()
         self._chosen: float | None = None
-        self.setMinimumWidth(look.scaled(40))
+        self.setMinimumWidth(theme.scaled(40))
         self.setAccessibleName("From the most typical to the strangest")
-        look.changed.connect(self.update)
+        theme.changed.connect(self.update)
 
-    def show_nats(self, nats: Sequence[float], chosen: float | None) -> None:
+    def show_log_probs(self, nats: Sequence[float], chosen: float | None) -> None:
         """Of all that are finished, the most typical first, and of the one looked at."""
-        self._nats, self._chosen = tuple(nats), chosen
+        self._log_probs, self._chosen = tuple(nats), chosen
         words = f"{len(nats)} completions, {format_bits(nats[0])} to {format_bits(nats[-1])}" if nats else ""
         self.setAccessibleDescription(words)
         set_tooltip(self, words)
@@ -284,24 +290,24 @@ class Typicality(QWidget):
 
     @guarded(QSize(120, 20))
     def sizeHint(self) -> QSize:
-        return QSize(self._look.scaled(160), self._look.scaled(20))
+        return QSize(self._theme.scaled(160), self._theme.scaled(20))
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, middle, radius = self._look, self.height() / 2, self._look.scaled(5)
+        look, middle, radius = self._theme, self.height() / 2, self._theme.scaled(5)
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(look.colour("groove"), 2))
             painter.drawLine(QPointF(radius, middle), QPointF(self.width() - radius, middle))
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(look.colour("soft"))
-            for nats in self._nats:
-                painter.drawEllipse(QPointF(self._x(nats), middle), radius, radius)
+            for nats in self._log_probs:
+                painter.drawEllipse(QPointF(self._position_of(nats), middle), radius, radius)
             if self._chosen is not None:
                 painter.setBrush(look.colour("accent"))
-                painter.drawEllipse(QPointF(self._x(self._chosen), middle), radius + 1, radius + 1)
+                painter.drawEllipse(QPointF(self._position_of(self._chosen), middle), radius + 1, radius + 1)
 
-    def _x(self, nats: float) -> float:
-        radius, reach = self._look.scaled(5) + 1, self._nats[0] - self._nats[-1] if self._nats else 0.0
-        share = (self._nats[0] - nats) / reach if reach > 0 else 0.0
+    def _position_of(self, nats: float) -> float:
+        radius, reach = self._theme.scaled(5) + 1, self._log_probs[0] - self._log_probs[-1] if self._log_probs else 0.0
+        share = (self._log_probs[0] - nats) / reach if reach > 0 else 0.0
         return radius + min(max(share, 0.0), 1.0) * (self.width() - 2 * radius)

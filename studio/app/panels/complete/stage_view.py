@@ -15,9 +15,9 @@ from studio.app.maps.overlay_view import GridMapOverlay
 from studio.app.maps.surprisal import SurprisalMaps
 from studio.app.panels.complete import mask as masks
 from studio.app.panels.complete.brush import LARGEST_BRUSH, TOOLS
-from studio.app.panels.complete.mask_view import MaskCanvas
-from studio.app.panels.complete.results_view import GAP, CompletionsView, Typicality
-from studio.app.panels.complete.state import Complete
+from studio.app.panels.complete.mask_view import MaskView
+from studio.app.panels.complete.results_view import PICTURE_GAP, ResultsView, TypicalityView
+from studio.app.panels.complete.state import CompleteState
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, ElidedLabel, Label, NumberField, make_row
 from studio.app.widgets.menus import show_context_menu
@@ -33,12 +33,12 @@ TOOL_BUTTONS = (
 )
 
 
-class Tools(QWidget):
+class BrushToolBar(QWidget):
     """What the hand holds: a button for each tool, the name of the one that is on, and the width of the brush."""
 
-    def __init__(self, look: Theme, state: Complete) -> None:
+    def __init__(self, theme: Theme, state: CompleteState) -> None:
         super().__init__()
-        painting = state.canvas.painting
+        painting = state.canvas.brush
         self._tool, self._compact = "", False
         self.buttons: dict[str, Button] = {}
         line = QHBoxLayout(self)
@@ -46,22 +46,22 @@ class Tools(QWidget):
         line.setSpacing(6)
         group = self._group = QButtonGroup(self)
         for key, says, help, drawing, keys in TOOL_BUTTONS:
-            button = self.buttons[key] = Button(look, "", "tool", drawing, says, help, keys)
+            button = self.buttons[key] = Button(theme, "", "tool", drawing, says, help, keys)
             button.setCheckable(True)
-            button.clicked.connect(partial(self._choose, state, key))
+            button.clicked.connect(partial(self._choose_tool, state, key))
             group.addButton(button)
             line.addWidget(button)
-        self.invert = Button(look, "", "tool", "invert", "Invert", "Swap hole and picture", "I")
-        self.invert.clicked.connect(painting.invert)
-        self.words = ElidedLabel("", "soft", RIGHT)
+        self.invert = Button(theme, "", "tool", "invert", "Invert", "Swap hole and picture", "I")
+        self.invert.clicked.connect(painting.invert_mask)
+        self.tool_name = ElidedLabel("", "soft", RIGHT)
         self.width_field = NumberField(
             "Brush size", 1, LARGEST_BRUSH, "Width of the brush in pixels of the picture; comma, full stop"
         )
         self.width_field.setSuffix(" px")
-        self.width_field.setFixedWidth(look.scaled(72))
+        self.width_field.setFixedWidth(theme.scaled(72))
         line.addWidget(self.invert)
         line.addSpacing(6)
-        line.addWidget(self.words, 1)
+        line.addWidget(self.tool_name, 1)
         line.addWidget(self.width_field)
         bind(self, painting.tool, self._show_tool)
         bind(self, painting.size, self.width_field.setValue, self.width_field.valueChanged, painting.set_size)
@@ -72,8 +72,8 @@ class Tools(QWidget):
         self._show_tool(self._tool)
 
     @staticmethod
-    def _choose(state: Complete, key: str, _: bool = False) -> None:
-        state.canvas.painting.choose(key)  # type: ignore[arg-type]  # one of TOOL_BUTTONS
+    def _choose_tool(state: CompleteState, key: str, _: bool = False) -> None:
+        state.canvas.brush.choose_tool(key)  # type: ignore[arg-type]  # one of TOOL_BUTTONS
 
     def _show_tool(self, tool: str) -> None:
         self._tool = tool
@@ -82,87 +82,87 @@ class Tools(QWidget):
             button.setChecked(key == tool)
         self._group.setExclusive(True)
         names = {key: says for key, says, *_ in TOOL_BUTTONS}
-        self.words.show_text("" if self._compact else names.get(tool, TOOLS[tool].capitalize()))
+        self.tool_name.show_text("" if self._compact else names.get(tool, TOOLS[tool].capitalize()))
         self.width_field.setVisible(tool in ("brush", "eraser", "temperature"))
 
 
-class Desk(QWidget):
+class CompleteWorkspace(QWidget):
     """The picture with its tools at the left, the completions at the right, captions below both."""
 
-    def __init__(self, look: Theme, state: Complete, surprise: SurprisalMaps) -> None:
+    def __init__(self, theme: Theme, state: CompleteState, surprisal: SurprisalMaps) -> None:
         super().__init__()
-        self._look, self._state = look, state
-        self.tools = Tools(look, state)
-        self.canvas = MaskCanvas(look)
+        self._theme, self._state = theme, state
+        self.tools = BrushToolBar(theme, state)
+        self.canvas = MaskView(theme)
         self.first, self.rest = ElidedLabel("", "strong", RIGHT), ElidedLabel("", "soft", RIGHT)
-        self.ends = (Label("Most typical", "strong"), Label("Strangest", "strong"))
-        self.scale = Typicality(look)
-        self.grid = CompletionsView(look)
+        self.range_label = (Label("Most typical", "strong"), Label("Strangest", "strong"))
+        self.scale = TypicalityView(theme)
+        self.grid = ResultsView(theme)
         self.hint = Label("Completions form here, the most typical first.", "note", wrap=True)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.caption = BatchCaption(look)
-        self._head = make_row(self.ends[0], self.scale, self.ends[1], spacing=12)
+        self.caption = BatchCaption(theme)
+        self._head = make_row(self.range_label[0], self.scale, self.range_label[1], spacing=12)
         line = self._head.layout()
         if isinstance(line, QHBoxLayout):
             line.setStretch(1, 1)
         for part in (self.tools, self._head, self.canvas, self.first, self.rest, self.grid, self.hint, self.caption):
             part.setParent(self)
         self._compact = False
-        GridMapOverlay(self.grid, surprise, state.doubt, lambda index: state.results.cells.get()[index].picture)
-        self._tie()
-        look.changed.connect(self.arrange)
+        GridMapOverlay(self.grid, surprisal, state.uncertainty, lambda index: state.ranking.cells.get()[index].picture)
+        self._connect()
+        theme.changed.connect(self.update_layout)
 
-    def _tie(self) -> None:
-        state, painting, results = self._state, self._state.canvas.painting, self._state.results
+    def _connect(self) -> None:
+        state, painting, results = self._state, self._state.canvas.brush, self._state.ranking
         bind(self, state.canvas.picture, self._show_picture)
         bind(self, painting.mask, self._show_mask)
-        bind(self, painting.heat, self.canvas.show_heat)
+        bind(self, painting.temperature_map, self.canvas.show_temperature_map)
         bind(self, painting.tool, self.canvas.show_tool)
         bind(self, painting.size, self.canvas.show_size)
         bind(self, results.places, self._show_places)
         results.cells.changed.connect(self._show_places)
-        results.ranking.changed.connect(self._show_places)
-        bind(self, state.chosen, self._show_chosen, self.grid.chose, state.choose)
-        bind(self, state.grid.caption, self.caption.show_text)
+        results.rank_by.changed.connect(self._show_places)
+        bind(self, state.chosen, self._show_chosen, self.grid.cells_chosen, state.choose_completions)
+        bind(self, state.batch.caption, self.caption.show_text)
         bind(
             self,
-            state.grid.can_continue,
+            state.batch.can_continue,
             self.caption.continue_link.setVisible,
             self.caption.continue_link.clicked,
-            state.grid.continue_run,
+            state.batch.continue_run,
         )
-        self.canvas.pressed.connect(painting.press)
-        self.canvas.dragged.connect(painting.move)
-        self.canvas.let_go.connect(painting.release)
-        self.canvas.escaped.connect(painting.cancel)
+        self.canvas.stroke_started.connect(painting.start_stroke)
+        self.canvas.stroke_moved.connect(painting.continue_stroke)
+        self.canvas.stroke_ended.connect(painting.end_stroke)
+        self.canvas.stroke_cancelled.connect(painting.cancel_stroke)
         self.canvas.row_moved.connect(painting.move_row)
         show_context_menu(
-            self.canvas, lambda: (("Copy picture", state.copy_picture, True), ("Paste", state.paste, True))
+            self.canvas, lambda: (("Copy picture", state.copy_original, True), ("Paste", state.paste_picture, True))
         )
-        self.grid.held.connect(results.hold)
+        self.grid.hold_changed.connect(results.hold_places)
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.grid.customContextMenuRequested.connect(self._menu)
+        self.grid.customContextMenuRequested.connect(self._open_menu)
 
     def set_compact(self, compact: bool) -> None:
         """Without the second line of the caption, where the window is low."""
         self._compact = compact
         self.tools.set_compact(compact)
-        self.arrange()
+        self.update_layout()
 
     def show_smooth(self, smooth: bool) -> None:
         self.canvas.show_smooth(smooth)
         self.grid.show_smooth(smooth)
 
-    def arrange(self) -> None:
+    def update_layout(self) -> None:
         """At the left the picture with its tools above and its caption below; the rest is for the completions."""
-        px, compact = self._look.scaled, self._compact
+        px, compact = self._theme.scaled, self._compact
         edge, head, gap = px(12 if compact else 20), px(36), px(8 if compact else 16)
         half, foot, words = (self.width() - 3 * edge) // 2, px(44), px(26 if compact else 52)
         spare = self.height() - half - head - gap - words - foot
         top = px(8) if compact else min(max(px(12), spare // 2), px(52))
         begin, narrow = top + head + gap, half < px(300)
         under = words + px(8) + (foot if narrow else 0)  # where it is narrow, one caption goes below both
-        canvas = self._fitting(half, max(64, self.height() - begin - under))
+        canvas = self._canvas_size(half, max(64, self.height() - begin - under))
         self.canvas.setGeometry(QRect(QPoint(edge, begin), canvas))
         wide = canvas.width() if narrow else max(canvas.width(), px(300))
         self.tools.setGeometry(edge, top, self.width() - 2 * edge if narrow else wide, head)
@@ -173,14 +173,14 @@ class Desk(QWidget):
         right = 2 * edge + wide
         rest = self.width() - right - edge
         self._head.setGeometry(right, top, rest, head)
-        self._head.setVisible(not narrow and bool(self._state.results.ranked()))
+        self._head.setVisible(not narrow and bool(self._state.ranking.ranked_cells()))
         high = max(64, self.height() - begin - foot)
-        self.grid.setGeometry(right - px(GAP) // 2, begin - px(4), rest + px(GAP) + px(8), high + px(4))
+        self.grid.setGeometry(right - px(PICTURE_GAP) // 2, begin - px(4), rest + px(PICTURE_GAP) + px(8), high + px(4))
         self.hint.setGeometry(right, begin, rest, min(high, canvas.height()))
         left = edge if narrow else right
         self.caption.setGeometry(left - px(12), self.height() - foot, self.width() - left - edge + px(24), foot)
 
-    def _fitting(self, width: int, height: int) -> QSize:
+    def _canvas_size(self, width: int, height: int) -> QSize:
         """Of the canvas: as large as the picture at the largest whole multiple, so that it begins at the top left."""
         picture, ratio = self._state.canvas.picture.get(), self.devicePixelRatioF()
         if picture is None:
@@ -191,51 +191,51 @@ class Desk(QWidget):
 
     def _show_picture(self, picture: Any) -> None:
         self.canvas.show_picture(picture)
-        self.arrange()
+        self.update_layout()
 
     def _show_mask(self, mask: Any) -> None:
         self.canvas.show_mask(mask)
-        first, rest = masks.caption(mask)
+        first, rest = masks.mask_caption(mask)
         self.first.show_text(first.rstrip("."))
         self.rest.show_text(rest)
 
     def _show_places(self, _: object) -> None:
-        state, results = self._state, self._state.results
+        state, results = self._state, self._state.ranking
         places, cells = results.places.get(), results.cells.get()
         size = next((cell.picture.shape[:2] for cell in cells if cell.picture is not None), None)
         picture = state.canvas.picture.get()
         size = size or (picture.shape[:2] if picture is not None else (32, 32))
-        self.grid.show_places(results, state.grid.rows, size)
+        self.grid.show_places(results, state.batch.rows, size)
         self.grid.setVisible(bool(places))
         self.hint.setVisible(not places)
-        self.arrange()
+        self.update_layout()
         self._show_chosen(state.chosen.get())
 
     def _show_chosen(self, chosen: tuple[int, ...]) -> None:
         self.grid.show_chosen(chosen)
-        results, ranked = self._state.results, self._state.results.ranked()
-        nats = [results.nats(index) for index in ranked]
-        self.scale.show_nats(nats, results.nats(chosen[-1]) if chosen and chosen[-1] in ranked else None)
+        results, ranked = self._state.ranking, self._state.ranking.ranked_cells()
+        nats = [results.log_prob_of(index) for index in ranked]
+        self.scale.show_log_probs(nats, results.log_prob_of(chosen[-1]) if chosen and chosen[-1] in ranked else None)
 
-    def _menu(self, at: QPoint) -> None:
+    def _open_menu(self, at: QPoint) -> None:
         """Open the menu of the completion at a position in the grid's viewport."""
         index = self.grid.indexAt(at)
         if not index.isValid():
             return
         cell, state = self.grid.rows.places[index.row()].cell, self._state
         if cell not in state.chosen.get():
-            state.choose((cell,))
+            state.choose_completions((cell,))
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         acts = (
             ("Open in Explore", state.open_in_explore),
-            ("Copy picture", state.copy),
+            ("Copy picture", state.copy_chosen),
             ("Keep as take", state.keep_takes),
-            ("Paint on this one", partial(state.paint_on, cell)),
+            ("Paint on this one", partial(state.use_as_picture, cell)),
         )
         for words, do in acts:
-            enable_when_finished(menu.addAction(words, do), state.results.cells, cell)
-        menu.addAction("Paste", state.paste)
+            enable_when_finished(menu.addAction(words, do), state.ranking.cells, cell)
+        menu.addAction("Paste", state.paste_picture)
         menu.popup(self.grid.viewport().mapToGlobal(at))
 
     @guarded(QSize(200, 200))
@@ -244,4 +244,4 @@ class Desk(QWidget):
 
     @guarded(None)
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self.arrange()
+        self.update_layout()

@@ -11,9 +11,9 @@ from studio.app.app_state import Window
 from studio.app.files.dialogs_view import PICTURES, FileDialogs
 from studio.app.files.import_view import CropPage
 from studio.app.generation.caption_view import MainButton
-from studio.app.panels.complete.canvas import NOBODY_KEEPS
+from studio.app.panels.complete.canvas import NO_MODEL_TEXT
 from studio.app.panels.complete.inspector_view import CompleteInspector
-from studio.app.panels.complete.stage_view import TOOL_BUTTONS, Desk
+from studio.app.panels.complete.stage_view import TOOL_BUTTONS, CompleteWorkspace
 from studio.app.panels.panel_view import Panel
 from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
@@ -24,55 +24,55 @@ from studio.app.widgets.theme import Theme
 class CompleteStage(QStackedWidget):
     """How to begin, the desk, or the crop preview."""
 
-    def __init__(self, look: Theme, state: Window, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: Window, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._look, self._window, self._state, self._dialogs = look, state, state.complete, dialogs
-        self.desk = Desk(look, self._state, state.surprise)
-        self.crop = CropPage(look, self._state.canvas)
-        for page in (self._empty(), self.desk, self.crop):
+        self._theme, self._window, self._state, self._dialogs = theme, state, state.complete, dialogs
+        self.workspace = CompleteWorkspace(theme, self._state, state.surprise)
+        self.crop = CropPage(theme, self._state.canvas)
+        for page in (self._build_empty_page(), self.workspace, self.crop):
             self.addWidget(page)
-        bind(self, self._state.canvas.picture, self._turn)
+        bind(self, self._state.canvas.picture, self._show_page)
         bind(self, self._state.model, self._show_model)
-        bind(self, self._state.canvas.photo, self._turn)
+        bind(self, self._state.canvas.crop_preview, self._show_page)
 
-    def open(self) -> None:
-        self._dialogs.ask_file(PICTURES, self._state.canvas.open)
+    def ask_file(self) -> None:
+        self._dialogs.ask_file(PICTURES, self._state.canvas.open_file)
 
-    def open_mask(self) -> None:
+    def ask_mask(self) -> None:
         if self._state.canvas.picture.get() is not None:
             self._dialogs.ask_file(PICTURES, self._state.canvas.open_mask)
 
-    def close_open(self) -> bool:
+    def cancel_open(self) -> bool:
         """Take back the drag, or leave the crop preview; whether there was anything to close."""
-        return self._state.canvas.painting.cancel() or self._state.canvas.cancel_photo()
+        return self._state.canvas.brush.cancel_stroke() or self._state.canvas.cancel_preview()
 
-    def save(self) -> None:
+    def ask_destination(self) -> None:
         """Save the chosen completions: one under a name, several in a folder or on a sheet."""
         several = len(self._state.chosen.get()) > 1
-        if several and self._window.exporting.on_sheet.get() and self._state.name_of_sheet():
-            self._dialogs.ask_save_path(self._state.name_of_sheet(), self._state.save_sheet)
+        if several and self._window.exporting.on_sheet.get() and self._state.sheet_name():
+            self._dialogs.ask_save_path(self._state.sheet_name(), self._state.save_sheet)
         elif several:
             self._dialogs.ask_folder(self._state.save_all)
-        elif self._state.name_of():
-            self._dialogs.ask_save_path(self._state.name_of(), self._state.save)
+        elif self._state.file_name():
+            self._dialogs.ask_save_path(self._state.file_name(), self._state.save_picture)
 
-    def _empty(self) -> QWidget:
+    def _build_empty_page(self) -> QWidget:
         self.title = Label("", "name", wrap=True)
-        self.begin = Button(self._look, "Open…", "primary", tooltip="Bring in a picture of yours", keys="Ctrl+O")
+        self.begin = Button(self._theme, "Open…", "primary", tooltip="Bring in a picture of yours", keys="Ctrl+O")
         self.under = Label("or drop one anywhere on this window, or click a take", "note", wrap=True)
-        self.begin.clicked.connect(self.open)
+        self.begin.clicked.connect(self.ask_file)
         return make_empty_page(self.title, make_row(0, self.begin, 0), self.under)
 
     def _show_model(self, trained: Any) -> None:
         able = trained is not None
-        self.title.setText("Bring a picture and paint what is missing." if able else NOBODY_KEEPS)
+        self.title.setText("Bring a picture and paint what is missing." if able else NO_MODEL_TEXT)
         self.begin.setVisible(able)
         self.under.setVisible(able)
 
-    def _turn(self, _: object) -> None:
+    def _show_page(self, _: object) -> None:
         before = self.currentIndex()
         shown = 0 if self._state.canvas.picture.get() is None else 1
-        self.setCurrentIndex(2 if self._state.canvas.photo.get() is not None else shown)
+        self.setCurrentIndex(2 if self._state.canvas.crop_preview.get() is not None else shown)
         if self.currentIndex() == 2 and before != 2:
             self.crop.view.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -80,21 +80,21 @@ class CompleteStage(QStackedWidget):
 class CompleteFoot(QStackedWidget):
     """Open in Explore, Save and the main button; while a picture is brought in, Cancel and Use this."""
 
-    def __init__(self, look: Theme, state: Window, stage: CompleteStage) -> None:
+    def __init__(self, theme: Theme, state: Window, stage: CompleteStage) -> None:
         super().__init__()
         self._state, self._stage = state.complete, stage
         complete = self._state
-        self.explore = Button(look, "Open in Explore", tooltip="Go on there", keys="Ctrl+Shift+X")
-        self.save = Button(look, "Save…", tooltip="Save the chosen ones", keys="Ctrl+E")
-        self.main = MainButton(look, "Complete", "Fill the hole")
-        self.cancel = Button(look, "Cancel", tooltip="Leave it; the picture stays as it was", keys="Esc")
-        self.use = Button(look, "Use this", "primary", tooltip="Complete this picture", keys="Ctrl+Return")
+        self.explore = Button(theme, "Open in Explore", tooltip="Go on there", keys="Ctrl+Shift+X")
+        self.save = Button(theme, "Save…", tooltip="Save the chosen ones", keys="Ctrl+E")
+        self.main_button = MainButton(theme, "Complete", "Fill the hole")
+        self.cancel = Button(theme, "Cancel", tooltip="Leave it; the picture stays as it was", keys="Esc")
+        self.use = Button(theme, "Use this", "primary", tooltip="Complete this picture", keys="Ctrl+Return")
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
         column.addWidget(self.explore)
-        column.addWidget(make_button_pair(self.save, self.main))
+        column.addWidget(make_button_pair(self.save, self.main_button))
         self.addWidget(page)
         second = QWidget()
         lower = QVBoxLayout(second)
@@ -103,68 +103,70 @@ class CompleteFoot(QStackedWidget):
         lower.addWidget(make_button_pair(self.cancel, self.use))
         self.addWidget(second)
         self.explore.clicked.connect(complete.open_in_explore)
-        self.save.clicked.connect(stage.save)
-        self.main.clicked.connect(self.press)
-        self.cancel.clicked.connect(complete.canvas.cancel_photo)
-        self.use.clicked.connect(complete.canvas.use_photo)
-        bind(self, complete.canvas.photo, lambda photo: self.setCurrentIndex(0 if photo is None else 1))
-        bind(self, complete.grid.button_text, self._show_main)
+        self.save.clicked.connect(stage.ask_destination)
+        self.main_button.clicked.connect(self.press_main)
+        self.cancel.clicked.connect(complete.canvas.cancel_preview)
+        self.use.clicked.connect(complete.canvas.use_preview)
+        bind(self, complete.canvas.crop_preview, lambda photo: self.setCurrentIndex(0 if photo is None else 1))
+        bind(self, complete.batch.button_text, self._show_main)
         bind(self, complete.canvas.picture, self._show_main)
         bind(self, complete.chosen, self._show_chosen)
-        bind(self, complete.results.places, self._show_chosen)
+        bind(self, complete.ranking.places, self._show_chosen)
 
-    def act(self) -> None:
+    def run_main_action(self) -> None:
         """The main action of this moment."""
-        if self._state.canvas.photo.get() is not None:
-            self._state.canvas.use_photo()
+        if self._state.canvas.crop_preview.get() is not None:
+            self._state.canvas.use_preview()
         else:
-            self._state.complete()
+            self._state.start_batch()
 
-    def press(self) -> None:
-        if self._state.grid.running.get():
-            self._state.grid.stop_run()
+    def press_main(self) -> None:
+        if self._state.batch.running.get():
+            self._state.batch.stop_run()
         else:
-            self._state.complete()
+            self._state.start_batch()
 
     def _show_main(self, _: object) -> None:
-        words = self._state.grid.button_text.get()
-        self.main.show_text(words)
+        words = self._state.batch.button_text.get()
+        self.main_button.show_text(words)
         ready = words == "Complete" and self._state.canvas.picture.get() is not None
-        self.main.setEnabled(words == "Stop" or ready)
+        self.main_button.setEnabled(words == "Stop" or ready)
 
     def _show_chosen(self, _: object) -> None:
-        cell, chosen, results = self._state.looked_at(), self._state.chosen.get(), self._state.results
-        number = f" number {results.ranked().index(chosen[-1]) + 1}" if cell is not None else ""
+        cell, chosen, results = self._state.current_completion(), self._state.chosen.get(), self._state.ranking
+        number = f" number {results.ranked_cells().index(chosen[-1]) + 1}" if cell is not None else ""
         self.explore.set_text(f"Open{number} in Explore")
         self.explore.setEnabled(cell is not None)
         self.save.setEnabled(cell is not None)
         self.save.set_text(f"Save {len(chosen)}…" if len(chosen) > 1 else "Save…")
 
 
-def panel(look: Theme, state: Window, dialogs: FileDialogs) -> Panel:
+def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> Panel:
     """Complete, ready for the frame."""
-    complete, painting = state.complete, state.complete.canvas.painting
-    stage = CompleteStage(look, state, dialogs)
-    foot = CompleteFoot(look, state, stage)
+    complete, painting = state.complete, state.complete.canvas.brush
+    stage = CompleteStage(theme, state, dialogs)
+    foot = CompleteFoot(theme, state, stage)
     tools = tuple(
-        Action(says, (keys,), partial(painting.choose, key), "stage") for key, says, _, _, keys in TOOL_BUTTONS
+        Action(says, (keys,), partial(painting.choose_tool, key), "stage") for key, says, _, _, keys in TOOL_BUTTONS
     )  # type: ignore[arg-type]
     acts = (
-        Action("Complete the picture", ("Ctrl+Return", "Ctrl+Enter"), foot.act),
-        Action("Save the chosen ones…", ("Ctrl+E", "Ctrl+Shift+S"), stage.save),
-        Action("Copy the chosen one", ("Ctrl+C",), complete.copy),
+        Action("Complete the picture", ("Ctrl+Return", "Ctrl+Enter"), foot.run_main_action),
+        Action("Save the chosen ones…", ("Ctrl+E", "Ctrl+Shift+S"), stage.ask_destination),
+        Action("Copy the chosen one", ("Ctrl+C",), complete.copy_chosen),
         Action("Open in Explore", ("Ctrl+Shift+X",), complete.open_in_explore),
         *tools,
-        Action("Invert the hole", ("I",), painting.invert, "stage"),
-        Action("Paint temperature", ("P",), lambda: painting.choose("temperature"), "stage"),
+        Action("Invert the hole", ("I",), painting.invert_mask, "stage"),
+        Action("Paint temperature", ("P",), lambda: painting.choose_tool("temperature"), "stage"),
         Action("Smaller brush", (",",), lambda: painting.set_size(painting.size.get() - 1), "stage"),
         Action("Larger brush", (".",), lambda: painting.set_size(painting.size.get() + 1), "stage"),
-        Action("New seed", ("R",), complete.dials.new_seed, "stage"),
-        Action("Lock seed", ("L",), lambda: complete.dials.lock_seed(not complete.dials.locked.get()), "stage"),
-        Action("Doubt", ("V",), lambda: complete.grid.show_uncertainty(not complete.doubt.on.get()), "stage"),
-        Action("Even temperature", (), painting.even_out),
-        Action("Open a mask…", (), stage.open_mask),
-        Action("Go on", (), complete.grid.continue_run, enabled=complete.grid.can_continue),
+        Action("New seed", ("R",), complete.parameters.new_seed, "stage"),
+        Action(
+            "Lock seed", ("L",), lambda: complete.parameters.lock_seed(not complete.parameters.locked.get()), "stage"
+        ),
+        Action("Doubt", ("V",), lambda: complete.batch.show_uncertainty(not complete.uncertainty.on.get()), "stage"),
+        Action("Even temperature", (), painting.clear_temperature_map),
+        Action("Open a mask…", (), stage.ask_mask),
+        Action("Go on", (), complete.batch.continue_run, enabled=complete.batch.can_continue),
     )
     return Panel(
         key="complete",
@@ -172,19 +174,19 @@ def panel(look: Theme, state: Window, dialogs: FileDialogs) -> Panel:
         drawing="complete",
         help="Paint a hole into a picture and have it filled",
         stage=stage,
-        inspector=CompleteInspector(look, state),
+        inspector=CompleteInspector(theme, state),
         foot=foot,
         model=complete.model,
         choose_model=complete.choose_model,
         history=complete.history,
         keep=complete.keep_takes,
         acts=tuple(replace(act, panel="complete") for act in acts),
-        close=stage.close_open,
-        zoom=stage.desk.canvas.zoom,
-        show_smooth=stage.desk.show_smooth,
-        set_compact=stage.desk.set_compact,
+        close=stage.cancel_open,
+        zoom=stage.workspace.canvas.zoom,
+        show_smooth=stage.workspace.show_smooth,
+        set_compact=stage.workspace.set_compact,
         offers=lambda trained: trained.card.keeps,
-        strip=complete.strip,
-        cells=complete.grid,
+        strip=complete.selection,
+        cells=complete.batch,
         show_take=complete.canvas.choose_take,
     )

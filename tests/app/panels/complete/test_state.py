@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import Window
 from studio.app.panels.complete import mask as masks
-from studio.app.panels.complete.ranking import SHOWN
+from studio.app.panels.complete.ranking import MAX_SHOWN
 from studio.library.work import Work
 from studio.wire import messages as wire
 from studio.wire.messages import Array
@@ -48,16 +48,16 @@ def opened(window: Window, own: Path, qtbot: QtBot) -> Window:
 
 
 def mark(window: Window, row: int = 4) -> None:
-    painting = window.complete.canvas.painting
-    painting.choose("rows")
-    painting.press((1.0, float(row)))
-    painting.release()
+    painting = window.complete.canvas.brush
+    painting.choose_tool("rows")
+    painting.start_stroke((1.0, float(row)))
+    painting.end_stroke()
 
 
 def run(window: Window, engine: FakeEngine, number: int = 4) -> wire.Inpaint:
-    window.complete.dials.set_number(number)
-    window.complete.dials.set_seed(10)
-    window.complete.complete()
+    window.complete.parameters.set_number(number)
+    window.complete.parameters.set_seed(10)
+    window.complete.start_batch()
     return asked(engine)
 
 
@@ -86,7 +86,7 @@ def draw(
 
 
 def order(window: Window) -> list[tuple[int, int | None]]:
-    return [(place.cell, place.rank) for place in window.complete.results.places.get()]
+    return [(place.cell, place.rank) for place in window.complete.ranking.places.get()]
 
 
 def said(window: Window) -> str:
@@ -107,10 +107,10 @@ def test_a_picture_of_the_right_size_is_dropped_and_another_is_cropped(
     Image.fromarray(picture.repeat(3, 0).repeat(5, 1)).save(tmp_path / "wide.png")
     assert opened.would([tmp_path / "wide.png"]) == "Open in Complete"
     opened.open(tmp_path / "wide.png")
-    qtbot.waitUntil(lambda: state.canvas.photo.get() is not None)
+    qtbot.waitUntil(lambda: state.canvas.crop_preview.get() is not None)
     assert np.array_equal(state.canvas.picture.get(), picture), "until it is used, the other one stays"
-    state.canvas.use_photo()
-    assert state.canvas.photo.get() is None
+    state.canvas.use_preview()
+    assert state.canvas.crop_preview.get() is None
     assert state.canvas.source.get() == "wide.png"
     opened.undo()
     assert np.array_equal(state.canvas.picture.get(), picture)
@@ -133,7 +133,7 @@ def test_colours_that_a_grey_model_cannot_keep_are_said(
     mark(window, 3)
     window.complete.choose_model("rows")
     assert window.complete.canvas.picture.get().shape == (8, 8, 3)  # type: ignore[union-attr]
-    assert masks.row_of(window.complete.canvas.painting.mask.get()) == 3
+    assert masks.first_row(window.complete.canvas.brush.mask.get()) == 3
 
 
 def test_a_model_that_cannot_keep_a_part_says_so_and_offers_one_that_can(window: Window, picture: Array) -> None:
@@ -156,7 +156,7 @@ def test_without_a_model_that_can_it_says_what_to_do(
 ) -> None:
     (two_models / "rows.safetensors").unlink()
     window = opener(engine)
-    window.complete.canvas.open(own)
+    window.complete.canvas.open_file(own)
     assert "No model here can keep a part of a picture. Add one" in said(window)
     window.complete.canvas.open_work(Work(model="tiny", model_hash="", seed=7), picture)
     current = window.messages.current.get()
@@ -168,26 +168,26 @@ def test_without_a_model_that_can_it_says_what_to_do(
 
 
 def test_one_gesture_is_one_step_and_escape_takes_a_drag_back(opened: Window) -> None:
-    painting = opened.complete.canvas.painting
+    painting = opened.complete.canvas.brush
     painting.set_size(1)
-    painting.press((0.5, 0.5))
-    painting.move((3.5, 0.5))
-    painting.move((3.5, 2.5))
-    painting.release()
+    painting.start_stroke((0.5, 0.5))
+    painting.continue_stroke((3.5, 0.5))
+    painting.continue_stroke((3.5, 2.5))
+    painting.end_stroke()
     painted = painting.mask.get()
     assert painted.sum() == 6
-    painting.choose("rectangle")
-    painting.press((5.5, 5.5))
-    painting.move((7.5, 6.5))
+    painting.choose_tool("rectangle")
+    painting.start_stroke((5.5, 5.5))
+    painting.continue_stroke((7.5, 6.5))
     assert painting.mask.get().sum() == 12
-    assert painting.cancel()
+    assert painting.cancel_stroke()
     assert np.array_equal(painting.mask.get(), painted)
-    assert not painting.cancel()
-    painting.choose("eraser")
-    painting.press((0.5, 0.5))
-    painting.release()
+    assert not painting.cancel_stroke()
+    painting.choose_tool("eraser")
+    painting.start_stroke((0.5, 0.5))
+    painting.end_stroke()
     assert painting.mask.get().sum() == 5
-    painting.invert()
+    painting.invert_mask()
     assert painting.mask.get().sum() == 59
     assert opened.complete.history.undo_name.get() == "invert"
     for left in (5, 6, 0):
@@ -204,7 +204,7 @@ def test_a_mask_is_opened_and_one_of_another_size_is_refused(opened: Window, tmp
     Image.fromarray(white).save(tmp_path / "mask.png")
     Image.fromarray(white[:5]).save(tmp_path / "small.png")
     (tmp_path / "broken.png").write_bytes(b"no picture at all")
-    painting = opened.complete.canvas.painting
+    painting = opened.complete.canvas.brush
     opened.complete.canvas.open_mask(tmp_path / "mask.png")
     qtbot.waitUntil(lambda: bool(painting.mask.get().any()))
     assert np.array_equal(painting.mask.get(), white > 0)
@@ -219,12 +219,12 @@ def test_a_mask_is_opened_and_one_of_another_size_is_refused(opened: Window, tmp
 
 
 def test_the_line_of_rows_moves_up_and_down(opened: Window) -> None:
-    painting = opened.complete.canvas.painting
+    painting = opened.complete.canvas.brush
     mark(opened, 4)
-    assert masks.row_of(painting.mask.get()) == 4
-    assert not opened.complete.canvas.follows.get()
+    assert masks.first_row(painting.mask.get()) == 4
+    assert not opened.complete.canvas.kept_after_hole.get()
     painting.move_row(2)
-    assert masks.row_of(painting.mask.get()) == 6
+    assert masks.first_row(painting.mask.get()) == 6
     painting.move_row(-99)
     assert painting.mask.get().all()
 
@@ -236,7 +236,7 @@ def test_of_two_runs_at_once_each_is_steered_for_itself(opened: Window, engine: 
     generate.choose_model("rows")
     generate.start_batch()
     generate.parameters.set_temperature(0.5)
-    complete.dials.set_temperature(0.6)
+    complete.parameters.set_temperature(0.6)
     made, filled, one, other = engine.sent[-3], engine.sent[-4], *engine.sent[-2:]
     assert isinstance(one, wire.Adjust)
     assert isinstance(other, wire.Adjust)
@@ -247,7 +247,7 @@ def test_of_two_runs_at_once_each_is_steered_for_itself(opened: Window, engine: 
 
 def test_doubt_is_told_of_completions_and_of_what_is_kept_there_is_none(opened: Window, engine: FakeEngine) -> None:
     complete = opened.complete
-    complete.grid.show_uncertainty(True)
+    complete.batch.show_uncertainty(True)
     mark(opened)
     asked = run(opened, engine, 1)
     assert asked.report_entropy
@@ -255,7 +255,7 @@ def test_doubt_is_told_of_completions_and_of_what_is_kept_there_is_none(opened: 
     told[:, 4:] = 2.0
     pictures = np.full((1, 8, 8, 3), 90, np.uint8)
     engine.say(wire.PicturesPreview(job=asked.job, first=0, pictures=pictures, done=6, total=9, entropy=told))
-    picture, doubt = complete.results.cells.get()[0].picture, complete.doubt
+    picture, doubt = complete.ranking.cells.get()[0].picture, complete.uncertainty
     assert picture is not None
     doubt.set_hovered(picture, 5, 3)
     assert doubt.hovered_bits.get() == 2.0
@@ -267,21 +267,21 @@ def test_doubt_is_told_of_completions_and_of_what_is_kept_there_is_none(opened: 
 
 
 def test_temperature_is_painted_and_steers_a_run_under_way(opened: Window, engine: FakeEngine) -> None:
-    state, painting = opened.complete, opened.complete.canvas.painting
+    state, painting = opened.complete, opened.complete.canvas.brush
     mark(opened)
-    painting.choose("temperature")
-    painting.set_warmth(1.8)
+    painting.choose_tool("temperature")
+    painting.set_temperature_factor(1.8)
     painting.set_size(3)
-    painting.press((1.5, 1.5))
-    painting.release()
+    painting.start_stroke((1.5, 1.5))
+    painting.end_stroke()
     assert painting.mask.get()[:4].sum() == 0, "the hole stays"
     sent = run(opened, engine)
     assert sent.temperature_map is not None
     assert sent.temperature_map[1, 1] == pytest.approx(1.8)
     assert sent.temperature_map[6, 6] == 1.0
-    painting.set_warmth(0.2)
-    painting.press((6.5, 6.5))
-    painting.release()
+    painting.set_temperature_factor(0.2)
+    painting.start_stroke((6.5, 6.5))
+    painting.end_stroke()
     steer = engine.sent[-1]
     assert isinstance(steer, wire.Adjust)
     assert steer.running_job == sent.job
@@ -290,22 +290,22 @@ def test_temperature_is_painted_and_steers_a_run_under_way(opened: Window, engin
         pytest.approx(0.2),
         pytest.approx(1.8),
     )
-    state.dials.set_temperature(0.5)
+    state.parameters.set_temperature(0.5)
     steer = engine.sent[-1]
     assert isinstance(steer, wire.Adjust)
     assert steer.temperature == (0.5,)
     count = len(engine.sent)
-    state.dials.set_number(7)
+    state.parameters.set_number(7)
     assert len(engine.sent) == count, "only what it draws by is told"
     opened.undo()
     opened.undo()
     opened.undo()
-    assert painting.heat.get()[6, 6] == masks.EVEN
-    painting.even_out()
-    assert (painting.heat.get() == masks.EVEN).all()
+    assert painting.temperature_map.get()[6, 6] == masks.NEUTRAL
+    painting.clear_temperature_map()
+    assert (painting.temperature_map.get() == masks.NEUTRAL).all()
     engine.say(wire.Finished(job=sent.job))
     count = len(engine.sent)
-    state.dials.set_temperature(0.7)
+    state.parameters.set_temperature(0.7)
     assert len(engine.sent) == count
 
 
@@ -313,17 +313,17 @@ def test_temperature_is_painted_and_steers_a_run_under_way(opened: Window, engin
 
 
 def test_an_empty_and_a_full_mask_are_refused_with_a_sentence(opened: Window, engine: FakeEngine) -> None:
-    opened.complete.complete()
+    opened.complete.start_batch()
     assert "Nothing is marked yet" in said(opened)
-    opened.complete.canvas.painting.invert()
-    opened.complete.complete()
+    opened.complete.canvas.brush.invert_mask()
+    opened.complete.start_batch()
     assert "All of the picture is marked" in said(opened)
     assert engine.sent == []
 
 
 def test_what_is_asked_for_is_what_is_painted(opened: Window, engine: FakeEngine, picture: Array) -> None:
     mark(opened)
-    opened.complete.dials.set_label(1)
+    opened.complete.parameters.set_label(1)
     sent = run(opened, engine)
     assert (sent.model, sent.seeds, sent.temperature, sent.label) == ("rows", (10, 11, 12, 13), (0.7,), 1)
     assert np.array_equal(sent.picture, picture)
@@ -335,52 +335,52 @@ def test_what_is_asked_for_is_what_is_painted(opened: Window, engine: FakeEngine
 
 def test_finished_ones_take_their_rank_at_once_unless_the_order_is_held(opened: Window, engine: FakeEngine) -> None:
     mark(opened)
-    job, results = run(opened, engine).job, opened.complete.results
+    job, results = run(opened, engine).job, opened.complete.ranking
     assert order(opened) == [(0, None), (1, None), (2, None), (3, None)]
     draw(engine, job, 0, None, n=2)
     draw(engine, job, 0, [-30.0, -20.0])
     assert order(opened) == [(1, 1), (0, 2), (2, None), (3, None)]
-    results.hold(True)
+    results.hold_places(True)
     draw(engine, job, 2, [-10.0])
     assert order(opened) == [(1, 1), (0, 2), (2, None), (3, None)]
     assert results.cells.get()[2].finished
-    results.hold(False)
+    results.hold_places(False)
     assert order(opened) == [(2, 1), (1, 2), (0, 3), (3, None)]
     draw(engine, job, 3, [-25.0])
     engine.say(wire.Finished(job=job))
     assert order(opened) == [(2, 1), (1, 2), (3, 3), (0, 4)]
-    assert opened.complete.grid.caption.get() == "4 completions. The most typical first."
+    assert opened.complete.batch.caption.get() == "4 completions. The most typical first."
 
 
 def test_of_many_ranked_by_what_follows_the_best_are_shown_and_the_rest_is_counted(
     opened: Window, engine: FakeEngine
 ) -> None:
-    painting = opened.complete.canvas.painting
-    painting.choose("rectangle")
-    painting.press((0.5, 2.5))
-    painting.move((7.5, 3.5))
-    painting.release()
-    assert opened.complete.canvas.follows.get()
+    painting = opened.complete.canvas.brush
+    painting.choose_tool("rectangle")
+    painting.start_stroke((0.5, 2.5))
+    painting.continue_stroke((7.5, 3.5))
+    painting.end_stroke()
+    assert opened.complete.canvas.kept_after_hole.get()
     opened.complete.rank_by("following")
-    job, results = run(opened, engine, 20).job, opened.complete.results
-    assert len(order(opened)) == SHOWN
+    job, results = run(opened, engine, 20).job, opened.complete.ranking
+    assert len(order(opened)) == MAX_SHOWN
     draw(engine, job, 0, None, n=8)
-    assert len(order(opened)) == SHOWN, "nothing jumps while they form"
+    assert len(order(opened)) == MAX_SHOWN, "nothing jumps while they form"
     nats = [-100.0 - i for i in range(20)]
     for first in (0, 8, 16):
         part = slice(first, min(first + 8, 20))
         draw(engine, job, first, nats[part], [-5.0 - (7 * i) % 20 for i in range(20)[part]])
     engine.say(wire.Finished(job=job))
     best = sorted(range(20), key=lambda i: (7 * i) % 20)
-    assert [cell for cell, _ in order(opened)] == best[:SHOWN]
+    assert [cell for cell, _ in order(opened)] == best[:MAX_SHOWN]
     assert results.left_out.get() == 11
-    results.show_every(True)
+    results.set_show_all(True)
     assert [cell for cell, _ in order(opened)] == best
     assert results.left_out.get() == 0
     opened.complete.rank_by("whole")
     assert [cell for cell, _ in order(opened)] == list(range(20))
     opened.undo()
-    assert results.ranking.get() == "following"
+    assert results.rank_by.get() == "following"
 
 
 def test_stop_keeps_what_is_drawn_and_go_on_makes_the_rest(opened: Window, engine: FakeEngine) -> None:
@@ -388,18 +388,18 @@ def test_stop_keeps_what_is_drawn_and_go_on_makes_the_rest(opened: Window, engin
     job = run(opened, engine).job
     draw(engine, job, 0, [-1.0])
     draw(engine, job, 1, None)
-    opened.complete.grid.stop_run()
+    opened.complete.batch.stop_run()
     assert engine.stopped == [job]
     engine.say(wire.Stopped(job=job))
     assert said(opened) == "Stopped at row 5. 1 finished and 1 half-drawn of 4 completions are kept."
     # What is painted meanwhile is for the next run; this one goes on as it began.
     mark(opened, 2)
-    opened.complete.grid.continue_run()
+    opened.complete.batch.continue_run()
     assert asked(engine).seeds == (11, 12, 13)
     assert asked(engine).mask.sum() == 32
     engine.say(wire.Failed(job=asked(engine).job, reason="Memory ran out.", hint="Make fewer."))
     assert said(opened) == "Memory ran out. Make fewer."
-    assert opened.complete.grid.can_continue.get()
+    assert opened.complete.batch.can_continue.get()
 
 
 def test_two_models_are_mixed_and_a_run_follows_the_share_and_goes_on_by_it(
@@ -412,24 +412,24 @@ def test_two_models_are_mixed_and_a_run_follows_the_share_and_goes_on_by_it(
     state = opened.complete
     mark(opened)
     state.choose_model("dashes")
-    state.dials.set_mix("rows")
-    state.dials.set_share(0.25)
+    state.parameters.set_mix("rows")
+    state.parameters.set_share(0.25)
     sent = run(opened, engine)
     assert (sent.model, sent.second_model, sent.share) == ("dashes", "rows", 0.25)
-    state.dials.set_share(0.75)
+    state.parameters.set_share(0.75)
     steer = engine.sent[-1]
     assert isinstance(steer, wire.Adjust)
     assert (steer.running_job, steer.share, steer.temperature) == (sent.job, 0.75, (0.7,))
     draw(engine, sent.job, 0, [-300.0])
-    state.choose((0,))
-    assert state.percentile() is None, "what held-out pictures cost one model says nothing of two"
+    state.choose_completions((0,))
+    assert state.chosen_percentile() is None, "what held-out pictures cost one model says nothing of two"
     engine.say(wire.Stopped(job=sent.job))
-    state.grid.continue_run()
+    state.batch.continue_run()
     assert (asked(engine).second_model, asked(engine).share, asked(engine).seeds) == ("rows", 0.75, (11, 12, 13))
     opened.undo()
-    assert state.dials.mix.share.get() == 0.25
+    assert state.parameters.mix.share.get() == 0.25
     again = opener(engine).complete
-    assert (again.dials.mix.name.get(), again.dials.mix.share.get()) == ("rows", 0.25)
+    assert (again.parameters.mix.name.get(), again.parameters.mix.share.get()) == ("rows", 0.25)
 
 
 def test_an_engine_that_dies_loses_nothing(opened: Window, engine: FakeEngine) -> None:
@@ -463,8 +463,8 @@ def test_chosen_ones_are_saved_kept_and_opened_in_explore(
     state = opened.complete
     state.keep_takes()
     assert "No completion is chosen yet" in said(opened)
-    state.choose((2, 0))
-    assert state.name_of() == "mine-10.png"
+    state.choose_completions((2, 0))
+    assert state.file_name() == "mine-10.png"
     (tmp_path / "out").mkdir()
     state.save_all(tmp_path / "out")
     answer(engine)
@@ -483,7 +483,7 @@ def test_chosen_ones_are_saved_kept_and_opened_in_explore(
     assert opened.panel.get() == "explore"
     assert opened.explore.parameters.source.get() == "mine.png"
     assert np.array_equal(opened.explore.picture.get(), np.zeros((8, 8, 3), np.uint8))
-    state.paint_on(3)
+    state.use_as_picture(3)
     assert int(state.canvas.picture.get()[0, 0, 0]) == 3  # type: ignore[index]
 
 
@@ -495,7 +495,7 @@ def test_saving_starts_a_stopped_engine_and_all_is_saved_though_one_way_fails(
     draw(engine, job, 0, [-4.0, -3.0, -2.0, -1.0])
     engine.say(wire.Finished(job=job))
     state = opened.complete
-    state.choose((2, 0))
+    state.choose_completions((2, 0))
     engine.status.emit("Stopped")
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
@@ -519,7 +519,7 @@ def test_stopped_in_the_queue_no_more_completions_are_made_ready(
     draw(engine, job, 0, [-4.0, -3.0, -2.0, -1.0])
     engine.say(wire.Finished(job=job))
     state = opened.complete
-    state.choose((2, 0))
+    state.choose_completions((2, 0))
     folder = tmp_path / "saved"
     folder.mkdir()
     state.save_all(folder)
@@ -539,38 +539,38 @@ def test_stopped_in_the_queue_no_more_completions_are_made_ready(
 
 def test_everything_is_there_again_after_a_restart(opened: Window, engine: FakeEngine, opener: Opener) -> None:
     state = opened.complete
-    painting = state.canvas.painting
-    painting.choose("rectangle")
-    painting.press((0.5, 2.5))
-    painting.move((7.5, 3.5))
-    painting.release()
-    painting.choose("temperature")
-    painting.press((4.5, 4.5))
-    painting.release()
+    painting = state.canvas.brush
+    painting.choose_tool("rectangle")
+    painting.start_stroke((0.5, 2.5))
+    painting.continue_stroke((7.5, 3.5))
+    painting.end_stroke()
+    painting.choose_tool("temperature")
+    painting.start_stroke((4.5, 4.5))
+    painting.end_stroke()
     state.rank_by("following")
     job = run(opened, engine).job
     draw(engine, job, 0, [-4.0, -3.0], [-1.0, -2.0])
     engine.say(wire.Stopped(job=job))
-    picture, mask, heat = state.canvas.picture.get(), painting.mask.get(), painting.heat.get()
+    picture, mask, heat = state.canvas.picture.get(), painting.mask.get(), painting.temperature_map.get()
     again = opener(engine).complete
     assert np.array_equal(again.canvas.picture.get(), picture)
-    assert np.array_equal(again.canvas.painting.mask.get(), mask)
-    assert np.array_equal(again.canvas.painting.heat.get(), heat)
-    assert (again.canvas.painting.tool.get(), again.dials.number.get(), again.dials.seed.get()) == (
+    assert np.array_equal(again.canvas.brush.mask.get(), mask)
+    assert np.array_equal(again.canvas.brush.temperature_map.get(), heat)
+    assert (again.canvas.brush.tool.get(), again.parameters.number.get(), again.parameters.seed.get()) == (
         "temperature",
         4,
         10,
     )
-    assert [(place.cell, place.rank) for place in again.results.places.get()][:2] == [(0, 1), (1, 2)]
-    assert again.grid.can_continue.get()
-    again.grid.continue_run()
+    assert [(place.cell, place.rank) for place in again.ranking.places.get()][:2] == [(0, 1), (1, 2)]
+    assert again.batch.can_continue.get()
+    again.batch.continue_run()
     assert asked(engine).seeds == (12, 13)
     assert asked(engine).temperature_map is not None
     again.history.undo()
     again.history.undo()
     again.history.undo()
     again.history.undo()
-    assert (again.canvas.painting.heat.get() == masks.EVEN).all()
+    assert (again.canvas.brush.temperature_map.get() == masks.NEUTRAL).all()
 
 
 def test_a_dark_picture_on_the_canvas_is_stretched_by_one_click_and_back(
@@ -589,8 +589,8 @@ def test_a_dark_picture_on_the_canvas_is_stretched_by_one_click_and_back(
     stretched = canvas.picture.get()
     assert stretched is not None
     assert (stretched.min(), stretched.max()) == (0, 255)
-    assert canvas.painting.mask.get().any()  # what is painted stays
+    assert canvas.brush.mask.get().any()  # what is painted stays
     window.undo()
     before = canvas.picture.get()
     assert before is not None and before.max() < 16
-    assert canvas.painting.mask.get().any()
+    assert canvas.brush.mask.get().any()

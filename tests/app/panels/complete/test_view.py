@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 
 from studio.app.model_browser.cards_view import CardList
 from studio.app.panels.complete import mask as masks
-from studio.app.panels.complete.inspector_view import CompleteInspector, Settings
-from studio.app.panels.complete.view import CompleteFoot, CompleteStage, Desk
+from studio.app.panels.complete.inspector_view import CompleteInspector, CompleteSettings
+from studio.app.panels.complete.view import CompleteFoot, CompleteStage, CompleteWorkspace
 from studio.library.work import Work
 from studio.wire import messages as wire
 from studio.wire.messages import Array
@@ -47,13 +47,13 @@ def _work() -> Work:
     return Work(model="rows", model_hash="", seed=4)
 
 
-def desk(studio: Studio) -> Desk:
+def desk(studio: Studio) -> CompleteWorkspace:
     stage = studio.frame.panels["complete"].stage
     assert isinstance(stage, CompleteStage)
-    return stage.desk
+    return stage.workspace
 
 
-def settings(studio: Studio) -> Settings:
+def settings(studio: Studio) -> CompleteSettings:
     inspector = studio.frame.panels["complete"].inspector
     assert isinstance(inspector, CompleteInspector)
     return inspector.settings
@@ -69,7 +69,7 @@ def stroke(studio: Studio, *places: tuple[float, float], release: bool = True) -
     """Press at the first place of the picture, go through the others, let go."""
     canvas, kinds = desk(studio).canvas, QMouseEvent.Type
     for number, place in enumerate(places):
-        at = canvas.place(*place)
+        at = canvas.widget_position(*place)
         kind = kinds.MouseMove if number else kinds.MouseButtonPress
         button = Qt.MouseButton.NoButton if number else LEFT
         QApplication.sendEvent(canvas, QMouseEvent(kind, at, canvas.mapToGlobal(at), button, LEFT, NONE))
@@ -78,7 +78,7 @@ def stroke(studio: Studio, *places: tuple[float, float], release: bool = True) -
 
 
 def mask(studio: Studio) -> Array:
-    return studio.state.complete.canvas.painting.mask.get()
+    return studio.state.complete.canvas.brush.mask.get()
 
 
 def asked(studio: Studio) -> wire.Inpaint:
@@ -109,8 +109,8 @@ def draw(studio: Studio, nats: list[float] | None, done: int = 9, following: lis
 
 def complete(studio: Studio, number: int = 4) -> None:
     QCursor.setPos(studio.frame.mapToGlobal(QPoint(2, 2)))  # away from the grid, where nothing moves under a pointer
-    studio.state.complete.dials.set_number(number)
-    QTest.mouseClick(foot(studio).main, LEFT)
+    studio.state.complete.parameters.set_number(number)
+    QTest.mouseClick(foot(studio).main_button, LEFT)
 
 
 # ── how it begins ────────────────────────────────────────────────────────────────────────────────
@@ -120,7 +120,7 @@ def test_an_empty_panel_teaches_and_offers_only_models_that_can(open_studio: Stu
     stage = open_studio.frame.panels["complete"].stage
     assert isinstance(stage, CompleteStage)
     assert stage.title.text() == "Bring a picture and paint what is missing."
-    assert not foot(open_studio).main.isEnabled()
+    assert not foot(open_studio).main_button.isEnabled()
     QTest.mouseClick(stage.begin, LEFT)
     settle()
     dialog = open_studio.frame.findChild(QFileDialog)
@@ -166,7 +166,7 @@ def test_a_picture_of_generate_is_opened_here_by_key(open_studio: Studio) -> Non
 
 
 def test_the_hand_paints_and_escape_takes_a_drag_back(studio: Studio) -> None:
-    painting = studio.state.complete.canvas.painting
+    painting = studio.state.complete.canvas.brush
     painting.set_size(1)
     stroke(studio, (0.5, 0.5), (3.5, 0.5))
     assert mask(studio)[0, :4].all()
@@ -189,19 +189,19 @@ def test_the_hand_paints_and_escape_takes_a_drag_back(studio: Studio) -> None:
     [("B", "brush"), ("E", "eraser"), ("M", "rectangle"), ("D", "rows"), ("P", "temperature")],
 )
 def test_tools_have_keys_and_buttons(studio: Studio, key: str, tool: str) -> None:
-    painting = studio.state.complete.canvas.painting
-    painting.choose("brush" if tool != "brush" else "rows")
+    painting = studio.state.complete.canvas.brush
+    painting.choose_tool("brush" if tool != "brush" else "rows")
     desk(studio).canvas.setFocus()
     QTest.keyClick(desk(studio).canvas, key.lower())
     assert painting.tool.get() == tool
     on = [name for name, button in desk(studio).tools.buttons.items() if button.isChecked()]
     assert on == ([tool] if tool != "temperature" else [])
     assert settings(studio).paint.isChecked() is (tool == "temperature")
-    assert settings(studio).warmth.isVisible() is (tool == "temperature")
+    assert settings(studio).temperature_factor.isVisible() is (tool == "temperature")
 
 
 def test_comma_and_full_stop_size_the_brush_and_i_inverts(studio: Studio) -> None:
-    canvas, painting = desk(studio).canvas, studio.state.complete.canvas.painting
+    canvas, painting = desk(studio).canvas, studio.state.complete.canvas.brush
     canvas.setFocus()
     for key, size in ((".", 6), (".", 7), (",", 6)):
         QTest.keyClick(canvas, key)
@@ -214,7 +214,7 @@ def test_comma_and_full_stop_size_the_brush_and_i_inverts(studio: Studio) -> Non
 
 
 def test_it_can_be_painted_by_keys_alone(studio: Studio) -> None:
-    canvas, painting = desk(studio).canvas, studio.state.complete.canvas.painting
+    canvas, painting = desk(studio).canvas, studio.state.complete.canvas.brush
     canvas.setFocus()
     painting.set_size(1)
     QTest.keyClick(canvas, Qt.Key.Key_Right)
@@ -222,56 +222,56 @@ def test_it_can_be_painted_by_keys_alone(studio: Studio) -> None:
     assert mask(studio).sum() == 1
     QTest.keyClick(canvas, Qt.Key.Key_Down, SHIFT)
     assert mask(studio).sum() == 2
-    painting.choose("rows")
+    painting.choose_tool("rows")
     QTest.keyClick(canvas, Qt.Key.Key_PageUp)
     assert mask(studio).all()
     QTest.keyClick(canvas, Qt.Key.Key_Down)
-    assert masks.row_of(mask(studio)) == 1
+    assert masks.first_row(mask(studio)) == 1
 
 
 def test_the_hole_is_hatched_and_temperature_tints(studio: Studio) -> None:
-    canvas, painting = desk(studio).canvas, studio.state.complete.canvas.painting
+    canvas, painting = desk(studio).canvas, studio.state.complete.canvas.brush
 
     def colour(x: float, y: float) -> tuple[int, int, int]:
-        at = canvas.place(x, y).toPoint()
+        at = canvas.widget_position(x, y).toPoint()
         found = canvas.grab().toImage().pixelColor(at)
         return found.red(), found.green(), found.blue()
 
     assert colour(4.3, 1.4) == (200, 200, 200)
-    painting.choose("rows")
-    painting.press((1.0, 6.0))
-    painting.release()
+    painting.choose_tool("rows")
+    painting.start_stroke((1.0, 6.0))
+    painting.end_stroke()
     assert max(colour(4.3, 7.4)) < 100
     assert colour(4.3, 1.4) == (200, 200, 200)
-    painting.choose("temperature")
-    painting.set_warmth(2.0)
+    painting.choose_tool("temperature")
+    painting.set_temperature_factor(2.0)
     painting.set_size(2)
-    painting.press((4.5, 1.5))
-    painting.release()
+    painting.start_stroke((4.5, 1.5))
+    painting.end_stroke()
     red, _, blue = colour(4.3, 1.4)
     assert red > blue + 20
-    painting.set_warmth(0.0)
-    painting.press((4.5, 1.5))
-    painting.release()
+    painting.set_temperature_factor(0.0)
+    painting.start_stroke((4.5, 1.5))
+    painting.end_stroke()
     red, _, blue = colour(4.3, 1.4)
     assert blue > red + 20
-    painting.choose("brush")
+    painting.choose_tool("brush")
     assert colour(4.3, 1.4) == (200, 200, 200), "with another tool the picture is seen as it is"
 
 
 def test_paint_temperature_by_the_mouse_leaves_the_hole_as_it_was(studio: Studio) -> None:
-    painting = studio.state.complete.canvas.painting
+    painting = studio.state.complete.canvas.brush
     stroke(studio, (1.5, 1.5))
     hole = mask(studio)
     QTest.mouseClick(settings(studio).paint, LEFT)
     assert painting.tool.get() == "temperature"
-    assert settings(studio).warmth.isVisible()
+    assert settings(studio).temperature_factor.isVisible()
     stroke(studio, (5.5, 5.5), (6.5, 6.5))
     assert np.array_equal(mask(studio), hole)
-    assert (painting.heat.get() != masks.EVEN).any()
+    assert (painting.temperature_map.get() != masks.NEUTRAL).any()
     QTest.mouseClick(settings(studio).paint, LEFT)
     assert painting.tool.get() == "brush"
-    assert not settings(studio).warmth.isVisible()
+    assert not settings(studio).temperature_factor.isVisible()
 
 
 # ── making ───────────────────────────────────────────────────────────────────────────────────────
@@ -281,15 +281,15 @@ def test_completions_form_are_ranked_and_stop_is_the_main_button(studio: Studio)
     stroke(studio, (4.5, 4.5))
     complete(studio)
     assert asked(studio).mask.any()
-    assert foot(studio).main.text().strip() == "Stop"
+    assert foot(studio).main_button.text().strip() == "Stop"
     draw(studio, None, done=3)
     grid = desk(studio).grid
     assert desk(studio).caption.first.text() == "Row 3 of 8"
     assert grid.model().rowCount() == 4
     draw(studio, [-40.0, -10.0, -30.0, -20.0])
     assert [place.cell for place in grid.rows.places] == [1, 3, 2, 0]
-    assert grid.rows.at(0)[1] == ("1", "14 bits")
-    assert foot(studio).main.text() == "Complete"
+    assert grid.rows.place_at(0)[1] == ("1", "14 bits")
+    assert foot(studio).main_button.text() == "Complete"
     assert desk(studio)._head.isVisible()
     assert desk(studio).scale.accessibleDescription() == "4 completions, 14 bits to 58 bits"
     QTest.mouseClick(grid.viewport(), LEFT, pos=grid.visualRect(grid.model().index(2, 0)).center())
@@ -315,7 +315,7 @@ def test_go_on_makes_those_that_were_stopped(studio: Studio) -> None:
     asked_before = len(studio.engine.sent)
     QTest.mouseClick(go_on, LEFT)
     assert len(studio.engine.sent) == asked_before + 1
-    assert studio.state.complete.grid.running.get()
+    assert studio.state.complete.batch.running.get()
 
 
 def test_nothing_moves_in_the_grid_while_the_pointer_is_there(studio: Studio) -> None:
@@ -326,7 +326,7 @@ def test_nothing_moves_in_the_grid_while_the_pointer_is_there(studio: Studio) ->
     QApplication.sendEvent(grid, QEnterEvent(at, at, at))
     draw(studio, [-40.0, -10.0])
     assert [place.cell for place in grid.rows.places] == [0, 1]
-    assert grid.rows.at(0)[1][0] == "new"
+    assert grid.rows.place_at(0)[1][0] == "new"
     QApplication.sendEvent(grid, QEvent(QEvent.Type.Leave))
     assert [place.cell for place in grid.rows.places] == [1, 0]
 
@@ -347,9 +347,9 @@ def test_a_right_click_takes_the_completion_under_the_pointer(studio: Studio) ->
 
 
 def test_what_does_not_fit_is_counted_and_can_be_shown(studio: Studio) -> None:
-    painting = studio.state.complete.canvas.painting
+    painting = studio.state.complete.canvas.brush
     assert not settings(studio).ranked.isEnabled()
-    painting.choose("rectangle")
+    painting.choose_tool("rectangle")
     stroke(studio, (0.5, 2.5), (7.5, 3.5))
     ranked = settings(studio).ranked
     assert ranked.isEnabled()
@@ -370,7 +370,7 @@ def test_surprise_stands_in_place_of_the_completions(studio: Studio) -> None:
     stroke(studio, (4.5, 4.5))
     complete(studio, 2)
     draw(studio, [-40.0, -10.0])
-    studio.state.complete.choose((1,))
+    studio.state.complete.choose_completions((1,))
     grid = desk(studio).grid
     before = grid.grab().toImage()
     studio.frame.bar.surprise.click()
@@ -382,7 +382,7 @@ def test_surprise_stands_in_place_of_the_completions(studio: Studio) -> None:
     settle()
     assert grid.grab().toImage() != before
     corner = grid.visualRect(grid.model().index(0, 0)).topLeft()
-    size = grid.cell()
+    size = grid.cell_size()
     QTest.mouseMove(grid.viewport(), corner + QPoint(6 + size.width() - 2, 4 + size.height() - 2))
     settle()
     assert studio.state.surprise.hovered_bits.get() == pytest.approx(8.0)
@@ -409,7 +409,7 @@ def test_doubt_stands_in_place_of_what_is_filled(studio: Studio) -> None:
     settle()
     assert studio.frame.bar.doubt_legend.accessibleDescription() == "0 to 10 bits a pixel, exact"
     grid = desk(studio).grid
-    corner, size = grid.visualRect(grid.model().index(0, 0)).topLeft(), grid.cell()
+    corner, size = grid.visualRect(grid.model().index(0, 0)).topLeft(), grid.cell_size()
     tones = [
         grid.grab().toImage().pixelColor(corner + QPoint(6 + size.width() - 3, 4 + size.height() * row // 16))
         for row in (2, 14)
@@ -418,11 +418,11 @@ def test_doubt_stands_in_place_of_what_is_filled(studio: Studio) -> None:
     assert tones[1].red() > 240 > tones[1].blue()
     QTest.mouseMove(grid.viewport(), corner + QPoint(6 + size.width() - 3, 4 + size.height() - 3))
     settle()
-    assert studio.state.complete.doubt.hovered_bits.get() == pytest.approx(9.0)
+    assert studio.state.complete.uncertainty.hovered_bits.get() == pytest.approx(9.0)
 
 
 def test_a_second_model_is_mixed_in_while_completions_form(studio: Studio, two_models: Path) -> None:
-    dials = settings(studio).dials
+    dials = settings(studio).parameters
     assert not dials.mix.isVisible()
     write_model(two_models, card("dashes", (3, 8, 8), family=("pixelcnn_pp", "PixelCNN++")))
     studio.state.models.refresh_models()
@@ -455,7 +455,7 @@ def test_nothing_is_cut_and_nothing_overlaps(studio: Studio, width: int, height:
     check(studio)
     complete(studio, 9)
     draw(studio, [-1000.0 - 99 * i for i in range(9)])
-    studio.state.complete.choose((3,))
+    studio.state.complete.choose_completions((3,))
     check(studio)
     parts = (desk(studio).canvas, desk(studio).grid, desk(studio).first, desk(studio).caption)
     for place, one in enumerate(parts):

@@ -215,8 +215,8 @@ def sound(session: Session, seed: int) -> None:
     if state.model.get() is None:
         return
     window.show_panel("sound")
-    state.dials.set_seed(seed)
-    state.set_heat(((0.0, 0.9), (3.0, 0.9), (6.0, 1.05), (8.0, 1.05), (11.0, 0.8)))
+    state.parameters.set_seed(seed)
+    state.set_temperature_curve(((0.0, 0.9), (3.0, 0.9), (6.0, 1.05), (8.0, 1.05), (11.0, 0.8)))
     state.play()
     session.until(lambda: state.player.position >= HEARD, "The sound")
     for theme in ("dark", "light"):

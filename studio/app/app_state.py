@@ -29,7 +29,7 @@ from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.complete.state import CompleteState
 from studio.app.panels.explore.state import ExploreState
 from studio.app.panels.generate.state import GenerateState
-from studio.app.panels.sound.state import NO_MODEL, Sound
+from studio.app.panels.sound.state import NO_MODEL, SoundState
 from studio.app.takes.store import TakeStore
 from studio.library import storage
 from studio.library.models import InstalledModel
@@ -40,7 +40,7 @@ from studio.wire.messages import AnyEvent, Array, Diagnosis, Doctor, Failed, Rea
 PANELS = ("generate", "explore", "complete", "sound", "train", "library")
 Theme = Literal["system", "light", "dark"]
 Contrast = Literal["system", "normal", "high"]
-Panel = GenerateState | ExploreState | CompleteState | Sound
+Panel = GenerateState | ExploreState | CompleteState | SoundState
 TO_READ = 8000
 """Milliseconds that a message stays after its cause has gone, so that it can be read."""
 SECOND = (
@@ -112,7 +112,7 @@ class Window(State):
         self.generate = GenerateState(self.engine, self.models, of("generate"), self.queue, self.takes, self.saving)
         self.explore = ExploreState(self.engine, self.models, of("explore"), self.takes, self.saving)
         self.complete = CompleteState(self.engine, self.models, of("complete"), self.queue, self.takes, self.saving)
-        self.sound = Sound(self.engine, output, self.models, of("sound"), self.queue, self.takes, self.saving)
+        self.sound = SoundState(self.engine, output, self.models, of("sound"), self.queue, self.takes, self.saving)
         self._panels: dict[str, Panel] = {
             "generate": self.generate,
             "explore": self.explore,
@@ -227,7 +227,7 @@ class Window(State):
             self.messages.show_message(drops.drop_text(kind, [path]), "warn")
             return
         if self._is_sound(kind):
-            self.sound.open(path)
+            self.sound.open_file(path)
         elif self.panel.get() == "complete":
             self.complete.canvas.open_file(path)
         else:
@@ -260,7 +260,7 @@ class Window(State):
         """Open the dropped files as `would` says."""
         match kind := drops.file_kind(paths):
             case _ if self._is_sound(kind):
-                self.sound.open(paths[0])
+                self.sound.open_file(paths[0])
                 if len(paths) > 1:
                     name = drops.display_name(paths[0].name)
                     self.messages.show_message(f'Only "{name}" is opened: Sound goes on from one at a time.')
@@ -332,9 +332,9 @@ class Window(State):
         for panel in self._panels.values():
             self.models.cards.changed.connect(panel.settle)
             panel.model.changed.connect(self._note_model)
-        self.sound.came.connect(lambda: self.panel.set("sound"))
+        self.sound.sound_opened.connect(lambda: self.panel.set("sound"))
         self.sound.player.card.opening.connect(self.tone.release_card)  # there is one sound card
-        self.tone.opening.connect(self.sound.player.let_go)
+        self.tone.opening.connect(self.sound.player.release_card)
         self.explore.picture_opened.connect(lambda: self.panel.set("explore"))
         self.complete.canvas.picture_opened.connect(lambda: self.panel.set("complete"))
         cells = self.generate

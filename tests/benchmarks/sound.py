@@ -68,8 +68,8 @@ class Desk:
                 player, said = self.player, self.messages.current.get()
                 words = (
                     f"waited for {seconds} s in vain; engine {self.engine.now}, at {player.position:.2f} of "
-                    f"{player.made:.2f} s, speed {player.speed.get():.2f}, playing {player.playing.get()}, making "
-                    f"{player.making.get()}, waiting {player.waiting.get()!r}, said {said.text if said else ''!r}"
+                    f"{player.made_seconds:.2f} s, speed {player.speed.get():.2f}, playing {player.playing.get()}, making "
+                    f"{player.making.get()}, waiting {player.waiting_reason.get()!r}, said {said.text if said else ''!r}"
                 )
                 self.close()  # last: after it every engine is Stopped
                 sys.exit(words)
@@ -86,7 +86,7 @@ class Desk:
         """A new sound, of which nothing is made."""
         self.sound.stop()
         self.seed += 1
-        self.sound.dials.set_seed(self.seed)
+        self.sound.parameters.set_seed(self.seed)
 
     def begin(self) -> float:
         """A new sound plays; seconds until the card is given the first of it."""
@@ -98,16 +98,16 @@ class Desk:
 
     def turn(self, temperature: float) -> float:
         """Seconds from a turned temperature until the first sample that was made by it is at the ear."""
-        began, performing, given = time.monotonic(), self.player.performing, [self.player.position]
-        self.sound.dials.set_temperature(temperature)
+        began, performing, given = time.monotonic(), self.player.live_generation, [self.player.position]
+        self.sound.parameters.set_temperature(temperature)
 
         def turned() -> bool:
             """Whether the card was given it: with what it asked for last, from `given[-1]` on."""
             given.append(self.player.position)
-            return performing._turn is None and given[-1] >= self.sound.heat.get()[-1][0]
+            return performing._pending is None and given[-1] >= self.sound.temperature_curve.get()[-1][0]
 
         self.until(turned)
-        later = self.sound.heat.get()[-1][0] - given[-2]
+        later = self.sound.temperature_curve.get()[-1][0] - given[-2]
         return time.monotonic() - began + later + self.player.card.delay
 
     def close(self) -> None:
@@ -145,7 +145,7 @@ def long(desk: Desk, card: Card, seconds: float) -> None:
     desk.clear()
     desk.again, desk.longest = 0, 0.0
     player.set_level(1.0)
-    stream = player.reel.stream
+    stream = player.buffer.stream
     stream.start_recording()
     desk.sound.play()
     desk.until(lambda: player.position > 0)
@@ -154,16 +154,16 @@ def long(desk: Desk, card: Card, seconds: float) -> None:
         number += 1
         turned.append(desk.turn(1.0 + 0.2 * float(np.sin(number / 3))))
         desk.rest(0.5)
-    performing, longest, speed = player.performing, desk.longest, player.speed.get()
-    performing.halt()
+    performing, longest, speed = player.live_generation, desk.longest, player.speed.get()
+    performing.stop_job()
     desk.until(lambda: stream.has_ended)
     desk.rest(1)
     given, rate = stream.stop_recording()
     words = f"{len(turned)} changes of temperature, {desk.again} of which had to be asked again"
     print(f"{len(given) / rate:.0f} s heard, {words}, load {load:.1f} before and {os.getloadavg()[0]:.1f} after")
     print(
-        f"  made at {speed:.1f} times real time; at the end {1000 * performing.spared:.0f} ms were spared and "
-        f"{1000 * performing.sure:.0f} wanted; the window stood still for {1000 * longest:.0f} ms at most"
+        f"  made at {speed:.1f} times real time; at the end {1000 * performing.spare:.0f} ms were spared and "
+        f"{1000 * performing.lead:.0f} wanted; the window stood still for {1000 * longest:.0f} ms at most"
     )
     print(f"  gaps: {stream.underruns} of the making, {desk.speaker.underruns} that the card tells of")
     made = limit_level(
@@ -230,7 +230,7 @@ def started(desk: Desk) -> None:
             desk.player.stop()
             desk.until(lambda: not desk.player.making.get() and desk.engine.now == "Ready")
             if not again:
-                desk.player.let_go()
+                desk.player.release_card()
         waits(f"from Play to the first sound, {words}", seconds, delay)
 
 
@@ -255,14 +255,14 @@ def killed(desk: Desk) -> None:
     player = desk.player
     desk.begin()
     desk.rest(1.5)
-    stream, ahead = player.reel.stream, player.ahead
+    stream, ahead = player.buffer.stream, player.seconds_ahead
     stream.start_recording()
     os.kill(desk.engine.process_id, signal.SIGKILL)
     took = desk.until(lambda: stream.has_ended)
     last = abs(float(stream.stop_recording()[0][-1]))
     print(
         f"  engine killed with {ahead:.2f} s ahead: {took:.2f} s played on, up to "
-        f"{1000 * abs(player.position - player.made):.1f} ms from the end, the last sample {last:.4f}"
+        f"{1000 * abs(player.position - player.made_seconds):.1f} ms from the end, the last sample {last:.4f}"
     )
     desk.engine.start()  # by itself it starts anew only twice within five minutes; Play starts it as a person does
     desk.until(lambda: desk.engine.now == "Ready", 120)

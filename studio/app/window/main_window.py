@@ -81,7 +81,7 @@ PANELS: tuple[Callable[[Theme, Window, FileDialogs], Panel], ...] = (
     generate.make_panel,
     explore.make_panel,
     complete.make_panel,
-    sound.panel,
+    sound.make_panel,
 )
 """The panels that work, in the order of the rail."""
 

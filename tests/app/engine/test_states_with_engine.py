@@ -301,17 +301,17 @@ def test_a_sound_is_heard_changed_kept_and_gone_on_from(
     window, _ = opener()
     sound, player = window.sound, window.sound.player
     assert sound.model.get() is not None and sound.model.get().card.name == tiny_recordings
-    sound.dials.set_seed(5)
+    sound.parameters.set_seed(5)
     sound.play()
     speaker = sound.player.card._output
     assert isinstance(speaker, FakeSpeaker)
-    qtbot.waitUntil(lambda: player.made > 0.7, timeout=START)
+    qtbot.waitUntil(lambda: player.made_seconds > 0.7, timeout=START)
     speaker.hear(0.2)
     before = player.samples.copy()
-    sound.dials.set_temperature(0.0)
-    at = round(sound.heat.get()[-1][0] * player.rate)
+    sound.parameters.set_temperature(0.0)
+    at = round(sound.temperature_curve.get()[-1][0] * player.rate)
     assert at < len(before)
-    qtbot.waitUntil(lambda: player.made > at / player.rate + 0.2, timeout=START)
+    qtbot.waitUntil(lambda: player.made_seconds > at / player.rate + 0.2, timeout=START)
     sound.stop()
     qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
     after = player.samples.copy()
@@ -320,23 +320,27 @@ def test_a_sound_is_heard_changed_kept_and_gone_on_from(
     assert np.isfinite(player.bits).all() and len(player.bits) == len(after)
 
     # The file carries the curve, and brings it and every sample back in another window.
-    sound.export(tmp_path / "a.wav")
+    sound.save_sound(tmp_path / "a.wav")
     qtbot.waitUntil((tmp_path / "a.wav").exists)
-    curve = sound.heat.get()
+    curve = sound.temperature_curve.get()
     sound.keep_take()
     other, _ = opener()
     qtbot.waitUntil(lambda: len(other.sound.player.samples) == len(after))
-    assert np.array_equal(other.sound.player.samples, after) and other.sound.heat.get() == curve
-    other.sound.dials.new_seed()
+    assert np.array_equal(other.sound.player.samples, after) and other.sound.temperature_curve.get() == curve
+    other.sound.parameters.new_seed()
     assert not len(other.sound.player.samples)
     other.drop([tmp_path / "a.wav"])
     qtbot.waitUntil(lambda: len(other.sound.player.samples) == len(after))
-    assert other.panel.get() == "sound" and other.sound.dials.seed.get() == 5 and other.sound.heat.get() == curve
+    assert (
+        other.panel.get() == "sound"
+        and other.sound.parameters.seed.get() == 5
+        and other.sound.temperature_curve.get() == curve
+    )
     assert len(other.takes.takes.get()) == 1
 
     # From its middle on it goes another way.
     middle = round(0.2 * player.rate)
-    other.sound.branch(0.2)
+    other.sound.branch_at(0.2)
     other.sound.play()
     qtbot.waitUntil(lambda: len(other.sound.player.samples) > len(after), timeout=START)
     new = other.sound.player.samples
@@ -356,17 +360,17 @@ def test_of_a_sound_whose_engine_is_killed_all_that_was_made_is_heard(
     assert isinstance(speaker, FakeSpeaker) and sound.model.get().card.name == tiny_recordings
     player.set_level(1.0)
     sound.play()
-    qtbot.waitUntil(lambda: player.made > 0.5, timeout=START)
+    qtbot.waitUntil(lambda: player.made_seconds > 0.5, timeout=START)
     first = speaker.hear(0.2)
     os.kill(engine.process_id, signal.SIGKILL)
     qtbot.waitUntil(lambda: not player.making.get(), timeout=START)
     made = player.samples.copy()
     said = window.messages.current.get()
-    assert said is not None and f"The sound was made up to {timecode(player.made)}, which is kept." in said.text
-    heard = np.concatenate((first, speaker.hear(player.made + 1)))
+    assert said is not None and f"The sound was made up to {timecode(player.made_seconds)}, which is kept." in said.text
+    heard = np.concatenate((first, speaker.hear(player.made_seconds + 1)))
     wanted = limit_level(soxr.resample(made.astype(np.float32) / 32_768, player.rate, speaker.rate))
     steepest = np.abs(np.diff(wanted)).max() + np.abs(wanted).max() / (RAMP * speaker.rate)
-    assert player.position == player.made and not heard[-speaker.rate // 2 :].any()
+    assert player.position == player.made_seconds and not heard[-speaker.rate // 2 :].any()
     assert np.abs(np.diff(heard)).max() < 1.01 * steepest
     sound.play()
     qtbot.waitUntil(lambda: len(player.samples) > len(made), timeout=START)
@@ -386,18 +390,18 @@ def test_what_is_seen_of_a_recording_is_priced_and_nothing_else(
     qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
     assert np.isnan(player.bits).all(), "nobody looks at them"
 
-    sound.pricing.look((60.0, 62.0))
+    sound.recording_bits.set_visible((60.0, 62.0))
     begin, end = 60 * 8000, 62 * 8000
     qtbot.waitUntil(lambda: bool(np.isfinite(player.bits[begin:end]).all()), timeout=START)
     qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
     known = np.flatnonzero(np.isfinite(player.bits))
     assert begin - 1700 < known[0] < known[-1] < end + 1700, "a margin on either side"
-    assert sound.pricing.said.get() in ("taken for High", "taken for Low")
+    assert sound.recording_bits.status_text.get() in ("taken for High", "taken for Low")
     assert 4 < player.bits[begin:end].mean() < 14, "noise costs more than the eight bits of a sample that nobody knows"
 
     # Long work is listed in the queue, and ends if the user leaves the panel.
-    sound.pricing.look((0.0, 600.0))
+    sound.recording_bits.set_visible((0.0, 600.0))
     qtbot.waitUntil(lambda: bool(window.queue.jobs.get()), timeout=START)
-    sound.pricing.look(None)
+    sound.recording_bits.set_visible(None)
     qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
     assert not window.queue.jobs.get() and np.isnan(player.bits).any()

@@ -67,10 +67,10 @@ def test_a_picture_that_its_reader_does_not_survive_is_refused_in_words(
 def test_a_sound_that_its_reader_does_not_survive_is_refused_in_words(
     stem: str, stage: Stage, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    stage.sound.open(hum(tmp_path / f"{stem}.wav"))
+    stage.sound.open_file(hum(tmp_path / f"{stem}.wav"))
     assert wanted(told(stage.window, qtbot), f"{stem}.wav")
     stage.window.messages.dismiss()
-    stage.sound.open(hum(tmp_path / "hum.wav"))
+    stage.sound.open_file(hum(tmp_path / "hum.wav"))
     assert told(stage.window, qtbot).startswith('"hum.wav"')
 
 
@@ -93,7 +93,7 @@ def test_a_pipe_with_the_name_of_a_sound_is_refused_at_once(stage: Stage, qtbot:
     for name in ("pipe.wav", "pipe.flac"):
         os.mkfifo(tmp_path / name)
         stage.window.messages.dismiss()
-        stage.sound.open(tmp_path / name)
+        stage.sound.open_file(tmp_path / name)
         assert "is not a file but a device or a pipe" in told(stage.window, qtbot)
 
 

@@ -13,7 +13,7 @@ from studio.app.panels.complete.inspector_view import CompleteInspector
 from studio.app.panels.explore.inspector_view import ParametersSection
 from studio.app.panels.generate.view import GenerateInspector
 from studio.app.panels.sound.inspector_view import SoundInspector
-from studio.app.panels.sound.player_view import Player
+from studio.app.panels.sound.player_view import PlayerView
 from studio.app.widgets.value_slider import OUTSIDE_SAFE_RANGE, ValueSlider
 from tests.app.fake_model import card, write_model
 from tests.app.window_fixtures import Studio, settle
@@ -38,7 +38,11 @@ def dial(studio: Studio, panel: str) -> ValueSlider:
 
 
 def states(state: Window) -> dict[str, Any]:
-    return {"generate": state.generate.parameters, "complete": state.complete.parameters, "sound": state.sound.dials}
+    return {
+        "generate": state.generate.parameters,
+        "complete": state.complete.parameters,
+        "sound": state.sound.parameters,
+    }
 
 
 @pytest.mark.parametrize(("panel", "most"), [("generate", 1.0), ("complete", 1.0), ("sound", 1.05)])
@@ -110,17 +114,17 @@ def warned(picture: QImage, warn: str) -> int:
 def test_the_lane_of_sound_marks_what_is_beyond(studio: Studio) -> None:
     studio.state.show_panel("sound")
     settle()
-    player = studio.frame.panels["sound"].stage.findChild(Player)
+    player = studio.frame.panels["sound"].stage.findChild(PlayerView)
     assert player is not None
-    heat, moment, warn = player.lanes.heat, player.lanes.moment, studio.look.tokens.warn
+    heat, moment, warn = player.lanes.temperature, player.lanes.playhead, studio.look.tokens.warn
     player.lanes.timeline.made = 10.0
-    player.lanes.timeline.fit()
-    studio.state.sound.set_heat([(0.0, 0.5), (4.0, 1.05)])
+    player.lanes.timeline.show_all()
+    studio.state.sound.set_temperature_curve([(0.0, 0.5), (4.0, 1.05)])
     settle()
     assert heat.accessibleDescription() == "safe 0 to 1.05"
     assert OUTSIDE_SAFE_RANGE not in heat.rows.index(1).data(Qt.ItemDataRole.AccessibleTextRole)
     assert not warned(heat.viewport().grab().toImage(), warn)
-    studio.state.sound.set_heat([(0.0, 1.2), (4.0, 1.06), (5.0, 0.5)])
+    studio.state.sound.set_temperature_curve([(0.0, 1.2), (4.0, 1.06), (5.0, 0.5)])
     settle()
     assert heat.accessibleDescription() == f"safe 0 to 1.05, {OUTSIDE_SAFE_RANGE}"
     texts = [heat.rows.index(row).data(Qt.ItemDataRole.AccessibleTextRole) for row in range(3)]
@@ -173,16 +177,16 @@ def test_the_lane_of_sound_marks_what_is_too_cold(studio: Studio, two_models: Pa
     studio.state.show_panel("sound")
     studio.state.sound.choose_model("hushed")
     settle()
-    player = studio.frame.panels["sound"].stage.findChild(Player)
+    player = studio.frame.panels["sound"].stage.findChild(PlayerView)
     assert player is not None
-    heat, warn = player.lanes.heat, studio.look.tokens.warn
+    heat, warn = player.lanes.temperature, studio.look.tokens.warn
     player.lanes.timeline.made = 10.0
-    player.lanes.timeline.fit()
-    studio.state.sound.set_heat([(0.0, 0.5), (4.0, 1.0)])
+    player.lanes.timeline.show_all()
+    studio.state.sound.set_temperature_curve([(0.0, 0.5), (4.0, 1.0)])
     settle()
     assert heat.accessibleDescription() == "safe 0.5 to 1"
     assert not warned(heat.viewport().grab().toImage(), warn)
-    studio.state.sound.set_heat([(0.0, 0.2), (4.0, 1.0)])
+    studio.state.sound.set_temperature_curve([(0.0, 0.2), (4.0, 1.0)])
     settle()
     assert heat.accessibleDescription() == f"safe 0.5 to 1, {OUTSIDE_SAFE_RANGE}"
     texts = [heat.rows.index(row).data(Qt.ItemDataRole.AccessibleTextRole) for row in range(2)]

@@ -232,15 +232,15 @@ def test_a_sound_is_copied_as_a_file_and_as_bytes_and_pasted_as_the_work_it_is(
     assert copied is not None
     assert copied.seed == 7
     assert "Copied the sound" in studio.state.messages.current.get().text
-    sound.dials.set_seed(9)
+    sound.parameters.set_seed(9)
     QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
-    qtbot.waitUntil(lambda: sound.dials.seed.get() == 7)
-    sound.dials.set_seed(9)
+    qtbot.waitUntil(lambda: sound.parameters.seed.get() == 7)
+    sound.parameters.set_seed(9)
     alone = QMimeData()
     alone.setData("audio/wav", wav)  # as programs that share no files put it there
     board.setMimeData(alone)
     QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
-    qtbot.waitUntil(lambda: sound.dials.seed.get() == 7)
+    qtbot.waitUntil(lambda: sound.parameters.seed.get() == 7)
     assert np.array_equal(sound.player.samples, wave)
 
 

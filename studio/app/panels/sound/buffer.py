@@ -7,7 +7,7 @@ import numpy as np
 from studio.media.sounds.playback import PlaybackBuffer
 
 
-class Reel:
+class SoundBuffer:
     """All that there is of a sound. What is to give way to something else is out of sight, and plays on until that is
     there in time. `lock` is held while its end changes: more than one thread may do that.
 
@@ -20,18 +20,18 @@ class Reel:
         self.rate, self.stream, self.lock = rate, PlaybackBuffer(rate), threading.RLock()
         self.stream.append(samples)
         self._prices, self._priced = np.zeros(0, np.float32), 0
-        self._gives_way: int | None = None
-        self.price(0, np.full(len(samples), np.nan, np.float32))
+        self._replaced_from: int | None = None
+        self.set_bits(0, np.full(len(samples), np.nan, np.float32))
 
     @property
-    def whole(self) -> int:
+    def total_samples(self) -> int:
         """How many samples there are, with what is to give way."""
         return len(self.stream.samples)
 
     @property
     def samples(self) -> np.ndarray:
         """(n,) int16, all that stays."""
-        return self.stream.samples[: self._gives_way]
+        return self.stream.samples[: self._replaced_from]
 
     @property
     def bits(self) -> np.ndarray:
@@ -43,13 +43,13 @@ class Reel:
         """As long is what stays."""
         return len(self.samples) / self.rate
 
-    def add(self, samples: np.ndarray, bits: np.ndarray) -> None:
+    def append(self, samples: np.ndarray, bits: np.ndarray) -> None:
         """The next of them."""
         with self.lock:
-            self.price(self.whole, bits)
+            self.set_bits(self.total_samples, bits)
             self.stream.append(samples)
 
-    def price(self, first: int, bits: np.ndarray) -> None:
+    def set_bits(self, first: int, bits: np.ndarray) -> None:
         """What samples from a number on cost."""
         with self.lock:
             end = first + len(bits)
@@ -61,27 +61,27 @@ class Reel:
             self._prices[first:end] = bits
             self._priced = max(self._priced, end)
 
-    def drop(self, first: int) -> None:
+    def truncate(self, first: int) -> None:
         """Let go of what there is from a sample on."""
         with self.lock:
-            self.stay()
+            self.cancel_replacing()
             self.stream.truncate(first)
 
-    def give_way(self, first: int) -> None:
+    def begin_replacing(self, first: int) -> None:
         """What there is from a sample on is to give way."""
-        self._gives_way = first
+        self._replaced_from = first
 
-    def stay(self) -> None:
+    def cancel_replacing(self) -> None:
         """Nothing is to give way."""
-        self._gives_way = None
+        self._replaced_from = None
 
-    def swap(self, samples: np.ndarray, bits: np.ndarray) -> bool:
+    def replace_samples(self, samples: np.ndarray, bits: np.ndarray) -> bool:
         """Put this in place of what is to give way; whether it was in time. If not, nothing has changed."""
         with self.lock:
-            assert self._gives_way is not None, "give_way comes first"
-            first = self._gives_way
+            assert self._replaced_from is not None, "give_way comes first"
+            first = self._replaced_from
             if not self.stream.replace_from(first, samples):
                 return False
-            self.price(first, bits)
-            self.stay()
+            self.set_bits(first, bits)
+            self.cancel_replacing()
             return True

@@ -9,60 +9,67 @@ from PySide6.QtWidgets import QWidget
 from studio.app.app_state import Window
 from studio.app.core.guard import guarded
 from studio.app.generation.parameters_view import ParametersForm
-from studio.app.panels.sound.lanes.lane_view import clock
+from studio.app.panels.sound.lanes.lane_view import ruler_time
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, ChoiceField, Column, ElidedLabel, Label, make_row, set_tooltip
 from studio.app.widgets.theme import Theme
 
-OFTEN = 500
+REFRESH_INTERVAL = 500
 """Milliseconds between two looks at the output."""
-AWAY = "Ctrl+W"
+CLOSE_KEYS = "Ctrl+W"
 """The keys that close the opened recording."""
-SYSTEM = "The system's own"
-NONE = "Temperature, kind and seed of a model stand here, and are heard as you turn them."
+SYSTEM_OUTPUT = "The system's own"
+NO_MODEL_TEXT = "Temperature, kind and seed of a model stand here, and are heard as you turn them."
 
 
 class SoundInspector(Column):
     """From the top: what can be changed while it plays, My recording, Loop, Branch, Output."""
 
-    def __init__(self, look: Theme, state: Window, open_sound: Callable[[], object]) -> None:
-        super().__init__(look, 10)
+    def __init__(self, theme: Theme, state: Window, open_sound: Callable[[], object]) -> None:
+        super().__init__(theme, 10)
         self._state, self._player = state.sound, state.sound.player
         self._build(open_sound)
-        self._tie()
-        self._looks = QTimer(self)
-        self._looks.setInterval(OFTEN)
-        self._looks.timeout.connect(self._show_output)
+        self._connect()
+        self._refresh_timer = QTimer(self)
+        self._refresh_timer.setInterval(REFRESH_INTERVAL)
+        self._refresh_timer.timeout.connect(self._show_output)
 
     def _build(self, open_sound: Callable[[], object]) -> None:
         look = self._theme
-        self.heard = Label("", "note", wrap=True)
-        self.dials = ParametersForm(look, self._state.dials, self._state.history, 1, below=(self.heard,))
+        self.heard_label = Label("", "note", wrap=True)
+        self.parameters = ParametersForm(
+            look, self._state.parameters, self._state.history, 1, below=(self.heard_label,)
+        )
         set_tooltip(
-            self.dials.temperature.slider, "Change the sound while it plays; a fast computer plays the change at once"
+            self.parameters.temperature.slider,
+            "Change the sound while it plays; a fast computer plays the change at once",
         )
         self.priced = Label("", "note", wrap=True)
-        self._none = Label(NONE, "note", wrap=True)
+        self._none = Label(NO_MODEL_TEXT, "note", wrap=True)
         self.add_section("While it plays", first=True)
         self.show_bits = Button(look, "Show bits", "link", tooltip="Compute the bits of the visible samples")
-        self.show_bits.clicked.connect(self._state.pricing.go_on)
-        self.add_widgets(self.dials, make_row(self.priced, self.show_bits), self._none)
+        self.show_bits.clicked.connect(self._state.recording_bits.resume)
+        self.add_widgets(self.parameters, make_row(self.priced, self.show_bits), self._none)
         self.change = Button(look, "Change…", "link", tooltip="Choose a sound to continue", keys="Ctrl+O")
         self.change.clicked.connect(open_sound)
-        self.name, self.words, self.where = ElidedLabel("", "strong"), Label("", "note", wrap=True), Label("", "note")
-        self.put_away = Button(
+        self.name, self.description, self.where = (
+            ElidedLabel("", "strong"),
+            Label("", "note", wrap=True),
+            Label("", "note"),
+        )
+        self.close_recording = Button(
             look,
             "",
             "icon",
             "close",
             "Put the recording away",
             "Put the recording away; undo brings it back",
-            AWAY,
+            CLOSE_KEYS,
         )
-        self.put_away.clicked.connect(self._state.put_away)
+        self.close_recording.clicked.connect(self._state.close_recording)
         heading = make_row(Label("My recording", "heading"), 0, self.change)
-        named = make_row(self.name, self.put_away)
-        self._source = self._part(heading, named, self.words, self.where, title="")
+        named = make_row(self.name, self.close_recording)
+        self._source = self._add_part(heading, named, self.description, self.where, title="")
         self.region, self.join = Label("", "strong"), Label("", "note", wrap=True)
         self.best = Button(
             look,
@@ -72,22 +79,22 @@ class SoundInspector(Column):
             tooltip="Move the loop's ends to where the join costs least",
             keys="J",
         )
-        self.best.clicked.connect(self._state.find_join)
-        self._loop = self._part(self.region, self.join, self.best, title="Loop")
+        self.best.clicked.connect(self._state.find_loop)
+        self._loop = self._add_part(self.region, self.join, self.best, title="Loop")
         self.branch = Button(look, "Branch here", "", "fork", tooltip="Start another take from this moment", keys="K")
-        self.branch.clicked.connect(lambda: self._state.branch())
+        self.branch.clicked.connect(lambda: self._state.branch_at())
         self.from_ = Label("", "note", wrap=True)
-        self._branch = self._part(self.from_, self.branch, title="Branch")
+        self._branch = self._add_part(self.from_, self.branch, title="Branch")
         self.output = ChoiceField(look, "Output", "Where to play")
         self.latency = ChoiceField(look, "Latency", "Shorter is heard sooner, longer bears a busier computer")
         for seconds in (0.0, *self._player.card.latencies):
             self.latency.addItem(f"Latency {1000 * seconds:.0f} ms" if seconds else "Latency as needed", seconds)
         self.delay, self.gaps = Label("", "note"), Label("", "note")
-        self._output = self._part(self.output, self.latency, make_row(self.delay, 0, self.gaps), title="Output")
+        self._output = self._add_part(self.output, self.latency, make_row(self.delay, 0, self.gaps), title="Output")
         self.add_stretch()
         self._player.grew.connect(self._show_parts)
 
-    def _part(self, *widgets: QWidget, title: str | None = None) -> Column:
+    def _add_part(self, *widgets: QWidget, title: str | None = None) -> Column:
         """What is shown and hidden together, below a hairline where it has a title."""
         part = Column(self._theme, 10)
         if title is not None:
@@ -96,18 +103,18 @@ class SoundInspector(Column):
         self.add_widgets(part)
         return part
 
-    def _tie(self) -> None:
+    def _connect(self) -> None:
         state, player = self._state, self._player
         bind(self, state.model, self._show_parts)
-        bind(self, state.dials.mix.name, self._show_mix)
-        bind(self, state.pricing.said, self._show_priced)
-        bind(self, state.pricing.stopped, self._show_priced)
+        bind(self, state.parameters.mix.name, self._show_mix)
+        bind(self, state.recording_bits.status_text, self._show_priced)
+        bind(self, state.recording_bits.stopped, self._show_priced)
         bind(self, state.recording, self._show_recording)
         bind(self, state.cut, self._show_recording)
-        bind(self, state.strip.current, self._show_recording)
+        bind(self, state.selection.current, self._show_recording)
         bind(self, player.loop, self._show_loop)
-        bind(self, state.joining.said, self._show_loop)
-        bind(self, state.joining.busy, self._show_loop)
+        bind(self, state.loop_finder.status_text, self._show_loop)
+        bind(self, state.loop_finder.busy, self._show_loop)
         bind(self, player.card.devices, self._show_devices, self.output.activated, self._choose_output)
         bind(self, player.card.device, self._show_devices)
         bind(self, player.card.latency, self._show_latency, self.latency.activated, self._choose_latency)
@@ -116,19 +123,19 @@ class SoundInspector(Column):
     def _show_parts(self, _: object = None) -> None:
         """What can be used: all needs a model, and some of it a sound."""
         able, there = self._state.model.get() is not None, bool(len(self._player.samples))
-        for part in (self.dials, self._source, self._output):
+        for part in (self.parameters, self._source, self._output):
             part.setVisible(able)
         self._none.setVisible(not able)
         for part in (self._loop, self._branch):
             part.setVisible(able and there)
 
     def _show_mix(self, name: str) -> None:
-        mix = self.dials.mix
-        self.dials.share.show_name(f"{mix.itemText(mix.findData(name))} in the mix" if name else "Share")
+        mix = self.parameters.mix
+        self.parameters.share.show_name(f"{mix.itemText(mix.findData(name))} in the mix" if name else "Share")
 
     def _show_priced(self, _: object) -> None:
         """Say which model the prices belong to, and whether some are missing because pricing was stopped."""
-        said, stopped = self._state.pricing.said.get(), self._state.pricing.stopped.get()
+        said, stopped = self._state.recording_bits.status_text.get(), self._state.recording_bits.stopped.get()
         words = ", ".join(filter(None, [said, "stopped" if stopped else ""]))
         self.priced.setText(f"Bits a sample: {words}.")
         self.priced.setVisible(bool(words))
@@ -140,29 +147,31 @@ class SoundInspector(Column):
         recording, cut = self._state.recording.get(), self._state.cut.get()
         self.change.set_text("Change…" if recording is not None else "Open…")
         self.name.show_text(recording.name if recording is not None else "None: the model begins by itself")
-        self.words.setText(recording.words if recording is not None else "")
-        self.words.setVisible(bool(self.words.text()))
-        self.where.setText(f"Goes on from {clock(cut, 1)}")
+        self.description.setText(recording.description if recording is not None else "")
+        self.description.setVisible(bool(self.description.text()))
+        self.where.setText(f"Goes on from {ruler_time(cut, 1)}")
         self.where.setVisible(recording is not None)
-        self.put_away.setVisible(recording is not None)
-        self.from_.setText(self._line(cut))
+        self.close_recording.setVisible(recording is not None)
+        self.from_.setText(self._branch_text(cut))
         self.from_.setVisible(bool(self.from_.text()))
 
-    def _line(self, cut: float) -> str:
+    def _branch_text(self, cut: float) -> str:
         """What it branched from."""
         if not cut:
             return ""
-        takes, above = self._state.strip.takes.get(), self._state.stage.came_from
+        takes, above = self._state.selection.takes.get(), self._state.source.parent_name
         found = [(n, take) for n, take in enumerate(takes, 1) if take.name == above]
         if found and found[0][1].work.heard >= len(found[0][1].picture):
             return ""  # a recording, of which all is said above
-        return f"Goes on from {f'take {found[0][0]}' if found else 'another'} at {clock(cut, 1)}"
+        return f"Goes on from {f'take {found[0][0]}' if found else 'another'} at {ruler_time(cut, 1)}"
 
     def _show_loop(self, _: object) -> None:
-        loop, joining = self._player.loop.get(), self._state.joining
-        self.region.setText(f"{clock(loop[0], 3)} to {clock(loop[1], 3)}" if loop is not None else "")
+        loop, joining = self._player.loop.get(), self._state.loop_finder
+        self.region.setText(f"{ruler_time(loop[0], 3)} to {ruler_time(loop[1], 3)}" if loop is not None else "")
         self.region.setVisible(loop is not None)
-        self.join.setText(joining.said.get() if loop is not None else "Drag on the wave to choose what is repeated.")
+        self.join.setText(
+            joining.status_text.get() if loop is not None else "Drag on the wave to choose what is repeated."
+        )
         self.join.setVisible(bool(self.join.text()))
         self.best.setVisible(loop is not None)
         self.best.setEnabled(not joining.busy.get())
@@ -173,11 +182,11 @@ class SoundInspector(Column):
         device, devices = self._player.card.device.get(), self._player.card.devices.get()
         self.output.clear()
         for name in ("", *devices, *([device] if device and device not in devices else [])):
-            self.output.addItem(name or SYSTEM, name)
+            self.output.addItem(name or SYSTEM_OUTPUT, name)
         self.output.setCurrentIndex(self.output.findData(device))
 
     def _choose_output(self, place: int) -> None:
-        self._player.choose(self.output.itemData(place))
+        self._player.choose_output(self.output.itemData(place))
 
     def _show_latency(self, seconds: float) -> None:
         self.latency.setCurrentIndex(self.latency.findData(seconds))
@@ -188,19 +197,21 @@ class SoundInspector(Column):
     def _show_output(self, _: object = None) -> None:
         player = self._player
         self.delay.setText(f"Delay {player.card.delay:.2f} s" if player.card.delay else "")
-        self.gaps.setText(f"{player.gaps} gap{'' if player.gaps == 1 else 's'}" if player.made else "")
-        self.heard.setText(self._when())
+        self.gaps.setText(
+            f"{player.gap_count} gap{'' if player.gap_count == 1 else 's'}" if player.made_seconds else ""
+        )
+        self.heard_label.setText(self._delay_text())
 
-    def _when(self) -> str:
+    def _delay_text(self) -> str:
         """How soon a change is heard."""
         player = self._player
         if not (player.playing.get() and player.making.get() and player.speed.get()):
             return "Heard soon after you move them, while it plays"
-        settled = self._state.making.settled - player.position
-        return f"Heard {max(settled, player.performing.spared) + player.card.delay:.2f} s after you move them"
+        settled = self._state.live_settings.settled_seconds - player.position
+        return f"Heard {max(settled, player.live_generation.spare) + player.card.delay:.2f} s after you move them"
 
     @guarded(None)
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._player.card.list_devices()
-        self._looks.start()
+        self._refresh_timer.start()

@@ -4,92 +4,94 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from studio.app.panels.sound.buffer import Reel
+from studio.app.panels.sound.buffer import SoundBuffer
 from studio.wire.messages import AnyEvent, Ending, Failed, SoundChunk
 
 
 @dataclass
-class Turn:
+class PendingEdit:
     """A change on its way, from its being asked to its being there."""
 
     job: str
     first: int
     """The first sample that it makes anew."""
-    sure: int
+    lead: int
     """Samples that are not given to the sound card yet, of which there must be as many when it takes over."""
-    instead: bool
+    replaces_late_edit: bool
     """Whether it is asked in place of one that came too late, of which more may be on its way."""
-    taken: bool = False
+    accepted: bool = False
     """Whether the engine makes it so: what it says from now on is new."""
-    landed: bool | None = None
+    applied: bool | None = None
     """Whether it came in time; None as long as that is open."""
-    new: list[SoundChunk] = field(default_factory=list)
+    chunks: list[SoundChunk] = field(default_factory=list)
 
 
-class Landing:
+class ChunkWriter:
     """The end of a reel, where one job's sound is added; what a turn makes anew takes over there in time or not at all.
 
     The window's thread says what is to come, another one hears it come.
     """
 
-    def __init__(self, reel: Reel) -> None:
-        self.reel = reel
-        self.sounds = False
+    def __init__(self, buffer: SoundBuffer) -> None:
+        self.buffer = buffer
+        self.is_playing = False
         """Whether the ear follows: what it has got cannot be made anew."""
         self._job, self._begin = "", 0
-        self._turn: Turn | None = None
+        self._edit: PendingEdit | None = None
 
-    def open(self, job: str) -> int:
+    def open_job(self, job: str) -> int:
         """What a job says follows what there is; from which sample on."""
-        with self.reel.lock:
-            self._job, self._begin = job, self.reel.whole
+        with self.buffer.lock:
+            self._job, self._begin = job, self.buffer.total_samples
             return self._begin
 
-    def close(self) -> None:
+    def close_job(self) -> None:
         """Nothing more is added."""
-        with self.reel.lock:
+        with self.buffer.lock:
             self._job = ""
 
-    def await_turn(self, turn: Turn) -> None:
+    def begin_edit(self, edit: PendingEdit) -> None:
         """What there is from its first sample on is to give way to what it makes."""
-        with self.reel.lock:
-            self._turn = turn
-            self.reel.give_way(turn.first)
+        with self.buffer.lock:
+            self._edit = edit
+            self.buffer.begin_replacing(edit.first)
 
-    def forget_turn(self) -> None:
+    def cancel_edit(self) -> None:
         """Nothing gives way any more."""
-        with self.reel.lock:
-            self._turn = None
-            self.reel.stay()
+        with self.buffer.lock:
+            self._edit = None
+            self.buffer.cancel_replacing()
 
-    def hear(self, event: AnyEvent) -> None:
+    def handle_event(self, event: AnyEvent) -> None:
         """What the engine says."""
-        with self.reel.lock:
-            turn = self._turn
+        with self.buffer.lock:
+            turn = self._edit
             if isinstance(event, SoundChunk):
                 if self._job and event.job == self._job:
-                    self._land(event, turn)
+                    self._collect_chunk(event, turn)
             elif turn is not None and isinstance(event, Ending) and event.job == turn.job:
-                turn.taken = True
+                turn.accepted = True
                 if isinstance(event, Failed):
-                    self.forget_turn()
+                    self.cancel_edit()
 
-    def _land(self, event: SoundChunk, turn: Turn | None) -> None:
-        if turn is not None and turn.landed is False:
+    def _collect_chunk(self, event: SoundChunk, edit: PendingEdit | None) -> None:
+        if edit is not None and edit.applied is False:
             return
-        if turn is not None and turn.taken and turn.landed is None:
-            turn.new.append(event)
-            self._swap(turn)
-        elif self._begin + event.first_sample == self.reel.whole and (turn is None or turn.landed or not turn.instead):
-            self.reel.add(event.samples, event.bits)
+        if edit is not None and edit.accepted and edit.applied is None:
+            edit.chunks.append(event)
+            self._apply_edit(edit)
+        elif self._begin + event.first_sample == self.buffer.total_samples and (
+            edit is None or edit.applied or not edit.replaces_late_edit
+        ):
+            self.buffer.append(event.samples, event.bits)
 
-    def _swap(self, turn: Turn) -> None:
+    def _apply_edit(self, edit: PendingEdit) -> None:
         """Put what is new in its place, once there is enough of it."""
-        samples = np.concatenate([event.samples for event in turn.new])
-        bits = np.concatenate([event.bits for event in turn.new])
-        free = self.reel.stream.first_replaceable
-        sure = not self.sounds or turn.first + len(samples) - free >= turn.sure
-        if sure and self.reel.swap(samples, bits):
-            turn.landed = True
-        elif sure or free > turn.first:
-            turn.landed = False
+        samples = np.concatenate([event.samples for event in edit.chunks])
+        bits = np.concatenate([event.bits for event in edit.chunks])
+        free = self.buffer.stream.first_replaceable
+        sure = not self.is_playing or edit.first + len(samples) - free >= edit.lead
+        if sure and self.buffer.replace_samples(samples, bits):
+            edit.applied = True
+        elif sure or free > edit.first:
+            edit.applied = False

@@ -9,84 +9,86 @@ from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Record, State, Value
 from studio.app.core.request import Request
 from studio.app.core.text import timecode
-from studio.app.panels.sound.buffer import Reel
-from studio.app.panels.sound.live_edit import Landing, Turn
+from studio.app.panels.sound.buffer import SoundBuffer
+from studio.app.panels.sound.live_edit import ChunkWriter, PendingEdit
 from studio.media.sounds.playback import FASTER_THAN_REAL_TIME
 from studio.wire.messages import CHUNK_SECONDS, Adjust, AnyCommand, AnyEvent, Failed, SoundChunk, StreamSound
 
-AHEAD = 0.8
+AHEAD_SECONDS = 0.8
 """Seconds that are made ahead of the ear, where making is faster than hearing."""
-SOON, CALM = 0.3, 0.25
+SHORT_DELAY, CALM_SECONDS = 0.3, 0.25
 """Seconds that are made ahead just after a change, and how many more for every second that plays after it: a hand that
 moves on throws most of it away."""
-LIVE = 1.5
+LIVE_SPEED = 1.5
 """Seconds ahead of the ear, of which a change throws away what is not heard yet; of more it keeps all."""
-SPARED, LEAST_SPARED, MOST_SPARED = 0.02, 0.01, 0.3
+INITIAL_SPARE, MIN_SPARE, MAX_SPARE = 0.02, 0.01, 0.3
 """Seconds after which the engine is counted upon to make what a hand has changed. It begins with the first, and stays
 between the others."""
-LATER, EARLIER = 1.2, 0.9955
+SPARE_GROWTH, SPARE_DECAY = 1.2, 0.9955
 """What these seconds are multiplied with after a change that came too late, and after one that came in time: one in
 forty may be late."""
-SURE, MOST_SURE = 0.005, 0.2
+INITIAL_LEAD, MAX_LEAD = 0.005, 0.2
 """Seconds that must be there when what is new takes over, where it is made at one and a half times the speed of hearing
 or more. So little is enough, since a speaker waits for more while the card has something left. It begins with the
 first."""
-SURER, FORGOTTEN = 2.0, 0.998
+LEAD_GROWTH, LEAD_DECAY = 2.0, 0.998
 """What these seconds are multiplied with each time that it ran dry, and after a change that was in time: half of them
 are left after 350."""
-PART = 20.0
+JOB_SECONDS = 20.0
 """Seconds that play without a gap, where it is made slower than it is heard."""
 
 
-class Change(Protocol):
+class EditProtocol(Protocol):
     """What a hand has changed and is not made yet. A newer one has all that an older one had."""
 
-    def hold(self, seconds: float) -> Record:
+    def apply_from(self, seconds: float) -> Record:
         """It holds from a second on; what a Steer says of it."""
 
-    def miss(self) -> None:
+    def on_late(self) -> None:
         """It came too late: all is as it was before it was held, which it will be from a later second on."""
 
-    def fail(self) -> None:
+    def on_failed(self) -> None:
         """It cannot be: all is as it was before it was held."""
 
 
-class Performing(State):
+class LiveGeneration(State):
     """The end of a reel, which a model makes. What a change does away with plays on until what is new is there; where
     that comes too late, the change is asked for again, from a later moment on."""
 
-    left = Signal()
+    ended = Signal()
     """Another sound replaces this one, so messages about this one are dismissed."""
     grew = Signal()
     """Samples were added or removed."""
-    moved = Signal()
+    edit_applied = Signal()
     """The ear may have more to hear, or is to be told that there is no more."""
 
-    def __init__(self, engine: EngineProtocol, messages: Messages, reel: Reel, parent: QObject | None = None) -> None:
+    def __init__(
+        self, engine: EngineProtocol, messages: Messages, buffer: SoundBuffer, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
-        self._messages, self._landing = messages, Landing(reel)
-        self._request = Request(engine, "perform", "single", self, at_once=self._landing.hear)
+        self._messages, self._writer = messages, ChunkWriter(buffer)
+        self._request = Request(engine, "perform", "single", self, at_once=self._writer.handle_event)
         self._request.progressed.connect(self._use_part)
         self._request.failed.connect(self._show_failure)
         self._request.lost.connect(self._show_loss)
         for ended in (self._request.answered, self._request.stopped):
             ended.connect(self._ended)
-        self._steers = Request(engine, "steer", "single", self, at_once=self._landing.hear)
+        self._steers = Request(engine, "steer", "single", self, at_once=self._writer.handle_event)
         self._steers.failed.connect(self._fail)
         self.making: Value[bool] = Value(False, self)
         self.speed: Value[float] = Value(0.0, self)
         """Seconds that are made in a second of work, of late; 0 where that is not known."""
-        self.spared, self.sure = SPARED, SURE
+        self.spare, self.lead = INITIAL_SPARE, INITIAL_LEAD
         """What this machine was found to need, of late."""
-        self._begin, self._allowed = 0, 0.0
-        self._turned = 0.0
+        self._first_sample, self._allowed = 0, 0.0
+        self._edited_from = 0.0
         """Second from which the last change holds, 0 where there was none."""
         self._late = False
         """Whether the last change came too late."""
-        self._turn: Turn | None = None
-        self._change: Change | None = None
+        self._pending: PendingEdit | None = None
+        self._edit: EditProtocol | None = None
         """What the turn makes so."""
-        self._next: Change | None = None
+        self._next_edit: EditProtocol | None = None
 
     @property
     def job(self) -> str:
@@ -94,155 +96,161 @@ class Performing(State):
         return self._request.job
 
     @property
-    def reel(self) -> Reel:
+    def buffer(self) -> SoundBuffer:
         """What it makes the end of."""
-        return self._landing.reel
+        return self._writer.buffer
 
-    @reel.setter
-    def reel(self, reel: Reel) -> None:
-        self._landing.reel = reel
+    @buffer.setter
+    def buffer(self, reel: SoundBuffer) -> None:
+        self._writer.buffer = reel
 
     @property
-    def sounds(self) -> bool:
+    def is_playing(self) -> bool:
         """Whether the ear follows: what it has got cannot be made anew."""
-        return self._landing.sounds
+        return self._writer.is_playing
 
-    @sounds.setter
-    def sounds(self, sounds: bool) -> None:
-        self._landing.sounds = sounds
+    @is_playing.setter
+    def is_playing(self, sounds: bool) -> None:
+        self._writer.is_playing = sounds
 
     # ── from where to where ──────────────────────────────────────────────────────────────────────
 
     @property
-    def begin(self) -> float:
+    def begin_seconds(self) -> float:
         """Second from which the model makes it, of what is under way or was last."""
-        return self._begin / self.reel.rate
+        return self._first_sample / self.buffer.rate
 
     @property
-    def changed(self) -> float:
+    def settings_from(self) -> float:
         """The second from which all samples are made with the present settings."""
-        return max(self.begin, self._turned)
+        return max(self.begin_seconds, self._edited_from)
 
     @property
-    def resting(self) -> bool:
+    def is_waiting(self) -> bool:
         """Whether the engine has made all that it may and waits for playing to catch up."""
-        return bool(self.job) and self.reel.seconds - self.begin > self._allowed - CHUNK_SECONDS - 1e-6
+        return bool(self.job) and self.buffer.seconds - self.begin_seconds > self._allowed - CHUNK_SECONDS - 1e-6
 
     @property
-    def settled(self) -> float:
+    def settled_seconds(self) -> float:
         """Second up to which nothing that a hand changes now is heard."""
         if not self.job:
-            return self.reel.seconds
-        return (self._turn.first if self._turn is not None else self.next_to_change) / self.reel.rate
+            return self.buffer.seconds
+        return (self._pending.first if self._pending is not None else self.next_editable_sample) / self.buffer.rate
 
     @property
-    def next_to_change(self) -> int:
+    def next_editable_sample(self) -> int:
         """The first sample that can still be made by something else: soon after the ear, where that follows closely,
         and not before the last change.
 
         What would not last until it can be asked again, should it come too late, is all kept.
         """
-        stream, rate = self.reel.stream, self.reel.rate
-        if stream.buffered_seconds > LIVE or self.speed.get() < FASTER_THAN_REAL_TIME:
-            return self.reel.whole
-        if not self.sounds:
-            return max(round(stream.position * rate), self._begin)
-        lead, whole = round(self._soon * rate), self.reel.whole
-        first = max(stream.first_replaceable_after(self._soon), round(self._turned * rate), self._begin)
+        stream, rate = self.buffer.stream, self.buffer.rate
+        if stream.buffered_seconds > LIVE_SPEED or self.speed.get() < FASTER_THAN_REAL_TIME:
+            return self.buffer.total_samples
+        if not self.is_playing:
+            return max(round(stream.position * rate), self._first_sample)
+        lead, whole = round(self._edit_delay * rate), self.buffer.total_samples
+        first = max(
+            stream.first_replaceable_after(self._edit_delay), round(self._edited_from * rate), self._first_sample
+        )
         return first if whole - first >= lead else whole
 
     @property
-    def _soon(self) -> float:
+    def _edit_delay(self) -> float:
         """Seconds from the ear to what can still be made by something else."""
-        return (self.spared + self._sure / self.speed.get()) * (2 if self._late else 1)
+        return (self.spare + self._lead_seconds / self.speed.get()) * (2 if self._late else 1)
 
     @property
-    def _able(self) -> bool:
+    def _can_edit(self) -> bool:
         """Whether a change can be asked for: enough is there to ask once more, should it come too late. In the first
         moments, after a gap and under a hand that never rests it waits until that is so."""
-        ahead = (self.reel.whole - self.reel.stream.first_replaceable) / self.reel.rate
-        return not self.sounds or self.speed.get() < FASTER_THAN_REAL_TIME or ahead >= min(2 * self._soon, SOON / 2)
+        ahead = (self.buffer.total_samples - self.buffer.stream.first_replaceable) / self.buffer.rate
+        return (
+            not self.is_playing
+            or self.speed.get() < FASTER_THAN_REAL_TIME
+            or ahead >= min(2 * self._edit_delay, SHORT_DELAY / 2)
+        )
 
     @property
-    def _sure(self) -> float:
+    def _lead_seconds(self) -> float:
         """Seconds of what is new that must be there: the more, the slower more comes."""
-        return min(self.sure / min(max(2 * (self.speed.get() - 1), 0.01), 1.0), MOST_SURE)
+        return min(self.lead / min(max(2 * (self.speed.get() - 1), 0.01), 1.0), MAX_LEAD)
 
-    def _wanted(self) -> float:
+    def _allowed_seconds(self) -> float:
         """How many seconds of what it makes the engine may have made: a little more than the ear will want soon."""
-        position, fast = self.reel.stream.position, self.speed.get() >= FASTER_THAN_REAL_TIME or not self.speed.get()
-        soon = max(SOON, 3 * self._sure)
-        calm = CALM * max(position - self._turned, 0.0) if self._turned else AHEAD
-        reach = min(soon + calm, AHEAD) if fast else PART
-        return max(position - self.begin, 0.0) + reach
+        position, fast = self.buffer.stream.position, self.speed.get() >= FASTER_THAN_REAL_TIME or not self.speed.get()
+        soon = max(SHORT_DELAY, 3 * self._lead_seconds)
+        calm = CALM_SECONDS * max(position - self._edited_from, 0.0) if self._edited_from else AHEAD_SECONDS
+        reach = min(soon + calm, AHEAD_SECONDS) if fast else JOB_SECONDS
+        return max(position - self.begin_seconds, 0.0) + reach
 
     # ── what is asked ────────────────────────────────────────────────────────────────────────────
 
-    def make(self, ask: StreamSound) -> None:
+    def start_job(self, command: StreamSound) -> None:
         """Go on from the end of what there is."""
 
         def question(job: str) -> AnyCommand:
-            self._begin, self._turned = self._landing.open(job), 0.0
-            self.reel.stream.mark_incomplete()
+            self._first_sample, self._edited_from = self._writer.open_job(job), 0.0
+            self.buffer.stream.mark_incomplete()
             self.making.set(True)
-            self._allowed = self._wanted()
-            begin = self.reel.samples.copy() if self._begin else None
-            return replace(ask, job=job, sound_to_continue=begin, allowed_seconds=self._allowed)
+            self._allowed = self._allowed_seconds()
+            begin = self.buffer.samples.copy() if self._first_sample else None
+            return replace(command, job=job, sound_to_continue=begin, allowed_seconds=self._allowed)
 
         self._request.ask(question)
 
-    def halt(self) -> None:
+    def stop_job(self) -> None:
         """Stop making; what is made stays."""
         if self.job:
             self._request.cancel()
             self._ended()
 
-    def cut(self, first: int) -> None:
+    def truncate(self, first: int) -> None:
         """Nothing more is made, and what there is from a sample on is let go of; what is heard goes on to there."""
-        self._miss()
-        self._landing.close()
-        self.reel.drop(first)
-        self.halt()
+        self._requeue_edit()
+        self._writer.close_job()
+        self.buffer.truncate(first)
+        self.stop_job()
         self.grew.emit()
 
-    def allow(self) -> None:
+    def update_allowance(self) -> None:
         """Let as much be made as the ear will want soon: less, where it has proved to be fast."""
-        wanted = self._wanted()
+        wanted = self._allowed_seconds()
         if self.job and abs(wanted - self._allowed) > 5 * CHUNK_SECONDS:
             self._allowed = wanted
             self._request.steer(until=wanted)
 
-    def turn(self, change: Change) -> None:
+    def submit_edit(self, edit: EditProtocol) -> None:
         """Have it made by something else from the next moment that can still be changed. While one change is under way,
         the newest waits for it."""
         if not self.job:
-            change.hold(self.reel.seconds)
-        elif self._turn is not None or not self._able:
-            self._next = change
+            edit.apply_from(self.buffer.seconds)
+        elif self._pending is not None or not self._can_edit:
+            self._next_edit = edit
         else:
-            self._ask(change)
+            self._send_edit(edit)
 
-    def dry(self) -> None:
+    def note_gap(self) -> None:
         """There was a gap: what took over was not enough."""
-        self.sure = min(SURER * self.sure, MOST_SURE)
+        self.lead = min(LEAD_GROWTH * self.lead, MAX_LEAD)
 
-    def _ask(self, change: Change, instead: bool = False) -> None:
-        first = self.next_to_change
-        asked = change.hold(first / self.reel.rate)
-        sure = round(self._sure * self.reel.rate)
+    def _send_edit(self, edit: EditProtocol, replaces_late_edit: bool = False) -> None:
+        first = self.next_editable_sample
+        asked = edit.apply_from(first / self.buffer.rate)
+        sure = round(self._lead_seconds * self.buffer.rate)
 
         def question(job: str) -> AnyCommand:
-            self._turn, self._change = Turn(job, first, sure, instead), change
-            self._landing.await_turn(self._turn)
-            self._turned = first / self.reel.rate
-            self._allowed = self._wanted()
-            again = first - self._begin
+            self._pending, self._edit = PendingEdit(job, first, sure, replaces_late_edit), edit
+            self._writer.begin_edit(self._pending)
+            self._edited_from = first / self.buffer.rate
+            self._allowed = self._allowed_seconds()
+            again = first - self._first_sample
             ask = Adjust(
                 job=job,
                 running_job=self.job,
                 from_sample=again,
                 allowed_seconds=self._allowed,
-                replaces_late_edit=instead,
+                replaces_late_edit=replaces_late_edit,
             )
             return replace(ask, **asked)
 
@@ -255,74 +263,74 @@ class Performing(State):
         """Note what the engine has made; it has landed already."""
         if isinstance(event, SoundChunk):
             self.speed.set(event.speed)
-            self._look()
+            self._check_edit()
             self.grew.emit()
-            self.moved.emit()
+            self.edit_applied.emit()
 
     def _show_failure(self, event: Failed) -> None:
         self._ended()
         said = f"{event.reason} What is made is kept. {event.hint}".strip()
-        self._messages.show_message(said, "failed", until=(self.making.changed, self.left))
+        self._messages.show_message(said, "failed", until=(self.making.changed, self.ended))
 
     def _show_loss(self, why: str) -> None:
         """The engine died: what is made plays on to its end."""
         self._ended()
-        end = timecode(self.reel.seconds)
+        end = timecode(self.buffer.seconds)
         said = f"{why} The sound was made up to {end}, which is kept. Play goes on from there."
-        self._messages.show_message(said.strip(), "failed", until=(self.making.changed, self.left))
+        self._messages.show_message(said.strip(), "failed", until=(self.making.changed, self.ended))
 
-    def _look(self) -> None:
+    def _check_edit(self) -> None:
         """Whether what is new has taken over, or came too late for that and is asked for again."""
-        if self._turn is not None and self._turn.landed:
-            self._over()
+        if self._pending is not None and self._pending.applied:
+            self._end_edit()
             self._late = False
-            self.spared = max(EARLIER * self.spared, LEAST_SPARED)
-            self.sure = max(FORGOTTEN * self.sure, SURE)
-            self._go_on()
-        elif self._turn is None:
-            self._go_on()
-        elif self._turn.landed is False:
+            self.spare = max(SPARE_DECAY * self.spare, MIN_SPARE)
+            self.lead = max(LEAD_DECAY * self.lead, INITIAL_LEAD)
+            self._send_next_edit()
+        elif self._pending is None:
+            self._send_next_edit()
+        elif self._pending.applied is False:
             self._late = True
-            self.spared = min(LATER * self.spared, MOST_SPARED)
-            self._miss()
-            self._go_on(instead=True)
+            self.spare = min(SPARE_GROWTH * self.spare, MAX_SPARE)
+            self._requeue_edit()
+            self._send_next_edit(replaces_late_edit=True)
 
     def _fail(self, event: Failed) -> None:
-        change = self._over()
-        change.fail()
+        change = self._end_edit()
+        change.on_failed()
         said = f"{event.reason} It plays on as it was. {event.hint}".strip()
-        self._messages.show_message(said, "failed", until=(self.making.changed, self.left))
+        self._messages.show_message(said, "failed", until=(self.making.changed, self.ended))
         self.grew.emit()
-        self._go_on()
+        self._send_next_edit()
 
-    def _over(self) -> Change:
+    def _end_edit(self) -> EditProtocol:
         """Nothing gives way any more; what was on its way."""
-        change = self._change
+        change = self._edit
         assert change is not None, "there is one while something turns"
-        self._turn = self._change = None
+        self._pending = self._edit = None
         self._steers.leave()
-        self._landing.forget_turn()
+        self._writer.cancel_edit()
         return change
 
-    def _miss(self) -> None:
+    def _requeue_edit(self) -> None:
         """What is on its way waits to be asked again."""
-        if self._turn is not None:
-            change = self._over()
-            change.miss()
-            self._next = self._next or change
+        if self._pending is not None:
+            change = self._end_edit()
+            change.on_late()
+            self._next_edit = self._next_edit or change
 
-    def _go_on(self, instead: bool = False) -> None:
+    def _send_next_edit(self, replaces_late_edit: bool = False) -> None:
         """Ask what waits."""
-        if self._next is not None and (instead or self._able):
-            change, self._next = self._next, None
-            self._ask(change, instead)
+        if self._next_edit is not None and (replaces_late_edit or self._can_edit):
+            change, self._next_edit = self._next_edit, None
+            self._send_edit(change, replaces_late_edit)
 
     def _ended(self) -> None:
-        self._landing.close()
-        self._miss()
-        change, self._next = self._next, None
+        self._writer.close_job()
+        self._requeue_edit()
+        change, self._next_edit = self._next_edit, None
         if change is not None:  # it holds for what is made later
-            change.hold(self.reel.seconds)
-        self.reel.stream.mark_complete()
+            change.apply_from(self.buffer.seconds)
+        self.buffer.stream.mark_complete()
         self.making.set(False)
-        self.moved.emit()
+        self.edit_applied.emit()

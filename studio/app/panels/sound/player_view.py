@@ -9,24 +9,24 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from studio.app.app_state import Window
 from studio.app.core.guard import guarded
 from studio.app.generation.parameters import safe_temperatures
-from studio.app.panels.sound.lanes.lanes_view import Lanes
-from studio.app.panels.sound.transport_view import LOUD, Transport
+from studio.app.panels.sound.lanes.lanes_view import LanesView
+from studio.app.panels.sound.transport_view import LOUD_LEVEL, TransportView
 from studio.app.widgets.binding import bind
 from studio.app.widgets.theme import Theme
 
-FRAME = 30
+FRAME_INTERVAL = 30
 """Milliseconds between two frames of what plays or is being made."""
-SHORTEST = 0.02
+MIN_LOOP = 0.02
 """Seconds of a region."""
 
 
-class Player(QWidget):
+class PlayerView(QWidget):
     """Lanes and transport, drawn anew with each frame while anything moves."""
 
-    def __init__(self, look: Theme, state: Window) -> None:
+    def __init__(self, theme: Theme, state: Window) -> None:
         super().__init__()
-        self._look, self._state, self._player = look, state.sound, state.sound.player
-        self.lanes, self.transport = Lanes(look), Transport(look)
+        self._theme, self._state, self._player = theme, state.sound, state.sound.player
+        self.lanes, self.transport = LanesView(theme), TransportView(theme)
         self._compact = False
         self._kept = 0
         self._priced = 0
@@ -37,56 +37,56 @@ class Player(QWidget):
         self._fits = False
         """Whether the next frame shows the whole sound."""
         self._frames = QTimer(self)
-        self._frames.setInterval(FRAME)
+        self._frames.setInterval(FRAME_INTERVAL)
         self._frames.timeout.connect(self.show_frame)
         self._column = QVBoxLayout(self)
         self._column.addWidget(self.lanes, 1)
         self._line = QHBoxLayout()
         self._line.addWidget(self.transport)
         self._column.addLayout(self._line)
-        self._tie()
-        self._tie_lanes()
-        look.changed.connect(self._lay_out)
+        self._connect()
+        self._connect_lanes()
+        theme.changed.connect(self._lay_out)
         self._lay_out()
 
-    def _tie(self) -> None:
+    def _connect(self) -> None:
         state, player, transport = self._state, self._player, self.transport
-        player.grew.connect(self._grow)
-        player.repriced.connect(self._show_priced)
-        player.leaves.connect(self._leave)
+        player.grew.connect(self._show_samples)
+        player.bits_changed.connect(self._show_priced)
+        player.leaving.connect(self._forget_bits)
         bind(self, player.playing, self._show_playing)
-        bind(self, player.making, self._move_on)
-        bind(self, player.waiting, self._move_on)
+        bind(self, player.making, self._request_frame)
+        bind(self, player.waiting_reason, self._request_frame)
         bind(self, player.level, transport.show_level, transport.level.moved, player.set_level)
         bind(self, player.loop, self._show_loop)
         bind(self, player.looping, self._show_loop)
-        bind(self, state.heat, self.lanes.heat.show_heat)
+        bind(self, state.temperature_curve, self.lanes.temperature.show_curve)
         bind(self, state.model, self._show_model)
         bind(self, state.cut, self._show_cut)
         bind(self, state.recording, self._show_cut)
-        state.came.connect(self._fit)
-        transport.start.clicked.connect(self.to_start)
-        transport.play.clicked.connect(state.toggle)
+        state.sound_opened.connect(self._fit_recording)
+        transport.start.clicked.connect(self.seek_start)
+        transport.play.clicked.connect(state.toggle_playback)
         transport.stop.clicked.connect(state.stop)
         transport.loop.clicked.connect(self.toggle_loop)
-        bind(self, player.recording, self._show_recording, transport.record.toggled, state.record)
-        transport.level.home_requested.connect(lambda: player.set_level(LOUD))
+        bind(self, player.recording, self._show_recording, transport.record.toggled, state.set_recording)
+        transport.level.home_requested.connect(lambda: player.set_level(LOUD_LEVEL))
 
-    def _tie_lanes(self) -> None:
-        state, time, heat, moment = self._state, self.lanes.timeline, self.lanes.heat, self.lanes.moment
-        time.sought.connect(self.seek)
+    def _connect_lanes(self) -> None:
+        state, time, heat, moment = self._state, self.lanes.timeline, self.lanes.temperature, self.lanes.playhead
+        time.seek_requested.connect(self.seek)
         time.cut_moved.connect(lambda seconds: state.set_cut(seconds))
-        time.loop_moved.connect(self._choose_loop)
-        time.grabbed.connect(self._grab)
-        time.let_go.connect(state.history.end_gesture)
-        time.moved.connect(self._look_on)
-        self.lanes.bits.appeared.connect(self._show_bits)
-        heat.drawn.connect(lambda knots: state.set_heat(knots))
-        heat.grabbed.connect(lambda: self._grab("temperature over time"))
-        heat.let_go.connect(state.history.end_gesture)
-        moment.sought.connect(self.seek)
-        moment.nudged.connect(lambda up: heat.nudge(time.position, up))
-        moment.dropped.connect(lambda: heat.drop_near(time.position))
+        time.loop_moved.connect(self._set_loop)
+        time.grabbed.connect(self._on_grabbed)
+        time.released.connect(state.history.end_gesture)
+        time.moved.connect(self._report_visible)
+        self.lanes.bits.visibility_changed.connect(self._show_bits)
+        heat.curve_drawn.connect(lambda knots: state.set_temperature_curve(knots))
+        heat.grabbed.connect(lambda: self._on_grabbed("temperature over time"))
+        heat.released.connect(state.history.end_gesture)
+        moment.seek_requested.connect(self.seek)
+        moment.nudged.connect(lambda up: heat.nudge_knot(time.position, up))
+        moment.delete_knot_requested.connect(lambda: heat.delete_nearest_knot(time.position))
 
     # ── what a hand does ─────────────────────────────────────────────────────────────────────────
 
@@ -94,33 +94,33 @@ class Player(QWidget):
         self.lanes.timeline.follows = True
         self._player.seek(seconds)
         self.show_frame()
-        self.lanes.timeline.reveal(seconds)
+        self.lanes.timeline.scroll_to(seconds)
 
-    def to_start(self) -> None:
+    def seek_start(self) -> None:
         self.seek(0.0)
 
-    def to_newest(self) -> None:
-        self.seek(self._player.made)
+    def seek_newest(self) -> None:
+        self.seek(self._player.made_seconds)
 
     def add_knot(self) -> None:
-        self.lanes.heat.add_at(self.lanes.timeline.position)
+        self.lanes.temperature.add_knot(self.lanes.timeline.position)
 
     def toggle_loop(self) -> None:
         """Repeat the region, or what is seen of the sound where there is none; or repeat no more."""
         player, time = self._player, self.lanes.timeline
         seen = max(time.begin, 0.0), min(time.end, time.made)
-        loop = player.loop.get() or (seen if seen[1] - seen[0] > SHORTEST else None)
+        loop = player.loop.get() or (seen if seen[1] - seen[0] > MIN_LOOP else None)
         if loop != player.loop.get():
             self._state.set_loop(loop)
-        self._state.repeat(loop is not None and not player.looping.get())
+        self._state.set_looping(loop is not None and not player.looping.get())
         self._show_loop(None)
 
-    def cancel(self) -> bool:
+    def cancel_drag(self) -> bool:
         """Take a drag back; whether there was one."""
         cut, loop, heat = self._before
-        if self.lanes.heat.cancel():
-            self._state.set_heat(heat)
-        elif (held := self.lanes.cancel()) == "cut":
+        if self.lanes.temperature.cancel_drag():
+            self._state.set_temperature_curve(heat)
+        elif (held := self.lanes.cancel_drag()) == "cut":
             self._state.set_cut(cut)
         elif held:
             self._state.set_loop(loop)
@@ -129,56 +129,58 @@ class Player(QWidget):
         self._state.history.end_gesture()
         return True
 
-    def _grab(self, what: str) -> None:
-        self._before = self._state.cut.get(), self._player.loop.get(), self._state.heat.get()
+    def _on_grabbed(self, what: str) -> None:
+        self._before = self._state.cut.get(), self._player.loop.get(), self._state.temperature_curve.get()
         self._state.history.begin_gesture(what)
 
-    def _choose_loop(self, begin: float, end: float) -> None:
-        if end - begin >= SHORTEST:
+    def _set_loop(self, begin: float, end: float) -> None:
+        if end - begin >= MIN_LOOP:
             self._state.set_loop((begin, end))
 
     # ── what is shown ────────────────────────────────────────────────────────────────────────────
 
     def _show_model(self, trained: Any) -> None:
         if trained is not None:
-            self.lanes.heat.show_safe(safe_temperatures(trained.card))
+            self.lanes.temperature.show_safe(safe_temperatures(trained.card))
 
     def show_frame(self) -> None:
         """All as it is at this moment; while nothing moves, no more frames come."""
         player, time = self._player, self.lanes.timeline
         samples = player.samples
         if self._kept < len(samples) or self._shown != len(samples) or self._priced < self._kept:
-            self._fits = self._fits or not self._kept or time.begin >= player.made
+            self._fits = self._fits or not self._kept or time.begin >= player.made_seconds
             self.lanes.show_sound(samples, player.bits, player.rate, self._kept, self._priced)
             self._kept = self._priced = self._shown = len(samples)
         if self._fits:
             self._fits = False
-            time.made = player.made
-            time.fit()
-        self.lanes.heat.show_settled(self._state.making.settled)
-        time.mark_spare(self._state.making.fresh)
+            time.made = player.made_seconds
+            time.show_all()
+        self.lanes.temperature.show_settled(self._state.live_settings.settled_seconds)
+        time.set_spare(self._state.live_settings.is_fresh)
         making = player.making.get()
         playing = player.playing.get()
-        moves = playing or (making and not player.performing.resting)
-        time.mark(player.position, player.made, playing, making and moves)
+        moves = playing or (making and not player.live_generation.is_waiting)
+        time.set_marks(player.position, player.made_seconds, playing, making and moves)
         self.transport.show_time(time.position, time.made, time.spare)
-        self.transport.show_speed(player.speed.get(), player.ahead, player.gaps, player.waiting.get(), making)
+        self.transport.show_speed(
+            player.speed.get(), player.seconds_ahead, player.gap_count, player.waiting_reason.get(), making
+        )
         if not moves or not self.isVisible():
             self._frames.stop()
 
-    def _grow(self) -> None:
+    def _show_samples(self) -> None:
         """Show samples that were added or removed."""
         count = len(self._player.samples)
         self._kept = min(self._kept, count)
         self._priced = min(self._priced, count)
-        self._move_on()
+        self._request_frame()
 
-    def _fit(self) -> None:
+    def _fit_recording(self) -> None:
         """Show an opened recording whole, wherever the lanes were."""
         self._fits = True
-        self._move_on()
+        self._request_frame()
 
-    def _leave(self) -> None:
+    def _forget_bits(self) -> None:
         """Forget the prices before another sound is shown."""
         self._priced = 0
 
@@ -189,31 +191,31 @@ class Player(QWidget):
     def _show_bits(self, seen: bool) -> None:
         """Note whether the lane of bits is on the screen; in a minimised window it is not."""
         self._bits_seen = seen
-        self._look_on()
+        self._report_visible()
 
-    def _look_on(self) -> None:
+    def _report_visible(self) -> None:
         """Report which seconds are visible with their bits."""
         time = self.lanes.timeline
-        self._state.pricing.look((time.begin, time.end) if self._bits_seen else None)
+        self._state.recording_bits.set_visible((time.begin, time.end) if self._bits_seen else None)
 
-    def _move_on(self, _: object = None) -> None:
+    def _request_frame(self, _: object = None) -> None:
         if self.isVisible() and not self._frames.isActive():
             self._frames.start()
             QTimer.singleShot(0, self.show_frame)
 
     def _show_playing(self, playing: bool) -> None:
         self.transport.show_playing(playing)
-        self._move_on()
+        self._request_frame()
 
     def _show_cut(self, _: object) -> None:
         cut = self._state.cut.get()
-        self.lanes.timeline.mark_cut(cut if cut or self._state.recording.get() is not None else None)
-        self._move_on()
+        self.lanes.timeline.set_cut(cut if cut or self._state.recording.get() is not None else None)
+        self._request_frame()
 
     def _show_loop(self, _: object) -> None:
         looping = self._player.looping.get()
         self.transport.loop.setChecked(looping)
-        self.lanes.timeline.mark_loop(self._player.loop.get(), looping)
+        self.lanes.timeline.set_loop(self._player.loop.get(), looping)
 
     def _show_recording(self, on: bool) -> None:
         self.transport.record.setChecked(on)
@@ -227,10 +229,10 @@ class Player(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        px, compact = self._look.scaled, self._compact
+        px, compact = self._theme.scaled, self._compact
         self._column.setContentsMargins(px(12), px(2), px(24 if not compact else 16), px(8 if compact else 20))
         self._column.setSpacing(px(8 if compact else 16))
-        self._line.setContentsMargins(self.lanes.left if self.width() >= px(900) else 0, 0, 0, 0)
+        self._line.setContentsMargins(self.lanes.lanes_left if self.width() >= px(900) else 0, 0, 0, 0)
 
     @guarded(None)
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -241,7 +243,7 @@ class Player(QWidget):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.show_frame()
-        self._move_on()
+        self._request_frame()
 
     @guarded(None)
     def hideEvent(self, event: QHideEvent) -> None:

@@ -8,55 +8,55 @@ from studio.app.core.text import duration, timestamp
 from studio.app.core.undo import ChangeStep
 from studio.app.files.opening import MAX_SECONDS
 from studio.app.model_browser.model_list import file_hash
-from studio.app.panels.sound.player import Player
-from studio.app.panels.sound.source import SoundStage
+from studio.app.panels.sound.player import SoundPlayer
+from studio.app.panels.sound.source import SoundSource
 from studio.app.takes.store import TakeStore
 from studio.library.models import InstalledModel
 from studio.library.work import Work
 
 
-class Taping(State):
+class Recorder(State):
     """`change` changes takes as a step of the panel's undo."""
 
     def __init__(
         self,
-        player: Player,
-        stage: SoundStage,
+        player: SoundPlayer,
+        source: SoundSource,
         takes: TakeStore,
         messages: Messages,
         change: ChangeStep,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._player, self._stage, self._takes = player, stage, takes
+        self._player, self._source, self._takes = player, source, takes
         self._messages, self._change = messages, change
         self._by: tuple[InstalledModel, int] | None = None
         """The model, and the seed, of what was on the stage when it began."""
-        player.leaves.connect(self.end)
-        player.ticked.connect(self._watch)
+        player.leaving.connect(self.end_recording)
+        player.ticked.connect(self._check_length)
 
-    def begin(self, trained: InstalledModel, seed: int) -> None:
+    def start_recording(self, trained: InstalledModel, seed: int) -> None:
         """Keep what is heard from now on."""
         if not self._player.recording.get():
             self._by = trained, seed
-            self._player.record()
+            self._player.start_recording()
 
-    def end(self) -> None:
+    def end_recording(self) -> None:
         """Lay what was heard on the strip, to be gone on from like any recording."""
-        self._end("")
+        self._keep_recording("")
 
-    def _end(self, why: str) -> None:
+    def _keep_recording(self, why: str) -> None:
         if not self._player.recording.get() or self._by is None:
             return
         (trained, seed), player = self._by, self._player
-        heard = player.recorded()
+        heard = player.recorded_samples()
         if not len(heard):
             nothing = "Nothing was heard while it recorded, so there is nothing to keep."
             self._messages.show_message(nothing, until=(player.recording.changed,))
             return
         work = Work(
             kind="sound", rate=player.rate, model=trained.card.name, model_hash=file_hash(trained), seed=seed,
-            heard=len(heard), source="recorded here", came_from=self._stage.line, made=timestamp(),
+            heard=len(heard), source="recorded here", came_from=self._source.lineage, made=timestamp(),
         )  # fmt: skip
         self._change("recording", takes={self._takes.add_take(heard, work): True})
         said = f"Recorded {duration(len(heard) / player.rate)} of what was heard. It is among your takes."
@@ -64,7 +64,7 @@ class Taping(State):
             f"{why} {said}".strip(), until=(player.recording.changed, self._takes.takes.changed)
         )
 
-    def _watch(self) -> None:
+    def _check_length(self) -> None:
         """A recording that was forgotten fills neither memory nor disk."""
-        if self._player.taped >= MAX_SECONDS:
-            self._end(f"A recording lasts {MAX_SECONDS // 60} minutes at most, and ended there.")
+        if self._player.recorded_seconds >= MAX_SECONDS:
+            self._keep_recording(f"A recording lasts {MAX_SECONDS // 60} minutes at most, and ended there.")

@@ -8,9 +8,9 @@ from PySide6.QtCore import QObject
 from studio.app.core.observable import Record, State, Value
 from studio.app.core.text import duration
 from studio.app.generation.parameters import Parameters
-from studio.app.panels.sound.analysis import Pricing
-from studio.app.panels.sound.live_settings import Making
-from studio.app.panels.sound.player import Player
+from studio.app.panels.sound.analysis import RecordingBits
+from studio.app.panels.sound.live_settings import LiveSettings
+from studio.app.panels.sound.player import SoundPlayer
 from studio.app.takes.selection import TakeSelection
 from studio.app.takes.store import Take, TakeStore
 from studio.library.models import InstalledModel
@@ -20,171 +20,180 @@ from studio.wire.messages import Array
 
 
 @dataclass(frozen=True)
-class Source:
+class RecordingInfo:
     """The recording that a sound goes on from."""
 
     name: str
-    words: str
+    description: str
     """`1 min 58 s, used as 16 kHz mono`."""
 
 
-class SoundStage(State):
+class SoundSource(State):
     """As plain data it is {"take": its name, "cut": second that it goes on from, None where it is the take}."""
 
     def __init__(
         self,
         takes: TakeStore,
-        strip: TakeSelection,
-        player: Player,
-        dials: Parameters,
-        making: Making,
-        pricing: Pricing,
+        selection: TakeSelection,
+        player: SoundPlayer,
+        parameters: Parameters,
+        live_settings: LiveSettings,
+        recording_bits: RecordingBits,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._takes, self._strip, self._player = takes, strip, player
-        self._dials, self._making, self._pricing = dials, making, pricing
-        self.recording: Value[Source | None] = Value(None, self)
+        self._takes, self._selection, self._player = takes, selection, player
+        self._parameters, self._live_settings, self._recording_bits = parameters, live_settings, recording_bits
+        self.recording: Value[RecordingInfo | None] = Value(None, self)
         """The file that this sound goes on from."""
         self._ground: Take | None = None
         """What the sound goes on from, up to the cut; or the take that it is."""
-        self._left: Record = {}
+        self._record_before_restart: Record = {}
         """What was here before a restart, until the takes are read."""
         self._loaded = "", ""
         """Which recording is there to be cut, and the model that it was brought in for."""
         self._kept: tuple[int, str] | None = None
         """How many samples were kept last as they are now, and as which take."""
-        making.turned.connect(self._forget)
-        takes.loaded.connect(self._come_back)
+        live_settings.changed.connect(self._forget_kept)
+        takes.loaded.connect(self._restore_sound)
 
     @property
-    def came_from(self) -> str:
+    def parent_name(self) -> str:
         """Name of the take that it goes on from; empty where it comes from none."""
-        return self._ground.name if self._ground is not None and self._making.cut.get() else ""
+        return self._ground.name if self._ground is not None and self._live_settings.cut.get() else ""
 
     @property
-    def line(self) -> tuple[str, ...]:
+    def lineage(self) -> tuple[str, ...]:
         """Keys of the works that it comes from, the nearest first."""
         return self._takes.lineage(self._ground.key) if self._ground is not None else ()
 
     # ── what there is ────────────────────────────────────────────────────────────────────────────
 
-    def keep(self) -> str | None:
+    def keep_take(self) -> str | None:
         """Name of the take that is the sound as it is now; its file is written where there is none yet."""
         samples = self._player.samples
-        if self._making.fresh and self._ground is not None:
+        if self._live_settings.is_fresh and self._ground is not None:
             return self._ground.name
-        work = self.work()
+        work = self.to_work()
         if work is None:
             return None
         if self._kept is None or self._kept[0] != len(samples):
             self._kept = len(samples), self._takes.add_take(samples, work)
         return self._kept[1]
 
-    def work(self) -> Work | None:
+    def to_work(self) -> Work | None:
         """The making of what there is; None where there is nothing."""
-        trained, ground = self._dials.model.get(), self._ground
+        trained, ground = self._parameters.model.get(), self._ground
         if trained is None or not len(self._player.samples):
             return None
-        if self._making.fresh and ground is not None:
+        if self._live_settings.is_fresh and ground is not None:
             return ground.work
-        return self._making.work(trained, ground.work.source if ground is not None else "", self.line)
+        return self._live_settings.to_work(trained, ground.work.source if ground is not None else "", self.lineage)
 
-    def beginning(self) -> Record:
+    def record_at_beginning(self) -> Record:
         """With nothing made on it yet."""
-        cut = self._making.cut.get()
+        cut = self._live_settings.cut.get()
         return {"take": self._ground.name, "cut": cut} if self._ground is not None and cut else {}
 
-    def cut_at(self, seconds: float) -> Record:
+    def record_cut_at(self, seconds: float) -> Record:
         """Going on from another moment of what was there; nothing where nothing was."""
         if self._ground is None:
             return {}
         end = len(self._ground.picture) / self._ground.work.rate
         return {"take": self._ground.name, "cut": min(max(seconds, 0.0), end)}
 
-    def plain(self) -> Record:
+    def to_record(self) -> Record:
         """What undo brings back: the sound as it is now, whose file is written where there is none yet."""
-        name = None if self._making.fresh else self.keep()
-        return {"take": name, "cut": None} if name is not None else self._base()
+        name = None if self._live_settings.is_fresh else self.keep_take()
+        return {"take": name, "cut": None} if name is not None else self._base_take()
 
     def stored(self) -> Record:
         """What a restart brings back: the sound as far as its file is written."""
-        return self._left or ({"take": self._kept[1], "cut": None} if self._kept is not None else self._base())
+        return self._record_before_restart or (
+            {"take": self._kept[1], "cut": None} if self._kept is not None else self._base_take()
+        )
 
     def restore_later(self, plain: Record) -> None:
         """Put it there once the takes are read."""
-        self._left = dict(plain)
+        self._record_before_restart = dict(plain)
 
-    def _base(self) -> Record:
+    def _base_take(self) -> Record:
         if self._ground is None:
             return {}
-        return {"take": self._ground.name, "cut": self._making.cut.get() if self._making.fresh else None}
+        return {
+            "take": self._ground.name,
+            "cut": self._live_settings.cut.get() if self._live_settings.is_fresh else None,
+        }
 
-    def _forget(self) -> None:
+    def _forget_kept(self) -> None:
         self._kept = None
 
     # ── what is put there ────────────────────────────────────────────────────────────────────────
 
-    def put(self, plain: Record) -> None:
+    def apply_record(self, plain: Record) -> None:
         """A sound of which nothing is made yet from the cut on; as it is where there is no cut."""
-        self._left = {}
-        trained, take, cut = self._dials.model.get(), self._takes.get_take(str(plain.get("take", ""))), plain.get("cut")
+        self._record_before_restart = {}
+        trained, take, cut = (
+            self._parameters.model.get(),
+            self._takes.get_take(str(plain.get("take", ""))),
+            plain.get("cut"),
+        )
         here = take is not None and self._kept is not None and self._kept[1] == take.name
         if here and plain.get("live") and self._player.making.get():
             self._ground = take
-            self._strip.select_take(None)
-            self._making.branch()
+            self._selection.select_take(None)
+            self._live_settings.branch_here()
             return
         if take is None or trained is None:
-            self._clear(trained)
+            self._clear_sound(trained)
         elif cut is None:
-            self._put_whole(take, trained)
+            self._load_whole(take, trained)
         else:
-            self._put_cut(take, trained, float(cut), here)
-        own = take is not None and _there_before(take)
-        self._strip.select_take(take.name if take is not None and (cut is None or own) else None)
+            self._load_cut(take, trained, float(cut), here)
+        own = take is not None and _is_recording(take)
+        self._selection.select_take(take.name if take is not None and (cut is None or own) else None)
         name = take.work.source if take is not None else ""
-        words = f"{duration(self._player.made)}, used as {self._player.rate / 1000:g} kHz mono" if own else ""
-        self.recording.set(Source(name, words) if name else None)
+        words = f"{duration(self._player.made_seconds)}, used as {self._player.rate / 1000:g} kHz mono" if own else ""
+        self.recording.set(RecordingInfo(name, words) if name else None)
 
-    def _clear(self, trained: InstalledModel | None) -> None:
+    def _clear_sound(self, trained: InstalledModel | None) -> None:
         """Nothing is there."""
-        self._player.load(trained.card.rate if trained is not None else self._player.rate, np.zeros(0, np.int16))
+        self._player.load_sound(trained.card.rate if trained is not None else self._player.rate, np.zeros(0, np.int16))
         self._ground, self._kept, self._loaded = None, None, ("", "")
-        self._making.clear()
+        self._live_settings.clear_from()
 
-    def _put_whole(self, take: Take, trained: InstalledModel) -> None:
+    def _load_whole(self, take: Take, trained: InstalledModel) -> None:
         """A take as it was made."""
-        self._player.load(trained.card.rate, _samples(take, trained.card.rate))
+        self._player.load_sound(trained.card.rate, _samples_at_rate(take, trained.card.rate))
         self._ground, self._kept = take, (len(self._player.samples), take.name)
-        self._making.show(take.work)
-        self._pricing.begin(trained, self._dials.label.get(), take.work.mix is not None)
+        self._live_settings.set_work(take.work)
+        self._recording_bits.set_model(trained, self._parameters.label.get(), take.work.mix is not None)
 
-    def _put_cut(self, take: Take, trained: InstalledModel, cut: float, here: bool) -> None:
+    def _load_cut(self, take: Take, trained: InstalledModel, cut: float, here: bool) -> None:
         """A take that is to be gone on from; of a recording all is there still, to choose the cut on. `here`: the take
         is what the player holds."""
-        own, rate = _there_before(take), trained.card.rate
-        same = own and self._making.fresh and self._loaded == (take.name, trained.card.name)
+        own, rate = _is_recording(take), trained.card.rate
+        same = own and self._live_settings.is_fresh and self._loaded == (take.name, trained.card.name)
         if not same and (own or not here):
-            self._player.load(rate, _samples(take, rate))
-            self._pricing.begin(trained, self._dials.label.get(), take.work.mix is not None)
+            self._player.load_sound(rate, _samples_at_rate(take, rate))
+            self._recording_bits.set_model(trained, self._parameters.label.get(), take.work.mix is not None)
         if not own:
-            self._player.performing.cut(round(cut * rate))
+            self._player.live_generation.truncate(round(cut * rate))
         self._ground, self._kept, self._loaded = take, None, (take.name, trained.card.name)
-        self._making.clear(min(cut, len(take.picture) / take.work.rate))
+        self._live_settings.clear_from(min(cut, len(take.picture) / take.work.rate))
 
-    def _come_back(self) -> None:
+    def _restore_sound(self) -> None:
         """What was on the stage before a restart is so again."""
-        left, loop = self._left, self._player.loop.get()
+        left, loop = self._record_before_restart, self._player.loop.get()
         if left:
-            self.put(left)
+            self.apply_record(left)
             self._player.set_loop(loop)
 
 
-def _there_before(take: Take) -> bool:
+def _is_recording(take: Take) -> bool:
     """Whether no model made any of it."""
     return take.work.heard >= len(take.picture)
 
 
-def _samples(take: Take, rate: int) -> Array:
+def _samples_at_rate(take: Take, rate: int) -> Array:
     return resample_recording(take.picture, take.work.rate, rate)

@@ -18,13 +18,13 @@ from studio.app.generation.parameters import Parameters, default_record, record_
 from studio.app.model_browser.model_list import ModelList, file_hash
 from studio.app.panels.base import PanelState
 from studio.app.panels.sound import temperature_curve as heats
-from studio.app.panels.sound.analysis import Joining, Pricing
-from studio.app.panels.sound.live_generation import LIVE
-from studio.app.panels.sound.live_settings import Making, settings
-from studio.app.panels.sound.player import Player
-from studio.app.panels.sound.recorder import Taping
-from studio.app.panels.sound.silence import Silence
-from studio.app.panels.sound.source import SoundStage, Source
+from studio.app.panels.sound.analysis import LoopFinder, RecordingBits
+from studio.app.panels.sound.live_generation import LIVE_SPEED
+from studio.app.panels.sound.live_settings import LiveSettings, last_settings
+from studio.app.panels.sound.player import SoundPlayer
+from studio.app.panels.sound.recorder import Recorder
+from studio.app.panels.sound.silence import SilenceWatch
+from studio.app.panels.sound.source import RecordingInfo, SoundSource
 from studio.app.panels.sound.temperature_curve import Points
 from studio.app.takes.selection import TakeSelection
 from studio.app.takes.store import Take, TakeStore
@@ -32,15 +32,15 @@ from studio.library import storage
 from studio.library.models import InstalledModel
 from studio.library.work import Work
 
-NEAR = 0.05
+LOOP_TOLERANCE = 0.05
 """Seconds before the end of a sound, from which Play goes on making."""
 NO_MODEL = "There is no model of recordings to open a sound with. Your file is untouched. Add a model first."
 
 
-class Sound(PanelState):
+class SoundState(PanelState):
     """The panel Sound. `player` is what is heard and made, `making` what it is made by, `stage` where it comes from."""
 
-    came = Signal()
+    sound_opened = Signal()
     """Something was opened here; the panel should be shown."""
 
     def __init__(
@@ -49,44 +49,48 @@ class Sound(PanelState):
         output: OutputProtocol,
         models: ModelList,
         messages: Messages,
-        queue: JobList,
+        jobs: JobList,
         takes: TakeStore,
-        saving: Exporter,
+        exporter: Exporter,
     ) -> None:
         super().__init__()
-        self._models, self._messages, self._queue, self._takes = models, messages, queue, takes
-        self.dials = Parameters(models, 1, 1, lambda trained: trained.card.rate > 0, self.change, self)
+        self._models, self._messages, self._jobs, self._takes = models, messages, jobs, takes
+        self.parameters = Parameters(models, 1, 1, lambda trained: trained.card.rate > 0, self.change, self)
         """Seed and kind begin another sound; what is made by the others begins where they were turned."""
-        self.model: Value[InstalledModel | None] = self.dials.model
-        self.player = Player(engine, output, messages, self)
-        self.joining = Joining(engine, self.player, messages, self)
+        self.model: Value[InstalledModel | None] = self.parameters.model
+        self.player = SoundPlayer(engine, output, messages, self)
+        self.loop_finder = LoopFinder(engine, self.player, messages, self)
         """The best join of the player's loop: `busy`, and what it costs in `said`."""
-        self.making = Making(self.player, self.dials, self)
-        self.heat: Value[Points] = self.making.heat
-        self.cut: Value[float] = self.making.cut
-        self.pricing = Pricing(engine, self.player, self)
-        self.strip = TakeSelection(takes, messages, self.change, self)
-        self.stage = SoundStage(takes, self.strip, self.player, self.dials, self.making, self.pricing, self)
-        self.recording: Value[Source | None] = self.stage.recording
-        self.taping = Taping(self.player, self.stage, takes, messages, self.change, self)
-        self.silence = Silence(self.player, self.making, messages, self.model.get, self._play_new_seed, self)
+        self.live_settings = LiveSettings(self.player, self.parameters, self)
+        self.temperature_curve: Value[Points] = self.live_settings.temperature_curve
+        self.cut: Value[float] = self.live_settings.cut
+        self.recording_bits = RecordingBits(engine, self.player, self)
+        self.selection = TakeSelection(takes, messages, self.change, self)
+        self.source = SoundSource(
+            takes, self.selection, self.player, self.parameters, self.live_settings, self.recording_bits, self
+        )
+        self.recording: Value[RecordingInfo | None] = self.source.recording
+        self.recorder = Recorder(self.player, self.source, takes, messages, self.change, self)
+        self.silence_watch = SilenceWatch(
+            self.player, self.live_settings, messages, self.model.get, self._play_new_seed, self
+        )
         self.busy: Value[bool] = Value(False, self)
         """Whether a file is being opened."""
-        self._at_work = ""
+        self._listed_job = ""
         """What is being made, as the queue knows it."""
         self._opening = BackgroundTask(self)
-        self._saving = saving
-        self.player.making.changed.connect(self._line_up)
-        self.player.ticked.connect(self._line_up)
-        queue.stopped.connect(self.pricing.give_up)
+        self._exporter = exporter
+        self.player.making.changed.connect(self._list_job)
+        self.player.ticked.connect(self._list_job)
+        jobs.stopped.connect(self.recording_bits.on_job_stopped)
         card = self.player.card
         self._declare(
-            *self.dials.fields,
+            *self.parameters.fields,
             *takes.entries,
-            Field("stage", self.stage.plain, self.stage.put, restart=False),
-            Field("heat", lambda: [list(point) for point in self.heat.get()], self._use_heat),
+            Field("stage", self.source.to_record, self.source.apply_record, restart=False),
+            Field("heat", lambda: [list(point) for point in self.temperature_curve.get()], self._use_heat),
             Field("loop", self._loop_to_record, self._use_loop),
-            Field("stage", self.stage.stored, self.stage.restore_later, undo=False),
+            Field("stage", self.source.stored, self.source.restore_later, undo=False),
             Field("level", self.player.level.get, self.player.set_level, undo=False),
             Field.of("device", card.device, str, undo=False),
             Field("latency", card.latency.get, lambda seconds: self.player.set_latency(float(seconds)), undo=False),
@@ -97,11 +101,18 @@ class Sound(PanelState):
     def choose_model(self, name: str) -> None:
         trained = self._models.find_or_report(name)
         if trained is not None and trained.card.rate:
-            self.change("model", **default_record(trained), heat=_warm(trained), stage=self.stage.beginning())
+            self.change(
+                "model",
+                **default_record(trained),
+                heat=_constant_curve(trained),
+                stage=self.source.record_at_beginning(),
+            )
 
-    def set_heat(self, points: Sequence[Sequence[float]], gesture: str | None = "temperature over time") -> None:
+    def set_temperature_curve(
+        self, points: Sequence[Sequence[float]], gesture: str | None = "temperature over time"
+    ) -> None:
         """Draw the temperature over time; only what is not made yet, or not heard, is made by it."""
-        curve = heats.following(heats.sane(points), self.making.settled)
+        curve = heats.curve_from(heats.valid_points(points), self.live_settings.settled_seconds)
         self.change("temperature over time", gesture, heat=[list(point) for point in curve])
 
     # ── playing ──────────────────────────────────────────────────────────────────────────────────
@@ -111,15 +122,15 @@ class Sound(PanelState):
         player = self.player
         if self.model.get() is None:
             return
-        unmade = self.making.fresh or player.position >= player.made - NEAR
+        unmade = self.live_settings.is_fresh or player.position >= player.made_seconds - LOOP_TOLERANCE
         if not player.making.get() and not player.looping.get() and unmade:
-            self.making.go_on()
+            self.live_settings.continue_sound()
         player.play()
 
     def pause(self) -> None:
         self.player.pause()
 
-    def toggle(self) -> None:
+    def toggle_playback(self) -> None:
         """Play, or pause."""
         (self.pause if self.player.playing.get() else self.play)()
 
@@ -128,80 +139,80 @@ class Sound(PanelState):
         self.player.stop()
 
     def _play_new_seed(self) -> None:
-        self.dials.new_seed()
+        self.parameters.new_seed()
         self.play()
 
-    def record(self, on: bool) -> None:
+    def set_recording(self, on: bool) -> None:
         """Keep what is heard from now on; or end that, and keep it as a take that can be gone on from."""
         trained = self.model.get()
         if on and trained is not None:
-            self.taping.begin(trained, self.dials.seed.get())
+            self.recorder.start_recording(trained, self.parameters.seed.get())
         elif not on:
-            self.taping.end()
+            self.recorder.end_recording()
 
     def set_loop(self, loop: tuple[float, float] | None, gesture: str | None = "loop") -> None:
         """Which seconds are repeated while `player.looping`; None for none."""
         self.change("loop", gesture, loop=list(loop) if loop is not None else None)
 
-    def repeat(self, on: bool) -> None:
+    def set_looping(self, on: bool) -> None:
         """Repeat the loop, or play on."""
         self.player.set_loop(self.player.loop.get(), on)
 
-    def find_join(self) -> None:
+    def find_loop(self) -> None:
         """Move the loop's ends to where the join costs least."""
         trained = self.model.get()
         if trained is not None:
-            wished = (trained.card.name, self.dials.seed.get(), self.dials.label.get())
-            self.joining.ask(*wished, lambda loop: self.change("best join", loop=list(loop)))
+            wished = (trained.card.name, self.parameters.seed.get(), self.parameters.label.get())
+            self.loop_finder.find_loop(*wished, lambda loop: self.change("best join", loop=list(loop)))
 
-    def _line_up(self, _: object = None) -> None:
+    def _list_job(self, _: object = None) -> None:
         """What is being made stands in the queue."""
         player, trained, source = self.player, self.model.get(), self.recording.get()
-        if self._at_work != player.performing.job:
-            self._queue.remove_job(self._at_work)
-            self._at_work = player.performing.job
-            if player.performing.job and trained is not None:
+        if self._listed_job != player.live_generation.job:
+            self._jobs.remove_job(self._listed_job)
+            self._listed_job = player.live_generation.job
+            if player.live_generation.job and trained is not None:
                 on = f", on from {source.name}" if source is not None else ""
-                self._queue.add_endless_job(player.performing.job, f"{trained.card.title}{on}")
-        if player.performing.job:
+                self._jobs.add_endless_job(player.live_generation.job, f"{trained.card.title}{on}")
+        if player.live_generation.job:
             speed = f" · {player.speed.get():.1f} × real time" if player.speed.get() else ""
-            self._queue.set_progress_text(player.performing.job, f"{timecode(player.made)} made{speed}")
+            self._jobs.set_progress_text(player.live_generation.job, f"{timecode(player.made_seconds)} made{speed}")
 
     # ── where it comes from ──────────────────────────────────────────────────────────────────────
 
-    def open(self, path: Path) -> None:
+    def open_file(self, path: Path) -> None:
         """Bring in a file: a recording is gone on from, a work of ours is restored."""
         trained = self.model.get()
         if trained is None:
             self._messages.show_message(NO_MODEL, "warn", until=(self.model.changed,))
             return
         self.busy.set(True)
-        self._opening.run(lambda: read_sound(path, trained.card.rate), self._opened)
+        self._opening.run(lambda: read_sound(path, trained.card.rate), self._on_opened)
 
-    def put_away(self) -> None:
+    def close_recording(self) -> None:
         """Close the opened recording and the sound that continued it. Undo brings both back."""
         source = self.recording.get()
         trained = self.model.get()
         if source is not None and trained is not None:
-            self.change(f"put {source.name} away", stage={}, heat=_warm(trained))
+            self.change(f"put {source.name} away", stage={}, heat=_constant_curve(trained))
 
     def set_cut(self, seconds: float, gesture: str | None = "cut") -> None:
         """Where the model goes on from what was there. What was made after it is among the steps that undo knows."""
-        if stage := self.stage.cut_at(seconds):
+        if stage := self.source.record_cut_at(seconds):
             self.change("cut", gesture, stage=stage)
 
-    def branch(self, seconds: float | None = None) -> None:
+    def branch_at(self, seconds: float | None = None) -> None:
         """Go on from a moment of what there is, or from the ear, as another take with another seed."""
-        player, seed = self.player, self.dials.seed.get()
+        player, seed = self.player, self.parameters.seed.get()
         playing = player.playing.get()
-        live = seconds is None and playing and player.making.get() and player.ahead < LIVE
-        at = player.position if seconds is None else min(max(seconds, 0.0), player.made)
-        at = player.performing.next_to_change / player.rate if live else at
-        left = self.stage.plain()
+        live = seconds is None and playing and player.making.get() and player.seconds_ahead < LIVE_SPEED
+        at = player.position if seconds is None else min(max(seconds, 0.0), player.made_seconds)
+        at = player.live_generation.next_editable_sample / player.rate if live else at
+        left = self.source.to_record()
         base = left.get("take")
         if base is None or not at:
             return
-        seed = seed if self.dials.locked.get() else parameters.roll_seed(seed)
+        seed = seed if self.parameters.locked.get() else parameters.roll_seed(seed)
         after: Record = {"seed": seed, "takes": {base: True}, "stage": {"take": base, "cut": at, "live": live}}
         # By now new samples may be there: the stage would be kept once more, so it is not asked again.
         before = self._before({"seed": seed, "takes": after["takes"], "loop": None}) | {"stage": left}
@@ -213,37 +224,37 @@ class Sound(PanelState):
 
     def keep_take(self) -> None:
         """Keep the sound as far as it is made, with its making."""
-        name = self.stage.keep()
+        name = self.source.keep_take()
         if name is not None and name not in self._takes.names:
             self.change("keep take", takes={name: True})
 
     def show_take(self, index: int) -> None:
         """Put a take on the stage, with everything that it was made with."""
-        self.restore_take(self.strip.takes.get()[index])
+        self.restore_take(self.selection.takes.get()[index])
 
     def restore_take(self, take: Take, name: str = "") -> None:
         trained = self._models.find_or_report_maker(take.work)
         if trained is not None and trained.card.rate:
             after = {
                 **record_of_work(take.work, trained),
-                **settings(take.work),
+                **last_settings(take.work),
                 "stage": {"take": take.name, "cut": None},
             }
             self.change(name or "take", takes={take.name: True} if name else {}, **after)
 
-    def _opened(self, outcome: OpenedSound | Exception) -> None:
+    def _on_opened(self, outcome: OpenedSound | Exception) -> None:
         self.busy.set(False)
         trained = self.model.get()
         if isinstance(outcome, ValueError):  # Refused: a sentence for people
-            self._messages.show_message(str(outcome), "failed", until=(self.busy.changed, self.player.leaves))
+            self._messages.show_message(str(outcome), "failed", until=(self.busy.changed, self.player.leaving))
         elif isinstance(outcome, Exception):
             raise outcome
         elif trained is not None:
-            self._bring(outcome, trained)
+            self._load_opened(outcome, trained)
             if outcome.fault:
-                self._messages.show_message(outcome.fault, "warn", until=(self.busy.changed, self.player.leaves))
+                self._messages.show_message(outcome.fault, "warn", until=(self.busy.changed, self.player.leaving))
 
-    def _bring(self, found: OpenedSound, trained: InstalledModel) -> None:
+    def _load_opened(self, found: OpenedSound, trained: InstalledModel) -> None:
         """A work comes back as a take; a recording is laid on the strip, for all that goes on from it."""
         if found.work is not None and self._models.find_or_report_maker(found.work) is not None:
             like = self._takes.find_same(found.work)
@@ -258,34 +269,34 @@ class Sound(PanelState):
             )  # fmt: skip
             name = self._takes.add_take(found.samples, work)
             stage = {"take": name, "cut": len(found.samples) / found.rate}
-            self.change(f"open {found.name}", takes={name: True}, stage=stage, heat=_warm(trained))
+            self.change(f"open {found.name}", takes={name: True}, stage=stage, heat=_constant_curve(trained))
             said = f'"{found.name}": {"; ".join((found.description, *found.notes))}.'
-            self._messages.show_message(said, until=(self.busy.changed, self.player.leaves))
-        self.came.emit()
+            self._messages.show_message(said, until=(self.busy.changed, self.player.leaving))
+        self.sound_opened.emit()
 
     # ── saving ───────────────────────────────────────────────────────────────────────────────────
 
-    def name_of(self, form: AudioFormat = AudioFormat.WAV) -> str:
+    def file_name(self, form: AudioFormat = AudioFormat.WAV) -> str:
         """A file name to suggest; empty while there is nothing to save."""
-        piece = self._piece(form)
-        return self._saving.name_for(piece) if piece is not None else ""
+        piece = self._export_item(form)
+        return self._exporter.name_for(piece) if piece is not None else ""
 
-    def copy(self) -> None:
+    def copy_sound(self) -> None:
         """Copy the sound made so far to the clipboard, and show the outcome."""
-        piece = self._piece(AudioFormat.WAV)
+        piece = self._export_item(AudioFormat.WAV)
         if piece is not None:
             self._messages.copy_requested.emit(piece.picture, piece.work)
         else:
             self._messages.show_message("There is no sound to copy yet. Press Play first.", until=(self.player.grew,))
 
-    def export(self, path: Path, form: AudioFormat = AudioFormat.WAV) -> None:
+    def save_sound(self, path: Path, form: AudioFormat = AudioFormat.WAV) -> None:
         """Save the sound as far as it is made, with its making inside. Says the outcome."""
-        piece = self._piece(form)
+        piece = self._export_item(form)
         if piece is not None:
-            self._saving.export_item(piece, path)
+            self._exporter.export_item(piece, path)
 
-    def _piece(self, form: AudioFormat) -> ExportItem | None:
-        trained, work = self.model.get(), self.stage.work()
+    def _export_item(self, form: AudioFormat) -> ExportItem | None:
+        trained, work = self.model.get(), self.source.to_work()
         if trained is None or work is None:
             return None
         name = storage.clean_name(f"{trained.card.name}-{work.seed}{form.ending}")
@@ -297,8 +308,8 @@ class Sound(PanelState):
         """Choose the first model of recordings, where none is chosen yet."""
         first = self._models.first_model(recordings=True)
         if self.model.get() is None and first is not None:
-            self._apply({**default_record(first), "heat": _warm(first), "stage": {}})
-        self.dials.mix.set_model(self.model.get())
+            self._apply({**default_record(first), "heat": _constant_curve(first), "stage": {}})
+        self.parameters.mix.set_model(self.model.get())
 
     def records(self) -> list[Record]:
         """Return every record that may name takes, those on the stage among them."""
@@ -308,13 +319,13 @@ class Sound(PanelState):
 
     def close(self) -> None:
         """Keep what was made and recorded, and release the sound card."""
-        self.record(False)
+        self.set_recording(False)
         self.player.close()
-        self.stage.keep()
+        self.source.keep_take()
         self._opening.wait()
 
     def _use_heat(self, points: Sequence[Sequence[float]]) -> None:
-        self.heat.set(heats.sane(points))
+        self.temperature_curve.set(heats.valid_points(points))
 
     def _loop_to_record(self) -> list[float] | None:
         loop = self.player.loop.get()
@@ -327,11 +338,11 @@ class Sound(PanelState):
     def change(self, name: str, gesture: str | None = None, **values: object) -> None:
         """Change fields as in every panel. Another seed begins another sound, and plays it if the old one played."""
         anew = "seed" in values and "stage" not in values
-        if anew and values["seed"] == self.dials.seed.get():
+        if anew and values["seed"] == self.parameters.seed.get():
             return
         playing = self.player.playing.get()
         if anew:
-            values["stage"] = self.stage.beginning()
+            values["stage"] = self.source.record_at_beginning()
         super().change(name, gesture, **values)
         if anew and playing:
             self.play()
@@ -342,7 +353,7 @@ class Sound(PanelState):
         also += ["loop"] if "stage" in after else []
         before = super()._before({**dict.fromkeys(also), **after})
         if "heat" in before and "stage" not in after:  # what is settled stays as it is, whatever is undone
-            curve = heats.following(self.heat.get(), self.making.settled)
+            curve = heats.curve_from(self.temperature_curve.get(), self.live_settings.settled_seconds)
             before["heat"] = [list(point) for point in curve]
         return before
 
@@ -355,13 +366,13 @@ class Sound(PanelState):
         refused = super()._apply(turned)
         if curve is not None:
             try:
-                turned["heat"] = heats.sane(curve)
+                turned["heat"] = heats.valid_points(curve)
             except REFUSALS as fault:
                 refused["heat"] = fault
-        self.making.turn(turned)
+        self.live_settings.submit_record(turned)
         return refused
 
 
-def _warm(trained: InstalledModel) -> list[list[float]]:
+def _constant_curve(trained: InstalledModel) -> list[list[float]]:
     """The model's own temperature all along."""
     return [[0.0, trained.card.temperature]]

@@ -11,57 +11,57 @@ Points = tuple[tuple[float, float], ...]
 
 MAX_TEMPERATURE = 4.0
 
-MOST = 10_000
+MAX_POINTS = 10_000
 """Points of one sound."""
 
 
-def sane(points: Sequence[Sequence[float]]) -> Points:
+def valid_points(points: Sequence[Sequence[float]]) -> Points:
     """Points as they may be: in order, from 0 to MAX_TEMPERATURE. Raises ValueError."""
     found = tuple((max(float(at), 0.0), min(max(float(heat), 0.0), MAX_TEMPERATURE)) for at, heat in points)
-    if not 1 <= len(found) <= MOST or not np.isfinite(found).all():
+    if not 1 <= len(found) <= MAX_POINTS or not np.isfinite(found).all():
         raise ValueError("temperature over time has 1 to 10,000 points of two numbers")
     return tuple(sorted(found, key=lambda point: point[0]))
 
 
-def at(points: Points, seconds: float, before: bool = False) -> float:
+def temperature_at(points: Points, seconds: float, before: bool = False) -> float:
     """The temperature of a moment; of a step the later one, or the one `before`."""
-    place = bisect.bisect_left(points, seconds, key=_second) if before else _after(points, seconds)
+    place = bisect.bisect_left(points, seconds, key=_seconds_of) if before else _index_after(points, seconds)
     if not 0 < place < len(points):
         return points[-1 if place else 0][1]
     (left, low), (right, high) = points[place - 1], points[place]
     return low + (high - low) * (seconds - left) / (right - left)
 
 
-def following(points: Points, seconds: float) -> Points:
+def curve_from(points: Points, seconds: float) -> Points:
     """The part of a curve from a moment on."""
-    return ((seconds, at(points, seconds)), *points[_after(points, seconds) :])
+    return ((seconds, temperature_at(points, seconds)), *points[_index_after(points, seconds) :])
 
 
-def stepped(points: Points, seconds: float, heat: float) -> Points:
+def curve_with_step(points: Points, seconds: float, temperature: float) -> Points:
     """From a moment on another temperature, up to the next point that was drawn; what was before stays."""
-    return spliced(points, ((seconds, heat), *points[_after(points, seconds) :]), seconds)
+    return splice_curves(points, ((seconds, temperature), *points[_index_after(points, seconds) :]), seconds)
 
 
-def spliced(past: Points, future: Points, seconds: float) -> Points:
+def splice_curves(past: Points, future: Points, seconds: float) -> Points:
     """One curve up to a moment, and another from there on."""
-    before, then = past[: bisect.bisect_left(past, seconds, key=_second)], at(future, seconds)
-    now = at(past, seconds, before=True) if before else then
+    before, then = past[: bisect.bisect_left(past, seconds, key=_seconds_of)], temperature_at(future, seconds)
+    now = temperature_at(past, seconds, before=True) if before else then
     middle = ((seconds, then),) if abs(now - then) < 1e-9 or not before else ((seconds, now), (seconds, then))
-    return (*before, *middle, *future[_after(future, seconds) :])[-MOST:]
+    return (*before, *middle, *future[_index_after(future, seconds) :])[-MAX_POINTS:]
 
 
-def array(points: Points, begin: float) -> Array:
+def curve_array(points: Points, begin: float) -> Array:
     """As a Perform wants it that begins at a moment."""
-    return np.array(following(points, begin), np.float64) - (begin, 0.0)
+    return np.array(curve_from(points, begin), np.float64) - (begin, 0.0)
 
 
-def _second(point: tuple[float, float]) -> float:
+def _seconds_of(point: tuple[float, float]) -> float:
     return point[0]
 
 
-def _after(points: Points, seconds: float) -> int:
+def _index_after(points: Points, seconds: float) -> int:
     """The first point after a moment."""
-    return bisect.bisect_right(points, seconds, key=_second)
+    return bisect.bisect_right(points, seconds, key=_seconds_of)
 
 
 Knots = Points
@@ -70,19 +70,19 @@ SLIDER_MAX_TEMPERATURE = 2.0
 """As far as a hand goes; works may bring more."""
 
 
-def put(knots: Knots, seconds: float, heat: float) -> Knots:
+def add_knot(knots: Knots, seconds: float, temperature: float) -> Knots:
     """One more."""
     place = bisect.bisect_right([at for at, _ in knots], seconds)
-    return (*knots[:place], (seconds, heat), *knots[place:])
+    return (*knots[:place], (seconds, temperature), *knots[place:])
 
 
-def without(knots: Knots, row: int) -> Knots:
+def remove_knot(knots: Knots, row: int) -> Knots:
     return (*knots[:row], *knots[row + 1 :])
 
 
-def moved(knots: Knots, row: int, seconds: float, heat: float, least: float) -> Knots:
+def move_knot(knots: Knots, row: int, seconds: float, temperature: float, least: float) -> Knots:
     """One elsewhere: between its neighbours, and not before a moment."""
     least = max(knots[row - 1][0] if row else 0.0, least)
     most = knots[row + 1][0] if row + 1 < len(knots) else max(seconds, least)
-    now = min(max(seconds, least), most), min(max(heat, 0.0), SLIDER_MAX_TEMPERATURE)
+    now = min(max(seconds, least), most), min(max(temperature, 0.0), SLIDER_MAX_TEMPERATURE)
     return (*knots[:row], now, *knots[row + 1 :])

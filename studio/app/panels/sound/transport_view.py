@@ -5,39 +5,39 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.panels.sound.lanes.lane_view import clock
+from studio.app.panels.sound.lanes.lane_view import ruler_time
 from studio.app.widgets.controls import Button, Label, make_row, set_style, set_tooltip
 from studio.app.widgets.icons import icon_pixmap
 from studio.app.widgets.slider import Slider
 from studio.app.widgets.theme import Theme
 
-LOUD = 0.7
+LOUD_LEVEL = 0.7
 """Home of the volume."""
-SMALL, ROOMY, WIDE = 500, 690, 880
+NARROW_WIDTH, ROOMY_WIDTH, FULL_WIDTH = 500, 690, 880
 """Pixels of width from which on the time stands beside the buttons, all in one line, and nothing below another."""
 
 
-METER = 236
+METER_WIDTH = 236
 """Pixels for the words of the meter beside the buttons."""
 
 
-class Transport(QWidget):
+class TransportView(QWidget):
     """`play` looks pressed while it plays; `loop` and `record` are pressed while they are on."""
 
-    def __init__(self, look: Theme) -> None:
+    def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._look = look
+        self._theme = theme
         self._speed, self._ahead = "", ""
-        self.start = Button(look, "", "round", "start", "To the start", "Go to 0:00", "Home")
-        self.play = Button(look, "", "play", "play", "Play", "Play while it is made", "Space")
-        self.stop = Button(look, "", "round", "stop", "Stop", "Stop making", "Shift+Esc")
-        self.loop = Button(look, "", "round", "loop", "Loop", "Repeat the region", "G")
-        self.record = Button(look, "", "record", "record", "Record", "Keep what is heard as a new recording", "Q")
+        self.start = Button(theme, "", "round", "start", "To the start", "Go to 0:00", "Home")
+        self.play = Button(theme, "", "play", "play", "Play", "Play while it is made", "Space")
+        self.stop = Button(theme, "", "round", "stop", "Stop", "Stop making", "Shift+Esc")
+        self.loop = Button(theme, "", "round", "loop", "Loop", "Repeat the region", "G")
+        self.record = Button(theme, "", "record", "record", "Record", "Keep what is heard as a new recording", "Q")
         self.buttons = (self.start, self.play, self.stop, self.loop, self.record)
         self.time, self.made = Label("0:00.00", "figure"), Label("", "soft")
         self.speed, self.ahead = Label("", "strong"), Label("", "note", wrap=True)
         self._sign = Label()
-        self.level = Slider(look, 0.0, 1.0, LOUD, None)
+        self.level = Slider(theme, 0.0, 1.0, LOUD_LEVEL, None)
         self.level.setAccessibleName("Volume")
         set_tooltip(self.level, "How loud, not part of the export")
         self.meter = QWidget()
@@ -47,8 +47,8 @@ class Transport(QWidget):
         self._lines: list[QHBoxLayout] = []
         self._mode = ""
         self._build()
-        self._own = OwnKeys(self)
-        look.changed.connect(self._lay_out)
+        self._own = ControlKeys(self)
+        theme.changed.connect(self._lay_out)
         self._lay_out()
 
     def _build(self) -> None:
@@ -75,8 +75,8 @@ class Transport(QWidget):
 
     def show_time(self, position: float, made: float, fresh: bool) -> None:
         """`fresh`: nothing is made yet, so that it is the length of what was brought in."""
-        self.time.setText(clock(position, 2))
-        self.made.setText(f"of {clock(made, 2)}{'' if fresh or self._mode == 'small' else ' made'}")
+        self.time.setText(ruler_time(position, 2))
+        self.made.setText(f"of {ruler_time(made, 2)}{'' if fresh or self._mode == 'small' else ' made'}")
 
     def show_speed(self, speed: float, ahead: float, gaps: int, waiting: str, making: bool) -> None:
         """`speed`: seconds made in a second, 0 where it is not known; `waiting`: why nothing is heard yet."""
@@ -107,11 +107,19 @@ class Transport(QWidget):
 
     def _lay_out(self) -> None:
         """In one line where there is room, else in two or three."""
-        px, wide = self._look.scaled, self.width() / self._look.scale
-        mode = "small" if wide < SMALL else "two lines" if wide < ROOMY else "roomy" if wide < WIDE else "wide"
+        px, wide = self._theme.scaled, self.width() / self._theme.scale
+        mode = (
+            "small"
+            if wide < NARROW_WIDTH
+            else "two lines"
+            if wide < ROOMY_WIDTH
+            else "roomy"
+            if wide < FULL_WIDTH
+            else "wide"
+        )
         if mode != self._mode:
             self._mode = mode
-            self._put(
+            self._arrange_rows(
                 {
                     "small": ((self._buttons, 0), (self._clock, 0, self._volume), (self.meter,)),
                     "two lines": ((self._buttons, self._clock, 0), (self.meter, self._volume)),
@@ -125,17 +133,17 @@ class Transport(QWidget):
         self._under.setVerticalSpacing(0)
         one = mode in ("roomy", "wide")
         side = Qt.AlignmentFlag.AlignRight if one else Qt.AlignmentFlag.AlignLeft
-        self.meter.setMinimumWidth(px(METER) if one else 0)
-        self.meter.setMaximumWidth(px(METER) if one else 10_000)
+        self.meter.setMinimumWidth(px(METER_WIDTH) if one else 0)
+        self.meter.setMaximumWidth(px(METER_WIDTH) if one else 10_000)
         for label in (self.speed, self.ahead):
             label.setAlignment(side | Qt.AlignmentFlag.AlignVCenter)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(px(6))
         self.time.setFixedWidth(px(106))
         self.level.setFixedWidth(px(104 if mode == "wide" else 72))
-        self._sign.setPixmap(icon_pixmap("speaker", self._look.colour("soft"), px(18), self.devicePixelRatioF()))
+        self._sign.setPixmap(icon_pixmap("speaker", self._theme.colour("soft"), px(18), self.devicePixelRatioF()))
 
-    def _put(self, rows: tuple[tuple[QWidget | int, ...], ...]) -> None:
+    def _arrange_rows(self, rows: tuple[tuple[QWidget | int, ...], ...]) -> None:
         """Widgets beside each other in rows below each other."""
         for line in self._lines:
             self._column.removeItem(line)
@@ -143,7 +151,7 @@ class Transport(QWidget):
         self._lines = []
         for parts in rows:
             line = QHBoxLayout()
-            line.setSpacing(self._look.scaled(16))
+            line.setSpacing(self._theme.scaled(16))
             for part in parts:
                 if isinstance(part, QWidget):
                     line.addWidget(part)
@@ -153,11 +161,11 @@ class Transport(QWidget):
             self._lines.append(line)
 
 
-class OwnKeys(QObject):
+class ControlKeys(QObject):
     """Controls among single keys keep those that mean something to themselves: Space presses a button that has the
     focus, Home and End go to the ends of a slider."""
 
-    def __init__(self, inside: Transport) -> None:
+    def __init__(self, inside: TransportView) -> None:
         super().__init__(inside)
         self._keys: dict[QObject, tuple[Qt.Key, ...]] = {inside.level: (Qt.Key.Key_Home, Qt.Key.Key_End)}
         self._keys |= {button: (Qt.Key.Key_Space,) for button in inside.buttons}

@@ -10,46 +10,46 @@ from studio.app.app_state import Window
 from studio.app.files.dialogs_view import SOUNDS, FileDialogs
 from studio.app.files.exporting import AudioFormat
 from studio.app.panels.panel_view import Panel
-from studio.app.panels.sound.inspector_view import AWAY, SoundInspector
-from studio.app.panels.sound.player_view import Player
+from studio.app.panels.sound.inspector_view import CLOSE_KEYS, SoundInspector
+from studio.app.panels.sound.player_view import PlayerView
 from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, Label, make_row
 from studio.app.widgets.theme import Theme
 
-EMPTY = "Press Play to hear this model, or drop a recording to go on from."
-NOBODY = "No model of recordings is here yet. Add one, and hear it while it makes."
+EMPTY_TEXT = "Press Play to hear this model, or drop a recording to go on from."
+NO_MODEL_TEXT = "No model of recordings is here yet. Add one, and hear it while it makes."
 
 
-class SoundStage(QStackedWidget):
+class SoundStageView(QStackedWidget):
     """How to begin, or the player."""
 
-    def __init__(self, look: Theme, state: Window, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: Window, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._look, self._window, self._state, self._dialogs = look, state, state.sound, dialogs
-        self.player = Player(look, state)
-        self.addWidget(self._empty())
+        self._theme, self._window, self._state, self._dialogs = theme, state, state.sound, dialogs
+        self.player = PlayerView(theme, state)
+        self.addWidget(self._build_empty_page())
         self.addWidget(self.player)
-        bind(self, self._state.model, self._turn)
-        bind(self, self._state.player.making, self._turn)
-        bind(self, state.status, self._turn)
-        self._state.player.grew.connect(self._turn)
+        bind(self, self._state.model, self._show_page)
+        bind(self, self._state.player.making, self._show_page)
+        bind(self, state.status, self._show_page)
+        self._state.player.grew.connect(self._show_page)
 
-    def open(self) -> None:
-        self._dialogs.ask_file(SOUNDS, self._state.open)
+    def ask_file(self) -> None:
+        self._dialogs.ask_file(SOUNDS, self._state.open_file)
 
-    def _empty(self) -> QWidget:
+    def _build_empty_page(self) -> QWidget:
         page = QWidget()
         self.title, self.waits = Label("", "name", wrap=True), Label("", "note", wrap=True)
-        self.begin = Button(self._look, "Play", "primary", "play", tooltip="Play while it is made", keys="Ctrl+Return")
+        self.begin = Button(self._theme, "Play", "primary", "play", tooltip="Play while it is made", keys="Ctrl+Return")
         self.own = Button(
-            self._look, "Open a sound…", "", "folder", tooltip="Choose a sound to continue", keys="Ctrl+O"
+            self._theme, "Open a sound…", "", "folder", tooltip="Choose a sound to continue", keys="Ctrl+O"
         )
         self.add = Button(
-            self._look, "Add a model…", "primary", "plus", tooltip="Copy a .safetensors file to your models"
+            self._theme, "Add a model…", "primary", "plus", tooltip="Copy a .safetensors file to your models"
         )
         self.begin.clicked.connect(self._state.play)
-        self.own.clicked.connect(self.open)
+        self.own.clicked.connect(self.ask_file)
         self.add.clicked.connect(
             lambda: self._dialogs.ask_file("Models (*.safetensors)", self._window.models.add_model)
         )
@@ -65,11 +65,11 @@ class SoundStage(QStackedWidget):
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         return page
 
-    def _turn(self, _: object = None) -> None:
+    def _show_page(self, _: object = None) -> None:
         able = self._state.model.get() is not None
         something = bool(len(self._state.player.samples)) or self._state.player.making.get()
         self.setCurrentIndex(1 if something else 0)
-        self.title.setText(EMPTY if able else NOBODY)
+        self.title.setText(EMPTY_TEXT if able else NO_MODEL_TEXT)
         for button in (self.begin, self.own):
             button.setVisible(able)
         self.add.setVisible(not able)
@@ -83,67 +83,67 @@ class SoundStage(QStackedWidget):
 class SoundFoot(QWidget):
     """Export and Keep take."""
 
-    def __init__(self, look: Theme, state: Window, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: Window, dialogs: FileDialogs) -> None:
         super().__init__()
         self._state, self._dialogs = state.sound, dialogs
-        self.export = Button(look, "Export WAV…", tooltip="Save the sound with its recipe inside", keys="Ctrl+E")
-        self.keep = Button(look, "Keep take", tooltip="Keep what is on the stage as a take", keys="Ctrl+S")
+        self.export = Button(theme, "Export WAV…", tooltip="Save the sound with its recipe inside", keys="Ctrl+E")
+        self.keep = Button(theme, "Keep take", tooltip="Keep what is on the stage as a take", keys="Ctrl+S")
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(16)
         line.addWidget(self.export, 1)
         line.addWidget(self.keep, 1)
-        self.export.clicked.connect(self.choose)
+        self.export.clicked.connect(self.choose_format)
         self.keep.clicked.connect(state.sound.keep_take)
-        state.sound.player.grew.connect(self._show)
-        bind(self, state.sound.model, lambda trained: self._fit(trained is not None))
-        self._show()
+        state.sound.player.grew.connect(self._update)
+        bind(self, state.sound.model, lambda trained: self._update_enabled(trained is not None))
+        self._update()
 
-    def choose(self) -> None:
+    def choose_format(self) -> None:
         """Ask for the form of the file, then where to."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for form in AudioFormat:
-            menu.addAction(f"{form.title}…", partial(self.ask, form))
+            menu.addAction(f"{form.title}…", partial(self.ask_destination, form))
         menu.popup(self.export.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
 
-    def ask(self, form: AudioFormat = AudioFormat.WAV) -> None:
-        if name := self._state.name_of(form):
-            self._dialogs.ask_save_path(name, lambda path: self._state.export(path, form))
+    def ask_destination(self, audio_format: AudioFormat = AudioFormat.WAV) -> None:
+        if name := self._state.file_name(audio_format):
+            self._dialogs.ask_save_path(name, lambda path: self._state.save_sound(path, audio_format))
 
-    def _fit(self, able: bool) -> None:
+    def _update_enabled(self, able: bool) -> None:
         """Nothing can be saved where nothing can be made."""
         self.export.setVisible(able)
         self.keep.setVisible(able)
 
-    def _show(self) -> None:
+    def _update(self) -> None:
         there = bool(len(self._state.player.samples))
         if there != self.keep.isEnabled():
             self.export.setEnabled(there)
             self.keep.setEnabled(there)
 
 
-def panel(look: Theme, state: Window, dialogs: FileDialogs) -> Panel:
+def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> Panel:
     """Sound, ready for the frame."""
     sound = state.sound
-    stage = SoundStage(look, state, dialogs)
-    foot = SoundFoot(look, state, dialogs)
+    stage = SoundStageView(theme, state, dialogs)
+    foot = SoundFoot(theme, state, dialogs)
     player, time = stage.player, stage.player.lanes.timeline
     acts = (
         Action("Play", ("Ctrl+Return", "Ctrl+Enter"), sound.play),
-        Action("Put the recording away", (AWAY,), sound.put_away),
-        Action("Copy the sound", ("Ctrl+C",), sound.copy),
-        Action("Export…", ("Ctrl+E",), foot.ask),
-        Action("Play or pause", ("Space",), sound.toggle, "stage"),
-        Action("To the start", ("Home",), player.to_start, "stage"),
-        Action("To the newest moment", ("End",), player.to_newest, "stage"),
+        Action("Put the recording away", (CLOSE_KEYS,), sound.close_recording),
+        Action("Copy the sound", ("Ctrl+C",), sound.copy_sound),
+        Action("Export…", ("Ctrl+E",), foot.ask_destination),
+        Action("Play or pause", ("Space",), sound.toggle_playback, "stage"),
+        Action("To the start", ("Home",), player.seek_start, "stage"),
+        Action("To the newest moment", ("End",), player.seek_newest, "stage"),
         Action("Loop", ("G",), player.toggle_loop, "stage"),
-        Action("Find the best join", ("J",), sound.find_join, "stage"),
-        Action("Record", ("Q",), lambda: sound.record(not sound.player.recording.get()), "stage"),
+        Action("Find the best join", ("J",), sound.find_loop, "stage"),
+        Action("Record", ("Q",), lambda: sound.set_recording(not sound.player.recording.get()), "stage"),
         Action("Knot of temperature here", ("T",), player.add_knot, "stage"),
-        Action("Branch here", ("K",), sound.branch, "stage"),
-        Action("New seed", ("R",), sound.dials.new_seed, "stage"),
-        Action("Lock seed", ("L",), lambda: sound.dials.lock_seed(not sound.dials.locked.get()), "stage"),
+        Action("Branch here", ("K",), sound.branch_at, "stage"),
+        Action("New seed", ("R",), sound.parameters.new_seed, "stage"),
+        Action("Lock seed", ("L",), lambda: sound.parameters.lock_seed(not sound.parameters.locked.get()), "stage"),
     )
     return Panel(
         key="sound",
@@ -151,19 +151,19 @@ def panel(look: Theme, state: Window, dialogs: FileDialogs) -> Panel:
         drawing="sound",
         help="Hear a model while it makes, and go on from recordings",
         stage=stage,
-        inspector=SoundInspector(look, state, stage.open),
+        inspector=SoundInspector(theme, state, stage.ask_file),
         foot=foot,
         model=sound.model,
         choose_model=sound.choose_model,
         history=sound.history,
         keep=sound.keep_take,
         acts=tuple(replace(act, panel="sound") for act in acts),
-        close=player.cancel,
-        zoom=lambda by: time.fit() if not by else time.zoom(1.5**by, time.x(time.position)),
+        close=player.cancel_drag,
+        zoom=lambda by: time.show_all() if not by else time.zoom(1.5**by, time.x_of(time.position)),
         show_smooth=lambda smooth: None,
         set_compact=player.set_compact,
-        strip=sound.strip,
+        strip=sound.selection,
         show_take=sound.show_take,
-        branch=sound.branch,
+        branch=sound.branch_at,
         offers=lambda trained: bool(trained.card.rate),
     )

@@ -4,7 +4,7 @@ import numpy as np
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import Window
-from studio.app.panels.sound.state import Sound
+from studio.app.panels.sound.state import SoundState
 from studio.wire.messages import Adjust, SoundChunk, Stopped, StreamSound
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_speaker import FakeSpeaker
@@ -21,7 +21,7 @@ class Stage:
     def __init__(self, window: Window, engine: FakeEngine) -> None:
         self.window = window
         self.engine = engine
-        self.sound: Sound = window.sound
+        self.sound: SoundState = window.sound
         self.speaker: FakeSpeaker = window.tone._output  # type: ignore[assignment]
 
     def asked(self) -> StreamSound:
@@ -48,7 +48,7 @@ class Stage:
     def hear(self, seconds: float) -> np.ndarray:
         """Let the speaker play `seconds` of sound and the window notice it; return the samples."""
         heard = self.speaker.hear(seconds)
-        self.sound.player.tick()
+        self.sound.player.update_playback()
         return heard
 
 
@@ -58,7 +58,7 @@ def opened(stage: Stage, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: stage.speaker.source is not None and not card.waiting_reason)
 
 
-def made(stage: Stage, qtbot: QtBot, seconds: float = 1.0) -> Sound:
+def made(stage: Stage, qtbot: QtBot, seconds: float = 1.0) -> SoundState:
     """Make a sound of `seconds` and stop; return the panel's state."""
     stage.sound.play()
     opened(stage, qtbot)

@@ -9,7 +9,7 @@ import soundfile
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import Window
-from studio.app.panels.sound.analysis import MARGIN
+from studio.app.panels.sound.analysis import MARGIN_SHARE
 from studio.wire.messages import (
     CONTEXT_SAMPLES,
     BitsChunk,
@@ -35,7 +35,7 @@ class Stage:
         self.window = window
         self.engine = engine
         self.player = window.sound.player
-        self.look = window.sound.pricing.look
+        self.look = window.sound.recording_bits.set_visible
 
     @property
     def asked(self) -> list[ComputeBits]:
@@ -114,7 +114,7 @@ def test_the_kind_is_told_once_from_the_last_second(stage: Stage) -> None:
     told = stage.asked[-1]
     assert np.array_equal(told.sound, stage.player.samples[-RATE:])
     stage.tell(1)
-    assert stage.window.sound.pricing.said.get() == "taken for 7 theo"
+    assert stage.window.sound.recording_bits.status_text.get() == "taken for 7 theo"
     assert stage.asked[-1].label == 1
     stage.price()
     stage.look((40.0, 50.0))
@@ -128,7 +128,7 @@ def test_what_is_seen_is_priced_then_a_margin_and_nothing_twice(stage: Stage) ->
     assert stage.asked[-1].first_sample == CONTEXT_SAMPLES, "as much before it as may matter, and no more"
     stage.price()
     assert stage.known() == (100 * RATE, 110 * RATE) and (stage.player.bits[100 * RATE : 110 * RATE] == 3.0).all()
-    more = round(10 * MARGIN * RATE)
+    more = round(10 * MARGIN_SHARE * RATE)
     for stretch in ((100 * RATE - more, 100 * RATE), (110 * RATE, 110 * RATE + more)):
         assert stage.stretch() == stretch
         stage.price()
@@ -202,14 +202,14 @@ def test_stop_holds_until_the_panel_is_shown_again(stage: Stage) -> None:
 
 
 def test_what_was_stopped_goes_on_when_it_is_asked_for(stage: Stage) -> None:
-    pricing = stage.window.sound.pricing
+    pricing = stage.window.sound.recording_bits
     stage.look((0.0, 50.0))
     stage.tell()
     stage.price(2 * PIECE)
     assert not pricing.stopped.get()
     stage.engine.say(Stopped(job=stage.asked[-1].job))
     assert pricing.stopped.get()
-    pricing.go_on()
+    pricing.resume()
     assert not pricing.stopped.get()
     assert stage.stretch() == (2 * PIECE, 50 * RATE)
 

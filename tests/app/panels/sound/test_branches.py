@@ -13,22 +13,22 @@ def test_a_loop_is_repeated_without_end_and_its_best_join_can_be_taken_back(stag
     sound = made(stage, qtbot)
     before = len(stage.engine.sent)
     sound.set_loop((0.2, 0.5))
-    sound.repeat(True)
+    sound.set_looping(True)
     sound.play()
     opened(stage, qtbot)
     assert len(stage.engine.sent) == before  # repeating makes no new samples
     assert stage.hear(2.0)[1000:].all() and 0.2 <= sound.player.position < 0.5
-    sound.find_join()
+    sound.find_loop()
     asked = stage.engine.sent[-1]
     assert isinstance(asked, FindLoop) and (asked.begin, asked.end, len(asked.sound)) == (3200, 8000, RATE)
-    assert sound.joining.busy.get()
+    assert sound.loop_finder.busy.get()
     found = LoopFound(job=asked.job, begin=3100, end=8050, join_bits=3.4, join_bits_before=20.0, tried_count=400)
     stage.engine.say(found, Finished(job=asked.job))
     assert sound.player.loop.get() == (3100 / RATE, 8050 / RATE) and sound.player.looping.get()
-    assert sound.joining.said.get() == "The join costs 3.4 bits, least of 400 tried"
+    assert sound.loop_finder.status_text.get() == "The join costs 3.4 bits, least of 400 tried"
     stage.window.undo()
-    assert sound.player.loop.get() == (0.2, 0.5) and not sound.joining.said.get()
-    sound.repeat(False)
+    assert sound.player.loop.get() == (0.2, 0.5) and not sound.loop_finder.status_text.get()
+    sound.set_looping(False)
     stage.hear(1.0)
     assert sound.player.position == pytest.approx(1.0) and not sound.player.playing.get()
 
@@ -36,10 +36,10 @@ def test_a_loop_is_repeated_without_end_and_its_best_join_can_be_taken_back(stag
 def test_a_loop_that_changes_while_its_join_is_looked_for_stops_the_look(stage: Stage, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     sound.set_loop((0.2, 0.5))
-    sound.find_join()
+    sound.find_loop()
     job = stage.engine.sent[-1].job
     sound.set_loop((0.3, 0.6))
-    assert stage.engine.stopped[-1] == job and not sound.joining.busy.get()
+    assert stage.engine.stopped[-1] == job and not sound.loop_finder.busy.get()
     stage.engine.say(LoopFound(job=job, begin=0, end=10, join_bits=0.0, join_bits_before=0.0, tried_count=1))
     assert sound.player.loop.get() == (0.3, 0.6)
 
@@ -48,18 +48,18 @@ def test_the_best_join_of_a_loop_starts_a_stopped_engine(stage: Stage, qtbot: Qt
     sound = made(stage, qtbot)
     sound.set_loop((0.2, 0.5))
     stage.engine.status.emit("Stopped")
-    sound.find_join()
+    sound.find_loop()
     assert stage.engine.starts == 1 and isinstance(stage.engine.sent[-1], FindLoop)
 
 
 def test_a_branch_at_rest_goes_on_from_its_moment(stage: Stage, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
-    sound.branch(0.25)
+    sound.branch_at(0.25)
     assert sound.cut.get() == 0.25 and len(sound.player.samples) == 4000 and not sound.player.making.get()
     sound.play()
     asked = stage.asked()
     assert (
-        asked.seed == sound.dials.seed.get()
+        asked.seed == sound.parameters.seed.get()
         and asked.sound_to_continue is not None
         and len(asked.sound_to_continue) == 4000
     )
@@ -72,13 +72,15 @@ def test_a_branch_keeps_what_it_leaves_and_goes_on_at_once(stage: Stage, qtbot: 
     opened(stage, qtbot)
     stage.make(1.0)
     stage.hear(0.5)
-    seed = sound.dials.seed.get()
+    seed = sound.parameters.seed.get()
     job = stage.asked().job
-    sound.branch()
-    assert sound.dials.seed.get() != seed and not stage.engine.stopped  # there is no gap: the running job is steered
+    sound.branch_at()
+    assert (
+        sound.parameters.seed.get() != seed and not stage.engine.stopped
+    )  # there is no gap: the running job is steered
     turn = stage.turned()
     at = sound.cut.get()
-    assert turn.seed == sound.dials.seed.get() and turn.from_sample == round(at * RATE) and turn.running_job == job
+    assert turn.seed == sound.parameters.seed.get() and turn.from_sample == round(at * RATE) and turn.running_job == job
     assert player.position < at < player.position + 0.15 and player.playing.get() and player.making.get()
     stage.engine.say(Finished(job=turn.job))
     (left,) = stage.window.takes.takes.get()
@@ -90,7 +92,7 @@ def test_a_branch_keeps_what_it_leaves_and_goes_on_at_once(stage: Stage, qtbot: 
     assert heard[-4800:].max() < 0  # it continues with the new samples
     stage.window.undo()
     stage.window.undo()
-    assert sound.dials.seed.get() == seed and (player.samples == 1000).all() and len(player.samples) == RATE
+    assert sound.parameters.seed.get() == seed and (player.samples == 1000).all() and len(player.samples) == RATE
 
 
 def test_a_branch_in_a_pause_stops_making_and_waits_at_its_moment(stage: Stage, qtbot: QtBot) -> None:
@@ -103,9 +105,9 @@ def test_a_branch_in_a_pause_stops_making_and_waits_at_its_moment(stage: Stage, 
     job = stage.asked().job
     at = player.position
     sound.pause()
-    sound.branch()
+    sound.branch_at()
     assert not player.making.get() and stage.engine.stopped == [job] and not stage.window.queue.jobs.get()
-    assert player.ahead == 0 and player.made == sound.cut.get() == pytest.approx(at, abs=1 / RATE)
+    assert player.seconds_ahead == 0 and player.made_seconds == sound.cut.get() == pytest.approx(at, abs=1 / RATE)
     assert len(stage.window.takes.takes.get()[0].picture) == RATE
 
 
@@ -128,6 +130,6 @@ def test_a_branch_plays_on_although_more_is_made_while_its_take_is_written(
         return name
 
     monkeypatch.setattr(takes, "keep", keep_slowly)
-    sound.branch()
+    sound.branch_at()
     assert player.playing.get() and player.making.get() and not stage.engine.stopped
     assert player.position == pytest.approx(0.5, abs=0.02) and len(takes.takes.get()) == 1

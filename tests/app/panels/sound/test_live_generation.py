@@ -8,8 +8,8 @@ import pytest
 
 from studio.app.core.messages import Messages
 from studio.app.core.observable import Record
-from studio.app.panels.sound.buffer import Reel
-from studio.app.panels.sound.live_generation import EARLIER, LATER, MOST_SURE, SPARED, Performing
+from studio.app.panels.sound.buffer import SoundBuffer
+from studio.app.panels.sound.live_generation import INITIAL_SPARE, MAX_LEAD, SPARE_DECAY, SPARE_GROWTH, LiveGeneration
 from studio.media.sounds.playback import RAMP
 from studio.wire.messages import Adjust, Failed, Finished, SoundChunk, StreamSound
 from tests.app.fake_engine import FakeEngine
@@ -46,12 +46,12 @@ class Desk:
 
     def __init__(self) -> None:
         self.engine, self.messages, self.hand = FakeEngine(), Messages(), Hand()
-        self.reel = Reel(RATE, np.zeros(0, np.int16))
-        self.performing = Performing(self.engine, self.messages, self.reel)
+        self.reel = SoundBuffer(RATE, np.zeros(0, np.int16))
+        self.performing = LiveGeneration(self.engine, self.messages, self.reel)
         self.reel.stream.set_card_rate(RATE)
         self.heard: list[np.ndarray] = []
-        self.performing.make(StreamSound(job="", model="hum", seed=0))
-        self.performing.sounds = True
+        self.performing.start_job(StreamSound(job="", model="hum", seed=0))
+        self.performing.is_playing = True
 
     @property
     def steer(self) -> Adjust:
@@ -59,7 +59,7 @@ class Desk:
 
     def turn(self, wish: int) -> None:
         self.hand.wish = wish
-        self.performing.turn(self.hand)
+        self.performing.submit_edit(self.hand)
 
     def say(self, first: int, seconds: float, height: int, speed: float = 2.5) -> None:
         """The engine makes so many seconds."""
@@ -101,18 +101,18 @@ def test_what_is_new_takes_over_where_it_was_asked_for(desk: Desk) -> None:
     desk.turn(200)
     again = desk.steer.from_sample or 0
     assert again / RATE < desk.reel.stream.position + 0.06 and not desk.steer.replaces_late_edit
-    assert len(desk.reel.samples) == again and desk.performing.settled == again / RATE
+    assert len(desk.reel.samples) == again and desk.performing.settled_seconds == again / RATE
     desk.hear()
     desk.engine.say(Finished(job=desk.steer.job))
     desk.say(again, 0.2, 200)
     desk.hear(5)
     as_it_was(desk)
     assert (desk.reel.samples[again:] == 200).all() and desk.hand.held == [(again / RATE, 200)]
-    assert desk.performing.spared == EARLIER**1 * SPARED
+    assert desk.performing.spare == SPARE_DECAY**1 * INITIAL_SPARE
 
 
 def test_until_enough_is_new_what_was_before_plays_on(desk: Desk) -> None:
-    desk.performing.sure = 0.025
+    desk.performing.lead = 0.025
     desk.turn(200)
     again = desk.steer.from_sample or 0
     desk.hear()
@@ -131,7 +131,7 @@ def test_what_comes_too_late_is_asked_again_and_leaves_no_gap(desk: Desk) -> Non
     desk.engine.say(Finished(job=desk.steer.job))
     desk.say(late, 2 * MOMENT, 200)
     assert desk.steer.replaces_late_edit and (desk.steer.from_sample or 0) > desk.reel.stream.first_replaceable > late
-    assert desk.performing.spared == LATER * SPARED and desk.hand.missed == 1
+    assert desk.performing.spare == SPARE_GROWTH * INITIAL_SPARE and desk.hand.missed == 1
     desk.say(late + BLOCK, 2 * MOMENT, 200)  # was on its way
     desk.engine.say(Finished(job=desk.steer.job))
     desk.say(desk.steer.from_sample or 0, 0.2, 200)
@@ -175,7 +175,7 @@ def test_of_two_changes_of_which_the_first_comes_too_late_the_newest_is_asked_at
 
 def test_what_the_engine_refuses_leaves_all_as_it_was(desk: Desk) -> None:
     desk.turn(200)
-    desk.say(desk.reel.whole, 0.1, 100)
+    desk.say(desk.reel.total_samples, 0.1, 100)
     desk.engine.say(Failed(job=desk.steer.job, reason="No.", hint=""))
     desk.hear(10)
     as_it_was(desk)
@@ -184,7 +184,7 @@ def test_what_the_engine_refuses_leaves_all_as_it_was(desk: Desk) -> None:
 
 
 def by_halt(desk: Desk) -> None:
-    desk.performing.halt()
+    desk.performing.stop_job()
 
 
 def by_death(desk: Desk) -> None:
@@ -205,7 +205,7 @@ def test_a_change_that_is_on_its_way_when_it_ends_holds_for_what_is_made_later(
 def test_a_cut_while_a_change_is_on_its_way_leaves_what_is_before_it(desk: Desk) -> None:
     desk.turn(200)
     at = (desk.steer.from_sample or 0) + 3 * BLOCK
-    desk.performing.cut(at)
+    desk.performing.truncate(at)
     desk.hear(4)
     as_it_was(desk)
     assert len(desk.reel.samples) == at and desk.hand.held == [(at / RATE, 200)]
@@ -223,7 +223,7 @@ def test_while_the_window_stands_still_what_is_made_and_what_a_change_makes_anew
     assert (desk.reel.samples[again:] == 200).all() and desk.reel.seconds == pytest.approx(again / RATE + 0.3)
     before = len(desk.engine.sent)
     desk.engine.go_on()
-    assert desk.performing.settled > again / RATE and desk.performing.spared < SPARED
+    assert desk.performing.settled_seconds > again / RATE and desk.performing.spare < INITIAL_SPARE
     assert len(desk.engine.sent) == before
 
 
@@ -246,10 +246,10 @@ def test_in_the_first_moments_a_change_waits_until_there_is_enough_to_ask_twice(
 def test_a_machine_that_ran_dry_often_makes_more_ahead_than_it_wants_to_be_sure(desk: Desk) -> None:
     """Or it would wait for ever for what it does not allow to be made."""
     for _ in range(20):
-        desk.performing.dry()
+        desk.performing.note_gap()
     desk.turn(200)
     until, again = desk.steer.allowed_seconds, desk.steer.from_sample or 0
-    assert until is not None and until > again / RATE + MOST_SURE
+    assert until is not None and until > again / RATE + MAX_LEAD
     desk.engine.say(Finished(job=desk.steer.job))
     desk.say(again, until - again / RATE, 200)
     assert (desk.reel.samples[again:] == 200).all() and len(desk.reel.samples) > again
@@ -257,13 +257,13 @@ def test_a_machine_that_ran_dry_often_makes_more_ahead_than_it_wants_to_be_sure(
 
 
 def test_slower_than_it_is_heard_nothing_is_thrown_away(desk: Desk) -> None:
-    desk.say(desk.reel.whole, 0.02, 100, speed=1.05)
+    desk.say(desk.reel.total_samples, 0.02, 100, speed=1.05)
     desk.turn(200)
-    assert desk.steer.from_sample == desk.reel.whole
+    assert desk.steer.from_sample == desk.reel.total_samples
 
 
 def test_in_a_pause_it_begins_at_the_ear(desk: Desk) -> None:
-    desk.performing.sounds = False
+    desk.performing.is_playing = False
     desk.reel.stream.pause()
     desk.hear(2)
     desk.turn(200)
@@ -297,7 +297,7 @@ def test_however_long_its_answers_take_there_is_no_gap_and_no_sample_is_another(
         engine.work()
         if moment % 2:
             desk.hear()
-    while desk.performing._turn is not None:
+    while desk.performing._pending is not None:
         engine.work()
     heard, reel = desk.whole(), desk.reel
     begin = int(np.flatnonzero(heard)[0]) - 1

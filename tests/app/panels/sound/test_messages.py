@@ -19,7 +19,7 @@ def said(stage: Stage) -> str:
 
 
 def open_file(stage: Stage, qtbot: QtBot, path: Path) -> None:
-    stage.sound.open(path)
+    stage.sound.open_file(path)
     qtbot.waitUntil(lambda: not stage.sound.busy.get())
 
 
@@ -33,7 +33,7 @@ def hum(tmp_path: Path) -> Path:
 def test_what_is_said_of_an_opened_recording_goes_with_it(stage: Stage, qtbot: QtBot, hum: Path) -> None:
     open_file(stage, qtbot, hum)
     assert said(stage).startswith('"hum.wav"')
-    stage.sound.put_away()
+    stage.sound.close_recording()
     assert not said(stage)
 
 
@@ -44,7 +44,7 @@ def test_a_file_that_was_refused_is_forgotten_once_another_is_opened(
     broken.write_bytes(b"no sound at all")
     open_file(stage, qtbot, broken)
     assert "broken.wav" in said(stage)
-    stage.sound.open(hum)
+    stage.sound.open_file(hum)
     assert not said(stage)
     qtbot.waitUntil(lambda: not stage.sound.busy.get())
     assert "hum.wav" in said(stage)
@@ -52,29 +52,29 @@ def test_a_file_that_was_refused_is_forgotten_once_another_is_opened(
 
 def test_a_recording_that_is_kept_is_not_told_while_the_next_one_runs(stage: Stage, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
-    sound.record(True)
-    sound.record(False)
+    sound.set_recording(True)
+    sound.set_recording(False)
     assert said(stage).startswith("Nothing was heard")
-    sound.record(True)
+    sound.set_recording(True)
     assert not said(stage)
     sound.player.seek(0.0)
     sound.play()
     opened(stage, qtbot)
     stage.hear(0.3)
-    sound.record(False)
+    sound.set_recording(False)
     assert said(stage).startswith("Recorded")
-    sound.record(True)
+    sound.set_recording(True)
     assert not said(stage)
 
 
 def test_a_recording_that_is_not_among_the_takes_any_more_is_not_said_to_be(stage: Stage, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     sound.player.seek(0.0)
-    sound.record(True)
+    sound.set_recording(True)
     sound.play()
     opened(stage, qtbot)
     stage.hear(0.3)
-    sound.record(False)
+    sound.set_recording(False)
     assert said(stage).startswith("Recorded")
     sound.history.undo()
     assert not said(stage)
@@ -87,7 +87,7 @@ def test_a_speaker_that_is_gone_is_forgotten_once_it_plays_again(stage: Stage, q
     opened(stage, qtbot)
     stage.speaker.faults = '"Headphones" went away. Nothing is lost.'
     for _ in range(5):
-        sound.player.tick()
+        sound.player.update_playback()
     assert "Headphones" in said(stage)
     stage.speaker.faults = ""
     sound.play()
@@ -101,10 +101,10 @@ def test_a_silence_is_told_until_something_is_made_again(stage: Stage, qtbot: Qt
     let_fall_silent(stage, 12.0)
     assert "silent" in said(stage)
     if way == "play":
-        stage.sound.player.seek(stage.sound.player.made)
+        stage.sound.player.seek(stage.sound.player.made_seconds)
         stage.sound.play()
     else:
-        stage.sound.dials.new_seed()
+        stage.sound.parameters.new_seed()
     assert not said(stage)
 
 
@@ -115,19 +115,19 @@ def test_what_failed_is_told_until_it_is_made_again(stage: Stage, qtbot: QtBot) 
     stage.make(0.4)
     stage.engine.say(Failed(job=stage.asked().job, reason="Memory ran out.", hint=""))
     assert said(stage).startswith("Memory ran out.")
-    sound.player.seek(sound.player.made)
+    sound.player.seek(sound.player.made_seconds)
     sound.play()
     assert not said(stage)
     stage.make(0.4)
     stage.engine.say(Failed(job=stage.asked().job, reason="Memory ran out.", hint=""))
-    sound.dials.new_seed()
+    sound.parameters.new_seed()
     assert not said(stage)
 
 
 def test_a_join_that_failed_is_told_until_the_loop_changes(stage: Stage, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     sound.set_loop((0.2, 0.6))
-    sound.find_join()
+    sound.find_loop()
     asked = stage.engine.sent[-1]
     assert isinstance(asked, FindLoop)
     stage.engine.say(Failed(job=asked.job, reason="Memory ran out.", hint=""))

@@ -28,7 +28,7 @@ def test_a_recording_is_cut_gone_on_from_and_priced(stage: Stage, qtbot: QtBot, 
     said = stage.window.messages.current.get()
     assert recording is not None and recording.name == "waltz.flac" and sound.cut.get() == 2.0
     assert said is not None and "2.0 s, stereo; used as 16 kHz mono" in said.text
-    sound.pricing.look((0.0, 24.0))
+    sound.recording_bits.set_visible((0.0, 24.0))
     asked = stage.engine.sent[-1]
     assert isinstance(asked, ComputeBits) and len(asked.sound) == 2 * RATE and np.isnan(player.bits).all()
     stage.engine.say(
@@ -36,10 +36,10 @@ def test_a_recording_is_cut_gone_on_from_and_priced(stage: Stage, qtbot: QtBot, 
     )
     assert (player.bits == 3.0).all()
     before = len(stage.engine.sent)
-    stream = player.reel.stream
+    stream = player.buffer.stream
     for second in (1.5, 1.0, 0.75):
         sound.set_cut(second)
-    assert len(stage.engine.sent) == before and player.reel.stream is stream  # the drag does not wait
+    assert len(stage.engine.sent) == before and player.buffer.stream is stream  # the drag does not wait
     assert sound.cut.get() == 0.75 and len(player.samples) == 2 * RATE  # all of it stays visible
     whole = player.samples.copy()
     sound.play()
@@ -65,21 +65,23 @@ def test_a_recording_begins_with_a_fresh_temperature_and_is_put_away_again(
     sound = made(stage, qtbot)
     player = stage.sound.player
     curve = ((0.0, 1.0), (0.5, 0.25))
-    sound.set_heat(curve)
-    before = sound.heat.get()
+    sound.set_temperature_curve(curve)
+    before = sound.temperature_curve.get()
     stage.window.drop([tmp_path / "waltz.wav"])
     qtbot.waitUntil(lambda: len(player.samples) == 2 * RATE)
-    assert sound.heat.get() == ((0.0, 0.7),) and sound.dials.temperature.get() == 0.7, "the card's own"
+    assert sound.temperature_curve.get() == ((0.0, 0.7),) and sound.parameters.temperature.get() == 0.7, (
+        "the card's own"
+    )
     stage.window.undo()
-    assert sound.heat.get() == before and len(player.samples) == RATE and sound.recording.get() is None
+    assert sound.temperature_curve.get() == before and len(player.samples) == RATE and sound.recording.get() is None
     stage.window.redo()
-    assert sound.heat.get() == ((0.0, 0.7),) and sound.recording.get() is not None
+    assert sound.temperature_curve.get() == ((0.0, 0.7),) and sound.recording.get() is not None
     sound.play()
     stage.make(0.5)
-    sound.set_heat([[0.0, 0.7], [3.0, 0.2]])
-    sound.put_away()
+    sound.set_temperature_curve([[0.0, 0.7], [3.0, 0.2]])
+    sound.close_recording()
     assert sound.recording.get() is None and not len(player.samples) and not player.making.get()
-    assert sound.cut.get() == 0 and sound.heat.get() == ((0.0, 0.7),)
+    assert sound.cut.get() == 0 and sound.temperature_curve.get() == ((0.0, 0.7),)
     assert len(stage.window.takes.takes.get()) == 1, "it stays among the takes"
     sound.play()
     assert stage.asked().sound_to_continue is None, "the model begins by itself"
@@ -115,22 +117,25 @@ def test_a_broken_sound_is_told_as_a_sound_in_any_panel(stage: Stage, qtbot: QtB
 def test_a_saved_sound_brings_back_everything(stage: Stage, qtbot: QtBot, tmp_path: Path, form: AudioFormat) -> None:
     sound = stage.sound
     player = stage.sound.player
-    sound.dials.set_seed(77)
-    sound.set_heat([[0.0, 1.0], [0.5, 0.25]])
+    sound.parameters.set_seed(77)
+    sound.set_temperature_curve([[0.0, 1.0], [0.5, 0.25]])
     made(stage, qtbot)
-    path = tmp_path / sound.name_of(form)
+    path = tmp_path / sound.file_name(form)
     assert path.name == f"hum-77{form.ending}"
-    sound.export(path, form)
+    sound.save_sound(path, form)
     qtbot.waitUntil(path.exists)
     before = player.samples.copy()
-    curve = sound.heat.get()
-    sound.dials.new_seed()
+    curve = sound.temperature_curve.get()
+    sound.parameters.new_seed()
     assert not len(player.samples)
-    sound.dials.set_temperature(3.0)
+    sound.parameters.set_temperature(3.0)
     assert stage.window.would([path]) == "Restore this work"
     stage.window.drop([path])
     qtbot.waitUntil(lambda: len(player.samples) == RATE)
-    assert np.array_equal(player.samples, before) and (sound.dials.seed.get(), sound.heat.get()) == (77, curve)
+    assert np.array_equal(player.samples, before) and (sound.parameters.seed.get(), sound.temperature_curve.get()) == (
+        77,
+        curve,
+    )
     info = soundfile.info(str(path))
     wanted = {16: "PCM_16", 24: "PCM_24", 0: "FLOAT"}[form.bits]
     assert (info.samplerate, info.subtype) == (RATE, wanted)
@@ -142,9 +147,11 @@ def test_what_was_made_is_there_after_a_restart(
     made(stage, qtbot).set_loop((0.25, 0.5))
     again = opener(FakeEngine())
     qtbot.waitUntil(lambda: len(again.sound.player.samples) == RATE)
-    assert (again.sound.player.samples == 1000).all() and again.sound.dials.seed.get() == stage.sound.dials.seed.get()
+    assert (
+        again.sound.player.samples == 1000
+    ).all() and again.sound.parameters.seed.get() == stage.sound.parameters.seed.get()
     assert again.sound.player.loop.get() == (0.25, 0.5)
-    again.sound.dials.new_seed()
+    again.sound.parameters.new_seed()
     assert not len(again.sound.player.samples) and again.sound.player.loop.get() is None
     again.undo()
     assert len(again.sound.player.samples) == RATE and again.sound.player.loop.get() == (0.25, 0.5)
@@ -160,7 +167,7 @@ def test_models_of_recordings_are_for_this_panel_alone(stage: Stage) -> None:
 def test_what_is_heard_can_be_recorded_with_its_moves(stage: Stage, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     sound.player.seek(0.5)
-    sound.record(True)
+    sound.set_recording(True)
     sound.play()
     opened(stage, qtbot)
     stage.hear(0.2)
@@ -168,13 +175,13 @@ def test_what_is_heard_can_be_recorded_with_its_moves(stage: Stage, qtbot: QtBot
     stage.hear(0.3)
     sound.pause()
     stage.hear(1.0)
-    sound.record(False)
+    sound.set_recording(False)
     (take,) = stage.window.takes.takes.get()
     assert len(take.picture) / RATE == pytest.approx(0.5, abs=0.03) and take.work.heard == len(take.picture)
     loud = np.abs(take.picture[400:-400].astype(int) - 1000) < 30
     assert loud.mean() > 0.9 and np.abs(np.diff(take.picture.astype(int))).max() < 100  # no clicks where it seeks
-    sound.record(True)
-    sound.record(False)
+    sound.set_recording(True)
+    sound.set_recording(False)
     said = stage.window.messages.current.get()
     assert said is not None and said.text.startswith("Nothing was heard")
     assert len(stage.window.takes.takes.get()) == 1
@@ -185,7 +192,7 @@ def test_a_recording_that_is_forgotten_ends_by_itself_and_says_so(
 ) -> None:
     monkeypatch.setattr("studio.app.panels.sound.recorder.LONGEST", 0.4)
     sound = made(stage, qtbot)
-    sound.record(True)
+    sound.set_recording(True)
     sound.player.seek(0.0)
     sound.play()
     opened(stage, qtbot)

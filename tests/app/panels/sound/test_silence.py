@@ -28,17 +28,17 @@ def test_a_model_that_has_fallen_silent_stops_by_itself_and_says_so(stage: Stage
     let_fall_silent(stage, LONG - 0.5)
     assert player.making.get(), "music may rest"
     let_fall_silent(stage, 30.0)
-    assert not player.making.get() and player.made <= 1.0 + LONG + 0.5
+    assert not player.making.get() and player.made_seconds <= 1.0 + LONG + 0.5
     said = stage.window.messages.current.get()
     assert said is not None and said.text == (
         '"Hum" has been silent for 8 s, so making stopped. Try another seed, or raise the temperature earlier.'
     )
     stage.hear(10.0)
     assert not player.playing.get(), "and it is heard to its end"
-    seed = sound.dials.seed.get()
+    seed = sound.parameters.seed.get()
     job = stage.asked().job
     stage.window.messages.press_button(0)
-    assert sound.dials.seed.get() != seed and stage.asked().job != job and player.playing.get()
+    assert sound.parameters.seed.get() != seed and stage.asked().job != job and player.playing.get()
 
 
 def test_sound_that_is_heard_never_stops_by_itself(stage: Stage, qtbot: QtBot) -> None:
@@ -57,7 +57,7 @@ def test_a_hand_that_changes_it_gives_it_time_again(stage: Stage, qtbot: QtBot) 
     sound.play()
     opened(stage, qtbot)
     let_fall_silent(stage, LONG - 0.5)
-    sound.dials.set_temperature(2.0)
+    sound.parameters.set_temperature(2.0)
     stage.engine.say(Finished(job=stage.turned().job))
     let_fall_silent(stage, LONG - 0.5)
     assert player.making.get()
@@ -68,7 +68,7 @@ def test_a_hand_that_changes_it_gives_it_time_again(stage: Stage, qtbot: QtBot) 
 def test_a_higher_temperature_that_is_drawn_ahead_is_waited_for(stage: Stage, qtbot: QtBot) -> None:
     sound = stage.sound
     player = stage.sound.player
-    sound.set_heat([[0.0, 0.1], [15.0, 0.1], [15.0, 1.0]])
+    sound.set_temperature_curve([[0.0, 0.1], [15.0, 0.1], [15.0, 1.0]])
     sound.play()
     opened(stage, qtbot)
     let_fall_silent(stage, 15.0 + LONG - 1)
@@ -83,7 +83,7 @@ def test_after_a_silent_recording_the_model_may_yet_begin(stage: Stage, qtbot: Q
     soundfile.write(tmp_path / "rest.wav", wave, RATE)
     sound = stage.sound
     player = stage.sound.player
-    sound.open(tmp_path / "rest.wav")
+    sound.open_file(tmp_path / "rest.wav")
     qtbot.waitUntil(lambda: len(player.samples) == 4 * RATE)
     sound.play()
     opened(stage, qtbot)

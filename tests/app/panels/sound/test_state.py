@@ -10,7 +10,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import Window
-from studio.app.panels.sound.live_generation import AHEAD, PART, SURE, SURER
+from studio.app.panels.sound.live_generation import AHEAD_SECONDS, INITIAL_LEAD, JOB_SECONDS, LEAD_GROWTH
 from studio.wire.messages import Adjust, Failed, Finished, Stopped
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import card, write_model
@@ -20,21 +20,21 @@ from tests.app.panels.sound.stage import RATE, Stage, made, opened
 def test_play_is_heard_while_it_is_made_and_never_far_ahead(stage: Stage, qtbot: QtBot) -> None:
     sound = stage.sound
     sound.player.set_level(1.0)
-    sound.dials.set_seed(7)
-    sound.dials.set_temperature(0.8)
+    sound.parameters.set_seed(7)
+    sound.parameters.set_temperature(0.8)
     sound.play()
     opened(stage, qtbot)
     asked = stage.asked()
-    assert (asked.seed, asked.sound_to_continue, asked.allowed_seconds) == (7, None, AHEAD)
+    assert (asked.seed, asked.sound_to_continue, asked.allowed_seconds) == (7, None, AHEAD_SECONDS)
     assert asked.temperature_curve is not None and asked.temperature_curve.tolist() == [[0.0, 0.8]]
-    assert not stage.hear(0.1).any() and sound.player.waiting.get()
+    assert not stage.hear(0.1).any() and sound.player.waiting_reason.get()
     stage.make(0.4)
     heard = stage.hear(0.3)
-    assert np.abs(heard[4800:] * 32_768 - 1000).max() < 60 and not sound.player.waiting.get()
+    assert np.abs(heard[4800:] * 32_768 - 1000).max() < 60 and not sound.player.waiting_reason.get()
     assert sound.player.position == pytest.approx(0.3, abs=0.02)
-    assert sound.player.ahead == pytest.approx(0.1, abs=0.02)
+    assert sound.player.seconds_ahead == pytest.approx(0.1, abs=0.02)
     more = stage.engine.sent[-1]
-    assert isinstance(more, Adjust) and more.allowed_seconds == pytest.approx(0.3 + AHEAD, abs=0.03)
+    assert isinstance(more, Adjust) and more.allowed_seconds == pytest.approx(0.3 + AHEAD_SECONDS, abs=0.03)
     assert (sound.player.bits == 2.5).all() and len(sound.player.bits) == len(sound.player.samples) == 6400
 
 
@@ -44,27 +44,27 @@ def test_slower_than_real_time_it_waits_until_it_can_play_without_a_gap(stage: S
     opened(stage, qtbot)
     stage.make(1.0, speed=0.6)
     assert not stage.hear(0.2).any()
-    assert sound.player.waiting.get() == (
-        f"0.6 × real time. Playing starts in about {round((PART * 0.4 - 1) / 0.6)} s, then without a gap for 20 s."
+    assert sound.player.waiting_reason.get() == (
+        f"0.6 × real time. Playing starts in about {round((JOB_SECONDS * 0.4 - 1) / 0.6)} s, then without a gap for 20 s."
     )
     for value in (1000, 2000):  # a constant value would be silence
-        stage.make((PART * 0.4 - 1) / 2, value, speed=0.6)
-    assert stage.hear(0.2).any() and not sound.player.waiting.get()
-    stage.hear(PART)  # nothing more came: it ran dry, and waits again instead of stuttering on
+        stage.make((JOB_SECONDS * 0.4 - 1) / 2, value, speed=0.6)
+    assert stage.hear(0.2).any() and not sound.player.waiting_reason.get()
+    stage.hear(JOB_SECONDS)  # nothing more came: it ran dry, and waits again instead of stuttering on
     stage.make(0.2, speed=0.6)
-    assert sound.player.gaps == 1 and not stage.hear(0.1).any() and sound.player.waiting.get()
-    sure = sound.player.performing.sure
-    assert sure == SURER * SURE, "what was too little to go on from is more next time"
+    assert sound.player.gap_count == 1 and not stage.hear(0.1).any() and sound.player.waiting_reason.get()
+    sure = sound.player.live_generation.lead
+    assert sure == LEAD_GROWTH * INITIAL_LEAD, "what was too little to go on from is more next time"
 
 
 def test_a_turned_dial_throws_away_what_is_not_heard_yet_and_no_more(stage: Stage, qtbot: QtBot) -> None:
     sound = stage.sound
-    sound.dials.set_temperature(1.0)
+    sound.parameters.set_temperature(1.0)
     sound.play()
     opened(stage, qtbot)
     stage.make(0.6)
     stage.hear(0.2)
-    sound.dials.set_temperature(0.5)
+    sound.parameters.set_temperature(0.5)
     turn = stage.turned()
     assert turn.from_sample is not None
     at = turn.from_sample / RATE
@@ -86,14 +86,14 @@ def test_only_the_newest_wish_is_told_while_one_is_on_its_way(stage: Stage, qtbo
     stage.hear(0.2)
     before = len(stage.engine.sent)
     for heat in (0.9, 0.8, 0.7):
-        sound.dials.set_temperature(heat)
+        sound.parameters.set_temperature(heat)
     turns = [one for one in stage.engine.sent[before:] if isinstance(one, Adjust) and one.from_sample is not None]
     assert len(turns) == 1
     stage.engine.say(Finished(job=turns[0].job))
     stage.make(0.04)
     last = stage.turned()
     assert last.temperature_curve is not None and last.temperature_curve[-1, 1] == 0.7
-    assert [heat for _, heat in sound.heat.get()][-1] == 0.7
+    assert [heat for _, heat in sound.temperature_curve.get()][-1] == 0.7
 
 
 def test_what_cannot_be_changed_plays_on_as_it_was(stage: Stage, qtbot: QtBot) -> None:
@@ -103,7 +103,7 @@ def test_what_cannot_be_changed_plays_on_as_it_was(stage: Stage, qtbot: QtBot) -
     stage.make(0.6)
     stage.hear(0.2)
     before, bits = sound.player.samples.copy(), sound.player.bits.copy()
-    sound.dials.set_temperature(0.5)
+    sound.parameters.set_temperature(0.5)
     turn = stage.turned()
     assert turn.from_sample is not None and turn.from_sample < len(before)
     stage.make(0.1, value=700, first=len(before))  # nothing has changed for the engine
@@ -125,7 +125,7 @@ def test_an_engine_that_dies_lets_what_is_made_play_out(stage: Stage, qtbot: QtB
     assert sound.player.playing.get() and not sound.player.making.get()
     heard = stage.hear(0.7)
     assert heard[:23_000].any() and not heard[25_000:].any()
-    assert np.abs(np.diff(heard)).max() < 0.001 and sound.player.gaps == 0
+    assert np.abs(np.diff(heard)).max() < 0.001 and sound.player.gap_count == 0
     assert not sound.player.playing.get()
     said = stage.window.messages.history.get()[-1]
     assert "up to 0:00.5, which is kept" in said.text
@@ -142,7 +142,7 @@ def test_a_sound_card_that_goes_away_pauses_and_another_plays_on(stage: Stage, q
     stage.hear(0.2)
     speaker.faults = '"Headphones" went away. Nothing is lost; only the sound stopped.'
     for _ in range(5):
-        sound.player.tick()
+        sound.player.update_playback()
     assert not sound.player.playing.get() and sound.player.making.get() and speaker.source is None
     said = stage.window.messages.current.get()
     assert said is not None and said.text == (
@@ -159,13 +159,13 @@ def test_a_sound_card_that_goes_away_pauses_and_another_plays_on(stage: Stage, q
 def test_a_device_that_was_chosen_and_goes_away_is_replaced_by_the_systems(stage: Stage, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     speaker = stage.speaker
-    sound.player.choose("Headphones")
+    sound.player.choose_output("Headphones")
     sound.play()
     opened(stage, qtbot)
     assert speaker.device == "Headphones"
     speaker.faults = '"Headphones" went away. Nothing is lost; only the sound stopped.'
     for _ in range(5):
-        sound.player.tick()
+        sound.player.update_playback()
     said = stage.window.messages.current.get()
     assert said is not None
     assert said.text == '"Headphones" went away at 0:00.0. Playing is paused there. Nothing is lost.', "nothing is made"
@@ -181,21 +181,23 @@ def test_while_it_waits_it_says_for_what(stage: Stage, qtbot: QtBot) -> None:
     player = stage.sound.player
     stage.engine.status.emit("Starting")
     sound.play()
-    assert player.waiting.get() == "Playing starts when the engine is ready."
+    assert player.waiting_reason.get() == "Playing starts when the engine is ready."
     stage.engine.status.emit("Ready")
-    assert player.waiting.get() == "Playing starts once the model has begun."
+    assert player.waiting_reason.get() == "Playing starts once the model has begun."
     opened(stage, qtbot)
     stage.make(0.04, speed=0.0)
     said = "First run on this computer: preparing the fast version. Then playing starts."
-    assert player.waiting.get() == said
+    assert player.waiting_reason.get() == said
     stage.make(0.5)
-    assert not player.waiting.get()
+    assert not player.waiting_reason.get()
     stage.hear(1.0)
-    assert player.gaps == 1 and player.waiting.get() == "Playing continues in a moment.", "the fast loop is there"
+    assert player.gap_count == 1 and player.waiting_reason.get() == "Playing continues in a moment.", (
+        "the fast loop is there"
+    )
     stage.make(0.04, speed=0.5)
-    assert player.waiting.get().startswith("0.5 × real time. Playing continues in about ")
+    assert player.waiting_reason.get().startswith("0.5 × real time. Playing continues in about ")
     sound.pause()
-    assert not player.waiting.get(), "nobody waits"
+    assert not player.waiting_reason.get(), "nobody waits"
 
 
 def test_a_card_that_opens_slowly_or_takes_nothing_is_what_is_waited_for(stage: Stage, qtbot: QtBot) -> None:
@@ -210,16 +212,16 @@ def test_a_card_that_opens_slowly_or_takes_nothing_is_what_is_waited_for(stage: 
     stage.speaker.open = take_slowly  # type: ignore[method-assign]
     player.card.release()
     player.play()
-    assert player.waiting.get() == "The output is being opened."
+    assert player.waiting_reason.get() == "The output is being opened."
     answers.set()
-    qtbot.waitUntil(lambda: not player.waiting.get())
+    qtbot.waitUntil(lambda: not player.waiting_reason.get())
     stage.speaker.still = 4.0
-    player.tick()
-    assert player.waiting.get() == '"Built-in speakers" takes no sound at the moment. Playing waits for it.'
+    player.update_playback()
+    assert player.waiting_reason.get() == '"Built-in speakers" takes no sound at the moment. Playing waits for it.'
     assert player.playing.get() and stage.window.messages.current.get() is None
     stage.speaker.still = 0.0
-    player.tick()
-    assert not player.waiting.get()
+    player.update_playback()
+    assert not player.waiting_reason.get()
 
 
 def test_a_speaker_that_asks_in_bursts_of_two_seconds_plays_on(stage: Stage, qtbot: QtBot) -> None:
@@ -230,8 +232,8 @@ def test_a_speaker_that_asks_in_bursts_of_two_seconds_plays_on(stage: Stage, qtb
         stage.hear(1.9)
         for still in (0.5, 1.0, 1.5, 2.0):
             stage.speaker.still = still
-            player.tick()
-            assert player.playing.get() and not player.waiting.get()
+            player.update_playback()
+            assert player.playing.get() and not player.waiting_reason.get()
         assert player.position == pytest.approx(1.9 * burst, abs=0.02)
     assert stage.window.messages.current.get() is None
 
@@ -246,7 +248,7 @@ def test_stop_keeps_what_is_made_and_play_goes_on_from_its_end(stage: Stage, qtb
     stage.engine.say(Stopped(job=stage.engine.stopped[0]))
     stage.hear(0.1)
     assert len(sound.player.samples) == 8000 and not sound.player.making.get()
-    sound.player.seek(sound.player.made)
+    sound.player.seek(sound.player.made_seconds)
     sound.play()
     asked = stage.asked()
     assert asked.sound_to_continue is not None and (asked.sound_to_continue == 1000).all()
@@ -254,7 +256,7 @@ def test_stop_keeps_what_is_made_and_play_goes_on_from_its_end(stage: Stage, qtb
 
 def test_another_sound_is_not_said_to_be_as_fast_as_the_last(stage: Stage, qtbot: QtBot) -> None:
     made(stage, qtbot)
-    stage.sound.dials.new_seed()
+    stage.sound.parameters.new_seed()
     assert stage.sound.player.speed.get() == 0
 
 
@@ -264,19 +266,19 @@ def test_a_second_model_is_mixed_in_while_it_plays(stage: Stage, qtbot: QtBot, s
     write_model(folder, card("slow", (RATE,), family=("wavenet", "WaveNet"), rate=8000))
     stage.window.models.refresh_models()
     sound, player = stage.sound, stage.sound.player
-    assert [partner.card.name for partner in sound.dials.mix.partners.get()] == ["bells"]
+    assert [partner.card.name for partner in sound.parameters.mix.partners.get()] == ["bells"]
     sound.play()
     opened(stage, qtbot)
     stage.make(0.6)
     stage.hear(0.2)
-    sound.dials.set_mix("bells")
+    sound.parameters.set_mix("bells")
     asked = stage.asked()
     assert (asked.second_model, asked.share) == ("bells", 0.5) and asked.sound_to_continue is not None
     begun = len(asked.sound_to_continue) / RATE
     assert player.position < begun < player.position + 0.15 and player.playing.get()
     stage.make(0.4)
     stage.hear(0.2)
-    sound.dials.set_share(0.2)
+    sound.parameters.set_share(0.2)
     turn = stage.turned()
     assert turn.share == 0.2 and turn.running_job == asked.job
     stage.engine.say(Finished(job=turn.job))
@@ -287,9 +289,9 @@ def test_a_second_model_is_mixed_in_while_it_plays(stage: Stage, qtbot: QtBot, s
     assert [turn.share for turn in work.turns] == [0.5, 0.2] and work.turns[0].at == len(asked.sound_to_continue)
     assert work.turns[-1].at == len(asked.sound_to_continue) + (turn.from_sample or 0)
     sound.show_take(0)
-    assert "alone" in sound.pricing.said.get()  # the second model is not asked what it costs
-    sound.dials.new_seed()
-    assert not sound.pricing.said.get()
+    assert "alone" in sound.recording_bits.status_text.get()  # the second model is not asked what it costs
+    sound.parameters.new_seed()
+    assert not sound.recording_bits.status_text.get()
 
 
 def test_a_latency_is_asked_of_the_card_at_once_and_again_after_a_restart(
@@ -316,32 +318,32 @@ def test_minutes_of_live_changes_are_undone_by_few_points(stage: Stage, qtbot: Q
     for number in range(40):
         stage.make(0.3)
         stage.hear(0.15)
-        sound.dials.set_temperature(0.5 + 0.01 * number)
+        sound.parameters.set_temperature(0.5 + 0.01 * number)
         sound.history.end_gesture()
         stage.engine.say(Finished(job=stage.turned().job))
         stage.make(0.3, first=stage.turned().from_sample)
-    assert len(sound.heat.get()) == 81
+    assert len(sound.temperature_curve.get()) == 81
     most = max(len(record.get("heat", [])) for record in sound.history.records())
     assert most <= 4
-    curve, at = sound.heat.get(), sound.making.settled
+    curve, at = sound.temperature_curve.get(), sound.live_settings.settled_seconds
     sound.history.undo()
     settled = [point for point in curve if point[0] < at]
-    assert list(sound.heat.get()[: len(settled)]) == settled, "what is made keeps what it was made by"
+    assert list(sound.temperature_curve.get()[: len(settled)]) == settled, "what is made keeps what it was made by"
     stage.engine.say(Finished(job=stage.turned().job))
-    assert sound.heat.get()[-1][1] == pytest.approx(0.88) and sound.heat.get()[-1][0] >= at
+    assert sound.temperature_curve.get()[-1][1] == pytest.approx(0.88) and sound.temperature_curve.get()[-1][0] >= at
 
 
 def test_the_dial_follows_the_line_that_was_drawn(stage: Stage, qtbot: QtBot) -> None:
     sound = stage.sound
-    sound.set_heat([[0.0, 1.0], [2.0, 0.0]])
-    assert sound.dials.temperature.get() == 1.0
+    sound.set_temperature_curve([[0.0, 1.0], [2.0, 0.0]])
+    assert sound.parameters.temperature.get() == 1.0
     sound.play()
     opened(stage, qtbot)
     stage.make(1.0)
     stage.hear(0.8)
     stage.make(0.4)
-    at = sound.making.settled
-    assert 0.8 <= at < 1.2 and sound.dials.temperature.get() == pytest.approx(1.0 - at / 2)
+    at = sound.live_settings.settled_seconds
+    assert 0.8 <= at < 1.2 and sound.parameters.temperature.get() == pytest.approx(1.0 - at / 2)
 
 
 def test_the_seeds_own_kind_comes_back_while_it_plays(stage: Stage, qtbot: QtBot, studio_home: Path) -> None:
@@ -350,13 +352,13 @@ def test_the_seeds_own_kind_comes_back_while_it_plays(stage: Stage, qtbot: QtBot
     stage.window.models.refresh_models()
     sound = stage.sound
     sound.choose_model("kit")
-    sound.dials.set_label(1)
+    sound.parameters.set_label(1)
     sound.play()
     opened(stage, qtbot)
     assert stage.asked().label == 1
     stage.make(0.6)
     stage.hear(0.2)
-    sound.dials.set_label(None)
+    sound.parameters.set_label(None)
     asked = stage.asked()
     assert (
         asked.label is None and asked.sound_to_continue is not None and 0.2 < len(asked.sound_to_continue) / RATE < 0.4
@@ -364,9 +366,9 @@ def test_the_seeds_own_kind_comes_back_while_it_plays(stage: Stage, qtbot: QtBot
     stage.make(0.2)
     sound.stop()
     sound.keep_take()
-    sound.dials.set_label(0)
+    sound.parameters.set_label(0)
     sound.show_take(0)
-    assert sound.dials.label.get() is None and stage.window.takes.takes.get()[0].work.label == 1
+    assert sound.parameters.label.get() is None and stage.window.takes.takes.get()[0].work.label == 1
 
 
 def test_what_is_being_made_stands_in_the_queue_and_is_stopped_there(stage: Stage, qtbot: QtBot) -> None:

@@ -13,8 +13,8 @@ from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
 from studio.app.panels.sound.inspector_view import SoundInspector
-from studio.app.panels.sound.player_view import Player
-from studio.app.panels.sound.view import EMPTY, NOBODY
+from studio.app.panels.sound.player_view import PlayerView
+from studio.app.panels.sound.view import EMPTY_TEXT, NO_MODEL_TEXT
 from studio.wire.messages import (
     BitsChunk,
     ComputeBits,
@@ -40,7 +40,7 @@ class Stage:
         self.studio, self.qtbot = studio, qtbot
         self.sound, self.frame = studio.state.sound, studio.frame
         panel = studio.frame.panels["sound"]
-        self.page: Player = panel.stage.player  # type: ignore[attr-defined]
+        self.page: PlayerView = panel.stage.player  # type: ignore[attr-defined]
         self.inspector: SoundInspector = panel.inspector  # type: ignore[assignment]
         self.lanes, self.transport = self.page.lanes, self.page.transport
 
@@ -62,14 +62,14 @@ class Stage:
         settle()
 
     def key(self, key: Qt.Key, keys: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
-        self.lanes.moment.setFocus(Qt.FocusReason.TabFocusReason)
-        QTest.keyClick(self.lanes.moment, key, keys)
+        self.lanes.playhead.setFocus(Qt.FocusReason.TabFocusReason)
+        QTest.keyClick(self.lanes.playhead, key, keys)
 
 
 def drawn_at(stage: Stage, seconds: float) -> bool:
     """Return whether the wave's lane shows anything at a moment, a little above its middle."""
     wave = stage.lanes.wave
-    at = wave.mapTo(stage.lanes, QPointF(stage.lanes.timeline.x(seconds), wave.height() * 0.45).toPoint())
+    at = wave.mapTo(stage.lanes, QPointF(stage.lanes.timeline.x_of(seconds), wave.height() * 0.45).toPoint())
     return stage.lanes.grab().toImage().pixelColor(at) != stage.studio.look.colour("window")
 
 
@@ -92,7 +92,7 @@ def test_without_a_model_only_what_works_is_shown(
     studio.state.show_panel("sound")
     settle()
     panel = studio.frame.panels["sound"]
-    assert panel.stage.title.text() == NOBODY  # type: ignore[attr-defined]
+    assert panel.stage.title.text() == NO_MODEL_TEXT  # type: ignore[attr-defined]
     bar, inspector, foot = studio.frame.bar, panel.inspector, panel.foot
     dead = (bar.surprise, bar.pixels, panel.stage.begin, panel.stage.own, inspector.dials.temperature, inspector.change)  # type: ignore[attr-defined]
     assert not any(widget.isVisible() for widget in (*dead, inspector.branch, inspector.output, foot.export, foot.keep))  # type: ignore[attr-defined]
@@ -111,7 +111,7 @@ def test_without_a_model_only_what_works_is_shown(
 
 def test_it_begins_with_one_click(stage: Stage) -> None:
     begin = stage.frame.panels["sound"].stage
-    assert begin.title.text() == EMPTY  # type: ignore[attr-defined]
+    assert begin.title.text() == EMPTY_TEXT  # type: ignore[attr-defined]
     begin.begin.click()  # type: ignore[attr-defined]
     settle()
     assert stage.page.isVisible()
@@ -155,7 +155,7 @@ def test_home_end_and_clicks_seek(stage: Stage) -> None:
     assert stage.sound.player.position == pytest.approx(3.9)
     stage.key(Qt.Key.Key_Home)
     assert stage.sound.player.position == 0.0
-    at = QPointF(stage.lanes.timeline.x(2.0), 10).toPoint()
+    at = QPointF(stage.lanes.timeline.x_of(2.0), 10).toPoint()
     QTest.mouseClick(stage.lanes.wave, Qt.MouseButton.LeftButton, pos=at)
     assert stage.sound.player.position == pytest.approx(2.0, abs=0.05)
 
@@ -167,8 +167,8 @@ def test_keys_of_the_sound_hold_after_a_click_on_a_lane(stage: Stage, name: str)
     stage.sound.stop()
     stage.frame.rail.buttons["generate"].setFocus(Qt.FocusReason.OtherFocusReason)
     lane = getattr(stage.lanes, name)
-    QTest.mouseClick(lane, Qt.MouseButton.LeftButton, pos=QPointF(stage.lanes.timeline.x(2.0), 8).toPoint())
-    assert stage.lanes.moment.hasFocus()
+    QTest.mouseClick(lane, Qt.MouseButton.LeftButton, pos=QPointF(stage.lanes.timeline.x_of(2.0), 8).toPoint())
+    assert stage.lanes.playhead.hasFocus()
     QTest.keyClick(stage.frame.focusWidget(), Qt.Key.Key_K)
     assert stage.sound.cut.get() == pytest.approx(2.0, abs=0.05)
     assert stage.studio.state.panel.get() == "sound"
@@ -180,13 +180,13 @@ def test_the_button_of_the_strip_keeps_what_is_made_and_a_take_comes_back(stage:
     stage.sound.stop()
     stage.frame.strip.keep.click()
     assert len(stage.studio.state.takes.takes.get()) == 1
-    stage.sound.dials.new_seed()
+    stage.sound.parameters.new_seed()
     settle()
     assert not stage.page.isVisible()
     stage.frame.strip.list.take_chosen.emit(0)
     stage.show()
     assert stage.page.isVisible()
-    assert stage.sound.player.made == pytest.approx(3.0)
+    assert stage.sound.player.made_seconds == pytest.approx(3.0)
     assert stage.studio.state.panel.get() == "sound"
 
 
@@ -240,7 +240,7 @@ def test_an_opened_recording_is_seen_whole_wherever_the_lanes_were(stage: Stage,
     stage.sound.stop()
     time = stage.lanes.timeline
     time.zoom(8.0, 0.0)
-    time.pan(30.0)
+    time.scroll_by(30.0)
     assert time.begin > 20
     soundfile.write(tmp_path / "waltz.wav", 0.1 * np.sin(np.arange(seconds * RATE) / 10), RATE)
     stage.studio.state.drop([tmp_path / "waltz.wav"])
@@ -255,14 +255,14 @@ def test_lanes_that_show_nothing_any_more_go_back_to_the_sound(stage: Stage) -> 
     stage.sound.stop()
     time = stage.lanes.timeline
     time.zoom(8.0, 0.0)
-    time.pan(30.0)
-    stage.sound.branch(2.0)
+    time.scroll_by(30.0)
+    stage.sound.branch_at(2.0)
     stage.show()
     assert time.begin <= 2.0 <= time.end
 
 
 def test_a_cross_and_a_key_put_the_recording_away(stage: Stage, tmp_path: Path) -> None:
-    cross = stage.inspector.put_away
+    cross = stage.inspector.close_recording
     inspector = stage.inspector
     assert not cross.isVisible()
     soundfile.write(tmp_path / "waltz.wav", 0.1 * np.sin(np.arange(5 * RATE) / 10), RATE)
@@ -284,28 +284,28 @@ def test_a_cross_and_a_key_put_the_recording_away(stage: Stage, tmp_path: Path) 
 def test_the_temperature_dial_and_the_drawn_line_are_one(stage: Stage) -> None:
     stage.sound.play()
     stage.make(1.0)
-    stage.inspector.dials.temperature.moved.emit(0.4)
-    assert stage.sound.dials.temperature.get() == 0.4
-    assert stage.lanes.heat.knots[-1][1] == 0.4
+    stage.inspector.parameters.temperature.moved.emit(0.4)
+    assert stage.sound.parameters.temperature.get() == 0.4
+    assert stage.lanes.temperature.shown_knots[-1][1] == 0.4
     stage.sound.stop()
     stage.show()
     stage.key(Qt.Key.Key_T)
-    stage.lanes.heat.nudge(0.0, 5)
-    assert stage.lanes.heat.knots[-1][1] == stage.sound.dials.temperature.get() == pytest.approx(0.5)
-    assert stage.lanes.heat.knots[-2][1] == 0.7, "what was made keeps what it was made by"
+    stage.lanes.temperature.nudge_knot(0.0, 5)
+    assert stage.lanes.temperature.shown_knots[-1][1] == stage.sound.parameters.temperature.get() == pytest.approx(0.5)
+    assert stage.lanes.temperature.shown_knots[-2][1] == 0.7, "what was made keeps what it was made by"
     assert stage.studio.state.sound.history.undo_name.get() == "temperature over time"
 
 
 def test_kind_and_mix_are_offered_where_there_are_some(stage: Stage) -> None:
     inspector = stage.inspector
-    assert inspector.dials.class_field.isVisible()
-    inspector.dials.class_field.setCurrentIndex(2)
-    inspector.dials.class_field.activated.emit(2)
-    assert stage.sound.dials.label.get() == 1
+    assert inspector.parameters.class_field.isVisible()
+    inspector.parameters.class_field.setCurrentIndex(2)
+    inspector.parameters.class_field.activated.emit(2)
+    assert stage.sound.parameters.label.get() == 1
     assert stage.frame.bar.picker.isVisible()
     stage.sound.choose_model("drone")
     settle()
-    assert not inspector.dials.class_field.isVisible()
+    assert not inspector.parameters.class_field.isVisible()
 
 
 def test_kinds_of_two_sorts_have_two_choosers(stage: Stage, two_models: Path) -> None:
@@ -316,7 +316,7 @@ def test_kinds_of_two_sorts_have_two_choosers(stage: Stage, two_models: Path) ->
     stage.studio.state.models.refresh_models()
     stage.sound.choose_model("digits")
     settle()
-    dials, label = stage.inspector.dials, stage.sound.dials.label
+    dials, label = stage.inspector.parameters, stage.sound.parameters.label
     assert [dials.second_class_field.itemText(place) for place in range(3)] == ["Any", "ann", "bob"]
     dials.second_class_field.activated.emit(2)
     assert label.get() == 1 and (dials.class_field.currentText(), dials.second_class_field.currentText()) == (
@@ -350,7 +350,7 @@ def test_escape_takes_a_drag_back(stage: Stage) -> None:
     stage.sound.play()
     stage.make(5.0)
     stage.sound.player.set_loop((1.0, 3.0))
-    wave, x = stage.lanes.wave, stage.lanes.timeline.x
+    wave, x = stage.lanes.wave, stage.lanes.timeline.x_of
     QTest.mousePress(wave, Qt.MouseButton.LeftButton, pos=QPointF(x(3.0), 10).toPoint())
     stage.lanes.timeline.loop_moved.emit(1.0, 4.0)
     stage.frame.escape()
@@ -396,13 +396,13 @@ def test_what_is_made_anew_is_shown_anew(stage: Stage) -> None:
     stage.sound.play()
     stage.make(4.0, price=6.0)
     stage.show()
-    assert stage.lanes.bits.at(3.9) == pytest.approx(6.0)
-    stage.sound.player.performing.cut(RATE)
+    assert stage.lanes.bits.bits_at(3.9) == pytest.approx(6.0)
+    stage.sound.player.live_generation.truncate(RATE)
     stage.sound.player.seek(1.0)
     stage.sound.play()
     stage.make(4.0, price=1.0)
-    assert stage.lanes.bits.at(3.9) == pytest.approx(1.0)
-    assert stage.lanes.bits.at(0.9) == pytest.approx(6.0)
+    assert stage.lanes.bits.bits_at(3.9) == pytest.approx(1.0)
+    assert stage.lanes.bits.bits_at(0.9) == pytest.approx(6.0)
 
 
 def test_no_frames_are_drawn_while_nothing_moves(stage: Stage) -> None:
@@ -485,9 +485,9 @@ def test_bits_are_asked_for_what_the_lanes_show_while_they_show_it(stage: Stage,
     recorded(stage, tmp_path)
     time = stage.lanes.timeline
     engine = stage.studio.engine
-    time.fit()
+    time.show_all()
     time.zoom(time.length / 10.0, 0.0)
-    time.go(30.0)
+    time.set_begin(30.0)
     engine.say(Stopped(job=engine.stopped[-1]))
     asked = prices(stage)[-1]
     begin, end = round(time.begin * RATE), round(time.end * RATE)
@@ -498,7 +498,7 @@ def test_bits_are_asked_for_what_the_lanes_show_while_they_show_it(stage: Stage,
     assert engine.stopped[-1] == asked.job
     engine.say(Stopped(job=asked.job))
     count = len(prices(stage))
-    time.go(10.0)
+    time.set_begin(10.0)
     assert len(prices(stage)) == count, "nobody sees them"
     stage.studio.state.show_panel("sound")
     settle()
@@ -518,14 +518,14 @@ def test_prices_are_seen_where_they_belong_as_they_come(stage: Stage, tmp_path: 
     recorded(stage, tmp_path)
     time = stage.lanes.timeline
     bits = stage.lanes.bits
-    time.fit()
+    time.show_all()
     before = bits.grab().toImage()
     answer(stage, 20 * RATE)
     stage.show()
-    assert bits.at(10.0) == 4.0 and bits.at(30.0) is None
+    assert bits.bits_at(10.0) == 4.0 and bits.bits_at(30.0) is None
     after = bits.grab().toImage()
-    left = int(time.x(5.0))
-    right = int(time.x(40.0))
+    left = int(time.x_of(5.0))
+    right = int(time.x_of(40.0))
     high = bits.height()
     below = high - 4  # below the line at four of eight bits
     assert after.pixel(left, below) != before.pixel(left, below)
@@ -565,7 +565,7 @@ def test_the_key_of_stop_stops_pricing_where_nothing_plays(stage: Stage, tmp_pat
 def test_bits_that_were_stopped_come_back_by_a_button_beside_the_words(stage: Stage, tmp_path: Path) -> None:
     recorded(stage, tmp_path)
     inspector, engine = stage.inspector, stage.studio.engine
-    stage.lanes.timeline.fit()
+    stage.lanes.timeline.show_all()
     settle()
     assert not inspector.show_bits.isVisible()
     answer(stage, RATE)

@@ -8,25 +8,25 @@ from studio.app.core.guard import guarded
 from studio.app.panels.sound.lanes.timeline import Timeline
 from studio.app.widgets.theme import Theme
 
-CAUGHT = 14
+HIT_WIDTH = 14
 """Pixels on either side, over which a line is caught."""
 
-STILL = 4
+CLICK_DISTANCE = 4
 """Pixels of a press that is a click."""
 
-CLOSER = 1.25
+ZOOM_FACTOR = 1.25
 """Times nearer by one notch of the wheel."""
 
 
-class Lane(QWidget):
+class LaneView(QWidget):
     """Click goes there, drag chooses a region, lines are dragged, the wheel moves and zooms.
 
     `paint_lane` draws a part; what was drawn is kept, so that scrolling costs no more than what comes into sight.
     """
 
-    def __init__(self, look: Theme, timeline: Timeline, high: int, least: int) -> None:
+    def __init__(self, theme: Theme, timeline: Timeline, high: int, least: int) -> None:
         super().__init__()
-        self._look, self.timeline, self._high, self._least = look, timeline, high, least
+        self._theme, self.timeline, self._high, self._least = theme, timeline, high, least
         self._held = ""
         """What is dragged: `cut`, `begin` or `end` of the region, `region` anew; empty for nothing."""
         self._pressed = 0.0
@@ -34,28 +34,28 @@ class Lane(QWidget):
         self._begin, self._pixel = 0.0, 0.0
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.setMouseTracking(True)
-        look.changed.connect(self.updateGeometry)
-        look.changed.connect(self.renew)
-        timeline.moved.connect(self._scroll)
+        theme.changed.connect(self.updateGeometry)
+        theme.changed.connect(self.redraw_range)
+        timeline.moved.connect(self._on_moved)
 
     @guarded(QSize(200, 64))
     def sizeHint(self) -> QSize:
-        return QSize(self._look.scaled(200), self._look.scaled(self._high))
+        return QSize(self._theme.scaled(200), self._theme.scaled(self._high))
 
     @guarded(QSize(64, 24))
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._look.scaled(64), self._look.scaled(self._least))
+        return QSize(self._theme.scaled(64), self._theme.scaled(self._least))
 
     # ── the hand ─────────────────────────────────────────────────────────────────────────────────
 
-    def grip(self, x: float) -> str:
+    def line_at(self, x: float) -> str:
         """What a press at a pixel would drag; empty where it is none of the lines."""
         time = self.timeline
         lines = [("cut", time.cut)] if time.cut is not None else []
         if time.loop is not None:
             lines += [("begin", time.loop[0]), ("end", time.loop[1])]
-        near = [(abs(time.x(at) - x), name) for name, at in lines if at is not None]
-        return min((each for each in near if each[0] <= self._look.scaled(CAUGHT)), default=(0, ""))[1]
+        near = [(abs(time.x_of(at) - x), name) for name, at in lines if at is not None]
+        return min((each for each in near if each[0] <= self._theme.scaled(HIT_WIDTH)), default=(0, ""))[1]
 
     @guarded(None)
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -63,24 +63,24 @@ class Lane(QWidget):
             event.ignore()
             return
         self._pressed = event.position().x()
-        self._held = self.grip(self._pressed) or "click"
+        self._held = self.line_at(self._pressed) or "click"
         if self._held != "click":
             self.timeline.grabbed.emit("cut" if self._held == "cut" else "loop")
 
     @guarded(None)
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         time, x = self.timeline, event.position().x()
-        at = min(max(time.seconds(x), 0.0), time.made)
+        at = min(max(time.seconds_at(x), 0.0), time.made)
         if not self._held:
-            self.setCursor(Qt.CursorShape.SplitHCursor if self.grip(x) else Qt.CursorShape.ArrowCursor)
+            self.setCursor(Qt.CursorShape.SplitHCursor if self.line_at(x) else Qt.CursorShape.ArrowCursor)
             return
-        if self._held == "click" and abs(x - self._pressed) > self._look.scaled(STILL):
+        if self._held == "click" and abs(x - self._pressed) > self._theme.scaled(CLICK_DISTANCE):
             self._held = "region"
             time.grabbed.emit("loop")
         if self._held == "cut":
             time.cut_moved.emit(at)
         elif self._held == "region":
-            time.loop_moved.emit(*sorted((min(max(time.seconds(self._pressed), 0.0), time.made), at)))
+            time.loop_moved.emit(*sorted((min(max(time.seconds_at(self._pressed), 0.0), time.made), at)))
         elif self._held in ("begin", "end") and time.loop is not None:
             begin, end = (at, time.loop[1]) if self._held == "begin" else (time.loop[0], at)
             if begin > end:
@@ -91,32 +91,34 @@ class Lane(QWidget):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         held, self._held = self._held, ""
         if held == "click":
-            self.timeline.sought.emit(min(max(self.timeline.seconds(event.position().x()), 0.0), self.timeline.made))
+            self.timeline.seek_requested.emit(
+                min(max(self.timeline.seconds_at(event.position().x()), 0.0), self.timeline.made)
+            )
         elif held:
-            self.timeline.let_go.emit()
+            self.timeline.released.emit()
 
-    def cancel(self) -> str:
+    def cancel_drag(self) -> str:
         """Let go of what is dragged; what it was, empty for nothing."""
         held, self._held = self._held, ""
         return held if held != "click" else ""
 
     @guarded(None)
     def wheelEvent(self, event: QWheelEvent) -> None:
-        turn(self.timeline, event)
+        handle_wheel(self.timeline, event)
 
     # ── the looks ────────────────────────────────────────────────────────────────────────────────
 
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
         """Draw what lies in a part of the lane."""
 
-    def renew(self, left: float = 0.0, right: float = 1e6) -> None:
+    def redraw_range(self, left: float = 0.0, right: float = 1e6) -> None:
         """What lies between two pixels is to be drawn anew."""
         first = max(int(left) - 3, 0)
         part = QRect(first, 0, int(min(right, self.width())) + 4 - first, self.height())
         self._stale += part
         self.update(part)
 
-    def _scroll(self) -> None:
+    def _on_moved(self) -> None:
         """Other seconds are seen: what stays in sight is moved, the rest is drawn anew."""
         time, ratio = self.timeline, self.devicePixelRatioF()
         pixel = time.length / time.width
@@ -148,28 +150,28 @@ class Lane(QWidget):
             painter.drawPixmap(0, 0, self._kept)
 
 
-def turn(time: Timeline, event: QWheelEvent) -> None:
+def handle_wheel(time: Timeline, event: QWheelEvent) -> None:
     """The wheel goes on in time; with Ctrl it zooms at the pointer."""
     turned = event.angleDelta()
     if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-        time.zoom(CLOSER ** (turned.y() / 120), event.position().x())
+        time.zoom(ZOOM_FACTOR ** (turned.y() / 120), event.position().x())
     else:
-        time.pan(-(turned.x() or turned.y()) / 120 * 0.1 * time.length)
+        time.scroll_by(-(turned.x() or turned.y()) / 120 * 0.1 * time.length)
     event.accept()
 
 
-TALL = 28
+RULER_HEIGHT = 28
 
 _STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 
-ROOM = 96
+TICK_ROOM = 96
 """Pixels that a figure takes, at most."""
 
-APART = 28
+TICK_GAP = 28
 """Pixels between two figures, at least."""
 
 
-def clock(seconds: float, decimals: int = 0) -> str:
+def ruler_time(seconds: float, decimals: int = 0) -> str:
     """`0:06`, `1:02:03.5`."""
     whole = round(seconds * 10**decimals)
     minutes, left = divmod(whole, 60 * 10**decimals)
@@ -178,34 +180,34 @@ def clock(seconds: float, decimals: int = 0) -> str:
     return f"{hours}:{minutes:02}:{rest}" if hours else f"{minutes}:{rest}"
 
 
-class Ruler(Lane):
+class RulerView(LaneView):
     """A figure at every round number of seconds that there is room for."""
 
-    def __init__(self, look: Theme, timeline: Timeline) -> None:
-        super().__init__(look, timeline, TALL, TALL)
+    def __init__(self, theme: Theme, timeline: Timeline) -> None:
+        super().__init__(theme, timeline, RULER_HEIGHT, RULER_HEIGHT)
 
-    def figures(self) -> list[tuple[float, str]]:
+    def tick_labels(self) -> list[tuple[float, str]]:
         """Moments that are to be seen, with what stands at them; the first may be out of sight but for its figure."""
-        time, metrics = self.timeline, QFontMetrics(self._look.font(12))
+        time, metrics = self.timeline, QFontMetrics(self._theme.font(12))
         for step in _STEPS:
             decimals = 3 if step < 0.01 else 2 if step < 0.1 else 1 if step < 1 else 0
-            wide = metrics.horizontalAdvance("0" + clock(time.end, decimals)) + self._look.scaled(APART)
+            wide = metrics.horizontalAdvance("0" + ruler_time(time.end, decimals)) + self._theme.scaled(TICK_GAP)
             if step / time.length * time.width >= wide:
                 break
         first, last = int(time.begin / step), int(time.end / step) + 1
-        return [(n * step, clock(n * step, decimals)) for n in range(first, last + 1)]
+        return [(n * step, ruler_time(n * step, decimals)) for n in range(first, last + 1)]
 
-    def _scroll(self) -> None:
+    def _on_moved(self) -> None:
         """As all lanes; a figure that comes is seen once there is room for all of it."""
-        super()._scroll()
-        self.renew(self.width() - self._look.scaled(ROOM))
+        super()._on_moved()
+        self.redraw_range(self.width() - self._theme.scaled(TICK_ROOM))
 
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
-        look, high, metrics = self._look, self.height(), QFontMetrics(self._look.font(12))
+        look, high, metrics = self._theme, self.height(), QFontMetrics(self._theme.font(12))
         painter.fillRect(part, look.colour("canvas"))
         painter.setFont(look.font(12))
-        for at, words in self.figures():
-            x, wide = self.timeline.pixel(at), metrics.horizontalAdvance(words)
+        for at, words in self.tick_labels():
+            x, wide = self.timeline.pixel_of(at), metrics.horizontalAdvance(words)
             painter.setPen(QPen(look.colour("groove"), 1))
             painter.drawLine(x, high - look.scaled(5), x, high)
             if x + look.scaled(5) + wide > self.width():

@@ -6,23 +6,23 @@ from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QScrollBar, QVBoxLayout, QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.panels.sound.lanes.lane_view import Ruler
-from studio.app.panels.sound.lanes.playhead_view import Moment
-from studio.app.panels.sound.lanes.spectrogram_view import Hertz, SpectrumLane
-from studio.app.panels.sound.lanes.surprisal_view import BitsLane
-from studio.app.panels.sound.lanes.temperature_view import HeatLane
+from studio.app.panels.sound.lanes.lane_view import RulerView
+from studio.app.panels.sound.lanes.playhead_view import Playhead
+from studio.app.panels.sound.lanes.spectrogram_view import FrequencyAxis, SpectrogramView
+from studio.app.panels.sound.lanes.surprisal_view import SurprisalLaneView
+from studio.app.panels.sound.lanes.temperature_view import TemperatureLaneView
 from studio.app.panels.sound.lanes.timeline import Timeline
-from studio.app.panels.sound.lanes.waveform_view import WaveLane
+from studio.app.panels.sound.lanes.waveform_view import WaveformView
 from studio.app.widgets.controls import Label
 from studio.app.widgets.theme import Theme
 from studio.media.sounds.peaks import common_prefix
 from studio.wire.messages import Array
 
-NAMES = 92
+NAMES_WIDTH = 92
 """Pixels for the names."""
-ROOMY = 270
+ROOMY_HEIGHT = 270
 """Pixels of height from which on bits are shown, too."""
-SCROLL = 100
+SCROLL_UNITS = 100
 """Of the scroll bar's whole numbers to a second."""
 
 
@@ -31,26 +31,26 @@ class LaneName(QWidget):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.name, self.figure = Label(name, "note"), Label("", "note")
+        self.name, self.value_label = Label(name, "note"), Label("", "note")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addStretch(1)
-        for label in (self.name, self.figure):
+        for label in (self.name, self.value_label):
             label.setAlignment(Qt.AlignmentFlag.AlignRight)
             column.addWidget(label)
         column.addStretch(1)
-        self.show_figure("")
+        self.show_value("")
 
-    def show_figure(self, words: str) -> None:
-        self.figure.setText(words)
-        self._fit()
+    def show_value(self, words: str) -> None:
+        self.value_label.setText(words)
+        self._update_parts()
 
-    def _fit(self) -> None:
+    def _update_parts(self) -> None:
         """The figure only where there is room for both, and the name only where there is room for it."""
         line = self.name.sizeHint().height()
         self.name.setVisible(self.height() >= line)
-        self.figure.setVisible(bool(self.figure.text()) and self.height() >= 2 * line)
+        self.value_label.setVisible(bool(self.value_label.text()) and self.height() >= 2 * line)
 
     @guarded(QSize(64, 16))
     def minimumSizeHint(self) -> QSize:
@@ -59,48 +59,48 @@ class LaneName(QWidget):
     @guarded(None)
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit()
+        self._update_parts()
 
 
-class Lanes(QWidget):
+class LanesView(QWidget):
     """Ruler, spectrogram, wave, temperature, bits."""
 
-    def __init__(self, look: Theme) -> None:
+    def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._look = look
+        self._theme = theme
         self.timeline = Timeline(self)
-        self.ruler = Ruler(look, self.timeline)
-        self.spectrum = SpectrumLane(look, self.timeline)
-        self.hertz = Hertz(look, self.spectrum)
-        self.wave = WaveLane(look, self.timeline)
-        self.heat = HeatLane(look, self.timeline)
-        self.bits = BitsLane(look, self.timeline)
+        self.ruler = RulerView(theme, self.timeline)
+        self.spectrogram = SpectrogramView(theme, self.timeline)
+        self.frequency_axis = FrequencyAxis(theme, self.spectrogram)
+        self.wave = WaveformView(theme, self.timeline)
+        self.temperature = TemperatureLaneView(theme, self.timeline)
+        self.bits = SurprisalLaneView(theme, self.timeline)
         self.names = {name: LaneName(name) for name in ("Sound", "Temperature", "Bits a sample")}
         self.bar = QScrollBar(Qt.Orientation.Horizontal)
         self.bar.setAccessibleName("What is seen of the sound")
         self._grid = QGridLayout(self)
         self._samples: Array = np.zeros(0, np.int16)
         self._build()
-        self.moment = Moment(look, self.timeline, self)
-        for lane in (self.ruler, self.spectrum, self.wave, self.bits):  # so that keys act on the clicked lane
+        self.playhead = Playhead(theme, self.timeline, self)
+        for lane in (self.ruler, self.spectrogram, self.wave, self.bits):  # so that keys act on the clicked lane
             lane.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-            lane.setFocusProxy(self.moment)
+            lane.setFocusProxy(self.playhead)
         self.timeline.moved.connect(self._show_bar)
-        self.timeline.marked.connect(self._show_bar)
-        self.timeline.marked.connect(self._tell)
-        self.heat.rows.dataChanged.connect(self._tell)
-        self.heat.rows.modelReset.connect(self._tell)
+        self.timeline.marks_changed.connect(self._show_bar)
+        self.timeline.marks_changed.connect(self._update_values)
+        self.temperature.rows.dataChanged.connect(self._update_values)
+        self.temperature.rows.modelReset.connect(self._update_values)
         self.bar.valueChanged.connect(self._scroll)
-        look.changed.connect(self._lay_out)
+        theme.changed.connect(self._lay_out)
         self._lay_out()
 
     def _build(self) -> None:
         grid, names = self._grid, self.names
         rows = (
             (QWidget(), self.ruler, 0),
-            (self.hertz, self.spectrum, 23),
+            (self.frequency_axis, self.spectrogram, 23),
             (names["Sound"], self.wave, 16),
-            (names["Temperature"], self.heat, 8),
+            (names["Temperature"], self.temperature, 8),
             (names["Bits a sample"], self.bits, 6),
             (QWidget(), self.bar, 0),
         )
@@ -117,33 +117,33 @@ class Lanes(QWidget):
         """
         kept = min(kept, common_prefix(self._samples, samples)) if rate == self.wave.rate else 0
         self.wave.show_sound(samples, rate, kept)
-        self.spectrum.show_sound(samples, rate, kept)
+        self.spectrogram.show_sound(samples, rate, kept)
         self.bits.show_bits(bits, rate, min(kept, priced))
         self._samples = samples
-        self.hertz.update()
+        self.frequency_axis.update()
 
     def show_priced(self, bits: Array, first: int, end: int) -> None:
         """Show the prices of the samples from the first number up to before the second."""
         if first < end:
             self.bits.show_priced(bits, first, end)
-            self._tell()
+            self._update_values()
 
-    def cancel(self) -> str:
+    def cancel_drag(self) -> str:
         """Let go of what is dragged; what it was, empty for nothing."""
-        lanes = (self.ruler, self.spectrum, self.wave, self.bits)
-        return next((held for held in [lane.cancel() for lane in lanes] if held), "")
+        lanes = (self.ruler, self.spectrogram, self.wave, self.bits)
+        return next((held for held in [lane.cancel_drag() for lane in lanes] if held), "")
 
-    def _tell(self, *_: object) -> None:
+    def _update_values(self, *_: object) -> None:
         """The figures at the cursor."""
-        heat, bits = self.heat.heat(self.timeline.position), self.bits.at(self.timeline.position)
-        self.names["Temperature"].show_figure(f"{heat:.2f}")
-        self.names["Bits a sample"].show_figure(f"{bits:.1f}" if bits is not None else "–")
-        self.moment.describe(heat, bits, self.heat.outside(self.timeline.position))
+        heat, bits = self.temperature.temperature_at(self.timeline.position), self.bits.bits_at(self.timeline.position)
+        self.names["Temperature"].show_value(f"{heat:.2f}")
+        self.names["Bits a sample"].show_value(f"{bits:.1f}" if bits is not None else "–")
+        self.playhead.describe_moment(heat, bits, self.temperature.is_outside_safe_range(self.timeline.position))
 
     @property
-    def left(self) -> int:
+    def lanes_left(self) -> int:
         """Pixels before the lanes begin."""
-        return self._look.scaled(NAMES) + self._grid.horizontalSpacing()
+        return self._theme.scaled(NAMES_WIDTH) + self._grid.horizontalSpacing()
 
     # ── places ───────────────────────────────────────────────────────────────────────────────────
 
@@ -151,9 +151,9 @@ class Lanes(QWidget):
         """Only where not all fits."""
         time = self.timeline
         self.bar.blockSignals(True)
-        self.bar.setRange(0, round(max(time.furthest, time.begin) * SCROLL))
-        self.bar.setPageStep(round(time.length * SCROLL))
-        self.bar.setValue(round(time.begin * SCROLL))
+        self.bar.setRange(0, round(max(time.last_begin, time.begin) * SCROLL_UNITS))
+        self.bar.setPageStep(round(time.length * SCROLL_UNITS))
+        self.bar.setValue(round(time.begin * SCROLL_UNITS))
         self.bar.blockSignals(False)
         policy = self.bar.sizePolicy()
         if not policy.retainSizeWhenHidden():
@@ -162,7 +162,7 @@ class Lanes(QWidget):
         self.bar.setVisible(time.begin > 0 or time.made > time.end)
 
     def _scroll(self, value: int) -> None:
-        self.timeline.go(value / SCROLL)
+        self.timeline.set_begin(value / SCROLL_UNITS)
 
     def set_compact(self, compact: bool) -> None:
         """Closer together, where the window is low."""
@@ -170,34 +170,34 @@ class Lanes(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        px, compact = self._look.scaled, getattr(self, "_compact", False)
+        px, compact = self._theme.scaled, getattr(self, "_compact", False)
         self._grid.setContentsMargins(0, 0, 1, 0)
         self._grid.setHorizontalSpacing(px(12))
         self._grid.setVerticalSpacing(px(6 if compact else 12))
-        self._grid.setColumnMinimumWidth(0, px(NAMES))
+        self._grid.setColumnMinimumWidth(0, px(NAMES_WIDTH))
         self._grid.setColumnStretch(1, 1)
-        self._place()
+        self._place_playhead()
 
-    def _place(self) -> None:
-        roomy = self.height() >= self._look.scaled(ROOMY)
+    def _place_playhead(self) -> None:
+        roomy = self.height() >= self._theme.scaled(ROOMY_HEIGHT)
         for part in (self.bits, self.names["Bits a sample"]):
             part.setVisible(roomy)
         self._grid.activate()
-        self.timeline.resize(self.wave.width())
-        self.moment.setGeometry(self.rect())
-        lowest = self.bits if self.bits.isVisibleTo(self) else self.heat
-        left, top = self.wave.x(), self.spectrum.y()
+        self.timeline.set_width(self.wave.width())
+        self.playhead.setGeometry(self.rect())
+        lowest = self.bits if self.bits.isVisibleTo(self) else self.temperature
+        left, top = self.wave.x(), self.spectrogram.y()
         lanes = QRect(left, top, self.wave.width(), lowest.geometry().bottom() - top)
-        self.moment.set_lanes(lanes, self.spectrum.height())
-        self.moment.raise_()
+        self.playhead.set_lanes(lanes, self.spectrogram.height())
+        self.playhead.raise_()
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
         """Edges, where lanes have the colour of the ground."""
-        if self._look.high:
+        if self._theme.high:
             with QPainter(self) as painter:
-                painter.setPen(self._look.colour("line"))
-                for lane in (self.spectrum, self.wave, self.heat, self.bits):
+                painter.setPen(self._theme.colour("line"))
+                for lane in (self.spectrogram, self.wave, self.temperature, self.bits):
                     if lane.isVisible():
                         painter.drawRect(lane.geometry().adjusted(-1, -1, 0, 0))
 
@@ -208,4 +208,4 @@ class Lanes(QWidget):
     @guarded(None)
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._place()
+        self._place_playhead()

@@ -5,31 +5,31 @@ from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSlider, QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.panels.sound.lanes.lane_view import clock
+from studio.app.panels.sound.lanes.lane_view import ruler_time
 from studio.app.panels.sound.lanes.timeline import Timeline
 from studio.app.widgets.theme import THEMES, Theme
 from studio.app.widgets.value_slider import OUTSIDE_SAFE_RANGE
 
-UNITS = 100
+UNITS_PER_SECOND = 100
 """Of the standard slider's whole numbers to a second."""
-SPARE = 0.6
+SPARE_OPACITY = 0.6
 """How dark the picture is that goes away."""
-NEAR, FAR = 0.1, 1.0
+SMALL_STEP, LARGE_STEP = 0.1, 1.0
 """Seconds of an arrow, alone and with Shift."""
 
 
-class Moment(QSlider):
+class Playhead(QSlider):
     """Takes no mouse: the lanes below do. `sought` carries each second that a key asks for; `knot` asks for a knot
     there, `nudged` moves the temperature there up or down, `dropped` takes the nearest knot away."""
 
-    sought = Signal(float)
-    knot = Signal()
+    seek_requested = Signal(float)
+    knot_requested = Signal()
     nudged = Signal(int)
-    dropped = Signal()
+    delete_knot_requested = Signal()
 
-    def __init__(self, look: Theme, timeline: Timeline, parent: QWidget) -> None:
+    def __init__(self, theme: Theme, timeline: Timeline, parent: QWidget) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
-        self._look, self.timeline = look, timeline
+        self._theme, self.timeline = theme, timeline
         self._lines: tuple[float, ...] = ()
         self._spare = False
         self._lanes, self._picture = QRect(), 0
@@ -37,23 +37,23 @@ class Moment(QSlider):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Cursor")
         timeline.moved.connect(self.update)
-        timeline.marked.connect(self._follow)
+        timeline.marks_changed.connect(self._update_lines)
 
     def set_lanes(self, lanes: QRect, picture: int) -> None:
         """Where the lines begin and end, in this widget, and how high the picture above is, which is dark always."""
         self._lanes, self._picture = lanes, picture
         self.update()
 
-    def describe(self, heat: float, bits: float | None, outside: bool) -> None:
+    def describe_moment(self, temperature: float, bits: float | None, outside: bool) -> None:
         """Describe this moment for screen readers. `outside`: the temperature is outside the safe range."""
         time = self.timeline
         price = f", {bits:.1f} bits a sample" if bits is not None else ""
-        warm = f"temperature {heat:.2f}{', ' + OUTSIDE_SAFE_RANGE if outside else ''}"
+        warm = f"temperature {temperature:.2f}{', ' + OUTSIDE_SAFE_RANGE if outside else ''}"
         self.setAccessibleDescription(f"{time.position:.1f} of {time.made:.1f} seconds, {warm}{price}")
 
-    def rect_shown(self) -> QRect:
+    def shown_rect(self) -> QRect:
         """What a ring goes round."""
-        x = round(self._x(self.timeline.position))
+        x = round(self._x_of(self.timeline.position))
         return QRect(x - 6, self._lanes.y(), 12, self._lanes.height())
 
     # ── keys ─────────────────────────────────────────────────────────────────────────────────────
@@ -64,93 +64,95 @@ class Moment(QSlider):
         far = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         along = {Qt.Key.Key_Right: 1, Qt.Key.Key_Left: -1}.get(key, 0)
         if along:
-            self.sought.emit(min(max(time.position + along * (FAR if far else NEAR), 0.0), time.made))
+            self.seek_requested.emit(
+                min(max(time.position + along * (LARGE_STEP if far else SMALL_STEP), 0.0), time.made)
+            )
         elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
             self.nudged.emit(1 if key == Qt.Key.Key_Up else -1)
         elif key in (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown):
             step = time.length / 2 * (1 if key == Qt.Key.Key_PageUp else -1)
-            self.sought.emit(min(max(time.position + step, 0.0), time.made))
+            self.seek_requested.emit(min(max(time.position + step, 0.0), time.made))
         elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
-            self.dropped.emit()
+            self.delete_knot_requested.emit()
         else:
             event.ignore()
 
     # ── the looks ────────────────────────────────────────────────────────────────────────────────
 
-    def _x(self, seconds: float) -> float:
-        return self._lanes.x() + self.timeline.x(seconds)
+    def _x_of(self, seconds: float) -> float:
+        return self._lanes.x() + self.timeline.x_of(seconds)
 
-    def _follow(self) -> None:
+    def _update_lines(self) -> None:
         """Draw anew where lines were and are; the slider says the moment."""
         time = self.timeline
-        self.setRange(0, round(time.made * UNITS))
-        self.setValue(round(time.position * UNITS))
+        self.setRange(0, round(time.made * UNITS_PER_SECOND))
+        self.setValue(round(time.position * UNITS_PER_SECOND))
         lines = (time.position, time.cut or 0.0, *(time.loop or ()))
         for at in {*lines} ^ {*self._lines}:
-            self.update(QRect(round(self._x(at)) - 4, 0, 8, self.height()))
+            self.update(QRect(round(self._x_of(at)) - 4, 0, 8, self.height()))
         if (self._lines[1:], self._spare) != (lines[1:], time.spare):
             self.update()
         self._lines, self._spare = lines, time.spare
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, time, lanes = self._look, self.timeline, self._lanes
+        look, time, lanes = self._theme, self.timeline, self._lanes
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             if time.spare and time.cut is not None:
-                self._veil(painter, time.cut)
+                self._paint_veil(painter, time.cut)
             if time.loop is not None:
                 for at in time.loop:
-                    self._line(painter, at, "accent" if time.looping else "soft", 1.0, dashed=True)
+                    self._paint_line(painter, at, "accent" if time.looping else "soft", 1.0, dashed=True)
             if time.cut is not None:
-                self._line(painter, time.cut, "text", 2.0)
-                self._tag(painter, time.cut)
-            self._line(painter, time.position, "accent", 2.0)
-            x = self._x(time.position)
+                self._paint_line(painter, time.cut, "text", 2.0)
+                self._paint_tag(painter, time.cut)
+            self._paint_line(painter, time.position, "accent", 2.0)
+            x = self._x_of(time.position)
             if lanes.left() - 1 <= x <= lanes.right() + 1:
                 painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(self._on_picture("accent"))
+                painter.setBrush(self._picture_colour("accent"))
                 side = look.scaled(5)
                 painter.drawEllipse(QRectF(x - side, lanes.y() - side, 2 * side, 2 * side))
 
-    def _veil(self, painter: QPainter, seconds: float) -> None:
+    def _paint_veil(self, painter: QPainter, seconds: float) -> None:
         """The picture is dark behind the cut, where it goes away with Play."""
-        ground = self._on_picture("canvas")
-        ground.setAlphaF(SPARE)
-        left = max(self._x(seconds), self._lanes.left())
+        ground = self._picture_colour("canvas")
+        ground.setAlphaF(SPARE_OPACITY)
+        left = max(self._x_of(seconds), self._lanes.left())
         painter.fillRect(QRectF(left, self._lanes.top(), self._lanes.right() + 1 - left, self._picture), ground)
 
-    def _line(self, painter: QPainter, seconds: float, token: str, wide: float, dashed: bool = False) -> None:
-        x, lanes = self._x(seconds), self._lanes
+    def _paint_line(self, painter: QPainter, seconds: float, token: str, wide: float, dashed: bool = False) -> None:
+        x, lanes = self._x_of(seconds), self._lanes
         if not lanes.left() - 1 <= x <= lanes.right() + 1:
             return
         ends = lanes.top(), lanes.top() + self._picture, lanes.bottom()
-        for colour, top, foot in ((self._on_picture(token), *ends[:2]), (self._look.colour(token), *ends[1:])):
+        for colour, top, foot in ((self._picture_colour(token), *ends[:2]), (self._theme.colour(token), *ends[1:])):
             pen = QPen(colour, wide)
             if dashed:
                 pen.setDashPattern([4, 3])
             painter.setPen(pen)
             painter.drawLine(round(x), top, round(x), foot)
 
-    def _on_picture(self, token: str) -> QColor:
+    def _picture_colour(self, token: str) -> QColor:
         """A colour that is seen on dark ground in any theme."""
-        return QColor(getattr(THEMES["dark", "high" if self._look.high else "normal"], token))
+        return QColor(getattr(THEMES["dark", "high" if self._theme.high else "normal"], token))
 
-    def _tag(self, painter: QPainter, seconds: float) -> None:
+    def _paint_tag(self, painter: QPainter, seconds: float) -> None:
         """`goes on from 0:06.0`, beside the cut."""
-        look, words, lanes = self._look, f"goes on from {clock(seconds, 1)}", self._lanes
+        look, words, lanes = self._theme, f"goes on from {ruler_time(seconds, 1)}", self._lanes
         font = look.font(12, 500)
         wide = QFontMetrics(font).horizontalAdvance(words) + look.scaled(16)
-        x = self._x(seconds)
+        x = self._x_of(seconds)
         if not lanes.left() - 1 <= x <= lanes.right() + 1:
             return
         left = x + look.scaled(6) if x + look.scaled(6) + wide <= lanes.right() else x - look.scaled(6) - wide
         place = QRectF(left, lanes.y() + look.scaled(8), wide, look.scaled(24))
-        ground = self._on_picture("canvas")
+        ground = self._picture_colour("canvas")
         ground.setAlphaF(0.86)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(ground)
         painter.drawRoundedRect(place, look.scaled(4), look.scaled(4))
         painter.setFont(font)
-        painter.setPen(self._on_picture("text"))
+        painter.setPen(self._picture_colour("text"))
         painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), words)

@@ -7,49 +7,49 @@ from PySide6.QtWidgets import QWidget
 
 from studio.app.core.guard import guarded
 from studio.app.maps.surprisal import ColourScale
-from studio.app.panels.sound.lanes.lane_view import Lane
+from studio.app.panels.sound.lanes.lane_view import LaneView
 from studio.app.panels.sound.lanes.timeline import Timeline
 from studio.app.widgets.theme import Theme
 from studio.media.sounds.spectrogram import ROWS, Spectrogram
 from studio.wire.messages import Array
 
-MOST = 8
+MAX_COLUMNS_PER_PIXEL = 8
 """Columns of the spectrum that are looked at for one of pixels, at most: evenly among all of them."""
 OCTAVES = tuple(125.0 * 2**n for n in range(9))
 """Hz that have a figure."""
-LINE = 18
+LINE_HEIGHT = 18
 """Pixels of height of a figure."""
 
 
-class SpectrumLane(Lane):
+class SpectrogramView(LaneView):
     """Columns of a Spectrum over the seconds of the timeline, from 0 Hz to half the rate: of many in a pixel the
     loudest, and between two of them what lies between."""
 
-    def __init__(self, look: Theme, timeline: Timeline) -> None:
-        super().__init__(look, timeline, 240, 64)
+    def __init__(self, theme: Theme, timeline: Timeline) -> None:
+        super().__init__(theme, timeline, 240, 64)
         self.setAccessibleName("Spectrogram")
         self.spectrum = Spectrogram(16_000)
         self._levels = np.zeros((1024, ROWS), np.uint8)
         """Of every column; those that the spectrum has are true."""
-        self._paints = _paints()
+        self._colours = _colour_table()
         self._describe()
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.timeout.connect(self._go_on)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._add_columns)
 
     def show_sound(self, samples: Array, rate: int, kept: int) -> None:
         """All samples so far (n,) int16; only what is new after the first `kept` costs anything."""
         if rate != self.spectrum.rate:
             self.spectrum = Spectrogram(rate)
             self._describe()
-            self.renew()
+            self.redraw_range()
         before = self.spectrum.columns
         self.spectrum.set_samples(samples, kept)
         self._renew_columns(self.spectrum.columns, before)
-        self._go_on()
+        self._add_columns()
 
     @property
-    def ready(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether it shows all that there is."""
         return self.isVisible() and not self.spectrum.pending_columns
 
@@ -57,7 +57,7 @@ class SpectrumLane(Lane):
         top = f"{self.spectrum.top / 1000:g} kilohertz"
         self.setAccessibleDescription(f"Low sounds below, up to {top}, as far apart as the ear hears them")
 
-    def _go_on(self) -> None:
+    def _add_columns(self) -> None:
         """Some more columns, where they are seen; those that are left come when the window has drawn itself."""
         if not self.isVisible() or not self.spectrum.pending_columns:
             return
@@ -69,35 +69,35 @@ class SpectrumLane(Lane):
         self._levels[first:end] = found
         self._renew_columns(first, end)
         if self.spectrum.pending_columns:
-            self._soon.start(0)
+            self._timer.start(0)
 
     def _renew_columns(self, first: int, end: int) -> None:
         """Draw anew what is between two columns, and what lies between them and their neighbours."""
         if first < end:
             step = self.spectrum.hop / self.spectrum.rate
-            self.renew(self.timeline.x((first - 1) * step), self.timeline.x(end * step))
+            self.redraw_range(self.timeline.x_of((first - 1) * step), self.timeline.x_of(end * step))
 
     @guarded(None)
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._soon.start(0)
+        self._timer.start(0)
 
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
-        painter.drawImage(QRectF(part.x(), 0, part.width(), self.height()), self._image(part))
+        painter.drawImage(QRectF(part.x(), 0, part.width(), self.height()), self._render_part(part))
 
-    def _image(self, part: QRect) -> QImage:
+    def _render_part(self, part: QRect) -> QImage:
         """A part of the lane in device pixels."""
         ratio = self.devicePixelRatioF()
         wide, high = max(1, round(part.width() * ratio)), max(1, round(self.height() * ratio))
-        edges = self.timeline.edges(round(part.x() * ratio), wide, ratio) * self.spectrum.rate / self.spectrum.hop
-        levels = self._between(edges)[:, ::-1].T.astype(np.float32)  # (rows, wide), the lowest at the foot
+        edges = self.timeline.pixel_edges(round(part.x() * ratio), wide, ratio) * self.spectrum.rate / self.spectrum.hop
+        levels = self._levels_between(edges)[:, ::-1].T.astype(np.float32)  # (rows, wide), the lowest at the foot
         places = ((np.arange(high, dtype=np.float32) + 0.5) * ROWS / high - 0.5).clip(0, ROWS - 1)
         above, part_of = places.astype(int), (places % 1)[:, None]
         levels = levels[above] + part_of * (levels[np.minimum(above + 1, ROWS - 1)] - levels[above])  # (high, wide)
-        paint = self._paints[levels.astype(np.uint8)]
+        paint = self._colours[levels.astype(np.uint8)]
         return QImage(paint.data, wide, high, 4 * wide, QImage.Format.Format_RGB32).copy()
 
-    def _between(self, edges: Array) -> Array:
+    def _levels_between(self, edges: Array) -> Array:
         """Levels (n, rows) of pixels between places (n + 1,) that count columns; silent where there is none yet."""
         last, apart = self.spectrum.columns - 1, float(edges[-1] - edges[-2])
         if last < 0:
@@ -111,34 +111,34 @@ class SpectrumLane(Lane):
             found[middles > last + 0.5] = 0
             return found
         first, count = np.ceil(edges[:-1]).astype(int), np.diff(np.ceil(edges).astype(int))
-        looks = min(MOST, int(np.ceil(apart)))
+        looks = min(MAX_COLUMNS_PER_PIXEL, int(np.ceil(apart)))
         places = first[:, None] + count[:, None] * np.arange(looks) // looks
         found = self._levels[np.minimum(places, last)].max(1)
         found[first > last] = 0
         return found
 
 
-def _paints() -> Array:
+def _colour_table() -> Array:
     """The colours of maps of surprise, (256,) as a picture holds them, from silent to loud."""
     red, green, blue = ColourScale(0.0, 1.0, 0.0, 1.0, False).draw_legend(256)[0].astype(np.uint32).T
     found: Array = 0xFF << 24 | red << 16 | green << 8 | blue
     return found
 
 
-class Hertz(QWidget):
+class FrequencyAxis(QWidget):
     """The figures beside it: octaves, as many as there is room for."""
 
-    def __init__(self, look: Theme, lane: SpectrumLane) -> None:
+    def __init__(self, theme: Theme, lane: SpectrogramView) -> None:
         super().__init__()
-        self._look, self._lane = look, lane
+        self._theme, self._lane = theme, lane
 
-    def figures(self) -> list[tuple[float, str]]:
+    def tick_labels(self) -> list[tuple[float, str]]:
         """Pixels from above, with what stands there: `8 kHz`, `4`, `2`, `1`, `500 Hz`, `250`."""
         spectrum, last, unit = self._lane.spectrum, -1e9, ""
         found = list[tuple[float, str]]()
         for hertz in reversed(OCTAVES):
             y = self.height() * (1 - spectrum.row_of_frequency(hertz))
-            if hertz > spectrum.top or y - last < self._look.scaled(LINE):
+            if hertz > spectrum.top or y - last < self._theme.scaled(LINE_HEIGHT):
                 continue
             number, own = (hertz / 1000, " kHz") if hertz >= 1000 else (hertz, " Hz")
             found.append((y, f"{number:g}{own if own != unit else ''}"))
@@ -147,11 +147,11 @@ class Hertz(QWidget):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, line = self._look, self._look.scaled(LINE)
+        look, line = self._theme, self._theme.scaled(LINE_HEIGHT)
         with QPainter(self) as painter:
             painter.setFont(look.font(12))
             painter.setPen(look.colour("soft"))
-            for y, words in self.figures():
+            for y, words in self.tick_labels():
                 top = min(max(y - line / 2, 0), self.height() - line)
                 place = QRectF(0, top, self.width(), line)
                 painter.drawText(place, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), words)

@@ -22,30 +22,30 @@ from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QSizePolicy
 
 from studio.app.core.guard import guarded
 from studio.app.panels.sound import temperature_curve as heats
-from studio.app.panels.sound.lanes.lane_view import CAUGHT, clock, turn
+from studio.app.panels.sound.lanes.lane_view import HIT_WIDTH, handle_wheel, ruler_time
 from studio.app.panels.sound.lanes.timeline import Timeline
-from studio.app.panels.sound.temperature_curve import SLIDER_MAX_TEMPERATURE, Knots, moved, put, without
+from studio.app.panels.sound.temperature_curve import SLIDER_MAX_TEMPERATURE, Knots, add_knot, move_knot, remove_knot
 from studio.app.widgets.controls import set_tooltip
 from studio.app.widgets.theme import Theme
 from studio.app.widgets.value_slider import OUTSIDE_SAFE_RANGE
 
 Index = QModelIndex | QPersistentModelIndex
-NUDGE, ALONG = 0.02, 0.1
+TEMPERATURE_STEP, TIME_STEP = 0.02, 0.1
 """By which a key moves a knot: in temperature, and in seconds."""
-KNOT, EDGE = 9, 8
+KNOT_SIZE, EDGE_MARGIN = 9, 8
 """Pixels that a knot is wide, and that are free above the hottest and below the coldest."""
 
 
-class _Rows(QAbstractListModel):
+class _KnotRows(QAbstractListModel):
     """Each knot a row, for those who hear the window."""
 
-    def __init__(self, parent: "HeatLane") -> None:
+    def __init__(self, parent: "TemperatureLaneView") -> None:
         super().__init__(parent)
         self.knots: Knots = ((0.0, 1.0),)
         self.safe = (0.0, SLIDER_MAX_TEMPERATURE)
         """The lowest and the highest temperature that the model handles well."""
 
-    def put(self, knots: Knots) -> None:
+    def set_knots(self, knots: Knots) -> None:
         if len(knots) == len(self.knots):
             self.knots = knots
             self.dataChanged.emit(self.index(0), self.index(len(knots) - 1))
@@ -54,9 +54,9 @@ class _Rows(QAbstractListModel):
             self.knots = knots
             self.endResetModel()
 
-    def outside(self, heat: float) -> bool:
+    def is_outside_safe_range(self, temperature: float) -> bool:
         """Return whether a temperature is outside the safe range."""
-        return not self.safe[0] <= heat <= self.safe[1]
+        return not self.safe[0] <= temperature <= self.safe[1]
 
     @guarded(0)
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
@@ -68,23 +68,23 @@ class _Rows(QAbstractListModel):
             return None
         seconds, heat = self.knots[index.row()]
         knot = f"knot {index.row() + 1} of {len(self.knots)}"
-        return f"Temperature {heat:.2f} at {clock(seconds, 1)}, {knot}{', ' + OUTSIDE_SAFE_RANGE if self.outside(heat) else ''}"
+        return f"Temperature {heat:.2f} at {ruler_time(seconds, 1)}, {knot}{', ' + OUTSIDE_SAFE_RANGE if self.is_outside_safe_range(heat) else ''}"
 
 
-class HeatLane(QListView):
+class TemperatureLaneView(QListView):
     """`drawn` carries all knots as a hand would have them; `grabbed` and `let_go` frame a drag."""
 
-    drawn = Signal(object)
+    curve_drawn = Signal(object)
     grabbed = Signal()
-    let_go = Signal()
+    released = Signal()
 
-    def __init__(self, look: Theme, timeline: Timeline) -> None:
+    def __init__(self, theme: Theme, timeline: Timeline) -> None:
         super().__init__()
-        self._look, self.timeline = look, timeline
+        self._theme, self.timeline = theme, timeline
         self._settled = 0.0
         self._held: tuple[float, float] | None = None
         """The knot in the hand."""
-        self.rows = _Rows(self)
+        self.rows = _KnotRows(self)
         self.setModel(self.rows)
         self.setUniformItemSizes(True)  # or Qt asks each row for its size, whenever there is another knot
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -96,20 +96,20 @@ class HeatLane(QListView):
         self.setAccessibleName("Temperature over time")
         self.viewport().setMouseTracking(True)
         set_tooltip(self, "Click adds a knot, drag moves it, double click removes it", "T")
-        look.changed.connect(self.updateGeometry)
+        theme.changed.connect(self.updateGeometry)
         timeline.moved.connect(self.viewport().update)
 
     @property
-    def knots(self) -> Knots:
+    def shown_knots(self) -> Knots:
         return self.rows.knots
 
-    def show_heat(self, knots: Knots) -> None:
+    def show_curve(self, knots: Knots) -> None:
         """The temperature over time."""
         was = self.currentIndex().row()
-        if knots != self.knots:
-            self.rows.put(knots)
+        if knots != self.shown_knots:
+            self.rows.set_knots(knots)
             if self._held is not None:
-                self._choose(self._held)
+                self._choose_knot(self._held)
             elif self.currentIndex().row() != was:
                 self.setCurrentIndex(self.rows.index(min(was, len(knots) - 1)))
             self._describe()
@@ -117,15 +117,15 @@ class HeatLane(QListView):
     def show_safe(self, safe: tuple[float, float]) -> None:
         """Set the lowest and the highest safe temperature and redraw."""
         self.rows.safe = safe
-        self.rows.dataChanged.emit(self.rows.index(0), self.rows.index(len(self.knots) - 1))
+        self.rows.dataChanged.emit(self.rows.index(0), self.rows.index(len(self.shown_knots) - 1))
         self._describe()
 
-    def outside(self, seconds: float) -> bool:
+    def is_outside_safe_range(self, seconds: float) -> bool:
         """Return whether the temperature at a moment is outside the safe range."""
-        return self.rows.outside(self.heat(seconds))
+        return self.rows.is_outside_safe_range(self.temperature_at(seconds))
 
     def _describe(self) -> None:
-        beyond = any(self.rows.outside(heat) for _, heat in self.knots)
+        beyond = any(self.rows.is_outside_safe_range(heat) for _, heat in self.shown_knots)
         least, most = self.rows.safe
         self.setAccessibleDescription(f"safe {least:g} to {most:g}{', ' + OUTSIDE_SAFE_RANGE if beyond else ''}")
         self.viewport().update()
@@ -136,91 +136,93 @@ class HeatLane(QListView):
             self._settled = seconds
             self.viewport().update()
 
-    def heat(self, seconds: float) -> float:
+    def temperature_at(self, seconds: float) -> float:
         """The temperature of a moment."""
-        return heats.at(self.knots, seconds)
+        return heats.temperature_at(self.shown_knots, seconds)
 
     # ── what is drawn ────────────────────────────────────────────────────────────────────────────
 
-    def add_at(self, seconds: float) -> None:
+    def add_knot(self, seconds: float) -> None:
         """A knot on the line, at a moment or where changes begin to hold."""
         at = max(seconds, self._settled)
-        self._draw(put(self.knots, at, self.heat(at)), (at, self.heat(at)))
+        self._emit_curve(add_knot(self.shown_knots, at, self.temperature_at(at)), (at, self.temperature_at(at)))
 
-    def nudge(self, seconds: float, steps: int) -> None:
+    def nudge_knot(self, seconds: float, steps: int) -> None:
         """The first knot from a moment on, or a new one there, becomes warmer by so many steps."""
-        at, up = max(seconds, self._settled), steps * NUDGE
-        row = next((n for n in self._free() if self.knots[n][0] >= at), None)
+        at, up = max(seconds, self._settled), steps * TEMPERATURE_STEP
+        row = next((n for n in self._movable_knots() if self.shown_knots[n][0] >= at), None)
         if row is None:
-            heat = min(max(self.heat(at) + up, 0.0), SLIDER_MAX_TEMPERATURE)
-            self._draw(put(self.knots, at, heat), (at, heat))
+            heat = min(max(self.temperature_at(at) + up, 0.0), SLIDER_MAX_TEMPERATURE)
+            self._emit_curve(add_knot(self.shown_knots, at, heat), (at, heat))
         else:
-            self._move(row, self.knots[row][0], self.knots[row][1] + up)
+            self._move_knot(row, self.shown_knots[row][0], self.shown_knots[row][1] + up)
 
-    def drop_near(self, seconds: float) -> None:
+    def delete_nearest_knot(self, seconds: float) -> None:
         """The knot that is nearest to a moment goes, of those that may."""
-        if free := self._free():
-            self._drop(min(free, key=lambda n: abs(self.knots[n][0] - seconds)))
+        if free := self._movable_knots():
+            self._delete_knot(min(free, key=lambda n: abs(self.shown_knots[n][0] - seconds)))
 
-    def _drop(self, row: int) -> None:
-        if len(self.knots) > 1 and row in self._free():
-            self._draw(without(self.knots, row), None)
+    def _delete_knot(self, row: int) -> None:
+        if len(self.shown_knots) > 1 and row in self._movable_knots():
+            self._emit_curve(remove_knot(self.shown_knots, row), None)
 
-    def _move(self, row: int, seconds: float, heat: float) -> None:
+    def _move_knot(self, row: int, seconds: float, temperature: float) -> None:
         """A knot stays between its neighbours, and what is settled stays as it is."""
-        if row in self._free():
-            now = moved(self.knots, row, seconds, heat, self._settled)
-            self._draw(now, now[row])
+        if row in self._movable_knots():
+            now = move_knot(self.shown_knots, row, seconds, temperature, self._settled)
+            self._emit_curve(now, now[row])
 
-    def _draw(self, knots: Knots, held: tuple[float, float] | None) -> None:
+    def _emit_curve(self, knots: Knots, held: tuple[float, float] | None) -> None:
         if self._held is not None:
             self._held = held
-        if knots != self.knots:
-            self.drawn.emit(knots)
+        if knots != self.shown_knots:
+            self.curve_drawn.emit(knots)
         if held is not None:
-            self._choose(held)
+            self._choose_knot(held)
 
-    def _choose(self, knot: tuple[float, float]) -> None:
-        far = [abs(at - knot[0]) + abs(heat - knot[1]) for at, heat in self.knots]
+    def _choose_knot(self, knot: tuple[float, float]) -> None:
+        far = [abs(at - knot[0]) + abs(heat - knot[1]) for at, heat in self.shown_knots]
         self.setCurrentIndex(self.rows.index(far.index(min(far))))
 
-    def _free(self) -> range:
+    def _movable_knots(self) -> range:
         """The knots that may still be moved: of a step at the moment that is settled, what comes of it."""
-        first = bisect.bisect_right(self.knots, (self._settled, math.inf))
-        return range(first - (first > 0 and self.knots[first - 1][0] == self._settled), len(self.knots))
+        first = bisect.bisect_right(self.shown_knots, (self._settled, math.inf))
+        return range(first - (first > 0 and self.shown_knots[first - 1][0] == self._settled), len(self.shown_knots))
 
     # ── where knots lie ──────────────────────────────────────────────────────────────────────────
 
-    def place(self, seconds: float, heat: float) -> QPointF:
-        edge = self._look.scaled(EDGE)
-        share = min(max(heat / SLIDER_MAX_TEMPERATURE, 0.0), 1.0)
-        return QPointF(self.timeline.x(seconds), edge + (self.height() - 2 * edge) * (1 - share))
+    def position_of(self, seconds: float, temperature: float) -> QPointF:
+        edge = self._theme.scaled(EDGE_MARGIN)
+        share = min(max(temperature / SLIDER_MAX_TEMPERATURE, 0.0), 1.0)
+        return QPointF(self.timeline.x_of(seconds), edge + (self.height() - 2 * edge) * (1 - share))
 
-    def at(self, where: QPointF) -> tuple[float, float]:
+    def values_at(self, where: QPointF) -> tuple[float, float]:
         """Seconds and temperature of a pixel."""
-        edge = self._look.scaled(EDGE)
+        edge = self._theme.scaled(EDGE_MARGIN)
         heat = SLIDER_MAX_TEMPERATURE * (1 - (where.y() - edge) / max(self.height() - 2 * edge, 1))
-        return self.timeline.seconds(where.x()), min(max(heat, 0.0), SLIDER_MAX_TEMPERATURE)
+        return self.timeline.seconds_at(where.x()), min(max(heat, 0.0), SLIDER_MAX_TEMPERATURE)
 
-    def near(self, where: QPointF) -> int | None:
+    def knot_at(self, where: QPointF) -> int | None:
         """The knot under a press, where it may still be moved."""
-        far = sorted(((self.place(*self.knots[n]) - where).manhattanLength(), n) for n in self._free())
-        return far[0][1] if far and far[0][0] <= self._look.scaled(CAUGHT) else None
+        far = sorted(
+            ((self.position_of(*self.shown_knots[n]) - where).manhattanLength(), n) for n in self._movable_knots()
+        )
+        return far[0][1] if far and far[0][0] <= self._theme.scaled(HIT_WIDTH) else None
 
     @guarded(QRect())
     def visualRect(self, index: Index) -> QRect:
-        middle, side = self.place(*self.knots[index.row()]).toPoint(), self._look.scaled(KNOT)
+        middle, side = self.position_of(*self.shown_knots[index.row()]).toPoint(), self._theme.scaled(KNOT_SIZE)
         return QRect(middle.x() - side, middle.y() - side, 2 * side, 2 * side)
 
     @guarded(QModelIndex())
     def indexAt(self, where: QPoint) -> QModelIndex:
-        near = self.near(where.toPointF())
+        near = self.knot_at(where.toPointF())
         return self.rows.index(near) if near is not None else QModelIndex()
 
     @guarded(None)
     def scrollTo(self, index: Index, hint: Any = QAbstractItemView.ScrollHint.EnsureVisible) -> None:
         if index.isValid() and self._held is None and self.hasFocus():
-            self.timeline.reveal(self.knots[index.row()][0])
+            self.timeline.scroll_to(self.shown_knots[index.row()][0])
 
     # ── the hand ─────────────────────────────────────────────────────────────────────────────────
 
@@ -230,23 +232,23 @@ class HeatLane(QListView):
             event.ignore()
             return
         self.setFocus(Qt.FocusReason.MouseFocusReason)
-        near, now = self.near(event.position()), self.at(event.position())
+        near, now = self.knot_at(event.position()), self.values_at(event.position())
         if near is None and now[0] < self._settled:
             return
         self.grabbed.emit()
-        self._held = self.knots[near] if near is not None else now
+        self._held = self.shown_knots[near] if near is not None else now
         if near is None:
-            self._draw(put(self.knots, *now), now)
+            self._emit_curve(add_knot(self.shown_knots, *now), now)
         else:
-            self._choose(self._held)
+            self._choose_knot(self._held)
 
     @guarded(None)
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._held is not None and self.currentIndex().isValid():
-            self._move(self.currentIndex().row(), *self.at(event.position()))
+            self._move_knot(self.currentIndex().row(), *self.values_at(event.position()))
             return
-        free, shapes = self.at(event.position())[0] >= self._settled, Qt.CursorShape
-        over = self.near(event.position()) is not None
+        free, shapes = self.values_at(event.position())[0] >= self._settled, Qt.CursorShape
+        over = self.knot_at(event.position()) is not None
         self.viewport().setCursor(
             shapes.PointingHandCursor if over else shapes.CrossCursor if free else shapes.ArrowCursor
         )
@@ -255,36 +257,36 @@ class HeatLane(QListView):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if self._held is not None:
             self._held = None
-            self.let_go.emit()
+            self.released.emit()
             self.viewport().update()
 
-    def cancel(self) -> bool:
+    def cancel_drag(self) -> bool:
         """Let go of what is dragged; whether there was anything."""
         held, self._held = self._held, None
         return held is not None
 
     @guarded(None)
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        if (near := self.near(event.position())) is not None:
-            self._drop(near)
+        if (near := self.knot_at(event.position())) is not None:
+            self._delete_knot(near)
 
     @guarded(None)
     def wheelEvent(self, event: QWheelEvent) -> None:
-        turn(self.timeline, event)
+        handle_wheel(self.timeline, event)
 
     @guarded(None)
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key, row = Qt.Key(event.key()), max(self.currentIndex().row(), 0)
         shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-        up = {Qt.Key.Key_Up: NUDGE, Qt.Key.Key_Down: -NUDGE}.get(key, 0.0)
+        up = {Qt.Key.Key_Up: TEMPERATURE_STEP, Qt.Key.Key_Down: -TEMPERATURE_STEP}.get(key, 0.0)
         along = {Qt.Key.Key_Right: 1, Qt.Key.Key_Left: -1}.get(key, 0)
-        seconds, heat = self.knots[row]
+        seconds, heat = self.shown_knots[row]
         if key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
-            self._drop(row)
+            self._delete_knot(row)
         elif up or (along and shift):
-            self._move(row, seconds + ALONG * along, heat + up)
+            self._move_knot(row, seconds + TIME_STEP * along, heat + up)
         elif along:
-            self.setCurrentIndex(self.rows.index(min(max(row + along, 0), len(self.knots) - 1)))
+            self.setCurrentIndex(self.rows.index(min(max(row + along, 0), len(self.shown_knots) - 1)))
             self.viewport().update()
         else:
             event.ignore()
@@ -293,30 +295,34 @@ class HeatLane(QListView):
 
     @guarded(QSize(200, 80))
     def sizeHint(self) -> QSize:
-        return QSize(self._look.scaled(200), self._look.scaled(80))
+        return QSize(self._theme.scaled(200), self._theme.scaled(80))
 
     @guarded(QSize(64, 40))
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._look.scaled(64), self._look.scaled(40))
+        return QSize(self._theme.scaled(64), self._theme.scaled(40))
 
-    def _line(self) -> list[QPointF]:
+    def _line_points(self) -> list[QPointF]:
         """From where the model begins to the end of what is seen."""
         time = self.timeline
         first, last = max(time.begin, time.cut or 0.0), time.end
         if first >= last:
             return []
-        begin, end = (bisect.bisect_left(self.knots, (at, -math.inf)) for at in (first, last))
-        inner = [self.place(*knot) for knot in self.knots[begin:end]]
-        return [self.place(first, heats.at(self.knots, first, before=True)), *inner, self.place(last, self.heat(last))]
+        begin, end = (bisect.bisect_left(self.shown_knots, (at, -math.inf)) for at in (first, last))
+        inner = [self.position_of(*knot) for knot in self.shown_knots[begin:end]]
+        return [
+            self.position_of(first, heats.temperature_at(self.shown_knots, first, before=True)),
+            *inner,
+            self.position_of(last, self.temperature_at(last)),
+        ]
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, line, drawn = self._look, self._line(), len(self.knots) > 1
+        look, line, drawn = self._theme, self._line_points(), len(self.shown_knots) > 1
         with QPainter(self.viewport()) as painter:
             painter.fillRect(event.rect(), look.colour("window"))
             if not line:
                 return
-            settled = min(max(self.timeline.x(self._settled), line[0].x()), line[-1].x())
+            settled = min(max(self.timeline.x_of(self._settled), line[0].x()), line[-1].x())
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             ground = QPolygonF([QPointF(line[0].x(), self.height()), *line, QPointF(line[-1].x(), self.height())])
             for left, right, token, fill in (
@@ -332,18 +338,18 @@ class HeatLane(QListView):
                 painter.drawPolyline(QPolygonF(line))
             painter.setClipping(False)
             self._paint_outside(painter, line)
-            for row in self._free():
-                self._paint_knot(painter, row, self.knots[row])
+            for row in self._movable_knots():
+                self._paint_knot(painter, row, self.shown_knots[row])
 
     def _paint_outside(self, painter: QPainter, line: list[QPointF]) -> None:
         """If a part of the line is outside the safe range, draw each limit there as a hairline with a label."""
-        floor, edge = (round(self.place(0.0, heat).y()) for heat in self.rows.safe)
+        floor, edge = (round(self.position_of(0.0, heat).y()) for heat in self.rows.safe)
         above = [right for left, right in itertools.pairwise(line) if min(left.y(), right.y()) < edge - 1]
         below = [right for left, right in itertools.pairwise(line) if max(left.y(), right.y()) > floor + 1]
         beyond = above or below
         if not beyond:
             return
-        look = self._look
+        look = self._theme
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)  # else a hairline is two pale lines
         painter.setPen(QPen(look.colour("warn"), 1, Qt.PenStyle.DashLine))
         for crossed, y in ((above, edge), (below, floor)):
@@ -359,12 +365,12 @@ class HeatLane(QListView):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
     def _paint_knot(self, painter: QPainter, row: int, knot: tuple[float, float]) -> None:
-        look, place = self._look, self.place(*knot)
+        look, place = self._theme, self.position_of(*knot)
         chosen = row == self.currentIndex().row() and (self.hasFocus() or self._held is not None)
-        token = "accent" if len(self.knots) > 1 or chosen else "border"
+        token = "accent" if len(self.shown_knots) > 1 or chosen else "border"
         painter.setPen(QPen(look.colour(token), 2))
         painter.setBrush(look.colour(token if chosen else "window"))
-        radius = look.scaled(KNOT) / 2
+        radius = look.scaled(KNOT_SIZE) / 2
         painter.drawEllipse(place, radius, radius)
         if chosen:
             painter.setPen(look.colour("text"))

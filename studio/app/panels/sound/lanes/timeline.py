@@ -5,10 +5,10 @@ from PySide6.QtCore import QObject, Signal
 
 from studio.wire.messages import Array
 
-AT_FIRST = 24.0
+INITIAL_SECONDS = 24.0
 """Seconds that are seen."""
-SHORTEST, LONGEST = 0.02, 4 * 3600.0
-AHEAD = 0.35
+MIN_SECONDS, MAX_SECONDS = 0.02, 4 * 3600.0
+AHEAD_SHARE = 0.35
 """Of what is seen, that lies ahead of the playhead while it is followed."""
 
 
@@ -20,16 +20,16 @@ class Timeline(QObject):
     """
 
     moved = Signal()
-    marked = Signal()
-    sought = Signal(float)
+    marks_changed = Signal()
+    seek_requested = Signal(float)
     cut_moved = Signal(float)
     loop_moved = Signal(float, float)
     grabbed = Signal(str)
-    let_go = Signal()
+    released = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.begin, self.length, self.width = 0.0, AT_FIRST, 1
+        self.begin, self.length, self.width = 0.0, INITIAL_SECONDS, 1
         self.made = 0.0
         """Seconds that there are."""
         self.position = 0.0
@@ -43,18 +43,18 @@ class Timeline(QObject):
         self.follows = True
         """Whether the playhead is kept in sight."""
 
-    def x(self, seconds: float) -> float:
+    def x_of(self, seconds: float) -> float:
         return (seconds - self.begin) * self.width / self.length
 
-    def pixel(self, seconds: float) -> int:
+    def pixel_of(self, seconds: float) -> int:
         """The pixel of a moment: as far from that of another moment wherever they are."""
         each = self.length / self.width
         return round(seconds / each) - round(self.begin / each)
 
-    def seconds(self, x: float) -> float:
+    def seconds_at(self, x: float) -> float:
         return self.begin + x * self.length / self.width
 
-    def edges(self, left: int, count: int, ratio: float = 1.0) -> Array:
+    def pixel_edges(self, left: int, count: int, ratio: float = 1.0) -> Array:
         """Seconds (count + 1,) between device pixels from `left` on; those of a pixel are the same wherever it is."""
         pixel = self.length / self.width / ratio
         found: Array = np.maximum((np.arange(count + 1) + round(self.begin / pixel) + left) * pixel, 0.0)
@@ -65,65 +65,67 @@ class Timeline(QObject):
         return self.begin + self.length
 
     @property
-    def furthest(self) -> float:
+    def last_begin(self) -> float:
         """Where what is seen may begin at the latest."""
-        return max(self.made - self.length * (1 - AHEAD), 0.0)
+        return max(self.made - self.length * (1 - AHEAD_SHARE), 0.0)
 
-    def resize(self, width: int) -> None:
+    def set_width(self, width: int) -> None:
         if width != self.width and width > 0:
             self.width = width
-            self._look(self.begin, self.length)
+            self._set_visible(self.begin, self.length)
 
-    def mark(self, position: float, made: float, playing: bool, making: bool) -> None:
+    def set_marks(self, position: float, made: float, playing: bool, making: bool) -> None:
         """Where the ear is, and how much is made."""
         now = position, made, playing, making
         if now == (self.position, self.made, self.playing, self.making):
             return
         self.position, self.made, self.playing, self.making = now
         if self.follows and playing:
-            self.reveal(position)
-        self.marked.emit()
+            self.scroll_to(position)
+        self.marks_changed.emit()
 
-    def mark_cut(self, cut: float | None) -> None:
+    def set_cut(self, cut: float | None) -> None:
         self.cut = cut
-        self.marked.emit()
+        self.marks_changed.emit()
 
-    def mark_spare(self, spare: bool) -> None:
+    def set_spare(self, spare: bool) -> None:
         if spare != self.spare:
             self.spare = spare
-            self.marked.emit()
+            self.marks_changed.emit()
 
-    def mark_loop(self, loop: tuple[float, float] | None, looping: bool) -> None:
+    def set_loop(self, loop: tuple[float, float] | None, looping: bool) -> None:
         self.loop, self.looping = loop, looping
-        self.marked.emit()
+        self.marks_changed.emit()
 
     # ── what is seen ─────────────────────────────────────────────────────────────────────────────
 
-    def reveal(self, seconds: float) -> None:
+    def scroll_to(self, seconds: float) -> None:
         """Have a moment in sight, with room ahead of it."""
-        if not self.begin <= seconds <= self.end - AHEAD * self.length:
-            before = seconds - (1 - AHEAD) * self.length if seconds > self.begin else seconds - 0.1 * self.length
-            self._look(before, self.length)
+        if not self.begin <= seconds <= self.end - AHEAD_SHARE * self.length:
+            before = seconds - (1 - AHEAD_SHARE) * self.length if seconds > self.begin else seconds - 0.1 * self.length
+            self._set_visible(before, self.length)
 
     def zoom(self, times: float, x: float) -> None:
         """Nearer, with the moment at a pixel staying there."""
-        held, length = self.seconds(x), min(max(self.length / times, SHORTEST), LONGEST)
-        self._look(held - x * length / self.width, length)
+        held, length = self.seconds_at(x), min(max(self.length / times, MIN_SECONDS), MAX_SECONDS)
+        self._set_visible(held - x * length / self.width, length)
 
-    def pan(self, seconds: float) -> None:
+    def scroll_by(self, seconds: float) -> None:
         """Later, or earlier; then the playhead is not followed any more."""
         self.follows = False
-        self._look(min(self.begin + seconds, max(self.furthest, self.begin)), self.length)
+        self._set_visible(min(self.begin + seconds, max(self.last_begin, self.begin)), self.length)
 
-    def go(self, begin: float) -> None:
-        self.pan(begin - self.begin)
+    def set_begin(self, begin: float) -> None:
+        self.scroll_by(begin - self.begin)
 
-    def fit(self) -> None:
+    def show_all(self) -> None:
         """All that there is, or as much as at first."""
         self.follows = True
-        self._look(0.0, max(AT_FIRST, self.made * 1.02) if self.made > AT_FIRST else AT_FIRST)
+        self._set_visible(
+            0.0, max(INITIAL_SECONDS, self.made * 1.02) if self.made > INITIAL_SECONDS else INITIAL_SECONDS
+        )
 
-    def _look(self, begin: float, length: float) -> None:
+    def _set_visible(self, begin: float, length: float) -> None:
         """From a whole pixel on, so that nothing trembles when it scrolls."""
         pixel = length / self.width
         now = max(round(begin / pixel), 0) * pixel, length

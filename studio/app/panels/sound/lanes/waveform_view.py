@@ -4,30 +4,30 @@ import numpy as np
 from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QImage, QPainter
 
-from studio.app.panels.sound.lanes.lane_view import Lane
+from studio.app.panels.sound.lanes.lane_view import LaneView
 from studio.app.panels.sound.lanes.timeline import Timeline
 from studio.app.widgets.theme import Theme
 from studio.media.sounds.peaks import PeakPyramid
 from studio.wire.messages import Array
 
-ROOM = 0.92
+HEIGHT_SHARE = 0.92
 """Share of the height that the loudest sample takes."""
-EAR = 0.6
+HEARD_OPACITY = 0.6
 """The height is the sample to this power, so that quiet sound is seen, as it is heard."""
-FULL = 32_768
+FULL_SCALE = 32_768
 
 
-class WaveLane(Lane):
+class WaveformView(LaneView):
     """One stroke a pixel, from the lowest to the highest sample in it."""
 
-    def __init__(self, look: Theme, timeline: Timeline) -> None:
-        super().__init__(look, timeline, 160, 56)
+    def __init__(self, theme: Theme, timeline: Timeline) -> None:
+        super().__init__(theme, timeline, 160, 56)
         self.setAccessibleName("Sound")
         self.rate = 16_000
         self._peaks = PeakPyramid()
         self._made = self._heard = 0.0
         self._marks: object = None
-        timeline.marked.connect(self._follow)
+        timeline.marks_changed.connect(self._redraw_changed)
 
     def show_sound(self, samples: Array, rate: int, kept: int) -> None:
         """All samples so far (n,) int16; only what is new after the first `kept` costs anything."""
@@ -35,60 +35,60 @@ class WaveLane(Lane):
         self.rate = rate
         self._peaks.set_samples(samples, kept)
         if grown:
-            self._between(kept / rate, len(samples) / rate)
+            self._redraw_between(kept / rate, len(samples) / rate)
         else:
-            self.renew()
+            self.redraw_range()
 
-    def _follow(self) -> None:
+    def _redraw_changed(self) -> None:
         """Draw anew what became heard, and where marks moved."""
         time = self.timeline
-        self._between(self._heard, time.position)
+        self._redraw_between(self._heard, time.position)
         if time.making:
-            self._between(self._made, time.made)
+            self._redraw_between(self._made, time.made)
         self._heard, self._made = time.position, time.made
         if (marks := (time.cut, time.loop, time.looping, time.making, time.spare)) != self._marks:
             self._marks = marks
-            self.renew()
+            self.redraw_range()
 
-    def _between(self, one: float, other: float) -> None:
-        left, right = sorted((self.timeline.x(one), self.timeline.x(other)))
+    def _redraw_between(self, one: float, other: float) -> None:
+        left, right = sorted((self.timeline.x_of(one), self.timeline.x_of(other)))
         if other != one:
-            words = self._look.scaled(112) if self.timeline.making else 0  # they move after the newest sample
-            self.renew(left, right + words)
+            words = self._theme.scaled(112) if self.timeline.making else 0  # they move after the newest sample
+            self.redraw_range(left, right + words)
 
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
-        look, time, middle = self._look, self.timeline, self.height() / 2
+        look, time, middle = self._theme, self.timeline, self.height() / 2
         painter.fillRect(part, look.colour("window"))
         if time.loop is not None:
-            left, right = time.x(time.loop[0]), time.x(time.loop[1])
+            left, right = time.x_of(time.loop[0]), time.x_of(time.loop[1])
             ground = look.colour("tint" if time.looping else "raised")
             painter.fillRect(QRectF(left, 0, right - left, self.height()), ground)
-        newest, words = time.x(time.made), look.scaled(96)
+        newest, words = time.x_of(time.made), look.scaled(96)
         painter.fillRect(QRectF(0, middle - 0.5, newest, 1), look.colour("line"))
-        painter.drawImage(QRectF(part), self._strokes(part))
+        painter.drawImage(QRectF(part), self._stroke_image(part))
         if time.making:
             painter.setPen(look.colour("faint"))
             painter.setFont(look.font(12))
             place = QRectF(newest + look.scaled(12), middle - look.scaled(12), words, look.scaled(24))
             painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter), "being made")
 
-    def _strokes(self, part: QRect) -> QImage:
+    def _stroke_image(self, part: QRect) -> QImage:
         """The wave in a part of the lane, in device pixels; how far a stroke reaches into a pixel is how full it is."""
         ratio, time = self.devicePixelRatioF(), self.timeline
         wide, high = max(1, round(part.width() * ratio)), max(1, round(self.height() * ratio))
-        seconds = time.edges(round(part.x() * ratio), wide, ratio)
+        seconds = time.pixel_edges(round(part.x() * ratio), wide, ratio)
         low, above = self._peaks.between(seconds * self.rate)
-        top, foot = (high / 2 * (1 - ROOM * _height(np.nan_to_num(each))) for each in (above, low))
+        top, foot = (high / 2 * (1 - HEIGHT_SHARE * _relative_height(np.nan_to_num(each))) for each in (above, low))
         thin = np.maximum(1.0 - (foot - top), 0) / 2
         rows = np.arange(high, dtype=np.float32)[:, None]
         foot, top = (foot + thin).astype(np.float32), (top - thin).astype(np.float32)
         full = (np.minimum(rows + 1, foot) - np.maximum(rows, top)).clip(0, 1) * 255  # (high, wide)
         full[:, ~np.isfinite(low)] = 0
-        of = self._kinds((seconds[:-1] + seconds[1:]) / 2) * 256
-        paint = self._colours()[full.astype(np.intp) + of]
+        of = self._states_at((seconds[:-1] + seconds[1:]) / 2) * 256
+        paint = self._colour_table()[full.astype(np.intp) + of]
         return QImage(paint.data, wide, high, 4 * wide, QImage.Format.Format_ARGB32_Premultiplied).copy()
 
-    def _kinds(self, seconds: Array) -> Array:
+    def _states_at(self, seconds: Array) -> Array:
         """Of each moment: 0 the artist's own, 1 heard, 2 to come, 3 spare."""
         time = self.timeline
         found: Array = np.where(seconds < time.position, 1, 2)
@@ -98,17 +98,17 @@ class WaveLane(Lane):
             found[seconds < time.cut] = 0
         return found
 
-    def _colours(self) -> Array:
+    def _colour_table(self) -> Array:
         """Of each kind at every fullness, (4 · 256,) as a picture holds them."""
         full, found = np.arange(256, dtype=np.uint32), []
         for token in ("faint", "accent", "soft", "groove"):
-            colour = self._look.colour(token)
+            colour = self._theme.colour(token)
             parts = (full, *(full * part // 255 for part in (colour.red(), colour.green(), colour.blue())))
             found.append(parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | parts[3])
         return np.concatenate(found)
 
 
-def _height(samples: Array) -> Array:
+def _relative_height(samples: Array) -> Array:
     """From -1 to 1."""
-    found: Array = np.sign(samples) * (np.abs(samples) / FULL) ** EAR
+    found: Array = np.sign(samples) * (np.abs(samples) / FULL_SCALE) ** HEARD_OPACITY
     return found

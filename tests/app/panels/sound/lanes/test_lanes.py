@@ -12,9 +12,9 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from studio.app.panels.sound import temperature_curve as heats
-from studio.app.panels.sound.lanes.lane_view import clock
-from studio.app.panels.sound.lanes.lanes_view import Lanes
-from studio.app.panels.sound.temperature_curve import moved, put, without
+from studio.app.panels.sound.lanes.lane_view import ruler_time
+from studio.app.panels.sound.lanes.lanes_view import LanesView
+from studio.app.panels.sound.temperature_curve import add_knot, move_knot, remove_knot
 from studio.app.widgets.theme import Theme
 from studio.media.sounds import spectrogram
 from studio.media.sounds.peaks import MeanTable, PeakPyramid, common_prefix
@@ -166,17 +166,17 @@ def test_the_same_memory_is_the_same_and_a_copy_is_looked_at() -> None:
 
 def test_a_knot_stays_between_its_neighbours_and_after_what_is_settled() -> None:
     knots = ((0.0, 1.0), (4.0, 0.5), (8.0, 1.5))
-    assert moved(knots, 1, 9.0, 3.0, 2.0)[1] == (8.0, 2.0)
-    assert moved(knots, 1, -9.0, -3.0, 2.0)[1] == (2.0, 0.0)
-    assert moved(knots, 2, 20.0, 1.0, 2.0)[2] == (20.0, 1.0)
-    assert put(knots, 5.0, 0.7)[2] == (5.0, 0.7)
-    assert without(knots, 1) == (knots[0], knots[2])
+    assert move_knot(knots, 1, 9.0, 3.0, 2.0)[1] == (8.0, 2.0)
+    assert move_knot(knots, 1, -9.0, -3.0, 2.0)[1] == (2.0, 0.0)
+    assert move_knot(knots, 2, 20.0, 1.0, 2.0)[2] == (20.0, 1.0)
+    assert add_knot(knots, 5.0, 0.7)[2] == (5.0, 0.7)
+    assert remove_knot(knots, 1) == (knots[0], knots[2])
 
 
 def test_of_a_step_the_line_ends_at_the_earlier_and_begins_at_the_later() -> None:
     knots = ((0.0, 1.0), (4.0, 1.0), (4.0, 0.5))
-    assert heats.at(knots, 4.0) == 0.5
-    assert heats.at(knots, 4.0, before=True) == 1.0
+    assert heats.temperature_at(knots, 4.0) == 0.5
+    assert heats.temperature_at(knots, 4.0, before=True) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_of_a_step_the_line_ends_at_the_earlier_and_begins_at_the_later() -> Non
     [(0, 0, "0:00"), (14.644, 2, "0:14.64"), (59.999, 2, "1:00.00"), (8.21, 3, "0:08.210"), (3723.5, 1, "1:02:03.5")],
 )
 def test_moments_in_words(seconds: float, decimals: int, words: str) -> None:
-    assert clock(seconds, decimals) == words
+    assert ruler_time(seconds, decimals) == words
 
 
 # ── what a hand does ─────────────────────────────────────────────────────────────────────────────
@@ -193,30 +193,30 @@ def test_moments_in_words(seconds: float, decimals: int, words: str) -> None:
 class Noted:
     """Lanes of ten seconds of noise, of which four were heard, and all that they told."""
 
-    def __init__(self, lanes: Lanes) -> None:
+    def __init__(self, lanes: LanesView) -> None:
         self.lanes, self.told = lanes, list[Any]()
         self.time = time = lanes.timeline
         sound = np.resize(NOISE, 10 * RATE)
         lanes.show_sound(sound, np.full(len(sound), 2.5, np.float32), RATE, 0, 0)
-        time.mark_cut(2.0)
-        time.mark(4.0, 10.0, True, True)
-        lanes.heat.show_settled(5.0)
+        time.set_cut(2.0)
+        time.set_marks(4.0, 10.0, True, True)
+        lanes.temperature.show_settled(5.0)
         self.show(((0.0, 1.0), (8.0, 0.5)))
         for name in ("sought", "cut_moved", "loop_moved", "grabbed", "let_go"):
             getattr(time, name).connect(lambda *said, name=name: self.told.append((name, *said)))
-        lanes.moment.sought.connect(lambda at: self.told.append(("sought", at)))
-        lanes.moment.nudged.connect(lambda up: lanes.heat.nudge(time.position, up))
-        lanes.heat.drawn.connect(self.show)
+        lanes.playhead.seek_requested.connect(lambda at: self.told.append(("sought", at)))
+        lanes.playhead.nudged.connect(lambda up: lanes.temperature.nudge_knot(time.position, up))
+        lanes.temperature.curve_drawn.connect(self.show)
 
     def show(self, knots: Any) -> None:
         self.knots = knots
-        self.lanes.heat.show_heat(knots)
+        self.lanes.temperature.show_curve(knots)
 
     def press(self, lane: QWidget, *places: tuple[float, float], release: bool = True) -> None:
         """Press at the first (seconds, share of the height), go through the others, let go."""
         kinds, left = QMouseEvent.Type, Qt.MouseButton.LeftButton
         for number, (seconds, share) in enumerate(places):
-            at = QPointF(self.time.x(seconds), share * lane.height())
+            at = QPointF(self.time.x_of(seconds), share * lane.height())
             kind, button = (kinds.MouseMove, Qt.MouseButton.NoButton) if number else (kinds.MouseButtonPress, left)
             event = QMouseEvent(kind, at, lane.mapToGlobal(at), button, left, Qt.KeyboardModifier.NoModifier)
             QApplication.sendEvent(lane, event)
@@ -229,7 +229,7 @@ class Noted:
 
 @pytest.fixture
 def noted(qtbot: QtBot) -> Iterator[Noted]:
-    lanes = Lanes(Theme())
+    lanes = LanesView(Theme())
     qtbot.addWidget(lanes)
     shown(lanes, Theme(), 1000, 600)
     yield Noted(lanes)
@@ -246,7 +246,7 @@ def test_a_click_behind_the_newest_moment_goes_to_that(noted: Noted) -> None:
 
 
 def test_the_cut_is_dragged_on_any_lane(noted: Noted) -> None:
-    for lane in (noted.lanes.wave, noted.lanes.spectrum, noted.lanes.bits, noted.lanes.ruler):
+    for lane in (noted.lanes.wave, noted.lanes.spectrogram, noted.lanes.bits, noted.lanes.ruler):
         noted.told.clear()
         noted.press(lane, (2.1, 0.5), (3.0, 0.5))
         assert noted.told == [("grabbed", "cut"), ("cut_moved", pytest.approx(3.0, abs=0.03)), ("let_go",)]
@@ -258,18 +258,18 @@ def test_a_drag_chooses_a_region_whichever_way(noted: Noted) -> None:
 
 
 def test_an_end_of_the_region_is_dragged_past_the_other(noted: Noted) -> None:
-    noted.time.loop_moved.connect(lambda begin, end: noted.time.mark_loop((begin, end), True))
-    noted.time.mark_loop((6.0, 8.0), True)
+    noted.time.loop_moved.connect(lambda begin, end: noted.time.set_loop((begin, end), True))
+    noted.time.set_loop((6.0, 8.0), True)
     noted.press(noted.lanes.wave, (8.0, 0.5), (5.0, 0.5), (4.0, 0.5))
     assert noted.time.loop == (pytest.approx(4.0, abs=0.03), pytest.approx(6.0, abs=0.03))
 
 
 def test_a_drag_that_is_taken_back_tells_no_more(noted: Noted) -> None:
     noted.press(noted.lanes.wave, (2.0, 0.5), (3.0, 0.5), release=False)
-    assert noted.lanes.cancel() == "cut"
+    assert noted.lanes.cancel_drag() == "cut"
     noted.told.clear()
     noted.press(noted.lanes.wave, (3.0, 0.9), release=False)
-    assert noted.lanes.cancel() == ""
+    assert noted.lanes.cancel_drag() == ""
     assert noted.told == []
 
 
@@ -277,17 +277,17 @@ def test_the_wheel_goes_on_in_time_and_zooms_at_the_pointer(noted: Noted) -> Non
     wave, time = noted.lanes.wave, noted.time
 
     def turn(by: int, keys: Qt.KeyboardModifier) -> None:
-        at = QPointF(time.x(6.0), 20)
+        at = QPointF(time.x_of(6.0), 20)
         buttons, phase = Qt.MouseButton.NoButton, Qt.ScrollPhase.NoScrollPhase
         event = QWheelEvent(at, wave.mapToGlobal(at), QPoint(), QPoint(0, by), buttons, keys, phase, False)
         QApplication.sendEvent(wave, event)
 
-    under = time.x(6.0)
+    under = time.x_of(6.0)
     turn(240, Qt.KeyboardModifier.ControlModifier)
     assert time.length == pytest.approx(24 / 1.25**2)
-    assert time.x(6.0) == pytest.approx(under, abs=1)
+    assert time.x_of(6.0) == pytest.approx(under, abs=1)
     begin = time.begin
-    time.mark(4.0, 40.0, False, False)
+    time.set_marks(4.0, 40.0, False, False)
     turn(-120, Qt.KeyboardModifier.NoModifier)
     assert time.begin > begin
     assert not time.follows
@@ -295,15 +295,15 @@ def test_the_wheel_goes_on_in_time_and_zooms_at_the_pointer(noted: Noted) -> Non
 
 def test_what_plays_is_followed_until_a_hand_looks_elsewhere(noted: Noted) -> None:
     time = noted.time
-    time.mark(23.0, 40.0, True, False)
+    time.set_marks(23.0, 40.0, True, False)
     assert time.begin < 23.0 < time.begin + 0.7 * time.length
-    time.go(0.0)
-    time.mark(24.0, 40.0, True, False)
+    time.set_begin(0.0)
+    time.set_marks(24.0, 40.0, True, False)
     assert time.begin == 0.0
 
 
 def test_a_click_adds_a_knot_and_a_drag_moves_it(noted: Noted) -> None:
-    heat = noted.lanes.heat
+    heat = noted.lanes.temperature
     noted.press(heat.viewport(), (6.0, 0.5), (6.5, 0.25))
     assert len(noted.knots) == 3
     assert noted.knots[1] == (pytest.approx(6.5, abs=0.05), pytest.approx(1.55, abs=0.1))
@@ -311,22 +311,22 @@ def test_a_click_adds_a_knot_and_a_drag_moves_it(noted: Noted) -> None:
 
 def test_what_is_settled_cannot_be_drawn(noted: Noted) -> None:
     before = noted.knots
-    noted.press(noted.lanes.heat.viewport(), (3.0, 0.5), (3.5, 0.25))
+    noted.press(noted.lanes.temperature.viewport(), (3.0, 0.5), (3.5, 0.25))
     assert noted.knots == before
 
 
 def test_a_double_click_takes_a_knot_away_but_not_the_last(noted: Noted) -> None:
-    heat = noted.lanes.heat
-    at = heat.place(8.0, 0.5).toPoint()
+    heat = noted.lanes.temperature
+    at = heat.position_of(8.0, 0.5).toPoint()
     double_click(heat.viewport(), at)
     assert noted.knots == ((0.0, 1.0),)
     heat.show_settled(0.0)
-    double_click(heat.viewport(), heat.place(0.0, 1.0).toPoint())
+    double_click(heat.viewport(), heat.position_of(0.0, 1.0).toPoint())
     assert noted.knots == ((0.0, 1.0),)
 
 
 def test_knots_are_rows_that_keys_walk_and_move(noted: Noted) -> None:
-    heat = noted.lanes.heat
+    heat = noted.lanes.temperature
     assert heat.model().data(heat.model().index(1, 0), Qt.ItemDataRole.AccessibleTextRole) == (
         "Temperature 0.50 at 0:08.0, knot 2 of 2"
     )
@@ -339,7 +339,7 @@ def test_knots_are_rows_that_keys_walk_and_move(noted: Noted) -> None:
 
 
 def test_the_cursor_walks_by_keys_and_says_where_it_is(noted: Noted) -> None:
-    moment = noted.lanes.moment
+    moment = noted.lanes.playhead
     assert moment.accessibleDescription() == "4.0 of 10.0 seconds, temperature 0.75, 2.5 bits a sample"
     QTest.keyClick(moment, Qt.Key.Key_Right)
     QTest.keyClick(moment, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
@@ -354,12 +354,12 @@ def test_own_heard_and_coming_are_told_apart(noted: Noted) -> None:
     middle = picture.height() // 2 + 4
 
     def colour(seconds: float) -> str:
-        return picture.pixelColor(round(noted.time.x(seconds)), middle).name().upper()
+        return picture.pixelColor(round(noted.time.x_of(seconds)), middle).name().upper()
 
     tokens = Theme().tokens
     assert (colour(1.0), colour(3.0), colour(7.0)) == (tokens.faint, tokens.accent, tokens.soft)
     assert colour(18.0) == tokens.window
-    noted.time.mark(7.5, 10.0, True, False)
+    noted.time.set_marks(7.5, 10.0, True, False)
     picture = noted.lanes.wave.grab().toImage()
     assert colour(7.0) == tokens.accent
 
@@ -371,37 +371,37 @@ def test_scrolled_and_drawn_bit_by_bit_it_looks_as_drawn_at_once(noted: Noted, q
         count = int((position + 2) * RATE)
         kept = 10**9 if number else 0
         lanes.show_sound(sound[:count], bits[:count], RATE, kept, kept)
-        noted.time.mark(position, count / RATE, True, True)
+        noted.time.set_marks(position, count / RATE, True, True)
         QApplication.processEvents()
-    qtbot.waitUntil(lambda: lanes.spectrum.ready)
-    for lane in (lanes.spectrum, lanes.wave, lanes.bits, lanes.ruler):
+    qtbot.waitUntil(lambda: lanes.spectrogram.is_complete)
+    for lane in (lanes.spectrogram, lanes.wave, lanes.bits, lanes.ruler):
         bitwise = lane.grab().toImage()
-        lane.renew()
+        lane.redraw_range()
         assert lane.grab().toImage() == bitwise, lane
 
 
 def test_the_spectrogram_is_seen(noted: Noted, qtbot: QtBot) -> None:
-    lane = noted.lanes.spectrum
-    qtbot.waitUntil(lambda: lane.ready)
+    lane = noted.lanes.spectrogram
+    qtbot.waitUntil(lambda: lane.is_complete)
     picture = lane.grab().toImage()
-    here = picture.pixelColor(round(noted.time.x(5.0)), lane.height() // 2)
+    here = picture.pixelColor(round(noted.time.x_of(5.0)), lane.height() // 2)
     assert here.red() > 60
-    assert picture.pixelColor(round(noted.time.x(15.0)), lane.height() // 2).name() == "#000000"
+    assert picture.pixelColor(round(noted.time.x_of(15.0)), lane.height() // 2).name() == "#000000"
 
 
 @pytest.mark.parametrize(("rate", "highest"), [(16_000, "8 kHz"), (8000, "4 kHz"), (22_050, "8 kHz")])
 def test_figures_stand_where_their_tones_are_seen(noted: Noted, qtbot: QtBot, rate: int, highest: str) -> None:
     lanes = noted.lanes
-    lane, hertz = lanes.spectrum, lanes.hertz
+    lane, hertz = lanes.spectrogram, lanes.frequency_axis
     two = tone(1000, rate, 5.0) // 2 + tone(250, rate, 5.0) // 2
     lanes.show_sound(two, np.full(len(two), np.nan, np.float32), rate, 0, 0)
-    qtbot.waitUntil(lambda: lane.ready)
-    figures = {words: y for y, words in hertz.figures()}
+    qtbot.waitUntil(lambda: lane.is_complete)
+    figures = {words: y for y, words in hertz.tick_labels()}
     assert next(iter(figures)) == highest and "500 Hz" in figures
     apart = np.diff([*figures.values()])
     assert (apart >= 18).all(), "none is written over another"
     picture = lane.grab().toImage()
-    column = [picture.pixelColor(round(noted.time.x(2.5)), y).red() for y in range(lane.height())]
+    column = [picture.pixelColor(round(noted.time.x_of(2.5)), y).red() for y in range(lane.height())]
     middle = round((figures["1"] + figures["250"]) / 2)
     assert int(np.argmax(column[:middle])) == pytest.approx(figures["1"], abs=4)
     assert middle + int(np.argmax(column[middle:])) == pytest.approx(figures["250"], abs=6)
@@ -410,12 +410,12 @@ def test_figures_stand_where_their_tones_are_seen(noted: Noted, qtbot: QtBot, ra
 
 def seen(noted: Noted, qtbot: QtBot, sound: np.ndarray, begin: float, length: float) -> np.ndarray:
     """Reds (height, width) of the spectrogram of some seconds of a sound."""
-    lane = noted.lanes.spectrum
+    lane = noted.lanes.spectrogram
     noted.lanes.show_sound(sound, np.full(len(sound), np.nan, np.float32), RATE, 0, 0)
-    noted.time.mark(0.0, len(sound) / RATE, False, False)
+    noted.time.set_marks(0.0, len(sound) / RATE, False, False)
     noted.time.zoom(noted.time.length / length, 0.0)
-    noted.time.go(begin)
-    qtbot.waitUntil(lambda: lane.ready)
+    noted.time.set_begin(begin)
+    qtbot.waitUntil(lambda: lane.is_complete)
     picture = lane.grab().toImage()
     return np.array([[picture.pixelColor(x, y).red() for x in range(lane.width())] for y in range(lane.height())])
 
@@ -426,8 +426,8 @@ def test_a_click_is_seen_from_near_and_from_far(noted: Noted, qtbot: QtBot, leng
     sound[31 * RATE] = 32_767
     reds = seen(noted, qtbot, sound, 30.0, length)
     there = np.flatnonzero(reds.max(0) > 60)
-    assert noted.time.seconds(there.mean() + 0.5) == pytest.approx(31.0, abs=0.03)
-    assert len(there) >= max(0.04 * noted.lanes.spectrum.width() / length - 2, 1), "as long as a window of it"
+    assert noted.time.seconds_at(there.mean() + 0.5) == pytest.approx(31.0, abs=0.03)
+    assert len(there) >= max(0.04 * noted.lanes.spectrogram.width() / length - 2, 1), "as long as a window of it"
 
 
 def test_a_tone_is_even_from_column_to_column(noted: Noted, qtbot: QtBot) -> None:

@@ -19,7 +19,7 @@ from studio.app.core.autosave import SettingsFile
 from studio.app.engine.client import EngineClient, local_program
 from studio.app.fault_log import FaultLog
 from studio.app.widgets.theme import Theme
-from studio.app.window.main_window import Frame
+from studio.app.window.main_window import MainWindow
 from studio.library import storage
 from studio.media.sounds.speaker import Speaker
 
@@ -31,7 +31,7 @@ class Studio:
     engine: EngineClient
     state: Window
     look: Theme
-    frame: Frame
+    frame: MainWindow
 
     def close(self) -> None:
         """Write the state down, let the engine save and end."""
@@ -56,7 +56,7 @@ def assemble(
     if device and program is None:
         engine.program = local_program(str(device))
     look = Theme(application)
-    frame = Frame(look, state)
+    frame = MainWindow(look, state)
     frame.painted.connect(engine.start)
     gc.freeze()  # what stays for good is not looked through again and again, for 50 ms, while something plays
     return Studio(engine, state, look, frame)

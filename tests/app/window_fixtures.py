@@ -15,7 +15,7 @@ from studio.app.app_state import Window
 from studio.app.core.autosave import SettingsFile
 from studio.app.widgets.style_sheet import make_style_sheet
 from studio.app.widgets.theme import Theme
-from studio.app.window.main_window import Frame
+from studio.app.window.main_window import MainWindow
 from studio.wire.messages import Array, Decoded, Encoded, Finished, PicturesPreview, Ready, Sample
 from studio.wire.messages import DecodeLatent as Asked
 from tests.app.fake_engine import FakeEngine
@@ -29,7 +29,7 @@ class Studio:
     engine: FakeEngine
     state: Window
     look: Theme
-    frame: Frame
+    frame: MainWindow
 
     def ready(self) -> None:
         self.engine.status.emit("Ready")
@@ -80,7 +80,7 @@ def window_opener(qtbot: QtBot) -> Iterator[WindowOpener]:
         state = Window(engine, SettingsFile(), FakeSpeaker())
         state.begin()
         look = Theme()
-        frame = Frame(look, state)
+        frame = MainWindow(look, state)
         opened.append(Studio(engine, state, look, frame))
         if resize:
             frame.resize(1440, 900)

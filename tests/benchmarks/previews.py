@@ -28,7 +28,7 @@ from PySide6.QtWidgets import QApplication
 from studio.app.app_state import Window
 from studio.app.core.autosave import SettingsFile
 from studio.app.widgets.theme import Theme
-from studio.app.window.main_window import Frame
+from studio.app.window.main_window import MainWindow
 from studio.engine import jobs
 from studio.engine.device import choose_device, keep_freed_memory
 from studio.engine.generation import picture_job
@@ -85,7 +85,7 @@ def in_window(model: str, said: list[wire.PicturesPreview]) -> float:
         engine = FakeEngine()
         state = Window(engine, SettingsFile(), FakeSpeaker())
         state.begin()
-        frame = Frame(Theme(), state)
+        frame = MainWindow(Theme(), state)
         frame.resize(1440, 900)
         frame.show()
         engine.status.emit("Ready")

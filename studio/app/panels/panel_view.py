@@ -15,14 +15,14 @@ from studio.app.widgets.action import Action
 
 
 @dataclass(frozen=True)
-class Panel:
+class PanelView:
     """The parts of one panel, each of which the frame puts into its place."""
 
     key: str
     """One of studio.app.app_state.PANELS; also the name of its help page."""
     title: str
-    drawing: str
-    help: str
+    icon: str
+    tooltip: str
     """One sentence for the tooltip."""
     stage: QWidget
     inspector: QWidget
@@ -30,26 +30,26 @@ class Panel:
     """The main button and its neighbour, which never scroll away."""
     model: Value[Any]
     choose_model: Callable[[str], object]
-    history: UndoHistory
-    keep: Callable[[], object]
+    undo_history: UndoHistory
+    keep_take: Callable[[], object]
     """Keep what is on the stage as a take."""
-    acts: tuple[Action, ...]
-    close: Callable[[], bool]
+    actions: tuple[Action, ...]
+    close_open: Callable[[], bool]
     """Close what is open on the stage; whether anything was."""
     zoom: Callable[[int], object]
     """Nearer by so many multiples; 0 fits."""
     show_smooth: Callable[[bool], object]
     set_compact: Callable[[bool], object]
     """Less room for captions, where the window is low."""
-    strip: TakeSelection
+    selection: TakeSelection
     """The takes as this panel's stage shows them."""
     show_take: Callable[[int], object]
     """Put a take on the stage."""
-    branch: Callable[[], object] | None = None
+    arm_branch: Callable[[], object] | None = None
     """Make ready to go on from what is on the stage, as another take."""
-    cells: Batch | None = None
+    batch: Batch | None = None
     """Its pictures as they are made, where they are shown while they are: their doubt can be seen."""
-    offers: ModelFilter = makes_no_recordings
+    model_filter: ModelFilter = makes_no_recordings
     """Which models can be chosen here."""
     remark: ModelRemark = no_remark
     """Returns the text that this panel's list adds to a model's card."""

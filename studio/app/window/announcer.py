@@ -18,16 +18,16 @@ class Announcer(QObject):
         self._window, self._generate = window, state.generate
         for grid in (state.generate.batch, state.complete.batch):
             grid.running.changed.connect(partial(self._show_running, grid))
-        state.generate.rewind.working.changed.connect(self._show_going_on)
+        state.generate.rewind.working.changed.connect(self._show_rewinding)
 
     def _show_running(self, grid: Batch, running: bool) -> None:
-        self._tell("Making pictures" if running else grid.caption.get(), running)
+        self._announce("Making pictures" if running else grid.caption.get(), running)
 
-    def _show_going_on(self, working: bool) -> None:
+    def _show_rewinding(self, working: bool) -> None:
         large, said = self._generate.enlarged.item.get(), self._generate.rewind.status_text.get()
-        self._tell(f"Going on. {said}" if working else large.caption if large is not None else said, working)
+        self._announce(f"Going on. {said}" if working else large.caption if large is not None else said, working)
 
-    def _tell(self, words: str, at_work: bool) -> None:
+    def _announce(self, words: str, at_work: bool) -> None:
         announce(self._window, words)
         if not at_work and not self._window.isActiveWindow():
             QApplication.alert(self._window)

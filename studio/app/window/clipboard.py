@@ -19,17 +19,17 @@ _ENCODED = {
 """Forms in which other programs offer pictures. They are stored as they are, so that Qt decodes none of them here."""
 
 
-class Clippings(QObject):
+class ClipboardController(QObject):
     """Puts copied pictures on the clipboard, and opens pasted ones like dropped files."""
 
     def __init__(self, state: Window, parent: QObject) -> None:
         super().__init__(parent)
         self._state = state
-        state.clipboard.picture_encoded.connect(self._put)
+        state.clipboard.picture_encoded.connect(self._put_picture)
         state.clipboard.sound_encoded.connect(self._put_sound)
-        state.messages.paste_requested.connect(self.paste)
+        state.messages.paste_requested.connect(self.open_clipboard)
 
-    def paste(self) -> None:
+    def open_clipboard(self) -> None:
         """Open the files, the picture or the sound on the clipboard."""
         data = QGuiApplication.clipboard().mimeData() or QMimeData()  # Qt returns None for an empty clipboard
         files = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
@@ -40,7 +40,7 @@ class Clippings(QObject):
             self._state.clipboard.open_pasted(lambda: picture, _ENCODED[form])
         elif data.hasImage():
             image = QGuiApplication.clipboard().image()
-            self._state.clipboard.open_pasted(lambda: _png(image))
+            self._state.clipboard.open_pasted(lambda: _encode_png(image))
         elif data.hasFormat(WAV):
             wav = bytes(data.data(WAV).data())
             self._state.clipboard.open_pasted(lambda: wav, "Pasted sound.wav")
@@ -54,14 +54,14 @@ class Clippings(QObject):
         data.setData(WAV, wav)
         QGuiApplication.clipboard().setMimeData(data)
 
-    def _put(self, png: bytes) -> None:
+    def _put_picture(self, png: bytes) -> None:
         data = QMimeData()
         data.setData(PNG, png)
         data.setImageData(QImage.fromData(png))  # for programs that do not accept PNG
         QGuiApplication.clipboard().setMimeData(data)
 
 
-def _png(image: QImage) -> bytes:
+def _encode_png(image: QImage) -> bytes:
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     QImageWriter(buffer, b"PNG").write(image)

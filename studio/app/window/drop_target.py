@@ -24,14 +24,14 @@ _DRAWINGS = {
 class DropOverlay(QWidget):
     """Covers the stage while a file is over the window."""
 
-    def __init__(self, look: Theme, parent: QWidget) -> None:
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
-        self._look = look
+        self._theme = theme
         self.words, self.name = "", ""
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.hide()
 
-    def say(self, words: str, name: str) -> None:
+    def show_drop(self, words: str, name: str) -> None:
         """What will happen, with the file's name below."""
         self.words, self.name = words, name
         self.setAccessibleName(f"{words}. {name}")
@@ -41,7 +41,7 @@ class DropOverlay(QWidget):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, px, willing = self._look, self._look.scaled, self.words in _DRAWINGS
+        look, px, willing = self._theme, self._theme.scaled, self.words in _DRAWINGS
         box = QRect(0, 0, min(px(420), self.width() - px(32)), px(176))
         box.moveCenter(self.rect().center())
         with QPainter(self) as painter:
@@ -72,7 +72,7 @@ class DropOverlay(QWidget):
                 painter.drawText(place, int(Qt.AlignmentFlag.AlignHCenter), shown)
 
 
-class Drops(QObject):
+class DropTarget(QObject):
     """Accepts files that are dropped on the window. They are copied, never moved.
 
     After a move, the program that offered the files might delete the originals.
@@ -92,19 +92,19 @@ class Drops(QObject):
             self._overlay.hide()
         if not isinstance(event, QDropEvent):  # QDragEnterEvent and QDragMoveEvent are QDropEvents, too
             return False
-        paths = _paths(event.mimeData())
+        paths = _local_paths(event.mimeData())
         if not paths or not event.possibleActions() & Qt.DropAction.CopyAction:
             event.ignore()
             return True
         event.setDropAction(Qt.DropAction.CopyAction)
         event.accept()
         if isinstance(event, QDragEnterEvent):
-            self._overlay.say(self._state.would(paths), display_name(paths[0].name))
+            self._overlay.show_drop(self._state.would(paths), display_name(paths[0].name))
         elif event.type() == QEvent.Type.Drop:
             self._overlay.hide()
             self._state.drop(paths)
         return True
 
 
-def _paths(data: QMimeData) -> list[Path]:
+def _local_paths(data: QMimeData) -> list[Path]:
     return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]

@@ -13,9 +13,9 @@ from studio.app.widgets.theme import Theme
 class FocusRing(QWidget):
     """Lies above the window and lets every click through."""
 
-    def __init__(self, look: Theme, window: QWidget) -> None:
+    def __init__(self, theme: Theme, window: QWidget) -> None:
         super().__init__(window)
-        self._look, self._on = look, window
+        self._theme, self._on = theme, window
         self._focused: QWidget | None = None
         self._by_key = False
         """Whether the last thing that the person did was a key."""
@@ -25,9 +25,9 @@ class FocusRing(QWidget):
         # What has the focus moves with what it lies in, which tells nobody: look while it is shown.
         self._watch = QTimer(self)
         self._watch.setInterval(80)
-        self._watch.timeout.connect(self._follow)
-        QApplication.instance().focusChanged.connect(self._moved)  # type: ignore[union-attr]  # there is one by now
-        look.changed.connect(self._restyle)
+        self._watch.timeout.connect(self._update_ring)
+        QApplication.instance().focusChanged.connect(self._on_focus_changed)  # type: ignore[union-attr]  # there is one by now
+        theme.changed.connect(self._restyle)
         self.hide()
 
     def watch_keys(self) -> None:
@@ -42,43 +42,43 @@ class FocusRing(QWidget):
             self._by_key = True
         elif event.type() == QEvent.Type.MouseButtonPress:
             self._by_key = False
-            if not self._look.high:
-                self._stop()
+            if not self._theme.high:
+                self._hide_ring()
         return False
 
-    def _moved(self, old: QWidget | None, new: QWidget | None) -> None:
+    def _on_focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
         """The mouse moves the focus without a ring, except in the contrast themes."""
         field = (new.focusProxy() or new) if new is not None else None
-        if field is None or field.window() is not self._on or not (self._by_key or self._look.high):
-            self._stop()
+        if field is None or field.window() is not self._on or not (self._by_key or self._theme.high):
+            self._hide_ring()
         else:
             self._focused = field
             self._watch.start()
-            self._follow()
+            self._update_ring()
 
     def _restyle(self) -> None:
-        if not self._look.high and not self._by_key:
-            self._stop()
+        if not self._theme.high and not self._by_key:
+            self._hide_ring()
 
-    def _stop(self) -> None:
+    def _hide_ring(self) -> None:
         self._focused = None
         self._watch.stop()
         self.hide()
 
     @property
-    def focused(self) -> QWidget | None:
+    def focused_widget(self) -> QWidget | None:
         """What the ring lies round, None where there is no ring."""
         return self._focused if self.isVisible() else None
 
-    def _follow(self) -> None:
-        place = self._place()
+    def _update_ring(self) -> None:
+        place = self._update_rect()
         self.setVisible(place.isValid())
         if place.isValid() and place != self.geometry():
             self.setGeometry(place)
             self.raise_()
             self.update()
 
-    def _place(self) -> QRect:
+    def _update_rect(self) -> QRect:
         widget = self._focused
         if widget is None or not widget.isVisible():
             return QRect()
@@ -93,9 +93,9 @@ class FocusRing(QWidget):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        thick = 3 if self._look.high else 2
+        thick = 3 if self._theme.high else 2
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(QPen(self._look.colour("accent"), thick))
+            painter.setPen(QPen(self._theme.colour("accent"), thick))
             inside = QRectF(self.rect()).adjusted(thick / 2, thick / 2, -thick / 2, -thick / 2)
-            painter.drawRoundedRect(inside, self._look.scaled(8), self._look.scaled(8))
+            painter.drawRoundedRect(inside, self._theme.scaled(8), self._theme.scaled(8))

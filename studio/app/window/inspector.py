@@ -8,15 +8,15 @@ from studio.app.core.guard import guarded
 from studio.app.widgets.controls import Button, Label, make_row
 from studio.app.widgets.theme import Theme
 
-NARROW, USUAL, WIDE = 288, 320, 420
+MIN_WIDTH, DEFAULT_WIDTH, MAX_WIDTH = 288, 320, 420
 
 
-class Scroll(QScrollArea):
+class ScrollPage(QScrollArea):
     """A page that scrolls up and down, never sideways."""
 
-    def __init__(self, look: Theme, inside: QWidget) -> None:
+    def __init__(self, theme: Theme, inside: QWidget) -> None:
         super().__init__()
-        self._look = look
+        self._theme = theme
         self._box = QWidget()
         self._box.setProperty("ground", "none")
         self._column = QVBoxLayout(self._box)
@@ -27,14 +27,14 @@ class Scroll(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.viewport().setAutoFillBackground(False)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        look.changed.connect(self._lay_out)
+        theme.changed.connect(self._lay_out)
         # Queued: the range may change once more before the scroll area has come to rest.
         self.verticalScrollBar().rangeChanged.connect(self._lay_out, Qt.ConnectionType.QueuedConnection)
         self._lay_out()
 
     def _lay_out(self) -> None:
         """The bar lies in the margin, so that nothing moves when it comes."""
-        px, bar = self._look.scaled, self.verticalScrollBar()
+        px, bar = self._theme.scaled, self.verticalScrollBar()
         room = px(16) - (px(10) if bar.maximum() > 0 else 0)
         self._column.setContentsMargins(px(16), px(12), room, px(12))
 
@@ -42,14 +42,14 @@ class Scroll(QScrollArea):
 class Inspector(QWidget):
     """`closed` says that a page was left for the panel's own."""
 
-    closed = Signal()
+    page_closed = Signal()
 
-    def __init__(self, look: Theme) -> None:
+    def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._look = look
+        self._theme = theme
         self.setAccessibleName("Inspector")
         self._title = Label("", "name")
-        self._close = Button(look, "", "icon", "close", "Close this page", "Back to the panel", "Esc")
+        self._close = Button(theme, "", "icon", "close", "Close this page", "Back to the panel", "Esc")
         self._head = make_row(self._title, 0, self._close)
         self._pages = QStackedWidget()
         self._feet = QStackedWidget()
@@ -64,30 +64,30 @@ class Inspector(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
         self._close.clicked.connect(self.close_page)
-        look.changed.connect(self._lay_out)
+        theme.changed.connect(self._lay_out)
         self._lay_out()
         self.page = ""
         """The page that is open in place of the panel's own; empty for that."""
 
     def add_panel(self, key: str, inside: QWidget, foot: QWidget) -> None:
-        self._shown[key] = Scroll(self._look, inside)
+        self._shown[key] = ScrollPage(self._theme, inside)
         self._foot[key] = foot
         self._pages.addWidget(self._shown[key])
         self._feet.addWidget(foot)
 
     def add_page(self, key: str, title: str, inside: QWidget) -> None:
-        self._shown[key], self._titles[key] = Scroll(self._look, inside), title
+        self._shown[key], self._titles[key] = ScrollPage(self._theme, inside), title
         self._pages.addWidget(self._shown[key])
 
     @property
-    def parts(self) -> tuple[QWidget, ...]:
+    def styled_parts(self) -> tuple[QWidget, ...]:
         """The widgets that have their own style sheets: the head, each page and each foot."""
         return self._head, *self._shown.values(), *self._foot.values()
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
         with QPainter(self) as painter:
-            painter.fillRect(self.rect(), self._look.colour("panel"))
+            painter.fillRect(self.rect(), self._theme.colour("panel"))
 
     def show_panel(self, key: str) -> None:
         self._panel = key
@@ -109,21 +109,21 @@ class Inspector(QWidget):
         self._head.hide()
         self._pages.setCurrentWidget(self._shown[self._panel])
         if was:
-            self.closed.emit()
+            self.page_closed.emit()
         return was
 
-    def set_shut(self, shut: bool) -> None:
+    def set_collapsed(self, shut: bool) -> None:
         """Shut, only the buttons are left: they never go away."""
         self._pages.setVisible(not shut)
         self._head.setVisible(not shut and bool(self.page))
 
     def _lay_out(self) -> None:
-        px = self._look.scaled
+        px = self._theme.scaled
         self._head.setContentsMargins(px(16), px(8), px(8), 0)
         self._feet.setContentsMargins(px(16), px(8), px(16), px(16))
 
 
-class Edge(QWidget):
+class InspectorEdge(QWidget):
     """The inspector's edge, which the mouse drags; `dragged` carries how far to the left of where it was."""
 
     dragged = Signal(int)

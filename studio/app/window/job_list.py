@@ -15,69 +15,69 @@ from studio.app.widgets.theme import Theme
 RIGHT = Qt.TextElideMode.ElideRight
 
 
-def progress(entry: JobStatus) -> str:
+def progress_text(status: JobStatus) -> str:
     """`12 of 24 finished · about 9 s left`, `38 % done · about 9 s left`, `0:18.7 made · 2.6 × real time`."""
-    if entry.progress_text:
-        return entry.progress_text
-    if entry.started is None:
+    if status.progress_text:
+        return status.progress_text
+    if status.started is None:
         return "waits for the engine"
-    left = f" · {time_left(entry.seconds_left)} left" if entry.seconds_left is not None else ""
-    if not entry.counts_pictures:
-        return f"{entry.share:.0%} done{left}".replace("%", " %") if entry.share else "at work"
-    return f"{entry.done:,} of {entry.total:,} finished{left}"
+    left = f" · {time_left(status.seconds_left)} left" if status.seconds_left is not None else ""
+    if not status.counts_pictures:
+        return f"{status.share:.0%} done{left}".replace("%", " %") if status.share else "at work"
+    return f"{status.done:,} of {status.total:,} finished{left}"
 
 
 class JobRow(QWidget):
     """One job with its progress and its Stop."""
 
-    stopped = Signal(str)
+    stop_requested = Signal(str)
 
-    def __init__(self, look: Theme) -> None:
+    def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._job = ""
         self.title = ElidedLabel("", "strong")
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setRange(0, 1000)
-        self.words = ElidedLabel("", "note", RIGHT)
-        self.stop = Button(look, "", "square", "stop", "Stop", "Stop now and keep what is drawn", "Shift+Esc")
-        self.stop.clicked.connect(lambda: self.stopped.emit(self._job))
+        self.progress_label = ElidedLabel("", "note", RIGHT)
+        self.stop = Button(theme, "", "square", "stop", "Stop", "Stop now and keep what is drawn", "Shift+Esc")
+        self.stop.clicked.connect(lambda: self.stop_requested.emit(self._job))
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(12)
         grid.setVerticalSpacing(2)
         grid.addWidget(self.title, 0, 0)
         grid.addWidget(self.bar, 1, 0)
-        grid.addWidget(self.words, 2, 0)
+        grid.addWidget(self.progress_label, 2, 0)
         grid.addWidget(self.stop, 0, 1, 3, 1, Qt.AlignmentFlag.AlignVCenter)
         grid.setColumnStretch(0, 1)
 
-    def show_entry(self, entry: JobStatus) -> None:
+    def show_job(self, entry: JobStatus) -> None:
         self._job = entry.job
         self.title.show_text(entry.title)
         self.bar.setVisible(entry.total > 0)
         self.bar.setValue(round(entry.share * 1000))
         self.bar.setAccessibleName(f"Progress of {entry.title}")
-        self.words.show_text(progress(entry))
+        self.progress_label.show_text(progress_text(entry))
         self.stop.setAccessibleName(f"Stop {entry.title}")
 
 
-class QueueBox(QWidget):
+class JobBox(QWidget):
     """The first job, and how many wait; a click opens the list."""
 
-    stopped = Signal(str)
+    stop_requested = Signal(str)
     opened = Signal()
 
-    def __init__(self, look: Theme) -> None:
+    def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._look = look
+        self._theme = theme
         self._compact, self._count = False, 0
         self.setProperty("ground", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Queue")
         self._waiting = Label("", "note")
-        self._job = JobRow(look)
-        self._job.stopped.connect(self.stopped)
+        self._job = JobRow(theme)
+        self._job.stop_requested.connect(self.stop_requested)
         self._next = ElidedLabel("Long work lines up here.", "note", RIGHT)
         self._column = QVBoxLayout(self)
         self._head = make_row(Label("Queue", "heading"), 0, self._waiting)
@@ -85,16 +85,16 @@ class QueueBox(QWidget):
         self._column.addWidget(self._job)
         self._column.addWidget(self._next)
         self._column.addStretch(1)
-        look.changed.connect(self._lay_out)
+        theme.changed.connect(self._lay_out)
         self._lay_out()
-        self.show_entries(())
+        self.show_jobs(())
 
-    def show_entries(self, entries: Sequence[JobStatus]) -> None:
+    def show_jobs(self, entries: Sequence[JobStatus]) -> None:
         waiting = max(0, len(entries) - 1)
         self._waiting.setText(f"{waiting} waiting" if waiting else "")
         self._job.setVisible(bool(entries))
         if entries:
-            self._job.show_entry(entries[0])
+            self._job.show_job(entries[0])
         self._count = len(entries)
         self._show_next()
         self._next.show_text(f"Next: {entries[1].title}" if waiting else "Long work lines up here.")
@@ -109,31 +109,31 @@ class QueueBox(QWidget):
         self._next.setVisible(self._count != 1 and not (self._compact and self._count > 1))
 
     @property
-    def job(self) -> JobRow:
+    def first_job(self) -> JobRow:
         return self._job
 
     @guarded(QSize(200, 60))
     def minimumSizeHint(self) -> QSize:
-        return QSize(self._look.scaled(200), self._look.scaled(60))
+        return QSize(self._theme.scaled(200), self._theme.scaled(60))
 
     @guarded(None)
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         self.opened.emit()
 
     def _lay_out(self) -> None:
-        px = self._look.scaled
+        px = self._theme.scaled
         self._column.setContentsMargins(px(16), px(8), px(16), px(8))
         self._column.setSpacing(px(6))
 
 
-class QueueList(QWidget):
+class JobsPage(QWidget):
     """Every job, in the inspector."""
 
-    stopped = Signal(str)
+    stop_requested = Signal(str)
 
-    def __init__(self, look: Theme) -> None:
+    def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._look = look
+        self._theme = theme
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(12)
@@ -142,11 +142,11 @@ class QueueList(QWidget):
         self._column.addStretch(1)
         self.jobs: list[JobRow] = []
 
-    def show_entries(self, entries: Sequence[JobStatus]) -> None:
+    def show_jobs(self, entries: Sequence[JobStatus]) -> None:
         self._empty.setVisible(not entries)
         while len(self.jobs) < len(entries):
-            job = JobRow(self._look)
-            job.stopped.connect(self.stopped)
+            job = JobRow(self._theme)
+            job.stop_requested.connect(self.stop_requested)
             self._column.insertWidget(len(self.jobs), job)
             self.jobs.append(job)
         while len(self.jobs) > len(entries):
@@ -154,4 +154,4 @@ class QueueList(QWidget):
             gone.setParent(None)
             gone.deleteLater()
         for job, entry in zip(self.jobs, entries, strict=True):
-            job.show_entry(entry)
+            job.show_job(entry)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from PySide6.QtCore import QRect
 
 from studio.app.widgets.theme import Theme
-from studio.app.window.inspector import NARROW, USUAL, WIDE
-from studio.app.window.rail import NARROW as RAIL_NARROW
-from studio.app.window.rail import WIDE as RAIL_WIDE
+from studio.app.window.inspector import DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH
+from studio.app.window.rail import NARROW_WIDTH as RAIL_NARROW
+from studio.app.window.rail import WIDTH as RAIL_WIDE
 
-BAR, STRIP, STRIP_LOW, MESSAGE, AROUND = 48, 116, 80, 36, 4
+BAR_HEIGHT, STRIP_HEIGHT, COMPACT_STRIP_HEIGHT, MESSAGE_HEIGHT, MARGIN = 48, 116, 80, 36, 4
 """Heights in logical pixels; `AROUND` is the space above and below the message line."""
 NARROW_BELOW, LOW_BELOW = 1280, 800
 DRAWER_ABOVE = 1.5
@@ -17,7 +17,7 @@ DRAWER_ABOVE = 1.5
 
 
 @dataclass(frozen=True)
-class Places:
+class WindowLayout:
     """Rectangles in the window; `lines` are the hairlines between them, `edge` is where the mouse drags."""
 
     narrow: bool
@@ -30,15 +30,21 @@ class Places:
     """Height at the bottom of the stage that is reserved for the message line."""
     inspector: QRect
     strip: QRect
-    queue: QRect
+    jobs: QRect
     message: QRect
     edge: QRect
     lines: tuple[QRect, QRect, QRect, QRect]
 
 
-def places(
-    look: Theme, width: int, height: int, shown: bool, wish: int = USUAL, tree: bool = False, said: bool = False
-) -> Places:
+def lay_out_window(
+    theme: Theme,
+    width: int,
+    height: int,
+    inspector_shown: bool,
+    inspector_width: int = DEFAULT_WIDTH,
+    tree: bool = False,
+    has_message: bool = False,
+) -> WindowLayout:
     """Return where each part of the window lies.
 
     If the inspector is closed, its buttons remain visible in place of the queue.
@@ -49,28 +55,28 @@ def places(
         tree: whether the strip takes half of the stage
         said: whether there is a message. It lies at the bottom of the stage, or below everything beside a drawer.
     """
-    px = look.scaled
-    narrow, low, drawer = width < NARROW_BELOW, height < LOW_BELOW, look.scale > DRAWER_ABOVE
+    px = theme.scaled
+    narrow, low, drawer = width < NARROW_BELOW, height < LOW_BELOW, theme.scale > DRAWER_ABOVE
     rail = px(RAIL_NARROW if narrow else RAIL_WIDE)
-    side = min(px(NARROW if narrow else min(max(wish, NARROW), WIDE)), width // 2)
-    bar, strip = px(BAR), px(STRIP_LOW if low else STRIP)
-    across = width - rail - (side if shown and not drawer else 0)
-    line = px(MESSAGE) + 2 * px(AROUND)
-    below = line if said and shown and drawer else 0  # a message does not fit beside a drawer
+    side = min(px(MIN_WIDTH if narrow else min(max(inspector_width, MIN_WIDTH), MAX_WIDTH)), width // 2)
+    bar, strip = px(BAR_HEIGHT), px(COMPACT_STRIP_HEIGHT if low else STRIP_HEIGHT)
+    across = width - rail - (side if inspector_shown and not drawer else 0)
+    line = px(MESSAGE_HEIGHT) + 2 * px(MARGIN)
+    below = line if has_message and inspector_shown and drawer else 0  # a message does not fit beside a drawer
     # If there is room, the floor is always reserved, so that no picture moves for a message.
-    floor = line if (said and not below) or not (low or drawer) else 0
+    floor = line if (has_message and not below) or not (low or drawer) else 0
     foot = height - below
     right = width - side
     bottom = foot - strip
     grown = (bottom - bar) // 2 if tree else 0
     told = foot if below else bottom - grown - line
-    if not shown:
+    if not inspector_shown:
         inspector = QRect(right, bottom, side, strip)
     elif drawer:
         inspector = QRect(right, bar, side, foot - bar)
     else:
         inspector = QRect(right, 0, side, bottom)
-    return Places(
+    return WindowLayout(
         narrow,
         low,
         drawer,
@@ -80,13 +86,13 @@ def places(
         floor=floor,
         inspector=inspector,
         strip=QRect(rail, bottom - grown, right - rail, strip + grown),
-        queue=QRect(right, bottom, side, strip),
-        message=QRect(rail + px(8), told + px(AROUND), across - px(16), px(MESSAGE)),
+        jobs=QRect(right, bottom, side, strip),
+        message=QRect(rail + px(8), told + px(MARGIN), across - px(16), px(MESSAGE_HEIGHT)),
         edge=QRect(right - 3, 0, 6, bottom),
         lines=(
             QRect(rail, bar - 1, across, 1),
             QRect(rail, bottom - grown, right - rail, 1),
-            QRect(right, bottom, 0 if drawer and shown else side, 1),
+            QRect(right, bottom, 0 if drawer and inspector_shown else side, 1),
             QRect(right, inspector.y(), 1, foot - inspector.y()),
         ),
     )

@@ -16,7 +16,7 @@ from studio.app.files.dialogs_view import SOUNDS, WORKS, FileDialogs
 from studio.app.panels.complete import view as complete
 from studio.app.panels.explore import view as explore
 from studio.app.panels.generate import view as generate
-from studio.app.panels.panel_view import Panel
+from studio.app.panels.panel_view import PanelView
 from studio.app.panels.sound import view as sound
 from studio.app.takes.strip_view import TakeStripView
 from studio.app.widgets.action import Action
@@ -26,58 +26,64 @@ from studio.app.widgets.icons import icon_pixmap
 from studio.app.widgets.styling import ColouredStack, Styles
 from studio.app.widgets.theme import Theme
 from studio.app.window.announcer import Announcer
-from studio.app.window.clipboard import Clippings
-from studio.app.window.commands.palette import Finder
-from studio.app.window.commands.shortcuts import Shortcuts, go_region
-from studio.app.window.commands.targets import focus, of_acts, of_controls, of_models, of_settings
-from studio.app.window.drop_target import DropOverlay, Drops
-from studio.app.window.focus_recovery import FocusHome
+from studio.app.window.clipboard import ClipboardController
+from studio.app.window.commands.palette import CommandPalette
+from studio.app.window.commands.shortcuts import Shortcuts, focus_region
+from studio.app.window.commands.targets import (
+    action_targets,
+    control_targets,
+    focus_control,
+    model_targets,
+    setting_targets,
+)
+from studio.app.window.drop_target import DropOverlay, DropTarget
+from studio.app.window.focus_recovery import FocusRecovery
 from studio.app.window.focus_ring import FocusRing
-from studio.app.window.inspector import NARROW, USUAL, WIDE, Edge, Inspector
-from studio.app.window.job_list import QueueBox, QueueList
-from studio.app.window.layout import places
-from studio.app.window.message_bar import MessageLine
+from studio.app.window.inspector import DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH, Inspector, InspectorEdge
+from studio.app.window.job_list import JobBox, JobsPage
+from studio.app.window.layout import lay_out_window
+from studio.app.window.message_bar import MessageBar
 from studio.app.window.pages import EnginePage, HelpPage, SettingsPage
 from studio.app.window.rail import Rail
-from studio.app.window.take_strip import Takes
-from studio.app.window.top_bar import Bar
+from studio.app.window.take_strip import TakeStripController
+from studio.app.window.top_bar import TopBar
 
-AT_FIRST = (1440, 900)
+DEFAULT_SIZE = (1440, 900)
 
 DEBOUNCE = 500
 """Milliseconds from a move until it is told."""
 
 
-class Geometry(QObject):
+class GeometryKeeper(QObject):
     """Tells the state where the window lies, so that even a killed one comes back there."""
 
     def __init__(self, window: QWidget, kept: Value[bytes]) -> None:
         super().__init__(window)
         self._window, self._kept = window, kept
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(DEBOUNCE)
-        self._soon.timeout.connect(self.keep)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(DEBOUNCE)
+        self._timer.timeout.connect(self.save_geometry)
         if not kept.get() or not window.restoreGeometry(QByteArray(kept.get())):
             room = window.screen().availableGeometry()
             title = QStyle.PixelMetric.PM_TitleBarHeight
             high = room.height() - window.style().pixelMetric(title)  # the title bar is added later and needs room
-            window.resize(min(AT_FIRST[0], room.width()), min(AT_FIRST[1], high))
+            window.resize(min(DEFAULT_SIZE[0], room.width()), min(DEFAULT_SIZE[1], high))
         window.installEventFilter(self)
 
-    def keep(self) -> None:
+    def save_geometry(self) -> None:
         """Tell it now."""
-        self._soon.stop()
+        self._timer.stop()
         self._kept.set(bytes(self._window.saveGeometry().data()))
 
     @guarded(False)
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if event.type() in (QEvent.Type.Move, QEvent.Type.Resize, QEvent.Type.WindowStateChange):
-            self._soon.start()
+            self._timer.start()
         return False
 
 
-PANELS: tuple[Callable[[Theme, Window, FileDialogs], Panel], ...] = (
+PANEL_MAKERS: tuple[Callable[[Theme, Window, FileDialogs], PanelView], ...] = (
     generate.make_panel,
     explore.make_panel,
     complete.make_panel,
@@ -85,128 +91,138 @@ PANELS: tuple[Callable[[Theme, Window, FileDialogs], Panel], ...] = (
 )
 """The panels that work, in the order of the rail."""
 
-SMALLEST = (1024, 700)
+MIN_SIZE = (1024, 700)
 
-HAND = 50
+POLL_INTERVAL = 50
 """Milliseconds between two checks whether a mouse button is still pressed."""
 
 
-class Frame(QWidget):
+class MainWindow(QWidget):
     """The one window. `painted` says that it is on the screen; `closed` that the person closed it."""
 
     painted = Signal()
     closed = Signal()
 
-    def __init__(self, look: Theme, state: Window) -> None:
+    def __init__(self, theme: Theme, state: Window) -> None:
         super().__init__()
-        self._look, self.state = look, state
+        self._theme, self.state = theme, state
         self.setWindowTitle("Latent Studio")
-        self.setMinimumSize(*SMALLEST)
+        self.setMinimumSize(*MIN_SIZE)
         self._shown, self._drawer, self._painted = True, False, False
-        self._said: Any = None
+        self._message: Any = None
         self.dialogs = FileDialogs(state, self)
-        self._clippings = Clippings(state, self)
-        self.panels = {panel.key: panel for panel in (build(look, state, self.dialogs) for build in PANELS)}
+        self._clipboard = ClipboardController(state, self)
+        self.panels = {panel.key: panel for panel in (build(theme, state, self.dialogs) for build in PANEL_MAKERS)}
         self._build()
-        self.takes = Takes(self.strip, state, self.panels.values(), lambda: self.panel, self.dialogs)
+        self.takes = TakeStripController(self.strip, state, self.panels.values(), lambda: self.open_panel, self.dialogs)
         self._announcer = Announcer(self, state)
-        self._tie()
-        self.acts = self._acts()
-        self._shortcuts = Shortcuts(self, (self.stage, self.strip), self.acts)
-        self._enable()
-        look.changed.connect(self._restyle)
+        self._connect()
+        self.actions_by_name = self._make_actions()
+        self._shortcuts = Shortcuts(self, (self.stage, self.strip), self.actions_by_name)
+        self._update_shortcuts()
+        theme.changed.connect(self._restyle)
         self._restyle()
-        self._geometry = Geometry(self, state.geometry)
+        self._geometry = GeometryKeeper(self, state.geometry)
 
     # ── parts ────────────────────────────────────────────────────────────────────────────────────
 
     def _build(self) -> None:
         """In the order in which Tab goes through them."""
-        look, state = self._look, self.state
+        look, state = self._theme, self.state
         panels = self.panels.values()
-        self.rail = Rail(look, [(p.key, p.title, p.drawing, p.help) for p in panels])
+        self.rail = Rail(look, [(p.key, p.title, p.icon, p.tooltip) for p in panels])
         self.bars = QStackedWidget()
         self.stage = ColouredStack(look, "canvas")
         self.inspector = Inspector(look)
         for panel in panels:
-            head = Bar(look, state, panel, self.add_model)
-            head.side.clicked.connect(self.toggle_inspector)
+            head = TopBar(look, state, panel, self.add_model)
+            head.inspector_button.clicked.connect(self.toggle_inspector)
             self.bars.addWidget(head)
             self.stage.addWidget(panel.stage)
             self.inspector.add_panel(panel.key, panel.inspector, panel.foot)
         self.settings, self.help = SettingsPage(look, state), HelpPage(look)
-        self.engine, self.jobs = EnginePage(look, state), QueueList(look)
+        self.engine, self.jobs_page = EnginePage(look, state), JobsPage(look)
         for key, title, page in (
             ("settings", "Settings", self.settings), ("help", "Help", self.help), ("engine", "Engine", self.engine),
-            ("queue", "Queue", self.jobs),
+            ("queue", "Queue", self.jobs_page),
         ):  # fmt: skip
             self.inspector.add_page(key, title, page)
-        self.strip, self.queue = TakeStripView(look), QueueBox(look)
-        self.message = MessageLine(look)
+        self.strip, self.job_box = TakeStripView(look), JobBox(look)
+        self.message = MessageBar(look)
         self._lines = [Hairline(), Hairline(), Hairline(), Hairline(vertical=True)]
         self._parts = (
-            self.rail, self.bars, self.stage, self.inspector, self.strip, self.queue, self.message, *self._lines
+            self.rail, self.bars, self.stage, self.inspector, self.strip, self.job_box, self.message, *self._lines
         )  # fmt: skip
         for part in self._parts:
             part.setParent(self)
-        self.edge = Edge(self)
+        self.edge = InspectorEdge(self)
         self.drop_overlay = DropOverlay(look, self)
-        self.finder = Finder(look, self)
-        self._home = FocusHome(self, self.stage)
+        self.command_palette = CommandPalette(look, self)
+        self._focus_recovery = FocusRecovery(self, self.stage)
         self.ring = FocusRing(look, self)
-        bars = self.bars.findChildren(Bar)
+        bars = self.bars.findChildren(TopBar)
         stages = [panel.stage for panel in panels]
-        parts = (self.rail, self.strip, self.queue, self.message, self.drop_overlay, self.finder, *self._lines)
-        Styles(look, self, (*parts, *bars, *stages, *self.inspector.parts))
-        self.drops = Drops(self, self.state, self.drop_overlay)  # last, because it examines all widgets
+        parts = (
+            self.rail,
+            self.strip,
+            self.job_box,
+            self.message,
+            self.drop_overlay,
+            self.command_palette,
+            *self._lines,
+        )
+        Styles(look, self, (*parts, *bars, *stages, *self.inspector.styled_parts))
+        self.drop_target = DropTarget(self, self.state, self.drop_overlay)  # last, because it examines all widgets
 
-    def _tie(self) -> None:
+    def _connect(self) -> None:
         state = self.state
-        bind(self, state.panel, self._show_panel, self.rail.chose, state.show_panel)
-        bind(self, state.status, self.rail.state.show_status)
+        bind(self, state.panel, self._show_panel, self.rail.panel_chosen, state.show_panel)
+        bind(self, state.status, self.rail.engine_button.show_status)
         bind(self, state.smooth, self._show_smooth)
-        bind(self, state.theme, self._choose_look)
-        bind(self, state.contrast, self._choose_look)
-        bind(self, state.layout, self._choose_look)
-        bind(self, state.messages.current, self._show_message, self.message.acted, state.messages.press_button)
-        bind(self, state.queue.jobs, self.queue.show_entries, self.queue.stopped, state.queue.stop_job)
-        bind(self, state.queue.jobs, self.jobs.show_entries, self.jobs.stopped, state.queue.stop_job)
-        bind(self, state.takes.takes, lambda _: self._place())
-        self.message.gone.connect(state.messages.dismiss)
-        self.queue.opened.connect(lambda: self.toggle_page("queue"))
+        bind(self, state.theme, self._choose_theme)
+        bind(self, state.contrast, self._choose_theme)
+        bind(self, state.layout, self._choose_theme)
+        bind(self, state.messages.current, self._show_message, self.message.button_pressed, state.messages.press_button)
+        bind(self, state.queue.jobs, self.job_box.show_jobs, self.job_box.stop_requested, state.queue.stop_job)
+        bind(self, state.queue.jobs, self.jobs_page.show_jobs, self.jobs_page.stop_requested, state.queue.stop_job)
+        bind(self, state.takes.takes, lambda _: self._update_layout())
+        self.message.dismissed.connect(state.messages.dismiss)
+        self.job_box.opened.connect(lambda: self.toggle_page("queue"))
         self.rail.help.clicked.connect(lambda: self.toggle_page("help"))
         self.rail.settings.clicked.connect(lambda: self.toggle_page("settings"))
-        self.rail.state.clicked.connect(lambda: self.toggle_page("engine"))
-        self.edge.dragged.connect(self._drag)
+        self.rail.engine_button.clicked.connect(lambda: self.toggle_page("engine"))
+        self.edge.dragged.connect(self._drag_edge)
 
     @property
-    def panel(self) -> Panel:
+    def open_panel(self) -> PanelView:
         """The panel that is open."""
-        return self.panels.get(self.state.panel.get(), self._first)
+        return self.panels.get(self.state.panel.get(), self._first_panel)
 
     @property
-    def _first(self) -> Panel:
+    def _first_panel(self) -> PanelView:
         return next(iter(self.panels.values()))
 
     @property
-    def bar(self) -> Bar:
+    def open_bar(self) -> TopBar:
         bar = self.bars.currentWidget()
-        assert isinstance(bar, Bar)
+        assert isinstance(bar, TopBar)
         return bar
 
     # ── what is shown ────────────────────────────────────────────────────────────────────────────
 
     def _show_panel(self, key: str) -> None:
-        place = list(self.panels).index(self.panel.key)
+        place = list(self.panels).index(self.open_panel.key)
         before = QApplication.focusWidget()
-        self.rail.show_panel(self.panel.key)
+        self.rail.show_panel(self.open_panel.key)
         self.bars.setCurrentIndex(place)
         self.stage.setCurrentIndex(place)
-        self.inspector.show_panel(self.panel.key)
-        self.takes.show_panel(self.panel)
-        self._enable()
-        self._place()
-        self._home.leave(before)  # QStackedWidget focuses the first widget of its new page, often a button
+        self.inspector.show_panel(self.open_panel.key)
+        self.takes.show_panel(self.open_panel)
+        self._update_shortcuts()
+        self._update_layout()
+        self._focus_recovery.move_focus(
+            before
+        )  # QStackedWidget focuses the first widget of its new page, often a button
 
     def _show_smooth(self, smooth: bool) -> None:
         for panel in self.panels.values():
@@ -214,14 +230,14 @@ class Frame(QWidget):
 
     def _show_message(self, said: Any) -> None:
         """Make room for the message; not while a mouse button is down, because widgets would move under it."""
-        if said is self._said:
+        if said is self._message:
             return
         if QApplication.mouseButtons() != Qt.MouseButton.NoButton:
-            QTimer.singleShot(HAND, self, lambda: self._show_message(self.state.messages.current.get()))
+            QTimer.singleShot(POLL_INTERVAL, self, lambda: self._show_message(self.state.messages.current.get()))
             return
-        self._said = said
+        self._message = said
         self.message.show_message(said)
-        self._place()
+        self._update_layout()
 
     def toggle_page(self, key: str) -> None:
         """Open a page in the inspector, or close it where it is open."""
@@ -229,62 +245,64 @@ class Frame(QWidget):
             self.inspector.close_page()
             return
         if key == "help":
-            self.help.show_help(self.panel.key, [act for act in self.acts if act.panel in ("", self.panel.key)])
+            self.help.show_help(
+                self.open_panel.key, [act for act in self.actions_by_name if act.panel in ("", self.open_panel.key)]
+            )
         if key == "engine" and self.state.status.get() in ("Ready", "Working"):
             self.state.look()
         self._shown = True
         self.inspector.open_page(key)
-        self._place()
+        self._update_layout()
 
     # ── looks ────────────────────────────────────────────────────────────────────────────────────
 
-    def _choose_look(self, _: object) -> None:
+    def _choose_theme(self, _: object) -> None:
         layout = self.state.layout.get()
         scale, still = layout.get("text", 100), bool(layout.get("still", False))
         wanted = (self.state.theme.get(), self.state.contrast.get(), scale, still, layout.get("letters", True))
         if wanted != getattr(self, "_wanted", None):
             self._wanted = wanted
             self._shown = float(scale) <= 150
-            self._look.choose_theme(self.state.theme.get(), self.state.contrast.get(), float(scale) / 100, still)
-            self._enable()
+            self._theme.choose_theme(self.state.theme.get(), self.state.contrast.get(), float(scale) / 100, still)
+            self._update_shortcuts()
         else:
-            self._place()
+            self._update_layout()
 
     def _restyle(self) -> None:
-        look = self._look
+        look = self._theme
         QApplication.setPalette(look.palette())
         self.setFont(look.font())
         self.setWindowIcon(QIcon(icon_pixmap("generate", look.colour("accent"), 64)))
-        self._place()
+        self._update_layout()
 
     # ── places ───────────────────────────────────────────────────────────────────────────────────
 
-    def _place(self) -> None:
+    def _update_layout(self) -> None:
         """Give every part its rectangle."""
         if not hasattr(self, "ring"):
             return
         shown = self._shown or self.inspector.page != ""
-        wish = int(self.state.layout.get().get("inspector", USUAL))
+        wish = int(self.state.layout.get().get("inspector", DEFAULT_WIDTH))
         tree = bool(self.state.layout.get().get("tree", False)) and bool(self.state.takes.takes.get())
         said = self.message.isVisibleTo(self)
-        at = places(self._look, self.width(), self.height(), shown, wish, tree, said)
+        at = lay_out_window(self._theme, self.width(), self.height(), shown, wish, tree, said)
         self.strip.set_tree(tree)
         self._drawer = at.drawer
         self.rail.set_narrow(at.narrow)
         self.strip.set_compact(at.low)
-        self.queue.set_compact(at.low)
+        self.job_box.set_compact(at.low)
         for panel in self.panels.values():
             panel.set_compact(at.low)
-        for head in self.bars.findChildren(Bar):
+        for head in self.bars.findChildren(TopBar):
             head.set_narrow(at.narrow)
-            head.show_side(at.drawer or not shown)
-        self.inspector.set_shut(not shown)
-        self.queue.setVisible(shown and not at.drawer)
+            head.show_inspector_button(at.drawer or not shown)
+        self.inspector.set_collapsed(not shown)
+        self.job_box.setVisible(shown and not at.drawer)
         self.edge.setVisible(shown)
         lines = zip(self._lines, at.lines, strict=True)
         for part, place in (
             (self.rail, at.rail), (self.bars, at.bar), (self.stage, at.stage), (self.strip, at.strip),
-            (self.queue, at.queue), (self.inspector, at.inspector), *lines, (self.edge, at.edge),
+            (self.job_box, at.jobs), (self.inspector, at.inspector), *lines, (self.edge, at.edge),
             (self.message, at.message),
         ):  # fmt: skip
             part.setGeometry(place)
@@ -293,14 +311,14 @@ class Frame(QWidget):
             part.raise_()
         self.drop_overlay.setGeometry(at.stage)
 
-    def _drag(self, wider: int) -> None:
-        now = int(self.state.layout.get().get("inspector", USUAL))
-        wish = min(max(now + round(wider / self._look.scale), NARROW), WIDE)
+    def _drag_edge(self, wider: int) -> None:
+        now = int(self.state.layout.get().get("inspector", DEFAULT_WIDTH))
+        wish = min(max(now + round(wider / self._theme.scale), MIN_WIDTH), MAX_WIDTH)
         self.state.layout.set({**self.state.layout.get(), "inspector": wish})
 
     # ── actions and keys ─────────────────────────────────────────────────────────────────────────
 
-    def _acts(self) -> tuple[Action, ...]:
+    def _make_actions(self) -> tuple[Action, ...]:
         state, page = self.state, self.toggle_page
         stop = ("Shift+Esc", "Ctrl+.") if sys.platform == "darwin" else ("Shift+Esc",)
         redo = ("Ctrl+Shift+Z", "Ctrl+Y") if sys.platform == "win32" else ("Ctrl+Shift+Z",)
@@ -311,81 +329,85 @@ class Frame(QWidget):
         ]
         return (
             *shown,
-            *(act for panel in self.panels.values() for act in panel.acts),
-            Action("Stop", stop, self.stop),
+            *(act for panel in self.panels.values() for act in panel.actions),
+            Action("Stop", stop, self.stop_job),
             Action("Undo", ("Ctrl+Z",), state.undo),
             Action("Redo", redo, state.redo),
-            Action("Open…", ("Ctrl+O",), self.open),
+            Action("Open…", ("Ctrl+O",), self.ask_file),
             Action("Paste", ("Ctrl+V",), state.messages.paste_requested.emit),
-            Action("Keep as take", ("Ctrl+S",), lambda: self.panel.keep()),
-            Action("Models", ("Ctrl+L",), lambda: self.bar.picker.open_list()),
+            Action("Keep as take", ("Ctrl+S",), lambda: self.open_panel.keep_take()),
+            Action("Models", ("Ctrl+L",), lambda: self.open_bar.picker.open_list()),
             Action("Add a model…", (), self.add_model),
             Action("Show or hide the inspector", ("Ctrl+I",), self.toggle_inspector),
-            *self.takes.acts,
+            *self.takes.make_actions,
             Action("Queue", ("Ctrl+J",), lambda: page("queue")),
-            Action("Zoom in", ("Ctrl++", "Ctrl+="), lambda: self.panel.zoom(1)),
-            Action("Zoom out", ("Ctrl+-",), lambda: self.panel.zoom(-1)),
-            Action("Fit", ("Ctrl+0",), lambda: self.panel.zoom(0)),
+            Action("Zoom in", ("Ctrl++", "Ctrl+="), lambda: self.open_panel.zoom(1)),
+            Action("Zoom out", ("Ctrl+-",), lambda: self.open_panel.zoom(-1)),
+            Action("Fit", ("Ctrl+0",), lambda: self.open_panel.zoom(0)),
             Action("Full screen", (full,), self.toggle_full_screen),
             Action("Help", ("F1",), lambda: page("help")),
-            Action("Find…", ("Ctrl+K",), self.open_finder),
+            Action("Find…", ("Ctrl+K",), self.open_palette),
             Action("Settings", ("Ctrl+,",), lambda: page("settings")),
             Action("Engine", (), lambda: page("engine")),
-            Action("Next region", ("F6",), lambda: self.go_region(1)),
-            Action("Previous region", ("Shift+F6",), lambda: self.go_region(-1)),
+            Action("Next region", ("F6",), lambda: self.focus_region(1)),
+            Action("Previous region", ("Shift+F6",), lambda: self.focus_region(-1)),
             Action("Surprise", ("U",), lambda: state.surprise.set_on(not state.surprise.on.get()), "stage"),
             Action("Crisp or smooth", ("X",), lambda: state.smoothing.choose_smooth(not state.smooth.get()), "stage"),
         )
 
-    def _enable(self) -> None:
+    def _update_shortcuts(self) -> None:
         if hasattr(self, "_shortcuts"):
-            self._shortcuts.enable(self.panel.key, bool(self.state.layout.get().get("letters", True)))
+            self._shortcuts.enable_shortcuts(self.open_panel.key, bool(self.state.layout.get().get("letters", True)))
 
-    def open_finder(self) -> None:
+    def open_palette(self) -> None:
         """Open the finder with everything that can be done, set and chosen now."""
-        able = [a for a in self.acts if a.panel in ("", self.panel.key) and (a.enabled is None or a.enabled.get())]
-        targets = of_acts(act for act in able if act.keys != ("Ctrl+K",))
-        panel = self.panel
-        names = {target.words for target in targets}
-        controls = of_controls((self.bar, panel.stage, panel.inspector, panel.foot), self.go_to_control)
-        targets += [control for control in controls if control.words not in names]
-        targets += of_models(self.state.models.cards.get(), self.choose_model)
-        self.finder.open(targets + of_settings(self.settings.dials, self.go_to_setting))
+        able = [
+            a
+            for a in self.actions_by_name
+            if a.panel in ("", self.open_panel.key) and (a.enabled is None or a.enabled.get())
+        ]
+        targets = action_targets(act for act in able if act.keys != ("Ctrl+K",))
+        panel = self.open_panel
+        names = {target.title for target in targets}
+        controls = control_targets((self.open_bar, panel.stage, panel.inspector, panel.foot), self.focus_control)
+        targets += [control for control in controls if control.title not in names]
+        targets += model_targets(self.state.models.cards.get(), self.choose_model)
+        self.command_palette.open_palette(targets + setting_targets(self.settings.fields, self.focus_setting))
 
-    def go_to_control(self, control: QWidget) -> None:
+    def focus_control(self, control: QWidget) -> None:
         """Focus a control of the open panel and bring it into view."""
-        if self.panel.inspector.isAncestorOf(control):
+        if self.open_panel.inspector.isAncestorOf(control):
             self.inspector.close_page()
             self._shown = True
-            self._place()
-        focus(control)
+            self._update_layout()
+        focus_control(control)
 
-    def go_to_setting(self, dial: QWidget) -> None:
+    def focus_setting(self, dial: QWidget) -> None:
         """Open the settings and focus one of them."""
         if self.inspector.page != "settings":
             self.toggle_page("settings")
-        focus(dial)
+        focus_control(dial)
 
     def choose_model(self, name: str) -> None:
         """Choose a model in the open panel, or in the first that offers it."""
         trained = self.state.models.find_model(name)
-        able = (panel for panel in (self.panel, *self.panels.values()) if panel.offers(trained))
+        able = (panel for panel in (self.open_panel, *self.panels.values()) if panel.model_filter(trained))
         if trained is not None and (panel := next(able, None)) is not None:
             self.state.show_panel(panel.key)
             panel.choose_model(name)
 
-    def open(self) -> None:
+    def ask_file(self) -> None:
         """Ask for a file of the sort that the open panel takes."""
-        self.dialogs.ask_file(SOUNDS if self.panel.key == "sound" else WORKS, self.state.open)
+        self.dialogs.ask_file(SOUNDS if self.open_panel.key == "sound" else WORKS, self.state.open)
 
-    def stop(self) -> None:
+    def stop_job(self) -> None:
         """The job of the open panel, else the one at work."""
         player = self.state.sound.player
-        if self.panel.key == "sound" and (player.making.get() or player.playing.get()):
+        if self.open_panel.key == "sound" and (player.making.get() or player.playing.get()):
             self.state.sound.stop()
             return
         entries = self.state.queue.jobs.get()
-        grid = (self.state.complete if self.panel.key == "complete" else self.state.generate).batch
+        grid = (self.state.complete if self.open_panel.key == "complete" else self.state.generate).batch
         if grid.running.get():
             grid.stop_run()
         elif entries:
@@ -398,22 +420,22 @@ class Frame(QWidget):
         if self._shown and self.inspector.page:
             self.inspector.close_page()
         self._shown = not self._shown
-        self._place()
+        self._update_layout()
 
     def toggle_full_screen(self) -> None:
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
 
-    def go_region(self, by: int) -> None:
+    def focus_region(self, by: int) -> None:
         """To the next or previous part of the window that can have the focus."""
-        regions = (self.rail, self.bars, self.stage, self.inspector, self.strip, self.queue, self.message)
-        go_region(regions, QApplication.focusWidget(), by)
+        regions = (self.rail, self.bars, self.stage, self.inspector, self.strip, self.job_box, self.message)
+        focus_region(regions, QApplication.focusWidget(), by)
 
-    def escape(self) -> None:
+    def close_or_leave(self) -> None:
         """Close what is open, else leave full screen; never a job."""
-        if self.finder.isVisible():
-            self.finder.close_finder()
-        elif self.inspector.close_page() or self.panel.close():
-            self._place()
+        if self.command_palette.isVisible():
+            self.command_palette.close_palette()
+        elif self.inspector.close_page() or self.open_panel.close_open():
+            self._update_layout()
         elif self._drawer and self._shown:
             self.toggle_inspector()
         elif self.state.messages.current.get() is not None:
@@ -425,12 +447,12 @@ class Frame(QWidget):
 
     @guarded(None)
     def resizeEvent(self, event: QResizeEvent) -> None:
-        self._place()
+        self._update_layout()
 
     @guarded(None)
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
-        self._place()
+        self._update_layout()
         if not self._painted:
             self._painted = True
             self.ring.watch_keys()
@@ -438,13 +460,13 @@ class Frame(QWidget):
 
     @guarded(None)
     def closeEvent(self, event: QCloseEvent) -> None:
-        self._geometry.keep()
+        self._geometry.save_geometry()
         event.accept()
         self.closed.emit()
 
     @guarded(None)
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Escape and not event.modifiers():
-            self.escape()
+            self.close_or_leave()
         else:
             super().keyPressEvent(event)

@@ -23,7 +23,7 @@ from studio.app.widgets.controls import (
 from studio.app.widgets.icons import RESOURCES
 from studio.app.widgets.theme import Theme
 
-SIZES = (100, 125, 150, 175, 200)
+TEXT_SIZES = (100, 125, 150, 175, 200)
 
 DEVICES = (("", "By itself"), ("cpu", "Processor"), ("cuda", "NVIDIA graphics card"), ("mps", "Apple graphics"))
 
@@ -34,34 +34,38 @@ class SettingsPage(Column):
     Their values are kept in the window's `layout`. `dials` lists each setting with its title.
     """
 
-    def __init__(self, look: Theme, state: Window) -> None:
-        super().__init__(look)
+    def __init__(self, theme: Theme, state: Window) -> None:
+        super().__init__(theme)
         self._state = state
-        self.theme = SegmentedControl(look, "Theme", (("system", "System"), ("dark", "Dark"), ("light", "Light")))
+        self.theme = SegmentedControl(theme, "Theme", (("system", "System"), ("dark", "Dark"), ("light", "Light")))
         self.contrast = SegmentedControl(
-            look, "Contrast", (("system", "System"), ("normal", "Normal"), ("high", "High"))
+            theme, "Contrast", (("system", "System"), ("normal", "Normal"), ("high", "High"))
         )
         self.text_size = SegmentedControl(
-            look, "Text size", [(str(s), f"{s} %") for s in SIZES], tooltip="Size of text and controls", tight=True
+            theme,
+            "Text size",
+            [(str(s), f"{s} %") for s in TEXT_SIZES],
+            tooltip="Size of text and controls",
+            tight=True,
         )
         self.motion = SegmentedControl(
-            look, "Motion", (("full", "Full"), ("less", "Reduced")), tooltip="Whether anything moves by itself"
+            theme, "Motion", (("full", "Full"), ("less", "Reduced")), tooltip="Whether anything moves by itself"
         )
         self.letters = SegmentedControl(
-            look,
+            theme,
             "Single keys",
             (("on", "On"), ("off", "Off")),
             tooltip="Keys such as X and R, while the stage has the focus",
         )
-        self.device = ChoiceField(look, "Device", "What the engine works on, from the next start")
+        self.device = ChoiceField(theme, "Device", "What the engine works on, from the next start")
         for key, words in DEVICES:
             self.device.addItem(words, key)
         self._note = Label("", "note", wrap=True)
-        self.dials: tuple[tuple[str, QWidget], ...] = (
+        self.fields: tuple[tuple[str, QWidget], ...] = (
             ("Theme", self.theme), ("Contrast", self.contrast), ("Text size", self.text_size),
             ("Reduce motion", self.motion), ("Single keys", self.letters), ("Device", self.device),
         )  # fmt: skip
-        for title, dial in self.dials:
+        for title, dial in self.fields:
             name = Label(title, "strong")
             name.setBuddy(dial)
             self.add_widgets(name, dial)
@@ -71,12 +75,12 @@ class SettingsPage(Column):
         bind(self, state.contrast, self.contrast.show_choice, self.contrast.chosen, state.contrast.set)
         bind(self, state.layout, self._show_layout)
         bind(self, state.device, self._show_device)
-        self.text_size.chosen.connect(lambda size: self._put("text", int(size)))
-        self.motion.chosen.connect(lambda motion: self._put("still", motion == "less"))
-        self.letters.chosen.connect(lambda letters: self._put("letters", letters == "on"))
-        self.device.activated.connect(lambda place: self._put("device", self.device.itemData(place)))
+        self.text_size.chosen.connect(lambda size: self._set_value("text", int(size)))
+        self.motion.chosen.connect(lambda motion: self._set_value("still", motion == "less"))
+        self.letters.chosen.connect(lambda letters: self._set_value("letters", letters == "on"))
+        self.device.activated.connect(lambda place: self._set_value("device", self.device.itemData(place)))
 
-    def _put(self, key: str, value: object) -> None:
+    def _set_value(self, key: str, value: object) -> None:
         self._state.layout.set({**self._state.layout.get(), key: value})
 
     def _show_layout(self, layout: dict[str, Any]) -> None:
@@ -93,14 +97,14 @@ class SettingsPage(Column):
 class HelpPage(Column):
     """The page of the panel, and every action with its key."""
 
-    def __init__(self, look: Theme) -> None:
-        super().__init__(look)
+    def __init__(self, theme: Theme) -> None:
+        super().__init__(theme)
         self._page = QVBoxLayout()
         self._page.setSpacing(10)
         self.rows.addLayout(self._page)
         self.add_stretch()
 
-    def show_help(self, name: str, acts: Sequence[Action]) -> None:
+    def show_help(self, name: str, actions: Sequence[Action]) -> None:
         """Our own page, with the keys that hold in that panel."""
         path = RESOURCES / "help" / f"{name}.md"
         text = path.read_text("utf-8").strip() if path.is_file() else ""
@@ -111,7 +115,7 @@ class HelpPage(Column):
             self._page.addWidget(Label(words, "name" if title else "soft", wrap=True))
         self._page.addWidget(Hairline())
         self._page.addWidget(Label("Keys", "heading"))
-        for act in acts:
+        for act in actions:
             if act.keys:
                 self._page.addWidget(make_row(Label(act.title), 0, Label(native_keys(act.keys[0]), "note")))
 
@@ -122,31 +126,31 @@ class EnginePage(Column):
     Doctor takes a moment, so its findings stand below everything that can be clicked, which stays where it is.
     """
 
-    def __init__(self, look: Theme, state: Window) -> None:
-        super().__init__(look, 8)
+    def __init__(self, theme: Theme, state: Window) -> None:
+        super().__init__(theme, 8)
         self._state = state
-        self.words = Label("", "name", wrap=True)
-        self.look_again = Button(look, "Look again", tooltip="Ask the engine what this computer has")
-        self._findings, self._said = QVBoxLayout(), QVBoxLayout()
+        self.status_label = Label("", "name", wrap=True)
+        self.look_again = Button(theme, "Look again", tooltip="Ask the engine what this computer has")
+        self._findings, self._messages = QVBoxLayout(), QVBoxLayout()
         self._filled: dict[QVBoxLayout, list[tuple[str, str]]] = {}
-        self.add_widgets(self.words, self.look_again)
+        self.add_widgets(self.status_label, self.look_again)
         self.add_section("Log of this window")
         self.log = ElidedLabel(str(window_log()), "note")
-        self.show_log = Button(look, "Show the log", "link", tooltip="Show the folder of the log")
+        self.show_log = Button(theme, "Show the log", "link", tooltip="Show the folder of the log")
         self.add_widgets(self.log, make_row(self.show_log, 0))
         self.add_section("This computer")
         self.rows.addLayout(self._findings)
         self.add_section("Said lately")
-        self.rows.addLayout(self._said)
+        self.rows.addLayout(self._messages)
         self.add_stretch()
-        self.look_again.clicked.connect(self.ask)
+        self.look_again.clicked.connect(self.run_doctor)
         self.show_log.clicked.connect(state.show_log)
         bind(self, state.status, self._show_status)
         bind(self, state.device, self._show_status)
         bind(self, state.findings, self._show_findings)
-        bind(self, state.messages.history, self._show_said)
+        bind(self, state.messages.history, self._show_messages)
 
-    def ask(self) -> None:
+    def run_doctor(self) -> None:
         """Start a stopped engine; ask a running one."""
         if self._state.status.get() == "Stopped":
             self._state.engine.start()
@@ -155,19 +159,19 @@ class EnginePage(Column):
 
     def _show_status(self, _: str) -> None:
         status, device = self._state.status.get(), self._state.device.get()
-        self.words.setText(f"{status}. {device}" if device else f"{status}.")
+        self.status_label.setText(f"{status}. {device}" if device else f"{status}.")
         self.look_again.set_text("Start the engine" if status == "Stopped" else "Look again")
 
     def _show_findings(self, findings: Sequence[tuple[str, bool, str]]) -> None:
         lines = [(f"{what}: {found}", "note" if fine else "warn") for what, fine, found in findings]
-        self._fill(self._findings, lines or [("Nothing yet.", "note")])
+        self._fill_column(self._findings, lines or [("Nothing yet.", "note")])
 
-    def _show_said(self, said: Sequence[Any]) -> None:
+    def _show_messages(self, said: Sequence[Any]) -> None:
         kinds = {"info": "note", "warn": "note", "failed": "danger"}
         lines = [(one.text, kinds[one.kind]) for one in reversed(said)]
-        self._fill(self._said, lines or [("Nothing yet.", "note")])
+        self._fill_column(self._messages, lines or [("Nothing yet.", "note")])
 
-    def _fill(self, column: QVBoxLayout, lines: list[tuple[str, str]]) -> None:
+    def _fill_column(self, column: QVBoxLayout, lines: list[tuple[str, str]]) -> None:
         """Show lines; if they are the same as before, the labels stay, with the text that is selected in them."""
         if self._filled.get(column) == lines:
             return

@@ -11,23 +11,25 @@ from studio.app.widgets.controls import set_tooltip
 from studio.app.widgets.icons import icon_pixmap
 from studio.app.widgets.theme import Theme
 
-WIDE, NARROW = 76, 48
+WIDTH, NARROW_WIDTH = 76, 48
 _DOTS = {"Ready": "accent", "Working": "accent", "Starting": "faint", "Stopped": "danger"}
 
 
 class RailButton(QToolButton):
     """A drawing above a word; the word goes into the tooltip where the rail is narrow."""
 
-    def __init__(self, look: Theme, words: str, drawing: str, help: str, keys: str, named: bool = True) -> None:
+    def __init__(
+        self, theme: Theme, text: str, icon_name: str, tooltip: str, keys: str, show_name: bool = True
+    ) -> None:
         super().__init__()
-        self._look, self._words, self._drawing, self._named = look, words, drawing, named
+        self._theme, self._text, self._icon_name, self._show_name = theme, text, icon_name, show_name
         self._narrow = False
-        self.setCheckable(named)
-        self.setAccessibleName(words)
+        self.setCheckable(show_name)
+        self.setAccessibleName(text)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        set_tooltip(self, help, keys)
+        set_tooltip(self, tooltip, keys)
 
     def set_narrow(self, narrow: bool) -> None:
         self._narrow = narrow
@@ -36,8 +38,8 @@ class RailButton(QToolButton):
 
     @guarded(QSize(64, 58))
     def sizeHint(self) -> QSize:
-        px = self._look.scaled
-        return QSize(px(40), px(58) if self._named and not self._narrow else px(40))
+        px = self._theme.scaled
+        return QSize(px(40), px(58) if self._show_name and not self._narrow else px(40))
 
     @guarded(QSize(28, 28))
     def minimumSizeHint(self) -> QSize:
@@ -45,8 +47,8 @@ class RailButton(QToolButton):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, px, chosen = self._look, self._look.scaled, self.isChecked()
-        words = self._named and not self._narrow
+        look, px, chosen = self._theme, self._theme.scaled, self.isChecked()
+        words = self._show_name and not self._narrow
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             if chosen or self.underMouse():
@@ -55,7 +57,7 @@ class RailButton(QToolButton):
                 painter.drawRoundedRect(QRectF(self.rect()), px(8), px(8))
             side = px(20)
             drawing = icon_pixmap(
-                self._drawing, look.colour("accent" if chosen else "soft"), side, self.devicePixelRatioF()
+                self._icon_name, look.colour("accent" if chosen else "soft"), side, self.devicePixelRatioF()
             )
             top = px(11) if words else (self.height() - side) // 2
             painter.drawPixmap((self.width() - side) // 2, top, drawing)
@@ -64,15 +66,15 @@ class RailButton(QToolButton):
                 painter.setFont(font)
                 painter.setPen(look.colour("text" if chosen else "soft"))
                 place = self.rect().adjusted(0, px(34), 0, -px(5))
-                painter.drawText(place, Qt.AlignmentFlag.AlignCenter, self._words)
+                painter.drawText(place, Qt.AlignmentFlag.AlignCenter, self._text)
 
 
-class StateButton(QToolButton):
+class EngineButton(QToolButton):
     """The engine's state: a dot and a word; pressed, it opens Doctor."""
 
-    def __init__(self, look: Theme) -> None:
+    def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._look, self._status, self._narrow = look, "Starting", False
+        self._theme, self._status, self._narrow = theme, "Starting", False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
@@ -90,11 +92,11 @@ class StateButton(QToolButton):
 
     @guarded(QSize(64, 32))
     def sizeHint(self) -> QSize:
-        return QSize(self._look.scaled(40), self._look.scaled(32))
+        return QSize(self._theme.scaled(40), self._theme.scaled(32))
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, px = self._look, self._look.scaled
+        look, px = self._theme, self._theme.scaled
         font = look.font(12)
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -116,12 +118,12 @@ class StateButton(QToolButton):
 class Rail(QWidget):
     """`chose` carries the key of a panel; `help`, `settings` and `state` ask for a page."""
 
-    chose = Signal(str)
+    panel_chosen = Signal(str)
 
-    def __init__(self, look: Theme, panels: Sequence[tuple[str, str, str, str]]) -> None:
+    def __init__(self, theme: Theme, panels: Sequence[tuple[str, str, str, str]]) -> None:
         """`panels`: key, title, drawing, help of each."""
         super().__init__()
-        self._look = look
+        self._theme = theme
         self.setProperty("ground", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Panels")
@@ -129,18 +131,18 @@ class Rail(QWidget):
         self._column = QVBoxLayout(self)
         group = QButtonGroup(self)
         for number, (key, title, drawing, help) in enumerate(panels, 1):
-            button = self.buttons[key] = RailButton(look, title, drawing, help, f"Ctrl+{number}")
-            button.clicked.connect(lambda checked=False, key=key: self.chose.emit(key))
+            button = self.buttons[key] = RailButton(theme, title, drawing, help, f"Ctrl+{number}")
+            button.clicked.connect(lambda checked=False, key=key: self.panel_chosen.emit(key))
             group.addButton(button)
             self._column.addWidget(button)
-        self.help = RailButton(look, "Help", "help", "Help for this panel", "F1", named=False)
-        self.settings = RailButton(look, "Settings", "settings", "Looks, text size, device", "Ctrl+,", named=False)
-        self.state = StateButton(look)
+        self.help = RailButton(theme, "Help", "help", "Help for this panel", "F1", show_name=False)
+        self.settings = RailButton(theme, "Settings", "settings", "Looks, text size, device", "Ctrl+,", show_name=False)
+        self.engine_button = EngineButton(theme)
         self._column.addStretch(1)
         for button in (self.help, self.settings):
             self._column.addWidget(button)
-        self._column.addWidget(self.state)
-        look.changed.connect(self._lay_out)
+        self._column.addWidget(self.engine_button)
+        theme.changed.connect(self._lay_out)
         self._lay_out()
 
     def show_panel(self, key: str) -> None:
@@ -151,13 +153,13 @@ class Rail(QWidget):
     def set_narrow(self, narrow: bool) -> None:
         for button in (*self.buttons.values(), self.help, self.settings):
             button.set_narrow(narrow)
-        self.state.set_narrow(narrow)
+        self.engine_button.set_narrow(narrow)
         self._lay_out()
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
         """The accent at the edge says which panel is open, for those who don't see the tint."""
-        look, px = self._look, self._look.scaled
+        look, px = self._theme, self._theme.scaled
         with QPainter(self) as painter:
             painter.fillRect(self.rect(), look.colour("panel"))
             painter.fillRect(self.width() - 1, 0, 1, self.height(), look.colour("line"))
@@ -170,7 +172,7 @@ class Rail(QWidget):
                     painter.drawRoundedRect(QRectF(0, place.y(), px(3), place.height()), 1.5, 1.5)
 
     def _lay_out(self) -> None:
-        px = self._look.scaled
+        px = self._theme.scaled
         self._column.setContentsMargins(px(6), px(8), px(6), px(12))
         self._column.setSpacing(px(6))
         self.updateGeometry()

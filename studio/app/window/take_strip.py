@@ -8,60 +8,60 @@ from PySide6.QtCore import QObject
 from studio.app.app_state import Window
 from studio.app.core.observable import Value
 from studio.app.files.dialogs_view import FileDialogs
-from studio.app.panels.panel_view import Panel
+from studio.app.panels.panel_view import PanelView
 from studio.app.takes.selection import TakeSelection as TakesInHand
 from studio.app.takes.strip_view import TakeStripView
 from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
 
 
-class Takes(QObject):
+class TakeStripController(QObject):
     """What is done on the strip is done in the panel that is open, which `panel` gives."""
 
     def __init__(
         self,
         strip: TakeStripView,
         state: Window,
-        panels: Iterable[Panel],
-        panel: Callable[[], Panel],
+        panels: Iterable[PanelView],
+        panel: Callable[[], PanelView],
         dialogs: FileDialogs,
     ) -> None:
         super().__init__(strip)
         self._strip, self._state, self._panel, self._dialogs = strip, state, panel, dialogs
         bind(self, state.takes.takes, strip.show_takes)
-        shown: tuple[Value[Any], ...] = (state.takes.takes, *(each.strip.current for each in panels))
+        shown: tuple[Value[Any], ...] = (state.takes.takes, *(each.selection.current for each in panels))
         for value in shown:
-            bind(self, value, lambda _: strip.show_current(self._in_hand.current.get()))
-        strip.take_chosen.connect(self.show)
-        strip.delete_requested.connect(lambda place: self._in_hand.delete_take(place))
-        strip.delete_branch_requested.connect(lambda place: self._in_hand.delete_take(place, branch=True))
-        strip.copy_requested.connect(lambda place: self._in_hand.copy_take(place))
-        strip.renamed.connect(lambda place, name: self._in_hand.rename_take(place, name))
-        strip.branch_requested.connect(self._branch)
-        strip.wavetable_requested.connect(self._lead)
+            bind(self, value, lambda _: strip.show_current(self._current_index.current.get()))
+        strip.take_chosen.connect(self.show_take)
+        strip.delete_requested.connect(lambda place: self._current_index.delete_take(place))
+        strip.delete_branch_requested.connect(lambda place: self._current_index.delete_take(place, branch=True))
+        strip.copy_requested.connect(lambda place: self._current_index.copy_take(place))
+        strip.renamed.connect(lambda place, name: self._current_index.rename_take(place, name))
+        strip.branch_requested.connect(self._branch_take)
+        strip.wavetable_requested.connect(self._ask_wavetable)
         strip.offers_wavetable = lambda place: place in state.explore.wavetable.target_takes()
         strip.tree_requested.connect(self.toggle_tree)
-        strip.keep.clicked.connect(lambda: self._panel().keep())
+        strip.keep.clicked.connect(lambda: self._panel().keep_take())
 
     @property
-    def acts(self) -> tuple[Action, ...]:
+    def make_actions(self) -> tuple[Action, ...]:
         return (
             Action("Tree of takes", ("Ctrl+T",), self.toggle_tree),
-            Action("Name the take", ("N",), lambda: self._strip.edit_name(self._in_hand.current.get()), "stage"),
-            Action("Prune the take", (), self._prune_shown),
-            Action("Prune the take with what came from it", (), lambda: self._prune_shown(branch=True)),
+            Action("Name the take", ("N",), lambda: self._strip.edit_name(self._current_index.current.get()), "stage"),
+            Action("Prune the take", (), self._delete_shown),
+            Action("Prune the take with what came from it", (), lambda: self._delete_shown(branch=True)),
         )
 
     @property
-    def _in_hand(self) -> TakesInHand:
-        return self._panel().strip
+    def _current_index(self) -> TakesInHand:
+        return self._panel().selection
 
-    def show_panel(self, panel: Panel) -> None:
+    def show_panel(self, panel: PanelView) -> None:
         """Another panel is open."""
-        self._strip.show_current(panel.strip.current.get())
-        self._strip.offers_branch = panel.branch is not None
+        self._strip.show_current(panel.selection.current.get())
+        self._strip.offers_branch = panel.arm_branch is not None
 
-    def show(self, index: int) -> None:
+    def show_take(self, index: int) -> None:
         """Put a take on the stage of the open panel; a recording always in Sound, and what is none never there."""
         recorded = bool(self._state.takes.takes.get()[index].work.rate)
         if recorded or self._panel().key == "sound":
@@ -74,18 +74,18 @@ class Takes(QObject):
         layout = self._state.layout.get()
         self._state.layout.set({**layout, "tree": not layout.get("tree", False)})
 
-    def _branch(self, index: int) -> None:
-        self.show(index)
-        if (branch := self._panel().branch) is not None:
+    def _branch_take(self, index: int) -> None:
+        self.show_take(index)
+        if (branch := self._panel().arm_branch) is not None:
             branch()
 
-    def _prune_shown(self, branch: bool = False) -> None:
+    def _delete_shown(self, branch: bool = False) -> None:
         """The take on the stage goes to the bin, alone or with all that came from it."""
-        place = self._in_hand.current.get()
+        place = self._current_index.current.get()
         if place is not None:
-            self._in_hand.delete_take(place, branch)
+            self._current_index.delete_take(place, branch)
 
-    def _lead(self, index: int) -> None:
+    def _ask_wavetable(self, index: int) -> None:
         """Ask where the wavetable from the stage to a take should go."""
         table = self._state.explore.wavetable
         if name := table.file_name(index):

@@ -92,11 +92,11 @@ def test_a_wave_is_drawn_where_pictures_are(sounds: Studio) -> None:
     assert isinstance(stage, ExploreStage) and stage.currentWidget() is stage.wave
     assert (page(sounds).view.shown_wave == wave()).all()
     assert stage.wave_badge.detail.text() == "Seed 7, every slider at home"
-    assert not sounds.frame.bar.pixels.isVisible()  # a wave has no pixels
+    assert not sounds.frame.open_bar.smooth_field.isVisible()  # a wave has no pixels
     sounds.state.explore.choose_model("tiny")
     sounds.state.explore.parameters.new_start(1)
     answer(sounds, np.zeros((8, 8, 3), np.uint8))
-    assert stage.currentWidget() is stage.page and sounds.frame.bar.pixels.isVisible()
+    assert stage.currentWidget() is stage.page and sounds.frame.open_bar.smooth_field.isVisible()
 
 
 def test_the_line_goes_where_the_wave_goes(sounds: Studio) -> None:

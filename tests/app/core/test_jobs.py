@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 from studio.app.app_state import Window
 from studio.app.core import jobs as queues
 from studio.app.core.jobs import NOTICE_AFTER, JobStatus
-from studio.app.window.job_list import progress
+from studio.app.window.job_list import progress_text
 from studio.wire import messages as wire
 from studio.wire.messages import (
     AnyCommand,
@@ -81,9 +81,9 @@ def test_work_of_half_a_second_stands_in_the_queue_with_stop(
     assert not entries(window), "short work is no news"
     clock.pass_(0.02)
     (entry,) = entries(window)
-    assert entry.job == asked.job and entry.title[0].isupper() and progress(entry) == "waits for the engine"
+    assert entry.job == asked.job and entry.title[0].isupper() and progress_text(entry) == "waits for the engine"
     engine.say(wire.Heartbeat(steps=1, job=asked.job))
-    assert progress(entries(window)[0]) == "at work"
+    assert progress_text(entries(window)[0]) == "at work"
     window.queue.stop_job(asked.job)
     assert engine.stopped == [asked.job] and entries(window), "it stands there until it has ended"
     engine.say(Stopped(job=asked.job))
@@ -186,7 +186,7 @@ def test_progress_is_told_where_it_is_known(window: Window, engine: FakeEngine, 
         clock.pass_(2.0)
         engine.say(event)
         (entry,) = entries(window)
-        assert entry.share == 0.25 and progress(entry) == "25 % done · about 6 s left"
+        assert entry.share == 0.25 and progress_text(entry) == "25 % done · about 6 s left"
         engine.say(Stopped(job=asked.job))
 
 

@@ -49,24 +49,24 @@ def test_a_map_of_shares_keeps_the_pictures_shade_and_an_exact_one_its_colours()
 
 
 def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: Studio) -> None:
-    stage, bar = studio.frame.panels["generate"].stage, studio.frame.bar
+    stage, bar = studio.frame.panels["generate"].stage, studio.frame.open_bar
     assert isinstance(stage, GenerateStage)
     studio.ready()
     studio.state.generate.parameters.set_number(1)
     studio.state.generate.start_batch()
     studio.draw()
-    assert not bar.legend.isVisible()
-    QTest.mouseClick(bar.surprise, Qt.MouseButton.LeftButton)
+    assert not bar.surprisal_legend.isVisible()
+    QTest.mouseClick(bar.surprisal, Qt.MouseButton.LeftButton)
     assert studio.state.surprise.on.get()
     before = stage.grid.grab().toImage()
     price(studio)
-    assert bar.legend.isVisible()
+    assert bar.surprisal_legend.isVisible()
     assert stage.grid.grab().toImage() != before
     place = stage.grid.picture_rect(stage.grid.visualRect(stage.grid.model().index(0, 0)))
     QTest.mouseMove(stage.grid.viewport(), place.center())
     QTest.mouseMove(stage.grid.viewport(), place.center() + QPoint(8, 0))
     assert studio.state.surprise.hovered_bits.get() == 9.0
-    assert bar.legend.accessibleDescription() == "0 to 10 bits a pixel, exact; under pointer 9"
+    assert bar.surprisal_legend.accessibleDescription() == "0 to 10 bits a pixel, exact; under pointer 9"
     studio.state.generate.enlarge_cell(0)
     settle()
     view = stage.page.view
@@ -76,7 +76,7 @@ def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: Studio) -> Non
     view.setFocus()
     QTest.keyClick(view, Qt.Key.Key_U)
     assert not studio.state.surprise.on.get()
-    assert not bar.surprise.isChecked()
+    assert not bar.surprisal.isChecked()
     assert view.grab().toImage().pixelColor(centre).red() == 90, "the picture lies below, untouched"
 
 
@@ -90,12 +90,21 @@ def test_nothing_in_the_bar_is_squeezed(
     studio.ready()
     studio.state.generate.choose_model("rows")
     studio.look.choose_theme("dark", "normal", percent / 100, False)
-    bar = studio.frame.bar
+    bar = studio.frame.open_bar
     studio.frame.resize(width, 900)
-    for button in (bar.surprise, bar.doubt):
+    for button in (bar.surprisal, bar.uncertainty):
         button.setChecked(True)
     settle()
-    shown = (bar.surprise, bar.doubt, bar.pixels, bar.legend, bar.doubt_legend, bar.undo, bar.redo, bar.side)
+    shown = (
+        bar.surprisal,
+        bar.uncertainty,
+        bar.smooth_field,
+        bar.surprisal_legend,
+        bar.uncertainty_legend,
+        bar.undo,
+        bar.redo,
+        bar.inspector_button,
+    )
     squeezed = [each for each in shown if each.isVisible() and each.width() < each.sizeHint().width()]
     assert not squeezed
 
@@ -104,13 +113,13 @@ def test_doubt_lies_over_the_rows_that_are_drawn(window_opener: WindowOpener, tw
     write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
     studio = window_opener()
     studio.ready()
-    generate, bar, stage = studio.state.generate, studio.frame.bar, studio.frame.panels["generate"].stage
+    generate, bar, stage = studio.state.generate, studio.frame.open_bar, studio.frame.panels["generate"].stage
     assert isinstance(stage, GenerateStage)
     generate.choose_model("tiny")
-    assert not bar.doubt.isVisible(), "it makes the whole picture at once"
+    assert not bar.uncertainty.isVisible(), "it makes the whole picture at once"
     generate.choose_model("rows")
     generate.parameters.set_number(1)
-    QTest.mouseClick(bar.doubt, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(bar.uncertainty, Qt.MouseButton.LeftButton)
     assert generate.uncertainty.on.get()
     generate.start_batch()
     job, picture = studio.engine.sent[-1].job, np.full((1, 8, 8, 3), 90, np.uint8)
@@ -118,8 +127,8 @@ def test_doubt_lies_over_the_rows_that_are_drawn(window_opener: WindowOpener, tw
     doubt[:, 1:, :4], doubt[:, 1:, 4:] = 1, 9
     studio.engine.say(PicturesPreview(job=job, first=0, pictures=picture, done=4, total=9, entropy=doubt))
     settle()
-    assert bar.doubt_legend.isVisible()
-    assert bar.doubt_legend.accessibleDescription() == "0 to 10 bits a pixel, exact"
+    assert bar.uncertainty_legend.isVisible()
+    assert bar.uncertainty_legend.accessibleDescription() == "0 to 10 bits a pixel, exact"
     (tall, wide), seen = (stage.grid.cell_size().height(), stage.grid.cell_size().width()), stage.grid.grab().toImage()
     place = stage.grid.picture_rect(stage.grid.visualRect(stage.grid.model().index(0, 0))).topLeft()
     place += stage.grid.viewport().pos()
@@ -132,10 +141,10 @@ def test_doubt_lies_over_the_rows_that_are_drawn(window_opener: WindowOpener, tw
     at = view.pixel_rect(2, 6).center().toPoint()
     assert view.grab().toImage().pixelColor(at).lightness() > 200
     QTest.mouseMove(view, at)
-    assert bar.doubt_legend.accessibleDescription() == "0 to 10 bits a pixel, exact; under pointer 9"
+    assert bar.uncertainty_legend.accessibleDescription() == "0 to 10 bits a pixel, exact; under pointer 9"
     view.setFocus()
     QTest.keyClick(view, Qt.Key.Key_V)
-    assert not bar.doubt.isChecked()
+    assert not bar.uncertainty.isChecked()
     assert view.grab().toImage().pixelColor(at).red() == 90
 
 

@@ -38,7 +38,7 @@ def popup(studio: Studio) -> Iterator[ModelPopup]:
 def open_list(studio: Studio) -> ModelPopup:
     QTest.keyClick(studio.frame, Qt.Key.Key_L, CONTROL)
     settle()
-    popup = studio.frame.bar.picker.model_popup
+    popup = studio.frame.open_bar.picker.model_popup
     assert popup is not None
     return popup
 
@@ -74,7 +74,7 @@ def test_a_click_chooses_and_says_how_it_draws_before_the_bits(studio: Studio, p
     QTest.mouseClick(popup.cards.viewport(), LEFT, pos=popup.cards.visualRect(popup.cards.index_of("tones")).center())
     chosen = studio.state.generate.model.get()
     assert chosen is not None and chosen.card.name == "tones"
-    assert studio.frame.bar.facts.text() == "RealNVP · 4 × 4 grey · 3.00 bits per dimension, exact"
+    assert studio.frame.open_bar.facts.text() == "RealNVP · 4 × 4 grey · 3.00 bits per dimension, exact"
     QTest.qWait(0)
     assert not shiboken6.isValid(popup)
 
@@ -161,7 +161,7 @@ def test_the_list_stays_on_the_screen(studio: Studio, width: int, height: int, t
     settle()
     popup = open_list(studio)
     room = popup.screen().availableGeometry()
-    picker = studio.frame.bar.picker
+    picker = studio.frame.open_bar.picker
     assert picker.mapToGlobal(QPoint(0, picker.height() + 4)).y() + popup.height() <= room.bottom() + 1
     assert popup.width() <= room.width()
     for part in (popup.field, popup.cards, popup.add):

@@ -90,7 +90,7 @@ def test_a_panel_that_was_hidden_has_the_theme_and_the_text_when_it_is_shown(stu
     settle()
     studio.state.show_panel("explore")
     settle()
-    panel, tokens = studio.frame.panel, THEMES["light", "normal"]
+    panel, tokens = studio.frame.open_panel, THEMES["light", "normal"]
     names = [label for part in (panel.inspector, panel.stage) for label in part.findChildren(Label)]
     names = [label for label in names if label.property("role") == "body" and label.isVisible()]
     drawn = [button for button in panel.foot.findChildren(Button) if button.isVisible()]
@@ -106,9 +106,9 @@ def test_a_panel_that_was_hidden_has_the_theme_and_the_text_when_it_is_shown(stu
 
 def test_the_list_of_models_has_the_theme(studio: Studio) -> None:
     studio.state.theme.set("light")
-    studio.frame.bar.picker.open_list()
+    studio.frame.open_bar.picker.open_list()
     settle()
-    popup = studio.frame.bar.picker.model_popup
+    popup = studio.frame.open_bar.picker.model_popup
     assert popup is not None
     picture = popup.grab().toImage()
     assert picture.pixelColor(picture.width() // 2, 4).name() == THEMES["light", "normal"].panel.lower()
@@ -123,4 +123,4 @@ def test_the_cover_of_the_model_is_there_after_a_change_of_theme(studio: Studio)
     for panel in ("generate", "explore"):
         studio.state.show_panel(panel)
         settle()
-        assert not studio.frame.bar.picker.icon().isNull(), panel
+        assert not studio.frame.open_bar.picker.icon().isNull(), panel

@@ -114,10 +114,10 @@ def everything(studio: Studio) -> None:
     for panel in frame.panels:
         state.show_panel(panel)
         settle()
-        frame.bar.picker.open_list()
+        frame.open_bar.picker.open_list()
         settle()
-        assert frame.bar.picker.model_popup is not None
-        frame.bar.picker.model_popup.close()
+        assert frame.open_bar.picker.model_popup is not None
+        frame.open_bar.picker.model_popup.close()
         for page in ("settings", "help", "engine", "queue"):
             frame.toggle_page(page)
     for slider in frame.findChildren(ValueSlider):

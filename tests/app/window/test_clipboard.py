@@ -271,7 +271,7 @@ def test_the_finder_knows_copy_and_paste(studio: Studio) -> None:
     for panel, words in (
         ("generate", "Copy this picture"), ("explore", "Copy the picture"), ("complete", "Copy the chosen one"),
     ):  # fmt: skip
-        able = [act.title for act in studio.frame.acts if act.panel in ("", panel)]
+        able = [act.title for act in studio.frame.actions_by_name if act.panel in ("", panel)]
         assert {words, "Paste"} <= set(able)
 
 

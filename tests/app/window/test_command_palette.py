@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
-from studio.app.window.commands.palette import NOTE, Finder
+from studio.app.window.commands.palette import NOTE_ROLE, CommandPalette
 from tests.app.fake_model import card, write_model
 from tests.app.window_fixtures import Studio, settle
 
@@ -23,7 +23,7 @@ def a_recorder(two_models: Path) -> None:
 
 def search(studio: Studio, typed: str) -> list[tuple[str, str]]:
     """Return the names that are found, each with the note at its right."""
-    finder = studio.frame.finder
+    finder = studio.frame.command_palette
     if not finder.isVisible():
         studio.frame.activateWindow()
         QTest.keyClick(studio.frame, Qt.Key.Key_K, CONTROL)
@@ -33,15 +33,15 @@ def search(studio: Studio, typed: str) -> list[tuple[str, str]]:
     return found(finder)
 
 
-def found(finder: Finder) -> list[tuple[str, str]]:
+def found(finder: CommandPalette) -> list[tuple[str, str]]:
     rows = (finder.found.index(row) for row in range(finder.found.rowCount()))
-    return [(row.data(), row.data(NOTE)) for row in rows]
+    return [(row.data(), row.data(NOTE_ROLE)) for row in rows]
 
 
 def choose(studio: Studio) -> None:
-    QTest.keyClick(studio.frame.finder.field, Qt.Key.Key_Return)
+    QTest.keyClick(studio.frame.command_palette.field, Qt.Key.Key_Return)
     settle()
-    assert not studio.frame.finder.isVisible()
+    assert not studio.frame.command_palette.isVisible()
 
 
 def focused() -> QWidget:
@@ -61,8 +61,8 @@ def test_escape_gives_the_focus_back(studio: Studio) -> None:
     button = studio.frame.rail.buttons["generate"]
     button.setFocus()
     search(studio, "noth")
-    QTest.keyClick(studio.frame.finder.field, Qt.Key.Key_Escape)
-    assert not studio.frame.finder.isVisible()
+    QTest.keyClick(studio.frame.command_palette.field, Qt.Key.Key_Escape)
+    assert not studio.frame.command_palette.isVisible()
     assert focused() is button
 
 
@@ -141,7 +141,7 @@ def test_a_setting_opens_its_page_there(studio: Studio, typed: str, title: str) 
     assert (title, "Setting") in search(studio, typed)
     choose(studio)
     assert studio.frame.inspector.page == "settings"
-    dials = dict(studio.frame.settings.dials)
+    dials = dict(studio.frame.settings.fields)
     assert focused() is dials[title] or dials[title].isAncestorOf(focused())
     search(studio, typed)
     choose(studio)  # while it is open
@@ -150,7 +150,7 @@ def test_a_setting_opens_its_page_there(studio: Studio, typed: str, title: str) 
 
 def test_nothing_found_says_what_was_typed_and_enter_does_nothing(studio: Studio) -> None:
     assert search(studio, "sepia tone") == []
-    finder = studio.frame.finder
+    finder = studio.frame.command_palette
     assert finder.none.isVisible() and finder.none.text() == 'Nothing here is called "sepia tone".'
     QTest.keyClick(finder.field, Qt.Key.Key_Return)
     assert finder.isVisible()

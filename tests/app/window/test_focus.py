@@ -84,15 +84,15 @@ def test_a_click_on_a_name_gives_the_focus_to_what_it_names(exploring: Studio) -
 
 
 def by_finder(studio: Studio) -> None:
-    studio.frame.open_finder()
-    QTest.keyClick(studio.frame.finder.field, Qt.Key.Key_Escape)
+    studio.frame.open_palette()
+    QTest.keyClick(studio.frame.command_palette.field, Qt.Key.Key_Escape)
 
 
 def by_page(studio: Studio) -> None:
     studio.frame.toggle_page("settings")
     settle()
     studio.frame.settings.device.setFocus(KEYS)
-    studio.frame.escape()
+    studio.frame.close_or_leave()
 
 
 def by_message(studio: Studio) -> None:
@@ -115,10 +115,10 @@ def by_take(studio: Studio) -> None:
 
 
 def by_picker(studio: Studio) -> None:
-    studio.frame.bar.picker.open_list()
+    studio.frame.open_bar.picker.open_list()
     settle()
-    assert studio.frame.bar.picker.model_popup is not None
-    QTest.keyClick(studio.frame.bar.picker.model_popup, Qt.Key.Key_Escape)
+    assert studio.frame.open_bar.picker.model_popup is not None
+    QTest.keyClick(studio.frame.open_bar.picker.model_popup, Qt.Key.Key_Escape)
 
 
 def by_inspector(studio: Studio) -> None:
@@ -162,7 +162,7 @@ def test_a_crop_that_is_left_gives_the_focus_to_the_stage(exploring: Studio, qtb
     settle()
     stage = exploring.frame.panels["explore"].stage
     assert stage.isAncestorOf(focused())
-    exploring.frame.escape()
+    exploring.frame.close_or_leave()
     settle()
     assert stage.isAncestorOf(focused())
 
@@ -173,7 +173,7 @@ def test_a_drawer_is_opened_and_shut_by_the_mouse(studio: Studio, width: int, he
     for panel in studio.frame.panels:
         studio.state.show_panel(panel)
         settle()
-        button = studio.frame.bar.side
+        button = studio.frame.open_bar.inspector_button
         inspector = studio.frame.panels[panel].inspector
         assert not inspector.isVisible()
         for shown in (True, False):
@@ -185,7 +185,7 @@ def test_a_drawer_is_opened_and_shut_by_the_mouse(studio: Studio, width: int, he
 
 
 def test_an_inspector_that_is_shut_has_a_button_and_one_that_is_open_has_none(studio: Studio) -> None:
-    side = studio.frame.bar.side
+    side = studio.frame.open_bar.inspector_button
     assert not side.isVisible()
     studio.frame.toggle_inspector()
     settle()
@@ -204,10 +204,10 @@ def inspector_of(studio: Studio, panel: str) -> QWidget:
 
 
 def choose_in_list(studio: Studio, row: int) -> None:
-    studio.frame.bar.picker.open_list()
+    studio.frame.open_bar.picker.open_list()
     settle()
-    assert studio.frame.bar.picker.model_popup is not None
-    cards = studio.frame.bar.picker.model_popup.cards
+    assert studio.frame.open_bar.picker.model_popup is not None
+    cards = studio.frame.open_bar.picker.model_popup.cards
     cards.open_model(cards.model().index(row, 0))
     settle()
 

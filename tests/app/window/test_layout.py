@@ -99,7 +99,7 @@ def name(widget: QWidget) -> str:
 def regions(studio: Studio) -> dict[str, QRect]:
     frame = studio.frame
     parts = {"rail": frame.rail, "bar": frame.bars, "stage": frame.stage, "inspector": frame.inspector,
-             "strip": frame.strip, "queue": frame.queue}  # fmt: skip
+             "strip": frame.strip, "queue": frame.job_box}  # fmt: skip
     return {key: part.geometry() for key, part in parts.items() if part.isVisible()}
 
 
@@ -141,7 +141,7 @@ def test_nothing_is_cut_and_nothing_overlaps(studio: Studio, width: int, height:
     for page in ("settings", "help", "engine", "queue"):
         studio.frame.toggle_page(page)
         check(studio)
-    studio.frame.escape()
+    studio.frame.close_or_leave()
     studio.state.messages.show_message("It failed. The picture is kept.", "failed", ("Try again", lambda: None))
     check(studio)
 
@@ -172,7 +172,7 @@ def test_where_text_is_large_the_inspector_is_a_drawer(studio: Studio) -> None:
     settle()
     assert frame.panels["generate"].inspector.isVisible()
     assert frame.stage.width() == wide
-    frame.escape()
+    frame.close_or_leave()
     assert not frame.panels["generate"].inspector.isVisible()
 
 

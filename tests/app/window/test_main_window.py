@@ -23,7 +23,7 @@ from studio.app.core.observable import Value
 from studio.app.widgets.action import Action
 from studio.app.widgets.controls import Label
 from studio.app.window import message_bar
-from studio.app.window.main_window import Geometry
+from studio.app.window.main_window import GeometryKeeper
 from studio.media import export
 from studio.wire.messages import Diagnosis, Doctor, Finished
 from tests.app.window_fixtures import Studio, WindowOpener, picture, settle
@@ -33,7 +33,7 @@ NONE = Qt.KeyboardModifier.NoModifier
 
 
 def act(studio: Studio, words: str) -> Action:
-    return next(one for one in studio.frame.acts if one.title == words)
+    return next(one for one in studio.frame.actions_by_name if one.title == words)
 
 
 # ── panels, pages, keys ──────────────────────────────────────────────────────────────────────────
@@ -77,7 +77,7 @@ def test_pages_open_in_the_inspector_and_escape_closes_them(
 
 def test_no_key_does_two_things_at_once(studio: Studio) -> None:
     for panel in studio.frame.panels:
-        held = [keys for one in studio.frame.acts if one.panel in ("", panel) for keys in one.keys]
+        held = [keys for one in studio.frame.actions_by_name if one.panel in ("", panel) for keys in one.keys]
         assert sorted(held) == sorted(set(held)), panel
         assert all(not QKeySequence(keys).isEmpty() for keys in held)
 
@@ -198,12 +198,12 @@ def test_a_message_comes_softly_unless_nothing_may_move(studio: Studio, qtbot: Q
 
 def test_the_engine_is_seen_and_what_it_said_is_kept(studio: Studio) -> None:
     frame = studio.frame
-    assert frame.rail.state.accessibleName() == "Engine, Starting"
+    assert frame.rail.engine_button.accessibleName() == "Engine, Starting"
     studio.ready()
-    assert frame.rail.state.accessibleName() == "Engine, Ready"
-    QTest.mouseClick(frame.rail.state, Qt.MouseButton.LeftButton)
+    assert frame.rail.engine_button.accessibleName() == "Engine, Ready"
+    QTest.mouseClick(frame.rail.engine_button, Qt.MouseButton.LeftButton)
     assert frame.inspector.page == "engine"
-    assert frame.engine.words.text() == "Ready. Processor, 2 threads"
+    assert frame.engine.status_label.text() == "Ready. Processor, 2 threads"
     assert studio.engine.sent
     studio.engine.die()
     studio.engine.status.emit("Stopped")
@@ -217,7 +217,7 @@ def test_what_can_be_clicked_in_doctor_stays_where_it_is_when_the_findings_arriv
     studio.frame.toggle_page("engine")
     settle()
     page = studio.frame.engine
-    kept = (page.words, page.look_again, page.log, page.show_log)
+    kept = (page.status_label, page.look_again, page.log, page.show_log)
     before = [part.geometry() for part in kept]
 
     def answer() -> list[Label]:
@@ -258,7 +258,7 @@ def test_a_drop_is_announced_before_it_happens(studio: Studio, qtbot: QtBot, tmp
     QApplication.sendEvent(frame, QDragLeaveEvent())
     assert not frame.drop_overlay.isVisible()
     # Qt delivers a drop only to the target of a drag that it is leading itself.
-    frame.drops.eventFilter(frame, QDropEvent(QPointF(frame.rect().center()), copy, data, left, NONE))
+    frame.drop_target.eventFilter(frame, QDropEvent(QPointF(frame.rect().center()), copy, data, left, NONE))
     qtbot.waitUntil(lambda: studio.state.explore.crop_preview.get() is not None)
     assert studio.state.panel.get() == "explore"
 
@@ -282,7 +282,7 @@ def drag(studio: Studio, event: QDropEvent) -> tuple[bool, Qt.DropAction]:
     """Return what the source of a drag learns: whether the drop is accepted, and with which action."""
     event.setDropAction(MOVE)
     event.ignore()
-    studio.frame.drops.eventFilter(studio.frame, event)
+    studio.frame.drop_target.eventFilter(studio.frame, event)
     return event.isAccepted(), event.dropAction()
 
 
@@ -328,7 +328,7 @@ def test_nothing_but_the_window_itself_takes_a_drop(studio: Studio) -> None:
 def test_a_first_window_leaves_room_for_its_title(qtbot: QtBot) -> None:
     window = QWidget()
     qtbot.addWidget(window)
-    Geometry(window, Value(b""))
+    GeometryKeeper(window, Value(b""))
     title = window.style().pixelMetric(QStyle.PixelMetric.PM_TitleBarHeight)
     assert 0 < title <= window.screen().availableGeometry().height() - window.height()
 
@@ -388,10 +388,10 @@ def test_a_ring_is_drawn_after_keys_only(studio: Studio) -> None:
     QTest.mouseClick(handle, Qt.MouseButton.LeftButton, NONE, place)
     settle()
     assert QApplication.focusWidget() is number
-    assert frame.ring.focused is None
+    assert frame.ring.focused_widget is None
     QTest.keyClick(handle, Qt.Key.Key_Tab)
     settle()
     now = QApplication.focusWidget()
     assert now is not number
-    assert frame.ring.focused is not None
+    assert frame.ring.focused_widget is not None
     assert frame.ring.geometry().contains(now.mapTo(frame, now.rect().center()))

@@ -134,7 +134,7 @@ def test_a_message_has_room_of_its_own(full: Studio, stage: str, width: int, hei
     settle()
     full.state.messages.show_message(TOLD, "failed", ("Save elsewhere…", lambda: None), ("Try again", lambda: None))
     for shown in (False, True):
-        if shown != full.frame.panel.inspector.isVisible():
+        if shown != full.frame.open_panel.inspector.isVisible():
             full.frame.toggle_inspector()
         settle()
         assert under(full) == []

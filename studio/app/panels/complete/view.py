@@ -14,7 +14,7 @@ from studio.app.generation.caption_view import MainButton
 from studio.app.panels.complete.canvas import NO_MODEL_TEXT
 from studio.app.panels.complete.inspector_view import CompleteInspector
 from studio.app.panels.complete.stage_view import TOOL_BUTTONS, CompleteWorkspace
-from studio.app.panels.panel_view import Panel
+from studio.app.panels.panel_view import PanelView
 from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, Label, make_button_pair, make_empty_page, make_row
@@ -141,7 +141,7 @@ class CompleteFoot(QStackedWidget):
         self.save.set_text(f"Save {len(chosen)}…" if len(chosen) > 1 else "Save…")
 
 
-def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> Panel:
+def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> PanelView:
     """Complete, ready for the frame."""
     complete, painting = state.complete, state.complete.canvas.brush
     stage = CompleteStage(theme, state, dialogs)
@@ -168,25 +168,25 @@ def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> Panel:
         Action("Open a mask…", (), stage.ask_mask),
         Action("Go on", (), complete.batch.continue_run, enabled=complete.batch.can_continue),
     )
-    return Panel(
+    return PanelView(
         key="complete",
         title="Complete",
-        drawing="complete",
-        help="Paint a hole into a picture and have it filled",
+        icon="complete",
+        tooltip="Paint a hole into a picture and have it filled",
         stage=stage,
         inspector=CompleteInspector(theme, state),
         foot=foot,
         model=complete.model,
         choose_model=complete.choose_model,
-        history=complete.history,
-        keep=complete.keep_takes,
-        acts=tuple(replace(act, panel="complete") for act in acts),
-        close=stage.cancel_open,
+        undo_history=complete.history,
+        keep_take=complete.keep_takes,
+        actions=tuple(replace(act, panel="complete") for act in acts),
+        close_open=stage.cancel_open,
         zoom=stage.workspace.canvas.zoom,
         show_smooth=stage.workspace.show_smooth,
         set_compact=stage.workspace.set_compact,
-        offers=lambda trained: trained.card.keeps,
-        strip=complete.selection,
-        cells=complete.batch,
+        model_filter=lambda trained: trained.card.keeps,
+        selection=complete.selection,
+        batch=complete.batch,
         show_take=complete.canvas.choose_take,
     )

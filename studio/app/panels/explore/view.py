@@ -17,7 +17,7 @@ from studio.app.model_browser.explorable import NO_SLIDERS, first_with_sliders, 
 from studio.app.panels.explore.badge_view import BadgeView
 from studio.app.panels.explore.inspector_view import OPEN_HELP, ParametersSection
 from studio.app.panels.explore.state import ExploreState
-from studio.app.panels.panel_view import Panel
+from studio.app.panels.panel_view import PanelView
 from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, Label, make_button_pair, make_empty_page, make_row
@@ -205,7 +205,7 @@ class ExploreInspector(QStackedWidget):
         self.setCurrentIndex(1 if photo is not None else 0)
 
 
-def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> Panel:
+def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> PanelView:
     """Explore, ready for the frame."""
     explore = state.explore
     stage = ExploreStage(theme, state, dialogs)
@@ -222,24 +222,24 @@ def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> Panel:
         Action("Lock seed", ("L",), lambda: explore.parameters.lock_seed(not explore.parameters.locked.get()), "stage"),
         Action("All home", ("H",), explore.parameters.reset_sliders, "stage"),
     )
-    return Panel(
+    return PanelView(
         key="explore",
         title="Explore",
-        drawing="explore",
-        help="Move one picture along the model's directions",
+        icon="explore",
+        tooltip="Move one picture along the model's directions",
         stage=stage,
         inspector=inspector,
         foot=foot,
         model=explore.model,
         choose_model=explore.choose_model,
-        history=explore.history,
-        keep=explore.keep_take,
-        acts=tuple(replace(act, panel="explore") for act in acts),
-        close=stage.close_preview,
+        undo_history=explore.history,
+        keep_take=explore.keep_take,
+        actions=tuple(replace(act, panel="explore") for act in acts),
+        close_open=stage.close_preview,
         zoom=stage.page.view.zoom,
         show_smooth=stage.page.view.show_smooth,
         set_compact=stage.set_compact,
         remark=lambda trained: "" if has_sliders(trained) else NO_SLIDERS,
-        strip=explore.selection,
+        selection=explore.selection,
         show_take=explore.choose_take,
     )

@@ -27,7 +27,7 @@ from studio.app.panels.generate.first_launch_view import FirstLaunchPage
 from studio.app.panels.generate.grid_view import GridView
 from studio.app.panels.generate.row_marker_view import RowMarker
 from studio.app.panels.generate.state import MAX_PICTURES, GenerateState
-from studio.app.panels.panel_view import Panel
+from studio.app.panels.panel_view import PanelView
 from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, Column, Label
@@ -364,7 +364,7 @@ class GenerateFoot(QWidget):
         self.time.setVisible(told)
 
 
-def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> Panel:
+def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> PanelView:
     """Generate, ready for the frame."""
     generate = state.generate
     stage = GenerateStage(theme, state, dialogs)
@@ -393,25 +393,25 @@ def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> Panel:
         stage.grid.show_smooth(on)
         stage.page.view.show_smooth(on)
 
-    return Panel(
+    return PanelView(
         key="generate",
         title="Generate",
-        drawing="generate",
-        help="Make pictures from a trained model",
+        icon="generate",
+        tooltip="Make pictures from a trained model",
         stage=stage,
         inspector=GenerateInspector(theme, state),
         foot=foot,
         model=generate.model,
         choose_model=generate.choose_model,
-        history=generate.history,
-        keep=lambda: stage.run_action("keep"),
-        acts=tuple(replace(act, panel="generate") for act in acts),
-        close=stage.close_enlarged,
+        undo_history=generate.history,
+        keep_take=lambda: stage.run_action("keep"),
+        actions=tuple(replace(act, panel="generate") for act in acts),
+        close_open=stage.close_enlarged,
         zoom=stage.page.view.zoom,
         show_smooth=smooth,
         set_compact=stage.set_compact,
-        strip=generate.selection,
-        cells=generate.batch,
+        selection=generate.selection,
+        batch=generate.batch,
         show_take=generate.enlarged.show_take,
-        branch=stage.arm_marker,
+        arm_branch=stage.arm_marker,
     )

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, Q
 from studio.app.app_state import Window
 from studio.app.files.dialogs_view import SOUNDS, FileDialogs
 from studio.app.files.exporting import AudioFormat
-from studio.app.panels.panel_view import Panel
+from studio.app.panels.panel_view import PanelView
 from studio.app.panels.sound.inspector_view import CLOSE_KEYS, SoundInspector
 from studio.app.panels.sound.player_view import PlayerView
 from studio.app.widgets.action import Action
@@ -123,7 +123,7 @@ class SoundFoot(QWidget):
             self.keep.setEnabled(there)
 
 
-def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> Panel:
+def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> PanelView:
     """Sound, ready for the frame."""
     sound = state.sound
     stage = SoundStageView(theme, state, dialogs)
@@ -145,25 +145,25 @@ def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> Panel:
         Action("New seed", ("R",), sound.parameters.new_seed, "stage"),
         Action("Lock seed", ("L",), lambda: sound.parameters.lock_seed(not sound.parameters.locked.get()), "stage"),
     )
-    return Panel(
+    return PanelView(
         key="sound",
         title="Sound",
-        drawing="sound",
-        help="Hear a model while it makes, and go on from recordings",
+        icon="sound",
+        tooltip="Hear a model while it makes, and go on from recordings",
         stage=stage,
         inspector=SoundInspector(theme, state, stage.ask_file),
         foot=foot,
         model=sound.model,
         choose_model=sound.choose_model,
-        history=sound.history,
-        keep=sound.keep_take,
-        acts=tuple(replace(act, panel="sound") for act in acts),
-        close=player.cancel_drag,
+        undo_history=sound.history,
+        keep_take=sound.keep_take,
+        actions=tuple(replace(act, panel="sound") for act in acts),
+        close_open=player.cancel_drag,
         zoom=lambda by: time.show_all() if not by else time.zoom(1.5**by, time.x_of(time.position)),
         show_smooth=lambda smooth: None,
         set_compact=player.set_compact,
-        strip=sound.selection,
+        selection=sound.selection,
         show_take=sound.show_take,
-        branch=sound.branch_at,
-        offers=lambda trained: bool(trained.card.rate),
+        arm_branch=sound.branch_at,
+        model_filter=lambda trained: bool(trained.card.rate),
     )

@@ -12,16 +12,16 @@ from studio.app.widgets.action import Action
 class Shortcuts(QObject):
     """One QAction for each act: in the whole window, or only in the parts where single keys act."""
 
-    def __init__(self, window: QWidget, parts: Sequence[QWidget], acts: Sequence[Action]) -> None:
+    def __init__(self, window: QWidget, parts: Sequence[QWidget], actions: Sequence[Action]) -> None:
         super().__init__(window)
-        self._actions = [(act, self._install(window, parts, act)) for act in acts]
+        self._actions = [(act, self._add_shortcut(window, parts, act)) for act in actions]
 
-    def enable(self, panel: str, letters: bool) -> None:
+    def enable_shortcuts(self, panel: str, letters: bool) -> None:
         """Keys of a panel hold where it is open; single keys can be switched off."""
         for act, action in self._actions:
             action.setEnabled(act.panel in ("", panel) and (letters or act.scope == "window"))
 
-    def _install(self, window: QWidget, parts: Sequence[QWidget], act: Action) -> QAction:
+    def _add_shortcut(self, window: QWidget, parts: Sequence[QWidget], act: Action) -> QAction:
         action = QAction(act.title, self)
         action.setShortcuts([QKeySequence(keys) for keys in act.keys])
         action.triggered.connect(lambda checked=False: act.run())
@@ -33,7 +33,7 @@ class Shortcuts(QObject):
         return action
 
 
-def go_region(regions: Sequence[QWidget], now: QWidget | None, by: int) -> None:
+def focus_region(regions: Sequence[QWidget], now: QWidget | None, by: int) -> None:
     """Give the focus to the next or previous of these parts that can have it."""
     at = [place for place, part in enumerate(regions) if now is not None and part.isAncestorOf(now)]
     place = at[0] if at else -1 if by > 0 else 0

@@ -26,36 +26,36 @@ from studio.app.widgets.controls import Column, SegmentedControl
 class Target:
     """Describes something that the user can find and choose."""
 
-    words: str
+    title: str
     """Its name in the list."""
-    do: Callable[[], object]
+    run: Callable[[], object]
     """Called when the user chooses it."""
     note: str = ""
     """The text at the right: the keys of an action, or `Control`, `Model`, `Setting`."""
-    also: str = ""
+    keywords: str = ""
     """More words by which it is found."""
 
-    def has(self, typed: Sequence[str]) -> bool:
+    def matches(self, typed: Sequence[str]) -> bool:
         """Return whether it contains every typed word; `typed` is in lower case."""
-        text = f"{self.words} {self.note} {self.also}".lower()
+        text = f"{self.title} {self.note} {self.keywords}".lower()
         return all(word in text for word in typed)
 
 
-def of_acts(acts: Iterable[Action]) -> list[Target]:
+def action_targets(actions: Iterable[Action]) -> list[Target]:
     """List the actions. Choosing one runs it."""
-    return [Target(act.title, act.run, native_keys(act.keys[0]) if act.keys else "") for act in acts]
+    return [Target(act.title, act.run, native_keys(act.keys[0]) if act.keys else "") for act in actions]
 
 
-def of_controls(parts: Iterable[QWidget], go: Callable[[QWidget], object]) -> list[Target]:
+def control_targets(parts: Iterable[QWidget], on_chosen: Callable[[QWidget], object]) -> list[Target]:
     """List the sliders, fields and switches that are enabled. Choosing one calls `go` with it."""
     return [
-        Target(widget.accessibleName(), partial(go, widget), "Control", widget.accessibleDescription())
+        Target(widget.accessibleName(), partial(on_chosen, widget), "Control", widget.accessibleDescription())
         for part in parts
         for widget in _controls(part)
     ]
 
 
-def of_models(models: Iterable[Any], choose: Callable[[str], object]) -> list[Target]:
+def model_targets(models: Iterable[Any], choose: Callable[[str], object]) -> list[Target]:
     """List the trained models. Choosing one calls `choose` with its name."""
     return [
         Target(
@@ -66,12 +66,12 @@ def of_models(models: Iterable[Any], choose: Callable[[str], object]) -> list[Ta
     ]  # fmt: skip
 
 
-def of_settings(dials: Iterable[tuple[str, QWidget]], go: Callable[[QWidget], object]) -> list[Target]:
+def setting_targets(settings: Iterable[tuple[str, QWidget]], on_chosen: Callable[[QWidget], object]) -> list[Target]:
     """List the settings, which are found by their choices, too. Choosing one calls `go` with it."""
-    return [Target(title, partial(go, dial), "Setting", _choices(dial)) for title, dial in dials]
+    return [Target(title, partial(on_chosen, dial), "Setting", _choice_texts(dial)) for title, dial in settings]
 
 
-def focus(widget: QWidget) -> None:
+def focus_control(widget: QWidget) -> None:
     """Unfold and scroll to a control, and give it the focus."""
     if isinstance(widget, SegmentedControl):
         widget = widget.checked_button() or widget
@@ -107,7 +107,7 @@ def _can_be_seen(widget: QWidget, part: QWidget) -> bool:
     return widget.isVisibleTo(part)
 
 
-def _choices(dial: QWidget) -> str:
+def _choice_texts(dial: QWidget) -> str:
     if isinstance(dial, QComboBox):
         return " ".join(dial.itemText(place) for place in range(dial.count()))
     return " ".join(button.text() for button in dial.findChildren(QAbstractButton))

@@ -126,7 +126,7 @@ def test_an_empty_panel_teaches_and_offers_only_models_that_can(open_studio: Stu
     dialog = open_studio.frame.findChild(QFileDialog)
     assert dialog is not None
     dialog.reject()
-    bar = open_studio.frame.bar
+    bar = open_studio.frame.open_bar
     bar.picker.open_list()
     assert bar.picker.model_popup is not None
     names = [one.card.name for one in bar.picker.model_popup.findChildren(CardList)[0].cards]
@@ -177,9 +177,9 @@ def test_the_hand_paints_and_escape_takes_a_drag_back(studio: Studio) -> None:
     assert mask(studio).sum() == 4
     QTest.mouseRelease(desk(studio).canvas, LEFT)
     assert mask(studio).sum() == 4
-    QTest.mouseClick(studio.frame.bar.undo, LEFT)
+    QTest.mouseClick(studio.frame.open_bar.undo, LEFT)
     assert mask(studio).sum() == 0
-    assert studio.frame.bar.redo.toolTip().startswith("Redo brush")
+    assert studio.frame.open_bar.redo.toolTip().startswith("Redo brush")
     seen = desk(studio).canvas
     assert seen.accessibleDescription().startswith("Nothing is marked yet")
 
@@ -373,7 +373,7 @@ def test_surprise_stands_in_place_of_the_completions(studio: Studio) -> None:
     studio.state.complete.choose_completions((1,))
     grid = desk(studio).grid
     before = grid.grab().toImage()
-    studio.frame.bar.surprise.click()
+    studio.frame.open_bar.surprisal.click()
     sent = studio.engine.sent[-1]
     assert isinstance(sent, wire.Score)
     assert int(sent.picture[0, 0, 0]) == 20, "the chosen one is asked for first"
@@ -386,7 +386,7 @@ def test_surprise_stands_in_place_of_the_completions(studio: Studio) -> None:
     QTest.mouseMove(grid.viewport(), corner + QPoint(6 + size.width() - 2, 4 + size.height() - 2))
     settle()
     assert studio.state.surprise.hovered_bits.get() == pytest.approx(8.0)
-    studio.frame.bar.surprise.click()
+    studio.frame.open_bar.surprisal.click()
     assert studio.state.surprise.hovered_bits.get() is None
 
 
@@ -394,7 +394,7 @@ def test_doubt_stands_in_place_of_what_is_filled(studio: Studio) -> None:
     stroke(studio, (4.5, 4.5))
     desk(studio).canvas.setFocus()
     QTest.keyClick(desk(studio).canvas, Qt.Key.Key_V)
-    assert studio.frame.bar.doubt.isChecked()
+    assert studio.frame.open_bar.uncertainty.isChecked()
     complete(studio, 1)
     told = np.full((1, 8, 8), np.nan, np.float32)
     told[:, 4:] = np.linspace(0, 9, 8)
@@ -407,7 +407,7 @@ def test_doubt_stands_in_place_of_what_is_filled(studio: Studio) -> None:
         wire.Finished(job=asked(studio).job),
     )
     settle()
-    assert studio.frame.bar.doubt_legend.accessibleDescription() == "0 to 10 bits a pixel, exact"
+    assert studio.frame.open_bar.uncertainty_legend.accessibleDescription() == "0 to 10 bits a pixel, exact"
     grid = desk(studio).grid
     corner, size = grid.visualRect(grid.model().index(0, 0)).topLeft(), grid.cell_size()
     tones = [

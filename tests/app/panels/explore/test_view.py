@@ -90,8 +90,8 @@ def test_the_list_of_models_says_which_have_no_sliders(alone: None, window_opene
     studio = window_opener()
     for panel, said in (("explore", ["No sliders", ""]), ("generate", ["", ""])):
         studio.state.show_panel(panel)
-        studio.frame.bar.picker.open_list()
-        popup = studio.frame.bar.picker.model_popup
+        studio.frame.open_bar.picker.open_list()
+        popup = studio.frame.open_bar.picker.model_popup
         assert popup is not None
         names = [popup.cards.index_of(name).data(Qt.ItemDataRole.AccessibleTextRole) for name in ("alone", "tiny")]
         assert ["No sliders" if "No sliders" in name else "" for name in names] == said
@@ -136,7 +136,7 @@ def test_a_drag_is_undone_in_one_step(exploring: Studio) -> None:
     _, inspector, _ = parts(exploring)
     state, slider = exploring.state.explore, inspector.parameters.sliders[0]
     drag(slider.slider, [slider.slider._position_of(value) for value in (0, 0.5, 1, 1.5, 2)])
-    assert exploring.frame.bar.undo.toolTip().startswith("Undo direction 1")
+    assert exploring.frame.open_bar.undo.toolTip().startswith("Undo direction 1")
     QTest.keyClick(exploring.frame, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert state.parameters.sliders.get()[0] == 0
     exploring.state.redo()

@@ -182,7 +182,7 @@ def test_a_click_below_the_marker_chooses_a_colour_and_one_above_does_not(rewind
     popup.typed.setText("#2858C8")
     QTest.keyClick(popup.typed, Qt.Key.Key_Return)
     assert mark(rewinding).pixels_below == (ImposedPixel(6, 3, (40, 88, 200)),)
-    assert rewinding.frame.bar.undo.toolTip().startswith("Undo colour of a pixel")
+    assert rewinding.frame.open_bar.undo.toolTip().startswith("Undo colour of a pixel")
     assert page.enlarged_caption.said.text() == "as a new take from row 4, 1 pixel imposed"
     popup = click(6, 3)
     assert popup is not None and popup.release_button.isVisibleTo(popup)
@@ -209,7 +209,7 @@ def test_while_it_goes_on_the_button_stops_it(rewinding: Studio) -> None:
     page.branch_here()
     button = page.enlarged_caption.continue_link
     assert (button.text().strip(), button.property("role")) == ("Stop", "stop")
-    assert rewinding.frame.queue.job.title.text() == "Rows: on from row 4"
+    assert rewinding.frame.job_box.first_job.title.text() == "Rows: on from row 4"
     QTest.mouseClick(button, LEFT)
     assert rewinding.engine.stopped == [asked(rewinding).job]
     rewinding.engine.say(Stopped(job=asked(rewinding).job))

@@ -92,10 +92,10 @@ def test_a_drag_of_the_temperature_is_one_step_of_undo(studio: Studio) -> None:
     drag(
         groove, [groove._position_of(0.7), groove._position_of(1.0), groove._position_of(1.2), groove._position_of(1.6)]
     )
-    QTest.mouseClick(studio.frame.bar.undo, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(studio.frame.open_bar.undo, Qt.MouseButton.LeftButton)
     assert studio.state.generate.parameters.temperature.get() == 0.7
-    assert not studio.frame.bar.undo.isEnabled()
-    assert studio.frame.bar.redo.toolTip().startswith("Redo temperature")
+    assert not studio.frame.open_bar.undo.isEnabled()
+    assert studio.frame.open_bar.redo.toolTip().startswith("Redo temperature")
 
 
 def test_pictures_form_and_stop_is_the_main_button(studio: Studio) -> None:
@@ -109,7 +109,7 @@ def test_pictures_form_and_stop_is_the_main_button(studio: Studio) -> None:
     studio.draw(2, 5)
     assert stage.caption.first.text() == "Step 2 of 5"
     assert [cell.done for cell in stage.grid.shown_cells] == [2] * 4
-    assert studio.frame.queue.job.isVisible()
+    assert studio.frame.job_box.first_job.isVisible()
     QTest.mouseClick(foot.main_button, Qt.MouseButton.LeftButton)
     assert studio.engine.stopped == [sent(studio).job]
     studio.engine.say(Stopped(job=sent(studio).job))
@@ -120,7 +120,7 @@ def test_pictures_form_and_stop_is_the_main_button(studio: Studio) -> None:
     studio.draw()
     assert all(cell.finished for cell in stage.grid.shown_cells)
     assert not stage.caption.continue_link.isVisible()
-    assert not studio.frame.queue.job.isVisible()
+    assert not studio.frame.job_box.first_job.isVisible()
 
 
 def test_rows_appear_above_a_line_and_nothing_jumps(window_opener: WindowOpener, two_models: Path) -> None:
@@ -313,7 +313,7 @@ def test_without_a_model_it_says_what_to_do(window_opener: WindowOpener, two_mod
     assert not stage.first_launch.cards.isVisible()
     assert stage.first_launch.add.isVisible()
     assert inspector.card.title.text() == "No model is here yet"
-    assert studio.frame.bar.picker.accessibleName() == "No model"
+    assert studio.frame.open_bar.picker.accessibleName() == "No model"
 
 
 def test_a_second_model_is_mixed_in_where_one_fits(studio: Studio, studio_home: Path) -> None:

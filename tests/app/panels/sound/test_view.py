@@ -93,8 +93,15 @@ def test_without_a_model_only_what_works_is_shown(
     settle()
     panel = studio.frame.panels["sound"]
     assert panel.stage.title.text() == NO_MODEL_TEXT  # type: ignore[attr-defined]
-    bar, inspector, foot = studio.frame.bar, panel.inspector, panel.foot
-    dead = (bar.surprise, bar.pixels, panel.stage.begin, panel.stage.own, inspector.dials.temperature, inspector.change)  # type: ignore[attr-defined]
+    bar, inspector, foot = studio.frame.open_bar, panel.inspector, panel.foot
+    dead = (
+        bar.surprisal,
+        bar.smooth_field,
+        panel.stage.begin,
+        panel.stage.own,
+        inspector.dials.temperature,
+        inspector.change,
+    )  # type: ignore[attr-defined]
     assert not any(widget.isVisible() for widget in (*dead, inspector.branch, inspector.output, foot.export, foot.keep))  # type: ignore[attr-defined]
     wave = tmp_path / "waltz.wav"
     soundfile.write(wave, np.zeros(RATE), RATE)
@@ -302,7 +309,7 @@ def test_kind_and_mix_are_offered_where_there_are_some(stage: Stage) -> None:
     inspector.parameters.class_field.setCurrentIndex(2)
     inspector.parameters.class_field.activated.emit(2)
     assert stage.sound.parameters.label.get() == 1
-    assert stage.frame.bar.picker.isVisible()
+    assert stage.frame.open_bar.picker.isVisible()
     stage.sound.choose_model("drone")
     settle()
     assert not inspector.parameters.class_field.isVisible()
@@ -353,7 +360,7 @@ def test_escape_takes_a_drag_back(stage: Stage) -> None:
     wave, x = stage.lanes.wave, stage.lanes.timeline.x_of
     QTest.mousePress(wave, Qt.MouseButton.LeftButton, pos=QPointF(x(3.0), 10).toPoint())
     stage.lanes.timeline.loop_moved.emit(1.0, 4.0)
-    stage.frame.escape()
+    stage.frame.close_or_leave()
     QTest.mouseRelease(wave, Qt.MouseButton.LeftButton)
     assert stage.sound.player.loop.get() == (1.0, 3.0)
 
@@ -534,13 +541,13 @@ def test_prices_are_seen_where_they_belong_as_they_come(stage: Stage, tmp_path: 
 
 def test_pricing_stands_in_the_queue_and_is_stopped_there(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
     recorded(stage, tmp_path)
-    box = stage.frame.queue.job
+    box = stage.frame.job_box.first_job
     job = prices(stage)[-1].job
     engine = stage.studio.engine
     qtbot.waitUntil(box.isVisible)
     engine.say(Heartbeat(steps=1, job=job))
     answer(stage, len(prices(stage)[-1].sound) // 4)
-    assert box.title.text() == "Bits of the recording" and box.words.text().startswith("25 % done")
+    assert box.title.text() == "Bits of the recording" and box.progress_label.text().startswith("25 % done")
     assert box.bar.isVisible() and box.bar.value() == 250
     QTest.mouseClick(box.stop, Qt.MouseButton.LeftButton)
     assert engine.stopped == [job]
@@ -555,8 +562,8 @@ def test_pricing_stands_in_the_queue_and_is_stopped_there(stage: Stage, tmp_path
 
 def test_the_key_of_stop_stops_pricing_where_nothing_plays(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
     recorded(stage, tmp_path)
-    qtbot.waitUntil(stage.frame.queue.job.isVisible)
-    stage.frame.stop()
+    qtbot.waitUntil(stage.frame.job_box.first_job.isVisible)
+    stage.frame.stop_job()
     job = prices(stage)[-1].job
     assert stage.studio.engine.stopped == [job]
     stage.studio.engine.say(Finished(job=job))

@@ -21,7 +21,7 @@ from PySide6.QtCore import QObject, QPoint, QTimer  # noqa: E402  (the platform 
 from PySide6.QtGui import QCursor, QFontDatabase, QImage  # noqa: E402
 from PySide6.QtWidgets import QApplication  # noqa: E402
 
-from studio.app.main import Studio, assemble  # noqa: E402
+from studio.app.main import OpenWindow, assemble  # noqa: E402
 from studio.library import storage  # noqa: E402
 from studio.media import export  # noqa: E402
 from studio.media.sounds.speaker import SampleSource  # noqa: E402
@@ -77,7 +77,7 @@ class Silence(QObject):
 class Session:
     """A window, driven through its states as a hand would."""
 
-    def __init__(self, application: QApplication, studio: Studio, out: Path) -> None:
+    def __init__(self, application: QApplication, studio: OpenWindow, out: Path) -> None:
         self.application, self.studio, self.out = application, studio, out
         self.state = studio.state
 
@@ -103,7 +103,7 @@ class Session:
         self.state.theme.set("light" if theme == "light" else "dark")
         self.state.messages.dismiss()
         self.rest(0.2)
-        picture = self.studio.frame.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+        picture = self.studio.window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
         path = self.out / f"{name}-{theme}.png"
         if not picture.save(str(path)):
             raise OSError(f"{path} could not be written")
@@ -117,7 +117,7 @@ def model_of(session: Session, kind: str) -> str | None:
 
 
 def first_launch(session: Session) -> None:
-    session.until(lambda: session.state.status.get() == "Ready", "The engine")
+    session.until(lambda: session.state.engine_status.get() == "Ready", "The engine")
     session.take("first-launch", "dark")
 
 
@@ -227,7 +227,7 @@ def sound(session: Session, seed: int) -> None:
 def settle(session: Session) -> None:
     """Until the picture is that of the sliders."""
     session.rest(0.1)
-    session.until(lambda: session.state.status.get() == "Ready", "The picture")
+    session.until(lambda: session.state.engine_status.get() == "Ready", "The picture")
     session.until(lambda: session.state.explore.picture.get() is not None, "The picture")
 
 
@@ -263,9 +263,9 @@ def main(words: list[str]) -> int:
             if not studio.state.models.cards.get():
                 print("There is no trained model to show. Give a folder of them with --models.", file=sys.stderr)
                 return 1
-            studio.frame.resize(*SIZE)
+            studio.window.resize(*SIZE)
             QCursor.setPos(QPoint(SIZE[0] // 2, SIZE[1] + 50))  # nothing is under the pointer
-            studio.frame.show()
+            studio.window.show()
             first_launch(session)
             generate(session, options.seed)
             explore(session, options.seed)
@@ -276,7 +276,7 @@ def main(words: list[str]) -> int:
             print(fault, file=sys.stderr)
             return 1
         finally:
-            studio.close()
+            studio.close_window()
     return 0
 
 

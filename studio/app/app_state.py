@@ -38,29 +38,29 @@ from studio.media import decoder
 from studio.wire.messages import AnyEvent, Array, Diagnosis, Doctor, Failed, Ready
 
 PANELS = ("generate", "explore", "complete", "sound", "train", "library")
-Theme = Literal["system", "light", "dark"]
-Contrast = Literal["system", "normal", "high"]
-Panel = GenerateState | ExploreState | CompleteState | SoundState
-TO_READ = 8000
+ThemeName = Literal["system", "light", "dark"]
+ContrastName = Literal["system", "normal", "high"]
+PanelStates = GenerateState | ExploreState | CompleteState | SoundState
+READING_TIME = 8000
 """Milliseconds that a message stays after its cause has gone, so that it can be read."""
-SECOND = (
+SECOND_WINDOW = (
     "Another window of Latent Studio is open. Takes that you keep here are safe. "
     "Settings and undo of this window are not kept."
 )
 PARTLY_READ = "Part of how the window was left could not be read and starts fresh. Your takes are safe."
-FAULT = "Something went wrong inside the window. What you did last may not have happened. Your takes are safe."
+FAULT_TEXT = "Something went wrong inside the window. What you did last may not have happened. Your takes are safe."
 
 
-def window_log() -> Path:
+def window_log_path() -> Path:
     """Return the path of the log of the window's faults."""
     return storage.home_folder("log") / "window.log"
 
 
-class Window(State):
+class AppState(State):
     """Owns all other states: the shared ones, such as `models`, `messages` and `takes`, and one for each panel."""
 
     def __init__(
-        self, engine: EngineProtocol, settings: SettingsStore, output: OutputProtocol, alone: bool = True
+        self, engine: EngineProtocol, settings: SettingsStore, output: OutputProtocol, is_first: bool = True
     ) -> None:
         """Create all states. Call `begin` before the window shows.
 
@@ -69,86 +69,86 @@ class Window(State):
                 changes nothing else there: the other one saves the settings and knows which files are still needed.
         """
         super().__init__()
-        self._alone = alone
+        self._is_first = is_first
         self.engine = engine
         self._settings = settings
         self._create_shared_states(output)
         self._create_panels(output)
-        self._kept: dict[str, State] = {
+        self._kept_states: dict[str, State] = {
             "takes": self.takes,
             "models": self.models,
             **self._panels,
-            "tone": self.tone,
-            "surprise": self.surprise,
-            "exporting": self.exporting,
+            "tone": self.wave_synth,
+            "surprise": self.surprisal,
+            "exporting": self.export_settings,
             "folders": self.folders,
         }
         self._create_values()
         self._declare_fields()
-        self._front = self.panel.get()
+        self._panel_before = self.panel.get()
         self.panel.changed.connect(self._leave_panel)
-        self.keeping = Autosave(settings, self.messages, self.snapshot, self)
+        self.autosave = Autosave(settings, self.messages, self.snapshot, self)
 
     def _create_shared_states(self, output: OutputProtocol) -> None:
         """Create the states that no single panel owns."""
         self.messages = Messages()
         self.models = ModelList(self.messages)
-        self.queue = JobList(self.engine)
+        self.jobs = JobList(self.engine)
         self.takes = TakeStore(self.messages)
-        self.smoothing = Smoothing(self._maker, self)
+        self.smoothing = Smoothing(self._visible_model, self)
         self.smooth: Value[bool] = self.smoothing.smooth
         """Whether pictures are blended instead of shown as squares."""
-        self.exporting = ExportSettings(self.smooth, self)
+        self.export_settings = ExportSettings(self.smooth, self)
         self.folders = Folders(self)
-        self.clipboard = Clipboard(self.messages, self.exporting, self)
-        self.clipboard.file_pasted.connect(lambda path: self.drop([path]))
-        self.saving = Exporter(self.messages, self.queue, self.exporting, self.folders, self)
-        self.tone = WaveSynth(output, self.messages)
-        self.surprise = SurprisalMaps(self.engine, self.messages)
+        self.clipboard = Clipboard(self.messages, self.export_settings, self)
+        self.clipboard.file_pasted.connect(lambda path: self.open_dropped([path]))
+        self.exporter = Exporter(self.messages, self.jobs, self.export_settings, self.folders, self)
+        self.wave_synth = WaveSynth(output, self.messages)
+        self.surprisal = SurprisalMaps(self.engine, self.messages)
 
     def _create_panels(self, output: OutputProtocol) -> None:
         """Create the state of each panel, which has its own messages."""
         of = self.messages.for_panel
-        self.generate = GenerateState(self.engine, self.models, of("generate"), self.queue, self.takes, self.saving)
-        self.explore = ExploreState(self.engine, self.models, of("explore"), self.takes, self.saving)
-        self.complete = CompleteState(self.engine, self.models, of("complete"), self.queue, self.takes, self.saving)
-        self.sound = SoundState(self.engine, output, self.models, of("sound"), self.queue, self.takes, self.saving)
-        self._panels: dict[str, Panel] = {
+        self.generate = GenerateState(self.engine, self.models, of("generate"), self.jobs, self.takes, self.exporter)
+        self.explore = ExploreState(self.engine, self.models, of("explore"), self.takes, self.exporter)
+        self.complete = CompleteState(self.engine, self.models, of("complete"), self.jobs, self.takes, self.exporter)
+        self.sound = SoundState(self.engine, output, self.models, of("sound"), self.jobs, self.takes, self.exporter)
+        self._panels: dict[str, PanelStates] = {
             "generate": self.generate,
             "explore": self.explore,
             "complete": self.complete,
             "sound": self.sound,
         }
         for grid in (self.generate.batch, self.complete.batch):
-            grid.keeps_pictures = self._alone
-        self.takes.names_writable = self._alone
+            grid.keeps_pictures = self._is_first
+        self.takes.names_writable = self._is_first
 
     def _create_values(self) -> None:
         """Create the values of the window itself: its panel, its appearance and what the engine reports."""
         self.panel: Value[str] = Value("generate", self)
         """One of PANELS."""
-        self.status: Value[str] = Value("Starting", self)
+        self.engine_status: Value[str] = Value("Starting", self)
         """The engine in a word: `Starting`, `Ready`, `Working`, `Stopped`."""
         self.device: Value[str] = Value("", self)
         """The engine's device, as shown to the user: `Processor, 2 threads`."""
         self.findings: Value[tuple[tuple[str, bool, str], ...]] = Value((), self)
         """Doctor's findings: what was examined, whether it is fine, the finding."""
-        self.theme: Value[Theme] = Value("system", self)
-        self.contrast: Value[Contrast] = Value("system", self)
+        self.theme: Value[ThemeName] = Value("system", self)
+        self.contrast: Value[ContrastName] = Value("system", self)
         self.geometry: Value[bytes] = Value(b"", self)
         """The bytes of QWidget.saveGeometry."""
         self.layout: Value[dict[str, Any]] = Value({}, self)
         """Sizes that views keep, such as the inspector's width; plain data."""
-        self._chosen: dict[str, InstalledModel] = {}
+        self._chosen_model: dict[str, InstalledModel] = {}
         """The model of pictures and the model of waves that were chosen last."""
-        self._why = ""
+        self._death_reason = ""
         """What the engine last reported about itself."""
         self._doctor = Request(self.engine, "doctor", "latest", self)
 
     def _declare_fields(self) -> None:
         """Declare what is kept over a restart: values of the window itself, and whole states."""
-        themes: tuple[Theme, ...] = get_args(Theme)
-        contrasts: tuple[Contrast, ...] = get_args(Contrast)
+        themes: tuple[ThemeName, ...] = get_args(ThemeName)
+        contrasts: tuple[ContrastName, ...] = get_args(ContrastName)
         self.fields = (
             Field("panel", self.panel.get, self.show_panel),
             Field("theme", self.theme.get, lambda theme: self.theme.set(one_of(themes, theme))),
@@ -160,52 +160,52 @@ class Window(State):
                 lambda: base64.b64encode(self.geometry.get()).decode(),
                 lambda text: self.geometry.set(base64.b64decode(text)),
             ),
-            *(Field(name, state.snapshot, state.restore) for name, state in self._kept.items()),
+            *(Field(name, state.snapshot, state.restore) for name, state in self._kept_states.items()),
         )
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Look for models, restore the saved state and listen to the engine. Call once, before the window shows."""
         self.models.refresh_models()
         plain, sentence = self._settings.read()
         try:
-            self.restore({**dict.fromkeys(self._kept, {}), **plain})  # some states also have files of their own
+            self.restore({**dict.fromkeys(self._kept_states, {}), **plain})  # some states also have files of their own
         except ValueError:
             sentence = sentence or PARTLY_READ
         for panel in self._panels.values():
             panel.settle()
         self.takes.read_takes(self._records())
-        self._listen()
+        self._play_briefly()
         for refused in self.models.refused.get():
             self.messages.show_message(refused, "warn", until=(self.models.refused.changed,))
         if sentence:
             self.messages.show_message(sentence, "warn")
-        if not self._alone:
-            self.messages.show_message(SECOND, "warn")
+        if not self._is_first:
+            self.messages.show_message(SECOND_WINDOW, "warn")
 
     def show_panel(self, name: str) -> None:
         if name in PANELS:
             self.panel.set(name)
 
     def _leave_panel(self, panel: str) -> None:
-        left = self._front
-        self._front = panel
+        left = self._panel_before
+        self._panel_before = panel
         self.messages.leave_panel(left)
 
-    def look(self) -> None:
+    def run_doctor(self) -> None:
         """Ask Doctor about this computer; the answer arrives in `findings`."""
         self._doctor.ask(lambda job: Doctor(job=job))
 
-    def tell_fault(self) -> None:
+    def show_fault(self) -> None:
         """Show a message about a fault of the window, with a button for its log."""
-        self.messages.show_message(FAULT, "failed", ("Show the log", self.show_log))
+        self.messages.show_message(FAULT_TEXT, "failed", ("Show the log", self.show_log))
 
     def show_log(self) -> None:
         """Show the folder that holds the window's log."""
-        self.messages.reveal_requested.emit(window_log())
+        self.messages.reveal_requested.emit(window_log_path())
 
     # ── drops ────────────────────────────────────────────────────────────────────────────────────
 
-    def would(self, paths: Sequence[Path]) -> str:
+    def drop_text(self, paths: Sequence[Path]) -> str:
         """Return what a drop of these files would do, as `Open in Explore`, or why it would do nothing."""
         kind = drops.file_kind(paths)
         if self._is_sound(kind) and self.sound.model.get() is None:
@@ -220,7 +220,7 @@ class Window(State):
         """Return whether the panel Sound opens it: a recording, or any wave while this panel is open."""
         return kind in ("recording", "recorded work") or (kind == "wave" and self.panel.get() == "sound")
 
-    def open(self, path: Path) -> None:
+    def open_file(self, path: Path) -> None:
         """Open a file in the open panel, if it can show it; else in Explore, or in Sound if it is a recording."""
         kind = drops.file_kind([path])
         if kind == "unread sound":
@@ -231,10 +231,10 @@ class Window(State):
         elif self.panel.get() == "complete":
             self.complete.canvas.open_file(path)
         else:
-            self._fit_explore(kind)
+            self._choose_explore_model(kind)
             self.explore.open_file(path)
 
-    def _fit_explore(self, kind: drops.FileKind) -> None:
+    def _choose_explore_model(self, kind: drops.FileKind) -> None:
         """Give Explore a model for a picture or a wave: the open panel's model, else the one chosen last.
 
         A model without sliders is used only if no other can be, or if Explore is open and shows it.
@@ -242,7 +242,12 @@ class Window(State):
         makes = {"picture": "picture", "wave": "sound"}.get(kind, "")
         now = self.explore.model.get()
         in_use = {name: panel.model.get() for name, panel in self._panels.items()}
-        known = (in_use.get(self.panel.get()), self._chosen.get(makes), *in_use.values(), *self.models.cards.get())
+        known = (
+            in_use.get(self.panel.get()),
+            self._chosen_model.get(makes),
+            *in_use.values(),
+            *self.models.cards.get(),
+        )
         suitable = [each for each in known if each is not None and each.card.kind == makes and not each.card.rate]
         shown = now if self.panel.get() == "explore" else None
         suitable.sort(key=lambda each: each != shown and not has_sliders(each))
@@ -252,11 +257,11 @@ class Window(State):
             if now is not None:
                 self.messages.show_message(f'Explore opens it with "{title}". Undo brings "{now.card.title}" back.')
 
-    def _note_model(self, trained: InstalledModel | None) -> None:
+    def _remember_model(self, trained: InstalledModel | None) -> None:
         if trained is not None and not trained.card.rate:
-            self._chosen[trained.card.kind] = trained
+            self._chosen_model[trained.card.kind] = trained
 
-    def drop(self, paths: Sequence[Path]) -> None:
+    def open_dropped(self, paths: Sequence[Path]) -> None:
         """Open the dropped files as `would` says."""
         match kind := drops.file_kind(paths):
             case _ if self._is_sound(kind):
@@ -267,7 +272,7 @@ class Window(State):
             case "picture" | "wave" | "work":
                 here = self.panel.get() == "complete" and kind != "wave"
                 if not here:
-                    self._fit_explore(kind)
+                    self._choose_explore_model(kind)
                 (self.complete.canvas if here else self.explore).open_file(paths[0])
                 if len(paths) > 1:
                     name, panel = drops.display_name(paths[0].name), "Complete" if here else "Explore"
@@ -289,19 +294,19 @@ class Window(State):
 
     # ── undo ─────────────────────────────────────────────────────────────────────────────────────
 
-    def history(self) -> UndoHistory | None:
+    def open_history(self) -> UndoHistory | None:
         """Return the history of the open panel; None if it has none."""
         panel = self._panels.get(self.panel.get())
         return panel.history if panel is not None else None
 
     def undo(self) -> None:
         """Undo the last step of the open panel."""
-        if (history := self.history()) is not None:
+        if (history := self.open_history()) is not None:
             history.undo()
 
     def redo(self) -> None:
         """Redo the step that was undone last."""
-        if (history := self.history()) is not None:
+        if (history := self.open_history()) is not None:
             history.redo()
 
     # ── the engine ───────────────────────────────────────────────────────────────────────────────
@@ -318,12 +323,12 @@ class Window(State):
         """Show that Doctor failed."""
         self.messages.show_message(f"{event.reason} {event.hint}".strip(), "failed")
 
-    def _listen(self) -> None:
+    def _play_briefly(self) -> None:
         self.engine.announced.connect(self._note_device)
         self._doctor.progressed.connect(self._show_findings)
         self._doctor.failed.connect(self._show_failure)
-        self.engine.status_changed.connect(self._heed)
-        self.engine.announced.connect(self._hear)
+        self.engine.status_changed.connect(self._on_status_changed)
+        self.engine.announced.connect(self._on_announced)
         for name, maker in (("generate", self.generate), ("complete", self.complete)):
             maker.explore_requested.connect(partial(self.explore.open_work, self.messages.for_panel(name)))
         for asked in (self.generate.complete_requested, self.explore.complete_requested):
@@ -331,10 +336,10 @@ class Window(State):
         self.explore.generate_requested.connect(self._restore_work)
         for panel in self._panels.values():
             self.models.cards.changed.connect(panel.settle)
-            panel.model.changed.connect(self._note_model)
+            panel.model.changed.connect(self._remember_model)
         self.sound.sound_opened.connect(lambda: self.panel.set("sound"))
-        self.sound.player.card.opening.connect(self.tone.release_card)  # there is one sound card
-        self.tone.opening.connect(self.sound.player.release_card)
+        self.sound.player.card.opening.connect(self.wave_synth.release_card)  # there is one sound card
+        self.wave_synth.opening.connect(self.sound.player.release_card)
         self.explore.picture_opened.connect(lambda: self.panel.set("explore"))
         self.complete.canvas.picture_opened.connect(lambda: self.panel.set("complete"))
         cells = self.generate
@@ -342,61 +347,69 @@ class Window(State):
             self.panel, self.explore.picture, cells.cells, cells.chosen, cells.enlarged.item,
         )  # fmt: skip
         for value in shown:
-            value.changed.connect(self._show_wave)
+            value.changed.connect(self._update_wave)
         completions: tuple[Value[Any], ...] = (self.complete.ranking.cells, self.complete.chosen)
         for doubt in (self.generate.uncertainty, self.complete.uncertainty):  # one map at a time
-            self.surprise.on.changed.connect(partial(_give_way, doubt))
-            doubt.on.changed.connect(partial(_give_way, self.surprise))
-        for value in (*shown, *completions, self.explore.drawing, self.surprise.on):
-            value.changed.connect(self._show_surprise)
+            self.surprisal.on.changed.connect(partial(_keep_one_on, doubt))
+            doubt.on.changed.connect(partial(_keep_one_on, self.surprisal))
+        for value in (*shown, *completions, self.explore.drawing, self.surprisal.on):
+            value.changed.connect(self._update_surprisal)
         for value in (*shown, *(panel.model for panel in self._panels.values()), self.models.cards):
             value.changed.connect(self.smoothing.follow_model)
-        self._show_wave()
-        self._show_surprise()
+        self._update_wave()
+        self._update_surprisal()
         self.smoothing.follow_model()
-        kept = (self, self.takes, self.models, *self._panels.values(), self.tone, self.exporting, self.folders)
+        kept = (
+            self,
+            self.takes,
+            self.models,
+            *self._panels.values(),
+            self.wave_synth,
+            self.export_settings,
+            self.folders,
+        )
         for state in kept:
             for value in state.findChildren(Value):
-                value.changed.connect(self.keeping.schedule)
-        for overlay in (self.surprise, self.generate.uncertainty, self.complete.uncertainty):
-            overlay.on.changed.connect(self.keeping.schedule)  # nothing else is kept of them
+                value.changed.connect(self.autosave.schedule)
+        for overlay in (self.surprisal, self.generate.uncertainty, self.complete.uncertainty):
+            overlay.on.changed.connect(self.autosave.schedule)  # nothing else is kept of them
 
-    def _show_wave(self) -> None:
+    def _update_wave(self) -> None:
         """Let the user hear the wave that the open panel shows."""
         panel = self.panel.get()
         hand = self.generate.current_item() if panel != "complete" else None
         picture = self.explore.picture.get() if panel == "explore" else hand
-        self.tone.set_wave(picture if picture is not None and picture.ndim == 1 else None)
+        self.wave_synth.set_wave(picture if picture is not None and picture.ndim == 1 else None)
 
-    def _show_surprise(self) -> None:
+    def _update_surprisal(self) -> None:
         """Ask for maps of surprise of the pictures that the open panel shows."""
-        if self.surprise.on.get():
+        if self.surprisal.on.get():
             shown = {
                 "generate": self.generate.shown_pictures,
                 "explore": self.explore.shown_pictures,
                 "complete": self.complete.shown_pictures,
             }.get(self.panel.get())
-            self.surprise.set_shown(shown() if shown is not None else ())
+            self.surprisal.set_shown(shown() if shown is not None else ())
 
-    def _maker(self) -> InstalledModel | None:
+    def _visible_model(self) -> InstalledModel | None:
         """Return the model whose pictures the open panel shows."""
         panel = self._panels.get(self.panel.get(), self.generate)
         return self.generate.visible_model() if panel is self.generate else panel.model.get()
 
-    def _hear(self, sentence: str) -> None:
-        self._why = sentence
+    def _on_announced(self, sentence: str) -> None:
+        self._death_reason = sentence
         self.messages.show_message(sentence, "failed")
 
-    def _heed(self, status: str) -> None:
-        self.status.set(status)
+    def _on_status_changed(self, status: str) -> None:
+        self.engine_status.set(status)
         said = self.messages.current.get()
         if status in ("Ready", "Working"):
-            if said is not None and said.text == self._why:
-                QTimer.singleShot(TO_READ, self, partial(self.messages.remove_message, said))
-            self._why = ""
-        if status == "Stopped" and self._why and said is not None and not said.buttons:
+            if said is not None and said.text == self._death_reason:
+                QTimer.singleShot(READING_TIME, self, partial(self.messages.remove_message, said))
+            self._death_reason = ""
+        if status == "Stopped" and self._death_reason and said is not None and not said.buttons:
             self.messages.show_message(
-                said.text, "failed", ("Start it again", self.engine.start), until=(self.status.changed,)
+                said.text, "failed", ("Start it again", self.engine.start), until=(self.engine_status.changed,)
             )
 
     def _restore_work(self, work: Work, picture: Array) -> None:
@@ -407,27 +420,27 @@ class Window(State):
 
     def close(self) -> None:
         """Save the state for the last time and wait for running work, but not for files that are being read."""
-        self.keeping.stop()
+        self.autosave.stop()
         with decoder.shared_decoder.interrupted():
             for state in (
-                self.tone,
+                self.wave_synth,
                 self.sound,
                 self.generate,
                 self.explore,
                 self.complete,
-                self.saving,
+                self.exporter,
                 self.clipboard,
                 self.models,
             ):
                 state.close()
-            self.takes.close(self._records() if self._alone else None)
-        self.keeping.close()
+            self.takes.close(self._records() if self._is_first else None)
+        self.autosave.close()
 
     def _records(self) -> list[Record]:
         """All that leads back to takes."""
         return [record for panel in self._panels.values() for record in panel.records()]
 
 
-def _give_way(overlay: SurprisalMaps | UncertaintyMaps, other: bool) -> None:
+def _keep_one_on(overlay: SurprisalMaps | UncertaintyMaps, other: bool) -> None:
     """An overlay that is on goes off where another one comes on."""
     overlay.set_on(overlay.on.get() and not other)

@@ -13,10 +13,10 @@ from typing import Any
 from PySide6.QtCore import QMessageLogContext, QObject, QtMsgType, Signal, qInstallMessageHandler
 
 from studio import __version__
-from studio.app.app_state import window_log
+from studio.app.app_state import window_log_path
 from studio.library import storage
 
-MOST = 256 * 1024
+MAX_SIZE = 256 * 1024
 """Maximum size of the log in bytes. One exception takes about 2 kB."""
 _LEVELS = {
     QtMsgType.QtWarningMsg: "warning",
@@ -31,16 +31,16 @@ class FaultLog(QObject):
     Exceptions may come from any thread. The handlers that were installed before still receive them.
     """
 
-    met = Signal()
+    fault_logged = Signal()
     """An exception occurred for the first time."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.path = window_log()
+        self.path = window_log_path()
         self._lock = threading.RLock()
         self._times: Counter[str] = Counter()
 
-    def install(self) -> None:
+    def install_hooks(self) -> None:
         """Install the hooks for uncaught exceptions and for Qt's messages, until `remove`."""
         self._before: tuple[Any, ...] = (sys.excepthook, threading.excepthook, sys.unraisablehook)
         sys.excepthook = self._uncaught
@@ -48,7 +48,7 @@ class FaultLog(QObject):
         sys.unraisablehook = self._unraisable
         self._qt_before = qInstallMessageHandler(self._qt_message)
 
-    def remove(self) -> None:
+    def remove_hooks(self) -> None:
         """Restore the hooks that were installed before."""
         sys.excepthook, threading.excepthook, sys.unraisablehook = self._before
         qInstallMessageHandler(self._qt_before)
@@ -59,17 +59,17 @@ class FaultLog(QObject):
         self, kind: type[BaseException], fault: BaseException, trace: TracebackType | None, where: str = ""
     ) -> None:
         if issubclass(kind, Exception):
-            self._note(fault, trace, where)
+            self._log_fault(fault, trace, where)
         self._before[0](kind, fault, trace)
 
     def _uncaught_in_thread(self, args: Any) -> None:
         if args.exc_value is not None and issubclass(args.exc_type, Exception):
-            self._note(args.exc_value, args.exc_traceback, f" in {args.thread.name}" if args.thread else "")
+            self._log_fault(args.exc_value, args.exc_traceback, f" in {args.thread.name}" if args.thread else "")
         self._before[1](args)
 
     def _unraisable(self, args: Any) -> None:
         if isinstance(args.exc_value, Exception):
-            self._note(args.exc_value, args.exc_traceback, f" in {args.object!r}")
+            self._log_fault(args.exc_value, args.exc_traceback, f" in {args.object!r}")
         self._before[2](args)
 
     def _qt_message(self, level: QtMsgType, context: QMessageLogContext, text: str) -> None:
@@ -83,13 +83,13 @@ class FaultLog(QObject):
 
     # ── the log ──────────────────────────────────────────────────────────────────────────────────
 
-    def _note(self, fault: BaseException, trace: TracebackType | None, where: str) -> None:
+    def _log_fault(self, fault: BaseException, trace: TracebackType | None, where: str) -> None:
         steps = traceback.extract_tb(trace)
         place = f"{steps[-1].filename}:{steps[-1].lineno}" if steps else where
         words = "".join(traceback.format_exception(type(fault), fault, trace)).rstrip()
         if self._write(f"Uncaught exception{where}\n{words}", f"{type(fault).__qualname__} at {place}"):
             with contextlib.suppress(RuntimeError):  # the window may be gone by now
-                self.met.emit()
+                self.fault_logged.emit()
 
     def _write(self, words: str, key: str) -> bool:
         """Write a new fault, or how often a known one occurred; return whether it is new.
@@ -104,5 +104,5 @@ class FaultLog(QObject):
             now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
             if str(times).strip("0") == "1":
                 with contextlib.suppress(storage.NotSaved):  # the user needs no message about a log
-                    storage.append_to_log(self.path, f"{now}  Latent Studio {__version__}\n{words}\n\n", MOST)
+                    storage.append_to_log(self.path, f"{now}  Latent Studio {__version__}\n{words}\n\n", MAX_SIZE)
             return times == 1

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QSocketNotifier, Qt
 from PySide6.QtWidgets import QApplication
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.audio.sound_card import OutputProtocol
 from studio.app.core.autosave import SettingsFile
 from studio.app.engine.client import EngineClient, local_program
@@ -25,15 +25,15 @@ from studio.media.sounds.speaker import Speaker
 
 
 @dataclass(frozen=True)
-class Studio:
+class OpenWindow:
     """Everything that an open window holds."""
 
     engine: EngineClient
-    state: Window
-    look: Theme
-    frame: MainWindow
+    state: AppState
+    theme: Theme
+    window: MainWindow
 
-    def close(self) -> None:
+    def close_window(self) -> None:
         """Write the state down, let the engine save and end."""
         self.state.close()
         self.engine.close()
@@ -41,7 +41,7 @@ class Studio:
 
 def assemble(
     application: QApplication, program: Sequence[str] | None = None, output: OutputProtocol | None = None
-) -> Studio:
+) -> OpenWindow:
     """The window as it was left, not yet shown; `program` and `output` are another engine and another sound card than
     this machine's."""
     application.setApplicationName("latent-studio")
@@ -49,9 +49,9 @@ def assemble(
     application.setDesktopFileName("latent-studio")
     application.setStyle("Fusion")
     engine = EngineClient(program)
-    alone = _lock()
-    state = Window(engine, SettingsFile(writable=alone), output or Speaker(), alone)
-    state.begin()
+    alone = _lock_folders()
+    state = AppState(engine, SettingsFile(writable=alone), output or Speaker(), alone)
+    state.start()
     device = state.layout.get().get("device")
     if device and program is None:
         engine.program = local_program(str(device))
@@ -59,10 +59,10 @@ def assemble(
     frame = MainWindow(look, state)
     frame.painted.connect(engine.start)
     gc.freeze()  # what stays for good is not looked through again and again, for 50 ms, while something plays
-    return Studio(engine, state, look, frame)
+    return OpenWindow(engine, state, look, frame)
 
 
-def _lock() -> bool:
+def _lock_folders() -> bool:
     """Return whether this is the only window with these folders. The lock is held until the process ends."""
     try:
         return storage.lock_file(storage.home_folder("data") / "window.lock") is not None
@@ -79,17 +79,17 @@ def main(argv: Sequence[str]) -> int:
     device = parser.parse_args(argv).device
     application = QApplication(sys.argv[:1] or ["studio"])
     faults = FaultLog()
-    faults.install()
+    faults.install_hooks()
     studio = assemble(application, local_program(device) if device else None)
     # Queued, because an exception may occur while the window is being painted.
-    faults.met.connect(studio.state.tell_fault, Qt.ConnectionType.QueuedConnection)
-    studio.frame.closed.connect(application.quit)
+    faults.fault_logged.connect(studio.state.show_fault, Qt.ConnectionType.QueuedConnection)
+    studio.window.closed.connect(application.quit)
     wakes = _quit_on_signals(application)
-    studio.frame.show()
+    studio.window.show()
     status = application.exec()
     wakes.clear()
-    studio.close()
-    faults.remove()
+    studio.close_window()
+    faults.remove_hooks()
     return status
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.core.autosave import SettingsFile
 from studio.library import models
 from tests.app.fake_engine import FakeEngine
@@ -16,7 +16,7 @@ from tests.app.window_fixtures import studio, window_opener
 
 __all__ = ["studio", "window_opener"]
 
-Opener = Callable[[FakeEngine], Window]
+Opener = Callable[[FakeEngine], AppState]
 
 
 @pytest.fixture(autouse=True)
@@ -37,13 +37,13 @@ def engine() -> FakeEngine:
 @pytest.fixture
 def opener() -> Iterator[Opener]:
     """Opens a window on an engine; closes the one before, as a restart does."""
-    opened: list[Window] = []
+    opened: list[AppState] = []
 
-    def open_window(engine: FakeEngine) -> Window:
+    def open_window(engine: FakeEngine) -> AppState:
         for window in opened:
             window.close()
-        opened[:] = [Window(engine, SettingsFile(), FakeSpeaker())]
-        opened[0].begin()
+        opened[:] = [AppState(engine, SettingsFile(), FakeSpeaker())]
+        opened[0].start()
         return opened[0]
 
     yield open_window
@@ -52,7 +52,7 @@ def opener() -> Iterator[Opener]:
 
 
 @pytest.fixture
-def window(opener: Opener, engine: FakeEngine) -> Window:
+def window(opener: Opener, engine: FakeEngine) -> AppState:
     return opener(engine)
 
 

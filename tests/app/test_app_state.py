@@ -9,7 +9,7 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from studio.app import app_state as window_module
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.core.autosave import SettingsFile
 from studio.library import storage, work
 from studio.library.storage import NotSaved
@@ -53,8 +53,8 @@ def test_comes_back_as_it_was_left(opener: Opener, engine: FakeEngine) -> None:
     assert second.generate.parameters.number.get() == 16
 
 
-def test_is_written_down_a_moment_after_a_change(window: Window, settings: Path, qtbot: QtBot) -> None:
-    window.keeping._timer.setInterval(10)
+def test_is_written_down_a_moment_after_a_change(window: AppState, settings: Path, qtbot: QtBot) -> None:
+    window.autosave._timer.setInterval(10)
     window.generate.parameters.set_seed(4112)
     qtbot.waitUntil(settings.exists)
     assert json.loads(settings.read_bytes())["generate"]["seed"] == 4112
@@ -165,9 +165,9 @@ def test_damaged_settings_do_not_lose_takes(
 
 
 def test_a_full_disk_is_said_once_not_every_second(
-    window: Window, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    window: AppState, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried, writing = [], window.keeping._task
+    tried, writing = [], window.autosave._task
 
     def full(path: Path, data: bytes) -> None:
         tried.append(path)
@@ -177,27 +177,27 @@ def test_a_full_disk_is_said_once_not_every_second(
         patch.setattr(storage, "write_file", full)
         for count in (1, 2, 3):
             window.generate.parameters.set_number(count)
-            window.keeping.save()
+            window.autosave.save()
             qtbot.waitUntil(lambda count=count: len(tried) >= count and not writing._is_running)  # type: ignore[misc]
             if count == 1:
                 window.messages.dismiss()
     assert [said.text for said in window.messages.history.get()] == ["The disk is full."]
     assert window.messages.current.get() is None
-    window.keeping.save()
-    window.keeping._task.wait()
+    window.autosave.save()
+    window.autosave._task.wait()
     assert SettingsFile().read()[0]["generate"]["number"] == 3
 
 
-def test_nothing_is_written_where_nothing_changed(window: Window, settings: Path, qtbot: QtBot) -> None:
-    window.keeping.save()
-    qtbot.waitUntil(lambda: bool(window.keeping._written))
+def test_nothing_is_written_where_nothing_changed(window: AppState, settings: Path, qtbot: QtBot) -> None:
+    window.autosave.save()
+    qtbot.waitUntil(lambda: bool(window.autosave._written))
     before = settings.stat().st_ino
-    window.keeping.save()
-    window.keeping._task.wait()
+    window.autosave.save()
+    window.autosave._task.wait()
     assert settings.stat().st_ino == before
 
 
-def test_words_before_the_mouse_is_released(window: Window, tmp_path: Path) -> None:
+def test_words_before_the_mouse_is_released(window: AppState, tmp_path: Path) -> None:
     Image.new("RGB", (5, 5)).save(tmp_path / "rose.png")
     Image.new("RGB", (5, 5)).save(tmp_path / "photo.JPG")
     (tmp_path / "work.png").write_bytes(work.encode_png(tone(1), Work(model="tiny", model_hash="", seed=1)))
@@ -205,7 +205,7 @@ def test_words_before_the_mouse_is_released(window: Window, tmp_path: Path) -> N
     (tmp_path / "old.pt").write_bytes(b"\x80\x04")
     (tmp_path / "x.wav").write_bytes(b"RIFF\0\0\0\0WAVEfmt ")
     model = write_model(tmp_path, card("extra"))
-    would = {name: window.would([tmp_path / name]) for name in os.listdir(tmp_path) if name != "home"}
+    would = {name: window.drop_text([tmp_path / name]) for name in os.listdir(tmp_path) if name != "home"}
     assert (would["rose.png"], would["photo.JPG"]) == ("Open in Explore", "Open in Explore")
     assert (would["work.png"], would[model.name]) == ("Restore this work", "Add this model")
     assert would["notes.txt"].startswith('"notes.txt" is no picture, sound or model')
@@ -213,12 +213,12 @@ def test_words_before_the_mouse_is_released(window: Window, tmp_path: Path) -> N
     made = Work(kind="sound", model="waves", model_hash="", seed=1)
     (tmp_path / "made.wav").write_bytes(work.encode_wav(np.zeros(256, np.int16), made))
     assert "pickle" in would["old.pt"] and would["x.wav"] == "Open in Explore"
-    assert window.would([tmp_path / "song.flac"]).startswith("There is no model of recordings")
-    assert window.would([tmp_path / "made.wav"]) == "Restore this work"
+    assert window.drop_text([tmp_path / "song.flac"]).startswith("There is no model of recordings")
+    assert window.drop_text([tmp_path / "made.wav"]) == "Restore this work"
     (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
-    assert "is a folder" in window.would([tmp_path]) and "no file" in window.would([])
-    assert "is a folder" in window.would([tmp_path / "link"])
-    assert window.would([tmp_path / "gone.png"]).startswith('"gone.png"')
+    assert "is a folder" in window.drop_text([tmp_path]) and "no file" in window.drop_text([])
+    assert "is a folder" in window.drop_text([tmp_path / "link"])
+    assert window.drop_text([tmp_path / "gone.png"]).startswith('"gone.png"')
 
 
 ALIEN = {  # the bytes of real programs, and the words shown for them
@@ -233,13 +233,13 @@ ALIEN = {  # the bytes of real programs, and the words shown for them
 
 
 @pytest.mark.parametrize("name", list(ALIEN))
-def test_a_sound_that_cannot_be_read_is_told_as_a_sound(window: Window, tmp_path: Path, name: str) -> None:
+def test_a_sound_that_cannot_be_read_is_told_as_a_sound(window: AppState, tmp_path: Path, name: str) -> None:
     begins, reason = ALIEN[name]
     (tmp_path / name).write_bytes(begins + bytes(100))
-    words = window.would([tmp_path / name])
+    words = window.drop_text([tmp_path / name])
     assert words.startswith(f'"{name}" {reason} and was not opened. Save i')
     assert words.endswith("as WAV or FLAC.")
-    for bring in (lambda: window.drop([tmp_path / name]), lambda: window.open(tmp_path / name)):
+    for bring in (lambda: window.open_dropped([tmp_path / name]), lambda: window.open_file(tmp_path / name)):
         window.messages.dismiss()
         bring()
         said = window.messages.current.get()
@@ -248,17 +248,17 @@ def test_a_sound_that_cannot_be_read_is_told_as_a_sound(window: Window, tmp_path
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in the file system here")
 @pytest.mark.timeout(20)
-def test_a_pipe_or_a_device_is_neither_waited_for_nor_read(window: Window, tmp_path: Path, qtbot: QtBot) -> None:
+def test_a_pipe_or_a_device_is_neither_waited_for_nor_read(window: AppState, tmp_path: Path, qtbot: QtBot) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "zero.png").symlink_to("/dev/zero")
     for name in ("pipe.png", "zero.png"):
-        assert "is no picture, sound or model" in window.would([tmp_path / name])
-        window.drop([tmp_path / name])
+        assert "is no picture, sound or model" in window.drop_text([tmp_path / name])
+        window.open_dropped([tmp_path / name])
         assert window.explore.crop_preview.get() is None and not window.explore.busy.get()
 
 
 @pytest.fixture
-def with_waves(window: Window, two_models: Path) -> Window:
+def with_waves(window: AppState, two_models: Path) -> AppState:
     """Explore uses a model of waves, and Generate uses "tones"."""
     write_model(two_models, card("cycles", (32,)))
     window.models.refresh_models()
@@ -267,7 +267,7 @@ def with_waves(window: Window, two_models: Path) -> Window:
     return window
 
 
-def chosen(window: Window) -> str:
+def chosen(window: AppState) -> str:
     trained = window.explore.model.get()
     assert trained is not None
     return trained.card.name
@@ -275,11 +275,11 @@ def chosen(window: Window) -> str:
 
 @pytest.mark.parametrize(("panel", "model"), [("generate", "tones"), ("explore", "tones"), ("sound", "tones")])
 def test_a_photo_goes_to_a_model_of_pictures(
-    with_waves: Window, tmp_path: Path, qtbot: QtBot, panel: str, model: str
+    with_waves: AppState, tmp_path: Path, qtbot: QtBot, panel: str, model: str
 ) -> None:
     Image.new("RGB", (5, 5)).save(tmp_path / "rose.png")
     with_waves.show_panel(panel)
-    with_waves.drop([tmp_path / "rose.png"])
+    with_waves.open_dropped([tmp_path / "rose.png"])
     qtbot.waitUntil(lambda: with_waves.explore.crop_preview.get() is not None)
     assert chosen(with_waves) == model
     assert with_waves.panel.get() == "explore"
@@ -291,37 +291,37 @@ def test_a_photo_goes_to_a_model_of_pictures(
 
 
 def test_a_photo_goes_to_the_model_in_front_before_the_one_chosen_last(
-    with_waves: Window, tmp_path: Path, qtbot: QtBot
+    with_waves: AppState, tmp_path: Path, qtbot: QtBot
 ) -> None:
     Image.new("RGB", (5, 5)).save(tmp_path / "rose.png")
     with_waves.explore.choose_model("tiny")
     with_waves.show_panel("generate")
-    with_waves.open(tmp_path / "rose.png")
+    with_waves.open_file(tmp_path / "rose.png")
     qtbot.waitUntil(lambda: with_waves.explore.crop_preview.get() is not None)
     assert chosen(with_waves) == "tones"
     with_waves.explore.cancel_preview()
     with_waves.explore.choose_model("tiny")
     with_waves.generate.choose_model("cycles")
     with_waves.show_panel("generate")
-    with_waves.open(tmp_path / "rose.png")
+    with_waves.open_file(tmp_path / "rose.png")
     qtbot.waitUntil(lambda: with_waves.explore.crop_preview.get() is not None)
     assert chosen(with_waves) == "tiny"
 
 
-def test_a_wave_goes_to_a_model_of_waves(with_waves: Window, tmp_path: Path, qtbot: QtBot) -> None:
+def test_a_wave_goes_to_a_model_of_waves(with_waves: AppState, tmp_path: Path, qtbot: QtBot) -> None:
     soundfile.write(tmp_path / "sine.wav", np.sin(np.arange(64) * np.pi / 32), 8000)
     with_waves.explore.choose_model("tiny")
-    with_waves.drop([tmp_path / "sine.wav"])
+    with_waves.open_dropped([tmp_path / "sine.wav"])
     qtbot.waitUntil(lambda: chosen(with_waves) == "cycles")
     qtbot.waitUntil(lambda: with_waves.panel.get() == "explore")
 
 
 @pytest.mark.parametrize(("panel", "shown"), [("explore", "explore"), ("sound", "generate"), ("complete", "generate")])
 def test_a_model_that_is_added_is_chosen_where_it_is_seen(
-    window: Window, tmp_path: Path, qtbot: QtBot, panel: str, shown: str
+    window: AppState, tmp_path: Path, qtbot: QtBot, panel: str, shown: str
 ) -> None:
     window.show_panel(panel)
-    window.drop([write_model(tmp_path / "stick", card("garden"))])
+    window.open_dropped([write_model(tmp_path / "stick", card("garden"))])
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     assert window.panel.get() == shown
     trained = {"explore": window.explore, "generate": window.generate}[shown].model.get()
@@ -329,8 +329,8 @@ def test_a_model_that_is_added_is_chosen_where_it_is_seen(
     assert trained.card.name == "garden"
 
 
-def test_a_model_dropped_is_added_and_chosen(window: Window, tmp_path: Path, qtbot: QtBot, two_models: Path) -> None:
-    window.drop([write_model(tmp_path / "stick", card("garden"))])
+def test_a_model_dropped_is_added_and_chosen(window: AppState, tmp_path: Path, qtbot: QtBot, two_models: Path) -> None:
+    window.open_dropped([write_model(tmp_path / "stick", card("garden"))])
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     said, chosen = window.messages.current.get(), window.generate.model.get()
     assert said is not None and said.text == '"Garden" was added to your models.'
@@ -340,26 +340,28 @@ def test_a_model_dropped_is_added_and_chosen(window: Window, tmp_path: Path, qtb
 
 
 @pytest.mark.parametrize("name", ["evil.pt", "evil.safetensors"])
-def test_a_model_that_could_run_programs_is_refused(window: Window, tmp_path: Path, qtbot: QtBot, name: str) -> None:
+def test_a_model_that_could_run_programs_is_refused(window: AppState, tmp_path: Path, qtbot: QtBot, name: str) -> None:
     (tmp_path / name).write_bytes(b"\x80\x04cos\nsystem\n")
-    window.drop([tmp_path / name])
+    window.open_dropped([tmp_path / name])
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     said = window.messages.current.get()
     assert said is not None and said.severity == "failed" and f'"{name}"' in said.text
     assert len(window.models.cards.get()) == 2
 
 
-def test_of_several_pictures_the_first_is_opened_and_that_is_said(window: Window, tmp_path: Path, qtbot: QtBot) -> None:
+def test_of_several_pictures_the_first_is_opened_and_that_is_said(
+    window: AppState, tmp_path: Path, qtbot: QtBot
+) -> None:
     for name in ("a.png", "b.png"):
         Image.new("RGB", (9, 9)).save(tmp_path / name)
-    window.drop([tmp_path / "a.png", tmp_path / "b.png"])
+    window.open_dropped([tmp_path / "a.png", tmp_path / "b.png"])
     qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
     said, shown = window.messages.current.get(), window.explore.crop_preview.get()
     assert said is not None and said.text.startswith('Only "a.png" is opened')
     assert shown is not None and shown.picture.name == "a.png" and window.panel.get() == "explore"
 
 
-def test_each_panel_undoes_its_own_steps(window: Window) -> None:
+def test_each_panel_undoes_its_own_steps(window: AppState) -> None:
     window.generate.parameters.set_number(5)
     window.explore.parameters.set_slider(0, 1.0)
     window.undo()
@@ -373,18 +375,18 @@ def test_each_panel_undoes_its_own_steps(window: Window) -> None:
     assert window.generate.parameters.number.get() == 16
 
 
-def test_says_on_what_the_engine_works(window: Window, engine: FakeEngine) -> None:
+def test_says_on_what_the_engine_works(window: AppState, engine: FakeEngine) -> None:
     engine.status.emit("Ready")
     engine.say(Ready(device="Processor, 2 threads"))
-    assert window.status.get() == "Ready" and window.device.get() == "Processor, 2 threads"
-    window.look()
+    assert window.engine_status.get() == "Ready" and window.device.get() == "Processor, 2 threads"
+    window.run_doctor()
     command = engine.sent[-1]
     assert isinstance(command, Doctor)
     engine.say(Diagnosis(job=command.job, findings=(("space", True, "12 GB free"),)), Finished(job=command.job))
     assert window.findings.get() == (("space", True, "12 GB free"),)
 
 
-def test_an_engine_that_stays_stopped_can_be_started_again(window: Window, engine: FakeEngine) -> None:
+def test_an_engine_that_stays_stopped_can_be_started_again(window: AppState, engine: FakeEngine) -> None:
     engine.said.emit("The engine stopped unexpectedly. It was not started again. Your takes are safe.")
     engine.status.emit("Stopped")
     said = window.messages.current.get()
@@ -394,7 +396,7 @@ def test_an_engine_that_stays_stopped_can_be_started_again(window: Window, engin
     assert engine.starts == 1 and window.messages.current.get() is None
 
 
-def test_the_last_fifty_messages_are_kept(window: Window) -> None:
+def test_the_last_fifty_messages_are_kept(window: AppState) -> None:
     for n in range(60):
         window.messages.show_message(f"message {n}")
     assert [said.text for said in window.messages.history.get()] == [f"message {n}" for n in range(10, 60)]
@@ -410,7 +412,7 @@ def test_refused_models_are_said(opener: Opener, engine: FakeEngine, two_models:
     assert said is not None and '"bad.safetensors"' in said.text
 
 
-def test_panels_that_do_not_exist_are_not_shown(window: Window) -> None:
+def test_panels_that_do_not_exist_are_not_shown(window: AppState) -> None:
     window.show_panel("dungeon")
     assert window.panel.get() in window_module.PANELS
 
@@ -429,7 +431,7 @@ def draw(engine: FakeEngine, colour: int) -> None:
 
 
 def test_a_second_window_says_so_and_changes_nothing_of_the_first(
-    window: Window, engine: FakeEngine, studio_home: Path
+    window: AppState, engine: FakeEngine, studio_home: Path
 ) -> None:
     engine.status.emit("Ready")
     window.generate.parameters.set_number(2)
@@ -438,13 +440,13 @@ def test_a_second_window_says_so_and_changes_nothing_of_the_first(
     draw(engine, 9)
     window.explore.keep_take()
     original = window.complete.canvas.originals.add_picture(tone(7))
-    window.keeping.save()
-    window.keeping._task.wait()
+    window.autosave.save()
+    window.autosave._task.wait()
     before = everything(studio_home)
 
     other_engine = FakeEngine()
-    second = Window(other_engine, SettingsFile(writable=False), FakeSpeaker(), alone=False)
-    second.begin()
+    second = AppState(other_engine, SettingsFile(writable=False), FakeSpeaker(), is_first=False)
+    second.start()
     said = second.messages.current.get()
     assert said is not None
     assert said.text.startswith("Another window of Latent Studio is open.")
@@ -464,7 +466,7 @@ def test_a_second_window_says_so_and_changes_nothing_of_the_first(
 
 
 def test_a_second_window_renames_nothing_and_says_so(
-    window: Window, engine: FakeEngine, studio_home: Path, qtbot: QtBot
+    window: AppState, engine: FakeEngine, studio_home: Path, qtbot: QtBot
 ) -> None:
     engine.status.emit("Ready")
     window.explore.parameters.new_start(3)
@@ -472,14 +474,14 @@ def test_a_second_window_renames_nothing_and_says_so(
     window.explore.keep_take()
     window.explore.selection.rename_take(0, "Rose")
     window.explore.parameters.rename_direction(0, "Warmth")
-    window.keeping.save()
-    window.keeping._task.wait()
+    window.autosave.save()
+    window.autosave._task.wait()
     window.explore.history.undo()  # the settings on the disk know another name now
-    window.keeping.stop()
+    window.autosave.stop()
     before = everything(studio_home)
 
-    second = Window(FakeEngine(), SettingsFile(writable=False), FakeSpeaker(), alone=False)
-    second.begin()
+    second = AppState(FakeEngine(), SettingsFile(writable=False), FakeSpeaker(), is_first=False)
+    second.start()
     qtbot.waitUntil(lambda: bool(second.takes.takes.get()))
     for rename in (
         second.explore.selection.rename_take,

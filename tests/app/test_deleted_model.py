@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.library.work import Work
 from studio.wire.messages import Decoded, DecodeLatent, Finished
 from tests.app.fake_engine import FakeEngine
@@ -17,7 +17,7 @@ def draw(engine: FakeEngine) -> None:
     engine.say(Decoded(job=asked.job, picture=np.full((8, 8, 3), 9, np.uint8)), Finished(job=asked.job))
 
 
-def test_choosing_a_deleted_model_says_so_and_changes_nothing(window: Window, two_models: Path) -> None:
+def test_choosing_a_deleted_model_says_so_and_changes_nothing(window: AppState, two_models: Path) -> None:
     explore = window.explore
     explore.parameters.rename_direction(0, "Warmth")
     (two_models / "tones.safetensors").unlink()
@@ -33,7 +33,7 @@ def test_choosing_a_deleted_model_says_so_and_changes_nothing(window: Window, tw
 
 
 def test_the_model_in_use_is_deleted_and_its_own_sliders_stay(
-    window: Window, engine: FakeEngine, two_models: Path
+    window: AppState, engine: FakeEngine, two_models: Path
 ) -> None:
     write_model(two_models, card("other", scales=("Only",)))
     window.models.refresh_models()
@@ -59,7 +59,7 @@ def test_the_model_in_use_is_deleted_and_its_own_sliders_stay(
     explore.choose_take(0)
 
 
-def test_a_direction_of_a_deleted_model_cannot_be_named_and_that_is_said(window: Window, two_models: Path) -> None:
+def test_a_direction_of_a_deleted_model_cannot_be_named_and_that_is_said(window: AppState, two_models: Path) -> None:
     (two_models / "tiny.safetensors").unlink()
     window.explore.parameters.rename_direction(0, "Warmth")
     said = window.messages.current.get()
@@ -68,6 +68,8 @@ def test_a_direction_of_a_deleted_model_cannot_be_named_and_that_is_said(window:
     assert window.explore.parameters.names.get()[0] == "1"
 
 
-def test_a_work_of_an_unknown_making_is_not_taken_for_that_of_a_deleted_model(window: Window, two_models: Path) -> None:
+def test_a_work_of_an_unknown_making_is_not_taken_for_that_of_a_deleted_model(
+    window: AppState, two_models: Path
+) -> None:
     (two_models / "tones.safetensors").unlink()
     assert window.models.find_maker(Work(model="elsewhere", model_hash="", seed=4)) is None

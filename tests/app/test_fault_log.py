@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from studio.app import fault_log
-from studio.app.app_state import FAULT, window_log
+from studio.app.app_state import FAULT_TEXT, window_log_path
 from studio.app.core import guard
 from studio.app.core.background import BackgroundTask
 from studio.app.fault_log import FaultLog
@@ -35,12 +35,12 @@ class Faulty:
         studio.state.messages.current.changed.connect(self._hear)
 
     def _hear(self, said: Any) -> None:
-        if said is not None and said.text == FAULT:
+        if said is not None and said.text == FAULT_TEXT:
             self.said.append(said.text)
 
     @property
     def log(self) -> str:
-        return window_log().read_text("utf-8") if window_log().exists() else ""
+        return window_log_path().read_text("utf-8") if window_log_path().exists() else ""
 
 
 @pytest.fixture
@@ -55,10 +55,10 @@ def faulty(
     monkeypatch.setattr(guard, "_told", {})
     with qtbot.capture_exceptions() as uncaught:
         faults = FaultLog()
-        faults.install()
-        faults.met.connect(studio.state.tell_fault, Qt.ConnectionType.QueuedConnection)
+        faults.install_hooks()
+        faults.fault_logged.connect(studio.state.show_fault, Qt.ConnectionType.QueuedConnection)
         yield Faulty(studio, uncaught)
-        faults.remove()
+        faults.remove_hooks()
 
 
 def burst(*_: object) -> None:
@@ -93,11 +93,11 @@ def test_a_button_that_raises_is_logged_and_said_once(
     press_main(studio, panel)
     assert len(faulty.uncaught) == 1
     assert "ValueError: a fault that a test planted" in faulty.log
-    assert faulty.said == [FAULT]
+    assert faulty.said == [FAULT_TEXT]
     assert studio.frame.message.isVisible()
     assert studio.frame.message.buttons[0].text() == "Show the log"
     press_main(studio, panel)
-    assert faulty.said == [FAULT], "the same fault is not said again"
+    assert faulty.said == [FAULT_TEXT], "the same fault is not said again"
     monkeypatch.undo()
     for other in PANELS:
         studio.state.show_panel(other)
@@ -150,7 +150,7 @@ def test_an_exception_is_logged_and_said_whatever_door_it_leaves_by(
     faulty.studio.state.show_panel(panel)
     DOORS[door](faulty.studio)
     qtbot.waitUntil(lambda: bool(faulty.said))
-    assert faulty.said == [FAULT]
+    assert faulty.said == [FAULT_TEXT]
     assert faulty.log.count("ValueError: a fault that a test planted") == 1
     assert faulty.uncaught
 
@@ -162,7 +162,7 @@ def test_an_exception_of_a_thread_is_said_in_the_window(
     thread = threading.Thread(target=burst, name="reader")
     thread.start()
     thread.join()
-    qtbot.waitUntil(lambda: faulty.said == [FAULT])
+    qtbot.waitUntil(lambda: faulty.said == [FAULT_TEXT])
     assert "Uncaught exception in reader" in faulty.log
 
 
@@ -170,7 +170,7 @@ def test_an_exception_of_a_thread_is_said_in_the_window(
 def test_an_exception_that_nobody_can_catch_is_said_in_the_window(faulty: Faulty, qtbot: QtBot) -> None:
     dying = Dying()
     del dying
-    qtbot.waitUntil(lambda: faulty.said == [FAULT])
+    qtbot.waitUntil(lambda: faulty.said == [FAULT_TEXT])
     assert "Dying.__del__" in faulty.log
 
 
@@ -181,7 +181,7 @@ def test_a_fault_that_repeats_is_counted_and_does_not_fill_the_log(faulty: Fault
     qtbot.waitUntil(lambda: "10 times so far" in faulty.log)
     timer.stop()
     assert faulty.log.count("Traceback") == 1
-    assert faulty.said == [FAULT]
+    assert faulty.said == [FAULT_TEXT]
 
 
 def test_a_warning_of_qt_is_logged_and_not_said(faulty: Faulty, qtlog: Any) -> None:
@@ -189,10 +189,10 @@ def test_a_warning_of_qt_is_logged_and_not_said(faulty: Faulty, qtlog: Any) -> N
         messages: list[str] = []
         before = qInstallMessageHandler(lambda level, context, text: messages.append(text))
         faults = FaultLog()
-        faults.install()
+        faults.install_hooks()
         qWarning("QSlider: 3 is out of range")
         qWarning("QSlider: 4 is out of range")
-        faults.remove()
+        faults.remove_hooks()
         qInstallMessageHandler(before)
     settle()
     assert messages == ["QSlider: 3 is out of range", "QSlider: 4 is out of range"]
@@ -207,7 +207,7 @@ def test_the_log_is_bounded_and_the_one_before_is_kept(faulty: Faulty, monkeypat
             exec(compile("\n" * number + f"raise ValueError({number})", "planted", "exec"))
         except ValueError as fault:
             sys.excepthook(type(fault), fault, fault.__traceback__)
-    folder = window_log().parent
+    folder = window_log_path().parent
     assert sorted(path.name for path in folder.iterdir()) == ["window.log", "window.old.log"]
     assert all(path.stat().st_size <= 4000 for path in folder.iterdir())
     assert "ValueError: 39" in faulty.log
@@ -219,6 +219,6 @@ def test_doctor_shows_where_the_log_is(faulty: Faulty) -> None:
     faulty.studio.state.messages.reveal_requested.disconnect(frame.dialogs.show_in_folder)
     faulty.studio.state.messages.reveal_requested.connect(revealed.append)
     frame.toggle_page("engine")
-    assert frame.engine.log.text() == str(window_log())
+    assert frame.engine.log.text() == str(window_log_path())
     QTest.mouseClick(frame.engine.show_log, LEFT)
-    assert revealed == [window_log()]
+    assert revealed == [window_log_path()]

@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.core.autosave import SettingsFile
 from studio.app.widgets.style_sheet import make_style_sheet
 from studio.app.widgets.theme import Theme
@@ -27,7 +27,7 @@ class Studio:
     """A window, its state, and the engine that says what a test tells it to."""
 
     engine: FakeEngine
-    state: Window
+    state: AppState
     look: Theme
     frame: MainWindow
 
@@ -77,8 +77,8 @@ def window_opener(qtbot: QtBot) -> Iterator[WindowOpener]:
     def open_studio(resize: bool = True) -> Studio:
         close()
         engine = FakeEngine()
-        state = Window(engine, SettingsFile(), FakeSpeaker())
-        state.begin()
+        state = AppState(engine, SettingsFile(), FakeSpeaker())
+        state.start()
         look = Theme()
         frame = MainWindow(look, state)
         opened.append(Studio(engine, state, look, frame))

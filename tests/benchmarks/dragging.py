@@ -23,7 +23,7 @@ from collections.abc import Callable  # noqa: E402
 from PySide6.QtCore import QEventLoop, QTimer  # noqa: E402
 from PySide6.QtWidgets import QApplication, QSlider  # noqa: E402
 
-from studio.app.main import Studio, assemble  # noqa: E402
+from studio.app.main import OpenWindow, assemble  # noqa: E402
 from studio.app.widgets.picture import PictureView  # noqa: E402
 
 
@@ -38,15 +38,15 @@ def until(done: Callable[[], bool], seconds: float = 60.0) -> float:
     return time.perf_counter() - began
 
 
-def finished(studio: Studio) -> int:
+def finished(studio: OpenWindow) -> int:
     return sum(cell.finished for cell in studio.state.generate.cells.get())
 
 
-def start(studio: Studio, model: str) -> None:
+def start(studio: OpenWindow, model: str) -> None:
     """Cold start, then sixteen pictures on a warm engine."""
     generate = studio.state.generate
-    studio.frame.show()
-    until(lambda: studio.frame.windowHandle() is not None and studio.frame.isVisible())
+    studio.window.show()
+    until(lambda: studio.window.windowHandle() is not None and studio.window.isVisible())
     print(f"window on the screen after {time.perf_counter() - STARTED:.2f} s (aim ≤ 1.0)")
     assert "torch" not in sys.modules
     generate.choose_model(model)
@@ -62,15 +62,15 @@ def start(studio: Studio, model: str) -> None:
     print(f"16 pictures on a warm engine in {statistics.median(times):.2f} s (aim ≤ 1)")
 
 
-def drag(studio: Studio, model: str, behind: bool, surprise: bool = False) -> None:
+def drag(studio: OpenWindow, model: str, behind: bool, surprise: bool = False) -> None:
     """Moves the slider for a while and prints how late its pictures were; with `surprise` maps lie over them."""
     explore, generate = studio.state.explore, studio.state.generate
     studio.state.show_panel("explore")
     explore.choose_model(model)
     explore.parameters.new_start(1)
     until(lambda: explore.picture.get() is not None)
-    view = next(v for v in studio.frame.findChildren(PictureView) if v.isVisible())
-    slider = next(s for s in studio.frame.findChildren(QSlider) if s.isVisible() and s.maximum() > 100)
+    view = next(v for v in studio.window.findChildren(PictureView) if v.isVisible())
+    slider = next(s for s in studio.window.findChildren(QSlider) if s.isVisible() and s.maximum() > 100)
     moved: dict[float, float] = {}
     late: list[float] = []
 
@@ -91,8 +91,8 @@ def drag(studio: Studio, model: str, behind: bool, surprise: bool = False) -> No
         nonlocal maps
         maps += 1
 
-    studio.state.surprise.set_on(surprise)
-    studio.state.surprise.map_arrived.connect(mapped)
+    studio.state.surprisal.set_on(surprise)
+    studio.state.surprisal.map_arrived.connect(mapped)
     explore.picture.changed.connect(shown)
     hand = QTimer()
     hand.timeout.connect(move)
@@ -112,7 +112,7 @@ def drag(studio: Studio, model: str, behind: bool, surprise: bool = False) -> No
     hand.stop()
     explore.parameters.end_gesture()
     explore.picture.changed.disconnect(shown)
-    studio.state.surprise.map_arrived.disconnect(mapped)
+    studio.state.surprisal.map_arrived.disconnect(mapped)
     generate.batch.stop_run()
     middle, tail = statistics.median(late), statistics.quantiles(late, n=20)[-1]
     what = f"with 64 pictures behind it ({batches} batches)" if behind else "alone"
@@ -132,7 +132,7 @@ def main() -> None:
             drag(studio, model, behind=False, surprise=True)
             drag(studio, model, behind=True)
         finally:
-            studio.close()
+            studio.close_window()
 
 
 if __name__ == "__main__":

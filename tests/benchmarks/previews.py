@@ -25,7 +25,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import torch
 from PySide6.QtWidgets import QApplication
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.core.autosave import SettingsFile
 from studio.app.widgets.theme import Theme
 from studio.app.window.main_window import MainWindow
@@ -83,8 +83,8 @@ def in_window(model: str, said: list[wire.PicturesPreview]) -> float:
     with tempfile.TemporaryDirectory() as home:
         os.environ["STUDIO_HOME"] = home
         engine = FakeEngine()
-        state = Window(engine, SettingsFile(), FakeSpeaker())
-        state.begin()
+        state = AppState(engine, SettingsFile(), FakeSpeaker())
+        state.start()
         frame = MainWindow(Theme(), state)
         frame.resize(1440, 900)
         frame.show()

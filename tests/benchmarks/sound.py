@@ -45,8 +45,8 @@ class Desk:
         studio = assemble(application, output=self.speaker)
         self.engine, self.sound, self._studio = studio.engine, studio.state.sound, studio
         self.player, self.messages = self.sound.player, studio.state.messages
-        studio.frame.resize(1440, 900)
-        studio.frame.show()
+        studio.window.resize(1440, 900)
+        studio.window.show()
         studio.state.show_panel("sound")
         self.sound.choose_model(model)
         self.again, self.longest = 0, 0.0
@@ -111,7 +111,7 @@ class Desk:
         return time.monotonic() - began + later + self.player.card.delay
 
     def close(self) -> None:
-        self._studio.close()
+        self._studio.close_window()
 
 
 class Card:

@@ -31,7 +31,7 @@ from tests.desktop.watching import Watch
 class Answers(QObject):
     """Answers what a test asks of the open window, in the window's own thread and event loop."""
 
-    def __init__(self, studio: door.Studio, watch: Watch, answers: int) -> None:
+    def __init__(self, studio: door.OpenWindow, watch: Watch, answers: int) -> None:
         super().__init__()
         self._studio = studio
         self._watch = watch
@@ -102,10 +102,10 @@ class Answers(QObject):
 
     def _place(self, width: int, height: int) -> None:
         """Move the window to the corner of the screen and resize it."""
-        if self._studio.frame.isFullScreen():
-            self._studio.frame.showNormal()
-        self._studio.frame.move(0, 0)
-        self._studio.frame.resize(width, height)
+        if self._studio.window.isFullScreen():
+            self._studio.window.showNormal()
+        self._studio.window.move(0, 0)
+        self._studio.window.resize(width, height)
 
     def _enlarge(self, percent: int) -> None:
         """Give the text a size, if it has another one."""
@@ -115,7 +115,7 @@ class Answers(QObject):
 
     def _placed(self, width: int, height: int) -> bool:
         """Return whether the window is there and its title bar is known; before that, positions are wrong."""
-        frame = self._studio.frame
+        frame = self._studio.window
         there = frame.frameGeometry().topLeft() == QPoint(0, 0) and frame.geometry().y() > 0
         return there and (frame.width(), frame.height()) == (width, height)
 
@@ -167,7 +167,9 @@ def main() -> int:
     kept: list[object] = []
     assemble = door.assemble
 
-    def assembled(application: QApplication, program: Sequence[str] | None = None, output: Any = None) -> door.Studio:
+    def assembled(
+        application: QApplication, program: Sequence[str] | None = None, output: Any = None
+    ) -> door.OpenWindow:
         watch = Watch(application)
         studio = assemble(application, program, output or Silence())
         watch.begin()

@@ -4,7 +4,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.audio.keyboard_view import KEYBOARD_HEIGHT, ComputerKeys, Keyboard
 from studio.app.audio.wave_synth import HIGHEST, LOWEST, OCTAVES, note_name, note_pitch
 from studio.app.audio.wave_view import HarmonicsView, WaveView
@@ -25,10 +25,10 @@ LOUD_LEVEL = 0.7
 class WavePage(QWidget):
     """The wave gets all the room that the keys leave."""
 
-    def __init__(self, theme: Theme, state: Window, caption: QWidget) -> None:
+    def __init__(self, theme: Theme, state: AppState, caption: QWidget) -> None:
         super().__init__()
-        self._theme, self._tone = theme, state.tone
-        tone = state.tone
+        self._theme, self._tone = theme, state.wave_synth
+        tone = state.wave_synth
         self._caption = caption
         self.view = WaveView(theme)
         self.harmonics = HarmonicsView(theme)
@@ -65,8 +65,8 @@ class WavePage(QWidget):
         self._column.addWidget(self.keys)
         self._column.addWidget(self._caption)
 
-    def _connect(self, state: Window) -> None:
-        tone = state.tone
+    def _connect(self, state: AppState) -> None:
+        tone = state.wave_synth
         bind(self, tone.held, self._show_held, self.play.toggled, tone.hold_note)
         bind(self, tone.note, lambda note: self.pitch.setText(note_pitch(note)))
         bind(self, tone.octave, self._show_octave)

@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 
 _PICTURES = "*.png *.jpg *.jpeg *.webp *.tif *.tiff *.bmp *.gif"
 PICTURES = f"Pictures ({_PICTURES});;All files (*)"
@@ -21,7 +21,7 @@ OnPath = Callable[[Path], object]
 class FileDialogs(QObject):
     """Asks for files and folders. The folders for opening and for saving are remembered separately."""
 
-    def __init__(self, state: Window, over: QWidget) -> None:
+    def __init__(self, state: AppState, over: QWidget) -> None:
         super().__init__(over)
         self._folders = state.folders
         self._over = over

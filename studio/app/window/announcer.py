@@ -5,7 +5,7 @@ from functools import partial
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication, QWidget
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.generation.batch import Batch
 from studio.app.widgets.controls import announce
 
@@ -13,7 +13,7 @@ from studio.app.widgets.controls import announce
 class Announcer(QObject):
     """Tells of the runs of Generate and Complete, and of a picture that goes on from a row."""
 
-    def __init__(self, window: QWidget, state: Window) -> None:
+    def __init__(self, window: QWidget, state: AppState) -> None:
         super().__init__(window)
         self._window, self._generate = window, state.generate
         for grid in (state.generate.batch, state.complete.batch):

@@ -5,7 +5,7 @@ from pathlib import Path
 from PySide6.QtCore import QBuffer, QIODevice, QMimeData, QObject, QUrl
 from PySide6.QtGui import QGuiApplication, QImage, QImageWriter
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 
 PNG, WAV = "image/png", "audio/wav"
 _ENCODED = {
@@ -22,7 +22,7 @@ _ENCODED = {
 class ClipboardController(QObject):
     """Puts copied pictures on the clipboard, and opens pasted ones like dropped files."""
 
-    def __init__(self, state: Window, parent: QObject) -> None:
+    def __init__(self, state: AppState, parent: QObject) -> None:
         super().__init__(parent)
         self._state = state
         state.clipboard.picture_encoded.connect(self._put_picture)
@@ -34,7 +34,7 @@ class ClipboardController(QObject):
         data = QGuiApplication.clipboard().mimeData() or QMimeData()  # Qt returns None for an empty clipboard
         files = [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
         if files:
-            self._state.drop(files)
+            self._state.open_dropped(files)
         elif form := next((form for form in _ENCODED if data.hasFormat(form)), ""):
             picture = bytes(data.data(form).data())
             self._state.clipboard.open_pasted(lambda: picture, _ENCODED[form])

@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QMimeData, QObject, QRect, QRectF, Qt
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.core.guard import guarded
 from studio.app.files.drops import display_name
 from studio.app.widgets.icons import icon_pixmap
@@ -78,7 +78,7 @@ class DropTarget(QObject):
     After a move, the program that offered the files might delete the originals.
     """
 
-    def __init__(self, window: QWidget, state: Window, overlay: DropOverlay) -> None:
+    def __init__(self, window: QWidget, state: AppState, overlay: DropOverlay) -> None:
         super().__init__(window)
         self._state, self._overlay = state, overlay
         for part in window.findChildren(QWidget):
@@ -99,10 +99,10 @@ class DropTarget(QObject):
         event.setDropAction(Qt.DropAction.CopyAction)
         event.accept()
         if isinstance(event, QDragEnterEvent):
-            self._overlay.show_drop(self._state.would(paths), display_name(paths[0].name))
+            self._overlay.show_drop(self._state.drop_text(paths), display_name(paths[0].name))
         elif event.type() == QEvent.Type.Drop:
             self._overlay.hide()
-            self._state.drop(paths)
+            self._state.open_dropped(paths)
         return True
 
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QIcon, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QStackedWidget, QStyle, QWidget
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.core.guard import guarded
 from studio.app.core.observable import Value
 from studio.app.files.dialogs_view import SOUNDS, WORKS, FileDialogs
@@ -83,7 +83,7 @@ class GeometryKeeper(QObject):
         return False
 
 
-PANEL_MAKERS: tuple[Callable[[Theme, Window, FileDialogs], PanelView], ...] = (
+PANEL_MAKERS: tuple[Callable[[Theme, AppState, FileDialogs], PanelView], ...] = (
     generate.make_panel,
     explore.make_panel,
     complete.make_panel,
@@ -103,7 +103,7 @@ class MainWindow(QWidget):
     painted = Signal()
     closed = Signal()
 
-    def __init__(self, theme: Theme, state: Window) -> None:
+    def __init__(self, theme: Theme, state: AppState) -> None:
         super().__init__()
         self._theme, self.state = theme, state
         self.setWindowTitle("Latent Studio")
@@ -177,14 +177,14 @@ class MainWindow(QWidget):
     def _connect(self) -> None:
         state = self.state
         bind(self, state.panel, self._show_panel, self.rail.panel_chosen, state.show_panel)
-        bind(self, state.status, self.rail.engine_button.show_status)
+        bind(self, state.engine_status, self.rail.engine_button.show_status)
         bind(self, state.smooth, self._show_smooth)
         bind(self, state.theme, self._choose_theme)
         bind(self, state.contrast, self._choose_theme)
         bind(self, state.layout, self._choose_theme)
         bind(self, state.messages.current, self._show_message, self.message.button_pressed, state.messages.press_button)
-        bind(self, state.queue.jobs, self.job_box.show_jobs, self.job_box.stop_requested, state.queue.stop_job)
-        bind(self, state.queue.jobs, self.jobs_page.show_jobs, self.jobs_page.stop_requested, state.queue.stop_job)
+        bind(self, state.jobs.jobs, self.job_box.show_jobs, self.job_box.stop_requested, state.jobs.stop_job)
+        bind(self, state.jobs.jobs, self.jobs_page.show_jobs, self.jobs_page.stop_requested, state.jobs.stop_job)
         bind(self, state.takes.takes, lambda _: self._update_layout())
         self.message.dismissed.connect(state.messages.dismiss)
         self.job_box.opened.connect(lambda: self.toggle_page("queue"))
@@ -248,8 +248,8 @@ class MainWindow(QWidget):
             self.help.show_help(
                 self.open_panel.key, [act for act in self.actions_by_name if act.panel in ("", self.open_panel.key)]
             )
-        if key == "engine" and self.state.status.get() in ("Ready", "Working"):
-            self.state.look()
+        if key == "engine" and self.state.engine_status.get() in ("Ready", "Working"):
+            self.state.run_doctor()
         self._shown = True
         self.inspector.open_page(key)
         self._update_layout()
@@ -351,7 +351,7 @@ class MainWindow(QWidget):
             Action("Engine", (), lambda: page("engine")),
             Action("Next region", ("F6",), lambda: self.focus_region(1)),
             Action("Previous region", ("Shift+F6",), lambda: self.focus_region(-1)),
-            Action("Surprise", ("U",), lambda: state.surprise.set_on(not state.surprise.on.get()), "stage"),
+            Action("Surprise", ("U",), lambda: state.surprisal.set_on(not state.surprisal.on.get()), "stage"),
             Action("Crisp or smooth", ("X",), lambda: state.smoothing.choose_smooth(not state.smooth.get()), "stage"),
         )
 
@@ -398,7 +398,7 @@ class MainWindow(QWidget):
 
     def ask_file(self) -> None:
         """Ask for a file of the sort that the open panel takes."""
-        self.dialogs.ask_file(SOUNDS if self.open_panel.key == "sound" else WORKS, self.state.open)
+        self.dialogs.ask_file(SOUNDS if self.open_panel.key == "sound" else WORKS, self.state.open_file)
 
     def stop_job(self) -> None:
         """The job of the open panel, else the one at work."""
@@ -406,12 +406,12 @@ class MainWindow(QWidget):
         if self.open_panel.key == "sound" and (player.making.get() or player.playing.get()):
             self.state.sound.stop()
             return
-        entries = self.state.queue.jobs.get()
+        entries = self.state.jobs.jobs.get()
         grid = (self.state.complete if self.open_panel.key == "complete" else self.state.generate).batch
         if grid.running.get():
             grid.stop_run()
         elif entries:
-            self.state.queue.stop_job(entries[0].job)
+            self.state.jobs.stop_job(entries[0].job)
 
     def add_model(self) -> None:
         self.dialogs.ask_file("Models (*.safetensors)", self.state.models.add_model)

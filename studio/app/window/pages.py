@@ -6,7 +6,7 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from studio.app.app_state import Window, window_log
+from studio.app.app_state import AppState, window_log_path
 from studio.app.widgets.action import Action, native_keys
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import (
@@ -34,7 +34,7 @@ class SettingsPage(Column):
     Their values are kept in the window's `layout`. `dials` lists each setting with its title.
     """
 
-    def __init__(self, theme: Theme, state: Window) -> None:
+    def __init__(self, theme: Theme, state: AppState) -> None:
         super().__init__(theme)
         self._state = state
         self.theme = SegmentedControl(theme, "Theme", (("system", "System"), ("dark", "Dark"), ("light", "Light")))
@@ -126,7 +126,7 @@ class EnginePage(Column):
     Doctor takes a moment, so its findings stand below everything that can be clicked, which stays where it is.
     """
 
-    def __init__(self, theme: Theme, state: Window) -> None:
+    def __init__(self, theme: Theme, state: AppState) -> None:
         super().__init__(theme, 8)
         self._state = state
         self.status_label = Label("", "name", wrap=True)
@@ -135,7 +135,7 @@ class EnginePage(Column):
         self._filled: dict[QVBoxLayout, list[tuple[str, str]]] = {}
         self.add_widgets(self.status_label, self.look_again)
         self.add_section("Log of this window")
-        self.log = ElidedLabel(str(window_log()), "note")
+        self.log = ElidedLabel(str(window_log_path()), "note")
         self.show_log = Button(theme, "Show the log", "link", tooltip="Show the folder of the log")
         self.add_widgets(self.log, make_row(self.show_log, 0))
         self.add_section("This computer")
@@ -145,20 +145,20 @@ class EnginePage(Column):
         self.add_stretch()
         self.look_again.clicked.connect(self.run_doctor)
         self.show_log.clicked.connect(state.show_log)
-        bind(self, state.status, self._show_status)
+        bind(self, state.engine_status, self._show_status)
         bind(self, state.device, self._show_status)
         bind(self, state.findings, self._show_findings)
         bind(self, state.messages.history, self._show_messages)
 
     def run_doctor(self) -> None:
         """Start a stopped engine; ask a running one."""
-        if self._state.status.get() == "Stopped":
+        if self._state.engine_status.get() == "Stopped":
             self._state.engine.start()
         else:
-            self._state.look()
+            self._state.run_doctor()
 
     def _show_status(self, _: str) -> None:
-        status, device = self._state.status.get(), self._state.device.get()
+        status, device = self._state.engine_status.get(), self._state.device.get()
         self.status_label.setText(f"{status}. {device}" if device else f"{status}.")
         self.look_again.set_text("Start the engine" if status == "Stopped" else "Look again")
 

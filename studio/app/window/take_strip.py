@@ -5,7 +5,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.core.observable import Value
 from studio.app.files.dialogs_view import FileDialogs
 from studio.app.panels.panel_view import PanelView
@@ -21,7 +21,7 @@ class TakeStripController(QObject):
     def __init__(
         self,
         strip: TakeStripView,
-        state: Window,
+        state: AppState,
         panels: Iterable[PanelView],
         panel: Callable[[], PanelView],
         dialogs: FileDialogs,
@@ -67,7 +67,7 @@ class TakeStripController(QObject):
         if recorded or self._panel().key == "sound":
             self._state.show_panel("sound" if recorded else "explore")
         self._panel().show_take(index)
-        self._state.tone.play_briefly()
+        self._state.wave_synth.play_briefly()
 
     def toggle_tree(self) -> None:
         """The strip grows to half the stage, or shrinks again."""

@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.core.guard import guarded
 from studio.app.maps.legend_view import ColourLegend
 from studio.app.model_browser.picker_view import ModelPicker
@@ -22,7 +22,7 @@ UNCERTAINTY_HELP = "Show in exact bits how undecided the model was about each pi
 class TopBar(QWidget):
     """One for each panel."""
 
-    def __init__(self, theme: Theme, state: Window, panel: PanelView, add_model: Callable[[], object]) -> None:
+    def __init__(self, theme: Theme, state: AppState, panel: PanelView, add_model: Callable[[], object]) -> None:
         super().__init__()
         self._theme, self._state = theme, state
         self._panel, self._narrow = panel, False
@@ -67,7 +67,7 @@ class TopBar(QWidget):
         self.undo.clicked.connect(history.undo)
         self.redo.clicked.connect(history.redo)
         bind(self, panel.model, self._show_model, self.picker.model_chosen, panel.choose_model)
-        self.surprisal_legend.bind_state(state.surprise)
+        self.surprisal_legend.bind_state(state.surprisal)
         if panel.batch is not None:
             self.uncertainty_legend.bind_state(panel.batch.uncertainty)
             bind(
@@ -77,7 +77,7 @@ class TopBar(QWidget):
                 self.uncertainty.toggled,
                 panel.batch.show_uncertainty,
             )
-        bind(self, state.surprise.on, self._show_surprisal, self.surprisal.toggled, state.surprise.set_on)
+        bind(self, state.surprisal.on, self._show_surprisal, self.surprisal.toggled, state.surprisal.set_on)
         bind(self, state.smooth, self._show_smooth, self.smooth_field.chosen, self._choose_smooth)
         bind(self, history.can_undo, self.undo.setEnabled)
         bind(self, history.can_redo, self.redo.setEnabled)

@@ -61,7 +61,7 @@ def inspector(studio: Studio) -> ExploreInspector:
 
 
 def speaker(studio: Studio, qtbot: QtBot) -> FakeSpeaker:
-    output = studio.state.tone._output
+    output = studio.state.wave_synth._output
     assert isinstance(output, FakeSpeaker)
     qtbot.waitUntil(lambda: output.source is not None)
     return output
@@ -107,7 +107,7 @@ def test_the_line_goes_where_the_wave_goes(sounds: Studio) -> None:
     assert np.median(crest) == pytest.approx(height * (0.5 - 0.6 * 0.44), abs=3)
     assert np.median(trough) == pytest.approx(height * (0.5 + 0.6 * 0.44), abs=3)
     assert not near(pixels(view), sounds, "accent").any()
-    sounds.state.tone.hold_note(True)
+    sounds.state.wave_synth.hold_note(True)
     settle()
     assert near(pixels(view), sounds, "accent").any() and not near(pixels(view), sounds, "text").any()
 
@@ -160,16 +160,16 @@ def test_play_holds_the_tone_and_stops_it(sounds: Studio, qtbot: QtBot) -> None:
     play = page(sounds).play
     assert play.accessibleName() == "Play" and play.toolTip() == "Hold the wave as a tone (Space)"
     QTest.mouseClick(play, Qt.MouseButton.LeftButton)
-    assert sounds.state.tone.held.get() and play.accessibleName() == "Stop" and play.isChecked()
+    assert sounds.state.wave_synth.held.get() and play.accessibleName() == "Stop" and play.isChecked()
     assert speaker(sounds, qtbot).pitch() == 110 and page(sounds).pitch.text() == "A2, 110.0 Hz"
     QTest.mouseClick(play, Qt.MouseButton.LeftButton)
-    assert not sounds.state.tone.held.get() and not play.isChecked()
-    sounds.state.tone.hold_note(True)
+    assert not sounds.state.wave_synth.held.get() and not play.isChecked()
+    sounds.state.wave_synth.hold_note(True)
     assert play.isChecked()
 
 
 def test_the_mouse_plays_the_keys_and_glides_over_them(sounds: Studio, qtbot: QtBot) -> None:
-    keys, tone = page(sounds).keys, sounds.state.tone
+    keys, tone = page(sounds).keys, sounds.state.wave_synth
     first, second, black = (keys.key_rect(note).center().toPoint() for note in (48, 50, 49))
     white = QPoint(first.x(), keys.height() - 8)
     QTest.mousePress(keys, Qt.MouseButton.LeftButton, pos=white)
@@ -202,7 +202,7 @@ def focused(sounds: Studio, qtbot: QtBot) -> Studio:
 
 
 def test_the_computers_keys_play_while_the_wave_has_the_focus(focused: Studio, qtbot: QtBot) -> None:
-    view, tone = page(focused).view, focused.state.tone
+    view, tone = page(focused).view, focused.state.wave_synth
     for letter, note in zip("AWSEDFTGYHUJK", range(36, 49), strict=True):
         QTest.keyPress(view, letter.lower())
         assert tone.pressed_notes.get() == (note,)
@@ -230,7 +230,7 @@ def test_they_go_before_the_windows_single_keys_only_there(focused: Studio) -> N
     assert explore.parameters.seed.get() != seed  # what is no key of a piano stays what it is
     answer(focused, wave(2))
     QTest.keyClick(view, "s", Qt.KeyboardModifier.ControlModifier)
-    assert len(explore.takes.get()) == 1 and focused.state.tone.pressed_notes.get() == ()
+    assert len(explore.takes.get()) == 1 and focused.state.wave_synth.pressed_notes.get() == ()
     explore.parameters.set_slider(0, 1.0)
     focused.frame.strip.list.setFocus()
     QTest.keyClick(focused.frame.strip.list, "h")
@@ -238,7 +238,7 @@ def test_they_go_before_the_windows_single_keys_only_there(focused: Studio) -> N
 
 
 def test_keys_that_go_up_elsewhere_do_not_hang(focused: Studio) -> None:
-    view, tone = page(focused).view, focused.state.tone
+    view, tone = page(focused).view, focused.state.wave_synth
     QTest.keyPress(view, "a")
     QTest.keyPress(view, "d")
     assert tone.pressed_notes.get() == (36, 40)
@@ -249,7 +249,7 @@ def test_keys_that_go_up_elsewhere_do_not_hang(focused: Studio) -> None:
 
 
 def test_single_keys_can_be_switched_off(focused: Studio) -> None:
-    view, tone = page(focused).view, focused.state.tone
+    view, tone = page(focused).view, focused.state.wave_synth
     focused.state.layout.set({**focused.state.layout.get(), "letters": False})
     QTest.keyPress(view, "a")
     assert tone.pressed_notes.get() == () and page(focused).hint.text() == ""
@@ -258,7 +258,7 @@ def test_single_keys_can_be_switched_off(focused: Studio) -> None:
 
 
 def test_octave_and_level_have_their_controls(sounds: Studio) -> None:
-    here, tone = page(sounds), sounds.state.tone
+    here, tone = page(sounds), sounds.state.wave_synth
     assert here.keys.accessibleName() == "Keys, C2 to C4" and here.octave.text() == "C2 to C4"
     QTest.mouseClick(here.octave_up, Qt.MouseButton.LeftButton)
     assert tone.octave.get() == 3 and here.keys.accessibleName() == "Keys, C3 to C5"
@@ -280,8 +280,8 @@ def test_a_take_that_is_clicked_is_heard(sounds: Studio) -> None:
     settle()
     strip = sounds.frame.strip.list
     QTest.mouseClick(strip.viewport(), Qt.MouseButton.LeftButton, pos=strip.visualRect(strip.rows.index(0)).center())
-    assert sounds.state.tone.sounding.get() and not sounds.state.tone.held.get()
-    assert (sounds.state.tone.wave.get() == wave()).all()
+    assert sounds.state.wave_synth.sounding.get() and not sounds.state.wave_synth.held.get()
+    assert (sounds.state.wave_synth.wave.get() == wave()).all()
 
 
 # ── Generate ─────────────────────────────────────────────────────────────────────────────────────
@@ -316,7 +316,7 @@ def test_waves_fill_the_grid_and_a_click_lets_one_be_heard(grid: Studio) -> None
     assert near(pixels(view), grid, "text").sum() > 500
     place = view.visualRect(view.model().index(1, 0)).center()
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    tone = grid.state.tone
+    tone = grid.state.wave_synth
     assert tone.sounding.get() and (tone.wave.get() == wave(2)).all()
     role = Qt.ItemDataRole.AccessibleTextRole
     assert view.model().index(1, 0).data(role).startswith("Wave 2 of 3, finished, seed ")
@@ -331,9 +331,9 @@ def test_a_large_wave_has_keys(grid: Studio) -> None:
     assert stage.currentWidget() is stage.wave_page and (stage.wave_page.view.shown_wave == wave(3)).all()
     assert stage.wave_caption.words.text().startswith("Wave 3 of 3 · seed ")
     QTest.mouseClick(stage.wave_page.play, Qt.MouseButton.LeftButton)
-    assert grid.state.tone.held.get()
+    assert grid.state.wave_synth.held.get()
     stage.show_next(-1)
-    assert (grid.state.tone.wave.get() == wave(2)).all() and grid.state.tone.held.get()
+    assert (grid.state.wave_synth.wave.get() == wave(2)).all() and grid.state.wave_synth.held.get()
     QTest.keyClick(grid.frame, Qt.Key.Key_Escape)
     assert grid.state.generate.enlarged.index.get() is None
 

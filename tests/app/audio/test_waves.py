@@ -9,7 +9,7 @@ import soundfile
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.core.text import group_digits
 from studio.library import work
 from studio.library.work import StoredArray, Work
@@ -46,7 +46,7 @@ def waves(two_models: Path) -> Path:
 
 
 @pytest.fixture
-def exploring(window: Window, engine: FakeEngine) -> Window:
+def exploring(window: AppState, engine: FakeEngine) -> AppState:
     """Explore, with a wave of seed 7 on the stage."""
     window.show_panel("explore")
     engine.status.emit("Ready")
@@ -63,22 +63,22 @@ def answer(engine: FakeEngine, picture: Array) -> DecodeLatent:
     return command
 
 
-def said(window: Window) -> str:
+def said(window: AppState) -> str:
     message = window.messages.current.get()
     return message.text if message is not None else ""
 
 
-def saved(window: Window, qtbot: QtBot, words: str) -> None:
+def saved(window: AppState, qtbot: QtBot, words: str) -> None:
     qtbot.waitUntil(lambda: words in said(window))
 
 
 # ── heard ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_wave_on_the_stage_is_what_keys_play(exploring: Window, engine: FakeEngine, qtbot: QtBot) -> None:
-    speaker = exploring.tone._output
+def test_the_wave_on_the_stage_is_what_keys_play(exploring: AppState, engine: FakeEngine, qtbot: QtBot) -> None:
+    speaker = exploring.wave_synth._output
     assert isinstance(speaker, FakeSpeaker)
-    exploring.tone.press_key(69)
+    exploring.wave_synth.press_key(69)
     qtbot.waitUntil(lambda: speaker.source is not None)
     assert speaker.pitch() == 440
     exploring.explore.parameters.set_slider(0, 1.0)
@@ -86,15 +86,15 @@ def test_the_wave_on_the_stage_is_what_keys_play(exploring: Window, engine: Fake
     assert speaker.pitch() == 3 * 440
 
 
-def test_a_picture_is_not_heard(exploring: Window, engine: FakeEngine) -> None:
-    exploring.tone.hold_note(True)
+def test_a_picture_is_not_heard(exploring: AppState, engine: FakeEngine) -> None:
+    exploring.wave_synth.hold_note(True)
     exploring.explore.choose_model("tiny")
     exploring.explore.parameters.new_start(1)
     answer(engine, np.zeros((8, 8, 3), np.uint8))
-    assert exploring.tone.wave.get() is None and not exploring.tone.held.get()
+    assert exploring.wave_synth.wave.get() is None and not exploring.wave_synth.held.get()
 
 
-def test_in_generate_the_chosen_wave_is_heard(window: Window, engine: FakeEngine) -> None:
+def test_in_generate_the_chosen_wave_is_heard(window: AppState, engine: FakeEngine) -> None:
     window.generate.choose_model("waves")
     window.generate.parameters.set_number(3)
     window.generate.start_batch()
@@ -103,14 +103,14 @@ def test_in_generate_the_chosen_wave_is_heard(window: Window, engine: FakeEngine
     made = np.stack([wave(n) for n in (1, 2, 3)])
     engine.say(PicturesPreview(job=command.job, first=0, pictures=made, done=1, total=2))
     window.generate.choose_cell(1)
-    assert window.tone.wave.get() is None  # it is not finished
+    assert window.wave_synth.wave.get() is None  # it is not finished
     prices = (-1.0, -2.0, -3.0)
     engine.say(PicturesPreview(job=command.job, first=0, pictures=made, done=2, total=2, log_prob=prices))
-    assert (window.tone.wave.get() == made[1]).all()
+    assert (window.wave_synth.wave.get() == made[1]).all()
     window.generate.enlarge_cell(2)
-    assert (window.tone.wave.get() == made[2]).all()
+    assert (window.wave_synth.wave.get() == made[2]).all()
     window.show_panel("explore")
-    assert window.tone.wave.get() is None
+    assert window.wave_synth.wave.get() is None
     engine.say(Finished(job=command.job))
     seeds = window.generate.cells.get()
     assert (
@@ -119,7 +119,7 @@ def test_in_generate_the_chosen_wave_is_heard(window: Window, engine: FakeEngine
     )
 
 
-def test_what_a_hand_moves_away_from_is_kept_while_it_moves(exploring: Window, engine: FakeEngine) -> None:
+def test_what_a_hand_moves_away_from_is_kept_while_it_moves(exploring: AppState, engine: FakeEngine) -> None:
     explore, first = exploring.explore, exploring.explore.picture.get()
     explore.parameters.grab_slider(0)
     explore.parameters.set_slider(0, 1.0)
@@ -133,7 +133,7 @@ def test_what_a_hand_moves_away_from_is_kept_while_it_moves(exploring: Window, e
 
 
 def test_takes_of_waves_lie_there_again_after_a_restart(
-    exploring: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot
+    exploring: AppState, engine: FakeEngine, opener: Opener, qtbot: QtBot
 ) -> None:
     loud = np.where(AT < 0.5, 32_767, -32_768).astype(np.int16)
     exploring.explore.keep_take()
@@ -149,7 +149,7 @@ def test_takes_of_waves_lie_there_again_after_a_restart(
 
 
 def test_a_wave_is_saved_as_one_frame_and_comes_back(
-    exploring: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+    exploring: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     explore = exploring.explore
     assert explore.file_name() == "waves-7.wav"
@@ -161,14 +161,14 @@ def test_a_wave_is_saved_as_one_frame_and_comes_back(
     assert samples.shape == (2048,) and rate == 44_100
     explore.parameters.reset_sliders()
     answer(engine, wave())
-    exploring.drop([tmp_path / "mine.wav"])
+    exploring.open_dropped([tmp_path / "mine.wav"])
     qtbot.waitUntil(lambda: explore.parameters.sliders.get()[1] == 1.5)
     assert (explore.picture.get() == wave(2)).all()  # at once; the engine's answer replaces it
     assert isinstance(engine.sent[-1], DecodeLatent) and engine.sent[-1].sliders[1] == 1.5
 
 
 def test_all_waves_of_a_grid_are_saved_and_kept(
-    window: Window, engine: FakeEngine, opener: Opener, tmp_path: Path, qtbot: QtBot
+    window: AppState, engine: FakeEngine, opener: Opener, tmp_path: Path, qtbot: QtBot
 ) -> None:
     window.generate.choose_model("waves")
     window.generate.parameters.set_number(2)
@@ -200,13 +200,13 @@ def test_all_waves_of_a_grid_are_saved_and_kept(
 # ── one's own ────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_wave_of_ones_own_is_a_start(exploring: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot) -> None:
+def test_a_wave_of_ones_own_is_a_start(exploring: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot) -> None:
     path = tmp_path / "organ.wav"
     long = np.rint(wavetable.resample_cycle(wave(2), 600)).astype(np.int16)
     path.write_bytes(export.encode_wav_bytes(long, 44_100, {}))
     exploring.explore.parameters.set_label(1)
     answer(engine, wave())
-    exploring.drop([path])
+    exploring.open_dropped([path])
     qtbot.waitUntil(lambda: isinstance(engine.sent[-1], Encode))
     command = engine.sent[-1]
     assert isinstance(command, Encode)
@@ -229,7 +229,7 @@ def test_a_wave_of_ones_own_is_a_start(exploring: Window, engine: FakeEngine, tm
 
 
 def test_its_start_outlives_a_restart(
-    exploring: Window, engine: FakeEngine, opener: Opener, tmp_path: Path, qtbot: QtBot
+    exploring: AppState, engine: FakeEngine, opener: Opener, tmp_path: Path, qtbot: QtBot
 ) -> None:
     path = tmp_path / "organ.wav"
     path.write_bytes(export.encode_wav_bytes(wave(2), 44_100, {}))
@@ -248,7 +248,7 @@ def test_its_start_outlives_a_restart(
 
 
 def test_a_wave_is_no_picture_and_a_picture_is_no_wave(
-    exploring: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+    exploring: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     Image.new("RGB", (5, 5)).save(tmp_path / "rose.png")
     (tmp_path / "organ.wav").write_bytes(export.encode_wav_bytes(wave(), 44_100, {}))
@@ -261,14 +261,14 @@ def test_a_wave_is_no_picture_and_a_picture_is_no_wave(
     assert len(engine.sent) == sent and exploring.explore.crop_preview.get() is None
 
 
-def test_silence_is_no_start(exploring: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot) -> None:
+def test_silence_is_no_start(exploring: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot) -> None:
     (tmp_path / "hush.wav").write_bytes(export.encode_wav_bytes(np.zeros(256, np.int16), 44_100, {}))
     exploring.explore.open_file(tmp_path / "hush.wav")
     saved(exploring, qtbot, '"hush.wav" is silent and was not opened.')
     assert not isinstance(engine.sent[-1], Encode) and not exploring.explore.busy.get()
 
 
-def test_a_song_is_refused_with_its_length(exploring: Window, tmp_path: Path, qtbot: QtBot) -> None:
+def test_a_song_is_refused_with_its_length(exploring: AppState, tmp_path: Path, qtbot: QtBot) -> None:
     (tmp_path / "song.wav").write_bytes(export.encode_wav_bytes(np.zeros(100_000, np.int16), 44_100, {}))
     exploring.explore.open_file(tmp_path / "song.wav")
     saved(exploring, qtbot, "is 2.3 seconds long, and a single cycle has at most 8,192 samples")
@@ -278,7 +278,7 @@ def test_a_song_is_refused_with_its_length(exploring: Window, tmp_path: Path, qt
 
 
 @pytest.fixture
-def two_takes(exploring: Window, engine: FakeEngine) -> Window:
+def two_takes(exploring: AppState, engine: FakeEngine) -> AppState:
     """Take 1 of seed 7 at home; take 2 of a wave of one's own, moved, on the stage."""
     exploring.explore.keep_take()
     made = Work(
@@ -297,14 +297,14 @@ def two_takes(exploring: Window, engine: FakeEngine) -> Window:
     return exploring
 
 
-def lead(window: Window, engine: FakeEngine, path: Path) -> wire.Interpolate:
+def lead(window: AppState, engine: FakeEngine, path: Path) -> wire.Interpolate:
     window.explore.wavetable.save_wavetable(0, path)
     command = engine.sent[-1]
     assert isinstance(command, wire.Interpolate)
     return command
 
 
-def test_the_engine_is_asked_for_the_way(two_takes: Window, engine: FakeEngine, tmp_path: Path) -> None:
+def test_the_engine_is_asked_for_the_way(two_takes: AppState, engine: FakeEngine, tmp_path: Path) -> None:
     table = two_takes.explore.wavetable
     assert table.target_takes() == (0, 1) and table.file_name(0) == "waves-organ-to-take-1.wav"
     way = lead(two_takes, engine, tmp_path / "w.wav")
@@ -318,7 +318,7 @@ def test_the_engine_is_asked_for_the_way(two_takes: Window, engine: FakeEngine, 
 
 
 def test_the_frames_are_saved_in_their_order(
-    two_takes: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+    two_takes: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     way = lead(two_takes, engine, tmp_path / "way")
     frames = np.stack([np.rint(wave(1) * (64 - n) / 64 + wave(3) * n / 64).astype(np.int16) for n in range(64)])
@@ -338,7 +338,7 @@ def test_the_frames_are_saved_in_their_order(
 
 
 def test_a_wavetable_brings_back_both_of_its_ends(
-    two_takes: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+    two_takes: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     explore = two_takes.explore
     begin, end = explore.takes.get()[1].work, explore.takes.get()[0].work
@@ -348,7 +348,7 @@ def test_a_wavetable_brings_back_both_of_its_ends(
         explore.selection.delete_take(index)
     explore.parameters.new_start(3)
     answer(engine, wave(5))
-    two_takes.drop([tmp_path / "way.wav"])
+    two_takes.open_dropped([tmp_path / "way.wav"])
     qtbot.waitUntil(lambda: len(explore.takes.get()) == 2)
     assert explore.parameters.sliders.get() == (0.0, 2.0, 0.0) and explore.parameters.source.get() == "organ.wav"
     first, last = explore.takes.get()
@@ -356,12 +356,12 @@ def test_a_wavetable_brings_back_both_of_its_ends(
     assert (last.work.seed, last.work.latent, first.work.until) == (7, None, None)
     answer(engine, wave(3))
     assert explore.wavetable.target_takes() == (0, 1)
-    two_takes.drop([tmp_path / "way.wav"])
+    two_takes.open_dropped([tmp_path / "way.wav"])
     qtbot.wait(200)
     assert len(explore.takes.get()) == 2  # they are there already
 
 
-def test_a_way_that_fails_is_told_and_asked_again(two_takes: Window, engine: FakeEngine, tmp_path: Path) -> None:
+def test_a_way_that_fails_is_told_and_asked_again(two_takes: AppState, engine: FakeEngine, tmp_path: Path) -> None:
     way = lead(two_takes, engine, tmp_path / "w.wav")
     engine.say(Failed(job=way.job, reason="Memory ran out.", hint="Close something."))
     assert said(two_takes) == "Memory ran out. Close something." and not two_takes.explore.wavetable.running.get()
@@ -375,7 +375,7 @@ def test_a_way_that_fails_is_told_and_asked_again(two_takes: Window, engine: Fak
     assert not (tmp_path / "w.wav").exists()
 
 
-def test_a_picture_leads_nowhere(window: Window, engine: FakeEngine, tmp_path: Path) -> None:
+def test_a_picture_leads_nowhere(window: AppState, engine: FakeEngine, tmp_path: Path) -> None:
     window.show_panel("explore")
     window.explore.parameters.new_start(1)
     answer(engine, np.zeros((8, 8, 3), np.uint8))
@@ -389,7 +389,7 @@ def test_a_picture_leads_nowhere(window: Window, engine: FakeEngine, tmp_path: P
 # ── kinds ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_kind_is_chosen_undone_and_asked_for(exploring: Window, engine: FakeEngine) -> None:
+def test_a_kind_is_chosen_undone_and_asked_for(exploring: AppState, engine: FakeEngine) -> None:
     explore = exploring.explore
     explore.parameters.set_label(1)
     assert answer(engine, wave(2)).label == 1
@@ -408,7 +408,7 @@ def test_a_kind_is_chosen_undone_and_asked_for(exploring: Window, engine: FakeEn
 
 
 def test_a_kind_comes_back_with_a_take_and_a_dropped_work(
-    exploring: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+    exploring: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     explore = exploring.explore
     explore.parameters.set_label(1)
@@ -422,11 +422,11 @@ def test_a_kind_comes_back_with_a_take_and_a_dropped_work(
     assert explore.parameters.label.get() == 1 and answer(engine, wave(2)).label == 1
     explore.parameters.set_label(0)
     answer(engine, wave(4))
-    exploring.drop([tmp_path / "dark.wav"])
+    exploring.open_dropped([tmp_path / "dark.wav"])
     qtbot.waitUntil(lambda: explore.parameters.label.get() == 1)
 
 
-def test_a_kind_that_the_model_does_not_know_is_any(exploring: Window, engine: FakeEngine) -> None:
+def test_a_kind_that_the_model_does_not_know_is_any(exploring: AppState, engine: FakeEngine) -> None:
     digest = exploring.models.find_or_report_maker(Work(model="waves", model_hash="", seed=1))
     assert digest is not None
     exploring.explore.restore_work(Work(kind="sound", model="waves", model_hash=digest.file_hash, seed=1, label=7))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.core import jobs as queues
 from studio.app.core.jobs import NOTICE_AFTER, JobStatus
 from studio.app.window.job_list import progress_text
@@ -48,10 +48,10 @@ JOBS: dict[type[AnyCommand], AnyCommand] = {
 class Clock:
     """Replaces the queue's clock. A test moves the time on, and the queue notices at once."""
 
-    def __init__(self, window: Window) -> None:
+    def __init__(self, window: AppState) -> None:
         self.now = 100.0
-        self._queue = window.queue
-        window.queue._clock = lambda: self.now
+        self._queue = window.jobs
+        window.jobs._clock = lambda: self.now
 
     def pass_(self, seconds: float) -> None:
         self.now += seconds
@@ -59,12 +59,12 @@ class Clock:
 
 
 @pytest.fixture
-def clock(window: Window) -> Clock:
+def clock(window: AppState) -> Clock:
     return Clock(window)
 
 
-def entries(window: Window) -> list[JobStatus]:
-    return list(window.queue.jobs.get())
+def entries(window: AppState) -> list[JobStatus]:
+    return list(window.jobs.jobs.get())
 
 
 def test_every_command_is_tried_here() -> None:
@@ -74,7 +74,7 @@ def test_every_command_is_tried_here() -> None:
 
 @pytest.mark.parametrize("asked", JOBS.values(), ids=lambda asked: type(asked).__name__)
 def test_work_of_half_a_second_stands_in_the_queue_with_stop(
-    window: Window, engine: FakeEngine, clock: Clock, asked: AnyCommand
+    window: AppState, engine: FakeEngine, clock: Clock, asked: AnyCommand
 ) -> None:
     engine.send(asked)
     clock.pass_(NOTICE_AFTER - 0.01)
@@ -84,7 +84,7 @@ def test_work_of_half_a_second_stands_in_the_queue_with_stop(
     assert entry.job == asked.job and entry.title[0].isupper() and progress_text(entry) == "waits for the engine"
     engine.say(wire.Heartbeat(steps=1, job=asked.job))
     assert progress_text(entries(window)[0]) == "at work"
-    window.queue.stop_job(asked.job)
+    window.jobs.stop_job(asked.job)
     assert engine.stopped == [asked.job] and entries(window), "it stands there until it has ended"
     engine.say(Stopped(job=asked.job))
     assert not entries(window)
@@ -93,7 +93,7 @@ def test_work_of_half_a_second_stands_in_the_queue_with_stop(
 
 
 @pytest.mark.parametrize("ending", [Finished(job="join-1"), Failed(job="join-1", reason="No.")])
-def test_it_leaves_with_its_end(window: Window, engine: FakeEngine, clock: Clock, ending: AnyEvent) -> None:
+def test_it_leaves_with_its_end(window: AppState, engine: FakeEngine, clock: Clock, ending: AnyEvent) -> None:
     engine.send(JOBS[FindLoop])
     engine.say(ending)
     clock.pass_(1.0)
@@ -105,7 +105,7 @@ def test_it_leaves_with_its_end(window: Window, engine: FakeEngine, clock: Clock
     assert not entries(window)
 
 
-def test_it_leaves_with_an_engine_that_died(window: Window, engine: FakeEngine, clock: Clock) -> None:
+def test_it_leaves_with_an_engine_that_died(window: AppState, engine: FakeEngine, clock: Clock) -> None:
     engine.send(JOBS[Score])
     clock.pass_(1.0)
     assert entries(window)
@@ -113,14 +113,14 @@ def test_it_leaves_with_an_engine_that_died(window: Window, engine: FakeEngine, 
     assert not entries(window)
 
 
-def test_a_change_of_a_job_is_no_job_of_its_own(window: Window, engine: FakeEngine, clock: Clock) -> None:
+def test_a_change_of_a_job_is_no_job_of_its_own(window: AppState, engine: FakeEngine, clock: Clock) -> None:
     engine.send(JOBS[StreamSound])
     engine.send(wire.Adjust(job="steer-1", running_job="perform-1", allowed_seconds=1.0))
     clock.pass_(1.0)
     assert [entry.job for entry in entries(window)] == ["perform-1"]
 
 
-def test_who_lines_up_a_job_has_one_entry(window: Window, engine: FakeEngine, clock: Clock) -> None:
+def test_who_lines_up_a_job_has_one_entry(window: AppState, engine: FakeEngine, clock: Clock) -> None:
     window.generate.parameters.set_number(2)
     window.generate.start_batch()
     clock.pass_(3.0)
@@ -131,7 +131,7 @@ def test_who_lines_up_a_job_has_one_entry(window: Window, engine: FakeEngine, cl
     assert not entries(window)
 
 
-def test_many_short_jobs_one_after_the_other_are_one_work(window: Window, engine: FakeEngine, clock: Clock) -> None:
+def test_many_short_jobs_one_after_the_other_are_one_work(window: AppState, engine: FakeEngine, clock: Clock) -> None:
     """Each of many maps of surprise takes less than half a second."""
     window.generate.parameters.set_number(9)
     window.generate.start_batch()
@@ -140,7 +140,7 @@ def test_many_short_jobs_one_after_the_other_are_one_work(window: Window, engine
     engine.say(
         PicturesPreview(job=job, first=0, pictures=pictures, done=1, total=1, log_prob=(0.0,) * 9), Finished(job=job)
     )
-    window.surprise.set_on(True)
+    window.surprisal.set_on(True)
     engine.status.emit("Ready")
     seen = []
     for _ in range(3):
@@ -152,16 +152,16 @@ def test_many_short_jobs_one_after_the_other_are_one_work(window: Window, engine
         engine.say(wire.Scored(job=asked.job, log_prob=-1.0, bits=bits, is_bound=False), Finished(job=asked.job))
     assert seen == [[], ["Maps of surprise"], ["Maps of surprise"]]
     (entry,) = entries(window)
-    window.queue.stop_job(entry.job)
+    window.jobs.stop_job(entry.job)
     count = len(engine.sent)
     engine.say(Stopped(job=entry.job))
     assert not entries(window) and len(engine.sent) == count, "Stop ends the work, not one of its jobs"
-    window.surprise.set_on(False)
-    window.surprise.set_on(True)
+    window.surprisal.set_on(False)
+    window.surprisal.set_on(True)
     assert len(engine.sent) == count + 1, "switched on again it goes on"
 
 
-def test_a_hand_that_moves_on_is_not_one_long_work(window: Window, engine: FakeEngine, clock: Clock) -> None:
+def test_a_hand_that_moves_on_is_not_one_long_work(window: AppState, engine: FakeEngine, clock: Clock) -> None:
     for number in range(5):
         engine.send(DecodeLatent(job=f"explore-{number}", model="tiny"))
         clock.pass_(0.3)
@@ -169,7 +169,7 @@ def test_a_hand_that_moves_on_is_not_one_long_work(window: Window, engine: FakeE
         assert not entries(window)
 
 
-def test_progress_is_told_where_it_is_known(window: Window, engine: FakeEngine, clock: Clock) -> None:
+def test_progress_is_told_where_it_is_known(window: AppState, engine: FakeEngine, clock: Clock) -> None:
     said: dict[type[AnyCommand], AnyEvent] = {
         ComputeBits: wire.BitsChunk(job="price-1", first_sample=2000, bits=np.zeros(500, np.float32)),
         wire.Interpolate: PicturesPreview(
@@ -190,8 +190,8 @@ def test_progress_is_told_where_it_is_known(window: Window, engine: FakeEngine, 
         engine.say(Stopped(job=asked.job))
 
 
-def test_the_queue_looks_by_itself(window: Window, engine: FakeEngine, qtbot: QtBot) -> None:
+def test_the_queue_looks_by_itself(window: AppState, engine: FakeEngine, qtbot: QtBot) -> None:
     engine.send(JOBS[wire.Encode])
     qtbot.waitUntil(lambda: bool(entries(window)))
     engine.say(Stopped(job="encode-1"))
-    assert not window.queue._notice_timer.isActive() or not window.queue._unlisted
+    assert not window.jobs._notice_timer.isActive() or not window.jobs._unlisted

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.wire.messages import Finished, PicturesPreview, Sample
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
@@ -19,7 +19,7 @@ def a_photographer(two_models: Path) -> None:
     write_model(two_models, msgspec.structs.replace(card("meadow"), smooth=True))
 
 
-def make(window: Window, engine: FakeEngine, model: str) -> None:
+def make(window: AppState, engine: FakeEngine, model: str) -> None:
     """Show a grid of finished pictures by a model."""
     window.generate.choose_model(model)
     window.generate.start_batch()
@@ -30,7 +30,7 @@ def make(window: Window, engine: FakeEngine, model: str) -> None:
     engine.say(Finished(job=asked.job))
 
 
-def test_photographs_open_smooth_and_others_crisp(window: Window) -> None:
+def test_photographs_open_smooth_and_others_crisp(window: AppState) -> None:
     window.generate.choose_model("tiny")
     assert not window.smooth.get()
     window.generate.choose_model("meadow")
@@ -39,7 +39,7 @@ def test_photographs_open_smooth_and_others_crisp(window: Window) -> None:
     assert not window.smooth.get()
 
 
-def test_each_panel_shows_its_own_model_as_it_should(window: Window) -> None:
+def test_each_panel_shows_its_own_model_as_it_should(window: AppState) -> None:
     window.generate.choose_model("tiny")
     window.explore.choose_model("meadow")
     assert not window.smooth.get()
@@ -49,7 +49,9 @@ def test_each_panel_shows_its_own_model_as_it_should(window: Window) -> None:
     assert not window.smooth.get()
 
 
-def test_what_the_artist_chose_for_a_model_wins_and_is_kept(window: Window, opener: Opener, engine: FakeEngine) -> None:
+def test_what_the_artist_chose_for_a_model_wins_and_is_kept(
+    window: AppState, opener: Opener, engine: FakeEngine
+) -> None:
     window.generate.choose_model("meadow")
     window.smoothing.choose_smooth(False)
     window.generate.choose_model("tiny")
@@ -65,7 +67,7 @@ def test_what_the_artist_chose_for_a_model_wins_and_is_kept(window: Window, open
 
 
 def test_pictures_on_the_stage_keep_their_looks_while_another_model_is_chosen(
-    window: Window, engine: FakeEngine
+    window: AppState, engine: FakeEngine
 ) -> None:
     make(window, engine, "meadow")
     window.generate.choose_model("tiny")
@@ -74,7 +76,7 @@ def test_pictures_on_the_stage_keep_their_looks_while_another_model_is_chosen(
     assert not window.smooth.get()
 
 
-def test_a_take_is_shown_as_its_model_shows_pictures(window: Window, engine: FakeEngine) -> None:
+def test_a_take_is_shown_as_its_model_shows_pictures(window: AppState, engine: FakeEngine) -> None:
     make(window, engine, "meadow")
     window.generate.choose_cell(0)
     window.generate.keep_take()

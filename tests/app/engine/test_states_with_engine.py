@@ -12,7 +12,7 @@ import soxr
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.core.autosave import SettingsFile
 from studio.app.engine.client import EngineClient
 from studio.app.panels.sound.player import timecode
@@ -24,7 +24,7 @@ from studio.media.sounds.playback import RAMP, limit_level
 from studio.media.sounds.single_cycle import read_wave
 from tests.app.fake_speaker import FakeSpeaker
 
-Opener = Callable[[], tuple[Window, EngineClient]]
+Opener = Callable[[], tuple[AppState, EngineClient]]
 START = 60_000
 """Milliseconds: torch is loaded by a busy machine."""
 
@@ -33,18 +33,18 @@ START = 60_000
 def opener(tiny: str, studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
     """Opens the window on an engine of its own; closes the one before."""
     monkeypatch.setattr(models, "shipped_folder", lambda: studio_home / "shipped")
-    opened: list[tuple[Window, EngineClient]] = []
+    opened: list[tuple[AppState, EngineClient]] = []
 
     def close() -> None:
         for window, engine in opened:
             window.close()
             engine.close()
 
-    def open_window() -> tuple[Window, EngineClient]:
+    def open_window() -> tuple[AppState, EngineClient]:
         close()
         engine = EngineClient()
-        opened[:] = [(Window(engine, SettingsFile(), FakeSpeaker()), engine)]
-        opened[0][0].begin()
+        opened[:] = [(AppState(engine, SettingsFile(), FakeSpeaker()), engine)]
+        opened[0][0].start()
         engine.start()
         return opened[0]
 
@@ -52,7 +52,7 @@ def opener(tiny: str, studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     close()
 
 
-def generate(window: Window, qtbot: QtBot, count: int, seed: int) -> None:
+def generate(window: AppState, qtbot: QtBot, count: int, seed: int) -> None:
     window.generate.parameters.set_number(count)
     window.generate.parameters.set_seed(seed)
     window.generate.start_batch()
@@ -68,13 +68,13 @@ def test_from_a_seed_to_a_file_and_back(opener: Opener, qtbot: QtBot, tmp_path: 
     # The same seed is the same picture in Explore, and alone instead of in a batch.
     window.generate.open_in_explore(2)
     explore = window.explore
-    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    qtbot.waitUntil(lambda: window.engine_status.get() == "Ready", timeout=START)
     assert explore.picture.get() is not cells[2].picture and np.array_equal(explore.picture.get(), cells[2].picture)
 
     # Sliders and temperatures go into the file, and come out of it in another window on another engine.
     explore.parameters.set_slider(0, 1.25)
     explore.parameters.set_temperature(1, 0.3)
-    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    qtbot.waitUntil(lambda: window.engine_status.get() == "Ready", timeout=START)
     wanted = explore.picture.get()
     assert wanted is not None and not np.array_equal(wanted, cells[2].picture)
     explore.save_picture(tmp_path / "work.png")
@@ -83,13 +83,13 @@ def test_from_a_seed_to_a_file_and_back(opener: Opener, qtbot: QtBot, tmp_path: 
 
     other, _ = opener()
     assert other.panel.get() == "explore"
-    qtbot.waitUntil(lambda: other.status.get() == "Ready", timeout=START)
+    qtbot.waitUntil(lambda: other.engine_status.get() == "Ready", timeout=START)
     assert np.array_equal(other.explore.picture.get(), wanted)
     other.explore.parameters.reset_sliders()
     other.explore.parameters.new_start(1)
-    other.drop([tmp_path / "work.png"])
+    other.open_dropped([tmp_path / "work.png"])
     qtbot.waitUntil(lambda: other.explore.parameters.seed.get() == 4114)
-    qtbot.waitUntil(lambda: other.status.get() == "Ready", timeout=START)
+    qtbot.waitUntil(lambda: other.engine_status.get() == "Ready", timeout=START)
     assert np.array_equal(other.explore.picture.get(), wanted)
 
 
@@ -97,7 +97,7 @@ def test_a_photo_comes_back_byte_for_byte(opener: Opener, qtbot: QtBot, tmp_path
     noise = np.random.default_rng(1).integers(0, 256, (8, 8, 3)).astype(np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")
     window, _ = opener()
-    window.drop([tmp_path / "noise.png"])
+    window.open_dropped([tmp_path / "noise.png"])
     qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
     window.explore.use_preview()
     qtbot.waitUntil(lambda: window.explore.badge.get().kind == "exact", timeout=START)
@@ -117,7 +117,7 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     state = window.complete
     assert state.model.get() is not None and state.model.get().card.name == tiny_pixels
     window.show_panel("complete")
-    window.drop([tmp_path / "ring.png"])
+    window.open_dropped([tmp_path / "ring.png"])
     qtbot.waitUntil(lambda: state.canvas.picture.get() is not None)
     painting = state.canvas.brush
     painting.choose_tool("rectangle")
@@ -150,9 +150,10 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     state.save_picture(tmp_path / "best.png")
     qtbot.waitUntil((tmp_path / "best.png").exists, timeout=START)
     window.show_panel("explore")
-    window.drop([tmp_path / "best.png"])
+    window.open_dropped([tmp_path / "best.png"])
     qtbot.waitUntil(
-        lambda: window.status.get() == "Ready" and window.explore.parameters.source.get() == "ring.png", timeout=START
+        lambda: window.engine_status.get() == "Ready" and window.explore.parameters.source.get() == "ring.png",
+        timeout=START,
     )
     assert np.array_equal(window.explore.picture.get(), best.picture)
 
@@ -165,7 +166,9 @@ def test_waves_are_made_led_to_one_another_and_brought_back(
     explore.choose_model(tiny_waves)
 
     def settled() -> np.ndarray:
-        qtbot.waitUntil(lambda: window.status.get() == "Ready" and explore.picture.get() is not None, timeout=START)
+        qtbot.waitUntil(
+            lambda: window.engine_status.get() == "Ready" and explore.picture.get() is not None, timeout=START
+        )
         wave = explore.picture.get()
         assert wave is not None and wave.shape == (32,) and wave.dtype == np.int16
         return wave
@@ -177,7 +180,7 @@ def test_waves_are_made_led_to_one_another_and_brought_back(
     explore.parameters.set_slider(0, 2.0)
     qtbot.wait(50)
     second = settled()
-    assert not np.array_equal(first, second) and window.tone.wave.get() is second
+    assert not np.array_equal(first, second) and window.wave_synth.wave.get() is second
 
     # The frames lead from what the stage shows to the take, both as Explore showed them.
     explore.wavetable.save_wavetable(0, tmp_path / "way.wav")
@@ -191,13 +194,13 @@ def test_waves_are_made_led_to_one_another_and_brought_back(
     # A wave of one's own becomes a start, and comes back.
     own = np.rint(wavetable.resample_cycle(first, 300)).astype(np.int16)
     (tmp_path / "own.wav").write_bytes(export.encode_wav_bytes(own, 44_100, {}))
-    window.drop([tmp_path / "own.wav"])
+    window.open_dropped([tmp_path / "own.wav"])
     qtbot.waitUntil(lambda: explore.parameters.source.get() == "own.wav", timeout=START)
     qtbot.waitUntil(lambda: explore.badge.get().kind == "exact", timeout=START)
 
     # Dropped, the wavetable restores its beginning and both of its ends.
     explore.selection.delete_take(0)
-    window.drop([tmp_path / "way.wav"])
+    window.open_dropped([tmp_path / "way.wav"])
     qtbot.waitUntil(lambda: len(explore.takes.get()) == 2)
     qtbot.wait(50)
     assert np.array_equal(settled(), second) and explore.parameters.sliders.get()[0] == 2.0
@@ -213,7 +216,7 @@ def test_a_kind_is_made_and_explored(tiny_kinds: str, opener: Opener, qtbot: QtB
         assert (pictures[:, 2:].mean() > 127) == (label == 1)  # Dark, then Light
     window.generate.open_in_explore(0)
     assert window.explore.parameters.label.get() == 1
-    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    qtbot.waitUntil(lambda: window.engine_status.get() == "Ready", timeout=START)
     assert np.array_equal(window.explore.picture.get(), pictures[0])
 
 
@@ -257,7 +260,7 @@ def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
     other, _ = opener()
     qtbot.waitUntil(lambda: len(other.takes.takes.get()) == 3)
     other.generate.selection.delete_take(2)
-    other.drop([tmp_path / "on.png"])
+    other.open_dropped([tmp_path / "on.png"])
     qtbot.waitUntil(lambda: len(other.takes.takes.get()) == 3)
     work = other.takes.takes.get()[2].work
     drawn: list[np.ndarray] = []
@@ -269,7 +272,7 @@ def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
     # In Explore it begins from its latent, and comes back.
     assert other.explore.restore_work(work, second)
     qtbot.waitUntil(lambda: other.explore.badge.get().kind == "exact", timeout=START)
-    qtbot.waitUntil(lambda: other.status.get() == "Ready", timeout=START)
+    qtbot.waitUntil(lambda: other.engine_status.get() == "Ready", timeout=START)
     assert np.array_equal(other.explore.picture.get(), second)
 
 
@@ -313,7 +316,7 @@ def test_a_sound_is_heard_changed_kept_and_gone_on_from(
     assert at < len(before)
     qtbot.waitUntil(lambda: player.made_seconds > at / player.rate + 0.2, timeout=START)
     sound.stop()
-    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    qtbot.waitUntil(lambda: window.engine_status.get() == "Ready", timeout=START)
     after = player.samples.copy()
     both = min(len(before), len(after))
     assert np.array_equal(after[:at], before[:at]) and not np.array_equal(after[at:both], before[at:both])
@@ -329,7 +332,7 @@ def test_a_sound_is_heard_changed_kept_and_gone_on_from(
     assert np.array_equal(other.sound.player.samples, after) and other.sound.temperature_curve.get() == curve
     other.sound.parameters.new_seed()
     assert not len(other.sound.player.samples)
-    other.drop([tmp_path / "a.wav"])
+    other.open_dropped([tmp_path / "a.wav"])
     qtbot.waitUntil(lambda: len(other.sound.player.samples) == len(after))
     assert (
         other.panel.get() == "sound"
@@ -385,15 +388,15 @@ def test_what_is_seen_of_a_recording_is_priced_and_nothing_else(
     window, _ = opener()
     sound = window.sound
     player = window.sound.player
-    window.open(tmp_path / "talk.wav")
+    window.open_file(tmp_path / "talk.wav")
     qtbot.waitUntil(lambda: len(player.samples) == len(noise), timeout=START)
-    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    qtbot.waitUntil(lambda: window.engine_status.get() == "Ready", timeout=START)
     assert np.isnan(player.bits).all(), "nobody looks at them"
 
     sound.recording_bits.set_visible((60.0, 62.0))
     begin, end = 60 * 8000, 62 * 8000
     qtbot.waitUntil(lambda: bool(np.isfinite(player.bits[begin:end]).all()), timeout=START)
-    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
+    qtbot.waitUntil(lambda: window.engine_status.get() == "Ready", timeout=START)
     known = np.flatnonzero(np.isfinite(player.bits))
     assert begin - 1700 < known[0] < known[-1] < end + 1700, "a margin on either side"
     assert sound.recording_bits.status_text.get() in ("taken for High", "taken for Low")
@@ -401,7 +404,7 @@ def test_what_is_seen_of_a_recording_is_priced_and_nothing_else(
 
     # Long work is listed in the queue, and ends if the user leaves the panel.
     sound.recording_bits.set_visible((0.0, 600.0))
-    qtbot.waitUntil(lambda: bool(window.queue.jobs.get()), timeout=START)
+    qtbot.waitUntil(lambda: bool(window.jobs.jobs.get()), timeout=START)
     sound.recording_bits.set_visible(None)
-    qtbot.waitUntil(lambda: window.status.get() == "Ready", timeout=START)
-    assert not window.queue.jobs.get() and np.isnan(player.bits).any()
+    qtbot.waitUntil(lambda: window.engine_status.get() == "Ready", timeout=START)
+    assert not window.jobs.jobs.get() and np.isnan(player.bits).any()

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.files.exporting import BATCH_SIZE, ExportItem
 from studio.library import storage
 from studio.library.work import SHEET_RECIPE_KEY, StoredArray, Work
@@ -35,7 +35,7 @@ def pieces(count: int, **fields: object) -> list[ExportItem]:
     ]
 
 
-def said(window: Window, qtbot: QtBot) -> str:
+def said(window: AppState, qtbot: QtBot) -> str:
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     message = window.messages.current.get()
     assert message is not None
@@ -49,22 +49,22 @@ def said(window: Window, qtbot: QtBot) -> str:
 @pytest.mark.parametrize("smooth", [False, True])
 @pytest.mark.parametrize("panel", ["explore", "complete"])
 def test_an_enlarged_picture_is_dropped_back_and_is_what_it_was(
-    window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path, times: int, pixels: int, side: int, smooth: bool,
+    window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path, times: int, pixels: int, side: int, smooth: bool,
     panel: str, two_models: Path,
 ) -> None:  # fmt: skip
     write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
     window.models.refresh_models()
     window.complete.settle()
-    window.exporting.choose_times(times)
-    window.exporting.choose_pixels(pixels)
+    window.export_settings.choose_times(times)
+    window.export_settings.choose_pixels(pixels)
     window.smooth.set(smooth)
     (piece,) = pieces(1)
-    window.saving.export_item(piece, tmp_path / "rose.png")
+    window.exporter.export_item(piece, tmp_path / "rose.png")
     assert said(window, qtbot) == 'Saved "rose.png" with its recipe inside.'
     with Image.open(tmp_path / "rose.png") as image:
         assert image.size == ((100, 100) if smooth and not times else (side, side))
     window.show_panel(panel)
-    window.drop([tmp_path / "rose.png"])
+    window.open_dropped([tmp_path / "rose.png"])
     shown = window.explore.picture if panel == "explore" else window.complete.canvas.picture
     qtbot.waitUntil(lambda: shown.get() is not None)
     assert np.array_equal(shown.get(), piece.picture)
@@ -73,12 +73,12 @@ def test_an_enlarged_picture_is_dropped_back_and_is_what_it_was(
 
 
 def test_a_work_that_no_seed_makes_is_encoded_from_its_own_pixels(
-    window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+    window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     """The original of a smooth file cannot be computed from its pixels."""
     window.smooth.set(True)
     (piece,) = pieces(1, heat=StoredArray.from_array(np.ones((8, 8), np.float32)))
-    window.saving.export_item(piece, tmp_path / "rose.png")
+    window.exporter.export_item(piece, tmp_path / "rose.png")
     said(window, qtbot)
     window.explore.open_file(tmp_path / "rose.png")
     qtbot.waitUntil(lambda: any(isinstance(sent, Encode) for sent in engine.sent))
@@ -87,11 +87,11 @@ def test_a_work_that_no_seed_makes_is_encoded_from_its_own_pixels(
 
 
 def test_a_sheet_shows_every_picture_and_carries_the_recipe_of_each(
-    window: Window, qtbot: QtBot, tmp_path: Path
+    window: AppState, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    window.exporting.choose_times(4)
+    window.export_settings.choose_times(4)
     many = pieces(6)
-    window.saving.export_sheet(many, tmp_path / "roses")
+    window.exporter.export_sheet(many, tmp_path / "roses")
     assert said(window, qtbot) == 'Saved 6 pictures on "roses.png", each with its recipe inside.'
     sheet = open_picture(tmp_path / "roses.png").array
     assert sheet.shape == (3 * 34 + 2, 2 * 34 + 2, 3)
@@ -104,18 +104,18 @@ def test_a_sheet_shows_every_picture_and_carries_the_recipe_of_each(
 
 @pytest.mark.parametrize("smooth", [False, True])
 def test_a_dropped_sheet_shows_its_first_picture_and_can_give_all_of_them(
-    window: Window, qtbot: QtBot, tmp_path: Path, smooth: bool
+    window: AppState, qtbot: QtBot, tmp_path: Path, smooth: bool
 ) -> None:
-    window.exporting.choose_times(4)
+    window.export_settings.choose_times(4)
     window.smooth.set(smooth)
     trained = window.models.find_model("tiny")
     assert trained is not None
     many = pieces(6, model_hash=trained.file_hash)
-    window.saving.export_sheet(many, tmp_path / "roses.png")
+    window.exporter.export_sheet(many, tmp_path / "roses.png")
     said(window, qtbot)
     window.messages.dismiss()
-    assert window.would([tmp_path / "roses.png"]) == "Restore this work"
-    window.drop([tmp_path / "roses.png"])
+    assert window.drop_text([tmp_path / "roses.png"]) == "Restore this work"
+    window.open_dropped([tmp_path / "roses.png"])
     assert said(window, qtbot) == '"roses.png" is a sheet of 6 pictures. The first one is shown.'
     assert window.explore.parameters.seed.get() == 0
     window.messages.press_button(0)
@@ -127,11 +127,11 @@ def test_a_dropped_sheet_shows_its_first_picture_and_can_give_all_of_them(
 
 
 def test_a_sheet_of_very_many_pictures_is_no_larger_than_can_be_opened(
-    window: Window, qtbot: QtBot, tmp_path: Path
+    window: AppState, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    window.exporting.choose_times(16)
+    window.export_settings.choose_times(16)
     piece = ExportItem(np.zeros((64, 64, 1), np.uint8), Work(model="tiny", model_hash="", seed=0), "tiny-0.png")
-    window.saving.export_sheet([piece] * 200, tmp_path / "roses.png")
+    window.exporter.export_sheet([piece] * 200, tmp_path / "roses.png")
     assert said(window, qtbot) == (
         'Saved 200 pictures on "roses.png", each with its recipe inside. '
         "Each is 512 × 512 pixels. At 1,024 × 1,024 the sheet would be too large."
@@ -141,36 +141,36 @@ def test_a_sheet_of_very_many_pictures_is_no_larger_than_can_be_opened(
 
 def test_the_choice_is_kept_over_a_restart(opener: Opener, engine: FakeEngine) -> None:
     window = opener(engine)
-    window.exporting.choose_times(0)
-    window.exporting.choose_pixels(300)
-    window.exporting.choose_sheet(True)
+    window.export_settings.choose_times(0)
+    window.export_settings.choose_pixels(300)
+    window.export_settings.choose_sheet(True)
     window = opener(engine)
-    choice = window.exporting
+    choice = window.export_settings
     assert (choice.times.get(), choice.pixels.get(), choice.on_sheet.get()) == (0, 300, True)
 
 
 # ── names and folders ────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_same_seed_with_other_sliders_proposes_another_name(window: Window, tmp_path: Path) -> None:
+def test_the_same_seed_with_other_sliders_proposes_another_name(window: AppState, tmp_path: Path) -> None:
     window.folders.end_saving(tmp_path)
     home = pieces(1)[0]
     moved = pieces(1, sliders=(1.0,))[0]
-    assert window.saving.name_for(home) == "tiny-0.png"
-    assert window.saving.name_for(moved) == "tiny-0-0001.png"
-    assert window.saving.name_for(home) == "tiny-0.png", "the same work keeps its name"
+    assert window.exporter.name_for(home) == "tiny-0.png"
+    assert window.exporter.name_for(moved) == "tiny-0-0001.png"
+    assert window.exporter.name_for(home) == "tiny-0.png", "the same work keeps its name"
 
 
-def test_a_name_that_a_file_has_is_not_proposed(window: Window, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_name_that_a_file_has_is_not_proposed(window: AppState, qtbot: QtBot, tmp_path: Path) -> None:
     window.folders.end_saving(tmp_path)
     (piece,) = pieces(1)
     for wanted in ("tiny-0.png", "tiny-0-0001.png", "tiny-0-0002.png"):
-        assert window.saving.name_for(piece) == wanted
+        assert window.exporter.name_for(piece) == wanted
         (tmp_path / wanted).write_bytes(b"")
 
 
 def test_explore_proposes_another_name_after_a_slider_was_moved(
-    window: Window, engine: FakeEngine, tmp_path: Path
+    window: AppState, engine: FakeEngine, tmp_path: Path
 ) -> None:
     window.folders.end_saving(tmp_path)
     names = []
@@ -205,7 +205,7 @@ def test_opening_and_saving_are_remembered_apart_over_a_restart(
     assert window.folders.for_saving() == studio_home / "works", "a folder that is gone is not proposed"
 
 
-def test_the_first_folder_is_that_of_the_user_s_pictures(window: Window, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_folder_is_that_of_the_user_s_pictures(window: AppState, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STUDIO_HOME")
     monkeypatch.setattr("platformdirs.user_pictures_path", lambda: Path("/home/rose/Pictures"))
     assert window.folders.for_saving() == Path("/home/rose/Pictures/Latent Studio")
@@ -214,22 +214,24 @@ def test_the_first_folder_is_that_of_the_user_s_pictures(window: Window, monkeyp
 # ── one wish after another ───────────────────────────────────────────────────────────────────────
 
 
-def test_what_is_saved_while_something_is_saved_is_not_forgotten(window: Window, qtbot: QtBot, tmp_path: Path) -> None:
+def test_what_is_saved_while_something_is_saved_is_not_forgotten(
+    window: AppState, qtbot: QtBot, tmp_path: Path
+) -> None:
     for piece in pieces(5):
-        window.saving.export_item(piece, tmp_path / piece.name)
+        window.exporter.export_item(piece, tmp_path / piece.name)
     qtbot.waitUntil(lambda: len(window.messages.history.get()) == 5)
     assert sorted(path.name for path in tmp_path.glob("*.png")) == [f"tiny-{seed}.png" for seed in range(5)]
 
 
-def test_closing_waits_for_all_that_is_to_be_saved(window: Window, tmp_path: Path) -> None:
+def test_closing_waits_for_all_that_is_to_be_saved(window: AppState, tmp_path: Path) -> None:
     for piece in pieces(5):
-        window.saving.export_item(piece, tmp_path / piece.name)
-    window.saving.close()
+        window.exporter.export_item(piece, tmp_path / piece.name)
+    window.exporter.close()
     assert len(list(tmp_path.glob("*.png"))) == 5
 
 
 def test_a_long_saving_stands_in_the_queue_and_stops(
-    window: Window, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    window: AppState, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = threading.Semaphore(1)
     write_all = storage.write_files
@@ -240,15 +242,15 @@ def test_a_long_saving_stands_in_the_queue_and_stops(
 
     monkeypatch.setattr(storage, "write_files", slow)
     many = pieces(3 * BATCH_SIZE)
-    window.saving.export_items(many, tmp_path)
-    qtbot.waitUntil(lambda: len(window.queue.jobs.get()) == 1)
-    (entry,) = window.queue.jobs.get()
+    window.exporter.export_items(many, tmp_path)
+    qtbot.waitUntil(lambda: len(window.jobs.jobs.get()) == 1)
+    (entry,) = window.jobs.jobs.get()
     assert (entry.title, entry.total) == (f"Saving {3 * BATCH_SIZE} pictures", 3 * BATCH_SIZE)
-    qtbot.waitUntil(lambda: window.queue.jobs.get()[0].done == BATCH_SIZE)
-    window.queue.stop_job(entry.job)
+    qtbot.waitUntil(lambda: window.jobs.jobs.get()[0].done == BATCH_SIZE)
+    window.jobs.stop_job(entry.job)
     go_on.release()
     assert said(window, qtbot) == f"Stopped. {2 * BATCH_SIZE} of {3 * BATCH_SIZE} pictures are saved."
-    assert window.queue.jobs.get() == ()
+    assert window.jobs.jobs.get() == ()
     assert len(list(tmp_path.glob("*.png"))) == 2 * BATCH_SIZE
     go_on.release()
     window.messages.press_button(1)
@@ -271,14 +273,14 @@ def test_a_long_saving_stands_in_the_queue_and_stops(
     ],
 )
 def test_where_nothing_can_be_saved_the_message_says_what_is_there(
-    place: str, words: str, window: Window, qtbot: QtBot, tmp_path: Path
+    place: str, words: str, window: AppState, qtbot: QtBot, tmp_path: Path
 ) -> None:
     (tmp_path / "notes").write_bytes(b"mine")
     (tmp_path / "link").symlink_to(tmp_path / "gone")
     for save in (
-        lambda folder: window.saving.export_items(pieces(2), folder),
-        lambda folder: window.saving.export_item(pieces(1)[0], folder / "rose.png"),
-        lambda folder: window.saving.export_sheet(pieces(2), folder / "sheet.png"),
+        lambda folder: window.exporter.export_items(pieces(2), folder),
+        lambda folder: window.exporter.export_item(pieces(1)[0], folder / "rose.png"),
+        lambda folder: window.exporter.export_sheet(pieces(2), folder / "sheet.png"),
     ):
         window.messages.current.set(None)
         save(tmp_path / place)
@@ -288,16 +290,16 @@ def test_where_nothing_can_be_saved_the_message_says_what_is_there(
 
 
 def test_a_long_name_is_numbered_within_the_length_that_a_name_can_have(
-    window: Window, qtbot: QtBot, tmp_path: Path
+    window: AppState, qtbot: QtBot, tmp_path: Path
 ) -> None:
     long = replace(pieces(1)[0], name="é" * 150 + ".png")
-    window.saving.export_items([long, long], tmp_path)
+    window.exporter.export_items([long, long], tmp_path)
     assert said(window, qtbot).startswith("Saved 2 pictures")
     assert [len(path.name.encode()) <= 255 for path in tmp_path.glob("*.png")] == [True, True]
 
 
-def test_all_are_saved_beside_a_link_that_leads_nowhere(window: Window, qtbot: QtBot, tmp_path: Path) -> None:
+def test_all_are_saved_beside_a_link_that_leads_nowhere(window: AppState, qtbot: QtBot, tmp_path: Path) -> None:
     (tmp_path / "tiny-0.png").symlink_to(tmp_path / "gone")
-    window.saving.export_items(pieces(1), tmp_path)
+    window.exporter.export_items(pieces(1), tmp_path)
     assert said(window, qtbot) == 'Saved "tiny-0-0001.png" with its recipe inside.'
     assert (tmp_path / "tiny-0.png").is_symlink()

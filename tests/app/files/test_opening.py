@@ -11,7 +11,7 @@ import soundfile
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.generation import run as grid
 from studio.app.panels.complete.canvas import OriginalsCache
 from studio.library import storage
@@ -35,7 +35,7 @@ def hum(path: Path) -> Path:
     return path
 
 
-def told(window: Window, qtbot: QtBot) -> str:
+def told(window: AppState, qtbot: QtBot) -> str:
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     message = window.messages.current.get()
     assert message is not None
@@ -51,7 +51,7 @@ def wanted(text: str, name: str) -> bool:
 @pytest.mark.usefixtures("planted_readers")
 @pytest.mark.parametrize("stem", STEMS)
 def test_a_picture_that_its_reader_does_not_survive_is_refused_in_words(
-    stem: str, window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+    stem: str, window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window.show_panel("explore")
     engine.status.emit("Ready")
@@ -83,7 +83,7 @@ def test_the_window_closes_while_a_file_is_being_read(
     window = stage.window
     window.show_panel(panel)  # type: ignore[arg-type]
     path = hum(tmp_path / "sleeps.wav") if panel == "sound" else photo(tmp_path / "sleeps.png")
-    window.drop([path])
+    window.open_dropped([path])
     began = time.monotonic()
     window.close()
     assert time.monotonic() - began < LIMIT
@@ -102,7 +102,7 @@ def never(path: Path) -> None:
 
 
 def test_pictures_that_the_window_keeps_are_decoded_only_if_no_byte_changed(
-    window: Window, monkeypatch: pytest.MonkeyPatch
+    window: AppState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
     cells = (grid.Cell(7, picture, 1, 1, -9.0),)
@@ -123,11 +123,11 @@ def test_pictures_that_the_window_keeps_are_decoded_only_if_no_byte_changed(
 
 
 def test_no_reader_of_files_starts_before_the_first_file(
-    window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = decoder.FileDecoder()
     monkeypatch.setattr(decoder, "shared_decoder", own)
-    window.begin()
+    window.start()
     window.show_panel("explore")
     engine.status.emit("Ready")
     assert own.process_ids == ()

@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.panels.complete.inspector_view import CompleteInspector
 from studio.app.panels.explore.inspector_view import ParametersSection
 from studio.app.panels.generate.view import GenerateInspector
@@ -37,7 +37,7 @@ def dial(studio: Studio, panel: str) -> ValueSlider:
     return inspector.parameters.temperature
 
 
-def states(state: Window) -> dict[str, Any]:
+def states(state: AppState) -> dict[str, Any]:
     return {
         "generate": state.generate.parameters,
         "complete": state.complete.parameters,

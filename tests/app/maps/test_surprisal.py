@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.maps.surprisal import ColourScale, SurprisalMaps
 from studio.wire.messages import Array, Decoded, Failed, Finished, PicturesPreview, Sample, Score, Scored
 from studio.wire.messages import DecodeLatent as Asked
@@ -28,7 +28,7 @@ def show(engine: FakeEngine, colour: int) -> None:
     engine.say(Decoded(job=asked.job, picture=np.full((8, 8, 3), colour, np.uint8)), Finished(job=asked.job))
 
 
-def grid(window: Window, engine: FakeEngine, number: int = 3) -> tuple[Array, ...]:
+def grid(window: AppState, engine: FakeEngine, number: int = 3) -> tuple[Array, ...]:
     """Pictures that Generate has made."""
     window.generate.parameters.set_number(number)
     window.generate.start_batch()
@@ -41,10 +41,10 @@ def grid(window: Window, engine: FakeEngine, number: int = 3) -> tuple[Array, ..
 
 
 def test_nothing_is_asked_before_it_is_switched_on_and_then_one_after_another(
-    window: Window, engine: FakeEngine
+    window: AppState, engine: FakeEngine
 ) -> None:
     engine.status.emit("Ready")
-    pictures, surprise = grid(window, engine), window.surprise
+    pictures, surprise = grid(window, engine), window.surprisal
     assert not questions(engine)
     window.generate.choose_cell(2)
     surprise.set_on(True)
@@ -62,10 +62,10 @@ def test_nothing_is_asked_before_it_is_switched_on_and_then_one_after_another(
     assert len(questions(engine)) == 3, "what is known is not asked again"
 
 
-def test_a_hand_that_drags_is_never_kept_waiting(window: Window, engine: FakeEngine) -> None:
+def test_a_hand_that_drags_is_never_kept_waiting(window: AppState, engine: FakeEngine) -> None:
     engine.status.emit("Ready")
     window.show_panel("explore")
-    window.surprise.set_on(True)
+    window.surprisal.set_on(True)
     window.explore.parameters.new_start(1)
     show(engine, 10)
     assert len(questions(engine)) == 1
@@ -78,13 +78,15 @@ def test_a_hand_that_drags_is_never_kept_waiting(window: Window, engine: FakeEng
     assert len(questions(engine)) == 1, "a newer picture is on its way already"
     show(engine, 30)
     assert [int(each.picture[0, 0, 0]) for each in questions(engine)] == [10, 30]
-    assert window.surprise.map_of(first) is not None
+    assert window.surprisal.map_of(first) is not None
 
 
-def test_the_scale_is_common_to_all_grows_and_is_the_hands_once_it_was_set(window: Window, engine: FakeEngine) -> None:
+def test_the_scale_is_common_to_all_grows_and_is_the_hands_once_it_was_set(
+    window: AppState, engine: FakeEngine
+) -> None:
     engine.status.emit("Ready")
     grid(window, engine, 4)
-    surprise = window.surprise
+    surprise = window.surprisal
     surprise.set_on(True)
     for most, high in ((8.0, 8.0), (3.0, 8.0), (19.0, 20.0)):
         answer(engine, most)
@@ -116,9 +118,9 @@ def test_ends_stay_apart_and_inside() -> None:
     assert flat.low <= 3.0 < flat.high
 
 
-def test_the_pixel_under_the_pointer_has_its_bits(window: Window, engine: FakeEngine) -> None:
+def test_the_pixel_under_the_pointer_has_its_bits(window: AppState, engine: FakeEngine) -> None:
     engine.status.emit("Ready")
-    picture, surprise = grid(window, engine, 1)[0], window.surprise
+    picture, surprise = grid(window, engine, 1)[0], window.surprisal
     surprise.set_on(True)
     surprise.set_hovered(picture, 7, 7)
     assert surprise.hovered_bits.get() is None
@@ -130,9 +132,9 @@ def test_the_pixel_under_the_pointer_has_its_bits(window: Window, engine: FakeEn
 
 
 @pytest.mark.parametrize("how", ["failed", "died"])
-def test_a_picture_without_a_map_stays_and_is_asked_for_once(window: Window, engine: FakeEngine, how: str) -> None:
+def test_a_picture_without_a_map_stays_and_is_asked_for_once(window: AppState, engine: FakeEngine, how: str) -> None:
     engine.status.emit("Ready")
-    picture, surprise = grid(window, engine, 1)[0], window.surprise
+    picture, surprise = grid(window, engine, 1)[0], window.surprisal
     surprise.set_on(True)
     if how == "failed":
         engine.say(Failed(job=questions(engine)[-1].job, reason="Memory ran out.", hint="Close other programs."))
@@ -153,11 +155,11 @@ def test_a_picture_without_a_map_stays_and_is_asked_for_once(window: Window, eng
 def test_it_waits_for_an_engine_and_comes_back_as_it_was_left(opener: Opener, engine: FakeEngine) -> None:
     window = opener(engine)
     grid(window, engine, 1)
-    window.surprise.set_on(True)
+    window.surprisal.set_on(True)
     assert not questions(engine)
     again = FakeEngine()
     window = opener(again)
-    assert window.surprise.on.get()
+    assert window.surprisal.on.get()
     again.status.emit("Ready")
     assert len(questions(again)) == 1, "the grid that was kept is priced as soon as there is an engine"
 

@@ -57,7 +57,7 @@ def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: Studio) -> Non
     studio.draw()
     assert not bar.surprisal_legend.isVisible()
     QTest.mouseClick(bar.surprisal, Qt.MouseButton.LeftButton)
-    assert studio.state.surprise.on.get()
+    assert studio.state.surprisal.on.get()
     before = stage.grid.grab().toImage()
     price(studio)
     assert bar.surprisal_legend.isVisible()
@@ -65,7 +65,7 @@ def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: Studio) -> Non
     place = stage.grid.picture_rect(stage.grid.visualRect(stage.grid.model().index(0, 0)))
     QTest.mouseMove(stage.grid.viewport(), place.center())
     QTest.mouseMove(stage.grid.viewport(), place.center() + QPoint(8, 0))
-    assert studio.state.surprise.hovered_bits.get() == 9.0
+    assert studio.state.surprisal.hovered_bits.get() == 9.0
     assert bar.surprisal_legend.accessibleDescription() == "0 to 10 bits a pixel, exact; under pointer 9"
     studio.state.generate.enlarge_cell(0)
     settle()
@@ -75,7 +75,7 @@ def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: Studio) -> Non
     assert seen.pixelColor(centre + QPoint(9, 0)).lightness() > seen.pixelColor(centre - QPoint(9, 0)).lightness()
     view.setFocus()
     QTest.keyClick(view, Qt.Key.Key_U)
-    assert not studio.state.surprise.on.get()
+    assert not studio.state.surprisal.on.get()
     assert not bar.surprisal.isChecked()
     assert view.grab().toImage().pixelColor(centre).red() == 90, "the picture lies below, untouched"
 
@@ -155,7 +155,7 @@ def test_in_explore_the_last_map_stays_until_the_new_one_is_there(studio: Studio
     studio.state.show_panel("explore")
     studio.state.explore.parameters.new_start(1)
     studio.answer(90)
-    studio.state.surprise.set_on(True)
+    studio.state.surprisal.set_on(True)
     price(studio)
     view = stage.page.view
     mapped = centre(view)
@@ -164,7 +164,7 @@ def test_in_explore_the_last_map_stays_until_the_new_one_is_there(studio: Studio
     settle()
     assert centre(view) == mapped != 200
     assert view.shown_picture is studio.state.explore.picture.get()
-    studio.state.surprise.set_on(False)
+    studio.state.surprisal.set_on(False)
     settle()
     assert centre(view) == 200
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.wire.messages import Adjust, Array, Finished, Inpaint, PicturesPreview, Sample
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
@@ -18,7 +18,7 @@ def rows_model(two_models: Path) -> None:
     write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
 
 
-def begin(window: Window, engine: FakeEngine, model: str = "rows") -> Sample:
+def begin(window: AppState, engine: FakeEngine, model: str = "rows") -> Sample:
     engine.status.emit("Ready")
     window.generate.choose_model(model)
     window.generate.parameters.set_number(2)
@@ -53,14 +53,14 @@ def finish(engine: FakeEngine, job: str, doubt: Array | None) -> None:
     )
 
 
-def cell(window: Window, index: int = 0) -> Array:
+def cell(window: AppState, index: int = 0) -> Array:
     found = window.generate.cells.get()[index].picture
     assert found is not None
     return found
 
 
 def test_it_is_asked_for_only_while_it_is_on_and_of_what_draws_pixel_by_pixel(
-    window: Window, engine: FakeEngine
+    window: AppState, engine: FakeEngine
 ) -> None:
     asked = begin(window, engine)
     assert not asked.report_entropy
@@ -75,7 +75,7 @@ def test_it_is_asked_for_only_while_it_is_on_and_of_what_draws_pixel_by_pixel(
     assert not begin(window, engine, "tiny").report_entropy
 
 
-def test_every_row_has_its_bits_and_the_scale_grows_with_them(window: Window, engine: FakeEngine) -> None:
+def test_every_row_has_its_bits_and_the_scale_grows_with_them(window: AppState, engine: FakeEngine) -> None:
     doubt = window.generate.uncertainty
     window.generate.batch.show_uncertainty(True)
     asked = begin(window, engine)
@@ -99,7 +99,7 @@ def test_every_row_has_its_bits_and_the_scale_grows_with_them(window: Window, en
 
 
 def test_a_scale_that_is_fitted_anew_while_nothing_is_known_waits_for_the_next_row(
-    window: Window, engine: FakeEngine
+    window: AppState, engine: FakeEngine
 ) -> None:
     doubt = window.generate.uncertainty
     window.generate.batch.show_uncertainty(True)
@@ -115,7 +115,7 @@ def test_a_scale_that_is_fitted_anew_while_nothing_is_known_waits_for_the_next_r
     assert scale.high >= 3.0
 
 
-def test_a_take_knows_what_was_told_of_the_picture_that_it_was(window: Window, engine: FakeEngine) -> None:
+def test_a_take_knows_what_was_told_of_the_picture_that_it_was(window: AppState, engine: FakeEngine) -> None:
     window.generate.batch.show_uncertainty(True)
     asked = begin(window, engine)
     finish(engine, asked.job, bits(8))
@@ -130,7 +130,7 @@ def test_a_take_knows_what_was_told_of_the_picture_that_it_was(window: Window, e
     assert found.shape == (8, 8)
 
 
-def test_switched_while_it_draws_the_run_is_told(window: Window, engine: FakeEngine) -> None:
+def test_switched_while_it_draws_the_run_is_told(window: AppState, engine: FakeEngine) -> None:
     asked = begin(window, engine)
     window.generate.batch.show_uncertainty(True)
     steer = engine.sent[-1]
@@ -150,7 +150,7 @@ def test_switched_while_it_draws_the_run_is_told(window: Window, engine: FakeEng
     assert len(engine.sent) == count, "nobody draws"
 
 
-def test_a_picture_that_goes_on_from_a_row_has_it_below_the_row(window: Window, engine: FakeEngine) -> None:
+def test_a_picture_that_goes_on_from_a_row_has_it_below_the_row(window: AppState, engine: FakeEngine) -> None:
     asked = begin(window, engine)
     finish(engine, asked.job, None)
     window.generate.batch.show_uncertainty(True)
@@ -175,10 +175,10 @@ def test_a_picture_that_goes_on_from_a_row_has_it_below_the_row(window: Window, 
 
 def test_one_map_at_a_time_and_it_comes_back_after_a_restart(opener: Opener, engine: FakeEngine) -> None:
     window = opener(engine)
-    window.surprise.set_on(True)
+    window.surprisal.set_on(True)
     window.generate.batch.show_uncertainty(True)
-    assert not window.surprise.on.get()
-    window.surprise.set_on(True)
+    assert not window.surprisal.on.get()
+    window.surprisal.set_on(True)
     assert not window.generate.uncertainty.on.get()
     window.generate.batch.show_uncertainty(True)
     window.close()

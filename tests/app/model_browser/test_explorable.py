@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from pytestqt.qtbot import QtBot
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.media import export
 from studio.wire.messages import Encode, Finished, PicturesPreview
 from tests.app.conftest import Opener
@@ -25,13 +25,13 @@ def shelf(two_models: Path) -> None:
     write_model(two_models, card("glow", (1, 4, 4)))
 
 
-def name_in(window: Window, panel: str) -> str:
+def name_in(window: AppState, panel: str) -> str:
     trained = {"generate": window.generate, "explore": window.explore, "complete": window.complete}[panel].model.get()
     assert trained is not None
     return trained.card.name
 
 
-def made(window: Window, engine: FakeEngine) -> None:
+def made(window: AppState, engine: FakeEngine) -> None:
     """One picture of the brush in Generate."""
     engine.status.emit("Ready")
     window.generate.parameters.set_number(1)
@@ -43,7 +43,7 @@ def made(window: Window, engine: FakeEngine) -> None:
     )
 
 
-def test_a_panel_begins_with_the_first_model_that_can_do_what_it_is_for(window: Window) -> None:
+def test_a_panel_begins_with_the_first_model_that_can_do_what_it_is_for(window: AppState) -> None:
     assert [name_in(window, panel) for panel in ("generate", "explore", "complete")] == ["brush", "glow", "brush"]
 
 
@@ -56,12 +56,14 @@ def test_without_any_model_that_has_sliders_explore_takes_the_first(
     assert name_in(window, "explore") == "brush" and window.explore.replacement.get() is None
 
 
-def test_a_model_without_sliders_that_was_chosen_by_hand_is_kept_over_a_restart(window: Window, opener: Opener) -> None:
+def test_a_model_without_sliders_that_was_chosen_by_hand_is_kept_over_a_restart(
+    window: AppState, opener: Opener
+) -> None:
     window.explore.choose_model("brush")
     assert name_in(opener(FakeEngine()), "explore") == "brush"
 
 
-def test_a_picture_of_a_model_without_sliders_stays_and_says_why(window: Window, engine: FakeEngine) -> None:
+def test_a_picture_of_a_model_without_sliders_stays_and_says_why(window: AppState, engine: FakeEngine) -> None:
     made(window, engine)
     window.generate.open_in_explore(0)
     said = window.messages.current.get()
@@ -72,7 +74,7 @@ def test_a_picture_of_a_model_without_sliders_stays_and_says_why(window: Window,
     assert window.messages.current.get() is None
 
 
-def test_it_is_explored_with_the_model_that_is_offered(window: Window, engine: FakeEngine) -> None:
+def test_it_is_explored_with_the_model_that_is_offered(window: AppState, engine: FakeEngine) -> None:
     made(window, engine)
     window.generate.open_in_explore(0)
     window.messages.press_button(0)
@@ -83,12 +85,12 @@ def test_it_is_explored_with_the_model_that_is_offered(window: Window, engine: F
 
 
 def test_a_completion_is_refused_and_offered_at_once(
-    window: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+    window: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     path = tmp_path / "mine.png"
     path.write_bytes(export.encode_png_bytes(np.full((8, 8, 3), 90, np.uint8)))
     window.show_panel("complete")
-    window.drop([path])
+    window.open_dropped([path])
     complete = window.complete
     qtbot.waitUntil(lambda: complete.canvas.picture.get() is not None)
     complete.canvas.brush.choose_tool("rows")
@@ -111,7 +113,9 @@ def test_a_completion_is_refused_and_offered_at_once(
     assert window.panel.get() == "explore" and name_in(window, "complete") == "brush"
 
 
-def test_a_take_without_sliders_can_be_continued_with_a_model_that_has_them(window: Window, engine: FakeEngine) -> None:
+def test_a_take_without_sliders_can_be_continued_with_a_model_that_has_them(
+    window: AppState, engine: FakeEngine
+) -> None:
     made(window, engine)
     window.generate.keep_take(0)
     window.show_panel("explore")
@@ -125,27 +129,27 @@ def test_a_take_without_sliders_can_be_continued_with_a_model_that_has_them(wind
     assert window.explore.replacement.get() is None and len(window.takes.takes.get()) == 1
 
 
-def test_without_a_picture_the_offered_model_is_only_chosen(window: Window, engine: FakeEngine) -> None:
+def test_without_a_picture_the_offered_model_is_only_chosen(window: AppState, engine: FakeEngine) -> None:
     window.explore.choose_model("brush")
     window.explore.choose_replacement()
     assert name_in(window, "explore") == "tiny" and engine.sent == []
 
 
 def test_a_photo_that_is_dropped_beside_a_model_without_sliders_goes_to_one_that_has_them(
-    window: Window, tmp_path: Path, qtbot: QtBot
+    window: AppState, tmp_path: Path, qtbot: QtBot
 ) -> None:
     path = tmp_path / "rose.png"
     path.write_bytes(export.encode_png_bytes(np.full((20, 30, 3), 90, np.uint8)))
-    window.drop([path])
+    window.open_dropped([path])
     qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
     assert name_in(window, "explore") == "glow" and window.messages.current.get() is None
 
 
-def test_a_photo_goes_to_the_model_that_a_hand_chose_in_explore(window: Window, tmp_path: Path, qtbot: QtBot) -> None:
+def test_a_photo_goes_to_the_model_that_a_hand_chose_in_explore(window: AppState, tmp_path: Path, qtbot: QtBot) -> None:
     window.show_panel("explore")
     window.explore.choose_model("brush")
     path = tmp_path / "rose.png"
     path.write_bytes(export.encode_png_bytes(np.full((20, 30, 3), 90, np.uint8)))
-    window.drop([path])
+    window.open_dropped([path])
     qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
     assert name_in(window, "explore") == "brush"

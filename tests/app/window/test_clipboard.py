@@ -77,7 +77,7 @@ def menu_of(widget: QWidget) -> QMenu | None:
 
 def test_ctrl_c_copies_the_chosen_picture_as_large_as_it_is_saved(drawn: Studio, qtbot: QtBot) -> None:
     drawn.frame.activateWindow()
-    drawn.state.exporting.choose_times(4)
+    drawn.state.export_settings.choose_times(4)
     generate = stage(drawn, "generate")
     assert isinstance(generate, GenerateStage)
     generate.grid.setFocus()
@@ -292,21 +292,21 @@ def test_the_size_is_chosen_in_the_inspector_and_says_what_comes_of_it(studio: S
     studio.state.smooth.set(True)
     assert section.note.text().startswith("100 × 100 pixels, smooth")
     QTest.mouseClick(section.sheet.button_of("sheet"), Qt.MouseButton.LeftButton)
-    assert studio.state.exporting.on_sheet.get()
+    assert studio.state.export_settings.on_sheet.get()
     other = studio.frame.panels["explore"].inspector.findChild(ExportSection)
     assert other is not None
     assert (other.times.currentData(), other.pixels.value()) == (0, 100)
 
 
 def test_save_all_asks_for_one_name_if_all_go_on_a_sheet(drawn: Studio, tmp_path: Path) -> None:
-    drawn.state.exporting.choose_sheet(True)
+    drawn.state.export_settings.choose_sheet(True)
     QTest.mouseClick(drawn.frame.panels["generate"].foot.save_all, Qt.MouseButton.LeftButton)
     dialog = drawn.frame.findChild(QFileDialog)
     assert dialog is not None
     assert dialog.acceptMode() == QFileDialog.AcceptMode.AcceptSave
     dialog.fileSelected.emit(str(tmp_path / "all.png"))
     dialog.reject()
-    drawn.state.saving.close()
+    drawn.state.exporter.close()
     assert [path.name for path in tmp_path.glob("*.png")] == ["all.png"]
 
 
@@ -332,5 +332,5 @@ def test_the_first_folder_is_made_for_the_dialog_and_gone_if_nothing_is_saved(
     dialog = drawn.frame.dialogs.ask_save_path("rose.png", lambda path: drawn.state.generate.save_picture(0, path))
     dialog.fileSelected.emit(str(works / "rose.png"))
     dialog.reject()
-    drawn.state.saving.close()
+    drawn.state.exporter.close()
     assert (works / "rose.png").is_file()

@@ -3,7 +3,7 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.core.text import format_bits, group_digits
 from studio.app.files.export_settings import ExportSettings
 from studio.app.files.export_view import ExportSection
@@ -173,9 +173,9 @@ class CompleteSettings(Column):
 class CompleteInspector(QStackedWidget):
     """What to make; while a picture is brought in, how it is cut."""
 
-    def __init__(self, theme: Theme, state: Window) -> None:
+    def __init__(self, theme: Theme, state: AppState) -> None:
         super().__init__()
-        self.settings = CompleteSettings(theme, state.complete, state.surprise, state.exporting)
+        self.settings = CompleteSettings(theme, state.complete, state.surprisal, state.export_settings)
         self.import_section = ImportSection(theme, state.complete.canvas)
         self.addWidget(self.settings)
         self.addWidget(self.import_section)

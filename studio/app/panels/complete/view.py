@@ -7,7 +7,7 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.files.dialogs_view import PICTURES, FileDialogs
 from studio.app.files.import_view import CropPage
 from studio.app.generation.caption_view import MainButton
@@ -24,10 +24,10 @@ from studio.app.widgets.theme import Theme
 class CompleteStage(QStackedWidget):
     """How to begin, the desk, or the crop preview."""
 
-    def __init__(self, theme: Theme, state: Window, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
         super().__init__()
         self._theme, self._window, self._state, self._dialogs = theme, state, state.complete, dialogs
-        self.workspace = CompleteWorkspace(theme, self._state, state.surprise)
+        self.workspace = CompleteWorkspace(theme, self._state, state.surprisal)
         self.crop = CropPage(theme, self._state.canvas)
         for page in (self._build_empty_page(), self.workspace, self.crop):
             self.addWidget(page)
@@ -49,7 +49,7 @@ class CompleteStage(QStackedWidget):
     def ask_destination(self) -> None:
         """Save the chosen completions: one under a name, several in a folder or on a sheet."""
         several = len(self._state.chosen.get()) > 1
-        if several and self._window.exporting.on_sheet.get() and self._state.sheet_name():
+        if several and self._window.export_settings.on_sheet.get() and self._state.sheet_name():
             self._dialogs.ask_save_path(self._state.sheet_name(), self._state.save_sheet)
         elif several:
             self._dialogs.ask_folder(self._state.save_all)
@@ -80,7 +80,7 @@ class CompleteStage(QStackedWidget):
 class CompleteFoot(QStackedWidget):
     """Open in Explore, Save and the main button; while a picture is brought in, Cancel and Use this."""
 
-    def __init__(self, theme: Theme, state: Window, stage: CompleteStage) -> None:
+    def __init__(self, theme: Theme, state: AppState, stage: CompleteStage) -> None:
         super().__init__()
         self._state, self._stage = state.complete, stage
         complete = self._state
@@ -141,7 +141,7 @@ class CompleteFoot(QStackedWidget):
         self.save.set_text(f"Save {len(chosen)}…" if len(chosen) > 1 else "Save…")
 
 
-def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> PanelView:
+def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView:
     """Complete, ready for the frame."""
     complete, painting = state.complete, state.complete.canvas.brush
     stage = CompleteStage(theme, state, dialogs)

@@ -6,7 +6,7 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.audio.wave_page_view import WavePage
 from studio.app.core.text import group_digits
 from studio.app.files.dialogs_view import WORKS, FileDialogs
@@ -30,13 +30,13 @@ from studio.wire.messages import Array
 class ExploreStage(QStackedWidget):
     """How to begin, the picture with its badge, the crop preview, or the wave with its keys."""
 
-    def __init__(self, theme: Theme, state: Window, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
         super().__init__()
         self._theme, self._window, self._state, self._dialogs = theme, state, state.explore, dialogs
         explore = self._state
         self.badge = BadgeView(theme)
         self.page = CaptionedPicture(theme, "Picture", self.badge)
-        self.overlay = MapOverlay(self.page.view, state.surprise, keeps_entropy=True)
+        self.overlay = MapOverlay(self.page.view, state.surprisal, keeps_entropy=True)
         self.wave_badge = BadgeView(theme)
         self.wave = WavePage(theme, state, self.wave_badge)
         self.crop = CropPage(theme, explore)
@@ -61,11 +61,11 @@ class ExploreStage(QStackedWidget):
         bind(self, explore.model, self._show_model)
         bind(self, state.models.cards, self._show_first)
         bind(self, explore.model, self._show_first)
-        bind(self, state.status, self._show_waiting)
+        bind(self, state.engine_status, self._show_waiting)
         bind(self, explore.drawing, self._show_waiting)
 
     def ask_file(self) -> None:
-        self._dialogs.ask_file(WORKS, self._window.open)
+        self._dialogs.ask_file(WORKS, self._window.open_file)
 
     def close_preview(self) -> bool:
         """Leave the crop preview; whether it was open."""
@@ -90,7 +90,7 @@ class ExploreStage(QStackedWidget):
 
     def _show_waiting(self, _: object) -> None:
         """Say why a picture that was asked for is not here yet."""
-        late = self._window.status.get() == "Starting" and self._state.drawing.get()
+        late = self._window.engine_status.get() == "Starting" and self._state.drawing.get()
         self._waits.setText("The engine is starting; the picture follows by itself." if late else "")
         self._waits.setVisible(late)
 
@@ -141,7 +141,7 @@ class ExploreStage(QStackedWidget):
 class ExploreFoot(QStackedWidget):
     """Export and Keep take; while a picture is brought in, Cancel and Use this."""
 
-    def __init__(self, theme: Theme, state: Window, stage: ExploreStage, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: AppState, stage: ExploreStage, dialogs: FileDialogs) -> None:
         super().__init__()
         self._state, self._dialogs = state.explore, dialogs
         explore = self._state
@@ -162,7 +162,7 @@ class ExploreFoot(QStackedWidget):
         bind(self, explore.crop_preview, self._show_preview)
         bind(self, explore.picture, self._show_picture)
         bind(self, explore.busy, self._show_busy)
-        bind(self, state.status, self._show_busy)
+        bind(self, state.engine_status, self._show_busy)
 
     def ask_destination(self) -> None:
         if self._state.picture.get() is not None:
@@ -205,18 +205,18 @@ class ExploreInspector(QStackedWidget):
         self.setCurrentIndex(1 if photo is not None else 0)
 
 
-def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> PanelView:
+def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView:
     """Explore, ready for the frame."""
     explore = state.explore
     stage = ExploreStage(theme, state, dialogs)
     foot = ExploreFoot(theme, state, stage, dialogs)
-    inspector = ExploreInspector(theme, explore, state.exporting, stage, dialogs)
+    inspector = ExploreInspector(theme, explore, state.export_settings, stage, dialogs)
     acts = (
         Action("Keep take", ("Ctrl+Return", "Ctrl+Enter"), foot.run_main_action),
         Action("Export…", ("Ctrl+E",), foot.ask_destination),
         Action("Copy the picture", ("Ctrl+C",), explore.copy_picture),
         Action("Open in Complete", ("Ctrl+Shift+C",), explore.open_in_complete),
-        Action("Play or stop", (), lambda: state.tone.hold_note(not state.tone.held.get())),
+        Action("Play or stop", (), lambda: state.wave_synth.hold_note(not state.wave_synth.held.get())),
         Action("Wavetable to a take…", (), lambda: inspector.parameters.wavetable.ask_destination()),
         Action("New start", ("R",), explore.parameters.new_start, "stage"),
         Action("Lock seed", ("L",), lambda: explore.parameters.lock_seed(not explore.parameters.locked.get()), "stage"),

@@ -3,7 +3,7 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.files.dialogs_view import WORKS, FileDialogs
 from studio.app.model_browser.cards_view import CardList
 from studio.app.widgets.binding import bind
@@ -16,7 +16,7 @@ CENTRE = Qt.AlignmentFlag.AlignHCenter
 class FirstLaunchPage(QScrollArea):
     """Cards to choose from, and ways to begin from something of one's own."""
 
-    def __init__(self, theme: Theme, state: Window, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
         super().__init__()
         self._theme, self._state = theme, state
         self.setWidgetResizable(True)
@@ -48,7 +48,7 @@ class FirstLaunchPage(QScrollArea):
         self._column.addWidget(self._drop)
         self._column.addStretch(2)
         self.setWidget(inside)
-        self.open.clicked.connect(lambda: dialogs.ask_file(WORKS, state.open))
+        self.open.clicked.connect(lambda: dialogs.ask_file(WORKS, state.open_file))
         self.add.clicked.connect(lambda: dialogs.ask_file("Models (*.safetensors)", state.models.add_model))
         bind(self, state.models.cards, self._show_cards)
         bind(self, state.generate.model, self.cards.show_model, self.cards.model_chosen, state.generate.choose_model)

@@ -7,7 +7,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.audio.wave_page_view import WavePage
 from studio.app.core.colours import to_hex
 from studio.app.core.text import format_bits, group_digits, time_left
@@ -53,7 +53,7 @@ def picture_actions(is_sound: bool) -> tuple[tuple[str, str], ...]:
 class GenerateStage(QStackedWidget):
     """The cards of a first launch, the grid, or one picture or wave large, with the marker from which it goes on."""
 
-    def __init__(self, theme: Theme, state: Window, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
         super().__init__()
         self._theme, self._state, self._dialogs = theme, state.generate, dialogs
         self._messages = state.messages
@@ -66,7 +66,7 @@ class GenerateStage(QStackedWidget):
             EnlargedCaption(theme, self._run_link),
         )
         self.page = CaptionedPicture(theme, "Picture", self.enlarged_caption, CAPTION_WIDTH)
-        self.overlay = MapOverlay(self.page.view, state.surprise, uncertainty=state.generate.uncertainty)
+        self.overlay = MapOverlay(self.page.view, state.surprisal, uncertainty=state.generate.uncertainty)
         self.wave_page = WavePage(theme, state, self.wave_caption)
         self.marker = RowMarker(theme, self.page.view)
         QWidget.setTabOrder(self.page.view, self.marker)
@@ -83,12 +83,12 @@ class GenerateStage(QStackedWidget):
         self.grid.customContextMenuRequested.connect(self._open_menu)
         bind(self, generate.cells, self._show_cells)
         bind(self, generate.chosen, self.grid.show_chosen, self.grid.cell_chosen, generate.choose_cell)
-        self.grid.cell_chosen.connect(lambda row: state.tone.play_briefly())
-        self.grid.clicked.connect(lambda index: state.tone.play_briefly())
+        self.grid.cell_chosen.connect(lambda row: state.wave_synth.play_briefly())
+        self.grid.clicked.connect(lambda index: state.wave_synth.play_briefly())
         bind(self, generate.enlarged.item, self._show_enlarged)
         self.grid.cell_enlarged.connect(self._enlarge_cell)
         GridMapOverlay(
-            self.grid, state.surprise, generate.uncertainty, lambda index: self.grid.shown_cells[index].picture
+            self.grid, state.surprisal, generate.uncertainty, lambda index: self.grid.shown_cells[index].picture
         )
         bind(self, generate.batch.caption, self.caption.show_text)
         bind(
@@ -290,7 +290,7 @@ class GenerateStage(QStackedWidget):
 class GenerateInspector(Column):
     """The card of the model, and what to make."""
 
-    def __init__(self, theme: Theme, state: Window) -> None:
+    def __init__(self, theme: Theme, state: AppState) -> None:
         super().__init__(theme)
         generate = state.generate
         self.card = ModelCard(theme, state.models)
@@ -298,7 +298,7 @@ class GenerateInspector(Column):
         self.add_section("Model", first=True)
         self.add_widgets(self.card)
         self.add_section("What to make")
-        self.export = ExportSection(theme, state.exporting, generate.model, several=True)
+        self.export = ExportSection(theme, state.export_settings, generate.model, several=True)
         self.add_widgets(self.parameters, self.export)
         self.add_stretch()
         bind(self, generate.model, self.card.show_model)
@@ -307,12 +307,12 @@ class GenerateInspector(Column):
 class GenerateFoot(QWidget):
     """The main button, and Save all."""
 
-    def __init__(self, theme: Theme, state: Window, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
         super().__init__()
         self._generate: GenerateState = state.generate
         generate = self._generate
         self._dialogs = dialogs
-        self._export_settings = state.exporting
+        self._export_settings = state.export_settings
         self.time = Label("", "note", wrap=True)
         self.save_all = Button(theme, "Save all…", tooltip="Save every picture that is kept", keys="Ctrl+Shift+S")
         self.main_button = MainButton(theme, "Generate", "Make the pictures")
@@ -364,7 +364,7 @@ class GenerateFoot(QWidget):
         self.time.setVisible(told)
 
 
-def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> PanelView:
+def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView:
     """Generate, ready for the frame."""
     generate = state.generate
     stage = GenerateStage(theme, state, dialogs)

@@ -6,7 +6,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.core.guard import guarded
 from studio.app.generation.parameters import safe_temperatures
 from studio.app.panels.sound.lanes.lanes_view import LanesView
@@ -23,7 +23,7 @@ MIN_LOOP = 0.02
 class PlayerView(QWidget):
     """Lanes and transport, drawn anew with each frame while anything moves."""
 
-    def __init__(self, theme: Theme, state: Window) -> None:
+    def __init__(self, theme: Theme, state: AppState) -> None:
         super().__init__()
         self._theme, self._state, self._player = theme, state.sound, state.sound.player
         self.lanes, self.transport = LanesView(theme), TransportView(theme)

@@ -6,7 +6,7 @@ from functools import partial
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.files.dialogs_view import SOUNDS, FileDialogs
 from studio.app.files.exporting import AudioFormat
 from studio.app.panels.panel_view import PanelView
@@ -24,7 +24,7 @@ NO_MODEL_TEXT = "No model of recordings is here yet. Add one, and hear it while 
 class SoundStageView(QStackedWidget):
     """How to begin, or the player."""
 
-    def __init__(self, theme: Theme, state: Window, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
         super().__init__()
         self._theme, self._window, self._state, self._dialogs = theme, state, state.sound, dialogs
         self.player = PlayerView(theme, state)
@@ -32,7 +32,7 @@ class SoundStageView(QStackedWidget):
         self.addWidget(self.player)
         bind(self, self._state.model, self._show_page)
         bind(self, self._state.player.making, self._show_page)
-        bind(self, state.status, self._show_page)
+        bind(self, state.engine_status, self._show_page)
         self._state.player.grew.connect(self._show_page)
 
     def ask_file(self) -> None:
@@ -73,7 +73,7 @@ class SoundStageView(QStackedWidget):
         for button in (self.begin, self.own):
             button.setVisible(able)
         self.add.setVisible(not able)
-        late = able and self._window.status.get() == "Starting"
+        late = able and self._window.engine_status.get() == "Starting"
         self.waits.setText("The engine is starting; playing begins as soon as it is ready." if late else "")
         if not able:
             self.waits.setText("A model is one .safetensors file. It can also be dropped on this window.")
@@ -83,7 +83,7 @@ class SoundStageView(QStackedWidget):
 class SoundFoot(QWidget):
     """Export and Keep take."""
 
-    def __init__(self, theme: Theme, state: Window, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
         super().__init__()
         self._state, self._dialogs = state.sound, dialogs
         self.export = Button(theme, "Export WAV…", tooltip="Save the sound with its recipe inside", keys="Ctrl+E")
@@ -123,7 +123,7 @@ class SoundFoot(QWidget):
             self.keep.setEnabled(there)
 
 
-def make_panel(theme: Theme, state: Window, dialogs: FileDialogs) -> PanelView:
+def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView:
     """Sound, ready for the frame."""
     sound = state.sound
     stage = SoundStageView(theme, state, dialogs)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.panels.complete import mask as masks
 from studio.app.panels.complete.ranking import MAX_SHOWN
 from studio.library.work import Work
@@ -39,22 +39,22 @@ def own(tmp_path: Path, picture: Array) -> Path:
 
 
 @pytest.fixture
-def opened(window: Window, own: Path, qtbot: QtBot) -> Window:
+def opened(window: AppState, own: Path, qtbot: QtBot) -> AppState:
     """With a picture of one's own on the canvas."""
     window.show_panel("complete")
-    window.drop([own])
+    window.open_dropped([own])
     qtbot.waitUntil(lambda: window.complete.canvas.picture.get() is not None)
     return window
 
 
-def mark(window: Window, row: int = 4) -> None:
+def mark(window: AppState, row: int = 4) -> None:
     painting = window.complete.canvas.brush
     painting.choose_tool("rows")
     painting.start_stroke((1.0, float(row)))
     painting.end_stroke()
 
 
-def run(window: Window, engine: FakeEngine, number: int = 4) -> wire.Inpaint:
+def run(window: AppState, engine: FakeEngine, number: int = 4) -> wire.Inpaint:
     window.complete.parameters.set_number(number)
     window.complete.parameters.set_seed(10)
     window.complete.start_batch()
@@ -85,11 +85,11 @@ def draw(
     )
 
 
-def order(window: Window) -> list[tuple[int, int | None]]:
+def order(window: AppState) -> list[tuple[int, int | None]]:
     return [(place.cell, place.rank) for place in window.complete.ranking.places.get()]
 
 
-def said(window: Window) -> str:
+def said(window: AppState) -> str:
     current = window.messages.current.get()
     return current.text if current is not None else ""
 
@@ -98,15 +98,15 @@ def said(window: Window) -> str:
 
 
 def test_a_picture_of_the_right_size_is_dropped_and_another_is_cropped(
-    opened: Window, picture: Array, tmp_path: Path, qtbot: QtBot
+    opened: AppState, picture: Array, tmp_path: Path, qtbot: QtBot
 ) -> None:
     state = opened.complete
     assert state.model.get().card.name == "rows"  # type: ignore[union-attr]  # the only one that can keep a part
     assert np.array_equal(state.canvas.picture.get(), picture)
     assert (state.canvas.source.get(), opened.panel.get()) == ("mine.png", "complete")
     Image.fromarray(picture.repeat(3, 0).repeat(5, 1)).save(tmp_path / "wide.png")
-    assert opened.would([tmp_path / "wide.png"]) == "Open in Complete"
-    opened.open(tmp_path / "wide.png")
+    assert opened.drop_text([tmp_path / "wide.png"]) == "Open in Complete"
+    opened.open_file(tmp_path / "wide.png")
     qtbot.waitUntil(lambda: state.canvas.crop_preview.get() is not None)
     assert np.array_equal(state.canvas.picture.get(), picture), "until it is used, the other one stays"
     state.canvas.use_preview()
@@ -115,17 +115,17 @@ def test_a_picture_of_the_right_size_is_dropped_and_another_is_cropped(
     opened.undo()
     assert np.array_equal(state.canvas.picture.get(), picture)
     opened.show_panel("explore")
-    assert opened.would([tmp_path / "wide.png"]) == "Open in Explore"
+    assert opened.drop_text([tmp_path / "wide.png"]) == "Open in Explore"
 
 
 def test_colours_that_a_grey_model_cannot_keep_are_said(
-    window: Window, two_models: Path, own: Path, qtbot: QtBot
+    window: AppState, two_models: Path, own: Path, qtbot: QtBot
 ) -> None:
     write_model(two_models, card("greys", (1, 8, 8), family=PIXELS))
     window.models.refresh_models()
     window.complete.choose_model("greys")
     window.show_panel("complete")
-    window.drop([own])
+    window.open_dropped([own])
     qtbot.waitUntil(lambda: window.complete.canvas.picture.get() is not None)
     assert window.complete.canvas.picture.get().shape == (8, 8, 1)  # type: ignore[union-attr]
     assert '"mine.png" is in colour and "Greys" draws in grey' in said(window)
@@ -136,7 +136,7 @@ def test_colours_that_a_grey_model_cannot_keep_are_said(
     assert masks.first_row(window.complete.canvas.brush.mask.get()) == 3
 
 
-def test_a_model_that_cannot_keep_a_part_says_so_and_offers_one_that_can(window: Window, picture: Array) -> None:
+def test_a_model_that_cannot_keep_a_part_says_so_and_offers_one_that_can(window: AppState, picture: Array) -> None:
     work = Work(model="tiny", model_hash="", seed=7)
     window.complete.canvas.open_work(work, picture)
     assert said(window) == '"Tiny" makes the whole picture at once and cannot keep part of it.'
@@ -167,7 +167,7 @@ def test_without_a_model_that_can_it_says_what_to_do(
 # ── painting ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_one_gesture_is_one_step_and_escape_takes_a_drag_back(opened: Window) -> None:
+def test_one_gesture_is_one_step_and_escape_takes_a_drag_back(opened: AppState) -> None:
     painting = opened.complete.canvas.brush
     painting.set_size(1)
     painting.start_stroke((0.5, 0.5))
@@ -198,7 +198,7 @@ def test_one_gesture_is_one_step_and_escape_takes_a_drag_back(opened: Window) ->
     assert painting.mask.get().sum() == 59
 
 
-def test_a_mask_is_opened_and_one_of_another_size_is_refused(opened: Window, tmp_path: Path, qtbot: QtBot) -> None:
+def test_a_mask_is_opened_and_one_of_another_size_is_refused(opened: AppState, tmp_path: Path, qtbot: QtBot) -> None:
     white = np.zeros((8, 8), np.uint8)
     white[2:4] = 255
     Image.fromarray(white).save(tmp_path / "mask.png")
@@ -218,7 +218,7 @@ def test_a_mask_is_opened_and_one_of_another_size_is_refused(opened: Window, tmp
     assert not painting.mask.get().any()
 
 
-def test_the_line_of_rows_moves_up_and_down(opened: Window) -> None:
+def test_the_line_of_rows_moves_up_and_down(opened: AppState) -> None:
     painting = opened.complete.canvas.brush
     mark(opened, 4)
     assert masks.first_row(painting.mask.get()) == 4
@@ -229,7 +229,7 @@ def test_the_line_of_rows_moves_up_and_down(opened: Window) -> None:
     assert painting.mask.get().all()
 
 
-def test_of_two_runs_at_once_each_is_steered_for_itself(opened: Window, engine: FakeEngine) -> None:
+def test_of_two_runs_at_once_each_is_steered_for_itself(opened: AppState, engine: FakeEngine) -> None:
     generate, complete = opened.generate, opened.complete
     mark(opened)
     run(opened, engine)
@@ -245,7 +245,7 @@ def test_of_two_runs_at_once_each_is_steered_for_itself(opened: Window, engine: 
     assert one.control != other.control, "the newer command of a hand replaces the older"
 
 
-def test_doubt_is_told_of_completions_and_of_what_is_kept_there_is_none(opened: Window, engine: FakeEngine) -> None:
+def test_doubt_is_told_of_completions_and_of_what_is_kept_there_is_none(opened: AppState, engine: FakeEngine) -> None:
     complete = opened.complete
     complete.batch.show_uncertainty(True)
     mark(opened)
@@ -261,12 +261,12 @@ def test_doubt_is_told_of_completions_and_of_what_is_kept_there_is_none(opened: 
     assert doubt.hovered_bits.get() == 2.0
     doubt.set_hovered(picture, 1, 3)
     assert doubt.hovered_bits.get() is None, "it is kept"
-    opened.surprise.set_on(True)
+    opened.surprisal.set_on(True)
     assert not doubt.on.get(), "one map at a time"
     assert engine.sent[-1] == wire.Adjust(job=engine.sent[-1].job, running_job=asked.job, report_entropy=False)
 
 
-def test_temperature_is_painted_and_steers_a_run_under_way(opened: Window, engine: FakeEngine) -> None:
+def test_temperature_is_painted_and_steers_a_run_under_way(opened: AppState, engine: FakeEngine) -> None:
     state, painting = opened.complete, opened.complete.canvas.brush
     mark(opened)
     painting.choose_tool("temperature")
@@ -312,7 +312,7 @@ def test_temperature_is_painted_and_steers_a_run_under_way(opened: Window, engin
 # ── making ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_empty_and_a_full_mask_are_refused_with_a_sentence(opened: Window, engine: FakeEngine) -> None:
+def test_an_empty_and_a_full_mask_are_refused_with_a_sentence(opened: AppState, engine: FakeEngine) -> None:
     opened.complete.start_batch()
     assert "Nothing is marked yet" in said(opened)
     opened.complete.canvas.brush.invert_mask()
@@ -321,7 +321,7 @@ def test_an_empty_and_a_full_mask_are_refused_with_a_sentence(opened: Window, en
     assert engine.sent == []
 
 
-def test_what_is_asked_for_is_what_is_painted(opened: Window, engine: FakeEngine, picture: Array) -> None:
+def test_what_is_asked_for_is_what_is_painted(opened: AppState, engine: FakeEngine, picture: Array) -> None:
     mark(opened)
     opened.complete.parameters.set_label(1)
     sent = run(opened, engine)
@@ -330,10 +330,10 @@ def test_what_is_asked_for_is_what_is_painted(opened: Window, engine: FakeEngine
     assert sent.mask[:4].sum() == 0
     assert sent.mask[4:].all()
     assert sent.temperature_map is None
-    assert [entry.title for entry in opened.queue.jobs.get()] == ["mine.png: 4 completions"]
+    assert [entry.title for entry in opened.jobs.jobs.get()] == ["mine.png: 4 completions"]
 
 
-def test_finished_ones_take_their_rank_at_once_unless_the_order_is_held(opened: Window, engine: FakeEngine) -> None:
+def test_finished_ones_take_their_rank_at_once_unless_the_order_is_held(opened: AppState, engine: FakeEngine) -> None:
     mark(opened)
     job, results = run(opened, engine).job, opened.complete.ranking
     assert order(opened) == [(0, None), (1, None), (2, None), (3, None)]
@@ -353,7 +353,7 @@ def test_finished_ones_take_their_rank_at_once_unless_the_order_is_held(opened: 
 
 
 def test_of_many_ranked_by_what_follows_the_best_are_shown_and_the_rest_is_counted(
-    opened: Window, engine: FakeEngine
+    opened: AppState, engine: FakeEngine
 ) -> None:
     painting = opened.complete.canvas.brush
     painting.choose_tool("rectangle")
@@ -383,7 +383,7 @@ def test_of_many_ranked_by_what_follows_the_best_are_shown_and_the_rest_is_count
     assert results.rank_by.get() == "following"
 
 
-def test_stop_keeps_what_is_drawn_and_go_on_makes_the_rest(opened: Window, engine: FakeEngine) -> None:
+def test_stop_keeps_what_is_drawn_and_go_on_makes_the_rest(opened: AppState, engine: FakeEngine) -> None:
     mark(opened)
     job = run(opened, engine).job
     draw(engine, job, 0, [-1.0])
@@ -403,7 +403,7 @@ def test_stop_keeps_what_is_drawn_and_go_on_makes_the_rest(opened: Window, engin
 
 
 def test_two_models_are_mixed_and_a_run_follows_the_share_and_goes_on_by_it(
-    opened: Window, engine: FakeEngine, two_models: Path, opener: Opener
+    opened: AppState, engine: FakeEngine, two_models: Path, opener: Opener
 ) -> None:
     write_model(two_models, msgspec.structs.replace(card("dashes", family=PIXELS), spread=(1.0, 2.0, 3.0)))
     rows = msgspec.structs.replace(card("rows", family=PIXELS), spread=(1.0, 2.0, 3.0))
@@ -432,7 +432,7 @@ def test_two_models_are_mixed_and_a_run_follows_the_share_and_goes_on_by_it(
     assert (again.parameters.mix.name.get(), again.parameters.mix.share.get()) == ("rows", 0.25)
 
 
-def test_an_engine_that_dies_loses_nothing(opened: Window, engine: FakeEngine) -> None:
+def test_an_engine_that_dies_loses_nothing(opened: AppState, engine: FakeEngine) -> None:
     mark(opened)
     draw(engine, run(opened, engine).job, 0, [-1.0, -2.0])
     engine.die()
@@ -454,7 +454,7 @@ def answer(engine: FakeEngine) -> None:
 
 
 def test_chosen_ones_are_saved_kept_and_opened_in_explore(
-    opened: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+    opened: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     mark(opened)
     job = run(opened, engine).job
@@ -488,7 +488,7 @@ def test_chosen_ones_are_saved_kept_and_opened_in_explore(
 
 
 def test_saving_starts_a_stopped_engine_and_all_is_saved_though_one_way_fails(
-    opened: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+    opened: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     mark(opened)
     job = run(opened, engine).job
@@ -512,7 +512,7 @@ def test_saving_starts_a_stopped_engine_and_all_is_saved_though_one_way_fails(
 
 
 def test_stopped_in_the_queue_no_more_completions_are_made_ready(
-    opened: Window, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+    opened: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     mark(opened)
     job = run(opened, engine).job
@@ -526,10 +526,10 @@ def test_stopped_in_the_queue_no_more_completions_are_made_ready(
     answer(engine)
     piece = engine.sent[-1].job
     count = len(engine.sent)
-    qtbot.waitUntil(lambda: opened.queue.find_job(piece) is not None)
-    opened.queue.stop_job(piece)
+    qtbot.waitUntil(lambda: opened.jobs.find_job(piece) is not None)
+    opened.jobs.stop_job(piece)
     engine.say(wire.Stopped(job=piece))
-    assert engine.stopped == [piece] and len(engine.sent) == count and opened.queue.jobs.get() == ()
+    assert engine.stopped == [piece] and len(engine.sent) == count and opened.jobs.jobs.get() == ()
     assert "Stopped before it was ready. The completion is still here." in said(opened)
     opened.messages.press_button(0)
     answer(engine)
@@ -537,7 +537,7 @@ def test_stopped_in_the_queue_no_more_completions_are_made_ready(
     qtbot.waitUntil(lambda: len(list(folder.glob("*.png"))) == 2)
 
 
-def test_everything_is_there_again_after_a_restart(opened: Window, engine: FakeEngine, opener: Opener) -> None:
+def test_everything_is_there_again_after_a_restart(opened: AppState, engine: FakeEngine, opener: Opener) -> None:
     state = opened.complete
     painting = state.canvas.brush
     painting.choose_tool("rectangle")
@@ -574,13 +574,13 @@ def test_everything_is_there_again_after_a_restart(opened: Window, engine: FakeE
 
 
 def test_a_dark_picture_on_the_canvas_is_stretched_by_one_click_and_back(
-    window: Window, qtbot: QtBot, tmp_path: Path
+    window: AppState, qtbot: QtBot, tmp_path: Path
 ) -> None:
     dark = np.linspace(640, 3680, 64).astype(np.uint16).reshape(8, 8)  # 12 bits, kept in 16
     Image.fromarray(dark).save(tmp_path / "cell.tif")
     canvas = window.complete.canvas
     window.show_panel("complete")
-    window.drop([tmp_path / "cell.tif"])
+    window.open_dropped([tmp_path / "cell.tif"])
     qtbot.waitUntil(lambda: canvas.picture.get() is not None)
     said = window.messages.current.get()
     assert said is not None and said.text == '"cell.tif" uses only 1 % to 6 % of its range. Stretch it to see more.'

@@ -385,9 +385,9 @@ def test_surprise_stands_in_place_of_the_completions(studio: Studio) -> None:
     size = grid.cell_size()
     QTest.mouseMove(grid.viewport(), corner + QPoint(6 + size.width() - 2, 4 + size.height() - 2))
     settle()
-    assert studio.state.surprise.hovered_bits.get() == pytest.approx(8.0)
+    assert studio.state.surprisal.hovered_bits.get() == pytest.approx(8.0)
     studio.frame.open_bar.surprisal.click()
-    assert studio.state.surprise.hovered_bits.get() is None
+    assert studio.state.surprisal.hovered_bits.get() is None
 
 
 def test_doubt_stands_in_place_of_what_is_filled(studio: Studio) -> None:

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.panels.explore.state import ExploreState as ExploreState
 from studio.library import models, storage, work
 from studio.library.storage import NotSaved
@@ -43,7 +43,7 @@ def answer(engine: FakeEngine, picture: Array) -> DecodeLatent:
     return command
 
 
-def begin(window: Window, engine: FakeEngine, seed: int = 7) -> None:
+def begin(window: AppState, engine: FakeEngine, seed: int = 7) -> None:
     """A picture of a seed on the stage."""
     window.show_panel("explore")
     engine.status.emit("Ready")
@@ -56,7 +56,7 @@ def photo(path: Path, size: tuple[int, int] = (20, 10)) -> Path:
     return path
 
 
-def bring(window: Window, engine: FakeEngine, path: Path, qtbot: QtBot, differing: int = 0) -> None:
+def bring(window: AppState, engine: FakeEngine, path: Path, qtbot: QtBot, differing: int = 0) -> None:
     """Open a picture, use it, and have the engine encode it."""
     window.explore.open_file(path)
     qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
@@ -77,7 +77,7 @@ def bring(window: Window, engine: FakeEngine, path: Path, qtbot: QtBot, differin
     answer(engine, tone(99))
 
 
-def test_until_the_first_start_nothing_is_asked(window: Window, engine: FakeEngine) -> None:
+def test_until_the_first_start_nothing_is_asked(window: AppState, engine: FakeEngine) -> None:
     engine.status.emit("Ready")
     window.explore.choose_model("tones")
     window.explore.choose_model("tiny")
@@ -86,7 +86,7 @@ def test_until_the_first_start_nothing_is_asked(window: Window, engine: FakeEngi
     assert asked(engine).seed == window.explore.parameters.seed.get()
 
 
-def test_a_picture_comes_from_seed_sliders_and_temperatures(window: Window, engine: FakeEngine) -> None:
+def test_a_picture_comes_from_seed_sliders_and_temperatures(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     window.explore.parameters.set_slider(1, 1.5)
     window.explore.parameters.set_temperature(2, 0.25)  # the open question is answered first
@@ -99,7 +99,9 @@ def test_a_picture_comes_from_seed_sliders_and_temperatures(window: Window, engi
     assert window.explore.picture.get() is newest
 
 
-def test_while_dragging_one_question_is_open_and_only_the_newest_wish_kept(window: Window, engine: FakeEngine) -> None:
+def test_while_dragging_one_question_is_open_and_only_the_newest_wish_kept(
+    window: AppState, engine: FakeEngine
+) -> None:
     begin(window, engine)
     before = len(engine.sent)
     window.explore.parameters.grab_slider(0)
@@ -113,7 +115,7 @@ def test_while_dragging_one_question_is_open_and_only_the_newest_wish_kept(windo
     assert len(engine.sent) == before + 2
 
 
-def test_the_next_question_does_not_wait_for_the_ending(window: Window, engine: FakeEngine) -> None:
+def test_the_next_question_does_not_wait_for_the_ending(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     window.explore.parameters.set_slider(0, 1.0)
     first = asked(engine)
@@ -125,7 +127,7 @@ def test_the_next_question_does_not_wait_for_the_ending(window: Window, engine: 
     assert asked(engine).sliders[0] == 2.0
 
 
-def test_a_drag_is_one_step_and_names_its_direction(window: Window, engine: FakeEngine) -> None:
+def test_a_drag_is_one_step_and_names_its_direction(window: AppState, engine: FakeEngine) -> None:
     explore = window.explore
     begin(window, engine)
     explore.parameters.rename_direction(0, "Warmth")
@@ -140,7 +142,7 @@ def test_a_drag_is_one_step_and_names_its_direction(window: Window, engine: Fake
     assert explore.parameters.sliders.get() == (1.24, 0.0, 0.0)
 
 
-def test_a_hundred_different_steps_come_back_one_by_one(window: Window, engine: FakeEngine) -> None:
+def test_a_hundred_different_steps_come_back_one_by_one(window: AppState, engine: FakeEngine) -> None:
     dials = window.explore.parameters
     begin(window, engine)
     states = []
@@ -159,14 +161,14 @@ def test_a_hundred_different_steps_come_back_one_by_one(window: Window, engine: 
         assert (dials.sliders.get(), dials.temperatures.get(), dials.seed.get()) == state
 
 
-def test_sliders_stay_within_reach_of_a_hand(window: Window) -> None:
+def test_sliders_stay_within_reach_of_a_hand(window: AppState) -> None:
     window.explore.parameters.set_slider(0, 99.0)
     assert window.explore.parameters.sliders.get()[0] == 4.0
     window.explore.parameters.set_temperature(0, 9.0)
     assert window.explore.parameters.temperatures.get()[0] == 2.0
 
 
-def test_home_all_and_home_temperatures(window: Window, engine: FakeEngine) -> None:
+def test_home_all_and_home_temperatures(window: AppState, engine: FakeEngine) -> None:
     explore = window.explore
     begin(window, engine)
     explore.parameters.set_slider(0, 1.0)
@@ -184,7 +186,7 @@ def test_home_all_and_home_temperatures(window: Window, engine: FakeEngine) -> N
     assert explore.parameters.sliders.get() == (1.0, 0.0, -1.0)
 
 
-def test_a_new_start_keeps_the_sliders_and_a_locked_seed(window: Window, engine: FakeEngine) -> None:
+def test_a_new_start_keeps_the_sliders_and_a_locked_seed(window: AppState, engine: FakeEngine) -> None:
     explore = window.explore
     begin(window, engine)
     explore.parameters.set_slider(0, 1.0)
@@ -198,7 +200,7 @@ def test_a_new_start_keeps_the_sliders_and_a_locked_seed(window: Window, engine:
     assert explore.parameters.seed.get() == kept and '"rose" is not a seed' in explore.parameters.error.get()
 
 
-def test_a_question_that_fails_says_so_and_the_picture_stays(window: Window, engine: FakeEngine) -> None:
+def test_a_question_that_fails_says_so_and_the_picture_stays(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     window.explore.parameters.set_slider(0, 1.0)
     engine.say(Failed(job=asked(engine).job, reason="The model was moved.", hint="Put it back."))
@@ -210,7 +212,7 @@ def test_a_question_that_fails_says_so_and_the_picture_stays(window: Window, eng
     assert len(engine.sent) == count + 1 and asked(engine).sliders[0] == 1.0
 
 
-def test_a_dead_engine_leaves_the_picture_and_offers_to_draw_it_again(window: Window, engine: FakeEngine) -> None:
+def test_a_dead_engine_leaves_the_picture_and_offers_to_draw_it_again(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     window.explore.parameters.set_slider(0, 1.0)
     count = len(engine.sent)
@@ -223,7 +225,7 @@ def test_a_dead_engine_leaves_the_picture_and_offers_to_draw_it_again(window: Wi
 
 
 def test_a_photo_is_shown_for_cropping_before_anything_happens(
-    window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+    window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     explore = window.explore
     explore.open_file(photo(tmp_path / "rose.png"))
@@ -242,7 +244,7 @@ def test_a_photo_is_shown_for_cropping_before_anything_happens(
 
 
 def test_a_dark_photo_is_stretched_by_one_click_and_back(
-    window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+    window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     dark = np.linspace(640, 3680, 200).astype(np.uint16).reshape(10, 20)  # 12 bits, kept in 16
     Image.fromarray(dark).save(tmp_path / "cell.tif")
@@ -282,7 +284,7 @@ def seen(explore: ExploreState) -> Array:
     return photo.model_input
 
 
-def test_a_photo_that_comes_back_exactly(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_photo_that_comes_back_exactly(window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
     explore = window.explore
     begin(window, engine)
     explore.parameters.set_slider(0, 1.0)
@@ -312,45 +314,45 @@ def test_a_photo_that_comes_back_exactly(window: Window, engine: FakeEngine, qtb
 
 
 def test_stopped_in_the_queue_a_photo_waits_to_be_used_again(
-    window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+    window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window.explore.open_file(photo(tmp_path / "rose.png"))
     qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
     window.explore.use_preview()
     job = engine.sent[-1].job
-    qtbot.waitUntil(lambda: window.queue.find_job(job) is not None)
-    window.queue.stop_job(job)
+    qtbot.waitUntil(lambda: window.jobs.find_job(job) is not None)
+    window.jobs.stop_job(job)
     engine.say(Stopped(job=job))
-    assert window.queue.jobs.get() == () and window.explore.crop_preview.get() is not None
+    assert window.jobs.jobs.get() == () and window.explore.crop_preview.get() is not None
     assert not window.explore.busy.get()
     window.explore.use_preview()
     assert isinstance(engine.sent[-1], Encode) and engine.sent[-1].job != job
 
 
 def test_stopped_in_the_queue_the_stage_asks_for_no_newer_picture(
-    window: Window, engine: FakeEngine, qtbot: QtBot
+    window: AppState, engine: FakeEngine, qtbot: QtBot
 ) -> None:
     begin(window, engine)
     window.explore.parameters.set_slider(0, 1.0)
     window.explore.parameters.set_slider(0, 2.0)  # this job waits for the previous one
     job = asked(engine).job
     count = len(engine.sent)
-    qtbot.waitUntil(lambda: window.queue.find_job(job) is not None)
-    window.queue.stop_job(job)
+    qtbot.waitUntil(lambda: window.jobs.find_job(job) is not None)
+    window.jobs.stop_job(job)
     engine.say(Stopped(job=job))
     assert len(engine.sent) == count and not window.explore.drawing.get()
     window.explore.parameters.set_slider(0, 1.5)
     assert len(engine.sent) == count + 1
 
 
-def test_a_photo_that_comes_back_unequal(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_photo_that_comes_back_unequal(window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
     bring(window, engine, photo(tmp_path / "rose.png"), qtbot, differing=12)
     badge = window.explore.badge.get()
     assert (badge.kind, badge.text) == ("differs", "12 of 192 values differ by 1")
 
 
 def test_while_the_engine_looks_the_badge_says_so(
-    window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+    window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     explore = window.explore
     explore.open_file(photo(tmp_path / "rose.png"))
@@ -362,7 +364,7 @@ def test_while_the_engine_looks_the_badge_says_so(
 
 
 def test_an_engine_that_dies_while_encoding_keeps_the_photo(
-    window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+    window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window.explore.open_file(photo(tmp_path / "rose.png"))
     qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
@@ -375,7 +377,7 @@ def test_an_engine_that_dies_while_encoding_keeps_the_photo(
 
 
 def test_using_a_photo_starts_a_stopped_engine_and_a_moved_slider_does_not(
-    window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+    window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     engine.status.emit("Stopped")
     window.explore.parameters.new_start(1)
@@ -387,7 +389,7 @@ def test_using_a_photo_starts_a_stopped_engine_and_a_moved_slider_does_not(
     assert engine.starts == 1 and isinstance(engine.sent[-1], Encode)
 
 
-def test_another_model_crops_the_photo_anew(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
+def test_another_model_crops_the_photo_anew(window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
     window.explore.open_file(photo(tmp_path / "rose.png"))
     qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
     first = window.explore.crop_preview.get()
@@ -399,7 +401,7 @@ def test_another_model_crops_the_photo_anew(window: Window, engine: FakeEngine, 
     assert shown is not None and shown.model_input.shape == (4, 4, 1) and shown.mode == "pad"
 
 
-def test_a_file_that_is_no_picture_is_refused_with_its_reason(window: Window, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_file_that_is_no_picture_is_refused_with_its_reason(window: AppState, qtbot: QtBot, tmp_path: Path) -> None:
     (tmp_path / "scan 3.jpg").write_bytes(b"\xff\xd8\xff\xe0 and nothing more")
     window.explore.open_file(tmp_path / "scan 3.jpg")
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
@@ -408,7 +410,7 @@ def test_a_file_that_is_no_picture_is_refused_with_its_reason(window: Window, qt
     assert not window.explore.busy.get() and window.explore.crop_preview.get() is None
 
 
-def test_the_stage_is_what_a_take_keeps_not_what_the_sliders_want(window: Window, engine: FakeEngine) -> None:
+def test_the_stage_is_what_a_take_keeps_not_what_the_sliders_want(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     window.explore.parameters.set_slider(0, 1.0)  # not answered yet
     window.explore.keep_take()
@@ -417,7 +419,7 @@ def test_the_stage_is_what_a_take_keeps_not_what_the_sliders_want(window: Window
     assert window.explore.current.get() == 0
 
 
-def test_takes_can_be_kept_chosen_taken_off_and_brought_back(window: Window, engine: FakeEngine) -> None:
+def test_takes_can_be_kept_chosen_taken_off_and_brought_back(window: AppState, engine: FakeEngine) -> None:
     explore = window.explore
     begin(window, engine)
     explore.keep_take()
@@ -441,7 +443,7 @@ def test_takes_can_be_kept_chosen_taken_off_and_brought_back(window: Window, eng
 
 
 def test_a_take_that_cannot_be_written_is_kept_and_written_later(
-    window: Window, engine: FakeEngine, studio_home: Path, monkeypatch: pytest.MonkeyPatch
+    window: AppState, engine: FakeEngine, studio_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin(window, engine)
     with monkeypatch.context() as patch:
@@ -459,7 +461,7 @@ def test_a_take_that_cannot_be_written_is_kept_and_written_later(
 
 
 def test_an_exported_picture_restores_everything(
-    window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot, tmp_path: Path
+    window: AppState, engine: FakeEngine, opener: Opener, qtbot: QtBot, tmp_path: Path
 ) -> None:
     bring(window, engine, photo(tmp_path / "photo.png"), qtbot)
     window.explore.parameters.set_slider(2, -0.62)
@@ -474,7 +476,7 @@ def test_an_exported_picture_restores_everything(
     other = opener(other_engine)
     other.explore.choose_model("tones")
     answer(other_engine, tone(5, 4, 1))
-    other.drop([tmp_path / "work.png"])
+    other.open_dropped([tmp_path / "work.png"])
     qtbot.waitUntil(lambda: other.explore.model.get() == other.models.find_model("tiny"))
     assert (other.explore.parameters.sliders.get(), other.explore.parameters.temperatures.get()) == wanted
     command = asked(other_engine)
@@ -484,7 +486,7 @@ def test_an_exported_picture_restores_everything(
 
 
 def test_a_work_of_a_model_that_is_not_here_opens_as_a_picture_and_says_so(
-    window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+    window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     lost = Work(model="garden", model_hash="0" * 32, seed=7, temperature=(0.8,))
     (tmp_path / "lost.png").write_bytes(work.encode_png(tone(3), lost))
@@ -500,7 +502,7 @@ def test_a_work_of_a_model_that_is_not_here_opens_as_a_picture_and_says_so(
     assert wanted.args is not None and wanted.args[0] == ".safetensors"
 
 
-def test_a_work_of_a_model_with_another_name_finds_it(window: Window, engine: FakeEngine) -> None:
+def test_a_work_of_a_model_with_another_name_finds_it(window: AppState, engine: FakeEngine) -> None:
     trained = window.models.find_model("tones")
     assert trained is not None
     assert window.explore.restore_work(Work(model="old-name", model_hash=trained.file_hash, seed=1, temperature=(1.2,)))
@@ -509,7 +511,7 @@ def test_a_work_of_a_model_with_another_name_finds_it(window: Window, engine: Fa
 
 
 def test_a_work_from_before_its_model_got_another_card_comes_back_without_a_warning(
-    window: Window, engine: FakeEngine
+    window: AppState, engine: FakeEngine
 ) -> None:
     before = window.models.find_model("tiny")
     assert before is not None
@@ -520,13 +522,13 @@ def test_a_work_from_before_its_model_got_another_card_comes_back_without_a_warn
     assert window.messages.current.get() is None
 
 
-def test_a_work_of_a_model_trained_anew_warns(window: Window, engine: FakeEngine) -> None:
+def test_a_work_of_a_model_trained_anew_warns(window: AppState, engine: FakeEngine) -> None:
     assert window.explore.restore_work(Work(model="tiny", model_hash="0" * 32, seed=1))
     said = window.messages.current.get()
     assert said is not None and 'another "tiny" than the one here' in said.text
 
 
-def test_a_work_beyond_the_reach_of_a_hand_is_restored_exactly(window: Window, engine: FakeEngine) -> None:
+def test_a_work_beyond_the_reach_of_a_hand_is_restored_exactly(window: AppState, engine: FakeEngine) -> None:
     trained = window.models.find_model("tiny")
     assert trained is not None
     far = Work(
@@ -539,7 +541,7 @@ def test_a_work_beyond_the_reach_of_a_hand_is_restored_exactly(window: Window, e
     )
 
 
-def test_a_grey_model_shows_grey_takes(window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot) -> None:
+def test_a_grey_model_shows_grey_takes(window: AppState, engine: FakeEngine, opener: Opener, qtbot: QtBot) -> None:
     window.explore.choose_model("tones")
     window.explore.parameters.new_start(7)
     answer(engine, tone(5, 4, 1))
@@ -550,7 +552,7 @@ def test_a_grey_model_shows_grey_takes(window: Window, engine: FakeEngine, opene
     assert picture is not None and picture.shape == (4, 4, 1) and (picture == 5).all()
 
 
-def test_names_are_kept_with_the_model(window: Window, opener: Opener, engine: FakeEngine) -> None:
+def test_names_are_kept_with_the_model(window: AppState, opener: Opener, engine: FakeEngine) -> None:
     window.show_panel("explore")
     window.explore.parameters.rename_direction(1, "  Petals open ")
     assert window.explore.parameters.names.get() == ("1", "Petals open", "3")
@@ -566,7 +568,7 @@ def test_names_are_kept_with_the_model(window: Window, opener: Opener, engine: F
 
 
 def test_everything_is_there_again_after_a_restart(
-    window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot, tmp_path: Path
+    window: AppState, engine: FakeEngine, opener: Opener, qtbot: QtBot, tmp_path: Path
 ) -> None:
     bring(window, engine, photo(tmp_path / "rose.png"), qtbot)
     window.explore.keep_take()
@@ -597,7 +599,12 @@ def test_everything_is_there_again_after_a_restart(
 
 
 def test_a_take_kept_in_the_moment_before_a_crash_is_found_again(
-    window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot, studio_home: Path, monkeypatch: pytest.MonkeyPatch
+    window: AppState,
+    engine: FakeEngine,
+    opener: Opener,
+    qtbot: QtBot,
+    studio_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     begin(window, engine)
     window.explore.keep_take()
@@ -608,7 +615,7 @@ def test_a_take_kept_in_the_moment_before_a_crash_is_found_again(
 
 
 def test_a_take_taken_off_for_good_goes_to_the_bin(
-    window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot, studio_home: Path
+    window: AppState, engine: FakeEngine, opener: Opener, qtbot: QtBot, studio_home: Path
 ) -> None:
     begin(window, engine)
     window.explore.keep_take()
@@ -620,7 +627,7 @@ def test_a_take_taken_off_for_good_goes_to_the_bin(
 
 
 def test_a_model_that_is_gone_leaves_the_window_usable(
-    window: Window, engine: FakeEngine, opener: Opener, two_models: Path
+    window: AppState, engine: FakeEngine, opener: Opener, two_models: Path
 ) -> None:
     window.explore.choose_model("tones")
     window.explore.parameters.new_start(3)
@@ -637,7 +644,7 @@ def test_a_model_that_is_gone_leaves_the_window_usable(
 
 
 def test_no_file_is_read_while_a_slider_moves(
-    window: Window, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    window: AppState, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin(window, engine)
     window.explore.parameters.rename_direction(0, "Warmth")
@@ -654,7 +661,7 @@ def test_no_file_is_read_while_a_slider_moves(
 
 
 def test_the_map_of_an_opened_picture_is_not_given_a_class_that_was_only_assumed(
-    window: Window, engine: FakeEngine, two_models: Path, tmp_path: Path, qtbot: QtBot
+    window: AppState, engine: FakeEngine, two_models: Path, tmp_path: Path, qtbot: QtBot
 ) -> None:
     write_model(two_models, card("kinds", classes=("Dark", "Light")))
     window.models.refresh_models()

@@ -40,7 +40,7 @@ def exploring(studio: Studio) -> Studio:
 def bring(studio: Studio, qtbot: QtBot, tmp_path: Path, name: str = "rose.png") -> None:
     path = tmp_path / name
     path.write_bytes(export.encode_png_bytes(picture(50, (20, 30, 3))))
-    studio.state.drop([path])
+    studio.state.open_dropped([path])
     qtbot.waitUntil(lambda: studio.state.explore.crop_preview.get() is not None)
 
 

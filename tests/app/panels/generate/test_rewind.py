@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.panels.generate.rewind import Marker, RewindBase
 from studio.app.takes import tree
 from studio.library import work
@@ -29,7 +29,7 @@ def tone(value: int) -> Array:
     return np.full((1, 8, 8, 3), value, np.uint8)
 
 
-def begin(window: Window, engine: FakeEngine, count: int = 2, labels: tuple[int, ...] | None = None) -> None:
+def begin(window: AppState, engine: FakeEngine, count: int = 2, labels: tuple[int, ...] | None = None) -> None:
     """Pictures of the seeds from 4112 on, each of one tone of its own, the second large."""
     engine.status.emit("Ready")
     window.generate.choose_model("rows")
@@ -45,13 +45,13 @@ def begin(window: Window, engine: FakeEngine, count: int = 2, labels: tuple[int,
     window.generate.enlarge_cell(1)
 
 
-def mark(window: Window) -> Marker:
+def mark(window: AppState) -> Marker:
     found = window.generate.rewind.marker.get()
     assert found is not None
     return found
 
 
-def base(window: Window) -> RewindBase:
+def base(window: AppState) -> RewindBase:
     found = window.generate.rewind.base.get()
     assert found is not None
     return found
@@ -78,7 +78,7 @@ def answer(engine: FakeEngine, value: int) -> Array:
     return picture
 
 
-def words(window: Window) -> list[str]:
+def words(window: AppState) -> list[str]:
     takes = window.takes.takes.get()
     up = tree.find_parents(takes)
     return [
@@ -87,7 +87,7 @@ def words(window: Window) -> list[str]:
     ]
 
 
-def test_letting_go_of_the_marker_starts_nothing(window: Window, engine: FakeEngine) -> None:
+def test_letting_go_of_the_marker_starts_nothing(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     count = len(engine.sent)
     assert mark(window) == Marker(8)  # at the end: all of the picture is kept
@@ -103,7 +103,7 @@ def test_letting_go_of_the_marker_starts_nothing(window: Window, engine: FakeEng
     assert mark(window).row == 5
 
 
-def test_the_rows_above_are_asked_to_be_kept_and_the_imposed_pixel_too(window: Window, engine: FakeEngine) -> None:
+def test_the_rows_above_are_asked_to_be_kept_and_the_imposed_pixel_too(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
     generate.rewind_actions.move_marker(5)
@@ -117,7 +117,9 @@ def test_the_rows_above_are_asked_to_be_kept_and_the_imposed_pixel_too(window: W
     assert (command.picture[:5] == 11).all() and tuple(command.picture[6, 2]) == BLUE
 
 
-def test_what_it_was_made_with_is_set_so_that_only_what_is_changed_differs(window: Window, engine: FakeEngine) -> None:
+def test_what_it_was_made_with_is_set_so_that_only_what_is_changed_differs(
+    window: AppState, engine: FakeEngine
+) -> None:
     begin(window, engine)
     generate = window.generate
     generate.parameters.set_temperature(1.4)
@@ -134,7 +136,7 @@ def test_what_it_was_made_with_is_set_so_that_only_what_is_changed_differs(windo
     assert asked(engine).seeds == (99,)
 
 
-def test_what_was_drawn_already_gets_another_seed_unless_it_is_locked(window: Window, engine: FakeEngine) -> None:
+def test_what_was_drawn_already_gets_another_seed_unless_it_is_locked(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
     generate.rewind_actions.move_marker(5)
@@ -155,7 +157,7 @@ def test_what_was_drawn_already_gets_another_seed_unless_it_is_locked(window: Wi
     assert asked(engine).temperature == (1.1,)
 
 
-def test_rows_form_over_what_was_there_and_end_as_a_take(window: Window, engine: FakeEngine) -> None:
+def test_rows_form_over_what_was_there_and_end_as_a_take(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
     generate.rewind_actions.move_marker(5)
@@ -181,7 +183,7 @@ def test_rows_form_over_what_was_there_and_end_as_a_take(window: Window, engine:
     assert len(window.takes.takes.get()) == 2 and generate.selection.current.get() == 1
 
 
-def test_what_goes_on_from_the_same_row_again_is_a_sibling(window: Window, engine: FakeEngine) -> None:
+def test_what_goes_on_from_the_same_row_again_is_a_sibling(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
     generate.rewind_actions.move_marker(5)
@@ -199,7 +201,7 @@ def test_what_goes_on_from_the_same_row_again_is_a_sibling(window: Window, engin
     assert words(window)[3].startswith("Take 4, from take 3 at row 6, level 3")
 
 
-def test_at_the_top_row_a_whole_picture_is_made(window: Window, engine: FakeEngine) -> None:
+def test_at_the_top_row_a_whole_picture_is_made(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     window.generate.rewind_actions.move_marker(0)
     window.generate.rewind_actions.branch_here()
@@ -212,7 +214,7 @@ def test_at_the_top_row_a_whole_picture_is_made(window: Window, engine: FakeEngi
     assert asked(engine).mask.sum() == 63
 
 
-def test_stopped_it_keeps_what_is_drawn_and_goes_on(window: Window, engine: FakeEngine) -> None:
+def test_stopped_it_keeps_what_is_drawn_and_goes_on(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
     generate.rewind_actions.move_marker(5)
@@ -231,7 +233,7 @@ def test_stopped_it_keeps_what_is_drawn_and_goes_on(window: Window, engine: Fake
     assert len(window.takes.takes.get()) == 2
 
 
-def test_a_failure_and_a_dead_engine_lose_nothing(window: Window, engine: FakeEngine) -> None:
+def test_a_failure_and_a_dead_engine_lose_nothing(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
     generate.rewind_actions.move_marker(5)
@@ -243,14 +245,14 @@ def test_a_failure_and_a_dead_engine_lose_nothing(window: Window, engine: FakeEn
     engine.die()
     said = window.messages.current.get()
     assert said is not None and said.text.endswith("was lost at row 5; where it went on from is kept.")
-    assert mark(window).row == 5 and window.queue.jobs.get() == ()
+    assert mark(window).row == 5 and window.jobs.jobs.get() == ()
     window.messages.press_button(0)
     answer(engine, 99)
     assert len(window.takes.takes.get()) == 2
 
 
 def test_a_picture_that_goes_on_while_another_is_looked_at_is_among_the_takes(
-    window: Window, engine: FakeEngine
+    window: AppState, engine: FakeEngine
 ) -> None:
     begin(window, engine)
     window.generate.rewind_actions.move_marker(5)
@@ -302,7 +304,7 @@ def test_a_second_model_decides_below_the_marker(opener: Opener, engine: FakeEng
     assert (generate.parameters.mix.name.get(), generate.parameters.mix.share.get()) == ("others", 0.2)
 
 
-def test_what_goes_on_says_which_model_drew_it(window: Window, engine: FakeEngine) -> None:
+def test_what_goes_on_says_which_model_drew_it(window: AppState, engine: FakeEngine) -> None:
     """The take it came from may be of a model that was trained anew since."""
     begin(window, engine)
     window.explore.keep_work(work.Work(model="rows", model_hash="0" * 32, seed=7, temperature=(0.7,)), tone(3)[0])
@@ -315,7 +317,7 @@ def test_what_goes_on_says_which_model_drew_it(window: Window, engine: FakeEngin
     assert trained is not None and window.takes.takes.get()[1].work.model_hash == trained.file_hash
 
 
-def test_a_model_that_draws_all_at_once_has_no_marker(window: Window, engine: FakeEngine) -> None:
+def test_a_model_that_draws_all_at_once_has_no_marker(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     window.generate.keep_take()
     window.generate.choose_model("tiny")
@@ -332,7 +334,7 @@ def test_a_model_that_draws_all_at_once_has_no_marker(window: Window, engine: Fa
     assert mark(window) == Marker(8)
 
 
-def test_a_half_drawn_picture_goes_on_from_what_is_drawn_of_it(window: Window, engine: FakeEngine) -> None:
+def test_a_half_drawn_picture_goes_on_from_what_is_drawn_of_it(window: AppState, engine: FakeEngine) -> None:
     engine.status.emit("Ready")
     generate = window.generate
     generate.choose_model("rows")
@@ -363,7 +365,7 @@ def test_a_half_drawn_picture_goes_on_from_what_is_drawn_of_it(window: Window, e
     assert generate.rewind.base.get() is None
 
 
-def test_takes_are_named_and_pruned_and_the_tree_closes_over_the_gap(window: Window, engine: FakeEngine) -> None:
+def test_takes_are_named_and_pruned_and_the_tree_closes_over_the_gap(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
     for row, value in ((5, 100), (6, 101)):
@@ -392,7 +394,7 @@ def test_takes_are_named_and_pruned_and_the_tree_closes_over_the_gap(window: Win
 
 
 def test_the_tree_is_there_again_after_a_restart(
-    window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot
+    window: AppState, engine: FakeEngine, opener: Opener, qtbot: QtBot
 ) -> None:
     begin(window, engine)
     generate = window.generate
@@ -412,7 +414,7 @@ def test_the_tree_is_there_again_after_a_restart(
 
 
 def test_a_file_of_it_brings_it_all_back(
-    window: Window, engine: FakeEngine, opener: Opener, qtbot: QtBot, tmp_path: Path
+    window: AppState, engine: FakeEngine, opener: Opener, qtbot: QtBot, tmp_path: Path
 ) -> None:
     begin(window, engine)
     generate = window.generate
@@ -432,7 +434,7 @@ def test_a_file_of_it_brings_it_all_back(
     other_engine = FakeEngine()
     other = opener(other_engine)
     other.show_panel("explore")
-    other.drop([tmp_path / "on.png"])
+    other.open_dropped([tmp_path / "on.png"])
     qtbot.waitUntil(lambda: len(other.takes.takes.get()) == 1)
     assert other.panel.get() == "generate" and mark(other) == Marker(5, (ImposedPixel(6, 2, BLUE),))
     assert (other.generate.parameters.seed.get(), other.generate.parameters.temperature.get()) == (4113, 1.25)
@@ -444,12 +446,12 @@ def test_a_file_of_it_brings_it_all_back(
     assert np.array_equal(again.mask, command.mask) and again.seeds == command.seeds
     kept = command.mask == 0
     assert np.array_equal(again.picture[kept], command.picture[kept])
-    other.drop([tmp_path / "on.png"])
+    other.open_dropped([tmp_path / "on.png"])
     qtbot.waitUntil(lambda: not other.explore.busy.get())
     assert len(other.takes.takes.get()) == 1  # it is among them already
 
 
-def test_steps_of_one_panel_leave_the_takes_of_another_alone(window: Window, engine: FakeEngine) -> None:
+def test_steps_of_one_panel_leave_the_takes_of_another_alone(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     window.generate.keep_take(0)
     window.show_panel("explore")

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace as other
 from pytestqt.qtbot import QtBot
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.library import storage, work
 from studio.media.pictures.image import open_picture
 from studio.wire.messages import (
@@ -44,7 +44,7 @@ def asked(engine: FakeEngine) -> Sample:
     return command
 
 
-def begin(window: Window, engine: FakeEngine, count: int = 4, seed: int = 4112) -> str:
+def begin(window: AppState, engine: FakeEngine, count: int = 4, seed: int = 4112) -> str:
     """A run of some pictures; the name of its job."""
     engine.status.emit("Ready")
     window.generate.parameters.set_number(count)
@@ -53,7 +53,7 @@ def begin(window: Window, engine: FakeEngine, count: int = 4, seed: int = 4112) 
     return asked(engine).job
 
 
-def test_every_picture_has_a_seed_of_its_own(window: Window, engine: FakeEngine) -> None:
+def test_every_picture_has_a_seed_of_its_own(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine, 3)
     command = asked(engine)
     assert command.seeds == (4112, 4113, 4114)
@@ -61,12 +61,12 @@ def test_every_picture_has_a_seed_of_its_own(window: Window, engine: FakeEngine)
     assert [cell.seed for cell in window.generate.cells.get()] == [4112, 4113, 4114]
 
 
-def test_seeds_go_round_at_the_largest(window: Window, engine: FakeEngine) -> None:
+def test_seeds_go_round_at_the_largest(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine, 2, 2**53 - 1)
     assert asked(engine).seeds == (2**53 - 1, 0)
 
 
-def test_pictures_take_their_place_as_they_form(window: Window, engine: FakeEngine) -> None:
+def test_pictures_take_their_place_as_they_form(window: AppState, engine: FakeEngine) -> None:
     job = begin(window, engine)
     engine.say(drawn(job, 0, 2), drawn(job, 2, 2, done=3))
     cells = window.generate.cells.get()
@@ -124,13 +124,13 @@ def test_what_is_drawn_row_by_row_is_counted_in_rows(opener: Opener, engine: Fak
     )
 
 
-def test_what_another_job_says_is_not_ours(window: Window, engine: FakeEngine) -> None:
+def test_what_another_job_says_is_not_ours(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     engine.say(drawn("another", 0, 4), Finished(job="another"))
     assert window.generate.batch.running.get() and window.generate.cells.get()[0].picture is None
 
 
-def test_the_button_says_what_it_does(window: Window, engine: FakeEngine) -> None:
+def test_the_button_says_what_it_does(window: AppState, engine: FakeEngine) -> None:
     generate = window.generate
     assert generate.can_start.get() and generate.batch.button_text.get() == "Generate"
     generate.start_batch()
@@ -141,7 +141,7 @@ def test_the_button_says_what_it_does(window: Window, engine: FakeEngine) -> Non
     assert generate.batch.button_text.get() == "Generate"
 
 
-def test_stop_keeps_what_is_drawn_and_goes_on_from_there(window: Window, engine: FakeEngine) -> None:
+def test_stop_keeps_what_is_drawn_and_goes_on_from_there(window: AppState, engine: FakeEngine) -> None:
     job = begin(window, engine)
     engine.say(drawn(job, 0, 2), drawn(job, 2, 1, done=3))
     window.generate.batch.stop_run()
@@ -158,7 +158,7 @@ def test_stop_keeps_what_is_drawn_and_goes_on_from_there(window: Window, engine:
     assert cells[2].picture is not None and cells[2].picture[0, 0, 0] == 10  # the first of the second job
 
 
-def test_going_on_uses_the_settings_of_the_run(window: Window, engine: FakeEngine) -> None:
+def test_going_on_uses_the_settings_of_the_run(window: AppState, engine: FakeEngine) -> None:
     job = begin(window, engine)
     engine.say(Stopped(job=job))
     window.generate.choose_model("tones")
@@ -167,7 +167,7 @@ def test_going_on_uses_the_settings_of_the_run(window: Window, engine: FakeEngin
     assert asked(engine).model == "tiny" and asked(engine).temperature == (0.7,)
 
 
-def test_a_dead_engine_keeps_the_finished_and_offers_the_others(window: Window, engine: FakeEngine) -> None:
+def test_a_dead_engine_keeps_the_finished_and_offers_the_others(window: AppState, engine: FakeEngine) -> None:
     job = begin(window, engine, 24)
     engine.say(drawn(job, 0, 12))
     engine.die()
@@ -179,18 +179,18 @@ def test_a_dead_engine_keeps_the_finished_and_offers_the_others(window: Window, 
     )
     assert [label for label, _ in said.buttons] == ["Make the other 12"]
     assert sum(cell.finished for cell in window.generate.cells.get()) == 12
-    assert len(engine.sent) == 1 and window.queue.jobs.get() == ()  # never sent again by itself
+    assert len(engine.sent) == 1 and window.jobs.jobs.get() == ()  # never sent again by itself
     window.messages.press_button(0)
     assert asked(engine).seeds == tuple(range(4124, 4136))
 
 
-def test_asking_a_stopped_engine_starts_it(window: Window, engine: FakeEngine) -> None:
+def test_asking_a_stopped_engine_starts_it(window: AppState, engine: FakeEngine) -> None:
     engine.status.emit("Stopped")
     window.generate.start_batch()
     assert engine.starts == 1 and len(engine.sent) == 1
 
 
-def test_a_failure_says_why_and_tries_again(window: Window, engine: FakeEngine) -> None:
+def test_a_failure_says_why_and_tries_again(window: AppState, engine: FakeEngine) -> None:
     job = begin(window, engine)
     engine.say(drawn(job, 0, 1), Failed(job=job, reason="Memory ran out.", hint="Make fewer at a time."))
     said = window.messages.current.get()
@@ -200,7 +200,7 @@ def test_a_failure_says_why_and_tries_again(window: Window, engine: FakeEngine) 
     assert asked(engine).seeds == (4113, 4114, 4115)
 
 
-def test_the_same_again_follows_a_run_with_another_seed(window: Window, engine: FakeEngine) -> None:
+def test_the_same_again_follows_a_run_with_another_seed(window: AppState, engine: FakeEngine) -> None:
     job = begin(window, engine)
     window.generate.start_batch()
     assert len(engine.sent) == 1
@@ -208,7 +208,7 @@ def test_the_same_again_follows_a_run_with_another_seed(window: Window, engine: 
     assert len(engine.sent) == 2 and asked(engine).seeds[0] != 4112
 
 
-def test_stop_ends_what_was_to_follow_too(window: Window, engine: FakeEngine) -> None:
+def test_stop_ends_what_was_to_follow_too(window: AppState, engine: FakeEngine) -> None:
     job = begin(window, engine)
     window.generate.start_batch()
     window.generate.batch.stop_run()
@@ -216,7 +216,7 @@ def test_stop_ends_what_was_to_follow_too(window: Window, engine: FakeEngine) ->
     assert len(engine.sent) == 1 and not window.generate.batch.running.get()
 
 
-def test_a_new_run_rolls_the_seed_unless_it_is_locked_or_typed(window: Window, engine: FakeEngine) -> None:
+def test_a_new_run_rolls_the_seed_unless_it_is_locked_or_typed(window: AppState, engine: FakeEngine) -> None:
     generate = window.generate
     engine.say(Finished(job=begin(window, engine)))
     generate.start_batch()
@@ -234,7 +234,7 @@ def test_a_new_run_rolls_the_seed_unless_it_is_locked_or_typed(window: Window, e
 
 
 @pytest.mark.parametrize("typed", ["", "rose", "-1", "1.5", "9007199254740992", "9" * 6000, "٣"])
-def test_a_seed_that_is_none_is_said_and_the_last_one_stays(window: Window, typed: str) -> None:
+def test_a_seed_that_is_none_is_said_and_the_last_one_stays(window: AppState, typed: str) -> None:
     window.generate.parameters.set_seed(7)
     window.generate.parameters.set_seed(typed)
     assert window.generate.parameters.seed.get() == 7
@@ -242,13 +242,13 @@ def test_a_seed_that_is_none_is_said_and_the_last_one_stays(window: Window, type
     assert "7 is kept. A seed is a whole number from 0 to 9,007,199,254,740,991." in error and len(error) < 200
 
 
-def test_a_seed_may_be_typed_as_it_is_shown(window: Window) -> None:
+def test_a_seed_may_be_typed_as_it_is_shown(window: AppState) -> None:
     window.generate.parameters.set_seed("rose")
     window.generate.parameters.set_seed(" 4 112\N{NARROW NO-BREAK SPACE}000 ")
     assert window.generate.parameters.seed.get() == 4112000 and window.generate.parameters.error.get() == ""
 
 
-def test_numbers_stay_within_bounds(window: Window) -> None:
+def test_numbers_stay_within_bounds(window: AppState) -> None:
     window.generate.parameters.set_number(0)
     assert window.generate.parameters.number.get() == 1
     window.generate.parameters.set_number(10**9)
@@ -257,7 +257,7 @@ def test_numbers_stay_within_bounds(window: Window) -> None:
     assert window.generate.parameters.temperature.get() == 0.0
 
 
-def test_settings_can_be_undone(window: Window) -> None:
+def test_settings_can_be_undone(window: AppState) -> None:
     generate = window.generate
     generate.parameters.set_number(24)
     generate.choose_model("tones")
@@ -273,7 +273,7 @@ def test_settings_can_be_undone(window: Window) -> None:
     assert (generate.parameters.number.get(), generate.parameters.temperature.get()) == (24, 1.25)
 
 
-def test_a_picture_is_saved_with_its_making(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_picture_is_saved_with_its_making(window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
     job = begin(window, engine)
     engine.say(drawn(job, 0, 4), Finished(job=job))
     window.generate.parameters.set_temperature(0.1)  # of the next run
@@ -290,7 +290,7 @@ def test_a_picture_is_saved_with_its_making(window: Window, engine: FakeEngine, 
 
 
 def test_a_half_drawn_picture_is_not_saved_as_if_it_were_one(
-    window: Window, engine: FakeEngine, tmp_path: Path
+    window: AppState, engine: FakeEngine, tmp_path: Path
 ) -> None:
     job = begin(window, engine)
     engine.say(drawn(job, 0, 4, done=2))
@@ -302,7 +302,7 @@ def test_a_half_drawn_picture_is_not_saved_as_if_it_were_one(
 
 
 def test_a_full_disk_is_said_and_the_picture_saved_elsewhere(
-    window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = begin(window, engine)
     engine.say(drawn(job, 0, 4), Finished(job=job))
@@ -334,7 +334,9 @@ def test_a_full_disk_is_said_and_the_picture_saved_elsewhere(
     assert {path.name for path in roomy.iterdir()} == {"tiny-4113.png", "tiny-4114.png", "tiny-4115.png"}
 
 
-def test_saving_all_twice_overwrites_nothing(window: Window, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
+def test_saving_all_twice_overwrites_nothing(
+    window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+) -> None:
     job = begin(window, engine, 2)
     engine.say(drawn(job, 0, 2), Finished(job=job))
     for count in (2, 4):
@@ -342,40 +344,40 @@ def test_saving_all_twice_overwrites_nothing(window: Window, engine: FakeEngine,
         qtbot.waitUntil(lambda count=count: len(list(tmp_path.glob("*.png"))) == count)  # type: ignore[misc]
 
 
-def test_the_queue_counts_and_estimates(window: Window, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_queue_counts_and_estimates(window: AppState, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [50.0]
-    monkeypatch.setattr(window.queue, "_clock", lambda: now[0])
+    monkeypatch.setattr(window.jobs, "_clock", lambda: now[0])
     job = begin(window, engine, 4)
-    (entry,) = window.queue.jobs.get()
+    (entry,) = window.jobs.jobs.get()
     assert (entry.title, entry.done, entry.total, entry.started) == ("Tiny: 4 pictures", 0, 4, None)
     now[0] = 60.0  # the wait for the engine is not counted
     engine.say(Heartbeat(steps=1, job=job))
     now[0] = 62.0
     engine.say(drawn(job, 0, 1))
-    (entry,) = window.queue.jobs.get()
+    (entry,) = window.jobs.jobs.get()
     assert entry.done == 1 and entry.share == 0.25 and entry.seconds_left == pytest.approx(6.0)
     assert "about 6 s left" in window.generate.batch.caption.get()
     now[0] = 64.0
     engine.say(drawn(job, 1, 1))
-    (entry,) = window.queue.jobs.get()
+    (entry,) = window.jobs.jobs.get()
     assert entry.done == 2 and entry.seconds_left == pytest.approx(4.0)
-    window.queue.stop_job(job)
+    window.jobs.stop_job(job)
     assert engine.stopped == [job]
     engine.say(Stopped(job=job))
-    assert window.queue.jobs.get() == ()
+    assert window.jobs.jobs.get() == ()
 
 
 def test_speed_is_measured_from_what_was_heard_first(
-    window: Window, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    window: AppState, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [50.0]
-    monkeypatch.setattr(window.queue, "_clock", lambda: now[0])
+    monkeypatch.setattr(window.jobs, "_clock", lambda: now[0])
     job = begin(window, engine, 4)
     engine.say(drawn(job, 0, 2))  # nobody knows how long these took
-    assert window.queue.jobs.get()[0].seconds_left is None
+    assert window.jobs.jobs.get()[0].seconds_left is None
     now[0] = 53.0
     engine.say(drawn(job, 2, 1))
-    assert window.queue.jobs.get()[0].seconds_left == pytest.approx(3.0)
+    assert window.jobs.jobs.get()[0].seconds_left == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize("ended", [True, False])
@@ -424,7 +426,7 @@ def test_a_model_that_is_gone_is_replaced_by_the_first(opener: Opener, engine: F
     assert third.generate.model.get() == third.models.find_model("tiny") and third.generate.can_start.get()
 
 
-def test_a_picture_goes_on_in_explore(window: Window, engine: FakeEngine) -> None:
+def test_a_picture_goes_on_in_explore(window: AppState, engine: FakeEngine) -> None:
     job = begin(window, engine)
     engine.say(drawn(job, 0, 4), Finished(job=job))
     window.generate.open_in_explore(1)
@@ -446,7 +448,7 @@ def test_without_a_model_nothing_starts(opener: Opener, engine: FakeEngine, two_
     assert asked(engine).model == "late" and window.explore.model.get() == window.models.find_model("late")
 
 
-def made_of(window: Window, index: int, folder: Path, qtbot: QtBot) -> work.Work:
+def made_of(window: AppState, index: int, folder: Path, qtbot: QtBot) -> work.Work:
     """The making inside the file of a saved picture."""
     path = folder / f"{index}.png"
     path.unlink(missing_ok=True)
@@ -461,7 +463,7 @@ PIXELS = ("gated_pixelcnn", "Gated PixelCNN")
 
 
 @pytest.fixture
-def mixer(opener: Opener, engine: FakeEngine, two_models: Path) -> Window:
+def mixer(opener: Opener, engine: FakeEngine, two_models: Path) -> AppState:
     """A window with two models that can be mixed, `dots` and `dashes`, and one that draws in another size."""
     for name, shape in (("dots", (3, 8, 8)), ("dashes", (3, 8, 8)), ("small", (3, 4, 4))):
         write_model(two_models, card(name, shape, family=PIXELS))
@@ -470,7 +472,7 @@ def mixer(opener: Opener, engine: FakeEngine, two_models: Path) -> Window:
     return window
 
 
-def test_only_models_that_draw_in_the_same_size_are_offered_to_be_mixed(mixer: Window) -> None:
+def test_only_models_that_draw_in_the_same_size_are_offered_to_be_mixed(mixer: AppState) -> None:
     mixing = mixer.generate.parameters.mix
     assert [other.card.name for other in mixing.partners.get()] == ["dashes"]
     mixer.generate.parameters.set_mix("small")
@@ -484,7 +486,7 @@ def test_only_models_that_draw_in_the_same_size_are_offered_to_be_mixed(mixer: W
 
 
 def test_a_mixed_run_follows_the_dials_and_what_it_made_says_so(
-    mixer: Window, opener: Opener, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+    mixer: AppState, opener: Opener, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     generate = mixer.generate
     generate.parameters.set_mix("dashes")
@@ -519,14 +521,14 @@ def test_a_mixed_run_follows_the_dials_and_what_it_made_says_so(
     assert (mixer.generate.parameters.mix.name.get(), mixer.generate.parameters.mix.share.get()) == ("dashes", 0.5)
 
 
-def test_a_model_that_draws_whole_is_not_steered(window: Window, engine: FakeEngine) -> None:
+def test_a_model_that_draws_whole_is_not_steered(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     count = len(engine.sent)
     window.generate.parameters.set_temperature(0.1)
     assert len(engine.sent) == count
 
 
-def test_what_was_steered_is_opened_in_explore_as_a_picture(mixer: Window, engine: FakeEngine) -> None:
+def test_what_was_steered_is_opened_in_explore_as_a_picture(mixer: AppState, engine: FakeEngine) -> None:
     job = begin(mixer, engine, 1)
     heat = np.ones((8, 8), np.float32)
     engine.say(other(drawn(job, 0, 1), heat=heat), Finished(job=job))

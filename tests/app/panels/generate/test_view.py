@@ -263,7 +263,7 @@ def test_save_all_asks_for_a_folder_and_saves(studio: Studio, tmp_path: Path) ->
     (tmp_path / "rose").mkdir()
     dialog.fileSelected.emit(str(tmp_path / "rose"))
     dialog.reject()
-    studio.state.saving.close()
+    studio.state.exporter.close()
     assert len(list((tmp_path / "rose").glob("tiny-*.png"))) == 3
     assert studio.state.folders.for_saving() == tmp_path / "rose"
 

@@ -3,7 +3,7 @@
 import numpy as np
 from pytestqt.qtbot import QtBot
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.panels.sound.state import SoundState
 from studio.wire.messages import Adjust, SoundChunk, Stopped, StreamSound
 from tests.app.fake_engine import FakeEngine
@@ -18,11 +18,11 @@ PIECE = 320
 class Stage:
     """Holds the panel's state, the fake engine that makes the sound, and the fake speaker that plays it."""
 
-    def __init__(self, window: Window, engine: FakeEngine) -> None:
+    def __init__(self, window: AppState, engine: FakeEngine) -> None:
         self.window = window
         self.engine = engine
         self.sound: SoundState = window.sound
-        self.speaker: FakeSpeaker = window.tone._output  # type: ignore[assignment]
+        self.speaker: FakeSpeaker = window.wave_synth._output  # type: ignore[assignment]
 
     def asked(self) -> StreamSound:
         """Return the newest Perform."""

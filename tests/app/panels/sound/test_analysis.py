@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from pytestqt.qtbot import QtBot
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.panels.sound.analysis import MARGIN_SHARE
 from studio.wire.messages import (
     CONTEXT_SAMPLES,
@@ -31,7 +31,7 @@ PIECE = 8192
 class Stage:
     """Holds a recording of five minutes in Sound, with a model of two classes."""
 
-    def __init__(self, window: Window, engine: FakeEngine) -> None:
+    def __init__(self, window: AppState, engine: FakeEngine) -> None:
         self.window = window
         self.engine = engine
         self.player = window.sound.player
@@ -87,7 +87,7 @@ def recording(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stage(
-    studio_home: Path, opener: Callable[[FakeEngine], Window], engine: FakeEngine, recording: Path, qtbot: QtBot
+    studio_home: Path, opener: Callable[[FakeEngine], AppState], engine: FakeEngine, recording: Path, qtbot: QtBot
 ) -> Stage:
     for name in ("talk", "talk-too"):
         kinds = {"classes": ("7_george", "7_theo"), "rate": RATE}
@@ -96,7 +96,7 @@ def stage(
     window.show_panel("sound")
     window.sound.choose_model("talk")
     engine.status.emit("Ready")
-    window.open(recording)
+    window.open_file(recording)
     qtbot.waitUntil(lambda: len(window.sound.player.samples) == SECONDS * RATE)
     return Stage(window, engine)
 
@@ -174,7 +174,7 @@ def test_whatever_takes_its_place_stops_it(stage: Stage, leaves: str, recording:
     elif leaves == "model":
         sound.choose_model("talk-too")
     else:
-        stage.window.open(recording)
+        stage.window.open_file(recording)
         qtbot.waitUntil(lambda: bool(stage.engine.stopped))
     assert stage.engine.stopped == [job]
     stage.engine.say(Stopped(job=job))
@@ -218,7 +218,7 @@ def test_stop_holds_although_another_stretch_was_about_to_follow(stage: Stage, q
     stage.look((0.0, 50.0))
     stage.tell()
     job = stage.asked[-1].job
-    queue = stage.window.queue
+    queue = stage.window.jobs
     qtbot.waitUntil(lambda: queue.find_job(job) is not None)
     stage.look((100.0, 150.0))
     assert [entry.job for entry in queue.jobs.get()] == [job], "one work is one entry"
@@ -261,7 +261,7 @@ def test_what_is_made_after_a_cut_keeps_its_own_prices(stage: Stage) -> None:
 
 
 def test_a_restart_with_another_panel_open_asks_nothing(
-    stage: Stage, opener: Callable[[FakeEngine], Window], qtbot: QtBot
+    stage: Stage, opener: Callable[[FakeEngine], AppState], qtbot: QtBot
 ) -> None:
     stage.window.show_panel("generate")
     engine = FakeEngine()

@@ -106,7 +106,7 @@ def test_a_branch_in_a_pause_stops_making_and_waits_at_its_moment(stage: Stage, 
     at = player.position
     sound.pause()
     sound.branch_at()
-    assert not player.making.get() and stage.engine.stopped == [job] and not stage.window.queue.jobs.get()
+    assert not player.making.get() and stage.engine.stopped == [job] and not stage.window.jobs.jobs.get()
     assert player.seconds_ahead == 0 and player.made_seconds == sound.cut.get() == pytest.approx(at, abs=1 / RATE)
     assert len(stage.window.takes.takes.get()[0].picture) == RATE
 

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from pytestqt.qtbot import QtBot
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.files.exporting import AudioFormat
 from studio.wire.messages import BitsChunk, ComputeBits, Finished
 from tests.app.fake_engine import FakeEngine
@@ -21,8 +21,8 @@ def test_a_recording_is_cut_gone_on_from_and_priced(stage: Stage, qtbot: QtBot, 
     soundfile.write(tmp_path / "waltz.flac", stereo, 44_100)
     sound = stage.sound
     player = stage.sound.player
-    assert stage.window.would([tmp_path / "waltz.flac"]) == "Go on from this sound"
-    stage.window.drop([tmp_path / "waltz.flac"])
+    assert stage.window.drop_text([tmp_path / "waltz.flac"]) == "Go on from this sound"
+    stage.window.open_dropped([tmp_path / "waltz.flac"])
     qtbot.waitUntil(lambda: len(player.samples) == 2 * RATE)
     recording = sound.recording.get()
     said = stage.window.messages.current.get()
@@ -67,7 +67,7 @@ def test_a_recording_begins_with_a_fresh_temperature_and_is_put_away_again(
     curve = ((0.0, 1.0), (0.5, 0.25))
     sound.set_temperature_curve(curve)
     before = sound.temperature_curve.get()
-    stage.window.drop([tmp_path / "waltz.wav"])
+    stage.window.open_dropped([tmp_path / "waltz.wav"])
     qtbot.waitUntil(lambda: len(player.samples) == 2 * RATE)
     assert sound.temperature_curve.get() == ((0.0, 0.7),) and sound.parameters.temperature.get() == 0.7, (
         "the card's own"
@@ -105,7 +105,10 @@ def test_a_broken_sound_is_told_as_a_sound_in_any_panel(stage: Stage, qtbot: QtB
     (tmp_path / name).write_bytes(contents)
     for panel in ("sound", "explore", "complete"):
         stage.window.show_panel(panel)
-        for bring in (lambda: stage.window.drop([tmp_path / name]), lambda: stage.window.open(tmp_path / name)):
+        for bring in (
+            lambda: stage.window.open_dropped([tmp_path / name]),
+            lambda: stage.window.open_file(tmp_path / name),
+        ):
             stage.window.messages.dismiss()
             bring()
             qtbot.waitUntil(lambda: stage.window.messages.current.get() is not None)
@@ -129,8 +132,8 @@ def test_a_saved_sound_brings_back_everything(stage: Stage, qtbot: QtBot, tmp_pa
     sound.parameters.new_seed()
     assert not len(player.samples)
     sound.parameters.set_temperature(3.0)
-    assert stage.window.would([path]) == "Restore this work"
-    stage.window.drop([path])
+    assert stage.window.drop_text([path]) == "Restore this work"
+    stage.window.open_dropped([path])
     qtbot.waitUntil(lambda: len(player.samples) == RATE)
     assert np.array_equal(player.samples, before) and (sound.parameters.seed.get(), sound.temperature_curve.get()) == (
         77,
@@ -142,7 +145,7 @@ def test_a_saved_sound_brings_back_everything(stage: Stage, qtbot: QtBot, tmp_pa
 
 
 def test_what_was_made_is_there_after_a_restart(
-    stage: Stage, opener: Callable[[FakeEngine], Window], qtbot: QtBot
+    stage: Stage, opener: Callable[[FakeEngine], AppState], qtbot: QtBot
 ) -> None:
     made(stage, qtbot).set_loop((0.25, 0.5))
     again = opener(FakeEngine())

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from studio.app.app_state import Window
+from studio.app.app_state import AppState
 from studio.app.panels.sound.live_generation import AHEAD_SECONDS, INITIAL_LEAD, JOB_SECONDS, LEAD_GROWTH
 from studio.wire.messages import Adjust, Failed, Finished, Stopped
 from tests.app.fake_engine import FakeEngine
@@ -295,7 +295,7 @@ def test_a_second_model_is_mixed_in_while_it_plays(stage: Stage, qtbot: QtBot, s
 
 
 def test_a_latency_is_asked_of_the_card_at_once_and_again_after_a_restart(
-    stage: Stage, qtbot: QtBot, opener: Callable[[FakeEngine], Window]
+    stage: Stage, qtbot: QtBot, opener: Callable[[FakeEngine], AppState]
 ) -> None:
     sound, speaker = stage.sound, stage.speaker
     sound.play()
@@ -372,7 +372,7 @@ def test_the_seeds_own_kind_comes_back_while_it_plays(stage: Stage, qtbot: QtBot
 
 
 def test_what_is_being_made_stands_in_the_queue_and_is_stopped_there(stage: Stage, qtbot: QtBot) -> None:
-    sound, queue = stage.sound, stage.window.queue
+    sound, queue = stage.sound, stage.window.jobs
     sound.play()
     opened(stage, qtbot)
     stage.make(0.6)

@@ -105,7 +105,7 @@ def test_without_a_model_only_what_works_is_shown(
     assert not any(widget.isVisible() for widget in (*dead, inspector.branch, inspector.output, foot.export, foot.keep))  # type: ignore[attr-defined]
     wave = tmp_path / "waltz.wav"
     soundfile.write(wave, np.zeros(RATE), RATE)
-    assert studio.state.would([wave]).startswith("There is no model of recordings")
+    assert studio.state.drop_text([wave]).startswith("There is no model of recordings")
     monkeypatch.setattr(studio.frame.dialogs, "open", lambda kinds, then: then(tmp_path / "hum.safetensors"))
     write_model(tmp_path, card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
     panel.stage.add.click()  # type: ignore[attr-defined]
@@ -223,7 +223,7 @@ def test_nothing_is_said_to_be_made_or_ahead_after_a_branch_in_a_pause(stage: St
     assert not stage.lanes.timeline.making, "the wave says: being made"
     assert stage.transport.ahead.text() == "No gaps so far"
     assert "ahead" not in stage.transport.meter.accessibleName()
-    assert stage.studio.state.queue.jobs.get() == ()
+    assert stage.studio.state.jobs.jobs.get() == ()
 
 
 def test_being_made_is_only_said_while_something_is(stage: Stage) -> None:
@@ -250,7 +250,7 @@ def test_an_opened_recording_is_seen_whole_wherever_the_lanes_were(stage: Stage,
     time.scroll_by(30.0)
     assert time.begin > 20
     soundfile.write(tmp_path / "waltz.wav", 0.1 * np.sin(np.arange(seconds * RATE) / 10), RATE)
-    stage.studio.state.drop([tmp_path / "waltz.wav"])
+    stage.studio.state.open_dropped([tmp_path / "waltz.wav"])
     stage.qtbot.waitUntil(lambda: stage.sound.recording.get() is not None)
     stage.show()
     assert time.begin == 0 and time.cut == seconds < time.end, "all of it is seen, and where the model goes on"
@@ -273,7 +273,7 @@ def test_a_cross_and_a_key_put_the_recording_away(stage: Stage, tmp_path: Path) 
     inspector = stage.inspector
     assert not cross.isVisible()
     soundfile.write(tmp_path / "waltz.wav", 0.1 * np.sin(np.arange(5 * RATE) / 10), RATE)
-    stage.studio.state.drop([tmp_path / "waltz.wav"])
+    stage.studio.state.open_dropped([tmp_path / "waltz.wav"])
     stage.qtbot.waitUntil(lambda: stage.sound.recording.get() is not None)
     settle()
     assert cross.isVisible() and cross.accessibleName() == "Put the recording away" and "Ctrl+W" in cross.toolTip()
@@ -469,7 +469,7 @@ def recorded(stage: Stage, tmp_path: Path, seconds: float = 60.0) -> None:
     noise = np.random.default_rng(0).integers(-9000, 9000, round(seconds * RATE)).astype(np.int16)
     soundfile.write(tmp_path / "rain.wav", noise, RATE, subtype="PCM_16")
     stage.studio.ready()
-    stage.studio.state.open(tmp_path / "rain.wav")
+    stage.studio.state.open_file(tmp_path / "rain.wav")
     stage.qtbot.waitUntil(lambda: len(stage.sound.player.samples) == len(noise))
     stage.show()
     asked = prices(stage)[-1]

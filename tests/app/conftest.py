@@ -9,9 +9,9 @@ from studio.app.app_state import AppState
 from studio.app.core.autosave import SettingsFile
 from studio.library import models
 from tests.app.fake_engine import FakeEngine
-from tests.app.fake_model import card, write_model
+from tests.app.fake_model import make_card, write_model
 from tests.app.fake_speaker import FakeSpeaker
-from tests.app.panels.sound.stage import RATE, Stage
+from tests.app.panels.sound.stage import RATE, SoundBench
 from tests.app.window_fixtures import studio, window_opener
 
 __all__ = ["studio", "window_opener"]
@@ -24,8 +24,8 @@ def two_models(studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """`tiny`, 8 × 8 in colour, three scales; `tones`, 4 × 4 grey. None of the shipped ones."""
     monkeypatch.setattr(models, "shipped_folder", lambda: studio_home / "shipped")
     folder = studio_home / "models"
-    write_model(folder, card("tiny", scales=("Coarse", "Middle", "Fine")))
-    write_model(folder, card("tones", (1, 4, 4)))
+    write_model(folder, make_card("tiny", scales=("Coarse", "Middle", "Fine")))
+    write_model(folder, make_card("tones", (1, 4, 4)))
     return folder
 
 
@@ -57,10 +57,10 @@ def window(opener: Opener, engine: FakeEngine) -> AppState:
 
 
 @pytest.fixture
-def stage(studio_home: Path, opener: Opener, engine: FakeEngine) -> Stage:
+def stage(studio_home: Path, opener: Opener, engine: FakeEngine) -> SoundBench:
     """Open the panel Sound with `hum`, a model of recordings, and an engine that is ready."""
-    write_model(studio_home / "models", card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
+    write_model(studio_home / "models", make_card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
     window = opener(engine)
     window.show_panel("sound")
-    engine.status.emit("Ready")
-    return Stage(window, engine)
+    engine.status_changed.emit("Ready")
+    return SoundBench(window, engine)

@@ -12,12 +12,12 @@ DIED = "The engine stopped unexpectedly. Another one is starting. Your takes are
 class FakeEngine(QObject):
     """Has the signals and verbs of studio.app.engine.client.Engine."""
 
-    asked = Signal(object)
-    happened = Signal(object)
+    command_sent = Signal(object)
+    event_received = Signal(object)
     announced = Signal(object)
-    status = Signal(str)
+    status_changed = Signal(str)
     lost = Signal(object)
-    said = Signal(str)
+    announced = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class FakeEngine(QObject):
         self.receivers: dict[str, Receiver] = {}
         self.unseen: list[AnyEvent] | None = None
         """Events that the window has not handled yet, if a test lets it stand still."""
-        self.status.connect(self._note_status)
+        self.status_changed.connect(self._note_status)
 
     def start(self) -> None:
         self.starts += 1
@@ -39,7 +39,7 @@ class FakeEngine(QObject):
         self.sent.append(frames.decode(body, AnyCommand))  # the real one would refuse what this refuses
         if receiver is not None:
             self.receivers[command.job] = receiver
-        self.asked.emit(command)
+        self.command_sent.emit(command)
 
     def stop(self, job: str) -> None:
         self.stopped.append(job)
@@ -48,7 +48,7 @@ class FakeEngine(QObject):
         self.receivers.pop(job, None)
         self.abandoned.append(job)
 
-    def say(self, *events: AnyEvent) -> None:
+    def emit_events(self, *events: AnyEvent) -> None:
         """Let these events happen, in this order."""
         for event in events:
             receiver = self.receivers.get(_command_of(event))
@@ -74,7 +74,7 @@ class FakeEngine(QObject):
         receiver = self.receivers.get(job)
         if isinstance(event, Ending):
             self.receivers.pop(job, None)
-        self.happened.emit(event)
+        self.event_received.emit(event)
         if receiver is not None:
             receiver.receive(job, event)
         elif not job:
@@ -82,13 +82,13 @@ class FakeEngine(QObject):
 
     def die(self, sentence: str = DIED) -> None:
         """Die, as the real one tells it, with all commands unanswered that have a receiver, or with the newest."""
-        self.said.emit(sentence)
+        self.announced.emit(sentence)
         receivers, self.receivers = self.receivers, {}
         lost = [command for command in self.sent if command.job in receivers]
         self.lost.emit(tuple(lost or self.sent[-1:]))
         for job, receiver in receivers.items():
             receiver.lose(job, sentence)
-        self.status.emit("Starting")
+        self.status_changed.emit("Starting")
 
     def _note_status(self, status: str) -> None:
         self.now = status

@@ -9,7 +9,7 @@ from studio.library import card as cards
 from studio.library.card import Card
 
 
-def card(
+def make_card(
     name: str = "tiny",
     shape: tuple[int, ...] = (3, 8, 8),
     scales: tuple[str, ...] = (),
@@ -50,13 +50,13 @@ def write_model(folder: Path, of: Card, salt: float = 0.0) -> Path:
     tensors: dict[str, np.ndarray] = {
         "weights.w": np.full((2, 4), salt, np.float32),
         "directions": np.zeros((len(of.directions), *of.shape), np.float32),
-        "cover": cover(of),
+        "cover": make_cover(of),
     }
     path.write_bytes(safetensors.numpy.save(tensors, {"card": cards.card_to_json(of)}))
     return path
 
 
-def cover(of: Card) -> np.ndarray:
+def make_cover(of: Card) -> np.ndarray:
     """Two pictures of one grey; two sines."""
     if of.kind == "sound":
         at = np.arange(of.shape[0]) / of.shape[0]

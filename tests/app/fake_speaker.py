@@ -40,7 +40,7 @@ class FakeSpeaker:
     def fault(self) -> str:
         return self.faults
 
-    def hear(self, seconds: float = 0.1) -> np.ndarray:
+    def play_seconds(self, seconds: float = 0.1) -> np.ndarray:
         """What the sound card would get now, question after question."""
         out = np.zeros(round(seconds * self.rate), np.float32)
         if self.source is not None:
@@ -48,8 +48,8 @@ class FakeSpeaker:
                 self.source.fill(out[start : start + self.block])
         return out
 
-    def pitch(self) -> int:
+    def heard_pitch(self) -> int:
         """Hz of what is heard now, rounded to ten; 0 where it is silent."""
-        self.hear(0.05)
-        spectrum = np.abs(np.fft.rfft(self.hear(0.1)))
+        self.play_seconds(0.05)
+        spectrum = np.abs(np.fft.rfft(self.play_seconds(0.1)))
         return int(spectrum.argmax()) * 10 if spectrum.max() > 1 else 0

@@ -17,7 +17,7 @@ from studio.library.work import Work
 from studio.wire.messages import Decoded, DecodeLatent, Diagnosis, Doctor, Finished, Ready
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
-from tests.app.fake_model import card, write_model
+from tests.app.fake_model import make_card, write_model
 from tests.app.fake_speaker import FakeSpeaker
 from tests.app.panels.explore.test_state import tone
 
@@ -100,7 +100,7 @@ def test_settings_that_make_no_sense_never_stop_the_window(
     settings.write_text(json.dumps(plain))
     window = opener(engine)
     assert window.generate.can_start.get() and window.panel.get() == "generate" and window.theme.get() == "system"
-    engine.status.emit("Starting")
+    engine.status_changed.emit("Starting")
     window.explore.parameters.new_start(5)
     window.generate.start_batch()
     assert len(engine.sent) >= 2
@@ -204,7 +204,7 @@ def test_words_before_the_mouse_is_released(window: AppState, tmp_path: Path) ->
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / "old.pt").write_bytes(b"\x80\x04")
     (tmp_path / "x.wav").write_bytes(b"RIFF\0\0\0\0WAVEfmt ")
-    model = write_model(tmp_path, card("extra"))
+    model = write_model(tmp_path, make_card("extra"))
     would = {name: window.drop_text([tmp_path / name]) for name in os.listdir(tmp_path) if name != "home"}
     assert (would["rose.png"], would["photo.JPG"]) == ("Open in Explore", "Open in Explore")
     assert (would["work.png"], would[model.name]) == ("Restore this work", "Add this model")
@@ -260,7 +260,7 @@ def test_a_pipe_or_a_device_is_neither_waited_for_nor_read(window: AppState, tmp
 @pytest.fixture
 def with_waves(window: AppState, two_models: Path) -> AppState:
     """Explore uses a model of waves, and Generate uses "tones"."""
-    write_model(two_models, card("cycles", (32,)))
+    write_model(two_models, make_card("cycles", (32,)))
     window.models.refresh_models()
     window.generate.choose_model("tones")
     window.explore.choose_model("cycles")
@@ -321,7 +321,7 @@ def test_a_model_that_is_added_is_chosen_where_it_is_seen(
     window: AppState, tmp_path: Path, qtbot: QtBot, panel: str, shown: str
 ) -> None:
     window.show_panel(panel)
-    window.open_dropped([write_model(tmp_path / "stick", card("garden"))])
+    window.open_dropped([write_model(tmp_path / "stick", make_card("garden"))])
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     assert window.panel.get() == shown
     trained = {"explore": window.explore, "generate": window.generate}[shown].model.get()
@@ -330,7 +330,7 @@ def test_a_model_that_is_added_is_chosen_where_it_is_seen(
 
 
 def test_a_model_dropped_is_added_and_chosen(window: AppState, tmp_path: Path, qtbot: QtBot, two_models: Path) -> None:
-    window.open_dropped([write_model(tmp_path / "stick", card("garden"))])
+    window.open_dropped([write_model(tmp_path / "stick", make_card("garden"))])
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     said, chosen = window.messages.current.get(), window.generate.model.get()
     assert said is not None and said.text == '"Garden" was added to your models.'
@@ -376,19 +376,19 @@ def test_each_panel_undoes_its_own_steps(window: AppState) -> None:
 
 
 def test_says_on_what_the_engine_works(window: AppState, engine: FakeEngine) -> None:
-    engine.status.emit("Ready")
-    engine.say(Ready(device="Processor, 2 threads"))
+    engine.status_changed.emit("Ready")
+    engine.emit_events(Ready(device="Processor, 2 threads"))
     assert window.engine_status.get() == "Ready" and window.device.get() == "Processor, 2 threads"
     window.run_doctor()
     command = engine.sent[-1]
     assert isinstance(command, Doctor)
-    engine.say(Diagnosis(job=command.job, findings=(("space", True, "12 GB free"),)), Finished(job=command.job))
+    engine.emit_events(Diagnosis(job=command.job, findings=(("space", True, "12 GB free"),)), Finished(job=command.job))
     assert window.findings.get() == (("space", True, "12 GB free"),)
 
 
 def test_an_engine_that_stays_stopped_can_be_started_again(window: AppState, engine: FakeEngine) -> None:
-    engine.said.emit("The engine stopped unexpectedly. It was not started again. Your takes are safe.")
-    engine.status.emit("Stopped")
+    engine.announced.emit("The engine stopped unexpectedly. It was not started again. Your takes are safe.")
+    engine.status_changed.emit("Stopped")
     said = window.messages.current.get()
     assert said is not None and [label for label, _ in said.buttons] == ["Start it again"]
     assert len(window.messages.history.get()) == 1
@@ -427,13 +427,13 @@ def everything(home: Path) -> dict[str, bytes]:
 def draw(engine: FakeEngine, colour: int) -> None:
     """Answer the newest question of Explore."""
     asked = next(command for command in reversed(engine.sent) if isinstance(command, DecodeLatent))
-    engine.say(Decoded(job=asked.job, picture=tone(colour)), Finished(job=asked.job))
+    engine.emit_events(Decoded(job=asked.job, picture=tone(colour)), Finished(job=asked.job))
 
 
 def test_a_second_window_says_so_and_changes_nothing_of_the_first(
     window: AppState, engine: FakeEngine, studio_home: Path
 ) -> None:
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     window.generate.parameters.set_number(2)
     window.generate.start_batch()
     window.explore.parameters.new_start(3)
@@ -450,7 +450,7 @@ def test_a_second_window_says_so_and_changes_nothing_of_the_first(
     said = second.messages.current.get()
     assert said is not None
     assert said.text.startswith("Another window of Latent Studio is open.")
-    other_engine.status.emit("Ready")
+    other_engine.status_changed.emit("Ready")
     second.generate.parameters.set_number(5)
     second.generate.start_batch()
     second.explore.parameters.new_start(4)
@@ -468,7 +468,7 @@ def test_a_second_window_says_so_and_changes_nothing_of_the_first(
 def test_a_second_window_renames_nothing_and_says_so(
     window: AppState, engine: FakeEngine, studio_home: Path, qtbot: QtBot
 ) -> None:
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     window.explore.parameters.new_start(3)
     draw(engine, 9)
     window.explore.keep_take()

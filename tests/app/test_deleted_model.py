@@ -8,13 +8,13 @@ from studio.app.app_state import AppState
 from studio.library.work import Work
 from studio.wire.messages import Decoded, DecodeLatent, Finished
 from tests.app.fake_engine import FakeEngine
-from tests.app.fake_model import card, write_model
+from tests.app.fake_model import make_card, write_model
 
 
 def draw(engine: FakeEngine) -> None:
     """Answer the newest question of Explore."""
     asked = next(command for command in reversed(engine.sent) if isinstance(command, DecodeLatent))
-    engine.say(Decoded(job=asked.job, picture=np.full((8, 8, 3), 9, np.uint8)), Finished(job=asked.job))
+    engine.emit_events(Decoded(job=asked.job, picture=np.full((8, 8, 3), 9, np.uint8)), Finished(job=asked.job))
 
 
 def test_choosing_a_deleted_model_says_so_and_changes_nothing(window: AppState, two_models: Path) -> None:
@@ -35,7 +35,7 @@ def test_choosing_a_deleted_model_says_so_and_changes_nothing(window: AppState, 
 def test_the_model_in_use_is_deleted_and_its_own_sliders_stay(
     window: AppState, engine: FakeEngine, two_models: Path
 ) -> None:
-    write_model(two_models, card("other", scales=("Only",)))
+    write_model(two_models, make_card("other", scales=("Only",)))
     window.models.refresh_models()
     explore = window.explore
     explore.choose_model("other")

@@ -18,8 +18,8 @@ from studio.app.core import guard
 from studio.app.core.background import BackgroundTask
 from studio.app.fault_log import FaultLog
 from studio.library.work import Work
-from tests.app.fake_model import card, write_model
-from tests.app.window_fixtures import Studio, WindowOpener, picture, settle
+from tests.app.fake_model import make_card, write_model
+from tests.app.window_fixtures import OpenedWindow, WindowOpener, picture, settle
 
 LEFT = Qt.MouseButton.LeftButton
 PANELS = ("generate", "explore", "complete", "sound")
@@ -28,7 +28,7 @@ PANELS = ("generate", "explore", "complete", "sound")
 class Faulty:
     """Holds a window whose faults are logged, and what would have been printed."""
 
-    def __init__(self, studio: Studio, uncaught: list[Any]) -> None:
+    def __init__(self, studio: OpenedWindow, uncaught: list[Any]) -> None:
         self.studio = studio
         self.uncaught = uncaught
         self.said: list[str] = []
@@ -48,10 +48,10 @@ def faulty(
     window_opener: WindowOpener, two_models: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Faulty]:
     """pytest-qt fails a test for an exception in Qt's loop, unless the test captures it; the log passes it on."""
-    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
-    write_model(two_models, card("hum", (16_000,), family=("wavenet", "WaveNet"), rate=16_000))
+    write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN")))
+    write_model(two_models, make_card("hum", (16_000,), family=("wavenet", "WaveNet"), rate=16_000))
     studio = window_opener()
-    studio.ready()
+    studio.start_engine()
     monkeypatch.setattr(guard, "_told", {})
     with qtbot.capture_exceptions() as uncaught:
         faults = FaultLog()
@@ -65,10 +65,10 @@ def burst(*_: object) -> None:
     raise ValueError("a fault that a test planted")
 
 
-def press_main(studio: Studio, panel: str) -> None:
+def press_main(studio: OpenedWindow, panel: str) -> None:
     """Return the button that a user presses first in a panel."""
     state = studio.state
-    frame = studio.frame
+    frame = studio.window
     if panel == "complete" and state.complete.canvas.picture.get() is None:
         state.complete.canvas.open_work(Work(model="rows", model_hash="", seed=4), picture(200))
         state.complete.canvas.brush.start_stroke((1.5, 1.5))
@@ -94,15 +94,15 @@ def test_a_button_that_raises_is_logged_and_said_once(
     assert len(faulty.uncaught) == 1
     assert "ValueError: a fault that a test planted" in faulty.log
     assert faulty.said == [FAULT_TEXT]
-    assert studio.frame.message.isVisible()
-    assert studio.frame.message.buttons[0].text() == "Show the log"
+    assert studio.window.message.isVisible()
+    assert studio.window.message.buttons[0].text() == "Show the log"
     press_main(studio, panel)
     assert faulty.said == [FAULT_TEXT], "the same fault is not said again"
     monkeypatch.undo()
     for other in PANELS:
         studio.state.show_panel(other)
         settle()
-        assert studio.frame.panels[other].stage.isVisible()
+        assert studio.window.panels[other].stage.isVisible()
 
 
 class Surface(QWidget):
@@ -120,22 +120,22 @@ class Dying:
         burst()
 
 
-def paint(studio: Studio) -> None:
-    surface = Surface(studio.frame)
+def paint(studio: OpenedWindow) -> None:
+    surface = Surface(studio.window)
     surface.resize(50, 50)
     surface.show()
 
 
-def fail_beside(studio: Studio) -> None:
+def fail_beside(studio: OpenedWindow) -> None:
     def then(outcome: object) -> None:
         assert isinstance(outcome, ValueError)
         raise outcome
 
-    BackgroundTask(studio.frame).run(burst, then)
+    BackgroundTask(studio.window).run(burst, then)
 
 
-DOORS: dict[str, Callable[[Studio], object]] = {
-    "a timer": lambda studio: QTimer.singleShot(0, studio.frame, burst),
+DOORS: dict[str, Callable[[OpenedWindow], object]] = {
+    "a timer": lambda studio: QTimer.singleShot(0, studio.window, burst),
     "a painter": paint,
     "work beside the window": fail_beside,
     "a value that changed": lambda studio: studio.state.smooth.changed.connect(burst) and studio.state.smooth.set(True),
@@ -175,7 +175,7 @@ def test_an_exception_that_nobody_can_catch_is_said_in_the_window(faulty: Faulty
 
 
 def test_a_fault_that_repeats_is_counted_and_does_not_fill_the_log(faulty: Faulty, qtbot: QtBot) -> None:
-    timer = QTimer(faulty.studio.frame)
+    timer = QTimer(faulty.studio.window)
     timer.timeout.connect(burst)
     timer.start(0)
     qtbot.waitUntil(lambda: "10 times so far" in faulty.log)
@@ -214,7 +214,7 @@ def test_the_log_is_bounded_and_the_one_before_is_kept(faulty: Faulty, monkeypat
 
 
 def test_doctor_shows_where_the_log_is(faulty: Faulty) -> None:
-    frame = faulty.studio.frame
+    frame = faulty.studio.window
     revealed = []
     faulty.studio.state.messages.reveal_requested.disconnect(frame.dialogs.show_in_folder)
     faulty.studio.state.messages.reveal_requested.connect(revealed.append)

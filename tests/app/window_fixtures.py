@@ -23,65 +23,67 @@ from tests.app.fake_speaker import FakeSpeaker
 
 
 @dataclass
-class Studio:
+class OpenedWindow:
     """A window, its state, and the engine that says what a test tells it to."""
 
     engine: FakeEngine
     state: AppState
-    look: Theme
-    frame: MainWindow
+    theme: Theme
+    window: MainWindow
 
-    def ready(self) -> None:
-        self.engine.status.emit("Ready")
-        self.engine.say(Ready(device="Processor, 2 threads"))
+    def start_engine(self) -> None:
+        self.engine.status_changed.emit("Ready")
+        self.engine.emit_events(Ready(device="Processor, 2 threads"))
 
-    def draw(self, done: int = 1, total: int = 1, colour: int = 90) -> None:
+    def draw_pictures(self, done: int = 1, total: int = 1, colour: int = 90) -> None:
         """Answer the newest batch, finished where done == total."""
         asked = next(c for c in reversed(self.engine.sent) if isinstance(c, Sample))
         pictures = np.full((len(asked.seeds), 8, 8, 3), colour, np.uint8)
         prices = tuple(-1000.0 for _ in asked.seeds) if done == total else None
-        self.engine.say(
+        self.engine.emit_events(
             PicturesPreview(job=asked.job, first=0, pictures=pictures, done=done, total=total, log_prob=prices)
         )
         if done == total:
-            self.engine.say(Finished(job=asked.job))
+            self.engine.emit_events(Finished(job=asked.job))
 
-    def answer(self, colour: int = 90) -> None:
+    def answer_explore(self, colour: int = 90) -> None:
         """Answer the newest question of Explore."""
         asked = next(c for c in reversed(self.engine.sent) if isinstance(c, Asked))
-        self.engine.say(Decoded(job=asked.job, picture=np.full((8, 8, 3), colour, np.uint8)), Finished(job=asked.job))
+        self.engine.emit_events(
+            Decoded(job=asked.job, picture=np.full((8, 8, 3), colour, np.uint8)), Finished(job=asked.job)
+        )
 
-    def encode(self, differing: int = 0) -> None:
+    def answer_encoding(self, differing: int = 0) -> None:
         """Answer the newest encoding."""
         job = self.engine.sent[-1].job
         latent = np.zeros((3, 8, 8), np.float32)
         figures = {"differing": differing, "total": 192, "largest": min(1, differing), "bits": 500.0, "bound": False}
-        self.engine.say(Encoded(job=job, latent=latent, exact=not differing, **figures), Finished(job=job))
+        self.engine.emit_events(Encoded(job=job, latent=latent, exact=not differing, **figures), Finished(job=job))
 
 
-WindowOpener = Callable[..., Studio]
+WindowOpener = Callable[..., OpenedWindow]
 
 
 @pytest.fixture
 def window_opener(qtbot: QtBot) -> Iterator[WindowOpener]:
     """Opens the window as it was left; closes the one before."""
-    opened: list[Studio] = []
+    opened: list[OpenedWindow] = []
 
     def close() -> None:
         for studio in opened:
-            studio.frame.close()
+            studio.window.close()
             studio.state.close()
-            studio.frame.deleteLater()
+            studio.window.deleteLater()
         opened.clear()
 
-    def open_studio(resize: bool = True) -> Studio:
+    def open_studio(resize: bool = True) -> OpenedWindow:
         close()
         engine = FakeEngine()
         state = AppState(engine, SettingsFile(), FakeSpeaker())
         state.start()
         look = Theme()
         frame = MainWindow(look, state)
-        opened.append(Studio(engine, state, look, frame))
+        opened.append(OpenedWindow(engine, state, look, frame))
         if resize:
             frame.resize(1440, 900)
         frame.show()
@@ -94,7 +96,7 @@ def window_opener(qtbot: QtBot) -> Iterator[WindowOpener]:
 
 
 @pytest.fixture
-def studio(window_opener: WindowOpener) -> Studio:
+def studio(window_opener: WindowOpener) -> OpenedWindow:
     return window_opener()
 
 
@@ -104,9 +106,9 @@ def settle() -> None:
         QApplication.processEvents()
 
 
-def shown(widget: QWidget, look: Theme, width: int, height: int) -> None:
+def shown(widget: QWidget, theme: Theme, width: int, height: int) -> None:
     """A widget alone, styled as in the window."""
-    widget.setStyleSheet(make_style_sheet(look))
+    widget.setStyleSheet(make_style_sheet(theme))
     widget.resize(width, height)
     widget.show()
     settle()

@@ -42,7 +42,7 @@ from studio.media import dataset, decoder
 from studio.media.pictures.enlarging import Enlargement
 from studio.media.pictures.image import FileRefused
 from studio.media.sounds import audio_dataset
-from tests.app.fake_model import card, write_model
+from tests.app.fake_model import make_card, write_model
 
 SLOW = 5.0
 """Seconds of processor time after which a file counts as one that hangs."""
@@ -213,7 +213,7 @@ def _models() -> list[Good]:
         _as_engine,
     )
     with tempfile.TemporaryDirectory() as folder:
-        made = [card(), card("waves", (64,)), card("sounds", (2000,), rate=RATE)]
+        made = [make_card(), make_card("waves", (64,)), make_card("sounds", (2000,), rate=RATE)]
         files = [write_model(Path(folder), each) for each in made]
         files += [_whole_model(Path(folder), each) for each in _recipes()]
         return [Good("model", file.name, file.read_bytes(), ways) for file in files]
@@ -231,7 +231,7 @@ def _recipes() -> list[tuple[str, tuple[int, ...], Any]]:
 def _whole_model(folder: Path, of: tuple[str, tuple[int, ...], Any]) -> Path:
     """Write a model that the engine can load, with random weights."""
     name, shape, recipe = of
-    described = msgspec.structs.replace(card(name, shape), recipe=msgspec.to_builtins(recipe), levels=256)
+    described = msgspec.structs.replace(make_card(name, shape), recipe=msgspec.to_builtins(recipe), levels=256)
     weights = {key: t for key, t in recipe.build(shape, 256).state_dict().items() if t.is_floating_point()}
     path = folder / f"whole-{name}.safetensors"
     directions = torch.zeros(3, *shape)

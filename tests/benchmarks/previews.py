@@ -88,7 +88,7 @@ def in_window(model: str, said: list[wire.PicturesPreview]) -> float:
         frame = MainWindow(Theme(), state)
         frame.resize(1440, 900)
         frame.show()
-        engine.status.emit("Ready")
+        engine.status_changed.emit("Ready")
         state.generate.choose_model(model)
         state.generate.parameters.set_number(PICTURES)
         state.generate.start_batch()
@@ -100,7 +100,7 @@ def in_window(model: str, said: list[wire.PicturesPreview]) -> float:
         for data in frames:
             splitter.feed(data)
             while (event := splitter.next_message()) is not None:
-                engine.say(event)
+                engine.emit_events(event)
                 application.processEvents()
                 previews += 1
         seconds = (time.process_time() - began) / previews

@@ -53,7 +53,7 @@ class Ear(FakeSpeaker):
         return sum(len(part) for part in self.heard) / self.rate
 
     def fault(self) -> str:
-        self.heard.append(self.hear(wire.CHUNK_SECONDS))
+        self.heard.append(self.play_seconds(wire.CHUNK_SECONDS))
         gone = self.goes_after is not None and self.seconds > self.goes_after
         return '"Headphones" went away. Nothing is lost; only the sound stopped.' if gone else ""
 
@@ -215,7 +215,7 @@ def test_what_is_made_slowly_is_heard_once_no_gap_can_follow(
     now, step = [0.0], wire.CHUNK_SECONDS / pace
     monkeypatch.setattr(live_playback.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(live_playback.time, "sleep", lambda seconds: None)
-    ear.heard, asked = [], ear.hear
+    ear.heard, asked = [], ear.play_seconds
     monkeypatch.setattr(ear, "hear", lambda seconds: asked(step))
 
     def made(jobs: Any, ask: wire.StreamSound) -> Iterator[wire.SoundChunk]:
@@ -266,7 +266,7 @@ def test_what_grew_slower_on_the_way_waits_again_and_counts_the_gap(
     now = [0.0]
     monkeypatch.setattr(live_playback.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(live_playback.time, "sleep", lambda seconds: None)
-    step, asked = [0.01], ear.hear
+    step, asked = [0.01], ear.play_seconds
     monkeypatch.setattr(ear, "hear", lambda seconds: asked(step[0]))
 
     def made(jobs: Any, ask: wire.StreamSound) -> Iterator[wire.SoundChunk]:

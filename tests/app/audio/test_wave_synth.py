@@ -34,7 +34,7 @@ def tone(speaker: FakeSpeaker, messages: Messages) -> Iterator[WaveSynth]:
 
 def heard(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> int:
     qtbot.waitUntil(lambda: speaker.source is not None)
-    return speaker.pitch()
+    return speaker.heard_pitch()
 
 
 def test_no_sound_card_is_touched_before_something_is_played(tone: WaveSynth, speaker: FakeSpeaker) -> None:
@@ -47,11 +47,11 @@ def test_the_key_pressed_last_is_heard(tone: WaveSynth, speaker: FakeSpeaker, qt
     tone.press_key(69)
     assert tone.sounding.get() and heard(tone, speaker, qtbot) == 440
     tone.press_key(81)
-    assert speaker.pitch() == 880 and tone.note.get() == 81 and tone.pressed_notes.get() == (69, 81)
+    assert speaker.heard_pitch() == 880 and tone.note.get() == 81 and tone.pressed_notes.get() == (69, 81)
     tone.release_key(81)
-    assert speaker.pitch() == 440
+    assert speaker.heard_pitch() == 440
     tone.release_key(69)
-    assert speaker.pitch() == 0 and not tone.sounding.get()
+    assert speaker.heard_pitch() == 0 and not tone.sounding.get()
     assert speaker.opens == 1  # the card is kept for the next key
 
 
@@ -60,16 +60,16 @@ def test_a_held_note_goes_on_and_keys_change_its_pitch(tone: WaveSynth, speaker:
     assert tone.held.get() and heard(tone, speaker, qtbot) == 110
     tone.press_key(57)
     tone.release_key(57)
-    assert tone.held.get() and speaker.pitch() == 220
+    assert tone.held.get() and speaker.heard_pitch() == 220
     tone.hold_note(False)
-    assert speaker.pitch() == 0
+    assert speaker.heard_pitch() == 0
 
 
 def test_another_wave_is_heard_at_once(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
     tone.hold_note(True)
     assert heard(tone, speaker, qtbot) == 110
     tone.set_wave(np.rint(20_000 * np.sin(6 * np.pi * np.arange(256) / 256)).astype(np.int16))
-    assert speaker.pitch() == 330
+    assert speaker.heard_pitch() == 330
 
 
 def test_without_a_wave_nothing_sounds(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
@@ -77,7 +77,7 @@ def test_without_a_wave_nothing_sounds(tone: WaveSynth, speaker: FakeSpeaker, qt
     heard(tone, speaker, qtbot)
     tone.press_key(60)
     tone.set_wave(None)
-    assert not tone.held.get() and tone.pressed_notes.get() == () and speaker.pitch() == 0
+    assert not tone.held.get() and tone.pressed_notes.get() == () and speaker.heard_pitch() == 0
     tone.press_key(60)
     tone.hold_note(True)
     tone.play_briefly()
@@ -92,7 +92,7 @@ def test_a_click_lets_it_be_heard_for_a_moment(
     assert tone.sounding.get() and heard(tone, speaker, qtbot) == 110
     tone._brief_timer.setInterval(20)  # however long the machine took to hear it, it begins anew
     qtbot.waitUntil(lambda: not tone.sounding.get())
-    assert speaker.pitch() == 0
+    assert speaker.heard_pitch() == 0
     tone.hold_note(True)
     tone.play_briefly()
     qtbot.wait(150)
@@ -105,10 +105,10 @@ def test_the_level_is_heard_and_bounded(tone: WaveSynth, speaker: FakeSpeaker, q
     tone.set_level(1.0)
     tone.hold_note(True)
     heard(tone, speaker, qtbot)
-    loud = np.abs(speaker.hear()).max()
+    loud = np.abs(speaker.play_seconds()).max()
     tone.set_level(0.5)
-    speaker.hear()
-    assert np.abs(speaker.hear()).max() == pytest.approx(loud / 4, rel=0.01)
+    speaker.play_seconds()
+    assert np.abs(speaker.play_seconds()).max() == pytest.approx(loud / 4, rel=0.01)
     tone.set_level(7)
     assert tone.level.get() == 1
 

@@ -18,9 +18,9 @@ from studio.app.panels.generate.view import GenerateInspector, GenerateStage
 from studio.app.widgets.thumbnail import sound_thumbnail
 from studio.wire import messages as wire
 from studio.wire.messages import Array, Decoded, DecodeLatent, Finished, PicturesPreview, Sample
-from tests.app.fake_model import card, write_model
+from tests.app.fake_model import make_card, write_model
 from tests.app.fake_speaker import FakeSpeaker
-from tests.app.window_fixtures import Studio, WindowOpener, settle
+from tests.app.window_fixtures import OpenedWindow, WindowOpener, settle
 
 AT = np.arange(256) / 256
 
@@ -30,44 +30,44 @@ def wave(harmonic: int = 1, peak: float = 0.6) -> Array:
 
 
 @pytest.fixture
-def sounds(two_models: Path, window_opener: WindowOpener) -> Studio:
+def sounds(two_models: Path, window_opener: WindowOpener) -> OpenedWindow:
     """Explore with a wave on the stage, of a model of two kinds."""
-    write_model(two_models, card("waves", (256,), classes=("Bright", "Dark")))
+    write_model(two_models, make_card("waves", (256,), classes=("Bright", "Dark")))
     studio = window_opener()
     studio.state.show_panel("explore")
-    studio.ready()
+    studio.start_engine()
     studio.state.explore.choose_model("waves")
     studio.state.explore.parameters.new_start(7)
     answer(studio, wave())
     return studio
 
 
-def answer(studio: Studio, picture: Array) -> None:
+def answer(studio: OpenedWindow, picture: Array) -> None:
     asked = next(c for c in reversed(studio.engine.sent) if isinstance(c, DecodeLatent))
-    studio.engine.say(Decoded(job=asked.job, picture=picture), Finished(job=asked.job))
+    studio.engine.emit_events(Decoded(job=asked.job, picture=picture), Finished(job=asked.job))
     settle()
 
 
-def page(studio: Studio) -> WavePage:
-    stage = studio.frame.panels["explore"].stage
+def page(studio: OpenedWindow) -> WavePage:
+    stage = studio.window.panels["explore"].stage
     assert isinstance(stage, ExploreStage)
     return stage.wave
 
 
-def inspector(studio: Studio) -> ExploreInspector:
-    inside = studio.frame.panels["explore"].inspector
+def inspector(studio: OpenedWindow) -> ExploreInspector:
+    inside = studio.window.panels["explore"].inspector
     assert isinstance(inside, ExploreInspector)
     return inside
 
 
-def speaker(studio: Studio, qtbot: QtBot) -> FakeSpeaker:
+def speaker(studio: OpenedWindow, qtbot: QtBot) -> FakeSpeaker:
     output = studio.state.wave_synth._output
     assert isinstance(output, FakeSpeaker)
     qtbot.waitUntil(lambda: output.source is not None)
     return output
 
 
-def said(studio: Studio) -> str:
+def said(studio: OpenedWindow) -> str:
     message = studio.state.messages.current.get()
     return message.text if message is not None else ""
 
@@ -78,28 +78,28 @@ def pixels(widget: QWidget) -> np.ndarray:
     return data[:, : image.width() * 3].reshape(image.height(), image.width(), 3).astype(int)
 
 
-def near(picture: np.ndarray, studio: Studio, token: str) -> np.ndarray:
+def near(picture: np.ndarray, studio: OpenedWindow, token: str) -> np.ndarray:
     """Where a picture has a colour of the theme."""
-    colour = studio.look.colour(token)
+    colour = studio.theme.colour(token)
     return np.abs(picture - [colour.red(), colour.green(), colour.blue()]).max(axis=2) < 12
 
 
 # ── drawn ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_wave_is_drawn_where_pictures_are(sounds: Studio) -> None:
-    stage = sounds.frame.panels["explore"].stage
+def test_a_wave_is_drawn_where_pictures_are(sounds: OpenedWindow) -> None:
+    stage = sounds.window.panels["explore"].stage
     assert isinstance(stage, ExploreStage) and stage.currentWidget() is stage.wave
     assert (page(sounds).view.shown_wave == wave()).all()
     assert stage.wave_badge.detail.text() == "Seed 7, every slider at home"
-    assert not sounds.frame.open_bar.smooth_field.isVisible()  # a wave has no pixels
+    assert not sounds.window.open_bar.smooth_field.isVisible()  # a wave has no pixels
     sounds.state.explore.choose_model("tiny")
     sounds.state.explore.parameters.new_start(1)
     answer(sounds, np.zeros((8, 8, 3), np.uint8))
-    assert stage.currentWidget() is stage.page and sounds.frame.open_bar.smooth_field.isVisible()
+    assert stage.currentWidget() is stage.page and sounds.window.open_bar.smooth_field.isVisible()
 
 
-def test_the_line_goes_where_the_wave_goes(sounds: Studio) -> None:
+def test_the_line_goes_where_the_wave_goes(sounds: OpenedWindow) -> None:
     view = page(sounds).view
     lit = near(pixels(view), sounds, "text")
     height, width = lit.shape
@@ -112,7 +112,7 @@ def test_the_line_goes_where_the_wave_goes(sounds: Studio) -> None:
     assert near(pixels(view), sounds, "accent").any() and not near(pixels(view), sounds, "text").any()
 
 
-def test_while_a_slider_is_held_the_wave_it_left_is_there(sounds: Studio) -> None:
+def test_while_a_slider_is_held_the_wave_it_left_is_there(sounds: OpenedWindow) -> None:
     slider = inspector(sounds).parameters.sliders[0]
     QTest.mousePress(slider.slider, Qt.MouseButton.LeftButton, pos=slider.slider.rect().center())
     sounds.state.explore.parameters.set_slider(0, 1.0)
@@ -124,7 +124,7 @@ def test_while_a_slider_is_held_the_wave_it_left_is_there(sounds: Studio) -> Non
     assert view.shown_before is None and near(pixels(view), sounds, "border").sum() < seen - 300
 
 
-def test_harmonics_are_told(sounds: Studio) -> None:
+def test_harmonics_are_told(sounds: OpenedWindow) -> None:
     bars = page(sounds).harmonics
     assert bars.accessibleDescription().startswith("The loudest: 1 at -4 decibels")
     answer_to = wave(3, 0.5)
@@ -133,8 +133,8 @@ def test_harmonics_are_told(sounds: Studio) -> None:
     assert bars.accessibleDescription().startswith("The loudest: 3 at -6 decibels")
 
 
-def test_nothing_is_drawn_of_no_wave(sounds: Studio) -> None:
-    view = WaveView(sounds.look)
+def test_nothing_is_drawn_of_no_wave(sounds: OpenedWindow) -> None:
+    view = WaveView(sounds.theme)
     view.resize(300, 200)
     view.show_before(np.zeros((8, 8, 3), np.uint8))
     view.show_wave(None)
@@ -142,38 +142,38 @@ def test_nothing_is_drawn_of_no_wave(sounds: Studio) -> None:
     view.deleteLater()
 
 
-def test_small_waves_are_redrawn_in_another_theme(sounds: Studio) -> None:
+def test_small_waves_are_redrawn_in_another_theme(sounds: OpenedWindow) -> None:
     sounds.state.explore.keep_take()
     settle()
-    dark = pixels(sounds.frame.strip.list)
+    dark = pixels(sounds.window.strip.list)
     sounds.state.theme.set("light")
     settle()
-    light = pixels(sounds.frame.strip.list)
+    light = pixels(sounds.window.strip.list)
     assert near(light, sounds, "text").sum() > 20 and not np.array_equal(dark, light)
-    assert sound_thumbnail(wave(), 96, 64, 2.0, sounds.look).deviceIndependentSize().width() == 48
+    assert sound_thumbnail(wave(), 96, 64, 2.0, sounds.theme).deviceIndependentSize().width() == 48
 
 
 # ── heard ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_play_holds_the_tone_and_stops_it(sounds: Studio, qtbot: QtBot) -> None:
+def test_play_holds_the_tone_and_stops_it(sounds: OpenedWindow, qtbot: QtBot) -> None:
     play = page(sounds).play
     assert play.accessibleName() == "Play" and play.toolTip() == "Hold the wave as a tone (Space)"
     QTest.mouseClick(play, Qt.MouseButton.LeftButton)
     assert sounds.state.wave_synth.held.get() and play.accessibleName() == "Stop" and play.isChecked()
-    assert speaker(sounds, qtbot).pitch() == 110 and page(sounds).pitch.text() == "A2, 110.0 Hz"
+    assert speaker(sounds, qtbot).heard_pitch() == 110 and page(sounds).pitch.text() == "A2, 110.0 Hz"
     QTest.mouseClick(play, Qt.MouseButton.LeftButton)
     assert not sounds.state.wave_synth.held.get() and not play.isChecked()
     sounds.state.wave_synth.hold_note(True)
     assert play.isChecked()
 
 
-def test_the_mouse_plays_the_keys_and_glides_over_them(sounds: Studio, qtbot: QtBot) -> None:
+def test_the_mouse_plays_the_keys_and_glides_over_them(sounds: OpenedWindow, qtbot: QtBot) -> None:
     keys, tone = page(sounds).keys, sounds.state.wave_synth
     first, second, black = (keys.key_rect(note).center().toPoint() for note in (48, 50, 49))
     white = QPoint(first.x(), keys.height() - 8)
     QTest.mousePress(keys, Qt.MouseButton.LeftButton, pos=white)
-    assert tone.pressed_notes.get() == (48,) and speaker(sounds, qtbot).pitch() == 130
+    assert tone.pressed_notes.get() == (48,) and speaker(sounds, qtbot).heard_pitch() == 130
     QTest.mouseMove(keys, QPoint(second.x(), keys.height() - 8))
     _drag(keys, QPoint(second.x(), keys.height() - 8))
     assert tone.pressed_notes.get() == (50,)
@@ -194,14 +194,14 @@ def _drag(keys: Keyboard, at: QPoint) -> None:
 
 
 @pytest.fixture
-def focused(sounds: Studio, qtbot: QtBot) -> Studio:
-    sounds.frame.activateWindow()
+def focused(sounds: OpenedWindow, qtbot: QtBot) -> OpenedWindow:
+    sounds.window.activateWindow()
     page(sounds).view.setFocus()
     qtbot.waitUntil(page(sounds).view.hasFocus)
     return sounds
 
 
-def test_the_computers_keys_play_while_the_wave_has_the_focus(focused: Studio, qtbot: QtBot) -> None:
+def test_the_computers_keys_play_while_the_wave_has_the_focus(focused: OpenedWindow, qtbot: QtBot) -> None:
     view, tone = page(focused).view, focused.state.wave_synth
     for letter, note in zip("AWSEDFTGYHUJK", range(36, 49), strict=True):
         QTest.keyPress(view, letter.lower())
@@ -211,14 +211,14 @@ def test_the_computers_keys_play_while_the_wave_has_the_focus(focused: Studio, q
     QTest.keyClick(view, "x")
     assert tone.octave.get() == 3
     QTest.keyPress(view, "a")
-    assert tone.note.get() == 48 and speaker(focused, qtbot).pitch() == 130
+    assert tone.note.get() == 48 and speaker(focused, qtbot).heard_pitch() == 130
     QTest.keyRelease(view, "a")
     QTest.keyClick(view, "z")
     QTest.keyClick(view, Qt.Key.Key_Space)
     assert tone.octave.get() == 2 and tone.held.get()
 
 
-def test_they_go_before_the_windows_single_keys_only_there(focused: Studio) -> None:
+def test_they_go_before_the_windows_single_keys_only_there(focused: OpenedWindow) -> None:
     explore, view = focused.state.explore, page(focused).view
     explore.parameters.set_slider(0, 1.0)
     answer(focused, wave(2))
@@ -232,23 +232,23 @@ def test_they_go_before_the_windows_single_keys_only_there(focused: Studio) -> N
     QTest.keyClick(view, "s", Qt.KeyboardModifier.ControlModifier)
     assert len(explore.takes.get()) == 1 and focused.state.wave_synth.pressed_notes.get() == ()
     explore.parameters.set_slider(0, 1.0)
-    focused.frame.strip.list.setFocus()
-    QTest.keyClick(focused.frame.strip.list, "h")
+    focused.window.strip.list.setFocus()
+    QTest.keyClick(focused.window.strip.list, "h")
     assert explore.parameters.sliders.get()[0] == 0.0
 
 
-def test_keys_that_go_up_elsewhere_do_not_hang(focused: Studio) -> None:
+def test_keys_that_go_up_elsewhere_do_not_hang(focused: OpenedWindow) -> None:
     view, tone = page(focused).view, focused.state.wave_synth
     QTest.keyPress(view, "a")
     QTest.keyPress(view, "d")
     assert tone.pressed_notes.get() == (36, 40)
-    focused.frame.strip.keep.setFocus()
+    focused.window.strip.keep.setFocus()
     assert tone.pressed_notes.get() == () and not tone.sounding.get()
     QTest.keyRelease(view, "a")
     assert tone.pressed_notes.get() == ()
 
 
-def test_single_keys_can_be_switched_off(focused: Studio) -> None:
+def test_single_keys_can_be_switched_off(focused: OpenedWindow) -> None:
     view, tone = page(focused).view, focused.state.wave_synth
     focused.state.layout.set({**focused.state.layout.get(), "letters": False})
     QTest.keyPress(view, "a")
@@ -257,7 +257,7 @@ def test_single_keys_can_be_switched_off(focused: Studio) -> None:
     assert tone.held.get()
 
 
-def test_octave_and_level_have_their_controls(sounds: Studio) -> None:
+def test_octave_and_level_have_their_controls(sounds: OpenedWindow) -> None:
     here, tone = page(sounds), sounds.state.wave_synth
     assert here.keys.accessibleName() == "Keys, C2 to C4" and here.octave.text() == "C2 to C4"
     QTest.mouseClick(here.octave_up, Qt.MouseButton.LeftButton)
@@ -273,12 +273,12 @@ def test_octave_and_level_have_their_controls(sounds: Studio) -> None:
     assert here.level.value_shown() == 0.2
 
 
-def test_a_take_that_is_clicked_is_heard(sounds: Studio) -> None:
+def test_a_take_that_is_clicked_is_heard(sounds: OpenedWindow) -> None:
     sounds.state.explore.keep_take()
     sounds.state.explore.parameters.new_start(8)
     answer(sounds, wave(2))
     settle()
-    strip = sounds.frame.strip.list
+    strip = sounds.window.strip.list
     QTest.mouseClick(strip.viewport(), Qt.MouseButton.LeftButton, pos=strip.visualRect(strip.rows.index(0)).center())
     assert sounds.state.wave_synth.sounding.get() and not sounds.state.wave_synth.held.get()
     assert (sounds.state.wave_synth.wave.get() == wave()).all()
@@ -288,7 +288,7 @@ def test_a_take_that_is_clicked_is_heard(sounds: Studio) -> None:
 
 
 @pytest.fixture
-def grid(sounds: Studio) -> Studio:
+def grid(sounds: OpenedWindow) -> OpenedWindow:
     """Generate, with three finished waves."""
     sounds.state.show_panel("generate")
     sounds.state.generate.choose_model("waves")
@@ -297,19 +297,19 @@ def grid(sounds: Studio) -> Studio:
     asked = next(c for c in reversed(sounds.engine.sent) if isinstance(c, Sample))
     made = np.stack([wave(n) for n in (1, 2, 3)])
     prices = (-500.0, -500.0, -500.0)
-    sounds.engine.say(PicturesPreview(job=asked.job, first=0, pictures=made, done=1, total=1, log_prob=prices))
-    sounds.engine.say(Finished(job=asked.job))
+    sounds.engine.emit_events(PicturesPreview(job=asked.job, first=0, pictures=made, done=1, total=1, log_prob=prices))
+    sounds.engine.emit_events(Finished(job=asked.job))
     settle()
     return sounds
 
 
-def generate_stage(studio: Studio) -> GenerateStage:
-    stage = studio.frame.panels["generate"].stage
+def generate_stage(studio: OpenedWindow) -> GenerateStage:
+    stage = studio.window.panels["generate"].stage
     assert isinstance(stage, GenerateStage)
     return stage
 
 
-def test_waves_fill_the_grid_and_a_click_lets_one_be_heard(grid: Studio) -> None:
+def test_waves_fill_the_grid_and_a_click_lets_one_be_heard(grid: OpenedWindow) -> None:
     view = generate_stage(grid).grid
     cell = view.cell_size()
     assert cell.width() == 1.5 * cell.height() and cell.width() > 150
@@ -325,7 +325,7 @@ def test_waves_fill_the_grid_and_a_click_lets_one_be_heard(grid: Studio) -> None
     assert tone.sounding.get()  # the same one again
 
 
-def test_a_large_wave_has_keys(grid: Studio) -> None:
+def test_a_large_wave_has_keys(grid: OpenedWindow) -> None:
     stage = generate_stage(grid)
     grid.state.generate.enlarge_cell(2)
     assert stage.currentWidget() is stage.wave_page and (stage.wave_page.view.shown_wave == wave(3)).all()
@@ -334,21 +334,21 @@ def test_a_large_wave_has_keys(grid: Studio) -> None:
     assert grid.state.wave_synth.held.get()
     stage.show_next(-1)
     assert (grid.state.wave_synth.wave.get() == wave(2)).all() and grid.state.wave_synth.held.get()
-    QTest.keyClick(grid.frame, Qt.Key.Key_Escape)
+    QTest.keyClick(grid.window, Qt.Key.Key_Escape)
     assert grid.state.generate.enlarged.index.get() is None
 
 
-def test_waves_are_saved_as_wav(grid: Studio) -> None:
+def test_waves_are_saved_as_wav(grid: OpenedWindow) -> None:
     stage = generate_stage(grid)
     grid.state.generate.choose_cell(0)
     stage.run_action("save")
-    dialog = grid.frame.findChild(QFileDialog)
+    dialog = grid.window.findChild(QFileDialog)
     assert dialog is not None and dialog.defaultSuffix() == "wav" and dialog.nameFilters() == ["WAV (*.wav)"]
     dialog.reject()
 
 
-def test_words_say_waves(grid: Studio) -> None:
-    inside = grid.frame.panels["generate"].inspector
+def test_words_say_waves(grid: OpenedWindow) -> None:
+    inside = grid.window.panels["generate"].inspector
     assert isinstance(inside, GenerateInspector)
     assert inside.parameters.number.toolTip() == "How many waves to make"
     grid.state.generate.choose_model("tiny")
@@ -358,8 +358,8 @@ def test_words_say_waves(grid: Studio) -> None:
 # ── kinds ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_kind_is_chosen_by_mouse_and_key(grid: Studio) -> None:
-    inside, state = grid.frame.panels["generate"].inspector, grid.state.generate
+def test_the_kind_is_chosen_by_mouse_and_key(grid: OpenedWindow) -> None:
+    inside, state = grid.window.panels["generate"].inspector, grid.state.generate
     assert isinstance(inside, GenerateInspector)
     assert inside.parameters.class_field.isVisible()
     assert [inside.parameters.class_field.itemText(n) for n in range(inside.parameters.class_field.count())] == [
@@ -387,7 +387,7 @@ def test_the_kind_is_chosen_by_mouse_and_key(grid: Studio) -> None:
     assert not inside.parameters.class_field.isVisible()
 
 
-def test_explore_shows_and_changes_the_kind_of_its_take(sounds: Studio) -> None:
+def test_explore_shows_and_changes_the_kind_of_its_take(sounds: OpenedWindow) -> None:
     kind, state = inspector(sounds).parameters.class_field, sounds.state.explore
     assert kind.isVisible() and kind.currentText() == "Any kind" and kind.accessibleName() == "Kind"
     kind.setFocus()
@@ -396,7 +396,7 @@ def test_explore_shows_and_changes_the_kind_of_its_take(sounds: Studio) -> None:
     asked = sounds.engine.sent[-1]
     assert isinstance(asked, DecodeLatent) and asked.label == 1
     answer(sounds, wave(2))
-    stage = sounds.frame.panels["explore"].stage
+    stage = sounds.window.panels["explore"].stage
     assert isinstance(stage, ExploreStage) and stage.wave_badge.detail.text() == "Seed 7, Dark, every slider at home"
     state.keep_take()
     state.parameters.set_label(0)
@@ -410,7 +410,7 @@ def test_explore_shows_and_changes_the_kind_of_its_take(sounds: Studio) -> None:
 # ── a wavetable ──────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_wavetable_leads_from_the_stage_to_a_take(sounds: Studio, tmp_path: Path, qtbot: QtBot) -> None:
+def test_the_wavetable_leads_from_the_stage_to_a_take(sounds: OpenedWindow, tmp_path: Path, qtbot: QtBot) -> None:
     section, state = inspector(sounds).parameters.wavetable, sounds.state.explore
     assert section.isVisible() and not section.take.isVisible() and "Keep another take" in section.note.text()
     for seed in (1, 2):
@@ -419,15 +419,17 @@ def test_the_wavetable_leads_from_the_stage_to_a_take(sounds: Studio, tmp_path: 
         state.keep_take()
     assert [section.take.itemText(n) for n in range(section.take.count())] == ["Take 1"]  # take 2 is on the stage
     QTest.mouseClick(section.save, Qt.MouseButton.LeftButton)
-    dialog = sounds.frame.findChild(QFileDialog)
+    dialog = sounds.window.findChild(QFileDialog)
     assert dialog is not None and dialog.defaultSuffix() == "wav"
     dialog.fileSelected.emit(str(tmp_path / "way.wav"))
     dialog.reject()
     asked = sounds.engine.sent[-1]
     assert isinstance(asked, wire.Interpolate) and (asked.begin.seed, asked.end.seed) == (2, 1)
     assert section.save.text() == "Making" and not section.save.isEnabled()
-    sounds.engine.say(PicturesPreview(job=asked.job, first=0, pictures=np.stack([wave()] * 64), done=1, total=1))
-    sounds.engine.say(Finished(job=asked.job))
+    sounds.engine.emit_events(
+        PicturesPreview(job=asked.job, first=0, pictures=np.stack([wave()] * 64), done=1, total=1)
+    )
+    sounds.engine.emit_events(Finished(job=asked.job))
     qtbot.waitUntil(lambda: (tmp_path / "way.wav").exists())
     qtbot.waitUntil(lambda: "64 frames" in said(sounds))
     assert section.save.isEnabled()
@@ -435,8 +437,8 @@ def test_the_wavetable_leads_from_the_stage_to_a_take(sounds: Studio, tmp_path: 
     assert not section.isVisible()
 
 
-def test_the_strips_menu_offers_no_wavetable_that_cannot_be_made(sounds: Studio) -> None:
-    state, strip = sounds.state.explore, sounds.frame.strip.list
+def test_the_strips_menu_offers_no_wavetable_that_cannot_be_made(sounds: OpenedWindow) -> None:
+    state, strip = sounds.state.explore, sounds.window.strip.list
     state.parameters.new_start(1)
     answer(sounds, wave(1))
     state.keep_take()
@@ -444,26 +446,26 @@ def test_the_strips_menu_offers_no_wavetable_that_cannot_be_made(sounds: Studio)
     answer(sounds, np.zeros((8, 8, 3), np.uint8))
     settle()
     strip.customContextMenuRequested.emit(strip.visualRect(strip.rows.index(0)).center())
-    menu = sounds.frame.strip.findChild(QMenu)
+    menu = sounds.window.strip.findChild(QMenu)
     assert menu is not None
     assert [action.text() for action in menu.actions()] == ["Show", "Copy sound", "Name…", "Prune"]
     menu.close()
 
 
-def test_the_strips_menu_leads_there_too(sounds: Studio) -> None:
-    state, strip = sounds.state.explore, sounds.frame.strip.list
+def test_the_strips_menu_leads_there_too(sounds: OpenedWindow) -> None:
+    state, strip = sounds.state.explore, sounds.window.strip.list
     for seed in (1, 2):
         state.parameters.new_start(seed)
         answer(sounds, wave(seed))
         state.keep_take()
     settle()
     strip.customContextMenuRequested.emit(strip.visualRect(strip.rows.index(0)).center())
-    menu = sounds.frame.strip.findChild(QMenu)
+    menu = sounds.window.strip.findChild(QMenu)
     assert menu is not None
     words = [action.text() for action in menu.actions()]
     assert words == ["Show", "Copy sound", "Name…", "Wavetable from the stage to this…", "Prune"]
     menu.actions()[3].trigger()
-    dialog = sounds.frame.findChild(QFileDialog)
+    dialog = sounds.window.findChild(QFileDialog)
     assert dialog is not None
     dialog.reject()
     menu.close()
@@ -473,9 +475,9 @@ def test_the_strips_menu_leads_there_too(sounds: Studio) -> None:
 
 
 @pytest.mark.parametrize(("width", "height", "text"), [(1024, 700, 100), (1280, 800, 150), (1440, 900, 200)])
-def test_everything_keeps_its_place(sounds: Studio, width: int, height: int, text: int) -> None:
+def test_everything_keeps_its_place(sounds: OpenedWindow, width: int, height: int, text: int) -> None:
     sounds.state.layout.set({**sounds.state.layout.get(), "text": text})
-    sounds.frame.resize(width, height)
+    sounds.window.resize(width, height)
     settle()
     here = page(sounds)
     for part in (here.view, here.play, here.pitch, here.octave_up, here.level, here.keys):

@@ -29,7 +29,7 @@ from studio.wire.messages import (
 )
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
-from tests.app.fake_model import card, write_model
+from tests.app.fake_model import make_card, write_model
 from tests.app.fake_speaker import FakeSpeaker
 
 AT = np.arange(256) / 256
@@ -42,14 +42,14 @@ def wave(harmonic: int = 1, peak: float = 0.6) -> Array:
 @pytest.fixture(autouse=True)
 def waves(two_models: Path) -> Path:
     """A model of waves, of two kinds, among the pictures'."""
-    return write_model(two_models, card("waves", (256,), classes=("Bright", "Dark")))
+    return write_model(two_models, make_card("waves", (256,), classes=("Bright", "Dark")))
 
 
 @pytest.fixture
 def exploring(window: AppState, engine: FakeEngine) -> AppState:
     """Explore, with a wave of seed 7 on the stage."""
     window.show_panel("explore")
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     window.explore.choose_model("waves")
     window.explore.parameters.new_start(7)
     answer(engine, wave())
@@ -59,7 +59,7 @@ def exploring(window: AppState, engine: FakeEngine) -> AppState:
 def answer(engine: FakeEngine, picture: Array) -> DecodeLatent:
     command = engine.sent[-1]
     assert isinstance(command, DecodeLatent)
-    engine.say(Decoded(job=command.job, picture=picture), Finished(job=command.job))
+    engine.emit_events(Decoded(job=command.job, picture=picture), Finished(job=command.job))
     return command
 
 
@@ -80,10 +80,10 @@ def test_the_wave_on_the_stage_is_what_keys_play(exploring: AppState, engine: Fa
     assert isinstance(speaker, FakeSpeaker)
     exploring.wave_synth.press_key(69)
     qtbot.waitUntil(lambda: speaker.source is not None)
-    assert speaker.pitch() == 440
+    assert speaker.heard_pitch() == 440
     exploring.explore.parameters.set_slider(0, 1.0)
     answer(engine, wave(3))
-    assert speaker.pitch() == 3 * 440
+    assert speaker.heard_pitch() == 3 * 440
 
 
 def test_a_picture_is_not_heard(exploring: AppState, engine: FakeEngine) -> None:
@@ -101,17 +101,17 @@ def test_in_generate_the_chosen_wave_is_heard(window: AppState, engine: FakeEngi
     command = engine.sent[-1]
     assert isinstance(command, Sample)
     made = np.stack([wave(n) for n in (1, 2, 3)])
-    engine.say(PicturesPreview(job=command.job, first=0, pictures=made, done=1, total=2))
+    engine.emit_events(PicturesPreview(job=command.job, first=0, pictures=made, done=1, total=2))
     window.generate.choose_cell(1)
     assert window.wave_synth.wave.get() is None  # it is not finished
     prices = (-1.0, -2.0, -3.0)
-    engine.say(PicturesPreview(job=command.job, first=0, pictures=made, done=2, total=2, log_prob=prices))
+    engine.emit_events(PicturesPreview(job=command.job, first=0, pictures=made, done=2, total=2, log_prob=prices))
     assert (window.wave_synth.wave.get() == made[1]).all()
     window.generate.enlarge_cell(2)
     assert (window.wave_synth.wave.get() == made[2]).all()
     window.show_panel("explore")
     assert window.wave_synth.wave.get() is None
-    engine.say(Finished(job=command.job))
+    engine.emit_events(Finished(job=command.job))
     seeds = window.generate.cells.get()
     assert (
         window.generate.batch.caption.get()
@@ -179,8 +179,8 @@ def test_all_waves_of_a_grid_are_saved_and_kept(
     assert isinstance(command, Sample) and command.label == 1
     made = np.stack([wave(1), wave(2)])
     prices = (-1.0, -2.0)
-    engine.say(PicturesPreview(job=command.job, first=0, pictures=made, done=1, total=1, log_prob=prices))
-    engine.say(Finished(job=command.job))
+    engine.emit_events(PicturesPreview(job=command.job, first=0, pictures=made, done=1, total=1, log_prob=prices))
+    engine.emit_events(Finished(job=command.job))
     (tmp_path / "out").mkdir()
     window.generate.save_all(tmp_path / "out")
     saved(window, qtbot, 'Saved 2 waves in "out"')
@@ -218,7 +218,7 @@ def test_a_wave_of_ones_own_is_a_start(exploring: AppState, engine: FakeEngine, 
         and exploring.explore.badge.get().detail == "how organ.wav comes back"
     )
     figures = {"differing": 0, "total": 256, "largest": 0, "bits": 900.0, "bound": False}
-    engine.say(Encoded(job=command.job, latent=np.zeros(256, np.float32), exact=True, **figures))
+    engine.emit_events(Encoded(job=command.job, latent=np.zeros(256, np.float32), exact=True, **figures))
     badge = exploring.explore.badge.get()
     assert badge.detail == "with every slider at home, organ.wav comes back in the model's 256 levels"
     assert badge.note == (
@@ -237,10 +237,10 @@ def test_its_start_outlives_a_restart(
     qtbot.waitUntil(lambda: isinstance(engine.sent[-1], Encode))
     latent = np.arange(256, dtype=np.float32)
     figures = {"differing": 3, "total": 256, "largest": 1, "bits": 900.0, "bound": False}
-    engine.say(Encoded(job=engine.sent[-1].job, latent=latent, exact=False, **figures))
+    engine.emit_events(Encoded(job=engine.sent[-1].job, latent=latent, exact=False, **figures))
     answer(engine, wave(2))
     again = opener(engine)
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     command = engine.sent[-1]
     assert isinstance(command, DecodeLatent) and command.latent is not None and (command.latent == latent).all()
     assert again.explore.badge.get().text == "3 of 256 values differ by 1"
@@ -324,9 +324,9 @@ def test_the_frames_are_saved_in_their_order(
     frames = np.stack([np.rint(wave(1) * (64 - n) / 64 + wave(3) * n / 64).astype(np.int16) for n in range(64)])
     for first in (32, 0):
         part = frames[first : first + 32]
-        engine.say(PicturesPreview(job=way.job, first=first, pictures=part, done=1, total=2))
-        engine.say(PicturesPreview(job=way.job, first=first, pictures=part, done=2, total=2))
-    engine.say(Finished(job=way.job))
+        engine.emit_events(PicturesPreview(job=way.job, first=first, pictures=part, done=1, total=2))
+        engine.emit_events(PicturesPreview(job=way.job, first=first, pictures=part, done=2, total=2))
+    engine.emit_events(Finished(job=way.job))
     saved(two_takes, qtbot, 'Saved "way.wav", 64 frames of 2,048 samples, with its recipe inside.')
     assert not two_takes.explore.wavetable.running.get()
     data = (tmp_path / "way.wav").read_bytes()
@@ -363,13 +363,13 @@ def test_a_wavetable_brings_back_both_of_its_ends(
 
 def test_a_way_that_fails_is_told_and_asked_again(two_takes: AppState, engine: FakeEngine, tmp_path: Path) -> None:
     way = lead(two_takes, engine, tmp_path / "w.wav")
-    engine.say(Failed(job=way.job, reason="Memory ran out.", hint="Close something."))
+    engine.emit_events(Failed(job=way.job, reason="Memory ran out.", hint="Close something."))
     assert said(two_takes) == "Memory ran out. Close something." and not two_takes.explore.wavetable.running.get()
     two_takes.messages.press_button(0)
     assert isinstance(engine.sent[-1], wire.Interpolate) and engine.sent[-1].job != way.job
     engine.die()
     assert said(two_takes).endswith("The wavetable was not saved yet.")
-    engine.status.emit("Stopped")
+    engine.status_changed.emit("Stopped")
     two_takes.messages.press_button(0)
     assert engine.starts == 1 and two_takes.explore.wavetable.running.get()
     assert not (tmp_path / "w.wav").exists()

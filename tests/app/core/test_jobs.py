@@ -82,11 +82,11 @@ def test_work_of_half_a_second_stands_in_the_queue_with_stop(
     clock.pass_(0.02)
     (entry,) = entries(window)
     assert entry.job == asked.job and entry.title[0].isupper() and progress_text(entry) == "waits for the engine"
-    engine.say(wire.Heartbeat(steps=1, job=asked.job))
+    engine.emit_events(wire.Heartbeat(steps=1, job=asked.job))
     assert progress_text(entries(window)[0]) == "at work"
     window.jobs.stop_job(asked.job)
     assert engine.stopped == [asked.job] and entries(window), "it stands there until it has ended"
-    engine.say(Stopped(job=asked.job))
+    engine.emit_events(Stopped(job=asked.job))
     assert not entries(window)
     clock.pass_(9.0)
     assert not entries(window)
@@ -95,13 +95,13 @@ def test_work_of_half_a_second_stands_in_the_queue_with_stop(
 @pytest.mark.parametrize("ending", [Finished(job="join-1"), Failed(job="join-1", reason="No.")])
 def test_it_leaves_with_its_end(window: AppState, engine: FakeEngine, clock: Clock, ending: AnyEvent) -> None:
     engine.send(JOBS[FindLoop])
-    engine.say(ending)
+    engine.emit_events(ending)
     clock.pass_(1.0)
     assert not entries(window), "what ended soon is never shown"
     engine.send(JOBS[FindLoop])
     clock.pass_(1.0)
     assert entries(window)
-    engine.say(ending)
+    engine.emit_events(ending)
     assert not entries(window)
 
 
@@ -126,7 +126,7 @@ def test_who_lines_up_a_job_has_one_entry(window: AppState, engine: FakeEngine, 
     clock.pass_(3.0)
     assert [entry.title for entry in entries(window)] == ["Tiny: 2 pictures"]
     job = engine.sent[-1].job
-    engine.say(Stopped(job=job))
+    engine.emit_events(Stopped(job=job))
     clock.pass_(3.0)
     assert not entries(window)
 
@@ -137,11 +137,11 @@ def test_many_short_jobs_one_after_the_other_are_one_work(window: AppState, engi
     window.generate.start_batch()
     job = engine.sent[-1].job
     pictures = np.stack([np.full((8, 8, 3), n, np.uint8) for n in range(9)])
-    engine.say(
+    engine.emit_events(
         PicturesPreview(job=job, first=0, pictures=pictures, done=1, total=1, log_prob=(0.0,) * 9), Finished(job=job)
     )
     window.surprisal.set_on(True)
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     seen = []
     for _ in range(3):
         asked = engine.sent[-1]
@@ -149,12 +149,14 @@ def test_many_short_jobs_one_after_the_other_are_one_work(window: AppState, engi
         clock.pass_(0.3)
         seen.append([entry.title for entry in entries(window)])
         bits = np.zeros((8, 8), np.float32)
-        engine.say(wire.Scored(job=asked.job, log_prob=-1.0, bits=bits, is_bound=False), Finished(job=asked.job))
+        engine.emit_events(
+            wire.Scored(job=asked.job, log_prob=-1.0, bits=bits, is_bound=False), Finished(job=asked.job)
+        )
     assert seen == [[], ["Maps of surprise"], ["Maps of surprise"]]
     (entry,) = entries(window)
     window.jobs.stop_job(entry.job)
     count = len(engine.sent)
-    engine.say(Stopped(job=entry.job))
+    engine.emit_events(Stopped(job=entry.job))
     assert not entries(window) and len(engine.sent) == count, "Stop ends the work, not one of its jobs"
     window.surprisal.set_on(False)
     window.surprisal.set_on(True)
@@ -165,7 +167,7 @@ def test_a_hand_that_moves_on_is_not_one_long_work(window: AppState, engine: Fak
     for number in range(5):
         engine.send(DecodeLatent(job=f"explore-{number}", model="tiny"))
         clock.pass_(0.3)
-        engine.say(Finished(job=f"explore-{number}"))
+        engine.emit_events(Finished(job=f"explore-{number}"))
         assert not entries(window)
 
 
@@ -182,16 +184,16 @@ def test_progress_is_told_where_it_is_known(window: AppState, engine: FakeEngine
         asked = JOBS[kind]
         engine.send(asked)
         clock.pass_(1.0)
-        engine.say(wire.Heartbeat(steps=1, job=asked.job))
+        engine.emit_events(wire.Heartbeat(steps=1, job=asked.job))
         clock.pass_(2.0)
-        engine.say(event)
+        engine.emit_events(event)
         (entry,) = entries(window)
         assert entry.share == 0.25 and progress_text(entry) == "25 % done · about 6 s left"
-        engine.say(Stopped(job=asked.job))
+        engine.emit_events(Stopped(job=asked.job))
 
 
 def test_the_queue_looks_by_itself(window: AppState, engine: FakeEngine, qtbot: QtBot) -> None:
     engine.send(JOBS[wire.Encode])
     qtbot.waitUntil(lambda: bool(entries(window)))
-    engine.say(Stopped(job="encode-1"))
+    engine.emit_events(Stopped(job="encode-1"))
     assert not window.jobs._notice_timer.isActive() or not window.jobs._unlisted

@@ -64,7 +64,7 @@ class Asker(QObject):
 @pytest.fixture
 def engine() -> FakeEngine:
     engine = FakeEngine()
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     return engine
 
 
@@ -90,7 +90,7 @@ def test_an_event_reaches_the_request_that_asked_and_no_other(engine: FakeEngine
     one.ask()
     other.ask()
     part, end = drawn(one.request.job), Finished(job=one.request.job)
-    engine.say(part, end, drawn("stranger"))
+    engine.emit_events(part, end, drawn("stranger"))
     assert one.told == [("progressed", part), ("answered", end)] and not other.told
     assert [event for event, _ in one.at_once] == [part, end] and not other.at_once
     assert not one.request.running.get() and other.request.running.get()
@@ -100,12 +100,12 @@ def test_a_whole_answer_closes_the_question_and_the_ending_after_it_ends_no_othe
     asker = Asker(engine, "single")
     asker.ask()
     first = last(engine)
-    engine.say(Decoded(job=first, picture=PICTURES[0]))
+    engine.emit_events(Decoded(job=first, picture=PICTURES[0]))
     assert asker.heard == ["answered"] and not asker.request.running.get()
     asker.ask()
-    engine.say(Finished(job=first))
+    engine.emit_events(Finished(job=first))
     assert asker.heard == ["answered"] and asker.request.running.get()
-    engine.say(Stopped(job=last(engine)))
+    engine.emit_events(Stopped(job=last(engine)))
     assert asker.heard == ["answered", "stopped"]
 
 
@@ -113,7 +113,7 @@ def test_a_failure_carries_its_reason(engine: FakeEngine) -> None:
     asker = Asker(engine, "single")
     asker.ask()
     failure = Failed(job=last(engine), reason="Memory ran out.")
-    engine.say(failure)
+    engine.emit_events(failure)
     assert asker.told == [("failed", failure)]
 
 
@@ -137,7 +137,7 @@ def test_a_change_names_the_open_job_and_is_sent_for_no_other(engine: FakeEngine
     changes = [command for command in engine.sent if isinstance(command, Adjust)]
     assert [(change.running_job, change.control) for change in changes] == [(job, f"dials-{job}"), (job, "")]
     assert changes[0].share == 0.5 and len({change.job for change in changes}) == 2
-    engine.say(Finished(job=job))
+    engine.emit_events(Finished(job=job))
     asker.request.steer(doubt=False)
     assert len(engine.sent) == 3
 
@@ -150,7 +150,7 @@ def test_latest_asks_the_newest_of_those_that_waited(engine: FakeEngine) -> None
     for model in ("a", "b", "c"):
         asker.ask(model)
     assert models(engine) == ["a"] and not engine.stopped, "a hand that never rests still sees answers"
-    engine.say(
+    engine.emit_events(
         Encoded(
             job=last(engine),
             latent=PICTURES,
@@ -163,7 +163,7 @@ def test_latest_asks_the_newest_of_those_that_waited(engine: FakeEngine) -> None
         )
     )
     assert models(engine) == ["a", "c"] and asker.heard == ["answered"]
-    engine.say(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last(engine)))
     assert models(engine) == ["a", "c"] and asker.heard == ["answered", "answered"]
 
 
@@ -171,11 +171,11 @@ def test_latest_forgets_what_waits_if_the_user_stops_it_and_goes_on_after_a_fail
     asker = Asker(engine, "latest")
     asker.ask("a")
     asker.ask("b")
-    engine.say(Stopped(job=last(engine)))
+    engine.emit_events(Stopped(job=last(engine)))
     assert models(engine) == ["a"] and not asker.request.running.get()
     asker.ask("c")
     asker.ask("d")
-    engine.say(Failed(job=last(engine), reason="No."))
+    engine.emit_events(Failed(job=last(engine), reason="No."))
     assert models(engine) == ["a", "c", "d"]
 
 
@@ -187,9 +187,9 @@ def test_latest_waits_for_the_end_of_what_it_cancelled(engine: FakeEngine) -> No
     asker.ask("b")
     assert engine.stopped == [cancelled] and models(engine) == ["a"]
     assert asker.request.is_named(cancelled) and not asker.request.is_named("")
-    engine.say(drawn(cancelled))
+    engine.emit_events(drawn(cancelled))
     assert models(engine) == ["a"]
-    engine.say(Stopped(job=cancelled))
+    engine.emit_events(Stopped(job=cancelled))
     assert models(engine) == ["a", "b"] and not asker.told
     assert not asker.request.is_named(cancelled)
 
@@ -203,11 +203,11 @@ def test_a_question_is_built_at_its_turn_and_not_asked_if_nothing_is_wanted_any_
     asker.request.ask(question)
     asker.request.ask(question)
     wish[0] = "newer"
-    engine.say(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last(engine)))
     assert models(engine) == ["first", "newer"]
     asker.request.ask(question)
     wish.clear()
-    engine.say(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last(engine)))
     assert len(engine.sent) == 2 and not asker.request.running.get() and not asker.request.job
 
 
@@ -230,7 +230,7 @@ def test_the_next_question_can_be_sent_before_the_answer_is_shown(engine: FakeEn
     asker.request.answered.connect(lambda event: (asker.request.send_next(), seen.append(models(engine))))
     asker.ask("a")
     asker.ask("b")
-    engine.say(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last(engine)))
     assert seen == [["a", "b"]] and models(engine) == ["a", "b"]
 
 
@@ -239,14 +239,14 @@ def test_a_queue_asks_all_in_order_whatever_becomes_of_each(engine: FakeEngine) 
     for model in ("a", "b", "c", "d"):
         asker.ask(model)
     assert models(engine) == ["a"]
-    engine.say(Stopped(job=last(engine)))
+    engine.emit_events(Stopped(job=last(engine)))
     assert models(engine) == ["a", "b"]
-    engine.say(Failed(job=last(engine), reason="No."))
+    engine.emit_events(Failed(job=last(engine), reason="No."))
     assert models(engine) == ["a", "b", "c"]
     engine.die()
     assert models(engine) == ["a", "b", "c", "d"]
     assert asker.request.running.get()
-    engine.say(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last(engine)))
     assert asker.heard == ["stopped", "failed", "lost", "answered"] and not asker.request.running.get()
 
 
@@ -254,7 +254,7 @@ def test_a_single_one_ignores_others_while_it_is_open(engine: FakeEngine) -> Non
     asker = Asker(engine, "single")
     asker.ask("a")
     asker.ask("b")
-    engine.say(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last(engine)))
     assert models(engine) == ["a"]
     asker.ask("c")
     assert models(engine) == ["a", "c"]
@@ -268,7 +268,7 @@ def test_stop_delivers_what_was_made_until_then(engine: FakeEngine) -> None:
     asker.ask()
     asker.request.stop()
     assert engine.stopped == [last(engine)]
-    engine.say(drawn(last(engine)), Stopped(job=last(engine)))
+    engine.emit_events(drawn(last(engine)), Stopped(job=last(engine)))
     assert asker.heard == ["progressed", "stopped"]
     asker.request.stop()
     assert len(engine.stopped) == 1, "nothing is open"
@@ -282,10 +282,10 @@ def test_late_answers_of_a_cancelled_job_are_not_delivered(engine: FakeEngine, p
     job = last(engine)
     asker.request.cancel()
     assert not asker.request.running.get()
-    engine.say(drawn(job), Decoded(job=job, picture=PICTURES[0]), Stopped(job=job))
+    engine.emit_events(drawn(job), Decoded(job=job, picture=PICTURES[0]), Stopped(job=job))
     assert not asker.told and models(engine) == ["a"], "what waited is forgotten"
     asker.ask("c")
-    engine.say(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last(engine)))
     assert asker.heard == ["answered"]
 
 
@@ -295,9 +295,9 @@ def test_what_is_left_runs_to_its_end_unheard(engine: FakeEngine) -> None:
     left = last(engine)
     asker.request.leave()
     asker.ask("b")
-    engine.say(drawn(left), Failed(job=left, reason="No."))
+    engine.emit_events(drawn(left), Failed(job=left, reason="No."))
     assert not asker.told and not engine.stopped and models(engine) == ["a", "b"]
-    engine.say(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last(engine)))
     assert asker.heard == ["answered"]
 
 
@@ -305,13 +305,13 @@ def test_the_request_of_a_deleted_owner_stops_its_jobs_and_hears_nothing(engine:
     asker = Asker(engine, "single")
     told = asker.told
     asker.ask("a")
-    engine.say(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last(engine)))
     asker.ask("b")
     job = last(engine)
     asker.deleteLater()
     QCoreApplication.sendPostedEvents(asker, QEvent.Type.DeferredDelete)
     assert engine.abandoned == [job]
-    engine.say(drawn(job), Stopped(job=job))
+    engine.emit_events(drawn(job), Stopped(job=job))
     engine.die()
     assert [what for what, _ in told] == ["answered"]
 
@@ -326,7 +326,7 @@ def test_a_dead_engine_is_told_of_with_its_sentence_and_nothing_is_asked_again_b
     engine.die()
     assert asker.told == [("lost", DIED)] and not idle.told
     assert models(engine) == ["a"] and not asker.request.running.get()
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     assert models(engine) == ["a"]
     asker.ask("c")
     assert models(engine) == ["a", "c"]
@@ -348,16 +348,16 @@ def test_an_engine_that_waits_for_the_user_starts_if_the_user_asks(
     engine: FakeEngine, policy: Policy, starts: int
 ) -> None:
     asker = Asker(engine, policy)
-    engine.status.emit("Stopped")
+    engine.status_changed.emit("Stopped")
     assert not asker.request.ready
     asker.ask()
     assert engine.starts == starts
     asker.request.start_engine()
     assert engine.starts == starts + 1
-    engine.status.emit("Starting")
+    engine.status_changed.emit("Starting")
     asker.request.start_engine()
     assert engine.starts == starts + 1 and not asker.request.ready
-    engine.status.emit("Working")
+    engine.status_changed.emit("Working")
     assert asker.request.ready
 
 

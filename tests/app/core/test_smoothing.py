@@ -10,13 +10,13 @@ from studio.app.app_state import AppState
 from studio.wire.messages import Finished, PicturesPreview, Sample
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
-from tests.app.fake_model import card, write_model
+from tests.app.fake_model import make_card, write_model
 
 
 @pytest.fixture(autouse=True)
 def a_photographer(two_models: Path) -> None:
     """Add `meadow`, whose card says that its pictures are shown smooth."""
-    write_model(two_models, msgspec.structs.replace(card("meadow"), smooth=True))
+    write_model(two_models, msgspec.structs.replace(make_card("meadow"), smooth=True))
 
 
 def make(window: AppState, engine: FakeEngine, model: str) -> None:
@@ -26,8 +26,8 @@ def make(window: AppState, engine: FakeEngine, model: str) -> None:
     asked = next(command for command in reversed(engine.sent) if isinstance(command, Sample))
     pictures = np.zeros((len(asked.seeds), 8, 8, 3), np.uint8)
     prices = tuple(-1.0 for _ in asked.seeds)
-    engine.say(PicturesPreview(job=asked.job, first=0, pictures=pictures, done=1, total=1, log_prob=prices))
-    engine.say(Finished(job=asked.job))
+    engine.emit_events(PicturesPreview(job=asked.job, first=0, pictures=pictures, done=1, total=1, log_prob=prices))
+    engine.emit_events(Finished(job=asked.job))
 
 
 def test_photographs_open_smooth_and_others_crisp(window: AppState) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from studio.library import storage
-from tests.app.fake_model import card, write_model
+from tests.app.fake_model import make_card, write_model
 from tests.limits import LIMIT
 
 ROOT = Path(__file__).parents[3]
@@ -33,7 +33,7 @@ studio.close()
 
 def test_it_is_on_the_screen_before_its_engine_and_without_torch(studio_home: Path) -> None:
     """What keeps the first second short; the seconds themselves are measured by tests/benchmarks/dragging.py."""
-    write_model(studio_home / "models", card())
+    write_model(studio_home / "models", make_card())
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, check=True
     )
@@ -52,7 +52,7 @@ studio.close()
 
 
 def test_the_second_window_says_that_there_is_another_and_writes_no_settings(studio_home: Path) -> None:
-    write_model(studio_home / "models", card())
+    write_model(studio_home / "models", make_card())
     first = storage.lock_file(studio_home / "data" / "window.lock")
     assert first is not None
     for held in (True, False):
@@ -87,7 +87,7 @@ sys.exit(main.main([]))
 
 
 def test_an_exception_of_the_window_is_logged_and_said_and_the_window_goes_on(studio_home: Path) -> None:
-    write_model(studio_home / "models", card())
+    write_model(studio_home / "models", make_card())
     done = subprocess.run(
         [sys.executable, "-c", FAULTY], cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, check=True
     )
@@ -98,7 +98,7 @@ def test_an_exception_of_the_window_is_logged_and_said_and_the_window_goes_on(st
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_signal_closes_the_window_and_its_engine(studio_home: Path) -> None:
-    write_model(studio_home / "models", card())
+    write_model(studio_home / "models", make_card())
     window = subprocess.Popen([sys.executable, "-m", "studio"], cwd=ROOT, start_new_session=True)
     try:
         settings = studio_home / "config" / "settings.json"

@@ -9,19 +9,19 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit
 
-from tests.app.window_fixtures import Studio, settle
+from tests.app.window_fixtures import OpenedWindow, settle
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_the_window_survives_file_dialogs_that_are_answered(studio: Studio, tmp_path: Path, theme: str) -> None:
+def test_the_window_survives_file_dialogs_that_are_answered(studio: OpenedWindow, tmp_path: Path, theme: str) -> None:
     """Answer dialogs by the key Return. PySide ended the process when one was deleted that a child of it knew."""
     path = tmp_path / "one.png"
     Image.new("L", (8, 8)).save(path)
     answers: list[Path] = []
     for _ in range(3):
-        studio.frame.dialogs.ask_file("All files (*)", answers.append)
+        studio.window.dialogs.ask_file("All files (*)", answers.append)
         settle()
-        field = studio.frame.findChild(QFileDialog).findChild(QLineEdit)
+        field = studio.window.findChild(QFileDialog).findChild(QLineEdit)
         field.setText(str(path))
         studio.state.theme.set(theme)
         settle()
@@ -31,4 +31,4 @@ def test_the_window_survives_file_dialogs_that_are_answered(studio: Studio, tmp_
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         gc.collect()
     assert answers == [path] * 3
-    assert not studio.frame.findChildren(QFileDialog)
+    assert not studio.window.findChildren(QFileDialog)

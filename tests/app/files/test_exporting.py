@@ -18,7 +18,7 @@ from studio.media.pictures.image import open_picture
 from studio.wire.messages import Decoded, DecodeLatent, Encode, Finished
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
-from tests.app.fake_model import card, write_model
+from tests.app.fake_model import make_card, write_model
 from tests.limits import LIMIT
 
 RNG = np.random.default_rng(3)
@@ -52,7 +52,7 @@ def test_an_enlarged_picture_is_dropped_back_and_is_what_it_was(
     window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path, times: int, pixels: int, side: int, smooth: bool,
     panel: str, two_models: Path,
 ) -> None:  # fmt: skip
-    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
+    write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN")))
     window.models.refresh_models()
     window.complete.settle()
     window.export_settings.choose_times(times)
@@ -182,7 +182,7 @@ def test_explore_proposes_another_name_after_a_slider_was_moved(
             window.explore.parameters.end_gesture()
         asked = next(sent for sent in reversed(engine.sent) if isinstance(sent, DecodeLatent))
         picture = np.full((8, 8, 3), int(value) + 1, np.uint8)
-        engine.say(Decoded(job=asked.job, picture=picture), Finished(job=asked.job))
+        engine.emit_events(Decoded(job=asked.job, picture=picture), Finished(job=asked.job))
         names.append(window.explore.file_name())
     assert names == ["tiny-7.png", "tiny-7-0001.png"]
 

@@ -17,10 +17,10 @@ from studio.app.panels.complete.canvas import OriginalsCache
 from studio.library import storage
 from studio.media import decoder
 from tests.app.fake_engine import FakeEngine
-from tests.app.panels.sound.stage import RATE, Stage
+from tests.app.panels.sound.stage import RATE, SoundBench
 from tests.limits import LIMIT
 
-__all__ = ["Stage"]
+__all__ = ["SoundBench"]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no limits for a process")
 STEMS = ["kills", "hangs", "opens", "raises", *(["grows"] if sys.platform == "linux" else [])]
 
@@ -54,7 +54,7 @@ def test_a_picture_that_its_reader_does_not_survive_is_refused_in_words(
     stem: str, window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window.show_panel("explore")
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     window.explore.open_file(photo(tmp_path / f"{stem}.png"))
     assert wanted(told(window, qtbot), f"{stem}.png")
     assert not window.explore.busy.get()
@@ -65,7 +65,7 @@ def test_a_picture_that_its_reader_does_not_survive_is_refused_in_words(
 @pytest.mark.usefixtures("planted_readers")
 @pytest.mark.parametrize("stem", ["kills", "hangs"])
 def test_a_sound_that_its_reader_does_not_survive_is_refused_in_words(
-    stem: str, stage: Stage, qtbot: QtBot, tmp_path: Path
+    stem: str, stage: SoundBench, qtbot: QtBot, tmp_path: Path
 ) -> None:
     stage.sound.open_file(hum(tmp_path / f"{stem}.wav"))
     assert wanted(told(stage.window, qtbot), f"{stem}.wav")
@@ -77,7 +77,7 @@ def test_a_sound_that_its_reader_does_not_survive_is_refused_in_words(
 @pytest.mark.usefixtures("planted_readers")
 @pytest.mark.parametrize("panel", ["explore", "sound"])
 def test_the_window_closes_while_a_file_is_being_read(
-    panel: str, stage: Stage, engine: FakeEngine, tmp_path: Path
+    panel: str, stage: SoundBench, engine: FakeEngine, tmp_path: Path
 ) -> None:
     """A file that sleeps is given up after minutes."""
     window = stage.window
@@ -89,7 +89,7 @@ def test_the_window_closes_while_a_file_is_being_read(
     assert time.monotonic() - began < LIMIT
 
 
-def test_a_pipe_with_the_name_of_a_sound_is_refused_at_once(stage: Stage, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_pipe_with_the_name_of_a_sound_is_refused_at_once(stage: SoundBench, qtbot: QtBot, tmp_path: Path) -> None:
     for name in ("pipe.wav", "pipe.flac"):
         os.mkfifo(tmp_path / name)
         stage.window.messages.dismiss()
@@ -129,7 +129,7 @@ def test_no_reader_of_files_starts_before_the_first_file(
     monkeypatch.setattr(decoder, "shared_decoder", own)
     window.start()
     window.show_panel("explore")
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     assert own.process_ids == ()
     window.explore.open_file(photo(tmp_path / "rose.png"))
     qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)

@@ -15,22 +15,22 @@ from studio.app.panels.generate.view import GenerateInspector
 from studio.app.panels.sound.inspector_view import SoundInspector
 from studio.app.panels.sound.player_view import PlayerView
 from studio.app.widgets.value_slider import OUTSIDE_SAFE_RANGE, ValueSlider
-from tests.app.fake_model import card, write_model
-from tests.app.window_fixtures import Studio, settle
+from tests.app.fake_model import make_card, write_model
+from tests.app.window_fixtures import OpenedWindow, settle
 
 
 @pytest.fixture(autouse=True)
 def more_models(two_models: Path) -> None:
     """Add `rows`, which draws pixel by pixel, and `whistle`, a model of recordings that sounds best at 1.05."""
-    write_model(two_models, card("rows", family=("pixelcnn_pp", "PixelCNN++")))
-    write_model(two_models, msgspec.structs.replace(card("whistle", (2,), rate=8000), temperature=1.05))
+    write_model(two_models, make_card("rows", family=("pixelcnn_pp", "PixelCNN++")))
+    write_model(two_models, msgspec.structs.replace(make_card("whistle", (2,), rate=8000), temperature=1.05))
 
 
-def dial(studio: Studio, panel: str) -> ValueSlider:
+def dial(studio: OpenedWindow, panel: str) -> ValueSlider:
     """Return the temperature slider of the open panel."""
     studio.state.show_panel(panel)
     settle()
-    inspector = studio.frame.panels[panel].inspector
+    inspector = studio.window.panels[panel].inspector
     if isinstance(inspector, CompleteInspector):
         return inspector.settings.parameters.temperature
     assert isinstance(inspector, GenerateInspector | SoundInspector)
@@ -46,7 +46,7 @@ def states(state: AppState) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("panel", "most"), [("generate", 1.0), ("complete", 1.0), ("sound", 1.05)])
-def test_a_dial_marks_what_is_beyond(studio: Studio, panel: str, most: float) -> None:
+def test_a_dial_marks_what_is_beyond(studio: OpenedWindow, panel: str, most: float) -> None:
     slider = dial(studio, panel)
     dials = states(studio.state)[panel]
     for value in (0.3, most):
@@ -58,8 +58,8 @@ def test_a_dial_marks_what_is_beyond(studio: Studio, panel: str, most: float) ->
     assert slider.value.text() == f"{most + 0.01:.2f}"
 
 
-def test_another_model_has_its_own_range(studio: Studio, two_models: Path) -> None:
-    write_model(two_models, msgspec.structs.replace(card("wild"), temperature=1.2))
+def test_another_model_has_its_own_range(studio: OpenedWindow, two_models: Path) -> None:
+    write_model(two_models, msgspec.structs.replace(make_card("wild"), temperature=1.2))
     studio.state.models.refresh_models()
     slider = dial(studio, "generate")
     studio.state.generate.choose_model("wild")
@@ -70,11 +70,11 @@ def test_another_model_has_its_own_range(studio: Studio, two_models: Path) -> No
     assert slider.note.isVisible()
 
 
-def test_explore_names_the_scales_that_are_beyond(studio: Studio) -> None:
+def test_explore_names_the_scales_that_are_beyond(studio: OpenedWindow) -> None:
     studio.state.show_panel("explore")
     studio.state.explore.choose_model("tiny")  # three scales
     settle()
-    directions = studio.frame.panels["explore"].inspector.findChild(ParametersSection)
+    directions = studio.window.panels["explore"].inspector.findChild(ParametersSection)
     assert directions is not None
     assert not directions.temperatures_note.isVisible()
     studio.state.explore.parameters.set_temperature(0, 1.4)
@@ -91,8 +91,8 @@ def test_explore_names_the_scales_that_are_beyond(studio: Studio) -> None:
     assert not directions.temperatures_note.isVisible()
 
 
-def test_a_brush_is_marked_where_it_makes_the_temperature_go_beyond(studio: Studio) -> None:
-    inspector = studio.frame.panels["complete"].inspector
+def test_a_brush_is_marked_where_it_makes_the_temperature_go_beyond(studio: OpenedWindow) -> None:
+    inspector = studio.window.panels["complete"].inspector
     assert isinstance(inspector, CompleteInspector)
     brush = inspector.settings.temperature_factor
     painting = studio.state.complete.canvas.brush
@@ -111,12 +111,12 @@ def warned(picture: QImage, warn: str) -> int:
     return sum(picture.pixelColor(x, y).name() == warn.lower() for x, y in places)
 
 
-def test_the_lane_of_sound_marks_what_is_beyond(studio: Studio) -> None:
+def test_the_lane_of_sound_marks_what_is_beyond(studio: OpenedWindow) -> None:
     studio.state.show_panel("sound")
     settle()
-    player = studio.frame.panels["sound"].stage.findChild(PlayerView)
+    player = studio.window.panels["sound"].stage.findChild(PlayerView)
     assert player is not None
-    heat, moment, warn = player.lanes.temperature, player.lanes.playhead, studio.look.tokens.warn
+    heat, moment, warn = player.lanes.temperature, player.lanes.playhead, studio.theme.tokens.warn
     player.lanes.timeline.made = 10.0
     player.lanes.timeline.show_all()
     studio.state.sound.set_temperature_curve([(0.0, 0.5), (4.0, 1.05)])
@@ -133,9 +133,9 @@ def test_the_lane_of_sound_marks_what_is_beyond(studio: Studio) -> None:
     assert warned(heat.viewport().grab().toImage(), warn) > 50
 
 
-def test_a_dial_marks_where_works_were_blank_or_saturated(studio: Studio, two_models: Path) -> None:
+def test_a_dial_marks_where_works_were_blank_or_saturated(studio: OpenedWindow, two_models: Path) -> None:
     """Between 0.25 and 0.9 the model worked when that was measured; home is 0.7."""
-    write_model(two_models, msgspec.structs.replace(card("moody"), temperature_range=(0.25, 0.9)))
+    write_model(two_models, msgspec.structs.replace(make_card("moody"), temperature_range=(0.25, 0.9)))
     studio.state.models.refresh_models()
     slider = dial(studio, "generate")
     studio.state.generate.choose_model("moody")
@@ -148,8 +148,8 @@ def test_a_dial_marks_where_works_were_blank_or_saturated(studio: Studio, two_mo
     assert not slider.note.isVisible()
 
 
-def test_a_range_never_makes_what_was_not_learned_safe(studio: Studio, two_models: Path) -> None:
-    write_model(two_models, msgspec.structs.replace(card("calm"), temperature_range=(0.0, 4.0)))
+def test_a_range_never_makes_what_was_not_learned_safe(studio: OpenedWindow, two_models: Path) -> None:
+    write_model(two_models, msgspec.structs.replace(make_card("calm"), temperature_range=(0.0, 4.0)))
     studio.state.models.refresh_models()
     slider = dial(studio, "generate")
     studio.state.generate.choose_model("calm")
@@ -157,29 +157,31 @@ def test_a_range_never_makes_what_was_not_learned_safe(studio: Studio, two_model
     assert slider.note.isVisible()
 
 
-def test_explore_marks_where_works_were_blank_or_saturated(studio: Studio, two_models: Path) -> None:
-    write_model(two_models, msgspec.structs.replace(card("moody", (1, 4, 4)), temperature_range=(0.25, 0.9)))
+def test_explore_marks_where_works_were_blank_or_saturated(studio: OpenedWindow, two_models: Path) -> None:
+    write_model(two_models, msgspec.structs.replace(make_card("moody", (1, 4, 4)), temperature_range=(0.25, 0.9)))
     studio.state.models.refresh_models()
     studio.state.show_panel("explore")
     studio.state.explore.choose_model("moody")
     settle()
-    directions = studio.frame.panels["explore"].inspector.findChild(ParametersSection)
+    directions = studio.window.panels["explore"].inspector.findChild(ParametersSection)
     assert directions is not None
     for value, marked in ((0.2, True), (0.5, False), (0.95, True)):
         studio.state.explore.parameters.set_temperature(0, value)
         assert directions.temperatures[0].note.isVisible() == marked, value
 
 
-def test_the_lane_of_sound_marks_what_is_too_cold(studio: Studio, two_models: Path) -> None:
-    hushed = msgspec.structs.replace(card("hushed", (2,), rate=8000), temperature=0.9, temperature_range=(0.5, 1.5))
+def test_the_lane_of_sound_marks_what_is_too_cold(studio: OpenedWindow, two_models: Path) -> None:
+    hushed = msgspec.structs.replace(
+        make_card("hushed", (2,), rate=8000), temperature=0.9, temperature_range=(0.5, 1.5)
+    )
     write_model(two_models, hushed)
     studio.state.models.refresh_models()
     studio.state.show_panel("sound")
     studio.state.sound.choose_model("hushed")
     settle()
-    player = studio.frame.panels["sound"].stage.findChild(PlayerView)
+    player = studio.window.panels["sound"].stage.findChild(PlayerView)
     assert player is not None
-    heat, warn = player.lanes.temperature, studio.look.tokens.warn
+    heat, warn = player.lanes.temperature, studio.theme.tokens.warn
     player.lanes.timeline.made = 10.0
     player.lanes.timeline.show_all()
     studio.state.sound.set_temperature_curve([(0.0, 0.5), (4.0, 1.0)])

@@ -20,12 +20,12 @@ def answer(engine: FakeEngine, most: float = 8.0, bound: bool = False) -> None:
     asked = questions(engine)[-1]
     height, width = asked.picture.shape[:2]
     bits = np.linspace(0, most, height * width, dtype=np.float32).reshape(height, width)
-    engine.say(Scored(job=asked.job, log_prob=-9.0, bits=bits, is_bound=bound), Finished(job=asked.job))
+    engine.emit_events(Scored(job=asked.job, log_prob=-9.0, bits=bits, is_bound=bound), Finished(job=asked.job))
 
 
 def show(engine: FakeEngine, colour: int) -> None:
     asked = next(command for command in reversed(engine.sent) if isinstance(command, Asked))
-    engine.say(Decoded(job=asked.job, picture=np.full((8, 8, 3), colour, np.uint8)), Finished(job=asked.job))
+    engine.emit_events(Decoded(job=asked.job, picture=np.full((8, 8, 3), colour, np.uint8)), Finished(job=asked.job))
 
 
 def grid(window: AppState, engine: FakeEngine, number: int = 3) -> tuple[Array, ...]:
@@ -35,15 +35,15 @@ def grid(window: AppState, engine: FakeEngine, number: int = 3) -> tuple[Array, 
     asked = next(command for command in reversed(engine.sent) if isinstance(command, Sample))
     pictures = np.stack([np.full((8, 8, 3), colour, np.uint8) for colour in range(number)])
     prices = (-9.0,) * number
-    engine.say(PicturesPreview(job=asked.job, first=0, pictures=pictures, done=1, total=1, log_prob=prices))
-    engine.say(Finished(job=asked.job))
+    engine.emit_events(PicturesPreview(job=asked.job, first=0, pictures=pictures, done=1, total=1, log_prob=prices))
+    engine.emit_events(Finished(job=asked.job))
     return tuple(cell.picture for cell in window.generate.cells.get() if cell.picture is not None)
 
 
 def test_nothing_is_asked_before_it_is_switched_on_and_then_one_after_another(
     window: AppState, engine: FakeEngine
 ) -> None:
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     pictures, surprise = grid(window, engine), window.surprisal
     assert not questions(engine)
     window.generate.choose_cell(2)
@@ -63,7 +63,7 @@ def test_nothing_is_asked_before_it_is_switched_on_and_then_one_after_another(
 
 
 def test_a_hand_that_drags_is_never_kept_waiting(window: AppState, engine: FakeEngine) -> None:
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     window.show_panel("explore")
     window.surprisal.set_on(True)
     window.explore.parameters.new_start(1)
@@ -84,7 +84,7 @@ def test_a_hand_that_drags_is_never_kept_waiting(window: AppState, engine: FakeE
 def test_the_scale_is_common_to_all_grows_and_is_the_hands_once_it_was_set(
     window: AppState, engine: FakeEngine
 ) -> None:
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     grid(window, engine, 4)
     surprise = window.surprisal
     surprise.set_on(True)
@@ -119,7 +119,7 @@ def test_ends_stay_apart_and_inside() -> None:
 
 
 def test_the_pixel_under_the_pointer_has_its_bits(window: AppState, engine: FakeEngine) -> None:
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     picture, surprise = grid(window, engine, 1)[0], window.surprisal
     surprise.set_on(True)
     surprise.set_hovered(picture, 7, 7)
@@ -133,17 +133,19 @@ def test_the_pixel_under_the_pointer_has_its_bits(window: AppState, engine: Fake
 
 @pytest.mark.parametrize("how", ["failed", "died"])
 def test_a_picture_without_a_map_stays_and_is_asked_for_once(window: AppState, engine: FakeEngine, how: str) -> None:
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     picture, surprise = grid(window, engine, 1)[0], window.surprisal
     surprise.set_on(True)
     if how == "failed":
-        engine.say(Failed(job=questions(engine)[-1].job, reason="Memory ran out.", hint="Close other programs."))
+        engine.emit_events(
+            Failed(job=questions(engine)[-1].job, reason="Memory ran out.", hint="Close other programs.")
+        )
         said = window.messages.current.get()
         assert said is not None
         assert said.text == "Memory ran out. The picture is shown without its map. Close other programs."
     else:
         engine.die()
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     assert len(questions(engine)) == 1
     assert surprise.map_of(picture) is None
     assert window.generate.cells.get()[0].picture is picture
@@ -160,14 +162,14 @@ def test_it_waits_for_an_engine_and_comes_back_as_it_was_left(opener: Opener, en
     again = FakeEngine()
     window = opener(again)
     assert window.surprisal.on.get()
-    again.status.emit("Ready")
+    again.status_changed.emit("Ready")
     assert len(questions(again)) == 1, "the grid that was kept is priced as soon as there is an engine"
 
 
 def test_waves_have_no_map() -> None:
     engine = FakeEngine()
     window = SurprisalMaps(engine, None)  # type: ignore[arg-type]  # nothing is said here
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     window.set_on(True)
     window.set_shown(())
     assert not engine.sent

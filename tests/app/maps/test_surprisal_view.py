@@ -16,17 +16,17 @@ from studio.app.panels.generate.view import GenerateStage
 from studio.app.widgets.picture import PictureView
 from studio.app.widgets.theme import Theme
 from studio.wire.messages import Finished, PicturesPreview, Score, Scored
-from tests.app.fake_model import card, write_model
-from tests.app.window_fixtures import Studio, WindowOpener, double_click, drag, settle, shown
+from tests.app.fake_model import make_card, write_model
+from tests.app.window_fixtures import OpenedWindow, WindowOpener, double_click, drag, settle, shown
 
 
-def price(studio: Studio, bound: bool = False) -> None:
+def price(studio: OpenedWindow, bound: bool = False) -> None:
     """Answer the newest question: 1 bit to the left, 9 to the right, 10 at the top left."""
     asked = studio.engine.sent[-1]
     assert isinstance(asked, Score)
     bits = np.ones((8, 8), np.float32)
     bits[:, 4:], bits[0, 0] = 9, 10
-    studio.engine.say(Scored(job=asked.job, log_prob=-9.0, bits=bits, is_bound=bound), Finished(job=asked.job))
+    studio.engine.emit_events(Scored(job=asked.job, log_prob=-9.0, bits=bits, is_bound=bound), Finished(job=asked.job))
     settle()
 
 
@@ -48,13 +48,13 @@ def test_a_map_of_shares_keeps_the_pictures_shade_and_an_exact_one_its_colours()
     assert surprisal_picture(None, scale) is None
 
 
-def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: Studio) -> None:
-    stage, bar = studio.frame.panels["generate"].stage, studio.frame.open_bar
+def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: OpenedWindow) -> None:
+    stage, bar = studio.window.panels["generate"].stage, studio.window.open_bar
     assert isinstance(stage, GenerateStage)
-    studio.ready()
+    studio.start_engine()
     studio.state.generate.parameters.set_number(1)
     studio.state.generate.start_batch()
-    studio.draw()
+    studio.draw_pictures()
     assert not bar.surprisal_legend.isVisible()
     QTest.mouseClick(bar.surprisal, Qt.MouseButton.LeftButton)
     assert studio.state.surprisal.on.get()
@@ -85,13 +85,13 @@ def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: Studio) -> Non
 def test_nothing_in_the_bar_is_squeezed(
     window_opener: WindowOpener, two_models: Path, width: int, percent: int
 ) -> None:
-    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
+    write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN")))
     studio = window_opener()
-    studio.ready()
+    studio.start_engine()
     studio.state.generate.choose_model("rows")
-    studio.look.choose_theme("dark", "normal", percent / 100, False)
-    bar = studio.frame.open_bar
-    studio.frame.resize(width, 900)
+    studio.theme.choose_theme("dark", "normal", percent / 100, False)
+    bar = studio.window.open_bar
+    studio.window.resize(width, 900)
     for button in (bar.surprisal, bar.uncertainty):
         button.setChecked(True)
     settle()
@@ -110,10 +110,10 @@ def test_nothing_in_the_bar_is_squeezed(
 
 
 def test_doubt_lies_over_the_rows_that_are_drawn(window_opener: WindowOpener, two_models: Path) -> None:
-    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
+    write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN")))
     studio = window_opener()
-    studio.ready()
-    generate, bar, stage = studio.state.generate, studio.frame.open_bar, studio.frame.panels["generate"].stage
+    studio.start_engine()
+    generate, bar, stage = studio.state.generate, studio.window.open_bar, studio.window.panels["generate"].stage
     assert isinstance(stage, GenerateStage)
     generate.choose_model("tiny")
     assert not bar.uncertainty.isVisible(), "it makes the whole picture at once"
@@ -125,7 +125,7 @@ def test_doubt_lies_over_the_rows_that_are_drawn(window_opener: WindowOpener, tw
     job, picture = studio.engine.sent[-1].job, np.full((1, 8, 8, 3), 90, np.uint8)
     doubt = np.full((1, 4, 8), np.nan, np.float32)
     doubt[:, 1:, :4], doubt[:, 1:, 4:] = 1, 9
-    studio.engine.say(PicturesPreview(job=job, first=0, pictures=picture, done=4, total=9, entropy=doubt))
+    studio.engine.emit_events(PicturesPreview(job=job, first=0, pictures=picture, done=4, total=9, entropy=doubt))
     settle()
     assert bar.uncertainty_legend.isVisible()
     assert bar.uncertainty_legend.accessibleDescription() == "0 to 10 bits a pixel, exact"
@@ -148,19 +148,19 @@ def test_doubt_lies_over_the_rows_that_are_drawn(window_opener: WindowOpener, tw
     assert view.grab().toImage().pixelColor(at).red() == 90
 
 
-def test_in_explore_the_last_map_stays_until_the_new_one_is_there(studio: Studio) -> None:
-    stage = studio.frame.panels["explore"].stage
+def test_in_explore_the_last_map_stays_until_the_new_one_is_there(studio: OpenedWindow) -> None:
+    stage = studio.window.panels["explore"].stage
     assert isinstance(stage, ExploreStage)
-    studio.ready()
+    studio.start_engine()
     studio.state.show_panel("explore")
     studio.state.explore.parameters.new_start(1)
-    studio.answer(90)
+    studio.answer_explore(90)
     studio.state.surprisal.set_on(True)
     price(studio)
     view = stage.page.view
     mapped = centre(view)
     studio.state.explore.parameters.set_slider(0, 1.0)
-    studio.answer(200)
+    studio.answer_explore(200)
     settle()
     assert centre(view) == mapped != 200
     assert view.shown_picture is studio.state.explore.picture.get()

@@ -9,17 +9,17 @@ from studio.app.app_state import AppState
 from studio.wire.messages import Adjust, Array, Finished, Inpaint, PicturesPreview, Sample
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
-from tests.app.fake_model import card, write_model
+from tests.app.fake_model import make_card, write_model
 
 
 @pytest.fixture(autouse=True)
 def rows_model(two_models: Path) -> None:
     """`rows`, 8 × 8 in colour, drawn row by row."""
-    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
+    write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN")))
 
 
 def begin(window: AppState, engine: FakeEngine, model: str = "rows") -> Sample:
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     window.generate.choose_model(model)
     window.generate.parameters.set_number(2)
     window.generate.parameters.set_seed(4112)
@@ -42,12 +42,12 @@ def bits(rows: int, most: float = 6.0) -> Array:
 
 
 def draw(engine: FakeEngine, job: str, rows: int, doubt: Array | None) -> None:
-    engine.say(PicturesPreview(job=job, first=0, pictures=pictures(rows), done=rows, total=9, entropy=doubt))
+    engine.emit_events(PicturesPreview(job=job, first=0, pictures=pictures(rows), done=rows, total=9, entropy=doubt))
 
 
 def finish(engine: FakeEngine, job: str, doubt: Array | None) -> None:
     prices = (-9.0, -9.0)
-    engine.say(
+    engine.emit_events(
         PicturesPreview(job=job, first=0, pictures=pictures(), done=9, total=9, log_prob=prices, entropy=doubt),
         Finished(job=job),
     )
@@ -162,7 +162,7 @@ def test_a_picture_that_goes_on_from_a_row_has_it_below_the_row(window: AppState
     assert complete.report_entropy
     told = bits(8)[:1]
     told[:, :5] = np.nan
-    engine.say(
+    engine.emit_events(
         PicturesPreview(job=complete.job, first=0, pictures=pictures()[:1], done=7, total=9, entropy=told[:, :7])
     )
     large = window.generate.enlarged.item.get()

@@ -12,7 +12,7 @@ from studio.media import export
 from studio.wire.messages import Encode, Finished, PicturesPreview
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
-from tests.app.fake_model import card, write_model
+from tests.app.fake_model import make_card, write_model
 
 REFUSED = '"Brush" draws pixel by pixel and has no sliders. Your picture stays here.'
 
@@ -20,9 +20,9 @@ REFUSED = '"Brush" draws pixel by pixel and has no sliders. Your picture stays h
 @pytest.fixture(autouse=True)
 def shelf(two_models: Path) -> None:
     """`brush`, which has no sliders, stands first; then `glow`, 4 × 4, and `tiny`, as large as the brush's."""
-    pixels = card("brush", family=("pixelcnn_pp", "PixelCNN++"))
+    pixels = make_card("brush", family=("pixelcnn_pp", "PixelCNN++"))
     write_model(two_models, replace(pixels, directions=()))
-    write_model(two_models, card("glow", (1, 4, 4)))
+    write_model(two_models, make_card("glow", (1, 4, 4)))
 
 
 def name_in(window: AppState, panel: str) -> str:
@@ -33,12 +33,12 @@ def name_in(window: AppState, panel: str) -> str:
 
 def made(window: AppState, engine: FakeEngine) -> None:
     """One picture of the brush in Generate."""
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     window.generate.parameters.set_number(1)
     window.generate.start_batch()
     job = engine.sent[-1].job
     picture = np.full((1, 8, 8, 3), 40, np.uint8)
-    engine.say(
+    engine.emit_events(
         PicturesPreview(job=job, first=0, pictures=picture, done=5, total=5, log_prob=(-1.0,)), Finished(job=job)
     )
 
@@ -99,7 +99,7 @@ def test_a_completion_is_refused_and_offered_at_once(
     complete.parameters.set_number(1)
     complete.start_batch()
     job, picture = engine.sent[-1].job, np.full((1, 8, 8, 3), 40, np.uint8)
-    engine.say(
+    engine.emit_events(
         PicturesPreview(job=job, first=0, pictures=picture, done=5, total=5, log_prob=(-1.0,)), Finished(job=job)
     )
     complete.choose_completions((0,))

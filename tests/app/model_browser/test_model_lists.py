@@ -12,8 +12,8 @@ from PySide6.QtTest import QTest
 from studio.app.model_browser.cards_view import CardList
 from studio.app.model_browser.picker_view import ModelPopup
 from studio.app.panels.generate.view import GenerateInspector
-from tests.app.fake_model import card, write_model
-from tests.app.window_fixtures import Studio, WindowOpener, settle
+from tests.app.fake_model import make_card, write_model
+from tests.app.window_fixtures import OpenedWindow, WindowOpener, settle
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
 LEFT = Qt.MouseButton.LeftButton
@@ -23,22 +23,22 @@ ACCESSIBLE = Qt.ItemDataRole.AccessibleTextRole
 @pytest.fixture(autouse=True)
 def more_models(two_models: Path) -> None:
     """Add `waves`, `brush` (pixel by pixel) and `digits`, a study that a sort by name would put first."""
-    write_model(two_models, card("waves", (64,)))
-    write_model(two_models, card("brush", family=("pixelcnn_pp", "PixelCNN++")))
-    write_model(two_models, msgspec.structs.replace(card("digits"), group="study", makes="Handwritten digits"))
+    write_model(two_models, make_card("waves", (64,)))
+    write_model(two_models, make_card("brush", family=("pixelcnn_pp", "PixelCNN++")))
+    write_model(two_models, msgspec.structs.replace(make_card("digits"), group="study", makes="Handwritten digits"))
 
 
 @pytest.fixture
-def popup(studio: Studio) -> Iterator[ModelPopup]:
+def popup(studio: OpenedWindow) -> Iterator[ModelPopup]:
     opened = open_list(studio)
     yield opened
     close(opened)
 
 
-def open_list(studio: Studio) -> ModelPopup:
-    QTest.keyClick(studio.frame, Qt.Key.Key_L, CONTROL)
+def open_list(studio: OpenedWindow) -> ModelPopup:
+    QTest.keyClick(studio.window, Qt.Key.Key_L, CONTROL)
     settle()
-    popup = studio.frame.open_bar.picker.model_popup
+    popup = studio.window.open_bar.picker.model_popup
     assert popup is not None
     return popup
 
@@ -65,7 +65,7 @@ def test_models_stand_below_the_heading_that_their_card_says(popup: ModelPopup) 
     assert said(popup.cards) == ["Pictures", "Brush", "Tiny", "Tones", "Sound", "Waves", "Studies", "Digits"]
 
 
-def test_a_click_chooses_and_says_how_it_draws_before_the_bits(studio: Studio, popup: ModelPopup) -> None:
+def test_a_click_chooses_and_says_how_it_draws_before_the_bits(studio: OpenedWindow, popup: ModelPopup) -> None:
     heard = popup.cards.index_of("tiny").data(ACCESSIBLE)
     assert heard == "Tiny, RealNVP, Squares, 8 × 8, draws at once, 3.00 bits per dimension, exact"
     assert "draws pixel by pixel" in popup.cards.index_of("brush").data(ACCESSIBLE)
@@ -74,12 +74,12 @@ def test_a_click_chooses_and_says_how_it_draws_before_the_bits(studio: Studio, p
     QTest.mouseClick(popup.cards.viewport(), LEFT, pos=popup.cards.visualRect(popup.cards.index_of("tones")).center())
     chosen = studio.state.generate.model.get()
     assert chosen is not None and chosen.card.name == "tones"
-    assert studio.frame.open_bar.facts.text() == "RealNVP · 4 × 4 grey · 3.00 bits per dimension, exact"
+    assert studio.window.open_bar.facts.text() == "RealNVP · 4 × 4 grey · 3.00 bits per dimension, exact"
     QTest.qWait(0)
     assert not shiboken6.isValid(popup)
 
 
-def test_a_heading_cannot_be_chosen(studio: Studio, popup: ModelPopup) -> None:
+def test_a_heading_cannot_be_chosen(studio: OpenedWindow, popup: ModelPopup) -> None:
     before = studio.state.generate.model.get()
     heading = popup.cards.visualRect(popup.cards.model().index(0, 0)).center()
     QTest.mouseClick(popup.cards.viewport(), LEFT, pos=heading)
@@ -87,7 +87,7 @@ def test_a_heading_cannot_be_chosen(studio: Studio, popup: ModelPopup) -> None:
     assert popup.isVisible()
 
 
-def test_arrows_choose_nothing_until_enter_and_pass_over_headings(studio: Studio, popup: ModelPopup) -> None:
+def test_arrows_choose_nothing_until_enter_and_pass_over_headings(studio: OpenedWindow, popup: ModelPopup) -> None:
     assert popup.field.hasFocus()
     before = studio.state.generate.model.get()
     assert before is not None and before.card.name == "brush"
@@ -99,7 +99,7 @@ def test_arrows_choose_nothing_until_enter_and_pass_over_headings(studio: Studio
     assert chosen is not None and chosen.card.name == "waves"
 
 
-def test_words_of_a_card_find_its_model(studio: Studio, popup: ModelPopup) -> None:
+def test_words_of_a_card_find_its_model(studio: OpenedWindow, popup: ModelPopup) -> None:
     QTest.keyClicks(popup.field, "handwritten DIG")
     assert said(popup.cards) == ["Studies", "Digits"]
     QTest.keyClick(popup.field, Qt.Key.Key_Return)
@@ -107,7 +107,7 @@ def test_words_of_a_card_find_its_model(studio: Studio, popup: ModelPopup) -> No
     assert chosen is not None and chosen.card.name == "digits"
 
 
-def test_a_search_that_finds_nothing_says_what_was_typed(studio: Studio, popup: ModelPopup) -> None:
+def test_a_search_that_finds_nothing_says_what_was_typed(studio: OpenedWindow, popup: ModelPopup) -> None:
     before = studio.state.generate.model.get()
     QTest.keyClicks(popup.field, "roses")
     assert popup.note.isVisible()
@@ -119,7 +119,7 @@ def test_a_search_that_finds_nothing_says_what_was_typed(studio: Studio, popup: 
 
 
 def test_favourites_stand_first_and_are_kept_over_a_restart(
-    studio: Studio, popup: ModelPopup, window_opener: WindowOpener
+    studio: OpenedWindow, popup: ModelPopup, window_opener: WindowOpener
 ) -> None:
     before = studio.state.generate.model.get()
     order = said(popup.cards)
@@ -141,8 +141,8 @@ def test_favourites_stand_first_and_are_kept_over_a_restart(
     close(popup)
 
 
-def test_the_star_beside_the_title_is_the_same(studio: Studio) -> None:
-    inspector = studio.frame.panels["generate"].inspector
+def test_the_star_beside_the_title_is_the_same(studio: OpenedWindow) -> None:
+    inspector = studio.window.panels["generate"].inspector
     assert isinstance(inspector, GenerateInspector)
     QTest.mouseClick(inspector.card.star, LEFT)
     assert studio.state.models.favourites.get() == {"brush"}
@@ -155,13 +155,13 @@ def test_the_star_beside_the_title_is_the_same(studio: Studio) -> None:
 
 
 @pytest.mark.parametrize(("width", "height", "text"), [(1024, 700, 100), (1440, 900, 100), (1024, 700, 200)])
-def test_the_list_stays_on_the_screen(studio: Studio, width: int, height: int, text: int) -> None:
-    studio.frame.resize(width, height)
+def test_the_list_stays_on_the_screen(studio: OpenedWindow, width: int, height: int, text: int) -> None:
+    studio.window.resize(width, height)
     studio.state.layout.set({"text": text})
     settle()
     popup = open_list(studio)
     room = popup.screen().availableGeometry()
-    picker = studio.frame.open_bar.picker
+    picker = studio.window.open_bar.picker
     assert picker.mapToGlobal(QPoint(0, picker.height() + 4)).y() + popup.height() <= room.bottom() + 1
     assert popup.width() <= room.width()
     for part in (popup.field, popup.cards, popup.add):

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from studio.app.widgets.controls import ElidedLabel, Label, set_tooltip
-from tests.app.window_fixtures import Studio
+from tests.app.window_fixtures import OpenedWindow
 
 APP = Path(__file__).parents[3] / "studio" / "app"
 RICH = {
@@ -35,8 +35,8 @@ def test_only_one_place_makes_labels_and_tooltips() -> None:
     assert faults == []
 
 
-def test_every_label_of_the_window_is_plain(studio: Studio) -> None:
-    labels = studio.frame.findChildren(QLabel)
+def test_every_label_of_the_window_is_plain(studio: OpenedWindow) -> None:
+    labels = studio.window.findChildren(QLabel)
     assert len(labels) > 40
     assert [label.text() for label in labels if label.textFormat() != Qt.TextFormat.PlainText] == []
 

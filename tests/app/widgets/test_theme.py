@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from studio.app.widgets.controls import Button, Label
 from studio.app.widgets.theme import GROUND_TOKENS, TEXT_TOKENS, THEMES, Theme, contrast
-from tests.app.window_fixtures import Studio, settle
+from tests.app.window_fixtures import OpenedWindow, settle
 
 LOWEST = {  # of each token on that theme's six grounds, as the design measured them
     ("dark", "normal"): {"text": 10.45, "soft": 6.26, "faint": 4.70, "accent": 6.71, "warn": 7.01, "danger": 5.36},
@@ -36,16 +36,16 @@ def test_contrast_is_that_of_wcag() -> None:
     assert contrast("#123456", "#123456") == 1
 
 
-def test_the_window_changes_with_the_theme(studio: Studio) -> None:
+def test_the_window_changes_with_the_theme(studio: OpenedWindow) -> None:
     seen = {}
     for theme, kind in THEMES:
         studio.state.theme.set(theme)  # type: ignore[arg-type]
         studio.state.contrast.set(kind)  # type: ignore[arg-type]
         settle()
-        picture = studio.frame.grab().toImage()
+        picture = studio.window.grab().toImage()
         tokens = THEMES[theme, kind]
-        assert picture.pixelColor(studio.frame.stage.geometry().center().x(), 52).name() == tokens.canvas.lower()
-        assert picture.pixelColor(studio.frame.width() - 4, 500).name() == tokens.panel.lower()
+        assert picture.pixelColor(studio.window.stage.geometry().center().x(), 52).name() == tokens.canvas.lower()
+        assert picture.pixelColor(studio.window.width() - 4, 500).name() == tokens.panel.lower()
         seen[theme, kind] = tokens.canvas
     assert len(seen) == 4
 
@@ -72,8 +72,8 @@ class _Restyled(QObject):
         return False
 
 
-def test_a_change_of_theme_costs_no_more_than_what_is_seen(studio: Studio) -> None:
-    every = studio.frame.findChildren(QWidget)
+def test_a_change_of_theme_costs_no_more_than_what_is_seen(studio: OpenedWindow) -> None:
+    every = studio.window.findChildren(QWidget)
     seen = [widget for widget in every if widget.isVisible()]
     restyled, application = _Restyled(), QApplication.instance()
     assert application is not None
@@ -84,13 +84,13 @@ def test_a_change_of_theme_costs_no_more_than_what_is_seen(studio: Studio) -> No
     assert len(seen) <= len(restyled.widgets) < len(every) / 3
 
 
-def test_a_panel_that_was_hidden_has_the_theme_and_the_text_when_it_is_shown(studio: Studio) -> None:
+def test_a_panel_that_was_hidden_has_the_theme_and_the_text_when_it_is_shown(studio: OpenedWindow) -> None:
     studio.state.theme.set("light")
     studio.state.layout.set({**studio.state.layout.get(), "text": 150})
     settle()
     studio.state.show_panel("explore")
     settle()
-    panel, tokens = studio.frame.open_panel, THEMES["light", "normal"]
+    panel, tokens = studio.window.open_panel, THEMES["light", "normal"]
     names = [label for part in (panel.inspector, panel.stage) for label in part.findChildren(Label)]
     names = [label for label in names if label.property("role") == "body" and label.isVisible()]
     drawn = [button for button in panel.foot.findChildren(Button) if button.isVisible()]
@@ -104,18 +104,18 @@ def test_a_panel_that_was_hidden_has_the_theme_and_the_text_when_it_is_shown(stu
         assert button.iconSize().width() == round(18 * 1.5) or button.icon().isNull()
 
 
-def test_the_list_of_models_has_the_theme(studio: Studio) -> None:
+def test_the_list_of_models_has_the_theme(studio: OpenedWindow) -> None:
     studio.state.theme.set("light")
-    studio.frame.open_bar.picker.open_list()
+    studio.window.open_bar.picker.open_list()
     settle()
-    popup = studio.frame.open_bar.picker.model_popup
+    popup = studio.window.open_bar.picker.model_popup
     assert popup is not None
     picture = popup.grab().toImage()
     assert picture.pixelColor(picture.width() // 2, 4).name() == THEMES["light", "normal"].panel.lower()
     popup.close()
 
 
-def test_the_cover_of_the_model_is_there_after_a_change_of_theme(studio: Studio) -> None:
+def test_the_cover_of_the_model_is_there_after_a_change_of_theme(studio: OpenedWindow) -> None:
     cover = np.full((1, 8, 8, 3), 90, np.uint8)
     studio.state.models.read_cover = lambda name: cover  # type: ignore[method-assign]
     studio.state.theme.set("light")
@@ -123,4 +123,4 @@ def test_the_cover_of_the_model_is_there_after_a_change_of_theme(studio: Studio)
     for panel in ("generate", "explore"):
         studio.state.show_panel(panel)
         settle()
-        assert not studio.frame.open_bar.picker.icon().isNull(), panel
+        assert not studio.window.open_bar.picker.icon().isNull(), panel

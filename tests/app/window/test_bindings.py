@@ -12,8 +12,8 @@ from PySide6.QtCore import SignalInstance
 from studio.app.widgets import binding as ties
 from studio.app.widgets.value_slider import ValueSlider
 from studio.library.work import Work
-from tests.app.fake_model import card, write_model
-from tests.app.window_fixtures import Studio, WindowOpener, picture, settle
+from tests.app.fake_model import make_card, write_model
+from tests.app.window_fixtures import OpenedWindow, WindowOpener, picture, settle
 
 
 class Bindings:
@@ -88,28 +88,28 @@ def bindings(monkeypatch: pytest.MonkeyPatch) -> Bindings:
 def test_every_signal_brings_what_its_method_wants(
     bindings: Bindings, window_opener: WindowOpener, two_models: Path
 ) -> None:
-    rows = card("rows", classes=("dark", "light"), family=("pixelcnn", "PixelCNN"))
+    rows = make_card("rows", classes=("dark", "light"), family=("pixelcnn", "PixelCNN"))
     write_model(two_models, rows)
-    write_model(two_models, card("cycles", (32,), classes=("dark", "light")))
-    write_model(two_models, card("hum", (16_000,), family=("wavenet", "WaveNet"), rate=16_000))
+    write_model(two_models, make_card("cycles", (32,), classes=("dark", "light")))
+    write_model(two_models, make_card("hum", (16_000,), family=("wavenet", "WaveNet"), rate=16_000))
     studio = window_opener()
-    studio.ready()
+    studio.start_engine()
     everything(studio)
     assert not bindings.wrong, "\n".join(bindings.wrong)
     assert bindings.made > 200
 
 
-def everything(studio: Studio) -> None:
+def everything(studio: OpenedWindow) -> None:
     """Let the window create the parts that it creates on demand."""
     state = studio.state
-    frame = studio.frame
+    frame = studio.window
     state.generate.choose_model("rows")
     state.generate.start_batch()
-    studio.draw()
+    studio.draw_pictures()
     state.generate.enlarge_cell(0)
     state.generate.keep_take()
     state.explore.parameters.new_start(3)
-    studio.answer()
+    studio.answer_explore()
     state.complete.canvas.open_work(Work(model="rows", model_hash="", seed=4), picture(200))
     for panel in frame.panels:
         state.show_panel(panel)
@@ -126,11 +126,11 @@ def everything(studio: Studio) -> None:
     settle()
 
 
-def test_a_binding_that_does_not_fit_is_found(bindings: Bindings, studio: Studio) -> None:
-    button = studio.frame.rail.help
+def test_a_binding_that_does_not_fit_is_found(bindings: Bindings, studio: OpenedWindow) -> None:
+    button = studio.window.rail.help
     made = bindings.made
     for wrong in (lambda one: None, lambda one, other: None):
-        ties.bind(studio.frame, studio.state.smooth, lambda smooth: None, button.clicked, wrong)
+        ties.bind(studio.window, studio.state.smooth, lambda smooth: None, button.clicked, wrong)
     button.clicked.connect(lambda one, other: None)
     assert len(bindings.wrong) == 3
     assert bindings.made > made + 3

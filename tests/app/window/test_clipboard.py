@@ -18,8 +18,8 @@ from studio.app.panels.generate.view import GenerateStage
 from studio.app.widgets.picture import to_image
 from studio.library.work import Work, recipe_of_png, recipe_of_wav
 from studio.media import decoder, export
-from tests.app.fake_model import card, write_model
-from tests.app.window_fixtures import Studio, WindowOpener, picture, right_click, settle
+from tests.app.fake_model import make_card, write_model
+from tests.app.window_fixtures import OpenedWindow, WindowOpener, picture, right_click, settle
 
 DEADLY = (
     "import os\nfrom studio.media import decoder_process as child\n"
@@ -34,20 +34,20 @@ def empty_clipboard(qtbot: QtBot) -> None:
 
 
 @pytest.fixture
-def drawn(studio: Studio) -> Studio:
+def drawn(studio: OpenedWindow) -> OpenedWindow:
     """Show four pictures in the grid and choose the third."""
-    studio.ready()
+    studio.start_engine()
     studio.state.generate.parameters.set_seed(40)
     studio.state.generate.parameters.set_number(4)
     studio.state.generate.start_batch()
-    studio.draw(colour=70)
+    studio.draw_pictures(colour=70)
     studio.state.generate.choose_cell(2)
     settle()
     return studio
 
 
-def stage(studio: Studio, panel: str) -> QWidget:
-    return studio.frame.panels[panel].stage
+def stage(studio: OpenedWindow, panel: str) -> QWidget:
+    return studio.window.panels[panel].stage
 
 
 def on_clipboard(qtbot: QtBot) -> tuple[Work | None, tuple[int, int]]:
@@ -75,8 +75,8 @@ def menu_of(widget: QWidget) -> QMenu | None:
     return menu
 
 
-def test_ctrl_c_copies_the_chosen_picture_as_large_as_it_is_saved(drawn: Studio, qtbot: QtBot) -> None:
-    drawn.frame.activateWindow()
+def test_ctrl_c_copies_the_chosen_picture_as_large_as_it_is_saved(drawn: OpenedWindow, qtbot: QtBot) -> None:
+    drawn.window.activateWindow()
     drawn.state.export_settings.choose_times(4)
     generate = stage(drawn, "generate")
     assert isinstance(generate, GenerateStage)
@@ -89,19 +89,19 @@ def test_ctrl_c_copies_the_chosen_picture_as_large_as_it_is_saved(drawn: Studio,
 
 
 @pytest.mark.parametrize("smooth", [False, True])
-def test_what_was_copied_is_pasted_as_the_work_it_is(drawn: Studio, qtbot: QtBot, smooth: bool) -> None:
-    drawn.frame.activateWindow()
+def test_what_was_copied_is_pasted_as_the_work_it_is(drawn: OpenedWindow, qtbot: QtBot, smooth: bool) -> None:
+    drawn.window.activateWindow()
     drawn.state.smooth.set(smooth)
     drawn.state.generate.copy_picture(3)
     on_clipboard(qtbot)
-    QTest.keyClick(drawn.frame, Qt.Key.Key_V, CTRL)
+    QTest.keyClick(drawn.window, Qt.Key.Key_V, CTRL)
     qtbot.waitUntil(lambda: drawn.state.explore.picture.get() is not None)
     assert drawn.state.explore.parameters.seed.get() == 43
     assert np.array_equal(drawn.state.explore.picture.get(), picture(70))
     assert drawn.state.panel.get() == "explore"
 
 
-def test_every_menu_copies_and_pastes(drawn: Studio, qtbot: QtBot) -> None:
+def test_every_menu_copies_and_pastes(drawn: OpenedWindow, qtbot: QtBot) -> None:
     generate = stage(drawn, "generate")
     board = QGuiApplication.clipboard()
     assert isinstance(generate, GenerateStage)
@@ -118,7 +118,7 @@ def test_every_menu_copies_and_pastes(drawn: Studio, qtbot: QtBot) -> None:
     assert work.seed == 40
     drawn.state.generate.keep_take(3)
     settle()
-    takes = drawn.frame.strip.list
+    takes = drawn.window.strip.list
     board.clear()
     press(right_click(takes, takes.visualRect(takes.model().index(0, 0)).center()), "Copy picture")
     work, _ = on_clipboard(qtbot)
@@ -136,7 +136,7 @@ def test_every_menu_copies_and_pastes(drawn: Studio, qtbot: QtBot) -> None:
     assert work.seed == 43
 
 
-def test_a_large_picture_offers_what_it_offers_in_the_grid(drawn: Studio) -> None:
+def test_a_large_picture_offers_what_it_offers_in_the_grid(drawn: OpenedWindow) -> None:
     generate = stage(drawn, "generate")
     assert isinstance(generate, GenerateStage)
     in_grid = right_click(generate.grid, generate.grid.visualRect(generate.grid.model().index(1, 0)).center())
@@ -152,14 +152,14 @@ def test_a_large_picture_offers_what_it_offers_in_the_grid(drawn: Studio) -> Non
 def test_a_picture_of_another_program_is_pasted_into_complete_and_copied_there(
     window_opener: WindowOpener, two_models: Path, qtbot: QtBot
 ) -> None:
-    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
+    write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN")))
     studio = window_opener()
-    studio.ready()
+    studio.start_engine()
     studio.state.show_panel("complete")
     settle()
     QGuiApplication.clipboard().setImage(to_image(picture(33)))
-    studio.frame.activateWindow()
-    QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
+    studio.window.activateWindow()
+    QTest.keyClick(studio.window, Qt.Key.Key_V, CTRL)
     canvas = studio.state.complete.canvas
     qtbot.waitUntil(lambda: canvas.picture.get() is not None)
     assert np.array_equal(canvas.picture.get(), picture(33))
@@ -175,7 +175,7 @@ def test_a_picture_of_another_program_is_pasted_into_complete_and_copied_there(
 
 @pytest.mark.parametrize("form", ["image/jpeg", "image/webp", "image/bmp"])
 def test_a_picture_that_kills_its_reader_is_pasted_without_harm(
-    form: str, studio: Studio, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    form: str, studio: OpenedWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its bytes are not decoded in this process: a child reads them, and this one does not survive them."""
     deadly = decoder.FileDecoder([sys.executable, "-c", DEADLY])
@@ -183,36 +183,36 @@ def test_a_picture_that_kills_its_reader_is_pasted_without_harm(
     data = QMimeData()
     data.setData(form, b"\xff\xd8\xff\xe0 a picture that only the child looks at")
     QGuiApplication.clipboard().setMimeData(data)
-    studio.frame.activateWindow()
-    QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
+    studio.window.activateWindow()
+    QTest.keyClick(studio.window, Qt.Key.Key_V, CTRL)
     qtbot.waitUntil(lambda: studio.state.messages.current.get() is not None)
     assert studio.state.messages.current.get().text.startswith('"Pasted picture.')
     assert "crashed the program that reads files and was not opened." in studio.state.messages.current.get().text
     deadly.close()
 
 
-def test_a_copied_file_is_pasted_as_if_it_had_been_dropped(studio: Studio, tmp_path: Path, qtbot: QtBot) -> None:
+def test_a_copied_file_is_pasted_as_if_it_had_been_dropped(studio: OpenedWindow, tmp_path: Path, qtbot: QtBot) -> None:
     (tmp_path / "mine.png").write_bytes(export.encode_png_bytes(picture(50, (20, 30, 3))))
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(tmp_path / "mine.png"))])
     QGuiApplication.clipboard().setMimeData(data)
-    studio.frame.activateWindow()
-    QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
+    studio.window.activateWindow()
+    QTest.keyClick(studio.window, Qt.Key.Key_V, CTRL)
     qtbot.waitUntil(lambda: studio.state.explore.crop_preview.get() is not None)
     assert studio.state.explore.crop_preview.get().picture.name == "mine.png"
 
 
 def test_a_sound_is_copied_as_a_file_and_as_bytes_and_pasted_as_the_work_it_is(
-    studio: Studio, two_models: Path, qtbot: QtBot
+    studio: OpenedWindow, two_models: Path, qtbot: QtBot
 ) -> None:
-    write_model(two_models, card("whistle", (2,), rate=8000))
+    write_model(two_models, make_card("whistle", (2,), rate=8000))
     studio.state.models.refresh_models()
-    studio.ready()
+    studio.start_engine()
     studio.state.show_panel("sound")
     sound = studio.state.sound
     sound.choose_model("whistle")
-    studio.frame.activateWindow()
-    QTest.keyClick(studio.frame, Qt.Key.Key_C, CTRL)
+    studio.window.activateWindow()
+    QTest.keyClick(studio.window, Qt.Key.Key_C, CTRL)
     assert studio.state.messages.current.get().text.startswith("There is no sound")
     model = studio.state.models.find_model("whistle")
     work = Work(kind="sound", rate=8000, model="whistle", model_hash=model.file_hash, seed=7)
@@ -220,7 +220,7 @@ def test_a_sound_is_copied_as_a_file_and_as_bytes_and_pasted_as_the_work_it_is(
     sound.change("keep take", takes={studio.state.takes.add_take(wave, work): True})
     sound.show_take(0)
     settle()
-    QTest.keyClick(studio.frame, Qt.Key.Key_C, CTRL)
+    QTest.keyClick(studio.window, Qt.Key.Key_C, CTRL)
     board = QGuiApplication.clipboard()
     qtbot.waitUntil(lambda: (board.mimeData() or QMimeData()).hasFormat("audio/wav"))
     (url,) = board.mimeData().urls()
@@ -233,30 +233,30 @@ def test_a_sound_is_copied_as_a_file_and_as_bytes_and_pasted_as_the_work_it_is(
     assert copied.seed == 7
     assert "Copied the sound" in studio.state.messages.current.get().text
     sound.parameters.set_seed(9)
-    QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
+    QTest.keyClick(studio.window, Qt.Key.Key_V, CTRL)
     qtbot.waitUntil(lambda: sound.parameters.seed.get() == 7)
     sound.parameters.set_seed(9)
     alone = QMimeData()
     alone.setData("audio/wav", wav)  # as programs that share no files put it there
     board.setMimeData(alone)
-    QTest.keyClick(studio.frame, Qt.Key.Key_V, CTRL)
+    QTest.keyClick(studio.window, Qt.Key.Key_V, CTRL)
     qtbot.waitUntil(lambda: sound.parameters.seed.get() == 7)
     assert np.array_equal(sound.player.samples, wave)
 
 
-def test_an_empty_clipboard_and_nothing_to_copy_are_said(studio: Studio) -> None:
-    studio.frame.activateWindow()
+def test_an_empty_clipboard_and_nothing_to_copy_are_said(studio: OpenedWindow) -> None:
+    studio.window.activateWindow()
     for key, words in (
         (Qt.Key.Key_V, "There is no picture or sound on the clipboard."),
         (Qt.Key.Key_C, "No picture is chosen"),
     ):
-        QTest.keyClick(studio.frame, key, CTRL)
+        QTest.keyClick(studio.window, key, CTRL)
         assert studio.state.messages.current.get().text.startswith(words)
 
 
-def test_words_in_a_field_are_copied_and_pasted_as_words(drawn: Studio) -> None:
-    field = drawn.frame.panels["generate"].inspector.dials.seed.field
-    drawn.frame.activateWindow()
+def test_words_in_a_field_are_copied_and_pasted_as_words(drawn: OpenedWindow) -> None:
+    field = drawn.window.panels["generate"].inspector.dials.seed.field
+    drawn.window.activateWindow()
     field.setFocus()
     field.selectAll()
     QTest.keyClick(field, Qt.Key.Key_C, CTRL)
@@ -267,19 +267,19 @@ def test_words_in_a_field_are_copied_and_pasted_as_words(drawn: Studio) -> None:
     assert field.text().replace("\u202f", "") == "40"
 
 
-def test_the_finder_knows_copy_and_paste(studio: Studio) -> None:
+def test_the_finder_knows_copy_and_paste(studio: OpenedWindow) -> None:
     for panel, words in (
         ("generate", "Copy this picture"), ("explore", "Copy the picture"), ("complete", "Copy the chosen one"),
     ):  # fmt: skip
-        able = [act.title for act in studio.frame.actions_by_name if act.panel in ("", panel)]
+        able = [act.title for act in studio.window.actions_by_name if act.panel in ("", panel)]
         assert {words, "Paste"} <= set(able)
 
 
 # ── size, and where files go ─────────────────────────────────────────────────────────────────────
 
 
-def test_the_size_is_chosen_in_the_inspector_and_says_what_comes_of_it(studio: Studio) -> None:
-    section = studio.frame.panels["generate"].inspector.findChild(ExportSection)
+def test_the_size_is_chosen_in_the_inspector_and_says_what_comes_of_it(studio: OpenedWindow) -> None:
+    section = studio.window.panels["generate"].inspector.findChild(ExportSection)
     assert section is not None
     assert section.note.text() == "64 × 64 pixels, crisp as seen, with the recipe inside"
     section.times.activated.emit(section.times.findData(0))
@@ -293,15 +293,15 @@ def test_the_size_is_chosen_in_the_inspector_and_says_what_comes_of_it(studio: S
     assert section.note.text().startswith("100 × 100 pixels, smooth")
     QTest.mouseClick(section.sheet.button_of("sheet"), Qt.MouseButton.LeftButton)
     assert studio.state.export_settings.on_sheet.get()
-    other = studio.frame.panels["explore"].inspector.findChild(ExportSection)
+    other = studio.window.panels["explore"].inspector.findChild(ExportSection)
     assert other is not None
     assert (other.times.currentData(), other.pixels.value()) == (0, 100)
 
 
-def test_save_all_asks_for_one_name_if_all_go_on_a_sheet(drawn: Studio, tmp_path: Path) -> None:
+def test_save_all_asks_for_one_name_if_all_go_on_a_sheet(drawn: OpenedWindow, tmp_path: Path) -> None:
     drawn.state.export_settings.choose_sheet(True)
-    QTest.mouseClick(drawn.frame.panels["generate"].foot.save_all, Qt.MouseButton.LeftButton)
-    dialog = drawn.frame.findChild(QFileDialog)
+    QTest.mouseClick(drawn.window.panels["generate"].foot.save_all, Qt.MouseButton.LeftButton)
+    dialog = drawn.window.findChild(QFileDialog)
     assert dialog is not None
     assert dialog.acceptMode() == QFileDialog.AcceptMode.AcceptSave
     dialog.fileSelected.emit(str(tmp_path / "all.png"))
@@ -311,25 +311,25 @@ def test_save_all_asks_for_one_name_if_all_go_on_a_sheet(drawn: Studio, tmp_path
 
 
 def test_the_first_folder_is_made_for_the_dialog_and_gone_if_nothing_is_saved(
-    drawn: Studio, studio_home: Path, tmp_path: Path
+    drawn: OpenedWindow, studio_home: Path, tmp_path: Path
 ) -> None:
     works = studio_home / "works"
-    foot = drawn.frame.panels["generate"].stage
+    foot = drawn.window.panels["generate"].stage
     foot.act("save")
-    dialog = drawn.frame.findChild(QFileDialog)
+    dialog = drawn.window.findChild(QFileDialog)
     assert dialog is not None
     assert Path(dialog.directory().absolutePath()) == works
     assert works.is_dir()
     dialog.reject()
     settle()
     assert not works.exists()
-    dialog = drawn.frame.dialogs.ask_file("All files (*)", lambda path: None)
+    dialog = drawn.window.dialogs.ask_file("All files (*)", lambda path: None)
     assert Path(dialog.directory().absolutePath()) != works
     dialog.fileSelected.emit(str(tmp_path / "mine.png"))
     dialog.reject()
     assert drawn.state.folders.for_opening() == tmp_path
     assert drawn.state.folders.for_saving() == works
-    dialog = drawn.frame.dialogs.ask_save_path("rose.png", lambda path: drawn.state.generate.save_picture(0, path))
+    dialog = drawn.window.dialogs.ask_save_path("rose.png", lambda path: drawn.state.generate.save_picture(0, path))
     dialog.fileSelected.emit(str(works / "rose.png"))
     dialog.reject()
     drawn.state.exporter.close()

@@ -9,8 +9,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
 from studio.app.window.commands.palette import NOTE_ROLE, CommandPalette
-from tests.app.fake_model import card, write_model
-from tests.app.window_fixtures import Studio, settle
+from tests.app.fake_model import make_card, write_model
+from tests.app.window_fixtures import OpenedWindow, settle
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
 
@@ -18,15 +18,15 @@ CONTROL = Qt.KeyboardModifier.ControlModifier
 @pytest.fixture(autouse=True)
 def a_recorder(two_models: Path) -> None:
     """Add `whistle`, a model of recordings."""
-    write_model(two_models, card("whistle", (2,), rate=8000))
+    write_model(two_models, make_card("whistle", (2,), rate=8000))
 
 
-def search(studio: Studio, typed: str) -> list[tuple[str, str]]:
+def search(studio: OpenedWindow, typed: str) -> list[tuple[str, str]]:
     """Return the names that are found, each with the note at its right."""
-    finder = studio.frame.command_palette
+    finder = studio.window.command_palette
     if not finder.isVisible():
-        studio.frame.activateWindow()
-        QTest.keyClick(studio.frame, Qt.Key.Key_K, CONTROL)
+        studio.window.activateWindow()
+        QTest.keyClick(studio.window, Qt.Key.Key_K, CONTROL)
     assert finder.isVisible()
     finder.field.clear()
     QTest.keyClicks(finder.field, typed)
@@ -38,10 +38,10 @@ def found(finder: CommandPalette) -> list[tuple[str, str]]:
     return [(row.data(), row.data(NOTE_ROLE)) for row in rows]
 
 
-def choose(studio: Studio) -> None:
-    QTest.keyClick(studio.frame.command_palette.field, Qt.Key.Key_Return)
+def choose(studio: OpenedWindow) -> None:
+    QTest.keyClick(studio.window.command_palette.field, Qt.Key.Key_Return)
     settle()
-    assert not studio.frame.command_palette.isVisible()
+    assert not studio.window.command_palette.isVisible()
 
 
 def focused() -> QWidget:
@@ -50,35 +50,35 @@ def focused() -> QWidget:
     return now
 
 
-def test_every_action_is_found_by_its_name(studio: Studio) -> None:
+def test_every_action_is_found_by_its_name(studio: OpenedWindow) -> None:
     assert len(search(studio, "")) > 30
     assert search(studio, "crisp or") == [("Crisp or smooth", "X")]
     choose(studio)
     assert studio.state.smooth.get()
 
 
-def test_escape_gives_the_focus_back(studio: Studio) -> None:
-    button = studio.frame.rail.buttons["generate"]
+def test_escape_gives_the_focus_back(studio: OpenedWindow) -> None:
+    button = studio.window.rail.buttons["generate"]
     button.setFocus()
     search(studio, "noth")
-    QTest.keyClick(studio.frame.command_palette.field, Qt.Key.Key_Escape)
-    assert not studio.frame.command_palette.isVisible()
+    QTest.keyClick(studio.window.command_palette.field, Qt.Key.Key_Escape)
+    assert not studio.window.command_palette.isVisible()
     assert focused() is button
 
 
 @pytest.mark.parametrize(
     ("typed", "name"), [("temper", "Temperature"), ("numb", "Number"), ("seed", "Seed"), ("pixels", "Pixels: Crisp")]
 )
-def test_a_control_of_the_open_panel_gets_the_focus(studio: Studio, typed: str, name: str) -> None:
+def test_a_control_of_the_open_panel_gets_the_focus(studio: OpenedWindow, typed: str, name: str) -> None:
     assert search(studio, typed)[0] == (name.partition(":")[0], "Control")
     choose(studio)
     assert focused().accessibleName() == name
 
 
-def test_a_control_is_brought_into_view(studio: Studio) -> None:
+def test_a_control_is_brought_into_view(studio: OpenedWindow) -> None:
     studio.state.show_panel("explore")
-    studio.frame.resize(1024, 700)
-    studio.frame.toggle_page("help")  # the page covers the panel
+    studio.window.resize(1024, 700)
+    studio.window.toggle_page("help")  # the page covers the panel
     settle()
     assert search(studio, "fine temperature") == [("Temperature, fine", "Control")]
     choose(studio)
@@ -88,8 +88,8 @@ def test_a_control_is_brought_into_view(studio: Studio) -> None:
     assert now.visibleRegion().boundingRect() == now.rect()
 
 
-def test_a_direction_that_is_folded_away_is_unfolded(studio: Studio, two_models: Path) -> None:
-    many = msgspec.structs.replace(card("many"), directions=tuple(str(number) for number in range(1, 13)))
+def test_a_direction_that_is_folded_away_is_unfolded(studio: OpenedWindow, two_models: Path) -> None:
+    many = msgspec.structs.replace(make_card("many"), directions=tuple(str(number) for number in range(1, 13)))
     write_model(two_models, many)
     studio.state.models.refresh_models()
     studio.state.show_panel("explore")
@@ -103,17 +103,17 @@ def test_a_direction_that_is_folded_away_is_unfolded(studio: Studio, two_models:
     assert now.visibleRegion().boundingRect() == now.rect()
 
 
-def test_where_the_inspector_is_shut_it_opens_for_a_control(studio: Studio) -> None:
+def test_where_the_inspector_is_shut_it_opens_for_a_control(studio: OpenedWindow) -> None:
     studio.state.layout.set({"text": 200})
     settle()
-    assert not studio.frame.panels["generate"].inspector.isVisible()
+    assert not studio.window.panels["generate"].inspector.isVisible()
     search(studio, "temperature")
     choose(studio)
     assert focused().accessibleName() == "Temperature"
     assert focused().isVisible()
 
 
-def test_what_is_hidden_or_belongs_to_another_panel_is_not_found(studio: Studio) -> None:
+def test_what_is_hidden_or_belongs_to_another_panel_is_not_found(studio: OpenedWindow) -> None:
     assert ("Share", "Control") not in search(studio, "share")  # without a second model
     names = [name for name, note in search(studio, "") if note == "Control"]
     assert "1, direction 1 of 3" not in names
@@ -121,7 +121,7 @@ def test_what_is_hidden_or_belongs_to_another_panel_is_not_found(studio: Studio)
     assert len(names) == len(set(names))
 
 
-def test_a_model_is_chosen_in_a_panel_that_can_use_it(studio: Studio) -> None:
+def test_a_model_is_chosen_in_a_panel_that_can_use_it(studio: OpenedWindow) -> None:
     assert ("Tones", "Model") in search(studio, "tones")
     choose(studio)
     chosen = studio.state.generate.model.get()
@@ -137,20 +137,20 @@ def test_a_model_is_chosen_in_a_panel_that_can_use_it(studio: Studio) -> None:
 
 
 @pytest.mark.parametrize(("typed", "title"), [("text size", "Text size"), ("dark", "Theme"), ("nvidia", "Device")])
-def test_a_setting_opens_its_page_there(studio: Studio, typed: str, title: str) -> None:
+def test_a_setting_opens_its_page_there(studio: OpenedWindow, typed: str, title: str) -> None:
     assert (title, "Setting") in search(studio, typed)
     choose(studio)
-    assert studio.frame.inspector.page == "settings"
-    dials = dict(studio.frame.settings.fields)
+    assert studio.window.inspector.page == "settings"
+    dials = dict(studio.window.settings.fields)
     assert focused() is dials[title] or dials[title].isAncestorOf(focused())
     search(studio, typed)
     choose(studio)  # while it is open
-    assert studio.frame.inspector.page == "settings"
+    assert studio.window.inspector.page == "settings"
 
 
-def test_nothing_found_says_what_was_typed_and_enter_does_nothing(studio: Studio) -> None:
+def test_nothing_found_says_what_was_typed_and_enter_does_nothing(studio: OpenedWindow) -> None:
     assert search(studio, "sepia tone") == []
-    finder = studio.frame.command_palette
+    finder = studio.window.command_palette
     assert finder.none.isVisible() and finder.none.text() == 'Nothing here is called "sepia tone".'
     QTest.keyClick(finder.field, Qt.Key.Key_Return)
     assert finder.isVisible()

@@ -13,22 +13,22 @@ from studio.app.widgets.controls import Label
 from studio.app.widgets.value_slider import ValueSlider
 from studio.app.window.commands.shortcuts import takes_focus
 from studio.media import export
-from tests.app.fake_model import card, write_model
+from tests.app.fake_model import make_card, write_model
 from tests.app.window.test_layout import resize
-from tests.app.window_fixtures import Studio, double_click, picture, settle
+from tests.app.window_fixtures import OpenedWindow, double_click, picture, settle
 
 LEFT = Qt.MouseButton.LeftButton
 KEYS = Qt.FocusReason.ShortcutFocusReason
 
 
 @pytest.fixture
-def exploring(studio: Studio) -> Studio:
+def exploring(studio: OpenedWindow) -> OpenedWindow:
     """Show Explore with a picture on the stage and a take."""
-    studio.frame.activateWindow()
-    studio.ready()
+    studio.window.activateWindow()
+    studio.start_engine()
     studio.state.show_panel("explore")
     studio.state.explore.parameters.new_start(3)
-    studio.answer()
+    studio.answer_explore()
     studio.state.explore.keep_take()
     settle()
     return studio
@@ -40,13 +40,13 @@ def focused() -> QWidget:
     return found
 
 
-def slider(studio: Studio) -> ValueSlider:
-    found: ValueSlider = studio.frame.panels["explore"].inspector.directions.sliders[1]  # type: ignore[attr-defined]
+def slider(studio: OpenedWindow) -> ValueSlider:
+    found: ValueSlider = studio.window.panels["explore"].inspector.directions.sliders[1]  # type: ignore[attr-defined]
     return found
 
 
 @pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Escape])
-def test_after_a_direction_is_named_its_slider_has_the_focus(exploring: Studio, key: Qt.Key) -> None:
+def test_after_a_direction_is_named_its_slider_has_the_focus(exploring: OpenedWindow, key: Qt.Key) -> None:
     one = slider(exploring)
     double_click(one.name)
     field = focused()
@@ -60,79 +60,79 @@ def test_after_a_direction_is_named_its_slider_has_the_focus(exploring: Studio, 
     assert exploring.state.panel.get() == "explore"
 
 
-def test_naming_that_ends_by_a_click_elsewhere_leaves_the_focus_there(exploring: Studio) -> None:
+def test_naming_that_ends_by_a_click_elsewhere_leaves_the_focus_there(exploring: OpenedWindow) -> None:
     one = slider(exploring)
     one.edit_name()
-    seed = exploring.frame.panels["explore"].inspector.directions.seed.field  # type: ignore[attr-defined]
+    seed = exploring.window.panels["explore"].inspector.directions.seed.field  # type: ignore[attr-defined]
     seed.setFocus(Qt.FocusReason.MouseFocusReason)
     settle()
     assert focused() is seed
 
 
-def test_a_click_on_a_name_gives_the_focus_to_what_it_names(exploring: Studio) -> None:
+def test_a_click_on_a_name_gives_the_focus_to_what_it_names(exploring: OpenedWindow) -> None:
     one = slider(exploring)
     QTest.mouseClick(one.name, LEFT)
     assert focused() is one.slider
-    exploring.frame.toggle_page("settings")
+    exploring.window.toggle_page("settings")
     exploring.state.show_panel("generate")
     settle()
-    dials = exploring.frame.panels["generate"].inspector.dials  # type: ignore[attr-defined]
+    dials = exploring.window.panels["generate"].inspector.dials  # type: ignore[attr-defined]
     names = {label.text(): label for label in dials.findChildren(Label) if label.isVisible()}
     for name, field in (("Number", dials.number), ("Seed", dials.seed.field)):
         QTest.mouseClick(names[name], LEFT)
         assert focused() is field
 
 
-def by_finder(studio: Studio) -> None:
-    studio.frame.open_palette()
-    QTest.keyClick(studio.frame.command_palette.field, Qt.Key.Key_Escape)
+def by_finder(studio: OpenedWindow) -> None:
+    studio.window.open_palette()
+    QTest.keyClick(studio.window.command_palette.field, Qt.Key.Key_Escape)
 
 
-def by_page(studio: Studio) -> None:
-    studio.frame.toggle_page("settings")
+def by_page(studio: OpenedWindow) -> None:
+    studio.window.toggle_page("settings")
     settle()
-    studio.frame.settings.device.setFocus(KEYS)
-    studio.frame.close_or_leave()
+    studio.window.settings.device.setFocus(KEYS)
+    studio.window.close_or_leave()
 
 
-def by_message(studio: Studio) -> None:
+def by_message(studio: OpenedWindow) -> None:
     studio.state.messages.show_message("It failed.", "failed", ("Try again", lambda: None))
     settle()
-    studio.frame.message.buttons[0].setFocus(KEYS)
-    QTest.keyClick(studio.frame.message.buttons[0], Qt.Key.Key_Space)
+    studio.window.message.buttons[0].setFocus(KEYS)
+    QTest.keyClick(studio.window.message.buttons[0], Qt.Key.Key_Space)
 
 
-def by_message_cross(studio: Studio) -> None:
+def by_message_cross(studio: OpenedWindow) -> None:
     studio.state.messages.show_message("It failed.", "failed")
     settle()
-    studio.frame.message._close.setFocus(KEYS)
-    QTest.keyClick(studio.frame.message._close, Qt.Key.Key_Space)
+    studio.window.message._close.setFocus(KEYS)
+    QTest.keyClick(studio.window.message._close, Qt.Key.Key_Space)
 
 
-def by_take(studio: Studio) -> None:
-    studio.frame.strip.edit_name(0)
-    QTest.keyClick(studio.frame.strip.field, Qt.Key.Key_Return)
+def by_take(studio: OpenedWindow) -> None:
+    studio.window.strip.edit_name(0)
+    QTest.keyClick(studio.window.strip.field, Qt.Key.Key_Return)
 
 
-def by_picker(studio: Studio) -> None:
-    studio.frame.open_bar.picker.open_list()
+def by_picker(studio: OpenedWindow) -> None:
+    studio.window.open_bar.picker.open_list()
     settle()
-    assert studio.frame.open_bar.picker.model_popup is not None
-    QTest.keyClick(studio.frame.open_bar.picker.model_popup, Qt.Key.Key_Escape)
+    assert studio.window.open_bar.picker.model_popup is not None
+    QTest.keyClick(studio.window.open_bar.picker.model_popup, Qt.Key.Key_Escape)
 
 
-def by_inspector(studio: Studio) -> None:
+def by_inspector(studio: OpenedWindow) -> None:
     slider(studio).slider.setFocus(KEYS)
-    studio.frame.toggle_inspector()
+    studio.window.toggle_inspector()
 
 
-def by_panel(studio: Studio) -> None:
+def by_panel(studio: OpenedWindow) -> None:
     slider(studio).slider.setFocus(KEYS)
     studio.state.show_panel("generate")
 
 
-def by_last_take(studio: Studio) -> None:
-    studio.frame.strip.list.setFocus(KEYS)
+def by_last_take(studio: OpenedWindow) -> None:
+    studio.window.strip.list.setFocus(KEYS)
     studio.state.explore.selection.delete_take(0)
 
 
@@ -141,73 +141,75 @@ def by_last_take(studio: Studio) -> None:
     [by_finder, by_page, by_message, by_message_cross, by_take, by_picker, by_inspector, by_panel, by_last_take],
 )
 def test_what_is_put_away_leaves_the_focus_out_of_the_rail(
-    exploring: Studio, put_away: Callable[[Studio], None]
+    exploring: OpenedWindow, put_away: Callable[[OpenedWindow], None]
 ) -> None:
-    stage = exploring.frame.panels["explore"].stage.page.view  # type: ignore[attr-defined]
+    stage = exploring.window.panels["explore"].stage.page.view  # type: ignore[attr-defined]
     stage.setFocus(KEYS)
     put_away(exploring)
     settle()
-    assert not exploring.frame.rail.isAncestorOf(focused()), focused()
+    assert not exploring.window.rail.isAncestorOf(focused()), focused()
     assert focused().isVisible()
     assert not isinstance(focused(), QAbstractButton), "the next key would press it"
     if put_away in (by_finder, by_picker):
         assert focused() is stage
 
 
-def test_a_crop_that_is_left_gives_the_focus_to_the_stage(exploring: Studio, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_crop_that_is_left_gives_the_focus_to_the_stage(
+    exploring: OpenedWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
     path = tmp_path / "rose.png"
     path.write_bytes(export.encode_png_bytes(picture(90, (20, 10, 3))))
     exploring.state.explore.open_file(path)
     qtbot.waitUntil(lambda: exploring.state.explore.crop_preview.get() is not None)
     settle()
-    stage = exploring.frame.panels["explore"].stage
+    stage = exploring.window.panels["explore"].stage
     assert stage.isAncestorOf(focused())
-    exploring.frame.close_or_leave()
+    exploring.window.close_or_leave()
     settle()
     assert stage.isAncestorOf(focused())
 
 
 @pytest.mark.parametrize(("width", "height", "text"), [(1024, 700, 175), (1440, 900, 200)])
-def test_a_drawer_is_opened_and_shut_by_the_mouse(studio: Studio, width: int, height: int, text: int) -> None:
+def test_a_drawer_is_opened_and_shut_by_the_mouse(studio: OpenedWindow, width: int, height: int, text: int) -> None:
     resize(studio, width, height, text)
-    for panel in studio.frame.panels:
+    for panel in studio.window.panels:
         studio.state.show_panel(panel)
         settle()
-        button = studio.frame.open_bar.inspector_button
-        inspector = studio.frame.panels[panel].inspector
+        button = studio.window.open_bar.inspector_button
+        inspector = studio.window.panels[panel].inspector
         assert not inspector.isVisible()
         for shown in (True, False):
-            place = button.mapTo(studio.frame, button.rect().center())
-            assert studio.frame.childAt(place) is button
-            QTest.mouseClick(studio.frame.windowHandle(), LEFT, pos=QPoint(place))
+            place = button.mapTo(studio.window, button.rect().center())
+            assert studio.window.childAt(place) is button
+            QTest.mouseClick(studio.window.windowHandle(), LEFT, pos=QPoint(place))
             settle()
             assert inspector.isVisible() == shown
 
 
-def test_an_inspector_that_is_shut_has_a_button_and_one_that_is_open_has_none(studio: Studio) -> None:
-    side = studio.frame.open_bar.inspector_button
+def test_an_inspector_that_is_shut_has_a_button_and_one_that_is_open_has_none(studio: OpenedWindow) -> None:
+    side = studio.window.open_bar.inspector_button
     assert not side.isVisible()
-    studio.frame.toggle_inspector()
+    studio.window.toggle_inspector()
     settle()
     assert side.isVisible()
     QTest.mouseClick(side, LEFT)
     settle()
-    assert studio.frame.panels["generate"].inspector.isVisible()
+    assert studio.window.panels["generate"].inspector.isVisible()
     assert not side.isVisible()
 
 
 # ── what no widget would have ────────────────────────────────────────────────────────────────────
 
 
-def inspector_of(studio: Studio, panel: str) -> QWidget:
-    return studio.frame.panels[panel].inspector  # type: ignore[attr-defined, no-any-return]
+def inspector_of(studio: OpenedWindow, panel: str) -> QWidget:
+    return studio.window.panels[panel].inspector  # type: ignore[attr-defined, no-any-return]
 
 
-def choose_in_list(studio: Studio, row: int) -> None:
-    studio.frame.open_bar.picker.open_list()
+def choose_in_list(studio: OpenedWindow, row: int) -> None:
+    studio.window.open_bar.picker.open_list()
     settle()
-    assert studio.frame.open_bar.picker.model_popup is not None
-    cards = studio.frame.open_bar.picker.model_popup.cards
+    assert studio.window.open_bar.picker.model_popup is not None
+    cards = studio.window.open_bar.picker.model_popup.cards
     cards.open_model(cards.model().index(row, 0))
     settle()
 
@@ -215,12 +217,12 @@ def choose_in_list(studio: Studio, row: int) -> None:
 @pytest.fixture
 def first_model(two_models: Path) -> None:
     """It has classes, and stands first."""
-    write_model(two_models, card("kinds", scales=("Coarse", "Fine"), classes=("Discs", "Squares")))
+    write_model(two_models, make_card("kinds", scales=("Coarse", "Fine"), classes=("Discs", "Squares")))
 
 
 @pytest.mark.parametrize("panel", ["generate", "explore"])
 def test_what_another_model_hides_below_its_list_leaves_the_focus_in_the_window(
-    first_model: None, exploring: Studio, panel: str
+    first_model: None, exploring: OpenedWindow, panel: str
 ) -> None:
     """In the list, the keys are not the window's, so Qt does not move them when what had them is hidden."""
     exploring.state.show_panel(panel)
@@ -232,7 +234,7 @@ def test_what_another_model_hides_below_its_list_leaves_the_focus_in_the_window(
         choose_in_list(exploring, 3)
         hidden += [part] if not part.isVisible() else []
         assert focused().isVisible()
-        assert not exploring.frame.rail.isAncestorOf(focused())
+        assert not exploring.window.rail.isAncestorOf(focused())
         choose_in_list(exploring, 1)
     assert hidden, "the other model has fewer controls"
 
@@ -248,7 +250,7 @@ def delete(box: QWidget, part: QWidget) -> None:
 
 @pytest.mark.parametrize("lose", [disable, delete])
 def test_a_control_that_is_lost_leaves_the_focus_near(
-    exploring: Studio, lose: Callable[[QWidget, QWidget], None]
+    exploring: OpenedWindow, lose: Callable[[QWidget, QWidget], None]
 ) -> None:
     box = slider(exploring)
     part = QLineEdit(box)
@@ -261,7 +263,7 @@ def test_a_control_that_is_lost_leaves_the_focus_near(
     assert focused().isEnabled()
 
 
-def test_a_window_that_is_not_the_active_one_takes_no_focus(exploring: Studio) -> None:
+def test_a_window_that_is_not_the_active_one_takes_no_focus(exploring: OpenedWindow) -> None:
     slider(exploring).slider.setFocus(KEYS)
     other = QWidget()
     other.show()

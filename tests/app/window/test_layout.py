@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from shiboken6 import Shiboken
 
 from studio.app.widgets.controls import ElidedLabel, clear_layout, widgets_of
-from tests.app.window_fixtures import Studio, settle
+from tests.app.window_fixtures import OpenedWindow, settle
 
 SIZES = [(1024, 700, 100), (1440, 900, 100), (1440, 900, 150), (1024, 700, 150), (1440, 900, 200), (1024, 700, 200)]
 
@@ -96,74 +96,74 @@ def name(widget: QWidget) -> str:
     return f"{type(widget).__name__} {words!r}"
 
 
-def regions(studio: Studio) -> dict[str, QRect]:
-    frame = studio.frame
+def regions(studio: OpenedWindow) -> dict[str, QRect]:
+    frame = studio.window
     parts = {"rail": frame.rail, "bar": frame.bars, "stage": frame.stage, "inspector": frame.inspector,
              "strip": frame.strip, "queue": frame.job_box}  # fmt: skip
     return {key: part.geometry() for key, part in parts.items() if part.isVisible()}
 
 
-def check(studio: Studio) -> None:
+def check(studio: OpenedWindow) -> None:
     settle()
-    assert cut(studio.frame) == []
-    assert overlaps(studio.frame) == []
-    for label in studio.frame.findChildren(ElidedLabel):
+    assert cut(studio.window) == []
+    assert overlaps(studio.window) == []
+    for label in studio.window.findChildren(ElidedLabel):
         assert not label.is_cut or label.toolTip(), label.text()
 
 
-def resize(studio: Studio, width: int, height: int, text: int) -> None:
-    studio.frame.resize(width, height)
+def resize(studio: OpenedWindow, width: int, height: int, text: int) -> None:
+    studio.window.resize(width, height)
     studio.state.layout.set({**studio.state.layout.get(), "text": text})
     settle()
-    assert (studio.frame.width(), studio.frame.height()) == (width, height)
+    assert (studio.window.width(), studio.window.height()) == (width, height)
 
 
 @pytest.mark.parametrize(("width", "height", "text"), SIZES)
-def test_nothing_is_cut_and_nothing_overlaps(studio: Studio, width: int, height: int, text: int) -> None:
+def test_nothing_is_cut_and_nothing_overlaps(studio: OpenedWindow, width: int, height: int, text: int) -> None:
     resize(studio, width, height, text)
     check(studio)
-    studio.ready()
+    studio.start_engine()
     studio.state.generate.parameters.set_number(16)
     studio.state.generate.start_batch()
-    studio.draw(2, 5)
+    studio.draw_pictures(2, 5)
     check(studio)
-    studio.draw()
+    studio.draw_pictures()
     studio.state.generate.enlarge_cell(3)
     check(studio)
     studio.state.show_panel("explore")
     check(studio)
     studio.state.explore.parameters.new_start(7)
-    studio.answer()
+    studio.answer_explore()
     studio.state.explore.parameters.set_slider(0, 2.6)
     studio.state.explore.parameters.rename_direction(0, "How warm the light of the evening is in this garden")
     studio.state.explore.keep_take()
     check(studio)
     for page in ("settings", "help", "engine", "queue"):
-        studio.frame.toggle_page(page)
+        studio.window.toggle_page(page)
         check(studio)
-    studio.frame.close_or_leave()
+    studio.window.close_or_leave()
     studio.state.messages.show_message("It failed. The picture is kept.", "failed", ("Try again", lambda: None))
     check(studio)
 
 
 @pytest.mark.parametrize(("width", "height", "text"), SIZES)
 def test_the_regions_fill_the_window_without_lying_over_each_other(
-    studio: Studio, width: int, height: int, text: int
+    studio: OpenedWindow, width: int, height: int, text: int
 ) -> None:
     resize(studio, width, height, text)
     found = regions(studio)
     for one, place in found.items():
-        assert studio.frame.rect().contains(place), one
+        assert studio.window.rect().contains(place), one
         for other, second in found.items():
             assert one == other or not place.intersects(second), (one, other)
-    main = studio.frame.panels["generate"].foot.main  # type: ignore[attr-defined]
-    corner = main.mapTo(studio.frame, QPoint(0, 0))
+    main = studio.window.panels["generate"].foot.main  # type: ignore[attr-defined]
+    corner = main.mapTo(studio.window, QPoint(0, 0))
     assert main.isVisible()
-    assert studio.frame.rect().contains(QRect(corner, main.size()))
+    assert studio.window.rect().contains(QRect(corner, main.size()))
 
 
-def test_where_text_is_large_the_inspector_is_a_drawer(studio: Studio) -> None:
-    frame = studio.frame
+def test_where_text_is_large_the_inspector_is_a_drawer(studio: OpenedWindow) -> None:
+    frame = studio.window
     resize(studio, 1024, 700, 175)
     wide = frame.stage.width()
     assert wide == frame.width() - frame.rail.width()
@@ -176,24 +176,26 @@ def test_where_text_is_large_the_inspector_is_a_drawer(studio: Studio) -> None:
     assert not frame.panels["generate"].inspector.isVisible()
 
 
-def test_explore_keeps_a_stage_for_64_pixels_at_8_times(studio: Studio) -> None:
+def test_explore_keeps_a_stage_for_64_pixels_at_8_times(studio: OpenedWindow) -> None:
     resize(studio, 1024, 700, 100)
-    stage = studio.frame.stage
+    stage = studio.window.stage
     assert stage.width() >= 688
     assert stage.height() >= 572
-    assert studio.frame.rail.width() == 48
-    assert studio.frame.inspector.width() == 288
-    assert studio.frame.strip.height() == 80
+    assert studio.window.rail.width() == 48
+    assert studio.window.inspector.width() == 288
+    assert studio.window.strip.height() == 80
 
 
 @pytest.mark.parametrize(("width", "height", "text"), SIZES)
-def test_the_newest_take_is_seen_whole_beside_the_plus(studio: Studio, width: int, height: int, text: int) -> None:
+def test_the_newest_take_is_seen_whole_beside_the_plus(
+    studio: OpenedWindow, width: int, height: int, text: int
+) -> None:
     resize(studio, width, height, text)
-    studio.ready()
+    studio.start_engine()
     studio.state.generate.parameters.set_number(16)
     studio.state.generate.start_batch()
-    studio.draw()
-    strip = studio.frame.strip
+    studio.draw_pictures()
+    strip = studio.window.strip
     for index in range(16):
         studio.state.generate.choose_cell(index)
         QTest.mouseClick(strip.keep, Qt.MouseButton.LeftButton)
@@ -207,16 +209,16 @@ def test_the_newest_take_is_seen_whole_beside_the_plus(studio: Studio, width: in
         assert not strip.tree_button.isVisible() or not at.intersects(strip.tree_button.geometry()), index
 
 
-def test_a_strip_that_was_scrolled_stays_there_until_another_take_is_kept_or_shown(studio: Studio) -> None:
-    studio.ready()
+def test_a_strip_that_was_scrolled_stays_there_until_another_take_is_kept_or_shown(studio: OpenedWindow) -> None:
+    studio.start_engine()
     studio.state.generate.parameters.set_number(16)
     studio.state.generate.start_batch()
-    studio.draw()
+    studio.draw_pictures()
     for index in range(15):
         studio.state.generate.choose_cell(index)
         studio.state.generate.keep_take()
     settle()
-    strip = studio.frame.strip
+    strip = studio.window.strip
     bar = strip.list.horizontalScrollBar()
     assert bar.value() >= bar.maximum() - 1 > 0
     bar.setValue(0)

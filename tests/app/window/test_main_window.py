@@ -26,35 +26,35 @@ from studio.app.window import message_bar
 from studio.app.window.main_window import GeometryKeeper
 from studio.media import export
 from studio.wire.messages import Diagnosis, Doctor, Finished
-from tests.app.window_fixtures import Studio, WindowOpener, picture, settle
+from tests.app.window_fixtures import OpenedWindow, WindowOpener, picture, settle
 
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 NONE = Qt.KeyboardModifier.NoModifier
 
 
-def act(studio: Studio, words: str) -> Action:
-    return next(one for one in studio.frame.actions_by_name if one.title == words)
+def act(studio: OpenedWindow, words: str) -> Action:
+    return next(one for one in studio.window.actions_by_name if one.title == words)
 
 
 # ── panels, pages, keys ──────────────────────────────────────────────────────────────────────────
 
 
-def test_the_rail_shows_only_panels_that_work(studio: Studio) -> None:
-    assert list(studio.frame.rail.buttons) == ["generate", "explore", "complete", "sound"]
-    assert set(studio.frame.panels) <= set(PANELS)
-    QTest.mouseClick(studio.frame.rail.buttons["explore"], Qt.MouseButton.LeftButton)
+def test_the_rail_shows_only_panels_that_work(studio: OpenedWindow) -> None:
+    assert list(studio.window.rail.buttons) == ["generate", "explore", "complete", "sound"]
+    assert set(studio.window.panels) <= set(PANELS)
+    QTest.mouseClick(studio.window.rail.buttons["explore"], Qt.MouseButton.LeftButton)
     assert studio.state.panel.get() == "explore"
     studio.state.show_panel("generate")
-    assert studio.frame.rail.buttons["generate"].isChecked()
-    assert studio.frame.stage.currentWidget() is studio.frame.panels["generate"].stage
+    assert studio.window.rail.buttons["generate"].isChecked()
+    assert studio.window.stage.currentWidget() is studio.window.panels["generate"].stage
 
 
 @pytest.mark.parametrize(
     ("key", "panel"), [(Qt.Key.Key_1, "generate"), (Qt.Key.Key_2, "explore"), (Qt.Key.Key_3, "complete")]
 )
-def test_panels_have_keys(studio: Studio, key: Qt.Key, panel: str) -> None:
+def test_panels_have_keys(studio: OpenedWindow, key: Qt.Key, panel: str) -> None:
     studio.state.show_panel("explore" if panel == "generate" else "generate")
-    QTest.keyClick(studio.frame, key, CONTROL)
+    QTest.keyClick(studio.window, key, CONTROL)
     assert studio.state.panel.get() == panel
 
 
@@ -67,39 +67,39 @@ def test_panels_have_keys(studio: Studio, key: Qt.Key, panel: str) -> None:
     ],
 )
 def test_pages_open_in_the_inspector_and_escape_closes_them(
-    studio: Studio, key: Qt.Key, modifier: Qt.KeyboardModifier, page: str
+    studio: OpenedWindow, key: Qt.Key, modifier: Qt.KeyboardModifier, page: str
 ) -> None:
-    QTest.keyClick(studio.frame, key, modifier)
-    assert studio.frame.inspector.page == page
-    QTest.keyClick(studio.frame, Qt.Key.Key_Escape)
-    assert studio.frame.inspector.page == ""
+    QTest.keyClick(studio.window, key, modifier)
+    assert studio.window.inspector.page == page
+    QTest.keyClick(studio.window, Qt.Key.Key_Escape)
+    assert studio.window.inspector.page == ""
 
 
-def test_no_key_does_two_things_at_once(studio: Studio) -> None:
-    for panel in studio.frame.panels:
-        held = [keys for one in studio.frame.actions_by_name if one.panel in ("", panel) for keys in one.keys]
+def test_no_key_does_two_things_at_once(studio: OpenedWindow) -> None:
+    for panel in studio.window.panels:
+        held = [keys for one in studio.window.actions_by_name if one.panel in ("", panel) for keys in one.keys]
         assert sorted(held) == sorted(set(held)), panel
         assert all(not QKeySequence(keys).isEmpty() for keys in held)
 
 
-def test_keys_of_a_panel_hold_in_that_panel(studio: Studio) -> None:
-    studio.ready()
+def test_keys_of_a_panel_hold_in_that_panel(studio: OpenedWindow) -> None:
+    studio.start_engine()
     studio.state.show_panel("explore")
-    QTest.keyClick(studio.frame, Qt.Key.Key_Return, CONTROL)
+    QTest.keyClick(studio.window, Qt.Key.Key_Return, CONTROL)
     assert studio.engine.sent == []
     studio.state.show_panel("generate")
-    QTest.keyClick(studio.frame, Qt.Key.Key_Return, CONTROL)
+    QTest.keyClick(studio.window, Qt.Key.Key_Return, CONTROL)
     assert len(studio.engine.sent) == 1
-    QTest.keyClick(studio.frame, Qt.Key.Key_Escape, SHIFT)
+    QTest.keyClick(studio.window, Qt.Key.Key_Escape, SHIFT)
     assert studio.engine.stopped == [studio.engine.sent[0].job]
 
 
-def test_single_keys_act_on_the_stage_only_and_can_be_switched_off(studio: Studio) -> None:
-    studio.frame.activateWindow()
-    grid = studio.frame.panels["generate"].stage
-    studio.ready()
+def test_single_keys_act_on_the_stage_only_and_can_be_switched_off(studio: OpenedWindow) -> None:
+    studio.window.activateWindow()
+    grid = studio.window.panels["generate"].stage
+    studio.start_engine()
     studio.state.generate.start_batch()
-    studio.draw()
+    studio.draw_pictures()
     seed = studio.state.generate.parameters.seed.get()
     target = grid.currentWidget().findChild(type(grid.grid))  # type: ignore[attr-defined]
     target.setFocus()
@@ -109,7 +109,7 @@ def test_single_keys_act_on_the_stage_only_and_can_be_switched_off(studio: Studi
     assert studio.state.generate.parameters.seed.get() != seed
     QTest.keyClick(target, Qt.Key.Key_L)
     assert studio.state.generate.parameters.locked.get()
-    number = studio.frame.panels["generate"].inspector.findChild(QAbstractSpinBox)
+    number = studio.window.panels["generate"].inspector.findChild(QAbstractSpinBox)
     number.setFocus()
     QTest.keyClick(number, Qt.Key.Key_X)
     assert studio.state.smooth.get()
@@ -119,8 +119,8 @@ def test_single_keys_act_on_the_stage_only_and_can_be_switched_off(studio: Studi
     assert studio.state.smooth.get()
 
 
-def test_the_inspector_is_hidden_and_comes_back_while_the_main_button_stays(studio: Studio) -> None:
-    frame = studio.frame
+def test_the_inspector_is_hidden_and_comes_back_while_the_main_button_stays(studio: OpenedWindow) -> None:
+    frame = studio.window
     wide = frame.stage.width()
     act(studio, "Show or hide the inspector").run()
     assert frame.stage.width() > wide
@@ -130,8 +130,8 @@ def test_the_inspector_is_hidden_and_comes_back_while_the_main_button_stays(stud
     assert (frame.stage.width(), frame.panels["generate"].inspector.isVisible()) == (wide, True)
 
 
-def test_f6_goes_round_the_regions(studio: Studio) -> None:
-    frame = studio.frame
+def test_f6_goes_round_the_regions(studio: OpenedWindow) -> None:
+    frame = studio.window
     frame.activateWindow()
     frame.rail.buttons["generate"].setFocus()
     been = []
@@ -144,31 +144,31 @@ def test_f6_goes_round_the_regions(studio: Studio) -> None:
     assert frame.rail in been
 
 
-def test_zoom_and_full_screen(studio: Studio) -> None:
+def test_zoom_and_full_screen(studio: OpenedWindow) -> None:
     studio.state.show_panel("explore")
-    studio.ready()
+    studio.start_engine()
     studio.state.explore.parameters.new_start(3)
-    studio.answer()
+    studio.answer_explore()
     settle()
-    view = studio.frame.panels["explore"].stage.page.view  # type: ignore[attr-defined]
+    view = studio.window.panels["explore"].stage.page.view  # type: ignore[attr-defined]
     fit = view.scale()
     act(studio, "Zoom in").run()
     assert view.scale() == fit + 1
     act(studio, "Fit").run()
     assert view.scale() == fit
     act(studio, "Full screen").run()
-    assert studio.frame.isFullScreen()
-    QTest.keyClick(studio.frame, Qt.Key.Key_Escape)
-    assert not studio.frame.isFullScreen()
+    assert studio.window.isFullScreen()
+    QTest.keyClick(studio.window, Qt.Key.Key_Escape)
+    assert not studio.window.isFullScreen()
 
 
 # ── what is said ─────────────────────────────────────────────────────────────────────────────────
 
 
 def test_information_goes_by_itself_and_failures_stay(
-    studio: Studio, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    studio: OpenedWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    line = studio.frame.message
+    line = studio.window.message
     monkeypatch.setattr(message_bar, "STAYS", {"info": 30, "warn": 30})
     for kind in ("info", "warn"):
         studio.state.messages.show_message("Saved.", kind)
@@ -185,8 +185,8 @@ def test_information_goes_by_itself_and_failures_stay(
     assert not line.isVisible()
 
 
-def test_a_message_comes_softly_unless_nothing_may_move(studio: Studio, qtbot: QtBot) -> None:
-    line = studio.frame.message
+def test_a_message_comes_softly_unless_nothing_may_move(studio: OpenedWindow, qtbot: QtBot) -> None:
+    line = studio.window.message
     studio.state.messages.show_message("Saved.")
     assert line.graphicsEffect() is not None
     qtbot.waitUntil(lambda: line.graphicsEffect() is None)
@@ -196,27 +196,27 @@ def test_a_message_comes_softly_unless_nothing_may_move(studio: Studio, qtbot: Q
     assert line.graphicsEffect() is None
 
 
-def test_the_engine_is_seen_and_what_it_said_is_kept(studio: Studio) -> None:
-    frame = studio.frame
+def test_the_engine_is_seen_and_what_it_said_is_kept(studio: OpenedWindow) -> None:
+    frame = studio.window
     assert frame.rail.engine_button.accessibleName() == "Engine, Starting"
-    studio.ready()
+    studio.start_engine()
     assert frame.rail.engine_button.accessibleName() == "Engine, Ready"
     QTest.mouseClick(frame.rail.engine_button, Qt.MouseButton.LeftButton)
     assert frame.inspector.page == "engine"
     assert frame.engine.status_label.text() == "Ready. Processor, 2 threads"
     assert studio.engine.sent
     studio.engine.die()
-    studio.engine.status.emit("Stopped")
+    studio.engine.status_changed.emit("Stopped")
     assert frame.engine.look_again.text() == "Start the engine"
     QTest.mouseClick(frame.engine.look_again, Qt.MouseButton.LeftButton)
     assert studio.engine.starts == 1
 
 
-def test_what_can_be_clicked_in_doctor_stays_where_it_is_when_the_findings_arrive(studio: Studio) -> None:
-    studio.ready()
-    studio.frame.toggle_page("engine")
+def test_what_can_be_clicked_in_doctor_stays_where_it_is_when_the_findings_arrive(studio: OpenedWindow) -> None:
+    studio.start_engine()
+    studio.window.toggle_page("engine")
     settle()
-    page = studio.frame.engine
+    page = studio.window.engine
     kept = (page.status_label, page.look_again, page.log, page.show_log)
     before = [part.geometry() for part in kept]
 
@@ -224,7 +224,7 @@ def test_what_can_be_clicked_in_doctor_stays_where_it_is_when_the_findings_arriv
         asked = studio.engine.sent[-1]
         assert isinstance(asked, Doctor)
         findings = tuple((f"part {number}", True, "fine") for number in range(12))
-        studio.engine.say(Diagnosis(job=asked.job, findings=findings), Finished(job=asked.job))
+        studio.engine.emit_events(Diagnosis(job=asked.job, findings=findings), Finished(job=asked.job))
         settle()
         return [label for label in page.findChildren(Label) if label.text().startswith("part ")]
 
@@ -246,8 +246,8 @@ def data_of(path: Path) -> QMimeData:
     return data
 
 
-def test_a_drop_is_announced_before_it_happens(studio: Studio, qtbot: QtBot, tmp_path: Path) -> None:
-    frame, path = studio.frame, tmp_path / "rose.png"
+def test_a_drop_is_announced_before_it_happens(studio: OpenedWindow, qtbot: QtBot, tmp_path: Path) -> None:
+    frame, path = studio.window, tmp_path / "rose.png"
     path.write_bytes(export.encode_png_bytes(picture()))
     data, copy = data_of(path), Qt.DropAction.CopyAction
     left = Qt.MouseButton.LeftButton
@@ -263,34 +263,36 @@ def test_a_drop_is_announced_before_it_happens(studio: Studio, qtbot: QtBot, tmp
     assert studio.state.panel.get() == "explore"
 
 
-def test_a_drop_that_cannot_be_says_why(studio: Studio, tmp_path: Path) -> None:
+def test_a_drop_that_cannot_be_says_why(studio: OpenedWindow, tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("a note")
     data = data_of(path)  # the event does not hold it
     event = QDragEnterEvent(
-        studio.frame.rect().center(), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, NONE
+        studio.window.rect().center(), Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, NONE
     )
-    QApplication.sendEvent(studio.frame, event)
-    assert studio.frame.drop_overlay.words.startswith('"notes.txt" is no picture, sound or model')
-    studio.frame.grab()
+    QApplication.sendEvent(studio.window, event)
+    assert studio.window.drop_overlay.words.startswith('"notes.txt" is no picture, sound or model')
+    studio.window.grab()
 
 
 MOVE, COPY = Qt.DropAction.MoveAction, Qt.DropAction.CopyAction
 
 
-def drag(studio: Studio, event: QDropEvent) -> tuple[bool, Qt.DropAction]:
+def drag(studio: OpenedWindow, event: QDropEvent) -> tuple[bool, Qt.DropAction]:
     """Return what the source of a drag learns: whether the drop is accepted, and with which action."""
     event.setDropAction(MOVE)
     event.ignore()
-    studio.frame.drop_target.eventFilter(studio.frame, event)
+    studio.window.drop_target.eventFilter(studio.window, event)
     return event.isAccepted(), event.dropAction()
 
 
-def test_a_file_is_copied_even_if_the_source_would_rather_move_it(studio: Studio, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_file_is_copied_even_if_the_source_would_rather_move_it(
+    studio: OpenedWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
     path = tmp_path / "rose.png"
     path.write_bytes(export.encode_png_bytes(picture()))
     data = data_of(path)
-    at = studio.frame.rect().center()
+    at = studio.window.rect().center()
     left = Qt.MouseButton.LeftButton
     for event in (
         QDragEnterEvent(at, MOVE | COPY, data, left, NONE),
@@ -301,11 +303,11 @@ def test_a_file_is_copied_even_if_the_source_would_rather_move_it(studio: Studio
     qtbot.waitUntil(lambda: studio.state.explore.crop_preview.get() is not None)
 
 
-def test_a_file_that_can_only_be_moved_is_not_taken(studio: Studio, tmp_path: Path) -> None:
+def test_a_file_that_can_only_be_moved_is_not_taken(studio: OpenedWindow, tmp_path: Path) -> None:
     path = tmp_path / "rose.png"
     path.write_bytes(export.encode_png_bytes(picture()))
     data = data_of(path)
-    at = studio.frame.rect().center()
+    at = studio.window.rect().center()
     left = Qt.MouseButton.LeftButton
     for event in (
         QDragEnterEvent(at, MOVE, data, left, NONE),
@@ -313,16 +315,16 @@ def test_a_file_that_can_only_be_moved_is_not_taken(studio: Studio, tmp_path: Pa
         QDropEvent(QPointF(at), MOVE, data, left, NONE),
     ):
         assert not drag(studio, event)[0]
-    assert not studio.frame.drop_overlay.isVisible()
+    assert not studio.window.drop_overlay.isVisible()
     assert not studio.state.explore.busy.get()
 
 
-def test_nothing_but_the_window_itself_takes_a_drop(studio: Studio) -> None:
+def test_nothing_but_the_window_itself_takes_a_drop(studio: OpenedWindow) -> None:
     studio.state.show_panel("explore")
-    studio.frame.panels["explore"].inspector.directions.sliders[0].rename()  # type: ignore[attr-defined]
+    studio.window.panels["explore"].inspector.directions.sliders[0].rename()  # type: ignore[attr-defined]
     settle()
-    assert studio.frame.acceptDrops()
-    assert [part for part in studio.frame.findChildren(QWidget) if part.acceptDrops()] == []
+    assert studio.window.acceptDrops()
+    assert [part for part in studio.window.findChildren(QWidget) if part.acceptDrops()] == []
 
 
 def test_a_first_window_leaves_room_for_its_title(qtbot: QtBot) -> None:
@@ -336,42 +338,42 @@ def test_a_first_window_leaves_room_for_its_title(qtbot: QtBot) -> None:
 # ── looks, names, focus ──────────────────────────────────────────────────────────────────────────
 
 
-def test_settings_change_the_window_and_are_kept(studio: Studio, window_opener: WindowOpener) -> None:
-    settings = studio.frame.settings
-    studio.frame.toggle_page("settings")
+def test_settings_change_the_window_and_are_kept(studio: OpenedWindow, window_opener: WindowOpener) -> None:
+    settings = studio.window.settings
+    studio.window.toggle_page("settings")
     for segments, choice in (
         (settings.theme, "light"), (settings.contrast, "high"), (settings.text_size, "125"),
         (settings.motion, "less"), (settings.letters, "off"),
     ):  # fmt: skip
         QTest.mouseClick(segments.button_of(choice), Qt.MouseButton.LeftButton)
     settings.device.activated.emit(1)
-    assert (studio.look.tokens.canvas, studio.look.scale, studio.look.reduced_motion) == ("#FFFFFF", 1.25, True)
+    assert (studio.theme.tokens.canvas, studio.theme.scale, studio.theme.reduced_motion) == ("#FFFFFF", 1.25, True)
     studio.state.show_panel("explore")
     again = window_opener()
-    assert (again.state.theme.get(), again.look.scale, again.state.panel.get()) == ("light", 1.25, "explore")
+    assert (again.state.theme.get(), again.theme.scale, again.state.panel.get()) == ("light", 1.25, "explore")
     assert again.state.layout.get()["device"] == "cpu"
-    assert again.frame.settings.device.currentText() == "Processor"
+    assert again.window.settings.device.currentText() == "Processor"
     assert not again.state.layout.get()["letters"]
 
 
-def test_the_window_comes_back_where_and_as_it_was(studio: Studio, window_opener: WindowOpener) -> None:
-    studio.frame.resize(1024, 720)  # the offscreen screen is 800 high, and Qt keeps windows on the screen
-    studio.frame.edge.dragged.emit(60)
+def test_the_window_comes_back_where_and_as_it_was(studio: OpenedWindow, window_opener: WindowOpener) -> None:
+    studio.window.resize(1024, 720)  # the offscreen screen is 800 high, and Qt keeps windows on the screen
+    studio.window.edge.dragged.emit(60)
     settle()
     studio.state.generate.parameters.set_number(9)
-    studio.frame.close()
+    studio.window.close()
     again = window_opener(resize=False)
-    assert (again.frame.width(), again.frame.height()) == (1024, 720)
+    assert (again.window.width(), again.window.height()) == (1024, 720)
     assert again.state.layout.get()["inspector"] == 380
     assert again.state.generate.parameters.number.get() == 9
 
 
-def test_everything_that_takes_the_focus_has_a_name_and_most_a_sentence(studio: Studio) -> None:
+def test_everything_that_takes_the_focus_has_a_name_and_most_a_sentence(studio: OpenedWindow) -> None:
     kinds = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
-    for panel in studio.frame.panels:
+    for panel in studio.window.panels:
         studio.state.show_panel(panel)
         settle()
-        controls = [w for kind in kinds for w in studio.frame.findChildren(kind) if w.isVisible()]
+        controls = [w for kind in kinds for w in studio.window.findChildren(kind) if w.isVisible()]
         own = [
             w for w in controls if not isinstance(w.parent(), QAbstractSpinBox) and "ScrollBar" not in type(w).__name__
         ]
@@ -379,8 +381,8 @@ def test_everything_that_takes_the_focus_has_a_name_and_most_a_sentence(studio: 
         assert [w for w in own if not w.accessibleName()] == []
 
 
-def test_a_ring_is_drawn_after_keys_only(studio: Studio) -> None:
-    frame = studio.frame
+def test_a_ring_is_drawn_after_keys_only(studio: OpenedWindow) -> None:
+    frame = studio.window
     frame.activateWindow()
     handle = frame.windowHandle()
     number = frame.panels["generate"].inspector.dials.number  # type: ignore[attr-defined]

@@ -14,9 +14,9 @@ from studio.app import app_state
 from studio.library.work import Work
 from studio.wire.messages import Decoded, Failed, Finished, PicturesPreview, Sample, SoundChunk, Stopped, StreamSound
 from studio.wire.messages import DecodeLatent as Asked
-from tests.app.fake_model import card, write_model
+from tests.app.fake_model import make_card, write_model
 from tests.app.window.test_layout import check, resize
-from tests.app.window_fixtures import Studio, WindowOpener, picture, settle
+from tests.app.window_fixtures import OpenedWindow, WindowOpener, picture, settle
 
 SIZES = [(1024, 700, 100), (1440, 900, 100), (1024, 700, 200), (1440, 900, 200)]
 LEFT = Qt.MouseButton.LeftButton
@@ -25,40 +25,40 @@ TOLD = "The disk is full: the picture was not saved. It is still here. Free abou
 
 
 @pytest.fixture
-def full(window_opener: WindowOpener, two_models: Path) -> Studio:
+def full(window_opener: WindowOpener, two_models: Path) -> OpenedWindow:
     """Open the window with models for everything that a stage can show."""
-    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
-    write_model(two_models, card("cycles", (32,)))
-    write_model(two_models, card("hum", (16_000,), family=("wavenet", "WaveNet"), rate=16_000))
+    write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN")))
+    write_model(two_models, make_card("cycles", (32,)))
+    write_model(two_models, make_card("hum", (16_000,), family=("wavenet", "WaveNet"), rate=16_000))
     studio = window_opener()
-    studio.ready()
+    studio.start_engine()
     return studio
 
 
-def draw(studio: Studio, one: np.ndarray) -> None:
+def draw(studio: OpenedWindow, one: np.ndarray) -> None:
     """Answer the newest batch with this picture or wave."""
     asked = next(c for c in reversed(studio.engine.sent) if isinstance(c, Sample))
     many = len(asked.seeds)
     drawn = PicturesPreview(
         job=asked.job, first=0, pictures=np.stack([one] * many), done=1, total=1, log_prob=(-1000.0,) * many
     )
-    studio.engine.say(drawn, Finished(job=asked.job))
+    studio.engine.emit_events(drawn, Finished(job=asked.job))
 
 
-def grid(studio: Studio) -> None:
+def grid(studio: OpenedWindow) -> None:
     studio.state.show_panel("generate")
     studio.state.generate.parameters.set_number(24)
     studio.state.generate.start_batch()
     draw(studio, picture(90))
 
 
-def large(studio: Studio) -> None:
+def large(studio: OpenedWindow) -> None:
     studio.state.generate.choose_model("rows")
     grid(studio)
     studio.state.generate.enlarge_cell(0)
 
 
-def large_wave(studio: Studio) -> None:
+def large_wave(studio: OpenedWindow) -> None:
     studio.state.show_panel("generate")
     studio.state.generate.choose_model("cycles")
     studio.state.generate.start_batch()
@@ -66,35 +66,35 @@ def large_wave(studio: Studio) -> None:
     studio.state.generate.enlarge_cell(0)
 
 
-def explored(studio: Studio, answer: np.ndarray | None = None) -> None:
+def explored(studio: OpenedWindow, answer: np.ndarray | None = None) -> None:
     studio.state.show_panel("explore")
     if answer is None:
         studio.state.explore.choose_model("tiny")
     studio.state.explore.parameters.new_start(3)
     asked = next(c for c in reversed(studio.engine.sent) if isinstance(c, Asked))
     shown = picture(90) if answer is None else answer
-    studio.engine.say(Decoded(job=asked.job, picture=shown), Finished(job=asked.job))
+    studio.engine.emit_events(Decoded(job=asked.job, picture=shown), Finished(job=asked.job))
 
 
-def explored_wave(studio: Studio) -> None:
+def explored_wave(studio: OpenedWindow) -> None:
     studio.state.explore.choose_model("cycles")
     explored(studio, WAVE)
 
 
-def completed(studio: Studio) -> None:
+def completed(studio: OpenedWindow) -> None:
     studio.state.complete.canvas.open_work(Work(model="rows", model_hash="", seed=4), picture(200))
 
 
-def played(studio: Studio) -> None:
+def played(studio: OpenedWindow) -> None:
     studio.state.show_panel("sound")
     studio.state.sound.play()
     asked = next(c for c in reversed(studio.engine.sent) if isinstance(c, StreamSound))
     noise = np.zeros(16_000, np.int16)
     bits = np.full(16_000, 2.5, np.float32)
-    studio.engine.say(SoundChunk(job=asked.job, first_sample=0, samples=noise, bits=bits, speed=3.0))
+    studio.engine.emit_events(SoundChunk(job=asked.job, first_sample=0, samples=noise, bits=bits, speed=3.0))
 
 
-STAGES: dict[str, Callable[[Studio], object]] = {
+STAGES: dict[str, Callable[[OpenedWindow], object]] = {
     "first launch": lambda studio: None,
     "grid": grid,
     "large picture": large,
@@ -106,9 +106,9 @@ STAGES: dict[str, Callable[[Studio], object]] = {
 }
 
 
-def under(studio: Studio) -> list[str]:
+def under(studio: OpenedWindow) -> list[str]:
     """Return the widgets that overlap with the message."""
-    frame = studio.frame
+    frame = studio.window
     found = []
     message = frame.message.geometry()
     for widget in frame.findChildren(QWidget):
@@ -128,32 +128,32 @@ def under(studio: Studio) -> list[str]:
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize(("width", "height", "text"), SIZES)
-def test_a_message_has_room_of_its_own(full: Studio, stage: str, width: int, height: int, text: int) -> None:
+def test_a_message_has_room_of_its_own(full: OpenedWindow, stage: str, width: int, height: int, text: int) -> None:
     resize(full, width, height, text)
     STAGES[stage](full)
     settle()
     full.state.messages.show_message(TOLD, "failed", ("Save elsewhere…", lambda: None), ("Try again", lambda: None))
     for shown in (False, True):
-        if shown != full.frame.open_panel.inspector.isVisible():
-            full.frame.toggle_inspector()
+        if shown != full.window.open_panel.inspector.isVisible():
+            full.window.toggle_inspector()
         settle()
         assert under(full) == []
-        assert full.frame.rect().contains(full.frame.message.geometry())
-        assert all(button.visibleRegion().boundingRect() == button.rect() for button in full.frame.message.buttons)
+        assert full.window.rect().contains(full.window.message.geometry())
+        assert all(button.visibleRegion().boundingRect() == button.rect() for button in full.window.message.buttons)
         check(full)
-    assert full.frame.message.isVisible()
+    assert full.window.message.isVisible()
 
 
-def on_stage(studio: Studio) -> QRect:
+def on_stage(studio: OpenedWindow) -> QRect:
     """Return the rectangle of the open panel's contents in the window."""
-    inside = studio.frame.stage.currentWidget()
-    return QRect(inside.mapTo(studio.frame, QPoint()), inside.size())
+    inside = studio.window.stage.currentWidget()
+    return QRect(inside.mapTo(studio.window, QPoint()), inside.size())
 
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize(("width", "height", "moves"), [(1024, 700, True), (1440, 900, False)])
 def test_a_stage_yields_only_if_it_must_and_comes_back(
-    full: Studio, stage: str, width: int, height: int, moves: bool
+    full: OpenedWindow, stage: str, width: int, height: int, moves: bool
 ) -> None:
     resize(full, width, height, 100)
     STAGES[stage](full)
@@ -163,16 +163,18 @@ def test_a_stage_yields_only_if_it_must_and_comes_back(
     full.state.messages.show_message(TOLD, "failed")
     settle()
     now = on_stage(full)
-    message = full.frame.message.geometry()
+    message = full.window.message.geometry()
     assert (now != before) == moves
     assert (now.topLeft(), now.width()) == (before.topLeft(), before.width())
-    assert now.bottom() < message.top() < message.bottom() <= full.frame.stage.geometry().bottom()
+    assert now.bottom() < message.top() < message.bottom() <= full.window.stage.geometry().bottom()
     full.state.messages.dismiss()
     settle()
     assert on_stage(full) == before
 
 
-def test_nothing_moves_under_a_hand_that_drags(full: Studio, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_moves_under_a_hand_that_drags(
+    full: OpenedWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     completed(full)
     settle()
     resize(full, 1024, 700, 100)
@@ -183,19 +185,19 @@ def test_nothing_moves_under_a_hand_that_drags(full: Studio, qtbot: QtBot, monke
     qtbot.wait(200)
     assert on_stage(full) == before
     held[0] = Qt.MouseButton.NoButton
-    qtbot.waitUntil(full.frame.message.isVisible)
+    qtbot.waitUntil(full.window.message.isVisible)
 
 
 # ── how long ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def text(studio: Studio) -> str:
+def text(studio: OpenedWindow) -> str:
     said = studio.state.messages.current.get()
-    assert studio.frame.message.isVisible() == (said is not None)
+    assert studio.window.message.isVisible() == (said is not None)
     return said.text if said is not None else ""
 
 
-def test_a_message_of_a_panel_goes_with_it_and_one_of_the_window_stays(full: Studio) -> None:
+def test_a_message_of_a_panel_goes_with_it_and_one_of_the_window_stays(full: OpenedWindow) -> None:
     completed(full)
     full.state.complete.start_batch()
     assert text(full).startswith("Nothing is marked")
@@ -206,10 +208,10 @@ def test_a_message_of_a_panel_goes_with_it_and_one_of_the_window_stays(full: Stu
     assert text(full) == "The settings were not saved."
 
 
-def test_what_fails_in_a_panel_that_is_not_in_front_waits_for_it(full: Studio) -> None:
+def test_what_fails_in_a_panel_that_is_not_in_front_waits_for_it(full: OpenedWindow) -> None:
     full.state.generate.start_batch()
     full.state.show_panel("explore")
-    full.engine.say(Failed(job=full.engine.sent[-1].job, reason="Memory ran out.", hint="Make fewer."))
+    full.engine.emit_events(Failed(job=full.engine.sent[-1].job, reason="Memory ran out.", hint="Make fewer."))
     assert text(full) == "Memory ran out. Make fewer."
     full.state.show_panel("generate")
     assert text(full) == "Memory ran out. Make fewer."
@@ -217,20 +219,20 @@ def test_what_fails_in_a_panel_that_is_not_in_front_waits_for_it(full: Studio) -
     assert text(full) == ""
 
 
-def test_a_failure_goes_when_it_is_tried_again_by_another_way(full: Studio) -> None:
+def test_a_failure_goes_when_it_is_tried_again_by_another_way(full: OpenedWindow) -> None:
     generate = full.state.generate
     generate.start_batch()
-    full.engine.say(Failed(job=full.engine.sent[-1].job, reason="Memory ran out.", hint="Make fewer."))
+    full.engine.emit_events(Failed(job=full.engine.sent[-1].job, reason="Memory ran out.", hint="Make fewer."))
     assert text(full)
-    QTest.mouseClick(full.frame.panels["generate"].foot.main, LEFT)  # type: ignore[attr-defined]
+    QTest.mouseClick(full.window.panels["generate"].foot.main, LEFT)  # type: ignore[attr-defined]
     assert text(full) == ""
-    full.engine.say(Stopped(job=full.engine.sent[-1].job))
+    full.engine.emit_events(Stopped(job=full.engine.sent[-1].job))
     assert text(full).startswith("Stopped")
-    QTest.mouseClick(full.frame.panels["generate"].stage.caption.go_on, LEFT)  # type: ignore[attr-defined]
+    QTest.mouseClick(full.window.panels["generate"].stage.caption.go_on, LEFT)  # type: ignore[attr-defined]
     assert text(full) == ""
 
 
-def test_a_hole_that_was_missed_is_not_missed_once_it_is_painted(full: Studio) -> None:
+def test_a_hole_that_was_missed_is_not_missed_once_it_is_painted(full: OpenedWindow) -> None:
     completed(full)
     full.state.complete.start_batch()
     assert text(full).startswith("Nothing is marked")
@@ -238,7 +240,7 @@ def test_a_hole_that_was_missed_is_not_missed_once_it_is_painted(full: Studio) -
     assert text(full) == ""
 
 
-def test_a_take_that_came_back_is_not_said_to_be_in_the_bin(full: Studio) -> None:
+def test_a_take_that_came_back_is_not_said_to_be_in_the_bin(full: OpenedWindow) -> None:
     explored(full)
     full.state.explore.keep_take()
     full.state.explore.selection.delete_take(0)
@@ -248,12 +250,12 @@ def test_a_take_that_came_back_is_not_said_to_be_in_the_bin(full: Studio) -> Non
 
 
 def test_an_engine_that_is_back_is_not_said_to_be_gone(
-    full: Studio, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    full: OpenedWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app_state, "TO_READ", 300)
     full.engine.die()
     assert "stopped unexpectedly" in text(full)
-    full.engine.status.emit("Starting")
-    full.engine.status.emit("Ready")
+    full.engine.status_changed.emit("Starting")
+    full.engine.status_changed.emit("Ready")
     assert "stopped unexpectedly" in text(full), "long enough to be read"
     qtbot.waitUntil(lambda: text(full) == "")

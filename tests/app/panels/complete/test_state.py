@@ -16,7 +16,7 @@ from studio.wire import messages as wire
 from studio.wire.messages import Array
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
-from tests.app.fake_model import card, write_model
+from tests.app.fake_model import make_card, write_model
 
 PIXELS = ("pixelcnn_pp", "PixelCNN++")
 
@@ -24,7 +24,7 @@ PIXELS = ("pixelcnn_pp", "PixelCNN++")
 @pytest.fixture(autouse=True)
 def rows(two_models: Path) -> None:
     """`rows`, 8 × 8 in colour, which draws pixel by pixel, in two kinds."""
-    write_model(two_models, card("rows", classes=("dark", "light"), family=PIXELS))
+    write_model(two_models, make_card("rows", classes=("dark", "light"), family=PIXELS))
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def draw(
 ) -> None:
     count = len(nats) if nats is not None else n
     pictures = np.stack([np.full((8, 8, 3), first + i, np.uint8) for i in range(count)])
-    engine.say(
+    engine.emit_events(
         wire.PicturesPreview(
             job=job,
             first=first,
@@ -121,7 +121,7 @@ def test_a_picture_of_the_right_size_is_dropped_and_another_is_cropped(
 def test_colours_that_a_grey_model_cannot_keep_are_said(
     window: AppState, two_models: Path, own: Path, qtbot: QtBot
 ) -> None:
-    write_model(two_models, card("greys", (1, 8, 8), family=PIXELS))
+    write_model(two_models, make_card("greys", (1, 8, 8), family=PIXELS))
     window.models.refresh_models()
     window.complete.choose_model("greys")
     window.show_panel("complete")
@@ -254,7 +254,7 @@ def test_doubt_is_told_of_completions_and_of_what_is_kept_there_is_none(opened: 
     told = np.full((1, 6, 8), np.nan, np.float32)
     told[:, 4:] = 2.0
     pictures = np.full((1, 8, 8, 3), 90, np.uint8)
-    engine.say(wire.PicturesPreview(job=asked.job, first=0, pictures=pictures, done=6, total=9, entropy=told))
+    engine.emit_events(wire.PicturesPreview(job=asked.job, first=0, pictures=pictures, done=6, total=9, entropy=told))
     picture, doubt = complete.ranking.cells.get()[0].picture, complete.uncertainty
     assert picture is not None
     doubt.set_hovered(picture, 5, 3)
@@ -303,7 +303,7 @@ def test_temperature_is_painted_and_steers_a_run_under_way(opened: AppState, eng
     assert painting.temperature_map.get()[6, 6] == masks.NEUTRAL
     painting.clear_temperature_map()
     assert (painting.temperature_map.get() == masks.NEUTRAL).all()
-    engine.say(wire.Finished(job=sent.job))
+    engine.emit_events(wire.Finished(job=sent.job))
     count = len(engine.sent)
     state.parameters.set_temperature(0.7)
     assert len(engine.sent) == count
@@ -347,7 +347,7 @@ def test_finished_ones_take_their_rank_at_once_unless_the_order_is_held(opened: 
     results.hold_places(False)
     assert order(opened) == [(2, 1), (1, 2), (0, 3), (3, None)]
     draw(engine, job, 3, [-25.0])
-    engine.say(wire.Finished(job=job))
+    engine.emit_events(wire.Finished(job=job))
     assert order(opened) == [(2, 1), (1, 2), (3, 3), (0, 4)]
     assert opened.complete.batch.caption.get() == "4 completions. The most typical first."
 
@@ -370,7 +370,7 @@ def test_of_many_ranked_by_what_follows_the_best_are_shown_and_the_rest_is_count
     for first in (0, 8, 16):
         part = slice(first, min(first + 8, 20))
         draw(engine, job, first, nats[part], [-5.0 - (7 * i) % 20 for i in range(20)[part]])
-    engine.say(wire.Finished(job=job))
+    engine.emit_events(wire.Finished(job=job))
     best = sorted(range(20), key=lambda i: (7 * i) % 20)
     assert [cell for cell, _ in order(opened)] == best[:MAX_SHOWN]
     assert results.left_out.get() == 11
@@ -390,14 +390,14 @@ def test_stop_keeps_what_is_drawn_and_go_on_makes_the_rest(opened: AppState, eng
     draw(engine, job, 1, None)
     opened.complete.batch.stop_run()
     assert engine.stopped == [job]
-    engine.say(wire.Stopped(job=job))
+    engine.emit_events(wire.Stopped(job=job))
     assert said(opened) == "Stopped at row 5. 1 finished and 1 half-drawn of 4 completions are kept."
     # What is painted meanwhile is for the next run; this one goes on as it began.
     mark(opened, 2)
     opened.complete.batch.continue_run()
     assert asked(engine).seeds == (11, 12, 13)
     assert asked(engine).mask.sum() == 32
-    engine.say(wire.Failed(job=asked(engine).job, reason="Memory ran out.", hint="Make fewer."))
+    engine.emit_events(wire.Failed(job=asked(engine).job, reason="Memory ran out.", hint="Make fewer."))
     assert said(opened) == "Memory ran out. Make fewer."
     assert opened.complete.batch.can_continue.get()
 
@@ -405,8 +405,8 @@ def test_stop_keeps_what_is_drawn_and_go_on_makes_the_rest(opened: AppState, eng
 def test_two_models_are_mixed_and_a_run_follows_the_share_and_goes_on_by_it(
     opened: AppState, engine: FakeEngine, two_models: Path, opener: Opener
 ) -> None:
-    write_model(two_models, msgspec.structs.replace(card("dashes", family=PIXELS), spread=(1.0, 2.0, 3.0)))
-    rows = msgspec.structs.replace(card("rows", family=PIXELS), spread=(1.0, 2.0, 3.0))
+    write_model(two_models, msgspec.structs.replace(make_card("dashes", family=PIXELS), spread=(1.0, 2.0, 3.0)))
+    rows = msgspec.structs.replace(make_card("rows", family=PIXELS), spread=(1.0, 2.0, 3.0))
     write_model(two_models, rows)
     opened.models.refresh_models()
     state = opened.complete
@@ -423,7 +423,7 @@ def test_two_models_are_mixed_and_a_run_follows_the_share_and_goes_on_by_it(
     draw(engine, sent.job, 0, [-300.0])
     state.choose_completions((0,))
     assert state.chosen_percentile() is None, "what held-out pictures cost one model says nothing of two"
-    engine.say(wire.Stopped(job=sent.job))
+    engine.emit_events(wire.Stopped(job=sent.job))
     state.batch.continue_run()
     assert (asked(engine).second_model, asked(engine).share, asked(engine).seeds) == ("rows", 0.75, (11, 12, 13))
     opened.undo()
@@ -450,7 +450,7 @@ def answer(engine: FakeEngine) -> None:
     assert isinstance(sent, wire.Encode)
     latent = np.zeros((3, 8, 8), np.float32)
     figures = {"differing": 0, "total": 192, "largest": 0, "bits": 9.0, "bound": False, "exact": True}
-    engine.say(wire.Encoded(job=sent.job, latent=latent, label=1, **figures), wire.Finished(job=sent.job))
+    engine.emit_events(wire.Encoded(job=sent.job, latent=latent, label=1, **figures), wire.Finished(job=sent.job))
 
 
 def test_chosen_ones_are_saved_kept_and_opened_in_explore(
@@ -459,7 +459,7 @@ def test_chosen_ones_are_saved_kept_and_opened_in_explore(
     mark(opened)
     job = run(opened, engine).job
     draw(engine, job, 0, [-4.0, -3.0, -2.0, -1.0])
-    engine.say(wire.Finished(job=job))
+    engine.emit_events(wire.Finished(job=job))
     state = opened.complete
     state.keep_takes()
     assert "No completion is chosen yet" in said(opened)
@@ -493,21 +493,21 @@ def test_saving_starts_a_stopped_engine_and_all_is_saved_though_one_way_fails(
     mark(opened)
     job = run(opened, engine).job
     draw(engine, job, 0, [-4.0, -3.0, -2.0, -1.0])
-    engine.say(wire.Finished(job=job))
+    engine.emit_events(wire.Finished(job=job))
     state = opened.complete
     state.choose_completions((2, 0))
-    engine.status.emit("Stopped")
+    engine.status_changed.emit("Stopped")
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
         state.save_all(tmp_path / name)
     assert engine.starts > 0
-    engine.say(wire.Failed(job=engine.sent[-1].job, reason="Memory ran out."))
+    engine.emit_events(wire.Failed(job=engine.sent[-1].job, reason="Memory ran out."))
     answer(engine)
     answer(engine)
     qtbot.waitUntil(lambda: len(list((tmp_path / "second").glob("*.png"))) == 2)
     assert not list((tmp_path / "first").glob("*.png"))
     count = len(engine.sent)
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     assert len(engine.sent) == count, "what was given up is not asked for"
 
 
@@ -517,7 +517,7 @@ def test_stopped_in_the_queue_no_more_completions_are_made_ready(
     mark(opened)
     job = run(opened, engine).job
     draw(engine, job, 0, [-4.0, -3.0, -2.0, -1.0])
-    engine.say(wire.Finished(job=job))
+    engine.emit_events(wire.Finished(job=job))
     state = opened.complete
     state.choose_completions((2, 0))
     folder = tmp_path / "saved"
@@ -528,7 +528,7 @@ def test_stopped_in_the_queue_no_more_completions_are_made_ready(
     count = len(engine.sent)
     qtbot.waitUntil(lambda: opened.jobs.find_job(piece) is not None)
     opened.jobs.stop_job(piece)
-    engine.say(wire.Stopped(job=piece))
+    engine.emit_events(wire.Stopped(job=piece))
     assert engine.stopped == [piece] and len(engine.sent) == count and opened.jobs.jobs.get() == ()
     assert "Stopped before it was ready. The completion is still here." in said(opened)
     opened.messages.press_button(0)
@@ -550,7 +550,7 @@ def test_everything_is_there_again_after_a_restart(opened: AppState, engine: Fak
     state.rank_by("following")
     job = run(opened, engine).job
     draw(engine, job, 0, [-4.0, -3.0], [-1.0, -2.0])
-    engine.say(wire.Stopped(job=job))
+    engine.emit_events(wire.Stopped(job=job))
     picture, mask, heat = state.canvas.picture.get(), painting.mask.get(), painting.temperature_map.get()
     again = opener(engine).complete
     assert np.array_equal(again.canvas.picture.get(), picture)

@@ -16,27 +16,29 @@ from studio.app.panels.complete.view import CompleteFoot, CompleteStage, Complet
 from studio.library.work import Work
 from studio.wire import messages as wire
 from studio.wire.messages import Array
-from tests.app.fake_model import card, write_model
+from tests.app.fake_model import make_card, write_model
 from tests.app.window.test_layout import SIZES, check
-from tests.app.window_fixtures import Studio, WindowOpener, right_click, settle
+from tests.app.window_fixtures import OpenedWindow, WindowOpener, right_click, settle
 
 SHIFT, NONE = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.NoModifier
 LEFT = Qt.MouseButton.LeftButton
 
 
 @pytest.fixture
-def open_studio(window_opener: WindowOpener, two_models: Path) -> Studio:
+def open_studio(window_opener: WindowOpener, two_models: Path) -> OpenedWindow:
     """The panel, with a model that draws pixel by pixel, and nothing on the canvas yet."""
-    write_model(two_models, card("rows", (3, 8, 8), classes=("dark", "light"), family=("pixelcnn_pp", "PixelCNN++")))
+    write_model(
+        two_models, make_card("rows", (3, 8, 8), classes=("dark", "light"), family=("pixelcnn_pp", "PixelCNN++"))
+    )
     studio = window_opener()
-    studio.ready()
+    studio.start_engine()
     studio.state.show_panel("complete")
     settle()
     return studio
 
 
 @pytest.fixture
-def studio(open_studio: Studio) -> Studio:
+def studio(open_studio: OpenedWindow) -> OpenedWindow:
     """With a picture on the canvas."""
     open_studio.state.complete.canvas.open_work(_work(), np.full((8, 8, 3), 200, np.uint8))
     settle()
@@ -47,25 +49,25 @@ def _work() -> Work:
     return Work(model="rows", model_hash="", seed=4)
 
 
-def desk(studio: Studio) -> CompleteWorkspace:
-    stage = studio.frame.panels["complete"].stage
+def desk(studio: OpenedWindow) -> CompleteWorkspace:
+    stage = studio.window.panels["complete"].stage
     assert isinstance(stage, CompleteStage)
     return stage.workspace
 
 
-def settings(studio: Studio) -> CompleteSettings:
-    inspector = studio.frame.panels["complete"].inspector
+def settings(studio: OpenedWindow) -> CompleteSettings:
+    inspector = studio.window.panels["complete"].inspector
     assert isinstance(inspector, CompleteInspector)
     return inspector.settings
 
 
-def foot(studio: Studio) -> CompleteFoot:
-    found = studio.frame.panels["complete"].foot
+def foot(studio: OpenedWindow) -> CompleteFoot:
+    found = studio.window.panels["complete"].foot
     assert isinstance(found, CompleteFoot)
     return found
 
 
-def stroke(studio: Studio, *places: tuple[float, float], release: bool = True) -> None:
+def stroke(studio: OpenedWindow, *places: tuple[float, float], release: bool = True) -> None:
     """Press at the first place of the picture, go through the others, let go."""
     canvas, kinds = desk(studio).canvas, QMouseEvent.Type
     for number, place in enumerate(places):
@@ -77,21 +79,21 @@ def stroke(studio: Studio, *places: tuple[float, float], release: bool = True) -
         QTest.mouseRelease(canvas, LEFT)
 
 
-def mask(studio: Studio) -> Array:
+def mask(studio: OpenedWindow) -> Array:
     return studio.state.complete.canvas.brush.mask.get()
 
 
-def asked(studio: Studio) -> wire.Inpaint:
+def asked(studio: OpenedWindow) -> wire.Inpaint:
     sent = studio.engine.sent[-1]
     assert isinstance(sent, wire.Inpaint)
     return sent
 
 
-def draw(studio: Studio, nats: list[float] | None, done: int = 9, following: list[float] | None = None) -> None:
+def draw(studio: OpenedWindow, nats: list[float] | None, done: int = 9, following: list[float] | None = None) -> None:
     """Answer the newest question with as many pictures as seeds."""
     sent = next(c for c in reversed(studio.engine.sent) if isinstance(c, wire.Inpaint))
     pictures = np.stack([np.full((8, 8, 3), 20 * i, np.uint8) for i in range(len(sent.seeds))])
-    studio.engine.say(
+    studio.engine.emit_events(
         wire.PicturesPreview(
             job=sent.job,
             first=0,
@@ -103,12 +105,12 @@ def draw(studio: Studio, nats: list[float] | None, done: int = 9, following: lis
         )
     )
     if nats:
-        studio.engine.say(wire.Finished(job=sent.job))
+        studio.engine.emit_events(wire.Finished(job=sent.job))
     settle()
 
 
-def complete(studio: Studio, number: int = 4) -> None:
-    QCursor.setPos(studio.frame.mapToGlobal(QPoint(2, 2)))  # away from the grid, where nothing moves under a pointer
+def complete(studio: OpenedWindow, number: int = 4) -> None:
+    QCursor.setPos(studio.window.mapToGlobal(QPoint(2, 2)))  # away from the grid, where nothing moves under a pointer
     studio.state.complete.parameters.set_number(number)
     QTest.mouseClick(foot(studio).main_button, LEFT)
 
@@ -116,17 +118,17 @@ def complete(studio: Studio, number: int = 4) -> None:
 # ── how it begins ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_empty_panel_teaches_and_offers_only_models_that_can(open_studio: Studio) -> None:
-    stage = open_studio.frame.panels["complete"].stage
+def test_an_empty_panel_teaches_and_offers_only_models_that_can(open_studio: OpenedWindow) -> None:
+    stage = open_studio.window.panels["complete"].stage
     assert isinstance(stage, CompleteStage)
     assert stage.title.text() == "Bring a picture and paint what is missing."
     assert not foot(open_studio).main_button.isEnabled()
     QTest.mouseClick(stage.begin, LEFT)
     settle()
-    dialog = open_studio.frame.findChild(QFileDialog)
+    dialog = open_studio.window.findChild(QFileDialog)
     assert dialog is not None
     dialog.reject()
-    bar = open_studio.frame.open_bar
+    bar = open_studio.window.open_bar
     bar.picker.open_list()
     assert bar.picker.model_popup is not None
     names = [one.card.name for one in bar.picker.model_popup.findChildren(CardList)[0].cards]
@@ -138,26 +140,26 @@ def test_where_no_model_can_the_panel_says_so(window_opener: WindowOpener) -> No
     studio = window_opener()
     studio.state.show_panel("complete")
     settle()
-    stage = studio.frame.panels["complete"].stage
+    stage = studio.window.panels["complete"].stage
     assert isinstance(stage, CompleteStage)
     assert "No model here can keep a part of a picture." in stage.title.text()
     assert not stage.begin.isVisible()
 
 
-def test_a_picture_of_generate_is_opened_here_by_key(open_studio: Studio) -> None:
+def test_a_picture_of_generate_is_opened_here_by_key(open_studio: OpenedWindow) -> None:
     studio = open_studio
     studio.state.generate.choose_model("rows")
     studio.state.generate.parameters.set_number(2)
     studio.state.generate.start_batch()
-    studio.draw()
+    studio.draw_pictures()
     studio.state.generate.choose_cell(1)
     studio.state.show_panel("generate")
-    QTest.keyClick(studio.frame, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier | SHIFT)
+    QTest.keyClick(studio.window, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier | SHIFT)
     assert studio.state.panel.get() == "complete"
     assert studio.state.complete.canvas.picture.get() is not None
     # A take goes onto the canvas, too, while this panel is open.
     studio.state.explore.keep_work(_work(), np.full((8, 8, 3), 9, np.uint8))
-    studio.frame.strip.take_chosen.emit(0)
+    studio.window.strip.take_chosen.emit(0)
     assert studio.state.panel.get() == "complete"
     assert int(studio.state.complete.canvas.picture.get()[0, 0, 0]) == 9  # type: ignore[index]
 
@@ -165,7 +167,7 @@ def test_a_picture_of_generate_is_opened_here_by_key(open_studio: Studio) -> Non
 # ── painting ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_hand_paints_and_escape_takes_a_drag_back(studio: Studio) -> None:
+def test_the_hand_paints_and_escape_takes_a_drag_back(studio: OpenedWindow) -> None:
     painting = studio.state.complete.canvas.brush
     painting.set_size(1)
     stroke(studio, (0.5, 0.5), (3.5, 0.5))
@@ -177,9 +179,9 @@ def test_the_hand_paints_and_escape_takes_a_drag_back(studio: Studio) -> None:
     assert mask(studio).sum() == 4
     QTest.mouseRelease(desk(studio).canvas, LEFT)
     assert mask(studio).sum() == 4
-    QTest.mouseClick(studio.frame.open_bar.undo, LEFT)
+    QTest.mouseClick(studio.window.open_bar.undo, LEFT)
     assert mask(studio).sum() == 0
-    assert studio.frame.open_bar.redo.toolTip().startswith("Redo brush")
+    assert studio.window.open_bar.redo.toolTip().startswith("Redo brush")
     seen = desk(studio).canvas
     assert seen.accessibleDescription().startswith("Nothing is marked yet")
 
@@ -188,7 +190,7 @@ def test_the_hand_paints_and_escape_takes_a_drag_back(studio: Studio) -> None:
     ("key", "tool"),
     [("B", "brush"), ("E", "eraser"), ("M", "rectangle"), ("D", "rows"), ("P", "temperature")],
 )
-def test_tools_have_keys_and_buttons(studio: Studio, key: str, tool: str) -> None:
+def test_tools_have_keys_and_buttons(studio: OpenedWindow, key: str, tool: str) -> None:
     painting = studio.state.complete.canvas.brush
     painting.choose_tool("brush" if tool != "brush" else "rows")
     desk(studio).canvas.setFocus()
@@ -200,7 +202,7 @@ def test_tools_have_keys_and_buttons(studio: Studio, key: str, tool: str) -> Non
     assert settings(studio).temperature_factor.isVisible() is (tool == "temperature")
 
 
-def test_comma_and_full_stop_size_the_brush_and_i_inverts(studio: Studio) -> None:
+def test_comma_and_full_stop_size_the_brush_and_i_inverts(studio: OpenedWindow) -> None:
     canvas, painting = desk(studio).canvas, studio.state.complete.canvas.brush
     canvas.setFocus()
     for key, size in ((".", 6), (".", 7), (",", 6)):
@@ -213,7 +215,7 @@ def test_comma_and_full_stop_size_the_brush_and_i_inverts(studio: Studio) -> Non
     assert painting.size.get() == 2
 
 
-def test_it_can_be_painted_by_keys_alone(studio: Studio) -> None:
+def test_it_can_be_painted_by_keys_alone(studio: OpenedWindow) -> None:
     canvas, painting = desk(studio).canvas, studio.state.complete.canvas.brush
     canvas.setFocus()
     painting.set_size(1)
@@ -229,7 +231,7 @@ def test_it_can_be_painted_by_keys_alone(studio: Studio) -> None:
     assert masks.first_row(mask(studio)) == 1
 
 
-def test_the_hole_is_hatched_and_temperature_tints(studio: Studio) -> None:
+def test_the_hole_is_hatched_and_temperature_tints(studio: OpenedWindow) -> None:
     canvas, painting = desk(studio).canvas, studio.state.complete.canvas.brush
 
     def colour(x: float, y: float) -> tuple[int, int, int]:
@@ -259,7 +261,7 @@ def test_the_hole_is_hatched_and_temperature_tints(studio: Studio) -> None:
     assert colour(4.3, 1.4) == (200, 200, 200), "with another tool the picture is seen as it is"
 
 
-def test_paint_temperature_by_the_mouse_leaves_the_hole_as_it_was(studio: Studio) -> None:
+def test_paint_temperature_by_the_mouse_leaves_the_hole_as_it_was(studio: OpenedWindow) -> None:
     painting = studio.state.complete.canvas.brush
     stroke(studio, (1.5, 1.5))
     hole = mask(studio)
@@ -277,7 +279,7 @@ def test_paint_temperature_by_the_mouse_leaves_the_hole_as_it_was(studio: Studio
 # ── making ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_completions_form_are_ranked_and_stop_is_the_main_button(studio: Studio) -> None:
+def test_completions_form_are_ranked_and_stop_is_the_main_button(studio: OpenedWindow) -> None:
     stroke(studio, (4.5, 4.5))
     complete(studio)
     assert asked(studio).mask.any()
@@ -304,11 +306,11 @@ def test_completions_form_are_ranked_and_stop_is_the_main_button(studio: Studio)
     assert foot(studio).save.text() == "Save 2…"
 
 
-def test_go_on_makes_those_that_were_stopped(studio: Studio) -> None:
+def test_go_on_makes_those_that_were_stopped(studio: OpenedWindow) -> None:
     stroke(studio, (1.5, 1.5))
     complete(studio)
     draw(studio, None, done=3)
-    studio.engine.say(wire.Stopped(job=studio.engine.sent[-1].job))
+    studio.engine.emit_events(wire.Stopped(job=studio.engine.sent[-1].job))
     settle()
     go_on = desk(studio).caption.continue_link
     assert go_on.isVisible()
@@ -318,7 +320,7 @@ def test_go_on_makes_those_that_were_stopped(studio: Studio) -> None:
     assert studio.state.complete.batch.running.get()
 
 
-def test_nothing_moves_in_the_grid_while_the_pointer_is_there(studio: Studio) -> None:
+def test_nothing_moves_in_the_grid_while_the_pointer_is_there(studio: OpenedWindow) -> None:
     stroke(studio, (4.5, 4.5))
     complete(studio, 2)
     grid = desk(studio).grid
@@ -331,7 +333,7 @@ def test_nothing_moves_in_the_grid_while_the_pointer_is_there(studio: Studio) ->
     assert [place.cell for place in grid.rows.places] == [1, 0]
 
 
-def test_a_right_click_takes_the_completion_under_the_pointer(studio: Studio) -> None:
+def test_a_right_click_takes_the_completion_under_the_pointer(studio: OpenedWindow) -> None:
     stroke(studio, (4.5, 4.5))
     complete(studio)
     draw(studio, [-5.0, -6.0, -7.0, -8.0])
@@ -346,7 +348,7 @@ def test_a_right_click_takes_the_completion_under_the_pointer(studio: Studio) ->
         menu.close()
 
 
-def test_what_does_not_fit_is_counted_and_can_be_shown(studio: Studio) -> None:
+def test_what_does_not_fit_is_counted_and_can_be_shown(studio: OpenedWindow) -> None:
     painting = studio.state.complete.canvas.brush
     assert not settings(studio).ranked.isEnabled()
     painting.choose_tool("rectangle")
@@ -366,19 +368,21 @@ def test_what_does_not_fit_is_counted_and_can_be_shown(studio: Studio) -> None:
     assert counts.text() == "All 12 are shown, those that fit what follows best first."
 
 
-def test_surprise_stands_in_place_of_the_completions(studio: Studio) -> None:
+def test_surprise_stands_in_place_of_the_completions(studio: OpenedWindow) -> None:
     stroke(studio, (4.5, 4.5))
     complete(studio, 2)
     draw(studio, [-40.0, -10.0])
     studio.state.complete.choose_completions((1,))
     grid = desk(studio).grid
     before = grid.grab().toImage()
-    studio.frame.open_bar.surprisal.click()
+    studio.window.open_bar.surprisal.click()
     sent = studio.engine.sent[-1]
     assert isinstance(sent, wire.Score)
     assert int(sent.picture[0, 0, 0]) == 20, "the chosen one is asked for first"
     bits = np.linspace(0, 8, 64, dtype=np.float32).reshape(8, 8)
-    studio.engine.say(wire.Scored(job=sent.job, log_prob=-10.0, bits=bits, is_bound=False), wire.Finished(job=sent.job))
+    studio.engine.emit_events(
+        wire.Scored(job=sent.job, log_prob=-10.0, bits=bits, is_bound=False), wire.Finished(job=sent.job)
+    )
     settle()
     assert grid.grab().toImage() != before
     corner = grid.visualRect(grid.model().index(0, 0)).topLeft()
@@ -386,20 +390,20 @@ def test_surprise_stands_in_place_of_the_completions(studio: Studio) -> None:
     QTest.mouseMove(grid.viewport(), corner + QPoint(6 + size.width() - 2, 4 + size.height() - 2))
     settle()
     assert studio.state.surprisal.hovered_bits.get() == pytest.approx(8.0)
-    studio.frame.open_bar.surprisal.click()
+    studio.window.open_bar.surprisal.click()
     assert studio.state.surprisal.hovered_bits.get() is None
 
 
-def test_doubt_stands_in_place_of_what_is_filled(studio: Studio) -> None:
+def test_doubt_stands_in_place_of_what_is_filled(studio: OpenedWindow) -> None:
     stroke(studio, (4.5, 4.5))
     desk(studio).canvas.setFocus()
     QTest.keyClick(desk(studio).canvas, Qt.Key.Key_V)
-    assert studio.frame.open_bar.uncertainty.isChecked()
+    assert studio.window.open_bar.uncertainty.isChecked()
     complete(studio, 1)
     told = np.full((1, 8, 8), np.nan, np.float32)
     told[:, 4:] = np.linspace(0, 9, 8)
     pictures = np.full((1, 8, 8, 3), 200, np.uint8)
-    studio.engine.say(
+    studio.engine.emit_events(
         wire.PicturesPreview(job=asked(studio).job, first=0, pictures=pictures, done=8, total=9, entropy=told),
         wire.PicturesPreview(
             job=asked(studio).job, first=0, pictures=pictures, done=9, total=9, log_prob=(-9.0,), entropy=told
@@ -407,7 +411,7 @@ def test_doubt_stands_in_place_of_what_is_filled(studio: Studio) -> None:
         wire.Finished(job=asked(studio).job),
     )
     settle()
-    assert studio.frame.open_bar.uncertainty_legend.accessibleDescription() == "0 to 10 bits a pixel, exact"
+    assert studio.window.open_bar.uncertainty_legend.accessibleDescription() == "0 to 10 bits a pixel, exact"
     grid = desk(studio).grid
     corner, size = grid.visualRect(grid.model().index(0, 0)).topLeft(), grid.cell_size()
     tones = [
@@ -421,10 +425,10 @@ def test_doubt_stands_in_place_of_what_is_filled(studio: Studio) -> None:
     assert studio.state.complete.uncertainty.hovered_bits.get() == pytest.approx(9.0)
 
 
-def test_a_second_model_is_mixed_in_while_completions_form(studio: Studio, two_models: Path) -> None:
+def test_a_second_model_is_mixed_in_while_completions_form(studio: OpenedWindow, two_models: Path) -> None:
     dials = settings(studio).parameters
     assert not dials.mix.isVisible()
-    write_model(two_models, card("dashes", (3, 8, 8), family=("pixelcnn_pp", "PixelCNN++")))
+    write_model(two_models, make_card("dashes", (3, 8, 8), family=("pixelcnn_pp", "PixelCNN++")))
     studio.state.models.refresh_models()
     settle()
     assert dials.mix.isVisible()
@@ -447,8 +451,8 @@ def test_a_second_model_is_mixed_in_while_completions_form(studio: Studio, two_m
 
 
 @pytest.mark.parametrize(("width", "height", "text"), SIZES)
-def test_nothing_is_cut_and_nothing_overlaps(studio: Studio, width: int, height: int, text: int) -> None:
-    studio.frame.resize(width, height)
+def test_nothing_is_cut_and_nothing_overlaps(studio: OpenedWindow, width: int, height: int, text: int) -> None:
+    studio.window.resize(width, height)
     studio.state.layout.set({**studio.state.layout.get(), "text": text})
     check(studio)
     stroke(studio, (4.5, 4.5))
@@ -462,5 +466,5 @@ def test_nothing_is_cut_and_nothing_overlaps(studio: Studio, width: int, height:
         assert desk(studio).rect().contains(one.geometry().intersected(desk(studio).rect()))
         for other in parts[place + 1 :]:
             assert not one.geometry().adjusted(1, 1, -1, -1).intersects(other.geometry().adjusted(9, 1, -9, -1))
-    studio.frame.toggle_page("help")
+    studio.window.toggle_page("help")
     check(studio)

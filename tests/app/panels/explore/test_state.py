@@ -14,7 +14,7 @@ from studio.library.work import StoredArray, Work
 from studio.wire.messages import Array, Decoded, DecodeLatent, Encode, Encoded, Failed, Finished, Stopped
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
-from tests.app.fake_model import card, write_model
+from tests.app.fake_model import make_card, write_model
 
 LATENT = np.arange(8 * 8 * 3, dtype=np.float32).reshape(3, 8, 8) / 7
 
@@ -39,14 +39,14 @@ def asked(engine: FakeEngine) -> DecodeLatent:
 def answer(engine: FakeEngine, picture: Array) -> DecodeLatent:
     """Answer the newest question."""
     command = asked(engine)
-    engine.say(Decoded(job=command.job, picture=picture), Finished(job=command.job))
+    engine.emit_events(Decoded(job=command.job, picture=picture), Finished(job=command.job))
     return command
 
 
 def begin(window: AppState, engine: FakeEngine, seed: int = 7) -> None:
     """A picture of a seed on the stage."""
     window.show_panel("explore")
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     window.explore.parameters.new_start(seed)
     answer(engine, tone(seed))
 
@@ -73,12 +73,12 @@ def bring(window: AppState, engine: FakeEngine, path: Path, qtbot: QtBot, differ
         bits=900.0,
         is_bound=False,
     )
-    engine.say(encoded, Finished(job=command.job))
+    engine.emit_events(encoded, Finished(job=command.job))
     answer(engine, tone(99))
 
 
 def test_until_the_first_start_nothing_is_asked(window: AppState, engine: FakeEngine) -> None:
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     window.explore.choose_model("tones")
     window.explore.choose_model("tiny")
     assert engine.sent == [] and window.explore.picture.get() is None
@@ -120,9 +120,9 @@ def test_the_next_question_does_not_wait_for_the_ending(window: AppState, engine
     window.explore.parameters.set_slider(0, 1.0)
     first = asked(engine)
     window.explore.parameters.set_slider(0, 2.0)
-    engine.say(Decoded(job=first.job, picture=tone(1)))
+    engine.emit_events(Decoded(job=first.job, picture=tone(1)))
     assert asked(engine).sliders[0] == 2.0
-    engine.say(Stopped(job=first.job))  # of the old one: the new one stays open
+    engine.emit_events(Stopped(job=first.job))  # of the old one: the new one stays open
     window.explore.parameters.set_slider(0, 3.0)
     assert asked(engine).sliders[0] == 2.0
 
@@ -203,7 +203,7 @@ def test_a_new_start_keeps_the_sliders_and_a_locked_seed(window: AppState, engin
 def test_a_question_that_fails_says_so_and_the_picture_stays(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     window.explore.parameters.set_slider(0, 1.0)
-    engine.say(Failed(job=asked(engine).job, reason="The model was moved.", hint="Put it back."))
+    engine.emit_events(Failed(job=asked(engine).job, reason="The model was moved.", hint="Put it back."))
     said = window.messages.current.get()
     assert said is not None and said.text == "The model was moved. Put it back." and said.severity == "failed"
     assert window.explore.picture.get() is not None
@@ -322,7 +322,7 @@ def test_stopped_in_the_queue_a_photo_waits_to_be_used_again(
     job = engine.sent[-1].job
     qtbot.waitUntil(lambda: window.jobs.find_job(job) is not None)
     window.jobs.stop_job(job)
-    engine.say(Stopped(job=job))
+    engine.emit_events(Stopped(job=job))
     assert window.jobs.jobs.get() == () and window.explore.crop_preview.get() is not None
     assert not window.explore.busy.get()
     window.explore.use_preview()
@@ -339,7 +339,7 @@ def test_stopped_in_the_queue_the_stage_asks_for_no_newer_picture(
     count = len(engine.sent)
     qtbot.waitUntil(lambda: window.jobs.find_job(job) is not None)
     window.jobs.stop_job(job)
-    engine.say(Stopped(job=job))
+    engine.emit_events(Stopped(job=job))
     assert len(engine.sent) == count and not window.explore.drawing.get()
     window.explore.parameters.set_slider(0, 1.5)
     assert len(engine.sent) == count + 1
@@ -359,7 +359,7 @@ def test_while_the_engine_looks_the_badge_says_so(
     qtbot.waitUntil(lambda: explore.crop_preview.get() is not None)
     explore.use_preview()
     assert explore.badge.get().kind == "working" and explore.busy.get()
-    engine.say(Failed(job=engine.sent[-1].job, reason="Memory ran out."))
+    engine.emit_events(Failed(job=engine.sent[-1].job, reason="Memory ran out."))
     assert explore.badge.get().kind is None and explore.crop_preview.get() is not None and not explore.busy.get()
 
 
@@ -379,7 +379,7 @@ def test_an_engine_that_dies_while_encoding_keeps_the_photo(
 def test_using_a_photo_starts_a_stopped_engine_and_a_moved_slider_does_not(
     window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    engine.status.emit("Stopped")
+    engine.status_changed.emit("Stopped")
     window.explore.parameters.new_start(1)
     window.explore.parameters.set_slider(0, 1.0)
     assert engine.starts == 0
@@ -581,7 +581,7 @@ def test_everything_is_there_again_after_a_restart(
     other_engine = FakeEngine()
     explore = (other := opener(other_engine)).explore
     assert other_engine.sent == []  # no engine runs yet
-    other_engine.status.emit("Starting")
+    other_engine.status_changed.emit("Starting")
     command = asked(other_engine)
     assert command.sliders[0] == 2.2 and command.latent is not None and command.latent.tobytes() == LATENT.tobytes()
     assert (
@@ -636,11 +636,11 @@ def test_a_model_that_is_gone_leaves_the_window_usable(
     (two_models / "tones.safetensors").unlink()
     other_engine = FakeEngine()
     second = opener(other_engine)
-    other_engine.status.emit("Starting")
+    other_engine.status_changed.emit("Starting")
     assert second.explore.model.get() == second.models.find_model("tiny")
     second.explore.parameters.new_start(1)
     assert asked(other_engine).model == "tiny" and len(asked(other_engine).sliders) == 3
-    write_model(two_models, card("tones", (1, 4, 4)))
+    write_model(two_models, make_card("tones", (1, 4, 4)))
 
 
 def test_no_file_is_read_while_a_slider_moves(
@@ -663,10 +663,10 @@ def test_no_file_is_read_while_a_slider_moves(
 def test_the_map_of_an_opened_picture_is_not_given_a_class_that_was_only_assumed(
     window: AppState, engine: FakeEngine, two_models: Path, tmp_path: Path, qtbot: QtBot
 ) -> None:
-    write_model(two_models, card("kinds", classes=("Dark", "Light")))
+    write_model(two_models, make_card("kinds", classes=("Dark", "Light")))
     window.models.refresh_models()
     window.show_panel("explore")
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     window.explore.choose_model("kinds")
     window.explore.parameters.new_start(7)
     window.explore.parameters.set_label(1)

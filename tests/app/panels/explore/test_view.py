@@ -14,12 +14,12 @@ from studio.app.panels.explore.view import ExploreFoot, ExploreInspector, Explor
 from studio.media import export
 from studio.media.pictures.image import OpenedPicture
 from studio.wire.messages import DecodeLatent, Encode
-from tests.app.fake_model import card, write_model
-from tests.app.window_fixtures import Studio, WindowOpener, drag, picture, settle
+from tests.app.fake_model import make_card, write_model
+from tests.app.window_fixtures import OpenedWindow, WindowOpener, drag, picture, settle
 
 
-def parts(studio: Studio) -> tuple[ExploreStage, ExploreInspector, ExploreFoot]:
-    panel = studio.frame.panels["explore"]
+def parts(studio: OpenedWindow) -> tuple[ExploreStage, ExploreInspector, ExploreFoot]:
+    panel = studio.window.panels["explore"]
     assert isinstance(panel.stage, ExploreStage)
     assert isinstance(panel.inspector, ExploreInspector)
     assert isinstance(panel.foot, ExploreFoot)
@@ -27,38 +27,38 @@ def parts(studio: Studio) -> tuple[ExploreStage, ExploreInspector, ExploreFoot]:
 
 
 @pytest.fixture
-def exploring(studio: Studio) -> Studio:
+def exploring(studio: OpenedWindow) -> OpenedWindow:
     """Explore, with a picture on the stage."""
     studio.state.show_panel("explore")
-    studio.ready()
+    studio.start_engine()
     studio.state.explore.parameters.new_start(7)
-    studio.answer()
+    studio.answer_explore()
     settle()
     return studio
 
 
-def bring(studio: Studio, qtbot: QtBot, tmp_path: Path, name: str = "rose.png") -> None:
+def bring(studio: OpenedWindow, qtbot: QtBot, tmp_path: Path, name: str = "rose.png") -> None:
     path = tmp_path / name
     path.write_bytes(export.encode_png_bytes(picture(50, (20, 30, 3))))
     studio.state.open_dropped([path])
     qtbot.waitUntil(lambda: studio.state.explore.crop_preview.get() is not None)
 
 
-def test_an_empty_stage_says_how_to_begin(studio: Studio) -> None:
+def test_an_empty_stage_says_how_to_begin(studio: OpenedWindow) -> None:
     stage, _, foot = parts(studio)
     studio.state.show_panel("explore")
     assert stage.currentIndex() == 0
     assert not foot.keep.isEnabled()
     assert not foot.export.isEnabled()
     studio.state.explore.parameters.new_start(7)
-    studio.ready()
-    studio.answer()
+    studio.start_engine()
+    studio.answer_explore()
     assert stage.currentWidget() is stage.page
     assert foot.keep.isEnabled()
     assert stage.badge.detail.text() == "Seed 7, every slider at home"
 
 
-def test_a_picture_follows_only_if_one_was_asked_for(studio: Studio) -> None:
+def test_a_picture_follows_only_if_one_was_asked_for(studio: OpenedWindow) -> None:
     stage, _, _ = parts(studio)
     studio.state.show_panel("explore")
     waits = "The engine is starting; the picture follows by itself."
@@ -71,7 +71,7 @@ def test_a_picture_follows_only_if_one_was_asked_for(studio: Studio) -> None:
 @pytest.fixture
 def alone(two_models: Path) -> None:
     """`alone`, which has no directions, stands first."""
-    write_model(two_models, replace(card("alone", classes=("a", "b")), directions=()))
+    write_model(two_models, replace(make_card("alone", classes=("a", "b")), directions=()))
 
 
 def test_an_empty_stage_says_why_the_first_model_of_all_is_not_the_one(
@@ -90,8 +90,8 @@ def test_the_list_of_models_says_which_have_no_sliders(alone: None, window_opene
     studio = window_opener()
     for panel, said in (("explore", ["No sliders", ""]), ("generate", ["", ""])):
         studio.state.show_panel(panel)
-        studio.frame.open_bar.picker.open_list()
-        popup = studio.frame.open_bar.picker.model_popup
+        studio.window.open_bar.picker.open_list()
+        popup = studio.window.open_bar.picker.model_popup
         assert popup is not None
         names = [popup.cards.index_of(name).data(Qt.ItemDataRole.AccessibleTextRole) for name in ("alone", "tiny")]
         assert ["No sliders" if "No sliders" in name else "" for name in names] == said
@@ -104,8 +104,8 @@ def test_a_model_without_directions_says_so_and_nothing_stands_empty(alone: None
     studio.state.show_panel("explore")
     studio.state.explore.choose_model("alone")
     studio.state.explore.parameters.new_start(7)
-    studio.ready()
-    studio.answer()
+    studio.start_engine()
+    studio.answer_explore()
     words = [label.text() for label in inspector.parameters.findChildren(QLabel) if label.isVisible()]
     assert '"Alone" draws at once and has no sliders. Its start and temperature can be changed.' in words
     assert not inspector.parameters.fold.isVisible()
@@ -117,7 +117,7 @@ def test_a_model_without_directions_says_so_and_nothing_stands_empty(alone: None
     assert inspector.parameters.all_home.isVisible() and not inspector.parameters.replacement.isVisible()
 
 
-def test_a_dragged_slider_asks_and_the_state_moves_the_slider(exploring: Studio) -> None:
+def test_a_dragged_slider_asks_and_the_state_moves_the_slider(exploring: OpenedWindow) -> None:
     _, inspector, _ = parts(exploring)
     state, slider = exploring.state.explore, inspector.parameters.sliders[1]
     drag(slider.slider, [slider.slider._position_of(0), slider.slider._position_of(1), slider.slider._position_of(2)])
@@ -132,18 +132,18 @@ def test_a_dragged_slider_asks_and_the_state_moves_the_slider(exploring: Studio)
     assert not inspector.parameters.all_home.isEnabled()
 
 
-def test_a_drag_is_undone_in_one_step(exploring: Studio) -> None:
+def test_a_drag_is_undone_in_one_step(exploring: OpenedWindow) -> None:
     _, inspector, _ = parts(exploring)
     state, slider = exploring.state.explore, inspector.parameters.sliders[0]
     drag(slider.slider, [slider.slider._position_of(value) for value in (0, 0.5, 1, 1.5, 2)])
-    assert exploring.frame.open_bar.undo.toolTip().startswith("Undo direction 1")
-    QTest.keyClick(exploring.frame, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert exploring.window.open_bar.undo.toolTip().startswith("Undo direction 1")
+    QTest.keyClick(exploring.window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert state.parameters.sliders.get()[0] == 0
     exploring.state.redo()
     assert state.parameters.sliders.get()[0] == pytest.approx(2, abs=0.03)
 
 
-def test_each_scale_has_its_temperature(exploring: Studio) -> None:
+def test_each_scale_has_its_temperature(exploring: OpenedWindow) -> None:
     _, inspector, _ = parts(exploring)
     state, dials = exploring.state.explore, inspector.parameters.temperatures
     assert [dial.name.text() for dial in dials] == ["Coarse", "Middle", "Fine"]
@@ -159,7 +159,7 @@ def test_each_scale_has_its_temperature(exploring: Studio) -> None:
     assert dials[0].value.text() == "1.10"
 
 
-def test_another_model_brings_its_own_sliders(exploring: Studio) -> None:
+def test_another_model_brings_its_own_sliders(exploring: OpenedWindow) -> None:
     _, inspector, _ = parts(exploring)
     exploring.state.explore.choose_model("tones")
     settle()
@@ -170,7 +170,7 @@ def test_another_model_brings_its_own_sliders(exploring: Studio) -> None:
 def test_quieter_directions_are_folded_until_one_is_moved(window_opener: WindowOpener, two_models: Path) -> None:
     import msgspec
 
-    many = msgspec.structs.replace(card("many"), directions=tuple(str(n + 1) for n in range(12)))
+    many = msgspec.structs.replace(make_card("many"), directions=tuple(str(n + 1) for n in range(12)))
     write_model(two_models, many)
     studio = window_opener()
     studio.state.show_panel("explore")
@@ -186,7 +186,7 @@ def test_quieter_directions_are_folded_until_one_is_moved(window_opener: WindowO
     assert directions.sliders[10].isVisible()
 
 
-def test_a_direction_gets_a_name(exploring: Studio) -> None:
+def test_a_direction_gets_a_name(exploring: OpenedWindow) -> None:
     _, inspector, _ = parts(exploring)
     slider = inspector.parameters.sliders[0]
     QTest.keyClick(slider.slider, Qt.Key.Key_F2)
@@ -200,7 +200,7 @@ def test_a_direction_gets_a_name(exploring: Studio) -> None:
 
 
 def test_a_photo_is_cropped_with_a_preview_and_comes_back_exactly(
-    exploring: Studio, qtbot: QtBot, tmp_path: Path
+    exploring: OpenedWindow, qtbot: QtBot, tmp_path: Path
 ) -> None:
     stage, inspector, foot = parts(exploring)
     bring(exploring, qtbot, tmp_path)
@@ -213,8 +213,8 @@ def test_a_photo_is_cropped_with_a_preview_and_comes_back_exactly(
     QTest.mouseClick(foot.use, Qt.MouseButton.LeftButton)
     assert isinstance(exploring.engine.sent[-1], Encode)
     assert (foot.use.text(), foot.use.isEnabled()) == ("Looking", False)
-    exploring.encode()
-    exploring.answer()
+    exploring.answer_encoding()
+    exploring.answer_explore()
     settle()
     assert stage.currentWidget() is stage.page
     assert stage.badge.text.text() == "Exact"
@@ -222,16 +222,18 @@ def test_a_photo_is_cropped_with_a_preview_and_comes_back_exactly(
     assert stage.badge.accessibleName().startswith("Exact: with every slider at home")
 
 
-def test_values_that_differ_are_counted(exploring: Studio, qtbot: QtBot, tmp_path: Path) -> None:
+def test_values_that_differ_are_counted(exploring: OpenedWindow, qtbot: QtBot, tmp_path: Path) -> None:
     stage, _, foot = parts(exploring)
     bring(exploring, qtbot, tmp_path)
     QTest.mouseClick(foot.use, Qt.MouseButton.LeftButton)
-    exploring.encode(differing=12)
+    exploring.answer_encoding(differing=12)
     assert stage.badge.text.text() == "12 of 192 values differ by 1"
     assert stage.badge.text.property("role") == "warn"
 
 
-def test_the_frame_is_dragged_and_how_it_is_cut_is_chosen(exploring: Studio, qtbot: QtBot, tmp_path: Path) -> None:
+def test_the_frame_is_dragged_and_how_it_is_cut_is_chosen(
+    exploring: OpenedWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
     stage, inspector, foot = parts(exploring)
     bring(exploring, qtbot, tmp_path)
     settle()
@@ -255,7 +257,7 @@ def test_the_frame_is_dragged_and_how_it_is_cut_is_chosen(exploring: Studio, qtb
     assert stage.currentWidget() is stage.page
 
 
-def test_a_huge_photo_is_thinned_before_it_is_drawn(exploring: Studio, qtbot: QtBot) -> None:
+def test_a_huge_photo_is_thinned_before_it_is_drawn(exploring: OpenedWindow, qtbot: QtBot) -> None:
     stage, _, _ = parts(exploring)
     tall = np.zeros((9000, 300, 3), np.uint8)
     exploring.state.explore._importing.set_preview(OpenedPicture(tall, "tall.png", ()))
@@ -263,13 +265,13 @@ def test_a_huge_photo_is_thinned_before_it_is_drawn(exploring: Studio, qtbot: Qt
     assert max(stage.crop.view._image.width(), stage.crop.view._image.height()) <= 2250
 
 
-def test_takes_are_kept_shown_and_taken_off(exploring: Studio) -> None:
+def test_takes_are_kept_shown_and_taken_off(exploring: OpenedWindow) -> None:
     _, _, foot = parts(exploring)
-    strip = exploring.frame.strip
+    strip = exploring.window.strip
     QTest.mouseClick(foot.keep, Qt.MouseButton.LeftButton)
     exploring.state.explore.parameters.set_slider(0, 1.0)
-    exploring.answer(120)
-    QTest.keyClick(exploring.frame, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
+    exploring.answer_explore(120)
+    QTest.keyClick(exploring.window, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
     settle()
     assert strip.list.rows.rowCount() == 2
     assert strip.list.currentIndex().row() == 1
@@ -286,20 +288,20 @@ def test_takes_are_kept_shown_and_taken_off(exploring: Studio) -> None:
     assert strip.list.rows.rowCount() == 2
 
 
-def test_export_saves_where_the_person_says(exploring: Studio, qtbot: QtBot, tmp_path: Path) -> None:
+def test_export_saves_where_the_person_says(exploring: OpenedWindow, qtbot: QtBot, tmp_path: Path) -> None:
     _, _, foot = parts(exploring)
     QTest.mouseClick(foot.export, Qt.MouseButton.LeftButton)
-    dialog = exploring.frame.findChild(QFileDialog)
+    dialog = exploring.window.findChild(QFileDialog)
     assert dialog is not None
     assert dialog.selectedFiles()[0].endswith("tiny-7.png")
     dialog.fileSelected.emit(str(tmp_path / "rose.png"))
     dialog.reject()
     qtbot.waitUntil(lambda: exploring.state.messages.current.get() is not None)
-    assert exploring.frame.message.first.text() == 'Saved "rose.png" with its recipe inside.'
+    assert exploring.window.message.first.text() == 'Saved "rose.png" with its recipe inside.'
     assert (tmp_path / "rose.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_captions_stand_below_the_picture(exploring: Studio) -> None:
+def test_captions_stand_below_the_picture(exploring: OpenedWindow) -> None:
     stage, _, _ = parts(exploring)
     view, badge = stage.page.view, stage.badge
     bottom = view.y() + view.shown_rect().bottom()

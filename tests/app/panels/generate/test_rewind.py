@@ -14,7 +14,7 @@ from studio.library.work import ImposedPixel
 from studio.wire.messages import Array, Failed, Finished, Inpaint, PicturesPreview, Sample, Stopped
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
-from tests.app.fake_model import card, write_model
+from tests.app.fake_model import make_card, write_model
 
 BLUE = (40, 90, 200)
 
@@ -22,7 +22,7 @@ BLUE = (40, 90, 200)
 @pytest.fixture(autouse=True)
 def rows_model(two_models: Path) -> None:
     """`rows`, 8 × 8 in colour, drawn row by row."""
-    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
+    write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN")))
 
 
 def tone(value: int) -> Array:
@@ -31,14 +31,14 @@ def tone(value: int) -> Array:
 
 def begin(window: AppState, engine: FakeEngine, count: int = 2, labels: tuple[int, ...] | None = None) -> None:
     """Pictures of the seeds from 4112 on, each of one tone of its own, the second large."""
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     window.generate.choose_model("rows")
     window.generate.parameters.set_number(count)
     window.generate.parameters.set_seed(4112)
     window.generate.start_batch()
     job, pictures = engine.sent[-1].job, np.concatenate([tone(10 + n) for n in range(count)])
     prices = (-1.0,) * count
-    engine.say(
+    engine.emit_events(
         PicturesPreview(job=job, first=0, pictures=pictures, done=9, total=9, log_prob=prices, labels=labels),
         Finished(job=job),
     )
@@ -70,8 +70,8 @@ def answer(engine: FakeEngine, value: int) -> Array:
     picture = np.where(free, np.uint8(value), command.picture)
     for done in (3, 8):
         seen = np.concatenate([picture[:done], np.zeros_like(picture[done:])])
-        engine.say(PicturesPreview(job=command.job, first=0, pictures=seen[None], done=done, total=9))
-    engine.say(
+        engine.emit_events(PicturesPreview(job=command.job, first=0, pictures=seen[None], done=done, total=9))
+    engine.emit_events(
         PicturesPreview(job=command.job, first=0, pictures=picture[None], done=9, total=9, log_prob=(-5.0,)),
         Finished(job=command.job),
     )
@@ -164,10 +164,10 @@ def test_rows_form_over_what_was_there_and_end_as_a_take(window: AppState, engin
     generate.rewind_actions.branch_here()
     command = asked(engine)
     drawn = np.where(command.mask[..., None] > 0, np.uint8(99), command.picture)
-    engine.say(PicturesPreview(job=command.job, first=0, pictures=drawn[None], done=3, total=9))
+    engine.emit_events(PicturesPreview(job=command.job, first=0, pictures=drawn[None], done=3, total=9))
     large = generate.enlarged.item.get()
     assert large is not None and large.picture is not None and (large.picture == 11).all()  # still where it was
-    engine.say(PicturesPreview(job=command.job, first=0, pictures=drawn[None], done=6, total=9))
+    engine.emit_events(PicturesPreview(job=command.job, first=0, pictures=drawn[None], done=6, total=9))
     large = generate.enlarged.item.get()
     assert large is not None and large.picture is not None
     assert (large.picture[5] == 99).all() and (large.picture[6:] == 11).all()
@@ -208,7 +208,7 @@ def test_at_the_top_row_a_whole_picture_is_made(window: AppState, engine: FakeEn
     command = engine.sent[-1]
     assert isinstance(command, Sample) and len(command.seeds) == 1
     window.generate.rewind.stop_drawing()
-    engine.say(Stopped(job=command.job))
+    engine.emit_events(Stopped(job=command.job))
     window.generate.rewind_actions.set_pixel(3, 3, BLUE)
     window.generate.rewind_actions.branch_here()
     assert asked(engine).mask.sum() == 63
@@ -220,10 +220,10 @@ def test_stopped_it_keeps_what_is_drawn_and_goes_on(window: AppState, engine: Fa
     generate.rewind_actions.move_marker(5)
     generate.rewind_actions.branch_here()
     command = asked(engine)
-    engine.say(PicturesPreview(job=command.job, first=0, pictures=tone(99), done=6, total=9))
+    engine.emit_events(PicturesPreview(job=command.job, first=0, pictures=tone(99), done=6, total=9))
     generate.rewind.stop_drawing()
     assert engine.stopped == [command.job]
-    engine.say(Stopped(job=command.job))
+    engine.emit_events(Stopped(job=command.job))
     said, forming = window.messages.current.get(), generate.rewind.rewound.get()
     assert said is not None and said.text == "Stopped at row 6 of 8. What is drawn is still on the stage."
     assert forming is not None and not forming.running and window.takes.takes.get() == ()
@@ -238,7 +238,7 @@ def test_a_failure_and_a_dead_engine_lose_nothing(window: AppState, engine: Fake
     generate = window.generate
     generate.rewind_actions.move_marker(5)
     generate.rewind_actions.branch_here()
-    engine.say(Failed(job=asked(engine).job, reason="Memory ran out.", hint="Close something."))
+    engine.emit_events(Failed(job=asked(engine).job, reason="Memory ran out.", hint="Close something."))
     said = window.messages.current.get()
     assert said is not None and said.text == "Memory ran out. Close something."
     window.messages.press_button(0)
@@ -266,7 +266,7 @@ def test_a_picture_that_goes_on_while_another_is_looked_at_is_among_the_takes(
 
 def test_another_seed_goes_on_with_the_same_kind(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
     """Where no kind is asked for, each seed has its own: a cat should not go on as a cake."""
-    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN"), classes=("Cat", "Cake")))
+    write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN"), classes=("Cat", "Cake")))
     window = opener(engine)
     begin(window, engine, labels=(0, 1))
     window.generate.rewind_actions.move_marker(5)
@@ -283,7 +283,7 @@ def test_another_seed_goes_on_with_the_same_kind(opener: Opener, engine: FakeEng
 
 
 def test_a_second_model_decides_below_the_marker(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
-    write_model(two_models, card("others", family=("pixelcnn_pp", "PixelCNN++")), salt=1.0)
+    write_model(two_models, make_card("others", family=("pixelcnn_pp", "PixelCNN++")), salt=1.0)
     window = opener(engine)
     begin(window, engine)
     generate = window.generate
@@ -323,7 +323,7 @@ def test_a_model_that_draws_all_at_once_has_no_marker(window: AppState, engine: 
     window.generate.choose_model("tiny")
     window.generate.start_batch()
     job = engine.sent[-1].job
-    engine.say(
+    engine.emit_events(
         PicturesPreview(job=job, first=0, pictures=tone(1), done=1, total=1, log_prob=(-1.0,)), Finished(job=job)
     )
     window.generate.enlarge_cell(0)
@@ -335,17 +335,19 @@ def test_a_model_that_draws_all_at_once_has_no_marker(window: AppState, engine: 
 
 
 def test_a_half_drawn_picture_goes_on_from_what_is_drawn_of_it(window: AppState, engine: FakeEngine) -> None:
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     generate = window.generate
     generate.choose_model("rows")
     generate.parameters.set_number(2)
     generate.parameters.set_seed(4112)
     generate.start_batch()
     job = engine.sent[-1].job
-    engine.say(PicturesPreview(job=job, first=0, pictures=np.concatenate([tone(10), tone(11)]), done=5, total=9))
+    engine.emit_events(
+        PicturesPreview(job=job, first=0, pictures=np.concatenate([tone(10), tone(11)]), done=5, total=9)
+    )
     generate.enlarge_cell(1)
     assert generate.rewind.base.get() is None, "while it is drawn there is nothing to take hold of"
-    engine.say(Stopped(job=job))
+    engine.emit_events(Stopped(job=job))
     assert mark(window) == Marker(5)
     generate.rewind_actions.move_marker(8)
     assert mark(window).row == 5, "below, nothing is drawn that could be kept"

@@ -14,37 +14,37 @@ from studio.app.panels.generate.rewind import Marker
 from studio.app.panels.generate.view import GenerateStage
 from studio.library.work import ImposedPixel
 from studio.wire.messages import Finished, Inpaint, PicturesPreview, Stopped
-from tests.app.fake_model import card, write_model
-from tests.app.window_fixtures import Studio, WindowOpener, settle
+from tests.app.fake_model import make_card, write_model
+from tests.app.window_fixtures import OpenedWindow, WindowOpener, settle
 
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
 
 @pytest.fixture
-def rewinding(window_opener: WindowOpener, two_models: Path) -> Studio:
+def rewinding(window_opener: WindowOpener, two_models: Path) -> OpenedWindow:
     """Generate, with a finished picture of a model that draws row by row large on the stage."""
-    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN")))
+    write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN")))
     studio = window_opener()
-    studio.ready()
-    studio.frame.activateWindow()
+    studio.start_engine()
+    studio.window.activateWindow()
     studio.state.generate.choose_model("rows")
     studio.state.generate.parameters.set_number(2)
     studio.state.generate.start_batch()
-    studio.draw()
+    studio.draw_pictures()
     studio.state.generate.enlarge_cell(0)
     settle()
     return studio
 
 
 def test_the_caption_says_the_kind_that_goes_on(window_opener: WindowOpener, two_models: Path) -> None:
-    write_model(two_models, card("rows", family=("pixelcnn", "PixelCNN"), classes=("Cat", "Cake")))
+    write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN"), classes=("Cat", "Cake")))
     studio = window_opener()
-    studio.ready()
+    studio.start_engine()
     studio.state.generate.choose_model("rows")
     studio.state.generate.parameters.set_label(1)
     studio.state.generate.parameters.set_number(1)
     studio.state.generate.start_batch()
-    studio.draw()
+    studio.draw_pictures()
     studio.state.generate.enlarge_cell(0)
     caption = stage(studio).enlarged_caption
     assert "kind" not in caption.said.text()
@@ -56,28 +56,28 @@ def test_the_caption_says_the_kind_that_goes_on(window_opener: WindowOpener, two
     assert caption.said.text() == "as a new take from row 5"
 
 
-def stage(studio: Studio) -> GenerateStage:
-    found = studio.frame.panels["generate"].stage
+def stage(studio: OpenedWindow) -> GenerateStage:
+    found = studio.window.panels["generate"].stage
     assert isinstance(found, GenerateStage)
     return found
 
 
-def mark(studio: Studio) -> Marker:
+def mark(studio: OpenedWindow) -> Marker:
     found = studio.state.generate.rewind.marker.get()
     assert found is not None
     return found
 
 
-def asked(studio: Studio) -> Inpaint:
+def asked(studio: OpenedWindow) -> Inpaint:
     command = studio.engine.sent[-1]
     assert isinstance(command, Inpaint)
     return command
 
 
-def answer(studio: Studio, colour: int) -> None:
+def answer(studio: OpenedWindow, colour: int) -> None:
     command = asked(studio)
     picture = np.where(command.mask[..., None] > 0, np.uint8(colour), command.picture)
-    studio.engine.say(
+    studio.engine.emit_events(
         PicturesPreview(job=command.job, first=0, pictures=picture[None], done=9, total=9, log_prob=(-5.0,)),
         Finished(job=command.job),
     )
@@ -89,7 +89,7 @@ def press(widget: QWidget, kind: QMouseEvent.Type, at: QPointF) -> None:
     QApplication.sendEvent(widget, QMouseEvent(kind, at, widget.mapToGlobal(at), button, LEFT, NONE))
 
 
-def drag(studio: Studio, rows: list[float], release: bool = True) -> None:
+def drag(studio: OpenedWindow, rows: list[float], release: bool = True) -> None:
     """Take the marker by its tab and lead the line to these rows."""
     marker, view = stage(studio).marker, stage(studio).page.view
     tab, row = QPointF(marker.shown_rect().center()), view.pixel_rect(0)
@@ -102,7 +102,7 @@ def drag(studio: Studio, rows: list[float], release: bool = True) -> None:
     settle()
 
 
-def test_the_marker_is_dragged_and_letting_go_starts_nothing(rewinding: Studio) -> None:
+def test_the_marker_is_dragged_and_letting_go_starts_nothing(rewinding: OpenedWindow) -> None:
     page = stage(rewinding)
     count, caption = len(rewinding.engine.sent), page.enlarged_caption
     assert page.marker.isVisible() and page.marker.accessibleName() == "Rewind, row 8 of 8"
@@ -118,14 +118,14 @@ def test_the_marker_is_dragged_and_letting_go_starts_nothing(rewinding: Studio) 
     assert asked(rewinding).mask[:5].sum() == 0
 
 
-def test_escape_takes_a_drag_back(rewinding: Studio) -> None:
+def test_escape_takes_a_drag_back(rewinding: OpenedWindow) -> None:
     drag(rewinding, [3], release=False)
     assert mark(rewinding).row == 3
     QTest.keyClick(stage(rewinding).marker, Qt.Key.Key_Escape)
     assert mark(rewinding).row == 8 and rewinding.state.generate.enlarged.item.get() is not None
 
 
-def test_the_marker_has_its_keys(rewinding: Studio) -> None:
+def test_the_marker_has_its_keys(rewinding: OpenedWindow) -> None:
     page = stage(rewinding)
     page.page.view.setFocus()
     QTest.keyClick(page.page.view, Qt.Key.Key_Tab)
@@ -146,7 +146,7 @@ def test_the_marker_has_its_keys(rewinding: Studio) -> None:
     assert mark(rewinding).row == 1
 
 
-def test_what_lies_below_is_dimmed_to_a_third(rewinding: Studio) -> None:
+def test_what_lies_below_is_dimmed_to_a_third(rewinding: OpenedWindow) -> None:
     view = stage(rewinding).page.view
     rewinding.state.generate.rewind_actions.move_marker(4)
     rewinding.state.generate.rewind_actions.set_pixel(6, 6, (250, 0, 0))
@@ -159,7 +159,7 @@ def test_what_lies_below_is_dimmed_to_a_third(rewinding: Studio) -> None:
     assert imposed.red() == 250
 
 
-def test_a_click_below_the_marker_chooses_a_colour_and_one_above_does_not(rewinding: Studio) -> None:
+def test_a_click_below_the_marker_chooses_a_colour_and_one_above_does_not(rewinding: OpenedWindow) -> None:
     page = stage(rewinding)
     view = page.page.view
     rewinding.state.generate.rewind_actions.move_marker(4)
@@ -182,7 +182,7 @@ def test_a_click_below_the_marker_chooses_a_colour_and_one_above_does_not(rewind
     popup.typed.setText("#2858C8")
     QTest.keyClick(popup.typed, Qt.Key.Key_Return)
     assert mark(rewinding).pixels_below == (ImposedPixel(6, 3, (40, 88, 200)),)
-    assert rewinding.frame.open_bar.undo.toolTip().startswith("Undo colour of a pixel")
+    assert rewinding.window.open_bar.undo.toolTip().startswith("Undo colour of a pixel")
     assert page.enlarged_caption.said.text() == "as a new take from row 4, 1 pixel imposed"
     popup = click(6, 3)
     assert popup is not None and popup.release_button.isVisibleTo(popup)
@@ -190,7 +190,7 @@ def test_a_click_below_the_marker_chooses_a_colour_and_one_above_does_not(rewind
     assert mark(rewinding).pixels_below == ()
 
 
-def test_a_colour_is_chosen_with_keys_alone(rewinding: Studio) -> None:
+def test_a_colour_is_chosen_with_keys_alone(rewinding: OpenedWindow) -> None:
     page = stage(rewinding)
     page.page.view.setFocus()
     QTest.keyClick(page.page.view, Qt.Key.Key_O)
@@ -203,56 +203,58 @@ def test_a_colour_is_chosen_with_keys_alone(rewinding: Studio) -> None:
     assert mark(rewinding).pixels_below == (ImposedPixel(7, 4, (90, 90, 90)),)
 
 
-def test_while_it_goes_on_the_button_stops_it(rewinding: Studio) -> None:
+def test_while_it_goes_on_the_button_stops_it(rewinding: OpenedWindow) -> None:
     page = stage(rewinding)
     rewinding.state.generate.rewind_actions.move_marker(4)
     page.branch_here()
     button = page.enlarged_caption.continue_link
     assert (button.text().strip(), button.property("role")) == ("Stop", "stop")
-    assert rewinding.frame.job_box.first_job.title.text() == "Rows: on from row 4"
+    assert rewinding.window.job_box.first_job.title.text() == "Rows: on from row 4"
     QTest.mouseClick(button, LEFT)
     assert rewinding.engine.stopped == [asked(rewinding).job]
-    rewinding.engine.say(Stopped(job=asked(rewinding).job))
+    rewinding.engine.emit_events(Stopped(job=asked(rewinding).job))
     assert button.text() == "Go on" and button.isEnabled()
     drag(rewinding, [6])  # from the row at which it stopped
     assert mark(rewinding).row == 6 and rewinding.state.generate.rewind.rewound.get() is None
 
 
-def test_the_caption_keeps_its_place_when_a_picture_is_finished(rewinding: Studio) -> None:
+def test_the_caption_keeps_its_place_when_a_picture_is_finished(rewinding: OpenedWindow) -> None:
     page, state = stage(rewinding), rewinding.state.generate
     state.start_batch()
     job, half = rewinding.engine.sent[-1].job, np.full((2, 8, 8, 3), 60, np.uint8)
-    rewinding.engine.say(PicturesPreview(job=job, first=0, pictures=half, done=3, total=9))
+    rewinding.engine.emit_events(PicturesPreview(job=job, first=0, pictures=half, done=3, total=9))
     state.enlarge_cell(1)
     settle()
     before = page.page.view.shown_rect(), page.enlarged_caption.geometry()
     assert not page.marker.isVisible() and page.enlarged_caption.said.text().startswith("Row 3 of 8. 0 of 2")
-    rewinding.engine.say(PicturesPreview(job=job, first=0, pictures=half, done=9, total=9, log_prob=(-1.0, -1.0)))
+    rewinding.engine.emit_events(
+        PicturesPreview(job=job, first=0, pictures=half, done=9, total=9, log_prob=(-1.0, -1.0))
+    )
     settle()
     assert page.marker.isVisible() and (page.page.view.shown_rect(), page.enlarged_caption.geometry()) == before
 
 
 @pytest.fixture
-def grown(rewinding: Studio) -> Studio:
+def grown(rewinding: OpenedWindow) -> OpenedWindow:
     """Four takes: the first, two from it, and one from the second of these."""
     state = rewinding.state.generate
     for row, colour in ((4, 100), (4, 120), (6, 140)):
         state.rewind_actions.move_marker(row)
         state.rewind_actions.branch_here()
         answer(rewinding, colour)
-    assert rewinding.frame.strip.takes.parents == (None, 0, 0, 2)
+    assert rewinding.window.strip.takes.parents == (None, 0, 0, 2)
     return rewinding
 
 
-def test_strip_and_tree_are_one_model(grown: Studio) -> None:
-    strip = grown.frame.strip
+def test_strip_and_tree_are_one_model(grown: OpenedWindow) -> None:
+    strip = grown.window.strip
     assert not strip.tree.isVisible() and strip.list.rows.rowCount() == 4
     assert [strip.list.is_fork(row) for row in range(4)] == [False, False, True, False]
-    high = grown.frame.stage.height()
-    QTest.keyClick(grown.frame, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
+    high = grown.window.stage.height()
+    QTest.keyClick(grown.window, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
     settle()
     assert strip.tree.isVisible() and not strip.list.isVisible()
-    assert grown.frame.stage.height() == pytest.approx(high / 2, abs=1)
+    assert grown.window.stage.height() == pytest.approx(high / 2, abs=1)
     model = strip.takes
     seeds = [f"{take.work.seed:,}".replace(",", "\N{NARROW NO-BREAK SPACE}") for take in model.takes]
     assert model.caption_of(0) == f"start, seed {seeds[0]}"
@@ -264,12 +266,12 @@ def test_strip_and_tree_are_one_model(grown: Studio) -> None:
     assert strip.list.rows.rowCount() == 5 and model.rowCount() == 2
     QTest.mouseClick(strip.tree_button, LEFT)
     settle()
-    assert strip.list.isVisible() and grown.frame.stage.height() == high
+    assert strip.list.isVisible() and grown.window.stage.height() == high
 
 
-def test_the_tree_is_walked_shown_and_pruned(grown: Studio) -> None:
-    strip, state = grown.frame.strip, grown.state.generate
-    grown.frame.takes.toggle_tree()
+def test_the_tree_is_walked_shown_and_pruned(grown: OpenedWindow) -> None:
+    strip, state = grown.window.strip, grown.state.generate
+    grown.window.takes.toggle_tree()
     settle()
     tree, model = strip.tree, strip.takes
     tree.setFocus()
@@ -286,13 +288,13 @@ def test_the_tree_is_walked_shown_and_pruned(grown: Studio) -> None:
     assert state.selection.current.get() == 1
     QTest.keyClick(tree, Qt.Key.Key_Delete)
     assert len(grown.state.takes.takes.get()) == 3 and state.enlarged.item.get() is None
-    assert grown.frame.message.first.text() == "Take 2 is in the bin."
-    QTest.mouseClick(grown.frame.message.buttons[0], LEFT)
+    assert grown.window.message.first.text() == "Take 2 is in the bin."
+    QTest.mouseClick(grown.window.message.buttons[0], LEFT)
     assert len(grown.state.takes.takes.get()) == 4 and model.parents == (None, 0, 0, 2)
 
 
-def test_a_take_is_pruned_with_what_came_from_it(grown: Studio) -> None:
-    strip = grown.frame.strip
+def test_a_take_is_pruned_with_what_came_from_it(grown: OpenedWindow) -> None:
+    strip = grown.window.strip
 
     def menu(place: int) -> dict[str, QAction]:
         at = strip.list.visualRect(strip.list.rows.index(place)).center()
@@ -304,16 +306,16 @@ def test_a_take_is_pruned_with_what_came_from_it(grown: Studio) -> None:
     assert "Prune with what came from it" not in menu(3)
     menu(2)["Prune with what came from it"].trigger()
     assert strip.takes.parents == (None, 0)
-    assert grown.frame.message.first.text() == "Take 3 and the one that came from it are in the bin."
-    QTest.mouseClick(grown.frame.message.buttons[0], LEFT)
+    assert grown.window.message.first.text() == "Take 3 and the one that came from it are in the bin."
+    QTest.mouseClick(grown.window.message.buttons[0], LEFT)
     assert strip.takes.parents == (None, 0, 0, 2)
 
 
 @pytest.mark.parametrize("as_tree", [False, True])
-def test_a_take_is_named(grown: Studio, as_tree: bool) -> None:
-    strip = grown.frame.strip
+def test_a_take_is_named(grown: OpenedWindow, as_tree: bool) -> None:
+    strip = grown.window.strip
     if as_tree:
-        grown.frame.takes.toggle_tree()
+        grown.window.takes.toggle_tree()
         settle()
     view = strip.tree if as_tree else strip.list
     view.setFocus()
@@ -332,28 +334,28 @@ def test_a_take_is_named(grown: Studio, as_tree: bool) -> None:
     assert grown.state.takes.takes.get()[3].work.name == ""
 
 
-def test_branching_from_the_menu_waits_at_the_marker(grown: Studio) -> None:
+def test_branching_from_the_menu_waits_at_the_marker(grown: OpenedWindow) -> None:
     count = len(grown.engine.sent)
-    grown.frame.strip.branch_requested.emit(0)
+    grown.window.strip.branch_requested.emit(0)
     settle()
     assert len(grown.engine.sent) == count and mark(grown) == Marker(4, (), armed=True)
     assert stage(grown).marker.hasFocus()
-    grown.frame.strip.branch_requested.emit(3)
+    grown.window.strip.branch_requested.emit(3)
     assert mark(grown).row == 6 and mark(grown).armed and len(grown.engine.sent) == count
 
 
-def test_in_explore_a_take_that_went_on_is_begun_from_its_latent(grown: Studio) -> None:
+def test_in_explore_a_take_that_went_on_is_begun_from_its_latent(grown: OpenedWindow) -> None:
     grown.state.show_panel("explore")
-    grown.frame.strip.take_chosen.emit(3)
+    grown.window.strip.take_chosen.emit(3)
     assert grown.state.panel.get() == "explore" and grown.state.explore.badge.get().kind == "working"
-    grown.encode()
-    grown.answer(140)
+    grown.answer_encoding()
+    grown.answer_explore(140)
     assert grown.state.explore.badge.get().kind == "exact"
     grown.state.explore.keep_take()
-    assert grown.frame.strip.takes.parents[4] == 3
+    assert grown.window.strip.takes.parents[4] == 3
 
 
-def test_single_pixels_are_clicked_and_a_drag_is_no_click(rewinding: Studio) -> None:
+def test_single_pixels_are_clicked_and_a_drag_is_no_click(rewinding: OpenedWindow) -> None:
     view = stage(rewinding).page.view
     found: list[tuple[int, int]] = []
     view.pixel_clicked.connect(lambda row, column: found.append((row, column)))

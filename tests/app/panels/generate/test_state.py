@@ -24,7 +24,7 @@ from studio.wire.messages import (
 )
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
-from tests.app.fake_model import card, write_model
+from tests.app.fake_model import make_card, write_model
 from tests.app.panels.explore.test_state import stage
 
 
@@ -46,7 +46,7 @@ def asked(engine: FakeEngine) -> Sample:
 
 def begin(window: AppState, engine: FakeEngine, count: int = 4, seed: int = 4112) -> str:
     """A run of some pictures; the name of its job."""
-    engine.status.emit("Ready")
+    engine.status_changed.emit("Ready")
     window.generate.parameters.set_number(count)
     window.generate.parameters.set_seed(seed)
     window.generate.start_batch()
@@ -68,13 +68,13 @@ def test_seeds_go_round_at_the_largest(window: AppState, engine: FakeEngine) -> 
 
 def test_pictures_take_their_place_as_they_form(window: AppState, engine: FakeEngine) -> None:
     job = begin(window, engine)
-    engine.say(drawn(job, 0, 2), drawn(job, 2, 2, done=3))
+    engine.emit_events(drawn(job, 0, 2), drawn(job, 2, 2, done=3))
     cells = window.generate.cells.get()
     assert [cell.finished for cell in cells] == [True, True, False, False]
     assert cells[1].log_prob == -1.0 and cells[1].picture is not None and cells[1].picture[0, 0, 0] == 11
     assert cells[3].picture is not None and (cells[3].done, cells[3].total) == (3, 5)
     assert window.generate.batch.caption.get().startswith("Step 3 of 5. 2 of 4 finished")
-    engine.say(drawn(job, 2, 2), Finished(job=job))
+    engine.emit_events(drawn(job, 2, 2), Finished(job=job))
     assert not window.generate.batch.running.get()
     assert (
         window.generate.batch.caption.get()
@@ -85,40 +85,40 @@ def test_pictures_take_their_place_as_they_form(window: AppState, engine: FakeEn
 def test_while_its_loop_is_compiled_a_run_of_rows_says_why_it_is_slow(
     opener: Opener, engine: FakeEngine, two_models: Path
 ) -> None:
-    write_model(two_models, card("rows", (3, 16, 8), family=("pixelcnn", "PixelCNN")))
+    write_model(two_models, make_card("rows", (3, 16, 8), family=("pixelcnn", "PixelCNN")))
     window = opener(engine)
     said = window.generate.batch.caption
     words = "First run on this computer: preparing the fast version."
-    engine.say(Ready(device="Paper", uncompiled_loops=("pixels", "sound")))
+    engine.emit_events(Ready(device="Paper", uncompiled_loops=("pixels", "sound")))
     window.generate.choose_model("tiny")
     begin(window, engine, 2)
     assert words not in said.get(), "it is drawn whole"
-    engine.say(Finished(job=asked(engine).job))
+    engine.emit_events(Finished(job=asked(engine).job))
     window.generate.choose_model("rows")
     window.generate.start_batch()
     assert said.get().endswith(words)
-    engine.say(CompilingLoops(loops=("sound",)))
+    engine.emit_events(CompilingLoops(loops=("sound",)))
     assert words not in said.get()
-    engine.say(CompilingLoops(loops=("pixels",)))
+    engine.emit_events(CompilingLoops(loops=("pixels",)))
     assert words in said.get()
-    engine.say(Ready(device="Paper"))
+    engine.emit_events(Ready(device="Paper"))
     assert words not in said.get()
 
 
 def test_what_is_drawn_row_by_row_is_counted_in_rows(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
-    write_model(two_models, card("rows", (3, 16, 8), family=("pixelcnn", "PixelCNN")))
+    write_model(two_models, make_card("rows", (3, 16, 8), family=("pixelcnn", "PixelCNN")))
     window = opener(engine)
     window.generate.choose_model("rows")
     job = begin(window, engine, 2)
     assert (window.generate.batch.rows, window.generate.batch.size) == (16, (16, 8))
     pictures = np.zeros((2, 16, 8, 3), np.uint8)
     for done, words in ((9, "Row \N{FIGURE SPACE}9 of 16."), (16, "Row 16 of 16.")):
-        engine.say(
+        engine.emit_events(
             PicturesPreview(job=job, first=0, pictures=pictures, done=done, total=17)
         )  # the last step is the price
         assert window.generate.batch.caption.get().startswith(f"{words} 0 of 2 finished")
         assert window.generate.cells.get()[0].rows_drawn(16) == done
-    engine.say(PicturesPreview(job=job, first=0, pictures=pictures, done=11, total=17), Stopped(job=job))
+    engine.emit_events(PicturesPreview(job=job, first=0, pictures=pictures, done=11, total=17), Stopped(job=job))
     assert (
         window.generate.batch.caption.get() == "Stopped at row 11. 0 finished and 2 half-drawn of 2 pictures are kept."
     )
@@ -126,7 +126,7 @@ def test_what_is_drawn_row_by_row_is_counted_in_rows(opener: Opener, engine: Fak
 
 def test_what_another_job_says_is_not_ours(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
-    engine.say(drawn("another", 0, 4), Finished(job="another"))
+    engine.emit_events(drawn("another", 0, 4), Finished(job="another"))
     assert window.generate.batch.running.get() and window.generate.cells.get()[0].picture is None
 
 
@@ -135,24 +135,24 @@ def test_the_button_says_what_it_does(window: AppState, engine: FakeEngine) -> N
     assert generate.can_start.get() and generate.batch.button_text.get() == "Generate"
     generate.start_batch()
     assert generate.batch.button_text.get() == "Starts when ready" and not generate.can_start.get()
-    engine.status.emit("Working")
+    engine.status_changed.emit("Working")
     assert generate.batch.button_text.get() == "Stop"
-    engine.say(Finished(job=asked(engine).job))
+    engine.emit_events(Finished(job=asked(engine).job))
     assert generate.batch.button_text.get() == "Generate"
 
 
 def test_stop_keeps_what_is_drawn_and_goes_on_from_there(window: AppState, engine: FakeEngine) -> None:
     job = begin(window, engine)
-    engine.say(drawn(job, 0, 2), drawn(job, 2, 1, done=3))
+    engine.emit_events(drawn(job, 0, 2), drawn(job, 2, 1, done=3))
     window.generate.batch.stop_run()
     assert engine.stopped == [job]
-    engine.say(Stopped(job=job))
+    engine.emit_events(Stopped(job=job))
     assert window.generate.batch.caption.get() == "Stopped. 2 finished and 1 half-drawn of 4 pictures are kept."
     assert window.generate.batch.can_continue.get()
     window.messages.press_button(0)  # Go on
     command = asked(engine)
     assert command.seeds == (4114, 4115)
-    engine.say(drawn(command.job, 0, 2), Finished(job=command.job))
+    engine.emit_events(drawn(command.job, 0, 2), Finished(job=command.job))
     cells = window.generate.cells.get()
     assert all(cell.finished for cell in cells) and not window.generate.batch.can_continue.get()
     assert cells[2].picture is not None and cells[2].picture[0, 0, 0] == 10  # the first of the second job
@@ -160,7 +160,7 @@ def test_stop_keeps_what_is_drawn_and_goes_on_from_there(window: AppState, engin
 
 def test_going_on_uses_the_settings_of_the_run(window: AppState, engine: FakeEngine) -> None:
     job = begin(window, engine)
-    engine.say(Stopped(job=job))
+    engine.emit_events(Stopped(job=job))
     window.generate.choose_model("tones")
     window.generate.parameters.set_temperature(1.5)
     window.generate.batch.continue_run()
@@ -169,7 +169,7 @@ def test_going_on_uses_the_settings_of_the_run(window: AppState, engine: FakeEng
 
 def test_a_dead_engine_keeps_the_finished_and_offers_the_others(window: AppState, engine: FakeEngine) -> None:
     job = begin(window, engine, 24)
-    engine.say(drawn(job, 0, 12))
+    engine.emit_events(drawn(job, 0, 12))
     engine.die()
     said = window.messages.current.get()
     assert said is not None and said.severity == "failed"
@@ -185,14 +185,14 @@ def test_a_dead_engine_keeps_the_finished_and_offers_the_others(window: AppState
 
 
 def test_asking_a_stopped_engine_starts_it(window: AppState, engine: FakeEngine) -> None:
-    engine.status.emit("Stopped")
+    engine.status_changed.emit("Stopped")
     window.generate.start_batch()
     assert engine.starts == 1 and len(engine.sent) == 1
 
 
 def test_a_failure_says_why_and_tries_again(window: AppState, engine: FakeEngine) -> None:
     job = begin(window, engine)
-    engine.say(drawn(job, 0, 1), Failed(job=job, reason="Memory ran out.", hint="Make fewer at a time."))
+    engine.emit_events(drawn(job, 0, 1), Failed(job=job, reason="Memory ran out.", hint="Make fewer at a time."))
     said = window.messages.current.get()
     assert said is not None and said.text == "Memory ran out. Make fewer at a time." and said.severity == "failed"
     assert window.generate.cells.get()[0].finished
@@ -204,7 +204,7 @@ def test_the_same_again_follows_a_run_with_another_seed(window: AppState, engine
     job = begin(window, engine)
     window.generate.start_batch()
     assert len(engine.sent) == 1
-    engine.say(Finished(job=job))
+    engine.emit_events(Finished(job=job))
     assert len(engine.sent) == 2 and asked(engine).seeds[0] != 4112
 
 
@@ -212,21 +212,21 @@ def test_stop_ends_what_was_to_follow_too(window: AppState, engine: FakeEngine) 
     job = begin(window, engine)
     window.generate.start_batch()
     window.generate.batch.stop_run()
-    engine.say(Finished(job=job))  # it was done just before it heard of it
+    engine.emit_events(Finished(job=job))  # it was done just before it heard of it
     assert len(engine.sent) == 1 and not window.generate.batch.running.get()
 
 
 def test_a_new_run_rolls_the_seed_unless_it_is_locked_or_typed(window: AppState, engine: FakeEngine) -> None:
     generate = window.generate
-    engine.say(Finished(job=begin(window, engine)))
+    engine.emit_events(Finished(job=begin(window, engine)))
     generate.start_batch()
     second = asked(engine)
     assert second.seeds[0] != 4112
-    engine.say(Finished(job=second.job))
+    engine.emit_events(Finished(job=second.job))
     generate.parameters.lock_seed(True)
     generate.start_batch()
     assert asked(engine).seeds == second.seeds
-    engine.say(Finished(job=asked(engine).job))
+    engine.emit_events(Finished(job=asked(engine).job))
     generate.parameters.lock_seed(False)
     generate.parameters.set_seed(second.seeds[0])
     generate.start_batch()
@@ -275,7 +275,7 @@ def test_settings_can_be_undone(window: AppState) -> None:
 
 def test_a_picture_is_saved_with_its_making(window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
     job = begin(window, engine)
-    engine.say(drawn(job, 0, 4), Finished(job=job))
+    engine.emit_events(drawn(job, 0, 4), Finished(job=job))
     window.generate.parameters.set_temperature(0.1)  # of the next run
     assert window.generate.file_name(2) == "tiny-4114.png"
     window.generate.save_picture(2, tmp_path / "rose")
@@ -293,7 +293,7 @@ def test_a_half_drawn_picture_is_not_saved_as_if_it_were_one(
     window: AppState, engine: FakeEngine, tmp_path: Path
 ) -> None:
     job = begin(window, engine)
-    engine.say(drawn(job, 0, 4, done=2))
+    engine.emit_events(drawn(job, 0, 4, done=2))
     assert not window.generate.can_save.get() and window.generate.file_name(0) == ""
     window.generate.save_picture(0, tmp_path / "rose.png")
     window.generate.save_all(tmp_path)
@@ -305,7 +305,7 @@ def test_a_full_disk_is_said_and_the_picture_saved_elsewhere(
     window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = begin(window, engine)
-    engine.say(drawn(job, 0, 4), Finished(job=job))
+    engine.emit_events(drawn(job, 0, 4), Finished(job=job))
     full = tmp_path / "full"
     roomy = tmp_path / "roomy"
     prepare = storage._write_temporary
@@ -338,7 +338,7 @@ def test_saving_all_twice_overwrites_nothing(
     window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     job = begin(window, engine, 2)
-    engine.say(drawn(job, 0, 2), Finished(job=job))
+    engine.emit_events(drawn(job, 0, 2), Finished(job=job))
     for count in (2, 4):
         window.generate.save_all(tmp_path)
         qtbot.waitUntil(lambda count=count: len(list(tmp_path.glob("*.png"))) == count)  # type: ignore[misc]
@@ -351,19 +351,19 @@ def test_the_queue_counts_and_estimates(window: AppState, engine: FakeEngine, mo
     (entry,) = window.jobs.jobs.get()
     assert (entry.title, entry.done, entry.total, entry.started) == ("Tiny: 4 pictures", 0, 4, None)
     now[0] = 60.0  # the wait for the engine is not counted
-    engine.say(Heartbeat(steps=1, job=job))
+    engine.emit_events(Heartbeat(steps=1, job=job))
     now[0] = 62.0
-    engine.say(drawn(job, 0, 1))
+    engine.emit_events(drawn(job, 0, 1))
     (entry,) = window.jobs.jobs.get()
     assert entry.done == 1 and entry.share == 0.25 and entry.seconds_left == pytest.approx(6.0)
     assert "about 6 s left" in window.generate.batch.caption.get()
     now[0] = 64.0
-    engine.say(drawn(job, 1, 1))
+    engine.emit_events(drawn(job, 1, 1))
     (entry,) = window.jobs.jobs.get()
     assert entry.done == 2 and entry.seconds_left == pytest.approx(4.0)
     window.jobs.stop_job(job)
     assert engine.stopped == [job]
-    engine.say(Stopped(job=job))
+    engine.emit_events(Stopped(job=job))
     assert window.jobs.jobs.get() == ()
 
 
@@ -373,10 +373,10 @@ def test_speed_is_measured_from_what_was_heard_first(
     now = [50.0]
     monkeypatch.setattr(window.jobs, "_clock", lambda: now[0])
     job = begin(window, engine, 4)
-    engine.say(drawn(job, 0, 2))  # nobody knows how long these took
+    engine.emit_events(drawn(job, 0, 2))  # nobody knows how long these took
     assert window.jobs.jobs.get()[0].seconds_left is None
     now[0] = 53.0
-    engine.say(drawn(job, 2, 1))
+    engine.emit_events(drawn(job, 2, 1))
     assert window.jobs.jobs.get()[0].seconds_left == pytest.approx(3.0)
 
 
@@ -384,7 +384,7 @@ def test_speed_is_measured_from_what_was_heard_first(
 def test_the_grid_is_there_again_after_a_restart(opener: Opener, engine: FakeEngine, ended: bool) -> None:
     first = opener(engine)
     job = begin(first, engine)
-    engine.say(drawn(job, 0, 3), *([Stopped(job=job)] if ended else []))
+    engine.emit_events(drawn(job, 0, 3), *([Stopped(job=job)] if ended else []))
     second_engine = FakeEngine()
     second = opener(second_engine)
     cells = second.generate.cells.get()
@@ -400,7 +400,7 @@ def test_the_grid_is_there_again_although_the_settings_are_lost(
 ) -> None:
     first = opener(engine)
     job = begin(first, engine)
-    engine.say(drawn(job, 0, 4), Finished(job=job))
+    engine.emit_events(drawn(job, 0, 4), Finished(job=job))
     first.close()
     monkeypatch.setattr(first, "close", lambda: None)  # it is closed
     (studio_home / "config" / "settings.json").unlink()
@@ -410,7 +410,7 @@ def test_the_grid_is_there_again_although_the_settings_are_lost(
 
 def test_a_grid_that_cannot_be_read_costs_only_itself(opener: Opener, engine: FakeEngine, studio_home: Path) -> None:
     first = opener(engine)
-    engine.say(Finished(job=begin(first, engine)))
+    engine.emit_events(Finished(job=begin(first, engine)))
     (studio_home / "data").mkdir(parents=True, exist_ok=True)
     (studio_home / "data" / "grid.png").write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
     second = opener(FakeEngine())
@@ -428,7 +428,7 @@ def test_a_model_that_is_gone_is_replaced_by_the_first(opener: Opener, engine: F
 
 def test_a_picture_goes_on_in_explore(window: AppState, engine: FakeEngine) -> None:
     job = begin(window, engine)
-    engine.say(drawn(job, 0, 4), Finished(job=job))
+    engine.emit_events(drawn(job, 0, 4), Finished(job=job))
     window.generate.open_in_explore(1)
     explore = window.explore
     assert window.panel.get() == "explore" and explore.parameters.seed.get() == 4113
@@ -442,7 +442,7 @@ def test_without_a_model_nothing_starts(opener: Opener, engine: FakeEngine, two_
     window = opener(engine)
     window.generate.start_batch()
     assert engine.sent == [] and not window.generate.can_start.get()
-    write_model(two_models, card("late"))
+    write_model(two_models, make_card("late"))
     window.models.refresh_models()
     window.generate.start_batch()
     assert asked(engine).model == "late" and window.explore.model.get() == window.models.find_model("late")
@@ -466,7 +466,7 @@ PIXELS = ("gated_pixelcnn", "Gated PixelCNN")
 def mixer(opener: Opener, engine: FakeEngine, two_models: Path) -> AppState:
     """A window with two models that can be mixed, `dots` and `dashes`, and one that draws in another size."""
     for name, shape in (("dots", (3, 8, 8)), ("dashes", (3, 8, 8)), ("small", (3, 4, 4))):
-        write_model(two_models, card(name, shape, family=PIXELS))
+        write_model(two_models, make_card(name, shape, family=PIXELS))
     window = opener(engine)
     window.generate.choose_model("dots")
     return window
@@ -505,7 +505,7 @@ def test_a_mixed_run_follows_the_dials_and_what_it_made_says_so(
     shares = np.full((8, 8), 0.25, np.float32)
     shares[4:] = 0.5
     first = other(drawn(job, 0, 2), shares=shares, heat=shares)
-    engine.say(first, other(drawn(job, 2, 2), share=0.5, temperature=(1.5,)), Finished(job=job))
+    engine.emit_events(first, other(drawn(job, 2, 2), share=0.5, temperature=(1.5,)), Finished(job=job))
     for _ in range(2):  # now, and after a restart
         window = mixer
         half, after = (made_of(window, index, tmp_path, qtbot) for index in (1, 3))
@@ -531,7 +531,7 @@ def test_a_model_that_draws_whole_is_not_steered(window: AppState, engine: FakeE
 def test_what_was_steered_is_opened_in_explore_as_a_picture(mixer: AppState, engine: FakeEngine) -> None:
     job = begin(mixer, engine, 1)
     heat = np.ones((8, 8), np.float32)
-    engine.say(other(drawn(job, 0, 1), heat=heat), Finished(job=job))
+    engine.emit_events(other(drawn(job, 0, 1), heat=heat), Finished(job=job))
     mixer.generate.open_in_explore(0)
     assert isinstance(engine.sent[-1], Encode)
     assert mixer.panel.get() == "explore"

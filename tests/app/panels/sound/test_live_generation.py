@@ -28,15 +28,15 @@ class Hand:
         self.held: list[tuple[float, int]] = []
         self.missed = self.failed = 0
 
-    def hold(self, seconds: float) -> Record:
+    def apply_from(self, seconds: float) -> Record:
         self.held.append((seconds, self.wish))
         return {"seed": self.wish}
 
-    def miss(self) -> None:
+    def on_late(self) -> None:
         self.missed += 1
         self.held.pop()
 
-    def fail(self) -> None:
+    def on_failed(self) -> None:
         self.failed += 1
         self.held.pop()
 
@@ -67,7 +67,7 @@ class Desk:
             samples = np.full(BLOCK // 2, height, np.int16)
             bits = np.full(BLOCK // 2, height, np.float32)
             event = SoundChunk(job=self.performing.job, first_sample=at, samples=samples, bits=bits, speed=speed)
-            self.engine.say(event)
+            self.engine.emit_events(event)
 
     def hear(self, blocks: int = 1) -> None:
         for _ in range(blocks):
@@ -103,7 +103,7 @@ def test_what_is_new_takes_over_where_it_was_asked_for(desk: Desk) -> None:
     assert again / RATE < desk.reel.stream.position + 0.06 and not desk.steer.replaces_late_edit
     assert len(desk.reel.samples) == again and desk.performing.settled_seconds == again / RATE
     desk.hear()
-    desk.engine.say(Finished(job=desk.steer.job))
+    desk.engine.emit_events(Finished(job=desk.steer.job))
     desk.say(again, 0.2, 200)
     desk.hear(5)
     as_it_was(desk)
@@ -116,7 +116,7 @@ def test_until_enough_is_new_what_was_before_plays_on(desk: Desk) -> None:
     desk.turn(200)
     again = desk.steer.from_sample or 0
     desk.hear()
-    desk.engine.say(Finished(job=desk.steer.job))
+    desk.engine.emit_events(Finished(job=desk.steer.job))
     desk.say(again, MOMENT, 200)
     assert len(desk.reel.samples) == again  # 10 ms would run dry at once
     desk.say(again + BLOCK // 2, 2 * MOMENT, 200)
@@ -128,12 +128,12 @@ def test_what_comes_too_late_is_asked_again_and_leaves_no_gap(desk: Desk) -> Non
     desk.turn(200)
     late = desk.steer.from_sample or 0
     desk.hear(6)  # beyond it
-    desk.engine.say(Finished(job=desk.steer.job))
+    desk.engine.emit_events(Finished(job=desk.steer.job))
     desk.say(late, 2 * MOMENT, 200)
     assert desk.steer.replaces_late_edit and (desk.steer.from_sample or 0) > desk.reel.stream.first_replaceable > late
     assert desk.performing.spare == SPARE_GROWTH * INITIAL_SPARE and desk.hand.missed == 1
     desk.say(late + BLOCK, 2 * MOMENT, 200)  # was on its way
-    desk.engine.say(Finished(job=desk.steer.job))
+    desk.engine.emit_events(Finished(job=desk.steer.job))
     desk.say(desk.steer.from_sample or 0, 0.2, 200)
     desk.hear(5)
     as_it_was(desk)
@@ -147,10 +147,10 @@ def test_the_newest_of_two_changes_waits_for_the_first(desk: Desk) -> None:
     desk.turn(250)
     desk.turn(300)
     first = desk.steer
-    desk.engine.say(Finished(job=first.job))
+    desk.engine.emit_events(Finished(job=first.job))
     desk.say(first.from_sample or 0, 0.04, 200)
     assert desk.steer.seed == 300 and desk.steer.job != first.job and not desk.steer.replaces_late_edit
-    desk.engine.say(Finished(job=desk.steer.job))
+    desk.engine.emit_events(Finished(job=desk.steer.job))
     desk.say(desk.steer.from_sample or 0, 0.2, 300)
     desk.hear(5)
     as_it_was(desk)
@@ -162,10 +162,10 @@ def test_of_two_changes_of_which_the_first_comes_too_late_the_newest_is_asked_at
     late = desk.steer.from_sample or 0
     desk.turn(300)
     desk.hear(6)
-    desk.engine.say(Finished(job=desk.steer.job))
+    desk.engine.emit_events(Finished(job=desk.steer.job))
     desk.say(late, MOMENT, 200)
     assert desk.steer.replaces_late_edit and desk.steer.seed == 300
-    desk.engine.say(Finished(job=desk.steer.job))
+    desk.engine.emit_events(Finished(job=desk.steer.job))
     count = len(desk.engine.sent)
     desk.say(desk.steer.from_sample or 0, 0.2, 300)
     assert len(desk.engine.sent) == count
@@ -176,7 +176,7 @@ def test_of_two_changes_of_which_the_first_comes_too_late_the_newest_is_asked_at
 def test_what_the_engine_refuses_leaves_all_as_it_was(desk: Desk) -> None:
     desk.turn(200)
     desk.say(desk.reel.total_samples, 0.1, 100)
-    desk.engine.say(Failed(job=desk.steer.job, reason="No.", hint=""))
+    desk.engine.emit_events(Failed(job=desk.steer.job, reason="No.", hint=""))
     desk.hear(10)
     as_it_was(desk)
     assert (desk.reel.samples == 100).all() and desk.reel.seconds == pytest.approx(0.7)
@@ -216,7 +216,7 @@ def test_while_the_window_stands_still_what_is_made_and_what_a_change_makes_anew
     desk.engine.stand_still()
     desk.turn(200)
     again = desk.steer.from_sample or 0
-    desk.engine.say(Finished(job=desk.steer.job))
+    desk.engine.emit_events(Finished(job=desk.steer.job))
     desk.say(again, 0.3, 200)
     desk.hear(15)
     as_it_was(desk)
@@ -237,7 +237,7 @@ def test_in_the_first_moments_a_change_waits_until_there_is_enough_to_ask_twice(
     desk.say(round(0.06 * RATE), 0.08, 100)
     again = desk.steer.from_sample or 0
     assert desk.steer.seed == 200
-    desk.engine.say(Finished(job=desk.steer.job))
+    desk.engine.emit_events(Finished(job=desk.steer.job))
     desk.say(again, 0.2, 200)
     desk.hear(5)
     assert (desk.reel.samples[again:] == 200).all() and desk.hand.held == [(again / RATE, 200)]
@@ -250,7 +250,7 @@ def test_a_machine_that_ran_dry_often_makes_more_ahead_than_it_wants_to_be_sure(
     desk.turn(200)
     until, again = desk.steer.allowed_seconds, desk.steer.from_sample or 0
     assert until is not None and until > again / RATE + MAX_LEAD
-    desk.engine.say(Finished(job=desk.steer.job))
+    desk.engine.emit_events(Finished(job=desk.steer.job))
     desk.say(again, until - again / RATE, 200)
     assert (desk.reel.samples[again:] == 200).all() and len(desk.reel.samples) > again
     as_it_was(desk)
@@ -269,7 +269,7 @@ def test_in_a_pause_it_begins_at_the_ear(desk: Desk) -> None:
     desk.turn(200)
     again, position = desk.steer.from_sample or 0, desk.reel.stream.position * RATE
     assert again == round(position) and again < desk.reel.stream.first_replaceable
-    desk.engine.say(Finished(job=desk.steer.job))
+    desk.engine.emit_events(Finished(job=desk.steer.job))
     desk.say(again, 0.2, 200)
     assert (desk.reel.samples[again:] == 200).all()
     before = len(desk.heard)
@@ -326,7 +326,7 @@ class Engine:
             self.left = self.made, self.height
             assert command.from_sample is not None and command.from_sample <= self.made
             self.made, self.height = command.from_sample, command.seed or 0
-            self.desk.engine.say(Finished(job=command.job))
+            self.desk.engine.emit_events(Finished(job=command.job))
         if self.made < self.desk.reel.stream.position * RATE + 0.8 * RATE:
             first, self.made = self.made, self.made + BLOCK
             self.desk.say(first, 0.02, self.height)

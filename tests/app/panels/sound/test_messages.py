@@ -8,17 +8,17 @@ import soundfile
 from pytestqt.qtbot import QtBot
 
 from studio.wire.messages import Failed, FindLoop
-from tests.app.panels.sound.stage import RATE, Stage, made, opened
+from tests.app.panels.sound.stage import RATE, SoundBench, made, opened
 from tests.app.panels.sound.test_silence import let_fall_silent
 
 
-def said(stage: Stage) -> str:
+def said(stage: SoundBench) -> str:
     """Return the message of the window; empty if there is none."""
     message = stage.window.messages.current.get()
     return message.text if message is not None else ""
 
 
-def open_file(stage: Stage, qtbot: QtBot, path: Path) -> None:
+def open_file(stage: SoundBench, qtbot: QtBot, path: Path) -> None:
     stage.sound.open_file(path)
     qtbot.waitUntil(lambda: not stage.sound.busy.get())
 
@@ -30,7 +30,7 @@ def hum(tmp_path: Path) -> Path:
     return path
 
 
-def test_what_is_said_of_an_opened_recording_goes_with_it(stage: Stage, qtbot: QtBot, hum: Path) -> None:
+def test_what_is_said_of_an_opened_recording_goes_with_it(stage: SoundBench, qtbot: QtBot, hum: Path) -> None:
     open_file(stage, qtbot, hum)
     assert said(stage).startswith('"hum.wav"')
     stage.sound.close_recording()
@@ -38,7 +38,7 @@ def test_what_is_said_of_an_opened_recording_goes_with_it(stage: Stage, qtbot: Q
 
 
 def test_a_file_that_was_refused_is_forgotten_once_another_is_opened(
-    stage: Stage, qtbot: QtBot, hum: Path, tmp_path: Path
+    stage: SoundBench, qtbot: QtBot, hum: Path, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"no sound at all")
@@ -50,7 +50,7 @@ def test_a_file_that_was_refused_is_forgotten_once_another_is_opened(
     assert "hum.wav" in said(stage)
 
 
-def test_a_recording_that_is_kept_is_not_told_while_the_next_one_runs(stage: Stage, qtbot: QtBot) -> None:
+def test_a_recording_that_is_kept_is_not_told_while_the_next_one_runs(stage: SoundBench, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     sound.set_recording(True)
     sound.set_recording(False)
@@ -60,27 +60,27 @@ def test_a_recording_that_is_kept_is_not_told_while_the_next_one_runs(stage: Sta
     sound.player.seek(0.0)
     sound.play()
     opened(stage, qtbot)
-    stage.hear(0.3)
+    stage.play_seconds(0.3)
     sound.set_recording(False)
     assert said(stage).startswith("Recorded")
     sound.set_recording(True)
     assert not said(stage)
 
 
-def test_a_recording_that_is_not_among_the_takes_any_more_is_not_said_to_be(stage: Stage, qtbot: QtBot) -> None:
+def test_a_recording_that_is_not_among_the_takes_any_more_is_not_said_to_be(stage: SoundBench, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     sound.player.seek(0.0)
     sound.set_recording(True)
     sound.play()
     opened(stage, qtbot)
-    stage.hear(0.3)
+    stage.play_seconds(0.3)
     sound.set_recording(False)
     assert said(stage).startswith("Recorded")
     sound.history.undo()
     assert not said(stage)
 
 
-def test_a_speaker_that_is_gone_is_forgotten_once_it_plays_again(stage: Stage, qtbot: QtBot) -> None:
+def test_a_speaker_that_is_gone_is_forgotten_once_it_plays_again(stage: SoundBench, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     sound.player.seek(0.0)
     sound.play()
@@ -95,7 +95,7 @@ def test_a_speaker_that_is_gone_is_forgotten_once_it_plays_again(stage: Stage, q
 
 
 @pytest.mark.parametrize("way", ["play", "another sound"])
-def test_a_silence_is_told_until_something_is_made_again(stage: Stage, qtbot: QtBot, way: str) -> None:
+def test_a_silence_is_told_until_something_is_made_again(stage: SoundBench, qtbot: QtBot, way: str) -> None:
     stage.sound.play()
     opened(stage, qtbot)
     let_fall_silent(stage, 12.0)
@@ -108,29 +108,29 @@ def test_a_silence_is_told_until_something_is_made_again(stage: Stage, qtbot: Qt
     assert not said(stage)
 
 
-def test_what_failed_is_told_until_it_is_made_again(stage: Stage, qtbot: QtBot) -> None:
+def test_what_failed_is_told_until_it_is_made_again(stage: SoundBench, qtbot: QtBot) -> None:
     sound = stage.sound
     sound.play()
     opened(stage, qtbot)
-    stage.make(0.4)
-    stage.engine.say(Failed(job=stage.asked().job, reason="Memory ran out.", hint=""))
+    stage.send_samples(0.4)
+    stage.engine.emit_events(Failed(job=stage.newest_start().job, reason="Memory ran out.", hint=""))
     assert said(stage).startswith("Memory ran out.")
     sound.player.seek(sound.player.made_seconds)
     sound.play()
     assert not said(stage)
-    stage.make(0.4)
-    stage.engine.say(Failed(job=stage.asked().job, reason="Memory ran out.", hint=""))
+    stage.send_samples(0.4)
+    stage.engine.emit_events(Failed(job=stage.newest_start().job, reason="Memory ran out.", hint=""))
     sound.parameters.new_seed()
     assert not said(stage)
 
 
-def test_a_join_that_failed_is_told_until_the_loop_changes(stage: Stage, qtbot: QtBot) -> None:
+def test_a_join_that_failed_is_told_until_the_loop_changes(stage: SoundBench, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     sound.set_loop((0.2, 0.6))
     sound.find_loop()
     asked = stage.engine.sent[-1]
     assert isinstance(asked, FindLoop)
-    stage.engine.say(Failed(job=asked.job, reason="Memory ran out.", hint=""))
+    stage.engine.emit_events(Failed(job=asked.job, reason="Memory ran out.", hint=""))
     assert "The loop stays as it is" in said(stage)
     sound.set_loop((0.2, 0.5))
     assert not said(stage)

@@ -12,10 +12,10 @@ from studio.app.app_state import AppState
 from studio.app.files.exporting import AudioFormat
 from studio.wire.messages import BitsChunk, ComputeBits, Finished
 from tests.app.fake_engine import FakeEngine
-from tests.app.panels.sound.stage import RATE, Stage, made, opened
+from tests.app.panels.sound.stage import RATE, SoundBench, made, opened
 
 
-def test_a_recording_is_cut_gone_on_from_and_priced(stage: Stage, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_recording_is_cut_gone_on_from_and_priced(stage: SoundBench, qtbot: QtBot, tmp_path: Path) -> None:
     at = np.arange(2 * 44_100) / 44_100
     stereo = np.stack((0.4 * np.sin(2 * np.pi * 220 * at), 0.2 * np.sin(2 * np.pi * 220 * at)), 1)
     soundfile.write(tmp_path / "waltz.flac", stereo, 44_100)
@@ -31,7 +31,7 @@ def test_a_recording_is_cut_gone_on_from_and_priced(stage: Stage, qtbot: QtBot, 
     sound.recording_bits.set_visible((0.0, 24.0))
     asked = stage.engine.sent[-1]
     assert isinstance(asked, ComputeBits) and len(asked.sound) == 2 * RATE and np.isnan(player.bits).all()
-    stage.engine.say(
+    stage.engine.emit_events(
         BitsChunk(job=asked.job, first_sample=0, bits=np.full(2 * RATE, 3.0, np.float32)), Finished(job=asked.job)
     )
     assert (player.bits == 3.0).all()
@@ -44,9 +44,9 @@ def test_a_recording_is_cut_gone_on_from_and_priced(stage: Stage, qtbot: QtBot, 
     whole = player.samples.copy()
     sound.play()
     opened(stage, qtbot)
-    asked_for = stage.asked()
+    asked_for = stage.newest_start()
     assert asked_for.sound_to_continue is not None and np.array_equal(asked_for.sound_to_continue, whole[:12_000])
-    stage.make(0.5)
+    stage.send_samples(0.5)
     assert len(player.samples) == 20_000 and np.array_equal(player.samples[:12_000], whole[:12_000])
     sound.keep_take()
     takes = stage.window.takes.takes.get()
@@ -59,7 +59,7 @@ def test_a_recording_is_cut_gone_on_from_and_priced(stage: Stage, qtbot: QtBot, 
 
 
 def test_a_recording_begins_with_a_fresh_temperature_and_is_put_away_again(
-    stage: Stage, qtbot: QtBot, tmp_path: Path
+    stage: SoundBench, qtbot: QtBot, tmp_path: Path
 ) -> None:
     soundfile.write(tmp_path / "waltz.wav", 0.1 * np.sin(np.arange(2 * RATE) / 10), RATE)
     sound = made(stage, qtbot)
@@ -77,14 +77,14 @@ def test_a_recording_begins_with_a_fresh_temperature_and_is_put_away_again(
     stage.window.redo()
     assert sound.temperature_curve.get() == ((0.0, 0.7),) and sound.recording.get() is not None
     sound.play()
-    stage.make(0.5)
+    stage.send_samples(0.5)
     sound.set_temperature_curve([[0.0, 0.7], [3.0, 0.2]])
     sound.close_recording()
     assert sound.recording.get() is None and not len(player.samples) and not player.making.get()
     assert sound.cut.get() == 0 and sound.temperature_curve.get() == ((0.0, 0.7),)
     assert len(stage.window.takes.takes.get()) == 1, "it stays among the takes"
     sound.play()
-    assert stage.asked().sound_to_continue is None, "the model begins by itself"
+    assert stage.newest_start().sound_to_continue is None, "the model begins by itself"
     sound.stop()
     stage.window.undo()
     assert sound.recording.get() is not None and len(player.samples) == 2.5 * RATE and sound.cut.get() == 2.0
@@ -100,7 +100,9 @@ BROKEN = {  # files with the names of sounds
 
 
 @pytest.mark.parametrize("name", list(BROKEN))
-def test_a_broken_sound_is_told_as_a_sound_in_any_panel(stage: Stage, qtbot: QtBot, tmp_path: Path, name: str) -> None:
+def test_a_broken_sound_is_told_as_a_sound_in_any_panel(
+    stage: SoundBench, qtbot: QtBot, tmp_path: Path, name: str
+) -> None:
     contents, reason = BROKEN[name]
     (tmp_path / name).write_bytes(contents)
     for panel in ("sound", "explore", "complete"):
@@ -117,7 +119,9 @@ def test_a_broken_sound_is_told_as_a_sound_in_any_panel(stage: Stage, qtbot: QtB
 
 
 @pytest.mark.parametrize("form", list(AudioFormat))
-def test_a_saved_sound_brings_back_everything(stage: Stage, qtbot: QtBot, tmp_path: Path, form: AudioFormat) -> None:
+def test_a_saved_sound_brings_back_everything(
+    stage: SoundBench, qtbot: QtBot, tmp_path: Path, form: AudioFormat
+) -> None:
     sound = stage.sound
     player = stage.sound.player
     sound.parameters.set_seed(77)
@@ -145,7 +149,7 @@ def test_a_saved_sound_brings_back_everything(stage: Stage, qtbot: QtBot, tmp_pa
 
 
 def test_what_was_made_is_there_after_a_restart(
-    stage: Stage, opener: Callable[[FakeEngine], AppState], qtbot: QtBot
+    stage: SoundBench, opener: Callable[[FakeEngine], AppState], qtbot: QtBot
 ) -> None:
     made(stage, qtbot).set_loop((0.25, 0.5))
     again = opener(FakeEngine())
@@ -161,23 +165,23 @@ def test_what_was_made_is_there_after_a_restart(
     assert not again.takes.takes.get()  # nobody kept it as a take
 
 
-def test_models_of_recordings_are_for_this_panel_alone(stage: Stage) -> None:
+def test_models_of_recordings_are_for_this_panel_alone(stage: SoundBench) -> None:
     assert stage.sound.model.get() is not None and stage.sound.model.get().card.name == "hum"
     for panel in (stage.window.generate.parameters, stage.window.explore):
         assert panel.model.get() is not None and panel.model.get().card.name != "hum"
 
 
-def test_what_is_heard_can_be_recorded_with_its_moves(stage: Stage, qtbot: QtBot) -> None:
+def test_what_is_heard_can_be_recorded_with_its_moves(stage: SoundBench, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     sound.player.seek(0.5)
     sound.set_recording(True)
     sound.play()
     opened(stage, qtbot)
-    stage.hear(0.2)
+    stage.play_seconds(0.2)
     sound.player.seek(0.1)
-    stage.hear(0.3)
+    stage.play_seconds(0.3)
     sound.pause()
-    stage.hear(1.0)
+    stage.play_seconds(1.0)
     sound.set_recording(False)
     (take,) = stage.window.takes.takes.get()
     assert len(take.picture) / RATE == pytest.approx(0.5, abs=0.03) and take.work.heard == len(take.picture)
@@ -191,7 +195,7 @@ def test_what_is_heard_can_be_recorded_with_its_moves(stage: Stage, qtbot: QtBot
 
 
 def test_a_recording_that_is_forgotten_ends_by_itself_and_says_so(
-    stage: Stage, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    stage: SoundBench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("studio.app.panels.sound.recorder.LONGEST", 0.4)
     sound = made(stage, qtbot)
@@ -199,9 +203,9 @@ def test_a_recording_that_is_forgotten_ends_by_itself_and_says_so(
     sound.player.seek(0.0)
     sound.play()
     opened(stage, qtbot)
-    stage.hear(0.3)
+    stage.play_seconds(0.3)
     assert sound.player.recording.get()
-    stage.hear(0.2)
+    stage.play_seconds(0.2)
     said = stage.window.messages.current.get()
     assert not sound.player.recording.get() and said is not None and "at most" in said.text
     assert len(stage.window.takes.takes.get()) == 1

@@ -8,23 +8,23 @@ from pytestqt.qtbot import QtBot
 
 from studio.media.sounds.silence import LONG
 from studio.wire.messages import Finished
-from tests.app.panels.sound.stage import RATE, Stage, opened
+from tests.app.panels.sound.stage import RATE, SoundBench, opened
 
 
-def let_fall_silent(stage: Stage, seconds: float, value: int = 3) -> None:
+def let_fall_silent(stage: SoundBench, seconds: float, value: int = 3) -> None:
     """Let the engine send silence and the speaker play it, until `seconds` are over or making stops."""
     for _ in range(round(seconds / 0.5)):
         if stage.sound.player.making.get():
-            stage.make(0.5, value)
-            stage.hear(0.5)
+            stage.send_samples(0.5, value)
+            stage.play_seconds(0.5)
 
 
-def test_a_model_that_has_fallen_silent_stops_by_itself_and_says_so(stage: Stage, qtbot: QtBot) -> None:
+def test_a_model_that_has_fallen_silent_stops_by_itself_and_says_so(stage: SoundBench, qtbot: QtBot) -> None:
     sound = stage.sound
     player = stage.sound.player
     sound.play()
     opened(stage, qtbot)
-    stage.make(1.0)
+    stage.send_samples(1.0)
     let_fall_silent(stage, LONG - 0.5)
     assert player.making.get(), "music may rest"
     let_fall_silent(stage, 30.0)
@@ -33,39 +33,39 @@ def test_a_model_that_has_fallen_silent_stops_by_itself_and_says_so(stage: Stage
     assert said is not None and said.text == (
         '"Hum" has been silent for 8 s, so making stopped. Try another seed, or raise the temperature earlier.'
     )
-    stage.hear(10.0)
+    stage.play_seconds(10.0)
     assert not player.playing.get(), "and it is heard to its end"
     seed = sound.parameters.seed.get()
-    job = stage.asked().job
+    job = stage.newest_start().job
     stage.window.messages.press_button(0)
-    assert sound.parameters.seed.get() != seed and stage.asked().job != job and player.playing.get()
+    assert sound.parameters.seed.get() != seed and stage.newest_start().job != job and player.playing.get()
 
 
-def test_sound_that_is_heard_never_stops_by_itself(stage: Stage, qtbot: QtBot) -> None:
+def test_sound_that_is_heard_never_stops_by_itself(stage: SoundBench, qtbot: QtBot) -> None:
     sound = stage.sound
     sound.play()
     opened(stage, qtbot)
     for _ in range(8):
         let_fall_silent(stage, LONG - 1)
-        stage.make(0.1, 200)
+        stage.send_samples(0.1, 200)
         assert sound.player.making.get()
 
 
-def test_a_hand_that_changes_it_gives_it_time_again(stage: Stage, qtbot: QtBot) -> None:
+def test_a_hand_that_changes_it_gives_it_time_again(stage: SoundBench, qtbot: QtBot) -> None:
     sound = stage.sound
     player = stage.sound.player
     sound.play()
     opened(stage, qtbot)
     let_fall_silent(stage, LONG - 0.5)
     sound.parameters.set_temperature(2.0)
-    stage.engine.say(Finished(job=stage.turned().job))
+    stage.engine.emit_events(Finished(job=stage.newest_edit().job))
     let_fall_silent(stage, LONG - 0.5)
     assert player.making.get()
     let_fall_silent(stage, 2.0)
     assert not player.making.get()
 
 
-def test_a_higher_temperature_that_is_drawn_ahead_is_waited_for(stage: Stage, qtbot: QtBot) -> None:
+def test_a_higher_temperature_that_is_drawn_ahead_is_waited_for(stage: SoundBench, qtbot: QtBot) -> None:
     sound = stage.sound
     player = stage.sound.player
     sound.set_temperature_curve([[0.0, 0.1], [15.0, 0.1], [15.0, 1.0]])
@@ -77,7 +77,7 @@ def test_a_higher_temperature_that_is_drawn_ahead_is_waited_for(stage: Stage, qt
     assert not player.making.get()
 
 
-def test_after_a_silent_recording_the_model_may_yet_begin(stage: Stage, qtbot: QtBot, tmp_path: Path) -> None:
+def test_after_a_silent_recording_the_model_may_yet_begin(stage: SoundBench, qtbot: QtBot, tmp_path: Path) -> None:
     wave = 0.1 * np.sin(np.arange(4 * RATE) / 10)
     wave[2 * RATE :] = 0
     soundfile.write(tmp_path / "rest.wav", wave, RATE)
@@ -87,7 +87,7 @@ def test_after_a_silent_recording_the_model_may_yet_begin(stage: Stage, qtbot: Q
     qtbot.waitUntil(lambda: len(player.samples) == 4 * RATE)
     sound.play()
     opened(stage, qtbot)
-    stage.hear(3.5)
+    stage.play_seconds(3.5)
     let_fall_silent(stage, 2 * LONG)
     assert player.making.get()
     let_fall_silent(stage, 30.0)

@@ -26,9 +26,9 @@ from studio.wire.messages import (
     Stopped,
     StreamSound,
 )
-from tests.app.fake_model import card, write_model
+from tests.app.fake_model import make_card, write_model
 from tests.app.window.test_layout import SIZES, check, resize
-from tests.app.window_fixtures import Studio, WindowOpener, settle
+from tests.app.window_fixtures import OpenedWindow, WindowOpener, settle
 
 RATE, PIECE = 16_000, 320
 
@@ -36,10 +36,10 @@ RATE, PIECE = 16_000, 320
 class Stage:
     """The window with Sound open."""
 
-    def __init__(self, studio: Studio, qtbot: QtBot) -> None:
+    def __init__(self, studio: OpenedWindow, qtbot: QtBot) -> None:
         self.studio, self.qtbot = studio, qtbot
-        self.sound, self.frame = studio.state.sound, studio.frame
-        panel = studio.frame.panels["sound"]
+        self.sound, self.frame = studio.state.sound, studio.window
+        panel = studio.window.panels["sound"]
         self.page: PlayerView = panel.stage.player  # type: ignore[attr-defined]
         self.inspector: SoundInspector = panel.inspector  # type: ignore[assignment]
         self.lanes, self.transport = self.page.lanes, self.page.transport
@@ -52,7 +52,7 @@ class Stage:
         noise = np.random.default_rng(0).integers(-9000, 9000, PIECE).astype(np.int16)
         for piece in range(round(seconds * RATE / PIECE)):
             bits = np.full(PIECE, price, np.float32)
-            self.studio.engine.say(
+            self.studio.engine.emit_events(
                 SoundChunk(job=asked.job, first_sample=at + piece * PIECE, samples=noise, bits=bits, speed=speed)
             )
         self.show()
@@ -70,16 +70,16 @@ def drawn_at(stage: Stage, seconds: float) -> bool:
     """Return whether the wave's lane shows anything at a moment, a little above its middle."""
     wave = stage.lanes.wave
     at = wave.mapTo(stage.lanes, QPointF(stage.lanes.timeline.x_of(seconds), wave.height() * 0.45).toPoint())
-    return stage.lanes.grab().toImage().pixelColor(at) != stage.studio.look.colour("window")
+    return stage.lanes.grab().toImage().pixelColor(at) != stage.studio.theme.colour("window")
 
 
 @pytest.fixture
 def stage(two_models: Path, window_opener: WindowOpener, qtbot: QtBot) -> Stage:
     kinds = ("Harp", "Bells")
-    write_model(two_models, card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE, classes=kinds))
-    write_model(two_models, card("drone", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
+    write_model(two_models, make_card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE, classes=kinds))
+    write_model(two_models, make_card("drone", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
     studio = window_opener()
-    studio.ready()
+    studio.start_engine()
     studio.state.show_panel("sound")
     studio.state.sound.choose_model("hum")
     settle()
@@ -87,13 +87,13 @@ def stage(two_models: Path, window_opener: WindowOpener, qtbot: QtBot) -> Stage:
 
 
 def test_without_a_model_only_what_works_is_shown(
-    studio: Studio, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    studio: OpenedWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     studio.state.show_panel("sound")
     settle()
-    panel = studio.frame.panels["sound"]
+    panel = studio.window.panels["sound"]
     assert panel.stage.title.text() == NO_MODEL_TEXT  # type: ignore[attr-defined]
-    bar, inspector, foot = studio.frame.open_bar, panel.inspector, panel.foot
+    bar, inspector, foot = studio.window.open_bar, panel.inspector, panel.foot
     dead = (
         bar.surprisal,
         bar.smooth_field,
@@ -106,8 +106,8 @@ def test_without_a_model_only_what_works_is_shown(
     wave = tmp_path / "waltz.wav"
     soundfile.write(wave, np.zeros(RATE), RATE)
     assert studio.state.drop_text([wave]).startswith("There is no model of recordings")
-    monkeypatch.setattr(studio.frame.dialogs, "open", lambda kinds, then: then(tmp_path / "hum.safetensors"))
-    write_model(tmp_path, card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
+    monkeypatch.setattr(studio.window.dialogs, "open", lambda kinds, then: then(tmp_path / "hum.safetensors"))
+    write_model(tmp_path, make_card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
     panel.stage.add.click()  # type: ignore[attr-defined]
     qtbot.waitUntil(lambda: studio.state.sound.model.get() is not None)
     settle()
@@ -316,7 +316,7 @@ def test_kind_and_mix_are_offered_where_there_are_some(stage: Stage) -> None:
 
 
 def test_kinds_of_two_sorts_have_two_choosers(stage: Stage, two_models: Path) -> None:
-    said = card(
+    said = make_card(
         "digits", (RATE,), family=("wavenet", "WaveNet"), rate=RATE, classes=("0 ann", "0 bob", "1 ann", "1 bob")
     )
     write_model(two_models, replace(said, labels=("label", "speaker")))
@@ -453,7 +453,7 @@ def test_the_best_join_is_asked_for_and_said(stage: Stage) -> None:
     asked = stage.studio.engine.sent[-1]
     assert isinstance(asked, FindLoop)
     assert not stage.inspector.best.isEnabled()
-    stage.studio.engine.say(
+    stage.studio.engine.emit_events(
         LoopFound(job=asked.job, begin=8320, end=40_320, join_bits=3.4, join_bits_before=9.0, tried_count=400)
     )
     assert stage.inspector.region.text() == "0:00.520 to 0:02.520"
@@ -468,13 +468,13 @@ def recorded(stage: Stage, tmp_path: Path, seconds: float = 60.0) -> None:
     """Open a recording of noise, and let the engine decide its class."""
     noise = np.random.default_rng(0).integers(-9000, 9000, round(seconds * RATE)).astype(np.int16)
     soundfile.write(tmp_path / "rain.wav", noise, RATE, subtype="PCM_16")
-    stage.studio.ready()
+    stage.studio.start_engine()
     stage.studio.state.open_file(tmp_path / "rain.wav")
     stage.qtbot.waitUntil(lambda: len(stage.sound.player.samples) == len(noise))
     stage.show()
     asked = prices(stage)[-1]
     told = BitsChunk(job=asked.job, first_sample=asked.first_sample, bits=np.zeros(0, np.float32), label=0)
-    stage.studio.engine.say(told, Finished(job=asked.job))
+    stage.studio.engine.emit_events(told, Finished(job=asked.job))
 
 
 def prices(stage: Stage) -> list[ComputeBits]:
@@ -485,7 +485,9 @@ def answer(stage: Stage, samples: int, height: float = 4.0) -> None:
     """Let the engine price so many samples of the newest request."""
     asked = prices(stage)[-1]
     bits = np.full(samples, height, np.float32)
-    stage.studio.engine.say(BitsChunk(job=asked.job, first_sample=asked.first_sample, bits=bits, label=asked.label))
+    stage.studio.engine.emit_events(
+        BitsChunk(job=asked.job, first_sample=asked.first_sample, bits=bits, label=asked.label)
+    )
 
 
 def test_bits_are_asked_for_what_the_lanes_show_while_they_show_it(stage: Stage, tmp_path: Path) -> None:
@@ -495,7 +497,7 @@ def test_bits_are_asked_for_what_the_lanes_show_while_they_show_it(stage: Stage,
     time.show_all()
     time.zoom(time.length / 10.0, 0.0)
     time.set_begin(30.0)
-    engine.say(Stopped(job=engine.stopped[-1]))
+    engine.emit_events(Stopped(job=engine.stopped[-1]))
     asked = prices(stage)[-1]
     begin, end = round(time.begin * RATE), round(time.end * RATE)
     assert len(asked.sound) - asked.first_sample == end - begin, "what is seen, and nothing else"
@@ -503,7 +505,7 @@ def test_bits_are_asked_for_what_the_lanes_show_while_they_show_it(stage: Stage,
     stage.studio.state.show_panel("generate")
     settle()
     assert engine.stopped[-1] == asked.job
-    engine.say(Stopped(job=asked.job))
+    engine.emit_events(Stopped(job=asked.job))
     count = len(prices(stage))
     time.set_begin(10.0)
     assert len(prices(stage)) == count, "nobody sees them"
@@ -513,7 +515,7 @@ def test_bits_are_asked_for_what_the_lanes_show_while_they_show_it(stage: Stage,
     stage.lanes.bits.hide()
     settle()
     assert engine.stopped[-1] == prices(stage)[-1].job, "the lane is not there"
-    engine.say(Stopped(job=engine.stopped[-1]))
+    engine.emit_events(Stopped(job=engine.stopped[-1]))
     stage.lanes.bits.show()
     settle()
     assert len(prices(stage)) == count + 2
@@ -545,14 +547,14 @@ def test_pricing_stands_in_the_queue_and_is_stopped_there(stage: Stage, tmp_path
     job = prices(stage)[-1].job
     engine = stage.studio.engine
     qtbot.waitUntil(box.isVisible)
-    engine.say(Heartbeat(steps=1, job=job))
+    engine.emit_events(Heartbeat(steps=1, job=job))
     answer(stage, len(prices(stage)[-1].sound) // 4)
     assert box.title.text() == "Bits of the recording" and box.progress_label.text().startswith("25 % done")
     assert box.bar.isVisible() and box.bar.value() == 250
     QTest.mouseClick(box.stop, Qt.MouseButton.LeftButton)
     assert engine.stopped == [job]
     count = len(prices(stage))
-    engine.say(Stopped(job=job))
+    engine.emit_events(Stopped(job=job))
     settle()
     assert not box.isVisible() and len(prices(stage)) == count
     stage.sound.play()  # the panel still exists
@@ -566,7 +568,7 @@ def test_the_key_of_stop_stops_pricing_where_nothing_plays(stage: Stage, tmp_pat
     stage.frame.stop_job()
     job = prices(stage)[-1].job
     assert stage.studio.engine.stopped == [job]
-    stage.studio.engine.say(Finished(job=job))
+    stage.studio.engine.emit_events(Finished(job=job))
 
 
 def test_bits_that_were_stopped_come_back_by_a_button_beside_the_words(stage: Stage, tmp_path: Path) -> None:
@@ -576,7 +578,7 @@ def test_bits_that_were_stopped_come_back_by_a_button_beside_the_words(stage: St
     settle()
     assert not inspector.show_bits.isVisible()
     answer(stage, RATE)
-    engine.say(Stopped(job=prices(stage)[-1].job))
+    engine.emit_events(Stopped(job=prices(stage)[-1].job))
     settle()
     assert "stopped" in inspector.priced.text()
     assert inspector.show_bits.isVisible()

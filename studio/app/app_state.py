@@ -328,7 +328,7 @@ class AppState(State):
         self._doctor.progressed.connect(self._show_findings)
         self._doctor.failed.connect(self._show_failure)
         self.engine.status_changed.connect(self._on_status_changed)
-        self.engine.announced.connect(self._on_announced)
+        self.engine.message_raised.connect(self._show_engine_message)
         for name, maker in (("generate", self.generate), ("complete", self.complete)):
             maker.explore_requested.connect(partial(self.explore.open_work, self.messages.for_panel(name)))
         for asked in (self.generate.complete_requested, self.explore.complete_requested):
@@ -396,7 +396,7 @@ class AppState(State):
         panel = self._panels.get(self.panel.get(), self.generate)
         return self.generate.visible_model() if panel is self.generate else panel.model.get()
 
-    def _on_announced(self, sentence: str) -> None:
+    def _show_engine_message(self, sentence: str) -> None:
         self._death_reason = sentence
         self.messages.show_message(sentence, "failed")
 

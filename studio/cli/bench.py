@@ -68,7 +68,8 @@ def speed_text(card: Card, found: Any) -> str:
         said = f"{said}, the first row after {_seconds(found.first_seconds)}"
     if found.naive_seconds is None:
         return f"{said}; one pass makes it, so there is no slower way to compare with"
-    return f"{said}; the naive way about {_seconds(found.naive_seconds)}, {found.naive_seconds / found.total_seconds:,.0f} × as long"
+    times = found.naive_seconds / found.total_seconds
+    return f"{said}; the naive way about {_seconds(found.naive_seconds)}, {times:,.0f} × as long"
 
 
 def _seconds(number: float) -> str:

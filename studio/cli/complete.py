@@ -168,7 +168,7 @@ def _read_mask(args: argparse.Namespace, card: Card) -> wire.Array:
     _, height, width = card.shape
     if mask.shape[:2] not in (picture.shape[:2], (height, width)):
         raise command.WrongUse(
-            f'The mask "{names.display_name(args.mask.name)}" is {mask.shape[1]} × {mask.shape[0]} pixels, but the picture is '
-            f"{picture.shape[1]} × {picture.shape[0]}. Save it in the size of the picture."
+            f'The mask "{names.display_name(args.mask.name)}" is {mask.shape[1]} × {mask.shape[0]} pixels, '
+            f"but the picture is {picture.shape[1]} × {picture.shape[0]}. Save it in the size of the picture."
         )
     return (image.fit_to_shape(mask, (1, height, width))[..., 0] >= 128).astype(np.uint8)

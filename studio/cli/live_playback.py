@@ -216,7 +216,8 @@ class LivePlayback:
             return ""
         stream = self._stream
         made = len(stream.samples) / stream.rate
-        return f"{stream.position:.1f} of {self._seconds:.1f} s heard, {made:.1f} s made, {self._speed_text}, {self._underruns_text}"
+        heard = f"{stream.position:.1f} of {self._seconds:.1f} s heard, {made:.1f} s made"
+        return f"{heard}, {self._speed_text}, {self._underruns_text}"
 
     @property
     def _speed_text(self) -> str:

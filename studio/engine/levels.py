@@ -84,7 +84,8 @@ def to_levels(arrays: Array, shape: tuple[int, ...], levels: int) -> Tensor:
     if arrays.dtype != wanted or arrays.ndim != len(shape) + 1 or arrays.shape[1:] != artwork_shape(shape):
         thing = "sound" if sound else "picture"
         raise DoesNotFit(
-            f"the {thing} is {arrays.shape[1:]} of {arrays.dtype}, but the model works on {artwork_shape(shape)} of {wanted}"
+            f"the {thing} is {arrays.shape[1:]} of {arrays.dtype}, but the model works on"
+            f" {artwork_shape(shape)} of {wanted}"
         )
     if sound:
         return levels_of_sound(arrays, levels)

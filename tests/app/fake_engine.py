@@ -17,7 +17,7 @@ class FakeEngine(QObject):
     announced = Signal(object)
     status_changed = Signal(str)
     lost = Signal(object)
-    announced = Signal(str)
+    message_raised = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class FakeEngine(QObject):
 
     def die(self, sentence: str = DIED) -> None:
         """Die, as the real one tells it, with all commands unanswered that have a receiver, or with the newest."""
-        self.announced.emit(sentence)
+        self.message_raised.emit(sentence)
         receivers, self.receivers = self.receivers, {}
         lost = [command for command in self.sent if command.job in receivers]
         self.lost.emit(tuple(lost or self.sent[-1:]))

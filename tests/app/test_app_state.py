@@ -387,7 +387,7 @@ def test_says_on_what_the_engine_works(window: AppState, engine: FakeEngine) -> 
 
 
 def test_an_engine_that_stays_stopped_can_be_started_again(window: AppState, engine: FakeEngine) -> None:
-    engine.announced.emit("The engine stopped unexpectedly. It was not started again. Your takes are safe.")
+    engine.message_raised.emit("The engine stopped unexpectedly. It was not started again. Your takes are safe.")
     engine.status_changed.emit("Stopped")
     said = window.messages.current.get()
     assert said is not None and [label for label, _ in said.buttons] == ["Start it again"]

@@ -52,7 +52,7 @@ def faulty(
     write_model(two_models, make_card("hum", (16_000,), family=("wavenet", "WaveNet"), rate=16_000))
     studio = window_opener()
     studio.start_engine()
-    monkeypatch.setattr(guard, "_told", {})
+    monkeypatch.setattr(guard, "_last_reports", {})
     with qtbot.capture_exceptions() as uncaught:
         faults = FaultLog()
         faults.install_hooks()
@@ -77,8 +77,8 @@ def press_main(studio: OpenedWindow, panel: str) -> None:
     settle()
     part: Any = frame.panels[panel]
     button = {
-        "generate": lambda: part.foot.main, "complete": lambda: part.foot.main,
-        "explore": lambda: part.inspector.directions.seed.dice, "sound": lambda: part.stage.begin,
+        "generate": lambda: part.foot.main_button, "complete": lambda: part.foot.main_button,
+        "explore": lambda: part.inspector.parameters.seed.dice, "sound": lambda: part.stage.begin,
     }[panel]()  # fmt: skip
     QTest.mouseClick(button, LEFT)
     settle()
@@ -201,7 +201,7 @@ def test_a_warning_of_qt_is_logged_and_not_said(faulty: Faulty, qtlog: Any) -> N
 
 
 def test_the_log_is_bounded_and_the_one_before_is_kept(faulty: Faulty, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fault_log, "MOST", 4000)
+    monkeypatch.setattr(fault_log, "MAX_SIZE", 4000)
     for number in range(40):
         try:
             exec(compile("\n" * number + f"raise ValueError({number})", "planted", "exec"))

@@ -68,8 +68,9 @@ class Desk:
                 player, said = self.player, self.messages.current.get()
                 words = (
                     f"waited for {seconds} s in vain; engine {self.engine.now}, at {player.position:.2f} of "
-                    f"{player.made_seconds:.2f} s, speed {player.speed.get():.2f}, playing {player.playing.get()}, making "
-                    f"{player.making.get()}, waiting {player.waiting_reason.get()!r}, said {said.text if said else ''!r}"
+                    f"{player.made_seconds:.2f} s, speed {player.speed.get():.2f}, playing {player.playing.get()}, "
+                    f"making {player.making.get()}, waiting {player.waiting_reason.get()!r}, "
+                    f"said {said.text if said else ''!r}"
                 )
                 self.close()  # last: after it every engine is Stopped
                 sys.exit(words)

@@ -124,7 +124,7 @@ class JobList(State):
 
     def set_progress_text(self, job: str, text: str) -> None:
         """How far a job without an end is, in words."""
-        self.jobs.set(tuple(replace(e, said=text) if e.job == job else e for e in self.jobs.get()))
+        self.jobs.set(tuple(replace(e, progress_text=text) if e.job == job else e for e in self.jobs.get()))
 
     def stop_job(self, job: str) -> None:
         """Stop a job for the user. Its entry goes when the job has ended."""

@@ -63,12 +63,13 @@ class Receiver(Protocol):
 class EngineProtocol(Protocol):
     """Describes what a state needs of an engine.
 
-    Signals: `asked(command)`; `happened(event)`, each event, for lists of all jobs; `announced(event)`, only those of
-    the engine itself, which answer no command; `status(word)`; `lost(commands)`; `said(sentence)` for the user.
+    Signals: `command_sent(command)`; `event_received(event)`, each event, for lists of all jobs; `announced(event)`,
+    only those of the engine itself, which answer no command; `status_changed(word)`; `lost(commands)`;
+    `message_raised(sentence)` for the user.
     """
 
     now: str
-    """The last `status`."""
+    """The last status."""
 
     @property
     def command_sent(self) -> SignalInstance: ...
@@ -81,7 +82,7 @@ class EngineProtocol(Protocol):
     @property
     def lost(self) -> SignalInstance: ...
     @property
-    def announced(self) -> SignalInstance: ...
+    def message_raised(self) -> SignalInstance: ...
     def start(self) -> None: ...
     def send(self, command: AnyCommand, receiver: Receiver | None = None) -> None: ...
     def stop(self, job: str) -> None: ...

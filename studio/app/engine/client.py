@@ -74,9 +74,9 @@ class EngineClient(QObject):
 
     The events of a command are delivered to the receiver that sent it, and to no other.
 
-    Signals: `asked` each command that is sent; `happened` each event, before it is delivered; `announced` each event
-    that answers no command; `status` one of Starting, Ready, Working, Stopped; `lost` a tuple of the commands that a
-    dead engine leaves without an ending, never sent again by itself; `said` a sentence for people.
+    Signals: `command_sent` each command; `event_received` each event, before it is delivered; `announced` each event
+    that answers no command; `status_changed` one of Starting, Ready, Working, Stopped; `lost` a tuple of the commands that a
+    dead engine leaves without an ending, never sent again by itself; `message_raised` a sentence for people.
     """
 
     command_sent = Signal(object)
@@ -84,7 +84,7 @@ class EngineClient(QObject):
     announced = Signal(object)
     status_changed = Signal(str)
     lost = Signal(object)
-    announced = Signal(str)
+    message_raised = Signal(str)
 
     def __init__(
         self,
@@ -252,7 +252,7 @@ class EngineClient(QObject):
                     life.steps, life.stuck = steps, 0.0
             case Failed(job="", reason=why, hint=hint):
                 self._reason = "" if life.ready else why
-                self.announced.emit(f"{why} {hint}".strip())
+                self.message_raised.emit(f"{why} {hint}".strip())
 
     def _deliver_event(self, event: AnyEvent) -> None:
         """Passes an event on, unless its command has had an ending already."""
@@ -321,7 +321,7 @@ class EngineClient(QObject):
             sentence = (
                 f"{life.verdict}{often or ' So'} no other is starting. {reason}{TAKES_ARE_SAFE} Doctor says more."
             )
-        self.announced.emit(sentence)
+        self.message_raised.emit(sentence)
         if lost:
             self.lost.emit(lost)
         for job, receiver in receivers.items():

@@ -50,7 +50,7 @@ class CropView(QWidget):
         if preview is not None:
             if self._preview is None or self._preview.picture is not preview.picture:
                 self._image = _reduced(preview.picture.array)
-            seen = preview.seen.shape
+            seen = preview.model_input.shape
             self._aspect = seen[1] / seen[0]
             height, width = preview.picture.array.shape[:2]
             if self._held is None:
@@ -68,14 +68,14 @@ class CropView(QWidget):
 
     @guarded(None)
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        if self._preview is not None and self._preview.how == "crop":
+        if self._preview is not None and self._preview.mode == "crop":
             at = self._to_photo(event.position())
             self._held = (at, self._box, self._on_corner(event.position()))
 
     @guarded(None)
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._held is None:
-            free = self._preview is None or self._preview.how != "crop"
+            free = self._preview is None or self._preview.mode != "crop"
             shape = (
                 Qt.CursorShape.SizeFDiagCursor if self._on_corner(event.position()) else Qt.CursorShape.SizeAllCursor
             )
@@ -103,9 +103,9 @@ class CropView(QWidget):
         }
         sizes = {Qt.Key.Key_PageUp: 1.1, Qt.Key.Key_PageDown: 1 / 1.1}
         key, (left, top, right, _) = Qt.Key(event.key()), self._box
-        if self._preview is not None and self._preview.how == "crop" and key in moves:
+        if self._preview is not None and self._preview.mode == "crop" and key in moves:
             self._set_box(_moved_box(self._box, *moves[key]))
-        elif self._preview is not None and self._preview.how == "crop" and key in sizes:
+        elif self._preview is not None and self._preview.mode == "crop" and key in sizes:
             self._set_box(_resized_box((left, top), (right - left) * sizes[key], self._limits(), self._ratio()))
         else:
             event.ignore()
@@ -118,7 +118,7 @@ class CropView(QWidget):
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawImage(place, self._image)
-            if self._preview.how != "crop":
+            if self._preview.mode != "crop":
                 return
             frame = self._crop_rect()
             veil = look.colour("canvas")

@@ -40,10 +40,10 @@ class ImportSection(Column):
     def _show_preview(self, preview: Any) -> None:
         if preview is not None:
             self.name.show_text(preview.picture.name)
-            self.fit_field.show_choice(preview.how)
-            self.note.setVisible(preview.how == "crop")
+            self.fit_field.show_choice(preview.mode)
+            self.note.setVisible(preview.mode == "crop")
             self.seen.setFixedHeight(self._theme.scaled(224))
-            self.seen.show_picture(preview.seen)
+            self.seen.show_picture(preview.model_input)
 
 
 class CropPage(QWidget):

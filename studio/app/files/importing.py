@@ -141,7 +141,7 @@ class Importing(State):
         try:
             seen = single_cycle.cycle_from_wave(wave.array, trained.card.shape[0], wave.name)
         except FileRefused as refusal:
-            self._show_failure(str(refusal))
+            self._offer_again(str(refusal))
             return
         self._cancel_encoding()
         like = "" if np.array_equal(seen, wave.array) else "as loud as the others, from where it rises through silence"
@@ -193,7 +193,7 @@ class Importing(State):
     def _show_failure(self, event: Failed) -> None:
         photo, _ = self._asked
         self._end_encoding()
-        self._show_failure(f"{event.reason} {event.hint}", ("Try again", lambda: self._encode(photo)))
+        self._offer_again(f"{event.reason} {event.hint}", ("Try again", lambda: self._encode(photo)))
 
     def _show_loss(self, why: str) -> None:
         """The engine died while it encoded: the preview stays, using it is offered again."""
@@ -201,7 +201,7 @@ class Importing(State):
         self._end_encoding()
         what = "wave" if isinstance(photo.picture, OpenedWave) else "picture"
         said = f"{why} Your {what} is still here and was not used yet."
-        self._show_failure(said, ("Use it", lambda: self._encode(photo)))
+        self._offer_again(said, ("Use it", lambda: self._encode(photo)))
 
     def close(self) -> None:
         """Wait for what is at work."""
@@ -213,11 +213,11 @@ class Importing(State):
         if isinstance(outcome, OpenedFile):
             self.opened.emit(outcome)
         elif isinstance(outcome, ValueError):  # Refused: a sentence for people
-            self._show_failure(str(outcome))
+            self._offer_again(str(outcome))
         else:
             raise outcome
 
-    def _show_failure(self, said: str, *again: MessageButton) -> None:
+    def _offer_again(self, said: str, *again: MessageButton) -> None:
         """Show a message until another file is opened, or this one is used or closed."""
         self._messages.show_message(said.strip(), "failed", *again, until=(self.busy.changed, self.preview.changed))
 

@@ -124,7 +124,8 @@ def make_style_sheet(theme: Theme) -> str:
     }
     colours = {name: getattr(theme.tokens, name) for name in theme.tokens.__dataclass_fields__}
     words = "".join(
-        f'QLabel[role="{role}"] {{ font-size: {theme.scaled(size)}px; font-weight: {weight}; color: {colours[token]}; }}\n'
+        f'QLabel[role="{role}"] {{ font-size: {theme.scaled(size)}px; font-weight: {weight};'
+        f" color: {colours[token]}; }}\n"
         for role, (size, weight, token) in _TEXT_ROLES.items()
     )
     return _SHEET.format(**lengths, **colours) + words

@@ -64,21 +64,21 @@ class MessageBar(QFrame):
         self.setVisible(message is not None)
         if message is None:
             return
-        self._severity = message.kind
-        answered = message.kind == "failed" or (message.kind == "warn" and message.actions)
-        self._stays = 0 if answered else STAY_TIMES[message.kind]
+        self._severity = message.severity
+        answered = message.severity == "failed" or (message.severity == "warn" and message.buttons)
+        self._stays = 0 if answered else STAY_TIMES[message.severity]
         first, dot, rest = message.text.partition(". ")
         self.first.show_text(first + dot.strip())
         self.rest.show_text(rest)
         self.rest.setVisible(bool(rest))
         self._row.setStretch(3, 0 if rest else 1)
         for index, button in enumerate(self.buttons):
-            button.setVisible(index < len(message.actions))
-            if index < len(message.actions):
-                button.set_text(message.actions[index][0])
+            button.setVisible(index < len(message.buttons))
+            if index < len(message.buttons):
+                button.set_text(message.buttons[index][0])
         self._tint()
         self.setAccessibleDescription(message.text)
-        announce(self, message.text, assertive=message.kind == "failed")
+        announce(self, message.text, assertive=message.severity == "failed")
         self._fade_in()
         self._start_timer()
 

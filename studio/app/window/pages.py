@@ -168,7 +168,7 @@ class EnginePage(Column):
 
     def _show_messages(self, said: Sequence[Any]) -> None:
         kinds = {"info": "note", "warn": "note", "failed": "danger"}
-        lines = [(one.text, kinds[one.kind]) for one in reversed(said)]
+        lines = [(one.text, kinds[one.severity]) for one in reversed(said)]
         self._fill_column(self._messages, lines or [("Nothing yet.", "note")])
 
     def _fill_column(self, column: QVBoxLayout, lines: list[tuple[str, str]]) -> None:

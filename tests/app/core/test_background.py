@@ -56,7 +56,7 @@ def test_what_goes_wrong_is_an_outcome_too(qtbot: QtBot) -> None:
     assert isinstance(heard[0], ZeroDivisionError)
 
 
-@pytest.mark.parametrize("way", ["forget", "wait"])
+@pytest.mark.parametrize("way", ["discard", "wait"])
 def test_what_is_forgotten_is_never_delivered(qtbot: QtBot, way: str) -> None:
     later, heard = BackgroundTask(), list[object]()
     later.run(lambda: 1, heard.append)

@@ -50,7 +50,7 @@ def test_there_are_overrides_to_guard() -> None:
 def test_an_override_that_raises_gives_its_default(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[BaseException] = []
     monkeypatch.setattr(sys, "excepthook", lambda kind, fault, trace: told.append(fault))
-    monkeypatch.setattr(guard, "_told", {})
+    monkeypatch.setattr(guard, "_last_reports", {})
     method = OVERRIDES[name]
     arity = len(inspect.signature(inspect.unwrap(method)).parameters)
     method(None, *[Bomb() for _ in range(arity - 1)])
@@ -105,7 +105,7 @@ def test_a_window_outlives_overrides_that_raise_while_shown() -> None:
 def test_a_fault_that_repeats_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[BaseException] = []
     monkeypatch.setattr(sys, "excepthook", lambda kind, fault, trace: told.append(fault))
-    monkeypatch.setattr(guard, "_told", {})
+    monkeypatch.setattr(guard, "_last_reports", {})
 
     @guard.guarded(5)
     def paint() -> int:

@@ -405,7 +405,7 @@ def test_a_killed_engine_is_replaced_and_the_request_asks_the_new_one(
     real: Callable[..., EngineClient], qtbot: QtBot
 ) -> None:
     engine, said = real(LIGHT), list[str]()
-    engine.announced.connect(said.append)
+    engine.message_raised.connect(said.append)
     asker = Asker(engine, "single")
     engine.start()
     asker.ask("batch", 4096)

@@ -66,7 +66,7 @@ class Window:
         engine.event_received.connect(self.events.append)
         engine.status_changed.connect(self.status.append)
         engine.lost.connect(self.lost.append)
-        engine.announced.connect(self.said.append)
+        engine.message_raised.connect(self.said.append)
         engine.status_changed.connect(lambda _: self.pids.add(engine.process_id))
 
     def until(self, true: Callable[[], object]) -> None:
@@ -286,7 +286,7 @@ def test_a_program_that_is_not_there_is_named(opened: Callable[..., Window]) -> 
 def test_what_is_asked_between_two_engines_waits_for_the_next(
     opened: Callable[..., Window], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BACKOFF", (0.3, 0.3))
+    monkeypatch.setattr(module, "RESTART_DELAYS", (0.3, 0.3))
     window = opened()
     window.engine.start()
     window.engine.send(sample("a", "die"))

@@ -49,8 +49,8 @@ def said(window: AppState, qtbot: QtBot) -> str:
 @pytest.mark.parametrize("smooth", [False, True])
 @pytest.mark.parametrize("panel", ["explore", "complete"])
 def test_an_enlarged_picture_is_dropped_back_and_is_what_it_was(
-    window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path, times: int, pixels: int, side: int, smooth: bool,
-    panel: str, two_models: Path,
+    window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path, times: int, pixels: int, side: int,
+    smooth: bool, panel: str, two_models: Path,
 ) -> None:  # fmt: skip
     write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN")))
     window.models.refresh_models()

@@ -75,7 +75,7 @@ def bindings(monkeypatch: pytest.MonkeyPatch) -> Bindings:
 
     def watched(signal: SignalInstance, method: Any, *more: Any) -> Any:
         owner = getattr(method, "__self__", None)
-        if isinstance(owner, ties._Binding) and method.__name__ == "tell":
+        if isinstance(owner, ties._Binding) and method.__name__ == "set_value":
             found.note(signal, owner._setter, takes(owner._setter, brought(signal)))
         elif not isinstance(method, SignalInstance):
             found.note(signal, method, takes_some_of(method, most_brought(signal)))

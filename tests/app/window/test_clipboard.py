@@ -255,7 +255,7 @@ def test_an_empty_clipboard_and_nothing_to_copy_are_said(studio: OpenedWindow) -
 
 
 def test_words_in_a_field_are_copied_and_pasted_as_words(drawn: OpenedWindow) -> None:
-    field = drawn.window.panels["generate"].inspector.dials.seed.field
+    field = drawn.window.panels["generate"].inspector.parameters.seed.field
     drawn.window.activateWindow()
     field.setFocus()
     field.selectAll()
@@ -315,7 +315,7 @@ def test_the_first_folder_is_made_for_the_dialog_and_gone_if_nothing_is_saved(
 ) -> None:
     works = studio_home / "works"
     foot = drawn.window.panels["generate"].stage
-    foot.act("save")
+    foot.run_action("save")
     dialog = drawn.window.findChild(QFileDialog)
     assert dialog is not None
     assert Path(dialog.directory().absolutePath()) == works

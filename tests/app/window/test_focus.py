@@ -41,7 +41,7 @@ def focused() -> QWidget:
 
 
 def slider(studio: OpenedWindow) -> ValueSlider:
-    found: ValueSlider = studio.window.panels["explore"].inspector.directions.sliders[1]  # type: ignore[attr-defined]
+    found: ValueSlider = studio.window.panels["explore"].inspector.parameters.sliders[1]  # type: ignore[attr-defined]
     return found
 
 
@@ -63,7 +63,7 @@ def test_after_a_direction_is_named_its_slider_has_the_focus(exploring: OpenedWi
 def test_naming_that_ends_by_a_click_elsewhere_leaves_the_focus_there(exploring: OpenedWindow) -> None:
     one = slider(exploring)
     one.edit_name()
-    seed = exploring.window.panels["explore"].inspector.directions.seed.field  # type: ignore[attr-defined]
+    seed = exploring.window.panels["explore"].inspector.parameters.seed.field  # type: ignore[attr-defined]
     seed.setFocus(Qt.FocusReason.MouseFocusReason)
     settle()
     assert focused() is seed
@@ -76,7 +76,7 @@ def test_a_click_on_a_name_gives_the_focus_to_what_it_names(exploring: OpenedWin
     exploring.window.toggle_page("settings")
     exploring.state.show_panel("generate")
     settle()
-    dials = exploring.window.panels["generate"].inspector.dials  # type: ignore[attr-defined]
+    dials = exploring.window.panels["generate"].inspector.parameters  # type: ignore[attr-defined]
     names = {label.text(): label for label in dials.findChildren(Label) if label.isVisible()}
     for name, field in (("Number", dials.number), ("Seed", dials.seed.field)):
         QTest.mouseClick(names[name], LEFT)

@@ -156,7 +156,7 @@ def test_the_regions_fill_the_window_without_lying_over_each_other(
         assert studio.window.rect().contains(place), one
         for other, second in found.items():
             assert one == other or not place.intersects(second), (one, other)
-    main = studio.window.panels["generate"].foot.main  # type: ignore[attr-defined]
+    main = studio.window.panels["generate"].foot.main_button  # type: ignore[attr-defined]
     corner = main.mapTo(studio.window, QPoint(0, 0))
     assert main.isVisible()
     assert studio.window.rect().contains(QRect(corner, main.size()))

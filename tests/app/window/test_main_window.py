@@ -169,7 +169,7 @@ def test_information_goes_by_itself_and_failures_stay(
     studio: OpenedWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = studio.window.message
-    monkeypatch.setattr(message_bar, "STAYS", {"info": 30, "warn": 30})
+    monkeypatch.setattr(message_bar, "STAY_TIMES", {"info": 30, "warn": 30})
     for kind in ("info", "warn"):
         studio.state.messages.show_message("Saved.", kind)
         assert line.isVisible()
@@ -321,7 +321,7 @@ def test_a_file_that_can_only_be_moved_is_not_taken(studio: OpenedWindow, tmp_pa
 
 def test_nothing_but_the_window_itself_takes_a_drop(studio: OpenedWindow) -> None:
     studio.state.show_panel("explore")
-    studio.window.panels["explore"].inspector.directions.sliders[0].rename()  # type: ignore[attr-defined]
+    studio.window.panels["explore"].inspector.parameters.sliders[0].edit_name()  # type: ignore[attr-defined]
     settle()
     assert studio.window.acceptDrops()
     assert [part for part in studio.window.findChildren(QWidget) if part.acceptDrops()] == []
@@ -385,7 +385,7 @@ def test_a_ring_is_drawn_after_keys_only(studio: OpenedWindow) -> None:
     frame = studio.window
     frame.activateWindow()
     handle = frame.windowHandle()
-    number = frame.panels["generate"].inspector.dials.number  # type: ignore[attr-defined]
+    number = frame.panels["generate"].inspector.parameters.number  # type: ignore[attr-defined]
     place = number.mapTo(frame, number.rect().center())
     QTest.mouseClick(handle, Qt.MouseButton.LeftButton, NONE, place)
     settle()

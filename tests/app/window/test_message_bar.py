@@ -224,7 +224,7 @@ def test_a_failure_goes_when_it_is_tried_again_by_another_way(full: OpenedWindow
     generate.start_batch()
     full.engine.emit_events(Failed(job=full.engine.sent[-1].job, reason="Memory ran out.", hint="Make fewer."))
     assert text(full)
-    QTest.mouseClick(full.window.panels["generate"].foot.main, LEFT)  # type: ignore[attr-defined]
+    QTest.mouseClick(full.window.panels["generate"].foot.main_button, LEFT)  # type: ignore[attr-defined]
     assert text(full) == ""
     full.engine.emit_events(Stopped(job=full.engine.sent[-1].job))
     assert text(full).startswith("Stopped")
@@ -252,7 +252,7 @@ def test_a_take_that_came_back_is_not_said_to_be_in_the_bin(full: OpenedWindow) 
 def test_an_engine_that_is_back_is_not_said_to_be_gone(
     full: OpenedWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app_state, "TO_READ", 300)
+    monkeypatch.setattr(app_state, "READING_TIME", 300)
     full.engine.die()
     assert "stopped unexpectedly" in text(full)
     full.engine.status_changed.emit("Starting")

@@ -147,8 +147,9 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
     stage = CompleteStage(theme, state, dialogs)
     foot = CompleteFoot(theme, state, stage)
     tools = tuple(
-        Action(says, (keys,), partial(painting.choose_tool, key), "stage") for key, says, _, _, keys in TOOL_BUTTONS
-    )  # type: ignore[arg-type]
+        Action(says, (keys,), partial(painting.choose_tool, tool), "stage")  # type: ignore[arg-type]
+        for tool, says, _, _, keys in TOOL_BUTTONS
+    )
     acts = (
         Action("Complete the picture", ("Ctrl+Return", "Ctrl+Enter"), foot.run_main_action),
         Action("Save the chosen ones…", ("Ctrl+E", "Ctrl+Shift+S"), stage.ask_destination),

@@ -47,11 +47,11 @@ class BadgeView(QWidget):
         known = self._kind in _KINDS
         self._sign.setVisible(known)
         self.text.setVisible(known)
-        self.text.setText(badge.words)
+        self.text.setText(badge.text)
         set_style(self.text, role=_KINDS[self._kind][2] if known else "soft")
         self.detail.show_text(badge.detail if known else caption)
         self.note.show_text(badge.note)
-        name = f"{badge.words}: {badge.detail}" if known else caption
+        name = f"{badge.text}: {badge.detail}" if known else caption
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus if known else Qt.FocusPolicy.NoFocus)
         self._tint()

@@ -170,7 +170,8 @@ class ParametersSection(Column):
         dials, self.sliders = self._parameters, []
         for index, name in enumerate(names):
             slider = ValueSlider(
-                self._theme, name, -MAX_SLIDER, MAX_SLIDER, 0.0, SAFE_RANGE, f"*, direction {index + 1} of {len(names)}",
+                self._theme, name, -MAX_SLIDER, MAX_SLIDER, 0.0, SAFE_RANGE,
+                f"*, direction {index + 1} of {len(names)}",
                 "Move along this direction of the model", may_rename=True,
             )  # fmt: skip
             slider.grabbed.connect(partial(dials.grab_slider, index))

@@ -148,14 +148,14 @@ class LiveRender(State):
     def _show_failure(self, event: Failed) -> None:
         self._request.send_next()
         self._show_busy()
-        self._show_failure(f"{event.reason} {event.hint}", "Try again")
+        self._offer_again(f"{event.reason} {event.hint}", "Try again")
 
     def _show_loss(self, why: str) -> None:
         """The engine died with the question open: the picture stays, drawing it again is offered."""
         self._show_busy()
-        self._show_failure(f"{why} The picture on the stage may be older than the sliders.", "Draw it again")
+        self._offer_again(f"{why} The picture on the stage may be older than the sliders.", "Draw it again")
 
-    def _show_failure(self, said: str, button: str) -> None:
+    def _offer_again(self, said: str, button: str) -> None:
         """Show a message until another picture is requested."""
         self._messages.show_message(said.strip(), "failed", (button, self._retry), until=(self.busy.changed,))
 

@@ -39,7 +39,7 @@ class WavetableExport(State):
         self._request.failed.connect(self._show_failure)
         self._request.lost.connect(self._show_loss)
         self.running: Value[bool] = self._request.running
-        self._request: tuple[Work, Work, Path] | None = None
+        self._job_input: tuple[Work, Work, Path] | None = None
         self._frames: dict[int, Array] = {}
 
     def target_takes(self) -> tuple[int, ...]:
@@ -64,16 +64,16 @@ class WavetableExport(State):
         """Save the way to a take as a wavetable. Says the outcome."""
         piece = self._render.export_item
         if piece is not None and index in self.target_takes() and not self.running.get():
-            self._request = (piece.work, self._takes.get()[index].work, path)
+            self._job_input = (piece.work, self._takes.get()[index].work, path)
             self._send_job()
 
     def _send_job(self) -> None:
         self._request.ask(self._question)
 
     def _question(self, job: str) -> AnyCommand | None:
-        if self._request is None:
+        if self._job_input is None:
             return None
-        begin, end, _ = self._request
+        begin, end, _ = self._job_input
         self._frames = {}
         return wire.Interpolate(
             job=job, model=begin.model, begin=_latent_of(begin), end=_latent_of(end), frames=FRAME_COUNT
@@ -90,22 +90,22 @@ class WavetableExport(State):
             self._show_stop()
 
     def _show_stop(self) -> None:
-        self._show_failure("The wavetable was not made to its end.")
+        self._offer_again("The wavetable was not made to its end.")
 
     def _show_failure(self, event: Failed) -> None:
-        self._show_failure(f"{event.reason} {event.hint}")
+        self._offer_again(f"{event.reason} {event.hint}")
 
     def _show_loss(self, why: str) -> None:
-        self._show_failure(f"{why} The wavetable was not saved yet.")
+        self._offer_again(f"{why} The wavetable was not saved yet.")
 
     def _save_frames(self) -> None:
-        assert self._request is not None
-        begin, end, path = self._request
+        assert self._job_input is not None
+        begin, end, path = self._job_input
         frames = np.stack([self._frames[number] for number in range(FRAME_COUNT)])
         self._frames = {}
         self._exporter.export_item(ExportItem(frames, begin.wavetable_to(end), path.name), path)
 
-    def _show_failure(self, why: str) -> None:
+    def _offer_again(self, why: str) -> None:
         self._messages.show_message(why.strip(), "failed", ("Try again", self._send_job), until=(self.running.changed,))
 
 

@@ -233,7 +233,8 @@ class SoundPlayer(State):
             making.is_playing = ahead > 0 and not ran_dry if making.is_playing else ahead >= need
             if not making.is_playing and speed and need > START_BUFFER_SECONDS:
                 left = time_left((need - ahead) / speed)
-                said = f"{speed:.1f} × real time. {self._on_card_opened} in {left}, then without a gap for {JOB_SECONDS:.0f} s."
+                gapless = f"then without a gap for {JOB_SECONDS:.0f} s"
+                said = f"{speed:.1f} × real time. {self._start_text} in {left}, {gapless}."
             elif not making.is_playing:
                 said = self._buffering_text()
         making.is_playing = making.is_playing and self.playing.get()
@@ -246,15 +247,15 @@ class SoundPlayer(State):
     def _buffering_text(self) -> str:
         """Why it is not known yet when it will be heard."""
         if self._engine.now == "Starting":
-            return f"{self._on_card_opened} when the engine is ready."
+            return f"{self._start_text} when the engine is ready."
         if self.made_seconds <= self.live_generation.begin_seconds:
-            return f"{self._on_card_opened} once the model has begun."
+            return f"{self._start_text} once the model has begun."
         if not self.speed.get():
-            return f"First run on this computer: preparing the fast version. Then {self._on_card_opened.lower()}."
-        return f"{self._on_card_opened} in a moment."
+            return f"First run on this computer: preparing the fast version. Then {self._start_text.lower()}."
+        return f"{self._start_text} in a moment."
 
     @property
-    def _on_card_opened(self) -> str:
+    def _start_text(self) -> str:
         return "Playing continues" if self.position else "Playing starts"
 
     def _check_card(self) -> None:

@@ -129,7 +129,7 @@ def test_a_branch_plays_on_although_more_is_made_while_its_take_is_written(
         stage.send_samples(0.1)
         return name
 
-    monkeypatch.setattr(takes, "keep", keep_slowly)
+    monkeypatch.setattr(takes, "add_take", keep_slowly)
     sound.branch_at()
     assert player.playing.get() and player.making.get() and not stage.engine.stopped
     assert player.position == pytest.approx(0.5, abs=0.02) and len(takes.takes.get()) == 1

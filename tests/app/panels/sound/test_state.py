@@ -45,7 +45,8 @@ def test_slower_than_real_time_it_waits_until_it_can_play_without_a_gap(stage: S
     stage.send_samples(1.0, speed=0.6)
     assert not stage.play_seconds(0.2).any()
     assert sound.player.waiting_reason.get() == (
-        f"0.6 × real time. Playing starts in about {round((JOB_SECONDS * 0.4 - 1) / 0.6)} s, then without a gap for 20 s."
+        f"0.6 × real time. Playing starts in about {round((JOB_SECONDS * 0.4 - 1) / 0.6)} s,"
+        " then without a gap for 20 s."
     )
     for value in (1000, 2000):  # a constant value would be silence
         stage.send_samples((JOB_SECONDS * 0.4 - 1) / 2, value, speed=0.6)

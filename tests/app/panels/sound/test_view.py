@@ -99,20 +99,20 @@ def test_without_a_model_only_what_works_is_shown(
         bar.smooth_field,
         panel.stage.begin,
         panel.stage.own,
-        inspector.dials.temperature,
+        inspector.parameters.temperature,
         inspector.change,
     )  # type: ignore[attr-defined]
     assert not any(widget.isVisible() for widget in (*dead, inspector.branch, inspector.output, foot.export, foot.keep))  # type: ignore[attr-defined]
     wave = tmp_path / "waltz.wav"
     soundfile.write(wave, np.zeros(RATE), RATE)
     assert studio.state.drop_text([wave]).startswith("There is no model of recordings")
-    monkeypatch.setattr(studio.window.dialogs, "open", lambda kinds, then: then(tmp_path / "hum.safetensors"))
+    monkeypatch.setattr(studio.window.dialogs, "ask_file", lambda kinds, then: then(tmp_path / "hum.safetensors"))
     write_model(tmp_path, make_card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
     panel.stage.add.click()  # type: ignore[attr-defined]
     qtbot.waitUntil(lambda: studio.state.sound.model.get() is not None)
     settle()
     assert panel.stage.begin.isVisible() and not panel.stage.add.isVisible()  # type: ignore[attr-defined]
-    assert inspector.dials.temperature.isVisible() and foot.export.isVisible()  # type: ignore[attr-defined]
+    assert inspector.parameters.temperature.isVisible() and foot.export.isVisible()  # type: ignore[attr-defined]
     assert not inspector.branch.isVisible()  # type: ignore[attr-defined]
 
 
@@ -167,7 +167,7 @@ def test_home_end_and_clicks_seek(stage: Stage) -> None:
     assert stage.sound.player.position == pytest.approx(2.0, abs=0.05)
 
 
-@pytest.mark.parametrize("name", ["ruler", "spectrum", "wave", "bits"])
+@pytest.mark.parametrize("name", ["ruler", "spectrogram", "wave", "bits"])
 def test_keys_of_the_sound_hold_after_a_click_on_a_lane(stage: Stage, name: str) -> None:
     stage.sound.play()
     stage.make(4.0)
@@ -389,7 +389,7 @@ def test_export_offers_every_form(stage: Stage, monkeypatch: pytest.MonkeyPatch)
     stage.make(1.0)
     asked: list[str] = []
     save: Callable[..., object] = lambda name, then: asked.append(name)  # noqa: E731
-    monkeypatch.setattr(stage.frame.dialogs, "save", save)
+    monkeypatch.setattr(stage.frame.dialogs, "ask_save_path", save)
     foot.export.click()  # type: ignore[attr-defined]
     (menu,) = foot.findChildren(QMenu)
     assert [act.text() for act in menu.actions()][0::3] == ["WAV, 16 bit…", "FLAC, 16 bit…"]

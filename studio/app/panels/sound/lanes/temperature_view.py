@@ -68,7 +68,8 @@ class _KnotRows(QAbstractListModel):
             return None
         seconds, heat = self.knots[index.row()]
         knot = f"knot {index.row() + 1} of {len(self.knots)}"
-        return f"Temperature {heat:.2f} at {ruler_time(seconds, 1)}, {knot}{', ' + OUTSIDE_SAFE_RANGE if self.is_outside_safe_range(heat) else ''}"
+        warning = f", {OUTSIDE_SAFE_RANGE}" if self.is_outside_safe_range(heat) else ""
+        return f"Temperature {heat:.2f} at {ruler_time(seconds, 1)}, {knot}{warning}"
 
 
 class TemperatureLaneView(QListView):

@@ -202,9 +202,9 @@ class Noted:
         time.set_marks(4.0, 10.0, True, True)
         lanes.temperature.show_settled(5.0)
         self.show(((0.0, 1.0), (8.0, 0.5)))
-        for name in ("sought", "cut_moved", "loop_moved", "grabbed", "let_go"):
+        for name in ("seek_requested", "cut_moved", "loop_moved", "grabbed", "released"):
             getattr(time, name).connect(lambda *said, name=name: self.told.append((name, *said)))
-        lanes.playhead.seek_requested.connect(lambda at: self.told.append(("sought", at)))
+        lanes.playhead.seek_requested.connect(lambda at: self.told.append(("seek_requested", at)))
         lanes.playhead.nudged.connect(lambda up: lanes.temperature.nudge_knot(time.position, up))
         lanes.temperature.curve_drawn.connect(self.show)
 
@@ -237,19 +237,19 @@ def noted(qtbot: QtBot) -> Iterator[Noted]:
 
 def test_a_click_goes_there(noted: Noted) -> None:
     noted.press(noted.lanes.wave, (6.0, 0.5))
-    assert noted.told == [("sought", pytest.approx(6.0, abs=0.03))]
+    assert noted.told == [("seek_requested", pytest.approx(6.0, abs=0.03))]
 
 
 def test_a_click_behind_the_newest_moment_goes_to_that(noted: Noted) -> None:
     noted.press(noted.lanes.wave, (20.0, 0.5))
-    assert noted.told == [("sought", 10.0)]
+    assert noted.told == [("seek_requested", 10.0)]
 
 
 def test_the_cut_is_dragged_on_any_lane(noted: Noted) -> None:
     for lane in (noted.lanes.wave, noted.lanes.spectrogram, noted.lanes.bits, noted.lanes.ruler):
         noted.told.clear()
         noted.press(lane, (2.1, 0.5), (3.0, 0.5))
-        assert noted.told == [("grabbed", "cut"), ("cut_moved", pytest.approx(3.0, abs=0.03)), ("let_go",)]
+        assert noted.told == [("grabbed", "cut"), ("cut_moved", pytest.approx(3.0, abs=0.03)), ("released",)]
 
 
 def test_a_drag_chooses_a_region_whichever_way(noted: Noted) -> None:
@@ -343,7 +343,7 @@ def test_the_cursor_walks_by_keys_and_says_where_it_is(noted: Noted) -> None:
     assert moment.accessibleDescription() == "4.0 of 10.0 seconds, temperature 0.75, 2.5 bits a sample"
     QTest.keyClick(moment, Qt.Key.Key_Right)
     QTest.keyClick(moment, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
-    assert noted.told == [("sought", 4.1), ("sought", 3.0)]
+    assert noted.told == [("seek_requested", 4.1), ("seek_requested", 3.0)]
     QTest.keyClick(moment, Qt.Key.Key_Up)
     assert noted.knots == ((0.0, 1.0), (8.0, pytest.approx(0.52)))
 

@@ -246,7 +246,7 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def no_stepping_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep a training from lowering the priority of the process that runs the tests."""
-    monkeypatch.setattr("studio.engine.device.step_back", lambda: None)
+    monkeypatch.setattr("studio.engine.device.lower_priority", lambda: None)
 
 
 @pytest.fixture

@@ -217,7 +217,7 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
     output_folder: Text = ""
     """The folder for the trained model; empty: the user's own models."""
     config: dict[str, Any]
-    """A `studio.engine.training.config.Study` as returned by `msgspec.to_builtins`: what is learned, and how."""
+    """What is learned, and how: `studio.engine.training.config.TrainingConfig` by `msgspec.to_builtins`."""
     force: bool = False
     """Whether an existing run may learn from other artworks than it began with."""
 

@@ -57,7 +57,13 @@ class OpenedWindow:
         """Answer the newest encoding."""
         job = self.engine.sent[-1].job
         latent = np.zeros((3, 8, 8), np.float32)
-        figures = {"differing": differing, "total": 192, "largest": min(1, differing), "bits": 500.0, "bound": False}
+        figures = {
+            "differing": differing,
+            "total": 192,
+            "largest_difference": min(1, differing),
+            "bits": 500.0,
+            "is_bound": False,
+        }
         self.engine.emit_events(Encoded(job=job, latent=latent, exact=not differing, **figures), Finished(job=job))
 
 

@@ -119,7 +119,10 @@ class Engine:
     """An engine of its own, with previews as often as said."""
 
     def __init__(self, pause: float) -> None:
-        program = f"from studio.engine import drawing, __main__; drawing._PREVIEW = {pause}; __main__.main([])"
+        program = (
+            "from studio.engine import __main__; from studio.engine.generation import picture_job; "
+            f"picture_job._PREVIEW_SECONDS = {pause}; __main__.main([])"
+        )
         pipe = subprocess.PIPE
         self.process = subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe, bufsize=0)
         self.heard = self._events()

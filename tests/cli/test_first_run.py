@@ -133,10 +133,10 @@ def test_pictures_whose_price_took_too_much_memory_are_saved_and_named_once(
 FIRST = """
 import sys
 from studio import cli
-from studio.engine import ahead
+from studio.engine import precompile
 
-ahead.wanted = lambda device: ("pixels",)
-ahead.here = lambda: [sys.executable, "-c", "import sys; sys.stdin.read()"]
+precompile.missing_loops = lambda device: ("pixels",)
+precompile.compile_command = lambda: [sys.executable, "-c", "import sys; sys.stdin.read()"]
 status = cli.main(sys.argv[1:])
 print(status, *(name for name in ("numba", "llvmlite", "PySide6", "torchaudio", "sounddevice") if name in sys.modules))
 """

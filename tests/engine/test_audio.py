@@ -10,11 +10,11 @@ ROOT = Path(__file__).parents[2]
 USE = """
 import torch
 from studio.engine import audio
-torchaudio = audio.torchaudio()
-assert torchaudio is audio.torchaudio()
+torchaudio = audio.import_torchaudio()
+assert torchaudio is audio.import_torchaudio()
 assert torchaudio.functional.mu_law_encoding(torch.tensor([-1.0, 0.0, 1.0]), 256).tolist() == [0, 128, 255]
 assert torchaudio.transforms.MelSpectrogram(16_000, n_fft=256, n_mels=8)(torch.randn(1, 4000)).shape == (1, 8, 32)
-print(audio.is_whole())
+print(audio.works())
 """
 BROKEN = """
 import torch

@@ -62,7 +62,7 @@ def test_a_batch_is_cut_to_what_fits_and_one_is_always_tried(monkeypatch: pytest
 
 @pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="elsewhere it is nicer by ten")
 def test_a_training_has_what_nobody_else_wants() -> None:
-    words = "import sys; from studio.engine.device import step_back; step_back(); sys.stdin.read()"
+    words = "import sys; from studio.engine.device import lower_priority; lower_priority(); sys.stdin.read()"
     # Do not wait for its work: at this priority it may get no processor time for minutes.
     with subprocess.Popen([sys.executable, "-c", words], stdin=subprocess.PIPE) as training:
         end = time.monotonic() + LIMIT
@@ -75,8 +75,8 @@ def test_a_training_has_what_nobody_else_wants() -> None:
 
 KEPT = """
 import sys, torch
-from studio.engine.device import steady_allocator
-if sys.argv[1] == "steady" and not steady_allocator():
+from studio.engine.device import keep_freed_memory
+if sys.argv[1] == "steady" and not keep_freed_memory():
     sys.exit(77)
 def held():
     return int(open("/proc/self/statm").read().split()[1]) * 4096

@@ -23,7 +23,7 @@ MEASURE = """
 import json, resource, sys, time
 from pathlib import Path
 import torch
-from studio.engine import sampling
+from studio.engine.generation import sampling
 from studio.library import models
 
 torch.set_num_threads(1)
@@ -31,7 +31,7 @@ unit = 1 if sys.platform == "darwin" else 1024
 for line in sys.stdin:
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     try:
-        sampling.load(models.find(line.strip()), torch.device("cpu"))
+        sampling.load_model(models.find_model(line.strip()), torch.device("cpu"))
         said = ""
     except models.BadModel as error:
         said = str(error)

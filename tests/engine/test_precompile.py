@@ -126,9 +126,9 @@ ahead.main(["--idle", "pixels"])
 """
     engine = f"""
 import sys, time
-from studio.engine.precompile import Ahead
-ahead = Ahead(["pixels"], print, [sys.executable, "-c", {compiler!r}])
-ahead.begin()
+from studio.engine.precompile import Precompiler
+ahead = Precompiler(["pixels"], print, [sys.executable, "-c", {compiler!r}])
+ahead.start_compiling()
 print(ahead._child.pid, flush=True)
 time.sleep(60)
 """
@@ -161,9 +161,9 @@ ahead.main(sys.argv[1:])
 """
     command = f"""
 import sys
-from studio.engine.precompile import Ahead
-ahead = Ahead(["pixels"], print, [sys.executable, "-c", {compiler!r}], stays=True)
-assert ahead.asked("pixels")
+from studio.engine.precompile import Precompiler
+ahead = Precompiler(["pixels"], print, [sys.executable, "-c", {compiler!r}], stays=True)
+assert ahead.is_pending("pixels")
 print(ahead._child.pid, flush=True)
 sys.stdin.read()
 """

@@ -86,7 +86,7 @@ def place(*, home: str, cache: str | None = None) -> tuple[str, str]:
     """Where a new process keeps loops, and whether that is its own choice."""
     env = {**os.environ, "STUDIO_HOME": home}
     env.pop(kernels.CACHE_VARIABLE)
-    program = "from studio import kernels; print(kernels.folder(), kernels.own(), sep='\\n')"
+    program = "from studio import kernels; print(kernels.cache_folder(), kernels.is_own_folder(), sep='\\n')"
     env |= {kernels.CACHE_VARIABLE: cache} if cache else {}
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     folder, own = run.stdout.splitlines()

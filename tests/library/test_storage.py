@@ -214,7 +214,7 @@ from studio.library import storage
 folder = Path(sys.argv[1])
 for turn in range(10**9):
     data = turn.to_bytes(8, "little") * 60_000
-    storage.write(folder / "work.bin", storage.digest(data).encode() + data)
+    storage.write_file(folder / "work.bin", storage.hash_bytes(data).encode() + data)
     if turn == 0:
         print("writing", flush=True)
 """
@@ -489,7 +489,7 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from studio.library import storage
-print(storage.lock(Path(sys.argv[1])) is not None, flush=True)
+print(storage.lock_file(Path(sys.argv[1])) is not None, flush=True)
 time.sleep(600)
 """
 

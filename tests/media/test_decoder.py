@@ -111,14 +111,19 @@ def test_a_path_within_the_current_folder_is_found_after_the_folder_changes(
     assert decoder.open_picture("../rose.png").array.shape == (40, 60, 3)
 
 
-@pytest.mark.parametrize("reader", ["open_picture", "open_recording", "open_wave", "read_pack"])
+@pytest.mark.parametrize("reader", ["open_picture", "open_recording", "open_wave_file", "open_pack"])
 def test_a_refusal_reads_as_it_does_without_the_child(reader: str, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no artwork")
-    there = {"open_picture": image, "open_recording": audio_file, "open_wave": single_cycle}.get(reader)
+    direct = {
+        "open_picture": image.open_picture,
+        "open_recording": audio_file.open_recording,
+        "open_wave_file": single_cycle.read_wave,
+        "open_pack": pack.read_members,
+    }
     with pytest.raises(FileRefused) as fault:
         getattr(decoder, reader)(tmp_path / "notes.txt")
     with pytest.raises(FileRefused) as expected:
-        getattr(there, reader)(tmp_path / "notes.txt") if there else pack.read_members(tmp_path / "notes.txt")
+        direct[reader](tmp_path / "notes.txt")
     assert (str(fault.value), fault.value.reason) == (str(expected.value), expected.value.reason)
     with pytest.raises(FileRefused, match="not there"):
         getattr(decoder, reader)(tmp_path / "nothing.wav")
@@ -248,9 +253,9 @@ def test_the_child_ends_with_its_parent_also_in_the_middle_of_a_file(stem: str, 
     program = (
         "import sys, threading, time\n"
         "from studio.media import decoder\n"
-        "from studio.media.pictures.image import Picture\n"
-        f"own = decoder.Decoder({PLANTED!r}, seconds=60)\n"
-        f"threading.Thread(target=own.read, args=('picture', {str(path)!r}, Picture), daemon=True).start()\n"
+        "from studio.media.pictures.image import OpenedPicture\n"
+        f"own = decoder.FileDecoder({PLANTED!r}, seconds=60)\n"
+        f"threading.Thread(target=own.read_file, args=('picture', {str(path)!r}, OpenedPicture), daemon=True).start()\n"
         "time.sleep(3600)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", program])
@@ -389,7 +394,7 @@ def test_a_child_on_macos_has_limits_of_time_and_descriptors(photo: Path) -> Non
         "def hang(path, **words):\n"
         "    while path.stem == 'hangs':\n        pass\n"
         "    return decoder_process.image.open_picture(path)\n"
-        "decoder_process.READERS['picture'] = hang\n"
+        "decoder_process.FILE_READERS['picture'] = hang\n"
         "sys.exit(decoder_process.main())"
     )
     own = FileDecoder(elsewhere("darwin", then), seconds=1)
@@ -405,11 +410,11 @@ def test_a_parent_on_windows_gives_up_a_file_by_the_clock_and_opens_no_console(p
     """There the system ends no process for its processor time."""
     (photo.parent / "sleeps.png").write_bytes(photo.read_bytes())
     then = (
-        "from studio.media.pictures.image import Picture, Refused\n"
-        f"own = decoder.Decoder({PLANTED!r}, seconds=0, patience=1.0)\n"
+        "from studio.media.pictures.image import FileRefused, OpenedPicture\n"
+        f"own = decoder.FileDecoder({PLANTED!r}, seconds=0, patience=1.0)\n"
         f"for path in ({str(photo.parent / 'sleeps.png')!r}, {str(photo)!r}):\n"
-        "    try:\n        print(own.read('picture', path, Picture).array.shape)\n"
-        "    except Refused as fault:\n        print(fault)\n"
+        "    try:\n        print(own.read_file('picture', path, OpenedPicture).array.shape)\n"
+        "    except FileRefused as fault:\n        print(fault)\n"
         "own.close()"
     )
     done = subprocess.run(elsewhere("win32", then), capture_output=True, text=True, timeout=LIMIT, check=False)

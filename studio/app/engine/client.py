@@ -75,8 +75,8 @@ class EngineClient(QObject):
     The events of a command are delivered to the receiver that sent it, and to no other.
 
     Signals: `command_sent` each command; `event_received` each event, before it is delivered; `announced` each event
-    that answers no command; `status_changed` one of Starting, Ready, Working, Stopped; `lost` a tuple of the commands that a
-    dead engine leaves without an ending, never sent again by itself; `message_raised` a sentence for people.
+    that answers no command; `status_changed` one of Starting, Ready, Working, Stopped; `lost` a tuple of the commands
+    that a dead engine leaves without an ending, never sent again by itself; `message_raised` a sentence for people.
     """
 
     command_sent = Signal(object)

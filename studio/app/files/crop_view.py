@@ -1,12 +1,11 @@
 """The crop preview: the whole photo, and the frame that says what the model will see of it."""
 
-from typing import Any
-
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.app.core.guard import guarded
+from studio.app.files.importing import CropPreview
 from studio.app.widgets.picture import to_image
 from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
@@ -35,7 +34,7 @@ class CropView(QWidget):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
-        self._preview: Any = None
+        self._preview: CropPreview | None = None
         self._image = QImage()
         self._aspect = 1.0
         self._box: Box = (0.0, 0.0, 1.0, 1.0)
@@ -46,7 +45,7 @@ class CropView(QWidget):
         self.setMouseTracking(True)
         theme.changed.connect(self.update)
 
-    def show_preview(self, preview: Any) -> None:
+    def show_preview(self, preview: CropPreview | None) -> None:
         if preview is not None:
             if self._preview is None or self._preview.picture is not preview.picture:
                 self._image = _reduced(preview.picture.array)
@@ -141,6 +140,7 @@ class CropView(QWidget):
         """Where the photo lies."""
         margin = self._theme.scaled(24)
         room = QRectF(self.rect()).adjusted(margin, margin, -margin, -margin)
+        assert self._preview is not None
         height, width = self._preview.picture.array.shape[:2]
         size = QSize(width, height).scaled(room.size().toSize(), Qt.AspectRatioMode.KeepAspectRatio)
         place = QRectF(0, 0, size.width(), size.height())
@@ -158,6 +158,7 @@ class CropView(QWidget):
 
     def _ratio(self) -> float:
         """How much taller the frame gets, in fractions, for each fraction it gets wider."""
+        assert self._preview is not None
         height, width = self._preview.picture.array.shape[:2]
         return float(width / self._aspect / height)
 

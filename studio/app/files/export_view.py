@@ -81,7 +81,7 @@ class ExportSection(Column):
     def _show_note(self, _: object) -> None:
         """Show the resulting size; hide the section if the model makes no pictures."""
         trained = self._model.get()
-        shape = trained.card.pixels if trained is not None else None
+        shape = trained.card.picture_size if trained is not None else None
         self.setVisible(shape is not None)
         if shape is not None:
             height, width = self._exporting.chosen_enlargement.enlarged_size(*shape)

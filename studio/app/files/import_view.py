@@ -1,12 +1,12 @@
 """A picture that is brought in: the crop preview on the stage, and in the inspector what the model will see of it."""
 
 from functools import partial
-from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.app.files.crop_view import CropView
+from studio.app.files.importing import CropPreview
 from studio.app.panels.complete.canvas import Canvas
 from studio.app.panels.explore.state import ExploreState
 from studio.app.widgets.binding import bind
@@ -37,7 +37,7 @@ class ImportSection(Column):
         self.seen.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         bind(self, state.crop_preview, self._show_preview, self.fit_field.chosen, state.set_crop)
 
-    def _show_preview(self, preview: Any) -> None:
+    def _show_preview(self, preview: CropPreview | None) -> None:
         if preview is not None:
             self.name.show_text(preview.picture.name)
             self.fit_field.show_choice(preview.mode)
@@ -59,7 +59,7 @@ class CropPage(QWidget):
         column.addWidget(make_row(self.caption, margins=(24, 0, 24, 0)))
         bind(self, state.crop_preview, self._show_preview, self.view.cropped, partial(state.set_crop, "crop"))
 
-    def _show_preview(self, preview: Any) -> None:
+    def _show_preview(self, preview: CropPreview | None) -> None:
         self.view.show_preview(preview)
         if preview is not None:
             height, width = preview.picture.array.shape[:2]

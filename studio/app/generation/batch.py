@@ -161,7 +161,7 @@ class Batch(State):
         if wish == self._sent_settings:
             return None
         self._sent_settings, self.temperature_map = wish, packed_map
-        self._request.steer("dials", temperature=(wish.temperature,), share=share, heat=temperature_map)
+        self._request.steer("dials", temperature=(wish.temperature,), share=share, temperature_map=temperature_map)
         return wish
 
     def show_uncertainty(self, on: bool) -> None:
@@ -173,16 +173,17 @@ class Batch(State):
     def _steer_uncertainty(self, on: bool) -> None:
         """A run that draws pixel by pixel tells from now on how open each was, or no more."""
         if self.rows:
-            self._request.steer(doubt=on)
+            self._request.steer(report_entropy=on)
 
     def _send_job(self, indices: Sequence[int]) -> None:
         run, cells = self.run, self.cells.get()
         if run is None or not indices:
             return
-        seeds, doubt = tuple(cells[index].seed for index in indices), self.uncertainty.on.get() and self.rows > 0
+        seeds = tuple(cells[index].seed for index in indices)
+        report_entropy = self.uncertainty.on.get() and self.rows > 0
 
         def question(job: str) -> AnyCommand | None:
-            command = self._make_command(job=job, seeds=seeds, doubt=doubt, **run.command_fields())
+            command = self._make_command(job=job, seeds=seeds, report_entropy=report_entropy, **run.command_fields())
             if command is not None:
                 self._job_cells = tuple(indices)
                 self._sent_settings = DrawSettings(

@@ -25,6 +25,7 @@ from studio.app.widgets.controls import (
 )
 from studio.app.widgets.theme import Theme
 from studio.app.widgets.value_slider import ValueSlider
+from studio.library.models import InstalledModel
 
 
 class SeedField(QWidget):
@@ -120,11 +121,11 @@ class ClassField(ChoiceField):
         self._any_class = any_class
         self.activated.connect(lambda place: self.class_chosen.emit(self.itemData(place)))
 
-    def show_model(self, trained: Any, label: int | None) -> None:
-        self.show_classes(trained.card.kinds if trained is not None else (), trained)
+    def show_model(self, trained: InstalledModel | None, label: int | None) -> None:
+        self.show_classes(trained.card.class_names if trained is not None else (), trained)
         self.show_label(label)
 
-    def show_classes(self, classes: Sequence[str], trained: Any) -> None:
+    def show_classes(self, classes: Sequence[str], trained: InstalledModel | None) -> None:
         self.clear()
         for place, name in enumerate((self._any_class, *classes)):
             self.addItem(name, place - 1 if place else None)
@@ -219,11 +220,11 @@ class ParametersForm(Column):
             slider.grabbed.connect(partial(history.begin_gesture, gesture))
             slider.released.connect(history.end_gesture)
 
-    def _show_model(self, trained: Any) -> None:
+    def _show_model(self, trained: InstalledModel | None) -> None:
         self.number.set_tooltip(f"How many {self._noun or output_noun(trained) + 's'} to make")
         step = "pixel" if output_noun(trained) == "picture" else "sample"
         self.mix.set_tooltip(f"Blend in a second model's choices, {step} by {step}")
-        sorts = trained.card.sorts if trained is not None else ()
+        sorts = trained.card.class_groups if trained is not None else ()
         for place, (label, kind) in enumerate(self._class_fields):
             name, kinds = sorts[place] if place < len(sorts) else ("", ())
             label.setText(name)
@@ -254,7 +255,7 @@ class ParametersForm(Column):
         self._parameters.set_mix(self.mix.itemData(place))
 
 
-def output_noun(trained: Any) -> str:
+def output_noun(trained: InstalledModel | None) -> str:
     """What a model makes: `picture`, `wave` or `sound`."""
     if trained is None or trained.card.kind != "sound":
         return "picture"

@@ -24,7 +24,7 @@ class ShownPicture:
     """A picture on show, and the model and kind to ask about it."""
 
     picture: Array
-    """(height, width, channels) uint8; it goes by identity, as in `studio.app.core.observable.same`."""
+    """(height, width, channels) uint8; it goes by identity, as in `studio.app.core.observable.is_same`."""
     model: str
     label: int | None = None
 

@@ -1,7 +1,5 @@
 """The chosen model in the inspector: its cover, what it makes, what it learned from, how well."""
 
-from typing import Any
-
 from PySide6.QtCore import QRect, QSize
 from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -12,6 +10,7 @@ from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, Label
 from studio.app.widgets.theme import Theme
 from studio.app.widgets.thumbnail import draw_thumbnail, picture_thumbnail
+from studio.library.models import InstalledModel
 from studio.wire.messages import Array
 
 MAX_PICTURES = 4
@@ -83,7 +82,7 @@ class ModelCard(QWidget):
             lambda on: models.set_favourite(self._name, on),
         )  # fmt: skip
 
-    def show_model(self, trained: Any) -> None:
+    def show_model(self, trained: InstalledModel | None) -> None:
         card = trained.card if trained is not None else None
         self._name = card.name if card is not None else ""
         self.star.setVisible(card is not None)
@@ -92,7 +91,10 @@ class ModelCard(QWidget):
         self.title.setText(card.title if card is not None else "No model is here yet")
         lines = (
             (
-                card.makes, card.way.capitalize(), f"Learned from {card.learned_from} · {card.licence}", card.figure,
+                card.makes,
+                card.sampling_text.capitalize(),
+                f"Learned from {card.learned_from} · {card.licence}",
+                card.held_out_text,
             )
             if card is not None
             else ("Add a .safetensors file, or train one in a terminal.", "", "", "")

@@ -22,6 +22,8 @@ from studio.app.model_browser.model_list import ModelList
 from studio.app.widgets.icons import icon_pixmap
 from studio.app.widgets.theme import Theme
 from studio.app.widgets.thumbnail import draw_thumbnail, picture_thumbnail
+from studio.library.card import Card
+from studio.library.models import InstalledModel
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -43,12 +45,12 @@ ModelRemark = Callable[[Any], str]
 """Returns the text that a list adds to a model's card; empty for most models."""
 
 
-def makes_no_recordings(trained: Any) -> bool:
+def makes_no_recordings(trained: InstalledModel) -> bool:
     """Whether it makes whole pictures or waves; recordings have a panel of their own."""
     return not trained.card.rate
 
 
-def no_remark(trained: Any) -> str:
+def no_remark(trained: InstalledModel) -> str:
     """No remark."""
     return ""
 
@@ -86,8 +88,16 @@ class _ModelRows(QAbstractListModel):
         self.entries = tuple(entries)
         self.endResetModel()
 
-    def _matches(self, card: Any) -> bool:
-        said = (card.title, card.makes, card.family_title, card.name, card.learned_from, card.heading, card.way)
+    def _matches(self, card: Card) -> bool:
+        said = (
+            card.title,
+            card.makes,
+            card.family_title,
+            card.name,
+            card.learned_from,
+            card.group_heading,
+            card.sampling_text,
+        )
         text = " ".join(said).lower()
         return all(word in text for word in self._search_words)
 
@@ -108,9 +118,20 @@ class _ModelRows(QAbstractListModel):
         card = entry.card
         if role == Qt.ItemDataRole.AccessibleTextRole:
             favourite = ", favourite" if card.name in self._models.favourites.get() else ""
-            said = (card.title, card.family_title, card.makes, self.remark(entry), card.way, card.figure)
+            said = (
+                card.title,
+                card.family_title,
+                card.makes,
+                self.remark(entry),
+                card.sampling_text,
+                card.held_out_text,
+            )
             return f"{', '.join(filter(None, said))}{favourite}"
-        return f"{card.name}: {card.makes}, {card.way}, {card.figure}" if role == Qt.ItemDataRole.ToolTipRole else None
+        return (
+            f"{card.name}: {card.makes}, {card.sampling_text}, {card.held_out_text}"
+            if role == Qt.ItemDataRole.ToolTipRole
+            else None
+        )
 
 
 class _CardPainter(QStyledItemDelegate):
@@ -138,7 +159,7 @@ class _CardPainter(QStyledItemDelegate):
             self._paint_row(painter, rect, self._view.model_at(index), chosen, hovered)
         painter.restore()
 
-    def _paint_big(self, painter: QPainter, rect: QRect, card: Any, chosen: bool, hovered: bool) -> None:
+    def _paint_big(self, painter: QPainter, rect: QRect, card: Card, chosen: bool, hovered: bool) -> None:
         look = self._theme
         px = self._theme.scaled
         box = QRect(rect.topLeft(), QSize(px(CARD_SIZE[0]), px(CARD_SIZE[1])))
@@ -152,9 +173,9 @@ class _CardPainter(QStyledItemDelegate):
         words = (
             (card.title, 16, 600, "text", 30),
             (card.makes, 13, 400, "text", 26),
-            (card.way.capitalize(), 12, 400, "soft", 22),
-            (f"{card.size} · {card.family_title}", 12, 400, "soft", 22),
-            ("Chosen" if chosen else card.figure, 12, 600 if chosen else 400,
+            (card.sampling_text.capitalize(), 12, 400, "soft", 22),
+            (f"{card.size_text} · {card.family_title}", 12, 400, "soft", 22),
+            ("Chosen" if chosen else card.held_out_text, 12, 600 if chosen else 400,
              "accent" if chosen else "faint", 24),
         )  # fmt: skip
         y = top + 3 * side + 2 * gap + px(20)
@@ -162,7 +183,7 @@ class _CardPainter(QStyledItemDelegate):
             self._write(painter, QRect(left, y, box.width() - px(60), px(height)), text, size, weight, token)
             y += px(height)
 
-    def _paint_row(self, painter: QPainter, rect: QRect, trained: Any, chosen: bool, hovered: bool) -> None:
+    def _paint_row(self, painter: QPainter, rect: QRect, trained: InstalledModel, chosen: bool, hovered: bool) -> None:
         look = self._theme
         px = self._theme.scaled
         card = trained.card
@@ -176,7 +197,7 @@ class _CardPainter(QStyledItemDelegate):
             draw_thumbnail(painter, covers[0], QRect(rect.x() + px(12), rect.y() + px(12), side, side))
         left = rect.x() + px(88)
         width = rect.width() - px(88 + STAR_WIDTH)
-        said = (self._view.remark(trained), card.way.capitalize(), card.figure)
+        said = (self._view.remark(trained), card.sampling_text.capitalize(), card.held_out_text)
         for text, size, weight, token, y in (
             (card.title, 13, 600, "text", 10),
             (f"{card.makes} · {card.family_title}", 12, 400, "soft", 32),
@@ -300,7 +321,7 @@ class CardList(QListView):
             self._covers[key] = draw()
         return self._covers[key]
 
-    def show_model(self, trained: Any) -> None:
+    def show_model(self, trained: InstalledModel | None) -> None:
         """The card of this model is the chosen one."""
         index = self.index_of(trained.card.name) if trained is not None else QModelIndex()
         self._showing = True

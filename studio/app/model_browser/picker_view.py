@@ -1,7 +1,6 @@
 """The model picker of the bar, and the list that it opens."""
 
 from collections.abc import Callable
-from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
 from PySide6.QtGui import QIcon, QKeyEvent, QPainter, QPaintEvent
@@ -15,6 +14,7 @@ from studio.app.widgets.icons import icon_pixmap
 from studio.app.widgets.styling import when_visible
 from studio.app.widgets.theme import Theme
 from studio.app.widgets.thumbnail import picture_thumbnail
+from studio.library.models import InstalledModel
 
 
 class ModelPicker(Button):
@@ -38,7 +38,7 @@ class ModelPicker(Button):
         self._add = add
         self._filter = offers
         self._remark = remark
-        self._trained: Any = None
+        self._trained: InstalledModel | None = None
         self._narrow = False
         self._popup: ModelPopup | None = None
         self.clicked.connect(self.open_list)
@@ -50,7 +50,7 @@ class ModelPicker(Button):
             self._narrow = narrow
             self._update_text()
 
-    def show_model(self, trained: Any) -> None:
+    def show_model(self, trained: InstalledModel | None) -> None:
         self._trained = trained
         self._update_text()
 

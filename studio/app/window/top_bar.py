@@ -1,7 +1,6 @@
 """The bar of a panel: its model, how pictures are shown, undo and redo."""
 
 from collections.abc import Callable
-from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
@@ -15,6 +14,7 @@ from studio.app.panels.panel_view import PanelView
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, ElidedLabel, SegmentedControl, set_style
 from studio.app.widgets.theme import Theme
+from studio.library.models import InstalledModel
 
 UNCERTAINTY_HELP = "Show in exact bits how undecided the model was about each pixel just before it drew it, row by row"
 
@@ -99,14 +99,16 @@ class TopBar(QWidget):
         self._line.setStretch(2, 1 if narrow else 0)
         self._update_facts()
 
-    def _show_model(self, trained: Any) -> None:
+    def _show_model(self, trained: InstalledModel | None) -> None:
         self.picker.show_model(trained)
         self._pictures = trained.card.kind == "picture" if trained is not None else self._panel.key != "sound"
         shows = self._pictures and self._panel.batch is not None
-        self._row_by_row = shows and trained is not None and trained.card.keeps
+        self._row_by_row = shows and trained is not None and trained.card.can_inpaint
         self._update_facts()
         card = trained.card if trained is not None else None
-        self.facts.show_text(f"{card.family_title} · {card.size} · {card.figure}" if card is not None else "")
+        self.facts.show_text(
+            f"{card.family_title} · {card.size_text} · {card.held_out_text}" if card is not None else ""
+        )
 
     def _show_surprisal(self, on: bool) -> None:
         self.surprisal.setChecked(on)

@@ -217,7 +217,7 @@ def test_a_wave_of_ones_own_is_a_start(exploring: AppState, engine: FakeEngine, 
         exploring.explore.crop_preview.get() is None
         and exploring.explore.badge.get().detail == "how organ.wav comes back"
     )
-    figures = {"differing": 0, "total": 256, "largest": 0, "bits": 900.0, "bound": False}
+    figures = {"differing": 0, "total": 256, "largest_difference": 0, "bits": 900.0, "is_bound": False}
     engine.emit_events(Encoded(job=command.job, latent=np.zeros(256, np.float32), exact=True, **figures))
     badge = exploring.explore.badge.get()
     assert badge.detail == "with every slider at home, organ.wav comes back in the model's 256 levels"
@@ -236,7 +236,7 @@ def test_its_start_outlives_a_restart(
     exploring.explore.open_file(path)
     qtbot.waitUntil(lambda: isinstance(engine.sent[-1], Encode))
     latent = np.arange(256, dtype=np.float32)
-    figures = {"differing": 3, "total": 256, "largest": 1, "bits": 900.0, "bound": False}
+    figures = {"differing": 3, "total": 256, "largest_difference": 1, "bits": 900.0, "is_bound": False}
     engine.emit_events(Encoded(job=engine.sent[-1].job, latent=latent, exact=False, **figures))
     answer(engine, wave(2))
     again = opener(engine)

@@ -128,17 +128,17 @@ def test_names_of_jobs_are_never_used_twice(engine: FakeEngine) -> None:
 
 def test_a_change_names_the_open_job_and_is_sent_for_no_other(engine: FakeEngine) -> None:
     asker = Asker(engine, "single")
-    asker.request.steer(doubt=True)
+    asker.request.steer(report_entropy=True)
     assert not engine.sent
     asker.ask()
     job = last(engine)
     asker.request.steer("dials", share=0.5)
-    asker.request.steer(doubt=True)
+    asker.request.steer(report_entropy=True)
     changes = [command for command in engine.sent if isinstance(command, Adjust)]
     assert [(change.running_job, change.control) for change in changes] == [(job, f"dials-{job}"), (job, "")]
     assert changes[0].share == 0.5 and len({change.job for change in changes}) == 2
     engine.emit_events(Finished(job=job))
-    asker.request.steer(doubt=False)
+    asker.request.steer(report_entropy=False)
     assert len(engine.sent) == 3
 
 

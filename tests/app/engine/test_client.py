@@ -460,14 +460,14 @@ def test_closing_ends_an_engine_in_good_order(opened: Callable[..., Window], stu
 OWNER = """
 import sys
 from PySide6.QtCore import QCoreApplication
-from studio.app.engine.client import Engine
-from studio.wire.messages import Notice, Drawn, Sample
+from studio.app.engine.client import EngineClient
+from studio.wire.messages import Notice, PicturesPreview, Sample
 application = QCoreApplication(sys.argv)
-engine = Engine(sys.argv[2:])
+engine = EngineClient(sys.argv[2:])
 def tell(event):
-    if isinstance(event, (Notice, Drawn)):
+    if isinstance(event, (Notice, PicturesPreview)):
         print(engine.process_id, flush=True)
-engine.happened.connect(tell)
+engine.event_received.connect(tell)
 engine.start()
 engine.send(Sample(job="a", model=sys.argv[1], seeds=tuple(range(4096))))
 application.exec()

@@ -134,9 +134,9 @@ from PySide6.QtGui import QPixmap, QPainter
 from PySide6.QtWidgets import QApplication, QWidget
 from studio.app.generation.run import Cell
 from studio.app.panels.generate.grid_view import GridView
-from studio.app.widgets.theme import Look
+from studio.app.widgets.theme import Theme
 application = QApplication([])
-grid = GridView(Look())
+grid = GridView(Theme())
 grid.resize(401, 301)
 grid.show()
 array = np.random.default_rng(1).integers(0, 255, (32, 32, 3), dtype=np.uint8)
@@ -144,7 +144,7 @@ grid.show_cells((Cell(0, array, 1, 1), Cell(1, array, 1, 1)))
 for _ in range(5):
     application.processEvents()
 shot = grid.viewport().grab().toImage()
-scale, found = grid.tiles.scale, 0
+scale, found = grid.thumbnails.scale, 0
 seen = np.array(shot.constBits()).reshape(shot.height(), shot.bytesPerLine() // 4, 4)[:, : shot.width(), 2::-1]
 wanted = array.repeat(scale, 0).repeat(scale, 1)
 for y in range(seen.shape[0] - wanted.shape[0]):

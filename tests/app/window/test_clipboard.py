@@ -23,7 +23,7 @@ from tests.app.window_fixtures import OpenedWindow, WindowOpener, picture, right
 
 DEADLY = (
     "import os\nfrom studio.media import decoder_process as child\n"
-    "child.READERS = dict.fromkeys(child.READERS, lambda *_, **__: os.abort())\nchild.main()"
+    "child.FILE_READERS = dict.fromkeys(child.FILE_READERS, lambda *_, **__: os.abort())\nchild.main()"
 )
 CTRL = Qt.KeyboardModifier.ControlModifier
 

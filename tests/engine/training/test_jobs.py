@@ -210,8 +210,8 @@ def test_a_run_that_fails_before_it_has_learned_leaves_its_name_free(
 HOLD = """
 import sys
 from pathlib import Path
-from studio.engine import run_lock
-with run_lock.held(Path(sys.argv[1])):
+from studio.engine.training import run_lock
+with run_lock.hold_run(Path(sys.argv[1])):
     Path(sys.argv[1], "study.json").write_text("{}")
     print("held", flush=True)
     sys.stdin.read()

@@ -20,11 +20,11 @@ MOST_MEMORY = 10**9
 FOREIGN = "is of a kind that is not read here"
 PEAK = """
 import resource, sys
-from studio.media.pictures.image import Refused, open_picture
+from studio.media.pictures.image import FileRefused, open_picture
 try:
     picture = open_picture(sys.argv[1])
     print(*picture.array.shape, *picture.notes, sep="|")
-except Refused as fault:
+except FileRefused as fault:
     print(fault.reason)
 if sys.platform == "darwin":
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

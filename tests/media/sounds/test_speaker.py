@@ -31,7 +31,7 @@ class Counter:
     def __init__(self) -> None:
         self.rate, self._next, self.until = 0.0, 0, 0.0
 
-    def begin(self, rate: float) -> None:
+    def set_card_rate(self, rate: float) -> None:
         self.rate = rate
 
     def fill(self, out: np.ndarray, until: float = 0.0) -> None:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
@@ -19,6 +18,7 @@ from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, Label, make_button_pair, make_empty_page, make_row
 from studio.app.widgets.theme import Theme
+from studio.library.models import InstalledModel
 
 
 class CompleteStage(QStackedWidget):
@@ -63,7 +63,7 @@ class CompleteStage(QStackedWidget):
         self.begin.clicked.connect(self.ask_file)
         return make_empty_page(self.title, make_row(0, self.begin, 0), self.under)
 
-    def _show_model(self, trained: Any) -> None:
+    def _show_model(self, trained: InstalledModel | None) -> None:
         able = trained is not None
         self.title.setText("Bring a picture and paint what is missing." if able else NO_MODEL_TEXT)
         self.begin.setVisible(able)
@@ -186,7 +186,7 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
         zoom=stage.workspace.canvas.zoom,
         show_smooth=stage.workspace.show_smooth,
         set_compact=stage.workspace.set_compact,
-        model_filter=lambda trained: trained.card.keeps,
+        model_filter=lambda trained: trained.card.can_inpaint,
         selection=complete.selection,
         batch=complete.batch,
         show_take=complete.canvas.choose_take,

@@ -1,10 +1,9 @@
 """The badge: whether the artist's own picture comes back exactly."""
 
-from typing import Any
-
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from studio.app.panels.explore.badge import Badge
 from studio.app.widgets.controls import ElidedLabel, Label, set_style
 from studio.app.widgets.icons import icon_pixmap
 from studio.app.widgets.theme import Theme
@@ -41,7 +40,7 @@ class BadgeView(QWidget):
         column.addWidget(self.note)
         theme.changed.connect(self._tint)
 
-    def show_badge(self, badge: Any, caption: str = "") -> None:
+    def show_badge(self, badge: Badge, caption: str = "") -> None:
         """`otherwise`: what the caption says where the picture is not one of their own."""
         self._kind = badge.kind or ""
         known = self._kind in _KINDS

@@ -19,6 +19,7 @@ from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, ChoiceField, Column, Label, clear_layout, make_row
 from studio.app.widgets.theme import Theme
 from studio.app.widgets.value_slider import OUTSIDE_SAFE_RANGE, ValueSlider
+from studio.library.models import InstalledModel
 
 _NOTE = "64 frames on the way from the stage to a take, as synthesizers load them."
 
@@ -143,7 +144,7 @@ class ParametersSection(Column):
         bind(self, dials.model, self._show_safe)
         bind(self, dials.label, self.class_field.show_label, self.class_field.class_chosen, dials.set_label)
 
-    def _show_model(self, trained: Any) -> None:
+    def _show_model(self, trained: InstalledModel | None) -> None:
         what = output_noun(trained)
         self.open.set_text(f"Open a {what} of mine…")
         self.open.set_tooltip(OPEN_HELP[what], "Ctrl+O")
@@ -248,7 +249,7 @@ class ParametersSection(Column):
             self.temperatures_home.set_text(f"{homes[0]:.2f} everywhere" if len(homes) > 1 else f"{homes[0]:.2f} again")
         self._show_temperatures(self._parameters.temperatures.get())
 
-    def _show_safe(self, trained: Any) -> None:
+    def _show_safe(self, trained: InstalledModel | None) -> None:
         """Mark what is beyond the model's range; two models with the same home may differ in it."""
         card = trained.card if trained is not None else None
         for slider, home in zip(self.temperatures, self._parameters.slider_homes.get(), strict=False):

@@ -1,7 +1,6 @@
 """The panel Explore: one picture or wave, sliders on its latent, artworks of one's own."""
 
 from dataclasses import replace
-from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QWidget
@@ -12,6 +11,7 @@ from studio.app.core.text import group_digits
 from studio.app.files.dialogs_view import WORKS, FileDialogs
 from studio.app.files.export_settings import ExportSettings
 from studio.app.files.import_view import CropPage, ImportSection
+from studio.app.files.importing import CropPreview
 from studio.app.maps.overlay_view import MapOverlay
 from studio.app.model_browser.explorable import NO_SLIDERS, first_with_sliders, has_sliders, no_sliders_reason
 from studio.app.panels.explore.badge_view import BadgeView
@@ -24,6 +24,7 @@ from studio.app.widgets.controls import Button, Label, make_button_pair, make_em
 from studio.app.widgets.menus import show_context_menu
 from studio.app.widgets.picture import CaptionedPicture
 from studio.app.widgets.theme import Theme
+from studio.library.models import InstalledModel
 from studio.wire.messages import Array
 
 
@@ -94,7 +95,7 @@ class ExploreStage(QStackedWidget):
         self._waits.setText("The engine is starting; the picture follows by itself." if late else "")
         self._waits.setVisible(late)
 
-    def _show_model(self, trained: Any) -> None:
+    def _show_model(self, trained: InstalledModel | None) -> None:
         what = "wave" if trained is not None and trained.card.kind == "sound" else "picture"
         self._title.setText(f"Drop a {what} here, or begin from a seed.")
         self._own.set_text(f"Open a {what}…")
@@ -175,7 +176,7 @@ class ExploreFoot(QStackedWidget):
         else:
             self._state.keep_take()
 
-    def _show_preview(self, photo: Any) -> None:
+    def _show_preview(self, photo: CropPreview | None) -> None:
         self.setCurrentIndex(1 if photo is not None else 0)
 
     def _show_picture(self, picture: Array | None) -> None:
@@ -201,7 +202,7 @@ class ExploreInspector(QStackedWidget):
         self.addWidget(self.import_section)
         bind(self, state.crop_preview, self._show_preview)
 
-    def _show_preview(self, photo: Any) -> None:
+    def _show_preview(self, photo: CropPreview | None) -> None:
         self.setCurrentIndex(1 if photo is not None else 0)
 
 

@@ -235,7 +235,7 @@ class Rewind(State):
 
     def _steer_uncertainty(self, on: bool) -> None:
         """What goes on tells from now on how open each pixel was, or no more."""
-        self._request.steer(doubt=on)
+        self._request.steer(report_entropy=on)
 
     # ── what the engine says ─────────────────────────────────────────────────────────────────────
 

@@ -218,7 +218,7 @@ class LiveGeneration(State):
         wanted = self._allowed_seconds()
         if self.job and abs(wanted - self._allowed) > 5 * CHUNK_SECONDS:
             self._allowed = wanted
-            self._request.steer(until=wanted)
+            self._request.steer(allowed_seconds=wanted)
 
     def submit_edit(self, edit: EditProtocol) -> None:
         """Have it made by something else from the next moment that can still be changed. While one change is under way,

@@ -13,6 +13,7 @@ from studio.app.panels.sound.lanes.lanes_view import LanesView
 from studio.app.panels.sound.transport_view import LOUD_LEVEL, TransportView
 from studio.app.widgets.binding import bind
 from studio.app.widgets.theme import Theme
+from studio.library.models import InstalledModel
 
 FRAME_INTERVAL = 30
 """Milliseconds between two frames of what plays or is being made."""
@@ -139,7 +140,7 @@ class PlayerView(QWidget):
 
     # ── what is shown ────────────────────────────────────────────────────────────────────────────
 
-    def _show_model(self, trained: Any) -> None:
+    def _show_model(self, trained: InstalledModel | None) -> None:
         if trained is not None:
             self.lanes.temperature.show_safe(safe_temperatures(trained.card))
 

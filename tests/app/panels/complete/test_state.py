@@ -449,7 +449,7 @@ def answer(engine: FakeEngine) -> None:
     sent = engine.sent[-1]
     assert isinstance(sent, wire.Encode)
     latent = np.zeros((3, 8, 8), np.float32)
-    figures = {"differing": 0, "total": 192, "largest": 0, "bits": 9.0, "bound": False, "exact": True}
+    figures = {"differing": 0, "total": 192, "largest_difference": 0, "bits": 9.0, "is_bound": False, "exact": True}
     engine.emit_events(wire.Encoded(job=sent.job, latent=latent, label=1, **figures), wire.Finished(job=sent.job))
 
 

@@ -504,7 +504,7 @@ def test_a_mixed_run_follows_the_dials_and_what_it_made_says_so(
     assert len(engine.sent) == count, "nothing that it draws by was changed"
     shares = np.full((8, 8), 0.25, np.float32)
     shares[4:] = 0.5
-    first = other(drawn(job, 0, 2), shares=shares, heat=shares)
+    first = other(drawn(job, 0, 2), share_map=shares, temperature_map=shares)
     engine.emit_events(first, other(drawn(job, 2, 2), share=0.5, temperature=(1.5,)), Finished(job=job))
     for _ in range(2):  # now, and after a restart
         window = mixer
@@ -531,7 +531,7 @@ def test_a_model_that_draws_whole_is_not_steered(window: AppState, engine: FakeE
 def test_what_was_steered_is_opened_in_explore_as_a_picture(mixer: AppState, engine: FakeEngine) -> None:
     job = begin(mixer, engine, 1)
     heat = np.ones((8, 8), np.float32)
-    engine.emit_events(other(drawn(job, 0, 1), heat=heat), Finished(job=job))
+    engine.emit_events(other(drawn(job, 0, 1), temperature_map=heat), Finished(job=job))
     mixer.generate.open_in_explore(0)
     assert isinstance(engine.sent[-1], Encode)
     assert mixer.panel.get() == "explore"

@@ -197,7 +197,7 @@ def test_what_is_heard_can_be_recorded_with_its_moves(stage: SoundBench, qtbot: 
 def test_a_recording_that_is_forgotten_ends_by_itself_and_says_so(
     stage: SoundBench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("studio.app.panels.sound.recorder.LONGEST", 0.4)
+    monkeypatch.setattr("studio.app.panels.sound.recorder.MAX_SECONDS", 0.4)
     sound = made(stage, qtbot)
     sound.set_recording(True)
     sound.player.seek(0.0)

@@ -151,11 +151,11 @@ def test_zoom_and_full_screen(studio: OpenedWindow) -> None:
     studio.answer_explore()
     settle()
     view = studio.window.panels["explore"].stage.page.view  # type: ignore[attr-defined]
-    fit = view.scale()
+    fit = view.pixel_size()
     act(studio, "Zoom in").run()
-    assert view.scale() == fit + 1
+    assert view.pixel_size() == fit + 1
     act(studio, "Fit").run()
-    assert view.scale() == fit
+    assert view.pixel_size() == fit
     act(studio, "Full screen").run()
     assert studio.window.isFullScreen()
     QTest.keyClick(studio.window, Qt.Key.Key_Escape)

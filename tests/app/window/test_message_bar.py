@@ -228,7 +228,7 @@ def test_a_failure_goes_when_it_is_tried_again_by_another_way(full: OpenedWindow
     assert text(full) == ""
     full.engine.emit_events(Stopped(job=full.engine.sent[-1].job))
     assert text(full).startswith("Stopped")
-    QTest.mouseClick(full.window.panels["generate"].stage.caption.go_on, LEFT)  # type: ignore[attr-defined]
+    QTest.mouseClick(full.window.panels["generate"].stage.caption.continue_link, LEFT)  # type: ignore[attr-defined]
     assert text(full) == ""
 
 

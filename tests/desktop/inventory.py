@@ -114,7 +114,7 @@ def _of(widget: QWidget) -> Iterator[Part]:
         yield from _rows(widget)
     elif (kind := _kind(widget)) is not None:
         name = widget.accessibleName() or getattr(widget, "text", str)()
-        place = getattr(widget, "rect_shown", widget.rect)()  # some draw in a part only
+        place = getattr(widget, "shown_rect", widget.rect)()  # some draw in a part only
         yield _part(widget, kind, name, place, widget.isEnabled(), _value(widget))
 
 

@@ -43,7 +43,7 @@ class Scenes:
 
     def inspector(self, shown: bool) -> None:
         """Open or close the inspector by its key. Its edge is visible while it is open."""
-        if self.window.sees("", "area", "Edge") != shown:
+        if self.window.sees("", "area", "InspectorEdge") != shown:
             self.window.key("ctrl+i")
 
     def shut(self, scene: Callable[[], object]) -> Callable[[], None]:
@@ -66,7 +66,7 @@ class Scenes:
         """Show four pictures in Generate."""
         window = self.window
         self.panel("Generate")
-        if window.value("generate.closeup.index") is not None:
+        if window.value("generate.enlarged.index") is not None:
             window.key("Escape")
         self.model(AT_ONCE)
         if sum(row["class"] == "GridView" for row in window.parts("row")) != 4:
@@ -77,8 +77,8 @@ class Scenes:
         """Show one large picture of a model that draws row by row, with its marker."""
         window = self.window
         self.panel("Generate")
-        if window.value("generate.closeup.index") is None or not window.sees("Rewind", "slider"):
-            if window.value("generate.closeup.index") is not None:
+        if window.value("generate.enlarged.index") is None or not window.sees("Rewind", "slider"):
+            if window.value("generate.enlarged.index") is not None:
                 window.key("Escape")
             self.model(ROW_BY_ROW)
             if [cell["done"] for cell in window.value("generate.cells")][1:] or not window.sees("Doubt", "button"):
@@ -101,7 +101,7 @@ class Scenes:
     def start(self, model: str) -> None:
         window = self.window
         self.panel("Explore")
-        if window.value("explore.photo") is not None:
+        if window.value("explore.crop_preview") is not None:
             window.click("Cancel")
         self.model(model)
         if window.value("explore.picture") is None:
@@ -113,9 +113,9 @@ class Scenes:
         window = self.window
         self.panel("Explore")
         self.model(AT_ONCE)
-        if window.value("explore.photo") is None:
+        if window.value("explore.crop_preview") is None:
             window.screen.drop(self._photo, MIDDLE)
-        window.until(lambda: window.value("explore.photo") is not None, "The preview")
+        window.until(lambda: window.value("explore.crop_preview") is not None, "The preview")
         window.until(lambda: not window.value("explore.busy"), "The end of looking")
 
     def complete(self) -> None:
@@ -124,18 +124,18 @@ class Scenes:
         self.panel("Complete")
         self.model(ROW_BY_ROW)
         if window.value("complete.canvas.picture") is None:
-            if window.value("complete.canvas.photo") is None:
+            if window.value("complete.canvas.crop_preview") is None:
                 window.screen.drop(self._photo, MIDDLE)
             window.until(lambda: window.sees("Use this") and window.find("Use this")["enabled"], "The preview")
             window.click("Use this")
             window.until(lambda: window.value("complete.canvas.picture") is not None, "The picture")
-        if not any(row["class"] == "CompletionsView" for row in window.parts("row")):
-            if not any(window.value("complete.canvas.painting.mask")["rows"]):
+        if not any(row["class"] == "ResultsView" for row in window.parts("row")):
+            if not any(window.value("complete.canvas.brush.mask")["rows"]):
                 window.click("From a row downwards")
                 left, top, width, height = window.find("Your picture", "area")["place"]
                 window.drag((left + width / 2, top + height * 0.4), (left + width / 2, top + height * 0.5))
             window.set_number(2)
-            self.make("complete.results.cells", 2)
+            self.make("complete.batch.cells", 2)
 
     def sound(self) -> None:
         """Show a second of sound that is not playing."""
@@ -143,7 +143,7 @@ class Scenes:
         self.panel("Sound")
         if not window.value("sound.player.samples")["shape"][0]:
             window.click("Play")
-            window.until(lambda: window.value("sound.player.made") > 1.0, "The sound", COMPILES)
+            window.until(lambda: window.value("sound.player.made_seconds") > 1.0, "The sound", COMPILES)
         if window.value("sound.player.making"):
             window.key("shift+Escape")
             window.until(lambda: not window.value("sound.player.making"), "The end of making")
@@ -158,7 +158,7 @@ class Scenes:
         """Open Doctor, with its findings, which move what it said lately."""
         self.page("Engine")
         self.window.until(lambda: self.window.value("findings"), "The findings of Doctor")
-        self.window.until(lambda: self.window.value("status") == "Ready", "The end of Doctor")
+        self.window.until(lambda: self.window.value("engine_status") == "Ready", "The end of Doctor")
 
     def queue(self) -> None:
         self.panel("Generate")
@@ -171,7 +171,7 @@ class Scenes:
     def models(self) -> None:
         """Open the list of the model picker."""
         self.panel("Generate")
-        self.window.click(self.window.find("Model", "button", "Picker"))
+        self.window.click(self.window.find("Model", "button", "ModelPicker"))
         self.window.until(lambda: self.window.ask("open"), "The list of models")
 
     def finder(self) -> None:

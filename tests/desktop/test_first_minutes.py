@@ -49,7 +49,7 @@ def generate(window: DesktopWindow, model: str, number: int = 16) -> list[Part]:
     """Choose a model, press Generate and wait for the pictures; return the rows of the grid."""
     window.open_panel("Generate")
     window.choose_model(model)
-    if window.value("generate.dials.number") != number:
+    if window.value("generate.parameters.number") != number:
         window.set_number(number)
     return make(window, number)
 
@@ -70,9 +70,9 @@ def some_grid(window: DesktopWindow, model: str = WITH_SLIDERS) -> list[Part]:
     """Return sixteen pictures: the present ones if there are sixteen, else new ones."""
     window.open_panel("Generate")
     rows = grid(window)
-    made = window.value("generate.grid.trained")
+    made = window.value("generate.batch.trained")
     kept = len(rows) == 16 and made is not None and made["card"]["title"] == model
-    return rows if kept and window.value("generate.closeup.index") is None else generate(window, model)
+    return rows if kept and window.value("generate.enlarged.index") is None else generate(window, model)
 
 
 def test_a_fault_and_a_window_that_does_not_answer_are_noticed(
@@ -108,20 +108,20 @@ def test_the_steps_of_the_readme_one_after_the_other(first_launch: DesktopWindow
     window = first_launch
     assert window.value("panel") == "generate" and window.sees(f"Model, {FIRST}")  # 1
     rows = make(window)  # 2
-    assert len(rows) == 16 and window.value("generate.grid.trained.card.title") == FIRST
+    assert len(rows) == 16 and window.value("generate.batch.trained.card.title") == FIRST
     window.click(rows[6], times=2)
-    assert window.value("generate.closeup.index") == 6
+    assert window.value("generate.enlarged.index") == 6
     window.click("All of them")
     window.choose_model(WITH_SLIDERS)  # 3
     window.click(make(window)[2], button=3)
     window.choose_entry("Open in Explore")
     window.wait_for_drawing()
-    before, home = window.value("explore.picture")["digest"], window.value("explore.dials.sliders")
+    before, home = window.value("explore.picture")["digest"], window.value("explore.parameters.sliders")
     left, top, width, height = grooves(window)[0]["place"]
     window.drag((left + width / 2, top + height // 2), (left + width * 0.8, top + height // 2))
     window.until(lambda: window.value("explore.picture")["digest"] != before, "Another picture")
     window.click("Undo")
-    assert window.value("explore.dials.sliders") == home
+    assert window.value("explore.parameters.sliders") == home
     window.until(lambda: window.value("explore.picture")["digest"] == before, "The picture of before")
     window.wait_for_drawing()
     window.click("Keep take")  # 4
@@ -149,7 +149,7 @@ def test_a_picture_without_sliders_says_so_and_is_explored_with_another_model(wi
     assert "has no sliders" in window.value("messages.current.text")
     window.click(f'Explore it with "{WITH_SLIDERS}"')
     assert window.value("panel") == "explore" and window.sees(f"Model, {WITH_SLIDERS}")
-    window.until(lambda: window.value("explore.dials.source").startswith(FIRST), "The picture in Explore", COMPILES)
+    window.until(lambda: window.value("explore.parameters.source").startswith(FIRST), "The picture in Explore", COMPILES)
     window.wait_for_drawing()
     before = window.value("explore.picture")["digest"]
     left, top, width, height = grooves(window)[0]["place"]
@@ -161,9 +161,9 @@ def test_sixteen_pictures_form_and_a_double_click_enlarges_one(window: DesktopWi
     rows = generate(window, FIRST)
     assert len(rows) == 16 and all("finished" in row["name"] for row in rows)
     window.click(rows[6], times=2)
-    assert window.value("generate.closeup.index") == 6
+    assert window.value("generate.enlarged.index") == 6
     window.click("All of them")
-    assert window.value("generate.closeup.index") is None and window.sees("Picture 7 of 16", "row")
+    assert window.value("generate.enlarged.index") is None and window.sees("Picture 7 of 16", "row")
 
 
 @pytest.mark.parametrize("place", [0, 4, 7, 15])
@@ -176,7 +176,7 @@ def test_the_right_button_opens_the_picture_under_the_pointer_in_explore(window:
     cell = window.value("generate.cells")[place]
     window.choose_entry("Open in Explore")
     assert window.value("panel") == "explore"
-    assert window.value("explore.dials.seed") == cell["seed"]
+    assert window.value("explore.parameters.seed") == cell["seed"]
     window.wait_for_drawing()
     assert window.value("explore.picture")["digest"] == cell["picture"]["digest"]
 
@@ -185,33 +185,33 @@ def at_home(window: DesktopWindow) -> None:
     """Show a picture in Explore that begins from a new seed."""
     window.open_panel("Explore")
     window.choose_model(WITH_SLIDERS)
-    seed = window.value("explore.dials.seed")
+    seed = window.value("explore.parameters.seed")
     window.click("New start")
-    window.until(lambda: window.value("explore.dials.seed") != seed, "Another seed")
+    window.until(lambda: window.value("explore.parameters.seed") != seed, "Another seed")
     window.wait_for_drawing()
 
 
 def grooves(window: DesktopWindow) -> list[Part]:
     """Return the sliders of Explore's directions."""
-    sliders = (slider for slider in window.parts("slider") if slider["class"] == "Groove" and slider["place"])
+    sliders = (slider for slider in window.parts("slider") if slider["class"] == "Slider" and slider["place"])
     return [slider for slider in sliders if ", direction " in slider["name"]]
 
 
 def test_a_slider_that_is_dragged_changes_the_picture_and_undo_takes_it_back(window: DesktopWindow) -> None:
     at_home(window)
     before = window.value("explore.picture")["digest"]
-    home = window.value("explore.dials.sliders")
+    home = window.value("explore.parameters.sliders")
     left, top, width, height = grooves(window)[0]["place"]
     middle = top + height // 2
     window.drag((left + width / 2, middle), *((left + width * (0.5 + step / 20), middle) for step in range(1, 7)))
-    moved = window.value("explore.dials.sliders")
+    moved = window.value("explore.parameters.sliders")
     assert moved[0] > 1 and moved[1:] == home[1:]
     window.until(lambda: window.value("explore.picture")["digest"] != before, "Another picture")
     window.click("Undo")
-    assert window.value("explore.dials.sliders") == home, "one drag is one step"
+    assert window.value("explore.parameters.sliders") == home, "one drag is one step"
     window.until(lambda: window.value("explore.picture")["digest"] == before, "The picture of before")
     window.key("ctrl+shift+z")
-    assert window.value("explore.dials.sliders") == moved
+    assert window.value("explore.parameters.sliders") == moved
 
 
 def test_a_take_is_kept_saved_and_restored_by_dropping_its_file(window: DesktopWindow, tmp_path: Path) -> None:
@@ -219,12 +219,12 @@ def test_a_take_is_kept_saved_and_restored_by_dropping_its_file(window: DesktopW
     left, top, width, height = grooves(window)[1]["place"]
     window.drag((left + width / 2, top + height // 2), (left + width * 0.8, top + height // 2))
     window.wait_for_drawing()
-    takes = len(window.value("takes.list"))
+    takes = len(window.value("takes.takes"))
     window.click("Keep take")
-    assert len(window.value("takes.list")) == takes + 1
+    assert len(window.value("takes.takes")) == takes + 1
     assert len([row for row in window.parts("row") if row["class"] == "TakeList"]) == takes + 1
-    seed = window.value("explore.dials.seed")
-    sliders = window.value("explore.dials.sliders")
+    seed = window.value("explore.parameters.seed")
+    sliders = window.value("explore.parameters.sliders")
     picture = window.value("explore.picture")["digest"]
     window.click("Export…")
     saved = tmp_path / "kept.png"
@@ -236,7 +236,7 @@ def test_a_take_is_kept_saved_and_restored_by_dropping_its_file(window: DesktopW
     window.until(lambda: window.value("explore.picture")["digest"] != picture, "Another picture")
     action = window.screen.drop(saved, (600, 400))
     window.until(lambda: window.value("explore.picture")["digest"] == picture, "The work of before")
-    assert window.value("explore.dials.seed") == seed and window.value("explore.dials.sliders") == sliders
+    assert window.value("explore.parameters.seed") == seed and window.value("explore.parameters.sliders") == sliders
     assert action == "CopyAction" and saved.exists(), "what is dropped stays where it is"
 
 
@@ -270,30 +270,30 @@ def test_a_photograph_of_a_camera_is_opened_by_its_name(window: DesktopWindow) -
 def test_a_picture_goes_on_from_the_row_to_which_the_marker_was_dragged(window: DesktopWindow) -> None:
     row = generate(window, FIRST, 1)[0]
     window.click(row, times=2)
-    base = window.value("generate.closeup.large.picture")
-    takes = len(window.value("takes.list"))
+    base = window.value("generate.enlarged.item.picture")
+    takes = len(window.value("takes.takes"))
     left, top, width, height = window.find("Rewind", "slider")["place"]
     tab = (left + width // 2, top + height // 2)
     tall = window.find("Picture", "area", "PictureView")["place"][3]
     window.drag(tab, (tab[0], tab[1] - tall // 4), (tab[0], tab[1] - tall // 2))
     rows = base["shape"][0]
-    mark = window.value("generate.rewind.mark.row")
+    mark = window.value("generate.rewind.marker.row")
     assert 0 < mark < rows
     window.click("Go on")
-    window.until(lambda: len(window.value("takes.list")) > takes, "Another take", COMPILES)
-    window.until(lambda: window.value("status") == "Ready", "The rest of the picture", COMPILES)
-    other = window.value("takes.list")[-1]["picture"]
+    window.until(lambda: len(window.value("takes.takes")) > takes, "Another take", COMPILES)
+    window.until(lambda: window.value("engine_status") == "Ready", "The rest of the picture", COMPILES)
+    other = window.value("takes.takes")[-1]["picture"]
     assert other["rows"][:mark] == base["rows"][:mark] and other["rows"][mark:] != base["rows"][mark:]
 
 
 def test_surprise_shows_the_bits_of_each_pixel(window: DesktopWindow) -> None:
     some_grid(window)
     window.click("Surprise")
-    assert window.value("surprise.on")
-    window.until(lambda: window.value("status") == "Ready", "The prices", COMPILES)
-    assert window.sees("Surprise", "area", "SurpriseLegend")
+    assert window.value("surprisal.on")
+    window.until(lambda: window.value("engine_status") == "Ready", "The prices", COMPILES)
+    assert window.sees("Surprise", "area", "ColourLegend")
     window.click(window.find("Surprise", "button"))
-    assert not window.value("surprise.on")
+    assert not window.value("surprisal.on")
 
 
 def test_a_hole_that_is_painted_is_filled_and_the_rest_is_kept(window: DesktopWindow, photo: Path) -> None:
@@ -305,29 +305,29 @@ def test_a_hole_that_is_painted_is_filled_and_the_rest_is_kept(window: DesktopWi
     left, top, width, height = window.find("Your picture", "area")["place"]
     way = [(left + width * share, top + height * 0.75) for share in (0.3, 0.4, 0.5, 0.6, 0.7)]
     window.drag(way[0], *way[1:])
-    hole = window.value("complete.canvas.painting.mask")["rows"]
+    hole = window.value("complete.canvas.brush.mask")["rows"]
     assert sum(hole) > 20 and not any(hole[: len(hole) // 2])
     window.set_number(2)
     window.press_main()
-    window.until(lambda: window.finished("complete.results.cells") == 2, "Two completions", COMPILES)
-    first, second = (cell["picture"]["rows"] for cell in window.value("complete.results.cells"))
+    window.until(lambda: window.finished("complete.batch.cells") == 2, "Two completions", COMPILES)
+    first, second = (cell["picture"]["rows"] for cell in window.value("complete.batch.cells"))
     above = next(row for row, marked in enumerate(hole) if marked)
     assert first[:above] == second[:above] and first[above:] != second[above:]
     brought = np.array(window.value("complete.canvas.picture")["rows"][:above])
     assert abs(brought - first[:above]).max() < 32 * LEVEL, (
         "the kept rows differ from the picture by more than one level of the model"
     )
-    assert len([row for row in window.parts("row") if row["class"] == "CompletionsView"]) == 2
+    assert len([row for row in window.parts("row") if row["class"] == "ResultsView"]) == 2
 
 
 def test_play_makes_a_sound_that_is_heard_while_it_is_made(window: DesktopWindow) -> None:
     """On a machine that is too busy to make it in time, the window says when it will be heard without a gap."""
     window.open_panel("Sound")
     window.click("Play")
-    window.until(lambda: window.value("sound.player.made") > 0.5, "The sound", COMPILES)
+    window.until(lambda: window.value("sound.player.made_seconds") > 0.5, "The sound", COMPILES)
     window.until(
         lambda: (
-            window.value("sound.player.position") > 0.5 or "Playing starts in" in window.value("sound.player.waiting")
+            window.value("sound.player.position") > 0.5 or "Playing starts in" in window.value("sound.player.waiting_reason")
         ),
         "Playing, or a word on when it starts",
     )

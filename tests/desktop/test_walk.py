@@ -92,7 +92,7 @@ class Walk:
 
 
 def takes_of(window: DesktopWindow) -> set[str]:
-    return {take["name"] for take in window.value("takes.list")}
+    return {take["name"] for take in window.value("takes.takes")}
 
 
 @pytest.mark.parametrize("seed", SEEDS)

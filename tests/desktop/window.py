@@ -72,7 +72,7 @@ class DesktopWindow:
         self._opened = ""
         """Which menu, list or dialog was open when the pointer came to its present position."""
         try:
-            until(lambda: self.value("status") in ("Ready", "Working"), "The start of the engine", STARTS)
+            until(lambda: self.value("engine_status") in ("Ready", "Working"), "The start of the engine", STARTS)
             self.ask("place", width=self.size[0], height=self.size[1])
             until(lambda: self.ask("placed", width=self.size[0], height=self.size[1]), "The window's place")
             self._wait_for_focus()
@@ -252,7 +252,7 @@ class DesktopWindow:
 
     def choose_model(self, title: str) -> None:
         """Choose a model from the list of the picker, scrolling if necessary."""
-        self.click(self.find("Model", "button", "Picker"))
+        self.click(self.find("Model", "button", "ModelPicker"))
         self.until(lambda: self.sees("", "row", "CardList"), "The list of models")
         self.move(self.find("", "row"))
         self.wheel(-30)
@@ -308,11 +308,11 @@ class DesktopWindow:
                 break
             self.key("Escape")
         self.wait_for_files()
-        self.until(lambda: self.value("status") == "Ready" or self._stop(), "The end of all work", COMPILES)
+        self.until(lambda: self.value("engine_status") == "Ready" or self._stop(), "The end of all work", COMPILES)
 
     def _stop(self) -> None:
         """Stop what is in the queue or being made."""
-        if self.value("queue.entries") or self.value("sound.player.making"):
+        if self.value("jobs.jobs") or self.value("sound.player.making"):
             self.key("shift+Escape")
 
     def wait_for_files(self) -> None:

@@ -17,7 +17,7 @@ def test_a_file_is_opened_before_it_is_mutated(good: mutated.Good, tmp_path_fact
     path.write_bytes(good.data)
     found = mutated.Found()
     for way in good.ways:
-        mutated.read_file(way, path, good.sort, found)
+        mutated.open_one(way, path, good.sort, found)
     assert found.faults == []
     assert found.opened[good.sort] or good.name in UNREAD
 

@@ -46,7 +46,7 @@ def test_a_picture_does_not_wait_for_a_compiler(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     name = request.getfixturevalue(model)
-    for compiled in ("pixels.row", "made.inverse", "made.forward"):
+    for compiled in ("pixels.run_row", "made.inverse", "made.forward"):
         monkeypatch.setattr(f"studio.kernels.{compiled}", None)
     assert cli.main(["sample", name, "-n", "2", "--seed", "1", "--json", "--out", str(tmp_path)]) == 0
     said = capsys.readouterr()

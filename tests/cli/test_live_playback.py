@@ -17,8 +17,7 @@ import soundfile
 import torch
 
 from studio import cli
-from studio.cli import command as ground
-from studio.cli import live_playback
+from studio.cli import command, live_playback
 from studio.engine.device import ComputeDevice
 from studio.engine.events import Pause
 from studio.engine.jobs import JobStarter
@@ -40,7 +39,7 @@ ROOT = Path(__file__).parents[2]
 class Ear(FakeSpeaker):
     """Stands in for a sound card of the model's rate, which takes a piece at each look."""
 
-    rate, gaps = RATE, 0
+    rate, underruns = RATE, 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -138,7 +137,7 @@ def test_ctrl_c_fades_out_and_keeps_what_was_made(
 ) -> None:
     argv = ["sample", tiny_recordings, "--seed", "5", "--play"]
     assert cli.main([*argv, "--seconds", "2", "--out", str(tmp_path / "whole")]) == 0
-    answers = ground.run_job
+    answers = command.run_job
 
     def stopped(jobs: Any, command: wire.AnyCommand) -> Iterator[wire.AnyEvent]:
         for number, event in enumerate(answers(jobs, command)):
@@ -146,7 +145,7 @@ def test_ctrl_c_fades_out_and_keeps_what_was_made(
                 raise KeyboardInterrupt
             yield event
 
-    monkeypatch.setattr(ground, "run_job", stopped)
+    monkeypatch.setattr(command, "run_job", stopped)
     capsys.readouterr()
     assert cli.main([*argv, "--seconds", "2", *(["--out", str(tmp_path / "part")] if kept else [])]) == 130
     said = capsys.readouterr().err
@@ -216,14 +215,14 @@ def test_what_is_made_slowly_is_heard_once_no_gap_can_follow(
     monkeypatch.setattr(live_playback.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(live_playback.time, "sleep", lambda seconds: None)
     ear.heard, asked = [], ear.play_seconds
-    monkeypatch.setattr(ear, "hear", lambda seconds: asked(step))
+    monkeypatch.setattr(ear, "play_seconds", lambda seconds: asked(step))
 
     def made(jobs: Any, ask: wire.StreamSound) -> Iterator[wire.SoundChunk]:
         for number in range(200):
             now[0] += step
             yield piece(number, pace)
 
-    monkeypatch.setattr(ground, "run_job", made)
+    monkeypatch.setattr(command, "run_job", made)
     with live_playback.LivePlayback(RATE, 4.0) as listening:
         listening.start_recording("it")
         listening.stream_sound(None, wire.StreamSound(job="a", model="m", seed=1, seconds=4.0))
@@ -250,7 +249,7 @@ def test_nothing_is_heard_before_the_fast_loop_is_there(
             yield piece(number, 0.0 if slow else 2.0)
             assert (not np.concatenate(ear.heard).any()) or not slow
 
-    monkeypatch.setattr(ground, "run_job", made)
+    monkeypatch.setattr(command, "run_job", made)
     with live_playback.LivePlayback(RATE, 4.0) as listening:
         listening.start_recording("it")
         listening.stream_sound(None, wire.StreamSound(job="a", model="m", seed=1, seconds=4.0))
@@ -267,7 +266,7 @@ def test_what_grew_slower_on_the_way_waits_again_and_counts_the_gap(
     monkeypatch.setattr(live_playback.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(live_playback.time, "sleep", lambda seconds: None)
     step, asked = [0.01], ear.play_seconds
-    monkeypatch.setattr(ear, "hear", lambda seconds: asked(step[0]))
+    monkeypatch.setattr(ear, "play_seconds", lambda seconds: asked(step[0]))
 
     def made(jobs: Any, ask: wire.StreamSound) -> Iterator[wire.SoundChunk]:
         for number in range(200):
@@ -275,7 +274,7 @@ def test_what_grew_slower_on_the_way_waits_again_and_counts_the_gap(
             now[0] += step[0]
             yield piece(number, 1.0)
 
-    monkeypatch.setattr(ground, "run_job", made)
+    monkeypatch.setattr(command, "run_job", made)
     with live_playback.LivePlayback(RATE, 4.0) as listening:
         listening.start_recording("it")
         listening.stream_sound(None, wire.StreamSound(job="a", model="m", seed=1, seconds=4.0))

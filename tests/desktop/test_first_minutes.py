@@ -149,7 +149,9 @@ def test_a_picture_without_sliders_says_so_and_is_explored_with_another_model(wi
     assert "has no sliders" in window.value("messages.current.text")
     window.click(f'Explore it with "{WITH_SLIDERS}"')
     assert window.value("panel") == "explore" and window.sees(f"Model, {WITH_SLIDERS}")
-    window.until(lambda: window.value("explore.parameters.source").startswith(FIRST), "The picture in Explore", COMPILES)
+    window.until(
+        lambda: window.value("explore.parameters.source").startswith(FIRST), "The picture in Explore", COMPILES
+    )
     window.wait_for_drawing()
     before = window.value("explore.picture")["digest"]
     left, top, width, height = grooves(window)[0]["place"]
@@ -327,7 +329,8 @@ def test_play_makes_a_sound_that_is_heard_while_it_is_made(window: DesktopWindow
     window.until(lambda: window.value("sound.player.made_seconds") > 0.5, "The sound", COMPILES)
     window.until(
         lambda: (
-            window.value("sound.player.position") > 0.5 or "Playing starts in" in window.value("sound.player.waiting_reason")
+            window.value("sound.player.position") > 0.5
+            or "Playing starts in" in window.value("sound.player.waiting_reason")
         ),
         "Playing, or a word on when it starts",
     )

@@ -52,9 +52,9 @@ Steps = Iterator[AnyEvent | None]
 class Heard(list[Event]):
     """Stands for the pipe: what was said, pulses aside."""
 
-    gone = False
+    closed = False
 
-    def say(self, event: Event) -> None:
+    def send(self, event: Event) -> None:
         encode(event)
         if not isinstance(event, Heartbeat):
             self.append(event)

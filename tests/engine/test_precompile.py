@@ -193,9 +193,9 @@ def test_an_engine_has_time_to_spare_when_no_job_came_for_a_while(monkeypatch: p
     inbox, trace = Inbox(), []
 
     class Outbox:
-        gone = False
+        closed = False
 
-        def say(self, event: Event) -> None: ...
+        def send(self, event: Event) -> None: ...
 
     def start(command: AnyCommand) -> Iterator[AnyEvent | None]:
         for _ in range(30):

@@ -270,7 +270,7 @@ def test_a_crash_loop_ends_with_words_and_a_person_can_start_again(opened: Calla
     assert any("Traceback" in line for line in window.engine.log_text)
     window.engine.send(sample("a"))
     window.until(lambda: window.has(Failed, "a"))
-    assert window.has(Failed, "a")[0].why == "The engine is stopped."
+    assert window.has(Failed, "a")[0].reason == "The engine is stopped."
     window.engine.program = LIGHT
     window.engine.start()
     window.until(lambda: window.engine.now == "Ready")
@@ -363,7 +363,7 @@ def test_a_name_in_use_and_a_command_too_large_are_refused(
     monkeypatch.setattr("studio.wire.frames.MAX_FRAME_BYTES", 100)
     window.engine.send(sample("b", seeds=50))
     window.until(lambda: window.has(Failed, "b"))
-    assert "larger than a frame" in window.has(Failed, "b")[0].why
+    assert "larger than a frame" in window.has(Failed, "b")[0].reason
 
 
 def relay(words: str) -> list[str]:
@@ -508,6 +508,6 @@ def test_the_real_engine_is_killed_twice_and_still_answers(opened: Callable[...,
     window.engine.send(Doctor(job="doctor"))
     window.engine.send(Sample(job="none", model="no-such-model", seeds=(1,)))
     window.until(lambda: window.has(Finished, "doctor") and window.has(Failed, "none"))
-    assert "no-such-model" in window.has(Failed, "none")[0].why
+    assert "no-such-model" in window.has(Failed, "none")[0].reason
     assert 'no device "cuda:99"' in window.said[-1]
     assert window.engine.ready.families["realnvp"]

@@ -78,7 +78,7 @@ def test_it_is_learned_drawn_cooled_opened_and_measured(learned: str, ask: Ask, 
     noise = np.random.default_rng(0).integers(0, 256, (8, 8, 1)).astype(np.uint8)
     for picture in (noise, np.zeros_like(noise)):
         (found,) = ask(wire.Encode(job="d", model=learned, picture=picture))
-        assert (found.exact, found.differing, found.bound) == (True, 0, False)
+        assert (found.exact, found.differing, found.is_bound) == (True, 0, False)
         (shown,) = ask(wire.DecodeLatent(job="e", model=learned, latent=found.latent, label=found.label))
         grades = 255 // (card.levels - 1)
         assert np.abs(shown.picture.astype(int) - picture).max() <= (128 if bits else grades)
@@ -161,7 +161,7 @@ def test_a_price_says_where_the_bits_are(
     assert found.bits.shape == places
     assert found.bits.dtype == np.float32
     assert found.bits.sum() == pytest.approx(-found.log_prob / math.log(2), rel=1e-4)
-    assert found.bound is (kind != "pixels")
+    assert found.is_bound is (kind != "pixels")
     assert (found.label in (0, 1)) is (kind == "kinds")
 
 

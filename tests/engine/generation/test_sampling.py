@@ -167,7 +167,7 @@ def test_a_blend_keeps_how_far_encoded_latents_are_spread(tiny: str, tiny_pixels
 
 
 def test_a_model_is_loaded_by_one_thread(tiny: str, shelf: ModelCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = ("recipe", "plain", "fold", "channels_last")
+    steps = ("recipe_from_fields", "plain", "fold", "channels_last")
     seen: dict[str, int] = {}
     for step in steps:
         usual = getattr(zoo, step)

@@ -116,7 +116,7 @@ class Scenes:
         if window.value("explore.photo") is None:
             window.screen.drop(self._photo, MIDDLE)
         window.until(lambda: window.value("explore.photo") is not None, "The preview")
-        window.until(lambda: not window.value("explore.busy"), "The end of looking")
+        window.until(lambda: not window.value("explore.importing.busy"), "The end of looking")
 
     def complete(self) -> None:
         """Show two completions of the lower half of a picture."""

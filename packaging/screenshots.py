@@ -150,8 +150,8 @@ def explore(session: Session, seed: int) -> None:
         path = storage.home_folder("data") / "my-picture.png"
         storage.write_file(path, export.encode_png_bytes(cover[0]))
         state.open_file(path)
-        session.until(lambda: state.crop_preview.get() is not None, "The crop preview")
-        state.use_preview()
+        session.until(lambda: state.importing.preview.get() is not None, "The crop preview")
+        state.importing.encode_preview()
         session.until(lambda: state.badge.get().kind not in (None, "working"), "The badge")
     for index, value in MOVES:
         if index < len(state.parameters.sliders.get()):

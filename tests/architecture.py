@@ -71,20 +71,6 @@ TABLE = {  # the longest name that fits a file is its part; a part may always im
 }
 VIEW_FOLDERS = ("studio.app.widgets", "studio.app.window")
 ROOTS = {"studio.app.main", "studio.app.app_state", "studio.app.fault_log"}
-STILL_KNOW_THE_ROOT = {
-    "studio.app.audio.wave_page_view", "studio.app.files.dialogs_view", "studio.app.panels.complete.inspector_view",
-    "studio.app.panels.complete.view", "studio.app.panels.explore.view", "studio.app.panels.generate.first_launch_view",
-    "studio.app.panels.generate.view", "studio.app.panels.sound.inspector_view", "studio.app.panels.sound.player_view",
-    "studio.app.panels.sound.view",
-}  # fmt: skip
-"""Views that are handed the root state. They are to be handed the state of their panel."""
-TO_BE_CUT = {
-    ("studio.app.files.import_view", "studio.app.panels.complete.canvas"),
-    ("studio.app.files.import_view", "studio.app.panels.explore.state"),
-    ("studio.app.maps.overlay_view", "studio.app.panels.complete.results_view"),
-    ("studio.app.maps.overlay_view", "studio.app.panels.generate.grid_view"),
-}
-"""Imports of types alone, which a Protocol is to replace."""
 WRITER = "studio.library.storage"
 READERS = {  # of files; a file of the user is read by the child of studio.media.decoder alone
     "open_picture": "studio.media.pictures.image",
@@ -173,13 +159,9 @@ def imports(name: str, tree: ast.AST, is_package: bool = False) -> Iterator[str]
 
 def may_import(name: str, wanted: str) -> bool:
     """Whether the table lets a module import this."""
-    if (name, wanted.rpartition(".")[0]) in TO_BE_CUT:
-        return True
     here = part(name)
     floor = TABLE[here]
     top = wanted.split(".")[0]
-    if name in STILL_KNOW_THE_ROOT and within(wanted, "studio.app.app_state"):
-        return True
     if top == "studio":
         bare = wanted in {"studio.__version__", "studio"}
         return bare or any(within(wanted, row) for row in floor.ours) or part(wanted) == here != "studio"
@@ -224,7 +206,7 @@ def _layer_faults(name: str, tree: ast.AST) -> Iterator[str]:
         if panel and other and other[0] != panel[0]:
             yield f"{wanted} is another panel"
         known = within(name, "studio.app.window") or name in ROOTS
-        if within(wanted, "studio.app.app_state") and not known and name not in STILL_KNOW_THE_ROOT:
+        if within(wanted, "studio.app.app_state") and not known:
             yield f"{wanted} is the root"
 
 

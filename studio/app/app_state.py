@@ -91,6 +91,8 @@ class AppState(State):
 
     def _create_shared_states(self, output: OutputProtocol) -> None:
         """Create the states that no single panel owns."""
+        self.engine_status: Value[str] = Value("Starting", self)
+        """The engine in a word: `Starting`, `Ready`, `Working`, `Stopped`."""
         self.messages = Messages()
         self.models = ModelList(self.messages)
         self.jobs = JobList(self.engine)
@@ -109,10 +111,12 @@ class AppState(State):
     def _create_panels(self, output: OutputProtocol) -> None:
         """Create the state of each panel, which has its own messages."""
         of = self.messages.for_panel
-        self.generate = GenerateState(self.engine, self.models, of("generate"), self.jobs, self.takes, self.exporter)
-        self.explore = ExploreState(self.engine, self.models, of("explore"), self.takes, self.exporter)
-        self.complete = CompleteState(self.engine, self.models, of("complete"), self.jobs, self.takes, self.exporter)
-        self.sound = SoundState(self.engine, output, self.models, of("sound"), self.jobs, self.takes, self.exporter)
+        engine, models, jobs, takes, exporter = self.engine, self.models, self.jobs, self.takes, self.exporter
+        surprisal, synth, status = self.surprisal, self.wave_synth, self.engine_status
+        self.generate = GenerateState(engine, models, of("generate"), jobs, takes, exporter, surprisal, synth)
+        self.explore = ExploreState(engine, models, of("explore"), takes, exporter, surprisal, synth, status)
+        self.complete = CompleteState(engine, models, of("complete"), jobs, takes, exporter, surprisal)
+        self.sound = SoundState(engine, output, models, of("sound"), jobs, takes, exporter, status)
         self._panels: dict[str, PanelStates] = {
             "generate": self.generate,
             "explore": self.explore,
@@ -127,8 +131,6 @@ class AppState(State):
         """Create the values of the window itself: its panel, its appearance and what the engine reports."""
         self.panel: Value[str] = Value("generate", self)
         """One of PANELS."""
-        self.engine_status: Value[str] = Value("Starting", self)
-        """The engine in a word: `Starting`, `Ready`, `Working`, `Stopped`."""
         self.device: Value[str] = Value("", self)
         """The engine's device, as shown to the user: `Processor, 2 threads`."""
         self.findings: Value[tuple[tuple[str, bool, str], ...]] = Value((), self)
@@ -334,6 +336,9 @@ class AppState(State):
         for asked in (self.generate.complete_requested, self.explore.complete_requested):
             asked.connect(self.complete.canvas.open_work)
         self.explore.generate_requested.connect(self._restore_work)
+        for panel_state in (self.generate, self.explore):
+            panel_state.file_chosen.connect(self.open_file)
+        self.layout.changed.connect(lambda layout: self.wave_synth.letters_play.set(bool(layout.get("letters", True))))
         for panel in self._panels.values():
             self.models.cards.changed.connect(panel.settle)
             panel.model.changed.connect(self._remember_model)

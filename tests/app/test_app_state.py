@@ -254,7 +254,7 @@ def test_a_pipe_or_a_device_is_neither_waited_for_nor_read(window: AppState, tmp
     for name in ("pipe.png", "zero.png"):
         assert "is no picture, sound or model" in window.drop_text([tmp_path / name])
         window.open_dropped([tmp_path / name])
-        assert window.explore.crop_preview.get() is None and not window.explore.busy.get()
+        assert window.explore.importing.preview.get() is None and not window.explore.importing.busy.get()
 
 
 @pytest.fixture
@@ -280,7 +280,7 @@ def test_a_photo_goes_to_a_model_of_pictures(
     Image.new("RGB", (5, 5)).save(tmp_path / "rose.png")
     with_waves.show_panel(panel)
     with_waves.open_dropped([tmp_path / "rose.png"])
-    qtbot.waitUntil(lambda: with_waves.explore.crop_preview.get() is not None)
+    qtbot.waitUntil(lambda: with_waves.explore.importing.preview.get() is not None)
     assert chosen(with_waves) == model
     assert with_waves.panel.get() == "explore"
     assert [said.text for said in with_waves.messages.history.get()] == [
@@ -297,14 +297,14 @@ def test_a_photo_goes_to_the_model_in_front_before_the_one_chosen_last(
     with_waves.explore.choose_model("tiny")
     with_waves.show_panel("generate")
     with_waves.open_file(tmp_path / "rose.png")
-    qtbot.waitUntil(lambda: with_waves.explore.crop_preview.get() is not None)
+    qtbot.waitUntil(lambda: with_waves.explore.importing.preview.get() is not None)
     assert chosen(with_waves) == "tones"
-    with_waves.explore.cancel_preview()
+    with_waves.explore.importing.cancel_preview()
     with_waves.explore.choose_model("tiny")
     with_waves.generate.choose_model("cycles")
     with_waves.show_panel("generate")
     with_waves.open_file(tmp_path / "rose.png")
-    qtbot.waitUntil(lambda: with_waves.explore.crop_preview.get() is not None)
+    qtbot.waitUntil(lambda: with_waves.explore.importing.preview.get() is not None)
     assert chosen(with_waves) == "tiny"
 
 
@@ -355,8 +355,8 @@ def test_of_several_pictures_the_first_is_opened_and_that_is_said(
     for name in ("a.png", "b.png"):
         Image.new("RGB", (9, 9)).save(tmp_path / name)
     window.open_dropped([tmp_path / "a.png", tmp_path / "b.png"])
-    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
-    said, shown = window.messages.current.get(), window.explore.crop_preview.get()
+    qtbot.waitUntil(lambda: window.explore.importing.preview.get() is not None)
+    said, shown = window.messages.current.get(), window.explore.importing.preview.get()
     assert said is not None and said.text.startswith('Only "a.png" is opened')
     assert shown is not None and shown.picture.name == "a.png" and window.panel.get() == "explore"
 

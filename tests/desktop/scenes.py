@@ -101,7 +101,7 @@ class Scenes:
     def start(self, model: str) -> None:
         window = self.window
         self.panel("Explore")
-        if window.value("explore.crop_preview") is not None:
+        if window.value("explore.importing.preview") is not None:
             window.click("Cancel")
         self.model(model)
         if window.value("explore.picture") is None:
@@ -113,10 +113,10 @@ class Scenes:
         window = self.window
         self.panel("Explore")
         self.model(AT_ONCE)
-        if window.value("explore.crop_preview") is None:
+        if window.value("explore.importing.preview") is None:
             window.screen.drop(self._photo, MIDDLE)
-        window.until(lambda: window.value("explore.crop_preview") is not None, "The preview")
-        window.until(lambda: not window.value("explore.busy"), "The end of looking")
+        window.until(lambda: window.value("explore.importing.preview") is not None, "The preview")
+        window.until(lambda: not window.value("explore.importing.busy"), "The end of looking")
 
     def complete(self) -> None:
         """Show two completions of the lower half of a picture."""
@@ -124,7 +124,7 @@ class Scenes:
         self.panel("Complete")
         self.model(ROW_BY_ROW)
         if window.value("complete.canvas.picture") is None:
-            if window.value("complete.canvas.crop_preview") is None:
+            if window.value("complete.canvas.importing.preview") is None:
                 window.screen.drop(self._photo, MIDDLE)
             window.until(lambda: window.sees("Use this") and window.find("Use this")["enabled"], "The preview")
             window.click("Use this")

@@ -4,9 +4,8 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.app.app_state import AppState
 from studio.app.audio.keyboard_view import KEYBOARD_HEIGHT, ComputerKeys, Keyboard
-from studio.app.audio.wave_synth import HIGHEST, LOWEST, OCTAVES, note_name, note_pitch
+from studio.app.audio.wave_synth import HIGHEST, LOWEST, OCTAVES, WaveSynth, note_name, note_pitch
 from studio.app.audio.wave_view import HarmonicsView, WaveView
 from studio.app.core.guard import guarded
 from studio.app.widgets.binding import bind
@@ -25,15 +24,14 @@ LOUD_LEVEL = 0.7
 class WavePage(QWidget):
     """The wave gets all the room that the keys leave."""
 
-    def __init__(self, theme: Theme, state: AppState, caption: QWidget) -> None:
+    def __init__(self, theme: Theme, synth: WaveSynth, caption: QWidget) -> None:
         super().__init__()
-        self._theme, self._tone = theme, state.wave_synth
-        tone = state.wave_synth
+        self._theme, self._synth = theme, synth
         self._caption = caption
         self.view = WaveView(theme)
         self.harmonics = HarmonicsView(theme)
-        self.keys = Keyboard(theme, tone)
-        self.computer_keys = ComputerKeys(self.view, tone)
+        self.keys = Keyboard(theme, synth)
+        self.computer_keys = ComputerKeys(self.view, synth)
         self.play = Button(theme, "", "round", "play", "Play", "Hold the wave as a tone", "Space")
         self.play.setCheckable(True)
         self.pitch = Label("", "name")
@@ -47,7 +45,7 @@ class WavePage(QWidget):
         set_tooltip(self.level, "How loud, not part of what is saved")
         self._column, self._line = QVBoxLayout(self), QHBoxLayout()
         self._build()
-        self._connect(state)
+        self._connect()
         theme.changed.connect(self._lay_out)
         self._lay_out()
 
@@ -65,18 +63,18 @@ class WavePage(QWidget):
         self._column.addWidget(self.keys)
         self._column.addWidget(self._caption)
 
-    def _connect(self, state: AppState) -> None:
-        tone = state.wave_synth
-        bind(self, tone.held, self._show_held, self.play.toggled, tone.hold_note)
-        bind(self, tone.note, lambda note: self.pitch.setText(note_pitch(note)))
-        bind(self, tone.octave, self._show_octave)
-        bind(self, tone.level, self._show_level, self.level.moved, tone.set_level)
-        bind(self, tone.sounding, self.view.show_sounding)
-        bind(self, tone.sounding, self.harmonics.show_sounding)
-        bind(self, state.layout, lambda layout: self.computer_keys.set_on(bool(layout.get("letters", True))))
-        self.octave_down.clicked.connect(lambda: tone.set_octave(tone.octave.get() - 1))
-        self.octave_up.clicked.connect(lambda: tone.set_octave(tone.octave.get() + 1))
-        self.level.home_requested.connect(lambda: tone.set_level(LOUD_LEVEL))
+    def _connect(self) -> None:
+        synth = self._synth
+        bind(self, synth.held, self._show_held, self.play.toggled, synth.hold_note)
+        bind(self, synth.note, lambda note: self.pitch.setText(note_pitch(note)))
+        bind(self, synth.octave, self._show_octave)
+        bind(self, synth.level, self._show_level, self.level.moved, synth.set_level)
+        bind(self, synth.sounding, self.view.show_sounding)
+        bind(self, synth.sounding, self.harmonics.show_sounding)
+        bind(self, synth.letters_play, self.computer_keys.set_on)
+        self.octave_down.clicked.connect(lambda: synth.set_octave(synth.octave.get() - 1))
+        self.octave_up.clicked.connect(lambda: synth.set_octave(synth.octave.get() + 1))
+        self.level.home_requested.connect(lambda: synth.set_level(LOUD_LEVEL))
         self.keys.pressed.connect(lambda: self.view.setFocus(Qt.FocusReason.MouseFocusReason))
         self.computer_keys.changed.connect(self._show_letters)
 

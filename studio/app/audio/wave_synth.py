@@ -69,6 +69,8 @@ class WaveSynth(State):
         """Where the keys begin."""
         self.level: Value[float] = Value(0.7, self)
         """0 to 1, as the ear counts; not part of what is exported."""
+        self.letters_play: Value[bool] = Value(True, self)
+        """Whether the computer's letter keys play notes."""
         self.fields = (
             Field("note", self.note.get, lambda note: self.note.set(min(max(int(note), 0), 127))),
             Field("octave", self.octave.get, lambda octave: self.set_octave(int(octave))),

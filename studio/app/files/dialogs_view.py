@@ -7,7 +7,8 @@ from PySide6.QtCore import QObject, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from studio.app.app_state import AppState
+from studio.app.core.messages import Messages
+from studio.app.files.folders import Folders
 
 _PICTURES = "*.png *.jpg *.jpeg *.webp *.tif *.tiff *.bmp *.gif"
 PICTURES = f"Pictures ({_PICTURES});;All files (*)"
@@ -21,14 +22,14 @@ OnPath = Callable[[Path], object]
 class FileDialogs(QObject):
     """Asks for files and folders. The folders for opening and for saving are remembered separately."""
 
-    def __init__(self, state: AppState, over: QWidget) -> None:
+    def __init__(self, messages: Messages, folders: Folders, over: QWidget) -> None:
         super().__init__(over)
-        self._folders = state.folders
+        self._folders = folders
         self._over = over
-        state.messages.file_requested.connect(self.ask_save_path)
-        state.messages.folder_requested.connect(self.ask_folder)
-        state.messages.open_requested.connect(lambda ending, then: self.ask_file(f"Models (*{ending})", then))
-        state.messages.reveal_requested.connect(self.show_in_folder)
+        messages.file_requested.connect(self.ask_save_path)
+        messages.folder_requested.connect(self.ask_folder)
+        messages.open_requested.connect(lambda ending, then: self.ask_file(f"Models (*{ending})", then))
+        messages.reveal_requested.connect(self.show_in_folder)
 
     def ask_file(self, kinds: str, on_path: OnPath) -> QFileDialog:
         def opened(path: Path) -> None:

@@ -138,14 +138,14 @@ class Exporter(State):
         self,
         messages: Messages,
         queue: JobList,
-        exporting: ExportSettings,
+        settings: ExportSettings,
         folders: Folders,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._messages = messages
         self._queue = queue
-        self._exporting = exporting
+        self.settings = settings
         self._folders = folders
         self._task = BackgroundTask(self)
         self._requests: deque[ExportRequest] = deque()
@@ -217,7 +217,7 @@ class Exporter(State):
         on_sheet: bool = False,
     ) -> None:
         job = f"save-{next(self._jobs)}"
-        size = self._exporting.chosen_enlargement
+        size = self.settings.chosen_enlargement
         self._requests.append(ExportRequest(job, tuple(pieces), place, again, elsewhere, size, on_sheet, Event()))
         if len(self._requests) == 1:
             self._start_next()

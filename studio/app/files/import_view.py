@@ -6,9 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.app.files.crop_view import CropView
-from studio.app.files.importing import CropPreview
-from studio.app.panels.complete.canvas import Canvas
-from studio.app.panels.explore.state import ExploreState
+from studio.app.files.importing import CropPreview, Importing
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Column, ElidedLabel, Label, SegmentedControl, make_row
 from studio.app.widgets.picture import PictureView
@@ -20,9 +18,8 @@ _CROPS = (("crop", "Crop"), ("fit", "Fit"), ("pad", "Pad"))
 class ImportSection(Column):
     """While a picture is brought in: how it is cut, and what the model will see of it."""
 
-    def __init__(self, theme: Theme, state: ExploreState | Canvas) -> None:
+    def __init__(self, theme: Theme, importing: Importing) -> None:
         super().__init__(theme)
-        self._state = state
         self.fit_field = SegmentedControl(
             theme, "How to cut", _CROPS, tooltip="Cut a frame out of it, squeeze it, or add margins"
         )
@@ -35,7 +32,7 @@ class ImportSection(Column):
         self.add_widgets(self.seen)
         self.add_stretch()
         self.seen.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        bind(self, state.crop_preview, self._show_preview, self.fit_field.chosen, state.set_crop)
+        bind(self, importing.preview, self._show_preview, self.fit_field.chosen, importing.set_crop)
 
     def _show_preview(self, preview: CropPreview | None) -> None:
         if preview is not None:
@@ -49,7 +46,7 @@ class ImportSection(Column):
 class CropPage(QWidget):
     """The crop frame over the whole picture, and its name and size."""
 
-    def __init__(self, theme: Theme, state: ExploreState | Canvas) -> None:
+    def __init__(self, theme: Theme, importing: Importing) -> None:
         super().__init__()
         self.view = CropView(theme)
         self.caption = ElidedLabel("", "soft", Qt.TextElideMode.ElideRight)
@@ -57,7 +54,7 @@ class CropPage(QWidget):
         column.setContentsMargins(0, 0, 0, 12)
         column.addWidget(self.view, 1)
         column.addWidget(make_row(self.caption, margins=(24, 0, 24, 0)))
-        bind(self, state.crop_preview, self._show_preview, self.view.cropped, partial(state.set_crop, "crop"))
+        bind(self, importing.preview, self._show_preview, self.view.cropped, partial(importing.set_crop, "crop"))
 
     def _show_preview(self, preview: CropPreview | None) -> None:
         self.view.show_preview(preview)

@@ -116,7 +116,7 @@ class Importing(State):
         # 64 megapixels take a while to scale down, and the crop is dragged.
         self._fitting.run(lambda: fit_to_shape(picture.array, (channels, height, width), how, box), fitted)
 
-    def set_crop(self, how: FitMode, box: Box | None) -> None:
+    def set_crop(self, how: FitMode, box: Box | None = None) -> None:
         """Cut the picture in the preview in another way."""
         photo = self.preview.get()
         if photo is not None and isinstance(photo.picture, OpenedPicture):
@@ -165,14 +165,16 @@ class Importing(State):
             lambda job: Encode(job=job, control="photo", model=name, picture=photo.model_input, label=label)
         )
 
-    def cancel_preview(self) -> None:
-        """Leave the preview."""
+    def cancel_preview(self) -> bool:
+        """Leave the preview. Return whether it was open."""
+        was_open = self.preview.get() is not None
         self._opening.discard()
         self._fitting.discard()
         self._request.cancel()
         self._end_encoding()
         self.preview.set(None)
         self._preview_left.emit()
+        return was_open
 
     def reset_preview(self) -> None:
         """Begin the preview anew, for another model."""

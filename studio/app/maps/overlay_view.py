@@ -1,14 +1,13 @@
 """Maps over pictures: what each pixel cost, or how open it was before it was drawn."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, SignalInstance
 
 from studio.app.maps.surprisal import ColourScale, SurprisalMap, SurprisalMaps
 from studio.app.maps.uncertainty import UncertaintyMaps
-from studio.app.panels.complete.results_view import ResultsView
-from studio.app.panels.generate.grid_view import GridView
 from studio.app.widgets.binding import bind
 from studio.app.widgets.picture import PictureView
 from studio.wire.messages import Array
@@ -98,17 +97,32 @@ class MapOverlay(QObject):
                 map.set_hovered(None if pixel is None else self._picture, *(pixel or (0, 0)))
 
 
+class GridProtocol(Protocol):
+    """Describes a grid of pictures over which maps can lie."""
+
+    @property
+    def pixel_hovered(self) -> SignalInstance:
+        """Emits (number of a picture, row, column) of the pixel under the pointer; None if there is none."""
+
+    def show_overlay(self, over: Callable[[Array], Array | None]) -> None:
+        """Show what `over` returns in place of each picture; the picture itself if it returns None."""
+
+    def redraw_picture(self, picture: Array) -> None:
+        """Draw one picture again, because its map has changed."""
+
+
 class GridMapOverlay(QObject):
     """The same over all pictures of a grid; `picture` gives the one of a number."""
 
     def __init__(
         self,
-        grid: GridView | ResultsView,
+        grid: GridProtocol,
         surprisal: SurprisalMaps,
         uncertainty: UncertaintyMaps,
         picture: Callable[[int], Array | None],
+        parent: QObject,
     ) -> None:
-        super().__init__(grid)
+        super().__init__(parent)
         self._grid, self._surprisal, self._uncertainty, self._picture = grid, surprisal, uncertainty, picture
         for map in (surprisal, uncertainty):
             bind(self, map.on, self._update)

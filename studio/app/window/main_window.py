@@ -1,7 +1,6 @@
 """The window: rail, bar, stage, inspector, strip, queue and message line, each in its place."""
 
 import sys
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -83,14 +82,6 @@ class GeometryKeeper(QObject):
         return False
 
 
-PANEL_MAKERS: tuple[Callable[[Theme, AppState, FileDialogs], PanelView], ...] = (
-    generate.make_panel,
-    explore.make_panel,
-    complete.make_panel,
-    sound.make_panel,
-)
-"""The panels that work, in the order of the rail."""
-
 MIN_SIZE = (1024, 700)
 
 POLL_INTERVAL = 50
@@ -110,9 +101,16 @@ class MainWindow(QWidget):
         self.setMinimumSize(*MIN_SIZE)
         self._shown, self._drawer, self._painted = True, False, False
         self._message: Any = None
-        self.dialogs = FileDialogs(state, self)
+        self.dialogs = FileDialogs(state.messages, state.folders, self)
         self._clipboard = ClipboardController(state, self)
-        self.panels = {panel.key: panel for panel in (build(theme, state, self.dialogs) for build in PANEL_MAKERS)}
+        panels = (
+            generate.make_panel(theme, state.generate, self.dialogs),
+            explore.make_panel(theme, state.explore, self.dialogs),
+            complete.make_panel(theme, state.complete, self.dialogs),
+            sound.make_panel(theme, state.sound, self.dialogs),
+        )
+        self.panels = {panel.key: panel for panel in panels}
+        """By key, in the order of the rail."""
         self._build()
         self.takes = TakeStripController(self.strip, state, self.panels.values(), lambda: self.open_panel, self.dialogs)
         self._announcer = Announcer(self, state)

@@ -214,7 +214,7 @@ def test_a_wave_of_ones_own_is_a_start(exploring: AppState, engine: FakeEngine, 
     assert command.picture.shape == (256,) and np.abs(command.picture - loud).max() <= 3
     assert command.label == 1 and command.model == "waves"
     assert (
-        exploring.explore.crop_preview.get() is None
+        exploring.explore.importing.preview.get() is None
         and exploring.explore.badge.get().detail == "how organ.wav comes back"
     )
     figures = {"differing": 0, "total": 256, "largest_difference": 0, "bits": 900.0, "is_bound": False}
@@ -258,14 +258,14 @@ def test_a_wave_is_no_picture_and_a_picture_is_no_wave(
     sent = len(engine.sent)
     exploring.explore.open_file(tmp_path / "organ.wav")
     saved(exploring, qtbot, '"organ.wav" is a wave, and "Tiny" makes pictures. Choose a model of waves, then')
-    assert len(engine.sent) == sent and exploring.explore.crop_preview.get() is None
+    assert len(engine.sent) == sent and exploring.explore.importing.preview.get() is None
 
 
 def test_silence_is_no_start(exploring: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot) -> None:
     (tmp_path / "hush.wav").write_bytes(export.encode_wav_bytes(np.zeros(256, np.int16), 44_100, {}))
     exploring.explore.open_file(tmp_path / "hush.wav")
     saved(exploring, qtbot, '"hush.wav" is silent and was not opened.')
-    assert not isinstance(engine.sent[-1], Encode) and not exploring.explore.busy.get()
+    assert not isinstance(engine.sent[-1], Encode) and not exploring.explore.importing.busy.get()
 
 
 def test_a_song_is_refused_with_its_length(exploring: AppState, tmp_path: Path, qtbot: QtBot) -> None:

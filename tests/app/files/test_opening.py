@@ -57,9 +57,9 @@ def test_a_picture_that_its_reader_does_not_survive_is_refused_in_words(
     engine.status_changed.emit("Ready")
     window.explore.open_file(photo(tmp_path / f"{stem}.png"))
     assert wanted(told(window, qtbot), f"{stem}.png")
-    assert not window.explore.busy.get()
+    assert not window.explore.importing.busy.get()
     window.explore.open_file(photo(tmp_path / "rose.png"))
-    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
+    qtbot.waitUntil(lambda: window.explore.importing.preview.get() is not None)
 
 
 @pytest.mark.usefixtures("planted_readers")
@@ -132,6 +132,6 @@ def test_no_reader_of_files_starts_before_the_first_file(
     engine.status_changed.emit("Ready")
     assert own.process_ids == ()
     window.explore.open_file(photo(tmp_path / "rose.png"))
-    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
+    qtbot.waitUntil(lambda: window.explore.importing.preview.get() is not None)
     assert len(own.process_ids) == 1
     own.close()

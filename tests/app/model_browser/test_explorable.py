@@ -141,7 +141,7 @@ def test_a_photo_that_is_dropped_beside_a_model_without_sliders_goes_to_one_that
     path = tmp_path / "rose.png"
     path.write_bytes(export.encode_png_bytes(np.full((20, 30, 3), 90, np.uint8)))
     window.open_dropped([path])
-    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
+    qtbot.waitUntil(lambda: window.explore.importing.preview.get() is not None)
     assert name_in(window, "explore") == "glow" and window.messages.current.get() is None
 
 
@@ -151,5 +151,5 @@ def test_a_photo_goes_to_the_model_that_a_hand_chose_in_explore(window: AppState
     path = tmp_path / "rose.png"
     path.write_bytes(export.encode_png_bytes(np.full((20, 30, 3), 90, np.uint8)))
     window.open_dropped([path])
-    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
+    qtbot.waitUntil(lambda: window.explore.importing.preview.get() is not None)
     assert name_in(window, "explore") == "brush"

@@ -198,8 +198,8 @@ def test_a_copied_file_is_pasted_as_if_it_had_been_dropped(studio: OpenedWindow,
     QGuiApplication.clipboard().setMimeData(data)
     studio.window.activateWindow()
     QTest.keyClick(studio.window, Qt.Key.Key_V, CTRL)
-    qtbot.waitUntil(lambda: studio.state.explore.crop_preview.get() is not None)
-    assert studio.state.explore.crop_preview.get().picture.name == "mine.png"
+    qtbot.waitUntil(lambda: studio.state.explore.importing.preview.get() is not None)
+    assert studio.state.explore.importing.preview.get().picture.name == "mine.png"
 
 
 def test_a_sound_is_copied_as_a_file_and_as_bytes_and_pasted_as_the_work_it_is(

@@ -160,7 +160,7 @@ def test_a_crop_that_is_left_gives_the_focus_to_the_stage(
     path = tmp_path / "rose.png"
     path.write_bytes(export.encode_png_bytes(picture(90, (20, 10, 3))))
     exploring.state.explore.open_file(path)
-    qtbot.waitUntil(lambda: exploring.state.explore.crop_preview.get() is not None)
+    qtbot.waitUntil(lambda: exploring.state.explore.importing.preview.get() is not None)
     settle()
     stage = exploring.window.panels["explore"].stage
     assert stage.isAncestorOf(focused())

@@ -259,7 +259,7 @@ def test_a_drop_is_announced_before_it_happens(studio: OpenedWindow, qtbot: QtBo
     assert not frame.drop_overlay.isVisible()
     # Qt delivers a drop only to the target of a drag that it is leading itself.
     frame.drop_target.eventFilter(frame, QDropEvent(QPointF(frame.rect().center()), copy, data, left, NONE))
-    qtbot.waitUntil(lambda: studio.state.explore.crop_preview.get() is not None)
+    qtbot.waitUntil(lambda: studio.state.explore.importing.preview.get() is not None)
     assert studio.state.panel.get() == "explore"
 
 
@@ -300,7 +300,7 @@ def test_a_file_is_copied_even_if_the_source_would_rather_move_it(
         QDropEvent(QPointF(at), MOVE | COPY, data, left, NONE),
     ):
         assert drag(studio, event) == (True, COPY)
-    qtbot.waitUntil(lambda: studio.state.explore.crop_preview.get() is not None)
+    qtbot.waitUntil(lambda: studio.state.explore.importing.preview.get() is not None)
 
 
 def test_a_file_that_can_only_be_moved_is_not_taken(studio: OpenedWindow, tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ def test_a_file_that_can_only_be_moved_is_not_taken(studio: OpenedWindow, tmp_pa
     ):
         assert not drag(studio, event)[0]
     assert not studio.window.drop_overlay.isVisible()
-    assert not studio.state.explore.busy.get()
+    assert not studio.state.explore.importing.busy.get()
 
 
 def test_nothing_but_the_window_itself_takes_a_drop(studio: OpenedWindow) -> None:

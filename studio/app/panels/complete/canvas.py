@@ -12,7 +12,7 @@ from studio.app.core.background import BackgroundTask
 from studio.app.core.messages import MessageButton, Messages
 from studio.app.core.observable import EngineProtocol, Field, Record, State, Value, of_type
 from studio.app.core.undo import ChangeStep, UndoHistory
-from studio.app.files.importing import CropPreview, FitMode, Importing, little_range_text
+from studio.app.files.importing import Importing, little_range_text
 from studio.app.files.opening import OpenedFile, to_model_shape
 from studio.app.generation.parameters import Parameters
 from studio.app.model_browser.model_list import ModelList
@@ -24,7 +24,7 @@ from studio.library.models import InstalledModel
 from studio.library.storage import NotSaved
 from studio.library.work import Work
 from studio.media import decoder, export
-from studio.media.pictures.image import Box, FileRefused, OpenedPicture, fit_to_shape, open_picture, read_bytes
+from studio.media.pictures.image import FileRefused, OpenedPicture, fit_to_shape, open_picture, read_bytes
 from studio.media.sounds.single_cycle import OpenedWave
 from studio.wire.messages import Array
 
@@ -108,10 +108,8 @@ class Canvas(State):
         """Whether what is kept goes on after the hole: then completions can be ranked by it."""
         self.brush.mask.changed.connect(lambda mask: self.kept_after_hole.set(masks.has_kept_after_hole(mask)))
         self.originals = OriginalsCache(messages, self)
-        self._importing = Importing(engine, messages, parameters.model, parameters.label, self)
-        self._importing.opened.connect(self._on_opened)
-        self.crop_preview: Value[CropPreview | None] = self._importing.preview
-        """The crop preview, while a picture is being brought in."""
+        self.importing = Importing(engine, messages, parameters.model, parameters.label, self)
+        self.importing.opened.connect(self._on_opened)
         self._reading = BackgroundTask(self)
         self.fields = (
             Field("picture", lambda: self.picture_key, self._lay_picture),
@@ -126,7 +124,7 @@ class Canvas(State):
                 NO_MODEL_TEXT + " Your file is untouched.", "warn", until=(self._model.changed,)
             )
             return
-        self._importing.open_file(path)
+        self.importing.open_file(path)
 
     def open_mask(self, path: Path) -> None:
         """Take the white part of a picture for the hole; it must have the size of the picture on the canvas."""
@@ -153,21 +151,12 @@ class Canvas(State):
             until=(self.picture.changed, self.brush.mask.changed),
         )
 
-    def set_crop(self, how: FitMode, box: Box | None = None) -> None:
-        self._importing.set_crop(how, box)
-
     def use_preview(self) -> None:
         """Complete the picture in the crop preview."""
-        photo = self.crop_preview.get()
+        photo = self.importing.preview.get()
         if photo is not None:
-            self._importing.cancel_preview()
+            self.importing.cancel_preview()
             self._set_picture(photo.model_input, photo.picture.name)
-
-    def cancel_preview(self) -> bool:
-        """Leave the crop preview; whether it was open."""
-        was = self.crop_preview.get() is not None
-        self._importing.cancel_preview()
-        return was
 
     def open_work(self, work: Work, picture: Array, any_model: bool = False) -> None:
         """Complete a picture of ours, with the model that made it. Where that cannot keep a part it is said, and
@@ -213,7 +202,7 @@ class Canvas(State):
                 "Your file is untouched."
             )
         if not _fits_model(picture, trained):
-            self._importing.show_preview(picture)
+            self.importing.show_preview(picture)
             self.picture_opened.emit()
             return
         self._set_picture(to_model_shape(picture.array, trained), picture.name)
@@ -257,7 +246,7 @@ class Canvas(State):
 
     def close(self) -> None:
         """Wait for what is at work."""
-        self._importing.close()
+        self.importing.close()
         self._reading.wait()
 
 

@@ -3,15 +3,12 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
-from studio.app.app_state import AppState
 from studio.app.core.text import format_bits, group_digits
-from studio.app.files.export_settings import ExportSettings
 from studio.app.files.export_view import ExportSection
 from studio.app.files.import_view import ImportSection
 from studio.app.generation.parameters import safe_temperatures
 from studio.app.generation.parameters_view import ParametersForm
 from studio.app.maps.overlay_view import MapOverlay
-from studio.app.maps.surprisal import SurprisalMaps
 from studio.app.panels.complete import ranking as completions
 from studio.app.panels.complete.brush import MAX_FACTOR
 from studio.app.panels.complete.state import MAX_COMPLETIONS, CompleteState
@@ -25,9 +22,9 @@ from studio.app.widgets.value_slider import ValueSlider
 class CompleteSettings(Column):
     """The dials; the chosen completion; the ranking."""
 
-    def __init__(self, theme: Theme, state: CompleteState, surprisal: SurprisalMaps, exporting: ExportSettings) -> None:
+    def __init__(self, theme: Theme, state: CompleteState) -> None:
         super().__init__(theme)
-        self._state, self._surprisal = state, surprisal
+        self._state = state
         self.parameters = ParametersForm(
             theme, state.parameters, state.history, MAX_COMPLETIONS, "completions", self._build_temperature()
         )
@@ -35,7 +32,7 @@ class CompleteSettings(Column):
         self.add_widgets(self.parameters)
         self._build_chosen()
         self._build_ranking()
-        self.add_widgets(ExportSection(theme, exporting, state.model, several=True))
+        self.add_widgets(ExportSection(theme, state.exporter.settings, state.model, several=True))
         self.add_stretch()
         self._connect()
 
@@ -69,7 +66,7 @@ class CompleteSettings(Column):
         )
         self.seen = PictureView(self._theme, "The chosen completion")
         self.seen.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.overlay = MapOverlay(self.seen, self._surprisal, uncertainty=self._state.uncertainty)
+        self.overlay = MapOverlay(self.seen, self._state.surprisal, uncertainty=self._state.uncertainty)
         for widget in (self.rank, self.price, self.part, make_row(self.seen, 0)):
             column.addWidget(widget)
         self.add_section()
@@ -173,10 +170,10 @@ class CompleteSettings(Column):
 class CompleteInspector(QStackedWidget):
     """What to make; while a picture is brought in, how it is cut."""
 
-    def __init__(self, theme: Theme, state: AppState) -> None:
+    def __init__(self, theme: Theme, state: CompleteState) -> None:
         super().__init__()
-        self.settings = CompleteSettings(theme, state.complete, state.surprisal, state.export_settings)
-        self.import_section = ImportSection(theme, state.complete.canvas)
+        self.settings = CompleteSettings(theme, state)
+        self.import_section = ImportSection(theme, state.canvas.importing)
         self.addWidget(self.settings)
         self.addWidget(self.import_section)
-        bind(self, state.complete.canvas.crop_preview, lambda photo: self.setCurrentIndex(0 if photo is None else 1))
+        bind(self, state.canvas.importing.preview, lambda photo: self.setCurrentIndex(0 if photo is None else 1))

@@ -12,7 +12,6 @@ from studio.app.core.guard import guarded
 from studio.app.generation.caption_view import BatchCaption
 from studio.app.generation.menu_view import enable_when_finished
 from studio.app.maps.overlay_view import GridMapOverlay
-from studio.app.maps.surprisal import SurprisalMaps
 from studio.app.panels.complete import mask as masks
 from studio.app.panels.complete.brush import LARGEST_BRUSH, TOOLS
 from studio.app.panels.complete.mask_view import MaskView
@@ -89,7 +88,7 @@ class BrushToolBar(QWidget):
 class CompleteWorkspace(QWidget):
     """The picture with its tools at the left, the completions at the right, captions below both."""
 
-    def __init__(self, theme: Theme, state: CompleteState, surprisal: SurprisalMaps) -> None:
+    def __init__(self, theme: Theme, state: CompleteState) -> None:
         super().__init__()
         self._theme, self._state = theme, state
         self.tools = BrushToolBar(theme, state)
@@ -108,7 +107,13 @@ class CompleteWorkspace(QWidget):
         for part in (self.tools, self._head, self.canvas, self.first, self.rest, self.grid, self.hint, self.caption):
             part.setParent(self)
         self._compact = False
-        GridMapOverlay(self.grid, surprisal, state.uncertainty, lambda index: state.ranking.cells.get()[index].picture)
+        GridMapOverlay(
+            self.grid,
+            state.surprisal,
+            state.uncertainty,
+            lambda index: state.ranking.cells.get()[index].picture,
+            self.grid,
+        )
         self._connect()
         theme.changed.connect(self.update_layout)
 
@@ -136,9 +141,9 @@ class CompleteWorkspace(QWidget):
         self.canvas.stroke_ended.connect(painting.end_stroke)
         self.canvas.stroke_cancelled.connect(painting.cancel_stroke)
         self.canvas.row_moved.connect(painting.move_row)
-        show_context_menu(
-            self.canvas, lambda: (("Copy picture", state.copy_original, True), ("Paste", state.paste_picture, True))
-        )
+        show_context_menu(self.canvas, lambda: (
+            ("Copy picture", state.copy_original, True), ("Paste", state.messages.paste_requested.emit, True),
+        ))  # fmt: skip
         self.grid.hold_changed.connect(results.hold_places)
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.grid.customContextMenuRequested.connect(self._open_menu)
@@ -235,7 +240,7 @@ class CompleteWorkspace(QWidget):
         )
         for words, do in acts:
             enable_when_finished(menu.addAction(words, do), state.ranking.cells, cell)
-        menu.addAction("Paste", state.paste_picture)
+        menu.addAction("Paste", state.messages.paste_requested.emit)
         menu.popup(self.grid.viewport().mapToGlobal(at))
 
     @guarded(QSize(200, 200))

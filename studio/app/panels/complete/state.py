@@ -17,7 +17,7 @@ from studio.app.generation.batch import Batch
 from studio.app.generation.parameters import Parameters, default_record
 from studio.app.generation.run import Cell
 from studio.app.generation.wording import BatchText
-from studio.app.maps.surprisal import ShownPicture
+from studio.app.maps.surprisal import ShownPicture, SurprisalMaps
 from studio.app.model_browser.explorable import find_replacement
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
@@ -60,9 +60,11 @@ class CompleteState(PanelState):
         jobs: JobList,
         takes: TakeStore,
         exporter: Exporter,
+        surprisal: SurprisalMaps,
     ) -> None:
         super().__init__()
-        self._models, self._messages = models, messages
+        self._models = models
+        self.messages, self.exporter, self.surprisal = messages, exporter, surprisal
         self.parameters = Parameters(
             models, 9, MAX_COMPLETIONS, lambda trained: trained.card.can_inpaint, self.change, self
         )
@@ -97,7 +99,6 @@ class CompleteState(PanelState):
         self.chosen: Value[tuple[int, ...]] = Value((), self)
         """Completions that saving and keeping act on, by their index; the last is the one looked at."""
         self._encoder = CompletionEncoder(engine, messages, self)
-        self._exporter = exporter
         self._hole: Hole | None = None
         self._declare(
             *self.parameters.fields,
@@ -118,7 +119,7 @@ class CompleteState(PanelState):
         if trained is None or trained == self.model.get():
             return
         if not trained.card.can_inpaint:
-            self._messages.show_message(cannot_keep_text(trained), "warn", until=(self.model.changed,))
+            self.messages.show_message(cannot_keep_text(trained), "warn", until=(self.model.changed,))
             return
         self.change("model", **default_record(trained), **self.canvas.fitted_record(trained))
 
@@ -134,7 +135,7 @@ class CompleteState(PanelState):
         if trained is None or canvas.picture.get() is None:
             return
         if not mask.any() or mask.all():
-            self._messages.show_message(
+            self.messages.show_message(
                 ALL_MARKED if mask.any() else NOTHING_MARKED, "warn", until=(canvas.brush.mask.changed,)
             )
             return
@@ -152,7 +153,7 @@ class CompleteState(PanelState):
         hole = self._hole
         picture = self.canvas.originals.get_picture(hole.picture) if hole is not None else None
         if hole is None or picture is None or self.batch.trained is None:
-            self._messages.show_message(
+            self.messages.show_message(
                 "The picture or its model is not here any more. What was finished is kept.", "failed"
             )
             return None
@@ -212,18 +213,18 @@ class CompleteState(PanelState):
 
     def save_picture(self, path: Path) -> None:
         """Save the chosen completion as PNG with its making inside. Says the outcome."""
-        self._encoder.encode(self._finished_pictures()[-1:], lambda pieces: self._exporter.export_item(pieces[0], path))
+        self._encoder.encode(self._finished_pictures()[-1:], lambda pieces: self.exporter.export_item(pieces[0], path))
 
     def save_all(self, folder: Path) -> None:
         """Save every chosen completion into a folder. Says the outcome."""
-        self._encoder.encode(self._finished_pictures(), lambda pieces: self._exporter.export_items(pieces, folder))
+        self._encoder.encode(self._finished_pictures(), lambda pieces: self.exporter.export_items(pieces, folder))
 
     def copy_chosen(self) -> None:
         """Copy the chosen completion to the clipboard; if none is chosen, the original picture."""
         made = self._finished_pictures()
         if made:
             self._encoder.encode(
-                made[-1:], lambda pieces: self._messages.copy_requested.emit(pieces[0].picture, pieces[0].work)
+                made[-1:], lambda pieces: self.messages.copy_requested.emit(pieces[0].picture, pieces[0].work)
             )
         else:
             self.copy_original()
@@ -232,13 +233,9 @@ class CompleteState(PanelState):
         """Copy the original picture, which has no recipe."""
         picture = self.canvas.picture.get()
         if picture is not None:
-            self._messages.copy_requested.emit(picture, None)
+            self.messages.copy_requested.emit(picture, None)
         else:
-            self._messages.show_message("There is no picture to copy yet. Open one, or paste it.")
-
-    def paste_picture(self) -> None:
-        """Open the picture on the clipboard."""
-        self._messages.paste_requested.emit()
+            self.messages.show_message("There is no picture to copy yet. Open one, or paste it.")
 
     def sheet_name(self) -> str:
         """Suggest a file name for a sheet of the chosen completions; empty if none is chosen."""
@@ -246,22 +243,22 @@ class CompleteState(PanelState):
         if not made:
             return ""
         pictures = np.stack([each.picture for each in made])
-        return self._exporter.name_for_picture(pictures, f"{Path(made[0].file_name()).stem}-sheet.png")
+        return self.exporter.name_for_picture(pictures, f"{Path(made[0].file_name()).stem}-sheet.png")
 
     def save_sheet(self, path: Path) -> None:
         """Save all chosen completions on one sheet, and show the outcome."""
-        self._encoder.encode(self._finished_pictures(), lambda pieces: self._exporter.export_sheet(pieces, path))
+        self._encoder.encode(self._finished_pictures(), lambda pieces: self.exporter.export_sheet(pieces, path))
 
     def file_name(self) -> str:
         """A file name to suggest for the chosen completion; empty where there is none."""
         made = self._finished_pictures()
-        return self._exporter.name_for_picture(made[-1].picture, made[-1].file_name()) if made else ""
+        return self.exporter.name_for_picture(made[-1].picture, made[-1].file_name()) if made else ""
 
     def keep_takes(self) -> None:
         """Keep the chosen completions as takes."""
         made = self._finished_pictures()
         if not made:
-            self._messages.show_message("No completion is chosen yet. Click one, then keep it as a take.")
+            self.messages.show_message("No completion is chosen yet. Click one, then keep it as a take.")
             return
 
         def keep(pieces: Sequence[ExportItem]) -> None:

@@ -6,13 +6,13 @@ from functools import partial
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
-from studio.app.app_state import AppState
 from studio.app.files.dialogs_view import PICTURES, FileDialogs
 from studio.app.files.import_view import CropPage
 from studio.app.generation.caption_view import MainButton
 from studio.app.panels.complete.canvas import NO_MODEL_TEXT
 from studio.app.panels.complete.inspector_view import CompleteInspector
 from studio.app.panels.complete.stage_view import TOOL_BUTTONS, CompleteWorkspace
+from studio.app.panels.complete.state import CompleteState
 from studio.app.panels.panel_view import PanelView
 from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
@@ -24,16 +24,16 @@ from studio.library.models import InstalledModel
 class CompleteStage(QStackedWidget):
     """How to begin, the desk, or the crop preview."""
 
-    def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: CompleteState, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._theme, self._window, self._state, self._dialogs = theme, state, state.complete, dialogs
-        self.workspace = CompleteWorkspace(theme, self._state, state.surprisal)
-        self.crop = CropPage(theme, self._state.canvas)
+        self._theme, self._state, self._dialogs = theme, state, dialogs
+        self.workspace = CompleteWorkspace(theme, state)
+        self.crop = CropPage(theme, state.canvas.importing)
         for page in (self._build_empty_page(), self.workspace, self.crop):
             self.addWidget(page)
-        bind(self, self._state.canvas.picture, self._show_page)
-        bind(self, self._state.model, self._show_model)
-        bind(self, self._state.canvas.crop_preview, self._show_page)
+        bind(self, state.canvas.picture, self._show_page)
+        bind(self, state.model, self._show_model)
+        bind(self, state.canvas.importing.preview, self._show_page)
 
     def ask_file(self) -> None:
         self._dialogs.ask_file(PICTURES, self._state.canvas.open_file)
@@ -44,12 +44,12 @@ class CompleteStage(QStackedWidget):
 
     def cancel_open(self) -> bool:
         """Take back the drag, or leave the crop preview; whether there was anything to close."""
-        return self._state.canvas.brush.cancel_stroke() or self._state.canvas.cancel_preview()
+        return self._state.canvas.brush.cancel_stroke() or self._state.canvas.importing.cancel_preview()
 
     def ask_destination(self) -> None:
         """Save the chosen completions: one under a name, several in a folder or on a sheet."""
         several = len(self._state.chosen.get()) > 1
-        if several and self._window.export_settings.on_sheet.get() and self._state.sheet_name():
+        if several and self._state.exporter.settings.on_sheet.get() and self._state.sheet_name():
             self._dialogs.ask_save_path(self._state.sheet_name(), self._state.save_sheet)
         elif several:
             self._dialogs.ask_folder(self._state.save_all)
@@ -72,7 +72,7 @@ class CompleteStage(QStackedWidget):
     def _show_page(self, _: object) -> None:
         before = self.currentIndex()
         shown = 0 if self._state.canvas.picture.get() is None else 1
-        self.setCurrentIndex(2 if self._state.canvas.crop_preview.get() is not None else shown)
+        self.setCurrentIndex(2 if self._state.canvas.importing.preview.get() is not None else shown)
         if self.currentIndex() == 2 and before != 2:
             self.crop.view.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -80,10 +80,9 @@ class CompleteStage(QStackedWidget):
 class CompleteFoot(QStackedWidget):
     """Open in Explore, Save and the main button; while a picture is brought in, Cancel and Use this."""
 
-    def __init__(self, theme: Theme, state: AppState, stage: CompleteStage) -> None:
+    def __init__(self, theme: Theme, state: CompleteState, stage: CompleteStage) -> None:
         super().__init__()
-        self._state, self._stage = state.complete, stage
-        complete = self._state
+        self._state = state
         self.explore = Button(theme, "Open in Explore", tooltip="Go on there", keys="Ctrl+Shift+X")
         self.save = Button(theme, "Save…", tooltip="Save the chosen ones", keys="Ctrl+E")
         self.main_button = MainButton(theme, "Complete", "Fill the hole")
@@ -102,20 +101,20 @@ class CompleteFoot(QStackedWidget):
         lower.addStretch(1)
         lower.addWidget(make_button_pair(self.cancel, self.use))
         self.addWidget(second)
-        self.explore.clicked.connect(complete.open_in_explore)
+        self.explore.clicked.connect(state.open_in_explore)
         self.save.clicked.connect(stage.ask_destination)
         self.main_button.clicked.connect(self.press_main)
-        self.cancel.clicked.connect(complete.canvas.cancel_preview)
-        self.use.clicked.connect(complete.canvas.use_preview)
-        bind(self, complete.canvas.crop_preview, lambda photo: self.setCurrentIndex(0 if photo is None else 1))
-        bind(self, complete.batch.button_text, self._show_main)
-        bind(self, complete.canvas.picture, self._show_main)
-        bind(self, complete.chosen, self._show_chosen)
-        bind(self, complete.ranking.places, self._show_chosen)
+        self.cancel.clicked.connect(state.canvas.importing.cancel_preview)
+        self.use.clicked.connect(state.canvas.use_preview)
+        bind(self, state.canvas.importing.preview, lambda photo: self.setCurrentIndex(0 if photo is None else 1))
+        bind(self, state.batch.button_text, self._show_main)
+        bind(self, state.canvas.picture, self._show_main)
+        bind(self, state.chosen, self._show_chosen)
+        bind(self, state.ranking.places, self._show_chosen)
 
     def run_main_action(self) -> None:
         """The main action of this moment."""
-        if self._state.canvas.crop_preview.get() is not None:
+        if self._state.canvas.importing.preview.get() is not None:
             self._state.canvas.use_preview()
         else:
             self._state.start_batch()
@@ -141,9 +140,9 @@ class CompleteFoot(QStackedWidget):
         self.save.set_text(f"Save {len(chosen)}…" if len(chosen) > 1 else "Save…")
 
 
-def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView:
+def make_panel(theme: Theme, state: CompleteState, dialogs: FileDialogs) -> PanelView:
     """Complete, ready for the frame."""
-    complete, painting = state.complete, state.complete.canvas.brush
+    painting = state.canvas.brush
     stage = CompleteStage(theme, state, dialogs)
     foot = CompleteFoot(theme, state, stage)
     tools = tuple(
@@ -153,21 +152,19 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
     acts = (
         Action("Complete the picture", ("Ctrl+Return", "Ctrl+Enter"), foot.run_main_action),
         Action("Save the chosen ones…", ("Ctrl+E", "Ctrl+Shift+S"), stage.ask_destination),
-        Action("Copy the chosen one", ("Ctrl+C",), complete.copy_chosen),
-        Action("Open in Explore", ("Ctrl+Shift+X",), complete.open_in_explore),
+        Action("Copy the chosen one", ("Ctrl+C",), state.copy_chosen),
+        Action("Open in Explore", ("Ctrl+Shift+X",), state.open_in_explore),
         *tools,
         Action("Invert the hole", ("I",), painting.invert_mask, "stage"),
         Action("Paint temperature", ("P",), lambda: painting.choose_tool("temperature"), "stage"),
         Action("Smaller brush", (",",), lambda: painting.set_size(painting.size.get() - 1), "stage"),
         Action("Larger brush", (".",), lambda: painting.set_size(painting.size.get() + 1), "stage"),
-        Action("New seed", ("R",), complete.parameters.new_seed, "stage"),
-        Action(
-            "Lock seed", ("L",), lambda: complete.parameters.lock_seed(not complete.parameters.locked.get()), "stage"
-        ),
-        Action("Doubt", ("V",), lambda: complete.batch.show_uncertainty(not complete.uncertainty.on.get()), "stage"),
+        Action("New seed", ("R",), state.parameters.new_seed, "stage"),
+        Action("Lock seed", ("L",), lambda: state.parameters.lock_seed(not state.parameters.locked.get()), "stage"),
+        Action("Doubt", ("V",), lambda: state.batch.show_uncertainty(not state.uncertainty.on.get()), "stage"),
         Action("Even temperature", (), painting.clear_temperature_map),
         Action("Open a mask…", (), stage.ask_mask),
-        Action("Go on", (), complete.batch.continue_run, enabled=complete.batch.can_continue),
+        Action("Go on", (), state.batch.continue_run, enabled=state.batch.can_continue),
     )
     return PanelView(
         key="complete",
@@ -177,17 +174,17 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
         stage=stage,
         inspector=CompleteInspector(theme, state),
         foot=foot,
-        model=complete.model,
-        choose_model=complete.choose_model,
-        undo_history=complete.history,
-        keep_take=complete.keep_takes,
+        model=state.model,
+        choose_model=state.choose_model,
+        undo_history=state.history,
+        keep_take=state.keep_takes,
         actions=tuple(replace(act, panel="complete") for act in acts),
         close_open=stage.cancel_open,
         zoom=stage.workspace.canvas.zoom,
         show_smooth=stage.workspace.show_smooth,
         set_compact=stage.workspace.set_compact,
         model_filter=lambda trained: trained.card.can_inpaint,
-        selection=complete.selection,
-        batch=complete.batch,
-        show_take=complete.canvas.choose_take,
+        selection=state.selection,
+        batch=state.batch,
+        show_take=state.canvas.choose_take,
     )

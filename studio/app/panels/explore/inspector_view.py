@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from studio.app.core.observable import Value
 from studio.app.files.dialogs_view import FileDialogs
-from studio.app.files.export_settings import ExportSettings
 from studio.app.files.export_view import ExportSection
 from studio.app.generation.parameters import SLIDER_MAX_TEMPERATURE, safe_temperatures
 from studio.app.generation.parameters_view import ClassField, SeedField, output_noun
@@ -88,7 +87,6 @@ class ParametersSection(Column):
         self,
         theme: Theme,
         state: ExploreState,
-        exporting: ExportSettings,
         open_picture: Callable[[], object],
         dialogs: FileDialogs,
     ) -> None:
@@ -122,7 +120,11 @@ class ParametersSection(Column):
         self.add_widgets(self.temperatures_note)
         self.add_section("Start")
         self.add_widgets(
-            self.class_field, self.seed, self.open, self.wavetable, ExportSection(theme, exporting, state.model)
+            self.class_field,
+            self.seed,
+            self.open,
+            self.wavetable,
+            ExportSection(theme, state.exporter.settings, state.model),
         )
         self.add_stretch()
         self.fold.clicked.connect(self._toggle_fold)

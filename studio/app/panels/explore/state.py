@@ -6,12 +6,13 @@ from pathlib import Path
 from msgspec.structs import replace as other
 from PySide6.QtCore import Signal
 
+from studio.app.audio.wave_synth import WaveSynth
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Field, Record, Value, set_fields
 from studio.app.files.exporting import Exporter
-from studio.app.files.importing import CropPreview, FitMode, Importing
+from studio.app.files.importing import CropPreview, Importing
 from studio.app.files.opening import OpenedFile, to_model_shape
-from studio.app.maps.surprisal import ShownPicture
+from studio.app.maps.surprisal import ShownPicture, SurprisalMaps
 from studio.app.model_browser.explorable import find_replacement, first_with_sliders, no_sliders_reason
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
@@ -24,7 +25,7 @@ from studio.app.takes.start import Start
 from studio.app.takes.store import Take, TakeStore
 from studio.library.models import InstalledModel
 from studio.library.work import Work
-from studio.media.pictures.image import Box, OpenedPicture
+from studio.media.pictures.image import OpenedPicture
 from studio.media.sounds.single_cycle import OpenedWave
 from studio.wire.messages import Array, Encoded
 
@@ -36,15 +37,25 @@ class ExploreState(PanelState):
     """A picture of the artist's own was opened, or a work restored: the panel should show."""
     complete_requested = Signal(object, object)
     """A studio.library.work.Work and its picture, to be completed."""
-
     generate_requested = Signal(object, object)
     """A work that went on from a row of another one and its picture: it is restored where it was made."""
+    file_chosen = Signal(object)
+    """The Path of a file of the user, to be opened in the panel that can show it."""
 
     def __init__(
-        self, engine: EngineProtocol, models: ModelList, messages: Messages, takes: TakeStore, exporter: Exporter
+        self,
+        engine: EngineProtocol,
+        models: ModelList,
+        messages: Messages,
+        takes: TakeStore,
+        exporter: Exporter,
+        surprisal: SurprisalMaps,
+        synth: WaveSynth,
+        engine_status: Value[str],
     ) -> None:
         super().__init__()
-        self._engine, self._models, self._messages = engine, models, messages
+        self.models, self.messages, self.exporter = models, messages, exporter
+        self.surprisal, self.synth, self.engine_status = surprisal, synth, engine_status
         self.parameters = ExploreParameters(models, messages, takes, self.change, self)
         self.model: Value[InstalledModel | None] = self.parameters.model
         self.replacement: Value[InstalledModel | None] = Value(None, self)
@@ -69,17 +80,12 @@ class ExploreState(PanelState):
         """Index of the take that the stage shows, None where it shows something newer."""
         self._origin = ""
         """Key of the take that the stage came from, by whatever was moved since."""
-        self._importing = Importing(engine, messages, self.model, self.parameters.label, self)
-        self._importing.opened.connect(self._on_opened)
-        self._importing.encoded.connect(self._on_encoded)
-        for shown in (self.model, self.parameters.start, self._importing.waiting):
+        self.importing = Importing(engine, messages, self.model, self.parameters.label, self)
+        self.importing.opened.connect(self._on_opened)
+        self.importing.encoded.connect(self._on_encoded)
+        for shown in (self.model, self.parameters.start, self.importing.waiting):
             shown.changed.connect(self._show_badge)
-        self.crop_preview: Value[CropPreview | None] = self._importing.preview
-        """The crop preview, while a picture is being brought in."""
-        self.busy: Value[bool] = self._importing.busy
-        """Whether a picture is being opened or encoded."""
-        self._exporter = exporter
-        self.wavetable = WavetableExport(engine, messages, self._exporter, self._render, self.takes, self)
+        self.wavetable = WavetableExport(engine, messages, self.exporter, self._render, self.takes, self)
         self._awaited_take = ""
         """Key of the take whose latent is being asked for."""
         self._has_begun = False
@@ -93,10 +99,10 @@ class ExploreState(PanelState):
         )
 
     def choose_model(self, name: str) -> None:
-        trained = self._models.find_or_report(name)
+        trained = self.models.find_or_report(name)
         if trained is not None and trained != self.model.get():
             self.change("model", origin="", **default_record(trained))
-            self._importing.reset_preview()
+            self.importing.reset_preview()
 
     def choose_replacement(self) -> None:
         """Continue with the model that is offered instead, and with the picture on the stage."""
@@ -108,7 +114,7 @@ class ExploreState(PanelState):
 
     def _find_replacement(self) -> None:
         trained = self.model.get()
-        self.replacement.set(find_replacement(self._models.cards.get(), trained))
+        self.replacement.set(find_replacement(self.models.cards.get(), trained))
 
     def _on_gesture_started(self, gesture: str) -> None:
         self.history.begin_gesture(gesture)
@@ -124,31 +130,19 @@ class ExploreState(PanelState):
         """Bring in a file: a picture is shown for cropping, a work of ours is restored."""
         if self.model.get() is None:
             said = "There is no trained model to open a file with. Your file is untouched."
-            self._messages.show_message(said, "warn", until=(self.model.changed,))
+            self.messages.show_message(said, "warn", until=(self.model.changed,))
             return
         self._awaited_take = ""
-        self._importing.open_file(path)
-
-    def set_crop(self, how: FitMode, box: Box | None = None) -> None:
-        """How the picture in the preview is cut; `box` is the part to take, as fractions."""
-        self._importing.set_crop(how, box)
-
-    def use_preview(self) -> None:
-        """Start from the picture in the crop preview."""
-        self._importing.encode_preview()
-
-    def cancel_preview(self) -> None:
-        """Leave the crop preview; the stage stays as it was."""
-        self._importing.cancel_preview()
+        self.importing.open_file(path)
 
     def _on_opened(self, opened: OpenedFile) -> None:
         if opened.fault:
-            self._messages.show_message(opened.fault, "warn")
+            self.messages.show_message(opened.fault, "warn")
         picture = opened.picture
         if (
             opened.work is not None
             and opened.work.rewound is not None
-            and self._models.find_or_report_maker(opened.work)
+            and self.models.find_or_report_maker(opened.work)
         ):
             self.generate_requested.emit(opened.work, picture.array)
             return
@@ -161,19 +155,19 @@ class ExploreState(PanelState):
             return
         trained = self.model.get()
         if trained is None or (trained.card.kind == "sound") != isinstance(picture, OpenedWave):
-            self._messages.show_message(_wrong_kind_text(picture, trained), "warn", until=(self.model.changed,))
+            self.messages.show_message(_wrong_kind_text(picture, trained), "warn", until=(self.model.changed,))
             return
         if isinstance(picture, OpenedWave):
-            self._importing.encode_wave(picture)
+            self.importing.encode_wave(picture)
         else:
-            self._importing.show_preview(picture)
+            self.importing.show_preview(picture)
         self.picture_opened.emit()
 
     def _offer_sheet(self, opened: OpenedFile) -> None:
         """Show the first picture of a sheet, and offer to keep all of them as takes."""
 
         def keep_all() -> None:
-            made = [(to_model_shape(picture, self._models.find_maker(work)), work) for picture, work in opened.sheet]
+            made = [(to_model_shape(picture, self.models.find_maker(work)), work) for picture, work in opened.sheet]
             names = [
                 self._takes.add_take(picture, work) for picture, work in made if self._takes.find_same(work) is None
             ]
@@ -181,11 +175,11 @@ class ExploreState(PanelState):
                 self.change("keep takes", takes=dict.fromkeys(names, True))
 
         words = f'"{opened.picture.name}" is a sheet of {len(opened.sheet):,} pictures. The first one is shown.'
-        self._messages.show_message(words, "info", ("Keep all as takes", keep_all))
+        self.messages.show_message(words, "info", ("Keep all as takes", keep_all))
 
     def _keep_ends(self, begin: Work, first: Array, end: Work, last: Array) -> None:
         """Both ends of a wavetable that was opened become takes, unless they are among them."""
-        trained = self._models.find_or_report_maker(begin)
+        trained = self.models.find_or_report_maker(begin)
         for work, wave in ((other(begin, until=None), first), (end, last)):
             if not any(other(take.work, made="") == other(work, made="") for take in self.takes.get()):
                 self.keep_work(work, to_model_shape(wave, trained))
@@ -210,22 +204,20 @@ class ExploreState(PanelState):
         if work.label != self.parameters.label.get():
             self.parameters.set_label(work.label)
         self._awaited_take = take.key if take is not None else ""
-        self._importing.encode_picture(to_model_shape(picture, trained), _maker_title(work, trained))
+        self.importing.encode_picture(to_model_shape(picture, trained), _maker_title(work, trained))
 
     def _encode_for(self, other: InstalledModel, work: Work, picture: Array) -> None:
         """Choose `other`, which has sliders, and begin from a picture that a model without sliders made."""
         self._awaited_take = ""
-        self.cancel_preview()
+        self.importing.cancel_preview()
         self.choose_model(other.card.name)
-        self._importing.encode_picture(
-            to_model_shape(picture, other), _maker_title(work, self._models.find_maker(work))
-        )
+        self.importing.encode_picture(to_model_shape(picture, other), _maker_title(work, self.models.find_maker(work)))
         self.picture_opened.emit()
 
     def _show_badge(self) -> None:
         trained = self.model.get()
         if trained is not None:
-            self.badge.set(badge_of(self.parameters.start.get(), self._importing.waiting.get(), trained.card))
+            self.badge.set(badge_of(self.parameters.start.get(), self.importing.waiting.get(), trained.card))
 
     # ── takes and works ──────────────────────────────────────────────────────────────────────────
 
@@ -244,7 +236,7 @@ class ExploreState(PanelState):
     def choose_take(self, index: int) -> None:
         """Put a take on the stage, with everything it was made with."""
         take = self.takes.get()[index]
-        trained = self._models.find_or_report_maker(take.work)
+        trained = self.models.find_or_report_maker(take.work)
         if trained is not None and (take.work.rewound is not None or take.work.has_live_settings):
             self._encode_work(trained, take.work, take.picture, take)
         elif trained is not None:
@@ -253,7 +245,7 @@ class ExploreState(PanelState):
     def file_name(self) -> str:
         """A file name to suggest for the picture on the stage."""
         piece = self._render.export_item
-        return self._exporter.name_for(piece) if piece is not None else ""
+        return self.exporter.name_for(piece) if piece is not None else ""
 
     def shown_pictures(self) -> tuple[ShownPicture, ...]:
         """The picture on the stage, for its map; none, while a newer one is on its way."""
@@ -267,15 +259,15 @@ class ExploreState(PanelState):
         """Save what is on the stage, as PNG or WAV, with its making inside. Says the outcome."""
         piece = self._render.export_item
         if piece is not None:
-            self._exporter.export_item(piece, path)
+            self.exporter.export_item(piece, path)
 
     def copy_picture(self) -> None:
         """Copy the picture on the stage to the clipboard, and show the outcome."""
         piece = self._render.export_item
         if piece is not None:
-            self._messages.copy_requested.emit(piece.picture, piece.work)
+            self.messages.copy_requested.emit(piece.picture, piece.work)
         else:
-            self._messages.show_message("There is no picture to copy yet. Begin from a seed.")
+            self.messages.show_message("There is no picture to copy yet. Begin from a seed.")
 
     def open_in_complete(self) -> None:
         """Paint a hole into the picture on the stage there."""
@@ -285,8 +277,8 @@ class ExploreState(PanelState):
 
     def open_work(self, messages: Messages, work: Work, picture: Array) -> None:
         """Open a work of another panel. If its model has no sliders, `messages` says so and offers one that has."""
-        trained = self._models.find_maker(work)
-        other = find_replacement(self._models.cards.get(), trained, self.model.get())
+        trained = self.models.find_maker(work)
+        other = find_replacement(self.models.cards.get(), trained, self.model.get())
         if trained is None or other is None:
             self.restore_work(work, picture)
             return
@@ -296,10 +288,10 @@ class ExploreState(PanelState):
 
     def restore_work(self, work: Work, picture: Array | None = None) -> bool:
         """Bring back model, start, temperatures and sliders of a work; whether its model is here."""
-        trained = self._models.find_or_report_maker(work)
+        trained = self.models.find_or_report_maker(work)
         if trained is None:
             return False
-        self.cancel_preview()
+        self.importing.cancel_preview()
         if (work.rewound is not None or work.has_live_settings) and picture is not None:
             self._encode_work(trained, work, picture)
         else:
@@ -334,7 +326,7 @@ class ExploreState(PanelState):
 
     def settle(self) -> None:
         """If no model is chosen yet, choose the first one with sliders, else the first of all."""
-        first = first_with_sliders(self._models.cards.get()) or self._models.first_model()
+        first = first_with_sliders(self.models.cards.get()) or self.models.first_model()
         if self.model.get() is None and first is not None:
             set_fields(self.fields, default_record(first))
 
@@ -346,7 +338,7 @@ class ExploreState(PanelState):
 
     def close(self) -> None:
         """Wait for what is at work."""
-        self._importing.close()
+        self.importing.close()
 
     def change(self, name: str, gesture: str | None = None, **values: object) -> None:
         """Change fields as in every panel. What draws another picture leaves the take; a model alone draws none."""

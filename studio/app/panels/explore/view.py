@@ -5,11 +5,9 @@ from dataclasses import replace
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from studio.app.app_state import AppState
 from studio.app.audio.wave_page_view import WavePage
 from studio.app.core.text import group_digits
 from studio.app.files.dialogs_view import WORKS, FileDialogs
-from studio.app.files.export_settings import ExportSettings
 from studio.app.files.import_view import CropPage, ImportSection
 from studio.app.files.importing import CropPreview
 from studio.app.maps.overlay_view import MapOverlay
@@ -31,20 +29,19 @@ from studio.wire.messages import Array
 class ExploreStage(QStackedWidget):
     """How to begin, the picture with its badge, the crop preview, or the wave with its keys."""
 
-    def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: ExploreState, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._theme, self._window, self._state, self._dialogs = theme, state, state.explore, dialogs
-        explore = self._state
+        self._theme, self._state, self._dialogs = theme, state, dialogs
         self.badge = BadgeView(theme)
         self.page = CaptionedPicture(theme, "Picture", self.badge)
         self.overlay = MapOverlay(self.page.view, state.surprisal, keeps_entropy=True)
         self.wave_badge = BadgeView(theme)
-        self.wave = WavePage(theme, state, self.wave_badge)
-        self.crop = CropPage(theme, explore)
+        self.wave = WavePage(theme, state.synth, self.wave_badge)
+        self.crop = CropPage(theme, state.importing)
         show_context_menu(self.page.view, lambda: (
-            ("Open in Complete", explore.open_in_complete, True),
-            ("Copy picture", explore.copy_picture, True),
-            ("Keep as take", explore.keep_take, True),
+            ("Open in Complete", state.open_in_complete, True),
+            ("Copy picture", state.copy_picture, True),
+            ("Keep as take", state.keep_take, True),
             ("Paste", state.messages.paste_requested.emit, True),
         ))  # fmt: skip
         self.addWidget(self._build_empty_page())
@@ -52,28 +49,25 @@ class ExploreStage(QStackedWidget):
         self.addWidget(self.crop)
         self.addWidget(self.wave)
         self.page.view.zoomed.connect(self.badge.show_scale)
-        bind(self, explore.picture, self._show_picture)
-        bind(self, explore.crop_preview, lambda _: self._show_page())
-        bind(self, explore.badge, self._show_badge)
-        bind(self, explore.parameters.sliders, self._show_badge)
-        bind(self, explore.parameters.seed, self._show_badge)
-        bind(self, explore.parameters.label, self._show_badge)
-        bind(self, explore.picture_before, self.wave.view.show_before)
-        bind(self, explore.model, self._show_model)
+        bind(self, state.picture, self._show_picture)
+        bind(self, state.importing.preview, lambda _: self._show_page())
+        bind(self, state.badge, self._show_badge)
+        bind(self, state.parameters.sliders, self._show_badge)
+        bind(self, state.parameters.seed, self._show_badge)
+        bind(self, state.parameters.label, self._show_badge)
+        bind(self, state.picture_before, self.wave.view.show_before)
+        bind(self, state.model, self._show_model)
         bind(self, state.models.cards, self._show_first)
-        bind(self, explore.model, self._show_first)
+        bind(self, state.model, self._show_first)
         bind(self, state.engine_status, self._show_waiting)
-        bind(self, explore.drawing, self._show_waiting)
+        bind(self, state.drawing, self._show_waiting)
 
     def ask_file(self) -> None:
-        self._dialogs.ask_file(WORKS, self._window.open_file)
+        self._dialogs.ask_file(WORKS, self._state.file_chosen.emit)
 
     def close_preview(self) -> bool:
         """Leave the crop preview; whether it was open."""
-        if self._state.crop_preview.get() is None:
-            return False
-        self._state.cancel_preview()
-        return True
+        return self._state.importing.cancel_preview()
 
     def set_compact(self, compact: bool) -> None:
         self.badge.set_compact(compact)
@@ -91,7 +85,7 @@ class ExploreStage(QStackedWidget):
 
     def _show_waiting(self, _: object) -> None:
         """Say why a picture that was asked for is not here yet."""
-        late = self._window.engine_status.get() == "Starting" and self._state.drawing.get()
+        late = self._state.engine_status.get() == "Starting" and self._state.drawing.get()
         self._waits.setText("The engine is starting; the picture follows by itself." if late else "")
         self._waits.setVisible(late)
 
@@ -103,7 +97,7 @@ class ExploreStage(QStackedWidget):
 
     def _show_first(self, _: object) -> None:
         """Say why Explore begins with another model than Generate: the first model in the lists has no sliders."""
-        models, trained = self._window.models, self._state.model.get()
+        models, trained = self._state.models, self._state.model.get()
         first = models.first_model()
         passed = first is not None and not has_sliders(first) and trained == first_with_sliders(models.cards.get())
         self._first.setVisible(passed)
@@ -120,7 +114,7 @@ class ExploreStage(QStackedWidget):
         self._show_page()
 
     def _show_page(self) -> None:
-        photo, picture = self._state.crop_preview.get(), self._state.picture.get()
+        photo, picture = self._state.importing.preview.get(), self._state.picture.get()
         before = self.currentIndex()
         shown = 0 if picture is None else 3 if picture.ndim == 1 else 1
         self.setCurrentIndex(2 if photo is not None else shown)
@@ -142,10 +136,9 @@ class ExploreStage(QStackedWidget):
 class ExploreFoot(QStackedWidget):
     """Export and Keep take; while a picture is brought in, Cancel and Use this."""
 
-    def __init__(self, theme: Theme, state: AppState, stage: ExploreStage, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: ExploreState, stage: ExploreStage, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._state, self._dialogs = state.explore, dialogs
-        explore = self._state
+        self._state, self._dialogs = state, dialogs
         self.export = Button(
             theme, "Export…", tooltip="Save what is on the stage with its recipe inside", keys="Ctrl+E"
         )
@@ -157,12 +150,12 @@ class ExploreFoot(QStackedWidget):
         self.addWidget(make_button_pair(self.export, self.keep))
         self.addWidget(make_button_pair(self.cancel, self.use))
         self.export.clicked.connect(self.ask_destination)
-        self.keep.clicked.connect(explore.keep_take)
+        self.keep.clicked.connect(state.keep_take)
         self.cancel.clicked.connect(stage.close_preview)
-        self.use.clicked.connect(explore.use_preview)
-        bind(self, explore.crop_preview, self._show_preview)
-        bind(self, explore.picture, self._show_picture)
-        bind(self, explore.busy, self._show_busy)
+        self.use.clicked.connect(state.importing.encode_preview)
+        bind(self, state.importing.preview, self._show_preview)
+        bind(self, state.picture, self._show_picture)
+        bind(self, state.importing.busy, self._show_busy)
         bind(self, state.engine_status, self._show_busy)
 
     def ask_destination(self) -> None:
@@ -171,8 +164,8 @@ class ExploreFoot(QStackedWidget):
 
     def run_main_action(self) -> None:
         """The main action of this moment."""
-        if self._state.crop_preview.get() is not None:
-            self._state.use_preview()
+        if self._state.importing.preview.get() is not None:
+            self._state.importing.encode_preview()
         else:
             self._state.keep_take()
 
@@ -184,7 +177,7 @@ class ExploreFoot(QStackedWidget):
         self.keep.setEnabled(picture is not None)
 
     def _show_busy(self, _: object) -> None:
-        busy = self._state.busy.get()
+        busy = self._state.importing.busy.get()
         self.use.setEnabled(not busy)
         self.use.set_text("Looking" if busy else "Use this")
 
@@ -192,36 +185,33 @@ class ExploreFoot(QStackedWidget):
 class ExploreInspector(QStackedWidget):
     """Sliders; while a picture is brought in, how it is cut."""
 
-    def __init__(
-        self, theme: Theme, state: ExploreState, exporting: ExportSettings, stage: ExploreStage, dialogs: FileDialogs
-    ) -> None:
+    def __init__(self, theme: Theme, state: ExploreState, stage: ExploreStage, dialogs: FileDialogs) -> None:
         super().__init__()
-        self.parameters = ParametersSection(theme, state, exporting, stage.ask_file, dialogs)
-        self.import_section = ImportSection(theme, state)
+        self.parameters = ParametersSection(theme, state, stage.ask_file, dialogs)
+        self.import_section = ImportSection(theme, state.importing)
         self.addWidget(self.parameters)
         self.addWidget(self.import_section)
-        bind(self, state.crop_preview, self._show_preview)
+        bind(self, state.importing.preview, self._show_preview)
 
     def _show_preview(self, photo: CropPreview | None) -> None:
         self.setCurrentIndex(1 if photo is not None else 0)
 
 
-def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView:
+def make_panel(theme: Theme, state: ExploreState, dialogs: FileDialogs) -> PanelView:
     """Explore, ready for the frame."""
-    explore = state.explore
     stage = ExploreStage(theme, state, dialogs)
     foot = ExploreFoot(theme, state, stage, dialogs)
-    inspector = ExploreInspector(theme, explore, state.export_settings, stage, dialogs)
+    inspector = ExploreInspector(theme, state, stage, dialogs)
     acts = (
         Action("Keep take", ("Ctrl+Return", "Ctrl+Enter"), foot.run_main_action),
         Action("Export…", ("Ctrl+E",), foot.ask_destination),
-        Action("Copy the picture", ("Ctrl+C",), explore.copy_picture),
-        Action("Open in Complete", ("Ctrl+Shift+C",), explore.open_in_complete),
-        Action("Play or stop", (), lambda: state.wave_synth.hold_note(not state.wave_synth.held.get())),
+        Action("Copy the picture", ("Ctrl+C",), state.copy_picture),
+        Action("Open in Complete", ("Ctrl+Shift+C",), state.open_in_complete),
+        Action("Play or stop", (), lambda: state.synth.hold_note(not state.synth.held.get())),
         Action("Wavetable to a take…", (), lambda: inspector.parameters.wavetable.ask_destination()),
-        Action("New start", ("R",), explore.parameters.new_start, "stage"),
-        Action("Lock seed", ("L",), lambda: explore.parameters.lock_seed(not explore.parameters.locked.get()), "stage"),
-        Action("All home", ("H",), explore.parameters.reset_sliders, "stage"),
+        Action("New start", ("R",), state.parameters.new_start, "stage"),
+        Action("Lock seed", ("L",), lambda: state.parameters.lock_seed(not state.parameters.locked.get()), "stage"),
+        Action("All home", ("H",), state.parameters.reset_sliders, "stage"),
     )
     return PanelView(
         key="explore",
@@ -231,16 +221,16 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
         stage=stage,
         inspector=inspector,
         foot=foot,
-        model=explore.model,
-        choose_model=explore.choose_model,
-        undo_history=explore.history,
-        keep_take=explore.keep_take,
+        model=state.model,
+        choose_model=state.choose_model,
+        undo_history=state.history,
+        keep_take=state.keep_take,
         actions=tuple(replace(act, panel="explore") for act in acts),
         close_open=stage.close_preview,
         zoom=stage.page.view.zoom,
         show_smooth=stage.page.view.show_smooth,
         set_compact=stage.set_compact,
         remark=lambda trained: "" if has_sliders(trained) else NO_SLIDERS,
-        selection=explore.selection,
-        show_take=explore.choose_take,
+        selection=state.selection,
+        show_take=state.choose_take,
     )

@@ -3,9 +3,9 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from studio.app.app_state import AppState
 from studio.app.files.dialogs_view import WORKS, FileDialogs
 from studio.app.model_browser.cards_view import CardList
+from studio.app.panels.generate.state import GenerateState
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, Label, make_row
 from studio.app.widgets.theme import Theme
@@ -16,7 +16,7 @@ CENTRE = Qt.AlignmentFlag.AlignHCenter
 class FirstLaunchPage(QScrollArea):
     """Cards to choose from, and ways to begin from something of one's own."""
 
-    def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: GenerateState, dialogs: FileDialogs) -> None:
         super().__init__()
         self._theme, self._state = theme, state
         self.setWidgetResizable(True)
@@ -48,11 +48,11 @@ class FirstLaunchPage(QScrollArea):
         self._column.addWidget(self._drop)
         self._column.addStretch(2)
         self.setWidget(inside)
-        self.open.clicked.connect(lambda: dialogs.ask_file(WORKS, state.open_file))
+        self.open.clicked.connect(lambda: dialogs.ask_file(WORKS, state.file_chosen.emit))
         self.add.clicked.connect(lambda: dialogs.ask_file("Models (*.safetensors)", state.models.add_model))
         bind(self, state.models.cards, self._show_cards)
-        bind(self, state.generate.model, self.cards.show_model, self.cards.model_chosen, state.generate.choose_model)
-        self.cards.model_opened.connect(lambda name: state.generate.start_batch())
+        bind(self, state.model, self.cards.show_model, self.cards.model_chosen, state.choose_model)
+        self.cards.model_opened.connect(lambda name: state.start_batch())
         theme.changed.connect(self._lay_out)
         self._lay_out()
 
@@ -70,7 +70,7 @@ class FirstLaunchPage(QScrollArea):
             if cards
             else "No trained model is here yet. Add one, or train one in a terminal."
         )
-        self.cards.show_model(self._state.generate.model.get())
+        self.cards.show_model(self._state.model.get())
 
     def _lay_out(self, compact: bool = False) -> None:
         px = self._theme.scaled

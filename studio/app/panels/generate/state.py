@@ -4,6 +4,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal
 
+from studio.app.audio.wave_synth import WaveSynth
 from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Field, Record, Value
@@ -12,7 +13,7 @@ from studio.app.generation.batch import Batch
 from studio.app.generation.parameters import Parameters, default_record
 from studio.app.generation.run import Cell
 from studio.app.generation.wording import BatchText
-from studio.app.maps.surprisal import ShownPicture
+from studio.app.maps.surprisal import ShownPicture, SurprisalMaps
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
 from studio.app.panels.generate.enlarged import Enlarged
@@ -34,6 +35,8 @@ class GenerateState(PanelState):
     """A studio.library.work.Work and its picture, to be opened in Explore."""
     complete_requested = Signal(object, object)
     """Likewise, to be completed."""
+    file_chosen = Signal(object)
+    """The Path of a file of the user, to be opened in the panel that can show it."""
 
     def __init__(
         self,
@@ -43,9 +46,12 @@ class GenerateState(PanelState):
         jobs: JobList,
         takes: TakeStore,
         exporter: Exporter,
+        surprisal: SurprisalMaps,
+        synth: WaveSynth,
     ) -> None:
         super().__init__()
-        self._models, self._messages = models, messages
+        self.models, self.messages, self.exporter = models, messages, exporter
+        self.surprisal, self.synth = surprisal, synth
         self.parameters = Parameters(models, 16, MAX_PICTURES, lambda trained: not trained.card.rate, self.change, self)
         self.model: Value[InstalledModel | None] = self.parameters.model
         self.batch = Batch(
@@ -67,7 +73,6 @@ class GenerateState(PanelState):
         """Whether there is a model to make pictures with and no run is under way."""
         self.can_save: Value[bool] = Value(False, self)
         """Whether any picture of the grid is finished."""
-        self._exporter = exporter
         for value in (self.model, self.batch.running, self.cells):
             value.changed.connect(self._update_derived)
         self._declare(
@@ -82,7 +87,7 @@ class GenerateState(PanelState):
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
 
     def choose_model(self, name: str) -> None:
-        trained = self._models.find_or_report(name)
+        trained = self.models.find_or_report(name)
         if trained is not None and not trained.card.rate:
             self.change("model", **default_record(trained))
 
@@ -136,7 +141,7 @@ class GenerateState(PanelState):
         large = self.enlarged.item.get()
         base = self.rewind.base.get()
         if large is not None and large.export_item is not None:
-            return self._models.find_maker(large.export_item.work)
+            return self.models.find_maker(large.export_item.work)
         if large is not None and base is not None:
             return base.trained
         return self.batch.trained if self.cells.get() else self.model.get()
@@ -146,13 +151,13 @@ class GenerateState(PanelState):
         large, run = self.enlarged.item.get(), self.batch.run
         if large is not None:
             piece = None if large.is_sound else large.export_item
-            known = piece is not None and self._models.find_model(piece.work.model) is not None
+            known = piece is not None and self.models.find_model(piece.work.model) is not None
             return (
                 (ShownPicture(piece.picture, piece.work.model, piece.work.label),)
                 if piece is not None and known
                 else ()
             )
-        if run is None or run.artwork_kind != "picture" or self._models.find_model(run.model) is None:
+        if run is None or run.artwork_kind != "picture" or self.models.find_model(run.model) is None:
             return ()
         hand = self.current_item()
         others = [cell.picture for cell in self.cells.get() if cell.finished and cell.picture is not hand]
@@ -163,36 +168,36 @@ class GenerateState(PanelState):
         """A file name to suggest for a cell: `realnvp-emoji-32-4112.png`; empty while it is not finished. None, here
         and below, is what is large or chosen."""
         piece = self._export_item(index)
-        return self._exporter.name_for(piece) if piece is not None else ""
+        return self.exporter.name_for(piece) if piece is not None else ""
 
     def save_picture(self, index: int | None, path: Path) -> None:
         """Save a finished picture as PNG with its making inside. Says the outcome."""
         piece = self._export_item(index)
         if piece is not None:
-            self._exporter.export_item(piece, path)
+            self.exporter.export_item(piece, path)
 
     def copy_picture(self, index: int | None = None) -> None:
         """Copy a finished picture to the clipboard, and show the outcome."""
         piece = self._export_item(index)
         if piece is not None:
-            self._messages.copy_requested.emit(piece.picture, piece.work)
+            self.messages.copy_requested.emit(piece.picture, piece.work)
         else:
-            self._messages.show_message("No picture is chosen yet. Click one, then copy it.")
+            self.messages.show_message("No picture is chosen yet. Click one, then copy it.")
 
     def save_all(self, folder: Path) -> None:
         """Save every finished picture into a folder, beside what is there already. Says the outcome."""
         if pieces := self._finished_items():
-            self._exporter.export_items(pieces, folder)
+            self.exporter.export_items(pieces, folder)
 
     def sheet_name(self) -> str:
         """Suggest a file name for a sheet of all finished pictures; empty if there are none, or for waves."""
         pieces = self._finished_items()
-        return self._exporter.name_for_sheet(pieces) if pieces and pieces[0].work.kind == "picture" else ""
+        return self.exporter.name_for_sheet(pieces) if pieces and pieces[0].work.kind == "picture" else ""
 
     def save_sheet(self, path: Path) -> None:
         """Save all finished pictures on one sheet, and show the outcome."""
         if pieces := self._finished_items():
-            self._exporter.export_sheet(pieces, path)
+            self.exporter.export_sheet(pieces, path)
 
     def _finished_items(self) -> list[ExportItem]:
         """Return the finished pictures of the grid."""

@@ -7,7 +7,6 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
-from studio.app.app_state import AppState
 from studio.app.audio.wave_page_view import WavePage
 from studio.app.core.colours import to_hex
 from studio.app.core.text import format_bits, group_digits, time_left
@@ -53,11 +52,9 @@ def picture_actions(is_sound: bool) -> tuple[tuple[str, str], ...]:
 class GenerateStage(QStackedWidget):
     """The cards of a first launch, the grid, or one picture or wave large, with the marker from which it goes on."""
 
-    def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: GenerateState, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._theme, self._state, self._dialogs = theme, state.generate, dialogs
-        self._messages = state.messages
-        generate = self._state
+        self._theme, self._state, self._dialogs = theme, state, dialogs
         self.first_launch = FirstLaunchPage(theme, state, dialogs)
         self.grid = GridView(theme)
         self.caption = BatchCaption(theme)
@@ -66,8 +63,8 @@ class GenerateStage(QStackedWidget):
             EnlargedCaption(theme, self._run_link),
         )
         self.page = CaptionedPicture(theme, "Picture", self.enlarged_caption, CAPTION_WIDTH)
-        self.overlay = MapOverlay(self.page.view, state.surprisal, uncertainty=state.generate.uncertainty)
-        self.wave_page = WavePage(theme, state, self.wave_caption)
+        self.overlay = MapOverlay(self.page.view, state.surprisal, uncertainty=state.uncertainty)
+        self.wave_page = WavePage(theme, state.synth, self.wave_caption)
         self.marker = RowMarker(theme, self.page.view)
         QWidget.setTabOrder(self.page.view, self.marker)
         grid_page = QWidget()
@@ -81,36 +78,40 @@ class GenerateStage(QStackedWidget):
         show_context_menu(self.page.view, self._menu_entries)
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.grid.customContextMenuRequested.connect(self._open_menu)
-        bind(self, generate.cells, self._show_cells)
-        bind(self, generate.chosen, self.grid.show_chosen, self.grid.cell_chosen, generate.choose_cell)
-        self.grid.cell_chosen.connect(lambda row: state.wave_synth.play_briefly())
-        self.grid.clicked.connect(lambda index: state.wave_synth.play_briefly())
-        bind(self, generate.enlarged.item, self._show_enlarged)
+        bind(self, state.cells, self._show_cells)
+        bind(self, state.chosen, self.grid.show_chosen, self.grid.cell_chosen, state.choose_cell)
+        self.grid.cell_chosen.connect(lambda row: state.synth.play_briefly())
+        self.grid.clicked.connect(lambda index: state.synth.play_briefly())
+        bind(self, state.enlarged.item, self._show_enlarged)
         self.grid.cell_enlarged.connect(self._enlarge_cell)
         GridMapOverlay(
-            self.grid, state.surprisal, generate.uncertainty, lambda index: self.grid.shown_cells[index].picture
+            self.grid,
+            state.surprisal,
+            state.uncertainty,
+            lambda index: self.grid.shown_cells[index].picture,
+            self.grid,
         )
-        bind(self, generate.batch.caption, self.caption.show_text)
+        bind(self, state.batch.caption, self.caption.show_text)
         bind(
             self,
-            generate.batch.can_continue,
+            state.batch.can_continue,
             self.caption.continue_link.setVisible,
             self.caption.continue_link.clicked,
             self._continue_run,
         )
-        self._connect_marker(generate)
+        self._connect_marker(state)
 
-    def _connect_marker(self, generate: GenerateState) -> None:
-        rewind, marker = generate.rewind, self.marker
-        bind(self, rewind.marker, self._show_marker, marker.moved, generate.rewind_actions.move_marker)
+    def _connect_marker(self, state: GenerateState) -> None:
+        rewind, marker = state.rewind, self.marker
+        bind(self, rewind.marker, self._show_marker, marker.moved, state.rewind_actions.move_marker)
         bind(self, rewind.rewound, self._show_marker)
-        bind(self, generate.parameters.label, self._show_marker)
+        bind(self, state.parameters.label, self._show_marker)
         bind(self, rewind.status_text, self._show_marker)
         bind(self, rewind.working, self._show_marker)
-        bind(self, generate.batch.caption, self._show_marker)
-        marker.grabbed.connect(partial(generate.history.begin_gesture, "row marker"))
-        marker.released.connect(generate.history.end_gesture)
-        marker.continue_requested.connect(generate.rewind_actions.branch_here)
+        bind(self, state.batch.caption, self._show_marker)
+        marker.grabbed.connect(partial(state.history.begin_gesture, "row marker"))
+        marker.released.connect(state.history.end_gesture)
+        marker.continue_requested.connect(state.rewind_actions.branch_here)
         self.page.view.pixel_clicked.connect(self._on_pixel_clicked)
 
     def close_enlarged(self) -> bool:
@@ -269,7 +270,7 @@ class GenerateStage(QStackedWidget):
         able = large is not None and large.export_item is not None
         is_sound = large is not None and large.export_item is not None and large.export_item.picture.ndim != 3
         here = tuple((words, partial(self.run_action, what), able) for words, what in picture_actions(is_sound))
-        return (*here, ("Paste", self._messages.paste_requested.emit, True))
+        return (*here, ("Paste", self._state.messages.paste_requested.emit, True))
 
     def _open_menu(self, at: QPoint) -> None:
         """Open the menu of the cell at a position in the grid's viewport."""
@@ -282,7 +283,7 @@ class GenerateStage(QStackedWidget):
         for words, what in picture_actions(cell.picture is not None and cell.picture.ndim != 3):
             action = menu.addAction(words, partial(self.run_action, what))
             enable_when_finished(action, self._state.cells, index.row())
-        menu.addAction("Paste", self._messages.paste_requested.emit)
+        menu.addAction("Paste", self._state.messages.paste_requested.emit)
         menu.addAction("Copy seed", lambda: QGuiApplication.clipboard().setText(str(cell.seed)))
         menu.popup(self.grid.viewport().mapToGlobal(at))
 
@@ -290,29 +291,25 @@ class GenerateStage(QStackedWidget):
 class GenerateInspector(Column):
     """The card of the model, and what to make."""
 
-    def __init__(self, theme: Theme, state: AppState) -> None:
+    def __init__(self, theme: Theme, state: GenerateState) -> None:
         super().__init__(theme)
-        generate = state.generate
         self.card = ModelCard(theme, state.models)
-        self.parameters = ParametersForm(theme, generate.parameters, generate.history, MAX_PICTURES)
+        self.parameters = ParametersForm(theme, state.parameters, state.history, MAX_PICTURES)
         self.add_section("Model", first=True)
         self.add_widgets(self.card)
         self.add_section("What to make")
-        self.export = ExportSection(theme, state.export_settings, generate.model, several=True)
+        self.export = ExportSection(theme, state.exporter.settings, state.model, several=True)
         self.add_widgets(self.parameters, self.export)
         self.add_stretch()
-        bind(self, generate.model, self.card.show_model)
+        bind(self, state.model, self.card.show_model)
 
 
 class GenerateFoot(QWidget):
     """The main button, and Save all."""
 
-    def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: GenerateState, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._generate: GenerateState = state.generate
-        generate = self._generate
-        self._dialogs = dialogs
-        self._export_settings = state.export_settings
+        self._state, self._dialogs = state, dialogs
         self.time = Label("", "note", wrap=True)
         self.save_all = Button(theme, "Save all…", tooltip="Save every picture that is kept", keys="Ctrl+Shift+S")
         self.main_button = MainButton(theme, "Generate", "Make the pictures")
@@ -326,64 +323,61 @@ class GenerateFoot(QWidget):
         column.addLayout(line)
         self.main_button.clicked.connect(self.press_main)
         self.save_all.clicked.connect(self.ask_destination)
-        bind(self, generate.batch.button_text, self._show_main)
-        bind(self, generate.can_start, self._show_main)
-        bind(self, generate.can_save, self.save_all.setVisible)
-        bind(self, generate.parameters.number, self._show_time)
-        bind(self, generate.model, self._show_time)
-        bind(self, generate.cells, self._show_time)
-        bind(self, generate.batch.compiling, self._show_time)
+        bind(self, state.batch.button_text, self._show_main)
+        bind(self, state.can_start, self._show_main)
+        bind(self, state.can_save, self.save_all.setVisible)
+        bind(self, state.parameters.number, self._show_time)
+        bind(self, state.model, self._show_time)
+        bind(self, state.cells, self._show_time)
+        bind(self, state.batch.compiling, self._show_time)
 
     def press_main(self) -> None:
-        if self._generate.batch.running.get():
-            self._generate.batch.stop_run()
+        if self._state.batch.running.get():
+            self._state.batch.stop_run()
         else:
-            self._generate.start_batch()
+            self._state.start_batch()
 
     def ask_destination(self) -> None:
         """Ask for the folder of all pictures, or for the name of their sheet."""
-        on_sheet = self._export_settings.on_sheet.get() and self._generate.sheet_name()
+        on_sheet = self._state.exporter.settings.on_sheet.get() and self._state.sheet_name()
         if on_sheet:
-            self._dialogs.ask_save_path(self._generate.sheet_name(), self._generate.save_sheet)
-        elif self._generate.can_save.get():
-            self._dialogs.ask_folder(self._generate.save_all)
+            self._dialogs.ask_save_path(self._state.sheet_name(), self._state.save_sheet)
+        elif self._state.can_save.get():
+            self._dialogs.ask_folder(self._state.save_all)
 
     def _show_main(self, _: object) -> None:
-        words = self._generate.batch.button_text.get()
+        words = self._state.batch.button_text.get()
         self.main_button.show_text(words)
-        self.main_button.setEnabled(words == "Stop" or (words == "Generate" and self._generate.can_start.get()))
+        self.main_button.setEnabled(words == "Stop" or (words == "Generate" and self._state.can_start.get()))
 
     def _show_time(self, _: object) -> None:
-        trained, number = self._generate.model.get(), self._generate.parameters.number.get()
+        trained, number = self._state.model.get(), self._state.parameters.number.get()
         seconds = trained.card.seconds_each * number if trained is not None else 0.0
-        told = seconds > 0 and not self._generate.cells.get()
+        told = seconds > 0 and not self._state.cells.get()
         many = BatchText(output_noun(trained)).count_text(number)
-        first = trained is not None and trained.card.can_inpaint and self._generate.batch.compiling.get()
+        first = trained is not None and trained.card.can_inpaint and self._state.batch.compiling.get()
         longer = ". The first run on this computer takes longer." if first else ""
         self.time.setText(f"{many} in {time_left(seconds)}{longer}" if told else "")
         self.time.setVisible(told)
 
 
-def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView:
+def make_panel(theme: Theme, state: GenerateState, dialogs: FileDialogs) -> PanelView:
     """Generate, ready for the frame."""
-    generate = state.generate
     stage = GenerateStage(theme, state, dialogs)
     foot = GenerateFoot(theme, state, dialogs)
     acts = (
-        Action("Generate", ("Ctrl+Return", "Ctrl+Enter"), generate.start_batch),
-        Action("Save all…", ("Ctrl+Shift+S",), foot.ask_destination, enabled=generate.can_save),
+        Action("Generate", ("Ctrl+Return", "Ctrl+Enter"), state.start_batch),
+        Action("Save all…", ("Ctrl+Shift+S",), foot.ask_destination, enabled=state.can_save),
         Action("Save this picture…", ("Ctrl+E",), lambda: stage.run_action("save")),
-        Action("Copy this picture", ("Ctrl+C",), generate.copy_picture),
+        Action("Copy this picture", ("Ctrl+C",), state.copy_picture),
         Action("Open in Explore", ("Ctrl+Shift+X",), lambda: stage.run_action("explore")),
         Action("Open in Complete", ("Ctrl+Shift+C",), lambda: stage.run_action("complete")),
-        Action("New seed", ("R",), generate.parameters.new_seed, "stage"),
-        Action(
-            "Lock seed", ("L",), lambda: generate.parameters.lock_seed(not generate.parameters.locked.get()), "stage"
-        ),
+        Action("New seed", ("R",), state.parameters.new_seed, "stage"),
+        Action("Lock seed", ("L",), lambda: state.parameters.lock_seed(not state.parameters.locked.get()), "stage"),
         Action("Next picture", (), lambda: stage.show_next(1)),
         Action("Previous picture", (), lambda: stage.show_next(-1)),
-        Action("Go on", (), generate.batch.continue_run, enabled=generate.batch.can_continue),
-        Action("Doubt", ("V",), lambda: generate.batch.show_uncertainty(not generate.uncertainty.on.get()), "stage"),
+        Action("Go on", (), state.batch.continue_run, enabled=state.batch.can_continue),
+        Action("Doubt", ("V",), lambda: state.batch.show_uncertainty(not state.uncertainty.on.get()), "stage"),
         Action("Row marker", ("W",), stage.focus_marker, "stage"),
         Action("Pick the colour of a pixel", ("O",), stage.pick_colour, "stage"),
         Action("Branch here", ("K",), stage.branch_here, "stage"),
@@ -401,17 +395,17 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
         stage=stage,
         inspector=GenerateInspector(theme, state),
         foot=foot,
-        model=generate.model,
-        choose_model=generate.choose_model,
-        undo_history=generate.history,
+        model=state.model,
+        choose_model=state.choose_model,
+        undo_history=state.history,
         keep_take=lambda: stage.run_action("keep"),
         actions=tuple(replace(act, panel="generate") for act in acts),
         close_open=stage.close_enlarged,
         zoom=stage.page.view.zoom,
         show_smooth=smooth,
         set_compact=stage.set_compact,
-        selection=generate.selection,
-        batch=generate.batch,
-        show_take=generate.enlarged.show_take,
+        selection=state.selection,
+        batch=state.batch,
+        show_take=state.enlarged.show_take,
         arm_branch=stage.arm_marker,
     )

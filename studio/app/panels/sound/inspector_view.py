@@ -6,10 +6,10 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QWidget
 
-from studio.app.app_state import AppState
 from studio.app.core.guard import guarded
 from studio.app.generation.parameters_view import ParametersForm
 from studio.app.panels.sound.lanes.lane_view import ruler_time
+from studio.app.panels.sound.state import SoundState
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, ChoiceField, Column, ElidedLabel, Label, make_row, set_tooltip
 from studio.app.widgets.theme import Theme
@@ -25,9 +25,9 @@ NO_MODEL_TEXT = "Temperature, kind and seed of a model stand here, and are heard
 class SoundInspector(Column):
     """From the top: what can be changed while it plays, My recording, Loop, Branch, Output."""
 
-    def __init__(self, theme: Theme, state: AppState, open_sound: Callable[[], object]) -> None:
+    def __init__(self, theme: Theme, state: SoundState, open_sound: Callable[[], object]) -> None:
         super().__init__(theme, 10)
-        self._state, self._player = state.sound, state.sound.player
+        self._state, self._player = state, state.player
         self._build(open_sound)
         self._connect()
         self._refresh_timer = QTimer(self)

@@ -6,10 +6,10 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from studio.app.app_state import AppState
 from studio.app.core.guard import guarded
 from studio.app.generation.parameters import safe_temperatures
 from studio.app.panels.sound.lanes.lanes_view import LanesView
+from studio.app.panels.sound.state import SoundState
 from studio.app.panels.sound.transport_view import LOUD_LEVEL, TransportView
 from studio.app.widgets.binding import bind
 from studio.app.widgets.theme import Theme
@@ -24,9 +24,9 @@ MIN_LOOP = 0.02
 class PlayerView(QWidget):
     """Lanes and transport, drawn anew with each frame while anything moves."""
 
-    def __init__(self, theme: Theme, state: AppState) -> None:
+    def __init__(self, theme: Theme, state: SoundState) -> None:
         super().__init__()
-        self._theme, self._state, self._player = theme, state.sound, state.sound.player
+        self._theme, self._state, self._player = theme, state, state.player
         self.lanes, self.transport = LanesView(theme), TransportView(theme)
         self._compact = False
         self._kept = 0

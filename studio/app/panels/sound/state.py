@@ -52,9 +52,11 @@ class SoundState(PanelState):
         jobs: JobList,
         takes: TakeStore,
         exporter: Exporter,
+        engine_status: Value[str],
     ) -> None:
         super().__init__()
-        self._models, self._messages, self._jobs, self._takes = models, messages, jobs, takes
+        self.models, self.engine_status = models, engine_status
+        self._messages, self._jobs, self._takes = messages, jobs, takes
         self.parameters = Parameters(models, 1, 1, lambda trained: trained.card.rate > 0, self.change, self)
         """Seed and kind begin another sound; what is made by the others begins where they were turned."""
         self.model: Value[InstalledModel | None] = self.parameters.model
@@ -99,7 +101,7 @@ class SoundState(PanelState):
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
 
     def choose_model(self, name: str) -> None:
-        trained = self._models.find_or_report(name)
+        trained = self.models.find_or_report(name)
         if trained is not None and trained.card.rate:
             self.change(
                 "model",
@@ -233,7 +235,7 @@ class SoundState(PanelState):
         self.restore_take(self.selection.takes.get()[index])
 
     def restore_take(self, take: Take, name: str = "") -> None:
-        trained = self._models.find_or_report_maker(take.work)
+        trained = self.models.find_or_report_maker(take.work)
         if trained is not None and trained.card.rate:
             after = {
                 **record_of_work(take.work, trained),
@@ -256,7 +258,7 @@ class SoundState(PanelState):
 
     def _load_opened(self, found: OpenedSound, trained: InstalledModel) -> None:
         """A work comes back as a take; a recording is laid on the strip, for all that goes on from it."""
-        if found.work is not None and self._models.find_or_report_maker(found.work) is not None:
+        if found.work is not None and self.models.find_or_report_maker(found.work) is not None:
             like = self._takes.find_same(found.work)
             name = like.name if like is not None else self._takes.add_take(found.samples, found.work)
             take = self._takes.get_take(name)
@@ -306,7 +308,7 @@ class SoundState(PanelState):
 
     def settle(self) -> None:
         """Choose the first model of recordings, where none is chosen yet."""
-        first = self._models.first_model(recordings=True)
+        first = self.models.first_model(recordings=True)
         if self.model.get() is None and first is not None:
             self._apply({**default_record(first), "heat": _constant_curve(first), "stage": {}})
         self.parameters.mix.set_model(self.model.get())

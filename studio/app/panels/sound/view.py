@@ -6,12 +6,12 @@ from functools import partial
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
-from studio.app.app_state import AppState
 from studio.app.files.dialogs_view import SOUNDS, FileDialogs
 from studio.app.files.exporting import AudioFormat
 from studio.app.panels.panel_view import PanelView
 from studio.app.panels.sound.inspector_view import CLOSE_KEYS, SoundInspector
 from studio.app.panels.sound.player_view import PlayerView
+from studio.app.panels.sound.state import SoundState
 from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, Label, make_row
@@ -24,16 +24,16 @@ NO_MODEL_TEXT = "No model of recordings is here yet. Add one, and hear it while 
 class SoundStageView(QStackedWidget):
     """How to begin, or the player."""
 
-    def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: SoundState, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._theme, self._window, self._state, self._dialogs = theme, state, state.sound, dialogs
+        self._theme, self._state, self._dialogs = theme, state, dialogs
         self.player = PlayerView(theme, state)
         self.addWidget(self._build_empty_page())
         self.addWidget(self.player)
-        bind(self, self._state.model, self._show_page)
-        bind(self, self._state.player.making, self._show_page)
+        bind(self, state.model, self._show_page)
+        bind(self, state.player.making, self._show_page)
         bind(self, state.engine_status, self._show_page)
-        self._state.player.grew.connect(self._show_page)
+        state.player.grew.connect(self._show_page)
 
     def ask_file(self) -> None:
         self._dialogs.ask_file(SOUNDS, self._state.open_file)
@@ -50,9 +50,7 @@ class SoundStageView(QStackedWidget):
         )
         self.begin.clicked.connect(self._state.play)
         self.own.clicked.connect(self.ask_file)
-        self.add.clicked.connect(
-            lambda: self._dialogs.ask_file("Models (*.safetensors)", self._window.models.add_model)
-        )
+        self.add.clicked.connect(lambda: self._dialogs.ask_file("Models (*.safetensors)", self._state.models.add_model))
         column = QVBoxLayout(page)
         column.setContentsMargins(24, 0, 24, 0)
         column.setSpacing(16)
@@ -73,7 +71,7 @@ class SoundStageView(QStackedWidget):
         for button in (self.begin, self.own):
             button.setVisible(able)
         self.add.setVisible(not able)
-        late = able and self._window.engine_status.get() == "Starting"
+        late = able and self._state.engine_status.get() == "Starting"
         self.waits.setText("The engine is starting; playing begins as soon as it is ready." if late else "")
         if not able:
             self.waits.setText("A model is one .safetensors file. It can also be dropped on this window.")
@@ -83,9 +81,9 @@ class SoundStageView(QStackedWidget):
 class SoundFoot(QWidget):
     """Export and Keep take."""
 
-    def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: SoundState, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._state, self._dialogs = state.sound, dialogs
+        self._state, self._dialogs = state, dialogs
         self.export = Button(theme, "Export WAV…", tooltip="Save the sound with its recipe inside", keys="Ctrl+E")
         self.keep = Button(theme, "Keep take", tooltip="Keep what is on the stage as a take", keys="Ctrl+S")
         line = QHBoxLayout(self)
@@ -94,9 +92,9 @@ class SoundFoot(QWidget):
         line.addWidget(self.export, 1)
         line.addWidget(self.keep, 1)
         self.export.clicked.connect(self.choose_format)
-        self.keep.clicked.connect(state.sound.keep_take)
-        state.sound.player.grew.connect(self._update)
-        bind(self, state.sound.model, lambda trained: self._update_enabled(trained is not None))
+        self.keep.clicked.connect(state.keep_take)
+        state.player.grew.connect(self._update)
+        bind(self, state.model, lambda trained: self._update_enabled(trained is not None))
         self._update()
 
     def choose_format(self) -> None:
@@ -123,27 +121,26 @@ class SoundFoot(QWidget):
             self.keep.setEnabled(there)
 
 
-def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView:
+def make_panel(theme: Theme, state: SoundState, dialogs: FileDialogs) -> PanelView:
     """Sound, ready for the frame."""
-    sound = state.sound
     stage = SoundStageView(theme, state, dialogs)
     foot = SoundFoot(theme, state, dialogs)
     player, time = stage.player, stage.player.lanes.timeline
     acts = (
-        Action("Play", ("Ctrl+Return", "Ctrl+Enter"), sound.play),
-        Action("Put the recording away", (CLOSE_KEYS,), sound.close_recording),
-        Action("Copy the sound", ("Ctrl+C",), sound.copy_sound),
+        Action("Play", ("Ctrl+Return", "Ctrl+Enter"), state.play),
+        Action("Put the recording away", (CLOSE_KEYS,), state.close_recording),
+        Action("Copy the sound", ("Ctrl+C",), state.copy_sound),
         Action("Export…", ("Ctrl+E",), foot.ask_destination),
-        Action("Play or pause", ("Space",), sound.toggle_playback, "stage"),
+        Action("Play or pause", ("Space",), state.toggle_playback, "stage"),
         Action("To the start", ("Home",), player.seek_start, "stage"),
         Action("To the newest moment", ("End",), player.seek_newest, "stage"),
         Action("Loop", ("G",), player.toggle_loop, "stage"),
-        Action("Find the best join", ("J",), sound.find_loop, "stage"),
-        Action("Record", ("Q",), lambda: sound.set_recording(not sound.player.recording.get()), "stage"),
+        Action("Find the best join", ("J",), state.find_loop, "stage"),
+        Action("Record", ("Q",), lambda: state.set_recording(not state.player.recording.get()), "stage"),
         Action("Knot of temperature here", ("T",), player.add_knot, "stage"),
-        Action("Branch here", ("K",), sound.branch_at, "stage"),
-        Action("New seed", ("R",), sound.parameters.new_seed, "stage"),
-        Action("Lock seed", ("L",), lambda: sound.parameters.lock_seed(not sound.parameters.locked.get()), "stage"),
+        Action("Branch here", ("K",), state.branch_at, "stage"),
+        Action("New seed", ("R",), state.parameters.new_seed, "stage"),
+        Action("Lock seed", ("L",), lambda: state.parameters.lock_seed(not state.parameters.locked.get()), "stage"),
     )
     return PanelView(
         key="sound",
@@ -153,17 +150,17 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
         stage=stage,
         inspector=SoundInspector(theme, state, stage.ask_file),
         foot=foot,
-        model=sound.model,
-        choose_model=sound.choose_model,
-        undo_history=sound.history,
-        keep_take=sound.keep_take,
+        model=state.model,
+        choose_model=state.choose_model,
+        undo_history=state.history,
+        keep_take=state.keep_take,
         actions=tuple(replace(act, panel="sound") for act in acts),
         close_open=player.cancel_drag,
         zoom=lambda by: time.show_all() if not by else time.zoom(1.5**by, time.x_of(time.position)),
         show_smooth=lambda smooth: None,
         set_compact=player.set_compact,
-        selection=sound.selection,
-        show_take=sound.show_take,
-        arm_branch=sound.branch_at,
+        selection=state.selection,
+        show_take=state.show_take,
+        arm_branch=state.branch_at,
         model_filter=lambda trained: bool(trained.card.rate),
     )

@@ -107,10 +107,10 @@ def test_a_picture_of_the_right_size_is_dropped_and_another_is_cropped(
     Image.fromarray(picture.repeat(3, 0).repeat(5, 1)).save(tmp_path / "wide.png")
     assert opened.drop_text([tmp_path / "wide.png"]) == "Open in Complete"
     opened.open_file(tmp_path / "wide.png")
-    qtbot.waitUntil(lambda: state.canvas.crop_preview.get() is not None)
+    qtbot.waitUntil(lambda: state.canvas.importing.preview.get() is not None)
     assert np.array_equal(state.canvas.picture.get(), picture), "until it is used, the other one stays"
     state.canvas.use_preview()
-    assert state.canvas.crop_preview.get() is None
+    assert state.canvas.importing.preview.get() is None
     assert state.canvas.source.get() == "wide.png"
     opened.undo()
     assert np.array_equal(state.canvas.picture.get(), picture)

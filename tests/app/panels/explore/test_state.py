@@ -59,8 +59,8 @@ def photo(path: Path, size: tuple[int, int] = (20, 10)) -> Path:
 def bring(window: AppState, engine: FakeEngine, path: Path, qtbot: QtBot, differing: int = 0) -> None:
     """Open a picture, use it, and have the engine encode it."""
     window.explore.open_file(path)
-    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
-    window.explore.use_preview()
+    qtbot.waitUntil(lambda: window.explore.importing.preview.get() is not None)
+    window.explore.importing.encode_preview()
     command = engine.sent[-1]
     assert isinstance(command, Encode) and command.picture.shape == (8, 8, 3)
     encoded = Encoded(
@@ -229,18 +229,18 @@ def test_a_photo_is_shown_for_cropping_before_anything_happens(
 ) -> None:
     explore = window.explore
     explore.open_file(photo(tmp_path / "rose.png"))
-    assert explore.busy.get()
-    qtbot.waitUntil(lambda: explore.crop_preview.get() is not None)
-    shown = explore.crop_preview.get()
+    assert explore.importing.busy.get()
+    qtbot.waitUntil(lambda: explore.importing.preview.get() is not None)
+    shown = explore.importing.preview.get()
     assert shown is not None and shown.mode == "crop"
     assert shown.model_input.shape == (8, 8, 3) and (shown.model_input[..., 0] == 200).all()
-    assert window.panel.get() == "explore" and not explore.busy.get() and engine.sent == []
-    explore.set_crop("pad")
-    qtbot.waitUntil(lambda: explore.crop_preview.get() is not shown)
-    padded = explore.crop_preview.get()
+    assert window.panel.get() == "explore" and not explore.importing.busy.get() and engine.sent == []
+    explore.importing.set_crop("pad")
+    qtbot.waitUntil(lambda: explore.importing.preview.get() is not shown)
+    padded = explore.importing.preview.get()
     assert padded is not None and (padded.model_input[0] == 255).all() and (padded.model_input[4, :, 0] == 200).all()
-    explore.cancel_preview()
-    assert explore.crop_preview.get() is None and explore.parameters.source.get() == ""
+    explore.importing.cancel_preview()
+    assert explore.importing.preview.get() is None and explore.parameters.source.get() == ""
 
 
 def test_a_dark_photo_is_stretched_by_one_click_and_back(
@@ -250,18 +250,18 @@ def test_a_dark_photo_is_stretched_by_one_click_and_back(
     Image.fromarray(dark).save(tmp_path / "cell.tif")
     explore = window.explore
     explore.open_file(tmp_path / "cell.tif")
-    qtbot.waitUntil(lambda: explore.crop_preview.get() is not None)
-    first = explore.crop_preview.get()
+    qtbot.waitUntil(lambda: explore.importing.preview.get() is not None)
+    first = explore.importing.preview.get()
     said = window.messages.current.get()
     assert first is not None and first.model_input.max() < 16
     assert said is not None and said.text == '"cell.tif" uses only 1 % to 6 % of its range. Stretch it to see more.'
     assert [label for label, _ in said.buttons] == ["Stretch"]
     assert said.severity == "warn"  # such a message with a button stays until it is answered
-    explore.set_crop("pad")  # the offer stays while the preview is there
-    qtbot.waitUntil(lambda: explore.crop_preview.get() is not first)
+    explore.importing.set_crop("pad")  # the offer stays while the preview is there
+    qtbot.waitUntil(lambda: explore.importing.preview.get() is not first)
     window.messages.press_button(0)
     qtbot.waitUntil(lambda: np.ptp(seen(explore)[2:6]) > 200)
-    stretched = explore.crop_preview.get()
+    stretched = explore.importing.preview.get()
     assert stretched is not None and stretched.mode == "pad"
     assert "it is stretched from 1 % to 6 % of its range" in stretched.picture.notes
     said = window.messages.current.get()
@@ -270,16 +270,16 @@ def test_a_dark_photo_is_stretched_by_one_click_and_back(
     qtbot.waitUntil(lambda: seen(explore)[2:6].max() < 16)
     window.messages.press_button(0)
     qtbot.waitUntil(lambda: np.ptp(seen(explore)[2:6]) > 200)
-    explore.use_preview()
+    explore.importing.encode_preview()
     command = engine.sent[-1]
     assert isinstance(command, Encode) and np.ptp(command.picture[2:6]) > 200
-    explore.cancel_preview()
+    explore.importing.cancel_preview()
     assert window.messages.current.get() is None
 
 
 def seen(explore: ExploreState) -> Array:
     """Return what the model will see of the picture in the preview."""
-    photo = explore.crop_preview.get()
+    photo = explore.importing.preview.get()
     assert photo is not None
     return photo.model_input
 
@@ -317,15 +317,15 @@ def test_stopped_in_the_queue_a_photo_waits_to_be_used_again(
     window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window.explore.open_file(photo(tmp_path / "rose.png"))
-    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
-    window.explore.use_preview()
+    qtbot.waitUntil(lambda: window.explore.importing.preview.get() is not None)
+    window.explore.importing.encode_preview()
     job = engine.sent[-1].job
     qtbot.waitUntil(lambda: window.jobs.find_job(job) is not None)
     window.jobs.stop_job(job)
     engine.emit_events(Stopped(job=job))
-    assert window.jobs.jobs.get() == () and window.explore.crop_preview.get() is not None
-    assert not window.explore.busy.get()
-    window.explore.use_preview()
+    assert window.jobs.jobs.get() == () and window.explore.importing.preview.get() is not None
+    assert not window.explore.importing.busy.get()
+    window.explore.importing.encode_preview()
     assert isinstance(engine.sent[-1], Encode) and engine.sent[-1].job != job
 
 
@@ -356,19 +356,23 @@ def test_while_the_engine_looks_the_badge_says_so(
 ) -> None:
     explore = window.explore
     explore.open_file(photo(tmp_path / "rose.png"))
-    qtbot.waitUntil(lambda: explore.crop_preview.get() is not None)
-    explore.use_preview()
-    assert explore.badge.get().kind == "working" and explore.busy.get()
+    qtbot.waitUntil(lambda: explore.importing.preview.get() is not None)
+    explore.importing.encode_preview()
+    assert explore.badge.get().kind == "working" and explore.importing.busy.get()
     engine.emit_events(Failed(job=engine.sent[-1].job, reason="Memory ran out."))
-    assert explore.badge.get().kind is None and explore.crop_preview.get() is not None and not explore.busy.get()
+    assert (
+        explore.badge.get().kind is None
+        and explore.importing.preview.get() is not None
+        and not explore.importing.busy.get()
+    )
 
 
 def test_an_engine_that_dies_while_encoding_keeps_the_photo(
     window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window.explore.open_file(photo(tmp_path / "rose.png"))
-    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
-    window.explore.use_preview()
+    qtbot.waitUntil(lambda: window.explore.importing.preview.get() is not None)
+    window.explore.importing.encode_preview()
     engine.die()
     said = window.messages.current.get()
     assert said is not None and said.text.endswith("Your picture is still here and was not used yet.")
@@ -384,20 +388,20 @@ def test_using_a_photo_starts_a_stopped_engine_and_a_moved_slider_does_not(
     window.explore.parameters.set_slider(0, 1.0)
     assert engine.starts == 0
     window.explore.open_file(photo(tmp_path / "rose.png"))
-    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
-    window.explore.use_preview()
+    qtbot.waitUntil(lambda: window.explore.importing.preview.get() is not None)
+    window.explore.importing.encode_preview()
     assert engine.starts == 1 and isinstance(engine.sent[-1], Encode)
 
 
 def test_another_model_crops_the_photo_anew(window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
     window.explore.open_file(photo(tmp_path / "rose.png"))
-    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
-    first = window.explore.crop_preview.get()
-    window.explore.set_crop("pad")
-    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not first)
+    qtbot.waitUntil(lambda: window.explore.importing.preview.get() is not None)
+    first = window.explore.importing.preview.get()
+    window.explore.importing.set_crop("pad")
+    qtbot.waitUntil(lambda: window.explore.importing.preview.get() is not first)
     window.explore.choose_model("tones")
-    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
-    shown = window.explore.crop_preview.get()
+    qtbot.waitUntil(lambda: window.explore.importing.preview.get() is not None)
+    shown = window.explore.importing.preview.get()
     assert shown is not None and shown.model_input.shape == (4, 4, 1) and shown.mode == "pad"
 
 
@@ -407,7 +411,7 @@ def test_a_file_that_is_no_picture_is_refused_with_its_reason(window: AppState, 
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     said = window.messages.current.get()
     assert said is not None and said.severity == "failed" and said.text.startswith('"scan 3.jpg"')
-    assert not window.explore.busy.get() and window.explore.crop_preview.get() is None
+    assert not window.explore.importing.busy.get() and window.explore.importing.preview.get() is None
 
 
 def test_the_stage_is_what_a_take_keeps_not_what_the_sliders_want(window: AppState, engine: FakeEngine) -> None:
@@ -491,7 +495,7 @@ def test_a_work_of_a_model_that_is_not_here_opens_as_a_picture_and_says_so(
     lost = Work(model="garden", model_hash="0" * 32, seed=7, temperature=(0.8,))
     (tmp_path / "lost.png").write_bytes(work.encode_png(tone(3), lost))
     window.explore.open_file(tmp_path / "lost.png")
-    qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
+    qtbot.waitUntil(lambda: window.explore.importing.preview.get() is not None)
     said = window.messages.current.get()
     assert said is not None and said.text == (
         'This work was made with "garden", which is not here. It was made from seed 7 at temperature 0.8. '

@@ -41,7 +41,7 @@ def bring(studio: OpenedWindow, qtbot: QtBot, tmp_path: Path, name: str = "rose.
     path = tmp_path / name
     path.write_bytes(export.encode_png_bytes(picture(50, (20, 30, 3))))
     studio.state.open_dropped([path])
-    qtbot.waitUntil(lambda: studio.state.explore.crop_preview.get() is not None)
+    qtbot.waitUntil(lambda: studio.state.explore.importing.preview.get() is not None)
 
 
 def test_an_empty_stage_says_how_to_begin(studio: OpenedWindow) -> None:
@@ -241,8 +241,8 @@ def test_the_frame_is_dragged_and_how_it_is_cut_is_chosen(
     left, _, right, _ = crop.crop_box
     assert (left, right) == pytest.approx((1 / 6, 5 / 6))
     QTest.keyClick(crop, Qt.Key.Key_Left, Qt.KeyboardModifier.NoModifier)
-    qtbot.waitUntil(lambda: exploring.state.explore.crop_preview.get().box is not None)
-    assert exploring.state.explore.crop_preview.get().box[0] == pytest.approx(1 / 6 - 0.05)
+    qtbot.waitUntil(lambda: exploring.state.explore.importing.preview.get().box is not None)
+    assert exploring.state.explore.importing.preview.get().box[0] == pytest.approx(1 / 6 - 0.05)
     frame = crop._crop_rect()
     at = QPointF(frame.center())
     QTest.mousePress(crop, Qt.MouseButton.LeftButton, pos=at.toPoint())
@@ -251,17 +251,17 @@ def test_the_frame_is_dragged_and_how_it_is_cut_is_chosen(
     assert crop.crop_box[2] == pytest.approx(1.0)
     for how in ("fit", "pad", "crop"):
         QTest.mouseClick(inspector.import_section.fit_field.button_of(how), Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda how=how: exploring.state.explore.crop_preview.get().mode == how)
+        qtbot.waitUntil(lambda how=how: exploring.state.explore.importing.preview.get().mode == how)
     QTest.mouseClick(foot.cancel, Qt.MouseButton.LeftButton)
-    assert exploring.state.explore.crop_preview.get() is None
+    assert exploring.state.explore.importing.preview.get() is None
     assert stage.currentWidget() is stage.page
 
 
 def test_a_huge_photo_is_thinned_before_it_is_drawn(exploring: OpenedWindow, qtbot: QtBot) -> None:
     stage, _, _ = parts(exploring)
     tall = np.zeros((9000, 300, 3), np.uint8)
-    exploring.state.explore._importing.set_preview(OpenedPicture(tall, "tall.png", ()))
-    qtbot.waitUntil(lambda: exploring.state.explore.crop_preview.get() is not None)
+    exploring.state.explore.importing.set_preview(OpenedPicture(tall, "tall.png", ()))
+    qtbot.waitUntil(lambda: exploring.state.explore.importing.preview.get() is not None)
     assert max(stage.crop.view._image.width(), stage.crop.view._image.height()) <= 2250
 
 

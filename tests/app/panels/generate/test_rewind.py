@@ -449,7 +449,7 @@ def test_a_file_of_it_brings_it_all_back(
     kept = command.mask == 0
     assert np.array_equal(again.picture[kept], command.picture[kept])
     other.open_dropped([tmp_path / "on.png"])
-    qtbot.waitUntil(lambda: not other.explore.busy.get())
+    qtbot.waitUntil(lambda: not other.explore.importing.busy.get())
     assert len(other.takes.takes.get()) == 1  # it is among them already
 
 

@@ -1,24 +1,53 @@
-"""Where the engine's sound goes, in the thread that hears it: what is heard does not wait for a window that draws."""
+"""An edit of a sound that plays, and where the engine's answer to it goes: straight into the buffer that is heard."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from studio.app.core.observable import Record
 from studio.app.panels.sound.buffer import SoundBuffer
+from studio.app.panels.sound.temperature_curve import Points
+from studio.library.work import ModelMixture, SoundEdit
 from studio.wire.messages import AnyEvent, Ending, Failed, SoundChunk
+
+
+@dataclass(frozen=True)
+class SettingsRecord:
+    """Records the settings that make a sound, from the cut to its end."""
+
+    cut: float
+    """Second from which the model makes the sound."""
+    temperature_curve: Points
+    label: int | None
+    """The class at the cut."""
+    mix: ModelMixture | None
+    """The second model at the cut."""
+    edits: tuple[SoundEdit, ...]
+    """Later changes of class and share."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Describes a change of the settings, from one sample on."""
+
+    first_sample: int
+    changes: Record
+    """New values of "temperature", "heat" (a whole curve), "label", "share" and "seed", as far as the user set them."""
+    before: SettingsRecord
+    """The settings to return to if the edit is late or fails."""
+    after: SettingsRecord
+    replaces_late_edit: bool = False
+    """Whether it replaces an edit that came too late. Chunks of that one may still arrive."""
 
 
 @dataclass
 class PendingEdit:
-    """A change on its way, from its being asked to its being there."""
+    """An edit that was sent to the engine, until it is applied or late."""
 
     job: str
-    first: int
-    """The first sample that it makes anew."""
+    edit: Edit
     lead: int
     """Samples that are not given to the sound card yet, of which there must be as many when it takes over."""
-    replaces_late_edit: bool
-    """Whether it is asked in place of one that came too late, of which more may be on its way."""
     accepted: bool = False
     """Whether the engine makes it so: what it says from now on is new."""
     applied: bool | None = None
@@ -37,7 +66,7 @@ class ChunkWriter:
         self.is_playing = False
         """Whether the ear follows: what it has got cannot be made anew."""
         self._job, self._begin = "", 0
-        self._edit: PendingEdit | None = None
+        self._pending: PendingEdit | None = None
 
     def open_job(self, job: str) -> int:
         """What a job says follows what there is; from which sample on."""
@@ -50,48 +79,48 @@ class ChunkWriter:
         with self.buffer.lock:
             self._job = ""
 
-    def begin_edit(self, edit: PendingEdit) -> None:
+    def begin_edit(self, pending: PendingEdit) -> None:
         """What there is from its first sample on is to give way to what it makes."""
         with self.buffer.lock:
-            self._edit = edit
-            self.buffer.begin_replacing(edit.first)
+            self._pending = pending
+            self.buffer.begin_replacing(pending.edit.first_sample)
 
     def cancel_edit(self) -> None:
         """Nothing gives way any more."""
         with self.buffer.lock:
-            self._edit = None
+            self._pending = None
             self.buffer.cancel_replacing()
 
     def handle_event(self, event: AnyEvent) -> None:
         """What the engine says."""
         with self.buffer.lock:
-            turn = self._edit
+            pending = self._pending
             if isinstance(event, SoundChunk):
                 if self._job and event.job == self._job:
-                    self._collect_chunk(event, turn)
-            elif turn is not None and isinstance(event, Ending) and event.job == turn.job:
-                turn.accepted = True
+                    self._collect_chunk(event, pending)
+            elif pending is not None and isinstance(event, Ending) and event.job == pending.job:
+                pending.accepted = True
                 if isinstance(event, Failed):
                     self.cancel_edit()
 
-    def _collect_chunk(self, event: SoundChunk, edit: PendingEdit | None) -> None:
-        if edit is not None and edit.applied is False:
+    def _collect_chunk(self, event: SoundChunk, pending: PendingEdit | None) -> None:
+        if pending is not None and pending.applied is False:
             return
-        if edit is not None and edit.accepted and edit.applied is None:
-            edit.chunks.append(event)
-            self._apply_edit(edit)
+        if pending is not None and pending.accepted and pending.applied is None:
+            pending.chunks.append(event)
+            self._apply_edit(pending)
         elif self._begin + event.first_sample == self.buffer.total_samples and (
-            edit is None or edit.applied or not edit.replaces_late_edit
+            pending is None or pending.applied or not pending.edit.replaces_late_edit
         ):
             self.buffer.append(event.samples, event.bits)
 
-    def _apply_edit(self, edit: PendingEdit) -> None:
+    def _apply_edit(self, pending: PendingEdit) -> None:
         """Put what is new in its place, once there is enough of it."""
-        samples = np.concatenate([event.samples for event in edit.chunks])
-        bits = np.concatenate([event.bits for event in edit.chunks])
-        free = self.buffer.stream.first_replaceable
-        sure = not self.is_playing or edit.first + len(samples) - free >= edit.lead
+        samples = np.concatenate([event.samples for event in pending.chunks])
+        bits = np.concatenate([event.bits for event in pending.chunks])
+        first, free = pending.edit.first_sample, self.buffer.stream.first_replaceable
+        sure = not self.is_playing or first + len(samples) - free >= pending.lead
         if sure and self.buffer.replace_samples(samples, bits):
-            edit.applied = True
-        elif sure or free > edit.first:
-            edit.applied = False
+            pending.applied = True
+        elif sure or free > first:
+            pending.applied = False

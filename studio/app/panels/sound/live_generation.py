@@ -1,16 +1,15 @@
 """What the engine makes for the ear: a little ahead of it, and from the next moment on as a hand changes it."""
 
-from typing import Protocol
-
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, Signal
 
 from studio.app.core.messages import Messages
-from studio.app.core.observable import EngineProtocol, Record, State, Value
+from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.core.text import timecode
+from studio.app.panels.sound import temperature_curve as heats
 from studio.app.panels.sound.buffer import SoundBuffer
-from studio.app.panels.sound.live_edit import ChunkWriter, PendingEdit
+from studio.app.panels.sound.live_edit import ChunkWriter, Edit, PendingEdit
 from studio.media.sounds.playback import FASTER_THAN_REAL_TIME
 from studio.wire.messages import CHUNK_SECONDS, Adjust, AnyCommand, AnyEvent, Failed, SoundChunk, StreamSound
 
@@ -38,29 +37,25 @@ JOB_SECONDS = 20.0
 """Seconds that play without a gap, where it is made slower than it is heard."""
 
 
-class EditProtocol(Protocol):
-    """What a hand has changed and is not made yet. A newer one has all that an older one had."""
-
-    def apply_from(self, seconds: float) -> Record:
-        """It holds from a second on; what a Steer says of it."""
-
-    def on_late(self) -> None:
-        """It came too late: all is as it was before it was held, which it will be from a later second on."""
-
-    def on_failed(self) -> None:
-        """It cannot be: all is as it was before it was held."""
-
-
 class LiveGeneration(State):
-    """The end of a reel, which a model makes. What a change does away with plays on until what is new is there; where
-    that comes too late, the change is asked for again, from a later moment on."""
+    """Makes the end of a sound with a model, a little ahead of the ear.
+
+    Samples that an edit replaces play on until the new ones are there. If those come too late, `edit_late` hands the
+    edit back, to be submitted again from a later sample on. One edit at a time is under way.
+    """
 
     ended = Signal()
     """Another sound replaces this one, so messages about this one are dismissed."""
     grew = Signal()
     """Samples were added or removed."""
-    edit_applied = Signal()
-    """The ear may have more to hear, or is to be told that there is no more."""
+    progressed = Signal()
+    """More can be heard, or the last of it is made."""
+    edit_ready = Signal()
+    """An edit can be submitted now."""
+    edit_late = Signal(object)
+    """This Edit came too late, or making ended before it. It must be submitted again."""
+    edit_failed = Signal(object)
+    """The engine refused this Edit."""
 
     def __init__(
         self, engine: EngineProtocol, messages: Messages, buffer: SoundBuffer, parent: QObject | None = None
@@ -86,9 +81,6 @@ class LiveGeneration(State):
         self._late = False
         """Whether the last change came too late."""
         self._pending: PendingEdit | None = None
-        self._edit: EditProtocol | None = None
-        """What the turn makes so."""
-        self._next_edit: EditProtocol | None = None
 
     @property
     def job(self) -> str:
@@ -133,9 +125,9 @@ class LiveGeneration(State):
     @property
     def settled_seconds(self) -> float:
         """Second up to which nothing that a hand changes now is heard."""
-        if not self.job:
-            return self.buffer.seconds
-        return (self._pending.first if self._pending is not None else self.next_editable_sample) / self.buffer.rate
+        pending = self._pending
+        first = pending.edit.first_sample if pending is not None else self.next_editable_sample
+        return first / self.buffer.rate
 
     @property
     def next_editable_sample(self) -> int:
@@ -145,7 +137,7 @@ class LiveGeneration(State):
         What would not last until it can be asked again, should it come too late, is all kept.
         """
         stream, rate = self.buffer.stream, self.buffer.rate
-        if stream.buffered_seconds > LIVE_SPEED or self.speed.get() < FASTER_THAN_REAL_TIME:
+        if not self.job or stream.buffered_seconds > LIVE_SPEED or self.speed.get() < FASTER_THAN_REAL_TIME:
             return self.buffer.total_samples
         if not self.is_playing:
             return max(round(stream.position * rate), self._first_sample)
@@ -161,11 +153,15 @@ class LiveGeneration(State):
         return (self.spare + self._lead_seconds / self.speed.get()) * (2 if self._late else 1)
 
     @property
-    def _can_edit(self) -> bool:
-        """Whether a change can be asked for: enough is there to ask once more, should it come too late. In the first
-        moments, after a gap and under a hand that never rests it waits until that is so."""
+    def accepts_edit(self) -> bool:
+        """Whether an edit can be submitted: none is under way, and enough is made ahead to submit it again if late.
+
+        It may take a while in the first moments, after a gap, and while the user changes settings without a pause.
+        """
+        if not self.job:
+            return True
         ahead = (self.buffer.total_samples - self.buffer.stream.first_replaceable) / self.buffer.rate
-        return (
+        return self._pending is None and (
             not self.is_playing
             or self.speed.get() < FASTER_THAN_REAL_TIME
             or ahead >= min(2 * self._edit_delay, SHORT_DELAY / 2)
@@ -207,7 +203,6 @@ class LiveGeneration(State):
 
     def truncate(self, first: int) -> None:
         """Nothing more is made, and what there is from a sample on is let go of; what is heard goes on to there."""
-        self._requeue_edit()
         self._writer.close_job()
         self.buffer.truncate(first)
         self.stop_job()
@@ -220,42 +215,35 @@ class LiveGeneration(State):
             self._allowed = wanted
             self._request.steer(allowed_seconds=wanted)
 
-    def submit_edit(self, edit: EditProtocol) -> None:
-        """Have it made by something else from the next moment that can still be changed. While one change is under way,
-        the newest waits for it."""
+    def submit(self, edit: Edit) -> None:
+        """Have the engine replace the samples from an edit's first one on. Without a job there are none to replace."""
         if not self.job:
-            edit.apply_from(self.buffer.seconds)
-        elif self._pending is not None or not self._can_edit:
-            self._next_edit = edit
-        else:
-            self._send_edit(edit)
+            return
+        lead = round(self._lead_seconds * self.buffer.rate)
+
+        def question(job: str) -> AnyCommand:
+            self._pending = PendingEdit(job, edit, lead)
+            self._writer.begin_edit(self._pending)
+            self._edited_from = edit.first_sample / self.buffer.rate
+            self._allowed = self._allowed_seconds()
+            return Adjust(
+                job=job,
+                running_job=self.job,
+                from_sample=edit.first_sample - self._first_sample,
+                allowed_seconds=self._allowed,
+                replaces_late_edit=edit.replaces_late_edit,
+                temperature_curve=heats.curve_array(edit.after.temperature_curve, self.begin_seconds),
+                label=edit.changes.get("label"),
+                share=edit.changes.get("share"),
+                seed=edit.changes.get("seed"),
+            )
+
+        self._steers.ask(question)
+        self.grew.emit()
 
     def note_gap(self) -> None:
         """There was a gap: what took over was not enough."""
         self.lead = min(LEAD_GROWTH * self.lead, MAX_LEAD)
-
-    def _send_edit(self, edit: EditProtocol, replaces_late_edit: bool = False) -> None:
-        first = self.next_editable_sample
-        asked = edit.apply_from(first / self.buffer.rate)
-        sure = round(self._lead_seconds * self.buffer.rate)
-
-        def question(job: str) -> AnyCommand:
-            self._pending, self._edit = PendingEdit(job, first, sure, replaces_late_edit), edit
-            self._writer.begin_edit(self._pending)
-            self._edited_from = first / self.buffer.rate
-            self._allowed = self._allowed_seconds()
-            again = first - self._first_sample
-            ask = Adjust(
-                job=job,
-                running_job=self.job,
-                from_sample=again,
-                allowed_seconds=self._allowed,
-                replaces_late_edit=replaces_late_edit,
-            )
-            return replace(ask, **asked)
-
-        self._steers.ask(question)
-        self.grew.emit()
 
     # ── what is answered ─────────────────────────────────────────────────────────────────────────
 
@@ -265,7 +253,7 @@ class LiveGeneration(State):
             self.speed.set(event.speed)
             self._check_edit()
             self.grew.emit()
-            self.edit_applied.emit()
+            self.progressed.emit()
 
     def _show_failure(self, event: Failed) -> None:
         self._ended()
@@ -280,57 +268,45 @@ class LiveGeneration(State):
         self._messages.show_message(said.strip(), "failed", until=(self.making.changed, self.ended))
 
     def _check_edit(self) -> None:
-        """Whether what is new has taken over, or came too late for that and is asked for again."""
-        if self._pending is not None and self._pending.applied:
+        """Notice that the pending edit was applied or is late, and that another one can be submitted."""
+        pending = self._pending
+        if pending is not None and pending.applied:
             self._end_edit()
             self._late = False
             self.spare = max(SPARE_DECAY * self.spare, MIN_SPARE)
             self.lead = max(LEAD_DECAY * self.lead, INITIAL_LEAD)
-            self._send_next_edit()
-        elif self._pending is None:
-            self._send_next_edit()
-        elif self._pending.applied is False:
+        elif pending is not None and pending.applied is False:
             self._late = True
             self.spare = min(SPARE_GROWTH * self.spare, MAX_SPARE)
-            self._requeue_edit()
-            self._send_next_edit(replaces_late_edit=True)
+            self._end_edit()
+            self.edit_late.emit(pending.edit)
+        if self.accepts_edit:
+            self.edit_ready.emit()
 
     def _fail(self, event: Failed) -> None:
-        change = self._end_edit()
-        change.on_failed()
+        pending = self._pending
+        assert pending is not None, "the engine refuses only what it was asked"
+        self._end_edit()
+        self.edit_failed.emit(pending.edit)
         said = f"{event.reason} It plays on as it was. {event.hint}".strip()
         self._messages.show_message(said, "failed", until=(self.making.changed, self.ended))
         self.grew.emit()
-        self._send_next_edit()
+        if self.accepts_edit:
+            self.edit_ready.emit()
 
-    def _end_edit(self) -> EditProtocol:
-        """Nothing gives way any more; what was on its way."""
-        change = self._edit
-        assert change is not None, "there is one while something turns"
-        self._pending = self._edit = None
+    def _end_edit(self) -> None:
+        """No edit is under way, and no samples are being replaced."""
+        self._pending = None
         self._steers.leave()
         self._writer.cancel_edit()
-        return change
-
-    def _requeue_edit(self) -> None:
-        """What is on its way waits to be asked again."""
-        if self._pending is not None:
-            change = self._end_edit()
-            change.on_late()
-            self._next_edit = self._next_edit or change
-
-    def _send_next_edit(self, replaces_late_edit: bool = False) -> None:
-        """Ask what waits."""
-        if self._next_edit is not None and (replaces_late_edit or self._can_edit):
-            change, self._next_edit = self._next_edit, None
-            self._send_edit(change, replaces_late_edit)
 
     def _ended(self) -> None:
         self._writer.close_job()
-        self._requeue_edit()
-        change, self._next_edit = self._next_edit, None
-        if change is not None:  # it holds for what is made later
-            change.apply_from(self.buffer.seconds)
+        pending = self._pending
+        if pending is not None:
+            self._end_edit()
+            self.edit_late.emit(pending.edit)
+        self.edit_ready.emit()
         self.buffer.stream.mark_complete()
         self.making.set(False)
-        self.edit_applied.emit()
+        self.progressed.emit()

@@ -1,4 +1,6 @@
-"""What a sound is made by from moment to moment: the dials as a hand turns them meanwhile, and the record of it."""
+"""The settings that make a sound over time: the user changes them while it plays, and the take records them."""
+
+import dataclasses
 
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, Signal
@@ -8,6 +10,7 @@ from studio.app.core.text import timestamp
 from studio.app.generation.parameters import Parameters
 from studio.app.model_browser.model_list import file_hash
 from studio.app.panels.sound import temperature_curve as heats
+from studio.app.panels.sound.live_edit import Edit, SettingsRecord
 from studio.app.panels.sound.player import SoundPlayer
 from studio.app.panels.sound.temperature_curve import Points
 from studio.library.models import InstalledModel
@@ -16,7 +19,11 @@ from studio.wire.messages import StreamSound
 
 
 class LiveSettings(State):
-    """How the model makes the player's sound: from `cut` on, by `heat`, and by what was turned on the way."""
+    """Holds the settings by which the model makes the player's sound from `cut` on.
+
+    A change while the sound is made becomes an Edit. Changes that the generation does not accept yet wait and are
+    merged. A late edit is taken back and submitted again from a later sample on; a refused one is taken back.
+    """
 
     changed = Signal()
     """What is made from now on is another sound than what was kept."""
@@ -34,14 +41,13 @@ class LiveSettings(State):
         self._initial: tuple[int | None, ModelMixture | None] = (None, None)
         """Kind and mix that what is made began with."""
         self._edits: tuple[SoundEdit, ...] = ()
-        self._new_edit: Record = {}
-        """What a hand has changed and the engine was not told yet."""
-        self._sent_edit: Record = {}
-        """What it was told last."""
-        self._before_edit = self._current_state()
-        """The making as it was before."""
+        self._changes: Record = {}
+        """What the user has changed since the last edit was submitted."""
         for change in (player.grew, player.making.changed, self.temperature_curve.changed):
             change.connect(self._update_temperature)
+        player.live_generation.edit_ready.connect(self._submit_changes)
+        player.live_generation.edit_late.connect(self._submit_again)
+        player.live_generation.edit_failed.connect(self._take_back)
 
     @property
     def settled_seconds(self) -> float:
@@ -68,7 +74,8 @@ class LiveSettings(State):
             first = round(self.cut.get() * self._player.rate)
             if first < len(self._player.samples):
                 self._player.live_generation.truncate(first)
-            self._reset_edits()
+            self._initial = self._parameters.label.get(), self._parameters.mix.chosen_mix()
+            self._edits = ()
         self.is_fresh = False
         self.changed.emit()
         self._player.start_job(self._make_command())
@@ -93,9 +100,6 @@ class LiveSettings(State):
             made=timestamp(),
         )
 
-    def _reset_edits(self) -> None:
-        self._initial, self._edits = (self._parameters.label.get(), self._parameters.mix.chosen_mix()), ()
-
     def _make_command(self) -> StreamSound:
         trained, dials, begin = self._parameters.model.get(), self._parameters, self._player.made_seconds
         assert trained is not None, "Play asks for one"
@@ -113,84 +117,108 @@ class LiveSettings(State):
     # ── on the way ───────────────────────────────────────────────────────────────────────────────
 
     def submit_record(self, record: Record) -> None:
-        """A hand has changed what a record says: what is not heard yet is made by it."""
+        """Make what is not heard yet with the changes that a record names. `parameters` has them already."""
+        parameters = self._parameters
+        label = parameters.label.get()
         if "mix" in record:
             self._restart_job(mixed=True)
-        elif "label" in record and self._parameters.label.get() is None:
+        elif "label" in record and label is None:
             self._restart_job(mixed=False)
-        kept = ("temperature", "heat", "label", "share")
-        turned = {key: record[key] for key in kept if record.get(key) is not None}
-        if turned:
-            if "temperature" in turned and "heat" not in turned:
-                self._new_edit.pop("heat", None)
-            self._new_edit |= turned
-            self._player.live_generation.submit_edit(self)
+        changes: Record = {}
+        if record.get("heat") is not None:
+            changes["heat"] = record["heat"]
+        elif record.get("temperature") is not None:
+            changes["temperature"] = parameters.temperature.get()
+        if "label" in record and label is not None:
+            changes["label"] = label
+        if record.get("share") is not None and parameters.mix.name.get():
+            changes["share"] = parameters.mix.share.get()
+        self._changes = merge_changes(self._changes, changes)
+        self._submit_changes()
 
     def branch_here(self) -> None:
         """Go on by another seed from the next moment that can still be changed; what is before was there."""
-        self._new_edit["seed"] = self._parameters.seed.get()
-        self._player.live_generation.submit_edit(self)
+        self._changes = merge_changes(self._changes, {"seed": self._parameters.seed.get()})
+        self._submit_changes()
 
     def _restart_job(self, mixed: bool) -> None:
-        """Another second model, or the seed's own kind again, which a Steer cannot say: what is not heard yet is made
-        from a new beginning."""
-        player, mix, (label, first) = self._player, self._parameters.mix.chosen_mix(), self._initial
+        """Make what is not heard yet by a new job.
+
+        A running job cannot change its second model, nor return to the class that the seed chooses.
+        """
         if self.is_fresh:
             return
-        making = player.making.get()
-        at = player.live_generation.next_editable_sample if making else len(player.samples)
-        if making:
+        player, mix, (label, first) = self._player, self._parameters.mix.chosen_mix(), self._initial
+        at = player.live_generation.next_editable_sample
+        if player.making.get():
             player.live_generation.truncate(at)
             player.start_job(self._make_command())
         if mix is not None and (first is None or first.model != mix.model):
             self._initial = label, replace(mix, share=0.0)
         share = (mix.share if mix is not None else 0.0) if mixed else None
-        self._edits = (*(turn for turn in self._edits if turn.at < at), SoundEdit(at=at, share=share))
+        self._edits = (*(edit for edit in self._edits if edit.at < at), SoundEdit(at=at, share=share))
         self.changed.emit()
 
-    def on_late(self) -> None:
-        """As of a Change of Performing: what a hand has changed is to hold from a later moment on."""
-        self._new_edit = self._sent_edit | self._new_edit
-        self.on_failed()
+    def edit_at(self, sample: int, replaces_late_edit: bool = False) -> Edit:
+        """Return the edit that makes the user's changes from a sample on. It changes nothing by itself."""
+        rate, changes, before = self._player.rate, self._changes, self._to_record()
+        first = before.cut if self.is_fresh else sample / rate
+        settings, curve = before, before.temperature_curve
+        past = curve
+        if "seed" in changes:
+            label, mix = self._parameters.label.get(), self._parameters.mix.chosen_mix()
+            settings = SettingsRecord(first, curve, label, mix, ())
+        elif first <= before.cut:
+            past = tuple(point for point in curve if point[0] > first)
+        if "heat" in changes:
+            past = curve = heats.splice_curves(past, changes["heat"], first)
+        if "temperature" in changes:
+            curve = heats.curve_with_step(past, first, changes["temperature"])
+        at = round(first * rate)
+        edits = tuple(edit for edit in settings.edits if edit.at < at)
+        if "label" in changes or "share" in changes:
+            edits = (*edits, SoundEdit(at=at, label=changes.get("label"), share=changes.get("share")))
+        after = dataclasses.replace(settings, temperature_curve=curve, edits=edits)
+        return Edit(sample, changes, before, after, replaces_late_edit)
 
-    def on_failed(self) -> None:
-        """It does not hold: the making is as it was."""
-        heat, cut, self._initial, self._edits = self._before_edit
-        self.temperature_curve.set(heat)
-        self.cut.set(cut)
+    def _submit_changes(self, replaces_late_edit: bool = False) -> None:
+        """Submit what the user has changed, if the generation accepts an edit now. If not, `edit_ready` will follow."""
+        generation = self._player.live_generation
+        if self._changes and (replaces_late_edit or generation.accepts_edit):
+            edit = self.edit_at(generation.next_editable_sample, replaces_late_edit)
+            self._changes = {}
+            self._use_record(edit.after)
+            generation.submit(edit)
+
+    def _submit_again(self, late: Edit) -> None:
+        """Take a late edit back, and submit it again with what has changed since."""
+        self._changes = merge_changes(late.changes, self._changes)
+        self._use_record(late.before)
+        self._submit_changes(replaces_late_edit=True)
+
+    def _take_back(self, failed: Edit) -> None:
+        self._use_record(failed.before)
+
+    def _to_record(self) -> SettingsRecord:
+        return SettingsRecord(self.cut.get(), self.temperature_curve.get(), *self._initial, self._edits)
+
+    def _use_record(self, record: SettingsRecord) -> None:
+        self._initial, self._edits = (record.label, record.mix), record.edits
+        self.cut.set(record.cut)
+        self.temperature_curve.set(record.temperature_curve)
         self.changed.emit()
-
-    def apply_from(self, seconds: float) -> Record:
-        """What a hand has changed holds from a moment on; what a Steer says of it."""
-        hand, self._new_edit = self._new_edit, {}
-        self._sent_edit, self._before_edit = hand, self._current_state()
-        self.changed.emit()
-        if "seed" in hand:
-            self.cut.set(seconds)
-            self._reset_edits()
-        first = self.cut.get() if self.is_fresh else seconds
-        past = self.temperature_curve.get()
-        if first <= self.cut.get() and "seed" not in hand:
-            past = tuple(point for point in past if point[0] > first)
-        if "heat" in hand:
-            self.temperature_curve.set(heats.splice_curves(past, hand["heat"], first))
-        elif "temperature" in hand:
-            self.temperature_curve.set(heats.curve_with_step(past, first, self._parameters.temperature.get()))
-        at = round(first * self._player.rate)
-        label = self._parameters.label.get() if "label" in hand else None
-        share = self._parameters.mix.share.get() if "share" in hand and self._parameters.mix.name.get() else None
-        more = (SoundEdit(at=at, label=label, share=share),) if label is not None or share is not None else ()
-        self._edits = (*(turn for turn in self._edits if turn.at < at), *more)
-        curve = heats.curve_array(self.temperature_curve.get(), self._player.live_generation.begin_seconds)
-        return {"temperature_curve": curve, "label": label, "share": share, "seed": hand.get("seed")}
-
-    def _current_state(self) -> tuple[Points, float, tuple[int | None, ModelMixture | None], tuple[SoundEdit, ...]]:
-        return self.temperature_curve.get(), self.cut.get(), self._initial, self._edits
 
     def _update_temperature(self, _: object = None) -> None:
         """The dial stands at the temperature of the moment from which turning it would hold."""
-        if not self._new_edit:
+        if not self._changes:
             self._parameters.temperature.set(heats.temperature_at(self.temperature_curve.get(), self.settled_seconds))
+
+
+def merge_changes(older: Record, newer: Record) -> Record:
+    """Return two changes as one. A newer curve replaces an older temperature; a newer temperature keeps the curve."""
+    if "heat" in newer:
+        older = {name: value for name, value in older.items() if name != "temperature"}
+    return older | newer
 
 
 def last_settings(work: Work) -> Record:

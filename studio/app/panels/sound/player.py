@@ -59,7 +59,7 @@ class SoundPlayer(State):
         engine.status_changed.connect(self.update_playback)
         self.live_generation.grew.connect(self.grew)
         self.leaving.connect(self.live_generation.ended)
-        self.live_generation.edit_applied.connect(self.update_playback)
+        self.live_generation.progressed.connect(self.update_playback)
 
     # ── what there is ────────────────────────────────────────────────────────────────────────────
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from studio.app.core.messages import Messages
-from studio.app.core.observable import Record
 from studio.app.panels.sound.buffer import SoundBuffer
+from studio.app.panels.sound.live_edit import Edit, SettingsRecord
 from studio.app.panels.sound.live_generation import INITIAL_SPARE, MAX_LEAD, SPARE_DECAY, SPARE_GROWTH, LiveGeneration
 from studio.media.sounds.playback import RAMP
 from studio.wire.messages import Adjust, Failed, Finished, SoundChunk, StreamSound
@@ -18,36 +18,51 @@ RATE = 16_000
 MOMENT = 0.01
 BLOCK = RATE // 50
 EDGE = round(RAMP * RATE)
+SETTINGS = SettingsRecord(0.0, ((0.0, 1.0),), None, None, ())
 
 
 class Hand:
     """Wants one number after the other to be heard, and knows from which second on each is."""
 
-    def __init__(self) -> None:
-        self.wish = 0
+    def __init__(self, generation: LiveGeneration) -> None:
+        self.generation = generation
+        self.wish, self.waits = 0, False
         self.held: list[tuple[float, int]] = []
         self.missed = self.failed = 0
+        generation.edit_ready.connect(self.submit)
+        generation.edit_late.connect(self.submit_again)
+        generation.edit_failed.connect(self.take_back)
 
-    def apply_from(self, seconds: float) -> Record:
-        self.held.append((seconds, self.wish))
-        return {"seed": self.wish}
+    def turn(self, wish: int) -> None:
+        self.wish, self.waits = wish, True
+        self.submit()
 
-    def on_late(self) -> None:
+    def submit(self, replaces_late_edit: bool = False) -> None:
+        if self.waits and (replaces_late_edit or self.generation.accepts_edit):
+            self.waits = False
+            first = self.generation.next_editable_sample
+            self.held.append((first / RATE, self.wish))
+            self.generation.submit(Edit(first, {"seed": self.wish}, SETTINGS, SETTINGS, replaces_late_edit))
+
+    def submit_again(self, late: Edit) -> None:
+        assert late.changes == {"seed": self.held.pop()[1]}
         self.missed += 1
-        self.held.pop()
+        self.waits = True
+        self.submit(replaces_late_edit=True)
 
-    def on_failed(self) -> None:
+    def take_back(self, failed: Edit) -> None:
+        assert failed.changes == {"seed": self.held.pop()[1]}
         self.failed += 1
-        self.held.pop()
 
 
 class Desk:
     """A performance without a window, an engine that a test speaks for, and an ear that hears block after block."""
 
     def __init__(self) -> None:
-        self.engine, self.messages, self.hand = FakeEngine(), Messages(), Hand()
+        self.engine, self.messages = FakeEngine(), Messages()
         self.reel = SoundBuffer(RATE, np.zeros(0, np.int16))
         self.performing = LiveGeneration(self.engine, self.messages, self.reel)
+        self.hand = Hand(self.performing)
         self.reel.stream.set_card_rate(RATE)
         self.heard: list[np.ndarray] = []
         self.performing.start_job(StreamSound(job="", model="hum", seed=0))
@@ -58,8 +73,7 @@ class Desk:
         return next(c for c in reversed(self.engine.sent) if isinstance(c, Adjust) and c.from_sample is not None)
 
     def turn(self, wish: int) -> None:
-        self.hand.wish = wish
-        self.performing.submit_edit(self.hand)
+        self.hand.turn(wish)
 
     def say(self, first: int, seconds: float, height: int, speed: float = 2.5) -> None:
         """The engine makes so many seconds."""

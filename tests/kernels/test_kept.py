@@ -107,7 +107,7 @@ def test_another_line_in_any_source_is_another_folder(tmp_path: Path, monkeypatc
     monkeypatch.setattr(kernels, "__file__", str(copy / "__init__.py"))
     before = kernels.sources_digest()
     assert before == kernels.sources_digest()
-    (copy / "vectors.py").write_text((copy / "vectors.py").read_text() + "\n")
+    (copy / "dot_products.py").write_text((copy / "dot_products.py").read_text() + "\n")
     assert kernels.sources_digest() != before
 
 

@@ -45,7 +45,7 @@ def test_a_stretch_costs_what_it_costs_in_the_whole(tiny_recordings: str, jobs: 
         said = steps(jobs, model=tiny_recordings, sound=heard[first - lead : end], first_sample=lead)
         pieces = [event for event in said if event is not None]
         assert pieces[0].first_sample == lead and {piece.label for piece in pieces} == {1}
-        np.testing.assert_allclose(bits(said), whole.join_bits[first:end], atol=2e-3)
+        np.testing.assert_allclose(bits(said), whole.bits[first:end], atol=2e-3)
 
 
 def test_it_takes_as_many_steps_wherever_the_stretch_lies(

@@ -1,13 +1,14 @@
 """Sounds sample by sample: prices that sum to one, latents that bring sounds back, beginnings that are kept."""
 
 import itertools
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
 from torch import Tensor
 
 from studio import zoo
-from studio.density.autoregressive_sound import SAMPLES_PER_STEP, AutoregressiveSound
+from studio.density.autoregressive_sound import SAMPLES_PER_STEP, SHORT_SEGMENT_SAMPLES, AutoregressiveSound
 from studio.density.conditional import CategoricalSample, LogisticMixtureSample
 from studio.zoo.wavenet import WaveNet
 
@@ -57,6 +58,25 @@ def test_a_sound_of_any_length_comes_back(levels: int, samples: int) -> None:
     *_, price = model.log_prob_steps(x)
     assert price is not None
     assert torch.allclose(price, model.log_prob(x))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("steps_of", [AutoregressiveSound.log_prob_steps, AutoregressiveSound.surprisal_steps])
+def test_each_step_prices_one_segment(
+    steps_of: Callable[..., Iterator[Tensor | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    priced = list[int]()
+    plain = AutoregressiveSound.log_prob_of_samples
+
+    def counted(self: AutoregressiveSound, x: Tensor, numbers: Tensor) -> Tensor:
+        priced.append(x.shape[1])
+        return plain(self, x, numbers)
+
+    monkeypatch.setattr(AutoregressiveSound, "log_prob_of_samples", counted)
+    model = made(dtype=torch.float32)
+    steps = steps_of(model, sounds(model, 1, 2 * SHORT_SEGMENT_SAMPLES + 9))
+    done = [sum(priced) for _ in steps]
+    assert done == [SHORT_SEGMENT_SAMPLES, 2 * SHORT_SEGMENT_SAMPLES, *[2 * SHORT_SEGMENT_SAMPLES + 9] * 2]
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ from studio.library import models
 from studio.media.pictures.image import FileRefused
 from studio.wire import frames
 from studio.wire import messages as wire
+from tests.engine.generation.test_sound_job import HUM, RATE
 
 CPU = ComputeDevice(torch.device("cpu"), "Processor, 1 thread", 1, has_bf16=False)
 
@@ -52,6 +53,24 @@ def test_a_batch_is_drawn_in_groups_and_each_picture_is_its_seeds(tiny: str, ask
     (alone,) = finished(ask(wire.Sample(job="b", model=tiny, seeds=(17,), temperature=(0.8,))))
     assert np.array_equal(done[2].pictures[1], alone.pictures[0])
     assert alone.log_prob == pytest.approx([(done[2].log_prob or ())[1]], rel=1e-5)
+
+
+def test_a_loop_is_found_after_steps_between_which_it_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work = JobStarter(CPU)
+    monkeypatch.setattr(at_work.model_cache, "get_model", lambda name: HUM)
+    sound = np.rint(12_000 * np.sin(2 * np.pi * 110 * np.arange(RATE) / RATE)).astype(np.int16)
+    *steps, last = at_work.start(wire.FindLoop(job="a", model="hum", sound=sound, begin=2000, end=6011, label=1))
+    assert len(steps) > 20 and not any(steps)
+    assert isinstance(last, wire.LoopFound) and last.join_bits <= last.join_bits_before
+
+
+def test_a_price_is_told_after_steps_between_which_it_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work = JobStarter(CPU)
+    monkeypatch.setattr(at_work.model_cache, "get_model", lambda name: HUM)
+    sound = np.rint(12_000 * np.sin(2 * np.pi * 110 * np.arange(600) / RATE)).astype(np.int16)
+    *steps, last = at_work.start(wire.Score(job="a", model="hum", picture=sound))
+    assert len(steps) >= 2 and not any(steps)  # one for each of its two classes
+    assert isinstance(last, wire.Scored)
 
 
 def test_explore_at_home_shows_what_generate_made(tiny: str, ask: Ask) -> None:

@@ -50,7 +50,7 @@ Steps = Iterator[AnyEvent | None]
 
 
 class Heard(list[Event]):
-    """Stands for the pipe: what was said, pulses aside."""
+    """Stands for the pipe: what was sent, heartbeats aside."""
 
     closed = False
 
@@ -225,6 +225,16 @@ ACTIONS = st.one_of(
     st.just(("step",)),
     st.just(("step",)),
 )
+
+
+def test_at_the_end_jobs_stop_in_the_order_in_which_they_were_asked_for() -> None:
+    heard = Heard()
+    table = JobTable(heard, lambda command: steps_of(command.job, 3, []))
+    for job in ("first", "second", "third"):
+        table.add_command(sample(job))
+    table.step_most_urgent()
+    table.stop_all()
+    assert heard.endings() == [("first", Stopped), ("second", Stopped), ("third", Stopped)]
 
 
 @settings(max_examples=150, deadline=None)

@@ -21,6 +21,9 @@ from studio.density.sound_mixture import MixtureSampler
 from studio.kernels import compiler
 from studio.zoo.compiled.wavenet import sample_jointly
 
+if sys.platform != "win32":
+    import fcntl
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -151,3 +154,18 @@ def test_where_nothing_can_be_kept_it_is_compiled_all_the_same(
     (tmp_path / "file").touch()
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "file" / "kept"))
     assert doubled()(4) == 8
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows locks bytes of a file")
+def test_only_one_process_compiles_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "program.py"
+    file.touch()
+    opened: list[int] = []
+    plain = os.open
+    monkeypatch.setattr(os, "open", lambda *words: opened.append(plain(*words)) or opened[-1])
+    program = importlib.import_module("studio.kernels.__main__")
+    monkeypatch.setattr(program, "__file__", str(file))
+    program._wait_for_others()
+    with file.open() as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(opened[-1])

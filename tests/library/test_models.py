@@ -226,6 +226,15 @@ def test_another_card_leaves_the_numbers_and_what_was_made_with_them_known(tmp_p
     assert models.direction_names(now) == ("1", "2", "3")
 
 
+@pytest.mark.parametrize("letters", range(1, 9))
+def test_with_a_card_of_any_length_the_numbers_begin_at_a_multiple_of_eight_bytes(letters: int, tmp_path: Path) -> None:
+    path = write_model(tmp_path / "m.safetensors")
+    trained = models.find_model(str(path))
+    models.write_card(trained, msgspec.structs.replace(trained.card, title="a" * letters))
+    assert int.from_bytes(path.read_bytes()[:8], "little") % 8 == 0
+    assert models.find_model(str(path)).card.title == "a" * letters
+
+
 def test_the_hash_is_that_of_the_file_and_follows_it(tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.safetensors")
     trained = models.find_model(str(path))

@@ -64,6 +64,7 @@ FOLDERS: list[tuple[Callable[[Path], Path], str]] = [
     (lambda folder: Path("/proc"), '"proc" was not used: the system keeps no files in "/proc"'),
     (lambda folder: folder / ("n" * 300), f'the name "{"n" * 120}…{"n" * 79}" is 45 bytes too long'),
     (lambda folder: folder / ("é" * 200) / "a", "is 145 bytes too long"),
+    (lambda folder: folder / ("n" * 300) / ("m" * 310), "is 45 bytes too long"),
     (lambda folder: folder.joinpath(*["n" * 200] * 25), "its path is too long"),
 ]
 

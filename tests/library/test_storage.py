@@ -500,7 +500,11 @@ def test_a_lock_is_held_by_one_process_and_never_outlives_it(tmp_path: Path) -> 
     assert holder.stdout is not None
     try:
         assert holder.stdout.readline() == "True\n"
+        unused = os.dup(holder.stdout.fileno())  # the lowest number that no open file has
+        os.close(unused)
         assert storage.lock_file(path) is None
+        assert os.dup(holder.stdout.fileno()) == unused, "the file that was tried stays open"
+        os.close(unused)
     finally:
         holder.kill()
         holder.wait()

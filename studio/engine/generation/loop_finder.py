@@ -85,7 +85,9 @@ def find_best_loop(
 
 
 def loop_candidates(sound: Array, begin: int, end: int, rate: int) -> list[tuple[int, int]]:
-    """Beginnings and ends of loops, the wanted one first, then EACH beginnings with each of EACH ends."""
+    """Return beginnings and ends of loops: the wanted one, then EACH beginnings with each of EACH ends, the earliest
+    first. Of loops that cost the same, the first one is chosen.
+    """
     near, alike = round(NEAR * rate), round(ALIKE * rate)
     most = min(near, (end - begin) // 4)
     ends = np.arange(max(end - most, alike), min(end + most, len(sound)) + 1)

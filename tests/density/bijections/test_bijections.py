@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from studio.density.bijections.bijection import Bijection, Chain, Inverted, OnPart
+from studio.density.bijections.bijection import Bijection, Chain, Flattened, Inverted, OnPart
 from studio.density.bijections.coupling import Additive, Affine, ChannelCoupling, MaskedCoupling, checkerboard
 from studio.density.bijections.linear import ActNorm, BatchNorm, InvertibleConv, Squeeze
+from studio.density.bijections.vector_transforms import DiagonalScale, OddEven
 
 
 def net(channels_in: int, channels_out: int) -> nn.Module:
@@ -27,6 +28,12 @@ def started_actnorm() -> ActNorm:
     return norm
 
 
+def started_scale() -> DiagonalScale:
+    scale = DiagonalScale(16)
+    scale(torch.randn(64, 16) * 3 + 1)
+    return scale
+
+
 CASES = {
     "additive, checkerboard": lambda: MaskedCoupling(checkerboard(2, 4), net(2, 2), Additive()),
     "affine, checkerboard": lambda: MaskedCoupling(checkerboard(2, 4, True), net(2, 4), Affine(0.8)),
@@ -42,6 +49,8 @@ CASES = {
     "inverted": lambda: Inverted(ChannelCoupling(True, net(1, 2), Affine(1.0))),
     "within": lambda: OnPart(Squeeze("diagonal"), ChannelCoupling(False, net(2, 4), Affine(1.0)), part=0.5),
     "chain": lambda: Chain([InvertibleConv(2), started_actnorm(), OnPart(Squeeze(), InvertibleConv(8))]),
+    "within, in steps": lambda: OnPart(Squeeze(), Chain([InvertibleConv(4), InvertibleConv(4)]), part=0.5),
+    "flattened": lambda: Flattened(Chain([started_scale(), OddEven()])),
 }
 
 
@@ -81,6 +90,15 @@ def test_steps_end_in_the_inverse(bijection: Bijection) -> None:
     steps = list(bijection.inverse_steps(z))
     assert len(steps) == bijection.steps
     assert torch.equal(steps[-1], bijection.inverse(z))
+
+
+@torch.no_grad()
+def test_steps_forward_end_in_the_map_and_its_log_determinant(bijection: Bijection) -> None:
+    x = entries()
+    z, ladj = bijection(x)
+    *_, (ended, price) = bijection.forward_steps(x)
+    assert torch.equal(ended, z)
+    assert torch.equal(price, ladj)
 
 
 @torch.no_grad()

@@ -46,6 +46,8 @@ def test_the_wave_before_both_ends_looks_alike() -> None:
     sound = beat(1.0)
     pairs = loop_finder.loop_candidates(sound, 2000, 7344, RATE)
     assert pairs[0] == (2000, 7344) and len(set(pairs)) == len(pairs)
+    ends_then_begins = [(b, a) for a, b in pairs[1:]]
+    assert ends_then_begins == sorted(ends_then_begins)  # of joins that cost the same, the first is taken
     wide = round(loop_finder.ALIKE * RATE)
     apart = [float(np.abs(sound[a - wide : a].astype(int) - sound[b - wide : b]).mean()) for a, b in pairs]
     assert min(apart) < 200 < apart[0]

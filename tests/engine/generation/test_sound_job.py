@@ -125,6 +125,21 @@ def test_in_the_middle_the_compiled_player_takes_over_unheard(
     np.testing.assert_array_equal(found, decoded(len(found)))
 
 
+def test_the_compiled_player_has_made_a_sample_before_it_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    class Counted(sound_job.MixtureSampler):
+        def sample(self, z: torch.Tensor, *others: Any) -> torch.Tensor:
+            sizes.append(z.shape[1])
+            return super().sample(z, *others)
+
+    monkeypatch.setattr(sound_job, "MixtureSampler", Counted)
+    compilation = sound_job._SamplerCompilation((MODEL,), (torch.tensor([1]),), 0)
+    compilation.run()
+    assert sizes == [1], "its loop is compiled by the first sample that it makes, while the user listens"
+    assert compilation.player is not None and compilation.player.samplers[0].at == 0
+
+
 def test_it_goes_on_from_what_was_recorded(jobs: JobStarter) -> None:
     past = (8000 * np.sin(np.arange(1500) / 9)).astype(np.int16)
     found = whole(sounded(jobs.start(command(sound_to_continue=past, seconds=0.1))))

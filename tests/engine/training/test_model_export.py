@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +35,18 @@ def test_the_figure_on_the_card_is_the_figure_of_the_file(tiny: str, x: Training
 
 def _whole(loaded: sampling.LoadedModel) -> torch.nn.Module:
     return zoo.recipe_from_fields(loaded.card.recipe).build(loaded.card.shape)
+
+
+def test_the_card_says_how_long_each_of_sixteen_artworks_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(perf_counter=iter((1000.0, 1008.0)).__next__)
+    monkeypatch.setattr(model_export, "time", clock)
+    study = TrainingConfig(
+        name="timed", title="Timed", makes="Noise", learned_from="noise", licence="CC0 1.0", shape=(1, 4, 4),
+        recipe=zoo.nice.NICE(depth=1, width=8), plan=TrainingPlan(steps=1),
+    )  # fmt: skip
+    cover, seconds = model_export._cover(study.recipe.build(study.shape).eval(), study)
+    assert cover.shape == (9, 4, 4, 1)
+    assert seconds == 0.5
 
 
 def test_convolutions_take_half_the_bytes_and_statistics_do_not(trained_file: Path) -> None:

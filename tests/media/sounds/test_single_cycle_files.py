@@ -120,6 +120,13 @@ def test_a_cycle_whose_length_is_unknown_is_opened(length: int, tmp_path: Path) 
     assert may_be_cycles(tmp_path / "a.wav")
 
 
+@pytest.mark.parametrize(("form", "cycle"), [("WAV", True), ("FLAC", False), ("AIFF", False)])
+def test_of_damaged_files_only_a_wav_may_be_a_cycle(form: str, cycle: bool, tmp_path: Path) -> None:
+    path = write(tmp_path / f"cut.{form.lower()}", CYCLE, form)
+    path.write_bytes(path.read_bytes()[:20])
+    assert may_be_cycles(path) == cycle
+
+
 @pytest.mark.parametrize("form", ["WAV", "FLAC", "OGG", "MP3"])
 def test_a_recording_is_no_cycle(form: str, tmp_path: Path) -> None:
     wave = 0.3 * np.random.default_rng(0).standard_normal(30_000)

@@ -4,7 +4,7 @@ import functools
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 from studio.app.widgets.theme import Theme
@@ -19,14 +19,20 @@ def _drawing(name: str) -> str:
     return (RESOURCES / "icons" / f"{name}.svg").read_text("utf-8")
 
 
-def icon_pixmap(name: str, colour: QColor, size: int, ratio: float = 1.0) -> QPixmap:
-    """The drawing `name` in one colour; `size` in logical pixels."""
-    side = round(size * ratio)
-    picture = QPixmap(side, side)
+@functools.lru_cache(maxsize=1024)
+def _drawn(name: str, colour: str, side: int) -> QImage:
+    """The drawing as a square of `side` pixels; a window of 300 buttons asks for the same few drawings again."""
+    picture = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
     picture.fill(Qt.GlobalColor.transparent)
-    renderer = QSvgRenderer(QByteArray(_drawing(name).replace("currentColor", colour.name()).encode()))
+    renderer = QSvgRenderer(QByteArray(_drawing(name).replace("currentColor", colour).encode()))
     with QPainter(picture) as painter:
         renderer.render(painter, QRectF(0, 0, side, side))
+    return picture
+
+
+def icon_pixmap(name: str, colour: QColor, size: int, ratio: float = 1.0) -> QPixmap:
+    """The drawing `name` in one colour; `size` in logical pixels."""
+    picture = QPixmap.fromImage(_drawn(name, colour.name(), round(size * ratio)))
     picture.setDevicePixelRatio(ratio)
     return picture
 

@@ -212,7 +212,8 @@ def run_engine(load: LoadEngine) -> int:
         return 2
     faulthandler.enable()
     source, sink = claim_standard_streams()
-    inbox, outbox = Inbox(), Outbox(sink)
+    inbox = Inbox()
+    outbox = Outbox(sink)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the window too, and the window decides
     for name in {"SIGTERM", "SIGHUP"} & {known.name for known in signal.Signals}:
         signal.signal(signal.Signals[name], lambda *_: inbox.put(None))

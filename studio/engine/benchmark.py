@@ -14,7 +14,8 @@ from studio.density.bijections.masked_mixture import MaskedMixture
 from studio.density.flow import Flow
 from studio.density.model import Model
 
-TRIES, ENOUGH = 3, 2.0
+TRIES = 3
+ENOUGH = 2.0
 """Runs of which the median counts; fewer where they have taken so many seconds together."""
 PART = 0.25
 """Seconds of a recording that are made, for its speed is the same all along."""
@@ -58,13 +59,16 @@ def measure_speed(model: Model, count: int, rate: int = 0) -> SpeedReport:
         return SpeedReport(count, _median_time(lambda: model.sample(seeds)), None, _time_naive_flow(model, count))
     first, whole, worked = _time_rows(model, seeds)
     steps = len(model.scale_of[0].flatten()) * (model.shape[0] if model.conditional.colours_by_net else 1)
-    seen, c = torch.zeros_like(model.noise(seeds)), model.draw_classes(seeds)
+    seen = torch.zeros_like(model.noise(seeds))
+    c = model.draw_classes(seeds)
     return SpeedReport(count, whole, first, steps * _time_once(lambda: model.net(seen, c)), worked)
 
 
 def _time_rows(model: Autoregressive, seeds: Sequence[int]) -> tuple[float, float, float]:
     """Seconds until the first row is there, and until the last, and of a processor in all."""
-    began, working, first = _now(), time.process_time(), 0.0
+    began = _now()
+    working = time.process_time()
+    first = 0.0
     for step in model.sample_steps(seeds):
         if step.done and not first:
             first = _now() - began
@@ -73,8 +77,10 @@ def _time_rows(model: Autoregressive, seeds: Sequence[int]) -> tuple[float, floa
 
 def _time_recordings(model: AutoregressiveSound, count: int, rate: int) -> SpeedReport:
     """Of a second at so many samples."""
-    samples, c = round(PART * rate), model.draw_classes(range(count))
-    z, player = model.noise(range(count), 2 * samples), model.make_sampler(c, count)
+    samples = round(PART * rate)
+    c = model.draw_classes(range(count))
+    z = model.noise(range(count), 2 * samples)
+    player = model.make_sampler(c, count)
     heat = torch.ones_like(z[:, :samples])
     player.sample(z[:, :samples], heat)
     began = _now()
@@ -91,7 +97,8 @@ def _time_naive_flow(model: Model, count: int) -> float | None:
     quick = {id(layer.inner) for layer in model.modules() if isinstance(layer, InverseMap)}
     layers = [layer for layer in model.modules() if isinstance(layer, MaskedAffine | MaskedMixture)]
     slow = [layer for layer in layers if id(layer) not in quick]
-    entries, c = model.scale_of.numel(), model.draw_classes(range(count))
+    entries = model.scale_of.numel()
+    c = model.draw_classes(range(count))
     x = torch.zeros(count, entries, device=model.scale_of.device, dtype=model.dtype)
     passes = [_time_once(lambda layer=layer: layer.net(x, c)) for layer in slow]  # type: ignore[misc]
     return entries * sum(passes) if slow else None

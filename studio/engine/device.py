@@ -62,7 +62,8 @@ def lower_priority() -> None:
     """Let this machine's other programs go first: what plays or draws beside does not wait for a training, which has on
     Linux what nobody else wants."""
     if sys.platform == "win32":
-        this, below_normal = ctypes.c_void_p(-1), 0x4000
+        this = ctypes.c_void_p(-1)
+        below_normal = 0x4000
         ctypes.windll.kernel32.SetPriorityClass(this, below_normal)
     elif sys.platform == "linux":
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
@@ -74,7 +75,8 @@ def lower_priority() -> None:
 def rounding_settings() -> Iterator[None]:
     """Within, NVIDIA's cards round the factors of float32 products to 10 bits, for their matrix units: good enough to
     learn by, not to find a latent by."""
-    products, convolutions = torch.backends.cuda.matmul, _convolutions()
+    products = torch.backends.cuda.matmul
+    convolutions = _convolutions()
     before = products.fp32_precision, convolutions.fp32_precision
     products.fp32_precision = convolutions.fp32_precision = "tf32"
     try:
@@ -196,5 +198,6 @@ def keep_freed_memory() -> bool:
         mallopt = c.mallopt
     except (OSError, AttributeError):
         return False
-    trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD, M_MMAP_MAX of malloc.h
+    trim_threshold = -1  # M_TRIM_THRESHOLD, M_MMAP_MAX of malloc.h
+    mmap_max = -4
     return bool(mallopt(trim_threshold, -1) == 1 and mallopt(mmap_max, 0) == 1)

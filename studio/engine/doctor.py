@@ -77,7 +77,8 @@ def _examine_models() -> Finding:
 
 
 def _examine_loops(device: ComputeDevice) -> Finding:
-    every, missing = loops_for_device(device.torch_device.type), kernels.missing_loops()
+    every = loops_for_device(device.torch_device.type)
+    missing = kernels.missing_loops()
     done = sum(loop not in missing for loop in every)
     when = "while the window has nothing to do" if kernels.is_own_folder() else "when they are needed"
     said = "all compiled" if done == len(every) else f"{done} of {len(every)} compiled, the others {when}"

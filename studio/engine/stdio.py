@@ -77,7 +77,8 @@ def _received(source: int) -> bytes:
 
 def claim_standard_streams() -> tuple[int, int]:
     """Standard input and output for frames alone: whoever prints from now on, in Python or C, prints to the log."""
-    source, sink = os.dup(0), os.dup(1)
+    source = os.dup(0)
+    sink = os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)

@@ -138,7 +138,9 @@ def _check_tensor(name: str, described: object, begin: int) -> TensorEntry:
         raise _HeaderFault("a name in it is not allowed")
     if not isinstance(described, dict) or set(described) != {"dtype", "shape", "data_offsets"}:
         raise _HeaderFault(f'"{name}" is not described as it should be')
-    dtype, shape, offsets = described["dtype"], described["shape"], described["data_offsets"]
+    dtype = described["dtype"]
+    shape = described["shape"]
+    offsets = described["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPE_SIZES:
         raise _HeaderFault(f'"{name}" holds numbers of a kind that is not allowed')
     if (

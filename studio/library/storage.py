@@ -438,7 +438,9 @@ def _storage_error(path: Path, error: OSError, done: str, kept: str, size: int, 
     if why == "full":
         needed = max(1, -(-size // 1_000_000))
         cause = "Your share of the disk is used up" if error.errno == errno.EDQUOT else "The disk is full"
-        what, hint = f'{cause}: "{name}" was not {done}.', f"Free about {needed} MB or choose another place."
+        what = f'{cause}: "{name}" was not {done}.'
+        hint = f"Free about {needed} MB or choose another place."
     else:
-        what, hint = f'"{name}" was not {done}: {reason}.', "Choose another place."
+        what = f'"{name}" was not {done}: {reason}.'
+        hint = "Choose another place."
     return NotSaved(path, why, f"{what} {kept} {hint}")

@@ -383,7 +383,8 @@ def _decode_recipe(recipe: str, what: str) -> Work:
     """A making as it stood in a file. Raises BadWork."""
     try:
         work = work_from_json(recipe)
-        end, mix = work.until, work.mix
+        end = work.until
+        mix = work.mix
         for latent in (work.latent, work.heat, end.latent if end else None, mix.shares if mix else None):
             if latent is not None and not np.isfinite(latent.to_array()).all():
                 raise ValueError("latent: not every number is finite")

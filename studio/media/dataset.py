@@ -151,10 +151,12 @@ def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Data
             if path.name.startswith(".") and not path.is_dir():
                 raise FileRefused(name, "is a hidden file")
             if sounds:  # one that is damaged is no cycle
-                array, wrong = decoder.open_cycle(path, shape[0]), ""
+                array = decoder.open_cycle(path, shape[0])
+                wrong = ""
             else:
                 picture = decoder.open_picture(path)
-                array, wrong = picture.array, damage(picture.notes)
+                array = picture.array
+                wrong = damage(picture.notes)
             content = _digest(array)
             if content in contents:
                 duplicates += 1
@@ -265,7 +267,8 @@ def _pack(source: Path, shape: Shape) -> Dataset:
         held[:1] |= not held.any()
         test, test_labels = _chosen(train, train_labels, held)
         train, train_labels = _chosen(train, train_labels, ~held)
-    train, test = _scaled(train, shape), _scaled(test, shape)
+    train = _scaled(train, shape)
+    test = _scaled(test, shape)
     learned = ~_among(train, test)
     alike = int(len(learned) - learned.sum())
     train, train_labels = _chosen(train, train_labels, learned)

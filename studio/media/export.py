@@ -19,7 +19,8 @@ _LEFT_OUT = 16
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MOST_BLOCKS = 10_000
 """Blocks before a FLAC's samples; files have fewer than ten."""
-_FLAC, _COMMENTS = b"fLaC", 4
+_FLAC = b"fLaC"
+_COMMENTS = 4
 
 
 def encode_png_bytes(picture: np.ndarray, texts: dict[str, str] | None = None) -> bytes:
@@ -69,7 +70,8 @@ def _text_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         if at + 12 > len(data):
             return
         (length,) = struct.unpack_from(">I", data, at)
-        kind, end = data[at + 4 : at + 8], at + 8 + length
+        kind = data[at + 4 : at + 8]
+        end = at + 8 + length
         if end + 4 > len(data) or kind == b"IEND":
             return
         is_text = kind in (b"iTXt", b"tEXt", b"zTXt")
@@ -86,7 +88,8 @@ def _text(kind: bytes, body: bytes, most: int) -> tuple[str, bytes] | None:
         parts = rest[2:].split(b"\0", 2)  # flag, method | language, translated key, text
         if len(rest) < 2 or len(parts) < 3 or rest[0] > 1 or (rest[0] and rest[1]):
             return None
-        packed, rest = bool(rest[0]), parts[2]
+        packed = bool(rest[0])
+        rest = parts[2]
     elif packed:
         rest = rest[1:]  # the method, of which there is one
     if packed:
@@ -219,6 +222,7 @@ def arrange_sheet(
     rows = -(-count // columns)
     result = np.full((rows * (high + gap) + gap, columns * (wide + gap) + gap, channels), over, np.uint8)
     for index, picture in enumerate(pictures):
-        y, x = gap + index // columns * (high + gap), gap + index % columns * (wide + gap)
+        y = gap + index // columns * (high + gap)
+        x = gap + index % columns * (wide + gap)
         result[y : y + high, x : x + wide] = picture
     return result

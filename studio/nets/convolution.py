@@ -107,9 +107,11 @@ def fold(model: nn.Module) -> None:
         if callable(own):
             own()
         if isinstance(module, ResidualBlock):
-            conv, norm = module.body[2], module.body[3]
+            conv = module.body[2]
+            norm = module.body[3]
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                module.body[2], module.body[3] = fuse_conv_bn_eval(conv, norm), nn.Identity()
+                module.body[2] = fuse_conv_bn_eval(conv, norm)
+                module.body[3] = nn.Identity()
 
 
 def _plain(conv: nn.Conv2d) -> nn.Conv2d:
@@ -139,7 +141,8 @@ class PackedConv(nn.Module):
 
     def __init__(self, conv: nn.Conv2d, *, relu: bool = False) -> None:
         super().__init__()
-        self.padding, self.relu = [conv.kernel_size[0] // 2] * 2, "relu" if relu else "none"
+        self.padding = [conv.kernel_size[0] // 2] * 2
+        self.relu = "relu" if relu else "none"
         self.plain = conv.weight.detach().contiguous(memory_format=torch.channels_last)
         self.bias = None if conv.bias is None else conv.bias.detach()
         self.size: torch.Size | None = None
@@ -198,7 +201,8 @@ def pack(model: nn.Module) -> None:
         if callable(own):
             own()
         if isinstance(module, ResidualBlock) and isinstance(module.body[2], nn.Conv2d):
-            module.body[2], module.body[4] = pack_convolution(module.body[2], relu=True), nn.Identity()
+            module.body[2] = pack_convolution(module.body[2], relu=True)
+            module.body[4] = nn.Identity()
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
             if type(child) is nn.Conv2d and child.weight.dtype == torch.float32:

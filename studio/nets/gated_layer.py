@@ -63,9 +63,11 @@ class GatedLayerSteps:
     """A gated layer step by step: `row` with the row above, once a row but the first, then `at` for each column."""
 
     def __init__(self, layer: GatedLayer, count: int, width: int, c: Tensor | None) -> None:
-        self.first, self.link = layer.first, RowProduct(layer.link)
+        self.first = layer.first
+        self.link = RowProduct(layer.link)
         self.vertical = layer.vertical.steps(count, width)
-        self.horizontal, self.out = layer.horizontal.steps(count, width), layer.out.steps(count, width)
+        self.horizontal = layer.horizontal.steps(count, width)
+        self.out = layer.out.steps(count, width)
         bias = None if layer.vertical_bias is None else layer.vertical_bias.view(1, 1, -1)
         self.bias = None if bias is None else bias + _class_features(layer.vertical_kinds, c, 3)
         self.base = layer.horizontal.bias.view(1, 1, -1) + _class_features(layer.horizontal_kinds, c, 3)

@@ -33,7 +33,8 @@ class ScaledConv(nn.Module):
     def __init__(self, channels_in: int, channels_out: int, size: int, *, zero: bool = False) -> None:
         super().__init__()
         spread = 0.0 if zero else START_DEVIATION
-        self.hidden, self.known = not zero, zero
+        self.hidden = not zero
+        self.known = zero
         self.weight = nn.Parameter(spread * torch.randn(channels_out, channels_in, size, size))
         self.edge = nn.Parameter(spread * torch.randn(channels_out, 1, size, size)) if size > 1 else None
         self.b = nn.Parameter(torch.zeros(channels_out))
@@ -65,7 +66,8 @@ class ScaledConv(nn.Module):
 
         The edge is 1 minus a channel of ones with zeros around it, so e * edge = Σe - e * ones.
         """
-        weight, bias = self.weight * scale[:, None, None, None], b * scale
+        weight = self.weight * scale[:, None, None, None]
+        bias = b * scale
         if self.edge is None:
             return weight, bias, None
         edge = self.edge * scale[:, None, None, None]
@@ -100,7 +102,8 @@ class FoldedConv(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor, edge: Tensor | None, *, ones: bool, relu: bool) -> None:
         super().__init__()
         self.conv: nn.Module = _plain_conv(weight, bias)
-        self.relu, self.with_ones = relu, ones
+        self.relu = relu
+        self.with_ones = ones
         self.register_buffer("edge", edge, persistent=False)
         self.register_buffer("edges", None, persistent=False)
         self.register_buffer("ones", None, persistent=False)
@@ -120,7 +123,8 @@ class FoldedConv(nn.Module):
     def pack(self) -> None:
         """Lays the weights out for this processor, and takes the relu in the same pass."""
         if isinstance(self.conv, nn.Conv2d) and self.conv.weight.dtype == torch.float32:
-            self.conv, self.relu = PackedConv(self.conv, relu=self.relu), False
+            self.conv = PackedConv(self.conv, relu=self.relu)
+            self.relu = False
 
 
 def _plain_conv(weight: Tensor, bias: Tensor) -> nn.Conv2d:
@@ -177,7 +181,8 @@ def stack_networks(nets: Sequence[CouplingNet], height: int, width: int, offset:
         margin @ (edge.flatten(2) * scale[:, :, None]).transpose(1, 2) + (b * scale)[:, None]  # (K, H · W, channels)
         for edge, b, scale in ((e1, b1, s1), (e3, b3, s3))
     )
-    v1, v2 = (w1 * s1[:, :, None, None, None]).flatten(2), w2.flatten(2) * s2[:, :, None]  # (K, channels_out, …)
+    v1 = (w1 * s1[:, :, None, None, None]).flatten(2)  # (K, channels_out, …)
+    v2 = w2.flatten(2) * s2[:, :, None]
     v3 = w3.permute(0, 2, 3, 1, 4).flip(1, 2).flatten(1, 3)  # (K, 9 · channels_out, channels_in)
     return pad_to_eight(v1, 2), a1, v2, b2 * s2, pad_to_eight(v3, 1), s3, a3 + offset
 
@@ -213,7 +218,8 @@ class EdgeLayer(nn.Module):
 
     def __init__(self, channels: int, height: int, width: int) -> None:
         super().__init__()
-        self.height, self.width = height, width
+        self.height = height
+        self.width = width
         self.edge = nn.Parameter(torch.zeros(channels, 1, 3, 3))
         self.b = nn.Parameter(torch.zeros(channels))
         self.logs = nn.Parameter(torch.zeros(channels))

@@ -44,7 +44,8 @@ def add_windows(parts: Tensor, size: tuple[int, int, int, int]) -> Tensor:
 
 def _moves(parts: Tensor, size: tuple[int, int, int, int]) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
     """Views of `parts`, what is to be added to where one after the other, and where the sums are found then."""
-    moves, parts = [], parts.narrow(1, 0, 9 * size[3])
+    moves = []
+    parts = parts.narrow(1, 0, 9 * size[3])
     for way, most in ((1, size[1] - 1), (2, size[2] - 1)):  # up and down, then left and right
         before, here, after = parts.view(*size[:3], 3, -1).unbind(3)
         moves.append((here.narrow(way, 0, most), before.narrow(way, 1, most)))
@@ -82,8 +83,10 @@ class LearningSteps(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, floor: float, x: Tensor, *stacks: Tensor) -> tuple[Tensor, Tensor]:
-        (count, height, width, channels), half = x.shape, x.shape[3] // 2
-        rows, kept = x.reshape(-1, channels), []
+        (count, height, width, channels) = x.shape
+        half = x.shape[3] // 2
+        rows = x.reshape(-1, channels)
+        kept = []
         scales = x.new_ones(len(stacks[0]), len(rows), half)
         frame, inside = _frame(x, half)
         for scale, mix, shift, v1, a1, v2, a2, v3, s3, a3 in zip(scales, *stacks, strict=True):
@@ -106,9 +109,13 @@ class LearningSteps(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dz: Tensor, dladj: Tensor) -> tuple[Tensor | None, ...]:
-        scales, stacks, kept = ctx.saved_tensors[0], ctx.saved_tensors[1:10], ctx.saved_tensors[10:]
+        scales = ctx.saved_tensors[0]
+        stacks = ctx.saved_tensors[1:10]
+        kept = ctx.saved_tensors[10:]
         grads = [torch.zeros_like(stack, memory_format=torch.contiguous_format) for stack in stacks]
-        (count, height, width, channels), half, given = dz.shape, dz.shape[3] // 2, stacks[8].shape[2]
+        (count, height, width, channels) = dz.shape
+        half = dz.shape[3] // 2
+        given = stacks[8].shape[2]
         d = dz.reshape(-1, channels).clone()
         dladj = dladj[:, None].expand(-1, height * width).reshape(-1, 1)
         frame, inside = _frame(dz, given)
@@ -117,7 +124,8 @@ class LearningSteps(torch.autograd.Function):
         for k in reversed(range(len(each))):
             scale, mix, _, v1, _, v2, _, v3, s3, _, dmix, dshift, dv1, da1, dv2, da2, dv3, ds3, da3 = each[k]
             rows, seen, h1, h2, plain, z = kept[6 * k : 6 * k + 6]
-            moved, dr = d.narrow(1, half, half), d.new_empty(len(d), given)
+            moved = d.narrow(1, half, half)
+            dr = d.new_empty(len(d), given)
             if given > half:
                 dlog = torch.addcmul(dladj, moved, z.narrow(1, half, half))  # of log σ
                 torch.mul(_where_above(dlog, scale, ctx.floor), 1 - scale, out=dr.narrow(1, 0, half))
@@ -172,10 +180,16 @@ class PackedStep:
         slope: float,
         desk: "WorkBuffers",
     ) -> None:
-        self.there, self.back, self.floor, self.slope, self.desk = there, back, floor, slope, desk
+        self.there = there
+        self.back = back
+        self.floor = floor
+        self.slope = slope
+        self.desk = desk
         v1, v2, b2, v3, self.edge3, self.b3 = layers
-        self.weights, self.least = [v1[None], v2[None], pad_to_eight(v3, 1)[None]], -b2
-        self.half, self.given = len(there[1]) // 2, len(self.b3)
+        self.weights = [v1[None], v2[None], pad_to_eight(v3, 1)[None]]
+        self.least = -b2
+        self.half = len(there[1]) // 2
+        self.given = len(self.b3)
         self.fits: torch.Size | None = None
 
     def _fit(self, size: torch.Size) -> None:
@@ -213,7 +227,8 @@ class PackedStep:
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """z, of x's shape, and ladj."""
-        size, half = x.shape[2:], self.half
+        size = x.shape[2:]
+        half = self.half
         h = _mixed(_rows(x), *self.there)
         scale, t = self._moves(h, size)
         ladj = x.new_full((len(x),), self.slope * size[0] * size[1])
@@ -225,7 +240,9 @@ class PackedStep:
 
     def inverse(self, z: Tensor) -> Tensor:
         """x, of z's shape."""
-        size, half, rows = z.shape[2:], self.half, _rows(z)
+        size = z.shape[2:]
+        half = self.half
+        rows = _rows(z)
         scale, t = self._moves(rows, size)
         moved = rows.narrow(2, half, half)
         moved = moved - t if scale is None else (moved / scale).sub_(t)
@@ -262,12 +279,14 @@ class WorkBuffers:
         """Makes place for the pixels of pictures of that size, and for what a net gives of them."""
         if self.fits == (rows.shape, size):
             return
-        (height, width), half = size, rows.shape[2] // 2
+        (height, width) = size
+        half = rows.shape[2] // 2
         count = rows.shape[0] * rows.shape[1] // (height * width)
         with torch.inference_mode(False):  # or it could only be filled in inference mode
             frame = torch.zeros(count, height + 2, width + 2, half + 1)
             frame[:, 1:-1, 1:-1, half] = 1
-            self.inside, self.around = frame[:, 1:-1, 1:-1, :half], _around(frame)
+            self.inside = frame[:, 1:-1, 1:-1, :half]
+            self.around = _around(frame)
             self.seen = (*rows.shape[:2], 9 * (half + 1))
             self.parts = pad_to_eight(torch.zeros(*rows.shape[:2], 9 * given), 2)
         self.moves, self.sums = _moves(self.parts.flatten(0, 1), (count, height, width, given))

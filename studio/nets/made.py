@@ -52,7 +52,9 @@ class MADE(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.entries, self.outputs, self.activation = entries, outputs, activation
+        self.entries = entries
+        self.outputs = outputs
+        self.activation = activation
         self.register_buffer("order", torch.arange(entries) if order is None else order, persistent=False)
 
         generator = torch.Generator().manual_seed(seed)
@@ -128,7 +130,8 @@ class MADE(nn.Module):
         A hidden unit is final once the entries up to its degree are, and is computed once, so that this costs one
         pass in all. Compiled loops are quicker by what each of its D · (layers + 1) small products takes to start.
         """
-        matrices, biases = self.matrices(), [b.expand(rows, -1) for b in self._biases()]
+        matrices = self.matrices()
+        biases = [b.expand(rows, -1) for b in self._biases()]
         if self.kinds is not None and c is not None:
             biases[0] = biases[0] + self.kinds[c]
         layers = [w.new_zeros(rows, len(degrees)) for w, degrees in zip(matrices, self.degrees, strict=True)]
@@ -140,7 +143,9 @@ class MADE(nn.Module):
             o = biases[-1][:, i :: self.entries] + layers[-1][:, :n] @ last[:, i, :n].T
             layers[0][:, d] = entry(i, o)
             for below, above in itertools.pairwise(range(len(layers))):
-                n, a, b = known[below][d + 1], known[above][d], known[above][d + 1]
+                n = known[below][d + 1]
+                a = known[above][d]
+                b = known[above][d + 1]
                 if b > a:
                     sums = biases[below][:, a:b] + layers[below][:, :n] @ matrices[below][a:b, :n].T
                     layers[above][:, a:b] = self._activate(sums)

@@ -95,7 +95,9 @@ class MaskedConv(nn.Module):
         super().__init__()
         if size % 2 == 0:
             raise ValueError(f"a kernel of {size} pixels has no middle; take an odd number")
-        inputs, outputs, self.side = len(colours_in), len(colours_out), size // 2
+        inputs = len(colours_in)
+        outputs = len(colours_out)
+        self.side = size // 2
         seen = colours_in < colours_out[:, None] if mask == "A" else colours_in <= colours_out[:, None]
         self.register_buffer("mask", torch.ones(outputs, inputs, 1, self.side + 1), persistent=False)
         self.mask[..., -1] = seen[..., None]
@@ -126,7 +128,8 @@ class MaskedConvSteps:
     """
 
     def __init__(self, conv: MaskedConv, count: int, width: int) -> None:
-        self.side, self.bias = conv.side, conv.bias
+        self.side = conv.side
+        self.bias = conv.bias
         self.past = RowProduct(conv.left * conv.mask)
         self.rows = None if conv.above is None else RowConvSteps(conv.above, count, width)
         self.sums = conv.bias.expand(count, width, -1)  # from the rows above

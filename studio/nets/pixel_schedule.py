@@ -155,7 +155,9 @@ class ScheduleRunner:
     """Plays a schedule with torch: `player(i, j)` gives numbers `(B, n)` of a pixel of pictures that are being seen."""
 
     def __init__(self, schedule: PixelSchedule, seen: Tensor, c: Tensor | None) -> None:
-        self.schedule, self.pictures, self.row = schedule, seen, -1
+        self.schedule = schedule
+        self.pictures = seen
+        self.row = -1
         self.memory: dict[RowBuffer, tuple[Tensor, int, int]] = {}
         for buffer, memory in self._memory(schedule.buffers()).items():
             if buffer.start is not None:
@@ -201,14 +203,16 @@ class ScheduleRunner:
                 self._run(placed, i, j)
 
     def _set_seen(self, i: int, begin: int, end: int) -> None:
-        channels, buffer = self.pictures.shape[1], self.schedule.seen
+        channels = self.pictures.shape[1]
+        buffer = self.schedule.seen
         part = self.memory[buffer][0][:, i % buffer.rows, buffer.left + begin : buffer.left + end]
         part[..., :channels] = self.pictures[:, :, i, begin:end].transpose(1, 2)
         part[..., channels:] = 1
 
     def _run(self, placed: "_Placed", i: int, j: int, places: int = 1) -> None:
         operation = placed.operation
-        i, j = i // operation.every, j // operation.every
+        i = i // operation.every
+        j = j // operation.every
         views = placed.views.get((i % placed.period, j))
         if views is None:
             given = [self._view(window, i, j, places) for window in operation.given]
@@ -248,7 +252,8 @@ class _Placed:
 
 def _values(operation: Operation, given: Sequence[Tensor]) -> Sequence[Tensor]:
     """Return the outputs of an operation that is not a product, from its inputs; each is `(B, places, n)`."""
-    start, x = given[0], given[-1]
+    start = given[0]
+    x = given[-1]
     if operation.kind == "cell":
         return _alone(lstm_cell, x, start)
     (value,) = _alone(lambda x: (_applied(operation.kind, x),), x)
@@ -290,7 +295,9 @@ class ScheduledNetwork(nn.Module):
         quick: Callable[[PixelSchedule, Tensor, Tensor | None], Stepper | None] | None = None,
     ) -> None:
         super().__init__()
-        self.body, self.write_schedule, self.make_fast_stepper = net, write, quick
+        self.body = net
+        self.write_schedule = write
+        self.make_fast_stepper = quick
         self.folded = False
         self.schedules: dict[int, PixelSchedule] = {}
 

@@ -26,7 +26,8 @@ class OutputHead(nn.Module):
     def __init__(self, features: int, head: int, numbers: int, colours: int) -> None:
         super().__init__()
         of = [colours_of(n, colours) for n in (features, head, numbers)]
-        self.first, self.last = MaskedConv(of[0], of[1]), MaskedConv(of[1], of[2], zero=True)
+        self.first = MaskedConv(of[0], of[1])
+        self.last = MaskedConv(of[1], of[2], zero=True)
 
     def forward(self, h: Tensor) -> Tensor:
         y: Tensor = self.last(torch.relu(self.first(torch.relu(h))))
@@ -34,7 +35,8 @@ class OutputHead(nn.Module):
 
     def steps(self, count: int) -> Callable[[Tensor], Tensor]:
         """The same for one pixel, `(B, features)` → `(B, numbers)`."""
-        first, last = self.first.steps(count, 1), self.last.steps(count, 1)
+        first = self.first.steps(count, 1)
+        last = self.last.steps(count, 1)
         return lambda h: last.at_column(0, torch.relu(first.at_column(0, torch.relu(h))))
 
 
@@ -43,7 +45,8 @@ class ResidualMaskedBlock(nn.Module):
 
     def __init__(self, width: int, size: int, colours: int) -> None:
         super().__init__()
-        outside, inside = colours_of(2 * width, colours), colours_of(width, colours)
+        outside = colours_of(2 * width, colours)
+        inside = colours_of(width, colours)
         self.layers = nn.ModuleList(
             [MaskedConv(outside, inside), MaskedConv(inside, inside, size), MaskedConv(inside, outside)]
         )
@@ -109,7 +112,9 @@ class PixelCNNNetwork(nn.Module):
     def _steps(self, seen: Tensor, c: Tensor | None) -> PixelStep:
         count, _, _, width = seen.shape
         blocks = [block.steps(count, width) for block in self.blocks if isinstance(block, ResidualMaskedBlock)]
-        first, head, row = self.first.steps(count, width), self.head.steps(count), -1
+        first = self.first.steps(count, width)
+        head = self.head.steps(count)
+        row = -1
 
         def step(i: int, j: int) -> Tensor:
             nonlocal row
@@ -164,12 +169,14 @@ class GatedPixelCNNNetwork(nn.Module):
     def _steps(self, seen: Tensor, c: Tensor | None) -> PixelStep:
         count, _, _, width = seen.shape
         layers = [layer.steps(count, width, c) for layer in self.layers if isinstance(layer, GatedLayer)]
-        head, row = self.head.steps(count), 0
+        head = self.head.steps(count)
+        row = 0
 
         def step(i: int, j: int) -> Tensor:
             nonlocal row
             if i != row:
-                row, v = i, seen[:, :, i - 1].transpose(1, 2)
+                row = i
+                v = seen[:, :, i - 1].transpose(1, 2)
                 for layer in layers:
                     v = layer.row(v)
             _complete(layers[0].horizontal, seen, i, j)

@@ -24,7 +24,8 @@ SPREAD = 0.05
 """Standard deviation of v and V at the start."""
 SMALLEST = 1e-4
 """Variance below which a channel is as if it had that, so that one that is always the same is not blown up."""
-AROUND, BESIDE = (2, 3), (2, 2)
+AROUND = (2, 3)
+BESIDE = (2, 2)
 """Rows and columns that a convolution of u sees, and one of ul."""
 
 
@@ -54,7 +55,9 @@ class ShiftedConv(nn.Module):
         scale: float = 1.0,
     ) -> None:
         super().__init__()
-        self.stride, self.doubles, self.scale = 2 if halve else 1, double, scale
+        self.stride = 2 if halve else 1
+        self.doubles = double
+        self.scale = scale
         self.v = nn.Parameter(SPREAD * torch.randn(channels_out, channels_in, *size))
         self.g = nn.Parameter(torch.ones(channels_out))
         self.b = nn.Parameter(torch.zeros(channels_out))
@@ -102,7 +105,8 @@ class ShiftedConv(nn.Module):
         if self.weight is None:
             weight = self.kernel()
             del self.v, self.g
-            self.weight, self.known = nn.Parameter(weight), True
+            self.weight = nn.Parameter(weight)
+            self.known = True
 
 
 class StreamState(NamedTuple):

@@ -43,7 +43,8 @@ class _PixelCNNPPWriter:
     """Writes the operations down in the order of `ShiftedNet.forward`."""
 
     def __init__(self, net: PixelCNNPPNetwork, width: int) -> None:
-        self.net, self.width = net, width
+        self.net = net
+        self.width = width
         self.filters = net.last.kernel().shape[1]
         self.rows: list[Operation] = []
         self.columns: list[Operation] = []
@@ -72,9 +73,12 @@ class _PixelCNNPPWriter:
         return PixelSchedule(seen, numbers, self.rows, self.columns)
 
     def _first(self, seen: RowBuffer) -> tuple[_StreamWindows, _StreamWindows]:
-        net, (u, ul) = self.net, (self._stream(1, rows=2), self._stream(1))
-        x, sums = BufferWindow(u.x), BufferWindow(self._row(self.filters, 1))
-        last, before = BufferWindow(seen, -1, -1, 3), BufferWindow(seen, -2, -1, 3)
+        net = self.net
+        (u, ul) = (self._stream(1, rows=2), self._stream(1))
+        x = BufferWindow(u.x)
+        sums = BufferWindow(self._row(self.filters, 1))
+        last = BufferWindow(seen, -1, -1, 3)
+        before = BufferWindow(seen, -2, -1, 3)
         # What was shifted has no bias where the picture begins: not in the first row, nor in the first column.
         shifted = RowBuffer(self.filters, self.width, left=1, start=_but_first(net.left.b, self.width))
         self.rows += [
@@ -103,8 +107,10 @@ class _PixelCNNPPWriter:
 
     def _above(self, net: GatedResnet, s: _StreamWindows, skip: _StreamWindows | None) -> _StreamWindows:
         """A resnet of u, once a row."""
-        every, out = s.every, self._stream(s.every, rows=2)
-        h, g = BufferWindow(self._row(self.filters, every)), BufferWindow(self._row(2 * self.filters, every))
+        every = s.every
+        out = self._stream(s.every, rows=2)
+        h = BufferWindow(self._row(self.filters, every))
+        g = BufferWindow(self._row(2 * self.filters, every))
         e = self._row(2 * self.filters, every, rows=2)
         self._around(net.first, h, _bias(net), s.e, every)
         if net.nin is not None and skip is not None:
@@ -125,9 +131,13 @@ class _PixelCNNPPWriter:
         self, net: GatedResnet, s: _StreamWindows, u: _StreamWindows, skip: _StreamWindows | None
     ) -> _StreamWindows:
         """A resnet of ul: its row above and u once a row, the rest once a pixel."""
-        every, out = s.every, self._stream(s.every)
-        first, second = BufferWindow(self._row(self.filters, every)), BufferWindow(self._row(2 * self.filters, every))
-        h, g, e = scratch_window(self.filters), scratch_window(2 * self.filters), self._row(2 * self.filters, every)
+        every = s.every
+        out = self._stream(s.every)
+        first = BufferWindow(self._row(self.filters, every))
+        second = BufferWindow(self._row(2 * self.filters, every))
+        h = scratch_window(self.filters)
+        g = scratch_window(2 * self.filters)
+        e = self._row(2 * self.filters, every)
         assert net.nin is not None, "ul sees u"
         nin = torch.split(_matrix(net.nin), 2 * self.filters)
         self.rows += [
@@ -148,8 +158,10 @@ class _PixelCNNPPWriter:
     def _halved(
         self, net: ResizedStreams, u: _StreamWindows, ul: _StreamWindows
     ) -> tuple[_StreamWindows, _StreamWindows]:
-        every, sums = 2 * u.every, BufferWindow(self._row(self.filters, 2 * u.every))
-        small_u, small_ul = self._stream(every, rows=2), self._stream(every)
+        every = 2 * u.every
+        sums = BufferWindow(self._row(self.filters, 2 * u.every))
+        small_u = self._stream(every, rows=2)
+        small_ul = self._stream(every)
         x = BufferWindow(small_u.x)
         self.rows += [
             dot_operation(x, constant_window(net.u.b), BufferWindow(u.x, -1, -1, 3, 2), _matrix(net.u, 0), every),
@@ -168,8 +180,10 @@ class _PixelCNNPPWriter:
     ) -> tuple[_StreamWindows, _StreamWindows]:
         """Each place becomes four: in its row, and in the next, where they wait for their turn."""
         every = u.every // 2
-        large_u, large_ul = self._stream(every, rows=2), self._stream(every, rows=2)
-        of_u, of_ul = constant_window(net.u.b), constant_window(net.ul.b)
+        large_u = self._stream(every, rows=2)
+        large_ul = self._stream(every, rows=2)
+        of_u = constant_window(net.u.b)
+        of_ul = constant_window(net.ul.b)
         for down, across in itertools.product((0, 1), (0, 1)):
             # y[2 J] = x[J] k[1],  y[2 J + 1] = x[J] k[2] + x[J + 1] k[0]
             around = flatten_kernel(net.u.kernel()[:, :, down, [2, 0] if across else [1]])

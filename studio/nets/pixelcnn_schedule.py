@@ -52,7 +52,8 @@ class _PixelCNNWriter:
 
     def masked(self, conv: MaskedConv, x: BufferWindow, out: BufferWindow, start: BufferWindow | None = None) -> None:
         """start, or the bias, and a masked convolution around x: rows above, then the pixel's own up to itself."""
-        start, side = start or constant_window(conv.bias), conv.side
+        start = start or constant_window(conv.bias)
+        side = conv.side
         if conv.above is not None:
             sums = BufferWindow(self.row(len(conv.bias)))
             for k, kernel in enumerate(conv.above.unbind(2)):
@@ -75,7 +76,8 @@ class _PixelCNNWriter:
         """1×1 layers with a relu before each."""
         y = BufferWindow(x)
         for conv in (head.first, head.last):
-            bent, out = scratch_window(y.size), scratch_window(len(conv.bias))
+            bent = scratch_window(y.size)
+            out = scratch_window(len(conv.bias))
             self.columns.append(function_operation("relu", bent, y))
             self.masked(conv, bent, out)
             y = out
@@ -89,10 +91,12 @@ class _PixelCNNWriter:
         for layer, after in zip(layers, [*layers[1:], None], strict=True):
             rows, size = (after or layer).vertical.weight.shape[2:]
             features = layer.out.left.shape[1]
-            next_v, next_h = self.row(features, size // 2, rows), self.row(features, size // 2)
+            next_v = self.row(features, size // 2, rows)
+            next_h = self.row(features, size // 2)
             told = self._vertical(layer, v, next_v)
             self._horizontal(layer, h, next_h, told)
-            v, h = next_v, next_h
+            v = next_v
+            h = next_h
         return seen, h
 
     def _vertical(self, layer: GatedLayer, v: RowBuffer, out: RowBuffer) -> BufferWindow:
@@ -112,7 +116,8 @@ class _PixelCNNWriter:
         return told
 
     def _horizontal(self, layer: GatedLayer, h: RowBuffer, out: RowBuffer, told: BufferWindow) -> None:
-        gates, y = scratch_window(2 * out.channels), scratch_window(out.channels)
+        gates = scratch_window(2 * out.channels)
+        y = scratch_window(out.channels)
         self.masked(layer.horizontal, BufferWindow(h), gates, told)
         self.columns.append(function_operation("tanh_gate", y, gates))
         added = BufferWindow(out) if layer.first else scratch_window(out.channels)
@@ -135,7 +140,9 @@ class _PixelCNNWriter:
         n = len(first_c)
         h = self.row(n, start=pad(first_h.expand(self.width, n), (0, 0, 1, 1)))
         c = self.row(n, rows=2, start=first_c)
-        sums, gates, y = BufferWindow(self.row(4 * n)), scratch_window(4 * n), scratch_window(2 * n)
+        sums = BufferWindow(self.row(4 * n))
+        gates = scratch_window(4 * n)
+        y = scratch_window(2 * n)
         self.rows.append(
             dot_operation(sums, constant_window(layer.of_input.bias), BufferWindow(h, -1, -1, 3), layer.of_state)
         )
@@ -147,12 +154,10 @@ class _PixelCNNWriter:
     def _diagonal(self, layer: DiagonalBiLSTM, x: RowBuffer) -> RowBuffer:
         """From the left a pixel at a time; from the right a whole row, the one above, when the next begins."""
         n = layer.first.shape[1] // 2
-        sums, gates, told, y = (
-            BufferWindow(self.row(4 * n)),
-            scratch_window(4 * n),
-            BufferWindow(self.row(2 * n)),
-            scratch_window(2 * n),
-        )
+        sums = BufferWindow(self.row(4 * n))
+        gates = scratch_window(4 * n)
+        told = BufferWindow(self.row(2 * n))
+        y = scratch_window(2 * n)
         (h, c), (other_h, other_c) = (
             (self.row(n, rows=2, start=pad(first[None, :n], margin)), self.row(n, start=pad(first[None, n:], margin)))
             for first, margin in zip(layer.first, ((0, 0, 0, self.width + 1), (0, 0, self.width + 1, 0)), strict=True)

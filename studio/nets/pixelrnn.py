@@ -34,7 +34,8 @@ class RowLSTM(nn.Module):
 
     def __init__(self, n: int, colours: int) -> None:
         super().__init__()
-        outside, inside = colours_of(2 * n, colours), colours_of(n, colours)
+        outside = colours_of(2 * n, colours)
+        inside = colours_of(n, colours)
         self.of_input = MaskedConv(outside, inside.repeat(4), 3, above=False)
         self.of_state = nn.Parameter(torch.randn(3 * n, 4 * n) / (3 * n) ** 0.5)  # left, middle, right
         self.first = nn.Parameter(torch.zeros(2, n))  # h, c
@@ -61,7 +62,8 @@ class DiagonalBiLSTM(nn.Module):
 
     def __init__(self, n: int, colours: int) -> None:
         super().__init__()
-        outside, inside = colours_of(2 * n, colours), colours_of(n, colours)
+        outside = colours_of(2 * n, colours)
+        inside = colours_of(n, colours)
         self.from_left, self.from_right = (MaskedConv(outside, inside.repeat(4)) for _ in range(2))
         # For both ways: of what stands beside, then of what stands above.
         self.of_state = nn.Parameter(torch.randn(2, 2 * n, 4 * n) / (2 * n) ** 0.5)
@@ -78,14 +80,17 @@ class DiagonalBiLSTM(nn.Module):
         """h `(2, H, W, B, n)`, given what the input gives to the gates `(2, H, W, B, 4 · n)`."""
         _, height, width, count, n = *gates.shape[:4], self.of_state.shape[1] // 2
         diagonal = (torch.arange(height)[:, None] + torch.arange(width)).flatten()
-        order, sizes = diagonal.argsort(stable=True).to(gates.device), diagonal.bincount().tolist()
+        order = diagonal.argsort(stable=True).to(gates.device)
+        sizes = diagonal.bincount().tolist()
         first = self.first[:, None, None].expand(-1, 1, count, -1)
-        outside, state = torch.zeros_like(first), first[:, :0]  # h and c of a diagonal, from its first row to its last
+        outside = torch.zeros_like(first)  # h and c of a diagonal, from its first row to its last
+        state = first[:, :0]
         found = []
         for d, part in enumerate(torch.split(gates.flatten(1, 2).index_select(1, order), sizes, 1)):
             # While it is short of the right edge it begins in the first row, and above the bottom it ends in a new one.
             state = torch.cat((*[outside] * (d < width), state, *[first] * (d < height)), 1)
-            beside, above = state[:, 1:], state[:, :-1]
+            beside = state[:, 1:]
+            above = state[:, :-1]
             around = torch.cat((beside[..., :n], above[..., :n]), 3).flatten(1, 2)  # (2, places · B, 2 n)
             h, c = lstm_cell(torch.baddbmm(part.flatten(1, 2), around, self.of_state).view_as(part), beside[..., n:])
             state = torch.cat((h, c), 3)

@@ -65,8 +65,12 @@ class WaveNetNetwork(nn.Module):
         hop: int = 1,
     ) -> None:
         super().__init__()
-        self.levels, self.dilations, self.channels = levels, tuple(dilations), channels
-        self.classes, self.local, self.hop = tuple(classes), local, hop
+        self.levels = levels
+        self.dilations = tuple(dilations)
+        self.channels = channels
+        self.classes = tuple(classes)
+        self.local = local
+        self.hop = hop
         self.field = sum(self.dilations) + 1
         """How many samples before it a sample is predicted from."""
         layers = len(self.dilations)
@@ -78,8 +82,10 @@ class WaveNetNetwork(nn.Module):
         self.shift = nn.Parameter(torch.zeros(layers - 1, channels))
         self.skip = _normal(skip, layers * channels, fan=layers * channels)
         self.skip_bias = nn.Parameter(torch.zeros(skip))
-        self.a, self.a_bias = _normal(skip, skip, fan=skip), nn.Parameter(torch.zeros(skip))
-        self.b, self.b_bias = nn.Parameter(_waves(numbers, skip) / skip), nn.Parameter(torch.zeros(numbers))
+        self.a = _normal(skip, skip, fan=skip)
+        self.a_bias = nn.Parameter(torch.zeros(skip))
+        self.b = nn.Parameter(_waves(numbers, skip) / skip)
+        self.b_bias = nn.Parameter(torch.zeros(numbers))
         self.kinds = nn.ParameterList(torch.zeros(count, layers, 2 * channels) for count in self.classes)
         self.follow = _normal(layers, 2 * channels, local, fan=local) if local else None
 
@@ -89,7 +95,9 @@ class WaveNetNetwork(nn.Module):
         if not torch.is_grad_enabled():
             return self.go_on(before, self.queues(len(x)), c)
         with torch.autocast(x.device.type, enabled=False):
-            h, base, nothing = self._first(before), self.base(c, len(x)), self.field - 1
+            h = self._first(before)
+            base = self.base(c, len(x))
+            nothing = self.field - 1
             h = torch.cat((h.new_zeros(*h.shape[:2], nothing), h), 2)
             span = LayerSpan(self.dilations, (nothing,) * len(x), self._frames(base, 0, x.shape[1]))
             return self._numbers(h, base, span)
@@ -119,7 +127,8 @@ class WaveNetNetwork(nn.Module):
             queues: what the layers remember, without gradients; they remember these samples then
         """
         with torch.autocast(before.device.type, enabled=False):
-            h, base = self._first(before), self.base(c, len(before))
+            h = self._first(before)
+            base = self.base(c, len(before))
             span = LayerSpan(self.dilations, None, self._frames(base, start, before.shape[1]))
             return self._numbers(h, base, span, queues)
 
@@ -189,12 +198,18 @@ class WaveNetSteps:
     """
 
     def __init__(self, net: WaveNetNetwork, queues: Queues, base: Tensor, start: int) -> None:
-        self.net, self.rings, self.start, self.passed = net, queues, start, 0
-        count, twice = len(base), net.twice()
+        self.net = net
+        self.rings = queues
+        self.start = start
+        self.passed = 0
+        count = len(base)
+        twice = net.twice()
         self.base = (base * twice).permute(1, 3, 0, 2)[:, :, :, None]  # (layers, frames, B, 1, 2 · channels)
         self.filters = _each(net.filters * twice, count)
-        self.residual, self.skip = _each(2 * net.residual, count), _each(2 * net.skip, count)
-        self.a, self.b = _each(net.a, count), _each(net.b, count)
+        self.residual = _each(2 * net.residual, count)
+        self.skip = _each(2 * net.skip, count)
+        self.a = _each(net.a, count)
+        self.b = _each(net.b, count)
         self.silence = torch.full((count,), net.levels // 2, device=base.device)
 
     def queues(self) -> Queues:
@@ -202,7 +217,8 @@ class WaveNetSteps:
         return [ring.roll(-(self.passed % d), 2) for ring, d in zip(self.rings, self.net.dilations, strict=True)]
 
     def __call__(self, before: Tensor) -> Tensor:
-        net, h = self.net, self.net._first(before[:, None]).transpose(1, 2)  # (B, 1, channels)
+        net = self.net  # (B, 1, channels)
+        h = self.net._first(before[:, None]).transpose(1, 2)
         frame = min((self.start + self.passed) // net.hop, self.base.shape[1] - 1)
         gated = []
         for layer, (ring, d) in enumerate(zip(self.rings, net.dilations, strict=True)):
@@ -227,7 +243,8 @@ def _each(weight: Tensor, count: int) -> Tensor:
 def _waves(levels: int, channels: int) -> Tensor:
     """A vector for each level that changes slowly from one to the next, `(levels, channels)`: waves over all levels, of
     up to four periods, so that neighbours start as neighbours and need not find each other."""
-    periods, phases = 4 * torch.rand(channels), 2 * math.pi * torch.rand(channels)
+    periods = 4 * torch.rand(channels)
+    phases = 2 * math.pi * torch.rand(channels)
     return 2**0.5 * torch.sin(2 * math.pi * torch.linspace(0, 1, levels)[:, None] * periods + phases)
 
 
@@ -267,7 +284,8 @@ class WaveNetLayers(torch.autograd.Function):
         count, channels = h.shape[:2]
         length = h.shape[2] - (0 if queues is not None else sum(span.dilations))
         found = h.new_empty(count, len(span.dilations), channels, length)
-        kept, gone = [], 0
+        kept = []
+        gone = 0
         for layer, d in enumerate(span.dilations):
             if queues is not None:
                 h = torch.cat((queues[layer], h), 2)
@@ -294,14 +312,16 @@ class WaveNetLayers(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, dfound: Tensor) -> tuple[Tensor | None, ...]:
         base, filters, residual, *kept = ctx.saved_tensors
-        span, dz_of = ctx.span, dfound.reshape(len(dfound), len(filters), -1, dfound.shape[2])
+        span = ctx.span
+        dz_of = dfound.reshape(len(dfound), len(filters), -1, dfound.shape[2])
         count, _, channels, length = dz_of.shape
         dbase, dfilters, dresidual = (torch.zeros_like(t) for t in (base, filters, residual))
         dshift = residual.new_zeros(len(residual), channels)
         dh = dfound.new_zeros(0)
         gone = sum(span.dilations)
         for layer in reversed(range(len(filters))):
-            d, (seen, s, z) = span.dilations[layer], kept[3 * layer : 3 * layer + 3]
+            d = span.dilations[layer]
+            (seen, s, z) = kept[3 * layer : 3 * layer + 3]
             dz = z.new_zeros(z.shape)
             dz[..., -length:] = dz_of[:, layer]
             if layer < len(residual):
@@ -320,7 +340,8 @@ class WaveNetLayers(torch.autograd.Function):
                 dbase[:, layer].index_add_(2, span.frames[-dx.shape[2] :], dx)
             dfilters[layer] = torch.bmm(dx, seen.transpose(1, 2)).sum(0)
             before, now = torch.bmm(filters[layer].t().expand(count, -1, -1), dx).chunk(2, 1)
-            deeper, dh = dh, z.new_zeros(count, channels, z.shape[2] + d)
+            deeper = dh
+            dh = z.new_zeros(count, channels, z.shape[2] + d)
             dh[..., d:] = now + deeper if layer < len(residual) else now
             dh[..., :-d] += before
             gone -= d

@@ -95,7 +95,8 @@ def decode(body: bytes | memoryview, types: Any) -> Any:
 
 
 def _read_arrays(described: tuple[tuple[str, tuple[int, ...]], ...], data: memoryview) -> list[Array]:
-    arrays, at = [], 0
+    arrays = []
+    at = 0
     if len(described) > MAX_ARRAYS:
         raise BadFrame(f"{len(described):,} arrays are more than a frame may have")
     for dtype, shape in described:

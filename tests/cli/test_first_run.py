@@ -87,7 +87,8 @@ def test_the_first_artwork_lies_on_the_disk_before_it_is_priced(
     model: str, pricing: Callable[[Callable[[], object]], None], request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     name = request.getfixturevalue(model)
-    out, there = tmp_path / "out", []
+    out = tmp_path / "out"
+    there = []
     pricing(lambda: there.append(sorted(path.stem for path in out.iterdir())))
     assert cli.main(["sample", name, "--seed", "1", "--out", str(out)]) == 0
     assert there == [[f"{name}-1"]]

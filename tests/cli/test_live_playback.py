@@ -40,7 +40,8 @@ ROOT = Path(__file__).parents[2]
 class Ear(FakeSpeaker):
     """Stands in for a sound card of the model's rate, which takes a piece at each look."""
 
-    rate, gaps = RATE, 0
+    rate = RATE
+    gaps = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -113,7 +114,8 @@ def test_what_is_only_heard_leaves_no_file(
 def test_of_a_sound_that_is_gone_on_from_the_end_is_heard_and_what_follows(
     ear: Ear, tiny_recordings: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    mine, out = tmp_path / "mine.wav", tmp_path / "more.wav"
+    mine = tmp_path / "mine.wav"
+    out = tmp_path / "more.wav"
     soundfile.write(mine, 0.3 * np.sin(np.arange(3 * RATE) / 9), RATE, subtype="PCM_16")
     argv = ["continue", tiny_recordings, str(mine), "--seconds", "0.4", "--seed", "3", "--play", "--out", str(out)]
     assert cli.main(argv) == 0
@@ -212,10 +214,12 @@ def test_what_is_made_slowly_is_heard_once_no_gap_can_follow(
     pace: float, begins: float, ear: Ear, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Four seconds are made at half the speed of hearing, so a little more than two must be made first."""
-    now, step = [0.0], wire.CHUNK_SECONDS / pace
+    now = [0.0]
+    step = wire.CHUNK_SECONDS / pace
     monkeypatch.setattr(live_playback.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(live_playback.time, "sleep", lambda seconds: None)
-    ear.heard, asked = [], ear.play_seconds
+    ear.heard = []
+    asked = ear.play_seconds
     monkeypatch.setattr(ear, "hear", lambda seconds: asked(step))
 
     def made(jobs: Any, ask: wire.StreamSound) -> Iterator[wire.SoundChunk]:
@@ -266,7 +270,8 @@ def test_what_grew_slower_on_the_way_waits_again_and_counts_the_gap(
     now = [0.0]
     monkeypatch.setattr(live_playback.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(live_playback.time, "sleep", lambda seconds: None)
-    step, asked = [0.01], ear.play_seconds
+    step = [0.01]
+    asked = ear.play_seconds
     monkeypatch.setattr(ear, "hear", lambda seconds: asked(step[0]))
 
     def made(jobs: Any, ask: wire.StreamSound) -> Iterator[wire.SoundChunk]:
@@ -310,7 +315,8 @@ def test_a_seed_sounds_in_the_terminal_as_it_does_in_the_window(tiny_recordings:
     assert cli.main([*argv, "--out", str(tmp_path)]) == 0
     jobs = JobStarter(ComputeDevice(torch.device("cpu"), "Processor, 1 thread", 1, has_bf16=False))
     ask = wire.StreamSound(job="a", model=tiny_recordings, seed=5, temperature=0.9, label=1, allowed_seconds=0.1)
-    parts, allowed = list[np.ndarray](), 0.1
+    parts = list[np.ndarray]()
+    allowed = 0.1
     for event in jobs.start(ask):
         if isinstance(event, wire.SoundChunk):
             parts.append(event.samples)

@@ -38,7 +38,8 @@ def seeds(folder: Path) -> list[int]:
 def test_a_slow_disk_holds_up_nothing_but_the_first_result(
     kept: sample.ResultSaver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_all, open_again = storage.write_files, threading.Event()
+    write_all = storage.write_files
+    open_again = threading.Event()
     add(kept, 1)
     kept.save_soon()
     assert seeds(tmp_path) == [1], "the first lies on the disk before anything else is made"

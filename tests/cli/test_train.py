@@ -313,7 +313,8 @@ def test_a_report_replaces_no_file_of_another_kind(
 def test_skipped_files_are_listed_if_too_few_are_left_to_learn_from(
     family: str, tmp_path: Path, studio_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder, report = tmp_path / "pictures", tmp_path / "skipped.csv"
+    folder = tmp_path / "pictures"
+    report = tmp_path / "skipped.csv"
     folder.mkdir()
     for number in range(5):
         (folder / f"{number}.png").write_bytes(b"")

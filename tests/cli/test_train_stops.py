@@ -46,7 +46,9 @@ class Training:
 
     def ended(self, status: int) -> tuple[str, str]:
         """Wait for the end with this status; return the rest of what it printed, and its messages."""
-        found, out, err = self._running.wait(LIMIT), self._out.read(), self._messages()
+        found = self._running.wait(LIMIT)
+        out = self._out.read()
+        err = self._messages()
         assert found == status, err
         assert "Traceback" not in err and "Error" not in err and "Exception" not in err, err
         return out, err

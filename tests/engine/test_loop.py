@@ -109,7 +109,8 @@ def test_among_equals_the_first_to_arrive_is_finished_first() -> None:
 
 def test_a_hand_overtakes_a_batch_in_its_middle_and_the_batch_goes_on() -> None:
     trace: list[str] = []
-    inbox, heard = Inbox(), Heard()
+    inbox = Inbox()
+    heard = Heard()
 
     def start(command: AnyCommand) -> Steps:
         for number in range(3):
@@ -142,7 +143,8 @@ def test_only_the_same_hand_is_replaced() -> None:
 
 def test_stop_is_heard_between_two_steps_and_the_job_closes_what_it_holds() -> None:
     trace: list[str] = []
-    inbox, heard = Inbox(), Heard()
+    inbox = Inbox()
+    heard = Heard()
 
     def start(command: AnyCommand) -> Steps:
         try:
@@ -230,7 +232,9 @@ ACTIONS = st.one_of(
 @settings(max_examples=150, deadline=None)
 @given(st.lists(ACTIONS, max_size=60))
 def test_every_job_has_exactly_one_ending_whatever_happens(actions: list) -> None:
-    heard, trace, plans = Heard(), [], {}
+    heard = Heard()
+    trace = []
+    plans = {}
     table = JobTable(heard, lambda command: behaviour(*plans[command.job][:2], command.job, trace))
     for action in actions:
         ended = {job for job, _ in heard.endings()}
@@ -285,7 +289,8 @@ def test_a_job_that_raises_fails_with_words_and_the_next_is_done(capsys: pytest.
 
 
 def test_after_the_loss_of_the_graphics_device_all_jobs_fail_and_another_engine_is_needed() -> None:
-    inbox, heard = Inbox(), Heard()
+    inbox = Inbox()
+    heard = Heard()
 
     def start(command: AnyCommand) -> Steps:
         yield None
@@ -335,7 +340,8 @@ class Line:
     def __init__(self, start: Callable[[AnyCommand], Steps]) -> None:
         source, self.to = os.pipe()
         self.back, sink = os.pipe()
-        self.inbox, outbox = Inbox(), Outbox(sink)
+        self.inbox = Inbox()
+        outbox = Outbox(sink)
         self.status: list[int] = []
         self.splitter = event_splitter()
 
@@ -615,7 +621,8 @@ def test_a_job_that_rests_lets_others_work_and_keeps_no_processor_busy() -> None
             looked.append(command.job)
             yield Pause(0.05) if command.job == "a" else None
 
-    heard, inbox = Heard(), Inbox()
+    heard = Heard()
+    inbox = Inbox()
     inbox.put(Stop(job="none"))
     table = JobTable(heard, start)
     table.add_command(StreamSound(job="a", model="m", seed=1))

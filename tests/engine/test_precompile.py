@@ -190,7 +190,8 @@ def alive(process: int) -> bool:
 
 def test_an_engine_has_time_to_spare_when_no_job_came_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "IDLE_SECONDS", 0.2)
-    inbox, trace = Inbox(), []
+    inbox = Inbox()
+    trace = []
 
     class Outbox:
         gone = False
@@ -217,8 +218,10 @@ def test_while_another_process_compiles_torch_draws_the_same_pictures(
 ) -> None:
     from studio.engine.generation.sampling import ModelCache
 
-    model, asked = ModelCache(torch.device("cpu")).get_model(tiny_pixels).model, []
-    compiled, threads = model.sample([1, 2, 3]), torch.get_num_threads()
+    model = ModelCache(torch.device("cpu")).get_model(tiny_pixels).model
+    asked = []
+    compiled = model.sample([1, 2, 3])
+    threads = torch.get_num_threads()
 
     def answer(loop: str) -> bool:
         asked.append(loop)

@@ -70,7 +70,8 @@ def test_what_is_compiled_ahead_is_what_models_ask_for(name: str, monkeypatch: p
     assert name not in kernels.missing_loops()
     last = loop.last.partition(".")[2].partition("-")[0]
     compiled = getattr(file, last)
-    before, calls = list(compiled.signatures), []
+    before = list(compiled.signatures)
+    calls = []
 
     def watched(*given: Any) -> Any:
         calls.append(given)
@@ -122,7 +123,8 @@ def doubled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 
 def test_a_loop_is_compiled_once(doubled: Callable[[], Any]) -> None:
-    first, second = doubled(), doubled()
+    first = doubled()
+    second = doubled()
     assert first(4) == second(4) == 8
     assert sum(second.stats.cache_hits.values()) == 1
     assert not second.stats.cache_misses

@@ -72,7 +72,8 @@ def test_it_finds_the_latents_that_torch_finds_and_their_prices(levels: int, wor
 @pytest.mark.parametrize("anew", [20, 70])
 def test_what_is_forgotten_is_made_anew_and_recalled(levels: int, words: dict[str, Any], anew: int) -> None:
     """As though nothing had been made in its place, of which there is less than before or more."""
-    model, c = made(levels, words), condition(words, 1)
+    model = made(levels, words)
+    c = condition(words, 1)
     z = model.noise([1], 400)
     heat = torch.ones_like(z)
     whole, player = (make_compiled_sampler(model.net, model.conditional, c, 1, 64) for _ in range(2))
@@ -111,10 +112,12 @@ def test_what_is_too_far_back_is_not_forgotten_and_all_is_as_it_was() -> None:
 @pytest.mark.parametrize(("levels", "words"), CASES)
 def test_it_draws_what_torch_draws_in_chunks_of_any_size(levels: int, words: dict[str, Any]) -> None:
     model = made(levels, words)
-    z, given = model.noise([1, 2], 90), torch.full((2, 90), -1)
+    z = model.noise([1, 2], 90)
+    given = torch.full((2, 90), -1)
     given[1, 40:44] = 3
     for temperature in (1.0, 0.0, 0.7):
-        heat, drawn = torch.full_like(z, temperature), []
+        heat = torch.full_like(z, temperature)
+        drawn = []
         for player, sizes in zip(players(model, condition(words, 2), 2), ((90,), (1, 50, 39)), strict=True):
             chunks = zip(z.split(sizes, 1), heat.split(sizes, 1), given.split(sizes, 1), strict=True)
             drawn.append(torch.cat([player.sample(*chunk) for chunk in chunks], 1))
@@ -127,12 +130,15 @@ def test_it_draws_what_torch_draws_in_chunks_of_any_size(levels: int, words: dic
 @torch.no_grad()
 @pytest.mark.parametrize(("levels", "words"), CASES)
 def test_a_voice_is_the_same_among_any_number_of_voices(levels: int, words: dict[str, Any]) -> None:
-    model, count = made(levels, words), 11
-    z, c = model.noise(range(count), 40), condition(words, count)
+    model = made(levels, words)
+    count = 11
+    z = model.noise(range(count), 40)
+    c = condition(words, count)
     heat = torch.ones_like(z)
     together, _ = players(model, c, count)
     places = torch.linspace(0, 1, 9, dtype=torch.float64)
-    all_of_them, latents = together.sample(z, heat), together.noise_of_levels(torch.full((count, 9), 2), places)
+    all_of_them = together.sample(z, heat)
+    latents = together.noise_of_levels(torch.full((count, 9), 2), places)
     for some in (slice(0, 1), slice(3, 5), slice(2, 10)):
         few, _ = players(model, None if c is None else c[some], len(z[some]))
         assert torch.equal(few.sample(z[some], heat[some]), all_of_them[some])
@@ -155,7 +161,8 @@ def test_a_sound_comes_back_through_it(levels: int) -> None:
 @torch.no_grad()
 def test_voices_turn_to_another_kind_between_two_chunks() -> None:
     model = made(*CASES[2])
-    z, drawn = model.noise([1, 2], 90), []
+    z = model.noise([1, 2], 90)
+    drawn = []
     for turned in (True, False):
         for player in players(model, torch.tensor([0, 1]), 2):
             first = player.sample(z[:, :41], torch.ones(2, 41))
@@ -169,7 +176,9 @@ def test_voices_turn_to_another_kind_between_two_chunks() -> None:
 
 @torch.no_grad()
 def test_torch_keeps_to_one_thread_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    counted, normal, before = list[int](), torch.special.ndtr, torch.get_num_threads()
+    counted = list[int]()
+    normal = torch.special.ndtr
+    before = torch.get_num_threads()
 
     def watched(z: Tensor) -> Tensor:
         counted.append(torch.get_num_threads())

@@ -274,7 +274,8 @@ class Canary:
 @pytest.mark.parametrize("name", ["model.pt", "model.ckpt", "model.safetensors", "MODEL.PTH", "model.bin"])
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "zipped"])
 def test_a_pickle_is_refused_whatever_it_calls_itself(tmp_path: Path, name: str, zipped: bool) -> None:
-    canary, path = tmp_path / "canary", tmp_path / name
+    canary = tmp_path / "canary"
+    path = tmp_path / name
     for protocol in (2, 4, 5):
         data = pickle.dumps(Canary(canary), protocol)
         if zipped:

@@ -17,7 +17,8 @@ import pytest
 from studio.library import storage
 from studio.library.storage import NotSaved
 
-OLD, NEW = b"old " * 1000, b"new " * 50_000
+OLD = b"old " * 1000
+NEW = b"new " * 50_000
 POSIX_ONLY = pytest.mark.skipif(os.name == "nt", reason="Windows has neither signals nor mounts like these")
 
 
@@ -27,7 +28,9 @@ class FaultyDisk:
     COUNTED = ("open", "write", "fsync", "close", "replace", "mkdir", "unlink")
 
     def __init__(self, nth: int, fault: BaseException | None = None, lasting: bool = False) -> None:
-        self.nth, self.fault, self.lasting = nth, fault, lasting
+        self.nth = nth
+        self.fault = fault
+        self.lasting = lasting
         self.done: list[str] = []
 
     def __getattr__(self, name: str) -> Any:

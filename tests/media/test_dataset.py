@@ -53,7 +53,9 @@ def rows(pictures: np.ndarray) -> set[bytes]:
 @needs_packs
 def test_emoji_halved_are_the_exact_mean_of_four_pixels() -> None:
     with np.load(PACKS / "emoji64.npz") as whole:
-        train, test, labels = whole["train_x"], whole["test_x"], whole["train_y"]
+        train = whole["train_x"]
+        test = whole["test_x"]
+        labels = whole["train_y"]
     found = load_dataset(PACKS / "emoji64.npz", (3, 32, 32))
     for ours, theirs in ((found.train, train), (found.test, test)):
         mean = theirs.astype(np.float32).reshape(-1, 32, 2, 32, 2, 3).mean((2, 4))

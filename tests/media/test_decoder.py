@@ -67,13 +67,12 @@ def ended(process_id: int) -> bool:
 
 
 def test_every_reader_gives_what_it_gives_without_the_child(photo: Path, hum: Path, tmp_path: Path) -> None:
-    found, expected = decoder.open_picture(photo), image.open_picture(photo)
+    found = decoder.open_picture(photo)
+    expected = image.open_picture(photo)
     np.testing.assert_array_equal(found.array, expected.array)
     assert (found.name, found.notes) == (expected.name, expected.notes)
-    heard, told = (
-        decoder.open_recording(hum, 16_000, centred=False),
-        audio_file.open_recording(hum, 16_000, centred=False),
-    )
+    heard = decoder.open_recording(hum, 16_000, centred=False)
+    told = audio_file.open_recording(hum, 16_000, centred=False)
     np.testing.assert_array_equal(heard.samples, told.samples)
     assert (heard.seconds, heard.notes) == (told.seconds, told.notes)
     soundfile.write(tmp_path / "cycle.wav", np.sin(np.arange(600) / 600 * 2 * np.pi) * 0.5, 44_100)
@@ -130,7 +129,8 @@ def test_a_refusal_reads_as_it_does_without_the_child(reader: str, tmp_path: Pat
 
 
 def test_several_threads_may_open_files_at_once(photo: Path, hum: Path) -> None:
-    own, faults = FileDecoder(), list[BaseException]()
+    own = FileDecoder()
+    faults = list[BaseException]()
 
     def read() -> None:
         try:
@@ -191,7 +191,8 @@ def test_reads_end_at_once_if_they_are_interrupted(photo: Path) -> None:
     photos = [photo.with_name(name) for name in ("sleeps.png", "hangs.png", "waits.png")]
     for path in photos:
         path.write_bytes(photo.read_bytes())
-    own, told = FileDecoder(PLANTED, seconds=1000, patience=1000), list[str]()
+    own = FileDecoder(PLANTED, seconds=1000, patience=1000)
+    told = list[str]()
 
     def read(path: Path) -> None:
         with pytest.raises(FileRefused) as fault:

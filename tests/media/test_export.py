@@ -37,7 +37,8 @@ def test_words_of_any_language_are_kept() -> None:
 
 def test_nothing_but_our_words_is_in_the_file() -> None:
     data = export.encode_png_bytes(PICTURE, {"Title": "Rose"})
-    kinds, at = [], 8
+    kinds = []
+    at = 8
     while at < len(data):
         kinds.append(data[at + 4 : at + 8])
         at += 12 + int.from_bytes(data[at : at + 4], "big")
@@ -92,7 +93,8 @@ def test_a_sheet_shows_every_picture_in_its_place() -> None:
     sheet = export.arrange_sheet(pictures, columns=2, gap=1, over=200)
     assert sheet.shape == (3 * (3 + 1) + 1, 2 * (4 + 1) + 1, 3)
     for index, value in enumerate(range(10, 60, 10)):
-        y, x = 1 + index // 2 * 4, 1 + index % 2 * 5
+        y = 1 + index // 2 * 4
+        x = 1 + index % 2 * 5
         assert (sheet[y : y + 3, x : x + 4] == value).all()
         assert (sheet[y - 1, x - 1 : x + 5] == 200).all()
     assert (sheet[9:, 6:] == 200).all()

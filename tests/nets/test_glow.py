@@ -53,7 +53,8 @@ def test_hidden_layers_start_one_after_the_other_from_the_first_batch_and_once()
         h = layer(seen)
         assert torch.allclose(h.mean((0, 2, 3)), torch.zeros(8), atol=1e-4)
         assert torch.allclose(h.std((0, 2, 3)), torch.ones(8), atol=1e-2)
-        layer.hidden, seen = True, torch.relu(h)
+        layer.hidden = True
+        seen = torch.relu(h)
     before = copy.deepcopy(net.state_dict())
     net(torch.randn(64, 2, 4, 4))
     assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
@@ -62,7 +63,8 @@ def test_hidden_layers_start_one_after_the_other_from_the_first_batch_and_once()
 @torch.no_grad()
 @pytest.mark.parametrize("size", [(5, 4), (8, 8)])
 def test_folded_and_packed_it_is_the_same_map(size: tuple[int, int]) -> None:
-    net, x = learned(CouplingNet(3, 16, 6)), entries(4, 3, *size)
+    net = learned(CouplingNet(3, 16, 6))
+    x = entries(4, 3, *size)
     expected = net(x)
     folded = copy.deepcopy(net)
     fold(folded)
@@ -77,10 +79,12 @@ def test_folded_and_packed_it_is_the_same_map(size: tuple[int, int]) -> None:
 
 @torch.no_grad()
 def test_a_layer_without_a_picture_is_that_layer_on_zeros() -> None:
-    edges, conv = learned(EdgeLayer(6, 4, 5)), ScaledConv(2, 6, 3, zero=True).double()
+    edges = learned(EdgeLayer(6, 4, 5))
+    conv = ScaledConv(2, 6, 3, zero=True).double()
     for name in ("edge", "b", "logs"):
         getattr(conv, name).copy_(getattr(edges, name))
     assert torch.allclose(edges(), conv(torch.zeros(1, 2, 4, 5, dtype=torch.float64)), atol=1e-12)
-    middle, corner = edges()[0, :, 1:3, 2], edges()[0, :, 0, 0]
+    middle = edges()[0, :, 1:3, 2]
+    corner = edges()[0, :, 0, 0]
     assert torch.equal(middle[:, 0], middle[:, 1])
     assert not torch.allclose(corner, middle[:, 0])

@@ -45,7 +45,8 @@ def test_with_fewer_units_than_entries_degrees_still_spread_over_all() -> None:
 
 
 def test_random_degrees_see_nothing_that_comes_later_and_are_the_seeds() -> None:
-    net, same = made(9, (30, 30), degrees="random"), made(9, (30, 30), degrees="random")
+    net = made(9, (30, 30), degrees="random")
+    same = made(9, (30, 30), degrees="random")
     assert not jacobian(net).triu().any()
     assert torch.equal(net.degrees[2], same.degrees[2])
     assert not torch.equal(net.degrees[1], MADE(9, (30,), degrees="random", seed=4).degrees[1])
@@ -65,7 +66,8 @@ def test_it_starts_by_giving_zeros() -> None:
 
 
 def test_gradients_reach_the_weights_as_through_dense_matrices() -> None:
-    net, x = made(6, (9, 8)), torch.randn(4, 6, dtype=torch.float64)
+    net = made(6, (9, 8))
+    x = torch.randn(4, 6, dtype=torch.float64)
     net(x).square().sum().backward()
     assert net.weights.grad is not None
     dense = [w.detach().requires_grad_() for w in net.matrices()]
@@ -83,7 +85,8 @@ def test_saved_copied_and_folded_it_is_the_same_map(activation: Activation) -> N
     torch.manual_seed(1)
     net = MADE(7, (9, 8), activation=activation, classes=3)
     net.weights.normal_()
-    x, c = torch.randn(4, 7), torch.tensor([0, 2, 1, 1])
+    x = torch.randn(4, 7)
+    c = torch.tensor([0, 2, 1, 1])
     other = MADE(7, (9, 8), activation=activation, classes=3)
     other.load_state_dict(net.state_dict())
     assert torch.equal(other(x, c), net(x, c))

@@ -70,7 +70,8 @@ def as_the_paper_says(net: WaveNetNetwork, x: list[int], c: Tensor | None) -> Te
         return found
 
     def gated(layer: int, t: int) -> Tensor:
-        past, now = net.filters[layer][:, :width], net.filters[layer][:, width:]
+        past = net.filters[layer][:, :width]
+        now = net.filters[layer][:, width:]
         pre = past @ hidden(layer, t - net.dilations[layer]) + now @ hidden(layer, t) + base(layer, t)
         return torch.tanh(pre[:width]) * torch.sigmoid(pre[width:])
 
@@ -112,13 +113,18 @@ def test_it_is_the_papers_network(words: dict[str, Any]) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("words", KINDS)
 def test_in_parts_and_sample_by_sample_it_is_the_same(words: dict[str, Any], dtype: torch.dtype) -> None:
-    net, close = made(dtype, **words), 1e-5 if dtype == torch.float32 else 1e-9
+    net = made(dtype, **words)
+    close = 1e-5 if dtype == torch.float32 else 1e-9
     x, c = sounds(net)
     numbers = net(x, c)
-    queues, found, last, at = net.queues(len(x)), [], None, 0
+    queues = net.queues(len(x))
+    found = []
+    last = None
+    at = 0
     for part in x.split((1, 17, 5, 17), 1):
         found.append(net.go_on(net.before(part, last), queues, c, at))
-        last, at = part[:, -1:], at + part.shape[1]
+        last = part[:, -1:]
+        at = at + part.shape[1]
     assert torch.allclose(torch.cat(found, 2), numbers, atol=close)
     steps = net.steps(net.queues(len(x)), c, 0, len(x))
     before = net.before(x)
@@ -139,7 +145,8 @@ def test_a_part_with_what_it_is_predicted_from_is_as_in_the_whole() -> None:
     for sound, begin in enumerate(begins):
         known = x[sound, max(begin - FIELD, 0) : begin + 9]
         parts[sound, -len(known) :] = known
-    whole, found = net(x, c), net.after(parts, c)
+    whole = net(x, c)
+    found = net.after(parts, c)
     for sound, begin in enumerate(begins):
         assert torch.allclose(found[sound], whole[sound, :, begin : begin + 9], atol=1e-12)
 

@@ -119,7 +119,8 @@ ALL = [(message, AnyCommand) for message in COMMANDS] + [(message, AnyEvent) for
 def same(one: msgspec.Struct, other: msgspec.Struct) -> bool:
     """Equal, and arrays equal in kind, shape and every bit, those of records inside as well."""
     for field in one.__struct_fields__:
-        a, b = getattr(one, field), getattr(other, field)
+        a = getattr(one, field)
+        b = getattr(other, field)
         if isinstance(a, np.ndarray):
             if a.dtype != b.dtype or a.shape != b.shape or a.tobytes() != b.tobytes():
                 return False
@@ -193,7 +194,8 @@ def test_a_stream_cut_at_any_byte_gives_the_same_messages() -> None:
 
 
 def test_a_stream_that_comes_byte_by_byte_gives_the_same_messages() -> None:
-    splitter, got = frames.event_splitter(), []
+    splitter = frames.event_splitter()
+    got = []
     for byte in b"".join(encode(message) for message in EVENTS):
         splitter.feed(bytes([byte]))
         got += list(iter(splitter.next_message, None))

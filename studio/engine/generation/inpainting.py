@@ -63,9 +63,11 @@ def score_completions(
     The second is the logarithm of the weight that an importance sampler would give a completion drawn at temperature 1,
     so the heaviest are those that fit what follows. It is None where nothing that is kept follows t₀.
     """
-    x, c = sampling.levels_of_artworks(loaded, arrays), sampling.classes_for(loaded, seeds, label)
+    x = sampling.levels_of_artworks(loaded, arrays)
+    c = sampling.classes_for(loaded, seeds, label)
     after = entries_after_hole(keep)
-    whole, part = [], []
+    whole = []
+    part = []
     for i in range(len(x)):
         nats = -math.log(2) * loaded.model.surprisal(x[i : i + 1], None if c is None else c[i : i + 1])[0].double()
         whole.append(float(nats.sum()))

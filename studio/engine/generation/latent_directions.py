@@ -35,7 +35,8 @@ def principal_directions(
     known = examples.select(slice(most))
     z = torch.cat([model.encode(part.x, part.c).flatten(1) for part in known.batches(batch)])
     x = known.x.flatten(1).to(z.dtype) / model.levels
-    z, x = z - z.mean(0), x - x.mean(0)
+    z = z - z.mean(0)
+    x = x - x.mean(0)
     count = min(DIRECTION_COUNT, *x.shape)
     generator_state = torch.get_rng_state()
     torch.manual_seed(0)  # svd_lowrank draws its start from the global generator

@@ -56,7 +56,8 @@ class LiveControls:
             self._share.requested = self._share.value_with(command.share, command.share_map)
         elif command.share is not None or command.share_map is not None:
             raise DoesNotFit("no second model is mixed in, so there is no share to change")
-        self._temperature.requested, self._entropies.is_recorded = wished, watched
+        self._temperature.requested = wished
+        self._entropies.is_recorded = watched
 
     def begin_group(self) -> Tensor:
         """A new group draws by what is wished for now: temperatures `latent_shape`; `follow` changes them."""
@@ -147,7 +148,8 @@ class _LiveControl(Generic[Number]):
         whole: Callable[[Number, wire.Array | None], Tensor],
         now: Tensor | None = None,
     ) -> None:
-        self._first, self._whole = number, whole
+        self._first = number
+        self._whole = whole
         self.requested: ControlValue[Number] = (number, factors, whole(number, factors))
         self._began = number
         self.current = self.requested[2].clone() if now is None else now

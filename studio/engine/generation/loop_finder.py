@@ -66,7 +66,8 @@ def find_best_loop(
     count = min(round(REACH * rate), len(sound) - max(a for a, _ in pairs))
     stands = yield from _prices(model, x, c, min(a for a, _ in pairs), max(a for a, _ in pairs) + count)
     costs: dict[tuple[int, int], float] = {}
-    prices, heard = StreamingLogProb(model, c, 1), max(min(b for _, b in pairs) - model.receptive_field - 1, 0)
+    prices = StreamingLogProb(model, c, 1)
+    heard = max(min(b for _, b in pairs) - model.receptive_field - 1, 0)
     for b in sorted({b for _, b in pairs}):
         for part in torch.split(x[:, heard:b], STEP, 1):
             prices.bits(part)
@@ -86,7 +87,8 @@ def find_best_loop(
 
 def loop_candidates(sound: Array, begin: int, end: int, rate: int) -> list[tuple[int, int]]:
     """Beginnings and ends of loops, the wanted one first, then EACH beginnings with each of EACH ends."""
-    near, alike = round(NEAR * rate), round(ALIKE * rate)
+    near = round(NEAR * rate)
+    alike = round(ALIKE * rate)
     most = min(near, (end - begin) // 4)
     ends = np.arange(max(end - most, alike), min(end + most, len(sound)) + 1)
     begins = np.arange(max(begin - most, 0), min(begin + most, len(sound) - 1) + 1)
@@ -111,7 +113,8 @@ def _prices(
 ) -> Generator[None, None, Tensor]:
     """Bits of samples where they stand, `(end,)`, known from `first` on."""
     begin = max(first - model.receptive_field - 1, 0)
-    prices, found = StreamingLogProb(model, c, 1), [torch.zeros(begin, device=x.device, dtype=model.dtype)]
+    prices = StreamingLogProb(model, c, 1)
+    found = [torch.zeros(begin, device=x.device, dtype=model.dtype)]
     for part in torch.split(x[:, begin:end], STEP, 1):
         found.append(prices.bits(part)[0])
         yield None

@@ -39,8 +39,11 @@ class PictureJob:
         price: PriceSteps,
     ) -> None:
         """Raises Misfit where the model cannot draw by what is asked."""
-        self.command, self.device, self.loaded = command, device, loaded
-        self._draw, self._price = draw, price
+        self.command = command
+        self.device = device
+        self.loaded = loaded
+        self._draw = draw
+        self._price = price
         self._live_controls = LiveControls(loaded, command)
 
     def adjust(self, command: wire.Adjust) -> None:
@@ -49,7 +52,8 @@ class PictureJob:
 
     def steps(self) -> EventSteps:
         """Draws group by group; where memory runs out, by smaller groups."""
-        first, group = 0, batch_that_fits(self.device, GROUP_SIZE, self.loaded.bytes_each)
+        first = 0
+        group = batch_that_fits(self.device, GROUP_SIZE, self.loaded.bytes_each)
         while first < len(self.command.seeds):
             seeds = self.command.seeds[first : first + group]
             try:
@@ -67,8 +71,10 @@ class PictureJob:
             )
 
     def _draw_group(self, seeds: tuple[int, ...], first: int) -> EventSteps:
-        shown, steering = time.monotonic(), self._live_controls
-        pictures, rows = None, 0
+        shown = time.monotonic()
+        steering = self._live_controls
+        pictures = None
+        rows = 0
         for drawn in self._draw(seeds, steering.begin_group(), steering.record_entropies(len(seeds))):
             if drawn is None:
                 yield None

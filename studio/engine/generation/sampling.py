@@ -82,7 +82,8 @@ class ModelCache:
     """The models in use, newest last; at most `most` stay in memory. A model's twin in float64 counts as another."""
 
     def __init__(self, device: torch.device, most: int = 4) -> None:
-        self.device, self.capacity = device, most
+        self.device = device
+        self.capacity = most
         self._loaded: dict[tuple[str, bool], LoadedModel] = {}
         self._found: dict[str, tuple[models.InstalledModel, str]] = {}
         """Each name's model, and the hash of its file when its card was read."""
@@ -116,7 +117,8 @@ def _estimate_bytes(model: Model) -> int:
 
 def mix_loaded(one: LoadedModel, other: LoadedModel) -> LoadedModel:
     """Two models mixed at every pixel, at a share of 0 until it is set. Raises Misfit where they cannot be."""
-    a, b = one.model, other.model
+    a = one.model
+    b = other.model
     for loaded in (one, other):
         if not isinstance(loaded.model, Autoregressive):
             raise DoesNotFit(
@@ -145,7 +147,8 @@ def classes_for(loaded: LoadedModel, seeds: Sequence[int], label: int | None) ->
     """
     if loaded.parts is not None:
         one, other = loaded.parts
-        of_one, of_other = classes_for(one, seeds, label), classes_for(other, seeds, None)
+        of_one = classes_for(one, seeds, label)
+        of_other = classes_for(other, seeds, None)
         if of_one is None or of_other is None:
             return of_other if of_one is None else of_one
         names = list(other.card.classes)
@@ -174,7 +177,8 @@ def draw_artworks(
     The temperature `heat`, a number or `latent_shape`, may be changed between two steps, as `Model.decode_steps` says.
     A model that draws pixel by pixel fills in `doubts`.
     """
-    model, c = loaded.model, classes_for(loaded, seeds, label)
+    model = loaded.model
+    c = classes_for(loaded, seeds, label)
     if isinstance(model, Autoregressive):
         steps = model.decode_steps(model.noise(seeds), c, temperature, entropies=entropies)
     else:
@@ -261,7 +265,8 @@ def interpolate_latents(begin: Tensor, end: Tensor, frames: int) -> Tensor:
     curves, 1985) while the length changes evenly. The latent of an artwork that was opened may be shorter than
     noise (see `encode` of its family), and so the way never leaves the lengths between its ends.
     """
-    a, b = begin.double().flatten(), end.double().flatten()
+    a = begin.double().flatten()
+    b = end.double().flatten()
     t = torch.linspace(0, 1, frames, dtype=torch.float64, device=a.device)[:, None]
     lengths = (a.norm(), b.norm())
     short = min(float(length) for length in lengths)
@@ -272,7 +277,8 @@ def interpolate_latents(begin: Tensor, end: Tensor, frames: int) -> Tensor:
         angle = math.acos(cosine)
         turned = torch.sin((1 - t) * angle) * (a / lengths[0]) + torch.sin(t * angle) * (b / lengths[1])
         line = turned / math.sin(angle) * (lengths[0] * (1 - t) + lengths[1] * t)
-    line[0], line[-1] = a, b
+    line[0] = a
+    line[-1] = b
     found: Tensor = line.to(begin.dtype).view(frames, *begin.shape)
     return found
 
@@ -372,7 +378,8 @@ def encode_artwork(
             other = yield from _best_latent(model, x, c, seed)
             differs = yield from _level_differences(model, x, other, c)
             if not differs.any():
-                z, apart = other, differs
+                z = other
+                apart = differs
     finite = bool(torch.isfinite(z).all())
     log_prob = torch.tensor([math.nan])
     for found in model.log_prob_steps(x, c):

@@ -60,11 +60,9 @@ class SoundJob:
             raise DoesNotFit(
                 f"{kinds[0]}, and {kinds[1]}, so they cannot be mixed; take two models that are alike in that"
             )
-        self.rate, self.levels, self.receptive_field = (
-            loaded.card.rate,
-            loaded.model.levels,
-            max(m.receptive_field for m in self.models),
-        )
+        self.rate = loaded.card.rate
+        self.levels = loaded.model.levels
+        self.receptive_field = max(m.receptive_field for m in self.models)
         self.command, self.allowed_seconds, self.share = command, command.allowed_seconds, command.share
         self.curve = _check_curve(command.temperature_curve, command.temperature)
         self.label = command.label
@@ -74,7 +72,8 @@ class SoundJob:
             raise DoesNotFit(
                 f"what it goes on from is {begin.shape} of {begin.dtype}, and sound is (samples,) of int16"
             )
-        self.continued_count, self.made = len(begin), 0
+        self.continued_count = len(begin)
+        self.made = 0
         self.past: wire.Array = (
             levels_of_sound(begin[-self.receptive_field - 1 :], self.levels).numpy().astype(np.int32)
         )
@@ -152,12 +151,14 @@ class SoundJob:
         """All is as it was before the last change that made something anew."""
         if not self._before_edit:
             return
-        c, able = self.c, self.sampler is not None and self.sampler.redo()
+        c = self.c
+        able = self.sampler is not None and self.sampler.redo()
         for name, was in self._before_edit.items():
             setattr(self, name, was)
         self._before_edit = {}
         if self.sampler is not None and not able:
-            self.sampler, self._done = self._new_sampler(), 0
+            self.sampler = self._new_sampler()
+            self._done = 0
         elif self.c is not c:
             self._set_class(self.c)
         self._drop_samples(self._done)
@@ -169,7 +170,8 @@ class SoundJob:
 
     def _drop_samples(self, gone: int) -> None:
         """What is made next follows what stands now, without so many samples that the player has made."""
-        self._done, self._restarted = 0, True
+        self._done = 0
+        self._restarted = True
         last = torch.from_numpy(self.past[-1:]) if len(self.past) else None
         if self.sampler is not None and gone and not self.sampler.undo(gone, last):
             self.sampler = self._new_sampler()
@@ -179,11 +181,9 @@ class SoundJob:
         """A piece of sound after another, until all is made."""
         self.compiled.start()
         yield from self.compiled.wait_briefly()
-        seconds, piece, first = (
-            self.command.seconds,
-            round(wire.CHUNK_SECONDS * self.rate),
-            round(FIRST_CHUNK_SECONDS * self.rate),
-        )
+        seconds = self.command.seconds
+        piece = round(wire.CHUNK_SECONDS * self.rate)
+        first = round(FIRST_CHUNK_SECONDS * self.rate)
         whole = math.inf if seconds is None else round(seconds * self.rate)
         while self.made < whole:
             count = int(min(first if self._restarted else piece, whole - self.made))
@@ -197,12 +197,17 @@ class SoundJob:
         first = self.made
         self._restarted, swift = False, self._prepare_sampler()
         assert self.sampler is not None
-        parts, began, worked, done = [], time.monotonic(), 0.0, 0
+        parts = []
+        began = time.monotonic()
+        worked = 0.0
+        done = 0
         most = round(COMPILED_CHUNK_SECONDS * self.rate) if swift else TORCH_CHUNK_SAMPLES
         while done < count:
-            few, at = min(count - done, most), first + done
+            few = min(count - done, most)
+            at = first + done
             heat = torch.from_numpy(self._temperature_at((at + np.arange(few)) / self.rate))[None]
-            z, dice = self.noise.at(self.continued_count + at, few), self.dice.at(self.continued_count + at, few)
+            z = self.noise.at(self.continued_count + at, few)
+            dice = self.dice.at(self.continued_count + at, few)
             parts.append(self.sampler.sample(z, heat.to(z.device, z.dtype), dice, self.share))
             done += few
             self._done = done
@@ -216,7 +221,8 @@ class SoundJob:
         x, bits = (torch.cat(each, 1) for each in zip(*parts, strict=True))
         kept = self.receptive_field + 1 + round(MAX_UNDO_SECONDS * self.rate)
         self.past = np.concatenate((self.past, x[0].cpu().numpy().astype(np.int32)))[-kept:]
-        self.made, self._done = self.made + count, 0
+        self.made = self.made + count
+        self._done = 0
         now = count / self.rate / max(worked, 1e-6)
         if self.compiled.done:  # before, nobody knows how fast it will be
             self.speed = self.speed * 0.8 + now * 0.2 if self.speed else now
@@ -302,7 +308,8 @@ def temperature_on_curve(curve: wire.Array, seconds: wire.Array) -> wire.Array:
     """The temperature at some seconds `(n,)` on lines through the points `(k, 2)`; of a step the later one."""
     x, y = curve.T
     after = np.searchsorted(x, seconds, side="right")
-    left, right = np.maximum(after - 1, 0), np.minimum(after, len(x) - 1)
+    left = np.maximum(after - 1, 0)
+    right = np.minimum(after, len(x) - 1)
     part = np.clip((seconds - x[left]) / np.maximum(x[right] - x[left], 1e-12), 0, 1)
     return np.asarray(y[left] + part * (y[right] - y[left]))
 
@@ -317,12 +324,14 @@ class _NoiseBlocks:
         self._begin()
 
     def _begin(self) -> None:
-        self._new, self._next = self._anew(), 0
+        self._new = self._anew()
+        self._next = 0
         self._blocks: dict[int, Tensor] = {}
 
     def at(self, first: int, count: int) -> Tensor:
         """`(1, count)` from a sample on."""
-        begin, end = first // NOISE_BLOCK_SAMPLES, (first + count - 1) // NOISE_BLOCK_SAMPLES
+        begin = first // NOISE_BLOCK_SAMPLES
+        end = (first + count - 1) // NOISE_BLOCK_SAMPLES
         if begin < self._next and begin not in self._blocks:
             self._begin()
         while self._next <= end:
@@ -338,7 +347,9 @@ class _SamplerCompilation(threading.Thread):
 
     def __init__(self, models: tuple[AutoregressiveSound, ...], c: ClassOfEachModel, spare: int) -> None:
         super().__init__(daemon=True)
-        self._models, self._c, self._spare = models, c, spare
+        self._models = models
+        self._c = c
+        self._spare = spare
         self.player: MixtureSampler | None = None
         """The first of them, which has played nothing."""
         self.done = False

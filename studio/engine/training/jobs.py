@@ -119,7 +119,8 @@ def _report_progress(job: str, study: TrainingConfig, moment: loop.ProgressRepor
 
 def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> None:
     """Compare a run with what it is to learn now, and note what that is. Raises BadStudy if they do not fit."""
-    progress, name = run.progress, run.folder.name
+    progress = run.progress
+    name = run.folder.name
     if progress.step > run.config.plan.steps:
         raise BadTrainingConfig(
             f'"{name}" has learned for {progress.step:,} steps already, more than {run.config.plan.steps:,}. '
@@ -144,7 +145,9 @@ def evaluate_model(command: wire.Evaluate, shelf: ModelCache, device: ComputeDev
     _, test = _training_and_test(data, loaded.model)
     if command.max_artworks is not None:
         test = test.select(slice(command.max_artworks))
-    held_out, done, total = test.to(device.torch_device), 0, len(test)
+    held_out = test.to(device.torch_device)
+    done = 0
+    total = len(test)
     steps: Generator[tuple[int, int], None, tuple[Any, ...]]
     if not command.report_spread:
         unlike = _unlike_training(data, total)

@@ -61,7 +61,9 @@ class TrainingRun:
     """A run's model, average, optimiser and progress, resumed from its folder where there is one."""
 
     def __init__(self, study: TrainingConfig, folder: Path, device: torch.device) -> None:
-        self.config, self.folder, self.device = study, folder, device
+        self.config = study
+        self.folder = folder
+        self.device = device
         torch.manual_seed(study.plan.seed)
         try:
             self.model = study.recipe.build(study.shape, study.levels).to(device)
@@ -79,7 +81,8 @@ class TrainingRun:
             return False
         tensors, state = found
         saved = msgspec.convert(state["study"]["recipe"], zoo.Recipe)
-        old, new = state["study"], self.config
+        old = state["study"]
+        new = self.config
         begun = (saved, tuple(old["shape"]), old.get("levels", 256), old.get("rate", 0))
         if begun != (new.recipe, new.shape, new.levels, new.rate):
             raise BadTrainingConfig(
@@ -124,14 +127,17 @@ class TrainingRun:
 
     def roll_back(self) -> None:
         """Back to the newest good checkpoint with half the rate. Raises Diverged after the third time."""
-        rollbacks, scale = self.progress.rollbacks + 1, self.progress.rate_scale / 2
+        rollbacks = self.progress.rollbacks + 1
+        scale = self.progress.rate_scale / 2
         if rollbacks > 3:
             raise TrainingDiverged(
                 "the loss stayed without a number after three rollbacks; the best checkpoint is kept"
             )
         if not self._resume(checkpoint.load_newest(self.folder)):
             raise TrainingDiverged("the loss had no number before the first checkpoint; try a lower learning rate")
-        self.progress.rollbacks, self.progress.rate_scale, self.progress.bad_in_a_row = rollbacks, scale, 0
+        self.progress.rollbacks = rollbacks
+        self.progress.rate_scale = scale
+        self.progress.bad_in_a_row = 0
 
 
 def batch_of_step(examples: TrainingExamples, step: int, plan: TrainingPlan, levels: int = 256) -> TrainingExamples:
@@ -168,7 +174,8 @@ def learning_rate_at(step: int, plan: TrainingPlan, scale: float) -> float:
 
 def next_batch(run: TrainingRun, learn: TrainingExamples | TrainingRecordings) -> TrainingExamples:
     """What the run's next step learns from, on its device."""
-    step, plan = run.progress.step, run.config.plan
+    step = run.progress.step
+    plan = run.config.plan
     if isinstance(learn, TrainingRecordings):
         return cuts_of_step(learn, step, plan, run.model).to(run.device)
     return batch_of_step(learn, step, plan, run.config.levels).to(run.device)
@@ -191,7 +198,9 @@ def train_run(
     plan = run.config.plan
     seconds_each = plan.cut / run.config.rate if isinstance(learn, TrainingRecordings) else 1
     saved = told = began = time.monotonic()
-    before, taken, kept = run.progress.seconds, 0, run.progress.step
+    before = run.progress.seconds
+    taken = 0
+    kept = run.progress.step
     try:
         _prepare_run(run, learn)
         if run.progress.step == plan.steps:  # it was stopped after its last step
@@ -213,11 +222,14 @@ def train_run(
             now = time.monotonic()
             if now - saved > plan.save_seconds or progress.step == plan.steps:
                 run.save_checkpoint()
-                saved, kept = time.monotonic(), progress.step
+                saved = time.monotonic()
+                kept = progress.step
             if measured is not None or notice or now - told > 2 or taken == 1:
-                told, rate = now, taken / max(now - began, 1e-9)
+                told = now
+                rate = taken / max(now - began, 1e-9)
                 progress.curve.append((progress.step, progress.loss, measured))
-                learned, left = rate * plan.batch * seconds_each, (plan.steps - progress.step) / rate
+                learned = rate * plan.batch * seconds_each
+                left = (plan.steps - progress.step) / rate
                 yield ProgressReport(progress.step, progress.loss, measured, learned, left, notice)
             else:
                 yield None
@@ -247,7 +259,9 @@ def _prepare_run(run: TrainingRun, learn: TrainingExamples | TrainingRecordings)
 def _train_step(run: TrainingRun, batch: TrainingExamples, *, bf16: bool) -> str:
     """Moves model and average by one batch. A loss or gradient without a number moves nothing, and is told; three in a
     row roll back."""
-    plan, model, progress = run.config.plan, run.model, run.progress
+    plan = run.config.plan
+    model = run.model
+    progress = run.progress
     for group in run.optimiser.param_groups:
         group["lr"] = learning_rate_at(progress.step, plan, progress.rate_scale)
     model.train()
@@ -259,7 +273,8 @@ def _train_step(run: TrainingRun, batch: TrainingExamples, *, bf16: bool) -> str
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
     if math.isfinite(loss.item()) and math.isfinite(norm.item()):
         run.optimiser.step()
-        progress.bad_in_a_row, progress.loss = 0, loss.item()
+        progress.bad_in_a_row = 0
+        progress.loss = loss.item()
         _update_average(run.average, model, min(plan.average, (1 + progress.step) / (10 + progress.step)))
         return ""
     progress.bad_in_a_row += 1

@@ -89,7 +89,8 @@ class TrainingRecordings:
 def _cut(x: Tensor, begin: int, samples: int, field: int, after: int) -> Tensor:
     """`(field + samples,)`: what begins at `begin` with the field before it; -1 before the sound, `after` behind it."""
     row = torch.full((field + samples,), -1, dtype=torch.int32)
-    start, end = max(begin - field, 0), min(begin + samples, len(x))
+    start = max(begin - field, 0)
+    end = min(begin + samples, len(x))
     place = start - (begin - field)
     row[place : place + end - start] = x[start:end]
     row[place + end - start :] = after

@@ -62,7 +62,8 @@ def find_flac(file: BinaryIO, begin: int, name: str) -> AudioStream:
     rate = packed >> 44
     channels = (packed >> 41 & 7) + 1
     check_format(rate, channels, name)
-    block, longest = struct.unpack_from(">H", head, 10)[0], int.from_bytes(head[15:18], "big")
+    block = struct.unpack_from(">H", head, 10)[0]
+    longest = int.from_bytes(head[15:18], "big")
     info = _Info(rate, block, channels, (packed >> 36 & 31) + 1, packed & (2**36 - 1), longest)
     start, ends_in_file = _after_blocks(file, begin, size)
     ends = (place for mark in _MARK if (place := find_bytes(file, mark, start, size)) >= 0)

@@ -52,7 +52,8 @@ class _Bits:
         place = self._digits.find("1", self.at)
         if place < 0:
             raise EOFError
-        count, self.at = place - self.at, place + 1
+        count = place - self.at
+        self.at = place + 1
         return count
 
 
@@ -91,7 +92,8 @@ def _channel(bits: _Bits, count: int, wide: int) -> None:
 
 def _errors(bits: _Bits, count: int, order: int) -> None:
     """Step over the errors of a prediction from so many samples before."""
-    coded, parts = bits.number(2), 1 << bits.number(4)
+    coded = bits.number(2)
+    parts = 1 << bits.number(4)
     if coded > 1 or count % parts or count // parts < order:
         raise Damaged
     for part in range(parts):

@@ -171,7 +171,8 @@ def fit_to_shape(
     if size == (width, height):
         return result.copy()
     canvas = np.full((height, width, channels), over, np.uint8)
-    x, y = (width - size[0]) // 2, (height - size[1]) // 2
+    x = (width - size[0]) // 2
+    y = (height - size[1]) // 2
     canvas[y : y + size[1], x : x + size[0]] = result
     return canvas
 
@@ -186,7 +187,8 @@ def _part(height: int, width: int, box: Box | None) -> Box:
 
 
 def _middle(left: float, top: float, right: float, bottom: float, proportion: float) -> Box:
-    width, height = right - left, bottom - top
+    width = right - left
+    height = bottom - top
     if width > height * proportion:
         spare = (width - height * proportion) / 2
         return left + spare, top, right - spare, bottom

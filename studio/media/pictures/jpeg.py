@@ -12,7 +12,8 @@ from PIL import Image, JpegImagePlugin
 
 _BITS = b"\xb6\x6d\xdb" * 8
 _MARKER = re.compile(rb"\xff+[^\x00\xff]")
-_SCAN, _END = 0xDA, 0xD9
+_SCAN = 0xDA
+_END = 0xD9
 _RESTARTS = range(0xD0, 0xD8)
 _BAND = 256
 """Rows that are compared at once."""
@@ -37,7 +38,8 @@ def ends_early(data: bytes, image: Image.Image, draft: tuple[int, int] | None) -
 
 def _with_bits(data: bytes) -> Iterator[bytes]:
     """Yield the pieces of a file, with bits behind the data of each scan and before each restart in it."""
-    at, done = 2, 0
+    at = 2
+    done = 0
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != _END:
         kind = data[at + 1]
         if kind == 0xFF:  # filling
@@ -50,7 +52,9 @@ def _with_bits(data: bytes) -> Iterator[bytes]:
                 break
             yield data[done : found.start()]
             yield _BITS
-            done, at, kind = found.start(), found.end(), found[0][-1]
+            done = found.start()
+            at = found.end()
+            kind = found[0][-1]
             if kind not in _RESTARTS:
                 at -= 2
                 break

@@ -16,8 +16,11 @@ TAILS = 0.5
 """Percent of a map's pixels that the colours leave out at either end, so that one odd pixel does not darken all."""
 PLATE_SIDE = 320
 """Pixels of a plate's picture and map, at least, where that is a whole multiple."""
-_MARGIN, _BAR, _SIZE = 12, 12, 14
-_GROUND, _TEXT = "#121213", "#EDEDEE"
+_MARGIN = 12
+_BAR = 12
+_SIZE = 14
+_GROUND = "#121213"
+_TEXT = "#EDEDEE"
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class ColourScale:
         """For prices in a range, its ends rounded outwards. Exact prices begin at 0; shares may be negative."""
         low, high = (low if bound else 0.0), max(high, low + 1e-6)
         step = _step(high - low)
-        low, high = math.floor(low / step + 1e-6) * step, math.ceil(high / step - 1e-6) * step
+        low = math.floor(low / step + 1e-6) * step
+        high = math.ceil(high / step - 1e-6) * step
         return cls(low, high, low, high, bound)
 
     @classmethod
@@ -108,13 +112,17 @@ def draw_plate(picture: Array, bits: Array, scale: ColourScale) -> Array:
     times = max(1, -(-PLATE_SIDE // max(height, width)))
     pair = np.stack([np.broadcast_to(picture, (height, width, 3)), scale.colour_map(bits)])
     first, second = pair.repeat(times, 1).repeat(times, 2)
-    tall, wide, gap = height * times, width * times, _MARGIN
+    tall = height * times
+    wide = width * times
+    gap = _MARGIN
     ground = Image.new("RGB", (2 * wide + 3 * gap, tall + 4 * gap + _BAR + _SIZE), _GROUND)
     ground.paste(Image.fromarray(first), (gap, gap))
-    left, below = wide + 2 * gap, tall + 2 * gap
+    left = wide + 2 * gap
+    below = tall + 2 * gap
     ground.paste(Image.fromarray(second), (left, gap))
     ground.paste(Image.fromarray(scale.draw_legend(wide).repeat(_BAR, 0)), (left, below))
-    draw, font = ImageDraw.Draw(ground), ImageFont.load_default(_SIZE)
+    draw = ImageDraw.Draw(ground)
+    font = ImageFont.load_default(_SIZE)
     draw.rectangle((left, below, left + wide - 1, below + _BAR - 1), outline="#86868C")
     low = format_bits_value(scale.low).replace("−", "-")  # the font has no minus
     row = below + _BAR + gap // 2

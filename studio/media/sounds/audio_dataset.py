@@ -91,14 +91,16 @@ def _folder(source: Path, name: str, rate: int) -> Generator[tuple[int, int], No
     found: dict[bytes, np.ndarray] = {}
     skipped: list[tuple[str, str]] = []
     damaged: list[tuple[str, str]] = []
-    paths, duplicates = list_files(source), 0
+    paths = list_files(source)
+    duplicates = 0
     for done, path in enumerate(paths, 1):
         within = display_name(os.path.relpath(path, source))
         try:
             if path.name.startswith("."):
                 raise FileRefused(within, "is a hidden file")
             opened = decoder.open_recording(path, rate)
-            wave, wrong = as_samples(opened), damage(opened.notes)
+            wave = as_samples(opened)
+            wrong = damage(opened.notes)
             key = hashlib.blake2b(wave.tobytes(), digest_size=16).digest()
             if key in found:
                 duplicates += 1
@@ -183,7 +185,8 @@ def _index(path: Path, name: str) -> list[dict[str, str]]:
 
 def _clip(whole: np.ndarray, row: dict[str, str], name: str) -> np.ndarray:
     try:
-        start, length = int(row["start"]), int(row["length"])
+        start = int(row["start"])
+        length = int(row["length"])
     except ValueError:
         raise FileRefused(name, "has an index.csv that cannot be read") from None
     if not 0 <= start < start + length <= len(whole):

@@ -35,7 +35,8 @@ _PIECE = 2**20
 """Samples that are looked at, or brought to another rate, at once."""
 FEW = 400
 """Samples, of which a mean says nothing."""
-SILENT, QUIET = 1 / 32_768, 8 / 32_768
+SILENT = 1 / 32_768
+QUIET = 8 / 32_768
 """Of the whole height."""
 DAMAGED = 0.001
 """Share of samples that may be no numbers."""
@@ -84,7 +85,8 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
                 notes.append(CANCELLED)
         except (blocks.UnreadableBlock, MemoryError):
             raise FileRefused(name, _EMPTY, AGAIN) if {CUT, TORN} & {*notes} else refusal_reason(name, form) from None
-    wave, length = found.wave, len(found.wave)
+    wave = found.wave
+    length = len(found.wave)
     if not length:
         raise FileRefused(name, _EMPTY if CUT in notes else "holds no sound")
     if found.broken:
@@ -134,12 +136,16 @@ class _Mixed:
 
 def _mixed(streams: list[AudioStream], size: int, name: str, notes: list[str], only: int | None = None) -> _Mixed:
     """Decode all sounds of a file of so many bytes: the mean of their channels, or only one. Raises Refused."""
-    mixed, entries, seconds = _Mixed(), 0, 0.0
+    mixed = _Mixed()
+    entries = 0
+    seconds = 0.0
     _bearable(sum(stream.seconds for stream in streams), 0, size, name)
     for stream in streams:
-        others, rate = list[np.ndarray](), 0  # of another rate
+        others = list[np.ndarray]()  # of another rate
+        rate = 0
         for block in _blocks(stream, name, notes, last=stream is streams[-1] and not mixed.count):
-            samples, rate = block.samples, block.rate
+            samples = block.samples
+            rate = block.rate
             mixed.channels = mixed.channels or samples.shape[1]
             mixed.rate = mixed.rate or rate
             seconds += len(samples) / rate
@@ -200,7 +206,8 @@ def _clipped(heard: np.ndarray, rate: int) -> int:
 
 def _in_rows(heard: np.ndarray, top: float, least: int) -> int:
     """Count the samples of a value of which at least so many follow each other."""
-    count, open_run = 0, 0
+    count = 0
+    open_run = 0
     for start in range(0, len(heard), _PIECE):
         same = heard[start : start + _PIECE] == top
         edges = np.flatnonzero(np.diff(np.concatenate(([False], same, [False]))))
@@ -254,7 +261,8 @@ def _resample(heard: np.ndarray, before: float, rate: int, found: np.ndarray) ->
     """
     import soxr
 
-    stream, count = soxr.ResampleStream(before, rate, 1, dtype="float32"), 0
+    stream = soxr.ResampleStream(before, rate, 1, dtype="float32")
+    count = 0
     for start in range(0, len(heard), _PIECE):
         piece = stream.resample_chunk(heard[start : start + _PIECE], last=start + _PIECE >= len(heard))
         np.clip(piece, -1, 1, out=found[count : count + len(piece)])

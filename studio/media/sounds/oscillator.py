@@ -45,7 +45,8 @@ class Oscillator:
         self._faded = 0.0
         """Share of `_next` in what sounds, 0 to 1."""
         self._count = np.arange(1, BLOCK + 1, dtype=np.float64)
-        self._at, self._share = np.empty(BLOCK), np.empty(BLOCK)
+        self._at = np.empty(BLOCK)
+        self._share = np.empty(BLOCK)
         self._place = np.empty(BLOCK, np.intp)
         self._one, self._other, self._step = (np.empty(BLOCK, np.float32) for _ in range(3))
 
@@ -65,7 +66,8 @@ class Oscillator:
 
     def play_note(self, note: float) -> None:
         """Hold this note (MIDI: 69 is the A of 440 Hz) until `release`; another one while it sounds is a legato."""
-        self._note, before = note, self._hertz
+        self._note = note
+        before = self._hertz
         self._hertz = wavetable.note_frequency(note)
         self._update_target(fresh=self._hertz != before)
 
@@ -97,16 +99,20 @@ class Oscillator:
             self._block(out[start : start + BLOCK])
 
     def _block(self, out: np.ndarray) -> None:
-        wish, n = self._target, len(out)
+        wish = self._target
+        n = len(out)
         table = wish.table
         if table is None or (self._loudness == 0.0 and wish.loudness == 0.0):
-            self._table, self._next = table, None
+            self._table = table
+            self._next = None
             out[:] = 0.0
             return
         if self._table is None or self._loudness == 0.0:
-            self._table, self._next = table, None
+            self._table = table
+            self._next = None
         elif self._next is None and self._table is not table:
-            self._next, self._faded = table, 0.0
+            self._next = table
+            self._faded = 0.0
         self._read(wish.hertz / self._rate, n)
         self._look_up(self._table, out)
         if self._next is not None:
@@ -126,7 +132,8 @@ class Oscillator:
         at -= self._place[:n]
 
     def _look_up(self, table: np.ndarray, out: np.ndarray) -> None:
-        place, step = self._place[: len(out)], self._step[: len(out)]
+        place = self._place[: len(out)]
+        step = self._step[: len(out)]
         np.take(table, place, out=out, mode="clip")
         place += 1
         np.take(table, place, out=step, mode="clip")
@@ -138,7 +145,8 @@ class Oscillator:
     def _fade(self, out: np.ndarray) -> None:
         """Both are the same pitch at the same phase, so that shares that sum to one keep the loudness."""
         assert self._next is not None
-        n, other = len(out), self._other[: len(out)]
+        n = len(out)
+        other = self._other[: len(out)]
         self._look_up(self._next, other)
         share = self._share[:n]
         np.multiply(self._count[:n], 1 / (CROSSFADE * self._rate), out=share)
@@ -149,7 +157,8 @@ class Oscillator:
         other *= share
         out += other
         if self._faded >= 1.0:
-            self._table, self._next = self._next, None
+            self._table = self._next
+            self._next = None
 
     def _ramp(self, wanted: float, out: np.ndarray) -> None:
         now = self._loudness

@@ -48,11 +48,14 @@ class PeakPyramid:
         table = self._tables[level].rows if level >= 0 else self.samples[:, None]
         at = np.floor(places / STEP ** (level + 1)).astype(np.int64)
         inside = at[:-1] < len(table)
-        low, high = np.full(len(inside), np.nan), np.full(len(inside), np.nan)
+        low = np.full(len(inside), np.nan)
+        high = np.full(len(inside), np.nan)
         count = int(inside.sum())
         if count:
-            first, end = int(at[0]), int(min(at[count], len(table)))
-            starts, part = at[:count] - first, table[first:end]
+            first = int(at[0])
+            end = int(min(at[count], len(table)))
+            starts = at[:count] - first
+            part = table[first:end]
             low[:count] = np.minimum.reduceat(part[:, 0], starts)
             high[:count] = np.maximum.reduceat(part[:, -1], starts)
         return low, high
@@ -112,7 +115,8 @@ class MeanTable:
         return _ratio(np.diff(self._sums.rows[at], axis=0))
 
     def _fine(self, places: Array) -> Array:
-        first, end = int(places[0]), int(np.ceil(places[-1])) + 1
+        first = int(places[0])
+        end = int(np.ceil(places[-1])) + 1
         part = self._numbers[first:end].astype(np.float64)
         known = np.isfinite(part)
         sums = np.zeros((len(part) + 1, 2))
@@ -160,7 +164,8 @@ def common_prefix(before: Array, now: Array) -> int:
 
 def _steps(count: int) -> list[int]:
     """Samples of one entry of each table that has more than one."""
-    found, step = [], STEP
+    found = []
+    step = STEP
     while count // step > 1:
         found.append(step)
         step *= STEP

@@ -45,8 +45,11 @@ class PlaybackBuffer:
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
-        self._samples, self._count, self._is_complete = np.zeros(4 * rate, np.int16), 0, False
-        self._target, self._wishing = _PlaybackTarget(False, 0, 0), threading.Lock()
+        self._samples = np.zeros(4 * rate, np.int16)
+        self._count = 0
+        self._is_complete = False
+        self._target = _PlaybackTarget(False, 0, 0)
+        self._wishing = threading.Lock()
         self.underruns = 0
         """How often it ran dry: nothing was made in time."""
         self.level = 1.0
@@ -57,7 +60,9 @@ class PlaybackBuffer:
         """Held for the copy of a few samples, so that nothing takes the place of what is just being brought."""
         # From here on only the sound card's thread writes.
         self._question = 0.0, 0  # when the card asked last, and for how many samples at `rate`
-        self._card, self._jumps, self._loud = float(rate), 0, 1.0
+        self._card = float(rate)
+        self._jumps = 0
+        self._loud = 1.0
         self._restart_at(0)
 
     # ── who makes it ─────────────────────────────────────────────────────────────────────────────
@@ -111,7 +116,8 @@ class PlaybackBuffer:
     def first_replaceable_after(self, seconds: float) -> int:
         """The first sample that will not have been brought by then, if the card asks on as it did last."""
         asked, step = self._question
-        now, each = time.monotonic(), step / self.rate
+        now = time.monotonic()
+        each = step / self.rate
         left = now + seconds - max(asked + each, now)
         return self._fed + step * (math.floor(left / each) + 1 if left > 0 and step else 0)
 
@@ -147,7 +153,8 @@ class PlaybackBuffer:
 
     def start_recording(self) -> None:
         """Keep what is given to the card, at its rate, from now on."""
-        self._recording, self._recorded_count = [], 0
+        self._recording = []
+        self._recorded_count = 0
 
     @property
     def recorded_seconds(self) -> float:
@@ -156,7 +163,9 @@ class PlaybackBuffer:
 
     def stop_recording(self) -> tuple[np.ndarray, float]:
         """What was kept since `record` (n,) float32 without `level`, and its rate in Hz; nothing is kept any more."""
-        tape, self._recording, self._recorded_count = self._recording or [], None, 0
+        tape = self._recording or []
+        self._recording = None
+        self._recorded_count = 0
         return np.concatenate((np.zeros(0, np.float32), *tape)), self._card
 
     @property
@@ -204,7 +213,8 @@ class PlaybackBuffer:
     def fill(self, out: np.ndarray, until: float = 0.0) -> None:
         """The next samples into `out` (n,) float32. It does not run dry before `until`, in time.monotonic(): what the
         card has left plays on meanwhile, so a maker that was kept waiting may catch up."""
-        self._question, at = (time.monotonic(), math.ceil(len(out) * self.rate / self._card)), 0
+        self._question = (time.monotonic(), math.ceil(len(out) * self.rate / self._card))
+        at = 0
         while at < len(out):
             part = out[at:]
             if self._gain == 0.0 and self._target.jump != self._jumps:
@@ -223,9 +233,13 @@ class PlaybackBuffer:
     def _restart_at(self, place: int) -> None:
         """Begin at a sample of what was made, from silence."""
         # Of the samples that were brought since, how many there were where it went on elsewhere, and where.
-        self._fed, self._brought = place, 0
+        self._fed = place
+        self._brought = 0
         self._turns: tuple[tuple[int, int], ...] = ((0, place),)
-        self._given, self._gain, self._dry, self._flushed = 0, 0.0, True, False
+        self._given = 0
+        self._gain = 0.0
+        self._dry = True
+        self._flushed = False
         self._ready = np.zeros(0, np.float32)
         self._ramp = round(RAMP * self._card)
         self._bent = Resampler(self.rate, round(self._card)) if self._card != self.rate else None
@@ -280,7 +294,8 @@ class PlaybackBuffer:
         if self._recording is not None:
             self._recording.append(part.copy())
             self._recorded_count += len(part)
-        loud, self._loud = self._loud, self.level
+        loud = self._loud
+        self._loud = self.level
         if loud != self._loud:
             part *= np.linspace(loud, self._loud, len(part), dtype=np.float32)
         elif loud != 1.0:
@@ -290,7 +305,8 @@ class PlaybackBuffer:
 
     def _fetch(self, wanted: int) -> None:
         """Bring samples to the card's rate until so many are ready, as far as they are made."""
-        parts, there = [self._ready], self._ready.size
+        parts = [self._ready]
+        there = self._ready.size
         while there < wanted:
             few = math.ceil((wanted - there) * self.rate / self._card)
             with self._bringing:
@@ -298,7 +314,8 @@ class PlaybackBuffer:
                 found = piece.astype(np.float32) / np.float32(32_768)
                 if self._flushed or (not len(piece) and not last):
                     break
-                self._fed, self._flushed = self._fed + len(piece), last
+                self._fed = self._fed + len(piece)
+                self._flushed = last
             if self._bent is not None:
                 found = self._bent.resample(found, last)
             self._brought += len(piece)

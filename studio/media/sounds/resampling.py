@@ -23,8 +23,10 @@ class Resampler:
     """From `rate` to `card`, both in whole Hz, piece by piece."""
 
     def __init__(self, rate: int, card: int) -> None:
-        common, slower = math.gcd(rate, card), min(1.0, card / rate)
-        self._up, self._down = card // common, rate // common
+        common = math.gcd(rate, card)
+        slower = min(1.0, card / rate)
+        self._up = card // common
+        self._down = rate // common
         self.held = math.ceil(WIDTH / slower)
         """Samples after a moment that must be there before it can be given."""
         place = np.arange(1 - self.held, self.held + 1)
@@ -42,8 +44,10 @@ class Resampler:
         filters = sliding_window_view(x, 2 * self.held) if len(x) >= 2 * self.held else np.zeros((0, 0), np.float32)
         count = max(-(-(len(filters) * self._up - self._at) // self._down), 0)
         at = self._at + self._down * np.arange(count + 1)
-        begin, part = at // self._up, at % self._up
-        self._x, self._at = x[begin[-1] :], int(part[-1])
+        begin = at // self._up
+        part = at % self._up
+        self._x = x[begin[-1] :]
+        self._at = int(part[-1])
         if not count:
             return np.zeros(0, np.float32)
         found: np.ndarray = np.einsum("nk,nk->n", filters[begin[:-1]], self._h[part[:-1]])

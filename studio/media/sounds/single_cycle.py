@@ -111,7 +111,8 @@ def may_be_cycles(path: Path) -> bool:
 
     A WAV that is damaged after its first bytes may be one, too: whatever opens it tells the reason.
     """
-    name, wav = display_name(path.name), False
+    name = display_name(path.name)
+    wav = False
     try:
         with decode_opened(path, name, MAX_PICTURE_FILE_BYTES) as file:
             if os.fstat(file.fileno()).st_size > _SMALL:
@@ -135,11 +136,14 @@ def _heard(path: Path, name: str) -> tuple[np.ndarray, int, bytes, list[str]]:
         if len(sounds) > 1:
             notes.append("the first of its sounds is used")
         told = len(notes)
-        parts, rate, count = list[np.ndarray](), 1, 0
+        parts = list[np.ndarray]()
+        rate = 1
+        count = 0
         try:
             for block in blocks.read_blocks(sounds[0], name, notes, "float64"):
                 parts.append(block.samples)
-                rate, count = block.rate, count + len(block.samples)
+                rate = block.rate
+                count = count + len(block.samples)
                 if count > _MOST_SAMPLES:
                     break
         except (blocks.UnreadableBlock, MemoryError):
@@ -173,7 +177,8 @@ def riff_chunks(data: bytes) -> dict[bytes, bytes]:
     for _ in range(MOST_CHUNKS):
         if at + 8 > len(data):
             break
-        key, (length,) = data[at : at + 4], struct.unpack_from("<I", data, at + 4)
+        key = data[at : at + 4]
+        (length,) = struct.unpack_from("<I", data, at + 4)
         found.setdefault(key + data[at + 8 : at + 12] if key == b"LIST" else key, data[at + 8 : at + 8 + length])
         if at + 8 + length > len(data):
             found.setdefault(b"cut off", key)
@@ -184,9 +189,11 @@ def riff_chunks(data: bytes) -> dict[bytes, bytes]:
 def riff_texts(data: bytes) -> dict[str, str]:
     """The comments of a WAV (RIFF INFO) by their keys."""
     said: dict[str, str] = {}
-    body, at = riff_chunks(data).get(b"LISTINFO", b""), 4
+    body = riff_chunks(data).get(b"LISTINFO", b"")
+    at = 4
     while at + 8 <= len(body):
-        key, (length,) = body[at : at + 4], struct.unpack_from("<I", body, at + 4)
+        key = body[at : at + 4]
+        (length,) = struct.unpack_from("<I", body, at + 4)
         text = body[at + 8 : at + 8 + length].rstrip(b"\0")
         said.setdefault(key.decode("latin-1"), text.decode(errors="replace"))
         at += 8 + length + length % 2

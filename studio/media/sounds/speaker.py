@@ -15,7 +15,9 @@ import numpy as np
 DEFAULT_LATENCY = 0.07
 """Seconds from a wish to the ear, as asked of the sound system, which asks when a quarter of it is free: so much bears
 a machine that stands still for 50 ms, as a virtual one does when its host is busy."""
-MORE, LESS, LATEST = 1.5, 0.9, 0.3
+MORE = 1.5
+LESS = 0.9
+LATEST = 0.3
 """What the latency is multiplied with after a stream that left gaps, and after one that left none; seconds at most."""
 LATENCIES = (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3)
 """Seconds that a person can choose."""
@@ -115,8 +117,13 @@ class Speaker:
             _read_devices_anew(sd)
         self._look_again = True  # unless it goes well
         found = _choose(sd, device)
-        self.device, rate = str(found["name"]), float(found["default_samplerate"])
-        self._source, self._ended, self._failed, self.underruns, self._delay = source, False, "", 0, 0.0
+        self.device = str(found["name"])
+        rate = float(found["default_samplerate"])
+        self._source = source
+        self._ended = False
+        self._failed = ""
+        self.underruns = 0
+        self._delay = 0.0
         source.set_card_rate(rate)
         self._asked = time.monotonic()
         try:
@@ -142,7 +149,8 @@ class Speaker:
 
     def close(self) -> None:
         """Stop at once; nothing where nothing plays."""
-        stream, self._stream = self._stream, None
+        stream = self._stream
+        self._stream = None
         if stream is not None:
             with contextlib.suppress(Exception):  # of a device that went away
                 stream.abort(ignore_errors=True)

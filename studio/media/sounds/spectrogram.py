@@ -86,7 +86,8 @@ class Spectrogram:
     def _levels(self, frames: Array) -> Array:
         spectra = np.fft.rfft(frames * self._window, axis=1)
         power = spectra.real**2 + spectra.imag**2
-        below, above = power[:, self._below], power[:, self._below + 1]
+        below = power[:, self._below]
+        above = power[:, self._below + 1]
         wide = np.maximum.reduceat(power, self._first, axis=1)
         rows = np.concatenate((below + self._part * (above - below), wide), 1)
         loud = 10 * np.log10(rows + 1e-6) - self._full

@@ -38,7 +38,8 @@ def until(events: Iterator[Any], row: int) -> wire.PicturesPreview:
 
 
 def test_a_painted_temperature_holds_for_each_pixel(tiny_pixels: str, jobs: JobStarter) -> None:
-    calm, even = made(jobs, model=tiny_pixels, temperature=(0.0,))[0], made(jobs, model=tiny_pixels)[0]
+    calm = made(jobs, model=tiny_pixels, temperature=(0.0,))[0]
+    even = made(jobs, model=tiny_pixels)[0]
     heat = np.ones((8, 8), np.float32)
     heat[4:] = 0
     below = made(jobs, model=tiny_pixels, temperature_map=heat)[0]
@@ -120,7 +121,8 @@ def test_a_job_that_waits_is_steered_before_it_begins_and_one_that_is_over_is_pa
 
 def test_a_flow_obeys_with_its_next_group(tiny: str, jobs: JobStarter) -> None:
     asked = wire.Sample(job="a", model=tiny, seeds=SEEDS)
-    even, calm = ends(list(jobs.start(asked))), made(jobs, model=tiny, temperature=(0.1,))
+    even = ends(list(jobs.start(asked)))
+    calm = made(jobs, model=tiny, temperature=(0.1,))
     events = jobs.start(asked)
     until(events, 1)
     list(jobs.start(wire.Adjust(job="b", running_job="a", temperature=(0.1,))))
@@ -161,7 +163,8 @@ def test_a_flow_takes_no_painted_temperature(tiny: str, jobs: JobStarter) -> Non
 def test_two_models_are_mixed_and_at_either_end_it_is_the_one(
     tiny_pixels: str, tiny_others: str, jobs: JobStarter
 ) -> None:
-    one, other = made(jobs, model=tiny_pixels), made(jobs, model=tiny_others)
+    one = made(jobs, model=tiny_pixels)
+    other = made(jobs, model=tiny_others)
     for share, alone in ((0.0, one), (1.0, other)):
         both = made(jobs, model=tiny_pixels, second_model=tiny_others, share=share)
         for end, wanted in zip(both, alone, strict=True):
@@ -233,7 +236,8 @@ def test_doubt_is_told_with_every_row_of_what_draws_pixel_by_pixel(
         assert event.entropy.shape == (len(event.pictures), min(event.done, 8), 8)
         assert event.entropy.dtype == np.float32
         assert 0 <= event.entropy.min() <= event.entropy.max() <= 4, "bits of 16 levels"
-    whole, unwatched = ends(events), made(jobs, model=tiny_pixels)
+    whole = ends(events)
+    unwatched = made(jobs, model=tiny_pixels)
     for one, other in zip(whole, unwatched, strict=True):
         assert np.array_equal(one.pictures, other.pictures), "watched, the same is drawn"
         assert other.entropy is None
@@ -273,7 +277,8 @@ def test_watching_begins_and_ends_while_it_draws(tiny_pixels: str, tiny: str, jo
 
 
 def test_what_is_kept_of_a_picture_has_no_doubt(tiny_pixels: str, jobs: JobStarter, rings: np.ndarray) -> None:
-    picture, free = rings[130, ..., :1] // 16 * 17, np.zeros((8, 8), np.uint8)
+    picture = rings[130, ..., :1] // 16 * 17
+    free = np.zeros((8, 8), np.uint8)
     free[4:, 2:6] = 1
     ask = wire.Inpaint(job="a", model=tiny_pixels, picture=picture, mask=free, seeds=(1, 2), report_entropy=True)
     (last,) = ends(list(jobs.start(ask)))

@@ -26,7 +26,9 @@ def found(sound: np.ndarray, begin: int, end: int, label: int | None = 1) -> loo
 
 def cost(sound: np.ndarray, begin: int, end: int) -> float:
     """As the head of studio/engine/generation/loop_finder.py has it, by whole sounds."""
-    x, c, count = levels_of_sound(sound, 256)[None].long(), torch.tensor([1]), round(loop_finder.REACH * RATE)
+    x = levels_of_sound(sound, 256)[None].long()
+    c = torch.tensor([1])
+    count = round(loop_finder.REACH * RATE)
     after = torch.cat((x[:, :end], x[:, begin : begin + count]), 1)
     joined, stands = (StreamingLogProb(MODEL, c, 1).bits(each)[0] for each in (after, x[:, : begin + count]))
     return float((joined[-count:] - stands[-count:]).sum())

@@ -36,7 +36,8 @@ def ask() -> Ask:
 def pack(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Grey rings of 8 × 8 in two kinds, by how light their ground is."""
     path = tmp_path_factory.mktemp("packs") / "rings.npz"
-    grey, kinds = rings[..., :1], (rings[:, 0, 0, 0] > 127).astype(np.int64)
+    grey = rings[..., :1]
+    kinds = (rings[:, 0, 0, 0] > 127).astype(np.int64)
     np.savez(path, train_x=grey[:120], train_y=kinds[:120], test_x=grey[120:], test_y=kinds[120:])
     return path
 
@@ -91,7 +92,8 @@ def test_it_is_learned_drawn_cooled_opened_and_measured(learned: str, ask: Ask, 
 
 
 def test_a_part_of_a_picture_is_made_anew_and_the_rest_is_kept(tiny_pixels: str, ask: Ask, rings: np.ndarray) -> None:
-    picture, free = rings[130, ..., :1] // 16 * 17, np.zeros((8, 8), np.uint8)
+    picture = rings[130, ..., :1] // 16 * 17
+    free = np.zeros((8, 8), np.uint8)
     free[4:, 2:6] = 1
     command = wire.Inpaint(job="a", model=tiny_pixels, picture=picture, mask=free, seeds=tuple(range(10)))
     events = drawn(ask(command))
@@ -115,7 +117,8 @@ def test_others_have_their_turn_while_explore_draws_pixel_by_pixel(tiny_pixels: 
 
 
 def test_a_completion_is_priced_by_what_follows_the_hole(tiny_pixels: str, ask: Ask, rings: np.ndarray) -> None:
-    picture, free = rings[130, ..., :1] // 16 * 17, np.zeros((8, 8), np.uint8)
+    picture = rings[130, ..., :1] // 16 * 17
+    free = np.zeros((8, 8), np.uint8)
     free[4:, 2:6] = 1
     (last,) = [e for e in drawn(ask(_complete(tiny_pixels, picture, free))) if e.done == e.total]
     for made, price in zip(last.pictures, last.following_log_prob or (), strict=True):
@@ -134,7 +137,8 @@ def _complete(model: str, picture: np.ndarray, free: np.ndarray) -> wire.Inpaint
 
 
 def test_what_cannot_be_completed_is_said(tiny_pixels: str, tiny: str, ask: Ask, rings: np.ndarray) -> None:
-    picture, none = rings[0, ..., :1], np.zeros((8, 8), np.uint8)
+    picture = rings[0, ..., :1]
+    none = np.zeros((8, 8), np.uint8)
     faults = {
         "nothing is marked": (tiny_pixels, picture, none),
         "all is marked": (tiny_pixels, picture, none + 1),
@@ -179,7 +183,8 @@ def test_the_mixture_of_kinds_is_measured_where_it_is_cheap_else_bounded(monkeyp
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.3 * torch.randn_like(parameter)
-    x, c = torch.randint(0, 8, (6, 1, 4, 4), dtype=torch.uint8), torch.tensor([0, 1, 1, 0, 1, 0])
+    x = torch.randint(0, 8, (6, 1, 4, 4), dtype=torch.uint8)
+    c = torch.tensor([0, 1, 1, 0, 1, 0])
     test = TrainingExamples(x, c)
     (name, mixed, exact), (given_name, given, given_exact) = evaluation.measure_figures(model, test)
     assert (name, given_name) == ("bits per dimension", "bits per dimension given its kind")

@@ -140,7 +140,8 @@ def test_a_hand_changes_the_very_next_piece(jobs: JobStarter) -> None:
     cold = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(3)]
     list(jobs.start(wire.Adjust(job="c", running_job="a", label=0, temperature=(1.0,))))
     rest = sounded(events)
-    found, even = whole([*first, *cold, *rest]), decoded(round(0.2 * RATE))
+    found = whole([*first, *cold, *rest])
+    even = decoded(round(0.2 * RATE))
     np.testing.assert_array_equal(found[: 3 * PIECE], even[: 3 * PIECE])
     heat = torch.ones(1, len(found))
     heat[:, 3 * PIECE :] = 0
@@ -156,7 +157,8 @@ def test_a_hand_changes_the_very_next_piece(jobs: JobStarter) -> None:
 
 def test_it_makes_no_more_than_is_allowed_and_goes_on_when_more_is(jobs: JobStarter) -> None:
     events = jobs.start(command(seconds=None, allowed_seconds=0.07))
-    made, rested = [], 0
+    made = []
+    rested = 0
     while rested < 3:
         event = next(events)
         made += [event] if isinstance(event, wire.SoundChunk) else []
@@ -260,7 +262,8 @@ def test_a_change_that_came_too_late_is_made_from_a_later_moment_as_though_it_we
     new = np.concatenate([event.samples for event in sounded(events)])
     kept = np.concatenate([event.samples for event in first])[:at]
     assert len(kept) + len(new) == round(0.2 * RATE)
-    player, z = MODEL.make_sampler(torch.tensor([0]), 1), MODEL.noise([5, 6], at + len(new))
+    player = MODEL.make_sampler(torch.tensor([0]), 1)
+    z = MODEL.noise([5, 6], at + len(new))
     np.testing.assert_array_equal(kept, sound_of_levels(player.sample(z[:1, :at], torch.ones(1, at)), 256)[0])
     player.set_condition(torch.tensor([1]))
     wanted = sound_of_levels(player.sample(z[1:, at:], torch.full((1, len(new)), 0.5)), 256)[0]
@@ -277,7 +280,8 @@ def test_only_a_sound_that_nothing_precedes_is_opened_by_the_heat_that_its_card_
     other = sampling.LoadedModel(card, "", MODEL, torch.zeros(0), 1)
     monkeypatch.setattr(jobs.model_cache, "get_model", lambda name: other)
     opened = whole(sounded(jobs.start(command(temperature=0.5))))
-    z, heat = MODEL.noise([5], len(opened)), torch.full((1, len(opened)), 0.5)
+    z = MODEL.noise([5], len(opened))
+    heat = torch.full((1, len(opened)), 0.5)
     heat[:, :hot] = 2.0
     wanted = sound_of_levels(MODEL.make_sampler(torch.tensor([1]), 1).sample(z, heat), 256)[0]
     np.testing.assert_array_equal(opened, wanted)

@@ -42,7 +42,8 @@ def test_a_damaged_manifest_is_made_again_from_the_checkpoints(data: bytes, run:
     before = checkpoint.list_checkpoints(run)
     manifest(run).write_bytes(data)
     assert sorted(checkpoint.list_checkpoints(run), key=str) == sorted(before, key=str)
-    newest, best = checkpoint.load_newest(run), checkpoint.load_newest(run, best=True)
+    newest = checkpoint.load_newest(run)
+    best = checkpoint.load_newest(run, best=True)
     assert newest is not None and newest[1]["step"] == 5
     assert best is not None and float(best[0]["average.w"][0]) == 0.5
     checkpoint.add_checkpoint(run, {"model.w": torch.zeros(4)}, {"step": 6})

@@ -103,7 +103,8 @@ def test_a_figure_is_the_mean_over_artworks_of_every_batch() -> None:
 
 def vae(observation: DecoderLikelihood, numbers: Tensor) -> Variational:
     """Return a VAE whose posterior is its prior, so that both bounds are the price itself."""
-    nothing, says = Constant(torch.zeros(4)), Constant(numbers)
+    nothing = Constant(torch.zeros(4))
+    says = Constant(numbers)
     return Variational((1, 1, 2), observation.levels, nothing, says, Posterior(2), observation).double().eval()
 
 

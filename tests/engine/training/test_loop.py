@@ -113,7 +113,8 @@ def test_a_batch_without_a_finite_loss_moves_nothing(tmp_path: Path, x: Training
 
 def test_three_bad_steps_roll_back_to_the_last_save_with_half_the_rate(tmp_path: Path, x: TrainingExamples) -> None:
     run = TrainingRun(study(steps=60, evaluate=100), tmp_path, torch.device("cpu"))
-    loss, calls = run.model.loss, iter(range(1000))
+    loss = run.model.loss
+    calls = iter(range(1000))
     run.model.loss = lambda *a: loss(*a) * (float("nan") if next(calls) in (20, 21, 22) else 1)  # type: ignore[method-assign]
     moments = [
         moment for moment in loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False) if moment

@@ -33,13 +33,16 @@ def ask() -> Ask:
 @pytest.fixture
 def pack(tmp_path: Path) -> Path:
     """Clips of 8 kHz: kinds low and high of the sorts square and sawtooth."""
-    folder, generator = tmp_path / "beeps", np.random.default_rng(0)
+    folder = tmp_path / "beeps"
+    generator = np.random.default_rng(0)
     folder.mkdir()
     rows = ["split,start,length,pitch,shape"]
     for split, count in (("train", 24), ("test", 4)):
-        waves, at = [], 0
+        waves = []
+        at = 0
         for i in range(count):
-            length, period = int(generator.integers(500, 900)), (40, 16)[i % 2]
+            length = int(generator.integers(500, 900))
+            period = (40, 16)[i % 2]
             saw = (np.arange(length) + int(generator.integers(period))) % period / period - 0.5
             waves.append((12_000 * (saw if i // 2 % 2 else np.sign(saw + 0.01))).astype(np.int16))
             rows.append(f"{split},{at},{length},{('low', 'high')[i % 2]},{('square', 'saw')[i // 2 % 2]}")

@@ -272,7 +272,8 @@ def test_the_frames_and_bytes_that_an_mp3_counts_are_not_believed(number: int, p
 
 def test_an_mp3_without_a_table_is_opened_whole(tmp_path: Path) -> None:
     """Of bits that vary, whose length decoders guess from the first frames."""
-    quiet, loud = 0.001 * tune(10), 0.3 * DICE.uniform(-1, 1, (10 * RATE, 1))
+    quiet = 0.001 * tune(10)
+    loud = 0.3 * DICE.uniform(-1, 1, (10 * RATE, 1))
     data = packed("mp3", np.concatenate((quiet, loud)))
     first = data.index(b"\xff\xf3", 10)
     found = opened(tmp_path, data[first:])
@@ -280,7 +281,8 @@ def test_an_mp3_without_a_table_is_opened_whole(tmp_path: Path) -> None:
 
 
 def pages(data: bytes) -> list[bytearray]:
-    found, at = [], 0
+    found = []
+    at = 0
     while at < len(data):
         count = data[at + 26]
         stop = at + 27 + count + sum(data[at + 27 : at + 27 + count])

@@ -62,7 +62,8 @@ def test_a_file_that_ends_early_is_cut_off_wherever(sort: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("more", [8, 44])
 def test_a_length_that_counts_its_header_is_no_cut(more: int, tmp_path: Path) -> None:
-    right, size = len(wav()) - 8, len(LITTLE)
+    right = len(wav()) - 8
+    size = len(LITTLE)
     assert is_whole(opened(tmp_path / "a", wav(size + more)))
     assert is_whole(opened(tmp_path / "a", wav(size + 44, right + 8)))
     assert is_whole(opened(tmp_path / "a", wav(size + 44, 0)))

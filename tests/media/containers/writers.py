@@ -8,7 +8,8 @@ import numpy as np
 RATE = 16_000
 SOUND = np.rint(9000 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)).astype(np.int16)
 """One second."""
-LITTLE, BIG = SOUND.astype("<i2").tobytes(), SOUND.astype(">i2").tobytes()
+LITTLE = SOUND.astype("<i2").tobytes()
+BIG = SOUND.astype(">i2").tobytes()
 FORM = struct.pack("<HHIIHH", 1, 1, RATE, 2 * RATE, 2, 16)
 GUID = bytes.fromhex("f3acd3118cd100c04f8edb8a")
 

@@ -157,7 +157,8 @@ def test_kinds_of_jpeg_and_bmp_that_are_not_read_are_named_so(tmp_path: Path) ->
 
 
 def test_of_several_pictures_of_a_camera_the_first_is_used_and_said(tmp_path: Path) -> None:
-    first, second = Image.fromarray(PHOTO), Image.fromarray(255 - PHOTO)
+    first = Image.fromarray(PHOTO)
+    second = Image.fromarray(255 - PHOTO)
     (tmp_path / "pair.jpg").write_bytes(saved(first, "MPO", save_all=True, append_images=[second], quality=95))
     picture = open_picture(tmp_path / "pair.jpg")
     assert "only the first of its pictures is used" in picture.notes

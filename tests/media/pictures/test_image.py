@@ -140,7 +140,9 @@ def test_one_bit_is_black_and_white(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["TIFF", "JPEG"])
 def test_printers_colours_become_screen_colours(tmp_path: Path, ending: str) -> None:
-    cyan, black, paper = (255, 0, 0, 0), (0, 0, 0, 255), (0, 0, 0, 0)
+    cyan = (255, 0, 0, 0)
+    black = (0, 0, 0, 255)
+    paper = (0, 0, 0, 0)
     for ink, colour in ((cyan, (0, 255, 255)), (black, (0, 0, 0)), (paper, (255, 255, 255))):
         picture = opened(tmp_path, saved(Image.new("CMYK", (16, 16), ink), ending))
         np.testing.assert_allclose(picture.array[8, 8].astype(int), colour, atol=2)
@@ -148,7 +150,8 @@ def test_printers_colours_become_screen_colours(tmp_path: Path, ending: str) -> 
 
 
 def test_lab_colours_become_screen_colours(tmp_path: Path) -> None:
-    grey, white = Image.new("LAB", (4, 4), (137, 128, 128)), Image.new("LAB", (4, 4), (255, 128, 128))
+    grey = Image.new("LAB", (4, 4), (137, 128, 128))
+    white = Image.new("LAB", (4, 4), (255, 128, 128))
     np.testing.assert_allclose(opened(tmp_path, saved(grey, "TIFF")).array[0, 0].astype(int), 128, atol=2)
     np.testing.assert_allclose(opened(tmp_path, saved(white, "TIFF")).array[0, 0].astype(int), 255, atol=1)
 
@@ -296,7 +299,8 @@ def png_of(width: int, height: int, data: bytes = b"") -> bytes:
 
 @pytest.mark.timeout(20)
 def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
-    width, height = 13_300, 13_300
+    width = 13_300
+    height = 13_300
     rows = zlib.compress((b"\0" + b"\0" * -(-width // 8)) * height, 9)
     assert len(rows) < 100_000
     for data in (

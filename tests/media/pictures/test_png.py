@@ -30,7 +30,8 @@ DISPLAY_P3 = chunk(b"cHRM", struct.pack(">8I", 31_270, 32_900, 68_000, 32_000, 2
 
 def samples(depth: int, channels: int) -> np.ndarray:
     values = dice.integers(0, 2**depth, (*SHAPE, channels), np.uint16 if depth == 16 else np.uint8)
-    values[0, 0], values[0, 1] = 0, 2**depth - 1
+    values[0, 0] = 0
+    values[0, 1] = 2**depth - 1
     return values
 
 
@@ -222,7 +223,8 @@ def test_a_wrong_checksum_beside_the_pixels_costs_that_part_alone(
 ) -> None:
     values = np.zeros((*SHAPE, 3), np.uint8)
     values[..., 0] = 128
-    bad, good = chunk(kind, body, checksum=1), chunk(kind, body)
+    bad = chunk(kind, body, checksum=1)
+    good = chunk(kind, body)
     for data in (png(values, 8, 2, bad), png(values, 8, 2, after=bad)):
         picture = opened(tmp_path, data)
         np.testing.assert_array_equal(picture.array, values)

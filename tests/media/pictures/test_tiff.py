@@ -22,13 +22,15 @@ def samples(bits: int, form: int, channels: int) -> tuple[np.ndarray, np.ndarray
     """Return random samples, the darkest and the lightest among them, and their fractions."""
     if form == 3:
         values = dice.random((*SHAPE, channels)).astype(f"f{bits // 8}")
-        values[0, 0], values[0, 1] = 0, 1
+        values[0, 0] = 0
+        values[0, 1] = 1
         return values, values.astype(float)
     low = -(2 ** (bits - 1)) if form == 2 else 0
     size = next(size for size in (8, 16, 32, 64) if size >= bits)
     kind = np.dtype(f"{'i' if form == 2 else 'u'}{size // 8}")
     values = dice.integers(low, low + 2**bits - 1, (*SHAPE, channels), kind, endpoint=True)
-    values[0, 0], values[0, 1] = low, low + 2**bits - 1
+    values[0, 0] = low
+    values[0, 1] = low + 2**bits - 1
     return values, (values.astype(float) - low) / (2.0**bits - 1)
 
 
@@ -158,7 +160,8 @@ def test_a_small_preview_is_told_as_one(tmp_path: Path) -> None:
 
 
 def test_smaller_versions_behind_a_picture_are_no_other_pictures(tmp_path: Path) -> None:
-    large, small = Image.new("RGB", (40, 40), "red"), Image.new("RGB", (20, 20), "red")
+    large = Image.new("RGB", (40, 40), "red")
+    small = Image.new("RGB", (20, 20), "red")
     for kind, told in ((0, True), (1, False), (4, False)):
         buffer = io.BytesIO()
         small.encoderinfo = {"tiffinfo": {254: kind}}
@@ -185,7 +188,8 @@ def test_other_kinds_are_refused_as_such_and_not_as_damaged(tmp_path: Path, data
 
 def test_the_reason_is_true_of_the_file(tmp_path: Path) -> None:
     values = samples(16, 1, 3)[0]
-    whole, packed = tiff(values, 16), tiff(values, 16, compression=8)
+    whole = tiff(values, 16)
+    packed = tiff(values, 16, compression=8)
     assert reason(tmp_path, whole[:-100]) == "is cut off"
     assert reason(tmp_path, packed[:-100]) == "is cut off"
     assert reason(tmp_path, packed[:-100] + bytes(100)) == "is damaged"

@@ -227,7 +227,8 @@ def test_nothing_is_waited_for_and_no_link_is_followed(tmp_path: Path) -> None:
 
 def test_bytes_at_random_end_in_a_refusal_or_a_sound(tmp_path: Path) -> None:
     """400 mutants of a WAV and a FLAC."""
-    dice, path = np.random.default_rng(3), tmp_path / "a.wav"
+    dice = np.random.default_rng(3)
+    path = tmp_path / "a.wav"
     seeds = [
         export.encode_wav_bytes(SINE[:2000], RATE, {"ICMT": "x"}),
         export.encode_flac_bytes(SINE[:2000], RATE, {"TITLE": "x"}),

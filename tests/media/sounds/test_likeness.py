@@ -30,7 +30,8 @@ def test_a_cycle_is_alike_however_loud_and_not_if_a_tenth_is_another() -> None:
 
 
 def test_a_stroke_is_alike_if_it_begins_2_ms_later_in_some_noise() -> None:
-    learned, others = strokes(12, 0), strokes(6, 1)
+    learned = strokes(12, 0)
+    others = strokes(6, 1)
     noise = np.random.default_rng(2).normal(0, 300, 4000)
     later = np.concatenate((np.zeros(24), learned[7] / 2))[:4000]
     earlier = learned[3][12:]

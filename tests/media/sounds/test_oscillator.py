@@ -58,7 +58,8 @@ def test_without_a_wave_a_note_is_silence() -> None:
 
 @pytest.mark.parametrize("block", [37, 480, 5000])
 def test_the_size_of_the_blocks_is_not_heard(block: int) -> None:
-    one, other = Oscillator(RATE), Oscillator(RATE)
+    one = Oscillator(RATE)
+    other = Oscillator(RATE)
     for tone in (one, other):
         tone.set_wave(saw())
         tone.play_note(50)
@@ -184,7 +185,8 @@ def test_filling_keeps_no_memory(tone: Oscillator) -> None:
     tone.play_note(57)
     out = np.empty(480, np.float32)
     tone.fill(out)
-    kept, most = [], []
+    kept = []
+    most = []
     for _ in range(5):  # other threads of this process keep something now and then; filling would each time
         tracemalloc.start()
         before, _ = tracemalloc.get_traced_memory()

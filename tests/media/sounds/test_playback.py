@@ -41,7 +41,8 @@ STEEPEST = 20_000 / 32_768 * 2 * np.pi * 100 / RATE + 1 / EDGE
 
 @pytest.mark.parametrize("block", [1, 64, 441, 4096])
 def test_every_sample_comes_once_between_two_ramps(block: int) -> None:
-    stream, wave = opened(PlaybackBuffer(RATE)), sine(0.5)
+    stream = opened(PlaybackBuffer(RATE))
+    wave = sine(0.5)
     stream.append(wave)
     stream.mark_complete()
     out = heard(stream, 0.6, block)
@@ -52,7 +53,8 @@ def test_every_sample_comes_once_between_two_ramps(block: int) -> None:
 
 def test_at_another_rate_it_is_resampled_as_a_whole() -> None:
     """Also after a minute, in which it is made in pieces of 20 ms, and nothing drifts."""
-    stream, wave = PlaybackBuffer(16_000), sine(60, 16_000)
+    stream = PlaybackBuffer(16_000)
+    wave = sine(60, 16_000)
     opened(stream, CARD)
     parts = []
     for piece in np.array_split(wave, 3_001):
@@ -68,7 +70,8 @@ def test_at_another_rate_it_is_resampled_as_a_whole() -> None:
 
 
 def test_run_dry_it_fades_waits_for_a_cushion_and_goes_on_where_it_was() -> None:
-    stream, wave = opened(PlaybackBuffer(RATE)), sine(1)
+    stream = opened(PlaybackBuffer(RATE))
+    wave = sine(1)
     half = len(wave) // 2
     stream.append(wave[:half])
     first = heard(stream, 0.7)
@@ -114,7 +117,8 @@ def test_pausing_and_going_elsewhere_never_click() -> None:
 
 
 def test_what_is_put_in_the_place_of_what_was_to_come_is_heard_from_there_on_without_a_seam() -> None:
-    stream, wave = opened(PlaybackBuffer(RATE)), sine(1)
+    stream = opened(PlaybackBuffer(RATE))
+    wave = sine(1)
     stream.append(wave)
     before = heard(stream, 0.2)
     first = stream.first_replaceable + 100
@@ -128,7 +132,8 @@ def test_what_is_put_in_the_place_of_what_was_to_come_is_heard_from_there_on_wit
 
 
 def test_what_the_card_has_got_already_is_not_put_out_of_its_place() -> None:
-    stream, wave = opened(PlaybackBuffer(RATE)), sine(1)
+    stream = opened(PlaybackBuffer(RATE))
+    wave = sine(1)
     stream.append(wave)
     heard(stream, 0.2)
     assert not stream.replace_from(stream.first_replaceable - 1, -wave[:5000])
@@ -146,7 +151,8 @@ def test_what_the_card_has_got_already_is_not_put_out_of_its_place() -> None:
 
 @pytest.mark.parametrize("late", [0.0, 0.01])
 def test_what_is_just_being_made_is_waited_for_as_long_as_the_card_has_enough(late: float) -> None:
-    stream, wave = opened(PlaybackBuffer(RATE)), sine(1)
+    stream = opened(PlaybackBuffer(RATE))
+    wave = sine(1)
     half = len(wave) // 2
     stream.append(wave[:half])
     before = heard(stream, 0.48)
@@ -236,7 +242,8 @@ def test_on_another_card_it_goes_on_where_it_was() -> None:
 
 def test_what_is_made_while_it_plays_is_heard_sample_for_sample(recording: Recorder) -> None:
     """A thread makes it at twice the speed of hearing, in pieces of 20 ms."""
-    stream, player = PlaybackBuffer(RATE), Speaker()
+    stream = PlaybackBuffer(RATE)
+    player = Speaker()
     wave = (np.arange(round(1.5 * RATE)) % 15_000 + 5_000).astype(np.int16)
 
     def make() -> None:
@@ -267,9 +274,13 @@ def test_what_is_made_while_it_plays_is_heard_sample_for_sample(recording: Recor
 def test_ten_seconds_at_another_rate_are_heard_as_they_were_made(recording: Recorder) -> None:
     """Made in pieces of 20 ms, a little ahead of the ear, as an engine does. What is the same as what was made has no
     gap and no click."""
-    seconds, rate, ahead = 10, 16_000, 0.5
-    stream, player = PlaybackBuffer(rate), Speaker()
-    generator, at = np.random.default_rng(0), np.arange(seconds * rate) / rate
+    seconds = 10
+    rate = 16_000
+    ahead = 0.5
+    stream = PlaybackBuffer(rate)
+    player = Speaker()
+    generator = np.random.default_rng(0)
+    at = np.arange(seconds * rate) / rate
     wave = sum(
         np.sin(2 * np.pi * (hertz * at + np.sin(at * slow))) for hertz, slow in generator.uniform(1, 400, (4, 2))
     )
@@ -284,13 +295,15 @@ def test_ten_seconds_at_another_rate_are_heard_as_they_were_made(recording: Reco
     while not stream.has_ended and not player.fault():
         time.sleep(0.02)
     time.sleep(0.5)
-    fault, gaps = player.fault(), player.underruns
+    fault = player.fault()
+    gaps = player.underruns
     player.close()
     skip_if_gaps(gaps, stream.underruns)
     out = np.rint(recording() * 32_768)
     wanted = np.rint(soxr.resample(wave.astype(np.float32) / 32_768, rate, RATE) * 32_768)
     assert fault == "" and len(out) > len(wanted)
-    second, size = wanted[RATE : 2 * RATE], 2 * len(out)
+    second = wanted[RATE : 2 * RATE]
+    size = 2 * len(out)
     found = np.fft.irfft(np.conj(np.fft.rfft(second, size)) * np.fft.rfft(out, size))
     begin = int(found.argmax()) - RATE
     start = RATE // 10  # until the card and its recorder both run
@@ -299,7 +312,8 @@ def test_ten_seconds_at_another_rate_are_heard_as_they_were_made(recording: Reco
 
 
 def test_a_card_that_goes_away_pauses_it_and_another_goes_on(sound_card: Daemon) -> None:
-    stream, player = PlaybackBuffer(16_000), Speaker()
+    stream = PlaybackBuffer(16_000)
+    player = Speaker()
     stream.append(sine(60, 16_000))
     stream.play()
     for _ in range(3):

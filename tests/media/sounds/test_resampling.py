@@ -37,7 +37,8 @@ def test_it_is_the_same_to_the_last_bit_however_it_is_cut(pieces: int) -> None:
 
 
 def test_no_more_is_held_back_than_half_its_filter() -> None:
-    resampler, given = Resampler(16_000, 44_100), 0
+    resampler = Resampler(16_000, 44_100)
+    given = 0
     for piece in range(1, 101):
         given += len(resampler.resample(np.zeros(37, np.float32)))
         assert piece < 3 or abs(piece * 37 - resampler.held - given * 16_000 / 44_100) < 1

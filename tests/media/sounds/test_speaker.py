@@ -29,7 +29,9 @@ class Counter:
     """A source of which every sample says which one it is."""
 
     def __init__(self) -> None:
-        self.rate, self._next, self.until = 0.0, 0, 0.0
+        self.rate = 0.0
+        self._next = 0
+        self.until = 0.0
 
     def set_card_rate(self, rate: float) -> None:
         self.rate = rate
@@ -54,7 +56,8 @@ SETTLED = 0.3
 
 
 def test_no_sample_is_lost(recording: Recorder) -> None:
-    player, source = Speaker(), Counter()
+    player = Speaker()
+    source = Counter()
     player.open(source, latency=SAFE)
     time.sleep(1.2)
     assert player.fault() == "" and source.rate == RATE
@@ -69,7 +72,8 @@ def test_no_sample_is_lost(recording: Recorder) -> None:
 
 def test_a_tone_that_changes_is_heard_without_a_click_or_a_gap(recording: Recorder) -> None:
     """The wave moves every 20 ms, as under a slider, and the pitch every 200 ms."""
-    player, tone = Speaker(), Oscillator()
+    player = Speaker()
+    tone = Oscillator()
     tone.set_level(0.8)
     tone.set_wave(bent(0.0))
     player.open(tone, latency=SAFE)
@@ -88,7 +92,8 @@ def test_a_tone_that_changes_is_heard_without_a_click_or_a_gap(recording: Record
     skip_if_gaps(player.underruns)
     heard = recording()
     sounding = np.flatnonzero(np.abs(heard) > 1e-4)
-    first, last = sounding[0], sounding[-1]
+    first = sounding[0]
+    last = sounding[-1]
     assert last - first > RATE and np.abs(heard).max() <= CEILING + 1e-4
     # No click: the steepest the waves are by themselves, and what the fades between them may add.
     slope = 0.8 * CEILING * 2 * np.pi * wavetable.note_frequency(69) / RATE * (1 + np.pi / 6)
@@ -100,7 +105,8 @@ def test_a_tone_that_changes_is_heard_without_a_click_or_a_gap(recording: Record
 
 
 def test_a_daemon_that_dies_is_told_and_another_is_found(sound_card: Daemon) -> None:
-    player, tone = Speaker(), Oscillator()
+    player = Speaker()
+    tone = Oscillator()
     tone.set_wave(bent(0.1))
     tone.play_note(57)
     player.open(tone)
@@ -294,7 +300,8 @@ def test_a_card_that_stops_asking_counts_as_gone(machine: Any, monkeypatch: pyte
 
 def test_questions_of_any_size_are_answered_on_every_channel(machine: Any) -> None:
     here = machine({"name": "pulse"})
-    player, source = Speaker(), Counter()
+    player = Speaker()
+    source = Counter()
     player.open(source)
     out = np.zeros((10_000, 2), np.float32)
     here.opened[0]["callback"](out, len(out), NOW, None)

@@ -63,7 +63,8 @@ def test_a_table_that_would_pass_one_is_quieter_as_a_whole() -> None:
 
 @pytest.mark.parametrize("note", [24, 45, 69, 93, 120])
 def test_a_held_tone_has_no_harmonic_beyond_half_the_rate(note: int) -> None:
-    rate, hertz = 48_000, wavetable.note_frequency(note)
+    rate = 48_000
+    hertz = wavetable.note_frequency(note)
     table = wavetable.band_limited_table(wave(3), hertz, rate)
     spectrum = np.abs(np.fft.rfft(table[:-1]))
     k = np.arange(len(spectrum))

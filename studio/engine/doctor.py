@@ -1,4 +1,4 @@
-"""What this machine has, line by line, for `studio doctor` and the window's Doctor."""
+"""List what this computer has, line by line, for `studio doctor` and the window's Doctor."""
 
 import importlib.metadata
 import platform
@@ -32,7 +32,7 @@ MIN_FREE_BYTES = 2 * 10**9
 
 
 def examine_computer(device: ComputeDevice) -> tuple[Finding, ...]:
-    """Devices, sound, libraries, models and space."""
+    """Examine the devices, sound, libraries, models and disk space."""
     return (
         ("Latent Studio", True, f"{__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}"),
         ("Device", True, f"{device.description}{', with bfloat16 units' if device.has_bf16 else ''}"),
@@ -62,7 +62,7 @@ def _examine_library(name: str) -> Finding:
 
 
 def _examine_torchaudio() -> Finding:
-    """Import torchaudio: its version alone does not tell whether it works beside this torch."""
+    """Import torchaudio. Its version alone does not tell whether it works with this torch."""
     try:
         version = audio.import_torchaudio().__version__
     except ImportError as error:

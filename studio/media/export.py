@@ -1,4 +1,4 @@
-"""Works to bytes: PNG, WAV and FLAC files that carry their own making, and sheets of many. No file is written here."""
+"""Encode works as PNG, WAV and FLAC files that carry their recipe, and as sheets. No file is written here."""
 
 import io
 import struct
@@ -43,9 +43,10 @@ def encode_png_bytes(picture: np.ndarray, texts: dict[str, str] | None = None) -
 
 
 def png_texts(data: bytes) -> dict[str, str]:
-    """The texts of a PNG (iTXt, tEXt, zTXt) by their keys; nothing where it is no PNG or is damaged there.
+    """Return the texts of a PNG (iTXt, tEXt, zTXt) by their keys.
 
-    Pillow is not asked: it would refuse the whole picture for one long text, and decodes on the way.
+    Returns nothing if it is not a PNG or is damaged there. Pillow is not used: it would refuse the whole picture for
+    one long text, and it decodes the picture.
     """
     found: dict[str, str] = {}
     left = MAX_TEXT_BYTES
@@ -64,7 +65,7 @@ def png_texts(data: bytes) -> dict[str, str]:
 
 
 def _text_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and body of each chunk of text whose check sum holds, as far as the file is whole."""
+    """Yield type and body of each intact text chunk, as far as the file goes."""
     at = len(_SIGNATURE) if data.startswith(_SIGNATURE) else len(data)
     for _ in range(_MOST_PARTS):
         if at + 12 > len(data):
@@ -81,7 +82,7 @@ def _text_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _text(kind: bytes, body: bytes, most: int) -> tuple[str, bytes] | None:
-    """Key and bytes of a text chunk; None where it is malformed or longer than `most`."""
+    """Return key and text of a text chunk; None if it is malformed or longer than `most`."""
     key, _, rest = body.partition(b"\0")
     packed = kind == b"zTXt"
     if kind == b"iTXt":
@@ -104,11 +105,11 @@ def _text(kind: bytes, body: bytes, most: int) -> tuple[str, bytes] | None:
 def encode_wav_bytes(
     samples: np.ndarray, rate: int, words: dict[str, str], chunks: dict[str, bytes] | None = None, *, bits: int = 0
 ) -> bytes:
-    """Samples (n,) int16, or float32 from -1 to 1, as a WAV of one channel: as they are, or as whole numbers of 16 or
-    24 `bits`.
+    """Encode samples (n,) int16, or float32 from -1 to 1, as a WAV of one channel.
 
-    `words` go into its list of comments (RIFF INFO, keys such as ICMT), UTF-8; `chunks` are others of four letters.
-    Both stand before the samples, where a look at the beginning of the file finds them.
+    They are stored as they are, or as whole numbers of 16 or 24 `bits`. `words` go into its list of comments (RIFF
+    INFO, keys such as ICMT), UTF-8; `chunks` are others of four letters. Both stand before the samples, where a look at
+    the beginning of the file finds them.
     """
     body = _sound(samples, bits)
     real = samples.dtype == np.float32 and not bits
@@ -126,7 +127,7 @@ def encode_wav_bytes(
 
 
 def _sound(samples: np.ndarray, bits: int) -> bytes:
-    """Samples as a WAV has them; as they are where `bits` is 0."""
+    """Return samples as a WAV stores them; unchanged if `bits` is 0."""
     if samples.dtype not in (np.int16, np.float32) or samples.ndim != 1:
         raise ValueError(f"a sound is (samples,) int16 or float32, not {samples.dtype} of shape {samples.shape}")
     if bits not in (0, 16, 24):
@@ -138,7 +139,7 @@ def _sound(samples: np.ndarray, bits: int) -> bytes:
 
 
 def _whole(samples: np.ndarray, bits: int) -> np.ndarray:
-    """Whole numbers (n,) int32 of so many bits; those of int16 keep their height."""
+    """Return whole numbers (n,) int32 of so many bits; those of int16 keep their height."""
     if samples.dtype == np.int16:
         return samples.astype(np.int32) << (bits - 16)
     top = 2 ** (bits - 1)
@@ -147,7 +148,10 @@ def _whole(samples: np.ndarray, bits: int) -> np.ndarray:
 
 
 def encode_flac_bytes(samples: np.ndarray, rate: int, words: dict[str, str], *, bits: int = 16) -> bytes:
-    """Samples as `wav` takes them as a FLAC of 16 or 24 bits; `words` are its comments, UTF-8, by keys of letters."""
+    """Encode samples, as `encode_wav_bytes` takes them, as a FLAC of 16 or 24 bits.
+
+    `words` are its comments, UTF-8, by keys of letters.
+    """
     import soundfile
 
     _sound(samples, bits)
@@ -167,7 +171,10 @@ def encode_flac_bytes(samples: np.ndarray, rate: int, words: dict[str, str], *, 
 
 
 def flac_comments(data: bytes) -> dict[str, str]:
-    """The comments of a FLAC by their keys in capitals; nothing where it is no FLAC or is damaged there."""
+    """Return the comments of a FLAC by their keys in capitals.
+
+    Returns nothing if it is not a FLAC or is damaged there.
+    """
     found: dict[str, str] = {}
     for body in [body for kind, body in _blocks(data)[0] if kind == _COMMENTS][:1]:
         try:
@@ -185,7 +192,10 @@ def flac_comments(data: bytes) -> dict[str, str]:
 
 
 def _blocks(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
-    """Kind and body of each block before a FLAC's samples, and the rest, as far as the file is whole."""
+    """Return type and body of each block before a FLAC's samples, and the rest.
+
+    They are complete as far as the file goes.
+    """
     blocks: list[tuple[int, bytes]] = []
     at = len(_FLAC) if data.startswith(_FLAC) else len(data)
     while at + 4 <= len(data) and len(blocks) < _MOST_BLOCKS:
@@ -199,7 +209,7 @@ def _blocks(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
 
 
 def _ended(blocks: list[tuple[int, bytes]]) -> list[tuple[bool, tuple[int, bytes]]]:
-    """Blocks, and of each whether it is the last."""
+    """Return blocks, and for each whether it is the last."""
     return [(number == len(blocks), block) for number, block in enumerate(blocks, 1)]
 
 

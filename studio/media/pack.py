@@ -43,7 +43,7 @@ class PackMember:
     """Describes an array of a pack that is not read yet.
 
     Arguments
-        blocks: its bytes, row by row; raises Refused
+        blocks: its bytes, row by row; raises FileRefused
     """
 
     def __init__(self, dtype: np.dtype, shape: tuple[int, ...], blocks: Iterator[bytes]) -> None:
@@ -53,7 +53,7 @@ class PackMember:
 
 
 def read_members(path: Path | str) -> dict[str, PackMember | np.ndarray]:
-    """Return the arrays of a pack that have one of the names in MEMBERS. Raises Refused."""
+    """Return the arrays of a pack that have one of the names in MEMBERS. Raises FileRefused."""
     name = display_name(os.path.basename(path))
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):

@@ -1,4 +1,4 @@
-"""torchaudio can be imported in every environment that the set-up creates, and the functions that we use work."""
+"""torchaudio can be imported in every environment that the set-up creates. The functions that we use work."""
 
 import subprocess
 import sys

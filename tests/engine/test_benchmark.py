@@ -1,4 +1,4 @@
-"""Speed: what the naive way would take is counted in passes of a network. How long one lasts, no test asks."""
+"""Speed: the naive way is counted in passes of a network. No test asks how long a pass takes."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from studio.engine import benchmark
 
 @pytest.fixture(autouse=True)
 def a_second_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every pass takes a second, and is taken."""
+    """Let every pass count as one second."""
     monkeypatch.setattr(benchmark, "_time_once", lambda act: float(act() is not None))
 
 

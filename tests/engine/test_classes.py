@@ -1,4 +1,4 @@
-"""Models that can be asked for a kind: the same kind everywhere, and refusals that say which there are."""
+"""Classes: every job uses the requested class, and a refusal lists the classes."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Which processor, how much memory: what a person is told, and what jobs may count on."""
+"""The device, its memory, and what the user and the jobs are told about them."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Commands as generators of events: what a person gets, in which order, and what is refused."""
+"""Commands become generators of events: what they yield, in which order, and what they refuse."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -32,7 +32,7 @@ def ask() -> Ask:
     def answered(command: wire.AnyCommand) -> list[Any]:
         said = [event for event in at_work.start(command) if event is not None]
         splitter = frames.event_splitter()
-        for event in said:  # whatever a job says must go through the pipe
+        for event in said:  # whatever a job yields must go through the pipe
             splitter.feed(frames.encode(event))
             assert type(splitter.next_message()) is type(event)
         return said

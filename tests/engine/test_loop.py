@@ -1,4 +1,4 @@
-"""The engine's loop: who comes first, what is heard when, and one ending for every job."""
+"""The engine's loop: which job comes first, when commands are read, and one ending for every job."""
 
 import json
 import os
@@ -50,7 +50,7 @@ Steps = Iterator[AnyEvent | None]
 
 
 class Heard(list[Event]):
-    """Stands for the pipe: what was said, pulses aside."""
+    """Stands for the pipe: it records all events except heartbeats."""
 
     gone = False
 
@@ -82,7 +82,7 @@ def steps_of(job: str, count: int, trace: list[str]) -> Steps:
 
 
 def worked(commands: list[AnyCommand], count: int = 2) -> tuple[list[str], Heard]:
-    """The order of the steps of commands that all have arrived, each a job of `count` steps."""
+    """Return the order in which these commands are stepped, each a job of `count` steps."""
     trace: list[str] = []
     heard = Heard()
     table = JobTable(heard, lambda command: steps_of(command.job, count, trace))
@@ -191,7 +191,7 @@ def test_a_fault_while_stopping_is_told() -> None:
 
 
 def behaviour(kind: str, length: int, job: str, trace: list[str]) -> Steps:
-    """Jobs that behave, and jobs that do all they may not."""
+    """Start jobs that behave, and jobs that break every rule."""
     try:
         for number in range(length):
             trace.append(job)
@@ -304,7 +304,7 @@ def test_after_the_loss_of_the_graphics_device_all_jobs_fail_and_another_engine_
 
 
 class OutOfMemoryError(RuntimeError):
-    """As torch names it."""
+    """Has the name of torch's own error."""
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,7 @@ def test_a_failure_about_a_file_whose_name_is_no_text_can_be_sent() -> None:
 
 
 class Line:
-    """Both ends of an engine that runs in a thread of this process."""
+    """Holds both ends of an engine that runs in a thread of this process."""
 
     def __init__(self, start: Callable[[AnyCommand], Steps]) -> None:
         source, self.to = os.pipe()
@@ -361,7 +361,7 @@ class Line:
         os.write(self.to, b"".join(frames))
 
     def end(self) -> list[AnyEvent]:
-        """Closes the input; all that was said, pulses aside."""
+        """Close the input and return all events except heartbeats."""
         os.close(self.to)
         return self.rest()
 
@@ -376,7 +376,7 @@ class Line:
         return [event for event in said if not isinstance(event, Heartbeat)]
 
     def until(self, kind: type, job: str) -> list[AnyEvent]:
-        """What is said up to an event of that kind for that job."""
+        """Return the events up to one of this type for that job."""
         said: list[AnyEvent] = []
         while True:
             while (event := self.splitter.next_message()) is not None:
@@ -510,7 +510,7 @@ def test_pulses_count_steps_and_name_the_job() -> None:
 
 
 class Process(subprocess.Popen):
-    """The light engine as a process."""
+    """Runs the light engine as a process."""
 
     def __init__(self, *words: str) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -544,7 +544,7 @@ def process() -> Iterator[Process]:
 
 
 def test_it_says_starting_then_ready_then_answers(process: Process) -> None:
-    process.ask(sample("a", seeds=2))  # asked before it is ready
+    process.ask(sample("a", seeds=2))  # sent before the engine is ready
     assert [type(e) for e in process.until(Finished)] == [Starting, Ready, PicturesPreview, PicturesPreview, Finished]
 
 
@@ -613,7 +613,7 @@ def test_an_answer_too_large_to_send_fails_its_job_and_nothing_else() -> None:
 
 
 def test_a_job_that_rests_lets_others_work_and_keeps_no_processor_busy() -> None:
-    """The first is more urgent and rests after each step; the second is done meanwhile."""
+    """The first job is more urgent and pauses after each step; the second finishes meanwhile."""
     looked: list[str] = []
 
     def start(command: AnyCommand) -> Iterator[AnyEvent | Pause | None]:

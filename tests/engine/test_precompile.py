@@ -1,4 +1,5 @@
-"""Loops compiled ahead: at leisure, at once for who waits, by one child at a time, and no child outlives its engine."""
+"""Loops are compiled ahead: when the engine is idle, or at once for a job. One child works at a time and ends with its
+engine."""
 
 import os
 import signal
@@ -35,7 +36,7 @@ for word in sys.argv[2:]:
 
 
 class Told(list[tuple[str, ...]]):
-    """What an Ahead has said, and what its children were asked for."""
+    """Records what a Precompiler reported, and what its children were asked for."""
 
     def __init__(self, folder: Path) -> None:
         self.log = folder / "log"

@@ -1,4 +1,4 @@
-"""Latent directions that make sliders: what training artworks differ in most, as the latents show it."""
+"""Find latent directions for sliders: how training artworks differ most, as seen in their latents."""
 
 import math
 
@@ -18,7 +18,7 @@ DIRECTION_COUNT = 12
 def principal_directions(
     model: Model, examples: TrainingExamples | TrainingRecordings, *, batch: int = 32, most: int = 4096
 ) -> Tensor:
-    """Directions `(COUNT, *latent_shape)`: for each principal component of the artworks, strongest first,
+    """Return directions `(COUNT, *latent_shape)`, one for each principal component, strongest first.
 
         d = E[(z - E z) · s]
 

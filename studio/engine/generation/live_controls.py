@@ -1,4 +1,4 @@
-"""What a job draws by, and how a hand changes it while the job draws."""
+"""Apply live changes of temperature and mixture to a job while it draws."""
 
 import math
 from collections.abc import Callable
@@ -22,15 +22,15 @@ ControlValue = tuple[Number, wire.Array | None, Tensor]
 
 
 class LiveControls:
-    """The temperature of every pixel, and of two models that are mixed the second's share.
+    """Holds the temperature of every pixel and, for two mixed models, the second model's share.
 
-    A model that draws pixel by pixel looks at a row's when it draws it. So a change between two rows holds from the
-    next row on, and the rows above keep what they were drawn by. A model that makes the whole picture at once looks
-    when a group begins.
+    A model that draws pixel by pixel reads the values of a row when it draws it. So a change between two rows applies
+    from the next row on, and the rows above keep their values. A model that draws the whole picture at once reads the
+    values when a group begins.
     """
 
     def __init__(self, loaded: LoadedModel, command: wire.DrawPictures) -> None:
-        """Raises Misfit where the model cannot draw by it."""
+        """Raises DoesNotFit if the model cannot draw with these values."""
         self._loaded = loaded
         self._by_rows = loaded.model.can_inpaint and len(loaded.model.shape) == 3
         self._temperature = _LiveControl(command.temperature, command.temperature_map, self._temperature_of_pixels)
@@ -43,7 +43,7 @@ class LiveControls:
         self._entropies = PixelEntropies(torch.empty(0), self._check_entropy(command.report_entropy))
 
     def adjust(self, command: wire.Adjust) -> None:
-        """Takes a wish in. Raises Misfit, and then nothing has changed."""
+        """Accept an edit. Raises DoesNotFit, and then nothing has changed."""
         if command.label is not None or command.allowed_seconds is not None or command.seed is not None:
             raise DoesNotFit("the kind of a picture is not changed while it is drawn")
         wished = self._temperature.value_with(command.temperature, command.temperature_map)
@@ -60,21 +60,21 @@ class LiveControls:
         self._entropies.is_recorded = watched
 
     def begin_group(self) -> Tensor:
-        """A new group draws by what is wished for now: temperatures `latent_shape`; `follow` changes them."""
+        """Begin a group with the newest values: temperatures of `latent_shape`, which `follow` changes."""
         self._rows = 0
         for dial in self._controls():
             dial.begin_group()
         return self._temperature.current
 
     def apply_below(self, rows: int) -> None:
-        """So many rows are drawn; those below are to be by the newest wish. Before the next is begun."""
+        """Apply the newest values below the rows that are drawn. Call it before the next row is begun."""
         if self._by_rows and rows > self._rows:
             self._rows = rows
             for dial in self._controls():
                 dial.current[..., rows:, :] = dial.requested[2][..., rows:, :]
 
     def record_entropies(self, count: int) -> PixelEntropies:
-        """Those of a new group of so many pictures; `turn` has them watched or not."""
+        """Record the entropies of a new group of pictures. `adjust` turns recording on or off."""
         model = self._loaded.model
         places = model.shape[1:] if self._by_rows else ()
         none = torch.full((count, *places), math.nan, device=model.scale_of.device)
@@ -82,11 +82,11 @@ class LiveControls:
         return self._entropies
 
     def entropy_of_rows(self, rows: int) -> wire.Array | None:
-        """How open the pixels of the rows that are drawn were, as a Drawn says it."""
+        """Return the entropies of the drawn rows, as a PicturesPreview holds them."""
         return self._entropies.bits[:, :rows].cpu().numpy().copy() if self._entropies.is_recorded else None
 
     def settings_as_drawn(self) -> dict[str, Any]:
-        """What the group was drawn by, as fields of a Drawn."""
+        """Return the values that the group was drawn with, as fields of a PicturesPreview."""
         fields: dict[str, Any] = {
             "temperature": self._temperature.number_as_drawn(),
             "temperature_map": self._temperature.map_as_drawn(),
@@ -96,7 +96,7 @@ class LiveControls:
         return fields
 
     def _check_entropy(self, wished: bool) -> bool:
-        """Raises Misfit where no pixel is drawn on its own."""
+        """Raise DoesNotFit if the model does not draw single pixels."""
         if wished and not self._by_rows:
             raise DoesNotFit(
                 f'"{self._loaded.card.title}" does not draw pixel by pixel, so no pixel of it is open for a while; '
@@ -118,7 +118,7 @@ class LiveControls:
         return even if factors is None else even * self._check_map(factors, "share", 1.0)
 
     def _check_map(self, factors: wire.Array, what: str, most: float) -> Tensor:
-        """What was painted, checked, as a tensor `(H, W)`."""
+        """Check a painted map and return it as a tensor `(H, W)`."""
         model = self._loaded.model
         if not self._by_rows:
             raise DoesNotFit(
@@ -133,12 +133,12 @@ class LiveControls:
 
 
 class _LiveControl(Generic[Number]):
-    """Something that a picture is drawn by: a tensor whose last dimensions are the picture's rows and columns.
+    """Holds one live value: a tensor whose last dimensions are the picture's rows and columns.
 
     Arguments
-        number, factors: as they are asked for at first
-        whole: the tensor of both. Raises Misfit
-        now: where what is drawn by is to stand; a tensor of the dial's own where there is none
+        number, factors: the values requested first
+        whole: makes the tensor of both. Raises DoesNotFit
+        now: the tensor that is drawn with; the control makes its own if this is None
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class _LiveControl(Generic[Number]):
         self.current = self.requested[2].clone() if now is None else now
 
     def value_with(self, number: Number | None, factors: wire.Array | None) -> ControlValue[Number]:
-        """The wish, with what is not None in its place. Raises Misfit."""
+        """Return the requested value with the parts that are not None replaced. Raises DoesNotFit."""
         number = self.requested[0] if number is None else number
         factors = self.requested[1] if factors is None else factors
         return number, factors, self._whole(number, factors)
@@ -165,11 +165,11 @@ class _LiveControl(Generic[Number]):
         self.current.copy_(self.requested[2])
 
     def number_as_drawn(self) -> Number | None:
-        """What the group began with, where it is not what the job did."""
+        """Return the number that the group began with, if it differs from the job's first number."""
         return self._began if self._began != self._first else None
 
     def map_as_drawn(self) -> wire.Array | None:
-        """What each pixel `(H, W)` was drawn by, where that was not the number that the group began with."""
+        """Return what each pixel `(H, W)` was drawn with, if it differs from the group's first number."""
         if torch.equal(self.current, self._whole(self._began, None)):
             return None
         places = self.current if self.current.dim() == 2 else self.current[0]

@@ -1,4 +1,4 @@
-"""Where a loop is joined so that a model finds it likely: what comes after its end is its beginning.
+"""Find where to join a loop so that a model finds the join likely. The loop continues with its own beginning.
 
     cost(a, b) = log2 p(x_a … x_{a+n-1} | …, x_{a-1}) - log2 p(x_a … x_{a+n-1} | …, x_{b-1})
 
@@ -38,7 +38,10 @@ STEP = 1024
 
 @dataclass(frozen=True)
 class LoopCandidate:
-    """The samples of a loop, from `begin` up to before `end`; the bits of its join, and those of the one wanted."""
+    """Holds the samples of a loop, and the bits of its join and of the requested join.
+
+    The loop lasts from `begin` up to before `end`.
+    """
 
     begin: int
     end: int
@@ -51,7 +54,7 @@ class LoopCandidate:
 def find_best_loop(
     loaded: LoadedModel, sound: Array, begin: int, end: int, seed: int, label: int | None
 ) -> Iterator[LoopCandidate | None]:
-    """None after each step, then the best join. Raises Misfit where there is no such loop."""
+    """Yield None after each step, then the best join. Raises DoesNotFit if no such loop exists."""
     model = loaded.model
     if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.rate:
         raise DoesNotFit(f'"{loaded.card.title}" makes no recordings, so it knows nothing of loops; take a WaveNet')
@@ -86,14 +89,17 @@ def find_best_loop(
 
 
 def loop_candidates(sound: Array, begin: int, end: int, rate: int) -> list[tuple[int, int]]:
-    """Beginnings and ends of loops, the wanted one first, then EACH beginnings with each of EACH ends."""
+    """List possible beginnings and ends of loops, the requested ones first.
+
+    The others are EACH beginnings with each of EACH ends.
+    """
     near = round(NEAR * rate)
     alike = round(ALIKE * rate)
     most = min(near, (end - begin) // 4)
     ends = np.arange(max(end - most, alike), min(end + most, len(sound)) + 1)
     begins = np.arange(max(begin - most, 0), min(begin + most, len(sound) - 1) + 1)
-    wave = np.concatenate((np.zeros(alike, np.float32), sound.astype(np.float32)))  # before the sound is silence
-    before = sliding_window_view(wave, alike)  # of sample i, what is before it
+    wave = np.concatenate((np.zeros(alike, np.float32), sound.astype(np.float32)))  # silence precedes the sound
+    before = sliding_window_view(wave, alike)  # of sample i, what precedes it
     found = [(begin, end)]
     power = (before[begins] ** 2).sum(1)
     apart = power - 2 * before[ends] @ before[begins].T + (before[ends] ** 2).sum(1)[:, None]  # (ends, begins)
@@ -111,7 +117,7 @@ def loop_candidates(sound: Array, begin: int, end: int, rate: int) -> list[tuple
 def _prices(
     model: AutoregressiveSound, x: Tensor, c: Tensor | None, first: int, end: int
 ) -> Generator[None, None, Tensor]:
-    """Bits of samples where they stand, `(end,)`, known from `first` on."""
+    """Compute the bits of samples in their own place, `(end,)`, known from `first` on."""
     begin = max(first - model.receptive_field - 1, 0)
     prices = StreamingLogProb(model, c, 1)
     found = [torch.zeros(begin, device=x.device, dtype=model.dtype)]

@@ -1,4 +1,7 @@
-"""Pictures drawn in groups, each previewed while it forms and priced when it is done, with a hand on them meanwhile."""
+"""Draw pictures in groups, preview each while it forms, and score it when it is done.
+
+Live controls can change the drawing meanwhile.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +30,7 @@ PriceSteps = Callable[[wire.Array, tuple[int, ...]], Iterator[tuple[list[float],
 
 
 class PictureJob:
-    """The pictures of a command, on one device."""
+    """Draws the pictures of a command on one device."""
 
     def __init__(
         self,
@@ -38,7 +41,7 @@ class PictureJob:
         draw: DrawSteps,
         price: PriceSteps,
     ) -> None:
-        """Raises Misfit where the model cannot draw by what is asked."""
+        """Raises DoesNotFit if the model cannot draw what the command asks."""
         self.command = command
         self.device = device
         self.loaded = loaded
@@ -47,11 +50,11 @@ class PictureJob:
         self._live_controls = LiveControls(loaded, command)
 
     def adjust(self, command: wire.Adjust) -> None:
-        """Takes a wish in. Raises Misfit, and then nothing has changed."""
+        """Accept an edit. Raises DoesNotFit, and then nothing has changed."""
         self._live_controls.adjust(command)
 
     def steps(self) -> EventSteps:
-        """Draws group by group; where memory runs out, by smaller groups."""
+        """Draw group by group. If memory runs out, draw smaller groups."""
         first = 0
         group = batch_that_fits(self.device, GROUP_SIZE, self.loaded.bytes_each)
         while first < len(self.command.seeds):
@@ -87,7 +90,7 @@ class PictureJob:
                     first=first,
                     pictures=pictures,
                     done=done,
-                    total=rows + 1,  # the last step is the price
+                    total=rows + 1,  # the last step computes the bits
                     entropy=steering.entropy_of_rows(done),
                 )
             else:
@@ -106,7 +109,7 @@ class PictureJob:
         whole: list[float],
         following: list[float] | None,
     ) -> wire.PicturesPreview:
-        """A group with its prices, and with what it was drawn by."""
+        """Return the preview of a group with its log-probabilities and the values that it was drawn with."""
         named = self.loaded.parts[0] if self.loaded.parts is not None else self.loaded
         c = sampling.classes_for(named, seeds, self.command.label)
         return wire.PicturesPreview(

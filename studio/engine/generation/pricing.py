@@ -1,4 +1,7 @@
-"""Price a stretch of a recording without the whole: a model looks back no further than its receptive field."""
+"""Compute the bits of a stretch of a recording without reading the whole.
+
+A model looks back no further than its receptive field.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,10 +29,10 @@ class BitsOfPiece:
 
 @torch.inference_mode()
 def bits_in_pieces(loaded: LoadedModel, sound: Array, first: int, label: int | None) -> Iterator[BitsOfPiece | None]:
-    """Price the samples from number `first` on.
+    """Compute the bits of the samples from number `first` on.
 
     Yields None after each small step and a piece after TOGETHER of them. If `first` is the length of the sound, it
-    yields one empty piece with the class. Raises Misfit.
+    yields one empty piece with the class. Raises DoesNotFit.
     """
     model = loaded.model
     if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.rate:

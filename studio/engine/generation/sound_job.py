@@ -1,4 +1,7 @@
-"""Sound made while it is heard: sample after sample, a hand on it all the while, and never too far ahead."""
+"""Generate sound while it plays, sample by sample, with live controls.
+
+It never runs too far ahead of the playhead.
+"""
 
 import math
 import threading
@@ -46,10 +49,10 @@ _CHANGED = ("made", "past", "c", "label", "noise", "dice", "curve", "share", "_d
 
 
 class SoundJob:
-    """One sound on its way."""
+    """Generates one sound."""
 
     def __init__(self, command: wire.StreamSound, loaded: LoadedModel, other: LoadedModel | None = None) -> None:
-        """`other` is the second model, where two are mixed. Raises Misfit where they cannot play it."""
+        """Raises DoesNotFit if the models cannot stream. `other` is the second of two mixed models."""
         self.loaded_models = (loaded,) if other is None else (loaded, other)
         self.models = tuple(_streaming_model(voice) for voice in self.loaded_models)
         kinds = [
@@ -99,7 +102,10 @@ class SoundJob:
         return self.models[0].scale_of.device
 
     def _classes(self, label: int | None) -> ClassOfEachModel:
-        """The class of each model: the second's is that of the same name, else the seed's own. Raises Misfit."""
+        """Return the class of each model.
+
+        The second's is the class of the same name, else the seed's own. Raises DoesNotFit.
+        """
         first = classes_for(self.loaded_models[0], [self.command.seed], label)
         if len(self.loaded_models) == 1:
             return (first,)
@@ -110,7 +116,7 @@ class SoundJob:
         )
 
     def adjust(self, command: wire.Adjust) -> None:
-        """Takes a wish in; it holds from the next sample that is made. Raises Misfit, and then nothing has changed."""
+        """Accept an edit, which applies from the next sample. Raises DoesNotFit, and then nothing has changed."""
         if command.replaces_late_edit:
             self._undo_last_edit()
         if command.temperature_map is not None or command.share_map is not None:
@@ -138,7 +144,7 @@ class SoundJob:
         self.allowed_seconds = self.allowed_seconds if command.allowed_seconds is None else command.allowed_seconds
 
     def _restart_from(self, first: int) -> None:
-        """Make it anew from a sample on. Raises Misfit."""
+        """Generate again from a sample on. Raises DoesNotFit."""
         gone = self.made - first
         if not 0 <= gone <= MAX_UNDO_SECONDS * self.rate:
             raise DoesNotFit(f"of what is made, only the last {MAX_UNDO_SECONDS:.0f} seconds can be made anew")
@@ -148,7 +154,7 @@ class SoundJob:
         self._drop_samples(gone + self._done)
 
     def _undo_last_edit(self) -> None:
-        """All is as it was before the last change that made something anew."""
+        """Undo the last edit that generated samples again."""
         if not self._before_edit:
             return
         c = self.c
@@ -169,7 +175,7 @@ class SoundJob:
             self.sampler.set_condition(c)
 
     def _drop_samples(self, gone: int) -> None:
-        """What is made next follows what stands now, without so many samples that the player has made."""
+        """Drop samples that the sampler has drawn. The next ones follow what is left."""
         self._done = 0
         self._restarted = True
         last = torch.from_numpy(self.past[-1:]) if len(self.past) else None
@@ -178,7 +184,7 @@ class SoundJob:
 
     @torch.no_grad()
     def steps(self) -> EventSteps:
-        """A piece of sound after another, until all is made."""
+        """Yield the sound chunk by chunk until all is generated."""
         self.compiled.start()
         yield from self.compiled.wait_briefly()
         seconds = self.command.seconds
@@ -193,7 +199,10 @@ class SoundJob:
                 yield from self._make_chunk(count)
 
     def _make_chunk(self, count: int) -> EventSteps:
-        """The next samples, in short steps, priced and told; given up where they are to be made anew."""
+        """Generate the next samples in short steps, with their bits.
+
+        The chunk is discarded if its samples are to be generated again.
+        """
         first = self.made
         self._restarted, swift = False, self._prepare_sampler()
         assert self.sampler is not None
@@ -224,7 +233,7 @@ class SoundJob:
         self.made = self.made + count
         self._done = 0
         now = count / self.rate / max(worked, 1e-6)
-        if self.compiled.done:  # before, nobody knows how fast it will be
+        if self.compiled.done:  # until then its speed is unknown
             self.speed = self.speed * 0.8 + now * 0.2 if self.speed else now
         yield wire.SoundChunk(
             job=self.command.job,
@@ -235,7 +244,7 @@ class SoundJob:
         )
 
     def _temperature_at(self, seconds: wire.Array) -> wire.Array:
-        """The temperature at some seconds `(n,)`."""
+        """Return the temperature at some times `(n,)` in seconds."""
         heat = temperature_on_curve(self.curve, seconds)
         if self.continued_count or seconds[0] >= OPENING_SECONDS:
             return heat
@@ -243,7 +252,7 @@ class SoundJob:
         return np.where(seconds < OPENING_SECONDS, np.maximum(heat, hot), heat)
 
     def _prepare_sampler(self) -> bool:
-        """A player that knows the past; whether it is the compiled one where there is one."""
+        """Return a sampler that knows the past: the compiled one if there is one."""
         swift = self.compiled.done
         better = self.sampler is not None and self.sampler.uses_torch and swift and not self.compiled.plain
         if self.sampler is None or better:
@@ -251,7 +260,7 @@ class SoundJob:
         return swift and not self.compiled.plain
 
     def _new_sampler(self) -> MixtureSampler:
-        """One that has heard what was made last."""
+        """Return a sampler that has received the last samples as context."""
         compiled = self.compiled
         player = compiled.player if compiled.done else None
         if player is not None:
@@ -268,7 +277,7 @@ class SoundJob:
 
 
 def _streaming_model(loaded: LoadedModel) -> AutoregressiveSound:
-    """Its model. Raises Misfit where that cannot be played live."""
+    """Return the model. Raises DoesNotFit if it cannot stream."""
     model = loaded.model
     if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.rate:
         raise DoesNotFit(f'"{loaded.card.title}" does not make sound that goes on; take a WaveNet')
@@ -276,14 +285,17 @@ def _streaming_model(loaded: LoadedModel) -> AutoregressiveSound:
 
 
 def _choice_numbers(seed: int, device: torch.device) -> Iterator[Tensor]:
-    """Numbers from 0 to 1 that throw which of two models draws: block after block, of a seed that no noise has."""
+    """Return random numbers from 0 to 1 that choose which of two models draws.
+
+    They come block by block, from a seed that the noise does not use.
+    """
     stream = torch.Generator().manual_seed(2**53 + seed)
     while True:
         yield torch.rand(NOISE_BLOCK_SAMPLES, generator=stream).to(device)
 
 
 def _check_curve(curve: wire.Array | None, temperature: float) -> wire.Array:
-    """Points `(n, 2)` as a Perform has them; one where there is one temperature. Raises Misfit."""
+    """Return the curve's points `(n, 2)` as in a StreamSound; a temperature alone is one point. Raises DoesNotFit."""
     if curve is None:
         return np.array([[0.0, temperature]])
     points = curve.astype(np.float64)
@@ -305,7 +317,10 @@ def _check_curve(curve: wire.Array | None, temperature: float) -> wire.Array:
 
 
 def temperature_on_curve(curve: wire.Array, seconds: wire.Array) -> wire.Array:
-    """The temperature at some seconds `(n,)` on lines through the points `(k, 2)`; of a step the later one."""
+    """Return the temperature at times `(n,)` in seconds, on lines through points `(k, 2)`.
+
+    At a jump it is the later one.
+    """
     x, y = curve.T
     after = np.searchsorted(x, seconds, side="right")
     left = np.maximum(after - 1, 0)
@@ -315,7 +330,7 @@ def temperature_on_curve(curve: wire.Array, seconds: wire.Array) -> wire.Array:
 
 
 class _NoiseBlocks:
-    """Noise without an end, block by block; the last ones are remembered."""
+    """Makes endless noise block by block, and caches the last blocks."""
 
     BLOCKS = 128
 
@@ -329,7 +344,7 @@ class _NoiseBlocks:
         self._blocks: dict[int, Tensor] = {}
 
     def at(self, first: int, count: int) -> Tensor:
-        """`(1, count)` from a sample on."""
+        """Return `(1, count)` numbers from a sample on."""
         begin = first // NOISE_BLOCK_SAMPLES
         end = (first + count - 1) // NOISE_BLOCK_SAMPLES
         if begin < self._next and begin not in self._blocks:
@@ -343,7 +358,7 @@ class _NoiseBlocks:
 
 
 class _SamplerCompilation(threading.Thread):
-    """Has the compiled player compiled, which takes from nothing to many seconds."""
+    """Compiles the compiled sampler, which takes from no time to many seconds."""
 
     def __init__(self, models: tuple[AutoregressiveSound, ...], c: ClassOfEachModel, spare: int) -> None:
         super().__init__(daemon=True)
@@ -368,7 +383,7 @@ class _SamplerCompilation(threading.Thread):
         self.done = True
 
     def wait_briefly(self) -> Iterator[Pause]:
-        """Rests until it is done, but not for long."""
+        """Wait for the compilation, but not for long."""
         end = time.monotonic() + COMPILE_WAIT_SECONDS
         while not self.done and time.monotonic() < end:
             yield Pause(0.002)

@@ -1,4 +1,7 @@
-"""What is to be learned and how: studies and their plans, read, made from a person's own artworks, and told."""
+"""Describe what is trained and how: training configs and plans.
+
+They are read from recipes, made for a user's artworks, and sent in messages.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +14,7 @@ from studio.library.card import Group
 
 
 class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings of the loop. Every preset of a family may be trained by any plan."""
+    """Holds the settings of the loop. Every preset of a family may be trained by any plan."""
 
     steps: Annotated[int, Meta(ge=1, title="Steps")] = 2000
     batch: Annotated[int, Meta(ge=2, le=4096, title="Batch")] = 32
@@ -31,7 +34,7 @@ class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be learned and how: the recipe of a trained model, as `models/recipes/` keeps them."""
+    """States what is trained and how: the recipe of a trained model, as in `models/recipes/`."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
     title: str
@@ -66,11 +69,11 @@ SOUND_LEVELS = 4096
 
 
 class BadTrainingConfig(ValueError):
-    """What is to be learned cannot be; a sentence."""
+    """A training config is not possible; the text is a sentence."""
 
 
 def config_from_json(data: bytes) -> TrainingConfig:
-    """A study as a file in `models/recipes/` holds it. Raises BadStudy naming the field."""
+    """Read a config from the JSON of a file in `models/recipes/`. Raises BadTrainingConfig with the field's name."""
     try:
         return msgspec.json.decode(data, type=TrainingConfig)
     except msgspec.MsgspecError as error:
@@ -92,8 +95,10 @@ RECORDINGS_PLAN = {
 def config_for_data(
     name: str, source: Path, family: str, preset: str, shape: tuple[int, ...], rate: int = 0
 ) -> TrainingConfig:
-    """A study of a person's own artworks with a preset of a family; single cycles in 12 bits, recordings at a `rate` in
-    Hz in 8 by μ-law. Raises BadStudy."""
+    """Return a config for a user's artworks with a preset of a family.
+
+    Single cycles have 12 bits; recordings have a `rate` in Hz and 8 bits by μ-law. Raises BadTrainingConfig.
+    """
     known = zoo.FAMILIES.get(family)
     if known is None:
         raise BadTrainingConfig(f'There is no family "{family}". There are: {", ".join(zoo.FAMILIES)}.')
@@ -125,17 +130,17 @@ def _title(name: str) -> str:
 
 
 def config_to_dict(study: TrainingConfig) -> dict[str, Any]:
-    """A study as it travels in a message."""
+    """Return a config as it is sent in a message."""
     fields: dict[str, Any] = msgspec.to_builtins(study)
     return fields
 
 
 def with_name(study: TrainingConfig, name: str, *, retitle: bool) -> TrainingConfig:
-    """The same study under another name, with the title that follows from it if `retitle`. Raises BadStudy."""
+    """Return the config under another name, with the title that follows from it if `retitle`. Raises BadTrainingConfig."""
     title = _title(name) if retitle else study.title
     return config_from_json(msgspec.json.encode(msgspec.structs.replace(study, name=name, title=title)))
 
 
 def with_steps(study: TrainingConfig, steps: int) -> TrainingConfig:
-    """The same study, learned for another number of steps."""
+    """Return the config with another number of steps."""
     return msgspec.structs.replace(study, plan=msgspec.structs.replace(study.plan, steps=steps))

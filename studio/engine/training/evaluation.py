@@ -63,10 +63,10 @@ def measure_spread(
 ) -> Generator[tuple[int, int], None, Spread]:
     """Return how prices are spread: `QUANTILES` of bits per dimension, from least to most.
 
-    Artworks are priced as a user's own are: as they are opened (see `Examples.opened`), with a flow's usual noise, and
-    with classes under their even mixture. Of recordings it is bits per sample. They are cut into pieces as long as the
-    model makes, and priced given their class, which the mixture exceeds by log2(classes) bits of a piece at most. If
-    there are more than `most`, that many at equal distances are priced. Yields (artworks done, in all).
+    Artworks are scored as a user's own are: as they are opened (see `TrainingExamples.opened`), with a flow's usual
+    noise, and with classes under their even mixture. Recordings have bits per sample. They are cut into pieces as long
+    as the model makes, and scored given their class; the mixture adds at most log2(classes) bits to a piece. If there
+    are more than `most`, that many at equal distances are scored. Yields (artworks done, in all).
     """
     if isinstance(examples, TrainingRecordings):
         examples = examples.cut_into_pieces(model.shape[0])
@@ -177,7 +177,7 @@ def _figures_of_recordings(
 
 
 def measure_figures(model: Model, examples: TrainingExamples | TrainingRecordings) -> tuple[Figure, ...]:
-    """Return `figures` at once."""
+    """Return what `measure_figures_in_steps` yields last."""
     return result_of(measure_figures_in_steps(model, examples))
 
 

@@ -35,7 +35,7 @@ def read_blocks(
 ) -> Iterator[AudioBlock]:
     """Yield the samples of a stream. After damage they continue, and a note says so.
 
-    Raises Refused for a format that is not read here, and Unreadable if no sample can be decoded.
+    Raises FileRefused for a format that is not read here, and UnreadableBlock if no sample can be decoded.
     """
     notes += [note for note in stream.notes if note not in notes]
     faults = 0
@@ -66,7 +66,7 @@ def read_blocks(
 
 
 def _plain(stream: AudioStream, name: str, dtype: str) -> Iterator[AudioBlock]:
-    """Yield the samples up to the first damaged place, then raise Unreadable."""
+    """Yield the samples up to the first damaged place, then raise UnreadableBlock."""
     import soundfile
 
     with _opened(stream, name) as sound:
@@ -86,7 +86,7 @@ def _plain(stream: AudioStream, name: str, dtype: str) -> Iterator[AudioBlock]:
 
 
 def _opened(stream: AudioStream, name: str) -> Any:
-    """Return the decoder of a stream. Raises Refused and Unreadable."""
+    """Return the decoder of a stream. Raises FileRefused and UnreadableBlock."""
     import soundfile
 
     class Forward(soundfile.SoundFile):  # type: ignore[misc]

@@ -25,7 +25,7 @@ _ZEROS = 64
 
 @dataclass(frozen=True)
 class _Info:
-    """Holds what STREAMINFO says and frames repeat."""
+    """Holds what STREAMINFO states and frames repeat."""
 
     rate: int
     block: int
@@ -39,7 +39,7 @@ class _Info:
 
 @dataclass(frozen=True)
 class _Frame:
-    """Tells where a frame lies, and which samples it holds."""
+    """States where a frame lies, and which samples it holds."""
 
     at: int
     first: int
@@ -124,12 +124,12 @@ def _fault(file: BinaryIO, info: _Info, last: _Frame, stop: int) -> str:
 
 
 def _lost(file: BinaryIO, info: _Info, last: _Frame, stop: int) -> tuple[str, ...]:
-    """Return what became of frames after the last one that was found, of which the head of the file knows."""
+    """Return what happened to the frames that the file's head counts but that were not found."""
     if info.samples <= last.end:
         return ()
     try:
         rest = last.at + flac_frame.length(read_bytes_at(file, last.at, stop - last.at), last.form)
-    except (EOFError, flac_frame.Damaged):  # decoding will tell
+    except (EOFError, flac_frame.Damaged):  # decoding will find the fault
         return ()
     if rest == stop or mpeg.id3_length(read_bytes_at(file, rest, 32)):
         return ()

@@ -1,4 +1,4 @@
-"""How far a frame of FLAC reaches, from what it says of itself (RFC 9639, section 9.2): no head gives its length.
+"""Measure how far a FLAC frame reaches, from its contents (RFC 9639, section 9.2). No head gives its length.
 
 The beginning of a good frame always asks for more bytes. So a frame that ends within its file, although its decoder
 failed, is damaged and not cut off.
@@ -14,7 +14,7 @@ _ESCAPES = 15, 31
 
 @dataclass(frozen=True)
 class Form:
-    """What the head of a frame says of the rest."""
+    """Describes the rest of a frame, as its head states it."""
 
     head: int
     """Its own bytes."""
@@ -28,7 +28,7 @@ class Form:
 
 
 class Damaged(Exception):
-    """A frame says what none can."""
+    """A frame states something impossible."""
 
 
 class _Bits:

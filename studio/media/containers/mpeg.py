@@ -36,7 +36,7 @@ class MpegFrame(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """Tells where the frames of a sound lie."""
+    """States where the frames of a sound lie."""
 
     ranges: list[tuple[int, int]]
     stop: int
@@ -200,9 +200,9 @@ def _side(found: MpegFrame) -> int:
 
 
 def _missing(file: BinaryIO, begin: int, table: int, frames: int, length: int, reach: int) -> str:
-    """Return what is wrong if a table of contents counts more frames, and more bytes, than there are.
+    """Return what is wrong if a table of contents counts more frames and bytes than there are.
 
-    reach: bytes that the file holds from the first frame on, with those that are no frames
+    reach: bytes that the file holds from the first frame on, with those that are not frames
     """
     head = read_bytes_at(file, begin + table, 18)
     if not table or len(head) < 18:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class FileFormat(NamedTuple):
-    """Names a file format and says whether the studio reads it."""
+    """Names a file format and states whether the studio reads it."""
 
     name: str
     """The name that the user sees: `M4A`."""

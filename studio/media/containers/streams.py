@@ -63,7 +63,7 @@ class AudioStream:
 
 
 class DataExtent(NamedTuple):
-    """Tells where samples end in a file, and what differs from the header."""
+    """States where samples end in a file, and what differs from the header."""
 
     stop: int
     notes: tuple[str, ...] = ()
@@ -195,7 +195,7 @@ def make_stream(file: BinaryIO, header: bytes, start: int, extent: DataExtent, b
 
 
 def check_format(rate: int, channels: int, name: str) -> None:
-    """Raise Refused if a rate or a number of channels is not read."""
+    """Raise FileRefused if a rate or a number of channels is not read."""
     if not RATES[0] <= rate <= RATES[1]:
         raise FileRefused(name, f"says it has {rate:,} samples a second, and {RATES[0]:,} to {RATES[1]:,} are read")
     if not 1 <= channels <= CHANNELS:

@@ -192,7 +192,7 @@ def _transformed(own: ImageCms.ImageCmsProfile, mode: str) -> ColourConversion:
 
 
 def _is_srgb(managed: ColourConversion, mode: str) -> bool:
-    """Tell whether a profile changes no colour by more than a rounding."""
+    """Return whether a profile changes no colour by more than a rounding."""
     steps = np.linspace(0, 255, 18).astype(np.uint8)
     every = np.stack(np.meshgrid(*[steps] * len(mode), indexing="ij"), axis=-1).reshape(1, -1, len(mode))
     same = managed(every, LevelScale(0, 255)).astype(int) - _plain(mode, every, LevelScale(0, 255))

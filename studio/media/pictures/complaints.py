@@ -1,4 +1,7 @@
-"""What libraries print to standard error while they decode: some go on after damage and tell nobody else."""
+"""Collect what libraries print to standard error while they decode.
+
+Some continue after damage and report it nowhere else.
+"""
 
 import contextlib
 import os
@@ -7,9 +10,10 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def gathered() -> Iterator[list[bytes]]:
-    """Take what is printed to standard error; the list is filled when this is left. For one thread at a time.
+    """Collect what is printed to standard error; the list is filled on leaving the context.
 
-    The system may be unable to do this: without a standard error, and on Windows before Python 3.12.
+    Use it in one thread at a time. The system may be unable to do this: without a standard error, and on Windows before
+    Python 3.12.
     """
     said: list[bytes] = []
     try:

@@ -1,4 +1,5 @@
-"""Tell whether the data of a JPEG end too early. Its decoder, libjpeg, then makes up zeros and tells nobody.
+"""Detect whether the data of a JPEG end too early. Its decoder, libjpeg, then makes up zeros without a report. Its
+decoder, libjpeg, then makes up zeros and tells nobody.
 
 The picture is decoded once more with other bits behind the data of each scan (ITU-T T.81, B.1.1.5). A whole file has
 all bits that it needs, so only the picture of a damaged one changes.
@@ -37,7 +38,10 @@ def ends_early(data: bytes, image: Image.Image, draft: tuple[int, int] | None) -
 
 
 def _with_bits(data: bytes) -> Iterator[bytes]:
-    """Yield the pieces of a file, with bits behind the data of each scan and before each restart in it."""
+    """Yield the pieces of a file, with extra bits after the data of each scan.
+
+    Before each restart in it there are extra bits, too.
+    """
     at = 2
     done = 0
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != _END:

@@ -88,7 +88,7 @@ class _Chunks:
 
 
 def decode_png(data: bytes) -> Raster:
-    """Decode a PNG file. Raises Unreadable."""
+    """Decode a PNG file. Raises UnreadablePicture."""
     chunks = _chunks(data)
     width, height, depth, kind, packing, filtering, interlaced = struct.unpack(">IIBBBBB", chunks.head)
     if (kind, depth) not in _KINDS or packing or filtering or interlaced > 1 or not 0 < width < 2**31 > height > 0:
@@ -128,7 +128,7 @@ def png_size(data: bytes) -> tuple[int, int]:
 
 
 def _chunks(data: bytes) -> _Chunks:
-    """Return the chunks of a file. Raises Unreadable without a valid header, and for unknown necessary chunks."""
+    """Return the chunks of a file. Raises UnreadablePicture without a valid header, and for unknown necessary chunks."""
     chunks = _Chunks()
     for kind, body, whole in _walk(data, chunks):
         if not chunks.head and (kind != b"IHDR" or len(body) != 13 or kind in chunks.faulty):
@@ -158,7 +158,7 @@ def _chunks(data: bytes) -> _Chunks:
 
 
 def _walk(data: bytes, chunks: _Chunks) -> Iterator[tuple[bytes, memoryview, memoryview]]:
-    """Yield the kind, the body and all bytes of each chunk. Note faulty and cut ones."""
+    """Yield the type, the body and all bytes of each chunk. Note faulty and cut ones."""
     view = memoryview(data)
     at = len(BEGINNING)
     while at + 8 <= len(data):

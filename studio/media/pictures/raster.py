@@ -33,7 +33,7 @@ _HINTS = {
 
 
 class UnreadablePicture(ValueError):
-    """Says why a file cannot be used. It continues from the name: `is cut off`."""
+    """States why a file cannot be used. It continues from the name: `is cut off`."""
 
     def __init__(self, reason: str, hint: str = "") -> None:
         super().__init__(reason)
@@ -141,7 +141,7 @@ def _conversion(raster: Raster) -> tuple[colour.ColourConversion, list[str]]:
 def _limits(raster: Raster, notes: list[str]) -> tuple[float, float]:
     """Return the values of black and white.
 
-    The type of samples says them, otherwise they are the smallest and the largest value.
+    The type of samples defines them, otherwise they are the smallest and the largest value.
     """
     if raster.white is not None:
         return 0.0, raster.white

@@ -1,6 +1,6 @@
-"""A recording in a file to one channel at a model's rate, and what had to be done to it.
+"""Read a recording from a file to one channel at a model's rate, and note what had to be done.
 
-What a header says is checked before anything is unpacked, and samples are unpacked in blocks up to a limit: a file of
+A header's claims are checked before anything is unpacked, and samples are unpacked in blocks up to a limit: a file of
 200 kB can hold hours of silence in eight channels. WAV, Wave64, FLAC, Ogg Vorbis, Opus, MP3, AIFF, CAF and AU are read.
 """
 
@@ -48,7 +48,7 @@ __all__ = ["Recording", "resample_recording", "resample_whole", "open_recording"
 
 @dataclass(frozen=True)
 class Recording:
-    """A sound file that was opened."""
+    """Holds a sound file that was opened."""
 
     samples: np.ndarray
     """(samples,) float32 from -1 to 1 at `rate`, its channels made one."""
@@ -69,9 +69,9 @@ class Recording:
 
 
 def open_recording(path: Path | str, rate: int | None = None, *, centred: bool = True) -> Recording:
-    """The sound in a file, at its own rate or at `rate` in Hz. Raises Refused with the reason.
+    """Read the sound in a file, at its own rate or at `rate` in Hz. Raises FileRefused with the reason.
 
-    centred: whether a middle that is off is put right
+    `centred`: whether an offset is removed
     """
     path, name = Path(path), display_name(os.path.basename(path))
     with decode_opened(path, name, LARGEST) as file:
@@ -93,7 +93,7 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
         notes.append(f"{found.broken:,} samples that were no numbers became silence")
     clipped = _clipped(wave, found.rate)
     _clean(wave, notes, centred)
-    if rate is not None and rate < found.rate:  # what is made is shorter and takes the place of what was used
+    if rate is not None and rate < found.rate:  # the result is shorter and replaces what was already used
         made = _resample(wave, found.rate, rate, wave)
         wave.resize(made, refcheck=False)
     else:
@@ -108,7 +108,7 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
 
 @dataclass
 class _Mixed:
-    """The sounds of a file one after the other, of one channel, at the rate of the first."""
+    """Joins the sounds of a file in one channel, at the rate of the first."""
 
     wave: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     """(n,) float32, and some room behind it until `finish`."""
@@ -130,12 +130,12 @@ class _Mixed:
         self.count = end
 
     def finish(self) -> None:
-        """Give the room back that is left."""
+        """Release the memory that is left over."""
         self.wave.resize(self.count, refcheck=False)
 
 
 def _mixed(streams: list[AudioStream], size: int, name: str, notes: list[str], only: int | None = None) -> _Mixed:
-    """Decode all sounds of a file of so many bytes: the mean of their channels, or only one. Raises Refused."""
+    """Decode all sounds of a file of so many bytes: the mean of their channels, or only one. Raises FileRefused."""
     mixed = _Mixed()
     entries = 0
     seconds = 0.0
@@ -187,7 +187,7 @@ def _mono(samples: np.ndarray, mixed: _Mixed, only: int | None) -> np.ndarray:
 
 
 def _bearable(seconds: float, entries: int, size: int, name: str) -> None:
-    """Raise Refused if a file of so many bytes holds more than a recording does."""
+    """Raise FileRefused if a file of so many bytes holds more than a recording does."""
     if seconds > MAX_SECONDS + PADDING:
         raise FileRefused(name, f"is longer than {MAX_SECONDS // 3600} hours")
     if 2 * entries > ROOM and 2 * entries > SQUEEZED * size:
@@ -199,7 +199,10 @@ def _loudest(wave: np.ndarray) -> float:
 
 
 def _clipped(heard: np.ndarray, rate: int) -> int:
-    """Samples at the very top or bottom, where more are in a row than a wave stays there by itself."""
+    """Count samples at the very top or bottom.
+
+    Only runs that are longer than a wave stays there by itself count.
+    """
     tops = {top for top in (heard.max(), heard.min()) if abs(top) > 0.5}
     return sum(_in_rows(heard, top, max(3, rate // 10_000)) for top in tops)
 
@@ -223,7 +226,7 @@ def _in_rows(heard: np.ndarray, top: float, least: int) -> int:
 
 
 def _clean(heard: np.ndarray, notes: list[str], centred: bool) -> None:
-    """Put right the middle and the loudness of a wave, in its place."""
+    """Remove the offset of a wave and scale its loudness, in place."""
     mean = float(heard.mean(dtype=np.float64))
     if centred and abs(mean) > OFFSET and len(heard) > FEW:
         heard -= np.float32(mean)
@@ -235,12 +238,12 @@ def _clean(heard: np.ndarray, notes: list[str], centred: bool) -> None:
 
 
 def resample_recording(samples: np.ndarray, before: int, rate: int) -> np.ndarray:
-    """Samples (n,) int16 at another rate in Hz."""
+    """Resample samples (n,) int16 to another rate in Hz."""
     return samples if rate == before else resample_whole(samples.astype(np.float32) / np.float32(32_768), before, rate)
 
 
 def resample_whole(heard: np.ndarray, before: float, rate: int) -> np.ndarray:
-    """Floats (n,) from -1 to 1 as int16 at another rate in Hz."""
+    """Resample floats (n,) from -1 to 1 to int16 at another rate in Hz."""
     found = _at(heard, before, rate) if len(heard) else heard
     whole: np.ndarray = np.rint(found * 32_768).clip(-32_768, 32_767).astype(np.int16)
     return whole

@@ -1,7 +1,7 @@
-"""A single cycle held as a tone: it changes while it sounds, and never clicks.
+"""Play a single cycle as a note. It can change while it plays, without clicks.
 
-The wave is read at one phase, which nothing ever sets back: another pitch goes on from it, and another
-wave is faded in over the old one, both read at that phase. Starting, stopping and every other loudness are ramps.
+The wave is read at one phase, which is never set back. A new pitch continues from it. A new wave is faded in over the
+old one, both read at that phase. Starting, stopping and all changes of loudness are ramps.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ BLOCK = 1024
 
 
 class _OscillatorTarget(NamedTuple):
-    """What should sound: replaced as a whole, so that the sound card's thread never sees half of it."""
+    """Holds what should sound. It is replaced as a whole, so the sound card's thread never sees half of it."""
 
     table: np.ndarray | None
     hertz: float
@@ -28,7 +28,10 @@ class _OscillatorTarget(NamedTuple):
 
 
 class Oscillator:
-    """A Source. The window's thread wishes, the sound card's thread reads the newest wish once a block."""
+    """Plays notes as a SampleSource.
+
+    The window's thread sets the target, and the sound card's thread reads the newest target once a block.
+    """
 
     def __init__(self, rate: float = 48_000.0) -> None:
         self._rate = rate
@@ -37,7 +40,7 @@ class Oscillator:
         self._note: float | None = None
         self._hertz = wavetable.note_frequency(57)
         self._target = _OscillatorTarget(None, self._hertz, 0.0)
-        # From here on only the sound card's thread writes.
+        # Only the sound card's thread writes to the following.
         self._phase = 0.0
         self._loudness = 0.0
         self._table: np.ndarray | None = None
@@ -54,18 +57,18 @@ class Oscillator:
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing is heard any more, the last ramp over."""
+        """Return whether nothing is heard any more and the last ramp is over."""
         return self._loudness == 0.0 and self._target.loudness == 0.0
 
     def set_card_rate(self, rate: float) -> None:
-        """A sound card will read this many samples a second, and begins in silence."""
+        """Prepare for a sound card that reads this many samples a second, starting in silence."""
         self._loudness = 0.0
         if rate != self._rate:
             self._rate = rate
             self._update_target(fresh=True)
 
     def play_note(self, note: float) -> None:
-        """Hold this note (MIDI: 69 is the A of 440 Hz) until `release`; another one while it sounds is a legato."""
+        """Hold this note (MIDI: 69 is the A of 440 Hz) until `release_note`. A second note is a legato."""
         self._note = note
         before = self._hertz
         self._hertz = wavetable.note_frequency(note)
@@ -76,12 +79,12 @@ class Oscillator:
         self._update_target()
 
     def set_wave(self, cycle: np.ndarray) -> None:
-        """Another int16 cycle, also while one sounds."""
+        """Play another int16 cycle from now on, also during a note."""
         self._cycle = cycle
         self._update_target(fresh=True)
 
     def set_level(self, level: float) -> None:
-        """How loud, 0 to 1."""
+        """Set the loudness, 0 to 1."""
         self._level = min(max(level, 0.0), 1.0)
         self._update_target()
 
@@ -94,7 +97,7 @@ class Oscillator:
     # ── the sound card's thread ──────────────────────────────────────────────────────────────────
 
     def fill(self, out: np.ndarray, until: float = 0.0) -> None:
-        """Write the next samples, (n,) float32. Waits for nothing, and keeps what it computes with."""
+        """Write the next samples, (n,) float32. It waits for nothing and allocates nothing."""
         for start in range(0, len(out), BLOCK):
             self._block(out[start : start + BLOCK])
 
@@ -121,7 +124,7 @@ class Oscillator:
         np.clip(out, -CEILING, CEILING, out=out)
 
     def _read(self, step: float, n: int) -> None:
-        """Where in a table the next n samples lie: whole places, and how far behind them."""
+        """Return where in a table the next n samples lie: whole places, and the fractions behind them."""
         at = self._at[:n]
         np.multiply(self._count[:n], step, out=at)
         at += self._phase
@@ -143,7 +146,10 @@ class Oscillator:
         out += step
 
     def _fade(self, out: np.ndarray) -> None:
-        """Both are the same pitch at the same phase, so that shares that sum to one keep the loudness."""
+        """Fade from the old wave to the new one.
+
+        Both have the same pitch and phase, so shares that sum to one keep the loudness.
+        """
         assert self._next is not None
         n = len(out)
         other = self._other[: len(out)]

@@ -1,4 +1,4 @@
-"""Brings a sound to a sound card's rate while it comes, and holds back as little of it as can be.
+"""Resample a sound to a sound card's rate as it arrives, with as little delay as possible.
 
     y_n = Σ_j x_j h(n r/s - j),  h(t) = c sinc(c t) I₀(β √(1 - (t/w)²)) / I₀(β) for |t| < w,  c ≤ min(1, s/r)
 
@@ -20,7 +20,7 @@ CUT = 0.95
 
 
 class Resampler:
-    """From `rate` to `card`, both in whole Hz, piece by piece."""
+    """Resamples from `rate` to `card`, both in whole Hz, piece by piece."""
 
     def __init__(self, rate: int, card: int) -> None:
         common = math.gcd(rate, card)
@@ -39,7 +39,10 @@ class Resampler:
         """Where in `_x` the next one's filter begins, in parts of a sample of which there are `up`."""
 
     def resample(self, x: np.ndarray, last: bool = False) -> np.ndarray:
-        """What comes after what was brought before, as far as x (n,) float32 tells; after the `last`, all of it."""
+        """Return the samples that follow, as far as x (n,) float32 allows.
+
+        After the `last` x, it returns all of them.
+        """
         x = np.concatenate((self._x, x, np.zeros(self.held if last else 0, np.float32)))
         filters = sliding_window_view(x, 2 * self.held) if len(x) >= 2 * self.held else np.zeros((0, 0), np.float32)
         count = max(-(-(len(filters) * self._up - self._at) // self._down), 0)

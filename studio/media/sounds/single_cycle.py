@@ -1,6 +1,6 @@
-"""Sound files to arrays: a single cycle of a wave, or the first frame of a wavetable.
+"""Read a single cycle of a wave from a sound file, or the first frame of a wavetable.
 
-Whatever is wrong with a file ends as `Refused`, with a reason for people.
+Every fault of a file ends as `FileRefused`, with a reason for the user.
 """
 
 import os
@@ -25,17 +25,17 @@ PEAK = 30_000
 
 
 def read_cycle(path: Path, samples: int) -> np.ndarray:
-    """A sound file that holds one cycle, as `(samples,)` int16. Raises Refused with the reason.
+    """Read a sound file that holds one cycle, as `(samples,)` int16. Raises FileRefused with the reason.
 
-    It is mixed to mono, loses its mean, is resampled by its Fourier series, turned to begin where it
-    rises through zero, and scaled to one peak: as the waves of a pack are.
+    It is mixed to mono, its mean is removed, it is resampled by its Fourier series, turned to begin at a rising zero,
+    and scaled to one peak, like the waves of a pack.
     """
     wave = read_wave(path, samples)
     return cycle_from_wave(wave.array, samples, wave.name)
 
 
 def cycle_from_wave(wave: np.ndarray, samples: int, name: str) -> np.ndarray:
-    """One cycle of any length as `(samples,)` int16. Raises Refused where it is silent."""
+    """Return one cycle of any length as `(samples,)` int16. Raises FileRefused if it is silent."""
     spectrum = np.fft.rfft(wave)
     spectrum[0] = 0
     count = samples // 2 + 1
@@ -75,7 +75,7 @@ _FRAME = re.compile(rb"<!>(\d{1,5})\b")
 
 @dataclass(frozen=True)
 class OpenedWave:
-    """A single cycle that was opened."""
+    """Holds a single cycle that was opened."""
 
     array: np.ndarray
     """(samples,) int16; of a wavetable its first frame."""
@@ -88,7 +88,7 @@ class OpenedWave:
 
 
 def read_wave(path: Path | str, samples: int | None = None) -> OpenedWave:
-    """The cycle in a sound file, of `samples` samples where that is asked for. Raises Refused with the reason."""
+    """Read the cycle in a sound file, of `samples` samples if requested. Raises FileRefused with the reason."""
     name = display_name(os.path.basename(path))
     heard, rate, table, notes = _heard(Path(path), name)
     frames = _frames(heard, rate, table, name)
@@ -107,9 +107,9 @@ def read_wave(path: Path | str, samples: int | None = None) -> OpenedWave:
 
 
 def may_be_cycles(path: Path) -> bool:
-    """Return whether a file is short enough for a cycle or a wavetable, without decoding it.
+    """Return whether a file is short enough for a cycle or a wavetable.
 
-    A WAV that is damaged after its first bytes may be one, too: whatever opens it tells the reason.
+    It is not decoded. A WAV that is damaged after its first bytes may be one, too; whoever opens it reports the reason.
     """
     name = display_name(path.name)
     wav = False
@@ -130,7 +130,7 @@ def may_be_cycles(path: Path) -> bool:
 
 
 def _heard(path: Path, name: str) -> tuple[np.ndarray, int, bytes, list[str]]:
-    """Return the samples (n,) float64 of a file, its rate, its chunk about frames, and notes. Raises Refused."""
+    """Read a file: return samples (n,) float64, rate, chunk about frames, and notes. Raises FileRefused."""
     with decode_opened(path, name, MAX_PICTURE_FILE_BYTES) as file:
         sounds, form, notes = find_streams(file, name, path.suffix)
         if len(sounds) > 1:
@@ -158,7 +158,10 @@ def _heard(path: Path, name: str) -> tuple[np.ndarray, int, bytes, list[str]]:
 
 
 def _mono(samples: np.ndarray, notes: list[str]) -> np.ndarray:
-    """Return the mean (n,) of channels (n, channels), or the first one if they cancel each other out."""
+    """Return the mean (n,) of channels (n, channels).
+
+    If they cancel each other out, return the first one.
+    """
     if not np.isfinite(samples).all():
         samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
         notes.append("samples that were no numbers became silence")
@@ -171,7 +174,10 @@ def _mono(samples: np.ndarray, notes: list[str]) -> np.ndarray:
 
 
 def riff_chunks(data: bytes) -> dict[bytes, bytes]:
-    """The chunks of a WAV by their keys, the first of each, as far as the file goes; none where it is no WAV."""
+    """Return the first chunk of a WAV for each key; none if it is not a WAV.
+
+    Chunks are read as far as the file goes.
+    """
     found: dict[bytes, bytes] = {}
     at = 12 if data[:4] == b"RIFF" and data[8:12] == b"WAVE" else len(data)
     for _ in range(MOST_CHUNKS):
@@ -187,7 +193,7 @@ def riff_chunks(data: bytes) -> dict[bytes, bytes]:
 
 
 def riff_texts(data: bytes) -> dict[str, str]:
-    """The comments of a WAV (RIFF INFO) by their keys."""
+    """Return the comments of a WAV (RIFF INFO) by their keys."""
     said: dict[str, str] = {}
     body = riff_chunks(data).get(b"LISTINFO", b"")
     at = 4
@@ -201,7 +207,10 @@ def riff_texts(data: bytes) -> dict[str, str]:
 
 
 def _frames(heard: np.ndarray, rate: int, table: bytes, name: str) -> np.ndarray:
-    """The cycles (n, samples): as many as the file says, or as there are frames of 2,048, else one."""
+    """Return the cycles (n, samples).
+
+    There are as many as the file states, or as there are frames of 2,048, else one.
+    """
     told = _FRAME.match(table)
     frame = int(told[1]) if told else 0
     if not frame and len(heard) > wavetable.FRAME_SAMPLES and len(heard) % wavetable.FRAME_SAMPLES == 0:
@@ -219,6 +228,9 @@ def _frames(heard: np.ndarray, rate: int, table: bytes, name: str) -> np.ndarray
 
 
 def _one(heard: np.ndarray) -> bool:
-    """Return whether 4,096 or 8,192 samples are one cycle, whose halves are unlike; frames of a table are alike."""
+    """Return whether 4,096 or 8,192 samples are one cycle.
+
+    Its halves are unlike; frames of a table are alike.
+    """
     first, second = np.split(heard, 2) if len(heard) in (4096, 8192) else (heard, heard)
     return float(first @ second) < 0

@@ -1,7 +1,7 @@
-"""Plays a source of sound on this machine's sound card, and says in a sentence why it cannot.
+"""Play a source of sound on the sound card, or say in a sentence why that fails.
 
-The card asks for samples in a thread of its own; the source writes them without waiting. A wave that is held is
-one source, sound that plays while it is made (studio.media.sounds.playback) another.
+The card asks for samples in a thread of its own, and the source writes them without waiting. A note that is held is one
+source. Sound that plays while it is generated (studio.media.sounds.playback) is another.
 """
 
 import contextlib
@@ -34,27 +34,30 @@ _PREFERRED = ("pipewire", "pulse", "default")
 
 
 class NoSoundOutput(RuntimeError):
-    """Sound cannot be played here; a sentence that says what to do."""
+    """Sound cannot be played; the sentence says what to do."""
 
 
 class SampleSource(Protocol):
-    """Where sound comes from."""
+    """Defines where sound comes from."""
 
     def set_card_rate(self, rate: float) -> None:
-        """A card will read `rate` samples a second, from silence. Before its first question."""
+        """Prepare for a card that reads `rate` samples a second, from silence. It is called before the first `fill`."""
 
     def fill(self, out: np.ndarray, until: float = 0.0) -> None:
-        """Write the next samples into `out`, (n,) float32 from -1 to 1. In the card's thread: wait for nothing but for
-        what is being made, and not beyond `until` of time.monotonic(), before which the card has enough."""
+        """Write the next samples into `out`, (n,) float32 from -1 to 1.
+
+        It runs in the card's thread. It waits only for samples that are being generated, and not beyond `until` in
+        time.monotonic(), before which the card has enough.
+        """
 
 
 def outputs() -> tuple[str, ...]:
-    """Names of the devices that can play. Raises NoSound where the sound library itself is missing."""
+    """Return the names of the devices that can play. Raises NoSoundOutput if the sound library is missing."""
     return tuple(str(d["name"]) for d in _library().query_devices() if d["max_output_channels"] > 0)
 
 
 class Speaker:
-    """One stream to one sound card. Opening may take a while: not in the thread that draws."""
+    """Holds one stream to one sound card. Opening may take a while, so it must not happen in the thread that draws."""
 
     def __init__(self) -> None:
         self._latency = DEFAULT_LATENCY
@@ -80,7 +83,10 @@ class Speaker:
 
     @property
     def delay(self) -> float:
-        """Seconds from what the source gives to the ear, as the sound system says; 0 where nothing is open."""
+        """Return the seconds from the source to the ear, as the sound system reports them.
+
+        It is 0 if nothing is open.
+        """
         stream = self._stream
         if stream is None:
             return 0.0
@@ -92,7 +98,10 @@ class Speaker:
         return time.monotonic() - self._asked if self._stream is not None else 0.0
 
     def outputs(self) -> tuple[str, ...]:
-        """Names of the devices that can play now, as far as is known while one plays. Raises NoSound."""
+        """Return the names of the devices that can play. Raises NoSoundOutput.
+
+        The list may be out of date while a device plays.
+        """
         with self._at_library:
             if self._stream is None:
                 _read_devices_anew(_library())
@@ -100,9 +109,9 @@ class Speaker:
             return outputs()
 
     def open(self, source: SampleSource, device: str = "", latency: float = 0.0) -> None:
-        """Let a source be heard until `close`, by a device of `outputs` or by the system's own. Raises NoSound.
+        """Play a source until `close`, on a device of `outputs` or the system's own. Raises NoSoundOutput.
 
-        latency: in seconds; 0 for what this machine needs, which is more than before after there were gaps.
+        `latency`: in seconds; 0 lets this computer choose. It chooses more after underruns.
         """
         with self._at_library:
             self._open(source, device, latency)
@@ -115,7 +124,7 @@ class Speaker:
         sd = _library()
         if self._look_again:
             _read_devices_anew(sd)
-        self._look_again = True  # unless it goes well
+        self._look_again = True  # unless opening succeeds
         found = _choose(sd, device)
         self.device = str(found["name"])
         rate = float(found["default_samplerate"])
@@ -148,17 +157,17 @@ class Speaker:
         self._look_again = False
 
     def close(self) -> None:
-        """Stop at once; nothing where nothing plays."""
+        """Stop at once; do nothing if nothing plays."""
         stream = self._stream
         self._stream = None
         if stream is not None:
-            with contextlib.suppress(Exception):  # of a device that went away
+            with contextlib.suppress(Exception):  # of a device that was removed
                 stream.abort(ignore_errors=True)
             with contextlib.suppress(Exception):
                 stream.close(ignore_errors=True)
 
     def fault(self) -> str:
-        """Why what should play does not, as a sentence; empty while all is well. To be asked now and then."""
+        """Return why playback failed, as a sentence; empty if it works. Call it from time to time."""
         if self._stream is None:
             return ""
         if self._failed:
@@ -171,7 +180,7 @@ class Speaker:
     # ── the sound card's thread ──────────────────────────────────────────────────────────────────
 
     def _give(self, out: np.ndarray, count: int, when: Any, status: Any) -> None:
-        """Nothing that is raised may leave this: PortAudio would end the stream without a word."""
+        """Fill the card's buffer. An exception must not leave this: PortAudio would end the stream silently."""
         self._asked = time.monotonic()
         if status:
             self.underruns += 1
@@ -192,9 +201,9 @@ class Speaker:
 
 
 def _library() -> Any:
-    """sounddevice. Raises NoSound."""
+    """Return sounddevice. Raises NoSoundOutput."""
     try:
-        import sounddevice  # its import fails where PortAudio is not installed
+        import sounddevice  # its import fails if PortAudio is not installed
     except (OSError, ImportError):
         raise NoSoundOutput(
             "The sound library PortAudio is missing. On Debian or Ubuntu: install libportaudio2."
@@ -212,7 +221,7 @@ def _read_devices_anew(sd: Any) -> None:
 
 
 def _choose(sd: Any, wanted: str = "") -> Any:
-    """The device of that name, or the one that the person hears. Raises NoSound where there is none."""
+    """Return the device of that name, or the default one. Raises NoSoundOutput if there is none."""
     none = NoSoundOutput("No device for sound was found. Everything else works. Plug one in, and play again.")
     try:
         able = [device for device in sd.query_devices() if device["max_output_channels"] > 0]
@@ -236,12 +245,12 @@ def _raise(error: Exception) -> Any:
 
 
 def _settings(sd: Any, device: Any) -> Any:
-    """Windows refuses any other rate than the card's unless it may convert."""
+    """Return the settings of a device. Windows refuses any rate but the card's unless it may convert."""
     if "WASAPI" in str(sd.query_hostapis(device["hostapi"])["name"]):
         return sd.WasapiSettings(auto_convert=True)
     return None
 
 
 def _reason(error: Exception) -> str:
-    """PortAudio's words without its numbers."""
+    """Return PortAudio's message without its numbers."""
     return str(error).partition(" [")[0].removeprefix("Error opening OutputStream: ") or type(error).__name__

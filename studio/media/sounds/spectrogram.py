@@ -1,4 +1,4 @@
-"""The spectrum of a growing sound over time, column after column, of new samples only.
+"""Compute the spectrum of a growing sound, column after column, from new samples only.
 
 A column is the squared magnitude of a Fourier transform over a Hann window of about 64 ms, in decibels below the
 loudest that samples can be, a quarter of a window from the one before (Allen and Rabiner 1977). Its rows lie as far
@@ -32,7 +32,10 @@ AT_ONCE = 1024
 
 
 class Spectrogram:
-    """Columns of levels (columns, rows) uint8, 0 silent to 255 as loud as can be, low frequencies first."""
+    """Holds columns of levels (columns, rows) uint8, low frequencies first.
+
+    0 is silent, 255 as loud as possible.
+    """
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
@@ -54,17 +57,20 @@ class Spectrogram:
         """How many were computed."""
 
     def set_samples(self, samples: Array, kept: int) -> None:
-        """The samples as they are now; the first `kept` of them are those of before."""
+        """Set the samples of now; the first `kept` of them are unchanged."""
         self._samples = samples
         self.columns = min(self.columns, self._due(kept))
 
     @property
     def pending_columns(self) -> int:
-        """Columns that could be computed now."""
+        """Return how many columns could be computed now."""
         return self._due(len(self._samples)) - self.columns
 
     def compute_columns(self, most: int = AT_ONCE) -> Array:
-        """The next columns, as many as there are samples for; a column lies around its sample."""
+        """Compute the next columns, as many as there are samples for.
+
+        A column is centred on its sample.
+        """
         count = max(min(self.pending_columns, most), 0)
         first = self.columns * self.hop - self.size // 2
         end = first + max(count - 1, 0) * self.hop + self.size
@@ -75,12 +81,15 @@ class Spectrogram:
         return self._levels(frames)
 
     def columns_at(self, places: Array) -> Array:
-        """Columns that begin at these samples."""
+        """Return the columns that begin at these samples."""
         part = np.concatenate((self._samples.astype(np.float32), np.zeros(self.size, np.float32)))
         return self._levels(np.lib.stride_tricks.sliding_window_view(part, self.size)[places])
 
     def row_of_frequency(self, hertz: float) -> float:
-        """Where a frequency lies in a column, from 0 at the lower edge to 1 at the upper."""
+        """Return where a frequency lies in a column.
+
+        It is 0 at the lower edge and 1 at the upper.
+        """
         return float(np.log1p(hertz / BEND) / np.log1p(self.top / BEND))
 
     def _levels(self, frames: Array) -> Array:
@@ -99,7 +108,7 @@ class Spectrogram:
 
 
 def whole_spectrogram(samples: Array, rate: int, columns: int) -> Array:
-    """A whole sound as so many columns (columns, rows): the loudest of a few moments in each."""
+    """Return a whole sound as so many columns (columns, rows): the loudest of a few moments in each."""
     whole = Spectrogram(rate)
     whole.set_samples(samples, 0)
     last = max(len(samples) - whole.size, 0)

@@ -1,4 +1,4 @@
-"""A hand on a job that draws: what was changed holds from the next row on, and what was drawn says how."""
+"""Live controls: a change applies from the next row on, and previews report the values that were used."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +21,7 @@ SEEDS = tuple(range(10))
 
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch) -> JobStarter:
-    monkeypatch.setattr("studio.engine.generation.picture_job._PREVIEW_SECONDS", 0)  # every row is shown
+    monkeypatch.setattr("studio.engine.generation.picture_job._PREVIEW_SECONDS", 0)  # every row is previewed
     return JobStarter(CPU)
 
 
@@ -205,7 +205,7 @@ def test_what_cannot_be_mixed_is_said(tiny_pixels: str, tiny: str, tiny_kinds: s
 
 
 def _kinds(*names: str) -> sampling.LoadedModel:
-    """A model of 4 × 4 that knows these kinds, as much of it as is asked for its classes."""
+    """Return a model of 4 × 4 pixels with these classes, as far as its classes are used."""
     recipe = zoo.gated_pixelcnn.GatedPixelCNN(width=4, layers=1, size=3, head=4, classes=len(names))
     model = recipe.build((1, 4, 4), 4).eval().requires_grad_(False)
     card = Card(
@@ -249,7 +249,7 @@ def test_doubt_is_told_with_every_row_of_what_draws_pixel_by_pixel(
 
 
 def test_doubt_is_mean_surprise(tiny_pixels: str, jobs: JobStarter) -> None:
-    """Over many pictures what was paid comes to what was expected: the first pixel's doubt is the same for all."""
+    """The mean bits paid equal the entropy expected. The first pixel's entropy is the same for all pictures."""
     seeds = tuple(range(400))
     found = ends(list(jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=seeds, report_entropy=True))))
     doubt = np.concatenate([event.entropy for event in found if event.entropy is not None])

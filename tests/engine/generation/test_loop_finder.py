@@ -1,4 +1,4 @@
-"""Loops: the join that a model finds likeliest among many, and what it costs."""
+"""Loops: find the likeliest of many joins, and compute what it costs."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.engine.generation.test_sound_job import HUM, MODEL, RATE
 
 
 def beat(seconds: float) -> np.ndarray:
-    """A wave whose loudness changes, so that not every period is like any other."""
+    """Make a wave whose loudness changes, so that its periods differ."""
     at = np.arange(round(seconds * RATE)) / RATE
     return np.rint(12_000 * np.sin(2 * np.pi * 110 * at) * (1 + 0.5 * np.sin(2 * np.pi * 3 * at))).astype(np.int16)
 
@@ -25,7 +25,7 @@ def found(sound: np.ndarray, begin: int, end: int, label: int | None = 1) -> loo
 
 
 def cost(sound: np.ndarray, begin: int, end: int) -> float:
-    """As the head of studio/engine/generation/loop_finder.py has it, by whole sounds."""
+    """Compute the cost as defined in studio/engine/generation/loop_finder.py, from whole sounds."""
     x = levels_of_sound(sound, 256)[None].long()
     c = torch.tensor([1])
     count = round(loop_finder.REACH * RATE)

@@ -1,4 +1,4 @@
-"""Models that draw pixel by pixel, in the engine: learned, drawn row by row, cooled, opened, and measured exactly."""
+"""Models that draw pixel by pixel, in the engine: trained, drawn row by row, completed, and measured exactly."""
 
 import math
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def ask() -> Ask:
 
 @pytest.fixture(scope="module")
 def pack(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Grey rings of 8 × 8 in two kinds, by how light their ground is."""
+    """Make grey rings of 8 × 8 pixels in two classes, by the brightness of their ground."""
     path = tmp_path_factory.mktemp("packs") / "rings.npz"
     grey = rings[..., :1]
     kinds = (rings[:, 0, 0, 0] > 127).astype(np.int64)
@@ -44,7 +44,7 @@ def pack(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=[(2, 0), (16, 2)], ids=["bits", "kinds"])
 def learned(request: pytest.FixtureRequest, pack: Path, tmp_path: Path, ask: Ask) -> str:
-    """The name of a model learned in a moment by the real job, of bits or of 16 levels in two kinds."""
+    """Return the name of a model that the real job trained in a moment: bits, or 16 levels in two classes."""
     levels, classes = request.param
     study = config_for_data("pixels", pack, "gated_pixelcnn", "tiny", (1, 8, 8))
     fields = {**config_to_dict(study), "levels": levels, "recipe": {**RECIPE, "classes": classes}}
@@ -65,7 +65,7 @@ def test_it_is_learned_drawn_cooled_opened_and_measured(learned: str, ask: Ask, 
     assert 0 < card.value < (64 * math.log(2) * 1.5 if bits else 4.5)
     assert card.directions == ()
 
-    # Drawn row by row, each picture its seed's, and the same when it is held in Explore at that temperature.
+    # Draw row by row. Each picture depends on its seed alone, and Explore draws the same at that temperature.
     events = drawn(ask(wire.Sample(job="a", model=learned, seeds=tuple(range(9)), temperature=(0.5,))))
     last = [event for event in events if event.done == event.total]
     assert [(event.first, len(event.pictures)) for event in last] == [(0, 8), (8, 1)]
@@ -75,7 +75,7 @@ def test_it_is_learned_drawn_cooled_opened_and_measured(learned: str, ask: Ask, 
     frames = drawn(ask(wire.Interpolate(job="c", model=learned, begin=_point(3), end=_point(8), frames=3)))
     assert np.array_equal(frames[0].pictures[0], last[0].pictures[3])
 
-    # A picture of one's own comes back, whatever it is, and its price is exact.
+    # Any picture of the user decodes back, and its bits are exact.
     noise = np.random.default_rng(0).integers(0, 256, (8, 8, 1)).astype(np.uint8)
     for picture in (noise, np.zeros_like(noise)):
         (found,) = ask(wire.Encode(job="d", model=learned, picture=picture))
@@ -84,7 +84,7 @@ def test_it_is_learned_drawn_cooled_opened_and_measured(learned: str, ask: Ask, 
         grades = 255 // (card.levels - 1)
         assert np.abs(shown.picture.astype(int) - picture).max() <= (128 if bits else grades)
 
-    # Evaluation counts what the card says.
+    # Evaluation computes the figures of the card.
     *_, measured = ask(wire.Evaluate(job="f", model=learned, source=str(pack)))
     names = [(name, exact) for name, _, exact in measured.figures]
     assert names == [(card.metric, True)] if bits else [(card.metric, True), (f"{card.metric} given its kind", True)]

@@ -1,4 +1,4 @@
-"""A stretch of a recording has the same prices as in the whole, is priced in short steps, and has a class."""
+"""The bits of a stretch equal those in the whole recording. They come in short steps, with a class."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Trained models at work, from their file: pictures from seeds, sliders and a person's own picture."""
+"""Trained models from their files draw pictures from seeds, sliders and a picture of the user."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Models of single cycles of sound: from a pack or a folder of files to waves that come back."""
+"""Models of single cycles: from a pack or a folder of files to waves that decode back."""
 
 from pathlib import Path
 

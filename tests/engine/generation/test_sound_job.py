@@ -1,4 +1,4 @@
-"""Sound made while it is heard: the same as a Sample's, changed by a hand at once, and never further than allowed."""
+"""Streamed sound equals a Sample's, changes at once with an edit, and stays within its limit."""
 
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -163,7 +163,7 @@ def test_it_makes_no_more_than_is_allowed_and_goes_on_when_more_is(jobs: JobStar
         event = next(events)
         made += [event] if isinstance(event, wire.SoundChunk) else []
         rested = rested + 1 if isinstance(event, Pause) and made else 0
-    assert len(whole(made)) == 3 * PIECE  # in whole pieces, so that all of them begin where they can be made anew
+    assert len(whole(made)) == 3 * PIECE  # whole chunks, so that sound can be generated again from any of them
     list(jobs.start(wire.Adjust(job="b", running_job="a", allowed_seconds=0.1)))
     while sum(len(event.samples) for event in made) < 5 * PIECE:
         event = next(events)
@@ -182,7 +182,7 @@ def test_the_temperature_follows_a_curve(jobs: JobStarter) -> None:
 
 
 def never_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All is played by torch."""
+    """Let torch draw everything."""
     monkeypatch.setattr(sound_job._SamplerCompilation, "run", lambda self: None)
     monkeypatch.setattr(sound_job, "COMPILE_WAIT_SECONDS", 0.01)
 
@@ -197,7 +197,7 @@ def test_what_is_not_heard_yet_is_made_anew_by_another_wish(
     events = jobs.start(command(label=0))
     first = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(5)]
     if not swift:
-        next(events)  # a piece is on its way, and is given up
+        next(events)  # a chunk is in progress and is discarded
     again = (5 - back) * PIECE
     list(jobs.start(wire.Adjust(job="b", running_job="a", label=1, from_sample=again, temperature=(0.5,))))
     new = sounded(events)
@@ -228,7 +228,7 @@ def test_another_seed_takes_over_without_a_gap(jobs: JobStarter) -> None:
 
 
 def test_its_ending_parts_what_was_made_before_from_what_is_made_anew(jobs: JobStarter) -> None:
-    """However busy the engine is: the window throws away what it is told before that ending."""
+    """The window discards chunks that arrive before that ending, however busy the engine is."""
     said: list[Any] = []
     table = JobTable(SimpleNamespace(send=said.append), jobs.start)  # type: ignore[arg-type]
     table.add_command(command(seconds=0.5))
@@ -238,7 +238,7 @@ def test_its_ending_parts_what_was_made_before_from_what_is_made_anew(jobs: JobS
     while len(table):
         table.step_most_urgent()
     ending = next(place for place, event in enumerate(said) if isinstance(event, wire.Finished) and event.job == "b")
-    assert sum(isinstance(event, wire.SoundChunk) for event in said[:ending]) == 4  # none comes in between
+    assert sum(isinstance(event, wire.SoundChunk) for event in said[:ending]) == 4  # no chunk comes in between
     after = [event for event in said[ending:] if isinstance(event, wire.SoundChunk)]
     assert after[0].first_sample == PIECE and after[-1].first_sample + len(after[-1].samples) == round(0.5 * RATE)
 
@@ -248,7 +248,7 @@ def test_its_ending_parts_what_was_made_before_from_what_is_made_anew(jobs: JobS
 def test_a_change_that_came_too_late_is_made_from_a_later_moment_as_though_it_were_the_first(
     jobs: JobStarter, monkeypatch: pytest.MonkeyPatch, swift: bool, made: int
 ) -> None:
-    """Of what was made by the late one, so many pieces are thrown away with it."""
+    """The late edit's own chunks are discarded with it."""
     if not swift:
         never_compiled(monkeypatch)
     events = jobs.start(command(label=0))
@@ -322,9 +322,10 @@ def test_two_models_are_mixed_at_a_share_that_a_hand_changes(
     half = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(3)]
     list(jobs.start(wire.Adjust(job="c", running_job="a", share=1.0)))
     found = whole([*first, *half, *sounded(events)])
-    np.testing.assert_array_equal(found[: 3 * PIECE], decoded(3 * PIECE))  # at 0 it is the first alone
+    np.testing.assert_array_equal(found[: 3 * PIECE], decoded(3 * PIECE))  # at a share of 0 only the first model draws
 
-    # At 1 it is the second alone, which heard all of it, in its kind of the same name.
+    # At a share of 1 only the second model draws. It received all of the sound as context, in its class of the same
+    # name.
     player = BUZZ.model.make_sampler(torch.tensor([0]), 1)  # type: ignore[operator]
     player.append(levels_of_sound(found[: 6 * PIECE], 256)[None].long())
     z = MODEL.noise([5], len(found))

@@ -1,4 +1,4 @@
-"""What is to be learned: recipes that are shipped can be run again, and what a person asks for is checked."""
+"""Training configs: shipped recipes can be run again, and a user's settings are checked."""
 
 import json
 from pathlib import Path

@@ -37,7 +37,7 @@ class Shift(Bijection):
 
 
 class Constant(nn.Module):
-    """Says the same of every artwork of a class."""
+    """Gives every artwork of a class the same probability."""
 
     def __init__(self, *numbers: Tensor) -> None:
         super().__init__()
@@ -50,12 +50,12 @@ class Constant(nn.Module):
 
 def flow(alpha: float | None, classes: int = 0) -> Flow:
     model = Flow((1, 1, 1), FINE, Shift(), alpha, classes=classes)
-    model.register_parameter("unused", nn.Parameter(torch.zeros(1)))  # says the model's precision
+    model.register_parameter("unused", nn.Parameter(torch.zeros(1)))  # defines the model's precision
     return model.double().eval()
 
 
 def quarter(count: int = 1) -> Tensor:
-    """Artworks of one entry at a quarter of the range."""
+    """Return artworks of one entry at a quarter of the range."""
     return torch.full((count, 1, 1, 1), FINE // 4, dtype=torch.int32)
 
 
@@ -102,7 +102,7 @@ def test_a_figure_is_the_mean_over_artworks_of_every_batch() -> None:
 
 
 def vae(observation: DecoderLikelihood, numbers: Tensor) -> Variational:
-    """Return a VAE whose posterior is its prior, so that both bounds are the price itself."""
+    """Return a VAE whose posterior is its prior, so that both bounds are exact."""
     nothing = Constant(torch.zeros(4))
     says = Constant(numbers)
     return Variational((1, 1, 2), observation.levels, nothing, says, Posterior(2), observation).double().eval()
@@ -211,7 +211,7 @@ def test_a_spread_is_of_so_many_at_equal_distances() -> None:
 
 
 class Normed(nn.Module):
-    """A model as `settle` sees it: batch norms of both sorts."""
+    """Shows `update_batch_norm` batch norms of both sorts."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What is learned from, what a run is watched by, and that the test artworks choose nothing."""
+"""Training data and validation data of a run: the test artworks choose nothing."""
 
 import subprocess
 import sys
@@ -82,12 +82,12 @@ def test_what_a_run_is_watched_by_is_never_learned_from() -> None:
 
 
 def test_the_test_pictures_do_not_choose_the_best_weights(tmp_path: Path, studio_home: Path) -> None:
-    """Pictures like those that are learned get cheaper with every step, noise gets dearer: each would choose others."""
+    """Training pictures get cheaper with every step, noise gets dearer. Each would choose other weights."""
     ramp = np.linspace(0, 255, 8).astype(np.uint8)
     dimmed = np.arange(1, 61, dtype=np.uint8)[:, None, None, None]
     alike = np.broadcast_to(ramp[None, :, None, None], (60, 8, 8, 1)) // dimmed
     near = alike[:8].copy()
-    near[:, 0] += 1  # what equals a test picture would not be learned from
+    near[:, 0] += 1  # a picture equal to a test picture would not be used for training
     found = {}
     for name, test in {"alike": near, "noise": pictures(8)}.items():
         folder = tmp_path / name
@@ -127,7 +127,7 @@ def test_very_few_waves_are_learned_from_or_the_number_needed_is_said(
 
 
 def few(folder: Path, source: Path, what: TrainingConfig, count: int) -> None:
-    """Learn from so many, or see that the number needed is said and nothing is left behind."""
+    """Train on so many. If they are too few, the needed number is reported and nothing is left behind."""
     if count < MIN_ARTWORKS:
         with pytest.raises(DoesNotFit, match=f"{count} to learn from.* At least {MIN_ARTWORKS} are needed"):
             learn(folder, source, what)
@@ -160,7 +160,7 @@ def test_a_folder_of_very_few_pictures_likewise(count: int, tmp_path: Path, stud
 def test_a_class_with_a_single_picture_is_learned(family: str, tmp_path: Path, studio_home: Path) -> None:
     recipe, levels = FAMILIES[family]
     what = study(msgspec.structs.replace(recipe, classes=2), levels=levels)
-    for only in range(6):  # wherever the single one falls: among what is learned, or what the run is watched by
+    for only in range(6):  # wherever the single one falls: training or validation
         labels = np.arange(6) == only
         folder = tmp_path / str(only)
         folder.mkdir()
@@ -245,7 +245,7 @@ def test_a_second_training_of_a_run_is_refused_and_the_first_is_named(tmp_path: 
 
 @pytest.fixture
 def begun(tmp_path: Path, studio_home: Path) -> Callable[..., list[wire.AnyEvent]]:
-    """A run that has learned for two steps; called, it goes on with these pictures and steps."""
+    """Return a function that continues a run of two steps with other pictures and steps."""
     source = pack(tmp_path / "p.npz", pictures(8), pictures(2, 1))
     learn(tmp_path, source, study(FAMILIES["maf"][0]))
 

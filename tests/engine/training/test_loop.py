@@ -1,4 +1,4 @@
-"""The loop: it learns, it resumes as if nothing had happened, and broken numbers go nowhere."""
+"""The loop trains, resumes as if nothing had happened, and never saves broken numbers."""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A run is published with the figure of its file, directions of the data, and statistics of its weights."""
+"""A run is exported with its file's own figure, directions of the data, and statistics of its weights."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A WaveNet in the engine: learned from a pack of clips by the real job, made again, measured, and what is refused."""
+"""A WaveNet in the engine: trained on a pack of clips, streamed, measured, and what is refused."""
 
 import math
 from collections.abc import Callable
@@ -32,7 +32,7 @@ def ask() -> Ask:
 
 @pytest.fixture
 def pack(tmp_path: Path) -> Path:
-    """Clips of 8 kHz: kinds low and high of the sorts square and sawtooth."""
+    """Write clips of 8 kHz: classes low and high of the groups square and sawtooth."""
     folder = tmp_path / "beeps"
     generator = np.random.default_rng(0)
     folder.mkdir()
@@ -53,7 +53,7 @@ def pack(tmp_path: Path) -> Path:
 
 
 def study(**changes: Any) -> dict[str, Any]:
-    """A small WaveNet's study, as it travels."""
+    """Return a small WaveNet's config, as it is sent in a message."""
     recipe = {"family": "wavenet", "cycles": 1, "layers": 6, "channels": 16, "skip": 16, "classes": [2, 2]}
     plan = {"steps": 60, "batch": 8, "cut": 256, "rate": 0.01, "warm_up": 5, "evaluate": 30, "average": 0.9}
     fields = {
@@ -101,7 +101,7 @@ def test_it_is_learned_drawn_opened_and_measured(ask: Ask, pack: Path, tmp_path:
 
 
 def performed(ask: Ask, model: str, **asked: Any) -> tuple[np.ndarray, float]:
-    """A sound of the kind 1, and its nats as its pieces say them."""
+    """Stream a sound of class 1, and return it with the nats that its chunks report."""
     events = ask(wire.StreamSound(**{"job": "a", "model": model, "label": 1, **asked}))
     parts = [event for event in events if isinstance(event, wire.SoundChunk)]
     nats = -math.log(2) * float(np.concatenate([part.bits for part in parts]).sum(dtype=np.float64))
@@ -115,7 +115,7 @@ def test_it_is_performed_and_priced_and_goes_on_from_a_sound(tiny_recordings: st
         (scored,) = ask(wire.Score(job="b", model=tiny_recordings, picture=sound, label=1))
         assert scored.log_prob == pytest.approx(nats, rel=1e-4)
 
-    # What follows is priced given what it goes on from, and the beginning counts: another leads elsewhere.
+    # The continuation is scored given its beginning, and the beginning matters: another one leads elsewhere.
     follows = []
     for begin, _ in sounds:
         more, nats = performed(ask, tiny_recordings, seed=9, seconds=0.04, sound_to_continue=begin)

@@ -34,7 +34,7 @@ def name_fault(name: str, folder: Path | None = None) -> str:
 
 
 def free_model_name(wish: str, folder: Path | None = None) -> str:
-    """Return a name like `wish` that a new model and its run can have."""
+    """Return a name like `wish` that a new model and its run can use."""
     plain = unicodedata.normalize("NFKD", wish).encode("ascii", "ignore").decode().lower()
     for ending in (MODEL_SUFFIX, *PICKLE_SUFFIXES):
         plain = plain.removesuffix(ending)

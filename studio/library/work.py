@@ -1,4 +1,4 @@
-"""A finished artwork and all it takes to make it again."""
+"""Describe a finished artwork and everything needed to make it again."""
 
 import math
 import struct
@@ -26,7 +26,7 @@ SHEET_PIXELS_KEY = "studio_sheet_pixels"
 
 
 class StoredArray(msgspec.Struct, frozen=True):
-    """The start of a picture that was opened, or what was painted: the exact numbers, little-endian, as they are."""
+    """Holds the exact numbers of an array, little-endian: an opened picture's latent, or a painted map."""
 
     dtype: Literal["<f4", "<f8"]
     shape: tuple[Annotated[int, Meta(ge=1, le=2**27)], ...]
@@ -34,12 +34,12 @@ class StoredArray(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_array(cls, z: np.ndarray) -> "StoredArray":
-        """A latent array, kept bit for bit."""
+        """Store an array bit for bit."""
         z = np.ascontiguousarray(z, "<f8" if z.dtype == np.float64 else "<f4")
         return cls("<f8" if z.dtype.itemsize == 8 else "<f4", z.shape, z.tobytes())
 
     def to_array(self) -> np.ndarray:
-        """The latent again. Raises ValueError where data and shape disagree."""
+        """Return the array. Raises ValueError if data and shape disagree."""
         return np.frombuffer(self.data, self.dtype).reshape(self.shape)
 
 
@@ -48,7 +48,7 @@ TemperatureValue = Annotated[float, Meta(ge=0.0, le=4.0)]
 
 
 class WavetableEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """The other end of a path: what differs from its beginning, with the same model."""
+    """Holds the other end of a path: the settings that differ from its beginning, with the same model."""
 
     seed: Annotated[int, Meta(ge=0, lt=2**53)]
     temperature: tuple[Annotated[float, Meta(ge=0.0, le=4.0)], ...] = (1.0,)
@@ -59,7 +59,7 @@ class WavetableEnd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImposedPixel(msgspec.Struct, frozen=True, array_like=True):
-    """A pixel whose colour the artist chose."""
+    """Holds a pixel whose colour the user chose."""
 
     row: Annotated[int, Meta(ge=0, le=65535)]
     column: Annotated[int, Meta(ge=0, le=65535)]
@@ -68,15 +68,17 @@ class ImposedPixel(msgspec.Struct, frozen=True, array_like=True):
 
 
 class RedrawnFromRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A picture that went on from a row of another one: `row` rows are that one's, the rest was drawn with the work's
-    seed, but for the pixels that were imposed. The picture itself carries what was kept, so its file is enough to make
-    it again."""
+    """States that a picture continues from a row of another one.
+
+    Its first `row` rows are the other picture's. The rest was drawn with the work's seed, except for the imposed
+    pixels. The picture itself contains what was kept, so its file is enough to make it again.
+    """
 
     row: Annotated[int, Meta(ge=0, le=65535)]
     imposed: tuple[ImposedPixel, ...] = ()
 
     def drawn_mask(self, height: int, width: int) -> np.ndarray:
-        """(height, width) uint8, 1 where the model draws."""
+        """Return a mask (height, width) uint8, 1 where the model draws."""
         free = np.ones((height, width), np.uint8)
         free[: self.row] = 0
         for pixel in self._within(height, width):
@@ -84,7 +86,7 @@ class RedrawnFromRow(msgspec.Struct, frozen=True, kw_only=True):
         return free
 
     def impose_on(self, picture: np.ndarray) -> np.ndarray:
-        """A picture (height, width, channels) uint8 with the imposed pixels on it."""
+        """Return a picture (height, width, channels) uint8 with the imposed pixels on it."""
         seen = picture.copy()
         for pixel in self._within(*picture.shape[:2]):
             seen[pixel.row, pixel.column] = pixel.colour
@@ -95,7 +97,7 @@ class RedrawnFromRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelMixture(msgspec.Struct, frozen=True, kw_only=True):
-    """A second model that decided, too, pixel by pixel."""
+    """Describes a second model that shared the decisions, pixel by pixel."""
 
     model: Annotated[str, Meta(max_length=200)]
     model_hash: Annotated[str, Meta(max_length=128)]
@@ -106,7 +108,10 @@ class ModelMixture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SoundEdit(msgspec.Struct, frozen=True, kw_only=True):
-    """What a hand changed while a sound was made, from sample `at` of it on; what is None stayed as it was."""
+    """Holds what the user changed while a sound was generated, from sample `at` on.
+
+    Fields that are None stayed unchanged.
+    """
 
     at: Annotated[int, Meta(ge=0, lt=2**53)]
     label: Annotated[int, Meta(ge=0)] | None = None
@@ -114,7 +119,7 @@ class SoundEdit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """The making of an artwork: with the same model it gives the same artwork again."""
+    """Holds the recipe of an artwork: with the same model it gives the same artwork again."""
 
     kind: Literal["picture", "sound"] = "picture"
     rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
@@ -157,29 +162,29 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def identity_hash(self) -> str:
-        """Tells works apart, whatever they are called."""
+        """Return a hash that tells works apart, whatever their names."""
         return storage.hash_bytes(work_to_json(msgspec.structs.replace(self, name="")).encode())
 
     @property
     def has_live_settings(self) -> bool:
-        """Whether more than a seed, a temperature, a kind and sliders went into it."""
+        """Return whether more than a seed, a temperature, a class and sliders define it."""
         return bool(self.heat or self.mix or self.turns or self.curve)
 
     @property
     def file_suffix(self) -> str:
-        """Of the file that holds it."""
+        """Return the suffix of the file that holds it."""
         return ".wav" if self.kind == "sound" else ".png"
 
     def end_work(self) -> "Work | None":
-        """The work that a wavetable leads to."""
+        """Return the work at the end of a wavetable."""
         return None if self.until is None else msgspec.structs.replace(self, until=None, **_end_fields(self.until))
 
     def wavetable_to(self, other: "Work") -> "Work":
-        """The wavetable from this work to another one of the same model."""
+        """Return the wavetable from this work to another one of the same model."""
         return msgspec.structs.replace(self, until=WavetableEnd(**_end_fields(other)))
 
     def summary(self) -> str:
-        """For galleries that show a PNG's `parameters`."""
+        """Return a summary for galleries that show a PNG's `parameters`."""
         heat = ", ".join(f"{t:g}" for t in self.temperature)
         start = f"from {self.source}" if self.latent else f"seed {self.seed}"
         if self.rewound is not None:
@@ -193,22 +198,22 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _end_fields(of: WavetableEnd | Work) -> dict[str, Any]:
-    """What an end says of itself."""
+    """Return the fields of a work that an end holds."""
     return {name: getattr(of, name) for name in WavetableEnd.__struct_fields__}
 
 
 def work_from_json(data: bytes | str) -> Work:
-    """A work's making as it stands in a file. Raises msgspec.ValidationError naming the field."""
+    """Read a recipe from a file's JSON. Raises msgspec.ValidationError naming the field."""
     return msgspec.json.decode(data, type=Work)
 
 
 def work_to_json(work: Work) -> str:
-    """A work's making as it goes into a file."""
+    """Return a recipe as JSON for a file."""
     return msgspec.json.encode(work).decode()
 
 
 class BadWork(ValueError):
-    """A making that cannot be read; a sentence for people."""
+    """A recipe cannot be read; the text is a sentence for the user."""
 
 
 def encode_png(picture: np.ndarray, work: Work, enlargement: Enlargement = UNENLARGED) -> bytes:
@@ -218,7 +223,7 @@ def encode_png(picture: np.ndarray, work: Work, enlargement: Enlargement = UNENL
 
 
 class SheetRecipe(msgspec.Struct, frozen=True):
-    """Describes a sheet: its recipes, row by row, and the size of each picture in pixels of the sheet."""
+    """Describes a sheet: its recipes, row by row, and the size of each picture in pixels."""
 
     columns: Annotated[int, Meta(ge=1)]
     height: Annotated[int, Meta(ge=1)]
@@ -227,7 +232,7 @@ class SheetRecipe(msgspec.Struct, frozen=True):
 
 
 def fit_enlargement(enlargement: Enlargement, places: int, shape: tuple[int, ...]) -> Enlargement:
-    """Return the enlargement, reduced if a sheet of `places` pictures would be too large to open here.
+    """Return an enlargement that keeps a sheet of `places` pictures small enough to open here.
 
     Arguments
         shape: height and width of each picture
@@ -238,7 +243,7 @@ def fit_enlargement(enlargement: Enlargement, places: int, shape: tuple[int, ...
 
 
 def reduced_size_text(enlargement: Enlargement, columns: int, pictures: Sequence[np.ndarray]) -> str:
-    """Say how large pictures are on a sheet, if they are smaller than was asked for; empty if they are not."""
+    """Return how large pictures are on a sheet, if they are smaller than requested; else empty."""
     columns = min(columns, len(pictures))
     shape = pictures[0].shape[:2]
     asked = enlargement.enlarged_size(shape[0], shape[1])
@@ -274,11 +279,10 @@ def encode_sheet(
 
 
 def decode_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]]:
-    """Return the pictures of a sheet with their recipes; none if the studio did not make the sheet.
+    """Return the pictures of a sheet with their recipes; none if the studio did not make it.
 
-    Pictures that were enlarged smoothly are returned as their model made them, others as they are on the sheet.
-
-    Raises BadWork if a recipe cannot be read.
+    Pictures that were enlarged smoothly are returned as their model made them, others as they are on the sheet. Raises
+    BadWork if a recipe cannot be read.
 
     Arguments
         array: the pixels of the sheet (height, width, channels) uint8
@@ -321,32 +325,35 @@ def _split_sheet(sheet: np.ndarray, columns: int, rows: int) -> list[np.ndarray]
 
 
 def recipe_of_png(data: bytes) -> Work | None:
-    """The making inside a PNG, or None where it carries none of ours. Raises BadWork where it cannot be understood."""
+    """Return the recipe in a PNG; None if it has none. Raises BadWork if it cannot be read."""
     recipe = export.png_texts(data).get(RECIPE_KEY)
     return _decode_recipe(recipe, "picture") if recipe is not None else None
 
 
 def encode_wav(sound: np.ndarray, work: Work, *, bits: int = 0) -> bytes:
-    """A cycle or a recording (samples,) int16 or float32 as a WAV that carries its making, as `export.wav` has it."""
+    """Encode a cycle or a recording (samples,) int16 or float32 as a WAV with its recipe.
+
+    `export.encode_wav_bytes` describes the forms.
+    """
     return export.encode_wav_bytes(sound, work.rate or wavetable.FILE_RATE, _recipe_comments(work), bits=bits)
 
 
 def encode_flac(sound: np.ndarray, work: Work, *, bits: int = 16) -> bytes:
-    """A recording as a FLAC of 16 or 24 bits."""
+    """Encode a recording as a FLAC of 16 or 24 bits with its recipe."""
     words = {"SOFTWARE": work.software, "TITLE": work.summary(), "COMMENT": f"{RECIPE_KEY} {work_to_json(work)}"}
     return export.encode_flac_bytes(sound, work.rate, words, bits=bits)
 
 
 def recipe_of_flac(data: bytes) -> Work | None:
-    """The making inside a FLAC, or None where it carries none of ours. Raises BadWork where it cannot be understood."""
+    """Return the recipe in a FLAC; None if it has none. Raises BadWork if it cannot be read."""
     return _recipe_in_comment(export.flac_comments(data).get("COMMENT", ""))
 
 
 def encode_wavetable(cycles: np.ndarray, work: Work) -> bytes:
-    """int16 cycles (n, samples) as frames of 2,048 samples, as synthesizers load them; one is a single cycle.
+    """Encode int16 cycles (n, samples) as frames of 2,048 samples, as synthesizers load them.
 
-    The chunk `clm ` says the length of a frame, and its 1 asks for linear fades between frames (Serum and Surge
-    read it; Vital takes 2,048 for granted). A single cycle is also a loop with its pitch, for samplers.
+    The chunk `clm ` states the length of a frame, and its 1 asks for linear fades between frames (Serum and Surge read
+    it; Vital always assumes 2,048). A single cycle is also a loop with its pitch, for samplers.
     """
     table = wavetable.wavetable_frames(cycles)
     chunks = {"clm ": f"<!>{wavetable.FRAME_SAMPLES} 10000000 wavetable (latent-studio)".encode()}
@@ -356,7 +363,7 @@ def encode_wavetable(cycles: np.ndarray, work: Work) -> bytes:
 
 
 def recipe_of_wav(data: bytes) -> Work | None:
-    """The making inside a WAV, or None where it carries none of ours. Raises BadWork where it cannot be understood."""
+    """Return the recipe in a WAV; None if it has none. Raises BadWork if it cannot be read."""
     return _recipe_in_comment(single_cycle.riff_texts(data).get("ICMT", ""))
 
 
@@ -373,14 +380,17 @@ def _recipe_comments(work: Work) -> dict[str, str]:
 
 
 def _loop_chunk(samples: int, rate: int) -> bytes:
-    """A `smpl` chunk: all of it is one cycle, to be repeated for ever; its pitch as a MIDI note and a part of one."""
+    """Return a `smpl` chunk that repeats the whole sound as one cycle.
+
+    Its pitch is a MIDI note and a fraction.
+    """
     note, part = divmod(69 + 12 * math.log2(rate / samples / 440), 1)
     head = struct.pack("<9I", 0, 0, round(1e9 / rate), int(note), int(part * 2**32), 0, 0, 1, 0)
     return head + struct.pack("<6I", 0, 0, 0, samples - 1, 0, 0)
 
 
 def _decode_recipe(recipe: str, what: str) -> Work:
-    """A making as it stood in a file. Raises BadWork."""
+    """Read a recipe from a file's text. Raises BadWork."""
     try:
         work = work_from_json(recipe)
         end = work.until

@@ -45,13 +45,13 @@ class DrawPictures(Command, frozen=True, kw_only=True):
 
 
 class Sample(DrawPictures, frozen=True, kw_only=True, tag="sample"):
-    """Make one picture for each seed. Answers: Drawn …, then one ending."""
+    """Draw one picture for each seed. Answers: PicturesPreview …, then one ending."""
 
 
 class Inpaint(DrawPictures, frozen=True, kw_only=True, tag="inpaint"):
     """Replace a part of a picture for each seed and keep the rest. Answers: as for Sample.
 
-    `following` is set if a pixel that is kept comes after the first one that is made.
+    `following` is set if a pixel that is kept comes after the first one that is drawn.
     """
 
     picture: Array
@@ -61,7 +61,7 @@ class Inpaint(DrawPictures, frozen=True, kw_only=True, tag="inpaint"):
 
 
 class DecodeLatent(Command, frozen=True, kw_only=True, tag="decode_latent"):
-    """Make one picture from a starting point and sliders. Answers: Shown, then one ending.
+    """Decode one picture from a latent and sliders. Answers: Decoded, then one ending.
 
     z = temperature · start + Σ slider · direction. The start is the noise of `seed`, or `latent` if a picture was
     opened.
@@ -77,7 +77,7 @@ class DecodeLatent(Command, frozen=True, kw_only=True, tag="decode_latent"):
 
 
 class LatentPoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Describes an end of a path, with the fields of Explore but without the model."""
+    """Describes an end of a path, with the fields of DecodeLatent but without the model."""
 
     seed: Seed = 0
     latent: Array | None = None
@@ -87,7 +87,8 @@ class LatentPoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Interpolate(Command, frozen=True, kw_only=True, tag="interpolate"):
-    """Make artworks along the way between two latents, including both ends. Answers: Drawn …, then one ending."""
+    """Make artworks along the way between two latents, including both ends. Answers: PicturesPreview …, then one
+    ending."""
 
     model: ModelName
     begin: LatentPoint
@@ -105,11 +106,11 @@ class Encode(Command, frozen=True, kw_only=True, tag="encode"):
 
 
 class Adjust(Command, frozen=True, kw_only=True, tag="adjust"):
-    """Change the settings of a running Sample, Complete or Perform. Answers: one ending.
+    """Change the settings of a running Sample, Inpaint or StreamSound. Answers: one ending.
 
-    A Sample or Complete changes from its next row of pixels on, a Perform from its next sample on, and a model that
-    makes whole pictures with its next group. Fields that are None stay unchanged. A waiting job changes when it
-    begins; a job that has ended is ignored. If the model cannot change, this command fails and the job continues.
+    A Sample or Inpaint changes from its next row of pixels on, a StreamSound from its next sample on, and a model that
+    makes whole pictures with its next group. Fields that are None stay unchanged. A waiting job changes when it begins;
+    a job that has ended is ignored. If the model cannot change, this command fails and the job continues.
     """
 
     urgency: ClassVar[int] = URGENCY_ADJUST
@@ -137,7 +138,7 @@ class Adjust(Command, frozen=True, kw_only=True, tag="adjust"):
 
 
 class Score(Command, frozen=True, kw_only=True, tag="score"):
-    """Price an artwork under a model, as a whole and at each place. Answers: Scored, then one ending."""
+    """Compute the bits of an artwork under a model, in all and at each place. Answers: Scored, then one ending."""
 
     urgency: ClassVar[int] = URGENCY_ADDITION
     model: ModelName
@@ -147,7 +148,7 @@ class Score(Command, frozen=True, kw_only=True, tag="score"):
 
 
 class ComputeBits(Command, frozen=True, kw_only=True, tag="compute_bits"):
-    """Compute the bits of each sample of a stretch of a recording. Answers: Priced …, then one ending.
+    """Compute the bits of each sample of a stretch of a recording. Answers: BitsChunk …, then one ending.
 
     The time it takes depends on the length of the stretch, not on its position in the recording.
     """
@@ -164,7 +165,7 @@ class ComputeBits(Command, frozen=True, kw_only=True, tag="compute_bits"):
 
 
 class FindLoop(Command, frozen=True, kw_only=True, tag="find_loop"):
-    """Look near the ends of a loop for the ends whose join costs least. Answers: Joined, then one ending."""
+    """Look near the ends of a loop for the likeliest join. Answers: LoopFound, then one ending."""
 
     model: ModelName
     """A model of recordings."""
@@ -180,10 +181,10 @@ class FindLoop(Command, frozen=True, kw_only=True, tag="find_loop"):
 
 
 class StreamSound(Command, frozen=True, kw_only=True, tag="stream_sound"):
-    """Make one sound piece by piece while the user hears it and may change it. Answers: Sounded …, then one ending.
+    """Generate one sound chunk by chunk while it plays and can be edited. Answers: SoundChunk …, then one ending.
 
-    A seed always makes the same sound, except for changes by Steer. Samples are counted from the first one that is
-    made.
+    A seed always makes the same sound, except for changes by Adjust. Samples are counted from the first one that is
+    generated.
     """
 
     urgency: ClassVar[int] = URGENCY_PLAYBACK
@@ -208,7 +209,10 @@ class StreamSound(Command, frozen=True, kw_only=True, tag="stream_sound"):
 
 
 class Train(Command, frozen=True, kw_only=True, tag="train"):
-    """Learn a model from a folder or a pack. Answers: Skipped …, Gathered, Learned …, then one ending."""
+    """Train a model on a folder or a pack.
+
+    Answers: SkippedFiles …, DatasetLoaded, TrainingProgress …, then one ending.
+    """
 
     urgency: ClassVar[int] = URGENCY_QUEUED
     source: Text
@@ -223,7 +227,7 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
 
 
 class Evaluate(Command, frozen=True, kw_only=True, tag="evaluate"):
-    """Measure a model on the test artworks of a folder or a pack. Answers: Measured …, then one ending."""
+    """Evaluate a model on the test artworks of a folder or a pack. Answers: EvaluationProgress …, then one ending."""
 
     urgency: ClassVar[int] = URGENCY_QUEUED
     model: ModelName

@@ -36,7 +36,7 @@ class Ready(Event, frozen=True, kw_only=True, tag="ready"):
 
 
 class CompilingLoops(Event, frozen=True, kw_only=True, tag="compiling_loops"):
-    """Reports which loops are not compiled yet; until they are, torch does the same work more slowly.
+    """Reports which loops are not compiled yet; until then torch is used, which is slower.
 
     `pixels` draws pictures pixel by pixel; `sound` and `two sounds` play.
     """
@@ -45,7 +45,7 @@ class CompilingLoops(Event, frozen=True, kw_only=True, tag="compiling_loops"):
 
 
 class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
-    """Reports twice a second how many steps were taken since the start, and the running job.
+    """Reports twice a second the number of steps since the start, and the running job.
 
     If `steps` does not grow while a `job` runs, the engine hangs.
     """
@@ -55,7 +55,10 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
 
 
 class PicturesPreview(Answer, frozen=True, kw_only=True, tag="pictures_preview"):
-    """Carries pictures of a batch, from number `first` on, as far as they are drawn; finished when done == total."""
+    """Carries pictures of a batch, from number `first` on, as far as they are drawn.
+
+    They are finished if done == total.
+    """
 
     first: Count
     pictures: Array
@@ -83,7 +86,7 @@ class PicturesPreview(Answer, frozen=True, kw_only=True, tag="pictures_preview")
 
 
 class SoundChunk(Answer, frozen=True, kw_only=True, tag="sound_chunk"):
-    """Carries the next piece of a Perform, from sample `first` on."""
+    """Carries the next chunk of a StreamSound, from sample `first_sample` on."""
 
     first_sample: Count
     samples: Array
@@ -95,16 +98,17 @@ class SoundChunk(Answer, frozen=True, kw_only=True, tag="sound_chunk"):
 
 
 class Decoded(Answer, frozen=True, kw_only=True, tag="decoded"):
-    """Carries the result of an Explore: (height, width, channels) uint8, or (samples,) int16."""
+    """Carries the result of a DecodeLatent: (height, width, channels) uint8, or (samples,) int16."""
 
     picture: Array
 
 
 class Encoded(Answer, frozen=True, kw_only=True, tag="encoded"):
-    """Carries the latent of an artwork. Decoding changed `differing` of `total` levels, by at most `largest`.
+    """Carries the latent of an artwork. Decoding changed `differing` of `total` levels, by at most
+    `largest_difference`.
 
-    `exact`: no level changed. `bits`: the price of the artwork, given its class if there are classes. `bound`: this
-    price is an upper bound.
+    `exact`: no level changed. `bits`: those of the artwork, given its class if there are classes. `is_bound`: this
+    number is an upper bound.
     """
 
     latent: Array
@@ -119,10 +123,10 @@ class Encoded(Answer, frozen=True, kw_only=True, tag="encoded"):
 
 
 class Scored(Answer, frozen=True, kw_only=True, tag="scored"):
-    """Carries the price of an artwork: ln p in nats, and the bits of each place (height, width) or (samples,), float32.
+    """Carries the score of an artwork: ln p in nats, and the bits of each place (height, width) or (samples,), float32.
 
-    `bound`: ln p is a lower bound. Costs of the artwork as a whole are divided among its places.
-    For a model with classes, ln p is given the class that was asked for; if none was, of the even mixture of all.
+    `is_bound`: ln p is a lower bound. Bits of the artwork as a whole are divided among its places. For a model with
+    classes, ln p is given the requested class; if none was requested, it is that of the even mixture of all.
     """
 
     log_prob: float
@@ -135,7 +139,7 @@ class Scored(Answer, frozen=True, kw_only=True, tag="scored"):
 
 
 class BitsChunk(Answer, frozen=True, kw_only=True, tag="bits_chunk"):
-    """Carries the next piece of a Price: the bits (n,) float32 of its samples from number `first` on."""
+    """Carries the next chunk of a ComputeBits: the bits (n,) float32 of its samples from number `first_sample` on."""
 
     first_sample: Count
     bits: Array
@@ -156,21 +160,21 @@ class LoopFound(Answer, frozen=True, kw_only=True, tag="loop_found"):
 
 
 class SkippedFiles(Answer, frozen=True, kw_only=True, tag="skipped_files"):
-    """Carries some of the files that are not learned from."""
+    """Carries some of the files that are not used for training."""
 
     files: tuple[tuple[Text, Text], ...]
     """Each file: its name within the folder, and the reason, which continues from the name: `is cut off`."""
 
 
 class Damaged(Answer, frozen=True, kw_only=True, tag="damaged"):
-    """Carries some of the files that are learned from although they are cut off or damaged."""
+    """Carries some files that are used for training although they are cut off or damaged."""
 
     files: tuple[tuple[Text, Text], ...]
     """Each file: its name within the folder, and what is wrong: `cut off: what is there is used`."""
 
 
 class DatasetLoaded(Answer, frozen=True, kw_only=True, tag="dataset_loaded"):
-    """Reports how many files are learned from, how many were skipped, and how many were duplicates."""
+    """Reports how many files are used for training, how many were skipped, and how many were duplicates."""
 
     used: Count
     skipped: Count
@@ -220,7 +224,7 @@ class Finished(Answer, frozen=True, kw_only=True, tag="finished"):
 
 
 class Stopped(Answer, frozen=True, kw_only=True, tag="stopped"):
-    """Reports that the job was stopped, or replaced by a newer one with the same `hand`."""
+    """Reports that the job was stopped, or replaced by a newer one with the same `control`."""
 
 
 class Failed(Event, frozen=True, kw_only=True, tag="failed"):

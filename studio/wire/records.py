@@ -36,8 +36,8 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
 class Command(Message, frozen=True, kw_only=True):
     """Asks something of the engine; `job` identifies it in every answer.
 
-    `hand` names the control that asks. A newer command with the same `hand` replaces the older one, which then ends
-    as `Stopped`. A command with an empty `hand` replaces none.
+    `control` names the control that asks. A newer command with the same `control` replaces the older one, which then
+    ends as `Stopped`. A command with an empty `control` replaces none.
     """
 
     urgency: ClassVar[int] = URGENCY_REQUEST

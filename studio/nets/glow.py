@@ -1,9 +1,9 @@
-"""The networks of Glow (Kingma and Dhariwal, Glow, 2018, arXiv:1807.03039, section 3.3 and the authors' code).
+"""The networks of Glow (Kingma and Dhariwal, Glow, 2018, arXiv:1807.03039).
 
-Every layer is y = (w * x + b) · exp(3 · logs) by channel. In hidden layers b and logs are an actnorm: they
-start so that the first training batch leaves with mean 0 and variance 1. In last layers w, b and logs start
-at zero. Convolutions of 3×3 see one channel more, which is 0 on the picture and 1 in the margin around it, so
-that they know its edge.
+They follow section 3.3 and the authors' code. Every layer is y = (w * x + b) · exp(3 · logs) by channel. In hidden
+layers b and logs are an actnorm: they are initialised so that the first training batch has mean 0 and variance 1
+afterwards. In last layers w, b and logs start at zero. Convolutions of 3×3 see one more channel, which is 0 on the
+picture and 1 in the margin around it, so that they know its edge.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,10 +22,10 @@ START_DEVIATION = 0.05
 
 
 class ScaledConv(nn.Module):
-    """y = (w * x + e * edge + b) · exp(3 · logs), `(B, channels_in, H, W)` → `(B, channels_out, H, W)`.
+    """Computes y = (w * x + e * edge + b) · exp(3 · logs), `(B, channels_in, H, W)` → `(B, channels_out, H, W)`.
 
-    `zero`: a last layer, which starts by giving zeros. Otherwise it is a hidden layer: b and logs start from the
-    first training batch, and y goes through a relu.
+    `zero`: a last layer, which returns zeros at first. Otherwise it is a hidden layer: b and logs are initialised by
+    the first training batch, and a relu is applied to y.
     """
 
     started: Tensor
@@ -40,7 +40,7 @@ class ScaledConv(nn.Module):
         self.b = nn.Parameter(torch.zeros(channels_out))
         self.logs = nn.Parameter(torch.zeros(channels_out))
         self.register_buffer("started", torch.tensor(zero))
-        # With fewer channels on the way in than out, the edge is one more of them; otherwise it is added behind.
+        # With fewer channels in than out, the edge is one more input channel; otherwise it is added to the output.
         self.ones = size > 1 and channels_in < channels_out
         self.folded: nn.Module | None = None
 
@@ -56,13 +56,13 @@ class ScaledConv(nn.Module):
         return torch.relu_(y) if self.hidden else y
 
     def _conv(self, x: Tensor, scale: Tensor, b: Tensor) -> Tensor:
-        """The convolution, its weights and bias scaled, which is less work than to scale what it gives."""
+        """Convolve with scaled weights and bias, which is less work than scaling the output."""
         weight, bias, edge = self._scaled(scale, b)
         y = _in_any_batch(lambda x: conv2d(x, weight, bias, padding=weight.shape[2] // 2), x)
         return y if edge is None else y + edge_sums(edge, x.shape[2], x.shape[3])
 
     def _scaled(self, scale: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Weights and bias of one convolution, and of the edge where it is added behind.
+        """Return weights and bias of one convolution, and of the edge if it is added to the output.
 
         The edge is 1 minus a channel of ones with zeros around it, so e * edge = Σe - e * ones.
         """
@@ -77,7 +77,7 @@ class ScaledConv(nn.Module):
 
     @torch.no_grad()
     def _start(self, x: Tensor) -> None:
-        """Once: the flag is saved with the weights, and read again only where it may be new."""
+        """Initialise once. The flag is saved with the weights, and read again only if it may have changed."""
         if not self.started:
             h = self._conv(x, torch.ones_like(self.logs), torch.zeros_like(self.b)).float()
             var, mean = torch.var_mean(h, (0, 2, 3), correction=0)
@@ -88,12 +88,15 @@ class ScaledConv(nn.Module):
 
     @torch.no_grad()
     def fold(self) -> None:
-        """Keeps a plain convolution of the scaled weights, for inference."""
+        """Store a plain convolution of the scaled weights, for inference."""
         self.folded = FoldedConv(*self._scaled((GAIN * self.logs).exp(), self.b), ones=self.ones, relu=self.hidden)
 
 
 class FoldedConv(nn.Module):
-    """A ScaledConv for inference, its scales multiplied out; what depends on the size of x alone is kept at hand."""
+    """Runs a ScaledConv for inference, its scales multiplied out.
+
+    What depends only on the size of x is cached.
+    """
 
     ones: Tensor | None
     edge: Tensor | None
@@ -121,7 +124,7 @@ class FoldedConv(nn.Module):
         return torch.relu_(y) if self.relu else y
 
     def pack(self) -> None:
-        """Lays the weights out for this processor, and takes the relu in the same pass."""
+        """Lay the weights out for this processor, and apply the relu in the same pass."""
         if isinstance(self.conv, nn.Conv2d) and self.conv.weight.dtype == torch.float32:
             self.conv = PackedConv(self.conv, relu=self.relu)
             self.relu = False
@@ -138,9 +141,10 @@ def _plain_conv(weight: Tensor, bias: Tensor) -> nn.Conv2d:
 
 
 def _in_any_batch(conv: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """conv(x), where a picture comes out the same bit for bit in any batch.
+    """Return conv(x), in which a picture is the same bit for bit in any batch.
 
-    Torch sends a single small picture in float32 down a way of its own, which rounds otherwise: it gets company.
+    Torch computes a single small picture in float32 in another way, which rounds differently. So it is computed in a
+    batch of two.
     """
     if len(x) > 1 or x.dtype != torch.float32:
         return conv(x)
@@ -148,19 +152,19 @@ def _in_any_batch(conv: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 def _with_ones(x: Tensor) -> Tensor:
-    """x and a channel of ones, channels innermost in memory."""
+    """Return x with a channel of ones, channels innermost in memory."""
     ones = x.new_ones(1, 1, 1, 1).expand(len(x), 1, *x.shape[2:])
     return torch.cat((x, ones), 1).contiguous(memory_format=torch.channels_last)
 
 
 def edge_sums(edge: Tensor, height: int, width: int) -> Tensor:
-    """e * edge `(1, channels, H, W)`: what the margin adds to each place of a picture of that size."""
+    """Return e * edge `(1, channels, H, W)`: what the margin adds to each place of a picture of that size."""
     margin = pad(edge.new_zeros(1, 1, height, width), (1, 1, 1, 1), value=1.0)
     return conv2d(margin, edge)
 
 
 class CouplingNet(nn.Sequential):
-    """3×3 → relu → 1×1 → relu → 3×3 from zero, of `width` hidden channels."""
+    """Runs 3×3 → relu → 1×1 → relu → 3×3 from zero, with `width` hidden channels."""
 
     def __init__(self, channels_in: int, width: int, channels_out: int) -> None:
         super().__init__(
@@ -171,9 +175,10 @@ class CouplingNet(nn.Sequential):
 
 
 def stack_networks(nets: Sequence[CouplingNet], height: int, width: int, offset: Tensor) -> tuple[Tensor, ...]:
-    """The scaled weights of started nets of one size, for pictures of that size, as `LearningSteps` takes them.
+    """Stack the scaled weights of started nets for pictures of a size, as `LearningSteps` takes them.
 
-    All at once, for many small tensors take longer to handle than to compute. `offset` is added to what they give.
+    All nets are handled at once, because many small tensors take longer to handle than to compute. `offset` is added to
+    the output.
     """
     w1, e1, b1, s1, w2, b2, s2, w3, e3, b3, s3 = _stacks(nets)
     margin = edge_windows(height, width, w1.dtype)
@@ -188,7 +193,10 @@ def stack_networks(nets: Sequence[CouplingNet], height: int, width: int, offset:
 
 
 def _stacks(nets: Sequence[CouplingNet]) -> Iterator[Tensor]:
-    """Of each layer in turn weights `(K, channels_out, size, size, channels_in)`, edge, b and scale of all nets."""
+    """Return the stacked parameters of each layer of all nets.
+
+    They are weights `(K, channels_out, size, size, channels_in)`, edge, b and scale.
+    """
     for layers in zip(*nets, strict=True):
         yield torch.stack([layer.weight.permute(0, 2, 3, 1) for layer in layers])
         if layers[0].edge is not None:
@@ -199,7 +207,7 @@ def _stacks(nets: Sequence[CouplingNet]) -> Iterator[Tensor]:
 
 @torch.no_grad()
 def packed_layers(net: CouplingNet, offset: Tensor) -> tuple[Tensor, ...]:
-    """The scaled weights of a net as `PackedStep` takes them. `offset` is added to what it gives."""
+    """Return the scaled weights of a net as `PackedStep` takes them. `offset` is added to the output."""
     w1, e1, b1, s1, w2, b2, s2, w3, e3, b3, s3 = (stack[0] for stack in _stacks([net]))
     ones = -e1[:, 0, :, :, None]  # 1 minus the edge: e * edge = Σe - e * ones
     ones[:, 1, 1, 0] += b1 + e1.sum((1, 2, 3))
@@ -211,7 +219,7 @@ def packed_layers(net: CouplingNet, offset: Tensor) -> tuple[Tensor, ...]:
 
 
 class EdgeLayer(nn.Module):
-    """A last layer that looks at zeros alone: what remains is its bias and the edge, `(1, channels, H, W)`.
+    """Is a last layer with an input of zeros only. Its bias and the edge remain, `(1, channels, H, W)`.
 
     So a learned prior may differ at the border of the picture, as in the authors' code.
     """

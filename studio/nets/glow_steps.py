@@ -1,8 +1,8 @@
-"""Steps of Glow as matrix products over pixels, which a processor is faster with than with convolutions.
+"""Steps of Glow as matrix products over pixels, which are faster on a processor than convolutions.
 
-A 3×3 convolution of few channels to many is one product of the window around each pixel with the weights; one of
-many channels to few is one product of each pixel with the weights, whose nine results are then added where they
-belong. Few channels are gathered and added in both, and forwards and backwards alike.
+A 3×3 convolution of few channels to many is one product of the window around each pixel with the weights. One of many
+channels to few is one product of each pixel with the weights, whose nine results are then added in their places. Only
+few channels are gathered and added in both, forwards and backwards.
 """
 
 import functools
@@ -15,24 +15,27 @@ from torch.nn.functional import pad
 
 @functools.cache
 def edge_windows(height: int, width: int, dtype: torch.dtype) -> Tensor:
-    """`(H · W, 9)`: 1 where a pixel's window reaches over the edge of the picture, else 0."""
+    """Return `(H · W, 9)`: 1 if a pixel's window reaches over the edge of the picture there, else 0."""
     return _around(pad(torch.zeros(1, height, width, 1, dtype=dtype), (0, 0, 1, 1, 1, 1), value=1.0)).reshape(-1, 9)
 
 
 def _around(frame: Tensor) -> Tensor:
-    """The 3×3 window around each pixel, `(B, H + 2, W + 2, C)` → `(B, H, W, 3, 3 · C)`, a view."""
+    """Return the 3×3 window around each pixel as a view, `(B, H + 2, W + 2, C)` → `(B, H, W, 3, 3 · C)`."""
     count, height, width, channels = frame.shape
     picture, row, pixel, _ = frame.stride()
     return frame.as_strided((count, height - 2, width - 2, 3, 3 * channels), (picture, row, pixel, row, 1))
 
 
 def pad_to_eight(x: Tensor, dim: int) -> Tensor:
-    """x and zeros up to a multiple of 8 entries, with which products are a quarter faster: 112 instead of 108."""
+    """Return x padded with zeros to a multiple of 8 entries.
+
+    Products of 112 entries are a quarter faster than those of 108.
+    """
     return pad(x, (0, 0) * (x.dim() - 1 - dim) + (0, -x.shape[dim] % 8))
 
 
 def add_windows(parts: Tensor, size: tuple[int, int, int, int]) -> Tensor:
-    """What each pixel gives to the nine around it, added where it belongs: the transpose of `_around`.
+    """Add each pixel's nine results to the pixels around it: the transpose of `_around`.
 
     `(B · H · W, 9 · C or more)` → `size`, (B, H, W, C); it works in `parts`, and the result is a view of them.
     """
@@ -43,7 +46,7 @@ def add_windows(parts: Tensor, size: tuple[int, int, int, int]) -> Tensor:
 
 
 def _moves(parts: Tensor, size: tuple[int, int, int, int]) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
-    """Views of `parts`, what is to be added to where one after the other, and where the sums are found then."""
+    """Return views of `parts` that are to be added to each other in turn, and a view of the sums."""
     moves = []
     parts = parts.narrow(1, 0, 9 * size[3])
     for way, most in ((1, size[1] - 1), (2, size[2] - 1)):  # up and down, then left and right
@@ -55,13 +58,13 @@ def _moves(parts: Tensor, size: tuple[int, int, int, int]) -> tuple[list[tuple[T
 
 
 def apply_learning_steps(x: Tensor, *stacks: Tensor, floor: float) -> tuple[Tensor, Tensor]:
-    """LearningSteps of these arguments."""
+    """Apply LearningSteps to these arguments."""
     result: tuple[Tensor, Tensor] = LearningSteps.apply(floor, x, *stacks)  # type: ignore[no-untyped-call]
     return result
 
 
 class LearningSteps(torch.autograd.Function):
-    """K steps of flow one after the other, with their gradients.
+    """Runs K steps of flow in a row, with their gradients.
 
         h = x W + b                                       every pixel's channels mixed
         r = net of the first half of h                    3×3 → relu → 1×1 → relu → 3×3
@@ -152,13 +155,13 @@ class LearningSteps(torch.autograd.Function):
 
 
 class PackedStep:
-    """A step of flow for inference, by the same arithmetic in as few calls as there can be.
+    """Runs a step of flow for inference by the same arithmetic in as few calls as possible.
 
-    A small picture waits for calls as long as for products, so what depends on weights and sizes alone is made once.
-    Every picture is multiplied in as many products as there are threads, and so comes out the same bit for bit in any
-    batch: a product rounds by its size, and a single one by how it is shared among threads. The first layer sees a
-    channel of ones more, by which it knows the edge and adds its b. The second adds none: relu(h + b) = max(h, -b) + b,
-    and the last + b is a part of what the third adds.
+    A small picture waits for calls as long as for products, so values that depend only on weights and sizes are
+    computed once. Every picture is multiplied in as many products as there are threads, and is the same bit for bit in
+    any batch: the rounding of a product depends on its size, and that of a single one on how threads share it. The
+    first layer sees one more channel of ones, by which it knows the edge and adds its b. The second adds none: relu(h +
+    b) = max(h, -b) + b, and the last + b is a part of what the third adds.
 
     Arguments
         there, back: W and b of a step's channels, and of its inverse's: `(C, C)` and `(C,)` each
@@ -193,9 +196,9 @@ class PackedStep:
         self.fits: torch.Size | None = None
 
     def _fit(self, size: torch.Size) -> None:
-        """What the third layer adds at each place of a picture of that size."""
+        """Compute what the third layer adds at each place of a picture of that size."""
         height, width = size
-        with torch.inference_mode(False), torch.no_grad():  # or it could only be used in inference mode
+        with torch.inference_mode(False), torch.no_grad():  # otherwise it could only be used in inference mode
             constant = (-self.least @ self.weights[2][0]).expand(height * width, -1).contiguous()
             inside = add_windows(constant, (1, height, width, self.given))
             at_edge = (edge_windows(height, width, self.b3.dtype) @ self.edge3.t()).view(inside.shape)
@@ -203,7 +206,7 @@ class PackedStep:
         self.fits = size
 
     def _net(self, rows: Tensor, size: torch.Size) -> Tensor:
-        """r of pixels as `_rows` has them."""
+        """Return r of pixels in the form of `_rows`."""
         if size != self.fits:
             self._fit(size)
         desk = self.desk
@@ -218,7 +221,7 @@ class PackedStep:
         return (desk.sums + self.a3).view(len(rows), -1, self.given)
 
     def _moves(self, rows: Tensor, size: torch.Size) -> tuple[Tensor | None, Tensor]:
-        """σ and t."""
+        """Return σ and t."""
         r = self._net(rows, size)
         if self.given == self.half:
             return None, r
@@ -226,7 +229,7 @@ class PackedStep:
         return scale.narrow(2, 0, self.half), r.narrow(2, self.half, self.half)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """z, of x's shape, and ladj."""
+        """Return z, of x's shape, and ladj."""
         size = x.shape[2:]
         half = self.half
         h = _mixed(_rows(x), *self.there)
@@ -239,7 +242,7 @@ class PackedStep:
         return _pictures(torch.cat((h.narrow(2, 0, half), moved), 2), size), ladj
 
     def inverse(self, z: Tensor) -> Tensor:
-        """x, of z's shape."""
+        """Return x, of z's shape."""
         size = z.shape[2:]
         half = self.half
         rows = _rows(z)
@@ -250,7 +253,7 @@ class PackedStep:
 
 
 def _rows(x: Tensor) -> Tensor:
-    """Pictures `(B, C, H, W)` as pixels `(B · parts, H · W / parts, C)`."""
+    """Return pictures `(B, C, H, W)` as pixels `(B · parts, H · W / parts, C)`."""
     parts = product_count(x.shape[2] * x.shape[3])
     return x.permute(0, 2, 3, 1).reshape(len(x) * parts, -1, x.shape[1])
 
@@ -260,7 +263,10 @@ def _pictures(rows: Tensor, size: torch.Size) -> Tensor:
 
 
 def product_count(pixels: int) -> int:
-    """In how many products the pixels of a picture are multiplied: one for each thread, where they divide so."""
+    """Return in how many products a picture's pixels are multiplied.
+
+    It is one for each thread, if the pixels can be divided so.
+    """
     threads = torch.get_num_threads()
     return next((parts for parts in range(threads, pixels) if pixels % parts == 0), pixels)
 
@@ -270,19 +276,19 @@ def _mixed(rows: Tensor, weight: Tensor, shift: Tensor) -> Tensor:
 
 
 class WorkBuffers:
-    """Where packed steps do their work: memory for so many pictures of one size, used again by every step."""
+    """Holds memory for packed steps: for so many pictures of one size, reused by every step."""
 
     def __init__(self) -> None:
         self.fits: tuple[object, ...] = ()
 
     def resize(self, rows: Tensor, size: torch.Size, given: int) -> None:
-        """Makes place for the pixels of pictures of that size, and for what a net gives of them."""
+        """Make room for the pixels of pictures of that size, and for a net's output for them."""
         if self.fits == (rows.shape, size):
             return
         (height, width) = size
         half = rows.shape[2] // 2
         count = rows.shape[0] * rows.shape[1] // (height * width)
-        with torch.inference_mode(False):  # or it could only be filled in inference mode
+        with torch.inference_mode(False):  # otherwise it could only be filled in inference mode
             frame = torch.zeros(count, height + 2, width + 2, half + 1)
             frame[:, 1:-1, 1:-1, half] = 1
             self.inside = frame[:, 1:-1, 1:-1, :half]
@@ -294,13 +300,13 @@ class WorkBuffers:
 
 
 def _frame(x: Tensor, channels: int) -> tuple[Tensor, Tensor]:
-    """Zeros for pictures like x of so many channels and a margin around them; and the pictures in it."""
+    """Return zeros for pictures like x of so many channels with a margin, and a view without the margin."""
     count, height, width, _ = x.shape
     frame = x.new_zeros(count, height + 2, width + 2, channels)
     return frame, frame[:, 1:-1, 1:-1]
 
 
 def _where_above(d: Tensor, h: Tensor, floor: float = 0.0) -> Tensor:
-    """d where h is above a floor that it was held to, else 0; in place."""
+    """Set d to 0 in place where h was limited by a floor, and return it."""
     torch.ops.aten.threshold_backward.grad_input(d, h, floor, grad_input=d)
     return d

@@ -21,7 +21,10 @@ FIRST_KERNEL_SIZE = 7
 
 
 class OutputHead(nn.Module):
-    """The last two layers, 1×1 with a relu before each, `features` → `head` → `numbers`; it starts by giving zeros."""
+    """Is the last two layers, 1×1 with a relu before each, `features` → `head` → `numbers`.
+
+    It returns zeros at first.
+    """
 
     def __init__(self, features: int, head: int, numbers: int, colours: int) -> None:
         super().__init__()
@@ -34,14 +37,14 @@ class OutputHead(nn.Module):
         return y
 
     def steps(self, count: int) -> Callable[[Tensor], Tensor]:
-        """The same for one pixel, `(B, features)` → `(B, numbers)`."""
+        """Return the same for one pixel, `(B, features)` → `(B, numbers)`."""
         first = self.first.steps(count, 1)
         last = self.last.steps(count, 1)
         return lambda h: last.at_column(0, torch.relu(first.at_column(0, torch.relu(h))))
 
 
 class ResidualMaskedBlock(nn.Module):
-    """h + B₁ relu(B_n relu(B₁ relu(h))), of 2 · width features outside and width inside."""
+    """Computes h + B₁ relu(B_n relu(B₁ relu(h))), with 2 · width features outside and width inside."""
 
     def __init__(self, width: int, size: int, colours: int) -> None:
         super().__init__()
@@ -58,14 +61,14 @@ class ResidualMaskedBlock(nn.Module):
         return h + y
 
     def steps(self, count: int, width: int) -> "ResidualMaskedBlockSteps":
-        """The same, pixel by pixel."""
+        """Return the same pixel by pixel."""
         return ResidualMaskedBlockSteps(
             [layer.steps(count, width) for layer in self.layers if isinstance(layer, MaskedConv)]
         )
 
 
 class ResidualMaskedBlockSteps:
-    """A block pixel by pixel, as `MaskedSteps`."""
+    """Runs a block pixel by pixel, as `MaskedConvSteps` does."""
 
     def __init__(self, layers: Sequence[MaskedConvSteps]) -> None:
         self.layers = layers
@@ -106,7 +109,7 @@ class PixelCNNNetwork(nn.Module):
         return self.head(h)  # type: ignore[no-any-return]
 
     def stepper(self, seen: Tensor, c: Tensor | None) -> PixelStep:
-        """The same pixel by pixel, as `density.autoregressive` asks."""
+        """Return a stepper pixel by pixel, as `density.autoregressive` needs."""
         return step_in_groups(self._steps, seen, c)
 
     def _steps(self, seen: Tensor, c: Tensor | None) -> PixelStep:
@@ -163,7 +166,7 @@ class GatedPixelCNNNetwork(nn.Module):
         return self.head(h)  # type: ignore[no-any-return]
 
     def stepper(self, seen: Tensor, c: Tensor | None) -> PixelStep:
-        """The same pixel by pixel, as `density.autoregressive` asks."""
+        """Return a stepper pixel by pixel, as `density.autoregressive` needs."""
         return step_in_groups(self._steps, seen, c)
 
     def _steps(self, seen: Tensor, c: Tensor | None) -> PixelStep:
@@ -189,7 +192,7 @@ class GatedPixelCNNNetwork(nn.Module):
 
 
 def _complete(first: MaskedConvSteps, seen: Tensor, i: int, j: int) -> None:
-    """Shows the first layer the pixel before (i, j) once more: when it was asked there, that was still to be drawn."""
+    """Show the first layer the pixel before (i, j) again. When the layer ran there, that pixel was not drawn yet."""
     if j:
         first.set_column(j - 1, seen[:, :, i, j - 1])
     elif i:

@@ -1,7 +1,7 @@
-"""PixelCNN++'s network pixel by pixel: u once a row, ul once a pixel, half and quarter sizes when they are due.
+"""Run PixelCNN++'s network pixel by pixel: u once a row, ul once a pixel, smaller sizes less often.
 
-Of what ul sees, the row above is known when a row begins, and so is u: their part of every sum is found then, for all
-columns at once. What is left for a pixel is its own row, half of the weights.
+When a row begins, u and the row above are known. Their part of every sum of ul is computed then, for all columns at
+once. A pixel then only needs its own row, half of the weights.
 """
 
 import itertools
@@ -26,7 +26,7 @@ from studio.nets.pixelcnn_pp import GatedResnet, PixelCNNPPNetwork, ResizedStrea
 
 
 class _StreamWindows(NamedTuple):
-    """Where a stream is: x and e(x), at one place for `every` pixels in each direction."""
+    """Selects a stream: x and e(x), at one place for `every` pixels in each direction."""
 
     x: RowBuffer
     e: RowBuffer
@@ -34,13 +34,13 @@ class _StreamWindows(NamedTuple):
 
 
 def pixelcnn_pp_schedule(net: nn.Module, width: int) -> PixelSchedule:
-    """The schedule of a ShiftedNet for pictures of that width."""
+    """Return the schedule of a PixelCNNPPNetwork for pictures of that width."""
     assert isinstance(net, PixelCNNPPNetwork)
     return _PixelCNNPPWriter(net, width).written()
 
 
 class _PixelCNNPPWriter:
-    """Writes the operations down in the order of `ShiftedNet.forward`."""
+    """Writes the operations in the order of `PixelCNNPPNetwork.forward`."""
 
     def __init__(self, net: PixelCNNPPNetwork, width: int) -> None:
         self.net = net
@@ -79,7 +79,7 @@ class _PixelCNNPPWriter:
         sums = BufferWindow(self._row(self.filters, 1))
         last = BufferWindow(seen, -1, -1, 3)
         before = BufferWindow(seen, -2, -1, 3)
-        # What was shifted has no bias where the picture begins: not in the first row, nor in the first column.
+        # Shifted values have no bias at the beginning of the picture: not in the first row, nor in the first column.
         shifted = RowBuffer(self.filters, self.width, left=1, start=_but_first(net.left.b, self.width))
         self.rows += [
             dot_operation(x, constant_window(net.above.b), before, _matrix(net.above, 0), later=True),
@@ -106,7 +106,7 @@ class _PixelCNNPPWriter:
         return u, self._beside(pair.ul, ul, u, skips[1] if skips else None)
 
     def _above(self, net: GatedResnet, s: _StreamWindows, skip: _StreamWindows | None) -> _StreamWindows:
-        """A resnet of u, once a row."""
+        """Write a resnet of u, once a row."""
         every = s.every
         out = self._stream(s.every, rows=2)
         h = BufferWindow(self._row(self.filters, every))
@@ -121,7 +121,7 @@ class _PixelCNNPPWriter:
         return out
 
     def _around(self, conv: ShiftedConv, out: BufferWindow, start: BufferWindow, x: RowBuffer, every: int) -> None:
-        """A convolution of u: the row above, then its own."""
+        """Write a convolution of u: the row above, then its own."""
         self.rows += [
             dot_operation(out, start, BufferWindow(x, -1, -1, 3), _matrix(conv, 0), every),
             dot_operation(out, out, BufferWindow(x, 0, -1, 3), _matrix(conv, 1), every),
@@ -130,7 +130,7 @@ class _PixelCNNPPWriter:
     def _beside(
         self, net: GatedResnet, s: _StreamWindows, u: _StreamWindows, skip: _StreamWindows | None
     ) -> _StreamWindows:
-        """A resnet of ul: its row above and u once a row, the rest once a pixel."""
+        """Write a resnet of ul: its row above and u once a row, the rest once a pixel."""
         every = s.every
         out = self._stream(s.every)
         first = BufferWindow(self._row(self.filters, every))
@@ -178,7 +178,7 @@ class _PixelCNNPPWriter:
     def _doubled(
         self, net: ResizedStreams, u: _StreamWindows, ul: _StreamWindows
     ) -> tuple[_StreamWindows, _StreamWindows]:
-        """Each place becomes four: in its row, and in the next, where they wait for their turn."""
+        """Turn each place into four: two in its row, and two in the next, which are kept for later."""
         every = u.every // 2
         large_u = self._stream(every, rows=2)
         large_ul = self._stream(every, rows=2)
@@ -207,7 +207,7 @@ class _PixelCNNPPWriter:
 
 
 def _gated(out: _StreamWindows, g: BufferWindow, s: _StreamWindows) -> list[Operation]:
-    """The end of a resnet: x + a · σ(b), and its e."""
+    """Write the end of a resnet: x + a · σ(b), and its e."""
     return [
         function_operation("gate", BufferWindow(out.x), g, BufferWindow(s.x), s.every),
         function_operation("concat_elu", BufferWindow(out.e), BufferWindow(out.x), every=s.every),
@@ -215,12 +215,12 @@ def _gated(out: _StreamWindows, g: BufferWindow, s: _StreamWindows) -> list[Oper
 
 
 def _but_first(b: Tensor, width: int) -> Tensor:
-    """b at each column but the one left of the picture, `(width + 1, n)`."""
+    """Return b at each column but the one left of the picture, `(width + 1, n)`."""
     return pad(b.expand(width, -1), (0, 0, 1, 0))
 
 
 def _matrix(conv: ShiftedConv, row: int = 0) -> Tensor:
-    """A row of a kernel as the matrix `(columns · in, out)` that a window is multiplied with."""
+    """Return a row of a kernel as the matrix `(columns · in, out)` for a window."""
     return flatten_kernel(conv.kernel()[:, :, row])
 
 
@@ -229,6 +229,6 @@ def _bias(net: GatedResnet) -> BufferWindow:
 
 
 def _kinds(net: GatedResnet) -> BufferWindow:
-    """The bias of the second convolution, for each class its own where there are any."""
+    """Return the bias of the second convolution, with a row for each class if there are classes."""
     b = net.second.b
     return constant_window(b) if net.kinds is None else constant_window(b + net.kinds, kinds=True)

@@ -1,4 +1,7 @@
-"""PixelRNN, PixelCNN and Gated PixelCNN pixel by pixel: what hangs on rows above once a row, the rest once a pixel."""
+"""Run PixelRNN, PixelCNN and Gated PixelCNN pixel by pixel.
+
+Values that depend only on rows above are computed once a row, the rest once a pixel.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +26,7 @@ from studio.nets.pixelrnn import DiagonalBiLSTM, PixelRNNNetwork, RowLSTM
 
 
 def pixelcnn_schedule(net: nn.Module, width: int) -> PixelSchedule:
-    """The schedule of one of these networks for pictures of that width."""
+    """Return the schedule of one of these networks for pictures of that width."""
     assert isinstance(net, PixelRNNNetwork | PixelCNNNetwork | GatedPixelCNNNetwork)
     writer = _PixelCNNWriter(width)
     if isinstance(net, GatedPixelCNNNetwork):
@@ -38,7 +41,7 @@ def pixelcnn_schedule(net: nn.Module, width: int) -> PixelSchedule:
 
 
 class _PixelCNNWriter:
-    """Writes the operations of each layer down, and says where its features are."""
+    """Writes the operations of each layer, and returns where its features are."""
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -47,11 +50,14 @@ class _PixelCNNWriter:
         self.backwards: list[Operation] = []
 
     def row(self, channels: int, side: int = 1, rows: int = 1, start: Tensor | None = None) -> RowBuffer:
-        """A remembered row with `side` places of margin."""
+        """Return a buffered row with `side` places of margin."""
         return RowBuffer(channels, self.width, rows, side, side, start)
 
     def masked(self, conv: MaskedConv, x: BufferWindow, out: BufferWindow, start: BufferWindow | None = None) -> None:
-        """start, or the bias, and a masked convolution around x: rows above, then the pixel's own up to itself."""
+        """Write start, or the bias, plus a masked convolution around x:
+
+        rows above, then the pixel's own up to itself.
+        """
         start = start or constant_window(conv.bias)
         side = conv.side
         if conv.above is not None:
@@ -64,7 +70,7 @@ class _PixelCNNWriter:
         self.columns.append(dot_operation(out, start, left, flatten_kernel((conv.left * conv.mask)[:, :, 0])))
 
     def layer(self, layer: nn.Module, x: RowBuffer) -> RowBuffer:
-        """A layer that adds something to features x; where the sum is."""
+        """Write a layer that adds to features x; return where the sum is."""
         if isinstance(layer, ResidualMaskedBlock):
             return self._block(layer, x)
         if isinstance(layer, RowLSTM):
@@ -73,7 +79,7 @@ class _PixelCNNWriter:
         return self._diagonal(layer, x)
 
     def head(self, head: OutputHead, x: RowBuffer) -> BufferWindow:
-        """1×1 layers with a relu before each."""
+        """Write 1×1 layers with a relu before each."""
         y = BufferWindow(x)
         for conv in (head.first, head.last):
             bent = scratch_window(y.size)
@@ -84,7 +90,7 @@ class _PixelCNNWriter:
         return y
 
     def stacks(self, layers: list[GatedLayer]) -> tuple[RowBuffer, RowBuffer]:
-        """Where pixels are seen, and the horizontal stack at its end."""
+        """Return where pixels are written, and the horizontal stack at its end."""
         rows, size = layers[0].vertical.weight.shape[2:]
         seen = self.row(layers[0].vertical.weight.shape[1], size // 2, rows + 1)
         v = h = seen
@@ -100,7 +106,7 @@ class _PixelCNNWriter:
         return seen, h
 
     def _vertical(self, layer: GatedLayer, v: RowBuffer, out: RowBuffer) -> BufferWindow:
-        """The row above of the vertical stack; what it tells the horizontal one in the row that begins."""
+        """Write the row above of the vertical stack, and what it sends to the horizontal one in the new row."""
         outputs, _, rows, size = layer.vertical.weight.shape
         sums, bent, told = (BufferWindow(self.row(outputs)) for _ in range(3))
         start = constant_window(layer.link.new_zeros(outputs))
@@ -152,7 +158,10 @@ class _PixelCNNWriter:
         return self._added(x, y)
 
     def _diagonal(self, layer: DiagonalBiLSTM, x: RowBuffer) -> RowBuffer:
-        """From the left a pixel at a time; from the right a whole row, the one above, when the next begins."""
+        """Write both ways of a diagonal layer.
+
+        From the left it runs a pixel at a time; from the right a whole row, the one above, when the next begins.
+        """
         n = layer.first.shape[1] // 2
         sums = BufferWindow(self.row(4 * n))
         gates = scratch_window(4 * n)
@@ -183,17 +192,17 @@ class _PixelCNNWriter:
         return self._added(x, y)
 
     def _added(self, x: RowBuffer, y: BufferWindow) -> RowBuffer:
-        """x + y, as the next layer sees it."""
+        """Write x + y, as the next layer sees it."""
         out = self.row(x.channels)
         self.columns.append(function_operation("same", BufferWindow(out), y, BufferWindow(x)))
         return out
 
 
 def _itself(conv: MaskedConv) -> Tensor:
-    """The last column of a masked convolution's own row, as a matrix."""
+    """Return the last column of a masked convolution's own row, as a matrix."""
     return flatten_kernel((conv.left * conv.mask)[:, :, 0, -1:])
 
 
 def _of_kinds(bias: Tensor, kinds: Tensor | None) -> BufferWindow:
-    """A bias, for each class its own where there are any."""
+    """Return a bias, with a row for each class if there are classes."""
     return constant_window(bias) if kinds is None else constant_window(bias + kinds, kinds=True)

@@ -26,7 +26,7 @@ CellName = Literal["row", "diagonal"]
 
 
 class RowLSTM(nn.Module):
-    """x + B₁ h, `(B, 2 · n, H, W)` to the same, row by row.
+    """Computes x + B₁ h, `(B, 2 · n, H, W)` to the same, row by row.
 
     Arguments
         n: features of the state, which belong to colours in contiguous groups, as those of x do
@@ -54,10 +54,10 @@ class RowLSTM(nn.Module):
 
 
 class DiagonalBiLSTM(nn.Module):
-    """x + B₁ (h from the left + h from the right, moved down by a row), `(B, 2 · n, H, W)` to the same.
+    """Computes x + B₁ (h from the left + h from the right, moved down by a row), `(B, 2 · n, H, W)` to the same.
 
-    The pixels of a diagonal, i + j = d, do not wait for each other, and are found together. From the right it is the
-    same on pictures turned left to right, at the same time.
+    The pixels of a diagonal, i + j = d, do not depend on each other, and are computed together. From the right it is
+    the same on mirrored pictures, at the same time.
     """
 
     def __init__(self, n: int, colours: int) -> None:
@@ -65,7 +65,7 @@ class DiagonalBiLSTM(nn.Module):
         outside = colours_of(2 * n, colours)
         inside = colours_of(n, colours)
         self.from_left, self.from_right = (MaskedConv(outside, inside.repeat(4)) for _ in range(2))
-        # For both ways: of what stands beside, then of what stands above.
+        # For both ways: first the weights for the neighbour in the row, then for the one above.
         self.of_state = nn.Parameter(torch.randn(2, 2 * n, 4 * n) / (2 * n) ** 0.5)
         self.first = nn.Parameter(torch.zeros(2, 2 * n))  # h, then c
         self.out = MaskedConv(inside, outside)
@@ -77,7 +77,7 @@ class DiagonalBiLSTM(nn.Module):
         return y
 
     def _states(self, gates: Tensor) -> Tensor:
-        """h `(2, H, W, B, n)`, given what the input gives to the gates `(2, H, W, B, 4 · n)`."""
+        """Return h `(2, H, W, B, n)` from the input's part of the gates `(2, H, W, B, 4 · n)`."""
         _, height, width, count, n = *gates.shape[:4], self.of_state.shape[1] // 2
         diagonal = (torch.arange(height)[:, None] + torch.arange(width)).flatten()
         order = diagonal.argsort(stable=True).to(gates.device)
@@ -87,7 +87,8 @@ class DiagonalBiLSTM(nn.Module):
         state = first[:, :0]
         found = []
         for d, part in enumerate(torch.split(gates.flatten(1, 2).index_select(1, order), sizes, 1)):
-            # While it is short of the right edge it begins in the first row, and above the bottom it ends in a new one.
+            # Until it reaches the right edge a diagonal begins in the first row, and above the bottom it ends in a new
+            # one.
             state = torch.cat((*[outside] * (d < width), state, *[first] * (d < height)), 1)
             beside = state[:, 1:]
             above = state[:, :-1]
@@ -99,7 +100,7 @@ class DiagonalBiLSTM(nn.Module):
 
 
 class PixelRNNNetwork(nn.Module):
-    """Pictures seen `(B, C, H, W)` → numbers `(B, C · each, H, W)`; those of a colour know the ones before it.
+    """Maps pictures `(B, C, H, W)` to numbers `(B, C · each, H, W)`; those of a colour see the ones before it.
 
     Arguments
         colours: C

@@ -1,4 +1,4 @@
-"""Measure how fast every trained model is, beside its naive decoding."""
+"""Measure how fast every trained model is, compared with its naive decoding."""
 
 import argparse
 from typing import Any

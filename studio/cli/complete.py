@@ -1,4 +1,4 @@
-"""Make a part of a picture again, with a model that draws pixel by pixel."""
+"""Complete a part of a picture with a model that draws pixel by pixel."""
 
 import argparse
 from dataclasses import dataclass
@@ -124,7 +124,7 @@ def _save(
     label: int | None,
 ) -> None:
     path = folder / f"{args.file.stem}-{one.seed}.png"
-    # Its latent makes the whole picture again: what was kept, and what was made.
+    # Its latent makes the whole picture again: the kept part and the completed part.
     encode = wire.Encode(job="encode", model=args.model, picture=one.picture, label=label)
     found = command.run_job_for(jobs, encode, wire.Encoded)
     work = arguments.make_work(trained, one.seed, (1.0,), found.label)
@@ -142,7 +142,7 @@ def _save(
 
 
 def _picture(args: argparse.Namespace, card: Card) -> wire.Array:
-    """Return the picture in a model's size and channels. Say if its colours are lost."""
+    """Return the picture in a model's size and channels. Report if its colours are lost."""
     array = arguments.open_picture(args.file)
     if array.shape[2] >= 3 and card.shape[0] == 1 and np.ptp(array[..., :3], axis=2).any():
         name = names.display_name(args.file.name)

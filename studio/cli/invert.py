@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _why(found: wire.Encoded) -> str:
-    """Return why an artwork did not come back, if its latent says so.
+    """Return why an artwork did not decode back, if its latent shows it.
 
     At 2·10⁸ one step of float64 in the latent of a MAF moves 102 of 256 samples, and at 3·10⁹ 250 of them.
     """

@@ -1,4 +1,4 @@
-"""Make recordings in the terminal piece by piece, and play them meanwhile."""
+"""Generate recordings in the terminal piece by piece, and play them meanwhile."""
 
 import argparse
 import math
@@ -30,7 +30,7 @@ FADE_SECONDS = 0.2
 
 
 class MadeRecording(NamedTuple):
-    """Holds a recording (n,) int16, its nats at temperature 1, and whether it is whole."""
+    """Holds a recording (n,) int16, its nats at temperature 1, and whether it is complete."""
 
     samples: wire.Array
     log_prob: float
@@ -81,7 +81,7 @@ class LivePlayback:
     ) -> None:
         self.fade_out()
 
-    # ── making ───────────────────────────────────────────────────────────────────────────────────
+    # ── generating ───────────────────────────────────────────────────────────────────────────────
 
     def start_recording(self, words: str, before: wire.Array | None = None) -> None:
         """Begin the next recording, with its name; `before` (n,) int16 exists already."""
@@ -94,7 +94,7 @@ class LivePlayback:
             self._stream.append(before)
 
     def stream_sound(self, jobs: Any, ask: wire.StreamSound) -> MadeRecording:
-        """Make a recording, and play its pieces. Ctrl+C ends it with what was made until then."""
+        """Generate a recording, and play its chunks. Ctrl+C ends it and keeps what was generated."""
         parts: list[wire.Array] = []
         bits = 0.0
         try:
@@ -124,10 +124,10 @@ class LivePlayback:
                 self._quick = time.monotonic()
             self._update()
 
-    # ── hearing ──────────────────────────────────────────────────────────────────────────────────
+    # ── playing ──────────────────────────────────────────────────────────────────────────────────
 
     def wait_until_heard(self) -> None:
-        """Wait until all that was made is heard."""
+        """Wait until all that was generated is heard."""
         self._whole = True
         self._stream.mark_complete()
         try:
@@ -153,12 +153,12 @@ class LivePlayback:
         self._speaker.close()
 
     def _update(self) -> None:
-        """Begin to play once it has no gap, and tell the user what happens."""
+        """Start playback once it will have no gap, and tell the user what happens."""
         if fault := self._speaker.fault():
             self._give_up(fault)
             return
         gaps = self._stream.underruns
-        if gaps > self._dried:  # it is not as fast as it was
+        if gaps > self._dried:  # it is slower than before
             self._dried = gaps
             self._sounds = False
             self._said = ""
@@ -204,14 +204,14 @@ class LivePlayback:
 
     @property
     def _needed(self) -> float:
-        """Return the seconds that must be made, but not heard, before it begins."""
+        """Return the seconds that must be generated, but not heard, before playback starts."""
         return max(
             (self._seconds - self._stream.position) * (1 - self._speed / FASTER_THAN_REAL_TIME), START_BUFFER_SECONDS
         )
 
     @property
     def _progress_text(self) -> str:
-        """Return how far it is; empty if nobody listens."""
+        """Return the progress as text; empty if nothing is played."""
         if not self.is_playing:
             return ""
         stream = self._stream
@@ -233,7 +233,7 @@ class LivePlayback:
 
 
 def print_nothing_made(out: str) -> None:
-    """Tell the user that nothing was made, and how to save it instead."""
+    """Tell the user that nothing was generated, and how to save it instead."""
     command.print_message(f"Nothing was made, because nobody can hear it. Add --out {out} to save it instead.")
 
 

@@ -68,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
                 continue
             if event.done < event.total:
                 command.show_progress(f"{event.first} of {args.n} finished")
-            if event.done == event.total - 1:  # the group is drawn, but not priced yet
-                had = len(kept.results)  # if pricing ran out of memory, the group is drawn again in parts
+            if event.done == event.total - 1:  # the group is drawn, but its bits are not computed yet
+                had = len(kept.results)  # if computing the bits ran out of memory, the group is drawn again in parts
                 for seed, picture in zip(seeds[had:], event.pictures[had - event.first :], strict=False):
                     work = msgspec.structs.replace(arguments.make_work(trained, seed, temperature, label), mix=mix)
                     kept.add_result(picture, work)
@@ -103,7 +103,7 @@ class ResultSaver:
     """Holds the results, and saves them in batches while the next ones are made.
 
     The first batch is saved at once, the others in another thread, one every second: batches are written much faster.
-    The line of a picture is printed when it is on the disk and its price is known.
+    The line of a picture is printed when it is on the disk and its bits are known.
     """
 
     def __init__(self, args: argparse.Namespace, folder: Path, size: Enlargement) -> None:
@@ -126,7 +126,7 @@ class ResultSaver:
         self.works.append(work)
 
     def add_prices(self, prices: Sequence[float]) -> None:
-        """Add the prices of the next results, and print the lines that are complete."""
+        """Add the log-probabilities of the next results, and print the lines that are complete."""
         self._prices += prices
         self._print_lines(min(len(self._placed), len(self._prices)))
 
@@ -145,7 +145,7 @@ class ResultSaver:
                 self._wait()
 
     def save_rest(self) -> None:
-        """Save the rest, and print where each result is. Some may have no price yet.
+        """Save the rest, and print where each result is. Some may have no bits yet.
 
         Raises storage.NotSaved; the results before the failed one are saved.
         """
@@ -219,7 +219,7 @@ def _sample_recordings(
     temperature: tuple[float],
     label: int | None,
 ) -> int:
-    """Make recordings one by one. Together they would not be faster, and be heard later."""
+    """Generate recordings one by one. Together they would not be faster, and would be heard later."""
     card = trained.card
     folder = storage.create_folder(args.out) if args.out else None
     mix = arguments.mixed_model_of(args)

@@ -1,4 +1,4 @@
-"""Price artworks under a model, and show where the bits are."""
+"""Compute the bits of artworks under a model, and show where they are."""
 
 import argparse
 import math
@@ -36,7 +36,7 @@ def add(commands: command.Commands) -> None:
 
 @dataclass(frozen=True)
 class ScoredFile:
-    """Holds a file and its price."""
+    """Holds a file and its bits."""
 
     path: Path
     picture: wire.Array
@@ -86,7 +86,7 @@ def _print_score(args: argparse.Namespace, card: Card, priced: ScoredFile, more:
 
     bits = per_entry(found.log_prob)
     given = bits if found.log_prob_given_class is None else per_entry(found.log_prob_given_class)
-    percentile = card.strangeness_percentile(given if card.rate else bits)  # as the spread of the card was priced
+    percentile = card.strangeness_percentile(given if card.rate else bits)  # like the spread on the card
     line = {
         "file": str(priced.path),
         "model": card.name,
@@ -112,7 +112,7 @@ def _print_score(args: argparse.Namespace, card: Card, priced: ScoredFile, more:
 
 
 def _save_map(priced: ScoredFile, folder: Path, scale: ColourScale) -> dict[str, Any]:
-    """Save a picture beside its map, with a legend. Return the file and the ends of the scale."""
+    """Save a picture and its map side by side, with a legend. Return the file and the ends of the scale."""
     target = storage.next_free_path(folder, f"{priced.path.stem}-bits", ".png")
     storage.write_file(target, export.encode_png_bytes(draw_plate(priced.picture, priced.found.bits, scale)))
     return {"map": str(target), "low": scale.low, "high": scale.high, "unit": scale.description[0].split(" ", 1)[1]}

@@ -104,7 +104,10 @@ class JobTable:
         return max(min(job.rests_until for job in self._jobs.values()) - time.monotonic(), 0.0)
 
     def step_most_urgent(self) -> None:
-        """Take one step of the most urgent job that is not paused. Among equals, the job that arrived first is stepped."""
+        """Take one step of the most urgent job that is not paused.
+
+        Among equals, the job that arrived first is stepped.
+        """
         now = time.monotonic()
         awake = [job for job in self._jobs.values() if job.rests_until <= now]
         if not awake:

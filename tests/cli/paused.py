@@ -1,6 +1,6 @@
-"""Runs a command of the terminal that says when it has come to some moment, and stays there for a while.
+"""Run a command of the terminal that reports a moment and pauses there.
 
-The moments are `starting`, `importing`, `loading`, `learning`, `saving` and `publishing`. At `deaf` it learns, too, and
+The moments are `starting`, `importing`, `loading`, `learning`, `saving` and `publishing`. At `deaf` it trains, too, and
 ignores SIGHUP as under `nohup`. It prints each step of a training.
 """
 

@@ -1,4 +1,4 @@
-"""What the terminal says of files that it opens: the same notes as the window."""
+"""The terminal prints the same notes about a file as the window."""
 
 from pathlib import Path
 
@@ -56,7 +56,7 @@ def test_a_sound_that_cannot_be_read_is_refused_in_words_about_sounds(
 def test_a_picture_that_is_too_unlike_for_numbers_of_64_bits_is_said_to_be(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A grey square on white lies 10 to the 11 deviations from the letters that are learned."""
+    """A grey square on white lies 10 to the 11 deviations from the training letters."""
     paper = np.full((32, 32), 255, np.uint8)
     generator = np.random.default_rng(101)
     row, column = generator.integers(0, 24, 2)

@@ -1,4 +1,4 @@
-"""Without compiled loops, a command draws with torch and says why it is slow."""
+"""A command without compiled loops draws with torch and explains why it is slow."""
 
 import json
 import subprocess
@@ -52,7 +52,7 @@ def test_a_picture_does_not_wait_for_a_compiler(
     said = capsys.readouterr()
     assert all(recipe_of_png(Path(json.loads(line)["file"]).read_bytes()) for line in said.out.splitlines())
     assert said.err.count(SLOW) == 1
-    while not asked.exists() or not asked.read_text():  # it may be made and not yet written
+    while not asked.exists() or not asked.read_text():  # it may exist and not yet be written
         time.sleep(0.01)
     assert asked.read_text() == f"--stay {loop}"
 
@@ -68,7 +68,7 @@ def test_what_measures_speed_compiles_first_and_what_needs_no_loop_says_nothing(
 
 @pytest.fixture
 def pricing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
-    """Has something happen whenever pictures are about to be priced."""
+    """Call something whenever bits of pictures are about to be computed."""
 
     def happens(act: Callable[[], object]) -> None:
         price = sampling.score_artworks

@@ -1,4 +1,4 @@
-"""With `--play`, recordings are heard in the terminal, described, and kept."""
+"""Recordings with `--play` are heard in the terminal, described, and kept."""
 
 import argparse
 import json
@@ -38,7 +38,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Ear(FakeSpeaker):
-    """Stands in for a sound card of the model's rate, which takes a piece at each look."""
+    """Replaces a sound card of the model's rate, which takes a piece at each look."""
 
     rate = RATE
     gaps = 0
@@ -60,7 +60,7 @@ class Ear(FakeSpeaker):
 
     @property
     def sound(self) -> np.ndarray:
-        """int16 from the first sample that is no silence to the last."""
+        """Return int16 samples from the first to the last that is not silent."""
         whole = np.rint(np.concatenate(self.heard) * 32_768).astype(np.int16)
         sounding = np.flatnonzero(whole)
         return whole[sounding[0] : sounding[-1] + 1]
@@ -75,7 +75,7 @@ def ear(monkeypatch: pytest.MonkeyPatch) -> Ear:
 
 
 def told(heard: np.ndarray, wanted: np.ndarray) -> None:
-    """All of it was heard, but for the ramps at both ends."""
+    """Check that all of it was heard, except for the ramps at both ends."""
     inner = np.rint(limit_level(wanted.astype(np.float32) / 32_768) * 32_768).astype(np.int16)[EDGE:-EDGE]
     places = np.flatnonzero(heard == inner[0])
     assert any(np.array_equal(heard[at : at + len(inner)], inner) for at in places)
@@ -213,7 +213,7 @@ def piece(number: int, speed: float) -> wire.SoundChunk:
 def test_what_is_made_slowly_is_heard_once_no_gap_can_follow(
     pace: float, begins: float, ear: Ear, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Four seconds are made at half the speed of hearing, so a little more than two must be made first."""
+    """Four seconds are made at half the playback speed, so a little more than two must be made first."""
     now = [0.0]
     step = wire.CHUNK_SECONDS / pace
     monkeypatch.setattr(live_playback.time, "monotonic", lambda: now[0])
@@ -310,7 +310,7 @@ def test_what_cannot_be_heard_or_kept_is_wrong_use(
 
 
 def test_a_seed_sounds_in_the_terminal_as_it_does_in_the_window(tiny_recordings: str, tmp_path: Path) -> None:
-    """The window asks without an end, and now and then allows a little more."""
+    """The window asks without an end, and allows a little more from time to time."""
     argv = ["sample", tiny_recordings, "--seed", "5", "--temperature", "0.9", "--label", "Low", "--seconds", "0.5"]
     assert cli.main([*argv, "--out", str(tmp_path)]) == 0
     jobs = JobStarter(ComputeDevice(torch.device("cpu"), "Processor, 1 thread", 1, has_bf16=False))
@@ -375,7 +375,7 @@ def test_a_real_sound_card_gets_what_is_made_and_ctrl_c_ends_it_softly(
     assert 1 < len(heard) / CARD < 29, "Ctrl+C ends it before the 30 seconds are over"
     made = samples(tmp_path / f"{tiny_recordings}-5.wav").astype(np.float32) / 32_768
     given = limit_level(Resampler(RATE, CARD).resample(made))
-    # A null sink whose first stream begins takes back what its monitor has given already, so the middle is compared.
+    # A null sink whose first stream begins takes back what its monitor has already received. So the middle is compared.
     middle = heard[CARD // 2 : -round(0.1 * CARD)]
     silence = "".join("x" if loud else " " for loud in np.abs(middle) > 1e-6)
     skip_if_gaps(silence.count(" " * round(0.005 * CARD)))

@@ -20,7 +20,7 @@ Files = Sequence[tuple[Path, bytes]]
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sample.ResultSaver:
-    """Hold results at a clock that shows another minute whenever it is looked at."""
+    """Use a clock that shows another minute at each look."""
     minutes = iter(range(0, 60_000, 60))
     monkeypatch.setattr(sample, "time", SimpleNamespace(monotonic=lambda: next(minutes)))
     return sample.ResultSaver(argparse.Namespace(json=False), tmp_path, UNENLARGED)

@@ -1,6 +1,6 @@
 """Commands finish their work even if nobody can read their output.
 
-Most of them are forks of one process, because imports take far longer than the commands. Those of which the start
+Most of them are forks of one process, because imports take far longer than the commands. Those for which the start
 itself matters are processes of their own.
 """
 
@@ -68,14 +68,14 @@ def ran(
 
 
 def in_words(err: bytes) -> str:
-    """Return messages as text. They hold nothing that only a programmer understands."""
+    """Return messages as text, after checking that they hold nothing only a programmer understands."""
     said = err.decode("utf-8", "replace")
     assert not any(word in said for word in RAW), said
     return said
 
 
 def files(folder: Path) -> list[str]:
-    """Return the files that a command made beside its own arguments."""
+    """Return the files that a command made, without its arguments."""
     mine = {"é.png", "mask.png", "ö.wav", "rings.npz"}
     home = folder / "home" / "models"
     found = [*folder.glob("*.*"), *folder.glob("out/*"), *home.glob("roses*")]
@@ -156,7 +156,7 @@ def test_what_only_prints_ends_once_nobody_reads(tiny: str, tmp_path: Path, ring
 
 
 def test_a_file_that_is_made_never_takes_the_place_of_a_closed_stream(tiny: str, tmp_path: Path) -> None:
-    """Otherwise what is printed would be written into that file."""
+    """Otherwise printed text would be written into that file."""
     status, _, _ = ended(studio("sample", tiny, "--seed", "1", "--out", tmp_path, streams="<&- >&- 2>&-"))
     assert status == 1
     (made,) = tmp_path.glob("*.png")
@@ -172,7 +172,7 @@ def test_an_engine_without_its_pipes_ends(streams: str, engine: list[str], forks
 
 
 def test_a_new_process_without_streams_ends_in_the_same_way(tiny: str) -> None:
-    """Python itself, not a fork of it, finds the streams closed and the locale without most characters."""
+    """Python itself, not a fork, finds closed streams and a locale without most characters."""
     status, out, said = ended(studio("models", streams="<&- 2>&-", env=C_LOCALE))
     assert (status, said) == (0, "")
     assert "28 x 28 grey" in out.decode("ascii")

@@ -131,11 +131,11 @@ def test_a_command_to_copy_begins_as_the_user_began(
     assert command.shell_command("sample", "a b") == f"{words} sample 'a b'"
 
 
-# ── what is checked before anything is learned ───────────────────────────────────────────────────
+# ── checks before training ───────────────────────────────────────────────────────────────────────
 
 
 def said(argv: list[str], status: int, capsys: pytest.CaptureFixture[str]) -> str:
-    """Return what a command that ends with this status says."""
+    """Run a command that ends with this status, and return its messages."""
     capsys.readouterr()
     assert cli.main(argv) == status
     return capsys.readouterr().err
@@ -225,7 +225,7 @@ def test_a_run_that_is_being_trained_is_refused_with_the_process(
     assert not (studio_home / "runs" / "roses").exists()
 
 
-# ── files that are not learned from ──────────────────────────────────────────────────────────────
+# ── files that are not used for training ─────────────────────────────────────────────────────────
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
 class Training:
-    """A running training and what it prints."""
+    """Holds a running training and what it prints."""
 
     def __init__(self, start: "Callable[[IO[str], IO[str]], Fork | subprocess.Popen[bytes]]") -> None:
         self._err = tempfile.TemporaryFile("w+")  # noqa: SIM115  `close` closes it
@@ -38,14 +38,14 @@ class Training:
         self._running.send_signal(number)
 
     def wait_for(self, text: str) -> None:
-        """Read the lines up to the one that begins so."""
+        """Read the lines up to the one that begins with this text."""
         for line in self._out:
             if line.startswith(text):
                 return
         raise AssertionError(self._messages())
 
     def ended(self, status: int) -> tuple[str, str]:
-        """Wait for the end with this status; return the rest of what it printed, and its messages."""
+        """Wait for the end with this status; return the rest of its lines, and its messages."""
         found = self._running.wait(LIMIT)
         out = self._out.read()
         err = self._messages()
@@ -89,7 +89,7 @@ def listen() -> None:
 
 @pytest.fixture
 def begin(argv: list[str], forks: Forks) -> Iterator[Begin]:
-    """Start a training, which stays at a moment for a while. One that a failed test leaves is ended.
+    """Start a training, which pauses at a moment. One that a failed test leaves is ended.
 
     It is a process of its own if the moment is part of a process's start, and a fork otherwise.
     """

@@ -1,4 +1,4 @@
-"""Compiled loops: where they are kept, that what is compiled ahead is what models ask for, and faults of files."""
+"""Compiled loops: where they are stored, which ones models need, and faults of files."""
 
 import errno
 import importlib
@@ -25,20 +25,20 @@ ROOT = Path(__file__).parents[2]
 
 
 def drawn(recipe: Any, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> None:
-    """A picture, with a model as it is made."""
+    """Draw a picture with a model whose weights are new."""
     with torch.no_grad():
         model = recipe.build(shape, 256).to(dtype).eval()
         model.decode(model.noise([1]))
 
 
 def learned() -> None:
-    """One step of a model whose prices are found by an inverse."""
+    """Take one training step of a model whose log-probabilities need an inverse."""
     model = zoo.iaf.IAF(layers=2, hidden=(8,)).build((1, 2, 2), 256).float()
     model.loss(torch.zeros(2, 1, 2, 2, dtype=torch.uint8)).mean().backward()
 
 
 def played(count: int) -> None:
-    """Sound, with models whose weights are those of a file."""
+    """Stream sound with models whose weights are those of a file."""
     recipe = zoo.wavenet.WaveNet(cycles=1, layers=2, channels=8, skip=8)
     models: tuple[Any, ...] = tuple(recipe.build((64,), 256).float().eval() for _ in range(count))
     for parameter in (parameter for model in models for parameter in model.parameters()):
@@ -64,7 +64,7 @@ ASKED_BY: dict[str, Callable[[], object]] = {
 def test_what_is_compiled_ahead_is_what_models_ask_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     loop = kernels.LOOPS[name]
     file = importlib.import_module(f"studio.kernels.{loop.file}")
-    for each in kernels.LOOPS.values():  # others of its file may have been asked for by other tests, or not
+    for each in kernels.LOOPS.values():  # other tests may have used other loops of its file, or not
         if each.file == loop.file:
             getattr(file, each.prepare)()
     assert name not in kernels.missing_loops()
@@ -84,7 +84,7 @@ def test_what_is_compiled_ahead_is_what_models_ask_for(name: str, monkeypatch: p
 
 
 def place(*, home: str, cache: str | None = None) -> tuple[str, str]:
-    """Where a new process keeps loops, and whether that is its own choice."""
+    """Return where a new process stores loops, and whether it chose that folder itself."""
     env = {**os.environ, "STUDIO_HOME": home}
     env.pop(kernels.CACHE_VARIABLE)
     program = "from studio import kernels; print(kernels.cache_folder(), kernels.is_own_folder(), sep='\\n')"
@@ -111,7 +111,7 @@ def test_another_line_in_any_source_is_another_folder(tmp_path: Path, monkeypatc
 
 @pytest.fixture
 def doubled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Any]]:
-    """Compiles a small function as a new process would."""
+    """Compile a small function as a new process would."""
     source = tmp_path / "small.py"
     source.write_text("def doubled(x):\n    return 2 * x\n")
     monkeypatch.syspath_prepend(tmp_path)

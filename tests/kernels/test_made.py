@@ -1,4 +1,4 @@
-"""The one-pass inverse and its adjoint, beside the plain ones that compute everything D times."""
+"""The one-pass inverse and its adjoint, compared with plain ones that compute everything D times."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ ROUNDING = {torch.float32: 1e-5, torch.float64: 1e-11}
 
 
 class Case:
-    """A map with random weights, and what its kernel is handed."""
+    """Holds a map with random weights, and the arguments of its kernel."""
 
     def __init__(
         self, entries: int, hidden: tuple[int, ...], degrees: Degrees, tanh: bool, dtype: torch.dtype, classes: int = 0

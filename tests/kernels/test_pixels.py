@@ -1,4 +1,4 @@
-"""Compiled schedules beside torch's: equal numbers, in any batch, by any number of threads."""
+"""Compiled schedules give the same numbers as torch's, in any batch and with any number of threads."""
 
 import itertools
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from studio.zoo.compiled.pixels import CompiledSteppers
 
 
 def schedule_of(name: str, width: int) -> PixelSchedule:
-    """The schedule of a network as after some training."""
+    """Return the schedule of a network with weights as after some training."""
     torch.manual_seed(0)
     net: nn.Module = {
         "shifted": lambda: PixelCNNPPNetwork(3, 7, 2, 9, classes=3),
@@ -48,7 +48,7 @@ def compiled(schedule: PixelSchedule, seen: Tensor, c: Tensor | None) -> Schedul
 def played(
     schedule: PixelSchedule, x: Tensor, c: Tensor | None, player: Callable[..., ScheduleRunner] = compiled
 ) -> Tensor:
-    """All numbers `(H · W, B, n)`, with pixels seen as they come."""
+    """Return all numbers `(H · W, B, n)`, with pixels shown as they come."""
     seen = torch.zeros_like(x)
     (height, width) = x.shape[2:]
     step = player(schedule, seen, c)

@@ -1,4 +1,4 @@
-"""The compiled loop beside torch's steps: the same sounds, numbers and latents, by any number of voices."""
+"""The compiled loop compared with torch's steps: the same sounds, numbers and latents for any number of voices."""
 
 import math
 from typing import Any
@@ -25,7 +25,7 @@ CASES: list[tuple[int, dict[str, Any]]] = [
 
 
 def made(levels: int, words: dict[str, Any]) -> AutoregressiveSound:
-    """A model as after some training."""
+    """Return a model with weights as after some training."""
     torch.manual_seed(0)
     model = WaveNet(cycles=2, layers=4, channels=16, skip=24, mixture=3, **words).build((64,), levels)
     with torch.no_grad():
@@ -71,7 +71,7 @@ def test_it_finds_the_latents_that_torch_finds_and_their_prices(levels: int, wor
 @pytest.mark.parametrize(("levels", "words"), CASES)
 @pytest.mark.parametrize("anew", [20, 70])
 def test_what_is_forgotten_is_made_anew_and_recalled(levels: int, words: dict[str, Any], anew: int) -> None:
-    """As though nothing had been made in its place, of which there is less than before or more."""
+    """The result is as if nothing had been made instead, whether that was shorter or longer."""
     model = made(levels, words)
     c = condition(words, 1)
     z = model.noise([1], 400)
@@ -122,7 +122,7 @@ def test_it_draws_what_torch_draws_in_chunks_of_any_size(levels: int, words: dic
             chunks = zip(z.split(sizes, 1), heat.split(sizes, 1), given.split(sizes, 1), strict=True)
             drawn.append(torch.cat([player.sample(*chunk) for chunk in chunks], 1))
         assert drawn[0][1, 40:44].tolist() == [3] * 4
-        # A number of finest levels may round to another side; then all that follows may differ.
+        # A number of finest levels may round to another side; then everything after it may differ.
         same = int((drawn[0] == drawn[1]).all(0).cumprod(0).sum())
         assert same >= (90 if levels <= 256 else 3)
 

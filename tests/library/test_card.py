@@ -1,4 +1,4 @@
-"""What a card says of a price: than how many of a hundred held-out artworks it is more typical."""
+"""A card states how many of a hundred held-out artworks are less typical."""
 
 import msgspec
 import pytest

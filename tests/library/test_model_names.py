@@ -11,7 +11,7 @@ DEVICES = ["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt")
 
 @pytest.fixture(autouse=True)
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in place of the shipped models, with one in it."""
+    """Make a folder that replaces the shipped models, with one model in it."""
     folder = tmp_path / "shipped"
     folder.mkdir()
     (folder / "glow-emoji-32.safetensors").write_bytes(b"")

@@ -1,4 +1,4 @@
-"""Trained models: found, listed, read; and whatever only pretends to be one is refused with a sentence."""
+"""Trained models are found, listed and read. Anything that only pretends to be one is refused with a sentence."""
 
 import json
 import os
@@ -43,7 +43,7 @@ POSIX_ONLY = pytest.mark.skipif(os.name == "nt", reason="Windows has neither pip
 
 
 def write_model(path: Path, made: card.Card = CARD, **tensors: np.ndarray) -> Path:
-    """A small sound model in a file."""
+    """Write a small sound model to a file."""
     held = {"weights.net.w": np.ones((2, 2), np.float32), "cover": COVER, **tensors}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(safetensors.numpy.save(held, {"card": card.card_to_json(made)}))
@@ -51,14 +51,14 @@ def write_model(path: Path, made: card.Card = CARD, **tensors: np.ndarray) -> Pa
 
 
 def with_header(head: Any, data: bytes = b"", length: int | None = None) -> bytes:
-    """A safetensors file as anybody might write it."""
+    """Return a safetensors file as anybody might write it."""
     written = head if isinstance(head, bytes) else json.dumps(head).encode()
     return struct.pack("<Q", len(written) if length is None else length) + written + data
 
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder in place of the shipped models."""
+    """Make an empty folder that replaces the shipped models."""
     folder = tmp_path / "shipped"
     folder.mkdir()
     monkeypatch.setattr(models, "shipped_folder", lambda: folder)
@@ -258,11 +258,11 @@ def test_broken_numbers_of_sixteen_bits_are_refused(tmp_path: Path, bits: int, s
             models.read_model(path)
 
 
-# ── what only pretends ───────────────────────────────────────────────────────────────────────────
+# ── files that only pretend ──────────────────────────────────────────────────────────────────────
 
 
 class Canary:
-    """Unpickled, it leaves a file behind."""
+    """Leaves a file behind if it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -336,12 +336,12 @@ def test_a_card_that_cannot_be_read_is_refused(tmp_path: Path, written: str) -> 
 
 
 def one(**changes: Any) -> dict[str, Any]:
-    """The header of one tensor of four bytes, with something changed."""
+    """Return the header of one tensor of four bytes, with something changed."""
     return {"weights.w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4], **changes}}
 
 
 def many(*places: tuple[int, int]) -> dict[str, Any]:
-    """The header of tensors of bytes at these places."""
+    """Return the header of tensors of bytes at these places."""
     return {
         f"weights.{i}": {"dtype": "U8", "shape": [end - begin], "data_offsets": [begin, end]}
         for i, (begin, end) in enumerate(places)
@@ -462,7 +462,7 @@ def test_the_limits_are_wide_enough_for_a_large_model(tmp_path: Path) -> None:
     assert len(models.read_model(write_model(tmp_path / "m.safetensors", **tensors))) < model_file.MAX_HEADER_BYTES
 
 
-# ── the person's own ─────────────────────────────────────────────────────────────────────────────
+# ── the user's own ───────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_direction_keeps_the_name_it_was_given(shelf: Path) -> None:

@@ -127,7 +127,7 @@ def test_what_is_gone_cannot_be_moved_to_the_bin(tmp_path: Path, monkeypatch: py
 
 @pytest.fixture
 def protected(tmp_path: Path) -> Iterator[Path]:
-    """A folder in which not even the administrator may write."""
+    """Make a folder in which not even the administrator may write."""
     folder = tmp_path / "protected"
     folder.mkdir()
     made = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "studio", folder], check=False, capture_output=True)

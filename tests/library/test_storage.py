@@ -1,4 +1,4 @@
-"""A file is there as it was or as it should be, whatever goes wrong while it is written."""
+"""A file has its old or its new contents, whatever fails while it is written."""
 
 import datetime
 import errno
@@ -23,7 +23,7 @@ POSIX_ONLY = pytest.mark.skipif(os.name == "nt", reason="Windows has neither sig
 
 
 class FaultyDisk:
-    """The `os` that storage sees: counts what changes the disk, and lets the N-th of it fail, once or from there on."""
+    """Replaces `os` in storage: it counts disk operations and lets the N-th fail, once or from there on."""
 
     COUNTED = ("open", "write", "fsync", "close", "replace", "mkdir", "unlink")
 
@@ -46,18 +46,18 @@ class FaultyDisk:
                     real(*arguments)  # the test itself must not run out of file numbers
                 raise self.fault
             if name == "write" and len(arguments[1]) > 70_000:
-                return real(arguments[0], arguments[1][:70_000])  # a disk may take less than it was given
+                return real(arguments[0], arguments[1][:70_000])  # a disk may accept fewer bytes than it was given
             return real(*arguments, **options)
 
         return call
 
 
 class PowerCut(BaseException):
-    """Everything ends here."""
+    """Ends everything at this point."""
 
 
 def operations(monkeypatch: pytest.MonkeyPatch, path: Path) -> int:
-    """How many operations one undisturbed write takes."""
+    """Return how many operations one undisturbed write takes."""
     disk = FaultyDisk(0)
     monkeypatch.setattr(storage, "os", disk)
     storage.write_file(path, NEW)
@@ -183,7 +183,7 @@ def test_whichever_operation_fails_the_files_before_the_refused_one_are_new_and_
         assert all(path.read_bytes() in (OLD, data) for path, data in many(tmp_path)), f"operation {nth}"
         refused = paths.index(fault.value.path)
         assert all(new[:refused]), f"operation {nth}"
-        unsure = lasting or nth > len(disk.done) - 3  # the folder was not brought to the disk, so no file counts
+        unsure = lasting or nth > len(disk.done) - 3  # the folder was not synced, so no file counts
         assert unsure or not any(new[refused:]), f"operation {nth}"
         storage.delete_leftovers(tmp_path)
         assert leftovers(tmp_path) == []
@@ -245,7 +245,7 @@ def test_two_that_write_at_once_leave_one_whole_file(tmp_path: Path) -> None:
     def again(data: bytes) -> None:
         for _ in range(15):
             storage.write_file(path, data)
-            storage.delete_leftovers(tmp_path)  # must not take away what another is writing
+            storage.delete_leftovers(tmp_path)  # must not remove what another process is writing
 
     threads = [threading.Thread(target=again, args=(data,)) for data in contents]
     for thread in threads:
@@ -261,7 +261,7 @@ def test_two_that_write_at_once_leave_one_whole_file(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 1 MB of its own."""
+    """Make a disk of 1 MB of its own."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         pytest.skip("a small disk can be mounted by root on Linux only")
     place = tmp_path / "disk"

@@ -1,4 +1,4 @@
-"""A picture that was saved says how it was made, exactly, and nothing in it can do harm."""
+"""A saved picture states exactly how it was made, and nothing in it can do harm."""
 
 import io
 import json
@@ -56,7 +56,7 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def with_chunk(data: bytes, kind: bytes, body: bytes) -> bytes:
-    """A PNG with one more chunk after its header."""
+    """Return a PNG with one more chunk after its header."""
     return data[:33] + chunk(kind, body) + data[33:]
 
 
@@ -293,7 +293,7 @@ def test_a_recording_gives_back_its_making_and_its_samples_in_any_format(tmp_pat
 
 
 def test_a_wavetable_is_loaded_as_synthesizers_do(tmp_path: Path) -> None:
-    """Sixty-four frames of 2,048 samples, one after another, one channel of floats; the frame's length is told."""
+    """It has sixty-four frames of 2,048 samples in one channel of floats, and states the frame's length."""
     cycles = np.stack([np.roll(CYCLE, n) // 3 for n in range(64)])
     data = work.encode_wavetable(cycles, SOUND.wavetable_to(WORK))
     samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
@@ -345,7 +345,7 @@ def test_a_picture_that_went_on_from_a_row_carries_what_was_kept() -> None:
     assert got.rewound is not None
     free = got.rewound.drawn_mask(8, 6)
     assert free[:4].sum() == 0
-    assert free[4:].sum() == 23  # 4 rows of 6, but for one pixel; the other lies outside
+    assert free[4:].sum() == 23  # 4 rows of 6, without one pixel; the other lies outside
     assert tuple(pixels(data)[5, 2]) == (40, 90, 200)
     np.testing.assert_array_equal(pixels(data)[:4], PICTURE[:4])
     assert "on from row 4, seed" in made.summary()

@@ -1,4 +1,4 @@
-"""A folder or a pack becomes pictures to learn from, with a report on every file."""
+"""A folder or a pack becomes training pictures, with a report on every file."""
 
 import io
 import itertools
@@ -32,7 +32,7 @@ def picture(seed: int, size: int = 12) -> np.ndarray:
 
 
 def fill(folder: Path, count: int, first: int = 0) -> None:
-    """Puts different small pictures into a folder."""
+    """Write different small pictures into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for seed in range(first, first + count):
         Image.fromarray(picture(seed)).save(folder / f"{seed:03d}.png")
@@ -124,7 +124,7 @@ def test_the_licence_beside_a_pack_is_taken_up(tmp_path: Path) -> None:
 
 
 class Canary:
-    """Unpickled, it leaves a file behind."""
+    """Leaves a file behind if it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -254,7 +254,7 @@ def test_a_pack_with_a_password_says_so(tmp_path: Path) -> None:
     path = pack(tmp_path / "p.npz", train_x=picture(0)[None])
     data = bytearray(path.read_bytes())
     for mark, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
-        data[data.index(mark) + at] |= 1  # the member is said to be encrypted
+        data[data.index(mark) + at] |= 1  # the member claims to be encrypted
     path.write_bytes(data)
     with pytest.raises(FileRefused, match="locked with a password"):
         load_dataset(path, (3, 8, 8))

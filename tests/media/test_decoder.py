@@ -63,7 +63,7 @@ def ended(process_id: int) -> bool:
     return False
 
 
-# ── what comes back ──────────────────────────────────────────────────────────────────────────────
+# ── answers ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_every_reader_gives_what_it_gives_without_the_child(photo: Path, hum: Path, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_a_file_whose_reader_waits_for_ever_is_given_up(photo: Path) -> None:
 
 
 def test_reads_end_at_once_if_they_are_interrupted(photo: Path) -> None:
-    """Those whose files hang, those that wait for their turn, and those that begin meanwhile; later ones do not."""
+    """Reads that hang, wait or begin meanwhile end; later ones do not."""
     photos = [photo.with_name(name) for name in ("sleeps.png", "hangs.png", "waits.png")]
     for path in photos:
         path.write_bytes(photo.read_bytes())
@@ -298,7 +298,7 @@ def test_a_child_that_cannot_be_started_is_said(photo: Path) -> None:
         assert "The program that reads files does not start." in str(fault.value)
 
 
-# ── what a child could say ───────────────────────────────────────────────────────────────────────
+# ── false answers of a child ─────────────────────────────────────────────────────────────────────
 
 
 def frame(message: ChildReady | DecodeAnswer | DecodeFault) -> bytes:
@@ -408,7 +408,7 @@ def test_a_child_on_macos_has_limits_of_time_and_descriptors(photo: Path) -> Non
 
 @POSIX_ONLY
 def test_a_parent_on_windows_gives_up_a_file_by_the_clock_and_opens_no_console(photo: Path) -> None:
-    """There the system ends no process for its processor time."""
+    """Windows does not end a process for its processor time."""
     (photo.parent / "sleeps.png").write_bytes(photo.read_bytes())
     then = (
         "from studio.media.pictures.image import FileRefused, OpenedPicture\n"

@@ -1,4 +1,4 @@
-"""Pictures leave as they are, with their words, and sheets show them all."""
+"""Pictures are exported unchanged, with their texts, and sheets show them all."""
 
 import io
 import struct

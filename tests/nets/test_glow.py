@@ -16,7 +16,7 @@ def entries(*shape: int, seed: int = 1) -> Tensor:
 
 
 def learned(module: torch.nn.Module) -> torch.nn.Module:
-    """The module as after some training, in float64."""
+    """Return the module with weights as after some training, in float64."""
     torch.manual_seed(0)
     for parameter in module.parameters():
         parameter.data += 0.2 * torch.randn_like(parameter)
@@ -49,7 +49,7 @@ def test_hidden_layers_start_one_after_the_other_from_the_first_batch_and_once()
     net(x)
     seen = x
     for layer in list(net)[:2]:
-        layer.hidden = False  # so that it shows what it gives to the relu
+        layer.hidden = False  # so that its values before the relu can be seen
         h = layer(seen)
         assert torch.allclose(h.mean((0, 2, 3)), torch.zeros(8), atol=1e-4)
         assert torch.allclose(h.std((0, 2, 3)), torch.ones(8), atol=1e-2)

@@ -24,7 +24,7 @@ def made(
 
 
 def jacobian(net: MADE) -> Tensor:
-    """∂o_i/∂x_j summed over the outputs of each entry and made positive, `(D, D)`."""
+    """Return ∂o_i/∂x_j summed over the outputs of each entry and made positive, `(D, D)`."""
     x = 0.1 * torch.randn(1, net.entries, dtype=torch.float64)
     found = torch.autograd.functional.jacobian(net, x)
     return found[0, :, :, 0].abs().sum(0)

@@ -1,4 +1,4 @@
-"""Causal convolutions: step by step they are what they are at once, and no row depends on its place."""
+"""Causal convolutions: steps equal the whole at once, and no row depends on its place."""
 
 import pytest
 import torch
@@ -35,7 +35,7 @@ def test_a_masked_convolution_goes_pixel_by_pixel(size: int, mask: str, above: b
     for i in range(4):
         steps.next_row()
         for j in range(6):
-            steps.at_column(j, torch.randn(2, 5, dtype=torch.float64))  # what it was told before is forgotten
+            steps.at_column(j, torch.randn(2, 5, dtype=torch.float64))  # the earlier value of this column is forgotten
             assert torch.allclose(steps.at_column(j, x[:, :, i, j]), y[:, :, i, j], atol=1e-12)
 
 

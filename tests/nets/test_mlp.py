@@ -1,4 +1,4 @@
-"""Perceptrons: what they compute, and that a row never feels the others."""
+"""Perceptrons: what they compute, and that a row never depends on others."""
 
 import pytest
 import torch

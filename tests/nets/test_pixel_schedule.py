@@ -1,4 +1,4 @@
-"""Networks pixel by pixel, as their schedules say, beside the whole network."""
+"""Networks that run pixel by pixel by their schedules equal the whole network."""
 
 import itertools
 from collections.abc import Callable
@@ -21,7 +21,10 @@ def pictures(*shape: int, seed: int = 1) -> Tensor:
 
 
 def made(name: str, channels: int) -> tuple[nn.Module, Write, int]:
-    """A network as after some training, in float64; how its schedule is written; how often a pixel is asked for."""
+    """Return a network, how its schedule is written, and how often a pixel is asked for.
+
+    Its weights are as after some training, in float64.
+    """
     torch.manual_seed(0)
     net: nn.Module = {
         "shifted": lambda: PixelCNNPPNetwork(channels, 5, 2, 7, classes=3),

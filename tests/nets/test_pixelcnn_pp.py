@@ -16,7 +16,7 @@ def entries(*shape: int, seed: int = 1) -> Tensor:
 
 
 def made(channels: int = 2, resnets: int = 2, classes: int = 0) -> PixelCNNPPNetwork:
-    """A network as after some training, in float64."""
+    """Return a network with weights as after some training, in float64."""
     torch.manual_seed(0)
     net = PixelCNNPPNetwork(channels, 4, resnets, 5, classes=classes)
     net.train()(torch.randn(16, channels, 8, 8), torch.zeros(16, dtype=torch.long) if classes else None)
@@ -61,7 +61,7 @@ def test_a_shifted_convolution_is_a_sum_over_rows_above_and_columns_beside(step:
     high, wide = {"same": (4, 6), "halve": (2, 3), "double": (8, 12)}[step]
     expected = conv.b[:, None, None].repeat(1, high, wide)
     for i, j, a, b in itertools.product(range(4), range(6), range(rows), range(columns)):
-        if step == "double":  # a pixel gives to four below and beside it, and to one more on its left
+        if step == "double":  # a pixel affects four below and right of it, and one more on its left
             y = 2 * i + a
             z = 2 * j + b - (columns - 1) // 2
         else:  # the pixel at (i, j) is seen by those below and beside it
@@ -122,7 +122,7 @@ def test_multiplied_out_it_is_the_same_map_with_fewer_numbers(way: object) -> No
     other = PixelCNNPPNetwork(2, 4, 2, 5).double()
     plain(other)
     other.load_state_dict(net.state_dict())
-    other.train().double()(x)  # what was learned is not started anew
+    other.train().double()(x)  # weights that were initialised are not initialised again
     assert torch.equal(other.eval()(x), net(x))
 
 

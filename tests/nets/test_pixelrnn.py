@@ -1,4 +1,4 @@
-"""PixelRNN's layers beside the paper's equations, pixel by pixel; what they see; what learns."""
+"""PixelRNN's layers compared with the paper's equations, pixel by pixel: what they see and what learns."""
 
 import itertools
 import math
@@ -20,14 +20,14 @@ def entries(*shape: int, seed: int = 1) -> Tensor:
 
 
 def learned(module: nn.Module) -> nn.Module:
-    """With weights as after some training: nothing is zero."""
+    """Give a module weights as after some training: nothing is zero."""
     for seed, parameter in enumerate(module.double().parameters()):
         parameter.data = 0.5 * entries(*parameter.shape, seed=seed)
     return module
 
 
 def seen_by(conv: MaskedConv, x: Array, colours: int) -> Array:
-    """A masked convolution of a row's past and of each pixel itself, `(in, H, W)` → `(out, H, W)`."""
+    """Apply a masked convolution to a row's past and to each pixel itself, `(in, H, W)` → `(out, H, W)`."""
     left = conv.left.detach().numpy()
     bias = conv.bias.detach().numpy()
     (outputs, inputs, _, columns), (_, height, width) = left.shape, x.shape
@@ -45,7 +45,7 @@ def seen_by(conv: MaskedConv, x: Array, colours: int) -> Array:
 
 
 def cell(gates: list[float], before: list[float]) -> tuple[list[float], list[float]]:
-    """h and c of one pixel by equation 3."""
+    """Return h and c of one pixel by equation 3."""
     n = len(before)
     o, f, i = ([1 / (1 + math.exp(-g)) for g in gates[k * n : (k + 1) * n]] for k in range(3))
     c = [f[k] * before[k] + i[k] * math.tanh(gates[3 * n + k]) for k in range(n)]
@@ -68,7 +68,7 @@ def row_lstm(layer: RowLSTM, x: Array, colours: int) -> Array:
 
 
 def one_way(gates: Array, weight: Array, first: list[float]) -> Array:
-    """An LSTM from the upper left corner, of what stands to the left and above."""
+    """Run an LSTM from the upper left corner, which depends on pixels to the left and above."""
     n = len(first) // 2
     (_, height, width) = gates.shape
     h, c = ({(i, -1): own for i in range(height)} for own in (first[:n], first[n:]))
@@ -101,7 +101,7 @@ def test_a_layer_is_what_the_paper_says_pixel_by_pixel(
 
 
 def sees(layer: nn.Module, height: int, width: int) -> Tensor:
-    """Which pixels `(H · W, H · W)` each pixel's features hang on."""
+    """Return which pixels each pixel's features depend on, `(H · W, H · W)`."""
     found = torch.autograd.functional.jacobian(lambda x: layer(x).abs().sum(1)[0], entries(1, 6, height, width))
     return found[:, :, 0].abs().sum(2).view(height * width, -1) > 0
 
@@ -125,7 +125,7 @@ def test_a_diagonal_bilstm_sees_all_pixels_up_to_its_own(height: int, width: int
 def test_numbers_of_a_colour_know_the_colours_before_it(cells: CellName, height: int, width: int) -> None:
     net = learned(PixelRNNNetwork(3, 6, cells, 6, 2, 24))
     with torch.no_grad():
-        net.head.first.bias += 3  # no relu is shut
+        net.head.first.bias += 3  # no relu is inactive
     x = entries(1, 3, height, width).requires_grad_()
     numbers = net(x).unflatten(1, (3, 2))
     i = height - 1

@@ -1,4 +1,4 @@
-"""The network of a WaveNet beside one written from the paper's equations, sample by sample; who hears whom."""
+"""A WaveNet's network compared with one written from the paper's equations, sample by sample."""
 
 import math
 from typing import Any
@@ -21,7 +21,7 @@ KINDS: list[dict[str, Any]] = [
 
 
 def made(dtype: torch.dtype = torch.float64, levels: int = 9, **words: Any) -> WaveNetNetwork:
-    """A small network as after some training."""
+    """Return a small network with weights as after some training."""
     torch.manual_seed(0)
     net = WaveNetNetwork(levels, DILATIONS, 4, 6, 5, **words)
     with torch.no_grad():
@@ -31,14 +31,14 @@ def made(dtype: torch.dtype = torch.float64, levels: int = 9, **words: Any) -> W
 
 
 def lively(net: WaveNetNetwork) -> WaveNetNetwork:
-    """The same with nothing cut off by a relu, so that all that is heard is to be seen."""
+    """Return the network with every relu active, so that every dependence is visible."""
     net.skip_bias.data += 9
     net.a_bias.data += 99
     return net
 
 
 def sounds(net: WaveNetNetwork, count: int = 3, samples: int = 40) -> tuple[Tensor, Tensor | None]:
-    """Levels `(count, samples)` and a condition for them."""
+    """Return levels `(count, samples)` and a condition for them."""
     x = torch.randint(0, net.levels, (count, samples), generator=torch.Generator().manual_seed(1))
     kinds = torch.arange(count) % math.prod(net.classes) if net.classes else None
     if not net.local:
@@ -51,7 +51,10 @@ def sounds(net: WaveNetNetwork, count: int = 3, samples: int = 40) -> tuple[Tens
 
 
 def as_the_paper_says(net: WaveNetNetwork, x: list[int], c: Tensor | None) -> Tensor:
-    """Numbers `(T, numbers)` of one sound by recursion over layers and time, zeros before the beginning."""
+    """Return numbers `(T, numbers)` of one sound, as the paper defines them.
+
+    It is a recursion over layers and time, with zeros before the beginning.
+    """
     known: dict[tuple[int, int], Tensor] = {}
     width = net.channels
 
@@ -129,14 +132,14 @@ def test_in_parts_and_sample_by_sample_it_is_the_same(words: dict[str, Any], dty
     steps = net.steps(net.queues(len(x)), c, 0, len(x))
     before = net.before(x)
     found = [steps(before[:, t]) for t in range(23)]
-    steps = net.steps(steps.queues(), c, 23, len(x))  # handed over in the middle of every ring
+    steps = net.steps(steps.queues(), c, 23, len(x))  # continued in the middle of every ring
     found += [steps(before[:, t]) for t in range(23, x.shape[1])]
     assert torch.allclose(torch.stack(found, 2), numbers, atol=close)
 
 
 @torch.no_grad()
 def test_a_part_with_what_it_is_predicted_from_is_as_in_the_whole() -> None:
-    """Also where the part begins before the sound does: then its past is empty, as the sound's is."""
+    """This also holds if the part begins before the sound does: then its past is empty, as the sound's is."""
     net = made(classes=(3,))
     assert net.field == FIELD
     x, c = sounds(net)
@@ -188,7 +191,7 @@ def test_gradients_of_the_layers_are_right(framed: bool) -> None:
 
 
 def _there() -> Tensor:
-    """Without the first three places of the first sound."""
+    """Select all but the first three places of the first sound."""
     there = torch.ones(2, 1, 9, dtype=torch.float64)
     there[0, :, :3] = 0
     return there

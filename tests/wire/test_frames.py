@@ -1,4 +1,4 @@
-"""What goes over the pipe comes back as it was, and nothing that comes over it does harm."""
+"""Messages come back unchanged from the pipe, and nothing that arrives can do harm."""
 
 import contextlib
 import json
@@ -117,7 +117,7 @@ ALL = [(message, AnyCommand) for message in COMMANDS] + [(message, AnyEvent) for
 
 
 def same(one: msgspec.Struct, other: msgspec.Struct) -> bool:
-    """Equal, and arrays equal in kind, shape and every bit, those of records inside as well."""
+    """Compare values: arrays in type, shape and every bit, those inside records as well."""
     for field in one.__struct_fields__:
         a = getattr(one, field)
         b = getattr(other, field)
@@ -133,7 +133,7 @@ def same(one: msgspec.Struct, other: msgspec.Struct) -> bool:
 
 
 def frame_body(head: dict[str, Any] | bytes, data: bytes = b"") -> bytes:
-    """A frame as somebody else might write it, without its first four bytes."""
+    """Return a frame as somebody else might write it, without its first four bytes."""
     written = head if isinstance(head, bytes) else json.dumps(head).encode()
     return struct.pack("<I", len(written)) + written + data
 
@@ -227,7 +227,7 @@ def test_a_message_too_large_for_a_frame_is_refused_where_it_is_sent(monkeypatch
         encode(messages.Decoded(job="j", picture=np.zeros((20, 20, 3), np.uint8)))
 
 
-# ── what must not be believed ────────────────────────────────────────────────────────────────────
+# ── what must not be trusted ─────────────────────────────────────────────────────────────────────
 
 EXPLORE = {"is": "decode_latent", "job": "j", "model": "m", "latent": 0}
 HOSTILE = {

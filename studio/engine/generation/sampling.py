@@ -84,7 +84,10 @@ def _build_with_weights(found: models.InstalledModel, weights: dict[str, Tensor]
 
 
 class ModelCache:
-    """Keeps at most `most` models in memory, the most recently used last. A model's twin in float64 counts as another."""
+    """Keeps at most `most` models in memory, the most recently used last.
+
+    A model's twin in float64 counts as another.
+    """
 
     def __init__(self, device: torch.device, most: int = 4) -> None:
         self.device = device

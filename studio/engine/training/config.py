@@ -136,7 +136,10 @@ def config_to_dict(study: TrainingConfig) -> dict[str, Any]:
 
 
 def with_name(study: TrainingConfig, name: str, *, retitle: bool) -> TrainingConfig:
-    """Return the config under another name, with the title that follows from it if `retitle`. Raises BadTrainingConfig."""
+    """Return the config under another name, with the title that follows from it if `retitle`.
+
+    Raises BadTrainingConfig.
+    """
     title = _title(name) if retitle else study.title
     return config_from_json(msgspec.json.encode(msgspec.structs.replace(study, name=name, title=title)))
 

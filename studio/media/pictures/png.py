@@ -128,7 +128,10 @@ def png_size(data: bytes) -> tuple[int, int]:
 
 
 def _chunks(data: bytes) -> _Chunks:
-    """Return the chunks of a file. Raises UnreadablePicture without a valid header, and for unknown necessary chunks."""
+    """Return the chunks of a file.
+
+    Raises UnreadablePicture without a valid header, and for unknown necessary chunks.
+    """
     chunks = _Chunks()
     for kind, body, whole in _walk(data, chunks):
         if not chunks.head and (kind != b"IHDR" or len(body) != 13 or kind in chunks.faulty):

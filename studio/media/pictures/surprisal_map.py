@@ -36,7 +36,10 @@ class ColourScale:
 
     @classmethod
     def over_range(cls, low: float, high: float, bound: bool) -> "ColourScale":
-        """Return the scale for a range, its ends rounded outwards. Exact bits begin at 0; differences may be negative."""
+        """Return the scale for a range, its ends rounded outwards.
+
+        Exact bits begin at 0; differences may be negative.
+        """
         low, high = (low if bound else 0.0), max(high, low + 1e-6)
         step = _step(high - low)
         low = math.floor(low / step + 1e-6) * step

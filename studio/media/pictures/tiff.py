@@ -72,7 +72,10 @@ class _Layout:
 
 
 def decode_tiff(data: bytes) -> Raster | None:
-    """Decode the first picture of a TIFF file. Return None for a type that is left to Pillow. Raises UnreadablePicture."""
+    """Decode the first picture of a TIFF file.
+
+    Return None for a type that is left to Pillow. Raises UnreadablePicture.
+    """
     directory = directory_at(data)
     packing = directory.number(tiff_tags.COMPRESSION, 1)
     if packing in _AS_PICTURES or (packing in _PACKED and directory.number(tiff_tags.PHOTOMETRIC) in (6, 8)):

@@ -1,4 +1,4 @@
-"""Joined sounds are all opened, cut and damaged ones as far as they go."""
+"""All joined sounds are opened, cut and damaged ones as far as they go."""
 
 import io
 import struct
@@ -22,7 +22,7 @@ BEGINNING_CUT = "its beginning is cut off: what is there is used"
 
 
 def tune(seconds: float, rate: int = RATE, hertz: float = 440, channels: int = 1) -> np.ndarray:
-    """A tone with a little noise, (n, channels) from -1 to 1."""
+    """Make a tone with a little noise, (n, channels) from -1 to 1."""
     at = np.arange(round(seconds * rate)) / rate
     wave = 0.3 * np.sin(2 * np.pi * hertz * at) + 0.01 * DICE.standard_normal(len(at))
     return np.stack([wave] * channels, 1)
@@ -36,7 +36,7 @@ def packed(sort: str, wave: np.ndarray, rate: int = RATE) -> bytes:
 
 
 def last_head(sort: str, data: bytes) -> int:
-    """Where the last frame or page begins."""
+    """Return where the last frame or page begins."""
     if sort == "flac":
         *_, last = flac._frames(io.BytesIO(data), flac._Info(RATE, 4096, 1, 16, 0, 0), 42, len(data))
         return last.at
@@ -54,7 +54,7 @@ def opened(tmp_path: Path, data: bytes) -> Recording:
 
 
 def pitch(wave: np.ndarray, rate: int) -> float:
-    """The loudest frequency in Hz."""
+    """Return the loudest frequency in Hz."""
     spectrum = np.abs(np.fft.rfft(wave * np.hanning(len(wave))))
     return float(spectrum.argmax() * rate / len(wave))
 
@@ -127,7 +127,7 @@ def test_a_file_that_is_cut_off_is_opened_as_far_as_it_goes(sort: str, share: fl
     whole = packed(sort, tune(10))
     found = opened(tmp_path, whole[: int(share * len(whole))])
     assert 10 * share - 0.8 < found.seconds < 10
-    last = sort == "flac" and share > 0.99  # within its last frame, after which nobody misses anything
+    last = sort == "flac" and share > 0.99  # within its last frame, after which nothing is missing
     assert found.notes == (TORN if last else CUT,)
 
 
@@ -138,7 +138,7 @@ def test_a_damaged_end_is_not_called_cut_off(sort: str, before: int, tmp_path: P
     data[-before] ^= 0x55
     found = opened(tmp_path, bytes(data))
     assert 1.9 < found.seconds < 3
-    unsure = sort == "flac" and before > 2  # what a damaged frame says of its length may reach beyond the file
+    unsure = sort == "flac" and before > 2  # the length that a damaged frame states may reach beyond the file
     assert found.notes == (BROKEN,) or (unsure and found.notes == (TORN,))
 
 
@@ -271,7 +271,7 @@ def test_the_frames_and_bytes_that_an_mp3_counts_are_not_believed(number: int, p
 
 
 def test_an_mp3_without_a_table_is_opened_whole(tmp_path: Path) -> None:
-    """Of bits that vary, whose length decoders guess from the first frames."""
+    """Its bits vary, so decoders guess its length from the first frames."""
     quiet = 0.001 * tune(10)
     loud = 0.3 * DICE.uniform(-1, 1, (10 * RATE, 1))
     data = packed("mp3", np.concatenate((quiet, loud)))
@@ -305,7 +305,7 @@ def test_the_end_that_an_ogg_tells_is_not_believed(sort: str, position: int, end
 
 @pytest.mark.parametrize("sort", ["vorbis", "opus"])
 def test_an_ogg_that_was_joined_into_later_is_no_longer_than_it_is(sort: str, tmp_path: Path) -> None:
-    """What is recorded from a station begins at the sample at which the station is."""
+    """A recording of a station begins at the sample that the station has reached."""
     parts = pages(packed(sort, tune(30)))
     for part in parts[2:]:
         position = struct.unpack_from("<q", part, 6)[0] + 10**10
@@ -321,7 +321,7 @@ def test_the_checksum_of_a_page_is_that_of_others() -> None:
 
 
 def test_streams_beside_the_sound_are_left_out(tmp_path: Path) -> None:
-    """Pages of pictures or words that are multiplexed with those of the sound."""
+    """The file multiplexes pages of pictures or words with those of the sound."""
     beside = bytearray(b"OggS\0\2" + bytes(8) + struct.pack("<III", 77, 0, 0) + b"\1\x08fishead\0")
     beside[22:26] = struct.pack("<I", ogg.page_checksum(bytes(beside)))
     first, *rest = pages(packed("vorbis", tune(3)))

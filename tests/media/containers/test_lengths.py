@@ -23,7 +23,7 @@ def opened(path: Path, data: bytes) -> Recording:
 
 
 def is_whole(found: Recording, *notes: str) -> bool:
-    """Whether it is the one second of `containers`, sample for sample, with these notes."""
+    """Check that this is the one second of `containers`, sample for sample, with these notes."""
     np.testing.assert_array_equal(np.rint(found.samples * 32_768), SOUND)
     assert found.notes == notes
     return (found.file_rate, found.channels, found.seconds) == (RATE, 1, 1.0)
@@ -78,7 +78,7 @@ TITLE = chunk(b"INAM", b"a tune\0\0")
     ("sort", "after"),
     [
         ("wav", chunk(b"LIST", b"INFO" + TITLE) + chunk(b"id3 ", bytes(10))),
-        ("wav", chunk(b"LIST", b"INFO" + TITLE)[:-3]),  # cut off within what is no sound
+        ("wav", chunk(b"LIST", b"INFO" + TITLE)[:-3]),  # cut off within a chunk without sound
         ("rf64", chunk(b"bext", bytes(602))),
         ("w64", b"levl" + writers.GUID + struct.pack("<Q", 48) + bytes(24)),
         ("aiff", chunk(b"NAME", b"a tune", order=">") + chunk(b"ANNO", b"by nobody.", order=">")),

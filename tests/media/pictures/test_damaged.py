@@ -1,4 +1,4 @@
-"""Pictures whose decoder goes on after damage and tells nobody: they are opened, and a note says so."""
+"""Some decoders continue after damage without a report. Their pictures are opened, and a note tells the user."""
 
 import io
 import os

@@ -35,7 +35,7 @@ else:  # what getrusage says begins at the peak of the process that started this
 
 
 def peak(path: Path) -> tuple[str, int]:
-    """Open a picture in another process. Return the outcome and the most bytes that it had."""
+    """Open a picture in another process. Return the outcome and the most bytes that it used."""
     run = subprocess.run([sys.executable, "-c", PEAK, str(path)], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     outcome, memory = run.stdout.splitlines()
@@ -137,7 +137,7 @@ def test_a_file_is_called_cut_off_only_if_it_is(tmp_path: Path, ending: str) -> 
     data = saved(Image.fromarray(PHOTO), ending)
     assert reason(tmp_path, data[: len(data) // 2]) == "is cut off"
     middle = len(data) // 2
-    if ending != "BMP":  # of which every byte is a colour
+    if ending != "BMP":  # every byte of a BMP is a colour
         broken = data[:middle] + bytes(len(data) // 4) + data[middle + len(data) // 4 :]
         try:
             (tmp_path / "rose").write_bytes(broken)
@@ -149,7 +149,7 @@ def test_a_file_is_called_cut_off_only_if_it_is(tmp_path: Path, ending: str) -> 
 def test_kinds_of_jpeg_and_bmp_that_are_not_read_are_named_so(tmp_path: Path) -> None:
     photo = saved(Image.fromarray(PHOTO), "JPEG")
     at = photo.index(b"\xff\xc0")
-    for kind, precision in ((0xC0, 12), (0xC3, 8), (0xC7, 8), (0xC1, 12)):  # 12 bits; without loss
+    for kind, precision in ((0xC0, 12), (0xC3, 8), (0xC7, 8), (0xC1, 12)):  # 12 bits; lossless
         changed = photo[: at + 1] + bytes([kind]) + photo[at + 2 : at + 4] + bytes([precision]) + photo[at + 5 :]
         assert reason(tmp_path, changed) == FOREIGN, hex(kind)
     bitmap = saved(Image.fromarray(PHOTO), "BMP")

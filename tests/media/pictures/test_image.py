@@ -30,14 +30,14 @@ PHOTO = np.asarray(
 
 
 def saved(picture: np.ndarray | Image.Image, ending: str, **how: Any) -> bytes:
-    """A picture as a file of that format."""
+    """Return a picture as a file of that format."""
     buffer = io.BytesIO()
     made = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
     made.save(buffer, ending, **how)
     return buffer.getvalue()
 
 
-# ── what people have ─────────────────────────────────────────────────────────────────────────────
+# ── pictures that users have ─────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the folder of messy sample files is not here")
@@ -243,7 +243,7 @@ def test_postscript_dressed_as_a_picture_starts_no_program(tmp_path: Path, monke
     page = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n9 9 scale\nshowpage\n%%EOF\n"
     for name in ("eps.png", "eps.eps", "eps.jpg"):
         assert "not a picture" in refused(tmp_path, page, name).reason
-    for reader in ("PNG", "JPEG", "GIF", "BMP", "TIFF"):  # and were it taken for a picture by its first bytes:
+    for reader in ("PNG", "JPEG", "GIF", "BMP", "TIFF"):  # and in case its first bytes were recognised as a picture:
         monkeypatch.setattr(formats, "_BEGINNINGS", {b"%!PS": reader})
         refused(tmp_path, page, "eps.png")
     assert not (tmp_path / "started").exists()
@@ -288,7 +288,7 @@ def test_a_file_larger_than_any_picture_is_not_read(tmp_path: Path, monkeypatch:
 
 
 def png_of(width: int, height: int, data: bytes = b"") -> bytes:
-    """A PNG that says it has that many one-bit pixels."""
+    """Return a PNG that claims to have that many one-bit pixels."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -398,7 +398,7 @@ def test_a_grey_picture_is_weighed_as_eyes_do() -> None:
 
 
 def halves() -> np.ndarray:
-    """100 × 200: a black left half, a white right half."""
+    """Return 100 × 200 pixels: a black left half, a white right half."""
     picture = np.zeros((100, 200, 3), np.uint8)
     picture[:, 100:] = 255
     return picture

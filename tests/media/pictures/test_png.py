@@ -1,4 +1,4 @@
-"""Every kind of PNG opens as PNG 3 (https://www.w3.org/TR/png-3/) says that it looks."""
+"""Every type of PNG opens as PNG 3 (https://www.w3.org/TR/png-3/) defines its look."""
 
 import struct
 import zlib
@@ -77,7 +77,7 @@ def test_the_one_clear_colour_becomes_the_background(
     values[2, 2] = values[0, 0]
     if depth == 16:
         values[2, 3] = values[0, 0]
-        values[2, 3, 0] ^= 1  # a neighbour that 8 bits cannot tell from it
+        values[2, 3, 0] ^= 1  # a neighbour that 8 bits cannot distinguish from it
     is_clear = (values == values[0, 0]).all(axis=2)
     unused = 0 if depth == 16 else 1 << depth  # bits that a decoder must leave out
     key = struct.pack(f">{channels}H", *(int(value) | unused for value in values[0, 0]))
@@ -229,7 +229,7 @@ def test_a_wrong_checksum_beside_the_pixels_costs_that_part_alone(
         picture = opened(tmp_path, data)
         np.testing.assert_array_equal(picture.array, values)
         assert picture.notes == ((f"its {what} is damaged and was left out",) if what else ())
-    if kind != b"sRGB" and what:  # else this test could not fail
+    if kind != b"sRGB" and what:  # otherwise this test could not fail
         assert not np.array_equal(opened(tmp_path, png(values, 8, 2, good)).array, values)
 
 

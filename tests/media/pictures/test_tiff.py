@@ -178,7 +178,7 @@ def test_smaller_versions_behind_a_picture_are_no_other_pictures(tmp_path: Path)
         tiff(samples(32, 1, 1)[0], 32, 5, 1),  # complex numbers
         tiff(samples(16, 1, 3)[0], 16, photometric=8),
         tiff(samples(8, 1, 1)[0], 8, photometric=32803),  # a camera's sensor
-        tiff(samples(8, 1, 4)[0], 8, photometric=5, more={332: [2]}),  # inks of another kind
+        tiff(samples(8, 1, 4)[0], 8, photometric=5, more={332: [2]}),  # inks of another type
         *(tiff(samples(8, 1, 3)[0], 8, compression=packing) for packing in (34887, 50001, 34712, 32809, 12345)),
     ],
 )

@@ -38,7 +38,7 @@ def write(path: Path, wave: np.ndarray, rate: int) -> None:
 
 @pytest.fixture
 def clips(tmp_path: Path) -> Path:
-    """Write a pack of clips with two sorts of classes. Clip i holds only the number i."""
+    """Write a pack of clips with two groups of classes. Clip i holds only the number i."""
     folder = tmp_path / "clips"
     rows = ["split,start,length,label,speaker"]
     for split, count in (("train", 6), ("test", 2)):

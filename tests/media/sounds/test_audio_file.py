@@ -1,4 +1,4 @@
-"""Recordings of users are opened, or refused with their reason. Wrong claims are found at once."""
+"""Recordings of users are opened, or refused with the reason. Wrong claims are found at once."""
 
 import csv
 import io
@@ -154,11 +154,11 @@ def test_what_cannot_be_read_is_told_in_words_about_sounds(
         assert told.value.reason == reason
 
 
-# ── what lies, and what is a trap ────────────────────────────────────────────────────────────────
+# ── false claims and traps ───────────────────────────────────────────────────────────────────────
 
 
 def bomb() -> bytes:
-    """Silence in eight channels, a thousand times as large as its file."""
+    """Return silence in eight channels, a thousand times as large as its file."""
     buffer = io.BytesIO()
     with soundfile.SoundFile(buffer, "w", 48_000, 8, format="FLAC", subtype="PCM_16") as file:
         for _ in range(60):
@@ -226,7 +226,7 @@ def test_nothing_is_waited_for_and_no_link_is_followed(tmp_path: Path) -> None:
 
 
 def test_bytes_at_random_end_in_a_refusal_or_a_sound(tmp_path: Path) -> None:
-    """400 mutants of a WAV and a FLAC."""
+    """It tries 400 mutants of a WAV and a FLAC."""
     dice = np.random.default_rng(3)
     path = tmp_path / "a.wav"
     seeds = [
@@ -260,7 +260,7 @@ def test_a_rate_is_changed_in_pieces_as_if_it_were_changed_at_once(before: int, 
 
 
 def test_samples_that_are_clipped_are_counted_across_pieces(tmp_path: Path) -> None:
-    """Of a run that spans the border of two pieces, of one that fills a piece, and of one at the very end."""
+    """One run spans the border of two pieces, one fills a piece, and one is at the very end."""
     wave = np.zeros(3 * 2**20 + 500, np.float32)
     wave[2**20 - 2 : 2**20 + 2] = 0.9
     wave[2**21 - 5 :] = -0.8

@@ -12,7 +12,7 @@ DRUMS = Path(__file__).parents[3] / "../shared/data/packs/drums16k"
 
 
 def strokes(count: int, seed: int) -> list[np.ndarray]:
-    """Noise that dies away, each of its own length."""
+    """Make noise that dies away, each stroke of its own length."""
     generator = np.random.default_rng(seed)
     sizes = generator.integers(3000, 9000, count)
     return [(8000 * generator.standard_normal(n) * np.exp(-np.arange(n) / 500)).astype(np.int16) for n in sizes]

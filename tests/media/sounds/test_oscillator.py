@@ -1,4 +1,4 @@
-"""The held tone, block by block as a sound card asks for it: no click, no gap, no sample above the ceiling."""
+"""The oscillator, block by block as a sound card asks: no click, no gap, no sample above the ceiling."""
 
 import tracemalloc
 
@@ -29,7 +29,7 @@ def heard(tone: Oscillator, seconds: float, block: int = 480) -> np.ndarray:
 
 
 def jump(samples: np.ndarray) -> float:
-    """The largest step from one sample to the next."""
+    """Return the largest step from one sample to the next."""
     return float(np.abs(np.diff(samples)).max())
 
 
@@ -114,7 +114,7 @@ def test_another_pitch_goes_on_from_the_phase(tone: Oscillator) -> None:
 
 
 def test_a_slider_that_moves_while_keys_change_never_clicks() -> None:
-    """Two hundred waves in four seconds, a new note every 90 ms: no step is larger than the waves' own slopes."""
+    """It plays two hundred waves in four seconds and a new note every 90 ms. No step exceeds the waves' own slopes."""
     generator = np.random.default_rng(0)
     at = np.arange(256) / 256
     tone = Oscillator(RATE)
@@ -151,7 +151,7 @@ def test_nothing_is_louder_than_the_ceiling_and_everything_is_a_number() -> None
 def test_a_new_stream_begins_from_silence(tone: Oscillator) -> None:
     tone.set_wave(sine(shift=0.25))
     tone.play_note(45)
-    heard(tone, 0.1)  # and here the device goes away
+    heard(tone, 0.1)  # the device is removed here
     tone.set_card_rate(RATE)
     assert abs(heard(tone, 0.1)[0]) < 0.5 / (RAMP * RATE) * 1.01
 
@@ -178,7 +178,7 @@ def test_another_rate_keeps_the_pitch(tone: Oscillator) -> None:
     between = np.ones(len(spectrum), bool)
     for harmonic in range(0, 8001, 440):
         between[max(0, harmonic - 4) : harmonic + 5] = False
-    assert spectrum[between].max() < 2e-3 * spectrum.max()  # what folded back would stand there
+    assert spectrum[between].max() < 2e-3 * spectrum.max()  # aliases would appear there
 
 
 def test_filling_keeps_no_memory(tone: Oscillator) -> None:
@@ -187,7 +187,7 @@ def test_filling_keeps_no_memory(tone: Oscillator) -> None:
     tone.fill(out)
     kept = []
     most = []
-    for _ in range(5):  # other threads of this process keep something now and then; filling would each time
+    for _ in range(5):  # other threads of this process allocate now and then; filling would do so each time
         tracemalloc.start()
         before, _ = tracemalloc.get_traced_memory()
         for _ in range(200):

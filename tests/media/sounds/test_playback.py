@@ -1,4 +1,4 @@
-"""Sound that plays while it is made: every sample once, no clicks, wherever one goes and however late it comes."""
+"""Sound plays while it is generated: every sample once, no clicks, after any seek and any delay."""
 
 import threading
 import time
@@ -22,7 +22,7 @@ def sine(seconds: float, rate: int = RATE, hertz: float = 100.0) -> np.ndarray:
 
 
 def heard(stream: PlaybackBuffer, seconds: float, block: int = 441, card: int = RATE) -> np.ndarray:
-    """What a card that asks in blocks is given."""
+    """Return what a card that asks in blocks receives."""
     out = np.zeros(round(seconds * card) // block * block, np.float32)
     for start in range(0, len(out), block):
         stream.fill(out[start : start + block])
@@ -52,7 +52,7 @@ def test_every_sample_comes_once_between_two_ramps(block: int) -> None:
 
 
 def test_at_another_rate_it_is_resampled_as_a_whole() -> None:
-    """Also after a minute, in which it is made in pieces of 20 ms, and nothing drifts."""
+    """It also holds after a minute: made in pieces of 20 ms, nothing drifts."""
     stream = PlaybackBuffer(16_000)
     wave = sine(60, 16_000)
     opened(stream, CARD)
@@ -91,7 +91,7 @@ def test_it_is_over_where_only_less_than_a_ramp_is_left_after_a_gap() -> None:
     stream.append(sine(0.5, 16_000))
     heard(stream, 0.7, 480, CARD)
     assert stream.underruns == 1 and stream.is_silent and not stream.has_ended
-    stream.mark_complete()  # of what was held back to be resampled a little comes now
+    stream.mark_complete()  # a little of what was held back for resampling comes now
     assert not heard(stream, 0.1, 480, CARD).any()
     assert stream.has_ended
 
@@ -174,7 +174,7 @@ def test_what_is_just_being_made_is_waited_for_as_long_as_the_card_has_enough(la
 
 
 def test_nothing_is_waited_for_after_a_pause_or_at_the_end_or_before_it_begins() -> None:
-    """Else this would take minutes."""
+    """Otherwise this would take minutes."""
     out = np.zeros(round(0.2 * RATE), np.float32)
     for end in (PlaybackBuffer.pause, PlaybackBuffer.mark_complete, lambda stream: stream.seek(0.15)):
         stream = opened(PlaybackBuffer(RATE))
@@ -199,14 +199,14 @@ def test_what_will_be_brought_soon_is_known_from_the_last_question(monkeypatch: 
         assert stream.first_replaceable_after(seconds) == free + 320 * blocks
     now += 0.015
     assert stream.first_replaceable_after(0.01) == free + 320
-    now += 1.0  # it is late, and so it may ask at once
+    now += 1.0  # it is late, so it may ask at once
     assert stream.first_replaceable_after(0.019) == free + 320
     heard(stream, 0.02, 960, CARD)
     assert stream.first_replaceable == free + 320
 
 
 def test_of_a_sound_at_another_rate_a_few_milliseconds_are_held_back() -> None:
-    """What is held back cannot be changed any more."""
+    """Samples that are held back cannot be changed any more."""
     stream = opened(PlaybackBuffer(16_000), RATE)
     stream.append(sine(1, 16_000))
     for _ in range(20):
@@ -241,7 +241,7 @@ def test_on_another_card_it_goes_on_where_it_was() -> None:
 
 
 def test_what_is_made_while_it_plays_is_heard_sample_for_sample(recording: Recorder) -> None:
-    """A thread makes it at twice the speed of hearing, in pieces of 20 ms."""
+    """A thread makes it in pieces of 20 ms at twice the playback speed."""
     stream = PlaybackBuffer(RATE)
     player = Speaker()
     wave = (np.arange(round(1.5 * RATE)) % 15_000 + 5_000).astype(np.int16)
@@ -254,7 +254,7 @@ def test_what_is_made_while_it_plays_is_heard_sample_for_sample(recording: Recor
 
     maker = threading.Thread(target=make)
     player.open(stream, latency=0.2)
-    time.sleep(0.3)  # a null sink whose first stream begins takes back what its monitor has given already
+    time.sleep(0.3)  # a null sink whose first stream begins takes back what its monitor has already received
     maker.start()
     stream.play()
     end = time.monotonic() + LIMIT
@@ -272,8 +272,10 @@ def test_what_is_made_while_it_plays_is_heard_sample_for_sample(recording: Recor
 
 
 def test_ten_seconds_at_another_rate_are_heard_as_they_were_made(recording: Recorder) -> None:
-    """Made in pieces of 20 ms, a little ahead of the ear, as an engine does. What is the same as what was made has no
-    gap and no click."""
+    """It is made in pieces of 20 ms, a little ahead of playback, as an engine does.
+
+    What equals the original has no gap and no click.
+    """
     seconds = 10
     rate = 16_000
     ahead = 0.5

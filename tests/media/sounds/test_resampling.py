@@ -1,4 +1,4 @@
-"""Another rate, piece by piece: the same wave, whatever the pieces, and little of it held back."""
+"""Resampling piece by piece gives the same wave for any pieces, and holds little of it back."""
 
 import numpy as np
 import pytest

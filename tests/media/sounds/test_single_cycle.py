@@ -1,4 +1,4 @@
-"""Cycles from files: every plain form of WAV gives the same wave, and what is no wave is refused with a reason."""
+"""Every plain form of WAV gives the same cycle. A file that is not a wave is refused with a reason."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""The window and the terminal take the same cycles, and refuse the same."""
+"""The window and the terminal accept the same cycles, and refuse the same."""
 
 import io
 from pathlib import Path
@@ -32,7 +32,7 @@ def both(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def refused(path: Path) -> str:
-    """Why both refuse a file, in the same words."""
+    """Return why both refuse a file, in the same words."""
     reasons = set()
     for read in (read_cycle, both):
         with pytest.raises(FileRefused) as told:

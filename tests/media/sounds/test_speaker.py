@@ -1,4 +1,4 @@
-"""The speaker: on a sound card of our own, recorded from its other side; and where there is none."""
+"""The speaker plays on a sound card of the test, recorded from its other side; and there may be no card."""
 
 import builtins
 import time
@@ -26,7 +26,7 @@ def bent(bend: float) -> np.ndarray:
 
 
 class Counter:
-    """A source of which every sample says which one it is."""
+    """Plays samples that each carry their own number."""
 
     def __init__(self) -> None:
         self.rate = 0.0
@@ -95,10 +95,10 @@ def test_a_tone_that_changes_is_heard_without_a_click_or_a_gap(recording: Record
     first = sounding[0]
     last = sounding[-1]
     assert last - first > RATE and np.abs(heard).max() <= CEILING + 1e-4
-    # No click: the steepest the waves are by themselves, and what the fades between them may add.
+    # No click: no step is steeper than the waves by themselves and the fades between them.
     slope = 0.8 * CEILING * 2 * np.pi * wavetable.note_frequency(69) / RATE * (1 + np.pi / 6)
     assert np.abs(np.diff(heard)).max() < slope + 1.8 / (CROSSFADE * RATE) + 1 / (RAMP * RATE)
-    # No gap: these waves are silent at their two crossings only.
+    # No gap: these waves are silent only at their two crossings.
     silent = np.abs(heard[first:last]) < 1e-3
     longest = max((len(run) for run in "".join("x" if s else " " for s in silent).split()), default=0)
     assert longest < RATE * 0.002
@@ -136,7 +136,7 @@ def test_a_fault_of_ours_ends_in_silence_and_a_sentence(sound_card: Daemon) -> N
     assert player.fault() == ""
 
 
-# ── where there is no card ───────────────────────────────────────────────────────────────────────
+# ── without a card ───────────────────────────────────────────────────────────────────────────────
 
 
 def test_without_portaudio_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +154,7 @@ def test_without_portaudio_a_sentence_says_what_to_install(monkeypatch: pytest.M
 
 
 class Machine:
-    """What of sounddevice the speaker uses, on a machine of the test's choosing."""
+    """Stands in for sounddevice on a computer that the test describes."""
 
     class PortAudioError(Exception):
         pass

@@ -1,4 +1,4 @@
-"""Cycles resampled, held and measured: against sums of sines written down one by one."""
+"""Cycles are resampled, played and measured, compared with sums of sines written one by one."""
 
 import numpy as np
 import pytest
@@ -10,14 +10,14 @@ from studio.media.sounds.wavetable import CEILING, FRAME_SAMPLES, FULL, TABLE_SA
 
 
 def wave(seed: int = 0, samples: int = 256, peak: float = 0.7) -> np.ndarray:
-    """A cycle with every harmonic in it, the one at half the rate too."""
+    """Make a cycle with every harmonic, the one at half the rate included."""
     x = np.random.default_rng(seed).standard_normal(samples).cumsum()
     x -= np.linspace(0, x[-1], samples)
     return np.asarray(np.rint(x / np.abs(x).max() * peak * FULL), np.int16)
 
 
 def sines(cycle: np.ndarray, at: np.ndarray, most: int) -> np.ndarray:
-    """The sum of a cycle's harmonics at phases `at` from 0 to 1, one by one."""
+    """Sum a cycle's harmonics at phases `at` from 0 to 1, one by one."""
     spectrum = np.fft.rfft(cycle.astype(float)) / len(cycle)
     total = np.full(len(at), spectrum[0].real)
     for k in range(1, most + 1):
@@ -87,7 +87,7 @@ def test_a_held_tone_keeps_to_the_ceiling_and_has_no_mean() -> None:
 
 
 def test_a_table_is_read_between_its_samples_without_being_heard() -> None:
-    """Linear interpolation of the busiest cycle there is: its 127th harmonic alone."""
+    """It interpolates the hardest cycle: its 127th harmonic alone."""
     cycle = np.rint(np.sin(2 * np.pi * 127 * np.arange(256) / 256) * 30_000).astype(np.int16)
     table = wavetable.band_limited_table(cycle, 100.0, 48_000)
     at = np.random.default_rng(0).uniform(0, 1, 5000)

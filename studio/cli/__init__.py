@@ -31,7 +31,7 @@ from studio.media import names
 from studio.media.pictures import image
 
 COMMANDS = (models, sample, invert, complete, continue_sound, score, blend, train, evaluate, bench, doctor)
-"""In the order of the help."""
+"""All commands, in the order of the help."""
 
 
 def main(argv: Sequence[str]) -> int:

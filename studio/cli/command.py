@@ -20,7 +20,7 @@ from studio.media.pictures.enlarging import MAX_SIDE
 from studio.wire import messages as wire
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-"""Where a command puts its parser."""
+"""The object to which a command adds its parser."""
 
 MAX_FACTOR = 64
 """The largest factor for saving a picture."""
@@ -29,7 +29,7 @@ FIRST_RUN_NOTE = "First run on this computer: preparing the fast version. Until 
 STARTED_BY_VARIABLE = "STUDIO_STARTED_BY"
 """The environment variable in which `packaging/run.py` stores the command that started it."""
 PROGRESS_LINE_SECONDS = 30.0
-"""Seconds between two lines of progress if the output is no terminal, for example a log file."""
+"""Seconds between two lines of progress if the output is not a terminal, for example a log file."""
 MAX_LOG_BYTES = 256 * 1024
 """Maximum size of the log in bytes. One exception takes about 2 kB."""
 Answer = TypeVar("Answer", bound=wire.Event)

@@ -16,7 +16,7 @@ from studio.media.pictures.enlarging import Enlargement
 from studio.wire import messages as wire
 
 FAR = 1e6
-"""Standard deviations from the middle of the latents. What a model learned lies within about 10."""
+"""Standard deviations from the middle of the latents. Training artworks lie within about 10."""
 
 
 def add(commands: command.Commands) -> None:

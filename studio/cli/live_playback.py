@@ -24,7 +24,7 @@ SPEED_KNOWN_SECONDS = 0.5
 EXPLAIN_AFTER_SECONDS = 1.0
 """Seconds without the fast loop after which the user is told."""
 POLL_SECONDS = 0.05
-"""Seconds between two looks at what is heard."""
+"""Seconds between two checks of what is heard."""
 FADE_SECONDS = 0.2
 """The most seconds that a fade may take: the sound card may be gone."""
 
@@ -46,30 +46,30 @@ class LivePlayback:
 
     def __init__(self, rate: int, seconds: float, count: int = 1, on: bool = True) -> None:
         self.is_playing = on
-        """Whether somebody listens."""
+        """Whether the sound is played."""
         self.failed = False
-        """Whether it could not be heard, or not to its end."""
+        """Whether playback failed before its end."""
         self._stream = PlaybackBuffer(rate)
         self._speaker = Speaker()
         self._seconds = count * seconds + (count - 1) * PAUSE_SECONDS
         self._whole = False
-        """Whether all is made."""
+        """Whether all is generated."""
         self._quick: float | None = None
         """The time since which the speed of the fast loop is measured."""
         self._sure = 0.0
-        """Seconds of sound that were made since then."""
+        """Seconds of sound that were generated since then."""
         self._speed = 0.0
-        """Seconds of sound that are made in a second."""
+        """Seconds of sound that are generated in a second."""
         self._begins: list[tuple[float, str]] = []
         """The seconds at which recordings begin, with their names, until they are heard."""
         self._sounds = False
-        """Whether it plays."""
+        """Whether the sound card plays."""
         self._said = ""
-        """Why nothing is heard yet, as the user was told."""
+        """The reason for the silence that the user was told last."""
         self._dried = 0
-        """Gaps so far."""
+        """Underruns so far."""
         self._came = math.inf
-        """When the first piece came."""
+        """The time when the first chunk came."""
 
     def __enter__(self) -> "LivePlayback":
         if self.is_playing and self._open():  # only a trial: the card would run dry during loading

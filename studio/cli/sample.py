@@ -114,7 +114,7 @@ class ResultSaver:
         self.works: list[Work] = []
         self._prices: list[float] = []
         self._saved = 0
-        """The number of results that were saved, that are being saved, or that could not be saved."""
+        """The number of results that were saved, are being saved, or could not be saved."""
         self._placed: list[tuple[Path, Work]] = []
         self._told = 0
         self._last = -math.inf

@@ -37,25 +37,25 @@ from studio.wire.messages import (
 )
 
 HEARTBEAT_SECONDS = 0.5
-"""Seconds between two pulses."""
+"""Seconds between two heartbeats."""
 GRACE_SECONDS = 1.5
-"""Seconds that the step at work may last once the window is gone."""
+"""Seconds that the running step may last after the window has closed."""
 IDLE_SECONDS = 3.0
-"""Seconds without a job after which there is nothing to do: a hand that pauses is not an engine at rest."""
+"""Seconds without a job after which the engine counts as idle. A user who pauses for a moment does not make it idle."""
 
 StartJob = Callable[[AnyCommand], EventSteps]
 """Makes a job of a command. A job yields no ending: the loop sends it."""
 IdleTask = Callable[[], object]
-"""Called again and again while there is nothing to do."""
+"""The engine calls it repeatedly while no job runs."""
 LoadEngine = Callable[[Outbox], tuple[StartJob, Ready, IdleTask]]
-"""What takes seconds before the first job can start; it may say something meanwhile."""
+"""Does what takes seconds before the first job can start; it may send events meanwhile."""
 
 
 @dataclass(eq=False)
 class _Job:
     command: AnyCommand
     steps: EventSteps | None = None
-    """None until its first step: a job that is replaced before costs nothing."""
+    """None until its first step, so that a job that is replaced before costs nothing."""
     since: float = field(default_factory=time.monotonic)
     rests_until: float = 0.0
 
@@ -70,7 +70,7 @@ class JobTable:
         self.steps = 0
         self.running_job: str | None = None
         self.device_lost = False
-        """A job met a fault after which this process can't use its device any more."""
+        """Whether a job met a fault after which this process cannot use its device any more."""
 
     def __len__(self) -> int:
         return len(self._jobs)

@@ -16,9 +16,9 @@ from studio.density.model import Model
 
 TRIES = 3
 ENOUGH = 2.0
-"""Runs of which the median counts; fewer where they have taken so many seconds together."""
+"""Runs of which the median counts, and seconds after which no further run is started."""
 PART = 0.25
-"""Seconds of a recording that are made, for its speed is the same all along."""
+"""Seconds of a recording that are made; the speed is the same throughout."""
 
 
 def _now() -> float:

@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 DEVICE_TYPES = ("cuda", "mps", "cpu")
-"""Best first."""
+"""Device types, the best first."""
 MEMORY_SHARE = 0.5
-"""Of the free memory that one job may plan with: estimates are off, and others ask meanwhile."""
+"""The share of free memory that one job may plan with. Estimates are inexact, and other programs need memory, too."""
 
 
 class NoDevice(ValueError):
@@ -28,9 +28,9 @@ class ComputeDevice:
 
     torch_device: torch.device
     description: str
-    """For example `Processor, 2 threads`."""
+    """The device in words, for example `Processor, 2 threads`."""
     threads: int
-    """That torch uses on the processor; also set where the work is done elsewhere."""
+    """Threads of torch on the processor. They are also set if another device does the work."""
     has_bf16: bool
 
 

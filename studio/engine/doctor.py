@@ -14,7 +14,7 @@ from studio.library import models, storage
 from studio.media.sounds import speaker
 
 Finding = tuple[str, bool, str]
-"""What was looked at, whether it is fine, what was found."""
+"""What was examined, whether it is fine, and what was found."""
 
 LIBRARIES = (
     "torch",

@@ -13,4 +13,4 @@ class Pause(NamedTuple):
 
 
 EventSteps = Iterator[AnyEvent | Pause | None]
-"""None is a step with nothing to say."""
+"""An event, a Pause, or None after a step without either."""

@@ -27,9 +27,9 @@ class JobStarter:
         self.device = device
         self.model_cache = sampling.ModelCache(device.torch_device)
         self._adjustable_jobs: dict[str, PictureJob | SoundJob] = {}
-        """By the jobs that are drawing."""
+        """The jobs that are drawing, by their id."""
         self._early_adjustments: list[wire.Adjust] = []
-        """The newest for jobs that draw not yet, or no more."""
+        """The newest adjustments of jobs that are not drawing yet, or have ended."""
 
     def start(self, command: wire.AnyCommand) -> EventSteps:
         """Return the events of a command, lazily: nothing is done before the first is requested."""

@@ -15,7 +15,7 @@ from studio import kernels
 from studio.library import storage
 
 VERSIONS = 8
-"""Of the folders of compiled loops, one for each version of the studio and 5 MB large, so many are left."""
+"""Folders of compiled loops that are kept. There is one for each version of the studio, 5 MB large."""
 _LOWEST = getattr(subprocess, "IDLE_PRIORITY_CLASS", 0)  # of Windows; elsewhere the child lowers its own priority
 
 
@@ -91,7 +91,7 @@ class Precompiler:
         self._program = program or compile_command()
         self._stays = stays
         self._hurried: list[str] = []
-        """What a job at work would have had by now."""
+        """Loops that a running job waits for."""
         self._child: subprocess.Popen[str] | None = None
         self._lock = threading.RLock()
 

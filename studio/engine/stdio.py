@@ -17,7 +17,7 @@ class Outbox:
         self._sink = sink
         self._lock = threading.Lock()
         self.closed = False
-        """Nobody reads the pipe any more; what is said is lost."""
+        """Whether nobody reads the pipe any more; events are then lost."""
 
     def send(self, event: Event) -> None:
         """Write an event. Raises what `encode` raises, before anything is written."""

@@ -11,13 +11,13 @@ from msgspec import Meta
 
 ShortText = Annotated[str, Meta(max_length=500)]
 PIXEL_BY_PIXEL = frozenset({"pixelrnn", "pixelcnn", "gated_pixelcnn", "pixelcnn_pp"})
-"""Families of the zoo that draw row by row, and so can keep what is drawn and go on from there."""
+"""Families of the zoo that draw row by row, and so can keep a part and continue from there."""
 SAMPLE_BY_SAMPLE = frozenset({"wavenet"})
 """Families of the zoo that make a sound sample by sample."""
 Group = Literal["", "study"]
 """The groups of models. A study is trained on a data set on which papers compare models, such as MNIST."""
 GROUP_HEADINGS = ("Pictures", "Sound", "Studies")
-"""Under which lists show models, in this order."""
+"""The headings in lists of models, in this order."""
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,61 +26,61 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
     """The file's stem, for example `realnvp-emoji-32`."""
     title: ShortText
-    """For people, for example `Stickers`."""
+    """The title for the user, for example `Stickers`."""
     family: ShortText
     """A key of the zoo, for example `realnvp`."""
     family_title: ShortText
-    """As the paper calls it, for example `RealNVP`."""
+    """The family's name in the paper, for example `RealNVP`."""
     makes: ShortText
-    """For example `Emoji, 32 × 32 colour`."""
+    """What it makes, for example `Emoji, 32 × 32 colour`."""
     kind: Literal["picture", "sound"] = "picture"
     group: Group = ""
     smooth: bool = False
-    """Whether its pictures are first shown blended instead of as squares, as photographs are."""
+    """Whether its pictures are first shown blended, as photographs are, instead of as squares."""
     shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
     """(channels, height, width) of a picture, (samples,) of one cycle of a sound."""
     levels: Annotated[int, Meta(ge=2, le=65536)] = 256
     rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
-    """Hz of recordings; 0 of pictures, and of sounds that are single cycles."""
+    """The rate of recordings in Hz; 0 for pictures and single cycles."""
     recipe: dict[str, Any]
     learned_from: ShortText
-    """For example `2,832 emoji (Noto, Fluent)`."""
+    """The training data, for example `2,832 emoji (Noto, Fluent)`."""
     licence: ShortText
-    """Of the training data."""
+    """The licence of the training data."""
     parameters: Annotated[int, Meta(ge=0)]
     steps: Annotated[int, Meta(ge=0)]
     metric: ShortText = "bits per dimension"
     value: float
     """The held-out figure."""
     exact: bool
-    """False where the figure is a bound."""
+    """False if the figure is a bound."""
     figures: tuple[tuple[ShortText, float, bool], ...] = ()
     """All held-out figures that papers give for such a model: what is counted, its value, whether it is exact."""
     spread: tuple[float, ...] = ()
-    """Bits per dimension of held-out artworks as they are opened, under the even mixture of the kinds: the least, the
-    most, and the quantiles at equal distances between them. Of recordings: bits per sample of pieces as long as `shape`
-    says, given their kind. Empty in a file that does not say."""
+    """Bits per dimension of held-out artworks as they are opened, under the even mixture of the classes: the least, the
+    most, and the quantiles at equal distances between them. For recordings: bits per sample of pieces as long as
+    `shape`, given their class. Empty if the file does not state it."""
     paper: ShortText = ""
     """The paper's figure on its own data, for example `3.49 on CIFAR-10`."""
     temperature: float = 1.0
-    """Where its pictures look best: the dial's home."""
+    """The temperature at which its pictures look best: the dial's home."""
     temperature_range: tuple[float, float] | None = None
-    """The lowest and the highest temperature at which most of its works are neither blank nor saturated, measured after
-    training. None in a file that does not say."""
+    """The lowest and the highest temperature at which most works are neither blank nor saturated. They are measured
+    after training. None if the file does not state them."""
     opening: float = 0.0
-    """The least temperature of the first 2 ms of a recording that nothing precedes; 0 where the dial's own is best."""
+    """The least temperature of the first 2 ms of a new recording; 0 if the dial's own is best."""
     scales: tuple[str, ...] = ()
     """Names of the latent's scales, coarse to fine."""
     directions: tuple[str, ...] = ()
     """Names of the latent directions in the file."""
     classes: tuple[str, ...] = ()
     labels: tuple[ShortText, ...] = ()
-    """The columns of a pack's index that its kinds were read from, each a sort of kinds."""
+    """The columns of a pack's index that its classes were read from, one group of classes each."""
     seconds_each: float = 0.0
-    """Seconds to make one picture of sixteen on the machine that trained it."""
+    """Seconds to make one picture of sixteen on the computer that trained it."""
     date: ShortText
     version: ShortText
-    """Of the application that trained it."""
+    """The version of the application that trained it."""
     former: tuple[ShortText, ...] = ()
     """Hashes that the file had with earlier cards and the same parameters."""
 

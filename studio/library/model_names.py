@@ -9,7 +9,7 @@ from studio.library import models, storage
 from studio.library.model_file import MODEL_SUFFIX, PICKLE_SUFFIXES
 
 MAX_MODEL_NAME = 100
-"""Characters of a name, as a card allows them."""
+"""The most characters of a name, as a card allows them."""
 _ALLOWED = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 

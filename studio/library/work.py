@@ -18,11 +18,11 @@ from studio.media.pictures.image import MAX_PIXELS
 from studio.media.sounds import single_cycle, wavetable
 
 RECIPE_KEY = "studio_recipe"
-"""Name of the PNG iTXt chunk or sound tag that holds a work's making."""
+"""The name of the PNG iTXt chunk or sound tag that holds a work's recipe."""
 SHEET_RECIPE_KEY = "studio_sheet"
-"""Name of the PNG text that holds the recipes of all pictures on a sheet, row by row."""
+"""The name of the PNG text with the recipes of all pictures on a sheet, row by row."""
 SHEET_PIXELS_KEY = "studio_sheet_pixels"
-"""Name of the PNG text that holds a smooth sheet as it was before its pictures were enlarged."""
+"""The name of the PNG text with a smooth sheet before its pictures were enlarged."""
 
 
 class StoredArray(msgspec.Struct, frozen=True):
@@ -102,9 +102,9 @@ class ModelMixture(msgspec.Struct, frozen=True, kw_only=True):
     model: Annotated[str, Meta(max_length=200)]
     model_hash: Annotated[str, Meta(max_length=128)]
     share: Annotated[float, Meta(ge=0.0, le=1.0)]
-    """How much it decided."""
+    """The second model's share."""
     shares: StoredArray | None = None
-    """What the share was at each pixel (height, width), where it was not the same at all."""
+    """The share at each pixel (height, width), if it varied."""
 
 
 class SoundEdit(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,7 +123,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Literal["picture", "sound"] = "picture"
     rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
-    """Hz of a recording; 0 of pictures and of single cycles."""
+    """The rate of a recording in Hz; 0 for pictures and single cycles."""
     format: Annotated[int, Meta(ge=1, le=1)] = 1
     software: str = f"Latent Studio {__version__}"
     model: Annotated[str, Meta(max_length=200)]
@@ -131,34 +131,33 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """BLAKE2b (16 bytes, hex) of the model's file."""
     seed: Annotated[int, Meta(ge=0, lt=2**53)]
     temperature: tuple[Annotated[float, Meta(ge=0.0, le=4.0)], ...] = (1.0,)
-    """One for all scales, or one each from coarse to fine."""
+    """One for all scales, or one for each from coarse to fine."""
     sliders: tuple[Annotated[float, Meta(ge=-16.0, le=16.0)], ...] = ()
     label: Annotated[int, Meta(ge=0)] | None = None
     heat: StoredArray | None = None
-    """The temperature of each pixel (height, width), where it was not the same for all: painted, or changed on the
-    way."""
+    """The temperature of each pixel (height, width), if it varied: painted, or changed while drawing."""
     mix: ModelMixture | None = None
     latent: StoredArray | None = None
-    """Set where the start is a picture of the artist's own instead of the seed's noise."""
+    """Set if the start is a picture of the user instead of the seed's noise."""
     source: Annotated[str, Meta(max_length=300)] = ""
-    """Name of the file that was opened, for people."""
+    """The name of the opened file, for the user."""
     heard: Annotated[int, Meta(ge=0)] = 0
-    """How many samples of a recording were there before: it goes on from these, which its own file brings along."""
+    """The number of samples that a recording continues from. They are part of its own file."""
     curve: Annotated[tuple[tuple[SecondsValue, TemperatureValue], ...], Meta(max_length=10_000)] = ()
-    """Of a sound whose temperature was not the same all along: seconds of it and the temperature there, joined by
-    straight lines; two of one second are a step."""
+    """Seconds of a sound and the temperature there, joined by straight lines, if it varied. Two points of one second
+    are a step."""
     until: WavetableEnd | None = None
-    """Set where it is a wavetable: its frames lead from this work to that end."""
+    """Set for a wavetable: its frames lead from this work to that end."""
     turns: Annotated[tuple[SoundEdit, ...], Meta(max_length=100_000)] = ()
-    """What was changed while a sound was made, in order. Its length is that of its file."""
+    """What was changed while a sound was generated, in order. Its length is that of its file."""
     rewound: RedrawnFromRow | None = None
-    """Set where only a part was drawn, from a row of another picture on."""
+    """Set if only a part was drawn, from a row of another picture on."""
     came_from: Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(max_length=64)] = ()
-    """`key` of each work that it came from, the nearest first, where those were kept."""
+    """The `identity_hash` of each work that it came from, the nearest first, if they were kept."""
     made: str = ""
     """Date and time, ISO 8601."""
     name: Annotated[str, Meta(max_length=80)] = ""
-    """What the artist calls it."""
+    """The user's name for it."""
 
     @property
     def identity_hash(self) -> str:

@@ -23,7 +23,7 @@ from studio.media.sounds.single_cycle import cycle_from_wave
 _ROUNDING = 8
 """Steps of 65,536 by which one cycle may differ from itself at another rate or in another format of 16 bits."""
 _DAMAGE = ("cut off", "damaged", "checksum", "no numbers")
-"""Words of which every note has one that tells of damage."""
+"""Words that mark a note about damage: every such note has one of them."""
 _PICTURES = "bytes of shape (number, height, width, channels)"
 
 Shape = tuple[int, ...]
@@ -36,12 +36,12 @@ class ImportReport:
 
     used: int
     skipped: tuple[tuple[str, str], ...] = ()
-    """Name within the folder and reason, which goes on from the name: `is cut off`."""
+    """The name within the folder and the reason, which continues from the name: `is cut off`."""
     duplicates: int = 0
-    """Files whose content another file already brought."""
+    """Files with the same content as another file."""
     sounds: bool = False
     similar: int = 0
-    """Files of other content that are the same as another one in the model's shape."""
+    """Files of other content that equal another one in the model's shape."""
     damaged: tuple[tuple[str, str], ...] = ()
     """Files that are used although they are cut off or damaged: name within the folder, and what is wrong."""
 
@@ -93,7 +93,7 @@ class Dataset:
     report: ImportReport
     name: str
     licence: str
-    """Empty unless NAME.licence.txt lies beside the pack."""
+    """Empty unless NAME.licence.txt lies next to the pack."""
 
 
 def load_dataset(source: Path, shape: Shape) -> Dataset:

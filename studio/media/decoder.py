@@ -44,19 +44,19 @@ A_COMPRESSED_MEGABYTE = 10
 BASE_MEMORY_BYTES = 2**30
 """Bytes that may be resident in the child."""
 BASE_WALL_SECONDS = 120.0
-"""Seconds by the clock for a file, whatever it is doing."""
+"""Seconds by the clock for a file, even if it takes no processor time."""
 WALL_PER_CPU_SECOND = 10
-"""How many times its processor time a file may take by the clock: on a busy computer it took 8 times."""
+"""The ratio of clock time to processor time that a file may take: on a busy computer it took 8 times."""
 MEGABYTES_A_SECOND = 1.0
 """The speed of a slow network drive, by which a large file gets more time."""
 START_SECONDS = 120.0
-"""Seconds that the child may take to start: it may come from a cold disk."""
+"""Seconds that the child may take to start, for example from a slow disk."""
 MAX_CHILDREN = 2
-"""At once: a long recording does not keep a picture waiting."""
+"""Children at once: a long recording does not delay a picture."""
 MAX_AUDIO_MEMORY = 5 * 2**30
 """Bytes more for a long recording, whose samples are kept at its own rate first: two hours at 48 kHz need 1.4 GB."""
 COMPRESSED = 1000
-"""Bytes more for each byte of a recording, up to LONG, so that a small file never gets much."""
+"""Bytes more for each byte of a recording, up to MAX_AUDIO_MEMORY, so that a small file never gets much."""
 MAX_ANSWER_BYTES = 4 * 2**30
 """Bytes of all arrays of one file: two hours of a recording fit at 96 kHz, but not at 384 kHz."""
 SAVE_AGAIN_HINT = "Try saving it again from where it came."

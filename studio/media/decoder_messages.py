@@ -30,7 +30,7 @@ class DecodeRequest(msgspec.Struct, frozen=True):
     reader: str
     path: bytes
     seconds: int
-    """Of processor time."""
+    """Seconds of processor time."""
     memory: int
     """Bytes that may be resident."""
     words: dict[str, Any]
@@ -55,7 +55,7 @@ class DecodeFault(msgspec.Struct, frozen=True, tag=True):
     reason: str
     hint: str
     cause: Literal["file", "memory", "reader"] = "file"
-    """`memory`: there was too little. `reader`: it raised what no reader should."""
+    """`memory`: there was too little. `reader`: it raised an unexpected error."""
 
 
 class ChildDied(Exception):

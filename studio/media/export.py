@@ -15,7 +15,7 @@ MAX_TEXT_BYTES = 16 * 2**20
 _MOST_PARTS = 1_000_000
 """Chunks of a file that are looked through: 200 MB of pixels in the usual chunks of 8 kB are 25,000."""
 _LEFT_OUT = 16
-"""Texts that are malformed or too long, after which no more are read: each may unpack to MOST_TEXT."""
+"""Texts that are malformed or too long, after which no more are read: each may unpack to MAX_TEXT_BYTES."""
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MOST_BLOCKS = 10_000
 """Blocks before a FLAC's samples; files have fewer than ten."""

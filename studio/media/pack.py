@@ -29,7 +29,7 @@ _ARCHIVES = (
 )
 """First bytes of zip, gzip, bzip2, xz, Zstandard, 7-Zip and RAR."""
 _TAR = slice(257, 262)
-"""Where a tar archive names itself."""
+"""The bytes at which a tar archive has its signature."""
 _BLOCK = 2**20
 _NUMBERS = "biufc"
 """Kinds of numpy's types of numbers."""

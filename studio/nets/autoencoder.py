@@ -9,7 +9,10 @@ from torch import Tensor, nn
 
 
 class AutoencoderBlock(nn.Module):
-    """Computes x + conv(elu(conv(elu(x)))); the second convolution starts at zero (He et al., 2016, arXiv:1603.05027)."""
+    """Computes x + conv(elu(conv(elu(x)))) (He et al., 2016, arXiv:1603.05027).
+
+    The second convolution starts at zero.
+    """
 
     def __init__(self, maps: int) -> None:
         super().__init__()

@@ -96,7 +96,7 @@ def _kinds(classes: int, features: int) -> nn.Parameter | None:
 
 
 def _class_features(kinds: Tensor | None, c: Tensor | None, dimensions: int) -> Tensor | float:
-    """Return V c, which is added to features; None if there is no class.
+    """Return V c, which is added to features; 0 if there is no class.
 
     With three dimensions it is innermost.
     """

@@ -67,9 +67,10 @@ class MADE(nn.Module):
         inner = [torch.searchsorted(a, b, right=True) for a, b in itertools.pairwise(hidden_degrees)]
         outer = torch.searchsorted(last.to(self.order.device), self.order.argsort().repeat(outputs), right=True)
         self.reach = [hidden_degrees[0], *inner, outer]
-        """How many ones each row of each layer's mask has. A unit of the first layer sees entries up to its degree."""
+        """The number of ones in each row of each layer's mask. A unit of the first layer sees entries up to its degree.
+        """
         self.counts = [*(int(reach.sum()) for reach in self.reach[:-1]), outputs * int((entries - last).sum())]
-        """How many weights each layer has."""
+        """The number of weights of each layer."""
 
         self.shapes = [(len(b), len(a)) for a, b in itertools.pairwise([*self.degrees, self.order.repeat(outputs)])]
         started = [_start(reach, count) for reach, count in zip(self.reach, self.counts[:-1], strict=False)]

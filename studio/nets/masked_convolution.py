@@ -25,9 +25,9 @@ def colours_of(features: int, colours: int) -> Tensor:
 
 
 PixelStep = Callable[[int, int], Tensor]
-"""Row and column of a pixel → what a network gives for it, `(B, out)`."""
+"""Maps row and column of a pixel to the network's output for it, `(B, out)`."""
 PICTURES_PER_GROUP = 8
-"""Pictures that steps are taken for together."""
+"""Pictures that are computed together in each step."""
 
 
 def step_in_groups(make: Callable[[Tensor, Tensor | None], PixelStep], seen: Tensor, c: Tensor | None) -> PixelStep:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 ROWS = 8
-"""How many rows `BatchInvariantLinear` multiplies at a time outside training."""
+"""The number of rows that `BatchInvariantLinear` multiplies at a time outside training."""
 
 
 class BatchInvariantLinear(nn.Linear):

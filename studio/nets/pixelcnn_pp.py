@@ -23,7 +23,7 @@ from torch.nn.functional import conv2d, conv_transpose2d, elu, pad
 SPREAD = 0.05
 """Standard deviation of v and V at the start."""
 SMALLEST = 1e-4
-"""Variance below which a channel is as if it had that, so that one that is always the same is not blown up."""
+"""The least variance of a channel for scaling, so that a constant channel is not scaled up."""
 AROUND = (2, 3)
 BESIDE = (2, 2)
 """Rows and columns that a convolution of u sees, and one of ul."""
@@ -192,7 +192,7 @@ class ResizedStreams(nn.Module):
 
 
 LayersBySize = Iterator[tuple[Any, Any]]
-"""Pairs of one size after the other, and a Resized or None."""
+"""Pairs of one size after the other, and a ResizedStreams or None."""
 
 
 class PixelCNNPPNetwork(nn.Module):

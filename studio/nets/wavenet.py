@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 Queues = list[Tensor]
-"""What each layer remembers: its last d inputs, `(B, channels, d)`."""
+"""The past of each layer: its last d inputs, `(B, channels, d)`."""
 
 
 class LayerSpan(NamedTuple):
@@ -73,7 +73,7 @@ class WaveNetNetwork(nn.Module):
         self.local = local
         self.hop = hop
         self.field = sum(self.dilations) + 1
-        """How many samples before it a sample is predicted from."""
+        """The number of samples before it that a sample is predicted from."""
         layers = len(self.dilations)
         self.first = nn.Parameter(_waves(levels, channels)) if levels <= 256 else _normal(1, channels, fan=1)
         self.filters = _normal(layers, 2 * channels, 2 * channels, fan=2 * channels)

@@ -41,7 +41,7 @@ class DrawPictures(Command, frozen=True, kw_only=True):
     share_map: Array | None = None
     """(height, width) float32, 0 to 1: the factor of the share at each pixel."""
     report_entropy: bool = False
-    """Whether to report the entropy of each pixel before it was drawn, for a model that draws pixel by pixel."""
+    """Whether to report the entropy of each pixel before it was drawn, if the model draws pixel by pixel."""
 
 
 class Sample(DrawPictures, frozen=True, kw_only=True, tag="sample"):
@@ -118,23 +118,24 @@ class Adjust(Command, frozen=True, kw_only=True, tag="adjust"):
     """The job to change; `job` identifies this command itself."""
     temperature: tuple[Temperature, ...] | None = None
     temperature_map: Array | None = None
-    """As in Draw; all ones to give every pixel the same temperature again."""
+    """The map as in DrawPictures; all ones to give every pixel the same temperature again."""
     share: Share | None = None
     share_map: Array | None = None
     report_entropy: bool | None = None
-    """As in Draw, for the pixels drawn from now on."""
+    """Whether to report the entropy, as in DrawPictures, of the pixels drawn from now on."""
     label: Count | None = None
-    """The class, for a Perform."""
+    """The class, for a StreamSound."""
     allowed_seconds: Annotated[float, Meta(ge=0.0)] | None = None
-    """As in Perform."""
+    """How many seconds may be generated, as in StreamSound."""
     temperature_curve: Array | None = None
-    """As in Perform; it replaces the temperature or the earlier curve."""
+    """The curve as in StreamSound; it replaces the temperature or the earlier curve."""
     seed: Seed | None = None
-    """Another seed for a Perform; its noise continues at the same sample."""
+    """Another seed for a StreamSound; its noise continues at the same sample."""
     from_sample: Count | None = None
-    """The first sample of a Perform that is replaced. The samples sent after the end of this command begin there."""
+    """The first sample of a StreamSound that is replaced. The samples sent after the end of this command begin there.
+    """
     replaces_late_edit: bool = False
-    """Whether the previous change of a Perform came too late. It is then undone, even if this command fails."""
+    """Whether the previous change of a StreamSound came too late. It is then undone, even if this command fails."""
 
 
 class Score(Command, frozen=True, kw_only=True, tag="score"):
@@ -143,7 +144,7 @@ class Score(Command, frozen=True, kw_only=True, tag="score"):
     urgency: ClassVar[int] = URGENCY_ADDITION
     model: ModelName
     picture: Array
-    """As in Encode."""
+    """The picture as in Encode."""
     label: Count | None = None
 
 
@@ -157,7 +158,7 @@ class ComputeBits(Command, frozen=True, kw_only=True, tag="compute_bits"):
     model: ModelName
     """A model of recordings."""
     sound: Array
-    """(samples,) int16 at the model's rate: the stretch, and up to LEAD samples before it."""
+    """(samples,) int16 at the model's rate: the stretch, and up to CONTEXT_SAMPLES samples before it."""
     first_sample: Count = 0
     """The first sample of the stretch. If it equals the length of the sound, only the class is reported."""
     label: Count | None = None
@@ -201,7 +202,7 @@ class StreamSound(Command, frozen=True, kw_only=True, tag="stream_sound"):
     sound_to_continue: Array | None = None
     """(samples,) int16 at the model's rate: the sound to continue; these samples are not sent back."""
     allowed_seconds: Annotated[float, Meta(ge=0.0)] | None = None
-    """How many seconds may be made until a Steer allows more; None: no limit."""
+    """How many seconds may be generated until an Adjust allows more; None: no limit."""
     second_model: Annotated[str, Meta(max_length=200)] = ""
     """A second model of the same rate and levels, empty for none. One of the two is drawn at random for each sample."""
     share: Share = 0.5
@@ -221,9 +222,9 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
     output_folder: Text = ""
     """The folder for the trained model; empty: the user's own models."""
     config: dict[str, Any]
-    """What is learned, and how: `studio.engine.training.config.TrainingConfig` by `msgspec.to_builtins`."""
+    """The training config: `studio.engine.training.config.TrainingConfig` by `msgspec.to_builtins`."""
     force: bool = False
-    """Whether an existing run may learn from other artworks than it began with."""
+    """Whether an existing run may continue with other artworks than it began with."""
 
 
 class Evaluate(Command, frozen=True, kw_only=True, tag="evaluate"):
@@ -237,7 +238,7 @@ class Evaluate(Command, frozen=True, kw_only=True, tag="evaluate"):
     max_artworks: Annotated[int, Meta(ge=1)] | None = None
     """The most artworks to measure, the first of the test set; None: all."""
     report_spread: bool = False
-    """Whether to report the distribution of the test artworks' prices instead of the figures."""
+    """Whether to report the distribution of the test artworks' bits instead of the figures."""
 
 
 class Stop(Command, frozen=True, kw_only=True, tag="stop"):

@@ -32,7 +32,7 @@ class Ready(Event, frozen=True, kw_only=True, tag="ready"):
     families: dict[str, Any] = {}
     """The hyperparameters of the zoo's families."""
     uncompiled_loops: tuple[str, ...] = ()
-    """As `loops` in Preparing."""
+    """The loops that are not compiled yet, as in CompilingLoops."""
 
 
 class CompilingLoops(Event, frozen=True, kw_only=True, tag="compiling_loops"):
@@ -69,13 +69,13 @@ class PicturesPreview(Answer, frozen=True, kw_only=True, tag="pictures_preview")
     labels: tuple[Count, ...] | None = None
     """The class of each picture, once finished, for a model with classes."""
     following_log_prob: tuple[float, ...] | None = None
-    """For a finished Complete: the log-probability in nats of the kept pixels after the first new one, each given all
+    """The log-probability in nats of the kept pixels after the first new one, for a finished Inpaint. Each is given all
     before it. It measures how well a completion fits what follows."""
     temperature: tuple[Temperature, ...] | None = None
-    """Once finished, if the job was steered: the temperature with which these pictures began."""
+    """Once finished, if the job was adjusted: the temperature with which these pictures began."""
     temperature_map: Array | None = None
     """Once finished, if it varied: (height, width) float32, the temperature at which each pixel was drawn. A Sample
-    with a `temperature` of 1 and this `heat` makes the same pictures again."""
+    with a `temperature` of 1 and this `temperature_map` makes the same pictures again."""
     share: Share | None = None
     share_map: Array | None = None
     """The same for the share, if two models are mixed. `log_prob` is under the mixture as it was drawn."""
@@ -94,7 +94,7 @@ class SoundChunk(Answer, frozen=True, kw_only=True, tag="sound_chunk"):
     bits: Array
     """(n,) float32: -log2 of the probability of each sample at a temperature of 1, given all before it."""
     speed: float
-    """Seconds of sound made in one second of work, recently; 0 while the fast loop is being compiled."""
+    """Seconds of sound generated in one second of work, recently; 0 while the fast loop is being compiled."""
 
 
 class Decoded(Answer, frozen=True, kw_only=True, tag="decoded"):
@@ -133,7 +133,7 @@ class Scored(Answer, frozen=True, kw_only=True, tag="scored"):
     bits: Array
     is_bound: bool
     label: Count | None = None
-    """The class that was asked for, or the one under which it is likeliest."""
+    """The requested class, or the one under which it is likeliest."""
     log_prob_given_class: float | None = None
     """ln p given that class, for a model with classes."""
 
@@ -153,7 +153,7 @@ class LoopFound(Answer, frozen=True, kw_only=True, tag="loop_found"):
     begin: Count
     end: Count
     join_bits: float
-    """How many more bits the samples after the join cost there than at their own place."""
+    """How many more bits the samples after the join have there than in their own place."""
     join_bits_before: float
     """The same for the loop in the request."""
     tried_count: Count
@@ -201,14 +201,14 @@ class EvaluationProgress(Answer, frozen=True, kw_only=True, tag="evaluation_prog
     figures: tuple[tuple[Text, float, bool], ...] = ()
     """Each figure: its name, its value, and whether it is exact."""
     spread: tuple[float, ...] = ()
-    """The distribution of prices as on the card, if requested."""
+    """The distribution of bits as on the card, if requested."""
 
 
 class Diagnosis(Answer, frozen=True, kw_only=True, tag="diagnosis"):
     """Carries the findings of Doctor."""
 
     findings: tuple[tuple[str, bool, str], ...]
-    """For each thing examined: its name, whether it is fine, the finding."""
+    """For each thing examined: its name, whether it is fine, and the finding."""
 
 
 class Notice(Answer, frozen=True, kw_only=True, tag="notice"):

@@ -22,10 +22,10 @@ URGENCY_ADJUST, URGENCY_PLAYBACK, URGENCY_CONTROL, URGENCY_ADDITION, URGENCY_REQ
 additions to a picture such as its surprise, single requests, the queue."""
 
 CHUNK_SECONDS = 0.02
-"""Seconds of sound in one Sounded."""
+"""Seconds of sound in one SoundChunk."""
 
 CONTEXT_SAMPLES = 8 * 2**14
-"""Samples before a stretch of sound that may influence its price: the receptive field of the WaveNet with the most
+"""Samples before a stretch of sound that may influence its bits: the receptive field of the WaveNet with the most
 layers."""
 
 

@@ -18,7 +18,7 @@ MAX_TEMPERATURE = 4.0
 
 Number = TypeVar("Number")
 ControlValue = tuple[Number, wire.Array | None, Tensor]
-"""A number, what it is multiplied by at each pixel, and what comes of both."""
+"""A number, its factor at each pixel, and the product of both."""
 
 
 class LiveControls:

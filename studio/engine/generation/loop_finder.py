@@ -21,19 +21,19 @@ from studio.engine.levels import DoesNotFit, levels_of_sound
 from studio.wire.messages import Array
 
 NEAR = 0.05
-"""Seconds around a wanted end in which others are looked for."""
+"""Seconds around a requested end in which others are searched."""
 EACH = 20
-"""Ends that are tried, and beginnings with each of them."""
+"""Ends that are tried, and beginnings for each of them."""
 REACH = 0.02
-"""Seconds after the join that are priced."""
+"""Seconds after the join whose bits are computed."""
 ALIKE = 0.006
-"""Seconds before both ends in which the wave is to look alike."""
+"""Seconds before both ends in which the wave should be similar."""
 SHORTEST = 0.05
-"""Seconds of a loop."""
+"""Seconds of the shortest loop."""
 TOGETHER = 5
-"""Beginnings that are priced in one step."""
+"""Beginnings that are scored in one step."""
 STEP = 1024
-"""Samples that are heard in one step."""
+"""Samples that the model processes in one step."""
 
 
 @dataclass(frozen=True)

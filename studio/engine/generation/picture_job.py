@@ -17,16 +17,17 @@ from studio.engine.generation.live_controls import LiveControls
 from studio.wire import messages as wire
 
 GROUP_SIZE = 8
-"""Pictures that are drawn together. With 16 a slider dragged meanwhile showed its pictures 58 ms late in the 95th
+"""Pictures that are drawn together. With 16, the previews of a slider dragged meanwhile came 58 ms late in the 95th
 percentile, with 8 it is 44 (tests/benchmarks/dragging.py)."""
 _PREVIEW_SECONDS = 1 / 30
 """Seconds between two previews."""
 
 DrawSteps = Callable[[tuple[int, ...], Tensor, PixelEntropies], Iterator[tuple[wire.Array, int, int] | None]]
-"""Seeds, temperatures, and doubts to be filled in → their pictures as far as they are, the steps done, and how many
-there are; None between."""
+"""Takes seeds, temperatures, and entropies to fill in. It yields the pictures so far, the steps done, and their number;
+or None between two of these."""
 PriceSteps = Callable[[wire.Array, tuple[int, ...]], Iterator[tuple[list[float], list[float] | None] | None]]
-"""Finished pictures and their seeds → None after each step, then nats of each, and of what follows a hole in each."""
+"""Takes finished pictures and their seeds. It yields None after each step, then the nats of each, and of what follows
+the hole in each."""
 
 
 class PictureJob:

@@ -23,9 +23,9 @@ from studio.library.card import Card
 from studio.wire.messages import Array
 
 LATENT_SEARCHES = 16
-"""How often other latents of an artwork are tried before it counts as one that does not come back."""
+"""How many batches of other latents are tried before an artwork counts as one that does not decode back."""
 LATENTS_AT_ONCE = 16
-"""How many latents are tried at a time: a MAF decodes 16 in little more time than one."""
+"""Latents that are tried at a time: a MAF decodes 16 in little more time than one."""
 CLASS_SECONDS = 1.0
 """Length in seconds of the end of a recording that decides its class."""
 
@@ -43,11 +43,11 @@ class LoadedModel:
     directions: Tensor
     """`(n, *latent_shape)`; 1 on a slider is one standard deviation of the training data."""
     bytes_each: int
-    """About how much memory one artwork takes while it is drawn."""
+    """The approximate memory of one artwork while it is drawn."""
     parts: tuple["LoadedModel", "LoadedModel"] | None = None
-    """The two models that this one is mixed of."""
+    """The two models that this one mixes."""
     share: Tensor | None = None
-    """`(height, width)`, how much the second decides; it may be changed while a picture is drawn."""
+    """`(height, width)`, the second model's share; it may be changed while a picture is drawn."""
 
 
 def load_model(found: models.InstalledModel, device: torch.device, *, double: bool = False) -> LoadedModel:
@@ -94,7 +94,7 @@ class ModelCache:
         self.capacity = most
         self._loaded: dict[tuple[str, bool], LoadedModel] = {}
         self._found: dict[str, tuple[models.InstalledModel, str]] = {}
-        """Each name's model, and the hash of its file when its card was read."""
+        """The model of each name, and the hash of its file when its card was read."""
 
     def get_model(self, name: str, *, double: bool = False) -> LoadedModel:
         """Return the model of that name. Raises models.BadModel if it is missing or its file is damaged."""

@@ -24,28 +24,28 @@ from studio.wire import messages as wire
 from studio.zoo.compiled.wavenet import sample_jointly
 
 FIRST_CHUNK_SECONDS = 0.005
-"""Seconds of sound of the first piece after a change: it is soon heard."""
+"""Seconds of sound in the first chunk after a change, so that it is soon heard."""
 COMPILED_CHUNK_SECONDS = 0.01
-"""Seconds of sound that the compiled player makes at once."""
+"""Seconds of sound that the compiled sampler draws at once."""
 STEP_SECONDS = 0.003
-"""Seconds of a piece after which others may have a look: a hand that changes it waits no longer."""
+"""Seconds of work on a chunk before other jobs may run, and so the longest wait for an edit."""
 TORCH_CHUNK_SAMPLES = 8
-"""Samples that the plain player makes at once."""
+"""Samples that the torch sampler draws at once."""
 COMPILE_WAIT_SECONDS = 0.15
-"""Seconds that are waited for the compiled player before the plain one begins."""
+"""Seconds to wait for the compiled sampler before the torch sampler begins."""
 POLL_SECONDS = 0.015
-"""Seconds between two looks at whether more is wanted."""
+"""Seconds between two checks whether more is wanted."""
 
 FAST_UNDO_SECONDS = 1.0
-"""Seconds of what was made last, in which a change begins without hearing all of the past again."""
+"""Seconds of the last samples in which an edit begins without processing all of the past again."""
 MAX_UNDO_SECONDS = 4.0
-"""Seconds of what was made last, in which a change can begin."""
+"""Seconds of the last samples in which an edit can begin."""
 OPENING_SECONDS = 0.002
-"""Seconds of a sound that nothing precedes, which are drawn by the card's `opening` where that is hotter."""
+"""Seconds at the beginning of a new sound that are drawn with the card's `opening`, if that is hotter."""
 MAX_CURVE_POINTS = 10_000
-"""Of a curve, at most."""
+"""The largest number of points of a curve."""
 _CHANGED = ("made", "past", "c", "label", "noise", "dice", "curve", "share", "_done")
-"""What a change may change."""
+"""The attributes that an edit may change."""
 
 
 class SoundJob:
@@ -80,18 +80,18 @@ class SoundJob:
         self.past: wire.Array = (
             levels_of_sound(begin[-self.receptive_field - 1 :], self.levels).numpy().astype(np.int32)
         )
-        """The levels made last `(T,)`. No tensor: torch would wake its other threads to copy it for every piece."""
+        """The last levels `(T,)`. It is not a tensor: torch would wake its other threads to copy it for every chunk."""
         self._seed(command.seed)
         self.sampler: MixtureSampler | None = None
         self.undo_samples = round(FAST_UNDO_SECONDS * self.rate)
         self.compiled = _SamplerCompilation(self.models, self.c, self.undo_samples)
         self.speed = 0.0
         self._done = 0
-        """Samples that the player has made of the piece on its way."""
+        """Samples of the current chunk that are drawn."""
         self._restarted = False
-        """Whether the piece on its way is not wanted any more."""
+        """Whether the current chunk is to be discarded."""
         self._before_edit: dict[str, Any] = {}
-        """How all was before the last change that made something anew."""
+        """The attributes before the last edit that generated samples again."""
 
     def _seed(self, seed: int) -> None:
         self.noise = _NoiseBlocks(lambda: self.models[0].noise_blocks(seed))
@@ -366,10 +366,10 @@ class _SamplerCompilation(threading.Thread):
         self._c = c
         self._spare = spare
         self.player: MixtureSampler | None = None
-        """The first of them, which has played nothing."""
+        """The first mixture sampler, which has drawn nothing yet."""
         self.done = False
         self.plain = True
-        """Whether there is none for these models."""
+        """Whether these models have no compiled sampler."""
 
     @torch.no_grad()
     def run(self) -> None:

@@ -20,7 +20,7 @@ from studio.library import storage
 from studio.library.card import Card, card_to_json
 
 KEPT_CHECKPOINTS = 3
-"""How many rolling checkpoints stay, besides the best."""
+"""The number of rolling checkpoints that are kept, besides the best."""
 
 _META = "state"
 _FILE = re.compile(r"(best|step)-(\d{8})\.safetensors")

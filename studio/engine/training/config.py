@@ -39,33 +39,33 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
     title: str
     makes: str
-    """What its pictures show, for example `Emoji`."""
+    """The subject of its pictures, for example `Emoji`."""
     learned_from: str
     licence: str
     group: Group = ""
     smooth: bool = False
-    """Whether its pictures are first shown blended instead of as squares, as photographs are."""
+    """Whether its pictures are first shown blended, as photographs are, instead of as squares."""
     data: str = ""
-    """Where the data stood, for people."""
+    """Where the data were found, for the user."""
     shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
-    """(channels, height, width) of pictures, (samples,) of single cycles of sound, and of recordings where nobody asks
-    for another length."""
+    """(channels, height, width) of pictures, or (samples,) of single cycles. For recordings it is the default length.
+    """
     levels: Annotated[int, Meta(ge=2, le=65536)] = 256
-    """How finely artworks are graded: 32 for pictures of 5 bits, 4096 for sounds of 12; 256 of sounds are μ-law."""
+    """The number of levels: 32 for pictures of 5 bits, 4096 for sounds of 12; 256 of sounds are μ-law."""
     rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
-    """Hz of recordings; 0 of pictures and single cycles."""
+    """The rate of recordings in Hz; 0 for pictures and single cycles."""
     labels: tuple[str, ...] = ()
-    """The columns of a pack's index that say the kinds of its recordings, each a sort of kinds."""
+    """The columns of a pack's index that hold the classes of its recordings, one group of classes each."""
     temperature: Annotated[float, Meta(ge=0, le=2)] = 0.8
     opening: Annotated[float, Meta(ge=0, le=2)] = 0.0
-    """The least temperature of the first 2 ms of a recording that nothing precedes. A model that has learned few
-    beginnings may else fall silent before its first note."""
+    """The least temperature of the first 2 ms of a new recording. A model trained on few beginnings may otherwise fall
+    silent before its first note."""
     recipe: zoo.Recipe
     plan: TrainingPlan = TrainingPlan()
 
 
 SOUND_LEVELS = 4096
-"""To which a person's own sounds are graded: their noise is 72 dB below them, and densities stay learnable."""
+"""The levels of a user's own sounds: their noise is 72 dB below them, and densities can still be learned."""
 
 
 class BadTrainingConfig(ValueError):
@@ -89,7 +89,7 @@ RECORDINGS_PLAN = {
     "clip": 1,
     "average": 0.998,
 }
-"""The plan for a person's own recordings: an hour on one core with the small preset of a WaveNet."""
+"""The plan for a user's own recordings: an hour on one core with the small preset of a WaveNet."""
 
 
 def config_for_data(

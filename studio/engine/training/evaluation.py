@@ -18,11 +18,11 @@ from studio.engine.training.recordings import TrainingRecordings, bits_of_sounds
 from studio.media.sounds import flac_baseline
 
 MAX_CLASS_PRICES = 20_000
-"""The most prices, of one artwork under one class, that a figure takes."""
+"""The largest number of evaluations, of one artwork under one class, for one figure."""
 SPREAD_ARTWORKS = 1000
-"""Held-out artworks that are priced for the spread of a model's prices."""
+"""Held-out artworks that are scored for the spread of a model's bits."""
 SPREAD_PIECES = 200
-"""Pieces of recordings that are priced for it. Each takes a second."""
+"""Pieces of recordings that are scored for it. Each takes a second."""
 QUANTILE_COUNT = 101
 Spread = tuple[float, ...]
 Figure = tuple[str, float, bool]

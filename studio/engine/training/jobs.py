@@ -27,11 +27,13 @@ from studio.wire import messages as wire
 
 TrainingData = dataset.Dataset | audio_dataset.RecordingDataset
 MIN_ARTWORKS = 3
-"""Pictures or waves besides those held out: one to watch by, and two, because one has no deviation to start from."""
+"""The least pictures or waves besides those held out: one for validation, and two for training, because one has no
+deviation to start from."""
 WEIGHT_COPIES = 5
-"""Of the weights, while they are learned: themselves, their average, their gradients, and two of the optimiser."""
+"""How many copies of the weights a training needs: themselves, their average, their gradients, and two of the
+optimiser."""
 SKIPPED_PER_MESSAGE = 500
-"""Files that were skipped or are damaged, in one message."""
+"""The largest number of skipped or damaged files in one message."""
 
 
 def train_model(command: wire.Train, device: ComputeDevice) -> EventSteps:

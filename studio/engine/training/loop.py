@@ -36,9 +36,9 @@ class RunProgress:
     rollbacks: int = 0
     seconds: float = 0.0
     data: str = ""
-    """The fingerprint of the artworks that it learns from."""
+    """The hash of the training artworks."""
     curve: list[tuple[int, float, float | None]] = field(default_factory=list)
-    """(step, training bits per dimension, held-out bits per dimension where measured)"""
+    """(step, training bits per dimension, held-out bits per dimension if measured)"""
 
 
 class TrainingDiverged(RuntimeError):

@@ -25,9 +25,9 @@ from studio.library.card import Card
 COVER_ARTWORKS = 9
 """Artworks on a model's cover."""
 BATCH_NORM_ARTWORKS = 4096
-"""Training artworks from which averaged weights take their statistics."""
+"""Training artworks that give averaged weights their statistics."""
 COMPARED_ARTWORKS = 64
-"""Training artworks beside which what the model draws at a temperature is called blank or saturated."""
+"""Training artworks that are compared with drawn ones to call these blank or saturated."""
 _SAME = 0.002
 """Bits per dimension by which smaller numbers may change the held-out figure."""
 

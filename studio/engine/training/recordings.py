@@ -14,8 +14,8 @@ from studio.engine.levels import DoesNotFit, TrainingExamples, levels_of_sound
 from studio.media.sounds import audio_dataset as files
 
 LONG = 4
-"""Cuts that fit into a long sound, whose cuts begin elsewhere in every epoch. In a shorter one they begin at its
-beginning, and what they reach beyond its end is silence to be learned, too."""
+"""The least cuts in a long sound, whose cuts begin elsewhere in every epoch. Cuts of a shorter sound begin at its
+beginning, and the silence beyond its end is learned, too."""
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from studio.wire.messages import Array
 TRIED_TEMPERATURES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
 """The temperatures that are tried: the whole dial, finest near 1."""
 WORKS_PER_TEMPERATURE = 8
-"""How many works are drawn at each."""
+"""The number of works drawn at each."""
 RECORDING_SECONDS = 2.0
-"""How much of a recording is drawn, if a model makes as much at once. Models of music that fall silent when cold do so
-within the first second."""
+"""The seconds of a recording that are drawn, if a model makes as much at once. Models of music that fall silent at low
+temperatures do so within the first second."""
 TemperatureRange = tuple[float, float]
 
 

@@ -14,7 +14,7 @@ _FORMATS = frozenset({"WAV", "WAVEX", "FLAC", "OGG", "MP3", "MPEG", "AIFF", "CAF
 _CODECS = ("PCM_", "FLOAT", "DOUBLE", "ALAW", "ULAW", "ALAC_", "VORBIS", "OPUS", "MPEG_")
 """Beginnings of the names of codecs that are read. The code for others has been attacked (CVE-2026-37555)."""
 _FAULTS = 1000
-"""After this many damaged places in one stream, decoding is not resumed."""
+"""The number of damaged places in one stream after which decoding is not resumed."""
 
 
 class AudioBlock(NamedTuple):
@@ -23,7 +23,7 @@ class AudioBlock(NamedTuple):
     samples: np.ndarray
     """(n, channels) from -1 to 1, or beyond."""
     rate: int
-    """In Hz."""
+    """The rate in Hz."""
 
 
 class UnreadableBlock(Exception):

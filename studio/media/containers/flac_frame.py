@@ -7,9 +7,9 @@ failed, is damaged and not cut off.
 from dataclasses import dataclass
 
 _SIDE = {8: 1, 9: 0, 10: 1}
-"""Which of two channels is a difference, and so one bit wider, by how channels are coded together."""
+"""The index of the channel that is a difference, and so one bit wider, by how channels are coded together."""
 _ESCAPES = 15, 31
-"""The parameter that stands for samples as they are, by how parameters are coded."""
+"""The parameter that stands for uncoded samples, by how parameters are coded."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,9 @@ class Form:
     """Samples of each channel."""
     channels: int
     bits: int
-    """Of a sample."""
+    """Bits of a sample."""
     sort: int
-    """How channels are coded together."""
+    """The number of the way in which channels are coded together."""
 
 
 class Damaged(Exception):

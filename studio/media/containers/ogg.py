@@ -36,7 +36,7 @@ class _Page(NamedTuple):
     serial: int
     number: int
     sound: bool
-    """Whether it begins a stream of sound."""
+    """True if it begins a stream of sound."""
 
 
 @dataclass
@@ -45,7 +45,7 @@ class _Link:
 
     pages: list[_Page] = field(default_factory=list)
     notes: set[str] = field(default_factory=set)
-    """What is wrong with it."""
+    """Notes on what is wrong with it."""
 
 
 def find_ogg(file: BinaryIO, begin: int) -> Iterator[AudioStream]:

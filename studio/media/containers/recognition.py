@@ -9,7 +9,7 @@ class FileFormat(NamedTuple):
     name: str
     """The name that the user sees: `M4A`."""
     can_be_read: bool
-    """Whether the studio can read it."""
+    """True if the studio can read it."""
 
     @property
     def description(self) -> str:

@@ -34,7 +34,7 @@ class LevelScale(NamedTuple):
     low: float
     high: float
     inverted: bool = False
-    """Whether `low` is white and `high` is black."""
+    """True if `low` is white and `high` is black."""
 
 
 ColourConversion = Callable[[np.ndarray, LevelScale], np.ndarray]
@@ -72,7 +72,7 @@ class ColourCurve:
     """Converts values at full depth: to linear light, by a matrix, and to sRGB."""
 
     light: tuple[Function, ...]
-    """From fractions to linear light: one function for all channels, or one for each."""
+    """The functions from fractions to linear light: one for all channels, or one for each."""
     matrix: np.ndarray | None
     """(3, 3), from linear RGB of the file to linear sRGB. None: the primaries are the same."""
     note: str

@@ -30,7 +30,7 @@ class Enlargement:
     pixels: int = 0
     """The most pixels of the longer side, in place of `times`; 0: `times` counts."""
     smooth: bool = False
-    """Whether pixels are blended. If not, each becomes a square, and the factor is a whole number."""
+    """True if pixels are blended. Otherwise each becomes a square, and the factor is a whole number."""
 
     def enlarged_size(self, height: int, width: int) -> tuple[int, int]:
         """Return the height and width of the enlarged picture; never smaller than the picture."""

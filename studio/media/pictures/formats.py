@@ -15,7 +15,7 @@ Image.MAX_IMAGE_PIXELS = None  # every reader here checks the size by itself, be
 
 MAX_DECODED_PIXELS = 64_000_000
 MAX_REDUCED_PIXELS = 256_000_000
-"""Pixels of the largest JPEG; one of more than MOST_PIXELS is decoded at a half or less of its size."""
+"""Pixels of the largest JPEG. Above MAX_DECODED_PIXELS it is decoded at a half or less of its size."""
 _MOST_OF_WEBP = 56_000_000
 """Pixels of the largest WebP: its decoder and Pillow keep four copies of four bytes, which must fit into 1 GB."""
 _MOST_BYTES = 900_000_000
@@ -33,7 +33,7 @@ _BEGINNINGS = {
 _PLAIN = ("L", "RGB", "CMYK", "LAB")
 _PROGRESSIVE = 0xC2
 _HUFFMAN = (0xC0, 0xC1, _PROGRESSIVE)
-"""Kinds of JPEG whose data say by themselves where they end; arithmetic codes may leave zeros out."""
+"""Types of JPEG whose data mark their end; arithmetic codes may leave zeros out."""
 _ORIENTATION = 0x0112
 
 

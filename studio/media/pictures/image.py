@@ -48,11 +48,11 @@ class OpenedPicture:
     array: np.ndarray
     """(height, width, 3) uint8."""
     name: str
-    """The file's name, as it may be shown."""
+    """The file's name, made safe to show."""
     notes: tuple[str, ...]
-    """What had to be converted, for people."""
+    """Notes for the user on what had to be converted."""
     stretched: np.ndarray | None = None
-    """The same with the values that it uses spread from black to white; None if it uses enough of its range."""
+    """The same with its values spread from black to white; None if it uses enough of its range."""
 
     @property
     def has_narrow_range(self) -> str:

@@ -60,7 +60,7 @@ _TRANSFERS = {
 }
 """ITU-T H.273, table 3."""
 _GAMMA_ROUNDING = 0.05
-"""The share by which a gamma may differ from 1 / 2.2 and still mean sRGB: libpng's threshold."""
+"""The largest share by which a gamma of sRGB may differ from 1 / 2.2: libpng's threshold."""
 
 
 @dataclass
@@ -74,11 +74,11 @@ class _Chunks:
     texts: list[bytes] = field(default_factory=list)
     """Whole chunks, as they lie in the file."""
     faulty: set[bytes] = field(default_factory=set)
-    """Kinds of chunks whose checksum is wrong."""
+    """Types of chunks whose checksum is wrong."""
     frames: int = 0
     """Pictures of an animation."""
     hidden: bool = True
-    """Whether the first picture is not part of the animation."""
+    """True if the first picture is not part of the animation."""
     cut: bool = False
 
     @property

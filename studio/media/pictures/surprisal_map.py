@@ -11,11 +11,11 @@ from PIL import Image, ImageDraw, ImageFont
 Array = np.ndarray[Any, Any]
 
 COLOURS = ("#000000", "#2D1160", "#721F81", "#B63679", "#F1605D", "#FEAF77", "#FCFDBF")
-"""Rising in lightness, so that a map reads in grey, too."""
+"""Colours of rising lightness, so that a map can be read in grey, too."""
 TAILS = 0.5
-"""Percent of a map's pixels that the colours leave out at either end, so that one odd pixel does not darken all."""
+"""Percent of pixels at either end that the colours ignore, so that one odd pixel does not darken the map."""
 PLATE_SIDE = 320
-"""Pixels of a plate's picture and map, at least, where that is a whole multiple."""
+"""The least pixels of a plate's picture and map, if that is a whole multiple."""
 _MARGIN = 12
 _BAR = 12
 _SIZE = 14
@@ -32,7 +32,7 @@ class ColourScale:
     least: float
     most: float
     is_bound: bool
-    """Only the sum of a map is a price: each pixel bears a share of it."""
+    """True if only the sum of a map is meaningful: each pixel has a share of it."""
 
     @classmethod
     def over_range(cls, low: float, high: float, bound: bool) -> "ColourScale":

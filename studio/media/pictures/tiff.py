@@ -23,9 +23,9 @@ _BYTES = 2**24
 _MOST_TOGETHER = 2**29
 """Unpacked bytes of the largest strip, or of a row of tiles, so that all fits into 1 GB."""
 _PACKED = (1, 5, 8, 32773, 32946, 34925, 50000)
-"""Compressions that give back the bytes of samples: none, LZW, Deflate, PackBits, the old Deflate, LZMA, Zstandard."""
+"""Compressions that unpack to the bytes of samples: none, LZW, Deflate, PackBits, the old Deflate, LZMA, Zstandard."""
 _AS_PICTURES = (2, 3, 4, 6, 7)
-"""Compressions that give back pixels, which are left to Pillow: three of fax, the old JPEG, JPEG."""
+"""Compressions that unpack to pixels, which are left to Pillow: three of fax, the old JPEG, JPEG."""
 _MODES = {0: "L", 1: "L", 2: "RGB", 3: "P", 5: "CMYK"}  # by photometric interpretation
 
 
@@ -36,7 +36,7 @@ class _Layout:
     width: int
     height: int
     samples: int
-    """Of a pixel, with all extra ones."""
+    """Samples of a pixel, with all extra ones."""
     bits: int
     form: str
     """u, i or f: how bits are read."""
@@ -48,7 +48,7 @@ class _Layout:
     fill: int
     """2 if the lowest bit of each byte comes first."""
     apart: bool
-    """Whether each channel is kept by itself."""
+    """True if each channel is stored separately."""
     tiled: bool
     block: tuple[int, int]
     """Height and width of a strip or tile."""

@@ -40,7 +40,7 @@ class Directory(NamedTuple):
 
     tags: dict[int, tuple[int, ...] | bytes]
     next: int
-    """Where the directory of the next picture lies; 0: there is none."""
+    """The place of the directory of the next picture; 0: there is none."""
 
     def numbers(self, *tags: int) -> tuple[int, ...]:
         """Return the whole numbers of the first of these tags that is there."""

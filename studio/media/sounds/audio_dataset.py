@@ -36,7 +36,7 @@ class RecordingDataset:
     train_labels: np.ndarray | None
     test_labels: np.ndarray | None
     class_groups: tuple[tuple[str, ...], ...]
-    """The names of the kinds of each sort; a label counts through the last sort first."""
+    """The names of the classes in each group; a label counts through the last group first."""
     report: ImportReport
     name: str
 

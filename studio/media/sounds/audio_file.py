@@ -23,23 +23,23 @@ MAX_SECONDS = 2 * 3600
 PADDING = 1.0
 """Seconds that an encoder may add to a sound, so that two hours stay two hours as MP3."""
 SQUEEZED = 400
-"""Times that a sound may be larger than its file, as 16 bits: digital silence in FLAC is 500 to 2,000, speech in the
-narrowest Opus 250."""
+"""How many times larger than its file a sound may be, as 16 bits: digital silence in FLAC is 500 to 2,000, speech in
+the narrowest Opus 250."""
 ROOM = 2**25
-"""Bytes that any file may unpack to, however much it is squeezed."""
+"""Bytes that any file may unpack to, however well it is compressed."""
 OFFSET = 0.01
-"""Of the whole height: a mean below it is nobody's fault and stays, so that clean samples stay as they are."""
+"""The share of the whole height below which a mean is left alone, so that clean samples stay unchanged."""
 _ROOM = 2**22
 """Samples by which memory grows."""
 _PIECE = 2**20
-"""Samples that are looked at, or brought to another rate, at once."""
+"""Samples that are examined or resampled at once."""
 FEW = 400
-"""Samples, of which a mean says nothing."""
+"""The number of samples below which a mean has no meaning."""
 SILENT = 1 / 32_768
 QUIET = 8 / 32_768
-"""Of the whole height."""
+"""The share of the whole height below which a sound is quiet."""
 DAMAGED = 0.001
-"""Share of samples that may be no numbers."""
+"""The largest share of samples that may be NaN."""
 _EMPTY = "is cut off before its sound begins"
 CANCELLED = "its channels cancel each other out, so the first one is used"
 APART = "its parts have different rates: all are brought to that of the first"
@@ -51,21 +51,21 @@ class Recording:
     """Holds a sound file that was opened."""
 
     samples: np.ndarray
-    """(samples,) float32 from -1 to 1 at `rate`, its channels made one."""
+    """(samples,) float32 from -1 to 1 at `rate`, mixed to one channel."""
     rate: int
-    """Hz."""
+    """The rate in Hz."""
     name: str
-    """The file's name, as it may be shown."""
+    """The file's name, made safe to show."""
     file_rate: int
     channels: int
     seconds: float
-    """Of the file, as it was."""
+    """Seconds of the file before any change."""
     clipped: int
     """Samples of the file that stay at its very top or bottom."""
     quiet: bool
-    """Whether there is nothing to learn from: silence, or next to it."""
+    """True if there is nothing to learn from: silence, or nearly."""
     notes: tuple[str, ...]
-    """What had to be done, for people."""
+    """Notes for the user on what had to be done."""
 
 
 def open_recording(path: Path | str, rate: int | None = None, *, centred: bool = True) -> Recording:
@@ -111,15 +111,15 @@ class _Mixed:
     """Joins the sounds of a file in one channel, at the rate of the first."""
 
     wave: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    """(n,) float32, and some room behind it until `finish`."""
+    """(n,) float32, with extra room at its end until `finish`."""
     count: int = 0
-    """Of its samples."""
+    """Samples that it holds so far."""
     rate: int = 0
     channels: int = 0
     loudest: float = 0.0
-    """Of any channel."""
+    """The largest absolute value of any channel."""
     broken: int = 0
-    """Samples that were no numbers."""
+    """Samples that were NaN."""
 
     def append(self, samples: np.ndarray) -> None:
         """Add samples. Memory grows in place: parts that are joined at the end would need twice as much."""

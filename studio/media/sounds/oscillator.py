@@ -14,7 +14,7 @@ from studio.media.sounds.wavetable import CEILING, TABLE_SAMPLES
 CROSSFADE = 0.02
 """Seconds from one wave to the next."""
 RAMP = 0.005
-"""Seconds from silence to full loudness; smaller changes take their share of it."""
+"""Seconds from silence to full loudness; smaller changes take a proportional time."""
 BLOCK = 1024
 """Samples made at once; a sound card that asks for more gets several."""
 
@@ -46,7 +46,7 @@ class Oscillator:
         self._table: np.ndarray | None = None
         self._next: np.ndarray | None = None
         self._faded = 0.0
-        """Share of `_next` in what sounds, 0 to 1."""
+        """The share of `_next` in the sound, 0 to 1."""
         self._count = np.arange(1, BLOCK + 1, dtype=np.float64)
         self._at = np.empty(BLOCK)
         self._share = np.empty(BLOCK)

@@ -10,7 +10,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 STEP = 16
-"""Samples of one entry of the first table; entries of each table in one of the next."""
+"""Samples of one entry of the first table, and entries of each table in one of the next."""
 FINEST = 64
 """Samples of one entry of a table of means."""
 
@@ -86,7 +86,7 @@ class MeanTable:
     def __init__(self) -> None:
         self._numbers: Array = np.zeros(0, np.float32)
         self._sums = _Growing(2, np.float64)
-        """Sum and count of all numbers before each entry."""
+        """The sum and the count of all numbers before each entry."""
         self._sums.add(np.zeros((1, 2)))
 
     def __len__(self) -> int:

@@ -18,15 +18,15 @@ from studio.media.sounds.wavetable import CEILING
 RAMP = 0.005
 """Seconds from silence to full loudness and back."""
 START_BUFFER_SECONDS = 0.06
-"""Seconds that must be there before it starts, and starts again after it ran dry."""
+"""Seconds that must be ready before playback starts, or starts again after it ran dry."""
 FASTER_THAN_REAL_TIME = 1.1
-"""Times real time from which on it is made faster than it is heard."""
+"""The speed, in times real time, from which on generating counts as faster than playback."""
 KNEE = 0.75
-"""Height up to which samples stay as they are; higher ones are bent to stay below -1 dBFS."""
+"""The height up to which samples stay unchanged; higher ones are bent to stay below -1 dBFS."""
 POLL_SECONDS = 0.002
-"""Seconds between two looks for what is being made."""
+"""Seconds between two checks for new samples."""
 _REPEATS = 64
-"""Turns back of a loop that are remembered: more than lie between what is brought and what is given."""
+"""Jumps back of a loop that are remembered. There are more than between resampling and playback."""
 
 
 class _PlaybackTarget(NamedTuple):
@@ -34,10 +34,10 @@ class _PlaybackTarget(NamedTuple):
 
     playing: bool
     jump: int
-    """Counts the wishes to go elsewhere."""
+    """Counts the requests to seek."""
     place: int
     loop: tuple[int, int] | None = None
-    """First sample of what is repeated, and the one after its last."""
+    """The first sample of the loop, and the one after its last."""
 
 
 class PlaybackBuffer:
@@ -51,13 +51,13 @@ class PlaybackBuffer:
         self._target = _PlaybackTarget(False, 0, 0)
         self._wishing = threading.Lock()
         self.underruns = 0
-        """How often it ran dry: nothing was made in time."""
+        """How often it ran dry because nothing was generated in time."""
         self.level = 1.0
-        """How loud, from 0 to 1."""
+        """The loudness from 0 to 1."""
         self._recording: list[np.ndarray] | None = None
         self._recorded_count = 0
         self._bringing = threading.Lock()
-        """Held for the copy of a few samples, so that nothing takes the place of what is just being brought."""
+        """Held while a few samples are copied, so that samples being resampled are not replaced."""
         # Only the sound card's thread writes to the following.
         self._question = 0.0, 0  # when the card asked last, and for how many samples at `rate`
         self._card = float(rate)

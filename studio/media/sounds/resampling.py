@@ -14,9 +14,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 WIDTH = 48
 """w in samples of the slower rate: 3 ms at 16 kHz."""
 BETA = 10.0
-"""What is folded back or mirrored is 100 dB below."""
+"""With this, aliases and images are 100 dB below."""
 CUT = 0.95
-"""c as a share of the highest that has nothing fold back."""
+"""c as a share of the highest c without aliases."""
 
 
 class Resampler:
@@ -28,7 +28,7 @@ class Resampler:
         self._up = card // common
         self._down = rate // common
         self.held = math.ceil(WIDTH / slower)
-        """Samples after a moment that must be there before it can be given."""
+        """Samples after a moment that must be known before it can be resampled."""
         place = np.arange(1 - self.held, self.held + 1)
         t = np.arange(self._up)[:, None] / self._up - place  # (up, 2 w)
         window = np.i0(BETA * np.sqrt(np.maximum(1 - (t / self.held) ** 2, 0)))
@@ -36,7 +36,7 @@ class Resampler:
         self._h = (h / h.sum(1, keepdims=True)).astype(np.float32)
         self._x = np.zeros(self.held - 1, np.float32)
         self._at = 0
-        """Where in `_x` the next one's filter begins, in parts of a sample of which there are `up`."""
+        """The place in `_x` where the next filter begins, in fractions of a sample; `up` of them make one."""
 
     def resample(self, x: np.ndarray, last: bool = False) -> np.ndarray:
         """Return the samples that follow, as far as x (n,) float32 allows.

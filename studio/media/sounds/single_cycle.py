@@ -21,7 +21,7 @@ from studio.media.sounds import wavetable
 from studio.media.sounds.audio_file import CANCELLED, SILENT
 
 PEAK = 30_000
-"""Of every wave, of 32,767."""
+"""The peak of every wave, of 32,767."""
 
 
 def read_cycle(path: Path, samples: int) -> np.ndarray:
@@ -53,7 +53,7 @@ def cycle_from_wave(wave: np.ndarray, samples: int, name: str) -> np.ndarray:
 
 
 LONGEST_CYCLE = 8192
-"""Samples: the longest single cycles that are passed around have 4,096."""
+"""The most samples of a cycle: the longest single cycles in circulation have 4,096."""
 
 SHORTEST_CYCLE = 8
 
@@ -62,13 +62,13 @@ MOST_FRAMES = 256
 _MOST_SAMPLES = MOST_FRAMES * LONGEST_CYCLE
 
 _SMALL = 2**23
-"""Bytes: no wavetable is larger, in 256 frames of 2,048 samples of 64 bits in two channels."""
+"""The most bytes of a wavetable: 256 frames of 2,048 samples of 64 bits in two channels."""
 
 MOST_CHUNKS = 10_000
-"""Of a WAV that are looked through; files have fewer than twenty."""
+"""The most chunks of a WAV that are read; files have fewer than twenty."""
 
 _INCOMPLETE = {CUT: "is cut off", TORN: "is cut off or damaged", BROKEN: "is damaged"}
-"""Why what could not be decoded whole is no cycle, by what was told of it."""
+"""The reason why a file that could not be decoded completely is not a cycle, by its note."""
 
 _FRAME = re.compile(rb"<!>(\d{1,5})\b")
 
@@ -78,13 +78,13 @@ class OpenedWave:
     """Holds a single cycle that was opened."""
 
     array: np.ndarray
-    """(samples,) int16; of a wavetable its first frame."""
+    """(samples,) int16; for a wavetable its first frame."""
     last: np.ndarray
-    """(samples,) int16: the last frame, of a single cycle itself."""
+    """(samples,) int16: the last frame; for a single cycle the cycle itself."""
     name: str
-    """The file's name, as it may be shown."""
+    """The file's name, made safe to show."""
     notes: tuple[str, ...]
-    """What had to be converted, for people."""
+    """Notes for the user on what had to be converted."""
 
 
 def read_wave(path: Path | str, samples: int | None = None) -> OpenedWave:

@@ -13,24 +13,24 @@ from typing import Any, Protocol
 import numpy as np
 
 DEFAULT_LATENCY = 0.07
-"""Seconds from a wish to the ear, as asked of the sound system, which asks when a quarter of it is free: so much bears
-a machine that stands still for 50 ms, as a virtual one does when its host is busy."""
+"""Seconds from a change to the ear, as requested of the sound system. It asks for samples when a quarter of it is free,
+so it survives a computer that stalls for 50 ms, as a virtual one does when its host is busy."""
 MORE = 1.5
 LESS = 0.9
 LATEST = 0.3
-"""What the latency is multiplied with after a stream that left gaps, and after one that left none; seconds at most."""
+"""The factors of the latency after a stream with gaps, and after one without, and its largest value in seconds."""
 LATENCIES = (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3)
-"""Seconds that a person can choose."""
+"""Seconds that the user can choose."""
 KEPT = 0.03
-"""Seconds that the card still has when a source gives up waiting for what is being made."""
+"""Seconds that the card still has when a source stops waiting for new samples."""
 STILL = 10.0
 """Seconds without a request from the card after which it counts as gone, even if PortAudio does not report its end.
 PortAudio reports the end within 0.25 s if PulseAudio is killed. PulseAudio's null sink requests 2 s of sound at once,
 then nothing for that time."""
 BLOCK = 4096
-"""Samples that there is room for, until more are asked at once."""
+"""Samples for which there is room, until more are requested at once."""
 _PREFERRED = ("pipewire", "pulse", "default")
-"""On Linux the first device is often a monitor's socket that nothing is plugged into."""
+"""The first device on Linux is often a monitor's socket without a speaker, so these are preferred."""
 
 
 class NoSoundOutput(RuntimeError):
@@ -61,25 +61,25 @@ class Speaker:
 
     def __init__(self) -> None:
         self._latency = DEFAULT_LATENCY
-        """What this machine was found to need."""
+        """The latency that this computer was found to need."""
         self._chosen = False
-        """Whether a person chose another."""
+        """Whether the user chose another latency."""
         self._stream: Any = None
         self._source: SampleSource | None = None
         self._at_library = threading.Lock()
-        """PortAudio forgets its devices while it reads them anew: nobody may open one then."""
+        """PortAudio forgets its devices while it lists them again, so no device may be opened then."""
         self._look_again = False
-        """Whether PortAudio must read its devices anew: it does so only once by itself."""
+        """Whether PortAudio must list its devices again: it does so only once by itself."""
         self._asked = 0.0
         self._delay = 0.0
-        """Seconds to the ear, of what was asked for last; 0 or less where the sound system does not say."""
+        """Seconds to the ear at the last request; 0 or less if the sound system does not report it."""
         self._ended = False
         self._failed = ""
         self._mono = np.zeros(BLOCK, np.float32)
         self.device = ""
-        """Name of the device that plays, or played last."""
+        """The name of the device that plays, or played last."""
         self.underruns = 0
-        """How often the card asked in vain since it was opened."""
+        """How often the card received no samples since it was opened."""
 
     @property
     def delay(self) -> float:

@@ -18,17 +18,17 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 WINDOW = 0.064
-"""Seconds that a column looks at, about: 16 Hz are told apart."""
+"""The approximate seconds of a column: it separates 16 Hz."""
 QUIETEST = -72.0
 """Decibels that are drawn as silence."""
 ROWS = 192
-"""Of a column."""
+"""Rows of a column."""
 BEND = 1000 / 4.37
-"""Hz below which the scale is nearly even, and above which it is nearly even in octaves."""
+"""Hz up to which the scale is nearly linear, and above which it is nearly logarithmic."""
 FEW = 4
 """Moments of each column of a small picture."""
 AT_ONCE = 1024
-"""Columns that are computed between two frames of the window, at most: some milliseconds."""
+"""The most columns that are computed between two frames of the window: some milliseconds."""
 
 
 class Spectrogram:
@@ -49,12 +49,12 @@ class Spectrogram:
         self._below = middles.astype(int)
         self._part = (middles - self._below).astype(np.float32)
         self._first = np.ceil(edges[self._narrow : -1]).astype(int)
-        """Of each wider row, the lowest of the frequencies that the transform tells apart."""
+        """For each wider row, the lowest of the transform's frequencies."""
         self._window = np.hanning(self.size + 1)[:-1].astype(np.float32)
         self._full = 20 * np.log10(self._window.sum() / 2 * 32_768)
         self._samples: Array = np.zeros(0, np.int16)
         self.columns = 0
-        """How many were computed."""
+        """Columns that were computed."""
 
     def set_samples(self, samples: Array, kept: int) -> None:
         """Set the samples of now; the first `kept` of them are unchanged."""

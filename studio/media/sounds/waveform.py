@@ -15,7 +15,7 @@ LINE = 27
 ROOM = 0.88
 """Share of the height that the loudest wave takes, as in the window."""
 _FINER = 4
-"""Factor by which the wave is drawn larger first, so that its line has smooth edges."""
+"""The factor by which the wave is drawn larger first, so that its line has smooth edges."""
 _THICKNESS = 2
 """Width of the wave's line in pixels."""
 

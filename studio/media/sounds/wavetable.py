@@ -11,12 +11,12 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 FRAME_SAMPLES = 2048
-"""Of one frame, as synthesizers load a wavetable."""
+"""Samples of one frame, as synthesizers load a wavetable."""
 
 FRAME_COUNT = 64
 
 FILE_RATE = 44_100
-"""Hz that a wavetable's file says; synthesizers look at the frames only."""
+"""The rate in Hz in a wavetable's file; synthesizers ignore it."""
 
 TABLE_SAMPLES = 16_384
 """Samples of a table that is read with linear interpolation: at 128 harmonics the error stays 70 dB below them."""
@@ -25,7 +25,7 @@ CEILING = 10 ** (-1 / 20)
 """-1 dBFS: no sample that is played is louder."""
 
 FULL = 32_768
-"""What int16 counts to 1.0."""
+"""The int16 number that stands for 1.0."""
 
 
 def resample_cycle(cycle: np.ndarray, samples: int = FRAME_SAMPLES) -> np.ndarray:

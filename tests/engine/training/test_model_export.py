@@ -117,7 +117,7 @@ class Halves(NamedTuple):
     """(40, 1, 4, 4)."""
     learn: TrainingExamples
     path: Path
-    """Where to publish."""
+    """The path of the exported model."""
 
 
 @pytest.fixture

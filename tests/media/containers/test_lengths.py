@@ -13,7 +13,7 @@ from tests.media.containers import writers
 from tests.media.containers.writers import LITTLE, RATE, SOUND, chunk, wav
 
 UNKNOWN = (0, 2**32 - 1, 2**32 - 37, 2**32 - 4096, 2**31 - 1, 2**31 - 37, 2**31 - 4096, 2**31, 2**31 + 36)
-"""What recorders and pipes write if they do not know a length."""
+"""Lengths that recorders and pipes write if they do not know the length."""
 WIDE = (2**63 - 1, 2**64 - 1, -1 % 2**64)
 
 

@@ -36,7 +36,7 @@ def opened(stream: PlaybackBuffer, card: int = RATE) -> PlaybackBuffer:
 
 
 STEEPEST = 20_000 / 32_768 * 2 * np.pi * 100 / RATE + 1 / EDGE
-"""Of the sine above under a ramp: what is steeper is a click."""
+"""The steepest step of the sine above under a ramp. Anything steeper is a click."""
 
 
 @pytest.mark.parametrize("block", [1, 64, 441, 4096])

@@ -48,9 +48,9 @@ class Broken(Counter):
 
 
 NOW = SimpleNamespace(currentTime=7.0, outputBufferDacTime=7.25)
-"""What PortAudio says of the time of a question."""
+"""The time of a request as PortAudio reports it."""
 SAFE = 0.2
-"""Seconds of latency: a machine that runs other tests beside this one may answer late."""
+"""Seconds of latency: a computer that runs other tests may answer late."""
 SETTLED = 0.3
 """Seconds: a null sink whose first stream begins takes back what its monitor has given already."""
 

@@ -53,7 +53,7 @@ class _Frame:
 
 
 def find_flac(file: BinaryIO, begin: int, name: str) -> AudioStream:
-    """Return the sound in a FLAC, up to the next one that is joined. Raises Refused."""
+    """Return the sound in a FLAC, up to the next one that is joined. Raises FileRefused."""
     size = os.fstat(file.fileno()).st_size
     head = read_bytes_at(file, begin, 42)
     if len(head) < 42 or head[4] & 127 or head[5:8] != b"\0\0\x22":

@@ -57,7 +57,7 @@ def test_a_picture_does_not_wait_for_a_compiler(
     assert asked.read_text() == f"--stay {loop}"
 
 
-def test_what_measures_speed_compiles_first_and_what_needs_no_loop_says_nothing(
+def test_speed_measurement_compiles_first_and_commands_without_loops_print_nothing(
     asked: Path, tiny_pixels: str, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["bench", tiny_pixels]) == 0
@@ -83,7 +83,7 @@ def pricing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]],
 
 
 @pytest.mark.parametrize("model", ["tiny", "tiny_pixels", "tiny_kinds", "tiny_waves"])
-def test_the_first_artwork_lies_on_the_disk_before_it_is_priced(
+def test_the_first_artwork_is_on_the_disk_before_its_bits_are_known(
     model: str, pricing: Callable[[Callable[[], object]], None], request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     name = request.getfixturevalue(model)
@@ -94,7 +94,7 @@ def test_the_first_artwork_lies_on_the_disk_before_it_is_priced(
     assert there == [[f"{name}-1"]]
 
 
-def test_pictures_that_nobody_priced_are_named_when_a_command_is_stopped(
+def test_pictures_without_bits_are_named_when_a_command_is_stopped(
     tiny: str,
     pricing: Callable[[Callable[[], object]], None],
     tmp_path: Path,
@@ -110,7 +110,7 @@ def test_pictures_that_nobody_priced_are_named_when_a_command_is_stopped(
     assert all(recipe_of_png(Path(line["file"]).read_bytes()) for line in told)
 
 
-def test_pictures_whose_price_took_too_much_memory_are_saved_and_named_once(
+def test_pictures_whose_score_needs_too_much_memory_are_saved_and_named_once(
     tiny: str,
     pricing: Callable[[Callable[[], object]], None],
     tmp_path: Path,

@@ -100,7 +100,7 @@ def test_recordings_are_heard_one_after_the_other_as_they_are_kept(
     assert said[-1].startswith("Heard 1.7 s, ") and said[-1].endswith(" × real time, no gaps.")
 
 
-def test_what_is_only_heard_leaves_no_file(
+def test_a_recording_that_is_only_played_leaves_no_file(
     ear: Ear, tiny_recordings: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -111,7 +111,7 @@ def test_what_is_only_heard_leaves_no_file(
     assert len(ear.sound) > 0.2 * RATE and not [*tmp_path.glob("*.wav")]
 
 
-def test_of_a_sound_that_is_gone_on_from_the_end_is_heard_and_what_follows(
+def test_a_continued_sound_is_played_from_its_end_on(
     ear: Ear, tiny_recordings: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mine = tmp_path / "mine.wav"
@@ -176,7 +176,7 @@ def test_ctrl_c_while_it_is_only_heard_loses_nothing(
     assert len(samples(next(tmp_path.glob("*.wav")))) == 2 * RATE
 
 
-def test_without_a_sound_card_the_files_are_made_all_the_same(
+def test_the_files_are_made_even_without_a_sound_card(
     ear: Ear, tiny_recordings: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ear.refuses = "No device for sound was found."
@@ -190,7 +190,7 @@ def test_without_a_sound_card_the_files_are_made_all_the_same(
     assert "Nothing was made, because nobody can hear it. Add --out DIR to save it instead." in said and not made
 
 
-def test_a_card_that_goes_away_takes_the_sound_with_it_and_nothing_else(
+def test_a_removed_card_ends_only_the_sound(
     ear: Ear, tiny_recordings: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ear.goes_after = 1.0
@@ -210,7 +210,7 @@ def piece(number: int, speed: float) -> wire.SoundChunk:
 
 
 @pytest.mark.parametrize(("pace", "begins"), [(2.0, 0.5), (0.5, 2.2)])
-def test_what_is_made_slowly_is_heard_once_no_gap_can_follow(
+def test_a_slow_recording_is_played_once_no_gap_can_follow(
     pace: float, begins: float, ear: Ear, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Four seconds are made at half the playback speed, so a little more than two must be made first."""
@@ -240,7 +240,7 @@ def test_what_is_made_slowly_is_heard_once_no_gap_can_follow(
     assert len(ear.sound) == pytest.approx(4 * RATE, abs=2 * EDGE)
 
 
-def test_nothing_is_heard_before_the_fast_loop_is_there(
+def test_playback_starts_only_after_the_fast_loop_is_compiled(
     ear: Ear, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = [0.0]
@@ -264,7 +264,7 @@ def test_nothing_is_heard_before_the_fast_loop_is_there(
     assert said[1] == "Playing it." and said[-1] == "Heard 4.0 s, 2.0 × real time, no gaps."
 
 
-def test_what_grew_slower_on_the_way_waits_again_and_counts_the_gap(
+def test_a_generator_that_slows_down_pauses_playback_and_counts_the_gap(
     ear: Ear, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = [0.0]
@@ -301,7 +301,7 @@ def test_what_grew_slower_on_the_way_waits_again_and_counts_the_gap(
         (["continue", "tiny", "a.wav", "--play"], "makes no recordings, so it cannot go on from one"),
     ],
 )
-def test_what_cannot_be_heard_or_kept_is_wrong_use(
+def test_options_that_play_or_keep_nothing_are_wrong_use(
     argv: list[str], words: str, tiny: str, tiny_waves: str, tiny_recordings: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     named = {"tiny": tiny, "tiny-waves": tiny_waves, "tiny-recordings": tiny_recordings}
@@ -309,7 +309,7 @@ def test_what_cannot_be_heard_or_kept_is_wrong_use(
     assert words in capsys.readouterr().err
 
 
-def test_a_seed_sounds_in_the_terminal_as_it_does_in_the_window(tiny_recordings: str, tmp_path: Path) -> None:
+def test_a_seed_sounds_the_same_in_the_terminal_and_in_the_window(tiny_recordings: str, tmp_path: Path) -> None:
     """The window asks without an end, and allows a little more from time to time."""
     argv = ["sample", tiny_recordings, "--seed", "5", "--temperature", "0.9", "--label", "Low", "--seconds", "0.5"]
     assert cli.main([*argv, "--out", str(tmp_path)]) == 0
@@ -328,7 +328,7 @@ def test_a_seed_sounds_in_the_terminal_as_it_does_in_the_window(tiny_recordings:
     np.testing.assert_array_equal(np.concatenate(parts), samples(tmp_path / f"{tiny_recordings}-5.wav"))
 
 
-def test_a_recording_at_an_unsafe_temperature_is_warned_of_once(
+def test_a_recording_at_an_unsafe_temperature_causes_one_warning(
     tiny_recordings: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trained = models.find_model(tiny_recordings)
@@ -338,7 +338,7 @@ def test_a_recording_at_an_unsafe_temperature_is_warned_of_once(
     assert capsys.readouterr().err.count("At 3 most works are blank or saturated.") == 1
 
 
-def test_two_models_of_sound_are_mixed_and_the_file_says_which(tiny_recordings: str, tmp_path: Path) -> None:
+def test_two_models_of_sound_are_mixed_and_the_file_names_both(tiny_recordings: str, tmp_path: Path) -> None:
     argv = ["sample", tiny_recordings, "--seed", "5", "--seconds", "0.2", "--mix", tiny_recordings, "--share", "0.3"]
     assert cli.main([*argv, "--out", str(tmp_path)]) == 0
     work = recipe_of_wav((tmp_path / f"{tiny_recordings}-5.wav").read_bytes())
@@ -347,7 +347,7 @@ def test_two_models_of_sound_are_mixed_and_the_file_says_which(tiny_recordings: 
 
 
 @pytest.mark.timeout(120)
-def test_a_real_sound_card_gets_what_is_made_and_ctrl_c_ends_it_softly(
+def test_a_real_sound_card_plays_the_sound_and_ctrl_c_fades_it_out(
     recording: Recorder, sound_card: Daemon, tiny_recordings: str, tmp_path: Path
 ) -> None:
     argv = ["sample", tiny_recordings, "--seed", "5", "--label", "Low", "--seconds", "30", "--play", "--out", tmp_path]
@@ -386,7 +386,7 @@ def test_a_real_sound_card_gets_what_is_made_and_ctrl_c_ends_it_softly(
 
 
 @pytest.mark.parametrize("heard", [0, RATE])
-def test_a_sound_that_falls_silent_keeps_its_length_and_is_told(
+def test_a_sound_that_falls_silent_keeps_its_length_and_is_reported(
     heard: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = np.concatenate((np.full(RATE // 2, 900), np.full(RATE // 2, -900), np.full(9 * RATE, 3))).astype(np.int16)

@@ -85,7 +85,7 @@ def there(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize(("command", "make", "words"), CASES, indirect=["command"])
-def test_a_place_that_takes_no_files(
+def test_a_place_that_accepts_no_files_is_refused(
     command: list[str],
     make: Callable[[Path], str],
     words: str,

@@ -35,7 +35,7 @@ def seeds(folder: Path) -> list[int]:
     return sorted(int(path.stem.removeprefix("tiny-")) for path in folder.glob("*.png"))
 
 
-def test_a_slow_disk_holds_up_nothing_but_the_first_result(
+def test_a_slow_disk_delays_only_the_first_result(
     kept: sample.ResultSaver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_all = storage.write_files

@@ -123,7 +123,7 @@ def begin(argv: list[str], forks: Forks) -> Iterator[Begin]:
         ("publishing", signal.SIGTERM),
     ],
 )
-def test_signals_where_there_is_nothing_to_save_end_it_at_once(
+def test_signals_end_a_training_at_once_if_there_is_nothing_to_save(
     moment: str, number: signal.Signals, begin: Begin, studio_home: Path
 ) -> None:
     more = ("--steps", "3") if moment == "publishing" else ()
@@ -144,7 +144,7 @@ def test_signals_where_there_is_nothing_to_save_end_it_at_once(
 
 
 @pytest.mark.parametrize("number", STATUS)
-def test_signals_while_it_learns_save_first_and_lose_no_step(
+def test_signals_during_training_save_first_and_lose_no_step(
     number: signal.Signals, begin: Begin, studio_home: Path
 ) -> None:
     training = begin("learning")
@@ -159,7 +159,7 @@ def test_signals_while_it_learns_save_first_and_lose_no_step(
     assert found is not None and found[1]["step"] == last
 
 
-def test_signals_while_it_saves_do_not_disturb_that(begin: Begin, studio_home: Path) -> None:
+def test_signals_during_saving_do_not_disturb_it(begin: Begin, studio_home: Path) -> None:
     training = begin("saving")
     training.wait_for("step 5")
     training.send_signal(signal.SIGINT)

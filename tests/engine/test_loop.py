@@ -96,18 +96,18 @@ def worked(commands: list[AnyCommand], count: int = 2) -> tuple[list[str], Heard
 # ── who comes first ──────────────────────────────────────────────────────────────────────────────
 
 
-def test_hand_overtakes_what_was_asked_and_that_overtakes_the_queue() -> None:
+def test_controls_overtake_requests_and_requests_overtake_the_queue() -> None:
     trace, heard = worked([train("train"), sample("batch"), explore("drag")])
     assert trace == ["drag", "drag", "batch", "batch", "train", "train"]
     assert heard.endings() == [("drag", Finished), ("batch", Finished), ("train", Finished)]
 
 
-def test_among_equals_the_first_to_arrive_is_finished_first() -> None:
+def test_the_first_of_equal_jobs_is_finished_first() -> None:
     trace, _ = worked([sample("b"), sample("a"), Doctor(job="c")])
     assert trace == ["b", "b", "a", "a", "c", "c"]
 
 
-def test_a_hand_overtakes_a_batch_in_its_middle_and_the_batch_goes_on() -> None:
+def test_a_control_overtakes_a_running_batch_and_the_batch_continues() -> None:
     trace: list[str] = []
     inbox = Inbox()
     heard = Heard()
@@ -126,13 +126,13 @@ def test_a_hand_overtakes_a_batch_in_its_middle_and_the_batch_goes_on() -> None:
     assert trace == ["batch0", "drag0", "drag1", "drag2", "batch1", "batch2"]
 
 
-def test_latest_wins_and_what_is_replaced_unstarted_costs_nothing() -> None:
+def test_the_latest_command_wins_and_replaced_ones_cost_nothing() -> None:
     trace, heard = worked([explore(f"drag{n}") for n in range(50)])
     assert trace == ["drag49", "drag49"]
     assert heard.endings() == [*((f"drag{n}", Stopped) for n in range(49)), ("drag49", Finished)]
 
 
-def test_only_the_same_hand_is_replaced() -> None:
+def test_only_a_command_of_the_same_control_is_replaced() -> None:
     trace, heard = worked([explore("left", "l"), explore("right", "r"), sample("x"), sample("y")], count=1)
     assert trace == ["left", "right", "x", "y"]
     assert {kind for _, kind in heard.endings()} == {Finished}
@@ -141,7 +141,7 @@ def test_only_the_same_hand_is_replaced() -> None:
 # ── stopping ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_stop_is_heard_between_two_steps_and_the_job_closes_what_it_holds() -> None:
+def test_stop_acts_between_two_steps_and_the_job_closes_its_files() -> None:
     trace: list[str] = []
     inbox = Inbox()
     heard = Heard()
@@ -163,13 +163,13 @@ def test_stop_is_heard_between_two_steps_and_the_job_closes_what_it_holds() -> N
     assert [type(e) for e in heard] == [Notice, Notice, Notice, Stopped]
 
 
-def test_a_waiting_job_can_be_stopped_and_a_stop_for_nobody_is_no_fault() -> None:
+def test_a_waiting_job_can_be_stopped_and_a_stop_without_a_job_is_ignored() -> None:
     trace, heard = worked([sample("a"), sample("b"), Stop(job="b"), Stop(job="never was")], count=1)
     assert trace == ["a"]
     assert heard.endings() == [("b", Stopped), ("a", Finished)]
 
 
-def test_a_fault_while_stopping_is_told() -> None:
+def test_a_fault_while_stopping_is_reported() -> None:
     heard = Heard()
 
     def start(command: AnyCommand) -> Steps:
@@ -231,7 +231,7 @@ ACTIONS = st.one_of(
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(ACTIONS, max_size=60))
-def test_every_job_has_exactly_one_ending_whatever_happens(actions: list) -> None:
+def test_every_job_has_exactly_one_ending_in_all_cases(actions: list) -> None:
     heard = Heard()
     trace = []
     plans = {}
@@ -264,7 +264,7 @@ def test_every_job_has_exactly_one_ending_whatever_happens(actions: list) -> Non
             seen.add(event.job)
 
 
-def test_a_second_job_of_the_same_name_is_refused_and_the_first_goes_on() -> None:
+def test_a_second_job_of_the_same_name_is_refused_and_the_first_continues() -> None:
     trace, heard = worked([sample("a"), sample("a")], count=1)
     assert trace == ["a"]
     assert heard.endings() == [("", Failed), ("a", Finished)]
@@ -288,7 +288,7 @@ def test_a_job_that_raises_fails_with_words_and_the_next_is_done(capsys: pytest.
     assert "the paint is dry" in capsys.readouterr().err
 
 
-def test_after_the_loss_of_the_graphics_device_all_jobs_fail_and_another_engine_is_needed() -> None:
+def test_losing_the_graphics_device_fails_all_jobs_and_needs_a_new_engine() -> None:
     inbox = Inbox()
     heard = Heard()
 
@@ -316,7 +316,7 @@ class OutOfMemoryError(RuntimeError):
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
     ],
 )
-def test_a_shortage_of_memory_is_known_and_comes_with_advice(error: Exception) -> None:
+def test_a_shortage_of_memory_is_recognised_and_comes_with_advice(error: Exception) -> None:
     assert is_out_of_memory(error)
     assert explain_error(error) == (
         "There was not enough memory.",
@@ -325,7 +325,7 @@ def test_a_shortage_of_memory_is_known_and_comes_with_advice(error: Exception) -
     assert not is_out_of_memory(ValueError("out of memory is not what this is"))
 
 
-def test_a_failure_about_a_file_whose_name_is_no_text_can_be_sent() -> None:
+def test_a_failure_about_a_file_whose_name_is_not_text_can_be_sent() -> None:
     why, _ = explain_error(OSError(os.fsdecode(b"r\xffse.png")))
     assert "r?se.png" in why
     encode(Failed(job="a", reason=why))
@@ -408,7 +408,7 @@ def one_drawing(command: AnyCommand) -> Steps:
         (frame({"message": {"is": "doctor", "job": "x"}, "arrays": [["<f4", [9]]]}, b"short"), "", "longer than"),
     ],
 )
-def test_what_can_not_be_read_is_answered_and_the_next_command_is_done(bad: bytes, job: str, words: str) -> None:
+def test_an_unreadable_command_is_reported_and_the_next_one_runs(bad: bytes, job: str, words: str) -> None:
     line = Line(one_drawing)
     line.write(bad, encode(sample("good")))
     said = line.until(Finished, "good")
@@ -457,7 +457,7 @@ def test_a_command_in_many_pieces_is_one_command() -> None:
     line.end()
 
 
-def test_the_end_of_input_stops_what_is_at_work_and_it_saves() -> None:
+def test_the_end_of_input_stops_the_running_job_and_it_saves() -> None:
     saved = threading.Event()
 
     def start(command: AnyCommand) -> Steps:
@@ -478,7 +478,7 @@ def test_the_end_of_input_stops_what_is_at_work_and_it_saves() -> None:
     assert line.status == [0]
 
 
-def test_an_engine_to_which_nobody_listens_ends() -> None:
+def test_an_engine_whose_output_is_not_read_ends() -> None:
     line = Line(one_drawing)
     os.close(line.back)
     line.threads[0].join(LIMIT)
@@ -486,7 +486,7 @@ def test_an_engine_to_which_nobody_listens_ends() -> None:
     os.close(line.to)
 
 
-def test_pulses_count_steps_and_name_the_job() -> None:
+def test_heartbeats_count_steps_and_name_the_job() -> None:
     def start(command: AnyCommand) -> Steps:
         for _ in range(3):
             time.sleep(0.4)
@@ -543,12 +543,12 @@ def process() -> Iterator[Process]:
         process.kill()
 
 
-def test_it_says_starting_then_ready_then_answers(process: Process) -> None:
+def test_the_engine_sends_starting_then_ready_then_answers(process: Process) -> None:
     process.ask(sample("a", seeds=2))  # sent before the engine is ready
     assert [type(e) for e in process.until(Finished)] == [Starting, Ready, PicturesPreview, PicturesPreview, Finished]
 
 
-def test_stray_words_on_standard_output_do_not_harm_the_stream(process: Process) -> None:
+def test_stray_prints_do_not_harm_the_stream(process: Process) -> None:
     process.ask(sample("a", model="print", seeds=3))
     assert [type(e) for e in process.until(Finished)][2:] == [
         PicturesPreview,
@@ -572,7 +572,7 @@ def test_the_end_of_input_ends_the_process(process: Process, model: str) -> None
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
-def test_asked_to_end_it_does_in_good_order_and_ctrl_c_is_the_windows_business(process: Process, name: str) -> None:
+def test_the_engine_ends_in_order_on_request_and_ignores_ctrl_c(process: Process, name: str) -> None:
     process.until(Ready)
     process.send_signal(signal.SIGINT)
     process.ask(sample("a", seeds=1000))
@@ -583,7 +583,7 @@ def test_asked_to_end_it_does_in_good_order_and_ctrl_c_is_the_windows_business(p
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_an_idle_engine_that_is_asked_to_end_ends(process: Process) -> None:
+def test_an_idle_engine_ends_on_request(process: Process) -> None:
     process.until(Ready)
     process.send_signal(signal.SIGTERM)
     assert process.wait(LIMIT) == 0
@@ -612,7 +612,7 @@ def test_an_answer_too_large_to_send_fails_its_job_and_nothing_else() -> None:
     assert heard[0].reason == "A message of 300,000,000 bytes is larger than a frame may be."
 
 
-def test_a_job_that_rests_lets_others_work_and_keeps_no_processor_busy() -> None:
+def test_a_paused_job_lets_others_work_and_keeps_no_processor_busy() -> None:
     """The first job is more urgent and pauses after each step; the second finishes meanwhile."""
     looked: list[str] = []
 

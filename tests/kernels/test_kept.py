@@ -61,7 +61,7 @@ ASKED_BY: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("name", kernels.LOOPS)
-def test_what_is_compiled_ahead_is_what_models_ask_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loops_compiled_ahead_are_those_that_models_use(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     loop = kernels.LOOPS[name]
     file = importlib.import_module(f"studio.kernels.{loop.file}")
     for each in kernels.LOOPS.values():  # other tests may have used other loops of its file, or not
@@ -94,13 +94,13 @@ def place(*, home: str, cache: str | None = None) -> tuple[str, str]:
     return folder, own
 
 
-def test_they_are_kept_for_the_person_wherever_works_lie_unless_another_folder_is_named(tmp_path: Path) -> None:
+def test_loops_are_stored_in_the_users_cache_unless_another_folder_is_named(tmp_path: Path) -> None:
     theirs = platformdirs.user_cache_path("latent-studio", False) / "loops" / kernels.sources_digest()
     assert place(home=str(tmp_path)) == (str(theirs), "True")
     assert place(home=str(tmp_path), cache=str(tmp_path / "else")) == (str(tmp_path / "else"), "False")
 
 
-def test_another_line_in_any_source_is_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_line_in_any_source_changes_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = shutil.copytree(Path(kernels.__file__).parent, tmp_path / "kernels", ignore=shutil.ignore_patterns("__*__"))
     monkeypatch.setattr(kernels, "__file__", str(copy / "__init__.py"))
     before = kernels.sources_digest()
@@ -141,7 +141,7 @@ def test_a_file_that_was_cut_off_is_made_again(doubled: Callable[[], Any], tmp_p
     assert sum(again.stats.cache_hits.values()) == 1
 
 
-def test_where_nothing_can_be_kept_it_is_compiled_all_the_same(
+def test_a_loop_is_compiled_even_if_it_cannot_be_stored(
     doubled: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(self: Any, path: str) -> Any:

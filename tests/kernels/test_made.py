@@ -48,7 +48,7 @@ class Case:
 @torch.no_grad()
 @pytest.mark.parametrize("case", CASES, ids=str)
 @pytest.mark.parametrize("rows", [1, 4, 19])
-def test_it_equals_the_plain_inverse(case: tuple, rows: int) -> None:  # type: ignore[type-arg]
+def test_the_kernel_equals_the_plain_inverse(case: tuple, rows: int) -> None:  # type: ignore[type-arg]
     made_map = Case(*case)
     z = made_map.noise(rows)
     found = made_map.solve(z)
@@ -59,7 +59,7 @@ def test_it_equals_the_plain_inverse(case: tuple, rows: int) -> None:  # type: i
 
 @torch.no_grad()
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_forwards_it_equals_the_network(case: tuple) -> None:  # type: ignore[type-arg]
+def test_the_forward_pass_equals_the_network(case: tuple) -> None:  # type: ignore[type-arg]
     made_map = Case(*case)
     x = made_map.noise(7)
     z = made.forward(made_map.plan, made_map.weights, made_map.biases, x.numpy(), None, made_map.form)
@@ -82,7 +82,7 @@ def test_a_row_is_the_same_bit_for_bit_in_any_batch_and_with_any_threads(dtype: 
 
 
 @torch.no_grad()
-def test_what_is_not_finite_stays_in_its_own_row() -> None:
+def test_numbers_that_are_not_finite_stay_in_their_row() -> None:
     case = Case(20, (30,), "sequential", False, torch.float32)
     z = case.noise(4)
     whole = case.solve(z).x
@@ -93,7 +93,7 @@ def test_what_is_not_finite_stays_in_its_own_row() -> None:
 
 
 @torch.no_grad()
-def test_a_condition_is_more_bias_of_the_first_layer() -> None:
+def test_a_condition_adds_to_the_bias_of_the_first_layer() -> None:
     case = Case(12, (20, 9), "sequential", True, torch.float64, classes=3)
     z = case.noise(5)
     c = torch.tensor([0, 2, 1, 2, 0])

@@ -61,7 +61,7 @@ def played(
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["shifted", "row", "diagonal", "gated"])
-def test_compiled_it_finds_torchs_numbers_and_the_same_in_any_batch(name: str) -> None:
+def test_the_compiled_schedule_gives_torchs_numbers_in_any_batch(name: str) -> None:
     schedule = schedule_of(name, 8)
     x = torch.randn(6, 3, 8, 8)
     c = torch.tensor([0, 2, 1, 1, 0, 2])
@@ -72,7 +72,7 @@ def test_compiled_it_finds_torchs_numbers_and_the_same_in_any_batch(name: str) -
 
 
 @torch.no_grad()
-def test_two_threads_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_threads_give_the_same_result_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     schedule = schedule_of("shifted", 4)
     x = torch.randn(9, 3, 4, 4)
     c = torch.arange(9) % 3
@@ -83,7 +83,7 @@ def test_two_threads_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @torch.no_grad()
 @pytest.mark.parametrize("kind", ["same", "relu", "concat_elu", "gate", "tanh_gate"])
-def test_every_kind_bends_numbers_of_any_size_as_torch_does(kind: OperationName) -> None:
+def test_every_activation_equals_torchs_for_numbers_of_any_size(kind: OperationName) -> None:
     seen = RowBuffer(12, 4)
     x = torch.randn(2, 12, 1, 4) * torch.tensor([1e-6, 1.0, 30.0, 1e4])
     size = {"concat_elu": 24, "gate": 6, "tanh_gate": 6}.get(kind, 12)
@@ -108,7 +108,7 @@ def test_only_float32_on_the_processor_is_compiled() -> None:
 
 
 @torch.no_grad()
-def test_what_loops_read_of_a_schedule_is_made_once() -> None:
+def test_the_compiled_form_of_a_schedule_is_made_once() -> None:
     schedule = schedule_of("row", 4)
     x = torch.randn(2, 3, 4, 4)
     player = CompiledSteppers()

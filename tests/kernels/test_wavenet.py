@@ -51,7 +51,7 @@ def players(model: AutoregressiveSound, c: Tensor | None, count: int) -> tuple[S
 
 @torch.no_grad()
 @pytest.mark.parametrize(("levels", "words"), CASES)
-def test_it_finds_the_latents_that_torch_finds_and_their_prices(levels: int, words: dict[str, Any]) -> None:
+def test_the_loop_finds_torchs_latents_and_log_probabilities(levels: int, words: dict[str, Any]) -> None:
     model = made(levels, words)
     x = torch.randint(0, levels, (3, 90), generator=torch.Generator().manual_seed(2))
     for primed in (0, 31):
@@ -70,7 +70,7 @@ def test_it_finds_the_latents_that_torch_finds_and_their_prices(levels: int, wor
 @torch.no_grad()
 @pytest.mark.parametrize(("levels", "words"), CASES)
 @pytest.mark.parametrize("anew", [20, 70])
-def test_what_is_forgotten_is_made_anew_and_recalled(levels: int, words: dict[str, Any], anew: int) -> None:
+def test_dropped_samples_are_generated_again_and_can_be_restored(levels: int, words: dict[str, Any], anew: int) -> None:
     """The result is as if nothing had been made instead, whether that was shorter or longer."""
     model = made(levels, words)
     c = condition(words, 1)
@@ -91,7 +91,7 @@ def test_what_is_forgotten_is_made_anew_and_recalled(levels: int, words: dict[st
 
 
 @torch.no_grad()
-def test_what_is_too_far_back_is_not_forgotten_and_all_is_as_it_was() -> None:
+def test_samples_too_far_back_are_not_dropped_and_nothing_changes() -> None:
     model = made(256, {})
     z = model.noise([1], 120)
     whole, player = (make_compiled_sampler(model.net, model.conditional, None, 1, 32) for _ in range(2))
@@ -110,7 +110,7 @@ def test_what_is_too_far_back_is_not_forgotten_and_all_is_as_it_was() -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize(("levels", "words"), CASES)
-def test_it_draws_what_torch_draws_in_chunks_of_any_size(levels: int, words: dict[str, Any]) -> None:
+def test_the_loop_draws_what_torch_draws_in_chunks_of_any_size(levels: int, words: dict[str, Any]) -> None:
     model = made(levels, words)
     z = model.noise([1, 2], 90)
     given = torch.full((2, 90), -1)
@@ -147,7 +147,7 @@ def test_a_voice_is_the_same_among_any_number_of_voices(levels: int, words: dict
 
 @torch.no_grad()
 @pytest.mark.parametrize("levels", [256, 65_536])
-def test_a_sound_comes_back_through_it(levels: int) -> None:
+def test_a_sound_decodes_back(levels: int) -> None:
     model = made(levels, {})
     x = torch.randint(0, levels, (2, 400), generator=torch.Generator().manual_seed(3))
     assert torch.equal(model.decode(model.encode(x)), x)
@@ -159,7 +159,7 @@ def test_a_sound_comes_back_through_it(levels: int) -> None:
 
 
 @torch.no_grad()
-def test_voices_turn_to_another_kind_between_two_chunks() -> None:
+def test_voices_change_their_class_between_two_chunks() -> None:
     model = made(*CASES[2])
     z = model.noise([1, 2], 90)
     drawn = []
@@ -175,7 +175,7 @@ def test_voices_turn_to_another_kind_between_two_chunks() -> None:
 
 
 @torch.no_grad()
-def test_torch_keeps_to_one_thread_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torch_uses_one_thread_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     counted = list[int]()
     normal = torch.special.ndtr
     before = torch.get_num_threads()
@@ -195,7 +195,7 @@ def test_torch_keeps_to_one_thread_beside_it(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @torch.no_grad()
-def test_halves_of_a_models_file_are_read_as_they_are_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_floats_of_a_model_file_are_read_directly_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     model = made(256, {})
     model.half().float()
     z = model.noise([1, 2, 3], 60)
@@ -208,7 +208,7 @@ def test_halves_of_a_models_file_are_read_as_they_are_and_change_nothing(monkeyp
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 7, 8])
-def test_products_are_numpys_and_the_same_for_any_number_of_rows(rows: int) -> None:
+def test_products_equal_numpys_for_any_number_of_rows(rows: int) -> None:
     generator = np.random.default_rng(0)
     for n, m in ((3, 8), (16, 24), (32, 96), (64, 256)):
         x, out = (generator.standard_normal((rows + 1, size)).astype(np.float32) for size in (n + 2, m + 5))

@@ -7,7 +7,7 @@ from studio.nets.autoencoder import AutoencoderBlock, DecoderNetwork, EncoderNet
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 4), (1, 28, 28), (3, 32, 32), (3, 8, 4)])
-def test_a_picture_becomes_numbers_and_numbers_a_picture(shape: tuple[int, int, int]) -> None:
+def test_an_encoder_and_a_decoder_have_the_right_shapes(shape: tuple[int, int, int]) -> None:
     encoder = EncoderNetwork(shape, 4, 1, 16, 7)
     decoder = DecoderNetwork(5, 16, 4, 1, 2 * shape[0], *shape[1:])
     assert encoder(torch.randn(3, *shape)).shape == (3, 7)

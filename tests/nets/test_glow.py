@@ -36,7 +36,7 @@ def test_the_edge_is_one_more_channel_that_is_1_around_the_picture(channels: tup
 
 
 @torch.no_grad()
-def test_a_last_layer_starts_by_giving_zeros_whatever_it_sees() -> None:
+def test_a_last_layer_returns_zeros_at_first_for_any_input() -> None:
     net = CouplingNet(2, 8, 4).train()
     assert not bool(net(torch.randn(6, 2, 4, 4)).any())
 
@@ -62,7 +62,7 @@ def test_hidden_layers_start_one_after_the_other_from_the_first_batch_and_once()
 
 @torch.no_grad()
 @pytest.mark.parametrize("size", [(5, 4), (8, 8)])
-def test_folded_and_packed_it_is_the_same_map(size: tuple[int, int]) -> None:
+def test_folding_and_packing_keep_the_map(size: tuple[int, int]) -> None:
     net = learned(CouplingNet(3, 16, 6))
     x = entries(4, 3, *size)
     expected = net(x)
@@ -78,7 +78,7 @@ def test_folded_and_packed_it_is_the_same_map(size: tuple[int, int]) -> None:
 
 
 @torch.no_grad()
-def test_a_layer_without_a_picture_is_that_layer_on_zeros() -> None:
+def test_a_layer_without_a_picture_equals_the_layer_on_zeros() -> None:
     edges = learned(EdgeLayer(6, 4, 5))
     conv = ScaledConv(2, 6, 3, zero=True).double()
     for name in ("edge", "b", "logs"):

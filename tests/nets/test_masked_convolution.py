@@ -25,7 +25,7 @@ def test_features_belong_to_colours_in_contiguous_groups() -> None:
 @pytest.mark.parametrize("mask", ["A", "B"])
 @pytest.mark.parametrize("size", [1, 3, 5])
 @torch.no_grad()
-def test_a_masked_convolution_goes_pixel_by_pixel(size: int, mask: str, above: bool) -> None:
+def test_a_masked_convolution_runs_pixel_by_pixel(size: int, mask: str, above: bool) -> None:
     torch.manual_seed(0)
     conv = MaskedConv(colours_of(5, 3), colours_of(7, 3), size, mask, above=above).double()  # type: ignore[arg-type]
     conv.bias.normal_()
@@ -40,7 +40,7 @@ def test_a_masked_convolution_goes_pixel_by_pixel(size: int, mask: str, above: b
 
 
 @torch.no_grad()
-def test_a_masked_convolution_is_one_with_all_weights_and_zeros_at_the_masked() -> None:
+def test_a_masked_convolution_equals_a_full_one_with_zeros_at_masked_weights() -> None:
     torch.manual_seed(0)
     conv = MaskedConv(colours_of(3, 3), colours_of(6, 3), 3, "A").double()
     assert conv.above is not None
@@ -54,7 +54,7 @@ def test_a_masked_convolution_is_one_with_all_weights_and_zeros_at_the_masked() 
 
 
 @torch.no_grad()
-def test_a_row_convolution_goes_row_by_row() -> None:
+def test_a_row_convolution_runs_row_by_row() -> None:
     torch.manual_seed(0)
     conv = RowConv(3, 4, 5).double()
     x = torch.randn(2, 3, 6, 4, dtype=torch.float64)

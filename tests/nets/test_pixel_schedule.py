@@ -47,7 +47,9 @@ NAMES = ["shifted", "row", "diagonal", "masked", "gated"]
 @torch.no_grad()
 @pytest.mark.parametrize(("channels", "height", "width"), [(1, 8, 8), (3, 12, 4), (2, 4, 16)])
 @pytest.mark.parametrize("name", NAMES)
-def test_pixel_by_pixel_it_finds_the_whole_networks_numbers(name: str, channels: int, height: int, width: int) -> None:
+def test_a_schedule_gives_the_whole_networks_numbers_pixel_by_pixel(
+    name: str, channels: int, height: int, width: int
+) -> None:
     net, write, asked = made(name, channels)
     x = pictures(3, channels, height, width)
     c = torch.tensor([0, 2, 1])
@@ -97,7 +99,7 @@ def test_steps_follow_the_weights_until_they_are_folded() -> None:
 
 
 @torch.no_grad()
-def test_a_network_with_steps_of_its_own_takes_them_where_nothing_is_quicker() -> None:
+def test_a_network_uses_its_own_steps_if_nothing_is_faster() -> None:
     net, write, _ = made("masked", 1)
     x = pictures(1, 1, 4, 4)
     quick = ScheduleRunner(write(net, 4), pictures(1, 1, 4, 4), None)

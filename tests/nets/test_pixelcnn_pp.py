@@ -35,7 +35,7 @@ def test_a_pixel_sees_all_pixels_before_it_and_none_after(height: int, width: in
     assert torch.equal(sees, torch.ones(places, places).tril(-1).bool())
 
 
-def test_it_reaches_as_far_as_its_convolutions_do() -> None:
+def test_the_network_reaches_as_far_as_its_convolutions() -> None:
     # Smaller sizes show the second row nothing. So up to the right it sees a column more for the first convolution, for
     # the four of two resnets and, by the last skip, for five more.
     net = made(resnets=2)
@@ -51,7 +51,7 @@ def test_it_reaches_as_far_as_its_convolutions_do() -> None:
         *itertools.product(["halve", "double"], [AROUND, BESIDE]),
     ],
 )
-def test_a_shifted_convolution_is_a_sum_over_rows_above_and_columns_beside(step: str, size: tuple[int, int]) -> None:
+def test_a_shifted_convolution_sums_over_rows_above_and_neighbouring_columns(step: str, size: tuple[int, int]) -> None:
     conv = ShiftedConv(2, 3, size, halve=step == "halve", double=step == "double").double().eval()
     for parameter in conv.parameters():
         parameter.copy_(entries(*parameter.shape))
@@ -108,7 +108,7 @@ def test_a_channel_that_is_always_the_same_starts_finite() -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("way", [plain, fold])
-def test_multiplied_out_it_is_the_same_map_with_fewer_numbers(way: object) -> None:
+def test_multiplying_weight_norms_out_keeps_the_map(way: object) -> None:
     net = made()
     x = entries(2, 2, 8, 4)
     before = net(x)

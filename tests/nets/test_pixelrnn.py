@@ -91,7 +91,7 @@ def diagonal_bilstm(layer: DiagonalBiLSTM, x: Array, colours: int) -> Array:
 @torch.no_grad()
 @pytest.mark.parametrize(("height", "width", "colours"), [(4, 4, 1), (3, 5, 3), (5, 2, 3), (1, 4, 1)])
 @pytest.mark.parametrize(("kind", "twin"), [(RowLSTM, row_lstm), (DiagonalBiLSTM, diagonal_bilstm)])
-def test_a_layer_is_what_the_paper_says_pixel_by_pixel(
+def test_a_layer_equals_the_papers_equations_pixel_by_pixel(
     kind: type[RowLSTM], twin: object, height: int, width: int, colours: int
 ) -> None:
     layer = learned(kind(3, colours))
@@ -107,7 +107,7 @@ def sees(layer: nn.Module, height: int, width: int) -> Tensor:
 
 
 @pytest.mark.parametrize(("height", "width"), [(4, 4), (6, 3), (2, 7)])
-def test_a_row_lstm_sees_a_triangle_and_the_last_pixel_of_each_row_in_it(height: int, width: int) -> None:
+def test_a_row_lstm_sees_a_triangle_and_the_last_pixel_of_each_of_its_rows(height: int, width: int) -> None:
     wanted = torch.zeros(height, width, height, width, dtype=torch.bool)
     for i, j, y, x in itertools.product(range(height), range(width), range(height), range(width)):
         wanted[i, j, y, x] = y <= i and j - (i - y) - 1 <= x <= j + i - y
@@ -141,7 +141,7 @@ def test_numbers_of_a_colour_know_the_colours_before_it(cells: CellName, height:
             assert bool(felt[before - k - 3 : before].all())
 
 
-def test_learned_states_and_all_else_get_a_gradient() -> None:
+def test_all_parameters_get_a_gradient() -> None:
     for cells in ("row", "diagonal"):
         net = learned(PixelRNNNetwork(1, 1, cells, 4, 2, 24))
         net(entries(2, 1, 5, 4)).square().sum().backward()

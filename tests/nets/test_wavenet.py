@@ -103,7 +103,7 @@ def as_the_paper_says(net: WaveNetNetwork, x: list[int], c: Tensor | None) -> Te
 
 @torch.no_grad()
 @pytest.mark.parametrize("words", KINDS)
-def test_it_is_the_papers_network(words: dict[str, Any]) -> None:
+def test_the_network_equals_the_papers(words: dict[str, Any]) -> None:
     net = made(**words)
     x, c = sounds(net)
     numbers = net(x, c)
@@ -115,7 +115,7 @@ def test_it_is_the_papers_network(words: dict[str, Any]) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("words", KINDS)
-def test_in_parts_and_sample_by_sample_it_is_the_same(words: dict[str, Any], dtype: torch.dtype) -> None:
+def test_parts_and_single_samples_give_the_same_numbers(words: dict[str, Any], dtype: torch.dtype) -> None:
     net = made(dtype, **words)
     close = 1e-5 if dtype == torch.float32 else 1e-9
     x, c = sounds(net)
@@ -138,7 +138,7 @@ def test_in_parts_and_sample_by_sample_it_is_the_same(words: dict[str, Any], dty
 
 
 @torch.no_grad()
-def test_a_part_with_what_it_is_predicted_from_is_as_in_the_whole() -> None:
+def test_a_part_with_its_context_equals_that_part_of_the_whole() -> None:
     """This also holds if the part begins before the sound does: then its past is empty, as the sound's is."""
     net = made(classes=(3,))
     assert net.field == FIELD
@@ -155,7 +155,7 @@ def test_a_part_with_what_it_is_predicted_from_is_as_in_the_whole() -> None:
 
 
 @torch.no_grad()
-def test_a_sample_moves_what_follows_within_the_field_and_nothing_else() -> None:
+def test_a_sample_only_changes_later_ones_within_the_field() -> None:
     net = lively(made(levels=1000))
     x, _ = sounds(net, 1)
     for t in (0, 3, 20):
@@ -166,7 +166,7 @@ def test_a_sample_moves_what_follows_within_the_field_and_nothing_else() -> None
 
 
 @torch.no_grad()
-def test_a_frame_of_the_signal_is_heard_from_the_first_sample_that_it_predicts() -> None:
+def test_a_frame_of_the_signal_acts_from_the_first_sample_that_it_predicts() -> None:
     net = lively(made(local=2, hop=4))
     x, c = sounds(net, 1)
     assert c is not None

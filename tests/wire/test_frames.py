@@ -167,7 +167,7 @@ def test_an_array_that_is_not_contiguous_comes_back_as_it_was() -> None:
     np.testing.assert_array_equal(given_back, turned)
 
 
-def test_an_array_lies_where_processors_like_it() -> None:
+def test_an_array_lies_at_an_aligned_address() -> None:
     for job in ("j", "jo", "job", "jobs", "jobs5"):
         latent = decode(encode(messages.DecodeLatent(job=job, model="m", latent=LATENT))[4:], AnyCommand).latent
         assert latent.flags.aligned
@@ -203,7 +203,7 @@ def test_a_stream_that_comes_byte_by_byte_gives_the_same_messages() -> None:
     assert len(got) == len(EVENTS)
 
 
-def test_after_a_bad_frame_the_next_one_is_read() -> None:
+def test_the_frame_after_a_bad_one_is_read() -> None:
     splitter = frames.command_splitter()
     bad = frame_body(b"no JSON")
     splitter.feed(struct.pack("<I", len(bad)) + bad + encode(COMMANDS[0]))
@@ -285,14 +285,14 @@ def test_an_event_is_not_taken_for_a_command() -> None:
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
-def test_a_number_that_is_none_is_refused_where_it_is_sent(loss: float) -> None:
+def test_a_number_that_is_not_finite_is_refused_before_it_is_sent(loss: float) -> None:
     with pytest.raises(BadFrame, match="loss"):
         encode(messages.TrainingProgress(job="j", step=1, steps=2, loss=loss))
     with pytest.raises(BadFrame, match="log_prob"):
         encode(messages.PicturesPreview(job="j", first=0, pictures=PICTURES, done=1, total=1, log_prob=(0.0, loss)))
 
 
-def test_what_cannot_be_sent_is_refused_where_it_is_sent() -> None:
+def test_a_message_that_cannot_be_sent_is_refused_by_the_sender() -> None:
     with pytest.raises(BadFrame):
         encode(messages.Notice(job="j", text="\udcff.png"))
     with pytest.raises(BadFrame):

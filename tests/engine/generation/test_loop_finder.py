@@ -34,7 +34,7 @@ def cost(sound: np.ndarray, begin: int, end: int) -> float:
     return float((joined[-count:] - stands[-count:]).sum())
 
 
-def test_the_best_join_is_no_dearer_than_the_wanted_one_and_its_price_is_true() -> None:
+def test_the_best_join_has_no_more_bits_than_the_requested_one() -> None:
     sound = beat(1.0)
     join = found(sound, 2000, 6011)
     assert 300 < join.tried <= 401 and join.bits < join.bits_before
@@ -44,7 +44,7 @@ def test_the_best_join_is_no_dearer_than_the_wanted_one_and_its_price_is_true() 
     assert abs(join.begin - 2000) <= reach and abs(join.end - 6011) <= reach
 
 
-def test_the_wave_before_both_ends_looks_alike() -> None:
+def test_the_wave_before_both_ends_is_similar() -> None:
     sound = beat(1.0)
     pairs = loop_finder.loop_candidates(sound, 2000, 7344, RATE)
     assert pairs[0] == (2000, 7344) and len(set(pairs)) == len(pairs)
@@ -61,12 +61,12 @@ def test_a_loop_may_reach_from_the_first_sample_to_the_last(begin: int, end: int
 
 
 @pytest.mark.parametrize(("begin", "end"), [(100, 90), (100, 200), (0, 9000)])
-def test_no_such_loop(begin: int, end: int) -> None:
+def test_an_impossible_loop_is_refused(begin: int, end: int) -> None:
     with pytest.raises(DoesNotFit, match="a loop has at least"):
         list(loop_finder.find_best_loop(HUM, beat(1.0), begin, end, 5, 1))
 
 
-def test_what_is_no_sound_is_refused(tiny: str) -> None:
+def test_a_file_that_is_not_a_sound_is_refused(tiny: str) -> None:
     wrong: Any = np.zeros((2, 8000), np.int16)
     with pytest.raises(DoesNotFit, match="16-bit samples"):
         list(loop_finder.find_best_loop(HUM, wrong, 0, 4000, 5, 1))

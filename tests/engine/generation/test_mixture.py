@@ -16,7 +16,7 @@ from studio.library import models
 from studio.wire import messages as wire
 
 
-def test_two_classes_by_hand() -> None:
+def test_the_mixture_of_two_classes_equals_a_calculation_by_hand() -> None:
     """Compute by hand: with p(x | A) = ½ · ½ and p(x | B) = ¼ · ⅛, the mixture gives 3/8 to each entry."""
     mixture = inpainting.ClassMixture()
     mixture.add_class(torch.tensor([1.0, 1.0]))
@@ -25,7 +25,7 @@ def test_two_classes_by_hand() -> None:
     assert mixture.prices == pytest.approx([math.log(1 / 4), math.log(1 / 32)])
 
 
-def test_what_each_pixel_costs_is_its_probability_after_those_before_it() -> None:
+def test_the_bits_of_each_pixel_are_its_probability_given_those_before_it() -> None:
     """The mixture's probabilities sum to 1 over all values of the last entry drawn."""
     torch.manual_seed(0)
     recipe = zoo.gated_pixelcnn.GatedPixelCNN(width=8, layers=2, size=3, head=8, classes=3)
@@ -51,7 +51,7 @@ def picture(tmp_path: Path, rings: np.ndarray) -> Path:
     return path
 
 
-def test_score_gives_the_mixture_and_the_likeliest_class_beside_it(
+def test_score_reports_the_mixture_and_the_likeliest_class(
     tiny_kinds: str, picture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = []

@@ -57,7 +57,7 @@ def drawn(events: list[Any]) -> list[wire.PicturesPreview]:
     return [event for event in events if isinstance(event, wire.PicturesPreview)]
 
 
-def test_it_is_learned_drawn_cooled_opened_and_measured(learned: str, ask: Ask, pack: Path) -> None:
+def test_a_model_is_trained_drawn_cooled_opened_and_evaluated(learned: str, ask: Ask, pack: Path) -> None:
     card = models.find_model(learned).card
     bits = card.levels == 2
     assert card.exact
@@ -91,7 +91,7 @@ def test_it_is_learned_drawn_cooled_opened_and_measured(learned: str, ask: Ask, 
     assert measured.figures[0][1] == pytest.approx(card.value, abs=1e-3)
 
 
-def test_a_part_of_a_picture_is_made_anew_and_the_rest_is_kept(tiny_pixels: str, ask: Ask, rings: np.ndarray) -> None:
+def test_a_part_of_a_picture_is_drawn_again_and_the_rest_is_kept(tiny_pixels: str, ask: Ask, rings: np.ndarray) -> None:
     picture = rings[130, ..., :1] // 16 * 17
     free = np.zeros((8, 8), np.uint8)
     free[4:, 2:6] = 1
@@ -107,7 +107,7 @@ def test_a_part_of_a_picture_is_made_anew_and_the_rest_is_kept(tiny_pixels: str,
     assert scored.log_prob == pytest.approx((done[1].log_prob or ())[1], rel=1e-5)
 
 
-def test_others_have_their_turn_while_explore_draws_pixel_by_pixel(tiny_pixels: str) -> None:
+def test_other_jobs_run_while_explore_draws_pixel_by_pixel(tiny_pixels: str) -> None:
     steps = list(JobStarter(CPU).start(wire.DecodeLatent(job="a", model=tiny_pixels, seed=3)))
     assert sum(step is None for step in steps) >= 8, "a step a row"
     assert isinstance(steps[-1], wire.Decoded)
@@ -116,7 +116,7 @@ def test_others_have_their_turn_while_explore_draws_pixel_by_pixel(tiny_pixels: 
     assert sum(step is None for step in steps) > 8
 
 
-def test_a_completion_is_priced_by_what_follows_the_hole(tiny_pixels: str, ask: Ask, rings: np.ndarray) -> None:
+def test_a_completion_is_scored_by_what_follows_the_hole(tiny_pixels: str, ask: Ask, rings: np.ndarray) -> None:
     picture = rings[130, ..., :1] // 16 * 17
     free = np.zeros((8, 8), np.uint8)
     free[4:, 2:6] = 1
@@ -136,7 +136,7 @@ def _complete(model: str, picture: np.ndarray, free: np.ndarray) -> wire.Inpaint
     return wire.Inpaint(job="a", model=model, picture=picture, mask=free, seeds=(1, 2, 3))
 
 
-def test_what_cannot_be_completed_is_said(tiny_pixels: str, tiny: str, ask: Ask, rings: np.ndarray) -> None:
+def test_an_impossible_completion_is_reported(tiny_pixels: str, tiny: str, ask: Ask, rings: np.ndarray) -> None:
     picture = rings[0, ..., :1]
     none = np.zeros((8, 8), np.uint8)
     faults = {
@@ -152,7 +152,7 @@ def test_what_cannot_be_completed_is_said(tiny_pixels: str, tiny: str, ask: Ask,
 
 
 @pytest.mark.parametrize("kind", ["pixels", "flow", "kinds", "waves"])
-def test_a_price_says_where_the_bits_are(
+def test_a_score_shows_where_the_bits_are(
     kind: str, tiny_pixels: str, tiny: str, tiny_kinds: str, tiny_waves: str, ask: Ask, rings: np.ndarray
 ) -> None:
     name, artwork, places = {
@@ -177,7 +177,7 @@ def _conditional() -> zoo.Recipe:
     return zoo.recipe_from_fields({**RECIPE, "classes": 2})
 
 
-def test_the_mixture_of_kinds_is_measured_where_it_is_cheap_else_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mixture_of_classes_is_exact_if_it_is_cheap_else_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     model = _conditional().build((1, 4, 4), 8).eval()
     with torch.no_grad():
@@ -202,7 +202,7 @@ def test_the_mixture_of_kinds_is_measured_where_it_is_cheap_else_bounded(monkeyp
     assert (name, exact, alone) == ("bits per dimension", True, pytest.approx(mixed, rel=1e-5))
 
 
-def test_bits_to_learn_from_are_drawn_once_with_the_greys_as_probabilities() -> None:
+def test_training_bits_are_drawn_once_with_the_greys_as_probabilities() -> None:
     ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, None, :, None], 2000, 0)
     bits = dequantised_levels(ramp, (1, 1, 256), 0)
     assert bits.dtype == torch.uint8
@@ -216,7 +216,7 @@ def test_bits_to_learn_from_are_drawn_once_with_the_greys_as_probabilities() -> 
     assert torch.equal(dequantised_levels(black_and_white, (1, 1, 256), 0), to_levels(black_and_white, (1, 1, 256), 2))
 
 
-def test_its_settings_are_checked(pack: Path) -> None:
+def test_the_settings_of_a_stream_are_checked(pack: Path) -> None:
     study = config_for_data("pixels", pack, "pixelcnn", "tiny", (1, 8, 8))
     bad = msgspec.structs.replace(study, recipe=msgspec.structs.replace(study.recipe, size=4))
     with pytest.raises(BadTrainingConfig, match="4 pixels has no middle; take an odd number"):

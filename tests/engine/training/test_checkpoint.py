@@ -38,7 +38,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("data", DAMAGED.values(), ids=DAMAGED.keys())
-def test_a_damaged_manifest_is_made_again_from_the_checkpoints(data: bytes, run: Path) -> None:
+def test_a_damaged_manifest_is_rebuilt_from_the_checkpoints(data: bytes, run: Path) -> None:
     before = checkpoint.list_checkpoints(run)
     manifest(run).write_bytes(data)
     assert sorted(checkpoint.list_checkpoints(run), key=str) == sorted(before, key=str)
@@ -51,13 +51,13 @@ def test_a_damaged_manifest_is_made_again_from_the_checkpoints(data: bytes, run:
     assert json.loads(manifest(run).read_bytes())
 
 
-def test_a_manifest_that_is_gone_is_made_again(run: Path) -> None:
+def test_a_deleted_manifest_is_rebuilt(run: Path) -> None:
     manifest(run).unlink()
     found = checkpoint.load_newest(run)
     assert found is not None and found[1]["step"] == 5
 
 
-def test_a_manifest_made_again_leaves_out_what_is_not_whole(run: Path) -> None:
+def test_a_rebuilt_manifest_leaves_out_incomplete_files(run: Path) -> None:
     folder = run / "checkpoints"
     manifest(run).write_bytes(b"")
     newest = folder / "step-00000005.safetensors"
@@ -69,7 +69,7 @@ def test_a_manifest_made_again_leaves_out_what_is_not_whole(run: Path) -> None:
     assert found is not None and found[1]["step"] == 3
 
 
-def test_a_manifest_never_has_a_file_outside_its_folder_removed(run: Path) -> None:
+def test_a_manifest_never_removes_a_file_outside_its_folder(run: Path) -> None:
     precious = run / "precious.safetensors"
     precious.write_bytes(b"x")
     entry = {"file": "../precious.safetensors", "size": 1, "hash": "", "step": 1, "best": False}
@@ -79,7 +79,7 @@ def test_a_manifest_never_has_a_file_outside_its_folder_removed(run: Path) -> No
     assert precious.exists()
 
 
-def test_a_checkpoint_whose_state_cannot_be_read_gives_way_to_the_one_before(run: Path) -> None:
+def test_an_unreadable_checkpoint_is_replaced_by_the_one_before(run: Path) -> None:
     checkpoint.add_checkpoint(run, {"model.w": torch.zeros(4)}, {"step": 6})
     folder = run / "checkpoints"
     path = folder / "step-00000006.safetensors"

@@ -81,7 +81,7 @@ def test_a_reduced_photograph_looks_the_same(tmp_path: Path, monkeypatch: pytest
     assert any("read at 1/4" in note for note in picture.notes)
 
 
-def test_what_is_too_large_is_refused_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_that_is_too_large_is_refused_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photo = Image.new("RGB", (400, 300))
     monkeypatch.setattr(formats, "MAX_DECODED_PIXELS", 100_000)
     monkeypatch.setattr(formats, "MAX_REDUCED_PIXELS", 110_000)
@@ -146,7 +146,7 @@ def test_a_file_is_called_cut_off_only_if_it_is(tmp_path: Path, ending: str) -> 
             assert fault.reason == "is damaged"
 
 
-def test_kinds_of_jpeg_and_bmp_that_are_not_read_are_named_so(tmp_path: Path) -> None:
+def test_types_of_jpeg_and_bmp_that_are_not_read_are_named(tmp_path: Path) -> None:
     photo = saved(Image.fromarray(PHOTO), "JPEG")
     at = photo.index(b"\xff\xc0")
     for kind, precision in ((0xC0, 12), (0xC3, 8), (0xC7, 8), (0xC1, 12)):  # 12 bits; lossless
@@ -156,7 +156,7 @@ def test_kinds_of_jpeg_and_bmp_that_are_not_read_are_named_so(tmp_path: Path) ->
     assert reason(tmp_path, bitmap[:30] + (4).to_bytes(4, "little") + bitmap[34:]) == FOREIGN  # a JPEG inside
 
 
-def test_of_several_pictures_of_a_camera_the_first_is_used_and_said(tmp_path: Path) -> None:
+def test_several_pictures_of_a_camera_open_as_the_first_with_a_note(tmp_path: Path) -> None:
     first = Image.fromarray(PHOTO)
     second = Image.fromarray(255 - PHOTO)
     (tmp_path / "pair.jpg").write_bytes(saved(first, "MPO", save_all=True, append_images=[second], quality=95))

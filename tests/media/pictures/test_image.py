@@ -112,7 +112,7 @@ def test_transparency_is_put_over_white(tmp_path: Path, mode: str) -> None:
 
 
 @pytest.mark.parametrize("ending", ["PNG", "TIFF"])
-def test_sixteen_bits_are_scaled_and_not_cut(tmp_path: Path, ending: str) -> None:
+def test_sixteen_bits_are_scaled_and_not_truncated(tmp_path: Path, ending: str) -> None:
     deep = np.array([[0, 128, 129, 257, 32768, 65278, 65535]], np.uint16)
     picture = opened(tmp_path, saved(deep, ending))
     np.testing.assert_array_equal(picture.array[0, :, 0], [0, 0, 1, 1, 128, 254, 255])
@@ -174,7 +174,7 @@ def test_a_damaged_colour_profile_costs_the_profile_alone(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("ending", ["GIF", "WEBP", "PNG", "TIFF"])
-def test_of_a_moving_picture_the_first_is_used_and_said(tmp_path: Path, ending: str) -> None:
+def test_an_animation_opens_as_its_first_picture_with_a_note(tmp_path: Path, ending: str) -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime", "blue")]
     how = {"lossless": True} if ending == "WEBP" else {}
     picture = opened(tmp_path, saved(frames[0], ending, save_all=True, append_images=frames[1:], **how))
@@ -200,7 +200,7 @@ def test_any_name_opens_and_can_be_shown(tmp_path: Path, name: bytes) -> None:
 
 @pytest.mark.timeout(20)
 @POSIX_ONLY
-def test_what_is_no_file_is_neither_opened_nor_waited_for(tmp_path: Path) -> None:
+def test_pipes_and_devices_are_neither_opened_nor_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "zero.png").symlink_to("/dev/zero")
     (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
@@ -274,7 +274,7 @@ def test_other_formats_are_not_tried(tmp_path: Path, data: bytes) -> None:
         (b"\0\0\0 ftypisom", "is a film (MP4)"),
     ],
 )
-def test_a_sound_is_told_as_a_sound(tmp_path: Path, data: bytes, reason: str) -> None:
+def test_a_sound_is_reported_as_a_sound(tmp_path: Path, data: bytes, reason: str) -> None:
     assert refused(tmp_path, data * 30).reason == reason
 
 
@@ -315,7 +315,7 @@ def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "progressive", "GIF", "WEBP", "TIFF", "packed TIFF", "BMP"])
-def test_a_picture_that_is_cut_off_is_never_half_used(tmp_path: Path, kind: str) -> None:
+def test_a_picture_that_is_cut_off_is_never_used_in_part(tmp_path: Path, kind: str) -> None:
     how: dict[str, Any] = {"progressive": {"progressive": True}, "packed TIFF": {"compression": "tiff_lzw"}}.get(
         kind, {}
     )
@@ -336,7 +336,7 @@ def test_a_picture_that_is_cut_off_is_never_half_used(tmp_path: Path, kind: str)
     ("fault", "reason"),
     [(SyntaxError("bad"), "damaged"), (struct.error(), "damaged"), (MemoryError(), "memory"), (EOFError(), "damaged")],
 )
-def test_whatever_a_decoder_raises_is_a_refusal(
+def test_any_error_of_a_decoder_becomes_a_refusal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, reason: str
 ) -> None:
     def fail(*_: object) -> OpenedPicture:
@@ -375,7 +375,7 @@ def test_transparency_is_mixed_exactly() -> None:
     np.testing.assert_array_equal(compose_over(rgba, 0)[0, 0], (0, 0, 0))
 
 
-def test_what_is_in_shape_already_comes_out_as_it_was() -> None:
+def test_a_picture_already_in_shape_is_unchanged() -> None:
     result = fit_to_shape(PHOTO, (3, 60, 80))
     np.testing.assert_array_equal(result, PHOTO)
     assert not np.shares_memory(result, PHOTO)
@@ -391,7 +391,7 @@ def test_an_enlarged_export_comes_back_exactly(scale: int) -> None:
     )
 
 
-def test_a_grey_picture_is_weighed_as_eyes_do() -> None:
+def test_a_grey_picture_weighs_colours_as_eyes_do() -> None:
     colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]], np.uint8)
     np.testing.assert_array_equal(fit_to_shape(colours, (1, 1, 4))[0, :, 0], [76, 150, 29, 255])
     np.testing.assert_array_equal(fit_to_shape(PHOTO[..., :1], (3, 60, 80)), PHOTO[..., :1].repeat(3, 2))
@@ -412,7 +412,7 @@ def test_crop_takes_the_middle_undistorted() -> None:
     assert (result[:, 12:] >= 252).all()
 
 
-def test_pad_keeps_all_of_it_and_adds_margins() -> None:
+def test_pad_keeps_the_whole_picture_and_adds_margins() -> None:
     result = fit_to_shape(halves(), (3, 20, 20), "pad", over=77)
     assert (result[:5] == 77).all()
     assert (result[15:] == 77).all()
@@ -420,13 +420,13 @@ def test_pad_keeps_all_of_it_and_adds_margins() -> None:
     assert (result[5:15, 12:] >= 252).all()
 
 
-def test_fit_squeezes_all_of_it() -> None:
+def test_fit_squeezes_the_whole_picture() -> None:
     result = fit_to_shape(halves(), (3, 20, 20), "fit")
     assert (result[:, :8] <= 3).all()
     assert (result[:, 12:] >= 252).all()
 
 
-def test_a_part_is_taken_where_the_box_says() -> None:
+def test_a_part_is_cut_out_of_the_given_box() -> None:
     assert (fit_to_shape(halves(), (3, 10, 10), box=(0, 0, 0.4, 1)) == 0).all()
     assert (fit_to_shape(halves(), (3, 10, 10), "fit", box=(0.6, 0.2, 1, 0.9)) == 255).all()
     np.testing.assert_array_equal(fit_to_shape(PHOTO, (3, 30, 40), box=(0.5, 0.5, 1, 1)), PHOTO[30:, 40:])
@@ -450,7 +450,7 @@ def test_small_pictures_are_averaged_not_picked() -> None:
     some.integers(0, 255),
 )
 @settings(max_examples=150, deadline=None)
-def test_any_size_comes_into_shape_and_one_colour_stays_one(
+def test_any_size_is_fitted_and_a_single_colour_stays_single(
     height: int, width: int, channels: int, shape: tuple[int, int, int], how: Any, grey: int
 ) -> None:
     picture = np.full((height, width, channels), grey, np.uint8)

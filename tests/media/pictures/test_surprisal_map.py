@@ -16,7 +16,7 @@ def test_the_colours_rise_in_lightness_so_that_a_map_reads_in_grey() -> None:
     assert map[0, 3].tolist() == [0xFC, 0xFD, 0xBF]
 
 
-def test_figures_are_short() -> None:
+def test_formatted_values_are_short() -> None:
     assert [format_bits_value(bits) for bits in (0.0, 3.21, 12.0, -1.5, 0.04, -0.001)] == [
         "0",
         "3.2",

@@ -40,7 +40,7 @@ def tone() -> Oscillator:
     return tone
 
 
-def test_it_is_silent_until_a_note_is_played(tone: Oscillator) -> None:
+def test_the_oscillator_is_silent_until_a_note_is_played(tone: Oscillator) -> None:
     assert not heard(tone, 0.1).any() and tone.is_silent
     tone.play_note(69)
     heard(tone, 0.1)
@@ -50,14 +50,14 @@ def test_it_is_silent_until_a_note_is_played(tone: Oscillator) -> None:
     assert spectrum.argmax() == 440 and np.abs(samples).max() == pytest.approx(0.5, abs=1e-3)
 
 
-def test_without_a_wave_a_note_is_silence() -> None:
+def test_a_note_without_a_wave_is_silent() -> None:
     tone = Oscillator(RATE)
     tone.play_note(60)
     assert not heard(tone, 0.1).any()
 
 
 @pytest.mark.parametrize("block", [37, 480, 5000])
-def test_the_size_of_the_blocks_is_not_heard(block: int) -> None:
+def test_the_size_of_the_blocks_is_inaudible(block: int) -> None:
     one = Oscillator(RATE)
     other = Oscillator(RATE)
     for tone in (one, other):
@@ -90,7 +90,7 @@ def test_another_wave_is_faded_in_at_the_same_phase(tone: Oscillator) -> None:
     assert np.abs(late).max() == pytest.approx(0.5, abs=1e-3) and np.abs(fit).argmax() == 22
 
 
-def test_while_it_fades_only_the_newest_wave_is_kept(tone: Oscillator) -> None:
+def test_only_the_newest_wave_is_kept_during_a_fade(tone: Oscillator) -> None:
     tone.play_note(57)
     heard(tone, 0.05)
     for harmonic in (2, 3, 4, 5):
@@ -102,7 +102,7 @@ def test_while_it_fades_only_the_newest_wave_is_kept(tone: Oscillator) -> None:
     assert spectrum[[220, 440, 660, 880]].max() < 1e-3 * spectrum.max()
 
 
-def test_another_pitch_goes_on_from_the_phase(tone: Oscillator) -> None:
+def test_another_pitch_continues_from_the_phase(tone: Oscillator) -> None:
     tone.play_note(45)
     before = heard(tone, 0.1)
     for note in (57, 81, 40, 69):
@@ -156,7 +156,7 @@ def test_a_new_stream_begins_from_silence(tone: Oscillator) -> None:
     assert abs(heard(tone, 0.1)[0]) < 0.5 / (RAMP * RATE) * 1.01
 
 
-def test_the_level_moves_without_a_step(tone: Oscillator) -> None:
+def test_the_loudness_changes_without_a_step(tone: Oscillator) -> None:
     tone.play_note(33)
     heard(tone, 0.1)
     tone.set_level(0.1)
@@ -181,7 +181,7 @@ def test_another_rate_keeps_the_pitch(tone: Oscillator) -> None:
     assert spectrum[between].max() < 2e-3 * spectrum.max()  # aliases would appear there
 
 
-def test_filling_keeps_no_memory(tone: Oscillator) -> None:
+def test_filling_allocates_no_memory(tone: Oscillator) -> None:
     tone.play_note(57)
     out = np.empty(480, np.float32)
     tone.fill(out)

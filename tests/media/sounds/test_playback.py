@@ -51,7 +51,7 @@ def test_every_sample_comes_once_between_two_ramps(block: int) -> None:
     assert stream.has_ended and stream.underruns == 0 and stream.position == pytest.approx(0.5)
 
 
-def test_at_another_rate_it_is_resampled_as_a_whole() -> None:
+def test_sound_at_another_rate_is_resampled_without_seams() -> None:
     """It also holds after a minute: made in pieces of 20 ms, nothing drifts."""
     stream = PlaybackBuffer(16_000)
     wave = sine(60, 16_000)
@@ -69,7 +69,7 @@ def test_at_another_rate_it_is_resampled_as_a_whole() -> None:
     assert np.abs(out[edge : len(wanted) - edge] - wanted[edge:-edge]).max() < 3e-6  # 100 dB below the sine
 
 
-def test_run_dry_it_fades_waits_for_a_cushion_and_goes_on_where_it_was() -> None:
+def test_an_underrun_fades_out_waits_for_samples_and_continues() -> None:
     stream = opened(PlaybackBuffer(RATE))
     wave = sine(1)
     half = len(wave) // 2
@@ -86,7 +86,7 @@ def test_run_dry_it_fades_waits_for_a_cushion_and_goes_on_where_it_was() -> None
     assert stream.underruns == 1 and stream.has_ended
 
 
-def test_it_is_over_where_only_less_than_a_ramp_is_left_after_a_gap() -> None:
+def test_playback_ends_if_less_than_a_ramp_is_left_after_a_gap() -> None:
     stream = opened(PlaybackBuffer(16_000), CARD)
     stream.append(sine(0.5, 16_000))
     heard(stream, 0.7, 480, CARD)
@@ -96,7 +96,7 @@ def test_it_is_over_where_only_less_than_a_ramp_is_left_after_a_gap() -> None:
     assert stream.has_ended
 
 
-def test_pausing_and_going_elsewhere_never_click() -> None:
+def test_pausing_and_seeking_never_click() -> None:
     stream = opened(PlaybackBuffer(RATE))
     stream.append(sine(2))
     out = [heard(stream, 0.2)]
@@ -116,7 +116,7 @@ def test_pausing_and_going_elsewhere_never_click() -> None:
     assert np.abs(np.diff(whole)).max() < STEEPEST and np.abs(whole[-RATE // 50 :]).max() == 0
 
 
-def test_what_is_put_in_the_place_of_what_was_to_come_is_heard_from_there_on_without_a_seam() -> None:
+def test_replaced_samples_are_heard_from_their_place_on_without_a_seam() -> None:
     stream = opened(PlaybackBuffer(RATE))
     wave = sine(1)
     stream.append(wave)
@@ -131,7 +131,7 @@ def test_what_is_put_in_the_place_of_what_was_to_come_is_heard_from_there_on_wit
     assert stream.underruns == 0
 
 
-def test_what_the_card_has_got_already_is_not_put_out_of_its_place() -> None:
+def test_samples_that_the_card_received_are_not_replaced() -> None:
     stream = opened(PlaybackBuffer(RATE))
     wave = sine(1)
     stream.append(wave)
@@ -150,7 +150,7 @@ def test_what_the_card_has_got_already_is_not_put_out_of_its_place() -> None:
 
 
 @pytest.mark.parametrize("late", [0.0, 0.01])
-def test_what_is_just_being_made_is_waited_for_as_long_as_the_card_has_enough(late: float) -> None:
+def test_the_card_waits_for_new_samples_as_long_as_it_has_enough(late: float) -> None:
     stream = opened(PlaybackBuffer(RATE))
     wave = sine(1)
     half = len(wave) // 2
@@ -173,7 +173,7 @@ def test_what_is_just_being_made_is_waited_for_as_long_as_the_card_has_enough(la
     assert stream.underruns == 0
 
 
-def test_nothing_is_waited_for_after_a_pause_or_at_the_end_or_before_it_begins() -> None:
+def test_the_card_never_waits_before_the_start_after_a_pause_or_at_the_end() -> None:
     """Otherwise this would take minutes."""
     out = np.zeros(round(0.2 * RATE), np.float32)
     for end in (PlaybackBuffer.pause, PlaybackBuffer.mark_complete, lambda stream: stream.seek(0.15)):
@@ -187,7 +187,7 @@ def test_nothing_is_waited_for_after_a_pause_or_at_the_end_or_before_it_begins()
         assert out.any() and stream.underruns == 0
 
 
-def test_what_will_be_brought_soon_is_known_from_the_last_question(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_samples_that_will_soon_be_resampled_are_known_from_the_last_request(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("studio.media.sounds.playback.time.monotonic", lambda: now)
     stream = opened(PlaybackBuffer(16_000), CARD)
@@ -205,7 +205,7 @@ def test_what_will_be_brought_soon_is_known_from_the_last_question(monkeypatch: 
     assert stream.first_replaceable == free + 320
 
 
-def test_of_a_sound_at_another_rate_a_few_milliseconds_are_held_back() -> None:
+def test_resampling_holds_back_a_few_milliseconds() -> None:
     """Samples that are held back cannot be changed any more."""
     stream = opened(PlaybackBuffer(16_000), RATE)
     stream.append(sine(1, 16_000))
@@ -214,7 +214,7 @@ def test_of_a_sound_at_another_rate_a_few_milliseconds_are_held_back() -> None:
         assert 0 < stream.first_replaceable / 16_000 - stream.position < 0.012
 
 
-def test_what_is_no_number_or_too_loud_never_reaches_the_card() -> None:
+def test_nan_and_too_loud_samples_never_reach_the_card() -> None:
     stream = opened(PlaybackBuffer(RATE))
     wave = np.array([np.nan, np.inf, -np.inf, 1e30, -1e30, 0.5], np.float32)
     stream.append(np.tile(wave, 4000))
@@ -227,7 +227,7 @@ def test_what_is_no_number_or_too_loud_never_reaches_the_card() -> None:
     assert np.array_equal(bent[np.abs(up) <= KNEE], up[np.abs(up) <= KNEE])
 
 
-def test_on_another_card_it_goes_on_where_it_was() -> None:
+def test_playback_continues_on_another_card_at_the_same_place() -> None:
     stream = opened(PlaybackBuffer(RATE))
     stream.append(sine(2))
     heard(stream, 0.5)
@@ -240,7 +240,7 @@ def test_on_another_card_it_goes_on_where_it_was() -> None:
 # ── on a sound card of our own ───────────────────────────────────────────────────────────────────
 
 
-def test_what_is_made_while_it_plays_is_heard_sample_for_sample(recording: Recorder) -> None:
+def test_sound_generated_during_playback_is_heard_sample_for_sample(recording: Recorder) -> None:
     """A thread makes it in pieces of 20 ms at twice the playback speed."""
     stream = PlaybackBuffer(RATE)
     player = Speaker()
@@ -271,7 +271,7 @@ def test_what_is_made_while_it_plays_is_heard_sample_for_sample(recording: Recor
     np.testing.assert_array_equal(told, wave[EDGE:-EDGE])
 
 
-def test_ten_seconds_at_another_rate_are_heard_as_they_were_made(recording: Recorder) -> None:
+def test_ten_seconds_at_another_rate_are_played_unchanged(recording: Recorder) -> None:
     """It is made in pieces of 20 ms, a little ahead of playback, as an engine does.
 
     What equals the original has no gap and no click.
@@ -313,7 +313,7 @@ def test_ten_seconds_at_another_rate_are_heard_as_they_were_made(recording: Reco
     assert not differs.any(), f"{differs.sum()} samples from {np.flatnonzero(differs)[0] / RATE:.2f} s on"
 
 
-def test_a_card_that_goes_away_pauses_it_and_another_goes_on(sound_card: Daemon) -> None:
+def test_a_removed_card_pauses_playback_and_another_card_continues(sound_card: Daemon) -> None:
     stream = PlaybackBuffer(16_000)
     player = Speaker()
     stream.append(sine(60, 16_000))

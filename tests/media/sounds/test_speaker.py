@@ -104,7 +104,7 @@ def test_a_tone_that_changes_is_heard_without_a_click_or_a_gap(recording: Record
     assert longest < RATE * 0.002
 
 
-def test_a_daemon_that_dies_is_told_and_another_is_found(sound_card: Daemon) -> None:
+def test_a_dead_daemon_is_reported_and_another_is_found(sound_card: Daemon) -> None:
     player = Speaker()
     tone = Oscillator()
     tone.set_wave(bent(0.1))
@@ -139,7 +139,7 @@ def test_a_fault_of_ours_ends_in_silence_and_a_sentence(sound_card: Daemon) -> N
 # ── without a card ───────────────────────────────────────────────────────────────────────────────
 
 
-def test_without_portaudio_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sentence_says_what_to_install_if_portaudio_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
     def importing(name: str, *rest: Any) -> Any:
@@ -202,7 +202,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
     return put
 
 
-def test_no_device_is_a_sentence_and_the_next_try_looks_anew(machine: Any) -> None:
+def test_a_missing_device_is_explained_and_the_next_try_searches_again(machine: Any) -> None:
     here = machine({"name": "Microphone", "max_output_channels": 0})
     player = Speaker()
     with pytest.raises(NoSoundOutput, match="No device for sound was found. Everything else works."):
@@ -214,7 +214,7 @@ def test_no_device_is_a_sentence_and_the_next_try_looks_anew(machine: Any) -> No
     assert here.opened[0]["channels"] == 1 and here.opened[0]["samplerate"] == 44_100
 
 
-def test_a_device_that_is_held_is_told_in_words(machine: Any) -> None:
+def test_a_device_in_use_is_reported_in_words(machine: Any) -> None:
     machine({"name": "USB headphones"}, refuses="Device unavailable")
     with pytest.raises(NoSoundOutput) as told:
         Speaker().open(Counter())
@@ -224,7 +224,7 @@ def test_a_device_that_is_held_is_told_in_words(machine: Any) -> None:
     )
 
 
-def test_on_linux_the_sound_server_is_preferred(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sound_server_is_preferred_on_linux(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speaker.sys, "platform", "linux")
     here = machine({"name": "HDA Intel: HDMI"}, {"name": "default"}, {"name": "pulse"})
     player = Speaker()
@@ -232,7 +232,7 @@ def test_on_linux_the_sound_server_is_preferred(machine: Any, monkeypatch: pytes
     assert player.device == "pulse" and here.opened[0]["device"] == 2
 
 
-def test_a_device_is_chosen_by_its_name_and_missed_by_it(machine: Any) -> None:
+def test_a_device_is_chosen_by_its_name_and_named_if_missing(machine: Any) -> None:
     here = machine({"name": "pulse"}, {"name": "USB headphones"}, {"name": "Microphone", "max_output_channels": 0})
     assert speaker.outputs() == ("pulse", "USB headphones")
     player = Speaker()
@@ -245,7 +245,7 @@ def test_a_device_is_chosen_by_its_name_and_missed_by_it(machine: Any) -> None:
     assert here.looked == 1 and len(here.opened) == 2
 
 
-def test_a_sink_that_asks_in_bursts_is_not_gone(sound_card: Daemon) -> None:
+def test_a_sink_that_asks_in_bursts_counts_as_present(sound_card: Daemon) -> None:
     """The null sink is unused here, so its requests are as rare as possible: at first more than a second apart."""
     player = Speaker()
     source = Counter()
@@ -265,7 +265,7 @@ def test_a_sink_that_asks_in_bursts_is_not_gone(sound_card: Daemon) -> None:
     assert max(np.diff(asked)) > 0.8, "or this sink asks more often than the one that was taken for gone"
 
 
-def test_two_seconds_without_a_question_are_no_fault(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_seconds_without_a_request_are_not_a_fault(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     here = machine({"name": "pulse"})
     player = Speaker()
     now = time.monotonic()
@@ -280,7 +280,7 @@ def test_two_seconds_without_a_question_are_no_fault(machine: Any, monkeypatch: 
         assert player.still == pytest.approx(2.0)
 
 
-def test_the_end_that_portaudio_reports_is_told_at_once(machine: Any) -> None:
+def test_an_end_that_portaudio_reports_is_reported_at_once(machine: Any) -> None:
     here = machine({"name": "pulse"})
     player = Speaker()
     player.open(Counter())
@@ -298,7 +298,7 @@ def test_a_card_that_stops_asking_counts_as_gone(machine: Any, monkeypatch: pyte
     assert '"pulse" went away' in player.fault()
 
 
-def test_questions_of_any_size_are_answered_on_every_channel(machine: Any) -> None:
+def test_requests_of_any_size_are_filled_on_every_channel(machine: Any) -> None:
     here = machine({"name": "pulse"})
     player = Speaker()
     source = Counter()
@@ -311,7 +311,7 @@ def test_questions_of_any_size_are_answered_on_every_channel(machine: Any) -> No
     assert source.until - time.monotonic() <= 0.25 - speaker.KEPT, "then the card has nothing left"
 
 
-def test_after_a_gap_the_card_is_asked_earlier(machine: Any) -> None:
+def test_the_card_is_asked_earlier_after_a_gap(machine: Any) -> None:
     here = machine({"name": "pulse"})
     player = Speaker()
     for _ in range(4):
@@ -326,7 +326,7 @@ def test_after_a_gap_the_card_is_asked_earlier(machine: Any) -> None:
     assert latencies[4:] == pytest.approx([LATEST, LESS * LATEST])
 
 
-def test_after_none_it_is_asked_later_again_but_not_too_late(machine: Any) -> None:
+def test_the_card_is_asked_later_again_without_gaps(machine: Any) -> None:
     here = machine({"name": "pulse"})
     player = Speaker()
     player.open(Counter())
@@ -340,7 +340,7 @@ def test_after_none_it_is_asked_later_again_but_not_too_late(machine: Any) -> No
     assert latencies[-2:] == [DEFAULT_LATENCY, DEFAULT_LATENCY]
 
 
-def test_a_latency_that_was_chosen_is_kept_and_its_gaps_teach_nothing(machine: Any) -> None:
+def test_a_chosen_latency_is_kept_despite_gaps(machine: Any) -> None:
     here = machine({"name": "pulse"})
     player = Speaker()
     for latency in (0.02, 0.02, 0.0):

@@ -226,12 +226,12 @@ def read_path(text: str) -> Path:
     return Path(text)
 
 
-def free_output_file(wished: Path, ending: str) -> Path:
+def free_output_file(wanted: Path, ending: str) -> Path:
     """Return a free path for a result, and create its folder, before the work. Raises NotSaved or WrongUse."""
-    if wished.name in ("", "..") or os.path.isdir(wished):
-        raise WrongUse(f'"{names.display_name(str(wished))}" is a folder. Give the name of a file.')
-    target = wished.with_suffix(ending)
-    storage.create_parent(wished)
+    if wanted.name in ("", "..") or os.path.isdir(wanted):
+        raise WrongUse(f'"{names.display_name(str(wanted))}" is a folder. Give the name of a file.')
+    target = wanted.with_suffix(ending)
+    storage.create_parent(wanted)
     folder = storage.create_parent(target)
     return storage.next_free_path(folder, target.stem, ending) if os.path.lexists(target) else target
 

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     if not trained.card.can_inpaint:
         raise command.WrongUse(CANNOT_KEEP.format(trained.card.title))
     seeds = arguments.seeds_of(args)
-    heat = arguments.temperature_of(args, trained.card)
+    temperature = arguments.temperature_of(args, trained.card)
     label = arguments.class_of(trained.card, args.label)
     picture = _picture(args, trained.card)
     free = _read_mask(args, trained.card)
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         picture=picture,
         mask=free,
         seeds=seeds,
-        temperature=heat,
+        temperature=temperature,
         label=label,
         second_model=args.mix or "",
         share=args.share,
@@ -91,8 +91,8 @@ def run(args: argparse.Namespace) -> int:
     for event in command.run_job(jobs, ask):
         if isinstance(event, wire.PicturesPreview) and event.log_prob is not None:
             parts = event.following_log_prob or [None] * len(event.pictures)
-            prices = zip(event.pictures, event.log_prob, parts, strict=True)
-            made += [RankedCompletion(seeds[event.first + i], *each) for i, each in enumerate(prices)]
+            scores = zip(event.pictures, event.log_prob, parts, strict=True)
+            made += [RankedCompletion(seeds[event.first + i], *each) for i, each in enumerate(scores)]
             command.show_progress(f"{len(made)} of {args.n} finished")
     if args.rank == "whole":
         made.sort(key=lambda one: -one.log_prob)

@@ -53,10 +53,10 @@ def run(args: argparse.Namespace) -> int:
         ask = wire.Encode(job="invert", model=args.model, picture=picture)
         found = command.run_job_for(jobs, ask, wire.Encoded)
         exact += found.exact
-        apart = (
+        difference = (
             f"{found.differing:,} of {found.total:,} values differ by {found.largest_difference} at most{_why(found)}"
         )
-        reason = "" if found.exact else apart
+        reason = "" if found.exact else difference
         words = reason or "exact"
         if folder is not None:
             words = f"{words}, {_report_round_trip(jobs, args.model, trained, found, path, folder, size)}"

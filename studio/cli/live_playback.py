@@ -54,9 +54,9 @@ class LivePlayback:
         self._seconds = count * seconds + (count - 1) * PAUSE_SECONDS
         self._whole = False
         """Whether all is generated."""
-        self._quick: float | None = None
+        self._fast_since: float | None = None
         """The time since which the speed of the fast loop is measured."""
-        self._sure = 0.0
+        self._measured_seconds = 0.0
         """Seconds of sound that were generated since then."""
         self._speed = 0.0
         """Seconds of sound that are generated in a second."""
@@ -64,11 +64,11 @@ class LivePlayback:
         """The seconds at which recordings begin, with their names, until they are heard."""
         self._sounds = False
         """Whether the sound card plays."""
-        self._said = ""
+        self._explanation = ""
         """The reason for the silence that the user was told last."""
-        self._dried = 0
+        self._underrun_count = 0
         """Underruns so far."""
-        self._came = math.inf
+        self._first_chunk_at = math.inf
         """The time when the first chunk came."""
 
     def __enter__(self) -> "LivePlayback":
@@ -116,12 +116,12 @@ class LivePlayback:
     def _append_chunk(self, event: wire.SoundChunk) -> None:
         if self.is_playing:
             self._stream.append(event.samples)
-            self._came = min(self._came, time.monotonic())
-            if self._quick is not None:
-                self._sure += len(event.samples) / self._stream.rate
-                self._speed = self._sure / (time.monotonic() - self._quick)
+            self._first_chunk_at = min(self._first_chunk_at, time.monotonic())
+            if self._fast_since is not None:
+                self._measured_seconds += len(event.samples) / self._stream.rate
+                self._speed = self._measured_seconds / (time.monotonic() - self._fast_since)
             elif event.speed:
-                self._quick = time.monotonic()
+                self._fast_since = time.monotonic()
             self._update()
 
     # ── playing ──────────────────────────────────────────────────────────────────────────────────
@@ -158,15 +158,16 @@ class LivePlayback:
             self._give_up(fault)
             return
         gaps = self._stream.underruns
-        if gaps > self._dried:  # it is slower than before
-            self._dried = gaps
+        if gaps > self._underrun_count:  # it is slower than before
+            self._underrun_count = gaps
             self._sounds = False
-            self._said = ""
-            self._quick = None
-            self._sure = 0.0
+            self._explanation = ""
+            self._fast_since = None
+            self._measured_seconds = 0.0
             self._stream.pause()
         if not self._sounds and (
-            self._whole or (self._sure >= SPEED_KNOWN_SECONDS and self._stream.buffered_seconds >= self._needed)
+            self._whole
+            or (self._measured_seconds >= SPEED_KNOWN_SECONDS and self._stream.buffered_seconds >= self._needed)
         ):
             self._sounds = self._stream.position > 0 or self._open()
             self._stream.play()
@@ -178,14 +179,18 @@ class LivePlayback:
     def _explain_wait(self) -> None:
         """Tell the user why nothing is heard yet, once that is known and will last."""
         missing = self._needed - self._stream.buffered_seconds
-        if self._sure >= SPEED_KNOWN_SECONDS and missing > self._speed and self._said != "slow":
-            self._said = "slow"
+        if self._measured_seconds >= SPEED_KNOWN_SECONDS and missing > self._speed and self._explanation != "slow":
+            self._explanation = "slow"
             wait = f"in about {missing / self._speed:.0f} s"
             command.print_message(
-                f"{self._speed_text}. Playing {'goes on' if self._dried else 'starts'} {wait}, then without a gap."
+                f"{self._speed_text}. Playing {'goes on' if self._underrun_count else 'starts'} {wait}, then without a gap."
             )
-        elif not self._speed and not self._said and time.monotonic() > self._came + EXPLAIN_AFTER_SECONDS:
-            self._said = "new"
+        elif (
+            not self._speed
+            and not self._explanation
+            and time.monotonic() > self._first_chunk_at + EXPLAIN_AFTER_SECONDS
+        ):
+            self._explanation = "new"
             command.print_message("First run on this computer: preparing the fast version. Then playing starts.")
 
     def _open(self) -> bool:
@@ -216,8 +221,8 @@ class LivePlayback:
             return ""
         stream = self._stream
         made = len(stream.samples) / stream.rate
-        heard = f"{stream.position:.1f} of {self._seconds:.1f} s heard, {made:.1f} s made"
-        return f"{heard}, {self._speed_text}, {self._underruns_text}"
+        progress = f"{stream.position:.1f} of {self._seconds:.1f} s heard, {made:.1f} s made"
+        return f"{progress}, {self._speed_text}, {self._underruns_text}"
 
     @property
     def _speed_text(self) -> str:

@@ -112,11 +112,11 @@ class ResultSaver:
         self._size = size
         self.results: list[wire.Array] = []
         self.works: list[Work] = []
-        self._prices: list[float] = []
+        self._log_probs: list[float] = []
         self._saved = 0
         """The number of results that were saved, are being saved, or could not be saved."""
         self._placed: list[tuple[Path, Work]] = []
-        self._told = 0
+        self._printed = 0
         self._last = -math.inf
         self._thread = ThreadPoolExecutor(1)
         self._saving: Future[None] | None = None
@@ -125,10 +125,10 @@ class ResultSaver:
         self.results.append(made)
         self.works.append(work)
 
-    def add_prices(self, prices: Sequence[float]) -> None:
+    def add_prices(self, log_probs: Sequence[float]) -> None:
         """Add the log-probabilities of the next results, and print the lines that are complete."""
-        self._prices += prices
-        self._print_lines(min(len(self._placed), len(self._prices)))
+        self._log_probs += log_probs
+        self._print_lines(min(len(self._placed), len(self._log_probs)))
 
     def save_soon(self) -> None:
         """Begin to save the new results, at most once a second.
@@ -171,7 +171,7 @@ class ResultSaver:
             if saving is not None:
                 saving.result()
         finally:
-            self._print_lines(min(len(self._placed), len(self._prices)))
+            self._print_lines(min(len(self._placed), len(self._log_probs)))
 
     def _save(self, made: Sequence[wire.Array], works: Sequence[Work]) -> None:
         """Save a batch, in the thread that saves. Raises storage.NotSaved; those before the failed one are saved."""
@@ -187,11 +187,11 @@ class ResultSaver:
             self._placed += list(zip(paths, works, strict=True))[:placed]
 
     def _print_lines(self, end: int) -> None:
-        for number in range(self._told, end):
+        for number in range(self._printed, end):
             path, work = self._placed[number]
-            price = self._prices[number] if number < len(self._prices) else None
-            command.print_result(self._args, {"file": str(path), "seed": work.seed, "log_prob": price}, str(path))
-        self._told = max(self._told, end)
+            log_prob = self._log_probs[number] if number < len(self._log_probs) else None
+            command.print_result(self._args, {"file": str(path), "seed": work.seed, "log_prob": log_prob}, str(path))
+        self._printed = max(self._printed, end)
 
     def _encode_result(self, made: wire.Array, work: Work) -> bytes:
         return encode_wav(made, work) if work.kind == "sound" else encode_png(made, work, self._size)

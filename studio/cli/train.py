@@ -259,9 +259,9 @@ def _progress_text(study: "TrainingConfig", event: wire.TrainingProgress) -> str
     if study.rate:
         things = "seconds of sound"
     rate = f"{event.rate:,.0f}" if event.rate >= 10 else f"{event.rate:.1f}"
-    price = event.loss if event.held_out is None else event.held_out
+    bits = event.loss if event.held_out is None else event.held_out
     held_out = "" if event.held_out is None else " held out"
-    how = f"step {event.step:,} of {event.steps:,}: {price:.3f} bits per dimension{held_out}"
+    how = f"step {event.step:,} of {event.steps:,}: {bits:.3f} bits per dimension{held_out}"
     left = f", {ground.time_left_text(event.seconds_left)} left" if event.step < event.steps else ""
     return f"{how}, {rate} {things} a second{left}"
 

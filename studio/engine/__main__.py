@@ -172,7 +172,7 @@ def _check_event(event: Event) -> Event:
     return event
 
 
-def run_jobs(inbox: Inbox, outbox: Outbox, start: StartJob, spare: IdleTask = lambda: None) -> int:
+def run_jobs(inbox: Inbox, outbox: Outbox, start: StartJob, idle_task: IdleTask = lambda: None) -> int:
     """Answer commands until the inbox ends, and return the exit status.
 
     It is 0, or 1 if a new engine process is needed.
@@ -182,9 +182,9 @@ def run_jobs(inbox: Inbox, outbox: Outbox, start: StartJob, spare: IdleTask = la
     threading.Thread(target=_send_heartbeats, args=(table, inbox, outbox, over), daemon=True).start()
     try:
         while not table.device_lost:
-            heard = False
+            received = False
             for item in inbox.get(timeout=table.seconds_until_next_step if table else IDLE_SECONDS):
-                heard = True
+                received = True
                 if isinstance(item, Command):
                     table.add_command(item)
                 elif item is None:
@@ -195,8 +195,8 @@ def run_jobs(inbox: Inbox, outbox: Outbox, start: StartJob, spare: IdleTask = la
                         return 1
             if table:
                 table.step_most_urgent()
-            elif not heard:
-                spare()
+            elif not received:
+                idle_task()
         return 1
     finally:
         table.stop_all()
@@ -226,14 +226,14 @@ def run_engine(load: LoadEngine) -> int:
     outbox.send(Starting())
     threading.Thread(target=_read_commands, args=(source, inbox), daemon=True).start()
     try:
-        start, ready, spare = load(outbox)
+        start, ready, idle_task = load(outbox)
         outbox.send(ready)
     except Exception as error:
         traceback.print_exception(error)
         what = f"{type(error).__name__}: {strip_control_characters(str(error)).strip()}"
         outbox.send(Failed(job="", reason=f"The engine could not load: {what}.", hint="Run the set-up again."))
         return 1
-    return run_jobs(inbox, outbox, start, spare)
+    return run_jobs(inbox, outbox, start, idle_task)
 
 
 def _read_commands(source: int, inbox: Inbox) -> None:
@@ -251,11 +251,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `studio engine [--device cpu|cuda|mps]` and return the exit status."""
     parser = argparse.ArgumentParser(prog="studio engine", description="The child process of the window.")
     parser.add_argument("--device", help="cpu, cuda or mps; the best one that works where this is left out")
-    wish = parser.parse_args(argv).device
-    return run_engine(lambda outbox: _load_engine(wish, outbox))
+    device_name = parser.parse_args(argv).device
+    return run_engine(lambda outbox: _load_engine(device_name, outbox))
 
 
-def _load_engine(wish: str | None, outbox: Outbox) -> tuple[StartJob, Ready, IdleTask]:
+def _load_engine(device_name: str | None, outbox: Outbox) -> tuple[StartJob, Ready, IdleTask]:
     """Load torch and all that needs it. If the requested device is missing, the engine uses another one."""
     from studio.engine.device import NoDevice, choose_device, keep_freed_memory
 
@@ -265,7 +265,7 @@ def _load_engine(wish: str | None, outbox: Outbox) -> tuple[StartJob, Ready, Idl
     from studio.engine.precompile import Precompiler, missing_loops
 
     try:
-        device = choose_device(wish)
+        device = choose_device(device_name)
     except NoDevice as error:
         device = choose_device()
         outbox.send(Failed(job="", reason=str(error), hint=f"The engine goes on with: {device.description}."))

@@ -95,13 +95,13 @@ def _convolutions() -> Any:
     return torch.backends.cudnn.conv  # type: ignore[attr-defined]  # not in its stubs yet
 
 
-def _device_works(wish: str) -> bool:
+def _device_works(name: str) -> bool:
     """Return whether a device can really be used.
 
     A device whose driver is too old is listed, but fails at the first computation.
     """
     try:
-        device = torch.device(wish)
+        device = torch.device(name)
         return device.type in DEVICE_TYPES and float(torch.ones(1, device=device) + 1) == 2.0
     except (RuntimeError, AssertionError):  # AssertionError: this torch was built without that device
         return False

@@ -81,8 +81,8 @@ def _examine_loops(device: ComputeDevice) -> Finding:
     missing = kernels.missing_loops()
     done = sum(loop not in missing for loop in every)
     when = "while the window has nothing to do" if kernels.is_own_folder() else "when they are needed"
-    said = "all compiled" if done == len(every) else f"{done} of {len(every)} compiled, the others {when}"
-    return "Loops", True, f"{said}, in {kernels.cache_folder()}"
+    state = "all compiled" if done == len(every) else f"{done} of {len(every)} compiled, the others {when}"
+    return "Loops", True, f"{state}, in {kernels.cache_folder()}"
 
 
 def _examine_disk() -> Finding:

@@ -71,8 +71,10 @@ class JobStarter:
             command,
             self.device,
             loaded,
-            draw=lambda seeds, heat, doubts: sampling.draw_artworks(loaded, seeds, heat, command.label, doubts),
-            price=lambda pictures, seeds: sampling.score_artworks(loaded, pictures, seeds, command.label),
+            draw=lambda seeds, temperature, entropies: sampling.draw_artworks(
+                loaded, seeds, temperature, command.label, entropies
+            ),
+            score=lambda pictures, seeds: sampling.score_artworks(loaded, pictures, seeds, command.label),
         )
         yield from self._run_adjustable(drawing)
 
@@ -86,10 +88,10 @@ class JobStarter:
             command,
             self.device,
             loaded,
-            draw=lambda seeds, heat, doubts: inpainting.draw_completions(
-                loaded, keep, seeds, heat, command.label, doubts
+            draw=lambda seeds, temperature, entropies: inpainting.draw_completions(
+                loaded, keep, seeds, temperature, command.label, entropies
             ),
-            price=lambda pictures, seeds: inpainting.score_completions(loaded, keep, pictures, seeds, command.label),
+            score=lambda pictures, seeds: inpainting.score_completions(loaded, keep, pictures, seeds, command.label),
         )
         yield from self._run_adjustable(drawing)
 
@@ -125,9 +127,9 @@ class JobStarter:
         job = running.command.job
         self._adjustable_jobs[job] = running
         try:
-            for wish in (wish for wish in self._early_adjustments if wish.running_job == job):
+            for adjustment in (adjustment for adjustment in self._early_adjustments if adjustment.running_job == job):
                 try:
-                    running.adjust(wish)
+                    running.adjust(adjustment)
                 except DoesNotFit as error:
                     yield wire.Notice(job=job, text=errors.as_sentence(str(error)))
             yield from running.steps()
@@ -138,8 +140,8 @@ class JobStarter:
         """Draw one picture from a latent and sliders."""
         double = command.latent is not None and command.latent.dtype.itemsize == 8
         loaded = self.model_cache.get_model(command.model, double=double)
-        z, heat, c = _latent_of(loaded, command)
-        pictures = yield from _decode_in_steps(loaded, z[None], c, heat)
+        z, temperature, c = _latent_of(loaded, command)
+        pictures = yield from _decode_in_steps(loaded, z[None], c, temperature)
         yield wire.Decoded(job=command.job, picture=pictures[0])
 
     def interpolate(self, command: wire.Interpolate) -> EventSteps:
@@ -151,10 +153,12 @@ class JobStarter:
         ends = (command.begin, command.end)
         double = any(end.latent is not None and end.latent.dtype.itemsize == 8 for end in ends)
         loaded = self.model_cache.get_model(command.model, double=double)
-        (begin, heat, first), (end, last, second) = (_latent_of(loaded, end) for end in ends)
+        (begin, temperature, first), (end, last, second) = (_latent_of(loaded, end) for end in ends)
         z = sampling.interpolate_latents(begin, end, command.frames)
-        part_of = torch.linspace(0, 1, command.frames, dtype=z.dtype, device=z.device).view(-1, *[1] * heat.dim())
-        heats = torch.lerp(heat.expand(command.frames, *heat.shape), last.expand_as(z), part_of)
+        part_of = torch.linspace(0, 1, command.frames, dtype=z.dtype, device=z.device).view(
+            -1, *[1] * temperature.dim()
+        )
+        temperatures = torch.lerp(temperature.expand(command.frames, *temperature.shape), last.expand_as(z), part_of)
         c = None
         if first is not None and second is not None:
             later = torch.arange(command.frames, device=z.device) >= command.frames / 2
@@ -162,7 +166,7 @@ class JobStarter:
         group = batch_that_fits(self.device, GROUP_SIZE, loaded.bytes_each)
         for at in range(0, command.frames, group):
             part = slice(at, at + group)
-            made = yield from _decode_in_steps(loaded, z[part], None if c is None else c[part], heats[part])
+            made = yield from _decode_in_steps(loaded, z[part], None if c is None else c[part], temperatures[part])
             yield wire.PicturesPreview(job=command.job, first=at, pictures=made, done=1, total=1)
 
     def encode(self, command: wire.Encode) -> EventSteps:
@@ -218,8 +222,8 @@ class JobStarter:
         """Find the best join of a loop."""
         yield None
         loaded = self.model_cache.get_model(command.model)
-        wished = (command.sound, command.begin, command.end, command.seed, command.label)
-        for found in loop_finder.find_best_loop(loaded, *wished):
+        request = (command.sound, command.begin, command.end, command.seed, command.label)
+        for found in loop_finder.find_best_loop(loaded, *request):
             if found is None:
                 yield None
                 continue
@@ -253,9 +257,9 @@ def _latent_of(
 
 
 def _decode_in_steps(
-    loaded: sampling.LoadedModel, z: torch.Tensor, c: torch.Tensor | None, heat: torch.Tensor
+    loaded: sampling.LoadedModel, z: torch.Tensor, c: torch.Tensor | None, temperature: torch.Tensor
 ) -> Generator[None, None, wire.Array]:
-    for found in sampling.decode_artworks(loaded, z, c, heat):
+    for found in sampling.decode_artworks(loaded, z, c, temperature):
         if found is not None:
             return found
         yield None

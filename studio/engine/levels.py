@@ -102,16 +102,16 @@ def levels_of_sound(sound: Array, levels: int) -> Tensor:
     x = torch.from_numpy(sound.copy())
     if levels == MU_LAW:
         height = x.double() / 32768
-        bent = height.sign() * (_MU * height.abs()).log1p() / math.log1p(_MU)
-        return ((bent + 1) / 2 * _MU + 0.5).floor().to(torch.uint8)
+        compressed = height.sign() * (_MU * height.abs()).log1p() / math.log1p(_MU)
+        return ((compressed + 1) / 2 * _MU + 0.5).floor().to(torch.uint8)
     return ((x.long() + 32768) * levels).div(65536, rounding_mode="floor").int()
 
 
 def sound_of_levels(x: Tensor, levels: int) -> Array:
     """Return the samples of a sound's levels, int16: the middle of each level."""
     if levels == MU_LAW:
-        bent = x.cpu().double() / _MU * 2 - 1
-        height = bent.sign() * torch.expm1(bent.abs() * math.log1p(_MU)) / _MU
+        compressed = x.cpu().double() / _MU * 2 - 1
+        height = compressed.sign() * torch.expm1(compressed.abs() * math.log1p(_MU)) / _MU
         return (height * 32768).round().clamp(-32768, 32767).to(torch.int16).numpy()
     middle = (2 * x.cpu().long() + 1) * 32768
     return np.ascontiguousarray((middle.div(levels, rounding_mode="floor") - 32768).to(torch.int16).numpy())

@@ -136,9 +136,9 @@ class Precompiler:
         except OSError:
             self._give_up()
         else:
-            threading.Thread(target=self._hear, args=(self._child,), daemon=True).start()
+            threading.Thread(target=self._read_output, args=(self._child,), daemon=True).start()
 
-    def _hear(self, child: "subprocess.Popen[str]") -> None:
+    def _read_output(self, child: "subprocess.Popen[str]") -> None:
         with child:
             assert child.stdout is not None, "it is a pipe"
             for line in child.stdout:

@@ -250,14 +250,14 @@ def delete_file(path: Path) -> None:
 
 def delete_leftovers(folder: Path) -> int:
     """Remove files that killed processes left half-written in a folder; return their number. Never raises."""
-    swept = 0
+    deleted = 0
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             with contextlib.suppress(OSError):
                 if _is_leftover(entry):
                     os.unlink(entry.path)
-                    swept += 1
-    return swept
+                    deleted += 1
+    return deleted
 
 
 def keep_newest(folder: Path, count: int) -> None:

@@ -184,16 +184,16 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
     def summary(self) -> str:
         """Return a summary for galleries that show a PNG's `parameters`."""
-        heat = ", ".join(f"{t:g}" for t in self.temperature)
+        temperature = ", ".join(f"{t:g}" for t in self.temperature)
         start = f"from {self.source}" if self.latent else f"seed {self.seed}"
         if self.rewound is not None:
             start = f"on from row {self.rewound.row}, seed {self.seed}"
         end = self.until
         until = f" to {f'from {end.source}' if end.latent else f'seed {end.seed}'}" if end is not None else ""
-        heat += ", changed from pixel to pixel" if self.heat else ""
+        temperature += ", changed from pixel to pixel" if self.heat else ""
         mix = f", mixed with {self.mix.model}, share {self.mix.share:g}" if self.mix else ""
         mix += ", changed from pixel to pixel" if self.mix and self.mix.shares else ""
-        return f"{self.model}, {start}{until}, temperature {heat}{mix}. {self.software}"
+        return f"{self.model}, {start}{until}, temperature {temperature}{mix}. {self.software}"
 
 
 def _end_fields(of: WavetableEnd | Work) -> dict[str, Any]:
@@ -266,9 +266,9 @@ def encode_sheet(
     enlargement = fit_enlargement(enlargement, places, pictures[0].shape[:2])
     seen = [enlargement.enlarge(picture) for picture in pictures]
     height, width = seen[0].shape[:2]
-    said = SheetRecipe(columns, height, width, [msgspec.Raw(work_to_json(each).encode()) for each in works])
+    sheet_recipe = SheetRecipe(columns, height, width, [msgspec.Raw(work_to_json(each).encode()) for each in works])
     texts = {
-        SHEET_RECIPE_KEY: msgspec.json.encode(said).decode(),
+        SHEET_RECIPE_KEY: msgspec.json.encode(sheet_recipe).decode(),
         "Software": works[0].software,
         "parameters": "\n".join(work.summary() for work in works),
     }
@@ -291,20 +291,20 @@ def decode_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]
     if text is None:
         return []
     try:
-        said = msgspec.json.decode(text, type=SheetRecipe)
+        sheet_recipe = msgspec.json.decode(text, type=SheetRecipe)
     except msgspec.MsgspecError as error:
         raise _recipe_error(error, "sheet") from None
-    rows = -(-len(said.works) // said.columns)
+    rows = -(-len(sheet_recipe.works) // sheet_recipe.columns)
     gap = export.SHEET_GAP
-    high = said.height
-    wide = said.width
-    if array.shape[:2] != (rows * (high + gap) + gap, said.columns * (wide + gap) + gap):
+    high = sheet_recipe.height
+    wide = sheet_recipe.width
+    if array.shape[:2] != (rows * (high + gap) + gap, sheet_recipe.columns * (wide + gap) + gap):
         return []  # it was cropped or scaled in another program
-    works = [_decode_recipe(bytes(recipe).decode(), "picture") for recipe in said.works]
-    seen = _split_sheet(array, said.columns, rows)[: len(works)]
+    works = [_decode_recipe(bytes(recipe).decode(), "picture") for recipe in sheet_recipe.works]
+    seen = _split_sheet(array, sheet_recipe.columns, rows)[: len(works)]
     small = decoder.unpack_picture(texts[SHEET_PIXELS_KEY], array.shape[:2]) if SHEET_PIXELS_KEY in texts else None
-    if small is not None and small.shape[0] > rows * (gap + 1) and small.shape[1] > said.columns * (gap + 1):
-        originals = _split_sheet(small, said.columns, rows)
+    if small is not None and small.shape[0] > rows * (gap + 1) and small.shape[1] > sheet_recipe.columns * (gap + 1):
+        originals = _split_sheet(small, sheet_recipe.columns, rows)
         seen = [old if enlarging.is_blended(new, old) else new for new, old in zip(seen, originals, strict=False)]
     return list(zip(seen, works, strict=True))
 

@@ -176,8 +176,8 @@ def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Data
             skipped.append((name, refusal.reason))
         yield done, len(paths)
     different = _drop_duplicates(artworks)
-    alike = len(artworks) - len(different)
-    report = ImportReport(len(different), tuple(skipped), duplicates, sounds, alike, tuple(damaged))
+    similar = len(artworks) - len(different)
+    report = ImportReport(len(different), tuple(skipped), duplicates, sounds, similar, tuple(damaged))
     if report.used < 2:
         thing = "sounds" if sounds else "pictures"
         raise TooFewArtworks(
@@ -251,8 +251,8 @@ def _counts(report: ImportReport) -> str:
     reasons = _reasons(report)
     duplicates = f", {report.duplicates} duplicates" if report.duplicates else ""
     size = "length" if report.sounds else "size"
-    alike = f", {report.similar} the same as another at this {size}" if report.similar else ""
-    counts = f"{report.used} usable{duplicates}{alike}, {len(report.skipped)} skipped"
+    similar = f", {report.similar} the same as another at this {size}" if report.similar else ""
+    counts = f"{report.used} usable{duplicates}{similar}, {len(report.skipped)} skipped"
     return f"{counts}: {reasons}" if reasons else counts
 
 
@@ -287,9 +287,9 @@ def _pack(source: Path, shape: Shape) -> Dataset:
     train = _scaled(train, shape)
     test = _scaled(test, shape)
     learned = ~_among(train, test)
-    alike = int(len(learned) - learned.sum())
+    similar = int(len(learned) - learned.sum())
     train, train_labels = _chosen(train, train_labels, learned)
-    report = ImportReport(len(train) + len(test), sounds=sounds, similar=alike)
+    report = ImportReport(len(train) + len(test), sounds=sounds, similar=similar)
     if len(train) < 1 or len(test) < 1:
         raise FileRefused(name, f"has too few {'sounds' if sounds else 'pictures'} to learn from ({_counts(report)})")
     names = parts.get("label_names", np.array([], str)).reshape(-1)

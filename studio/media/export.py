@@ -120,9 +120,9 @@ def encode_wav_bytes(
         whole += _chunk(b"fact", struct.pack("<I", len(samples)))
     for key, data in (chunks or {}).items():
         whole += _chunk(key.encode("ascii"), data)
-    said = b"".join(_chunk(key.encode("ascii"), text.encode() + b"\0") for key, text in words.items())
-    if said:
-        whole += _chunk(b"LIST", b"INFO" + said)
+    comments = b"".join(_chunk(key.encode("ascii"), text.encode() + b"\0") for key, text in words.items())
+    if comments:
+        whole += _chunk(b"LIST", b"INFO" + comments)
     return _chunk(b"RIFF", b"WAVE" + whole + _chunk(b"data", body))
 
 
@@ -159,10 +159,10 @@ def encode_flac_bytes(samples: np.ndarray, rate: int, words: dict[str, str], *, 
     whole = _whole(samples, bits) << (32 - bits)
     soundfile.write(buffer, whole, rate, format="FLAC", subtype=f"PCM_{bits}")
     blocks, rest = _blocks(buffer.getvalue())
-    said = [f"{key}={text}".encode() for key, text in words.items()]
+    comments = [f"{key}={text}".encode() for key, text in words.items()]
     maker = b"latent-studio"
-    body = struct.pack("<I", len(maker)) + maker + struct.pack("<I", len(said))
-    body += b"".join(struct.pack("<I", len(text)) + text for text in said)
+    body = struct.pack("<I", len(maker)) + maker + struct.pack("<I", len(comments))
+    body += b"".join(struct.pack("<I", len(text)) + text for text in comments)
     if len(body) >= 2**24:
         raise ValueError(f"the comments of a FLAC have less than 16 MB, not {len(body) >> 20}")
     blocks = [(kind, data) for kind, data in blocks if kind == 0] + [(_COMMENTS, body)]

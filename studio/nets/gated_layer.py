@@ -46,13 +46,13 @@ class GatedLayer(nn.Module):
         self.horizontal = MaskedConv(colours_of(inputs, colours), both, size, mask, above=False)
         self.out = MaskedConv(mine, mine)
         self.vertical_bias = None if last else nn.Parameter(torch.zeros(2 * features))
-        self.vertical_kinds = _kinds(0 if last else classes, features)
-        self.horizontal_kinds = _kinds(classes, features)
+        self.vertical_kinds = _class_parameter(0 if last else classes, features)
+        self.horizontal_kinds = _class_parameter(classes, features)
 
     def forward(self, v: Tensor, h: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
         seen = self.vertical(v)
-        told = conv2d(pad(seen, (0, 0, 1, 0))[:, :, :-1], self.link)  # shifted down by a row
-        y = self.out(tanh_gate(self.horizontal(h) + told + _class_features(self.horizontal_kinds, c, 4)))
+        linked = conv2d(pad(seen, (0, 0, 1, 0))[:, :, :-1], self.link)  # shifted down by a row
+        y = self.out(tanh_gate(self.horizontal(h) + linked + _class_features(self.horizontal_kinds, c, 4)))
         if self.vertical_bias is not None:
             v = tanh_gate(seen + self.vertical_bias[:, None, None] + _class_features(self.vertical_kinds, c, 4))
         return v, y if self.first else h + y
@@ -91,7 +91,7 @@ class GatedLayerSteps:
         return y if self.first else h + y
 
 
-def _kinds(classes: int, features: int) -> nn.Parameter | None:
+def _class_parameter(classes: int, features: int) -> nn.Parameter | None:
     return nn.Parameter(torch.zeros(classes, 2 * features)) if classes else None
 
 

@@ -38,8 +38,8 @@ def step_in_groups(make: Callable[[Tensor, Tensor | None], PixelStep], seen: Ten
     above.
     """
     groups = torch.split(_filled_up(seen), PICTURES_PER_GROUP)
-    kinds = [None] * len(groups) if c is None else torch.split(_filled_up(c), PICTURES_PER_GROUP)
-    steps = [make(*group) for group in zip(groups, kinds, strict=True)]
+    classes = [None] * len(groups) if c is None else torch.split(_filled_up(c), PICTURES_PER_GROUP)
+    steps = [make(*group) for group in zip(groups, classes, strict=True)]
 
     def step(i: int, j: int) -> Tensor:
         rows = slice(max(i - 1, 0), i + 1)

@@ -116,7 +116,7 @@ class _PixelCNNPPWriter:
         if net.nin is not None and skip is not None:
             self.rows.append(dot_operation(h, h, BufferWindow(skip.e), _matrix(net.nin), every))
         self.rows.append(function_operation("concat_elu", BufferWindow(e), h, every=every))
-        self._around(net.second, g, _kinds(net), e, every)
+        self._around(net.second, g, _class_bias(net), e, every)
         self.rows += _gated(out, g, s)
         return out
 
@@ -143,7 +143,7 @@ class _PixelCNNPPWriter:
         self.rows += [
             dot_operation(first, _bias(net), BufferWindow(s.e, -1, -1, 2), _matrix(net.first, 0), every),
             dot_operation(first, first, BufferWindow(u.e), nin[0], every),
-            dot_operation(second, _kinds(net), BufferWindow(e, -1, -1, 2), _matrix(net.second, 0), every),
+            dot_operation(second, _class_bias(net), BufferWindow(e, -1, -1, 2), _matrix(net.second, 0), every),
         ]
         self.columns.append(dot_operation(h, first, BufferWindow(s.e, 0, -1, 2), _matrix(net.first, 1), every))
         if skip is not None:
@@ -228,7 +228,7 @@ def _bias(net: GatedResnet) -> BufferWindow:
     return constant_window(net.first.b if net.nin is None else net.first.b + net.nin.b)
 
 
-def _kinds(net: GatedResnet) -> BufferWindow:
+def _class_bias(net: GatedResnet) -> BufferWindow:
     """Return the bias of the second convolution, with a row for each class if there are classes."""
     b = net.second.b
     return constant_window(b) if net.kinds is None else constant_window(b + net.kinds, kinds=True)

@@ -82,10 +82,10 @@ class _PixelCNNWriter:
         """Write 1×1 layers with a relu before each."""
         y = BufferWindow(x)
         for conv in (head.first, head.last):
-            bent = scratch_window(y.size)
+            active = scratch_window(y.size)
             out = scratch_window(len(conv.bias))
-            self.columns.append(function_operation("relu", bent, y))
-            self.masked(conv, bent, out)
+            self.columns.append(function_operation("relu", active, y))
+            self.masked(conv, active, out)
             y = out
         return y
 
@@ -99,8 +99,8 @@ class _PixelCNNWriter:
             features = layer.out.left.shape[1]
             next_v = self.row(features, size // 2, rows)
             next_h = self.row(features, size // 2)
-            told = self._vertical(layer, v, next_v)
-            self._horizontal(layer, h, next_h, told)
+            linked = self._vertical(layer, v, next_v)
+            self._horizontal(layer, h, next_h, linked)
             v = next_v
             h = next_h
         return seen, h
@@ -108,23 +108,23 @@ class _PixelCNNWriter:
     def _vertical(self, layer: GatedLayer, v: RowBuffer, out: RowBuffer) -> BufferWindow:
         """Write the row above of the vertical stack, and what it sends to the horizontal one in the new row."""
         outputs, _, rows, size = layer.vertical.weight.shape
-        sums, bent, told = (BufferWindow(self.row(outputs)) for _ in range(3))
+        sums, active, linked = (BufferWindow(self.row(outputs)) for _ in range(3))
         start = constant_window(layer.link.new_zeros(outputs))
         for k, kernel in enumerate(layer.vertical.weight.unbind(2)):
             window = BufferWindow(v, k - rows, -(size // 2), size)
             self.rows.append(dot_operation(sums, sums if k else start, window, flatten_kernel(kernel), later=True))
-        base = _of_kinds(layer.horizontal.bias, layer.horizontal_kinds)
-        self.rows.append(dot_operation(told, base, sums, flatten_kernel(layer.link[:, :, 0])))
+        base = _class_bias(layer.horizontal.bias, layer.horizontal_kinds)
+        self.rows.append(dot_operation(linked, base, sums, flatten_kernel(layer.link[:, :, 0])))
         if layer.vertical_bias is not None:
-            bias = _of_kinds(layer.vertical_bias, layer.vertical_kinds)
-            self.rows.append(function_operation("same", bent, sums, bias, later=True))
-            self.rows.append(function_operation("tanh_gate", BufferWindow(out, -1), bent, later=True))
-        return told
+            bias = _class_bias(layer.vertical_bias, layer.vertical_kinds)
+            self.rows.append(function_operation("same", active, sums, bias, later=True))
+            self.rows.append(function_operation("tanh_gate", BufferWindow(out, -1), active, later=True))
+        return linked
 
-    def _horizontal(self, layer: GatedLayer, h: RowBuffer, out: RowBuffer, told: BufferWindow) -> None:
+    def _horizontal(self, layer: GatedLayer, h: RowBuffer, out: RowBuffer, linked: BufferWindow) -> None:
         gates = scratch_window(2 * out.channels)
         y = scratch_window(out.channels)
-        self.masked(layer.horizontal, BufferWindow(h), gates, told)
+        self.masked(layer.horizontal, BufferWindow(h), gates, linked)
         self.columns.append(function_operation("tanh_gate", y, gates))
         added = BufferWindow(out) if layer.first else scratch_window(out.channels)
         self.masked(layer.out, y, added)
@@ -135,10 +135,10 @@ class _PixelCNNWriter:
         y = BufferWindow(x)
         for conv in block.layers:
             assert isinstance(conv, MaskedConv)
-            bent = BufferWindow(self.row(y.size, conv.side, conv.side + 1)) if conv.side else scratch_window(y.size)
-            self.columns.append(function_operation("relu", bent, y))
+            active = BufferWindow(self.row(y.size, conv.side, conv.side + 1)) if conv.side else scratch_window(y.size)
+            self.columns.append(function_operation("relu", active, y))
             y = scratch_window(len(conv.bias))
-            self.masked(conv, bent, y)
+            self.masked(conv, active, y)
         return self._added(x, y)
 
     def _row_lstm(self, layer: RowLSTM, x: RowBuffer) -> RowBuffer:
@@ -165,7 +165,7 @@ class _PixelCNNWriter:
         n = layer.first.shape[1] // 2
         sums = BufferWindow(self.row(4 * n))
         gates = scratch_window(4 * n)
-        told = BufferWindow(self.row(2 * n))
+        linked = BufferWindow(self.row(2 * n))
         y = scratch_window(2 * n)
         (h, c), (other_h, other_c) = (
             (self.row(n, rows=2, start=pad(first[None, :n], margin)), self.row(n, start=pad(first[None, n:], margin)))
@@ -186,9 +186,9 @@ class _PixelCNNWriter:
             lstm_operation(BufferWindow(other_h, -1), BufferWindow(other_c), gates, BufferWindow(other_c, 0, 1)),
         ]
         self.rows.append(
-            dot_operation(told, constant_window(layer.out.bias), BufferWindow(other_h, -1), _itself(layer.out))
+            dot_operation(linked, constant_window(layer.out.bias), BufferWindow(other_h, -1), _itself(layer.out))
         )
-        self.masked(layer.out, BufferWindow(h), y, told)
+        self.masked(layer.out, BufferWindow(h), y, linked)
         return self._added(x, y)
 
     def _added(self, x: RowBuffer, y: BufferWindow) -> RowBuffer:
@@ -203,6 +203,6 @@ def _itself(conv: MaskedConv) -> Tensor:
     return flatten_kernel((conv.left * conv.mask)[:, :, 0, -1:])
 
 
-def _of_kinds(bias: Tensor, kinds: Tensor | None) -> BufferWindow:
+def _class_bias(bias: Tensor, kinds: Tensor | None) -> BufferWindow:
     """Return a bias, with a row for each class if there are classes."""
     return constant_window(bias) if kinds is None else constant_window(bias + kinds, kinds=True)

@@ -295,7 +295,7 @@ class WaveNetLayers(torch.autograd.Function):
         length = h.shape[2] - (0 if queues is not None else sum(span.dilations))
         found = h.new_empty(count, len(span.dilations), channels, length)
         kept = []
-        gone = 0
+        dropped = 0
         for layer, d in enumerate(span.dilations):
             if queues is not None:
                 h = torch.cat((queues[layer], h), 2)
@@ -312,8 +312,8 @@ class WaveNetLayers(torch.autograd.Function):
             kept += [seen, s, z]
             if layer < len(residual):
                 h = (h[..., d:] + shift[layer][:, None]).baddbmm_(residual[layer].expand(count, -1, -1), z)
-                gone += d
-                _empty(h, span.nothing, gone)
+                dropped += d
+                _empty(h, span.nothing, dropped)
         if any(ctx.needs_input_grad):
             ctx.span = span
             ctx.save_for_backward(base, filters, residual, *kept)
@@ -328,14 +328,14 @@ class WaveNetLayers(torch.autograd.Function):
         dbase, dfilters, dresidual = (torch.zeros_like(t) for t in (base, filters, residual))
         dshift = residual.new_zeros(len(residual), channels)
         dh = dfound.new_zeros(0)
-        gone = sum(span.dilations)
+        dropped = sum(span.dilations)
         for layer in reversed(range(len(filters))):
             d = span.dilations[layer]
             (seen, s, z) = kept[3 * layer : 3 * layer + 3]
             dz = z.new_zeros(z.shape)
             dz[..., -length:] = dz_of[:, layer]
             if layer < len(residual):
-                _empty(dh, span.nothing, gone)
+                _empty(dh, span.nothing, dropped)
                 dresidual[layer] = torch.bmm(dh, z.transpose(1, 2)).sum(0)
                 dshift[layer] = dh.sum((0, 2))
                 dz.baddbmm_(residual[layer].t().expand(count, -1, -1), dh)
@@ -354,12 +354,12 @@ class WaveNetLayers(torch.autograd.Function):
             dh = z.new_zeros(count, channels, z.shape[2] + d)
             dh[..., d:] = now + deeper if layer < len(residual) else now
             dh[..., :-d] += before
-            gone -= d
+            dropped -= d
         return dh, dbase, dfilters, dresidual, dshift, None, None
 
 
-def _empty(h: Tensor, nothing: tuple[int, ...] | None, gone: int) -> None:
-    """Set places before a sound's beginning to zero; `gone` of them are already dropped."""
+def _empty(h: Tensor, nothing: tuple[int, ...] | None, dropped: int) -> None:
+    """Set places before a sound's beginning to zero; `dropped` of them are already dropped."""
     for sound, places in enumerate(nothing or ()):
-        if places > gone:
-            h[sound, :, : places - gone] = 0
+        if places > dropped:
+            h[sound, :, : places - dropped] = 0

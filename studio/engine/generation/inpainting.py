@@ -111,15 +111,15 @@ def score_artwork(loaded: LoadedModel, array: Array, label: int | None = None) -
     asked = sampling.classes_for(loaded, [0], label)
     if asked is None or label is not None:
         bits = yield from _bits_in_steps(loaded, x, asked)
-        price = _total_log_prob(bits)
-        yield ArtworkScore(price, _bits_of_places(bits), label, None if asked is None else price)
+        log_prob = _total_log_prob(bits)
+        yield ArtworkScore(log_prob, _bits_of_places(bits), label, None if asked is None else log_prob)
         return
     mixture = ClassMixture()
     for kind in range(loaded.model.classes):
         mixture.add_class((yield from _bits_in_steps(loaded, x, torch.full_like(asked, kind))))
     bits = mixture.mixture_bits()
-    given = max(mixture.prices)
-    yield ArtworkScore(_total_log_prob(bits), _bits_of_places(bits), mixture.prices.index(given), given)
+    given = max(mixture.log_probs)
+    yield ArtworkScore(_total_log_prob(bits), _bits_of_places(bits), mixture.log_probs.index(given), given)
 
 
 class ClassMixture:
@@ -131,7 +131,7 @@ class ClassMixture:
     """
 
     def __init__(self) -> None:
-        self.prices: list[float] = []
+        self.log_probs: list[float] = []
         """ln p given each class, in nats."""
         self._known = torch.zeros(0)
         """ln Σ_c p(x_≤t | c) of each entry."""
@@ -141,13 +141,13 @@ class ClassMixture:
         """Add the bits of each entry given the next class, (C, H, W) or (samples,)."""
         drawn = bits.movedim(0, -1) if bits.dim() == 3 else bits  # (H, W, C): row by row, pixel by pixel
         until = (-math.log(2) * drawn.double()).flatten().cumsum(0)
-        self._known = torch.logaddexp(self._known, until) if self.prices else until
+        self._known = torch.logaddexp(self._known, until) if self.log_probs else until
         self._shape = tuple(drawn.shape)
-        self.prices.append(_total_log_prob(bits))
+        self.log_probs.append(_total_log_prob(bits))
 
     def mixture_bits(self) -> Tensor:
         """Return the bits of each entry, in the shape of those that were added."""
-        before = self._known.new_full((1,), math.log(len(self.prices)))
+        before = self._known.new_full((1,), math.log(len(self.log_probs)))
         found = -torch.diff(self._known, prepend=before).view(self._shape) / math.log(2)
         return found.movedim(-1, 0) if found.dim() == 3 else found
 

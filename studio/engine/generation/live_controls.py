@@ -46,8 +46,8 @@ class LiveControls:
         """Accept an edit. Raises DoesNotFit, and then nothing has changed."""
         if command.label is not None or command.allowed_seconds is not None or command.seed is not None:
             raise DoesNotFit("the kind of a picture is not changed while it is drawn")
-        wished = self._temperature.value_with(command.temperature, command.temperature_map)
-        watched = (
+        requested = self._temperature.value_with(command.temperature, command.temperature_map)
+        is_recorded = (
             self._entropies.is_recorded
             if command.report_entropy is None
             else self._check_entropy(command.report_entropy)
@@ -56,22 +56,22 @@ class LiveControls:
             self._share.requested = self._share.value_with(command.share, command.share_map)
         elif command.share is not None or command.share_map is not None:
             raise DoesNotFit("no second model is mixed in, so there is no share to change")
-        self._temperature.requested = wished
-        self._entropies.is_recorded = watched
+        self._temperature.requested = requested
+        self._entropies.is_recorded = is_recorded
 
     def begin_group(self) -> Tensor:
         """Begin a group with the newest values: temperatures of `latent_shape`, which `follow` changes."""
         self._rows = 0
-        for dial in self._controls():
-            dial.begin_group()
+        for control in self._controls():
+            control.begin_group()
         return self._temperature.current
 
     def apply_below(self, rows: int) -> None:
         """Apply the newest values below the rows that are drawn. Call it before the next row is begun."""
         if self._by_rows and rows > self._rows:
             self._rows = rows
-            for dial in self._controls():
-                dial.current[..., rows:, :] = dial.requested[2][..., rows:, :]
+            for control in self._controls():
+                control.current[..., rows:, :] = control.requested[2][..., rows:, :]
 
     def record_entropies(self, count: int) -> PixelEntropies:
         """Record the entropies of a new group of pictures. `adjust` turns recording on or off."""
@@ -95,23 +95,23 @@ class LiveControls:
             fields |= {"share": self._share.number_as_drawn(), "share_map": self._share.map_as_drawn()}
         return fields
 
-    def _check_entropy(self, wished: bool) -> bool:
+    def _check_entropy(self, requested: bool) -> bool:
         """Raise DoesNotFit if the model does not draw single pixels."""
-        if wished and not self._by_rows:
+        if requested and not self._by_rows:
             raise DoesNotFit(
                 f'"{self._loaded.card.title}" does not draw pixel by pixel, so no pixel of it is open for a while; '
                 "take a model that does"
             )
-        return wished
+        return requested
 
     def _controls(self) -> "list[_LiveControl[Any]]":
         return [self._temperature] if self._share is None else [self._temperature, self._share]
 
     def _temperature_of_pixels(self, temperature: tuple[float, ...], factors: wire.Array | None) -> Tensor:
-        heat = sampling.temperature_tensor(self._loaded.model, temperature)
+        temperatures = sampling.temperature_tensor(self._loaded.model, temperature)
         if factors is None:
-            return heat
-        return (heat * self._check_map(factors, "temperature", MAX_TEMPERATURE)).clamp(max=MAX_TEMPERATURE)
+            return temperatures
+        return (temperatures * self._check_map(factors, "temperature", MAX_TEMPERATURE)).clamp(max=MAX_TEMPERATURE)
 
     def _share_of_pixels(self, share: float, factors: wire.Array | None) -> Tensor:
         even = torch.full_like(self._temperature.current[0], share)

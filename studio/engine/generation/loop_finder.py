@@ -67,13 +67,13 @@ def find_best_loop(
     x = levels_of_sound(sound, model.levels)[None].long().to(model.scale_of.device)
     c = classes_for(loaded, [seed], label)
     count = min(round(REACH * rate), len(sound) - max(a for a, _ in pairs))
-    stands = yield from _prices(model, x, c, min(a for a, _ in pairs), max(a for a, _ in pairs) + count)
+    stands = yield from _bits_in_place(model, x, c, min(a for a, _ in pairs), max(a for a, _ in pairs) + count)
     costs: dict[tuple[int, int], float] = {}
-    prices = StreamingLogProb(model, c, 1)
+    log_probs = StreamingLogProb(model, c, 1)
     heard = max(min(b for _, b in pairs) - model.receptive_field - 1, 0)
     for b in sorted({b for _, b in pairs}):
         for part in torch.split(x[:, heard:b], STEP, 1):
-            prices.bits(part)
+            log_probs.bits(part)
             yield None
         heard = b
         of_end = [a for a, other in pairs if other == b]
@@ -81,7 +81,7 @@ def find_best_loop(
             some = of_end[first : first + TOGETHER]
             after = torch.cat([x[:, a : a + count] for a in some])
             there = torch.stack([stands[a : a + count] for a in some])
-            extra = (prices.bits_of_continuations(after) - there).sum(1)
+            extra = (log_probs.bits_of_continuations(after) - there).sum(1)
             costs |= {(a, b): float(bits) for a, bits in zip(some, extra, strict=True)}
             yield None
     a, b = min(pairs, key=lambda pair: costs[pair])
@@ -94,34 +94,34 @@ def loop_candidates(sound: Array, begin: int, end: int, rate: int) -> list[tuple
     The others are EACH beginnings with each of EACH ends.
     """
     near = round(NEAR * rate)
-    alike = round(ALIKE * rate)
+    similar = round(ALIKE * rate)
     most = min(near, (end - begin) // 4)
-    ends = np.arange(max(end - most, alike), min(end + most, len(sound)) + 1)
+    ends = np.arange(max(end - most, similar), min(end + most, len(sound)) + 1)
     begins = np.arange(max(begin - most, 0), min(begin + most, len(sound) - 1) + 1)
-    wave = np.concatenate((np.zeros(alike, np.float32), sound.astype(np.float32)))  # silence precedes the sound
-    before = sliding_window_view(wave, alike)  # of sample i, what precedes it
+    wave = np.concatenate((np.zeros(similar, np.float32), sound.astype(np.float32)))  # silence precedes the sound
+    before = sliding_window_view(wave, similar)  # of sample i, what precedes it
     found = [(begin, end)]
     power = (before[begins] ** 2).sum(1)
-    apart = power - 2 * before[ends] @ before[begins].T + (before[ends] ** 2).sum(1)[:, None]  # (ends, begins)
+    distances = power - 2 * before[ends] @ before[begins].T + (before[ends] ** 2).sum(1)[:, None]  # (ends, begins)
     for part in np.array_split(np.arange(len(ends)), EACH):
         if not len(part):
             continue
-        row = part[apart[part].min(1).argmin()]
+        row = part[distances[part].min(1).argmin()]
         for some in np.array_split(np.arange(len(begins)), EACH):
             if len(some):
-                pair = int(begins[some[apart[row, some].argmin()]]), int(ends[row])
+                pair = int(begins[some[distances[row, some].argmin()]]), int(ends[row])
                 found += [pair] if pair not in found and pair[1] - pair[0] >= SHORTEST * rate else []
     return found
 
 
-def _prices(
+def _bits_in_place(
     model: AutoregressiveSound, x: Tensor, c: Tensor | None, first: int, end: int
 ) -> Generator[None, None, Tensor]:
     """Compute the bits of samples in their own place, `(end,)`, known from `first` on."""
     begin = max(first - model.receptive_field - 1, 0)
-    prices = StreamingLogProb(model, c, 1)
+    log_probs = StreamingLogProb(model, c, 1)
     found = [torch.zeros(begin, device=x.device, dtype=model.dtype)]
     for part in torch.split(x[:, begin:end], STEP, 1):
-        found.append(prices.bits(part)[0])
+        found.append(log_probs.bits(part)[0])
         yield None
     return torch.cat(found)

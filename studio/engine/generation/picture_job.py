@@ -40,14 +40,14 @@ class PictureJob:
         loaded: sampling.LoadedModel,
         *,
         draw: DrawSteps,
-        price: PriceSteps,
+        score: PriceSteps,
     ) -> None:
         """Raises DoesNotFit if the model cannot draw what the command asks."""
         self.command = command
         self.device = device
         self.loaded = loaded
         self._draw = draw
-        self._price = price
+        self._score = score
         self._live_controls = LiveControls(loaded, command)
 
     def adjust(self, command: wire.Adjust) -> None:
@@ -76,10 +76,10 @@ class PictureJob:
 
     def _draw_group(self, seeds: tuple[int, ...], first: int) -> EventSteps:
         shown = time.monotonic()
-        steering = self._live_controls
+        controls = self._live_controls
         pictures = None
         rows = 0
-        for drawn in self._draw(seeds, steering.begin_group(), steering.record_entropies(len(seeds))):
+        for drawn in self._draw(seeds, controls.begin_group(), controls.record_entropies(len(seeds))):
             if drawn is None:
                 yield None
                 continue
@@ -92,14 +92,14 @@ class PictureJob:
                     pictures=pictures,
                     done=done,
                     total=rows + 1,  # the last step computes the bits
-                    entropy=steering.entropy_of_rows(done),
+                    entropy=controls.entropy_of_rows(done),
                 )
             else:
                 yield None
-            steering.apply_below(done)
+            controls.apply_below(done)
         assert pictures is not None, "a model yields at least one step"
-        for prices in self._price(pictures, seeds):
-            yield None if prices is None else self._finished_preview(pictures, seeds, first, rows, *prices)
+        for log_probs in self._score(pictures, seeds):
+            yield None if log_probs is None else self._finished_preview(pictures, seeds, first, rows, *log_probs)
 
     def _finished_preview(
         self,

@@ -45,15 +45,15 @@ def bits_in_pieces(loaded: LoadedModel, sound: Array, first: int, label: int | N
     if first == x.shape[1]:
         yield BitsOfPiece(first, np.zeros(0, np.float32), label)
         return
-    prices = StreamingLogProb(model, c, 1)
+    log_probs = StreamingLogProb(model, c, 1)
     for part in (
         torch.split(x[:, max(first - model.receptive_field - 1, 0) : first], SHORT_SEGMENT_SAMPLES, 1) if first else ()
     ):
-        prices.bits(part)
+        log_probs.bits(part)
         yield None
     for begin in range(first, x.shape[1], TOGETHER * SHORT_SEGMENT_SAMPLES):
         found = []
         for part in torch.split(x[:, begin : begin + TOGETHER * SHORT_SEGMENT_SAMPLES], SHORT_SEGMENT_SAMPLES, 1):
-            found.append(prices.bits(part)[0])
+            found.append(log_probs.bits(part)[0])
             yield None
         yield BitsOfPiece(begin, torch.cat(found).float().cpu().numpy(), label)

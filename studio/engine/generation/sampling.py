@@ -235,8 +235,8 @@ def move_latent(loaded: LoadedModel, start: Tensor, sliders: Sequence[float], te
     """
     if len(sliders) > len(loaded.directions):
         raise DoesNotFit(f"{len(sliders)} sliders were given, but the model has {len(loaded.directions)} directions")
-    heat = temperature_tensor(loaded.model, temperature)
-    z = start * heat if loaded.model.scales_noise else start
+    temperatures = temperature_tensor(loaded.model, temperature)
+    z = start * temperatures if loaded.model.scales_noise else start
     if not sliders:
         return z
     weights = torch.tensor(sliders, dtype=z.dtype, device=z.device)
@@ -246,8 +246,8 @@ def move_latent(loaded: LoadedModel, start: Tensor, sliders: Sequence[float], te
 
 def decoding_temperature(loaded: LoadedModel, temperature: Sequence[float]) -> Tensor:
     """Return the temperature at which to decode what `move_latent` returns, `latent_shape`."""
-    heat = temperature_tensor(loaded.model, temperature)
-    return torch.ones_like(heat) if loaded.model.scales_noise else heat
+    temperatures = temperature_tensor(loaded.model, temperature)
+    return torch.ones_like(temperatures) if loaded.model.scales_noise else temperatures
 
 
 @torch.inference_mode()
@@ -328,14 +328,14 @@ def likeliest_class(loaded: LoadedModel, x: Tensor, label: int | None) -> Genera
         return c
     if isinstance(loaded.model, AutoregressiveSound) and loaded.card.rate:
         x = x[:, -round(CLASS_SECONDS * loaded.card.rate) :]
-    prices = []
+    log_probs = []
     for kind in range(loaded.model.classes):
         log_prob = torch.zeros(1)
         for found in loaded.model.log_prob_steps(x, torch.full_like(c, kind)):
             yield None
             log_prob = log_prob if found is None else found
-        prices.append(float(log_prob))
-    return torch.full_like(c, prices.index(max(prices)))
+        log_probs.append(float(log_prob))
+    return torch.full_like(c, log_probs.index(max(log_probs)))
 
 
 def _level_differences(model: Model, x: Tensor, z: Tensor, c: Tensor | None) -> Generator[None, None, Tensor]:
@@ -343,21 +343,21 @@ def _level_differences(model: Model, x: Tensor, z: Tensor, c: Tensor | None) -> 
 
     The result has the shape of x: by how many levels each entry differs.
     """
-    apart = torch.zeros_like(x, dtype=torch.int32)
+    differences = torch.zeros_like(x, dtype=torch.int32)
     for step in model.decode_steps(z, c):
         yield None
-        apart = (step.x.int() - x.int()).abs()
-    return apart
+        differences = (step.x.int() - x.int()).abs()
+    return differences
 
 
 def _best_latent(model: Flow, x: Tensor, c: Tensor | None, seed: int) -> Generator[None, None, Tensor]:
     """Find the latent that decodes best to an artwork x `(1, *shape)`, among several, in small steps."""
     many = x.expand(LATENTS_AT_ONCE, *x.shape[1:])
-    kinds = None if c is None else c.expand(LATENTS_AT_ONCE)
-    z = model.encode(many, kinds, model.dequantisation_points(many, seed))
+    classes = None if c is None else c.expand(LATENTS_AT_ONCE)
+    z = model.encode(many, classes, model.dequantisation_points(many, seed))
     yield None
-    apart = yield from _level_differences(model, many, z, kinds)
-    best = int((apart > 0).flatten(1).sum(1).argmin())
+    differences = yield from _level_differences(model, many, z, classes)
+    best = int((differences > 0).flatten(1).sum(1).argmin())
     return z[best : best + 1]
 
 
@@ -388,16 +388,16 @@ def encode_artwork(
     for latent in model.encode_steps(x, c):
         yield None
         z = z if latent is None else latent
-    apart = yield from _level_differences(model, x, z, c)
+    differences = yield from _level_differences(model, x, z, c)
     if search and isinstance(model, Flow):
         for seed in range(LATENT_SEARCHES):
-            if not apart.any():
+            if not differences.any():
                 break
             other = yield from _best_latent(model, x, c, seed)
             differs = yield from _level_differences(model, x, other, c)
             if not differs.any():
                 z = other
-                apart = differs
+                differences = differs
     finite = bool(torch.isfinite(z).all())
     log_prob = torch.tensor([math.nan])
     for found in model.log_prob_steps(x, c):
@@ -407,7 +407,7 @@ def encode_artwork(
     yield EncodedArtwork(
         z[0].cpu().numpy(),
         None if c is None else int(c[0]),
-        int((apart > 0).sum()) if finite else apart.numel(),
-        int(apart.max()),
+        int((differences > 0).sum()) if finite else differences.numel(),
+        int(differences.max()),
         bits if math.isfinite(bits) else 0.0,
     )

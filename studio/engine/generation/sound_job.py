@@ -55,13 +55,13 @@ class SoundJob:
         """Raises DoesNotFit if the models cannot stream. `other` is the second of two mixed models."""
         self.loaded_models = (loaded,) if other is None else (loaded, other)
         self.models = tuple(_streaming_model(voice) for voice in self.loaded_models)
-        kinds = [
+        labels = [
             f'"{voice.card.title}" has {voice.card.size_text} and {voice.model.levels} levels'
             for voice in self.loaded_models
         ]
         if len({(voice.card.rate, voice.model.levels) for voice in self.loaded_models}) > 1:
             raise DoesNotFit(
-                f"{kinds[0]}, and {kinds[1]}, so they cannot be mixed; take two models that are alike in that"
+                f"{labels[0]}, and {labels[1]}, so they cannot be mixed; take two models that are alike in that"
             )
         self.rate = loaded.card.rate
         self.levels = loaded.model.levels
@@ -95,7 +95,7 @@ class SoundJob:
 
     def _seed(self, seed: int) -> None:
         self.noise = _NoiseBlocks(lambda: self.models[0].noise_blocks(seed))
-        self.dice = _NoiseBlocks(lambda: _choice_numbers(seed, self._device))
+        self.choices = _NoiseBlocks(lambda: _choice_numbers(seed, self._device))
 
     @property
     def _device(self) -> torch.device:
@@ -145,13 +145,13 @@ class SoundJob:
 
     def _restart_from(self, first: int) -> None:
         """Generate again from a sample on. Raises DoesNotFit."""
-        gone = self.made - first
-        if not 0 <= gone <= MAX_UNDO_SECONDS * self.rate:
+        dropped = self.made - first
+        if not 0 <= dropped <= MAX_UNDO_SECONDS * self.rate:
             raise DoesNotFit(f"of what is made, only the last {MAX_UNDO_SECONDS:.0f} seconds can be made anew")
         self._before_edit = {name: getattr(self, name) for name in _CHANGED}
         self.made = first
-        self.past = self.past[: len(self.past) - gone]
-        self._drop_samples(gone + self._done)
+        self.past = self.past[: len(self.past) - dropped]
+        self._drop_samples(dropped + self._done)
 
     def _undo_last_edit(self) -> None:
         """Undo the last edit that generated samples again."""
@@ -174,12 +174,12 @@ class SoundJob:
         if self.sampler is not None:
             self.sampler.set_condition(c)
 
-    def _drop_samples(self, gone: int) -> None:
+    def _drop_samples(self, dropped: int) -> None:
         """Drop samples that the sampler has drawn. The next ones follow what is left."""
         self._done = 0
         self._restarted = True
         last = torch.from_numpy(self.past[-1:]) if len(self.past) else None
-        if self.sampler is not None and gone and not self.sampler.undo(gone, last):
+        if self.sampler is not None and dropped and not self.sampler.undo(dropped, last):
             self.sampler = self._new_sampler()
 
     @torch.no_grad()
@@ -204,20 +204,20 @@ class SoundJob:
         The chunk is discarded if its samples are to be generated again.
         """
         first = self.made
-        self._restarted, swift = False, self._prepare_sampler()
+        self._restarted, is_compiled = False, self._prepare_sampler()
         assert self.sampler is not None
         parts = []
         began = time.monotonic()
         worked = 0.0
         done = 0
-        most = round(COMPILED_CHUNK_SECONDS * self.rate) if swift else TORCH_CHUNK_SAMPLES
+        most = round(COMPILED_CHUNK_SECONDS * self.rate) if is_compiled else TORCH_CHUNK_SAMPLES
         while done < count:
             few = min(count - done, most)
             at = first + done
-            heat = torch.from_numpy(self._temperature_at((at + np.arange(few)) / self.rate))[None]
+            temperatures = torch.from_numpy(self._temperature_at((at + np.arange(few)) / self.rate))[None]
             z = self.noise.at(self.continued_count + at, few)
-            dice = self.dice.at(self.continued_count + at, few)
-            parts.append(self.sampler.sample(z, heat.to(z.device, z.dtype), dice, self.share))
+            choices = self.choices.at(self.continued_count + at, few)
+            parts.append(self.sampler.sample(z, temperatures.to(z.device, z.dtype), choices, self.share))
             done += few
             self._done = done
             if done < count and time.monotonic() - began > STEP_SECONDS:
@@ -245,19 +245,19 @@ class SoundJob:
 
     def _temperature_at(self, seconds: wire.Array) -> wire.Array:
         """Return the temperature at some times `(n,)` in seconds."""
-        heat = temperature_on_curve(self.curve, seconds)
+        temperatures = temperature_on_curve(self.curve, seconds)
         if self.continued_count or seconds[0] >= OPENING_SECONDS:
-            return heat
-        hot = max(voice.card.opening for voice in self.loaded_models)
-        return np.where(seconds < OPENING_SECONDS, np.maximum(heat, hot), heat)
+            return temperatures
+        opening = max(voice.card.opening for voice in self.loaded_models)
+        return np.where(seconds < OPENING_SECONDS, np.maximum(temperatures, opening), temperatures)
 
     def _prepare_sampler(self) -> bool:
         """Return a sampler that knows the past: the compiled one if there is one."""
-        swift = self.compiled.done
-        better = self.sampler is not None and self.sampler.uses_torch and swift and not self.compiled.plain
+        is_compiled = self.compiled.done
+        better = self.sampler is not None and self.sampler.uses_torch and is_compiled and not self.compiled.plain
         if self.sampler is None or better:
             self.sampler = self._new_sampler()
-        return swift and not self.compiled.plain
+        return is_compiled and not self.compiled.plain
 
     def _new_sampler(self) -> MixtureSampler:
         """Return a sampler that has received the last samples as context."""
@@ -303,12 +303,12 @@ def _check_curve(curve: wire.Array | None, temperature: float) -> wire.Array:
         raise DoesNotFit(
             f"temperature over time is (points, 2) with 1 to {MAX_CURVE_POINTS:,} points, not {curve.shape}"
         )
-    seconds, heats = points.T
+    seconds, temperatures = points.T
     if (
         not np.isfinite(points).all()
         or (np.diff(seconds) < 0).any()
-        or heats.min() < 0
-        or heats.max() > MAX_TEMPERATURE
+        or temperatures.min() < 0
+        or temperatures.max() > MAX_TEMPERATURE
     ):
         raise DoesNotFit(
             f"temperature over time goes from 0 to {MAX_TEMPERATURE:g}, its seconds never fall, and this is not so"
@@ -335,11 +335,11 @@ class _NoiseBlocks:
     BLOCKS = 128
 
     def __init__(self, blocks: Callable[[], Iterator[Tensor]]) -> None:
-        self._anew = blocks
+        self._make_block = blocks
         self._begin()
 
     def _begin(self) -> None:
-        self._new = self._anew()
+        self._new = self._make_block()
         self._next = 0
         self._blocks: dict[int, Tensor] = {}
 
@@ -360,11 +360,11 @@ class _NoiseBlocks:
 class _SamplerCompilation(threading.Thread):
     """Compiles the compiled sampler, which takes from no time to many seconds."""
 
-    def __init__(self, models: tuple[AutoregressiveSound, ...], c: ClassOfEachModel, spare: int) -> None:
+    def __init__(self, models: tuple[AutoregressiveSound, ...], c: ClassOfEachModel, undo_samples: int) -> None:
         super().__init__(daemon=True)
         self._models = models
         self._c = c
-        self._spare = spare
+        self._undo_samples = undo_samples
         self.player: MixtureSampler | None = None
         """The first mixture sampler, which has drawn nothing yet."""
         self.done = False
@@ -375,7 +375,7 @@ class _SamplerCompilation(threading.Thread):
     def run(self) -> None:
         while kernels.compiled_elsewhere("sound" if len(self._models) == 1 else "two sounds"):
             time.sleep(POLL_SECONDS)
-        player = MixtureSampler(self._models, self._c, sample_jointly, undo_samples=self._spare)
+        player = MixtureSampler(self._models, self._c, sample_jointly, undo_samples=self._undo_samples)
         one = torch.ones(1, 1, dtype=self._models[0].dtype, device=self._models[0].scale_of.device)
         player.sample(0 * one, one, one, 0.0)
         self.player = player if player.undo(1, None) else None

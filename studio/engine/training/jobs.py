@@ -56,8 +56,8 @@ def train_model(command: wire.Train, device: ComputeDevice) -> EventSteps:
         for moment in loop.train_run(run, learn, watch, bf16=device.has_bf16):
             yield from _report_progress(command.job, study, moment)
         path = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
-        kinds = _class_names(data, run.model)
-        card = model_export.export_model(run, path / f"{study.name}.safetensors", learn, watch, test, kinds)
+        classes = _class_names(data, run.model)
+        card = model_export.export_model(run, path / f"{study.name}.safetensors", learn, watch, test, classes)
     yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.held_out_text} on what it never saw.')
 
 
@@ -141,10 +141,10 @@ def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> None:
     progress.data = data
 
 
-def evaluate_model(command: wire.Evaluate, shelf: ModelCache, device: ComputeDevice) -> EventSteps:
+def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: ComputeDevice) -> EventSteps:
     """Compute every figure of a trained model on held-out artworks."""
     yield None
-    loaded = shelf.get_model(command.model)
+    loaded = model_cache.get_model(command.model)
     card = loaded.card
     data = yield from _load_data(command.source, card.shape, card.rate, card.labels)
     _, test = _training_and_test(data, loaded.model)
@@ -250,15 +250,15 @@ def split_validation(
     """
     if isinstance(known, TrainingRecordings) and len(known) == 1:
         (sound,) = known.x
-        watched = max(1, int(len(sound) * share))
-        return TrainingRecordings((sound[:-watched],), known.c), TrainingRecordings((sound[-watched:],), known.c)
+        validated = max(1, int(len(sound) * share))
+        return TrainingRecordings((sound[:-validated],), known.c), TrainingRecordings((sound[-validated:],), known.c)
     if isinstance(known, TrainingExamples) and len(known) < MIN_ARTWORKS:
         raise DoesNotFit(
             f'"{name}" has {len(known)} to learn from, beside those held out. At least {MIN_ARTWORKS} are needed there'
         )
     order = torch.randperm(len(known), generator=torch.Generator().manual_seed(0))
-    watched = max(1, min(int(len(known) * share), most))
-    return known.select(order[watched:]), known.select(order[:watched])
+    validated = max(1, min(int(len(known) * share), most))
+    return known.select(order[validated:]), known.select(order[:validated])
 
 
 def hash_training_data(data: TrainingData) -> str:

@@ -197,7 +197,7 @@ def train_run(
     """
     plan = run.config.plan
     seconds_each = plan.cut / run.config.rate if isinstance(learn, TrainingRecordings) else 1
-    saved = told = began = time.monotonic()
+    saved = reported = began = time.monotonic()
     before = run.progress.seconds
     taken = 0
     kept = run.progress.step
@@ -224,8 +224,8 @@ def train_run(
                 run.save_checkpoint()
                 saved = time.monotonic()
                 kept = progress.step
-            if measured is not None or notice or now - told > 2 or taken == 1:
-                told = now
+            if measured is not None or notice or now - reported > 2 or taken == 1:
+                reported = now
                 rate = taken / max(now - began, 1e-9)
                 progress.curve.append((progress.step, progress.loss, measured))
                 learned = rate * plan.batch * seconds_each

@@ -127,8 +127,8 @@ def to_training_recordings(
     return learn, test
 
 
-def _class_counts_text(kinds: tuple[int, ...]) -> str:
-    return f"{' × '.join(str(count) for count in kinds)} kinds" if kinds else "no kinds"
+def _class_counts_text(counts: tuple[int, ...]) -> str:
+    return f"{' × '.join(str(count) for count in counts)} kinds" if counts else "no kinds"
 
 
 @torch.no_grad()

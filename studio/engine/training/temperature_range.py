@@ -83,9 +83,9 @@ def draw_works(model: Model, temperature: float, rate: int = 0, opening: float =
     if not isinstance(model, AutoregressiveSound):
         return list(to_arrays(model.sample(seeds, temperature=temperature), model.levels))
     samples = min(round(RECORDING_SECONDS * rate), model.shape[0])
-    heat = torch.full((samples,), temperature, device=model.scale_of.device, dtype=model.dtype)
-    heat[: round(0.002 * rate)] = max(temperature, opening)
-    *_, step = model.sample_steps(seeds, temperature=heat, samples=samples)
+    temperatures = torch.full((samples,), temperature, device=model.scale_of.device, dtype=model.dtype)
+    temperatures[: round(0.002 * rate)] = max(temperature, opening)
+    *_, step = model.sample_steps(seeds, temperature=temperatures, samples=samples)
     return list(to_arrays(step.x, model.levels))
 
 

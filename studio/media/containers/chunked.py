@@ -273,6 +273,6 @@ def find_au(file: BinaryIO, begin: int, name: str) -> AudioStream:
     check_format(rate, channels, name)
     start = begin + (offset if 24 <= offset < size - begin else 24)
     extent = ChunkLayout(file, begin, size, 0, ">").extent(start, length)
-    told = min(extent.stop - start, LIMIT_32 - 1)
-    header = head[:4] + struct.pack(order + "II", 24, told) + head[12:24]
+    stated = min(extent.stop - start, LIMIT_32 - 1)
+    header = head[:4] + struct.pack(order + "II", 24, stated) + head[12:24]
     return make_stream(file, header, start, extent, channels * _AU_BYTES.get(encoding, 0))

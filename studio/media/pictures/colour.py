@@ -211,8 +211,8 @@ def _tags(profile: bytes) -> dict[bytes, bytes]:
 
 def _hdr(profile: bytes) -> list[str]:
     """Return the note for the profile of an HDR picture (ICC 4.4, tag cicp)."""
-    said = _tags(profile).get(b"cicp", b"")
-    return ["its HDR colours were converted for an ordinary screen"] if said[9:10] in (b"\x10", b"\x12") else []
+    code_points = _tags(profile).get(b"cicp", b"")
+    return ["its HDR colours were converted for an ordinary screen"] if code_points[9:10] in (b"\x10", b"\x12") else []
 
 
 def _curve(own: ImageCms.ImageCmsProfile, profile: bytes) -> ColourCurve | None:

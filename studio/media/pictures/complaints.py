@@ -15,11 +15,11 @@ def gathered() -> Iterator[list[bytes]]:
     Use it in one thread at a time. The system may be unable to do this: without a standard error, and on Windows before
     Python 3.12.
     """
-    said: list[bytes] = []
+    printed: list[bytes] = []
     try:
         before = os.dup(2)
     except OSError:
-        yield said
+        yield printed
         return
     reading, writing = os.pipe()
     try:
@@ -30,9 +30,9 @@ def gathered() -> Iterator[list[bytes]]:
     finally:
         os.close(writing)
     try:
-        yield said
+        yield printed
     finally:
         os.dup2(before, 2)
         os.close(before)
         with open(reading, "rb", buffering=0) as file:
-            said += [part for part in iter(lambda: file.read(65_536), b"") if part]
+            printed += [part for part in iter(lambda: file.read(65_536), b"") if part]

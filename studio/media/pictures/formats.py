@@ -145,9 +145,9 @@ def _tiff(data: bytes) -> Raster:
         image = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
     except Exception:  # its directory could be read: Pillow does not know the layout
         raise UnreadablePicture(FOREIGN) from None
-    with complaints.gathered() as said:
+    with complaints.gathered() as printed:
         raster = _decoded(image, [*tiff.tiff_notes(data)])
-    return replace(raster, notes=(*raster.notes, BROKEN)) if said else raster
+    return replace(raster, notes=(*raster.notes, BROKEN)) if printed else raster
 
 
 def _mode(image: Image.Image) -> tuple[str, str]:

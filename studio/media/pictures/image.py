@@ -201,10 +201,10 @@ def _middle(left: float, top: float, right: float, bottom: float, proportion: fl
     width = right - left
     height = bottom - top
     if width > height * proportion:
-        spare = (width - height * proportion) / 2
-        return left + spare, top, right - spare, bottom
-    spare = (height - width / proportion) / 2
-    return left, top + spare, right, bottom - spare
+        margin = (width - height * proportion) / 2
+        return left + margin, top, right - margin, bottom
+    margin = (height - width / proportion) / 2
+    return left, top + margin, right, bottom - margin
 
 
 def _inside(width: float, height: float, most_wide: int, most_high: int) -> tuple[int, int]:

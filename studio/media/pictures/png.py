@@ -104,7 +104,7 @@ def decode_png(data: bytes) -> Raster:
         notes.append("the checksum of its palette is wrong, so colours may be, too")
     lost = sorted({_ONCE[key] for key in chunks.faulty & _ONCE.keys()})
     notes += [f"its {what} is damaged and was left out" for what in lost]
-    profile, curve, told = _colours(chunks)
+    profile, curve, colour_notes = _colours(chunks)
     return Raster(
         height,
         width,
@@ -115,7 +115,7 @@ def decode_png(data: bytes) -> Raster:
         profile=profile,
         curve=curve,
         orientation=_orientation(chunks),
-        notes=(*notes, *told),
+        notes=(*notes, *colour_notes),
     )
 
 
@@ -260,18 +260,18 @@ def _key(clear: bytes, kind: int, depth: int) -> np.ndarray | None:
 
 def _colours(chunks: _Chunks) -> tuple[bytes | None, colour.ColourCurve | None, list[str]]:
     """Return the profile or curve for sRGB, and notes (PNG 3, 4.3)."""
-    said = chunks.other
-    if len(said.get(b"cICP", b"")) == 4:
-        return None, *_code_points(*said[b"cICP"])
-    if b"iCCP" in said:
-        name, _, packed = said[b"iCCP"].partition(b"\0")
+    others = chunks.other
+    if len(others.get(b"cICP", b"")) == 4:
+        return None, *_code_points(*others[b"cICP"])
+    if b"iCCP" in others:
+        name, _, packed = others[b"iCCP"].partition(b"\0")
         if name == b"ITUR_2100_PQ_FULL":  # https://www.w3.org/TR/png-hdr-pq/: the name stands for the profile
             return None, None, [colour.HDR]
         profile = _unpacked(packed[1:])
-        if profile or not said.keys() & {b"sRGB", b"gAMA", b"cHRM"}:
+        if profile or not others.keys() & {b"sRGB", b"gAMA", b"cHRM"}:
             return profile, None, []
-        return None, _by_gamma(said), [colour.LEFT_OUT]
-    return None, _by_gamma(said), []
+        return None, _by_gamma(others), [colour.LEFT_OUT]
+    return None, _by_gamma(others), []
 
 
 def _code_points(primaries: int, transfer: int, matrix: int, full: int) -> tuple[colour.ColourCurve | None, list[str]]:
@@ -286,16 +286,16 @@ def _code_points(primaries: int, transfer: int, matrix: int, full: int) -> tuple
     return colour.ColourCurve((_TRANSFERS[transfer],), change, "its colours were converted to sRGB"), []
 
 
-def _by_gamma(said: dict[bytes, bytes]) -> colour.ColourCurve | None:
+def _by_gamma(others: dict[bytes, bytes]) -> colour.ColourCurve | None:
     """Return the conversion that gAMA and cHRM ask for; None if sRGB overrides them."""
-    if len(said.get(b"sRGB", b"")) == 1:
+    if len(others.get(b"sRGB", b"")) == 1:
         return None
     gamma = 0.0
     change: np.ndarray | None = None
-    if len(said.get(b"gAMA", b"")) == 4:
-        gamma = int.from_bytes(said[b"gAMA"]) / 100_000
-    if len(said.get(b"cHRM", b"")) == 32:
-        numbers = [number / 100_000 for number in struct.unpack(">8I", said[b"cHRM"])]
+    if len(others.get(b"gAMA", b"")) == 4:
+        gamma = int.from_bytes(others[b"gAMA"]) / 100_000
+    if len(others.get(b"cHRM", b"")) == 32:
+        numbers = [number / 100_000 for number in struct.unpack(">8I", others[b"cHRM"])]
         if min(numbers[1::2]) > 0:
             change = _change(tuple(zip(numbers[::2], numbers[1::2], strict=True)))
     is_usual = not gamma or abs(gamma * 2.2 - 1) < _GAMMA_ROUNDING

@@ -96,8 +96,8 @@ def format_bits_value(bits: float) -> str:
 
 def bits_text(bits: float) -> str:
     """Format a number of bits: `1 bit`, `12 bits`."""
-    said = format_bits_value(bits)
-    return f"{said} bit" if said == "1" else f"{said} bits"
+    value = format_bits_value(bits)
+    return f"{value} bit" if value == "1" else f"{value} bits"
 
 
 def colour_ramp() -> Array:

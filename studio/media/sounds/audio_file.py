@@ -139,7 +139,7 @@ def _mixed(streams: list[AudioStream], size: int, name: str, notes: list[str], o
     mixed = _Mixed()
     entries = 0
     seconds = 0.0
-    _bearable(sum(stream.seconds for stream in streams), 0, size, name)
+    _check_size(sum(stream.seconds for stream in streams), 0, size, name)
     for stream in streams:
         others = list[np.ndarray]()  # of another rate
         rate = 0
@@ -150,7 +150,7 @@ def _mixed(streams: list[AudioStream], size: int, name: str, notes: list[str], o
             mixed.rate = mixed.rate or rate
             seconds += len(samples) / rate
             entries += samples.size
-            _bearable(seconds, entries, size, name)
+            _check_size(seconds, entries, size, name)
             mine = _mono(samples, mixed, only)
             if rate == mixed.rate:
                 mixed.append(mine)
@@ -186,7 +186,7 @@ def _mono(samples: np.ndarray, mixed: _Mixed, only: int | None) -> np.ndarray:
     return found
 
 
-def _bearable(seconds: float, entries: int, size: int, name: str) -> None:
+def _check_size(seconds: float, entries: int, size: int, name: str) -> None:
     """Raise FileRefused if a file of so many bytes holds more than a recording does."""
     if seconds > MAX_SECONDS + PADDING:
         raise FileRefused(name, f"is longer than {MAX_SECONDS // 3600} hours")
@@ -198,21 +198,21 @@ def _loudest(wave: np.ndarray) -> float:
     return max(float(wave.max(initial=0)), -float(wave.min(initial=0)))
 
 
-def _clipped(heard: np.ndarray, rate: int) -> int:
+def _clipped(samples: np.ndarray, rate: int) -> int:
     """Count samples at the very top or bottom.
 
     Only runs that are longer than a wave stays there by itself count.
     """
-    tops = {top for top in (heard.max(), heard.min()) if abs(top) > 0.5}
-    return sum(_in_rows(heard, top, max(3, rate // 10_000)) for top in tops)
+    tops = {top for top in (samples.max(), samples.min()) if abs(top) > 0.5}
+    return sum(_in_rows(samples, top, max(3, rate // 10_000)) for top in tops)
 
 
-def _in_rows(heard: np.ndarray, top: float, least: int) -> int:
+def _in_rows(samples: np.ndarray, top: float, least: int) -> int:
     """Count the samples of a value of which at least so many follow each other."""
     count = 0
     open_run = 0
-    for start in range(0, len(heard), _PIECE):
-        same = heard[start : start + _PIECE] == top
+    for start in range(0, len(samples), _PIECE):
+        same = samples[start : start + _PIECE] == top
         edges = np.flatnonzero(np.diff(np.concatenate(([False], same, [False]))))
         runs = edges[1::2] - edges[::2]
         if open_run and same[0]:
@@ -225,15 +225,15 @@ def _in_rows(heard: np.ndarray, top: float, least: int) -> int:
     return count + (open_run if open_run >= least else 0)
 
 
-def _clean(heard: np.ndarray, notes: list[str], centred: bool) -> None:
+def _clean(samples: np.ndarray, notes: list[str], centred: bool) -> None:
     """Remove the offset of a wave and scale its loudness, in place."""
-    mean = float(heard.mean(dtype=np.float64))
-    if centred and abs(mean) > OFFSET and len(heard) > FEW:
-        heard -= np.float32(mean)
+    mean = float(samples.mean(dtype=np.float64))
+    if centred and abs(mean) > OFFSET and len(samples) > FEW:
+        samples -= np.float32(mean)
         notes.append(f"its middle was off by {mean:+.2f} and was put right")
-    loudest = _loudest(heard)
+    loudest = _loudest(samples)
     if loudest > 1 + 1e-3:
-        heard /= np.float32(loudest)
+        samples /= np.float32(loudest)
         notes.append("made quieter, because it was too loud for its file")
 
 
@@ -242,32 +242,32 @@ def resample_recording(samples: np.ndarray, before: int, rate: int) -> np.ndarra
     return samples if rate == before else resample_whole(samples.astype(np.float32) / np.float32(32_768), before, rate)
 
 
-def resample_whole(heard: np.ndarray, before: float, rate: int) -> np.ndarray:
+def resample_whole(samples: np.ndarray, before: float, rate: int) -> np.ndarray:
     """Resample floats (n,) from -1 to 1 to int16 at another rate in Hz."""
-    found = _at(heard, before, rate) if len(heard) else heard
+    found = _at(samples, before, rate) if len(samples) else samples
     whole: np.ndarray = np.rint(found * 32_768).clip(-32_768, 32_767).astype(np.int16)
     return whole
 
 
-def _at(heard: np.ndarray, before: float, rate: int | None) -> np.ndarray:
+def _at(samples: np.ndarray, before: float, rate: int | None) -> np.ndarray:
     """Return floats (n,) from -1 to 1 at another rate in Hz."""
     if rate is None or rate == before:
-        return heard
-    found = np.empty(math.ceil(len(heard) * rate / before) + 1, np.float32)
-    return found[: _resample(heard, before, rate, found)]
+        return samples
+    found = np.empty(math.ceil(len(samples) * rate / before) + 1, np.float32)
+    return found[: _resample(samples, before, rate, found)]
 
 
-def _resample(heard: np.ndarray, before: float, rate: int, found: np.ndarray) -> int:
+def _resample(samples: np.ndarray, before: float, rate: int, found: np.ndarray) -> int:
     """Put floats (n,) at another rate into `found`, in pieces; return how many there are.
 
-    found: may be `heard` itself if the rate becomes smaller, because of each piece less is made
+    found: may be `samples` itself if the rate becomes smaller, because of each piece less is made
     """
     import soxr
 
     stream = soxr.ResampleStream(before, rate, 1, dtype="float32")
     count = 0
-    for start in range(0, len(heard), _PIECE):
-        piece = stream.resample_chunk(heard[start : start + _PIECE], last=start + _PIECE >= len(heard))
+    for start in range(0, len(samples), _PIECE):
+        piece = stream.resample_chunk(samples[start : start + _PIECE], last=start + _PIECE >= len(samples))
         np.clip(piece, -1, 1, out=found[count : count + len(piece)])
         count += len(piece)
     return count

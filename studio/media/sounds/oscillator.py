@@ -102,10 +102,10 @@ class Oscillator:
             self._block(out[start : start + BLOCK])
 
     def _block(self, out: np.ndarray) -> None:
-        wish = self._target
+        target = self._target
         n = len(out)
-        table = wish.table
-        if table is None or (self._loudness == 0.0 and wish.loudness == 0.0):
+        table = target.table
+        if table is None or (self._loudness == 0.0 and target.loudness == 0.0):
             self._table = table
             self._next = None
             out[:] = 0.0
@@ -116,11 +116,11 @@ class Oscillator:
         elif self._next is None and self._table is not table:
             self._next = table
             self._faded = 0.0
-        self._read(wish.hertz / self._rate, n)
+        self._read(target.hertz / self._rate, n)
         self._look_up(self._table, out)
         if self._next is not None:
             self._fade(out)
-        self._ramp(wish.loudness, out)
+        self._ramp(target.loudness, out)
         np.clip(out, -CEILING, CEILING, out=out)
 
     def _read(self, step: float, n: int) -> None:

@@ -48,10 +48,10 @@ class PeakPyramid:
         The places (n,) rise and are in samples. Between two samples the value lies on the line that joins them. Beyond
         the end it is NaN.
         """
-        apart = float(places[-1] - places[-2])
-        if apart < 2 or len(self.samples) < 2:
+        distance = float(places[-1] - places[-2])
+        if distance < 2 or len(self.samples) < 2:
             return self._lines(places)
-        level = max((n for n in range(len(self._tables)) if STEP ** (n + 1) <= apart), default=-1)
+        level = max((n for n in range(len(self._tables)) if STEP ** (n + 1) <= distance), default=-1)
         table = self._tables[level].rows if level >= 0 else self.samples[:, None]
         at = np.floor(places / STEP ** (level + 1)).astype(np.int64)
         inside = at[:-1] < len(table)
@@ -124,8 +124,8 @@ class MeanTable:
 
         It is NaN if there is no number.
         """
-        apart = float(places[-1] - places[-2])
-        if apart < FINEST:
+        distance = float(places[-1] - places[-2])
+        if distance < FINEST:
             return self._fine(places)
         at = np.floor(places / FINEST).astype(np.int64).clip(0, len(self._sums) - 1)
         return _ratio(np.diff(self._sums.rows[at], axis=0))

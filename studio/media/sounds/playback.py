@@ -49,14 +49,14 @@ class PlaybackBuffer:
         self._count = 0
         self._is_complete = False
         self._target = _PlaybackTarget(False, 0, 0)
-        self._wishing = threading.Lock()
+        self._target_lock = threading.Lock()
         self.underruns = 0
         """How often it ran dry because nothing was generated in time."""
         self.level = 1.0
         """The loudness from 0 to 1."""
         self._recording: list[np.ndarray] | None = None
         self._recorded_count = 0
-        self._bringing = threading.Lock()
+        self._resampling_lock = threading.Lock()
         """Held while a few samples are copied, so that samples being resampled are not replaced."""
         # Only the sound card's thread writes to the following.
         self._question = 0.0, 0  # when the card asked last, and for how many samples at `rate`
@@ -84,7 +84,7 @@ class PlaybackBuffer:
         """
         end = first + len(samples)
         self._make_room(end)
-        with self._bringing:
+        with self._resampling_lock:
             brought = self._fed > first
             if brought and not self.is_silent:
                 return False
@@ -128,7 +128,7 @@ class PlaybackBuffer:
 
     def truncate(self, first: int) -> None:
         """Drop the samples from `first` on."""
-        with self._bringing:
+        with self._resampling_lock:
             brought = self._fed > first
             self._count = min(self._count, first)
         if brought:
@@ -137,23 +137,23 @@ class PlaybackBuffer:
     # ── the listening thread ─────────────────────────────────────────────────────────────────────
 
     def play(self) -> None:
-        with self._wishing:
+        with self._target_lock:
             self._target = self._target._replace(playing=True)
 
     def pause(self) -> None:
-        with self._wishing:
+        with self._target_lock:
             self._target = self._target._replace(playing=False)
 
     def seek(self, seconds: float) -> None:
         """Continue from there, or from the end if that is not generated yet."""
         place = min(max(round(seconds * self.rate), 0), self._count)
-        with self._wishing:
+        with self._target_lock:
             self._target = self._target._replace(jump=self._target.jump + 1, place=place)
 
     def set_loop(self, begin: float | None, end: float = 0.0) -> None:
         """Repeat what lies between two seconds, once it is reached; None repeats nothing."""
         region = None if begin is None else (round(begin * self.rate), round(end * self.rate))
-        with self._wishing:
+        with self._target_lock:
             self._target = self._target._replace(loop=region if region is not None and region[0] < region[1] else None)
 
     def start_recording(self) -> None:
@@ -182,15 +182,15 @@ class PlaybackBuffer:
     @property
     def position(self) -> float:
         """Return the seconds that the card has received; they are heard its latency later."""
-        wish = self._target
-        place = float(wish.place) if wish.jump != self._jumps else self._at(self._given * self.rate / self._card)
+        target = self._target
+        place = float(target.place) if target.jump != self._jumps else self._at(self._given * self.rate / self._card)
         return min(place, self._count) / self.rate
 
-    def _at(self, heard: float) -> float:
+    def _at(self, played: float) -> float:
         """Return the place that follows after so many samples since the last jump."""
         turns = self._turns
-        fed, place = next((turn for turn in reversed(turns) if turn[0] <= heard), turns[0])
-        return place + heard - fed
+        fed, place = next((turn for turn in reversed(turns) if turn[0] <= played), turns[0])
+        return place + played - fed
 
     @property
     def buffered_seconds(self) -> float:
@@ -245,7 +245,7 @@ class PlaybackBuffer:
         """Continue at a sample, from silence."""
         # Of the samples that were resampled since: how many there were at each jump, and where it led.
         self._fed = place
-        self._brought = 0
+        self._resampled_count = 0
         self._turns: tuple[tuple[int, int], ...] = ((0, place),)
         self._given = 0
         self._gain = 0.0
@@ -253,25 +253,25 @@ class PlaybackBuffer:
         self._flushed = False
         self._ready = np.zeros(0, np.float32)
         self._ramp = round(RAMP * self._card)
-        self._bent = Resampler(self.rate, round(self._card)) if self._card != self.rate else None
+        self._resampler = Resampler(self.rate, round(self._card)) if self._card != self.rate else None
 
     def _awaits(self, wanted: int) -> bool:
         """Return whether so many samples are not ready and playback needs what is being generated."""
-        wish = self._target
-        sounding = wish.playing and wish.jump == self._jumps and not self._dry
+        target = self._target
+        sounding = target.playing and target.jump == self._jumps and not self._dry
         return sounding and not self._is_complete and self._ready.size < wanted
 
     def _may_sound(self) -> bool:
         """Return whether there is enough to continue; count an underrun if it ran dry."""
-        wish = self._target
-        if not wish.playing or wish.jump != self._jumps:
+        target = self._target
+        if not target.playing or target.jump != self._jumps:
             return False
         if self._ready.size <= self._ramp:  # the rest is faded out
             self.underruns += not (self._dry or self._is_complete)
             self._dry = True
             return False
         self._dry = (
-            self._dry and not self._is_complete and wish.loop is None and self.buffered_seconds < START_BUFFER_SECONDS
+            self._dry and not self._is_complete and target.loop is None and self.buffered_seconds < START_BUFFER_SECONDS
         )
         return not self._dry
 
@@ -320,16 +320,16 @@ class PlaybackBuffer:
         there = self._ready.size
         while there < wanted:
             few = math.ceil((wanted - there) * self.rate / self._card)
-            with self._bringing:
+            with self._resampling_lock:
                 piece, last = self._next(few)
                 found = piece.astype(np.float32) / np.float32(32_768)
                 if self._flushed or (not len(piece) and not last):
                     break
                 self._fed = self._fed + len(piece)
                 self._flushed = last
-            if self._bent is not None:
-                found = self._bent.resample(found, last)
-            self._brought += len(piece)
+            if self._resampler is not None:
+                found = self._resampler.resample(found, last)
+            self._resampled_count += len(piece)
             parts.append(found)
             there += len(found)
         if len(parts) > 1:
@@ -352,7 +352,7 @@ class PlaybackBuffer:
             return count, False
         if self._fed == loop[1]:
             self._fed = loop[0]
-            self._turns = (*self._turns[-_REPEATS:], (self._brought, loop[0]))
+            self._turns = (*self._turns[-_REPEATS:], (self._resampled_count, loop[0]))
         return loop[1], True
 
 
@@ -365,6 +365,6 @@ def limit_level(wave: np.ndarray) -> np.ndarray:
     if not height.size or height.max() <= KNEE:
         return wave
     room = CEILING - KNEE
-    bent = KNEE + room * np.tanh(np.maximum(height - KNEE, 0) / room)
-    found: np.ndarray = np.where(height > KNEE, np.sign(wave) * bent, wave).astype(np.float32)
+    limited = KNEE + room * np.tanh(np.maximum(height - KNEE, 0) / room)
+    found: np.ndarray = np.where(height > KNEE, np.sign(wave) * limited, wave).astype(np.float32)
     return found

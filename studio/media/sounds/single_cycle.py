@@ -90,8 +90,8 @@ class OpenedWave:
 def read_wave(path: Path | str, samples: int | None = None) -> OpenedWave:
     """Read the cycle in a sound file, of `samples` samples if requested. Raises FileRefused with the reason."""
     name = display_name(os.path.basename(path))
-    heard, rate, table, notes = _heard(Path(path), name)
-    frames = _frames(heard, rate, table, name)
+    decoded, rate, table, notes = _read_samples(Path(path), name)
+    frames = _frames(decoded, rate, table, name)
     if len(frames) > 1:
         notes.append(f"the first of its {len(frames):,} frames is used")
     before = frames.shape[1]
@@ -129,13 +129,13 @@ def may_be_cycles(path: Path) -> bool:
     return table or count <= LONGEST_CYCLE or (not rest and frames <= MOST_FRAMES)
 
 
-def _heard(path: Path, name: str) -> tuple[np.ndarray, int, bytes, list[str]]:
+def _read_samples(path: Path, name: str) -> tuple[np.ndarray, int, bytes, list[str]]:
     """Read a file: return samples (n,) float64, rate, chunk about frames, and notes. Raises FileRefused."""
     with decode_opened(path, name, MAX_PICTURE_FILE_BYTES) as file:
         sounds, form, notes = find_streams(file, name, path.suffix)
         if len(sounds) > 1:
             notes.append("the first of its sounds is used")
-        told = len(notes)
+        stated = len(notes)
         parts = list[np.ndarray]()
         rate = 1
         count = 0
@@ -150,7 +150,7 @@ def _heard(path: Path, name: str) -> tuple[np.ndarray, int, bytes, list[str]]:
             if not {CUT, TORN} & {*notes}:
                 raise refusal_reason(name, form) from None
         data = read_bytes_at(file, 0, MAX_PICTURE_FILE_BYTES) if form is not None and form.name == "WAV" else b""
-    for note in (note for note in notes[told:] if note in _INCOMPLETE):
+    for note in (note for note in notes[stated:] if note in _INCOMPLETE):
         raise FileRefused(name, _INCOMPLETE[note], AGAIN)
     if not parts:
         raise FileRefused(name, "holds no sound")
@@ -194,43 +194,45 @@ def riff_chunks(data: bytes) -> dict[bytes, bytes]:
 
 def riff_texts(data: bytes) -> dict[str, str]:
     """Return the comments of a WAV (RIFF INFO) by their keys."""
-    said: dict[str, str] = {}
+    texts: dict[str, str] = {}
     body = riff_chunks(data).get(b"LISTINFO", b"")
     at = 4
     while at + 8 <= len(body):
         key = body[at : at + 4]
         (length,) = struct.unpack_from("<I", body, at + 4)
         text = body[at + 8 : at + 8 + length].rstrip(b"\0")
-        said.setdefault(key.decode("latin-1"), text.decode(errors="replace"))
+        texts.setdefault(key.decode("latin-1"), text.decode(errors="replace"))
         at += 8 + length + length % 2
-    return said
+    return texts
 
 
-def _frames(heard: np.ndarray, rate: int, table: bytes, name: str) -> np.ndarray:
+def _frames(decoded: np.ndarray, rate: int, table: bytes, name: str) -> np.ndarray:
     """Return the cycles (n, samples).
 
     There are as many as the file states, or as there are frames of 2,048, else one.
     """
-    told = _FRAME.match(table)
-    frame = int(told[1]) if told else 0
-    if not frame and len(heard) > wavetable.FRAME_SAMPLES and len(heard) % wavetable.FRAME_SAMPLES == 0:
+    stated = _FRAME.match(table)
+    frame = int(stated[1]) if stated else 0
+    if not frame and len(decoded) > wavetable.FRAME_SAMPLES and len(decoded) % wavetable.FRAME_SAMPLES == 0:
         frame = (
-            wavetable.FRAME_SAMPLES if len(heard) <= MOST_FRAMES * wavetable.FRAME_SAMPLES and not _one(heard) else 0
+            wavetable.FRAME_SAMPLES
+            if len(decoded) <= MOST_FRAMES * wavetable.FRAME_SAMPLES and not _one(decoded)
+            else 0
         )
-    if SHORTEST_CYCLE <= frame <= min(LONGEST_CYCLE, len(heard)):
-        return heard[: len(heard) // frame * frame].reshape(-1, frame)
-    if len(heard) < SHORTEST_CYCLE:
+    if SHORTEST_CYCLE <= frame <= min(LONGEST_CYCLE, len(decoded)):
+        return decoded[: len(decoded) // frame * frame].reshape(-1, frame)
+    if len(decoded) < SHORTEST_CYCLE:
         raise FileRefused(name, "is too short to be a cycle of a wave")
-    if len(heard) > LONGEST_CYCLE:
-        length = f"is {len(heard) / rate:,.1f} seconds long, and a single cycle has at most {LONGEST_CYCLE:,} samples"
+    if len(decoded) > LONGEST_CYCLE:
+        length = f"is {len(decoded) / rate:,.1f} seconds long, and a single cycle has at most {LONGEST_CYCLE:,} samples"
         raise FileRefused(name, length, "Cut one cycle out of it in a sound editor.")
-    return heard[None]
+    return decoded[None]
 
 
-def _one(heard: np.ndarray) -> bool:
+def _one(decoded: np.ndarray) -> bool:
     """Return whether 4,096 or 8,192 samples are one cycle.
 
     Its halves are unlike; frames of a table are alike.
     """
-    first, second = np.split(heard, 2) if len(heard) in (4096, 8192) else (heard, heard)
+    first, second = np.split(decoded, 2) if len(decoded) in (4096, 8192) else (decoded, decoded)
     return float(first @ second) < 0

@@ -104,7 +104,7 @@ class Speaker:
         """
         with self._at_library:
             if self._stream is None:
-                _read_devices_anew(_library())
+                _list_devices_again(_library())
                 self._look_again = False
             return outputs()
 
@@ -123,7 +123,7 @@ class Speaker:
         self._chosen = latency > 0
         sd = _library()
         if self._look_again:
-            _read_devices_anew(sd)
+            _list_devices_again(sd)
         self._look_again = True  # unless opening succeeds
         found = _choose(sd, device)
         self.device = str(found["name"])
@@ -211,7 +211,7 @@ def _library() -> Any:
     return sounddevice
 
 
-def _read_devices_anew(sd: Any) -> None:
+def _list_devices_again(sd: Any) -> None:
     with contextlib.suppress(Exception):
         sd._terminate()
     try:
@@ -226,10 +226,10 @@ def _choose(sd: Any, wanted: str = "") -> Any:
     try:
         able = [device for device in sd.query_devices() if device["max_output_channels"] > 0]
         if wanted:
-            gone = NoSoundOutput(
+            error = NoSoundOutput(
                 f'"{wanted}" is not there any more. Everything else works. Take another device for sound.'
             )
-            return next((device for device in able if device["name"] == wanted), None) or _raise(gone)
+            return next((device for device in able if device["name"] == wanted), None) or _raise(error)
         if sys.platform.startswith("linux"):
             for name in _PREFERRED:
                 for device in able:

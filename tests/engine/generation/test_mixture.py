@@ -22,7 +22,7 @@ def test_the_mixture_of_two_classes_equals_a_calculation_by_hand() -> None:
     mixture.add_class(torch.tensor([1.0, 1.0]))
     mixture.add_class(torch.tensor([2.0, 3.0]))
     assert mixture.mixture_bits().tolist() == pytest.approx([-math.log2(3 / 8)] * 2)
-    assert mixture.prices == pytest.approx([math.log(1 / 4), math.log(1 / 32)])
+    assert mixture.log_probs == pytest.approx([math.log(1 / 4), math.log(1 / 32)])
 
 
 def test_the_bits_of_each_pixel_are_its_probability_given_those_before_it() -> None:

@@ -1,7 +1,7 @@
-"""Make standard streams that never fail. What cannot be written is dropped, and the work continues.
+"""Make standard streams that never fail. Output that cannot be written is dropped, and the work continues.
 
 A command may be started with closed streams (`>&-`), with an encoding without most characters (`LANG=C`), into a full
-disk, or into a pipe whose reader leaves (`| head -1`). It still makes all that was asked for.
+disk, or into a pipe whose reader leaves (`| head -1`). It still makes all results.
 """
 
 import codecs
@@ -30,7 +30,7 @@ _HANDLER = "studio.marks"
 
 
 class CheckedOutput(io.RawIOBase):
-    """Writes to a stream until that fails, and drops all that follows. `fault` is the error, or None."""
+    """Writes to a stream until that fails, then drops everything. `fault` is the error, or None."""
 
     def __init__(self, number: int, stream: TextIO | None) -> None:
         super().__init__()

@@ -31,7 +31,7 @@ from studio.media import names
 from studio.media.pictures import image
 
 COMMANDS = (models, sample, invert, complete, continue_sound, score, blend, train, evaluate, bench, doctor)
-"""In the order of the help."""
+"""All commands, in the order of the help."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -40,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     fault = streams.stream_fault()
     if fault is None:
         return status
-    if fault.errno != errno.EPIPE:  # whoever reads may leave, as `| head` does
+    if fault.errno != errno.EPIPE:  # the reader may leave, as `| head` does
         command.print_message(f"The results could not be printed: {_error_reason(fault)}.")
     return status or 1
 

@@ -23,7 +23,7 @@ def expand_folders(given: Sequence[Path]) -> list[Path]:
 
 
 def open_artwork(path: Path, card: Card) -> wire.Array:
-    """Open a user's file as an artwork in a model's size. Say what was converted. Raises image.Refused."""
+    """Open a user's file as an artwork in a model's size, and report conversions. Raises image.FileRefused."""
     if card.rate:
         found = decoder.open_recording(path, card.rate, centred=False)
         array = audio_dataset.as_samples(found, silent=True)
@@ -39,7 +39,7 @@ def open_artwork(path: Path, card: Card) -> wire.Array:
 
 
 def open_picture(path: Path) -> wire.Array:
-    """Open a picture (height, width, 3) uint8. Say what was converted. Raises image.Refused."""
+    """Open a picture (height, width, 3) uint8, and report conversions. Raises image.FileRefused."""
     found = decoder.open_picture(path)
     _say_notes(found.name, found.notes)
     return found.array
@@ -66,7 +66,7 @@ def seeds_of(args: argparse.Namespace) -> tuple[int, ...]:
 
 
 def temperature_of(args: argparse.Namespace, card: Card) -> tuple[float]:
-    """Return the requested temperature, or the model's own. Warn if the model does not work at it."""
+    """Return the requested temperature, or the model's own. Warn if it is outside the model's range."""
     temperature = args.temperature if args.temperature is not None else card.temperature
     if beyond := card.temperature_warning(temperature):
         command.print_message(beyond)
@@ -130,7 +130,7 @@ def enlargement_of(args: argparse.Namespace, card: Card, usual: int = 1) -> Enla
 
 
 def mixed_model_of(args: argparse.Namespace) -> ModelMixture | None:
-    """Return the second model that was asked for. Raises models.BadModel."""
+    """Return the requested second model. Raises models.BadModel."""
     if not args.mix:
         return None
     other = models.find_model(args.mix)

@@ -1,4 +1,4 @@
-"""Measure how fast every trained model is, beside its naive decoding."""
+"""Measure how fast every trained model is, compared with its naive decoding."""
 
 import argparse
 from typing import Any
@@ -8,7 +8,7 @@ from studio.library import models
 from studio.library.card import Card
 
 BATCH_SIZE = 16
-"""Artworks that are made together. Recordings are made one by one, as when somebody listens."""
+"""Artworks that are made together. Recordings are made one by one, as if the user listened."""
 
 
 def add(commands: command.Commands) -> None:
@@ -61,15 +61,15 @@ def speed_text(card: Card, found: Any) -> str:
 
     `pixelcnn-tiles-32, 16 at once: 19 s, the first row after 0.6 s; the naive way about 500 s, 26 × as long`.
     """
-    said = f"{card.name}, {found.count} at once: {_seconds(found.total_seconds)}"
+    text = f"{card.name}, {found.count} at once: {_seconds(found.total_seconds)}"
     if card.rate:
-        said = f"{said} for a second of sound, {1 / found.total_seconds:.3g} × real time"
+        text = f"{text} for a second of sound, {1 / found.total_seconds:.3g} × real time"
     if found.first_seconds is not None:
-        said = f"{said}, the first row after {_seconds(found.first_seconds)}"
+        text = f"{text}, the first row after {_seconds(found.first_seconds)}"
     if found.naive_seconds is None:
-        return f"{said}; one pass makes it, so there is no slower way to compare with"
+        return f"{text}; one pass makes it, so there is no slower way to compare with"
     times = found.naive_seconds / found.total_seconds
-    return f"{said}; the naive way about {_seconds(found.naive_seconds)}, {times:,.0f} × as long"
+    return f"{text}; the naive way about {_seconds(found.naive_seconds)}, {times:,.0f} × as long"
 
 
 def _seconds(number: float) -> str:

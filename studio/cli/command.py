@@ -20,7 +20,7 @@ from studio.media.pictures.enlarging import MAX_SIDE
 from studio.wire import messages as wire
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-"""Where a command puts its parser."""
+"""The object to which a command adds its parser."""
 
 MAX_FACTOR = 64
 """The largest factor for saving a picture."""
@@ -29,14 +29,14 @@ FIRST_RUN_NOTE = "First run on this computer: preparing the fast version. Until 
 STARTED_BY_VARIABLE = "STUDIO_STARTED_BY"
 """The environment variable in which `packaging/run.py` stores the command that started it."""
 PROGRESS_LINE_SECONDS = 30.0
-"""Seconds between two lines of progress if the output is no terminal, for example a log file."""
+"""Seconds between two lines of progress if the output is not a terminal, for example a log file."""
 MAX_LOG_BYTES = 256 * 1024
 """Maximum size of the log in bytes. One exception takes about 2 kB."""
 Answer = TypeVar("Answer", bound=wire.Event)
 
 
 class WrongUse(ValueError):
-    """Says in a sentence why arguments make no sense together."""
+    """Reports in a sentence why arguments do not fit together."""
 
 
 class JobFailed(Exception):
@@ -97,9 +97,9 @@ def run_command(
 
 
 def run_job(jobs: Any, command: wire.AnyCommand) -> Generator[wire.AnyEvent, None, None]:
-    """Yield the events of a command; print notices, which are for the user.
+    """Yield the events of a command; print notices for the user.
 
-    Raises Failure if the job fails, or ends without an event.
+    Raises JobFailed if the job fails, or ends without an event.
     """
     from studio.engine.events import Pause
 
@@ -116,7 +116,7 @@ def run_job(jobs: Any, command: wire.AnyCommand) -> Generator[wire.AnyEvent, Non
                 yield event
     except (KeyboardInterrupt, GeneratorExit, storage.NotSaved, models.BadModel, image.FileRefused):
         raise
-    except BaseException as error:  # also SystemExit, as in the engine of the window
+    except BaseException as error:  # also SystemExit, as in the window's engine
         raise JobFailed(explain_and_log(error)) from error
     finally:
         if isinstance(events, Generator):
@@ -126,7 +126,7 @@ def run_job(jobs: Any, command: wire.AnyCommand) -> Generator[wire.AnyEvent, Non
 
 
 def run_job_for(jobs: Any, command: wire.AnyCommand, kind: type[Answer]) -> Answer:
-    """Return the one event of a type that a command answers. Raises Failure as `answers`."""
+    """Return the one event of a type that a command answers. Raises JobFailed as `run_job`."""
     (found,) = (event for event in run_job(jobs, command) if isinstance(event, kind))
     return found
 
@@ -160,7 +160,7 @@ def _log_error(error: BaseException) -> str:
 
 
 def print_result(args: argparse.Namespace, fields: dict[str, Any], words: str) -> None:
-    """Print a result. Raises NobodyReads if that fails and the command makes no files."""
+    """Print a result. Raises OutputClosed if that fails and the command makes no files."""
     show_progress("")
     print(json.dumps(fields) if args.json else words, flush=True)
     if streams.stream_fault() and args.only_prints(args):
@@ -185,7 +185,7 @@ def show_progress(words: str) -> None:
 
 
 class ProgressInterval:
-    """Tells when `LINE_EVERY` seconds have passed; the first interval begins with the program."""
+    """Measures intervals of PROGRESS_LINE_SECONDS; the first one begins with the program."""
 
     def __init__(self) -> None:
         self._last = time.monotonic()
@@ -226,12 +226,12 @@ def read_path(text: str) -> Path:
     return Path(text)
 
 
-def free_output_file(wished: Path, ending: str) -> Path:
+def free_output_file(wanted: Path, ending: str) -> Path:
     """Return a free path for a result, and create its folder, before the work. Raises NotSaved or WrongUse."""
-    if wished.name in ("", "..") or os.path.isdir(wished):
-        raise WrongUse(f'"{names.display_name(str(wished))}" is a folder. Give the name of a file.')
-    target = wished.with_suffix(ending)
-    storage.create_parent(wished)
+    if wanted.name in ("", "..") or os.path.isdir(wanted):
+        raise WrongUse(f'"{names.display_name(str(wanted))}" is a folder. Give the name of a file.')
+    target = wanted.with_suffix(ending)
+    storage.create_parent(wanted)
     folder = storage.create_parent(target)
     return storage.next_free_path(folder, target.stem, ending) if os.path.lexists(target) else target
 

@@ -1,4 +1,4 @@
-"""Make a part of a picture again, with a model that draws pixel by pixel."""
+"""Complete a part of a picture with a model that draws pixel by pixel."""
 
 import argparse
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     if not trained.card.can_inpaint:
         raise command.WrongUse(CANNOT_KEEP.format(trained.card.title))
     seeds = arguments.seeds_of(args)
-    heat = arguments.temperature_of(args, trained.card)
+    temperature = arguments.temperature_of(args, trained.card)
     label = arguments.class_of(trained.card, args.label)
     picture = _picture(args, trained.card)
     free = _read_mask(args, trained.card)
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         picture=picture,
         mask=free,
         seeds=seeds,
-        temperature=heat,
+        temperature=temperature,
         label=label,
         second_model=args.mix or "",
         share=args.share,
@@ -91,8 +91,8 @@ def run(args: argparse.Namespace) -> int:
     for event in command.run_job(jobs, ask):
         if isinstance(event, wire.PicturesPreview) and event.log_prob is not None:
             parts = event.following_log_prob or [None] * len(event.pictures)
-            prices = zip(event.pictures, event.log_prob, parts, strict=True)
-            made += [RankedCompletion(seeds[event.first + i], *each) for i, each in enumerate(prices)]
+            scores = zip(event.pictures, event.log_prob, parts, strict=True)
+            made += [RankedCompletion(seeds[event.first + i], *each) for i, each in enumerate(scores)]
             command.show_progress(f"{len(made)} of {args.n} finished")
     if args.rank == "whole":
         made.sort(key=lambda one: -one.log_prob)
@@ -124,7 +124,7 @@ def _save(
     label: int | None,
 ) -> None:
     path = folder / f"{args.file.stem}-{one.seed}.png"
-    # Its latent makes the whole picture again: what was kept, and what was made.
+    # Its latent makes the whole picture again: the kept part and the completed part.
     encode = wire.Encode(job="encode", model=args.model, picture=one.picture, label=label)
     found = command.run_job_for(jobs, encode, wire.Encoded)
     work = arguments.make_work(trained, one.seed, (1.0,), found.label)
@@ -142,7 +142,7 @@ def _save(
 
 
 def _picture(args: argparse.Namespace, card: Card) -> wire.Array:
-    """Return the picture in a model's size and channels. Say if its colours are lost."""
+    """Return the picture in a model's size and channels. Report if its colours are lost."""
     array = arguments.open_picture(args.file)
     if array.shape[2] >= 3 and card.shape[0] == 1 and np.ptp(array[..., :3], axis=2).any():
         name = names.display_name(args.file.name)

@@ -35,7 +35,7 @@ def add(commands: command.Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     trained = models.find_model(args.model)
     card = trained.card
-    heat = arguments.temperature_of(args, card)
+    temperature = arguments.temperature_of(args, card)
     if not card.rate:
         raise command.WrongUse(f'"{card.title}" makes no recordings, so it cannot go on from one; take a WaveNet.')
     if args.out is None and not args.play:
@@ -57,13 +57,13 @@ def run(args: argparse.Namespace) -> int:
             model=args.model,
             seed=seed,
             seconds=args.seconds,
-            temperature=heat[0],
+            temperature=temperature[0],
             label=label,
             sound_to_continue=begin,
         )
         ear.start_recording(f'the end of "{names.display_name(args.file.name)}" and what follows, seed {seed}', end)
         made = ear.stream_sound(jobs, ask)
-        work = arguments.make_work(trained, seed, heat, label)
+        work = arguments.make_work(trained, seed, temperature, label)
         work = msgspec.structs.replace(work, heard=len(begin), source=names.display_name(args.file.name))
         whole = made._replace(samples=np.concatenate((begin, made.samples)))
         live_playback.save_recording(args, target, whole, work)

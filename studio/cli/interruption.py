@@ -21,7 +21,7 @@ class Interruption:
         self.sentence = sentence
         """The last message to the user."""
         self.is_pending = False
-        """Whether there is something to save, so that the command ends where it calls `check`."""
+        """Whether there is something to save, so that the command ends in `raise_if_pending`."""
         self.number = 0
         """The signal that came; 0 if none did."""
         self._before: dict[int, object] = {}

@@ -16,7 +16,7 @@ from studio.media.pictures.enlarging import Enlargement
 from studio.wire import messages as wire
 
 FAR = 1e6
-"""Standard deviations from the middle of the latents. What a model learned lies within about 10."""
+"""Standard deviations from the middle of the latents. Training artworks lie within about 10."""
 
 
 def add(commands: command.Commands) -> None:
@@ -53,10 +53,10 @@ def run(args: argparse.Namespace) -> int:
         ask = wire.Encode(job="invert", model=args.model, picture=picture)
         found = command.run_job_for(jobs, ask, wire.Encoded)
         exact += found.exact
-        apart = (
+        difference = (
             f"{found.differing:,} of {found.total:,} values differ by {found.largest_difference} at most{_why(found)}"
         )
-        reason = "" if found.exact else apart
+        reason = "" if found.exact else difference
         words = reason or "exact"
         if folder is not None:
             words = f"{words}, {_report_round_trip(jobs, args.model, trained, found, path, folder, size)}"
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _why(found: wire.Encoded) -> str:
-    """Return why an artwork did not come back, if its latent says so.
+    """Return why an artwork did not decode back, if its latent shows it.
 
     At 2·10⁸ one step of float64 in the latent of a MAF moves 102 of 256 samples, and at 3·10⁹ 250 of them.
     """

@@ -1,4 +1,4 @@
-"""Make recordings in the terminal piece by piece, and play them meanwhile."""
+"""Generate recordings in the terminal piece by piece, and play them meanwhile."""
 
 import argparse
 import math
@@ -24,13 +24,13 @@ SPEED_KNOWN_SECONDS = 0.5
 EXPLAIN_AFTER_SECONDS = 1.0
 """Seconds without the fast loop after which the user is told."""
 POLL_SECONDS = 0.05
-"""Seconds between two looks at what is heard."""
+"""Seconds between two checks of what is heard."""
 FADE_SECONDS = 0.2
 """The most seconds that a fade may take: the sound card may be gone."""
 
 
 class MadeRecording(NamedTuple):
-    """Holds a recording (n,) int16, its nats at temperature 1, and whether it is whole."""
+    """Holds a recording (n,) int16, its nats at temperature 1, and whether it is complete."""
 
     samples: wire.Array
     log_prob: float
@@ -46,30 +46,30 @@ class LivePlayback:
 
     def __init__(self, rate: int, seconds: float, count: int = 1, on: bool = True) -> None:
         self.is_playing = on
-        """Whether somebody listens."""
+        """Whether the sound is played."""
         self.failed = False
-        """Whether it could not be heard, or not to its end."""
+        """Whether playback failed before its end."""
         self._stream = PlaybackBuffer(rate)
         self._speaker = Speaker()
         self._seconds = count * seconds + (count - 1) * PAUSE_SECONDS
         self._whole = False
-        """Whether all is made."""
-        self._quick: float | None = None
+        """Whether all is generated."""
+        self._fast_since: float | None = None
         """The time since which the speed of the fast loop is measured."""
-        self._sure = 0.0
-        """Seconds of sound that were made since then."""
+        self._measured_seconds = 0.0
+        """Seconds of sound that were generated since then."""
         self._speed = 0.0
-        """Seconds of sound that are made in a second."""
+        """Seconds of sound that are generated in a second."""
         self._begins: list[tuple[float, str]] = []
         """The seconds at which recordings begin, with their names, until they are heard."""
         self._sounds = False
-        """Whether it plays."""
-        self._said = ""
-        """Why nothing is heard yet, as the user was told."""
-        self._dried = 0
-        """Gaps so far."""
-        self._came = math.inf
-        """When the first piece came."""
+        """Whether the sound card plays."""
+        self._explanation = ""
+        """The reason for the silence that the user was told last."""
+        self._underrun_count = 0
+        """Underruns so far."""
+        self._first_chunk_at = math.inf
+        """The time when the first chunk came."""
 
     def __enter__(self) -> "LivePlayback":
         if self.is_playing and self._open():  # only a trial: the card would run dry during loading
@@ -81,7 +81,7 @@ class LivePlayback:
     ) -> None:
         self.fade_out()
 
-    # ── making ───────────────────────────────────────────────────────────────────────────────────
+    # ── generating ───────────────────────────────────────────────────────────────────────────────
 
     def start_recording(self, words: str, before: wire.Array | None = None) -> None:
         """Begin the next recording, with its name; `before` (n,) int16 exists already."""
@@ -94,7 +94,7 @@ class LivePlayback:
             self._stream.append(before)
 
     def stream_sound(self, jobs: Any, ask: wire.StreamSound) -> MadeRecording:
-        """Make a recording, and play its pieces. Ctrl+C ends it with what was made until then."""
+        """Generate a recording, and play its chunks. Ctrl+C ends it and keeps what was generated."""
         parts: list[wire.Array] = []
         bits = 0.0
         try:
@@ -116,18 +116,18 @@ class LivePlayback:
     def _append_chunk(self, event: wire.SoundChunk) -> None:
         if self.is_playing:
             self._stream.append(event.samples)
-            self._came = min(self._came, time.monotonic())
-            if self._quick is not None:
-                self._sure += len(event.samples) / self._stream.rate
-                self._speed = self._sure / (time.monotonic() - self._quick)
+            self._first_chunk_at = min(self._first_chunk_at, time.monotonic())
+            if self._fast_since is not None:
+                self._measured_seconds += len(event.samples) / self._stream.rate
+                self._speed = self._measured_seconds / (time.monotonic() - self._fast_since)
             elif event.speed:
-                self._quick = time.monotonic()
+                self._fast_since = time.monotonic()
             self._update()
 
-    # ── hearing ──────────────────────────────────────────────────────────────────────────────────
+    # ── playing ──────────────────────────────────────────────────────────────────────────────────
 
     def wait_until_heard(self) -> None:
-        """Wait until all that was made is heard."""
+        """Wait until all that was generated is heard."""
         self._whole = True
         self._stream.mark_complete()
         try:
@@ -153,20 +153,21 @@ class LivePlayback:
         self._speaker.close()
 
     def _update(self) -> None:
-        """Begin to play once it has no gap, and tell the user what happens."""
+        """Start playback once it will have no gap, and tell the user what happens."""
         if fault := self._speaker.fault():
             self._give_up(fault)
             return
         gaps = self._stream.underruns
-        if gaps > self._dried:  # it is not as fast as it was
-            self._dried = gaps
+        if gaps > self._underrun_count:  # it is slower than before
+            self._underrun_count = gaps
             self._sounds = False
-            self._said = ""
-            self._quick = None
-            self._sure = 0.0
+            self._explanation = ""
+            self._fast_since = None
+            self._measured_seconds = 0.0
             self._stream.pause()
         if not self._sounds and (
-            self._whole or (self._sure >= SPEED_KNOWN_SECONDS and self._stream.buffered_seconds >= self._needed)
+            self._whole
+            or (self._measured_seconds >= SPEED_KNOWN_SECONDS and self._stream.buffered_seconds >= self._needed)
         ):
             self._sounds = self._stream.position > 0 or self._open()
             self._stream.play()
@@ -178,14 +179,18 @@ class LivePlayback:
     def _explain_wait(self) -> None:
         """Tell the user why nothing is heard yet, once that is known and will last."""
         missing = self._needed - self._stream.buffered_seconds
-        if self._sure >= SPEED_KNOWN_SECONDS and missing > self._speed and self._said != "slow":
-            self._said = "slow"
+        if self._measured_seconds >= SPEED_KNOWN_SECONDS and missing > self._speed and self._explanation != "slow":
+            self._explanation = "slow"
             wait = f"in about {missing / self._speed:.0f} s"
             command.print_message(
-                f"{self._speed_text}. Playing {'goes on' if self._dried else 'starts'} {wait}, then without a gap."
+                f"{self._speed_text}. Playing {'goes on' if self._underrun_count else 'starts'} {wait}, then without a gap."
             )
-        elif not self._speed and not self._said and time.monotonic() > self._came + EXPLAIN_AFTER_SECONDS:
-            self._said = "new"
+        elif (
+            not self._speed
+            and not self._explanation
+            and time.monotonic() > self._first_chunk_at + EXPLAIN_AFTER_SECONDS
+        ):
+            self._explanation = "new"
             command.print_message("First run on this computer: preparing the fast version. Then playing starts.")
 
     def _open(self) -> bool:
@@ -204,20 +209,20 @@ class LivePlayback:
 
     @property
     def _needed(self) -> float:
-        """Return the seconds that must be made, but not heard, before it begins."""
+        """Return the seconds that must be generated, but not heard, before playback starts."""
         return max(
             (self._seconds - self._stream.position) * (1 - self._speed / FASTER_THAN_REAL_TIME), START_BUFFER_SECONDS
         )
 
     @property
     def _progress_text(self) -> str:
-        """Return how far it is; empty if nobody listens."""
+        """Return the progress as text; empty if nothing is played."""
         if not self.is_playing:
             return ""
         stream = self._stream
         made = len(stream.samples) / stream.rate
-        heard = f"{stream.position:.1f} of {self._seconds:.1f} s heard, {made:.1f} s made"
-        return f"{heard}, {self._speed_text}, {self._underruns_text}"
+        progress = f"{stream.position:.1f} of {self._seconds:.1f} s heard, {made:.1f} s made"
+        return f"{progress}, {self._speed_text}, {self._underruns_text}"
 
     @property
     def _speed_text(self) -> str:
@@ -233,7 +238,7 @@ class LivePlayback:
 
 
 def print_nothing_made(out: str) -> None:
-    """Tell the user that nothing was made, and how to save it instead."""
+    """Tell the user that nothing was generated, and how to save it instead."""
     command.print_message(f"Nothing was made, because nobody can hear it. Add --out {out} to save it instead.")
 
 

@@ -68,8 +68,8 @@ def run(args: argparse.Namespace) -> int:
                 continue
             if event.done < event.total:
                 command.show_progress(f"{event.first} of {args.n} finished")
-            if event.done == event.total - 1:  # the group is drawn, but not priced yet
-                had = len(kept.results)  # if pricing ran out of memory, the group is drawn again in parts
+            if event.done == event.total - 1:  # the group is drawn, but its bits are not computed yet
+                had = len(kept.results)  # if computing the bits ran out of memory, the group is drawn again in parts
                 for seed, picture in zip(seeds[had:], event.pictures[had - event.first :], strict=False):
                     work = msgspec.structs.replace(arguments.make_work(trained, seed, temperature, label), mix=mix)
                     kept.add_result(picture, work)
@@ -103,7 +103,7 @@ class ResultSaver:
     """Holds the results, and saves them in batches while the next ones are made.
 
     The first batch is saved at once, the others in another thread, one every second: batches are written much faster.
-    The line of a picture is printed when it is on the disk and its price is known.
+    The line of a picture is printed when it is on the disk and its bits are known.
     """
 
     def __init__(self, args: argparse.Namespace, folder: Path, size: Enlargement) -> None:
@@ -112,11 +112,11 @@ class ResultSaver:
         self._size = size
         self.results: list[wire.Array] = []
         self.works: list[Work] = []
-        self._prices: list[float] = []
+        self._log_probs: list[float] = []
         self._saved = 0
-        """The number of results that were saved, that are being saved, or that could not be saved."""
+        """The number of results that were saved, are being saved, or could not be saved."""
         self._placed: list[tuple[Path, Work]] = []
-        self._told = 0
+        self._printed = 0
         self._last = -math.inf
         self._thread = ThreadPoolExecutor(1)
         self._saving: Future[None] | None = None
@@ -125,10 +125,10 @@ class ResultSaver:
         self.results.append(made)
         self.works.append(work)
 
-    def add_prices(self, prices: Sequence[float]) -> None:
-        """Add the prices of the next results, and print the lines that are complete."""
-        self._prices += prices
-        self._print_lines(min(len(self._placed), len(self._prices)))
+    def add_prices(self, log_probs: Sequence[float]) -> None:
+        """Add the log-probabilities of the next results, and print the lines that are complete."""
+        self._log_probs += log_probs
+        self._print_lines(min(len(self._placed), len(self._log_probs)))
 
     def save_soon(self) -> None:
         """Begin to save the new results, at most once a second.
@@ -145,7 +145,7 @@ class ResultSaver:
                 self._wait()
 
     def save_rest(self) -> None:
-        """Save the rest, and print where each result is. Some may have no price yet.
+        """Save the rest, and print where each result is. Some may have no bits yet.
 
         Raises storage.NotSaved; the results before the failed one are saved.
         """
@@ -171,7 +171,7 @@ class ResultSaver:
             if saving is not None:
                 saving.result()
         finally:
-            self._print_lines(min(len(self._placed), len(self._prices)))
+            self._print_lines(min(len(self._placed), len(self._log_probs)))
 
     def _save(self, made: Sequence[wire.Array], works: Sequence[Work]) -> None:
         """Save a batch, in the thread that saves. Raises storage.NotSaved; those before the failed one are saved."""
@@ -187,11 +187,11 @@ class ResultSaver:
             self._placed += list(zip(paths, works, strict=True))[:placed]
 
     def _print_lines(self, end: int) -> None:
-        for number in range(self._told, end):
+        for number in range(self._printed, end):
             path, work = self._placed[number]
-            price = self._prices[number] if number < len(self._prices) else None
-            command.print_result(self._args, {"file": str(path), "seed": work.seed, "log_prob": price}, str(path))
-        self._told = max(self._told, end)
+            log_prob = self._log_probs[number] if number < len(self._log_probs) else None
+            command.print_result(self._args, {"file": str(path), "seed": work.seed, "log_prob": log_prob}, str(path))
+        self._printed = max(self._printed, end)
 
     def _encode_result(self, made: wire.Array, work: Work) -> bytes:
         return encode_wav(made, work) if work.kind == "sound" else encode_png(made, work, self._size)
@@ -219,7 +219,7 @@ def _sample_recordings(
     temperature: tuple[float],
     label: int | None,
 ) -> int:
-    """Make recordings one by one. Together they would not be faster, and be heard later."""
+    """Generate recordings one by one. Together they would not be faster, and would be heard later."""
     card = trained.card
     folder = storage.create_folder(args.out) if args.out else None
     mix = arguments.mixed_model_of(args)

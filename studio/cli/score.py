@@ -1,4 +1,4 @@
-"""Price artworks under a model, and show where the bits are."""
+"""Compute the bits of artworks under a model, and show where they are."""
 
 import argparse
 import math
@@ -36,7 +36,7 @@ def add(commands: command.Commands) -> None:
 
 @dataclass(frozen=True)
 class ScoredFile:
-    """Holds a file and its price."""
+    """Holds a file and its bits."""
 
     path: Path
     picture: wire.Array
@@ -64,31 +64,31 @@ def run(args: argparse.Namespace) -> int:
                 command.print_message(str(refused))
                 continue
             found = command.run_job_for(jobs, ask, wire.Scored)
-            priced = ScoredFile(path, picture, found)
+            scored = ScoredFile(path, picture, found)
             if folder is None:
-                _print_score(args, card, priced, {})
+                _print_score(args, card, scored, {})
             else:
-                mapped.append(priced)
+                mapped.append(scored)
     finally:  # all maps share one scale, so they are saved at the end, also after Ctrl+C
         if folder is not None and mapped:
-            scale = ColourScale.of_maps([priced.found.bits for priced in mapped], mapped[0].found.is_bound)
-            for priced in mapped:
-                _print_score(args, card, priced, _save_map(priced, folder, scale))
+            scale = ColourScale.of_maps([scored.found.bits for scored in mapped], mapped[0].found.is_bound)
+            for scored in mapped:
+                _print_score(args, card, scored, _save_map(scored, folder, scale))
     return 1 if unusable else 0
 
 
-def _print_score(args: argparse.Namespace, card: Card, priced: ScoredFile, more: dict[str, Any]) -> None:
-    found = priced.found
-    entries, unit = (len(priced.picture), "sample") if card.rate else (math.prod(card.shape), "dimension")
+def _print_score(args: argparse.Namespace, card: Card, scored: ScoredFile, more: dict[str, Any]) -> None:
+    found = scored.found
+    entries, unit = (len(scored.picture), "sample") if card.rate else (math.prod(card.shape), "dimension")
 
     def per_entry(nats: float) -> float:
         return -nats / math.log(2) / entries
 
     bits = per_entry(found.log_prob)
     given = bits if found.log_prob_given_class is None else per_entry(found.log_prob_given_class)
-    percentile = card.strangeness_percentile(given if card.rate else bits)  # as the spread of the card was priced
+    percentile = card.strangeness_percentile(given if card.rate else bits)  # like the spread on the card
     line = {
-        "file": str(priced.path),
+        "file": str(scored.path),
         "model": card.name,
         f"bits_per_{unit}": bits,
         "exact": not found.is_bound,
@@ -97,9 +97,9 @@ def _print_score(args: argparse.Namespace, card: Card, priced: ScoredFile, more:
     sort = "bound" if found.is_bound else "exact"
     kind = "" if found.label is None else card.class_names[found.label]
     if kind and args.label is not None:
-        words = f"{priced.path}: {bits:.4f} bits per {unit} given {kind}, {sort}"
+        words = f"{scored.path}: {bits:.4f} bits per {unit} given {kind}, {sort}"
     else:
-        words = f"{priced.path}: {bits:.4f} bits per {unit}, {sort}"
+        words = f"{scored.path}: {bits:.4f} bits per {unit}, {sort}"
     if kind and args.label is None:
         words = f"{words}; {given:.4f} given {kind}, its likeliest kind"
     if percentile is not None:
@@ -111,8 +111,8 @@ def _print_score(args: argparse.Namespace, card: Card, priced: ScoredFile, more:
     command.print_result(args, line | more, words)
 
 
-def _save_map(priced: ScoredFile, folder: Path, scale: ColourScale) -> dict[str, Any]:
-    """Save a picture beside its map, with a legend. Return the file and the ends of the scale."""
-    target = storage.next_free_path(folder, f"{priced.path.stem}-bits", ".png")
-    storage.write_file(target, export.encode_png_bytes(draw_plate(priced.picture, priced.found.bits, scale)))
+def _save_map(scored: ScoredFile, folder: Path, scale: ColourScale) -> dict[str, Any]:
+    """Save a picture and its map side by side, with a legend. Return the file and the ends of the scale."""
+    target = storage.next_free_path(folder, f"{scored.path.stem}-bits", ".png")
+    storage.write_file(target, export.encode_png_bytes(draw_plate(scored.picture, scored.found.bits, scale)))
     return {"map": str(target), "low": scale.low, "high": scale.high, "unit": scale.description[0].split(" ", 1)[1]}

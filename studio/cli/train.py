@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from studio.engine.training.config import TrainingConfig
 
 CYCLE_SAMPLES = 256
-"""Samples of one cycle of sound that a model learns from."""
+"""Samples of one training cycle."""
 DEFAULT_RATE = 16_000
 """The rate of recordings in Hz, unless the user gives another."""
 SAVED_NOTE = "Stopped. What it learned is saved. The same command with --resume continues."
@@ -106,7 +106,7 @@ def _run(args: argparse.Namespace, stop: Interruption) -> int:
 
 
 def _read_config(args: argparse.Namespace) -> "TrainingConfig":
-    """Return the study that the arguments describe. Raises WrongUse."""
+    """Return the config that the arguments describe. Raises WrongUse."""
     from studio.engine.training.config import BadTrainingConfig, config_for_data, config_from_json, with_name
 
     if not args.recipe and args.name is None:
@@ -132,7 +132,7 @@ def _check_name(args: argparse.Namespace, name: str) -> None:
 
 
 def _check_config(args: argparse.Namespace, study: "TrainingConfig", folder: Path) -> "TrainingConfig":
-    """Return the study, with the steps of its run if that exists. Raises WrongUse."""
+    """Return the config, with the steps of its run if that exists. Raises WrongUse."""
     from studio.engine.training.config import BadTrainingConfig, config_from_json, with_steps
 
     begun = (folder / "study.json").exists()
@@ -176,14 +176,14 @@ def _run_training(args: argparse.Namespace, study: "TrainingConfig", ask: wire.T
                     )
                 begun = True
                 _report_step(args, study, event, objects)
-                stop.is_pending = event.step < event.steps  # all is saved before the last look
+                stop.is_pending = event.step < event.steps  # everything is saved before the last report
         except KeyboardInterrupt:
             events.close()  # save first, then tell the user
             raise KeyboardInterrupt(SAVED_NOTE if begun or stop.is_pending else stop.sentence) from None
 
 
 class _Stoppable:
-    """The engine's jobs, which end between two steps if the user stops the command."""
+    """Holds the engine's jobs, which end between two steps if the user stops the command."""
 
     def __init__(self, jobs: Any, stop: Interruption) -> None:
         self._jobs = jobs
@@ -198,7 +198,7 @@ class _Stoppable:
 
 
 def _report_files(args: argparse.Namespace, gathered: wire.DatasetLoaded, skipped: Files, damaged: Files) -> None:
-    """List the files that are not learned from, and those that are although damaged, where the user asked for it."""
+    """List skipped files and damaged files that are used, if the user asked for it."""
     if args.report:
         storage.write_file(args.report, skipped_table(skipped, damaged))
     if args.json and (skipped or damaged):
@@ -216,7 +216,7 @@ def _objects(files: Files) -> list[dict[str, str]]:
 
 
 def skipped_table(skipped: Files, damaged: Files) -> bytes:
-    """Files and reasons as CSV that spreadsheets read as text.
+    """Return files and reasons as CSV that spreadsheets read as text.
 
     A name that begins like a formula gets an apostrophe, which marks text.
     """
@@ -259,9 +259,9 @@ def _progress_text(study: "TrainingConfig", event: wire.TrainingProgress) -> str
     if study.rate:
         things = "seconds of sound"
     rate = f"{event.rate:,.0f}" if event.rate >= 10 else f"{event.rate:.1f}"
-    price = event.loss if event.held_out is None else event.held_out
+    bits = event.loss if event.held_out is None else event.held_out
     held_out = "" if event.held_out is None else " held out"
-    how = f"step {event.step:,} of {event.steps:,}: {price:.3f} bits per dimension{held_out}"
+    how = f"step {event.step:,} of {event.steps:,}: {bits:.3f} bits per dimension{held_out}"
     left = f", {ground.time_left_text(event.seconds_left)} left" if event.step < event.steps else ""
     return f"{how}, {rate} {things} a second{left}"
 
@@ -294,7 +294,7 @@ def _read_csv_path(text: str) -> Path:
 
 
 def _artwork_shape(args: argparse.Namespace) -> tuple[tuple[int, ...], int]:
-    """Return the shape of what is learned, and the rate of recordings or 0."""
+    """Return the shape of the training artworks, and the rate of recordings or 0."""
     rate = args.rate or (DEFAULT_RATE if args.family == "wavenet" else 0)
     if rate:
         return (2 * rate,), rate

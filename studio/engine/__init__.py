@@ -1,4 +1,4 @@
-"""Computes what the window or a command in the terminal asks for; for the window in a process of its own."""
+"""Compute what the window or a terminal command asks for. The window runs it in a process of its own."""
 
 import os
 

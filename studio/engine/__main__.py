@@ -1,7 +1,7 @@
-"""The engine: reads commands, steps the most urgent job, writes events; ends when nobody asks any more.
+"""Run the engine: read commands, step the most urgent job, write events. It ends when its input ends.
 
-Standard input and output carry frames and nothing else. A job is a generator of events; one `next` of
-it is a step, and between two steps everything that has arrived is heard.
+Standard input and output carry frames and nothing else. A job is a generator of events. One `next` of it is a step.
+Between two steps the engine reads all commands that have arrived.
 """
 
 import argparse
@@ -37,31 +37,31 @@ from studio.wire.messages import (
 )
 
 HEARTBEAT_SECONDS = 0.5
-"""Seconds between two pulses."""
+"""Seconds between two heartbeats."""
 GRACE_SECONDS = 1.5
-"""Seconds that the step at work may last once the window is gone."""
+"""Seconds that the running step may last after the window has closed."""
 IDLE_SECONDS = 3.0
-"""Seconds without a job after which there is nothing to do: a hand that pauses is not an engine at rest."""
+"""Seconds without a job after which the engine counts as idle. A user who pauses for a moment does not make it idle."""
 
 StartJob = Callable[[AnyCommand], EventSteps]
 """Makes a job of a command. A job yields no ending: the loop sends it."""
 IdleTask = Callable[[], object]
-"""Called again and again while there is nothing to do."""
+"""The engine calls it repeatedly while no job runs."""
 LoadEngine = Callable[[Outbox], tuple[StartJob, Ready, IdleTask]]
-"""What takes seconds before the first job can start; it may say something meanwhile."""
+"""Does what takes seconds before the first job can start; it may send events meanwhile."""
 
 
 @dataclass(eq=False)
 class _Job:
     command: AnyCommand
     steps: EventSteps | None = None
-    """None until its first step: a job that is replaced before costs nothing."""
+    """None until its first step, so that a job that is replaced before costs nothing."""
     since: float = field(default_factory=time.monotonic)
     rests_until: float = 0.0
 
 
 class JobTable:
-    """The jobs without an ending, in the order they arrived; each gets exactly one."""
+    """Holds the running jobs in the order they arrived. Each gets exactly one ending."""
 
     def __init__(self, outbox: Outbox, start: StartJob) -> None:
         self._outbox = outbox
@@ -70,13 +70,13 @@ class JobTable:
         self.steps = 0
         self.running_job: str | None = None
         self.device_lost = False
-        """A job met a fault after which this process can't use its device any more."""
+        """Whether a job met a fault after which this process cannot use its device any more."""
 
     def __len__(self) -> int:
         return len(self._jobs)
 
     def add_command(self, command: AnyCommand) -> None:
-        """Takes a command in. A newer one of the same hand replaces the older."""
+        """Add a command. It replaces an older command with the same control."""
         if isinstance(command, Stop):
             if job := self._jobs.get(command.job):
                 self._stop(job)
@@ -89,7 +89,7 @@ class JobTable:
             self._jobs[command.job] = _Job(command)
 
     def refuse_frame(self, fault: BadFrame) -> None:
-        """Answers what can't be read. A job at work is not ended by another message that bears its name."""
+        """Report a frame that cannot be read. A running job is not ended by a faulty message that bears its name."""
         job = "" if fault.job in self._jobs else fault.job
         kept = "The engine goes on." if fault.can_continue else "The engine ends, because all that follows is lost too."
         self._outbox.send(
@@ -98,13 +98,16 @@ class JobTable:
 
     @property
     def seconds_until_next_step(self) -> float | None:
-        """Seconds until a job wants its next step; None where there is no job."""
+        """Return the seconds until a job wants its next step; None if there is no job."""
         if not self._jobs:
             return None
         return max(min(job.rests_until for job in self._jobs.values()) - time.monotonic(), 0.0)
 
     def step_most_urgent(self) -> None:
-        """One step of the most urgent job that does not rest; among equals of the one that arrived first."""
+        """Take one step of the most urgent job that is not paused.
+
+        Among equals, the job that arrived first is stepped.
+        """
         now = time.monotonic()
         awake = [job for job in self._jobs.values() if job.rests_until <= now]
         if not awake:
@@ -123,14 +126,14 @@ class JobTable:
                 self._outbox.send(_check_event(event))
         except StopIteration:
             ending = Finished(job=job.command.job, seconds=round(time.monotonic() - job.since, 3))
-        except BaseException as error:  # also SystemExit: a job that raises never ends the engine
+        except BaseException as error:  # also SystemExit: an error in a job never ends the engine
             ending = self._end_with_error(job, error)
         self.steps += 1
         if ending:
             self._end(job, ending)
 
     def stop_all(self) -> None:
-        """Ends every job: they save what they hold as their generators close."""
+        """End every job. Their generators save what they hold when they are closed."""
         for job in list(self._jobs.values()):
             if self.device_lost:
                 why = "The graphics device failed under another job."
@@ -142,7 +145,7 @@ class JobTable:
         self._end(job, Stopped(job=job.command.job))
 
     def _end(self, job: _Job, ending: Ending) -> None:
-        """Closes the job and says how it ended. A fault while it saves turns the ending into a failure."""
+        """Close the job and report how it ended. A fault while it saves turns the ending into a failure."""
         del self._jobs[job.command.job]
         self.running_job = job.command.job
         try:
@@ -151,7 +154,7 @@ class JobTable:
         except BaseException as error:
             ending = self._end_with_error(job, error)
         if isinstance(ending, Failed):
-            gc.collect()  # a shortage of memory must not outlast its job in circles of references
+            gc.collect()  # cyclic references must not keep memory in use after their job failed for lack of it
         self._outbox.send(ending)
         self.running_job = None
 
@@ -169,16 +172,19 @@ def _check_event(event: Event) -> Event:
     return event
 
 
-def run_jobs(inbox: Inbox, outbox: Outbox, start: StartJob, spare: IdleTask = lambda: None) -> int:
-    """Answers what comes in until the inbox ends; the exit status: 0, or 1 where another engine is needed."""
+def run_jobs(inbox: Inbox, outbox: Outbox, start: StartJob, idle_task: IdleTask = lambda: None) -> int:
+    """Answer commands until the inbox ends, and return the exit status.
+
+    It is 0, or 1 if a new engine process is needed.
+    """
     table = JobTable(outbox, start)
     over = threading.Event()
     threading.Thread(target=_send_heartbeats, args=(table, inbox, outbox, over), daemon=True).start()
     try:
         while not table.device_lost:
-            heard = False
+            received = False
             for item in inbox.get(timeout=table.seconds_until_next_step if table else IDLE_SECONDS):
-                heard = True
+                received = True
                 if isinstance(item, Command):
                     table.add_command(item)
                 elif item is None:
@@ -189,8 +195,8 @@ def run_jobs(inbox: Inbox, outbox: Outbox, start: StartJob, spare: IdleTask = la
                         return 1
             if table:
                 table.step_most_urgent()
-            elif not heard:
-                spare()
+            elif not received:
+                idle_task()
         return 1
     finally:
         table.stop_all()
@@ -206,31 +212,32 @@ def _send_heartbeats(table: JobTable, inbox: Inbox, outbox: Outbox, over: thread
 
 
 def run_engine(load: LoadEngine) -> int:
-    """The whole life of an engine process: takes the pipes, says Starting, loads, says Ready, serves."""
+    """Run an engine process: claim the pipes, send Starting, load, send Ready, then serve."""
     if sys.stdout.isatty():
         print("The engine speaks to the window and not to people. Try: studio --help", file=sys.stderr)
         return 2
     faulthandler.enable()
     source, sink = claim_standard_streams()
-    inbox, outbox = Inbox(), Outbox(sink)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the window too, and the window decides
+    inbox = Inbox()
+    outbox = Outbox(sink)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the window too, and the window decides
     for name in {"SIGTERM", "SIGHUP"} & {known.name for known in signal.Signals}:
         signal.signal(signal.Signals[name], lambda *_: inbox.put(None))
     outbox.send(Starting())
     threading.Thread(target=_read_commands, args=(source, inbox), daemon=True).start()
     try:
-        start, ready, spare = load(outbox)
+        start, ready, idle_task = load(outbox)
         outbox.send(ready)
     except Exception as error:
         traceback.print_exception(error)
         what = f"{type(error).__name__}: {strip_control_characters(str(error)).strip()}"
         outbox.send(Failed(job="", reason=f"The engine could not load: {what}.", hint="Run the set-up again."))
         return 1
-    return run_jobs(inbox, outbox, start, spare)
+    return run_jobs(inbox, outbox, start, idle_task)
 
 
 def _read_commands(source: int, inbox: Inbox) -> None:
-    """Reads to the end, and then sees to it that the process ends, whatever its step is doing."""
+    """Read commands to the end, then end the process, whatever its current step is doing."""
     try:
         read_commands(source, inbox)
     except Exception:
@@ -241,15 +248,15 @@ def _read_commands(source: int, inbox: Inbox) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """`studio engine [--device cpu|cuda|mps]`; returns the exit status."""
+    """Run `studio engine [--device cpu|cuda|mps]` and return the exit status."""
     parser = argparse.ArgumentParser(prog="studio engine", description="The child process of the window.")
     parser.add_argument("--device", help="cpu, cuda or mps; the best one that works where this is left out")
-    wish = parser.parse_args(argv).device
-    return run_engine(lambda outbox: _load_engine(wish, outbox))
+    device_name = parser.parse_args(argv).device
+    return run_engine(lambda outbox: _load_engine(device_name, outbox))
 
 
-def _load_engine(wish: str | None, outbox: Outbox) -> tuple[StartJob, Ready, IdleTask]:
-    """Torch and all that needs it. A wish for a device that is gone does not keep the engine from working."""
+def _load_engine(device_name: str | None, outbox: Outbox) -> tuple[StartJob, Ready, IdleTask]:
+    """Load torch and all that needs it. If the requested device is missing, the engine uses another one."""
     from studio.engine.device import NoDevice, choose_device, keep_freed_memory
 
     keep_freed_memory()
@@ -258,13 +265,13 @@ def _load_engine(wish: str | None, outbox: Outbox) -> tuple[StartJob, Ready, Idl
     from studio.engine.precompile import Precompiler, missing_loops
 
     try:
-        device = choose_device(wish)
+        device = choose_device(device_name)
     except NoDevice as error:
         device = choose_device()
         outbox.send(Failed(job="", reason=str(error), hint=f"The engine goes on with: {device.description}."))
     ahead = Precompiler(missing_loops(device.torch_device.type), lambda left: outbox.send(CompilingLoops(loops=left)))
     kernels.compiled_elsewhere.is_pending = ahead.is_pending
-    gc.freeze()  # what stays for good is not looked through again and again while something is made
+    gc.freeze()  # the garbage collector need not check long-lived objects again and again
     ready = Ready(device=device.description, families=zoo.family_forms(), uncompiled_loops=ahead.remaining)
     return JobStarter(device).start, ready, ahead.start_compiling
 

@@ -1,4 +1,4 @@
-"""Imports torchaudio, wherever it is installed. No other module imports it."""
+"""Import torchaudio if it is installed. No other module imports it."""
 
 import sys
 from types import ModuleType

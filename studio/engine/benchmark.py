@@ -1,4 +1,4 @@
-"""How fast a trained model makes artworks on this machine, beside the naive way to the same ones."""
+"""Measure how fast a trained model makes artworks on this computer, and how long the naive way takes."""
 
 import statistics
 import time
@@ -14,14 +14,15 @@ from studio.density.bijections.masked_mixture import MaskedMixture
 from studio.density.flow import Flow
 from studio.density.model import Model
 
-TRIES, ENOUGH = 3, 2.0
-"""Runs of which the median counts; fewer where they have taken so many seconds together."""
+TRIES = 3
+ENOUGH = 2.0
+"""Runs of which the median counts, and seconds after which no further run is started."""
 PART = 0.25
-"""Seconds of a recording that are made, for its speed is the same all along."""
+"""Seconds of a recording that are made; the speed is the same throughout."""
 
 
 def _now() -> float:
-    """Seconds, once a graphics device has done what it was asked."""
+    """Return the time in seconds, after a graphics device has finished its work."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     elif torch.backends.mps.is_available():
@@ -31,13 +32,13 @@ def _now() -> float:
 
 @dataclass(frozen=True)
 class SpeedReport:
-    """Seconds that artworks made together take, whole; of recordings, of one second of each.
+    """Holds the seconds that a batch of artworks takes; for recordings, those of one second of each.
 
     Attributes
-        first: until the first row of pixels is there, of pictures that are drawn row by row
-        worked: processor seconds of the whole, of pictures that are drawn row by row
-        naive: what the whole network anew for every entry would take, by a few measured passes; None where one pass
-            makes the whole artwork, so that there is no naive way
+        first: until the first row of pixels is ready, if pictures are drawn row by row
+        worked: processor seconds of the whole, if pictures are drawn row by row
+        naive: what the whole network for every entry would take, estimated from a few measured passes; None if one
+            pass makes the whole artwork, so that there is no naive way
     """
 
     count: int
@@ -49,22 +50,28 @@ class SpeedReport:
 
 @torch.inference_mode()
 def measure_speed(model: Model, count: int, rate: int = 0) -> SpeedReport:
-    """The speed of so many artworks together, and of the naive way in the same run; of recordings at a `rate` in Hz."""
+    """Measure the speed of a batch, and of the naive way in the same run.
+
+    Recordings have a `rate` in Hz.
+    """
     if isinstance(model, AutoregressiveSound):
         return _time_recordings(model, count, rate)
     seeds = range(count)
-    next(model.sample_steps(seeds))  # compiled, and its memory touched
+    next(model.sample_steps(seeds))  # compiles the loop and touches its memory
     if not isinstance(model, Autoregressive):
         return SpeedReport(count, _median_time(lambda: model.sample(seeds)), None, _time_naive_flow(model, count))
     first, whole, worked = _time_rows(model, seeds)
     steps = len(model.scale_of[0].flatten()) * (model.shape[0] if model.conditional.colours_by_net else 1)
-    seen, c = torch.zeros_like(model.noise(seeds)), model.draw_classes(seeds)
+    seen = torch.zeros_like(model.noise(seeds))
+    c = model.draw_classes(seeds)
     return SpeedReport(count, whole, first, steps * _time_once(lambda: model.net(seen, c)), worked)
 
 
 def _time_rows(model: Autoregressive, seeds: Sequence[int]) -> tuple[float, float, float]:
-    """Seconds until the first row is there, and until the last, and of a processor in all."""
-    began, working, first = _now(), time.process_time(), 0.0
+    """Return the seconds until the first row, until the last row, and of processor time in all."""
+    began = _now()
+    working = time.process_time()
+    first = 0.0
     for step in model.sample_steps(seeds):
         if step.done and not first:
             first = _now() - began
@@ -72,33 +79,36 @@ def _time_rows(model: Autoregressive, seeds: Sequence[int]) -> tuple[float, floa
 
 
 def _time_recordings(model: AutoregressiveSound, count: int, rate: int) -> SpeedReport:
-    """Of a second at so many samples."""
-    samples, c = round(PART * rate), model.draw_classes(range(count))
-    z, player = model.noise(range(count), 2 * samples), model.make_sampler(c, count)
-    heat = torch.ones_like(z[:, :samples])
-    player.sample(z[:, :samples], heat)
+    """Measure one second of recordings at a rate in samples a second."""
+    samples = round(PART * rate)
+    c = model.draw_classes(range(count))
+    z = model.noise(range(count), 2 * samples)
+    sampler = model.make_sampler(c, count)
+    temperature = torch.ones_like(z[:, :samples])
+    sampler.sample(z[:, :samples], temperature)
     began = _now()
-    player.sample(z[:, samples:], heat)
+    sampler.sample(z[:, samples:], temperature)
     whole = (_now() - began) / PART
     x = torch.full((count, model.receptive_field + 1), model.silence_level, device=z.device)
     return SpeedReport(count, whole, None, rate * _time_once(lambda: model.net.after(x, c)))
 
 
 def _time_naive_flow(model: Model, count: int) -> float | None:
-    """Each masked layer that is inverted takes a pass of its network for every entry."""
+    """Estimate the naive way: each inverted masked layer takes one pass of its network for every entry."""
     if not isinstance(model, Flow):
         return None
     quick = {id(layer.inner) for layer in model.modules() if isinstance(layer, InverseMap)}
     layers = [layer for layer in model.modules() if isinstance(layer, MaskedAffine | MaskedMixture)]
     slow = [layer for layer in layers if id(layer) not in quick]
-    entries, c = model.scale_of.numel(), model.draw_classes(range(count))
+    entries = model.scale_of.numel()
+    c = model.draw_classes(range(count))
     x = torch.zeros(count, entries, device=model.scale_of.device, dtype=model.dtype)
     passes = [_time_once(lambda layer=layer: layer.net(x, c)) for layer in slow]  # type: ignore[misc]
     return entries * sum(passes) if slow else None
 
 
 def _time_once(act: Callable[[], object]) -> float:
-    """Seconds of one pass of a network, after one that is not counted."""
+    """Return the seconds of one pass of a network, after a first pass that is not counted."""
     act()
     return _median_time(act)
 

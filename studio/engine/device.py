@@ -1,4 +1,4 @@
-"""Which processor, which precision, how much memory."""
+"""Choose the processor and precision, and measure the free memory."""
 
 import ctypes
 import gc
@@ -13,31 +13,31 @@ from typing import Any
 import torch
 
 DEVICE_TYPES = ("cuda", "mps", "cpu")
-"""Best first."""
+"""Device types, the best first."""
 MEMORY_SHARE = 0.5
-"""Of the free memory that one job may plan with: estimates are off, and others ask meanwhile."""
+"""The share of free memory that one job may plan with. Estimates are inexact, and other programs need memory, too."""
 
 
 class NoDevice(ValueError):
-    """The wished device is not there; the text is a sentence."""
+    """The requested device is missing; the text is a sentence."""
 
 
 @dataclass(frozen=True)
 class ComputeDevice:
-    """Where the numbers are crunched. `bf16`: it has units for bfloat16, so autocast to it is a gain."""
+    """Describes the device that computes. `bf16`: it has units for bfloat16, so autocast to it is faster."""
 
     torch_device: torch.device
     description: str
-    """For example `Processor, 2 threads`."""
+    """The device in words, for example `Processor, 2 threads`."""
     threads: int
-    """That torch uses on the processor; also set where the work is done elsewhere."""
+    """Threads of torch on the processor. They are also set if another device does the work."""
     has_bf16: bool
 
 
 def choose_device(name: str | None = None) -> ComputeDevice:
-    """The device of a wish (`cpu`, `cuda`, `cuda:1`, `mps`), else the best that works; sets torch's threads.
+    """Choose the requested device, or the best one that works, and set torch's threads.
 
-    Raises NoDevice.
+    `name`: `cpu`, `cuda`, `cuda:1` or `mps`. Raises NoDevice.
     """
     threads = processor_count()
     torch.set_num_threads(threads)
@@ -48,7 +48,8 @@ def choose_device(name: str | None = None) -> ComputeDevice:
         raise NoDevice(f'This machine has no device "{name[:40]}" that can be used. It has: {there}.')
     device = torch.device(name)
     if device.type == "cuda":
-        # By itself torch lets convolutions round their factors to 10 bits there, and prices would not be a processor's.
+        # By default torch lets convolutions round their factors to 10 bits there. Then log-probabilities would differ
+        # from those of a processor.
         _convolutions().fp32_precision = "ieee"
         bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
         return ComputeDevice(device, torch.cuda.get_device_name(device), threads, bf16)
@@ -59,10 +60,14 @@ def choose_device(name: str | None = None) -> ComputeDevice:
 
 
 def lower_priority() -> None:
-    """Let this machine's other programs go first: what plays or draws beside does not wait for a training, which has on
-    Linux what nobody else wants."""
+    """Let other programs on this computer run first.
+
+    Playing and drawing then do not wait for a training. On Linux a training only gets processor time that nothing else
+    uses.
+    """
     if sys.platform == "win32":
-        this, below_normal = ctypes.c_void_p(-1), 0x4000
+        this = ctypes.c_void_p(-1)
+        below_normal = 0x4000
         ctypes.windll.kernel32.SetPriorityClass(this, below_normal)
     elif sys.platform == "linux":
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
@@ -72,9 +77,12 @@ def lower_priority() -> None:
 
 @contextmanager
 def rounding_settings() -> Iterator[None]:
-    """Within, NVIDIA's cards round the factors of float32 products to 10 bits, for their matrix units: good enough to
-    learn by, not to find a latent by."""
-    products, convolutions = torch.backends.cuda.matmul, _convolutions()
+    """Let NVIDIA's cards round factors of float32 products to 10 bits inside this context.
+
+    Their matrix units are then used: precise enough for training, not for finding a latent.
+    """
+    products = torch.backends.cuda.matmul
+    convolutions = _convolutions()
     before = products.fp32_precision, convolutions.fp32_precision
     products.fp32_precision = convolutions.fp32_precision = "tf32"
     try:
@@ -87,10 +95,13 @@ def _convolutions() -> Any:
     return torch.backends.cudnn.conv  # type: ignore[attr-defined]  # not in its stubs yet
 
 
-def _device_works(wish: str) -> bool:
-    """Whether a device can truly be used: one whose driver is too old is listed, and fails at the first number."""
+def _device_works(name: str) -> bool:
+    """Return whether a device can really be used.
+
+    A device whose driver is too old is listed, but fails at the first computation.
+    """
     try:
-        device = torch.device(wish)
+        device = torch.device(name)
         return device.type in DEVICE_TYPES and float(torch.ones(1, device=device) + 1) == 2.0
     except (RuntimeError, AssertionError):  # AssertionError: this torch was built without that device
         return False
@@ -107,21 +118,27 @@ def _processor_has_bf16() -> bool:
 
 
 def processor_count() -> int:
-    """Threads that this process may keep busy: those torch would take, bounded by a container's share of time."""
+    """Return how many threads this process may keep busy.
+
+    It is what torch would use, limited by a container's share of processor time.
+    """
     return max(1, min(torch.get_num_threads(), _quota(Path("/sys/fs/cgroup/cpu.max"))))
 
 
 def _quota(file: Path) -> int:
-    """Processors that a container grants by time, rounded up; without it 64 threads would queue for two."""
+    """Return the processors that a container's time quota allows, rounded up.
+
+    Without this, 64 threads would queue for two processors.
+    """
     try:
         quota, period = file.read_text().split()
         return -(-int(quota) // int(period))
-    except (OSError, ValueError):  # no container, or `max`: no bound
+    except (OSError, ValueError):  # no container, or `max`: no limit
         return sys.maxsize
 
 
 def free_memory(device: ComputeDevice) -> int:
-    """Bytes that can be had now without pushing anything else out."""
+    """Return the bytes that can be allocated now without evicting anything else."""
     where = device.torch_device
     if where.type == "cuda":
         kept = torch.cuda.memory_reserved(where) - torch.cuda.memory_allocated(where)
@@ -137,13 +154,16 @@ def _free_main_memory() -> int:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):  # macOS says no more than the whole without a further library
+    except (OSError, StopIteration):  # macOS reports only the total without a further library
         available = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
     return max(0, min(available, _free_container_memory(Path("/sys/fs/cgroup"))))
 
 
 def _free_container_memory(folder: Path) -> int:
-    """What a container's limit leaves; its file cache can be given up and counts as free."""
+    """Return the bytes that a container's limit leaves.
+
+    Its file cache can be released and counts as free.
+    """
     try:
         limit, used = (int((folder / f"memory.{name}").read_text()) for name in ("max", "current"))
         lines = (folder / "memory.stat").read_text().splitlines()
@@ -169,12 +189,15 @@ if sys.platform == "win32":
 
 
 def batch_that_fits(device: ComputeDevice, wanted: int, bytes_each: int) -> int:
-    """How many of `wanted` to compute at a time when each needs about `bytes_each`; at least one is tried."""
+    """Return how many of `wanted` fit into memory at a time, at least one.
+
+    Each needs about `bytes_each`.
+    """
     return max(1, min(wanted, int(free_memory(device) * MEMORY_SHARE) // max(1, bytes_each)))
 
 
 def release_memory(device: ComputeDevice) -> None:
-    """Gives back memory that is only kept for later: after a shortage, before the smaller try.
+    """Release memory that torch caches for later. Use it after a shortage, before a smaller try.
 
     Call it outside the `except` block, whose traceback still holds the tensors.
     """
@@ -186,15 +209,16 @@ def release_memory(device: ComputeDevice) -> None:
 
 
 def keep_freed_memory() -> bool:
-    """Has the C library keep freed memory for the next tensor; whether it could.
+    """Make the C library keep freed memory for the next tensor; return whether it could.
 
-    glibc returns every large block at once, and the next one is cleared by the kernel page by page:
-    a `log_prob` of Glow took 180 ms instead of 66. Only glibc has this knob; elsewhere nothing is done.
+    glibc returns every large block at once, and the kernel clears the next one page by page: a `log_prob` of Glow took
+    180 ms instead of 66. Only glibc has this setting; elsewhere nothing is done.
     """
     try:
         c = ctypes.CDLL("libc.so.6")
         mallopt = c.mallopt
     except (OSError, AttributeError):
         return False
-    trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD, M_MMAP_MAX of malloc.h
+    trim_threshold = -1  # M_TRIM_THRESHOLD, M_MMAP_MAX of malloc.h
+    mmap_max = -4
     return bool(mallopt(trim_threshold, -1) == 1 and mallopt(mmap_max, 0) == 1)

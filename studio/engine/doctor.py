@@ -1,4 +1,4 @@
-"""What this machine has, line by line, for `studio doctor` and the window's Doctor."""
+"""List what this computer has, line by line, for `studio doctor` and the window's Doctor."""
 
 import importlib.metadata
 import platform
@@ -14,7 +14,7 @@ from studio.library import models, storage
 from studio.media.sounds import speaker
 
 Finding = tuple[str, bool, str]
-"""What was looked at, whether it is fine, what was found."""
+"""What was examined, whether it is fine, and what was found."""
 
 LIBRARIES = (
     "torch",
@@ -32,7 +32,7 @@ MIN_FREE_BYTES = 2 * 10**9
 
 
 def examine_computer(device: ComputeDevice) -> tuple[Finding, ...]:
-    """Devices, sound, libraries, models and space."""
+    """Examine the devices, sound, libraries, models and disk space."""
     return (
         ("Latent Studio", True, f"{__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}"),
         ("Device", True, f"{device.description}{', with bfloat16 units' if device.has_bf16 else ''}"),
@@ -62,7 +62,7 @@ def _examine_library(name: str) -> Finding:
 
 
 def _examine_torchaudio() -> Finding:
-    """Import torchaudio: its version alone does not tell whether it works beside this torch."""
+    """Import torchaudio. Its version alone does not tell whether it works with this torch."""
     try:
         version = audio.import_torchaudio().__version__
     except ImportError as error:
@@ -77,11 +77,12 @@ def _examine_models() -> Finding:
 
 
 def _examine_loops(device: ComputeDevice) -> Finding:
-    every, missing = loops_for_device(device.torch_device.type), kernels.missing_loops()
+    every = loops_for_device(device.torch_device.type)
+    missing = kernels.missing_loops()
     done = sum(loop not in missing for loop in every)
     when = "while the window has nothing to do" if kernels.is_own_folder() else "when they are needed"
-    said = "all compiled" if done == len(every) else f"{done} of {len(every)} compiled, the others {when}"
-    return "Loops", True, f"{said}, in {kernels.cache_folder()}"
+    state = "all compiled" if done == len(every) else f"{done} of {len(every)} compiled, the others {when}"
+    return "Loops", True, f"{state}, in {kernels.cache_folder()}"
 
 
 def _examine_disk() -> Finding:

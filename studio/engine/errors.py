@@ -1,4 +1,4 @@
-"""Why a job failed, in words: what happened, and what to do."""
+"""Explain in words why a job failed: what happened, and what to do."""
 
 import msgspec
 
@@ -8,19 +8,25 @@ LOG_HINT = "The engine goes on. The log has the details."
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether less work at a time would have gone through; torch says so in several ways, known by their words."""
+    """Return whether an error means that memory ran out.
+
+    Less work at a time might then succeed. torch reports it in several ways, which are recognised by their words.
+    """
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in SHORTAGES)
 
 
 def is_device_lost(error: BaseException) -> bool:
-    """Whether the graphics device is of no more use to this process: after any other fault of CUDA all calls fail."""
+    """Return whether the graphics device can no longer be used by this process.
+
+    After any other CUDA error all calls fail.
+    """
     return isinstance(error, RuntimeError) and "CUDA error" in str(error) and not is_out_of_memory(error)
 
 
 def explain_error(error: BaseException) -> tuple[str, str]:
-    """What happened, and what to do. Faults of our own kinds are sentences already."""
+    """Explain what happened, and what to do. Errors of our own types are sentences already."""
     text = strip_control_characters(str(error))
     if is_out_of_memory(error):
         return "There was not enough memory.", "Ask for fewer pictures at a time, or close other programs."
@@ -34,21 +40,21 @@ def explain_error(error: BaseException) -> tuple[str, str]:
 
 
 def error_text(error: BaseException) -> str:
-    """The kind of a fault with the first line of its message."""
+    """Return the type of an error with the first line of its message."""
     text = strip_control_characters(str(error))
     return f"{type(error).__name__}: {first_line(text)}" if text else type(error).__name__
 
 
 def as_sentence(text: str) -> str:
-    """Words of our own as a sentence, which they need not be where they are raised."""
+    """Turn a message of our own into a sentence with a capital and a full stop."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
 
 
 def first_line(text: str) -> str:
-    """The first line of a foreign message, without its full stop, short enough to stand in a sentence."""
+    """Return the first line of a library's message, short and without its full stop."""
     return text.strip().partition("\n")[0].rstrip(". ")[:300]
 
 
 def strip_control_characters(text: str) -> str:
-    """Text that can be sent: at most 2,000 characters; parts of file names that are no text become `?`."""
+    """Return text that can be sent: at most 2,000 characters. Bytes of file names that are not text become `?`."""
     return text[:2000].encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""What a job says between its steps."""
+"""Define what a job yields besides events of the wire."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -7,10 +7,10 @@ from studio.wire.messages import AnyEvent
 
 
 class Pause(NamedTuple):
-    """Said by a job in place of an event: its next step is not wanted before so many seconds are over."""
+    """Asks the engine not to step this job for some seconds. A job yields it in place of an event."""
 
     seconds: float
 
 
 EventSteps = Iterator[AnyEvent | Pause | None]
-"""None is a step with nothing to say."""
+"""An event, a Pause, or None after a step without either."""

@@ -1,8 +1,7 @@
-"""Each command as a generator of events.
+"""Turn each command into a generator of events.
 
-A generator yields events, or None where a step was taken and there is nothing to say. Between two
-steps the engine may turn to something more urgent, or close the generator. The endings are the
-engine's: what a generator raises becomes the job's `Failed`.
+A generator yields an event, or None after a step without one. Between two steps the engine may step a more urgent job,
+or close the generator. The engine reports endings: what a generator raises becomes the job's `Failed`.
 """
 
 from collections.abc import Generator
@@ -22,18 +21,18 @@ from studio.wire import messages as wire
 
 
 class JobStarter:
-    """Starts what is asked, on one device."""
+    """Starts the jobs of commands on one device."""
 
     def __init__(self, device: ComputeDevice) -> None:
         self.device = device
         self.model_cache = sampling.ModelCache(device.torch_device)
         self._adjustable_jobs: dict[str, PictureJob | SoundJob] = {}
-        """By the jobs that are drawing."""
+        """The jobs that are drawing, by their id."""
         self._early_adjustments: list[wire.Adjust] = []
-        """The newest for jobs that draw not yet, or no more."""
+        """The newest adjustments of jobs that are not drawing yet, or have ended."""
 
     def start(self, command: wire.AnyCommand) -> EventSteps:
-        """The events of a command, lazily: nothing is done before the first is asked for."""
+        """Return the events of a command, lazily: nothing is done before the first is requested."""
         match command:
             case wire.Sample():
                 return self.sample(command)
@@ -64,7 +63,7 @@ class JobStarter:
         raise DoesNotFit(f"a {type(command).__name__} is nothing that can be started")
 
     def sample(self, command: wire.Sample) -> EventSteps:
-        """Pictures in groups, each group previewed while it forms and priced when it is done."""
+        """Draw pictures in groups. Each group is previewed while it forms and scored when it is done."""
         yield None
         loaded = self._model_of(command)
         sampling.classes_for(loaded, (), command.label)
@@ -72,13 +71,15 @@ class JobStarter:
             command,
             self.device,
             loaded,
-            draw=lambda seeds, heat, doubts: sampling.draw_artworks(loaded, seeds, heat, command.label, doubts),
-            price=lambda pictures, seeds: sampling.score_artworks(loaded, pictures, seeds, command.label),
+            draw=lambda seeds, temperature, entropies: sampling.draw_artworks(
+                loaded, seeds, temperature, command.label, entropies
+            ),
+            score=lambda pictures, seeds: sampling.score_artworks(loaded, pictures, seeds, command.label),
         )
         yield from self._run_adjustable(drawing)
 
     def inpaint(self, command: wire.Inpaint) -> EventSteps:
-        """As `sample`, with a part of a picture kept."""
+        """Complete a picture: like `sample`, with a part kept."""
         yield None
         loaded = self._model_of(command)
         keep = inpainting.levels_to_keep(loaded, command.picture, command.mask)
@@ -87,15 +88,15 @@ class JobStarter:
             command,
             self.device,
             loaded,
-            draw=lambda seeds, heat, doubts: inpainting.draw_completions(
-                loaded, keep, seeds, heat, command.label, doubts
+            draw=lambda seeds, temperature, entropies: inpainting.draw_completions(
+                loaded, keep, seeds, temperature, command.label, entropies
             ),
-            price=lambda pictures, seeds: inpainting.score_completions(loaded, keep, pictures, seeds, command.label),
+            score=lambda pictures, seeds: inpainting.score_completions(loaded, keep, pictures, seeds, command.label),
         )
         yield from self._run_adjustable(drawing)
 
     def _model_of(self, command: wire.DrawPictures) -> sampling.LoadedModel:
-        """The model of a command, or the mixture of its two."""
+        """Return the model of a command, or the mixture of its two models."""
         loaded = self.model_cache.get_model(command.model)
         return (
             sampling.mix_loaded(loaded, self.model_cache.get_model(command.second_model))
@@ -104,8 +105,10 @@ class JobStarter:
         )
 
     def adjust(self, command: wire.Adjust) -> EventSteps:
-        """Has a job draw otherwise from its next row on, or once it begins. One step, so that its ending parts what was
-        made before from what is made by it."""
+        """Change how a job draws from its next row on, or before it begins.
+
+        It is one step, so its ending separates the events before the change from those after it.
+        """
         running = self._adjustable_jobs.get(command.running_job)
         if running is None:
             self._early_adjustments = [*self._early_adjustments[-15:], command]
@@ -114,19 +117,19 @@ class JobStarter:
         yield from ()
 
     def stream_sound(self, command: wire.StreamSound) -> EventSteps:
-        """A sound while it is heard."""
+        """Generate a sound while it plays."""
         yield None
         other = self.model_cache.get_model(command.second_model) if command.second_model else None
         yield from self._run_adjustable(SoundJob(command, self.model_cache.get_model(command.model), other))
 
     def _run_adjustable(self, running: PictureJob | SoundJob) -> EventSteps:
-        """The events of a job on which there is a hand."""
+        """Yield the events of a job with live controls."""
         job = running.command.job
         self._adjustable_jobs[job] = running
         try:
-            for wish in (wish for wish in self._early_adjustments if wish.running_job == job):
+            for adjustment in (adjustment for adjustment in self._early_adjustments if adjustment.running_job == job):
                 try:
-                    running.adjust(wish)
+                    running.adjust(adjustment)
                 except DoesNotFit as error:
                     yield wire.Notice(job=job, text=errors.as_sentence(str(error)))
             yield from running.steps()
@@ -134,23 +137,28 @@ class JobStarter:
             del self._adjustable_jobs[job]
 
     def decode_latent(self, command: wire.DecodeLatent) -> EventSteps:
-        """One picture from a start and sliders."""
+        """Draw one picture from a latent and sliders."""
         double = command.latent is not None and command.latent.dtype.itemsize == 8
         loaded = self.model_cache.get_model(command.model, double=double)
-        z, heat, c = _latent_of(loaded, command)
-        pictures = yield from _decode_in_steps(loaded, z[None], c, heat)
+        z, temperature, c = _latent_of(loaded, command)
+        pictures = yield from _decode_in_steps(loaded, z[None], c, temperature)
         yield wire.Decoded(job=command.job, picture=pictures[0])
 
     def interpolate(self, command: wire.Interpolate) -> EventSteps:
-        """Artworks along the arc between two latents; where the kinds differ, the second's from the middle on."""
+        """Draw artworks along the arc between two latents.
+
+        If their classes differ, the second's is used from the middle on.
+        """
         yield None
         ends = (command.begin, command.end)
         double = any(end.latent is not None and end.latent.dtype.itemsize == 8 for end in ends)
         loaded = self.model_cache.get_model(command.model, double=double)
-        (begin, heat, first), (end, last, second) = (_latent_of(loaded, end) for end in ends)
+        (begin, temperature, first), (end, last, second) = (_latent_of(loaded, end) for end in ends)
         z = sampling.interpolate_latents(begin, end, command.frames)
-        part_of = torch.linspace(0, 1, command.frames, dtype=z.dtype, device=z.device).view(-1, *[1] * heat.dim())
-        heats = torch.lerp(heat.expand(command.frames, *heat.shape), last.expand_as(z), part_of)
+        part_of = torch.linspace(0, 1, command.frames, dtype=z.dtype, device=z.device).view(
+            -1, *[1] * temperature.dim()
+        )
+        temperatures = torch.lerp(temperature.expand(command.frames, *temperature.shape), last.expand_as(z), part_of)
         c = None
         if first is not None and second is not None:
             later = torch.arange(command.frames, device=z.device) >= command.frames / 2
@@ -158,11 +166,14 @@ class JobStarter:
         group = batch_that_fits(self.device, GROUP_SIZE, loaded.bytes_each)
         for at in range(0, command.frames, group):
             part = slice(at, at + group)
-            made = yield from _decode_in_steps(loaded, z[part], None if c is None else c[part], heats[part])
+            made = yield from _decode_in_steps(loaded, z[part], None if c is None else c[part], temperatures[part])
             yield wire.PicturesPreview(job=command.job, first=at, pictures=made, done=1, total=1)
 
     def encode(self, command: wire.Encode) -> EventSteps:
-        """In float32; if that does not bring the picture back, in float64, and then with other latents of it."""
+        """Encode a picture in float32, and again in float64 if it does not decode back.
+
+        In float64 other latents of it are tried, too.
+        """
         loaded = self.model_cache.get_model(command.model)
         found = yield from _encode_in_steps(loaded, command.picture, command.label)
         if found.differing and self.device.torch_device.type != "mps":  # Apple's GPU has no float64
@@ -181,7 +192,7 @@ class JobStarter:
         )
 
     def score(self, command: wire.Score) -> EventSteps:
-        """What an artwork costs, and where."""
+        """Compute the bits of an artwork, in all and at each place."""
         yield None
         loaded = self.model_cache.get_model(command.model)
         for found in inpainting.score_artwork(loaded, command.picture, command.label):
@@ -198,7 +209,7 @@ class JobStarter:
             )
 
     def compute_bits(self, command: wire.ComputeBits) -> EventSteps:
-        """Price a stretch of a recording, piece by piece."""
+        """Compute the bits of a stretch of a recording, chunk by chunk."""
         yield None
         loaded = self.model_cache.get_model(command.model)
         for piece in pricing.bits_in_pieces(loaded, command.sound, command.first_sample, command.label):
@@ -208,11 +219,11 @@ class JobStarter:
             yield wire.BitsChunk(job=command.job, first_sample=piece.first, bits=piece.bits, label=piece.label)
 
     def find_loop(self, command: wire.FindLoop) -> EventSteps:
-        """The best join of a loop."""
+        """Find the best join of a loop."""
         yield None
         loaded = self.model_cache.get_model(command.model)
-        wished = (command.sound, command.begin, command.end, command.seed, command.label)
-        for found in loop_finder.find_best_loop(loaded, *wished):
+        request = (command.sound, command.begin, command.end, command.seed, command.label)
+        for found in loop_finder.find_best_loop(loaded, *request):
             if found is None:
                 yield None
                 continue
@@ -226,14 +237,17 @@ class JobStarter:
             )
 
     def doctor(self, command: wire.Doctor) -> EventSteps:
-        """What this machine has."""
+        """Report what this computer has."""
         yield wire.Diagnosis(job=command.job, findings=diagnosis.examine_computer(self.device))
 
 
 def _latent_of(
     loaded: sampling.LoadedModel, asked: wire.DecodeLatent | wire.LatentPoint
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-    """The latent that a hand shaped, the temperature to decode it at, and its class `(1,)` where there are classes."""
+    """Return the latent of a LatentPoint, its decoding temperature, and its class.
+
+    The class is `(1,)`; None if the model has no classes.
+    """
     start = sampling.start_latent(loaded, asked.seed, asked.latent)
     return (
         sampling.move_latent(loaded, start, asked.sliders, asked.temperature),
@@ -243,9 +257,9 @@ def _latent_of(
 
 
 def _decode_in_steps(
-    loaded: sampling.LoadedModel, z: torch.Tensor, c: torch.Tensor | None, heat: torch.Tensor
+    loaded: sampling.LoadedModel, z: torch.Tensor, c: torch.Tensor | None, temperature: torch.Tensor
 ) -> Generator[None, None, wire.Array]:
-    for found in sampling.decode_artworks(loaded, z, c, heat):
+    for found in sampling.decode_artworks(loaded, z, c, temperature):
         if found is not None:
             return found
         yield None

@@ -1,7 +1,7 @@
-"""Loops that are compiled ahead by a child process: while the engine has nothing to do, or at once for a job at work.
+"""Compile loops ahead in a child process, either while the engine is idle or at once for a running job.
 
-The engine goes on meanwhile, and torch does what a loop will do: a compiler in this process would hold up all of its
-threads for seconds.
+The engine continues meanwhile, and torch replaces the loop. A compiler in this process would hold up all of its threads
+for seconds.
 """
 
 import os
@@ -15,23 +15,29 @@ from studio import kernels
 from studio.library import storage
 
 VERSIONS = 8
-"""Of the folders of compiled loops, one for each version of the studio and 5 MB large, so many are left."""
-_LOWEST = getattr(subprocess, "IDLE_PRIORITY_CLASS", 0)  # of Windows; elsewhere the child steps back by itself
+"""Folders of compiled loops that are kept. There is one for each version of the studio, 5 MB large."""
+_LOWEST = getattr(subprocess, "IDLE_PRIORITY_CLASS", 0)  # of Windows; elsewhere the child lowers its own priority
 
 
 def compile_command() -> list[str]:
-    """The program that compiles."""
+    """Return the command that compiles."""
     return [sys.executable, "-P", "-m", "studio.kernels"]
 
 
 def loops_for_device(device: str) -> tuple[str, ...]:
-    """The loops that are of use beside a kind of device: what is drawn pixel by pixel stays on a graphics card."""
+    """Return the loops that a device needs.
+
+    A graphics card draws pixel by pixel by itself.
+    """
     return tuple(name for name in kernels.LOOPS if device == "cpu" or name != "pixels")
 
 
 def missing_loops(device: str) -> tuple[str, ...]:
-    """Those that are to be compiled ahead. None where somebody else sees to the folder, or nothing can be kept there,
-    or the studio is one frozen program without a Python that could run another."""
+    """Return the loops that are to be compiled ahead; None if none can be.
+
+    That is so if another process fills the folder, if nothing can be stored there, or if the studio is one frozen
+    program without a Python that could run another.
+    """
     if not kernels.is_own_folder() or getattr(sys, "frozen", False):
         return ()
     try:
@@ -65,10 +71,10 @@ class Precompiler:
     """Compiles missing loops in a child process, one at a time.
 
     Arguments
-        left: the loops that are not compiled yet
-        tell: called with the loops still missing whenever they change, from any thread
+        remaining: the loops that are not compiled yet
+        tell: called with the loops still missing if they change, from any thread
         program: the child's command; it prints the name of each loop on a line as soon as the loop is stored
-        stays: this process may end soon, as a command in the terminal does. A child that is compiling then finishes
+        stays: this process may end soon, as a terminal command does. A child that is compiling then finishes
             by itself at the lowest priority, so that the next command finds the loop.
     """
 
@@ -85,7 +91,7 @@ class Precompiler:
         self._program = program or compile_command()
         self._stays = stays
         self._hurried: list[str] = []
-        """What a job at work would have had by now."""
+        """Loops that a running job waits for."""
         self._child: subprocess.Popen[str] | None = None
         self._lock = threading.RLock()
 
@@ -95,13 +101,13 @@ class Precompiler:
             return tuple(self._left)
 
     def start_compiling(self) -> None:
-        """There is nothing to do. Call it as often as you like."""
+        """Start compiling, because the engine is idle. It may be called any number of times."""
         with self._lock:
             if self._left and self._child is None:
                 self._start("--idle", *self._left)
 
     def is_pending(self, loop: str) -> bool:
-        """Return whether a loop is missing, so that torch must be used; if so, compile it next and soon."""
+        """Return whether a loop is missing. If so, compile it next; torch must be used until then."""
         with self._lock:
             if loop in self._left and loop not in self._hurried:
                 self._hurried.append(loop)
@@ -109,7 +115,7 @@ class Precompiler:
             return loop in self._left
 
     def _start(self, *words: str) -> None:
-        """Start a child in place of the present one. Loops that are already stored are not compiled again."""
+        """Start a child that replaces the present one. Loops that are already stored are not compiled again."""
         if self._child is not None:
             self._child.kill()
         if self._stays:
@@ -130,9 +136,9 @@ class Precompiler:
         except OSError:
             self._give_up()
         else:
-            threading.Thread(target=self._hear, args=(self._child,), daemon=True).start()
+            threading.Thread(target=self._read_output, args=(self._child,), daemon=True).start()
 
-    def _hear(self, child: "subprocess.Popen[str]") -> None:
+    def _read_output(self, child: "subprocess.Popen[str]") -> None:
         with child:
             assert child.stdout is not None, "it is a pipe"
             for line in child.stdout:
@@ -153,6 +159,6 @@ class Precompiler:
                 self._tell(tuple(self._left))
 
     def _give_up(self) -> None:
-        """Who needs a loop compiles it himself."""
+        """Stop compiling ahead. A job that needs a loop compiles it itself."""
         self._left.clear()
         self._tell(())

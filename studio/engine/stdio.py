@@ -1,4 +1,4 @@
-"""The engine's two ends of the wire: frames come in by one pipe and go out by the other."""
+"""Connect the engine to its two pipes: frames arrive by one and leave by the other."""
 
 import os
 import sys
@@ -11,16 +11,16 @@ from studio.wire.messages import AnyCommand, Event
 
 
 class Outbox:
-    """Writes events to a pipe, each frame whole, from any thread."""
+    """Writes events to a pipe, each frame in one piece, from any thread."""
 
     def __init__(self, sink: int) -> None:
         self._sink = sink
         self._lock = threading.Lock()
         self.closed = False
-        """Nobody reads the pipe any more; what is said is lost."""
+        """Whether nobody reads the pipe any more; events are then lost."""
 
     def send(self, event: Event) -> None:
-        """Raises what `encode` raises, before anything is written."""
+        """Write an event. Raises what `encode` raises, before anything is written."""
         frame = memoryview(encode(event))
         with self._lock:
             try:
@@ -31,16 +31,16 @@ class Outbox:
 
 
 class Inbox:
-    """What has arrived and was not looked at yet: commands, faults of the stream, and at last None for its end."""
+    """Holds what arrived and was not read yet: commands, faults of the stream, and last None for its end."""
 
     def __init__(self) -> None:
-        self._items: SimpleQueue[AnyCommand | BadFrame | None] = SimpleQueue()  # its put may be called by a signal
+        self._items: SimpleQueue[AnyCommand | BadFrame | None] = SimpleQueue()  # a signal handler may call its put
 
     def put(self, item: AnyCommand | BadFrame | None) -> None:
         self._items.put(item)
 
     def get(self, *, timeout: float | None) -> Iterator[AnyCommand | BadFrame | None]:
-        """All there is, after a first one that is waited for so many seconds; None: as long as it takes."""
+        """Return all that arrived, after waiting so many seconds for the first; None waits without limit."""
         try:
             yield self._items.get(timeout=timeout) if timeout != 0 else self._items.get_nowait()
             while True:
@@ -50,7 +50,7 @@ class Inbox:
 
 
 def read_commands(source: int, inbox: Inbox) -> None:
-    """Puts the commands of a pipe in the inbox until the pipe ends or can't be understood any more."""
+    """Put a pipe's commands in the inbox until it ends or cannot be read any more."""
     splitter = command_splitter()
     while data := _received(source):
         splitter.feed(data)
@@ -71,13 +71,14 @@ def read_commands(source: int, inbox: Inbox) -> None:
 def _received(source: int) -> bytes:
     try:
         return os.read(source, 2**20)
-    except OSError:  # a broken pipe is an ended one
+    except OSError:  # a broken pipe counts as an ended one
         return b""
 
 
 def claim_standard_streams() -> tuple[int, int]:
-    """Standard input and output for frames alone: whoever prints from now on, in Python or C, prints to the log."""
-    source, sink = os.dup(0), os.dup(1)
+    """Reserve standard input and output for frames. From now on prints of Python and C go to the log."""
+    source = os.dup(0)
+    sink = os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
@@ -88,5 +89,5 @@ def claim_standard_streams() -> tuple[int, int]:
         for pipe in (source, sink):
             msvcrt.setmode(pipe, os.O_BINARY)
     else:
-        os.set_blocking(sink, True)  # a relay may have left its end in a mode where long writes fail
+        os.set_blocking(sink, True)  # a relay may have left its end in a mode in which long writes fail
     return source, sink

@@ -1,1 +1,1 @@
-"""Trained models, works and the files that keep them."""
+"""Trained models, works and the files that hold them."""

@@ -1,4 +1,7 @@
-"""What a trained model is, what it learned from, how well: the card inside a model's file."""
+"""Describe a trained model: its card states what it is, what it was trained on, and how good it is.
+
+The card lies inside the model's file.
+"""
 
 import bisect
 from typing import Annotated, Any, Literal
@@ -8,88 +11,91 @@ from msgspec import Meta
 
 ShortText = Annotated[str, Meta(max_length=500)]
 PIXEL_BY_PIXEL = frozenset({"pixelrnn", "pixelcnn", "gated_pixelcnn", "pixelcnn_pp"})
-"""Families of the zoo that draw row by row, and so can keep what is drawn and go on from there."""
+"""Families of the zoo that draw row by row, and so can keep a part and continue from there."""
 SAMPLE_BY_SAMPLE = frozenset({"wavenet"})
 """Families of the zoo that make a sound sample by sample."""
 Group = Literal["", "study"]
 """The groups of models. A study is trained on a data set on which papers compare models, such as MNIST."""
 GROUP_HEADINGS = ("Pictures", "Sound", "Studies")
-"""Under which lists show models, in this order."""
+"""The headings in lists of models, in this order."""
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is said of a trained model without loading its weights."""
+    """Holds everything known about a trained model without loading its weights."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
     """The file's stem, for example `realnvp-emoji-32`."""
     title: ShortText
-    """For people, for example `Stickers`."""
+    """The title for the user, for example `Stickers`."""
     family: ShortText
     """A key of the zoo, for example `realnvp`."""
     family_title: ShortText
-    """As the paper calls it, for example `RealNVP`."""
+    """The family's name in the paper, for example `RealNVP`."""
     makes: ShortText
-    """For example `Emoji, 32 × 32 colour`."""
+    """What it makes, for example `Emoji, 32 × 32 colour`."""
     kind: Literal["picture", "sound"] = "picture"
     group: Group = ""
     smooth: bool = False
-    """Whether its pictures are first shown blended instead of as squares, as photographs are."""
+    """Whether its pictures are first shown blended, as photographs are, instead of as squares."""
     shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
     """(channels, height, width) of a picture, (samples,) of one cycle of a sound."""
     levels: Annotated[int, Meta(ge=2, le=65536)] = 256
     rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
-    """Hz of recordings; 0 of pictures, and of sounds that are single cycles."""
+    """The rate of recordings in Hz; 0 for pictures and single cycles."""
     recipe: dict[str, Any]
     learned_from: ShortText
-    """For example `2,832 emoji (Noto, Fluent)`."""
+    """The training data, for example `2,832 emoji (Noto, Fluent)`."""
     licence: ShortText
-    """Of the training data."""
+    """The licence of the training data."""
     parameters: Annotated[int, Meta(ge=0)]
     steps: Annotated[int, Meta(ge=0)]
     metric: ShortText = "bits per dimension"
     value: float
     """The held-out figure."""
     exact: bool
-    """False where the figure is a bound."""
+    """False if the figure is a bound."""
     figures: tuple[tuple[ShortText, float, bool], ...] = ()
     """All held-out figures that papers give for such a model: what is counted, its value, whether it is exact."""
     spread: tuple[float, ...] = ()
-    """Bits per dimension of held-out artworks as they are opened, under the even mixture of the kinds: the least, the
-    most, and the quantiles at equal distances between them. Of recordings: bits per sample of pieces as long as `shape`
-    says, given their kind. Empty in a file that does not say."""
+    """Bits per dimension of held-out artworks as they are opened, under the even mixture of the classes: the least, the
+    most, and the quantiles at equal distances between them. For recordings: bits per sample of pieces as long as
+    `shape`, given their class. Empty if the file does not state it."""
     paper: ShortText = ""
     """The paper's figure on its own data, for example `3.49 on CIFAR-10`."""
     temperature: float = 1.0
-    """Where its pictures look best: the dial's home."""
+    """The temperature at which its pictures look best: the dial's home."""
     temperature_range: tuple[float, float] | None = None
-    """The lowest and the highest temperature at which most of its works are neither blank nor saturated, measured after
-    training. None in a file that does not say."""
+    """The lowest and the highest temperature at which most works are neither blank nor saturated. They are measured
+    after training. None if the file does not state them."""
     opening: float = 0.0
-    """The least temperature of the first 2 ms of a recording that nothing precedes; 0 where the dial's own is best."""
+    """The least temperature of the first 2 ms of a new recording; 0 if the dial's own is best."""
     scales: tuple[str, ...] = ()
     """Names of the latent's scales, coarse to fine."""
     directions: tuple[str, ...] = ()
     """Names of the latent directions in the file."""
     classes: tuple[str, ...] = ()
     labels: tuple[ShortText, ...] = ()
-    """The columns of a pack's index that its kinds were read from, each a sort of kinds."""
+    """The columns of a pack's index that its classes were read from, one group of classes each."""
     seconds_each: float = 0.0
-    """Seconds to make one picture of sixteen on the machine that trained it."""
+    """Seconds to make one picture of sixteen on the computer that trained it."""
     date: ShortText
     version: ShortText
-    """Of the application that trained it."""
+    """The version of the application that trained it."""
     former: tuple[ShortText, ...] = ()
     """Hashes that the file had with earlier cards and the same parameters."""
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The names of its classes, for people."""
+        """Return the names of its classes, for the user."""
         return tuple(name.replace("_", " ") for name in self.classes)
 
     @property
     def class_groups(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """The name of each sort of kinds with its kinds, the last running fastest. Kinds of two sorts (`7 george`) are
-        told apart where every one of the first goes with every one of the second; all else is one sort."""
+        """Return the name of each group of classes with its classes, the last varying fastest.
+
+        Classes of two groups (`7 george`) are separated if every one of the first group occurs with every one of the
+        second. Otherwise all classes are one group.
+        """
         pairs = [name.partition(" ") for name in self.class_names]
         first, second = (tuple(dict.fromkeys(pair[side] for pair in pairs)) for side in (0, 2))
         if len(self.labels) == 2 and self.class_names == tuple(f"{one} {other}" for one in first for other in second):
@@ -99,7 +105,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def size_text(self) -> str:
-        """For people: `32 × 32 colour`, `256 samples`, `16 kHz`."""
+        """Return the size for the user: `32 × 32 colour`, `256 samples`, `16 kHz`."""
         if self.rate:
             return f"{self.rate / 1000:g} kHz"
         if self.kind == "sound":
@@ -109,17 +115,17 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def picture_size(self) -> tuple[int, int] | None:
-        """(height, width) of its pictures; None of sounds."""
+        """Return (height, width) of its pictures; None for sounds."""
         return (self.shape[1], self.shape[2]) if self.kind == "picture" else None
 
     @property
     def can_inpaint(self) -> bool:
-        """Whether the model can keep a part of a picture and make the rest."""
+        """Return whether the model can keep a part of a picture and draw the rest."""
         return self.family in PIXEL_BY_PIXEL
 
     @property
     def group_heading(self) -> str:
-        """Return the one of HEADINGS below which lists show the model."""
+        """Return the one of GROUP_HEADINGS below which lists show the model."""
         if self.kind == "sound":
             return "Sound"
         return "Studies" if self.group == "study" else "Pictures"
@@ -134,13 +140,18 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def round_trip_text(self) -> str:
-        """How an artwork comes back of which the model has every level: `byte for byte`, `in the model's 16 levels`."""
+        """Return how exactly an artwork decodes back, if the model has all of its levels.
+
+        For example: `byte for byte`, `in the model's 16 levels`.
+        """
         full, words = (256, "byte for byte") if self.kind == "picture" else (65536, "sample for sample")
         return words if self.levels == full else f"in the model's {self.levels:,} levels"
 
     def strangeness_percentile(self, bits: float) -> float | None:
-        """Of how many in a hundred held-out artworks it is true that they cost more bits per dimension; None where the
-        card does not say."""
+        """Return how many in a hundred held-out artworks have more bits per dimension.
+
+        It is None if the card does not state that.
+        """
         if len(self.spread) < 2:
             return None
         below = bisect.bisect_right(self.spread, bits) - 1
@@ -151,7 +162,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         return round(100 * (1 - place), 1)
 
     def temperature_warning(self, temperature: float) -> str:
-        """Return for people what is to be expected at a temperature outside the range; empty within it."""
+        """Return a warning for the user about a temperature outside the range; empty within it."""
         if self.temperature_range is None:
             return ""
         low, high = self.temperature_range
@@ -161,15 +172,15 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def held_out_text(self) -> str:
-        """For people: `2.61 bits per dimension, bound`."""
+        """Return the held-out figure for the user: `2.61 bits per dimension, bound`."""
         return f"{self.value:,.2f} {self.metric}, {'exact' if self.exact else 'bound'}"
 
 
 def card_from_json(data: bytes | str) -> Card:
-    """A card as it stands in a file. Raises msgspec.ValidationError naming the field."""
+    """Read a card from a file's JSON. Raises msgspec.ValidationError naming the field."""
     return msgspec.json.decode(data, type=Card)
 
 
 def card_to_json(card: Card) -> str:
-    """A card as it goes into a file."""
+    """Return a card as JSON for a file."""
     return msgspec.json.encode(card).decode()

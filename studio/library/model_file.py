@@ -1,7 +1,7 @@
-"""What may be believed of a model's file before it is loaded.
+"""Check a model's file before it is loaded.
 
-safetensors: u64 length of the header | header: JSON | numbers. Every length, name, kind and place in the
-header is checked here with the standard library first. A pickle is refused whatever it calls itself.
+safetensors: u64 length of the header | header: JSON | numbers. The standard library checks every length, name, type and
+place in the header first. A pickle is refused under any name.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ MODEL_SUFFIX = ".safetensors"
 DTYPE_SIZES = {
     "F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8", "I16": "<i2", "I32": "<i4", "I64": "<i8", "U8": "|u1",
 }  # fmt: skip
-"""What a tensor may hold, and how numpy reads it; bfloat16 as its bits."""
+"""The types of a tensor, and how numpy reads them; bfloat16 as its bits."""
 MAX_HEADER_BYTES = 8 * 2**20
 MAX_METADATA_BYTES = 64 * 2**10
 MAX_FILE_BYTES = 32 * 2**30
@@ -36,12 +36,15 @@ _DOWNLOAD_HINT = "Copy it again from where it came."
 
 
 class BadModel(ValueError):
-    """A model that is not there or was not opened; a sentence for people that names it and what to do."""
+    """A model is missing or was not opened.
+
+    It is a sentence for the user that names the file and what to do.
+    """
 
 
 @dataclass(frozen=True)
 class TensorEntry:
-    """Where in the file the numbers of a tensor lie, in bytes from its beginning."""
+    """States where the numbers of a tensor lie, in bytes from the file's beginning."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -51,7 +54,7 @@ class TensorEntry:
 
 @dataclass(frozen=True)
 class ModelHeader:
-    """What a file says that it holds."""
+    """Holds what a file claims to contain."""
 
     tensors: dict[str, TensorEntry]
     metadata: dict[str, str]
@@ -59,7 +62,10 @@ class ModelHeader:
 
 @contextlib.contextmanager
 def open_checked(path: Path) -> Iterator[BinaryIO]:
-    """A regular file, or a link to one; never waits for a pipe or a device. Raises BadModel."""
+    """Open a regular file, or a link to one. Raises BadModel.
+
+    It never waits for a pipe or a device.
+    """
     if path.suffix.lower() in PICKLE_SUFFIXES:
         raise _is_pickle(path)
     flags = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
@@ -75,7 +81,7 @@ def open_checked(path: Path) -> Iterator[BinaryIO]:
 
 
 def read_header(file: BinaryIO, path: Path) -> ModelHeader:
-    """The checked header of a safetensors file. Raises BadModel."""
+    """Return the header of a safetensors file after checking it. Raises BadModel."""
     try:
         size = os.fstat(file.fileno()).st_size
         beginning = file.read(9)
@@ -100,7 +106,7 @@ def read_header(file: BinaryIO, path: Path) -> ModelHeader:
 
 
 class _HeaderFault(ValueError):
-    """What is wrong with a header, as part of a sentence."""
+    """States what is wrong with a header, as part of a sentence."""
 
 
 def _refuse_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -138,7 +144,9 @@ def _check_tensor(name: str, described: object, begin: int) -> TensorEntry:
         raise _HeaderFault("a name in it is not allowed")
     if not isinstance(described, dict) or set(described) != {"dtype", "shape", "data_offsets"}:
         raise _HeaderFault(f'"{name}" is not described as it should be')
-    dtype, shape, offsets = described["dtype"], described["shape"], described["data_offsets"]
+    dtype = described["dtype"]
+    shape = described["shape"]
+    offsets = described["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPE_SIZES:
         raise _HeaderFault(f'"{name}" holds numbers of a kind that is not allowed')
     if (
@@ -160,15 +168,15 @@ def _are_whole_numbers(numbers: object) -> TypeGuard[list[int]]:
 
 
 def is_finite(data: bytes, tensor: TensorEntry) -> bool:
-    """Whether every number of a tensor is one."""
+    """Return whether every number of a tensor is finite."""
     values = np.frombuffer(data, DTYPE_SIZES[tensor.dtype], math.prod(tensor.shape), tensor.begin)
     if tensor.dtype == "BF16":
-        return not bool(((values & 0x7F80) == 0x7F80).any())  # an exponent of ones: infinite or not a number
+        return not bool(((values & 0x7F80) == 0x7F80).any())  # an exponent of ones: infinite or NaN
     return bool(np.isfinite(values).all())
 
 
 def unreadable_error(path: Path, error: OSError | ValueError) -> BadModel:
-    """What to raise where the system does not hand out a file."""
+    """Return the error to raise if the system does not open a file."""
     reason = getattr(error, "strerror", None) or "its name is not valid"
     return BadModel(f'"{display_name(path.name)}" could not be read ({reason}).')
 
@@ -181,5 +189,5 @@ def _is_pickle(path: Path) -> BadModel:
 
 
 def refusal_error(path: Path, what: str, hint: str = _DOWNLOAD_HINT) -> BadModel:
-    """What to raise where a file is not what it should be; `what` goes on from its name."""
+    """Return the error to raise if a file has the wrong contents; `what` continues from its name."""
     return BadModel(f'"{display_name(path.name)}" {what}, so it was not opened. {hint}'.rstrip())

@@ -9,7 +9,7 @@ from studio.library import models, storage
 from studio.library.model_file import MODEL_SUFFIX, PICKLE_SUFFIXES
 
 MAX_MODEL_NAME = 100
-"""Characters of a name, as a card allows them."""
+"""The most characters of a name, as a card allows them."""
 _ALLOWED = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -33,9 +33,9 @@ def name_fault(name: str, folder: Path | None = None) -> str:
     return ""
 
 
-def free_model_name(wish: str, folder: Path | None = None) -> str:
-    """Return a name like `wish` that a new model and its run can have."""
-    plain = unicodedata.normalize("NFKD", wish).encode("ascii", "ignore").decode().lower()
+def free_model_name(wanted: str, folder: Path | None = None) -> str:
+    """Return a name like `wanted` that a new model and its run can use."""
+    plain = unicodedata.normalize("NFKD", wanted).encode("ascii", "ignore").decode().lower()
     for ending in (MODEL_SUFFIX, *PICKLE_SUFFIXES):
         plain = plain.removesuffix(ending)
     stem = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("._-")[: MAX_MODEL_NAME - 10].strip("._-") or "model"

@@ -1,8 +1,7 @@
-"""The folders that hold trained models: those we ship and the person's own.
+"""Find the folders that hold trained models: the shipped ones and the user's own.
 
-A model is one safetensors file: tensors `weights.…`, `directions` and `cover`, and its card in the
-metadata. Nothing else is ever loaded. The file is read into memory, never mapped, so that nobody can
-change it under our hands.
+A model is one safetensors file: tensors `weights.…`, `directions` and `cover`, and its card in the metadata. Nothing
+else is ever loaded. The file is read into memory, never mapped, so that nobody can change it while it is in use.
 """
 
 import difflib
@@ -86,14 +85,14 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 
 @dataclass(frozen=True)
 class InstalledModel:
-    """A trained model: its card, and the file that holds it."""
+    """Holds the card of a trained model and the path of its file."""
 
     card: Card
     path: Path
 
     @property
     def file_hash(self) -> str:
-        """BLAKE2b (16 bytes, hexadecimal) of the file. Raises BadModel where it is gone."""
+        """Return the BLAKE2b hash (16 bytes, hexadecimal) of the file. Raises BadModel if it is missing."""
         try:
             found = os.stat(self.path)
             return _hash_file(self.path, found.st_mtime_ns, found.st_size)
@@ -106,14 +105,17 @@ class InstalledModel:
 
 
 def shipped_folder() -> Path:
-    """The folder of the models that we ship: inside the package once installed, beside it in a clone."""
+    """Return the folder of the shipped models: inside an installed package, next to it in a clone."""
     package = Path(studio.__file__).parent
     inside = package / "models"
     return inside if inside.is_dir() else package.parent / "models"
 
 
 def list_models() -> tuple[list[InstalledModel], list[str]]:
-    """The shipped models, then the person's own, and why others were refused; of two of one name, the person's own."""
+    """List the shipped models, then the user's own, and the reasons why others were refused.
+
+    If two have the same name, the user's own is listed.
+    """
     found: dict[str, InstalledModel] = {}
     refused = []
     for folder in (shipped_folder(), storage.home_folder("models")):
@@ -128,7 +130,7 @@ def list_models() -> tuple[list[InstalledModel], list[str]]:
 
 
 def find_model(name: str) -> InstalledModel:
-    """A model by its name, or by the path of its file. Raises BadModel with the nearest names."""
+    """Return a model by its name, or by the path of its file. Raises BadModel with similar names."""
     if Path(name).suffix in (MODEL_SUFFIX, *PICKLE_SUFFIXES) or Path(name).name != name:
         return _read_installed(Path(name))
     damaged: BadModel | None = None
@@ -157,9 +159,9 @@ def find_model(name: str) -> InstalledModel:
 
 
 def import_model(path: Path) -> InstalledModel:
-    """Copies a model's file into the person's own folder. Raises BadModel or storage.NotSaved.
+    """Copy a model's file into the user's own folder. Raises BadModel or storage.NotSaved.
 
-    A file that is there already, whatever its name, is not copied again.
+    A file that is already there under any name is not copied again.
     """
     data = read_model(path)
     same = storage.hash_bytes(data)
@@ -188,12 +190,12 @@ def write_card(trained: InstalledModel, card: Card) -> None:
     head = msgspec.json.decode(data[8 : 8 + length])
     head["__metadata__"]["card"] = cards.card_to_json(card)
     text = msgspec.json.encode(head)
-    text += b" " * (-len(text) % 8)  # so that the numbers lie where processors like to read them
+    text += b" " * (-len(text) % 8)  # so that the numbers lie at addresses that processors read fast
     storage.write_file(trained.path, len(text).to_bytes(8, "little") + text + data[8 + length :])
 
 
 def read_model(path: Path) -> bytes:
-    """The whole file of a model, checked: header, sizes, and that every number is finite. Raises BadModel."""
+    """Return the whole file of a model, checked: header, sizes, and that every number is finite. Raises BadModel."""
     with open_checked(path) as file:
         contents = read_header(file, path)
         file.seek(0)
@@ -212,15 +214,15 @@ def read_model(path: Path) -> bytes:
 
 
 def list_tensors(path: Path) -> dict[str, TensorEntry]:
-    """What a model's file says that it holds, read from its header alone. Raises BadModel."""
+    """List what a model's file claims to contain, from its header alone. Raises BadModel."""
     with open_checked(path) as file:
         return read_header(file, path).tensors
 
 
 def read_cover(path: Path) -> np.ndarray:
-    """A model's cover: pictures (n, height, width, channels) uint8, or waves (n, samples) int16; n may be 0.
+    """Return a model's cover: pictures (n, height, width, channels) uint8, or waves (n, samples) int16.
 
-    Raises BadModel.
+    n may be 0. Raises BadModel.
     """
     with open_checked(path) as file:
         contents = read_header(file, path)
@@ -239,7 +241,7 @@ def read_cover(path: Path) -> np.ndarray:
 
 
 def direction_names(trained: InstalledModel) -> tuple[str, ...]:
-    """The names of a model's directions: those of its card, and over them those that the person gave."""
+    """Return the names of a model's directions. Names from the user replace those of its card."""
     own = _read_user_names(trained)
     return tuple(own.get(str(index), name) for index, name in enumerate(trained.card.directions))
 
@@ -257,11 +259,9 @@ def rename_direction(trained: InstalledModel, index: int, label: str) -> None:
     storage.write_file(_direction_names_file(trained, trained.file_hash), msgspec.json.format(msgspec.json.encode(own)))
 
 
-# ── names of directions ──────────────────────────────────────────────────────────────────────────
-
-
 def _direction_names_file(trained: InstalledModel, hash: str) -> Path:
-    """By name for people, by hash because a model trained anew has other directions."""
+    """Return the file of names. It holds a name for the user, and the hash, because a retrained model has other
+    directions."""
     return storage.home_folder("data") / "names" / f"{trained.card.name}-{hash[:8]}.json"
 
 
@@ -287,7 +287,10 @@ def _read_user_names(trained: InstalledModel) -> dict[str, str]:
 
 
 def _model_files_in(folder: Path) -> list[Path]:
-    """What in a folder is, or pretends to be, a model: by ORDER, and what has no place there after it, by name."""
+    """List the files in a folder that are models or have a model's suffix.
+
+    They follow SHIPPED_ORDER; all others come after it, by name.
+    """
     try:
         names = sorted(os.listdir(folder), key=_sort_key)
     except OSError:
@@ -302,7 +305,7 @@ def _sort_key(name: str) -> tuple[int, str]:
 
 
 def _read_installed(path: Path) -> InstalledModel:
-    """A model by its header alone. Its file's stem is its name, where that can be one."""
+    """Return a model, reading its header alone. The file's stem is its name if that is a valid one."""
     with open_checked(path) as file:
         contents = read_header(file, path)
     if "card" not in contents.metadata or not any(name.startswith("weights.") for name in contents.tensors):
@@ -323,7 +326,7 @@ def _read_installed(path: Path) -> InstalledModel:
 def _shape_fault(card: Card, size: int) -> str:
     """Return what is wrong with the shape on the card of a file of `size` bytes; empty if nothing is.
 
-    A picture of more numbers than the file of its model has bytes would only take memory.
+    A picture with more numbers than its model's file has bytes would only waste memory.
     """
     if card.kind == "sound":
         return "" if len(card.shape) == 1 else f"a sound {len(card.shape)} dimensions"

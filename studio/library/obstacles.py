@@ -22,7 +22,7 @@ def describe_obstacle(path: Path, error: OSError, *, folder: bool = False) -> st
     """Return why an absolute path could not be written. The clause follows a colon.
 
     Arguments
-        error: what the system said
+        error: the error of the system
         folder: whether the path itself should be a folder, and not only its parents
     """
     if not folder and (reason := why_not_a_file(path)):

@@ -1,8 +1,8 @@
-"""The one place that writes files: whole or not at all.
+"""Write files, completely or not at all. No other module writes files.
 
-A file is written under a temporary name in its own folder, brought to the disk, renamed over the old
-one, and the folder is brought to the disk too. What a crash, a full disk or a power cut leaves behind
-is the old file or the new one. Deleting means moving to a bin.
+A file is written under a temporary name in its own folder, brought to the disk, renamed over the old one, and the
+folder is brought to the disk too. After a crash, a full disk or a power cut, either the old file or the new one is
+left. Deleting means moving to a bin.
 """
 
 import contextlib
@@ -42,7 +42,7 @@ _LEFTOVER = re.compile(r"\.studio-(\d{1,10})-[0-9a-f]{12}")
 _FOREIGN_LEFTOVER = re.compile(r"\.tmp[A-Za-z0-9]{6}")  # what safetensors' own writer leaves behind when it is killed
 _HOUR = 3600.0
 _IN_USE = (5, 32, 33)  # Windows: access denied, sharing violation, lock violation; a virus scanner lets go again
-_RETRY_SECONDS = 2.5  # seconds; after 4,000 rewrites on Windows 11 none had failed that were tried so long
+_RETRY_SECONDS = 2.5  # seconds; of 4,000 rewrites on Windows 11 that were tried for so long, none had failed
 _WHY: dict[int, SaveFailure] = {
     errno.ENOSPC: "full",
     errno.EDQUOT: "full",
@@ -74,7 +74,7 @@ class NotSaved(OSError):
 
 
 def home_folder(kind: FolderName) -> Path:
-    """Return a folder of the studio: $STUDIO_HOME/<kind>, else the one of platformdirs. `write` creates it."""
+    """Return a folder of the studio: $STUDIO_HOME/<kind>, else that of platformdirs. `write_file` creates it."""
     if own := os.environ.get("STUDIO_HOME"):
         return Path(own).absolute() / kind
     match kind:
@@ -91,7 +91,10 @@ def home_folder(kind: FolderName) -> Path:
 
 
 def write_file(path: Path, data: bytes | bytearray | memoryview) -> None:
-    """Write a file, whole or not at all. Its folder must exist, unless it is one of `home`. Raises NotSaved."""
+    """Write a file, completely or not at all. Raises NotSaved.
+
+    Its folder must exist, unless it is one of `home_folder`.
+    """
     path = Path(path).absolute()
     try:
         _create_home_folder(path.parent)
@@ -101,10 +104,11 @@ def write_file(path: Path, data: bytes | bytearray | memoryview) -> None:
 
 
 def write_files(files: Sequence[tuple[Path, bytes]]) -> None:
-    """Write many files, each whole or not at all, much faster than one `write` after another.
+    """Write many files, each completely or not at all. Raises NotSaved at the first that cannot be written.
 
-    When this returns, all of them are on the disk. Folders are created as by `write`. Raises NotSaved at the first
-    file that cannot be written: the files before it are written, this one and those after it are not.
+    It is much faster than one `write_file` after another. When it returns, all files are on the disk. Folders are
+    created as by `write_file`. After an error the files before the faulty one are written, this one and those after it
+    are not.
     """
     paths = [Path(path).absolute() for path, _ in files]
     temporaries = [_temporary_path(path) for path in paths]
@@ -131,7 +135,7 @@ def write_files(files: Sequence[tuple[Path, bytes]]) -> None:
 def append_to_log(path: Path, text: str, max_bytes: int) -> None:
     """Append text to a log. Raises NotSaved.
 
-    If the log would grow beyond `most` bytes, it is renamed to `NAME.old.log` and a new one begins.
+    If the log would grow beyond `max_bytes`, it is renamed to `NAME.old.log` and a new one begins.
     """
     path = Path(path).absolute()
     data = text.encode("utf-8", "replace")[-max_bytes:]
@@ -198,7 +202,10 @@ def create_folder(path: Path) -> Path:
 
 
 def create_parent(path: Path) -> Path:
-    """Return the folder of a file that is to be written, as `folder`. Raises NotSaved, also if it can be no file."""
+    """Create the folder of a file that is to be written, as `create_folder`, and return it.
+
+    Raises NotSaved, also if the path cannot be a file.
+    """
     path = Path(path).absolute()
     if reason := why_not_a_file(path):
         raise NotSaved(path, "other", f'"{display_name(path.name)}" was not saved: {reason}. Choose another place.')
@@ -236,25 +243,25 @@ def move_to_bin(path: Path) -> Path:
 
 
 def delete_file(path: Path) -> None:
-    """Remove a file of the studio that nothing refers to any more. The user's files go `to_bin` instead."""
+    """Remove a file of the studio that nothing refers to any more. For the user's files use `move_to_bin`."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
 
 
 def delete_leftovers(folder: Path) -> int:
     """Remove files that killed processes left half-written in a folder; return their number. Never raises."""
-    swept = 0
+    deleted = 0
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             with contextlib.suppress(OSError):
                 if _is_leftover(entry):
                     os.unlink(entry.path)
-                    swept += 1
-    return swept
+                    deleted += 1
+    return deleted
 
 
 def keep_newest(folder: Path, count: int) -> None:
-    """Keep only the newest `most` subfolders of a cache folder. Never raises."""
+    """Keep only the newest `count` subfolders of a cache folder. Never raises."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         found = [(entry.stat().st_mtime, entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
         for _, old in sorted(found, reverse=True)[count:]:
@@ -279,7 +286,10 @@ def next_free_path(folder: Path, stem: str, ending: str) -> Path:
 
 
 def clean_name(name: str, max_bytes: int = MAX_NAME_BYTES) -> str:
-    """Return a name that is valid on Linux, macOS and Windows, of at most `longest` bytes. Its ending is kept."""
+    """Return a name that is valid on Linux, macOS and Windows, with at most `max_bytes` bytes.
+
+    Its ending is kept.
+    """
     name = display_name(unicodedata.normalize("NFC", name)).replace("\ufffd", "_")
     name = re.sub(r'[<>:"/\\|?*]', "_", name).strip(" .")
     if name.split(".")[0].rstrip(" ").upper() in _RESERVED:
@@ -291,7 +301,7 @@ def clean_name(name: str, max_bytes: int = MAX_NAME_BYTES) -> str:
     return name or "untitled"
 
 
-# ── how ──────────────────────────────────────────────────────────────────────────────────────────
+# ── details ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def _temporary_path(path: Path) -> Path:
@@ -327,7 +337,7 @@ def _write_temporary(path: Path, temporary: Path, data: bytes) -> OSError | None
 
 
 def _check_file(path: Path) -> None:
-    """Raise OSError if a folder, a device or a pipe has this name: a file must not take the place of a device."""
+    """Raise OSError if a folder, a device or a pipe has this name: a file must not replace a device."""
     if why_not_a_file(path):
         raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
 
@@ -340,7 +350,7 @@ def _write_new(path: Path, data: bytes | bytearray | memoryview) -> None:
         rest = memoryview(data).cast("B")
         while rest:
             rest = rest[os.write(file, rest) :]
-        os.fsync(file)  # if this fails, the file is given up: a second fsync would wrongly succeed
+        os.fsync(file)  # if this fails, the file counts as failed: a second fsync would wrongly succeed
     finally:
         os.close(file)
 
@@ -357,7 +367,7 @@ def _rename(temporary: Path, path: Path) -> None:
 
 
 def _create_home_folder(folder: Path) -> None:
-    """Create a folder if it is one of `home` or inside one."""
+    """Create a folder if it is one of `home_folder` or inside one."""
     if any(folder.is_relative_to(home_folder(kind)) for kind in FOLDER_NAMES):
         _create_folders(folder)
 
@@ -382,14 +392,14 @@ def _sync_folder(folder: Path) -> None:
     try:
         os.fsync(file)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that cannot bring a folder to disk
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that cannot sync a folder
             raise
     finally:
         os.close(file)
 
 
 def _sync_folders_of(paths: Sequence[Path]) -> None:
-    """Bring the new names of renamed files to the disk. Raises NotSaved."""
+    """Sync the folders of renamed files, so that their new names are on the disk. Raises NotSaved."""
     for folder in dict.fromkeys(path.parent for path in paths):
         try:
             _sync_folder(folder)
@@ -411,7 +421,7 @@ def _is_running(process: int) -> bool:
     """Return whether another process has this number. In a container, our own may have been that of a dead one."""
     if process == os.getpid():
         return False
-    if os.name == "nt":  # Windows keeps files in use from being removed, and signal 0 would end the process
+    if os.name == "nt":  # Windows does not remove files in use, and signal 0 would end the process
         return False
     try:
         os.kill(process, 0)
@@ -423,7 +433,10 @@ def _is_running(process: int) -> bool:
 
 
 def _normalised_name(name: str) -> str:
-    """Return a key that is equal for names that a file system without case and composition cannot distinguish."""
+    """Return a key that is equal for names that some file systems cannot distinguish.
+
+    These ignore case and composition.
+    """
     return unicodedata.normalize("NFC", name).casefold()
 
 
@@ -438,7 +451,9 @@ def _storage_error(path: Path, error: OSError, done: str, kept: str, size: int, 
     if why == "full":
         needed = max(1, -(-size // 1_000_000))
         cause = "Your share of the disk is used up" if error.errno == errno.EDQUOT else "The disk is full"
-        what, hint = f'{cause}: "{name}" was not {done}.', f"Free about {needed} MB or choose another place."
+        what = f'{cause}: "{name}" was not {done}.'
+        hint = f"Free about {needed} MB or choose another place."
     else:
-        what, hint = f'"{name}" was not {done}: {reason}.', "Choose another place."
+        what = f'"{name}" was not {done}: {reason}.'
+        hint = "Choose another place."
     return NotSaved(path, why, f"{what} {kept} {hint}")

@@ -1,4 +1,4 @@
-"""A finished artwork and all it takes to make it again."""
+"""Describe a finished artwork and everything needed to make it again."""
 
 import math
 import struct
@@ -18,15 +18,15 @@ from studio.media.pictures.image import MAX_PIXELS
 from studio.media.sounds import single_cycle, wavetable
 
 RECIPE_KEY = "studio_recipe"
-"""Name of the PNG iTXt chunk or sound tag that holds a work's making."""
+"""The name of the PNG iTXt chunk or sound tag that holds a work's recipe."""
 SHEET_RECIPE_KEY = "studio_sheet"
-"""Name of the PNG text that holds the recipes of all pictures on a sheet, row by row."""
+"""The name of the PNG text with the recipes of all pictures on a sheet, row by row."""
 SHEET_PIXELS_KEY = "studio_sheet_pixels"
-"""Name of the PNG text that holds a smooth sheet as it was before its pictures were enlarged."""
+"""The name of the PNG text with a smooth sheet before its pictures were enlarged."""
 
 
 class StoredArray(msgspec.Struct, frozen=True):
-    """The start of a picture that was opened, or what was painted: the exact numbers, little-endian, as they are."""
+    """Holds the exact numbers of an array, little-endian: an opened picture's latent, or a painted map."""
 
     dtype: Literal["<f4", "<f8"]
     shape: tuple[Annotated[int, Meta(ge=1, le=2**27)], ...]
@@ -34,12 +34,12 @@ class StoredArray(msgspec.Struct, frozen=True):
 
     @classmethod
     def from_array(cls, z: np.ndarray) -> "StoredArray":
-        """A latent array, kept bit for bit."""
+        """Store an array bit for bit."""
         z = np.ascontiguousarray(z, "<f8" if z.dtype == np.float64 else "<f4")
         return cls("<f8" if z.dtype.itemsize == 8 else "<f4", z.shape, z.tobytes())
 
     def to_array(self) -> np.ndarray:
-        """The latent again. Raises ValueError where data and shape disagree."""
+        """Return the array. Raises ValueError if data and shape disagree."""
         return np.frombuffer(self.data, self.dtype).reshape(self.shape)
 
 
@@ -48,7 +48,7 @@ TemperatureValue = Annotated[float, Meta(ge=0.0, le=4.0)]
 
 
 class WavetableEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """The other end of a path: what differs from its beginning, with the same model."""
+    """Holds the other end of a path: the settings that differ from its beginning, with the same model."""
 
     seed: Annotated[int, Meta(ge=0, lt=2**53)]
     temperature: tuple[Annotated[float, Meta(ge=0.0, le=4.0)], ...] = (1.0,)
@@ -59,7 +59,7 @@ class WavetableEnd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImposedPixel(msgspec.Struct, frozen=True, array_like=True):
-    """A pixel whose colour the artist chose."""
+    """Holds a pixel whose colour the user chose."""
 
     row: Annotated[int, Meta(ge=0, le=65535)]
     column: Annotated[int, Meta(ge=0, le=65535)]
@@ -68,15 +68,17 @@ class ImposedPixel(msgspec.Struct, frozen=True, array_like=True):
 
 
 class RedrawnFromRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A picture that went on from a row of another one: `row` rows are that one's, the rest was drawn with the work's
-    seed, but for the pixels that were imposed. The picture itself carries what was kept, so its file is enough to make
-    it again."""
+    """States that a picture continues from a row of another one.
+
+    Its first `row` rows are the other picture's. The rest was drawn with the work's seed, except for the imposed
+    pixels. The picture itself contains what was kept, so its file is enough to make it again.
+    """
 
     row: Annotated[int, Meta(ge=0, le=65535)]
     imposed: tuple[ImposedPixel, ...] = ()
 
     def drawn_mask(self, height: int, width: int) -> np.ndarray:
-        """(height, width) uint8, 1 where the model draws."""
+        """Return a mask (height, width) uint8, 1 where the model draws."""
         free = np.ones((height, width), np.uint8)
         free[: self.row] = 0
         for pixel in self._within(height, width):
@@ -84,7 +86,7 @@ class RedrawnFromRow(msgspec.Struct, frozen=True, kw_only=True):
         return free
 
     def impose_on(self, picture: np.ndarray) -> np.ndarray:
-        """A picture (height, width, channels) uint8 with the imposed pixels on it."""
+        """Return a picture (height, width, channels) uint8 with the imposed pixels on it."""
         seen = picture.copy()
         for pixel in self._within(*picture.shape[:2]):
             seen[pixel.row, pixel.column] = pixel.colour
@@ -95,18 +97,21 @@ class RedrawnFromRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelMixture(msgspec.Struct, frozen=True, kw_only=True):
-    """A second model that decided, too, pixel by pixel."""
+    """Describes a second model that shared the decisions, pixel by pixel."""
 
     model: Annotated[str, Meta(max_length=200)]
     model_hash: Annotated[str, Meta(max_length=128)]
     share: Annotated[float, Meta(ge=0.0, le=1.0)]
-    """How much it decided."""
+    """The second model's share."""
     shares: StoredArray | None = None
-    """What the share was at each pixel (height, width), where it was not the same at all."""
+    """The share at each pixel (height, width), if it varied."""
 
 
 class SoundEdit(msgspec.Struct, frozen=True, kw_only=True):
-    """What a hand changed while a sound was made, from sample `at` of it on; what is None stayed as it was."""
+    """Holds what the user changed while a sound was generated, from sample `at` on.
+
+    Fields that are None stayed unchanged.
+    """
 
     at: Annotated[int, Meta(ge=0, lt=2**53)]
     label: Annotated[int, Meta(ge=0)] | None = None
@@ -114,11 +119,11 @@ class SoundEdit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """The making of an artwork: with the same model it gives the same artwork again."""
+    """Holds the recipe of an artwork: with the same model it gives the same artwork again."""
 
     kind: Literal["picture", "sound"] = "picture"
     rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
-    """Hz of a recording; 0 of pictures and of single cycles."""
+    """The rate of a recording in Hz; 0 for pictures and single cycles."""
     format: Annotated[int, Meta(ge=1, le=1)] = 1
     software: str = f"Latent Studio {__version__}"
     model: Annotated[str, Meta(max_length=200)]
@@ -126,89 +131,88 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """BLAKE2b (16 bytes, hex) of the model's file."""
     seed: Annotated[int, Meta(ge=0, lt=2**53)]
     temperature: tuple[Annotated[float, Meta(ge=0.0, le=4.0)], ...] = (1.0,)
-    """One for all scales, or one each from coarse to fine."""
+    """One for all scales, or one for each from coarse to fine."""
     sliders: tuple[Annotated[float, Meta(ge=-16.0, le=16.0)], ...] = ()
     label: Annotated[int, Meta(ge=0)] | None = None
     heat: StoredArray | None = None
-    """The temperature of each pixel (height, width), where it was not the same for all: painted, or changed on the
-    way."""
+    """The temperature of each pixel (height, width), if it varied: painted, or changed while drawing."""
     mix: ModelMixture | None = None
     latent: StoredArray | None = None
-    """Set where the start is a picture of the artist's own instead of the seed's noise."""
+    """Set if the start is a picture of the user instead of the seed's noise."""
     source: Annotated[str, Meta(max_length=300)] = ""
-    """Name of the file that was opened, for people."""
+    """The name of the opened file, for the user."""
     heard: Annotated[int, Meta(ge=0)] = 0
-    """How many samples of a recording were there before: it goes on from these, which its own file brings along."""
+    """The number of samples that a recording continues from. They are part of its own file."""
     curve: Annotated[tuple[tuple[SecondsValue, TemperatureValue], ...], Meta(max_length=10_000)] = ()
-    """Of a sound whose temperature was not the same all along: seconds of it and the temperature there, joined by
-    straight lines; two of one second are a step."""
+    """Seconds of a sound and the temperature there, joined by straight lines, if it varied. Two points of one second
+    are a step."""
     until: WavetableEnd | None = None
-    """Set where it is a wavetable: its frames lead from this work to that end."""
+    """Set for a wavetable: its frames lead from this work to that end."""
     turns: Annotated[tuple[SoundEdit, ...], Meta(max_length=100_000)] = ()
-    """What was changed while a sound was made, in order. Its length is that of its file."""
+    """What was changed while a sound was generated, in order. Its length is that of its file."""
     rewound: RedrawnFromRow | None = None
-    """Set where only a part was drawn, from a row of another picture on."""
+    """Set if only a part was drawn, from a row of another picture on."""
     came_from: Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(max_length=64)] = ()
-    """`key` of each work that it came from, the nearest first, where those were kept."""
+    """The `identity_hash` of each work that it came from, the nearest first, if they were kept."""
     made: str = ""
     """Date and time, ISO 8601."""
     name: Annotated[str, Meta(max_length=80)] = ""
-    """What the artist calls it."""
+    """The user's name for it."""
 
     @property
     def identity_hash(self) -> str:
-        """Tells works apart, whatever they are called."""
+        """Return a hash that tells works apart, whatever their names."""
         return storage.hash_bytes(work_to_json(msgspec.structs.replace(self, name="")).encode())
 
     @property
     def has_live_settings(self) -> bool:
-        """Whether more than a seed, a temperature, a kind and sliders went into it."""
+        """Return whether more than a seed, a temperature, a class and sliders define it."""
         return bool(self.heat or self.mix or self.turns or self.curve)
 
     @property
     def file_suffix(self) -> str:
-        """Of the file that holds it."""
+        """Return the suffix of the file that holds it."""
         return ".wav" if self.kind == "sound" else ".png"
 
     def end_work(self) -> "Work | None":
-        """The work that a wavetable leads to."""
+        """Return the work at the end of a wavetable."""
         return None if self.until is None else msgspec.structs.replace(self, until=None, **_end_fields(self.until))
 
     def wavetable_to(self, other: "Work") -> "Work":
-        """The wavetable from this work to another one of the same model."""
+        """Return the wavetable from this work to another one of the same model."""
         return msgspec.structs.replace(self, until=WavetableEnd(**_end_fields(other)))
 
     def summary(self) -> str:
-        """For galleries that show a PNG's `parameters`."""
-        heat = ", ".join(f"{t:g}" for t in self.temperature)
+        """Return a summary for galleries that show a PNG's `parameters`."""
+        temperature = ", ".join(f"{t:g}" for t in self.temperature)
         start = f"from {self.source}" if self.latent else f"seed {self.seed}"
         if self.rewound is not None:
             start = f"on from row {self.rewound.row}, seed {self.seed}"
         end = self.until
         until = f" to {f'from {end.source}' if end.latent else f'seed {end.seed}'}" if end is not None else ""
-        heat += ", changed from pixel to pixel" if self.heat else ""
+        temperature += ", changed from pixel to pixel" if self.heat else ""
         mix = f", mixed with {self.mix.model}, share {self.mix.share:g}" if self.mix else ""
         mix += ", changed from pixel to pixel" if self.mix and self.mix.shares else ""
-        return f"{self.model}, {start}{until}, temperature {heat}{mix}. {self.software}"
+        return f"{self.model}, {start}{until}, temperature {temperature}{mix}. {self.software}"
 
 
 def _end_fields(of: WavetableEnd | Work) -> dict[str, Any]:
-    """What an end says of itself."""
+    """Return the fields of a work that an end holds."""
     return {name: getattr(of, name) for name in WavetableEnd.__struct_fields__}
 
 
 def work_from_json(data: bytes | str) -> Work:
-    """A work's making as it stands in a file. Raises msgspec.ValidationError naming the field."""
+    """Read a recipe from a file's JSON. Raises msgspec.ValidationError naming the field."""
     return msgspec.json.decode(data, type=Work)
 
 
 def work_to_json(work: Work) -> str:
-    """A work's making as it goes into a file."""
+    """Return a recipe as JSON for a file."""
     return msgspec.json.encode(work).decode()
 
 
 class BadWork(ValueError):
-    """A making that cannot be read; a sentence for people."""
+    """A recipe cannot be read; the text is a sentence for the user."""
 
 
 def encode_png(picture: np.ndarray, work: Work, enlargement: Enlargement = UNENLARGED) -> bytes:
@@ -218,7 +222,7 @@ def encode_png(picture: np.ndarray, work: Work, enlargement: Enlargement = UNENL
 
 
 class SheetRecipe(msgspec.Struct, frozen=True):
-    """Describes a sheet: its recipes, row by row, and the size of each picture in pixels of the sheet."""
+    """Describes a sheet: its recipes, row by row, and the size of each picture in pixels."""
 
     columns: Annotated[int, Meta(ge=1)]
     height: Annotated[int, Meta(ge=1)]
@@ -227,7 +231,7 @@ class SheetRecipe(msgspec.Struct, frozen=True):
 
 
 def fit_enlargement(enlargement: Enlargement, places: int, shape: tuple[int, ...]) -> Enlargement:
-    """Return the enlargement, reduced if a sheet of `places` pictures would be too large to open here.
+    """Return an enlargement that keeps a sheet of `places` pictures small enough to open here.
 
     Arguments
         shape: height and width of each picture
@@ -238,7 +242,7 @@ def fit_enlargement(enlargement: Enlargement, places: int, shape: tuple[int, ...
 
 
 def reduced_size_text(enlargement: Enlargement, columns: int, pictures: Sequence[np.ndarray]) -> str:
-    """Say how large pictures are on a sheet, if they are smaller than was asked for; empty if they are not."""
+    """Return how large pictures are on a sheet, if they are smaller than requested; else empty."""
     columns = min(columns, len(pictures))
     shape = pictures[0].shape[:2]
     asked = enlargement.enlarged_size(shape[0], shape[1])
@@ -262,9 +266,9 @@ def encode_sheet(
     enlargement = fit_enlargement(enlargement, places, pictures[0].shape[:2])
     seen = [enlargement.enlarge(picture) for picture in pictures]
     height, width = seen[0].shape[:2]
-    said = SheetRecipe(columns, height, width, [msgspec.Raw(work_to_json(each).encode()) for each in works])
+    sheet_recipe = SheetRecipe(columns, height, width, [msgspec.Raw(work_to_json(each).encode()) for each in works])
     texts = {
-        SHEET_RECIPE_KEY: msgspec.json.encode(said).decode(),
+        SHEET_RECIPE_KEY: msgspec.json.encode(sheet_recipe).decode(),
         "Software": works[0].software,
         "parameters": "\n".join(work.summary() for work in works),
     }
@@ -274,11 +278,10 @@ def encode_sheet(
 
 
 def decode_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]]:
-    """Return the pictures of a sheet with their recipes; none if the studio did not make the sheet.
+    """Return the pictures of a sheet with their recipes; none if the studio did not make it.
 
-    Pictures that were enlarged smoothly are returned as their model made them, others as they are on the sheet.
-
-    Raises BadWork if a recipe cannot be read.
+    Pictures that were enlarged smoothly are returned as their model made them, others as they are on the sheet. Raises
+    BadWork if a recipe cannot be read.
 
     Arguments
         array: the pixels of the sheet (height, width, channels) uint8
@@ -288,20 +291,20 @@ def decode_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]
     if text is None:
         return []
     try:
-        said = msgspec.json.decode(text, type=SheetRecipe)
+        sheet_recipe = msgspec.json.decode(text, type=SheetRecipe)
     except msgspec.MsgspecError as error:
         raise _recipe_error(error, "sheet") from None
-    rows = -(-len(said.works) // said.columns)
+    rows = -(-len(sheet_recipe.works) // sheet_recipe.columns)
     gap = export.SHEET_GAP
-    high = said.height
-    wide = said.width
-    if array.shape[:2] != (rows * (high + gap) + gap, said.columns * (wide + gap) + gap):
+    high = sheet_recipe.height
+    wide = sheet_recipe.width
+    if array.shape[:2] != (rows * (high + gap) + gap, sheet_recipe.columns * (wide + gap) + gap):
         return []  # it was cropped or scaled in another program
-    works = [_decode_recipe(bytes(recipe).decode(), "picture") for recipe in said.works]
-    seen = _split_sheet(array, said.columns, rows)[: len(works)]
+    works = [_decode_recipe(bytes(recipe).decode(), "picture") for recipe in sheet_recipe.works]
+    seen = _split_sheet(array, sheet_recipe.columns, rows)[: len(works)]
     small = decoder.unpack_picture(texts[SHEET_PIXELS_KEY], array.shape[:2]) if SHEET_PIXELS_KEY in texts else None
-    if small is not None and small.shape[0] > rows * (gap + 1) and small.shape[1] > said.columns * (gap + 1):
-        originals = _split_sheet(small, said.columns, rows)
+    if small is not None and small.shape[0] > rows * (gap + 1) and small.shape[1] > sheet_recipe.columns * (gap + 1):
+        originals = _split_sheet(small, sheet_recipe.columns, rows)
         seen = [old if enlarging.is_blended(new, old) else new for new, old in zip(seen, originals, strict=False)]
     return list(zip(seen, works, strict=True))
 
@@ -321,32 +324,35 @@ def _split_sheet(sheet: np.ndarray, columns: int, rows: int) -> list[np.ndarray]
 
 
 def recipe_of_png(data: bytes) -> Work | None:
-    """The making inside a PNG, or None where it carries none of ours. Raises BadWork where it cannot be understood."""
+    """Return the recipe in a PNG; None if it has none. Raises BadWork if it cannot be read."""
     recipe = export.png_texts(data).get(RECIPE_KEY)
     return _decode_recipe(recipe, "picture") if recipe is not None else None
 
 
 def encode_wav(sound: np.ndarray, work: Work, *, bits: int = 0) -> bytes:
-    """A cycle or a recording (samples,) int16 or float32 as a WAV that carries its making, as `export.wav` has it."""
+    """Encode a cycle or a recording (samples,) int16 or float32 as a WAV with its recipe.
+
+    `export.encode_wav_bytes` describes the forms.
+    """
     return export.encode_wav_bytes(sound, work.rate or wavetable.FILE_RATE, _recipe_comments(work), bits=bits)
 
 
 def encode_flac(sound: np.ndarray, work: Work, *, bits: int = 16) -> bytes:
-    """A recording as a FLAC of 16 or 24 bits."""
+    """Encode a recording as a FLAC of 16 or 24 bits with its recipe."""
     words = {"SOFTWARE": work.software, "TITLE": work.summary(), "COMMENT": f"{RECIPE_KEY} {work_to_json(work)}"}
     return export.encode_flac_bytes(sound, work.rate, words, bits=bits)
 
 
 def recipe_of_flac(data: bytes) -> Work | None:
-    """The making inside a FLAC, or None where it carries none of ours. Raises BadWork where it cannot be understood."""
+    """Return the recipe in a FLAC; None if it has none. Raises BadWork if it cannot be read."""
     return _recipe_in_comment(export.flac_comments(data).get("COMMENT", ""))
 
 
 def encode_wavetable(cycles: np.ndarray, work: Work) -> bytes:
-    """int16 cycles (n, samples) as frames of 2,048 samples, as synthesizers load them; one is a single cycle.
+    """Encode int16 cycles (n, samples) as frames of 2,048 samples, as synthesizers load them.
 
-    The chunk `clm ` says the length of a frame, and its 1 asks for linear fades between frames (Serum and Surge
-    read it; Vital takes 2,048 for granted). A single cycle is also a loop with its pitch, for samplers.
+    The chunk `clm ` states the length of a frame, and its 1 asks for linear fades between frames (Serum and Surge read
+    it; Vital always assumes 2,048). A single cycle is also a loop with its pitch, for samplers.
     """
     table = wavetable.wavetable_frames(cycles)
     chunks = {"clm ": f"<!>{wavetable.FRAME_SAMPLES} 10000000 wavetable (latent-studio)".encode()}
@@ -356,7 +362,7 @@ def encode_wavetable(cycles: np.ndarray, work: Work) -> bytes:
 
 
 def recipe_of_wav(data: bytes) -> Work | None:
-    """The making inside a WAV, or None where it carries none of ours. Raises BadWork where it cannot be understood."""
+    """Return the recipe in a WAV; None if it has none. Raises BadWork if it cannot be read."""
     return _recipe_in_comment(single_cycle.riff_texts(data).get("ICMT", ""))
 
 
@@ -373,17 +379,21 @@ def _recipe_comments(work: Work) -> dict[str, str]:
 
 
 def _loop_chunk(samples: int, rate: int) -> bytes:
-    """A `smpl` chunk: all of it is one cycle, to be repeated for ever; its pitch as a MIDI note and a part of one."""
+    """Return a `smpl` chunk that repeats the whole sound as one cycle.
+
+    Its pitch is a MIDI note and a fraction.
+    """
     note, part = divmod(69 + 12 * math.log2(rate / samples / 440), 1)
     head = struct.pack("<9I", 0, 0, round(1e9 / rate), int(note), int(part * 2**32), 0, 0, 1, 0)
     return head + struct.pack("<6I", 0, 0, 0, samples - 1, 0, 0)
 
 
 def _decode_recipe(recipe: str, what: str) -> Work:
-    """A making as it stood in a file. Raises BadWork."""
+    """Read a recipe from a file's text. Raises BadWork."""
     try:
         work = work_from_json(recipe)
-        end, mix = work.until, work.mix
+        end = work.until
+        mix = work.mix
         for latent in (work.latent, work.heat, end.latent if end else None, mix.shares if mix else None):
             if latent is not None and not np.isfinite(latent.to_array()).all():
                 raise ValueError("latent: not every number is finite")

@@ -1,10 +1,9 @@
-"""A folder or a pack as artworks to learn from: what was used, what was skipped, and why.
+"""Load a folder or a pack as artworks for training, and report what was used, what was skipped, and why.
 
-An artwork is a picture, or one cycle of a sound where the shape has a single dimension. Both forms are
-split into artworks to learn from and artworks held out. A pack brings its own split; of a folder, and
-of a pack without one, every tenth is held out by the hash of its content, so that the split stays the
-same when files are added, renamed or moved. Artworks that are equal in the model's shape are one, so
-that none of them is both learned from and held out.
+An artwork is a picture, or one cycle of a sound if the shape has a single dimension. Both forms are split into training
+artworks and held-out artworks. A pack brings its own split. Of a folder, and of a pack without a split, every tenth is
+held out by the hash of its content, so that the split stays the same when files are added, renamed or moved. Artworks
+that are equal in the model's shape count once, so none is both in training and held out.
 """
 
 import hashlib
@@ -24,7 +23,7 @@ from studio.media.sounds.single_cycle import cycle_from_wave
 _ROUNDING = 8
 """Steps of 65,536 by which one cycle may differ from itself at another rate or in another format of 16 bits."""
 _DAMAGE = ("cut off", "damaged", "checksum", "no numbers")
-"""Words of which every note has one that tells of damage."""
+"""Words that mark a note about damage: every such note has one of them."""
 _PICTURES = "bytes of shape (number, height, width, channels)"
 
 Shape = tuple[int, ...]
@@ -33,22 +32,25 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What became of the files of a folder."""
+    """Reports what happened to the files of a folder."""
 
     used: int
     skipped: tuple[tuple[str, str], ...] = ()
-    """Name within the folder and reason, which goes on from the name: `is cut off`."""
+    """The name within the folder and the reason, which continues from the name: `is cut off`."""
     duplicates: int = 0
-    """Files whose content another file already brought."""
+    """Files with the same content as another file."""
     sounds: bool = False
     similar: int = 0
-    """Files of other content that are the same as another one in the model's shape."""
+    """Files of other content that equal another one in the model's shape."""
     damaged: tuple[tuple[str, str], ...] = ()
     """Files that are used although they are cut off or damaged: name within the folder, and what is wrong."""
 
     @property
     def summary(self) -> str:
-        """For people: `171 pictures are used. 1 file was skipped: "a.png" is empty. 3 were duplicates.`"""
+        """Return a summary for the user.
+
+        For example: `171 pictures are used. 1 file was skipped: "a.png" is empty. 3 were duplicates.`
+        """
         thing = "sound" if self.sounds else "picture"
         parts = [f"{self.used:,} {thing}s are used." if self.used != 1 else f"1 {thing} is used."]
         if self.skipped:
@@ -69,7 +71,7 @@ class ImportReport:
 
 
 class TooFewArtworks(FileRefused):
-    """Reports that a folder holds too little to learn from; `report` says what became of its files."""
+    """Reports that a folder holds too few artworks; `report` says what happened to its files."""
 
     def __init__(self, name: str, reason: str, report: ImportReport) -> None:
         super().__init__(name, reason)
@@ -78,7 +80,10 @@ class TooFewArtworks(FileRefused):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Artworks in a model's size: `train`, `test` (N, H, W, C) uint8 or (N, samples) int16, labels (N,) int64."""
+    """Holds artworks in a model's size: `train` and `test`, with labels (N,) int64.
+
+    They are (N, H, W, C) uint8 or (N, samples) int16.
+    """
 
     train: np.ndarray
     test: np.ndarray
@@ -88,11 +93,11 @@ class Dataset:
     report: ImportReport
     name: str
     licence: str
-    """Empty unless NAME.licence.txt lies beside the pack."""
+    """Empty unless NAME.licence.txt lies next to the pack."""
 
 
 def load_dataset(source: Path, shape: Shape) -> Dataset:
-    """A pack (.npz) or a folder in a model's shape. Raises Refused, with counts, below two usable artworks."""
+    """Load a pack (.npz) or a folder in a model's shape. Raises FileRefused, with counts, below two usable artworks."""
     steps = load_dataset_in_steps(source, shape)
     while True:
         try:
@@ -103,7 +108,10 @@ def load_dataset(source: Path, shape: Shape) -> Dataset:
 
 
 def load_dataset_in_steps(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Dataset]:
-    """As `load`, in steps that yield (done, total) files, so that it can be shown and stopped."""
+    """Load as `load_dataset` does, in steps that yield (done, total) files.
+
+    So it can be shown and stopped.
+    """
     source = Path(source)
     if source.is_dir():
         return (yield from _folder(source, shape))
@@ -112,10 +120,10 @@ def load_dataset_in_steps(source: Path, shape: Shape) -> Generator[tuple[int, in
 
 
 def list_files(source: Path) -> list[Path]:
-    """Everything within a folder that is not a folder, sorted; or the file itself. The folder may be a link.
+    """List everything within a folder that is not a folder, sorted; or the file itself.
 
-    Links within it, pipes and devices are listed, so that each can be named as refused, but never followed or
-    opened. So are hidden folders and folders that may not be read.
+    The folder may be a link. Links within it, pipes and devices are listed, so that each can be named as refused, but
+    never followed or opened. So are hidden folders and folders that may not be read.
     """
     if not source.is_dir():
         return [source]
@@ -150,11 +158,13 @@ def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Data
         try:
             if path.name.startswith(".") and not path.is_dir():
                 raise FileRefused(name, "is a hidden file")
-            if sounds:  # one that is damaged is no cycle
-                array, wrong = decoder.open_cycle(path, shape[0]), ""
+            if sounds:  # a damaged one is not a cycle
+                array = decoder.open_cycle(path, shape[0])
+                wrong = ""
             else:
                 picture = decoder.open_picture(path)
-                array, wrong = picture.array, damage(picture.notes)
+                array = picture.array
+                wrong = damage(picture.notes)
             content = _digest(array)
             if content in contents:
                 duplicates += 1
@@ -166,8 +176,8 @@ def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Data
             skipped.append((name, refusal.reason))
         yield done, len(paths)
     different = _drop_duplicates(artworks)
-    alike = len(artworks) - len(different)
-    report = ImportReport(len(different), tuple(skipped), duplicates, sounds, alike, tuple(damaged))
+    similar = len(artworks) - len(different)
+    report = ImportReport(len(different), tuple(skipped), duplicates, sounds, similar, tuple(damaged))
     if report.used < 2:
         thing = "sounds" if sounds else "pictures"
         raise TooFewArtworks(
@@ -178,7 +188,7 @@ def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Data
 
 
 def _drop_duplicates(artworks: dict[bytes, np.ndarray]) -> dict[bytes, np.ndarray]:
-    """Leave one of all artworks that are the same: that with the lowest digest."""
+    """Keep one of all equal artworks: the one with the lowest digest."""
     places = {key: _place(array) for key, array in artworks.items()}
     groups: list[list[bytes]] = []  # by the places of their first
     for key in sorted(artworks, key=lambda key: (places[key], key)):
@@ -197,14 +207,20 @@ def _drop_duplicates(artworks: dict[bytes, np.ndarray]) -> dict[bytes, np.ndarra
 
 
 def _place(artwork: np.ndarray) -> int:
-    """A number that is the same for equal pictures, and nearly the same for waves that differ by rounding."""
+    """Return a number that equal pictures share.
+
+    Waves that differ by rounding have nearly the same one.
+    """
     if artwork.ndim > 1:
         return int.from_bytes(_digest(artwork), "big")
     return int(np.abs(artwork.astype(np.int64)).sum())
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether pictures are equal; whether waves differ by rounding alone, which may also shift one by a sample."""
+    """Return whether two artworks are equal.
+
+    Waves may differ by rounding, which may also shift one by a sample.
+    """
     if one.ndim > 1:
         return np.array_equal(one, other)
     wave = one.astype(np.int32)
@@ -212,28 +228,31 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
 
 
 def _reasons(report: ImportReport) -> str:
-    """The first files that were skipped, each with its reason, and how many more there are."""
+    """Return the first skipped files, each with its reason, and how many more there are."""
     return _first([f'"{name}" {reason}' for name, reason in report.skipped])
 
 
 def _first(words: list[str]) -> str:
-    """The first three, and how many more there are."""
+    """Join the first three, and say how many more there are."""
     more = len(words) - 3
     return ", ".join([*words[:3], f"and {more:,} more"] if more > 0 else words)
 
 
 def damage(notes: Sequence[str]) -> str:
-    """Return those notes on an opened file that tell of damage; empty if there are none."""
+    """Return the notes of an opened file that report damage; empty if there are none."""
     return "; ".join(note for note in notes if any(word in note for word in _DAMAGE))
 
 
 def _counts(report: ImportReport) -> str:
-    """For people, with the first reasons: `1 usable, 2 skipped: "a.png" is empty, "b.txt" is cut off`."""
+    """Return counts for the user, with the first reasons.
+
+    For example: `1 usable, 2 skipped: "a.png" is empty, "b.txt" is cut off`.
+    """
     reasons = _reasons(report)
     duplicates = f", {report.duplicates} duplicates" if report.duplicates else ""
     size = "length" if report.sounds else "size"
-    alike = f", {report.similar} the same as another at this {size}" if report.similar else ""
-    counts = f"{report.used} usable{duplicates}{alike}, {len(report.skipped)} skipped"
+    similar = f", {report.similar} the same as another at this {size}" if report.similar else ""
+    counts = f"{report.used} usable{duplicates}{similar}, {len(report.skipped)} skipped"
     return f"{counts}: {reasons}" if reasons else counts
 
 
@@ -242,7 +261,7 @@ def _digest(array: np.ndarray) -> bytes:
 
 
 def _split(artworks: dict[bytes, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """A tenth held out by hash, in the order of the hashes; at least one on either side."""
+    """Hold out a tenth by hash, in the order of the hashes; at least one on either side."""
     keys = sorted(artworks)
     held = [key for key in keys if int.from_bytes(key, "big") % 10 == 0] or keys[:1]
     held = held[: len(keys) - 1]
@@ -255,7 +274,7 @@ def _split(artworks: dict[bytes, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 def _pack(source: Path, shape: Shape) -> Dataset:
     name = display_name(source.name)
-    parts = decoder.open_pack(os.path.realpath(source))  # of a link that the person names, what it leads to
+    parts = decoder.open_pack(os.path.realpath(source))  # if the user names a link, this is its target
     sounds = len(shape) == 1
     train, train_labels = _checked(parts, "train", name, sounds)
     if "test_x" in parts:
@@ -265,11 +284,12 @@ def _pack(source: Path, shape: Shape) -> Dataset:
         held[:1] |= not held.any()
         test, test_labels = _chosen(train, train_labels, held)
         train, train_labels = _chosen(train, train_labels, ~held)
-    train, test = _scaled(train, shape), _scaled(test, shape)
+    train = _scaled(train, shape)
+    test = _scaled(test, shape)
     learned = ~_among(train, test)
-    alike = int(len(learned) - learned.sum())
+    similar = int(len(learned) - learned.sum())
     train, train_labels = _chosen(train, train_labels, learned)
-    report = ImportReport(len(train) + len(test), sounds=sounds, similar=alike)
+    report = ImportReport(len(train) + len(test), sounds=sounds, similar=similar)
     if len(train) < 1 or len(test) < 1:
         raise FileRefused(name, f"has too few {'sounds' if sounds else 'pictures'} to learn from ({_counts(report)})")
     names = parts.get("label_names", np.array([], str)).reshape(-1)
@@ -278,7 +298,7 @@ def _pack(source: Path, shape: Shape) -> Dataset:
 
 
 def _among(artworks: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Tell for each artwork whether it is equal to one of the others: (n,) bool."""
+    """Return which artworks are equal to one of the others: (n,) bool."""
     known = {_digest(other) for other in others}
     return np.array([_digest(artwork) in known for artwork in artworks], bool)
 
@@ -292,7 +312,7 @@ def _chosen(
 
 
 def _checked(parts: dict[str, np.ndarray], side: str, name: str, sounds: bool) -> tuple[np.ndarray, np.ndarray | None]:
-    """The artworks of one side and their labels."""
+    """Return the artworks of one side and their labels, after checking them."""
     things, form = ("sounds", "16-bit numbers of shape (number, samples)") if sounds else ("pictures", _PICTURES)
     x = parts.get(f"{side}_x")
     if x is None:
@@ -310,9 +330,10 @@ def _checked(parts: dict[str, np.ndarray], side: str, name: str, sounds: bool) -
 
 
 def _scaled(pictures: np.ndarray, shape: Shape) -> np.ndarray:
-    """(N, h, w, c) in the shape (C, H, W): the exact mean of blocks where the sizes divide, else Lanczos.
+    """Return pictures (N, h, w, c) in the shape (C, H, W).
 
-    Waves of another length are resampled by their Fourier series.
+    It is the exact mean of blocks if the sizes divide, else Lanczos. Waves of another length are resampled by their
+    Fourier series.
     """
     if len(shape) == 1:
         if pictures.shape[1:] == shape:
@@ -342,7 +363,7 @@ def _fitted(picture: np.ndarray, shape: Shape) -> np.ndarray:
 
 
 def _licence(source: Path) -> str:
-    """The first line of NAME.licence.txt beside the pack, else nothing."""
+    """Return the first line of NAME.licence.txt next to the pack; empty if there is none."""
     try:
         with open(source.with_name(f"{source.stem}.licence.txt"), encoding="utf-8", errors="replace") as file:
             return file.readline(500).strip()

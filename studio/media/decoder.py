@@ -44,19 +44,19 @@ A_COMPRESSED_MEGABYTE = 10
 BASE_MEMORY_BYTES = 2**30
 """Bytes that may be resident in the child."""
 BASE_WALL_SECONDS = 120.0
-"""Seconds by the clock for a file, whatever it is doing."""
+"""Seconds by the clock for a file, even if it takes no processor time."""
 WALL_PER_CPU_SECOND = 10
-"""How many times its processor time a file may take by the clock: on a busy computer it took 8 times."""
+"""The ratio of clock time to processor time that a file may take: on a busy computer it took 8 times."""
 MEGABYTES_A_SECOND = 1.0
 """The speed of a slow network drive, by which a large file gets more time."""
 START_SECONDS = 120.0
-"""Seconds that the child may take to start: it may come from a cold disk."""
+"""Seconds that the child may take to start, for example from a slow disk."""
 MAX_CHILDREN = 2
-"""At once: a long recording does not keep a picture waiting."""
+"""Children at once: a long recording does not delay a picture."""
 MAX_AUDIO_MEMORY = 5 * 2**30
 """Bytes more for a long recording, whose samples are kept at its own rate first: two hours at 48 kHz need 1.4 GB."""
 COMPRESSED = 1000
-"""Bytes more for each byte of a recording, up to LONG, so that a small file never gets much."""
+"""Bytes more for each byte of a recording, up to MAX_AUDIO_MEMORY, so that a small file never gets much."""
 MAX_ANSWER_BYTES = 4 * 2**30
 """Bytes of all arrays of one file: two hours of a recording fit at 96 kHz, but not at 384 kHz."""
 SAVE_AGAIN_HINT = "Try saving it again from where it came."
@@ -106,13 +106,13 @@ class FileDecoder:
         seconds_per_megabyte: int = SECONDS_PER_MEGABYTE,
         **words: Any,
     ) -> T:
-        """Return what a reader of the child finds in a file. Raises Refused with the reason.
+        """Return what a reader of the child finds in a file. Raises FileRefused with the reason.
 
         Arguments
             kind: type of the result
-            most: bytes of all arrays in it
+            max_bytes: bytes of all arrays in it
             memory: bytes that may be resident in the child
-            a_megabyte: seconds of processor time for each megabyte of the file
+            seconds_per_megabyte: seconds of processor time for each megabyte of the file
             words: further arguments of the reader
         """
         name = display_name(os.path.basename(path))
@@ -129,7 +129,7 @@ class FileDecoder:
 
     @contextlib.contextmanager
     def interrupted(self) -> Iterator[None]:
-        """End all reads that are under way or wait for a child, and refuse others, until this is left."""
+        """Inside this context, end all running and waiting reads, and refuse others."""
         with self._lock:
             self._interruptions += 1
             self._refuses = True
@@ -163,7 +163,8 @@ class FileDecoder:
             verdict = self._end(child)
             if begun != self._interruptions:
                 raise _interrupted(name) from None
-            if verdict == "crash" and not fresh:  # what an earlier file broke is not this one's fault
+            # an earlier file may have damaged the child, so this one gets a new child
+            if verdict == "crash" and not fresh:
                 return self._answer(request, patience, kind, most, name, begun)
             return _fault_of_dead_child(name, verdict)
         except MemoryError:
@@ -181,7 +182,7 @@ class FileDecoder:
         return found
 
     def _child(self, name: str, begun: int) -> tuple["_Child", bool]:
-        """Return a child, and whether it is a new one. Raises Refused."""
+        """Return a child, and whether it is a new one. Raises FileRefused."""
         with self._lock:
             if self._refuses or begun != self._interruptions:
                 raise _interrupted(name)
@@ -229,7 +230,7 @@ class _Child:
             bufsize=0,
             stdin=pipe,
             stdout=pipe,
-            stderr=subprocess.DEVNULL,  # libraries complain there, in words for programmers
+            stderr=subprocess.DEVNULL,  # libraries print messages there, in words for programmers
             env=_environment(),
             creationflags=_HIDDEN,
             start_new_session=True,  # so that Ctrl-C in a terminal reaches the parent alone
@@ -239,7 +240,7 @@ class _Child:
         self._source = self._process.stdout
 
     def load(self) -> None:
-        """Wait until it has started. Raises Died."""
+        """Wait until it has started. Raises ChildDied."""
         with self._limit(START_SECONDS):
             if not isinstance(message(self._source), ChildReady):
                 raise ChildDied
@@ -253,7 +254,7 @@ class _Child:
         return self._process.poll() is None
 
     def ask(self, request: DecodeRequest, patience: float, kind: type[T], most: int) -> T | DecodeFault:
-        """Have a file read. Raises Died; then `end` says why."""
+        """Have a file read. Raises ChildDied; then `end` says why."""
         with self._limit(patience):
             self._send(msgspec.json.encode(request))
             answer = message(self._source)
@@ -268,7 +269,7 @@ class _Child:
             raise ChildDied from None
 
     def kill(self) -> None:
-        """End the process from another thread; the one that reads from it then raises Died."""
+        """End the process from another thread; the one that reads from it then raises ChildDied."""
         self._process.kill()
 
     def end(self) -> Literal["crash", "time"]:
@@ -294,7 +295,7 @@ class _Child:
 
     @contextlib.contextmanager
     def _limit(self, seconds: float) -> Iterator[None]:
-        """Kill the process if this takes longer; whoever reads from it then raises Died."""
+        """Kill the process if this takes longer; whoever reads from it then raises ChildDied."""
 
         def kill() -> None:
             self._too_slow = True
@@ -353,7 +354,7 @@ def _absolute(path: Path | str) -> str:
 def _size(path: Path | str) -> int:
     try:
         return os.stat(path).st_size
-    except (OSError, ValueError):  # the reader will say it better
+    except (OSError, ValueError):  # the reader will report it better
         return 0
 
 
@@ -365,12 +366,12 @@ atexit.register(lambda: shared_decoder.close())
 
 
 def open_picture(path: Path | str) -> OpenedPicture:
-    """Open a picture as `image.open_picture` does, in the child. Raises Refused."""
+    """Open a picture as `image.open_picture` does, in the child. Raises FileRefused."""
     return shared_decoder.read_file("picture", path, OpenedPicture)
 
 
 def open_recording(path: Path | str, rate: int | None = None, *, centred: bool = True) -> Recording:
-    """Open a recording as `recording.open_recording` does, in the child. Raises Refused."""
+    """Open a recording as `audio_file.open_recording` does, in the child. Raises FileRefused."""
     memory = BASE_MEMORY_BYTES + min(MAX_AUDIO_MEMORY, COMPRESSED * _size(path))
     return shared_decoder.read_file(
         "recording",
@@ -384,22 +385,22 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
 
 
 def open_wave_file(path: Path | str, samples: int | None = None) -> OpenedWave:
-    """Open a wave as `sound.open_wave` does, in the child. Raises Refused."""
+    """Open a wave as `single_cycle.read_wave` does, in the child. Raises FileRefused."""
     return shared_decoder.read_file("wave", path, OpenedWave, samples=samples)
 
 
 def open_cycle(path: Path | str, samples: int) -> np.ndarray:
-    """Open a cycle (samples,) int16 as `cycles.open_cycle` does, in the child. Raises Refused."""
+    """Open a cycle (samples,) int16 as `single_cycle.read_cycle` does, in the child. Raises FileRefused."""
     return shared_decoder.read_file("cycle", path, np.ndarray, samples=samples)
 
 
 def open_pack(path: Path | str) -> dict[str, np.ndarray]:
-    """Read the arrays of a pack as `pack.members` does, in the child. Raises Refused."""
+    """Read the arrays of a pack as `pack.read_members` does, in the child. Raises FileRefused."""
     return shared_decoder.read_file("pack", path, dict[str, np.ndarray], max_bytes=pack.MAX_PACK_BYTES)
 
 
 def unpack_picture(text: str, most: tuple[int, ...]) -> np.ndarray | None:
-    """Unpack a picture in a text as `enlarging.unpacked` does, in the child. Return None if that fails."""
+    """Unpack a picture in a text as `enlarging.unpack_picture_text` does, in the child. Return None if that fails."""
     try:
         return shared_decoder.read_file("text", "", np.ndarray | None, text=text, within=list(most))  # type: ignore[arg-type]
     except FileRefused:

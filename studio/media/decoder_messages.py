@@ -1,4 +1,4 @@
-"""What the window, the engine and the terminal exchange with the child that reads files of the user.
+"""Define what a process exchanges with the child that reads the user's files.
 
     request  u32 length | JSON
     answer   u32 length | JSON | the arrays in blocks, each u32 length | bytes; a block of length 0 breaks off: a fault
@@ -30,7 +30,7 @@ class DecodeRequest(msgspec.Struct, frozen=True):
     reader: str
     path: bytes
     seconds: int
-    """Of processor time."""
+    """Seconds of processor time."""
     memory: int
     """Bytes that may be resident."""
     words: dict[str, Any]
@@ -42,28 +42,28 @@ class ChildReady(msgspec.Struct, frozen=True, tag=True):
 
 
 class DecodeAnswer(msgspec.Struct, frozen=True, tag=True):
-    """What was read; in `value` an array stands as its number."""
+    """Holds what was read; in `value` an array stands as its number."""
 
     arrays: tuple[tuple[str, tuple[int, ...]], ...]
     value: msgspec.Raw
 
 
 class DecodeFault(msgspec.Struct, frozen=True, tag=True):
-    """Why a file was not read."""
+    """States why a file was not read."""
 
     name: str
     reason: str
     hint: str
     cause: Literal["file", "memory", "reader"] = "file"
-    """`memory`: there was too little. `reader`: it raised what no reader should."""
+    """`memory`: there was too little. `reader`: it raised an unexpected error."""
 
 
 class ChildDied(Exception):
-    """The child ended, or said what could not be understood, before the answer was complete."""
+    """The child ended, or sent something unknown, before the answer was complete."""
 
 
 def message(source: IO[bytes]) -> ChildReady | DecodeAnswer | DecodeFault:
-    """Receive what the child says. Raises Died."""
+    """Receive a message of the child. Raises ChildDied."""
     (length,) = LENGTH.unpack(_exactly(source, LENGTH.size))
     if length > MAX_HEAD_BYTES:
         raise ChildDied
@@ -77,14 +77,14 @@ def message(source: IO[bytes]) -> ChildReady | DecodeAnswer | DecodeFault:
 
 
 def unexpected() -> Any:
-    """Raise Died in an expression."""
+    """Raise ChildDied in an expression."""
     raise ChildDied
 
 
 def arrays(
     source: IO[bytes], described: tuple[tuple[str, tuple[int, ...]], ...], most: int
 ) -> list[np.ndarray] | DecodeFault:
-    """Receive the arrays of an answer, or the fault with which it breaks off. Raises MemoryError or Died."""
+    """Receive the arrays of an answer, or the fault with which it breaks off. Raises MemoryError or ChildDied."""
     received: list[np.ndarray] = []
     for text, shape in described:
         dtype, size = _form(text, shape)
@@ -107,7 +107,7 @@ def arrays(
 
 
 def _form(text: str, shape: tuple[int, ...]) -> tuple[np.dtype, int]:
-    """Return the type of an array and its bytes. Raises Died if no reader gives such a thing."""
+    """Return the type of an array and its bytes. Raises ChildDied if no reader returns such an array."""
     try:
         dtype = np.dtype(text)
     except (TypeError, ValueError):

@@ -213,5 +213,5 @@ def _write(sink: int, data: bytes | memoryview) -> None:
     try:
         while left:
             left = left[os.write(sink, left) :]
-    except OSError:  # nobody reads any more
+    except OSError:  # the parent does not read any more
         os._exit(0)

@@ -1,4 +1,4 @@
-"""Works to bytes: PNG, WAV and FLAC files that carry their own making, and sheets of many. No file is written here."""
+"""Encode works as PNG, WAV and FLAC files that carry their recipe, and as sheets. No file is written here."""
 
 import io
 import struct
@@ -15,11 +15,12 @@ MAX_TEXT_BYTES = 16 * 2**20
 _MOST_PARTS = 1_000_000
 """Chunks of a file that are looked through: 200 MB of pixels in the usual chunks of 8 kB are 25,000."""
 _LEFT_OUT = 16
-"""Texts that are malformed or too long, after which no more are read: each may unpack to MOST_TEXT."""
+"""Texts that are malformed or too long, after which no more are read: each may unpack to MAX_TEXT_BYTES."""
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _MOST_BLOCKS = 10_000
 """Blocks before a FLAC's samples; files have fewer than ten."""
-_FLAC, _COMMENTS = b"fLaC", 4
+_FLAC = b"fLaC"
+_COMMENTS = 4
 
 
 def encode_png_bytes(picture: np.ndarray, texts: dict[str, str] | None = None) -> bytes:
@@ -42,9 +43,10 @@ def encode_png_bytes(picture: np.ndarray, texts: dict[str, str] | None = None) -
 
 
 def png_texts(data: bytes) -> dict[str, str]:
-    """The texts of a PNG (iTXt, tEXt, zTXt) by their keys; nothing where it is no PNG or is damaged there.
+    """Return the texts of a PNG (iTXt, tEXt, zTXt) by their keys.
 
-    Pillow is not asked: it would refuse the whole picture for one long text, and decodes on the way.
+    Returns nothing if it is not a PNG or is damaged there. Pillow is not used: it would refuse the whole picture for
+    one long text, and it decodes the picture.
     """
     found: dict[str, str] = {}
     left = MAX_TEXT_BYTES
@@ -63,13 +65,14 @@ def png_texts(data: bytes) -> dict[str, str]:
 
 
 def _text_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Kind and body of each chunk of text whose check sum holds, as far as the file is whole."""
+    """Yield type and body of each intact text chunk, as far as the file goes."""
     at = len(_SIGNATURE) if data.startswith(_SIGNATURE) else len(data)
     for _ in range(_MOST_PARTS):
         if at + 12 > len(data):
             return
         (length,) = struct.unpack_from(">I", data, at)
-        kind, end = data[at + 4 : at + 8], at + 8 + length
+        kind = data[at + 4 : at + 8]
+        end = at + 8 + length
         if end + 4 > len(data) or kind == b"IEND":
             return
         is_text = kind in (b"iTXt", b"tEXt", b"zTXt")
@@ -79,14 +82,15 @@ def _text_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _text(kind: bytes, body: bytes, most: int) -> tuple[str, bytes] | None:
-    """Key and bytes of a text chunk; None where it is malformed or longer than `most`."""
+    """Return key and text of a text chunk; None if it is malformed or longer than `most`."""
     key, _, rest = body.partition(b"\0")
     packed = kind == b"zTXt"
     if kind == b"iTXt":
         parts = rest[2:].split(b"\0", 2)  # flag, method | language, translated key, text
         if len(rest) < 2 or len(parts) < 3 or rest[0] > 1 or (rest[0] and rest[1]):
             return None
-        packed, rest = bool(rest[0]), parts[2]
+        packed = bool(rest[0])
+        rest = parts[2]
     elif packed:
         rest = rest[1:]  # the method, of which there is one
     if packed:
@@ -101,11 +105,11 @@ def _text(kind: bytes, body: bytes, most: int) -> tuple[str, bytes] | None:
 def encode_wav_bytes(
     samples: np.ndarray, rate: int, words: dict[str, str], chunks: dict[str, bytes] | None = None, *, bits: int = 0
 ) -> bytes:
-    """Samples (n,) int16, or float32 from -1 to 1, as a WAV of one channel: as they are, or as whole numbers of 16 or
-    24 `bits`.
+    """Encode samples (n,) int16, or float32 from -1 to 1, as a WAV of one channel.
 
-    `words` go into its list of comments (RIFF INFO, keys such as ICMT), UTF-8; `chunks` are others of four letters.
-    Both stand before the samples, where a look at the beginning of the file finds them.
+    They are stored as they are, or as whole numbers of 16 or 24 `bits`. `words` go into its list of comments (RIFF
+    INFO, keys such as ICMT), UTF-8; `chunks` are others of four letters. Both stand before the samples, where a look at
+    the beginning of the file finds them.
     """
     body = _sound(samples, bits)
     real = samples.dtype == np.float32 and not bits
@@ -116,14 +120,14 @@ def encode_wav_bytes(
         whole += _chunk(b"fact", struct.pack("<I", len(samples)))
     for key, data in (chunks or {}).items():
         whole += _chunk(key.encode("ascii"), data)
-    said = b"".join(_chunk(key.encode("ascii"), text.encode() + b"\0") for key, text in words.items())
-    if said:
-        whole += _chunk(b"LIST", b"INFO" + said)
+    comments = b"".join(_chunk(key.encode("ascii"), text.encode() + b"\0") for key, text in words.items())
+    if comments:
+        whole += _chunk(b"LIST", b"INFO" + comments)
     return _chunk(b"RIFF", b"WAVE" + whole + _chunk(b"data", body))
 
 
 def _sound(samples: np.ndarray, bits: int) -> bytes:
-    """Samples as a WAV has them; as they are where `bits` is 0."""
+    """Return samples as a WAV stores them; unchanged if `bits` is 0."""
     if samples.dtype not in (np.int16, np.float32) or samples.ndim != 1:
         raise ValueError(f"a sound is (samples,) int16 or float32, not {samples.dtype} of shape {samples.shape}")
     if bits not in (0, 16, 24):
@@ -135,7 +139,7 @@ def _sound(samples: np.ndarray, bits: int) -> bytes:
 
 
 def _whole(samples: np.ndarray, bits: int) -> np.ndarray:
-    """Whole numbers (n,) int32 of so many bits; those of int16 keep their height."""
+    """Return whole numbers (n,) int32 of so many bits; those of int16 keep their height."""
     if samples.dtype == np.int16:
         return samples.astype(np.int32) << (bits - 16)
     top = 2 ** (bits - 1)
@@ -144,7 +148,10 @@ def _whole(samples: np.ndarray, bits: int) -> np.ndarray:
 
 
 def encode_flac_bytes(samples: np.ndarray, rate: int, words: dict[str, str], *, bits: int = 16) -> bytes:
-    """Samples as `wav` takes them as a FLAC of 16 or 24 bits; `words` are its comments, UTF-8, by keys of letters."""
+    """Encode samples, as `encode_wav_bytes` takes them, as a FLAC of 16 or 24 bits.
+
+    `words` are its comments, UTF-8, by keys of letters.
+    """
     import soundfile
 
     _sound(samples, bits)
@@ -152,10 +159,10 @@ def encode_flac_bytes(samples: np.ndarray, rate: int, words: dict[str, str], *, 
     whole = _whole(samples, bits) << (32 - bits)
     soundfile.write(buffer, whole, rate, format="FLAC", subtype=f"PCM_{bits}")
     blocks, rest = _blocks(buffer.getvalue())
-    said = [f"{key}={text}".encode() for key, text in words.items()]
+    comments = [f"{key}={text}".encode() for key, text in words.items()]
     maker = b"latent-studio"
-    body = struct.pack("<I", len(maker)) + maker + struct.pack("<I", len(said))
-    body += b"".join(struct.pack("<I", len(text)) + text for text in said)
+    body = struct.pack("<I", len(maker)) + maker + struct.pack("<I", len(comments))
+    body += b"".join(struct.pack("<I", len(text)) + text for text in comments)
     if len(body) >= 2**24:
         raise ValueError(f"the comments of a FLAC have less than 16 MB, not {len(body) >> 20}")
     blocks = [(kind, data) for kind, data in blocks if kind == 0] + [(_COMMENTS, body)]
@@ -164,7 +171,10 @@ def encode_flac_bytes(samples: np.ndarray, rate: int, words: dict[str, str], *, 
 
 
 def flac_comments(data: bytes) -> dict[str, str]:
-    """The comments of a FLAC by their keys in capitals; nothing where it is no FLAC or is damaged there."""
+    """Return the comments of a FLAC by their keys in capitals.
+
+    Returns nothing if it is not a FLAC or is damaged there.
+    """
     found: dict[str, str] = {}
     for body in [body for kind, body in _blocks(data)[0] if kind == _COMMENTS][:1]:
         try:
@@ -182,7 +192,10 @@ def flac_comments(data: bytes) -> dict[str, str]:
 
 
 def _blocks(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
-    """Kind and body of each block before a FLAC's samples, and the rest, as far as the file is whole."""
+    """Return type and body of each block before a FLAC's samples, and the rest.
+
+    They are complete as far as the file goes.
+    """
     blocks: list[tuple[int, bytes]] = []
     at = len(_FLAC) if data.startswith(_FLAC) else len(data)
     while at + 4 <= len(data) and len(blocks) < _MOST_BLOCKS:
@@ -196,7 +209,7 @@ def _blocks(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
 
 
 def _ended(blocks: list[tuple[int, bytes]]) -> list[tuple[bool, tuple[int, bytes]]]:
-    """Blocks, and of each whether it is the last."""
+    """Return blocks, and for each whether it is the last."""
     return [(number == len(blocks), block) for number, block in enumerate(blocks, 1)]
 
 
@@ -219,6 +232,7 @@ def arrange_sheet(
     rows = -(-count // columns)
     result = np.full((rows * (high + gap) + gap, columns * (wide + gap) + gap, channels), over, np.uint8)
     for index, picture in enumerate(pictures):
-        y, x = gap + index // columns * (high + gap), gap + index % columns * (wide + gap)
+        y = gap + index // columns * (high + gap)
+        x = gap + index % columns * (wide + gap)
         result[y : y + high, x : x + wide] = picture
     return result

@@ -29,7 +29,7 @@ _ARCHIVES = (
 )
 """First bytes of zip, gzip, bzip2, xz, Zstandard, 7-Zip and RAR."""
 _TAR = slice(257, 262)
-"""Where a tar archive names itself."""
+"""The bytes at which a tar archive has its signature."""
 _BLOCK = 2**20
 _NUMBERS = "biufc"
 """Kinds of numpy's types of numbers."""
@@ -43,7 +43,7 @@ class PackMember:
     """Describes an array of a pack that is not read yet.
 
     Arguments
-        blocks: its bytes, row by row; raises Refused
+        blocks: its bytes, row by row; raises FileRefused
     """
 
     def __init__(self, dtype: np.dtype, shape: tuple[int, ...], blocks: Iterator[bytes]) -> None:
@@ -53,7 +53,7 @@ class PackMember:
 
 
 def read_members(path: Path | str) -> dict[str, PackMember | np.ndarray]:
-    """Return the arrays of a pack that have one of the names in MEMBERS. Raises Refused."""
+    """Return the arrays of a pack that have one of the names in MEMBERS. Raises FileRefused."""
     name = display_name(os.path.basename(path))
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):

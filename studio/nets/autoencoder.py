@@ -1,7 +1,7 @@
-"""Convolutional networks from a picture to a few numbers and back, for pictures that can be halved twice.
+"""Encode a picture to a few numbers and decode it with convolutional networks.
 
-The picture is halved by moving each 2×2 block into channels and doubled by moving channels out again, so every
-convolution keeps its size.
+The picture must be divisible by two twice. It is halved by moving each 2×2 block into channels and doubled by moving
+channels out again, so every convolution keeps its size.
 """
 
 import torch
@@ -9,11 +9,15 @@ from torch import Tensor, nn
 
 
 class AutoencoderBlock(nn.Module):
-    """x + conv(elu(conv(elu(x)))); the second convolution starts at zero (He et al., 2016, arXiv:1603.05027)."""
+    """Computes x + conv(elu(conv(elu(x)))) (He et al., 2016, arXiv:1603.05027).
+
+    The second convolution starts at zero.
+    """
 
     def __init__(self, maps: int) -> None:
         super().__init__()
-        self.first, self.second = nn.Conv2d(maps, maps, 3, padding=1), nn.Conv2d(maps, maps, 3, padding=1)
+        self.first = nn.Conv2d(maps, maps, 3, padding=1)
+        self.second = nn.Conv2d(maps, maps, 3, padding=1)
         nn.init.zeros_(self.second.weight)
         nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
 
@@ -24,13 +28,13 @@ class AutoencoderBlock(nn.Module):
 
 
 class EncoderNetwork(nn.Module):
-    """Pictures `(B, C, H, W)` → `(B, numbers)`, with `blocks` at half and at a quarter of the size.
+    """Maps pictures `(B, C, H, W)` to `(B, numbers)`, with `blocks` at half and at a quarter of the size.
 
     Arguments
         maps: feature maps at half the size, twice as many at a quarter
         hidden: units of the dense layer after the convolutions
 
-    The last layer starts by giving zeros.
+    The last layer returns zeros at first.
     """
 
     def __init__(self, shape: tuple[int, int, int], maps: int, blocks: int, hidden: int, numbers: int) -> None:
@@ -57,7 +61,7 @@ class EncoderNetwork(nn.Module):
 
 
 class DecoderNetwork(nn.Module):
-    """Latents `(B, latent)` → `(B, channels_out, H, W)`, the encoder's way back."""
+    """Maps latents `(B, latent)` to `(B, channels_out, H, W)`, reversing the encoder."""
 
     def __init__(
         self, latent: int, hidden: int, maps: int, blocks: int, channels_out: int, height: int, width: int

@@ -1,4 +1,4 @@
-"""Convolutional networks that couplings ask for their scales and shifts."""
+"""Convolutional networks that compute the scales and shifts of couplings."""
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 
 def _conv(channels_in: int, channels_out: int, size: int, *, zero: bool = False) -> nn.Module:
-    """A weight-normalised convolution that keeps the picture's size; `zero`: it starts by giving zeros."""
+    """Return a weight-normalised convolution that keeps the picture's size; `zero`: it returns zeros at first."""
     conv = nn.Conv2d(channels_in, channels_out, size, padding=size // 2)
     nn.init.kaiming_normal_(conv.weight)
     if conv.bias is not None:
@@ -21,7 +21,7 @@ def _conv(channels_in: int, channels_out: int, size: int, *, zero: bool = False)
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(relu(norm(conv(relu(norm(x)))))), weight-normalised (He et al., 2016, arXiv:1603.05027)."""
+    """Computes x + conv(relu(norm(conv(relu(norm(x)))))), weight-normalised (He et al., 2016, arXiv:1603.05027)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -41,9 +41,9 @@ class ResidualBlock(nn.Module):
 class ResidualNet(nn.Module):
     """The s,t network of RealNVP: `(B, channels_in, H, W)` → `(B, channels_out, H, W)`.
 
-    The input, normalised and doubled, enters as relu(x) and relu(-x), with the mask as one more
-    channel where there is one; a 1×1 tap leads from every block to the output (Dinh, Sohl-Dickstein
-    and Bengio, 2016, arXiv:1605.08803, section 4.1). The last layer starts at zero.
+    The input, normalised and doubled, enters as relu(x) and relu(-x), with the mask as one more channel if there is
+    one. A 1×1 convolution leads from every block to the output (Dinh, Sohl-Dickstein and Bengio, 2016,
+    arXiv:1605.08803, section 4.1). The last layer starts at zero.
     """
 
     mask: Tensor | None
@@ -65,7 +65,7 @@ class ResidualNet(nn.Module):
         parts = [torch.relu(h), torch.relu(-h)]
         if self.mask is not None:
             parts.append(self.mask.to(x.dtype).expand(len(x), 1, *x.shape[2:]))
-        # Channels innermost from here on: no convolution has to turn its input round first.
+        # From here on channels are innermost, so that no convolution has to transpose its input first.
         h = self.first(torch.cat(parts, 1).contiguous(memory_format=torch.channels_last))
         out = self.taps[0](h)
         for block, tap in zip(self.blocks, list(self.taps)[1:], strict=True):
@@ -75,7 +75,7 @@ class ResidualNet(nn.Module):
 
 
 def channels_last(model: nn.Module) -> None:
-    """Keeps the channels of weights innermost in memory, which convolutions on processors are fastest with."""
+    """Keep the channels of weights innermost in memory. Convolutions on processors are fastest with this layout."""
     for parameter in model.parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
@@ -83,23 +83,27 @@ def channels_last(model: nn.Module) -> None:
 
 @torch.no_grad()
 def plain(model: nn.Module) -> None:
-    """Multiplies weight norms out: the same map with plain convolutions, as trained models are kept in files. A module
-    that has a way of its own names it `plain`."""
+    """Multiply out weight norms. The result is the same map with plain convolutions, as model files store it.
+
+    A module that needs its own way defines `plain`.
+    """
     for module in list(model.modules()):
         own = getattr(module, "plain", None)
         if callable(own):
             own()
         for name, child in list(module.named_children()):
-            # Removing a parametrization would take it from every deep copy too: they share its class.
+            # Removing a parametrization would remove it from every deep copy too: they share its class.
             if isinstance(child, nn.Conv2d) and parametrize.is_parametrized(child, "weight"):
                 setattr(module, name, _plain(child))
 
 
 @torch.no_grad()
 def fold(model: nn.Module) -> None:
-    """Makes a trained model faster without changing its map: weight norms are multiplied out, and a
-    batch norm that follows a convolution is merged into it. A module that has a way of its own names
-    it `fold`. For inference only."""
+    """Make a trained model faster without changing its map, for inference only.
+
+    Weight norms are multiplied out, and a batch norm that follows a convolution is merged into it. A module that needs
+    its own way defines `fold`.
+    """
     model.eval()
     plain(model)
     for module in list(model.modules()):
@@ -107,9 +111,11 @@ def fold(model: nn.Module) -> None:
         if callable(own):
             own()
         if isinstance(module, ResidualBlock):
-            conv, norm = module.body[2], module.body[3]
+            conv = module.body[2]
+            norm = module.body[3]
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                module.body[2], module.body[3] = fuse_conv_bn_eval(conv, norm), nn.Identity()
+                module.body[2] = fuse_conv_bn_eval(conv, norm)
+                module.body[3] = nn.Identity()
 
 
 def _plain(conv: nn.Conv2d) -> nn.Conv2d:
@@ -129,17 +135,18 @@ def _plain(conv: nn.Conv2d) -> nn.Conv2d:
 
 
 class PackedConv(nn.Module):
-    """A convolution for inference in float32 on a processor, its weights laid out once as oneDNN wants them.
+    """Convolves for inference in float32 on a processor, with weights in oneDNN's layout.
 
-    Torch lays them out anew at every call, which costs a single picture a third of its time. These are
-    the operators that torch's own compiler emits; `relu` is taken in the same pass. The best layout depends
-    on the size of the picture, so it is chosen when the first one comes: at another size's layout, oneDNN
-    turns 192 × 48 weights round again at every call, 8 ms for a convolution of 0.05 ms.
+    Torch converts the layout at every call, which costs a single picture a third of its time. These are the operators
+    that torch's own compiler emits; `relu` is applied in the same pass. The best layout depends on the size of the
+    picture, so it is chosen when the first picture comes. With another size's layout, oneDNN would transpose 192 × 48
+    weights at every call, 8 ms for a convolution of 0.05 ms.
     """
 
     def __init__(self, conv: nn.Conv2d, *, relu: bool = False) -> None:
         super().__init__()
-        self.padding, self.relu = [conv.kernel_size[0] // 2] * 2, "relu" if relu else "none"
+        self.padding = [conv.kernel_size[0] // 2] * 2
+        self.relu = "relu" if relu else "none"
         self.plain = conv.weight.detach().contiguous(memory_format=torch.channels_last)
         self.bias = None if conv.bias is None else conv.bias.detach()
         self.size: torch.Size | None = None
@@ -153,18 +160,21 @@ class PackedConv(nn.Module):
         return result
 
     def _lay_out(self, size: torch.Size) -> None:
-        """For pictures of that size, whatever their number, so that it is the same in any batch."""
+        """Choose the layout for pictures of a size.
+
+        It does not depend on their number, so results are the same in any batch.
+        """
         one = [1, self.plain.shape[1], *size]
         self.weight = torch.ops.mkldnn._reorder_convolution_weight(self.plain, self.padding, [1, 1], [1, 1], 1, one)
         self.size = size
 
 
 class PackedPointwise(nn.Module):
-    """A 1×1 convolution for inference on a processor: for each picture a product of its pixels with the weights.
+    """Computes a 1×1 convolution for inference on a processor: for each picture one product of pixels and weights.
 
-    oneDNN wants the weights of these in another layout for every size of the batch and number of threads, and
-    turns them round at every call, 1 ms for 192 × 192, where they are not. Each picture is a product of its own,
-    and so comes out the same in any batch, for a product rounds by its size.
+    oneDNN would use another layout of these weights for every size of the batch and number of threads, and convert it
+    at every call, 1 ms for 192 × 192. Each picture is a product of its own, so it is the same in any batch: the
+    rounding of a product depends on its size.
     """
 
     def __init__(self, conv: nn.Conv2d, *, relu: bool = False) -> None:
@@ -183,14 +193,16 @@ class PackedPointwise(nn.Module):
 
 
 def pack_convolution(conv: nn.Conv2d, *, relu: bool = False) -> nn.Module:
-    """The convolution as it is fastest for inference in float32 on a processor."""
+    """Return the convolution in the form that is fastest for inference in float32 on a processor."""
     return PackedPointwise(conv, relu=relu) if conv.kernel_size == (1, 1) else PackedConv(conv, relu=relu)
 
 
 @torch.no_grad()
 def pack(model: nn.Module) -> None:
-    """Packs the convolutions of a folded model, where this torch can; it can't be moved or saved then. A module that
-    has a way of its own names it `pack`."""
+    """Pack the convolutions of a folded model, if this torch can.
+
+    The model cannot be moved or saved afterwards. A module that needs its own way defines `pack`.
+    """
     if not hasattr(torch.ops.mkldnn, "_convolution_pointwise"):
         return
     for module in list(model.modules()):
@@ -198,7 +210,8 @@ def pack(model: nn.Module) -> None:
         if callable(own):
             own()
         if isinstance(module, ResidualBlock) and isinstance(module.body[2], nn.Conv2d):
-            module.body[2], module.body[4] = pack_convolution(module.body[2], relu=True), nn.Identity()
+            module.body[2] = pack_convolution(module.body[2], relu=True)
+            module.body[4] = nn.Identity()
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
             if type(child) is nn.Conv2d and child.weight.dtype == torch.float32:

@@ -1,11 +1,14 @@
-"""The gated layer of two stacks (van den Oord, Kalchbrenner, Vinyals, Espeholt, Graves and Kavukcuoglu, Conditional
-Image Generation with PixelCNN Decoders, 2016, arXiv:1606.05328, sections 2.1 to 2.3).
+"""The gated layer of two stacks.
+
+The reference is van den Oord, Kalchbrenner, Vinyals, Espeholt, Graves and Kavukcuoglu, Conditional Image Generation
+with PixelCNN Decoders, 2016, arXiv:1606.05328, sections 2.1 to 2.3.
 
     y = tanh(W_f * x + V_f c) ⊙ σ(W_g * x + V_g c)
 
-The vertical stack has seen all rows above, the horizontal one also what stands left in the row; it is told the former
-by a 1×1 link. So together they see all pixels before, where one stack of masked convolutions has a blind spot up to
-the right. Here the vertical stack sees its own row, too, and what it tells is shifted down by a row.
+The vertical stack has seen all rows above. The horizontal one has also seen the pixels on the left in the row; it
+receives the vertical stack by a 1×1 link. So together they see all pixels before, while one stack of masked
+convolutions has a blind spot up to the right. Here the vertical stack sees its own row, too, and its output for the
+link is shifted down by a row.
 """
 
 import torch
@@ -22,11 +25,11 @@ def tanh_gate(x: Tensor) -> Tensor:
 
 
 class GatedLayer(nn.Module):
-    """Vertical v and horizontal h, each `(B, features, H, W)`, to the next.
+    """Maps the vertical v and horizontal h, each `(B, features, H, W)`, to those of the next layer.
 
     Arguments
-        first: it looks at the picture, `inputs` colours: mask A, and no residual, which would show a pixel itself
-        last: nothing comes after its vertical stack, which then only tells
+        first: it reads the picture, `inputs` colours: mask A, and no residual, which would show a pixel itself
+        last: no layer follows its vertical stack, which then only feeds the horizontal one
         classes: how many values a condition c may take
     """
 
@@ -43,52 +46,60 @@ class GatedLayer(nn.Module):
         self.horizontal = MaskedConv(colours_of(inputs, colours), both, size, mask, above=False)
         self.out = MaskedConv(mine, mine)
         self.vertical_bias = None if last else nn.Parameter(torch.zeros(2 * features))
-        self.vertical_kinds = _kinds(0 if last else classes, features)
-        self.horizontal_kinds = _kinds(classes, features)
+        self.vertical_kinds = _class_parameter(0 if last else classes, features)
+        self.horizontal_kinds = _class_parameter(classes, features)
 
     def forward(self, v: Tensor, h: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
         seen = self.vertical(v)
-        told = conv2d(pad(seen, (0, 0, 1, 0))[:, :, :-1], self.link)  # shifted down by a row
-        y = self.out(tanh_gate(self.horizontal(h) + told + _class_features(self.horizontal_kinds, c, 4)))
+        linked = conv2d(pad(seen, (0, 0, 1, 0))[:, :, :-1], self.link)  # shifted down by a row
+        y = self.out(tanh_gate(self.horizontal(h) + linked + _class_features(self.horizontal_kinds, c, 4)))
         if self.vertical_bias is not None:
             v = tanh_gate(seen + self.vertical_bias[:, None, None] + _class_features(self.vertical_kinds, c, 4))
         return v, y if self.first else h + y
 
     def steps(self, count: int, width: int, c: Tensor | None) -> "GatedLayerSteps":
-        """The same, row by row and pixel by pixel."""
+        """Return the same layer row by row and pixel by pixel."""
         return GatedLayerSteps(self, count, width, c)
 
 
 class GatedLayerSteps:
-    """A gated layer step by step: `row` with the row above, once a row but the first, then `at` for each column."""
+    """Runs a gated layer step by step.
+
+    Call `row` with the row above, once for each row but the first, then `at` for each column.
+    """
 
     def __init__(self, layer: GatedLayer, count: int, width: int, c: Tensor | None) -> None:
-        self.first, self.link = layer.first, RowProduct(layer.link)
+        self.first = layer.first
+        self.link = RowProduct(layer.link)
         self.vertical = layer.vertical.steps(count, width)
-        self.horizontal, self.out = layer.horizontal.steps(count, width), layer.out.steps(count, width)
+        self.horizontal = layer.horizontal.steps(count, width)
+        self.out = layer.out.steps(count, width)
         bias = None if layer.vertical_bias is None else layer.vertical_bias.view(1, 1, -1)
         self.bias = None if bias is None else bias + _class_features(layer.vertical_kinds, c, 3)
         self.base = layer.horizontal.bias.view(1, 1, -1) + _class_features(layer.horizontal_kinds, c, 3)
         self.horizontal.sums = self.base.expand(count, width, -1)
 
     def row(self, v: Tensor) -> Tensor:
-        """`(B, W, in)` → `(B, W, features)`; what it tells goes to the row that comes next."""
+        """Process a row `(B, W, in)` → `(B, W, features)`; what it sends is for the next row."""
         seen = self.vertical(v)
         self.horizontal.sums = self.link(seen) + self.base
         return v if self.bias is None else tanh_gate(seen + self.bias)
 
     def at(self, j: int, h: Tensor) -> Tensor:
-        """`(B, in)` → `(B, features)` at column j."""
+        """Return `(B, features)` of `(B, in)` at column j."""
         y = self.out.at_column(j, tanh_gate(self.horizontal.at_column(j, h)))
         return y if self.first else h + y
 
 
-def _kinds(classes: int, features: int) -> nn.Parameter | None:
+def _class_parameter(classes: int, features: int) -> nn.Parameter | None:
     return nn.Parameter(torch.zeros(classes, 2 * features)) if classes else None
 
 
 def _class_features(kinds: Tensor | None, c: Tensor | None, dimensions: int) -> Tensor | float:
-    """V c, to be added to features, innermost where there are three dimensions; nothing where there is no class."""
+    """Return V c, which is added to features; 0 if there is no class.
+
+    With three dimensions it is innermost.
+    """
     if kinds is None or c is None:
         return 0.0
     return kinds[c][:, None] if dimensions == 3 else kinds[c][..., None, None]

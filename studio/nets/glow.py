@@ -1,9 +1,9 @@
-"""The networks of Glow (Kingma and Dhariwal, Glow, 2018, arXiv:1807.03039, section 3.3 and the authors' code).
+"""The networks of Glow (Kingma and Dhariwal, Glow, 2018, arXiv:1807.03039).
 
-Every layer is y = (w * x + b) · exp(3 · logs) by channel. In hidden layers b and logs are an actnorm: they
-start so that the first training batch leaves with mean 0 and variance 1. In last layers w, b and logs start
-at zero. Convolutions of 3×3 see one channel more, which is 0 on the picture and 1 in the margin around it, so
-that they know its edge.
+They follow section 3.3 and the authors' code. Every layer is y = (w * x + b) · exp(3 · logs) by channel. In hidden
+layers b and logs are an actnorm: they are initialised so that the first training batch has mean 0 and variance 1
+afterwards. In last layers w, b and logs start at zero. Convolutions of 3×3 see one more channel, which is 0 on the
+picture and 1 in the margin around it, so that they know its edge.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -22,10 +22,10 @@ START_DEVIATION = 0.05
 
 
 class ScaledConv(nn.Module):
-    """y = (w * x + e * edge + b) · exp(3 · logs), `(B, channels_in, H, W)` → `(B, channels_out, H, W)`.
+    """Computes y = (w * x + e * edge + b) · exp(3 · logs), `(B, channels_in, H, W)` → `(B, channels_out, H, W)`.
 
-    `zero`: a last layer, which starts by giving zeros. Otherwise it is a hidden layer: b and logs start from the
-    first training batch, and y goes through a relu.
+    `zero`: a last layer, which returns zeros at first. Otherwise it is a hidden layer: b and logs are initialised by
+    the first training batch, and a relu is applied to y.
     """
 
     started: Tensor
@@ -33,13 +33,14 @@ class ScaledConv(nn.Module):
     def __init__(self, channels_in: int, channels_out: int, size: int, *, zero: bool = False) -> None:
         super().__init__()
         spread = 0.0 if zero else START_DEVIATION
-        self.hidden, self.known = not zero, zero
+        self.hidden = not zero
+        self.known = zero
         self.weight = nn.Parameter(spread * torch.randn(channels_out, channels_in, size, size))
         self.edge = nn.Parameter(spread * torch.randn(channels_out, 1, size, size)) if size > 1 else None
         self.b = nn.Parameter(torch.zeros(channels_out))
         self.logs = nn.Parameter(torch.zeros(channels_out))
         self.register_buffer("started", torch.tensor(zero))
-        # With fewer channels on the way in than out, the edge is one more of them; otherwise it is added behind.
+        # With fewer channels in than out, the edge is one more input channel; otherwise it is added to the output.
         self.ones = size > 1 and channels_in < channels_out
         self.folded: nn.Module | None = None
 
@@ -55,17 +56,18 @@ class ScaledConv(nn.Module):
         return torch.relu_(y) if self.hidden else y
 
     def _conv(self, x: Tensor, scale: Tensor, b: Tensor) -> Tensor:
-        """The convolution, its weights and bias scaled, which is less work than to scale what it gives."""
+        """Convolve with scaled weights and bias, which is less work than scaling the output."""
         weight, bias, edge = self._scaled(scale, b)
         y = _in_any_batch(lambda x: conv2d(x, weight, bias, padding=weight.shape[2] // 2), x)
         return y if edge is None else y + edge_sums(edge, x.shape[2], x.shape[3])
 
     def _scaled(self, scale: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Weights and bias of one convolution, and of the edge where it is added behind.
+        """Return weights and bias of one convolution, and of the edge if it is added to the output.
 
         The edge is 1 minus a channel of ones with zeros around it, so e * edge = Σe - e * ones.
         """
-        weight, bias = self.weight * scale[:, None, None, None], b * scale
+        weight = self.weight * scale[:, None, None, None]
+        bias = b * scale
         if self.edge is None:
             return weight, bias, None
         edge = self.edge * scale[:, None, None, None]
@@ -75,7 +77,7 @@ class ScaledConv(nn.Module):
 
     @torch.no_grad()
     def _start(self, x: Tensor) -> None:
-        """Once: the flag is saved with the weights, and read again only where it may be new."""
+        """Initialise once. The flag is saved with the weights, and read again only if it may have changed."""
         if not self.started:
             h = self._conv(x, torch.ones_like(self.logs), torch.zeros_like(self.b)).float()
             var, mean = torch.var_mean(h, (0, 2, 3), correction=0)
@@ -86,12 +88,15 @@ class ScaledConv(nn.Module):
 
     @torch.no_grad()
     def fold(self) -> None:
-        """Keeps a plain convolution of the scaled weights, for inference."""
+        """Store a plain convolution of the scaled weights, for inference."""
         self.folded = FoldedConv(*self._scaled((GAIN * self.logs).exp(), self.b), ones=self.ones, relu=self.hidden)
 
 
 class FoldedConv(nn.Module):
-    """A ScaledConv for inference, its scales multiplied out; what depends on the size of x alone is kept at hand."""
+    """Runs a ScaledConv for inference, its scales multiplied out.
+
+    What depends only on the size of x is cached.
+    """
 
     ones: Tensor | None
     edge: Tensor | None
@@ -100,7 +105,8 @@ class FoldedConv(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor, edge: Tensor | None, *, ones: bool, relu: bool) -> None:
         super().__init__()
         self.conv: nn.Module = _plain_conv(weight, bias)
-        self.relu, self.with_ones = relu, ones
+        self.relu = relu
+        self.with_ones = ones
         self.register_buffer("edge", edge, persistent=False)
         self.register_buffer("edges", None, persistent=False)
         self.register_buffer("ones", None, persistent=False)
@@ -118,9 +124,10 @@ class FoldedConv(nn.Module):
         return torch.relu_(y) if self.relu else y
 
     def pack(self) -> None:
-        """Lays the weights out for this processor, and takes the relu in the same pass."""
+        """Lay the weights out for this processor, and apply the relu in the same pass."""
         if isinstance(self.conv, nn.Conv2d) and self.conv.weight.dtype == torch.float32:
-            self.conv, self.relu = PackedConv(self.conv, relu=self.relu), False
+            self.conv = PackedConv(self.conv, relu=self.relu)
+            self.relu = False
 
 
 def _plain_conv(weight: Tensor, bias: Tensor) -> nn.Conv2d:
@@ -134,9 +141,10 @@ def _plain_conv(weight: Tensor, bias: Tensor) -> nn.Conv2d:
 
 
 def _in_any_batch(conv: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """conv(x), where a picture comes out the same bit for bit in any batch.
+    """Return conv(x), in which a picture is the same bit for bit in any batch.
 
-    Torch sends a single small picture in float32 down a way of its own, which rounds otherwise: it gets company.
+    Torch computes a single small picture in float32 in another way, which rounds differently. So it is computed in a
+    batch of two.
     """
     if len(x) > 1 or x.dtype != torch.float32:
         return conv(x)
@@ -144,19 +152,19 @@ def _in_any_batch(conv: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 
 def _with_ones(x: Tensor) -> Tensor:
-    """x and a channel of ones, channels innermost in memory."""
+    """Return x with a channel of ones, channels innermost in memory."""
     ones = x.new_ones(1, 1, 1, 1).expand(len(x), 1, *x.shape[2:])
     return torch.cat((x, ones), 1).contiguous(memory_format=torch.channels_last)
 
 
 def edge_sums(edge: Tensor, height: int, width: int) -> Tensor:
-    """e * edge `(1, channels, H, W)`: what the margin adds to each place of a picture of that size."""
+    """Return e * edge `(1, channels, H, W)`: what the margin adds to each place of a picture of that size."""
     margin = pad(edge.new_zeros(1, 1, height, width), (1, 1, 1, 1), value=1.0)
     return conv2d(margin, edge)
 
 
 class CouplingNet(nn.Sequential):
-    """3×3 → relu → 1×1 → relu → 3×3 from zero, of `width` hidden channels."""
+    """Runs 3×3 → relu → 1×1 → relu → 3×3 from zero, with `width` hidden channels."""
 
     def __init__(self, channels_in: int, width: int, channels_out: int) -> None:
         super().__init__(
@@ -167,9 +175,10 @@ class CouplingNet(nn.Sequential):
 
 
 def stack_networks(nets: Sequence[CouplingNet], height: int, width: int, offset: Tensor) -> tuple[Tensor, ...]:
-    """The scaled weights of started nets of one size, for pictures of that size, as `LearningSteps` takes them.
+    """Stack the scaled weights of started nets for pictures of a size, as `LearningSteps` takes them.
 
-    All at once, for many small tensors take longer to handle than to compute. `offset` is added to what they give.
+    All nets are handled at once, because many small tensors take longer to handle than to compute. `offset` is added to
+    the output.
     """
     w1, e1, b1, s1, w2, b2, s2, w3, e3, b3, s3 = _stacks(nets)
     margin = edge_windows(height, width, w1.dtype)
@@ -177,13 +186,17 @@ def stack_networks(nets: Sequence[CouplingNet], height: int, width: int, offset:
         margin @ (edge.flatten(2) * scale[:, :, None]).transpose(1, 2) + (b * scale)[:, None]  # (K, H · W, channels)
         for edge, b, scale in ((e1, b1, s1), (e3, b3, s3))
     )
-    v1, v2 = (w1 * s1[:, :, None, None, None]).flatten(2), w2.flatten(2) * s2[:, :, None]  # (K, channels_out, …)
+    v1 = (w1 * s1[:, :, None, None, None]).flatten(2)  # (K, channels_out, …)
+    v2 = w2.flatten(2) * s2[:, :, None]
     v3 = w3.permute(0, 2, 3, 1, 4).flip(1, 2).flatten(1, 3)  # (K, 9 · channels_out, channels_in)
     return pad_to_eight(v1, 2), a1, v2, b2 * s2, pad_to_eight(v3, 1), s3, a3 + offset
 
 
 def _stacks(nets: Sequence[CouplingNet]) -> Iterator[Tensor]:
-    """Of each layer in turn weights `(K, channels_out, size, size, channels_in)`, edge, b and scale of all nets."""
+    """Return the stacked parameters of each layer of all nets.
+
+    They are weights `(K, channels_out, size, size, channels_in)`, edge, b and scale.
+    """
     for layers in zip(*nets, strict=True):
         yield torch.stack([layer.weight.permute(0, 2, 3, 1) for layer in layers])
         if layers[0].edge is not None:
@@ -194,7 +207,7 @@ def _stacks(nets: Sequence[CouplingNet]) -> Iterator[Tensor]:
 
 @torch.no_grad()
 def packed_layers(net: CouplingNet, offset: Tensor) -> tuple[Tensor, ...]:
-    """The scaled weights of a net as `PackedStep` takes them. `offset` is added to what it gives."""
+    """Return the scaled weights of a net as `PackedStep` takes them. `offset` is added to the output."""
     w1, e1, b1, s1, w2, b2, s2, w3, e3, b3, s3 = (stack[0] for stack in _stacks([net]))
     ones = -e1[:, 0, :, :, None]  # 1 minus the edge: e * edge = Σe - e * ones
     ones[:, 1, 1, 0] += b1 + e1.sum((1, 2, 3))
@@ -206,14 +219,15 @@ def packed_layers(net: CouplingNet, offset: Tensor) -> tuple[Tensor, ...]:
 
 
 class EdgeLayer(nn.Module):
-    """A last layer that looks at zeros alone: what remains is its bias and the edge, `(1, channels, H, W)`.
+    """Is a last layer with an input of zeros only. Its bias and the edge remain, `(1, channels, H, W)`.
 
     So a learned prior may differ at the border of the picture, as in the authors' code.
     """
 
     def __init__(self, channels: int, height: int, width: int) -> None:
         super().__init__()
-        self.height, self.width = height, width
+        self.height = height
+        self.width = width
         self.edge = nn.Parameter(torch.zeros(channels, 1, 3, 3))
         self.b = nn.Parameter(torch.zeros(channels))
         self.logs = nn.Parameter(torch.zeros(channels))

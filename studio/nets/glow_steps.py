@@ -1,8 +1,8 @@
-"""Steps of Glow as matrix products over pixels, which a processor is faster with than with convolutions.
+"""Steps of Glow as matrix products over pixels, which are faster on a processor than convolutions.
 
-A 3×3 convolution of few channels to many is one product of the window around each pixel with the weights; one of
-many channels to few is one product of each pixel with the weights, whose nine results are then added where they
-belong. Few channels are gathered and added in both, and forwards and backwards alike.
+A 3×3 convolution of few channels to many is one product of the window around each pixel with the weights. One of many
+channels to few is one product of each pixel with the weights, whose nine results are then added in their places. Only
+few channels are gathered and added in both, forwards and backwards.
 """
 
 import functools
@@ -15,24 +15,27 @@ from torch.nn.functional import pad
 
 @functools.cache
 def edge_windows(height: int, width: int, dtype: torch.dtype) -> Tensor:
-    """`(H · W, 9)`: 1 where a pixel's window reaches over the edge of the picture, else 0."""
+    """Return `(H · W, 9)`: 1 if a pixel's window reaches over the edge of the picture there, else 0."""
     return _around(pad(torch.zeros(1, height, width, 1, dtype=dtype), (0, 0, 1, 1, 1, 1), value=1.0)).reshape(-1, 9)
 
 
 def _around(frame: Tensor) -> Tensor:
-    """The 3×3 window around each pixel, `(B, H + 2, W + 2, C)` → `(B, H, W, 3, 3 · C)`, a view."""
+    """Return the 3×3 window around each pixel as a view, `(B, H + 2, W + 2, C)` → `(B, H, W, 3, 3 · C)`."""
     count, height, width, channels = frame.shape
     picture, row, pixel, _ = frame.stride()
     return frame.as_strided((count, height - 2, width - 2, 3, 3 * channels), (picture, row, pixel, row, 1))
 
 
 def pad_to_eight(x: Tensor, dim: int) -> Tensor:
-    """x and zeros up to a multiple of 8 entries, with which products are a quarter faster: 112 instead of 108."""
+    """Return x padded with zeros to a multiple of 8 entries.
+
+    Products of 112 entries are a quarter faster than those of 108.
+    """
     return pad(x, (0, 0) * (x.dim() - 1 - dim) + (0, -x.shape[dim] % 8))
 
 
 def add_windows(parts: Tensor, size: tuple[int, int, int, int]) -> Tensor:
-    """What each pixel gives to the nine around it, added where it belongs: the transpose of `_around`.
+    """Add each pixel's nine results to the pixels around it: the transpose of `_around`.
 
     `(B · H · W, 9 · C or more)` → `size`, (B, H, W, C); it works in `parts`, and the result is a view of them.
     """
@@ -43,8 +46,9 @@ def add_windows(parts: Tensor, size: tuple[int, int, int, int]) -> Tensor:
 
 
 def _moves(parts: Tensor, size: tuple[int, int, int, int]) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
-    """Views of `parts`, what is to be added to where one after the other, and where the sums are found then."""
-    moves, parts = [], parts.narrow(1, 0, 9 * size[3])
+    """Return views of `parts` that are to be added to each other in turn, and a view of the sums."""
+    moves = []
+    parts = parts.narrow(1, 0, 9 * size[3])
     for way, most in ((1, size[1] - 1), (2, size[2] - 1)):  # up and down, then left and right
         before, here, after = parts.view(*size[:3], 3, -1).unbind(3)
         moves.append((here.narrow(way, 0, most), before.narrow(way, 1, most)))
@@ -54,13 +58,13 @@ def _moves(parts: Tensor, size: tuple[int, int, int, int]) -> tuple[list[tuple[T
 
 
 def apply_learning_steps(x: Tensor, *stacks: Tensor, floor: float) -> tuple[Tensor, Tensor]:
-    """LearningSteps of these arguments."""
+    """Apply LearningSteps to these arguments."""
     result: tuple[Tensor, Tensor] = LearningSteps.apply(floor, x, *stacks)  # type: ignore[no-untyped-call]
     return result
 
 
 class LearningSteps(torch.autograd.Function):
-    """K steps of flow one after the other, with their gradients.
+    """Runs K steps of flow in a row, with their gradients.
 
         h = x W + b                                       every pixel's channels mixed
         r = net of the first half of h                    3×3 → relu → 1×1 → relu → 3×3
@@ -82,8 +86,10 @@ class LearningSteps(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, floor: float, x: Tensor, *stacks: Tensor) -> tuple[Tensor, Tensor]:
-        (count, height, width, channels), half = x.shape, x.shape[3] // 2
-        rows, kept = x.reshape(-1, channels), []
+        (count, height, width, channels) = x.shape
+        half = x.shape[3] // 2
+        rows = x.reshape(-1, channels)
+        kept = []
         scales = x.new_ones(len(stacks[0]), len(rows), half)
         frame, inside = _frame(x, half)
         for scale, mix, shift, v1, a1, v2, a2, v3, s3, a3 in zip(scales, *stacks, strict=True):
@@ -106,9 +112,13 @@ class LearningSteps(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, dz: Tensor, dladj: Tensor) -> tuple[Tensor | None, ...]:
-        scales, stacks, kept = ctx.saved_tensors[0], ctx.saved_tensors[1:10], ctx.saved_tensors[10:]
+        scales = ctx.saved_tensors[0]
+        stacks = ctx.saved_tensors[1:10]
+        kept = ctx.saved_tensors[10:]
         grads = [torch.zeros_like(stack, memory_format=torch.contiguous_format) for stack in stacks]
-        (count, height, width, channels), half, given = dz.shape, dz.shape[3] // 2, stacks[8].shape[2]
+        (count, height, width, channels) = dz.shape
+        half = dz.shape[3] // 2
+        given = stacks[8].shape[2]
         d = dz.reshape(-1, channels).clone()
         dladj = dladj[:, None].expand(-1, height * width).reshape(-1, 1)
         frame, inside = _frame(dz, given)
@@ -117,7 +127,8 @@ class LearningSteps(torch.autograd.Function):
         for k in reversed(range(len(each))):
             scale, mix, _, v1, _, v2, _, v3, s3, _, dmix, dshift, dv1, da1, dv2, da2, dv3, ds3, da3 = each[k]
             rows, seen, h1, h2, plain, z = kept[6 * k : 6 * k + 6]
-            moved, dr = d.narrow(1, half, half), d.new_empty(len(d), given)
+            moved = d.narrow(1, half, half)
+            dr = d.new_empty(len(d), given)
             if given > half:
                 dlog = torch.addcmul(dladj, moved, z.narrow(1, half, half))  # of log σ
                 torch.mul(_where_above(dlog, scale, ctx.floor), 1 - scale, out=dr.narrow(1, 0, half))
@@ -144,13 +155,13 @@ class LearningSteps(torch.autograd.Function):
 
 
 class PackedStep:
-    """A step of flow for inference, by the same arithmetic in as few calls as there can be.
+    """Runs a step of flow for inference by the same arithmetic in as few calls as possible.
 
-    A small picture waits for calls as long as for products, so what depends on weights and sizes alone is made once.
-    Every picture is multiplied in as many products as there are threads, and so comes out the same bit for bit in any
-    batch: a product rounds by its size, and a single one by how it is shared among threads. The first layer sees a
-    channel of ones more, by which it knows the edge and adds its b. The second adds none: relu(h + b) = max(h, -b) + b,
-    and the last + b is a part of what the third adds.
+    A small picture waits for calls as long as for products, so values that depend only on weights and sizes are
+    computed once. Every picture is multiplied in as many products as there are threads, and is the same bit for bit in
+    any batch: the rounding of a product depends on its size, and that of a single one on how threads share it. The
+    first layer sees one more channel of ones, by which it knows the edge and adds its b. The second adds none: relu(h +
+    b) = max(h, -b) + b, and the last + b is a part of what the third adds.
 
     Arguments
         there, back: W and b of a step's channels, and of its inverse's: `(C, C)` and `(C,)` each
@@ -172,16 +183,22 @@ class PackedStep:
         slope: float,
         desk: "WorkBuffers",
     ) -> None:
-        self.there, self.back, self.floor, self.slope, self.desk = there, back, floor, slope, desk
+        self.there = there
+        self.back = back
+        self.floor = floor
+        self.slope = slope
+        self.desk = desk
         v1, v2, b2, v3, self.edge3, self.b3 = layers
-        self.weights, self.least = [v1[None], v2[None], pad_to_eight(v3, 1)[None]], -b2
-        self.half, self.given = len(there[1]) // 2, len(self.b3)
+        self.weights = [v1[None], v2[None], pad_to_eight(v3, 1)[None]]
+        self.least = -b2
+        self.half = len(there[1]) // 2
+        self.given = len(self.b3)
         self.fits: torch.Size | None = None
 
     def _fit(self, size: torch.Size) -> None:
-        """What the third layer adds at each place of a picture of that size."""
+        """Compute what the third layer adds at each place of a picture of that size."""
         height, width = size
-        with torch.inference_mode(False), torch.no_grad():  # or it could only be used in inference mode
+        with torch.inference_mode(False), torch.no_grad():  # otherwise it could only be used in inference mode
             constant = (-self.least @ self.weights[2][0]).expand(height * width, -1).contiguous()
             inside = add_windows(constant, (1, height, width, self.given))
             at_edge = (edge_windows(height, width, self.b3.dtype) @ self.edge3.t()).view(inside.shape)
@@ -189,7 +206,7 @@ class PackedStep:
         self.fits = size
 
     def _net(self, rows: Tensor, size: torch.Size) -> Tensor:
-        """r of pixels as `_rows` has them."""
+        """Return r of pixels in the form of `_rows`."""
         if size != self.fits:
             self._fit(size)
         desk = self.desk
@@ -204,7 +221,7 @@ class PackedStep:
         return (desk.sums + self.a3).view(len(rows), -1, self.given)
 
     def _moves(self, rows: Tensor, size: torch.Size) -> tuple[Tensor | None, Tensor]:
-        """σ and t."""
+        """Return σ and t."""
         r = self._net(rows, size)
         if self.given == self.half:
             return None, r
@@ -212,8 +229,9 @@ class PackedStep:
         return scale.narrow(2, 0, self.half), r.narrow(2, self.half, self.half)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """z, of x's shape, and ladj."""
-        size, half = x.shape[2:], self.half
+        """Return z, of x's shape, and ladj."""
+        size = x.shape[2:]
+        half = self.half
         h = _mixed(_rows(x), *self.there)
         scale, t = self._moves(h, size)
         ladj = x.new_full((len(x),), self.slope * size[0] * size[1])
@@ -224,8 +242,10 @@ class PackedStep:
         return _pictures(torch.cat((h.narrow(2, 0, half), moved), 2), size), ladj
 
     def inverse(self, z: Tensor) -> Tensor:
-        """x, of z's shape."""
-        size, half, rows = z.shape[2:], self.half, _rows(z)
+        """Return x, of z's shape."""
+        size = z.shape[2:]
+        half = self.half
+        rows = _rows(z)
         scale, t = self._moves(rows, size)
         moved = rows.narrow(2, half, half)
         moved = moved - t if scale is None else (moved / scale).sub_(t)
@@ -233,7 +253,7 @@ class PackedStep:
 
 
 def _rows(x: Tensor) -> Tensor:
-    """Pictures `(B, C, H, W)` as pixels `(B · parts, H · W / parts, C)`."""
+    """Return pictures `(B, C, H, W)` as pixels `(B · parts, H · W / parts, C)`."""
     parts = product_count(x.shape[2] * x.shape[3])
     return x.permute(0, 2, 3, 1).reshape(len(x) * parts, -1, x.shape[1])
 
@@ -243,7 +263,10 @@ def _pictures(rows: Tensor, size: torch.Size) -> Tensor:
 
 
 def product_count(pixels: int) -> int:
-    """In how many products the pixels of a picture are multiplied: one for each thread, where they divide so."""
+    """Return in how many products a picture's pixels are multiplied.
+
+    It is one for each thread, if the pixels can be divided so.
+    """
     threads = torch.get_num_threads()
     return next((parts for parts in range(threads, pixels) if pixels % parts == 0), pixels)
 
@@ -253,21 +276,23 @@ def _mixed(rows: Tensor, weight: Tensor, shift: Tensor) -> Tensor:
 
 
 class WorkBuffers:
-    """Where packed steps do their work: memory for so many pictures of one size, used again by every step."""
+    """Holds memory for packed steps: for so many pictures of one size, reused by every step."""
 
     def __init__(self) -> None:
         self.fits: tuple[object, ...] = ()
 
     def resize(self, rows: Tensor, size: torch.Size, given: int) -> None:
-        """Makes place for the pixels of pictures of that size, and for what a net gives of them."""
+        """Make room for the pixels of pictures of that size, and for a net's output for them."""
         if self.fits == (rows.shape, size):
             return
-        (height, width), half = size, rows.shape[2] // 2
+        (height, width) = size
+        half = rows.shape[2] // 2
         count = rows.shape[0] * rows.shape[1] // (height * width)
-        with torch.inference_mode(False):  # or it could only be filled in inference mode
+        with torch.inference_mode(False):  # otherwise it could only be filled in inference mode
             frame = torch.zeros(count, height + 2, width + 2, half + 1)
             frame[:, 1:-1, 1:-1, half] = 1
-            self.inside, self.around = frame[:, 1:-1, 1:-1, :half], _around(frame)
+            self.inside = frame[:, 1:-1, 1:-1, :half]
+            self.around = _around(frame)
             self.seen = (*rows.shape[:2], 9 * (half + 1))
             self.parts = pad_to_eight(torch.zeros(*rows.shape[:2], 9 * given), 2)
         self.moves, self.sums = _moves(self.parts.flatten(0, 1), (count, height, width, given))
@@ -275,13 +300,13 @@ class WorkBuffers:
 
 
 def _frame(x: Tensor, channels: int) -> tuple[Tensor, Tensor]:
-    """Zeros for pictures like x of so many channels and a margin around them; and the pictures in it."""
+    """Return zeros for pictures like x of so many channels with a margin, and a view without the margin."""
     count, height, width, _ = x.shape
     frame = x.new_zeros(count, height + 2, width + 2, channels)
     return frame, frame[:, 1:-1, 1:-1]
 
 
 def _where_above(d: Tensor, h: Tensor, floor: float = 0.0) -> Tensor:
-    """d where h is above a floor that it was held to, else 0; in place."""
+    """Set d to 0 in place where h was limited by a floor, and return it."""
     torch.ops.aten.threshold_backward.grad_input(d, h, floor, grad_input=d)
     return d

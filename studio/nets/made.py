@@ -1,4 +1,4 @@
-"""A network in which each entry's outputs see only the entries that come before it in an order.
+"""A network whose outputs of each entry see only the entries before it in an order.
 
     h = relu(b + W x),  o = b' + W' h,  with W and W' zero wherever degrees forbid
 
@@ -21,12 +21,11 @@ Activation = Literal["relu", "tanh"]
 
 
 class MADE(nn.Module):
-    """`(B, D)` → `(B, outputs, D)`, where o[:, :, i] depends on those x alone that come before entry i.
+    """Maps `(B, D)` to `(B, outputs, D)`: o[:, :, i] depends only on the x before entry i.
 
-    The first layer reads entries in their order, and hidden units are sorted by degree, so that every row of
-    a mask is ones, then zeros; `reach` says how many ones. Only weights that a mask lets through exist:
-    `weights` holds them row by row, layer by layer. That is half of what dense layers would store, and the
-    form that the one-pass inverse reads.
+    The first layer reads entries in their order, and hidden units are sorted by degree, so that every row of a mask is
+    ones, then zeros; `reach` is the number of ones. Only weights that a mask keeps exist: `weights` holds them row by
+    row, layer by layer. That is half of what dense layers would store, and the form that the one-pass inverse reads.
 
     Arguments
         entries: D
@@ -52,12 +51,14 @@ class MADE(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.entries, self.outputs, self.activation = entries, outputs, activation
+        self.entries = entries
+        self.outputs = outputs
+        self.activation = activation
         self.register_buffer("order", torch.arange(entries) if order is None else order, persistent=False)
 
         generator = torch.Generator().manual_seed(seed)
         hidden_degrees = list[Tensor]()
-        with torch.device("cpu"):  # numbers are needed even if only the sizes of weights are asked for
+        with torch.device("cpu"):  # numbers are needed even if only the sizes of weights are requested
             for units in hidden:
                 least = int(hidden_degrees[-1][0]) if hidden_degrees else 1
                 hidden_degrees.append(_degrees(least, entries, units, degrees, generator))
@@ -66,9 +67,10 @@ class MADE(nn.Module):
         inner = [torch.searchsorted(a, b, right=True) for a, b in itertools.pairwise(hidden_degrees)]
         outer = torch.searchsorted(last.to(self.order.device), self.order.argsort().repeat(outputs), right=True)
         self.reach = [hidden_degrees[0], *inner, outer]
-        """How many ones each row of each layer's mask has. A unit of the first layer sees entries up to its degree."""
+        """The number of ones in each row of each layer's mask. A unit of the first layer sees entries up to its degree.
+        """
         self.counts = [*(int(reach.sum()) for reach in self.reach[:-1]), outputs * int((entries - last).sum())]
-        """How many weights each layer has."""
+        """The number of weights of each layer."""
 
         self.shapes = [(len(b), len(a)) for a, b in itertools.pairwise([*self.degrees, self.order.repeat(outputs)])]
         started = [_start(reach, count) for reach, count in zip(self.reach, self.counts[:-1], strict=False)]
@@ -79,7 +81,7 @@ class MADE(nn.Module):
         self._places: dict[torch.device, list[Tensor]] = {}
 
     def matrices(self) -> list[Tensor]:
-        """The masked weights of each layer, `(units, units below)`."""
+        """Return the masked weights of each layer, `(units, units below)`."""
         if self._dense is not None:
             return self._dense
         w: Tensor = self.weights
@@ -90,7 +92,10 @@ class MADE(nn.Module):
         return [_Spread.apply(*each) for each in zip(parts, places, self.shapes, strict=True)]  # type: ignore[no-untyped-call]
 
     def _places_on(self, device: torch.device) -> list[Tensor]:
-        """Where each layer's weights lie in its matrix. No buffers: those would be copied with every averaged step."""
+        """Return where each layer's weights lie in its matrix.
+
+        They are no buffers: those would be copied with every averaged step.
+        """
         if device not in self._places:
             masks = [
                 torch.arange(columns) < reach[:, None]
@@ -101,7 +106,7 @@ class MADE(nn.Module):
 
     @torch.no_grad()
     def fold(self) -> None:
-        """Lays the matrices out once. For inference only."""
+        """Lay the matrices out once, for inference only."""
         self._dense = self.matrices()
         self._places.clear()
 
@@ -123,12 +128,14 @@ class MADE(nn.Module):
 
     @torch.no_grad()
     def solve_in_order(self, rows: int, entry: Callable[[int, Tensor], Tensor], c: Tensor | None = None) -> Tensor:
-        """x `(rows, D)` entry by entry in their order, where `entry(i, o)` gives x_i `(rows,)` of o `(rows, outputs)`.
+        """Solve x `(rows, D)` entry by entry in their order.
 
-        A hidden unit is final once the entries up to its degree are, and is computed once, so that this costs one
-        pass in all. Compiled loops are quicker by what each of its D · (layers + 1) small products takes to start.
+        `entry(i, o)` returns x_i `(rows,)` of o `(rows, outputs)`. A hidden unit is final once the entries up to its
+        degree are, and is computed once, so that this costs one pass in all. Compiled loops save the time that each of
+        its D · (layers + 1) small products takes to start.
         """
-        matrices, biases = self.matrices(), [b.expand(rows, -1) for b in self._biases()]
+        matrices = self.matrices()
+        biases = [b.expand(rows, -1) for b in self._biases()]
         if self.kinds is not None and c is not None:
             biases[0] = biases[0] + self.kinds[c]
         layers = [w.new_zeros(rows, len(degrees)) for w, degrees in zip(matrices, self.degrees, strict=True)]
@@ -140,7 +147,9 @@ class MADE(nn.Module):
             o = biases[-1][:, i :: self.entries] + layers[-1][:, :n] @ last[:, i, :n].T
             layers[0][:, d] = entry(i, o)
             for below, above in itertools.pairwise(range(len(layers))):
-                n, a, b = known[below][d + 1], known[above][d], known[above][d + 1]
+                n = known[below][d + 1]
+                a = known[above][d]
+                b = known[above][d + 1]
                 if b > a:
                     sums = biases[below][:, a:b] + layers[below][:, :n] @ matrices[below][a:b, :n].T
                     layers[above][:, a:b] = self._activate(sums)
@@ -148,8 +157,11 @@ class MADE(nn.Module):
 
 
 class _Spread(torch.autograd.Function):
-    """Weights `(n,)` as a matrix that is zero but at their places. Torch's own gradient of `scatter` takes twice as
-    long there and three times as long back (measured on one core for 1568 × 700 weights, half of them zero)."""
+    """Places weights `(n,)` in a matrix that is zero elsewhere.
+
+    Torch's own gradient of `scatter` takes twice as long forwards and three times as long backwards (measured on one
+    core for 1568 × 700 weights, half of them zero).
+    """
 
     @staticmethod
     def forward(ctx: Any, weights: Tensor, places: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -162,7 +174,7 @@ class _Spread(torch.autograd.Function):
 
 
 def _degrees(least: int, entries: int, units: int, how: Degrees, generator: torch.Generator) -> Tensor:
-    """Degrees `(units,)` of a hidden layer, ascending.
+    """Return degrees `(units,)` of a hidden layer, ascending.
 
     least: the least degree of the layer below; a unit of a lower degree would see nothing
     """
@@ -173,15 +185,18 @@ def _degrees(least: int, entries: int, units: int, how: Degrees, generator: torc
 
 
 def _start(reach: Tensor, count: int) -> Tensor:
-    """First weights of a layer, normal with variance 1 / (inputs + 1), of the inputs that each unit truly has."""
+    """Return initial weights of a layer, normal with variance 1 / (inputs + 1).
+
+    Only the inputs that a unit really has are counted.
+    """
     weights = torch.randn(count)
-    if weights.is_meta:  # only their number is asked for
+    if weights.is_meta:  # only their number is requested
         return weights
     return weights * (reach + 1).rsqrt().repeat_interleave(reach)
 
 
 class MaskedLinear(nn.Linear):
-    """y = (mask · W) x + b, with a mask of the weight's shape."""
+    """Computes y = (mask · W) x + b, with a mask of the weight's shape."""
 
     mask: Tensor
 
@@ -194,7 +209,9 @@ class MaskedLinear(nn.Linear):
 
 
 class ContextMADE(nn.Module):
-    """z `(B, D)` and a context `(B, context)` → `(B, D, 2)`, where o[:, i] sees only those z that come before entry i.
+    """Maps z `(B, D)` and a context `(B, context)` to `(B, D, 2)`.
+
+    o[:, i] sees only those z that come before entry i.
 
     Arguments
         entries: D

@@ -1,12 +1,12 @@
-"""Causal convolutions: what they give for a pixel depends on the pixels before it alone, row by row.
+"""Causal convolutions: their output for a pixel depends only on the pixels before it, row by row.
 
-A kernel of n × n has ⌊n/2⌋ rows above, n wide, and in the pixel's own row what stands left of it, up to itself. Of
-itself, a feature of colour g sees features of the colours before g (mask A) or up to g (mask B); features belong to
-colours in contiguous groups (van den Oord, Kalchbrenner and Kavukcuoglu, Pixel Recurrent Neural Networks, 2016,
+A kernel of n × n has ⌊n/2⌋ rows above, n wide, and in the pixel's own row the places left of it, up to itself. At the
+pixel itself, a feature of colour g sees features of the colours before g (mask A) or up to g (mask B); features belong
+to colours in contiguous groups (van den Oord, Kalchbrenner and Kavukcuoglu, Pixel Recurrent Neural Networks, 2016,
 arXiv:1601.06759, section 3.4).
 
-Every layer can also go step by step. Then it keeps what it has seen: sums over the rows above are taken once a row, for
-all columns together, and those over the row's own past once a column.
+Every layer can also run step by step. Then it stores what it has seen: sums over the rows above are computed once a
+row, for all columns together, and those over the row's own past once a column.
 """
 
 from collections.abc import Callable
@@ -20,25 +20,26 @@ Mask = Literal["A", "B"]
 
 
 def colours_of(features: int, colours: int) -> Tensor:
-    """The colour of each of so many features, `(features,)`: contiguous groups, as even as can be."""
+    """Return the colour of each feature, `(features,)`: contiguous groups, as even as possible."""
     return torch.arange(features) * colours // features
 
 
 PixelStep = Callable[[int, int], Tensor]
-"""Row and column of a pixel → what a network gives for it, `(B, out)`."""
+"""Maps row and column of a pixel to the network's output for it, `(B, out)`."""
 PICTURES_PER_GROUP = 8
-"""Pictures that steps are taken for together."""
+"""Pictures that are computed together in each step."""
 
 
 def step_in_groups(make: Callable[[Tensor, Tensor | None], PixelStep], seen: Tensor, c: Tensor | None) -> PixelStep:
-    """Steps for any number of pictures from those that `make` gives for `ROWS`, the last group filled up with zeros.
+    """Return steps for any number of pictures, from those that `make` returns for `ROWS` pictures.
 
-    A product rounds by its size, so it has always the same: a picture comes out the same in any batch. `seen` is
-    filled between the steps, and a step looks at its own row and the one above.
+    The last group is padded with zeros. The rounding of a product depends on its size, so it always has the same: a
+    picture is the same in any batch. `seen` is filled between the steps, and a step reads its own row and the one
+    above.
     """
     groups = torch.split(_filled_up(seen), PICTURES_PER_GROUP)
-    kinds = [None] * len(groups) if c is None else torch.split(_filled_up(c), PICTURES_PER_GROUP)
-    steps = [make(*group) for group in zip(groups, kinds, strict=True)]
+    classes = [None] * len(groups) if c is None else torch.split(_filled_up(c), PICTURES_PER_GROUP)
+    steps = [make(*group) for group in zip(groups, classes, strict=True)]
 
     def step(i: int, j: int) -> Tensor:
         rows = slice(max(i - 1, 0), i + 1)
@@ -54,10 +55,10 @@ def _filled_up(x: Tensor) -> Tensor:
 
 
 class RowProduct:
-    """x W, `(…, in)` → `(…, out)`, of which no row depends on its place among the others.
+    """Computes x W, `(…, in)` → `(…, out)`, in which no row depends on its place.
 
     MKL sums the rows of a product of 5 or 11 columns in several ways, by their place; of 16, 32, 48 … columns it does
-    not, for any number of rows, inputs and threads (measured with torch 2.13 in float32). So W is filled up with zeros.
+    not, for any number of rows, inputs and threads (measured with torch 2.13 in float32). So W is padded with zeros.
     """
 
     def __init__(self, kernel: Tensor) -> None:
@@ -71,13 +72,13 @@ class RowProduct:
 
 
 class MaskedConv(nn.Module):
-    """A causal convolution, `(B, in, H, W)` → `(B, out, H, W)`, with those weights alone that lie in the past.
+    """Is a causal convolution, `(B, in, H, W)` → `(B, out, H, W)`, with only the weights of the past.
 
     Arguments
         colours_in, colours_out: the colour of each feature, `(in,)` and `(out,)`
         size: n
         above: whether it has the rows above; without, it is 1 × n
-        zero: it starts by giving zeros
+        zero: it returns zeros at first
     """
 
     mask: Tensor
@@ -95,7 +96,9 @@ class MaskedConv(nn.Module):
         super().__init__()
         if size % 2 == 0:
             raise ValueError(f"a kernel of {size} pixels has no middle; take an odd number")
-        inputs, outputs, self.side = len(colours_in), len(colours_out), size // 2
+        inputs = len(colours_in)
+        outputs = len(colours_out)
+        self.side = size // 2
         seen = colours_in < colours_out[:, None] if mask == "A" else colours_in <= colours_out[:, None]
         self.register_buffer("mask", torch.ones(outputs, inputs, 1, self.side + 1), persistent=False)
         self.mask[..., -1] = seen[..., None]
@@ -115,34 +118,36 @@ class MaskedConv(nn.Module):
         return conv2d(pad(x, (self.side, self.side, self.side, 0)), kernel, self.bias)
 
     def steps(self, count: int, width: int) -> "MaskedConvSteps":
-        """The same, pixel by pixel, for so many pictures of that width."""
+        """Return the same pixel by pixel, for so many pictures of that width."""
         return MaskedConvSteps(self, count, width)
 
 
 class MaskedConvSteps:
-    """A masked convolution pixel by pixel. `next_row`, then `at` for each column in turn, then `next_row` …
+    """Runs a masked convolution pixel by pixel.
 
-    Asked again for the same column it forgets what it was given there: a pixel's colours come one after another.
+    Call `next_row`, then `at_column` for each column in turn, then `next_row` … If it is called again for the same
+    column, it forgets its earlier input there: a pixel's colours come one after another.
     """
 
     def __init__(self, conv: MaskedConv, count: int, width: int) -> None:
-        self.side, self.bias = conv.side, conv.bias
+        self.side = conv.side
+        self.bias = conv.bias
         self.past = RowProduct(conv.left * conv.mask)
         self.rows = None if conv.above is None else RowConvSteps(conv.above, count, width)
         self.sums = conv.bias.expand(count, width, -1)  # from the rows above
         self.row = conv.left.new_zeros(count, self.side + width, conv.left.shape[1])
 
     def next_row(self) -> None:
-        """Goes to the next row; the first begins with it, too."""
+        """Go to the next row. The first row begins with it, too."""
         if self.rows is not None:
             self.sums = self.rows(self.row[:, self.side :]) + self.bias
 
     def set_column(self, j: int, x: Tensor) -> None:
-        """What column j of the row now is, `(B, in)`, where it was not yet all there when `at` was asked."""
+        """Set column j of the row, `(B, in)`, if it was incomplete when `at_column` was called."""
         self.row[:, self.side + j] = x
 
     def at_column(self, j: int, x: Tensor) -> Tensor:
-        """`(B, in)` → `(B, out)` at column j."""
+        """Return `(B, out)` of `(B, in)` at column j."""
         if self.side == 0:
             return self.past(x) + self.bias
         self.row[:, self.side + j] = x
@@ -150,9 +155,9 @@ class MaskedConvSteps:
 
 
 class RowConv(nn.Module):
-    """A convolution over a row and the ⌊n/2⌋ rows above it, n wide, `(B, in, H, W)` → `(B, out, H, W)`, without bias.
+    """Convolves a row and the ⌊n/2⌋ rows above it, n wide, `(B, in, H, W)` → `(B, out, H, W)`, without bias.
 
-    It sees all of its own row: whoever may not is given what it made of the row above.
+    It sees all of its own row. A layer that must not see it receives the output of the row above.
     """
 
     def __init__(self, inputs: int, outputs: int, size: int) -> None:
@@ -165,12 +170,12 @@ class RowConv(nn.Module):
         return conv2d(pad(x, (size // 2, size // 2, rows - 1, 0)), self.weight)
 
     def steps(self, count: int, width: int) -> "RowConvSteps":
-        """The same, row by row."""
+        """Return the same row by row."""
         return RowConvSteps(self.weight, count, width)
 
 
 class RowConvSteps:
-    """A convolution row by row: given rows `(B, W, in)` in turn, it gives `(B, W, out)` of each and those before."""
+    """Runs a convolution row by row: from each row `(B, W, in)` it returns `(B, W, out)`, which sees those before."""
 
     def __init__(self, weight: Tensor, count: int, width: int) -> None:
         _, inputs, rows, size = weight.shape

@@ -1,20 +1,20 @@
-"""Multilayer perceptrons, whose every row comes out the same whatever other rows are beside it."""
+"""Multilayer perceptrons, in which every row is the same whatever other rows there are."""
 
 import torch
 from torch import Tensor, nn
 
 ROWS = 8
-"""How many rows `BatchInvariantLinear` multiplies at a time outside training."""
+"""The number of rows that `BatchInvariantLinear` multiplies at a time outside training."""
 
 
 class BatchInvariantLinear(nn.Linear):
-    """y = W x + b. Outside training a row of y depends on its own row of x alone, bit for bit.
+    """Computes y = W x + b. Outside training a row of y depends only on its own row of x, bit for bit.
 
-    Matrix products sum in another order for other numbers of rows: measured with torch 2.13 on one
-    processor, `nn.Linear` rounds 1 to 3 rows differently from more in float32, and every count that is
-    no multiple of 4 in float64. So outside training rows are multiplied in blocks of exactly `ROWS`, the last
-    filled up with zeros. Measured on one core in float32 with 640 × 640 weights: a block takes 0.12 ms, a
-    single row alone 0.04 ms; 256 rows in blocks take 1.5 times as long as at once.
+    Matrix products sum in another order for other numbers of rows: measured with torch 2.13 on one processor,
+    `nn.Linear` rounds 1 to 3 rows differently from more in float32, and every count that is not a multiple of 4 in
+    float64. So outside training rows are multiplied in blocks of exactly `ROWS`, the last padded with zeros. Measured
+    on one core in float32 with 640 × 640 weights: a block takes 0.12 ms, a single row alone 0.04 ms; 256 rows in blocks
+    take 1.5 times as long as at once.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ class MLP(nn.Sequential):
 
     Arguments
         tanh: hidden layers end in tanh instead of ReLU
-        zero: the last layer starts by giving zeros
+        zero: the last layer returns zeros at first
         dropout: share of hidden units left out at each training step (Srivastava et al., 2014)
     """
 

@@ -21,29 +21,35 @@ FIRST_KERNEL_SIZE = 7
 
 
 class OutputHead(nn.Module):
-    """The last two layers, 1×1 with a relu before each, `features` → `head` → `numbers`; it starts by giving zeros."""
+    """Is the last two layers, 1×1 with a relu before each, `features` → `head` → `numbers`.
+
+    It returns zeros at first.
+    """
 
     def __init__(self, features: int, head: int, numbers: int, colours: int) -> None:
         super().__init__()
         of = [colours_of(n, colours) for n in (features, head, numbers)]
-        self.first, self.last = MaskedConv(of[0], of[1]), MaskedConv(of[1], of[2], zero=True)
+        self.first = MaskedConv(of[0], of[1])
+        self.last = MaskedConv(of[1], of[2], zero=True)
 
     def forward(self, h: Tensor) -> Tensor:
         y: Tensor = self.last(torch.relu(self.first(torch.relu(h))))
         return y
 
     def steps(self, count: int) -> Callable[[Tensor], Tensor]:
-        """The same for one pixel, `(B, features)` → `(B, numbers)`."""
-        first, last = self.first.steps(count, 1), self.last.steps(count, 1)
+        """Return the same for one pixel, `(B, features)` → `(B, numbers)`."""
+        first = self.first.steps(count, 1)
+        last = self.last.steps(count, 1)
         return lambda h: last.at_column(0, torch.relu(first.at_column(0, torch.relu(h))))
 
 
 class ResidualMaskedBlock(nn.Module):
-    """h + B₁ relu(B_n relu(B₁ relu(h))), of 2 · width features outside and width inside."""
+    """Computes h + B₁ relu(B_n relu(B₁ relu(h))), with 2 · width features outside and width inside."""
 
     def __init__(self, width: int, size: int, colours: int) -> None:
         super().__init__()
-        outside, inside = colours_of(2 * width, colours), colours_of(width, colours)
+        outside = colours_of(2 * width, colours)
+        inside = colours_of(width, colours)
         self.layers = nn.ModuleList(
             [MaskedConv(outside, inside), MaskedConv(inside, inside, size), MaskedConv(inside, outside)]
         )
@@ -55,14 +61,14 @@ class ResidualMaskedBlock(nn.Module):
         return h + y
 
     def steps(self, count: int, width: int) -> "ResidualMaskedBlockSteps":
-        """The same, pixel by pixel."""
+        """Return the same pixel by pixel."""
         return ResidualMaskedBlockSteps(
             [layer.steps(count, width) for layer in self.layers if isinstance(layer, MaskedConv)]
         )
 
 
 class ResidualMaskedBlockSteps:
-    """A block pixel by pixel, as `MaskedSteps`."""
+    """Runs a block pixel by pixel, as `MaskedConvSteps` does."""
 
     def __init__(self, layers: Sequence[MaskedConvSteps]) -> None:
         self.layers = layers
@@ -103,13 +109,15 @@ class PixelCNNNetwork(nn.Module):
         return self.head(h)  # type: ignore[no-any-return]
 
     def stepper(self, seen: Tensor, c: Tensor | None) -> PixelStep:
-        """The same pixel by pixel, as `density.autoregressive` asks."""
+        """Return a stepper pixel by pixel, as `density.autoregressive` needs."""
         return step_in_groups(self._steps, seen, c)
 
     def _steps(self, seen: Tensor, c: Tensor | None) -> PixelStep:
         count, _, _, width = seen.shape
         blocks = [block.steps(count, width) for block in self.blocks if isinstance(block, ResidualMaskedBlock)]
-        first, head, row = self.first.steps(count, width), self.head.steps(count), -1
+        first = self.first.steps(count, width)
+        head = self.head.steps(count)
+        row = -1
 
         def step(i: int, j: int) -> Tensor:
             nonlocal row
@@ -158,18 +166,20 @@ class GatedPixelCNNNetwork(nn.Module):
         return self.head(h)  # type: ignore[no-any-return]
 
     def stepper(self, seen: Tensor, c: Tensor | None) -> PixelStep:
-        """The same pixel by pixel, as `density.autoregressive` asks."""
+        """Return a stepper pixel by pixel, as `density.autoregressive` needs."""
         return step_in_groups(self._steps, seen, c)
 
     def _steps(self, seen: Tensor, c: Tensor | None) -> PixelStep:
         count, _, _, width = seen.shape
         layers = [layer.steps(count, width, c) for layer in self.layers if isinstance(layer, GatedLayer)]
-        head, row = self.head.steps(count), 0
+        head = self.head.steps(count)
+        row = 0
 
         def step(i: int, j: int) -> Tensor:
             nonlocal row
             if i != row:
-                row, v = i, seen[:, :, i - 1].transpose(1, 2)
+                row = i
+                v = seen[:, :, i - 1].transpose(1, 2)
                 for layer in layers:
                     v = layer.row(v)
             _complete(layers[0].horizontal, seen, i, j)
@@ -182,7 +192,7 @@ class GatedPixelCNNNetwork(nn.Module):
 
 
 def _complete(first: MaskedConvSteps, seen: Tensor, i: int, j: int) -> None:
-    """Shows the first layer the pixel before (i, j) once more: when it was asked there, that was still to be drawn."""
+    """Show the first layer the pixel before (i, j) again. When the layer ran there, that pixel was not drawn yet."""
     if j:
         first.set_column(j - 1, seen[:, :, i, j - 1])
     elif i:

@@ -23,20 +23,22 @@ from torch.nn.functional import conv2d, conv_transpose2d, elu, pad
 SPREAD = 0.05
 """Standard deviation of v and V at the start."""
 SMALLEST = 1e-4
-"""Variance below which a channel is as if it had that, so that one that is always the same is not blown up."""
-AROUND, BESIDE = (2, 3), (2, 2)
+"""The least variance of a channel for scaling, so that a constant channel is not scaled up."""
+AROUND = (2, 3)
+BESIDE = (2, 2)
 """Rows and columns that a convolution of u sees, and one of ul."""
 
 
 class ShiftedConv(nn.Module):
-    """A weight-normalised convolution of which no output sees a row below its own, `(B, in, H, W)` → `(B, out, H, W)`.
+    """Is a weight-normalised convolution in which no output sees a row below its own.
 
-    The kernel's last row lies on the output's row. Three columns lie around the output's, of two the last lies on it.
+    It maps `(B, in, H, W)` to `(B, out, H, W)`. The kernel's last row lies on the output's row. Three columns lie
+    around the output's, of two the last lies on it.
 
     Arguments
         size: rows and columns of the kernel
         halve, double: the picture's height and width, by a stride of 2 or by a transposed convolution
-        scale: standard deviation of what it gives to the first batch
+        scale: standard deviation of its output for the first batch
     """
 
     started: Tensor
@@ -54,7 +56,9 @@ class ShiftedConv(nn.Module):
         scale: float = 1.0,
     ) -> None:
         super().__init__()
-        self.stride, self.doubles, self.scale = 2 if halve else 1, double, scale
+        self.stride = 2 if halve else 1
+        self.doubles = double
+        self.scale = scale
         self.v = nn.Parameter(SPREAD * torch.randn(channels_out, channels_in, *size))
         self.g = nn.Parameter(torch.ones(channels_out))
         self.b = nn.Parameter(torch.zeros(channels_out))
@@ -63,7 +67,7 @@ class ShiftedConv(nn.Module):
         self.known = False
 
     def kernel(self) -> Tensor:
-        """g · v / |v|, `(out, in, rows, columns)`."""
+        """Return g · v / |v|, `(out, in, rows, columns)`."""
         if self.weight is not None:
             return self.weight
         length = torch.linalg.vector_norm(self.v, dim=(1, 2, 3), keepdim=True)
@@ -86,7 +90,7 @@ class ShiftedConv(nn.Module):
 
     @torch.no_grad()
     def _start(self, x: Tensor) -> None:
-        """Once: the flag is saved with the weights, and read again only where it may be new."""
+        """Initialise once. The flag is saved with the weights, and read again only if it may have changed."""
         if not self.started:
             self.g.fill_(1)
             h = self._conv(x, self.kernel()).float()
@@ -98,22 +102,23 @@ class ShiftedConv(nn.Module):
 
     @torch.no_grad()
     def plain(self) -> None:
-        """Multiplies the weight norm out, as trained models are kept in files."""
+        """Multiply out the weight norm, as model files store it."""
         if self.weight is None:
             weight = self.kernel()
             del self.v, self.g
-            self.weight, self.known = nn.Parameter(weight), True
+            self.weight = nn.Parameter(weight)
+            self.known = True
 
 
 class StreamState(NamedTuple):
-    """Where a stream is: x `(B, filters, H, W)`, and e(x) `(B, 2 · filters, H, W)`, which most layers look at."""
+    """Holds a stream: x `(B, filters, H, W)`, and e(x) `(B, 2 · filters, H, W)`, which most layers read."""
 
     x: Tensor
     e: Tensor
 
 
 def concat_elu(x: Tensor) -> Tensor:
-    """elu([x, -x])."""
+    """Return elu([x, -x])."""
     return elu(torch.cat((x, -x), 1))
 
 
@@ -122,9 +127,9 @@ def _stream(x: Tensor) -> StreamState:
 
 
 class Dropout(nn.Module):
-    """In training, zero for a share of all values, one by one, and the others made up for it.
+    """Sets a share of all values to zero in training, one by one, and scales the others up.
 
-    Torch's own draws each decision in float64, which is a tenth of all that a training step takes on one core.
+    Torch's own draws each decision in float64, which takes a tenth of a whole training step on one core.
     """
 
     def __init__(self, share: float) -> None:
@@ -138,7 +143,7 @@ class Dropout(nn.Module):
 
 
 class GatedResnet(nn.Module):
-    """x + a · σ(b), with [a, b] of x, of `skips` other streams' e, and of the class c."""
+    """Computes x + a · σ(b), with [a, b] of x, of `skips` other streams' e, and of the class c."""
 
     def __init__(self, filters: int, size: tuple[int, int], skips: int, dropout: float, classes: int) -> None:
         super().__init__()
@@ -160,7 +165,7 @@ class GatedResnet(nn.Module):
 
 
 class StreamPair(nn.Module):
-    """A layer of both streams; `skips` is what each sees of an earlier layer of its own."""
+    """Is a layer of both streams; `skips` is what each sees of an earlier layer of its own."""
 
     def __init__(self, filters: int, skips: int, dropout: float, classes: int) -> None:
         super().__init__()
@@ -175,7 +180,7 @@ class StreamPair(nn.Module):
 
 
 class ResizedStreams(nn.Module):
-    """Both streams at half or at twice their size."""
+    """Holds both streams at half or at twice their size."""
 
     def __init__(self, filters: int, *, double: bool) -> None:
         super().__init__()
@@ -187,11 +192,11 @@ class ResizedStreams(nn.Module):
 
 
 LayersBySize = Iterator[tuple[Any, Any]]
-"""Pairs of one size after the other, and a Resized or None."""
+"""Pairs of one size after the other, and a ResizedStreams or None."""
 
 
 class PixelCNNPPNetwork(nn.Module):
-    """Pictures seen `(B, C, H, W)` in [-1, 1] → `(B, numbers, H, W)`, each pixel's numbers from those before it.
+    """Maps pictures `(B, C, H, W)` in [-1, 1] to `(B, numbers, H, W)`, each pixel's from those before it.
 
     H and W are whole multiples of 4. A channel of ones tells the convolutions where the picture ends.
 
@@ -199,7 +204,7 @@ class PixelCNNPPNetwork(nn.Module):
         filters: of every layer
         resnets: gated resnets of each stream at each of the three sizes on the way down; back up it is one more at
             each size but the smallest
-        dropout: share of the values after a resnet's first convolution that training takes away, one by one
+        dropout: share of the values after a resnet's first convolution that training sets to zero, one by one
         classes: how many values c may take
     """
 
@@ -240,15 +245,18 @@ class PixelCNNPPNetwork(nn.Module):
         return numbers
 
     def layers_down(self) -> LayersBySize:
-        """The layers of each size, and what leads to the next; each stream is kept as it is after each of them."""
+        """Yield the layers of each size, and the layer that leads to the next size.
+
+        Each stream is stored as it is after each of them.
+        """
         return itertools.zip_longest(self.down, self.halved)
 
     def layers_up(self) -> LayersBySize:
-        """The same from the smallest size on. Each pair also sees what was kept last, and takes it away."""
+        """Yield the same from the smallest size on. Each pair also reads what was stored last, and removes it."""
         return itertools.zip_longest(self.up, self.doubled)
 
     def _first(self, seen: Tensor) -> tuple[StreamState, StreamState]:
-        """Both streams at their start, shifted so that no pixel sees itself."""
+        """Return both streams at their start, shifted so that no pixel sees itself."""
         x = torch.cat((seen, torch.ones_like(seen[:, :1])), 1).contiguous(memory_format=torch.channels_last)
         u = _down(self.above(x))
         ul = _down(self.row_above(x)) + pad(self.left(x), (1, -1))
@@ -256,5 +264,5 @@ class PixelCNNPPNetwork(nn.Module):
 
 
 def _down(x: Tensor) -> Tensor:
-    """One row further down; the first row is zeros."""
+    """Shift down by one row; the first row is zeros."""
     return pad(x, (0, 0, 1, -1))

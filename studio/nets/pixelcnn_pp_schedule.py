@@ -1,7 +1,7 @@
-"""PixelCNN++'s network pixel by pixel: u once a row, ul once a pixel, half and quarter sizes when they are due.
+"""Run PixelCNN++'s network pixel by pixel: u once a row, ul once a pixel, smaller sizes less often.
 
-Of what ul sees, the row above is known when a row begins, and so is u: their part of every sum is found then, for all
-columns at once. What is left for a pixel is its own row, half of the weights.
+When a row begins, u and the row above are known. Their part of every sum of ul is computed then, for all columns at
+once. A pixel then only needs its own row, half of the weights.
 """
 
 import itertools
@@ -26,7 +26,7 @@ from studio.nets.pixelcnn_pp import GatedResnet, PixelCNNPPNetwork, ResizedStrea
 
 
 class _StreamWindows(NamedTuple):
-    """Where a stream is: x and e(x), at one place for `every` pixels in each direction."""
+    """Selects a stream: x and e(x), at one place for `every` pixels in each direction."""
 
     x: RowBuffer
     e: RowBuffer
@@ -34,16 +34,17 @@ class _StreamWindows(NamedTuple):
 
 
 def pixelcnn_pp_schedule(net: nn.Module, width: int) -> PixelSchedule:
-    """The schedule of a ShiftedNet for pictures of that width."""
+    """Return the schedule of a PixelCNNPPNetwork for pictures of that width."""
     assert isinstance(net, PixelCNNPPNetwork)
     return _PixelCNNPPWriter(net, width).written()
 
 
 class _PixelCNNPPWriter:
-    """Writes the operations down in the order of `ShiftedNet.forward`."""
+    """Writes the operations in the order of `PixelCNNPPNetwork.forward`."""
 
     def __init__(self, net: PixelCNNPPNetwork, width: int) -> None:
-        self.net, self.width = net, width
+        self.net = net
+        self.width = width
         self.filters = net.last.kernel().shape[1]
         self.rows: list[Operation] = []
         self.columns: list[Operation] = []
@@ -72,10 +73,13 @@ class _PixelCNNPPWriter:
         return PixelSchedule(seen, numbers, self.rows, self.columns)
 
     def _first(self, seen: RowBuffer) -> tuple[_StreamWindows, _StreamWindows]:
-        net, (u, ul) = self.net, (self._stream(1, rows=2), self._stream(1))
-        x, sums = BufferWindow(u.x), BufferWindow(self._row(self.filters, 1))
-        last, before = BufferWindow(seen, -1, -1, 3), BufferWindow(seen, -2, -1, 3)
-        # What was shifted has no bias where the picture begins: not in the first row, nor in the first column.
+        net = self.net
+        (u, ul) = (self._stream(1, rows=2), self._stream(1))
+        x = BufferWindow(u.x)
+        sums = BufferWindow(self._row(self.filters, 1))
+        last = BufferWindow(seen, -1, -1, 3)
+        before = BufferWindow(seen, -2, -1, 3)
+        # Shifted values have no bias at the beginning of the picture: not in the first row, nor in the first column.
         shifted = RowBuffer(self.filters, self.width, left=1, start=_but_first(net.left.b, self.width))
         self.rows += [
             dot_operation(x, constant_window(net.above.b), before, _matrix(net.above, 0), later=True),
@@ -102,20 +106,22 @@ class _PixelCNNPPWriter:
         return u, self._beside(pair.ul, ul, u, skips[1] if skips else None)
 
     def _above(self, net: GatedResnet, s: _StreamWindows, skip: _StreamWindows | None) -> _StreamWindows:
-        """A resnet of u, once a row."""
-        every, out = s.every, self._stream(s.every, rows=2)
-        h, g = BufferWindow(self._row(self.filters, every)), BufferWindow(self._row(2 * self.filters, every))
+        """Write a resnet of u, once a row."""
+        every = s.every
+        out = self._stream(s.every, rows=2)
+        h = BufferWindow(self._row(self.filters, every))
+        g = BufferWindow(self._row(2 * self.filters, every))
         e = self._row(2 * self.filters, every, rows=2)
         self._around(net.first, h, _bias(net), s.e, every)
         if net.nin is not None and skip is not None:
             self.rows.append(dot_operation(h, h, BufferWindow(skip.e), _matrix(net.nin), every))
         self.rows.append(function_operation("concat_elu", BufferWindow(e), h, every=every))
-        self._around(net.second, g, _kinds(net), e, every)
+        self._around(net.second, g, _class_bias(net), e, every)
         self.rows += _gated(out, g, s)
         return out
 
     def _around(self, conv: ShiftedConv, out: BufferWindow, start: BufferWindow, x: RowBuffer, every: int) -> None:
-        """A convolution of u: the row above, then its own."""
+        """Write a convolution of u: the row above, then its own."""
         self.rows += [
             dot_operation(out, start, BufferWindow(x, -1, -1, 3), _matrix(conv, 0), every),
             dot_operation(out, out, BufferWindow(x, 0, -1, 3), _matrix(conv, 1), every),
@@ -124,16 +130,20 @@ class _PixelCNNPPWriter:
     def _beside(
         self, net: GatedResnet, s: _StreamWindows, u: _StreamWindows, skip: _StreamWindows | None
     ) -> _StreamWindows:
-        """A resnet of ul: its row above and u once a row, the rest once a pixel."""
-        every, out = s.every, self._stream(s.every)
-        first, second = BufferWindow(self._row(self.filters, every)), BufferWindow(self._row(2 * self.filters, every))
-        h, g, e = scratch_window(self.filters), scratch_window(2 * self.filters), self._row(2 * self.filters, every)
+        """Write a resnet of ul: its row above and u once a row, the rest once a pixel."""
+        every = s.every
+        out = self._stream(s.every)
+        first = BufferWindow(self._row(self.filters, every))
+        second = BufferWindow(self._row(2 * self.filters, every))
+        h = scratch_window(self.filters)
+        g = scratch_window(2 * self.filters)
+        e = self._row(2 * self.filters, every)
         assert net.nin is not None, "ul sees u"
         nin = torch.split(_matrix(net.nin), 2 * self.filters)
         self.rows += [
             dot_operation(first, _bias(net), BufferWindow(s.e, -1, -1, 2), _matrix(net.first, 0), every),
             dot_operation(first, first, BufferWindow(u.e), nin[0], every),
-            dot_operation(second, _kinds(net), BufferWindow(e, -1, -1, 2), _matrix(net.second, 0), every),
+            dot_operation(second, _class_bias(net), BufferWindow(e, -1, -1, 2), _matrix(net.second, 0), every),
         ]
         self.columns.append(dot_operation(h, first, BufferWindow(s.e, 0, -1, 2), _matrix(net.first, 1), every))
         if skip is not None:
@@ -148,8 +158,10 @@ class _PixelCNNPPWriter:
     def _halved(
         self, net: ResizedStreams, u: _StreamWindows, ul: _StreamWindows
     ) -> tuple[_StreamWindows, _StreamWindows]:
-        every, sums = 2 * u.every, BufferWindow(self._row(self.filters, 2 * u.every))
-        small_u, small_ul = self._stream(every, rows=2), self._stream(every)
+        every = 2 * u.every
+        sums = BufferWindow(self._row(self.filters, 2 * u.every))
+        small_u = self._stream(every, rows=2)
+        small_ul = self._stream(every)
         x = BufferWindow(small_u.x)
         self.rows += [
             dot_operation(x, constant_window(net.u.b), BufferWindow(u.x, -1, -1, 3, 2), _matrix(net.u, 0), every),
@@ -166,10 +178,12 @@ class _PixelCNNPPWriter:
     def _doubled(
         self, net: ResizedStreams, u: _StreamWindows, ul: _StreamWindows
     ) -> tuple[_StreamWindows, _StreamWindows]:
-        """Each place becomes four: in its row, and in the next, where they wait for their turn."""
+        """Turn each place into four: two in its row, and two in the next, which are kept for later."""
         every = u.every // 2
-        large_u, large_ul = self._stream(every, rows=2), self._stream(every, rows=2)
-        of_u, of_ul = constant_window(net.u.b), constant_window(net.ul.b)
+        large_u = self._stream(every, rows=2)
+        large_ul = self._stream(every, rows=2)
+        of_u = constant_window(net.u.b)
+        of_ul = constant_window(net.ul.b)
         for down, across in itertools.product((0, 1), (0, 1)):
             # y[2 J] = x[J] k[1],  y[2 J + 1] = x[J] k[2] + x[J + 1] k[0]
             around = flatten_kernel(net.u.kernel()[:, :, down, [2, 0] if across else [1]])
@@ -193,7 +207,7 @@ class _PixelCNNPPWriter:
 
 
 def _gated(out: _StreamWindows, g: BufferWindow, s: _StreamWindows) -> list[Operation]:
-    """The end of a resnet: x + a · σ(b), and its e."""
+    """Write the end of a resnet: x + a · σ(b), and its e."""
     return [
         function_operation("gate", BufferWindow(out.x), g, BufferWindow(s.x), s.every),
         function_operation("concat_elu", BufferWindow(out.e), BufferWindow(out.x), every=s.every),
@@ -201,12 +215,12 @@ def _gated(out: _StreamWindows, g: BufferWindow, s: _StreamWindows) -> list[Oper
 
 
 def _but_first(b: Tensor, width: int) -> Tensor:
-    """b at each column but the one left of the picture, `(width + 1, n)`."""
+    """Return b at each column but the one left of the picture, `(width + 1, n)`."""
     return pad(b.expand(width, -1), (0, 0, 1, 0))
 
 
 def _matrix(conv: ShiftedConv, row: int = 0) -> Tensor:
-    """A row of a kernel as the matrix `(columns · in, out)` that a window is multiplied with."""
+    """Return a row of a kernel as the matrix `(columns · in, out)` for a window."""
     return flatten_kernel(conv.kernel()[:, :, row])
 
 
@@ -214,7 +228,7 @@ def _bias(net: GatedResnet) -> BufferWindow:
     return constant_window(net.first.b if net.nin is None else net.first.b + net.nin.b)
 
 
-def _kinds(net: GatedResnet) -> BufferWindow:
-    """The bias of the second convolution, for each class its own where there are any."""
+def _class_bias(net: GatedResnet) -> BufferWindow:
+    """Return the bias of the second convolution, with a row for each class if there are classes."""
     b = net.second.b
     return constant_window(b) if net.kinds is None else constant_window(b + net.kinds, kinds=True)

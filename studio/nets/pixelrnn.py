@@ -26,7 +26,7 @@ CellName = Literal["row", "diagonal"]
 
 
 class RowLSTM(nn.Module):
-    """x + B₁ h, `(B, 2 · n, H, W)` to the same, row by row.
+    """Computes x + B₁ h, `(B, 2 · n, H, W)` to the same, row by row.
 
     Arguments
         n: features of the state, which belong to colours in contiguous groups, as those of x do
@@ -34,7 +34,8 @@ class RowLSTM(nn.Module):
 
     def __init__(self, n: int, colours: int) -> None:
         super().__init__()
-        outside, inside = colours_of(2 * n, colours), colours_of(n, colours)
+        outside = colours_of(2 * n, colours)
+        inside = colours_of(n, colours)
         self.of_input = MaskedConv(outside, inside.repeat(4), 3, above=False)
         self.of_state = nn.Parameter(torch.randn(3 * n, 4 * n) / (3 * n) ** 0.5)  # left, middle, right
         self.first = nn.Parameter(torch.zeros(2, n))  # h, c
@@ -53,17 +54,18 @@ class RowLSTM(nn.Module):
 
 
 class DiagonalBiLSTM(nn.Module):
-    """x + B₁ (h from the left + h from the right, moved down by a row), `(B, 2 · n, H, W)` to the same.
+    """Computes x + B₁ (h from the left + h from the right, moved down by a row), `(B, 2 · n, H, W)` to the same.
 
-    The pixels of a diagonal, i + j = d, do not wait for each other, and are found together. From the right it is the
-    same on pictures turned left to right, at the same time.
+    The pixels of a diagonal, i + j = d, do not depend on each other, and are computed together. From the right it is
+    the same on mirrored pictures, at the same time.
     """
 
     def __init__(self, n: int, colours: int) -> None:
         super().__init__()
-        outside, inside = colours_of(2 * n, colours), colours_of(n, colours)
+        outside = colours_of(2 * n, colours)
+        inside = colours_of(n, colours)
         self.from_left, self.from_right = (MaskedConv(outside, inside.repeat(4)) for _ in range(2))
-        # For both ways: of what stands beside, then of what stands above.
+        # For both ways: first the weights for the neighbour in the row, then for the one above.
         self.of_state = nn.Parameter(torch.randn(2, 2 * n, 4 * n) / (2 * n) ** 0.5)
         self.first = nn.Parameter(torch.zeros(2, 2 * n))  # h, then c
         self.out = MaskedConv(inside, outside)
@@ -75,17 +77,21 @@ class DiagonalBiLSTM(nn.Module):
         return y
 
     def _states(self, gates: Tensor) -> Tensor:
-        """h `(2, H, W, B, n)`, given what the input gives to the gates `(2, H, W, B, 4 · n)`."""
+        """Return h `(2, H, W, B, n)` from the input's part of the gates `(2, H, W, B, 4 · n)`."""
         _, height, width, count, n = *gates.shape[:4], self.of_state.shape[1] // 2
         diagonal = (torch.arange(height)[:, None] + torch.arange(width)).flatten()
-        order, sizes = diagonal.argsort(stable=True).to(gates.device), diagonal.bincount().tolist()
+        order = diagonal.argsort(stable=True).to(gates.device)
+        sizes = diagonal.bincount().tolist()
         first = self.first[:, None, None].expand(-1, 1, count, -1)
-        outside, state = torch.zeros_like(first), first[:, :0]  # h and c of a diagonal, from its first row to its last
+        outside = torch.zeros_like(first)  # h and c of a diagonal, from its first row to its last
+        state = first[:, :0]
         found = []
         for d, part in enumerate(torch.split(gates.flatten(1, 2).index_select(1, order), sizes, 1)):
-            # While it is short of the right edge it begins in the first row, and above the bottom it ends in a new one.
+            # Until it reaches the right edge a diagonal begins in the first row, and above the bottom it ends in a new
+            # one.
             state = torch.cat((*[outside] * (d < width), state, *[first] * (d < height)), 1)
-            beside, above = state[:, 1:], state[:, :-1]
+            beside = state[:, 1:]
+            above = state[:, :-1]
             around = torch.cat((beside[..., :n], above[..., :n]), 3).flatten(1, 2)  # (2, places · B, 2 n)
             h, c = lstm_cell(torch.baddbmm(part.flatten(1, 2), around, self.of_state).view_as(part), beside[..., n:])
             state = torch.cat((h, c), 3)
@@ -94,7 +100,7 @@ class DiagonalBiLSTM(nn.Module):
 
 
 class PixelRNNNetwork(nn.Module):
-    """Pictures seen `(B, C, H, W)` → numbers `(B, C · each, H, W)`; those of a colour know the ones before it.
+    """Maps pictures `(B, C, H, W)` to numbers `(B, C · each, H, W)`; those of a colour see the ones before it.
 
     Arguments
         colours: C

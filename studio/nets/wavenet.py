@@ -22,16 +22,17 @@ import torch
 from torch import Tensor, nn
 
 Queues = list[Tensor]
-"""What each layer remembers: its last d inputs, `(B, channels, d)`."""
+"""The past of each layer: its last d inputs, `(B, channels, d)`."""
 
 
 class LayerSpan(NamedTuple):
-    """What the layers are to be run over.
+    """States what the layers are run over.
 
-    dilations: d of each layer
-    nothing: of each sound, how many of the first places are before its beginning, where every layer's input is zero;
-        None where there are none
-    frames: for each place the frame of the condition that it is predicted from; None where it is one for all
+    Attributes
+        dilations: d of each layer
+        nothing: for each sound, how many of the first places are before its beginning, where every layer's input is
+            zero; None if there are none
+        frames: for each place the frame of the condition that it is predicted from; None if one frame serves all
     """
 
     dilations: tuple[int, ...]
@@ -40,16 +41,16 @@ class LayerSpan(NamedTuple):
 
 
 class WaveNetNetwork(nn.Module):
-    """Numbers for every sample of sounds, from those before it.
+    """Computes numbers for every sample of sounds, from the samples before it.
 
     Arguments
         levels: of a sample; up to 256 each has a vector of its own
         dilations: d of each layer
         channels, skip: of the residual stream and of the sum that the numbers come from
         numbers: for each sample
-        classes: how many kinds of each sort c may name, for example (10, 6) for digits and speakers; a kind's number
-            counts through the last sort first
-        local: how many numbers a frame of a signal has; 0 where it follows none
+        classes: how many classes of each group c may name, for example (10, 6) for digits and speakers; a class's
+            number counts through the last group first
+        local: how many numbers a frame of a signal has; 0 if there is no signal
         hop: samples that a frame stands for
     """
 
@@ -65,10 +66,14 @@ class WaveNetNetwork(nn.Module):
         hop: int = 1,
     ) -> None:
         super().__init__()
-        self.levels, self.dilations, self.channels = levels, tuple(dilations), channels
-        self.classes, self.local, self.hop = tuple(classes), local, hop
+        self.levels = levels
+        self.dilations = tuple(dilations)
+        self.channels = channels
+        self.classes = tuple(classes)
+        self.local = local
+        self.hop = hop
         self.field = sum(self.dilations) + 1
-        """How many samples before it a sample is predicted from."""
+        """The number of samples before it that a sample is predicted from."""
         layers = len(self.dilations)
         self.first = nn.Parameter(_waves(levels, channels)) if levels <= 256 else _normal(1, channels, fan=1)
         self.filters = _normal(layers, 2 * channels, 2 * channels, fan=2 * channels)
@@ -78,26 +83,30 @@ class WaveNetNetwork(nn.Module):
         self.shift = nn.Parameter(torch.zeros(layers - 1, channels))
         self.skip = _normal(skip, layers * channels, fan=layers * channels)
         self.skip_bias = nn.Parameter(torch.zeros(skip))
-        self.a, self.a_bias = _normal(skip, skip, fan=skip), nn.Parameter(torch.zeros(skip))
-        self.b, self.b_bias = nn.Parameter(_waves(numbers, skip) / skip), nn.Parameter(torch.zeros(numbers))
+        self.a = _normal(skip, skip, fan=skip)
+        self.a_bias = nn.Parameter(torch.zeros(skip))
+        self.b = nn.Parameter(_waves(numbers, skip) / skip)
+        self.b_bias = nn.Parameter(torch.zeros(numbers))
         self.kinds = nn.ParameterList(torch.zeros(count, layers, 2 * channels) for count in self.classes)
         self.follow = _normal(layers, 2 * channels, local, fan=local) if local else None
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """Numbers `(B, numbers, T)` of the samples of whole sounds, levels `(B, T)`."""
+        """Return numbers `(B, numbers, T)` of the samples of whole sounds, levels `(B, T)`."""
         before = self.before(x)
         if not torch.is_grad_enabled():
             return self.go_on(before, self.queues(len(x)), c)
         with torch.autocast(x.device.type, enabled=False):
-            h, base, nothing = self._first(before), self.base(c, len(x)), self.field - 1
+            h = self._first(before)
+            base = self.base(c, len(x))
+            nothing = self.field - 1
             h = torch.cat((h.new_zeros(*h.shape[:2], nothing), h), 2)
             span = LayerSpan(self.dilations, (nothing,) * len(x), self._frames(base, 0, x.shape[1]))
             return self._numbers(h, base, span)
 
     def after(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """Numbers `(B, numbers, n)` of the last n samples of parts of sounds, levels `(B, field + n)`.
+        """Return numbers `(B, numbers, n)` of the last n samples of parts of sounds, levels `(B, field + n)`.
 
-        The samples that are negative at the beginning are before that of their sound.
+        Negative samples at the beginning are before that of their sound.
         """
         nothing = (x < 0).cumprod(1).sum(1)
         inside = x.clamp(min=0)
@@ -112,34 +121,39 @@ class WaveNetNetwork(nn.Module):
 
     @torch.no_grad()
     def go_on(self, before: Tensor, queues: Queues, c: Tensor | None = None, start: int = 0) -> Tensor:
-        """Numbers `(B, numbers, T)` of the next T samples, the first of which is number `start` of its sound.
+        """Return numbers `(B, numbers, T)` of the next T samples; the first is number `start` of its sound.
 
         Arguments
             before: the level before each of them, `(B, T)`
-            queues: what the layers remember, without gradients; they remember these samples then
+            queues: the past of the layers, without gradients; these samples are then added to it
         """
         with torch.autocast(before.device.type, enabled=False):
-            h, base = self._first(before), self.base(c, len(before))
+            h = self._first(before)
+            base = self.base(c, len(before))
             span = LayerSpan(self.dilations, None, self._frames(base, start, before.shape[1]))
             return self._numbers(h, base, span, queues)
 
     def steps(self, queues: Queues, c: Tensor | None, start: int, count: int) -> "WaveNetSteps":
-        """The same sample by sample, from number `start` of so many sounds on."""
+        """Return steps sample by sample, from number `start` of so many sounds on."""
         return WaveNetSteps(self, queues, self.base(c, count), start)
 
     def queues(self, count: int) -> Queues:
-        """What layers remember at the beginning of so many sounds."""
+        """Return the past of the layers at the beginning of so many sounds."""
         return [self.first.new_zeros(count, self.channels, d) for d in self.dilations]
 
     def before(self, x: Tensor, last: Tensor | None = None) -> Tensor:
-        """The level before each sample of `(B, T)`: before the first it is `last`, `(B, 1)`, or silence."""
+        """Return the level before each sample of `(B, T)`.
+
+        Before the first it is `last`, `(B, 1)`, or silence.
+        """
         first = torch.full_like(x[:, :1], self.levels // 2) if last is None else last
         return torch.cat((first, x[:, :-1]), 1)
 
     def base(self, c: Tensor | None, count: int) -> Tensor:
-        """What each layer's filters add their sums to, `(B, layers, 2 · channels, frames)`; one frame without a signal.
+        """Return what each layer's filters add to, `(B, layers, 2 · channels, frames)`.
 
-        c: kinds `(B,)`; a signal `(B, local, frames)`; or both, with the kind's number in each frame before the signal.
+        Without a signal there is one frame. c: classes `(B,)`; a signal `(B, local, frames)`; or both, with the class's
+        number in each frame before the signal.
         """
         base = self.bias.expand(count, *self.bias.shape)[..., None]
         if c is None or not (self.classes or self.local):
@@ -154,14 +168,14 @@ class WaveNetNetwork(nn.Module):
         return base
 
     def _frames(self, base: Tensor, start: int, samples: int) -> Tensor | None:
-        """The frame of each of so many samples from number `start` on, and of those that they are predicted from."""
+        """Return the frame of each of so many samples from number `start` on, including their context."""
         if base.shape[3] == 1:
             return None
         at = torch.arange(start - self.field + 1, start + samples, device=base.device)
         return at.div(self.hop, rounding_mode="floor").clamp(0, base.shape[3] - 1)
 
     def _first(self, levels: Tensor) -> Tensor:
-        """h_0 `(B, channels, T)`."""
+        """Return h_0 `(B, channels, T)`."""
         if self.levels <= 256:
             return self.first.t()[:, levels.long()].transpose(0, 1)
         height = 2 * levels.to(self.first.dtype) / (self.levels - 1) - 1
@@ -175,34 +189,44 @@ class WaveNetNetwork(nn.Module):
         return _product(self.b, torch.relu(_product(self.a, sums, self.a_bias)), self.b_bias)
 
     def twice(self) -> Tensor:
-        """What tanh's half of the filters is multiplied by for σ, and the other half, `(2 · channels, 1)`."""
+        """Return the factors `(2 · channels, 1)` of the filters.
+
+        They compute the tanh half by σ, and leave the other half unchanged.
+        """
         ones = torch.ones_like(self.bias[0])
         ones[: self.channels] = 2
         return ones[:, None]
 
 
 class WaveNetSteps:
-    """The network sample by sample: called with the levels `(B,)` before a sample, it gives its numbers `(B, numbers)`.
+    """Runs the network sample by sample: from levels `(B,)` it returns the next sample's numbers `(B, numbers)`.
 
-    Each sound's products are its own, since a product rounds by its size. Queues are rings; the oldest is at number
-    of samples so far, modulo d.
+    Each sound has products of its own, because the rounding of a product depends on its size. Queues are rings; the
+    oldest is at the number of samples so far, modulo d.
     """
 
     def __init__(self, net: WaveNetNetwork, queues: Queues, base: Tensor, start: int) -> None:
-        self.net, self.rings, self.start, self.passed = net, queues, start, 0
-        count, twice = len(base), net.twice()
+        self.net = net
+        self.rings = queues
+        self.start = start
+        self.passed = 0
+        count = len(base)
+        twice = net.twice()
         self.base = (base * twice).permute(1, 3, 0, 2)[:, :, :, None]  # (layers, frames, B, 1, 2 · channels)
         self.filters = _each(net.filters * twice, count)
-        self.residual, self.skip = _each(2 * net.residual, count), _each(2 * net.skip, count)
-        self.a, self.b = _each(net.a, count), _each(net.b, count)
+        self.residual = _each(2 * net.residual, count)
+        self.skip = _each(2 * net.skip, count)
+        self.a = _each(net.a, count)
+        self.b = _each(net.b, count)
         self.silence = torch.full((count,), net.levels // 2, device=base.device)
 
     def queues(self) -> Queues:
-        """What the layers remember, the oldest first."""
+        """Return the past of the layers, the oldest first."""
         return [ring.roll(-(self.passed % d), 2) for ring, d in zip(self.rings, self.net.dilations, strict=True)]
 
     def __call__(self, before: Tensor) -> Tensor:
-        net, h = self.net, self.net._first(before[:, None]).transpose(1, 2)  # (B, 1, channels)
+        net = self.net  # (B, 1, channels)
+        h = self.net._first(before[:, None]).transpose(1, 2)
         frame = min((self.start + self.passed) // net.hop, self.base.shape[1] - 1)
         gated = []
         for layer, (ring, d) in enumerate(zip(self.rings, net.dilations, strict=True)):
@@ -220,14 +244,17 @@ class WaveNetSteps:
 
 
 def _each(weight: Tensor, count: int) -> Tensor:
-    """`(…, out, in)` → `(…, B, in, out)`, the same for every sound."""
+    """Return `(…, out, in)` → `(…, B, in, out)`, the same for every sound."""
     return weight.transpose(-1, -2)[..., None, :, :].expand(*weight.shape[:-2], count, -1, -1)
 
 
 def _waves(levels: int, channels: int) -> Tensor:
-    """A vector for each level that changes slowly from one to the next, `(levels, channels)`: waves over all levels, of
-    up to four periods, so that neighbours start as neighbours and need not find each other."""
-    periods, phases = 4 * torch.rand(channels), 2 * math.pi * torch.rand(channels)
+    """Return a vector for each level that changes slowly from one to the next, `(levels, channels)`.
+
+    They are waves over all levels, of up to four periods, so that neighbouring levels start with similar vectors.
+    """
+    periods = 4 * torch.rand(channels)
+    phases = 2 * math.pi * torch.rand(channels)
     return 2**0.5 * torch.sin(2 * math.pi * torch.linspace(0, 1, levels)[:, None] * periods + phases)
 
 
@@ -236,19 +263,19 @@ def _normal(*shape: int, fan: int) -> nn.Parameter:
 
 
 def _product(weight: Tensor, x: Tensor, bias: Tensor) -> Tensor:
-    """A 1×1 convolution: `(out, in)`, `(B, in, T)` → `(B, out, T)`."""
+    """Compute a 1×1 convolution: `(out, in)`, `(B, in, T)` → `(B, out, T)`."""
     return torch.baddbmm(bias[:, None], weight.expand(len(x), *weight.shape), x)
 
 
 class WaveNetLayers(torch.autograd.Function):
-    """All layers one after the other, with their gradients.
+    """Runs all layers one after the other, with their gradients.
 
     Arguments
-        h: `(B, channels, T + field - 1)`, or `(B, channels, T)` where there are queues, which stand before it
+        h: `(B, channels, T + field - 1)`, or `(B, channels, T)` if there are queues, which precede it
         base: `(B, layers, 2 · channels, frames)`
-        filters, residual, shift: of `WaveNetwork`, made for z / 2 and for σ(2 a) in place of tanh(a)
+        filters, residual, shift: of `WaveNetNetwork`, made for z / 2 and for σ(2 a) in place of tanh(a)
         span: what they are run over
-        queues: what the layers remember; changed, and without gradient
+        queues: the past of the layers; changed, and without gradient
 
     Result: z / 2 of all layers, `(B, layers · channels, T)`.
     """
@@ -267,7 +294,8 @@ class WaveNetLayers(torch.autograd.Function):
         count, channels = h.shape[:2]
         length = h.shape[2] - (0 if queues is not None else sum(span.dilations))
         found = h.new_empty(count, len(span.dilations), channels, length)
-        kept, gone = [], 0
+        kept = []
+        dropped = 0
         for layer, d in enumerate(span.dilations):
             if queues is not None:
                 h = torch.cat((queues[layer], h), 2)
@@ -284,8 +312,8 @@ class WaveNetLayers(torch.autograd.Function):
             kept += [seen, s, z]
             if layer < len(residual):
                 h = (h[..., d:] + shift[layer][:, None]).baddbmm_(residual[layer].expand(count, -1, -1), z)
-                gone += d
-                _empty(h, span.nothing, gone)
+                dropped += d
+                _empty(h, span.nothing, dropped)
         if any(ctx.needs_input_grad):
             ctx.span = span
             ctx.save_for_backward(base, filters, residual, *kept)
@@ -294,18 +322,20 @@ class WaveNetLayers(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, dfound: Tensor) -> tuple[Tensor | None, ...]:
         base, filters, residual, *kept = ctx.saved_tensors
-        span, dz_of = ctx.span, dfound.reshape(len(dfound), len(filters), -1, dfound.shape[2])
+        span = ctx.span
+        dz_of = dfound.reshape(len(dfound), len(filters), -1, dfound.shape[2])
         count, _, channels, length = dz_of.shape
         dbase, dfilters, dresidual = (torch.zeros_like(t) for t in (base, filters, residual))
         dshift = residual.new_zeros(len(residual), channels)
         dh = dfound.new_zeros(0)
-        gone = sum(span.dilations)
+        dropped = sum(span.dilations)
         for layer in reversed(range(len(filters))):
-            d, (seen, s, z) = span.dilations[layer], kept[3 * layer : 3 * layer + 3]
+            d = span.dilations[layer]
+            (seen, s, z) = kept[3 * layer : 3 * layer + 3]
             dz = z.new_zeros(z.shape)
             dz[..., -length:] = dz_of[:, layer]
             if layer < len(residual):
-                _empty(dh, span.nothing, gone)
+                _empty(dh, span.nothing, dropped)
                 dresidual[layer] = torch.bmm(dh, z.transpose(1, 2)).sum(0)
                 dshift[layer] = dh.sum((0, 2))
                 dz.baddbmm_(residual[layer].t().expand(count, -1, -1), dh)
@@ -320,15 +350,16 @@ class WaveNetLayers(torch.autograd.Function):
                 dbase[:, layer].index_add_(2, span.frames[-dx.shape[2] :], dx)
             dfilters[layer] = torch.bmm(dx, seen.transpose(1, 2)).sum(0)
             before, now = torch.bmm(filters[layer].t().expand(count, -1, -1), dx).chunk(2, 1)
-            deeper, dh = dh, z.new_zeros(count, channels, z.shape[2] + d)
+            deeper = dh
+            dh = z.new_zeros(count, channels, z.shape[2] + d)
             dh[..., d:] = now + deeper if layer < len(residual) else now
             dh[..., :-d] += before
-            gone -= d
+            dropped -= d
         return dh, dbase, dfilters, dresidual, dshift, None, None
 
 
-def _empty(h: Tensor, nothing: tuple[int, ...] | None, gone: int) -> None:
-    """Zeros at the places before a sound's beginning, `gone` of which are no longer there."""
+def _empty(h: Tensor, nothing: tuple[int, ...] | None, dropped: int) -> None:
+    """Set places before a sound's beginning to zero; `dropped` of them are already dropped."""
     for sound, places in enumerate(nothing or ()):
-        if places > gone:
-            h[sound, :, : places - gone] = 0
+        if places > dropped:
+            h[sound, :, : places - dropped] = 0

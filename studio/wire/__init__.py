@@ -1,1 +1,1 @@
-"""What window, terminal and engine say to each other."""
+"""Messages between the window, the terminal and the engine."""

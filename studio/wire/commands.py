@@ -41,17 +41,17 @@ class DrawPictures(Command, frozen=True, kw_only=True):
     share_map: Array | None = None
     """(height, width) float32, 0 to 1: the factor of the share at each pixel."""
     report_entropy: bool = False
-    """Whether to report the entropy of each pixel before it was drawn, for a model that draws pixel by pixel."""
+    """Whether to report the entropy of each pixel before it was drawn, if the model draws pixel by pixel."""
 
 
 class Sample(DrawPictures, frozen=True, kw_only=True, tag="sample"):
-    """Make one picture for each seed. Answers: Drawn …, then one ending."""
+    """Draw one picture for each seed. Answers: PicturesPreview …, then one ending."""
 
 
 class Inpaint(DrawPictures, frozen=True, kw_only=True, tag="inpaint"):
     """Replace a part of a picture for each seed and keep the rest. Answers: as for Sample.
 
-    `following` is set if a pixel that is kept comes after the first one that is made.
+    `following` is set if a pixel that is kept comes after the first one that is drawn.
     """
 
     picture: Array
@@ -61,7 +61,7 @@ class Inpaint(DrawPictures, frozen=True, kw_only=True, tag="inpaint"):
 
 
 class DecodeLatent(Command, frozen=True, kw_only=True, tag="decode_latent"):
-    """Make one picture from a starting point and sliders. Answers: Shown, then one ending.
+    """Decode one picture from a latent and sliders. Answers: Decoded, then one ending.
 
     z = temperature · start + Σ slider · direction. The start is the noise of `seed`, or `latent` if a picture was
     opened.
@@ -77,7 +77,7 @@ class DecodeLatent(Command, frozen=True, kw_only=True, tag="decode_latent"):
 
 
 class LatentPoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Describes an end of a path, with the fields of Explore but without the model."""
+    """Describes an end of a path, with the fields of DecodeLatent but without the model."""
 
     seed: Seed = 0
     latent: Array | None = None
@@ -87,7 +87,8 @@ class LatentPoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class Interpolate(Command, frozen=True, kw_only=True, tag="interpolate"):
-    """Make artworks along the way between two latents, including both ends. Answers: Drawn …, then one ending."""
+    """Make artworks along the way between two latents, including both ends. Answers: PicturesPreview …, then one
+    ending."""
 
     model: ModelName
     begin: LatentPoint
@@ -105,11 +106,11 @@ class Encode(Command, frozen=True, kw_only=True, tag="encode"):
 
 
 class Adjust(Command, frozen=True, kw_only=True, tag="adjust"):
-    """Change the settings of a running Sample, Complete or Perform. Answers: one ending.
+    """Change the settings of a running Sample, Inpaint or StreamSound. Answers: one ending.
 
-    A Sample or Complete changes from its next row of pixels on, a Perform from its next sample on, and a model that
-    makes whole pictures with its next group. Fields that are None stay unchanged. A waiting job changes when it
-    begins; a job that has ended is ignored. If the model cannot change, this command fails and the job continues.
+    A Sample or Inpaint changes from its next row of pixels on, a StreamSound from its next sample on, and a model that
+    makes whole pictures with its next group. Fields that are None stay unchanged. A waiting job changes when it begins;
+    a job that has ended is ignored. If the model cannot change, this command fails and the job continues.
     """
 
     urgency: ClassVar[int] = URGENCY_ADJUST
@@ -117,37 +118,38 @@ class Adjust(Command, frozen=True, kw_only=True, tag="adjust"):
     """The job to change; `job` identifies this command itself."""
     temperature: tuple[Temperature, ...] | None = None
     temperature_map: Array | None = None
-    """As in Draw; all ones to give every pixel the same temperature again."""
+    """The map as in DrawPictures; all ones to give every pixel the same temperature again."""
     share: Share | None = None
     share_map: Array | None = None
     report_entropy: bool | None = None
-    """As in Draw, for the pixels drawn from now on."""
+    """Whether to report the entropy, as in DrawPictures, of the pixels drawn from now on."""
     label: Count | None = None
-    """The class, for a Perform."""
+    """The class, for a StreamSound."""
     allowed_seconds: Annotated[float, Meta(ge=0.0)] | None = None
-    """As in Perform."""
+    """How many seconds may be generated, as in StreamSound."""
     temperature_curve: Array | None = None
-    """As in Perform; it replaces the temperature or the earlier curve."""
+    """The curve as in StreamSound; it replaces the temperature or the earlier curve."""
     seed: Seed | None = None
-    """Another seed for a Perform; its noise continues at the same sample."""
+    """Another seed for a StreamSound; its noise continues at the same sample."""
     from_sample: Count | None = None
-    """The first sample of a Perform that is replaced. The samples sent after the end of this command begin there."""
+    """The first sample of a StreamSound that is replaced. The samples sent after the end of this command begin there.
+    """
     replaces_late_edit: bool = False
-    """Whether the previous change of a Perform came too late. It is then undone, even if this command fails."""
+    """Whether the previous change of a StreamSound came too late. It is then undone, even if this command fails."""
 
 
 class Score(Command, frozen=True, kw_only=True, tag="score"):
-    """Price an artwork under a model, as a whole and at each place. Answers: Scored, then one ending."""
+    """Compute the bits of an artwork under a model, in all and at each place. Answers: Scored, then one ending."""
 
     urgency: ClassVar[int] = URGENCY_ADDITION
     model: ModelName
     picture: Array
-    """As in Encode."""
+    """The picture as in Encode."""
     label: Count | None = None
 
 
 class ComputeBits(Command, frozen=True, kw_only=True, tag="compute_bits"):
-    """Compute the bits of each sample of a stretch of a recording. Answers: Priced …, then one ending.
+    """Compute the bits of each sample of a stretch of a recording. Answers: BitsChunk …, then one ending.
 
     The time it takes depends on the length of the stretch, not on its position in the recording.
     """
@@ -156,7 +158,7 @@ class ComputeBits(Command, frozen=True, kw_only=True, tag="compute_bits"):
     model: ModelName
     """A model of recordings."""
     sound: Array
-    """(samples,) int16 at the model's rate: the stretch, and up to LEAD samples before it."""
+    """(samples,) int16 at the model's rate: the stretch, and up to CONTEXT_SAMPLES samples before it."""
     first_sample: Count = 0
     """The first sample of the stretch. If it equals the length of the sound, only the class is reported."""
     label: Count | None = None
@@ -164,7 +166,7 @@ class ComputeBits(Command, frozen=True, kw_only=True, tag="compute_bits"):
 
 
 class FindLoop(Command, frozen=True, kw_only=True, tag="find_loop"):
-    """Look near the ends of a loop for the ends whose join costs least. Answers: Joined, then one ending."""
+    """Look near the ends of a loop for the likeliest join. Answers: LoopFound, then one ending."""
 
     model: ModelName
     """A model of recordings."""
@@ -180,10 +182,10 @@ class FindLoop(Command, frozen=True, kw_only=True, tag="find_loop"):
 
 
 class StreamSound(Command, frozen=True, kw_only=True, tag="stream_sound"):
-    """Make one sound piece by piece while the user hears it and may change it. Answers: Sounded …, then one ending.
+    """Generate one sound chunk by chunk while it plays and can be edited. Answers: SoundChunk …, then one ending.
 
-    A seed always makes the same sound, except for changes by Steer. Samples are counted from the first one that is
-    made.
+    A seed always makes the same sound, except for changes by Adjust. Samples are counted from the first one that is
+    generated.
     """
 
     urgency: ClassVar[int] = URGENCY_PLAYBACK
@@ -200,7 +202,7 @@ class StreamSound(Command, frozen=True, kw_only=True, tag="stream_sound"):
     sound_to_continue: Array | None = None
     """(samples,) int16 at the model's rate: the sound to continue; these samples are not sent back."""
     allowed_seconds: Annotated[float, Meta(ge=0.0)] | None = None
-    """How many seconds may be made until a Steer allows more; None: no limit."""
+    """How many seconds may be generated until an Adjust allows more; None: no limit."""
     second_model: Annotated[str, Meta(max_length=200)] = ""
     """A second model of the same rate and levels, empty for none. One of the two is drawn at random for each sample."""
     share: Share = 0.5
@@ -208,7 +210,10 @@ class StreamSound(Command, frozen=True, kw_only=True, tag="stream_sound"):
 
 
 class Train(Command, frozen=True, kw_only=True, tag="train"):
-    """Learn a model from a folder or a pack. Answers: Skipped …, Gathered, Learned …, then one ending."""
+    """Train a model on a folder or a pack.
+
+    Answers: SkippedFiles …, DatasetLoaded, TrainingProgress …, then one ending.
+    """
 
     urgency: ClassVar[int] = URGENCY_QUEUED
     source: Text
@@ -217,13 +222,13 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
     output_folder: Text = ""
     """The folder for the trained model; empty: the user's own models."""
     config: dict[str, Any]
-    """What is learned, and how: `studio.engine.training.config.TrainingConfig` by `msgspec.to_builtins`."""
+    """The training config: `studio.engine.training.config.TrainingConfig` by `msgspec.to_builtins`."""
     force: bool = False
-    """Whether an existing run may learn from other artworks than it began with."""
+    """Whether an existing run may continue with other artworks than it began with."""
 
 
 class Evaluate(Command, frozen=True, kw_only=True, tag="evaluate"):
-    """Measure a model on the test artworks of a folder or a pack. Answers: Measured …, then one ending."""
+    """Evaluate a model on the test artworks of a folder or a pack. Answers: EvaluationProgress …, then one ending."""
 
     urgency: ClassVar[int] = URGENCY_QUEUED
     model: ModelName
@@ -233,7 +238,7 @@ class Evaluate(Command, frozen=True, kw_only=True, tag="evaluate"):
     max_artworks: Annotated[int, Meta(ge=1)] | None = None
     """The most artworks to measure, the first of the test set; None: all."""
     report_spread: bool = False
-    """Whether to report the distribution of the test artworks' prices instead of the figures."""
+    """Whether to report the distribution of the test artworks' bits instead of the figures."""
 
 
 class Stop(Command, frozen=True, kw_only=True, tag="stop"):

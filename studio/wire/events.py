@@ -32,11 +32,11 @@ class Ready(Event, frozen=True, kw_only=True, tag="ready"):
     families: dict[str, Any] = {}
     """The hyperparameters of the zoo's families."""
     uncompiled_loops: tuple[str, ...] = ()
-    """As `loops` in Preparing."""
+    """The loops that are not compiled yet, as in CompilingLoops."""
 
 
 class CompilingLoops(Event, frozen=True, kw_only=True, tag="compiling_loops"):
-    """Reports which loops are not compiled yet; until they are, torch does the same work more slowly.
+    """Reports which loops are not compiled yet; until then torch is used, which is slower.
 
     `pixels` draws pictures pixel by pixel; `sound` and `two sounds` play.
     """
@@ -45,7 +45,7 @@ class CompilingLoops(Event, frozen=True, kw_only=True, tag="compiling_loops"):
 
 
 class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
-    """Reports twice a second how many steps were taken since the start, and the running job.
+    """Reports twice a second the number of steps since the start, and the running job.
 
     If `steps` does not grow while a `job` runs, the engine hangs.
     """
@@ -55,7 +55,10 @@ class Heartbeat(Event, frozen=True, kw_only=True, tag="heartbeat"):
 
 
 class PicturesPreview(Answer, frozen=True, kw_only=True, tag="pictures_preview"):
-    """Carries pictures of a batch, from number `first` on, as far as they are drawn; finished when done == total."""
+    """Carries pictures of a batch, from number `first` on, as far as they are drawn.
+
+    They are finished if done == total.
+    """
 
     first: Count
     pictures: Array
@@ -66,13 +69,13 @@ class PicturesPreview(Answer, frozen=True, kw_only=True, tag="pictures_preview")
     labels: tuple[Count, ...] | None = None
     """The class of each picture, once finished, for a model with classes."""
     following_log_prob: tuple[float, ...] | None = None
-    """For a finished Complete: the log-probability in nats of the kept pixels after the first new one, each given all
+    """The log-probability in nats of the kept pixels after the first new one, for a finished Inpaint. Each is given all
     before it. It measures how well a completion fits what follows."""
     temperature: tuple[Temperature, ...] | None = None
-    """Once finished, if the job was steered: the temperature with which these pictures began."""
+    """Once finished, if the job was adjusted: the temperature with which these pictures began."""
     temperature_map: Array | None = None
     """Once finished, if it varied: (height, width) float32, the temperature at which each pixel was drawn. A Sample
-    with a `temperature` of 1 and this `heat` makes the same pictures again."""
+    with a `temperature` of 1 and this `temperature_map` makes the same pictures again."""
     share: Share | None = None
     share_map: Array | None = None
     """The same for the share, if two models are mixed. `log_prob` is under the mixture as it was drawn."""
@@ -83,7 +86,7 @@ class PicturesPreview(Answer, frozen=True, kw_only=True, tag="pictures_preview")
 
 
 class SoundChunk(Answer, frozen=True, kw_only=True, tag="sound_chunk"):
-    """Carries the next piece of a Perform, from sample `first` on."""
+    """Carries the next chunk of a StreamSound, from sample `first_sample` on."""
 
     first_sample: Count
     samples: Array
@@ -91,20 +94,21 @@ class SoundChunk(Answer, frozen=True, kw_only=True, tag="sound_chunk"):
     bits: Array
     """(n,) float32: -log2 of the probability of each sample at a temperature of 1, given all before it."""
     speed: float
-    """Seconds of sound made in one second of work, recently; 0 while the fast loop is being compiled."""
+    """Seconds of sound generated in one second of work, recently; 0 while the fast loop is being compiled."""
 
 
 class Decoded(Answer, frozen=True, kw_only=True, tag="decoded"):
-    """Carries the result of an Explore: (height, width, channels) uint8, or (samples,) int16."""
+    """Carries the result of a DecodeLatent: (height, width, channels) uint8, or (samples,) int16."""
 
     picture: Array
 
 
 class Encoded(Answer, frozen=True, kw_only=True, tag="encoded"):
-    """Carries the latent of an artwork. Decoding changed `differing` of `total` levels, by at most `largest`.
+    """Carries the latent of an artwork. Decoding changed `differing` of `total` levels, by at most
+    `largest_difference`.
 
-    `exact`: no level changed. `bits`: the price of the artwork, given its class if there are classes. `bound`: this
-    price is an upper bound.
+    `exact`: no level changed. `bits`: those of the artwork, given its class if there are classes. `is_bound`: this
+    number is an upper bound.
     """
 
     latent: Array
@@ -119,23 +123,23 @@ class Encoded(Answer, frozen=True, kw_only=True, tag="encoded"):
 
 
 class Scored(Answer, frozen=True, kw_only=True, tag="scored"):
-    """Carries the price of an artwork: ln p in nats, and the bits of each place (height, width) or (samples,), float32.
+    """Carries the score of an artwork: ln p in nats, and the bits of each place (height, width) or (samples,), float32.
 
-    `bound`: ln p is a lower bound. Costs of the artwork as a whole are divided among its places.
-    For a model with classes, ln p is given the class that was asked for; if none was, of the even mixture of all.
+    `is_bound`: ln p is a lower bound. Bits of the artwork as a whole are divided among its places. For a model with
+    classes, ln p is given the requested class; if none was requested, it is that of the even mixture of all.
     """
 
     log_prob: float
     bits: Array
     is_bound: bool
     label: Count | None = None
-    """The class that was asked for, or the one under which it is likeliest."""
+    """The requested class, or the one under which it is likeliest."""
     log_prob_given_class: float | None = None
     """ln p given that class, for a model with classes."""
 
 
 class BitsChunk(Answer, frozen=True, kw_only=True, tag="bits_chunk"):
-    """Carries the next piece of a Price: the bits (n,) float32 of its samples from number `first` on."""
+    """Carries the next chunk of a ComputeBits: the bits (n,) float32 of its samples from number `first_sample` on."""
 
     first_sample: Count
     bits: Array
@@ -149,28 +153,28 @@ class LoopFound(Answer, frozen=True, kw_only=True, tag="loop_found"):
     begin: Count
     end: Count
     join_bits: float
-    """How many more bits the samples after the join cost there than at their own place."""
+    """How many more bits the samples after the join have there than in their own place."""
     join_bits_before: float
     """The same for the loop in the request."""
     tried_count: Count
 
 
 class SkippedFiles(Answer, frozen=True, kw_only=True, tag="skipped_files"):
-    """Carries some of the files that are not learned from."""
+    """Carries some of the files that are not used for training."""
 
     files: tuple[tuple[Text, Text], ...]
     """Each file: its name within the folder, and the reason, which continues from the name: `is cut off`."""
 
 
 class Damaged(Answer, frozen=True, kw_only=True, tag="damaged"):
-    """Carries some of the files that are learned from although they are cut off or damaged."""
+    """Carries some files that are used for training although they are cut off or damaged."""
 
     files: tuple[tuple[Text, Text], ...]
     """Each file: its name within the folder, and what is wrong: `cut off: what is there is used`."""
 
 
 class DatasetLoaded(Answer, frozen=True, kw_only=True, tag="dataset_loaded"):
-    """Reports how many files are learned from, how many were skipped, and how many were duplicates."""
+    """Reports how many files are used for training, how many were skipped, and how many were duplicates."""
 
     used: Count
     skipped: Count
@@ -197,14 +201,14 @@ class EvaluationProgress(Answer, frozen=True, kw_only=True, tag="evaluation_prog
     figures: tuple[tuple[Text, float, bool], ...] = ()
     """Each figure: its name, its value, and whether it is exact."""
     spread: tuple[float, ...] = ()
-    """The distribution of prices as on the card, if requested."""
+    """The distribution of bits as on the card, if requested."""
 
 
 class Diagnosis(Answer, frozen=True, kw_only=True, tag="diagnosis"):
     """Carries the findings of Doctor."""
 
     findings: tuple[tuple[str, bool, str], ...]
-    """For each thing examined: its name, whether it is fine, the finding."""
+    """For each thing examined: its name, whether it is fine, and the finding."""
 
 
 class Notice(Answer, frozen=True, kw_only=True, tag="notice"):
@@ -220,7 +224,7 @@ class Finished(Answer, frozen=True, kw_only=True, tag="finished"):
 
 
 class Stopped(Answer, frozen=True, kw_only=True, tag="stopped"):
-    """Reports that the job was stopped, or replaced by a newer one with the same `hand`."""
+    """Reports that the job was stopped, or replaced by a newer one with the same `control`."""
 
 
 class Failed(Event, frozen=True, kw_only=True, tag="failed"):

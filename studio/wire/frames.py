@@ -1,4 +1,4 @@
-"""Messages to bytes and back.
+"""Convert messages to bytes and back.
 
     u32 length of the rest | u32 length of the head | head: JSON | arrays as they are
 
@@ -26,7 +26,7 @@ MAX_ARRAYS = 64
 
 
 class BadFrame(ValueError):
-    """A frame that cannot be read. `resync` is False where the stream is lost with it."""
+    """A frame cannot be read. `can_continue` is False if the stream is lost with it."""
 
     def __init__(self, why: str, *, resync: bool = True, job: str = "") -> None:
         super().__init__(why)
@@ -43,7 +43,7 @@ _envelope = msgspec.json.Decoder(_Envelope)
 
 
 def encode(message: Message) -> bytes:
-    """A message as one frame. Raises BadFrame for what the other side could not read."""
+    """Return a message as one frame. Raises BadFrame if the other side could not read it."""
     arrays: list[Array] = []
 
     def take(value: object) -> object:
@@ -60,7 +60,7 @@ def encode(message: Message) -> bytes:
     except UnicodeEncodeError:  # the bytes of a file's name that is not UTF-8
         raise BadFrame("a text cannot be sent, because it is not Unicode") from None
     head = msgspec.json.encode(_Envelope(body, tuple((a.dtype.str, a.shape) for a in arrays)))
-    head += b" " * (-(4 + len(head)) % 8)  # so that the first array lies where processors like it
+    head += b" " * (-(4 + len(head)) % 8)  # so that the first array lies at an address that processors read fast
     length = 4 + len(head) + sum(a.nbytes for a in arrays)
     if length > MAX_FRAME_BYTES or len(head) > MAX_HEAD_BYTES:
         raise BadFrame(f"a message of {length:,} bytes is larger than a frame may be")
@@ -68,7 +68,7 @@ def encode(message: Message) -> bytes:
 
 
 def _check_numbers(message: Message) -> None:
-    """JSON knows no infinity: msgspec writes `null` for it, and the other side would refuse the frame."""
+    """Refuse infinite numbers. JSON has none: msgspec writes `null`, which the other side would refuse."""
     for field in message.__struct_fields__:
         value = getattr(message, field)
         numbers = value if isinstance(value, tuple) else (value,)
@@ -77,7 +77,7 @@ def _check_numbers(message: Message) -> None:
 
 
 def decode(body: bytes | memoryview, types: Any) -> Any:
-    """The message in a frame, without its first four bytes. Raises BadFrame with the field that is wrong."""
+    """Return the message in a frame, without its first four bytes. Raises BadFrame with the faulty field."""
     view = memoryview(body)
     if len(view) < 4:
         raise BadFrame("a frame is too short to have a head")
@@ -95,7 +95,8 @@ def decode(body: bytes | memoryview, types: Any) -> Any:
 
 
 def _read_arrays(described: tuple[tuple[str, tuple[int, ...]], ...], data: memoryview) -> list[Array]:
-    arrays, at = [], 0
+    arrays = []
+    at = 0
     if len(described) > MAX_ARRAYS:
         raise BadFrame(f"{len(described):,} arrays are more than a frame may have")
     for dtype, shape in described:
@@ -124,7 +125,7 @@ def _array_decoder(arrays: list[Array]) -> Callable[[type, Any], Any]:
 
 
 def _job_of_faulty_message(head: bytes | memoryview) -> str:
-    """The job that a faulty message names, if it can still be told."""
+    """Return the job that a faulty message names, if that can be read."""
     try:
         job = msgspec.json.decode(head)["message"]["job"]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, KeyError):
@@ -133,7 +134,7 @@ def _job_of_faulty_message(head: bytes | memoryview) -> str:
 
 
 class FrameSplitter:
-    """Cuts a stream of bytes into frames: `feed` what arrives, take what `frames` has complete."""
+    """Cuts a stream of bytes into frames: `feed` it what arrives, and read the messages that are complete."""
 
     def __init__(self, types: Any) -> None:
         self._types = types
@@ -143,7 +144,7 @@ class FrameSplitter:
         self._bytes += data
 
     def next_message(self) -> Any | None:
-        """The next message, or None until more bytes arrive. Raises BadFrame; then call again."""
+        """Return the next message, or None until more bytes arrive. Raises BadFrame; then call again."""
         if len(self._bytes) < 4:
             return None
         (length,) = struct.unpack_from("<I", self._bytes)
@@ -158,10 +159,10 @@ class FrameSplitter:
 
 
 def command_splitter() -> FrameSplitter:
-    """For the engine: what arrives must be commands."""
+    """Return a splitter for the engine, which accepts only commands."""
     return FrameSplitter(AnyCommand)
 
 
 def event_splitter() -> FrameSplitter:
-    """For the window: what arrives must be events."""
+    """Return a splitter for the window, which accepts only events."""
     return FrameSplitter(AnyEvent)

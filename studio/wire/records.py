@@ -22,10 +22,10 @@ URGENCY_ADJUST, URGENCY_PLAYBACK, URGENCY_CONTROL, URGENCY_ADDITION, URGENCY_REQ
 additions to a picture such as its surprise, single requests, the queue."""
 
 CHUNK_SECONDS = 0.02
-"""Seconds of sound in one Sounded."""
+"""Seconds of sound in one SoundChunk."""
 
 CONTEXT_SAMPLES = 8 * 2**14
-"""Samples before a stretch of sound that may influence its price: the receptive field of the WaveNet with the most
+"""Samples before a stretch of sound that may influence its bits: the receptive field of the WaveNet with the most
 layers."""
 
 
@@ -36,8 +36,8 @@ class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
 class Command(Message, frozen=True, kw_only=True):
     """Asks something of the engine; `job` identifies it in every answer.
 
-    `hand` names the control that asks. A newer command with the same `hand` replaces the older one, which then ends
-    as `Stopped`. A command with an empty `hand` replaces none.
+    `control` names the control that asks. A newer command with the same `control` replaces the older one, which then
+    ends as `Stopped`. A command with an empty `control` replaces none.
     """
 
     urgency: ClassVar[int] = URGENCY_REQUEST

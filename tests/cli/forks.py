@@ -1,10 +1,10 @@
-"""Runs commands in forks of one process that has already imported what they need.
+"""Run commands in forks of one process that has already imported what they need.
 
 A new process takes a second or more for a command, nearly all of it for imports. A fork takes milliseconds. It has
 streams of its own, which may be closed or broken as in a shell. It ends as Python ends, but its modules are not taken
 down, which takes half a second.
 
-As a program, this is that process: it gets one end of a socket, by which requests and file descriptors come in.
+Run as a program, this is that process: it gets one end of a socket, by which requests and file descriptors come in.
 """
 
 import atexit
@@ -37,7 +37,7 @@ REDIRECTIONS = {
 
 
 class Fork:
-    """One running command."""
+    """Is one running command."""
 
     def __init__(self, pid: int, answer: Callable[[float], int]) -> None:
         self._pid = pid
@@ -63,7 +63,7 @@ class Fork:
 
 
 class Forks:
-    """The process that forks, seen from a test. It runs one command at a time."""
+    """Controls the process that forks, from a test. It runs one command at a time."""
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._socket, other = socket.socketpair()
@@ -99,7 +99,7 @@ class Forks:
     def run(
         self, *words: str | Path, streams: str = "", environment: Mapping[str, str] | None = None
     ) -> tuple[int, bytes, bytes]:
-        """Run a command of the terminal; return its exit status and what it wrote to both outputs."""
+        """Run a command of the terminal; return its exit status and its two outputs."""
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             fork = self.start(*words, streams=streams, environment=environment, out=out, err=err)
             try:
@@ -152,7 +152,7 @@ def _serve(channel: socket.socket) -> None:
 
 
 def _run(request: dict[str, Any], out: int, err: int) -> NoReturn:
-    """Run a command in this process with the environment and streams that it asks for, and end the process."""
+    """Run a command in this process with its own environment and streams, then end the process."""
     os.environ.clear()
     os.environ.update(request["environment"])
     for number, source in enumerate((os.open(os.devnull, os.O_RDONLY), out, err)):

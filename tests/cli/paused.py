@@ -1,6 +1,6 @@
-"""Runs a command of the terminal that says when it has come to some moment, and stays there for a while.
+"""Run a command of the terminal that reports a moment and pauses there.
 
-The moments are `starting`, `importing`, `loading`, `learning`, `saving` and `publishing`. At `deaf` it learns, too, and
+The moments are `starting`, `importing`, `loading`, `learning`, `saving` and `publishing`. At `deaf` it trains, too, and
 ignores SIGHUP as under `nohup`. It prints each step of a training.
 """
 
@@ -50,12 +50,10 @@ def _watch_training(moment: str) -> None:
     from studio.media import dataset
 
     device.lower_priority = lambda: None
-    keep, publish, step, loading = (
-        checkpoint.add_checkpoint,
-        model_export.export_model,
-        loop._train_step,
-        dataset.load_dataset_in_steps,
-    )
+    keep = checkpoint.add_checkpoint
+    publish = model_export.export_model
+    step = loop._train_step
+    loading = dataset.load_dataset_in_steps
 
     def kept(run: Any, tensors: Any, state: Any, **how: Any) -> None:
         if moment == "saving" and state["step"] > 2:
@@ -79,12 +77,10 @@ def _watch_training(moment: str) -> None:
             _pause("loading")
         return loading(*args)
 
-    checkpoint.add_checkpoint, model_export.export_model, loop._train_step, dataset.load_dataset_in_steps = (
-        kept,
-        published,
-        stepped,
-        loaded,
-    )
+    checkpoint.add_checkpoint = kept
+    model_export.export_model = published
+    loop._train_step = stepped
+    dataset.load_dataset_in_steps = loaded
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the terminal says of files that it opens: the same notes as the window."""
+"""The terminal prints the same notes about a file as the window."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from studio.media.pictures.image import FileRefused
 from tests.media.containers.writers import LITTLE, RATE, wav
 
 
-def test_a_recording_that_is_cut_off_is_told(
+def test_a_recording_that_is_cut_off_is_reported(
     tiny_recordings: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     card = models.find_model(tiny_recordings).card
@@ -28,7 +28,7 @@ def test_a_recording_that_is_cut_off_is_told(
 
 
 @pytest.mark.parametrize("form", ["WAV", "FLAC", "AIFF"])
-def test_a_cycle_in_anti_phase_is_told(
+def test_a_cycle_in_anti_phase_is_reported(
     form: str, tiny_waves: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     card = models.find_model(tiny_waves).card
@@ -53,10 +53,10 @@ def test_a_sound_that_cannot_be_read_is_refused_in_words_about_sounds(
             arguments.open_artwork(path, models.find_model(name).card)
 
 
-def test_a_picture_that_is_too_unlike_for_numbers_of_64_bits_is_said_to_be(
+def test_a_picture_too_unlike_for_64_bit_numbers_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A grey square on white lies 10 to the 11 deviations from the letters that are learned."""
+    """A grey square on white lies 10 to the 11 deviations from the training letters."""
     paper = np.full((32, 32), 255, np.uint8)
     generator = np.random.default_rng(101)
     row, column = generator.integers(0, 24, 2)

@@ -37,7 +37,7 @@ def do_instead(monkeypatch: pytest.MonkeyPatch, job: Callable[[], Iterator[Any]]
     monkeypatch.setattr(benchmark, "measure_speed", lambda *asked: list(job()))
 
 
-def test_every_command_says_what_the_engine_met(
+def test_every_command_reports_the_engines_fault(
     command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def job() -> Iterator[None]:
@@ -55,7 +55,7 @@ def test_every_command_says_what_the_engine_met(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_has_its_sentence(
+def test_each_fault_has_its_own_sentence(
     fault: str,
     tiny: str,
     tmp_path: Path,
@@ -78,7 +78,7 @@ def test_each_fault_has_its_sentence(
         assert "Traceback" in log.read_text("utf-8")
 
 
-def test_a_job_that_ends_without_a_result_is_told(
+def test_a_job_that_ends_without_a_result_is_reported(
     command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     if command[0] in ("models", "bench"):
@@ -100,7 +100,7 @@ def test_a_library_that_is_missing_is_named(
     assert re.fullmatch(r"The engine could not load: .*studio\.engine\.jobs.*\. Run the set-up again\.\n", said)
 
 
-def test_a_fault_of_the_command_itself_is_told_too(
+def test_a_fault_of_the_command_itself_is_reported_too(
     tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(*asked: object) -> bytes:

@@ -1,4 +1,4 @@
-"""Without compiled loops, a command draws with torch and says why it is slow."""
+"""A command without compiled loops draws with torch and explains why it is slow."""
 
 import json
 import subprocess
@@ -52,12 +52,12 @@ def test_a_picture_does_not_wait_for_a_compiler(
     said = capsys.readouterr()
     assert all(recipe_of_png(Path(json.loads(line)["file"]).read_bytes()) for line in said.out.splitlines())
     assert said.err.count(SLOW) == 1
-    while not asked.exists() or not asked.read_text():  # it may be made and not yet written
+    while not asked.exists() or not asked.read_text():  # it may exist and not yet be written
         time.sleep(0.01)
     assert asked.read_text() == f"--stay {loop}"
 
 
-def test_what_measures_speed_compiles_first_and_what_needs_no_loop_says_nothing(
+def test_speed_measurement_compiles_first_and_commands_without_loops_print_nothing(
     asked: Path, tiny_pixels: str, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["bench", tiny_pixels]) == 0
@@ -68,7 +68,7 @@ def test_what_measures_speed_compiles_first_and_what_needs_no_loop_says_nothing(
 
 @pytest.fixture
 def pricing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
-    """Has something happen whenever pictures are about to be priced."""
+    """Call something whenever bits of pictures are about to be computed."""
 
     def happens(act: Callable[[], object]) -> None:
         price = sampling.score_artworks
@@ -83,17 +83,18 @@ def pricing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]],
 
 
 @pytest.mark.parametrize("model", ["tiny", "tiny_pixels", "tiny_kinds", "tiny_waves"])
-def test_the_first_artwork_lies_on_the_disk_before_it_is_priced(
+def test_the_first_artwork_is_on_the_disk_before_its_bits_are_known(
     model: str, pricing: Callable[[Callable[[], object]], None], request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     name = request.getfixturevalue(model)
-    out, there = tmp_path / "out", []
+    out = tmp_path / "out"
+    there = []
     pricing(lambda: there.append(sorted(path.stem for path in out.iterdir())))
     assert cli.main(["sample", name, "--seed", "1", "--out", str(out)]) == 0
     assert there == [[f"{name}-1"]]
 
 
-def test_pictures_that_nobody_priced_are_named_when_a_command_is_stopped(
+def test_pictures_without_bits_are_named_when_a_command_is_stopped(
     tiny: str,
     pricing: Callable[[Callable[[], object]], None],
     tmp_path: Path,
@@ -109,7 +110,7 @@ def test_pictures_that_nobody_priced_are_named_when_a_command_is_stopped(
     assert all(recipe_of_png(Path(line["file"]).read_bytes()) for line in told)
 
 
-def test_pictures_whose_price_took_too_much_memory_are_saved_and_named_once(
+def test_pictures_whose_score_needs_too_much_memory_are_saved_and_named_once(
     tiny: str,
     pricing: Callable[[Callable[[], object]], None],
     tmp_path: Path,

@@ -1,4 +1,4 @@
-"""With `--play`, recordings are heard in the terminal, described, and kept."""
+"""Recordings with `--play` are heard in the terminal, described, and kept."""
 
 import argparse
 import json
@@ -37,9 +37,10 @@ ROOT = Path(__file__).parents[2]
 
 
 class Ear(FakeSpeaker):
-    """Stands in for a sound card of the model's rate, which takes a piece at each look."""
+    """Replaces a sound card of the model's rate, which takes a piece at each look."""
 
-    rate, underruns = RATE, 0
+    rate = RATE
+    underruns = 0
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +59,7 @@ class Ear(FakeSpeaker):
 
     @property
     def sound(self) -> np.ndarray:
-        """int16 from the first sample that is no silence to the last."""
+        """Return int16 samples from the first to the last that is not silent."""
         whole = np.rint(np.concatenate(self.heard) * 32_768).astype(np.int16)
         sounding = np.flatnonzero(whole)
         return whole[sounding[0] : sounding[-1] + 1]
@@ -73,7 +74,7 @@ def ear(monkeypatch: pytest.MonkeyPatch) -> Ear:
 
 
 def told(heard: np.ndarray, wanted: np.ndarray) -> None:
-    """All of it was heard, but for the ramps at both ends."""
+    """Check that all of it was heard, except for the ramps at both ends."""
     inner = np.rint(limit_level(wanted.astype(np.float32) / 32_768) * 32_768).astype(np.int16)[EDGE:-EDGE]
     places = np.flatnonzero(heard == inner[0])
     assert any(np.array_equal(heard[at : at + len(inner)], inner) for at in places)
@@ -98,7 +99,7 @@ def test_recordings_are_heard_one_after_the_other_as_they_are_kept(
     assert said[-1].startswith("Heard 1.7 s, ") and said[-1].endswith(" × real time, no gaps.")
 
 
-def test_what_is_only_heard_leaves_no_file(
+def test_a_recording_that_is_only_played_leaves_no_file(
     ear: Ear, tiny_recordings: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -109,10 +110,11 @@ def test_what_is_only_heard_leaves_no_file(
     assert len(ear.sound) > 0.2 * RATE and not [*tmp_path.glob("*.wav")]
 
 
-def test_of_a_sound_that_is_gone_on_from_the_end_is_heard_and_what_follows(
+def test_a_continued_sound_is_played_from_its_end_on(
     ear: Ear, tiny_recordings: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    mine, out = tmp_path / "mine.wav", tmp_path / "more.wav"
+    mine = tmp_path / "mine.wav"
+    out = tmp_path / "more.wav"
     soundfile.write(mine, 0.3 * np.sin(np.arange(3 * RATE) / 9), RATE, subtype="PCM_16")
     argv = ["continue", tiny_recordings, str(mine), "--seconds", "0.4", "--seed", "3", "--play", "--out", str(out)]
     assert cli.main(argv) == 0
@@ -173,7 +175,7 @@ def test_ctrl_c_while_it_is_only_heard_loses_nothing(
     assert len(samples(next(tmp_path.glob("*.wav")))) == 2 * RATE
 
 
-def test_without_a_sound_card_the_files_are_made_all_the_same(
+def test_the_files_are_made_even_without_a_sound_card(
     ear: Ear, tiny_recordings: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ear.refuses = "No device for sound was found."
@@ -187,7 +189,7 @@ def test_without_a_sound_card_the_files_are_made_all_the_same(
     assert "Nothing was made, because nobody can hear it. Add --out DIR to save it instead." in said and not made
 
 
-def test_a_card_that_goes_away_takes_the_sound_with_it_and_nothing_else(
+def test_a_removed_card_ends_only_the_sound(
     ear: Ear, tiny_recordings: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ear.goes_after = 1.0
@@ -207,14 +209,16 @@ def piece(number: int, speed: float) -> wire.SoundChunk:
 
 
 @pytest.mark.parametrize(("pace", "begins"), [(2.0, 0.5), (0.5, 2.2)])
-def test_what_is_made_slowly_is_heard_once_no_gap_can_follow(
+def test_a_slow_recording_is_played_once_no_gap_can_follow(
     pace: float, begins: float, ear: Ear, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Four seconds are made at half the speed of hearing, so a little more than two must be made first."""
-    now, step = [0.0], wire.CHUNK_SECONDS / pace
+    """Four seconds are made at half the playback speed, so a little more than two must be made first."""
+    now = [0.0]
+    step = wire.CHUNK_SECONDS / pace
     monkeypatch.setattr(live_playback.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(live_playback.time, "sleep", lambda seconds: None)
-    ear.heard, asked = [], ear.play_seconds
+    ear.heard = []
+    asked = ear.play_seconds
     monkeypatch.setattr(ear, "play_seconds", lambda seconds: asked(step))
 
     def made(jobs: Any, ask: wire.StreamSound) -> Iterator[wire.SoundChunk]:
@@ -235,7 +239,7 @@ def test_what_is_made_slowly_is_heard_once_no_gap_can_follow(
     assert len(ear.sound) == pytest.approx(4 * RATE, abs=2 * EDGE)
 
 
-def test_nothing_is_heard_before_the_fast_loop_is_there(
+def test_playback_starts_only_after_the_fast_loop_is_compiled(
     ear: Ear, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = [0.0]
@@ -259,13 +263,14 @@ def test_nothing_is_heard_before_the_fast_loop_is_there(
     assert said[1] == "Playing it." and said[-1] == "Heard 4.0 s, 2.0 × real time, no gaps."
 
 
-def test_what_grew_slower_on_the_way_waits_again_and_counts_the_gap(
+def test_a_generator_that_slows_down_pauses_playback_and_counts_the_gap(
     ear: Ear, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = [0.0]
     monkeypatch.setattr(live_playback.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(live_playback.time, "sleep", lambda seconds: None)
-    step, asked = [0.01], ear.play_seconds
+    step = [0.01]
+    asked = ear.play_seconds
     monkeypatch.setattr(ear, "play_seconds", lambda seconds: asked(step[0]))
 
     def made(jobs: Any, ask: wire.StreamSound) -> Iterator[wire.SoundChunk]:
@@ -295,7 +300,7 @@ def test_what_grew_slower_on_the_way_waits_again_and_counts_the_gap(
         (["continue", "tiny", "a.wav", "--play"], "makes no recordings, so it cannot go on from one"),
     ],
 )
-def test_what_cannot_be_heard_or_kept_is_wrong_use(
+def test_options_that_play_or_keep_nothing_are_wrong_use(
     argv: list[str], words: str, tiny: str, tiny_waves: str, tiny_recordings: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     named = {"tiny": tiny, "tiny-waves": tiny_waves, "tiny-recordings": tiny_recordings}
@@ -303,13 +308,14 @@ def test_what_cannot_be_heard_or_kept_is_wrong_use(
     assert words in capsys.readouterr().err
 
 
-def test_a_seed_sounds_in_the_terminal_as_it_does_in_the_window(tiny_recordings: str, tmp_path: Path) -> None:
-    """The window asks without an end, and now and then allows a little more."""
+def test_a_seed_sounds_the_same_in_the_terminal_and_in_the_window(tiny_recordings: str, tmp_path: Path) -> None:
+    """The window asks without an end, and allows a little more from time to time."""
     argv = ["sample", tiny_recordings, "--seed", "5", "--temperature", "0.9", "--label", "Low", "--seconds", "0.5"]
     assert cli.main([*argv, "--out", str(tmp_path)]) == 0
     jobs = JobStarter(ComputeDevice(torch.device("cpu"), "Processor, 1 thread", 1, has_bf16=False))
     ask = wire.StreamSound(job="a", model=tiny_recordings, seed=5, temperature=0.9, label=1, allowed_seconds=0.1)
-    parts, allowed = list[np.ndarray](), 0.1
+    parts = list[np.ndarray]()
+    allowed = 0.1
     for event in jobs.start(ask):
         if isinstance(event, wire.SoundChunk):
             parts.append(event.samples)
@@ -321,7 +327,7 @@ def test_a_seed_sounds_in_the_terminal_as_it_does_in_the_window(tiny_recordings:
     np.testing.assert_array_equal(np.concatenate(parts), samples(tmp_path / f"{tiny_recordings}-5.wav"))
 
 
-def test_a_recording_at_an_unsafe_temperature_is_warned_of_once(
+def test_a_recording_at_an_unsafe_temperature_causes_one_warning(
     tiny_recordings: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trained = models.find_model(tiny_recordings)
@@ -331,7 +337,7 @@ def test_a_recording_at_an_unsafe_temperature_is_warned_of_once(
     assert capsys.readouterr().err.count("At 3 most works are blank or saturated.") == 1
 
 
-def test_two_models_of_sound_are_mixed_and_the_file_says_which(tiny_recordings: str, tmp_path: Path) -> None:
+def test_two_models_of_sound_are_mixed_and_the_file_names_both(tiny_recordings: str, tmp_path: Path) -> None:
     argv = ["sample", tiny_recordings, "--seed", "5", "--seconds", "0.2", "--mix", tiny_recordings, "--share", "0.3"]
     assert cli.main([*argv, "--out", str(tmp_path)]) == 0
     work = recipe_of_wav((tmp_path / f"{tiny_recordings}-5.wav").read_bytes())
@@ -340,7 +346,7 @@ def test_two_models_of_sound_are_mixed_and_the_file_says_which(tiny_recordings: 
 
 
 @pytest.mark.timeout(120)
-def test_a_real_sound_card_gets_what_is_made_and_ctrl_c_ends_it_softly(
+def test_a_real_sound_card_plays_the_sound_and_ctrl_c_fades_it_out(
     recording: Recorder, sound_card: Daemon, tiny_recordings: str, tmp_path: Path
 ) -> None:
     argv = ["sample", tiny_recordings, "--seed", "5", "--label", "Low", "--seconds", "30", "--play", "--out", tmp_path]
@@ -368,7 +374,7 @@ def test_a_real_sound_card_gets_what_is_made_and_ctrl_c_ends_it_softly(
     assert 1 < len(heard) / CARD < 29, "Ctrl+C ends it before the 30 seconds are over"
     made = samples(tmp_path / f"{tiny_recordings}-5.wav").astype(np.float32) / 32_768
     given = limit_level(Resampler(RATE, CARD).resample(made))
-    # A null sink whose first stream begins takes back what its monitor has given already, so the middle is compared.
+    # A null sink whose first stream begins takes back what its monitor has already received. So the middle is compared.
     middle = heard[CARD // 2 : -round(0.1 * CARD)]
     silence = "".join("x" if loud else " " for loud in np.abs(middle) > 1e-6)
     skip_if_gaps(silence.count(" " * round(0.005 * CARD)))
@@ -379,7 +385,7 @@ def test_a_real_sound_card_gets_what_is_made_and_ctrl_c_ends_it_softly(
 
 
 @pytest.mark.parametrize("heard", [0, RATE])
-def test_a_sound_that_falls_silent_keeps_its_length_and_is_told(
+def test_a_sound_that_falls_silent_keeps_its_length_and_is_reported(
     heard: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = np.concatenate((np.full(RATE // 2, 900), np.full(RATE // 2, -900), np.full(9 * RATE, 3))).astype(np.int16)

@@ -67,9 +67,9 @@ def no_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def refused(command: list[str], place: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """Save the results of a command in a place; return what it says. Nothing else may happen."""
+    """Save the results of a command in a place; return its message. Nothing else may happen."""
     if command[0] == "train":
-        command = [*command, "--out", "out"]  # among the models if none is given
+        command = [*command, "--out", "out"]  # in the models' folder if none is given
     at = next(command.index(option) for option in ("--out", "--map") if option in command) + 1
     before = there(folder)
     status = 2 if not place.strip() or os.path.isdir(place) else 1
@@ -85,7 +85,7 @@ def there(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize(("command", "make", "words"), CASES, indirect=["command"])
-def test_a_place_that_takes_no_files(
+def test_a_place_that_accepts_no_files_is_refused(
     command: list[str],
     make: Callable[[Path], str],
     words: str,

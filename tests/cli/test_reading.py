@@ -30,7 +30,7 @@ def photos(folder: Path, names: list[str]) -> Path:
 
 
 @pytest.mark.usefixtures("planted_readers")
-def test_a_folder_is_scored_but_for_what_its_reader_does_not_survive(
+def test_a_folder_is_scored_without_files_that_crash_their_reader(
     tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = photos(tmp_path / "photos", ["a", *STEMS, "z"])
@@ -44,7 +44,7 @@ def test_a_folder_is_scored_but_for_what_its_reader_does_not_survive(
 
 
 @pytest.mark.usefixtures("planted_readers")
-def test_a_training_loses_only_what_its_reader_does_not_survive(
+def test_a_training_loses_only_files_that_crash_their_reader(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = photos(tmp_path / "photos", [*(str(seed) for seed in range(20)), *STEMS])
@@ -58,7 +58,7 @@ def test_a_training_loses_only_what_its_reader_does_not_survive(
 
 @pytest.mark.usefixtures("planted_readers")
 @pytest.mark.parametrize("options", [["--sound"], ["--family", "wavenet", "--rate", "8000"]])
-def test_a_training_of_sounds_loses_only_what_its_reader_does_not_survive(
+def test_a_training_of_sounds_loses_only_files_that_crash_their_reader(
     options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "waves"
@@ -85,7 +85,7 @@ def test_a_folder_that_is_named_by_a_link_is_used(
     assert "4 pictures are used." in capsys.readouterr().err
 
 
-def test_an_archive_is_to_be_unpacked_first(tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_archive_must_be_unpacked_first(tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import shutil
 
     folder = photos(tmp_path / "photos", ["a", "b", "c"])

@@ -20,7 +20,7 @@ Files = Sequence[tuple[Path, bytes]]
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> sample.ResultSaver:
-    """Hold results at a clock that shows another minute whenever it is looked at."""
+    """Use a clock that shows another minute at each look."""
     minutes = iter(range(0, 60_000, 60))
     monkeypatch.setattr(sample, "time", SimpleNamespace(monotonic=lambda: next(minutes)))
     return sample.ResultSaver(argparse.Namespace(json=False), tmp_path, UNENLARGED)
@@ -35,10 +35,11 @@ def seeds(folder: Path) -> list[int]:
     return sorted(int(path.stem.removeprefix("tiny-")) for path in folder.glob("*.png"))
 
 
-def test_a_slow_disk_holds_up_nothing_but_the_first_result(
+def test_a_slow_disk_delays_only_the_first_result(
     kept: sample.ResultSaver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_all, open_again = storage.write_files, threading.Event()
+    write_all = storage.write_files
+    open_again = threading.Event()
     add(kept, 1)
     kept.save_soon()
     assert seeds(tmp_path) == [1], "the first lies on the disk before anything else is made"

@@ -1,6 +1,6 @@
 """Commands finish their work even if nobody can read their output.
 
-Most of them are forks of one process, because imports take far longer than the commands. Those of which the start
+Most of them are forks of one process, because imports take far longer than the commands. Those for which the start
 itself matters are processes of their own.
 """
 
@@ -68,21 +68,21 @@ def ran(
 
 
 def in_words(err: bytes) -> str:
-    """Return messages as text. They hold nothing that only a programmer understands."""
+    """Return messages as text, after checking that they hold nothing only a programmer understands."""
     said = err.decode("utf-8", "replace")
     assert not any(word in said for word in RAW), said
     return said
 
 
 def files(folder: Path) -> list[str]:
-    """Return the files that a command made beside its own arguments."""
+    """Return the files that a command made, without its arguments."""
     mine = {"é.png", "mask.png", "ö.wav", "rings.npz"}
     home = folder / "home" / "models"
     found = [*folder.glob("*.*"), *folder.glob("out/*"), *home.glob("roses*")]
     return sorted(path.name for path in found if path.name not in mine)
 
 
-def test_every_command_in_ascii_without_input_and_messages(command: list[str], ascii_forks: Forks) -> None:
+def test_every_command_works_in_ascii_without_input_and_messages(command: list[str], ascii_forks: Forks) -> None:
     status, out, said = ran(ascii_forks, *command, streams="<&- 2>&-", env=C_LOCALE)
     assert (status, said) == (0, "")
     assert out.decode("ascii").strip()
@@ -116,7 +116,7 @@ def test_characters_that_an_encoding_lacks_are_replaced(
 
 @pytest.mark.parametrize("streams", CLOSED)
 @pytest.mark.parametrize("words", [["models"], ["--help"], ["dance"]])
-def test_closed_streams_are_no_fault_of_the_program(streams: str, words: list[str], tiny: str, forks: Forks) -> None:
+def test_closed_streams_are_not_a_fault_of_the_program(streams: str, words: list[str], tiny: str, forks: Forks) -> None:
     status, out, said = ran(forks, *words, streams=streams)
     lost = ">&-" in streams.split()
     assert status == (2 if words == ["dance"] else 1 if lost else 0)
@@ -126,7 +126,7 @@ def test_closed_streams_are_no_fault_of_the_program(streams: str, words: list[st
 
 
 @pytest.mark.parametrize("words", [["models"], ["models", "--json"], ["models", "--markdown"], ["--help"], ["doctor"]])
-def test_a_full_disk_is_told_and_fails(words: list[str], tiny: str, forks: Forks) -> None:
+def test_a_full_disk_is_reported_and_fails(words: list[str], tiny: str, forks: Forks) -> None:
     status, _, said = ran(forks, *words, streams=">/dev/full")
     assert status == 1
     assert said.splitlines()[-1] == "The results could not be printed: no space left on device."
@@ -134,19 +134,21 @@ def test_a_full_disk_is_told_and_fails(words: list[str], tiny: str, forks: Forks
 
 
 @pytest.mark.parametrize("streams", [">&-", ">/dev/full", ">&- 2>&- <&-", "2>/dev/full"])
-def test_whatever_happens_to_the_output_all_are_made(streams: str, tiny: str, tmp_path: Path, forks: Forks) -> None:
+def test_all_files_are_made_despite_any_fault_of_the_output(
+    streams: str, tiny: str, tmp_path: Path, forks: Forks
+) -> None:
     ran(forks, "sample", tiny, "-n", str(MANY), "--seed", "1", "--out", tmp_path, streams=streams)
     assert len(list(tmp_path.glob("*.png"))) == MANY
 
 
-def test_all_are_made_after_the_reader_has_left(tiny: str, tmp_path: Path) -> None:
+def test_all_files_are_made_after_the_reader_has_left(tiny: str, tmp_path: Path) -> None:
     process = studio("sample", tiny, "-n", str(MANY), "--seed", "1", "--out", tmp_path, streams="| head -1")
     _, out, _ = ended(process)
     assert out.decode().splitlines() == [str(tmp_path / f"{tiny}-1.png")]
     assert len(list(tmp_path.glob("*.png"))) == MANY
 
 
-def test_what_only_prints_ends_once_nobody_reads(tiny: str, tmp_path: Path, rings: np.ndarray) -> None:
+def test_a_command_that_only_prints_ends_once_its_reader_leaves(tiny: str, tmp_path: Path, rings: np.ndarray) -> None:
     for number, ring in enumerate(rings[:3]):
         Image.fromarray(ring).save(tmp_path / f"{number}.png")
     process = studio("score", tiny, tmp_path, "no such file", streams="> /dev/full")
@@ -155,8 +157,8 @@ def test_what_only_prints_ends_once_nobody_reads(tiny: str, tmp_path: Path, ring
     assert said == "The results could not be printed: no space left on device.\n", "the last file is not looked at"
 
 
-def test_a_file_that_is_made_never_takes_the_place_of_a_closed_stream(tiny: str, tmp_path: Path) -> None:
-    """Otherwise what is printed would be written into that file."""
+def test_a_new_file_never_replaces_a_closed_stream(tiny: str, tmp_path: Path) -> None:
+    """Otherwise printed text would be written into that file."""
     status, _, _ = ended(studio("sample", tiny, "--seed", "1", "--out", tmp_path, streams="<&- >&- 2>&-"))
     assert status == 1
     (made,) = tmp_path.glob("*.png")
@@ -172,7 +174,7 @@ def test_an_engine_without_its_pipes_ends(streams: str, engine: list[str], forks
 
 
 def test_a_new_process_without_streams_ends_in_the_same_way(tiny: str) -> None:
-    """Python itself, not a fork of it, finds the streams closed and the locale without most characters."""
+    """Python itself, not a fork, finds closed streams and a locale without most characters."""
     status, out, said = ended(studio("models", streams="<&- 2>&-", env=C_LOCALE))
     assert (status, said) == (0, "")
     assert "28 x 28 grey" in out.decode("ascii")

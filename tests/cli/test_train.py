@@ -39,7 +39,7 @@ def commands(said: str) -> list[list[str]]:
     return [shlex.split(line.strip().removeprefix(prefix)) for line in said.splitlines() if prefix in line]
 
 
-def test_a_log_file_says_speed_and_time_left_before_anything_is_measured(
+def test_a_log_file_shows_speed_and_time_left_before_the_first_evaluation(
     argv: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(argv) == 0
@@ -52,9 +52,7 @@ def test_a_log_file_says_speed_and_time_left_before_anything_is_measured(
     assert "All steps are done." in said.err
 
 
-def test_with_json_every_line_on_standard_output_is_an_object(
-    argv: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_line_of_output_is_an_object_with_json(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*argv, "--json"]) == 0
     *steps, model = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (steps[0]["step"], steps[0]["held_out"], steps[-1]["step"]) == (1, None, 4)
@@ -95,7 +93,7 @@ def test_ctrl_c_says_that_it_is_saved_and_how_to_continue(
     assert Path(capsys.readouterr().out.splitlines()[-1]).is_file()
 
 
-def test_any_long_command_shows_in_a_log_file_that_it_is_at_work(
+def test_any_long_command_shows_its_progress_in_a_log_file(
     tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["sample", tiny, "-n", "9", "--out", str(tmp_path / "o")]) == 0
@@ -113,7 +111,7 @@ def test_any_long_command_shows_in_a_log_file_that_it_is_at_work(
         (22_000, "about 6 h 7 min"),
     ],
 )
-def test_a_time_left_has_two_figures_that_matter(seconds: float, words: str) -> None:
+def test_a_time_left_has_two_significant_figures(seconds: float, words: str) -> None:
     assert command.time_left_text(seconds) == words
 
 
@@ -131,11 +129,11 @@ def test_a_command_to_copy_begins_as_the_user_began(
     assert command.shell_command("sample", "a b") == f"{words} sample 'a b'"
 
 
-# ── what is checked before anything is learned ───────────────────────────────────────────────────
+# ── checks before training ───────────────────────────────────────────────────────────────────────
 
 
 def said(argv: list[str], status: int, capsys: pytest.CaptureFixture[str]) -> str:
-    """Return what a command that ends with this status says."""
+    """Run a command that ends with this status, and return its messages."""
     capsys.readouterr()
     assert cli.main(argv) == status
     return capsys.readouterr().err
@@ -154,7 +152,7 @@ def said(argv: list[str], status: int, capsys: pytest.CaptureFixture[str]) -> st
         ("r" * 300, "longer", "r" * 90),
     ],
 )
-def test_a_name_that_cannot_be_is_refused_and_a_free_one_works(
+def test_an_invalid_name_is_refused_and_the_offered_one_works(
     name: str, words: str, free: str, argv: list[str], studio_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     argv[argv.index("roses")] = name
@@ -166,7 +164,7 @@ def test_a_name_that_cannot_be_is_refused_and_a_free_one_works(
     assert models.find_model(free).card.name == free
 
 
-def test_a_name_of_ones_own_model_is_refused_but_for_its_run(
+def test_the_name_of_a_users_model_is_refused_except_for_its_run(
     argv: list[str], studio_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(argv) == 0
@@ -178,7 +176,7 @@ def test_a_name_of_ones_own_model_is_refused_but_for_its_run(
     assert models.find_model("roses").file_hash == before
 
 
-def test_a_recipe_takes_another_name(argv: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_config_accepts_another_name(argv: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(argv) == 0
     recipe = tmp_path / "roses.json"
     shutil.copy(tmp_path / "home" / "runs" / "roses" / "study.json", recipe)
@@ -188,13 +186,15 @@ def test_a_recipe_takes_another_name(argv: list[str], tmp_path: Path, capsys: py
     assert models.find_model("roses-2").card.title == "Roses", "a recipe has a title of its own"
 
 
-def test_resuming_nothing_is_told(argv: list[str], studio_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_resuming_without_a_run_is_refused(
+    argv: list[str], studio_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     message = said([*argv, "--resume"], 2, capsys)
     assert message == 'There is no run named "roses" to resume. Leave --resume out to begin it.\n'
     assert not (studio_home / "runs").exists()
 
 
-def test_resuming_with_fewer_steps_or_other_pictures_is_told(
+def test_resuming_with_fewer_steps_or_other_pictures_is_refused(
     argv: list[str], rings: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(argv) == 0
@@ -208,7 +208,7 @@ def test_resuming_with_fewer_steps_or_other_pictures_is_told(
     assert models.find_model("roses").card.steps == 5
 
 
-def test_resuming_without_a_number_of_steps_goes_on_to_that_of_the_run(
+def test_resuming_without_a_number_of_steps_uses_that_of_the_run(
     argv: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(argv) == 0
@@ -225,7 +225,7 @@ def test_a_run_that_is_being_trained_is_refused_with_the_process(
     assert not (studio_home / "runs" / "roses").exists()
 
 
-# ── files that are not learned from ──────────────────────────────────────────────────────────────
+# ── files that are not used for training ─────────────────────────────────────────────────────────
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ def folder(rings: np.ndarray, tmp_path: Path) -> list[str]:
     return ["train", str(pictures), "--name", "roses", "--size", "8", "--steps", "2"]
 
 
-def test_skipped_files_are_listed_where_the_user_asks(folder: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_skipped_files_are_listed_if_the_user_asks(folder: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert '"cut.png"' not in said(folder, 0, capsys), "three are named, and how many more"
     message = said([*folder[:-4], "--size", "8", "--steps", "2", "--name", "tulips", "--list-skipped"], 0, capsys)
     assert '"=1+1.png" is empty.\n' in message and '"cut.png" is' in message
@@ -310,10 +310,11 @@ def test_a_report_replaces_no_file_of_another_kind(
 
 
 @pytest.mark.parametrize("family", ["realnvp", "wavenet"])
-def test_skipped_files_are_listed_if_too_few_are_left_to_learn_from(
+def test_skipped_files_are_listed_if_too_few_are_left_for_training(
     family: str, tmp_path: Path, studio_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder, report = tmp_path / "pictures", tmp_path / "skipped.csv"
+    folder = tmp_path / "pictures"
+    report = tmp_path / "skipped.csv"
     folder.mkdir()
     for number in range(5):
         (folder / f"{number}.png").write_bytes(b"")

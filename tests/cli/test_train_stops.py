@@ -25,7 +25,7 @@ STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
 class Training:
-    """A running training and what it prints."""
+    """Holds a running training and what it prints."""
 
     def __init__(self, start: "Callable[[IO[str], IO[str]], Fork | subprocess.Popen[bytes]]") -> None:
         self._err = tempfile.TemporaryFile("w+")  # noqa: SIM115  `close` closes it
@@ -38,15 +38,17 @@ class Training:
         self._running.send_signal(number)
 
     def wait_for(self, text: str) -> None:
-        """Read the lines up to the one that begins so."""
+        """Read the lines up to the one that begins with this text."""
         for line in self._out:
             if line.startswith(text):
                 return
         raise AssertionError(self._messages())
 
     def ended(self, status: int) -> tuple[str, str]:
-        """Wait for the end with this status; return the rest of what it printed, and its messages."""
-        found, out, err = self._running.wait(LIMIT), self._out.read(), self._messages()
+        """Wait for the end with this status; return the rest of its lines, and its messages."""
+        found = self._running.wait(LIMIT)
+        out = self._out.read()
+        err = self._messages()
         assert found == status, err
         assert "Traceback" not in err and "Error" not in err and "Exception" not in err, err
         return out, err
@@ -87,7 +89,7 @@ def listen() -> None:
 
 @pytest.fixture
 def begin(argv: list[str], forks: Forks) -> Iterator[Begin]:
-    """Start a training, which stays at a moment for a while. One that a failed test leaves is ended.
+    """Start a training, which pauses at a moment. One that a failed test leaves is ended.
 
     It is a process of its own if the moment is part of a process's start, and a fork otherwise.
     """
@@ -121,7 +123,7 @@ def begin(argv: list[str], forks: Forks) -> Iterator[Begin]:
         ("publishing", signal.SIGTERM),
     ],
 )
-def test_signals_where_there_is_nothing_to_save_end_it_at_once(
+def test_signals_end_a_training_at_once_if_there_is_nothing_to_save(
     moment: str, number: signal.Signals, begin: Begin, studio_home: Path
 ) -> None:
     more = ("--steps", "3") if moment == "publishing" else ()
@@ -142,7 +144,7 @@ def test_signals_where_there_is_nothing_to_save_end_it_at_once(
 
 
 @pytest.mark.parametrize("number", STATUS)
-def test_signals_while_it_learns_save_first_and_lose_no_step(
+def test_signals_during_training_save_first_and_lose_no_step(
     number: signal.Signals, begin: Begin, studio_home: Path
 ) -> None:
     training = begin("learning")
@@ -157,7 +159,7 @@ def test_signals_while_it_learns_save_first_and_lose_no_step(
     assert found is not None and found[1]["step"] == last
 
 
-def test_signals_while_it_saves_do_not_disturb_that(begin: Begin, studio_home: Path) -> None:
+def test_signals_during_saving_do_not_disturb_it(begin: Begin, studio_home: Path) -> None:
     training = begin("saving")
     training.wait_for("step 5")
     training.send_signal(signal.SIGINT)

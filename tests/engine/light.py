@@ -1,4 +1,4 @@
-"""An engine process without torch, for tests: the name of the model says what its job does."""
+"""Run an engine process without torch, for tests: the name of the model says what its job does."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ PICTURE = np.full((1, 2, 2, 3), 7, np.uint8)
 
 
 def start(command: AnyCommand) -> Iterator[AnyEvent | None]:
-    """A batch of short steps, and what can go wrong in one."""
+    """Start a batch of short steps, and what can fail in one."""
     todo, total = (command.source, 1) if isinstance(command, Train) else (command.model, len(command.seeds))
     for done in range(1, total + 1):
         match todo:

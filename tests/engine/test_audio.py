@@ -1,4 +1,4 @@
-"""torchaudio can be imported in every environment that the set-up creates, and the functions that we use work."""
+"""torchaudio can be imported in every environment that the set-up creates. The functions that we use work."""
 
 import subprocess
 import sys
@@ -35,12 +35,12 @@ def test_torchaudio_is_imported_as_it_is_installed_here() -> None:
     assert used(USE) in ("True", "False")
 
 
-def test_a_build_for_a_cuda_that_is_not_here_is_imported_without_it() -> None:
+def test_a_build_for_a_missing_cuda_is_imported_without_it() -> None:
     assert used(BROKEN + USE) == "False"
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_the_doctor_says_how_it_was_imported(whole: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_says_how_torchaudio_was_imported(whole: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     from studio.engine import audio, doctor
 
     monkeypatch.setattr(audio, "works", lambda: whole)
@@ -49,7 +49,7 @@ def test_the_doctor_says_how_it_was_imported(whole: bool, monkeypatch: pytest.Mo
     assert finding.startswith("2.11.") and ("without its part for CUDA" in finding) is not whole
 
 
-def test_the_doctor_says_what_to_do_if_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_says_what_to_do_if_torchaudio_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     from studio.engine import doctor
 
     for name in [name for name in sys.modules if name.partition(".")[0] == "torchaudio"]:

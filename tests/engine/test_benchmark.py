@@ -1,4 +1,4 @@
-"""Speed: what the naive way would take is counted in passes of a network. How long one lasts, no test asks."""
+"""Speed: the naive way is counted in passes of a network. No test asks how long a pass takes."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from studio.engine import benchmark
 
 @pytest.fixture(autouse=True)
 def a_second_each(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every pass takes a second, and is taken."""
+    """Let every pass count as one second."""
     monkeypatch.setattr(benchmark, "_time_once", lambda act: float(act() is not None))
 
 
@@ -20,7 +20,7 @@ def found(
     return benchmark.measure_speed(model, count, rate)
 
 
-def test_pictures_drawn_pixel_by_pixel_take_a_pass_for_every_step() -> None:
+def test_pictures_drawn_pixel_by_pixel_need_a_pass_for_every_step() -> None:
     by_net = found(zoo.pixelcnn.PRESETS["tiny"], (3, 4, 8), 4)
     assert by_net.naive_seconds == 3 * 4 * 8, "each colour is a step of its own"
     assert by_net.first_seconds is not None
@@ -30,7 +30,7 @@ def test_pictures_drawn_pixel_by_pixel_take_a_pass_for_every_step() -> None:
     )
 
 
-def test_only_layers_that_are_inverted_to_sample_take_a_pass_for_every_entry() -> None:
+def test_only_layers_inverted_for_sampling_need_a_pass_for_every_entry() -> None:
     maf = found(zoo.maf.MAF(layers=3, hidden=(16,)), (1, 4, 4))
     assert maf.naive_seconds is not None
     assert maf.naive_seconds >= 3 * 16
@@ -39,7 +39,7 @@ def test_only_layers_that_are_inverted_to_sample_take_a_pass_for_every_entry() -
     assert found(zoo.realnvp.PRESETS["tiny"], (3, 8, 8)).naive_seconds is None
 
 
-def test_of_recordings_a_second_is_what_counts() -> None:
+def test_the_speed_of_recordings_is_measured_for_a_second() -> None:
     sound = found(zoo.wavenet.PRESETS["tiny"], (1000,), count=1, rate=8000)
     assert (sound.naive_seconds, sound.first_seconds) == (8000, None)
     assert sound.total_seconds > 0

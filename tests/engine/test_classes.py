@@ -1,4 +1,4 @@
-"""Models that can be asked for a kind: the same kind everywhere, and refusals that say which there are."""
+"""Classes: every job uses the requested class, and a refusal lists the classes."""
 
 import math
 
@@ -30,13 +30,13 @@ def explored(jobs: JobStarter, ask: wire.DecodeLatent) -> np.ndarray:
     return shown.picture
 
 
-def test_a_kind_is_drawn_as_asked(tiny_kinds: str, jobs: JobStarter) -> None:
+def test_a_requested_class_is_drawn(tiny_kinds: str, jobs: JobStarter) -> None:
     dark = drawn(jobs, wire.Sample(job="a", model=tiny_kinds, seeds=tuple(range(32)), label=0))
     light = drawn(jobs, wire.Sample(job="a", model=tiny_kinds, seeds=tuple(range(32)), label=1))
     assert light[:, 2:].mean() > dark[:, 2:].mean() + 90
 
 
-def test_without_a_kind_each_seed_has_its_own_for_ever(tiny_kinds: str, jobs: JobStarter) -> None:
+def test_each_seed_keeps_its_own_class_if_none_is_requested(tiny_kinds: str, jobs: JobStarter) -> None:
     model = ModelCache(CPU.torch_device).get_model(tiny_kinds).model
     seeds = tuple(range(24))
     kinds = model.draw_classes(seeds)
@@ -53,7 +53,7 @@ def test_without_a_kind_each_seed_has_its_own_for_ever(tiny_kinds: str, jobs: Jo
         assert np.array_equal(alone, named)
 
 
-def test_an_opened_picture_is_taken_for_its_likeliest_kind_and_comes_back(tiny_kinds: str, jobs: JobStarter) -> None:
+def test_an_opened_picture_gets_its_likeliest_class_and_decodes_back(tiny_kinds: str, jobs: JobStarter) -> None:
     for label in (0, 1):
         picture = drawn(jobs, wire.Sample(job="a", model=tiny_kinds, seeds=(3,), temperature=(0.5,), label=label))[0]
         (found,) = [e for e in jobs.start(wire.Encode(job="a", model=tiny_kinds, picture=picture)) if e]
@@ -64,14 +64,14 @@ def test_an_opened_picture_is_taken_for_its_likeliest_kind_and_comes_back(tiny_k
         assert np.array_equal(explored(jobs, ask), picture)
 
 
-def test_a_kind_that_is_not_there_is_refused_with_those_there_are(tiny_kinds: str, tiny: str, jobs: JobStarter) -> None:
+def test_a_missing_class_is_refused_with_a_list_of_classes(tiny_kinds: str, tiny: str, jobs: JobStarter) -> None:
     with pytest.raises(DoesNotFit, match='"Kinds" has 2 kinds, 0 to 1, but kind 2'):
         list(jobs.start(wire.Sample(job="a", model=tiny_kinds, seeds=(1,), label=2)))
     with pytest.raises(DoesNotFit, match='"Rings" knows no kinds'):
         list(jobs.start(wire.DecodeLatent(job="a", model=tiny, label=0)))
 
 
-def test_a_price_without_a_kind_is_that_of_the_even_mixture(tiny_kinds: str) -> None:
+def test_a_score_without_a_class_is_that_of_the_even_mixture(tiny_kinds: str) -> None:
     model = ModelCache(CPU.torch_device).get_model(tiny_kinds).model
     x = torch.randint(0, 256, (5, 1, 4, 4), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     each = model.log_prob_of_classes(x).double()
@@ -82,7 +82,7 @@ def test_a_price_without_a_kind_is_that_of_the_even_mixture(tiny_kinds: str) -> 
         model.encode(x)
 
 
-def test_the_way_between_two_kinds_changes_in_the_middle(tiny_kinds: str, jobs: JobStarter) -> None:
+def test_the_way_between_two_classes_changes_in_the_middle(tiny_kinds: str, jobs: JobStarter) -> None:
     ends = wire.LatentPoint(seed=1, label=0), wire.LatentPoint(seed=2, label=1)
     frames = drawn(jobs, wire.Interpolate(job="a", model=tiny_kinds, begin=ends[0], end=ends[1], frames=9))
     assert frames.shape == (9, 4, 4, 1)
@@ -90,7 +90,7 @@ def test_the_way_between_two_kinds_changes_in_the_middle(tiny_kinds: str, jobs: 
     assert np.array_equal(frames[-1], explored(jobs, wire.DecodeLatent(job="b", model=tiny_kinds, seed=2, label=1)))
 
 
-def test_a_kind_is_measured_given_it_and_without_it(
+def test_an_artwork_is_scored_with_and_without_its_class(
     tiny_kinds: str, jobs: JobStarter, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     pack = tmp_path_factory.mktemp("packs") / "kinds.npz"

@@ -1,4 +1,4 @@
-"""Which processor, how much memory: what a person is told, and what jobs may count on."""
+"""The device, its memory, and what the user and the jobs are told about them."""
 
 import os
 import subprocess
@@ -16,14 +16,14 @@ from tests.limits import LIMIT
 CPU = ComputeDevice(torch.device("cpu"), "Processor, 2 threads", 2, has_bf16=False)
 
 
-def test_the_processor_is_always_there_and_named_for_people() -> None:
+def test_the_processor_is_always_available_and_named_in_words() -> None:
     found = choose_device("cpu")
     assert found.torch_device.type == "cpu"
     assert found.description.startswith(f"Processor, {found.threads} thread")
     assert torch.get_num_threads() == found.threads
 
 
-def test_without_a_wish_the_best_that_works_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_working_device_is_chosen_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     if torch.cuda.is_available():
         assert choose_device().torch_device.type == "cuda"
     monkeypatch.setattr(device, "_device_works", lambda wish: wish == "cpu")
@@ -31,16 +31,16 @@ def test_without_a_wish_the_best_that_works_is_taken(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("wish", ["banana", "meta", "cuda:99", "<b>cuda"])
-def test_a_wish_that_can_not_be_had_is_refused_with_what_there_is(wish: str) -> None:
+def test_a_missing_device_is_refused_with_a_list_of_devices(wish: str) -> None:
     with pytest.raises(NoDevice, match=r"no device .* It has: .*cpu"):
         choose_device(wish)
 
 
-def test_free_memory_is_less_than_all_and_more_than_this_test_needs() -> None:
+def test_free_memory_is_less_than_the_total_and_more_than_this_test_needs() -> None:
     assert 10 * 2**20 < free_memory(CPU) < 2**50
 
 
-def test_a_container_bounds_threads_and_memory(tmp_path: Path) -> None:
+def test_a_container_limits_threads_and_memory(tmp_path: Path) -> None:
     (tmp_path / "cpu.max").write_text("150000 100000\n")
     assert device._quota(tmp_path / "cpu.max") == 2
     (tmp_path / "cpu.max").write_text("max 100000\n")
@@ -61,7 +61,7 @@ def test_a_batch_is_cut_to_what_fits_and_one_is_always_tried(monkeypatch: pytest
 
 
 @pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="elsewhere it is nicer by ten")
-def test_a_training_has_what_nobody_else_wants() -> None:
+def test_a_training_only_uses_idle_processor_time() -> None:
     words = "import sys; from studio.engine.device import lower_priority; lower_priority(); sys.stdin.read()"
     # Do not wait for its work: at this priority it may get no processor time for minutes.
     with subprocess.Popen([sys.executable, "-c", words], stdin=subprocess.PIPE) as training:

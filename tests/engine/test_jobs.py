@@ -1,4 +1,4 @@
-"""Commands as generators of events: what a person gets, in which order, and what is refused."""
+"""Commands become generators of events: what they yield, in which order, and what they refuse."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -33,7 +33,7 @@ def ask() -> Ask:
     def answered(command: wire.AnyCommand) -> list[Any]:
         said = [event for event in at_work.start(command) if event is not None]
         splitter = frames.event_splitter()
-        for event in said:  # whatever a job says must go through the pipe
+        for event in said:  # whatever a job yields must go through the pipe
             splitter.feed(frames.encode(event))
             assert type(splitter.next_message()) is type(event)
         return said
@@ -80,7 +80,7 @@ def test_explore_at_home_shows_what_generate_made(tiny: str, ask: Ask) -> None:
 
 
 @pytest.mark.parametrize("double", [False, True])
-def test_a_picture_of_ones_own_comes_back(tiny: str, ask: Ask, rings: np.ndarray, double: bool) -> None:
+def test_a_users_picture_decodes_back(tiny: str, ask: Ask, rings: np.ndarray, double: bool) -> None:
     (found,) = ask(wire.Encode(job="a", model=tiny, picture=rings[150]))
     assert (found.exact, found.differing, found.total, found.is_bound) == (True, 0, 192, True)
     latent = found.latent.astype(np.float64) if double else found.latent
@@ -88,7 +88,7 @@ def test_a_picture_of_ones_own_comes_back(tiny: str, ask: Ask, rings: np.ndarray
     assert np.array_equal(shown.picture, rings[150])
 
 
-def test_where_float32_fails_float64_brings_it_back(
+def test_float64_decodes_back_if_float32_fails(
     tiny: str, ask: Ask, rings: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     true = sampling.encode_artwork
@@ -108,7 +108,9 @@ def test_where_float32_fails_float64_brings_it_back(
     assert found.latent.dtype == np.float64
 
 
-def test_out_of_memory_halves_the_group_and_says_so(tiny: str, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shortage_of_memory_halves_the_group_and_is_reported(
+    tiny: str, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
     true = sampling.draw_artworks
 
     def greedy(loaded: sampling.LoadedModel, seeds: tuple[int, ...], *how: object) -> Iterator[object]:
@@ -124,7 +126,7 @@ def test_out_of_memory_halves_the_group_and_says_so(tiny: str, ask: Ask, monkeyp
     assert [(e.first, len(e.pictures)) for e in finished(events)] == [(0, 4), (4, 4), (8, 2)]
 
 
-def test_what_is_wrong_is_said_before_anything_is_made(tiny: str, ask: Ask) -> None:
+def test_faults_are_reported_before_anything_is_generated(tiny: str, ask: Ask) -> None:
     with pytest.raises(models.BadModel, match="no model named"):
         ask(wire.Sample(job="a", model="nothing", seeds=(1,)))
     with pytest.raises(sampling.DoesNotFit, match="knows no kinds"):
@@ -135,9 +137,7 @@ def test_what_is_wrong_is_said_before_anything_is_made(tiny: str, ask: Ask) -> N
         ask(wire.Encode(job="a", model=tiny, picture=np.zeros((4, 4, 3), np.uint8)))
 
 
-def test_a_folder_becomes_a_model_among_the_persons_own(
-    ask: Ask, rings: np.ndarray, tmp_path: Path, studio_home: Path
-) -> None:
+def test_a_folder_becomes_a_model_of_the_user(ask: Ask, rings: np.ndarray, tmp_path: Path, studio_home: Path) -> None:
     pack = tmp_path / "rings.npz"
     np.savez(pack, train_x=rings[:120], test_x=rings[120:])
     study = with_steps(config_for_data("roses", pack, "realnvp", "tiny", (3, 8, 8)), 4)
@@ -159,7 +159,7 @@ def test_a_folder_of_rubbish_is_refused_with_counts(ask: Ask, tmp_path: Path) ->
         ask(wire.Train(job="t", source=str(tmp_path), run_folder=str(tmp_path / "run"), config=config_to_dict(study)))
 
 
-def test_doctor_looks_at_everything(tiny: str, ask: Ask) -> None:
+def test_doctor_examines_everything(tiny: str, ask: Ask) -> None:
     (diagnosis,) = ask(wire.Doctor(job="d"))
     looked_at = {what: finding for what, _, finding in diagnosis.findings}
     assert looked_at["Device"].startswith("Processor")

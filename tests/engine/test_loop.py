@@ -1,4 +1,4 @@
-"""The engine's loop: who comes first, what is heard when, and one ending for every job."""
+"""The engine's loop: which job comes first, when commands are read, and one ending for every job."""
 
 import json
 import os
@@ -50,7 +50,7 @@ Steps = Iterator[AnyEvent | None]
 
 
 class Heard(list[Event]):
-    """Stands for the pipe: what was sent, heartbeats aside."""
+    """Stands for the pipe: it records all events except heartbeats."""
 
     closed = False
 
@@ -82,7 +82,7 @@ def steps_of(job: str, count: int, trace: list[str]) -> Steps:
 
 
 def worked(commands: list[AnyCommand], count: int = 2) -> tuple[list[str], Heard]:
-    """The order of the steps of commands that all have arrived, each a job of `count` steps."""
+    """Return the order in which these commands are stepped, each a job of `count` steps."""
     trace: list[str] = []
     heard = Heard()
     table = JobTable(heard, lambda command: steps_of(command.job, count, trace))
@@ -96,20 +96,21 @@ def worked(commands: list[AnyCommand], count: int = 2) -> tuple[list[str], Heard
 # ── who comes first ──────────────────────────────────────────────────────────────────────────────
 
 
-def test_hand_overtakes_what_was_asked_and_that_overtakes_the_queue() -> None:
+def test_controls_overtake_requests_and_requests_overtake_the_queue() -> None:
     trace, heard = worked([train("train"), sample("batch"), explore("drag")])
     assert trace == ["drag", "drag", "batch", "batch", "train", "train"]
     assert heard.endings() == [("drag", Finished), ("batch", Finished), ("train", Finished)]
 
 
-def test_among_equals_the_first_to_arrive_is_finished_first() -> None:
+def test_the_first_of_equal_jobs_is_finished_first() -> None:
     trace, _ = worked([sample("b"), sample("a"), Doctor(job="c")])
     assert trace == ["b", "b", "a", "a", "c", "c"]
 
 
-def test_a_hand_overtakes_a_batch_in_its_middle_and_the_batch_goes_on() -> None:
+def test_a_control_overtakes_a_running_batch_and_the_batch_continues() -> None:
     trace: list[str] = []
-    inbox, heard = Inbox(), Heard()
+    inbox = Inbox()
+    heard = Heard()
 
     def start(command: AnyCommand) -> Steps:
         for number in range(3):
@@ -125,13 +126,13 @@ def test_a_hand_overtakes_a_batch_in_its_middle_and_the_batch_goes_on() -> None:
     assert trace == ["batch0", "drag0", "drag1", "drag2", "batch1", "batch2"]
 
 
-def test_latest_wins_and_what_is_replaced_unstarted_costs_nothing() -> None:
+def test_the_latest_command_wins_and_replaced_ones_cost_nothing() -> None:
     trace, heard = worked([explore(f"drag{n}") for n in range(50)])
     assert trace == ["drag49", "drag49"]
     assert heard.endings() == [*((f"drag{n}", Stopped) for n in range(49)), ("drag49", Finished)]
 
 
-def test_only_the_same_hand_is_replaced() -> None:
+def test_only_a_command_of_the_same_control_is_replaced() -> None:
     trace, heard = worked([explore("left", "l"), explore("right", "r"), sample("x"), sample("y")], count=1)
     assert trace == ["left", "right", "x", "y"]
     assert {kind for _, kind in heard.endings()} == {Finished}
@@ -140,9 +141,10 @@ def test_only_the_same_hand_is_replaced() -> None:
 # ── stopping ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_stop_is_heard_between_two_steps_and_the_job_closes_what_it_holds() -> None:
+def test_stop_acts_between_two_steps_and_the_job_closes_its_files() -> None:
     trace: list[str] = []
-    inbox, heard = Inbox(), Heard()
+    inbox = Inbox()
+    heard = Heard()
 
     def start(command: AnyCommand) -> Steps:
         try:
@@ -161,13 +163,13 @@ def test_stop_is_heard_between_two_steps_and_the_job_closes_what_it_holds() -> N
     assert [type(e) for e in heard] == [Notice, Notice, Notice, Stopped]
 
 
-def test_a_waiting_job_can_be_stopped_and_a_stop_for_nobody_is_no_fault() -> None:
+def test_a_waiting_job_can_be_stopped_and_a_stop_without_a_job_is_ignored() -> None:
     trace, heard = worked([sample("a"), sample("b"), Stop(job="b"), Stop(job="never was")], count=1)
     assert trace == ["a"]
     assert heard.endings() == [("b", Stopped), ("a", Finished)]
 
 
-def test_a_fault_while_stopping_is_told() -> None:
+def test_a_fault_while_stopping_is_reported() -> None:
     heard = Heard()
 
     def start(command: AnyCommand) -> Steps:
@@ -189,7 +191,7 @@ def test_a_fault_while_stopping_is_told() -> None:
 
 
 def behaviour(kind: str, length: int, job: str, trace: list[str]) -> Steps:
-    """Jobs that behave, and jobs that do all they may not."""
+    """Start jobs that behave, and jobs that break every rule."""
     try:
         for number in range(length):
             trace.append(job)
@@ -239,8 +241,10 @@ def test_at_the_end_jobs_stop_in_the_order_in_which_they_were_asked_for() -> Non
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(ACTIONS, max_size=60))
-def test_every_job_has_exactly_one_ending_whatever_happens(actions: list) -> None:
-    heard, trace, plans = Heard(), [], {}
+def test_every_job_has_exactly_one_ending_in_all_cases(actions: list) -> None:
+    heard = Heard()
+    trace = []
+    plans = {}
     table = JobTable(heard, lambda command: behaviour(*plans[command.job][:2], command.job, trace))
     for action in actions:
         ended = {job for job, _ in heard.endings()}
@@ -270,7 +274,7 @@ def test_every_job_has_exactly_one_ending_whatever_happens(actions: list) -> Non
             seen.add(event.job)
 
 
-def test_a_second_job_of_the_same_name_is_refused_and_the_first_goes_on() -> None:
+def test_a_second_job_of_the_same_name_is_refused_and_the_first_continues() -> None:
     trace, heard = worked([sample("a"), sample("a")], count=1)
     assert trace == ["a"]
     assert heard.endings() == [("", Failed), ("a", Finished)]
@@ -294,8 +298,9 @@ def test_a_job_that_raises_fails_with_words_and_the_next_is_done(capsys: pytest.
     assert "the paint is dry" in capsys.readouterr().err
 
 
-def test_after_the_loss_of_the_graphics_device_all_jobs_fail_and_another_engine_is_needed() -> None:
-    inbox, heard = Inbox(), Heard()
+def test_losing_the_graphics_device_fails_all_jobs_and_needs_a_new_engine() -> None:
+    inbox = Inbox()
+    heard = Heard()
 
     def start(command: AnyCommand) -> Steps:
         yield None
@@ -309,7 +314,7 @@ def test_after_the_loss_of_the_graphics_device_all_jobs_fail_and_another_engine_
 
 
 class OutOfMemoryError(RuntimeError):
-    """As torch names it."""
+    """Has the name of torch's own error."""
 
 
 @pytest.mark.parametrize(
@@ -321,7 +326,7 @@ class OutOfMemoryError(RuntimeError):
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
     ],
 )
-def test_a_shortage_of_memory_is_known_and_comes_with_advice(error: Exception) -> None:
+def test_a_shortage_of_memory_is_recognised_and_comes_with_advice(error: Exception) -> None:
     assert is_out_of_memory(error)
     assert explain_error(error) == (
         "There was not enough memory.",
@@ -330,7 +335,7 @@ def test_a_shortage_of_memory_is_known_and_comes_with_advice(error: Exception) -
     assert not is_out_of_memory(ValueError("out of memory is not what this is"))
 
 
-def test_a_failure_about_a_file_whose_name_is_no_text_can_be_sent() -> None:
+def test_a_failure_about_a_file_whose_name_is_not_text_can_be_sent() -> None:
     why, _ = explain_error(OSError(os.fsdecode(b"r\xffse.png")))
     assert "r?se.png" in why
     encode(Failed(job="a", reason=why))
@@ -340,12 +345,13 @@ def test_a_failure_about_a_file_whose_name_is_no_text_can_be_sent() -> None:
 
 
 class Line:
-    """Both ends of an engine that runs in a thread of this process."""
+    """Holds both ends of an engine that runs in a thread of this process."""
 
     def __init__(self, start: Callable[[AnyCommand], Steps]) -> None:
         source, self.to = os.pipe()
         self.back, sink = os.pipe()
-        self.inbox, outbox = Inbox(), Outbox(sink)
+        self.inbox = Inbox()
+        outbox = Outbox(sink)
         self.status: list[int] = []
         self.splitter = event_splitter()
 
@@ -365,7 +371,7 @@ class Line:
         os.write(self.to, b"".join(frames))
 
     def end(self) -> list[AnyEvent]:
-        """Closes the input; all that was said, pulses aside."""
+        """Close the input and return all events except heartbeats."""
         os.close(self.to)
         return self.rest()
 
@@ -380,7 +386,7 @@ class Line:
         return [event for event in said if not isinstance(event, Heartbeat)]
 
     def until(self, kind: type, job: str) -> list[AnyEvent]:
-        """What is said up to an event of that kind for that job."""
+        """Return the events up to one of this type for that job."""
         said: list[AnyEvent] = []
         while True:
             while (event := self.splitter.next_message()) is not None:
@@ -412,7 +418,7 @@ def one_drawing(command: AnyCommand) -> Steps:
         (frame({"message": {"is": "doctor", "job": "x"}, "arrays": [["<f4", [9]]]}, b"short"), "", "longer than"),
     ],
 )
-def test_what_can_not_be_read_is_answered_and_the_next_command_is_done(bad: bytes, job: str, words: str) -> None:
+def test_an_unreadable_command_is_reported_and_the_next_one_runs(bad: bytes, job: str, words: str) -> None:
     line = Line(one_drawing)
     line.write(bad, encode(sample("good")))
     said = line.until(Finished, "good")
@@ -461,7 +467,7 @@ def test_a_command_in_many_pieces_is_one_command() -> None:
     line.end()
 
 
-def test_the_end_of_input_stops_what_is_at_work_and_it_saves() -> None:
+def test_the_end_of_input_stops_the_running_job_and_it_saves() -> None:
     saved = threading.Event()
 
     def start(command: AnyCommand) -> Steps:
@@ -482,7 +488,7 @@ def test_the_end_of_input_stops_what_is_at_work_and_it_saves() -> None:
     assert line.status == [0]
 
 
-def test_an_engine_to_which_nobody_listens_ends() -> None:
+def test_an_engine_whose_output_is_not_read_ends() -> None:
     line = Line(one_drawing)
     os.close(line.back)
     line.threads[0].join(LIMIT)
@@ -490,7 +496,7 @@ def test_an_engine_to_which_nobody_listens_ends() -> None:
     os.close(line.to)
 
 
-def test_pulses_count_steps_and_name_the_job() -> None:
+def test_heartbeats_count_steps_and_name_the_job() -> None:
     def start(command: AnyCommand) -> Steps:
         for _ in range(3):
             time.sleep(0.4)
@@ -514,7 +520,7 @@ def test_pulses_count_steps_and_name_the_job() -> None:
 
 
 class Process(subprocess.Popen):
-    """The light engine as a process."""
+    """Runs the light engine as a process."""
 
     def __init__(self, *words: str) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -547,12 +553,12 @@ def process() -> Iterator[Process]:
         process.kill()
 
 
-def test_it_says_starting_then_ready_then_answers(process: Process) -> None:
-    process.ask(sample("a", seeds=2))  # asked before it is ready
+def test_the_engine_sends_starting_then_ready_then_answers(process: Process) -> None:
+    process.ask(sample("a", seeds=2))  # sent before the engine is ready
     assert [type(e) for e in process.until(Finished)] == [Starting, Ready, PicturesPreview, PicturesPreview, Finished]
 
 
-def test_stray_words_on_standard_output_do_not_harm_the_stream(process: Process) -> None:
+def test_stray_prints_do_not_harm_the_stream(process: Process) -> None:
     process.ask(sample("a", model="print", seeds=3))
     assert [type(e) for e in process.until(Finished)][2:] == [
         PicturesPreview,
@@ -576,7 +582,7 @@ def test_the_end_of_input_ends_the_process(process: Process, model: str) -> None
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
-def test_asked_to_end_it_does_in_good_order_and_ctrl_c_is_the_windows_business(process: Process, name: str) -> None:
+def test_the_engine_ends_in_order_on_request_and_ignores_ctrl_c(process: Process, name: str) -> None:
     process.until(Ready)
     process.send_signal(signal.SIGINT)
     process.ask(sample("a", seeds=1000))
@@ -587,7 +593,7 @@ def test_asked_to_end_it_does_in_good_order_and_ctrl_c_is_the_windows_business(p
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_an_idle_engine_that_is_asked_to_end_ends(process: Process) -> None:
+def test_an_idle_engine_ends_on_request(process: Process) -> None:
     process.until(Ready)
     process.send_signal(signal.SIGTERM)
     assert process.wait(LIMIT) == 0
@@ -616,8 +622,8 @@ def test_an_answer_too_large_to_send_fails_its_job_and_nothing_else() -> None:
     assert heard[0].reason == "A message of 300,000,000 bytes is larger than a frame may be."
 
 
-def test_a_job_that_rests_lets_others_work_and_keeps_no_processor_busy() -> None:
-    """The first is more urgent and rests after each step; the second is done meanwhile."""
+def test_a_paused_job_lets_others_work_and_keeps_no_processor_busy() -> None:
+    """The first job is more urgent and pauses after each step; the second finishes meanwhile."""
     looked: list[str] = []
 
     def start(command: AnyCommand) -> Iterator[AnyEvent | Pause | None]:
@@ -625,7 +631,8 @@ def test_a_job_that_rests_lets_others_work_and_keeps_no_processor_busy() -> None
             looked.append(command.job)
             yield Pause(0.05) if command.job == "a" else None
 
-    heard, inbox = Heard(), Inbox()
+    heard = Heard()
+    inbox = Inbox()
     inbox.put(Stop(job="none"))
     table = JobTable(heard, start)
     table.add_command(StreamSound(job="a", model="m", seed=1))

@@ -1,4 +1,4 @@
-"""A card that does not fit its file is refused before memory is taken for it."""
+"""A card that does not fit its file is refused before memory is allocated for it."""
 
 import json
 import subprocess
@@ -82,7 +82,7 @@ CLAIMS: dict[str, Callable[[cards.Card], dict[str, Any] | None]] = {
 
 
 def _more(card: cards.Card, fields: tuple[str, ...], value: int) -> dict[str, Any] | None:
-    """Return a claim of more in each of these fields that the recipe has."""
+    """Return a card that claims more in each of these fields of its recipe."""
     had = {field: card.recipe[field] for field in fields if field in card.recipe}
     made = {field: [value] * len(old) if isinstance(old, list | tuple) else value for field, old in had.items()}
     return {"recipe": made} if made else None
@@ -100,7 +100,7 @@ def test_a_card_that_claims_more_than_its_file_holds_is_refused_at_once(
             if fields is not None:
                 target = tmp_path / f"{source.stem}-{len(asked)}.safetensors"
                 asked.append((f"{source.stem}: {name}", altered(source, target, **fields)))
-    paths = [*all_files, *(path for _, path in asked)]  # good ones first: they load what is loaded once a process
+    paths = [*all_files, *(path for _, path in asked)]  # good files first: they load what is loaded once a process
     lines = "".join(f"{path}\n" for path in paths)
     child = subprocess.run(
         [sys.executable, "-c", MEASURE], input=lines, capture_output=True, text=True, timeout=LIMIT, check=True

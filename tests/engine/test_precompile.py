@@ -1,4 +1,5 @@
-"""Loops compiled ahead: at leisure, at once for who waits, by one child at a time, and no child outlives its engine."""
+"""Loops are compiled ahead: when the engine is idle, or at once for a job. One child works at a time and ends with its
+engine."""
 
 import os
 import signal
@@ -35,7 +36,7 @@ for word in sys.argv[2:]:
 
 
 class Told(list[tuple[str, ...]]):
-    """What an Ahead has said, and what its children were asked for."""
+    """Records what a Precompiler reported, and what its children were asked for."""
 
     def __init__(self, folder: Path) -> None:
         self.log = folder / "log"
@@ -63,7 +64,7 @@ def told(tmp_path: Path) -> Told:
     return Told(tmp_path)
 
 
-def test_at_leisure_one_child_compiles_all_that_is_left(told: Told) -> None:
+def test_one_child_compiles_all_missing_loops_while_the_engine_is_idle(told: Told) -> None:
     ahead = told.begin("a", "b")
     ahead.start_compiling()
     ahead.start_compiling()
@@ -74,7 +75,7 @@ def test_at_leisure_one_child_compiles_all_that_is_left(told: Told) -> None:
     assert not ahead.is_pending("a")
 
 
-def test_who_waits_for_a_loop_gets_it_next_and_the_rest_is_done_at_leisure(told: Told) -> None:
+def test_a_loop_that_a_job_needs_is_compiled_next_and_the_rest_later(told: Told) -> None:
     ahead = told.begin("slow", "b", "c")
     ahead.start_compiling()
     until(lambda: told.children == ["--idle,slow,b,c"])
@@ -91,7 +92,7 @@ def test_who_waits_for_a_loop_gets_it_next_and_the_rest_is_done_at_leisure(told:
     told.until(())
 
 
-def test_where_no_child_can_do_it_whoever_needs_a_loop_compiles_it_himself(told: Told, tmp_path: Path) -> None:
+def test_a_job_compiles_its_loop_itself_if_no_child_can(told: Told, tmp_path: Path) -> None:
     ahead = told.begin("a", "broken", "c")
     ahead.start_compiling()
     told.until(())
@@ -102,7 +103,7 @@ def test_where_no_child_can_do_it_whoever_needs_a_loop_compiles_it_himself(told:
     assert told[-1] == ()
 
 
-def test_none_is_compiled_ahead_where_somebody_sees_to_it_or_nothing_can_be_kept(
+def test_no_loop_is_compiled_ahead_if_the_folder_is_managed_or_unusable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(kernels.CACHE_VARIABLE, str(tmp_path / "kept"))
@@ -188,9 +189,10 @@ def alive(process: int) -> bool:
     return state != "Z"
 
 
-def test_an_engine_has_time_to_spare_when_no_job_came_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_is_idle_if_no_job_came_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "IDLE_SECONDS", 0.2)
-    inbox, trace = Inbox(), []
+    inbox = Inbox()
+    trace = []
 
     class Outbox:
         closed = False
@@ -212,13 +214,15 @@ def test_an_engine_has_time_to_spare_when_no_job_came_for_a_while(monkeypatch: p
     assert trace == ["step"] * 30 + ["spare"]
 
 
-def test_while_another_process_compiles_torch_draws_the_same_pictures(
+def test_torch_draws_the_same_pictures_while_another_process_compiles(
     tiny_pixels: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from studio.engine.generation.sampling import ModelCache
 
-    model, asked = ModelCache(torch.device("cpu")).get_model(tiny_pixels).model, []
-    compiled, threads = model.sample([1, 2, 3]), torch.get_num_threads()
+    model = ModelCache(torch.device("cpu")).get_model(tiny_pixels).model
+    asked = []
+    compiled = model.sample([1, 2, 3])
+    threads = torch.get_num_threads()
 
     def answer(loop: str) -> bool:
         asked.append(loop)
@@ -232,7 +236,7 @@ def test_while_another_process_compiles_torch_draws_the_same_pictures(
 
 
 @pytest.mark.parametrize("name", ["tiny_kinds", "tiny_waves"])
-def test_while_masked_maps_are_compiled_torch_makes_the_same_artworks_in_any_batch(
+def test_torch_makes_the_same_artworks_in_any_batch_while_masked_maps_compile(
     name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from studio.engine.generation.sampling import ModelCache
@@ -255,7 +259,7 @@ def test_while_masked_maps_are_compiled_torch_makes_the_same_artworks_in_any_bat
     assert torch.equal(part, by_torch[5:8])
 
 
-def test_whoever_learns_waits_for_the_loops_whose_gradients_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_waits_for_loops_with_compiled_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     from studio import zoo
 
     asked: list[str] = []

@@ -1,4 +1,4 @@
-"""Compiled loops: where they are kept, that what is compiled ahead is what models ask for, and faults of files."""
+"""Compiled loops: where they are stored, which ones models need, and faults of files."""
 
 import errno
 import importlib
@@ -28,20 +28,20 @@ ROOT = Path(__file__).parents[2]
 
 
 def drawn(recipe: Any, shape: tuple[int, ...], dtype: torch.dtype = torch.float32) -> None:
-    """A picture, with a model as it is made."""
+    """Draw a picture with a model whose weights are new."""
     with torch.no_grad():
         model = recipe.build(shape, 256).to(dtype).eval()
         model.decode(model.noise([1]))
 
 
 def learned() -> None:
-    """One step of a model whose prices are found by an inverse."""
+    """Take one training step of a model whose log-probabilities need an inverse."""
     model = zoo.iaf.IAF(layers=2, hidden=(8,)).build((1, 2, 2), 256).float()
     model.loss(torch.zeros(2, 1, 2, 2, dtype=torch.uint8)).mean().backward()
 
 
 def played(count: int) -> None:
-    """Sound, with models whose weights are those of a file."""
+    """Stream sound with models whose weights are those of a file."""
     recipe = zoo.wavenet.WaveNet(cycles=1, layers=2, channels=8, skip=8)
     models: tuple[Any, ...] = tuple(recipe.build((64,), 256).float().eval() for _ in range(count))
     for parameter in (parameter for model in models for parameter in model.parameters()):
@@ -64,16 +64,17 @@ ASKED_BY: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("name", kernels.LOOPS)
-def test_what_is_compiled_ahead_is_what_models_ask_for(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loops_compiled_ahead_are_those_that_models_use(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     loop = kernels.LOOPS[name]
     file = importlib.import_module(f"studio.kernels.{loop.file}")
-    for each in kernels.LOOPS.values():  # others of its file may have been asked for by other tests, or not
+    for each in kernels.LOOPS.values():  # other tests may have used other loops of its file, or not
         if each.file == loop.file:
             getattr(file, each.prepare)()
     assert name not in kernels.missing_loops()
     last = loop.last.partition(".")[2].partition("-")[0]
     compiled = getattr(file, last)
-    before, calls = list(compiled.signatures), []
+    before = list(compiled.signatures)
+    calls = []
 
     def watched(*given: Any) -> Any:
         calls.append(given)
@@ -86,7 +87,7 @@ def test_what_is_compiled_ahead_is_what_models_ask_for(name: str, monkeypatch: p
 
 
 def place(*, home: str, cache: str | None = None) -> tuple[str, str]:
-    """Where a new process keeps loops, and whether that is its own choice."""
+    """Return where a new process stores loops, and whether it chose that folder itself."""
     env = {**os.environ, "STUDIO_HOME": home}
     env.pop(kernels.CACHE_VARIABLE)
     program = "from studio import kernels; print(kernels.cache_folder(), kernels.is_own_folder(), sep='\\n')"
@@ -96,13 +97,13 @@ def place(*, home: str, cache: str | None = None) -> tuple[str, str]:
     return folder, own
 
 
-def test_they_are_kept_for_the_person_wherever_works_lie_unless_another_folder_is_named(tmp_path: Path) -> None:
+def test_loops_are_stored_in_the_users_cache_unless_another_folder_is_named(tmp_path: Path) -> None:
     theirs = platformdirs.user_cache_path("latent-studio", False) / "loops" / kernels.sources_digest()
     assert place(home=str(tmp_path)) == (str(theirs), "True")
     assert place(home=str(tmp_path), cache=str(tmp_path / "else")) == (str(tmp_path / "else"), "False")
 
 
-def test_another_line_in_any_source_is_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_line_in_any_source_changes_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copy = shutil.copytree(Path(kernels.__file__).parent, tmp_path / "kernels", ignore=shutil.ignore_patterns("__*__"))
     monkeypatch.setattr(kernels, "__file__", str(copy / "__init__.py"))
     before = kernels.sources_digest()
@@ -113,7 +114,7 @@ def test_another_line_in_any_source_is_another_folder(tmp_path: Path, monkeypatc
 
 @pytest.fixture
 def doubled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Any]]:
-    """Compiles a small function as a new process would."""
+    """Compile a small function as a new process would."""
     source = tmp_path / "small.py"
     source.write_text("def doubled(x):\n    return 2 * x\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -125,7 +126,8 @@ def doubled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 
 def test_a_loop_is_compiled_once(doubled: Callable[[], Any]) -> None:
-    first, second = doubled(), doubled()
+    first = doubled()
+    second = doubled()
     assert first(4) == second(4) == 8
     assert sum(second.stats.cache_hits.values()) == 1
     assert not second.stats.cache_misses
@@ -142,7 +144,7 @@ def test_a_file_that_was_cut_off_is_made_again(doubled: Callable[[], Any], tmp_p
     assert sum(again.stats.cache_hits.values()) == 1
 
 
-def test_where_nothing_can_be_kept_it_is_compiled_all_the_same(
+def test_a_loop_is_compiled_even_if_it_cannot_be_stored(
     doubled: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(self: Any, path: str) -> Any:

@@ -1,4 +1,4 @@
-"""The one-pass inverse and its adjoint, beside the plain ones that compute everything D times."""
+"""The one-pass inverse and its adjoint, compared with plain ones that compute everything D times."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ ROUNDING = {torch.float32: 1e-5, torch.float64: 1e-11}
 
 
 class Case:
-    """A map with random weights, and what its kernel is handed."""
+    """Holds a map with random weights, and the arguments of its kernel."""
 
     def __init__(
         self, entries: int, hidden: tuple[int, ...], degrees: Degrees, tanh: bool, dtype: torch.dtype, classes: int = 0
@@ -34,7 +34,8 @@ class Case:
             net.biases += 0.3 * torch.randn_like(net.biases)
         self.net, self.map, self.dtype = net, MaskedAffine(net, order, bound=2.0), dtype
         self.plan = made.plan_network(order.numpy(), [d.numpy() for d in net.degrees[1:]], 2)
-        self.weights, self.biases = net.weights.detach().numpy(), net.biases.detach().numpy()
+        self.weights = net.weights.detach().numpy()
+        self.biases = net.biases.detach().numpy()
         self.form = made.MapOptions(2.0, tanh, 1)
 
     def noise(self, rows: int, seed: int = 0) -> torch.Tensor:
@@ -47,17 +48,18 @@ class Case:
 @torch.no_grad()
 @pytest.mark.parametrize("case", CASES, ids=str)
 @pytest.mark.parametrize("rows", [1, 4, 19])
-def test_it_equals_the_plain_inverse(case: tuple, rows: int) -> None:  # type: ignore[type-arg]
+def test_the_kernel_equals_the_plain_inverse(case: tuple, rows: int) -> None:  # type: ignore[type-arg]
     made_map = Case(*case)
     z = made_map.noise(rows)
-    found, plain = made_map.solve(z), made_map.map.torch_inverse(z)
+    found = made_map.solve(z)
+    plain = made_map.map.torch_inverse(z)
     assert np.abs(found.x - plain.numpy()).max() < ROUNDING[made_map.dtype]
     assert np.abs(made_map.map(plain)[1].numpy() + found.a.sum(1)).max() < 10 * ROUNDING[made_map.dtype]
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_forwards_it_equals_the_network(case: tuple) -> None:  # type: ignore[type-arg]
+def test_the_forward_pass_equals_the_network(case: tuple) -> None:  # type: ignore[type-arg]
     made_map = Case(*case)
     x = made_map.noise(7)
     z = made.forward(made_map.plan, made_map.weights, made_map.biases, x.numpy(), None, made_map.form)
@@ -80,7 +82,7 @@ def test_a_row_is_the_same_bit_for_bit_in_any_batch_and_with_any_threads(dtype: 
 
 
 @torch.no_grad()
-def test_what_is_not_finite_stays_in_its_own_row() -> None:
+def test_numbers_that_are_not_finite_stay_in_their_row() -> None:
     case = Case(20, (30,), "sequential", False, torch.float32)
     z = case.noise(4)
     whole = case.solve(z).x
@@ -91,9 +93,10 @@ def test_what_is_not_finite_stays_in_its_own_row() -> None:
 
 
 @torch.no_grad()
-def test_a_condition_is_more_bias_of_the_first_layer() -> None:
+def test_a_condition_adds_to_the_bias_of_the_first_layer() -> None:
     case = Case(12, (20, 9), "sequential", True, torch.float64, classes=3)
-    z, c = case.noise(5), torch.tensor([0, 2, 1, 2, 0])
+    z = case.noise(5)
+    c = torch.tensor([0, 2, 1, 2, 0])
     assert case.net.kinds is not None
     found = case.solve(z, more=case.net.kinds.detach()[c].numpy())
     assert np.abs(found.x - case.map.torch_inverse(z, c).numpy()).max() < 1e-11
@@ -103,7 +106,8 @@ def test_a_condition_is_more_bias_of_the_first_layer() -> None:
 def test_the_adjoint_is_the_gradient_through_the_plain_inverse(case: tuple) -> None:  # type: ignore[type-arg]
     made_map = Case(*case)
     z = made_map.noise(9).requires_grad_()
-    of_x, of_a = made_map.noise(9, seed=1), made_map.noise(9, seed=2)
+    of_x = made_map.noise(9, seed=1)
+    of_a = made_map.noise(9, seed=2)
     x = made_map.map.torch_inverse(z)
     a = made_map.map._moves(x, None)[1]
     (plain,) = torch.autograd.grad((x * of_x).sum() + (a * of_a).sum(), z)

@@ -1,4 +1,4 @@
-"""Compiled schedules beside torch's: equal numbers, in any batch, by any number of threads."""
+"""Compiled schedules give the same numbers as torch's, in any batch and with any number of threads."""
 
 import itertools
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from studio.zoo.compiled.pixels import CompiledSteppers
 
 
 def schedule_of(name: str, width: int) -> PixelSchedule:
-    """The schedule of a network as after some training."""
+    """Return the schedule of a network with weights as after some training."""
     torch.manual_seed(0)
     net: nn.Module = {
         "shifted": lambda: PixelCNNPPNetwork(3, 7, 2, 9, classes=3),
@@ -48,9 +48,11 @@ def compiled(schedule: PixelSchedule, seen: Tensor, c: Tensor | None) -> Schedul
 def played(
     schedule: PixelSchedule, x: Tensor, c: Tensor | None, player: Callable[..., ScheduleRunner] = compiled
 ) -> Tensor:
-    """All numbers `(H · W, B, n)`, with pixels seen as they come."""
-    seen, (height, width) = torch.zeros_like(x), x.shape[2:]
-    step, found = player(schedule, seen, c), []
+    """Return all numbers `(H · W, B, n)`, with pixels shown as they come."""
+    seen = torch.zeros_like(x)
+    (height, width) = x.shape[2:]
+    step = player(schedule, seen, c)
+    found = []
     for i, j in itertools.product(range(height), range(width)):
         found.append(step(i, j))
         seen[:, :, i, j] = x[:, :, i, j]
@@ -59,8 +61,10 @@ def played(
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["shifted", "row", "diagonal", "gated"])
-def test_compiled_it_finds_torchs_numbers_and_the_same_in_any_batch(name: str) -> None:
-    schedule, x, c = schedule_of(name, 8), torch.randn(6, 3, 8, 8), torch.tensor([0, 2, 1, 1, 0, 2])
+def test_the_compiled_schedule_gives_torchs_numbers_in_any_batch(name: str) -> None:
+    schedule = schedule_of(name, 8)
+    x = torch.randn(6, 3, 8, 8)
+    c = torch.tensor([0, 2, 1, 1, 0, 2])
     together = played(schedule, x, c)
     assert torch.allclose(together, played(schedule, x, c, ScheduleRunner), atol=1e-5)
     assert torch.equal(played(schedule, x[1:2], c[1:2]), together[:, 1:2])
@@ -68,8 +72,10 @@ def test_compiled_it_finds_torchs_numbers_and_the_same_in_any_batch(name: str) -
 
 
 @torch.no_grad()
-def test_two_threads_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
-    schedule, x, c = schedule_of("shifted", 4), torch.randn(9, 3, 4, 4), torch.arange(9) % 3
+def test_two_threads_give_the_same_result_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule = schedule_of("shifted", 4)
+    x = torch.randn(9, 3, 4, 4)
+    c = torch.arange(9) % 3
     alone = played(schedule, x, c)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     assert torch.equal(played(schedule, x, c), alone)
@@ -77,10 +83,12 @@ def test_two_threads_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @torch.no_grad()
 @pytest.mark.parametrize("kind", ["same", "relu", "concat_elu", "gate", "tanh_gate"])
-def test_every_kind_bends_numbers_of_any_size_as_torch_does(kind: OperationName) -> None:
-    seen, x = RowBuffer(12, 4), torch.randn(2, 12, 1, 4) * torch.tensor([1e-6, 1.0, 30.0, 1e4])
+def test_every_activation_equals_torchs_for_numbers_of_any_size(kind: OperationName) -> None:
+    seen = RowBuffer(12, 4)
+    x = torch.randn(2, 12, 1, 4) * torch.tensor([1e-6, 1.0, 30.0, 1e4])
     size = {"concat_elu": 24, "gate": 6, "tanh_gate": 6}.get(kind, 12)
-    out, twice = scratch_window(size), scratch_window(size)
+    out = scratch_window(size)
+    twice = scratch_window(size)
     columns = [function_operation(kind, out, BufferWindow(seen)), function_operation("same", twice, out, out)]
     ignored = dot_operation(scratch_window(1), scratch_window(1), out, torch.zeros(size, 1))
     schedule = PixelSchedule(seen, twice, rows=[], columns=[*columns, ignored])
@@ -93,14 +101,17 @@ def test_every_kind_bends_numbers_of_any_size_as_torch_does(kind: OperationName)
 
 @torch.no_grad()
 def test_only_float32_on_the_processor_is_compiled() -> None:
-    schedule, x = schedule_of("row", 4), torch.randn(2, 3, 4, 4)
+    schedule = schedule_of("row", 4)
+    x = torch.randn(2, 3, 4, 4)
     assert CompiledSteppers()(schedule, x, None) is not None
     assert CompiledSteppers()(schedule, x.double(), None) is None
 
 
 @torch.no_grad()
-def test_what_loops_read_of_a_schedule_is_made_once() -> None:
-    schedule, x, player = schedule_of("row", 4), torch.randn(2, 3, 4, 4), CompiledSteppers()
+def test_the_compiled_form_of_a_schedule_is_made_once() -> None:
+    schedule = schedule_of("row", 4)
+    x = torch.randn(2, 3, 4, 4)
+    player = CompiledSteppers()
     first, second = (player(schedule, x, None) for _ in range(2))
     other = player(schedule_of("row", 4), x, None)
     assert first is not None

@@ -1,4 +1,4 @@
-"""The compiled loop beside torch's steps: the same sounds, numbers and latents, by any number of voices."""
+"""The compiled loop compared with torch's steps: the same sounds, numbers and latents for any number of voices."""
 
 import math
 from typing import Any
@@ -25,7 +25,7 @@ CASES: list[tuple[int, dict[str, Any]]] = [
 
 
 def made(levels: int, words: dict[str, Any]) -> AutoregressiveSound:
-    """A model as after some training."""
+    """Return a model with weights as after some training."""
     torch.manual_seed(0)
     model = WaveNet(cycles=2, layers=4, channels=16, skip=24, mixture=3, **words).build((64,), levels)
     with torch.no_grad():
@@ -51,7 +51,7 @@ def players(model: AutoregressiveSound, c: Tensor | None, count: int) -> tuple[S
 
 @torch.no_grad()
 @pytest.mark.parametrize(("levels", "words"), CASES)
-def test_it_finds_the_latents_that_torch_finds_and_their_prices(levels: int, words: dict[str, Any]) -> None:
+def test_the_loop_finds_torchs_latents_and_log_probabilities(levels: int, words: dict[str, Any]) -> None:
     model = made(levels, words)
     x = torch.randint(0, levels, (3, 90), generator=torch.Generator().manual_seed(2))
     for primed in (0, 31):
@@ -70,9 +70,10 @@ def test_it_finds_the_latents_that_torch_finds_and_their_prices(levels: int, wor
 @torch.no_grad()
 @pytest.mark.parametrize(("levels", "words"), CASES)
 @pytest.mark.parametrize("anew", [20, 70])
-def test_what_is_forgotten_is_made_anew_and_recalled(levels: int, words: dict[str, Any], anew: int) -> None:
-    """As though nothing had been made in its place, of which there is less than before or more."""
-    model, c = made(levels, words), condition(words, 1)
+def test_dropped_samples_are_generated_again_and_can_be_restored(levels: int, words: dict[str, Any], anew: int) -> None:
+    """The result is as if nothing had been made instead, whether that was shorter or longer."""
+    model = made(levels, words)
+    c = condition(words, 1)
     z = model.noise([1], 400)
     heat = torch.ones_like(z)
     whole, player = (make_compiled_sampler(model.net, model.conditional, c, 1, 64) for _ in range(2))
@@ -90,7 +91,7 @@ def test_what_is_forgotten_is_made_anew_and_recalled(levels: int, words: dict[st
 
 
 @torch.no_grad()
-def test_what_is_too_far_back_is_not_forgotten_and_all_is_as_it_was() -> None:
+def test_samples_too_far_back_are_not_dropped_and_nothing_changes() -> None:
     model = made(256, {})
     z = model.noise([1], 120)
     whole, player = (make_compiled_sampler(model.net, model.conditional, None, 1, 32) for _ in range(2))
@@ -109,17 +110,19 @@ def test_what_is_too_far_back_is_not_forgotten_and_all_is_as_it_was() -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize(("levels", "words"), CASES)
-def test_it_draws_what_torch_draws_in_chunks_of_any_size(levels: int, words: dict[str, Any]) -> None:
+def test_the_loop_draws_what_torch_draws_in_chunks_of_any_size(levels: int, words: dict[str, Any]) -> None:
     model = made(levels, words)
-    z, given = model.noise([1, 2], 90), torch.full((2, 90), -1)
+    z = model.noise([1, 2], 90)
+    given = torch.full((2, 90), -1)
     given[1, 40:44] = 3
     for temperature in (1.0, 0.0, 0.7):
-        heat, drawn = torch.full_like(z, temperature), []
+        heat = torch.full_like(z, temperature)
+        drawn = []
         for player, sizes in zip(players(model, condition(words, 2), 2), ((90,), (1, 50, 39)), strict=True):
             chunks = zip(z.split(sizes, 1), heat.split(sizes, 1), given.split(sizes, 1), strict=True)
             drawn.append(torch.cat([player.sample(*chunk) for chunk in chunks], 1))
         assert drawn[0][1, 40:44].tolist() == [3] * 4
-        # A number of finest levels may round to another side; then all that follows may differ.
+        # A number of finest levels may round to another side; then everything after it may differ.
         same = int((drawn[0] == drawn[1]).all(0).cumprod(0).sum())
         assert same >= (90 if levels <= 256 else 3)
 
@@ -127,12 +130,15 @@ def test_it_draws_what_torch_draws_in_chunks_of_any_size(levels: int, words: dic
 @torch.no_grad()
 @pytest.mark.parametrize(("levels", "words"), CASES)
 def test_a_voice_is_the_same_among_any_number_of_voices(levels: int, words: dict[str, Any]) -> None:
-    model, count = made(levels, words), 11
-    z, c = model.noise(range(count), 40), condition(words, count)
+    model = made(levels, words)
+    count = 11
+    z = model.noise(range(count), 40)
+    c = condition(words, count)
     heat = torch.ones_like(z)
     together, _ = players(model, c, count)
     places = torch.linspace(0, 1, 9, dtype=torch.float64)
-    all_of_them, latents = together.sample(z, heat), together.noise_of_levels(torch.full((count, 9), 2), places)
+    all_of_them = together.sample(z, heat)
+    latents = together.noise_of_levels(torch.full((count, 9), 2), places)
     for some in (slice(0, 1), slice(3, 5), slice(2, 10)):
         few, _ = players(model, None if c is None else c[some], len(z[some]))
         assert torch.equal(few.sample(z[some], heat[some]), all_of_them[some])
@@ -141,7 +147,7 @@ def test_a_voice_is_the_same_among_any_number_of_voices(levels: int, words: dict
 
 @torch.no_grad()
 @pytest.mark.parametrize("levels", [256, 65_536])
-def test_a_sound_comes_back_through_it(levels: int) -> None:
+def test_a_sound_decodes_back(levels: int) -> None:
     model = made(levels, {})
     x = torch.randint(0, levels, (2, 400), generator=torch.Generator().manual_seed(3))
     assert torch.equal(model.decode(model.encode(x)), x)
@@ -153,9 +159,10 @@ def test_a_sound_comes_back_through_it(levels: int) -> None:
 
 
 @torch.no_grad()
-def test_voices_turn_to_another_kind_between_two_chunks() -> None:
+def test_voices_change_their_class_between_two_chunks() -> None:
     model = made(*CASES[2])
-    z, drawn = model.noise([1, 2], 90), []
+    z = model.noise([1, 2], 90)
+    drawn = []
     for turned in (True, False):
         for player in players(model, torch.tensor([0, 1]), 2):
             first = player.sample(z[:, :41], torch.ones(2, 41))
@@ -168,8 +175,10 @@ def test_voices_turn_to_another_kind_between_two_chunks() -> None:
 
 
 @torch.no_grad()
-def test_torch_keeps_to_one_thread_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    counted, normal, before = list[int](), torch.special.ndtr, torch.get_num_threads()
+def test_torch_uses_one_thread_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = list[int]()
+    normal = torch.special.ndtr
+    before = torch.get_num_threads()
 
     def watched(z: Tensor) -> Tensor:
         counted.append(torch.get_num_threads())
@@ -186,7 +195,7 @@ def test_torch_keeps_to_one_thread_beside_it(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @torch.no_grad()
-def test_halves_of_a_models_file_are_read_as_they_are_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_floats_of_a_model_file_are_read_directly_and_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     model = made(256, {})
     model.half().float()
     z = model.noise([1, 2, 3], 60)
@@ -199,7 +208,7 @@ def test_halves_of_a_models_file_are_read_as_they_are_and_change_nothing(monkeyp
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 7, 8])
-def test_products_are_numpys_and_the_same_for_any_number_of_rows(rows: int) -> None:
+def test_products_equal_numpys_for_any_number_of_rows(rows: int) -> None:
     generator = np.random.default_rng(0)
     for n, m in ((3, 8), (16, 24), (32, 96), (64, 256)):
         x, out = (generator.standard_normal((rows + 1, size)).astype(np.float32) for size in (n + 2, m + 5))

@@ -11,7 +11,7 @@ DEVICES = ["con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt")
 
 @pytest.fixture(autouse=True)
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in place of the shipped models, with one in it."""
+    """Make a folder that replaces the shipped models, with one model in it."""
     folder = tmp_path / "shipped"
     folder.mkdir()
     (folder / "glow-emoji-32.safetensors").write_bytes(b"")
@@ -28,7 +28,7 @@ def own() -> Path:
 
 
 @pytest.mark.parametrize("name", [*DEVICES, *(f"{name}.v2" for name in DEVICES[:6])])
-def test_devices_of_windows_are_no_names(name: str) -> None:
+def test_devices_of_windows_are_not_valid_names(name: str) -> None:
     assert model_names.name_fault(name) == "is not a name that Windows allows"
     offered = model_names.free_model_name(name)
     assert offered == f"my-{name}" and model_names.name_fault(offered) == ""
@@ -58,19 +58,19 @@ def test_devices_of_windows_are_no_names(name: str) -> None:
         ("t" * 300, "longer than 100", "t" * 90),
     ],
 )
-def test_what_cannot_be_a_name_is_told_with_a_free_one(name: str, words: str, offered: str) -> None:
+def test_an_invalid_name_is_reported_with_a_free_one(name: str, words: str, offered: str) -> None:
     assert words in model_names.name_fault(name)
     assert model_names.free_model_name(name) == offered
     assert model_names.name_fault(offered) == ""
 
 
-def test_a_name_that_is_offered_is_no_run_either() -> None:
+def test_an_offered_name_is_not_the_name_of_a_run() -> None:
     for taken in ("tulips", "tulips-2"):
         (storage.home_folder("runs") / taken).mkdir(parents=True)
     assert model_names.free_model_name("tulips") == "tulips-3"
 
 
-def test_in_another_folder_a_name_must_be_free_there(tmp_path: Path) -> None:
+def test_a_name_must_be_free_in_another_folder(tmp_path: Path) -> None:
     folder = tmp_path / "other"
     folder.mkdir()
     assert model_names.name_fault("glow-emoji-32", folder) == "", "it hides no model that comes with the program"

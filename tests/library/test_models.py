@@ -1,4 +1,4 @@
-"""Trained models: found, listed, read; and whatever only pretends to be one is refused with a sentence."""
+"""Trained models are found, listed and read. Anything that only pretends to be one is refused with a sentence."""
 
 import json
 import os
@@ -43,7 +43,7 @@ POSIX_ONLY = pytest.mark.skipif(os.name == "nt", reason="Windows has neither pip
 
 
 def write_model(path: Path, made: card.Card = CARD, **tensors: np.ndarray) -> Path:
-    """A small sound model in a file."""
+    """Write a small sound model to a file."""
     held = {"weights.net.w": np.ones((2, 2), np.float32), "cover": COVER, **tensors}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(safetensors.numpy.save(held, {"card": card.card_to_json(made)}))
@@ -51,14 +51,14 @@ def write_model(path: Path, made: card.Card = CARD, **tensors: np.ndarray) -> Pa
 
 
 def with_header(head: Any, data: bytes = b"", length: int | None = None) -> bytes:
-    """A safetensors file as anybody might write it."""
+    """Return a safetensors file as anybody might write it."""
     written = head if isinstance(head, bytes) else json.dumps(head).encode()
     return struct.pack("<Q", len(written) if length is None else length) + written + data
 
 
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder in place of the shipped models."""
+    """Make an empty folder that replaces the shipped models."""
     folder = tmp_path / "shipped"
     folder.mkdir()
     monkeypatch.setattr(models, "shipped_folder", lambda: folder)
@@ -68,7 +68,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # ── finding ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_people_meet_the_shipped_by_intent_not_by_name(shelf: Path) -> None:
+def test_shipped_models_are_listed_by_purpose_and_not_by_name(shelf: Path) -> None:
     met = (
         "pixelcnnpp-brush-32", "maf-letters-32", "pixelcnnpp-icons-32", "glow-flowers-32", "realnvp-emoji-32",
         "maf-wavetables", "wavenet-piano-16k", "maf-mnist-28", "gated-pixelcnn-fashion-28", "a-new-one",
@@ -78,12 +78,12 @@ def test_people_meet_the_shipped_by_intent_not_by_name(shelf: Path) -> None:
     assert tuple(trained.card.name for trained in models.list_models()[0]) == met
 
 
-def test_every_model_that_we_make_has_its_place() -> None:
+def test_every_shipped_model_has_its_place_in_the_order() -> None:
     recipes = (models.shipped_folder() / "recipes").glob("*.json")
     assert sorted(models.SHIPPED_ORDER) == sorted(path.stem for path in recipes)
 
 
-def test_the_shipped_come_first_then_the_persons_own(shelf: Path) -> None:
+def test_shipped_models_come_first_and_then_the_users_own(shelf: Path) -> None:
     write_model(storage.home_folder("models") / "aaa-own.safetensors")
     write_model(shelf / "zzz-shipped.safetensors")
     write_model(shelf / ".hidden.safetensors")
@@ -106,21 +106,21 @@ def test_one_bad_file_spoils_no_list(shelf: Path) -> None:
     assert "pickle" in refused[1]
 
 
-def test_of_two_models_of_one_name_the_persons_own_is_meant(shelf: Path) -> None:
+def test_the_users_model_wins_over_a_shipped_one_of_the_same_name(shelf: Path) -> None:
     write_model(shelf / "flowers.safetensors")
     own = write_model(storage.home_folder("models") / "flowers.safetensors")
     assert [trained.path for trained in models.list_models()[0]] == [own]
     assert models.find_model("flowers").path == own
 
 
-def test_a_model_is_found_by_its_name_without_a_look_into_others(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_is_found_by_its_name_without_opening_others(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("flowers", "others", "waves"):
         write_model(shelf / f"{name}.safetensors")
     monkeypatch.setattr(models, "list_models", None)
     assert models.find_model("flowers").path == shelf / "flowers.safetensors"
 
 
-def test_a_broken_model_of_the_persons_own_hides_no_shipped_one(shelf: Path) -> None:
+def test_a_broken_model_of_the_user_hides_no_shipped_model(shelf: Path) -> None:
     write_model(shelf / "flowers.safetensors")
     own = write_model(storage.home_folder("models") / "flowers.safetensors")
     own.write_bytes(b"rubbish")
@@ -133,7 +133,7 @@ def test_a_file_that_was_renamed_goes_by_its_new_name(shelf: Path) -> None:
     assert {trained.card.name for trained in models.list_models()[0]} == {"renamed", "tiny-model"}
 
 
-def test_an_unknown_name_is_answered_with_the_nearest(shelf: Path) -> None:
+def test_an_unknown_name_is_refused_with_similar_ones(shelf: Path) -> None:
     with pytest.raises(BadModel, match="no trained model at all"):
         models.find_model("anything")
     for name in ("realnvp-emoji-32", "realnvp-fashion-28", "glow-flowers-64"):
@@ -149,14 +149,14 @@ def test_a_model_is_found_by_the_path_of_its_file(tmp_path: Path, shelf: Path) -
         models.find_model(str(tmp_path / "gone.safetensors"))
 
 
-def test_the_shipped_models_lie_beside_the_package() -> None:
+def test_the_shipped_models_are_next_to_the_package() -> None:
     assert models.shipped_folder().name == "models"
     assert (models.shipped_folder().parent / "studio").is_dir() or models.shipped_folder().parent.name == "studio"
 
 
 @POSIX_ONLY
 @pytest.mark.timeout(10)
-def test_pipes_devices_and_folders_are_named_and_never_waited_for(shelf: Path) -> None:
+def test_pipes_devices_and_folders_are_named_without_waiting(shelf: Path) -> None:
     os.mkfifo(shelf / "pipe.safetensors")
     (shelf / "zero.safetensors").symlink_to("/dev/zero")
     (shelf / "folder.safetensors").mkdir()
@@ -207,7 +207,7 @@ def test_the_cover_is_read_alone(tmp_path: Path) -> None:
         models.read_cover(write_model(tmp_path / "o.safetensors", cover=np.zeros(5, np.float32)))
 
 
-def test_another_card_leaves_the_numbers_and_what_was_made_with_them_known(tmp_path: Path) -> None:
+def test_another_card_keeps_the_parameters_and_recognises_earlier_works(tmp_path: Path) -> None:
     path = write_model(tmp_path / "m.safetensors", directions=np.ones((3, 2, 2), np.float16))
     first = models.find_model(str(path))
     models.rename_direction(first, 1, "warmth")
@@ -267,11 +267,11 @@ def test_broken_numbers_of_sixteen_bits_are_refused(tmp_path: Path, bits: int, s
             models.read_model(path)
 
 
-# ── what only pretends ───────────────────────────────────────────────────────────────────────────
+# ── files that only pretend ──────────────────────────────────────────────────────────────────────
 
 
 class Canary:
-    """Unpickled, it leaves a file behind."""
+    """Leaves a file behind if it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -282,8 +282,9 @@ class Canary:
 
 @pytest.mark.parametrize("name", ["model.pt", "model.ckpt", "model.safetensors", "MODEL.PTH", "model.bin"])
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "zipped"])
-def test_a_pickle_is_refused_whatever_it_calls_itself(tmp_path: Path, name: str, zipped: bool) -> None:
-    canary, path = tmp_path / "canary", tmp_path / name
+def test_a_pickle_is_refused_under_any_name(tmp_path: Path, name: str, zipped: bool) -> None:
+    canary = tmp_path / "canary"
+    path = tmp_path / name
     for protocol in (2, 4, 5):
         data = pickle.dumps(Canary(canary), protocol)
         if zipped:
@@ -314,7 +315,7 @@ def test_a_sound_file_that_happens_to_begin_like_a_pickle_is_opened(tmp_path: Pa
     assert models.read_model(tmp_path / "m.safetensors")[:2] == bytes([0x80, low >> 8])
 
 
-def test_a_model_of_another_program_is_told_apart(tmp_path: Path) -> None:
+def test_a_model_of_another_program_is_recognised(tmp_path: Path) -> None:
     (tmp_path / "lora.safetensors").write_bytes(safetensors.numpy.save({"unet.w": np.ones(3, np.float32)}))
     with pytest.raises(BadModel, match="no model of this program"):
         models.find_model(str(tmp_path / "lora.safetensors"))
@@ -344,12 +345,12 @@ def test_a_card_that_cannot_be_read_is_refused(tmp_path: Path, written: str) -> 
 
 
 def one(**changes: Any) -> dict[str, Any]:
-    """The header of one tensor of four bytes, with something changed."""
+    """Return the header of one tensor of four bytes, with something changed."""
     return {"weights.w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4], **changes}}
 
 
 def many(*places: tuple[int, int]) -> dict[str, Any]:
-    """The header of tensors of bytes at these places."""
+    """Return the header of tensors of bytes at these places."""
     return {
         f"weights.{i}": {"dtype": "U8", "shape": [end - begin], "data_offsets": [begin, end]}
         for i, (begin, end) in enumerate(places)
@@ -439,7 +440,7 @@ def test_a_file_larger_than_any_memory_is_refused_by_arithmetic(tmp_path: Path) 
         models.read_model(path)
 
 
-def test_what_is_accepted_is_accepted_by_safetensors_too(tmp_path: Path) -> None:
+def test_accepted_files_are_accepted_by_safetensors_too(tmp_path: Path) -> None:
     dice = random.Random(2)
     sound = write_model(tmp_path / "sound.safetensors").read_bytes()
     (length,) = struct.unpack_from("<Q", sound)
@@ -470,10 +471,10 @@ def test_the_limits_are_wide_enough_for_a_large_model(tmp_path: Path) -> None:
     assert len(models.read_model(write_model(tmp_path / "m.safetensors", **tensors))) < model_file.MAX_HEADER_BYTES
 
 
-# ── the person's own ─────────────────────────────────────────────────────────────────────────────
+# ── the user's own ───────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_direction_keeps_the_name_it_was_given(shelf: Path) -> None:
+def test_a_direction_keeps_its_given_name(shelf: Path) -> None:
     write_model(shelf / "m.safetensors")
     trained = models.find_model("m")
     assert models.direction_names(trained) == ("1", "2", "3")
@@ -486,7 +487,7 @@ def test_a_direction_keeps_the_name_it_was_given(shelf: Path) -> None:
         models.rename_direction(trained, 3, "none")
 
 
-def test_a_model_trained_anew_has_names_of_its_own(shelf: Path) -> None:
+def test_a_retrained_model_has_its_own_direction_names(shelf: Path) -> None:
     path = write_model(shelf / "m.safetensors")
     models.rename_direction(models.find_model("m"), 0, "round")
     write_model(path, **{"weights.net.w": np.zeros((3, 3), np.float32)})
@@ -494,7 +495,7 @@ def test_a_model_trained_anew_has_names_of_its_own(shelf: Path) -> None:
 
 
 @pytest.mark.parametrize("damaged", [b"", b"[", b'{"0": 5}', b"\xff", b'["a"]'])
-def test_damaged_names_cost_the_names_alone(shelf: Path, damaged: bytes) -> None:
+def test_a_damaged_file_of_names_loses_only_the_names(shelf: Path, damaged: bytes) -> None:
     write_model(shelf / "m.safetensors")
     trained = models.find_model("m")
     models.rename_direction(trained, 0, "round")
@@ -505,7 +506,7 @@ def test_damaged_names_cost_the_names_alone(shelf: Path, damaged: bytes) -> None
     assert models.direction_names(trained)[0] == "round"
 
 
-def test_a_model_is_copied_in_once(tmp_path: Path, shelf: Path) -> None:
+def test_a_model_is_imported_once(tmp_path: Path, shelf: Path) -> None:
     write_model(shelf / "m.safetensors")
     same = write_model(tmp_path / "other name.safetensors")
     assert models.import_model(same).path == shelf / "m.safetensors"
@@ -517,7 +518,7 @@ def test_a_model_is_copied_in_once(tmp_path: Path, shelf: Path) -> None:
     assert len(list(storage.home_folder("models").iterdir())) == 2
 
 
-def test_a_bad_model_is_not_copied_in(tmp_path: Path, shelf: Path) -> None:
+def test_a_bad_model_is_not_imported(tmp_path: Path, shelf: Path) -> None:
     path = write_model(tmp_path / "m.safetensors", **{"weights.b": np.array([np.nan], np.float32)})
     with pytest.raises(BadModel):
         models.import_model(path)

@@ -75,7 +75,7 @@ def stay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("make", "words"), FOLDERS, ids=lambda value: getattr(value, "__name__", value))
-def test_a_folder_that_cannot_be_made(make: Callable[[Path], Path], words: str, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_refused(make: Callable[[Path], Path], words: str, tmp_path: Path) -> None:
     path = make(tmp_path)
     with pytest.raises(NotSaved) as fault:
         storage.create_folder(path)
@@ -95,7 +95,7 @@ def test_a_folder_that_cannot_be_made(make: Callable[[Path], Path], words: str, 
         (lambda folder: folder / ("n" * 300), "is 45 bytes too long"),
     ],
 )
-def test_a_file_in_a_place_where_none_can_be(make: Callable[[Path], Path], words: str, tmp_path: Path) -> None:
+def test_a_file_in_an_impossible_place_is_refused(make: Callable[[Path], Path], words: str, tmp_path: Path) -> None:
     path = make(tmp_path) / "rose.png"
     with pytest.raises(NotSaved) as one:
         storage.write_file(path, b"1")
@@ -106,7 +106,7 @@ def test_a_file_in_a_place_where_none_can_be(make: Callable[[Path], Path], words
         assert "The picture is still here." in fault.value.message
 
 
-def test_a_file_whose_name_is_a_folder_or_too_long(tmp_path: Path) -> None:
+def test_a_file_whose_name_is_a_folder_or_too_long_is_refused(tmp_path: Path) -> None:
     (tmp_path / "rose.png").mkdir()
     for name, words in (("rose.png", "a folder has this name"), ("n" * 252 + ".png", "is 1 bytes too long")):
         with pytest.raises(NotSaved) as fault:
@@ -115,7 +115,7 @@ def test_a_file_whose_name_is_a_folder_or_too_long(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["rose.png"], "no half-written file is left"
 
 
-def test_what_is_gone_cannot_be_moved_to_the_bin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deleted_file_cannot_be_moved_to_the_bin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotSaved, match='"rose.png" was not moved to the bin: it is not there'):
         storage.move_to_bin(tmp_path / "rose.png")
     (tmp_path / "rose.png").write_bytes(b"1")
@@ -128,7 +128,7 @@ def test_what_is_gone_cannot_be_moved_to_the_bin(tmp_path: Path, monkeypatch: py
 
 @pytest.fixture
 def protected(tmp_path: Path) -> Iterator[Path]:
-    """A folder in which not even the administrator may write."""
+    """Make a folder in which not even the administrator may write."""
     folder = tmp_path / "protected"
     folder.mkdir()
     made = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "studio", folder], check=False, capture_output=True)
@@ -149,7 +149,9 @@ def test_a_folder_in_which_nothing_may_be_written_is_refused_before_the_work(pro
 
 
 @pytest.mark.parametrize(("make", "words"), [(a_pipe, 'pipe" is a pipe'), (a_socket, 'plug" is a socket')])
-def test_a_file_never_takes_the_place_of_what_is_none(make: Callable[[Path], Path], words: str, tmp_path: Path) -> None:
+def test_a_file_never_replaces_something_that_is_not_a_file(
+    make: Callable[[Path], Path], words: str, tmp_path: Path
+) -> None:
     path = make(tmp_path)
     before = os.stat(path)
     with pytest.raises(NotSaved, match=words):

@@ -1,4 +1,4 @@
-"""A file is there as it was or as it should be, whatever goes wrong while it is written."""
+"""A file has its old or its new contents, whatever fails while it is written."""
 
 import datetime
 import errno
@@ -17,17 +17,20 @@ import pytest
 from studio.library import storage
 from studio.library.storage import NotSaved
 
-OLD, NEW = b"old " * 1000, b"new " * 50_000
+OLD = b"old " * 1000
+NEW = b"new " * 50_000
 POSIX_ONLY = pytest.mark.skipif(os.name == "nt", reason="Windows has neither signals nor mounts like these")
 
 
 class FaultyDisk:
-    """The `os` that storage sees: counts what changes the disk, and lets the N-th of it fail, once or from there on."""
+    """Replaces `os` in storage: it counts disk operations and lets the N-th fail, once or from there on."""
 
     COUNTED = ("open", "write", "fsync", "close", "replace", "mkdir", "unlink")
 
     def __init__(self, nth: int, fault: BaseException | None = None, lasting: bool = False) -> None:
-        self.nth, self.fault, self.lasting = nth, fault, lasting
+        self.nth = nth
+        self.fault = fault
+        self.lasting = lasting
         self.done: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -43,18 +46,18 @@ class FaultyDisk:
                     real(*arguments)  # the test itself must not run out of file numbers
                 raise self.fault
             if name == "write" and len(arguments[1]) > 70_000:
-                return real(arguments[0], arguments[1][:70_000])  # a disk may take less than it was given
+                return real(arguments[0], arguments[1][:70_000])  # a disk may accept fewer bytes than it was given
             return real(*arguments, **options)
 
         return call
 
 
 class PowerCut(BaseException):
-    """Everything ends here."""
+    """Ends everything at this point."""
 
 
 def operations(monkeypatch: pytest.MonkeyPatch, path: Path) -> int:
-    """How many operations one undisturbed write takes."""
+    """Return how many operations one undisturbed write takes."""
     disk = FaultyDisk(0)
     monkeypatch.setattr(storage, "os", disk)
     storage.write_file(path, NEW)
@@ -65,7 +68,7 @@ def leftovers(folder: Path) -> list[str]:
     return [name for name in os.listdir(folder) if name.startswith(".")]
 
 
-def test_a_file_is_written_readable_by_others_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+def test_a_written_file_is_readable_by_others_and_leaves_no_other_file(tmp_path: Path) -> None:
     path = tmp_path / "rose.png"
     before = os.umask(0o022)
     try:
@@ -82,7 +85,7 @@ def test_a_file_is_written_readable_by_others_and_leaves_nothing_beside_it(tmp_p
         assert (tmp_path / "secret.png").stat().st_mode & 0o777 == 0o600
 
 
-def test_bytes_reach_the_disk_before_the_name_and_the_name_before_we_say_so(
+def test_bytes_reach_the_disk_before_the_name_and_the_name_before_it_returns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = FaultyDisk(0)
@@ -96,7 +99,7 @@ def test_bytes_reach_the_disk_before_the_name_and_the_name_before_we_say_so(
 
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "from there on"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
-def test_whichever_operation_fails_the_file_is_the_old_or_the_new(
+def test_any_failing_operation_leaves_the_old_or_the_new_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, lasting: bool
 ) -> None:
     path = tmp_path / "rose.png"
@@ -118,9 +121,7 @@ def test_whichever_operation_fails_the_file_is_the_old_or_the_new(
         assert path.read_bytes() == NEW
 
 
-def test_wherever_the_power_is_cut_the_file_is_the_old_or_the_new(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_power_cut_anywhere_leaves_the_old_or_the_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "rose.png"
     for nth in range(1, operations(monkeypatch, tmp_path / "count.png") + 1):
         path.write_bytes(OLD)
@@ -140,9 +141,7 @@ def many(folder: Path, data: bytes = NEW) -> list[tuple[Path, bytes]]:
     return [(folder / f"rose {number}.png", data + bytes([number])) for number in range(5)]
 
 
-def test_many_files_are_whole_under_their_names_and_leave_nothing_beside_them(
-    tmp_path: Path, studio_home: Path
-) -> None:
+def test_many_files_are_written_completely_and_leave_no_other_file(tmp_path: Path, studio_home: Path) -> None:
     folder = storage.create_folder(tmp_path / "roses")
     files = [*many(folder), (storage.home_folder("works") / "tulip.png", OLD)]
     storage.write_files(files)
@@ -151,7 +150,7 @@ def test_many_files_are_whole_under_their_names_and_leave_nothing_beside_them(
     storage.write_files([])
 
 
-def test_all_bytes_reach_the_disk_before_any_name_and_all_names_before_we_say_so(
+def test_all_bytes_reach_the_disk_before_any_name_and_all_names_before_it_returns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = FaultyDisk(0)
@@ -162,7 +161,7 @@ def test_all_bytes_reach_the_disk_before_any_name_and_all_names_before_we_say_so
 
 
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "from there on"])
-def test_whichever_operation_fails_the_files_before_the_refused_one_are_new_and_all_others_old(
+def test_any_failing_operation_leaves_files_before_it_new_and_others_old(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lasting: bool
 ) -> None:
     disk = FaultyDisk(0)
@@ -180,13 +179,13 @@ def test_whichever_operation_fails_the_files_before_the_refused_one_are_new_and_
         assert all(path.read_bytes() in (OLD, data) for path, data in many(tmp_path)), f"operation {nth}"
         refused = paths.index(fault.value.path)
         assert all(new[:refused]), f"operation {nth}"
-        unsure = lasting or nth > len(disk.done) - 3  # the folder was not brought to the disk, so no file counts
+        unsure = lasting or nth > len(disk.done) - 3  # the folder was not synced, so no file counts
         assert unsure or not any(new[refused:]), f"operation {nth}"
         storage.delete_leftovers(tmp_path)
         assert leftovers(tmp_path) == []
 
 
-def test_wherever_the_power_is_cut_each_of_many_files_is_the_old_or_the_new(
+def test_a_power_cut_anywhere_leaves_each_of_many_files_old_or_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = FaultyDisk(0)
@@ -221,7 +220,7 @@ for turn in range(10**9):
 
 
 @POSIX_ONLY
-def test_a_killed_writer_leaves_a_whole_file_and_its_leftovers_are_swept(tmp_path: Path) -> None:
+def test_a_killed_writer_leaves_a_complete_file_and_its_leftovers_are_deleted(tmp_path: Path) -> None:
     dice = random.Random(1)
     for _ in range(5):
         with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE) as writer:
@@ -235,14 +234,14 @@ def test_a_killed_writer_leaves_a_whole_file_and_its_leftovers_are_swept(tmp_pat
         assert leftovers(tmp_path) == []
 
 
-def test_two_that_write_at_once_leave_one_whole_file(tmp_path: Path) -> None:
+def test_two_simultaneous_writers_leave_one_complete_file(tmp_path: Path) -> None:
     path = tmp_path / "settings.json"
     contents = [letter.encode() * 30_000 for letter in "abcd"]
 
     def again(data: bytes) -> None:
         for _ in range(15):
             storage.write_file(path, data)
-            storage.delete_leftovers(tmp_path)  # must not take away what another is writing
+            storage.delete_leftovers(tmp_path)  # must not remove what another process is writing
 
     threads = [threading.Thread(target=again, args=(data,)) for data in contents]
     for thread in threads:
@@ -258,7 +257,7 @@ def test_two_that_write_at_once_leave_one_whole_file(tmp_path: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 1 MB of its own."""
+    """Make a disk of 1 MB of its own."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         pytest.skip("a small disk can be mounted by root on Linux only")
     place = tmp_path / "disk"
@@ -270,7 +269,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", place], check=True)
 
 
-def test_on_a_full_disk_the_old_file_stays_and_the_message_says_what_to_do(small_disk: Path) -> None:
+def test_a_full_disk_keeps_the_old_file_and_the_message_says_what_to_do(small_disk: Path) -> None:
     path = small_disk / "rose.png"
     storage.write_file(path, OLD)
     with pytest.raises(NotSaved) as fault:
@@ -287,7 +286,7 @@ def test_on_a_full_disk_the_old_file_stays_and_the_message_says_what_to_do(small
     assert path.read_bytes() == NEW
 
 
-def test_on_a_read_only_disk_the_message_says_so(small_disk: Path) -> None:
+def test_the_message_names_a_read_only_disk(small_disk: Path) -> None:
     storage.write_file(small_disk / "rose.png", OLD)
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     with pytest.raises(NotSaved, match="nothing may be written") as fault:
@@ -299,7 +298,7 @@ def test_on_a_read_only_disk_the_message_says_so(small_disk: Path) -> None:
     assert (small_disk / "rose.png").read_bytes() == OLD
 
 
-def test_a_folder_that_is_gone_is_not_made_again_behind_the_back(tmp_path: Path) -> None:
+def test_a_deleted_folder_is_not_created_again_silently(tmp_path: Path) -> None:
     with pytest.raises(NotSaved, match="is not there") as fault:
         storage.write_file(tmp_path / "stick" / "rose.png", NEW)
     assert fault.value.cause == "missing"
@@ -310,12 +309,12 @@ def test_a_folder_that_is_gone_is_not_made_again_behind_the_back(tmp_path: Path)
     assert fault.value.cause == "missing"
 
 
-def test_a_folder_is_made_where_it_is_asked_for(tmp_path: Path) -> None:
+def test_a_folder_is_created_in_the_requested_place(tmp_path: Path) -> None:
     assert storage.create_folder(tmp_path / "a" / "b").is_dir()
     assert storage.create_folder(tmp_path / "a" / "b").is_dir()
 
 
-def test_a_fault_is_told_in_words_for_people(tmp_path: Path) -> None:
+def test_a_fault_is_explained_to_the_user(tmp_path: Path) -> None:
     (tmp_path / "folder.json").mkdir()
     with pytest.raises(NotSaved) as fault:
         storage.write_file(tmp_path / "folder.json", b"{}")
@@ -336,7 +335,7 @@ def test_the_folders_follow_studio_home_and_are_made_on_demand(studio_home: Path
         assert (studio_home / kind / "deeper" / "note.txt").read_bytes() == b"1"
 
 
-def test_without_studio_home_the_folders_lie_where_the_system_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folders_are_the_systems_without_studio_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STUDIO_HOME")
     for kind in storage.FOLDER_NAMES:
         folder = storage.home_folder(kind)
@@ -346,7 +345,7 @@ def test_without_studio_home_the_folders_lie_where_the_system_says(monkeypatch: 
 
 
 @POSIX_ONLY
-def test_sweeping_takes_only_what_the_dead_left(tmp_path: Path) -> None:
+def test_only_leftovers_of_dead_processes_are_deleted(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "pass"]) as dead:
         pass
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as living:
@@ -368,7 +367,7 @@ def test_sweeping_takes_only_what_the_dead_left(tmp_path: Path) -> None:
     assert storage.delete_leftovers(tmp_path / "no such folder") == 0
 
 
-def test_of_a_cache_the_newest_folders_stay(tmp_path: Path) -> None:
+def test_the_newest_folders_of_a_cache_are_kept(tmp_path: Path) -> None:
     for age, name in enumerate(["a", "d", "b", "c"]):
         (tmp_path / name / "below").mkdir(parents=True)
         os.utime(tmp_path / name, (1000 - age, 1000 - age))
@@ -440,7 +439,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
-def test_any_name_becomes_one_that_every_system_takes(tmp_path: Path, name: str) -> None:
+def test_any_name_becomes_one_that_every_system_accepts(tmp_path: Path, name: str) -> None:
     path = storage.next_free_path(tmp_path, name, ".png")
     assert path.parent == tmp_path
     assert len(path.name.encode()) <= 255
@@ -463,7 +462,7 @@ def test_a_free_name_follows_the_highest_taken_whatever_its_case(tmp_path: Path)
 # ── logs ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_log_grows_at_its_end_and_is_begun_again_when_it_is_full(studio_home: Path) -> None:
+def test_a_log_grows_at_its_end_and_starts_again_when_it_is_full(studio_home: Path) -> None:
     log = storage.home_folder("log") / "window.log"
     for line in ("one\n", "two\n"):
         storage.append_to_log(log, line, 10)
@@ -514,7 +513,7 @@ def test_a_lock_is_held_by_one_process_and_never_outlives_it(tmp_path: Path) -> 
     os.close(mine)
 
 
-def test_a_lock_where_nothing_may_be_written_says_why(studio_home: Path) -> None:
+def test_a_lock_in_a_protected_folder_says_why_it_failed(studio_home: Path) -> None:
     studio_home.mkdir()
     (studio_home / "data").write_text("a file where the folder should be")
     with pytest.raises(NotSaved, match="was not made"):

@@ -1,4 +1,4 @@
-"""A picture that was saved says how it was made, exactly, and nothing in it can do harm."""
+"""A saved picture states exactly how it was made, and nothing in it can do harm."""
 
 import io
 import json
@@ -56,11 +56,11 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def with_chunk(data: bytes, kind: bytes, body: bytes) -> bytes:
-    """A PNG with one more chunk after its header."""
+    """Return a PNG with one more chunk after its header."""
     return data[:33] + chunk(kind, body) + data[33:]
 
 
-def test_what_was_painted_or_mixed_comes_back_and_is_said() -> None:
+def test_painted_maps_and_mixtures_are_stored_and_summarised() -> None:
     heat = np.linspace(0, 4, 48, dtype=np.float32).reshape(8, 6)
     mix = ModelMixture(model="garden", model_hash="ab", share=0.25, shares=StoredArray.from_array(heat / 4))
     got = recipe_of_png(encode_png(PICTURE, msgspec.structs.replace(WORK, heat=StoredArray.from_array(heat), mix=mix)))
@@ -78,7 +78,7 @@ def test_what_was_painted_or_mixed_comes_back_and_is_said() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("scale", [1, 4])
-def test_a_saved_work_gives_back_its_making_and_its_pixels(dtype: type, scale: int) -> None:
+def test_a_saved_work_returns_its_recipe_and_pixels(dtype: type, scale: int) -> None:
     z = np.random.default_rng(2).normal(size=(3, 8, 6)).astype(dtype)
     z[0, 0, 0] = np.nextafter(dtype(1), dtype(2))
     made = Work(
@@ -110,12 +110,12 @@ works = some.builds(
 
 @given(works)
 @settings(max_examples=60, deadline=None)
-def test_any_making_comes_back_as_it_was(made: Work) -> None:
+def test_any_recipe_comes_back_unchanged(made: Work) -> None:
     assert recipe_of_png(encode_png(PICTURE, made)) == made
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3, 5])
-def test_a_sheet_gives_back_every_picture_and_its_making(columns: int) -> None:
+def test_a_sheet_returns_every_picture_and_its_recipe(columns: int) -> None:
     pictures = [PICTURE, PICTURE[::-1], PICTURE[:, ::-1]]
     works = [msgspec.structs.replace(WORK, seed=seed) for seed in range(3)]
     data = encode_sheet(pictures, works, columns, Enlargement(4))
@@ -128,7 +128,7 @@ def test_a_sheet_gives_back_every_picture_and_its_making(columns: int) -> None:
     assert decode_sheet(encode_png(PICTURE, WORK), PICTURE) == []
 
 
-def test_a_smooth_sheet_gives_back_every_picture_as_it_was_made_unless_it_was_painted_on() -> None:
+def test_a_smooth_sheet_returns_every_original_picture_unless_it_was_edited() -> None:
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 256, (8, 6, 3), np.uint8) for _ in range(5)]
     works = [msgspec.structs.replace(WORK, seed=seed) for seed in range(5)]
@@ -155,7 +155,7 @@ def test_a_smooth_sheet_gives_back_every_picture_as_it_was_made_unless_it_was_pa
         '{"columns":1,"height":8,"width":6,"works":[{}]}',
     ],
 )
-def test_a_sheet_that_cannot_be_understood_is_refused_in_a_sentence(said: str) -> None:
+def test_an_unreadable_sheet_is_refused_in_a_sentence(said: str) -> None:
     array = np.zeros((8 + 4, 6 + 4, 3), np.uint8)
     with pytest.raises(BadWork, match="cannot be read"):
         decode_sheet(export.encode_png_bytes(array, {work.SHEET_RECIPE_KEY: said}), array)
@@ -177,7 +177,7 @@ def test_other_programs_can_read_how_it_was_made() -> None:
     assert json.loads(texts[work.RECIPE_KEY])["seed"] == WORK.seed
 
 
-def test_the_making_survives_another_program_that_packs_it() -> None:
+def test_the_recipe_survives_another_program_that_compresses_it() -> None:
     info = PngImagePlugin.PngInfo()
     info.add_itxt(work.RECIPE_KEY, work.work_to_json(WORK), zip=True)
     buffer = io.BytesIO()
@@ -185,7 +185,7 @@ def test_the_making_survives_another_program_that_packs_it() -> None:
     assert recipe_of_png(buffer.getvalue()) == WORK
 
 
-def test_a_picture_of_another_program_carries_no_making() -> None:
+def test_a_picture_of_another_program_has_no_recipe() -> None:
     assert recipe_of_png(export.encode_png_bytes(PICTURE)) is None
     assert recipe_of_png(export.encode_png_bytes(PICTURE, {"parameters": "a rose"})) is None
     assert recipe_of_png(b"") is None
@@ -217,13 +217,13 @@ LATENT = {"dtype": "<f4", "shape": [2], "data": "AACAPwAAgD8="}
     ],
     ids=lambda recipe: recipe[-40:],
 )
-def test_a_making_that_cannot_be_understood_is_said_and_not_used(recipe: str) -> None:
+def test_a_recipe_that_cannot_be_read_is_reported_and_not_used(recipe: str) -> None:
     data = export.encode_png_bytes(PICTURE, {work.RECIPE_KEY: recipe})
     with pytest.raises(BadWork, match="The picture itself can still be opened"):
         recipe_of_png(data)
 
 
-def test_a_small_text_that_unpacks_without_end_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_text_that_unpacks_endlessly_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "MAX_TEXT_BYTES", 2**20)
     bomb = zlib.compress(bytes(2**25), 9)
     for kind, body in (
@@ -247,7 +247,7 @@ def damaged(data: bytes) -> Any:
         yield data[:place] + bytes([data[place] ^ 0x5A]) + data[place + 1 :]
 
 
-def test_a_damaged_picture_gives_its_making_whole_or_not_at_all() -> None:
+def test_a_damaged_picture_returns_its_whole_recipe_or_none() -> None:
     data = encode_png(PICTURE[:2, :2], WORK)
     whole = 0
     for changed in damaged(data):
@@ -265,14 +265,14 @@ SOUND = msgspec.structs.replace(
 CYCLE = np.random.default_rng(3).integers(-20_000, 20_000, 256).astype(np.int16)
 
 
-def test_a_saved_wave_gives_back_its_making_and_its_samples(tmp_path: Path) -> None:
+def test_a_saved_wave_returns_its_recipe_and_samples(tmp_path: Path) -> None:
     data = work.encode_wav(CYCLE, SOUND)
     assert work.recipe_of_wav(data) == SOUND
     (tmp_path / "a.wav").write_bytes(data)
     assert (single_cycle.read_wave(tmp_path / "a.wav", 256).array == CYCLE).all()
 
 
-def test_a_recording_gives_back_its_making_and_its_samples_in_any_format(tmp_path: Path) -> None:
+def test_a_recording_returns_its_recipe_and_samples_in_any_format(tmp_path: Path) -> None:
     made = msgspec.structs.replace(
         SOUND,
         latent=None,
@@ -293,7 +293,7 @@ def test_a_recording_gives_back_its_making_and_its_samples_in_any_format(tmp_pat
 
 
 def test_a_wavetable_is_loaded_as_synthesizers_do(tmp_path: Path) -> None:
-    """Sixty-four frames of 2,048 samples, one after another, one channel of floats; the frame's length is told."""
+    """It has sixty-four frames of 2,048 samples in one channel of floats, and states the frame's length."""
     cycles = np.stack([np.roll(CYCLE, n) // 3 for n in range(64)])
     data = work.encode_wavetable(cycles, SOUND.wavetable_to(WORK))
     samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")
@@ -319,7 +319,7 @@ def test_a_single_cycle_is_a_loop_with_its_pitch() -> None:
     assert samples.shape == (2048,)
 
 
-def test_a_wave_without_a_making_and_one_with_a_broken_one() -> None:
+def test_a_wave_without_a_recipe_has_none_and_a_broken_recipe_is_refused() -> None:
     assert work.recipe_of_wav(export.encode_wav_bytes(CYCLE, 44_100, {"ICMT": "recorded at home"})) is None
     assert work.recipe_of_wav(b"no sound") is None
     with pytest.raises(BadWork, match="How this sound was made cannot be read"):
@@ -329,13 +329,13 @@ def test_a_wave_without_a_making_and_one_with_a_broken_one() -> None:
         work.recipe_of_wav(work.encode_wav(CYCLE, broken))
 
 
-def test_the_words_name_both_ends() -> None:
+def test_the_summary_names_both_ends() -> None:
     assert "seed 9007199254740991 to from 日本語" not in SOUND.summary()
     assert " to seed 9007199254740991," in SOUND.wavetable_to(WORK).summary()
     assert (SOUND.file_suffix, WORK.file_suffix) == (".wav", ".png")
 
 
-def test_a_picture_that_went_on_from_a_row_carries_what_was_kept() -> None:
+def test_a_picture_redrawn_from_a_row_contains_the_kept_part() -> None:
     rewound = RedrawnFromRow(row=4, imposed=(ImposedPixel(5, 2, (40, 90, 200)), ImposedPixel(99, 0, (1, 2, 3))))
     made = msgspec.structs.replace(WORK, rewound=rewound, came_from=("ab", "cd"), name="Crown")
     data = encode_png(rewound.impose_on(PICTURE), made)
@@ -345,20 +345,20 @@ def test_a_picture_that_went_on_from_a_row_carries_what_was_kept() -> None:
     assert got.rewound is not None
     free = got.rewound.drawn_mask(8, 6)
     assert free[:4].sum() == 0
-    assert free[4:].sum() == 23  # 4 rows of 6, but for one pixel; the other lies outside
+    assert free[4:].sum() == 23  # 4 rows of 6, without one pixel; the other lies outside
     assert tuple(pixels(data)[5, 2]) == (40, 90, 200)
     np.testing.assert_array_equal(pixels(data)[:4], PICTURE[:4])
     assert "on from row 4, seed" in made.summary()
 
 
-def test_a_work_is_known_by_its_key_whatever_it_is_called() -> None:
+def test_a_work_is_recognised_by_its_hash_under_any_name() -> None:
     assert WORK.identity_hash == msgspec.structs.replace(WORK, name="Crown").identity_hash
     assert WORK.identity_hash != msgspec.structs.replace(WORK, seed=1).identity_hash
     again = work.work_from_json(work.work_to_json(WORK))
     assert again.identity_hash == WORK.identity_hash
 
 
-def test_makings_of_the_first_version_are_read() -> None:
+def test_recipes_of_the_first_version_are_read() -> None:
     old = {"model": "m", "model_hash": "", "seed": 7, "temperature": [0.7], "made": "2026-11-23T12:00:00+01:00"}
     got = work.work_from_json(json.dumps(old))
     assert (got.seed, got.rewound, got.came_from, got.name) == (7, None, (), "")

@@ -1,4 +1,4 @@
-"""A folder or a pack becomes pictures to learn from, with a report on every file."""
+"""A folder or a pack becomes training pictures, with a report on every file."""
 
 import io
 import itertools
@@ -32,7 +32,7 @@ def picture(seed: int, size: int = 12) -> np.ndarray:
 
 
 def fill(folder: Path, count: int, first: int = 0) -> None:
-    """Puts different small pictures into a folder."""
+    """Write different small pictures into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for seed in range(first, first + count):
         Image.fromarray(picture(seed)).save(folder / f"{seed:03d}.png")
@@ -51,9 +51,11 @@ def rows(pictures: np.ndarray) -> set[bytes]:
 
 
 @needs_packs
-def test_emoji_halved_are_the_exact_mean_of_four_pixels() -> None:
+def test_halved_emoji_are_the_exact_mean_of_four_pixels() -> None:
     with np.load(PACKS / "emoji64.npz") as whole:
-        train, test, labels = whole["train_x"], whole["test_x"], whole["train_y"]
+        train = whole["train_x"]
+        test = whole["test_x"]
+        labels = whole["train_y"]
     found = load_dataset(PACKS / "emoji64.npz", (3, 32, 32))
     for ours, theirs in ((found.train, train), (found.test, test)):
         mean = theirs.astype(np.float32).reshape(-1, 32, 2, 32, 2, 3).mean((2, 4))
@@ -80,7 +82,7 @@ def test_tiles_are_put_over_white() -> None:
 
 
 @needs_packs
-def test_digits_stay_as_they_are_and_take_any_shape() -> None:
+def test_digits_stay_unchanged_and_fit_any_shape() -> None:
     with np.load(PACKS / "digits8.npz") as whole:
         train = whole["train_x"]
     found = load_dataset(PACKS / "digits8.npz", (1, 8, 8))
@@ -103,7 +105,7 @@ def test_colour_becomes_grey_as_eyes_weigh_it(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.train[0], fit_to_shape(pictures[0], (1, 12, 12)))
 
 
-def test_a_pack_without_a_split_holds_a_tenth_out_always_the_same(tmp_path: Path) -> None:
+def test_a_pack_without_a_split_always_holds_out_the_same_tenth(tmp_path: Path) -> None:
     pictures = np.stack([picture(seed) for seed in range(300)])
     labels = np.arange(300, dtype=np.uint16)
     found = load_dataset(pack(tmp_path / "p.npz", train_x=pictures, train_y=labels), (3, 12, 12))
@@ -115,14 +117,14 @@ def test_a_pack_without_a_split_holds_a_tenth_out_always_the_same(tmp_path: Path
     assert rows(turned.test) == rows(found.test)
 
 
-def test_the_licence_beside_a_pack_is_taken_up(tmp_path: Path) -> None:
+def test_the_licence_next_to_a_pack_is_read(tmp_path: Path) -> None:
     path = pack(tmp_path / "p.npz", train_x=picture(0)[None], test_x=picture(1)[None])
     (tmp_path / "p.licence.txt").write_text("CC0 1.0\nmore", encoding="utf-8")
     assert load_dataset(path, (3, 12, 12)).licence == "CC0 1.0"
 
 
 class Canary:
-    """Unpickled, it leaves a file behind."""
+    """Leaves a file behind if it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -182,12 +184,12 @@ def test_a_pack_that_claims_endless_pictures_is_refused(tmp_path: Path, monkeypa
     ],
     ids=lambda members: ", ".join(f"{name} {x.dtype}{x.shape}" for name, x in members.items()) or "nothing",
 )
-def test_a_pack_that_is_not_as_it_should_be_is_refused_by_name(tmp_path: Path, members: dict[str, np.ndarray]) -> None:
+def test_an_invalid_pack_is_refused_by_name(tmp_path: Path, members: dict[str, np.ndarray]) -> None:
     with pytest.raises(FileRefused, match=r'^"p.npz" (has|does|is) '):
         load_dataset(pack(tmp_path / "p.npz", **members), (3, 8, 8))
 
 
-def test_what_is_neither_folder_nor_pack_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_neither_folder_nor_pack_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileRefused, match="not there"):
         load_dataset(tmp_path / "nothing", (3, 8, 8))
     (tmp_path / "rose.png").write_bytes(b"no zip")
@@ -241,7 +243,7 @@ def test_a_pack_that_is_a_link_is_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "beginning", [b"PK\3\4", b"\x1f\x8b\x08", b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\7", b"BZh9", b"\xfd7zXZ\0"]
 )
-def test_an_archive_of_any_sort_is_to_be_unpacked_first(tmp_path: Path, beginning: bytes) -> None:
+def test_an_archive_of_any_format_must_be_unpacked_first(tmp_path: Path, beginning: bytes) -> None:
     (tmp_path / "photos.npz").write_bytes(beginning + bytes(100))
     with pytest.raises(FileRefused) as fault:
         load_dataset(tmp_path / "photos.npz", (3, 8, 8))
@@ -252,7 +254,7 @@ def test_a_pack_with_a_password_says_so(tmp_path: Path) -> None:
     path = pack(tmp_path / "p.npz", train_x=picture(0)[None])
     data = bytearray(path.read_bytes())
     for mark, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
-        data[data.index(mark) + at] |= 1  # the member is said to be encrypted
+        data[data.index(mark) + at] |= 1  # the member claims to be encrypted
     path.write_bytes(data)
     with pytest.raises(FileRefused, match="locked with a password"):
         load_dataset(path, (3, 8, 8))
@@ -292,7 +294,7 @@ def test_a_picture_is_used_as_it_is_seen_elsewhere() -> None:
     assert photo.tobytes() in rows(found.train) | rows(found.test)
 
 
-def test_the_same_pictures_are_held_out_however_they_are_named(tmp_path: Path) -> None:
+def test_the_same_pictures_are_held_out_under_any_names(tmp_path: Path) -> None:
     fill(tmp_path / "a", 60)
     first = load_dataset(tmp_path / "a", (3, 12, 12))
     assert 1 <= len(first.test) <= 15
@@ -318,7 +320,7 @@ def test_a_duplicate_counts_once_whatever_its_format(tmp_path: Path) -> None:
     assert "2 were duplicates" in found.report.summary
 
 
-def test_pictures_that_are_one_at_the_size_of_the_model_are_one(tmp_path: Path) -> None:
+def test_pictures_that_are_equal_at_the_models_size_count_once(tmp_path: Path) -> None:
     for size in range(8, 16):
         Image.new("RGB", (size, size)).save(tmp_path / f"black {size}.png")
     with pytest.raises(FileRefused) as fault:
@@ -332,7 +334,7 @@ def test_pictures_that_are_one_at_the_size_of_the_model_are_one(tmp_path: Path) 
     assert found.report.summary == "4 pictures are used. 7 were the same as another at this size."
 
 
-def test_pictures_that_are_one_in_grey_are_one(tmp_path: Path) -> None:
+def test_pictures_that_are_equal_in_grey_count_once(tmp_path: Path) -> None:
     fill(tmp_path, 3)
     for seed in range(3):
         grey = Image.fromarray(picture(seed)).convert("L")
@@ -342,7 +344,7 @@ def test_pictures_that_are_one_in_grey_are_one(tmp_path: Path) -> None:
     assert found.report.used == 3 and found.report.similar == 3
 
 
-def test_cycles_that_are_one_at_the_length_of_the_model_are_one(tmp_path: Path) -> None:
+def test_cycles_that_are_equal_at_the_models_length_count_once(tmp_path: Path) -> None:
     forms = [("wav", "PCM_16"), ("wav", "PCM_24"), ("wav", "FLOAT"), ("flac", "PCM_16"), ("aiff", "PCM_24")]
     for harmonics in (1, 2, 3):
         for index, samples in enumerate((256, 300, 512, 600, 1024, 2048)):
@@ -356,7 +358,7 @@ def test_cycles_that_are_one_at_the_length_of_the_model_are_one(tmp_path: Path) 
     assert all(np.abs(one - other).max() > 100 for one, other in itertools.combinations(waves, 2))
 
 
-def test_two_pictures_are_enough_to_begin_and_one_is_not(tmp_path: Path) -> None:
+def test_two_pictures_are_enough_to_start_and_one_is_not(tmp_path: Path) -> None:
     fill(tmp_path, 1)
     shutil.copy(tmp_path / "000.png", tmp_path / "copy.png")
     (tmp_path / "notes.txt").write_text("hello")
@@ -401,7 +403,7 @@ def test_links_pipes_and_hidden_things_are_named_and_left_alone(tmp_path: Path) 
 
 
 @POSIX_ONLY
-def test_names_that_are_no_text_are_used_and_shown(tmp_path: Path) -> None:
+def test_names_that_are_not_text_are_used_and_shown(tmp_path: Path) -> None:
     fill(tmp_path, 2)
     for seed, name in enumerate((b"\xff\xfe.png", "\u202egnp.exe".encode(), b"new\nline.png"), 10):
         Image.fromarray(picture(seed)).save(tmp_path / "x.png")

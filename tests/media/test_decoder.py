@@ -63,17 +63,16 @@ def ended(process_id: int) -> bool:
     return False
 
 
-# ── what comes back ──────────────────────────────────────────────────────────────────────────────
+# ── answers ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_every_reader_gives_what_it_gives_without_the_child(photo: Path, hum: Path, tmp_path: Path) -> None:
-    found, expected = decoder.open_picture(photo), image.open_picture(photo)
+def test_every_reader_returns_the_same_with_and_without_the_child(photo: Path, hum: Path, tmp_path: Path) -> None:
+    found = decoder.open_picture(photo)
+    expected = image.open_picture(photo)
     np.testing.assert_array_equal(found.array, expected.array)
     assert (found.name, found.notes) == (expected.name, expected.notes)
-    heard, told = (
-        decoder.open_recording(hum, 16_000, centred=False),
-        audio_file.open_recording(hum, 16_000, centred=False),
-    )
+    heard = decoder.open_recording(hum, 16_000, centred=False)
+    told = audio_file.open_recording(hum, 16_000, centred=False)
     np.testing.assert_array_equal(heard.samples, told.samples)
     assert (heard.seconds, heard.notes) == (told.seconds, told.notes)
     soundfile.write(tmp_path / "cycle.wav", np.sin(np.arange(600) / 600 * 2 * np.pi) * 0.5, 44_100)
@@ -86,7 +85,7 @@ def test_every_reader_gives_what_it_gives_without_the_child(photo: Path, hum: Pa
     )
 
 
-def test_arrays_of_a_pack_come_back_in_their_types_and_order(tmp_path: Path) -> None:
+def test_arrays_of_a_pack_keep_their_types_and_order(tmp_path: Path) -> None:
     parts = {
         "train_x": np.random.default_rng(0).integers(0, 256, (500, 30, 40, 3), np.uint8),  # several blocks
         "train_y": np.arange(500, dtype=">u2"),
@@ -112,7 +111,7 @@ def test_a_path_within_the_current_folder_is_found_after_the_folder_changes(
 
 
 @pytest.mark.parametrize("reader", ["open_picture", "open_recording", "open_wave_file", "open_pack"])
-def test_a_refusal_reads_as_it_does_without_the_child(reader: str, tmp_path: Path) -> None:
+def test_a_refusal_has_the_same_words_without_the_child(reader: str, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no artwork")
     direct = {
         "open_picture": image.open_picture,
@@ -130,7 +129,8 @@ def test_a_refusal_reads_as_it_does_without_the_child(reader: str, tmp_path: Pat
 
 
 def test_several_threads_may_open_files_at_once(photo: Path, hum: Path) -> None:
-    own, faults = FileDecoder(), list[BaseException]()
+    own = FileDecoder()
+    faults = list[BaseException]()
 
     def read() -> None:
         try:
@@ -165,7 +165,7 @@ def test_several_threads_may_open_files_at_once(photo: Path, hum: Path) -> None:
         ("raises", "could not be read and was not opened. Try saving it again from where it came."),
     ],
 )
-def test_a_file_that_its_reader_does_not_survive_is_refused_and_the_next_is_read(
+def test_a_file_that_crashes_its_reader_is_refused_and_the_next_is_read(
     stem: str, said: str, photo: Path, misbehaving: FileDecoder
 ) -> None:
     bad = photo.rename(photo.with_name(f"{stem}.png"))
@@ -178,7 +178,7 @@ def test_a_file_that_its_reader_does_not_survive_is_refused_and_the_next_is_read
     assert misbehaving.read_file("picture", good, OpenedPicture).array.shape == (40, 60, 3)
 
 
-def test_a_file_whose_reader_waits_for_ever_is_given_up(photo: Path) -> None:
+def test_a_file_whose_reader_hangs_is_refused(photo: Path) -> None:
     own = FileDecoder(PLANTED, seconds=0, patience=2.0)
     slow = photo.rename(photo.with_name("sleeps.png"))
     with pytest.raises(FileRefused, match="takes too long to read"):
@@ -187,11 +187,12 @@ def test_a_file_whose_reader_waits_for_ever_is_given_up(photo: Path) -> None:
 
 
 def test_reads_end_at_once_if_they_are_interrupted(photo: Path) -> None:
-    """Those whose files hang, those that wait for their turn, and those that begin meanwhile; later ones do not."""
+    """Reads that hang, wait or begin meanwhile end; later ones do not."""
     photos = [photo.with_name(name) for name in ("sleeps.png", "hangs.png", "waits.png")]
     for path in photos:
         path.write_bytes(photo.read_bytes())
-    own, told = FileDecoder(PLANTED, seconds=1000, patience=1000), list[str]()
+    own = FileDecoder(PLANTED, seconds=1000, patience=1000)
+    told = list[str]()
 
     def read(path: Path) -> None:
         with pytest.raises(FileRefused) as fault:
@@ -215,13 +216,13 @@ def test_reads_end_at_once_if_they_are_interrupted(photo: Path) -> None:
 
 
 @POSIX_ONLY
-def test_what_a_library_prints_is_not_taken_for_an_answer(photo: Path, misbehaving: FileDecoder) -> None:
+def test_prints_of_a_library_are_not_mistaken_for_an_answer(photo: Path, misbehaving: FileDecoder) -> None:
     noisy = photo.rename(photo.with_name("prints.png"))
     assert misbehaving.read_file("picture", noisy, OpenedPicture).array.shape == (40, 60, 3)
 
 
 @POSIX_ONLY
-def test_a_reader_writes_no_file(
+def test_a_reader_cannot_write_a_file(
     photo: Path, misbehaving: FileDecoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PLANTED_FILE", str(tmp_path / "written"))
@@ -230,7 +231,7 @@ def test_a_reader_writes_no_file(
     assert not (tmp_path / "written").exists() or not (tmp_path / "written").read_bytes()
 
 
-def test_no_file_is_blamed_for_what_an_earlier_one_broke(photo: Path, misbehaving: FileDecoder) -> None:
+def test_no_file_is_blamed_for_damage_by_an_earlier_one(photo: Path, misbehaving: FileDecoder) -> None:
     first = photo.with_name("breaks.png")
     first.write_bytes(photo.read_bytes())
     for path in (first, photo, photo):
@@ -290,14 +291,14 @@ def test_the_child_runs_within_its_limits(photo: Path) -> None:
     own.close()
 
 
-def test_a_child_that_cannot_be_started_is_said(photo: Path) -> None:
+def test_a_child_that_cannot_start_is_reported(photo: Path) -> None:
     for program in (["/nowhere/python"], [sys.executable, "-c", "raise SystemExit(1)"]):
         with pytest.raises(FileRefused) as fault:
             FileDecoder(program).read_file("picture", photo, OpenedPicture)
         assert "The program that reads files does not start." in str(fault.value)
 
 
-# ── what a child could say ───────────────────────────────────────────────────────────────────────
+# ── false answers of a child ─────────────────────────────────────────────────────────────────────
 
 
 def frame(message: ChildReady | DecodeAnswer | DecodeFault) -> bytes:
@@ -331,7 +332,7 @@ def answer(dtype: str, shape: tuple[int, ...], value: bytes = b'{"array":0,"name
     ],
     ids=str,
 )
-def test_an_answer_that_no_reader_gives_is_not_believed(said: bytes, photo: Path) -> None:
+def test_an_impossible_answer_of_a_reader_is_not_trusted(said: bytes, photo: Path) -> None:
     program = (
         f"import sys; sys.stdout.buffer.write({frame(ChildReady()) + said!r}); sys.stdout.flush(); sys.stdin.read()"
     )
@@ -406,8 +407,8 @@ def test_a_child_on_macos_has_limits_of_time_and_descriptors(photo: Path) -> Non
 
 
 @POSIX_ONLY
-def test_a_parent_on_windows_gives_up_a_file_by_the_clock_and_opens_no_console(photo: Path) -> None:
-    """There the system ends no process for its processor time."""
+def test_a_parent_on_windows_limits_a_file_by_the_clock_and_opens_no_console(photo: Path) -> None:
+    """Windows does not end a process for its processor time."""
     (photo.parent / "sleeps.png").write_bytes(photo.read_bytes())
     then = (
         "from studio.media.pictures.image import FileRefused, OpenedPicture\n"

@@ -1,4 +1,4 @@
-"""Pictures leave as they are, with their words, and sheets show them all."""
+"""Pictures are exported unchanged, with their texts, and sheets show them all."""
 
 import io
 import struct
@@ -26,7 +26,7 @@ def test_every_pixel_is_in_the_file() -> None:
     np.testing.assert_array_equal(pixels(export.encode_png_bytes(PICTURE[..., :1])), PICTURE[..., 0])
 
 
-def test_words_of_any_language_are_kept() -> None:
+def test_texts_of_any_language_are_kept() -> None:
     words = {"Title": "Roses, 日本語, ñ, 👩‍🎨", "Comment": "line\nline" * 1000, "empty": ""}
     data = export.encode_png_bytes(PICTURE, words)
     assert export.png_texts(data) == words
@@ -35,9 +35,10 @@ def test_words_of_any_language_are_kept() -> None:
     np.testing.assert_array_equal(pixels(data), PICTURE)
 
 
-def test_nothing_but_our_words_is_in_the_file() -> None:
+def test_only_our_texts_are_in_the_file() -> None:
     data = export.encode_png_bytes(PICTURE, {"Title": "Rose"})
-    kinds, at = [], 8
+    kinds = []
+    at = 8
     while at < len(data):
         kinds.append(data[at + 4 : at + 8])
         at += 12 + int.from_bytes(data[at : at + 4], "big")
@@ -45,7 +46,7 @@ def test_nothing_but_our_words_is_in_the_file() -> None:
 
 
 @pytest.mark.parametrize("picture", [PICTURE[..., :2], PICTURE[0], PICTURE.astype(np.float32)])
-def test_what_is_no_picture_is_not_saved_as_one(picture: np.ndarray) -> None:
+def test_an_array_that_is_not_a_picture_is_not_saved(picture: np.ndarray) -> None:
     with pytest.raises(ValueError, match="a picture is"):
         export.encode_png_bytes(picture)
 
@@ -56,7 +57,7 @@ def test_a_key_must_fit(key: str) -> None:
         export.encode_png_bytes(PICTURE, {key: "text"})
 
 
-def test_a_file_that_is_no_png_has_no_words() -> None:
+def test_a_file_that_is_not_a_png_has_no_texts() -> None:
     for data in (b"", b"\x89PNG\r\n\x1a\n", b"GIF89a" * 20, export.encode_png_bytes(PICTURE)[:40]):
         assert export.png_texts(data) == {}
 
@@ -74,7 +75,7 @@ def test_a_file_of_endless_small_parts_takes_neither_memory_nor_time() -> None:
     assert peak < 4 * 2**20
 
 
-def test_texts_that_unpack_to_too_much_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_that_unpack_to_too_much_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = b"zTXtComment\0\0" + zlib.compress(bytes(export.MAX_TEXT_BYTES + 1), 9)
     chunk = struct.pack(">I", len(bomb) - 4) + bomb + struct.pack(">I", zlib.crc32(bomb))
     data = export.encode_png_bytes(PICTURE, {"Title": "Rose"})
@@ -92,7 +93,8 @@ def test_a_sheet_shows_every_picture_in_its_place() -> None:
     sheet = export.arrange_sheet(pictures, columns=2, gap=1, over=200)
     assert sheet.shape == (3 * (3 + 1) + 1, 2 * (4 + 1) + 1, 3)
     for index, value in enumerate(range(10, 60, 10)):
-        y, x = 1 + index // 2 * 4, 1 + index % 2 * 5
+        y = 1 + index // 2 * 4
+        x = 1 + index % 2 * 5
         assert (sheet[y : y + 3, x : x + 4] == value).all()
         assert (sheet[y - 1, x - 1 : x + 5] == 200).all()
     assert (sheet[9:, 6:] == 200).all()
@@ -125,7 +127,7 @@ def test_sounds_are_read_back_to_the_last_bit(make: Any, bits: int) -> None:
     assert (export.flac_comments(data) if make is export.encode_flac_bytes else sound_words(data)) == words
 
 
-def test_a_flac_that_is_cut_has_the_words_that_are_there() -> None:
+def test_a_flac_that_is_cut_off_keeps_the_comments_before_the_cut() -> None:
     whole = export.encode_flac_bytes(WHOLE, 16_000, {"TITLE": "a", "COMMENT": "b"})
     for cut in range(0, len(whole), 7):
         assert (
@@ -133,6 +135,6 @@ def test_a_flac_that_is_cut_has_the_words_that_are_there() -> None:
         )
 
 
-def test_bits_that_no_player_knows_are_not_written() -> None:
+def test_unusual_bit_depths_are_not_written() -> None:
     with pytest.raises(ValueError, match="16 or 24 bits, not 12"):
         export.encode_wav_bytes(WHOLE, 16_000, {}, bits=12)

@@ -16,7 +16,7 @@ def entries(*shape: int, seed: int = 1) -> Tensor:
 
 
 def learned(module: torch.nn.Module) -> torch.nn.Module:
-    """The module as after some training, in float64."""
+    """Return the module with weights as after some training, in float64."""
     torch.manual_seed(0)
     for parameter in module.parameters():
         parameter.data += 0.2 * torch.randn_like(parameter)
@@ -36,7 +36,7 @@ def test_the_edge_is_one_more_channel_that_is_1_around_the_picture(channels: tup
 
 
 @torch.no_grad()
-def test_a_last_layer_starts_by_giving_zeros_whatever_it_sees() -> None:
+def test_a_last_layer_returns_zeros_at_first_for_any_input() -> None:
     net = CouplingNet(2, 8, 4).train()
     assert not bool(net(torch.randn(6, 2, 4, 4)).any())
 
@@ -49,11 +49,12 @@ def test_hidden_layers_start_one_after_the_other_from_the_first_batch_and_once()
     net(x)
     seen = x
     for layer in list(net)[:2]:
-        layer.hidden = False  # so that it shows what it gives to the relu
+        layer.hidden = False  # so that its values before the relu can be seen
         h = layer(seen)
         assert torch.allclose(h.mean((0, 2, 3)), torch.zeros(8), atol=1e-4)
         assert torch.allclose(h.std((0, 2, 3)), torch.ones(8), atol=1e-2)
-        layer.hidden, seen = True, torch.relu(h)
+        layer.hidden = True
+        seen = torch.relu(h)
     before = copy.deepcopy(net.state_dict())
     net(torch.randn(64, 2, 4, 4))
     assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
@@ -61,8 +62,9 @@ def test_hidden_layers_start_one_after_the_other_from_the_first_batch_and_once()
 
 @torch.no_grad()
 @pytest.mark.parametrize("size", [(5, 4), (8, 8)])
-def test_folded_and_packed_it_is_the_same_map(size: tuple[int, int]) -> None:
-    net, x = learned(CouplingNet(3, 16, 6)), entries(4, 3, *size)
+def test_folding_and_packing_keep_the_map(size: tuple[int, int]) -> None:
+    net = learned(CouplingNet(3, 16, 6))
+    x = entries(4, 3, *size)
     expected = net(x)
     folded = copy.deepcopy(net)
     fold(folded)
@@ -76,11 +78,13 @@ def test_folded_and_packed_it_is_the_same_map(size: tuple[int, int]) -> None:
 
 
 @torch.no_grad()
-def test_a_layer_without_a_picture_is_that_layer_on_zeros() -> None:
-    edges, conv = learned(EdgeLayer(6, 4, 5)), ScaledConv(2, 6, 3, zero=True).double()
+def test_a_layer_without_a_picture_equals_the_layer_on_zeros() -> None:
+    edges = learned(EdgeLayer(6, 4, 5))
+    conv = ScaledConv(2, 6, 3, zero=True).double()
     for name in ("edge", "b", "logs"):
         getattr(conv, name).copy_(getattr(edges, name))
     assert torch.allclose(edges(), conv(torch.zeros(1, 2, 4, 5, dtype=torch.float64)), atol=1e-12)
-    middle, corner = edges()[0, :, 1:3, 2], edges()[0, :, 0, 0]
+    middle = edges()[0, :, 1:3, 2]
+    corner = edges()[0, :, 0, 0]
     assert torch.equal(middle[:, 0], middle[:, 1])
     assert not torch.allclose(corner, middle[:, 0])

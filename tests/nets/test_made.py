@@ -24,7 +24,7 @@ def made(
 
 
 def jacobian(net: MADE) -> Tensor:
-    """∂o_i/∂x_j summed over the outputs of each entry and made positive, `(D, D)`."""
+    """Return ∂o_i/∂x_j summed over the outputs of each entry and made positive, `(D, D)`."""
     x = 0.1 * torch.randn(1, net.entries, dtype=torch.float64)
     found = torch.autograd.functional.jacobian(net, x)
     return found[0, :, :, 0].abs().sum(0)
@@ -38,21 +38,22 @@ def test_an_entry_sees_exactly_those_before_it(hidden: tuple[int, ...], turned: 
     assert torch.equal(found > 0, torch.ones(5, 5).tril(-1).bool())
 
 
-def test_with_fewer_units_than_entries_degrees_still_spread_over_all() -> None:
+def test_degrees_spread_over_all_entries_even_with_fewer_units() -> None:
     degrees = made(101, (10, 20)).degrees
     assert degrees[1].tolist() == [1, 11, 21, 31, 41, 51, 61, 71, 81, 91]
     assert len(set(degrees[2].tolist())) == 20
 
 
-def test_random_degrees_see_nothing_that_comes_later_and_are_the_seeds() -> None:
-    net, same = made(9, (30, 30), degrees="random"), made(9, (30, 30), degrees="random")
+def test_random_degrees_see_no_later_entry_and_follow_the_seed() -> None:
+    net = made(9, (30, 30), degrees="random")
+    same = made(9, (30, 30), degrees="random")
     assert not jacobian(net).triu().any()
     assert torch.equal(net.degrees[2], same.degrees[2])
     assert not torch.equal(net.degrees[1], MADE(9, (30,), degrees="random", seed=4).degrees[1])
     assert all(bool((d.diff() >= 0).all()) and int(d.min()) >= 1 and int(d.max()) <= 8 for d in net.degrees[1:])
 
 
-def test_only_weights_that_masks_let_through_exist() -> None:
+def test_only_weights_that_masks_keep_exist() -> None:
     net = made(20, (30, 25))
     assert len(net.weights) == sum(int((w != 0).sum()) for w in net.matrices())
     assert len(net.weights) == pytest.approx((20 * 30 + 30 * 25 + 25 * 40) / 2, rel=0.1)
@@ -60,12 +61,13 @@ def test_only_weights_that_masks_let_through_exist() -> None:
 
 
 @torch.no_grad()
-def test_it_starts_by_giving_zeros() -> None:
+def test_the_network_returns_zeros_at_first() -> None:
     assert not MADE(6, (8,))(torch.randn(3, 6)).any()
 
 
 def test_gradients_reach_the_weights_as_through_dense_matrices() -> None:
-    net, x = made(6, (9, 8)), torch.randn(4, 6, dtype=torch.float64)
+    net = made(6, (9, 8))
+    x = torch.randn(4, 6, dtype=torch.float64)
     net(x).square().sum().backward()
     assert net.weights.grad is not None
     dense = [w.detach().requires_grad_() for w in net.matrices()]
@@ -79,11 +81,12 @@ def test_gradients_reach_the_weights_as_through_dense_matrices() -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_saved_copied_and_folded_it_is_the_same_map(activation: Activation) -> None:
+def test_saving_copying_and_folding_keep_the_map(activation: Activation) -> None:
     torch.manual_seed(1)
     net = MADE(7, (9, 8), activation=activation, classes=3)
     net.weights.normal_()
-    x, c = torch.randn(4, 7), torch.tensor([0, 2, 1, 1])
+    x = torch.randn(4, 7)
+    c = torch.tensor([0, 2, 1, 1])
     other = MADE(7, (9, 8), activation=activation, classes=3)
     other.load_state_dict(net.state_dict())
     assert torch.equal(other(x, c), net(x, c))

@@ -1,4 +1,4 @@
-"""Causal convolutions: step by step they are what they are at once, and no row depends on its place."""
+"""Causal convolutions: steps equal the whole at once, and no row depends on its place."""
 
 import pytest
 import torch
@@ -25,26 +25,28 @@ def test_features_belong_to_colours_in_contiguous_groups() -> None:
 @pytest.mark.parametrize("mask", ["A", "B"])
 @pytest.mark.parametrize("size", [1, 3, 5])
 @torch.no_grad()
-def test_a_masked_convolution_goes_pixel_by_pixel(size: int, mask: str, above: bool) -> None:
+def test_a_masked_convolution_runs_pixel_by_pixel(size: int, mask: str, above: bool) -> None:
     torch.manual_seed(0)
     conv = MaskedConv(colours_of(5, 3), colours_of(7, 3), size, mask, above=above).double()  # type: ignore[arg-type]
     conv.bias.normal_()
     x = torch.randn(2, 5, 4, 6, dtype=torch.float64)
-    y, steps = conv(x), conv.steps(2, 6)
+    y = conv(x)
+    steps = conv.steps(2, 6)
     for i in range(4):
         steps.next_row()
         for j in range(6):
-            steps.at_column(j, torch.randn(2, 5, dtype=torch.float64))  # what it was told before is forgotten
+            steps.at_column(j, torch.randn(2, 5, dtype=torch.float64))  # the earlier value of this column is forgotten
             assert torch.allclose(steps.at_column(j, x[:, :, i, j]), y[:, :, i, j], atol=1e-12)
 
 
 @torch.no_grad()
-def test_a_masked_convolution_is_one_with_all_weights_and_zeros_at_the_masked() -> None:
+def test_a_masked_convolution_equals_a_full_one_with_zeros_at_masked_weights() -> None:
     torch.manual_seed(0)
     conv = MaskedConv(colours_of(3, 3), colours_of(6, 3), 3, "A").double()
     assert conv.above is not None
     whole = torch.zeros(6, 3, 3, 3, dtype=torch.float64)
-    whole[:, :, :1], whole[:, :, 1, 0] = conv.above, conv.left[:, :, 0, 0]
+    whole[:, :, :1] = conv.above
+    whole[:, :, 1, 0] = conv.left[:, :, 0, 0]
     for out, colour in enumerate((0, 0, 1, 1, 2, 2)):
         whole[out, :colour, 1, 1] = conv.left[out, :colour, 0, 1]
     x = torch.randn(2, 3, 5, 4, dtype=torch.float64)
@@ -52,10 +54,12 @@ def test_a_masked_convolution_is_one_with_all_weights_and_zeros_at_the_masked() 
 
 
 @torch.no_grad()
-def test_a_row_convolution_goes_row_by_row() -> None:
+def test_a_row_convolution_runs_row_by_row() -> None:
     torch.manual_seed(0)
-    conv, x = RowConv(3, 4, 5).double(), torch.randn(2, 3, 6, 4, dtype=torch.float64)
-    y, steps = conv(x), conv.steps(2, 4)
+    conv = RowConv(3, 4, 5).double()
+    x = torch.randn(2, 3, 6, 4, dtype=torch.float64)
+    y = conv(x)
+    steps = conv.steps(2, 4)
     for i in range(6):
         assert torch.allclose(steps(x[:, :, i].transpose(1, 2)), y[:, :, i].transpose(1, 2), atol=1e-12)
 
@@ -71,7 +75,8 @@ def test_a_gated_layer_goes_row_by_row_and_pixel_by_pixel(first: bool, last: boo
         parameter += 0.1 * torch.randn_like(parameter)
     v, h = torch.randn(2, 2, inputs, 4, 5, dtype=torch.float64)
     c = torch.tensor([1, 0])
-    (down, across), steps = layer(v, h, c), layer.steps(2, 5, c)
+    (down, across) = layer(v, h, c)
+    steps = layer.steps(2, 5, c)
     for i in range(4):
         if i:
             found = steps.row(v[:, :, i - 1].transpose(1, 2))
@@ -102,7 +107,8 @@ def test_groups_are_always_of_one_size_and_see_what_is_filled_in() -> None:
         assert c is not None
         return lambda i, j: seen[:, :, i, j] + 10 * seen[:, :, max(i - 1, 0), j] + 100 * c[:, None]
 
-    seen, c = torch.zeros(11, 2, 3, 3), torch.arange(11)
+    seen = torch.zeros(11, 2, 3, 3)
+    c = torch.arange(11)
     step = step_in_groups(make, seen, c)  # type: ignore[arg-type]
     for i in range(3):
         for j in range(3):

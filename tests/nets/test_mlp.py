@@ -1,4 +1,4 @@
-"""Perceptrons: what they compute, and that a row never feels the others."""
+"""Perceptrons: what they compute, and that a row never depends on others."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def test_a_row_is_the_same_bit_for_bit_in_any_batch_and_at_any_place(dtype: torc
 
 @torch.no_grad()
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 20])
-def test_in_blocks_it_is_the_same_product(count: int) -> None:
+def test_products_in_blocks_are_the_same(count: int) -> None:
     layer = BatchInvariantLinear(5, 3).double()
     x = rows(count, 5)
     expected = x @ layer.weight.T + layer.bias
@@ -49,7 +49,7 @@ def test_the_gradient_is_the_same_in_blocks() -> None:
     assert torch.allclose(*gradients, atol=1e-12)
 
 
-def test_layers_are_as_asked_and_a_zero_start_gives_zeros() -> None:
+def test_layers_follow_the_settings_and_a_zero_start_returns_zeros() -> None:
     net = MLP(4, 6, 3, 2, zero=True)
     assert [type(layer) for layer in net] == [BatchInvariantLinear, nn.ReLU] * 3 + [BatchInvariantLinear]
     assert [tuple(layer.weight.shape) for layer in net if isinstance(layer, nn.Linear)] == [
@@ -63,7 +63,7 @@ def test_layers_are_as_asked_and_a_zero_start_gives_zeros() -> None:
 
 
 @torch.no_grad()
-def test_dropout_leaves_units_out_only_while_it_learns() -> None:
+def test_dropout_leaves_units_out_only_in_training() -> None:
     torch.manual_seed(3)
     net = MLP(4, 50, 2, 2, dropout=0.5).double()
     x = rows(6, 4)

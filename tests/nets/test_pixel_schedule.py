@@ -1,4 +1,4 @@
-"""Networks pixel by pixel, as their schedules say, beside the whole network."""
+"""Networks that run pixel by pixel by their schedules equal the whole network."""
 
 import itertools
 from collections.abc import Callable
@@ -21,7 +21,10 @@ def pictures(*shape: int, seed: int = 1) -> Tensor:
 
 
 def made(name: str, channels: int) -> tuple[nn.Module, Write, int]:
-    """A network as after some training, in float64; how its schedule is written; how often a pixel is asked for."""
+    """Return a network, how its schedule is written, and how often a pixel is asked for.
+
+    Its weights are as after some training, in float64.
+    """
     torch.manual_seed(0)
     net: nn.Module = {
         "shifted": lambda: PixelCNNPPNetwork(channels, 5, 2, 7, classes=3),
@@ -44,10 +47,14 @@ NAMES = ["shifted", "row", "diagonal", "masked", "gated"]
 @torch.no_grad()
 @pytest.mark.parametrize(("channels", "height", "width"), [(1, 8, 8), (3, 12, 4), (2, 4, 16)])
 @pytest.mark.parametrize("name", NAMES)
-def test_pixel_by_pixel_it_finds_the_whole_networks_numbers(name: str, channels: int, height: int, width: int) -> None:
+def test_a_schedule_gives_the_whole_networks_numbers_pixel_by_pixel(
+    name: str, channels: int, height: int, width: int
+) -> None:
     net, write, asked = made(name, channels)
-    x, c = pictures(3, channels, height, width), torch.tensor([0, 2, 1])
-    whole, seen = net(x, c), torch.zeros_like(x)
+    x = pictures(3, channels, height, width)
+    c = torch.tensor([0, 2, 1])
+    whole = net(x, c)
+    seen = torch.zeros_like(x)
     step = ScheduleRunner(write(net, width), seen, c)
     for i, j, k in itertools.product(range(height), range(width), range(asked)):
         own = slice(2 * k, 2 * k + 2) if asked > 1 else slice(None)
@@ -59,7 +66,9 @@ def test_pixel_by_pixel_it_finds_the_whole_networks_numbers(name: str, channels:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_pictures_numbers_are_the_same_to_the_last_bit_in_any_batch(name: str) -> None:
     net, write, _ = made(name, 1)
-    net, x, c = net.float(), pictures(5, 1, 4, 8).float(), torch.tensor([0, 2, 1, 1, 0])
+    net = net.float()
+    x = pictures(5, 1, 4, 8).float()
+    c = torch.tensor([0, 2, 1, 1, 0])
 
     def found(part: slice) -> Tensor:
         step = ScheduleRunner(write(net, 8), x[part], c[part])
@@ -73,7 +82,9 @@ def test_a_pictures_numbers_are_the_same_to_the_last_bit_in_any_batch(name: str)
 @torch.no_grad()
 def test_steps_follow_the_weights_until_they_are_folded() -> None:
     net, write, _ = made("shifted", 1)
-    scheduled, x, c = ScheduledNetwork(net, write), pictures(1, 1, 4, 4), torch.tensor([0])
+    scheduled = ScheduledNetwork(net, write)
+    x = pictures(1, 1, 4, 4)
+    c = torch.tensor([0])
     before = scheduled.stepper(x, c)(0, 0)
     for parameter in net.parameters():
         parameter += 0.1
@@ -88,9 +99,10 @@ def test_steps_follow_the_weights_until_they_are_folded() -> None:
 
 
 @torch.no_grad()
-def test_a_network_with_steps_of_its_own_takes_them_where_nothing_is_quicker() -> None:
+def test_a_network_uses_its_own_steps_if_nothing_is_faster() -> None:
     net, write, _ = made("masked", 1)
-    x, quick = pictures(1, 1, 4, 4), ScheduleRunner(write(net, 4), pictures(1, 1, 4, 4), None)
+    x = pictures(1, 1, 4, 4)
+    quick = ScheduleRunner(write(net, 4), pictures(1, 1, 4, 4), None)
     assert not isinstance(ScheduledNetwork(net, write).stepper(x, None), ScheduleRunner)
     assert not isinstance(ScheduledNetwork(net, write, lambda *_: None).stepper(x, None), ScheduleRunner)
     assert ScheduledNetwork(net, write, lambda *_: quick).stepper(x, None) is quick
@@ -100,7 +112,8 @@ def test_a_network_with_steps_of_its_own_takes_them_where_nothing_is_quicker() -
 @pytest.mark.parametrize("name", NAMES)
 def test_rows_that_repeat_make_no_windows_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     net, write, _ = made(name, 1)
-    player, made_in = ScheduleRunner(write(net, 4), pictures(1, 1, 16, 4), torch.tensor([0])), [0] * 16
+    player = ScheduleRunner(write(net, 4), pictures(1, 1, 16, 4), torch.tensor([0]))
+    made_in = [0] * 16
     view = ScheduleRunner._view
 
     def counted(self: ScheduleRunner, window: BufferWindow, i: int, j: int, places: int) -> Tensor:

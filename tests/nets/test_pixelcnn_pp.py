@@ -16,7 +16,7 @@ def entries(*shape: int, seed: int = 1) -> Tensor:
 
 
 def made(channels: int = 2, resnets: int = 2, classes: int = 0) -> PixelCNNPPNetwork:
-    """A network as after some training, in float64."""
+    """Return a network with weights as after some training, in float64."""
     torch.manual_seed(0)
     net = PixelCNNPPNetwork(channels, 4, resnets, 5, classes=classes)
     net.train()(torch.randn(16, channels, 8, 8), torch.zeros(16, dtype=torch.long) if classes else None)
@@ -28,13 +28,14 @@ def made(channels: int = 2, resnets: int = 2, classes: int = 0) -> PixelCNNPPNet
 
 @pytest.mark.parametrize(("height", "width", "resnets"), [(8, 8, 2), (12, 4, 2), (4, 12, 3)])
 def test_a_pixel_sees_all_pixels_before_it_and_none_after(height: int, width: int, resnets: int) -> None:
-    net, places = made(resnets=resnets), height * width
+    net = made(resnets=resnets)
+    places = height * width
     found = torch.autograd.functional.jacobian(lambda x: net(x).abs().sum(1)[0], entries(1, 2, height, width))
     sees = found[:, :, 0].abs().sum(2).view(places, places) > 0
     assert torch.equal(sees, torch.ones(places, places).tril(-1).bool())
 
 
-def test_it_reaches_as_far_as_its_convolutions_do() -> None:
+def test_the_network_reaches_as_far_as_its_convolutions() -> None:
     # Smaller sizes show the second row nothing. So up to the right it sees a column more for the first convolution, for
     # the four of two resnets and, by the last skip, for five more.
     net = made(resnets=2)
@@ -50,23 +51,27 @@ def test_it_reaches_as_far_as_its_convolutions_do() -> None:
         *itertools.product(["halve", "double"], [AROUND, BESIDE]),
     ],
 )
-def test_a_shifted_convolution_is_a_sum_over_rows_above_and_columns_beside(step: str, size: tuple[int, int]) -> None:
+def test_a_shifted_convolution_sums_over_rows_above_and_neighbouring_columns(step: str, size: tuple[int, int]) -> None:
     conv = ShiftedConv(2, 3, size, halve=step == "halve", double=step == "double").double().eval()
     for parameter in conv.parameters():
         parameter.copy_(entries(*parameter.shape))
-    x, (rows, columns) = entries(1, 2, 4, 6), size
+    x = entries(1, 2, 4, 6)
+    (rows, columns) = size
     weight = conv.g[:, None, None, None] * conv.v / conv.v.square().sum((1, 2, 3), keepdim=True).sqrt()
     high, wide = {"same": (4, 6), "halve": (2, 3), "double": (8, 12)}[step]
     expected = conv.b[:, None, None].repeat(1, high, wide)
     for i, j, a, b in itertools.product(range(4), range(6), range(rows), range(columns)):
-        if step == "double":  # a pixel gives to four below and beside it, and to one more on its left
-            y, z = 2 * i + a, 2 * j + b - (columns - 1) // 2
+        if step == "double":  # a pixel affects four below and right of it, and one more on its left
+            y = 2 * i + a
+            z = 2 * j + b - (columns - 1) // 2
         else:  # the pixel at (i, j) is seen by those below and beside it
-            y, z = i - a + rows - 1, j - b + columns // 2
+            y = i - a + rows - 1
+            z = j - b + columns // 2
             if step == "halve":
                 if y % 2 or z % 2:
                     continue
-                y, z = y // 2, z // 2
+                y = y // 2
+                z = z // 2
         if y < high and 0 <= z < wide:
             expected[:, y, z] += weight[:, :, a, b] @ x[0, :, i, j]
     assert torch.allclose(conv(x)[0], expected, atol=1e-12)
@@ -76,7 +81,8 @@ def test_a_shifted_convolution_is_a_sum_over_rows_above_and_columns_beside(step:
 def test_a_first_batch_sets_mean_and_variance_of_every_convolution_once() -> None:
     torch.manual_seed(0)
     net = GatedResnet(6, AROUND, skips=1, dropout=0.0, classes=0).train()
-    x, skip = 3 * torch.randn(32, 6, 8, 8) + 1, torch.randn(32, 12, 8, 8)
+    x = 3 * torch.randn(32, 6, 8, 8) + 1
+    skip = torch.randn(32, 12, 8, 8)
     net(StreamState(x, concat_elu(x)), [skip], None)
     first = net.first(concat_elu(x))
     assert torch.allclose(first.mean((0, 2, 3)), torch.zeros(6), atol=1e-4)
@@ -102,9 +108,11 @@ def test_a_channel_that_is_always_the_same_starts_finite() -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("way", [plain, fold])
-def test_multiplied_out_it_is_the_same_map_with_fewer_numbers(way: object) -> None:
-    net, x = made(), entries(2, 2, 8, 4)
-    before, count = net(x), sum(p.numel() for p in net.parameters())
+def test_multiplying_weight_norms_out_keeps_the_map(way: object) -> None:
+    net = made()
+    x = entries(2, 2, 8, 4)
+    before = net(x)
+    count = sum(p.numel() for p in net.parameters())
     way(net)  # type: ignore[operator]
     assert torch.allclose(net(x), before, atol=1e-12)
     assert not any(key.endswith((".v", ".g")) for key in net.state_dict())
@@ -114,13 +122,14 @@ def test_multiplied_out_it_is_the_same_map_with_fewer_numbers(way: object) -> No
     other = PixelCNNPPNetwork(2, 4, 2, 5).double()
     plain(other)
     other.load_state_dict(net.state_dict())
-    other.train().double()(x)  # what was learned is not started anew
+    other.train().double()(x)  # weights that were initialised are not initialised again
     assert torch.equal(other.eval()(x), net(x))
 
 
 @torch.no_grad()
 def test_a_class_moves_every_pixel_and_dropout_single_values() -> None:
-    net, x = made(classes=3), entries(1, 2, 8, 8)
+    net = made(classes=3)
+    x = entries(1, 2, 8, 8)
     one, two = (net(x, torch.tensor([c])) for c in (0, 2))
     assert bool(((one - two).abs().sum(1) > 0).all())
     resnet = GatedResnet(6, BESIDE, skips=0, dropout=0.25, classes=0).train()

@@ -1,4 +1,4 @@
-"""The network of a WaveNet beside one written from the paper's equations, sample by sample; who hears whom."""
+"""A WaveNet's network compared with one written from the paper's equations, sample by sample."""
 
 import math
 from typing import Any
@@ -21,7 +21,7 @@ KINDS: list[dict[str, Any]] = [
 
 
 def made(dtype: torch.dtype = torch.float64, levels: int = 9, **words: Any) -> WaveNetNetwork:
-    """A small network as after some training."""
+    """Return a small network with weights as after some training."""
     torch.manual_seed(0)
     net = WaveNetNetwork(levels, DILATIONS, 4, 6, 5, **words)
     with torch.no_grad():
@@ -31,14 +31,14 @@ def made(dtype: torch.dtype = torch.float64, levels: int = 9, **words: Any) -> W
 
 
 def lively(net: WaveNetNetwork) -> WaveNetNetwork:
-    """The same with nothing cut off by a relu, so that all that is heard is to be seen."""
+    """Return the network with every relu active, so that every dependence is visible."""
     net.skip_bias.data += 9
     net.a_bias.data += 99
     return net
 
 
 def sounds(net: WaveNetNetwork, count: int = 3, samples: int = 40) -> tuple[Tensor, Tensor | None]:
-    """Levels `(count, samples)` and a condition for them."""
+    """Return levels `(count, samples)` and a condition for them."""
     x = torch.randint(0, net.levels, (count, samples), generator=torch.Generator().manual_seed(1))
     kinds = torch.arange(count) % math.prod(net.classes) if net.classes else None
     if not net.local:
@@ -51,7 +51,10 @@ def sounds(net: WaveNetNetwork, count: int = 3, samples: int = 40) -> tuple[Tens
 
 
 def as_the_paper_says(net: WaveNetNetwork, x: list[int], c: Tensor | None) -> Tensor:
-    """Numbers `(T, numbers)` of one sound by recursion over layers and time, zeros before the beginning."""
+    """Return numbers `(T, numbers)` of one sound, as the paper defines them.
+
+    It is a recursion over layers and time, with zeros before the beginning.
+    """
     known: dict[tuple[int, int], Tensor] = {}
     width = net.channels
 
@@ -70,7 +73,8 @@ def as_the_paper_says(net: WaveNetNetwork, x: list[int], c: Tensor | None) -> Te
         return found
 
     def gated(layer: int, t: int) -> Tensor:
-        past, now = net.filters[layer][:, :width], net.filters[layer][:, width:]
+        past = net.filters[layer][:, :width]
+        now = net.filters[layer][:, width:]
         pre = past @ hidden(layer, t - net.dilations[layer]) + now @ hidden(layer, t) + base(layer, t)
         return torch.tanh(pre[:width]) * torch.sigmoid(pre[width:])
 
@@ -99,7 +103,7 @@ def as_the_paper_says(net: WaveNetNetwork, x: list[int], c: Tensor | None) -> Te
 
 @torch.no_grad()
 @pytest.mark.parametrize("words", KINDS)
-def test_it_is_the_papers_network(words: dict[str, Any]) -> None:
+def test_the_network_equals_the_papers(words: dict[str, Any]) -> None:
     net = made(**words)
     x, c = sounds(net)
     numbers = net(x, c)
@@ -111,26 +115,31 @@ def test_it_is_the_papers_network(words: dict[str, Any]) -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("words", KINDS)
-def test_in_parts_and_sample_by_sample_it_is_the_same(words: dict[str, Any], dtype: torch.dtype) -> None:
-    net, close = made(dtype, **words), 1e-5 if dtype == torch.float32 else 1e-9
+def test_parts_and_single_samples_give_the_same_numbers(words: dict[str, Any], dtype: torch.dtype) -> None:
+    net = made(dtype, **words)
+    close = 1e-5 if dtype == torch.float32 else 1e-9
     x, c = sounds(net)
     numbers = net(x, c)
-    queues, found, last, at = net.queues(len(x)), [], None, 0
+    queues = net.queues(len(x))
+    found = []
+    last = None
+    at = 0
     for part in x.split((1, 17, 5, 17), 1):
         found.append(net.go_on(net.before(part, last), queues, c, at))
-        last, at = part[:, -1:], at + part.shape[1]
+        last = part[:, -1:]
+        at = at + part.shape[1]
     assert torch.allclose(torch.cat(found, 2), numbers, atol=close)
     steps = net.steps(net.queues(len(x)), c, 0, len(x))
     before = net.before(x)
     found = [steps(before[:, t]) for t in range(23)]
-    steps = net.steps(steps.queues(), c, 23, len(x))  # handed over in the middle of every ring
+    steps = net.steps(steps.queues(), c, 23, len(x))  # continued in the middle of every ring
     found += [steps(before[:, t]) for t in range(23, x.shape[1])]
     assert torch.allclose(torch.stack(found, 2), numbers, atol=close)
 
 
 @torch.no_grad()
-def test_a_part_with_what_it_is_predicted_from_is_as_in_the_whole() -> None:
-    """Also where the part begins before the sound does: then its past is empty, as the sound's is."""
+def test_a_part_with_its_context_equals_that_part_of_the_whole() -> None:
+    """This also holds if the part begins before the sound does: then its past is empty, as the sound's is."""
     net = made(classes=(3,))
     assert net.field == FIELD
     x, c = sounds(net)
@@ -139,13 +148,14 @@ def test_a_part_with_what_it_is_predicted_from_is_as_in_the_whole() -> None:
     for sound, begin in enumerate(begins):
         known = x[sound, max(begin - FIELD, 0) : begin + 9]
         parts[sound, -len(known) :] = known
-    whole, found = net(x, c), net.after(parts, c)
+    whole = net(x, c)
+    found = net.after(parts, c)
     for sound, begin in enumerate(begins):
         assert torch.allclose(found[sound], whole[sound, :, begin : begin + 9], atol=1e-12)
 
 
 @torch.no_grad()
-def test_a_sample_moves_what_follows_within_the_field_and_nothing_else() -> None:
+def test_a_sample_only_changes_later_ones_within_the_field() -> None:
     net = lively(made(levels=1000))
     x, _ = sounds(net, 1)
     for t in (0, 3, 20):
@@ -156,7 +166,7 @@ def test_a_sample_moves_what_follows_within_the_field_and_nothing_else() -> None
 
 
 @torch.no_grad()
-def test_a_frame_of_the_signal_is_heard_from_the_first_sample_that_it_predicts() -> None:
+def test_a_frame_of_the_signal_acts_from_the_first_sample_that_it_predicts() -> None:
     net = lively(made(local=2, hop=4))
     x, c = sounds(net, 1)
     assert c is not None
@@ -181,7 +191,7 @@ def test_gradients_of_the_layers_are_right(framed: bool) -> None:
 
 
 def _there() -> Tensor:
-    """Without the first three places of the first sound."""
+    """Select all but the first three places of the first sound."""
     there = torch.ones(2, 1, 9, dtype=torch.float64)
     there[0, :, :3] = 0
     return there

@@ -1,4 +1,4 @@
-"""What goes over the pipe comes back as it was, and nothing that comes over it does harm."""
+"""Messages come back unchanged from the pipe, and nothing that arrives can do harm."""
 
 import contextlib
 import json
@@ -117,9 +117,10 @@ ALL = [(message, AnyCommand) for message in COMMANDS] + [(message, AnyEvent) for
 
 
 def same(one: msgspec.Struct, other: msgspec.Struct) -> bool:
-    """Equal, and arrays equal in kind, shape and every bit, those of records inside as well."""
+    """Compare values: arrays in type, shape and every bit, those inside records as well."""
     for field in one.__struct_fields__:
-        a, b = getattr(one, field), getattr(other, field)
+        a = getattr(one, field)
+        b = getattr(other, field)
         if isinstance(a, np.ndarray):
             if a.dtype != b.dtype or a.shape != b.shape or a.tobytes() != b.tobytes():
                 return False
@@ -132,7 +133,7 @@ def same(one: msgspec.Struct, other: msgspec.Struct) -> bool:
 
 
 def frame_body(head: dict[str, Any] | bytes, data: bytes = b"") -> bytes:
-    """A frame as somebody else might write it, without its first four bytes."""
+    """Return a frame as somebody else might write it, without its first four bytes."""
     written = head if isinstance(head, bytes) else json.dumps(head).encode()
     return struct.pack("<I", len(written)) + written + data
 
@@ -166,7 +167,7 @@ def test_an_array_that_is_not_contiguous_comes_back_as_it_was() -> None:
     np.testing.assert_array_equal(given_back, turned)
 
 
-def test_an_array_lies_where_processors_like_it() -> None:
+def test_an_array_lies_at_an_aligned_address() -> None:
     for job in ("j", "jo", "job", "jobs", "jobs5"):
         latent = decode(encode(messages.DecodeLatent(job=job, model="m", latent=LATENT))[4:], AnyCommand).latent
         assert latent.flags.aligned
@@ -193,7 +194,8 @@ def test_a_stream_cut_at_any_byte_gives_the_same_messages() -> None:
 
 
 def test_a_stream_that_comes_byte_by_byte_gives_the_same_messages() -> None:
-    splitter, got = frames.event_splitter(), []
+    splitter = frames.event_splitter()
+    got = []
     for byte in b"".join(encode(message) for message in EVENTS):
         splitter.feed(bytes([byte]))
         got += list(iter(splitter.next_message, None))
@@ -201,7 +203,7 @@ def test_a_stream_that_comes_byte_by_byte_gives_the_same_messages() -> None:
     assert len(got) == len(EVENTS)
 
 
-def test_after_a_bad_frame_the_next_one_is_read() -> None:
+def test_the_frame_after_a_bad_one_is_read() -> None:
     splitter = frames.command_splitter()
     bad = frame_body(b"no JSON")
     splitter.feed(struct.pack("<I", len(bad)) + bad + encode(COMMANDS[0]))
@@ -225,7 +227,7 @@ def test_a_message_too_large_for_a_frame_is_refused_where_it_is_sent(monkeypatch
         encode(messages.Decoded(job="j", picture=np.zeros((20, 20, 3), np.uint8)))
 
 
-# ── what must not be believed ────────────────────────────────────────────────────────────────────
+# ── what must not be trusted ─────────────────────────────────────────────────────────────────────
 
 EXPLORE = {"is": "decode_latent", "job": "j", "model": "m", "latent": 0}
 HOSTILE = {
@@ -283,14 +285,14 @@ def test_an_event_is_not_taken_for_a_command() -> None:
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
-def test_a_number_that_is_none_is_refused_where_it_is_sent(loss: float) -> None:
+def test_a_number_that_is_not_finite_is_refused_before_it_is_sent(loss: float) -> None:
     with pytest.raises(BadFrame, match="loss"):
         encode(messages.TrainingProgress(job="j", step=1, steps=2, loss=loss))
     with pytest.raises(BadFrame, match="log_prob"):
         encode(messages.PicturesPreview(job="j", first=0, pictures=PICTURES, done=1, total=1, log_prob=(0.0, loss)))
 
 
-def test_what_cannot_be_sent_is_refused_where_it_is_sent() -> None:
+def test_a_message_that_cannot_be_sent_is_refused_by_the_sender() -> None:
     with pytest.raises(BadFrame):
         encode(messages.Notice(job="j", text="\udcff.png"))
     with pytest.raises(BadFrame):

@@ -1,1 +1,1 @@
-"""Jobs that generate artworks, change them and price them."""
+"""Jobs that generate artworks, change them and compute their bits."""

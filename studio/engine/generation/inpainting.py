@@ -1,4 +1,4 @@
-"""What a model says of an artwork that is there: what could stand where it is to be new, and what each part costs."""
+"""Complete artworks: draw the masked part and score the results."""
 
 import math
 from collections.abc import Generator, Iterator, Sequence
@@ -15,9 +15,9 @@ from studio.wire.messages import Array
 
 
 def levels_to_keep(loaded: LoadedModel, picture: Array, free: Array) -> Tensor:
-    """Levels `(C, H, W)` of a picture, -1 where `free` `(H, W)` is above 0: there it is made anew.
+    """Return the levels `(C, H, W)` of a picture, -1 where the mask `(H, W)` is above 0.
 
-    Raises Misfit where the model can keep nothing, or where picture or part do not fit.
+    Masked pixels are drawn again. Raises DoesNotFit if the model can keep nothing, or if picture or mask do not fit.
     """
     if not loaded.model.can_inpaint:
         raise DoesNotFit(
@@ -44,7 +44,8 @@ def draw_completions(
     label: int | None = None,
     entropies: PixelEntropies | None = None,
 ) -> Iterator[tuple[Array, int, int] | None]:
-    """Completions for seeds `(n, *outward shape)`, with the steps done and in all, as `sampling.draw`."""
+    """Draw completions for seeds `(n, *artwork shape)`, with the steps done and in all, as `sampling.draw_artworks`
+    does."""
     model = loaded.model
     c = sampling.classes_for(loaded, seeds, label)
     assert isinstance(model, Autoregressive), "the others keep nothing of a picture"
@@ -56,16 +57,18 @@ def draw_completions(
 def score_completions(
     loaded: LoadedModel, keep: Tensor, arrays: Array, seeds: Sequence[int], label: int | None = None
 ) -> Iterator[tuple[list[float], list[float] | None] | None]:
-    """What completions of `keep` `(C, H, W)` cost: None after each small step, then two sums for each, in nats.
+    """Score completions of `keep` `(C, H, W)`: yield None after each small step, then two sums for each, in nats.
 
         ln p(x) = Σ_t ln p(x_t | x_<t)   and   Σ_{t kept, t > t₀} ln p(x_t | x_<t),  t₀ the first entry that is made
 
     The second is the logarithm of the weight that an importance sampler would give a completion drawn at temperature 1,
     so the heaviest are those that fit what follows. It is None where nothing that is kept follows t₀.
     """
-    x, c = sampling.levels_of_artworks(loaded, arrays), sampling.classes_for(loaded, seeds, label)
+    x = sampling.levels_of_artworks(loaded, arrays)
+    c = sampling.classes_for(loaded, seeds, label)
     after = entries_after_hole(keep)
-    whole, part = [], []
+    whole = []
+    part = []
     for i in range(len(x)):
         nats = -math.log(2) * loaded.model.surprisal(x[i : i + 1], None if c is None else c[i : i + 1])[0].double()
         whole.append(float(nats.sum()))
@@ -75,7 +78,10 @@ def score_completions(
 
 
 def entries_after_hole(keep: Tensor) -> Tensor:
-    """Which entries `(C, H, W)` are kept and come after the first that is made: row by row, pixel by pixel."""
+    """Return which entries `(C, H, W)` are kept and come after the first that is drawn.
+
+    The order is row by row, pixel by pixel.
+    """
     known = (keep >= 0).movedim(0, -1)  # (H, W, C), the order of drawing
     order = torch.arange(known.numel(), device=keep.device).view(known.shape)
     first = int(order[~known].min())
@@ -84,7 +90,10 @@ def entries_after_hole(keep: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class ArtworkScore:
-    """ln p of an artwork in nats, the bits of each place `(H, W)` or `(samples,)`, its class, and ln p given that."""
+    """Holds ln p of an artwork in nats, its bits, its class, and ln p given the class.
+
+    The bits are those of each place, `(H, W)` or `(samples,)`.
+    """
 
     log_prob: float
     bits: Array
@@ -94,27 +103,27 @@ class ArtworkScore:
 
 @torch.inference_mode()
 def score_artwork(loaded: LoadedModel, array: Array, label: int | None = None) -> Iterator[ArtworkScore | None]:
-    """What an artwork costs: None after each small step, then the result.
+    """Score an artwork: yield None after each small step, then the result.
 
-    Of a model with classes it is the price given a class; without one, that of the even mixture of all classes.
+    With classes it is the score given a class; without a given class, that of the even mixture of all classes.
     """
     x = sampling.levels_of_artworks(loaded, array[None])
     asked = sampling.classes_for(loaded, [0], label)
     if asked is None or label is not None:
         bits = yield from _bits_in_steps(loaded, x, asked)
-        price = _total_log_prob(bits)
-        yield ArtworkScore(price, _bits_of_places(bits), label, None if asked is None else price)
+        log_prob = _total_log_prob(bits)
+        yield ArtworkScore(log_prob, _bits_of_places(bits), label, None if asked is None else log_prob)
         return
     mixture = ClassMixture()
     for kind in range(loaded.model.classes):
         mixture.add_class((yield from _bits_in_steps(loaded, x, torch.full_like(asked, kind))))
     bits = mixture.mixture_bits()
-    given = max(mixture.prices)
-    yield ArtworkScore(_total_log_prob(bits), _bits_of_places(bits), mixture.prices.index(given), given)
+    given = max(mixture.log_probs)
+    yield ArtworkScore(_total_log_prob(bits), _bits_of_places(bits), mixture.log_probs.index(given), given)
 
 
 class ClassMixture:
-    """What an artwork costs under the even mixture of classes, from what it costs given each of them.
+    """Computes an artwork's bits under the even mixture of classes, from its bits given each class.
 
         p(x_t | x_<t) = Σ_c p(x_≤t | c) / Σ_c p(x_<t | c),  x_t in the order of drawing
 
@@ -122,7 +131,7 @@ class ClassMixture:
     """
 
     def __init__(self) -> None:
-        self.prices: list[float] = []
+        self.log_probs: list[float] = []
         """ln p given each class, in nats."""
         self._known = torch.zeros(0)
         """ln Σ_c p(x_≤t | c) of each entry."""
@@ -132,19 +141,19 @@ class ClassMixture:
         """Add the bits of each entry given the next class, (C, H, W) or (samples,)."""
         drawn = bits.movedim(0, -1) if bits.dim() == 3 else bits  # (H, W, C): row by row, pixel by pixel
         until = (-math.log(2) * drawn.double()).flatten().cumsum(0)
-        self._known = torch.logaddexp(self._known, until) if self.prices else until
+        self._known = torch.logaddexp(self._known, until) if self.log_probs else until
         self._shape = tuple(drawn.shape)
-        self.prices.append(_total_log_prob(bits))
+        self.log_probs.append(_total_log_prob(bits))
 
     def mixture_bits(self) -> Tensor:
-        """Return the bits of each entry, of the shape of those that were added."""
-        before = self._known.new_full((1,), math.log(len(self.prices)))
+        """Return the bits of each entry, in the shape of those that were added."""
+        before = self._known.new_full((1,), math.log(len(self.log_probs)))
         found = -torch.diff(self._known, prepend=before).view(self._shape) / math.log(2)
         return found.movedim(-1, 0) if found.dim() == 3 else found
 
 
 def _bits_in_steps(loaded: LoadedModel, x: Tensor, c: Tensor | None) -> Generator[None, None, Tensor]:
-    """Bits of each entry of one artwork, `(*shape)`, in small steps."""
+    """Compute the bits of each entry of one artwork, `(*shape)`, in small steps."""
     bits = torch.zeros(0)
     for found in loaded.model.surprisal_steps(x, c):
         yield None

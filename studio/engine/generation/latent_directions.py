@@ -1,4 +1,4 @@
-"""Latent directions that make sliders: what training artworks differ in most, as the latents show it."""
+"""Find latent directions for sliders: how training artworks differ most, as seen in their latents."""
 
 import math
 
@@ -18,7 +18,7 @@ DIRECTION_COUNT = 12
 def principal_directions(
     model: Model, examples: TrainingExamples | TrainingRecordings, *, batch: int = 32, most: int = 4096
 ) -> Tensor:
-    """Directions `(COUNT, *latent_shape)`: for each principal component of the artworks, strongest first,
+    """Return directions `(COUNT, *latent_shape)`, one for each principal component, strongest first.
 
         d = E[(z - E z) · s]
 
@@ -35,7 +35,8 @@ def principal_directions(
     known = examples.select(slice(most))
     z = torch.cat([model.encode(part.x, part.c).flatten(1) for part in known.batches(batch)])
     x = known.x.flatten(1).to(z.dtype) / model.levels
-    z, x = z - z.mean(0), x - x.mean(0)
+    z = z - z.mean(0)
+    x = x - x.mean(0)
     count = min(DIRECTION_COUNT, *x.shape)
     generator_state = torch.get_rng_state()
     torch.manual_seed(0)  # svd_lowrank draws its start from the global generator

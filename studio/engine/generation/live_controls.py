@@ -1,4 +1,4 @@
-"""What a job draws by, and how a hand changes it while the job draws."""
+"""Apply live changes of temperature and mixture to a job while it draws."""
 
 import math
 from collections.abc import Callable
@@ -18,19 +18,19 @@ MAX_TEMPERATURE = 4.0
 
 Number = TypeVar("Number")
 ControlValue = tuple[Number, wire.Array | None, Tensor]
-"""A number, what it is multiplied by at each pixel, and what comes of both."""
+"""A number, its factor at each pixel, and the product of both."""
 
 
 class LiveControls:
-    """The temperature of every pixel, and of two models that are mixed the second's share.
+    """Holds the temperature of every pixel and, for two mixed models, the second model's share.
 
-    A model that draws pixel by pixel looks at a row's when it draws it. So a change between two rows holds from the
-    next row on, and the rows above keep what they were drawn by. A model that makes the whole picture at once looks
-    when a group begins.
+    A model that draws pixel by pixel reads the values of a row when it draws it. So a change between two rows applies
+    from the next row on, and the rows above keep their values. A model that draws the whole picture at once reads the
+    values when a group begins.
     """
 
     def __init__(self, loaded: LoadedModel, command: wire.DrawPictures) -> None:
-        """Raises Misfit where the model cannot draw by it."""
+        """Raises DoesNotFit if the model cannot draw with these values."""
         self._loaded = loaded
         self._by_rows = loaded.model.can_inpaint and len(loaded.model.shape) == 3
         self._temperature = _LiveControl(command.temperature, command.temperature_map, self._temperature_of_pixels)
@@ -43,11 +43,11 @@ class LiveControls:
         self._entropies = PixelEntropies(torch.empty(0), self._check_entropy(command.report_entropy))
 
     def adjust(self, command: wire.Adjust) -> None:
-        """Takes a wish in. Raises Misfit, and then nothing has changed."""
+        """Accept an edit. Raises DoesNotFit, and then nothing has changed."""
         if command.label is not None or command.allowed_seconds is not None or command.seed is not None:
             raise DoesNotFit("the kind of a picture is not changed while it is drawn")
-        wished = self._temperature.value_with(command.temperature, command.temperature_map)
-        watched = (
+        requested = self._temperature.value_with(command.temperature, command.temperature_map)
+        is_recorded = (
             self._entropies.is_recorded
             if command.report_entropy is None
             else self._check_entropy(command.report_entropy)
@@ -56,24 +56,25 @@ class LiveControls:
             self._share.requested = self._share.value_with(command.share, command.share_map)
         elif command.share is not None or command.share_map is not None:
             raise DoesNotFit("no second model is mixed in, so there is no share to change")
-        self._temperature.requested, self._entropies.is_recorded = wished, watched
+        self._temperature.requested = requested
+        self._entropies.is_recorded = is_recorded
 
     def begin_group(self) -> Tensor:
-        """A new group draws by what is wished for now: temperatures `latent_shape`; `follow` changes them."""
+        """Begin a group with the newest values: temperatures of `latent_shape`, which `follow` changes."""
         self._rows = 0
-        for dial in self._controls():
-            dial.begin_group()
+        for control in self._controls():
+            control.begin_group()
         return self._temperature.current
 
     def apply_below(self, rows: int) -> None:
-        """So many rows are drawn; those below are to be by the newest wish. Before the next is begun."""
+        """Apply the newest values below the rows that are drawn. Call it before the next row is begun."""
         if self._by_rows and rows > self._rows:
             self._rows = rows
-            for dial in self._controls():
-                dial.current[..., rows:, :] = dial.requested[2][..., rows:, :]
+            for control in self._controls():
+                control.current[..., rows:, :] = control.requested[2][..., rows:, :]
 
     def record_entropies(self, count: int) -> PixelEntropies:
-        """Those of a new group of so many pictures; `turn` has them watched or not."""
+        """Record the entropies of a new group of pictures. `adjust` turns recording on or off."""
         model = self._loaded.model
         places = model.shape[1:] if self._by_rows else ()
         none = torch.full((count, *places), math.nan, device=model.scale_of.device)
@@ -81,11 +82,11 @@ class LiveControls:
         return self._entropies
 
     def entropy_of_rows(self, rows: int) -> wire.Array | None:
-        """How open the pixels of the rows that are drawn were, as a Drawn says it."""
+        """Return the entropies of the drawn rows, as a PicturesPreview holds them."""
         return self._entropies.bits[:, :rows].cpu().numpy().copy() if self._entropies.is_recorded else None
 
     def settings_as_drawn(self) -> dict[str, Any]:
-        """What the group was drawn by, as fields of a Drawn."""
+        """Return the values that the group was drawn with, as fields of a PicturesPreview."""
         fields: dict[str, Any] = {
             "temperature": self._temperature.number_as_drawn(),
             "temperature_map": self._temperature.map_as_drawn(),
@@ -94,30 +95,30 @@ class LiveControls:
             fields |= {"share": self._share.number_as_drawn(), "share_map": self._share.map_as_drawn()}
         return fields
 
-    def _check_entropy(self, wished: bool) -> bool:
-        """Raises Misfit where no pixel is drawn on its own."""
-        if wished and not self._by_rows:
+    def _check_entropy(self, requested: bool) -> bool:
+        """Raise DoesNotFit if the model does not draw single pixels."""
+        if requested and not self._by_rows:
             raise DoesNotFit(
                 f'"{self._loaded.card.title}" does not draw pixel by pixel, so no pixel of it is open for a while; '
                 "take a model that does"
             )
-        return wished
+        return requested
 
     def _controls(self) -> "list[_LiveControl[Any]]":
         return [self._temperature] if self._share is None else [self._temperature, self._share]
 
     def _temperature_of_pixels(self, temperature: tuple[float, ...], factors: wire.Array | None) -> Tensor:
-        heat = sampling.temperature_tensor(self._loaded.model, temperature)
+        temperatures = sampling.temperature_tensor(self._loaded.model, temperature)
         if factors is None:
-            return heat
-        return (heat * self._check_map(factors, "temperature", MAX_TEMPERATURE)).clamp(max=MAX_TEMPERATURE)
+            return temperatures
+        return (temperatures * self._check_map(factors, "temperature", MAX_TEMPERATURE)).clamp(max=MAX_TEMPERATURE)
 
     def _share_of_pixels(self, share: float, factors: wire.Array | None) -> Tensor:
         even = torch.full_like(self._temperature.current[0], share)
         return even if factors is None else even * self._check_map(factors, "share", 1.0)
 
     def _check_map(self, factors: wire.Array, what: str, most: float) -> Tensor:
-        """What was painted, checked, as a tensor `(H, W)`."""
+        """Check a painted map and return it as a tensor `(H, W)`."""
         model = self._loaded.model
         if not self._by_rows:
             raise DoesNotFit(
@@ -132,12 +133,12 @@ class LiveControls:
 
 
 class _LiveControl(Generic[Number]):
-    """Something that a picture is drawn by: a tensor whose last dimensions are the picture's rows and columns.
+    """Holds one live value: a tensor whose last dimensions are the picture's rows and columns.
 
     Arguments
-        number, factors: as they are asked for at first
-        whole: the tensor of both. Raises Misfit
-        now: where what is drawn by is to stand; a tensor of the dial's own where there is none
+        number, factors: the values requested first
+        whole: makes the tensor of both. Raises DoesNotFit
+        now: the tensor that is drawn with; the control makes its own if this is None
     """
 
     def __init__(
@@ -147,13 +148,14 @@ class _LiveControl(Generic[Number]):
         whole: Callable[[Number, wire.Array | None], Tensor],
         now: Tensor | None = None,
     ) -> None:
-        self._first, self._whole = number, whole
+        self._first = number
+        self._whole = whole
         self.requested: ControlValue[Number] = (number, factors, whole(number, factors))
         self._began = number
         self.current = self.requested[2].clone() if now is None else now
 
     def value_with(self, number: Number | None, factors: wire.Array | None) -> ControlValue[Number]:
-        """The wish, with what is not None in its place. Raises Misfit."""
+        """Return the requested value with the parts that are not None replaced. Raises DoesNotFit."""
         number = self.requested[0] if number is None else number
         factors = self.requested[1] if factors is None else factors
         return number, factors, self._whole(number, factors)
@@ -163,11 +165,11 @@ class _LiveControl(Generic[Number]):
         self.current.copy_(self.requested[2])
 
     def number_as_drawn(self) -> Number | None:
-        """What the group began with, where it is not what the job did."""
+        """Return the number that the group began with, if it differs from the job's first number."""
         return self._began if self._began != self._first else None
 
     def map_as_drawn(self) -> wire.Array | None:
-        """What each pixel `(H, W)` was drawn by, where that was not the number that the group began with."""
+        """Return what each pixel `(H, W)` was drawn with, if it differs from the group's first number."""
         if torch.equal(self.current, self._whole(self._began, None)):
             return None
         places = self.current if self.current.dim() == 2 else self.current[0]

@@ -1,4 +1,4 @@
-"""Where a loop is joined so that a model finds it likely: what comes after its end is its beginning.
+"""Find where to join a loop so that a model finds the join likely. The loop continues with its own beginning.
 
     cost(a, b) = log2 p(x_a … x_{a+n-1} | …, x_{a-1}) - log2 p(x_a … x_{a+n-1} | …, x_{b-1})
 
@@ -21,24 +21,27 @@ from studio.engine.levels import DoesNotFit, levels_of_sound
 from studio.wire.messages import Array
 
 NEAR = 0.05
-"""Seconds around a wanted end in which others are looked for."""
+"""Seconds around a requested end in which others are searched."""
 EACH = 20
-"""Ends that are tried, and beginnings with each of them."""
+"""Ends that are tried, and beginnings for each of them."""
 REACH = 0.02
-"""Seconds after the join that are priced."""
+"""Seconds after the join whose bits are computed."""
 ALIKE = 0.006
-"""Seconds before both ends in which the wave is to look alike."""
+"""Seconds before both ends in which the wave should be similar."""
 SHORTEST = 0.05
-"""Seconds of a loop."""
+"""Seconds of the shortest loop."""
 TOGETHER = 5
-"""Beginnings that are priced in one step."""
+"""Beginnings that are scored in one step."""
 STEP = 1024
-"""Samples that are heard in one step."""
+"""Samples that the model processes in one step."""
 
 
 @dataclass(frozen=True)
 class LoopCandidate:
-    """The samples of a loop, from `begin` up to before `end`; the bits of its join, and those of the one wanted."""
+    """Holds the samples of a loop, and the bits of its join and of the requested join.
+
+    The loop lasts from `begin` up to before `end`.
+    """
 
     begin: int
     end: int
@@ -51,7 +54,7 @@ class LoopCandidate:
 def find_best_loop(
     loaded: LoadedModel, sound: Array, begin: int, end: int, seed: int, label: int | None
 ) -> Iterator[LoopCandidate | None]:
-    """None after each step, then the best join. Raises Misfit where there is no such loop."""
+    """Yield None after each step, then the best join. Raises DoesNotFit if no such loop exists."""
     model = loaded.model
     if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.rate:
         raise DoesNotFit(f'"{loaded.card.title}" makes no recordings, so it knows nothing of loops; take a WaveNet')
@@ -64,12 +67,13 @@ def find_best_loop(
     x = levels_of_sound(sound, model.levels)[None].long().to(model.scale_of.device)
     c = classes_for(loaded, [seed], label)
     count = min(round(REACH * rate), len(sound) - max(a for a, _ in pairs))
-    stands = yield from _prices(model, x, c, min(a for a, _ in pairs), max(a for a, _ in pairs) + count)
+    stands = yield from _bits_in_place(model, x, c, min(a for a, _ in pairs), max(a for a, _ in pairs) + count)
     costs: dict[tuple[int, int], float] = {}
-    prices, heard = StreamingLogProb(model, c, 1), max(min(b for _, b in pairs) - model.receptive_field - 1, 0)
+    log_probs = StreamingLogProb(model, c, 1)
+    heard = max(min(b for _, b in pairs) - model.receptive_field - 1, 0)
     for b in sorted({b for _, b in pairs}):
         for part in torch.split(x[:, heard:b], STEP, 1):
-            prices.bits(part)
+            log_probs.bits(part)
             yield None
         heard = b
         of_end = [a for a, other in pairs if other == b]
@@ -77,7 +81,7 @@ def find_best_loop(
             some = of_end[first : first + TOGETHER]
             after = torch.cat([x[:, a : a + count] for a in some])
             there = torch.stack([stands[a : a + count] for a in some])
-            extra = (prices.bits_of_continuations(after) - there).sum(1)
+            extra = (log_probs.bits_of_continuations(after) - there).sum(1)
             costs |= {(a, b): float(bits) for a, bits in zip(some, extra, strict=True)}
             yield None
     a, b = min(pairs, key=lambda pair: costs[pair])
@@ -85,36 +89,40 @@ def find_best_loop(
 
 
 def loop_candidates(sound: Array, begin: int, end: int, rate: int) -> list[tuple[int, int]]:
-    """Return beginnings and ends of loops: the wanted one, then EACH beginnings with each of EACH ends, the earliest
-    first. Of loops that cost the same, the first one is chosen.
+    """List possible beginnings and ends of loops, the requested ones first.
+
+    The others are EACH beginnings with each of EACH ends, the earliest first. Of loops that cost the same, the first
+    one is chosen.
     """
-    near, alike = round(NEAR * rate), round(ALIKE * rate)
+    near = round(NEAR * rate)
+    similar = round(ALIKE * rate)
     most = min(near, (end - begin) // 4)
-    ends = np.arange(max(end - most, alike), min(end + most, len(sound)) + 1)
+    ends = np.arange(max(end - most, similar), min(end + most, len(sound)) + 1)
     begins = np.arange(max(begin - most, 0), min(begin + most, len(sound) - 1) + 1)
-    wave = np.concatenate((np.zeros(alike, np.float32), sound.astype(np.float32)))  # before the sound is silence
-    before = sliding_window_view(wave, alike)  # of sample i, what is before it
+    wave = np.concatenate((np.zeros(similar, np.float32), sound.astype(np.float32)))  # silence precedes the sound
+    before = sliding_window_view(wave, similar)  # of sample i, what precedes it
     found = [(begin, end)]
     power = (before[begins] ** 2).sum(1)
-    apart = power - 2 * before[ends] @ before[begins].T + (before[ends] ** 2).sum(1)[:, None]  # (ends, begins)
+    distances = power - 2 * before[ends] @ before[begins].T + (before[ends] ** 2).sum(1)[:, None]  # (ends, begins)
     for part in np.array_split(np.arange(len(ends)), EACH):
         if not len(part):
             continue
-        row = part[apart[part].min(1).argmin()]
+        row = part[distances[part].min(1).argmin()]
         for some in np.array_split(np.arange(len(begins)), EACH):
             if len(some):
-                pair = int(begins[some[apart[row, some].argmin()]]), int(ends[row])
+                pair = int(begins[some[distances[row, some].argmin()]]), int(ends[row])
                 found += [pair] if pair not in found and pair[1] - pair[0] >= SHORTEST * rate else []
     return found
 
 
-def _prices(
+def _bits_in_place(
     model: AutoregressiveSound, x: Tensor, c: Tensor | None, first: int, end: int
 ) -> Generator[None, None, Tensor]:
-    """Bits of samples where they stand, `(end,)`, known from `first` on."""
+    """Compute the bits of samples in their own place, `(end,)`, known from `first` on."""
     begin = max(first - model.receptive_field - 1, 0)
-    prices, found = StreamingLogProb(model, c, 1), [torch.zeros(begin, device=x.device, dtype=model.dtype)]
+    log_probs = StreamingLogProb(model, c, 1)
+    found = [torch.zeros(begin, device=x.device, dtype=model.dtype)]
     for part in torch.split(x[:, begin:end], STEP, 1):
-        found.append(prices.bits(part)[0])
+        found.append(log_probs.bits(part)[0])
         yield None
     return torch.cat(found)

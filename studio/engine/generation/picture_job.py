@@ -1,4 +1,7 @@
-"""Pictures drawn in groups, each previewed while it forms and priced when it is done, with a hand on them meanwhile."""
+"""Draw pictures in groups, preview each while it forms, and score it when it is done.
+
+Live controls can change the drawing meanwhile.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,20 +17,21 @@ from studio.engine.generation.live_controls import LiveControls
 from studio.wire import messages as wire
 
 GROUP_SIZE = 8
-"""Pictures that are drawn together. With 16 a slider dragged meanwhile showed its pictures 58 ms late in the 95th
+"""Pictures that are drawn together. With 16, the previews of a slider dragged meanwhile came 58 ms late in the 95th
 percentile, with 8 it is 44 (tests/benchmarks/dragging.py)."""
 _PREVIEW_SECONDS = 1 / 30
 """Seconds between two previews."""
 
 DrawSteps = Callable[[tuple[int, ...], Tensor, PixelEntropies], Iterator[tuple[wire.Array, int, int] | None]]
-"""Seeds, temperatures, and doubts to be filled in → their pictures as far as they are, the steps done, and how many
-there are; None between."""
+"""Takes seeds, temperatures, and entropies to fill in. It yields the pictures so far, the steps done, and their number;
+or None between two of these."""
 PriceSteps = Callable[[wire.Array, tuple[int, ...]], Iterator[tuple[list[float], list[float] | None] | None]]
-"""Finished pictures and their seeds → None after each step, then nats of each, and of what follows a hole in each."""
+"""Takes finished pictures and their seeds. It yields None after each step, then the nats of each, and of what follows
+the hole in each."""
 
 
 class PictureJob:
-    """The pictures of a command, on one device."""
+    """Draws the pictures of a command on one device."""
 
     def __init__(
         self,
@@ -36,20 +40,24 @@ class PictureJob:
         loaded: sampling.LoadedModel,
         *,
         draw: DrawSteps,
-        price: PriceSteps,
+        score: PriceSteps,
     ) -> None:
-        """Raises Misfit where the model cannot draw by what is asked."""
-        self.command, self.device, self.loaded = command, device, loaded
-        self._draw, self._price = draw, price
+        """Raises DoesNotFit if the model cannot draw what the command asks."""
+        self.command = command
+        self.device = device
+        self.loaded = loaded
+        self._draw = draw
+        self._score = score
         self._live_controls = LiveControls(loaded, command)
 
     def adjust(self, command: wire.Adjust) -> None:
-        """Takes a wish in. Raises Misfit, and then nothing has changed."""
+        """Accept an edit. Raises DoesNotFit, and then nothing has changed."""
         self._live_controls.adjust(command)
 
     def steps(self) -> EventSteps:
-        """Draws group by group; where memory runs out, by smaller groups."""
-        first, group = 0, batch_that_fits(self.device, GROUP_SIZE, self.loaded.bytes_each)
+        """Draw group by group. If memory runs out, draw smaller groups."""
+        first = 0
+        group = batch_that_fits(self.device, GROUP_SIZE, self.loaded.bytes_each)
         while first < len(self.command.seeds):
             seeds = self.command.seeds[first : first + group]
             try:
@@ -67,9 +75,11 @@ class PictureJob:
             )
 
     def _draw_group(self, seeds: tuple[int, ...], first: int) -> EventSteps:
-        shown, steering = time.monotonic(), self._live_controls
-        pictures, rows = None, 0
-        for drawn in self._draw(seeds, steering.begin_group(), steering.record_entropies(len(seeds))):
+        shown = time.monotonic()
+        controls = self._live_controls
+        pictures = None
+        rows = 0
+        for drawn in self._draw(seeds, controls.begin_group(), controls.record_entropies(len(seeds))):
             if drawn is None:
                 yield None
                 continue
@@ -81,15 +91,15 @@ class PictureJob:
                     first=first,
                     pictures=pictures,
                     done=done,
-                    total=rows + 1,  # the last step is the price
-                    entropy=steering.entropy_of_rows(done),
+                    total=rows + 1,  # the last step computes the bits
+                    entropy=controls.entropy_of_rows(done),
                 )
             else:
                 yield None
-            steering.apply_below(done)
+            controls.apply_below(done)
         assert pictures is not None, "a model yields at least one step"
-        for prices in self._price(pictures, seeds):
-            yield None if prices is None else self._finished_preview(pictures, seeds, first, rows, *prices)
+        for log_probs in self._score(pictures, seeds):
+            yield None if log_probs is None else self._finished_preview(pictures, seeds, first, rows, *log_probs)
 
     def _finished_preview(
         self,
@@ -100,7 +110,7 @@ class PictureJob:
         whole: list[float],
         following: list[float] | None,
     ) -> wire.PicturesPreview:
-        """A group with its prices, and with what it was drawn by."""
+        """Return the preview of a group with its log-probabilities and the values that it was drawn with."""
         named = self.loaded.parts[0] if self.loaded.parts is not None else self.loaded
         c = sampling.classes_for(named, seeds, self.command.label)
         return wire.PicturesPreview(

@@ -1,4 +1,7 @@
-"""Price a stretch of a recording without the whole: a model looks back no further than its receptive field."""
+"""Compute the bits of a stretch of a recording without reading the whole.
+
+A model looks back no further than its receptive field.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +15,7 @@ from studio.engine.levels import DoesNotFit, levels_of_sound
 from studio.wire.messages import Array
 
 TOGETHER = 8
-"""Steps whose prices are sent together, so that the window redraws its lane about five times a second."""
+"""Steps whose bits are sent together, so that the window redraws its lane about five times a second."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +29,10 @@ class BitsOfPiece:
 
 @torch.inference_mode()
 def bits_in_pieces(loaded: LoadedModel, sound: Array, first: int, label: int | None) -> Iterator[BitsOfPiece | None]:
-    """Price the samples from number `first` on.
+    """Compute the bits of the samples from number `first` on.
 
     Yields None after each small step and a piece after TOGETHER of them. If `first` is the length of the sound, it
-    yields one empty piece with the class. Raises Misfit.
+    yields one empty piece with the class. Raises DoesNotFit.
     """
     model = loaded.model
     if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.rate:
@@ -42,15 +45,15 @@ def bits_in_pieces(loaded: LoadedModel, sound: Array, first: int, label: int | N
     if first == x.shape[1]:
         yield BitsOfPiece(first, np.zeros(0, np.float32), label)
         return
-    prices = StreamingLogProb(model, c, 1)
+    log_probs = StreamingLogProb(model, c, 1)
     for part in (
         torch.split(x[:, max(first - model.receptive_field - 1, 0) : first], SHORT_SEGMENT_SAMPLES, 1) if first else ()
     ):
-        prices.bits(part)
+        log_probs.bits(part)
         yield None
     for begin in range(first, x.shape[1], TOGETHER * SHORT_SEGMENT_SAMPLES):
         found = []
         for part in torch.split(x[:, begin : begin + TOGETHER * SHORT_SEGMENT_SAMPLES], SHORT_SEGMENT_SAMPLES, 1):
-            found.append(prices.bits(part)[0])
+            found.append(log_probs.bits(part)[0])
             yield None
         yield BitsOfPiece(begin, torch.cat(found).float().cpu().numpy(), label)

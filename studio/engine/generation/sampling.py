@@ -1,4 +1,4 @@
-"""Trained models at work: pictures from seeds, from sliders, and from a picture of one's own."""
+"""Run trained models: draw pictures from seeds, sliders, or a picture of the user."""
 
 import math
 from collections.abc import Generator, Iterator, Sequence
@@ -23,16 +23,19 @@ from studio.library.card import Card
 from studio.wire.messages import Array
 
 LATENT_SEARCHES = 16
-"""How often other latents of an artwork are tried before it counts as one that does not come back."""
+"""How many batches of other latents are tried before an artwork counts as one that does not decode back."""
 LATENTS_AT_ONCE = 16
-"""How many latents are tried at a time: a MAF decodes 16 in little more time than one."""
+"""Latents that are tried at a time: a MAF decodes 16 in little more time than one."""
 CLASS_SECONDS = 1.0
 """Length in seconds of the end of a recording that decides its class."""
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A trained model, ready to sample: folded, in float32, on its device; `hash` of its file."""
+    """Holds a trained model that is ready to sample, and the `hash` of its file.
+
+    It is folded, in float32, on its device.
+    """
 
     card: Card
     hash: str
@@ -40,19 +43,21 @@ class LoadedModel:
     directions: Tensor
     """`(n, *latent_shape)`; 1 on a slider is one standard deviation of the training data."""
     bytes_each: int
-    """About how much memory one artwork takes while it is drawn."""
+    """The approximate memory of one artwork while it is drawn."""
     parts: tuple["LoadedModel", "LoadedModel"] | None = None
-    """The two models that this one is mixed of."""
+    """The two models that this one mixes."""
     share: Tensor | None = None
-    """`(height, width)`, how much the second decides; it may be changed while a picture is drawn."""
+    """`(height, width)`, the second model's share; it may be changed while a picture is drawn."""
 
 
 def load_model(found: models.InstalledModel, device: torch.device, *, double: bool = False) -> LoadedModel:
-    """Builds and fills a model from its file, in float64 if `double`. Raises models.BadModel where weights and card
-    disagree."""
+    """Build a model and load its weights from its file, in float64 if `double`.
+
+    Raises models.BadModel if weights and card disagree.
+    """
     if (
         found.path.parent != models.shipped_folder()
-    ):  # those came with this program, and a first check takes half a second
+    ):  # those are part of this program, and a first check takes half a second
         model_check.check_model(found)
     weights, directions = checkpoint.open_model(models.read_model(found.path))
     with single_threaded():  # many small operations: with two threads on busy cores a Glow took four times as long
@@ -70,7 +75,7 @@ def load_model(found: models.InstalledModel, device: torch.device, *, double: bo
 
 
 def _build_with_weights(found: models.InstalledModel, weights: dict[str, Tensor]) -> Model:
-    """The model of a card with its weights in place. Raises models.BadModel where they disagree."""
+    """Build the model of a card with its weights. Raises models.BadModel if they disagree."""
     model = model_check.build_described(found.card, found.path.name)
     zoo.plain(model)
     model_check.compare_weights(model, {key: tuple(tensor.shape) for key, tensor in weights.items()}, found.path.name)
@@ -79,16 +84,20 @@ def _build_with_weights(found: models.InstalledModel, weights: dict[str, Tensor]
 
 
 class ModelCache:
-    """The models in use, newest last; at most `most` stay in memory. A model's twin in float64 counts as another."""
+    """Keeps at most `most` models in memory, the most recently used last.
+
+    A model's twin in float64 counts as another.
+    """
 
     def __init__(self, device: torch.device, most: int = 4) -> None:
-        self.device, self.capacity = device, most
+        self.device = device
+        self.capacity = most
         self._loaded: dict[tuple[str, bool], LoadedModel] = {}
         self._found: dict[str, tuple[models.InstalledModel, str]] = {}
-        """Each name's model, and the hash of its file when its card was read."""
+        """The model of each name, and the hash of its file when its card was read."""
 
     def get_model(self, name: str, *, double: bool = False) -> LoadedModel:
-        """The model of that name. Raises models.BadModel where there is none or its file is not sound."""
+        """Return the model of that name. Raises models.BadModel if it is missing or its file is damaged."""
         found = self._find_model(name)
         key = (found.file_hash, double)
         if key not in self._loaded:
@@ -108,15 +117,16 @@ class ModelCache:
 
 
 def _estimate_bytes(model: Model) -> int:
-    """About 16 tensors as wide as the widest layer live at once while an artwork is drawn."""
+    """Estimate the bytes of one artwork: about 16 tensors of the widest layer live at once."""
     maps = max((m.shape[0] for m in model.parameters() if m.dim() == 4), default=1)
     units = max((m.shape[0] for m in model.parameters() if m.dim() == 2), default=1)
     return 16 * max(maps * math.prod(model.shape[1:]), units, math.prod(model.shape)) * model.dtype.itemsize
 
 
 def mix_loaded(one: LoadedModel, other: LoadedModel) -> LoadedModel:
-    """Two models mixed at every pixel, at a share of 0 until it is set. Raises Misfit where they cannot be."""
-    a, b = one.model, other.model
+    """Mix two models at every pixel, with a share of 0 at first. Raises DoesNotFit if they cannot be mixed."""
+    a = one.model
+    b = other.model
     for loaded in (one, other):
         if not isinstance(loaded.model, Autoregressive):
             raise DoesNotFit(
@@ -136,16 +146,19 @@ def mix_loaded(one: LoadedModel, other: LoadedModel) -> LoadedModel:
 
 
 def classes_for(loaded: LoadedModel, seeds: Sequence[int], label: int | None) -> Tensor | None:
-    """The class of each seed's artwork, `(n,)`: the one asked for, or each seed's own; None where the model has none.
+    """Return the class of each seed's artwork, `(n,)`; None if the model has no classes.
 
-    Of two models that are mixed, the second takes the class that bears the same name as the first's; where it has none
-    of that name, or the first knows no classes, it takes the seed's own.
+    It is the requested class, or each seed's own.
 
-    Raises Misfit where a class is asked of a model that has none, or not that one.
+    If two models are mixed, the second uses its class with the name of the first's. If it has no class of that name, or
+    the first has no classes, it uses the seed's own.
+
+    Raises DoesNotFit if the model does not have the requested class.
     """
     if loaded.parts is not None:
         one, other = loaded.parts
-        of_one, of_other = classes_for(one, seeds, label), classes_for(other, seeds, None)
+        of_one = classes_for(one, seeds, label)
+        of_other = classes_for(other, seeds, None)
         if of_one is None or of_other is None:
             return of_other if of_one is None else of_one
         names = list(other.card.classes)
@@ -169,12 +182,13 @@ def draw_artworks(
     label: int | None = None,
     entropies: PixelEntropies | None = None,
 ) -> Iterator[tuple[Array, int, int] | None]:
-    """Artworks of seeds `(n, *outward shape)`, with the steps done and in all; None after what is a part of a step.
+    """Draw artworks of seeds `(n, *artwork shape)`, with the steps done and in all.
 
-    The temperature `heat`, a number or `latent_shape`, may be changed between two steps, as `Model.decode_steps` says.
-    A model that draws pixel by pixel fills in `doubts`.
+    Yields None after a part of a step. The temperature, a number or `latent_shape`, may be changed between two steps,
+    as `Model.decode_steps` says. A model that draws pixel by pixel fills in `entropies`.
     """
-    model, c = loaded.model, classes_for(loaded, seeds, label)
+    model = loaded.model
+    c = classes_for(loaded, seeds, label)
     if isinstance(model, Autoregressive):
         steps = model.decode_steps(model.noise(seeds), c, temperature, entropies=entropies)
     else:
@@ -183,7 +197,7 @@ def draw_artworks(
 
 
 def previews_of_steps(steps: Iterator[DecodingStep], levels: int) -> Iterator[tuple[Array, int, int] | None]:
-    """What people see of a decoding, as `draw` says it."""
+    """Turn the steps of a decoding into previews, as `draw_artworks` yields them."""
     before = 0
     for step in steps:
         yield (to_arrays(step.x, levels), step.done, step.total) if step.done > before else None
@@ -194,15 +208,14 @@ def previews_of_steps(steps: Iterator[DecodingStep], levels: int) -> Iterator[tu
 def score_artworks(
     loaded: LoadedModel, arrays: Array, seeds: Sequence[int], label: int | None = None
 ) -> Iterator[tuple[list[float], None] | None]:
-    """log_prob in nats of each artwork, given its class: None after each small step, then the result. There is no part
-    of it to be told apart."""
+    """Yield None after each small step, then the log_prob in nats of each artwork given its class."""
     model = loaded.model
     for found in model.log_prob_steps(levels_of_artworks(loaded, arrays), classes_for(loaded, seeds, label)):
         yield None if found is None else ([float(p) for p in found], None)
 
 
 def levels_of_artworks(loaded: LoadedModel, arrays: Array) -> Tensor:
-    """Artworks `(n, *outward shape)` as a model's levels, on its device. Raises Misfit where they do not fit."""
+    """Return artworks `(n, *artwork shape)` as levels on the model's device. Raises DoesNotFit."""
     model = loaded.model
     if not isinstance(model, AutoregressiveSound):
         return to_levels(arrays, model.shape, model.levels).to(model.scale_of.device)
@@ -213,17 +226,17 @@ def levels_of_artworks(loaded: LoadedModel, arrays: Array) -> Tensor:
 
 @torch.inference_mode()
 def move_latent(loaded: LoadedModel, start: Tensor, sliders: Sequence[float], temperature: Sequence[float]) -> Tensor:
-    """The latent z = temperature · start + Σ slider · direction, `latent_shape` as the start.
+    """Return the latent z = temperature · start + Σ slider · direction, of the shape of the start.
 
     Directions are differences between encoded artworks, so they have the size of those latents: the first one at 3
     changes the length of an opened picture's latent by 8 % at most with the shipped flows.
 
-    Without the temperature where that does not act on noise: then it is what `heat_left` leaves for decoding.
+    If the temperature does not act on noise, it is left out here; `decoding_temperature` returns it.
     """
     if len(sliders) > len(loaded.directions):
         raise DoesNotFit(f"{len(sliders)} sliders were given, but the model has {len(loaded.directions)} directions")
-    heat = temperature_tensor(loaded.model, temperature)
-    z = start * heat if loaded.model.scales_noise else start
+    temperatures = temperature_tensor(loaded.model, temperature)
+    z = start * temperatures if loaded.model.scales_noise else start
     if not sliders:
         return z
     weights = torch.tensor(sliders, dtype=z.dtype, device=z.device)
@@ -232,9 +245,9 @@ def move_latent(loaded: LoadedModel, start: Tensor, sliders: Sequence[float], te
 
 
 def decoding_temperature(loaded: LoadedModel, temperature: Sequence[float]) -> Tensor:
-    """At which temperature to decode what `moved` gives, `latent_shape`."""
-    heat = temperature_tensor(loaded.model, temperature)
-    return torch.ones_like(heat) if loaded.model.scales_noise else heat
+    """Return the temperature at which to decode what `move_latent` returns, `latent_shape`."""
+    temperatures = temperature_tensor(loaded.model, temperature)
+    return torch.ones_like(temperatures) if loaded.model.scales_noise else temperatures
 
 
 @torch.inference_mode()
@@ -254,14 +267,15 @@ def decode_artworks(
 
 @torch.inference_mode()
 def interpolate_latents(begin: Tensor, end: Tensor, frames: int) -> Tensor:
-    """Latents `(frames, *latent_shape)` from one to the other along an arc, both ends among them.
+    """Return latents `(frames, *latent_shape)` along an arc, both ends included.
 
-    Standard noise in many dimensions lies on a sphere, and a straight line would cut through its inside,
-    where artworks are paler; so the direction turns evenly (Shoemake, Animating rotation with quaternion
-    curves, 1985) while the length changes evenly. The latent of an artwork that was opened may be shorter than
-    noise (see `encode` of its family), and so the way never leaves the lengths between its ends.
+    Standard noise in many dimensions lies on a sphere. A straight line would cross its inside, where artworks are
+    paler. So the direction turns evenly (Shoemake, Animating rotation with quaternion curves, 1985) and the length
+    changes evenly. The latent of an opened artwork may be shorter than noise (see `encode` of its family), so the arc
+    never leaves the lengths between its ends.
     """
-    a, b = begin.double().flatten(), end.double().flatten()
+    a = begin.double().flatten()
+    b = end.double().flatten()
     t = torch.linspace(0, 1, frames, dtype=torch.float64, device=a.device)[:, None]
     lengths = (a.norm(), b.norm())
     short = min(float(length) for length in lengths)
@@ -272,13 +286,17 @@ def interpolate_latents(begin: Tensor, end: Tensor, frames: int) -> Tensor:
         angle = math.acos(cosine)
         turned = torch.sin((1 - t) * angle) * (a / lengths[0]) + torch.sin(t * angle) * (b / lengths[1])
         line = turned / math.sin(angle) * (lengths[0] * (1 - t) + lengths[1] * t)
-    line[0], line[-1] = a, b
+    line[0] = a
+    line[-1] = b
     found: Tensor = line.to(begin.dtype).view(frames, *begin.shape)
     return found
 
 
 def start_latent(loaded: LoadedModel, seed: int, latent: Array | None) -> Tensor:
-    """Where sliders begin, `latent_shape`: the seed's noise, or the latent of a picture that was opened."""
+    """Return the latent that sliders start from, `latent_shape`.
+
+    It is the seed's noise, or the latent of an opened picture.
+    """
     if latent is None:
         return loaded.model.noise([seed])[0]
     of_any_length = isinstance(loaded.model, AutoregressiveSound) and latent.ndim == 1 and latent.size > 0
@@ -290,7 +308,10 @@ def start_latent(loaded: LoadedModel, seed: int, latent: Array | None) -> Tensor
 
 
 def temperature_tensor(model: Model, temperature: Sequence[float]) -> Tensor:
-    """A temperature for each entry of the latent, from one or one for each scale. Raises Misfit for another count."""
+    """Return a temperature for each entry of the latent, from one number or one for each scale.
+
+    Raises DoesNotFit for another count.
+    """
     try:
         return model.temperature_by_scale(temperature)
     except ValueError as error:
@@ -307,39 +328,42 @@ def likeliest_class(loaded: LoadedModel, x: Tensor, label: int | None) -> Genera
         return c
     if isinstance(loaded.model, AutoregressiveSound) and loaded.card.rate:
         x = x[:, -round(CLASS_SECONDS * loaded.card.rate) :]
-    prices = []
+    log_probs = []
     for kind in range(loaded.model.classes):
         log_prob = torch.zeros(1)
         for found in loaded.model.log_prob_steps(x, torch.full_like(c, kind)):
             yield None
             log_prob = log_prob if found is None else found
-        prices.append(float(log_prob))
-    return torch.full_like(c, prices.index(max(prices)))
+        log_probs.append(float(log_prob))
+    return torch.full_like(c, log_probs.index(max(log_probs)))
 
 
 def _level_differences(model: Model, x: Tensor, z: Tensor, c: Tensor | None) -> Generator[None, None, Tensor]:
-    """By how many levels each entry of the artworks x differs after decoding z, in small steps; of the shape of x."""
-    apart = torch.zeros_like(x, dtype=torch.int32)
+    """Compare artworks x with their decoded latents z in small steps.
+
+    The result has the shape of x: by how many levels each entry differs.
+    """
+    differences = torch.zeros_like(x, dtype=torch.int32)
     for step in model.decode_steps(z, c):
         yield None
-        apart = (step.x.int() - x.int()).abs()
-    return apart
+        differences = (step.x.int() - x.int()).abs()
+    return differences
 
 
 def _best_latent(model: Flow, x: Tensor, c: Tensor | None, seed: int) -> Generator[None, None, Tensor]:
-    """Of several latents of an artwork x `(1, *shape)` the one that decodes to it best, in small steps."""
+    """Find the latent that decodes best to an artwork x `(1, *shape)`, among several, in small steps."""
     many = x.expand(LATENTS_AT_ONCE, *x.shape[1:])
-    kinds = None if c is None else c.expand(LATENTS_AT_ONCE)
-    z = model.encode(many, kinds, model.dequantisation_points(many, seed))
+    classes = None if c is None else c.expand(LATENTS_AT_ONCE)
+    z = model.encode(many, classes, model.dequantisation_points(many, seed))
     yield None
-    apart = yield from _level_differences(model, many, z, kinds)
-    best = int((apart > 0).flatten(1).sum(1).argmin())
+    differences = yield from _level_differences(model, many, z, classes)
+    best = int((differences > 0).flatten(1).sum(1).argmin())
     return z[best : best + 1]
 
 
 @dataclass(frozen=True)
 class EncodedArtwork:
-    """An artwork's latent `latent_shape`, its class, and how truly it comes back."""
+    """Holds an artwork's latent `latent_shape`, its class, and how exactly it decodes back."""
 
     latent: Array
     label: int | None
@@ -364,15 +388,16 @@ def encode_artwork(
     for latent in model.encode_steps(x, c):
         yield None
         z = z if latent is None else latent
-    apart = yield from _level_differences(model, x, z, c)
+    differences = yield from _level_differences(model, x, z, c)
     if search and isinstance(model, Flow):
         for seed in range(LATENT_SEARCHES):
-            if not apart.any():
+            if not differences.any():
                 break
             other = yield from _best_latent(model, x, c, seed)
             differs = yield from _level_differences(model, x, other, c)
             if not differs.any():
-                z, apart = other, differs
+                z = other
+                differences = differs
     finite = bool(torch.isfinite(z).all())
     log_prob = torch.tensor([math.nan])
     for found in model.log_prob_steps(x, c):
@@ -382,7 +407,7 @@ def encode_artwork(
     yield EncodedArtwork(
         z[0].cpu().numpy(),
         None if c is None else int(c[0]),
-        int((apart > 0).sum()) if finite else apart.numel(),
-        int(apart.max()),
+        int((differences > 0).sum()) if finite else differences.numel(),
+        int(differences.max()),
         bits if math.isfinite(bits) else 0.0,
     )

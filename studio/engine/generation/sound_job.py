@@ -1,4 +1,7 @@
-"""Sound made while it is heard: sample after sample, a hand on it all the while, and never too far ahead."""
+"""Generate sound while it plays, sample by sample, with live controls.
+
+It never runs too far ahead of the playhead.
+"""
 
 import math
 import threading
@@ -21,50 +24,48 @@ from studio.wire import messages as wire
 from studio.zoo.compiled.wavenet import sample_jointly
 
 FIRST_CHUNK_SECONDS = 0.005
-"""Seconds of sound of the first piece after a change: it is soon heard."""
+"""Seconds of sound in the first chunk after a change, so that it is soon heard."""
 COMPILED_CHUNK_SECONDS = 0.01
-"""Seconds of sound that the compiled player makes at once."""
+"""Seconds of sound that the compiled sampler draws at once."""
 STEP_SECONDS = 0.003
-"""Seconds of a piece after which others may have a look: a hand that changes it waits no longer."""
+"""Seconds of work on a chunk before other jobs may run, and so the longest wait for an edit."""
 TORCH_CHUNK_SAMPLES = 8
-"""Samples that the plain player makes at once."""
+"""Samples that the torch sampler draws at once."""
 COMPILE_WAIT_SECONDS = 0.15
-"""Seconds that are waited for the compiled player before the plain one begins."""
+"""Seconds to wait for the compiled sampler before the torch sampler begins."""
 POLL_SECONDS = 0.015
-"""Seconds between two looks at whether more is wanted."""
+"""Seconds between two checks whether more is wanted."""
 
 FAST_UNDO_SECONDS = 1.0
-"""Seconds of what was made last, in which a change begins without hearing all of the past again."""
+"""Seconds of the last samples in which an edit begins without processing all of the past again."""
 MAX_UNDO_SECONDS = 4.0
-"""Seconds of what was made last, in which a change can begin."""
+"""Seconds of the last samples in which an edit can begin."""
 OPENING_SECONDS = 0.002
-"""Seconds of a sound that nothing precedes, which are drawn by the card's `opening` where that is hotter."""
+"""Seconds at the beginning of a new sound that are drawn with the card's `opening`, if that is hotter."""
 MAX_CURVE_POINTS = 10_000
-"""Of a curve, at most."""
+"""The largest number of points of a curve."""
 _CHANGED = ("made", "past", "c", "label", "noise", "dice", "curve", "share", "_done")
-"""What a change may change."""
+"""The attributes that an edit may change."""
 
 
 class SoundJob:
-    """One sound on its way."""
+    """Generates one sound."""
 
     def __init__(self, command: wire.StreamSound, loaded: LoadedModel, other: LoadedModel | None = None) -> None:
-        """`other` is the second model, where two are mixed. Raises Misfit where they cannot play it."""
+        """Raises DoesNotFit if the models cannot stream. `other` is the second of two mixed models."""
         self.loaded_models = (loaded,) if other is None else (loaded, other)
         self.models = tuple(_streaming_model(voice) for voice in self.loaded_models)
-        kinds = [
+        labels = [
             f'"{voice.card.title}" has {voice.card.size_text} and {voice.model.levels} levels'
             for voice in self.loaded_models
         ]
         if len({(voice.card.rate, voice.model.levels) for voice in self.loaded_models}) > 1:
             raise DoesNotFit(
-                f"{kinds[0]}, and {kinds[1]}, so they cannot be mixed; take two models that are alike in that"
+                f"{labels[0]}, and {labels[1]}, so they cannot be mixed; take two models that are alike in that"
             )
-        self.rate, self.levels, self.receptive_field = (
-            loaded.card.rate,
-            loaded.model.levels,
-            max(m.receptive_field for m in self.models),
-        )
+        self.rate = loaded.card.rate
+        self.levels = loaded.model.levels
+        self.receptive_field = max(m.receptive_field for m in self.models)
         self.command, self.allowed_seconds, self.share = command, command.allowed_seconds, command.share
         self.curve = _check_curve(command.temperature_curve, command.temperature)
         self.label = command.label
@@ -74,33 +75,37 @@ class SoundJob:
             raise DoesNotFit(
                 f"what it goes on from is {begin.shape} of {begin.dtype}, and sound is (samples,) of int16"
             )
-        self.continued_count, self.made = len(begin), 0
+        self.continued_count = len(begin)
+        self.made = 0
         self.past: wire.Array = (
             levels_of_sound(begin[-self.receptive_field - 1 :], self.levels).numpy().astype(np.int32)
         )
-        """The levels made last `(T,)`. No tensor: torch would wake its other threads to copy it for every piece."""
+        """The last levels `(T,)`. It is not a tensor: torch would wake its other threads to copy it for every chunk."""
         self._seed(command.seed)
         self.sampler: MixtureSampler | None = None
         self.undo_samples = round(FAST_UNDO_SECONDS * self.rate)
         self.compiled = _SamplerCompilation(self.models, self.c, self.undo_samples)
         self.speed = 0.0
         self._done = 0
-        """Samples that the player has made of the piece on its way."""
+        """Samples of the current chunk that are drawn."""
         self._restarted = False
-        """Whether the piece on its way is not wanted any more."""
+        """Whether the current chunk is to be discarded."""
         self._before_edit: dict[str, Any] = {}
-        """How all was before the last change that made something anew."""
+        """The attributes before the last edit that generated samples again."""
 
     def _seed(self, seed: int) -> None:
         self.noise = _NoiseBlocks(lambda: self.models[0].noise_blocks(seed))
-        self.dice = _NoiseBlocks(lambda: _choice_numbers(seed, self._device))
+        self.choices = _NoiseBlocks(lambda: _choice_numbers(seed, self._device))
 
     @property
     def _device(self) -> torch.device:
         return self.models[0].scale_of.device
 
     def _classes(self, label: int | None) -> ClassOfEachModel:
-        """The class of each model: the second's is that of the same name, else the seed's own. Raises Misfit."""
+        """Return the class of each model.
+
+        The second's is the class of the same name, else the seed's own. Raises DoesNotFit.
+        """
         first = classes_for(self.loaded_models[0], [self.command.seed], label)
         if len(self.loaded_models) == 1:
             return (first,)
@@ -111,7 +116,7 @@ class SoundJob:
         )
 
     def adjust(self, command: wire.Adjust) -> None:
-        """Takes a wish in; it holds from the next sample that is made. Raises Misfit, and then nothing has changed."""
+        """Accept an edit, which applies from the next sample. Raises DoesNotFit, and then nothing has changed."""
         if command.replaces_late_edit:
             self._undo_last_edit()
         if command.temperature_map is not None or command.share_map is not None:
@@ -139,25 +144,27 @@ class SoundJob:
         self.allowed_seconds = self.allowed_seconds if command.allowed_seconds is None else command.allowed_seconds
 
     def _restart_from(self, first: int) -> None:
-        """Make it anew from a sample on. Raises Misfit."""
-        gone = self.made - first
-        if not 0 <= gone <= MAX_UNDO_SECONDS * self.rate:
+        """Generate again from a sample on. Raises DoesNotFit."""
+        dropped = self.made - first
+        if not 0 <= dropped <= MAX_UNDO_SECONDS * self.rate:
             raise DoesNotFit(f"of what is made, only the last {MAX_UNDO_SECONDS:.0f} seconds can be made anew")
         self._before_edit = {name: getattr(self, name) for name in _CHANGED}
         self.made = first
-        self.past = self.past[: len(self.past) - gone]
-        self._drop_samples(gone + self._done)
+        self.past = self.past[: len(self.past) - dropped]
+        self._drop_samples(dropped + self._done)
 
     def _undo_last_edit(self) -> None:
-        """All is as it was before the last change that made something anew."""
+        """Undo the last edit that generated samples again."""
         if not self._before_edit:
             return
-        c, able = self.c, self.sampler is not None and self.sampler.redo()
+        c = self.c
+        able = self.sampler is not None and self.sampler.redo()
         for name, was in self._before_edit.items():
             setattr(self, name, was)
         self._before_edit = {}
         if self.sampler is not None and not able:
-            self.sampler, self._done = self._new_sampler(), 0
+            self.sampler = self._new_sampler()
+            self._done = 0
         elif self.c is not c:
             self._set_class(self.c)
         self._drop_samples(self._done)
@@ -167,23 +174,22 @@ class SoundJob:
         if self.sampler is not None:
             self.sampler.set_condition(c)
 
-    def _drop_samples(self, gone: int) -> None:
-        """What is made next follows what stands now, without so many samples that the player has made."""
-        self._done, self._restarted = 0, True
+    def _drop_samples(self, dropped: int) -> None:
+        """Drop samples that the sampler has drawn. The next ones follow what is left."""
+        self._done = 0
+        self._restarted = True
         last = torch.from_numpy(self.past[-1:]) if len(self.past) else None
-        if self.sampler is not None and gone and not self.sampler.undo(gone, last):
+        if self.sampler is not None and dropped and not self.sampler.undo(dropped, last):
             self.sampler = self._new_sampler()
 
     @torch.no_grad()
     def steps(self) -> EventSteps:
-        """A piece of sound after another, until all is made."""
+        """Yield the sound chunk by chunk until all is generated."""
         self.compiled.start()
         yield from self.compiled.wait_briefly()
-        seconds, piece, first = (
-            self.command.seconds,
-            round(wire.CHUNK_SECONDS * self.rate),
-            round(FIRST_CHUNK_SECONDS * self.rate),
-        )
+        seconds = self.command.seconds
+        piece = round(wire.CHUNK_SECONDS * self.rate)
+        first = round(FIRST_CHUNK_SECONDS * self.rate)
         whole = math.inf if seconds is None else round(seconds * self.rate)
         while self.made < whole:
             count = int(min(first if self._restarted else piece, whole - self.made))
@@ -193,17 +199,25 @@ class SoundJob:
                 yield from self._make_chunk(count)
 
     def _make_chunk(self, count: int) -> EventSteps:
-        """The next samples, in short steps, priced and told; given up where they are to be made anew."""
+        """Generate the next samples in short steps, with their bits.
+
+        The chunk is discarded if its samples are to be generated again.
+        """
         first = self.made
-        self._restarted, swift = False, self._prepare_sampler()
+        self._restarted, is_compiled = False, self._prepare_sampler()
         assert self.sampler is not None
-        parts, began, worked, done = [], time.monotonic(), 0.0, 0
-        most = round(COMPILED_CHUNK_SECONDS * self.rate) if swift else TORCH_CHUNK_SAMPLES
+        parts = []
+        began = time.monotonic()
+        worked = 0.0
+        done = 0
+        most = round(COMPILED_CHUNK_SECONDS * self.rate) if is_compiled else TORCH_CHUNK_SAMPLES
         while done < count:
-            few, at = min(count - done, most), first + done
-            heat = torch.from_numpy(self._temperature_at((at + np.arange(few)) / self.rate))[None]
-            z, dice = self.noise.at(self.continued_count + at, few), self.dice.at(self.continued_count + at, few)
-            parts.append(self.sampler.sample(z, heat.to(z.device, z.dtype), dice, self.share))
+            few = min(count - done, most)
+            at = first + done
+            temperatures = torch.from_numpy(self._temperature_at((at + np.arange(few)) / self.rate))[None]
+            z = self.noise.at(self.continued_count + at, few)
+            choices = self.choices.at(self.continued_count + at, few)
+            parts.append(self.sampler.sample(z, temperatures.to(z.device, z.dtype), choices, self.share))
             done += few
             self._done = done
             if done < count and time.monotonic() - began > STEP_SECONDS:
@@ -216,9 +230,10 @@ class SoundJob:
         x, bits = (torch.cat(each, 1) for each in zip(*parts, strict=True))
         kept = self.receptive_field + 1 + round(MAX_UNDO_SECONDS * self.rate)
         self.past = np.concatenate((self.past, x[0].cpu().numpy().astype(np.int32)))[-kept:]
-        self.made, self._done = self.made + count, 0
+        self.made = self.made + count
+        self._done = 0
         now = count / self.rate / max(worked, 1e-6)
-        if self.compiled.done:  # before, nobody knows how fast it will be
+        if self.compiled.done:  # until then its speed is unknown
             self.speed = self.speed * 0.8 + now * 0.2 if self.speed else now
         yield wire.SoundChunk(
             job=self.command.job,
@@ -229,23 +244,23 @@ class SoundJob:
         )
 
     def _temperature_at(self, seconds: wire.Array) -> wire.Array:
-        """The temperature at some seconds `(n,)`."""
-        heat = temperature_on_curve(self.curve, seconds)
+        """Return the temperature at some times `(n,)` in seconds."""
+        temperatures = temperature_on_curve(self.curve, seconds)
         if self.continued_count or seconds[0] >= OPENING_SECONDS:
-            return heat
-        hot = max(voice.card.opening for voice in self.loaded_models)
-        return np.where(seconds < OPENING_SECONDS, np.maximum(heat, hot), heat)
+            return temperatures
+        opening = max(voice.card.opening for voice in self.loaded_models)
+        return np.where(seconds < OPENING_SECONDS, np.maximum(temperatures, opening), temperatures)
 
     def _prepare_sampler(self) -> bool:
-        """A player that knows the past; whether it is the compiled one where there is one."""
-        swift = self.compiled.done
-        better = self.sampler is not None and self.sampler.uses_torch and swift and not self.compiled.plain
+        """Return a sampler that knows the past: the compiled one if there is one."""
+        is_compiled = self.compiled.done
+        better = self.sampler is not None and self.sampler.uses_torch and is_compiled and not self.compiled.plain
         if self.sampler is None or better:
             self.sampler = self._new_sampler()
-        return swift and not self.compiled.plain
+        return is_compiled and not self.compiled.plain
 
     def _new_sampler(self) -> MixtureSampler:
-        """One that has heard what was made last."""
+        """Return a sampler that has received the last samples as context."""
         compiled = self.compiled
         player = compiled.player if compiled.done else None
         if player is not None:
@@ -262,7 +277,7 @@ class SoundJob:
 
 
 def _streaming_model(loaded: LoadedModel) -> AutoregressiveSound:
-    """Its model. Raises Misfit where that cannot be played live."""
+    """Return the model. Raises DoesNotFit if it cannot stream."""
     model = loaded.model
     if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.rate:
         raise DoesNotFit(f'"{loaded.card.title}" does not make sound that goes on; take a WaveNet')
@@ -270,14 +285,17 @@ def _streaming_model(loaded: LoadedModel) -> AutoregressiveSound:
 
 
 def _choice_numbers(seed: int, device: torch.device) -> Iterator[Tensor]:
-    """Numbers from 0 to 1 that throw which of two models draws: block after block, of a seed that no noise has."""
+    """Return random numbers from 0 to 1 that choose which of two models draws.
+
+    They come block by block, from a seed that the noise does not use.
+    """
     stream = torch.Generator().manual_seed(2**53 + seed)
     while True:
         yield torch.rand(NOISE_BLOCK_SAMPLES, generator=stream).to(device)
 
 
 def _check_curve(curve: wire.Array | None, temperature: float) -> wire.Array:
-    """Points `(n, 2)` as a Perform has them; one where there is one temperature. Raises Misfit."""
+    """Return the curve's points `(n, 2)` as in a StreamSound; a temperature alone is one point. Raises DoesNotFit."""
     if curve is None:
         return np.array([[0.0, temperature]])
     points = curve.astype(np.float64)
@@ -285,12 +303,12 @@ def _check_curve(curve: wire.Array | None, temperature: float) -> wire.Array:
         raise DoesNotFit(
             f"temperature over time is (points, 2) with 1 to {MAX_CURVE_POINTS:,} points, not {curve.shape}"
         )
-    seconds, heats = points.T
+    seconds, temperatures = points.T
     if (
         not np.isfinite(points).all()
         or (np.diff(seconds) < 0).any()
-        or heats.min() < 0
-        or heats.max() > MAX_TEMPERATURE
+        or temperatures.min() < 0
+        or temperatures.max() > MAX_TEMPERATURE
     ):
         raise DoesNotFit(
             f"temperature over time goes from 0 to {MAX_TEMPERATURE:g}, its seconds never fall, and this is not so"
@@ -299,30 +317,36 @@ def _check_curve(curve: wire.Array | None, temperature: float) -> wire.Array:
 
 
 def temperature_on_curve(curve: wire.Array, seconds: wire.Array) -> wire.Array:
-    """The temperature at some seconds `(n,)` on lines through the points `(k, 2)`; of a step the later one."""
+    """Return the temperature at times `(n,)` in seconds, on lines through points `(k, 2)`.
+
+    At a jump it is the later one.
+    """
     x, y = curve.T
     after = np.searchsorted(x, seconds, side="right")
-    left, right = np.maximum(after - 1, 0), np.minimum(after, len(x) - 1)
+    left = np.maximum(after - 1, 0)
+    right = np.minimum(after, len(x) - 1)
     part = np.clip((seconds - x[left]) / np.maximum(x[right] - x[left], 1e-12), 0, 1)
     return np.asarray(y[left] + part * (y[right] - y[left]))
 
 
 class _NoiseBlocks:
-    """Noise without an end, block by block; the last ones are remembered."""
+    """Makes endless noise block by block, and caches the last blocks."""
 
     BLOCKS = 128
 
     def __init__(self, blocks: Callable[[], Iterator[Tensor]]) -> None:
-        self._anew = blocks
+        self._make_block = blocks
         self._begin()
 
     def _begin(self) -> None:
-        self._new, self._next = self._anew(), 0
+        self._new = self._make_block()
+        self._next = 0
         self._blocks: dict[int, Tensor] = {}
 
     def at(self, first: int, count: int) -> Tensor:
-        """`(1, count)` from a sample on."""
-        begin, end = first // NOISE_BLOCK_SAMPLES, (first + count - 1) // NOISE_BLOCK_SAMPLES
+        """Return `(1, count)` numbers from a sample on."""
+        begin = first // NOISE_BLOCK_SAMPLES
+        end = (first + count - 1) // NOISE_BLOCK_SAMPLES
         if begin < self._next and begin not in self._blocks:
             self._begin()
         while self._next <= end:
@@ -334,22 +358,24 @@ class _NoiseBlocks:
 
 
 class _SamplerCompilation(threading.Thread):
-    """Has the compiled player compiled, which takes from nothing to many seconds."""
+    """Compiles the compiled sampler, which takes from no time to many seconds."""
 
-    def __init__(self, models: tuple[AutoregressiveSound, ...], c: ClassOfEachModel, spare: int) -> None:
+    def __init__(self, models: tuple[AutoregressiveSound, ...], c: ClassOfEachModel, undo_samples: int) -> None:
         super().__init__(daemon=True)
-        self._models, self._c, self._spare = models, c, spare
+        self._models = models
+        self._c = c
+        self._undo_samples = undo_samples
         self.player: MixtureSampler | None = None
-        """The first of them, which has played nothing."""
+        """The first mixture sampler, which has drawn nothing yet."""
         self.done = False
         self.plain = True
-        """Whether there is none for these models."""
+        """Whether these models have no compiled sampler."""
 
     @torch.no_grad()
     def run(self) -> None:
         while kernels.compiled_elsewhere("sound" if len(self._models) == 1 else "two sounds"):
             time.sleep(POLL_SECONDS)
-        player = MixtureSampler(self._models, self._c, sample_jointly, undo_samples=self._spare)
+        player = MixtureSampler(self._models, self._c, sample_jointly, undo_samples=self._undo_samples)
         one = torch.ones(1, 1, dtype=self._models[0].dtype, device=self._models[0].scale_of.device)
         player.sample(0 * one, one, one, 0.0)
         self.player = player if player.undo(1, None) else None
@@ -357,7 +383,7 @@ class _SamplerCompilation(threading.Thread):
         self.done = True
 
     def wait_briefly(self) -> Iterator[Pause]:
-        """Rests until it is done, but not for long."""
+        """Wait for the compilation, but not for long."""
         end = time.monotonic() + COMPILE_WAIT_SECONDS
         while not self.done and time.monotonic() < end:
             yield Pause(0.002)

@@ -1,8 +1,8 @@
-"""Weights and training state to disk, whole or not at all.
+"""Write weights and training state to disk, completely or not at all.
 
-A run's folder holds `checkpoints/step-00000200.safetensors …` and `checkpoints/manifest.json`, which is
-written last and lists what may be resumed, each file with its size and BLAKE2b hash. Neither torch
-nor safetensors notices a flipped bit, so the hash is checked before anything is loaded.
+A run's folder holds `checkpoints/step-00000200.safetensors …` and `checkpoints/manifest.json`. The manifest is written
+last. It lists the checkpoints that can be resumed, each with its size and BLAKE2b hash. Neither torch nor safetensors
+notices a flipped bit, so the hash is checked before anything is loaded.
 """
 
 import json
@@ -20,14 +20,14 @@ from studio.library import storage
 from studio.library.card import Card, card_to_json
 
 KEPT_CHECKPOINTS = 3
-"""How many rolling checkpoints stay, besides the best."""
+"""The number of rolling checkpoints that are kept, besides the best."""
 
 _META = "state"
 _FILE = re.compile(r"(best|step)-(\d{8})\.safetensors")
 
 
 class CheckpointEntry(msgspec.Struct, frozen=True):
-    """One line of the manifest."""
+    """Describes one line of the manifest."""
 
     file: str
     size: int
@@ -37,15 +37,18 @@ class CheckpointEntry(msgspec.Struct, frozen=True):
 
 
 class DamagedRun(ValueError):
-    """No checkpoint of a run can be read; the sentence says which were tried."""
+    """No checkpoint of a run can be read; the sentence names those that were tried."""
 
 
 class NotFiniteWeights(ValueError):
-    """Weights that are not numbers are never saved."""
+    """Weights that are not finite are never saved."""
 
 
 def list_checkpoints(run: Path) -> list[CheckpointEntry]:
-    """Return the checkpoints of a run, oldest first; if the manifest is missing or damaged, those in the folder."""
+    """Return the checkpoints of a run, oldest first.
+
+    If the manifest is missing or damaged, they are read from the folder.
+    """
     folder = run / "checkpoints"
     try:
         listed = msgspec.json.decode((folder / "manifest.json").read_bytes(), type=list[CheckpointEntry])
@@ -72,9 +75,9 @@ def _scan_checkpoints(folder: Path) -> list[CheckpointEntry]:
 
 
 def add_checkpoint(run: Path, tensors: dict[str, Tensor], state: dict[str, Any], *, best: bool = False) -> None:
-    """Adds a checkpoint, then the manifest, then removes the files that it no longer lists.
+    """Add a checkpoint, then the manifest, then remove the files that it no longer lists.
 
-    Raises NotFinite for broken numbers and storage.NotSaved where the disk refuses.
+    Raises NotFiniteWeights for broken numbers and storage.NotSaved if the disk refuses.
     """
     step = int(state["step"])
     if broken := _broken_tensor(tensors):
@@ -96,15 +99,15 @@ def add_checkpoint(run: Path, tensors: dict[str, Tensor], state: dict[str, Any],
 
 
 def _broken_tensor(tensors: dict[str, Tensor]) -> str:
-    """Return the name of a tensor that holds numbers that are not finite; empty if there is none."""
+    """Return the name of a tensor with numbers that are not finite; empty if there is none."""
     broken = (name for name, t in tensors.items() if t.is_floating_point() and not bool(torch.isfinite(t).all()))
     return next(broken, "")
 
 
 def load_newest(run: Path, *, best: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """Tensors and state of the newest checkpoint whose hash is right; None where there is none yet.
+    """Load the newest checkpoint whose hash is right: tensors and state.
 
-    Raises Damaged if there are checkpoints and none can be read.
+    Returns None if there is none yet. Raises DamagedRun if there are checkpoints and none can be read.
     """
     listed = [e for e in list_checkpoints(run) if e.best == best]
     for entry in sorted(listed, key=lambda e: -e.step):
@@ -131,7 +134,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _parse_checkpoint(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """Return tensors and state of a checkpoint; None for what is cut off or never was one."""
+    """Return tensors and state of a checkpoint; None if it is cut off or is not one."""
     try:
         tensors = load(data)
         length = int.from_bytes(data[:8], "little")
@@ -142,7 +145,7 @@ def _parse_checkpoint(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]] |
 
 
 def write_model(path: Path, card: Card, weights: dict[str, Tensor], directions: Tensor, cover: Tensor) -> None:
-    """Writes a trained model as one file.
+    """Write a trained model as one file.
 
     Directions `(n, *latent_shape)`; cover `(n, H, W, C)` uint8, or of sounds `(n, samples)` int16.
     """
@@ -152,7 +155,7 @@ def write_model(path: Path, card: Card, weights: dict[str, Tensor], directions: 
 
 
 def open_model(data: bytes) -> tuple[dict[str, Tensor], Tensor | None]:
-    """Weights, and directions if there are any, in the bytes of a model's file, as float32."""
+    """Read a model's file: return float32 weights, and directions if there are any."""
     tensors = {k: t.float() if t.is_floating_point() else t for k, t in load(data).items()}
     weights = {k.removeprefix("weights."): t for k, t in tensors.items() if k.startswith("weights.")}
     return weights, tensors.get("directions")

@@ -1,4 +1,7 @@
-"""What is to be learned and how: studies and their plans, read, made from a person's own artworks, and told."""
+"""Describe what is trained and how: training configs and plans.
+
+They are read from recipes, made for a user's artworks, and sent in messages.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +14,7 @@ from studio.library.card import Group
 
 
 class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings of the loop. Every preset of a family may be trained by any plan."""
+    """Holds the settings of the loop. Every preset of a family may be trained by any plan."""
 
     steps: Annotated[int, Meta(ge=1, title="Steps")] = 2000
     batch: Annotated[int, Meta(ge=2, le=4096, title="Batch")] = 32
@@ -31,46 +34,46 @@ class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be learned and how: the recipe of a trained model, as `models/recipes/` keeps them."""
+    """States what is trained and how: the recipe of a trained model, as in `models/recipes/`."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
     title: str
     makes: str
-    """What its pictures show, for example `Emoji`."""
+    """The subject of its pictures, for example `Emoji`."""
     learned_from: str
     licence: str
     group: Group = ""
     smooth: bool = False
-    """Whether its pictures are first shown blended instead of as squares, as photographs are."""
+    """Whether its pictures are first shown blended, as photographs are, instead of as squares."""
     data: str = ""
-    """Where the data stood, for people."""
+    """Where the data were found, for the user."""
     shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
-    """(channels, height, width) of pictures, (samples,) of single cycles of sound, and of recordings where nobody asks
-    for another length."""
+    """(channels, height, width) of pictures, or (samples,) of single cycles. For recordings it is the default length.
+    """
     levels: Annotated[int, Meta(ge=2, le=65536)] = 256
-    """How finely artworks are graded: 32 for pictures of 5 bits, 4096 for sounds of 12; 256 of sounds are μ-law."""
+    """The number of levels: 32 for pictures of 5 bits, 4096 for sounds of 12; 256 of sounds are μ-law."""
     rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
-    """Hz of recordings; 0 of pictures and single cycles."""
+    """The rate of recordings in Hz; 0 for pictures and single cycles."""
     labels: tuple[str, ...] = ()
-    """The columns of a pack's index that say the kinds of its recordings, each a sort of kinds."""
+    """The columns of a pack's index that hold the classes of its recordings, one group of classes each."""
     temperature: Annotated[float, Meta(ge=0, le=2)] = 0.8
     opening: Annotated[float, Meta(ge=0, le=2)] = 0.0
-    """The least temperature of the first 2 ms of a recording that nothing precedes. A model that has learned few
-    beginnings may else fall silent before its first note."""
+    """The least temperature of the first 2 ms of a new recording. A model trained on few beginnings may otherwise fall
+    silent before its first note."""
     recipe: zoo.Recipe
     plan: TrainingPlan = TrainingPlan()
 
 
 SOUND_LEVELS = 4096
-"""To which a person's own sounds are graded: their noise is 72 dB below them, and densities stay learnable."""
+"""The levels of a user's own sounds: their noise is 72 dB below them, and densities can still be learned."""
 
 
 class BadTrainingConfig(ValueError):
-    """What is to be learned cannot be; a sentence."""
+    """A training config is not possible; the text is a sentence."""
 
 
 def config_from_json(data: bytes) -> TrainingConfig:
-    """A study as a file in `models/recipes/` holds it. Raises BadStudy naming the field."""
+    """Read a config from the JSON of a file in `models/recipes/`. Raises BadTrainingConfig with the field's name."""
     try:
         return msgspec.json.decode(data, type=TrainingConfig)
     except msgspec.MsgspecError as error:
@@ -86,14 +89,16 @@ RECORDINGS_PLAN = {
     "clip": 1,
     "average": 0.998,
 }
-"""The plan for a person's own recordings: an hour on one core with the small preset of a WaveNet."""
+"""The plan for a user's own recordings: an hour on one core with the small preset of a WaveNet."""
 
 
 def config_for_data(
     name: str, source: Path, family: str, preset: str, shape: tuple[int, ...], rate: int = 0
 ) -> TrainingConfig:
-    """A study of a person's own artworks with a preset of a family; single cycles in 12 bits, recordings at a `rate` in
-    Hz in 8 by μ-law. Raises BadStudy."""
+    """Return a config for a user's artworks with a preset of a family.
+
+    Single cycles have 12 bits; recordings have a `rate` in Hz and 8 bits by μ-law. Raises BadTrainingConfig.
+    """
     known = zoo.FAMILIES.get(family)
     if known is None:
         raise BadTrainingConfig(f'There is no family "{family}". There are: {", ".join(zoo.FAMILIES)}.')
@@ -125,17 +130,20 @@ def _title(name: str) -> str:
 
 
 def config_to_dict(study: TrainingConfig) -> dict[str, Any]:
-    """A study as it travels in a message."""
+    """Return a config as it is sent in a message."""
     fields: dict[str, Any] = msgspec.to_builtins(study)
     return fields
 
 
 def with_name(study: TrainingConfig, name: str, *, retitle: bool) -> TrainingConfig:
-    """The same study under another name, with the title that follows from it if `retitle`. Raises BadStudy."""
+    """Return the config under another name, with the title that follows from it if `retitle`.
+
+    Raises BadTrainingConfig.
+    """
     title = _title(name) if retitle else study.title
     return config_from_json(msgspec.json.encode(msgspec.structs.replace(study, name=name, title=title)))
 
 
 def with_steps(study: TrainingConfig, steps: int) -> TrainingConfig:
-    """The same study, learned for another number of steps."""
+    """Return the config with another number of steps."""
     return msgspec.structs.replace(study, plan=msgspec.structs.replace(study.plan, steps=steps))

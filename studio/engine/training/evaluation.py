@@ -18,11 +18,11 @@ from studio.engine.training.recordings import TrainingRecordings, bits_of_sounds
 from studio.media.sounds import flac_baseline
 
 MAX_CLASS_PRICES = 20_000
-"""The most prices, of one artwork under one class, that a figure takes."""
+"""The largest number of evaluations, of one artwork under one class, for one figure."""
 SPREAD_ARTWORKS = 1000
-"""Held-out artworks that are priced for the spread of a model's prices."""
+"""Held-out artworks that are scored for the spread of a model's bits."""
 SPREAD_PIECES = 200
-"""Pieces of recordings that are priced for it. Each takes a second."""
+"""Pieces of recordings that are scored for it. Each takes a second."""
 QUANTILE_COUNT = 101
 Spread = tuple[float, ...]
 Figure = tuple[str, float, bool]
@@ -35,7 +35,7 @@ Found = TypeVar("Found")
 def bits_of_each(model: Model, examples: TrainingExamples, *, batch: int = 32, draws: int = 1, seed: int = 0) -> Tensor:
     """Return the bits of each artwork given its class, `(n,)`. A flow's are the mean over `draws` of its noise."""
     generator = torch.Generator().manual_seed(seed)
-    prices = []
+    batches = []
     for part in examples.batches(batch):
         total = torch.zeros(len(part), device=part.x.device)
         for _ in range(draws):
@@ -44,8 +44,8 @@ def bits_of_each(model: Model, examples: TrainingExamples, *, batch: int = 32, d
                 total += model.log_prob(part.x, part.c, u)
             else:
                 total += model.log_prob(part.x, part.c)
-        prices.append(-total / draws / math.log(2))
-    return torch.cat(prices)
+        batches.append(-total / draws / math.log(2))
+    return torch.cat(batches)
 
 
 def bits_per_dimension(
@@ -63,10 +63,10 @@ def measure_spread(
 ) -> Generator[tuple[int, int], None, Spread]:
     """Return how prices are spread: `QUANTILES` of bits per dimension, from least to most.
 
-    Artworks are priced as a user's own are: as they are opened (see `Examples.opened`), with a flow's usual noise, and
-    with classes under their even mixture. Of recordings it is bits per sample. They are cut into pieces as long as the
-    model makes, and priced given their class, which the mixture exceeds by log2(classes) bits of a piece at most. If
-    there are more than `most`, that many at equal distances are priced. Yields (artworks done, in all).
+    Artworks are scored as a user's own are: as they are opened (see `TrainingExamples.opened`), with a flow's usual
+    noise, and with classes under their even mixture. Recordings have bits per sample. They are cut into pieces as long
+    as the model makes, and scored given their class; the mixture adds at most log2(classes) bits to a piece. If there
+    are more than `most`, that many at equal distances are scored. Yields (artworks done, in all).
     """
     if isinstance(examples, TrainingRecordings):
         examples = examples.cut_into_pieces(model.shape[0])
@@ -77,11 +77,11 @@ def measure_spread(
         batch = 16
     count = min(len(examples), most or usual)
     chosen = examples.select(torch.linspace(0, len(examples) - 1, count).long())
-    prices: list[Tensor] = []
+    batches: list[Tensor] = []
     for x, c in _as_opened(chosen, batch):
-        prices.append(-model.log_prob(x, c).double().cpu() / (x[0].numel() * math.log(2)))
-        yield sum(map(len, prices)), count
-    found = torch.cat(prices).quantile(torch.linspace(0, 1, QUANTILE_COUNT, dtype=torch.float64))
+        batches.append(-model.log_prob(x, c).double().cpu() / (x[0].numel() * math.log(2)))
+        yield sum(map(len, batches)), count
+    found = torch.cat(batches).quantile(torch.linspace(0, 1, QUANTILE_COUNT, dtype=torch.float64))
     return tuple(round(bits, 4) for bits in found.tolist())
 
 
@@ -177,7 +177,7 @@ def _figures_of_recordings(
 
 
 def measure_figures(model: Model, examples: TrainingExamples | TrainingRecordings) -> tuple[Figure, ...]:
-    """Return `figures` at once."""
+    """Return what `measure_figures_in_steps` yields last."""
     return result_of(measure_figures_in_steps(model, examples))
 
 
@@ -202,15 +202,15 @@ def _figures_of_flow(
         u = torch.rand(part.x.shape, generator=generator).to(part.x.device, model.dtype)
         if model.classes:
             given = model.log_prob_of_classes(part.x, u)
-            price = torch.logsumexp(given, 1) - math.log(model.classes)
+            log_prob = torch.logsumexp(given, 1) - math.log(model.classes)
         else:
-            price = model.log_prob(part.x, None, u)
-            given = price[:, None]
+            log_prob = model.log_prob(part.x, None, u)
+            given = log_prob[:, None]
         stretch = model.dequantise(part.x, u)[1] if model.alpha is not None else -dimensions * math.log(model.levels)
         label = given.new_zeros(len(part), dtype=torch.long) if part.c is None or not model.classes else part.c
-        sums[0] -= price / (dimensions * math.log(2))
+        sums[0] -= log_prob / (dimensions * math.log(2))
         sums[1] -= given.gather(1, label[:, None])[:, 0] / (dimensions * math.log(2))
-        sums[2] += price - stretch
+        sums[2] += log_prob - stretch
     keep = (0, 1, 2) if model.classes and part.c is not None else (0, 2)
     return [(*names[i], sums[i] / draws) for i in keep]
 
@@ -232,19 +232,19 @@ def _figures_of_autoregressive(
         return [(unit, True, -model.log_prob(part.x) / scale)]
     if total * model.classes > MAX_CLASS_PRICES:
         given = model.log_prob(part.x, part.c)
-        price = given - math.log(model.classes)
+        log_prob = given - math.log(model.classes)
         exact = False
     else:
         every = model.log_prob_of_classes(part.x)
         given = every.gather(1, part.c[:, None])[:, 0]
-        price = torch.logsumexp(every, 1) - math.log(model.classes)
+        log_prob = torch.logsumexp(every, 1) - math.log(model.classes)
         exact = True
-    return [(unit, exact, -price / scale), (f"{unit} given its kind", True, -given / scale)]
+    return [(unit, exact, -log_prob / scale), (f"{unit} given its kind", True, -given / scale)]
 
 
 def _figures_of_any(model: Model, part: TrainingExamples) -> list[tuple[str, bool, Tensor]]:
-    price = model.log_prob(part.x, part.c)
-    return [("bits per dimension", model.exact, -price / (math.prod(model.shape) * math.log(2)))]
+    log_prob = model.log_prob(part.x, part.c)
+    return [("bits per dimension", model.exact, -log_prob / (math.prod(model.shape) * math.log(2)))]
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""What there is to learn from, and two jobs with it: a model learns, and a trained one is measured."""
+"""Run the two training jobs: one trains a model, the other evaluates a trained one."""
 
 import hashlib
 import math
@@ -27,17 +27,19 @@ from studio.wire import messages as wire
 
 TrainingData = dataset.Dataset | audio_dataset.RecordingDataset
 MIN_ARTWORKS = 3
-"""Pictures or waves besides those held out: one to watch by, and two, because one has no deviation to start from."""
+"""The least pictures or waves besides those held out: one for validation, and two for training, because one has no
+deviation to start from."""
 WEIGHT_COPIES = 5
-"""Of the weights, while they are learned: themselves, their average, their gradients, and two of the optimiser."""
+"""How many copies of the weights a training needs: themselves, their average, their gradients, and two of the
+optimiser."""
 SKIPPED_PER_MESSAGE = 500
-"""Files that were skipped or are damaged, in one message."""
+"""The largest number of skipped or damaged files in one message."""
 
 
 def train_model(command: wire.Train, device: ComputeDevice) -> EventSteps:
-    """Learns, saves as it goes, and ends with a trained model among the person's own.
+    """Train a model, save as it goes, and add the trained model to the user's own.
 
-    Raises run_lock.Held if another process trains the same run.
+    Raises run_lock.RunLocked if another process trains the same run.
     """
     study = msgspec.convert(command.config, TrainingConfig)
     folder = Path(command.run_folder)
@@ -54,17 +56,20 @@ def train_model(command: wire.Train, device: ComputeDevice) -> EventSteps:
         for moment in loop.train_run(run, learn, watch, bf16=device.has_bf16):
             yield from _report_progress(command.job, study, moment)
         path = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
-        kinds = _class_names(data, run.model)
-        card = model_export.export_model(run, path / f"{study.name}.safetensors", learn, watch, test, kinds)
+        classes = _class_names(data, run.model)
+        card = model_export.export_model(run, path / f"{study.name}.safetensors", learn, watch, test, classes)
     yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.held_out_text} on what it never saw.')
 
 
 def _check_memory(study: TrainingConfig, device: ComputeDevice) -> None:
-    """Raise BadStudy if a model cannot fit into memory while it learns; it is built without memory to find out."""
+    """Raise BadTrainingConfig if a model is too large to train in memory.
+
+    It is built without memory to find out.
+    """
     try:
         with torch.device("meta"):
             model = study.recipe.build(study.shape, study.levels)
-    except ValueError:  # the run says why
+    except ValueError:  # the run itself reports the reason
         return
     needed = WEIGHT_COPIES * sum(p.numel() * p.element_size() for p in model.parameters())
     free = free_memory(device)
@@ -78,7 +83,7 @@ def _check_memory(study: TrainingConfig, device: ComputeDevice) -> None:
 def _load_training_data(
     command: wire.Train, study: TrainingConfig
 ) -> Generator[wire.AnyEvent | Pause | None, None, TrainingData]:
-    """The artworks of a study. Raises Refused, with the number that is needed, if there are too few."""
+    """Load the artworks of a config. Raises FileRefused, with the number that is needed, if there are too few."""
     try:
         return (yield from _load_data(command.source, study.shape, study.rate, study.labels))
     except FileRefused as refusal:
@@ -91,7 +96,7 @@ def _load_training_data(
 
 
 def _report_files(job: str, report: dataset.ImportReport) -> EventSteps:
-    """What became of the files, one by one."""
+    """Report what happened to the files, one by one."""
     for first in range(0, len(report.skipped), SKIPPED_PER_MESSAGE):
         yield wire.SkippedFiles(job=job, files=report.skipped[first : first + SKIPPED_PER_MESSAGE])
     for first in range(0, len(report.damaged), SKIPPED_PER_MESSAGE):
@@ -100,7 +105,7 @@ def _report_files(job: str, report: dataset.ImportReport) -> EventSteps:
 
 
 def _report_progress(job: str, study: TrainingConfig, moment: loop.ProgressReport | None) -> EventSteps:
-    """A look at a run, as messages."""
+    """Yield the state of a run as messages."""
     if moment is None:
         yield None
         return
@@ -118,8 +123,9 @@ def _report_progress(job: str, study: TrainingConfig, moment: loop.ProgressRepor
 
 
 def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> None:
-    """Compare a run with what it is to learn now, and note what that is. Raises BadStudy if they do not fit."""
-    progress, name = run.progress, run.folder.name
+    """Compare a run with its data of now, and store what that is. Raises BadTrainingConfig if they do not fit."""
+    progress = run.progress
+    name = run.folder.name
     if progress.step > run.config.plan.steps:
         raise BadTrainingConfig(
             f'"{name}" has learned for {progress.step:,} steps already, more than {run.config.plan.steps:,}. '
@@ -131,20 +137,22 @@ def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> None:
                 f'"{name}" has learned from other artworks than these. Nothing was changed. '
                 "Add --force to learn from these, or take another name."
             )
-        progress.best = math.inf  # the best figure so far is one of other artworks
+        progress.best = math.inf  # the best figure so far belongs to other artworks
     progress.data = data
 
 
-def evaluate_model(command: wire.Evaluate, shelf: ModelCache, device: ComputeDevice) -> EventSteps:
-    """Every figure of a trained model on held-out artworks."""
+def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: ComputeDevice) -> EventSteps:
+    """Compute every figure of a trained model on held-out artworks."""
     yield None
-    loaded = shelf.get_model(command.model)
+    loaded = model_cache.get_model(command.model)
     card = loaded.card
     data = yield from _load_data(command.source, card.shape, card.rate, card.labels)
     _, test = _training_and_test(data, loaded.model)
     if command.max_artworks is not None:
         test = test.select(slice(command.max_artworks))
-    held_out, done, total = test.to(device.torch_device), 0, len(test)
+    held_out = test.to(device.torch_device)
+    done = 0
+    total = len(test)
     steps: Generator[tuple[int, int], None, tuple[Any, ...]]
     if not command.report_spread:
         unlike = _unlike_training(data, total)
@@ -162,7 +170,7 @@ def evaluate_model(command: wire.Evaluate, shelf: ModelCache, device: ComputeDev
 
 
 def _unlike_training(data: TrainingData, count: int) -> torch.Tensor | None:
-    """Which of the first held-out sounds resemble none to learn from, `(count,)`; None of pictures."""
+    """Return which held-out sounds resemble no training sound, `(count,)`; None for pictures."""
     if data.test[0].ndim > 1:
         return None
     cycles = isinstance(data, dataset.Dataset)
@@ -172,7 +180,10 @@ def _unlike_training(data: TrainingData, count: int) -> torch.Tensor | None:
 def _load_data(
     source: str, shape: tuple[int, ...], rate: int, labels: tuple[str, ...]
 ) -> Generator[None, None, TrainingData]:
-    """Artworks of a shape; recordings where there is a rate, with the kinds that columns of their index say."""
+    """Load artworks of a shape. If there is a rate, load recordings.
+
+    Columns of their index give the classes.
+    """
     steps: Generator[object, None, TrainingData]
     steps = (
         audio_dataset.load_recordings_in_steps(Path(source), rate, labels)
@@ -191,8 +202,10 @@ def _load_data(
 def _training_and_test(
     data: TrainingData, model: Model
 ) -> tuple[TrainingExamples, TrainingExamples] | tuple[TrainingRecordings, TrainingRecordings]:
-    """What may be learned from and what is held out, with classes where the model knows them; pictures of two levels
-    in bits that are drawn. Raises Misfit."""
+    """Split data into training and held-out examples, with classes if the model has them.
+
+    Pictures of two levels become random bits. Raises DoesNotFit.
+    """
     if isinstance(data, audio_dataset.RecordingDataset):
         if not isinstance(model, AutoregressiveSound):
             raise DoesNotFit("only a WaveNet learns from recordings; take it, or leave the rate out for single cycles")
@@ -223,7 +236,7 @@ def _classes(labels: wire.Array | None, model: Model, name: str) -> torch.Tensor
 
 
 def _class_names(data: TrainingData, model: Model) -> tuple[str, ...]:
-    """The names of a conditional model's classes; their numbers where the data name none."""
+    """Return the names of a conditional model's classes; their numbers if the data name none."""
     named = data.label_names if len(data.label_names) == model.classes else ()
     return named or tuple(str(number) for number in range(model.classes))
 
@@ -231,25 +244,25 @@ def _class_names(data: TrainingData, model: Model) -> tuple[str, ...]:
 def split_validation(
     known: TrainingExamples | TrainingRecordings, name: str, share: float = 0.05, most: int = 256
 ) -> tuple[TrainingExamples | TrainingRecordings, TrainingExamples | TrainingRecordings]:
-    """What is learned from and what the run is watched by, so that the test artworks choose nothing.
+    """Split validation examples from the training examples, so that test artworks choose nothing.
 
-    A single recording is watched by its end. Raises Misfit if there is too little, naming what is needed.
+    The end of a single recording validates it. Raises DoesNotFit if there is too little, naming what is needed.
     """
     if isinstance(known, TrainingRecordings) and len(known) == 1:
         (sound,) = known.x
-        watched = max(1, int(len(sound) * share))
-        return TrainingRecordings((sound[:-watched],), known.c), TrainingRecordings((sound[-watched:],), known.c)
+        validated = max(1, int(len(sound) * share))
+        return TrainingRecordings((sound[:-validated],), known.c), TrainingRecordings((sound[-validated:],), known.c)
     if isinstance(known, TrainingExamples) and len(known) < MIN_ARTWORKS:
         raise DoesNotFit(
             f'"{name}" has {len(known)} to learn from, beside those held out. At least {MIN_ARTWORKS} are needed there'
         )
     order = torch.randperm(len(known), generator=torch.Generator().manual_seed(0))
-    watched = max(1, min(int(len(known) * share), most))
-    return known.select(order[watched:]), known.select(order[:watched])
+    validated = max(1, min(int(len(known) * share), most))
+    return known.select(order[validated:]), known.select(order[:validated])
 
 
 def hash_training_data(data: TrainingData) -> str:
-    """A hash of what may be learned from, by which other artworks are told apart."""
+    """Return a hash of the training data, which tells whether they changed."""
     digest = hashlib.blake2b(digest_size=16)
     labels = () if data.train_labels is None else (data.train_labels,)
     for array in (*data.train, *labels):

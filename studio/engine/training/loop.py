@@ -1,4 +1,4 @@
-"""The training loop, read from top to bottom, and the run that it carries on."""
+"""Train a model: the loop, from top to bottom, and the run that it belongs to."""
 
 import copy
 import math
@@ -25,7 +25,7 @@ from studio.library import storage
 
 @dataclass
 class RunProgress:
-    """Where a run stands; all of it is saved with every checkpoint."""
+    """Holds the progress of a run; all of it is saved with every checkpoint."""
 
     step: int = 0
     loss: float = 0.0
@@ -36,9 +36,9 @@ class RunProgress:
     rollbacks: int = 0
     seconds: float = 0.0
     data: str = ""
-    """The fingerprint of the artworks that it learns from."""
+    """The hash of the training artworks."""
     curve: list[tuple[int, float, float | None]] = field(default_factory=list)
-    """(step, training bits per dimension, held-out bits per dimension where measured)"""
+    """(step, training bits per dimension, held-out bits per dimension if measured)"""
 
 
 class TrainingDiverged(RuntimeError):
@@ -47,7 +47,7 @@ class TrainingDiverged(RuntimeError):
 
 @dataclass(frozen=True)
 class ProgressReport:
-    """One look at a run: after this many steps, with this loss."""
+    """Reports a run after this many steps, with this loss."""
 
     step: int
     loss: float
@@ -58,10 +58,12 @@ class ProgressReport:
 
 
 class TrainingRun:
-    """A run's model, average, optimiser and progress, resumed from its folder where there is one."""
+    """Holds a run's model, average, optimiser and progress. If its folder exists, it is resumed from there."""
 
     def __init__(self, study: TrainingConfig, folder: Path, device: torch.device) -> None:
-        self.config, self.folder, self.device = study, folder, device
+        self.config = study
+        self.folder = folder
+        self.device = device
         torch.manual_seed(study.plan.seed)
         try:
             self.model = study.recipe.build(study.shape, study.levels).to(device)
@@ -79,7 +81,8 @@ class TrainingRun:
             return False
         tensors, state = found
         saved = msgspec.convert(state["study"]["recipe"], zoo.Recipe)
-        old, new = state["study"], self.config
+        old = state["study"]
+        new = self.config
         begun = (saved, tuple(old["shape"]), old.get("levels", 256), old.get("rate", 0))
         if begun != (new.recipe, new.shape, new.levels, new.rate):
             raise BadTrainingConfig(
@@ -99,7 +102,7 @@ class TrainingRun:
         return True
 
     def save_checkpoint(self, *, best: bool = False) -> None:
-        """A checkpoint of everything; `best` saves the average alone, as the best so far."""
+        """Save everything as a checkpoint; `best` saves the average alone, as the best so far."""
         state = {
             "study": config_to_dict(self.config),
             "progress": vars(self.progress),
@@ -114,7 +117,7 @@ class TrainingRun:
         checkpoint.add_checkpoint(self.folder, tensors, state, best=best)
 
     def discard(self) -> None:
-        """Remove a run that has learned nothing from the disk, so that its name is free."""
+        """Delete a run that has learned nothing, so that its name is free."""
         for entry in checkpoint.list_checkpoints(self.folder):
             storage.delete_file(self.folder / "checkpoints" / entry.file)
         storage.delete_file(self.folder / "checkpoints" / "manifest.json")
@@ -123,22 +126,25 @@ class TrainingRun:
         storage.remove_if_empty(self.folder)
 
     def roll_back(self) -> None:
-        """Back to the newest good checkpoint with half the rate. Raises Diverged after the third time."""
-        rollbacks, scale = self.progress.rollbacks + 1, self.progress.rate_scale / 2
+        """Return to the newest good checkpoint with half the rate. Raises TrainingDiverged after the third time."""
+        rollbacks = self.progress.rollbacks + 1
+        scale = self.progress.rate_scale / 2
         if rollbacks > 3:
             raise TrainingDiverged(
                 "the loss stayed without a number after three rollbacks; the best checkpoint is kept"
             )
         if not self._resume(checkpoint.load_newest(self.folder)):
             raise TrainingDiverged("the loss had no number before the first checkpoint; try a lower learning rate")
-        self.progress.rollbacks, self.progress.rate_scale, self.progress.bad_in_a_row = rollbacks, scale, 0
+        self.progress.rollbacks = rollbacks
+        self.progress.rate_scale = scale
+        self.progress.bad_in_a_row = 0
 
 
 def batch_of_step(examples: TrainingExamples, step: int, plan: TrainingPlan, levels: int = 256) -> TrainingExamples:
-    """The batch of a step: every epoch is a permutation of its own, so a resumed run goes on in order.
+    """Return the batch of a step.
 
-    Mirrored, a picture is turned left to right, and a cycle of sound backwards and upside down, so that it
-    still begins where it rises through zero.
+    Every epoch is a permutation of its own, so a resumed run continues in order. If mirrored, a picture is flipped left
+    to right, and a cycle of sound backwards and upside down, so that it still begins where it rises through zero.
     """
     each = max(len(examples) // plan.batch, 1)
     epoch, place = divmod(step, each)
@@ -153,22 +159,23 @@ def batch_of_step(examples: TrainingExamples, step: int, plan: TrainingPlan, lev
 
 
 def cuts_of_step(sounds: TrainingRecordings, step: int, plan: TrainingPlan, model: Model) -> TrainingExamples:
-    """The cuts of a step, for a model of recordings."""
+    """Return the cuts of a step, for a model of recordings."""
     if not isinstance(model, AutoregressiveSound):
         raise BadTrainingConfig("Only a WaveNet learns from recordings; take it, or single cycles of sound.")
     return sounds.cuts_of_step(step, plan.batch, plan.cut, model.receptive_field, model.silence_level, plan.seed)
 
 
 def learning_rate_at(step: int, plan: TrainingPlan, scale: float) -> float:
-    """Linear warm-up, then half a cosine down to `final_rate` of the rate."""
+    """Return the learning rate: linear warm-up, then half a cosine down to `final_rate` of the rate."""
     warm = min(1.0, (step + 1) / max(plan.warm_up, 1))
     fall = 0.5 * (1 + math.cos(math.pi * min(step / plan.steps, 1.0)))
     return plan.rate * scale * warm * (plan.final_rate + (1 - plan.final_rate) * fall)
 
 
 def next_batch(run: TrainingRun, learn: TrainingExamples | TrainingRecordings) -> TrainingExamples:
-    """What the run's next step learns from, on its device."""
-    step, plan = run.progress.step, run.config.plan
+    """Return the batch of the run's next step, on its device."""
+    step = run.progress.step
+    plan = run.config.plan
     if isinstance(learn, TrainingRecordings):
         return cuts_of_step(learn, step, plan, run.model).to(run.device)
     return batch_of_step(learn, step, plan, run.config.levels).to(run.device)
@@ -181,43 +188,48 @@ def train_run(
     *,
     bf16: bool,
 ) -> Iterator[ProgressReport | None]:
-    """Learns from `learn` until the plan's last step; measured on `held_out`, which must not be the test artworks.
+    """Train on `learn` until the plan's last step and evaluate on `held_out`.
 
-    Yields after each step on a batch, so that sound and hands have their turn: a Moment every few seconds, None
-    otherwise. The last is a Moment after the plan's last step. Closing the generator saves first; a run that has not
-    learned anything leaves nothing on the disk.
-    Raises Diverged, or storage.NotSaved at the start where the run's folder cannot be written.
+    `held_out` must not be the test artworks. Yields after each step on a batch, so that other jobs get their turn: a
+    ProgressReport every few seconds, None otherwise. The last is a ProgressReport after the plan's last step. Closing
+    the generator saves first; a run that has not learned anything leaves nothing on the disk. Raises TrainingDiverged,
+    or storage.NotSaved at the start if the run's folder cannot be written.
     """
     plan = run.config.plan
     seconds_each = plan.cut / run.config.rate if isinstance(learn, TrainingRecordings) else 1
-    saved = told = began = time.monotonic()
-    before, taken, kept = run.progress.seconds, 0, run.progress.step
+    saved = reported = began = time.monotonic()
+    before = run.progress.seconds
+    taken = 0
+    kept = run.progress.step
     try:
         _prepare_run(run, learn)
         if run.progress.step == plan.steps:  # it was stopped after its last step
             yield ProgressReport(plan.steps, run.progress.loss, None, 0.0, 0.0)
         while run.progress.step < plan.steps:
-            # One step on one batch.
+            # Take one step on one batch.
             notice = _train_step(run, next_batch(run, learn), bf16=bf16)
-            progress = run.progress  # another one, where the step rolled back
+            progress = run.progress  # a new object if the step rolled back
             progress.step += 1
             taken += 1
             progress.seconds = before + time.monotonic() - began
 
-            # Held-out figure of the averaged weights, now and then; the best is kept.
+            # Evaluate the averaged weights now and then, and keep the best.
             measured = None
             if progress.step % plan.evaluate == 0 or progress.step == plan.steps:
                 measured = _measure_held_out(run, learn, held_out)
 
-            # Save, then tell.
+            # Save, then report.
             now = time.monotonic()
             if now - saved > plan.save_seconds or progress.step == plan.steps:
                 run.save_checkpoint()
-                saved, kept = time.monotonic(), progress.step
-            if measured is not None or notice or now - told > 2 or taken == 1:
-                told, rate = now, taken / max(now - began, 1e-9)
+                saved = time.monotonic()
+                kept = progress.step
+            if measured is not None or notice or now - reported > 2 or taken == 1:
+                reported = now
+                rate = taken / max(now - began, 1e-9)
                 progress.curve.append((progress.step, progress.loss, measured))
-                learned, left = rate * plan.batch * seconds_each, (plan.steps - progress.step) / rate
+                learned = rate * plan.batch * seconds_each
+                left = (plan.steps - progress.step) / rate
                 yield ProgressReport(progress.step, progress.loss, measured, learned, left, notice)
             else:
                 yield None
@@ -229,8 +241,7 @@ def train_run(
 
 
 def _prepare_run(run: TrainingRun, learn: TrainingExamples | TrainingRecordings) -> None:
-    """Put a run on the disk. What starts from data starts: one pass in float32, so that the first step finds everything
-    in its place."""
+    """Put a run on the disk and initialise what depends on data: one pass in float32 before the first step."""
     storage.create_folder(run.folder / "checkpoints")
     storage.write_file(run.folder / "study.json", msgspec.json.format(msgspec.json.encode(run.config)))
     if run.resumed:
@@ -245,9 +256,13 @@ def _prepare_run(run: TrainingRun, learn: TrainingExamples | TrainingRecordings)
 
 
 def _train_step(run: TrainingRun, batch: TrainingExamples, *, bf16: bool) -> str:
-    """Moves model and average by one batch. A loss or gradient without a number moves nothing, and is told; three in a
-    row roll back."""
-    plan, model, progress = run.config.plan, run.model, run.progress
+    """Update model and average by one batch.
+
+    A loss or gradient that is not finite changes nothing and is reported; three in a row roll back.
+    """
+    plan = run.config.plan
+    model = run.model
+    progress = run.progress
     for group in run.optimiser.param_groups:
         group["lr"] = learning_rate_at(progress.step, plan, progress.rate_scale)
     model.train()
@@ -259,7 +274,8 @@ def _train_step(run: TrainingRun, batch: TrainingExamples, *, bf16: bool) -> str
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
     if math.isfinite(loss.item()) and math.isfinite(norm.item()):
         run.optimiser.step()
-        progress.bad_in_a_row, progress.loss = 0, loss.item()
+        progress.bad_in_a_row = 0
+        progress.loss = loss.item()
         _update_average(run.average, model, min(plan.average, (1 + progress.step) / (10 + progress.step)))
         return ""
     progress.bad_in_a_row += 1
@@ -271,7 +287,7 @@ def _train_step(run: TrainingRun, batch: TrainingExamples, *, bf16: bool) -> str
 
 @torch.no_grad()
 def _update_average(average: Model, model: Model, decay: float) -> None:
-    """average ← decay · average + (1 - decay) · model, for what is learned; other state is copied."""
+    """Update average ← decay · average + (1 - decay) · model for parameters; copy other state."""
     for mine, theirs in zip(average.parameters(), model.parameters(), strict=True):
         mine.lerp_(theirs, 1 - decay)
     for buffer, other in zip(average.buffers(), model.buffers(), strict=True):
@@ -281,7 +297,10 @@ def _update_average(average: Model, model: Model, decay: float) -> None:
 def _measure_held_out(
     run: TrainingRun, learn: TrainingExamples | TrainingRecordings, held_out: TrainingExamples | TrainingRecordings
 ) -> float | None:
-    """Bits per dimension of the average on what is held out, where they are a number; the best average is saved."""
+    """Measure the average's bits per dimension on held-out data, and save the best average.
+
+    Returns None if they are not finite.
+    """
     if isinstance(learn, TrainingExamples):
         evaluation.update_batch_norm(run.average, learn.select(slice(1024)).to(run.device))
     measured = evaluation.bits_per_dimension(run.average, held_out.to(run.device))

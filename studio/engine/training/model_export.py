@@ -1,4 +1,4 @@
-"""From a run to a trained model: the best average, settled, measured, with its card and cover."""
+"""Turn a run into a trained model: the best average with its statistics, figures, card and cover."""
 
 import copy
 import math
@@ -25,15 +25,15 @@ from studio.library.card import Card
 COVER_ARTWORKS = 9
 """Artworks on a model's cover."""
 BATCH_NORM_ARTWORKS = 4096
-"""Training artworks from which averaged weights take their statistics."""
+"""Training artworks that give averaged weights their statistics."""
 COMPARED_ARTWORKS = 64
-"""Training artworks beside which what the model draws at a temperature is called blank or saturated."""
+"""Training artworks that are compared with drawn ones to call these blank or saturated."""
 _SAME = 0.002
 """Bits per dimension by which smaller numbers may change the held-out figure."""
 
 
 class FiguresNotFinite(ValueError):
-    """Reports that a run was not published, because its figures are no numbers; a sentence."""
+    """Reports that a run was not exported, because its figures are not finite; a sentence."""
 
 
 def export_model(
@@ -44,15 +44,15 @@ def export_model(
     test: TrainingExamples | TrainingRecordings,
     classes: Sequence[str] = (),
 ) -> Card:
-    """Writes the best average of a run as a trained model and returns its card.
+    """Write the best average of a run as a trained model and return its card.
 
-    Raises Unpriced if the artworks that it never saw have no finite price.
+    Raises FiguresNotFinite if artworks that it never saw have no finite bits.
 
     Arguments
-        learn: everything it learned from
-        watch: artworks by which the run was watched; they choose between halves and floats
+        learn: all training artworks
+        watch: validation artworks, which choose between half floats and floats
         test: artworks it never saw, for the figures on the card
-        classes: the names of the kinds it can be asked for
+        classes: the names of the classes it can be asked for
     """
     model = _best_model(run)
     if isinstance(learn, TrainingExamples):
@@ -77,7 +77,7 @@ def export_model(
 
 
 def _best_model(run: TrainingRun) -> Model:
-    """The average with the best held-out figure, or the newest where none was measured."""
+    """Return the average with the best held-out figure, or the newest if none was measured."""
     model = copy.deepcopy(run.average)
     found = checkpoint.load_newest(run.folder, best=True)
     if found is not None:
@@ -87,9 +87,10 @@ def _best_model(run: TrainingRun) -> Model:
 
 
 def _halved_weights(model: Model, watch: TrainingExamples | TrainingRecordings) -> dict[str, Tensor]:
-    """Weights in half the bytes if the figure of what the run was watched by stays, so that the test chooses nothing.
+    """Return the weights in half the bytes if the validation figure stays the same.
 
-    Statistics stay whole, and counters of training steps, which are no floating-point numbers, stay behind.
+    So the test artworks choose nothing. Statistics stay whole. Counters of training steps, which are not floating-point
+    numbers, are left out.
     """
     full = {k: t for k, t in model.state_dict().items() if t.is_floating_point()}
     half = {k: t if k.endswith(("mean", "var")) else t.half() for k, t in full.items()}
@@ -103,7 +104,7 @@ def _halved_weights(model: Model, watch: TrainingExamples | TrainingRecordings) 
 
 @torch.inference_mode()
 def _cover(model: Model, study: TrainingConfig) -> tuple[np.ndarray, float]:
-    """Artworks of the first seeds at the model's temperature, and the seconds each of 16 took."""
+    """Draw artworks of the first seeds at the model's temperature, and measure the seconds each of 16 took."""
     began = time.perf_counter()
     artworks = to_arrays(model.sample(range(1, 17), temperature=study.temperature), model.levels)
     seconds = (time.perf_counter() - began) / 16
@@ -113,7 +114,7 @@ def _cover(model: Model, study: TrainingConfig) -> tuple[np.ndarray, float]:
 def _temperature_range(
     model: Model, study: TrainingConfig, learn: TrainingExamples | TrainingRecordings
 ) -> temperature_range.TemperatureRange | None:
-    """Between which temperatures the model works, next to what it learned from."""
+    """Return the temperatures between which the model works, compared with its training data."""
     some = learn.select(slice(COMPARED_ARTWORKS))
     if isinstance(some, TrainingExamples):
         learned = list(to_arrays(some.x, model.levels))
@@ -174,6 +175,6 @@ def _card(
 
 
 def _scales(count: int) -> tuple[str, ...]:
-    """Names of scales from coarse to fine, for people."""
+    """Return names of scales from coarse to fine, for the user."""
     names = {1: ("All",), 2: ("Coarse", "Fine"), 3: ("Coarse", "Middle", "Fine")}
     return names.get(count, tuple(f"Scale {i + 1}" for i in range(count)))

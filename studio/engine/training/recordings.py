@@ -1,4 +1,4 @@
-"""Whole sounds to learn from by random cuts, and to be measured with from their first sample to their last."""
+"""Hold whole sounds: train on random cuts, evaluate from the first sample to the last."""
 
 import math
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ from studio.engine.levels import DoesNotFit, TrainingExamples, levels_of_sound
 from studio.media.sounds import audio_dataset as files
 
 LONG = 4
-"""Cuts that fit into a long sound, whose cuts begin elsewhere in every epoch. In a shorter one they begin at its
-beginning, and what they reach beyond its end is silence to be learned, too."""
+"""The least cuts in a long sound, whose cuts begin elsewhere in every epoch. Cuts of a shorter sound begin at its
+beginning, and the silence beyond its end is learned, too."""
 
 
 @dataclass(frozen=True)
 class CutExamples(TrainingExamples):
-    """Parts of sounds `(n, field + samples)` with what they are predicted from; -1 where there is nothing."""
+    """Holds parts of sounds `(n, field + samples)` with their context; -1 where there is no sound."""
 
     def loss(self, model: Model) -> Tensor:
         assert isinstance(model, AutoregressiveSound), "only what is drawn sample by sample learns from cuts"
@@ -29,7 +29,7 @@ class CutExamples(TrainingExamples):
 
 @dataclass(frozen=True)
 class TrainingRecordings:
-    """Sounds in levels, each `(samples,)`, and where known their classes c `(n,)`."""
+    """Holds sounds in levels, each `(samples,)`, and their classes c `(n,)` if known."""
 
     x: tuple[Tensor, ...]
     c: Tensor | None = None
@@ -39,36 +39,39 @@ class TrainingRecordings:
 
     @property
     def sample_count(self) -> int:
-        """Of all sounds together."""
+        """Return the number of samples of all sounds together."""
         return sum(len(x) for x in self.x)
 
     def select(self, index: Tensor | slice) -> "TrainingRecordings":
-        """Some of them."""
+        """Return some of the sounds."""
         some = torch.arange(len(self.x))[index]
         return TrainingRecordings(tuple(self.x[i] for i in some.tolist()), None if self.c is None else self.c[some])
 
     def to(self, device: torch.device) -> "TrainingRecordings":
-        """The same on a device."""
+        """Return the same sounds on a device."""
         return TrainingRecordings(tuple(x.to(device) for x in self.x), None if self.c is None else self.c.to(device))
 
     def one_by_one(self) -> Iterator[TrainingExamples]:
-        """One sound after the other, as a batch of one."""
+        """Yield one sound after the other, as a batch of one."""
         for i, x in enumerate(self.x):
             yield TrainingExamples(x[None], None if self.c is None else self.c[i : i + 1])
 
     def cut_into_pieces(self, samples: int) -> "TrainingRecordings":
-        """Cut every sound into pieces of so many samples; a shorter sound stays whole, a shorter rest is left out."""
+        """Cut every sound into pieces of so many samples.
+
+        A shorter sound stays whole; a shorter rest is left out.
+        """
         starts = [(i, at) for i, x in enumerate(self.x) for at in range(0, max(len(x) - samples, 0) + 1, samples)]
         classes = None if self.c is None else self.c[torch.tensor([i for i, _ in starts], device=self.c.device)]
         return TrainingRecordings(tuple(self.x[i][at : at + samples] for i, at in starts), classes)
 
     def cuts_of_step(self, step: int, batch: int, samples: int, field: int, silence: int, seed: int) -> CutExamples:
-        """The cuts of a step of training: every epoch goes through all sounds in an order of its own.
+        """Return the cuts of a training step. Every epoch visits all sounds in an order of its own.
 
         Arguments
-            samples: of a cut that are to be predicted
+            samples: the number of samples of a cut that are predicted
             field: how many samples before them they are predicted from
-            silence: the level of it
+            silence: the level of silence
         """
         counts = torch.tensor([len(x) // samples + 1 for x in self.x])
         each = max(int(counts.sum()) // batch, 1)
@@ -87,9 +90,13 @@ class TrainingRecordings:
 
 
 def _cut(x: Tensor, begin: int, samples: int, field: int, after: int) -> Tensor:
-    """`(field + samples,)`: what begins at `begin` with the field before it; -1 before the sound, `after` behind it."""
+    """Return `(field + samples,)`: the cut from `begin` on, with its context before it.
+
+    Entries before the sound are -1, entries after it are `after`.
+    """
     row = torch.full((field + samples,), -1, dtype=torch.int32)
-    start, end = max(begin - field, 0), min(begin + samples, len(x))
+    start = max(begin - field, 0)
+    end = min(begin + samples, len(x))
     place = start - (begin - field)
     row[place : place + end - start] = x[start:end]
     row[place + end - start :] = after
@@ -99,7 +106,10 @@ def _cut(x: Tensor, begin: int, samples: int, field: int, after: int) -> Tensor:
 def to_training_recordings(
     data: files.RecordingDataset, model: AutoregressiveSound
 ) -> tuple[TrainingRecordings, TrainingRecordings]:
-    """What may be learned from and what is held out, in a model's levels. Raises Misfit where kinds do not fit it."""
+    """Return training and held-out recordings in a model's levels.
+
+    Raises DoesNotFit if the classes do not fit the model.
+    """
     known = tuple(len(sort) for sort in data.class_groups)
     wanted = tuple(model.net.classes)
     if known != wanted:
@@ -117,19 +127,19 @@ def to_training_recordings(
     return learn, test
 
 
-def _class_counts_text(kinds: tuple[int, ...]) -> str:
-    return f"{' × '.join(str(count) for count in kinds)} kinds" if kinds else "no kinds"
+def _class_counts_text(counts: tuple[int, ...]) -> str:
+    return f"{' × '.join(str(count) for count in counts)} kinds" if counts else "no kinds"
 
 
 @torch.no_grad()
 def bits_per_sample(model: Model, sounds: TrainingRecordings) -> float:
-    """Mean bits of every sample of whole sounds, each given its class."""
+    """Return the mean bits of every sample of whole sounds, each given its class."""
     total = sum(float(bits) for bits in bits_of_sounds(model, sounds))
     return total / sounds.sample_count
 
 
 @torch.no_grad()
 def bits_of_sounds(model: Model, sounds: TrainingRecordings) -> Iterator[float]:
-    """Bits of each sound, given its class."""
+    """Return the bits of each sound, given its class."""
     for one in sounds.one_by_one():
         yield -float(model.log_prob(one.x, one.c).double()[0]) / math.log(2)

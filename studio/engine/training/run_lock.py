@@ -27,7 +27,7 @@ class RunLocked(ValueError):
 def hold_run(run: Path) -> Iterator[None]:
     """Hold a run. At the end, remove its folder if it is unused, so that its name is free.
 
-    Raises Held if another training holds the run, and storage.NotSaved if the folder cannot be made.
+    Raises RunLocked if another training holds the run, and storage.NotSaved if the folder cannot be made.
     """
     lock = storage.lock_file(run / "lock")
     if lock is None:
@@ -45,7 +45,7 @@ def hold_run(run: Path) -> Iterator[None]:
 
 
 def check_run(run: Path) -> None:
-    """Raise Held if another training holds a run, without taking it."""
+    """Raise RunLocked if another training holds a run, without taking it."""
     if not (run / "lock").exists():
         return
     lock = storage.lock_file(run / "lock")
@@ -57,7 +57,7 @@ def check_run(run: Path) -> None:
 def _refusal(run: Path) -> RunLocked:
     try:
         first = msgspec.json.decode((run / "holder.json").read_bytes(), type=LockHolder)
-    except (OSError, msgspec.MsgspecError):  # it has only just begun
+    except (OSError, msgspec.MsgspecError):  # that training has only just begun
         return RunLocked(f'Another process is training "{run.name}". Wait until it ends, or take another name.')
     return RunLocked(
         f'Process {first.process} has been training "{run.name}" since {first.since}. '

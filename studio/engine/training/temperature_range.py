@@ -13,10 +13,10 @@ from studio.wire.messages import Array
 TRIED_TEMPERATURES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
 """The temperatures that are tried: the whole dial, finest near 1."""
 WORKS_PER_TEMPERATURE = 8
-"""How many works are drawn at each."""
+"""The number of works drawn at each."""
 RECORDING_SECONDS = 2.0
-"""How much of a recording is drawn, if a model makes as much at once. Models of music that fall silent when cold do so
-within the first second."""
+"""The seconds of a recording that are drawn, if a model makes as much at once. Models of music that fall silent at low
+temperatures do so within the first second."""
 TemperatureRange = tuple[float, float]
 
 
@@ -83,9 +83,9 @@ def draw_works(model: Model, temperature: float, rate: int = 0, opening: float =
     if not isinstance(model, AutoregressiveSound):
         return list(to_arrays(model.sample(seeds, temperature=temperature), model.levels))
     samples = min(round(RECORDING_SECONDS * rate), model.shape[0])
-    heat = torch.full((samples,), temperature, device=model.scale_of.device, dtype=model.dtype)
-    heat[: round(0.002 * rate)] = max(temperature, opening)
-    *_, step = model.sample_steps(seeds, temperature=heat, samples=samples)
+    temperatures = torch.full((samples,), temperature, device=model.scale_of.device, dtype=model.dtype)
+    temperatures[: round(0.002 * rate)] = max(temperature, opening)
+    *_, step = model.sample_steps(seeds, temperature=temperatures, samples=samples)
     return list(to_arrays(step.x, model.levels))
 
 

@@ -14,7 +14,7 @@ _FORMATS = frozenset({"WAV", "WAVEX", "FLAC", "OGG", "MP3", "MPEG", "AIFF", "CAF
 _CODECS = ("PCM_", "FLOAT", "DOUBLE", "ALAW", "ULAW", "ALAC_", "VORBIS", "OPUS", "MPEG_")
 """Beginnings of the names of codecs that are read. The code for others has been attacked (CVE-2026-37555)."""
 _FAULTS = 1000
-"""After this many damaged places in one stream, decoding is not resumed."""
+"""The number of damaged places in one stream after which decoding is not resumed."""
 
 
 class AudioBlock(NamedTuple):
@@ -23,7 +23,7 @@ class AudioBlock(NamedTuple):
     samples: np.ndarray
     """(n, channels) from -1 to 1, or beyond."""
     rate: int
-    """In Hz."""
+    """The rate in Hz."""
 
 
 class UnreadableBlock(Exception):
@@ -35,7 +35,7 @@ def read_blocks(
 ) -> Iterator[AudioBlock]:
     """Yield the samples of a stream. After damage they continue, and a note says so.
 
-    Raises Refused for a format that is not read here, and Unreadable if no sample can be decoded.
+    Raises FileRefused for a format that is not read here, and UnreadableBlock if no sample can be decoded.
     """
     notes += [note for note in stream.notes if note not in notes]
     faults = 0
@@ -66,7 +66,7 @@ def read_blocks(
 
 
 def _plain(stream: AudioStream, name: str, dtype: str) -> Iterator[AudioBlock]:
-    """Yield the samples up to the first damaged place, then raise Unreadable."""
+    """Yield the samples up to the first damaged place, then raise UnreadableBlock."""
     import soundfile
 
     with _opened(stream, name) as sound:
@@ -86,7 +86,7 @@ def _plain(stream: AudioStream, name: str, dtype: str) -> Iterator[AudioBlock]:
 
 
 def _opened(stream: AudioStream, name: str) -> Any:
-    """Return the decoder of a stream. Raises Refused and Unreadable."""
+    """Return the decoder of a stream. Raises FileRefused and UnreadableBlock."""
     import soundfile
 
     class Forward(soundfile.SoundFile):  # type: ignore[misc]

@@ -54,7 +54,7 @@ _SEARCHED = 2**20
 
 
 def find_riff(file: BinaryIO, begin: int, name: str) -> AudioStream:
-    """Return the sound in a file of the WAV family. Raises Refused."""
+    """Return the sound in a file of the WAV family. Raises FileRefused."""
     size = os.fstat(file.fileno()).st_size
     head = read_bytes_at(file, begin, 12)
     order = ">" if head[:4] == b"RIFX" else "<"
@@ -120,7 +120,7 @@ def _wave(layout: ChunkLayout, at: int) -> tuple[bytes, list[tuple[int, int]], D
 
 
 def _form(form: bytes, order: str, name: str) -> bytes:
-    """Return the format of a WAV with fields that agree. Raises Refused if it is not read."""
+    """Return the format of a WAV with fields that agree. Raises FileRefused if it is not read."""
     if len(form) < 16:
         raise FileRefused(name, "is damaged", AGAIN)
     tag, channels, rate, speed, block, bits = struct.unpack_from(order + "HHIIHH", form)
@@ -140,7 +140,7 @@ def _form(form: bytes, order: str, name: str) -> bytes:
 
 
 def find_wave64(file: BinaryIO, begin: int, name: str) -> AudioStream:
-    """Return the sound in a Wave64 file. Raises Refused."""
+    """Return the sound in a Wave64 file. Raises FileRefused."""
     size = os.fstat(file.fileno()).st_size
     layout = _Wave64(file, begin, size, begin + int.from_bytes(read_bytes_at(file, begin + 16, 8), "little"), head=24)
     form = b""
@@ -181,7 +181,7 @@ class _Wave64(ChunkLayout):
 
 
 def find_aiff(file: BinaryIO, begin: int, name: str) -> AudioStream:
-    """Return the sound in an AIFF or AIFC. Raises Refused."""
+    """Return the sound in an AIFF or AIFC. Raises FileRefused."""
     size = os.fstat(file.fileno()).st_size
     head = read_bytes_at(file, begin, 12)
     layout = ChunkLayout(file, begin, size, begin + 8 + int.from_bytes(head[4:8], "big"), ">")
@@ -233,7 +233,7 @@ def _aiff(
 
 
 def find_caf(file: BinaryIO, begin: int, name: str) -> AudioStream:
-    """Return the sound in a CAF. Raises Refused."""
+    """Return the sound in a CAF. Raises FileRefused."""
     size = os.fstat(file.fileno()).st_size
     layout = ChunkLayout(file, begin, size, 0, ">", 12, padded=False)
     kept: dict[bytes, bytes] = {}
@@ -263,7 +263,7 @@ def find_caf(file: BinaryIO, begin: int, name: str) -> AudioStream:
 
 
 def find_au(file: BinaryIO, begin: int, name: str) -> AudioStream:
-    """Return the sound in an AU file. Raises Refused."""
+    """Return the sound in an AU file. Raises FileRefused."""
     size = os.fstat(file.fileno()).st_size
     head = read_bytes_at(file, begin, 24)
     if len(head) < 24:
@@ -273,6 +273,6 @@ def find_au(file: BinaryIO, begin: int, name: str) -> AudioStream:
     check_format(rate, channels, name)
     start = begin + (offset if 24 <= offset < size - begin else 24)
     extent = ChunkLayout(file, begin, size, 0, ">").extent(start, length)
-    told = min(extent.stop - start, LIMIT_32 - 1)
-    header = head[:4] + struct.pack(order + "II", 24, told) + head[12:24]
+    stated = min(extent.stop - start, LIMIT_32 - 1)
+    header = head[:4] + struct.pack(order + "II", 24, stated) + head[12:24]
     return make_stream(file, header, start, extent, channels * _AU_BYTES.get(encoding, 0))

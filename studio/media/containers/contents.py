@@ -42,7 +42,7 @@ _READERS = {
 def find_streams(file: BinaryIO, name: str, ending: str) -> tuple[list[AudioStream], FileFormat | None, list[str]]:
     """Return the sounds in a file, the format of the first one, and notes.
 
-    Raises Refused with the reason if there is none.
+    Raises FileRefused with the reason if there is none.
     """
     form = recognise_format(read_bytes_at(file, 0, BEGINNING), ending)
     if form is not None and not form.can_be_read:
@@ -86,7 +86,7 @@ def refusal_reason(name: str, form: FileFormat | None) -> FileRefused:
 
 
 def _from(file: BinaryIO, at: int, name: str) -> Iterator[AudioStream]:
-    """Yield the sounds from a place on. Raises Refused."""
+    """Yield the sounds from a place on. Raises FileRefused."""
     while _is_sound(file, at):
         head = read_bytes_at(file, at, BEGINNING)
         if head.startswith(b"OggS"):

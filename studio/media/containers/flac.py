@@ -25,7 +25,7 @@ _ZEROS = 64
 
 @dataclass(frozen=True)
 class _Info:
-    """Holds what STREAMINFO says and frames repeat."""
+    """Holds what STREAMINFO states and frames repeat."""
 
     rate: int
     block: int
@@ -39,7 +39,7 @@ class _Info:
 
 @dataclass(frozen=True)
 class _Frame:
-    """Tells where a frame lies, and which samples it holds."""
+    """States where a frame lies, and which samples it holds."""
 
     at: int
     first: int
@@ -53,7 +53,7 @@ class _Frame:
 
 
 def find_flac(file: BinaryIO, begin: int, name: str) -> AudioStream:
-    """Return the sound in a FLAC, up to the next one that is joined. Raises Refused."""
+    """Return the sound in a FLAC, up to the next one that is joined. Raises FileRefused."""
     size = os.fstat(file.fileno()).st_size
     head = read_bytes_at(file, begin, 42)
     if len(head) < 42 or head[4] & 127 or head[5:8] != b"\0\0\x22":
@@ -62,7 +62,8 @@ def find_flac(file: BinaryIO, begin: int, name: str) -> AudioStream:
     rate = packed >> 44
     channels = (packed >> 41 & 7) + 1
     check_format(rate, channels, name)
-    block, longest = struct.unpack_from(">H", head, 10)[0], int.from_bytes(head[15:18], "big")
+    block = struct.unpack_from(">H", head, 10)[0]
+    longest = int.from_bytes(head[15:18], "big")
     info = _Info(rate, block, channels, (packed >> 36 & 31) + 1, packed & (2**36 - 1), longest)
     start, ends_in_file = _after_blocks(file, begin, size)
     ends = (place for mark in _MARK if (place := find_bytes(file, mark, start, size)) >= 0)
@@ -123,12 +124,12 @@ def _fault(file: BinaryIO, info: _Info, last: _Frame, stop: int) -> str:
 
 
 def _lost(file: BinaryIO, info: _Info, last: _Frame, stop: int) -> tuple[str, ...]:
-    """Return what became of frames after the last one that was found, of which the head of the file knows."""
+    """Return what happened to the frames that the file's head counts but that were not found."""
     if info.samples <= last.end:
         return ()
     try:
         rest = last.at + flac_frame.length(read_bytes_at(file, last.at, stop - last.at), last.form)
-    except (EOFError, flac_frame.Damaged):  # decoding will tell
+    except (EOFError, flac_frame.Damaged):  # decoding will find the fault
         return ()
     if rest == stop or mpeg.id3_length(read_bytes_at(file, rest, 32)):
         return ()

@@ -1,4 +1,4 @@
-"""How far a frame of FLAC reaches, from what it says of itself (RFC 9639, section 9.2): no head gives its length.
+"""Measure how far a FLAC frame reaches, from its contents (RFC 9639, section 9.2). No head gives its length.
 
 The beginning of a good frame always asks for more bytes. So a frame that ends within its file, although its decoder
 failed, is damaged and not cut off.
@@ -7,14 +7,14 @@ failed, is damaged and not cut off.
 from dataclasses import dataclass
 
 _SIDE = {8: 1, 9: 0, 10: 1}
-"""Which of two channels is a difference, and so one bit wider, by how channels are coded together."""
+"""The index of the channel that is a difference, and so one bit wider, by how channels are coded together."""
 _ESCAPES = 15, 31
-"""The parameter that stands for samples as they are, by how parameters are coded."""
+"""The parameter that stands for uncoded samples, by how parameters are coded."""
 
 
 @dataclass(frozen=True)
 class Form:
-    """What the head of a frame says of the rest."""
+    """Describes the rest of a frame, as its head states it."""
 
     head: int
     """Its own bytes."""
@@ -22,13 +22,13 @@ class Form:
     """Samples of each channel."""
     channels: int
     bits: int
-    """Of a sample."""
+    """Bits of a sample."""
     sort: int
-    """How channels are coded together."""
+    """The number of the way in which channels are coded together."""
 
 
 class Damaged(Exception):
-    """A frame says what none can."""
+    """A frame states something impossible."""
 
 
 class _Bits:
@@ -52,7 +52,8 @@ class _Bits:
         place = self._digits.find("1", self.at)
         if place < 0:
             raise EOFError
-        count, self.at = place - self.at, place + 1
+        count = place - self.at
+        self.at = place + 1
         return count
 
 
@@ -91,7 +92,8 @@ def _channel(bits: _Bits, count: int, wide: int) -> None:
 
 def _errors(bits: _Bits, count: int, order: int) -> None:
     """Step over the errors of a prediction from so many samples before."""
-    coded, parts = bits.number(2), 1 << bits.number(4)
+    coded = bits.number(2)
+    parts = 1 << bits.number(4)
     if coded > 1 or count % parts or count // parts < order:
         raise Damaged
     for part in range(parts):

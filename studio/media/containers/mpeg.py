@@ -23,7 +23,7 @@ _HEAD = 200
 """Bytes of a frame that are looked at: a table of contents begins after 40 and has 120."""
 _BLOCK = 65_536
 _IN_A_ROW = 3
-"""Frames that must follow each other, so that random bytes are not taken for a frame."""
+"""Frames that must follow each other, so that random bytes do not count as a frame."""
 
 
 class MpegFrame(NamedTuple):
@@ -36,18 +36,18 @@ class MpegFrame(NamedTuple):
 
 
 class _Row(NamedTuple):
-    """Tells where the frames of a sound lie."""
+    """States where the frames of a sound lie."""
 
     ranges: list[tuple[int, int]]
     stop: int
-    """Where the sound ends."""
+    """The place where the sound ends."""
     reach: int
-    """Where the search for its frames ended."""
+    """The place where the search for its frames ended."""
     frames: int
     broken: bool
-    """Whether other bytes lie between its frames."""
+    """True if other bytes lie between its frames."""
     cut: bool
-    """Whether its last frame is not whole."""
+    """True if its last frame is cut off."""
 
 
 def parse_frame(head: bytes) -> MpegFrame | None:
@@ -200,9 +200,9 @@ def _side(found: MpegFrame) -> int:
 
 
 def _missing(file: BinaryIO, begin: int, table: int, frames: int, length: int, reach: int) -> str:
-    """Return what is wrong if a table of contents counts more frames, and more bytes, than there are.
+    """Return what is wrong if a table of contents counts more frames and bytes than there are.
 
-    reach: bytes that the file holds from the first frame on, with those that are no frames
+    reach: bytes that the file holds from the first frame on, with those that are not frames
     """
     head = read_bytes_at(file, begin + table, 18)
     if not table or len(head) < 18:

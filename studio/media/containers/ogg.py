@@ -26,7 +26,7 @@ _PAGE = 255 * 8192
 
 
 class _Page(NamedTuple):
-    """Tells where a page lies, and what its head says."""
+    """States where a page lies, and what its head says."""
 
     begin: int
     stop: int
@@ -36,7 +36,7 @@ class _Page(NamedTuple):
     serial: int
     number: int
     sound: bool
-    """Whether it begins a stream of sound."""
+    """True if it begins a stream of sound."""
 
 
 @dataclass
@@ -45,7 +45,7 @@ class _Link:
 
     pages: list[_Page] = field(default_factory=list)
     notes: set[str] = field(default_factory=set)
-    """What is wrong with it."""
+    """Notes on what is wrong with it."""
 
 
 def find_ogg(file: BinaryIO, begin: int) -> Iterator[AudioStream]:
@@ -72,7 +72,10 @@ def find_ogg(file: BinaryIO, begin: int) -> Iterator[AudioStream]:
 
 
 def _pages(file: BinaryIO, at: int) -> Iterator[_Page | str]:
-    """Return the pages from a place on, the last one maybe cut, and in the place of others what is wrong there."""
+    """Return the pages from a place on, and what is wrong between them.
+
+    The last page may be cut off.
+    """
     size = os.fstat(file.fileno()).st_size
     good = at
     ended = False
@@ -92,7 +95,7 @@ def _pages(file: BinaryIO, at: int) -> Iterator[_Page | str]:
         else:
             place = find_bytes(file, b"OggS", at + 1, size)
             at = place if place >= 0 else size
-    if good < size and not ended:  # what follows the end of a sound is none of it
+    if good < size and not ended:  # what follows the end of a sound is not part of it
         yield CUT if size - good < _HEAD else BROKEN
 
 

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 
 class FileFormat(NamedTuple):
-    """Names a file format and says whether the studio reads it."""
+    """Names a file format and states whether the studio reads it."""
 
     name: str
     """The name that the user sees: `M4A`."""
     can_be_read: bool
-    """Whether the studio can read it."""
+    """True if the studio can read it."""
 
     @property
     def description(self) -> str:

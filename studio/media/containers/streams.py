@@ -49,13 +49,13 @@ class AudioStream:
 
     pieces: SplicedFile
     stop: int
-    """Where it ends in the user's file."""
+    """The place where it ends in the user's file."""
     notes: tuple[str, ...] = ()
     """Notes for the user on what differs from its header."""
     seconds: float = 0.0
     """Its length as frames or pages tell it before decoding; 0 if they do not."""
     samples: int | None = None
-    """How many samples it holds; None if only decoding tells."""
+    """The number of its samples; None if only decoding counts them."""
     resume: "Callable[[int], AudioStream | None] | None" = None
     """Give the stream after a damaged place, from the number of samples before it on."""
     fault: Callable[[], str] | None = None
@@ -63,12 +63,12 @@ class AudioStream:
 
 
 class DataExtent(NamedTuple):
-    """Tells where samples end in a file, and what differs from the header."""
+    """States where samples end in a file, and what differs from the header."""
 
     stop: int
     notes: tuple[str, ...] = ()
     true: bool = True
-    """Whether the header told it. Only then may something follow."""
+    """True if the header states it. Only then may something follow."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ class ChunkLayout:
     file: BinaryIO
     begin: int
     size: int
-    """Of the whole file, in bytes."""
+    """Bytes of the whole file."""
     end: int
-    """Where the file ends by its first length."""
+    """The place where the file ends by its first length."""
     order: str = "<"
     head: int = 8
     """Bytes of a key and a length."""
@@ -195,7 +195,7 @@ def make_stream(file: BinaryIO, header: bytes, start: int, extent: DataExtent, b
 
 
 def check_format(rate: int, channels: int, name: str) -> None:
-    """Raise Refused if a rate or a number of channels is not read."""
+    """Raise FileRefused if a rate or a number of channels is not read."""
     if not RATES[0] <= rate <= RATES[1]:
         raise FileRefused(name, f"says it has {rate:,} samples a second, and {RATES[0]:,} to {RATES[1]:,} are read")
     if not 1 <= channels <= CHANNELS:

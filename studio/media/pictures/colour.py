@@ -34,7 +34,7 @@ class LevelScale(NamedTuple):
     low: float
     high: float
     inverted: bool = False
-    """Whether `low` is white and `high` is black."""
+    """True if `low` is white and `high` is black."""
 
 
 ColourConversion = Callable[[np.ndarray, LevelScale], np.ndarray]
@@ -72,7 +72,7 @@ class ColourCurve:
     """Converts values at full depth: to linear light, by a matrix, and to sRGB."""
 
     light: tuple[Function, ...]
-    """From fractions to linear light: one function for all channels, or one for each."""
+    """The functions from fractions to linear light: one for all channels, or one for each."""
     matrix: np.ndarray | None
     """(3, 3), from linear RGB of the file to linear sRGB. None: the primaries are the same."""
     note: str
@@ -192,7 +192,7 @@ def _transformed(own: ImageCms.ImageCmsProfile, mode: str) -> ColourConversion:
 
 
 def _is_srgb(managed: ColourConversion, mode: str) -> bool:
-    """Tell whether a profile changes no colour by more than a rounding."""
+    """Return whether a profile changes no colour by more than a rounding."""
     steps = np.linspace(0, 255, 18).astype(np.uint8)
     every = np.stack(np.meshgrid(*[steps] * len(mode), indexing="ij"), axis=-1).reshape(1, -1, len(mode))
     same = managed(every, LevelScale(0, 255)).astype(int) - _plain(mode, every, LevelScale(0, 255))
@@ -211,8 +211,8 @@ def _tags(profile: bytes) -> dict[bytes, bytes]:
 
 def _hdr(profile: bytes) -> list[str]:
     """Return the note for the profile of an HDR picture (ICC 4.4, tag cicp)."""
-    said = _tags(profile).get(b"cicp", b"")
-    return ["its HDR colours were converted for an ordinary screen"] if said[9:10] in (b"\x10", b"\x12") else []
+    code_points = _tags(profile).get(b"cicp", b"")
+    return ["its HDR colours were converted for an ordinary screen"] if code_points[9:10] in (b"\x10", b"\x12") else []
 
 
 def _curve(own: ImageCms.ImageCmsProfile, profile: bytes) -> ColourCurve | None:

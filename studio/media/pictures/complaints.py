@@ -1,4 +1,7 @@
-"""What libraries print to standard error while they decode: some go on after damage and tell nobody else."""
+"""Collect what libraries print to standard error while they decode.
+
+Some continue after damage and report it nowhere else.
+"""
 
 import contextlib
 import os
@@ -7,15 +10,16 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def gathered() -> Iterator[list[bytes]]:
-    """Take what is printed to standard error; the list is filled when this is left. For one thread at a time.
+    """Collect what is printed to standard error; the list is filled on leaving the context.
 
-    The system may be unable to do this: without a standard error, and on Windows before Python 3.12.
+    Use it in one thread at a time. The system may be unable to do this: without a standard error, and on Windows before
+    Python 3.12.
     """
-    said: list[bytes] = []
+    printed: list[bytes] = []
     try:
         before = os.dup(2)
     except OSError:
-        yield said
+        yield printed
         return
     reading, writing = os.pipe()
     try:
@@ -26,9 +30,9 @@ def gathered() -> Iterator[list[bytes]]:
     finally:
         os.close(writing)
     try:
-        yield said
+        yield printed
     finally:
         os.dup2(before, 2)
         os.close(before)
         with open(reading, "rb", buffering=0) as file:
-            said += [part for part in iter(lambda: file.read(65_536), b"") if part]
+            printed += [part for part in iter(lambda: file.read(65_536), b"") if part]

@@ -30,7 +30,7 @@ class Enlargement:
     pixels: int = 0
     """The most pixels of the longer side, in place of `times`; 0: `times` counts."""
     smooth: bool = False
-    """Whether pixels are blended. If not, each becomes a square, and the factor is a whole number."""
+    """True if pixels are blended. Otherwise each becomes a square, and the factor is a whole number."""
 
     def enlarged_size(self, height: int, width: int) -> tuple[int, int]:
         """Return the height and width of the enlarged picture; never smaller than the picture."""
@@ -52,7 +52,7 @@ class Enlargement:
         return picture.repeat(height // picture.shape[0], axis=0).repeat(width // picture.shape[1], axis=1)
 
     def png_texts(self, picture: np.ndarray) -> dict[str, str]:
-        """Return the PNG texts from which `before` recovers a blended picture; none for others."""
+        """Return the PNG texts from which `original_picture` recovers a blended picture; none for others."""
         is_blended = self.smooth and self.enlarged_size(*picture.shape[:2]) != picture.shape[:2]
         return {SMALL_PICTURE_KEY: pack_picture(picture)} if is_blended else {}
 
@@ -93,7 +93,10 @@ def unpack_picture_text(text: str, most: tuple[int, ...]) -> np.ndarray | None:
 
 
 def is_blended(array: np.ndarray, small: np.ndarray) -> bool:
-    """Tell whether `array` is `small` enlarged smoothly, and nobody painted on it. Both (height, width, channels)."""
+    """Return whether `array` is `small` enlarged smoothly and not edited since.
+
+    Both are (height, width, channels).
+    """
     enlarged = enlarge_smoothly(small, *array.shape[:2])
     return bool(np.abs(enlarged.astype(np.int16) - array).max() <= _ROUNDING)
 

@@ -15,7 +15,7 @@ Image.MAX_IMAGE_PIXELS = None  # every reader here checks the size by itself, be
 
 MAX_DECODED_PIXELS = 64_000_000
 MAX_REDUCED_PIXELS = 256_000_000
-"""Pixels of the largest JPEG; one of more than MOST_PIXELS is decoded at a half or less of its size."""
+"""Pixels of the largest JPEG. Above MAX_DECODED_PIXELS it is decoded at a half or less of its size."""
 _MOST_OF_WEBP = 56_000_000
 """Pixels of the largest WebP: its decoder and Pillow keep four copies of four bytes, which must fit into 1 GB."""
 _MOST_BYTES = 900_000_000
@@ -33,7 +33,7 @@ _BEGINNINGS = {
 _PLAIN = ("L", "RGB", "CMYK", "LAB")
 _PROGRESSIVE = 0xC2
 _HUFFMAN = (0xC0, 0xC1, _PROGRESSIVE)
-"""Kinds of JPEG whose data say by themselves where they end; arithmetic codes may leave zeros out."""
+"""Types of JPEG whose data mark their end; arithmetic codes may leave zeros out."""
 _ORIENTATION = 0x0112
 
 
@@ -45,7 +45,7 @@ def format_of(data: bytes) -> str:
 
 
 def decode_picture(data: bytes) -> Raster:
-    """Decode the first picture of a file. Raises Unreadable, and whatever decoders raise."""
+    """Decode the first picture of a file. Raises UnreadablePicture, and any error of the decoders."""
     match format_of(data):
         case "PNG":
             _check(*png.png_size(data))
@@ -67,10 +67,10 @@ def decode_picture(data: bytes) -> Raster:
 
 
 def picture_fault(data: bytes, error: Exception) -> str:
-    """Return why a file could not be decoded, as its own structure tells."""
+    """Return why a file could not be decoded, according to its structure."""
     try:
         return _fault(data, str(error))
-    except Exception:  # its structure cannot be followed, either
+    except Exception:  # its structure cannot be followed either
         return DAMAGED
 
 
@@ -96,7 +96,7 @@ def _fault(data: bytes, error: str) -> str:
 
 
 def _check(width: int, height: int, most: int | None = None) -> None:
-    """Raise Unreadable if a picture has more pixels than `most`; None: MOST_PIXELS."""
+    """Raise UnreadablePicture if a picture has more pixels than `most`; None: MAX_DECODED_PIXELS."""
     most = MAX_DECODED_PIXELS if most is None else most
     if width * height > most:
         reason = f"has {width * height / 1e6:,.0f} megapixels (at most {most // 1_000_000} are opened)"
@@ -140,18 +140,18 @@ def _decoded(image: Image.Image, notes: list[str]) -> Raster:
 
 
 def _tiff(data: bytes) -> Raster:
-    """Decode a TIFF file of a kind that is left to Pillow."""
+    """Decode a TIFF file of a type that is left to Pillow."""
     try:
         image = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
     except Exception:  # its directory could be read: Pillow does not know the layout
         raise UnreadablePicture(FOREIGN) from None
-    with complaints.gathered() as said:
+    with complaints.gathered() as printed:
         raster = _decoded(image, [*tiff.tiff_notes(data)])
-    return replace(raster, notes=(*raster.notes, BROKEN)) if said else raster
+    return replace(raster, notes=(*raster.notes, BROKEN)) if printed else raster
 
 
 def _mode(image: Image.Image) -> tuple[str, str]:
-    """Return the mode of the colours, and Pillow's mode from which to take them. Raises Unreadable."""
+    """Return the mode of the colours, and Pillow's mode from which to take them. Raises UnreadablePicture."""
     mode = image.mode
     if mode.startswith("I;16"):
         return "L", mode
@@ -213,9 +213,9 @@ def _jpeg(data: bytes) -> Raster:
 
 
 def _frame(data: bytes) -> tuple[int, int, int, int, float]:
-    """Return the kind of a JPEG, its bits, width, height, and samples of a pixel.
+    """Return the type of a JPEG, its bits, width, height, and samples of a pixel.
 
-    The kind is the second byte of the marker of its frame.
+    The type is the second byte of the marker of its frame.
     """
     at = 2
     while at + 10 <= len(data):
@@ -235,6 +235,6 @@ def _frame(data: bytes) -> tuple[int, int, int, int, float]:
 
 
 def _has_others(image: Image.Image) -> bool:
-    """Tell whether an MPO holds other pictures than smaller versions of the first."""
+    """Return whether an MPO holds other pictures than smaller versions of the first."""
     entries = getattr(image, "mpinfo", {}).get(0xB002, [])
     return any("Large Thumbnail" not in str(entry["Attribute"]["MPType"]) for entry in entries[1:])

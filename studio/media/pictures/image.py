@@ -1,8 +1,7 @@
-"""Picture files to arrays, with everything that real files contain.
+"""Decode picture files to arrays, with everything that real files contain.
 
-A file is opened only after it is known to be a regular file of a sane size that begins like one of
-six formats; its width and height are checked before anything is decoded. Whatever is wrong with it
-ends as `Refused`, with a reason for people.
+A file is opened only if it is a regular file of a sane size that begins like one of six formats. Its width and height
+are checked before anything is decoded. Every fault ends as `FileRefused`, with a reason for the user.
 """
 
 import contextlib
@@ -33,7 +32,7 @@ Box = tuple[float, float, float, float]
 
 
 class FileRefused(ValueError):
-    """A file that was not used. `reason` goes on from the name: `is cut off`."""
+    """A file was not used. `reason` continues from its name: `is cut off`."""
 
     def __init__(self, name: str, reason: str, hint: str = "") -> None:
         super().__init__(f'"{name}" {reason} and was not opened.{" " + hint if hint else ""}')
@@ -44,20 +43,23 @@ class FileRefused(ValueError):
 
 @dataclass(frozen=True)
 class OpenedPicture:
-    """A picture that was opened: upright, in sRGB, transparency put over white."""
+    """Holds an opened picture: upright, in sRGB, transparency put over white."""
 
     array: np.ndarray
     """(height, width, 3) uint8."""
     name: str
-    """The file's name, as it may be shown."""
+    """The file's name, made safe to show."""
     notes: tuple[str, ...]
-    """What had to be converted, for people."""
+    """Notes for the user on what had to be converted."""
     stretched: np.ndarray | None = None
-    """The same with the values that it uses spread from black to white; None if it uses enough of its range."""
+    """The same with its values spread from black to white; None if it uses enough of its range."""
 
     @property
     def has_narrow_range(self) -> str:
-        """Return what part of its range a picture uses, as a note; empty if it was stretched, or needs not be."""
+        """Return as a note what part of its range a picture uses.
+
+        It is empty if the picture was stretched, or need not be.
+        """
         return next((note for note in self.notes if note.startswith(NARROW_NOTE)), "")
 
     def with_arrays_exchanged(self) -> "OpenedPicture":
@@ -70,7 +72,10 @@ class OpenedPicture:
 
 
 def open_picture(path: Path | str) -> OpenedPicture:
-    """Open the picture in a file; one that was saved larger and blended is restored. Raises Refused with the reason."""
+    """Open the picture in a file. Raises FileRefused with the reason.
+
+    A picture that was saved larger and blended is restored.
+    """
     name = display_name(os.path.basename(path))
     data = read_bytes(Path(path), name)
     if not formats.format_of(data):
@@ -79,7 +84,7 @@ def open_picture(path: Path | str) -> OpenedPicture:
         raise FileRefused(name, f"is {what}", "PNG, JPEG, WebP, TIFF, BMP and GIF can.")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which says nothing about the pixels
+            warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which does not concern the pixels
             found = _decode(data)
             before = (
                 enlarging.original_picture(data, found.array) if max(found.array.shape) <= enlarging.MAX_SIDE else None
@@ -94,14 +99,20 @@ def open_picture(path: Path | str) -> OpenedPicture:
 
 
 def read_bytes(path: Path, name: str) -> bytes:
-    """The bytes of a regular file that is not a link; never waits for a pipe or a device. Raises Refused."""
+    """Return the bytes of a regular file that is not a link. Raises FileRefused.
+
+    It never waits for a pipe or a device.
+    """
     with decode_opened(path, name, MAX_PICTURE_FILE_BYTES) as file:
         return file.read(MAX_PICTURE_FILE_BYTES + 1)
 
 
 @contextlib.contextmanager
 def decode_opened(path: Path, name: str, most: int) -> Iterator[BinaryIO]:
-    """A regular file, no link, of at most so many bytes; never waits for a pipe or a device. Raises Refused."""
+    """Return the bytes of a regular file, no link, of at most so many bytes. Raises FileRefused.
+
+    It never waits for a pipe or a device.
+    """
     flags = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
     try:
         _check(os.lstat(path), name, most)
@@ -133,7 +144,7 @@ def _check(found: os.stat_result, name: str, most: int) -> None:
 
 
 def _decode(data: bytes) -> DevelopedPicture:
-    """Decode a file that begins like a picture. Raises Unreadable and MemoryError."""
+    """Decode a file that begins like a picture. Raises UnreadablePicture and MemoryError."""
     try:
         return develop_raster(formats.decode_picture(data))
     except (UnreadablePicture, MemoryError):
@@ -149,12 +160,12 @@ def fit_to_shape(
     box: Box | None = None,
     over: int = 255,
 ) -> np.ndarray:
-    """A picture (height, width, 1 | 3 | 4) uint8 in a model's shape (C, H, W): (H, W, C) uint8.
+    """Fit a picture (height, width, 1 | 3 | 4) uint8 to a model's shape (C, H, W): (H, W, C) uint8.
 
-    `crop` cuts the middle out in the model's proportions, `fit` squeezes the whole into them, `pad` keeps
-    the whole undistorted with margins of the grey `over`. `box` is the part to take: left, top, right,
-    bottom as fractions of the picture. Greys are Rec. 601 luma. What is already in shape, or was enlarged
-    by whole blocks, comes out as it was.
+    `crop` cuts the middle out in the model's proportions. `fit` squeezes the whole into them. `pad` keeps the whole
+    undistorted with margins of the grey `over`. `box` is the part to use: left, top, right, bottom as fractions of the
+    picture. Greys are Rec. 601 luma. A picture that is already in shape, or was enlarged by whole blocks, is returned
+    unchanged.
     """
     channels, height, width = shape
     array = compose_over(array, over) if array.shape[2] == 4 else array
@@ -171,7 +182,8 @@ def fit_to_shape(
     if size == (width, height):
         return result.copy()
     canvas = np.full((height, width, channels), over, np.uint8)
-    x, y = (width - size[0]) // 2, (height - size[1]) // 2
+    x = (width - size[0]) // 2
+    y = (height - size[1]) // 2
     canvas[y : y + size[1], x : x + size[0]] = result
     return canvas
 
@@ -186,12 +198,13 @@ def _part(height: int, width: int, box: Box | None) -> Box:
 
 
 def _middle(left: float, top: float, right: float, bottom: float, proportion: float) -> Box:
-    width, height = right - left, bottom - top
+    width = right - left
+    height = bottom - top
     if width > height * proportion:
-        spare = (width - height * proportion) / 2
-        return left + spare, top, right - spare, bottom
-    spare = (height - width / proportion) / 2
-    return left, top + spare, right, bottom - spare
+        margin = (width - height * proportion) / 2
+        return left + margin, top, right - margin, bottom
+    margin = (height - width / proportion) / 2
+    return left, top + margin, right, bottom - margin
 
 
 def _inside(width: float, height: float, most_wide: int, most_high: int) -> tuple[int, int]:
@@ -200,7 +213,10 @@ def _inside(width: float, height: float, most_wide: int, most_high: int) -> tupl
 
 
 def _blocks(array: np.ndarray, box: Box, size: tuple[int, int]) -> Image.Image | None:
-    """The picture whose pixels became the box's blocks, else None: so an enlarged export comes back exactly."""
+    """Return the picture whose pixels became the box's blocks, else None.
+
+    So an enlarged export is restored exactly.
+    """
     if any(edge != int(edge) for edge in box):
         return None
     left, top, right, bottom = (int(edge) for edge in box)

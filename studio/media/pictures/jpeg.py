@@ -1,4 +1,5 @@
-"""Tell whether the data of a JPEG end too early. Its decoder, libjpeg, then makes up zeros and tells nobody.
+"""Detect whether the data of a JPEG end too early. Its decoder, libjpeg, then makes up zeros without a report. Its
+decoder, libjpeg, then makes up zeros and tells nobody.
 
 The picture is decoded once more with other bits behind the data of each scan (ITU-T T.81, B.1.1.5). A whole file has
 all bits that it needs, so only the picture of a damaged one changes.
@@ -12,7 +13,8 @@ from PIL import Image, JpegImagePlugin
 
 _BITS = b"\xb6\x6d\xdb" * 8
 _MARKER = re.compile(rb"\xff+[^\x00\xff]")
-_SCAN, _END = 0xDA, 0xD9
+_SCAN = 0xDA
+_END = 0xD9
 _RESTARTS = range(0xD0, 0xD8)
 _BAND = 256
 """Rows that are compared at once."""
@@ -36,8 +38,12 @@ def ends_early(data: bytes, image: Image.Image, draft: tuple[int, int] | None) -
 
 
 def _with_bits(data: bytes) -> Iterator[bytes]:
-    """Yield the pieces of a file, with bits behind the data of each scan and before each restart in it."""
-    at, done = 2, 0
+    """Yield the pieces of a file, with extra bits after the data of each scan.
+
+    Before each restart in it there are extra bits, too.
+    """
+    at = 2
+    done = 0
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != _END:
         kind = data[at + 1]
         if kind == 0xFF:  # filling
@@ -50,7 +56,9 @@ def _with_bits(data: bytes) -> Iterator[bytes]:
                 break
             yield data[done : found.start()]
             yield _BITS
-            done, at, kind = found.start(), found.end(), found[0][-1]
+            done = found.start()
+            at = found.end()
+            kind = found[0][-1]
             if kind not in _RESTARTS:
                 at -= 2
                 break

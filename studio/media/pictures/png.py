@@ -60,7 +60,7 @@ _TRANSFERS = {
 }
 """ITU-T H.273, table 3."""
 _GAMMA_ROUNDING = 0.05
-"""The share by which a gamma may differ from 1 / 2.2 and still mean sRGB: libpng's threshold."""
+"""The largest share by which a gamma of sRGB may differ from 1 / 2.2: libpng's threshold."""
 
 
 @dataclass
@@ -74,11 +74,11 @@ class _Chunks:
     texts: list[bytes] = field(default_factory=list)
     """Whole chunks, as they lie in the file."""
     faulty: set[bytes] = field(default_factory=set)
-    """Kinds of chunks whose checksum is wrong."""
+    """Types of chunks whose checksum is wrong."""
     frames: int = 0
     """Pictures of an animation."""
     hidden: bool = True
-    """Whether the first picture is not part of the animation."""
+    """True if the first picture is not part of the animation."""
     cut: bool = False
 
     @property
@@ -88,7 +88,7 @@ class _Chunks:
 
 
 def decode_png(data: bytes) -> Raster:
-    """Decode a PNG file. Raises Unreadable."""
+    """Decode a PNG file. Raises UnreadablePicture."""
     chunks = _chunks(data)
     width, height, depth, kind, packing, filtering, interlaced = struct.unpack(">IIBBBBB", chunks.head)
     if (kind, depth) not in _KINDS or packing or filtering or interlaced > 1 or not 0 < width < 2**31 > height > 0:
@@ -104,7 +104,7 @@ def decode_png(data: bytes) -> Raster:
         notes.append("the checksum of its palette is wrong, so colours may be, too")
     lost = sorted({_ONCE[key] for key in chunks.faulty & _ONCE.keys()})
     notes += [f"its {what} is damaged and was left out" for what in lost]
-    profile, curve, told = _colours(chunks)
+    profile, curve, colour_notes = _colours(chunks)
     return Raster(
         height,
         width,
@@ -115,7 +115,7 @@ def decode_png(data: bytes) -> Raster:
         profile=profile,
         curve=curve,
         orientation=_orientation(chunks),
-        notes=(*notes, *told),
+        notes=(*notes, *colour_notes),
     )
 
 
@@ -128,7 +128,10 @@ def png_size(data: bytes) -> tuple[int, int]:
 
 
 def _chunks(data: bytes) -> _Chunks:
-    """Return the chunks of a file. Raises Unreadable without a valid header, and for unknown necessary chunks."""
+    """Return the chunks of a file.
+
+    Raises UnreadablePicture without a valid header, and for unknown necessary chunks.
+    """
     chunks = _Chunks()
     for kind, body, whole in _walk(data, chunks):
         if not chunks.head and (kind != b"IHDR" or len(body) != 13 or kind in chunks.faulty):
@@ -158,7 +161,7 @@ def _chunks(data: bytes) -> _Chunks:
 
 
 def _walk(data: bytes, chunks: _Chunks) -> Iterator[tuple[bytes, memoryview, memoryview]]:
-    """Yield the kind, the body and all bytes of each chunk. Note faulty and cut ones."""
+    """Yield the type, the body and all bytes of each chunk. Note faulty and cut ones."""
     view = memoryview(data)
     at = len(BEGINNING)
     while at + 8 <= len(data):
@@ -257,18 +260,18 @@ def _key(clear: bytes, kind: int, depth: int) -> np.ndarray | None:
 
 def _colours(chunks: _Chunks) -> tuple[bytes | None, colour.ColourCurve | None, list[str]]:
     """Return the profile or curve for sRGB, and notes (PNG 3, 4.3)."""
-    said = chunks.other
-    if len(said.get(b"cICP", b"")) == 4:
-        return None, *_code_points(*said[b"cICP"])
-    if b"iCCP" in said:
-        name, _, packed = said[b"iCCP"].partition(b"\0")
+    others = chunks.other
+    if len(others.get(b"cICP", b"")) == 4:
+        return None, *_code_points(*others[b"cICP"])
+    if b"iCCP" in others:
+        name, _, packed = others[b"iCCP"].partition(b"\0")
         if name == b"ITUR_2100_PQ_FULL":  # https://www.w3.org/TR/png-hdr-pq/: the name stands for the profile
             return None, None, [colour.HDR]
         profile = _unpacked(packed[1:])
-        if profile or not said.keys() & {b"sRGB", b"gAMA", b"cHRM"}:
+        if profile or not others.keys() & {b"sRGB", b"gAMA", b"cHRM"}:
             return profile, None, []
-        return None, _by_gamma(said), [colour.LEFT_OUT]
-    return None, _by_gamma(said), []
+        return None, _by_gamma(others), [colour.LEFT_OUT]
+    return None, _by_gamma(others), []
 
 
 def _code_points(primaries: int, transfer: int, matrix: int, full: int) -> tuple[colour.ColourCurve | None, list[str]]:
@@ -283,16 +286,16 @@ def _code_points(primaries: int, transfer: int, matrix: int, full: int) -> tuple
     return colour.ColourCurve((_TRANSFERS[transfer],), change, "its colours were converted to sRGB"), []
 
 
-def _by_gamma(said: dict[bytes, bytes]) -> colour.ColourCurve | None:
+def _by_gamma(others: dict[bytes, bytes]) -> colour.ColourCurve | None:
     """Return the conversion that gAMA and cHRM ask for; None if sRGB overrides them."""
-    if len(said.get(b"sRGB", b"")) == 1:
+    if len(others.get(b"sRGB", b"")) == 1:
         return None
     gamma = 0.0
     change: np.ndarray | None = None
-    if len(said.get(b"gAMA", b"")) == 4:
-        gamma = int.from_bytes(said[b"gAMA"]) / 100_000
-    if len(said.get(b"cHRM", b"")) == 32:
-        numbers = [number / 100_000 for number in struct.unpack(">8I", said[b"cHRM"])]
+    if len(others.get(b"gAMA", b"")) == 4:
+        gamma = int.from_bytes(others[b"gAMA"]) / 100_000
+    if len(others.get(b"cHRM", b"")) == 32:
+        numbers = [number / 100_000 for number in struct.unpack(">8I", others[b"cHRM"])]
         if min(numbers[1::2]) > 0:
             change = _change(tuple(zip(numbers[::2], numbers[1::2], strict=True)))
     is_usual = not gamma or abs(gamma * 2.2 - 1) < _GAMMA_ROUNDING

@@ -11,7 +11,7 @@ import numpy as np
 from studio.media.pictures import colour
 
 BAND = 2**21
-"""Pixels of a band, so that a conversion needs little memory beside the picture."""
+"""Pixels of a band, so that a conversion needs little memory besides the picture."""
 NARROW = 0.25
 """The share of its range below which a deep picture is called narrow: 14 bits kept in 16 are a quarter."""
 NARROW_NOTE = "it uses only"
@@ -33,7 +33,7 @@ _HINTS = {
 
 
 class UnreadablePicture(ValueError):
-    """Says why a file cannot be used. It continues from the name: `is cut off`."""
+    """States why a file cannot be used. It continues from the name: `is cut off`."""
 
     def __init__(self, reason: str, hint: str = "") -> None:
         super().__init__(reason)
@@ -47,20 +47,20 @@ class Raster:
     height: int
     width: int
     mode: str
-    """What the channels are, in Pillow's words: L, RGB, CMYK, LAB."""
+    """The channels in Pillow's words: L, RGB, CMYK, LAB."""
     bands: Callable[[], Iterator[np.ndarray]]
-    """Yields (rows, width, channels) from the top; a last channel beyond those of `mode` is the opacity."""
+    """Yields (rows, width, channels) from the top. If there is a channel beyond those of `mode`, it is the opacity."""
     white: float | None
     """The largest value that a sample can have. None: fractions, or values with a sign."""
     bits: int = 8
     inverted: bool = False
-    """Whether the smallest value is white."""
+    """True if the smallest value is white."""
     associated: bool = False
-    """Whether colours were multiplied by the opacity."""
+    """True if colours were multiplied by the opacity."""
     profile: bytes | None = None
     """The ICC profile; empty if it could not be read."""
     curve: colour.ColourCurve | None = None
-    """How values become light, if the file says so without a profile."""
+    """The curve from values to light, if the file states it without a profile."""
     orientation: int = 1
     notes: tuple[str, ...] = ()
 
@@ -72,7 +72,7 @@ class _Range:
     low: float = np.inf
     high: float = -np.inf
     holes: bool = False
-    """Whether some values are not numbers."""
+    """True if some values are NaN."""
 
     def add(self, values: np.ndarray) -> None:
         if values.dtype.kind == "f":
@@ -141,7 +141,7 @@ def _conversion(raster: Raster) -> tuple[colour.ColourConversion, list[str]]:
 def _limits(raster: Raster, notes: list[str]) -> tuple[float, float]:
     """Return the values of black and white.
 
-    The type of samples says them, otherwise they are the smallest and the largest value.
+    The type of samples defines them, otherwise they are the smallest and the largest value.
     """
     if raster.white is not None:
         return 0.0, raster.white

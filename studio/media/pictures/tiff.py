@@ -23,9 +23,9 @@ _BYTES = 2**24
 _MOST_TOGETHER = 2**29
 """Unpacked bytes of the largest strip, or of a row of tiles, so that all fits into 1 GB."""
 _PACKED = (1, 5, 8, 32773, 32946, 34925, 50000)
-"""Compressions that give back the bytes of samples: none, LZW, Deflate, PackBits, the old Deflate, LZMA, Zstandard."""
+"""Compressions that unpack to the bytes of samples: none, LZW, Deflate, PackBits, the old Deflate, LZMA, Zstandard."""
 _AS_PICTURES = (2, 3, 4, 6, 7)
-"""Compressions that give back pixels, which are left to Pillow: three of fax, the old JPEG, JPEG."""
+"""Compressions that unpack to pixels, which are left to Pillow: three of fax, the old JPEG, JPEG."""
 _MODES = {0: "L", 1: "L", 2: "RGB", 3: "P", 5: "CMYK"}  # by photometric interpretation
 
 
@@ -36,7 +36,7 @@ class _Layout:
     width: int
     height: int
     samples: int
-    """Of a pixel, with all extra ones."""
+    """Samples of a pixel, with all extra ones."""
     bits: int
     form: str
     """u, i or f: how bits are read."""
@@ -48,7 +48,7 @@ class _Layout:
     fill: int
     """2 if the lowest bit of each byte comes first."""
     apart: bool
-    """Whether each channel is kept by itself."""
+    """True if each channel is stored separately."""
     tiled: bool
     block: tuple[int, int]
     """Height and width of a strip or tile."""
@@ -72,7 +72,10 @@ class _Layout:
 
 
 def decode_tiff(data: bytes) -> Raster | None:
-    """Decode the first picture of a TIFF file. Return None for a kind that is left to Pillow. Raises Unreadable."""
+    """Decode the first picture of a TIFF file.
+
+    Return None for a type that is left to Pillow. Raises UnreadablePicture.
+    """
     directory = directory_at(data)
     packing = directory.number(tiff_tags.COMPRESSION, 1)
     if packing in _AS_PICTURES or (packing in _PACKED and directory.number(tiff_tags.PHOTOMETRIC) in (6, 8)):
@@ -106,13 +109,13 @@ def decode_tiff(data: bytes) -> Raster | None:
 
 
 def tiff_size(data: bytes) -> tuple[int, int]:
-    """Return the width and height that a TIFF file claims. Raises Unreadable."""
+    """Return the width and height that a TIFF file claims. Raises UnreadablePicture."""
     directory = directory_at(data)
     return directory.number(tiff_tags.WIDTH), directory.number(tiff_tags.HEIGHT)
 
 
 def tiff_notes(data: bytes) -> tuple[str, ...]:
-    """Return notes for the user on the pictures in a file. Raises Unreadable."""
+    """Return notes for the user on the pictures in a file. Raises UnreadablePicture."""
     return pages(data, directory_at(data))
 
 
@@ -130,7 +133,7 @@ def tiff_fault(data: bytes) -> str:
 
 
 def _layout(directory: Directory, order: str) -> _Layout:
-    """Return the layout that tags describe. Raises Unreadable if it is unknown or impossible."""
+    """Return the layout that tags describe. Raises UnreadablePicture if it is unknown or impossible."""
     samples = directory.number(tiff_tags.SAMPLES, 1)
     width = directory.number(tiff_tags.WIDTH)
     height = directory.number(tiff_tags.HEIGHT)
@@ -203,7 +206,7 @@ def _channels(directory: Directory, layout: _Layout) -> tuple[str, int | None, b
     """Return the mode, the channel of opacity, and two facts about channels.
 
     These are whether colours were multiplied by the opacity, and whether other channels are left out. Raises
-    Unreadable for other colours.
+    UnreadablePicture for other colours.
     """
     mode = _MODES.get(layout.photometric)
     if mode is None or (mode == "CMYK" and directory.number(tiff_tags.INKS, 1) != 1):
@@ -227,7 +230,7 @@ def _profile(directory: Directory) -> bytes | None:
 
 
 def _palette(directory: Directory, layout: _Layout) -> np.ndarray:
-    """Return the colours (2 ** bits, 3) uint16 of a palette. Raises Unreadable."""
+    """Return the colours (2 ** bits, 3) uint16 of a palette. Raises UnreadablePicture."""
     entries = 2**layout.bits
     numbers = directory.numbers(tiff_tags.COLOURS)
     if layout.form != "u" or layout.bits > 16:
@@ -256,7 +259,7 @@ def _coloured(bands: Callable[[], Iterator[np.ndarray]], palette: np.ndarray, wh
 
 
 def _bands(data: bytes, layout: _Layout, channels: list[int]) -> Iterator[np.ndarray]:
-    """Yield (rows, width, channels) of some channels, from the top. Raises Unreadable and MemoryError."""
+    """Yield (rows, width, channels) of some channels, from the top. Raises UnreadablePicture and MemoryError."""
     down, across = layout.grid
     high = layout.block[0]
     planes = channels if layout.apart else [0]
@@ -300,7 +303,7 @@ def _from_tiles(unpacked: Image.Image | np.ndarray, layout: _Layout, down: int) 
 
 
 def _unpacked(data: bytes, layout: _Layout, blocks: range, rows: int) -> Image.Image | np.ndarray:
-    """Return the bytes (rows, bytes of a row) of strips or tiles below each other. Raises Unreadable."""
+    """Return the bytes (rows, bytes of a row) of strips or tiles below each other. Raises UnreadablePicture."""
     ends = [layout.offsets[block] + layout.counts[block] for block in blocks]
     whole = memoryview(data)
     pieces = [whole[layout.offsets[block] : end] for block, end in zip(blocks, ends, strict=True)]
@@ -319,7 +322,7 @@ def _unpacked(data: bytes, layout: _Layout, blocks: range, rows: int) -> Image.I
 
 
 def _is_cut(data: bytes, offsets: tuple[int, ...], counts: tuple[int, ...]) -> bool:
-    """Tell whether strips and tiles need more bytes than there are. Otherwise their places are wrong."""
+    """Return whether strips and tiles need more bytes than there are. Otherwise their places are wrong."""
     first = min(offsets, default=0)
     return first < len(data) < first + sum(counts)
 

@@ -40,19 +40,19 @@ class Directory(NamedTuple):
 
     tags: dict[int, tuple[int, ...] | bytes]
     next: int
-    """Where the directory of the next picture lies; 0: there is none."""
+    """The place of the directory of the next picture; 0: there is none."""
 
     def numbers(self, *tags: int) -> tuple[int, ...]:
         """Return the whole numbers of the first of these tags that is there."""
         return tuple(next((self.tags[tag] for tag in tags if tag in self.tags), ()))
 
     def number(self, tag: int, usual: int = 0) -> int:
-        """Return the first number of a tag, or the usual one if the tag is missing."""
+        """Return the first number of a tag, or the usual one if it is missing."""
         return (self.numbers(tag) or (usual,))[0]
 
 
 def directory_at(data: bytes, at: int | None = None) -> Directory:
-    """Return the tags of a picture. Without a place, it is the first one. Raises Unreadable."""
+    """Return the tags of a picture. Without a place, it is the first one. Raises UnreadablePicture."""
     order = ">" if data[:1] == b"M" else "<"
     is_big = b"+" in data[2:4]
     counting, entry, offset = ("Q", "HHQ", "Q") if is_big else ("H", "HHI", "I")

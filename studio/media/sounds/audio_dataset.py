@@ -1,9 +1,9 @@
-"""Whole recordings to learn from: a folder of sounds of any length, or a pack, at one rate and of one channel.
+"""Load whole recordings for training: a folder of sounds of any length, or a pack.
 
-A pack is a folder with `index.csv`: of clips, where `train.flac` and `test.flac` hold all clips one after the other and
-a row gives split, start and length of each; or of pieces, where a row gives split and file, and `train/` and `test/`
-hold the files. Other columns may name kinds. In any other folder every tenth recording is held out, by the hash of
-its content; of a single one, its last tenth.
+All get one rate and one channel. A pack is a folder with `index.csv`. Of clips, `train.flac` and `test.flac` hold all
+one after the other, and a row gives split, start and length of each. Of pieces, a row gives split and file, and
+`train/` and `test/` hold the files. Other columns may name classes. In any other folder every tenth recording is held
+out, by the hash of its content; of a single one, its last tenth.
 """
 
 import csv
@@ -29,30 +29,30 @@ _ROWS = 200_000
 
 @dataclass(frozen=True)
 class RecordingDataset:
-    """Sounds (samples,) int16, each of its own length; labels (n,) int64 where kinds were asked for."""
+    """Holds sounds (samples,) int16 of any length, and labels (n,) int64 if classes were requested."""
 
     train: tuple[np.ndarray, ...]
     test: tuple[np.ndarray, ...]
     train_labels: np.ndarray | None
     test_labels: np.ndarray | None
     class_groups: tuple[tuple[str, ...], ...]
-    """The names of the kinds of each sort; a label counts through the last sort first."""
+    """The names of the classes in each group; a label counts through the last group first."""
     report: ImportReport
     name: str
 
     @property
     def label_names(self) -> tuple[str, ...]:
-        """A name for every label: `3 jackson`."""
+        """Return a name for every label: `3 jackson`."""
         return tuple(" ".join(names) for names in itertools.product(*self.class_groups)) if self.class_groups else ()
 
 
 def load_recordings_in_steps(
     source: Path, rate: int, columns: Sequence[str] = ()
 ) -> Generator[tuple[int, int], None, RecordingDataset]:
-    """A folder or pack at a rate in Hz, in steps that yield (done, total) files.
+    """Load a folder or pack at a rate in Hz, in steps that yield (done, total) files.
 
-    columns: of a pack's index, each a sort of kinds
-    Raises Refused, with counts, where there is too little to learn from or a pack is damaged.
+    `columns`: those of a pack's index, each a group of classes. Raises FileRefused, with counts, if there is too little
+    to train on or a pack is damaged.
     """
     source = Path(source)
     name = display_name(source.resolve().name)
@@ -66,16 +66,15 @@ def load_recordings_in_steps(
 
 
 def open_for_training(path: Path, rate: int, *, silent: bool = False, centred: bool = True) -> np.ndarray:
-    """A sound file as (samples,) int16 at a rate in Hz, its channels made one. Raises Refused with the reason.
+    """Open a sound file as (samples,) int16 at a rate in Hz, mixed to one channel. Raises FileRefused with the reason.
 
-    silent: whether silence is welcome, too
-    centred: whether a middle that is off is put right; a pack is taken as it is
+    `silent`: whether silence is allowed, too. `centred`: whether an offset is removed; a pack is used as it is.
     """
     return as_samples(decoder.open_recording(path, rate, centred=centred), silent=silent)
 
 
 def as_samples(found: audio_file.Recording, *, silent: bool = False) -> np.ndarray:
-    """A recording as (samples,) int16, if it is long and loud enough. Raises Refused with the reason."""
+    """Return a recording as (samples,) int16. Raises FileRefused with the reason if it is too short or too quiet."""
     if len(found.samples) < SHORTEST * found.rate:
         raise FileRefused(found.name, f"is shorter than {SHORTEST:g} seconds")
     if not silent and found.quiet:
@@ -91,14 +90,16 @@ def _folder(source: Path, name: str, rate: int) -> Generator[tuple[int, int], No
     found: dict[bytes, np.ndarray] = {}
     skipped: list[tuple[str, str]] = []
     damaged: list[tuple[str, str]] = []
-    paths, duplicates = list_files(source), 0
+    paths = list_files(source)
+    duplicates = 0
     for done, path in enumerate(paths, 1):
         within = display_name(os.path.relpath(path, source))
         try:
             if path.name.startswith("."):
                 raise FileRefused(within, "is a hidden file")
             opened = decoder.open_recording(path, rate)
-            wave, wrong = as_samples(opened), damage(opened.notes)
+            wave = as_samples(opened)
+            wrong = damage(opened.notes)
             key = hashlib.blake2b(wave.tobytes(), digest_size=16).digest()
             if key in found:
                 duplicates += 1
@@ -116,7 +117,7 @@ def _folder(source: Path, name: str, rate: int) -> Generator[tuple[int, int], No
 
 
 def _split(found: dict[bytes, np.ndarray]) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
-    """A tenth held out by hash, in the order of the hashes; at least one on either side."""
+    """Hold out a tenth by hash, in the order of the hashes; at least one on either side."""
     keys = sorted(found)
     if len(keys) == 1:
         cut = max(len(found[keys[0]]) * 9 // 10, 1)
@@ -183,7 +184,8 @@ def _index(path: Path, name: str) -> list[dict[str, str]]:
 
 def _clip(whole: np.ndarray, row: dict[str, str], name: str) -> np.ndarray:
     try:
-        start, length = int(row["start"]), int(row["length"])
+        start = int(row["start"])
+        length = int(row["length"])
     except ValueError:
         raise FileRefused(name, "has an index.csv that cannot be read") from None
     if not 0 <= start < start + length <= len(whole):
@@ -194,7 +196,7 @@ def _clip(whole: np.ndarray, row: dict[str, str], name: str) -> np.ndarray:
 
 
 def _inside(source: Path, side: str, row: dict[str, str], name: str) -> Path:
-    """A row's file, which must lie in the folder of its side."""
+    """Return a row's file, which must lie in the folder of its side."""
     file = row.get("file", "")
     if not file or file != os.path.basename(file) or file.startswith("."):
         raise FileRefused(name, "has an index.csv that names no file of its own")

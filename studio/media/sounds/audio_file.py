@@ -1,6 +1,6 @@
-"""A recording in a file to one channel at a model's rate, and what had to be done to it.
+"""Read a recording from a file to one channel at a model's rate, and note what had to be done.
 
-What a header says is checked before anything is unpacked, and samples are unpacked in blocks up to a limit: a file of
+A header's claims are checked before anything is unpacked, and samples are unpacked in blocks up to a limit: a file of
 200 kB can hold hours of silence in eight channels. WAV, Wave64, FLAC, Ogg Vorbis, Opus, MP3, AIFF, CAF and AU are read.
 """
 
@@ -23,22 +23,23 @@ MAX_SECONDS = 2 * 3600
 PADDING = 1.0
 """Seconds that an encoder may add to a sound, so that two hours stay two hours as MP3."""
 SQUEEZED = 400
-"""Times that a sound may be larger than its file, as 16 bits: digital silence in FLAC is 500 to 2,000, speech in the
-narrowest Opus 250."""
+"""How many times larger than its file a sound may be, as 16 bits: digital silence in FLAC is 500 to 2,000, speech in
+the narrowest Opus 250."""
 ROOM = 2**25
-"""Bytes that any file may unpack to, however much it is squeezed."""
+"""Bytes that any file may unpack to, however well it is compressed."""
 OFFSET = 0.01
-"""Of the whole height: a mean below it is nobody's fault and stays, so that clean samples stay as they are."""
+"""The share of the whole height below which a mean is left alone, so that clean samples stay unchanged."""
 _ROOM = 2**22
 """Samples by which memory grows."""
 _PIECE = 2**20
-"""Samples that are looked at, or brought to another rate, at once."""
+"""Samples that are examined or resampled at once."""
 FEW = 400
-"""Samples, of which a mean says nothing."""
-SILENT, QUIET = 1 / 32_768, 8 / 32_768
-"""Of the whole height."""
+"""The number of samples below which a mean has no meaning."""
+SILENT = 1 / 32_768
+QUIET = 8 / 32_768
+"""The share of the whole height below which a sound is quiet."""
 DAMAGED = 0.001
-"""Share of samples that may be no numbers."""
+"""The largest share of samples that may be NaN."""
 _EMPTY = "is cut off before its sound begins"
 CANCELLED = "its channels cancel each other out, so the first one is used"
 APART = "its parts have different rates: all are brought to that of the first"
@@ -47,30 +48,30 @@ __all__ = ["Recording", "resample_recording", "resample_whole", "open_recording"
 
 @dataclass(frozen=True)
 class Recording:
-    """A sound file that was opened."""
+    """Holds a sound file that was opened."""
 
     samples: np.ndarray
-    """(samples,) float32 from -1 to 1 at `rate`, its channels made one."""
+    """(samples,) float32 from -1 to 1 at `rate`, mixed to one channel."""
     rate: int
-    """Hz."""
+    """The rate in Hz."""
     name: str
-    """The file's name, as it may be shown."""
+    """The file's name, made safe to show."""
     file_rate: int
     channels: int
     seconds: float
-    """Of the file, as it was."""
+    """Seconds of the file before any change."""
     clipped: int
     """Samples of the file that stay at its very top or bottom."""
     quiet: bool
-    """Whether there is nothing to learn from: silence, or next to it."""
+    """True if there is nothing to learn from: silence, or nearly."""
     notes: tuple[str, ...]
-    """What had to be done, for people."""
+    """Notes for the user on what had to be done."""
 
 
 def open_recording(path: Path | str, rate: int | None = None, *, centred: bool = True) -> Recording:
-    """The sound in a file, at its own rate or at `rate` in Hz. Raises Refused with the reason.
+    """Read the sound in a file, at its own rate or at `rate` in Hz. Raises FileRefused with the reason.
 
-    centred: whether a middle that is off is put right
+    `centred`: whether an offset is removed
     """
     path, name = Path(path), display_name(os.path.basename(path))
     with decode_opened(path, name, LARGEST) as file:
@@ -84,14 +85,15 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
                 notes.append(CANCELLED)
         except (blocks.UnreadableBlock, MemoryError):
             raise FileRefused(name, _EMPTY, AGAIN) if {CUT, TORN} & {*notes} else refusal_reason(name, form) from None
-    wave, length = found.wave, len(found.wave)
+    wave = found.wave
+    length = len(found.wave)
     if not length:
         raise FileRefused(name, _EMPTY if CUT in notes else "holds no sound")
     if found.broken:
         notes.append(f"{found.broken:,} samples that were no numbers became silence")
     clipped = _clipped(wave, found.rate)
     _clean(wave, notes, centred)
-    if rate is not None and rate < found.rate:  # what is made is shorter and takes the place of what was used
+    if rate is not None and rate < found.rate:  # the result is shorter and replaces what was already used
         made = _resample(wave, found.rate, rate, wave)
         wave.resize(made, refcheck=False)
     else:
@@ -106,18 +108,18 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
 
 @dataclass
 class _Mixed:
-    """The sounds of a file one after the other, of one channel, at the rate of the first."""
+    """Joins the sounds of a file in one channel, at the rate of the first."""
 
     wave: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    """(n,) float32, and some room behind it until `finish`."""
+    """(n,) float32, with extra room at its end until `finish`."""
     count: int = 0
-    """Of its samples."""
+    """Samples that it holds so far."""
     rate: int = 0
     channels: int = 0
     loudest: float = 0.0
-    """Of any channel."""
+    """The largest absolute value of any channel."""
     broken: int = 0
-    """Samples that were no numbers."""
+    """Samples that were NaN."""
 
     def append(self, samples: np.ndarray) -> None:
         """Add samples. Memory grows in place: parts that are joined at the end would need twice as much."""
@@ -128,23 +130,27 @@ class _Mixed:
         self.count = end
 
     def finish(self) -> None:
-        """Give the room back that is left."""
+        """Release the memory that is left over."""
         self.wave.resize(self.count, refcheck=False)
 
 
 def _mixed(streams: list[AudioStream], size: int, name: str, notes: list[str], only: int | None = None) -> _Mixed:
-    """Decode all sounds of a file of so many bytes: the mean of their channels, or only one. Raises Refused."""
-    mixed, entries, seconds = _Mixed(), 0, 0.0
-    _bearable(sum(stream.seconds for stream in streams), 0, size, name)
+    """Decode all sounds of a file of so many bytes: the mean of their channels, or only one. Raises FileRefused."""
+    mixed = _Mixed()
+    entries = 0
+    seconds = 0.0
+    _check_size(sum(stream.seconds for stream in streams), 0, size, name)
     for stream in streams:
-        others, rate = list[np.ndarray](), 0  # of another rate
+        others = list[np.ndarray]()  # of another rate
+        rate = 0
         for block in _blocks(stream, name, notes, last=stream is streams[-1] and not mixed.count):
-            samples, rate = block.samples, block.rate
+            samples = block.samples
+            rate = block.rate
             mixed.channels = mixed.channels or samples.shape[1]
             mixed.rate = mixed.rate or rate
             seconds += len(samples) / rate
             entries += samples.size
-            _bearable(seconds, entries, size, name)
+            _check_size(seconds, entries, size, name)
             mine = _mono(samples, mixed, only)
             if rate == mixed.rate:
                 mixed.append(mine)
@@ -180,8 +186,8 @@ def _mono(samples: np.ndarray, mixed: _Mixed, only: int | None) -> np.ndarray:
     return found
 
 
-def _bearable(seconds: float, entries: int, size: int, name: str) -> None:
-    """Raise Refused if a file of so many bytes holds more than a recording does."""
+def _check_size(seconds: float, entries: int, size: int, name: str) -> None:
+    """Raise FileRefused if a file of so many bytes holds more than a recording does."""
     if seconds > MAX_SECONDS + PADDING:
         raise FileRefused(name, f"is longer than {MAX_SECONDS // 3600} hours")
     if 2 * entries > ROOM and 2 * entries > SQUEEZED * size:
@@ -192,17 +198,21 @@ def _loudest(wave: np.ndarray) -> float:
     return max(float(wave.max(initial=0)), -float(wave.min(initial=0)))
 
 
-def _clipped(heard: np.ndarray, rate: int) -> int:
-    """Samples at the very top or bottom, where more are in a row than a wave stays there by itself."""
-    tops = {top for top in (heard.max(), heard.min()) if abs(top) > 0.5}
-    return sum(_in_rows(heard, top, max(3, rate // 10_000)) for top in tops)
+def _clipped(samples: np.ndarray, rate: int) -> int:
+    """Count samples at the very top or bottom.
+
+    Only runs that are longer than a wave stays there by itself count.
+    """
+    tops = {top for top in (samples.max(), samples.min()) if abs(top) > 0.5}
+    return sum(_in_rows(samples, top, max(3, rate // 10_000)) for top in tops)
 
 
-def _in_rows(heard: np.ndarray, top: float, least: int) -> int:
+def _in_rows(samples: np.ndarray, top: float, least: int) -> int:
     """Count the samples of a value of which at least so many follow each other."""
-    count, open_run = 0, 0
-    for start in range(0, len(heard), _PIECE):
-        same = heard[start : start + _PIECE] == top
+    count = 0
+    open_run = 0
+    for start in range(0, len(samples), _PIECE):
+        same = samples[start : start + _PIECE] == top
         edges = np.flatnonzero(np.diff(np.concatenate(([False], same, [False]))))
         runs = edges[1::2] - edges[::2]
         if open_run and same[0]:
@@ -215,48 +225,49 @@ def _in_rows(heard: np.ndarray, top: float, least: int) -> int:
     return count + (open_run if open_run >= least else 0)
 
 
-def _clean(heard: np.ndarray, notes: list[str], centred: bool) -> None:
-    """Put right the middle and the loudness of a wave, in its place."""
-    mean = float(heard.mean(dtype=np.float64))
-    if centred and abs(mean) > OFFSET and len(heard) > FEW:
-        heard -= np.float32(mean)
+def _clean(samples: np.ndarray, notes: list[str], centred: bool) -> None:
+    """Remove the offset of a wave and scale its loudness, in place."""
+    mean = float(samples.mean(dtype=np.float64))
+    if centred and abs(mean) > OFFSET and len(samples) > FEW:
+        samples -= np.float32(mean)
         notes.append(f"its middle was off by {mean:+.2f} and was put right")
-    loudest = _loudest(heard)
+    loudest = _loudest(samples)
     if loudest > 1 + 1e-3:
-        heard /= np.float32(loudest)
+        samples /= np.float32(loudest)
         notes.append("made quieter, because it was too loud for its file")
 
 
 def resample_recording(samples: np.ndarray, before: int, rate: int) -> np.ndarray:
-    """Samples (n,) int16 at another rate in Hz."""
+    """Resample samples (n,) int16 to another rate in Hz."""
     return samples if rate == before else resample_whole(samples.astype(np.float32) / np.float32(32_768), before, rate)
 
 
-def resample_whole(heard: np.ndarray, before: float, rate: int) -> np.ndarray:
-    """Floats (n,) from -1 to 1 as int16 at another rate in Hz."""
-    found = _at(heard, before, rate) if len(heard) else heard
+def resample_whole(samples: np.ndarray, before: float, rate: int) -> np.ndarray:
+    """Resample floats (n,) from -1 to 1 to int16 at another rate in Hz."""
+    found = _at(samples, before, rate) if len(samples) else samples
     whole: np.ndarray = np.rint(found * 32_768).clip(-32_768, 32_767).astype(np.int16)
     return whole
 
 
-def _at(heard: np.ndarray, before: float, rate: int | None) -> np.ndarray:
+def _at(samples: np.ndarray, before: float, rate: int | None) -> np.ndarray:
     """Return floats (n,) from -1 to 1 at another rate in Hz."""
     if rate is None or rate == before:
-        return heard
-    found = np.empty(math.ceil(len(heard) * rate / before) + 1, np.float32)
-    return found[: _resample(heard, before, rate, found)]
+        return samples
+    found = np.empty(math.ceil(len(samples) * rate / before) + 1, np.float32)
+    return found[: _resample(samples, before, rate, found)]
 
 
-def _resample(heard: np.ndarray, before: float, rate: int, found: np.ndarray) -> int:
+def _resample(samples: np.ndarray, before: float, rate: int, found: np.ndarray) -> int:
     """Put floats (n,) at another rate into `found`, in pieces; return how many there are.
 
-    found: may be `heard` itself if the rate becomes smaller, because of each piece less is made
+    found: may be `samples` itself if the rate becomes smaller, because of each piece less is made
     """
     import soxr
 
-    stream, count = soxr.ResampleStream(before, rate, 1, dtype="float32"), 0
-    for start in range(0, len(heard), _PIECE):
-        piece = stream.resample_chunk(heard[start : start + _PIECE], last=start + _PIECE >= len(heard))
+    stream = soxr.ResampleStream(before, rate, 1, dtype="float32")
+    count = 0
+    for start in range(0, len(samples), _PIECE):
+        piece = stream.resample_chunk(samples[start : start + _PIECE], last=start + _PIECE >= len(samples))
         np.clip(piece, -1, 1, out=found[count : count + len(piece)])
         count += len(piece)
     return count

@@ -1,4 +1,7 @@
-"""What sounds cost without a model that learned: as FLAC, and by a linear prediction from the two samples before."""
+"""Compute the bits of sounds without a trained model.
+
+One figure is FLAC's, the other that of a linear prediction from the two samples before.
+"""
 
 import io
 from collections.abc import Sequence
@@ -7,9 +10,9 @@ import numpy as np
 
 
 def flac_bits(sounds: Sequence[np.ndarray], levels: int) -> float:
-    """Bits of a FLAC of all sounds (samples,) in whole levels, one after the other, packed as small as it goes.
+    """Return the bits of a FLAC of all sounds (samples,) in whole levels.
 
-    256 levels are samples of 8 bits, any others of 16.
+    They follow each other and are packed as small as FLAC can. 256 levels are samples of 8 bits, any others of 16.
     """
     import soundfile
 
@@ -23,8 +26,11 @@ def flac_bits(sounds: Sequence[np.ndarray], levels: int) -> float:
 
 
 def predicted_bits(sounds: Sequence[np.ndarray]) -> float:
-    """Bits of all sounds (samples,) in whole levels by x_t - round(a x_{t-1} + b x_{t-2}), with the a and b that fit
-    them best, and a code that fits what is left best: its entropy. Before a sound there is its mean."""
+    """Return the bits of all sounds (samples,) in whole levels by a linear prediction.
+
+    The rest x_t - round(a x_{t-1} + b x_{t-2}) is coded with its own entropy, and a and b are those that fit best. The
+    mean precedes a sound.
+    """
     mean = round(float(np.concatenate(sounds).mean()))
     now, one, two = (
         np.concatenate([np.concatenate((np.full(by, mean), x))[: len(x)] for x in sounds]).astype(np.int64) - mean

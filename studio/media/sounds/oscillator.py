@@ -1,7 +1,7 @@
-"""A single cycle held as a tone: it changes while it sounds, and never clicks.
+"""Play a single cycle as a note. It can change while it plays, without clicks.
 
-The wave is read at one phase, which nothing ever sets back: another pitch goes on from it, and another
-wave is faded in over the old one, both read at that phase. Starting, stopping and every other loudness are ramps.
+The wave is read at one phase, which is never set back. A new pitch continues from it. A new wave is faded in over the
+old one, both read at that phase. Starting, stopping and all changes of loudness are ramps.
 """
 
 from typing import NamedTuple
@@ -14,13 +14,13 @@ from studio.media.sounds.wavetable import CEILING, TABLE_SAMPLES
 CROSSFADE = 0.02
 """Seconds from one wave to the next."""
 RAMP = 0.005
-"""Seconds from silence to full loudness; smaller changes take their share of it."""
+"""Seconds from silence to full loudness; smaller changes take a proportional time."""
 BLOCK = 1024
 """Samples made at once; a sound card that asks for more gets several."""
 
 
 class _OscillatorTarget(NamedTuple):
-    """What should sound: replaced as a whole, so that the sound card's thread never sees half of it."""
+    """Holds what should sound. It is replaced as a whole, so the sound card's thread never sees half of it."""
 
     table: np.ndarray | None
     hertz: float
@@ -28,7 +28,10 @@ class _OscillatorTarget(NamedTuple):
 
 
 class Oscillator:
-    """A Source. The window's thread wishes, the sound card's thread reads the newest wish once a block."""
+    """Plays notes as a SampleSource.
+
+    The window's thread sets the target, and the sound card's thread reads the newest target once a block.
+    """
 
     def __init__(self, rate: float = 48_000.0) -> None:
         self._rate = rate
@@ -37,15 +40,16 @@ class Oscillator:
         self._note: float | None = None
         self._hertz = wavetable.note_frequency(57)
         self._target = _OscillatorTarget(None, self._hertz, 0.0)
-        # From here on only the sound card's thread writes.
+        # Only the sound card's thread writes to the following.
         self._phase = 0.0
         self._loudness = 0.0
         self._table: np.ndarray | None = None
         self._next: np.ndarray | None = None
         self._faded = 0.0
-        """Share of `_next` in what sounds, 0 to 1."""
+        """The share of `_next` in the sound, 0 to 1."""
         self._count = np.arange(1, BLOCK + 1, dtype=np.float64)
-        self._at, self._share = np.empty(BLOCK), np.empty(BLOCK)
+        self._at = np.empty(BLOCK)
+        self._share = np.empty(BLOCK)
         self._place = np.empty(BLOCK, np.intp)
         self._one, self._other, self._step = (np.empty(BLOCK, np.float32) for _ in range(3))
 
@@ -53,19 +57,20 @@ class Oscillator:
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing is heard any more, the last ramp over."""
+        """Return whether nothing is heard any more and the last ramp is over."""
         return self._loudness == 0.0 and self._target.loudness == 0.0
 
     def set_card_rate(self, rate: float) -> None:
-        """A sound card will read this many samples a second, and begins in silence."""
+        """Prepare for a sound card that reads this many samples a second, starting in silence."""
         self._loudness = 0.0
         if rate != self._rate:
             self._rate = rate
             self._update_target(fresh=True)
 
     def play_note(self, note: float) -> None:
-        """Hold this note (MIDI: 69 is the A of 440 Hz) until `release`; another one while it sounds is a legato."""
-        self._note, before = note, self._hertz
+        """Hold this note (MIDI: 69 is the A of 440 Hz) until `release_note`. A second note is a legato."""
+        self._note = note
+        before = self._hertz
         self._hertz = wavetable.note_frequency(note)
         self._update_target(fresh=self._hertz != before)
 
@@ -74,12 +79,12 @@ class Oscillator:
         self._update_target()
 
     def set_wave(self, cycle: np.ndarray) -> None:
-        """Another int16 cycle, also while one sounds."""
+        """Play another int16 cycle from now on, also during a note."""
         self._cycle = cycle
         self._update_target(fresh=True)
 
     def set_level(self, level: float) -> None:
-        """How loud, 0 to 1."""
+        """Set the loudness, 0 to 1."""
         self._level = min(max(level, 0.0), 1.0)
         self._update_target()
 
@@ -92,30 +97,34 @@ class Oscillator:
     # ── the sound card's thread ──────────────────────────────────────────────────────────────────
 
     def fill(self, out: np.ndarray, until: float = 0.0) -> None:
-        """Write the next samples, (n,) float32. Waits for nothing, and keeps what it computes with."""
+        """Write the next samples, (n,) float32. It waits for nothing and allocates nothing."""
         for start in range(0, len(out), BLOCK):
             self._block(out[start : start + BLOCK])
 
     def _block(self, out: np.ndarray) -> None:
-        wish, n = self._target, len(out)
-        table = wish.table
-        if table is None or (self._loudness == 0.0 and wish.loudness == 0.0):
-            self._table, self._next = table, None
+        target = self._target
+        n = len(out)
+        table = target.table
+        if table is None or (self._loudness == 0.0 and target.loudness == 0.0):
+            self._table = table
+            self._next = None
             out[:] = 0.0
             return
         if self._table is None or self._loudness == 0.0:
-            self._table, self._next = table, None
+            self._table = table
+            self._next = None
         elif self._next is None and self._table is not table:
-            self._next, self._faded = table, 0.0
-        self._read(wish.hertz / self._rate, n)
+            self._next = table
+            self._faded = 0.0
+        self._read(target.hertz / self._rate, n)
         self._look_up(self._table, out)
         if self._next is not None:
             self._fade(out)
-        self._ramp(wish.loudness, out)
+        self._ramp(target.loudness, out)
         np.clip(out, -CEILING, CEILING, out=out)
 
     def _read(self, step: float, n: int) -> None:
-        """Where in a table the next n samples lie: whole places, and how far behind them."""
+        """Return where in a table the next n samples lie: whole places, and the fractions behind them."""
         at = self._at[:n]
         np.multiply(self._count[:n], step, out=at)
         at += self._phase
@@ -126,7 +135,8 @@ class Oscillator:
         at -= self._place[:n]
 
     def _look_up(self, table: np.ndarray, out: np.ndarray) -> None:
-        place, step = self._place[: len(out)], self._step[: len(out)]
+        place = self._place[: len(out)]
+        step = self._step[: len(out)]
         np.take(table, place, out=out, mode="clip")
         place += 1
         np.take(table, place, out=step, mode="clip")
@@ -136,9 +146,13 @@ class Oscillator:
         out += step
 
     def _fade(self, out: np.ndarray) -> None:
-        """Both are the same pitch at the same phase, so that shares that sum to one keep the loudness."""
+        """Fade from the old wave to the new one.
+
+        Both have the same pitch and phase, so shares that sum to one keep the loudness.
+        """
         assert self._next is not None
-        n, other = len(out), self._other[: len(out)]
+        n = len(out)
+        other = self._other[: len(out)]
         self._look_up(self._next, other)
         share = self._share[:n]
         np.multiply(self._count[:n], 1 / (CROSSFADE * self._rate), out=share)
@@ -149,7 +163,8 @@ class Oscillator:
         other *= share
         out += other
         if self._faded >= 1.0:
-            self._table, self._next = self._next, None
+            self._table = self._next
+            self._next = None
 
     def _ramp(self, wanted: float, out: np.ndarray) -> None:
         now = self._loudness

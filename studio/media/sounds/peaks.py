@@ -1,4 +1,7 @@
-"""How high and low a growing sound goes between any two moments, at any scale: hours are drawn as fast as seconds."""
+"""Compute how high and low a growing sound goes between two moments, at any scale.
+
+Hours are drawn as fast as seconds.
+"""
 
 from typing import Any
 
@@ -7,13 +10,16 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 STEP = 16
-"""Samples of one entry of the first table; entries of each table in one of the next."""
+"""Samples of one entry of the first table, and entries of each table in one of the next."""
 FINEST = 64
 """Samples of one entry of a table of means."""
 
 
 class PeakPyramid:
-    """The samples (n,) int16 so far, and tables of the lowest and highest of every 16, 256, 4096, … of them."""
+    """Holds the samples (n,) int16 so far, with tables of extremes.
+
+    Each table has the lowest and highest of every 16, 256, 4096, … samples.
+    """
 
     def __init__(self) -> None:
         self.samples: Array = np.zeros(0, np.int16)
@@ -23,7 +29,7 @@ class PeakPyramid:
         return len(self.samples)
 
     def set_samples(self, samples: Array, kept: int) -> None:
-        """The samples as they are now; the first `kept` of them are those of before."""
+        """Set the samples of now; the first `kept` of them are unchanged."""
         self.samples = samples
         below = samples[:, None]
         for table, step in enumerate(_steps(len(samples))):
@@ -37,28 +43,32 @@ class PeakPyramid:
         del self._tables[len(_steps(len(samples))) :]
 
     def between(self, places: Array) -> tuple[Array, Array]:
-        """Lowest and highest sample (n - 1,) float between each two of these places (n,), rising and in samples.
+        """Return the lowest and highest sample (n - 1,) float between neighbouring places.
 
-        Closer than samples, they lie on the line from one sample to the next. Beyond the end they are not a number.
+        The places (n,) rise and are in samples. Between two samples the value lies on the line that joins them. Beyond
+        the end it is NaN.
         """
-        apart = float(places[-1] - places[-2])
-        if apart < 2 or len(self.samples) < 2:
+        distance = float(places[-1] - places[-2])
+        if distance < 2 or len(self.samples) < 2:
             return self._lines(places)
-        level = max((n for n in range(len(self._tables)) if STEP ** (n + 1) <= apart), default=-1)
+        level = max((n for n in range(len(self._tables)) if STEP ** (n + 1) <= distance), default=-1)
         table = self._tables[level].rows if level >= 0 else self.samples[:, None]
         at = np.floor(places / STEP ** (level + 1)).astype(np.int64)
         inside = at[:-1] < len(table)
-        low, high = np.full(len(inside), np.nan), np.full(len(inside), np.nan)
+        low = np.full(len(inside), np.nan)
+        high = np.full(len(inside), np.nan)
         count = int(inside.sum())
         if count:
-            first, end = int(at[0]), int(min(at[count], len(table)))
-            starts, part = at[:count] - first, table[first:end]
+            first = int(at[0])
+            end = int(min(at[count], len(table)))
+            starts = at[:count] - first
+            part = table[first:end]
             low[:count] = np.minimum.reduceat(part[:, 0], starts)
             high[:count] = np.maximum.reduceat(part[:, -1], starts)
         return low, high
 
     def _lines(self, places: Array) -> tuple[Array, Array]:
-        """As above, of few samples: each stretch touches the next."""
+        """Do the same for few samples: each stretch touches the next."""
         first = int(places[0])
         part = self.samples[first : int(places[-1]) + 2]
         at = np.full(len(places), np.nan)
@@ -68,26 +78,32 @@ class PeakPyramid:
 
 
 class MeanTable:
-    """The mean of a growing row of numbers (n,) float32 between any two places; what is no number counts as nothing."""
+    """Averages a growing row of numbers (n,) float32 between any two places.
+
+    NaN counts as nothing.
+    """
 
     def __init__(self) -> None:
         self._numbers: Array = np.zeros(0, np.float32)
         self._sums = _Growing(2, np.float64)
-        """Sum and count of all numbers before each entry."""
+        """The sum and the count of all numbers before each entry."""
         self._sums.add(np.zeros((1, 2)))
 
     def __len__(self) -> int:
         return len(self._numbers)
 
     def set_numbers(self, numbers: Array, kept: int) -> None:
-        """The numbers as they are now; the first `kept` of them are those of before."""
+        """Set the numbers of now; the first `kept` of them are unchanged."""
         self._numbers = numbers
         self._sums.cut(kept // FINEST + 1)
         done = len(self._sums) - 1
         self._sums.add(self._sums.rows[-1] + np.cumsum(self._of(done, len(numbers) // FINEST), 0))
 
     def update_range(self, numbers: Array, first: int, end: int) -> None:
-        """Update the entries of the numbers from the first up to before the second; (n,) may have grown."""
+        """Update the entries of the numbers from `first` up to before `end`.
+
+        The row (n,) may have grown.
+        """
         self._numbers = numbers[: len(self)]
         begin = first // FINEST
         last = min(-(-end // FINEST), len(self._sums) - 1)
@@ -104,15 +120,19 @@ class MeanTable:
         return np.stack((np.where(known, new, 0).sum(1), known.sum(1)), 1)
 
     def between(self, places: Array) -> Array:
-        """The mean (n - 1,) between each two of these places (n,), rising; not a number where there is none."""
-        apart = float(places[-1] - places[-2])
-        if apart < FINEST:
+        """Return the mean (n - 1,) between neighbouring places (n,), which rise.
+
+        It is NaN if there is no number.
+        """
+        distance = float(places[-1] - places[-2])
+        if distance < FINEST:
             return self._fine(places)
         at = np.floor(places / FINEST).astype(np.int64).clip(0, len(self._sums) - 1)
         return _ratio(np.diff(self._sums.rows[at], axis=0))
 
     def _fine(self, places: Array) -> Array:
-        first, end = int(places[0]), int(np.ceil(places[-1])) + 1
+        first = int(places[0])
+        end = int(np.ceil(places[-1])) + 1
         part = self._numbers[first:end].astype(np.float64)
         known = np.isfinite(part)
         sums = np.zeros((len(part) + 1, 2))
@@ -125,7 +145,10 @@ class MeanTable:
 
 
 class _Growing:
-    """Rows that are added at the end and cut off there; room is doubled, never moved row by row."""
+    """Holds rows that are added and cut off at the end.
+
+    Room is doubled, so rows are not moved one by one.
+    """
 
     def __init__(self, width: int, kind: type[np.generic] = np.int16) -> None:
         self._room: Array = np.zeros((64, width), kind)
@@ -151,7 +174,10 @@ class _Growing:
 
 
 def common_prefix(before: Array, now: Array) -> int:
-    """How many samples at the beginning of two sounds are the same; those of one piece of memory are."""
+    """Return how many samples at the beginning of two sounds are the same.
+
+    Samples in the same memory are the same.
+    """
     count = min(len(before), len(now))
     if np.may_share_memory(before, now) or np.array_equal(before[:count], now[:count]):
         return count
@@ -159,8 +185,9 @@ def common_prefix(before: Array, now: Array) -> int:
 
 
 def _steps(count: int) -> list[int]:
-    """Samples of one entry of each table that has more than one."""
-    found, step = [], STEP
+    """Return the samples of one entry of each table that has more than one."""
+    found = []
+    step = STEP
     while count // step > 1:
         found.append(step)
         step *= STEP

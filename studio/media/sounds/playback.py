@@ -1,8 +1,8 @@
-"""Sound that plays while it is still being made.
+"""Play sound while it is still being generated.
 
-One thread writes samples as they are made, the sound card's reads them at the card's own rate, a third says what is to
-be heard. All that was made is kept, so one may go back to any place of it, or repeat a region. Starting, stopping,
-going elsewhere and running dry are ramps; what repeats is joined as it is.
+One thread appends samples, the sound card's thread reads them at the card's own rate, and a third thread seeks, loops
+and stops. All samples are kept, so the user may return to any place, or repeat a region. Starting, stopping, seeking
+and running dry are ramps; a loop is joined without one.
 """
 
 import math
@@ -18,52 +18,57 @@ from studio.media.sounds.wavetable import CEILING
 RAMP = 0.005
 """Seconds from silence to full loudness and back."""
 START_BUFFER_SECONDS = 0.06
-"""Seconds that must be there before it starts, and starts again after it ran dry."""
+"""Seconds that must be ready before playback starts, or starts again after it ran dry."""
 FASTER_THAN_REAL_TIME = 1.1
-"""Times real time from which on it is made faster than it is heard."""
+"""The speed, in times real time, from which on generating counts as faster than playback."""
 KNEE = 0.75
-"""Height up to which samples stay as they are; higher ones are bent to stay below -1 dBFS."""
+"""The height up to which samples stay unchanged; higher ones are bent to stay below -1 dBFS."""
 POLL_SECONDS = 0.002
-"""Seconds between two looks for what is being made."""
+"""Seconds between two checks for new samples."""
 _REPEATS = 64
-"""Turns back of a loop that are remembered: more than lie between what is brought and what is given."""
+"""Jumps back of a loop that are remembered. There are more than between resampling and playback."""
 
 
 class _PlaybackTarget(NamedTuple):
-    """What should be heard: replaced as a whole, so that the card's thread never sees half of it."""
+    """Holds what should be heard. It is replaced as a whole, so the card's thread never sees half of it."""
 
     playing: bool
     jump: int
-    """Counts the wishes to go elsewhere."""
+    """Counts the requests to seek."""
     place: int
     loop: tuple[int, int] | None = None
-    """First sample of what is repeated, and the one after its last."""
+    """The first sample of the loop, and the one after its last."""
 
 
 class PlaybackBuffer:
-    """A Source of samples at `rate` in Hz that are written while it plays; held until `play`."""
+    """Holds samples at `rate` in Hz that are appended while they play. It is paused until `play`."""
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
-        self._samples, self._count, self._is_complete = np.zeros(4 * rate, np.int16), 0, False
-        self._target, self._wishing = _PlaybackTarget(False, 0, 0), threading.Lock()
+        self._samples = np.zeros(4 * rate, np.int16)
+        self._count = 0
+        self._is_complete = False
+        self._target = _PlaybackTarget(False, 0, 0)
+        self._target_lock = threading.Lock()
         self.underruns = 0
-        """How often it ran dry: nothing was made in time."""
+        """How often it ran dry because nothing was generated in time."""
         self.level = 1.0
-        """How loud, from 0 to 1."""
+        """The loudness from 0 to 1."""
         self._recording: list[np.ndarray] | None = None
         self._recorded_count = 0
-        self._bringing = threading.Lock()
-        """Held for the copy of a few samples, so that nothing takes the place of what is just being brought."""
-        # From here on only the sound card's thread writes.
+        self._resampling_lock = threading.Lock()
+        """Held while a few samples are copied, so that samples being resampled are not replaced."""
+        # Only the sound card's thread writes to the following.
         self._question = 0.0, 0  # when the card asked last, and for how many samples at `rate`
-        self._card, self._jumps, self._loud = float(rate), 0, 1.0
+        self._card = float(rate)
+        self._jumps = 0
+        self._loud = 1.0
         self._restart_at(0)
 
-    # ── who makes it ─────────────────────────────────────────────────────────────────────────────
+    # ── the generating thread ────────────────────────────────────────────────────────────────────
 
     def append(self, samples: np.ndarray) -> None:
-        """The next samples (n,): int16, or floats from -1 to 1; what is no number becomes silence."""
+        """Append samples (n,): int16, or floats from -1 to 1; NaN becomes silence."""
         if samples.dtype != np.int16:
             finite = np.nan_to_num(samples.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
             samples = np.rint(finite * 32_768).clip(-32_768, 32_767).astype(np.int16)
@@ -73,11 +78,13 @@ class PlaybackBuffer:
         self._count = end  # last: the card's thread reads up to it
 
     def replace_from(self, first: int, samples: np.ndarray) -> bool:
-        """Put samples (n,) int16 in place of all that was written from a sample on; whether that could be done. What
-        sounds already, or was brought to the card's rate, stays."""
+        """Replace all samples from `first` on by (n,) int16, and return whether that was possible.
+
+        Samples that sound already, or were resampled to the card's rate, stay.
+        """
         end = first + len(samples)
         self._make_room(end)
-        with self._bringing:
+        with self._resampling_lock:
             brought = self._fed > first
             if brought and not self.is_silent:
                 return False
@@ -94,117 +101,131 @@ class PlaybackBuffer:
             self._samples = room
 
     def mark_complete(self) -> None:
-        """Nothing more will be written, until `go_on`."""
+        """Mark the sound as complete: nothing more is appended until `mark_incomplete`."""
         self._is_complete = True
 
     def mark_incomplete(self) -> None:
-        """More will be written, after all."""
+        """Allow more samples to be appended."""
         if self._is_complete:
             self._is_complete = False
             self.seek(self.position)
 
     @property
     def first_replaceable(self) -> int:
-        """The first sample that has not been brought to the card's rate yet."""
+        """Return the first sample that has not been resampled to the card's rate."""
         return self._fed
 
     def first_replaceable_after(self, seconds: float) -> int:
-        """The first sample that will not have been brought by then, if the card asks on as it did last."""
+        """Return the first sample that will still be replaceable after so many seconds.
+
+        It assumes that the card asks as it did last.
+        """
         asked, step = self._question
-        now, each = time.monotonic(), step / self.rate
+        now = time.monotonic()
+        each = step / self.rate
         left = now + seconds - max(asked + each, now)
         return self._fed + step * (math.floor(left / each) + 1 if left > 0 and step else 0)
 
     def truncate(self, first: int) -> None:
-        """Let go of what was written from a sample on."""
-        with self._bringing:
+        """Drop the samples from `first` on."""
+        with self._resampling_lock:
             brought = self._fed > first
             self._count = min(self._count, first)
         if brought:
             self.seek(self.position)
 
-    # ── who listens ──────────────────────────────────────────────────────────────────────────────
+    # ── the listening thread ─────────────────────────────────────────────────────────────────────
 
     def play(self) -> None:
-        with self._wishing:
+        with self._target_lock:
             self._target = self._target._replace(playing=True)
 
     def pause(self) -> None:
-        with self._wishing:
+        with self._target_lock:
             self._target = self._target._replace(playing=False)
 
     def seek(self, seconds: float) -> None:
-        """Go on from there, as far as it is made."""
+        """Continue from there, or from the end if that is not generated yet."""
         place = min(max(round(seconds * self.rate), 0), self._count)
-        with self._wishing:
+        with self._target_lock:
             self._target = self._target._replace(jump=self._target.jump + 1, place=place)
 
     def set_loop(self, begin: float | None, end: float = 0.0) -> None:
-        """Repeat what lies between two seconds, as soon as it comes there; None for nothing any more."""
+        """Repeat what lies between two seconds, once it is reached; None repeats nothing."""
         region = None if begin is None else (round(begin * self.rate), round(end * self.rate))
-        with self._wishing:
+        with self._target_lock:
             self._target = self._target._replace(loop=region if region is not None and region[0] < region[1] else None)
 
     def start_recording(self) -> None:
-        """Keep what is given to the card, at its rate, from now on."""
-        self._recording, self._recorded_count = [], 0
+        """Record what the card receives, at its rate, from now on."""
+        self._recording = []
+        self._recorded_count = 0
 
     @property
     def recorded_seconds(self) -> float:
-        """Seconds that are kept so far."""
+        """Return the seconds that are recorded so far."""
         return self._recorded_count / self._card
 
     def stop_recording(self) -> tuple[np.ndarray, float]:
-        """What was kept since `record` (n,) float32 without `level`, and its rate in Hz; nothing is kept any more."""
-        tape, self._recording, self._recorded_count = self._recording or [], None, 0
+        """Stop recording. Return the recording (n,) float32 without `level`, and its rate in Hz."""
+        tape = self._recording or []
+        self._recording = None
+        self._recorded_count = 0
         return np.concatenate((np.zeros(0, np.float32), *tape)), self._card
 
     @property
     def samples(self) -> np.ndarray:
-        """All samples so far (n,) int16."""
+        """Return all samples so far, (n,) int16."""
         count = self._count
         return self._samples[:count]
 
     @property
     def position(self) -> float:
-        """Seconds that the card was given; they are heard its latency later."""
-        wish = self._target
-        place = float(wish.place) if wish.jump != self._jumps else self._at(self._given * self.rate / self._card)
+        """Return the seconds that the card has received; they are heard its latency later."""
+        target = self._target
+        place = float(target.place) if target.jump != self._jumps else self._at(self._given * self.rate / self._card)
         return min(place, self._count) / self.rate
 
-    def _at(self, heard: float) -> float:
-        """The place of what comes after so many samples since the last turn."""
+    def _at(self, played: float) -> float:
+        """Return the place that follows after so many samples since the last jump."""
         turns = self._turns
-        fed, place = next((turn for turn in reversed(turns) if turn[0] <= heard), turns[0])
-        return place + heard - fed
+        fed, place = next((turn for turn in reversed(turns) if turn[0] <= played), turns[0])
+        return place + played - fed
 
     @property
     def buffered_seconds(self) -> float:
-        """Seconds that are made and not yet given to the card."""
+        """Return the seconds that are generated and not yet given to the card."""
         return max(self._count / self.rate - self.position, 0.0)
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing is heard, the last ramp over."""
+        """Return whether nothing is heard and the last ramp is over."""
         return self._gain == 0.0
 
     @property
     def has_ended(self) -> bool:
-        """Whether the whole of it was heard, but for an end after a gap that is shorter than its ramp."""
+        """Return whether all of it was heard.
+
+        An end after an underrun that is shorter than its ramp counts as heard.
+        """
         return self._is_complete and self.is_silent and self._flushed and self._ready.size <= self._ramp
 
     # ── the sound card's thread ──────────────────────────────────────────────────────────────────
 
     def set_card_rate(self, rate: float) -> None:
-        """A card will read so many samples a second; it goes on where it was."""
+        """Prepare for a card that reads so many samples a second; playback continues at its place."""
         place = round(self._at(self._given * self.rate / self._card))
         self._card = rate
         self._restart_at(min(place, self._count))
 
     def fill(self, out: np.ndarray, until: float = 0.0) -> None:
-        """The next samples into `out` (n,) float32. It does not run dry before `until`, in time.monotonic(): what the
-        card has left plays on meanwhile, so a maker that was kept waiting may catch up."""
-        self._question, at = (time.monotonic(), math.ceil(len(out) * self.rate / self._card)), 0
+        """Write the next samples into `out` (n,) float32.
+
+        It does not run dry before `until`, in time.monotonic(). The card plays what it has until then, so a generator
+        that was delayed may catch up.
+        """
+        self._question = (time.monotonic(), math.ceil(len(out) * self.rate / self._card))
+        at = 0
         while at < len(out):
             part = out[at:]
             if self._gain == 0.0 and self._target.jump != self._jumps:
@@ -221,37 +242,41 @@ class PlaybackBuffer:
             at += count
 
     def _restart_at(self, place: int) -> None:
-        """Begin at a sample of what was made, from silence."""
-        # Of the samples that were brought since, how many there were where it went on elsewhere, and where.
-        self._fed, self._brought = place, 0
+        """Continue at a sample, from silence."""
+        # Of the samples that were resampled since: how many there were at each jump, and where it led.
+        self._fed = place
+        self._resampled_count = 0
         self._turns: tuple[tuple[int, int], ...] = ((0, place),)
-        self._given, self._gain, self._dry, self._flushed = 0, 0.0, True, False
+        self._given = 0
+        self._gain = 0.0
+        self._dry = True
+        self._flushed = False
         self._ready = np.zeros(0, np.float32)
         self._ramp = round(RAMP * self._card)
-        self._bent = Resampler(self.rate, round(self._card)) if self._card != self.rate else None
+        self._resampler = Resampler(self.rate, round(self._card)) if self._card != self.rate else None
 
     def _awaits(self, wanted: int) -> bool:
-        """Whether so many samples are not ready, and sounding needs what is being made."""
-        wish = self._target
-        sounding = wish.playing and wish.jump == self._jumps and not self._dry
+        """Return whether so many samples are not ready and playback needs what is being generated."""
+        target = self._target
+        sounding = target.playing and target.jump == self._jumps and not self._dry
         return sounding and not self._is_complete and self._ready.size < wanted
 
     def _may_sound(self) -> bool:
-        """Whether there is enough to go on; counts it where it ran dry."""
-        wish = self._target
-        if not wish.playing or wish.jump != self._jumps:
+        """Return whether there is enough to continue; count an underrun if it ran dry."""
+        target = self._target
+        if not target.playing or target.jump != self._jumps:
             return False
-        if self._ready.size <= self._ramp:  # what is left is faded out
+        if self._ready.size <= self._ramp:  # the rest is faded out
             self.underruns += not (self._dry or self._is_complete)
             self._dry = True
             return False
         self._dry = (
-            self._dry and not self._is_complete and wish.loop is None and self.buffered_seconds < START_BUFFER_SECONDS
+            self._dry and not self._is_complete and target.loop is None and self.buffered_seconds < START_BUFFER_SECONDS
         )
         return not self._dry
 
     def _sounding(self, part: np.ndarray) -> int:
-        """Louder up to full loudness, and on; how many were given."""
+        """Fade in up to full loudness, then continue; return how many samples were written."""
         count = min(len(part), self._ready.size - self._ramp)
         if self._gain < 1:
             count = min(count, round((1 - self._gain) * self._ramp) or 1)
@@ -263,7 +288,7 @@ class PlaybackBuffer:
         return count
 
     def _fading(self, part: np.ndarray) -> int:
-        """Quieter down to silence; how many were given."""
+        """Fade out to silence; return how many samples were written."""
         count = min(len(part), round(self._gain * self._ramp), self._ready.size)
         if count:
             end = max(self._gain - count / self._ramp, 0.0)
@@ -280,7 +305,8 @@ class PlaybackBuffer:
         if self._recording is not None:
             self._recording.append(part.copy())
             self._recorded_count += len(part)
-        loud, self._loud = self._loud, self.level
+        loud = self._loud
+        self._loud = self.level
         if loud != self._loud:
             part *= np.linspace(loud, self._loud, len(part), dtype=np.float32)
         elif loud != 1.0:
@@ -289,48 +315,56 @@ class PlaybackBuffer:
         self._given += len(part)
 
     def _fetch(self, wanted: int) -> None:
-        """Bring samples to the card's rate until so many are ready, as far as they are made."""
-        parts, there = [self._ready], self._ready.size
+        """Resample until so many samples are ready, as far as they are generated."""
+        parts = [self._ready]
+        there = self._ready.size
         while there < wanted:
             few = math.ceil((wanted - there) * self.rate / self._card)
-            with self._bringing:
+            with self._resampling_lock:
                 piece, last = self._next(few)
                 found = piece.astype(np.float32) / np.float32(32_768)
                 if self._flushed or (not len(piece) and not last):
                     break
-                self._fed, self._flushed = self._fed + len(piece), last
-            if self._bent is not None:
-                found = self._bent.resample(found, last)
-            self._brought += len(piece)
+                self._fed = self._fed + len(piece)
+                self._flushed = last
+            if self._resampler is not None:
+                found = self._resampler.resample(found, last)
+            self._resampled_count += len(piece)
             parts.append(found)
             there += len(found)
         if len(parts) > 1:
             self._ready = np.concatenate(parts)
 
     def _next(self, few: int) -> tuple[np.ndarray, bool]:
-        """The next samples, a few at most, and whether nothing comes after them."""
-        count = self._count  # before the array, which may be a longer one by then
+        """Return the next samples, a few at most, and whether they are the last."""
+        count = self._count  # before the array, which may have been replaced by a longer one by then
         made, end, repeats = self._samples, *self._end(count)
         piece = made[self._fed : min(self._fed + few, end)]
         return piece, self._is_complete and not repeats and self._fed + len(piece) >= count
 
     def _end(self, count: int) -> tuple[int, bool]:
-        """How far it goes on from where it is, and whether it then turns back; at the end of a loop it does so."""
+        """Return where playback stops or turns back, and whether it turns back.
+
+        It turns back at the end of a loop.
+        """
         loop = self._target.loop
         if loop is None or loop[1] > count or self._fed > loop[1]:
             return count, False
         if self._fed == loop[1]:
             self._fed = loop[0]
-            self._turns = (*self._turns[-_REPEATS:], (self._brought, loop[0]))
+            self._turns = (*self._turns[-_REPEATS:], (self._resampled_count, loop[0]))
         return loop[1], True
 
 
 def limit_level(wave: np.ndarray) -> np.ndarray:
-    """Samples (n,) float32 that stay within -1 dBFS: up to KNEE as they are, above it ever less steep."""
+    """Limit samples (n,) float32 to -1 dBFS.
+
+    Up to KNEE they are unchanged; above it the curve gets ever less steep.
+    """
     height = np.abs(wave)
     if not height.size or height.max() <= KNEE:
         return wave
     room = CEILING - KNEE
-    bent = KNEE + room * np.tanh(np.maximum(height - KNEE, 0) / room)
-    found: np.ndarray = np.where(height > KNEE, np.sign(wave) * bent, wave).astype(np.float32)
+    limited = KNEE + room * np.tanh(np.maximum(height - KNEE, 0) / room)
+    found: np.ndarray = np.where(height > KNEE, np.sign(wave) * limited, wave).astype(np.float32)
     return found

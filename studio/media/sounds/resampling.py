@@ -1,4 +1,4 @@
-"""Brings a sound to a sound card's rate while it comes, and holds back as little of it as can be.
+"""Resample a sound to a sound card's rate as it arrives, with as little delay as possible.
 
     y_n = Σ_j x_j h(n r/s - j),  h(t) = c sinc(c t) I₀(β √(1 - (t/w)²)) / I₀(β) for |t| < w,  c ≤ min(1, s/r)
 
@@ -14,19 +14,21 @@ from numpy.lib.stride_tricks import sliding_window_view
 WIDTH = 48
 """w in samples of the slower rate: 3 ms at 16 kHz."""
 BETA = 10.0
-"""What is folded back or mirrored is 100 dB below."""
+"""With this, aliases and images are 100 dB below."""
 CUT = 0.95
-"""c as a share of the highest that has nothing fold back."""
+"""c as a share of the highest c without aliases."""
 
 
 class Resampler:
-    """From `rate` to `card`, both in whole Hz, piece by piece."""
+    """Resamples from `rate` to `card`, both in whole Hz, piece by piece."""
 
     def __init__(self, rate: int, card: int) -> None:
-        common, slower = math.gcd(rate, card), min(1.0, card / rate)
-        self._up, self._down = card // common, rate // common
+        common = math.gcd(rate, card)
+        slower = min(1.0, card / rate)
+        self._up = card // common
+        self._down = rate // common
         self.held = math.ceil(WIDTH / slower)
-        """Samples after a moment that must be there before it can be given."""
+        """Samples after a moment that must be known before it can be resampled."""
         place = np.arange(1 - self.held, self.held + 1)
         t = np.arange(self._up)[:, None] / self._up - place  # (up, 2 w)
         window = np.i0(BETA * np.sqrt(np.maximum(1 - (t / self.held) ** 2, 0)))
@@ -34,16 +36,21 @@ class Resampler:
         self._h = (h / h.sum(1, keepdims=True)).astype(np.float32)
         self._x = np.zeros(self.held - 1, np.float32)
         self._at = 0
-        """Where in `_x` the next one's filter begins, in parts of a sample of which there are `up`."""
+        """The place in `_x` where the next filter begins, in fractions of a sample; `up` of them make one."""
 
     def resample(self, x: np.ndarray, last: bool = False) -> np.ndarray:
-        """What comes after what was brought before, as far as x (n,) float32 tells; after the `last`, all of it."""
+        """Return the samples that follow, as far as x (n,) float32 allows.
+
+        After the `last` x, it returns all of them.
+        """
         x = np.concatenate((self._x, x, np.zeros(self.held if last else 0, np.float32)))
         filters = sliding_window_view(x, 2 * self.held) if len(x) >= 2 * self.held else np.zeros((0, 0), np.float32)
         count = max(-(-(len(filters) * self._up - self._at) // self._down), 0)
         at = self._at + self._down * np.arange(count + 1)
-        begin, part = at // self._up, at % self._up
-        self._x, self._at = x[begin[-1] :], int(part[-1])
+        begin = at // self._up
+        part = at % self._up
+        self._x = x[begin[-1] :]
+        self._at = int(part[-1])
         if not count:
             return np.zeros(0, np.float32)
         found: np.ndarray = np.einsum("nk,nk->n", filters[begin[:-1]], self._h[part[:-1]])

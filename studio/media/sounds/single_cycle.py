@@ -1,6 +1,6 @@
-"""Sound files to arrays: a single cycle of a wave, or the first frame of a wavetable.
+"""Read a single cycle of a wave from a sound file, or the first frame of a wavetable.
 
-Whatever is wrong with a file ends as `Refused`, with a reason for people.
+Every fault of a file ends as `FileRefused`, with a reason for the user.
 """
 
 import os
@@ -21,21 +21,21 @@ from studio.media.sounds import wavetable
 from studio.media.sounds.audio_file import CANCELLED, SILENT
 
 PEAK = 30_000
-"""Of every wave, of 32,767."""
+"""The peak of every wave, of 32,767."""
 
 
 def read_cycle(path: Path, samples: int) -> np.ndarray:
-    """A sound file that holds one cycle, as `(samples,)` int16. Raises Refused with the reason.
+    """Read a sound file that holds one cycle, as `(samples,)` int16. Raises FileRefused with the reason.
 
-    It is mixed to mono, loses its mean, is resampled by its Fourier series, turned to begin where it
-    rises through zero, and scaled to one peak: as the waves of a pack are.
+    It is mixed to mono, its mean is removed, it is resampled by its Fourier series, turned to begin at a rising zero,
+    and scaled to one peak, like the waves of a pack.
     """
     wave = read_wave(path, samples)
     return cycle_from_wave(wave.array, samples, wave.name)
 
 
 def cycle_from_wave(wave: np.ndarray, samples: int, name: str) -> np.ndarray:
-    """One cycle of any length as `(samples,)` int16. Raises Refused where it is silent."""
+    """Return one cycle of any length as `(samples,)` int16. Raises FileRefused if it is silent."""
     spectrum = np.fft.rfft(wave)
     spectrum[0] = 0
     count = samples // 2 + 1
@@ -53,7 +53,7 @@ def cycle_from_wave(wave: np.ndarray, samples: int, name: str) -> np.ndarray:
 
 
 LONGEST_CYCLE = 8192
-"""Samples: the longest single cycles that are passed around have 4,096."""
+"""The most samples of a cycle: the longest single cycles in circulation have 4,096."""
 
 SHORTEST_CYCLE = 8
 
@@ -62,36 +62,36 @@ MOST_FRAMES = 256
 _MOST_SAMPLES = MOST_FRAMES * LONGEST_CYCLE
 
 _SMALL = 2**23
-"""Bytes: no wavetable is larger, in 256 frames of 2,048 samples of 64 bits in two channels."""
+"""The most bytes of a wavetable: 256 frames of 2,048 samples of 64 bits in two channels."""
 
 MOST_CHUNKS = 10_000
-"""Of a WAV that are looked through; files have fewer than twenty."""
+"""The most chunks of a WAV that are read; files have fewer than twenty."""
 
 _INCOMPLETE = {CUT: "is cut off", TORN: "is cut off or damaged", BROKEN: "is damaged"}
-"""Why what could not be decoded whole is no cycle, by what was told of it."""
+"""The reason why a file that could not be decoded completely is not a cycle, by its note."""
 
 _FRAME = re.compile(rb"<!>(\d{1,5})\b")
 
 
 @dataclass(frozen=True)
 class OpenedWave:
-    """A single cycle that was opened."""
+    """Holds a single cycle that was opened."""
 
     array: np.ndarray
-    """(samples,) int16; of a wavetable its first frame."""
+    """(samples,) int16; for a wavetable its first frame."""
     last: np.ndarray
-    """(samples,) int16: the last frame, of a single cycle itself."""
+    """(samples,) int16: the last frame; for a single cycle the cycle itself."""
     name: str
-    """The file's name, as it may be shown."""
+    """The file's name, made safe to show."""
     notes: tuple[str, ...]
-    """What had to be converted, for people."""
+    """Notes for the user on what had to be converted."""
 
 
 def read_wave(path: Path | str, samples: int | None = None) -> OpenedWave:
-    """The cycle in a sound file, of `samples` samples where that is asked for. Raises Refused with the reason."""
+    """Read the cycle in a sound file, of `samples` samples if requested. Raises FileRefused with the reason."""
     name = display_name(os.path.basename(path))
-    heard, rate, table, notes = _heard(Path(path), name)
-    frames = _frames(heard, rate, table, name)
+    decoded, rate, table, notes = _read_samples(Path(path), name)
+    frames = _frames(decoded, rate, table, name)
     if len(frames) > 1:
         notes.append(f"the first of its {len(frames):,} frames is used")
     before = frames.shape[1]
@@ -107,11 +107,12 @@ def read_wave(path: Path | str, samples: int | None = None) -> OpenedWave:
 
 
 def may_be_cycles(path: Path) -> bool:
-    """Return whether a file is short enough for a cycle or a wavetable, without decoding it.
+    """Return whether a file is short enough for a cycle or a wavetable.
 
-    A WAV that is damaged after its first bytes may be one, too: whatever opens it tells the reason.
+    It is not decoded. A WAV that is damaged after its first bytes may be one, too; whoever opens it reports the reason.
     """
-    name, wav = display_name(path.name), False
+    name = display_name(path.name)
+    wav = False
     try:
         with decode_opened(path, name, MAX_PICTURE_FILE_BYTES) as file:
             if os.fstat(file.fileno()).st_size > _SMALL:
@@ -128,25 +129,28 @@ def may_be_cycles(path: Path) -> bool:
     return table or count <= LONGEST_CYCLE or (not rest and frames <= MOST_FRAMES)
 
 
-def _heard(path: Path, name: str) -> tuple[np.ndarray, int, bytes, list[str]]:
-    """Return the samples (n,) float64 of a file, its rate, its chunk about frames, and notes. Raises Refused."""
+def _read_samples(path: Path, name: str) -> tuple[np.ndarray, int, bytes, list[str]]:
+    """Read a file: return samples (n,) float64, rate, chunk about frames, and notes. Raises FileRefused."""
     with decode_opened(path, name, MAX_PICTURE_FILE_BYTES) as file:
         sounds, form, notes = find_streams(file, name, path.suffix)
         if len(sounds) > 1:
             notes.append("the first of its sounds is used")
-        told = len(notes)
-        parts, rate, count = list[np.ndarray](), 1, 0
+        stated = len(notes)
+        parts = list[np.ndarray]()
+        rate = 1
+        count = 0
         try:
             for block in blocks.read_blocks(sounds[0], name, notes, "float64"):
                 parts.append(block.samples)
-                rate, count = block.rate, count + len(block.samples)
+                rate = block.rate
+                count = count + len(block.samples)
                 if count > _MOST_SAMPLES:
                     break
         except (blocks.UnreadableBlock, MemoryError):
             if not {CUT, TORN} & {*notes}:
                 raise refusal_reason(name, form) from None
         data = read_bytes_at(file, 0, MAX_PICTURE_FILE_BYTES) if form is not None and form.name == "WAV" else b""
-    for note in (note for note in notes[told:] if note in _INCOMPLETE):
+    for note in (note for note in notes[stated:] if note in _INCOMPLETE):
         raise FileRefused(name, _INCOMPLETE[note], AGAIN)
     if not parts:
         raise FileRefused(name, "holds no sound")
@@ -154,7 +158,10 @@ def _heard(path: Path, name: str) -> tuple[np.ndarray, int, bytes, list[str]]:
 
 
 def _mono(samples: np.ndarray, notes: list[str]) -> np.ndarray:
-    """Return the mean (n,) of channels (n, channels), or the first one if they cancel each other out."""
+    """Return the mean (n,) of channels (n, channels).
+
+    If they cancel each other out, return the first one.
+    """
     if not np.isfinite(samples).all():
         samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
         notes.append("samples that were no numbers became silence")
@@ -167,13 +174,17 @@ def _mono(samples: np.ndarray, notes: list[str]) -> np.ndarray:
 
 
 def riff_chunks(data: bytes) -> dict[bytes, bytes]:
-    """The chunks of a WAV by their keys, the first of each, as far as the file goes; none where it is no WAV."""
+    """Return the first chunk of a WAV for each key; none if it is not a WAV.
+
+    Chunks are read as far as the file goes.
+    """
     found: dict[bytes, bytes] = {}
     at = 12 if data[:4] == b"RIFF" and data[8:12] == b"WAVE" else len(data)
     for _ in range(MOST_CHUNKS):
         if at + 8 > len(data):
             break
-        key, (length,) = data[at : at + 4], struct.unpack_from("<I", data, at + 4)
+        key = data[at : at + 4]
+        (length,) = struct.unpack_from("<I", data, at + 4)
         found.setdefault(key + data[at + 8 : at + 12] if key == b"LIST" else key, data[at + 8 : at + 8 + length])
         if at + 8 + length > len(data):
             found.setdefault(b"cut off", key)
@@ -182,36 +193,46 @@ def riff_chunks(data: bytes) -> dict[bytes, bytes]:
 
 
 def riff_texts(data: bytes) -> dict[str, str]:
-    """The comments of a WAV (RIFF INFO) by their keys."""
-    said: dict[str, str] = {}
-    body, at = riff_chunks(data).get(b"LISTINFO", b""), 4
+    """Return the comments of a WAV (RIFF INFO) by their keys."""
+    texts: dict[str, str] = {}
+    body = riff_chunks(data).get(b"LISTINFO", b"")
+    at = 4
     while at + 8 <= len(body):
-        key, (length,) = body[at : at + 4], struct.unpack_from("<I", body, at + 4)
+        key = body[at : at + 4]
+        (length,) = struct.unpack_from("<I", body, at + 4)
         text = body[at + 8 : at + 8 + length].rstrip(b"\0")
-        said.setdefault(key.decode("latin-1"), text.decode(errors="replace"))
+        texts.setdefault(key.decode("latin-1"), text.decode(errors="replace"))
         at += 8 + length + length % 2
-    return said
+    return texts
 
 
-def _frames(heard: np.ndarray, rate: int, table: bytes, name: str) -> np.ndarray:
-    """The cycles (n, samples): as many as the file says, or as there are frames of 2,048, else one."""
-    told = _FRAME.match(table)
-    frame = int(told[1]) if told else 0
-    if not frame and len(heard) > wavetable.FRAME_SAMPLES and len(heard) % wavetable.FRAME_SAMPLES == 0:
+def _frames(decoded: np.ndarray, rate: int, table: bytes, name: str) -> np.ndarray:
+    """Return the cycles (n, samples).
+
+    There are as many as the file states, or as there are frames of 2,048, else one.
+    """
+    stated = _FRAME.match(table)
+    frame = int(stated[1]) if stated else 0
+    if not frame and len(decoded) > wavetable.FRAME_SAMPLES and len(decoded) % wavetable.FRAME_SAMPLES == 0:
         frame = (
-            wavetable.FRAME_SAMPLES if len(heard) <= MOST_FRAMES * wavetable.FRAME_SAMPLES and not _one(heard) else 0
+            wavetable.FRAME_SAMPLES
+            if len(decoded) <= MOST_FRAMES * wavetable.FRAME_SAMPLES and not _one(decoded)
+            else 0
         )
-    if SHORTEST_CYCLE <= frame <= min(LONGEST_CYCLE, len(heard)):
-        return heard[: len(heard) // frame * frame].reshape(-1, frame)
-    if len(heard) < SHORTEST_CYCLE:
+    if SHORTEST_CYCLE <= frame <= min(LONGEST_CYCLE, len(decoded)):
+        return decoded[: len(decoded) // frame * frame].reshape(-1, frame)
+    if len(decoded) < SHORTEST_CYCLE:
         raise FileRefused(name, "is too short to be a cycle of a wave")
-    if len(heard) > LONGEST_CYCLE:
-        length = f"is {len(heard) / rate:,.1f} seconds long, and a single cycle has at most {LONGEST_CYCLE:,} samples"
+    if len(decoded) > LONGEST_CYCLE:
+        length = f"is {len(decoded) / rate:,.1f} seconds long, and a single cycle has at most {LONGEST_CYCLE:,} samples"
         raise FileRefused(name, length, "Cut one cycle out of it in a sound editor.")
-    return heard[None]
+    return decoded[None]
 
 
-def _one(heard: np.ndarray) -> bool:
-    """Return whether 4,096 or 8,192 samples are one cycle, whose halves are unlike; frames of a table are alike."""
-    first, second = np.split(heard, 2) if len(heard) in (4096, 8192) else (heard, heard)
+def _one(decoded: np.ndarray) -> bool:
+    """Return whether 4,096 or 8,192 samples are one cycle.
+
+    Its halves are unlike; frames of a table are alike.
+    """
+    first, second = np.split(decoded, 2) if len(decoded) in (4096, 8192) else (decoded, decoded)
     return float(first @ second) < 0

@@ -1,7 +1,7 @@
-"""Plays a source of sound on this machine's sound card, and says in a sentence why it cannot.
+"""Play a source of sound on the sound card, or say in a sentence why that fails.
 
-The card asks for samples in a thread of its own; the source writes them without waiting. A wave that is held is
-one source, sound that plays while it is made (studio.media.sounds.playback) another.
+The card asks for samples in a thread of its own, and the source writes them without waiting. A note that is held is one
+source. Sound that plays while it is generated (studio.media.sounds.playback) is another.
 """
 
 import contextlib
@@ -13,72 +13,80 @@ from typing import Any, Protocol
 import numpy as np
 
 DEFAULT_LATENCY = 0.07
-"""Seconds from a wish to the ear, as asked of the sound system, which asks when a quarter of it is free: so much bears
-a machine that stands still for 50 ms, as a virtual one does when its host is busy."""
-MORE, LESS, LATEST = 1.5, 0.9, 0.3
-"""What the latency is multiplied with after a stream that left gaps, and after one that left none; seconds at most."""
+"""Seconds from a change to the ear, as requested of the sound system. It asks for samples when a quarter of it is free,
+so it survives a computer that stalls for 50 ms, as a virtual one does when its host is busy."""
+MORE = 1.5
+LESS = 0.9
+LATEST = 0.3
+"""The factors of the latency after a stream with gaps, and after one without, and its largest value in seconds."""
 LATENCIES = (0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3)
-"""Seconds that a person can choose."""
+"""Seconds that the user can choose."""
 KEPT = 0.03
-"""Seconds that the card still has when a source gives up waiting for what is being made."""
+"""Seconds that the card still has when a source stops waiting for new samples."""
 STILL = 10.0
 """Seconds without a request from the card after which it counts as gone, even if PortAudio does not report its end.
 PortAudio reports the end within 0.25 s if PulseAudio is killed. PulseAudio's null sink requests 2 s of sound at once,
 then nothing for that time."""
 BLOCK = 4096
-"""Samples that there is room for, until more are asked at once."""
+"""Samples for which there is room, until more are requested at once."""
 _PREFERRED = ("pipewire", "pulse", "default")
-"""On Linux the first device is often a monitor's socket that nothing is plugged into."""
+"""The first device on Linux is often a monitor's socket without a speaker, so these are preferred."""
 
 
 class NoSoundOutput(RuntimeError):
-    """Sound cannot be played here; a sentence that says what to do."""
+    """Sound cannot be played; the sentence says what to do."""
 
 
 class SampleSource(Protocol):
-    """Where sound comes from."""
+    """Defines where sound comes from."""
 
     def set_card_rate(self, rate: float) -> None:
-        """A card will read `rate` samples a second, from silence. Before its first question."""
+        """Prepare for a card that reads `rate` samples a second, from silence. It is called before the first `fill`."""
 
     def fill(self, out: np.ndarray, until: float = 0.0) -> None:
-        """Write the next samples into `out`, (n,) float32 from -1 to 1. In the card's thread: wait for nothing but for
-        what is being made, and not beyond `until` of time.monotonic(), before which the card has enough."""
+        """Write the next samples into `out`, (n,) float32 from -1 to 1.
+
+        It runs in the card's thread. It waits only for samples that are being generated, and not beyond `until` in
+        time.monotonic(), before which the card has enough.
+        """
 
 
 def outputs() -> tuple[str, ...]:
-    """Names of the devices that can play. Raises NoSound where the sound library itself is missing."""
+    """Return the names of the devices that can play. Raises NoSoundOutput if the sound library is missing."""
     return tuple(str(d["name"]) for d in _library().query_devices() if d["max_output_channels"] > 0)
 
 
 class Speaker:
-    """One stream to one sound card. Opening may take a while: not in the thread that draws."""
+    """Holds one stream to one sound card. Opening may take a while, so it must not happen in the thread that draws."""
 
     def __init__(self) -> None:
         self._latency = DEFAULT_LATENCY
-        """What this machine was found to need."""
+        """The latency that this computer was found to need."""
         self._chosen = False
-        """Whether a person chose another."""
+        """Whether the user chose another latency."""
         self._stream: Any = None
         self._source: SampleSource | None = None
         self._at_library = threading.Lock()
-        """PortAudio forgets its devices while it reads them anew: nobody may open one then."""
+        """PortAudio forgets its devices while it lists them again, so no device may be opened then."""
         self._look_again = False
-        """Whether PortAudio must read its devices anew: it does so only once by itself."""
+        """Whether PortAudio must list its devices again: it does so only once by itself."""
         self._asked = 0.0
         self._delay = 0.0
-        """Seconds to the ear, of what was asked for last; 0 or less where the sound system does not say."""
+        """Seconds to the ear at the last request; 0 or less if the sound system does not report it."""
         self._ended = False
         self._failed = ""
         self._mono = np.zeros(BLOCK, np.float32)
         self.device = ""
-        """Name of the device that plays, or played last."""
+        """The name of the device that plays, or played last."""
         self.underruns = 0
-        """How often the card asked in vain since it was opened."""
+        """How often the card received no samples since it was opened."""
 
     @property
     def delay(self) -> float:
-        """Seconds from what the source gives to the ear, as the sound system says; 0 where nothing is open."""
+        """Return the seconds from the source to the ear, as the sound system reports them.
+
+        It is 0 if nothing is open.
+        """
         stream = self._stream
         if stream is None:
             return 0.0
@@ -90,17 +98,20 @@ class Speaker:
         return time.monotonic() - self._asked if self._stream is not None else 0.0
 
     def outputs(self) -> tuple[str, ...]:
-        """Names of the devices that can play now, as far as is known while one plays. Raises NoSound."""
+        """Return the names of the devices that can play. Raises NoSoundOutput.
+
+        The list may be out of date while a device plays.
+        """
         with self._at_library:
             if self._stream is None:
-                _read_devices_anew(_library())
+                _list_devices_again(_library())
                 self._look_again = False
             return outputs()
 
     def open(self, source: SampleSource, device: str = "", latency: float = 0.0) -> None:
-        """Let a source be heard until `close`, by a device of `outputs` or by the system's own. Raises NoSound.
+        """Play a source until `close`, on a device of `outputs` or the system's own. Raises NoSoundOutput.
 
-        latency: in seconds; 0 for what this machine needs, which is more than before after there were gaps.
+        `latency`: in seconds; 0 lets this computer choose. It chooses more after underruns.
         """
         with self._at_library:
             self._open(source, device, latency)
@@ -112,11 +123,16 @@ class Speaker:
         self._chosen = latency > 0
         sd = _library()
         if self._look_again:
-            _read_devices_anew(sd)
-        self._look_again = True  # unless it goes well
+            _list_devices_again(sd)
+        self._look_again = True  # unless opening succeeds
         found = _choose(sd, device)
-        self.device, rate = str(found["name"]), float(found["default_samplerate"])
-        self._source, self._ended, self._failed, self.underruns, self._delay = source, False, "", 0, 0.0
+        self.device = str(found["name"])
+        rate = float(found["default_samplerate"])
+        self._source = source
+        self._ended = False
+        self._failed = ""
+        self.underruns = 0
+        self._delay = 0.0
         source.set_card_rate(rate)
         self._asked = time.monotonic()
         try:
@@ -141,16 +157,17 @@ class Speaker:
         self._look_again = False
 
     def close(self) -> None:
-        """Stop at once; nothing where nothing plays."""
-        stream, self._stream = self._stream, None
+        """Stop at once; do nothing if nothing plays."""
+        stream = self._stream
+        self._stream = None
         if stream is not None:
-            with contextlib.suppress(Exception):  # of a device that went away
+            with contextlib.suppress(Exception):  # of a device that was removed
                 stream.abort(ignore_errors=True)
             with contextlib.suppress(Exception):
                 stream.close(ignore_errors=True)
 
     def fault(self) -> str:
-        """Why what should play does not, as a sentence; empty while all is well. To be asked now and then."""
+        """Return why playback failed, as a sentence; empty if it works. Call it from time to time."""
         if self._stream is None:
             return ""
         if self._failed:
@@ -163,7 +180,7 @@ class Speaker:
     # ── the sound card's thread ──────────────────────────────────────────────────────────────────
 
     def _give(self, out: np.ndarray, count: int, when: Any, status: Any) -> None:
-        """Nothing that is raised may leave this: PortAudio would end the stream without a word."""
+        """Fill the card's buffer. An exception must not leave this: PortAudio would end the stream silently."""
         self._asked = time.monotonic()
         if status:
             self.underruns += 1
@@ -184,9 +201,9 @@ class Speaker:
 
 
 def _library() -> Any:
-    """sounddevice. Raises NoSound."""
+    """Return sounddevice. Raises NoSoundOutput."""
     try:
-        import sounddevice  # its import fails where PortAudio is not installed
+        import sounddevice  # its import fails if PortAudio is not installed
     except (OSError, ImportError):
         raise NoSoundOutput(
             "The sound library PortAudio is missing. On Debian or Ubuntu: install libportaudio2."
@@ -194,7 +211,7 @@ def _library() -> Any:
     return sounddevice
 
 
-def _read_devices_anew(sd: Any) -> None:
+def _list_devices_again(sd: Any) -> None:
     with contextlib.suppress(Exception):
         sd._terminate()
     try:
@@ -204,15 +221,15 @@ def _read_devices_anew(sd: Any) -> None:
 
 
 def _choose(sd: Any, wanted: str = "") -> Any:
-    """The device of that name, or the one that the person hears. Raises NoSound where there is none."""
+    """Return the device of that name, or the default one. Raises NoSoundOutput if there is none."""
     none = NoSoundOutput("No device for sound was found. Everything else works. Plug one in, and play again.")
     try:
         able = [device for device in sd.query_devices() if device["max_output_channels"] > 0]
         if wanted:
-            gone = NoSoundOutput(
+            error = NoSoundOutput(
                 f'"{wanted}" is not there any more. Everything else works. Take another device for sound.'
             )
-            return next((device for device in able if device["name"] == wanted), None) or _raise(gone)
+            return next((device for device in able if device["name"] == wanted), None) or _raise(error)
         if sys.platform.startswith("linux"):
             for name in _PREFERRED:
                 for device in able:
@@ -228,12 +245,12 @@ def _raise(error: Exception) -> Any:
 
 
 def _settings(sd: Any, device: Any) -> Any:
-    """Windows refuses any other rate than the card's unless it may convert."""
+    """Return the settings of a device. Windows refuses any rate but the card's unless it may convert."""
     if "WASAPI" in str(sd.query_hostapis(device["hostapi"])["name"]):
         return sd.WasapiSettings(auto_convert=True)
     return None
 
 
 def _reason(error: Exception) -> str:
-    """PortAudio's words without its numbers."""
+    """Return PortAudio's message without its numbers."""
     return str(error).partition(" [")[0].removeprefix("Error opening OutputStream: ") or type(error).__name__

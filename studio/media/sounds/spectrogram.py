@@ -1,4 +1,4 @@
-"""The spectrum of a growing sound over time, column after column, of new samples only.
+"""Compute the spectrum of a growing sound, column after column, from new samples only.
 
 A column is the squared magnitude of a Fourier transform over a Hann window of about 64 ms, in decibels below the
 loudest that samples can be, a quarter of a window from the one before (Allen and Rabiner 1977). Its rows lie as far
@@ -18,21 +18,24 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 WINDOW = 0.064
-"""Seconds that a column looks at, about: 16 Hz are told apart."""
+"""The approximate seconds of a column: it separates 16 Hz."""
 QUIETEST = -72.0
 """Decibels that are drawn as silence."""
 ROWS = 192
-"""Of a column."""
+"""Rows of a column."""
 BEND = 1000 / 4.37
-"""Hz below which the scale is nearly even, and above which it is nearly even in octaves."""
+"""Hz up to which the scale is nearly linear, and above which it is nearly logarithmic."""
 FEW = 4
 """Moments of each column of a small picture."""
 AT_ONCE = 1024
-"""Columns that are computed between two frames of the window, at most: some milliseconds."""
+"""The most columns that are computed between two frames of the window: some milliseconds."""
 
 
 class Spectrogram:
-    """Columns of levels (columns, rows) uint8, 0 silent to 255 as loud as can be, low frequencies first."""
+    """Holds columns of levels (columns, rows) uint8, low frequencies first.
+
+    0 is silent, 255 as loud as possible.
+    """
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
@@ -46,25 +49,28 @@ class Spectrogram:
         self._below = middles.astype(int)
         self._part = (middles - self._below).astype(np.float32)
         self._first = np.ceil(edges[self._narrow : -1]).astype(int)
-        """Of each wider row, the lowest of the frequencies that the transform tells apart."""
+        """For each wider row, the lowest of the transform's frequencies."""
         self._window = np.hanning(self.size + 1)[:-1].astype(np.float32)
         self._full = 20 * np.log10(self._window.sum() / 2 * 32_768)
         self._samples: Array = np.zeros(0, np.int16)
         self.columns = 0
-        """How many were computed."""
+        """Columns that were computed."""
 
     def set_samples(self, samples: Array, kept: int) -> None:
-        """The samples as they are now; the first `kept` of them are those of before."""
+        """Set the samples of now; the first `kept` of them are unchanged."""
         self._samples = samples
         self.columns = min(self.columns, self._due(kept))
 
     @property
     def pending_columns(self) -> int:
-        """Columns that could be computed now."""
+        """Return how many columns could be computed now."""
         return self._due(len(self._samples)) - self.columns
 
     def compute_columns(self, most: int = AT_ONCE) -> Array:
-        """The next columns, as many as there are samples for; a column lies around its sample."""
+        """Compute the next columns, as many as there are samples for.
+
+        A column is centred on its sample.
+        """
         count = max(min(self.pending_columns, most), 0)
         first = self.columns * self.hop - self.size // 2
         end = first + max(count - 1, 0) * self.hop + self.size
@@ -75,18 +81,22 @@ class Spectrogram:
         return self._levels(frames)
 
     def columns_at(self, places: Array) -> Array:
-        """Columns that begin at these samples."""
+        """Return the columns that begin at these samples."""
         part = np.concatenate((self._samples.astype(np.float32), np.zeros(self.size, np.float32)))
         return self._levels(np.lib.stride_tricks.sliding_window_view(part, self.size)[places])
 
     def row_of_frequency(self, hertz: float) -> float:
-        """Where a frequency lies in a column, from 0 at the lower edge to 1 at the upper."""
+        """Return where a frequency lies in a column.
+
+        It is 0 at the lower edge and 1 at the upper.
+        """
         return float(np.log1p(hertz / BEND) / np.log1p(self.top / BEND))
 
     def _levels(self, frames: Array) -> Array:
         spectra = np.fft.rfft(frames * self._window, axis=1)
         power = spectra.real**2 + spectra.imag**2
-        below, above = power[:, self._below], power[:, self._below + 1]
+        below = power[:, self._below]
+        above = power[:, self._below + 1]
         wide = np.maximum.reduceat(power, self._first, axis=1)
         rows = np.concatenate((below + self._part * (above - below), wide), 1)
         loud = 10 * np.log10(rows + 1e-6) - self._full
@@ -98,7 +108,7 @@ class Spectrogram:
 
 
 def whole_spectrogram(samples: Array, rate: int, columns: int) -> Array:
-    """A whole sound as so many columns (columns, rows): the loudest of a few moments in each."""
+    """Return a whole sound as so many columns (columns, rows): the loudest of a few moments in each."""
     whole = Spectrogram(rate)
     whole.set_samples(samples, 0)
     last = max(len(samples) - whole.size, 0)

@@ -5,21 +5,25 @@ from PIL import Image, ImageDraw
 
 from studio.media.sounds import wavetable
 
-WIDTH, HEIGHT = 192, 128
+WIDTH = 192
+HEIGHT = 128
 """Size of a picture in pixels, in the proportions of the window's grid."""
-GROUND, MIDDLE, LINE = 255, 214, 27
+GROUND = 255
+MIDDLE = 214
+LINE = 27
 """Grey levels of the background, of the zero line and of the wave."""
 ROOM = 0.88
 """Share of the height that the loudest wave takes, as in the window."""
 _FINER = 4
-"""Factor by which the wave is drawn larger first, so that its line has smooth edges."""
+"""The factor by which the wave is drawn larger first, so that its line has smooth edges."""
 _THICKNESS = 2
 """Width of the wave's line in pixels."""
 
 
 def draw_cycle(cycle: np.ndarray) -> np.ndarray:
     """Draw a cycle (samples,) int16 as a smooth line: (HEIGHT, WIDTH, 1) uint8."""
-    width, height = WIDTH * _FINER, HEIGHT * _FINER
+    width = WIDTH * _FINER
+    height = HEIGHT * _FINER
     heights = wavetable.resample_cycle(cycle, width) / wavetable.FULL
     y = height / 2 - heights * height * ROOM / 2
     large = Image.new("L", (width, height), GROUND)

@@ -1,4 +1,4 @@
-"""A hand on a job that draws: what was changed holds from the next row on, and what was drawn says how."""
+"""Live controls: a change applies from the next row on, and previews report the values that were used."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +21,7 @@ SEEDS = tuple(range(10))
 
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch) -> JobStarter:
-    monkeypatch.setattr("studio.engine.generation.picture_job._PREVIEW_SECONDS", 0)  # every row is shown
+    monkeypatch.setattr("studio.engine.generation.picture_job._PREVIEW_SECONDS", 0)  # every row is previewed
     return JobStarter(CPU)
 
 
@@ -37,8 +37,9 @@ def until(events: Iterator[Any], row: int) -> wire.PicturesPreview:
     return next(event for event in events if isinstance(event, wire.PicturesPreview) and event.done == row)
 
 
-def test_a_painted_temperature_holds_for_each_pixel(tiny_pixels: str, jobs: JobStarter) -> None:
-    calm, even = made(jobs, model=tiny_pixels, temperature=(0.0,))[0], made(jobs, model=tiny_pixels)[0]
+def test_a_painted_temperature_acts_on_each_pixel(tiny_pixels: str, jobs: JobStarter) -> None:
+    calm = made(jobs, model=tiny_pixels, temperature=(0.0,))[0]
+    even = made(jobs, model=tiny_pixels)[0]
     heat = np.ones((8, 8), np.float32)
     heat[4:] = 0
     below = made(jobs, model=tiny_pixels, temperature_map=heat)[0]
@@ -54,7 +55,7 @@ def test_a_painted_temperature_holds_for_each_pixel(tiny_pixels: str, jobs: JobS
     assert hot.temperature_map.max() == 4
 
 
-def test_steered_it_follows_from_the_next_row_on_and_in_the_groups_after(tiny_pixels: str, jobs: JobStarter) -> None:
+def test_a_change_applies_from_the_next_row_on_and_in_later_groups(tiny_pixels: str, jobs: JobStarter) -> None:
     even = made(jobs, model=tiny_pixels)
     calm = made(jobs, model=tiny_pixels, temperature=(0.0,))
     events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
@@ -72,7 +73,7 @@ def test_steered_it_follows_from_the_next_row_on_and_in_the_groups_after(tiny_pi
     assert np.array_equal(again[0].pictures, first.pictures)
 
 
-def test_a_painted_temperature_is_changed_and_taken_back_while_it_draws(tiny_pixels: str, jobs: JobStarter) -> None:
+def test_a_painted_temperature_can_be_changed_and_removed_while_drawing(tiny_pixels: str, jobs: JobStarter) -> None:
     events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS, temperature=(0.5,)))
     heat = np.ones((8, 8), np.float32)
     heat[:, 2] = 2
@@ -87,7 +88,7 @@ def test_a_painted_temperature_is_changed_and_taken_back_while_it_draws(tiny_pix
     assert second.temperature_map is None
 
 
-def test_a_completion_is_steered_too(tiny_pixels: str, jobs: JobStarter, rings: np.ndarray) -> None:
+def test_a_completion_follows_live_controls(tiny_pixels: str, jobs: JobStarter, rings: np.ndarray) -> None:
     free = np.zeros((8, 8), np.uint8)
     free[2:] = 1
     whole = {"model": tiny_pixels, "picture": rings[130, ..., :1], "mask": free, "seeds": SEEDS}
@@ -102,7 +103,7 @@ def test_a_completion_is_steered_too(tiny_pixels: str, jobs: JobStarter, rings: 
     assert np.array_equal(steered.temperature_map, heat)
 
 
-def test_a_job_that_waits_is_steered_before_it_begins_and_one_that_is_over_is_passed_over(
+def test_a_waiting_job_is_adjusted_before_it_begins_and_an_ended_one_is_ignored(
     tiny_pixels: str, jobs: JobStarter
 ) -> None:
     assert list(jobs.start(wire.Adjust(job="b", running_job="a", temperature=(0.0,)))) == []
@@ -118,9 +119,10 @@ def test_a_job_that_waits_is_steered_before_it_begins_and_one_that_is_over_is_pa
     assert list(jobs.start(wire.Adjust(job="d", running_job="a", temperature=(2.0,)))) == []
 
 
-def test_a_flow_obeys_with_its_next_group(tiny: str, jobs: JobStarter) -> None:
+def test_a_flow_follows_a_change_in_its_next_group(tiny: str, jobs: JobStarter) -> None:
     asked = wire.Sample(job="a", model=tiny, seeds=SEEDS)
-    even, calm = ends(list(jobs.start(asked))), made(jobs, model=tiny, temperature=(0.1,))
+    even = ends(list(jobs.start(asked)))
+    calm = made(jobs, model=tiny, temperature=(0.1,))
     events = jobs.start(asked)
     until(events, 1)
     list(jobs.start(wire.Adjust(job="b", running_job="a", temperature=(0.1,))))
@@ -139,7 +141,7 @@ def test_a_flow_obeys_with_its_next_group(tiny: str, jobs: JobStarter) -> None:
         (np.full((8, 8), 4.5), "from 0 to 4"),
     ],
 )
-def test_what_cannot_be_obeyed_is_said_and_the_job_goes_on(
+def test_an_impossible_adjustment_is_reported_and_the_job_continues(
     tiny_pixels: str, jobs: JobStarter, heat: np.ndarray, words: str
 ) -> None:
     with pytest.raises(DoesNotFit, match=words):
@@ -153,15 +155,16 @@ def test_what_cannot_be_obeyed_is_said_and_the_job_goes_on(
         assert (end.temperature, end.temperature_map) == (None, None)
 
 
-def test_a_flow_takes_no_painted_temperature(tiny: str, jobs: JobStarter) -> None:
+def test_a_flow_refuses_a_painted_temperature(tiny: str, jobs: JobStarter) -> None:
     with pytest.raises(DoesNotFit, match="take a model that draws pixel by pixel"):
         made(jobs, model=tiny, temperature_map=np.ones((8, 8)))
 
 
-def test_two_models_are_mixed_and_at_either_end_it_is_the_one(
+def test_two_models_are_mixed_and_each_end_of_the_share_is_one_model(
     tiny_pixels: str, tiny_others: str, jobs: JobStarter
 ) -> None:
-    one, other = made(jobs, model=tiny_pixels), made(jobs, model=tiny_others)
+    one = made(jobs, model=tiny_pixels)
+    other = made(jobs, model=tiny_others)
     for share, alone in ((0.0, one), (1.0, other)):
         both = made(jobs, model=tiny_pixels, second_model=tiny_others, share=share)
         for end, wanted in zip(both, alone, strict=True):
@@ -172,7 +175,7 @@ def test_two_models_are_mixed_and_at_either_end_it_is_the_one(
     assert not np.array_equal(half.pictures, other[0].pictures)
 
 
-def test_a_share_is_steered_and_the_price_is_that_of_what_was_drawn(
+def test_a_share_can_be_changed_and_the_score_belongs_to_the_drawing(
     tiny_pixels: str, tiny_others: str, jobs: JobStarter
 ) -> None:
     asked = {"model": tiny_pixels, "second_model": tiny_others}
@@ -192,7 +195,9 @@ def test_a_share_is_steered_and_the_price_is_that_of_what_was_drawn(
     assert second.log_prob == other[1].log_prob
 
 
-def test_what_cannot_be_mixed_is_said(tiny_pixels: str, tiny: str, tiny_kinds: str, jobs: JobStarter) -> None:
+def test_models_that_cannot_be_mixed_are_reported(
+    tiny_pixels: str, tiny: str, tiny_kinds: str, jobs: JobStarter
+) -> None:
     with pytest.raises(DoesNotFit, match='"Rings" does not draw pixel by pixel'):
         made(jobs, model=tiny_pixels, second_model=tiny)
     events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
@@ -202,7 +207,7 @@ def test_what_cannot_be_mixed_is_said(tiny_pixels: str, tiny: str, tiny_kinds: s
 
 
 def _kinds(*names: str) -> sampling.LoadedModel:
-    """A model of 4 × 4 that knows these kinds, as much of it as is asked for its classes."""
+    """Return a model of 4 × 4 pixels with these classes, as far as its classes are used."""
     recipe = zoo.gated_pixelcnn.GatedPixelCNN(width=4, layers=1, size=3, head=4, classes=len(names))
     model = recipe.build((1, 4, 4), 4).eval().requires_grad_(False)
     card = Card(
@@ -212,7 +217,7 @@ def _kinds(*names: str) -> sampling.LoadedModel:
     return sampling.LoadedModel(card, "", model, torch.zeros(0), 1)
 
 
-def test_each_model_takes_the_kind_of_the_same_name_and_else_the_seeds_own() -> None:
+def test_each_model_uses_the_class_of_the_same_name_or_the_seeds_own() -> None:
     both = sampling.mix_loaded(_kinds("Cat", "Dog", "Owl"), _kinds("Owl", "Cat"))
     own = sampling.classes_for(both.parts[1], SEEDS, None)  # type: ignore[index]
     for label, second in ((0, [1] * 10), (1, own.tolist()), (2, [0] * 10)):
@@ -222,9 +227,7 @@ def test_each_model_takes_the_kind_of_the_same_name_and_else_the_seeds_own() -> 
     assert torch.equal(sampling.classes_for(sampling.mix_loaded(_kinds(), _kinds("Owl", "Cat")), SEEDS, None), own)
 
 
-def test_doubt_is_told_with_every_row_of_what_draws_pixel_by_pixel(
-    tiny_pixels: str, tiny: str, jobs: JobStarter
-) -> None:
+def test_entropy_is_reported_for_every_row_drawn_pixel_by_pixel(tiny_pixels: str, tiny: str, jobs: JobStarter) -> None:
     events = list(jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS, report_entropy=True)))
     drawn = [event for event in events if isinstance(event, wire.PicturesPreview)]
     assert len(drawn) == 2 * 9
@@ -233,7 +236,8 @@ def test_doubt_is_told_with_every_row_of_what_draws_pixel_by_pixel(
         assert event.entropy.shape == (len(event.pictures), min(event.done, 8), 8)
         assert event.entropy.dtype == np.float32
         assert 0 <= event.entropy.min() <= event.entropy.max() <= 4, "bits of 16 levels"
-    whole, unwatched = ends(events), made(jobs, model=tiny_pixels)
+    whole = ends(events)
+    unwatched = made(jobs, model=tiny_pixels)
     for one, other in zip(whole, unwatched, strict=True):
         assert np.array_equal(one.pictures, other.pictures), "watched, the same is drawn"
         assert other.entropy is None
@@ -244,8 +248,8 @@ def test_doubt_is_told_with_every_row_of_what_draws_pixel_by_pixel(
         made(jobs, model=tiny, report_entropy=True)
 
 
-def test_doubt_is_mean_surprise(tiny_pixels: str, jobs: JobStarter) -> None:
-    """Over many pictures what was paid comes to what was expected: the first pixel's doubt is the same for all."""
+def test_entropy_is_the_mean_surprise(tiny_pixels: str, jobs: JobStarter) -> None:
+    """The mean bits paid equal the entropy expected. The first pixel's entropy is the same for all pictures."""
     seeds = tuple(range(400))
     found = ends(list(jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=seeds, report_entropy=True))))
     doubt = np.concatenate([event.entropy for event in found if event.entropy is not None])
@@ -254,7 +258,7 @@ def test_doubt_is_mean_surprise(tiny_pixels: str, jobs: JobStarter) -> None:
     assert paid.mean() == pytest.approx(doubt.sum((1, 2)).mean(), abs=4 * paid.std() / len(paid) ** 0.5)
 
 
-def test_watching_begins_and_ends_while_it_draws(tiny_pixels: str, tiny: str, jobs: JobStarter) -> None:
+def test_entropy_can_be_turned_on_and_off_while_drawing(tiny_pixels: str, tiny: str, jobs: JobStarter) -> None:
     events = jobs.start(wire.Sample(job="a", model=tiny_pixels, seeds=SEEDS))
     assert until(events, 3).entropy is None
     list(jobs.start(wire.Adjust(job="b", running_job="a", report_entropy=True)))
@@ -272,8 +276,9 @@ def test_watching_begins_and_ends_while_it_draws(tiny_pixels: str, tiny: str, jo
     assert len(ends(list(events))) == 2, "the job goes on as it was"
 
 
-def test_what_is_kept_of_a_picture_has_no_doubt(tiny_pixels: str, jobs: JobStarter, rings: np.ndarray) -> None:
-    picture, free = rings[130, ..., :1] // 16 * 17, np.zeros((8, 8), np.uint8)
+def test_kept_pixels_have_no_entropy(tiny_pixels: str, jobs: JobStarter, rings: np.ndarray) -> None:
+    picture = rings[130, ..., :1] // 16 * 17
+    free = np.zeros((8, 8), np.uint8)
     free[4:, 2:6] = 1
     ask = wire.Inpaint(job="a", model=tiny_pixels, picture=picture, mask=free, seeds=(1, 2), report_entropy=True)
     (last,) = ends(list(jobs.start(ask)))

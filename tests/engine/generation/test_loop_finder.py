@@ -1,4 +1,4 @@
-"""Loops: the join that a model finds likeliest among many, and what it costs."""
+"""Loops: find the likeliest of many joins, and compute what it costs."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.engine.generation.test_sound_job import HUM, MODEL, RATE
 
 
 def beat(seconds: float) -> np.ndarray:
-    """A wave whose loudness changes, so that not every period is like any other."""
+    """Make a wave whose loudness changes, so that its periods differ."""
     at = np.arange(round(seconds * RATE)) / RATE
     return np.rint(12_000 * np.sin(2 * np.pi * 110 * at) * (1 + 0.5 * np.sin(2 * np.pi * 3 * at))).astype(np.int16)
 
@@ -25,14 +25,16 @@ def found(sound: np.ndarray, begin: int, end: int, label: int | None = 1) -> loo
 
 
 def cost(sound: np.ndarray, begin: int, end: int) -> float:
-    """As the head of studio/engine/generation/loop_finder.py has it, by whole sounds."""
-    x, c, count = levels_of_sound(sound, 256)[None].long(), torch.tensor([1]), round(loop_finder.REACH * RATE)
+    """Compute the cost as defined in studio/engine/generation/loop_finder.py, from whole sounds."""
+    x = levels_of_sound(sound, 256)[None].long()
+    c = torch.tensor([1])
+    count = round(loop_finder.REACH * RATE)
     after = torch.cat((x[:, :end], x[:, begin : begin + count]), 1)
     joined, stands = (StreamingLogProb(MODEL, c, 1).bits(each)[0] for each in (after, x[:, : begin + count]))
     return float((joined[-count:] - stands[-count:]).sum())
 
 
-def test_the_best_join_is_no_dearer_than_the_wanted_one_and_its_price_is_true() -> None:
+def test_the_best_join_has_no_more_bits_than_the_requested_one() -> None:
     sound = beat(1.0)
     join = found(sound, 2000, 6011)
     assert 300 < join.tried <= 401 and join.bits < join.bits_before
@@ -42,7 +44,7 @@ def test_the_best_join_is_no_dearer_than_the_wanted_one_and_its_price_is_true() 
     assert abs(join.begin - 2000) <= reach and abs(join.end - 6011) <= reach
 
 
-def test_the_wave_before_both_ends_looks_alike() -> None:
+def test_the_wave_before_both_ends_is_similar() -> None:
     sound = beat(1.0)
     pairs = loop_finder.loop_candidates(sound, 2000, 7344, RATE)
     assert pairs[0] == (2000, 7344) and len(set(pairs)) == len(pairs)
@@ -61,12 +63,12 @@ def test_a_loop_may_reach_from_the_first_sample_to_the_last(begin: int, end: int
 
 
 @pytest.mark.parametrize(("begin", "end"), [(100, 90), (100, 200), (0, 9000)])
-def test_no_such_loop(begin: int, end: int) -> None:
+def test_an_impossible_loop_is_refused(begin: int, end: int) -> None:
     with pytest.raises(DoesNotFit, match="a loop has at least"):
         list(loop_finder.find_best_loop(HUM, beat(1.0), begin, end, 5, 1))
 
 
-def test_what_is_no_sound_is_refused(tiny: str) -> None:
+def test_a_file_that_is_not_a_sound_is_refused(tiny: str) -> None:
     wrong: Any = np.zeros((2, 8000), np.int16)
     with pytest.raises(DoesNotFit, match="16-bit samples"):
         list(loop_finder.find_best_loop(HUM, wrong, 0, 4000, 5, 1))

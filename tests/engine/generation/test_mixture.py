@@ -1,4 +1,4 @@
-"""The price of an artwork under a model with classes is that of the even mixture of all."""
+"""With classes, an artwork's bits are those of the even mixture of all classes."""
 
 import json
 import math
@@ -16,17 +16,17 @@ from studio.library import models
 from studio.wire import messages as wire
 
 
-def test_two_classes_by_hand() -> None:
-    """p(x | A) = ½ · ½, p(x | B) = ¼ · ⅛: the mixture gives 3/8 to the first entry, and 3/8 to the second."""
+def test_the_mixture_of_two_classes_equals_a_calculation_by_hand() -> None:
+    """Compute by hand: with p(x | A) = ½ · ½ and p(x | B) = ¼ · ⅛, the mixture gives 3/8 to each entry."""
     mixture = inpainting.ClassMixture()
     mixture.add_class(torch.tensor([1.0, 1.0]))
     mixture.add_class(torch.tensor([2.0, 3.0]))
     assert mixture.mixture_bits().tolist() == pytest.approx([-math.log2(3 / 8)] * 2)
-    assert mixture.prices == pytest.approx([math.log(1 / 4), math.log(1 / 32)])
+    assert mixture.log_probs == pytest.approx([math.log(1 / 4), math.log(1 / 32)])
 
 
-def test_what_each_pixel_costs_is_its_probability_after_those_before_it() -> None:
-    """Summed over all values of the last entry drawn, the mixture's probabilities are 1."""
+def test_the_bits_of_each_pixel_are_its_probability_given_those_before_it() -> None:
+    """The mixture's probabilities sum to 1 over all values of the last entry drawn."""
     torch.manual_seed(0)
     recipe = zoo.gated_pixelcnn.GatedPixelCNN(width=8, layers=2, size=3, head=8, classes=3)
     model = recipe.build((2, 3, 3), 4).eval()
@@ -51,7 +51,7 @@ def picture(tmp_path: Path, rings: np.ndarray) -> Path:
     return path
 
 
-def test_score_gives_the_mixture_and_the_likeliest_class_beside_it(
+def test_score_reports_the_mixture_and_the_likeliest_class(
     tiny_kinds: str, picture: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = []

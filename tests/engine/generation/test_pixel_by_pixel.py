@@ -1,4 +1,4 @@
-"""Models that draw pixel by pixel, in the engine: learned, drawn row by row, cooled, opened, and measured exactly."""
+"""Models that draw pixel by pixel, in the engine: trained, drawn row by row, completed, and measured exactly."""
 
 import math
 from collections.abc import Callable
@@ -34,16 +34,17 @@ def ask() -> Ask:
 
 @pytest.fixture(scope="module")
 def pack(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Grey rings of 8 × 8 in two kinds, by how light their ground is."""
+    """Make grey rings of 8 × 8 pixels in two classes, by the brightness of their ground."""
     path = tmp_path_factory.mktemp("packs") / "rings.npz"
-    grey, kinds = rings[..., :1], (rings[:, 0, 0, 0] > 127).astype(np.int64)
+    grey = rings[..., :1]
+    kinds = (rings[:, 0, 0, 0] > 127).astype(np.int64)
     np.savez(path, train_x=grey[:120], train_y=kinds[:120], test_x=grey[120:], test_y=kinds[120:])
     return path
 
 
 @pytest.fixture(params=[(2, 0), (16, 2)], ids=["bits", "kinds"])
 def learned(request: pytest.FixtureRequest, pack: Path, tmp_path: Path, ask: Ask) -> str:
-    """The name of a model learned in a moment by the real job, of bits or of 16 levels in two kinds."""
+    """Return the name of a model that the real job trained in a moment: bits, or 16 levels in two classes."""
     levels, classes = request.param
     study = config_for_data("pixels", pack, "gated_pixelcnn", "tiny", (1, 8, 8))
     fields = {**config_to_dict(study), "levels": levels, "recipe": {**RECIPE, "classes": classes}}
@@ -56,7 +57,7 @@ def drawn(events: list[Any]) -> list[wire.PicturesPreview]:
     return [event for event in events if isinstance(event, wire.PicturesPreview)]
 
 
-def test_it_is_learned_drawn_cooled_opened_and_measured(learned: str, ask: Ask, pack: Path) -> None:
+def test_a_model_is_trained_drawn_cooled_opened_and_evaluated(learned: str, ask: Ask, pack: Path) -> None:
     card = models.find_model(learned).card
     bits = card.levels == 2
     assert card.exact
@@ -64,7 +65,7 @@ def test_it_is_learned_drawn_cooled_opened_and_measured(learned: str, ask: Ask, 
     assert 0 < card.value < (64 * math.log(2) * 1.5 if bits else 4.5)
     assert card.directions == ()
 
-    # Drawn row by row, each picture its seed's, and the same when it is held in Explore at that temperature.
+    # Draw row by row. Each picture depends on its seed alone, and Explore draws the same at that temperature.
     events = drawn(ask(wire.Sample(job="a", model=learned, seeds=tuple(range(9)), temperature=(0.5,))))
     last = [event for event in events if event.done == event.total]
     assert [(event.first, len(event.pictures)) for event in last] == [(0, 8), (8, 1)]
@@ -74,7 +75,7 @@ def test_it_is_learned_drawn_cooled_opened_and_measured(learned: str, ask: Ask, 
     frames = drawn(ask(wire.Interpolate(job="c", model=learned, begin=_point(3), end=_point(8), frames=3)))
     assert np.array_equal(frames[0].pictures[0], last[0].pictures[3])
 
-    # A picture of one's own comes back, whatever it is, and its price is exact.
+    # Any picture of the user decodes back, and its bits are exact.
     noise = np.random.default_rng(0).integers(0, 256, (8, 8, 1)).astype(np.uint8)
     for picture in (noise, np.zeros_like(noise)):
         (found,) = ask(wire.Encode(job="d", model=learned, picture=picture))
@@ -83,15 +84,16 @@ def test_it_is_learned_drawn_cooled_opened_and_measured(learned: str, ask: Ask, 
         grades = 255 // (card.levels - 1)
         assert np.abs(shown.picture.astype(int) - picture).max() <= (128 if bits else grades)
 
-    # Evaluation counts what the card says.
+    # Evaluation computes the figures of the card.
     *_, measured = ask(wire.Evaluate(job="f", model=learned, source=str(pack)))
     names = [(name, exact) for name, _, exact in measured.figures]
     assert names == [(card.metric, True)] if bits else [(card.metric, True), (f"{card.metric} given its kind", True)]
     assert measured.figures[0][1] == pytest.approx(card.value, abs=1e-3)
 
 
-def test_a_part_of_a_picture_is_made_anew_and_the_rest_is_kept(tiny_pixels: str, ask: Ask, rings: np.ndarray) -> None:
-    picture, free = rings[130, ..., :1] // 16 * 17, np.zeros((8, 8), np.uint8)
+def test_a_part_of_a_picture_is_drawn_again_and_the_rest_is_kept(tiny_pixels: str, ask: Ask, rings: np.ndarray) -> None:
+    picture = rings[130, ..., :1] // 16 * 17
+    free = np.zeros((8, 8), np.uint8)
     free[4:, 2:6] = 1
     command = wire.Inpaint(job="a", model=tiny_pixels, picture=picture, mask=free, seeds=tuple(range(10)))
     events = drawn(ask(command))
@@ -105,7 +107,7 @@ def test_a_part_of_a_picture_is_made_anew_and_the_rest_is_kept(tiny_pixels: str,
     assert scored.log_prob == pytest.approx((done[1].log_prob or ())[1], rel=1e-5)
 
 
-def test_others_have_their_turn_while_explore_draws_pixel_by_pixel(tiny_pixels: str) -> None:
+def test_other_jobs_run_while_explore_draws_pixel_by_pixel(tiny_pixels: str) -> None:
     steps = list(JobStarter(CPU).start(wire.DecodeLatent(job="a", model=tiny_pixels, seed=3)))
     assert sum(step is None for step in steps) >= 8, "a step a row"
     assert isinstance(steps[-1], wire.Decoded)
@@ -114,8 +116,9 @@ def test_others_have_their_turn_while_explore_draws_pixel_by_pixel(tiny_pixels: 
     assert sum(step is None for step in steps) > 8
 
 
-def test_a_completion_is_priced_by_what_follows_the_hole(tiny_pixels: str, ask: Ask, rings: np.ndarray) -> None:
-    picture, free = rings[130, ..., :1] // 16 * 17, np.zeros((8, 8), np.uint8)
+def test_a_completion_is_scored_by_what_follows_the_hole(tiny_pixels: str, ask: Ask, rings: np.ndarray) -> None:
+    picture = rings[130, ..., :1] // 16 * 17
+    free = np.zeros((8, 8), np.uint8)
     free[4:, 2:6] = 1
     (last,) = [e for e in drawn(ask(_complete(tiny_pixels, picture, free))) if e.done == e.total]
     for made, price in zip(last.pictures, last.following_log_prob or (), strict=True):
@@ -133,8 +136,9 @@ def _complete(model: str, picture: np.ndarray, free: np.ndarray) -> wire.Inpaint
     return wire.Inpaint(job="a", model=model, picture=picture, mask=free, seeds=(1, 2, 3))
 
 
-def test_what_cannot_be_completed_is_said(tiny_pixels: str, tiny: str, ask: Ask, rings: np.ndarray) -> None:
-    picture, none = rings[0, ..., :1], np.zeros((8, 8), np.uint8)
+def test_an_impossible_completion_is_reported(tiny_pixels: str, tiny: str, ask: Ask, rings: np.ndarray) -> None:
+    picture = rings[0, ..., :1]
+    none = np.zeros((8, 8), np.uint8)
     faults = {
         "nothing is marked": (tiny_pixels, picture, none),
         "all is marked": (tiny_pixels, picture, none + 1),
@@ -148,7 +152,7 @@ def test_what_cannot_be_completed_is_said(tiny_pixels: str, tiny: str, ask: Ask,
 
 
 @pytest.mark.parametrize("kind", ["pixels", "flow", "kinds", "waves"])
-def test_a_price_says_where_the_bits_are(
+def test_a_score_shows_where_the_bits_are(
     kind: str, tiny_pixels: str, tiny: str, tiny_kinds: str, tiny_waves: str, ask: Ask, rings: np.ndarray
 ) -> None:
     name, artwork, places = {
@@ -173,13 +177,14 @@ def _conditional() -> zoo.Recipe:
     return zoo.recipe_from_fields({**RECIPE, "classes": 2})
 
 
-def test_the_mixture_of_kinds_is_measured_where_it_is_cheap_else_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_mixture_of_classes_is_exact_if_it_is_cheap_else_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     model = _conditional().build((1, 4, 4), 8).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.3 * torch.randn_like(parameter)
-    x, c = torch.randint(0, 8, (6, 1, 4, 4), dtype=torch.uint8), torch.tensor([0, 1, 1, 0, 1, 0])
+    x = torch.randint(0, 8, (6, 1, 4, 4), dtype=torch.uint8)
+    c = torch.tensor([0, 1, 1, 0, 1, 0])
     test = TrainingExamples(x, c)
     (name, mixed, exact), (given_name, given, given_exact) = evaluation.measure_figures(model, test)
     assert (name, given_name) == ("bits per dimension", "bits per dimension given its kind")
@@ -197,7 +202,7 @@ def test_the_mixture_of_kinds_is_measured_where_it_is_cheap_else_bounded(monkeyp
     assert (name, exact, alone) == ("bits per dimension", True, pytest.approx(mixed, rel=1e-5))
 
 
-def test_bits_to_learn_from_are_drawn_once_with_the_greys_as_probabilities() -> None:
+def test_training_bits_are_drawn_once_with_the_greys_as_probabilities() -> None:
     ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, None, :, None], 2000, 0)
     bits = dequantised_levels(ramp, (1, 1, 256), 0)
     assert bits.dtype == torch.uint8
@@ -211,7 +216,7 @@ def test_bits_to_learn_from_are_drawn_once_with_the_greys_as_probabilities() -> 
     assert torch.equal(dequantised_levels(black_and_white, (1, 1, 256), 0), to_levels(black_and_white, (1, 1, 256), 2))
 
 
-def test_its_settings_are_checked(pack: Path) -> None:
+def test_the_settings_of_a_stream_are_checked(pack: Path) -> None:
     study = config_for_data("pixels", pack, "pixelcnn", "tiny", (1, 8, 8))
     bad = msgspec.structs.replace(study, recipe=msgspec.structs.replace(study.recipe, size=4))
     with pytest.raises(BadTrainingConfig, match="4 pixels has no middle; take an odd number"):

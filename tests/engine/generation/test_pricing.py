@@ -1,4 +1,4 @@
-"""A stretch of a recording has the same prices as in the whole, is priced in short steps, and has a class."""
+"""The bits of a stretch equal those in the whole recording. They come in short steps, with a class."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def bits(said: list[Any]) -> np.ndarray:
     return np.concatenate([event.bits for event in said if event is not None])
 
 
-def test_a_stretch_costs_what_it_costs_in_the_whole(tiny_recordings: str, jobs: JobStarter) -> None:
+def test_a_stretch_has_the_same_bits_as_in_the_whole(tiny_recordings: str, jobs: JobStarter) -> None:
     heard = sound(4.0)
     (whole,) = filter(None, jobs.start(wire.Score(job="s", model=tiny_recordings, picture=heard, label=1)))
     field = jobs.model_cache.get_model(tiny_recordings).model.receptive_field
@@ -48,7 +48,7 @@ def test_a_stretch_costs_what_it_costs_in_the_whole(tiny_recordings: str, jobs: 
         np.testing.assert_allclose(bits(said), whole.bits[first:end], atol=2e-3)
 
 
-def test_it_takes_as_many_steps_wherever_the_stretch_lies(
+def test_the_number_of_steps_does_not_depend_on_the_stretchs_place(
     tiny_recordings: str, jobs: JobStarter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     priced = list[int]()
@@ -71,7 +71,7 @@ def test_it_takes_as_many_steps_wherever_the_stretch_lies(
     assert taken[0] == taken[1] < 4000 + 2 * SHORT_SEGMENT_SAMPLES
 
 
-def test_the_kind_is_told_by_the_last_second_alone(tiny_recordings: str, jobs: JobStarter) -> None:
+def test_only_the_last_second_decides_the_class(tiny_recordings: str, jobs: JobStarter) -> None:
     model = jobs.model_cache.get_model(tiny_recordings).model
     heard = sound(5.0)
     last = levels_of_sound(heard[-round(CLASS_SECONDS * RATE) :], model.levels)[None]
@@ -90,7 +90,9 @@ def test_the_kind_is_told_by_the_last_second_alone(tiny_recordings: str, jobs: J
     assert len(said[0]) == len(said[1]), "what is before the last second costs nothing"
 
 
-def test_what_no_recording_is_made_by_prices_none(tiny: str, tiny_recordings: str, jobs: JobStarter) -> None:
+def test_only_a_model_of_recordings_computes_bits_of_a_recording(
+    tiny: str, tiny_recordings: str, jobs: JobStarter
+) -> None:
     with pytest.raises(DoesNotFit, match="makes no recordings, so it cannot price one; use a WaveNet"):
         steps(jobs, model=tiny, sound=sound(0.1), label=None)
     with pytest.raises(DoesNotFit, match="the model works on 16-bit samples"):

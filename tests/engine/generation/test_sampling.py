@@ -1,4 +1,4 @@
-"""Trained models at work, from their file: pictures from seeds, sliders and a person's own picture."""
+"""Trained models from their files draw pictures from seeds, sliders and a picture of the user."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ def shaped(
     return pictures[0]
 
 
-def test_the_card_tells_what_the_file_holds(tiny: str, shelf: ModelCache) -> None:
+def test_the_card_states_what_the_file_holds(tiny: str, shelf: ModelCache) -> None:
     loaded = shelf.get_model(tiny)
     assert loaded.card.name == tiny
     assert loaded.model.shape == loaded.card.shape == (3, 8, 8)
@@ -51,7 +51,7 @@ def test_the_card_tells_what_the_file_holds(tiny: str, shelf: ModelCache) -> Non
     assert 0 < loaded.card.value < 9
 
 
-def test_a_seed_is_one_picture_however_it_is_made(tiny: str, shelf: ModelCache) -> None:
+def test_a_seed_gives_one_picture_in_any_batch(tiny: str, shelf: ModelCache) -> None:
     loaded = shelf.get_model(tiny)
     together = drawn(loaded, list(range(16)))
     assert np.array_equal(together[5], drawn(loaded, [5])[0])
@@ -59,7 +59,7 @@ def test_a_seed_is_one_picture_however_it_is_made(tiny: str, shelf: ModelCache) 
     assert np.array_equal(together[5], by_hand)
 
 
-def test_a_slider_moves_the_picture_and_home_brings_it_back(tiny: str, shelf: ModelCache) -> None:
+def test_a_slider_changes_the_picture_and_home_restores_it(tiny: str, shelf: ModelCache) -> None:
     loaded = shelf.get_model(tiny)
     start = sampling.start_latent(loaded, 3, None)
     home = shaped(loaded, start, (), (1.0,))
@@ -91,7 +91,7 @@ def test_pictures_come_back_byte_for_byte(tiny: str, shelf: ModelCache, rings: n
         assert np.array_equal(shaped(loaded, start, (), (1.0,)), picture)
 
 
-def test_what_does_not_fit_is_said(tiny: str, shelf: ModelCache) -> None:
+def test_a_request_that_does_not_fit_is_explained(tiny: str, shelf: ModelCache) -> None:
     loaded = shelf.get_model(tiny)
     with pytest.raises(DoesNotFit, match=r"\(9, 8, 3\)"):
         inverse(loaded, np.zeros((9, 8, 3), np.uint8))
@@ -120,7 +120,7 @@ def test_weights_that_do_not_fit_the_card_are_refused(tiny: str, shelf: ModelCac
         shelf.get_model(tiny)
 
 
-def test_a_file_that_was_replaced_is_read_anew_with_its_card(tiny: str, shelf: ModelCache, studio_home: Path) -> None:
+def test_a_replaced_file_is_read_again_with_its_card(tiny: str, shelf: ModelCache, studio_home: Path) -> None:
     before = shelf.get_model(tiny)
     path = studio_home / "models" / f"{tiny}.safetensors"
     path.write_bytes(path.read_bytes().replace(b"Rings", b"Discs"))
@@ -129,7 +129,7 @@ def test_a_file_that_was_replaced_is_read_anew_with_its_card(tiny: str, shelf: M
     assert (before.card.title, after.card.title) == ("Rings", "Discs")
 
 
-def test_only_so_many_models_stay_in_memory(tiny: str) -> None:
+def test_only_a_few_models_stay_in_memory(tiny: str) -> None:
     shelf = ModelCache(torch.device("cpu"), most=1)
     first = shelf.get_model(tiny)
     assert shelf.get_model(tiny) is first
@@ -137,7 +137,7 @@ def test_only_so_many_models_stay_in_memory(tiny: str) -> None:
     assert shelf.get_model(tiny) is not first
 
 
-def test_the_way_between_two_latents_turns_evenly_and_ends_where_it_should() -> None:
+def test_the_way_between_two_latents_turns_evenly_and_ends_correctly() -> None:
     begin, end = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(1))
     line = sampling.interpolate_latents(begin, 2 * end, 65)
     assert torch.equal(line[0], begin)
@@ -152,7 +152,7 @@ def test_the_way_between_two_latents_turns_evenly_and_ends_where_it_should() -> 
     assert torch.isfinite(sampling.interpolate_latents(torch.zeros_like(begin), begin, 5)).all()
 
 
-def test_a_blend_keeps_how_far_encoded_latents_are_spread(tiny: str, tiny_pixels: str, shelf: ModelCache) -> None:
+def test_a_blend_keeps_the_lengths_of_encoded_latents(tiny: str, tiny_pixels: str, shelf: ModelCache) -> None:
     for name in (tiny, tiny_pixels):
         loaded = shelf.get_model(name)
         made = loaded.model.sample(range(24))

@@ -1,4 +1,4 @@
-"""Models of single cycles of sound: from a pack or a folder of files to waves that come back."""
+"""Models of single cycles: from a pack or a folder of files to waves that decode back."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ CPU = ComputeDevice(torch.device("cpu"), "Processor, 1 thread", 1, has_bf16=Fals
 
 
 @pytest.mark.parametrize("levels", [2, 256, 1024, 4096, 65536])
-def test_every_level_of_a_sound_comes_back(levels: int) -> None:
+def test_every_level_of_a_sound_converts_back(levels: int) -> None:
     x = torch.arange(levels, dtype=torch.int32)[None]
     sounds = to_arrays(x, levels)
     assert sounds.dtype == np.int16
@@ -31,7 +31,7 @@ def test_every_level_of_a_sound_comes_back(levels: int) -> None:
 
 
 @pytest.mark.parametrize("levels", [2, 16, 32, 256])
-def test_every_level_of_a_picture_comes_back(levels: int) -> None:
+def test_every_level_of_a_picture_converts_back(levels: int) -> None:
     x = torch.arange(levels, dtype=torch.uint8).view(1, 1, 1, -1)
     pictures = to_arrays(x, levels)
     assert int(pictures.min()) == 0
@@ -62,7 +62,7 @@ def test_a_model_of_waves_says_so_and_draws_them(tiny_waves: str) -> None:
         list(jobs.start(wire.Encode(job="a", model=tiny_waves, picture=wave.astype(np.uint8))))
 
 
-def test_the_way_between_two_waves(tiny_waves: str) -> None:
+def test_the_way_between_two_waves_begins_and_ends_with_them(tiny_waves: str) -> None:
     ask = wire.Interpolate(
         job="a", model=tiny_waves, begin=wire.LatentPoint(seed=1), end=wire.LatentPoint(seed=2, sliders=(1.0,))
     )
@@ -118,7 +118,7 @@ def test_a_resampled_cycle_keeps_its_shape() -> None:
     assert np.abs(np.roll(coarse, shift) / single_cycle.PEAK - wanted).max() < 2e-2
 
 
-def test_pictures_are_no_sounds(tmp_path: Path) -> None:
+def test_pictures_are_not_sounds(tmp_path: Path) -> None:
     pack = tmp_path / "pictures.npz"
     np.savez(pack, train_x=np.zeros((4, 8, 8, 1), np.uint8))
     with pytest.raises(FileRefused, match="does not hold sounds"):

@@ -1,4 +1,4 @@
-"""Sound made while it is heard: the same as a Sample's, changed by a hand at once, and never further than allowed."""
+"""Streamed sound equals a Sample's, changes at once with an edit, and stays within its limit."""
 
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -80,7 +80,7 @@ def decoded(samples: int, keep: np.ndarray | None = None, temperature: float = 1
     return sound_of_levels(last.x, 256)[0]
 
 
-def test_it_is_the_sound_that_a_seed_makes_piece_by_piece_with_its_price(jobs: JobStarter) -> None:
+def test_a_streamed_sound_is_the_seeds_sound_in_chunks_with_bits(jobs: JobStarter) -> None:
     events = sounded(jobs.start(command()))
     found = whole(events)
     np.testing.assert_array_equal(found, decoded(round(0.2 * RATE)))
@@ -90,7 +90,7 @@ def test_it_is_the_sound_that_a_seed_makes_piece_by_piece_with_its_price(jobs: J
     np.testing.assert_allclose(bits, MODEL.surprisal(x, torch.tensor([1]))[0], rtol=1e-3, atol=1e-3)
 
 
-def test_while_the_kernel_compiles_the_plain_player_plays_the_same(
+def test_the_torch_sampler_gives_the_same_sound_while_the_kernel_compiles(
     jobs: JobStarter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Slow(sound_job._SamplerCompilation):
@@ -105,7 +105,7 @@ def test_while_the_kernel_compiles_the_plain_player_plays_the_same(
     np.testing.assert_array_equal(found, decoded(len(found)))
 
 
-def test_in_the_middle_the_compiled_player_takes_over_unheard(
+def test_the_compiled_sampler_takes_over_inaudibly_in_the_middle(
     jobs: JobStarter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[sound_job._SamplerCompilation] = []
@@ -140,7 +140,7 @@ def test_the_compiled_player_has_made_a_sample_before_it_takes_over(monkeypatch:
     assert compilation.player is not None and compilation.player.samplers[0].at == 0
 
 
-def test_it_goes_on_from_what_was_recorded(jobs: JobStarter) -> None:
+def test_a_sound_continues_from_a_recording(jobs: JobStarter) -> None:
     past = (8000 * np.sin(np.arange(1500) / 9)).astype(np.int16)
     found = whole(sounded(jobs.start(command(sound_to_continue=past, seconds=0.1))))
     wanted = decoded(len(past) + len(found), past)[len(past) :]
@@ -148,14 +148,15 @@ def test_it_goes_on_from_what_was_recorded(jobs: JobStarter) -> None:
     assert not np.array_equal(found, decoded(len(found)))
 
 
-def test_a_hand_changes_the_very_next_piece(jobs: JobStarter) -> None:
+def test_an_edit_changes_the_very_next_chunk(jobs: JobStarter) -> None:
     events = jobs.start(command())
     first = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(3)]
     list(jobs.start(wire.Adjust(job="b", running_job="a", temperature=(0.0,))))
     cold = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(3)]
     list(jobs.start(wire.Adjust(job="c", running_job="a", label=0, temperature=(1.0,))))
     rest = sounded(events)
-    found, even = whole([*first, *cold, *rest]), decoded(round(0.2 * RATE))
+    found = whole([*first, *cold, *rest])
+    even = decoded(round(0.2 * RATE))
     np.testing.assert_array_equal(found[: 3 * PIECE], even[: 3 * PIECE])
     heat = torch.ones(1, len(found))
     heat[:, 3 * PIECE :] = 0
@@ -169,14 +170,15 @@ def test_a_hand_changes_the_very_next_piece(jobs: JobStarter) -> None:
     np.testing.assert_array_equal(found[6 * PIECE :], wanted)
 
 
-def test_it_makes_no_more_than_is_allowed_and_goes_on_when_more_is(jobs: JobStarter) -> None:
+def test_a_stream_stops_at_its_limit_and_continues_when_more_is_allowed(jobs: JobStarter) -> None:
     events = jobs.start(command(seconds=None, allowed_seconds=0.07))
-    made, rested = [], 0
+    made = []
+    rested = 0
     while rested < 3:
         event = next(events)
         made += [event] if isinstance(event, wire.SoundChunk) else []
         rested = rested + 1 if isinstance(event, Pause) and made else 0
-    assert len(whole(made)) == 3 * PIECE  # in whole pieces, so that all of them begin where they can be made anew
+    assert len(whole(made)) == 3 * PIECE  # whole chunks, so that sound can be generated again from any of them
     list(jobs.start(wire.Adjust(job="b", running_job="a", allowed_seconds=0.1)))
     while sum(len(event.samples) for event in made) < 5 * PIECE:
         event = next(events)
@@ -195,14 +197,14 @@ def test_the_temperature_follows_a_curve(jobs: JobStarter) -> None:
 
 
 def never_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All is played by torch."""
+    """Let torch draw everything."""
     monkeypatch.setattr(sound_job._SamplerCompilation, "run", lambda self: None)
     monkeypatch.setattr(sound_job, "COMPILE_WAIT_SECONDS", 0.01)
 
 
 @pytest.mark.parametrize("swift", [True, False])
 @pytest.mark.parametrize("back", [1, 4])
-def test_what_is_not_heard_yet_is_made_anew_by_another_wish(
+def test_an_edit_generates_samples_again_that_are_not_heard_yet(
     jobs: JobStarter, monkeypatch: pytest.MonkeyPatch, swift: bool, back: int
 ) -> None:
     if not swift:
@@ -210,7 +212,7 @@ def test_what_is_not_heard_yet_is_made_anew_by_another_wish(
     events = jobs.start(command(label=0))
     first = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(5)]
     if not swift:
-        next(events)  # a piece is on its way, and is given up
+        next(events)  # a chunk is in progress and is discarded
     again = (5 - back) * PIECE
     list(jobs.start(wire.Adjust(job="b", running_job="a", label=1, from_sample=again, temperature=(0.5,))))
     new = sounded(events)
@@ -240,8 +242,8 @@ def test_another_seed_takes_over_without_a_gap(jobs: JobStarter) -> None:
     np.testing.assert_array_equal(found, sound_of_levels(step.x, 256)[0])
 
 
-def test_its_ending_parts_what_was_made_before_from_what_is_made_anew(jobs: JobStarter) -> None:
-    """However busy the engine is: the window throws away what it is told before that ending."""
+def test_the_ending_of_an_adjust_separates_old_chunks_from_new_ones(jobs: JobStarter) -> None:
+    """The window discards chunks that arrive before that ending, however busy the engine is."""
     said: list[Any] = []
     table = JobTable(SimpleNamespace(send=said.append), jobs.start)  # type: ignore[arg-type]
     table.add_command(command(seconds=0.5))
@@ -251,17 +253,17 @@ def test_its_ending_parts_what_was_made_before_from_what_is_made_anew(jobs: JobS
     while len(table):
         table.step_most_urgent()
     ending = next(place for place, event in enumerate(said) if isinstance(event, wire.Finished) and event.job == "b")
-    assert sum(isinstance(event, wire.SoundChunk) for event in said[:ending]) == 4  # none comes in between
+    assert sum(isinstance(event, wire.SoundChunk) for event in said[:ending]) == 4  # no chunk comes in between
     after = [event for event in said[ending:] if isinstance(event, wire.SoundChunk)]
     assert after[0].first_sample == PIECE and after[-1].first_sample + len(after[-1].samples) == round(0.5 * RATE)
 
 
 @pytest.mark.parametrize("swift", [True, False])
 @pytest.mark.parametrize("made", [0, 2])
-def test_a_change_that_came_too_late_is_made_from_a_later_moment_as_though_it_were_the_first(
+def test_a_late_change_is_made_later_as_if_it_were_the_first(
     jobs: JobStarter, monkeypatch: pytest.MonkeyPatch, swift: bool, made: int
 ) -> None:
-    """Of what was made by the late one, so many pieces are thrown away with it."""
+    """The late edit's own chunks are discarded with it."""
     if not swift:
         never_compiled(monkeypatch)
     events = jobs.start(command(label=0))
@@ -275,14 +277,15 @@ def test_a_change_that_came_too_late_is_made_from_a_later_moment_as_though_it_we
     new = np.concatenate([event.samples for event in sounded(events)])
     kept = np.concatenate([event.samples for event in first])[:at]
     assert len(kept) + len(new) == round(0.2 * RATE)
-    player, z = MODEL.make_sampler(torch.tensor([0]), 1), MODEL.noise([5, 6], at + len(new))
+    player = MODEL.make_sampler(torch.tensor([0]), 1)
+    z = MODEL.noise([5, 6], at + len(new))
     np.testing.assert_array_equal(kept, sound_of_levels(player.sample(z[:1, :at], torch.ones(1, at)), 256)[0])
     player.set_condition(torch.tensor([1]))
     wanted = sound_of_levels(player.sample(z[1:, at:], torch.full((1, len(new)), 0.5)), 256)[0]
     np.testing.assert_array_equal(new, wanted)
 
 
-def test_only_a_sound_that_nothing_precedes_is_opened_by_the_heat_that_its_card_asks_for(
+def test_only_a_new_sound_uses_the_opening_temperature_of_its_card(
     jobs: JobStarter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cold = whole(sounded(jobs.start(command(temperature=0.5))))
@@ -292,7 +295,8 @@ def test_only_a_sound_that_nothing_precedes_is_opened_by_the_heat_that_its_card_
     other = sampling.LoadedModel(card, "", MODEL, torch.zeros(0), 1)
     monkeypatch.setattr(jobs.model_cache, "get_model", lambda name: other)
     opened = whole(sounded(jobs.start(command(temperature=0.5))))
-    z, heat = MODEL.noise([5], len(opened)), torch.full((1, len(opened)), 0.5)
+    z = MODEL.noise([5], len(opened))
+    heat = torch.full((1, len(opened)), 0.5)
     heat[:, :hot] = 2.0
     wanted = sound_of_levels(MODEL.make_sampler(torch.tensor([1]), 1).sample(z, heat), 256)[0]
     np.testing.assert_array_equal(opened, wanted)
@@ -302,7 +306,7 @@ def test_only_a_sound_that_nothing_precedes_is_opened_by_the_heat_that_its_card_
     np.testing.assert_array_equal(as_hot, decoded(len(as_hot), temperature=2.0))
 
 
-def test_of_a_change_the_first_is_told_sooner(jobs: JobStarter) -> None:
+def test_the_first_chunk_after_a_change_is_sent_sooner(jobs: JobStarter) -> None:
     events = jobs.start(command(seconds=0.5))
     for _ in range(4):
         next(event for event in events if isinstance(event, wire.SoundChunk))
@@ -311,7 +315,7 @@ def test_of_a_change_the_first_is_told_sooner(jobs: JobStarter) -> None:
     assert [len(event.samples) for event in new[:2]] == [round(sound_job.FIRST_CHUNK_SECONDS * RATE), PIECE]
 
 
-def test_far_back_it_hears_the_past_again(jobs: JobStarter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_edit_far_back_processes_the_past_again(jobs: JobStarter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sound_job, "FAST_UNDO_SECONDS", 0.02)
     events = jobs.start(command())
     made = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(6)]
@@ -321,7 +325,7 @@ def test_far_back_it_hears_the_past_again(jobs: JobStarter, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("swift", [True, False])
-def test_two_models_are_mixed_at_a_share_that_a_hand_changes(
+def test_two_models_are_mixed_at_a_share_that_can_change_live(
     jobs: JobStarter, monkeypatch: pytest.MonkeyPatch, swift: bool
 ) -> None:
     if not swift:
@@ -333,9 +337,10 @@ def test_two_models_are_mixed_at_a_share_that_a_hand_changes(
     half = [next(event for event in events if isinstance(event, wire.SoundChunk)) for _ in range(3)]
     list(jobs.start(wire.Adjust(job="c", running_job="a", share=1.0)))
     found = whole([*first, *half, *sounded(events)])
-    np.testing.assert_array_equal(found[: 3 * PIECE], decoded(3 * PIECE))  # at 0 it is the first alone
+    np.testing.assert_array_equal(found[: 3 * PIECE], decoded(3 * PIECE))  # at a share of 0 only the first model draws
 
-    # At 1 it is the second alone, which heard all of it, in its kind of the same name.
+    # At a share of 1 only the second model draws. It received all of the sound as context, in its class of the same
+    # name.
     player = BUZZ.model.make_sampler(torch.tensor([0]), 1)  # type: ignore[operator]
     player.append(levels_of_sound(found[: 6 * PIECE], 256)[None].long())
     z = MODEL.noise([5], len(found))
@@ -349,7 +354,7 @@ def test_two_models_are_mixed_at_a_share_that_a_hand_changes(
     np.testing.assert_allclose(bits, mixture, rtol=1e-3, atol=1e-3)
 
 
-def test_a_mixture_is_the_same_with_the_compiled_loop_and_without(
+def test_a_mixture_is_the_same_with_and_without_the_compiled_loop(
     jobs: JobStarter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = {"second_model": "buzz", "share": 0.4}
@@ -385,7 +390,9 @@ def test_the_first_sound_is_a_short_piece_and_not_all_of_it(jobs: JobStarter) ->
         ({"from_sample": 10_000}, "made anew"),
     ],
 )
-def test_what_cannot_be_changed_is_said_and_it_plays_on(jobs: JobStarter, asked: dict[str, Any], words: str) -> None:
+def test_an_impossible_change_is_reported_and_playback_continues(
+    jobs: JobStarter, asked: dict[str, Any], words: str
+) -> None:
     events = jobs.start(command())
     first = next(event for event in events if isinstance(event, wire.SoundChunk))
     with pytest.raises(DoesNotFit, match=words):
@@ -393,9 +400,7 @@ def test_what_cannot_be_changed_is_said_and_it_plays_on(jobs: JobStarter, asked:
     np.testing.assert_array_equal(whole([first, *sounded(events)]), decoded(round(0.2 * RATE)))
 
 
-def test_what_makes_no_sound_that_goes_on_is_refused(
-    jobs: JobStarter, tiny: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_that_cannot_stream_is_refused(jobs: JobStarter, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DoesNotFit, match='"Rings" does not make sound that goes on'):
         list(JobStarter(CPU).start(wire.StreamSound(job="a", model=tiny, seed=0)))
     with pytest.raises(DoesNotFit, match="sound is"):

@@ -1,4 +1,4 @@
-"""A run's list of checkpoints that was lost or damaged is made again from the checkpoints that are there."""
+"""A run's list of checkpoints is rebuilt from its folder if it was lost or damaged."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from studio.engine.training import checkpoint
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A run with checkpoints after 3, 4 and 5 steps, and the best one after 4."""
+    """Make a run with checkpoints after 3, 4 and 5 steps, and the best one after 4."""
     (tmp_path / "checkpoints").mkdir()
     for step in (3, 4, 5):
         checkpoint.add_checkpoint(tmp_path, {"model.w": torch.full((4,), float(step))}, {"step": step})
@@ -38,11 +38,12 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("data", DAMAGED.values(), ids=DAMAGED.keys())
-def test_a_damaged_manifest_is_made_again_from_the_checkpoints(data: bytes, run: Path) -> None:
+def test_a_damaged_manifest_is_rebuilt_from_the_checkpoints(data: bytes, run: Path) -> None:
     before = checkpoint.list_checkpoints(run)
     manifest(run).write_bytes(data)
     assert sorted(checkpoint.list_checkpoints(run), key=str) == sorted(before, key=str)
-    newest, best = checkpoint.load_newest(run), checkpoint.load_newest(run, best=True)
+    newest = checkpoint.load_newest(run)
+    best = checkpoint.load_newest(run, best=True)
     assert newest is not None and newest[1]["step"] == 5
     assert best is not None and float(best[0]["average.w"][0]) == 0.5
     checkpoint.add_checkpoint(run, {"model.w": torch.zeros(4)}, {"step": 6})
@@ -50,13 +51,13 @@ def test_a_damaged_manifest_is_made_again_from_the_checkpoints(data: bytes, run:
     assert json.loads(manifest(run).read_bytes())
 
 
-def test_a_manifest_that_is_gone_is_made_again(run: Path) -> None:
+def test_a_deleted_manifest_is_rebuilt(run: Path) -> None:
     manifest(run).unlink()
     found = checkpoint.load_newest(run)
     assert found is not None and found[1]["step"] == 5
 
 
-def test_a_manifest_made_again_leaves_out_what_is_not_whole(run: Path) -> None:
+def test_a_rebuilt_manifest_leaves_out_incomplete_files(run: Path) -> None:
     folder = run / "checkpoints"
     manifest(run).write_bytes(b"")
     newest = folder / "step-00000005.safetensors"
@@ -68,7 +69,7 @@ def test_a_manifest_made_again_leaves_out_what_is_not_whole(run: Path) -> None:
     assert found is not None and found[1]["step"] == 3
 
 
-def test_a_manifest_never_has_a_file_outside_its_folder_removed(run: Path) -> None:
+def test_a_manifest_never_removes_a_file_outside_its_folder(run: Path) -> None:
     precious = run / "precious.safetensors"
     precious.write_bytes(b"x")
     entry = {"file": "../precious.safetensors", "size": 1, "hash": "", "step": 1, "best": False}
@@ -78,7 +79,7 @@ def test_a_manifest_never_has_a_file_outside_its_folder_removed(run: Path) -> No
     assert precious.exists()
 
 
-def test_a_checkpoint_whose_state_cannot_be_read_gives_way_to_the_one_before(run: Path) -> None:
+def test_an_unreadable_checkpoint_is_replaced_by_the_one_before(run: Path) -> None:
     checkpoint.add_checkpoint(run, {"model.w": torch.zeros(4)}, {"step": 6})
     folder = run / "checkpoints"
     path = folder / "step-00000006.safetensors"

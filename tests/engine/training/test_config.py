@@ -1,4 +1,4 @@
-"""What is to be learned: recipes that are shipped can be run again, and what a person asks for is checked."""
+"""Training configs: shipped recipes can be run again, and a user's settings are checked."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_a_bad_recipe_names_its_field() -> None:
         config_from_json(json.dumps(fields).encode())
 
 
-def test_what_a_person_asks_for_is_checked(tmp_path: Path) -> None:
+def test_the_users_settings_are_checked(tmp_path: Path) -> None:
     assert config_for_data("roses", tmp_path, "realnvp", "tiny", (3, 32, 32)).name == "roses"
     with pytest.raises(BadTrainingConfig, match="no family"):
         config_for_data("roses", tmp_path, "gan", "tiny", (3, 32, 32))
@@ -38,7 +38,7 @@ def test_what_a_person_asks_for_is_checked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "models").glob("*.safetensors")), ids=lambda path: path.stem)
-def test_a_shipped_card_says_what_its_recipe_says(file: Path) -> None:
+def test_a_shipped_card_agrees_with_its_recipe(file: Path) -> None:
     study = config_from_json((ROOT / "models" / "recipes" / f"{file.stem}.json").read_bytes())
     card = models.find_model(str(file)).card
     for field in ("name", "title", "licence", "group", "smooth", "temperature", "levels", "rate"):

@@ -37,7 +37,7 @@ class Shift(Bijection):
 
 
 class Constant(nn.Module):
-    """Says the same of every artwork of a class."""
+    """Gives every artwork of a class the same probability."""
 
     def __init__(self, *numbers: Tensor) -> None:
         super().__init__()
@@ -50,12 +50,12 @@ class Constant(nn.Module):
 
 def flow(alpha: float | None, classes: int = 0) -> Flow:
     model = Flow((1, 1, 1), FINE, Shift(), alpha, classes=classes)
-    model.register_parameter("unused", nn.Parameter(torch.zeros(1)))  # says the model's precision
+    model.register_parameter("unused", nn.Parameter(torch.zeros(1)))  # defines the model's precision
     return model.double().eval()
 
 
 def quarter(count: int = 1) -> Tensor:
-    """Artworks of one entry at a quarter of the range."""
+    """Return artworks of one entry at a quarter of the range."""
     return torch.full((count, 1, 1, 1), FINE // 4, dtype=torch.int32)
 
 
@@ -102,12 +102,13 @@ def test_a_figure_is_the_mean_over_artworks_of_every_batch() -> None:
 
 
 def vae(observation: DecoderLikelihood, numbers: Tensor) -> Variational:
-    """Return a VAE whose posterior is its prior, so that both bounds are the price itself."""
-    nothing, says = Constant(torch.zeros(4)), Constant(numbers)
+    """Return a VAE whose posterior is its prior, so that both bounds are exact."""
+    nothing = Constant(torch.zeros(4))
+    says = Constant(numbers)
     return Variational((1, 1, 2), observation.levels, nothing, says, Posterior(2), observation).double().eval()
 
 
-def test_a_vae_of_bits_has_the_price_of_its_bits_in_nats() -> None:
+def test_a_vae_of_bits_has_figures_in_nats() -> None:
     # sigmoid(1.2) = 0.768525: white costs 0.263282 nats and black 1.463282; white and black stand side by side.
     model = vae(BernoulliLikelihood(256), torch.full((1, 1, 2), 1.2))
     x = torch.tensor([0, 255], dtype=torch.uint8).view(1, 1, 1, 2)
@@ -127,7 +128,7 @@ def test_a_vae_of_levels_has_bits_per_dimension() -> None:
     }
 
 
-def test_the_latent_of_a_vae_is_paid_for() -> None:
+def test_the_latent_of_a_vae_counts_in_its_bits() -> None:
     # The posterior N(1, 1) of each of two entries: KL = ½ each, in the ELBO on average over the fixed draws.
     moved = Constant(torch.tensor([1.0, 1.0, 0.0, 0.0]))
     says = Constant(torch.zeros(1, 1, 2))
@@ -138,14 +139,14 @@ def test_the_latent_of_a_vae_is_paid_for() -> None:
     assert tighter == pytest.approx(2 * math.log(2), abs=0.25)
 
 
-def test_a_model_that_draws_bits_has_nats() -> None:
+def test_a_model_of_bits_has_figures_in_nats() -> None:
     model = Autoregressive((1, 1, 2), 2, Constant(torch.full((1, 1, 2), 1.2)), Bits(1)).double().eval()
     x = torch.tensor([0, 1], dtype=torch.uint8).view(1, 1, 1, 2)
     assert figures(model, TrainingExamples(x)) == {"nats": (pytest.approx(1.463282 + 0.263282, abs=TOLERANCE), True)}
 
 
 @pytest.mark.parametrize("most", [evaluation.MAX_CLASS_PRICES, 1])
-def test_a_model_that_draws_levels_of_two_classes_has_its_mixture(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_of_levels_and_two_classes_has_a_mixture_figure(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # Level 0 has p = ½ in class 0 and ⅛ in class 1, and the mixture 5/16: 1.678072 bits. If every class would take too
     # long, the bound p ≥ p(x | class 1) / 2 = 1/16 stands for it: 4 bits.
     monkeypatch.setattr(evaluation, "MAX_CLASS_PRICES", most)
@@ -159,7 +160,7 @@ def test_a_model_that_draws_levels_of_two_classes_has_its_mixture(most: int, mon
     }
 
 
-def test_the_figure_of_those_unlike_what_it_learned_from_stands_last() -> None:
+def test_the_figure_of_artworks_unlike_the_training_data_is_last() -> None:
     x = torch.cat((quarter(2), quarter(1) * 2))
     unlike = torch.tensor([False, True, True])
     *_, (name, value, exact) = evaluation.result_of(
@@ -175,7 +176,7 @@ def test_the_figure_of_those_unlike_what_it_learned_from_stands_last() -> None:
     assert [name for name, _, _ in same] == ["bits per dimension", "nats in logit space"]
 
 
-def test_the_same_of_recordings_is_of_all_their_samples() -> None:
+def test_the_spread_of_recordings_uses_all_their_samples() -> None:
     model = WaveNet(cycles=1, layers=2, channels=8, skip=8).build((40,)).eval()
     sounds = TrainingRecordings(tuple(torch.full((size,), 100 + size, dtype=torch.uint8) for size in (30, 50, 80)))
     unlike = torch.tensor([True, False, True])
@@ -191,7 +192,7 @@ def test_the_same_of_recordings_is_of_all_their_samples() -> None:
     )
 
 
-def test_a_spread_prices_artworks_as_they_are_opened() -> None:
+def test_a_spread_scores_artworks_as_they_are_opened() -> None:
     model = Autoregressive((1, 1, 2), 2, Constant(torch.full((1, 1, 2), 1.2)), Bits(1)).double().eval()
     drawn = torch.zeros(5, 1, 1, 2, dtype=torch.uint8)
     white = TrainingExamples(drawn, None, torch.ones_like(drawn)).select(slice(1, None)).to(torch.device("cpu"))
@@ -202,7 +203,7 @@ def test_a_spread_prices_artworks_as_they_are_opened() -> None:
     assert found == pytest.approx([0.263282 / math.log(2)] * evaluation.QUANTILE_COUNT, abs=TOLERANCE)
 
 
-def test_a_spread_is_of_so_many_at_equal_distances() -> None:
+def test_a_spread_uses_so_many_artworks_at_equal_distances() -> None:
     model = Autoregressive((1, 1, 1), 4, Constant(torch.tensor([8, 4, 2, 2]).log().view(4, 1, 1)), Categorical(1, 4))
     x = torch.tensor([0, 3, 1, 3, 2], dtype=torch.uint8).view(5, 1, 1, 1)
     found = evaluation.result_of(evaluation.measure_spread(model.double().eval(), TrainingExamples(x), most=3))
@@ -210,7 +211,7 @@ def test_a_spread_is_of_so_many_at_equal_distances() -> None:
 
 
 class Normed(nn.Module):
-    """A model as `settle` sees it: batch norms of both sorts."""
+    """Shows `update_batch_norm` batch norms of both sorts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -223,7 +224,7 @@ class Normed(nn.Module):
         return torch.zeros(len(x))
 
 
-def test_settled_statistics_forget_all_that_was_before() -> None:
+def test_updated_batch_norms_forget_earlier_statistics() -> None:
     model = Normed().train()
     for _ in range(50):
         model.log_prob(torch.full((4, 1, 2, 2), 1000.0))

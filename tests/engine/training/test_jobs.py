@@ -1,4 +1,4 @@
-"""What is learned from, what a run is watched by, and that the test artworks choose nothing."""
+"""Training data and validation data of a run: the test artworks choose nothing."""
 
 import subprocess
 import sys
@@ -70,7 +70,7 @@ def pictures(count: int, seed: int = 0, size: int = 8) -> np.ndarray:
 # ── the test artworks choose nothing ─────────────────────────────────────────────────────────────
 
 
-def test_what_a_run_is_watched_by_is_never_learned_from() -> None:
+def test_validation_artworks_are_never_used_for_training() -> None:
     x = TrainingExamples(torch.arange(1000).view(-1, 1, 1, 1), torch.arange(1000))
     learn, watch = split_validation(x, "numbers")
     assert isinstance(learn, TrainingExamples) and isinstance(watch, TrainingExamples) and learn.c is not None
@@ -82,12 +82,12 @@ def test_what_a_run_is_watched_by_is_never_learned_from() -> None:
 
 
 def test_the_test_pictures_do_not_choose_the_best_weights(tmp_path: Path, studio_home: Path) -> None:
-    """Pictures like those that are learned get cheaper with every step, noise gets dearer: each would choose others."""
+    """Training pictures get cheaper with every step, noise gets dearer. Each would choose other weights."""
     ramp = np.linspace(0, 255, 8).astype(np.uint8)
     dimmed = np.arange(1, 61, dtype=np.uint8)[:, None, None, None]
     alike = np.broadcast_to(ramp[None, :, None, None], (60, 8, 8, 1)) // dimmed
     near = alike[:8].copy()
-    near[:, 0] += 1  # what equals a test picture would not be learned from
+    near[:, 0] += 1  # a picture equal to a test picture would not be used for training
     found = {}
     for name, test in {"alike": near, "noise": pictures(8)}.items():
         folder = tmp_path / name
@@ -108,7 +108,7 @@ def test_the_test_pictures_do_not_choose_the_best_weights(tmp_path: Path, studio
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("count", [1, 2, MIN_ARTWORKS])
-def test_very_few_pictures_are_learned_from_or_the_number_needed_is_said(
+def test_very_few_pictures_are_used_or_the_needed_number_is_reported(
     family: str, count: int, tmp_path: Path, studio_home: Path
 ) -> None:
     recipe, levels = FAMILIES[family]
@@ -118,7 +118,7 @@ def test_very_few_pictures_are_learned_from_or_the_number_needed_is_said(
 
 @pytest.mark.parametrize("family", WAVES)
 @pytest.mark.parametrize("count", [1, 2, MIN_ARTWORKS])
-def test_very_few_waves_are_learned_from_or_the_number_needed_is_said(
+def test_very_few_waves_are_used_or_the_needed_number_is_reported(
     family: str, count: int, tmp_path: Path, studio_home: Path
 ) -> None:
     waves = np.random.default_rng(0).integers(-30_000, 30_000, (count + 1, 16)).astype(np.int16)
@@ -127,7 +127,7 @@ def test_very_few_waves_are_learned_from_or_the_number_needed_is_said(
 
 
 def few(folder: Path, source: Path, what: TrainingConfig, count: int) -> None:
-    """Learn from so many, or see that the number needed is said and nothing is left behind."""
+    """Train on so many. If they are too few, the needed number is reported and nothing is left behind."""
     if count < MIN_ARTWORKS:
         with pytest.raises(DoesNotFit, match=f"{count} to learn from.* At least {MIN_ARTWORKS} are needed"):
             learn(folder, source, what)
@@ -139,7 +139,7 @@ def few(folder: Path, source: Path, what: TrainingConfig, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4])
-def test_a_folder_of_very_few_pictures_likewise(count: int, tmp_path: Path, studio_home: Path) -> None:
+def test_a_folder_of_very_few_pictures_is_refused(count: int, tmp_path: Path, studio_home: Path) -> None:
     from PIL import Image
 
     folder = tmp_path / "pictures"
@@ -160,7 +160,7 @@ def test_a_folder_of_very_few_pictures_likewise(count: int, tmp_path: Path, stud
 def test_a_class_with_a_single_picture_is_learned(family: str, tmp_path: Path, studio_home: Path) -> None:
     recipe, levels = FAMILIES[family]
     what = study(msgspec.structs.replace(recipe, classes=2), levels=levels)
-    for only in range(6):  # wherever the single one falls: among what is learned, or what the run is watched by
+    for only in range(6):  # wherever the single one falls: training or validation
         labels = np.arange(6) == only
         folder = tmp_path / str(only)
         folder.mkdir()
@@ -171,7 +171,9 @@ def test_a_class_with_a_single_picture_is_learned(family: str, tmp_path: Path, s
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 @pytest.mark.parametrize("seconds", [0.06, 1.0])
-def test_very_few_recordings_are_learned_from(count: int, seconds: float, tmp_path: Path, studio_home: Path) -> None:
+def test_very_few_recordings_are_used_for_training(
+    count: int, seconds: float, tmp_path: Path, studio_home: Path
+) -> None:
     folder = tmp_path / "sounds"
     folder.mkdir()
     for number in range(count):
@@ -183,7 +185,7 @@ def test_very_few_recordings_are_learned_from(count: int, seconds: float, tmp_pa
     assert np.isfinite(models.find_model("few").card.value)
 
 
-def test_a_single_recording_is_watched_by_its_end() -> None:
+def test_the_end_of_a_single_recording_validates_it() -> None:
     sound = torch.arange(1000)
     learn, watch = split_validation(TrainingRecordings((sound,)), "one")
     assert isinstance(learn, TrainingRecordings) and isinstance(watch, TrainingRecordings)
@@ -191,7 +193,7 @@ def test_a_single_recording_is_watched_by_its_end() -> None:
     assert len(watch.x[0]) == 50
 
 
-def test_a_run_that_fails_before_it_has_learned_leaves_its_name_free(
+def test_a_run_that_fails_before_its_first_step_leaves_its_name_free(
     tmp_path: Path, studio_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -245,7 +247,7 @@ def test_a_second_training_of_a_run_is_refused_and_the_first_is_named(tmp_path: 
 
 @pytest.fixture
 def begun(tmp_path: Path, studio_home: Path) -> Callable[..., list[wire.AnyEvent]]:
-    """A run that has learned for two steps; called, it goes on with these pictures and steps."""
+    """Return a function that continues a run of two steps with other pictures and steps."""
     source = pack(tmp_path / "p.npz", pictures(8), pictures(2, 1))
     learn(tmp_path, source, study(FAMILIES["maf"][0]))
 
@@ -256,7 +258,7 @@ def begun(tmp_path: Path, studio_home: Path) -> Callable[..., list[wire.AnyEvent
     return go_on
 
 
-def test_a_run_does_not_go_on_with_other_pictures_unasked(begun: Callable[..., list[wire.AnyEvent]]) -> None:
+def test_a_run_does_not_continue_with_other_pictures_unless_forced(begun: Callable[..., list[wire.AnyEvent]]) -> None:
     for others in (pictures(8, seed=5), pictures(9), pictures(8)[::-1].copy()):
         with pytest.raises(BadTrainingConfig, match=r"other artworks than these. Nothing was changed. Add --force"):
             begun(others, 3)
@@ -269,7 +271,7 @@ def test_a_run_does_not_go_on_with_other_pictures_unasked(begun: Callable[..., l
         begun(pictures(8), 5)
 
 
-def test_a_run_goes_on_with_the_same_pictures_from_another_place(begun: Callable[..., list[wire.AnyEvent]]) -> None:
+def test_a_run_continues_with_the_same_pictures_from_another_place(begun: Callable[..., list[wire.AnyEvent]]) -> None:
     begun(pictures(8), 3)
     assert models.find_model("few").card.steps == 3
 
@@ -281,7 +283,7 @@ def test_fewer_steps_than_done_are_refused(begun: Callable[..., list[wire.AnyEve
     assert models.find_model("few").card.steps == 2
 
 
-def test_skipped_files_are_told_one_by_one(tmp_path: Path, studio_home: Path) -> None:
+def test_skipped_files_are_reported_one_by_one(tmp_path: Path, studio_home: Path) -> None:
     from PIL import Image
 
     folder = tmp_path / "pictures"

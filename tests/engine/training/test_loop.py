@@ -1,4 +1,4 @@
-"""The loop: it learns, it resumes as if nothing had happened, and broken numbers go nowhere."""
+"""The loop trains, resumes as if nothing had happened, and never saves broken numbers."""
 
 import math
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def weights(run: TrainingRun) -> Tensor:
     return torch.cat([p.detach().flatten() for p in [*run.model.parameters(), *run.average.parameters()]])
 
 
-def test_between_two_batches_others_have_their_turn(tmp_path: Path, x: TrainingExamples) -> None:
+def test_other_jobs_run_between_two_batches(tmp_path: Path, x: TrainingExamples) -> None:
     run = TrainingRun(study(steps=5, evaluate=5), tmp_path, torch.device("cpu"))
     steps = loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False)
     assert [run.progress.step for _ in steps] == [1, 2, 3, 4, 5]
@@ -70,7 +70,7 @@ def test_held_out_pictures_get_cheaper(tmp_path: Path, x: TrainingExamples) -> N
     assert moments[-1].step == 120
 
 
-def test_a_stopped_run_goes_on_bit_for_bit(
+def test_a_stopped_run_continues_bit_for_bit(
     tmp_path: Path, x: TrainingExamples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, _ = learn(tmp_path / "whole", x, study())
@@ -113,7 +113,8 @@ def test_a_batch_without_a_finite_loss_moves_nothing(tmp_path: Path, x: Training
 
 def test_three_bad_steps_roll_back_to_the_last_save_with_half_the_rate(tmp_path: Path, x: TrainingExamples) -> None:
     run = TrainingRun(study(steps=60, evaluate=100), tmp_path, torch.device("cpu"))
-    loss, calls = run.model.loss, iter(range(1000))
+    loss = run.model.loss
+    calls = iter(range(1000))
     run.model.loss = lambda *a: loss(*a) * (float("nan") if next(calls) in (20, 21, 22) else 1)  # type: ignore[method-assign]
     moments = [
         moment for moment in loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False) if moment
@@ -123,7 +124,7 @@ def test_three_bad_steps_roll_back_to_the_last_save_with_half_the_rate(tmp_path:
     assert bool(torch.isfinite(weights(run)).all())
 
 
-def test_a_run_that_never_has_a_finite_loss_gives_up_with_words(tmp_path: Path, x: TrainingExamples) -> None:
+def test_a_run_that_never_has_a_finite_loss_fails_with_a_reason(tmp_path: Path, x: TrainingExamples) -> None:
     run = TrainingRun(study(steps=60), tmp_path, torch.device("cpu"))
     run.model.loss = lambda *a: torch.tensor(float("nan"), requires_grad=True)  # type: ignore[method-assign]
     with pytest.raises(TrainingDiverged, match="three rollbacks"):
@@ -160,7 +161,7 @@ def test_three_checkpoints_and_the_best_are_kept(tmp_path: Path, x: TrainingExam
     assert files == {"manifest.json", *(e.file for e in checkpoint.list_checkpoints(tmp_path))}
 
 
-def test_weights_that_are_no_numbers_are_never_saved(tmp_path: Path, x: TrainingExamples) -> None:
+def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path, x: TrainingExamples) -> None:
     run, _ = learn(tmp_path, x, study(steps=2))
     next(run.model.parameters()).data[0] = float("inf")
     before = checkpoint.list_checkpoints(tmp_path)

@@ -1,4 +1,4 @@
-"""A run is published with the figure of its file, directions of the data, and statistics of its weights."""
+"""A run is exported with its file's own figure, directions of the data, and statistics of its weights."""
 
 import math
 from pathlib import Path
@@ -59,7 +59,7 @@ def test_convolutions_take_half_the_bytes_and_statistics_do_not(trained_file: Pa
     assert found.dtype == torch.float32
 
 
-def test_a_published_file_passes_the_check_that_strangers_files_pass(trained_file: Path) -> None:
+def test_an_exported_file_passes_the_check_of_imported_files(trained_file: Path) -> None:
     assert models.read_model(trained_file) == trained_file.read_bytes()
     assert models.read_cover(trained_file).shape == (9, 8, 8, 3)
 
@@ -88,7 +88,7 @@ def test_directions_are_the_same_each_time(tiny: str, x: TrainingExamples) -> No
     assert torch.equal(latent_directions.principal_directions(model, x), first)
 
 
-def test_settled_statistics_are_those_of_the_weights(x: TrainingExamples) -> None:
+def test_updated_batch_norms_have_the_weights_own_statistics(x: TrainingExamples) -> None:
     torch.manual_seed(0)
     model = zoo.realnvp.RealNVP(scales=2, width=4, blocks=1).build((3, 8, 8))
     with torch.no_grad():
@@ -104,7 +104,7 @@ def test_settled_statistics_are_those_of_the_weights(x: TrainingExamples) -> Non
     assert abs(after - in_training) < abs(before - in_training) / 5
 
 
-def test_prices_are_means_over_draws_and_repeatable(tiny: str, x: TrainingExamples) -> None:
+def test_scores_are_means_over_draws_and_repeatable(tiny: str, x: TrainingExamples) -> None:
     model = ModelCache(torch.device("cpu")).get_model(tiny).model
     once = evaluation.bits_of_each(model, x.select(slice(8)), draws=4)
     assert torch.equal(once, evaluation.bits_of_each(model, x.select(slice(8)), draws=4))
@@ -130,7 +130,7 @@ class Halves(NamedTuple):
     """(40, 1, 4, 4)."""
     learn: TrainingExamples
     path: Path
-    """Where to publish."""
+    """The path of the exported model."""
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def halves(tmp_path: Path) -> Halves:
 
 
 @pytest.mark.parametrize("spoiled", [0, 1])
-def test_watched_artworks_decide_about_half_floats(spoiled: int, halves: Halves) -> None:
+def test_validation_artworks_decide_about_half_floats(spoiled: int, halves: Halves) -> None:
     """Half floats change the prices of one class. Watched artworks have class 0, those of the test have class 1."""
     large(halves.run.average, spoiled)
     watch = TrainingExamples(halves.x[:8], torch.zeros(8, dtype=torch.long))
@@ -162,7 +162,7 @@ def test_watched_artworks_decide_about_half_floats(spoiled: int, halves: Halves)
     assert kinds == {torch.float32 if spoiled == 0 else torch.float16}
 
 
-def test_weights_beyond_half_floats_stay_whole(halves: Halves) -> None:
+def test_weights_beyond_half_floats_stay_floats(halves: Halves) -> None:
     """Half floats end at 65,504. A file with infinite weights could not be opened."""
     with torch.no_grad():
         for part in halves.run.average.modules():
@@ -174,7 +174,7 @@ def test_weights_beyond_half_floats_stay_whole(halves: Halves) -> None:
     assert sampling.load_model(models.find_model(str(halves.path)), torch.device("cpu")).card.name == "halves"
 
 
-def test_a_model_whose_figures_are_no_numbers_is_not_published(tmp_path: Path, x: TrainingExamples) -> None:
+def test_a_model_with_figures_that_are_not_finite_is_not_exported(tmp_path: Path, x: TrainingExamples) -> None:
     study = TrainingConfig(
         name="wild", title="Wild", makes="Noise", learned_from="noise", licence="CC0 1.0", shape=(3, 8, 8),
         recipe=zoo.nice.NICE(depth=1, width=8), plan=TrainingPlan(steps=1),

@@ -1,4 +1,4 @@
-"""A WaveNet in the engine: learned from a pack of clips by the real job, made again, measured, and what is refused."""
+"""A WaveNet in the engine: trained on a pack of clips, streamed, measured, and what is refused."""
 
 import math
 from collections.abc import Callable
@@ -32,14 +32,17 @@ def ask() -> Ask:
 
 @pytest.fixture
 def pack(tmp_path: Path) -> Path:
-    """Clips of 8 kHz: kinds low and high of the sorts square and sawtooth."""
-    folder, generator = tmp_path / "beeps", np.random.default_rng(0)
+    """Write clips of 8 kHz: classes low and high of the groups square and sawtooth."""
+    folder = tmp_path / "beeps"
+    generator = np.random.default_rng(0)
     folder.mkdir()
     rows = ["split,start,length,pitch,shape"]
     for split, count in (("train", 24), ("test", 4)):
-        waves, at = [], 0
+        waves = []
+        at = 0
         for i in range(count):
-            length, period = int(generator.integers(500, 900)), (40, 16)[i % 2]
+            length = int(generator.integers(500, 900))
+            period = (40, 16)[i % 2]
             saw = (np.arange(length) + int(generator.integers(period))) % period / period - 0.5
             waves.append((12_000 * (saw if i // 2 % 2 else np.sign(saw + 0.01))).astype(np.int16))
             rows.append(f"{split},{at},{length},{('low', 'high')[i % 2]},{('square', 'saw')[i // 2 % 2]}")
@@ -50,7 +53,7 @@ def pack(tmp_path: Path) -> Path:
 
 
 def study(**changes: Any) -> dict[str, Any]:
-    """A small WaveNet's study, as it travels."""
+    """Return a small WaveNet's config, as it is sent in a message."""
     recipe = {"family": "wavenet", "cycles": 1, "layers": 6, "channels": 16, "skip": 16, "classes": [2, 2]}
     plan = {"steps": 60, "batch": 8, "cut": 256, "rate": 0.01, "warm_up": 5, "evaluate": 30, "average": 0.9}
     fields = {
@@ -64,7 +67,7 @@ def learn(ask: Ask, pack: Path, run: Path, fields: dict[str, Any]) -> list[Any]:
     return ask(wire.Train(job="t", source=str(pack), run_folder=str(run), config=fields))
 
 
-def test_it_is_learned_drawn_opened_and_measured(ask: Ask, pack: Path, tmp_path: Path) -> None:
+def test_a_cycle_model_is_trained_drawn_opened_and_evaluated(ask: Ask, pack: Path, tmp_path: Path) -> None:
     events = learn(ask, pack, tmp_path / "run", study())
     card = models.find_model("beeps").card
     assert card.classes == ("high saw", "high square", "low saw", "low square")
@@ -98,21 +101,21 @@ def test_it_is_learned_drawn_opened_and_measured(ask: Ask, pack: Path, tmp_path:
 
 
 def performed(ask: Ask, model: str, **asked: Any) -> tuple[np.ndarray, float]:
-    """A sound of the kind 1, and its nats as its pieces say them."""
+    """Stream a sound of class 1, and return it with the nats that its chunks report."""
     events = ask(wire.StreamSound(**{"job": "a", "model": model, "label": 1, **asked}))
     parts = [event for event in events if isinstance(event, wire.SoundChunk)]
     nats = -math.log(2) * float(np.concatenate([part.bits for part in parts]).sum(dtype=np.float64))
     return np.concatenate([part.samples for part in parts]), nats
 
 
-def test_it_is_performed_and_priced_and_goes_on_from_a_sound(tiny_recordings: str, ask: Ask) -> None:
+def test_a_sound_is_streamed_scored_and_continued(tiny_recordings: str, ask: Ask) -> None:
     sounds = [performed(ask, tiny_recordings, seed=seed, seconds=0.125) for seed in (1, 2)]
     for sound, nats in sounds:
         assert sound.shape == (1000,)
         (scored,) = ask(wire.Score(job="b", model=tiny_recordings, picture=sound, label=1))
         assert scored.log_prob == pytest.approx(nats, rel=1e-4)
 
-    # What follows is priced given what it goes on from, and the beginning counts: another leads elsewhere.
+    # The continuation is scored given its beginning, and the beginning matters: another one leads elsewhere.
     follows = []
     for begin, _ in sounds:
         more, nats = performed(ask, tiny_recordings, seed=9, seconds=0.04, sound_to_continue=begin)
@@ -123,7 +126,7 @@ def test_it_is_performed_and_priced_and_goes_on_from_a_sound(tiny_recordings: st
     assert not np.array_equal(*follows)
 
 
-def test_a_run_goes_on_where_it_stopped(ask: Ask, pack: Path, tmp_path: Path) -> None:
+def test_a_run_continues_where_it_stopped(ask: Ask, pack: Path, tmp_path: Path) -> None:
     fields = study()
     fields["plan"] |= {"steps": 12, "save_seconds": 1e-6}
     whole = learn(ask, pack, tmp_path / "whole", fields)
@@ -139,7 +142,7 @@ def test_a_run_goes_on_where_it_stopped(ask: Ask, pack: Path, tmp_path: Path) ->
     assert last[0].loss == pytest.approx(last[1].loss, rel=1e-5)
 
 
-def test_kinds_that_do_not_fit_and_families_that_cannot_are_named(ask: Ask, pack: Path, tmp_path: Path) -> None:
+def test_classes_that_do_not_fit_and_families_without_classes_are_named(ask: Ask, pack: Path, tmp_path: Path) -> None:
     with pytest.raises(DoesNotFit, match='asks for 2 × 2 kinds, but "beeps" has no kinds'):
         learn(ask, pack, tmp_path / "a", study(labels=[]))
     with pytest.raises(DoesNotFit, match="only a WaveNet"):
@@ -169,7 +172,7 @@ def test_every_sample_is_predicted_once_an_epoch_and_silence_follows_a_clip() ->
 
 
 @torch.no_grad()
-def test_a_cut_costs_what_it_costs_within_its_sound() -> None:
+def test_a_cut_has_the_same_bits_as_within_its_sound() -> None:
     torch.manual_seed(0)
     model = WaveNet(cycles=1, layers=4, channels=8, skip=8).build((64,))
     for parameter in model.parameters():
@@ -197,7 +200,7 @@ def test_a_figure_counts_every_sample_of_every_sound_once() -> None:
     assert bits_per_sample(model, sounds) == pytest.approx(0.05 * each[0] + 0.95 * each[1], rel=1e-5)
 
 
-def test_mu_law_is_the_telephones() -> None:
+def test_mu_law_equals_that_of_telephones() -> None:
     wave = np.arange(-32_768, 32_768, 7).astype(np.int16)
     bent = np.sign(wave) * np.log(1 + 255 * np.abs(wave / 32_768)) / np.log(256)
     assert levels_of_sound(wave, 256).tolist() == np.floor((bent + 1) / 2 * 255 + 0.5).astype(int).tolist()
@@ -206,7 +209,7 @@ def test_mu_law_is_the_telephones() -> None:
     assert int(levels_of_sound(np.zeros(1, np.int16), 256)) == 128
 
 
-def test_what_sounds_cost_without_a_model() -> None:
+def test_baselines_give_the_bits_of_sounds_without_a_model() -> None:
     generator = np.random.default_rng(0)
     noise = [generator.integers(0, 256, 20_000).astype(np.uint8) for _ in range(2)]
     assert flac_baseline.flac_bits(noise, 256) / 40_000 == pytest.approx(8, abs=0.1)
@@ -219,7 +222,7 @@ def test_what_sounds_cost_without_a_model() -> None:
     assert flac_baseline.predicted_bits(fine) == 0
 
 
-def test_a_folder_of_ones_own_is_learned_by_its_preset(ask: Ask, tmp_path: Path) -> None:
+def test_a_users_folder_is_trained_with_its_preset(ask: Ask, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
     for i in range(3):

@@ -39,7 +39,7 @@ TONE = (8000 * np.sin(np.arange(500) / 9)).astype(np.int16)
         (np.where(TONE > 0, 32_767, -32_768).astype(np.int16), False, True),
     ],
 )
-def test_works_that_are_blank_or_saturated(work: Array, is_blank: bool, is_saturated: bool) -> None:
+def test_blank_and_saturated_works_are_recognised(work: Array, is_blank: bool, is_saturated: bool) -> None:
     assert (looks_blank(work), looks_saturated(work)) == (is_blank, is_saturated)
 
 
@@ -70,7 +70,7 @@ def test_a_model_that_fails_at_its_own_temperature_has_no_range() -> None:
     assert measure_range(drawing(1.0, 2.0, WHITE), 0.8, [NOISE] * 8) is None
 
 
-def test_what_learned_works_are_themselves_is_no_fault() -> None:
+def test_blank_training_artworks_excuse_blank_works() -> None:
     assert measure_range(lambda _: [INK] * WORKS_PER_TEMPERATURE, 0.8, [INK] * 8) == (0.0, 4.0)
     assert measure_range(lambda _: [INK] * WORKS_PER_TEMPERATURE, 0.8, [NOISE] * 8) is None
     half = [INK, NOISE] * (WORKS_PER_TEMPERATURE // 2)
@@ -78,7 +78,7 @@ def test_what_learned_works_are_themselves_is_no_fault() -> None:
     assert measure_range(lambda _: half, 0.8, [NOISE, NOISE]) is None
 
 
-def test_the_card_of_a_trained_model_has_its_range(
+def test_the_card_of_a_trained_model_has_its_temperature_range(
     trained_file: Path, trained_recordings_file: Path, trained_waves_file: Path
 ) -> None:
     for file in (trained_file, trained_recordings_file, trained_waves_file):
@@ -89,7 +89,7 @@ def test_the_card_of_a_trained_model_has_its_range(
         assert card.temperature_warning(card.temperature) == ""
 
 
-def test_a_recording_is_drawn_for_as_long_as_is_looked_at(trained_recordings_file: Path) -> None:
+def test_a_recording_is_drawn_only_for_the_examined_length(trained_recordings_file: Path) -> None:
     found = models.find_model(str(trained_recordings_file))
     loaded = sampling.load_model(found, torch.device("cpu"))
     works = temperature_range.draw_works(loaded.model, 0.8, found.card.rate, found.card.opening)
@@ -97,7 +97,7 @@ def test_a_recording_is_drawn_for_as_long_as_is_looked_at(trained_recordings_fil
     assert {work.shape for work in works} == {(wanted,)}
 
 
-def test_a_flow_turned_up_saturates_and_its_range_ends_before(trained_file: Path, tmp_path: Path) -> None:
+def test_a_hot_flow_saturates_and_its_range_ends_before(trained_file: Path, tmp_path: Path) -> None:
     loaded = sampling.load_model(models.find_model(str(trained_file)), torch.device("cpu"))
     assert temperature_range.draw_works(loaded.model, 0.8)[0].shape == (8, 8, 3)
     wild = temperature_range.draw_works(loaded.model, 400.0)
@@ -106,7 +106,7 @@ def test_a_flow_turned_up_saturates_and_its_range_ends_before(trained_file: Path
     )
 
 
-def test_the_range_of_a_model_that_was_trained_before_is_written_and_no_weight_changes(
+def test_the_range_of_an_earlier_model_is_added_without_changing_a_weight(
     trained_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "older.safetensors"
@@ -122,7 +122,7 @@ def test_the_range_of_a_model_that_was_trained_before_is_written_and_no_weight_c
     assert f"{card.temperature_range[0]:g} to {card.temperature_range[1]:g}" in capsys.readouterr().out
 
 
-def test_the_terminal_says_where_a_model_does_not_work(
+def test_the_terminal_warns_of_temperatures_outside_the_range(
     tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from studio import cli

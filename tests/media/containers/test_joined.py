@@ -1,4 +1,4 @@
-"""Joined sounds are all opened, cut and damaged ones as far as they go."""
+"""All joined sounds are opened, cut and damaged ones as far as they go."""
 
 import io
 import struct
@@ -22,7 +22,7 @@ BEGINNING_CUT = "its beginning is cut off: what is there is used"
 
 
 def tune(seconds: float, rate: int = RATE, hertz: float = 440, channels: int = 1) -> np.ndarray:
-    """A tone with a little noise, (n, channels) from -1 to 1."""
+    """Make a tone with a little noise, (n, channels) from -1 to 1."""
     at = np.arange(round(seconds * rate)) / rate
     wave = 0.3 * np.sin(2 * np.pi * hertz * at) + 0.01 * DICE.standard_normal(len(at))
     return np.stack([wave] * channels, 1)
@@ -36,7 +36,7 @@ def packed(sort: str, wave: np.ndarray, rate: int = RATE) -> bytes:
 
 
 def last_head(sort: str, data: bytes) -> int:
-    """Where the last frame or page begins."""
+    """Return where the last frame or page begins."""
     if sort == "flac":
         *_, last = flac._frames(io.BytesIO(data), flac._Info(RATE, 4096, 1, 16, 0, 0), 42, len(data))
         return last.at
@@ -54,7 +54,7 @@ def opened(tmp_path: Path, data: bytes) -> Recording:
 
 
 def pitch(wave: np.ndarray, rate: int) -> float:
-    """The loudest frequency in Hz."""
+    """Return the loudest frequency in Hz."""
     spectrum = np.abs(np.fft.rfft(wave * np.hanning(len(wave))))
     return float(spectrum.argmax() * rate / len(wave))
 
@@ -73,7 +73,7 @@ def test_joined_sounds_are_all_opened(sort: str, seconds: tuple[int, ...], tmp_p
 
 
 @pytest.mark.parametrize("sort", PACKED)
-def test_joined_sounds_of_different_rates_and_channels_are_brought_to_the_first(sort: str, tmp_path: Path) -> None:
+def test_joined_sounds_get_the_rate_and_channels_of_the_first(sort: str, tmp_path: Path) -> None:
     second = tune(2, 24_000, 880, channels=2)
     found = opened(tmp_path, packed(sort, tune(1)) + packed(sort, second, 24_000) + packed(sort, tune(1)))
     assert found.seconds == pytest.approx(4, abs=0.002) and found.file_rate == RATE and found.channels == 1
@@ -105,13 +105,13 @@ def test_two_piped_waves_are_two_sounds(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.samples[:RATE], found.samples[RATE:])
 
 
-def test_sounds_of_different_sorts_may_be_joined(tmp_path: Path) -> None:
+def test_sounds_of_different_formats_may_be_joined(tmp_path: Path) -> None:
     data = wav() + packed("flac", tune(1)) + packed("flac", tune(1))
     assert opened(tmp_path, data).seconds == 3
 
 
 @pytest.mark.parametrize("sort", ["flac", "mp3"])
-def test_tags_between_joined_sounds_are_no_sound(sort: str, tmp_path: Path) -> None:
+def test_tags_between_joined_sounds_are_not_sounds(sort: str, tmp_path: Path) -> None:
     one = b"ID3\4\0\0\0\0\1\0" + bytes(128) + packed(sort, tune(1))
     ape = b"APETAGEX" + struct.pack("<IIII8x", 2000, 64, 0, 0x80000000) + bytes(32)
     found = opened(tmp_path, one + b"TAG" + bytes(125) + one + ape)
@@ -127,7 +127,7 @@ def test_a_file_that_is_cut_off_is_opened_as_far_as_it_goes(sort: str, share: fl
     whole = packed(sort, tune(10))
     found = opened(tmp_path, whole[: int(share * len(whole))])
     assert 10 * share - 0.8 < found.seconds < 10
-    last = sort == "flac" and share > 0.99  # within its last frame, after which nobody misses anything
+    last = sort == "flac" and share > 0.99  # within its last frame, after which nothing is missing
     assert found.notes == (TORN if last else CUT,)
 
 
@@ -138,20 +138,20 @@ def test_a_damaged_end_is_not_called_cut_off(sort: str, before: int, tmp_path: P
     data[-before] ^= 0x55
     found = opened(tmp_path, bytes(data))
     assert 1.9 < found.seconds < 3
-    unsure = sort == "flac" and before > 2  # what a damaged frame says of its length may reach beyond the file
+    unsure = sort == "flac" and before > 2  # the length that a damaged frame states may reach beyond the file
     assert found.notes == (BROKEN,) or (unsure and found.notes == (TORN,))
 
 
 @pytest.mark.parametrize("sort", PACKED)
 @pytest.mark.parametrize("length", [300, 1000])
-def test_an_end_that_was_never_filled_is_damaged(sort: str, length: int, tmp_path: Path) -> None:
+def test_an_end_that_was_never_filled_counts_as_damaged(sort: str, length: int, tmp_path: Path) -> None:
     data = packed(sort, tune(3))
     found = opened(tmp_path, data[:-length] + bytes(length))
     assert 1.9 < found.seconds < 3 and found.notes == (BROKEN,)
 
 
 @pytest.mark.parametrize("sort", ["flac", "mp3"])
-def test_a_last_frame_that_is_not_found_is_told(sort: str, tmp_path: Path) -> None:
+def test_a_missing_last_frame_is_reported(sort: str, tmp_path: Path) -> None:
     data = bytearray(packed(sort, tune(3)))
     last = last_head(sort, bytes(data))
     data[last : last + 4] = bytes(4)
@@ -169,7 +169,7 @@ def test_a_file_that_ends_within_a_head_is_cut_off(sort: str, kept: int, tmp_pat
 
 @pytest.mark.parametrize("tag", [b"TAG" + bytes(125), b"APETAGEX" + struct.pack("<IIII8x", 2000, 32, 0, 0)])
 @pytest.mark.parametrize("sort", ["flac", "vorbis", "opus", "mp3"])
-def test_a_tag_after_a_sound_is_no_damage(sort: str, tag: bytes, tmp_path: Path) -> None:
+def test_a_tag_after_a_sound_is_not_damage(sort: str, tag: bytes, tmp_path: Path) -> None:
     found = opened(tmp_path, packed(sort, tune(3)) + tag)
     assert found.seconds == 3 and found.notes == ()
 
@@ -199,7 +199,7 @@ def test_the_length_of_every_frame_is_that_of_the_file(wave: np.ndarray, subtype
 
 
 @pytest.mark.parametrize("sort", PACKED)
-def test_damage_in_the_middle_costs_what_is_damaged(sort: str, tmp_path: Path) -> None:
+def test_damage_in_the_middle_costs_only_the_damaged_part(sort: str, tmp_path: Path) -> None:
     data = bytearray(packed(sort, tune(30)))
     middle = len(data) // 2
     data[middle : middle + 3000] = DICE.integers(0, 256, 3000).astype(np.uint8).tobytes()
@@ -208,7 +208,7 @@ def test_damage_in_the_middle_costs_what_is_damaged(sort: str, tmp_path: Path) -
     assert pitch(found.samples[-RATE:], RATE) == pytest.approx(440, abs=4)
 
 
-def test_every_damaged_frame_of_a_flac_costs_itself_alone(tmp_path: Path) -> None:
+def test_every_damaged_frame_of_a_flac_costs_only_itself(tmp_path: Path) -> None:
     data = bytearray(packed("flac", tune(30)))
     for at in range(20_000, len(data), 50_000):
         data[at] ^= 0x55
@@ -233,7 +233,7 @@ def test_a_flac_whose_first_frame_is_damaged_is_opened(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sort", PACKED)
-def test_what_is_cut_before_its_sound_is_refused_as_that(sort: str, tmp_path: Path) -> None:
+def test_a_file_cut_off_before_its_sound_is_refused_as_cut_off(sort: str, tmp_path: Path) -> None:
     with pytest.raises(FileRefused, match="cut off before its sound begins|no MP3 sound"):
         opened(tmp_path, packed(sort, tune(1))[: 60 if sort == "flac" else 100])
 
@@ -252,7 +252,7 @@ def test_blocks_follow_each_other_without_a_seam(sort: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("total", [0, 1, 1000, 10**7, 2**32 - 1, 2**36 - 1])
-def test_the_samples_that_a_flac_counts_are_not_believed(total: int, tmp_path: Path) -> None:
+def test_the_samples_that_a_flac_counts_are_not_trusted(total: int, tmp_path: Path) -> None:
     data = bytearray(packed("flac", tune(3)))
     fields = int.from_bytes(data[18:26], "big") >> 36 << 36 | total
     data[18:26] = fields.to_bytes(8, "big")
@@ -262,7 +262,7 @@ def test_the_samples_that_a_flac_counts_are_not_believed(total: int, tmp_path: P
 
 @pytest.mark.parametrize("number", [0, 1, 2**31 - 1, 2**32 - 1])
 @pytest.mark.parametrize("place", [8, 12])
-def test_the_frames_and_bytes_that_an_mp3_counts_are_not_believed(number: int, place: int, tmp_path: Path) -> None:
+def test_the_frames_and_bytes_that_an_mp3_counts_are_not_trusted(number: int, place: int, tmp_path: Path) -> None:
     data = bytearray(packed("mp3", tune(3)))
     table = max(data.find(b"Xing"), data.find(b"Info"))
     data[table + place : table + place + 4] = number.to_bytes(4, "big")
@@ -270,9 +270,10 @@ def test_the_frames_and_bytes_that_an_mp3_counts_are_not_believed(number: int, p
     assert found.seconds == 3 and found.notes == ()
 
 
-def test_an_mp3_without_a_table_is_opened_whole(tmp_path: Path) -> None:
-    """Of bits that vary, whose length decoders guess from the first frames."""
-    quiet, loud = 0.001 * tune(10), 0.3 * DICE.uniform(-1, 1, (10 * RATE, 1))
+def test_an_mp3_without_a_table_is_opened_completely(tmp_path: Path) -> None:
+    """Its bits vary, so decoders guess its length from the first frames."""
+    quiet = 0.001 * tune(10)
+    loud = 0.3 * DICE.uniform(-1, 1, (10 * RATE, 1))
     data = packed("mp3", np.concatenate((quiet, loud)))
     first = data.index(b"\xff\xf3", 10)
     found = opened(tmp_path, data[first:])
@@ -280,7 +281,8 @@ def test_an_mp3_without_a_table_is_opened_whole(tmp_path: Path) -> None:
 
 
 def pages(data: bytes) -> list[bytearray]:
-    found, at = [], 0
+    found = []
+    at = 0
     while at < len(data):
         count = data[at + 26]
         stop = at + 27 + count + sum(data[at + 27 : at + 27 + count])
@@ -292,7 +294,7 @@ def pages(data: bytes) -> list[bytearray]:
 @pytest.mark.parametrize("sort", ["vorbis", "opus"])
 @pytest.mark.parametrize("position", [0, 1, -1, 10**9, 2**62])
 @pytest.mark.parametrize("ends", [True, False])
-def test_the_end_that_an_ogg_tells_is_not_believed(sort: str, position: int, ends: bool, tmp_path: Path) -> None:
+def test_the_end_that_an_ogg_states_is_not_trusted(sort: str, position: int, ends: bool, tmp_path: Path) -> None:
     parts = pages(packed(sort, tune(30)))
     parts[-1][6:14] = struct.pack("<q", position)
     parts[-1][5] = 4 if ends else 0
@@ -302,8 +304,8 @@ def test_the_end_that_an_ogg_tells_is_not_believed(sort: str, position: int, end
 
 
 @pytest.mark.parametrize("sort", ["vorbis", "opus"])
-def test_an_ogg_that_was_joined_into_later_is_no_longer_than_it_is(sort: str, tmp_path: Path) -> None:
-    """What is recorded from a station begins at the sample at which the station is."""
+def test_an_ogg_recorded_from_a_running_station_has_its_true_length(sort: str, tmp_path: Path) -> None:
+    """A recording of a station begins at the sample that the station has reached."""
     parts = pages(packed(sort, tune(30)))
     for part in parts[2:]:
         position = struct.unpack_from("<q", part, 6)[0] + 10**10
@@ -313,13 +315,13 @@ def test_an_ogg_that_was_joined_into_later_is_no_longer_than_it_is(sort: str, tm
     assert found.seconds == pytest.approx(30, abs=0.01) and found.notes == ()
 
 
-def test_the_checksum_of_a_page_is_that_of_others() -> None:
+def test_the_checksum_of_a_page_equals_that_of_other_programs() -> None:
     for part in pages(packed("vorbis", tune(2))):
         assert ogg.page_checksum(bytes(part)) == struct.unpack_from("<I", part, 22)[0]
 
 
-def test_streams_beside_the_sound_are_left_out(tmp_path: Path) -> None:
-    """Pages of pictures or words that are multiplexed with those of the sound."""
+def test_streams_other_than_the_sound_are_left_out(tmp_path: Path) -> None:
+    """The file multiplexes pages of pictures or words with those of the sound."""
     beside = bytearray(b"OggS\0\2" + bytes(8) + struct.pack("<III", 77, 0, 0) + b"\1\x08fishead\0")
     beside[22:26] = struct.pack("<I", ogg.page_checksum(bytes(beside)))
     first, *rest = pages(packed("vorbis", tune(3)))
@@ -328,7 +330,7 @@ def test_streams_beside_the_sound_are_left_out(tmp_path: Path) -> None:
         assert found.seconds == 3 and found.notes == ()
 
 
-def test_a_chain_of_very_many_links_is_told(tmp_path: Path) -> None:
+def test_a_long_chain_of_links_is_reported(tmp_path: Path) -> None:
     one = packed("opus", tune(0.1))
     found = opened(tmp_path, one * 1001)
     assert found.seconds == pytest.approx(100, abs=0.5)

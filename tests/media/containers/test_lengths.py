@@ -13,7 +13,7 @@ from tests.media.containers import writers
 from tests.media.containers.writers import LITTLE, RATE, SOUND, chunk, wav
 
 UNKNOWN = (0, 2**32 - 1, 2**32 - 37, 2**32 - 4096, 2**31 - 1, 2**31 - 37, 2**31 - 4096, 2**31, 2**31 + 36)
-"""What recorders and pipes write if they do not know a length."""
+"""Lengths that recorders and pipes write if they do not know the length."""
 WIDE = (2**63 - 1, 2**64 - 1, -1 % 2**64)
 
 
@@ -23,7 +23,7 @@ def opened(path: Path, data: bytes) -> Recording:
 
 
 def is_whole(found: Recording, *notes: str) -> bool:
-    """Whether it is the one second of `containers`, sample for sample, with these notes."""
+    """Check that this is the one second of `containers`, sample for sample, with these notes."""
     np.testing.assert_array_equal(np.rint(found.samples * 32_768), SOUND)
     assert found.notes == notes
     return (found.file_rate, found.channels, found.seconds) == (RATE, 1, 1.0)
@@ -44,14 +44,14 @@ def test_an_unknown_length_is_found(sort: str, whole: int | str, tmp_path: Path)
 
 @pytest.mark.parametrize("sort", writers.ALL)
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.999])
-def test_a_length_that_was_never_brought_up_to_date_is_told(sort: str, share: float, tmp_path: Path) -> None:
+def test_a_length_that_was_never_updated_is_reported(sort: str, share: float, tmp_path: Path) -> None:
     short = int(share * RATE) * 2
     assert is_whole(opened(tmp_path / "a", writers.ALL[sort](short, short + 36)), LONGER)
     assert is_whole(opened(tmp_path / "a", writers.ALL[sort](short)), LONGER)
 
 
 @pytest.mark.parametrize("sort", writers.ALL)
-def test_a_file_that_ends_early_is_cut_off_wherever(sort: str, tmp_path: Path) -> None:
+def test_a_file_that_ends_early_anywhere_is_cut_off(sort: str, tmp_path: Path) -> None:
     data = writers.ALL[sort]()
     begin = len(data) - len(LITTLE)
     for stop in (*np.linspace(begin + 50, len(data) - 100, 12).astype(int), *(len(data) - few for few in (44, 8, 2))):
@@ -61,8 +61,9 @@ def test_a_file_that_ends_early_is_cut_off_wherever(sort: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("more", [8, 44])
-def test_a_length_that_counts_its_header_is_no_cut(more: int, tmp_path: Path) -> None:
-    right, size = len(wav()) - 8, len(LITTLE)
+def test_a_length_that_counts_its_header_is_not_a_cut(more: int, tmp_path: Path) -> None:
+    right = len(wav()) - 8
+    size = len(LITTLE)
     assert is_whole(opened(tmp_path / "a", wav(size + more)))
     assert is_whole(opened(tmp_path / "a", wav(size + 44, right + 8)))
     assert is_whole(opened(tmp_path / "a", wav(size + 44, 0)))
@@ -77,14 +78,14 @@ TITLE = chunk(b"INAM", b"a tune\0\0")
     ("sort", "after"),
     [
         ("wav", chunk(b"LIST", b"INFO" + TITLE) + chunk(b"id3 ", bytes(10))),
-        ("wav", chunk(b"LIST", b"INFO" + TITLE)[:-3]),  # cut off within what is no sound
+        ("wav", chunk(b"LIST", b"INFO" + TITLE)[:-3]),  # cut off within a chunk without sound
         ("rf64", chunk(b"bext", bytes(602))),
         ("w64", b"levl" + writers.GUID + struct.pack("<Q", 48) + bytes(24)),
         ("aiff", chunk(b"NAME", b"a tune", order=">") + chunk(b"ANNO", b"by nobody.", order=">")),
         ("caf", b"info" + struct.pack(">Q", 12) + bytes(12)),
     ],
 )
-def test_what_follows_the_samples_is_not_heard(sort: str, after: bytes, tmp_path: Path) -> None:
+def test_bytes_after_the_samples_are_not_played(sort: str, after: bytes, tmp_path: Path) -> None:
     make = writers.ALL[sort]
     assert is_whole(opened(tmp_path / "a", make(after=after)))
     if not after.endswith(b"\0\0\0\0") or sort == "w64":
@@ -106,18 +107,18 @@ def test_what_follows_the_samples_is_not_heard(sort: str, after: bytes, tmp_path
     ids=["space", "ID3v1", "ID3v2", "words", "byte", "line"],
 )
 @pytest.mark.parametrize("sort", ["wav", "rf64", "aiff", "au"])
-def test_what_is_put_behind_a_file_is_not_heard(sort: str, after: bytes, tmp_path: Path) -> None:
+def test_bytes_appended_to_a_file_are_not_played(sort: str, after: bytes, tmp_path: Path) -> None:
     assert is_whole(opened(tmp_path / "a", writers.ALL[sort]() + after))
 
 
-def test_a_recording_that_goes_on_after_silence_is_not_taken_for_space(tmp_path: Path) -> None:
+def test_a_recording_that_continues_after_silence_is_not_reserved_space(tmp_path: Path) -> None:
     body = LITTLE + bytes(2**18) + LITTLE
     found = opened(tmp_path / "a", wav(len(LITTLE), body=body))
     assert len(found.samples) == len(body) // 2
 
 
 @pytest.mark.parametrize("count", [0, 7, 2**32 - 1, 2**31])
-def test_the_samples_that_an_aiff_counts_are_not_believed(count: int, tmp_path: Path) -> None:
+def test_the_samples_that_an_aiff_counts_are_not_trusted(count: int, tmp_path: Path) -> None:
     assert is_whole(opened(tmp_path / "a", writers.aiff(count=count)))
     assert is_whole(opened(tmp_path / "a", writers.aiff(0, 0, count=count)))
 
@@ -141,7 +142,7 @@ def test_the_samples_that_an_aiff_counts_are_not_believed(count: int, tmp_path: 
     ids=["200", "20,000", "large", "not padded", "padded", "padded by a space", "endless", "short", "strange"],
 )
 @pytest.mark.parametrize("length", [None, 0, 2**32 - 1])
-def test_whatever_stands_before_the_samples(before: bytes, length: int | None, tmp_path: Path) -> None:
+def test_chunks_of_any_type_may_precede_the_samples(before: bytes, length: int | None, tmp_path: Path) -> None:
     assert is_whole(opened(tmp_path / "a", wav(length, before=before)))
 
 
@@ -162,18 +163,18 @@ def test_samples_in_two_chunks_are_one_sound(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("junk", [b"\n", bytes(512), b"HTTP/1.1 200 OK\r\n\r\n", bytes(range(256)) * 200])
 @pytest.mark.parametrize("sort", ["wav", "w64", "aiff", "caf"])
-def test_what_stands_before_a_file_is_left_out_and_told(sort: str, junk: bytes, tmp_path: Path) -> None:
+def test_bytes_before_a_file_are_left_out_and_reported(sort: str, junk: bytes, tmp_path: Path) -> None:
     found = opened(tmp_path / "a.wav", junk + writers.ALL[sort]())
     assert is_whole(found, "what stands before its sound was left out")
 
 
 @pytest.mark.parametrize("sort", writers.ALL)
-def test_a_tag_before_a_file_is_no_fault(sort: str, tmp_path: Path) -> None:
+def test_a_tag_before_a_file_is_not_a_fault(sort: str, tmp_path: Path) -> None:
     tag = b"ID3\4\0\0\0\0\1\0" + bytes(128)
     assert is_whole(opened(tmp_path / "a.wav", tag + writers.ALL[sort]()))
 
 
-def test_an_archive_with_a_sound_in_it_is_none(tmp_path: Path) -> None:
+def test_an_archive_with_a_sound_in_it_is_not_a_sound(tmp_path: Path) -> None:
     with pytest.raises(FileRefused, match="is not a sound that can be read"):
         opened(tmp_path / "a", b"PK\3\4" + bytes(26) + wav() + b"PK\1\2" + bytes(42))
 

@@ -13,7 +13,7 @@ from studio.media.containers.recognition import BEGINNING, recognise_format
     ("form", "name"), [("WAV", "WAV"), ("RF64", "WAV"), ("FLAC", "FLAC"), ("OGG", "Ogg"), ("MP3", "MP3"),
                        ("AIFF", "AIFF"), ("CAF", "CAF")],
 )  # fmt: skip
-def test_what_can_be_read_is_known_by_its_bytes_whatever_it_is_called(form: str, name: str) -> None:
+def test_readable_formats_are_recognised_by_their_bytes_under_any_name(form: str, name: str) -> None:
     file = io.BytesIO()
     soundfile.write(file, 0.5 * np.sin(np.arange(8000) / 9), 8000, format=form)
     found = recognise_format(file.getvalue()[:BEGINNING], ".m4a")
@@ -32,10 +32,10 @@ def test_what_can_be_read_is_known_by_its_bytes_whatever_it_is_called(form: str,
         (b"", ""),
     ],
 )
-def test_what_is_no_sound_is_none(begins: bytes, ending: str) -> None:
+def test_a_file_that_is_not_a_sound_is_not_recognised(begins: bytes, ending: str) -> None:
     assert recognise_format(begins, ending) is None
 
 
-def test_what_its_bytes_do_not_tell_its_name_tells() -> None:
+def test_a_format_unknown_by_bytes_is_recognised_by_name() -> None:
     found = recognise_format(b"what is this", ".MP3")
     assert found is not None and (found.name, found.can_be_read, found.description) == ("MP3", True, "a sound (MP3)")

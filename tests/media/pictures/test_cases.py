@@ -11,7 +11,7 @@ from studio.media.pictures.image import OpenedPicture, open_picture
 
 CORNERS = [(220, 40, 40), (40, 200, 60), (50, 60, 210), (230, 220, 60)]
 REDS = [(red, red, red) for red, _, _ in CORNERS]
-"""The corners of the scene of ../shared/cases, in colour and as the greys that files of one channel hold."""
+"""The corners of the scene of ../shared/cases, in colour and as the greys of files with one channel."""
 LEFT_OUT = "could not be read and was left out"
 
 

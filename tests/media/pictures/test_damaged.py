@@ -1,4 +1,4 @@
-"""Pictures whose decoder goes on after damage and tells nobody: they are opened, and a note says so."""
+"""Some decoders continue after damage without a report. Their pictures are opened, and a note tells the user."""
 
 import io
 import os
@@ -32,7 +32,7 @@ def notes(tmp_path: Path, data: bytes) -> tuple[str, ...]:
 
 @pytest.mark.skipif(not hasattr(os, "set_blocking"), reason="Windows before Python 3.12")
 @pytest.mark.parametrize("packing", ["group3", "group4"])
-def test_a_fax_with_codes_that_are_none_is_told_as_damaged(packing: str, tmp_path: Path) -> None:
+def test_a_fax_with_invalid_codes_is_reported_as_damaged(packing: str, tmp_path: Path) -> None:
     data = bytearray(saved(CHECKS, "TIFF", "1", compression=packing))
     assert notes(tmp_path, bytes(data)) == ()
     place = len(data) // 4
@@ -41,7 +41,7 @@ def test_a_fax_with_codes_that_are_none_is_told_as_damaged(packing: str, tmp_pat
 
 
 @pytest.mark.parametrize("words", [{}, {"restart_marker_rows": 1}, {"subsampling": 0, "optimize": True}], ids=str)
-def test_a_jpeg_of_which_a_part_is_missing_is_told_as_damaged(words: dict[str, Any], tmp_path: Path) -> None:
+def test_a_jpeg_with_a_missing_part_is_reported_as_damaged(words: dict[str, Any], tmp_path: Path) -> None:
     data = saved(PHOTO, "JPEG", quality=90, **words)
     place = len(data) // 3
     assert notes(tmp_path, data[:place] + data[place + 100 :]) == (BROKEN,)
@@ -61,14 +61,14 @@ def test_a_jpeg_of_which_a_part_is_missing_is_told_as_damaged(words: dict[str, A
     ],
     ids=str,
 )
-def test_a_whole_jpeg_is_not(words: dict[str, Any], tmp_path: Path) -> None:
+def test_a_complete_jpeg_is_not_reported(words: dict[str, Any], tmp_path: Path) -> None:
     for array in (PHOTO, PHOTO[:13, :17], PHOTO[..., 0], CHECKS, CHECKS[:1, :1]):
         assert notes(tmp_path, saved(array, "JPEG", **words)) == ()
         assert notes(tmp_path, saved(array, "JPEG", **words) + b"after its end \xff\xda") == ()
 
 
 @pytest.mark.skipif(not hasattr(os, "set_blocking"), reason="Windows before Python 3.12")
-def test_a_library_that_prints_very_much_is_not_waited_for() -> None:
+def test_a_library_that_prints_very_much_does_not_block() -> None:
     with complaints.gathered() as said:
         for _ in range(3000):
             try:

@@ -35,13 +35,13 @@ def saved(path: Path, picture: np.ndarray, enlargement: Enlargement) -> np.ndarr
         (Enlargement(1000), (MAX_SIDE * 3 // 4, MAX_SIDE)),
     ],
 )
-def test_the_file_has_the_size_that_was_asked_for(enlargement: Enlargement, size: tuple[int, int]) -> None:
+def test_the_file_has_the_requested_size(enlargement: Enlargement, size: tuple[int, int]) -> None:
     assert enlargement.enlarged_size(24, 32) == size
     if max(size) < 1000:
         assert enlargement.enlarge(PICTURE).shape == (*size, 3)
 
 
-def test_crisp_pixels_are_squares_and_smooth_ones_are_those_of_the_window(tmp_path: Path) -> None:
+def test_crisp_pixels_are_squares_and_smooth_ones_look_as_in_the_window(tmp_path: Path) -> None:
     crisp = saved(tmp_path / "crisp.png", PICTURE, Enlargement(4))
     np.testing.assert_array_equal(crisp, PICTURE.repeat(4, 0).repeat(4, 1))
     smooth = saved(tmp_path / "smooth.png", PICTURE, Enlargement(4, smooth=True))
@@ -50,7 +50,7 @@ def test_crisp_pixels_are_squares_and_smooth_ones_are_those_of_the_window(tmp_pa
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("enlargement", ALL, ids=str)
-def test_every_enlarged_picture_comes_back_byte_for_byte(
+def test_every_enlarged_picture_is_recovered_byte_for_byte(
     tmp_path: Path, enlargement: Enlargement, channels: int
 ) -> None:
     picture = PICTURE[..., :channels]
@@ -59,7 +59,7 @@ def test_every_enlarged_picture_comes_back_byte_for_byte(
     np.testing.assert_array_equal(fit_to_shape(opened, (channels, 24, 32)), picture)
 
 
-def test_what_was_painted_on_a_smooth_picture_is_not_taken_back(tmp_path: Path) -> None:
+def test_an_edited_smooth_picture_is_not_reduced_to_its_original(tmp_path: Path) -> None:
     enlargement = Enlargement(8, smooth=True)
     seen = enlargement.enlarge(PICTURE).copy()
     seen[10:20, 10:20] = (255, 0, 0)
@@ -73,7 +73,7 @@ def test_a_damaged_text_leaves_the_picture_as_it_is_seen(tmp_path: Path, text: s
     np.testing.assert_array_equal(open_picture(tmp_path / "odd.png").array, PICTURE)
 
 
-def test_a_larger_picture_inside_is_not_believed() -> None:
+def test_a_larger_picture_inside_is_not_trusted() -> None:
     texts = Enlargement(2, smooth=True).png_texts(PICTURE)
     small = PICTURE[:8, :8]
     assert original_picture(export.encode_png_bytes(small, texts), small) is None

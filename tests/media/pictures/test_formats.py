@@ -35,7 +35,7 @@ else:  # what getrusage says begins at the peak of the process that started this
 
 
 def peak(path: Path) -> tuple[str, int]:
-    """Open a picture in another process. Return the outcome and the most bytes that it had."""
+    """Open a picture in another process. Return the outcome and the most bytes that it used."""
     run = subprocess.run([sys.executable, "-c", PEAK, str(path)], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     outcome, memory = run.stdout.splitlines()
@@ -81,7 +81,7 @@ def test_a_reduced_photograph_looks_the_same(tmp_path: Path, monkeypatch: pytest
     assert any("read at 1/4" in note for note in picture.notes)
 
 
-def test_what_is_too_large_is_refused_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_that_is_too_large_is_refused_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photo = Image.new("RGB", (400, 300))
     monkeypatch.setattr(formats, "MAX_DECODED_PIXELS", 100_000)
     monkeypatch.setattr(formats, "MAX_REDUCED_PIXELS", 110_000)
@@ -137,7 +137,7 @@ def test_a_file_is_called_cut_off_only_if_it_is(tmp_path: Path, ending: str) -> 
     data = saved(Image.fromarray(PHOTO), ending)
     assert reason(tmp_path, data[: len(data) // 2]) == "is cut off"
     middle = len(data) // 2
-    if ending != "BMP":  # of which every byte is a colour
+    if ending != "BMP":  # every byte of a BMP is a colour
         broken = data[:middle] + bytes(len(data) // 4) + data[middle + len(data) // 4 :]
         try:
             (tmp_path / "rose").write_bytes(broken)
@@ -146,18 +146,19 @@ def test_a_file_is_called_cut_off_only_if_it_is(tmp_path: Path, ending: str) -> 
             assert fault.reason == "is damaged"
 
 
-def test_kinds_of_jpeg_and_bmp_that_are_not_read_are_named_so(tmp_path: Path) -> None:
+def test_types_of_jpeg_and_bmp_that_are_not_read_are_named(tmp_path: Path) -> None:
     photo = saved(Image.fromarray(PHOTO), "JPEG")
     at = photo.index(b"\xff\xc0")
-    for kind, precision in ((0xC0, 12), (0xC3, 8), (0xC7, 8), (0xC1, 12)):  # 12 bits; without loss
+    for kind, precision in ((0xC0, 12), (0xC3, 8), (0xC7, 8), (0xC1, 12)):  # 12 bits; lossless
         changed = photo[: at + 1] + bytes([kind]) + photo[at + 2 : at + 4] + bytes([precision]) + photo[at + 5 :]
         assert reason(tmp_path, changed) == FOREIGN, hex(kind)
     bitmap = saved(Image.fromarray(PHOTO), "BMP")
     assert reason(tmp_path, bitmap[:30] + (4).to_bytes(4, "little") + bitmap[34:]) == FOREIGN  # a JPEG inside
 
 
-def test_of_several_pictures_of_a_camera_the_first_is_used_and_said(tmp_path: Path) -> None:
-    first, second = Image.fromarray(PHOTO), Image.fromarray(255 - PHOTO)
+def test_several_pictures_of_a_camera_open_as_the_first_with_a_note(tmp_path: Path) -> None:
+    first = Image.fromarray(PHOTO)
+    second = Image.fromarray(255 - PHOTO)
     (tmp_path / "pair.jpg").write_bytes(saved(first, "MPO", save_all=True, append_images=[second], quality=95))
     picture = open_picture(tmp_path / "pair.jpg")
     assert "only the first of its pictures is used" in picture.notes

@@ -30,14 +30,14 @@ PHOTO = np.asarray(
 
 
 def saved(picture: np.ndarray | Image.Image, ending: str, **how: Any) -> bytes:
-    """A picture as a file of that format."""
+    """Return a picture as a file of that format."""
     buffer = io.BytesIO()
     made = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
     made.save(buffer, ending, **how)
     return buffer.getvalue()
 
 
-# ── what people have ─────────────────────────────────────────────────────────────────────────────
+# ── pictures that users have ─────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the folder of messy sample files is not here")
@@ -112,7 +112,7 @@ def test_transparency_is_put_over_white(tmp_path: Path, mode: str) -> None:
 
 
 @pytest.mark.parametrize("ending", ["PNG", "TIFF"])
-def test_sixteen_bits_are_scaled_and_not_cut(tmp_path: Path, ending: str) -> None:
+def test_sixteen_bits_are_scaled_and_not_truncated(tmp_path: Path, ending: str) -> None:
     deep = np.array([[0, 128, 129, 257, 32768, 65278, 65535]], np.uint16)
     picture = opened(tmp_path, saved(deep, ending))
     np.testing.assert_array_equal(picture.array[0, :, 0], [0, 0, 1, 1, 128, 254, 255])
@@ -140,7 +140,9 @@ def test_one_bit_is_black_and_white(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["TIFF", "JPEG"])
 def test_printers_colours_become_screen_colours(tmp_path: Path, ending: str) -> None:
-    cyan, black, paper = (255, 0, 0, 0), (0, 0, 0, 255), (0, 0, 0, 0)
+    cyan = (255, 0, 0, 0)
+    black = (0, 0, 0, 255)
+    paper = (0, 0, 0, 0)
     for ink, colour in ((cyan, (0, 255, 255)), (black, (0, 0, 0)), (paper, (255, 255, 255))):
         picture = opened(tmp_path, saved(Image.new("CMYK", (16, 16), ink), ending))
         np.testing.assert_allclose(picture.array[8, 8].astype(int), colour, atol=2)
@@ -148,7 +150,8 @@ def test_printers_colours_become_screen_colours(tmp_path: Path, ending: str) -> 
 
 
 def test_lab_colours_become_screen_colours(tmp_path: Path) -> None:
-    grey, white = Image.new("LAB", (4, 4), (137, 128, 128)), Image.new("LAB", (4, 4), (255, 128, 128))
+    grey = Image.new("LAB", (4, 4), (137, 128, 128))
+    white = Image.new("LAB", (4, 4), (255, 128, 128))
     np.testing.assert_allclose(opened(tmp_path, saved(grey, "TIFF")).array[0, 0].astype(int), 128, atol=2)
     np.testing.assert_allclose(opened(tmp_path, saved(white, "TIFF")).array[0, 0].astype(int), 255, atol=1)
 
@@ -171,7 +174,7 @@ def test_a_damaged_colour_profile_costs_the_profile_alone(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("ending", ["GIF", "WEBP", "PNG", "TIFF"])
-def test_of_a_moving_picture_the_first_is_used_and_said(tmp_path: Path, ending: str) -> None:
+def test_an_animation_opens_as_its_first_picture_with_a_note(tmp_path: Path, ending: str) -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime", "blue")]
     how = {"lossless": True} if ending == "WEBP" else {}
     picture = opened(tmp_path, saved(frames[0], ending, save_all=True, append_images=frames[1:], **how))
@@ -197,7 +200,7 @@ def test_any_name_opens_and_can_be_shown(tmp_path: Path, name: bytes) -> None:
 
 @pytest.mark.timeout(20)
 @POSIX_ONLY
-def test_what_is_no_file_is_neither_opened_nor_waited_for(tmp_path: Path) -> None:
+def test_pipes_and_devices_are_neither_opened_nor_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "zero.png").symlink_to("/dev/zero")
     (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
@@ -240,7 +243,7 @@ def test_postscript_dressed_as_a_picture_starts_no_program(tmp_path: Path, monke
     page = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n9 9 scale\nshowpage\n%%EOF\n"
     for name in ("eps.png", "eps.eps", "eps.jpg"):
         assert "not a picture" in refused(tmp_path, page, name).reason
-    for reader in ("PNG", "JPEG", "GIF", "BMP", "TIFF"):  # and were it taken for a picture by its first bytes:
+    for reader in ("PNG", "JPEG", "GIF", "BMP", "TIFF"):  # and in case its first bytes were recognised as a picture:
         monkeypatch.setattr(formats, "_BEGINNINGS", {b"%!PS": reader})
         refused(tmp_path, page, "eps.png")
     assert not (tmp_path / "started").exists()
@@ -271,7 +274,7 @@ def test_other_formats_are_not_tried(tmp_path: Path, data: bytes) -> None:
         (b"\0\0\0 ftypisom", "is a film (MP4)"),
     ],
 )
-def test_a_sound_is_told_as_a_sound(tmp_path: Path, data: bytes, reason: str) -> None:
+def test_a_sound_is_reported_as_a_sound(tmp_path: Path, data: bytes, reason: str) -> None:
     assert refused(tmp_path, data * 30).reason == reason
 
 
@@ -285,7 +288,7 @@ def test_a_file_larger_than_any_picture_is_not_read(tmp_path: Path, monkeypatch:
 
 
 def png_of(width: int, height: int, data: bytes = b"") -> bytes:
-    """A PNG that says it has that many one-bit pixels."""
+    """Return a PNG that claims to have that many one-bit pixels."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -296,7 +299,8 @@ def png_of(width: int, height: int, data: bytes = b"") -> bytes:
 
 @pytest.mark.timeout(20)
 def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
-    width, height = 13_300, 13_300
+    width = 13_300
+    height = 13_300
     rows = zlib.compress((b"\0" + b"\0" * -(-width // 8)) * height, 9)
     assert len(rows) < 100_000
     for data in (
@@ -311,7 +315,7 @@ def test_a_bomb_is_refused_by_its_header(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "progressive", "GIF", "WEBP", "TIFF", "packed TIFF", "BMP"])
-def test_a_picture_that_is_cut_off_is_never_half_used(tmp_path: Path, kind: str) -> None:
+def test_a_picture_that_is_cut_off_is_never_used_in_part(tmp_path: Path, kind: str) -> None:
     how: dict[str, Any] = {"progressive": {"progressive": True}, "packed TIFF": {"compression": "tiff_lzw"}}.get(
         kind, {}
     )
@@ -332,7 +336,7 @@ def test_a_picture_that_is_cut_off_is_never_half_used(tmp_path: Path, kind: str)
     ("fault", "reason"),
     [(SyntaxError("bad"), "damaged"), (struct.error(), "damaged"), (MemoryError(), "memory"), (EOFError(), "damaged")],
 )
-def test_whatever_a_decoder_raises_is_a_refusal(
+def test_any_error_of_a_decoder_becomes_a_refusal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, reason: str
 ) -> None:
     def fail(*_: object) -> OpenedPicture:
@@ -371,7 +375,7 @@ def test_transparency_is_mixed_exactly() -> None:
     np.testing.assert_array_equal(compose_over(rgba, 0)[0, 0], (0, 0, 0))
 
 
-def test_what_is_in_shape_already_comes_out_as_it_was() -> None:
+def test_a_picture_already_in_shape_is_unchanged() -> None:
     result = fit_to_shape(PHOTO, (3, 60, 80))
     np.testing.assert_array_equal(result, PHOTO)
     assert not np.shares_memory(result, PHOTO)
@@ -387,14 +391,14 @@ def test_an_enlarged_export_comes_back_exactly(scale: int) -> None:
     )
 
 
-def test_a_grey_picture_is_weighed_as_eyes_do() -> None:
+def test_a_grey_picture_weighs_colours_as_eyes_do() -> None:
     colours = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 255]]], np.uint8)
     np.testing.assert_array_equal(fit_to_shape(colours, (1, 1, 4))[0, :, 0], [76, 150, 29, 255])
     np.testing.assert_array_equal(fit_to_shape(PHOTO[..., :1], (3, 60, 80)), PHOTO[..., :1].repeat(3, 2))
 
 
 def halves() -> np.ndarray:
-    """100 × 200: a black left half, a white right half."""
+    """Return 100 × 200 pixels: a black left half, a white right half."""
     picture = np.zeros((100, 200, 3), np.uint8)
     picture[:, 100:] = 255
     return picture
@@ -408,7 +412,7 @@ def test_crop_takes_the_middle_undistorted() -> None:
     assert (result[:, 12:] >= 252).all()
 
 
-def test_pad_keeps_all_of_it_and_adds_margins() -> None:
+def test_pad_keeps_the_whole_picture_and_adds_margins() -> None:
     result = fit_to_shape(halves(), (3, 20, 20), "pad", over=77)
     assert (result[:5] == 77).all()
     assert (result[15:] == 77).all()
@@ -416,13 +420,13 @@ def test_pad_keeps_all_of_it_and_adds_margins() -> None:
     assert (result[5:15, 12:] >= 252).all()
 
 
-def test_fit_squeezes_all_of_it() -> None:
+def test_fit_squeezes_the_whole_picture() -> None:
     result = fit_to_shape(halves(), (3, 20, 20), "fit")
     assert (result[:, :8] <= 3).all()
     assert (result[:, 12:] >= 252).all()
 
 
-def test_a_part_is_taken_where_the_box_says() -> None:
+def test_a_part_is_cut_out_of_the_given_box() -> None:
     assert (fit_to_shape(halves(), (3, 10, 10), box=(0, 0, 0.4, 1)) == 0).all()
     assert (fit_to_shape(halves(), (3, 10, 10), "fit", box=(0.6, 0.2, 1, 0.9)) == 255).all()
     np.testing.assert_array_equal(fit_to_shape(PHOTO, (3, 30, 40), box=(0.5, 0.5, 1, 1)), PHOTO[30:, 40:])
@@ -446,7 +450,7 @@ def test_small_pictures_are_averaged_not_picked() -> None:
     some.integers(0, 255),
 )
 @settings(max_examples=150, deadline=None)
-def test_any_size_comes_into_shape_and_one_colour_stays_one(
+def test_any_size_is_fitted_and_a_single_colour_stays_single(
     height: int, width: int, channels: int, shape: tuple[int, int, int], how: Any, grey: int
 ) -> None:
     picture = np.full((height, width, channels), grey, np.uint8)

@@ -1,4 +1,4 @@
-"""Every kind of PNG opens as PNG 3 (https://www.w3.org/TR/png-3/) says that it looks."""
+"""Every type of PNG opens as PNG 3 (https://www.w3.org/TR/png-3/) defines its look."""
 
 import struct
 import zlib
@@ -30,7 +30,8 @@ DISPLAY_P3 = chunk(b"cHRM", struct.pack(">8I", 31_270, 32_900, 68_000, 32_000, 2
 
 def samples(depth: int, channels: int) -> np.ndarray:
     values = dice.integers(0, 2**depth, (*SHAPE, channels), np.uint16 if depth == 16 else np.uint8)
-    values[0, 0], values[0, 1] = 0, 2**depth - 1
+    values[0, 0] = 0
+    values[0, 1] = 2**depth - 1
     return values
 
 
@@ -68,7 +69,7 @@ def test_every_colour_type_and_depth_opens_as_it_looks(
 
 @pytest.mark.parametrize("interlaced", [False, True])
 @pytest.mark.parametrize(("colour", "depth", "channels"), [kind for kind in KINDS if kind[0] in (0, 2)])
-def test_the_one_clear_colour_becomes_the_background(
+def test_the_one_transparent_colour_becomes_the_background(
     tmp_path: Path, colour: int, depth: int, channels: int, interlaced: bool
 ) -> None:
     values = samples(depth, channels)
@@ -76,7 +77,7 @@ def test_the_one_clear_colour_becomes_the_background(
     values[2, 2] = values[0, 0]
     if depth == 16:
         values[2, 3] = values[0, 0]
-        values[2, 3, 0] ^= 1  # a neighbour that 8 bits cannot tell from it
+        values[2, 3, 0] ^= 1  # a neighbour that 8 bits cannot distinguish from it
     is_clear = (values == values[0, 0]).all(axis=2)
     unused = 0 if depth == 16 else 1 << depth  # bits that a decoder must leave out
     key = struct.pack(f">{channels}H", *(int(value) | unused for value in values[0, 0]))
@@ -92,7 +93,7 @@ def test_a_clear_colour_that_no_pixel_has_is_not_mentioned(tmp_path: Path) -> No
     assert opened(tmp_path, png(values, 8, 0, chunk(b"tRNS", b"\0\x07"))).notes == ()
 
 
-def test_a_palette_may_be_partly_clear_and_too_short(tmp_path: Path) -> None:
+def test_a_palette_may_be_partly_transparent_and_too_short(tmp_path: Path) -> None:
     palette = chunk(b"PLTE", bytes([220, 40, 40, 40, 200, 60]))
     values = np.array([[[0], [1], [2]]], np.uint8)
     picture = opened(tmp_path, png(values, 8, 3, palette + chunk(b"tRNS", b"\x80")))
@@ -175,7 +176,7 @@ def test_a_profile_is_applied_with_and_without_opacity_at_every_depth(tmp_path: 
     assert "its colour profile was converted to sRGB" in picture.notes
 
 
-def test_a_profile_that_says_hdr_is_told(tmp_path: Path) -> None:
+def test_a_profile_of_hdr_is_reported(tmp_path: Path) -> None:
     made = profile("else")
     at = made.index(b"chrm", 300)  # behind the table of tags: made the code points of PQ
     hdr = made[:at] + b"cicp" + bytes(4) + bytes([9, 16, 0, 1]) + made[at + 12 :]
@@ -217,21 +218,22 @@ def test_deep_light_is_converted_before_it_is_rounded(tmp_path: Path) -> None:
         (b"eXIf", b"MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0", "orientation"),
     ],
 )
-def test_a_wrong_checksum_beside_the_pixels_costs_that_part_alone(
+def test_a_wrong_checksum_outside_the_pixels_costs_only_that_part(
     tmp_path: Path, kind: bytes, body: bytes, what: str
 ) -> None:
     values = np.zeros((*SHAPE, 3), np.uint8)
     values[..., 0] = 128
-    bad, good = chunk(kind, body, checksum=1), chunk(kind, body)
+    bad = chunk(kind, body, checksum=1)
+    good = chunk(kind, body)
     for data in (png(values, 8, 2, bad), png(values, 8, 2, after=bad)):
         picture = opened(tmp_path, data)
         np.testing.assert_array_equal(picture.array, values)
         assert picture.notes == ((f"its {what} is damaged and was left out",) if what else ())
-    if kind != b"sRGB" and what:  # else this test could not fail
+    if kind != b"sRGB" and what:  # otherwise this test could not fail
         assert not np.array_equal(opened(tmp_path, png(values, 8, 2, good)).array, values)
 
 
-def test_wrong_checksums_of_the_rest(tmp_path: Path) -> None:
+def test_wrong_checksums_outside_the_pixels_cost_only_their_part(tmp_path: Path) -> None:
     values = samples(8, 3)
     whole = png(values, 8, 2)
     pixels = whole.index(b"IDAT")

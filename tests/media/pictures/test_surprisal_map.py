@@ -16,7 +16,7 @@ def test_the_colours_rise_in_lightness_so_that_a_map_reads_in_grey() -> None:
     assert map[0, 3].tolist() == [0xFC, 0xFD, 0xBF]
 
 
-def test_figures_are_short() -> None:
+def test_formatted_values_are_short() -> None:
     assert [format_bits_value(bits) for bits in (0.0, 3.21, 12.0, -1.5, 0.04, -0.001)] == [
         "0",
         "3.2",
@@ -30,14 +30,16 @@ def test_figures_are_short() -> None:
 
 
 def test_compared_maps_share_a_scale_that_one_odd_pixel_does_not_set() -> None:
-    calm, odd = np.full((32, 32), 3.0), np.full((32, 32), 7.0)
+    calm = np.full((32, 32), 3.0)
+    odd = np.full((32, 32), 7.0)
     odd[0, 0] = 500
     assert ColourScale.of_maps([calm, odd], False) == ColourScale(0.0, 7.0, 0.0, 7.0, False)
     assert ColourScale.of_maps([calm - 5, odd], True).low < 0
 
 
 def test_a_plate_holds_picture_map_and_legend() -> None:
-    picture, bits = np.zeros((8, 8, 1), np.uint8) + 90, np.zeros((8, 8))
+    picture = np.zeros((8, 8, 1), np.uint8) + 90
+    bits = np.zeros((8, 8))
     bits[:, 4:] = 10
     shown = draw_plate(picture, bits, ColourScale.over_range(0.0, 10.0, False))
     assert shown[100, 100].tolist() == [90, 90, 90]

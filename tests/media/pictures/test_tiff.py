@@ -22,13 +22,15 @@ def samples(bits: int, form: int, channels: int) -> tuple[np.ndarray, np.ndarray
     """Return random samples, the darkest and the lightest among them, and their fractions."""
     if form == 3:
         values = dice.random((*SHAPE, channels)).astype(f"f{bits // 8}")
-        values[0, 0], values[0, 1] = 0, 1
+        values[0, 0] = 0
+        values[0, 1] = 1
         return values, values.astype(float)
     low = -(2 ** (bits - 1)) if form == 2 else 0
     size = next(size for size in (8, 16, 32, 64) if size >= bits)
     kind = np.dtype(f"{'i' if form == 2 else 'u'}{size // 8}")
     values = dice.integers(low, low + 2**bits - 1, (*SHAPE, channels), kind, endpoint=True)
-    values[0, 0], values[0, 1] = low, low + 2**bits - 1
+    values[0, 0] = low
+    values[0, 1] = low + 2**bits - 1
     return values, (values.astype(float) - low) / (2.0**bits - 1)
 
 
@@ -99,7 +101,7 @@ def test_a_big_tiff_opens(tmp_path: Path, order: str, blocks: dict[str, Any]) ->
 @pytest.mark.parametrize(("bits", "form"), [(4, 1), (8, 1), (16, 1), (32, 1), (16, 3), (32, 3)])
 @pytest.mark.parametrize(("photometric", "colours"), [(0, 1), (1, 1), (2, 3), (5, 4)])
 @pytest.mark.parametrize(("extra", "opacity"), [((2,), 0), ((0, 2), 1), ((2, 0), 0), ((0,), None), ((0, 0), None)])
-def test_of_extra_channels_only_the_opacity_counts(
+def test_only_the_opacity_of_extra_channels_counts(
     tmp_path: Path, bits: int, form: int, photometric: int, colours: int, extra: tuple[int, ...], opacity: int | None
 ) -> None:
     values, part = samples(bits, form, colours + len(extra))
@@ -144,7 +146,7 @@ def test_a_palette_gives_its_colours(tmp_path: Path, bits: int, written: str) ->
     np.testing.assert_array_equal(opened(tmp_path, data).array, colours[values[..., 0]])
 
 
-def test_values_beyond_black_and_white_are_spread_and_told(tmp_path: Path) -> None:
+def test_values_beyond_black_and_white_are_spread_and_reported(tmp_path: Path) -> None:
     heights = np.array([[[-100.0], [400.0], [np.nan], [900.0]]], np.float32)
     picture = opened(tmp_path, tiff(heights, 32, 3, 1))
     np.testing.assert_array_equal(picture.array[0, :, 0], [0, 128, 0, 255])
@@ -152,13 +154,14 @@ def test_values_beyond_black_and_white_are_spread_and_told(tmp_path: Path) -> No
     assert "values that are no numbers became black" in picture.notes
 
 
-def test_a_small_preview_is_told_as_one(tmp_path: Path) -> None:
+def test_a_small_preview_is_reported_as_a_preview(tmp_path: Path) -> None:
     values = samples(8, 1, 3)[0]
     assert opened(tmp_path, tiff(values, 8, more={254: [1]})).notes == ("only the small preview in it is used",)
 
 
-def test_smaller_versions_behind_a_picture_are_no_other_pictures(tmp_path: Path) -> None:
-    large, small = Image.new("RGB", (40, 40), "red"), Image.new("RGB", (20, 20), "red")
+def test_smaller_versions_behind_a_picture_are_not_other_pictures(tmp_path: Path) -> None:
+    large = Image.new("RGB", (40, 40), "red")
+    small = Image.new("RGB", (20, 20), "red")
     for kind, told in ((0, True), (1, False), (4, False)):
         buffer = io.BytesIO()
         small.encoderinfo = {"tiffinfo": {254: kind}}
@@ -175,17 +178,18 @@ def test_smaller_versions_behind_a_picture_are_no_other_pictures(tmp_path: Path)
         tiff(samples(32, 1, 1)[0], 32, 5, 1),  # complex numbers
         tiff(samples(16, 1, 3)[0], 16, photometric=8),
         tiff(samples(8, 1, 1)[0], 8, photometric=32803),  # a camera's sensor
-        tiff(samples(8, 1, 4)[0], 8, photometric=5, more={332: [2]}),  # inks of another kind
+        tiff(samples(8, 1, 4)[0], 8, photometric=5, more={332: [2]}),  # inks of another type
         *(tiff(samples(8, 1, 3)[0], 8, compression=packing) for packing in (34887, 50001, 34712, 32809, 12345)),
     ],
 )
-def test_other_kinds_are_refused_as_such_and_not_as_damaged(tmp_path: Path, data: bytes) -> None:
+def test_other_types_are_refused_by_name_and_not_as_damaged(tmp_path: Path, data: bytes) -> None:
     assert reason(tmp_path, data) == FOREIGN
 
 
 def test_the_reason_is_true_of_the_file(tmp_path: Path) -> None:
     values = samples(16, 1, 3)[0]
-    whole, packed = tiff(values, 16), tiff(values, 16, compression=8)
+    whole = tiff(values, 16)
+    packed = tiff(values, 16, compression=8)
     assert reason(tmp_path, whole[:-100]) == "is cut off"
     assert reason(tmp_path, packed[:-100]) == "is cut off"
     assert reason(tmp_path, packed[:-100] + bytes(100)) == "is damaged"

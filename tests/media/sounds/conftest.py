@@ -18,7 +18,7 @@ RATE = 44_100
 
 
 class Daemon:
-    """A private PulseAudio with its own folder and socket."""
+    """Runs a private PulseAudio with its own folder and socket."""
 
     def __init__(self, folder: str) -> None:
         self.folder, self.socket = folder, f"unix:{folder}/s"
@@ -56,7 +56,7 @@ def _read_devices_anew() -> None:
 
 @pytest.fixture
 def sound_card(monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
-    """Skips, and says why, where a machine has no PulseAudio or no PortAudio."""
+    """Start a sound card, or skip the test if PulseAudio or PortAudio is missing."""
     if not (shutil.which("pulseaudio") and shutil.which("parec")):
         pytest.skip("PulseAudio is not installed (pulseaudio, pulseaudio-utils)")
     try:
@@ -105,14 +105,14 @@ class Recorder:
 
 @pytest.fixture
 def recording(sound_card: Daemon, tmp_path: Path) -> Iterator[Recorder]:
-    """What the sound card plays from now until this is called."""
+    """Record what the sound card plays from now until the returned recorder is called."""
     path = tmp_path / "heard.raw"
     words = ["parec", "-s", sound_card.socket, "-d", "ci.monitor", "--raw", "--format=float32le", f"--rate={RATE}"]
     with open(path, "wb") as file:
         process = subprocess.Popen([*words, "--channels=2", "--latency-msec=20"], stdout=file)
         try:
             end = time.monotonic() + LIMIT
-            while not path.stat().st_size and time.monotonic() < end:  # it sends silence as soon as it listens
+            while not path.stat().st_size and time.monotonic() < end:  # it sends silence once it listens
                 time.sleep(0.02)
             yield Recorder(process, path)
         finally:

@@ -38,7 +38,7 @@ def write(path: Path, wave: np.ndarray, rate: int) -> None:
 
 @pytest.fixture
 def clips(tmp_path: Path) -> Path:
-    """Write a pack of clips with two sorts of classes. Clip i holds only the number i."""
+    """Write a pack of clips with two groups of classes. Clip i holds only the number i."""
     folder = tmp_path / "clips"
     rows = ["split,start,length,label,speaker"]
     for split, count in (("train", 6), ("test", 2)):
@@ -48,7 +48,7 @@ def clips(tmp_path: Path) -> Path:
     return folder
 
 
-def test_clips_are_cut_where_the_index_says_and_counted_through_all_sorts(clips: Path) -> None:
+def test_clips_are_cut_by_the_index_and_counted_through_all_groups(clips: Path) -> None:
     found = load(clips, 8000, ("label", "speaker"))
     assert [len(x) for x in found.train] == [900, 901, 902, 903, 904, 905]
     assert [set(x.tolist()) for x in found.train] == [{100 * (i + 1)} for i in range(6)]
@@ -78,7 +78,7 @@ def test_a_damaged_index_is_named(clips: Path, index: str, reason: str) -> None:
         load(clips, 8000)
 
 
-def test_a_folder_of_ones_own_is_brought_to_one_rate_and_channel(tmp_path: Path) -> None:
+def test_a_users_folder_is_converted_to_one_rate_and_channel(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     write(folder / "a.wav", tone(1, 48_000), 48_000)
     write(folder / "deep/b.flac", np.stack([tone(2, 16_000, 300), tone(2, 16_000, 300)], 1), 16_000)
@@ -101,7 +101,7 @@ def test_a_folder_of_ones_own_is_brought_to_one_rate_and_channel(tmp_path: Path)
         load(folder, 16_000, ("label",))
 
 
-def test_of_a_single_recording_the_end_is_held_out(tmp_path: Path) -> None:
+def test_the_end_of_a_single_recording_is_held_out(tmp_path: Path) -> None:
     write(tmp_path / "one/long.wav", tone(2, 8000), 8000)
     found = load(tmp_path / "one", 8000)
     assert [len(found.train[0]), len(found.test[0])] == [14_400, 1_600]
@@ -111,7 +111,7 @@ def test_of_a_single_recording_the_end_is_held_out(tmp_path: Path) -> None:
 
 
 @needs_packs
-def test_the_shipped_packs_are_understood() -> None:
+def test_the_shipped_packs_can_be_read() -> None:
     digits = load(DATA / "packs/fsdd8k", 8000, ("label", "speaker"))
     assert (len(digits.train), len(digits.test), len(digits.label_names)) == (2700, 300, 60)
     music = load(DATA / "packs/musicbox16k", 16_000)

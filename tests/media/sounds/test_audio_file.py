@@ -1,4 +1,4 @@
-"""Recordings of users are opened, or refused with their reason. Wrong claims are found at once."""
+"""Recordings of users are opened, or refused with the reason. Wrong claims are found at once."""
 
 import csv
 import io
@@ -40,7 +40,7 @@ def padding(path: Path) -> int:
 
 
 @pytest.mark.skipif(not rows(), reason="the messy sample files are not here")
-def test_every_messy_file_is_opened_as_it_is_or_refused() -> None:
+def test_every_messy_file_is_opened_correctly_or_refused() -> None:
     for row in rows():
         path = USER / "audio" / row["file"]
         if row["expect"] != "ok" or path.suffix == ".m4a":
@@ -69,7 +69,7 @@ def test_every_messy_file_is_opened_as_it_is_or_refused() -> None:
         ("broken/truncated.wav", "cut off"),
     ],
 )
-def test_what_had_to_be_done_is_said(file: str, note: str) -> None:
+def test_conversions_are_noted(file: str, note: str) -> None:
     found = open_recording(USER / "audio" / file)
     assert any(note in words for words in found.notes)
     assert file == "odd/silence.wav" or np.abs(found.samples).max() > 1e-4
@@ -78,7 +78,7 @@ def test_what_had_to_be_done_is_said(file: str, note: str) -> None:
 
 
 @pytest.mark.skipif(not rows(), reason="the messy sample files are not here")
-def test_of_a_good_file_nothing_is_said() -> None:
+def test_a_good_file_has_no_notes() -> None:
     assert open_recording(USER / "audio/speech/sentence 01.wav", RATE).notes == ()
 
 
@@ -91,7 +91,7 @@ def test_a_pitch_stays_where_it_was_at_another_rate(tmp_path: Path) -> None:
     assert np.abs(found.samples[1000:-1000]).max() == pytest.approx(0.75, abs=0.01)
 
 
-def test_plain_samples_come_through_untouched(tmp_path: Path) -> None:
+def test_plain_samples_are_opened_unchanged(tmp_path: Path) -> None:
     wave = np.random.default_rng(0).integers(-20_000, 20_000, 5000).astype(np.int16)
     (tmp_path / "a.wav").write_bytes(export.encode_wav_bytes(wave, RATE, {}))
     np.testing.assert_array_equal(open_recording(tmp_path / "a.wav", RATE).samples * 32_768, wave)
@@ -144,7 +144,7 @@ def test_sounds_of_the_cases_that_others_made_are_whole(cases: Path, file: str, 
         (b"this is text", "a.txt", "is not a sound that can be read"),
     ],
 )
-def test_what_cannot_be_read_is_told_in_words_about_sounds(
+def test_unreadable_files_are_reported_in_words_about_sounds(
     begins: bytes, name: str, reason: str, tmp_path: Path
 ) -> None:
     (tmp_path / name).write_bytes(begins + bytes(5000))
@@ -154,11 +154,11 @@ def test_what_cannot_be_read_is_told_in_words_about_sounds(
         assert told.value.reason == reason
 
 
-# ── what lies, and what is a trap ────────────────────────────────────────────────────────────────
+# ── false claims and traps ───────────────────────────────────────────────────────────────────────
 
 
 def bomb() -> bytes:
-    """Silence in eight channels, a thousand times as large as its file."""
+    """Return silence in eight channels, a thousand times as large as its file."""
     buffer = io.BytesIO()
     with soundfile.SoundFile(buffer, "w", 48_000, 8, format="FLAC", subtype="PCM_16") as file:
         for _ in range(60):
@@ -188,7 +188,7 @@ def header(tag: int = 1, channels: int = 1, rate: int = RATE, length: int = 4000
     ],
     ids=["bomb", "rate", "no rate", "channels", "no channels", "ima", "ms", "cut", "flac", "empty"],
 )
-def test_what_lies_is_refused(tmp_path: Path, data: object, reason: str) -> None:
+def test_false_claims_are_refused(tmp_path: Path, data: object, reason: str) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(data())  # type: ignore[operator]
     with pytest.raises(FileRefused, match=reason):
@@ -204,7 +204,7 @@ def test_a_file_that_is_cut_off_anywhere_gives_what_is_there(tmp_path: Path) -> 
         assert "cut off: what is there is used" in found.notes
 
 
-def test_what_is_no_number_is_silence_or_too_much(tmp_path: Path) -> None:
+def test_nan_becomes_silence_or_is_refused(tmp_path: Path) -> None:
     wave = SINE.copy()
     wave[[5, 900]] = np.nan, np.inf
     (tmp_path / "a.wav").write_bytes(export.encode_wav_bytes(wave, RATE, {}))
@@ -217,7 +217,7 @@ def test_what_is_no_number_is_silence_or_too_much(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders here")
-def test_nothing_is_waited_for_and_no_link_is_followed(tmp_path: Path) -> None:
+def test_reading_never_waits_and_follows_no_link(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.wav")
     (tmp_path / "link.wav").symlink_to("/dev/zero")
     for name, reason in (("pipe.wav", "device or a pipe"), ("link.wav", "is a link"), ("none.wav", "not there")):
@@ -225,9 +225,10 @@ def test_nothing_is_waited_for_and_no_link_is_followed(tmp_path: Path) -> None:
             open_recording(tmp_path / name)
 
 
-def test_bytes_at_random_end_in_a_refusal_or_a_sound(tmp_path: Path) -> None:
-    """400 mutants of a WAV and a FLAC."""
-    dice, path = np.random.default_rng(3), tmp_path / "a.wav"
+def test_random_bytes_are_refused_or_become_a_sound(tmp_path: Path) -> None:
+    """It tries 400 mutants of a WAV and a FLAC."""
+    dice = np.random.default_rng(3)
+    path = tmp_path / "a.wav"
     seeds = [
         export.encode_wav_bytes(SINE[:2000], RATE, {"ICMT": "x"}),
         export.encode_flac_bytes(SINE[:2000], RATE, {"TITLE": "x"}),
@@ -246,7 +247,7 @@ def test_bytes_at_random_end_in_a_refusal_or_a_sound(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("before", "rate"), [(44_100, RATE), (48_000, 44_100), (8000, RATE), (22_050, 96_000)])
-def test_a_rate_is_changed_in_pieces_as_if_it_were_changed_at_once(before: int, rate: int, tmp_path: Path) -> None:
+def test_resampling_in_pieces_equals_resampling_at_once(before: int, rate: int, tmp_path: Path) -> None:
     import soxr
 
     dice = np.random.default_rng(0)
@@ -259,7 +260,7 @@ def test_a_rate_is_changed_in_pieces_as_if_it_were_changed_at_once(before: int, 
 
 
 def test_samples_that_are_clipped_are_counted_across_pieces(tmp_path: Path) -> None:
-    """Of a run that spans the border of two pieces, of one that fills a piece, and of one at the very end."""
+    """One run spans the border of two pieces, one fills a piece, and one is at the very end."""
     wave = np.zeros(3 * 2**20 + 500, np.float32)
     wave[2**20 - 2 : 2**20 + 2] = 0.9
     wave[2**21 - 5 :] = -0.8

@@ -1,4 +1,4 @@
-"""The held tone, block by block as a sound card asks for it: no click, no gap, no sample above the ceiling."""
+"""The oscillator, block by block as a sound card asks: no click, no gap, no sample above the ceiling."""
 
 import tracemalloc
 
@@ -29,7 +29,7 @@ def heard(tone: Oscillator, seconds: float, block: int = 480) -> np.ndarray:
 
 
 def jump(samples: np.ndarray) -> float:
-    """The largest step from one sample to the next."""
+    """Return the largest step from one sample to the next."""
     return float(np.abs(np.diff(samples)).max())
 
 
@@ -40,7 +40,7 @@ def tone() -> Oscillator:
     return tone
 
 
-def test_it_is_silent_until_a_note_is_played(tone: Oscillator) -> None:
+def test_the_oscillator_is_silent_until_a_note_is_played(tone: Oscillator) -> None:
     assert not heard(tone, 0.1).any() and tone.is_silent
     tone.play_note(69)
     heard(tone, 0.1)
@@ -50,15 +50,16 @@ def test_it_is_silent_until_a_note_is_played(tone: Oscillator) -> None:
     assert spectrum.argmax() == 440 and np.abs(samples).max() == pytest.approx(0.5, abs=1e-3)
 
 
-def test_without_a_wave_a_note_is_silence() -> None:
+def test_a_note_without_a_wave_is_silent() -> None:
     tone = Oscillator(RATE)
     tone.play_note(60)
     assert not heard(tone, 0.1).any()
 
 
 @pytest.mark.parametrize("block", [37, 480, 5000])
-def test_the_size_of_the_blocks_is_not_heard(block: int) -> None:
-    one, other = Oscillator(RATE), Oscillator(RATE)
+def test_the_size_of_the_blocks_is_inaudible(block: int) -> None:
+    one = Oscillator(RATE)
+    other = Oscillator(RATE)
     for tone in (one, other):
         tone.set_wave(saw())
         tone.play_note(50)
@@ -89,7 +90,7 @@ def test_another_wave_is_faded_in_at_the_same_phase(tone: Oscillator) -> None:
     assert np.abs(late).max() == pytest.approx(0.5, abs=1e-3) and np.abs(fit).argmax() == 22
 
 
-def test_while_it_fades_only_the_newest_wave_is_kept(tone: Oscillator) -> None:
+def test_only_the_newest_wave_is_kept_during_a_fade(tone: Oscillator) -> None:
     tone.play_note(57)
     heard(tone, 0.05)
     for harmonic in (2, 3, 4, 5):
@@ -101,7 +102,7 @@ def test_while_it_fades_only_the_newest_wave_is_kept(tone: Oscillator) -> None:
     assert spectrum[[220, 440, 660, 880]].max() < 1e-3 * spectrum.max()
 
 
-def test_another_pitch_goes_on_from_the_phase(tone: Oscillator) -> None:
+def test_another_pitch_continues_from_the_phase(tone: Oscillator) -> None:
     tone.play_note(45)
     before = heard(tone, 0.1)
     for note in (57, 81, 40, 69):
@@ -113,7 +114,7 @@ def test_another_pitch_goes_on_from_the_phase(tone: Oscillator) -> None:
 
 
 def test_a_slider_that_moves_while_keys_change_never_clicks() -> None:
-    """Two hundred waves in four seconds, a new note every 90 ms: no step is larger than the waves' own slopes."""
+    """It plays two hundred waves in four seconds and a new note every 90 ms. No step exceeds the waves' own slopes."""
     generator = np.random.default_rng(0)
     at = np.arange(256) / 256
     tone = Oscillator(RATE)
@@ -150,12 +151,12 @@ def test_nothing_is_louder_than_the_ceiling_and_everything_is_a_number() -> None
 def test_a_new_stream_begins_from_silence(tone: Oscillator) -> None:
     tone.set_wave(sine(shift=0.25))
     tone.play_note(45)
-    heard(tone, 0.1)  # and here the device goes away
+    heard(tone, 0.1)  # the device is removed here
     tone.set_card_rate(RATE)
     assert abs(heard(tone, 0.1)[0]) < 0.5 / (RAMP * RATE) * 1.01
 
 
-def test_the_level_moves_without_a_step(tone: Oscillator) -> None:
+def test_the_loudness_changes_without_a_step(tone: Oscillator) -> None:
     tone.play_note(33)
     heard(tone, 0.1)
     tone.set_level(0.1)
@@ -193,12 +194,13 @@ def aliased_share(tone: Oscillator) -> float:
     return float(spectrum[between].max() / spectrum.max())
 
 
-def test_filling_keeps_no_memory(tone: Oscillator) -> None:
+def test_filling_allocates_no_memory(tone: Oscillator) -> None:
     tone.play_note(57)
     out = np.empty(480, np.float32)
     tone.fill(out)
-    kept, most = [], []
-    for _ in range(5):  # other threads of this process keep something now and then; filling would each time
+    kept = []
+    most = []
+    for _ in range(5):  # other threads of this process allocate now and then; filling would do so each time
         tracemalloc.start()
         before, _ = tracemalloc.get_traced_memory()
         for _ in range(200):

@@ -1,4 +1,4 @@
-"""Sound that plays while it is made: every sample once, no clicks, wherever one goes and however late it comes."""
+"""Sound plays while it is generated: every sample once, no clicks, after any seek and any delay."""
 
 import threading
 import time
@@ -22,7 +22,7 @@ def sine(seconds: float, rate: int = RATE, hertz: float = 100.0) -> np.ndarray:
 
 
 def heard(stream: PlaybackBuffer, seconds: float, block: int = 441, card: int = RATE) -> np.ndarray:
-    """What a card that asks in blocks is given."""
+    """Return what a card that asks in blocks receives."""
     out = np.zeros(round(seconds * card) // block * block, np.float32)
     for start in range(0, len(out), block):
         stream.fill(out[start : start + block])
@@ -36,12 +36,13 @@ def opened(stream: PlaybackBuffer, card: int = RATE) -> PlaybackBuffer:
 
 
 STEEPEST = 20_000 / 32_768 * 2 * np.pi * 100 / RATE + 1 / EDGE
-"""Of the sine above under a ramp: what is steeper is a click."""
+"""The steepest step of the sine above under a ramp. Anything steeper is a click."""
 
 
 @pytest.mark.parametrize("block", [1, 64, 441, 4096])
 def test_every_sample_comes_once_between_two_ramps(block: int) -> None:
-    stream, wave = opened(PlaybackBuffer(RATE)), sine(0.5)
+    stream = opened(PlaybackBuffer(RATE))
+    wave = sine(0.5)
     stream.append(wave)
     stream.mark_complete()
     out = heard(stream, 0.6, block)
@@ -50,9 +51,10 @@ def test_every_sample_comes_once_between_two_ramps(block: int) -> None:
     assert stream.has_ended and stream.underruns == 0 and stream.position == pytest.approx(0.5)
 
 
-def test_at_another_rate_it_is_resampled_as_a_whole() -> None:
-    """Also after a minute, in which it is made in pieces of 20 ms, and nothing drifts."""
-    stream, wave = PlaybackBuffer(16_000), sine(60, 16_000)
+def test_sound_at_another_rate_is_resampled_without_seams() -> None:
+    """It also holds after a minute: made in pieces of 20 ms, nothing drifts."""
+    stream = PlaybackBuffer(16_000)
+    wave = sine(60, 16_000)
     opened(stream, CARD)
     parts = []
     for piece in np.array_split(wave, 3_001):
@@ -67,8 +69,9 @@ def test_at_another_rate_it_is_resampled_as_a_whole() -> None:
     assert np.abs(out[edge : len(wanted) - edge] - wanted[edge:-edge]).max() < 3e-6  # 100 dB below the sine
 
 
-def test_run_dry_it_fades_waits_for_a_cushion_and_goes_on_where_it_was() -> None:
-    stream, wave = opened(PlaybackBuffer(RATE)), sine(1)
+def test_an_underrun_fades_out_waits_for_samples_and_continues() -> None:
+    stream = opened(PlaybackBuffer(RATE))
+    wave = sine(1)
     half = len(wave) // 2
     stream.append(wave[:half])
     first = heard(stream, 0.7)
@@ -83,17 +86,17 @@ def test_run_dry_it_fades_waits_for_a_cushion_and_goes_on_where_it_was() -> None
     assert stream.underruns == 1 and stream.has_ended
 
 
-def test_it_is_over_where_only_less_than_a_ramp_is_left_after_a_gap() -> None:
+def test_playback_ends_if_less_than_a_ramp_is_left_after_a_gap() -> None:
     stream = opened(PlaybackBuffer(16_000), CARD)
     stream.append(sine(0.5, 16_000))
     heard(stream, 0.7, 480, CARD)
     assert stream.underruns == 1 and stream.is_silent and not stream.has_ended
-    stream.mark_complete()  # of what was held back to be resampled a little comes now
+    stream.mark_complete()  # a little of what was held back for resampling comes now
     assert not heard(stream, 0.1, 480, CARD).any()
     assert stream.has_ended
 
 
-def test_pausing_and_going_elsewhere_never_click() -> None:
+def test_pausing_and_seeking_never_click() -> None:
     stream = opened(PlaybackBuffer(RATE))
     stream.append(sine(2))
     out = [heard(stream, 0.2)]
@@ -113,8 +116,9 @@ def test_pausing_and_going_elsewhere_never_click() -> None:
     assert np.abs(np.diff(whole)).max() < STEEPEST and np.abs(whole[-RATE // 50 :]).max() == 0
 
 
-def test_what_is_put_in_the_place_of_what_was_to_come_is_heard_from_there_on_without_a_seam() -> None:
-    stream, wave = opened(PlaybackBuffer(RATE)), sine(1)
+def test_replaced_samples_are_heard_from_their_place_on_without_a_seam() -> None:
+    stream = opened(PlaybackBuffer(RATE))
+    wave = sine(1)
     stream.append(wave)
     before = heard(stream, 0.2)
     first = stream.first_replaceable + 100
@@ -127,8 +131,9 @@ def test_what_is_put_in_the_place_of_what_was_to_come_is_heard_from_there_on_wit
     assert stream.underruns == 0
 
 
-def test_what_the_card_has_got_already_is_not_put_out_of_its_place() -> None:
-    stream, wave = opened(PlaybackBuffer(RATE)), sine(1)
+def test_samples_that_the_card_received_are_not_replaced() -> None:
+    stream = opened(PlaybackBuffer(RATE))
+    wave = sine(1)
     stream.append(wave)
     heard(stream, 0.2)
     assert not stream.replace_from(stream.first_replaceable - 1, -wave[:5000])
@@ -145,8 +150,9 @@ def test_what_the_card_has_got_already_is_not_put_out_of_its_place() -> None:
 
 
 @pytest.mark.parametrize("late", [0.0, 0.01])
-def test_what_is_just_being_made_is_waited_for_as_long_as_the_card_has_enough(late: float) -> None:
-    stream, wave = opened(PlaybackBuffer(RATE)), sine(1)
+def test_the_card_waits_for_new_samples_as_long_as_it_has_enough(late: float) -> None:
+    stream = opened(PlaybackBuffer(RATE))
+    wave = sine(1)
     half = len(wave) // 2
     stream.append(wave[:half])
     before = heard(stream, 0.48)
@@ -167,8 +173,8 @@ def test_what_is_just_being_made_is_waited_for_as_long_as_the_card_has_enough(la
     assert stream.underruns == 0
 
 
-def test_nothing_is_waited_for_after_a_pause_or_at_the_end_or_before_it_begins() -> None:
-    """Else this would take minutes."""
+def test_the_card_never_waits_before_the_start_after_a_pause_or_at_the_end() -> None:
+    """Otherwise this would take minutes."""
     out = np.zeros(round(0.2 * RATE), np.float32)
     for end in (PlaybackBuffer.pause, PlaybackBuffer.mark_complete, lambda stream: stream.seek(0.15)):
         stream = opened(PlaybackBuffer(RATE))
@@ -181,7 +187,7 @@ def test_nothing_is_waited_for_after_a_pause_or_at_the_end_or_before_it_begins()
         assert out.any() and stream.underruns == 0
 
 
-def test_what_will_be_brought_soon_is_known_from_the_last_question(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_samples_that_will_soon_be_resampled_are_known_from_the_last_request(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("studio.media.sounds.playback.time.monotonic", lambda: now)
     stream = opened(PlaybackBuffer(16_000), CARD)
@@ -193,14 +199,14 @@ def test_what_will_be_brought_soon_is_known_from_the_last_question(monkeypatch: 
         assert stream.first_replaceable_after(seconds) == free + 320 * blocks
     now += 0.015
     assert stream.first_replaceable_after(0.01) == free + 320
-    now += 1.0  # it is late, and so it may ask at once
+    now += 1.0  # it is late, so it may ask at once
     assert stream.first_replaceable_after(0.019) == free + 320
     heard(stream, 0.02, 960, CARD)
     assert stream.first_replaceable == free + 320
 
 
-def test_of_a_sound_at_another_rate_a_few_milliseconds_are_held_back() -> None:
-    """What is held back cannot be changed any more."""
+def test_resampling_holds_back_a_few_milliseconds() -> None:
+    """Samples that are held back cannot be changed any more."""
     stream = opened(PlaybackBuffer(16_000), RATE)
     stream.append(sine(1, 16_000))
     for _ in range(20):
@@ -208,7 +214,7 @@ def test_of_a_sound_at_another_rate_a_few_milliseconds_are_held_back() -> None:
         assert 0 < stream.first_replaceable / 16_000 - stream.position < 0.012
 
 
-def test_what_is_no_number_or_too_loud_never_reaches_the_card() -> None:
+def test_nan_and_too_loud_samples_never_reach_the_card() -> None:
     stream = opened(PlaybackBuffer(RATE))
     wave = np.array([np.nan, np.inf, -np.inf, 1e30, -1e30, 0.5], np.float32)
     stream.append(np.tile(wave, 4000))
@@ -221,7 +227,7 @@ def test_what_is_no_number_or_too_loud_never_reaches_the_card() -> None:
     assert np.array_equal(bent[np.abs(up) <= KNEE], up[np.abs(up) <= KNEE])
 
 
-def test_on_another_card_it_goes_on_where_it_was() -> None:
+def test_playback_continues_on_another_card_at_the_same_place() -> None:
     stream = opened(PlaybackBuffer(RATE))
     stream.append(sine(2))
     heard(stream, 0.5)
@@ -234,9 +240,10 @@ def test_on_another_card_it_goes_on_where_it_was() -> None:
 # ── on a sound card of our own ───────────────────────────────────────────────────────────────────
 
 
-def test_what_is_made_while_it_plays_is_heard_sample_for_sample(recording: Recorder) -> None:
-    """A thread makes it at twice the speed of hearing, in pieces of 20 ms."""
-    stream, player = PlaybackBuffer(RATE), Speaker()
+def test_sound_generated_during_playback_is_heard_sample_for_sample(recording: Recorder) -> None:
+    """A thread makes it in pieces of 20 ms at twice the playback speed."""
+    stream = PlaybackBuffer(RATE)
+    player = Speaker()
     wave = (np.arange(round(1.5 * RATE)) % 15_000 + 5_000).astype(np.int16)
 
     def make() -> None:
@@ -247,7 +254,7 @@ def test_what_is_made_while_it_plays_is_heard_sample_for_sample(recording: Recor
 
     maker = threading.Thread(target=make)
     player.open(stream, latency=0.2)
-    time.sleep(0.3)  # a null sink whose first stream begins takes back what its monitor has given already
+    time.sleep(0.3)  # a null sink whose first stream begins takes back what its monitor has already received
     maker.start()
     stream.play()
     end = time.monotonic() + LIMIT
@@ -264,12 +271,18 @@ def test_what_is_made_while_it_plays_is_heard_sample_for_sample(recording: Recor
     np.testing.assert_array_equal(told, wave[EDGE:-EDGE])
 
 
-def test_ten_seconds_at_another_rate_are_heard_as_they_were_made(recording: Recorder) -> None:
-    """Made in pieces of 20 ms, a little ahead of the ear, as an engine does. What is the same as what was made has no
-    gap and no click."""
-    seconds, rate, ahead = 10, 16_000, 0.5
-    stream, player = PlaybackBuffer(rate), Speaker()
-    generator, at = np.random.default_rng(0), np.arange(seconds * rate) / rate
+def test_ten_seconds_at_another_rate_are_played_unchanged(recording: Recorder) -> None:
+    """It is made in pieces of 20 ms, a little ahead of playback, as an engine does.
+
+    What equals the original has no gap and no click.
+    """
+    seconds = 10
+    rate = 16_000
+    ahead = 0.5
+    stream = PlaybackBuffer(rate)
+    player = Speaker()
+    generator = np.random.default_rng(0)
+    at = np.arange(seconds * rate) / rate
     wave = sum(
         np.sin(2 * np.pi * (hertz * at + np.sin(at * slow))) for hertz, slow in generator.uniform(1, 400, (4, 2))
     )
@@ -284,13 +297,15 @@ def test_ten_seconds_at_another_rate_are_heard_as_they_were_made(recording: Reco
     while not stream.has_ended and not player.fault():
         time.sleep(0.02)
     time.sleep(0.5)
-    fault, gaps = player.fault(), player.underruns
+    fault = player.fault()
+    gaps = player.underruns
     player.close()
     skip_if_gaps(gaps, stream.underruns)
     out = np.rint(recording() * 32_768)
     wanted = np.rint(soxr.resample(wave.astype(np.float32) / 32_768, rate, RATE) * 32_768)
     assert fault == "" and len(out) > len(wanted)
-    second, size = wanted[RATE : 2 * RATE], 2 * len(out)
+    second = wanted[RATE : 2 * RATE]
+    size = 2 * len(out)
     found = np.fft.irfft(np.conj(np.fft.rfft(second, size)) * np.fft.rfft(out, size))
     begin = int(found.argmax()) - RATE
     start = RATE // 10  # until the card and its recorder both run
@@ -298,8 +313,9 @@ def test_ten_seconds_at_another_rate_are_heard_as_they_were_made(recording: Reco
     assert not differs.any(), f"{differs.sum()} samples from {np.flatnonzero(differs)[0] / RATE:.2f} s on"
 
 
-def test_a_card_that_goes_away_pauses_it_and_another_goes_on(sound_card: Daemon) -> None:
-    stream, player = PlaybackBuffer(16_000), Speaker()
+def test_a_removed_card_pauses_playback_and_another_card_continues(sound_card: Daemon) -> None:
+    stream = PlaybackBuffer(16_000)
+    player = Speaker()
     stream.append(sine(60, 16_000))
     stream.play()
     for _ in range(3):

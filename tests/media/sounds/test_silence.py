@@ -7,7 +7,7 @@ from studio.media.sounds.silence import STEPS, silent_tail
 
 
 @pytest.mark.parametrize("height", [0, 3, -3000, 32_767, -32_768])
-def test_what_stays_at_one_height_is_silent(height: int) -> None:
+def test_a_constant_sound_is_silent(height: int) -> None:
     loud = np.array([-20_000, 20_000] * 50, np.int16)
     assert silent_tail(np.concatenate((loud, np.full(300, height, np.int16)))) >= 300
     assert silent_tail(np.full(300, height, np.int16)) == 300
@@ -21,5 +21,5 @@ def test_the_quietest_levels_are_silent_and_a_quiet_tone_is_not() -> None:
     assert silent_tail(np.concatenate((tone, levels))) == pytest.approx(1000, abs=100)
 
 
-def test_nothing_is_as_long_as_it_is() -> None:
+def test_an_empty_sound_has_no_silent_tail() -> None:
     assert silent_tail(np.zeros(0, np.int16)) == 0

@@ -1,4 +1,4 @@
-"""Cycles from files: every plain form of WAV gives the same wave, and what is no wave is refused with a reason."""
+"""Every plain form of WAV gives the same cycle. A file that is not a wave is refused with a reason."""
 
 import io
 import os
@@ -25,7 +25,7 @@ def put(path: Path, data: bytes) -> Path:
     return path
 
 
-def test_our_own_wave_comes_back_sample_for_sample(tmp_path: Path) -> None:
+def test_our_own_wave_opens_sample_for_sample(tmp_path: Path) -> None:
     opened = read_wave(put(tmp_path / "mine.wav", export.encode_wav_bytes(CYCLE, 44_100, {"ICMT": "words"})), 256)
     assert (opened.array == CYCLE).all() and opened.array.dtype == np.int16
     assert (opened.last == CYCLE).all() and opened.name == "mine.wav" and opened.notes == ()
@@ -40,7 +40,7 @@ def test_every_plain_form_is_read(form: str, container: str, tmp_path: Path) -> 
     assert np.abs(read_wave(path, 256).array.astype(int) - CYCLE).max() <= (256 if form == "PCM_U8" else 1)
 
 
-def test_another_length_is_brought_to_the_models(tmp_path: Path) -> None:
+def test_another_length_is_resampled_to_the_models(tmp_path: Path) -> None:
     long = np.rint(wavetable.resample_cycle(CYCLE, 600)).astype(np.int16)
     opened = read_wave(put(tmp_path / "akwf.wav", export.encode_wav_bytes(long, 44_100, {})), 256)
     assert np.abs(opened.array.astype(int) - CYCLE).max() <= 1
@@ -48,7 +48,7 @@ def test_another_length_is_brought_to_the_models(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("told", [True, False])
-def test_of_a_wavetable_the_first_frame_is_used(told: bool, tmp_path: Path) -> None:
+def test_the_first_frame_of_a_wavetable_is_used(told: bool, tmp_path: Path) -> None:
     table = wavetable.wavetable_frames(np.stack([CYCLE, CYCLE[::-1], CYCLE // 2])).reshape(-1)
     clm = {"clm ": b"<!>2048 10000000 wavetable (anyone)"} if told else {}
     opened = read_wave(put(tmp_path / "table.wav", export.encode_wav_bytes(table, 44_100, {}, clm)), 256)
@@ -57,7 +57,7 @@ def test_of_a_wavetable_the_first_frame_is_used(told: bool, tmp_path: Path) -> N
     assert opened.notes == ("the first of its 3 frames is used", "2,048 samples brought to 256")
 
 
-def test_what_is_no_number_or_too_loud_is_told(tmp_path: Path) -> None:
+def test_nan_and_too_loud_samples_are_reported(tmp_path: Path) -> None:
     wave = (CYCLE / 8_000).astype(np.float32)
     wave[7] = np.nan
     opened = read_wave(put(tmp_path / "hot.wav", export.encode_wav_bytes(wave, 44_100, {})), 256)
@@ -65,7 +65,7 @@ def test_what_is_no_number_or_too_loud_is_told(tmp_path: Path) -> None:
     assert [note.split()[0] for note in opened.notes] == ["samples", "made"]
 
 
-def test_what_is_no_cycle_is_refused_with_a_reason(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_cycle_is_refused_with_a_reason(tmp_path: Path) -> None:
     whole = export.encode_wav_bytes(CYCLE, 44_100, {})
     compressed = io.BytesIO()
     soundfile.write(compressed, CYCLE, 44_100, "MS_ADPCM", format="WAV")
@@ -108,7 +108,7 @@ def test_damaged_files_are_refused_and_nothing_else(seed: int, count: int, cut: 
     assert opened.array.shape == (256,) and opened.array.dtype == np.int16
 
 
-def test_the_words_of_a_wave_are_read_by_others_and_theirs_by_us(tmp_path: Path) -> None:
+def test_texts_of_a_wave_can_be_exchanged_with_other_programs(tmp_path: Path) -> None:
     path = put(
         tmp_path / "a.wav", export.encode_wav_bytes(CYCLE, 44_100, {"ISFT": "Latent Studio", "ICMT": "日本語, {}"})
     )
@@ -133,14 +133,14 @@ def test_floats_are_written_as_floats() -> None:
 
 
 @pytest.mark.parametrize("samples", [np.zeros(4), np.zeros((2, 2), np.int16), np.zeros(4, np.uint8)])
-def test_what_is_no_sound_is_not_written(samples: np.ndarray) -> None:
+def test_an_array_that_is_not_a_sound_is_not_written(samples: np.ndarray) -> None:
     with pytest.raises(ValueError, match="a sound is"):
         export.encode_wav_bytes(samples, 44_100, {})
     with pytest.raises(ValueError, match="four letters"):
         export.encode_wav_bytes(CYCLE, 44_100, {}, {"c": b""})
 
 
-def test_lengths_in_a_file_are_not_believed() -> None:
+def test_lengths_in_a_file_are_not_trusted() -> None:
     lying = (
         b"RIFF"
         + struct.pack("<I", 2**32 - 1)

@@ -1,4 +1,4 @@
-"""The window and the terminal take the same cycles, and refuse the same."""
+"""The window and the terminal accept the same cycles, and refuse the same."""
 
 import io
 from pathlib import Path
@@ -32,7 +32,7 @@ def both(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def refused(path: Path) -> str:
-    """Why both refuse a file, in the same words."""
+    """Return why both refuse a file, in the same words."""
     reasons = set()
     for read in (read_cycle, both):
         with pytest.raises(FileRefused) as told:
@@ -68,7 +68,7 @@ def test_a_cycle_in_anti_phase_is_that_of_its_first_channel(form: str, tmp_path:
 
 
 @pytest.mark.parametrize("form", ["WAV", "FLAC"])
-def test_a_wavetable_gives_its_first_frame(form: str, tmp_path: Path) -> None:
+def test_a_wavetable_opens_as_its_first_frame(form: str, tmp_path: Path) -> None:
     at = 2 * np.pi * np.arange(2048) / 2048
     table = np.concatenate([0.5 * np.sin(at), 0.5 * np.sin(at) + 0.2 * np.sin(3 * at), 0.4 * np.sin(at)])
     found, notes = both(write(tmp_path / "a", table, form))
@@ -78,7 +78,7 @@ def test_a_wavetable_gives_its_first_frame(form: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("samples", [4096, 8192])
-def test_a_long_single_cycle_is_no_table_of_its_parts(samples: int, tmp_path: Path) -> None:
+def test_a_long_single_cycle_is_not_a_table_of_its_parts(samples: int, tmp_path: Path) -> None:
     at = 2 * np.pi * np.arange(samples) / samples
     found, notes = both(write(tmp_path / "a.wav", 0.5 * np.sin(at) + 0.1 * np.sin(2 * at), "WAV"))
     assert notes == (f"{samples:,} samples brought to 256",)
@@ -87,7 +87,7 @@ def test_a_long_single_cycle_is_no_table_of_its_parts(samples: int, tmp_path: Pa
     assert np.abs(found / np.abs(found).max() - wanted / np.abs(wanted).max()).max() < 0.01
 
 
-def test_what_is_no_cycle_is_refused_in_the_same_words(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_cycle_is_refused_in_the_same_words(tmp_path: Path) -> None:
     long = "is 2.0 seconds long, and a single cycle has at most 8,192 samples"
     noise = 0.1 * np.random.default_rng(0).standard_normal(88_201)
     flac = io.BytesIO()
@@ -128,7 +128,7 @@ def test_of_damaged_files_only_a_wav_may_be_a_cycle(form: str, cycle: bool, tmp_
 
 
 @pytest.mark.parametrize("form", ["WAV", "FLAC", "OGG", "MP3"])
-def test_a_recording_is_no_cycle(form: str, tmp_path: Path) -> None:
+def test_a_recording_is_not_a_cycle(form: str, tmp_path: Path) -> None:
     wave = 0.3 * np.random.default_rng(0).standard_normal(30_000)
     soundfile.write(tmp_path / "a", wave, 44_100, format=form)
     assert not may_be_cycles(tmp_path / "a")

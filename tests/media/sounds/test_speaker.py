@@ -1,4 +1,4 @@
-"""The speaker: on a sound card of our own, recorded from its other side; and where there is none."""
+"""The speaker plays on a sound card of the test, recorded from its other side; and there may be no card."""
 
 import builtins
 import time
@@ -26,10 +26,12 @@ def bent(bend: float) -> np.ndarray:
 
 
 class Counter:
-    """A source of which every sample says which one it is."""
+    """Plays samples that each carry their own number."""
 
     def __init__(self) -> None:
-        self.rate, self._next, self.until = 0.0, 0, 0.0
+        self.rate = 0.0
+        self._next = 0
+        self.until = 0.0
 
     def set_card_rate(self, rate: float) -> None:
         self.rate = rate
@@ -46,15 +48,16 @@ class Broken(Counter):
 
 
 NOW = SimpleNamespace(currentTime=7.0, outputBufferDacTime=7.25)
-"""What PortAudio says of the time of a question."""
+"""The time of a request as PortAudio reports it."""
 SAFE = 0.2
-"""Seconds of latency: a machine that runs other tests beside this one may answer late."""
+"""Seconds of latency: a computer that runs other tests may answer late."""
 SETTLED = 0.3
 """Seconds: a null sink whose first stream begins takes back what its monitor has given already."""
 
 
 def test_no_sample_is_lost(recording: Recorder) -> None:
-    player, source = Speaker(), Counter()
+    player = Speaker()
+    source = Counter()
     player.open(source, latency=SAFE)
     time.sleep(1.2)
     assert player.fault() == "" and source.rate == RATE
@@ -69,7 +72,8 @@ def test_no_sample_is_lost(recording: Recorder) -> None:
 
 def test_a_tone_that_changes_is_heard_without_a_click_or_a_gap(recording: Recorder) -> None:
     """The wave moves every 20 ms, as under a slider, and the pitch every 200 ms."""
-    player, tone = Speaker(), Oscillator()
+    player = Speaker()
+    tone = Oscillator()
     tone.set_level(0.8)
     tone.set_wave(bent(0.0))
     player.open(tone, latency=SAFE)
@@ -88,19 +92,21 @@ def test_a_tone_that_changes_is_heard_without_a_click_or_a_gap(recording: Record
     skip_if_gaps(player.underruns)
     heard = recording()
     sounding = np.flatnonzero(np.abs(heard) > 1e-4)
-    first, last = sounding[0], sounding[-1]
+    first = sounding[0]
+    last = sounding[-1]
     assert last - first > RATE and np.abs(heard).max() <= CEILING + 1e-4
-    # No click: the steepest the waves are by themselves, and what the fades between them may add.
+    # No click: no step is steeper than the waves by themselves and the fades between them.
     slope = 0.8 * CEILING * 2 * np.pi * wavetable.note_frequency(69) / RATE * (1 + np.pi / 6)
     assert np.abs(np.diff(heard)).max() < slope + 1.8 / (CROSSFADE * RATE) + 1 / (RAMP * RATE)
-    # No gap: these waves are silent at their two crossings only.
+    # No gap: these waves are silent only at their two crossings.
     silent = np.abs(heard[first:last]) < 1e-3
     longest = max((len(run) for run in "".join("x" if s else " " for s in silent).split()), default=0)
     assert longest < RATE * 0.002
 
 
-def test_a_daemon_that_dies_is_told_and_another_is_found(sound_card: Daemon) -> None:
-    player, tone = Speaker(), Oscillator()
+def test_a_dead_daemon_is_reported_and_another_is_found(sound_card: Daemon) -> None:
+    player = Speaker()
+    tone = Oscillator()
     tone.set_wave(bent(0.1))
     tone.play_note(57)
     player.open(tone)
@@ -130,10 +136,10 @@ def test_a_fault_of_ours_ends_in_silence_and_a_sentence(sound_card: Daemon) -> N
     assert player.fault() == ""
 
 
-# ── where there is no card ───────────────────────────────────────────────────────────────────────
+# ── without a card ───────────────────────────────────────────────────────────────────────────────
 
 
-def test_without_portaudio_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sentence_says_what_to_install_if_portaudio_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
     def importing(name: str, *rest: Any) -> Any:
@@ -148,7 +154,7 @@ def test_without_portaudio_a_sentence_says_what_to_install(monkeypatch: pytest.M
 
 
 class Machine:
-    """What of sounddevice the speaker uses, on a machine of the test's choosing."""
+    """Stands in for sounddevice on a computer that the test describes."""
 
     class PortAudioError(Exception):
         pass
@@ -196,7 +202,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
     return put
 
 
-def test_no_device_is_a_sentence_and_the_next_try_looks_anew(machine: Any) -> None:
+def test_a_missing_device_is_explained_and_the_next_try_searches_again(machine: Any) -> None:
     here = machine({"name": "Microphone", "max_output_channels": 0})
     player = Speaker()
     with pytest.raises(NoSoundOutput, match="No device for sound was found. Everything else works."):
@@ -208,7 +214,7 @@ def test_no_device_is_a_sentence_and_the_next_try_looks_anew(machine: Any) -> No
     assert here.opened[0]["channels"] == 1 and here.opened[0]["samplerate"] == 44_100
 
 
-def test_a_device_that_is_held_is_told_in_words(machine: Any) -> None:
+def test_a_device_in_use_is_reported_in_words(machine: Any) -> None:
     machine({"name": "USB headphones"}, refuses="Device unavailable")
     with pytest.raises(NoSoundOutput) as told:
         Speaker().open(Counter())
@@ -218,7 +224,7 @@ def test_a_device_that_is_held_is_told_in_words(machine: Any) -> None:
     )
 
 
-def test_on_linux_the_sound_server_is_preferred(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sound_server_is_preferred_on_linux(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speaker.sys, "platform", "linux")
     here = machine({"name": "HDA Intel: HDMI"}, {"name": "default"}, {"name": "pulse"})
     player = Speaker()
@@ -226,7 +232,7 @@ def test_on_linux_the_sound_server_is_preferred(machine: Any, monkeypatch: pytes
     assert player.device == "pulse" and here.opened[0]["device"] == 2
 
 
-def test_a_device_is_chosen_by_its_name_and_missed_by_it(machine: Any) -> None:
+def test_a_device_is_chosen_by_its_name_and_named_if_missing(machine: Any) -> None:
     here = machine({"name": "pulse"}, {"name": "USB headphones"}, {"name": "Microphone", "max_output_channels": 0})
     assert speaker.outputs() == ("pulse", "USB headphones")
     player = Speaker()
@@ -239,7 +245,7 @@ def test_a_device_is_chosen_by_its_name_and_missed_by_it(machine: Any) -> None:
     assert here.looked == 1 and len(here.opened) == 2
 
 
-def test_a_sink_that_asks_in_bursts_is_not_gone(sound_card: Daemon) -> None:
+def test_a_sink_that_asks_in_bursts_counts_as_present(sound_card: Daemon) -> None:
     """The null sink is unused here, so its requests are as rare as possible: at first more than a second apart."""
     player = Speaker()
     source = Counter()
@@ -259,7 +265,7 @@ def test_a_sink_that_asks_in_bursts_is_not_gone(sound_card: Daemon) -> None:
     assert max(np.diff(asked)) > 0.8, "or this sink asks more often than the one that was taken for gone"
 
 
-def test_two_seconds_without_a_question_are_no_fault(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_seconds_without_a_request_are_not_a_fault(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     here = machine({"name": "pulse"})
     player = Speaker()
     now = time.monotonic()
@@ -274,7 +280,7 @@ def test_two_seconds_without_a_question_are_no_fault(machine: Any, monkeypatch: 
         assert player.still == pytest.approx(2.0)
 
 
-def test_the_end_that_portaudio_reports_is_told_at_once(machine: Any) -> None:
+def test_an_end_that_portaudio_reports_is_reported_at_once(machine: Any) -> None:
     here = machine({"name": "pulse"})
     player = Speaker()
     player.open(Counter())
@@ -292,9 +298,10 @@ def test_a_card_that_stops_asking_counts_as_gone(machine: Any, monkeypatch: pyte
     assert '"pulse" went away' in player.fault()
 
 
-def test_questions_of_any_size_are_answered_on_every_channel(machine: Any) -> None:
+def test_requests_of_any_size_are_filled_on_every_channel(machine: Any) -> None:
     here = machine({"name": "pulse"})
-    player, source = Speaker(), Counter()
+    player = Speaker()
+    source = Counter()
     player.open(source)
     out = np.zeros((10_000, 2), np.float32)
     here.opened[0]["callback"](out, len(out), NOW, None)
@@ -304,7 +311,7 @@ def test_questions_of_any_size_are_answered_on_every_channel(machine: Any) -> No
     assert source.until - time.monotonic() <= 0.25 - speaker.KEPT, "then the card has nothing left"
 
 
-def test_after_a_gap_the_card_is_asked_earlier(machine: Any) -> None:
+def test_the_card_is_asked_earlier_after_a_gap(machine: Any) -> None:
     here = machine({"name": "pulse"})
     player = Speaker()
     for _ in range(4):
@@ -319,7 +326,7 @@ def test_after_a_gap_the_card_is_asked_earlier(machine: Any) -> None:
     assert latencies[4:] == pytest.approx([LATEST, LESS * LATEST])
 
 
-def test_after_none_it_is_asked_later_again_but_not_too_late(machine: Any) -> None:
+def test_the_card_is_asked_later_again_without_gaps(machine: Any) -> None:
     here = machine({"name": "pulse"})
     player = Speaker()
     player.open(Counter())
@@ -333,7 +340,7 @@ def test_after_none_it_is_asked_later_again_but_not_too_late(machine: Any) -> No
     assert latencies[-2:] == [DEFAULT_LATENCY, DEFAULT_LATENCY]
 
 
-def test_a_latency_that_was_chosen_is_kept_and_its_gaps_teach_nothing(machine: Any) -> None:
+def test_a_chosen_latency_is_kept_despite_gaps(machine: Any) -> None:
     here = machine({"name": "pulse"})
     player = Speaker()
     for latency in (0.02, 0.02, 0.0):

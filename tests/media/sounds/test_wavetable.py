@@ -1,4 +1,4 @@
-"""Cycles resampled, held and measured: against sums of sines written down one by one."""
+"""Cycles are resampled, played and measured, compared with sums of sines written one by one."""
 
 import numpy as np
 import pytest
@@ -10,14 +10,14 @@ from studio.media.sounds.wavetable import CEILING, FRAME_SAMPLES, FULL, TABLE_SA
 
 
 def wave(seed: int = 0, samples: int = 256, peak: float = 0.7) -> np.ndarray:
-    """A cycle with every harmonic in it, the one at half the rate too."""
+    """Make a cycle with every harmonic, the one at half the rate included."""
     x = np.random.default_rng(seed).standard_normal(samples).cumsum()
     x -= np.linspace(0, x[-1], samples)
     return np.asarray(np.rint(x / np.abs(x).max() * peak * FULL), np.int16)
 
 
 def sines(cycle: np.ndarray, at: np.ndarray, most: int) -> np.ndarray:
-    """The sum of a cycle's harmonics at phases `at` from 0 to 1, one by one."""
+    """Sum a cycle's harmonics at phases `at` from 0 to 1, one by one."""
     spectrum = np.fft.rfft(cycle.astype(float)) / len(cycle)
     total = np.full(len(at), spectrum[0].real)
     for k in range(1, most + 1):
@@ -34,13 +34,13 @@ def test_a_resampled_cycle_is_the_sum_of_its_harmonics(samples: int) -> None:
 
 
 @given(st.integers(0, 10_000))
-def test_up_and_down_again_is_the_very_same_cycle(seed: int) -> None:
+def test_resampling_up_and_down_returns_the_same_cycle(seed: int) -> None:
     cycle = wave(seed)
     assert (wavetable.resample_cycle(cycle)[::8].round().astype(np.int16) == cycle).all()
     assert (wavetable.cycle_of_frame(wavetable.resample_cycle(cycle) / FULL, 256) == cycle).all()
 
 
-def test_downwards_nothing_folds_back() -> None:
+def test_resampling_downwards_has_no_aliases() -> None:
     places = np.arange(2048) / 2048
     fast = np.sin(2 * np.pi * 200 * places)  # a harmonic that 256 samples cannot hold
     slow = np.sin(2 * np.pi * 5 * places)
@@ -62,8 +62,9 @@ def test_a_table_that_would_pass_one_is_quieter_as_a_whole() -> None:
 
 
 @pytest.mark.parametrize("note", [24, 45, 69, 93, 120])
-def test_a_held_tone_has_no_harmonic_beyond_half_the_rate(note: int) -> None:
-    rate, hertz = 48_000, wavetable.note_frequency(note)
+def test_a_note_has_no_harmonic_beyond_half_the_rate(note: int) -> None:
+    rate = 48_000
+    hertz = wavetable.note_frequency(note)
     table = wavetable.band_limited_table(wave(3), hertz, rate)
     spectrum = np.abs(np.fft.rfft(table[:-1]))
     k = np.arange(len(spectrum))
@@ -75,7 +76,7 @@ def test_a_held_tone_has_no_harmonic_beyond_half_the_rate(note: int) -> None:
     assert ratio.max() / ratio.min() == pytest.approx(1, abs=1e-3)
 
 
-def test_a_held_tone_keeps_to_the_ceiling_and_has_no_mean() -> None:
+def test_a_note_stays_below_the_ceiling_and_has_no_mean() -> None:
     square = np.where(np.arange(256) < 64, 32767, -32768).astype(np.int16)
     table = wavetable.band_limited_table(square, 110.0, 48_000)
     assert len(table) == TABLE_SAMPLES + 1 and table[0] == table[-1]
@@ -85,8 +86,8 @@ def test_a_held_tone_keeps_to_the_ceiling_and_has_no_mean() -> None:
     assert np.abs(quiet).max() < 0.02
 
 
-def test_a_table_is_read_between_its_samples_without_being_heard() -> None:
-    """Linear interpolation of the busiest cycle there is: its 127th harmonic alone."""
+def test_a_table_is_interpolated_inaudibly() -> None:
+    """It interpolates the hardest cycle: its 127th harmonic alone."""
     cycle = np.rint(np.sin(2 * np.pi * 127 * np.arange(256) / 256) * 30_000).astype(np.int16)
     table = wavetable.band_limited_table(cycle, 100.0, 48_000)
     at = np.random.default_rng(0).uniform(0, 1, 5000)
@@ -97,7 +98,7 @@ def test_a_table_is_read_between_its_samples_without_being_heard() -> None:
     assert 20 * np.log10(np.abs(read - expected).max() / np.abs(expected).max()) < -66
 
 
-def test_silence_and_what_is_no_number_stay_silent() -> None:
+def test_silence_and_nan_stay_silent() -> None:
     assert not wavetable.band_limited_table(np.zeros(256, np.int16), 110.0, 48_000).any()
     broken = np.full(256, np.nan)
     broken[3] = np.inf
@@ -105,7 +106,7 @@ def test_silence_and_what_is_no_number_stay_silent() -> None:
     assert not wavetable.cycle_of_frame(broken, 256).any()
 
 
-def test_harmonics_are_told_in_decibels() -> None:
+def test_harmonics_are_measured_in_decibels() -> None:
     places = 2 * np.pi * np.arange(256) / 256
     cycle = np.rint(16_384 * np.sin(places) + 1_638.4 * np.sin(3 * places)).astype(np.int16)
     loud = wavetable.harmonic_amplitudes(cycle, 64)

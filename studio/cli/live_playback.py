@@ -182,9 +182,8 @@ class LivePlayback:
         if self._measured_seconds >= SPEED_KNOWN_SECONDS and missing > self._speed and self._explanation != "slow":
             self._explanation = "slow"
             wait = f"in about {missing / self._speed:.0f} s"
-            command.print_message(
-                f"{self._speed_text}. Playing {'goes on' if self._underrun_count else 'starts'} {wait}, then without a gap."
-            )
+            verb = "continues" if self._underrun_count else "starts"
+            command.print_message(f"{self._speed_text}. Playing {verb} {wait}, then without a gap.")
         elif (
             not self._speed
             and not self._explanation

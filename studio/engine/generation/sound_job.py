@@ -44,7 +44,7 @@ OPENING_SECONDS = 0.002
 """Seconds at the beginning of a new sound that are drawn with the card's `opening`, if that is hotter."""
 MAX_CURVE_POINTS = 10_000
 """The largest number of points of a curve."""
-_CHANGED = ("made", "past", "c", "label", "noise", "dice", "curve", "share", "_done")
+_CHANGED = ("made", "past", "c", "label", "noise", "choices", "curve", "share", "_done")
 """The attributes that an edit may change."""
 
 

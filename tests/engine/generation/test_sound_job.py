@@ -137,7 +137,7 @@ def test_the_compiled_player_has_made_a_sample_before_it_takes_over(monkeypatch:
     compilation = sound_job._SamplerCompilation((MODEL,), (torch.tensor([1]),), 0)
     compilation.run()
     assert sizes == [1], "its loop is compiled by the first sample that it makes, while the user listens"
-    assert compilation.player is not None and compilation.player.samplers[0].at == 0
+    assert compilation.sampler is not None and compilation.sampler.samplers[0].at == 0
 
 
 def test_a_sound_continues_from_a_recording(jobs: JobStarter) -> None:

@@ -286,7 +286,7 @@ def test_a_generator_that_slows_down_pauses_playback_and_counts_the_gap(
         listening.wait_until_heard()
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "Playing it." and said[-1].endswith(" 1 gap.")
-    assert "Playing goes on in about" in said[1]
+    assert "Playing continues in about" in said[1]
 
 
 @pytest.mark.parametrize(

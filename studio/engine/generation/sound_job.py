@@ -262,9 +262,9 @@ class SoundJob:
     def _new_sampler(self) -> MixtureSampler:
         """Return a sampler that has received the last samples as context."""
         compiled = self.compiled
-        player = compiled.player if compiled.done else None
+        player = compiled.sampler if compiled.done else None
         if player is not None:
-            compiled.player = None
+            compiled.sampler = None
             player.set_condition(self.c)
         else:
             player = MixtureSampler(
@@ -365,7 +365,7 @@ class _SamplerCompilation(threading.Thread):
         self._models = models
         self._c = c
         self._undo_samples = undo_samples
-        self.player: MixtureSampler | None = None
+        self.sampler: MixtureSampler | None = None
         """The first mixture sampler, which has drawn nothing yet."""
         self.done = False
         self.plain = True
@@ -378,7 +378,7 @@ class _SamplerCompilation(threading.Thread):
         player = MixtureSampler(self._models, self._c, sample_jointly, undo_samples=self._undo_samples)
         one = torch.ones(1, 1, dtype=self._models[0].dtype, device=self._models[0].scale_of.device)
         player.sample(0 * one, one, one, 0.0)
-        self.player = player if player.undo(1, None) else None
+        self.sampler = player if player.undo(1, None) else None
         self.plain = player.uses_torch
         self.done = True
 

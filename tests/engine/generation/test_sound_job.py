@@ -125,7 +125,7 @@ def test_the_compiled_sampler_takes_over_inaudibly_in_the_middle(
     np.testing.assert_array_equal(found, decoded(len(found)))
 
 
-def test_the_compiled_player_has_made_a_sample_before_it_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_compiled_sampler_has_drawn_a_sample_before_it_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
 
     class Counted(sound_job.MixtureSampler):

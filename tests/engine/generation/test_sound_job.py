@@ -134,7 +134,7 @@ def test_the_compiled_sampler_has_drawn_a_sample_before_it_takes_over(monkeypatc
             return super().sample(z, *others)
 
     monkeypatch.setattr(sound_job, "MixtureSampler", Counted)
-    compilation = sound_job._SamplerCompilation((MODEL,), (torch.tensor([1]),), 0)
+    compilation = sound_job._SamplerCompilation((MODEL,), (torch.tensor([1]),), undo_samples=8)
     compilation.run()
     assert sizes == [1], "its loop is compiled by the first sample that it makes, while the user listens"
     assert compilation.sampler is not None and compilation.sampler.samplers[0].at == 0

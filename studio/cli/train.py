@@ -162,7 +162,7 @@ def _run_training(args: argparse.Namespace, study: "TrainingConfig", ask: wire.T
             for event in events:
                 if isinstance(event, wire.SkippedFiles):
                     skipped += event.files
-                elif isinstance(event, wire.Damaged):
+                elif isinstance(event, wire.DamagedFiles):
                     damaged += event.files
                 elif isinstance(event, wire.DatasetLoaded):
                     stop.is_pending = True

@@ -166,7 +166,7 @@ class SkippedFiles(Answer, frozen=True, kw_only=True, tag="skipped_files"):
     """Each file: its name within the folder, and the reason, which continues from the name: `is cut off`."""
 
 
-class Damaged(Answer, frozen=True, kw_only=True, tag="damaged"):
+class DamagedFiles(Answer, frozen=True, kw_only=True, tag="damaged_files"):
     """Carries some files that are used for training although they are cut off or damaged."""
 
     files: tuple[tuple[Text, Text], ...]
@@ -248,7 +248,7 @@ AnyEvent = (
     | BitsChunk
     | LoopFound
     | SkippedFiles
-    | Damaged
+    | DamagedFiles
     | DatasetLoaded
     | TrainingProgress
     | EvaluationProgress

@@ -100,7 +100,7 @@ def _report_files(job: str, report: dataset.ImportReport) -> EventSteps:
     for first in range(0, len(report.skipped), SKIPPED_PER_MESSAGE):
         yield wire.SkippedFiles(job=job, files=report.skipped[first : first + SKIPPED_PER_MESSAGE])
     for first in range(0, len(report.damaged), SKIPPED_PER_MESSAGE):
-        yield wire.Damaged(job=job, files=report.damaged[first : first + SKIPPED_PER_MESSAGE])
+        yield wire.DamagedFiles(job=job, files=report.damaged[first : first + SKIPPED_PER_MESSAGE])
     yield wire.DatasetLoaded(job=job, used=report.used, skipped=len(report.skipped), duplicates=report.duplicates)
 
 

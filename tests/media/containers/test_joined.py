@@ -293,12 +293,13 @@ def pages(data: bytes) -> list[bytearray]:
 @pytest.mark.parametrize("position", [0, 1, -1, 10**9, 2**62])
 @pytest.mark.parametrize("ends", [True, False])
 def test_the_end_that_an_ogg_tells_is_not_believed(sort: str, position: int, ends: bool, tmp_path: Path) -> None:
-    parts = pages(packed(sort, tune(30)))
+    parts = pages(packed(sort, tune(6)))
+    assert len(parts) > 4
     parts[-1][6:14] = struct.pack("<q", position)
     parts[-1][5] = 4 if ends else 0
     parts[-1][22:26] = struct.pack("<I", ogg.page_checksum(bytes(parts[-1])))
     found = opened(tmp_path, b"".join(parts))
-    assert found.seconds == pytest.approx(30, abs=0.01) and found.notes == ()
+    assert found.seconds == pytest.approx(6, abs=0.01) and found.notes == ()
 
 
 @pytest.mark.parametrize("sort", ["vorbis", "opus"])

@@ -336,6 +336,7 @@ def test_a_chain_of_very_many_links_is_told(tmp_path: Path) -> None:
     assert found.notes[0] == "only the first 1,000 of its parts are used"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sort", PACKED)
 def test_more_than_two_hours_are_refused_however_they_are_joined(sort: str, tmp_path: Path) -> None:
     one = packed(sort, np.zeros((8000 * 200, 1)) + 0.1 * DICE.standard_normal((1, 1)), 8000)

@@ -19,7 +19,7 @@ SLOW = (
     "test_shipped_figures.py",
     "zoo",
 )
-"""Files and folders."""
+"""Files and folders. A slow test in another file bears the mark itself."""
 
 
 def is_slow(path: Path) -> bool:

@@ -66,13 +66,12 @@ def test_escape_gives_the_focus_back(studio: OpenedWindow) -> None:
     assert focused() is button
 
 
-@pytest.mark.parametrize(
-    ("typed", "name"), [("temper", "Temperature"), ("numb", "Number"), ("seed", "Seed"), ("pixels", "Pixels: Crisp")]
-)
-def test_a_control_of_the_open_panel_gets_the_focus(studio: OpenedWindow, typed: str, name: str) -> None:
-    assert search(studio, typed)[0] == (name.partition(":")[0], "Control")
-    choose(studio)
-    assert focused().accessibleName() == name
+def test_a_control_of_the_open_panel_gets_the_focus(studio: OpenedWindow) -> None:
+    controls = {"temper": "Temperature", "numb": "Number", "seed": "Seed", "pixels": "Pixels: Crisp"}
+    for typed, name in controls.items():
+        assert search(studio, typed)[0] == (name.partition(":")[0], "Control")
+        choose(studio)
+        assert focused().accessibleName() == name
 
 
 def test_a_control_is_brought_into_view(studio: OpenedWindow) -> None:

@@ -49,30 +49,23 @@ def test_the_rail_shows_only_panels_that_work(studio: OpenedWindow) -> None:
     assert studio.window.stage.currentWidget() is studio.window.panels["generate"].stage
 
 
-@pytest.mark.parametrize(
-    ("key", "panel"), [(Qt.Key.Key_1, "generate"), (Qt.Key.Key_2, "explore"), (Qt.Key.Key_3, "complete")]
-)
-def test_panels_have_keys(studio: OpenedWindow, key: Qt.Key, panel: str) -> None:
-    studio.state.show_panel("explore" if panel == "generate" else "generate")
-    QTest.keyClick(studio.window, key, CONTROL)
-    assert studio.state.panel.get() == panel
+def test_panels_have_keys(studio: OpenedWindow) -> None:
+    for key, panel in ((Qt.Key.Key_1, "generate"), (Qt.Key.Key_2, "explore"), (Qt.Key.Key_3, "complete")):
+        studio.state.show_panel("explore" if panel == "generate" else "generate")
+        QTest.keyClick(studio.window, key, CONTROL)
+        assert studio.state.panel.get() == panel
 
 
-@pytest.mark.parametrize(
-    ("key", "modifier", "page"),
-    [
+def test_pages_open_in_the_inspector_and_escape_closes_them(studio: OpenedWindow) -> None:
+    for key, modifier, page in (
         (Qt.Key.Key_F1, NONE, "help"),
         (Qt.Key.Key_Comma, CONTROL, "settings"),
         (Qt.Key.Key_J, CONTROL, "queue"),
-    ],
-)
-def test_pages_open_in_the_inspector_and_escape_closes_them(
-    studio: OpenedWindow, key: Qt.Key, modifier: Qt.KeyboardModifier, page: str
-) -> None:
-    QTest.keyClick(studio.window, key, modifier)
-    assert studio.window.inspector.page == page
-    QTest.keyClick(studio.window, Qt.Key.Key_Escape)
-    assert studio.window.inspector.page == ""
+    ):
+        QTest.keyClick(studio.window, key, modifier)
+        assert studio.window.inspector.page == page
+        QTest.keyClick(studio.window, Qt.Key.Key_Escape)
+        assert studio.window.inspector.page == ""
 
 
 def test_no_key_does_two_things_at_once(studio: OpenedWindow) -> None:

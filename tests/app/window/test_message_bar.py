@@ -127,21 +127,21 @@ def under(studio: OpenedWindow) -> list[str]:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize(("width", "height", "text"), SIZES)
-def test_a_message_has_room_of_its_own(full: OpenedWindow, stage: str, width: int, height: int, text: int) -> None:
-    resize(full, width, height, text)
+def test_a_message_has_room_of_its_own(full: OpenedWindow, stage: str) -> None:
     STAGES[stage](full)
-    settle()
-    full.state.messages.show_message(TOLD, "failed", ("Save elsewhere…", lambda: None), ("Try again", lambda: None))
-    for shown in (False, True):
-        if shown != full.window.open_panel.inspector.isVisible():
-            full.window.toggle_inspector()
-        settle()
-        assert under(full) == []
-        assert full.window.rect().contains(full.window.message.geometry())
-        assert all(button.visibleRegion().boundingRect() == button.rect() for button in full.window.message.buttons)
-        check(full)
-    assert full.window.message.isVisible()
+    for width, height, text in SIZES:
+        full.state.messages.dismiss()
+        resize(full, width, height, text)
+        full.state.messages.show_message(TOLD, "failed", ("Save elsewhere…", lambda: None), ("Try again", lambda: None))
+        for shown in (False, True):
+            if shown != full.window.open_panel.inspector.isVisible():
+                full.window.toggle_inspector()
+            settle()
+            assert under(full) == []
+            assert full.window.rect().contains(full.window.message.geometry())
+            assert all(button.visibleRegion().boundingRect() == button.rect() for button in full.window.message.buttons)
+            check(full)
+        assert full.window.message.isVisible()
 
 
 def on_stage(studio: OpenedWindow) -> QRect:
@@ -151,25 +151,22 @@ def on_stage(studio: OpenedWindow) -> QRect:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize(("width", "height", "moves"), [(1024, 700, True), (1440, 900, False)])
-def test_a_stage_yields_only_if_it_must_and_comes_back(
-    full: OpenedWindow, stage: str, width: int, height: int, moves: bool
-) -> None:
-    resize(full, width, height, 100)
+def test_a_stage_yields_only_if_it_must_and_comes_back(full: OpenedWindow, stage: str) -> None:
     STAGES[stage](full)
     full.state.messages.dismiss()
-    settle()
-    before = on_stage(full)
-    full.state.messages.show_message(TOLD, "failed")
-    settle()
-    now = on_stage(full)
-    message = full.window.message.geometry()
-    assert (now != before) == moves
-    assert (now.topLeft(), now.width()) == (before.topLeft(), before.width())
-    assert now.bottom() < message.top() < message.bottom() <= full.window.stage.geometry().bottom()
-    full.state.messages.dismiss()
-    settle()
-    assert on_stage(full) == before
+    for width, height, moves in ((1024, 700, True), (1440, 900, False)):
+        resize(full, width, height, 100)
+        before = on_stage(full)
+        full.state.messages.show_message(TOLD, "failed")
+        settle()
+        now = on_stage(full)
+        message = full.window.message.geometry()
+        assert (now != before) == moves
+        assert (now.topLeft(), now.width()) == (before.topLeft(), before.width())
+        assert now.bottom() < message.top() < message.bottom() <= full.window.stage.geometry().bottom()
+        full.state.messages.dismiss()
+        settle()
+        assert on_stage(full) == before
 
 
 def test_nothing_moves_under_a_hand_that_drags(

@@ -295,12 +295,13 @@ def pages(data: bytes) -> list[bytearray]:
 @pytest.mark.parametrize("position", [0, 1, -1, 10**9, 2**62])
 @pytest.mark.parametrize("ends", [True, False])
 def test_the_end_that_an_ogg_states_is_not_trusted(sort: str, position: int, ends: bool, tmp_path: Path) -> None:
-    parts = pages(packed(sort, tune(30)))
+    parts = pages(packed(sort, tune(6)))
+    assert len(parts) > 4
     parts[-1][6:14] = struct.pack("<q", position)
     parts[-1][5] = 4 if ends else 0
     parts[-1][22:26] = struct.pack("<I", ogg.page_checksum(bytes(parts[-1])))
     found = opened(tmp_path, b"".join(parts))
-    assert found.seconds == pytest.approx(30, abs=0.01) and found.notes == ()
+    assert found.seconds == pytest.approx(6, abs=0.01) and found.notes == ()
 
 
 @pytest.mark.parametrize("sort", ["vorbis", "opus"])
@@ -337,6 +338,7 @@ def test_a_long_chain_of_links_is_reported(tmp_path: Path) -> None:
     assert found.notes[0] == "only the first 1,000 of its parts are used"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sort", PACKED)
 def test_more_than_two_hours_are_refused_however_they_are_joined(sort: str, tmp_path: Path) -> None:
     one = packed(sort, np.zeros((8000 * 200, 1)) + 0.1 * DICE.standard_normal((1, 1)), 8000)

@@ -51,6 +51,7 @@ def saved(image: Image.Image, ending: str, **how: Any) -> bytes:
 # ── size ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither getrusage nor /proc")
 @pytest.mark.parametrize(("width", "height", "progressive"), [(12000, 9000, False), (16320, 12240, False),
                                                               (16320, 12240, True)])  # fmt: skip
@@ -118,6 +119,7 @@ def large(kind: str) -> bytes:
     return whole[:8] + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + END
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither getrusage nor /proc")
 @pytest.mark.parametrize("kind", ["grey PNG", "PNG", "float TIFF", "TIFF in one strip", "wide GIF"])
 def test_64_megapixels_open_within_a_gigabyte(tmp_path: Path, kind: str) -> None:

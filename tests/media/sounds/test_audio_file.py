@@ -269,6 +269,7 @@ def test_samples_that_are_clipped_are_counted_across_pieces(tmp_path: Path) -> N
     assert open_recording(tmp_path / "a.wav", centred=False).clipped == 4 + 2**20 + 505
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what the kernel counts")
 def test_a_long_recording_needs_little_more_memory_than_its_samples(tmp_path: Path) -> None:
     """One channel of half an hour is 318 MB."""

@@ -186,20 +186,17 @@ def test_the_hand_paints_and_escape_takes_a_drag_back(studio: OpenedWindow) -> N
     assert seen.accessibleDescription().startswith("Nothing is marked yet")
 
 
-@pytest.mark.parametrize(
-    ("key", "tool"),
-    [("B", "brush"), ("E", "eraser"), ("M", "rectangle"), ("D", "rows"), ("P", "temperature")],
-)
-def test_tools_have_keys_and_buttons(studio: OpenedWindow, key: str, tool: str) -> None:
+def test_tools_have_keys_and_buttons(studio: OpenedWindow) -> None:
     painting = studio.state.complete.canvas.brush
-    painting.choose_tool("brush" if tool != "brush" else "rows")
-    desk(studio).canvas.setFocus()
-    QTest.keyClick(desk(studio).canvas, key.lower())
-    assert painting.tool.get() == tool
-    on = [name for name, button in desk(studio).tools.buttons.items() if button.isChecked()]
-    assert on == ([tool] if tool != "temperature" else [])
-    assert settings(studio).paint.isChecked() is (tool == "temperature")
-    assert settings(studio).temperature_factor.isVisible() is (tool == "temperature")
+    for key, tool in (("B", "brush"), ("E", "eraser"), ("M", "rectangle"), ("D", "rows"), ("P", "temperature")):
+        painting.choose_tool("brush" if tool != "brush" else "rows")
+        desk(studio).canvas.setFocus()
+        QTest.keyClick(desk(studio).canvas, key.lower())
+        assert painting.tool.get() == tool
+        on = [name for name, button in desk(studio).tools.buttons.items() if button.isChecked()]
+        assert on == ([tool] if tool != "temperature" else [])
+        assert settings(studio).paint.isChecked() is (tool == "temperature")
+        assert settings(studio).temperature_factor.isVisible() is (tool == "temperature")
 
 
 def test_comma_and_full_stop_size_the_brush_and_i_inverts(studio: OpenedWindow) -> None:

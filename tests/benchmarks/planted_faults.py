@@ -2,8 +2,8 @@
 
 Faults are planted one at a time in a temporary copy: another sign or operator, another comparison, a constant that is
 one larger, a dropped line, a loop the other way round. The tests nearest to the file run until one fails, or until they
-take longer than `LIMIT_SECONDS`. The fault counts as found if what failed passes once the fault is gone. Prints a line
-for each fault, then the survivors and the share that was found. The exit status is 0 if that is at least `WANTED`.
+take longer than `LIMIT_SECONDS`. What failed must pass once the fault is gone. Prints a line for each fault, then the
+survivors and the share that was found. The exit status is 0 if that is at least `WANTED`.
 
 Not planted, because no result of the program could differ: docstrings, annotations and messages (all text, and all
 inside of `raise`), numbers outside functions (sizes of steps and blocks, limits of time), and the order of loops that
@@ -272,15 +272,18 @@ def copied() -> Iterator[Path]:
 
 
 def found(fault: Fault, root: Path) -> bool:
-    """Return whether a test fails or never ends with the fault, and passes without it."""
+    """Return whether a test fails or never ends with the fault. Ends the program if it does so without the fault."""
     whole = (root / fault.file).read_bytes()
     tests = tests_of(fault.file)
+    (root / ".pytest_cache/v/cache/lastfailed").unlink(missing_ok=True)
     fault.plant(root)
     try:
         passed = passes(tests, root)
     finally:
         (root / fault.file).write_bytes(whole)
-    return not passed and passes(["--last-failed", *tests], root)
+    if not passed and not passes(["--last-failed", *tests], root):
+        raise SystemExit(f"A test fails without any fault, so it tells nothing of {fault}. Mend it, then use --from.")
+    return not passed
 
 
 def passes(tests: list[str], root: Path) -> bool:

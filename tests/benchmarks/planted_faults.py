@@ -208,11 +208,14 @@ def chosen(count: int, seed: int) -> list[Fault]:
 def tests_of(file: Path) -> list[str]:
     """Return the files of tests nearest to a file: first those with its name, then by how many imports lie between.
 
-    Tests that reach it by as many imports are in the order of how near their folder is, then the fast ones.
+    Tests that reach it by as many imports are in the order of how near their folder is, then the fast ones. The tests of
+    its folder that do not import it are last: they may run it as a program.
     """
     module = module_name(file)
     folder = file.relative_to("studio").parent
-    distances = imports_between(module)
+    every = [path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py") if "desktop" not in path.parts]
+    beside = {module_name(test): len(every) for test in every if test.parent == "tests" / folder}
+    distances = beside | imports_between(module)
 
     def place(test: Path) -> tuple[int, int, bool, str]:
         """Return what a file of tests is sorted by."""
@@ -222,7 +225,6 @@ def tests_of(file: Path) -> list[str]:
         named = shared and test.stem.startswith(f"test_{file.stem}")
         return 0 if named else distance, -shared, is_slow(ROOT / test), str(test)
 
-    every = [path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py") if "desktop" not in path.parts]
     reaching = [test for test in every if module_name(test) in distances]
     return [str(test) for test in sorted(reaching, key=place)][:MOST_TESTS]
 

@@ -2,8 +2,8 @@
 
 Faults are planted one at a time in a temporary copy: another sign or operator, another comparison, a constant that is
 one larger, a dropped line, a loop the other way round. The tests nearest to the file run until one fails, or until they
-take longer than `LIMIT_SECONDS`. The fault counts as found if what failed passes once the fault is gone. Prints a line
-for each fault, then the survivors and the share that was found. The exit status is 0 if that is at least `WANTED`.
+take longer than `LIMIT_SECONDS`. What failed must pass once the fault is gone. Prints a line for each fault, then the
+survivors and the share that was found. The exit status is 0 if that is at least `WANTED`.
 
 Not planted, because no result of the program could differ: docstrings, annotations and messages (all text, and all
 inside of `raise`), numbers outside functions (sizes of steps and blocks, limits of time), and the order of loops that
@@ -208,11 +208,14 @@ def chosen(count: int, seed: int) -> list[Fault]:
 def tests_of(file: Path) -> list[str]:
     """Return the files of tests nearest to a file: first those with its name, then by how many imports lie between.
 
-    Tests that reach it by as many imports are in the order of how near their folder is, then the fast ones.
+    Tests that reach it by as many imports are in the order of how near their folder is, then the fast ones. The tests of
+    its folder that do not import it are last: they may run it as a program.
     """
     module = module_name(file)
     folder = file.relative_to("studio").parent
-    distances = imports_between(module)
+    every = [path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py") if "desktop" not in path.parts]
+    beside = {module_name(test): len(every) for test in every if test.parent == "tests" / folder}
+    distances = beside | imports_between(module)
 
     def place(test: Path) -> tuple[int, int, bool, str]:
         """Return what a file of tests is sorted by."""
@@ -222,7 +225,6 @@ def tests_of(file: Path) -> list[str]:
         named = shared and test.stem.startswith(f"test_{file.stem}")
         return 0 if named else distance, -shared, is_slow(ROOT / test), str(test)
 
-    every = [path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py") if "desktop" not in path.parts]
     reaching = [test for test in every if module_name(test) in distances]
     return [str(test) for test in sorted(reaching, key=place)][:MOST_TESTS]
 
@@ -272,15 +274,18 @@ def copied() -> Iterator[Path]:
 
 
 def found(fault: Fault, root: Path) -> bool:
-    """Return whether a test fails or never ends with the fault, and passes without it."""
+    """Return whether a test fails or never ends with the fault. Ends the program if it does so without the fault."""
     whole = (root / fault.file).read_bytes()
     tests = tests_of(fault.file)
+    (root / ".pytest_cache/v/cache/lastfailed").unlink(missing_ok=True)
     fault.plant(root)
     try:
         passed = passes(tests, root)
     finally:
         (root / fault.file).write_bytes(whole)
-    return not passed and passes(["--last-failed", *tests], root)
+    if not passed and not passes(["--last-failed", *tests], root):
+        raise SystemExit(f"A test fails without any fault, so it tells nothing of {fault}. Mend it, then use --from.")
+    return not passed
 
 
 def passes(tests: list[str], root: Path) -> bool:

@@ -18,6 +18,7 @@ from numba.core.caching import IndexDataCacheFile
 
 from studio import kernels, zoo
 from studio.density.sound_mixture import MixtureSampler
+from studio.kernels import __main__ as program
 from studio.kernels import compiler
 from studio.zoo.compiled.wavenet import sample_jointly
 
@@ -165,7 +166,6 @@ def test_only_one_process_compiles_at_a_time(tmp_path: Path, monkeypatch: pytest
     opened: list[int] = []
     plain = os.open
     monkeypatch.setattr(os, "open", lambda *words: opened.append(plain(*words)) or opened[-1])
-    program = importlib.import_module("studio.kernels.__main__")
     monkeypatch.setattr(program, "__file__", str(file))
     program._wait_for_others()
     with file.open() as other, pytest.raises(BlockingIOError):

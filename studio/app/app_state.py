@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from PySide6.QtCore import QTimer
 
-from studio.app.audio.sound_card import OutputProtocol
+from studio.app.audio.sound_card import OutputProtocol, SoundCard
 from studio.app.audio.wave_synth import WaveSynth
 from studio.app.core.autosave import Autosave, SettingsStore
 from studio.app.core.jobs import JobList
@@ -72,8 +72,9 @@ class AppState(State):
         self._is_first = is_first
         self.engine = engine
         self._settings = settings
-        self._create_shared_states(output)
-        self._create_panels(output)
+        self.sound_card = SoundCard(output, self)
+        self._create_shared_states()
+        self._create_panels()
         self._kept_states: dict[str, State] = {
             "takes": self.takes,
             "models": self.models,
@@ -89,7 +90,7 @@ class AppState(State):
         self.panel.changed.connect(self._leave_panel)
         self.autosave = Autosave(settings, self.messages, self.snapshot, self)
 
-    def _create_shared_states(self, output: OutputProtocol) -> None:
+    def _create_shared_states(self) -> None:
         """Create the states that no single panel owns."""
         self.engine_status: Value[str] = Value("Starting", self)
         """The engine in a word: `Starting`, `Ready`, `Working`, `Stopped`."""
@@ -105,10 +106,10 @@ class AppState(State):
         self.clipboard = Clipboard(self.messages, self.export_settings, self)
         self.clipboard.file_pasted.connect(lambda path: self.open_dropped([path]))
         self.exporter = Exporter(self.messages, self.jobs, self.export_settings, self.folders, self)
-        self.wave_synth = WaveSynth(output, self.messages)
+        self.wave_synth = WaveSynth(self.sound_card, self.messages)
         self.surprisal = SurprisalMaps(self.engine, self.messages)
 
-    def _create_panels(self, output: OutputProtocol) -> None:
+    def _create_panels(self) -> None:
         """Create the state of each panel, which has its own messages."""
         of = self.messages.for_panel
         engine, models, jobs, takes, exporter = self.engine, self.models, self.jobs, self.takes, self.exporter
@@ -116,7 +117,7 @@ class AppState(State):
         self.generate = GenerateState(engine, models, of("generate"), jobs, takes, exporter, surprisal, synth)
         self.explore = ExploreState(engine, models, of("explore"), takes, exporter, surprisal, synth, status)
         self.complete = CompleteState(engine, models, of("complete"), jobs, takes, exporter, surprisal)
-        self.sound = SoundState(engine, output, models, of("sound"), jobs, takes, exporter, status)
+        self.sound = SoundState(engine, self.sound_card, models, of("sound"), jobs, takes, exporter, status)
         self._panels: dict[str, PanelStates] = {
             "generate": self.generate,
             "explore": self.explore,
@@ -343,8 +344,6 @@ class AppState(State):
             self.models.cards.changed.connect(panel.settle)
             panel.model.changed.connect(self._remember_model)
         self.sound.sound_opened.connect(lambda: self.panel.set("sound"))
-        self.sound.player.card.opening.connect(self.wave_synth.release_card)  # there is one sound card
-        self.wave_synth.opening.connect(self.sound.player.release_card)
         self.explore.picture_opened.connect(lambda: self.panel.set("explore"))
         self.complete.canvas.picture_opened.connect(lambda: self.panel.set("complete"))
         cells = self.generate
@@ -430,6 +429,7 @@ class AppState(State):
             for state in (
                 self.wave_synth,
                 self.sound,
+                self.sound_card,
                 self.generate,
                 self.explore,
                 self.complete,

@@ -231,7 +231,7 @@ def started(desk: Desk) -> None:
             desk.player.stop()
             desk.until(lambda: not desk.player.making.get() and desk.engine.now == "Ready")
             if not again:
-                desk.player.release_card()
+                desk.player.card.release(desk.player.buffer.stream)
         waits(f"from Play to the first sound, {words}", seconds, delay)
 
 

@@ -1,8 +1,8 @@
-"""The sound card: taken when something is to be heard, let go of when nothing was for a while."""
+"""The sound card: opened when something is to be heard, released after a while of silence."""
 
 from typing import Protocol
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from studio.app.core.background import BackgroundTask
 from studio.app.core.observable import State, Value
@@ -24,23 +24,30 @@ class OutputProtocol(Protocol):
     def fault(self) -> str: ...
 
 
-CHECK_EVERY = 5
-"""Looks at the ear between two looks at the sound card."""
+CHECK_INTERVAL = 250
+"""Milliseconds between two checks of the card."""
 
 STALL_LIMIT = 3.0
 """Seconds. If the sound card requests nothing for so long, the user is told. Some outputs request every 2 s."""
 
-RELEASE_AFTER = 100
-"""Looks at the ear without a sound, after which the sound card is let go."""
+RELEASE_AFTER = 20
+"""Checks without a sound, after which the sound card is released."""
 
 
 class SoundCard(State):
-    """One output at a time. A sound server may take a while to answer, or not answer at all: nothing waits for it."""
+    """The sound card of this computer. It plays one source at a time, whoever asked last.
 
-    opening = Signal()
-    """The sound card is about to be taken."""
-    failed = Signal(str)
-    """It cannot be taken, with the sentence that says why."""
+    A sound server may take a while to answer, or not answer at all: nothing waits for it.
+    """
+
+    opened = Signal(object)
+    """The card plays this source. The source knows the card's rate now."""
+    failed = Signal(object, str)
+    """The card cannot be opened for this source. The sentence says why."""
+    lost = Signal(object, str)
+    """The card went away while it played this source, as the sentence says."""
+    handed_over = Signal(object)
+    """The card is about to leave this source and play another."""
 
     latencies = LATENCIES
 
@@ -48,53 +55,74 @@ class SoundCard(State):
         super().__init__(parent)
         self._output = output
         self.device: Value[str] = Value("", self)
-        """The output that was chosen, empty for the system's own."""
+        """The output that was chosen for recordings, empty for the system's own."""
         self.latency: Value[float] = Value(0.0, self)
-        """Seconds to the ear that were chosen, 0 for what this machine needs."""
+        """Seconds to the ear that were chosen for recordings, 0 for what this machine needs."""
         self.devices: Value[tuple[str, ...]] = Value((), self)
         """Names of the outputs that there are."""
-        self.open = False
-        self._taken = False
-        """Whether the card has confirmed that it plays."""
-        self._looks, self._idle_checks = 0, 0
+        self.source: SampleSource | None = None
+        """What the card plays, or is being opened for."""
+        self._is_opened = False
+        self._is_silent = False
+        """Whether the source has nothing to play."""
+        self._idle_checks = 0
         self._opening, self._looking = BackgroundTask(self), BackgroundTask(self)
+        self._timer = QTimer(self)
+        self._timer.setInterval(CHECK_INTERVAL)
+        self._timer.timeout.connect(self.check_output)
 
     @property
     def delay(self) -> float:
         """Seconds from what the card is given to the ear."""
-        return self._output.delay if self.open else 0.0
+        return self._output.delay if self.source is not None else 0.0
 
     @property
     def waiting_reason(self) -> str:
         """Return why the card does not play; empty if it plays."""
-        if self.open and not self._taken:
+        if self.source is not None and not self._is_opened:
             return "The output is being opened."
-        if self.open and self._output.still > STALL_LIMIT:
+        if self.source is not None and self._output.still > STALL_LIMIT:
             return f'"{self._output.device}" takes no sound at the moment. Playing waits for it.'
         return ""
 
-    def play_source(self, source: SampleSource) -> None:
-        """Let the card read from a source, if it reads from none."""
-        if not self.open:
-            self.open = True
-            self._taken = False
-            self.opening.emit()
-            device, latency = self.device.get(), self.latency.get()
-            self._opening.run(lambda: self._output.open(source, device, latency), self._on_opened)
+    def play_source(self, source: SampleSource, device: str = "", latency: float = 0.0) -> None:
+        """Play a source, by the system's own output unless another device is given."""
+        self._is_silent = False
+        if source is self.source:
+            return
+        if self.source is not None:
+            self.handed_over.emit(self.source)
+            self.release(self.source)
+        self.source = source
+        self._is_opened = False
+        self._opening.run(
+            lambda: self._output.open(source, device, latency), lambda outcome: self._on_opened(source, outcome)
+        )
 
-    def release(self) -> None:
-        if self.open:
+    def rest(self, source: SampleSource) -> None:
+        """Note that a source is silent for now. The card is released after a while of silence."""
+        if source is self.source:
+            self._is_silent = True
+
+    def release(self, source: SampleSource) -> None:
+        """Stop playing a source, if the card plays it."""
+        if source is self.source:
             self._opening.wait()
+            self._timer.stop()
             self._output.close()
-            self.open = False
+            self.source = None
 
-    def check_output(self, playing: bool) -> str:
-        """To be called with every look at the ear: why nothing is heard any more, empty while all is well."""
-        self._looks, self._idle_checks = (self._looks + 1) % CHECK_EVERY, 0 if playing else self._idle_checks + 1
-        fault = self._output.fault() if self.open and not self._looks else ""
+    def check_output(self) -> None:
+        """Notice a card that went away, and release it after a while of silence."""
+        source = self.source
+        if source is None:
+            return
+        self._idle_checks = self._idle_checks + 1 if self._is_silent else 0
+        fault = self._output.fault()
         if fault or self._idle_checks >= RELEASE_AFTER:
-            self.release()
-        return fault
+            self.release(source)
+        if fault:
+            self.lost.emit(source, fault)
 
     def list_devices(self) -> None:
         """Find out which outputs there are."""
@@ -102,16 +130,20 @@ class SoundCard(State):
 
     def close(self) -> None:
         self._looking.wait()
-        self.release()
+        if self.source is not None:
+            self.release(self.source)
 
-    def _on_opened(self, outcome: None | Exception) -> None:
+    def _on_opened(self, source: SampleSource, outcome: None | Exception) -> None:
         self._idle_checks = 0
-        self._taken = True
-        if isinstance(outcome, NoSoundOutput):
-            self.open = False
-            self.failed.emit(str(outcome))
-        elif outcome is not None:
+        self._is_opened = outcome is None
+        if outcome is None:
+            self._timer.start()
+            self.opened.emit(source)
+            return
+        self.source = None
+        if not isinstance(outcome, NoSoundOutput):
             raise outcome
+        self.failed.emit(source, str(outcome))
 
     def _on_listed(self, outcome: tuple[str, ...] | Exception) -> None:
         if isinstance(outcome, NoSoundOutput):

@@ -1,15 +1,14 @@
 """The wave that is heard: held, played on keys, or listened to for a second; and what is said where nothing can be."""
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import QTimer
 
-from studio.app.audio.sound_card import OutputProtocol
-from studio.app.core.background import BackgroundTask
-from studio.app.core.messages import Messages
+from studio.app.audio.sound_card import SoundCard
+from studio.app.core.messages import Messages, Severity
 from studio.app.core.observable import Field, State, Value, within
 from studio.media.sounds import wavetable
 from studio.media.sounds.oscillator import Oscillator
 from studio.media.sounds.single_cycle import LONGEST_CYCLE
-from studio.media.sounds.speaker import NoSoundOutput
+from studio.media.sounds.speaker import SampleSource
 from studio.wire.messages import Array
 
 LONGEST = LONGEST_CYCLE
@@ -22,12 +21,6 @@ LOWEST, HIGHEST = 0, 7
 
 LISTEN_TIME = 1000
 """Milliseconds of a wave that was clicked."""
-
-CHECK_INTERVAL = 250
-"""Milliseconds between two looks at the sound card."""
-
-RELEASE_AFTER = 20
-"""Looks without a sound, after which the sound card is let go."""
 
 _NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 
@@ -50,12 +43,9 @@ def harmonic_levels(wave: Array, count: int = 64) -> Array:
 class WaveSynth(State):
     """One voice. The key pressed last is heard; where none is down, the note that is held."""
 
-    opening = Signal()
-    """The sound card is about to be taken."""
-
-    def __init__(self, output: OutputProtocol, messages: Messages) -> None:
+    def __init__(self, card: SoundCard, messages: Messages) -> None:
         super().__init__()
-        self._output, self._messages = output, messages
+        self._card, self._messages = card, messages
         self.wave: Value[Array | None] = Value(None, self)
         """(samples,) int16; what keys and Play let be heard."""
         self.note: Value[int] = Value(45, self)
@@ -78,15 +68,14 @@ class WaveSynth(State):
         )
         self._source = Oscillator()
         self._source.set_level(self._gain())
-        self._opening = BackgroundTask(self)
-        self._open, self._idle_checks = False, 0
         self._brief_timer = QTimer(self)
         self._brief_timer.setSingleShot(True)
         self._brief_timer.setInterval(LISTEN_TIME)
         self._brief_timer.timeout.connect(self._update_sound)
-        self._check_timer = QTimer(self)
-        self._check_timer.setInterval(CHECK_INTERVAL)
-        self._check_timer.timeout.connect(self.check_output)
+        card.opened.connect(self._on_opened)
+        card.failed.connect(self._on_failed)
+        card.lost.connect(self._on_lost)
+        card.handed_over.connect(self._on_handed_over)
 
     def set_wave(self, wave: Array | None) -> None:
         """Another wave; what sounds becomes it without a click. None where there is none: then it is silent."""
@@ -139,68 +128,46 @@ class WaveSynth(State):
         self.level.set(within(level, 0.0, 1.0))
         self._source.set_level(self._gain())
 
-    def check_output(self) -> None:
-        """Look whether the sound card still plays, and let go of it after a while of silence."""
-        fault = self._output.fault()
-        if fault:
-            self._close_card()
-            self.stop()
-            self._messages.show_message(
-                fault, "failed", ("Play again", lambda: self.hold_note(True)), until=(self.sounding.changed,)
-            )
-            return
-        self._idle_checks = 0 if self.sounding.get() else self._idle_checks + 1
-        if self._idle_checks >= RELEASE_AFTER:
-            self._close_card()
-
     def _update_sound(self) -> None:
         down = self.pressed_notes.get()
         plays = bool(down) or self.held.get() or self._brief_timer.isActive()
         if down:
             self.note.set(down[-1])
         self.sounding.set(plays)
-        if not plays:
-            self._source.release_note()
-            return
-        self._source.play_note(self.note.get())
-        if not self._open:
-            self._open = True
-            self.opening.emit()
-            # A sound server may take a while to answer, or not answer at all.
-            self._opening.run(lambda: self._output.open(self._source), self._on_opened)
-
-    def _on_opened(self, outcome: None | Exception) -> None:
-        self._idle_checks = 0
-        wave = self.wave.get()
-        if outcome is None:
-            self._check_timer.start()
-            if wave is not None:
-                self._source.set_wave(wave)  # the card's rate came from another thread
-        elif isinstance(outcome, NoSoundOutput):
-            self._open = False
-            self.stop()
-            again = ("Try again", lambda: self.hold_note(True))
-            self._messages.show_message(str(outcome), "warn", again, until=(self.sounding.changed,))
+        if plays:
+            self._source.play_note(self.note.get())
+            self._card.play_source(self._source)
         else:
-            raise outcome
+            self._source.release_note()
+            self._card.rest(self._source)
 
-    def release_card(self) -> None:
-        """Let another have the sound card."""
-        if self._open:
-            self._opening.wait()
+    def _on_opened(self, source: SampleSource) -> None:
+        wave = self.wave.get()
+        if source is self._source and wave is not None:
+            self._source.set_wave(wave)  # the card's rate came from another thread
+
+    def _on_failed(self, source: SampleSource, reason: str) -> None:
+        if source is self._source:
+            self._show_silence(reason, "warn", "Try again")
+
+    def _on_lost(self, source: SampleSource, reason: str) -> None:
+        if source is self._source:
+            self._show_silence(reason, "failed", "Play again")
+
+    def _on_handed_over(self, source: SampleSource) -> None:
+        if source is self._source:
             self.stop()
-            self._close_card()
 
-    def _close_card(self) -> None:
-        self._check_timer.stop()
-        self._output.close()
-        self._open = False
+    def _show_silence(self, reason: str, severity: Severity, button: str) -> None:
+        """Stop, and show why nothing is heard."""
+        self.stop()
+        again = (button, lambda: self.hold_note(True))
+        self._messages.show_message(reason, severity, again, until=(self.sounding.changed,))
 
     def _gain(self) -> float:
         return self.level.get() ** 2
 
     def close(self) -> None:
-        """Let go of the sound card."""
-        self._opening.wait()
+        """Stop, and release the sound card."""
         self.stop()
-        self._close_card()
+        self._card.release(self._source)

@@ -7,6 +7,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from studio.app.audio import wave_synth as tones
+from studio.app.audio.sound_card import RELEASE_AFTER, SoundCard
 from studio.app.audio.wave_synth import WaveSynth
 from studio.app.core.messages import Messages
 from tests.app.fake_speaker import FakeSpeaker
@@ -25,8 +26,13 @@ def messages() -> Messages:
 
 
 @pytest.fixture
-def tone(speaker: FakeSpeaker, messages: Messages) -> Iterator[WaveSynth]:
-    tone = WaveSynth(speaker, messages)
+def card(speaker: FakeSpeaker) -> SoundCard:
+    return SoundCard(speaker)
+
+
+@pytest.fixture
+def tone(card: SoundCard, messages: Messages) -> Iterator[WaveSynth]:
+    tone = WaveSynth(card, messages)
     tone.set_wave(SINE)
     yield tone
     tone.close()
@@ -142,25 +148,25 @@ def test_a_card_that_goes_away_is_told_and_played_on_again(
     assert heard(tone, speaker, qtbot) == 110 and tone.held.get()
 
 
-def test_a_silent_card_is_let_go(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+def test_a_silent_card_is_let_go(tone: WaveSynth, card: SoundCard, speaker: FakeSpeaker, qtbot: QtBot) -> None:
     tone.press_key(60)
     heard(tone, speaker, qtbot)
-    for _ in range(2 * tones.RELEASE_AFTER):
-        tone.check_output()
+    for _ in range(2 * RELEASE_AFTER):
+        card.check_output()
     assert speaker.source is not None  # it sounds
     tone.release_key(60)
-    for _ in range(tones.RELEASE_AFTER):
-        tone.check_output()
+    for _ in range(RELEASE_AFTER):
+        card.check_output()
     assert speaker.source is None
     tone.press_key(69)
     assert heard(tone, speaker, qtbot) == 440 and speaker.opens == 2
 
 
-def test_octave_level_and_note_are_kept(tone: WaveSynth, speaker: FakeSpeaker, messages: Messages) -> None:
+def test_octave_level_and_note_are_kept(tone: WaveSynth, card: SoundCard, messages: Messages) -> None:
     tone.set_octave(9)
     tone.set_level(0.25)
     tone.press_key(70)
-    again = WaveSynth(speaker, messages)
+    again = WaveSynth(card, messages)
     again.restore(tone.snapshot())
     assert (again.octave.get(), again.level.get(), again.note.get()) == (tones.HIGHEST, 0.25, 70)
     assert not again.sounding.get()

@@ -61,7 +61,7 @@ def inspector(studio: OpenedWindow) -> ExploreInspector:
 
 
 def speaker(studio: OpenedWindow, qtbot: QtBot) -> FakeSpeaker:
-    output = studio.state.wave_synth._output
+    output = studio.state.sound_card._output
     assert isinstance(output, FakeSpeaker)
     qtbot.waitUntil(lambda: output.source is not None)
     return output

@@ -76,7 +76,7 @@ def saved(window: AppState, qtbot: QtBot, words: str) -> None:
 
 
 def test_the_wave_on_the_stage_is_what_keys_play(exploring: AppState, engine: FakeEngine, qtbot: QtBot) -> None:
-    speaker = exploring.wave_synth._output
+    speaker = exploring.sound_card._output
     assert isinstance(speaker, FakeSpeaker)
     exploring.wave_synth.press_key(69)
     qtbot.waitUntil(lambda: speaker.source is not None)

@@ -3,7 +3,7 @@
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from studio.app.audio.sound_card import OutputProtocol, SoundCard
+from studio.app.audio.sound_card import SoundCard
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, State, Value, within
 from studio.app.core.text import time_left, timecode
@@ -11,7 +11,7 @@ from studio.app.panels.sound.buffer import SoundBuffer
 from studio.app.panels.sound.live_generation import JOB_SECONDS, LiveGeneration
 from studio.media.sounds.audio_file import resample_whole
 from studio.media.sounds.playback import FASTER_THAN_REAL_TIME, START_BUFFER_SECONDS
-from studio.media.sounds.speaker import LATENCIES
+from studio.media.sounds.speaker import LATENCIES, SampleSource
 from studio.wire.messages import Array, StreamSound
 
 TICK_INTERVAL = 50
@@ -31,14 +31,14 @@ class SoundPlayer(State):
     """The ear is elsewhere, or soon will be."""
 
     def __init__(
-        self, engine: EngineProtocol, output: OutputProtocol, messages: Messages, parent: QObject | None = None
+        self, engine: EngineProtocol, card: SoundCard, messages: Messages, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self._engine, self._messages = engine, messages
         self.buffer = SoundBuffer(16_000, np.zeros(0, np.int16))
         self.live_generation = LiveGeneration(engine, messages, self.buffer, self)
         """How the model makes more of it."""
-        self.card = SoundCard(output, self)
+        self.card = card
         self.playing: Value[bool] = Value(False, self)
         """Whether it is to be heard; it may still have to wait."""
         self.waiting_reason: Value[str] = Value("", self)
@@ -55,7 +55,9 @@ class SoundPlayer(State):
         self._timer.timeout.connect(self.update_playback)
         self._gap_noted = 0
         """How often it had run dry at the last look."""
-        self.card.failed.connect(self._on_card_failed)
+        card.failed.connect(self._on_card_failed)
+        card.lost.connect(self._on_card_lost)
+        card.handed_over.connect(self._on_card_handed_over)
         engine.status_changed.connect(self.update_playback)
         self.live_generation.grew.connect(self.grew)
         self.leaving.connect(self.live_generation.ended)
@@ -67,7 +69,7 @@ class SoundPlayer(State):
         """Another sound, at its beginning and silent."""
         self.leaving.emit()
         self.stop()
-        self.card.release()
+        self.card.release(self.buffer.stream)
         self._gap_noted = 0
         self.speed.set(0.0)
         self.buffer = self.live_generation.buffer = SoundBuffer(rate, samples)
@@ -144,7 +146,7 @@ class SoundPlayer(State):
         """Let it be heard from where it is."""
         self.playing.set(True)
         self._timer.start()
-        self.card.play_source(self.buffer.stream)
+        self.card.play_source(self.buffer.stream, self.card.device.get(), self.card.latency.get())
         self.update_playback()
 
     def pause(self) -> None:
@@ -197,20 +199,28 @@ class SoundPlayer(State):
         self._reopen_card()
 
     def _reopen_card(self) -> None:
-        if self.card.open:
-            self.card.release()
+        if self._has_card:
+            self.card.release(self.buffer.stream)
             if self.playing.get():
                 self.play()
 
     def update_playback(self) -> None:
-        """Look where the ear is: allow more to be made, say why nothing is heard yet, notice a card that is gone."""
+        """Look where the ear is: allow more to be made, and say why nothing is heard yet."""
         self._has_enough()
         if self.live_generation.job:
             self.live_generation.update_allowance()
-        elif self.playing.get() and self.card.open and not self.looping.get() and self._is_at_end():
+        elif self.playing.get() and self._has_card and not self.looping.get() and self._is_at_end():
             self.pause()
-        self._check_card()
+        if not self.playing.get():
+            self.card.rest(self.buffer.stream)
+        if not (self.live_generation.job or self.playing.get() or self._has_card):
+            self._timer.stop()
         self.ticked.emit()
+
+    @property
+    def _has_card(self) -> bool:
+        """Whether the sound card plays this sound."""
+        return self.card.source is self.buffer.stream
 
     def _is_at_end(self) -> bool:
         """Whether it is heard to its end."""
@@ -258,29 +268,29 @@ class SoundPlayer(State):
     def _start_text(self) -> str:
         return "Playing continues" if self.position else "Playing starts"
 
-    def _check_card(self) -> None:
-        if fault := self.card.check_output(self.playing.get()):
-            self.pause()
-            rests = " The model pauses once it is well ahead." if self.live_generation.job else ""
-            said = f"{fault.split('. ')[0].rstrip('.')} at {timecode(self.position)}. Playing is paused there.{rests}"
-            other = "Play on the system's output" if self.card.device.get() else "Play again"
-            again, until = (other, lambda: self._on_card_taken()), (self.playing.changed, self.leaving)
-            self._messages.show_message(f"{said} Nothing is lost.", "failed", again, until=until)
-        if not (self.live_generation.job or self.playing.get() or self.card.open):
-            self._timer.stop()
+    def _on_card_lost(self, source: SampleSource, fault: str) -> None:
+        if source is not self.buffer.stream:
+            return
+        self.pause()
+        rests = " The model pauses once it is well ahead." if self.live_generation.job else ""
+        said = f"{fault.split('. ')[0].rstrip('.')} at {timecode(self.position)}. Playing is paused there.{rests}"
+        other = "Play on the system's output" if self.card.device.get() else "Play again"
+        again, until = (other, self._play_on_system_output), (self.playing.changed, self.leaving)
+        self._messages.show_message(f"{said} Nothing is lost.", "failed", again, until=until)
 
-    def _on_card_taken(self) -> None:
+    def _play_on_system_output(self) -> None:
         self.card.device.set("")
         self.play()
 
-    def _on_card_failed(self, why: str) -> None:
-        self.pause()
-        self._messages.show_message(why, "warn", ("Try again", self.play), until=(self.playing.changed, self.leaving))
+    def _on_card_failed(self, source: SampleSource, why: str) -> None:
+        if source is self.buffer.stream:
+            self.pause()
+            again, until = ("Try again", self.play), (self.playing.changed, self.leaving)
+            self._messages.show_message(why, "warn", again, until=until)
 
-    def release_card(self) -> None:
-        """Let another have the sound card."""
-        self.pause()
-        self.card.release()
+    def _on_card_handed_over(self, source: SampleSource) -> None:
+        if source is self.buffer.stream:
+            self.pause()
 
     def _gain(self) -> float:
         return self.level.get() ** 2
@@ -288,5 +298,5 @@ class SoundPlayer(State):
     def close(self) -> None:
         """Let go of the sound card."""
         self.stop()
-        self.card.close()
+        self.card.release(self.buffer.stream)
         self._timer.stop()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Signal
 
-from studio.app.audio.sound_card import OutputProtocol
+from studio.app.audio.sound_card import SoundCard
 from studio.app.core.background import BackgroundTask
 from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
@@ -46,7 +46,7 @@ class SoundState(PanelState):
     def __init__(
         self,
         engine: EngineProtocol,
-        output: OutputProtocol,
+        card: SoundCard,
         models: ModelList,
         messages: Messages,
         jobs: JobList,
@@ -60,7 +60,7 @@ class SoundState(PanelState):
         self.parameters = Parameters(models, 1, 1, lambda trained: trained.card.rate > 0, self.change, self)
         """Seed and kind begin another sound; what is made by the others begins where they were turned."""
         self.model: Value[InstalledModel | None] = self.parameters.model
-        self.player = SoundPlayer(engine, output, messages, self)
+        self.player = SoundPlayer(engine, card, messages, self)
         self.loop_finder = LoopFinder(engine, self.player, messages, self)
         """The best join of the player's loop: `busy`, and what it costs in `said`."""
         self.live_settings = LiveSettings(self.player, self.parameters, self)
@@ -85,7 +85,6 @@ class SoundState(PanelState):
         self.player.making.changed.connect(self._list_job)
         self.player.ticked.connect(self._list_job)
         jobs.stopped.connect(self.recording_bits.on_job_stopped)
-        card = self.player.card
         self._declare(
             *self.parameters.fields,
             *takes.entries,

@@ -22,7 +22,7 @@ class SoundBench:
         self.window = window
         self.engine = engine
         self.sound: SoundState = window.sound
-        self.speaker: FakeSpeaker = window.wave_synth._output  # type: ignore[assignment]
+        self.speaker: FakeSpeaker = window.sound_card._output  # type: ignore[assignment]
 
     def newest_start(self) -> StreamSound:
         """Return the newest Perform."""

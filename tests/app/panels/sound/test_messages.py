@@ -86,8 +86,7 @@ def test_a_speaker_that_is_gone_is_forgotten_once_it_plays_again(stage: SoundBen
     sound.play()
     opened(stage, qtbot)
     stage.speaker.faults = '"Headphones" went away. Nothing is lost.'
-    for _ in range(5):
-        sound.player.update_playback()
+    sound.player.card.check_output()
     assert "Headphones" in said(stage)
     stage.speaker.faults = ""
     sound.play()

@@ -1,6 +1,7 @@
 """Playing in Sound: the engine sends what a test tells it to, and the sound card keeps what it receives."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -142,8 +143,7 @@ def test_a_sound_card_that_goes_away_pauses_and_another_plays_on(stage: SoundBen
     stage.send_samples(0.5)
     stage.play_seconds(0.2)
     speaker.faults = '"Headphones" went away. Nothing is lost; only the sound stopped.'
-    for _ in range(5):
-        sound.player.update_playback()
+    sound.player.card.check_output()
     assert not sound.player.playing.get() and sound.player.making.get() and speaker.source is None
     said = stage.window.messages.current.get()
     assert said is not None and said.text == (
@@ -165,8 +165,7 @@ def test_a_device_that_was_chosen_and_goes_away_is_replaced_by_the_systems(stage
     opened(stage, qtbot)
     assert speaker.device == "Headphones"
     speaker.faults = '"Headphones" went away. Nothing is lost; only the sound stopped.'
-    for _ in range(5):
-        sound.player.update_playback()
+    sound.player.card.check_output()
     said = stage.window.messages.current.get()
     assert said is not None
     assert said.text == '"Headphones" went away at 0:00.0. Playing is paused there. Nothing is lost.', "nothing is made"
@@ -211,7 +210,7 @@ def test_a_card_that_opens_slowly_or_takes_nothing_is_what_is_waited_for(stage: 
         take(*args)
 
     stage.speaker.open = take_slowly  # type: ignore[method-assign]
-    player.card.release()
+    player.card.release(player.buffer.stream)
     player.play()
     assert player.waiting_reason.get() == "The output is being opened."
     answers.set()
@@ -334,12 +333,16 @@ def test_minutes_of_live_changes_are_undone_by_few_points(stage: SoundBench, qtb
     assert sound.temperature_curve.get()[-1][1] == pytest.approx(0.88) and sound.temperature_curve.get()[-1][0] >= at
 
 
-def test_the_dial_follows_the_line_that_was_drawn(stage: SoundBench, qtbot: QtBot) -> None:
+def test_the_dial_follows_the_line_that_was_drawn(
+    stage: SoundBench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sound = stage.sound
     sound.set_temperature_curve([[0.0, 1.0], [2.0, 0.0]])
     assert sound.parameters.temperature.get() == 1.0
     sound.play()
     opened(stage, qtbot)
+    now = time.monotonic()
+    monkeypatch.setattr("studio.media.sounds.playback.time.monotonic", lambda: now)  # what is settled moves with it
     stage.send_samples(1.0)
     stage.play_seconds(0.8)
     stage.send_samples(0.4)
@@ -385,3 +388,19 @@ def test_what_is_being_made_stands_in_the_queue_and_is_stopped_there(stage: Soun
     assert entry.job in stage.engine.stopped
     stage.engine.emit_events(Stopped(job=entry.job))
     assert not queue.jobs.get() and not sound.player.making.get()
+
+
+def test_wave_on_the_keys_and_a_sound_take_the_sound_card_from_each_other(stage: SoundBench, qtbot: QtBot) -> None:
+    sound = made(stage, qtbot)
+    synth = stage.window.wave_synth
+    synth.set_wave(np.rint(20_000 * np.sin(2 * np.pi * np.arange(256) / 256)).astype(np.int16))
+    sound.play()
+    opened(stage, qtbot)
+    synth.hold_note(True)
+    assert synth.sounding.get() and not sound.player.playing.get()
+    qtbot.waitUntil(lambda: stage.speaker.heard_pitch() == 110)
+    position = sound.player.position
+    sound.play()
+    assert sound.player.playing.get() and not synth.held.get() and not synth.sounding.get()
+    opened(stage, qtbot)
+    assert stage.play_seconds(0.1).any() and sound.player.position > position

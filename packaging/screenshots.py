@@ -128,7 +128,7 @@ def generate(session: Session, seed: int) -> None:
     state.parameters.set_number(24)
     state.start_batch()
     session.until(
-        lambda: not state.batch.running.get() and all(cell.finished for cell in state.cells.get()), "The grid"
+        lambda: not state.batch.running.get() and all(cell.finished for cell in state.batch.cells.get()), "The grid"
     )
     state.choose_cell(6)
     for theme in ("dark", "light"):
@@ -228,7 +228,7 @@ def settle(session: Session) -> None:
     """Until the picture is that of the sliders."""
     session.rest(0.1)
     session.until(lambda: session.state.engine_status.get() == "Ready", "The picture")
-    session.until(lambda: session.state.explore.picture.get() is not None, "The picture")
+    session.until(lambda: session.state.explore.render.picture.get() is not None, "The picture")
 
 
 @contextmanager

@@ -99,9 +99,7 @@ class AppState(State):
         self.jobs = JobList(self.engine)
         self.takes = TakeStore(self.messages)
         self.smoothing = Smoothing(self._visible_model, self)
-        self.smooth: Value[bool] = self.smoothing.smooth
-        """Whether pictures are blended instead of shown as squares."""
-        self.export_settings = ExportSettings(self.smooth, self)
+        self.export_settings = ExportSettings(self.smoothing.smooth, self)
         self.folders = Folders(self)
         self.clipboard = Clipboard(self.messages, self.export_settings, self)
         self.clipboard.file_pasted.connect(lambda path: self.open_dropped([path]))
@@ -346,17 +344,17 @@ class AppState(State):
         self.sound.sound_opened.connect(lambda: self.panel.set("sound"))
         self.explore.picture_opened.connect(lambda: self.panel.set("explore"))
         self.complete.canvas.picture_opened.connect(lambda: self.panel.set("complete"))
-        cells = self.generate
+        generate = self.generate
         shown: tuple[Value[Any], ...] = (
-            self.panel, self.explore.picture, cells.cells, cells.chosen, cells.enlarged.item,
+            self.panel, self.explore.render.picture, generate.batch.cells, generate.chosen, generate.enlarged.item,
         )  # fmt: skip
         for value in shown:
             value.changed.connect(self._update_wave)
         completions: tuple[Value[Any], ...] = (self.complete.ranking.cells, self.complete.chosen)
-        for doubt in (self.generate.uncertainty, self.complete.uncertainty):  # one map at a time
+        for doubt in (self.generate.batch.uncertainty, self.complete.batch.uncertainty):  # one map at a time
             self.surprisal.on.changed.connect(partial(_keep_one_on, doubt))
             doubt.on.changed.connect(partial(_keep_one_on, self.surprisal))
-        for value in (*shown, *completions, self.explore.drawing, self.surprisal.on):
+        for value in (*shown, *completions, self.explore.render.busy, self.surprisal.on):
             value.changed.connect(self._update_surprisal)
         for value in (*shown, *(panel.model for panel in self._panels.values()), self.models.cards):
             value.changed.connect(self.smoothing.follow_model)
@@ -375,14 +373,14 @@ class AppState(State):
         for state in kept:
             for value in state.findChildren(Value):
                 value.changed.connect(self.autosave.schedule)
-        for overlay in (self.surprisal, self.generate.uncertainty, self.complete.uncertainty):
+        for overlay in (self.surprisal, self.generate.batch.uncertainty, self.complete.batch.uncertainty):
             overlay.on.changed.connect(self.autosave.schedule)  # nothing else is kept of them
 
     def _update_wave(self) -> None:
         """Let the user hear the wave that the open panel shows."""
         panel = self.panel.get()
         hand = self.generate.current_item() if panel != "complete" else None
-        picture = self.explore.picture.get() if panel == "explore" else hand
+        picture = self.explore.render.picture.get() if panel == "explore" else hand
         self.wave_synth.set_wave(picture if picture is not None and picture.ndim == 1 else None)
 
     def _update_surprisal(self) -> None:

@@ -40,7 +40,7 @@ def test_comes_back_as_it_was_left(opener: Opener, engine: FakeEngine) -> None:
     first.generate.parameters.lock_seed(True)
     second = opener(FakeEngine())
     assert (second.panel.get(), second.theme.get(), second.contrast.get()) == ("explore", "dark", "high")
-    assert second.smooth.get() and second.geometry.get() == bytes(range(256))
+    assert second.smoothing.smooth.get() and second.geometry.get() == bytes(range(256))
     assert second.layout.get() == {"inspector": 320, "tree": True}
     assert (second.generate.parameters.number.get(), second.generate.parameters.seed.get()) == (
         9,
@@ -160,8 +160,8 @@ def test_damaged_settings_do_not_lose_takes(
         (takes / f"{n:06d}.png").write_bytes(work.encode_png(tone(n), Work(model="tiny", model_hash="", seed=n)))
     (takes / "000003.png").write_bytes(b"no picture")
     window = opener(engine)
-    qtbot.waitUntil(lambda: len(window.explore.takes.get()) == 2)
-    assert [take.work.seed for take in window.explore.takes.get()] == [1, 2]
+    qtbot.waitUntil(lambda: len(window.explore.selection.takes.get()) == 2)
+    assert [take.work.seed for take in window.explore.selection.takes.get()] == [1, 2]
 
 
 def test_a_full_disk_is_said_once_not_every_second(

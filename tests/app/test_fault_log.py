@@ -138,7 +138,9 @@ DOORS: dict[str, Callable[[OpenedWindow], object]] = {
     "a timer": lambda studio: QTimer.singleShot(0, studio.window, burst),
     "a painter": paint,
     "work beside the window": fail_beside,
-    "a value that changed": lambda studio: studio.state.smooth.changed.connect(burst) and studio.state.smooth.set(True),
+    "a value that changed": lambda studio: (
+        studio.state.smoothing.smooth.changed.connect(burst) and studio.state.smoothing.smooth.set(True)
+    ),
 }
 
 

@@ -39,7 +39,7 @@ def until(done: Callable[[], bool], seconds: float = 60.0) -> float:
 
 
 def finished(studio: OpenWindow) -> int:
-    return sum(cell.finished for cell in studio.state.generate.cells.get())
+    return sum(cell.finished for cell in studio.state.generate.batch.cells.get())
 
 
 def start(studio: OpenWindow, model: str) -> None:
@@ -68,7 +68,7 @@ def drag(studio: OpenWindow, model: str, behind: bool, surprise: bool = False) -
     studio.state.show_panel("explore")
     explore.choose_model(model)
     explore.parameters.new_start(1)
-    until(lambda: explore.picture.get() is not None)
+    until(lambda: explore.render.picture.get() is not None)
     view = next(v for v in studio.window.findChildren(PictureView) if v.isVisible())
     slider = next(s for s in studio.window.findChildren(QSlider) if s.isVisible() and s.maximum() > 100)
     moved: dict[float, float] = {}
@@ -76,7 +76,7 @@ def drag(studio: OpenWindow, model: str, behind: bool, surprise: bool = False) -
 
     def shown(_: object) -> None:
         view.repaint()
-        piece = explore._render.export_item
+        piece = explore.render.export_item
         if piece is not None and piece.work.sliders and piece.work.sliders[0] in moved:
             late.append(time.perf_counter() - moved.pop(piece.work.sliders[0]))
 
@@ -93,7 +93,7 @@ def drag(studio: OpenWindow, model: str, behind: bool, surprise: bool = False) -
 
     studio.state.surprisal.set_on(surprise)
     studio.state.surprisal.map_arrived.connect(mapped)
-    explore.picture.changed.connect(shown)
+    explore.render.picture.changed.connect(shown)
     hand = QTimer()
     hand.timeout.connect(move)
     explore.parameters.grab_slider(0)
@@ -111,7 +111,7 @@ def drag(studio: OpenWindow, model: str, behind: bool, surprise: bool = False) -
     until(over, SECONDS + 5)
     hand.stop()
     explore.parameters.end_gesture()
-    explore.picture.changed.disconnect(shown)
+    explore.render.picture.changed.disconnect(shown)
     studio.state.surprisal.map_arrived.disconnect(mapped)
     generate.batch.stop_run()
     middle, tail = statistics.median(late), statistics.quantiles(late, n=20)[-1]

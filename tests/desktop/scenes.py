@@ -71,7 +71,7 @@ class Scenes:
         self.model(AT_ONCE)
         if sum(row["class"] == "GridView" for row in window.parts("row")) != 4:
             window.set_number(4)
-            self.make("generate.cells", 4)
+            self.make("generate.batch.cells", 4)
 
     def large(self) -> None:
         """Show one large picture of a model that draws row by row, with its marker."""
@@ -81,9 +81,9 @@ class Scenes:
             if window.value("generate.enlarged.index") is not None:
                 window.key("Escape")
             self.model(ROW_BY_ROW)
-            if [cell["done"] for cell in window.value("generate.cells")][1:] or not window.sees("Doubt", "button"):
+            if len(window.value("generate.batch.cells")) > 1 or not window.sees("Doubt", "button"):
                 window.set_number(1)
-                self.make("generate.cells", 1)
+                self.make("generate.batch.cells", 1)
             window.click(window.find("", "row", "GridView"), times=2)
 
     def make(self, cells: str, number: int) -> None:
@@ -104,7 +104,7 @@ class Scenes:
         if window.value("explore.importing.preview") is not None:
             window.click("Cancel")
         self.model(model)
-        if window.value("explore.picture") is None:
+        if window.value("explore.render.picture") is None:
             window.click("New start")
         window.wait_for_drawing()
 

@@ -57,7 +57,7 @@ def generate(window: DesktopWindow, model: str, number: int = 16) -> list[Part]:
 def make(window: DesktopWindow, number: int = 16) -> list[Part]:
     """Press Generate, wait for the pictures; returns the rows of the grid."""
     window.press_main()
-    window.until(lambda: window.finished("generate.cells") == number, "The pictures", COMPILES)
+    window.until(lambda: window.finished("generate.batch.cells") == number, "The pictures", COMPILES)
     window.until(lambda: window.sees("Generate", "button", "MainButton"), "The end of making")
     return grid(window)
 
@@ -116,13 +116,13 @@ def test_the_steps_of_the_readme_one_after_the_other(first_launch: DesktopWindow
     window.click(make(window)[2], button=3)
     window.choose_entry("Open in Explore")
     window.wait_for_drawing()
-    before, home = window.value("explore.picture")["digest"], window.value("explore.parameters.sliders")
+    before, home = window.value("explore.render.picture")["digest"], window.value("explore.parameters.sliders")
     left, top, width, height = grooves(window)[0]["place"]
     window.drag((left + width / 2, top + height // 2), (left + width * 0.8, top + height // 2))
-    window.until(lambda: window.value("explore.picture")["digest"] != before, "Another picture")
+    window.until(lambda: window.value("explore.render.picture")["digest"] != before, "Another picture")
     window.click("Undo")
     assert window.value("explore.parameters.sliders") == home
-    window.until(lambda: window.value("explore.picture")["digest"] == before, "The picture of before")
+    window.until(lambda: window.value("explore.render.picture")["digest"] == before, "The picture of before")
     window.wait_for_drawing()
     window.click("Keep take")  # 4
     window.click("Export…")
@@ -153,10 +153,10 @@ def test_a_picture_without_sliders_says_so_and_is_explored_with_another_model(wi
         lambda: window.value("explore.parameters.source").startswith(FIRST), "The picture in Explore", COMPILES
     )
     window.wait_for_drawing()
-    before = window.value("explore.picture")["digest"]
+    before = window.value("explore.render.picture")["digest"]
     left, top, width, height = grooves(window)[0]["place"]
     window.drag((left + width / 2, top + height // 2), (left + width * 0.8, top + height // 2))
-    window.until(lambda: window.value("explore.picture")["digest"] != before, "Another picture")
+    window.until(lambda: window.value("explore.render.picture")["digest"] != before, "Another picture")
 
 
 def test_sixteen_pictures_form_and_a_double_click_enlarges_one(window: DesktopWindow) -> None:
@@ -175,12 +175,12 @@ def test_the_right_button_opens_the_picture_under_the_pointer_in_explore(window:
     window.until(lambda: window.ask("open"), "The menu")
     left, top, _, _ = window.find("Open in Explore", "entry")["place"]
     assert abs(left - window.screen.at[0]) < 16 and abs(top - window.screen.at[1]) < 16, "the menu lies elsewhere"
-    cell = window.value("generate.cells")[place]
+    cell = window.value("generate.batch.cells")[place]
     window.choose_entry("Open in Explore")
     assert window.value("panel") == "explore"
     assert window.value("explore.parameters.seed") == cell["seed"]
     window.wait_for_drawing()
-    assert window.value("explore.picture")["digest"] == cell["picture"]["digest"]
+    assert window.value("explore.render.picture")["digest"] == cell["picture"]["digest"]
 
 
 def at_home(window: DesktopWindow) -> None:
@@ -201,17 +201,17 @@ def grooves(window: DesktopWindow) -> list[Part]:
 
 def test_a_slider_that_is_dragged_changes_the_picture_and_undo_takes_it_back(window: DesktopWindow) -> None:
     at_home(window)
-    before = window.value("explore.picture")["digest"]
+    before = window.value("explore.render.picture")["digest"]
     home = window.value("explore.parameters.sliders")
     left, top, width, height = grooves(window)[0]["place"]
     middle = top + height // 2
     window.drag((left + width / 2, middle), *((left + width * (0.5 + step / 20), middle) for step in range(1, 7)))
     moved = window.value("explore.parameters.sliders")
     assert moved[0] > 1 and moved[1:] == home[1:]
-    window.until(lambda: window.value("explore.picture")["digest"] != before, "Another picture")
+    window.until(lambda: window.value("explore.render.picture")["digest"] != before, "Another picture")
     window.click("Undo")
     assert window.value("explore.parameters.sliders") == home, "one drag is one step"
-    window.until(lambda: window.value("explore.picture")["digest"] == before, "The picture of before")
+    window.until(lambda: window.value("explore.render.picture")["digest"] == before, "The picture of before")
     window.key("ctrl+shift+z")
     assert window.value("explore.parameters.sliders") == moved
 
@@ -227,7 +227,7 @@ def test_a_take_is_kept_saved_and_restored_by_dropping_its_file(window: DesktopW
     assert len([row for row in window.parts("row") if row["class"] == "TakeList"]) == takes + 1
     seed = window.value("explore.parameters.seed")
     sliders = window.value("explore.parameters.sliders")
-    picture = window.value("explore.picture")["digest"]
+    picture = window.value("explore.render.picture")["digest"]
     window.click("Export…")
     saved = tmp_path / "kept.png"
     window.answer_dialog(saved)
@@ -235,9 +235,9 @@ def test_a_take_is_kept_saved_and_restored_by_dropping_its_file(window: DesktopW
     with Image.open(saved) as image:
         assert image.format == "PNG"
     window.click("New start")
-    window.until(lambda: window.value("explore.picture")["digest"] != picture, "Another picture")
+    window.until(lambda: window.value("explore.render.picture")["digest"] != picture, "Another picture")
     action = window.screen.drop(saved, (600, 400))
-    window.until(lambda: window.value("explore.picture")["digest"] == picture, "The work of before")
+    window.until(lambda: window.value("explore.render.picture")["digest"] == picture, "The work of before")
     assert window.value("explore.parameters.seed") == seed and window.value("explore.parameters.sliders") == sliders
     assert action == "CopyAction" and saved.exists(), "what is dropped stays where it is"
 

@@ -287,7 +287,7 @@ class DesktopWindow:
     def wait_for_drawing(self) -> None:
         """Wait until Explore shows the picture of what is set now."""
         self.until(
-            lambda: not self.value("explore.drawing") and self.value("explore.picture") is not None,
+            lambda: not self.value("explore.render.busy") and self.value("explore.render.picture") is not None,
             "The picture of Explore",
             COMPILES,
         )

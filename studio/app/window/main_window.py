@@ -176,7 +176,7 @@ class MainWindow(QWidget):
         state = self.state
         bind(self, state.panel, self._show_panel, self.rail.panel_chosen, state.show_panel)
         bind(self, state.engine_status, self.rail.engine_button.show_status)
-        bind(self, state.smooth, self._show_smooth)
+        bind(self, state.smoothing.smooth, self._show_smooth)
         bind(self, state.theme, self._choose_theme)
         bind(self, state.contrast, self._choose_theme)
         bind(self, state.layout, self._choose_theme)
@@ -350,7 +350,12 @@ class MainWindow(QWidget):
             Action("Next region", ("F6",), lambda: self.focus_region(1)),
             Action("Previous region", ("Shift+F6",), lambda: self.focus_region(-1)),
             Action("Surprise", ("U",), lambda: state.surprisal.set_on(not state.surprisal.on.get()), "stage"),
-            Action("Crisp or smooth", ("X",), lambda: state.smoothing.choose_smooth(not state.smooth.get()), "stage"),
+            Action(
+                "Crisp or smooth",
+                ("X",),
+                lambda: state.smoothing.choose_smooth(not state.smoothing.smooth.get()),
+                "stage",
+            ),
         )
 
     def _update_shortcuts(self) -> None:

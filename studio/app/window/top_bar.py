@@ -78,7 +78,7 @@ class TopBar(QWidget):
                 panel.batch.show_uncertainty,
             )
         bind(self, state.surprisal.on, self._show_surprisal, self.surprisal.toggled, state.surprisal.set_on)
-        bind(self, state.smooth, self._show_smooth, self.smooth_field.chosen, self._choose_smooth)
+        bind(self, state.smoothing.smooth, self._show_smooth, self.smooth_field.chosen, self._choose_smooth)
         bind(self, history.can_undo, self.undo.setEnabled)
         bind(self, history.can_redo, self.redo.setEnabled)
         bind(self, history.undo_name, lambda name: self.undo.set_tooltip(f"Undo {name}".strip(), "Ctrl+Z"))

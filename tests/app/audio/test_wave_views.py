@@ -224,13 +224,13 @@ def test_they_go_before_the_windows_single_keys_only_there(focused: OpenedWindow
     answer(focused, wave(2))
     QTest.keyClick(view, "h")  # a note, not All home
     QTest.keyClick(view, "x")  # an octave, not Crisp or smooth
-    assert explore.parameters.sliders.get()[0] == 1.0 and not focused.state.smooth.get()
+    assert explore.parameters.sliders.get()[0] == 1.0 and not focused.state.smoothing.smooth.get()
     seed = explore.parameters.seed.get()
     QTest.keyClick(view, "r")
     assert explore.parameters.seed.get() != seed  # what is no key of a piano stays what it is
     answer(focused, wave(2))
     QTest.keyClick(view, "s", Qt.KeyboardModifier.ControlModifier)
-    assert len(explore.takes.get()) == 1 and focused.state.wave_synth.pressed_notes.get() == ()
+    assert len(explore.selection.takes.get()) == 1 and focused.state.wave_synth.pressed_notes.get() == ()
     explore.parameters.set_slider(0, 1.0)
     focused.window.strip.list.setFocus()
     QTest.keyClick(focused.window.strip.list, "h")

@@ -112,7 +112,7 @@ def test_in_generate_the_chosen_wave_is_heard(window: AppState, engine: FakeEngi
     window.show_panel("explore")
     assert window.wave_synth.wave.get() is None
     engine.emit_events(Finished(job=command.job))
-    seeds = window.generate.cells.get()
+    seeds = window.generate.batch.cells.get()
     assert (
         window.generate.batch.caption.get()
         == f"3 waves, seeds {group_digits(seeds[0].seed)} to {group_digits(seeds[-1].seed)}."
@@ -120,7 +120,7 @@ def test_in_generate_the_chosen_wave_is_heard(window: AppState, engine: FakeEngi
 
 
 def test_what_a_hand_moves_away_from_is_kept_while_it_moves(exploring: AppState, engine: FakeEngine) -> None:
-    explore, first = exploring.explore, exploring.explore.picture.get()
+    explore, first = exploring.explore, exploring.explore.render.picture.get()
     explore.parameters.grab_slider(0)
     explore.parameters.set_slider(0, 1.0)
     answer(engine, wave(2))
@@ -141,8 +141,8 @@ def test_takes_of_waves_lie_there_again_after_a_restart(
     answer(engine, loud)
     exploring.explore.keep_take()
     again = opener(engine)
-    takes = again.explore.takes.get
-    assert [take.name for take in exploring.explore.takes.get()] == ["000001.wav", "000002.wav"]
+    takes = again.explore.selection.takes.get
+    assert [take.name for take in exploring.explore.selection.takes.get()] == ["000001.wav", "000002.wav"]
     qtbot.waitUntil(lambda: len(takes()) == 2)
     assert (takes()[0].picture == wave()).all() and (takes()[1].picture == loud).all()
     assert takes()[1].work.kind == "sound" and takes()[1].work.sliders[0] == 1.0
@@ -163,7 +163,7 @@ def test_a_wave_is_saved_as_one_frame_and_comes_back(
     answer(engine, wave())
     exploring.open_dropped([tmp_path / "mine.wav"])
     qtbot.waitUntil(lambda: explore.parameters.sliders.get()[1] == 1.5)
-    assert (explore.picture.get() == wave(2)).all()  # at once; the engine's answer replaces it
+    assert (explore.render.picture.get() == wave(2)).all()  # at once; the engine's answer replaces it
     assert isinstance(engine.sent[-1], DecodeLatent) and engine.sent[-1].sliders[1] == 1.5
 
 
@@ -189,7 +189,7 @@ def test_all_waves_of_a_grid_are_saved_and_kept(
     assert made_of is not None and (made_of.seed, made_of.label, made_of.kind) == (6, 1, "sound")
     window.generate.keep_take(1)
     again = opener(engine)
-    cells = again.generate.cells.get()
+    cells = again.generate.batch.cells.get()
     assert [cell.seed for cell in cells] == [5, 6]
     for cell, expected in zip(cells, made, strict=True):
         assert cell.picture is not None and cell.picture.dtype == np.int16 and (cell.picture == expected).all()
@@ -284,7 +284,7 @@ def two_takes(exploring: AppState, engine: FakeEngine) -> AppState:
     made = Work(
         kind="sound",
         model="waves",
-        model_hash=exploring.explore.takes.get()[0].work.model_hash,
+        model_hash=exploring.explore.selection.takes.get()[0].work.model_hash,
         seed=9,
         sliders=(0.0, 2.0, 0.0),
         label=1,
@@ -341,7 +341,7 @@ def test_a_wavetable_brings_back_both_of_its_ends(
     two_takes: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     explore = two_takes.explore
-    begin, end = explore.takes.get()[1].work, explore.takes.get()[0].work
+    begin, end = explore.selection.takes.get()[1].work, explore.selection.takes.get()[0].work
     frames = np.stack([wave(3), wave(2), wave(1)])
     (tmp_path / "way.wav").write_bytes(work.encode_wavetable(frames, begin.wavetable_to(end)))
     for index in (1, 0):
@@ -349,16 +349,16 @@ def test_a_wavetable_brings_back_both_of_its_ends(
     explore.parameters.new_start(3)
     answer(engine, wave(5))
     two_takes.open_dropped([tmp_path / "way.wav"])
-    qtbot.waitUntil(lambda: len(explore.takes.get()) == 2)
+    qtbot.waitUntil(lambda: len(explore.selection.takes.get()) == 2)
     assert explore.parameters.sliders.get() == (0.0, 2.0, 0.0) and explore.parameters.source.get() == "organ.wav"
-    first, last = explore.takes.get()
+    first, last = explore.selection.takes.get()
     assert (first.picture == wave(3)).all() and (last.picture == wave(1)).all()
     assert (last.work.seed, last.work.latent, first.work.until) == (7, None, None)
     answer(engine, wave(3))
     assert explore.wavetable.target_takes() == (0, 1)
     two_takes.open_dropped([tmp_path / "way.wav"])
     qtbot.wait(200)
-    assert len(explore.takes.get()) == 2  # they are there already
+    assert len(explore.selection.takes.get()) == 2  # they are there already
 
 
 def test_a_way_that_fails_is_told_and_asked_again(two_takes: AppState, engine: FakeEngine, tmp_path: Path) -> None:
@@ -394,7 +394,7 @@ def test_a_kind_is_chosen_undone_and_asked_for(exploring: AppState, engine: Fake
     explore.parameters.set_label(1)
     assert answer(engine, wave(2)).label == 1
     explore.keep_take()
-    assert explore.takes.get()[0].work.label == 1
+    assert explore.selection.takes.get()[0].work.label == 1
     exploring.undo()
     exploring.undo()
     assert explore.parameters.label.get() is None and answer(engine, wave()).label is None

@@ -32,21 +32,21 @@ def make(window: AppState, engine: FakeEngine, model: str) -> None:
 
 def test_photographs_open_smooth_and_others_crisp(window: AppState) -> None:
     window.generate.choose_model("tiny")
-    assert not window.smooth.get()
+    assert not window.smoothing.smooth.get()
     window.generate.choose_model("meadow")
-    assert window.smooth.get()
+    assert window.smoothing.smooth.get()
     window.generate.choose_model("tones")
-    assert not window.smooth.get()
+    assert not window.smoothing.smooth.get()
 
 
 def test_each_panel_shows_its_own_model_as_it_should(window: AppState) -> None:
     window.generate.choose_model("tiny")
     window.explore.choose_model("meadow")
-    assert not window.smooth.get()
+    assert not window.smoothing.smooth.get()
     window.show_panel("explore")
-    assert window.smooth.get()
+    assert window.smoothing.smooth.get()
     window.show_panel("generate")
-    assert not window.smooth.get()
+    assert not window.smoothing.smooth.get()
 
 
 def test_what_the_artist_chose_for_a_model_wins_and_is_kept(
@@ -57,13 +57,13 @@ def test_what_the_artist_chose_for_a_model_wins_and_is_kept(
     window.generate.choose_model("tiny")
     window.smoothing.choose_smooth(True)
     window.generate.choose_model("tones")
-    assert not window.smooth.get()
+    assert not window.smoothing.smooth.get()
     second = opener(FakeEngine())
-    assert not second.smooth.get()
+    assert not second.smoothing.smooth.get()
     second.generate.choose_model("meadow")
-    assert not second.smooth.get()
+    assert not second.smoothing.smooth.get()
     second.generate.choose_model("tiny")
-    assert second.smooth.get()
+    assert second.smoothing.smooth.get()
 
 
 def test_pictures_on_the_stage_keep_their_looks_while_another_model_is_chosen(
@@ -71,9 +71,9 @@ def test_pictures_on_the_stage_keep_their_looks_while_another_model_is_chosen(
 ) -> None:
     make(window, engine, "meadow")
     window.generate.choose_model("tiny")
-    assert window.smooth.get()
+    assert window.smoothing.smooth.get()
     make(window, engine, "tiny")
-    assert not window.smooth.get()
+    assert not window.smoothing.smooth.get()
 
 
 def test_a_take_is_shown_as_its_model_shows_pictures(window: AppState, engine: FakeEngine) -> None:
@@ -81,8 +81,8 @@ def test_a_take_is_shown_as_its_model_shows_pictures(window: AppState, engine: F
     window.generate.choose_cell(0)
     window.generate.keep_take()
     make(window, engine, "tiny")
-    assert not window.smooth.get()
+    assert not window.smoothing.smooth.get()
     window.generate.enlarged.show_take(0)
-    assert window.smooth.get()
+    assert window.smoothing.smooth.get()
     window.generate.enlarge_cell(None)
-    assert not window.smooth.get()
+    assert not window.smoothing.smooth.get()

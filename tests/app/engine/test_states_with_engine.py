@@ -62,20 +62,22 @@ def generate(window: AppState, qtbot: QtBot, count: int, seed: int) -> None:
 def test_from_a_seed_to_a_file_and_back(opener: Opener, qtbot: QtBot, tmp_path: Path) -> None:
     window, _ = opener()
     generate(window, qtbot, 4, 4112)
-    cells = window.generate.cells.get()
+    cells = window.generate.batch.cells.get()
     assert all(cell.finished for cell in cells) and all(cell.log_prob is not None for cell in cells)
 
     # The same seed is the same picture in Explore, and alone instead of in a batch.
     window.generate.open_in_explore(2)
     explore = window.explore
     qtbot.waitUntil(lambda: window.engine_status.get() == "Ready", timeout=START)
-    assert explore.picture.get() is not cells[2].picture and np.array_equal(explore.picture.get(), cells[2].picture)
+    assert explore.render.picture.get() is not cells[2].picture and np.array_equal(
+        explore.render.picture.get(), cells[2].picture
+    )
 
     # Sliders and temperatures go into the file, and come out of it in another window on another engine.
     explore.parameters.set_slider(0, 1.25)
     explore.parameters.set_temperature(1, 0.3)
     qtbot.waitUntil(lambda: window.engine_status.get() == "Ready", timeout=START)
-    wanted = explore.picture.get()
+    wanted = explore.render.picture.get()
     assert wanted is not None and not np.array_equal(wanted, cells[2].picture)
     explore.save_picture(tmp_path / "work.png")
     qtbot.waitUntil((tmp_path / "work.png").exists)
@@ -84,13 +86,13 @@ def test_from_a_seed_to_a_file_and_back(opener: Opener, qtbot: QtBot, tmp_path: 
     other, _ = opener()
     assert other.panel.get() == "explore"
     qtbot.waitUntil(lambda: other.engine_status.get() == "Ready", timeout=START)
-    assert np.array_equal(other.explore.picture.get(), wanted)
+    assert np.array_equal(other.explore.render.picture.get(), wanted)
     other.explore.parameters.reset_sliders()
     other.explore.parameters.new_start(1)
     other.open_dropped([tmp_path / "work.png"])
     qtbot.waitUntil(lambda: other.explore.parameters.seed.get() == 4114)
     qtbot.waitUntil(lambda: other.engine_status.get() == "Ready", timeout=START)
-    assert np.array_equal(other.explore.picture.get(), wanted)
+    assert np.array_equal(other.explore.render.picture.get(), wanted)
 
 
 def test_a_photo_comes_back_byte_for_byte(opener: Opener, qtbot: QtBot, tmp_path: Path) -> None:
@@ -101,8 +103,8 @@ def test_a_photo_comes_back_byte_for_byte(opener: Opener, qtbot: QtBot, tmp_path
     qtbot.waitUntil(lambda: window.explore.importing.preview.get() is not None)
     window.explore.importing.encode_preview()
     qtbot.waitUntil(lambda: window.explore.badge.get().kind == "exact", timeout=START)
-    qtbot.waitUntil(lambda: window.explore.picture.get() is not None, timeout=START)
-    assert np.array_equal(window.explore.picture.get(), noise)
+    qtbot.waitUntil(lambda: window.explore.render.picture.get() is not None, timeout=START)
+    assert np.array_equal(window.explore.render.picture.get(), noise)
     window.explore.save_picture(tmp_path / "work.png")
     qtbot.waitUntil((tmp_path / "work.png").exists)
     assert np.array_equal(open_picture(tmp_path / "work.png").array, noise.repeat(8, axis=0).repeat(8, axis=1))
@@ -137,7 +139,7 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     assert all(cell.finished for cell in cells)
     kept = ~painting.mask.get()
     assert all(np.array_equal(cell.picture[kept], picture[kept]) for cell in cells if cell.picture is not None)
-    doubts = [state.uncertainty.map_of(cell.picture) for cell in cells]
+    doubts = [state.batch.uncertainty.map_of(cell.picture) for cell in cells]
     assert all(doubt is not None and np.array_equal(np.isfinite(doubt), ~kept) for doubt in doubts)
     parts = [cells[index].following_log_prob for index in results.ranked_cells()]
     assert None not in parts and parts == sorted(parts, reverse=True)
@@ -155,7 +157,7 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
         lambda: window.engine_status.get() == "Ready" and window.explore.parameters.source.get() == "ring.png",
         timeout=START,
     )
-    assert np.array_equal(window.explore.picture.get(), best.picture)
+    assert np.array_equal(window.explore.render.picture.get(), best.picture)
 
 
 def test_waves_are_made_led_to_one_another_and_brought_back(
@@ -167,9 +169,9 @@ def test_waves_are_made_led_to_one_another_and_brought_back(
 
     def settled() -> np.ndarray:
         qtbot.waitUntil(
-            lambda: window.engine_status.get() == "Ready" and explore.picture.get() is not None, timeout=START
+            lambda: window.engine_status.get() == "Ready" and explore.render.picture.get() is not None, timeout=START
         )
-        wave = explore.picture.get()
+        wave = explore.render.picture.get()
         assert wave is not None and wave.shape == (32,) and wave.dtype == np.int16
         return wave
 
@@ -201,7 +203,7 @@ def test_waves_are_made_led_to_one_another_and_brought_back(
     # Dropped, the wavetable restores its beginning and both of its ends.
     explore.selection.delete_take(0)
     window.open_dropped([tmp_path / "way.wav"])
-    qtbot.waitUntil(lambda: len(explore.takes.get()) == 2)
+    qtbot.waitUntil(lambda: len(explore.selection.takes.get()) == 2)
     qtbot.wait(50)
     assert np.array_equal(settled(), second) and explore.parameters.sliders.get()[0] == 2.0
 
@@ -212,12 +214,12 @@ def test_a_kind_is_made_and_explored(tiny_kinds: str, opener: Opener, qtbot: QtB
     for label in (0, 1):
         window.generate.parameters.set_label(label)
         generate(window, qtbot, 16, 1)
-        pictures = np.stack([cell.picture for cell in window.generate.cells.get() if cell.picture is not None])
+        pictures = np.stack([cell.picture for cell in window.generate.batch.cells.get() if cell.picture is not None])
         assert (pictures[:, 2:].mean() > 127) == (label == 1)  # Dark, then Light
     window.generate.open_in_explore(0)
     assert window.explore.parameters.label.get() == 1
     qtbot.waitUntil(lambda: window.engine_status.get() == "Ready", timeout=START)
-    assert np.array_equal(window.explore.picture.get(), pictures[0])
+    assert np.array_equal(window.explore.render.picture.get(), pictures[0])
 
 
 def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
@@ -273,7 +275,7 @@ def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
     assert other.explore.restore_work(work, second)
     qtbot.waitUntil(lambda: other.explore.badge.get().kind == "exact", timeout=START)
     qtbot.waitUntil(lambda: other.engine_status.get() == "Ready", timeout=START)
-    assert np.array_equal(other.explore.picture.get(), second)
+    assert np.array_equal(other.explore.render.picture.get(), second)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing can be killed this way here")
@@ -282,18 +284,20 @@ def test_an_engine_killed_in_the_middle_loses_nothing_that_was_finished(opener: 
     window.generate.parameters.set_number(2048)
     window.generate.parameters.set_seed(1)
     window.generate.start_batch()
-    qtbot.waitUntil(lambda: any(cell.finished for cell in window.generate.cells.get()), timeout=START)
+    qtbot.waitUntil(lambda: any(cell.finished for cell in window.generate.batch.cells.get()), timeout=START)
     os.kill(engine.process_id, signal.SIGKILL)
     qtbot.waitUntil(lambda: not window.generate.batch.running.get())
-    cells = window.generate.cells.get()
+    cells = window.generate.batch.cells.get()
     done = sum(cell.finished for cell in cells)
     said = window.messages.current.get()
     assert 0 < done < 2048 and said is not None
     assert f'"2,048 pictures" was lost at {done:,}, which are kept.' in said.text
     assert [label for label, _ in said.buttons] == [f"Make the other {2048 - done:,}"]
     window.messages.press_button(0)
-    qtbot.waitUntil(lambda: sum(cell.finished for cell in window.generate.cells.get()) > done, timeout=START)
-    assert all(now is before for now, before in zip(window.generate.cells.get(), cells, strict=True) if before.finished)
+    qtbot.waitUntil(lambda: sum(cell.finished for cell in window.generate.batch.cells.get()) > done, timeout=START)
+    assert all(
+        now is before for now, before in zip(window.generate.batch.cells.get(), cells, strict=True) if before.finished
+    )
     window.generate.batch.stop_run()
     qtbot.waitUntil(lambda: not window.generate.batch.running.get(), timeout=START)
 

@@ -57,7 +57,7 @@ def test_an_enlarged_picture_is_dropped_back_and_is_what_it_was(
     window.complete.settle()
     window.export_settings.choose_times(times)
     window.export_settings.choose_pixels(pixels)
-    window.smooth.set(smooth)
+    window.smoothing.smooth.set(smooth)
     (piece,) = pieces(1)
     window.exporter.export_item(piece, tmp_path / "rose.png")
     assert said(window, qtbot) == 'Saved "rose.png" with its recipe inside.'
@@ -65,7 +65,7 @@ def test_an_enlarged_picture_is_dropped_back_and_is_what_it_was(
         assert image.size == ((100, 100) if smooth and not times else (side, side))
     window.show_panel(panel)
     window.open_dropped([tmp_path / "rose.png"])
-    shown = window.explore.picture if panel == "explore" else window.complete.canvas.picture
+    shown = window.explore.render.picture if panel == "explore" else window.complete.canvas.picture
     qtbot.waitUntil(lambda: shown.get() is not None)
     assert np.array_equal(shown.get(), piece.picture)
     if panel == "explore":
@@ -76,7 +76,7 @@ def test_a_work_that_no_seed_makes_is_encoded_from_its_own_pixels(
     window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     """The original of a smooth file cannot be computed from its pixels."""
-    window.smooth.set(True)
+    window.smoothing.smooth.set(True)
     (piece,) = pieces(1, heat=StoredArray.from_array(np.ones((8, 8), np.float32)))
     window.exporter.export_item(piece, tmp_path / "rose.png")
     said(window, qtbot)
@@ -107,7 +107,7 @@ def test_a_dropped_sheet_shows_its_first_picture_and_can_give_all_of_them(
     window: AppState, qtbot: QtBot, tmp_path: Path, smooth: bool
 ) -> None:
     window.export_settings.choose_times(4)
-    window.smooth.set(smooth)
+    window.smoothing.smooth.set(smooth)
     trained = window.models.find_model("tiny")
     assert trained is not None
     many = pieces(6, model_hash=trained.file_hash)

@@ -37,7 +37,7 @@ def grid(window: AppState, engine: FakeEngine, number: int = 3) -> tuple[Array, 
     prices = (-9.0,) * number
     engine.emit_events(PicturesPreview(job=asked.job, first=0, pictures=pictures, done=1, total=1, log_prob=prices))
     engine.emit_events(Finished(job=asked.job))
-    return tuple(cell.picture for cell in window.generate.cells.get() if cell.picture is not None)
+    return tuple(cell.picture for cell in window.generate.batch.cells.get() if cell.picture is not None)
 
 
 def test_nothing_is_asked_before_it_is_switched_on_and_then_one_after_another(
@@ -70,7 +70,7 @@ def test_a_hand_that_drags_is_never_kept_waiting(window: AppState, engine: FakeE
     show(engine, 10)
     assert len(questions(engine)) == 1
     answer(engine)
-    first = window.explore.picture.get()
+    first = window.explore.render.picture.get()
     window.explore.parameters.grab_slider(0)
     window.explore.parameters.set_slider(0, 0.5)
     window.explore.parameters.set_slider(0, 1.0)
@@ -148,7 +148,7 @@ def test_a_picture_without_a_map_stays_and_is_asked_for_once(window: AppState, e
     engine.status_changed.emit("Ready")
     assert len(questions(engine)) == 1
     assert surprise.map_of(picture) is None
-    assert window.generate.cells.get()[0].picture is picture
+    assert window.generate.batch.cells.get()[0].picture is picture
     surprise.set_on(False)
     surprise.set_on(True)
     assert len(questions(engine)) == 2, "switching it on anew asks again"

@@ -117,7 +117,7 @@ def test_doubt_lies_over_the_rows_that_are_drawn(window_opener: WindowOpener, tw
     generate.choose_model("rows")
     generate.parameters.set_number(1)
     QTest.mouseClick(bar.uncertainty, Qt.MouseButton.LeftButton)
-    assert generate.uncertainty.on.get()
+    assert generate.batch.uncertainty.on.get()
     generate.start_batch()
     job, picture = studio.engine.sent[-1].job, np.full((1, 8, 8, 3), 90, np.uint8)
     doubt = np.full((1, 4, 8), np.nan, np.float32)
@@ -160,7 +160,7 @@ def test_in_explore_the_last_map_stays_until_the_new_one_is_there(studio: Opened
     studio.answer_explore(200)
     settle()
     assert centre(view) == mapped != 200
-    assert view.shown_picture is studio.state.explore.picture.get()
+    assert view.shown_picture is studio.state.explore.render.picture.get()
     studio.state.surprisal.set_on(False)
     settle()
     assert centre(view) == 200

@@ -54,7 +54,7 @@ def finish(engine: FakeEngine, job: str, doubt: Array | None) -> None:
 
 
 def cell(window: AppState, index: int = 0) -> Array:
-    found = window.generate.cells.get()[index].picture
+    found = window.generate.batch.cells.get()[index].picture
     assert found is not None
     return found
 
@@ -76,7 +76,7 @@ def test_it_is_asked_for_only_while_it_is_on_and_of_what_draws_pixel_by_pixel(
 
 
 def test_every_row_has_its_bits_and_the_scale_grows_with_them(window: AppState, engine: FakeEngine) -> None:
-    doubt = window.generate.uncertainty
+    doubt = window.generate.batch.uncertainty
     window.generate.batch.show_uncertainty(True)
     asked = begin(window, engine)
     draw(engine, asked.job, 2, bits(2, 3.0))
@@ -101,7 +101,7 @@ def test_every_row_has_its_bits_and_the_scale_grows_with_them(window: AppState, 
 def test_a_scale_that_is_fitted_anew_while_nothing_is_known_waits_for_the_next_row(
     window: AppState, engine: FakeEngine
 ) -> None:
-    doubt = window.generate.uncertainty
+    doubt = window.generate.batch.uncertainty
     window.generate.batch.show_uncertainty(True)
     asked = begin(window, engine)
     draw(engine, asked.job, 2, bits(2, 3.0))
@@ -125,7 +125,7 @@ def test_a_take_knows_what_was_told_of_the_picture_that_it_was(window: AppState,
     window.generate.enlarged.show_take(0)
     large = window.generate.enlarged.item.get()
     assert large is not None
-    found = window.generate.uncertainty.map_of(large.picture)
+    found = window.generate.batch.uncertainty.map_of(large.picture)
     assert found is not None
     assert found.shape == (8, 8)
 
@@ -139,11 +139,11 @@ def test_switched_while_it_draws_the_run_is_told(window: AppState, engine: FakeE
     partly = bits(5)
     partly[:, :3] = np.nan
     draw(engine, asked.job, 5, partly)
-    window.generate.uncertainty.set_hovered(cell(window), 0, 0)
-    assert window.generate.uncertainty.hovered_bits.get() is None
+    window.generate.batch.uncertainty.set_hovered(cell(window), 0, 0)
+    assert window.generate.batch.uncertainty.hovered_bits.get() is None
     window.generate.batch.show_uncertainty(False)
     assert isinstance(engine.sent[-1], Adjust)
-    assert window.generate.uncertainty.map_of(cell(window)) is None
+    assert window.generate.batch.uncertainty.map_of(cell(window)) is None
     finish(engine, asked.job, None)
     count = len(engine.sent)
     window.generate.batch.show_uncertainty(True)
@@ -167,7 +167,7 @@ def test_a_picture_that_goes_on_from_a_row_has_it_below_the_row(window: AppState
     )
     large = window.generate.enlarged.item.get()
     assert large is not None
-    found = window.generate.uncertainty.map_of(large.picture)
+    found = window.generate.batch.uncertainty.map_of(large.picture)
     assert found is not None
     assert np.isnan(found[:5]).all()
     assert np.isfinite(found[5:]).all()
@@ -179,7 +179,7 @@ def test_one_map_at_a_time_and_it_comes_back_after_a_restart(opener: Opener, eng
     window.generate.batch.show_uncertainty(True)
     assert not window.surprisal.on.get()
     window.surprisal.set_on(True)
-    assert not window.generate.uncertainty.on.get()
+    assert not window.generate.batch.uncertainty.on.get()
     window.generate.batch.show_uncertainty(True)
     window.close()
-    assert opener(FakeEngine()).generate.uncertainty.on.get()
+    assert opener(FakeEngine()).generate.batch.uncertainty.on.get()

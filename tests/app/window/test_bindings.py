@@ -130,7 +130,7 @@ def test_a_binding_that_does_not_fit_is_found(bindings: Bindings, studio: Opened
     button = studio.window.rail.help
     made = bindings.made
     for wrong in (lambda one: None, lambda one, other: None):
-        ties.bind(studio.window, studio.state.smooth, lambda smooth: None, button.clicked, wrong)
+        ties.bind(studio.window, studio.state.smoothing.smooth, lambda smooth: None, button.clicked, wrong)
     button.clicked.connect(lambda one, other: None)
     assert len(bindings.wrong) == 3
     assert bindings.made > made + 3

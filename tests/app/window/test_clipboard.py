@@ -91,13 +91,13 @@ def test_ctrl_c_copies_the_chosen_picture_as_large_as_it_is_saved(drawn: OpenedW
 @pytest.mark.parametrize("smooth", [False, True])
 def test_what_was_copied_is_pasted_as_the_work_it_is(drawn: OpenedWindow, qtbot: QtBot, smooth: bool) -> None:
     drawn.window.activateWindow()
-    drawn.state.smooth.set(smooth)
+    drawn.state.smoothing.smooth.set(smooth)
     drawn.state.generate.copy_picture(3)
     on_clipboard(qtbot)
     QTest.keyClick(drawn.window, Qt.Key.Key_V, CTRL)
-    qtbot.waitUntil(lambda: drawn.state.explore.picture.get() is not None)
+    qtbot.waitUntil(lambda: drawn.state.explore.render.picture.get() is not None)
     assert drawn.state.explore.parameters.seed.get() == 43
-    assert np.array_equal(drawn.state.explore.picture.get(), picture(70))
+    assert np.array_equal(drawn.state.explore.render.picture.get(), picture(70))
     assert drawn.state.panel.get() == "explore"
 
 
@@ -125,7 +125,7 @@ def test_every_menu_copies_and_pastes(drawn: OpenedWindow, qtbot: QtBot) -> None
     assert work is not None
     assert work.seed == 43
     press(menu_of(generate.page.view), "Paste")
-    qtbot.waitUntil(lambda: drawn.state.explore.picture.get() is not None)
+    qtbot.waitUntil(lambda: drawn.state.explore.render.picture.get() is not None)
     explore = stage(drawn, "explore")
     assert isinstance(explore, ExploreStage)
     settle()
@@ -289,7 +289,7 @@ def test_the_size_is_chosen_in_the_inspector_and_says_what_comes_of_it(studio: O
     section.sheet.chosen.emit("sheet")
     assert section.note.text().startswith("Each 96 × 96 pixels, crisp"), "a sheet is larger"
     section.sheet.chosen.emit("files")
-    studio.state.smooth.set(True)
+    studio.state.smoothing.smooth.set(True)
     assert section.note.text().startswith("100 × 100 pixels, smooth")
     QTest.mouseClick(section.sheet.button_of("sheet"), Qt.MouseButton.LeftButton)
     assert studio.state.export_settings.on_sheet.get()

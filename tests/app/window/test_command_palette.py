@@ -54,7 +54,7 @@ def test_every_action_is_found_by_its_name(studio: OpenedWindow) -> None:
     assert len(search(studio, "")) > 30
     assert search(studio, "crisp or") == [("Crisp or smooth", "X")]
     choose(studio)
-    assert studio.state.smooth.get()
+    assert studio.state.smoothing.smooth.get()
 
 
 def test_escape_gives_the_focus_back(studio: OpenedWindow) -> None:

@@ -97,7 +97,7 @@ def test_single_keys_act_on_the_stage_only_and_can_be_switched_off(studio: Opene
     target = grid.currentWidget().findChild(type(grid.grid))  # type: ignore[attr-defined]
     target.setFocus()
     QTest.keyClick(target, Qt.Key.Key_X)
-    assert studio.state.smooth.get()
+    assert studio.state.smoothing.smooth.get()
     QTest.keyClick(target, Qt.Key.Key_R)
     assert studio.state.generate.parameters.seed.get() != seed
     QTest.keyClick(target, Qt.Key.Key_L)
@@ -105,11 +105,11 @@ def test_single_keys_act_on_the_stage_only_and_can_be_switched_off(studio: Opene
     number = studio.window.panels["generate"].inspector.findChild(QAbstractSpinBox)
     number.setFocus()
     QTest.keyClick(number, Qt.Key.Key_X)
-    assert studio.state.smooth.get()
+    assert studio.state.smoothing.smooth.get()
     studio.state.layout.set({**studio.state.layout.get(), "letters": False})
     target.setFocus()
     QTest.keyClick(target, Qt.Key.Key_X)
-    assert studio.state.smooth.get()
+    assert studio.state.smoothing.smooth.get()
 
 
 def test_the_inspector_is_hidden_and_comes_back_while_the_main_button_stays(studio: OpenedWindow) -> None:

@@ -66,7 +66,7 @@ class CompleteSettings(Column):
         )
         self.seen = PictureView(self._theme, "The chosen completion")
         self.seen.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.overlay = MapOverlay(self.seen, self._state.surprisal, uncertainty=self._state.uncertainty)
+        self.overlay = MapOverlay(self.seen, self._state.surprisal, uncertainty=self._state.batch.uncertainty)
         for widget in (self.rank, self.price, self.part, make_row(self.seen, 0)):
             column.addWidget(widget)
         self.add_section()

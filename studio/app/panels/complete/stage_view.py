@@ -110,7 +110,7 @@ class CompleteWorkspace(QWidget):
         GridMapOverlay(
             self.grid,
             state.surprisal,
-            state.uncertainty,
+            state.batch.uncertainty,
             lambda index: state.ranking.cells.get()[index].picture,
             self.grid,
         )

@@ -94,7 +94,6 @@ class CompleteState(PanelState):
             self.start_batch,
             self,
         )
-        self.uncertainty = self.batch.uncertainty
         self.ranking = Ranking(self.batch.cells, self)
         self.chosen: Value[tuple[int, ...]] = Value((), self)
         """Completions that saving and keeping act on, by their index; the last is the one looked at."""
@@ -108,7 +107,7 @@ class CompleteState(PanelState):
             Field("current", lambda: self.selection.current_name, self.selection.select_take),
             Field("hole", lambda: astuple(self._hole) if self._hole is not None else None, self._use_hole, undo=False),
             Field("painted", lambda: self.batch.temperature_map, self._read_completions, undo=False),
-            Field.of("doubt", self.uncertainty.on, bool, undo=False),
+            Field.of("doubt", self.batch.uncertainty.on, bool, undo=False),
         )
 
     # ── what can be set ──────────────────────────────────────────────────────────────────────────

@@ -161,7 +161,7 @@ def make_panel(theme: Theme, state: CompleteState, dialogs: FileDialogs) -> Pane
         Action("Larger brush", (".",), lambda: painting.set_size(painting.size.get() + 1), "stage"),
         Action("New seed", ("R",), state.parameters.new_seed, "stage"),
         Action("Lock seed", ("L",), lambda: state.parameters.lock_seed(not state.parameters.locked.get()), "stage"),
-        Action("Doubt", ("V",), lambda: state.batch.show_uncertainty(not state.uncertainty.on.get()), "stage"),
+        Action("Doubt", ("V",), lambda: state.batch.show_uncertainty(not state.batch.uncertainty.on.get()), "stage"),
         Action("Even temperature", (), painting.clear_temperature_map),
         Action("Open a mask…", (), stage.ask_mask),
         Action("Go on", (), state.batch.continue_run, enabled=state.batch.can_continue),

@@ -39,7 +39,13 @@ class WavetableSection(Column):
         self._choice = make_row(self.take, self.save)
         self.add_widgets(self._choice, self.note)
         self.save.clicked.connect(self.ask_destination)
-        shown: tuple[Value[Any], ...] = (state.model, state.takes, state.picture, state.current, self._table.running)
+        shown: tuple[Value[Any], ...] = (
+            state.model,
+            state.selection.takes,
+            state.render.picture,
+            state.selection.current,
+            self._table.running,
+        )
         for value in shown:
             bind(self, value, self._update)
 
@@ -51,7 +57,7 @@ class WavetableSection(Column):
 
     def _update(self, _: object) -> None:
         trained, making = self._state.model.get(), self._table.running.get()
-        partners = [index for index in self._table.target_takes() if index != self._state.current.get()]
+        partners = [index for index in self._table.target_takes() if index != self._state.selection.current.get()]
         if [self.take.itemData(place) for place in range(self.take.count())] != partners:
             before = self.take.currentData()
             self.take.clear()

@@ -83,6 +83,7 @@ class LiveRender(State):
         super().__init__(parent)
         self._messages, self._render_input = messages, render_input
         self.picture: Value[Array | None] = Value(None, self)
+        """(height, width, channels) uint8, or (samples,) int16: the newest answer."""
         self.busy: Value[bool] = Value(False, self)
         """Whether a question is open."""
         self._shown_input: RenderInput | None = None

@@ -64,20 +64,13 @@ class ExploreState(PanelState):
             value.changed.connect(self._find_replacement)
         self.parameters.gesture_started.connect(self._on_gesture_started)
         self.parameters.gesture_ended.connect(self._on_gesture_ended)
-        self._render = LiveRender(engine, messages, self.parameters.render_input, self)
-        self.picture: Value[Array | None] = self._render.picture
-        """(height, width, channels) uint8, or (samples,) int16: the newest answer."""
-        self.drawing: Value[bool] = self._render.busy
-        """Whether a newer picture is on its way."""
+        self.render = LiveRender(engine, messages, self.parameters.render_input, self)
         self.picture_before: Value[Array | None] = Value(None, self)
         """What was on the stage when a hand took a slider, as long as it holds it."""
         self.badge: Value[Badge] = Value(Badge(), self)
         self._takes = takes
         self._takes.loaded.connect(self._show_take)
-        self.takes: Value[tuple[Take, ...]] = takes.takes
         self.selection = TakeSelection(takes, messages, self.change, self)
-        self.current: Value[int | None] = self.selection.current
-        """Index of the take that the stage shows, None where it shows something newer."""
         self._origin = ""
         """Key of the take that the stage came from, by whatever was moved since."""
         self.importing = Importing(engine, messages, self.model, self.parameters.label, self)
@@ -85,7 +78,7 @@ class ExploreState(PanelState):
         self.importing.encoded.connect(self._on_encoded)
         for shown in (self.model, self.parameters.start, self.importing.waiting):
             shown.changed.connect(self._show_badge)
-        self.wavetable = WavetableExport(engine, messages, self.exporter, self._render, self.takes, self)
+        self.wavetable = WavetableExport(engine, messages, self.exporter, self.render, self.selection.takes, self)
         self._awaited_take = ""
         """Key of the take whose latent is being asked for."""
         self._has_begun = False
@@ -106,7 +99,7 @@ class ExploreState(PanelState):
 
     def choose_replacement(self) -> None:
         """Continue with the model that is offered instead, and with the picture on the stage."""
-        piece, other = self._render.export_item, self.replacement.get()
+        piece, other = self.render.export_item, self.replacement.get()
         if other is not None and piece is not None:
             self._encode_for(other, piece.work, piece.picture)
         elif other is not None:
@@ -118,7 +111,7 @@ class ExploreState(PanelState):
 
     def _on_gesture_started(self, gesture: str) -> None:
         self.history.begin_gesture(gesture)
-        self.picture_before.set(self.picture.get())
+        self.picture_before.set(self.render.picture.get())
 
     def _on_gesture_ended(self) -> None:
         self.history.end_gesture()
@@ -181,7 +174,7 @@ class ExploreState(PanelState):
         """Both ends of a wavetable that was opened become takes, unless they are among them."""
         trained = self.models.find_or_report_maker(begin)
         for work, wave in ((other(begin, until=None), first), (end, last)):
-            if not any(other(take.work, made="") == other(work, made="") for take in self.takes.get()):
+            if not any(other(take.work, made="") == other(work, made="") for take in self.selection.takes.get()):
                 self.keep_work(work, to_model_shape(wave, trained))
 
     def _on_encoded(self, event: Encoded, photo: CropPreview, trained: InstalledModel) -> None:
@@ -223,7 +216,7 @@ class ExploreState(PanelState):
 
     def keep_take(self) -> None:
         """Keep the picture on the stage, with its making."""
-        piece = self._render.export_item
+        piece = self.render.export_item
         if piece is not None:
             work = other(piece.work, came_from=self._takes.lineage(self._origin))
             name = self._takes.add_take(piece.picture, work)
@@ -235,7 +228,7 @@ class ExploreState(PanelState):
 
     def choose_take(self, index: int) -> None:
         """Put a take on the stage, with everything it was made with."""
-        take = self.takes.get()[index]
+        take = self.selection.takes.get()[index]
         trained = self.models.find_or_report_maker(take.work)
         if trained is not None and (take.work.rewound is not None or take.work.has_live_settings):
             self._encode_work(trained, take.work, take.picture, take)
@@ -244,26 +237,26 @@ class ExploreState(PanelState):
 
     def file_name(self) -> str:
         """A file name to suggest for the picture on the stage."""
-        piece = self._render.export_item
+        piece = self.render.export_item
         return self.exporter.name_for(piece) if piece is not None else ""
 
     def shown_pictures(self) -> tuple[ShownPicture, ...]:
         """The picture on the stage, for its map; none, while a newer one is on its way."""
-        picture, scene = self.picture.get(), self._render.shown_input
-        if picture is None or picture.ndim != 3 or scene is None or self.drawing.get():
+        picture, scene = self.render.picture.get(), self.render.shown_input
+        if picture is None or picture.ndim != 3 or scene is None or self.render.busy.get():
             return ()
         label = scene.label if scene.start is None else None  # of an opened picture the class was only assumed
         return (ShownPicture(picture, scene.trained.card.name, label),)
 
     def save_picture(self, path: Path) -> None:
         """Save what is on the stage, as PNG or WAV, with its making inside. Says the outcome."""
-        piece = self._render.export_item
+        piece = self.render.export_item
         if piece is not None:
             self.exporter.export_item(piece, path)
 
     def copy_picture(self) -> None:
         """Copy the picture on the stage to the clipboard, and show the outcome."""
-        piece = self._render.export_item
+        piece = self.render.export_item
         if piece is not None:
             self.messages.copy_requested.emit(piece.picture, piece.work)
         else:
@@ -271,7 +264,7 @@ class ExploreState(PanelState):
 
     def open_in_complete(self) -> None:
         """Paint a hole into the picture on the stage there."""
-        piece = self._render.export_item
+        piece = self.render.export_item
         if piece is not None and piece.picture.ndim == 3:
             self.complete_requested.emit(piece.work, piece.picture)
 
@@ -311,7 +304,7 @@ class ExploreState(PanelState):
             name, **record_of_work(work, trained), start=start.key if start else "", current=shown, origin=origin
         )
         if picture is not None and self.model.get() == trained:
-            self._render.set_picture(picture)
+            self.render.set_picture(picture)
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
@@ -322,7 +315,7 @@ class ExploreState(PanelState):
         """Have the picture that was here before a restart drawn again."""
         self._has_begun = bool(begun) and self.model.get() is not None
         if self._has_begun:
-            self._render.request_when_ready()
+            self.render.request_when_ready()
 
     def settle(self) -> None:
         """If no model is chosen yet, choose the first one with sliders, else the first of all."""
@@ -333,8 +326,8 @@ class ExploreState(PanelState):
     def _show_take(self) -> None:
         """The take that was on the stage stands there until the engine has drawn it again."""
         take = self.selection.current_take
-        if take is not None and self.picture.get() is None:
-            self._render.set_picture(take.picture)
+        if take is not None and self.render.picture.get() is None:
+            self.render.set_picture(take.picture)
 
     def close(self) -> None:
         """Wait for what is at work."""
@@ -350,7 +343,7 @@ class ExploreState(PanelState):
     def _follow(self, record: Record) -> None:
         """Ask for the picture of what is set now."""
         if self._has_begun and RENDER_FIELDS & record.keys():
-            self._render.request_picture()
+            self.render.request_picture()
 
 
 def _maker_title(work: Work, trained: InstalledModel | None) -> str:

@@ -49,7 +49,7 @@ class ExploreStage(QStackedWidget):
         self.addWidget(self.crop)
         self.addWidget(self.wave)
         self.page.view.zoomed.connect(self.badge.show_scale)
-        bind(self, state.picture, self._show_picture)
+        bind(self, state.render.picture, self._show_picture)
         bind(self, state.importing.preview, lambda _: self._show_page())
         bind(self, state.badge, self._show_badge)
         bind(self, state.parameters.sliders, self._show_badge)
@@ -60,7 +60,7 @@ class ExploreStage(QStackedWidget):
         bind(self, state.models.cards, self._show_first)
         bind(self, state.model, self._show_first)
         bind(self, state.engine_status, self._show_waiting)
-        bind(self, state.drawing, self._show_waiting)
+        bind(self, state.render.busy, self._show_waiting)
 
     def ask_file(self) -> None:
         self._dialogs.ask_file(WORKS, self._state.file_chosen.emit)
@@ -85,7 +85,7 @@ class ExploreStage(QStackedWidget):
 
     def _show_waiting(self, _: object) -> None:
         """Say why a picture that was asked for is not here yet."""
-        late = self._state.engine_status.get() == "Starting" and self._state.drawing.get()
+        late = self._state.engine_status.get() == "Starting" and self._state.render.busy.get()
         self._waits.setText("The engine is starting; the picture follows by itself." if late else "")
         self._waits.setVisible(late)
 
@@ -114,7 +114,7 @@ class ExploreStage(QStackedWidget):
         self._show_page()
 
     def _show_page(self) -> None:
-        photo, picture = self._state.importing.preview.get(), self._state.picture.get()
+        photo, picture = self._state.importing.preview.get(), self._state.render.picture.get()
         before = self.currentIndex()
         shown = 0 if picture is None else 3 if picture.ndim == 1 else 1
         self.setCurrentIndex(2 if photo is not None else shown)
@@ -154,12 +154,12 @@ class ExploreFoot(QStackedWidget):
         self.cancel.clicked.connect(stage.close_preview)
         self.use.clicked.connect(state.importing.encode_preview)
         bind(self, state.importing.preview, self._show_preview)
-        bind(self, state.picture, self._show_picture)
+        bind(self, state.render.picture, self._show_picture)
         bind(self, state.importing.busy, self._show_busy)
         bind(self, state.engine_status, self._show_busy)
 
     def ask_destination(self) -> None:
-        if self._state.picture.get() is not None:
+        if self._state.render.picture.get() is not None:
             self._dialogs.ask_save_path(self._state.file_name(), self._state.save_picture)
 
     def run_main_action(self) -> None:

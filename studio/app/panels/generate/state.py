@@ -11,7 +11,6 @@ from studio.app.core.observable import EngineProtocol, Field, Record, Value
 from studio.app.files.exporting import Exporter, ExportItem
 from studio.app.generation.batch import Batch
 from studio.app.generation.parameters import Parameters, default_record
-from studio.app.generation.run import Cell
 from studio.app.generation.wording import BatchText
 from studio.app.maps.surprisal import ShownPicture, SurprisalMaps
 from studio.app.model_browser.model_list import ModelList
@@ -57,14 +56,12 @@ class GenerateState(PanelState):
         self.batch = Batch(
             engine, models, messages, jobs, "Generate", "grid", self._wording, Sample, self.start_batch, self
         )
-        self.uncertainty = self.batch.uncertainty
-        self.cells: Value[tuple[Cell, ...]] = self.batch.cells
         self.chosen: Value[int | None] = Value(None, self)
         """Index of the cell with the ring."""
         self._takes = takes
         self.selection = TakeSelection(takes, messages, self.change, self)
         """Its current take is the one shown large."""
-        self.rewind = Rewind(engine, messages, jobs, self.uncertainty, self)
+        self.rewind = Rewind(engine, messages, jobs, self.batch.uncertainty, self)
         self.enlarged = Enlarged(models, self.batch, takes, self.selection, self.rewind, self)
         self.rewind_actions = RewindActions(
             models, messages, takes, self.parameters, self.enlarged, self.rewind, self.change, self
@@ -73,7 +70,7 @@ class GenerateState(PanelState):
         """Whether there is a model to make pictures with and no run is under way."""
         self.can_save: Value[bool] = Value(False, self)
         """Whether any picture of the grid is finished."""
-        for value in (self.model, self.batch.running, self.cells):
+        for value in (self.model, self.batch.running, self.batch.cells):
             value.changed.connect(self._update_derived)
         self._declare(
             *self.parameters.fields,
@@ -81,7 +78,7 @@ class GenerateState(PanelState):
             Field("stage", self.enlarged.to_record, self.enlarged.apply_record, restart=False),
             Field("chosen", self.chosen.get, self._use_chosen, undo=False),
             Field("stage", self.enlarged.stored, self.enlarged.restore_later, undo=False),
-            Field.of("doubt", self.uncertainty.on, bool, undo=False),
+            Field.of("doubt", self.batch.uncertainty.on, bool, undo=False),
         )
 
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
@@ -118,7 +115,7 @@ class GenerateState(PanelState):
     def _update_derived(self) -> None:
         """Every value that follows from others."""
         self.can_start.set(self.model.get() is not None and not self.batch.running.get())
-        self.can_save.set(any(cell.finished for cell in self.cells.get()))
+        self.can_save.set(any(cell.finished for cell in self.batch.cells.get()))
 
     # ── choosing and keeping ─────────────────────────────────────────────────────────────────────
 
@@ -144,7 +141,7 @@ class GenerateState(PanelState):
             return self.models.find_maker(large.export_item.work)
         if large is not None and base is not None:
             return base.trained
-        return self.batch.trained if self.cells.get() else self.model.get()
+        return self.batch.trained if self.batch.cells.get() else self.model.get()
 
     def shown_pictures(self) -> tuple[ShownPicture, ...]:
         """The finished pictures on show, for their maps: the large one, or the chosen one before the others."""
@@ -160,7 +157,7 @@ class GenerateState(PanelState):
         if run is None or run.artwork_kind != "picture" or self.models.find_model(run.model) is None:
             return ()
         hand = self.current_item()
-        others = [cell.picture for cell in self.cells.get() if cell.finished and cell.picture is not hand]
+        others = [cell.picture for cell in self.batch.cells.get() if cell.finished and cell.picture is not hand]
         pictures = [picture for picture in (hand, *others) if picture is not None]
         return tuple(ShownPicture(picture, run.model, run.label) for picture in pictures)
 
@@ -201,7 +198,7 @@ class GenerateState(PanelState):
 
     def _finished_items(self) -> list[ExportItem]:
         """Return the finished pictures of the grid."""
-        pieces = (self._export_item(index) for index in range(len(self.cells.get())))
+        pieces = (self._export_item(index) for index in range(len(self.batch.cells.get())))
         return [piece for piece in pieces if piece is not None]
 
     def open_in_explore(self, index: int | None = None) -> None:
@@ -224,7 +221,7 @@ class GenerateState(PanelState):
 
     def _export_item(self, index: int | None) -> ExportItem | None:
         """A finished picture with its making; of None that of what is large, or chosen."""
-        cells = self.cells.get()
+        cells = self.batch.cells.get()
         if index is None:
             large, index = self.enlarged.item.get(), self.chosen.get()
             if large is not None:
@@ -242,7 +239,7 @@ class GenerateState(PanelState):
 
     def _use_chosen(self, index: int | None) -> None:
         """Choose a picture by its index; none if the grid does not have it any more."""
-        self.chosen.set(index if index is not None and 0 <= index < len(self.cells.get()) else None)
+        self.chosen.set(index if index is not None and 0 <= index < len(self.batch.cells.get()) else None)
 
     def settle(self) -> None:
         """Choose the first model of pictures or waves, where none is chosen yet."""

@@ -63,7 +63,7 @@ class GenerateStage(QStackedWidget):
             EnlargedCaption(theme, self._run_link),
         )
         self.page = CaptionedPicture(theme, "Picture", self.enlarged_caption, CAPTION_WIDTH)
-        self.overlay = MapOverlay(self.page.view, state.surprisal, uncertainty=state.uncertainty)
+        self.overlay = MapOverlay(self.page.view, state.surprisal, uncertainty=state.batch.uncertainty)
         self.wave_page = WavePage(theme, state.synth, self.wave_caption)
         self.marker = RowMarker(theme, self.page.view)
         QWidget.setTabOrder(self.page.view, self.marker)
@@ -78,7 +78,7 @@ class GenerateStage(QStackedWidget):
         show_context_menu(self.page.view, self._menu_entries)
         self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.grid.customContextMenuRequested.connect(self._open_menu)
-        bind(self, state.cells, self._show_cells)
+        bind(self, state.batch.cells, self._show_cells)
         bind(self, state.chosen, self.grid.show_chosen, self.grid.cell_chosen, state.choose_cell)
         self.grid.cell_chosen.connect(lambda row: state.synth.play_briefly())
         self.grid.clicked.connect(lambda index: state.synth.play_briefly())
@@ -87,7 +87,7 @@ class GenerateStage(QStackedWidget):
         GridMapOverlay(
             self.grid,
             state.surprisal,
-            state.uncertainty,
+            state.batch.uncertainty,
             lambda index: self.grid.shown_cells[index].picture,
             self.grid,
         )
@@ -221,7 +221,7 @@ class GenerateStage(QStackedWidget):
 
     def _show_enlarged(self, large: EnlargedItem | None) -> None:
         if large is None:
-            self.setCurrentIndex(1 if self._state.cells.get() else 0)
+            self.setCurrentIndex(1 if self._state.batch.cells.get() else 0)
             return
         price = f" · {format_bits(large.log_prob)}" if large.log_prob is not None else ""
         words = f"{large.caption} · seed {group_digits(large.seed)}{price}"
@@ -282,7 +282,7 @@ class GenerateStage(QStackedWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for words, what in picture_actions(cell.picture is not None and cell.picture.ndim != 3):
             action = menu.addAction(words, partial(self.run_action, what))
-            enable_when_finished(action, self._state.cells, index.row())
+            enable_when_finished(action, self._state.batch.cells, index.row())
         menu.addAction("Paste", self._state.messages.paste_requested.emit)
         menu.addAction("Copy seed", lambda: QGuiApplication.clipboard().setText(str(cell.seed)))
         menu.popup(self.grid.viewport().mapToGlobal(at))
@@ -328,7 +328,7 @@ class GenerateFoot(QWidget):
         bind(self, state.can_save, self.save_all.setVisible)
         bind(self, state.parameters.number, self._show_time)
         bind(self, state.model, self._show_time)
-        bind(self, state.cells, self._show_time)
+        bind(self, state.batch.cells, self._show_time)
         bind(self, state.batch.compiling, self._show_time)
 
     def press_main(self) -> None:
@@ -353,7 +353,7 @@ class GenerateFoot(QWidget):
     def _show_time(self, _: object) -> None:
         trained, number = self._state.model.get(), self._state.parameters.number.get()
         seconds = trained.card.seconds_each * number if trained is not None else 0.0
-        told = seconds > 0 and not self._state.cells.get()
+        told = seconds > 0 and not self._state.batch.cells.get()
         many = BatchText(output_noun(trained)).count_text(number)
         first = trained is not None and trained.card.can_inpaint and self._state.batch.compiling.get()
         longer = ". The first run on this computer takes longer." if first else ""
@@ -377,7 +377,7 @@ def make_panel(theme: Theme, state: GenerateState, dialogs: FileDialogs) -> Pane
         Action("Next picture", (), lambda: stage.show_next(1)),
         Action("Previous picture", (), lambda: stage.show_next(-1)),
         Action("Go on", (), state.batch.continue_run, enabled=state.batch.can_continue),
-        Action("Doubt", ("V",), lambda: state.batch.show_uncertainty(not state.uncertainty.on.get()), "stage"),
+        Action("Doubt", ("V",), lambda: state.batch.show_uncertainty(not state.batch.uncertainty.on.get()), "stage"),
         Action("Row marker", ("W",), stage.focus_marker, "stage"),
         Action("Pick the colour of a pixel", ("O",), stage.pick_colour, "stage"),
         Action("Branch here", ("K",), stage.branch_here, "stage"),

@@ -255,7 +255,7 @@ def test_doubt_is_told_of_completions_and_of_what_is_kept_there_is_none(opened: 
     told[:, 4:] = 2.0
     pictures = np.full((1, 8, 8, 3), 90, np.uint8)
     engine.emit_events(wire.PicturesPreview(job=asked.job, first=0, pictures=pictures, done=6, total=9, entropy=told))
-    picture, doubt = complete.ranking.cells.get()[0].picture, complete.uncertainty
+    picture, doubt = complete.ranking.cells.get()[0].picture, complete.batch.uncertainty
     assert picture is not None
     doubt.set_hovered(picture, 5, 3)
     assert doubt.hovered_bits.get() == 2.0
@@ -482,7 +482,7 @@ def test_chosen_ones_are_saved_kept_and_opened_in_explore(
     answer(engine)
     assert opened.panel.get() == "explore"
     assert opened.explore.parameters.source.get() == "mine.png"
-    assert np.array_equal(opened.explore.picture.get(), np.zeros((8, 8, 3), np.uint8))
+    assert np.array_equal(opened.explore.render.picture.get(), np.zeros((8, 8, 3), np.uint8))
     state.use_as_picture(3)
     assert int(state.canvas.picture.get()[0, 0, 0]) == 3  # type: ignore[index]
 

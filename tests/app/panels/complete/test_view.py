@@ -419,7 +419,7 @@ def test_doubt_stands_in_place_of_what_is_filled(studio: OpenedWindow) -> None:
     assert tones[1].red() > 240 > tones[1].blue()
     QTest.mouseMove(grid.viewport(), corner + QPoint(6 + size.width() - 3, 4 + size.height() - 3))
     settle()
-    assert studio.state.complete.uncertainty.hovered_bits.get() == pytest.approx(9.0)
+    assert studio.state.complete.batch.uncertainty.hovered_bits.get() == pytest.approx(9.0)
 
 
 def test_a_second_model_is_mixed_in_while_completions_form(studio: OpenedWindow, two_models: Path) -> None:

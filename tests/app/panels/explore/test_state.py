@@ -25,7 +25,7 @@ def tone(value: int, size: int = 8, channels: int = 3) -> Array:
 
 def stage(explore: ExploreState) -> Array:
     """The picture on the stage."""
-    picture = explore.picture.get()
+    picture = explore.render.picture.get()
     assert picture is not None
     return picture
 
@@ -81,7 +81,7 @@ def test_until_the_first_start_nothing_is_asked(window: AppState, engine: FakeEn
     engine.status_changed.emit("Ready")
     window.explore.choose_model("tones")
     window.explore.choose_model("tiny")
-    assert engine.sent == [] and window.explore.picture.get() is None
+    assert engine.sent == [] and window.explore.render.picture.get() is None
     window.explore.parameters.new_start()
     assert asked(engine).seed == window.explore.parameters.seed.get()
 
@@ -96,7 +96,7 @@ def test_a_picture_comes_from_seed_sliders_and_temperatures(window: AppState, en
     assert command.sliders == (0.0, 1.5, 0.0) and command.temperature == (0.7, 0.7, 0.25)
     newest = tone(2)
     answer(engine, newest)
-    assert window.explore.picture.get() is newest
+    assert window.explore.render.picture.get() is newest
 
 
 def test_while_dragging_one_question_is_open_and_only_the_newest_wish_kept(
@@ -206,7 +206,7 @@ def test_a_question_that_fails_says_so_and_the_picture_stays(window: AppState, e
     engine.emit_events(Failed(job=asked(engine).job, reason="The model was moved.", hint="Put it back."))
     said = window.messages.current.get()
     assert said is not None and said.text == "The model was moved. Put it back." and said.severity == "failed"
-    assert window.explore.picture.get() is not None
+    assert window.explore.render.picture.get() is not None
     count = len(engine.sent)
     window.messages.press_button(0)
     assert len(engine.sent) == count + 1 and asked(engine).sliders[0] == 1.0
@@ -219,7 +219,7 @@ def test_a_dead_engine_leaves_the_picture_and_offers_to_draw_it_again(window: Ap
     engine.die()
     said = window.messages.current.get()
     assert said is not None and said.text.endswith("The picture on the stage may be older than the sliders.")
-    assert len(engine.sent) == count and window.explore.picture.get() is not None
+    assert len(engine.sent) == count and window.explore.render.picture.get() is not None
     window.messages.press_button(0)
     assert len(engine.sent) == count + 1 and asked(engine).sliders[0] == 1.0
 
@@ -340,7 +340,7 @@ def test_stopped_in_the_queue_the_stage_asks_for_no_newer_picture(
     qtbot.waitUntil(lambda: window.jobs.find_job(job) is not None)
     window.jobs.stop_job(job)
     engine.emit_events(Stopped(job=job))
-    assert len(engine.sent) == count and not window.explore.drawing.get()
+    assert len(engine.sent) == count and not window.explore.render.busy.get()
     window.explore.parameters.set_slider(0, 1.5)
     assert len(engine.sent) == count + 1
 
@@ -418,9 +418,9 @@ def test_the_stage_is_what_a_take_keeps_not_what_the_sliders_want(window: AppSta
     begin(window, engine)
     window.explore.parameters.set_slider(0, 1.0)  # not answered yet
     window.explore.keep_take()
-    (take,) = window.explore.takes.get()
+    (take,) = window.explore.selection.takes.get()
     assert take.work.sliders == (0.0, 0.0, 0.0) and (take.picture == 7).all()
-    assert window.explore.current.get() == 0
+    assert window.explore.selection.current.get() == 0
 
 
 def test_takes_can_be_kept_chosen_taken_off_and_brought_back(window: AppState, engine: FakeEngine) -> None:
@@ -428,22 +428,22 @@ def test_takes_can_be_kept_chosen_taken_off_and_brought_back(window: AppState, e
     begin(window, engine)
     explore.keep_take()
     explore.parameters.set_slider(1, 2.0)
-    assert explore.current.get() is None
+    assert explore.selection.current.get() is None
     answer(engine, tone(50))
     explore.keep_take()
     explore.choose_take(0)
-    assert explore.parameters.sliders.get() == (0.0, 0.0, 0.0) and explore.current.get() == 0
+    assert explore.parameters.sliders.get() == (0.0, 0.0, 0.0) and explore.selection.current.get() == 0
     assert np.array_equal(stage(explore), tone(7))  # before the engine answers
     answer(engine, tone(7))
     explore.selection.delete_take(0)
-    assert [take.work.sliders[1] for take in explore.takes.get()] == [2.0]
+    assert [take.work.sliders[1] for take in explore.selection.takes.get()] == [2.0]
     window.undo()
-    assert len(explore.takes.get()) == 2 and explore.current.get() == 0
+    assert len(explore.selection.takes.get()) == 2 and explore.selection.current.get() == 0
     window.undo()
-    assert explore.parameters.sliders.get() == (0.0, 2.0, 0.0) and explore.current.get() == 1
+    assert explore.parameters.sliders.get() == (0.0, 2.0, 0.0) and explore.selection.current.get() == 1
     for _ in range(3):
         window.undo()
-    assert explore.takes.get() == ()
+    assert explore.selection.takes.get() == ()
 
 
 def test_a_take_that_cannot_be_written_is_kept_and_written_later(
@@ -457,7 +457,7 @@ def test_a_take_that_cannot_be_written_is_kept_and_written_later(
 
         patch.setattr(storage, "write_file", full)
         window.explore.keep_take()
-    assert len(window.explore.takes.get()) == 1
+    assert len(window.explore.selection.takes.get()) == 1
     said = window.messages.current.get()
     assert said is not None and said.text == "The disk is full."
     window.messages.press_button(0)
@@ -551,8 +551,8 @@ def test_a_grey_model_shows_grey_takes(window: AppState, engine: FakeEngine, ope
     answer(engine, tone(5, 4, 1))
     window.explore.keep_take()
     second = opener(FakeEngine())
-    qtbot.waitUntil(lambda: second.explore.picture.get() is not None)
-    picture = second.explore.picture.get()
+    qtbot.waitUntil(lambda: second.explore.render.picture.get() is not None)
+    picture = second.explore.render.picture.get()
     assert picture is not None and picture.shape == (4, 4, 1) and (picture == 5).all()
 
 
@@ -593,13 +593,13 @@ def test_everything_is_there_again_after_a_restart(
         and explore.parameters.source.get() == "rose.png"
         and explore.badge.get().kind == "exact"
     )
-    qtbot.waitUntil(lambda: len(explore.takes.get()) == 1)
-    take = explore.takes.get()[0]
+    qtbot.waitUntil(lambda: len(explore.selection.takes.get()) == 1)
+    take = explore.selection.takes.get()[0]
     assert (take.picture == 99).all() and take.work.latent == StoredArray.from_array(LATENT)
     other.show_panel("explore")
     for _ in range(110):
         other.undo()
-    assert explore.parameters.sliders.get()[0] == 0.0 and explore.current.get() == 0
+    assert explore.parameters.sliders.get()[0] == 0.0 and explore.selection.current.get() == 0
 
 
 def test_a_take_kept_in_the_moment_before_a_crash_is_found_again(
@@ -614,8 +614,8 @@ def test_a_take_kept_in_the_moment_before_a_crash_is_found_again(
     window.explore.keep_take()
     monkeypatch.setattr(window, "close", lambda: None)  # it is killed, and nothing was written down yet
     second = opener(FakeEngine())
-    qtbot.waitUntil(lambda: len(second.explore.takes.get()) == 1)
-    assert second.explore.takes.get()[0].work.seed == 7
+    qtbot.waitUntil(lambda: len(second.explore.selection.takes.get()) == 1)
+    assert second.explore.selection.takes.get()[0].work.seed == 7
 
 
 def test_a_take_taken_off_for_good_goes_to_the_bin(
@@ -675,12 +675,12 @@ def test_the_map_of_an_opened_picture_is_not_given_a_class_that_was_only_assumed
     window.explore.parameters.new_start(7)
     window.explore.parameters.set_label(1)
     answer(engine, tone(7))
-    if window.explore.drawing.get():
+    if window.explore.render.busy.get():
         answer(engine, tone(8))
     assert [shown.label for shown in window.explore.shown_pictures()] == [1], "it was made as this class"
 
     bring(window, engine, photo(tmp_path / "mine.png"), qtbot)
     window.explore.parameters.set_label(1)
-    if window.explore.drawing.get():
+    if window.explore.render.busy.get():
         answer(engine, tone(9))
     assert [(shown.model, shown.label) for shown in window.explore.shown_pictures()] == [("kinds", None)]

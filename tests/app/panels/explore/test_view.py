@@ -283,7 +283,7 @@ def test_takes_are_kept_shown_and_taken_off(exploring: OpenedWindow) -> None:
     )
     strip.list.setCurrentIndex(strip.list.rows.index(1))
     QTest.keyClick(strip.list, Qt.Key.Key_Delete)
-    assert len(exploring.state.explore.takes.get()) == 1
+    assert len(exploring.state.explore.selection.takes.get()) == 1
     exploring.state.undo()
     assert strip.list.rows.rowCount() == 2
 

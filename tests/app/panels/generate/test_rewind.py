@@ -279,7 +279,7 @@ def test_another_seed_goes_on_with_the_same_kind(opener: Opener, engine: FakeEng
     window.generate.rewind_actions.branch_here()
     assert asked(engine).label == 1 and asked(engine).seeds != (4113,)
     second = opener(FakeEngine())
-    assert [cell.label for cell in second.generate.cells.get()] == [0, 1]
+    assert [cell.label for cell in second.generate.batch.cells.get()] == [0, 1]
 
 
 def test_a_second_model_decides_below_the_marker(opener: Opener, engine: FakeEngine, two_models: Path) -> None:

@@ -58,7 +58,7 @@ def test_every_picture_has_a_seed_of_its_own(window: AppState, engine: FakeEngin
     command = asked(engine)
     assert command.seeds == (4112, 4113, 4114)
     assert command.model == "tiny" and command.temperature == (0.7,)
-    assert [cell.seed for cell in window.generate.cells.get()] == [4112, 4113, 4114]
+    assert [cell.seed for cell in window.generate.batch.cells.get()] == [4112, 4113, 4114]
 
 
 def test_seeds_go_round_at_the_largest(window: AppState, engine: FakeEngine) -> None:
@@ -69,7 +69,7 @@ def test_seeds_go_round_at_the_largest(window: AppState, engine: FakeEngine) -> 
 def test_pictures_take_their_place_as_they_form(window: AppState, engine: FakeEngine) -> None:
     job = begin(window, engine)
     engine.emit_events(drawn(job, 0, 2), drawn(job, 2, 2, done=3))
-    cells = window.generate.cells.get()
+    cells = window.generate.batch.cells.get()
     assert [cell.finished for cell in cells] == [True, True, False, False]
     assert cells[1].log_prob == -1.0 and cells[1].picture is not None and cells[1].picture[0, 0, 0] == 11
     assert cells[3].picture is not None and (cells[3].done, cells[3].total) == (3, 5)
@@ -117,7 +117,7 @@ def test_what_is_drawn_row_by_row_is_counted_in_rows(opener: Opener, engine: Fak
             PicturesPreview(job=job, first=0, pictures=pictures, done=done, total=17)
         )  # the last step is the price
         assert window.generate.batch.caption.get().startswith(f"{words} 0 of 2 finished")
-        assert window.generate.cells.get()[0].rows_drawn(16) == done
+        assert window.generate.batch.cells.get()[0].rows_drawn(16) == done
     engine.emit_events(PicturesPreview(job=job, first=0, pictures=pictures, done=11, total=17), Stopped(job=job))
     assert (
         window.generate.batch.caption.get() == "Stopped at row 11. 0 finished and 2 half-drawn of 2 pictures are kept."
@@ -127,7 +127,7 @@ def test_what_is_drawn_row_by_row_is_counted_in_rows(opener: Opener, engine: Fak
 def test_what_another_job_says_is_not_ours(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     engine.emit_events(drawn("another", 0, 4), Finished(job="another"))
-    assert window.generate.batch.running.get() and window.generate.cells.get()[0].picture is None
+    assert window.generate.batch.running.get() and window.generate.batch.cells.get()[0].picture is None
 
 
 def test_the_button_says_what_it_does(window: AppState, engine: FakeEngine) -> None:
@@ -153,7 +153,7 @@ def test_stop_keeps_what_is_drawn_and_goes_on_from_there(window: AppState, engin
     command = asked(engine)
     assert command.seeds == (4114, 4115)
     engine.emit_events(drawn(command.job, 0, 2), Finished(job=command.job))
-    cells = window.generate.cells.get()
+    cells = window.generate.batch.cells.get()
     assert all(cell.finished for cell in cells) and not window.generate.batch.can_continue.get()
     assert cells[2].picture is not None and cells[2].picture[0, 0, 0] == 10  # the first of the second job
 
@@ -178,7 +178,7 @@ def test_a_dead_engine_keeps_the_finished_and_offers_the_others(window: AppState
         '"24 pictures" was lost at 12, which are kept.'
     )
     assert [label for label, _ in said.buttons] == ["Make the other 12"]
-    assert sum(cell.finished for cell in window.generate.cells.get()) == 12
+    assert sum(cell.finished for cell in window.generate.batch.cells.get()) == 12
     assert len(engine.sent) == 1 and window.jobs.jobs.get() == ()  # never sent again by itself
     window.messages.press_button(0)
     assert asked(engine).seeds == tuple(range(4124, 4136))
@@ -195,7 +195,7 @@ def test_a_failure_says_why_and_tries_again(window: AppState, engine: FakeEngine
     engine.emit_events(drawn(job, 0, 1), Failed(job=job, reason="Memory ran out.", hint="Make fewer at a time."))
     said = window.messages.current.get()
     assert said is not None and said.text == "Memory ran out. Make fewer at a time." and said.severity == "failed"
-    assert window.generate.cells.get()[0].finished
+    assert window.generate.batch.cells.get()[0].finished
     window.messages.press_button(0)
     assert asked(engine).seeds == (4113, 4114, 4115)
 
@@ -387,7 +387,7 @@ def test_the_grid_is_there_again_after_a_restart(opener: Opener, engine: FakeEng
     engine.emit_events(drawn(job, 0, 3), *([Stopped(job=job)] if ended else []))
     second_engine = FakeEngine()
     second = opener(second_engine)
-    cells = second.generate.cells.get()
+    cells = second.generate.batch.cells.get()
     assert [cell.seed for cell in cells] == [4112, 4113, 4114, 4115]
     assert [cell.finished for cell in cells] == [True, True, True, False]
     assert cells[2].picture is not None and (cells[2].picture == 12).all() and cells[2].log_prob == -2.0
@@ -405,7 +405,7 @@ def test_the_grid_is_there_again_although_the_settings_are_lost(
     monkeypatch.setattr(first, "close", lambda: None)  # it is closed
     (studio_home / "config" / "settings.json").unlink()
     second = opener(FakeEngine())
-    assert [cell.seed for cell in second.generate.cells.get() if cell.finished] == [4112, 4113, 4114, 4115]
+    assert [cell.seed for cell in second.generate.batch.cells.get() if cell.finished] == [4112, 4113, 4114, 4115]
 
 
 def test_a_grid_that_cannot_be_read_costs_only_itself(opener: Opener, engine: FakeEngine, studio_home: Path) -> None:
@@ -414,7 +414,7 @@ def test_a_grid_that_cannot_be_read_costs_only_itself(opener: Opener, engine: Fa
     (studio_home / "data").mkdir(parents=True, exist_ok=True)
     (studio_home / "data" / "grid.png").write_bytes(b"\x89PNG\r\n\x1a\nrubbish")
     second = opener(FakeEngine())
-    assert second.generate.cells.get() == () and second.generate.parameters.seed.get() == 4112
+    assert second.generate.batch.cells.get() == () and second.generate.parameters.seed.get() == 4112
 
 
 def test_a_model_that_is_gone_is_replaced_by_the_first(opener: Opener, engine: FakeEngine, two_models: Path) -> None:

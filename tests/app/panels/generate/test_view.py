@@ -277,7 +277,7 @@ def test_keeping_a_picture_lays_it_on_the_strip(studio: OpenedWindow) -> None:
     studio.state.generate.choose_cell(1)
     assert studio.window.strip.hint.isVisible()
     QTest.mouseClick(studio.window.strip.keep, Qt.MouseButton.LeftButton)
-    assert len(studio.state.explore.takes.get()) == 1
+    assert len(studio.state.explore.selection.takes.get()) == 1
     assert not studio.window.strip.hint.isVisible()
     assert studio.state.panel.get() == "generate"
     studio.window.strip.list.take_chosen.emit(0)
@@ -285,7 +285,7 @@ def test_keeping_a_picture_lays_it_on_the_strip(studio: OpenedWindow) -> None:
     assert parts(studio)[0].enlarged_caption.words.text().startswith("Take 1 · seed")
     studio.state.show_panel("explore")
     studio.window.strip.list.take_chosen.emit(0)
-    assert studio.state.explore.picture.get() is not None
+    assert studio.state.explore.render.picture.get() is not None
 
 
 def test_classes_bring_a_choice_of_kind(window_opener: WindowOpener, two_models: Path) -> None:

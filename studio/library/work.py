@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Meta
 
 from studio import __version__
-from studio.library import storage
+from studio.library import earlier_keys, storage
 from studio.media import decoder, export
 from studio.media.pictures import enlarging
 from studio.media.pictures.enlarging import UNENLARGED, Enlargement
@@ -58,7 +58,7 @@ class WavetableEnd(msgspec.Struct, frozen=True, kw_only=True):
     source: Annotated[str, Meta(max_length=300)] = ""
 
 
-class ImposedPixel(msgspec.Struct, frozen=True, array_like=True):
+class FixedPixel(msgspec.Struct, frozen=True, array_like=True):
     """A pixel whose colour the artist chose."""
 
     row: Annotated[int, Meta(ge=0, le=65535)]
@@ -73,7 +73,7 @@ class RedrawnFromRow(msgspec.Struct, frozen=True, kw_only=True):
     it again."""
 
     row: Annotated[int, Meta(ge=0, le=65535)]
-    imposed: tuple[ImposedPixel, ...] = ()
+    fixed_pixels: tuple[FixedPixel, ...] = ()
 
     def drawn_mask(self, height: int, width: int) -> np.ndarray:
         """(height, width) uint8, 1 where the model draws."""
@@ -90,8 +90,8 @@ class RedrawnFromRow(msgspec.Struct, frozen=True, kw_only=True):
             seen[pixel.row, pixel.column] = pixel.colour
         return seen
 
-    def _within(self, height: int, width: int) -> list[ImposedPixel]:
-        return [pixel for pixel in self.imposed if pixel.row < height and pixel.column < width]
+    def _within(self, height: int, width: int) -> list[FixedPixel]:
+        return [pixel for pixel in self.fixed_pixels if pixel.row < height and pixel.column < width]
 
 
 class ModelMixture(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,14 +101,14 @@ class ModelMixture(msgspec.Struct, frozen=True, kw_only=True):
     model_hash: Annotated[str, Meta(max_length=128)]
     share: Annotated[float, Meta(ge=0.0, le=1.0)]
     """How much it decided."""
-    shares: StoredArray | None = None
+    share_map: StoredArray | None = None
     """What the share was at each pixel (height, width), where it was not the same at all."""
 
 
 class SoundEdit(msgspec.Struct, frozen=True, kw_only=True):
     """What a hand changed while a sound was made, from sample `at` of it on; what is None stayed as it was."""
 
-    at: Annotated[int, Meta(ge=0, lt=2**53)]
+    sample: Annotated[int, Meta(ge=0, lt=2**53)]
     label: Annotated[int, Meta(ge=0)] | None = None
     share: Annotated[float, Meta(ge=0.0, le=1.0)] | None = None
 
@@ -116,8 +116,8 @@ class SoundEdit(msgspec.Struct, frozen=True, kw_only=True):
 class Work(msgspec.Struct, frozen=True, kw_only=True):
     """The making of an artwork: with the same model it gives the same artwork again."""
 
-    kind: Literal["picture", "sound"] = "picture"
-    rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
+    medium: Literal["picture", "sound"] = "picture"
+    sample_rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
     """Hz of a recording; 0 of pictures and of single cycles."""
     format: Annotated[int, Meta(ge=1, le=1)] = 1
     software: str = f"Latent Studio {__version__}"
@@ -129,7 +129,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """One for all scales, or one each from coarse to fine."""
     sliders: tuple[Annotated[float, Meta(ge=-16.0, le=16.0)], ...] = ()
     label: Annotated[int, Meta(ge=0)] | None = None
-    heat: StoredArray | None = None
+    temperature_map: StoredArray | None = None
     """The temperature of each pixel (height, width), where it was not the same for all: painted, or changed on the
     way."""
     mix: ModelMixture | None = None
@@ -137,58 +137,66 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Set where the start is a picture of the artist's own instead of the seed's noise."""
     source: Annotated[str, Meta(max_length=300)] = ""
     """Name of the file that was opened, for people."""
-    heard: Annotated[int, Meta(ge=0)] = 0
+    continued_samples: Annotated[int, Meta(ge=0)] = 0
     """How many samples of a recording were there before: it goes on from these, which its own file brings along."""
-    curve: Annotated[tuple[tuple[SecondsValue, TemperatureValue], ...], Meta(max_length=10_000)] = ()
+    temperature_curve: Annotated[tuple[tuple[SecondsValue, TemperatureValue], ...], Meta(max_length=10_000)] = ()
     """Of a sound whose temperature was not the same all along: seconds of it and the temperature there, joined by
     straight lines; two of one second are a step."""
-    until: WavetableEnd | None = None
+    wavetable_end: WavetableEnd | None = None
     """Set where it is a wavetable: its frames lead from this work to that end."""
-    turns: Annotated[tuple[SoundEdit, ...], Meta(max_length=100_000)] = ()
+    edits: Annotated[tuple[SoundEdit, ...], Meta(max_length=100_000)] = ()
     """What was changed while a sound was made, in order. Its length is that of its file."""
-    rewound: RedrawnFromRow | None = None
+    redrawn: RedrawnFromRow | None = None
     """Set where only a part was drawn, from a row of another picture on."""
-    came_from: Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(max_length=64)] = ()
+    ancestors: Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(max_length=64)] = ()
     """`key` of each work that it came from, the nearest first, where those were kept."""
-    made: str = ""
+    created: str = ""
     """Date and time, ISO 8601."""
     name: Annotated[str, Meta(max_length=80)] = ""
     """What the artist calls it."""
 
     @property
     def identity_hash(self) -> str:
-        """Tells works apart, whatever they are called."""
-        return storage.hash_bytes(work_to_json(msgspec.structs.replace(self, name="")).encode())
+        """Tells works apart, whatever they are called.
+
+        It is the hash of the recipe with the earliest keys, because stored works name their ancestors by it.
+        """
+        recipe = msgspec.to_builtins(msgspec.structs.replace(self, name=""))
+        return storage.hash_bytes(msgspec.json.encode(earlier_keys.WORK.to_earlier(recipe)))
 
     @property
     def has_live_settings(self) -> bool:
         """Whether more than a seed, a temperature, a kind and sliders went into it."""
-        return bool(self.heat or self.mix or self.turns or self.curve)
+        return bool(self.temperature_map or self.mix or self.edits or self.temperature_curve)
 
     @property
     def file_suffix(self) -> str:
         """Of the file that holds it."""
-        return ".wav" if self.kind == "sound" else ".png"
+        return ".wav" if self.medium == "sound" else ".png"
 
     def end_work(self) -> "Work | None":
         """The work that a wavetable leads to."""
-        return None if self.until is None else msgspec.structs.replace(self, until=None, **_end_fields(self.until))
+        return (
+            None
+            if self.wavetable_end is None
+            else msgspec.structs.replace(self, wavetable_end=None, **_end_fields(self.wavetable_end))
+        )
 
     def wavetable_to(self, other: "Work") -> "Work":
         """The wavetable from this work to another one of the same model."""
-        return msgspec.structs.replace(self, until=WavetableEnd(**_end_fields(other)))
+        return msgspec.structs.replace(self, wavetable_end=WavetableEnd(**_end_fields(other)))
 
     def summary(self) -> str:
         """For galleries that show a PNG's `parameters`."""
         heat = ", ".join(f"{t:g}" for t in self.temperature)
         start = f"from {self.source}" if self.latent else f"seed {self.seed}"
-        if self.rewound is not None:
-            start = f"on from row {self.rewound.row}, seed {self.seed}"
-        end = self.until
+        if self.redrawn is not None:
+            start = f"on from row {self.redrawn.row}, seed {self.seed}"
+        end = self.wavetable_end
         until = f" to {f'from {end.source}' if end.latent else f'seed {end.seed}'}" if end is not None else ""
-        heat += ", changed from pixel to pixel" if self.heat else ""
+        heat += ", changed from pixel to pixel" if self.temperature_map else ""
         mix = f", mixed with {self.mix.model}, share {self.mix.share:g}" if self.mix else ""
-        mix += ", changed from pixel to pixel" if self.mix and self.mix.shares else ""
+        mix += ", changed from pixel to pixel" if self.mix and self.mix.share_map else ""
         return f"{self.model}, {start}{until}, temperature {heat}{mix}. {self.software}"
 
 
@@ -199,7 +207,7 @@ def _end_fields(of: WavetableEnd | Work) -> dict[str, Any]:
 
 def work_from_json(data: bytes | str) -> Work:
     """A work's making as it stands in a file. Raises msgspec.ValidationError naming the field."""
-    return msgspec.json.decode(data, type=Work)
+    return msgspec.convert(earlier_keys.WORK.to_present(msgspec.json.decode(data)), Work)
 
 
 def work_to_json(work: Work) -> str:
@@ -328,13 +336,13 @@ def recipe_of_png(data: bytes) -> Work | None:
 
 def encode_wav(sound: np.ndarray, work: Work, *, bits: int = 0) -> bytes:
     """A cycle or a recording (samples,) int16 or float32 as a WAV that carries its making, as `export.wav` has it."""
-    return export.encode_wav_bytes(sound, work.rate or wavetable.FILE_RATE, _recipe_comments(work), bits=bits)
+    return export.encode_wav_bytes(sound, work.sample_rate or wavetable.FILE_RATE, _recipe_comments(work), bits=bits)
 
 
 def encode_flac(sound: np.ndarray, work: Work, *, bits: int = 16) -> bytes:
     """A recording as a FLAC of 16 or 24 bits."""
     words = {"SOFTWARE": work.software, "TITLE": work.summary(), "COMMENT": f"{RECIPE_KEY} {work_to_json(work)}"}
-    return export.encode_flac_bytes(sound, work.rate, words, bits=bits)
+    return export.encode_flac_bytes(sound, work.sample_rate, words, bits=bits)
 
 
 def recipe_of_flac(data: bytes) -> Work | None:
@@ -383,8 +391,8 @@ def _decode_recipe(recipe: str, what: str) -> Work:
     """A making as it stood in a file. Raises BadWork."""
     try:
         work = work_from_json(recipe)
-        end, mix = work.until, work.mix
-        for latent in (work.latent, work.heat, end.latent if end else None, mix.shares if mix else None):
+        end, mix = work.wavetable_end, work.mix
+        for latent in (work.latent, work.temperature_map, end.latent if end else None, mix.share_map if mix else None):
             if latent is not None and not np.isfinite(latent.to_array()).all():
                 raise ValueError("latent: not every number is finite")
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:

@@ -56,12 +56,12 @@ class SoundJob:
             f'"{voice.card.title}" has {voice.card.size_text} and {voice.model.levels} levels'
             for voice in self.loaded_models
         ]
-        if len({(voice.card.rate, voice.model.levels) for voice in self.loaded_models}) > 1:
+        if len({(voice.card.sample_rate, voice.model.levels) for voice in self.loaded_models}) > 1:
             raise DoesNotFit(
                 f"{kinds[0]}, and {kinds[1]}, so they cannot be mixed; take two models that are alike in that"
             )
         self.rate, self.levels, self.receptive_field = (
-            loaded.card.rate,
+            loaded.card.sample_rate,
             loaded.model.levels,
             max(m.receptive_field for m in self.models),
         )
@@ -233,7 +233,7 @@ class SoundJob:
         heat = temperature_on_curve(self.curve, seconds)
         if self.continued_count or seconds[0] >= OPENING_SECONDS:
             return heat
-        hot = max(voice.card.opening for voice in self.loaded_models)
+        hot = max(voice.card.opening_temperature for voice in self.loaded_models)
         return np.where(seconds < OPENING_SECONDS, np.maximum(heat, hot), heat)
 
     def _prepare_sampler(self) -> bool:
@@ -264,7 +264,7 @@ class SoundJob:
 def _streaming_model(loaded: LoadedModel) -> AutoregressiveSound:
     """Its model. Raises Misfit where that cannot be played live."""
     model = loaded.model
-    if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.rate:
+    if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.sample_rate:
         raise DoesNotFit(f'"{loaded.card.title}" does not make sound that goes on; take a WaveNet')
     return model
 

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from studio import zoo
+from studio.library import earlier_keys
 from studio.library.card import Group
 
 
@@ -15,18 +16,26 @@ class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     steps: Annotated[int, Meta(ge=1, title="Steps")] = 2000
     batch: Annotated[int, Meta(ge=2, le=4096, title="Batch")] = 32
-    rate: Annotated[float, Meta(gt=0, le=0.1, title="Learning rate")] = 1e-3
+    learning_rate: Annotated[float, Meta(gt=0, le=0.1, title="Learning rate")] = 1e-3
     final_rate: Annotated[float, Meta(ge=0, le=1, title="Final rate", description="Share of the rate at the end")] = (
         0.05
     )
     warm_up: Annotated[int, Meta(ge=0, title="Warm-up steps")] = 100
-    clip: Annotated[float, Meta(gt=0, title="Clip", description="Largest norm of the gradient")] = 100.0
-    decay: Annotated[float, Meta(ge=0, le=0.1, title="Weight decay")] = 0.0
-    average: Annotated[float, Meta(ge=0, lt=1, title="Average", description="Decay of the weights' average")] = 0.999
-    cut: Annotated[int, Meta(ge=64, le=2**20, title="Cut", description="Samples of a recording in one example")] = 8192
-    flips: Annotated[bool, Meta(title="Mirror", description="Also learn from mirrored artworks")] = False
-    evaluate: Annotated[int, Meta(ge=1, title="Evaluate every", description="Steps between held-out figures")] = 250
-    save_seconds: Annotated[float, Meta(gt=0, title="Save every", description="Seconds between checkpoints")] = 60.0
+    max_gradient_norm: Annotated[float, Meta(gt=0, title="Clip", description="Largest norm of the gradient")] = 100.0
+    weight_decay: Annotated[float, Meta(ge=0, le=0.1, title="Weight decay")] = 0.0
+    average_decay: Annotated[float, Meta(ge=0, lt=1, title="Average", description="Decay of the weights' average")] = (
+        0.999
+    )
+    cut_samples: Annotated[
+        int, Meta(ge=64, le=2**20, title="Cut", description="Samples of a recording in one example")
+    ] = 8192
+    mirror: Annotated[bool, Meta(title="Mirror", description="Also learn from mirrored artworks")] = False
+    evaluate_every: Annotated[int, Meta(ge=1, title="Evaluate every", description="Steps between held-out figures")] = (
+        250
+    )
+    save_every_seconds: Annotated[float, Meta(gt=0, title="Save every", description="Seconds between checkpoints")] = (
+        60.0
+    )
     seed: Annotated[int, Meta(ge=0)] = 0
 
 
@@ -35,12 +44,12 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
     title: str
-    makes: str
+    subject: str
     """What its pictures show, for example `Emoji`."""
-    learned_from: str
+    training_data: str
     licence: str
     group: Group = ""
-    smooth: bool = False
+    shown_smooth: bool = False
     """Whether its pictures are first shown blended instead of as squares, as photographs are."""
     data: str = ""
     """Where the data stood, for people."""
@@ -49,12 +58,12 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
     for another length."""
     levels: Annotated[int, Meta(ge=2, le=65536)] = 256
     """How finely artworks are graded: 32 for pictures of 5 bits, 4096 for sounds of 12; 256 of sounds are μ-law."""
-    rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
+    sample_rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
     """Hz of recordings; 0 of pictures and single cycles."""
-    labels: tuple[str, ...] = ()
+    label_columns: tuple[str, ...] = ()
     """The columns of a pack's index that say the kinds of its recordings, each a sort of kinds."""
     temperature: Annotated[float, Meta(ge=0, le=2)] = 0.8
-    opening: Annotated[float, Meta(ge=0, le=2)] = 0.0
+    opening_temperature: Annotated[float, Meta(ge=0, le=2)] = 0.0
     """The least temperature of the first 2 ms of a recording that nothing precedes. A model that has learned few
     beginnings may else fall silent before its first note."""
     recipe: zoo.Recipe
@@ -72,7 +81,8 @@ class BadTrainingConfig(ValueError):
 def config_from_json(data: bytes) -> TrainingConfig:
     """A study as a file in `models/recipes/` holds it. Raises BadStudy naming the field."""
     try:
-        return msgspec.json.decode(data, type=TrainingConfig)
+        fields = earlier_keys.TRAINING_CONFIG.to_present(msgspec.json.decode(data))
+        return msgspec.convert(fields, TrainingConfig)
     except msgspec.MsgspecError as error:
         raise BadTrainingConfig(f"The recipe cannot be used: {error}.") from None
 
@@ -80,11 +90,11 @@ def config_from_json(data: bytes) -> TrainingConfig:
 RECORDINGS_PLAN = {
     "steps": 4000,
     "batch": 2,
-    "rate": 0.003,
+    "learning_rate": 0.003,
     "final_rate": 0.02,
     "warm_up": 200,
-    "clip": 1,
-    "average": 0.998,
+    "max_gradient_norm": 1,
+    "average_decay": 0.998,
 }
 """The plan for a person's own recordings: an hour on one core with the small preset of a WaveNet."""
 
@@ -102,13 +112,13 @@ def config_for_data(
     fields = {
         "name": name,
         "title": _title(name),
-        "makes": f"Like {source.stem}",
-        "learned_from": source.name,
+        "subject": f"Like {source.stem}",
+        "training_data": source.name,
         "licence": "your own",
         "data": source.name,
         "shape": shape,
         "levels": SOUND_LEVELS if len(shape) == 1 and not rate else 256,
-        "rate": rate,
+        "sample_rate": rate,
         "plan": RECORDINGS_PLAN if rate else {},
         "recipe": msgspec.to_builtins(known.presets[preset]),
     }

@@ -58,8 +58,8 @@ class LiveSettings(State):
 
     def set_work(self, work: Work) -> None:
         """The player has what a work is the making of."""
-        self.is_fresh, self._edits, self._initial = False, work.turns, (work.label, work.mix)
-        self.cut.set(min(work.heard / work.rate, self._player.made_seconds))
+        self.is_fresh, self._edits, self._initial = False, work.edits, (work.label, work.mix)
+        self.cut.set(min(work.continued_samples / work.sample_rate, self._player.made_seconds))
         self._update_temperature()
 
     def continue_sound(self) -> None:
@@ -77,20 +77,20 @@ class LiveSettings(State):
         """The making of the sound as far as it is made."""
         curve = self.temperature_curve.get()
         return Work(
-            kind="sound",
-            rate=self._player.rate,
+            medium="sound",
+            sample_rate=self._player.rate,
             model=trained.card.name,
             model_hash=file_hash(trained),
             seed=self._parameters.seed.get(),
             temperature=(heats.temperature_at(curve, self.cut.get()),),
-            curve=curve if len(curve) > 1 else (),
+            temperature_curve=curve if len(curve) > 1 else (),
             label=self._initial[0],
-            turns=self._edits,
+            edits=self._edits,
             mix=self._initial[1],
-            heard=round(self.cut.get() * self._player.rate),
+            continued_samples=round(self.cut.get() * self._player.rate),
             source=source,
-            came_from=came_from,
-            made=timestamp(),
+            ancestors=came_from,
+            created=timestamp(),
         )
 
     def _reset_edits(self) -> None:
@@ -118,11 +118,11 @@ class LiveSettings(State):
             self._restart_job(mixed=True)
         elif "label" in record and self._parameters.label.get() is None:
             self._restart_job(mixed=False)
-        kept = ("temperature", "heat", "label", "share")
+        kept = ("temperature", "temperature_curve", "label", "share")
         turned = {key: record[key] for key in kept if record.get(key) is not None}
         if turned:
-            if "temperature" in turned and "heat" not in turned:
-                self._new_edit.pop("heat", None)
+            if "temperature" in turned and "temperature_curve" not in turned:
+                self._new_edit.pop("temperature_curve", None)
             self._new_edit |= turned
             self._player.live_generation.submit_edit(self)
 
@@ -145,7 +145,7 @@ class LiveSettings(State):
         if mix is not None and (first is None or first.model != mix.model):
             self._initial = label, replace(mix, share=0.0)
         share = (mix.share if mix is not None else 0.0) if mixed else None
-        self._edits = (*(turn for turn in self._edits if turn.at < at), SoundEdit(at=at, share=share))
+        self._edits = (*(turn for turn in self._edits if turn.sample < at), SoundEdit(sample=at, share=share))
         self.changed.emit()
 
     def on_late(self) -> None:
@@ -172,15 +172,15 @@ class LiveSettings(State):
         past = self.temperature_curve.get()
         if first <= self.cut.get() and "seed" not in hand:
             past = tuple(point for point in past if point[0] > first)
-        if "heat" in hand:
-            self.temperature_curve.set(heats.splice_curves(past, hand["heat"], first))
+        if "temperature_curve" in hand:
+            self.temperature_curve.set(heats.splice_curves(past, hand["temperature_curve"], first))
         elif "temperature" in hand:
             self.temperature_curve.set(heats.curve_with_step(past, first, self._parameters.temperature.get()))
         at = round(first * self._player.rate)
         label = self._parameters.label.get() if "label" in hand else None
         share = self._parameters.mix.share.get() if "share" in hand and self._parameters.mix.name.get() else None
-        more = (SoundEdit(at=at, label=label, share=share),) if label is not None or share is not None else ()
-        self._edits = (*(turn for turn in self._edits if turn.at < at), *more)
+        more = (SoundEdit(sample=at, label=label, share=share),) if label is not None or share is not None else ()
+        self._edits = (*(turn for turn in self._edits if turn.sample < at), *more)
         curve = heats.curve_array(self.temperature_curve.get(), self._player.live_generation.begin_seconds)
         return {"temperature_curve": curve, "label": label, "share": share, "seed": hand.get("seed")}
 
@@ -195,12 +195,12 @@ class LiveSettings(State):
 
 def last_settings(work: Work) -> Record:
     """The dials at the end of what a work is the making of, where they are not those of its beginning."""
-    curve, turns = work.curve or ((0.0, work.temperature[0]),), tuple(reversed(work.turns))
+    curve, turns = work.temperature_curve or ((0.0, work.temperature[0]),), tuple(reversed(work.edits))
     # A turn that says nothing else goes back to the seed's own kind.
     kinds = (turn.label for turn in turns if turn.label is not None or turn.share is None)
     said: Record = {
         "temperature": curve[-1][1],
-        "heat": [list(point) for point in curve],
+        "temperature_curve": [list(point) for point in curve],
         "label": next(kinds, work.label),
     }
     if work.mix is not None:

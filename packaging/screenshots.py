@@ -112,8 +112,8 @@ class Session:
 
 def model_of(session: Session, kind: str) -> str | None:
     """The first model that makes pictures or sounds."""
-    cards = [trained.card for trained in session.state.models.cards.get() if not trained.card.rate]
-    return next((card.name for card in cards if card.kind == kind), None)
+    cards = [trained.card for trained in session.state.models.cards.get() if not trained.card.sample_rate]
+    return next((card.name for card in cards if card.medium == kind), None)
 
 
 def first_launch(session: Session) -> None:

@@ -44,7 +44,9 @@ def range_of(found: models.InstalledModel) -> temperature_range.TemperatureRange
     loaded = sampling.load_model(found, torch.device("cpu"))
     card = found.card
     return temperature_range.measure_range(
-        lambda temperature: temperature_range.draw_works(loaded.model, temperature, card.rate, card.opening),
+        lambda temperature: temperature_range.draw_works(
+            loaded.model, temperature, card.sample_rate, card.opening_temperature
+        ),
         card.temperature,
         list(models.read_cover(found.path)),
     )

@@ -192,13 +192,13 @@ def _trained(
     study = TrainingConfig(
         name=name,
         title=title,
-        makes=title,
-        learned_from=f"160 {title.lower()}",
+        subject=title,
+        training_data=f"160 {title.lower()}",
         licence="CC0 1.0",
         shape=x.shape[1:],
         levels=levels,
         recipe=recipe,
-        plan=TrainingPlan(steps=steps, batch=32, rate=rate, evaluate=20, warm_up=5),
+        plan=TrainingPlan(steps=steps, batch=32, learning_rate=rate, evaluate_every=20, warm_up=5),
     )
     run = loop.TrainingRun(study, folder / "run", torch.device("cpu"))
     known = TrainingExamples(torch.from_numpy(x.copy()), None if c is None else torch.from_numpy(c.copy()))
@@ -223,14 +223,14 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = TrainingConfig(
         name="tiny-recordings",
         title="Recordings",
-        makes="Beeps",
-        learned_from="8 beeps",
+        subject="Beeps",
+        training_data="8 beeps",
         licence="CC0 1.0",
         shape=(500,),
-        rate=8000,
-        labels=("pitch",),
+        sample_rate=8000,
+        label_columns=("pitch",),
         recipe=zoo.wavenet.WaveNet(cycles=1, layers=4, channels=8, skip=8, classes=(2,)),
-        plan=TrainingPlan(steps=20, batch=4, cut=200, rate=0.01, evaluate=20, warm_up=5),
+        plan=TrainingPlan(steps=20, batch=4, cut_samples=200, learning_rate=0.01, evaluate_every=20, warm_up=5),
     )
     folder = tmp_path_factory.mktemp("recordings")
     run = loop.TrainingRun(study, folder / "run", torch.device("cpu"))

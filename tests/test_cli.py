@@ -139,7 +139,7 @@ def test_recordings_are_made_gone_on_from_priced_and_brought_back(
     assert (len(samples), rate) == (2000, 8000)
     work = recipe_of_wav(Path(str(made[1]["file"])).read_bytes())
     assert work is not None
-    assert (work.model, work.seed, work.label, work.heard) == (tiny_recordings, 6, 1, 0)
+    assert (work.model, work.seed, work.label, work.continued_samples) == (tiny_recordings, 6, 1, 0)
 
     out = tmp_path / "more.wav"
     argv = ["continue", tiny_recordings, str(made[1]["file"]), "--seconds", "0.1", "--seed", "3", "--out", str(out)]
@@ -149,7 +149,7 @@ def test_recordings_are_made_gone_on_from_priced_and_brought_back(
     assert np.array_equal(whole[:2000], samples)
     work = recipe_of_wav(out.read_bytes())
     assert work is not None
-    assert (work.seed, work.heard) == (3, 2000)
+    assert (work.seed, work.continued_samples) == (3, 2000)
     capsys.readouterr()
 
     assert cli.main(["score", tiny_recordings, str(made[1]["file"]), "--label", "Low", "--json"]) == 0
@@ -218,8 +218,8 @@ def test_a_card_that_does_not_say_how_prices_are_spread_can_be_told(
 ) -> None:
     np.savez(tmp_path / "rings.npz", train_x=rings[:128], test_x=rings[144:])
     file, trained = studio_home / "models" / f"{tiny}.safetensors", models.find_model(tiny)
-    known = trained.card.spread
-    models.write_card(trained, msgspec.structs.replace(trained.card, spread=()))
+    known = trained.card.bits_quantiles
+    models.write_card(trained, msgspec.structs.replace(trained.card, bits_quantiles=()))
     before = safetensors.numpy.load(file.read_bytes())
     Image.fromarray(rings[150]).save(tmp_path / "one.png")
     assert cli.main(["score", tiny, str(tmp_path / "one.png"), "--json"]) == 0
@@ -229,7 +229,7 @@ def test_a_card_that_does_not_say_how_prices_are_spread_can_be_told(
     assert (said["n"], said["least"]) == (16, pytest.approx(known[0], abs=1e-3))
     after = safetensors.numpy.load(file.read_bytes())
     assert all(np.array_equal(after[name], tensor) for name, tensor in before.items())
-    assert models.find_model(tiny).card.spread == pytest.approx(known, abs=1e-3)
+    assert models.find_model(tiny).card.bits_quantiles == pytest.approx(known, abs=1e-3)
     assert cli.main(["score", tiny, str(tmp_path / "one.png")]) == 0
     assert re.search(r"more typical than \d+ of 100 held-out pictures", capsys.readouterr().out)
 

@@ -93,9 +93,9 @@ def test_a_sound_is_the_processors_to_the_last_sample() -> None:
 def test_a_run_learns_and_is_published(family: str, bf16: bool, tmp_path: Path) -> None:
     rate = 8000 if family == "wavenet" else 0
     study = TrainingConfig(
-        name="learned", title="Learned", makes="Dots", learned_from="dots", licence="CC0 1.0",
-        shape=SHAPES.get(family, (1, 8, 8)), rate=rate, recipe=zoo.FAMILIES[family].presets["tiny"],
-        plan=TrainingPlan(steps=12, batch=16, cut=128, evaluate=6, warm_up=2, rate=0.002),
+        name="learned", title="Learned", subject="Dots", training_data="dots", licence="CC0 1.0",
+        shape=SHAPES.get(family, (1, 8, 8)), sample_rate=rate, recipe=zoo.FAMILIES[family].presets["tiny"],
+        plan=TrainingPlan(steps=12, batch=16, cut_samples=128, evaluate_every=6, warm_up=2, learning_rate=0.002),
     )  # fmt: skip
     run = loop.TrainingRun(study, tmp_path / "run", CARD)
     x = artworks(run.model, 64) // 64 * 16
@@ -103,7 +103,7 @@ def test_a_run_learns_and_is_published(family: str, bf16: bool, tmp_path: Path) 
     test = learn.select(slice(8))
     moments = [moment for moment in loop.train_run(run, learn, test, bf16=bf16) if moment]
     assert not any(moment.notice for moment in moments)
-    losses = [held for _, _, held in run.progress.curve if held is not None]
+    losses = [held for _, _, held in run.progress.loss_curve if held is not None]
     assert len(losses) == 2
     assert np.isfinite(losses).all()
     resumed = loop.TrainingRun(study, tmp_path / "run", CARD)

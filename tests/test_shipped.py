@@ -51,7 +51,7 @@ def odd_pictures(shape: tuple[int, ...]) -> dict[str, np.ndarray]:
 
 def test_odd_pictures_come_back_byte_for_byte_or_it_is_said_truly(shipped: InstalledModel, jobs: JobStarter) -> None:
     card = shipped.card
-    if card.kind != "picture" or not zoo.recipe_from_fields(card.recipe).build(card.shape, card.levels).invertible:
+    if card.medium != "picture" or not zoo.recipe_from_fields(card.recipe).build(card.shape, card.levels).invertible:
         pytest.skip("only where an artwork has a latent of its own size")
     for name, picture in odd_pictures(card.shape).items():
         (found,) = asked(jobs, wire.Encode(job="a", model=card.name, picture=picture))

@@ -75,9 +75,9 @@ def held_out(trained: InstalledModel) -> tuple[list[np.ndarray], list[int] | Non
     pack = PACKS / recipe["data"].split(",")[0]
     if not pack.exists():
         pytest.skip("the packs of ../shared/data are not here")
-    if not card.rate:
+    if not card.sample_rate:
         return pictures_of(pack, card.shape)
-    return pieces_of(pack, card.shape[0], card.rate, card.labels)
+    return pieces_of(pack, card.shape[0], card.sample_rate, card.label_columns)
 
 
 @cache
@@ -116,7 +116,7 @@ def test_the_cover_is_the_artworks_of_the_first_seeds(
         return
     # A value may lie so near to the edge of a level that another processor rounds it to the next one: in the cover of
     # glow-flowers-32 one of 27,648 does, 0.000004 of a level away.
-    level = 65_536 // model.levels if card.kind == "sound" else 1
+    level = 65_536 // model.levels if card.medium == "sound" else 1
     assert np.abs(made - cover).max() <= level
     assert np.count_nonzero(made != cover) <= cover.size / 5000
 
@@ -126,15 +126,15 @@ def test_held_out_artworks_are_at_a_percentile_of_50_on_average(
     shipped: InstalledModel, loaded_models: sampling.ModelCache
 ) -> None:
     card, loaded = shipped.card, loaded_models.get_model(shipped.card.name)
-    assert len(card.spread) >= 2, "the card does not say how prices are spread"
+    assert len(card.bits_quantiles) >= 2, "the card does not say how prices are spread"
     artworks, classes = held_out(shipped)
-    drawn = math.prod(card.shape[-2:] if card.kind == "picture" else card.shape) if loaded.model.can_inpaint else 1
+    drawn = math.prod(card.shape[-2:] if card.medium == "picture" else card.shape) if loaded.model.can_inpaint else 1
     count = min(len(artworks), MOST, max(WORK // (card.parameters * drawn), FEWEST))
     if WHOLE:
         count, classes = min(len(artworks), SPREAD_ARTWORKS), None
     places = np.unique(np.linspace(0, len(artworks) - 1, count).round().astype(int))
     found = list[float]()
-    for some in np.array_split(places, count if card.rate else -(-count // 16)):
+    for some in np.array_split(places, count if card.sample_rate else -(-count // 16)):
         x = sampling.levels_of_artworks(loaded, np.stack([artworks[place] for place in some]))
         # Given its class an artwork costs log2(classes) bits less at most, and is priced so many times faster.
         c = None if classes is None or not loaded.model.classes else torch.tensor([classes[place] for place in some])
@@ -162,11 +162,11 @@ def test_the_spread_of_black_and_white_is_of_prices_as_they_are_told(tmp_path: P
 
 
 def test_the_paper_that_stands_beside_a_figure_is_that_of_the_same_model(shipped: InstalledModel) -> None:
-    assert shipped.card.paper == zoo.paper_of(zoo.recipe_from_fields(shipped.card.recipe))
+    assert shipped.card.paper_figure == zoo.paper_of(zoo.recipe_from_fields(shipped.card.recipe))
 
 
 def test_each_row_of_a_papers_table_is_its_own_models() -> None:
-    papers = {path.stem: models.find_model(str(path)).card.paper for path in FILES}
+    papers = {path.stem: models.find_model(str(path)).card.paper_figure for path in FILES}
     assert papers["maf-mnist-28"] == "-1302.9 nats in logit space on MNIST, with classes"
     assert papers["maf-wavetables"] == "-1300.5 nats in logit space on MNIST"
     assert papers["pixelrnn-row-mnist-28"] == "80.54 nats on binarised MNIST"
@@ -180,10 +180,10 @@ def test_each_row_of_a_papers_table_is_its_own_models() -> None:
 def test_encoded_latents_are_spread_as_is_said(shipped: InstalledModel, loaded_models: sampling.ModelCache) -> None:
     loaded = loaded_models.get_model(shipped.card.name)
     artworks, classes = held_out(shipped)
-    least = HEARD if shipped.card.rate else 1
+    least = HEARD if shipped.card.sample_rate else 1
     some = [i for i, artwork in enumerate(artworks) if len(artwork) >= least][:6]
     x = sampling.levels_of_artworks(
-        loaded, np.stack([artworks[i][: HEARD if shipped.card.rate else None] for i in some])
+        loaded, np.stack([artworks[i][: HEARD if shipped.card.sample_rate else None] for i in some])
     )
     c = torch.tensor([classes[i] for i in some]) if classes is not None and loaded.model.classes else None
     z = loaded.model.encode(x, c)

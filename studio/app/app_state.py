@@ -11,6 +11,7 @@ from PySide6.QtCore import QTimer
 from studio.app.audio.sound_card import OutputProtocol, SoundCard
 from studio.app.audio.wave_synth import WaveSynth
 from studio.app.core.autosave import Autosave, SettingsStore
+from studio.app.core.earlier_settings import SETTINGS
 from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Field, Record, State, Value, one_of
@@ -79,9 +80,9 @@ class AppState(State):
             "takes": self.takes,
             "models": self.models,
             **self._panels,
-            "tone": self.wave_synth,
-            "surprise": self.surprisal,
-            "exporting": self.export_settings,
+            "wave_synth": self.wave_synth,
+            "surprisal": self.surprisal,
+            "export_settings": self.export_settings,
             "folders": self.folders,
         }
         self._create_values()
@@ -167,7 +168,8 @@ class AppState(State):
     def start(self) -> None:
         """Look for models, restore the saved state and listen to the engine. Call once, before the window shows."""
         self.models.refresh_models()
-        plain, sentence = self._settings.read()
+        stored, sentence = self._settings.read()
+        plain = SETTINGS.to_present(stored)
         try:
             self.restore({**dict.fromkeys(self._kept_states, {}), **plain})  # some states also have files of their own
         except ValueError:
@@ -249,7 +251,9 @@ class AppState(State):
             *in_use.values(),
             *self.models.cards.get(),
         )
-        suitable = [each for each in known if each is not None and each.card.kind == makes and not each.card.rate]
+        suitable = [
+            each for each in known if each is not None and each.card.medium == makes and not each.card.sample_rate
+        ]
         shown = now if self.panel.get() == "explore" else None
         suitable.sort(key=lambda each: each != shown and not has_sliders(each))
         if suitable and suitable[0] != now:
@@ -259,8 +263,8 @@ class AppState(State):
                 self.messages.show_message(f'Explore opens it with "{title}". Undo brings "{now.card.title}" back.')
 
     def _remember_model(self, trained: InstalledModel | None) -> None:
-        if trained is not None and not trained.card.rate:
-            self._chosen_model[trained.card.kind] = trained
+        if trained is not None and not trained.card.sample_rate:
+            self._chosen_model[trained.card.medium] = trained
 
     def open_dropped(self, paths: Sequence[Path]) -> None:
         """Open the dropped files as `would` says."""
@@ -286,7 +290,7 @@ class AppState(State):
     def _choose_added(self, trained: InstalledModel) -> None:
         """Choose an added model in the open panel, or open a panel that can use it."""
         panel = self.panel.get()
-        if trained.card.rate:
+        if trained.card.sample_rate:
             panel = "sound"
         elif panel == "sound" or (panel == "complete" and not trained.card.can_inpaint):
             panel = "generate"

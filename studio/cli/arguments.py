@@ -24,12 +24,12 @@ def expand_folders(given: Sequence[Path]) -> list[Path]:
 
 def open_artwork(path: Path, card: Card) -> wire.Array:
     """Open a user's file as an artwork in a model's size, and report conversions. Raises image.FileRefused."""
-    if card.rate:
-        found = decoder.open_recording(path, card.rate, centred=False)
+    if card.sample_rate:
+        found = decoder.open_recording(path, card.sample_rate, centred=False)
         array = audio_dataset.as_samples(found, silent=True)
         _say_notes(found.name, found.notes)
         return array
-    if card.kind == "sound":
+    if card.medium == "sound":
         wave = decoder.open_wave_file(path, card.shape[0])
         array = single_cycle.cycle_from_wave(wave.array, card.shape[0], wave.name)
         _say_notes(wave.name, wave.notes)
@@ -52,7 +52,7 @@ def _say_notes(name: str, notes: Sequence[str]) -> None:
 
 def artworks_word(card: Card) -> str:
     """Return the word for what a model makes."""
-    return "sounds" if card.kind == "sound" else "pictures"
+    return "sounds" if card.medium == "sound" else "pictures"
 
 
 def seeds_of(args: argparse.Namespace) -> tuple[int, ...]:
@@ -123,7 +123,7 @@ def add_size(sub: argparse.ArgumentParser) -> None:
 
 def enlargement_of(args: argparse.Namespace, card: Card, usual: int = 1) -> Enlargement:
     """Return the size for saving pictures: by default `usual` times. Raises WrongUse for sounds."""
-    if card.kind == "sound" and (args.scale or args.smooth):
+    if card.medium == "sound" and (args.scale or args.smooth):
         raise command.WrongUse(f'"{card.title}" makes sounds, which have no size; leave --scale and --smooth out.')
     times, pixels = args.scale or (usual, 0)
     return Enlargement(times, pixels, args.smooth)
@@ -139,14 +139,14 @@ def mixed_model_of(args: argparse.Namespace) -> ModelMixture | None:
 
 def make_work(trained: models.InstalledModel, seed: int, temperature: tuple[float, ...], label: int | None) -> Work:
     return Work(
-        kind=trained.card.kind,
-        rate=trained.card.rate,
+        medium=trained.card.medium,
+        sample_rate=trained.card.sample_rate,
         model=trained.card.name,
         model_hash=trained.file_hash,
         seed=seed,
         temperature=temperature,
         label=label,
-        made=time_stamp(),
+        created=time_stamp(),
     )
 
 

@@ -35,10 +35,10 @@ def run(args: argparse.Namespace) -> int:
     unusable = 0
     for trained, name in zip(named, args.models or [trained.card.name for trained in named], strict=True):
         card = trained.card
-        for count in (1,) if card.rate else (1, BATCH_SIZE):
+        for count in (1,) if card.sample_rate else (1, BATCH_SIZE):
             command.show_progress(f"{card.name}, {count} at once")
             try:
-                found = benchmark.measure_speed(jobs.model_cache.get_model(name).model, count, card.rate)
+                found = benchmark.measure_speed(jobs.model_cache.get_model(name).model, count, card.sample_rate)
             except models.BadModel as fault:
                 unusable += 1
                 command.print_message(str(fault))
@@ -62,7 +62,7 @@ def speed_text(card: Card, found: Any) -> str:
     `pixelcnn-tiles-32, 16 at once: 19 s, the first row after 0.6 s; the naive way about 500 s, 26 × as long`.
     """
     text = f"{card.name}, {found.count} at once: {_seconds(found.total_seconds)}"
-    if card.rate:
+    if card.sample_rate:
         text = f"{text} for a second of sound, {1 / found.total_seconds:.3g} × real time"
     if found.first_seconds is not None:
         text = f"{text}, the first row after {_seconds(found.first_seconds)}"

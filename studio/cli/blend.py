@@ -28,7 +28,7 @@ def add(commands: command.Commands) -> None:
 
 def run(args: argparse.Namespace) -> int:
     trained = models.find_model(args.model)
-    if trained.card.kind != "sound":
+    if trained.card.medium != "sound":
         raise command.WrongUse(f'"{trained.card.title}" makes pictures, and wavetables are made of sounds.')
     label = arguments.class_of(trained.card, args.label)
     target = command.free_output_file(args.out, ".wav")

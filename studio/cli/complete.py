@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     If they are ranked by what follows the hole, save only the best.
     """
     trained = models.find_model(args.model)
-    if trained.card.kind == "sound":
+    if trained.card.medium == "sound":
         raise command.WrongUse(f'"{trained.card.title}" makes sounds, which have no part that a mask could show.')
     if not trained.card.can_inpaint:
         raise command.WrongUse(CANNOT_KEEP.format(trained.card.title))

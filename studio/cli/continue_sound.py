@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     trained = models.find_model(args.model)
     card = trained.card
     temperature = arguments.temperature_of(args, card)
-    if not card.rate:
+    if not card.sample_rate:
         raise command.WrongUse(f'"{card.title}" makes no recordings, so it cannot go on from one; take a WaveNet.')
     if args.out is None and not args.play:
         raise command.WrongUse(command.NO_OUT_HINT)
@@ -44,8 +44,8 @@ def run(args: argparse.Namespace) -> int:
     label = arguments.class_of(card, args.label)
     begin = arguments.open_artwork(args.file, card)
     target = args.out and command.free_output_file(args.out, ".wav")
-    end = begin[-round(CONTEXT_SECONDS * card.rate) :]
-    with live_playback.LivePlayback(card.rate, len(end) / card.rate + args.seconds, on=args.play) as ear:
+    end = begin[-round(CONTEXT_SECONDS * card.sample_rate) :]
+    with live_playback.LivePlayback(card.sample_rate, len(end) / card.sample_rate + args.seconds, on=args.play) as ear:
         if ear.failed and args.out is None:
             live_playback.print_nothing_made("FILE.wav")
             return 1
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         ear.start_recording(f'the end of "{names.display_name(args.file.name)}" and what follows, seed {seed}', end)
         made = ear.stream_sound(jobs, ask)
         work = arguments.make_work(trained, seed, temperature, label)
-        work = msgspec.structs.replace(work, heard=len(begin), source=names.display_name(args.file.name))
+        work = msgspec.structs.replace(work, continued_samples=len(begin), source=names.display_name(args.file.name))
         whole = made._replace(samples=np.concatenate((begin, made.samples)))
         live_playback.save_recording(args, target, whole, work)
         ear.wait_until_heard()

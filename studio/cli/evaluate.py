@@ -48,11 +48,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write(args: argparse.Namespace, trained: models.InstalledModel, event: wire.EvaluationProgress) -> None:
-    models.write_card(trained, msgspec.structs.replace(trained.card, spread=event.spread))
+    models.write_card(trained, msgspec.structs.replace(trained.card, bits_quantiles=event.spread))
     least = event.spread[0]
     middle = event.spread[len(event.spread) // 2]
     most = event.spread[-1]
-    unit = "sample" if trained.card.rate else "dimension"
+    unit = "sample" if trained.card.sample_rate else "dimension"
     line = {"file": str(trained.path), "n": event.total, "least": least, "median": middle, "most": most}
     words = f"{trained.path}: {event.total} held-out artworks cost {least:.3f} to {most:.3f} bits per {unit}"
     command.print_result(args, line, f"{words}, half of them less than {middle:.3f}")

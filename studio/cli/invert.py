@@ -94,17 +94,17 @@ def _report_round_trip(
     ask = wire.DecodeLatent(job="back", model=model, latent=found.latent, label=found.label)
     shown = command.run_job_for(jobs, ask, wire.Decoded)
     work = Work(
-        kind=trained.card.kind,
-        rate=trained.card.rate,
+        medium=trained.card.medium,
+        sample_rate=trained.card.sample_rate,
         model=trained.card.name,
         model_hash=trained.file_hash,
         seed=0,
         label=found.label,
         latent=StoredArray.from_array(found.latent),
         source=names.display_name(path.name),
-        made=arguments.time_stamp(),
+        created=arguments.time_stamp(),
     )
-    sound = trained.card.kind == "sound"
+    sound = trained.card.medium == "sound"
     target = storage.next_free_path(folder, path.stem, ".wav" if sound else ".png")
     storage.write_file(target, encode_wav(shown.picture, work) if sound else encode_png(shown.picture, work, size))
     return target.name

@@ -243,9 +243,9 @@ def print_nothing_made(out: str) -> None:
 
 def print_silence(samples: wire.Array, work: Work) -> None:
     """Print where a long silence at the end of a sound (n,) int16 begins."""
-    silent = silent_tail(samples[work.heard :])
-    if silent >= LONG * work.rate:
-        since = (len(samples) - silent) / work.rate
+    silent = silent_tail(samples[work.continued_samples :])
+    if silent >= LONG * work.sample_rate:
+        since = (len(samples) - silent) / work.sample_rate
         command.print_message(f"It is silent from {since:.1f} s on. Try another seed or a higher temperature.")
 
 
@@ -257,6 +257,6 @@ def save_recording(args: argparse.Namespace, path: Path | None, made: MadeRecord
     command.print_result(args, line, f"seed {work.seed}" if path is None else str(path))
     print_silence(made.samples, work)
     if not made.is_complete:
-        seconds = (len(made.samples) - work.heard) / work.rate
+        seconds = (len(made.samples) - work.continued_samples) / work.sample_rate
         kept = f"Seed {work.seed} makes it again." if path is None else f"The {seconds:.1f} s that were made are kept."
         raise KeyboardInterrupt(f"Stopped. {kept}")

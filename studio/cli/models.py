@@ -26,13 +26,13 @@ def run(args: argparse.Namespace) -> int:
         line = {
             "name": card.name,
             "family": card.family,
-            "makes": card.makes,
+            "makes": card.subject,
             "shape": card.shape,
             "metric": card.metric,
             "value": card.value,
             "exact": card.exact,
         }
-        what = f"{card.makes}, {card.size_text}"
+        what = f"{card.subject}, {card.size_text}"
         command.print_result(args, line, f"{card.name:28} {card.family_title:16} {what:44} {card.held_out_text}")
     for sentence in refused:
         command.print_message(sentence)
@@ -46,10 +46,10 @@ def models_table(cards: Sequence[Card]) -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for card in cards:
-        made = f"{card.makes}, {card.size_text}"
+        made = f"{card.subject}, {card.size_text}"
         size = f"{card.parameters / 1e6:.2f} M"
-        fields = (card.name, card.family_title, made, card.learned_from, card.licence, size, f"{card.steps:,}")
-        rows.append(f"| {' | '.join(fields)} | {_figures(card)} | {card.paper} |")
+        fields = (card.name, card.family_title, made, card.training_data, card.licence, size, f"{card.steps:,}")
+        rows.append(f"| {' | '.join(fields)} | {_figures(card)} | {card.paper_figure} |")
     return "\n".join(rows)
 
 

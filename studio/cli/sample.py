@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     label = arguments.class_of(trained.card, args.label)
     size = arguments.enlargement_of(args, trained.card)
     _check(args, trained.card)
-    if trained.card.rate:
+    if trained.card.sample_rate:
         return _sample_recordings(args, trained, seeds, temperature, label)
     folder = storage.create_folder(args.out)
     mix = arguments.mixed_model_of(args)
@@ -87,12 +87,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace, card: Card) -> None:
     """Raise WrongUse if options do not suit a model, or no folder is given."""
-    sound = card.kind == "sound"
-    if card.rate and args.sheet:
+    sound = card.medium == "sound"
+    if card.sample_rate and args.sheet:
         raise command.WrongUse(f'"{card.title}" makes recordings, which fit on no sheet; leave --sheet out.')
-    if not card.rate and args.seconds is not None:
+    if not card.sample_rate and args.seconds is not None:
         raise command.WrongUse(f'"{card.title}" makes no recordings; leave --seconds out.')
-    if not card.rate and args.play:
+    if not card.sample_rate and args.play:
         unheard = "single cycles, which the window plays as tones" if sound else "pictures, which nobody can hear"
         raise command.WrongUse(f'"{card.title}" makes {unheard}; leave --play out.')
     if args.out is None and not args.play:
@@ -194,7 +194,7 @@ class ResultSaver:
         self._printed = max(self._printed, end)
 
     def _encode_result(self, made: wire.Array, work: Work) -> bytes:
-        return encode_wav(made, work) if work.kind == "sound" else encode_png(made, work, self._size)
+        return encode_wav(made, work) if work.medium == "sound" else encode_png(made, work, self._size)
 
 
 def _encode_sheet(args: argparse.Namespace, trained: models.InstalledModel, kept: ResultSaver) -> bytes:
@@ -203,7 +203,7 @@ def _encode_sheet(args: argparse.Namespace, trained: models.InstalledModel, kept
     It has about as many rows as columns.
     """
     columns = max(1, round(len(kept.results) ** 0.5))
-    if trained.card.kind == "sound":
+    if trained.card.medium == "sound":
         drawn = [waveform.draw_cycle(cycle) for cycle in kept.results]
         return export.encode_png_bytes(export.arrange_sheet(drawn, columns, over=waveform.MIDDLE))
     size = arguments.enlargement_of(args, trained.card, SHEET_TIMES)
@@ -223,8 +223,8 @@ def _sample_recordings(
     card = trained.card
     folder = storage.create_folder(args.out) if args.out else None
     mix = arguments.mixed_model_of(args)
-    seconds = args.seconds if args.seconds is not None else card.shape[0] / card.rate
-    with live_playback.LivePlayback(card.rate, seconds, len(seeds), args.play) as ear:
+    seconds = args.seconds if args.seconds is not None else card.shape[0] / card.sample_rate
+    with live_playback.LivePlayback(card.sample_rate, seconds, len(seeds), args.play) as ear:
         if ear.failed and folder is None:
             live_playback.print_nothing_made("DIR")
             return 1

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     trained = models.find_model(args.model)
     card = trained.card
     label = arguments.class_of(card, args.label)
-    if args.map is not None and card.kind == "sound":
+    if args.map is not None and card.medium == "sound":
         raise command.WrongUse("A map is made of pictures, and these are sounds; leave --map out.")
     folder = storage.create_folder(args.map) if args.map else None
     jobs = command.make_jobs(args)
@@ -79,14 +79,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _print_score(args: argparse.Namespace, card: Card, scored: ScoredFile, more: dict[str, Any]) -> None:
     found = scored.found
-    entries, unit = (len(scored.picture), "sample") if card.rate else (math.prod(card.shape), "dimension")
+    entries, unit = (len(scored.picture), "sample") if card.sample_rate else (math.prod(card.shape), "dimension")
 
     def per_entry(nats: float) -> float:
         return -nats / math.log(2) / entries
 
     bits = per_entry(found.log_prob)
     given = bits if found.log_prob_given_class is None else per_entry(found.log_prob_given_class)
-    percentile = card.strangeness_percentile(given if card.rate else bits)  # like the spread on the card
+    percentile = card.strangeness_percentile(given if card.sample_rate else bits)  # like the spread on the card
     line = {
         "file": str(scored.path),
         "model": card.name,

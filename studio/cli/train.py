@@ -256,7 +256,7 @@ def _progress_text(study: "TrainingConfig", event: wire.TrainingProgress) -> str
     `step 1,200 of 34,400: 1.21 bits per dimension, 214 pictures a second, about 4 min left`.
     """
     things = "waves" if len(study.shape) == 1 else "pictures"
-    if study.rate:
+    if study.sample_rate:
         things = "seconds of sound"
     rate = f"{event.rate:,.0f}" if event.rate >= 10 else f"{event.rate:.1f}"
     bits = event.loss if event.held_out is None else event.held_out
@@ -273,7 +273,7 @@ def _report_model(args: argparse.Namespace, study: "TrainingConfig") -> None:
     known = args.out is None
     line = {"file": str(path), "name": card.name, "steps": card.steps, "metric": card.metric, "value": card.value}
     ground.print_result(args, {**line, "exact": card.exact}, str(path))
-    sheet = () if card.rate else ("--sheet",)
+    sheet = () if card.sample_rate else ("--sheet",)
     sample = ("sample", card.name if known else str(path), "-n", "16", *sheet, "--out", f"{card.name}-samples")
     choose = f'and choose "{card.title}"' if known else "and drop the file on the window"
     if card.temperature_range is not None:

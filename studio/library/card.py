@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from studio.library import earlier_keys
+
 ShortText = Annotated[str, Meta(max_length=500)]
 PIXEL_BY_PIXEL = frozenset({"pixelrnn", "pixelcnn", "gated_pixelcnn", "pixelcnn_pp"})
 """Families of the zoo that draw row by row, and so can keep a part and continue from there."""
@@ -30,21 +32,21 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     family: ShortText
     """A key of the zoo, for example `realnvp`."""
     family_title: ShortText
-    """The family's name in the paper, for example `RealNVP`."""
-    makes: ShortText
-    """What it makes, for example `Emoji, 32 × 32 colour`."""
-    kind: Literal["picture", "sound"] = "picture"
+    """As the paper calls it, for example `RealNVP`."""
+    subject: ShortText
+    """For example `Emoji, 32 × 32 colour`."""
+    medium: Literal["picture", "sound"] = "picture"
     group: Group = ""
-    smooth: bool = False
-    """Whether its pictures are first shown blended, as photographs are, instead of as squares."""
+    shown_smooth: bool = False
+    """Whether its pictures are first shown blended instead of as squares, as photographs are."""
     shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
     """(channels, height, width) of a picture, (samples,) of one cycle of a sound."""
     levels: Annotated[int, Meta(ge=2, le=65536)] = 256
-    rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
-    """The rate of recordings in Hz; 0 for pictures and single cycles."""
+    sample_rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
+    """Hz of recordings; 0 of pictures, and of sounds that are single cycles."""
     recipe: dict[str, Any]
-    learned_from: ShortText
-    """The training data, for example `2,832 emoji (Noto, Fluent)`."""
+    training_data: ShortText
+    """For example `2,832 emoji (Noto, Fluent)`."""
     licence: ShortText
     """The licence of the training data."""
     parameters: Annotated[int, Meta(ge=0)]
@@ -56,32 +58,32 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """False if the figure is a bound."""
     figures: tuple[tuple[ShortText, float, bool], ...] = ()
     """All held-out figures that papers give for such a model: what is counted, its value, whether it is exact."""
-    spread: tuple[float, ...] = ()
-    """Bits per dimension of held-out artworks as they are opened, under the even mixture of the classes: the least, the
-    most, and the quantiles at equal distances between them. For recordings: bits per sample of pieces as long as
-    `shape`, given their class. Empty if the file does not state it."""
-    paper: ShortText = ""
+    bits_quantiles: tuple[float, ...] = ()
+    """Bits per dimension of held-out artworks as they are opened, under the even mixture of the kinds: the least, the
+    most, and the quantiles at equal distances between them. Of recordings: bits per sample of pieces as long as `shape`
+    says, given their kind. Empty in a file that does not say."""
+    paper_figure: ShortText = ""
     """The paper's figure on its own data, for example `3.49 on CIFAR-10`."""
     temperature: float = 1.0
     """The temperature at which its pictures look best: the dial's home."""
     temperature_range: tuple[float, float] | None = None
-    """The lowest and the highest temperature at which most works are neither blank nor saturated. They are measured
-    after training. None if the file does not state them."""
-    opening: float = 0.0
-    """The least temperature of the first 2 ms of a new recording; 0 if the dial's own is best."""
+    """The lowest and the highest temperature at which most of its works are neither blank nor saturated, measured after
+    training. None in a file that does not say."""
+    opening_temperature: float = 0.0
+    """The least temperature of the first 2 ms of a recording that nothing precedes; 0 where the dial's own is best."""
     scales: tuple[str, ...] = ()
     """Names of the latent's scales, coarse to fine."""
     directions: tuple[str, ...] = ()
     """Names of the latent directions in the file."""
     classes: tuple[str, ...] = ()
-    labels: tuple[ShortText, ...] = ()
-    """The columns of a pack's index that its classes were read from, one group of classes each."""
+    label_columns: tuple[ShortText, ...] = ()
+    """The columns of a pack's index that its kinds were read from, each a sort of kinds."""
     seconds_each: float = 0.0
     """Seconds to make one picture of sixteen on the computer that trained it."""
     date: ShortText
     version: ShortText
-    """The version of the application that trained it."""
-    former: tuple[ShortText, ...] = ()
+    """Of the application that trained it."""
+    former_hashes: tuple[ShortText, ...] = ()
     """Hashes that the file had with earlier cards and the same parameters."""
 
     @property
@@ -98,25 +100,27 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         """
         pairs = [name.partition(" ") for name in self.class_names]
         first, second = (tuple(dict.fromkeys(pair[side] for pair in pairs)) for side in (0, 2))
-        if len(self.labels) == 2 and self.class_names == tuple(f"{one} {other}" for one in first for other in second):
-            one, other = (column.replace("_", " ").capitalize() for column in self.labels)
+        if len(self.label_columns) == 2 and self.class_names == tuple(
+            f"{one} {other}" for one in first for other in second
+        ):
+            one, other = (column.replace("_", " ").capitalize() for column in self.label_columns)
             return (one if one != "Label" else "Kind", first), (other, second)
         return (("Kind", self.class_names),) if self.class_names else ()
 
     @property
     def size_text(self) -> str:
-        """Return the size for the user: `32 × 32 colour`, `256 samples`, `16 kHz`."""
-        if self.rate:
-            return f"{self.rate / 1000:g} kHz"
-        if self.kind == "sound":
+        """For people: `32 × 32 colour`, `256 samples`, `16 kHz`."""
+        if self.sample_rate:
+            return f"{self.sample_rate / 1000:g} kHz"
+        if self.medium == "sound":
             return f"{self.shape[-1]} samples"
         channels, height, width = self.shape
         return f"{width} × {height} {'colour' if channels == 3 else 'grey'}"
 
     @property
     def picture_size(self) -> tuple[int, int] | None:
-        """Return (height, width) of its pictures; None for sounds."""
-        return (self.shape[1], self.shape[2]) if self.kind == "picture" else None
+        """(height, width) of its pictures; None of sounds."""
+        return (self.shape[1], self.shape[2]) if self.medium == "picture" else None
 
     @property
     def can_inpaint(self) -> bool:
@@ -125,40 +129,35 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def group_heading(self) -> str:
-        """Return the one of GROUP_HEADINGS below which lists show the model."""
-        if self.kind == "sound":
+        """Return the one of HEADINGS below which lists show the model."""
+        if self.medium == "sound":
             return "Sound"
         return "Studies" if self.group == "study" else "Pictures"
 
     @property
     def sampling_text(self) -> str:
         """Return in words how the model makes an artwork: `draws pixel by pixel`."""
-        verb = "draws" if self.kind == "picture" else "makes sound"
+        verb = "draws" if self.medium == "picture" else "makes sound"
         if self.family in SAMPLE_BY_SAMPLE:
             return f"{verb} sample by sample"
         return f"{verb} {'pixel by pixel' if self.can_inpaint else 'at once'}"
 
     @property
     def round_trip_text(self) -> str:
-        """Return how exactly an artwork decodes back, if the model has all of its levels.
-
-        For example: `byte for byte`, `in the model's 16 levels`.
-        """
-        full, words = (256, "byte for byte") if self.kind == "picture" else (65536, "sample for sample")
+        """How an artwork comes back of which the model has every level: `byte for byte`, `in the model's 16 levels`."""
+        full, words = (256, "byte for byte") if self.medium == "picture" else (65536, "sample for sample")
         return words if self.levels == full else f"in the model's {self.levels:,} levels"
 
     def strangeness_percentile(self, bits: float) -> float | None:
-        """Return how many in a hundred held-out artworks have more bits per dimension.
-
-        It is None if the card does not state that.
-        """
-        if len(self.spread) < 2:
+        """Of how many in a hundred held-out artworks it is true that they cost more bits per dimension; None where the
+        card does not say."""
+        if len(self.bits_quantiles) < 2:
             return None
-        below = bisect.bisect_right(self.spread, bits) - 1
-        if below < 0 or below >= len(self.spread) - 1:
+        below = bisect.bisect_right(self.bits_quantiles, bits) - 1
+        if below < 0 or below >= len(self.bits_quantiles) - 1:
             return 100.0 if below < 0 else 0.0
-        low, high = self.spread[below : below + 2]
-        place = (below + (bits - low) / (high - low)) / (len(self.spread) - 1)
+        low, high = self.bits_quantiles[below : below + 2]
+        place = (below + (bits - low) / (high - low)) / (len(self.bits_quantiles) - 1)
         return round(100 * (1 - place), 1)
 
     def temperature_warning(self, temperature: float) -> str:
@@ -177,8 +176,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def card_from_json(data: bytes | str) -> Card:
-    """Read a card from a file's JSON. Raises msgspec.ValidationError naming the field."""
-    return msgspec.json.decode(data, type=Card)
+    """A card as it stands in a file. Raises msgspec.ValidationError naming the field."""
+    return msgspec.convert(earlier_keys.CARD.to_present(msgspec.json.decode(data)), Card)
 
 
 def card_to_json(card: Card) -> str:

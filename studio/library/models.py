@@ -101,7 +101,7 @@ class InstalledModel:
 
     def has_hash(self, hash: str) -> bool:
         """Return whether the file has this hash, or had it with an earlier card. Raises BadModel."""
-        return hash == self.file_hash or hash in self.card.former
+        return hash == self.file_hash or hash in self.card.former_hashes
 
 
 def shipped_folder() -> Path:
@@ -185,7 +185,7 @@ def write_card(trained: InstalledModel, card: Card) -> None:
     The parameters stay the same, byte for byte, and earlier works are still recognised as works of this model.
     """
     data = read_model(trained.path)
-    card = msgspec.structs.replace(card, former=(*trained.card.former, storage.hash_bytes(data)))
+    card = msgspec.structs.replace(card, former_hashes=(*trained.card.former_hashes, storage.hash_bytes(data)))
     length = int.from_bytes(data[:8], "little")
     head = msgspec.json.decode(data[8 : 8 + length])
     head["__metadata__"]["card"] = cards.card_to_json(card)
@@ -268,7 +268,7 @@ def _direction_names_file(trained: InstalledModel, hash: str) -> Path:
 def _read_user_names(trained: InstalledModel) -> dict[str, str]:
     """Return the names that the user gave last, whichever card the file had."""
     try:
-        hashes = (trained.file_hash, *reversed(trained.card.former))
+        hashes = (trained.file_hash, *reversed(trained.card.former_hashes))
     except BadModel:  # the model was deleted, so its names are no longer needed
         return {}
     for hash in hashes:
@@ -328,7 +328,7 @@ def _shape_fault(card: Card, size: int) -> str:
 
     A picture with more numbers than its model's file has bytes would only waste memory.
     """
-    if card.kind == "sound":
+    if card.medium == "sound":
         return "" if len(card.shape) == 1 else f"a sound {len(card.shape)} dimensions"
     sizes = " × ".join(f"{number:,}" for number in card.shape)
     if len(card.shape) != 3 or card.shape[0] not in (1, 3):

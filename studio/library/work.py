@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Meta
 
 from studio import __version__
-from studio.library import storage
+from studio.library import earlier_keys, storage
 from studio.media import decoder, export
 from studio.media.pictures import enlarging
 from studio.media.pictures.enlarging import UNENLARGED, Enlargement
@@ -58,8 +58,8 @@ class WavetableEnd(msgspec.Struct, frozen=True, kw_only=True):
     source: Annotated[str, Meta(max_length=300)] = ""
 
 
-class ImposedPixel(msgspec.Struct, frozen=True, array_like=True):
-    """Holds a pixel whose colour the user chose."""
+class FixedPixel(msgspec.Struct, frozen=True, array_like=True):
+    """A pixel whose colour the artist chose."""
 
     row: Annotated[int, Meta(ge=0, le=65535)]
     column: Annotated[int, Meta(ge=0, le=65535)]
@@ -75,7 +75,7 @@ class RedrawnFromRow(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     row: Annotated[int, Meta(ge=0, le=65535)]
-    imposed: tuple[ImposedPixel, ...] = ()
+    fixed_pixels: tuple[FixedPixel, ...] = ()
 
     def drawn_mask(self, height: int, width: int) -> np.ndarray:
         """Return a mask (height, width) uint8, 1 where the model draws."""
@@ -92,8 +92,8 @@ class RedrawnFromRow(msgspec.Struct, frozen=True, kw_only=True):
             seen[pixel.row, pixel.column] = pixel.colour
         return seen
 
-    def _within(self, height: int, width: int) -> list[ImposedPixel]:
-        return [pixel for pixel in self.imposed if pixel.row < height and pixel.column < width]
+    def _within(self, height: int, width: int) -> list[FixedPixel]:
+        return [pixel for pixel in self.fixed_pixels if pixel.row < height and pixel.column < width]
 
 
 class ModelMixture(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,9 +102,9 @@ class ModelMixture(msgspec.Struct, frozen=True, kw_only=True):
     model: Annotated[str, Meta(max_length=200)]
     model_hash: Annotated[str, Meta(max_length=128)]
     share: Annotated[float, Meta(ge=0.0, le=1.0)]
-    """The second model's share."""
-    shares: StoredArray | None = None
-    """The share at each pixel (height, width), if it varied."""
+    """How much it decided."""
+    share_map: StoredArray | None = None
+    """What the share was at each pixel (height, width), where it was not the same at all."""
 
 
 class SoundEdit(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +113,7 @@ class SoundEdit(msgspec.Struct, frozen=True, kw_only=True):
     Fields that are None stayed unchanged.
     """
 
-    at: Annotated[int, Meta(ge=0, lt=2**53)]
+    sample: Annotated[int, Meta(ge=0, lt=2**53)]
     label: Annotated[int, Meta(ge=0)] | None = None
     share: Annotated[float, Meta(ge=0.0, le=1.0)] | None = None
 
@@ -121,9 +121,9 @@ class SoundEdit(msgspec.Struct, frozen=True, kw_only=True):
 class Work(msgspec.Struct, frozen=True, kw_only=True):
     """Holds the recipe of an artwork: with the same model it gives the same artwork again."""
 
-    kind: Literal["picture", "sound"] = "picture"
-    rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
-    """The rate of a recording in Hz; 0 for pictures and single cycles."""
+    medium: Literal["picture", "sound"] = "picture"
+    sample_rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
+    """Hz of a recording; 0 of pictures and of single cycles."""
     format: Annotated[int, Meta(ge=1, le=1)] = 1
     software: str = f"Latent Studio {__version__}"
     model: Annotated[str, Meta(max_length=200)]
@@ -134,65 +134,74 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """One for all scales, or one for each from coarse to fine."""
     sliders: tuple[Annotated[float, Meta(ge=-16.0, le=16.0)], ...] = ()
     label: Annotated[int, Meta(ge=0)] | None = None
-    heat: StoredArray | None = None
-    """The temperature of each pixel (height, width), if it varied: painted, or changed while drawing."""
+    temperature_map: StoredArray | None = None
+    """The temperature of each pixel (height, width), where it was not the same for all: painted, or changed on the
+    way."""
     mix: ModelMixture | None = None
     latent: StoredArray | None = None
     """Set if the start is a picture of the user instead of the seed's noise."""
     source: Annotated[str, Meta(max_length=300)] = ""
-    """The name of the opened file, for the user."""
-    heard: Annotated[int, Meta(ge=0)] = 0
-    """The number of samples that a recording continues from. They are part of its own file."""
-    curve: Annotated[tuple[tuple[SecondsValue, TemperatureValue], ...], Meta(max_length=10_000)] = ()
-    """Seconds of a sound and the temperature there, joined by straight lines, if it varied. Two points of one second
-    are a step."""
-    until: WavetableEnd | None = None
-    """Set for a wavetable: its frames lead from this work to that end."""
-    turns: Annotated[tuple[SoundEdit, ...], Meta(max_length=100_000)] = ()
-    """What was changed while a sound was generated, in order. Its length is that of its file."""
-    rewound: RedrawnFromRow | None = None
-    """Set if only a part was drawn, from a row of another picture on."""
-    came_from: Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(max_length=64)] = ()
-    """The `identity_hash` of each work that it came from, the nearest first, if they were kept."""
-    made: str = ""
+    """Name of the file that was opened, for people."""
+    continued_samples: Annotated[int, Meta(ge=0)] = 0
+    """How many samples of a recording were there before: it goes on from these, which its own file brings along."""
+    temperature_curve: Annotated[tuple[tuple[SecondsValue, TemperatureValue], ...], Meta(max_length=10_000)] = ()
+    """Of a sound whose temperature was not the same all along: seconds of it and the temperature there, joined by
+    straight lines; two of one second are a step."""
+    wavetable_end: WavetableEnd | None = None
+    """Set where it is a wavetable: its frames lead from this work to that end."""
+    edits: Annotated[tuple[SoundEdit, ...], Meta(max_length=100_000)] = ()
+    """What was changed while a sound was made, in order. Its length is that of its file."""
+    redrawn: RedrawnFromRow | None = None
+    """Set where only a part was drawn, from a row of another picture on."""
+    ancestors: Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(max_length=64)] = ()
+    """`key` of each work that it came from, the nearest first, where those were kept."""
+    created: str = ""
     """Date and time, ISO 8601."""
     name: Annotated[str, Meta(max_length=80)] = ""
     """The user's name for it."""
 
     @property
     def identity_hash(self) -> str:
-        """Return a hash that tells works apart, whatever their names."""
-        return storage.hash_bytes(work_to_json(msgspec.structs.replace(self, name="")).encode())
+        """Tells works apart, whatever they are called.
+
+        It is the hash of the recipe with the earliest keys, because stored works name their ancestors by it.
+        """
+        recipe = msgspec.to_builtins(msgspec.structs.replace(self, name=""))
+        return storage.hash_bytes(msgspec.json.encode(earlier_keys.WORK.to_earlier(recipe)))
 
     @property
     def has_live_settings(self) -> bool:
-        """Return whether more than a seed, a temperature, a class and sliders define it."""
-        return bool(self.heat or self.mix or self.turns or self.curve)
+        """Whether more than a seed, a temperature, a kind and sliders went into it."""
+        return bool(self.temperature_map or self.mix or self.edits or self.temperature_curve)
 
     @property
     def file_suffix(self) -> str:
-        """Return the suffix of the file that holds it."""
-        return ".wav" if self.kind == "sound" else ".png"
+        """Of the file that holds it."""
+        return ".wav" if self.medium == "sound" else ".png"
 
     def end_work(self) -> "Work | None":
-        """Return the work at the end of a wavetable."""
-        return None if self.until is None else msgspec.structs.replace(self, until=None, **_end_fields(self.until))
+        """The work that a wavetable leads to."""
+        return (
+            None
+            if self.wavetable_end is None
+            else msgspec.structs.replace(self, wavetable_end=None, **_end_fields(self.wavetable_end))
+        )
 
     def wavetable_to(self, other: "Work") -> "Work":
-        """Return the wavetable from this work to another one of the same model."""
-        return msgspec.structs.replace(self, until=WavetableEnd(**_end_fields(other)))
+        """The wavetable from this work to another one of the same model."""
+        return msgspec.structs.replace(self, wavetable_end=WavetableEnd(**_end_fields(other)))
 
     def summary(self) -> str:
         """Return a summary for galleries that show a PNG's `parameters`."""
         temperature = ", ".join(f"{t:g}" for t in self.temperature)
         start = f"from {self.source}" if self.latent else f"seed {self.seed}"
-        if self.rewound is not None:
-            start = f"on from row {self.rewound.row}, seed {self.seed}"
-        end = self.until
+        if self.redrawn is not None:
+            start = f"on from row {self.redrawn.row}, seed {self.seed}"
+        end = self.wavetable_end
         until = f" to {f'from {end.source}' if end.latent else f'seed {end.seed}'}" if end is not None else ""
-        temperature += ", changed from pixel to pixel" if self.heat else ""
+        temperature += ", changed from pixel to pixel" if self.temperature_map else ""
         mix = f", mixed with {self.mix.model}, share {self.mix.share:g}" if self.mix else ""
-        mix += ", changed from pixel to pixel" if self.mix and self.mix.shares else ""
+        mix += ", changed from pixel to pixel" if self.mix and self.mix.share_map else ""
         return f"{self.model}, {start}{until}, temperature {temperature}{mix}. {self.software}"
 
 
@@ -202,8 +211,8 @@ def _end_fields(of: WavetableEnd | Work) -> dict[str, Any]:
 
 
 def work_from_json(data: bytes | str) -> Work:
-    """Read a recipe from a file's JSON. Raises msgspec.ValidationError naming the field."""
-    return msgspec.json.decode(data, type=Work)
+    """A work's making as it stands in a file. Raises msgspec.ValidationError naming the field."""
+    return msgspec.convert(earlier_keys.WORK.to_present(msgspec.json.decode(data)), Work)
 
 
 def work_to_json(work: Work) -> str:
@@ -330,17 +339,14 @@ def recipe_of_png(data: bytes) -> Work | None:
 
 
 def encode_wav(sound: np.ndarray, work: Work, *, bits: int = 0) -> bytes:
-    """Encode a cycle or a recording (samples,) int16 or float32 as a WAV with its recipe.
-
-    `export.encode_wav_bytes` describes the forms.
-    """
-    return export.encode_wav_bytes(sound, work.rate or wavetable.FILE_RATE, _recipe_comments(work), bits=bits)
+    """A cycle or a recording (samples,) int16 or float32 as a WAV that carries its making, as `export.wav` has it."""
+    return export.encode_wav_bytes(sound, work.sample_rate or wavetable.FILE_RATE, _recipe_comments(work), bits=bits)
 
 
 def encode_flac(sound: np.ndarray, work: Work, *, bits: int = 16) -> bytes:
     """Encode a recording as a FLAC of 16 or 24 bits with its recipe."""
     words = {"SOFTWARE": work.software, "TITLE": work.summary(), "COMMENT": f"{RECIPE_KEY} {work_to_json(work)}"}
-    return export.encode_flac_bytes(sound, work.rate, words, bits=bits)
+    return export.encode_flac_bytes(sound, work.sample_rate, words, bits=bits)
 
 
 def recipe_of_flac(data: bytes) -> Work | None:
@@ -392,9 +398,8 @@ def _decode_recipe(recipe: str, what: str) -> Work:
     """Read a recipe from a file's text. Raises BadWork."""
     try:
         work = work_from_json(recipe)
-        end = work.until
-        mix = work.mix
-        for latent in (work.latent, work.heat, end.latent if end else None, mix.shares if mix else None):
+        end, mix = work.wavetable_end, work.mix
+        for latent in (work.latent, work.temperature_map, end.latent if end else None, mix.share_map if mix else None):
             if latent is not None and not np.isfinite(latent.to_array()).all():
                 raise ValueError("latent: not every number is finite")
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:

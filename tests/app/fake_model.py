@@ -23,12 +23,12 @@ def make_card(
         title=name.title(),
         family=family[0],
         family_title=family[1],
-        makes="Squares, 8 × 8" if len(shape) == 3 else "Waves",
-        kind="picture" if len(shape) == 3 else "sound",
+        subject="Squares, 8 × 8" if len(shape) == 3 else "Waves",
+        medium="picture" if len(shape) == 3 else "sound",
         shape=shape,
-        rate=rate,
+        sample_rate=rate,
         recipe={"family": family[0]},
-        learned_from="4 squares",
+        training_data="4 squares",
         licence="CC0",
         parameters=8,
         steps=1,
@@ -58,7 +58,7 @@ def write_model(folder: Path, of: Card, salt: float = 0.0) -> Path:
 
 def make_cover(of: Card) -> np.ndarray:
     """Two pictures of one grey; two sines."""
-    if of.kind == "sound":
+    if of.medium == "sound":
         at = np.arange(of.shape[0]) / of.shape[0]
         return np.rint(20_000 * np.sin(2 * np.pi * np.outer([1, 3], at))).astype(np.int16)
     channels, height, width = of.shape

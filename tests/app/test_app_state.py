@@ -82,13 +82,13 @@ def test_a_damaged_file_is_kept_aside_and_said(
         {"generate": 3},
         {"generate": {"seed": [], "number": {}}},
         {"generate": {"history": {"done": [["x"]]}}},
-        {"generate": {"number": float("inf"), "temperature": float("nan"), "chosen": "all", "stage": 3}},
-        {"sound": {"history": {"done": [["x", {"stage": 5}, {"takes": 3, "named": 4}]]}}},
+        {"generate": {"number": float("inf"), "temperature": float("nan"), "chosen": "all", "enlarged": 3}},
+        {"sound": {"history": {"done": [["x", {"source": 5}, {"takes": 3, "take_names": 4}]]}}},
         {"complete": {"ranking": "rose", "hole": 3, "tool": [], "mask": 7}},
         {"explore": {"sliders": "rose"}},
         {"explore": {"takes": 5}},
         {"explore": {"starts": {"a": 1}}},
-        {"explore": {"current": ["a"], "begun": "yes", "model": "tiny"}},
+        {"explore": {"current": ["a"], "has_begun": "yes", "model": "tiny"}},
         {"panel": "dungeon", "theme": 7, "geometry": "not base64"},
         {"layout": 5},
     ],
@@ -210,7 +210,7 @@ def test_words_before_the_mouse_is_released(window: AppState, tmp_path: Path) ->
     assert (would["work.png"], would[model.name]) == ("Restore this work", "Add this model")
     assert would["notes.txt"].startswith('"notes.txt" is no picture, sound or model')
     (tmp_path / "song.flac").write_bytes(b"fLaC" + bytes(40))
-    made = Work(kind="sound", model="waves", model_hash="", seed=1)
+    made = Work(medium="sound", model="waves", model_hash="", seed=1)
     (tmp_path / "made.wav").write_bytes(work.encode_wav(np.zeros(256, np.int16), made))
     assert "pickle" in would["old.pt"] and would["x.wav"] == "Open in Explore"
     assert window.drop_text([tmp_path / "song.flac"]).startswith("There is no model of recordings")

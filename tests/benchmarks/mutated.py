@@ -188,7 +188,14 @@ def _works() -> list[Good]:
     rng = np.random.default_rng(1)
     latent = StoredArray.from_array(rng.standard_normal((3, 8, 8)).astype(np.float32))
     making = Work(model="rings", model_hash="0" * 32, seed=7, latent=latent, source="rose.png", sliders=(0.5, -1.0))
-    sound = Work(kind="sound", model="waves", model_hash="0" * 32, seed=3, rate=RATE, curve=((0.0, 1.0), (1.0, 0.5)))
+    sound = Work(
+        medium="sound",
+        model="waves",
+        model_hash="0" * 32,
+        seed=3,
+        sample_rate=RATE,
+        temperature_curve=((0.0, 1.0), (1.0, 0.5)),
+    )
     pictures = [rng.integers(0, 256, (8, 8, 3), np.uint8) for _ in range(4)]
     wave = (9000 * np.sin(np.arange(RATE) / 20)).astype(np.int16)
     smooth = Enlargement(8, smooth=True)

@@ -389,7 +389,7 @@ def test_a_sound_that_falls_silent_keeps_its_length_and_is_reported(
     heard: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = np.concatenate((np.full(RATE // 2, 900), np.full(RATE // 2, -900), np.full(9 * RATE, 3))).astype(np.int16)
-    work = Work(kind="sound", rate=RATE, model="hum", model_hash="", seed=5, heard=heard)
+    work = Work(medium="sound", sample_rate=RATE, model="hum", model_hash="", seed=5, continued_samples=heard)
     live_playback.save_recording(
         argparse.Namespace(json=False), tmp_path / "a.wav", live_playback.MadeRecording(made, -1.0, True), work
     )

@@ -73,9 +73,9 @@ def argv(rings: np.ndarray, tmp_path: Path) -> list[str]:
     """Return the arguments of a training that would take hours."""
     np.savez(tmp_path / "rings.npz", train_x=rings[:120], test_x=rings[120:])
     recipe = {
-        "name": "roses", "title": "Roses", "makes": "Rings", "learned_from": "rings", "licence": "CC0 1.0",
+        "name": "roses", "title": "Roses", "subject": "Rings", "training_data": "rings", "licence": "CC0 1.0",
         "shape": [3, 8, 8], "recipe": {"family": "realnvp", "scales": 2, "width": 4, "blocks": 1},
-        "plan": {"steps": 100_000, "evaluate": 100_000, "save_seconds": 3600.0},
+        "plan": {"steps": 100_000, "evaluate_every": 100_000, "save_every_seconds": 3600.0},
     }  # fmt: skip
     (tmp_path / "roses.json").write_text(json.dumps(recipe))
     return ["train", str(tmp_path / "rings.npz"), "--recipe", str(tmp_path / "roses.json")]

@@ -148,7 +148,7 @@ def test_a_folder_becomes_a_model_of_the_user(ask: Ask, rings: np.ndarray, tmp_p
     assert learned[-1].held_out is not None
     found = models.find_model("roses")
     assert found.path == studio_home / "models" / "roses.safetensors"
-    assert found.card.learned_from == "rings.npz"
+    assert found.card.training_data == "rings.npz"
     assert finished(ask(wire.Sample(job="s", model="roses", seeds=(1,))))
 
 

@@ -69,14 +69,16 @@ CLAIMS: dict[str, Callable[[cards.Card], dict[str, Any] | None]] = {
     "a huge shape": lambda card: {"shape": (3, 65536, 65536) if len(card.shape) == 3 else (65536,) * 3},
     "700 pixels": lambda card: {"shape": (card.shape[0], 700, 700) if len(card.shape) == 3 else (65536,)},
     "a little larger": lambda card: {"shape": tuple(size + size % 3 * 2 + 2 for size in card.shape)},
-    "classes": lambda card: {"recipe": {"classes": (1000,) if card.rate else 1000}, "classes": KINDS},
+    "classes": lambda card: {"recipe": {"classes": (1000,) if card.sample_rate else 1000}, "classes": KINDS},
     "names of classes": lambda card: {"classes": KINDS},
     "width": lambda card: _more(card, ("width", "hidden", "channels"), 4096),
     "layers": lambda card: _more(card, ("layers", "blocks"), 32),
     "head": lambda card: _more(card, ("head", "skip"), 2048),
     "scales": lambda card: _more(card, ("scales", "cycles"), 4),
     "names of directions": lambda card: {"directions": KINDS},
-    "colours": lambda card: {"shape": (3 if card.shape[0] == 1 else 1, *card.shape[1:])} if not card.rate else None,
+    "colours": lambda card: (
+        {"shape": (3 if card.shape[0] == 1 else 1, *card.shape[1:])} if not card.sample_rate else None
+    ),
     "levels": lambda card: {"levels": 65536} if len(card.shape) == 3 else None,
 }
 

@@ -24,13 +24,13 @@ def test_equal_bits_are_one_step() -> None:
 
 def test_an_older_card_has_no_percentile() -> None:
     plain = msgspec.json.decode(cards.card_to_json(make_card()))
-    del plain["spread"]
+    del plain["bits_quantiles"]
     assert cards.card_from_json(msgspec.json.encode(plain)).strangeness_percentile(1.0) is None
 
 
 def test_classes_of_two_groups_are_separated() -> None:
     names = ("0 ann", "0 bob", "1 ann", "1 bob", "2 ann", "2 bob")
-    known = msgspec.structs.replace(make_card(), classes=names, labels=("label", "speaker"))
+    known = msgspec.structs.replace(make_card(), classes=names, label_columns=("label", "speaker"))
     assert known.class_groups == (("Kind", ("0", "1", "2")), ("Speaker", ("ann", "bob")))
     odd = msgspec.structs.replace(known, classes=("hihat closed", "hihat open", "kick"))
     assert odd.class_groups == (("Kind", odd.classes),)

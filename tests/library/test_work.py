@@ -19,7 +19,6 @@ from PIL import Image, PngImagePlugin
 from studio.library import work
 from studio.library.work import (
     BadWork,
-    ImposedPixel,
     ModelMixture,
     RedrawnFromRow,
     SoundEdit,
@@ -43,7 +42,7 @@ WORK = Work(
     sliders=(-1.25, 0.1, 16.0),
     label=3,
     source="日本語 фото ñ.jpg",
-    made="2026-11-23T12:00:00+01:00",
+    created="2026-11-23T12:00:00+01:00",
 )
 
 
@@ -62,16 +61,18 @@ def with_chunk(data: bytes, kind: bytes, body: bytes) -> bytes:
 
 def test_painted_maps_and_mixtures_are_stored_and_summarised() -> None:
     heat = np.linspace(0, 4, 48, dtype=np.float32).reshape(8, 6)
-    mix = ModelMixture(model="garden", model_hash="ab", share=0.25, shares=StoredArray.from_array(heat / 4))
-    got = recipe_of_png(encode_png(PICTURE, msgspec.structs.replace(WORK, heat=StoredArray.from_array(heat), mix=mix)))
+    mix = ModelMixture(model="garden", model_hash="ab", share=0.25, share_map=StoredArray.from_array(heat / 4))
+    got = recipe_of_png(
+        encode_png(PICTURE, msgspec.structs.replace(WORK, temperature_map=StoredArray.from_array(heat), mix=mix))
+    )
     assert got is not None
     assert got.has_live_settings
     assert not WORK.has_live_settings
-    assert got.heat is not None
-    assert np.array_equal(got.heat.to_array(), heat)
+    assert got.temperature_map is not None
+    assert np.array_equal(got.temperature_map.to_array(), heat)
     assert got.mix == mix
     assert "changed from pixel to pixel, mixed with garden, share 0.25, changed from pixel to pixel." in got.summary()
-    bad = msgspec.structs.replace(WORK, heat=StoredArray.from_array(np.full((8, 6), np.nan)))
+    bad = msgspec.structs.replace(WORK, temperature_map=StoredArray.from_array(np.full((8, 6), np.nan)))
     with pytest.raises(BadWork, match="not every number is finite"):
         recipe_of_png(encode_png(PICTURE, bad))
 
@@ -104,7 +105,7 @@ works = some.builds(
     sliders=some.lists(some.floats(-16, 16), max_size=12).map(tuple),
     label=some.none() | some.integers(0, 10),
     source=some.text(max_size=50),
-    made=some.text(max_size=30),
+    created=some.text(max_size=30),
 )
 
 
@@ -260,7 +261,7 @@ def test_a_damaged_picture_returns_its_whole_recipe_or_none() -> None:
 # ── sounds ───────────────────────────────────────────────────────────────────────────────────────
 
 SOUND = msgspec.structs.replace(
-    WORK, kind="sound", model="maf-wavetables", latent=StoredArray.from_array(np.arange(256) / 7)
+    WORK, medium="sound", model="maf-wavetables", latent=StoredArray.from_array(np.arange(256) / 7)
 )
 CYCLE = np.random.default_rng(3).integers(-20_000, 20_000, 256).astype(np.int16)
 
@@ -276,8 +277,8 @@ def test_a_recording_returns_its_recipe_and_samples_in_any_format(tmp_path: Path
     made = msgspec.structs.replace(
         SOUND,
         latent=None,
-        rate=16_000,
-        turns=(SoundEdit(at=100, share=0.5), SoundEdit(at=150, label=3)),
+        sample_rate=16_000,
+        edits=(SoundEdit(sample=100, share=0.5), SoundEdit(sample=150, label=3)),
         name="Rain, 雨",
     )
     for bits in (16, 24):
@@ -303,9 +304,9 @@ def test_a_wavetable_is_loaded_as_synthesizers_do(tmp_path: Path) -> None:
     assert parts[b"clm "].startswith(b"<!>2048 1") and b"smpl" not in parts
     assert list(parts)[-1] == b"data"  # a look at the beginning of the file finds all the rest
     made = work.recipe_of_wav(data)
-    assert made is not None and made.until is not None and made.until.seed == WORK.seed
+    assert made is not None and made.wavetable_end is not None and made.wavetable_end.seed == WORK.seed
     assert made.end_work() == msgspec.structs.replace(
-        SOUND, latent=None, until=None, seed=WORK.seed, sliders=WORK.sliders
+        SOUND, latent=None, wavetable_end=None, seed=WORK.seed, sliders=WORK.sliders
     )
 
 
@@ -336,14 +337,14 @@ def test_the_summary_names_both_ends() -> None:
 
 
 def test_a_picture_redrawn_from_a_row_contains_the_kept_part() -> None:
-    rewound = RedrawnFromRow(row=4, imposed=(ImposedPixel(5, 2, (40, 90, 200)), ImposedPixel(99, 0, (1, 2, 3))))
-    made = msgspec.structs.replace(WORK, rewound=rewound, came_from=("ab", "cd"), name="Crown")
+    rewound = RedrawnFromRow(row=4, fixed_pixels=(FixedPixel(5, 2, (40, 90, 200)), FixedPixel(99, 0, (1, 2, 3))))
+    made = msgspec.structs.replace(WORK, redrawn=rewound, ancestors=("ab", "cd"), name="Crown")
     data = encode_png(rewound.impose_on(PICTURE), made)
     got = recipe_of_png(data)
     assert got == made
     assert got is not None
-    assert got.rewound is not None
-    free = got.rewound.drawn_mask(8, 6)
+    assert got.redrawn is not None
+    free = got.redrawn.drawn_mask(8, 6)
     assert free[:4].sum() == 0
     assert free[4:].sum() == 23  # 4 rows of 6, without one pixel; the other lies outside
     assert tuple(pixels(data)[5, 2]) == (40, 90, 200)
@@ -361,13 +362,14 @@ def test_a_work_is_recognised_by_its_hash_under_any_name() -> None:
 def test_recipes_of_the_first_version_are_read() -> None:
     old = {"model": "m", "model_hash": "", "seed": 7, "temperature": [0.7], "made": "2026-11-23T12:00:00+01:00"}
     got = work.work_from_json(json.dumps(old))
-    assert (got.seed, got.rewound, got.came_from, got.name) == (7, None, (), "")
+    assert (got.seed, got.redrawn, got.ancestors, got.name) == (7, None, (), "")
 
 
 @pytest.mark.parametrize(
-    "rewound", [{"row": -1}, {"row": 3, "imposed": [[0, 0, []]]}, {"row": 3, "imposed": [[0, 0, [256]]]}, {"row": "3"}]
+    "rewound",
+    [{"row": -1}, {"row": 3, "fixed_pixels": [[0, 0, []]]}, {"row": 3, "fixed_pixels": [[0, 0, [256]]]}, {"row": "3"}],
 )
 def test_a_row_or_colour_that_makes_no_sense_is_refused(rewound: dict[str, Any]) -> None:
-    texts = {work.RECIPE_KEY: json.dumps({"model": "m", "model_hash": "", "seed": 7, "rewound": rewound})}
-    with pytest.raises(BadWork, match="rewound"):
+    texts = {work.RECIPE_KEY: json.dumps({"model": "m", "model_hash": "", "seed": 7, "redrawn": rewound})}
+    with pytest.raises(BadWork, match="redrawn"):
         recipe_of_png(export.encode_png_bytes(PICTURE, texts))

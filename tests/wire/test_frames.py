@@ -77,7 +77,7 @@ COMMANDS = [
     messages.FindLoop(job="o", model="m", sound=np.arange(5, dtype=np.int16), begin=1, end=4, seed=3, label=1),
     messages.Score(job="j", model="m", picture=PICTURES[0], label=1),
     messages.Train(
-        job="e", source="/pictures", run_folder="/run", config={"family": "realnvp", "depth": 3, "rate": 1e-3}
+        job="e", source="/pictures", run_folder="/run", config={"family": "realnvp", "depth": 3, "learning_rate": 1e-3}
     ),
     messages.Evaluate(job="e", model="m", source="/pictures", draws=2, max_artworks=100),
     messages.Stop(job="f"),

@@ -20,12 +20,12 @@ def test_a_glow_with_kinds_learns_is_saved_and_goes_on(tmp_path: Path, rings: np
     study = TrainingConfig(
         name="kinds",
         title="Kinds",
-        makes="Rings",
-        learned_from="160 rings",
+        subject="Rings",
+        training_data="160 rings",
         licence="CC0 1.0",
         shape=(3, 8, 8),
         recipe=KINDS,
-        plan=TrainingPlan(steps=4, batch=16, evaluate=2),
+        plan=TrainingPlan(steps=4, batch=16, evaluate_every=2),
     )
     run = loop.TrainingRun(study, tmp_path, torch.device("cpu"))
     moments = [

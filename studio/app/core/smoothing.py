@@ -27,7 +27,7 @@ class Smoothing(State):
     def follow_model(self) -> None:
         """Use the choice of the model whose pictures are now visible."""
         trained = self._maker()
-        usual = trained.card.smooth if trained is not None else False
+        usual = trained.card.shown_smooth if trained is not None else False
         name = trained.card.name if trained is not None else ""
         self.smooth.set(self.choices.get().get(name, usual))
 

@@ -41,7 +41,8 @@ _DROP_TEXTS: dict[FileKind, str] = {
 }
 
 __all__ = ["FileKind", "file_kind", "display_name", "drop_text"]
-_RATE = re.compile(rb'"rate":[1-9]')
+_SAMPLE_RATE = re.compile(rb'"(sample_)?rate":[1-9]')
+"""Finds the sample rate in a recipe, under its earlier key too; only recordings have one."""
 
 
 def file_kind(paths: Sequence[Path]) -> FileKind:
@@ -64,7 +65,7 @@ def file_kind(paths: Sequence[Path]) -> FileKind:
     if not form.can_be_read:
         return "unread sound"
     if RECIPE_KEY.encode() + b" " in begins:
-        cycle = form.name == "WAV" and _RATE.search(begins) is None
+        cycle = form.name == "WAV" and _SAMPLE_RATE.search(begins) is None
         return "work" if cycle else "recorded work"
     return "wave" if may_be_cycles(paths[0]) else "recording"
 

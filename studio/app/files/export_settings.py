@@ -26,7 +26,7 @@ class ExportSettings(State):
         self.fields = (
             Field("times", self.times.get, self.choose_times),
             Field("pixels", self.pixels.get, lambda pixels: self.choose_pixels(int(pixels))),
-            Field.of("sheet", self.on_sheet, bool),
+            Field.of("on_sheet", self.on_sheet, bool),
         )
 
     @property

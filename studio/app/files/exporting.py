@@ -71,7 +71,7 @@ class ExportItem:
 
     @property
     def ending(self) -> str:
-        return self.audio_format.ending if self.work.rate else self.work.file_suffix
+        return self.audio_format.ending if self.work.sample_rate else self.work.file_suffix
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,9 @@ class Exporter(State):
 
     def name_for(self, item: ExportItem) -> str:
         """Propose a file name for a piece."""
-        return self._folders.propose_name(item.name, replace(item.work, made="", name="", came_from=()).identity_hash)
+        return self._folders.propose_name(
+            item.name, replace(item.work, created="", name="", ancestors=()).identity_hash
+        )
 
     def name_for_picture(self, picture: Array, name: str) -> str:
         """Propose a file name for a picture without a recipe."""
@@ -267,9 +269,9 @@ class Exporter(State):
 
 def items_noun(items: Sequence[ExportItem]) -> str:
     """Return the word for the pieces in messages."""
-    if items[0].work.kind == "picture":
+    if items[0].work.medium == "picture":
         return "pictures"
-    return "sounds" if items[0].work.rate else "waves"
+    return "sounds" if items[0].work.sample_rate else "waves"
 
 
 def write_items(request: ExportRequest, report_progress: Callable[[int], object]) -> ExportOutcome:
@@ -317,9 +319,9 @@ def _write_sheet(wish: ExportRequest) -> ExportOutcome:
 
 def encode_item(item: ExportItem, enlargement: Enlargement = UNENLARGED) -> bytes:
     """Encode a picture as PNG, and a wave or wavetable in the form that synthesizers load."""
-    if item.work.kind == "picture":
+    if item.work.medium == "picture":
         return work.encode_png(item.picture, item.work, enlargement)
-    if item.work.rate:
+    if item.work.sample_rate:
         return _encode_recording(item)
     return work.encode_wavetable(item.picture if item.picture.ndim == 2 else item.picture[None], item.work)
 

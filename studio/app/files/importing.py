@@ -71,7 +71,7 @@ class Importing(State):
 
     def open_file(self, path: Path) -> None:
         trained = self._model.get()
-        samples = trained.card.shape[0] if trained is not None and trained.card.kind == "sound" else None
+        samples = trained.card.shape[0] if trained is not None and trained.card.medium == "sound" else None
         self._preview_left.emit()
         self.busy.set(True)
         self._opening.run(lambda: read_file(path, samples), self._on_opened)

@@ -89,7 +89,7 @@ class OpenedSound:
 def read_sound(path: Path, rate: int) -> OpenedSound:
     """A sound file at `rate` in Hz; a work of ours at its own. Raises Refused."""
     making, fault = read_work(path)
-    found = decoder.open_recording(path, making.rate if making is not None else rate, centred=making is None)
+    found = decoder.open_recording(path, making.sample_rate if making is not None else rate, centred=making is None)
     if found.quiet and making is None:
         raise FileRefused(found.name, "is silent")
     samples = to_int16(found.samples[: MAX_SECONDS * found.rate])
@@ -110,12 +110,12 @@ def read_work(path: Path) -> tuple[Work | None, str]:
         return None, str(broken)
     except FileRefused:  # said better by what opens it
         return None, ""
-    return (making if making is not None and making.rate else None), ""
+    return (making if making is not None and making.sample_rate else None), ""
 
 
 def read_own_sound(path: Path, making: Work) -> Array:
     """The samples (n,) int16 of a work of ours. Raises Refused."""
-    return to_int16(decoder.open_recording(path, making.rate, centred=False).samples)
+    return to_int16(decoder.open_recording(path, making.sample_rate, centred=False).samples)
 
 
 def to_int16(wave: Array) -> Array:

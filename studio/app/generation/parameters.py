@@ -54,9 +54,9 @@ class ModelMix(State):
 def can_mix(one: InstalledModel, other: InstalledModel) -> bool:
     """Whether two models draw pixel by pixel in one size and as many levels, or sample by sample at one rate."""
     a, b = one.card, other.card
-    if a.rate or b.rate:
-        return (a.rate, a.levels) == (b.rate, b.levels) and a.name != b.name
-    fits = (a.kind, a.shape, a.levels) == (b.kind, b.shape, b.levels)
+    if a.sample_rate or b.sample_rate:
+        return (a.sample_rate, a.levels) == (b.sample_rate, b.levels) and a.name != b.name
+    fits = (a.medium, a.shape, a.levels) == (b.medium, b.shape, b.levels)
     return fits and a.can_inpaint and b.can_inpaint and a.name != b.name
 
 
@@ -183,7 +183,7 @@ class Parameters(State):
             Field("label", self.label.get, lambda label: self.label.set(known_label(label, self.model.get()))),
             *self.mix.fields,
             Field.of("locked", self.locked, bool, undo=False),
-            Field("spent", lambda: self._seed_used, self._use_spent, undo=False),
+            Field("seed_used", lambda: self._seed_used, self._restore_seed_used, undo=False),
         )
 
     def set_number(self, number: int) -> None:
@@ -252,7 +252,7 @@ class Parameters(State):
             self.new_seed()
         self._seed_used = first = self.seed.get()
         card, mix = trained.card, self.mix.chosen_mix()
-        run = BatchRun(card.name, file_hash(trained), self.temperature.get(), self.label.get(), card.kind, mix)
+        run = BatchRun(card.name, file_hash(trained), self.temperature.get(), self.label.get(), card.medium, mix)
         return run, [Cell((first + n) % SEED_LIMIT) for n in range(self.number.get())]
 
     def _sizes(self) -> tuple[int, ...]:
@@ -272,7 +272,7 @@ class Parameters(State):
             self.model.set(trained)
         self.mix.set_model(self.model.get())
 
-    def _use_spent(self, seed: int | None) -> None:
+    def _restore_seed_used(self, seed: int | None) -> None:
         self._seed_used = int(seed) if seed is not None else None
 
     def choose_default_model(self) -> None:

@@ -257,9 +257,9 @@ class ParametersForm(Column):
 
 def output_noun(trained: InstalledModel | None) -> str:
     """What a model makes: `picture`, `wave` or `sound`."""
-    if trained is None or trained.card.kind != "sound":
+    if trained is None or trained.card.medium != "sound":
         return "picture"
-    return "sound" if trained.card.rate else "wave"
+    return "sound" if trained.card.sample_rate else "wave"
 
 
 def _form_row(label: Label, field: QWidget) -> QWidget:

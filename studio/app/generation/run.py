@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
+from studio.app.core.earlier_settings import GRID
 from studio.app.files.exporting import ExportItem
 from studio.library import storage
 from studio.library.storage import NotSaved
@@ -32,9 +33,9 @@ class DrawnWith(msgspec.Struct, frozen=True, kw_only=True):
     """What a picture was drawn by, where a hand changed it on the way: as an engine's `Drawn` says it."""
 
     temperature: float | None = None
-    heat: StoredArray | None = None
+    temperature_map: StoredArray | None = None
     share: float | None = None
-    shares: StoredArray | None = None
+    share_map: StoredArray | None = None
 
     @classmethod
     def from_event(cls, event: PicturesPreview) -> "DrawnWith | None":
@@ -44,9 +45,11 @@ class DrawnWith(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return cls(
             temperature=event.temperature[0] if event.temperature is not None else None,
-            heat=StoredArray.from_array(event.temperature_map) if event.temperature_map is not None else None,
+            temperature_map=StoredArray.from_array(event.temperature_map)
+            if event.temperature_map is not None
+            else None,
             share=event.share,
-            shares=StoredArray.from_array(event.share_map) if event.share_map is not None else None,
+            share_map=StoredArray.from_array(event.share_map) if event.share_map is not None else None,
         )
 
 
@@ -105,17 +108,17 @@ class BatchRun:
         by, mix = cell.drawn_with or DrawnWith(), self.mix
         if mix is not None:
             share = mix.share if by.share is None else by.share
-            mix = msgspec.structs.replace(mix, share=share, shares=by.shares)
+            mix = msgspec.structs.replace(mix, share=share, share_map=by.share_map)
         return Work(
-            kind=self.artwork_kind,
+            medium=self.artwork_kind,
             model=self.model,
             model_hash=self.model_hash,
             seed=cell.seed,
             temperature=(self.temperature if by.temperature is None else by.temperature,),
             label=self.label if cell.label is None else cell.label,
-            heat=by.heat,
+            temperature_map=by.temperature_map,
             mix=mix,
-            made=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+            created=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         )
 
     def export_item(self, cell: Cell) -> ExportItem | None:
@@ -142,11 +145,11 @@ def write_run(run: BatchRun, cells: Sequence[Cell], name: str = "grid") -> None:
         "run": [run.model, run.model_hash, run.temperature, run.label, run.artwork_kind],
         "seeds": [cell.seed for cell in cells],
         "drawn": {str(cell.seed): cell.log_prob for cell in done},
-        "kinds": {str(cell.seed): cell.label for cell in done if cell.label is not None},
+        "labels": {str(cell.seed): cell.label for cell in done if cell.label is not None},
         "following": {str(cell.seed): cell.following_log_prob for cell in done if cell.following_log_prob is not None},
         "channels": stack[0].shape[2],
         "mix": msgspec.to_builtins(run.mix),
-        "by": _drawn_with_records(done),
+        "drawn_with": _drawn_with_records(done),
     }
     with contextlib.suppress(NotSaved):  # every picture can be made again from its seed
         data = export.encode_png_bytes(np.concatenate(stack), {KEY: json.dumps(said)})
@@ -160,16 +163,16 @@ def read_run(name: str = "grid") -> tuple[BatchRun, tuple[Cell, ...]] | None:
         if storage.hash_bytes(data[:-_DIGEST]).encode() != data[-_DIGEST:]:
             return None
         array = open_picture(_path(name)).array  # in this process, because every byte is as it was written
-        said = json.loads(export.png_texts(data)[KEY])
+        said = GRID.to_present(json.loads(export.png_texts(data)[KEY]))
         model, digest, temperature, label, *kind = said["run"]
         drawn, sound = said["drawn"], kind == ["sound"]
         stack = np.split(array[..., : int(said["channels"])], len(drawn))
         stack = [np.ascontiguousarray(row).reshape(-1).view("<i2") for row in stack] if sound else stack
         parts = dict(zip(drawn, map(np.ascontiguousarray, stack), strict=True))
-        kinds, following = said.get("kinds", {}), said.get("following", {})
-        bys = {str(seed): msgspec.convert(by, DrawnWith) for by, seeds in said.get("by", ()) for seed in seeds}
+        labels, following = said.get("labels", {}), said.get("following", {})
+        bys = {str(seed): msgspec.convert(by, DrawnWith) for by, seeds in said.get("drawn_with", ()) for seed in seeds}
         cells = tuple(
-            Cell(int(seed), parts[seed], 1, 1, drawn[seed], kinds.get(seed), following.get(seed), bys.get(seed))
+            Cell(int(seed), parts[seed], 1, 1, drawn[seed], labels.get(seed), following.get(seed), bys.get(seed))
             if seed in parts
             else Cell(int(seed))
             for seed in map(str, said["seeds"])

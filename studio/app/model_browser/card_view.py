@@ -91,9 +91,9 @@ class ModelCard(QWidget):
         self.title.setText(card.title if card is not None else "No model is here yet")
         lines = (
             (
-                card.makes,
+                card.subject,
                 card.sampling_text.capitalize(),
-                f"Learned from {card.learned_from} · {card.licence}",
+                f"Learned from {card.training_data} · {card.licence}",
                 card.held_out_text,
             )
             if card is not None

@@ -47,7 +47,7 @@ ModelRemark = Callable[[Any], str]
 
 def makes_no_recordings(trained: InstalledModel) -> bool:
     """Whether it makes whole pictures or waves; recordings have a panel of their own."""
-    return not trained.card.rate
+    return not trained.card.sample_rate
 
 
 def no_remark(trained: InstalledModel) -> str:
@@ -91,10 +91,10 @@ class _ModelRows(QAbstractListModel):
     def _matches(self, card: Card) -> bool:
         said = (
             card.title,
-            card.makes,
+            card.subject,
             card.family_title,
             card.name,
-            card.learned_from,
+            card.training_data,
             card.group_heading,
             card.sampling_text,
         )
@@ -172,7 +172,7 @@ class _CardPainter(QStyledItemDelegate):
             draw_thumbnail(painter, drawn, QRect(x, y, side, side))
         words = (
             (card.title, 16, 600, "text", 30),
-            (card.makes, 13, 400, "text", 26),
+            (card.subject, 13, 400, "text", 26),
             (card.sampling_text.capitalize(), 12, 400, "soft", 22),
             (f"{card.size_text} · {card.family_title}", 12, 400, "soft", 22),
             ("Chosen" if chosen else card.held_out_text, 12, 600 if chosen else 400,
@@ -200,7 +200,7 @@ class _CardPainter(QStyledItemDelegate):
         said = (self._view.remark(trained), card.sampling_text.capitalize(), card.held_out_text)
         for text, size, weight, token, y in (
             (card.title, 13, 600, "text", 10),
-            (f"{card.makes} · {card.family_title}", 12, 400, "soft", 32),
+            (f"{card.subject} · {card.family_title}", 12, 400, "soft", 32),
             (" · ".join(filter(None, said)), 12, 400, "soft", 52),
         ):
             self._write(painter, QRect(left, rect.y() + px(y), width, px(22)), text, size, weight, token)

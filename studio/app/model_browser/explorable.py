@@ -10,7 +10,7 @@ NO_SLIDERS = "No sliders"
 
 def has_sliders(trained: InstalledModel) -> bool:
     """Return whether a model makes whole pictures or waves and has directions, each of which is a slider."""
-    return bool(trained.card.directions) and not trained.card.rate
+    return bool(trained.card.directions) and not trained.card.sample_rate
 
 
 def first_with_sliders(models: Iterable[InstalledModel]) -> InstalledModel | None:
@@ -27,7 +27,7 @@ def find_replacement(
     """
     if trained is None or has_sliders(trained):
         return None
-    able = [each for each in models if has_sliders(each) and each.card.kind == trained.card.kind]
+    able = [each for each in models if has_sliders(each) and each.card.medium == trained.card.medium]
     return min(able, key=lambda each: (each.card.shape != trained.card.shape, each != preferred), default=None)
 
 

@@ -77,7 +77,7 @@ class ModelList(State):
 
     def first_model(self, recordings: bool = False) -> InstalledModel | None:
         """The first of those that make pictures or waves, or of those that make recordings."""
-        return next((trained for trained in self.cards.get() if bool(trained.card.rate) is recordings), None)
+        return next((trained for trained in self.cards.get() if bool(trained.card.sample_rate) is recordings), None)
 
     def find_maker(self, work: Work) -> InstalledModel | None:
         """The model that made a work, or one of its name; says nothing."""

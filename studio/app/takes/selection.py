@@ -61,7 +61,7 @@ class TakeSelection(State):
     def rename_take(self, index: int, label: str) -> None:
         """Name a take; an empty name takes the name away."""
         if self._all.check_rename():
-            self._change("name", named={self.takes.get()[index].name: label.strip()[:80]})
+            self._change("name", take_names={self.takes.get()[index].name: label.strip()[:80]})
 
     def _update_current(self) -> None:
         names = [take.name for take in self.takes.get()]

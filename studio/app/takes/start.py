@@ -46,37 +46,37 @@ class Start:
         name, notes = preview.picture.name, "".join(f"; {note}" for note in preview.picture.notes)
         if preview.is_own_work:
             note = f"Begun from {name}"
-        elif trained.card.kind == "sound":
+        elif trained.card.medium == "sound":
             note = f"Your wave is {name}{notes}"
         else:
             _, height, width = trained.card.shape
             cut = _CUT[preview.mode] if preview.box is None else "cut out and scaled"
             note = f"Your picture is {name}, {cut} to {width} × {height}{notes}"
         figures = RoundTrip(event.differing, event.total, event.largest_difference, event.bits, event.is_bound)
-        return cls(storage.hash_bytes(latent.data), latent, name, note, figures, trained.card.kind)
+        return cls(storage.hash_bytes(latent.data), latent, name, note, figures, trained.card.medium)
 
     @classmethod
     def from_work(cls, work: Work) -> "Start | None":
         """The start that a work brings along, None where it began from a seed."""
         if work.latent is None:
             return None
-        what = "wave" if work.kind == "sound" else "picture"
+        what = "wave" if work.medium == "sound" else "picture"
         note = f"Started from {work.source or f'a {what}'}"
-        return cls(storage.hash_bytes(work.latent.data), work.latent, work.source, note, None, work.kind)
+        return cls(storage.hash_bytes(work.latent.data), work.latent, work.source, note, None, work.medium)
 
     def to_record(self) -> Record:
         """What its file, a work, does not say."""
         figures = self.round_trip
         said = [figures.differing, figures.total, figures.largest, figures.bits, figures.is_bound] if figures else None
-        return {"note": self.note, "figures": said}
+        return {"note": self.note, "round_trip": said}
 
     @classmethod
     def from_record(cls, work: Work, plain: Record) -> "Start | None":
         """The start as it was kept: a work, and what `plain` gave."""
         start = cls.from_work(work)
-        said = plain.get("figures")
+        said = plain.get("round_trip")
         if start is None or said is None:
             return start
         differing, total, largest, bits, bound = said
         figures = RoundTrip(int(differing), int(total), int(largest), float(bits), bool(bound))
-        return cls(start.key, start.latent, start.source, str(plain["note"]), figures, work.kind)
+        return cls(start.key, start.latent, start.source, str(plain["note"]), figures, work.medium)

@@ -50,7 +50,7 @@ def read_take(path: Path) -> Take | None:
 
 def encode_take(take: Take) -> bytes:
     """A take as it lies on the shelf: every pixel, every sample."""
-    return (work.encode_wav if take.work.kind == "sound" else work.encode_png)(take.picture, take.work)
+    return (work.encode_wav if take.work.medium == "sound" else work.encode_png)(take.picture, take.work)
 
 
 class TakeFolder:
@@ -128,7 +128,7 @@ class TakeStore(State):
     """Which takes there are, by their names; the files are the truth of each. Every panel shows the same ones.
 
     `entries` are the fields of every panel that change them. `takes` says which takes are laid on the strip or taken
-    off, `named` what they are called. So the steps of one panel can be undone whatever was done in another.
+    off, `take_names` what they are called. So the steps of one panel can be undone whatever was done in another.
     """
 
     loaded = Signal()
@@ -147,7 +147,7 @@ class TakeStore(State):
         self._starts: dict[str, Start] = {}
         self._loading = BackgroundTask(self)
         self.entries = (
-            Entries("named", self._label_of, self._name_all),
+            Entries("take_names", self._label_of, self._name_all),
             Entries("takes", lambda name: name in self._names, self._lay_on_or_off),
         )
         self.fields = (
@@ -166,16 +166,16 @@ class TakeStore(State):
 
     def find_same(self, work: Work) -> Take | None:
         """The take that was made just so, whenever it was kept and whatever it is called."""
-        wanted = structs.replace(work, made="", name="", came_from=())
+        wanted = structs.replace(work, created="", name="", ancestors=())
         like = (
-            take for take in self.takes.get() if structs.replace(take.work, made="", name="", came_from=()) == wanted
+            take for take in self.takes.get() if structs.replace(take.work, created="", name="", ancestors=()) == wanted
         )
         return next(like, None)
 
     def lineage(self, key: str) -> tuple[str, ...]:
         """Keys of a take and of all that it came from, for what comes from it; none where there is no key."""
         held = (self._take_folder.get_take(name) for name in self._take_folder.names())
-        above = next((take.work.came_from for take in held if take is not None and take.key == key), ())
+        above = next((take.work.ancestors for take in held if take is not None and take.key == key), ())
         return (key, *above)[:MAX_LINEAGE] if key else ()
 
     def check_rename(self) -> bool:
@@ -227,7 +227,7 @@ class TakeStore(State):
         if known is None or start.round_trip is not None:
             self._starts[start.key] = start
         if known is None:
-            unknown = np.zeros(256, np.int16) if work.kind == "sound" else np.zeros((1, 1, 3), np.uint8)
+            unknown = np.zeros(256, np.int16) if work.medium == "sound" else np.zeros((1, 1, 3), np.uint8)
             seen = picture if picture is not None else unknown
             self._write(self._start_folder, Take(seen, work, f"{start.key}{work.file_suffix}"))
 
@@ -289,5 +289,5 @@ class TakeStore(State):
 
 def _take_names(records: Sequence[Record]) -> set[str]:
     """The takes that records speak of."""
-    entries = (record.get(key) for record in records for key in ("takes", "named"))
+    entries = (record.get(key) for record in records for key in ("takes", "take_names"))
     return {name for each in entries if isinstance(each, dict) for name in each}

@@ -15,7 +15,7 @@ def find_parents(takes: Sequence[Take]) -> Parents:
     come from a later one."""
     places = {take.key: place for place, take in reversed(list(enumerate(takes)))}
     return tuple(
-        next((at for key in take.work.came_from if (at := places.get(key, place)) < place), None)
+        next((at for key in take.work.ancestors if (at := places.get(key, place)) < place), None)
         for place, take in enumerate(takes)
     )
 
@@ -32,10 +32,10 @@ def origin_of(takes: Sequence[Take], above: Work, work: Work) -> Work:
     """What a work that goes on from a row really comes from: where all that is kept of the one above it was kept from
     one further up, it comes from that one."""
     known = {take.key: take.work for take in takes}
-    while above.rewound is not None and work.rewound is not None and work.rewound.row <= above.rewound.row:
-        if not above.came_from or above.came_from[0] not in known:
+    while above.redrawn is not None and work.redrawn is not None and work.redrawn.row <= above.redrawn.row:
+        if not above.ancestors or above.ancestors[0] not in known:
             break
-        above = known[above.came_from[0]]
+        above = known[above.ancestors[0]]
     return above
 
 
@@ -50,8 +50,12 @@ def take_title(takes: Sequence[Take], up: Parents, place: int) -> str:
     name = f", {work.name}" if work.name else ""
     if above is None:
         return f"Take {place + 1}{name}"
-    row = f" at row {work.rewound.row}" if work.rewound is not None else ""
-    row = f" at {timecode(work.heard / work.rate)}" if work.rate and work.heard else row
+    row = f" at row {work.redrawn.row}" if work.redrawn is not None else ""
+    row = (
+        f" at {timecode(work.continued_samples / work.sample_rate)}"
+        if work.sample_rate and work.continued_samples
+        else row
+    )
     return f"Take {place + 1}{name}, from take {above + 1}{row}"
 
 
@@ -65,16 +69,16 @@ def accessible_text(takes: Sequence[Take], up: Parents, place: int, chosen: bool
 
 def _changes(work: Work, parent: Work | None) -> list[str]:
     found = []
-    if work.rewound is not None:
-        found.append(f"row {work.rewound.row}{_imposed_text(work)}")
-    elif work.rate and work.heard and parent is not None:
-        found.append(f"from {timecode(work.heard / work.rate)}")
+    if work.redrawn is not None:
+        found.append(f"row {work.redrawn.row}{_imposed_text(work)}")
+    elif work.sample_rate and work.continued_samples and parent is not None:
+        found.append(f"from {timecode(work.continued_samples / work.sample_rate)}")
     elif parent is None:
         start = f"from {work.source}" if work.source else f"start, seed {group_digits(work.seed)}"
         return [start, *_mix_text(work)]
     if parent is not None and work.model != parent.model:
         found.append(work.model)
-    if (work.rewound is not None or work.rate) and (parent is None or work.seed != parent.seed):
+    if (work.redrawn is not None or work.sample_rate) and (parent is None or work.seed != parent.seed):
         found.append(f"seed {group_digits(work.seed)}")
     if parent is not None and work.temperature != parent.temperature:
         found.append("temperature " + " · ".join(f"{heat:.2f}" for heat in work.temperature))
@@ -93,7 +97,7 @@ def _mix_text(work: Work) -> list[str]:
 
 
 def _imposed_text(work: Work) -> str:
-    imposed = work.rewound.imposed if work.rewound is not None else ()
+    imposed = work.redrawn.fixed_pixels if work.redrawn is not None else ()
     if len(imposed) == 1:
         return f", one pixel {colour_name(imposed[0].colour)}"
     return f", {len(imposed)} pixels" if imposed else ""

@@ -63,7 +63,7 @@ class TakeStripController(QObject):
 
     def show_take(self, index: int) -> None:
         """Put a take on the stage of the open panel; a recording always in Sound, and what is none never there."""
-        recorded = bool(self._state.takes.takes.get()[index].work.rate)
+        recorded = bool(self._state.takes.takes.get()[index].work.sample_rate)
         if recorded or self._panel().key == "sound":
             self._state.show_panel("sound" if recorded else "explore")
         self._panel().show_take(index)

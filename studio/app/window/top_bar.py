@@ -101,7 +101,7 @@ class TopBar(QWidget):
 
     def _show_model(self, trained: InstalledModel | None) -> None:
         self.picker.show_model(trained)
-        self._pictures = trained.card.kind == "picture" if trained is not None else self._panel.key != "sound"
+        self._pictures = trained.card.medium == "picture" if trained is not None else self._panel.key != "sound"
         shows = self._pictures and self._panel.batch is not None
         self._row_by_row = shows and trained is not None and trained.card.can_inpaint
         self._update_facts()

@@ -56,11 +56,11 @@ def find_best_loop(
 ) -> Iterator[LoopCandidate | None]:
     """Yield None after each step, then the best join. Raises DoesNotFit if no such loop exists."""
     model = loaded.model
-    if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.rate:
+    if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.sample_rate:
         raise DoesNotFit(f'"{loaded.card.title}" makes no recordings, so it knows nothing of loops; take a WaveNet')
     if sound.dtype != np.int16 or sound.ndim != 1:
         raise DoesNotFit(f"the sound is {sound.shape} of {sound.dtype}, but the model works on 16-bit samples")
-    rate = loaded.card.rate
+    rate = loaded.card.sample_rate
     if not 0 <= begin < end <= len(sound) or end - begin < SHORTEST * rate:
         raise DoesNotFit(f"a loop has at least {SHORTEST:g} seconds, and lies within the sound")
     pairs = loop_candidates(sound, begin, end, rate)

@@ -35,7 +35,7 @@ def bits_in_pieces(loaded: LoadedModel, sound: Array, first: int, label: int | N
     yields one empty piece with the class. Raises DoesNotFit.
     """
     model = loaded.model
-    if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.rate:
+    if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.sample_rate:
         raise DoesNotFit(f'"{loaded.card.title}" makes no recordings, so it cannot price one; use a WaveNet')
     if sound.dtype != np.int16 or sound.ndim != 1 or not sound.size or first > sound.size:
         raise DoesNotFit(f"the sound is {sound.shape} of {sound.dtype}, but the model works on 16-bit samples")

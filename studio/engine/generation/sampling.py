@@ -326,8 +326,8 @@ def likeliest_class(loaded: LoadedModel, x: Tensor, label: int | None) -> Genera
     c = classes_for(loaded, [0], label)
     if label is not None or c is None:
         return c
-    if isinstance(loaded.model, AutoregressiveSound) and loaded.card.rate:
-        x = x[:, -round(CLASS_SECONDS * loaded.card.rate) :]
+    if isinstance(loaded.model, AutoregressiveSound) and loaded.card.sample_rate:
+        x = x[:, -round(CLASS_SECONDS * loaded.card.sample_rate) :]
     log_probs = []
     for kind in range(loaded.model.classes):
         log_prob = torch.zeros(1)

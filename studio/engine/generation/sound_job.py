@@ -59,11 +59,11 @@ class SoundJob:
             f'"{voice.card.title}" has {voice.card.size_text} and {voice.model.levels} levels'
             for voice in self.loaded_models
         ]
-        if len({(voice.card.rate, voice.model.levels) for voice in self.loaded_models}) > 1:
+        if len({(voice.card.sample_rate, voice.model.levels) for voice in self.loaded_models}) > 1:
             raise DoesNotFit(
                 f"{labels[0]}, and {labels[1]}, so they cannot be mixed; take two models that are alike in that"
             )
-        self.rate = loaded.card.rate
+        self.rate = loaded.card.sample_rate
         self.levels = loaded.model.levels
         self.receptive_field = max(m.receptive_field for m in self.models)
         self.command, self.allowed_seconds, self.share = command, command.allowed_seconds, command.share
@@ -248,7 +248,7 @@ class SoundJob:
         temperatures = temperature_on_curve(self.curve, seconds)
         if self.continued_count or seconds[0] >= OPENING_SECONDS:
             return temperatures
-        opening = max(voice.card.opening for voice in self.loaded_models)
+        opening = max(voice.card.opening_temperature for voice in self.loaded_models)
         return np.where(seconds < OPENING_SECONDS, np.maximum(temperatures, opening), temperatures)
 
     def _prepare_sampler(self) -> bool:
@@ -279,7 +279,7 @@ class SoundJob:
 def _streaming_model(loaded: LoadedModel) -> AutoregressiveSound:
     """Return the model. Raises DoesNotFit if it cannot stream."""
     model = loaded.model
-    if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.rate:
+    if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.sample_rate:
         raise DoesNotFit(f'"{loaded.card.title}" does not make sound that goes on; take a WaveNet')
     return model
 

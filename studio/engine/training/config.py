@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from studio import zoo
+from studio.library import earlier_keys
 from studio.library.card import Group
 
 
@@ -18,18 +19,26 @@ class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     steps: Annotated[int, Meta(ge=1, title="Steps")] = 2000
     batch: Annotated[int, Meta(ge=2, le=4096, title="Batch")] = 32
-    rate: Annotated[float, Meta(gt=0, le=0.1, title="Learning rate")] = 1e-3
+    learning_rate: Annotated[float, Meta(gt=0, le=0.1, title="Learning rate")] = 1e-3
     final_rate: Annotated[float, Meta(ge=0, le=1, title="Final rate", description="Share of the rate at the end")] = (
         0.05
     )
     warm_up: Annotated[int, Meta(ge=0, title="Warm-up steps")] = 100
-    clip: Annotated[float, Meta(gt=0, title="Clip", description="Largest norm of the gradient")] = 100.0
-    decay: Annotated[float, Meta(ge=0, le=0.1, title="Weight decay")] = 0.0
-    average: Annotated[float, Meta(ge=0, lt=1, title="Average", description="Decay of the weights' average")] = 0.999
-    cut: Annotated[int, Meta(ge=64, le=2**20, title="Cut", description="Samples of a recording in one example")] = 8192
-    flips: Annotated[bool, Meta(title="Mirror", description="Also learn from mirrored artworks")] = False
-    evaluate: Annotated[int, Meta(ge=1, title="Evaluate every", description="Steps between held-out figures")] = 250
-    save_seconds: Annotated[float, Meta(gt=0, title="Save every", description="Seconds between checkpoints")] = 60.0
+    max_gradient_norm: Annotated[float, Meta(gt=0, title="Clip", description="Largest norm of the gradient")] = 100.0
+    weight_decay: Annotated[float, Meta(ge=0, le=0.1, title="Weight decay")] = 0.0
+    average_decay: Annotated[float, Meta(ge=0, lt=1, title="Average", description="Decay of the weights' average")] = (
+        0.999
+    )
+    cut_samples: Annotated[
+        int, Meta(ge=64, le=2**20, title="Cut", description="Samples of a recording in one example")
+    ] = 8192
+    mirror: Annotated[bool, Meta(title="Mirror", description="Also learn from mirrored artworks")] = False
+    evaluate_every: Annotated[int, Meta(ge=1, title="Evaluate every", description="Steps between held-out figures")] = (
+        250
+    )
+    save_every_seconds: Annotated[float, Meta(gt=0, title="Save every", description="Seconds between checkpoints")] = (
+        60.0
+    )
     seed: Annotated[int, Meta(ge=0)] = 0
 
 
@@ -38,28 +47,28 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
     title: str
-    makes: str
-    """The subject of its pictures, for example `Emoji`."""
-    learned_from: str
+    subject: str
+    """What its pictures show, for example `Emoji`."""
+    training_data: str
     licence: str
     group: Group = ""
-    smooth: bool = False
-    """Whether its pictures are first shown blended, as photographs are, instead of as squares."""
+    shown_smooth: bool = False
+    """Whether its pictures are first shown blended instead of as squares, as photographs are."""
     data: str = ""
     """Where the data were found, for the user."""
     shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
     """(channels, height, width) of pictures, or (samples,) of single cycles. For recordings it is the default length.
     """
     levels: Annotated[int, Meta(ge=2, le=65536)] = 256
-    """The number of levels: 32 for pictures of 5 bits, 4096 for sounds of 12; 256 of sounds are μ-law."""
-    rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
-    """The rate of recordings in Hz; 0 for pictures and single cycles."""
-    labels: tuple[str, ...] = ()
-    """The columns of a pack's index that hold the classes of its recordings, one group of classes each."""
+    """How finely artworks are graded: 32 for pictures of 5 bits, 4096 for sounds of 12; 256 of sounds are μ-law."""
+    sample_rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
+    """Hz of recordings; 0 of pictures and single cycles."""
+    label_columns: tuple[str, ...] = ()
+    """The columns of a pack's index that say the kinds of its recordings, each a sort of kinds."""
     temperature: Annotated[float, Meta(ge=0, le=2)] = 0.8
-    opening: Annotated[float, Meta(ge=0, le=2)] = 0.0
-    """The least temperature of the first 2 ms of a new recording. A model trained on few beginnings may otherwise fall
-    silent before its first note."""
+    opening_temperature: Annotated[float, Meta(ge=0, le=2)] = 0.0
+    """The least temperature of the first 2 ms of a recording that nothing precedes. A model that has learned few
+    beginnings may else fall silent before its first note."""
     recipe: zoo.Recipe
     plan: TrainingPlan = TrainingPlan()
 
@@ -75,7 +84,8 @@ class BadTrainingConfig(ValueError):
 def config_from_json(data: bytes) -> TrainingConfig:
     """Read a config from the JSON of a file in `models/recipes/`. Raises BadTrainingConfig with the field's name."""
     try:
-        return msgspec.json.decode(data, type=TrainingConfig)
+        fields = earlier_keys.TRAINING_CONFIG.to_present(msgspec.json.decode(data))
+        return msgspec.convert(fields, TrainingConfig)
     except msgspec.MsgspecError as error:
         raise BadTrainingConfig(f"The recipe cannot be used: {error}.") from None
 
@@ -83,11 +93,11 @@ def config_from_json(data: bytes) -> TrainingConfig:
 RECORDINGS_PLAN = {
     "steps": 4000,
     "batch": 2,
-    "rate": 0.003,
+    "learning_rate": 0.003,
     "final_rate": 0.02,
     "warm_up": 200,
-    "clip": 1,
-    "average": 0.998,
+    "max_gradient_norm": 1,
+    "average_decay": 0.998,
 }
 """The plan for a user's own recordings: an hour on one core with the small preset of a WaveNet."""
 
@@ -107,13 +117,13 @@ def config_for_data(
     fields = {
         "name": name,
         "title": _title(name),
-        "makes": f"Like {source.stem}",
-        "learned_from": source.name,
+        "subject": f"Like {source.stem}",
+        "training_data": source.name,
         "licence": "your own",
         "data": source.name,
         "shape": shape,
         "levels": SOUND_LEVELS if len(shape) == 1 and not rate else 256,
-        "rate": rate,
+        "sample_rate": rate,
         "plan": RECORDINGS_PLAN if rate else {},
         "recipe": msgspec.to_builtins(known.presets[preset]),
     }

@@ -85,13 +85,13 @@ def _load_training_data(
 ) -> Generator[wire.AnyEvent | Pause | None, None, TrainingData]:
     """Load the artworks of a config. Raises FileRefused, with the number that is needed, if there are too few."""
     try:
-        return (yield from _load_data(command.source, study.shape, study.rate, study.labels))
+        return (yield from _load_data(command.source, study.shape, study.sample_rate, study.label_columns))
     except FileRefused as refusal:
         if isinstance(refusal, dataset.TooFewArtworks):
             yield from _report_files(command.job, refusal.report)
         if "to learn from" not in refusal.reason:
             raise
-        needed = "At least 1 is needed." if study.rate else f"At least {MIN_ARTWORKS + 1} are needed."
+        needed = "At least 1 is needed." if study.sample_rate else f"At least {MIN_ARTWORKS + 1} are needed."
         raise FileRefused(refusal.name, refusal.reason, needed) from None
 
 
@@ -131,14 +131,14 @@ def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> None:
             f'"{name}" has learned for {progress.step:,} steps already, more than {run.config.plan.steps:,}. '
             "Nothing was changed. Ask for more steps."
         )
-    if progress.data not in ("", data):
+    if progress.data_fingerprint not in ("", data):
         if not force:
             raise BadTrainingConfig(
                 f'"{name}" has learned from other artworks than these. Nothing was changed. '
                 "Add --force to learn from these, or take another name."
             )
-        progress.best = math.inf  # the best figure so far belongs to other artworks
-    progress.data = data
+        progress.best_held_out = math.inf  # the best figure so far belongs to other artworks
+    progress.data_fingerprint = data
 
 
 def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: ComputeDevice) -> EventSteps:
@@ -146,7 +146,7 @@ def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: Comp
     yield None
     loaded = model_cache.get_model(command.model)
     card = loaded.card
-    data = yield from _load_data(command.source, card.shape, card.rate, card.labels)
+    data = yield from _load_data(command.source, card.shape, card.sample_rate, card.label_columns)
     _, test = _training_and_test(data, loaded.model)
     if command.max_artworks is not None:
         test = test.select(slice(command.max_artworks))

@@ -20,7 +20,7 @@ from studio.engine.levels import TrainingExamples
 from studio.engine.training import checkpoint, evaluation
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, TrainingPlan, config_to_dict
 from studio.engine.training.recordings import TrainingRecordings
-from studio.library import storage
+from studio.library import earlier_keys, storage
 
 
 @dataclass
@@ -30,15 +30,15 @@ class RunProgress:
     step: int = 0
     loss: float = 0.0
     """Bits per dimension of the last batch that had a finite loss."""
-    best: float = math.inf
+    best_held_out: float = math.inf
     rate_scale: float = 1.0
-    bad_in_a_row: int = 0
+    failures_in_a_row: int = 0
     rollbacks: int = 0
     seconds: float = 0.0
-    data: str = ""
-    """The hash of the training artworks."""
-    curve: list[tuple[int, float, float | None]] = field(default_factory=list)
-    """(step, training bits per dimension, held-out bits per dimension if measured)"""
+    data_fingerprint: str = ""
+    """The fingerprint of the artworks that it learns from."""
+    loss_curve: list[tuple[int, float, float | None]] = field(default_factory=list)
+    """(step, training bits per dimension, held-out bits per dimension where measured)"""
 
 
 class TrainingDiverged(RuntimeError):
@@ -72,19 +72,20 @@ class TrainingRun:
         zoo.channels_last(self.model)
         self.average: Model = copy.deepcopy(self.model).eval()
         plan = study.plan
-        self.optimiser = torch.optim.AdamW(self.model.parameters(), plan.rate, weight_decay=plan.decay)
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
         self.progress = RunProgress()
         self.resumed = self._resume(checkpoint.load_newest(folder))
 
     def _resume(self, found: tuple[dict[str, Tensor], dict[str, Any]] | None) -> bool:
         if found is None:
             return False
-        tensors, state = found
-        saved = msgspec.convert(state["study"]["recipe"], zoo.Recipe)
-        old = state["study"]
+        tensors, stored = found
+        state = earlier_keys.CHECKPOINT.to_present(stored)
+        saved = msgspec.convert(state["config"]["recipe"], zoo.Recipe)
+        old = state["config"]
         new = self.config
-        begun = (saved, tuple(old["shape"]), old.get("levels", 256), old.get("rate", 0))
-        if begun != (new.recipe, new.shape, new.levels, new.rate):
+        begun = (saved, tuple(old["shape"]), old.get("levels", 256), old.get("sample_rate", 0))
+        if begun != (new.recipe, new.shape, new.levels, new.sample_rate):
             raise BadTrainingConfig(
                 f'"{self.folder.name}" was begun with other settings and was left as it is; '
                 "give the same settings, or another name for a new run"
@@ -104,7 +105,7 @@ class TrainingRun:
     def save_checkpoint(self, *, best: bool = False) -> None:
         """Save everything as a checkpoint; `best` saves the average alone, as the best so far."""
         state = {
-            "study": config_to_dict(self.config),
+            "config": config_to_dict(self.config),
             "progress": vars(self.progress),
             "step": self.progress.step,
         }
@@ -137,7 +138,7 @@ class TrainingRun:
             raise TrainingDiverged("the loss had no number before the first checkpoint; try a lower learning rate")
         self.progress.rollbacks = rollbacks
         self.progress.rate_scale = scale
-        self.progress.bad_in_a_row = 0
+        self.progress.failures_in_a_row = 0
 
 
 def batch_of_step(examples: TrainingExamples, step: int, plan: TrainingPlan, levels: int = 256) -> TrainingExamples:
@@ -150,7 +151,7 @@ def batch_of_step(examples: TrainingExamples, step: int, plan: TrainingPlan, lev
     epoch, place = divmod(step, each)
     order = torch.randperm(len(examples), generator=torch.Generator().manual_seed(plan.seed * 1_000_003 + epoch))
     part = examples.select(order[place * plan.batch : (place + 1) * plan.batch])
-    if not plan.flips:
+    if not plan.mirror:
         return part
     mirrored = torch.rand(len(part)) < 0.5
     other = part.x.flip(-1) if part.x.dim() == 4 else levels - 1 - part.x.flip(-1).roll(1, -1)
@@ -162,14 +163,16 @@ def cuts_of_step(sounds: TrainingRecordings, step: int, plan: TrainingPlan, mode
     """Return the cuts of a step, for a model of recordings."""
     if not isinstance(model, AutoregressiveSound):
         raise BadTrainingConfig("Only a WaveNet learns from recordings; take it, or single cycles of sound.")
-    return sounds.cuts_of_step(step, plan.batch, plan.cut, model.receptive_field, model.silence_level, plan.seed)
+    return sounds.cuts_of_step(
+        step, plan.batch, plan.cut_samples, model.receptive_field, model.silence_level, plan.seed
+    )
 
 
 def learning_rate_at(step: int, plan: TrainingPlan, scale: float) -> float:
     """Return the learning rate: linear warm-up, then half a cosine down to `final_rate` of the rate."""
     warm = min(1.0, (step + 1) / max(plan.warm_up, 1))
     fall = 0.5 * (1 + math.cos(math.pi * min(step / plan.steps, 1.0)))
-    return plan.rate * scale * warm * (plan.final_rate + (1 - plan.final_rate) * fall)
+    return plan.learning_rate * scale * warm * (plan.final_rate + (1 - plan.final_rate) * fall)
 
 
 def next_batch(run: TrainingRun, learn: TrainingExamples | TrainingRecordings) -> TrainingExamples:
@@ -196,7 +199,7 @@ def train_run(
     or storage.NotSaved at the start if the run's folder cannot be written.
     """
     plan = run.config.plan
-    seconds_each = plan.cut / run.config.rate if isinstance(learn, TrainingRecordings) else 1
+    seconds_each = plan.cut_samples / run.config.sample_rate if isinstance(learn, TrainingRecordings) else 1
     saved = reported = began = time.monotonic()
     before = run.progress.seconds
     taken = 0
@@ -215,19 +218,19 @@ def train_run(
 
             # Evaluate the averaged weights now and then, and keep the best.
             measured = None
-            if progress.step % plan.evaluate == 0 or progress.step == plan.steps:
+            if progress.step % plan.evaluate_every == 0 or progress.step == plan.steps:
                 measured = _measure_held_out(run, learn, held_out)
 
             # Save, then report.
             now = time.monotonic()
-            if now - saved > plan.save_seconds or progress.step == plan.steps:
+            if now - saved > plan.save_every_seconds or progress.step == plan.steps:
                 run.save_checkpoint()
                 saved = time.monotonic()
                 kept = progress.step
             if measured is not None or notice or now - reported > 2 or taken == 1:
                 reported = now
                 rate = taken / max(now - began, 1e-9)
-                progress.curve.append((progress.step, progress.loss, measured))
+                progress.loss_curve.append((progress.step, progress.loss, measured))
                 learned = rate * plan.batch * seconds_each
                 left = (plan.steps - progress.step) / rate
                 yield ProgressReport(progress.step, progress.loss, measured, learned, left, notice)
@@ -271,15 +274,15 @@ def _train_step(run: TrainingRun, batch: TrainingExamples, *, bf16: bool) -> str
         with torch.autocast(run.device.type, torch.bfloat16, enabled=bf16):
             loss = batch.loss(model)
         torch.autograd.backward(loss)
-    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), plan.max_gradient_norm)
     if math.isfinite(loss.item()) and math.isfinite(norm.item()):
         run.optimiser.step()
-        progress.bad_in_a_row = 0
+        progress.failures_in_a_row = 0
         progress.loss = loss.item()
-        _update_average(run.average, model, min(plan.average, (1 + progress.step) / (10 + progress.step)))
+        _update_average(run.average, model, min(plan.average_decay, (1 + progress.step) / (10 + progress.step)))
         return ""
-    progress.bad_in_a_row += 1
-    if progress.bad_in_a_row < 3:
+    progress.failures_in_a_row += 1
+    if progress.failures_in_a_row < 3:
         return f"Step {progress.step} gave no finite loss and was skipped. Nothing was lost."
     run.roll_back()
     return "Three steps in a row failed, so it went back to the last save and learns half as fast."
@@ -304,7 +307,7 @@ def _measure_held_out(
     if isinstance(learn, TrainingExamples):
         evaluation.update_batch_norm(run.average, learn.select(slice(1024)).to(run.device))
     measured = evaluation.bits_per_dimension(run.average, held_out.to(run.device))
-    if measured < run.progress.best:
-        run.progress.best = measured
+    if measured < run.progress.best_held_out:
+        run.progress.best_held_out = measured
         run.save_checkpoint(best=True)
     return measured if math.isfinite(measured) else None

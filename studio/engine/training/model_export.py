@@ -69,7 +69,7 @@ def export_model(
     cover, seconds = _cover(model, run.config)
     card = msgspec.structs.replace(
         _card(run, model, figures, len(found), tuple(classes), seconds),
-        spread=spread,
+        bits_quantiles=spread,
         temperature_range=_temperature_range(model, run.config, learn),
     )
     checkpoint.write_model(path, card, weights, found.half(), torch.from_numpy(cover))
@@ -121,7 +121,9 @@ def _temperature_range(
     else:
         learned = [sound_of_levels(x, model.levels) for x in some.x]
     return temperature_range.measure_range(
-        lambda temperature: temperature_range.draw_works(model, temperature, study.rate, study.opening),
+        lambda temperature: temperature_range.draw_works(
+            model, temperature, study.sample_rate, study.opening_temperature
+        ),
         study.temperature,
         learned,
     )
@@ -145,15 +147,15 @@ def _card(
         title=study.title,
         family=fields["family"],
         family_title=family.title,
-        makes=study.makes,
-        kind="sound" if len(study.shape) == 1 else "picture",
+        subject=study.subject,
+        medium="sound" if len(study.shape) == 1 else "picture",
         group=study.group,
-        smooth=study.smooth,
+        shown_smooth=study.shown_smooth,
         shape=study.shape,
         levels=study.levels,
-        rate=study.rate,
+        sample_rate=study.sample_rate,
         recipe=fields,
-        learned_from=study.learned_from,
+        training_data=study.training_data,
         licence=study.licence,
         parameters=sum(p.numel() for p in run.average.parameters()),
         steps=run.progress.step,
@@ -161,13 +163,13 @@ def _card(
         value=value,
         exact=exact,
         figures=rounded,
-        paper=zoo.paper_of(study.recipe),
+        paper_figure=zoo.paper_of(study.recipe),
         temperature=study.temperature,
-        opening=study.opening,
+        opening_temperature=study.opening_temperature,
         scales=_scales(model.scales),
         directions=tuple(str(i + 1) for i in range(count)),
         classes=classes,
-        labels=study.labels,
+        label_columns=study.label_columns,
         seconds_each=round(seconds, 4),
         date=date.today().isoformat(),
         version=__version__,

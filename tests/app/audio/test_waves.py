@@ -145,7 +145,7 @@ def test_takes_of_waves_lie_there_again_after_a_restart(
     assert [take.name for take in exploring.explore.selection.takes.get()] == ["000001.wav", "000002.wav"]
     qtbot.waitUntil(lambda: len(takes()) == 2)
     assert (takes()[0].picture == wave()).all() and (takes()[1].picture == loud).all()
-    assert takes()[1].work.kind == "sound" and takes()[1].work.sliders[0] == 1.0
+    assert takes()[1].work.medium == "sound" and takes()[1].work.sliders[0] == 1.0
 
 
 def test_a_wave_is_saved_as_one_frame_and_comes_back(
@@ -186,7 +186,7 @@ def test_all_waves_of_a_grid_are_saved_and_kept(
     saved(window, qtbot, 'Saved 2 waves in "out"')
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["waves-5.wav", "waves-6.wav"]
     made_of = work.recipe_of_wav((tmp_path / "out" / "waves-6.wav").read_bytes())
-    assert made_of is not None and (made_of.seed, made_of.label, made_of.kind) == (6, 1, "sound")
+    assert made_of is not None and (made_of.seed, made_of.label, made_of.medium) == (6, 1, "sound")
     window.generate.keep_take(1)
     again = opener(engine)
     cells = again.generate.batch.cells.get()
@@ -282,7 +282,7 @@ def two_takes(exploring: AppState, engine: FakeEngine) -> AppState:
     """Take 1 of seed 7 at home; take 2 of a wave of one's own, moved, on the stage."""
     exploring.explore.keep_take()
     made = Work(
-        kind="sound",
+        medium="sound",
         model="waves",
         model_hash=exploring.explore.selection.takes.get()[0].work.model_hash,
         seed=9,
@@ -334,7 +334,12 @@ def test_the_frames_are_saved_in_their_order(
     assert (np.rint(samples.reshape(64, 2048)[:, ::8] * 32_768) == frames).all()
     assert single_cycle.riff_chunks(data)[b"clm "].startswith(b"<!>2048")
     made = work.recipe_of_wav(data)
-    assert made is not None and made.source == "organ.wav" and made.until is not None and made.until.seed == 7
+    assert (
+        made is not None
+        and made.source == "organ.wav"
+        and made.wavetable_end is not None
+        and made.wavetable_end.seed == 7
+    )
 
 
 def test_a_wavetable_brings_back_both_of_its_ends(
@@ -353,7 +358,7 @@ def test_a_wavetable_brings_back_both_of_its_ends(
     assert explore.parameters.sliders.get() == (0.0, 2.0, 0.0) and explore.parameters.source.get() == "organ.wav"
     first, last = explore.selection.takes.get()
     assert (first.picture == wave(3)).all() and (last.picture == wave(1)).all()
-    assert (last.work.seed, last.work.latent, first.work.until) == (7, None, None)
+    assert (last.work.seed, last.work.latent, first.work.wavetable_end) == (7, None, None)
     answer(engine, wave(3))
     assert explore.wavetable.target_takes() == (0, 1)
     two_takes.open_dropped([tmp_path / "way.wav"])
@@ -429,7 +434,7 @@ def test_a_kind_comes_back_with_a_take_and_a_dropped_work(
 def test_a_kind_that_the_model_does_not_know_is_any(exploring: AppState, engine: FakeEngine) -> None:
     digest = exploring.models.find_or_report_maker(Work(model="waves", model_hash="", seed=1))
     assert digest is not None
-    exploring.explore.restore_work(Work(kind="sound", model="waves", model_hash=digest.file_hash, seed=1, label=7))
+    exploring.explore.restore_work(Work(medium="sound", model="waves", model_hash=digest.file_hash, seed=1, label=7))
     assert exploring.explore.parameters.label.get() is None
     said = exploring.messages.current.get()
     assert said is not None

@@ -16,7 +16,7 @@ from tests.app.fake_model import make_card, write_model
 @pytest.fixture(autouse=True)
 def a_photographer(two_models: Path) -> None:
     """Add `meadow`, whose card says that its pictures are shown smooth."""
-    write_model(two_models, msgspec.structs.replace(make_card("meadow"), smooth=True))
+    write_model(two_models, msgspec.structs.replace(make_card("meadow"), shown_smooth=True))
 
 
 def make(window: AppState, engine: FakeEngine, model: str) -> None:

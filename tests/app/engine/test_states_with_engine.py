@@ -354,7 +354,7 @@ def test_a_sound_is_heard_changed_kept_and_gone_on_from(
     assert np.array_equal(new[:middle], after[:middle]) and not np.array_equal(new[: len(after)], after)
     other.sound.keep_take()
     takes = other.takes.takes.get()
-    assert [take.work.heard for take in takes] == [0, middle] and takes[1].work.came_from == (takes[0].key,)
+    assert [take.work.continued_samples for take in takes] == [0, middle] and takes[1].work.ancestors == (takes[0].key,)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing can be killed this way here")

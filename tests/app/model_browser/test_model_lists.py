@@ -25,7 +25,7 @@ def more_models(two_models: Path) -> None:
     """Add `waves`, `brush` (pixel by pixel) and `digits`, a study that a sort by name would put first."""
     write_model(two_models, make_card("waves", (64,)))
     write_model(two_models, make_card("brush", family=("pixelcnn_pp", "PixelCNN++")))
-    write_model(two_models, msgspec.structs.replace(make_card("digits"), group="study", makes="Handwritten digits"))
+    write_model(two_models, msgspec.structs.replace(make_card("digits"), group="study", subject="Handwritten digits"))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from studio.app.takes import tree
 from studio.app.takes.store import Take
-from studio.library.work import ImposedPixel, ModelMixture, RedrawnFromRow, Work
+from studio.library.work import FixedPixel, ModelMixture, RedrawnFromRow, Work
 
 ROOT = Work(model="tiles", model_hash="", seed=4112, temperature=(1.0,))
 
@@ -19,9 +19,12 @@ def take(work: Work, name: str = "000001.png") -> Take:
     ("changed", "words"),
     [
         ({"temperature": (0.92,)}, "temperature 0.92"),
-        ({"rewound": RedrawnFromRow(row=17)}, "row 17"),
-        ({"rewound": RedrawnFromRow(row=17), "seed": 7}, "row 17, seed 7"),
-        ({"rewound": RedrawnFromRow(row=17, imposed=(ImposedPixel(20, 3, (40, 90, 200)),))}, "row 17, one pixel blue"),
+        ({"redrawn": RedrawnFromRow(row=17)}, "row 17"),
+        ({"redrawn": RedrawnFromRow(row=17), "seed": 7}, "row 17, seed 7"),
+        (
+            {"redrawn": RedrawnFromRow(row=17, fixed_pixels=(FixedPixel(20, 3, (40, 90, 200)),))},
+            "row 17, one pixel blue",
+        ),
         ({"mix": ModelMixture(model="stickers", model_hash="", share=0.2)}, "mix with stickers 20 %"),
         ({"sliders": (0.0, 1.5)}, "1 slider moved"),
         ({"seed": 1_000}, "seed 1\N{NARROW NO-BREAK SPACE}000"),
@@ -39,8 +42,8 @@ def test_a_root_says_where_it_began() -> None:
 
 def test_a_take_hangs_on_the_nearest_that_is_here() -> None:
     """Whatever files say, nothing comes from itself or from what was kept later."""
-    one, two = take(ROOT), take(replace(ROOT, seed=2, came_from=(ROOT.identity_hash,)))
-    three = take(replace(ROOT, seed=3, came_from=(two.key, one.key)))
+    one, two = take(ROOT), take(replace(ROOT, seed=2, ancestors=(ROOT.identity_hash,)))
+    three = take(replace(ROOT, seed=3, ancestors=(two.key, one.key)))
     assert tree.find_parents((one, two, three)) == (None, 0, 1)
     assert tree.find_parents((one, three)) == (None, 0)
     assert tree.find_parents((three, two, one)) == (None, None, None)

@@ -215,7 +215,7 @@ def test_a_sound_is_copied_as_a_file_and_as_bytes_and_pasted_as_the_work_it_is(
     QTest.keyClick(studio.window, Qt.Key.Key_C, CTRL)
     assert studio.state.messages.current.get().text.startswith("There is no sound")
     model = studio.state.models.find_model("whistle")
-    work = Work(kind="sound", rate=8000, model="whistle", model_hash=model.file_hash, seed=7)
+    work = Work(medium="sound", sample_rate=8000, model="whistle", model_hash=model.file_hash, seed=7)
     wave = (3000 * np.sin(np.arange(8000) / 9)).astype(np.int16)
     sound.change("keep take", takes={studio.state.takes.add_take(wave, work): True})
     sound.show_take(0)

@@ -211,8 +211,8 @@ def _kinds(*names: str) -> sampling.LoadedModel:
     recipe = zoo.gated_pixelcnn.GatedPixelCNN(width=4, layers=1, size=3, head=4, classes=len(names))
     model = recipe.build((1, 4, 4), 4).eval().requires_grad_(False)
     card = Card(
-        name="k", title="K", family="gated_pixelcnn", family_title="", makes="", shape=(1, 4, 4), levels=4, recipe={},
-        learned_from="", licence="", parameters=0, steps=0, value=0.0, exact=True, classes=names, date="", version="",
+        name="k", title="K", family="gated_pixelcnn", family_title="", subject="", shape=(1, 4, 4), levels=4, recipe={},
+        training_data="", licence="", parameters=0, steps=0, value=0.0, exact=True, classes=names, date="", version="",
     )  # fmt: skip
     return sampling.LoadedModel(card, "", model, torch.zeros(0), 1)
 

@@ -48,7 +48,7 @@ def learned(request: pytest.FixtureRequest, pack: Path, tmp_path: Path, ask: Ask
     levels, classes = request.param
     study = config_for_data("pixels", pack, "gated_pixelcnn", "tiny", (1, 8, 8))
     fields = {**config_to_dict(study), "levels": levels, "recipe": {**RECIPE, "classes": classes}}
-    fields["plan"] |= {"steps": 12, "batch": 16, "rate": 0.01, "warm_up": 2}
+    fields["plan"] |= {"steps": 12, "batch": 16, "learning_rate": 0.01, "warm_up": 2}
     ask(wire.Train(job="t", source=str(pack), run_folder=str(tmp_path / "run"), config=fields))
     return "pixels"
 

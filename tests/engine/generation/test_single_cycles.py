@@ -41,7 +41,7 @@ def test_every_level_of_a_picture_converts_back(levels: int) -> None:
 
 def test_a_model_of_waves_says_so_and_draws_them(tiny_waves: str) -> None:
     loaded = ModelCache(CPU.torch_device).get_model(tiny_waves)
-    assert loaded.card.kind == "sound"
+    assert loaded.card.medium == "sound"
     assert loaded.card.size_text == "32 samples"
     assert loaded.card.levels == 1024
     assert models.read_cover(models.find_model(tiny_waves).path).shape == (9, 32)
@@ -95,8 +95,8 @@ def test_a_folder_of_single_cycles_is_learned_from(tmp_path: Path) -> None:
     study = TrainingConfig(
         name="mine",
         title="Mine",
-        makes="Waves",
-        learned_from="mine",
+        subject="Waves",
+        training_data="mine",
         licence="mine",
         shape=(32,),
         levels=256,

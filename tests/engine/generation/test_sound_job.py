@@ -36,9 +36,9 @@ def of(
             torch.nn.init.normal_(table)
     torch.nn.init.normal_(model.net.b, std=0.3)
     card = Card(
-        name="hum", title="Hum", family="wavenet", family_title="WaveNet", makes="Hums", shape=shape, levels=256,
-        recipe={}, learned_from="", licence="", parameters=0, steps=0, value=0.0, exact=True, classes=kinds, date="",
-        version="", kind="sound", rate=rate,
+        name="hum", title="Hum", family="wavenet", family_title="WaveNet", subject="Hums", shape=shape, levels=256,
+        recipe={}, training_data="", licence="", parameters=0, steps=0, value=0.0, exact=True, classes=kinds, date="",
+        version="", medium="sound", sample_rate=rate,
     )  # fmt: skip
     return sampling.LoadedModel(card, "", model, torch.zeros(0), 1)
 
@@ -291,7 +291,7 @@ def test_only_a_new_sound_uses_the_opening_temperature_of_its_card(
     cold = whole(sounded(jobs.start(command(temperature=0.5))))
     begun = whole(sounded(jobs.start(command(sound_to_continue=cold))))
     hot = round(sound_job.OPENING_SECONDS * RATE)
-    card = msgspec.structs.replace(HUM.card, opening=2.0)
+    card = msgspec.structs.replace(HUM.card, opening_temperature=2.0)
     other = sampling.LoadedModel(card, "", MODEL, torch.zeros(0), 1)
     monkeypatch.setattr(jobs.model_cache, "get_model", lambda name: other)
     opened = whole(sounded(jobs.start(command(temperature=0.5))))

@@ -22,8 +22,8 @@ def test_the_shipped_recipes_can_be_run_again(path: Path) -> None:
 def test_a_bad_recipe_names_its_field() -> None:
     path = next((ROOT / "models" / "recipes").glob("*.json"))
     fields = json.loads(path.read_bytes())
-    fields["plan"]["rate"] = -1
-    with pytest.raises(BadTrainingConfig, match="plan.rate"):
+    fields["plan"]["learning_rate"] = -1
+    with pytest.raises(BadTrainingConfig, match="plan.learning_rate"):
         config_from_json(json.dumps(fields).encode())
 
 
@@ -41,6 +41,6 @@ def test_the_users_settings_are_checked(tmp_path: Path) -> None:
 def test_a_shipped_card_agrees_with_its_recipe(file: Path) -> None:
     study = config_from_json((ROOT / "models" / "recipes" / f"{file.stem}.json").read_bytes())
     card = models.find_model(str(file)).card
-    for field in ("name", "title", "licence", "group", "smooth", "temperature", "levels", "rate"):
+    for field in ("name", "title", "licence", "group", "shown_smooth", "temperature", "levels", "sample_rate"):
         assert getattr(card, field) == getattr(study, field), field
-    assert (card.group_heading == "Studies") == ("MNIST" in card.learned_from)
+    assert (card.group_heading == "Studies") == ("MNIST" in card.training_data)

@@ -44,9 +44,9 @@ WAVES = ("nice", "realnvp", "maf", "iaf")
 
 
 def study(recipe: zoo.Recipe, shape: tuple[int, ...] = (1, 8, 8), levels: int = 256, **plan: Any) -> TrainingConfig:
-    fields = {"steps": 2, "batch": 4, "evaluate": 1, "warm_up": 0} | plan
+    fields = {"steps": 2, "batch": 4, "evaluate_every": 1, "warm_up": 0} | plan
     return TrainingConfig(
-        name="few", title="Few", makes="Few", learned_from="few", licence="CC0 1.0", shape=shape, levels=levels,
+        name="few", title="Few", subject="Few", training_data="few", licence="CC0 1.0", shape=shape, levels=levels,
         recipe=recipe, plan=msgspec.convert(fields, TrainingPlan),
     )  # fmt: skip
 
@@ -92,7 +92,7 @@ def test_the_test_pictures_do_not_choose_the_best_weights(tmp_path: Path, studio
     for name, test in {"alike": near, "noise": pictures(8)}.items():
         folder = tmp_path / name
         folder.mkdir()
-        what = study(FAMILIES["maf"][0], steps=40, rate=0.01, average=0.0)
+        what = study(FAMILIES["maf"][0], steps=40, learning_rate=0.01, average_decay=0.0)
         events = learn(folder, pack(folder / "p.npz", alike, test), what)
         held_out = [event.held_out for event in events if isinstance(event, wire.TrainingProgress)]
         card = models.find_model("few").card
@@ -180,7 +180,7 @@ def test_very_few_recordings_are_used_for_training(
         wave = np.sin(np.arange(int(8000 * seconds)) / (3 + number))
         soundfile.write(folder / f"{number}.wav", 0.8 * wave, 8000)
     recipe = zoo.wavenet.WaveNet(cycles=1, layers=4, channels=8, skip=8)
-    what = msgspec.structs.replace(study(recipe, (500,), cut=200), rate=8000)
+    what = msgspec.structs.replace(study(recipe, (500,), cut_samples=200), sample_rate=8000)
     learn(tmp_path, folder, what)
     assert np.isfinite(models.find_model("few").card.value)
 

@@ -18,12 +18,12 @@ from studio.engine.training.loop import ProgressReport, TrainingDiverged, Traini
 
 
 def study(**plan: object) -> TrainingConfig:
-    fields = {"steps": 24, "batch": 16, "evaluate": 8, "warm_up": 4, "flips": True} | plan
+    fields = {"steps": 24, "batch": 16, "evaluate_every": 8, "warm_up": 4, "mirror": True} | plan
     return TrainingConfig(
         name="rings",
         title="Rings",
-        makes="Rings",
-        learned_from="rings",
+        subject="Rings",
+        training_data="rings",
         licence="CC0 1.0",
         shape=(3, 8, 8),
         recipe=zoo.realnvp.RealNVP(scales=2, width=4, blocks=1),
@@ -62,11 +62,11 @@ def test_other_jobs_run_between_two_batches(tmp_path: Path, x: TrainingExamples)
 
 
 def test_held_out_pictures_get_cheaper(tmp_path: Path, x: TrainingExamples) -> None:
-    run, moments = learn(tmp_path, x, study(steps=120, evaluate=40))
+    run, moments = learn(tmp_path, x, study(steps=120, evaluate_every=40))
     measured = [m.held_out for m in moments if m.held_out is not None]
     assert len(measured) == 3
     assert measured[-1] < measured[0] - 0.1
-    assert run.progress.best == min(measured)
+    assert run.progress.best_held_out == min(measured)
     assert moments[-1].step == 120
 
 
@@ -82,8 +82,31 @@ def test_a_stopped_run_continues_bit_for_bit(
     assert _measured(resumed) == _measured(whole)
 
 
+def test_a_run_begun_with_earlier_keys_goes_on_bit_for_bit(
+    tmp_path: Path, x: TrainingExamples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, _ = learn(tmp_path / "whole", x, study())
+    monkeypatch.setattr(loop.time, "monotonic", _clock())
+    learn(tmp_path / "parts", x, study(), stop_at=8)
+    found = checkpoint.load_newest(tmp_path / "parts")
+    assert found is not None
+    tensors, state = found
+    config, progress = state.pop("config"), state.pop("progress")
+    for present, earlier in (("subject", "makes"), ("training_data", "learned_from"), ("sample_rate", "rate")):
+        config[earlier] = config.pop(present)
+    progress["best"] = progress.pop("best_held_out")
+    progress["bad_in_a_row"] = progress.pop("failures_in_a_row")
+    progress["data"] = progress.pop("data_fingerprint")
+    progress["curve"] = progress.pop("loss_curve")
+    checkpoint.add_checkpoint(tmp_path / "parts", tensors, {**state, "study": config, "progress": progress})
+    resumed, _ = learn(tmp_path / "parts", x, study())
+    assert resumed.resumed
+    assert torch.equal(weights(whole), weights(resumed))
+    assert _measured(resumed) == _measured(whole)
+
+
 def _measured(run: TrainingRun) -> list[list[float]]:
-    return [[step, loss, held_out] for step, loss, held_out in run.progress.curve if held_out is not None]
+    return [[step, loss, held_out] for step, loss, held_out in run.progress.loss_curve if held_out is not None]
 
 
 def _clock() -> Callable[[], float]:
@@ -182,7 +205,7 @@ def test_every_epoch_sees_every_picture_once_in_an_order_of_its_own(x: TrainingE
 
 
 def test_the_rate_warms_up_and_falls() -> None:
-    plan = TrainingPlan(steps=1000, rate=0.01, final_rate=0.1, warm_up=100)
+    plan = TrainingPlan(steps=1000, learning_rate=0.01, final_rate=0.1, warm_up=100)
     rates = [loop.learning_rate_at(step, plan, 1.0) for step in (0, 50, 100, 500, 999)]
     assert rates[0] == pytest.approx(0.0001)
     assert rates[0] < rates[1] < rates[2]

@@ -139,8 +139,8 @@ def halves(tmp_path: Path) -> Halves:
     study = TrainingConfig(
         name="halves",
         title="Halves",
-        makes="Noise",
-        learned_from="noise",
+        subject="Noise",
+        training_data="noise",
         licence="CC0 1.0",
         shape=(1, 4, 4),
         recipe=zoo.maf.MAF(layers=1, hidden=(8,), classes=2, batch_norm=False, alpha=0.05),
@@ -176,7 +176,7 @@ def test_weights_beyond_half_floats_stay_floats(halves: Halves) -> None:
 
 def test_a_model_with_figures_that_are_not_finite_is_not_exported(tmp_path: Path, x: TrainingExamples) -> None:
     study = TrainingConfig(
-        name="wild", title="Wild", makes="Noise", learned_from="noise", licence="CC0 1.0", shape=(3, 8, 8),
+        name="wild", title="Wild", subject="Noise", training_data="noise", licence="CC0 1.0", shape=(3, 8, 8),
         recipe=zoo.nice.NICE(depth=1, width=8), plan=TrainingPlan(steps=1),
     )  # fmt: skip
     run = loop.TrainingRun(study, tmp_path / "run", torch.device("cpu"))

@@ -55,10 +55,19 @@ def pack(tmp_path: Path) -> Path:
 def study(**changes: Any) -> dict[str, Any]:
     """Return a small WaveNet's config, as it is sent in a message."""
     recipe = {"family": "wavenet", "cycles": 1, "layers": 6, "channels": 16, "skip": 16, "classes": [2, 2]}
-    plan = {"steps": 60, "batch": 8, "cut": 256, "rate": 0.01, "warm_up": 5, "evaluate": 30, "average": 0.9}
+    plan = {
+        "steps": 60,
+        "batch": 8,
+        "cut_samples": 256,
+        "learning_rate": 0.01,
+        "warm_up": 5,
+        "evaluate_every": 30,
+        "average_decay": 0.9,
+    }
     fields = {
-        "name": "beeps", "title": "Beeps", "makes": "Beeps", "learned_from": "28 beeps", "licence": "CC0 1.0",
-        "shape": [600], "levels": 256, "rate": 8000, "labels": ["pitch", "shape"], "recipe": recipe, "plan": plan,
+        "name": "beeps", "title": "Beeps", "subject": "Beeps", "training_data": "28 beeps", "licence": "CC0 1.0",
+        "shape": [600], "levels": 256, "sample_rate": 8000, "label_columns": ["pitch", "shape"],
+        "recipe": recipe, "plan": plan,
     }  # fmt: skip
     return {**fields, **changes}
 
@@ -71,7 +80,7 @@ def test_a_cycle_model_is_trained_drawn_opened_and_evaluated(ask: Ask, pack: Pat
     events = learn(ask, pack, tmp_path / "run", study())
     card = models.find_model("beeps").card
     assert card.classes == ("high saw", "high square", "low saw", "low square")
-    assert (card.kind, card.rate, card.levels, card.size_text) == ("sound", 8000, 256, "8 kHz")
+    assert (card.medium, card.sample_rate, card.levels, card.size_text) == ("sound", 8000, 256, "8 kHz")
     assert (card.metric, card.exact, card.directions) == ("bits per sample given its kind", True, ())
     assert 0 < card.value < 3, "eight bits before it learned anything"
     assert [name for name, _, _ in card.figures[1:]] == [
@@ -128,7 +137,7 @@ def test_a_sound_is_streamed_scored_and_continued(tiny_recordings: str, ask: Ask
 
 def test_a_run_continues_where_it_stopped(ask: Ask, pack: Path, tmp_path: Path) -> None:
     fields = study()
-    fields["plan"] |= {"steps": 12, "save_seconds": 1e-6}
+    fields["plan"] |= {"steps": 12, "save_every_seconds": 1e-6}
     whole = learn(ask, pack, tmp_path / "whole", fields)
     steps = JobStarter(CPU).start(
         wire.Train(job="t", source=str(pack), run_folder=str(tmp_path / "cut"), config=fields)
@@ -144,10 +153,10 @@ def test_a_run_continues_where_it_stopped(ask: Ask, pack: Path, tmp_path: Path) 
 
 def test_classes_that_do_not_fit_and_families_without_classes_are_named(ask: Ask, pack: Path, tmp_path: Path) -> None:
     with pytest.raises(DoesNotFit, match='asks for 2 × 2 kinds, but "beeps" has no kinds'):
-        learn(ask, pack, tmp_path / "a", study(labels=[]))
+        learn(ask, pack, tmp_path / "a", study(label_columns=[]))
     with pytest.raises(DoesNotFit, match="only a WaveNet"):
         recipe = {"family": "maf", "layers": 1, "hidden": [8]}
-        learn(ask, pack, tmp_path / "b", study(recipe=recipe, labels=[], shape=[64]))
+        learn(ask, pack, tmp_path / "b", study(recipe=recipe, label_columns=[], shape=[64]))
 
 
 def test_every_sample_is_predicted_once_an_epoch_and_silence_follows_a_clip() -> None:
@@ -229,16 +238,16 @@ def test_a_users_folder_is_trained_with_its_preset(ask: Ask, tmp_path: Path) -> 
         wave = 0.3 * np.sin(np.arange(3000 + i) * (0.1 + 0.05 * i))
         soundfile.write(folder / f"{i}.wav", wave, 8000, subtype="PCM_16")
     study = config_for_data("mine", folder, "wavenet", "tiny", (1000,), 8000)
-    assert (study.levels, study.rate, study.plan.batch) == (256, 8000, 2)
+    assert (study.levels, study.sample_rate, study.plan.batch) == (256, 8000, 2)
     fields = config_to_dict(with_steps(study, 3))
-    fields["plan"] |= {"cut": 200}
+    fields["plan"] |= {"cut_samples": 200}
     learn(ask, folder, tmp_path / "run", fields)
     card = models.find_model("mine").card
-    assert (card.rate, card.classes, card.metric) == (8000, (), "bits per sample")
+    assert (card.sample_rate, card.classes, card.metric) == (8000, (), "bits per sample")
 
 
 def test_the_recipes_of_sounds_are_usable() -> None:
     for path in (Path(__file__).parents[3] / "models/recipes").glob("wavenet-*.json"):
         found = config_from_json(path.read_bytes())
         model = found.recipe.build(found.shape, found.levels)
-        assert model.receptive_field >= found.rate / 4, "a quarter of a second, or a tone has no past"
+        assert model.receptive_field >= found.sample_rate / 4, "a quarter of a second, or a tone has no past"

@@ -92,8 +92,8 @@ def test_the_card_of_a_trained_model_has_its_temperature_range(
 def test_a_recording_is_drawn_only_for_the_examined_length(trained_recordings_file: Path) -> None:
     found = models.find_model(str(trained_recordings_file))
     loaded = sampling.load_model(found, torch.device("cpu"))
-    works = temperature_range.draw_works(loaded.model, 0.8, found.card.rate, found.card.opening)
-    wanted = min(round(temperature_range.RECORDING_SECONDS * found.card.rate), found.card.shape[0])
+    works = temperature_range.draw_works(loaded.model, 0.8, found.card.sample_rate, found.card.opening_temperature)
+    wanted = min(round(temperature_range.RECORDING_SECONDS * found.card.sample_rate), found.card.shape[0])
     assert {work.shape for work in works} == {(wanted,)}
 
 

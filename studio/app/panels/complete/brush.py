@@ -48,10 +48,10 @@ class BrushTools(State):
         """Mask and heat at the press, where that was, and where the hand is."""
         self.fields = (
             Field("mask", lambda: masks.pack_layer(self.mask.get()), self._use_mask),
-            Field("heat", lambda: masks.pack_layer(self.temperature_map.get()), self._use_heat),
+            Field("temperature_map", lambda: masks.pack_layer(self.temperature_map.get()), self._use_temperature_map),
             Field("tool", self.tool.get, self._use_tool, undo=False),
             Field("size", self.size.get, lambda size: self.set_size(int(size)), undo=False),
-            Field("warmth", self.temperature_factor.get, self.set_temperature_factor, undo=False),
+            Field("temperature_factor", self.temperature_factor.get, self.set_temperature_factor, undo=False),
         )
 
     @property
@@ -86,7 +86,7 @@ class BrushTools(State):
             warmed[masks.stroke_mask(self.picture_shape, last, at, self.size.get())] = min(
                 round(self.temperature_factor.get() * 100), 200
             )
-            self._change_layer(heat=warmed)
+            self._change_layer(temperature_map=warmed)
         elif tool == "rectangle":
             self._change_layer(mask=mask | masks.rectangle_mask(self.picture_shape, first, at))
         elif tool == "rows":
@@ -107,7 +107,7 @@ class BrushTools(State):
             return False
         mask, heat, _, _ = self._held
         if self.tool.get() == "temperature":
-            self._change_layer(heat=heat)
+            self._change_layer(temperature_map=heat)
         else:
             self._change_layer(mask=mask)
         self.end_stroke()
@@ -126,7 +126,7 @@ class BrushTools(State):
 
     def clear_temperature_map(self) -> None:
         """Take away all that was painted of temperature."""
-        self._change("temperature", heat="")
+        self._change("temperature", temperature_map="")
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
@@ -139,7 +139,7 @@ class BrushTools(State):
     def _use_mask(self, text: str) -> None:
         self.mask.set(masks.unpack_mask(of_type(str, text), self.picture_shape))
 
-    def _use_heat(self, text: str) -> None:
+    def _use_temperature_map(self, text: str) -> None:
         self.temperature_map.set(masks.unpack_temperature_map(of_type(str, text), self.picture_shape))
 
     def _use_tool(self, name: str) -> None:

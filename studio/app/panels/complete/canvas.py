@@ -179,7 +179,7 @@ class Canvas(State):
     def choose_take(self, index: int) -> None:
         """Complete a take, with the model that made it where that can."""
         take = self._selection.takes.get()[index]
-        if take.work.kind == "sound":
+        if take.work.medium == "sound":
             self._messages.show_message("This take is a wave, and only pictures can be completed.", "warn")
             return
         own = self._models.find_maker(take.work)
@@ -223,7 +223,7 @@ class Canvas(State):
         trained = self._model.get()
         if trained is not None:
             key = self.originals.add_picture(_to_model_shape(picture, trained))
-            self._change(f"open {name}", picture=key, source=name, mask="", heat="", current=take)
+            self._change(f"open {name}", picture=key, source=name, mask="", temperature_map="", current=take)
             self.picture_opened.emit()
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
@@ -235,7 +235,7 @@ class Canvas(State):
             return {}
         mask, heat = (masks.resize_layer(layer.get(), size) for layer in (self.brush.mask, self.brush.temperature_map))
         key = self.originals.add_picture(_to_model_shape(picture, trained))
-        return {"picture": key, "mask": masks.pack_layer(mask), "heat": masks.pack_layer(heat)}
+        return {"picture": key, "mask": masks.pack_layer(mask), "temperature_map": masks.pack_layer(heat)}
 
     def _lay_picture(self, key: str) -> None:
         """Lay a picture down by its key; one that is gone leaves none."""

@@ -45,8 +45,8 @@ class FinishedPicture:
             seed=self.seed,
             label=self.label,
             source=self.source,
-            came_from=self.came_from,
-            made=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+            ancestors=self.came_from,
+            created=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         )
 
     def file_name(self) -> str:

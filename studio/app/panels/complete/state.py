@@ -106,8 +106,8 @@ class CompleteState(PanelState):
             *self.canvas.fields,
             Field("current", lambda: self.selection.current_name, self.selection.select_take),
             Field("hole", lambda: astuple(self._hole) if self._hole is not None else None, self._use_hole, undo=False),
-            Field("painted", lambda: self.batch.temperature_map, self._read_completions, undo=False),
-            Field.of("doubt", self.batch.uncertainty.on, bool, undo=False),
+            Field("batch_temperature_map", lambda: self.batch.temperature_map, self._read_completions, undo=False),
+            Field.of("uncertainty", self.batch.uncertainty.on, bool, undo=False),
         )
 
     # ── what can be set ──────────────────────────────────────────────────────────────────────────

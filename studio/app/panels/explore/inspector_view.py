@@ -69,7 +69,7 @@ class WavetableSection(Column):
         self.save.set_text("Making" if making else "Save…")
         self.save.setAccessibleName("Making the wavetable" if making else "Save wavetable…")
         self.note.setText(_NOTE if partners else _EMPTY)
-        self.setVisible(trained is not None and trained.card.kind == "sound")
+        self.setVisible(trained is not None and trained.card.medium == "sound")
 
 
 SAFE_RANGE = (-2.0, 2.0)

@@ -50,7 +50,7 @@ class RenderInput:
     def to_work(self) -> Work:
         """All it takes to make the picture again, made now."""
         return Work(
-            kind=self.trained.card.kind,
+            medium=self.trained.card.medium,
             model=self.trained.card.name,
             model_hash=file_hash(self.trained),
             seed=self.seed,
@@ -59,14 +59,14 @@ class RenderInput:
             label=self.label,
             latent=self.start.latent if self.start is not None else None,
             source=self.start.source if self.start is not None else "",
-            made=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+            created=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         )
 
     def file_name(self) -> str:
         """A file name to suggest."""
         stem = Path(self.start.source).stem if self.start is not None else str(self.seed)
         return storage.clean_name(
-            f"{self.trained.card.name}-{stem}.{'wav' if self.trained.card.kind == 'sound' else 'png'}"
+            f"{self.trained.card.name}-{stem}.{'wav' if self.trained.card.medium == 'sound' else 'png'}"
         )
 
 

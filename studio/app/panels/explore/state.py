@@ -88,7 +88,7 @@ class ExploreState(PanelState):
             *takes.entries,
             Field("current", lambda: self.selection.current_name, self.selection.select_take),
             Field("origin", lambda: self._origin, self._use_origin),
-            Field("begun", lambda: self._has_begun, self._resume, undo=False),
+            Field("has_begun", lambda: self._has_begun, self._resume, undo=False),
         )
 
     def choose_model(self, name: str) -> None:
@@ -134,7 +134,7 @@ class ExploreState(PanelState):
         picture = opened.picture
         if (
             opened.work is not None
-            and opened.work.rewound is not None
+            and opened.work.redrawn is not None
             and self.models.find_or_report_maker(opened.work)
         ):
             self.generate_requested.emit(opened.work, picture.array)
@@ -147,7 +147,7 @@ class ExploreState(PanelState):
                 self._offer_sheet(opened)
             return
         trained = self.model.get()
-        if trained is None or (trained.card.kind == "sound") != isinstance(picture, OpenedWave):
+        if trained is None or (trained.card.medium == "sound") != isinstance(picture, OpenedWave):
             self.messages.show_message(_wrong_kind_text(picture, trained), "warn", until=(self.model.changed,))
             return
         if isinstance(picture, OpenedWave):
@@ -173,8 +173,8 @@ class ExploreState(PanelState):
     def _keep_ends(self, begin: Work, first: Array, end: Work, last: Array) -> None:
         """Both ends of a wavetable that was opened become takes, unless they are among them."""
         trained = self.models.find_or_report_maker(begin)
-        for work, wave in ((other(begin, until=None), first), (end, last)):
-            if not any(other(take.work, made="") == other(work, made="") for take in self.selection.takes.get()):
+        for work, wave in ((other(begin, wavetable_end=None), first), (end, last)):
+            if not any(other(take.work, created="") == other(work, created="") for take in self.selection.takes.get()):
                 self.keep_work(work, to_model_shape(wave, trained))
 
     def _on_encoded(self, event: Encoded, photo: CropPreview, trained: InstalledModel) -> None:
@@ -218,7 +218,7 @@ class ExploreState(PanelState):
         """Keep the picture on the stage, with its making."""
         piece = self.render.export_item
         if piece is not None:
-            work = other(piece.work, came_from=self._takes.lineage(self._origin))
+            work = other(piece.work, ancestors=self._takes.lineage(self._origin))
             name = self._takes.add_take(piece.picture, work)
             self.change("keep take", takes={name: True}, current=name, origin=work.identity_hash)
 
@@ -230,7 +230,7 @@ class ExploreState(PanelState):
         """Put a take on the stage, with everything it was made with."""
         take = self.selection.takes.get()[index]
         trained = self.models.find_or_report_maker(take.work)
-        if trained is not None and (take.work.rewound is not None or take.work.has_live_settings):
+        if trained is not None and (take.work.redrawn is not None or take.work.has_live_settings):
             self._encode_work(trained, take.work, take.picture, take)
         elif trained is not None:
             self._apply_work(f"take {index + 1}", trained, take.work, take.picture, take)
@@ -285,7 +285,7 @@ class ExploreState(PanelState):
         if trained is None:
             return False
         self.importing.cancel_preview()
-        if (work.rewound is not None or work.has_live_settings) and picture is not None:
+        if (work.redrawn is not None or work.has_live_settings) and picture is not None:
             self._encode_work(trained, work, picture)
         else:
             self._apply_work("restore the work", trained, work, picture)

@@ -90,7 +90,7 @@ class ExploreStage(QStackedWidget):
         self._waits.setVisible(late)
 
     def _show_model(self, trained: InstalledModel | None) -> None:
-        what = "wave" if trained is not None and trained.card.kind == "sound" else "picture"
+        what = "wave" if trained is not None and trained.card.medium == "sound" else "picture"
         self._title.setText(f"Drop a {what} here, or begin from a seed.")
         self._own.set_text(f"Open a {what}…")
         self._own.set_tooltip(OPEN_HELP[what], "Ctrl+O")

@@ -45,7 +45,7 @@ class WavetableExport(State):
     def target_takes(self) -> tuple[int, ...]:
         """The takes that it can lead to."""
         piece = self._render.export_item
-        if piece is None or piece.work.kind != "sound":
+        if piece is None or piece.work.medium != "sound":
             return ()
         takes = enumerate(self._takes.get())
         return tuple(index for index, take in takes if take.work.model_hash == piece.work.model_hash)

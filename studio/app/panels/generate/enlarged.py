@@ -79,7 +79,7 @@ class Enlarged(State):
 
     def _rewind_base(self) -> RewindBase | None:
         take, index, cells, run = self._selection.current_take, self.index.get(), self._grid.cells.get(), self._grid.run
-        if take is not None and take.work.kind == "picture":
+        if take is not None and take.work.medium == "picture":
             trained = self._models.find_maker(take.work)
             if trained is not None and trained.card.picture_size is not None:
                 return RewindBase(to_model_shape(take.picture, trained), take.work, trained, f"take {take.name}")
@@ -119,7 +119,7 @@ class Enlarged(State):
         picture = to_model_shape(take.picture, self._models.find_maker(take.work))
         file = take.work.name or f"{take.work.model}-{take.work.seed}"
         piece = ExportItem(picture, take.work, storage.clean_name(f"{file}{take.work.file_suffix}"))
-        return EnlargedItem(picture, said, take.work.seed, export_item=piece, is_sound=take.work.kind == "sound")
+        return EnlargedItem(picture, said, take.work.seed, export_item=piece, is_sound=take.work.medium == "sound")
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
@@ -127,18 +127,18 @@ class Enlarged(State):
         """What stands large, and where the marker is."""
         base, mark = self._rewind.base.get(), self._rewind.marker.get()
         if base is not None and mark is not None:
-            return {"at": base.caption, **mark.to_record()}
+            return {"item": base.caption, **mark.to_record()}
         index, cells = self.index.get(), self._grid.cells.get()
         if self._selection.current_name is not None:
-            return {"at": f"take {self._selection.current_name}"}
-        return {"at": f"cell {cells[index].seed}" if index is not None and index < len(cells) else ""}
+            return {"item": f"take {self._selection.current_name}"}
+        return {"item": f"cell {cells[index].seed}" if index is not None and index < len(cells) else ""}
 
     def apply_record(self, plain: Record) -> None:
         """Show what a record says large, with its marker where it was; what is not here shows the grid."""
         self._item_before_restart = {}
         base = self._rewind.base.get()
-        if base is None or base.caption != plain.get("at"):  # a marker that is dragged leaves its picture where it is
-            self._show_at(str(plain.get("at", "")))
+        if base is None or base.caption != plain.get("item"):  # a marker that is dragged leaves its picture where it is
+            self._show_at(str(plain.get("item", "")))
         if "row" in plain:
             self._rewind.set_marker(Marker.from_record(plain))
 

@@ -16,7 +16,7 @@ from studio.app.core.text import FIGURE_SPACE, timestamp
 from studio.app.maps.uncertainty import UncertaintyMaps
 from studio.app.model_browser.model_list import file_hash
 from studio.library.models import InstalledModel
-from studio.library.work import ImposedPixel, ModelMixture, RedrawnFromRow, Work
+from studio.library.work import FixedPixel, ModelMixture, RedrawnFromRow, Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Failed, Inpaint, PicturesPreview, Sample
 
 
@@ -47,22 +47,22 @@ class Marker:
     """Where the marker is: so many rows are kept. Armed, a hand has moved it, and what lies below is dimmed."""
 
     row: int
-    fixed_pixels: tuple[ImposedPixel, ...] = ()
+    fixed_pixels: tuple[FixedPixel, ...] = ()
     armed: bool = False
 
     @property
-    def pixels_below(self) -> tuple[ImposedPixel, ...]:
+    def pixels_below(self) -> tuple[FixedPixel, ...]:
         """The imposed pixels that lie below the marker."""
         return tuple(pixel for pixel in self.fixed_pixels if pixel.row >= self.row)
 
     def to_record(self) -> Record:
         imposed = [[pixel.row, pixel.column, list(pixel.colour)] for pixel in self.fixed_pixels]
-        return {"row": self.row, "imposed": imposed, "armed": self.armed}
+        return {"row": self.row, "fixed_pixels": imposed, "armed": self.armed}
 
     @classmethod
     def from_record(cls, plain: Record) -> "Marker":
         imposed = tuple(
-            ImposedPixel(int(r), int(c), tuple(int(v) for v in colour)) for r, c, colour in plain["imposed"]
+            FixedPixel(int(r), int(c), tuple(int(v) for v in colour)) for r, c, colour in plain["fixed_pixels"]
         )
         return cls(int(plain["row"]), imposed, bool(plain["armed"]))
 
@@ -82,8 +82,10 @@ class RewoundPicture:
 
 def default_marker(base: RewindBase) -> Marker:
     """Where the marker is before a hand moves it: at the end, or where the picture itself went on."""
-    rewound = base.work.rewound
-    return Marker(min(rewound.row, base.last_row), rewound.imposed) if rewound is not None else Marker(base.last_row)
+    rewound = base.work.redrawn
+    return (
+        Marker(min(rewound.row, base.last_row), rewound.fixed_pixels) if rewound is not None else Marker(base.last_row)
+    )
 
 
 class Rewind(State):
@@ -149,7 +151,7 @@ class Rewind(State):
         rest = tuple(pixel for pixel in mark.fixed_pixels if (pixel.row, pixel.column) != (row, column))
         if colour is not None:
             near = colours.nearest_level_colour(colour, base.trained.card.levels)
-            rest = (*rest, ImposedPixel(row, column, near))
+            rest = (*rest, FixedPixel(row, column, near))
         return Marker(mark.row, tuple(sorted(rest, key=lambda pixel: (pixel.row, pixel.column))), armed=True)
 
     def work_of(self, seed: int, temperature: float, label: int | None, mix: ModelMixture | None) -> Work | None:
@@ -157,7 +159,7 @@ class Rewind(State):
         base, mark = self.base.get(), self.marker.get()
         if base is None or mark is None or mark.row >= base.rows:
             return None
-        rewound = RedrawnFromRow(row=mark.row, imposed=mark.pixels_below)
+        rewound = RedrawnFromRow(row=mark.row, fixed_pixels=mark.pixels_below)
         return Work(
             model=base.trained.card.name,
             model_hash=file_hash(base.trained),
@@ -165,16 +167,16 @@ class Rewind(State):
             temperature=(temperature,),
             label=label,
             mix=mix,
-            rewound=rewound,
-            made=timestamp(),
+            redrawn=rewound,
+            created=timestamp(),
         )
 
     def is_already_drawn(self, work: Work) -> bool:
         """Whether that making would only draw the picture on the stage again."""
         base = self.base.get()
-        if base is None or work.rewound is None or base.rows_drawn is not None:
+        if base is None or work.redrawn is None or base.rows_drawn is not None:
             return False
-        was = base.work.rewound or RedrawnFromRow(row=0)
+        was = base.work.redrawn or RedrawnFromRow(row=0)
         if (
             base.work.latent is not None or any(base.work.sliders) or base.work.has_live_settings
         ):  # no seed alone made it
@@ -182,7 +184,11 @@ class Rewind(State):
         was_made, will_be = (
             (made.model_hash, made.seed, made.temperature, made.label, made.mix) for made in (base.work, work)
         )
-        return was_made == will_be and work.rewound.row >= was.row and not set(work.rewound.imposed) - set(was.imposed)
+        return (
+            was_made == will_be
+            and work.redrawn.row >= was.row
+            and not set(work.redrawn.fixed_pixels) - set(was.fixed_pixels)
+        )
 
     def draw_rest(self, work: Work) -> None:
         """Let the picture on the stage go on as that making says."""
@@ -205,7 +211,7 @@ class Rewind(State):
         return self.working.get()
 
     def _send_job(self, base: RewindBase, work: Work) -> None:
-        rewound = work.rewound
+        rewound = work.redrawn
         assert rewound is not None, "a making that keeps nothing is another picture"
         self._finished = None
         picture, free = rewound.impose_on(base.picture), rewound.drawn_mask(*base.picture.shape[:2])
@@ -214,12 +220,12 @@ class Rewind(State):
             "model": base.trained.card.name,
             "seeds": (work.seed,),
             "temperature": work.temperature,
-            "temperature_map": work.heat.to_array() if work.heat is not None else None,
+            "temperature_map": work.temperature_map.to_array() if work.temperature_map is not None else None,
             "label": work.label,
             "report_entropy": self._uncertainty.on.get(),
         }
         if work.mix is not None:
-            shares = work.mix.shares
+            shares = work.mix.share_map
             shared |= {"second_model": work.mix.model, "share": work.mix.share}
             shared["share_map"] = shares.to_array() if shares is not None else None
 

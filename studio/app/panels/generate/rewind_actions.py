@@ -105,7 +105,10 @@ class RewindActions(State):
             take = self._takes.find_same(work)
             name = take.name if take is not None else self._takes.add_take(to_model_shape(picture, trained), work)
             self._change(
-                "restore the work", takes={name: True}, stage={"at": f"take {name}"}, **record_of_work(work, trained)
+                "restore the work",
+                takes={name: True},
+                enlarged={"item": f"take {name}"},
+                **record_of_work(work, trained),
             )
 
     def _new_work(self) -> Work | None:
@@ -123,7 +126,7 @@ class RewindActions(State):
             if base.rows_drawn is not None
             else (tree.origin_of(self._takes.takes.get(), base.work, work).identity_hash,)
         )
-        return like is not None and like.work.came_from[:1] == above
+        return like is not None and like.work.ancestors[:1] == above
 
     def _on_finished(self, work: Work, picture: Array, base: RewindBase) -> None:
         """Another take, and the one it came from, where that was none yet; what was half-drawn is none."""
@@ -134,14 +137,14 @@ class RewindActions(State):
             if take is None:
                 put[self._takes.add_take(base.picture, above)] = True
         line = self._takes.lineage(above.identity_hash) if base.rows_drawn is None else ()
-        name = self._takes.add_take(picture, other(work, came_from=line))
+        name = self._takes.add_take(picture, other(work, ancestors=line))
         after: Record = {"takes": {**put, name: True}}
         now = self._rewind.base.get()
         if now is not None and now.caption == base.caption:
-            after["stage"] = {"at": f"take {name}"}
+            after["enlarged"] = {"item": f"take {name}"}
         else:
             self._messages.show_message("The picture that went on is among your takes.")
-        row = work.rewound.row if work.rewound is not None else 0
+        row = work.redrawn.row if work.redrawn is not None else 0
         self._change(f"going on from row {row}", **after)
 
     def _change_marker(self, name: str, mark: Marker, gesture: str | None = None) -> None:
@@ -156,7 +159,7 @@ class RewindActions(State):
                 own = values_before(self._parameters.fields, own)
             touched = self._changed_settings
             kind = self._parameters.label.get()
-            self._change(name, gesture, stage={"at": base.caption, **mark.to_record()}, **own)
+            self._change(name, gesture, enlarged={"item": base.caption, **mark.to_record()}, **own)
             self._changed_settings = touched
             if self._parameters.label.get() != kind and self._parameters.class_name:
                 said = f'Kind is "{self._parameters.class_name}" now, as this picture was made. Undo takes it back.'

@@ -51,7 +51,9 @@ class GenerateState(PanelState):
         super().__init__()
         self.models, self.messages, self.exporter = models, messages, exporter
         self.surprisal, self.synth = surprisal, synth
-        self.parameters = Parameters(models, 16, MAX_PICTURES, lambda trained: not trained.card.rate, self.change, self)
+        self.parameters = Parameters(
+            models, 16, MAX_PICTURES, lambda trained: not trained.card.sample_rate, self.change, self
+        )
         self.model: Value[InstalledModel | None] = self.parameters.model
         self.batch = Batch(
             engine, models, messages, jobs, "Generate", "grid", self._wording, Sample, self.start_batch, self
@@ -75,17 +77,17 @@ class GenerateState(PanelState):
         self._declare(
             *self.parameters.fields,
             *takes.entries,
-            Field("stage", self.enlarged.to_record, self.enlarged.apply_record, restart=False),
+            Field("enlarged", self.enlarged.to_record, self.enlarged.apply_record, restart=False),
             Field("chosen", self.chosen.get, self._use_chosen, undo=False),
-            Field("stage", self.enlarged.stored, self.enlarged.restore_later, undo=False),
-            Field.of("doubt", self.batch.uncertainty.on, bool, undo=False),
+            Field("enlarged", self.enlarged.stored, self.enlarged.restore_later, undo=False),
+            Field.of("uncertainty", self.batch.uncertainty.on, bool, undo=False),
         )
 
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
 
     def choose_model(self, name: str) -> None:
         trained = self.models.find_or_report(name)
-        if trained is not None and not trained.card.rate:
+        if trained is not None and not trained.card.sample_rate:
             self.change("model", **default_record(trained))
 
     # ── making ───────────────────────────────────────────────────────────────────────────────────
@@ -189,7 +191,7 @@ class GenerateState(PanelState):
     def sheet_name(self) -> str:
         """Suggest a file name for a sheet of all finished pictures; empty if there are none, or for waves."""
         pieces = self._finished_items()
-        return self.exporter.name_for_sheet(pieces) if pieces and pieces[0].work.kind == "picture" else ""
+        return self.exporter.name_for_sheet(pieces) if pieces and pieces[0].work.medium == "picture" else ""
 
     def save_sheet(self, path: Path) -> None:
         """Save all finished pictures on one sheet, and show the outcome."""

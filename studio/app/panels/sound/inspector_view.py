@@ -161,7 +161,7 @@ class SoundInspector(Column):
             return ""
         takes, above = self._state.selection.takes.get(), self._state.source.parent_name
         found = [(n, take) for n, take in enumerate(takes, 1) if take.name == above]
-        if found and found[0][1].work.heard >= len(found[0][1].picture):
+        if found and found[0][1].work.continued_samples >= len(found[0][1].picture):
             return ""  # a recording, of which all is said above
         return f"Goes on from {f'take {found[0][0]}' if found else 'another'} at {ruler_time(cut, 1)}"
 

@@ -32,7 +32,7 @@ class Edit:
 
     first_sample: int
     changes: Record
-    """New values of "temperature", "heat" (a whole curve), "label", "share" and "seed", as far as the user set them."""
+    """New values of "temperature", "temperature_curve", "label", "share" and "seed", as far as the user set them."""
     before: SettingsRecord
     """The settings to return to if the edit is late or fails."""
     after: SettingsRecord

@@ -64,8 +64,8 @@ class LiveSettings(State):
 
     def set_work(self, work: Work) -> None:
         """The player has what a work is the making of."""
-        self.is_fresh, self._edits, self._initial = False, work.turns, (work.label, work.mix)
-        self.cut.set(min(work.heard / work.rate, self._player.made_seconds))
+        self.is_fresh, self._edits, self._initial = False, work.edits, (work.label, work.mix)
+        self.cut.set(min(work.continued_samples / work.sample_rate, self._player.made_seconds))
         self._update_temperature()
 
     def continue_sound(self) -> None:
@@ -84,20 +84,20 @@ class LiveSettings(State):
         """The making of the sound as far as it is made."""
         curve = self.temperature_curve.get()
         return Work(
-            kind="sound",
-            rate=self._player.rate,
+            medium="sound",
+            sample_rate=self._player.rate,
             model=trained.card.name,
             model_hash=file_hash(trained),
             seed=self._parameters.seed.get(),
             temperature=(heats.temperature_at(curve, self.cut.get()),),
-            curve=curve if len(curve) > 1 else (),
+            temperature_curve=curve if len(curve) > 1 else (),
             label=self._initial[0],
-            turns=self._edits,
+            edits=self._edits,
             mix=self._initial[1],
-            heard=round(self.cut.get() * self._player.rate),
+            continued_samples=round(self.cut.get() * self._player.rate),
             source=source,
-            came_from=came_from,
-            made=timestamp(),
+            ancestors=came_from,
+            created=timestamp(),
         )
 
     def _make_command(self) -> StreamSound:
@@ -125,8 +125,8 @@ class LiveSettings(State):
         elif "label" in record and label is None:
             self._restart_job(mixed=False)
         changes: Record = {}
-        if record.get("heat") is not None:
-            changes["heat"] = record["heat"]
+        if record.get("temperature_curve") is not None:
+            changes["temperature_curve"] = record["temperature_curve"]
         elif record.get("temperature") is not None:
             changes["temperature"] = parameters.temperature.get()
         if "label" in record and label is not None:
@@ -156,7 +156,7 @@ class LiveSettings(State):
         if mix is not None and (first is None or first.model != mix.model):
             self._initial = label, replace(mix, share=0.0)
         share = (mix.share if mix is not None else 0.0) if mixed else None
-        self._edits = (*(edit for edit in self._edits if edit.at < at), SoundEdit(at=at, share=share))
+        self._edits = (*(edit for edit in self._edits if edit.sample < at), SoundEdit(sample=at, share=share))
         self.changed.emit()
 
     def edit_at(self, sample: int, replaces_late_edit: bool = False) -> Edit:
@@ -170,14 +170,14 @@ class LiveSettings(State):
             settings = SettingsRecord(first, curve, label, mix, ())
         elif first <= before.cut:
             past = tuple(point for point in curve if point[0] > first)
-        if "heat" in changes:
-            past = curve = heats.splice_curves(past, changes["heat"], first)
+        if "temperature_curve" in changes:
+            past = curve = heats.splice_curves(past, changes["temperature_curve"], first)
         if "temperature" in changes:
             curve = heats.curve_with_step(past, first, changes["temperature"])
         at = round(first * rate)
-        edits = tuple(edit for edit in settings.edits if edit.at < at)
+        edits = tuple(edit for edit in settings.edits if edit.sample < at)
         if "label" in changes or "share" in changes:
-            edits = (*edits, SoundEdit(at=at, label=changes.get("label"), share=changes.get("share")))
+            edits = (*edits, SoundEdit(sample=at, label=changes.get("label"), share=changes.get("share")))
         after = dataclasses.replace(settings, temperature_curve=curve, edits=edits)
         return Edit(sample, changes, before, after, replaces_late_edit)
 
@@ -216,19 +216,19 @@ class LiveSettings(State):
 
 def merge_changes(older: Record, newer: Record) -> Record:
     """Return two changes as one. A newer curve replaces an older temperature; a newer temperature keeps the curve."""
-    if "heat" in newer:
+    if "temperature_curve" in newer:
         older = {name: value for name, value in older.items() if name != "temperature"}
     return older | newer
 
 
 def last_settings(work: Work) -> Record:
     """The dials at the end of what a work is the making of, where they are not those of its beginning."""
-    curve, turns = work.curve or ((0.0, work.temperature[0]),), tuple(reversed(work.turns))
+    curve, turns = work.temperature_curve or ((0.0, work.temperature[0]),), tuple(reversed(work.edits))
     # A turn that says nothing else goes back to the seed's own kind.
     kinds = (turn.label for turn in turns if turn.label is not None or turn.share is None)
     said: Record = {
         "temperature": curve[-1][1],
-        "heat": [list(point) for point in curve],
+        "temperature_curve": [list(point) for point in curve],
         "label": next(kinds, work.label),
     }
     if work.mix is not None:

@@ -55,8 +55,8 @@ class Recorder(State):
             self._messages.show_message(nothing, until=(player.recording.changed,))
             return
         work = Work(
-            kind="sound", rate=player.rate, model=trained.card.name, model_hash=file_hash(trained), seed=seed,
-            heard=len(heard), source="recorded here", came_from=self._source.lineage, made=timestamp(),
+            medium="sound", sample_rate=player.rate, model=trained.card.name, model_hash=file_hash(trained), seed=seed,
+            continued_samples=len(heard), source="recorded here", ancestors=self._source.lineage, created=timestamp(),
         )  # fmt: skip
         self._change("recording", takes={self._takes.add_take(heard, work): True})
         said = f"Recorded {duration(len(heard) / player.rate)} of what was heard. It is among your takes."

@@ -99,7 +99,7 @@ class SoundSource(State):
         """Going on from another moment of what was there; nothing where nothing was."""
         if self._ground is None:
             return {}
-        end = len(self._ground.picture) / self._ground.work.rate
+        end = len(self._ground.picture) / self._ground.work.sample_rate
         return {"take": self._ground.name, "cut": min(max(seconds, 0.0), end)}
 
     def to_record(self) -> Record:
@@ -158,13 +158,15 @@ class SoundSource(State):
 
     def _clear_sound(self, trained: InstalledModel | None) -> None:
         """Nothing is there."""
-        self._player.load_sound(trained.card.rate if trained is not None else self._player.rate, np.zeros(0, np.int16))
+        self._player.load_sound(
+            trained.card.sample_rate if trained is not None else self._player.rate, np.zeros(0, np.int16)
+        )
         self._ground, self._kept, self._loaded = None, None, ("", "")
         self._live_settings.clear_from()
 
     def _load_whole(self, take: Take, trained: InstalledModel) -> None:
         """A take as it was made."""
-        self._player.load_sound(trained.card.rate, _samples_at_rate(take, trained.card.rate))
+        self._player.load_sound(trained.card.sample_rate, _samples_at_rate(take, trained.card.sample_rate))
         self._ground, self._kept = take, (len(self._player.samples), take.name)
         self._live_settings.set_work(take.work)
         self._recording_bits.set_model(trained, self._parameters.label.get(), take.work.mix is not None)
@@ -172,7 +174,7 @@ class SoundSource(State):
     def _load_cut(self, take: Take, trained: InstalledModel, cut: float, here: bool) -> None:
         """A take that is to be gone on from; of a recording all is there still, to choose the cut on. `here`: the take
         is what the player holds."""
-        own, rate = _is_recording(take), trained.card.rate
+        own, rate = _is_recording(take), trained.card.sample_rate
         same = own and self._live_settings.is_fresh and self._loaded == (take.name, trained.card.name)
         if not same and (own or not here):
             self._player.load_sound(rate, _samples_at_rate(take, rate))
@@ -180,7 +182,7 @@ class SoundSource(State):
         if not own:
             self._player.live_generation.truncate(round(cut * rate))
         self._ground, self._kept, self._loaded = take, None, (take.name, trained.card.name)
-        self._live_settings.clear_from(min(cut, len(take.picture) / take.work.rate))
+        self._live_settings.clear_from(min(cut, len(take.picture) / take.work.sample_rate))
 
     def _restore_sound(self) -> None:
         """What was on the stage before a restart is so again."""
@@ -192,8 +194,8 @@ class SoundSource(State):
 
 def _is_recording(take: Take) -> bool:
     """Whether no model made any of it."""
-    return take.work.heard >= len(take.picture)
+    return take.work.continued_samples >= len(take.picture)
 
 
 def _samples_at_rate(take: Take, rate: int) -> Array:
-    return resample_recording(take.picture, take.work.rate, rate)
+    return resample_recording(take.picture, take.work.sample_rate, rate)

@@ -57,7 +57,7 @@ class SoundState(PanelState):
         super().__init__()
         self.models, self.engine_status = models, engine_status
         self._messages, self._jobs, self._takes = messages, jobs, takes
-        self.parameters = Parameters(models, 1, 1, lambda trained: trained.card.rate > 0, self.change, self)
+        self.parameters = Parameters(models, 1, 1, lambda trained: trained.card.sample_rate > 0, self.change, self)
         """Seed and kind begin another sound; what is made by the others begins where they were turned."""
         self.model: Value[InstalledModel | None] = self.parameters.model
         self.player = SoundPlayer(engine, card, messages, self)
@@ -88,10 +88,14 @@ class SoundState(PanelState):
         self._declare(
             *self.parameters.fields,
             *takes.entries,
-            Field("stage", self.source.to_record, self.source.apply_record, restart=False),
-            Field("heat", lambda: [list(point) for point in self.temperature_curve.get()], self._use_heat),
+            Field("source", self.source.to_record, self.source.apply_record, restart=False),
+            Field(
+                "temperature_curve",
+                lambda: [list(point) for point in self.temperature_curve.get()],
+                self._use_temperature_curve,
+            ),
             Field("loop", self._loop_to_record, self._use_loop),
-            Field("stage", self.source.stored, self.source.restore_later, undo=False),
+            Field("source", self.source.stored, self.source.restore_later, undo=False),
             Field("level", self.player.level.get, self.player.set_level, undo=False),
             Field.of("device", card.device, str, undo=False),
             Field("latency", card.latency.get, lambda seconds: self.player.set_latency(float(seconds)), undo=False),
@@ -101,12 +105,12 @@ class SoundState(PanelState):
 
     def choose_model(self, name: str) -> None:
         trained = self.models.find_or_report(name)
-        if trained is not None and trained.card.rate:
+        if trained is not None and trained.card.sample_rate:
             self.change(
                 "model",
                 **default_record(trained),
-                heat=_constant_curve(trained),
-                stage=self.source.record_at_beginning(),
+                temperature_curve=_constant_curve(trained),
+                source=self.source.record_at_beginning(),
             )
 
     def set_temperature_curve(
@@ -114,7 +118,7 @@ class SoundState(PanelState):
     ) -> None:
         """Draw the temperature over time; only what is not made yet, or not heard, is made by it."""
         curve = heats.curve_from(heats.valid_points(points), self.live_settings.settled_seconds)
-        self.change("temperature over time", gesture, heat=[list(point) for point in curve])
+        self.change("temperature over time", gesture, temperature_curve=[list(point) for point in curve])
 
     # ── playing ──────────────────────────────────────────────────────────────────────────────────
 
@@ -188,19 +192,19 @@ class SoundState(PanelState):
             self._messages.show_message(NO_MODEL, "warn", until=(self.model.changed,))
             return
         self.busy.set(True)
-        self._opening.run(lambda: read_sound(path, trained.card.rate), self._on_opened)
+        self._opening.run(lambda: read_sound(path, trained.card.sample_rate), self._on_opened)
 
     def close_recording(self) -> None:
         """Close the opened recording and the sound that continued it. Undo brings both back."""
         source = self.recording.get()
         trained = self.model.get()
         if source is not None and trained is not None:
-            self.change(f"put {source.name} away", stage={}, heat=_constant_curve(trained))
+            self.change(f"put {source.name} away", source={}, temperature_curve=_constant_curve(trained))
 
     def set_cut(self, seconds: float, gesture: str | None = "cut") -> None:
         """Where the model goes on from what was there. What was made after it is among the steps that undo knows."""
-        if stage := self.source.record_cut_at(seconds):
-            self.change("cut", gesture, stage=stage)
+        if source := self.source.record_cut_at(seconds):
+            self.change("cut", gesture, source=source)
 
     def branch_at(self, seconds: float | None = None) -> None:
         """Go on from a moment of what there is, or from the ear, as another take with another seed."""
@@ -214,9 +218,9 @@ class SoundState(PanelState):
         if base is None or not at:
             return
         seed = seed if self.parameters.locked.get() else parameters.roll_seed(seed)
-        after: Record = {"seed": seed, "takes": {base: True}, "stage": {"take": base, "cut": at, "live": live}}
+        after: Record = {"seed": seed, "takes": {base: True}, "source": {"take": base, "cut": at, "live": live}}
         # By now new samples may be there: the stage would be kept once more, so it is not asked again.
-        before = self._before({"seed": seed, "takes": after["takes"], "loop": None}) | {"stage": left}
+        before = self._before({"seed": seed, "takes": after["takes"], "loop": None}) | {"source": left}
         self._commit(f"branch at {timecode(at)}", None, before, after)
         if not live:
             player.seek(at)
@@ -235,11 +239,11 @@ class SoundState(PanelState):
 
     def restore_take(self, take: Take, name: str = "") -> None:
         trained = self.models.find_or_report_maker(take.work)
-        if trained is not None and trained.card.rate:
+        if trained is not None and trained.card.sample_rate:
             after = {
                 **record_of_work(take.work, trained),
                 **last_settings(take.work),
-                "stage": {"take": take.name, "cut": None},
+                "source": {"take": take.name, "cut": None},
             }
             self.change(name or "take", takes={take.name: True} if name else {}, **after)
 
@@ -265,12 +269,17 @@ class SoundState(PanelState):
                 self.restore_take(take, "restore the work")
         else:
             work = Work(
-                kind="sound", rate=found.rate, model=trained.card.name, model_hash=file_hash(trained), seed=0,
-                heard=len(found.samples), source=found.name[:300], made=timestamp(),
+                medium="sound", sample_rate=found.rate, model=trained.card.name, model_hash=file_hash(trained), seed=0,
+                continued_samples=len(found.samples), source=found.name[:300], created=timestamp(),
             )  # fmt: skip
             name = self._takes.add_take(found.samples, work)
-            stage = {"take": name, "cut": len(found.samples) / found.rate}
-            self.change(f"open {found.name}", takes={name: True}, stage=stage, heat=_constant_curve(trained))
+            source = {"take": name, "cut": len(found.samples) / found.rate}
+            self.change(
+                f"open {found.name}",
+                takes={name: True},
+                source=source,
+                temperature_curve=_constant_curve(trained),
+            )
             said = f'"{found.name}": {"; ".join((found.description, *found.notes))}.'
             self._messages.show_message(said, until=(self.busy.changed, self.player.leaving))
         self.sound_opened.emit()
@@ -309,14 +318,14 @@ class SoundState(PanelState):
         """Choose the first model of recordings, where none is chosen yet."""
         first = self.models.first_model(recordings=True)
         if self.model.get() is None and first is not None:
-            self._apply({**default_record(first), "heat": _constant_curve(first), "stage": {}})
+            self._apply({**default_record(first), "temperature_curve": _constant_curve(first), "source": {}})
         self.parameters.mix.set_model(self.model.get())
 
     def records(self) -> list[Record]:
         """Return every record that may name takes, those on the stage among them."""
         records = super().records()
-        stages = [record["stage"] for record in records if isinstance(record.get("stage"), dict)]
-        return [*records, *({"takes": {str(stage["take"]): True}} for stage in stages if stage.get("take"))]
+        sources = [record["source"] for record in records if isinstance(record.get("source"), dict)]
+        return [*records, *({"takes": {str(source["take"]): True}} for source in sources if source.get("take"))]
 
     def close(self) -> None:
         """Keep what was made and recorded, and release the sound card."""
@@ -325,7 +334,7 @@ class SoundState(PanelState):
         self.source.keep_take()
         self._opening.wait()
 
-    def _use_heat(self, points: Sequence[Sequence[float]]) -> None:
+    def _use_temperature_curve(self, points: Sequence[Sequence[float]]) -> None:
         self.temperature_curve.set(heats.valid_points(points))
 
     def _loop_to_record(self) -> list[float] | None:
@@ -338,38 +347,40 @@ class SoundState(PanelState):
 
     def change(self, name: str, gesture: str | None = None, **values: object) -> None:
         """Change fields as in every panel. Another seed begins another sound, and plays it if the old one played."""
-        anew = "seed" in values and "stage" not in values
+        anew = "seed" in values and "source" not in values
         if anew and values["seed"] == self.parameters.seed.get():
             return
         playing = self.player.playing.get()
         if anew:
-            values["stage"] = self.source.record_at_beginning()
+            values["source"] = self.source.record_at_beginning()
         super().change(name, gesture, **values)
         if anew and playing:
             self.play()
 
     def _before(self, after: Record) -> Record:
         """Return what undoes a change. Temperatures also change the curve, and another sound ends the loop."""
-        also = ["heat"] if "temperature" in after else []
-        also += ["loop"] if "stage" in after else []
+        also = ["temperature_curve"] if "temperature" in after else []
+        also += ["loop"] if "source" in after else []
         before = super()._before({**dict.fromkeys(also), **after})
-        if "heat" in before and "stage" not in after:  # what is settled stays as it is, whatever is undone
+        if (
+            "temperature_curve" in before and "source" not in after
+        ):  # what is settled stays as it is, whatever is undone
             curve = heats.curve_from(self.temperature_curve.get(), self.live_settings.settled_seconds)
-            before["heat"] = [list(point) for point in curve]
+            before["temperature_curve"] = [list(point) for point in curve]
         return before
 
     def _apply(self, record: Record) -> dict[str, Exception]:
         """Set fields as for every panel. If the sound stays, the model follows; the curve then changes where it can."""
-        if "stage" in record:
+        if "source" in record:
             return super()._apply(record)
         turned = dict(record)
-        curve = turned.pop("heat", None)
+        curve = turned.pop("temperature_curve", None)
         refused = super()._apply(turned)
         if curve is not None:
             try:
-                turned["heat"] = heats.valid_points(curve)
+                turned["temperature_curve"] = heats.valid_points(curve)
             except REFUSALS as fault:
-                refused["heat"] = fault
+                refused["temperature_curve"] = fault
         self.live_settings.submit_record(turned)
         return refused
 

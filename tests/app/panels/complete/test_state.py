@@ -405,8 +405,8 @@ def test_stop_keeps_what_is_drawn_and_go_on_makes_the_rest(opened: AppState, eng
 def test_two_models_are_mixed_and_a_run_follows_the_share_and_goes_on_by_it(
     opened: AppState, engine: FakeEngine, two_models: Path, opener: Opener
 ) -> None:
-    write_model(two_models, msgspec.structs.replace(make_card("dashes", family=PIXELS), spread=(1.0, 2.0, 3.0)))
-    rows = msgspec.structs.replace(make_card("rows", family=PIXELS), spread=(1.0, 2.0, 3.0))
+    write_model(two_models, msgspec.structs.replace(make_card("dashes", family=PIXELS), bits_quantiles=(1.0, 2.0, 3.0)))
+    rows = msgspec.structs.replace(make_card("rows", family=PIXELS), bits_quantiles=(1.0, 2.0, 3.0))
     write_model(two_models, rows)
     opened.models.refresh_models()
     state = opened.complete

@@ -10,7 +10,7 @@ from studio.app.app_state import AppState
 from studio.app.panels.generate.rewind import Marker, RewindBase
 from studio.app.takes import tree
 from studio.library import work
-from studio.library.work import ImposedPixel
+from studio.library.work import FixedPixel
 from studio.wire.messages import Array, Failed, Finished, Inpaint, PicturesPreview, Sample, Stopped
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
@@ -109,7 +109,7 @@ def test_the_rows_above_are_asked_to_be_kept_and_the_imposed_pixel_too(window: A
     generate.rewind_actions.move_marker(5)
     generate.rewind_actions.set_pixel(6, 2, BLUE)
     generate.rewind_actions.set_pixel(4, 2, BLUE)  # above the marker, so it stays as it is
-    assert mark(window).pixels_below == (ImposedPixel(6, 2, BLUE),)
+    assert mark(window).pixels_below == (FixedPixel(6, 2, BLUE),)
     generate.rewind_actions.branch_here()
     command = asked(engine)
     assert (command.model, command.seeds, command.temperature) == ("rows", (4113,), (0.7,))
@@ -357,8 +357,8 @@ def test_a_half_drawn_picture_goes_on_from_what_is_drawn_of_it(window: AppState,
     assert (command.seeds, command.mask[:3].sum(), command.mask[3:].all()) == ((4113,), 0, True)
     answer(engine, 100)
     (take,) = window.takes.takes.get()
-    assert take.work.rewound is not None
-    assert (take.work.rewound.row, take.work.came_from) == (3, ())
+    assert take.work.redrawn is not None
+    assert (take.work.redrawn.row, take.work.ancestors) == (3, ())
     window.undo()
     assert window.takes.takes.get() == ()
     assert generate.enlarged.index.get() == 1
@@ -408,7 +408,7 @@ def test_the_tree_is_there_again_after_a_restart(
     before = words(window)
     second = opener(FakeEngine())
     qtbot.waitUntil(lambda: len(second.takes.takes.get()) == 2)
-    assert words(second) == before and mark(second) == Marker(5, (ImposedPixel(6, 2, BLUE),))
+    assert words(second) == before and mark(second) == Marker(5, (FixedPixel(6, 2, BLUE),))
     assert second.takes.takes.get()[1].work.name == "Crown"
     second.undo()
     second.undo()
@@ -438,11 +438,11 @@ def test_a_file_of_it_brings_it_all_back(
     other.show_panel("explore")
     other.open_dropped([tmp_path / "on.png"])
     qtbot.waitUntil(lambda: len(other.takes.takes.get()) == 1)
-    assert other.panel.get() == "generate" and mark(other) == Marker(5, (ImposedPixel(6, 2, BLUE),))
+    assert other.panel.get() == "generate" and mark(other) == Marker(5, (FixedPixel(6, 2, BLUE),))
     assert (other.generate.parameters.seed.get(), other.generate.parameters.temperature.get()) == (4113, 1.25)
     assert np.array_equal(base(other).picture, picture)
     made = work.recipe_of_png((tmp_path / "on.png").read_bytes())
-    assert made is not None and made.rewound is not None
+    assert made is not None and made.redrawn is not None
     other.generate.rewind.draw_rest(made)  # the file alone asks for the same again
     again = asked(other_engine)
     assert np.array_equal(again.mask, command.mask) and again.seeds == command.seeds

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QWidget
 from studio.app.panels.generate.colour_popup_view import ColourPopup
 from studio.app.panels.generate.rewind import Marker
 from studio.app.panels.generate.view import GenerateStage
-from studio.library.work import ImposedPixel
+from studio.library.work import FixedPixel
 from studio.wire.messages import Finished, Inpaint, PicturesPreview, Stopped
 from tests.app.fake_model import make_card, write_model
 from tests.app.window_fixtures import OpenedWindow, WindowOpener, settle
@@ -181,7 +181,7 @@ def test_a_click_below_the_marker_chooses_a_colour_and_one_above_does_not(rewind
     assert popup.isVisible() and popup.typed.property("wrong")
     popup.typed.setText("#2858C8")
     QTest.keyClick(popup.typed, Qt.Key.Key_Return)
-    assert mark(rewinding).pixels_below == (ImposedPixel(6, 3, (40, 88, 200)),)
+    assert mark(rewinding).pixels_below == (FixedPixel(6, 3, (40, 88, 200)),)
     assert rewinding.window.open_bar.undo.toolTip().startswith("Undo colour of a pixel")
     assert page.enlarged_caption.said.text() == "as a new take from row 4, 1 pixel imposed"
     popup = click(6, 3)
@@ -200,7 +200,7 @@ def test_a_colour_is_chosen_with_keys_alone(rewinding: OpenedWindow) -> None:
     assert first.data(Qt.ItemDataRole.AccessibleTextRole) == "grey, #5A5A5A"
     popup.row.setValue(8)
     popup.swatches.activated.emit(first)
-    assert mark(rewinding).pixels_below == (ImposedPixel(7, 4, (90, 90, 90)),)
+    assert mark(rewinding).pixels_below == (FixedPixel(7, 4, (90, 90, 90)),)
 
 
 def test_while_it_goes_on_the_button_stops_it(rewinding: OpenedWindow) -> None:

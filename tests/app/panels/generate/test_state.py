@@ -511,12 +511,17 @@ def test_a_mixed_run_follows_the_dials_and_what_it_made_says_so(
         half, after = (made_of(window, index, tmp_path, qtbot) for index in (1, 3))
         assert half.mix is not None
         assert half.mix.model == "dashes"
-        assert half.mix.shares is not None
-        assert np.array_equal(half.mix.shares.to_array(), shares)
-        assert half.heat is not None
-        assert np.array_equal(half.heat.to_array(), shares)
+        assert half.mix.share_map is not None
+        assert np.array_equal(half.mix.share_map.to_array(), shares)
+        assert half.temperature_map is not None
+        assert np.array_equal(half.temperature_map.to_array(), shares)
         assert after.mix is not None
-        assert (after.temperature, after.mix.share, after.mix.shares, after.heat) == ((1.5,), 0.5, None, None)
+        assert (after.temperature, after.mix.share, after.mix.share_map, after.temperature_map) == (
+            (1.5,),
+            0.5,
+            None,
+            None,
+        )
         mixer = opener(engine)
     assert (mixer.generate.parameters.mix.name.get(), mixer.generate.parameters.mix.share.get()) == ("dashes", 0.5)
 

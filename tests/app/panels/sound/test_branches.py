@@ -87,7 +87,7 @@ def test_a_branch_keeps_what_it_leaves_and_goes_on_at_once(stage: SoundBench, qt
     assert len(left.picture) == RATE and left.work.seed == seed
     stage.send_samples(0.5, value=-1000)
     sound.keep_take()
-    assert stage.window.takes.takes.get()[1].work.came_from == (left.key,)
+    assert stage.window.takes.takes.get()[1].work.ancestors == (left.key,)
     heard = stage.play_seconds(0.2)
     assert heard[-4800:].max() < 0  # it continues with the new samples
     stage.window.undo()

@@ -50,8 +50,8 @@ def test_a_recording_is_cut_gone_on_from_and_priced(stage: SoundBench, qtbot: Qt
     assert len(player.samples) == 20_000 and np.array_equal(player.samples[:12_000], whole[:12_000])
     sound.keep_take()
     takes = stage.window.takes.takes.get()
-    assert [take.work.heard for take in takes] == [2 * RATE, 12_000]
-    assert takes[1].work.source == "waltz.flac" and takes[1].work.came_from == (takes[0].key,)
+    assert [take.work.continued_samples for take in takes] == [2 * RATE, 12_000]
+    assert takes[1].work.source == "waltz.flac" and takes[1].work.ancestors == (takes[0].key,)
     sound.set_cut(1.0)  # undo can bring the made samples back
     assert sound.cut.get() == 1.0 and len(player.samples) == 2 * RATE
     stage.window.undo()
@@ -184,7 +184,7 @@ def test_what_is_heard_can_be_recorded_with_its_moves(stage: SoundBench, qtbot: 
     stage.play_seconds(1.0)
     sound.set_recording(False)
     (take,) = stage.window.takes.takes.get()
-    assert len(take.picture) / RATE == pytest.approx(0.5, abs=0.03) and take.work.heard == len(take.picture)
+    assert len(take.picture) / RATE == pytest.approx(0.5, abs=0.03) and take.work.continued_samples == len(take.picture)
     loud = np.abs(take.picture[400:-400].astype(int) - 1000) < 30
     assert loud.mean() > 0.9 and np.abs(np.diff(take.picture.astype(int))).max() < 100  # no clicks where it seeks
     sound.set_recording(True)

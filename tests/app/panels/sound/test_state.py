@@ -286,8 +286,8 @@ def test_a_second_model_is_mixed_in_while_it_plays(stage: SoundBench, qtbot: QtB
     sound.keep_take()
     work = stage.window.takes.takes.get()[0].work
     assert work.mix is not None and (work.mix.model, work.mix.share) == ("bells", 0.0)  # it began without
-    assert [turn.share for turn in work.turns] == [0.5, 0.2] and work.turns[0].at == len(asked.sound_to_continue)
-    assert work.turns[-1].at == len(asked.sound_to_continue) + (turn.from_sample or 0)
+    assert [turn.share for turn in work.edits] == [0.5, 0.2] and work.edits[0].sample == len(asked.sound_to_continue)
+    assert work.edits[-1].sample == len(asked.sound_to_continue) + (turn.from_sample or 0)
     sound.show_take(0)
     assert "alone" in sound.recording_bits.status_text.get()  # the second model is not asked what it costs
     sound.parameters.new_seed()
@@ -323,7 +323,7 @@ def test_minutes_of_live_changes_are_undone_by_few_points(stage: SoundBench, qtb
         stage.engine.emit_events(Finished(job=stage.newest_edit().job))
         stage.send_samples(0.3, first=stage.newest_edit().from_sample)
     assert len(sound.temperature_curve.get()) == 81
-    most = max(len(record.get("heat", [])) for record in sound.history.records())
+    most = max(len(record.get("temperature_curve", [])) for record in sound.history.records())
     assert most <= 4
     curve, at = sound.temperature_curve.get(), sound.live_settings.settled_seconds
     sound.history.undo()

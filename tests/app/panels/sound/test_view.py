@@ -319,7 +319,7 @@ def test_kinds_of_two_sorts_have_two_choosers(stage: Stage, two_models: Path) ->
     said = make_card(
         "digits", (RATE,), family=("wavenet", "WaveNet"), rate=RATE, classes=("0 ann", "0 bob", "1 ann", "1 bob")
     )
-    write_model(two_models, replace(said, labels=("label", "speaker")))
+    write_model(two_models, replace(said, label_columns=("label", "speaker")))
     stage.studio.state.models.refresh_models()
     stage.sound.choose_model("digits")
     settle()

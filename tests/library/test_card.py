@@ -12,13 +12,13 @@ from tests.app.fake_model import make_card
     [(0.5, 100.0), (1.0, 100.0), (1.5, 75.0), (2.0, 50.0), (3.0, 25.0), (4.0, 0.0), (9.0, 0.0)],
 )
 def test_a_score_has_its_percentile_among_held_out_artworks(bits: float, percentile: float) -> None:
-    known = msgspec.structs.replace(make_card(), spread=(1.0, 2.0, 4.0))
+    known = msgspec.structs.replace(make_card(), bits_quantiles=(1.0, 2.0, 4.0))
     assert known.strangeness_percentile(bits) == percentile
     assert cards.card_from_json(cards.card_to_json(known)) == known
 
 
 def test_equal_bits_are_one_step() -> None:
-    known = msgspec.structs.replace(make_card(), spread=(1.0, 2.0, 2.0, 2.0, 3.0))
+    known = msgspec.structs.replace(make_card(), bits_quantiles=(1.0, 2.0, 2.0, 2.0, 3.0))
     assert known.strangeness_percentile(2.0) == 25.0
 
 

@@ -19,6 +19,7 @@ from PIL import Image, PngImagePlugin
 from studio.library import work
 from studio.library.work import (
     BadWork,
+    FixedPixel,
     ModelMixture,
     RedrawnFromRow,
     SoundEdit,

@@ -77,7 +77,7 @@ def test_a_work_that_no_seed_makes_is_encoded_from_its_own_pixels(
 ) -> None:
     """The original of a smooth file cannot be computed from its pixels."""
     window.smoothing.smooth.set(True)
-    (piece,) = pieces(1, heat=StoredArray.from_array(np.ones((8, 8), np.float32)))
+    (piece,) = pieces(1, temperature_map=StoredArray.from_array(np.ones((8, 8), np.float32)))
     window.exporter.export_item(piece, tmp_path / "rose.png")
     said(window, qtbot)
     window.explore.open_file(tmp_path / "rose.png")

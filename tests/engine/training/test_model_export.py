@@ -41,7 +41,7 @@ def test_the_card_says_how_long_each_of_sixteen_artworks_took(monkeypatch: pytes
     clock = SimpleNamespace(perf_counter=iter((1000.0, 1008.0)).__next__)
     monkeypatch.setattr(model_export, "time", clock)
     study = TrainingConfig(
-        name="timed", title="Timed", makes="Noise", learned_from="noise", licence="CC0 1.0", shape=(1, 4, 4),
+        name="timed", title="Timed", subject="Noise", training_data="noise", licence="CC0 1.0", shape=(1, 4, 4),
         recipe=zoo.nice.NICE(depth=1, width=8), plan=TrainingPlan(steps=1),
     )  # fmt: skip
     cover, seconds = model_export._cover(study.recipe.build(study.shape).eval(), study)

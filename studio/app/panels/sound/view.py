@@ -162,5 +162,5 @@ def make_panel(theme: Theme, state: SoundState, dialogs: FileDialogs) -> PanelVi
         selection=state.selection,
         show_take=state.show_take,
         arm_branch=state.branch_at,
-        model_filter=lambda trained: bool(trained.card.rate),
+        model_filter=lambda trained: bool(trained.card.sample_rate),
     )

@@ -181,10 +181,9 @@ class LivePlayback:
         missing = self._needed - self._stream.buffered_seconds
         if self._measured_seconds >= SPEED_KNOWN_SECONDS and missing > self._speed and self._explanation != "slow":
             self._explanation = "slow"
+            verb = "continues" if self._underrun_count else "starts"
             wait = f"in about {missing / self._speed:.0f} s"
-            command.print_message(
-                f"{self._speed_text}. Playing {'goes on' if self._underrun_count else 'starts'} {wait}, then without a gap."
-            )
+            command.print_message(f"{self._speed_text}. Playing {verb} {wait}, then without a gap.")
         elif (
             not self._speed
             and not self._explanation
@@ -239,7 +238,7 @@ class LivePlayback:
 
 def print_nothing_made(out: str) -> None:
     """Tell the user that nothing was generated, and how to save it instead."""
-    command.print_message(f"Nothing was made, because nobody can hear it. Add --out {out} to save it instead.")
+    command.print_message(f"Nothing was made, because it cannot be played. Add --out {out} to save it instead.")
 
 
 def print_silence(samples: wire.Array, work: Work) -> None:

@@ -196,7 +196,7 @@ def test_a_kind_is_asked_for_by_name_or_number(
     work = recipe_of_png(one.read_bytes())
     assert work is not None
     assert work.label == 1
-    for model, label, words in ((tiny_kinds, "grey", "It has: Dark, Light."), (tiny, "0", "It knows no kinds")):
+    for model, label, words in ((tiny_kinds, "grey", "It has: Dark, Light."), (tiny, "0", "It has no classes")):
         assert cli.main(["sample", model, "--label", label, "--out", str(tmp_path)]) == 2
         assert words in capsys.readouterr().err
 
@@ -266,7 +266,7 @@ def test_the_sheet_of_a_model_of_waves_shows_them_as_lines(
     assert all((part < 128).any() for part in quarters), "each of the four is drawn"
     argv[1] = tiny_recordings
     assert cli.main(argv) == 2
-    assert "makes recordings, which fit on no sheet" in capsys.readouterr().err
+    assert "makes recordings, which have no sheet" in capsys.readouterr().err
 
 
 def test_a_part_of_a_picture_is_completed_from_the_most_typical_to_the_strangest(
@@ -308,7 +308,7 @@ def test_a_part_of_a_picture_is_completed_from_the_most_typical_to_the_strangest
         assert words in capsys.readouterr().err
     argv[1], argv[4] = tiny_pixels, str(tmp_path / "mask.png")
     assert cli.main([*argv, "--label", "3", "--out", str(tmp_path / "out")]) == 2
-    assert 'has no kind "3". It knows no kinds; leave --label out.' in capsys.readouterr().err
+    assert 'has no class "3". It has no classes. Leave --label out.' in capsys.readouterr().err
     (tmp_path / "broken.png").write_bytes(b"no picture at all")
     argv[4] = str(tmp_path / "broken.png")
     assert cli.main([*argv, "--out", str(tmp_path / "out")]) == 1
@@ -397,9 +397,9 @@ def test_of_many_completions_those_that_fit_what_follows_are_saved_and_the_rest_
     assert "Made 6, saved the 2 that fit what follows best; 4 left out." in capsys.readouterr().err
     argv[4] = str(tmp_path / "below.png")
     assert cli.main(argv) == 2
-    assert "nothing that is kept follows the hole" in capsys.readouterr().err
+    assert "No kept pixel follows the first marked one" in capsys.readouterr().err
     assert cli.main([*argv[:-6], *argv[-2:], "--label", "7"]) == 2
-    assert "It knows no kinds" in capsys.readouterr().err
+    assert "It has no classes" in capsys.readouterr().err
 
 
 def test_score_says_what_pictures_cost_and_where(
@@ -428,7 +428,7 @@ def test_score_says_what_pictures_cost_and_where(
     assert cli.main(["score", tiny, files[0]]) == 0
     assert "bits per dimension, bound" in capsys.readouterr().out
     assert cli.main(["score", tiny_waves, files[0], "--map", str(tmp_path / "maps")]) == 2
-    assert "leave --map out" in capsys.readouterr().err
+    assert "Leave --map out" in capsys.readouterr().err
 
 
 def test_invert_says_for_each_file_whether_it_came_back(
@@ -505,7 +505,7 @@ def test_bench_measures_every_model_beside_its_naive_way(
         (["blend", "WAVES", "9" * 17, "1", "--out", "x.wav"], 2, "not from 0 to 9007199254740991"),
         (["train", "x", "--name", "y", "--steps", "0"], 2, "not from 1 to"),
         (["sample", "MODEL", "--out", "x", "-n", "9", "--seed", str(2**53 - 3)], 2, "last seed"),
-        (["sample", "MODEL", "--out", "x", "--label", "3"], 2, "knows no kinds"),
+        (["sample", "MODEL", "--out", "x", "--label", "3"], 2, "has no classes"),
         (["sample", "MODEL", "--out", "x", "--device", "abacus"], 2, "no device"),
         (["sample", "MODEL"], 2, "--out"),
         (["invert", "MODEL", "there-is-no-such-file.png"], 1, "there-is-no-such-file.png"),

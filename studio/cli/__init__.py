@@ -89,5 +89,5 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for each in COMMANDS:
         each.add(commands)
-    commands.add_parser("engine", help="the child process that the window talks to", add_help=False)
+    commands.add_parser("engine", help="the window's child process", add_help=False)
     return parser

@@ -83,8 +83,8 @@ def class_of(card: Card, given: str | None) -> int | None:
         return names.index(wanted)
     if given.isdecimal() and int(given) < len(names):
         return int(given)
-    there = f"It has: {', '.join(card.class_names)}." if names else "It knows no kinds; leave --label out."
-    raise command.WrongUse(f'"{card.title}" has no kind "{given}". {there}')
+    there = f"It has: {', '.join(card.class_names)}." if names else "It has no classes. Leave --label out."
+    raise command.WrongUse(f'"{card.title}" has no class "{given}". {there}')
 
 
 def add_files(sub: argparse.ArgumentParser, files: str) -> None:
@@ -97,7 +97,7 @@ def add_drawing(sub: argparse.ArgumentParser, *, seed: str, label: str) -> None:
     """Add the options for drawing from a model, with help for seed and class."""
     sub.add_argument("--seed", type=command.seed, help=seed)
     sub.add_argument("--temperature", type=command.temperature, help="lower is calmer, higher wilder (the model's own)")
-    sub.add_argument("--label", help=f"the kind, by name or number ({label})")
+    sub.add_argument("--label", help=f"the class, by name or number ({label})")
 
 
 def add_mix(sub: argparse.ArgumentParser) -> None:
@@ -105,7 +105,7 @@ def add_mix(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--mix",
         metavar="OTHER",
-        help="a second model that draws pixel by pixel, or sample by sample, to decide with the first",
+        help="a second model to mix in; both draw pixel by pixel or sample by sample",
     )
     sub.add_argument("--share", type=command.share, default=0.5, help="how much the second decides, 0 to 1 (0.5)")
 
@@ -124,7 +124,7 @@ def add_size(sub: argparse.ArgumentParser) -> None:
 def enlargement_of(args: argparse.Namespace, card: Card, usual: int = 1) -> Enlargement:
     """Return the size for saving pictures: by default `usual` times. Raises WrongUse for sounds."""
     if card.medium == "sound" and (args.scale or args.smooth):
-        raise command.WrongUse(f'"{card.title}" makes sounds, which have no size; leave --scale and --smooth out.')
+        raise command.WrongUse(f'"{card.title}" makes sounds, which have no size. Leave --scale and --smooth out.')
     times, pixels = args.scale or (usual, 0)
     return Enlargement(times, pixels, args.smooth)
 

@@ -17,7 +17,7 @@ def add(commands: command.Commands) -> None:
         commands,
         "bench",
         run,
-        "this computer: speed of every model, beside its naive decoding",
+        "measure the speed of every model on this computer",
         only_prints=lambda args: True,
     )
     sub.add_argument("models", nargs="*", metavar="MODEL", help="only these (all there are)")
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     from studio.engine import benchmark
 
     command.print_message(
-        f"Measured now on: {jobs.device.description}. Whatever else runs here makes these figures worse."
+        f"Measured now on: {jobs.device.description}. Other running programs make these figures worse."
     )
     unusable = 0
     for trained, name in zip(named, args.models or [trained.card.name for trained in named], strict=True):

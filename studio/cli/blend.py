@@ -17,19 +17,19 @@ from studio.wire import messages as wire
 
 def add(commands: command.Commands) -> None:
     """Add `studio blend`."""
-    sub = command.add_command(commands, "blend", run, "the way between two sounds as a wavetable for synthesizers")
+    sub = command.add_command(commands, "blend", run, "save the way between two sounds as a wavetable")
     sub.add_argument("model", metavar="MODEL")
     sub.add_argument("begin", metavar="A", help="a seed, or a WAV")
     sub.add_argument("end", metavar="B", help="a seed, or a WAV")
     sub.add_argument("--frames", type=command.frames, default=wavetable.FRAME_COUNT, help="cycles on the way (64)")
-    sub.add_argument("--label", help="the kind, by name or number (each seed's own)")
+    sub.add_argument("--label", help="the class, by name or number (each seed's own)")
     sub.add_argument("--out", type=command.read_path, required=True, metavar="FILE.wav")
 
 
 def run(args: argparse.Namespace) -> int:
     trained = models.find_model(args.model)
     if trained.card.medium != "sound":
-        raise command.WrongUse(f'"{trained.card.title}" makes pictures, and wavetables are made of sounds.')
+        raise command.WrongUse(f'"{trained.card.title}" makes pictures. A wavetable needs a model of sounds.')
     label = arguments.class_of(trained.card, args.label)
     target = command.free_output_file(args.out, ".wav")
     jobs = command.make_jobs(args)

@@ -24,7 +24,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 MAX_FACTOR = 64
 """The largest factor for saving a picture."""
-NO_OUT_HINT = "Say where it is to be saved: --out."
+NO_OUT_HINT = "Add --out to say where it is saved."
 FIRST_RUN_NOTE = "First run on this computer: preparing the fast version. Until it is ready, this takes longer."
 STARTED_BY_VARIABLE = "STUDIO_STARTED_BY"
 """The environment variable in which `packaging/run.py` stores the command that started it."""
@@ -65,7 +65,7 @@ def add_command(
     parser.set_defaults(run=run, only_prints=only_prints)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     if engine:
-        parser.add_argument("--device", help="cpu, cuda or mps (the best there is)")
+        parser.add_argument("--device", help="cpu, cuda or mps (the best one)")
     return parser
 
 

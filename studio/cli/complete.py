@@ -18,14 +18,14 @@ from studio.wire import messages as wire
 
 BEST_SHOWN = 9
 """Completions that are saved if they are ranked by what follows the hole: as many as the window shows."""
-CANNOT_KEEP = '"{}" makes the whole picture at once and cannot keep part of it. Take a model that draws pixel by pixel.'
+CANNOT_KEEP = (
+    '"{}" makes the whole picture at once and cannot keep part of it. Choose a model that draws pixel by pixel.'
+)
 
 
 def add(commands: command.Commands) -> None:
     """Add `studio complete`."""
-    sub = command.add_command(
-        commands, "complete", run, "make the white part of a mask anew; the rest of the picture stays"
-    )
+    sub = command.add_command(commands, "complete", run, "draw the white part of a mask again; keep the rest")
     sub.add_argument("model", metavar="MODEL", help="one that draws pixel by pixel")
     sub.add_argument("file", type=command.read_path, metavar="FILE", help="a picture")
     sub.add_argument("--mask", type=command.read_path, required=True, metavar="MASK", help="a picture of the same size")
@@ -36,7 +36,7 @@ def add(commands: command.Commands) -> None:
         "--rank",
         choices=("whole", "following"),
         default="whole",
-        help="by the likelihood of the whole picture, or of what follows the hole: make many, and the best are saved",
+        help="rank by the likelihood of the whole picture, or of what follows the hole; only the best are saved",
     )
     sub.add_argument(
         "--best",
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     """
     trained = models.find_model(args.model)
     if trained.card.medium == "sound":
-        raise command.WrongUse(f'"{trained.card.title}" makes sounds, which have no part that a mask could show.')
+        raise command.WrongUse(f'"{trained.card.title}" makes sounds. A mask needs a model of pictures.')
     if not trained.card.can_inpaint:
         raise command.WrongUse(CANNOT_KEEP.format(trained.card.title))
     seeds = arguments.seeds_of(args)
@@ -156,8 +156,8 @@ def _check_rank(args: argparse.Namespace, free: wire.Array) -> None:
     made = np.flatnonzero(free)
     if args.rank == "following" and len(made) and free.reshape(-1)[made[0] :].all():
         raise command.WrongUse(
-            "Everything from the first marked pixel on is made anew, so nothing that is kept follows the hole. "
-            "Leave --rank out, or mark a part with something kept below it."
+            "No kept pixel follows the first marked one, so completions cannot be ranked. "
+            "Leave --rank out, or keep something below the marked part."
         )
 
 

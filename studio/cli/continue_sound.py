@@ -18,15 +18,17 @@ CONTEXT_SECONDS = 2.0
 
 def add(commands: command.Commands) -> None:
     """Add `studio continue`."""
-    sub = command.add_command(commands, "continue", run, "go on from a sound; the file holds it and what follows")
+    sub = command.add_command(commands, "continue", run, "continue a sound; the file holds both")
     sub.add_argument("model", metavar="MODEL", help="one that makes recordings")
-    sub.add_argument("file", type=command.read_path, metavar="FILE", help="a sound; brought to the model's rate")
-    sub.add_argument("--seconds", type=command.seconds, default=5.0, help="how long to go on (5)")
+    sub.add_argument(
+        "file", type=command.read_path, metavar="FILE", help="a sound; it is resampled to the model's rate"
+    )
+    sub.add_argument("--seconds", type=command.seconds, default=5.0, help="how long to continue (5)")
     arguments.add_drawing(sub, seed="of what follows (random)", label="the one that its last second is most like")
     sub.add_argument(
         "--play",
         action="store_true",
-        help=f"hear the last {CONTEXT_SECONDS:.0f} s of the sound, and what follows while it is made",
+        help=f"play the last {CONTEXT_SECONDS:.0f} s of the sound, then what follows",
     )
     sub.add_argument("--out", type=command.read_path, metavar="FILE.wav", help="with --play it may be left out")
     sub.set_defaults(n=1)
@@ -37,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     card = trained.card
     temperature = arguments.temperature_of(args, card)
     if not card.sample_rate:
-        raise command.WrongUse(f'"{card.title}" makes no recordings, so it cannot go on from one; take a WaveNet.')
+        raise command.WrongUse(f'"{card.title}" makes no recordings and cannot continue one. Choose a WaveNet.')
     if args.out is None and not args.play:
         raise command.WrongUse(command.NO_OUT_HINT)
     (seed,) = arguments.seeds_of(args)
@@ -73,9 +75,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _likeliest_class(jobs: Any, args: argparse.Namespace, card: Card, begin: wire.Array) -> int:
     """Return the class under which the last second of a sound is likeliest."""
-    command.show_progress(f"looking which of {len(card.class_names)} kinds it is")
+    command.show_progress(f"finding which of {len(card.class_names)} classes it is")
     ask = wire.ComputeBits(job="kind", model=args.model, sound=begin, first_sample=len(begin))
     found = command.run_job_for(jobs, ask, wire.BitsChunk)
-    assert found.label is not None, "a model that knows kinds takes a sound for one"
-    command.print_message(f"It is taken for {card.class_names[found.label]}; --label takes it for another.")
+    assert found.label is not None, "a model with classes assigns one to a sound"
+    command.print_message(f"Its class is {card.class_names[found.label]}. Use --label to choose another.")
     return found.label

@@ -21,7 +21,7 @@ def add(commands: command.Commands) -> None:
     sub.add_argument(
         "--card",
         action="store_true",
-        help="instead, write into the model's card how the prices are spread, for the percentile of `studio score`",
+        help="write the spread of bits into the model's card instead, for the percentile of `studio score`",
     )
 
 
@@ -54,5 +54,5 @@ def _write(args: argparse.Namespace, trained: models.InstalledModel, event: wire
     most = event.spread[-1]
     unit = "sample" if trained.card.sample_rate else "dimension"
     line = {"file": str(trained.path), "n": event.total, "least": least, "median": middle, "most": most}
-    words = f"{trained.path}: {event.total} held-out artworks cost {least:.3f} to {most:.3f} bits per {unit}"
+    words = f"{trained.path}: {event.total} held-out artworks have {least:.3f} to {most:.3f} bits per {unit}"
     command.print_result(args, line, f"{words}, half of them less than {middle:.3f}")

@@ -25,11 +25,11 @@ def add(commands: command.Commands) -> None:
         commands,
         "invert",
         run,
-        "encode and decode; says for each file whether it comes back exactly",
+        "encode and decode files, and check that they come back exactly",
         only_prints=lambda args: args.out is None,
     )
     arguments.add_files(sub, "pictures or single cycles, or folders of them")
-    sub.add_argument("--out", type=command.read_path, metavar="DIR", help="save what came back")
+    sub.add_argument("--out", type=command.read_path, metavar="DIR", help="save the decoded artworks")
     arguments.add_size(sub)
 
 
@@ -78,7 +78,7 @@ def _why(found: wire.Encoded) -> str:
     At 2·10⁸ one step of float64 in the latent of a MAF moves 102 of 256 samples, and at 3·10⁹ 250 of them.
     """
     far = float(np.abs(found.latent).max()) > FAR
-    return " (it is so unlike what the model learned that its numbers are too coarse)" if far else ""
+    return " (it is so unlike the training data that its numbers are too coarse)" if far else ""
 
 
 def _report_round_trip(

@@ -181,8 +181,8 @@ class LivePlayback:
         missing = self._needed - self._stream.buffered_seconds
         if self._measured_seconds >= SPEED_KNOWN_SECONDS and missing > self._speed and self._explanation != "slow":
             self._explanation = "slow"
-            wait = f"in about {missing / self._speed:.0f} s"
             verb = "continues" if self._underrun_count else "starts"
+            wait = f"in about {missing / self._speed:.0f} s"
             command.print_message(f"{self._speed_text}. Playing {verb} {wait}, then without a gap.")
         elif (
             not self._speed
@@ -238,7 +238,7 @@ class LivePlayback:
 
 def print_nothing_made(out: str) -> None:
     """Tell the user that nothing was generated, and how to save it instead."""
-    command.print_message(f"Nothing was made, because nobody can hear it. Add --out {out} to save it instead.")
+    command.print_message(f"Nothing was made, because it cannot be played. Add --out {out} to save it instead.")
 
 
 def print_silence(samples: wire.Array, work: Work) -> None:

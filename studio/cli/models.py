@@ -10,9 +10,7 @@ from studio.library.card import Card
 
 def add(commands: command.Commands) -> None:
     """Add `studio models`."""
-    sub = command.add_command(
-        commands, "models", run, "the trained models: name, family, what it makes, bits per dimension", engine=False
-    )
+    sub = command.add_command(commands, "models", run, "list the trained models", engine=False)
     sub.add_argument("--markdown", action="store_true", help="the table of models/README.md")
 
 

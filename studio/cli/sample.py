@@ -29,15 +29,17 @@ def add(commands: command.Commands) -> None:
     sub.add_argument("-n", type=command.positive, default=1, help="how many (1)")
     arguments.add_drawing(sub, seed="of the first picture; the next count up (random)", label="each seed draws its own")
     arguments.add_mix(sub)
-    sub.add_argument("--seconds", type=command.seconds, help="how long, of recordings (the model's own)")
-    sub.add_argument("--play", action="store_true", help="hear recordings while they are made, one after the other")
+    sub.add_argument("--seconds", type=command.seconds, help="length of recordings (the model's own)")
+    sub.add_argument("--play", action="store_true", help="play recordings while they are made")
     sub.add_argument(
         "--out",
         type=command.read_path,
         metavar="DIR",
         help="the folder for PNGs or WAVs; with --play it may be left out",
     )
-    sub.add_argument("--sheet", action="store_true", help="also all pictures, or drawings of all waves, on one sheet")
+    sub.add_argument(
+        "--sheet", action="store_true", help="also save all pictures, or drawings of all waves, on one sheet"
+    )
     arguments.add_size(sub)
 
 
@@ -89,12 +91,12 @@ def _check(args: argparse.Namespace, card: Card) -> None:
     """Raise WrongUse if options do not suit a model, or no folder is given."""
     sound = card.medium == "sound"
     if card.sample_rate and args.sheet:
-        raise command.WrongUse(f'"{card.title}" makes recordings, which fit on no sheet; leave --sheet out.')
+        raise command.WrongUse(f'"{card.title}" makes recordings, which have no sheet. Leave --sheet out.')
     if not card.sample_rate and args.seconds is not None:
-        raise command.WrongUse(f'"{card.title}" makes no recordings; leave --seconds out.')
+        raise command.WrongUse(f'"{card.title}" makes no recordings. Leave --seconds out.')
     if not card.sample_rate and args.play:
-        unheard = "single cycles, which the window plays as tones" if sound else "pictures, which nobody can hear"
-        raise command.WrongUse(f'"{card.title}" makes {unheard}; leave --play out.')
+        unheard = "single cycles, which the window plays as notes" if sound else "pictures, which have no sound"
+        raise command.WrongUse(f'"{card.title}" makes {unheard}. Leave --play out.')
     if args.out is None and not args.play:
         raise command.WrongUse(command.NO_OUT_HINT)
 

@@ -21,16 +21,16 @@ def add(commands: command.Commands) -> None:
         commands,
         "score",
         run,
-        "what pictures or sounds cost under a model, in bits",
+        "compute the bits of pictures or sounds under a model",
         only_prints=lambda args: args.map is None,
     )
     arguments.add_files(sub, "or folders of them")
     sub.add_argument(
         "--label",
-        help="given this kind, by name or number (any kind, each as likely as the others)",
+        help="given this class, by name or number (the even mixture of all classes)",
     )
     sub.add_argument(
-        "--map", type=command.read_path, metavar="DIR", help="save each beside the map of its bits, all on one scale"
+        "--map", type=command.read_path, metavar="DIR", help="save each with the map of its bits, all on one scale"
     )
 
 
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     card = trained.card
     label = arguments.class_of(card, args.label)
     if args.map is not None and card.medium == "sound":
-        raise command.WrongUse("A map is made of pictures, and these are sounds; leave --map out.")
+        raise command.WrongUse("Sounds have no map. Leave --map out.")
     folder = storage.create_folder(args.map) if args.map else None
     jobs = command.make_jobs(args)
     unusable = 0
@@ -101,7 +101,7 @@ def _print_score(args: argparse.Namespace, card: Card, scored: ScoredFile, more:
     else:
         words = f"{scored.path}: {bits:.4f} bits per {unit}, {sort}"
     if kind and args.label is None:
-        words = f"{words}; {given:.4f} given {kind}, its likeliest kind"
+        words = f"{words}; {given:.4f} given {kind}, its likeliest class"
     if percentile is not None:
         words = f"{words}; more typical than {percentile:.0f} of 100 held-out {arguments.artworks_word(card)}"
     if found.label is not None:

@@ -34,7 +34,7 @@ def add(commands: ground.Commands) -> None:
         commands,
         "train",
         run,
-        "learn a model from a folder of pictures, of recordings or of single cycles of sound, or a pack",
+        "train a model on a folder of pictures, recordings or single cycles, or on a pack",
     )
     sub.add_argument("source", type=ground.read_path, metavar="FOLDER|PACK.npz")
     sub.add_argument(
@@ -57,17 +57,15 @@ def add(commands: ground.Commands) -> None:
         help=f"of recordings in Hz ({DEFAULT_RATE} of a wavenet)",
     )
     sub.add_argument("--steps", type=ground.steps, help="how many steps (the plan's own)")
-    sub.add_argument("--resume", action="store_true", help="go on where an earlier run of that name stopped")
-    sub.add_argument("--force", action="store_true", help="with --resume: go on with other artworks than it began with")
-    sub.add_argument(
-        "--list-skipped", action="store_true", help="print every file that is not learned from or is damaged, and why"
-    )
+    sub.add_argument("--resume", action="store_true", help="continue an earlier run of that name")
+    sub.add_argument("--force", action="store_true", help="with --resume: continue with other artworks than before")
+    sub.add_argument("--list-skipped", action="store_true", help="print every skipped or damaged file, and why")
     sub.add_argument("--report", type=_read_csv_path, metavar="FILE.csv", help="save the same list as a table")
     sub.add_argument("--out", type=ground.read_path, metavar="DIR", help="where the model goes (your own models)")
 
 
 def run(args: argparse.Namespace) -> int:
-    with Interruption("Stopped before it began to learn.") as stop:
+    with Interruption("Stopped before training began.") as stop:
         try:
             return _run(args, stop)
         except KeyboardInterrupt as error:
@@ -138,7 +136,7 @@ def _check_config(args: argparse.Namespace, study: "TrainingConfig", folder: Pat
     begun = (folder / "study.json").exists()
     if begun and not args.resume:
         raise ground.WrongUse(
-            f'A run named "{study.name}" is there already. Add --resume to go on, or take another name: '
+            f'A run named "{study.name}" already exists. Add --resume to continue, or choose another name: '
             f"--name {model_names.free_model_name(study.name, args.out)}"
         )
     if args.resume and not begun:

@@ -81,7 +81,7 @@ class JobTable:
             if job := self._jobs.get(command.job):
                 self._stop(job)
         elif command.job in self._jobs:
-            why = f'A second job of the name "{command.job}" was refused. The first goes on.'
+            why = f'A second job of the name "{command.job}" was refused. The first continues.'
             self._outbox.send(Failed(job="", reason=why))
         else:
             for job in [j for j in self._jobs.values() if command.control and j.command.control == command.control]:
@@ -91,14 +91,16 @@ class JobTable:
     def refuse_frame(self, fault: BadFrame) -> None:
         """Report a frame that cannot be read. A running job is not ended by a faulty message that bears its name."""
         job = "" if fault.job in self._jobs else fault.job
-        kept = "The engine goes on." if fault.can_continue else "The engine ends, because all that follows is lost too."
+        kept = (
+            "The engine continues." if fault.can_continue else "The engine ends, because later commands are lost too."
+        )
         self._outbox.send(
-            Failed(job=job, reason=f"A command was not understood: {strip_control_characters(str(fault))}.", hint=kept)
+            Failed(job=job, reason=f"A command could not be read: {strip_control_characters(str(fault))}.", hint=kept)
         )
 
     @property
     def seconds_until_next_step(self) -> float | None:
-        """Return the seconds until a job wants its next step; None if there is no job."""
+        """Return the seconds until a job wants its next step. It is None without a job."""
         if not self._jobs:
             return None
         return max(min(job.rests_until for job in self._jobs.values()) - time.monotonic(), 0.0)
@@ -168,7 +170,7 @@ class JobTable:
 
 def _check_event(event: Event) -> Event:
     if not isinstance(event, Event) or isinstance(event, Ending):
-        raise TypeError(f"a job may not say {type(event).__name__}")
+        raise TypeError(f"a job must not yield {type(event).__name__}")
     return event
 
 
@@ -214,7 +216,7 @@ def _send_heartbeats(table: JobTable, inbox: Inbox, outbox: Outbox, over: thread
 def run_engine(load: LoadEngine) -> int:
     """Run an engine process: claim the pipes, send Starting, load, send Ready, then serve."""
     if sys.stdout.isatty():
-        print("The engine speaks to the window and not to people. Try: studio --help", file=sys.stderr)
+        print("This command is for the window only. Try: studio --help", file=sys.stderr)
         return 2
     faulthandler.enable()
     source, sink = claim_standard_streams()
@@ -250,7 +252,7 @@ def _read_commands(source: int, inbox: Inbox) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `studio engine [--device cpu|cuda|mps]` and return the exit status."""
     parser = argparse.ArgumentParser(prog="studio engine", description="The child process of the window.")
-    parser.add_argument("--device", help="cpu, cuda or mps; the best one that works where this is left out")
+    parser.add_argument("--device", help="cpu, cuda or mps (the best one that works)")
     device_name = parser.parse_args(argv).device
     return run_engine(lambda outbox: _load_engine(device_name, outbox))
 
@@ -268,7 +270,7 @@ def _load_engine(device_name: str | None, outbox: Outbox) -> tuple[StartJob, Rea
         device = choose_device(device_name)
     except NoDevice as error:
         device = choose_device()
-        outbox.send(Failed(job="", reason=str(error), hint=f"The engine goes on with: {device.description}."))
+        outbox.send(Failed(job="", reason=str(error), hint=f"The engine continues with: {device.description}."))
     ahead = Precompiler(missing_loops(device.torch_device.type), lambda left: outbox.send(CompilingLoops(loops=left)))
     kernels.compiled_elsewhere.is_pending = ahead.is_pending
     gc.freeze()  # the garbage collector need not check long-lived objects again and again

@@ -1,4 +1,4 @@
-"""Measure how fast a trained model makes artworks on this computer, and how long the naive way takes."""
+"""Measure how fast a trained model makes artworks, and how long the naive way takes."""
 
 import statistics
 import time
@@ -32,7 +32,7 @@ def _now() -> float:
 
 @dataclass(frozen=True)
 class SpeedReport:
-    """Holds the seconds that a batch of artworks takes; for recordings, those of one second of each.
+    """Holds the seconds of a batch of artworks. For recordings, they are those of one second of each.
 
     Attributes
         first: until the first row of pixels is ready, if pictures are drawn row by row
@@ -68,7 +68,7 @@ def measure_speed(model: Model, count: int, rate: int = 0) -> SpeedReport:
 
 
 def _time_rows(model: Autoregressive, seeds: Sequence[int]) -> tuple[float, float, float]:
-    """Return the seconds until the first row, until the last row, and of processor time in all."""
+    """Return the seconds until the first row, until the last row, and of processor time."""
     began = _now()
     working = time.process_time()
     first = 0.0
@@ -108,7 +108,7 @@ def _time_naive_flow(model: Model, count: int) -> float | None:
 
 
 def _time_once(act: Callable[[], object]) -> float:
-    """Return the seconds of one pass of a network, after a first pass that is not counted."""
+    """Return the seconds of one pass of a network. An earlier pass is not counted."""
     act()
     return _median_time(act)
 

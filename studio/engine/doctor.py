@@ -51,7 +51,7 @@ def _examine_sound() -> Finding:
         outputs = speaker.outputs()
     except speaker.NoSoundOutput as error:
         return "Sound", False, str(error)
-    return "Sound", bool(outputs), ", ".join(outputs) or "no device that can play; pictures and export work without"
+    return "Sound", bool(outputs), ", ".join(outputs) or "no device that can play; pictures and export work without it"
 
 
 def _examine_library(name: str) -> Finding:

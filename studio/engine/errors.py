@@ -3,8 +3,8 @@
 import msgspec
 
 SHORTAGES = ("out of memory", "not enough memory", "can't allocate memory", "bad_alloc", "cannot allocate memory")
-RETRY_HINT = "The engine starts again by itself; then try again."
-LOG_HINT = "The engine goes on. The log has the details."
+RETRY_HINT = "The engine restarts by itself. Then try again."
+LOG_HINT = "The engine continues. The log has the details."
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -46,7 +46,7 @@ def error_text(error: BaseException) -> str:
 
 
 def as_sentence(text: str) -> str:
-    """Turn a message of our own into a sentence with a capital and a full stop."""
+    """Turn a message of our own into a sentence."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
 
 

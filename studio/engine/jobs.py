@@ -60,7 +60,7 @@ class JobStarter:
                 return jobs.evaluate_model(command, self.model_cache, self.device)
             case wire.Doctor():
                 return self.doctor(command)
-        raise DoesNotFit(f"a {type(command).__name__} is nothing that can be started")
+        raise DoesNotFit(f"a {type(command).__name__} cannot be started")
 
     def sample(self, command: wire.Sample) -> EventSteps:
         """Draw pictures in groups. Each group is previewed while it forms and scored when it is done."""

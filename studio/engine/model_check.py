@@ -52,7 +52,7 @@ def build_described(card: Card, name: str) -> Model:
     except (msgspec.ValidationError, ValueError, RuntimeError, OverflowError) as error:  # torch: a size out of range
         raise unfit_error(name, f"describes no model ({str(error).partition(chr(10))[0]})") from None
     if model.classes != len(card.classes):
-        raise unfit_error(name, f"names {len(card.classes)} kinds of {model.classes}")
+        raise unfit_error(name, f"names {len(card.classes)} classes of {model.classes}")
     return model
 
 

@@ -1,4 +1,4 @@
-"""Compile loops ahead in a child process, either while the engine is idle or at once for a running job.
+"""Compile loops ahead in a child process: while the engine is idle, or at once for a job.
 
 The engine continues meanwhile, and torch replaces the loop. A compiler in this process would hold up all of its threads
 for seconds.
@@ -49,7 +49,7 @@ def missing_loops(device: str) -> tuple[str, ...]:
 
 
 def compile_meanwhile(device: str, explain: Callable[[], object]) -> None:
-    """Compile missing loops in a child process for a command that ends soon; torch is used until they are ready.
+    """Compile missing loops in a child process for a command that ends soon. Torch is used until they are ready.
 
     `explain` is called once, when the first loop is needed.
     """

@@ -17,7 +17,7 @@ class Outbox:
         self._sink = sink
         self._lock = threading.Lock()
         self.closed = False
-        """Whether nobody reads the pipe any more; events are then lost."""
+        """Whether the pipe has no reader any more; events are then lost."""
 
     def send(self, event: Event) -> None:
         """Write an event. Raises what `encode` raises, before anything is written."""
@@ -40,7 +40,7 @@ class Inbox:
         self._items.put(item)
 
     def get(self, *, timeout: float | None) -> Iterator[AnyCommand | BadFrame | None]:
-        """Return all that arrived, after waiting so many seconds for the first; None waits without limit."""
+        """Return all that arrived. It waits so many seconds for the first; None waits without limit."""
         try:
             yield self._items.get(timeout=timeout) if timeout != 0 else self._items.get_nowait()
             while True:
@@ -50,7 +50,7 @@ class Inbox:
 
 
 def read_commands(source: int, inbox: Inbox) -> None:
-    """Put a pipe's commands in the inbox until it ends or cannot be read any more."""
+    """Put a pipe's commands in the inbox until the pipe ends or cannot be read."""
     splitter = command_splitter()
     while data := _received(source):
         splitter.feed(data)

@@ -1,1 +1,1 @@
-"""Trained models, works and the files that hold them."""
+"""Store trained models and works, and write files."""

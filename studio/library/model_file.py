@@ -189,5 +189,5 @@ def _is_pickle(path: Path) -> BadModel:
 
 
 def refusal_error(path: Path, what: str, hint: str = _DOWNLOAD_HINT) -> BadModel:
-    """Return the error to raise if a file has the wrong contents; `what` continues from its name."""
+    """Return the error for a file with wrong contents; `what` continues from its name."""
     return BadModel(f'"{display_name(path.name)}" {what}, so it was not opened. {hint}'.rstrip())

@@ -1,7 +1,7 @@
 """Find the folders that hold trained models: the shipped ones and the user's own.
 
 A model is one safetensors file: tensors `weights.…`, `directions` and `cover`, and its card in the metadata. Nothing
-else is ever loaded. The file is read into memory, never mapped, so that nobody can change it while it is in use.
+else is ever loaded. The file is read into memory, never mapped, so that it cannot change while it is in use.
 """
 
 import difflib
@@ -152,7 +152,7 @@ def find_model(name: str) -> InstalledModel:
         raise damaged
     if not known:
         raise BadModel(
-            f'There is no model named "{display_name(name)}", and no trained model at all. Train one, or copy one in.'
+            f'There is no model named "{display_name(name)}", and no trained model at all. Train one, or import one.'
         )
     nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or list(known)[:3]
     raise BadModel(f'There is no model named "{display_name(name)}". The nearest: {", ".join(nearest)}.')
@@ -309,7 +309,7 @@ def _read_installed(path: Path) -> InstalledModel:
     with open_checked(path) as file:
         contents = read_header(file, path)
     if "card" not in contents.metadata or not any(name.startswith("weights.") for name in contents.tensors):
-        raise refusal_error(path, "is no model of this program: it has no card that says what its numbers mean", "")
+        raise refusal_error(path, "is not a model of this program: it has no card", "")
     try:
         card = cards.card_from_json(contents.metadata["card"])
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
@@ -324,7 +324,7 @@ def _read_installed(path: Path) -> InstalledModel:
 
 
 def _shape_fault(card: Card, size: int) -> str:
-    """Return what is wrong with the shape on the card of a file of `size` bytes; empty if nothing is.
+    """Return what is wrong with the shape on a card; empty if nothing is. `size`: the file's bytes.
 
     A picture with more numbers than its model's file has bytes would only waste memory.
     """

@@ -202,7 +202,7 @@ def create_folder(path: Path) -> Path:
 
 
 def create_parent(path: Path) -> Path:
-    """Create the folder of a file that is to be written, as `create_folder`, and return it.
+    """Create the folder of a file that is to be written, and return it.
 
     Raises NotSaved, also if the path cannot be a file.
     """
@@ -219,7 +219,10 @@ def remove_if_empty(folder: Path) -> None:
 
 
 def move_to_bin(path: Path) -> Path:
-    """Move a file or folder into today's bin in the data folder; return its new path. Raises NotSaved."""
+    """Move a file or folder into today's bin, and return its new path.
+
+    The bin is in the data folder. Raises NotSaved.
+    """
     path = Path(path).absolute()
     today = home_folder("data") / "bin" / datetime.date.today().isoformat()
     try:
@@ -286,7 +289,7 @@ def next_free_path(folder: Path, stem: str, ending: str) -> Path:
 
 
 def clean_name(name: str, max_bytes: int = MAX_NAME_BYTES) -> str:
-    """Return a name that is valid on Linux, macOS and Windows, with at most `max_bytes` bytes.
+    """Return a name of at most `max_bytes` bytes that is valid on every system.
 
     Its ending is kept.
     """

@@ -198,7 +198,9 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
         if self.redrawn is not None:
             start = f"on from row {self.redrawn.row}, seed {self.seed}"
         end = self.wavetable_end
-        until = f" to {f'from {end.source}' if end.latent else f'seed {end.seed}'}" if end is not None else ""
+        until = ""
+        if end is not None:
+            until = f" to from {end.source}" if end.latent else f" to seed {end.seed}"
         temperature += ", changed from pixel to pixel" if self.temperature_map else ""
         mix = f", mixed with {self.mix.model}, share {self.mix.share:g}" if self.mix else ""
         mix += ", changed from pixel to pixel" if self.mix and self.mix.share_map else ""
@@ -225,7 +227,7 @@ class BadWork(ValueError):
 
 
 def encode_png(picture: np.ndarray, work: Work, enlargement: Enlargement = UNENLARGED) -> bytes:
-    """Encode a picture (height, width, 1 | 3) uint8 as a PNG that contains its recipe."""
+    """Encode a picture (height, width, 1 | 3) uint8 as a PNG with its recipe."""
     texts = {RECIPE_KEY: work_to_json(work), "Software": work.software, "parameters": work.summary()}
     return export.encode_png_bytes(enlargement.enlarge(picture), texts | enlargement.png_texts(picture))
 
@@ -251,7 +253,7 @@ def fit_enlargement(enlargement: Enlargement, places: int, shape: tuple[int, ...
 
 
 def reduced_size_text(enlargement: Enlargement, columns: int, pictures: Sequence[np.ndarray]) -> str:
-    """Return how large pictures are on a sheet, if they are smaller than requested; else empty."""
+    """Return how large pictures are on a sheet, if that is smaller than requested."""
     columns = min(columns, len(pictures))
     shape = pictures[0].shape[:2]
     asked = enlargement.enlarged_size(shape[0], shape[1])
@@ -287,7 +289,7 @@ def encode_sheet(
 
 
 def decode_sheet(data: bytes, array: np.ndarray) -> list[tuple[np.ndarray, Work]]:
-    """Return the pictures of a sheet with their recipes; none if the studio did not make it.
+    """Return the pictures of a sheet with their recipes. Sheets of other programs have none.
 
     Pictures that were enlarged smoothly are returned as their model made them, others as they are on the sheet. Raises
     BadWork if a recipe cannot be read.
@@ -339,7 +341,10 @@ def recipe_of_png(data: bytes) -> Work | None:
 
 
 def encode_wav(sound: np.ndarray, work: Work, *, bits: int = 0) -> bytes:
-    """A cycle or a recording (samples,) int16 or float32 as a WAV that carries its making, as `export.wav` has it."""
+    """Encode a cycle or a recording (samples,) as a WAV with its recipe.
+
+    It is int16 or float32; `export.encode_wav_bytes` describes the forms.
+    """
     return export.encode_wav_bytes(sound, work.sample_rate or wavetable.FILE_RATE, _recipe_comments(work), bits=bits)
 
 

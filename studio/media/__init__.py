@@ -1,1 +1,1 @@
-"""Pictures and sounds: files to arrays and back."""
+"""Convert pictures and sounds between files and arrays."""

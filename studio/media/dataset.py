@@ -1,4 +1,4 @@
-"""Load a folder or a pack as artworks for training, and report what was used, what was skipped, and why.
+"""Load a folder or a pack as artworks, with a report on every file.
 
 An artwork is a picture, or one cycle of a sound if the shape has a single dimension. Both forms are split into training
 artworks and held-out artworks. A pack brings its own split. Of a folder, and of a pack without a split, every tenth is
@@ -261,7 +261,7 @@ def _digest(array: np.ndarray) -> bytes:
 
 
 def _split(artworks: dict[bytes, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Hold out a tenth by hash, in the order of the hashes; at least one on either side."""
+    """Hold out a tenth by hash, in the order of the hashes. Each side gets at least one."""
     keys = sorted(artworks)
     held = [key for key in keys if int.from_bytes(key, "big") % 10 == 0] or keys[:1]
     held = held[: len(keys) - 1]

@@ -62,7 +62,7 @@ FILE_READERS: dict[str, Callable[..., Any]] = {
 def main() -> int:
     """Read files until the input ends; return the exit status."""
     if sys.stdout is None or sys.stdout.isatty():
-        print("The reader of files speaks to the studio and not to people. Try: studio --help", file=sys.stderr)
+        print("This command is for the studio only. Try: studio --help", file=sys.stderr)
         return 2
     source, sink = _claim_standard_streams()
     requests: SimpleQueue[DecodeRequest] = SimpleQueue()

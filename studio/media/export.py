@@ -82,7 +82,7 @@ def _text_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _text(kind: bytes, body: bytes, most: int) -> tuple[str, bytes] | None:
-    """Return key and text of a text chunk; None if it is malformed or longer than `most`."""
+    """Return key and text of a text chunk. It is None if malformed or longer than `most`."""
     key, _, rest = body.partition(b"\0")
     packed = kind == b"zTXt"
     if kind == b"iTXt":
@@ -105,7 +105,7 @@ def _text(kind: bytes, body: bytes, most: int) -> tuple[str, bytes] | None:
 def encode_wav_bytes(
     samples: np.ndarray, rate: int, words: dict[str, str], chunks: dict[str, bytes] | None = None, *, bits: int = 0
 ) -> bytes:
-    """Encode samples (n,) int16, or float32 from -1 to 1, as a WAV of one channel.
+    """Encode samples (n,) as a WAV of one channel. They are int16, or float32 from -1 to 1.
 
     They are stored as they are, or as whole numbers of 16 or 24 `bits`. `words` go into its list of comments (RIFF
     INFO, keys such as ICMT), UTF-8; `chunks` are others of four letters. Both stand before the samples, where a look at
@@ -222,9 +222,9 @@ def _chunk(key: bytes, body: bytes) -> bytes:
 def arrange_sheet(
     pictures: np.ndarray | Sequence[np.ndarray], columns: int = 4, gap: int = SHEET_GAP, over: int = 255
 ) -> np.ndarray:
-    """Arrange pictures (n, height, width, channels) uint8 in rows, with `gap` pixels of the grey `over` around each.
+    """Arrange pictures (n, height, width, channels) uint8 in rows, with gaps between them.
 
-    With n = 0 the sheet consists of its gap only.
+    Each gap is `gap` pixels of the grey `over`. With n = 0 the sheet consists of its gap only.
     """
     pictures = np.asarray(pictures)
     count, high, wide, channels = pictures.shape

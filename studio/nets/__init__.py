@@ -1,1 +1,1 @@
-"""Neural building blocks."""
+"""Build neural networks from blocks."""

@@ -28,7 +28,7 @@ class AutoencoderBlock(nn.Module):
 
 
 class EncoderNetwork(nn.Module):
-    """Maps pictures `(B, C, H, W)` to `(B, numbers)`, with `blocks` at half and at a quarter of the size.
+    """Maps pictures `(B, C, H, W)` to `(B, numbers)`. There are `blocks` at half and at a quarter of the size.
 
     Arguments
         maps: feature maps at half the size, twice as many at a quarter

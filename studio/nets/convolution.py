@@ -1,4 +1,4 @@
-"""Convolutional networks that compute the scales and shifts of couplings."""
+"""Compute the scales and shifts of couplings with convolutional networks."""
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +39,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualNet(nn.Module):
-    """The s,t network of RealNVP: `(B, channels_in, H, W)` → `(B, channels_out, H, W)`.
+    """Is the s,t network of RealNVP: `(B, channels_in, H, W)` → `(B, channels_out, H, W)`.
 
     The input, normalised and doubled, enters as relu(x) and relu(-x), with the mask as one more channel if there is
     one. A 1×1 convolution leads from every block to the output (Dinh, Sohl-Dickstein and Bengio, 2016,
@@ -193,7 +193,7 @@ class PackedPointwise(nn.Module):
 
 
 def pack_convolution(conv: nn.Conv2d, *, relu: bool = False) -> nn.Module:
-    """Return the convolution in the form that is fastest for inference in float32 on a processor."""
+    """Return the convolution in its fastest form for inference in float32 on a processor."""
     return PackedPointwise(conv, relu=relu) if conv.kernel_size == (1, 1) else PackedConv(conv, relu=relu)
 
 

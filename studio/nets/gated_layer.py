@@ -1,4 +1,4 @@
-"""The gated layer of two stacks.
+"""Build the gated layer of two stacks.
 
 The reference is van den Oord, Kalchbrenner, Vinyals, Espeholt, Graves and Kavukcuoglu, Conditional Image Generation
 with PixelCNN Decoders, 2016, arXiv:1606.05328, sections 2.1 to 2.3.
@@ -19,13 +19,13 @@ from studio.nets.masked_convolution import Mask, MaskedConv, RowConv, RowProduct
 
 
 def tanh_gate(x: Tensor) -> Tensor:
-    """tanh(a) σ(b) of x = [a, b]."""
+    """Return tanh(a) σ(b) of x = [a, b]."""
     a, b = x.chunk(2, -1 if x.dim() < 4 else 1)
     return torch.tanh(a) * torch.sigmoid(b)
 
 
 class GatedLayer(nn.Module):
-    """Maps the vertical v and horizontal h, each `(B, features, H, W)`, to those of the next layer.
+    """Maps the stacks v and h, each `(B, features, H, W)`, to those of the next layer.
 
     Arguments
         first: it reads the picture, `inputs` colours: mask A, and no residual, which would show a pixel itself

@@ -164,7 +164,7 @@ def edge_sums(edge: Tensor, height: int, width: int) -> Tensor:
 
 
 class CouplingNet(nn.Sequential):
-    """Runs 3×3 → relu → 1×1 → relu → 3×3 from zero, with `width` hidden channels."""
+    """Runs 3×3 → relu → 1×1 → relu → 3×3 from zero. It has `width` hidden channels."""
 
     def __init__(self, channels_in: int, width: int, channels_out: int) -> None:
         super().__init__(
@@ -175,7 +175,7 @@ class CouplingNet(nn.Sequential):
 
 
 def stack_networks(nets: Sequence[CouplingNet], height: int, width: int, offset: Tensor) -> tuple[Tensor, ...]:
-    """Stack the scaled weights of started nets for pictures of a size, as `LearningSteps` takes them.
+    """Stack the scaled weights of nets for pictures of a size, as `LearningSteps` takes them.
 
     All nets are handled at once, because many small tensors take longer to handle than to compute. `offset` is added to
     the output.

@@ -1,4 +1,4 @@
-"""Steps of Glow as matrix products over pixels, which are faster on a processor than convolutions.
+"""Compute steps of Glow as matrix products over pixels. On a processor they are faster than convolutions.
 
 A 3×3 convolution of few channels to many is one product of the window around each pixel with the weights. One of many
 channels to few is one product of each pixel with the weights, whose nine results are then added in their places. Only
@@ -20,7 +20,7 @@ def edge_windows(height: int, width: int, dtype: torch.dtype) -> Tensor:
 
 
 def _around(frame: Tensor) -> Tensor:
-    """Return the 3×3 window around each pixel as a view, `(B, H + 2, W + 2, C)` → `(B, H, W, 3, 3 · C)`."""
+    """Return the 3×3 window around each pixel as a view. It maps `(B, H + 2, W + 2, C)` to `(B, H, W, 3, 3 · C)`."""
     count, height, width, channels = frame.shape
     picture, row, pixel, _ = frame.stride()
     return frame.as_strided((count, height - 2, width - 2, 3, 3 * channels), (picture, row, pixel, row, 1))
@@ -46,7 +46,7 @@ def add_windows(parts: Tensor, size: tuple[int, int, int, int]) -> Tensor:
 
 
 def _moves(parts: Tensor, size: tuple[int, int, int, int]) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
-    """Return views of `parts` that are to be added to each other in turn, and a view of the sums."""
+    """Return views of `parts` to be added to each other in turn, and the sums."""
     moves = []
     parts = parts.narrow(1, 0, 9 * size[3])
     for way, most in ((1, size[1] - 1), (2, size[2] - 1)):  # up and down, then left and right
@@ -155,7 +155,7 @@ class LearningSteps(torch.autograd.Function):
 
 
 class PackedStep:
-    """Runs a step of flow for inference by the same arithmetic in as few calls as possible.
+    """Runs a step of flow for inference in as few calls as possible. The arithmetic is the same.
 
     A small picture waits for calls as long as for products, so values that depend only on weights and sizes are
     computed once. Every picture is multiplied in as many products as there are threads, and is the same bit for bit in
@@ -253,7 +253,7 @@ class PackedStep:
 
 
 def _rows(x: Tensor) -> Tensor:
-    """Return pictures `(B, C, H, W)` as pixels `(B · parts, H · W / parts, C)`."""
+    """Return pictures `(B, C, H, W)` as pixels: `(B · parts, H · W / parts, C)`."""
     parts = product_count(x.shape[2] * x.shape[3])
     return x.permute(0, 2, 3, 1).reshape(len(x) * parts, -1, x.shape[1])
 
@@ -282,7 +282,7 @@ class WorkBuffers:
         self.fits: tuple[object, ...] = ()
 
     def resize(self, rows: Tensor, size: torch.Size, given: int) -> None:
-        """Make room for the pixels of pictures of that size, and for a net's output for them."""
+        """Make room for the pixels of pictures of a size, and for a net's output."""
         if self.fits == (rows.shape, size):
             return
         (height, width) = size
@@ -300,13 +300,13 @@ class WorkBuffers:
 
 
 def _frame(x: Tensor, channels: int) -> tuple[Tensor, Tensor]:
-    """Return zeros for pictures like x of so many channels with a margin, and a view without the margin."""
+    """Return zeros for pictures like x with a margin, and a view without the margin. They have so many channels."""
     count, height, width, _ = x.shape
     frame = x.new_zeros(count, height + 2, width + 2, channels)
     return frame, frame[:, 1:-1, 1:-1]
 
 
 def _where_above(d: Tensor, h: Tensor, floor: float = 0.0) -> Tensor:
-    """Set d to 0 in place where h was limited by a floor, and return it."""
+    """Set d to 0 in place if h was limited by a floor."""
     torch.ops.aten.threshold_backward.grad_input(d, h, floor, grad_input=d)
     return d

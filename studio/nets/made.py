@@ -196,7 +196,7 @@ def _start(reach: Tensor, count: int) -> Tensor:
 
 
 class MaskedLinear(nn.Linear):
-    """Computes y = (mask · W) x + b, with a mask of the weight's shape."""
+    """Computes y = (mask · W) x + b. The mask has the weight's shape."""
 
     mask: Tensor
 

@@ -1,4 +1,4 @@
-"""Causal convolutions: their output for a pixel depends only on the pixels before it, row by row.
+"""Build causal convolutions: their output for a pixel depends only on the pixels before it.
 
 A kernel of n × n has ⌊n/2⌋ rows above, n wide, and in the pixel's own row the places left of it, up to itself. At the
 pixel itself, a feature of colour g sees features of the colours before g (mask A) or up to g (mask B); features belong
@@ -55,14 +55,14 @@ def _filled_up(x: Tensor) -> Tensor:
 
 
 class RowProduct:
-    """Computes x W, `(…, in)` → `(…, out)`, in which no row depends on its place.
+    """Computes x W, `(…, in)` → `(…, out)`. No row depends on its place.
 
     MKL sums the rows of a product of 5 or 11 columns in several ways, by their place; of 16, 32, 48 … columns it does
     not, for any number of rows, inputs and threads (measured with torch 2.13 in float32). So W is padded with zeros.
     """
 
     def __init__(self, kernel: Tensor) -> None:
-        """`kernel`: `(out, in, rows, columns)`; x has, for each row and column in turn, its inputs."""
+        """The `kernel` is `(out, in, rows, columns)`. x has its inputs for each row and column in turn."""
         self.out = len(kernel)
         self.weight = pad(kernel.permute(2, 3, 1, 0).reshape(-1, self.out), (0, -self.out % 16))
 
@@ -72,7 +72,7 @@ class RowProduct:
 
 
 class MaskedConv(nn.Module):
-    """Is a causal convolution, `(B, in, H, W)` → `(B, out, H, W)`, with only the weights of the past.
+    """Is a causal convolution, `(B, in, H, W)` → `(B, out, H, W)`. It has only the weights of the past.
 
     Arguments
         colours_in, colours_out: the colour of each feature, `(in,)` and `(out,)`
@@ -95,7 +95,7 @@ class MaskedConv(nn.Module):
     ) -> None:
         super().__init__()
         if size % 2 == 0:
-            raise ValueError(f"a kernel of {size} pixels has no middle; take an odd number")
+            raise ValueError(f"a kernel of {size} pixels has no middle; use an odd number")
         inputs = len(colours_in)
         outputs = len(colours_out)
         self.side = size // 2
@@ -143,7 +143,7 @@ class MaskedConvSteps:
             self.sums = self.rows(self.row[:, self.side :]) + self.bias
 
     def set_column(self, j: int, x: Tensor) -> None:
-        """Set column j of the row, `(B, in)`, if it was incomplete when `at_column` was called."""
+        """Set column j of the row, `(B, in)`, if it was incomplete for `at_column`."""
         self.row[:, self.side + j] = x
 
     def at_column(self, j: int, x: Tensor) -> Tensor:
@@ -155,9 +155,10 @@ class MaskedConvSteps:
 
 
 class RowConv(nn.Module):
-    """Convolves a row and the ⌊n/2⌋ rows above it, n wide, `(B, in, H, W)` → `(B, out, H, W)`, without bias.
+    """Convolves a row and the ⌊n/2⌋ rows above it, n wide, without bias.
 
-    It sees all of its own row. A layer that must not see it receives the output of the row above.
+    It maps `(B, in, H, W)` to `(B, out, H, W)` and sees all of its own row. A layer that must not see it receives the
+    output of the row above.
     """
 
     def __init__(self, inputs: int, outputs: int, size: int) -> None:

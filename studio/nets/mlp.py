@@ -27,7 +27,7 @@ class BatchInvariantLinear(nn.Linear):
 
 
 class MLP(nn.Sequential):
-    """Linear, ReLU, …, Linear: `(B, entries_in)` → `(B, entries_out)` through `depth` hidden layers of `width`.
+    """Runs Linear, ReLU, …, Linear: `(B, entries_in)` → `(B, entries_out)` through `depth` hidden layers of `width`.
 
     Arguments
         tanh: hidden layers end in tanh instead of ReLU

@@ -1,4 +1,4 @@
-"""List what a network computes for each row and each pixel while a picture is drawn.
+"""List what a network computes for each row and each pixel of a picture.
 
 A network that sees only the pixels before need not start again at every pixel. Its results at earlier pixels are kept,
 and what depends only on the rows above is computed for a whole row at once (Ramachandran et al., Fast Generation for
@@ -114,7 +114,7 @@ def lstm_operation(h: BufferWindow, c: BufferWindow, gates: BufferWindow, before
 
 
 def flatten_kernel(kernel: Tensor) -> Tensor:
-    """Return a row of a kernel, `(out, in, columns)`, as the W `(columns · in, out)` for a window."""
+    """Return a row of a kernel as the W `(columns · in, out)` for a window. The row is `(out, in, columns)`."""
     return kernel.permute(2, 1, 0).reshape(-1, len(kernel)).contiguous()
 
 
@@ -236,7 +236,7 @@ class ScheduleRunner:
             view.copy_(value)
 
     def _view(self, window: BufferWindow, i: int, j: int, places: int) -> Tensor:
-        """Return a window at each of so many places from (I, J) on, `(B, places, size)`."""
+        """Return a window at so many places from (I, J) on, `(B, places, size)`."""
         buffer, down, across, span, step = window
         rows, columns, channels = buffer.shape
         at = (step * i + down) % rows * columns + buffer.left + step * j + across
@@ -293,7 +293,7 @@ def _applied(kind: OperationName, x: Tensor) -> Tensor:
 
 
 class ScheduledNetwork(nn.Module):
-    """Is a network that runs pixel by pixel by its schedule, or by its own steps.
+    """Is a network that runs pixel by pixel, by its schedule or its own steps.
 
     Arguments
         write: the schedule of the network for pictures of a width

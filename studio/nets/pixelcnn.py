@@ -21,9 +21,9 @@ FIRST_KERNEL_SIZE = 7
 
 
 class OutputHead(nn.Module):
-    """Is the last two layers, 1×1 with a relu before each, `features` → `head` → `numbers`.
+    """Is the last two layers, 1×1 with a relu before each.
 
-    It returns zeros at first.
+    They map `features` → `head` → `numbers` and return zeros at first.
     """
 
     def __init__(self, features: int, head: int, numbers: int, colours: int) -> None:
@@ -44,7 +44,7 @@ class OutputHead(nn.Module):
 
 
 class ResidualMaskedBlock(nn.Module):
-    """Computes h + B₁ relu(B_n relu(B₁ relu(h))), with 2 · width features outside and width inside."""
+    """Computes h + B₁ relu(B_n relu(B₁ relu(h))). It has 2 · width features outside and width inside."""
 
     def __init__(self, width: int, size: int, colours: int) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class ResidualMaskedBlockSteps:
 
 
 class PixelCNNNetwork(nn.Module):
-    """One stack of masked convolutions.
+    """Is one stack of masked convolutions.
 
     Arguments
         colours: C, channels of a picture
@@ -136,7 +136,7 @@ class PixelCNNNetwork(nn.Module):
 
 
 class GatedPixelCNNNetwork(nn.Module):
-    """Two stacks of gated layers.
+    """Is two stacks of gated layers.
 
     Arguments
         colours: C, channels of a picture

@@ -127,7 +127,7 @@ def _stream(x: Tensor) -> StreamState:
 
 
 class Dropout(nn.Module):
-    """Sets a share of all values to zero in training, one by one, and scales the others up.
+    """Sets single values to zero in training, and scales the others up.
 
     Torch's own draws each decision in float64, which takes a tenth of a whole training step on one core.
     """
@@ -143,7 +143,7 @@ class Dropout(nn.Module):
 
 
 class GatedResnet(nn.Module):
-    """Computes x + a · σ(b), with [a, b] of x, of `skips` other streams' e, and of the class c."""
+    """Computes x + a · σ(b). [a, b] depend on x, on `skips` other streams' e, and on the class c."""
 
     def __init__(self, filters: int, size: tuple[int, int], skips: int, dropout: float, classes: int) -> None:
         super().__init__()
@@ -165,7 +165,7 @@ class GatedResnet(nn.Module):
 
 
 class StreamPair(nn.Module):
-    """Is a layer of both streams; `skips` is what each sees of an earlier layer of its own."""
+    """Is a layer of both streams. `skips` is what each sees of its own earlier layer."""
 
     def __init__(self, filters: int, skips: int, dropout: float, classes: int) -> None:
         super().__init__()
@@ -196,7 +196,7 @@ LayersBySize = Iterator[tuple[Any, Any]]
 
 
 class PixelCNNPPNetwork(nn.Module):
-    """Maps pictures `(B, C, H, W)` in [-1, 1] to `(B, numbers, H, W)`, each pixel's from those before it.
+    """Maps pictures `(B, C, H, W)` in [-1, 1] to `(B, numbers, H, W)`. Each pixel's numbers depend on those before it.
 
     H and W are whole multiples of 4. A channel of ones tells the convolutions where the picture ends.
 

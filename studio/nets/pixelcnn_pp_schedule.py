@@ -74,7 +74,8 @@ class _PixelCNNPPWriter:
 
     def _first(self, seen: RowBuffer) -> tuple[_StreamWindows, _StreamWindows]:
         net = self.net
-        (u, ul) = (self._stream(1, rows=2), self._stream(1))
+        u = self._stream(1, rows=2)
+        ul = self._stream(1)
         x = BufferWindow(u.x)
         sums = BufferWindow(self._row(self.filters, 1))
         last = BufferWindow(seen, -1, -1, 3)
@@ -215,12 +216,12 @@ def _gated(out: _StreamWindows, g: BufferWindow, s: _StreamWindows) -> list[Oper
 
 
 def _but_first(b: Tensor, width: int) -> Tensor:
-    """Return b at each column but the one left of the picture, `(width + 1, n)`."""
+    """Return b at each column but the first, `(width + 1, n)`."""
     return pad(b.expand(width, -1), (0, 0, 1, 0))
 
 
 def _matrix(conv: ShiftedConv, row: int = 0) -> Tensor:
-    """Return a row of a kernel as the matrix `(columns · in, out)` for a window."""
+    """Return a row of a kernel as the matrix for a window, `(columns · in, out)`."""
     return flatten_kernel(conv.kernel()[:, :, row])
 
 
@@ -229,6 +230,6 @@ def _bias(net: GatedResnet) -> BufferWindow:
 
 
 def _class_bias(net: GatedResnet) -> BufferWindow:
-    """Return the bias of the second convolution, with a row for each class if there are classes."""
+    """Return the bias of the second convolution. If there are classes, each has a row."""
     b = net.second.b
     return constant_window(b) if net.kinds is None else constant_window(b + net.kinds, kinds=True)

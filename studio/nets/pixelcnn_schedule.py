@@ -106,7 +106,7 @@ class _PixelCNNWriter:
         return seen, h
 
     def _vertical(self, layer: GatedLayer, v: RowBuffer, out: RowBuffer) -> BufferWindow:
-        """Write the row above of the vertical stack, and what it sends to the horizontal one in the new row."""
+        """Write the row above of the vertical stack, and its link to the horizontal one."""
         outputs, _, rows, size = layer.vertical.weight.shape
         sums, active, linked = (BufferWindow(self.row(outputs)) for _ in range(3))
         start = constant_window(layer.link.new_zeros(outputs))

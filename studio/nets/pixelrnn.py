@@ -26,7 +26,7 @@ CellName = Literal["row", "diagonal"]
 
 
 class RowLSTM(nn.Module):
-    """Computes x + B₁ h, `(B, 2 · n, H, W)` to the same, row by row.
+    """Computes x + B₁ h, `(B, 2 · n, H, W)` to the same. It runs row by row.
 
     Arguments
         n: features of the state, which belong to colours in contiguous groups, as those of x do
@@ -54,7 +54,8 @@ class RowLSTM(nn.Module):
 
 
 class DiagonalBiLSTM(nn.Module):
-    """Computes x + B₁ (h from the left + h from the right, moved down by a row), `(B, 2 · n, H, W)` to the same.
+    """Computes x + B₁ (h from the left + h from the right), `(B, 2 · n, H, W)` to the same. h from the right is moved
+    down by a row.
 
     The pixels of a diagonal, i + j = d, do not depend on each other, and are computed together. From the right it is
     the same on mirrored pictures, at the same time.
@@ -77,8 +78,9 @@ class DiagonalBiLSTM(nn.Module):
         return y
 
     def _states(self, gates: Tensor) -> Tensor:
-        """Return h `(2, H, W, B, n)` from the input's part of the gates `(2, H, W, B, 4 · n)`."""
-        _, height, width, count, n = *gates.shape[:4], self.of_state.shape[1] // 2
+        """Return h `(2, H, W, B, n)`. The gates `(2, H, W, B, 4 · n)` are the input's part."""
+        _, height, width, count = gates.shape[:4]
+        n = self.of_state.shape[1] // 2
         diagonal = (torch.arange(height)[:, None] + torch.arange(width)).flatten()
         order = diagonal.argsort(stable=True).to(gates.device)
         sizes = diagonal.bincount().tolist()
@@ -100,7 +102,7 @@ class DiagonalBiLSTM(nn.Module):
 
 
 class PixelRNNNetwork(nn.Module):
-    """Maps pictures `(B, C, H, W)` to numbers `(B, C · each, H, W)`; those of a colour see the ones before it.
+    """Maps pictures `(B, C, H, W)` to numbers `(B, C · each, H, W)`. Those of a colour see the ones before it.
 
     Arguments
         colours: C

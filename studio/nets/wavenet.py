@@ -104,7 +104,7 @@ class WaveNetNetwork(nn.Module):
             return self._numbers(h, base, span)
 
     def after(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """Return numbers `(B, numbers, n)` of the last n samples of parts of sounds, levels `(B, field + n)`.
+        """Return numbers `(B, numbers, n)` of the last n samples of parts of sounds. The levels are `(B, field + n)`.
 
         Negative samples at the beginning are before that of their sound.
         """
@@ -121,7 +121,7 @@ class WaveNetNetwork(nn.Module):
 
     @torch.no_grad()
     def go_on(self, before: Tensor, queues: Queues, c: Tensor | None = None, start: int = 0) -> Tensor:
-        """Return numbers `(B, numbers, T)` of the next T samples; the first is number `start` of its sound.
+        """Return numbers `(B, numbers, T)` of the next T samples. The first is number `start` of its sound.
 
         Arguments
             before: the level before each of them, `(B, T)`
@@ -161,14 +161,15 @@ class WaveNetNetwork(nn.Module):
         signal = c[:, -self.local :] if self.local else None
         kind = c[:, None] if signal is None else c[:, 0].round().long()  # (B, frames)
         for sort, table in reversed(list(zip(self.classes, self.kinds, strict=True))):
-            kind, own = kind.div(sort, rounding_mode="floor"), kind % sort
+            own = kind % sort
+            kind = kind.div(sort, rounding_mode="floor")
             base = base + table[own].permute(0, 2, 3, 1)
         if signal is not None and self.follow is not None:
             base = base + torch.einsum("lkf,bft->blkt", self.follow, signal.to(self.follow.dtype))
         return base
 
     def _frames(self, base: Tensor, start: int, samples: int) -> Tensor | None:
-        """Return the frame of each of so many samples from number `start` on, including their context."""
+        """Return the frame of so many samples from number `start` on, including their context."""
         if base.shape[3] == 1:
             return None
         at = torch.arange(start - self.field + 1, start + samples, device=base.device)
@@ -249,7 +250,7 @@ def _each(weight: Tensor, count: int) -> Tensor:
 
 
 def _waves(levels: int, channels: int) -> Tensor:
-    """Return a vector for each level that changes slowly from one to the next, `(levels, channels)`.
+    """Return a vector for each level, `(levels, channels)`. It changes slowly from one to the next.
 
     They are waves over all levels, of up to four periods, so that neighbouring levels start with similar vectors.
     """

@@ -1,1 +1,1 @@
-"""Messages between the window, the terminal and the engine."""
+"""Define the messages between the window, the terminal and the engine."""

@@ -174,7 +174,7 @@ class DamagedFiles(Answer, frozen=True, kw_only=True, tag="damaged_files"):
 
 
 class DatasetLoaded(Answer, frozen=True, kw_only=True, tag="dataset_loaded"):
-    """Reports how many files are used for training, how many were skipped, and how many were duplicates."""
+    """Reports how many files are used for training, were skipped, or were duplicates."""
 
     used: Count
     skipped: Count
@@ -224,7 +224,7 @@ class Finished(Answer, frozen=True, kw_only=True, tag="finished"):
 
 
 class Stopped(Answer, frozen=True, kw_only=True, tag="stopped"):
-    """Reports that the job was stopped, or replaced by a newer one with the same `control`."""
+    """Reports that the job was stopped or replaced. A newer job with the same `control` replaces it."""
 
 
 class Failed(Event, frozen=True, kw_only=True, tag="failed"):

@@ -1,4 +1,4 @@
-"""Fixtures: a sound card, every command of the terminal, and a process that runs commands in forks."""
+"""Provide a sound card, every command of the terminal, and a process that runs commands in forks."""
 
 from collections.abc import Iterator
 from pathlib import Path

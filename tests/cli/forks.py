@@ -152,7 +152,7 @@ def _serve(channel: socket.socket) -> None:
 
 
 def _run(request: dict[str, Any], out: int, err: int) -> NoReturn:
-    """Run a command in this process with its own environment and streams, then end the process."""
+    """Run a command in this process with its own environment and streams, then exit."""
     os.environ.clear()
     os.environ.update(request["environment"])
     for number, source in enumerate((os.open(os.devnull, os.O_RDONLY), out, err)):

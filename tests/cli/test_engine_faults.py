@@ -1,4 +1,4 @@
-"""If the engine fails during a command, the user reads one sentence, and the status is 1."""
+"""If the engine fails during a command, the user reads one sentence."""
 
 import re
 import sys

@@ -55,7 +55,7 @@ class Ear(FakeSpeaker):
     def fault(self) -> str:
         self.heard.append(self.play_seconds(wire.CHUNK_SECONDS))
         gone = self.goes_after is not None and self.seconds > self.goes_after
-        return '"Headphones" went away. Nothing is lost; only the sound stopped.' if gone else ""
+        return '"Headphones" was removed. Nothing is lost, but the sound stopped.' if gone else ""
 
     @property
     def sound(self) -> np.ndarray:
@@ -123,7 +123,7 @@ def test_a_continued_sound_is_played_from_its_end_on(
     told(ear.sound, whole[RATE:])
     said = capsys.readouterr().err
     assert 'Playing the end of "mine.wav" and what follows, seed 3.' in said and "Heard 2.4 s" in said
-    assert "It is taken for High; --label" in said or "It is taken for Low; --label" in said
+    assert "Its class is High; --label" in said or "Its class is Low; --label" in said
     work = recipe_of_wav(out.read_bytes())
     assert work is not None and work.label in (0, 1), "the kind that it was taken for, so that it can be made again"
 
@@ -186,7 +186,7 @@ def test_the_files_are_made_even_without_a_sound_card(
     assert len([*tmp_path.glob("*.wav")]) == 1
     assert cli.main(argv) == 1, "there is nobody to make it for"
     made, said = capsys.readouterr()
-    assert "Nothing was made, because nobody can hear it. Add --out DIR to save it instead." in said and not made
+    assert "Nothing was made, because it cannot be played. Add --out DIR to save it instead." in said and not made
 
 
 def test_a_removed_card_ends_only_the_sound(
@@ -196,7 +196,7 @@ def test_a_removed_card_ends_only_the_sound(
     argv = ["sample", tiny_recordings, "--seconds", "3", "--play", "--out", str(tmp_path)]
     assert cli.main(argv) == 1
     said = capsys.readouterr().err
-    assert said.count("went away") == 1 and "Heard" not in said
+    assert said.count("was removed") == 1 and "Heard" not in said
     assert len(samples(next(tmp_path.glob("*.wav")))) == 3 * RATE
 
 
@@ -212,7 +212,7 @@ def piece(number: int, speed: float) -> wire.SoundChunk:
 def test_a_slow_recording_is_played_once_no_gap_can_follow(
     pace: float, begins: float, ear: Ear, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Four seconds are made at half the playback speed, so a little more than two must be made first."""
+    """Four seconds are made at half the playback speed. So a little more than two must be made first."""
     now = [0.0]
     step = wire.CHUNK_SECONDS / pace
     monkeypatch.setattr(live_playback.time, "monotonic", lambda: now[0])
@@ -292,12 +292,12 @@ def test_a_generator_that_slows_down_pauses_playback_and_counts_the_gap(
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["sample", "tiny", "--play"], "makes pictures, which nobody can hear; leave --play out."),
-        (["sample", "tiny-waves", "--play"], "makes single cycles, which the window plays as tones; leave --play out."),
-        (["sample", "tiny-recordings"], "Say where it is to be saved: --out."),
-        (["sample", "tiny"], "Say where it is to be saved: --out."),
-        (["continue", "tiny-recordings", "a.wav"], "Say where it is to be saved: --out."),
-        (["continue", "tiny", "a.wav", "--play"], "makes no recordings, so it cannot go on from one"),
+        (["sample", "tiny", "--play"], "makes pictures, which have no sound. Leave --play out."),
+        (["sample", "tiny-waves", "--play"], "makes single cycles, which the window plays as notes. Leave --play out."),
+        (["sample", "tiny-recordings"], "Add --out to say where it is saved."),
+        (["sample", "tiny"], "Add --out to say where it is saved."),
+        (["continue", "tiny-recordings", "a.wav"], "Add --out to say where it is saved."),
+        (["continue", "tiny", "a.wav", "--play"], "makes no recordings, and cannot continue one"),
     ],
 )
 def test_options_that_play_or_keep_nothing_are_wrong_use(

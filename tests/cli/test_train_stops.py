@@ -45,7 +45,7 @@ class Training:
         raise AssertionError(self._messages())
 
     def ended(self, status: int) -> tuple[str, str]:
-        """Wait for the end with this status; return the rest of its lines, and its messages."""
+        """Wait for the end with this status; return the remaining lines and messages."""
         found = self._running.wait(LIMIT)
         out = self._out.read()
         err = self._messages()
@@ -140,7 +140,7 @@ def test_signals_end_a_training_at_once_if_there_is_nothing_to_save(
         assert Path(out.splitlines()[-1]).is_file()
     else:
         assert not run.exists(), "its name is free"
-        assert moment == "starting" or "Stopped before it began to learn." in err
+        assert moment == "starting" or "Stopped before training began." in err
 
 
 @pytest.mark.parametrize("number", STATUS)

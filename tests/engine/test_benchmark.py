@@ -1,4 +1,4 @@
-"""Speed: the naive way is counted in passes of a network. No test asks how long a pass takes."""
+"""The naive way is counted in passes of a network. No test asks how long a pass takes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Classes: every job uses the requested class, and a refusal lists the classes."""
+"""Every job uses the requested class, and a refusal lists the classes."""
 
 import math
 
@@ -65,9 +65,9 @@ def test_an_opened_picture_gets_its_likeliest_class_and_decodes_back(tiny_kinds:
 
 
 def test_a_missing_class_is_refused_with_a_list_of_classes(tiny_kinds: str, tiny: str, jobs: JobStarter) -> None:
-    with pytest.raises(DoesNotFit, match='"Kinds" has 2 kinds, 0 to 1, but kind 2'):
+    with pytest.raises(DoesNotFit, match='"Kinds" has 2 classes, 0 to 1, but class 2'):
         list(jobs.start(wire.Sample(job="a", model=tiny_kinds, seeds=(1,), label=2)))
-    with pytest.raises(DoesNotFit, match='"Rings" knows no kinds'):
+    with pytest.raises(DoesNotFit, match='"Rings" has no classes'):
         list(jobs.start(wire.DecodeLatent(job="a", model=tiny, label=0)))
 
 

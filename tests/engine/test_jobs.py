@@ -129,7 +129,7 @@ def test_a_shortage_of_memory_halves_the_group_and_is_reported(
 def test_faults_are_reported_before_anything_is_generated(tiny: str, ask: Ask) -> None:
     with pytest.raises(models.BadModel, match="no model named"):
         ask(wire.Sample(job="a", model="nothing", seeds=(1,)))
-    with pytest.raises(sampling.DoesNotFit, match="knows no kinds"):
+    with pytest.raises(sampling.DoesNotFit, match="has no classes"):
         ask(wire.Sample(job="a", model=tiny, seeds=(1,), label=3))
     with pytest.raises(sampling.DoesNotFit, match="temperatures were given"):
         ask(wire.Sample(job="a", model=tiny, seeds=(1,), temperature=(1.0,) * 5))

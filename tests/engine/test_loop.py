@@ -1,4 +1,4 @@
-"""The engine's loop: which job comes first, when commands are read, and one ending for every job."""
+"""The engine's loop steps the most urgent job, reads commands in between, and ends every job once."""
 
 import json
 import os
@@ -50,7 +50,7 @@ Steps = Iterator[AnyEvent | None]
 
 
 class Heard(list[Event]):
-    """Stands for the pipe: it records all events except heartbeats."""
+    """Replaces the pipe: it records all events except heartbeats."""
 
     closed = False
 
@@ -310,7 +310,7 @@ def test_losing_the_graphics_device_fails_all_jobs_and_needs_a_new_engine() -> N
     inbox.put(sample("b"))
     assert run_jobs(inbox, heard, start) == 1
     assert heard.endings() == [("a", Failed), ("b", Failed)]
-    assert "starts again by itself" in heard[0].hint
+    assert "restarts by itself" in heard[0].hint
 
 
 class OutOfMemoryError(RuntimeError):
@@ -426,7 +426,7 @@ def test_an_unreadable_command_is_reported_and_the_next_one_runs(bad: bytes, job
     assert [type(e) for e in said] == [Failed, PicturesPreview, Finished]
     assert said[0].job == job
     assert words in said[0].reason
-    assert said[0].hint == "The engine goes on."
+    assert said[0].hint == "The engine continues."
     assert line.status == [0]
 
 

@@ -1,4 +1,4 @@
-"""A card that does not fit its file is refused before memory is allocated for it."""
+"""A card that does not fit its file is refused before it takes memory."""
 
 import json
 import subprocess
@@ -76,11 +76,14 @@ CLAIMS: dict[str, Callable[[cards.Card], dict[str, Any] | None]] = {
     "head": lambda card: _more(card, ("head", "skip"), 2048),
     "scales": lambda card: _more(card, ("scales", "cycles"), 4),
     "names of directions": lambda card: {"directions": KINDS},
-    "colours": lambda card: (
-        {"shape": (3 if card.shape[0] == 1 else 1, *card.shape[1:])} if not card.sample_rate else None
-    ),
+    "colours": lambda card: None if card.sample_rate else {"shape": (_other_colours(card), *card.shape[1:])},
     "levels": lambda card: {"levels": 65536} if len(card.shape) == 3 else None,
 }
+
+
+def _other_colours(card: cards.Card) -> int:
+    """Return another number of channels than the card's."""
+    return 3 if card.shape[0] == 1 else 1
 
 
 def _more(card: cards.Card, fields: tuple[str, ...], value: int) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Compiled loops: where they are stored, which ones models need, and faults of files."""
+"""A compiled loop is stored and found again. A fault of a file does no harm."""
 
 import errno
 import importlib

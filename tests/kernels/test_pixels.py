@@ -1,4 +1,4 @@
-"""Compiled schedules give the same numbers as torch's, in any batch and with any number of threads."""
+"""A compiled schedule gives torch's numbers in any batch and with any number of threads."""
 
 import itertools
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The compiled loop compared with torch's steps: the same sounds, numbers and latents for any number of voices."""
+"""The compiled loop gives the same sounds, numbers and latents as torch's steps, for any number of voices."""
 
 import math
 from typing import Any
@@ -71,7 +71,7 @@ def test_the_loop_finds_torchs_latents_and_log_probabilities(levels: int, words:
 @pytest.mark.parametrize(("levels", "words"), CASES)
 @pytest.mark.parametrize("anew", [20, 70])
 def test_dropped_samples_are_generated_again_and_can_be_restored(levels: int, words: dict[str, Any], anew: int) -> None:
-    """The result is as if nothing had been made instead, whether that was shorter or longer."""
+    """The result is as if nothing had been dropped, shorter or longer."""
     model = made(levels, words)
     c = condition(words, 1)
     z = model.noise([1], 400)

@@ -1,4 +1,4 @@
-"""Trained models are found, listed and read. Anything that only pretends to be one is refused with a sentence."""
+"""A trained model is found, listed and read. Anything that only pretends to be one is refused with a sentence."""
 
 import json
 import os
@@ -317,7 +317,7 @@ def test_a_sound_file_that_happens_to_begin_like_a_pickle_is_opened(tmp_path: Pa
 
 def test_a_model_of_another_program_is_recognised(tmp_path: Path) -> None:
     (tmp_path / "lora.safetensors").write_bytes(safetensors.numpy.save({"unet.w": np.ones(3, np.float32)}))
-    with pytest.raises(BadModel, match="no model of this program"):
+    with pytest.raises(BadModel, match="not a model of this program"):
         models.find_model(str(tmp_path / "lora.safetensors"))
 
 

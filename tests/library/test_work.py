@@ -1,4 +1,4 @@
-"""A saved picture states exactly how it was made, and nothing in it can do harm."""
+"""A saved picture states exactly how it was made. Nothing in it can do harm."""
 
 import io
 import json
@@ -295,7 +295,7 @@ def test_a_recording_returns_its_recipe_and_samples_in_any_format(tmp_path: Path
 
 
 def test_a_wavetable_is_loaded_as_synthesizers_do(tmp_path: Path) -> None:
-    """It has sixty-four frames of 2,048 samples in one channel of floats, and states the frame's length."""
+    """It has 64 frames of 2,048 samples, one channel of floats, and the frame's length."""
     cycles = np.stack([np.roll(CYCLE, n) // 3 for n in range(64)])
     data = work.encode_wavetable(cycles, SOUND.wavetable_to(WORK))
     samples, rate = soundfile.read(io.BytesIO(data), dtype="float32")

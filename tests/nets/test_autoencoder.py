@@ -1,4 +1,4 @@
-"""Networks of a VAE: sizes that fit, and how they start."""
+"""Networks of a VAE have sizes that fit, and start as they should."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The networks of Glow: what they see of the edge, how they start, and that folding changes nothing."""
+"""Glow's networks see the edge, start as they should, and stay the same when folded."""
 
 import copy
 

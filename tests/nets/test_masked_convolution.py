@@ -1,4 +1,4 @@
-"""Causal convolutions: steps equal the whole at once, and no row depends on its place."""
+"""A causal convolution gives the same in steps and at once, and no row depends on its place."""
 
 import pytest
 import torch

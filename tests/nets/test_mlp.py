@@ -1,4 +1,4 @@
-"""Perceptrons: what they compute, and that a row never depends on others."""
+"""A perceptron computes what it should, and a row never depends on others."""
 
 import pytest
 import torch

@@ -21,7 +21,7 @@ def pictures(*shape: int, seed: int = 1) -> Tensor:
 
 
 def made(name: str, channels: int) -> tuple[nn.Module, Write, int]:
-    """Return a network, how its schedule is written, and how often a pixel is asked for.
+    """Return a network, its schedule's writer, and how often a pixel is asked for.
 
     Its weights are as after some training, in float64.
     """

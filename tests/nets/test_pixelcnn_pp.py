@@ -1,4 +1,4 @@
-"""PixelCNN++'s network: what its convolutions compute and see, how they start, and that weights multiply out."""
+"""PixelCNN++'s network sees the right pixels, starts as it should, and its weight norms multiply out."""
 
 import copy
 import itertools

@@ -1,4 +1,4 @@
-"""PixelRNN's layers compared with the paper's equations, pixel by pixel: what they see and what learns."""
+"""PixelRNN's layers equal the paper's equations, pixel by pixel."""
 
 import itertools
 import math
@@ -27,10 +27,11 @@ def learned(module: nn.Module) -> nn.Module:
 
 
 def seen_by(conv: MaskedConv, x: Array, colours: int) -> Array:
-    """Apply a masked convolution to a row's past and to each pixel itself, `(in, H, W)` → `(out, H, W)`."""
+    """Apply a masked convolution to a row's past and each pixel: `(in, H, W)` → `(out, H, W)`."""
     left = conv.left.detach().numpy()
     bias = conv.bias.detach().numpy()
-    (outputs, inputs, _, columns), (_, height, width) = left.shape, x.shape
+    outputs, inputs, _, columns = left.shape
+    _, height, width = x.shape
     states = outputs // 4 if outputs == 4 * (inputs // 2) else outputs  # four gates of the state's features
     result = np.zeros((outputs, height, width))
     for o, i, j in itertools.product(range(outputs), range(height), range(width)):
@@ -68,7 +69,7 @@ def row_lstm(layer: RowLSTM, x: Array, colours: int) -> Array:
 
 
 def one_way(gates: Array, weight: Array, first: list[float]) -> Array:
-    """Run an LSTM from the upper left corner, which depends on pixels to the left and above."""
+    """Run an LSTM from the upper left corner: pixels depend on the left and above."""
     n = len(first) // 2
     (_, height, width) = gates.shape
     h, c = ({(i, -1): own for i in range(height)} for own in (first[:n], first[n:]))

@@ -1,4 +1,4 @@
-"""A WaveNet's network compared with one written from the paper's equations, sample by sample."""
+"""A WaveNet's network equals one written from the paper's equations, sample by sample."""
 
 import math
 from typing import Any

@@ -15,23 +15,24 @@ from studio.wire.messages import Array
 
 
 def levels_to_keep(loaded: LoadedModel, picture: Array, free: Array) -> Tensor:
-    """Return the levels `(C, H, W)` of a picture, -1 where the mask `(H, W)` is above 0.
+    """Return the levels `(C, H, W)` of a picture, -1 in its masked part.
 
-    Masked pixels are drawn again. Raises DoesNotFit if the model can keep nothing, or if picture or mask do not fit.
+    The mask is `(H, W)`, above 0 in pixels that are drawn again. Raises DoesNotFit if the model can keep nothing, or if
+    picture or mask do not fit.
     """
     if not loaded.model.can_inpaint:
         raise DoesNotFit(
-            f'"{loaded.card.title}" makes the whole artwork at once and can keep no part of it; '
-            "take a model that draws pixel by pixel"
+            f'"{loaded.card.title}" draws the whole artwork at once and cannot keep a part. '
+            "Choose a model that draws pixel by pixel"
         )
     x = sampling.levels_of_artworks(loaded, picture[None])[0].int()
     if free.shape != tuple(x.shape[1:]):
         height, width = x.shape[1:]
-        raise DoesNotFit(f"what is to be made anew is marked on {free.shape}, but the picture is {(height, width)}")
+        raise DoesNotFit(f"the mask is {free.shape}, but the picture is {(height, width)}")
     if not free.any():
-        raise DoesNotFit("nothing is marked to be made anew, so the picture stays as it is; mark a part of it")
+        raise DoesNotFit("nothing is marked, so the picture stays unchanged. Mark a part of it")
     if free.all():
-        raise DoesNotFit("all is marked to be made anew, so nothing of the picture is kept; make new pictures instead")
+        raise DoesNotFit("everything is marked, so nothing of the picture is kept. Draw new pictures instead")
     return x.masked_fill(torch.from_numpy(free.astype(bool)).to(x.device), -1)
 
 
@@ -44,8 +45,10 @@ def draw_completions(
     label: int | None = None,
     entropies: PixelEntropies | None = None,
 ) -> Iterator[tuple[Array, int, int] | None]:
-    """Draw completions for seeds `(n, *artwork shape)`, with the steps done and in all, as `sampling.draw_artworks`
-    does."""
+    """Draw completions for seeds as `sampling.draw_artworks` does:
+
+    `(n, *artwork shape)`, with the steps done and in all.
+    """
     model = loaded.model
     c = sampling.classes_for(loaded, seeds, label)
     assert isinstance(model, Autoregressive), "the others keep nothing of a picture"
@@ -78,7 +81,7 @@ def score_completions(
 
 
 def entries_after_hole(keep: Tensor) -> Tensor:
-    """Return which entries `(C, H, W)` are kept and come after the first that is drawn.
+    """Return which entries `(C, H, W)` are kept and come after the first drawn one.
 
     The order is row by row, pixel by pixel.
     """
@@ -90,7 +93,7 @@ def entries_after_hole(keep: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class ArtworkScore:
-    """Holds ln p of an artwork in nats, its bits, its class, and ln p given the class.
+    """Holds the scores of an artwork: ln p in nats, the bits, the class, and ln p given the class.
 
     The bits are those of each place, `(H, W)` or `(samples,)`.
     """
@@ -123,7 +126,7 @@ def score_artwork(loaded: LoadedModel, array: Array, label: int | None = None) -
 
 
 class ClassMixture:
-    """Computes an artwork's bits under the even mixture of classes, from its bits given each class.
+    """Computes an artwork's bits under the even mixture of classes. It adds up the bits given each class.
 
         p(x_t | x_<t) = Σ_c p(x_≤t | c) / Σ_c p(x_<t | c),  x_t in the order of drawing
 

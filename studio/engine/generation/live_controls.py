@@ -45,7 +45,7 @@ class LiveControls:
     def adjust(self, command: wire.Adjust) -> None:
         """Accept an edit. Raises DoesNotFit, and then nothing has changed."""
         if command.label is not None or command.allowed_seconds is not None or command.seed is not None:
-            raise DoesNotFit("the kind of a picture is not changed while it is drawn")
+            raise DoesNotFit("the class of a picture cannot change while it is drawn")
         requested = self._temperature.value_with(command.temperature, command.temperature_map)
         is_recorded = (
             self._entropies.is_recorded
@@ -99,8 +99,8 @@ class LiveControls:
         """Raise DoesNotFit if the model does not draw single pixels."""
         if requested and not self._by_rows:
             raise DoesNotFit(
-                f'"{self._loaded.card.title}" does not draw pixel by pixel, so no pixel of it is open for a while; '
-                "take a model that does"
+                f'"{self._loaded.card.title}" does not draw pixel by pixel, so its pixels have no uncertainty. '
+                "Choose a model that does"
             )
         return requested
 
@@ -122,13 +122,13 @@ class LiveControls:
         model = self._loaded.model
         if not self._by_rows:
             raise DoesNotFit(
-                f'"{self._loaded.card.title}" does not draw row by row and has one {what} for all of it; '
-                "take a model that draws pixel by pixel to paint where it is calm and where it is wild"
+                f'"{self._loaded.card.title}" does not draw row by row, so it has only one {what}. '
+                "Choose a model that draws pixel by pixel"
             )
         if factors.shape != model.shape[1:]:
             raise DoesNotFit(f"the {what} is painted on {factors.shape}, but the picture is {model.shape[1:]}")
         if not np.isfinite(factors).all() or factors.min() < 0 or factors.max() > most:
-            raise DoesNotFit(f"a painted {what} goes from 0 to {most:g}, and this one does not")
+            raise DoesNotFit(f"a painted {what} must lie between 0 and {most:g}")
         return torch.from_numpy(factors.astype(np.float32)).to(model.scale_of.device, model.dtype)
 
 
@@ -165,11 +165,11 @@ class _LiveControl(Generic[Number]):
         self.current.copy_(self.requested[2])
 
     def number_as_drawn(self) -> Number | None:
-        """Return the number that the group began with, if it differs from the job's first number."""
+        """Return the number that the group began with. It is None if the job began with it, too."""
         return self._began if self._began != self._first else None
 
     def map_as_drawn(self) -> wire.Array | None:
-        """Return what each pixel `(H, W)` was drawn with, if it differs from the group's first number."""
+        """Return what each pixel `(H, W)` was drawn with. It is None if that equals the group's first number."""
         if torch.equal(self.current, self._whole(self._began, None)):
             return None
         places = self.current if self.current.dim() == 2 else self.current[0]

@@ -38,7 +38,7 @@ STEP = 1024
 
 @dataclass(frozen=True)
 class LoopCandidate:
-    """Holds the samples of a loop, and the bits of its join and of the requested join.
+    """Holds the samples of a loop, its join's bits, and the requested join's bits.
 
     The loop lasts from `begin` up to before `end`.
     """
@@ -57,12 +57,12 @@ def find_best_loop(
     """Yield None after each step, then the best join. Raises DoesNotFit if no such loop exists."""
     model = loaded.model
     if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.sample_rate:
-        raise DoesNotFit(f'"{loaded.card.title}" makes no recordings, so it knows nothing of loops; take a WaveNet')
+        raise DoesNotFit(f'"{loaded.card.title}" makes no recordings, so it cannot find loops. Choose a WaveNet')
     if sound.dtype != np.int16 or sound.ndim != 1:
         raise DoesNotFit(f"the sound is {sound.shape} of {sound.dtype}, but the model works on 16-bit samples")
     rate = loaded.card.sample_rate
     if not 0 <= begin < end <= len(sound) or end - begin < SHORTEST * rate:
-        raise DoesNotFit(f"a loop has at least {SHORTEST:g} seconds, and lies within the sound")
+        raise DoesNotFit(f"a loop has at least {SHORTEST:g} seconds, and must lie within the sound")
     pairs = loop_candidates(sound, begin, end, rate)
     x = levels_of_sound(sound, model.levels)[None].long().to(model.scale_of.device)
     c = classes_for(loaded, [seed], label)

@@ -1,4 +1,4 @@
-"""Draw pictures in groups, preview each while it forms, and score it when it is done.
+"""Draw pictures in groups, with a preview and a score of each group.
 
 Live controls can change the drawing meanwhile.
 """
@@ -110,7 +110,7 @@ class PictureJob:
         whole: list[float],
         following: list[float] | None,
     ) -> wire.PicturesPreview:
-        """Return the preview of a group with its log-probabilities and the values that it was drawn with."""
+        """Return the preview of a finished group, with its log-probabilities and settings."""
         named = self.loaded.parts[0] if self.loaded.parts is not None else self.loaded
         c = sampling.classes_for(named, seeds, self.command.label)
         return wire.PicturesPreview(

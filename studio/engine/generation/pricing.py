@@ -20,7 +20,7 @@ TOGETHER = 8
 
 @dataclass(frozen=True)
 class BitsOfPiece:
-    """Holds the bits (n,) of the samples from number `first` on, and the class assumed for the sound."""
+    """Holds the bits (n,) of the samples from number `first` on, and the sound's class."""
 
     first: int
     bits: Array
@@ -36,7 +36,9 @@ def bits_in_pieces(loaded: LoadedModel, sound: Array, first: int, label: int | N
     """
     model = loaded.model
     if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.sample_rate:
-        raise DoesNotFit(f'"{loaded.card.title}" makes no recordings, so it cannot price one; use a WaveNet')
+        raise DoesNotFit(
+            f'"{loaded.card.title}" makes no recordings, so it cannot compute their bits. Choose a WaveNet'
+        )
     if sound.dtype != np.int16 or sound.ndim != 1 or not sound.size or first > sound.size:
         raise DoesNotFit(f"the sound is {sound.shape} of {sound.dtype}, but the model works on 16-bit samples")
     x = levels_of_sound(sound, model.levels)[None].to(model.scale_of.device)

@@ -130,16 +130,16 @@ def mix_loaded(one: LoadedModel, other: LoadedModel) -> LoadedModel:
     for loaded in (one, other):
         if not isinstance(loaded.model, Autoregressive):
             raise DoesNotFit(
-                f'"{loaded.card.title}" does not draw pixel by pixel, so it cannot be mixed; '
-                "take two models that draw pixel by pixel, in one size"
+                f'"{loaded.card.title}" does not draw pixel by pixel, so it cannot be mixed. '
+                "Choose two models that draw pixel by pixel in one size"
             )
     if (a.shape, a.levels) != (b.shape, b.levels):
         sizes = [
             f'"{each.card.title}" makes {each.card.size_text} of {each.model.levels} levels' for each in (one, other)
         ]
-        raise DoesNotFit(f"{sizes[0]}, and {sizes[1]}, so they cannot be mixed; take two models of one size")
-    assert isinstance(a, Autoregressive), "it was looked at above"
-    assert isinstance(b, Autoregressive), "it was looked at above"
+        raise DoesNotFit(f"{sizes[0]}, and {sizes[1]}, so they cannot be mixed. Choose two models of one size")
+    assert isinstance(a, Autoregressive), "it was checked above"
+    assert isinstance(b, Autoregressive), "it was checked above"
     share = torch.zeros(a.shape[1:], device=a.scale_of.device, dtype=a.dtype)
     each = one.bytes_each + other.bytes_each
     return replace(one, model=mixed_models(a, b, share), bytes_each=each, parts=(one, other), share=share)
@@ -167,8 +167,8 @@ def classes_for(loaded: LoadedModel, seeds: Sequence[int], label: int | None) ->
         return of_one * other.model.classes + torch.where(named < 0, of_other, named)
     count = len(loaded.card.classes)
     if label is not None and label >= count:
-        had = f"has {count} kinds, 0 to {count - 1}" if count else "knows no kinds"
-        raise DoesNotFit(f'"{loaded.card.title}" {had}, but kind {label} was asked for')
+        had = f"has {count} classes, 0 to {count - 1}" if count else "has no classes"
+        raise DoesNotFit(f'"{loaded.card.title}" {had}, but class {label} was requested')
     if label is None:
         return loaded.model.draw_classes(seeds)
     return torch.full((len(seeds),), label, device=loaded.model.scale_of.device)
@@ -208,7 +208,10 @@ def previews_of_steps(steps: Iterator[DecodingStep], levels: int) -> Iterator[tu
 def score_artworks(
     loaded: LoadedModel, arrays: Array, seeds: Sequence[int], label: int | None = None
 ) -> Iterator[tuple[list[float], None] | None]:
-    """Yield None after each small step, then the log_prob in nats of each artwork given its class."""
+    """Compute the log_prob in nats of each artwork given its class.
+
+    It yields None after each small step, then the result.
+    """
     model = loaded.model
     for found in model.log_prob_steps(levels_of_artworks(loaded, arrays), classes_for(loaded, seeds, label)):
         yield None if found is None else ([float(p) for p in found], None)
@@ -226,7 +229,7 @@ def levels_of_artworks(loaded: LoadedModel, arrays: Array) -> Tensor:
 
 @torch.inference_mode()
 def move_latent(loaded: LoadedModel, start: Tensor, sliders: Sequence[float], temperature: Sequence[float]) -> Tensor:
-    """Return the latent z = temperature · start + Σ slider · direction, of the shape of the start.
+    """Return the latent z = temperature · start + Σ slider · direction. It has the shape of the start.
 
     Directions are differences between encoded artworks, so they have the size of those latents: the first one at 3
     changes the length of an opened picture's latent by 8 % at most with the shipped flows.
@@ -308,7 +311,7 @@ def start_latent(loaded: LoadedModel, seed: int, latent: Array | None) -> Tensor
 
 
 def temperature_tensor(model: Model, temperature: Sequence[float]) -> Tensor:
-    """Return a temperature for each entry of the latent, from one number or one for each scale.
+    """Return a temperature for each entry of the latent. It is given once, or once a scale.
 
     Raises DoesNotFit for another count.
     """
@@ -351,7 +354,7 @@ def _level_differences(model: Model, x: Tensor, z: Tensor, c: Tensor | None) -> 
 
 
 def _best_latent(model: Flow, x: Tensor, c: Tensor | None, seed: int) -> Generator[None, None, Tensor]:
-    """Find the latent that decodes best to an artwork x `(1, *shape)`, among several, in small steps."""
+    """Find the latent that decodes best to an artwork x `(1, *shape)`, in small steps."""
     many = x.expand(LATENTS_AT_ONCE, *x.shape[1:])
     classes = None if c is None else c.expand(LATENTS_AT_ONCE)
     z = model.encode(many, classes, model.dequantisation_points(many, seed))

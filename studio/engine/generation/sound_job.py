@@ -61,19 +61,21 @@ class SoundJob:
         ]
         if len({(voice.card.sample_rate, voice.model.levels) for voice in self.loaded_models}) > 1:
             raise DoesNotFit(
-                f"{labels[0]}, and {labels[1]}, so they cannot be mixed; take two models that are alike in that"
+                f"{labels[0]}, and {labels[1]}, so they cannot be mixed. Choose two models that agree in that"
             )
         self.rate = loaded.card.sample_rate
         self.levels = loaded.model.levels
         self.receptive_field = max(m.receptive_field for m in self.models)
-        self.command, self.allowed_seconds, self.share = command, command.allowed_seconds, command.share
+        self.command = command
+        self.allowed_seconds = command.allowed_seconds
+        self.share = command.share
         self.curve = _check_curve(command.temperature_curve, command.temperature)
         self.label = command.label
         self.c = self._classes(command.label)
         begin = command.sound_to_continue if command.sound_to_continue is not None else np.zeros(0, np.int16)
         if begin.dtype != np.int16 or begin.ndim != 1:
             raise DoesNotFit(
-                f"what it goes on from is {begin.shape} of {begin.dtype}, and sound is (samples,) of int16"
+                f"the sound to continue is {begin.shape} of {begin.dtype}, but must be (samples,) of int16"
             )
         self.continued_count = len(begin)
         self.made = 0
@@ -147,7 +149,7 @@ class SoundJob:
         """Generate again from a sample on. Raises DoesNotFit."""
         dropped = self.made - first
         if not 0 <= dropped <= MAX_UNDO_SECONDS * self.rate:
-            raise DoesNotFit(f"of what is made, only the last {MAX_UNDO_SECONDS:.0f} seconds can be made anew")
+            raise DoesNotFit(f"only the last {MAX_UNDO_SECONDS:.0f} seconds can be generated again")
         self._before_edit = {name: getattr(self, name) for name in _CHANGED}
         self.made = first
         self.past = self.past[: len(self.past) - dropped]
@@ -204,7 +206,8 @@ class SoundJob:
         The chunk is discarded if its samples are to be generated again.
         """
         first = self.made
-        self._restarted, is_compiled = False, self._prepare_sampler()
+        is_compiled = self._prepare_sampler()
+        self._restarted = False
         assert self.sampler is not None
         parts = []
         began = time.monotonic()
@@ -252,7 +255,7 @@ class SoundJob:
         return np.where(seconds < OPENING_SECONDS, np.maximum(temperatures, opening), temperatures)
 
     def _prepare_sampler(self) -> bool:
-        """Return a sampler that knows the past: the compiled one if there is one."""
+        """Prepare a sampler that knows the past; return whether it is the compiled one."""
         is_compiled = self.compiled.done
         better = self.sampler is not None and self.sampler.uses_torch and is_compiled and not self.compiled.plain
         if self.sampler is None or better:
@@ -262,25 +265,25 @@ class SoundJob:
     def _new_sampler(self) -> MixtureSampler:
         """Return a sampler that has received the last samples as context."""
         compiled = self.compiled
-        player = compiled.sampler if compiled.done else None
-        if player is not None:
+        sampler = compiled.sampler if compiled.done else None
+        if sampler is not None:
             compiled.sampler = None
-            player.set_condition(self.c)
+            sampler.set_condition(self.c)
         else:
-            player = MixtureSampler(
+            sampler = MixtureSampler(
                 self.models, self.c, sample_jointly, torch_only=not compiled.done, undo_samples=self.undo_samples
             )
         past = torch.from_numpy(self.past[-self.receptive_field - 1 :]).long()[None].to(self._device)
         for part in torch.split(past, SEGMENT_SAMPLES, 1) if past.numel() else ():
-            player.append(part)
-        return player
+            sampler.append(part)
+        return sampler
 
 
 def _streaming_model(loaded: LoadedModel) -> AutoregressiveSound:
     """Return the model. Raises DoesNotFit if it cannot stream."""
     model = loaded.model
     if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.sample_rate:
-        raise DoesNotFit(f'"{loaded.card.title}" does not make sound that goes on; take a WaveNet')
+        raise DoesNotFit(f'"{loaded.card.title}" cannot stream sound. Choose a WaveNet')
     return model
 
 
@@ -295,7 +298,7 @@ def _choice_numbers(seed: int, device: torch.device) -> Iterator[Tensor]:
 
 
 def _check_curve(curve: wire.Array | None, temperature: float) -> wire.Array:
-    """Return the curve's points `(n, 2)` as in a StreamSound; a temperature alone is one point. Raises DoesNotFit."""
+    """Return the curve's points `(n, 2)`, as in a StreamSound. A temperature alone is one point. Raises DoesNotFit."""
     if curve is None:
         return np.array([[0.0, temperature]])
     points = curve.astype(np.float64)
@@ -311,7 +314,7 @@ def _check_curve(curve: wire.Array | None, temperature: float) -> wire.Array:
         or temperatures.max() > MAX_TEMPERATURE
     ):
         raise DoesNotFit(
-            f"temperature over time goes from 0 to {MAX_TEMPERATURE:g}, its seconds never fall, and this is not so"
+            f"temperature over time must lie between 0 and {MAX_TEMPERATURE:g}, and its seconds must not fall"
         )
     return points
 
@@ -375,11 +378,11 @@ class _SamplerCompilation(threading.Thread):
     def run(self) -> None:
         while kernels.compiled_elsewhere("sound" if len(self._models) == 1 else "two sounds"):
             time.sleep(POLL_SECONDS)
-        player = MixtureSampler(self._models, self._c, sample_jointly, undo_samples=self._undo_samples)
+        sampler = MixtureSampler(self._models, self._c, sample_jointly, undo_samples=self._undo_samples)
         one = torch.ones(1, 1, dtype=self._models[0].dtype, device=self._models[0].scale_of.device)
-        player.sample(0 * one, one, one, 0.0)
-        self.sampler = player if player.undo(1, None) else None
-        self.plain = player.uses_torch
+        sampler.sample(0 * one, one, one, 0.0)
+        self.sampler = sampler if sampler.undo(1, None) else None
+        self.plain = sampler.uses_torch
         self.done = True
 
     def wait_briefly(self) -> Iterator[Pause]:

@@ -1,1 +1,1 @@
-"""Training jobs: data, the loop, checkpoints, held-out figures, the finished model."""
+"""Train models: data, the loop, checkpoints, held-out figures, the finished model."""

@@ -99,7 +99,7 @@ def add_checkpoint(run: Path, tensors: dict[str, Tensor], state: dict[str, Any],
 
 
 def _broken_tensor(tensors: dict[str, Tensor]) -> str:
-    """Return the name of a tensor with numbers that are not finite; empty if there is none."""
+    """Return the name of a tensor with numbers that are not finite. It is empty if there is none."""
     broken = (name for name, t in tensors.items() if t.is_floating_point() and not bool(torch.isfinite(t).all()))
     return next(broken, "")
 
@@ -134,7 +134,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _parse_checkpoint(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """Return tensors and state of a checkpoint; None if it is cut off or is not one."""
+    """Return tensors and state of a checkpoint, or None if it is damaged."""
     try:
         tensors = load(data)
         length = int.from_bytes(data[:8], "little")

@@ -131,7 +131,7 @@ def config_for_data(
         return msgspec.convert(fields, TrainingConfig)
     except msgspec.ValidationError as error:
         raise BadTrainingConfig(
-            f'The name "{name}" is not usable ({error}): take small letters, digits and hyphens.'
+            f'The name "{name}" is not usable ({error}): use small letters, digits and hyphens.'
         ) from None
 
 

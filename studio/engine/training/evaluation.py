@@ -114,7 +114,7 @@ def measure_figures_in_steps(
     nats, -ln p(x), of pictures of black and white, else in bits per dimension. A model that draws entry by entry gives
     the exact price in the same units: with classes, given the kind, and that of the mixture where it is not too long
     to ask for every class, otherwise the bound p(x) ≥ p(x | c) / classes. Of recordings it is the bits of every sample,
-    from the first of each to its last, given the kind where there are kinds; beside it what the same levels cost as
+    from the first of each to its last, given the class if there are classes; next to it the bits of the same levels as
     FLAC and by a linear prediction.
 
     unlike: which artworks resemble no learned one, `(n,)`. If given, the first figure of these alone is the last.

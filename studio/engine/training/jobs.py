@@ -37,7 +37,7 @@ SKIPPED_PER_MESSAGE = 500
 
 
 def train_model(command: wire.Train, device: ComputeDevice) -> EventSteps:
-    """Train a model, save as it goes, and add the trained model to the user's own.
+    """Train a model and add it to the user's own, saving as it goes.
 
     Raises run_lock.RunLocked if another process trains the same run.
     """
@@ -58,7 +58,7 @@ def train_model(command: wire.Train, device: ComputeDevice) -> EventSteps:
         path = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
         classes = _class_names(data, run.model)
         card = model_export.export_model(run, path / f"{study.name}.safetensors", learn, watch, test, classes)
-    yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.held_out_text} on what it never saw.')
+    yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.held_out_text} on held-out artworks.')
 
 
 def _check_memory(study: TrainingConfig, device: ComputeDevice) -> None:
@@ -75,8 +75,8 @@ def _check_memory(study: TrainingConfig, device: ComputeDevice) -> None:
     free = free_memory(device)
     if needed > free:
         raise BadTrainingConfig(
-            f"This model needs {needed / 1e9:,.0f} GB of memory to learn, and {free / 1e9:,.1f} GB are free. "
-            "Take a smaller size or a smaller preset."
+            f"This model needs {needed / 1e9:,.0f} GB of memory for training, but {free / 1e9:,.1f} GB are free. "
+            "Choose a smaller size or preset."
         )
 
 
@@ -134,8 +134,8 @@ def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> None:
     if progress.data_fingerprint not in ("", data):
         if not force:
             raise BadTrainingConfig(
-                f'"{name}" has learned from other artworks than these. Nothing was changed. '
-                "Add --force to learn from these, or take another name."
+                f'"{name}" was trained on other artworks. Nothing was changed. '
+                "Add --force to train on these, or choose another name."
             )
         progress.best_held_out = math.inf  # the best figure so far belongs to other artworks
     progress.data_fingerprint = data
@@ -208,7 +208,9 @@ def _training_and_test(
     """
     if isinstance(data, audio_dataset.RecordingDataset):
         if not isinstance(model, AutoregressiveSound):
-            raise DoesNotFit("only a WaveNet learns from recordings; take it, or leave the rate out for single cycles")
+            raise DoesNotFit(
+                "only a WaveNet learns from recordings. Choose it, or leave the rate out for single cycles"
+            )
         return to_training_recordings(data, model)
     drawn = model.levels == 2 and len(model.shape) == 3
     pairs = ((data.train, data.train_labels), (data.test, data.test_labels))
@@ -227,10 +229,10 @@ def _classes(labels: wire.Array | None, model: Model, name: str) -> torch.Tensor
     if not model.classes:
         return None
     if labels is None:
-        raise DoesNotFit(f'the recipe asks for {model.classes} kinds, but "{name}" has no labels')
+        raise DoesNotFit(f'the recipe needs {model.classes} classes, but "{name}" has no labels')
     if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < model.classes:
         raise DoesNotFit(
-            f'the recipe asks for {model.classes} kinds, but "{name}" has labels from {labels.min()} to {labels.max()}'
+            f'the recipe needs {model.classes} classes, but "{name}" has labels from {labels.min()} to {labels.max()}'
         )
     return torch.from_numpy(labels)
 
@@ -254,7 +256,7 @@ def split_validation(
         return TrainingRecordings((sound[:-validated],), known.c), TrainingRecordings((sound[-validated:],), known.c)
     if isinstance(known, TrainingExamples) and len(known) < MIN_ARTWORKS:
         raise DoesNotFit(
-            f'"{name}" has {len(known)} to learn from, beside those held out. At least {MIN_ARTWORKS} are needed there'
+            f'"{name}" has {len(known)} to train on, besides those held out. At least {MIN_ARTWORKS} are needed'
         )
     order = torch.randperm(len(known), generator=torch.Generator().manual_seed(0))
     validated = max(1, min(int(len(known) * share), most))

@@ -87,8 +87,8 @@ class TrainingRun:
         begun = (saved, tuple(old["shape"]), old.get("levels", 256), old.get("sample_rate", 0))
         if begun != (new.recipe, new.shape, new.levels, new.sample_rate):
             raise BadTrainingConfig(
-                f'"{self.folder.name}" was begun with other settings and was left as it is; '
-                "give the same settings, or another name for a new run"
+                f'"{self.folder.name}" was started with other settings and was left unchanged. '
+                "Use the same settings, or another name"
             )
         for prefix, model in (("model.", self.model), ("average.", self.average)):
             model.load_state_dict({k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)})
@@ -131,11 +131,9 @@ class TrainingRun:
         rollbacks = self.progress.rollbacks + 1
         scale = self.progress.rate_scale / 2
         if rollbacks > 3:
-            raise TrainingDiverged(
-                "the loss stayed without a number after three rollbacks; the best checkpoint is kept"
-            )
+            raise TrainingDiverged("the loss was not finite after three rollbacks. The best checkpoint is kept")
         if not self._resume(checkpoint.load_newest(self.folder)):
-            raise TrainingDiverged("the loss had no number before the first checkpoint; try a lower learning rate")
+            raise TrainingDiverged("the loss was not finite before the first checkpoint. Try a lower learning rate")
         self.progress.rollbacks = rollbacks
         self.progress.rate_scale = scale
         self.progress.failures_in_a_row = 0
@@ -162,7 +160,7 @@ def batch_of_step(examples: TrainingExamples, step: int, plan: TrainingPlan, lev
 def cuts_of_step(sounds: TrainingRecordings, step: int, plan: TrainingPlan, model: Model) -> TrainingExamples:
     """Return the cuts of a step, for a model of recordings."""
     if not isinstance(model, AutoregressiveSound):
-        raise BadTrainingConfig("Only a WaveNet learns from recordings; take it, or single cycles of sound.")
+        raise BadTrainingConfig("Only a WaveNet learns from recordings. Choose it, or single cycles of sound.")
     return sounds.cuts_of_step(
         step, plan.batch, plan.cut_samples, model.receptive_field, model.silence_level, plan.seed
     )
@@ -285,12 +283,15 @@ def _train_step(run: TrainingRun, batch: TrainingExamples, *, bf16: bool) -> str
     if progress.failures_in_a_row < 3:
         return f"Step {progress.step} gave no finite loss and was skipped. Nothing was lost."
     run.roll_back()
-    return "Three steps in a row failed, so it went back to the last save and learns half as fast."
+    return "Three steps failed in a row. Training continues from the last save at half the rate."
 
 
 @torch.no_grad()
 def _update_average(average: Model, model: Model, decay: float) -> None:
-    """Update average ← decay · average + (1 - decay) · model for parameters; copy other state."""
+    """Update the average:
+
+    average ← decay · average + (1 - decay) · model. Only parameters are averaged; other state is copied.
+    """
     for mine, theirs in zip(average.parameters(), model.parameters(), strict=True):
         mine.lerp_(theirs, 1 - decay)
     for buffer, other in zip(average.buffers(), model.buffers(), strict=True):

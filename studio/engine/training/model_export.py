@@ -64,7 +64,7 @@ def export_model(
     zoo.fold(model)
     figures = evaluation.measure_figures(model, test.to(run.device))
     if not all(math.isfinite(value) for _, value, _ in figures):
-        raise FiguresNotFinite("what was held out has no finite price yet; learn for more steps, or from more artworks")
+        raise FiguresNotFinite("held-out artworks have no finite bits yet. Train for more steps, or on more artworks")
     spread = evaluation.result_of(evaluation.measure_spread(model, test.to(run.device)))
     cover, seconds = _cover(model, run.config)
     card = msgspec.structs.replace(
@@ -104,7 +104,10 @@ def _halved_weights(model: Model, watch: TrainingExamples | TrainingRecordings) 
 
 @torch.inference_mode()
 def _cover(model: Model, study: TrainingConfig) -> tuple[np.ndarray, float]:
-    """Draw artworks of the first seeds at the model's temperature, and measure the seconds each of 16 took."""
+    """Draw artworks of the first seeds, and measure the seconds each of 16 took.
+
+    The temperature is the model's.
+    """
     began = time.perf_counter()
     artworks = to_arrays(model.sample(range(1, 17), temperature=study.temperature), model.levels)
     seconds = (time.perf_counter() - began) / 16

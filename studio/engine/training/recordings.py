@@ -20,7 +20,7 @@ beginning, and the silence beyond its end is learned, too."""
 
 @dataclass(frozen=True)
 class CutExamples(TrainingExamples):
-    """Holds parts of sounds `(n, field + samples)` with their context; -1 where there is no sound."""
+    """Holds parts of sounds `(n, field + samples)` with their context. Entries without sound are -1."""
 
     def loss(self, model: Model) -> Tensor:
         assert isinstance(model, AutoregressiveSound), "only what is drawn sample by sample learns from cuts"
@@ -114,7 +114,7 @@ def to_training_recordings(
     wanted = tuple(model.net.classes)
     if known != wanted:
         raise DoesNotFit(
-            f'the recipe asks for {_class_counts_text(wanted)}, but "{data.name}" has {_class_counts_text(known)}'
+            f'the recipe needs {_class_counts_text(wanted)}, but "{data.name}" has {_class_counts_text(known)}'
         )
     sides = ((data.train, data.train_labels), (data.test, data.test_labels))
     learn, test = (
@@ -128,7 +128,7 @@ def to_training_recordings(
 
 
 def _class_counts_text(counts: tuple[int, ...]) -> str:
-    return f"{' × '.join(str(count) for count in counts)} kinds" if counts else "no kinds"
+    return f"{' × '.join(str(count) for count in counts)} classes" if counts else "no classes"
 
 
 @torch.no_grad()

@@ -58,8 +58,8 @@ def _refusal(run: Path) -> RunLocked:
     try:
         first = msgspec.json.decode((run / "holder.json").read_bytes(), type=LockHolder)
     except (OSError, msgspec.MsgspecError):  # that training has only just begun
-        return RunLocked(f'Another process is training "{run.name}". Wait until it ends, or take another name.')
+        return RunLocked(f'Another process is training "{run.name}". Wait until it ends, or choose another name.')
     return RunLocked(
         f'Process {first.process} has been training "{run.name}" since {first.since}. '
-        "Wait until it ends, or take another name."
+        "Wait until it ends, or choose another name."
     )

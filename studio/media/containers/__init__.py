@@ -1,1 +1,1 @@
-"""Containers of sound: what a file holds, and where."""
+"""Find in a file of sound what it holds, and where."""

@@ -124,7 +124,7 @@ def _fault(file: BinaryIO, info: _Info, last: _Frame, stop: int) -> str:
 
 
 def _lost(file: BinaryIO, info: _Info, last: _Frame, stop: int) -> tuple[str, ...]:
-    """Return what happened to the frames that the file's head counts but that were not found."""
+    """Return what happened to frames that the file's head counts but nobody found."""
     if info.samples <= last.end:
         return ()
     try:

@@ -200,7 +200,7 @@ def _side(found: MpegFrame) -> int:
 
 
 def _missing(file: BinaryIO, begin: int, table: int, frames: int, length: int, reach: int) -> str:
-    """Return what is wrong if a table of contents counts more frames and bytes than there are.
+    """Return what is wrong if a table counts more frames and bytes than there are.
 
     reach: bytes that the file holds from the first frame on, with those that are not frames
     """

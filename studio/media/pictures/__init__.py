@@ -1,1 +1,1 @@
-"""Picture files to arrays."""
+"""Read picture files to arrays."""

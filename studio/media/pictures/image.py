@@ -160,7 +160,8 @@ def fit_to_shape(
     box: Box | None = None,
     over: int = 255,
 ) -> np.ndarray:
-    """Fit a picture (height, width, 1 | 3 | 4) uint8 to a model's shape (C, H, W): (H, W, C) uint8.
+    """Fit a picture (height, width, 1 | 3 | 4) uint8 to a model's shape. The shape is (C, H, W), the result (H, W, C)
+    uint8.
 
     `crop` cuts the middle out in the model's proportions. `fit` squeezes the whole into them. `pad` keeps the whole
     undistorted with margins of the grey `over`. `box` is the part to use: left, top, right, bottom as fractions of the

@@ -1,5 +1,5 @@
 """Detect whether the data of a JPEG end too early. Its decoder, libjpeg, then makes up zeros without a report. Its
-decoder, libjpeg, then makes up zeros and tells nobody.
+decoder, libjpeg, then makes up zeros without a report.
 
 The picture is decoded once more with other bits behind the data of each scan (ITU-T T.81, B.1.1.5). A whole file has
 all bits that it needs, so only the picture of a damaged one changes.

@@ -120,7 +120,7 @@ def decode_png(data: bytes) -> Raster:
 
 
 def png_size(data: bytes) -> tuple[int, int]:
-    """Return the width and height that a PNG claims; 0 × 0 if it is short."""
+    """Return the width and height that a PNG claims. They are 0 × 0 if it is short."""
     return struct.unpack(">II", data[16:24]) if len(data) >= 24 else (0, 0)
 
 
@@ -279,7 +279,7 @@ def _code_points(primaries: int, transfer: int, matrix: int, full: int) -> tuple
     if transfer in colour.HDR_TRANSFERS:
         return None, [colour.HDR]
     if primaries not in _PRIMARIES or transfer not in _TRANSFERS or matrix or full != 1:
-        return None, ["its colours are of an unusual kind and were taken as sRGB"]
+        return None, ["its colours are of an unusual type and were taken as sRGB"]
     change = colour.to_srgb(_PRIMARIES[primaries])
     if transfer == 13 and change is None:
         return None, []

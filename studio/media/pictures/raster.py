@@ -23,7 +23,7 @@ CUT = "is cut off"
 DAMAGED = "is damaged"
 TORN = "is cut off or damaged"
 BROKEN = "damaged in places: what is there is shown"
-FOREIGN = "is of a kind that is not read here"
+FOREIGN = "is of a type that is not read here"
 _HINTS = {
     CUT: "Try saving it again from where it came.",
     DAMAGED: "Try saving it again from where it came.",
@@ -149,7 +149,7 @@ def _limits(raster: Raster, notes: list[str]) -> tuple[float, float]:
     for band in raster.bands():
         used.add(_split(raster, band)[0])
     if used.holes:
-        notes.append("values that are no numbers became black")
+        notes.append("values that are not numbers became black")
     if used.low > used.high:
         return NO_RANGE
     if used.low >= 0 and used.high <= 1:

@@ -25,7 +25,7 @@ _TEXT = "#EDEDEE"
 
 @dataclass(frozen=True)
 class ColourScale:
-    """States which bits the first and the last colour stand for, and the range of the legend."""
+    """Holds the bits of the end colours and the range of the legend."""
 
     low: float
     high: float
@@ -40,7 +40,9 @@ class ColourScale:
 
         Exact bits begin at 0; differences may be negative.
         """
-        low, high = (low if bound else 0.0), max(high, low + 1e-6)
+        high = max(high, low + 1e-6)
+        if not bound:
+            low = 0.0
         step = _step(high - low)
         low = math.floor(low / step + 1e-6) * step
         high = math.ceil(high / step - 1e-6) * step
@@ -59,7 +61,7 @@ class ColourScale:
 
     @property
     def description(self) -> tuple[str, str]:
-        """Return the label of the last colour, `12 bits a pixel, exact`, and a shorter one."""
+        """Return the label of the last colour and a shorter one: `12 bits a pixel, exact`."""
         high = bits_text(self.high)
         if self.is_bound:
             return f"{high}, share of the total", f"{high}, shared"
@@ -78,7 +80,7 @@ class ColourScale:
         return found
 
     def draw_legend(self, width: int) -> Array:
-        """Return the colours from one end of the legend to the other, (1, width, 3) uint8."""
+        """Return the colours of the legend from end to end, (1, width, 3) uint8."""
         return self.colour_map(np.linspace(self.least, self.most, width)[None])
 
 

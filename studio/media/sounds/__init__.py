@@ -1,1 +1,1 @@
-"""Sound files to arrays, and sound to the sound card."""
+"""Read sound files to arrays, and play sound on the sound card."""

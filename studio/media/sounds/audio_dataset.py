@@ -49,7 +49,7 @@ class RecordingDataset:
 def load_recordings_in_steps(
     source: Path, rate: int, columns: Sequence[str] = ()
 ) -> Generator[tuple[int, int], None, RecordingDataset]:
-    """Load a folder or pack at a rate in Hz, in steps that yield (done, total) files.
+    """Load a folder or pack at a rate in Hz. The steps yield (done, total) files.
 
     `columns`: those of a pack's index, each a group of classes. Raises FileRefused, with counts, if there is too little
     to train on or a pack is damaged.
@@ -57,16 +57,16 @@ def load_recordings_in_steps(
     source = Path(source)
     name = display_name(source.resolve().name)
     if not source.is_dir():
-        raise FileRefused(name, "is no folder of recordings" if source.exists() else "is not there")
+        raise FileRefused(name, "is not a folder of recordings" if source.exists() else "is not there")
     if (source / "index.csv").is_file():
         return (yield from _pack(source, name, rate, columns))
     if columns:
-        raise FileRefused(name, "has no index.csv that would say the kinds of its sounds")
+        raise FileRefused(name, "has no index.csv with the classes of its sounds")
     return (yield from _folder(source, name, rate))
 
 
 def open_for_training(path: Path, rate: int, *, silent: bool = False, centred: bool = True) -> np.ndarray:
-    """Open a sound file as (samples,) int16 at a rate in Hz, mixed to one channel. Raises FileRefused with the reason.
+    """Open a sound file as (samples,) int16 at a rate in Hz. Channels are mixed. Raises FileRefused with the reason.
 
     `silent`: whether silence is allowed, too. `centred`: whether an offset is removed; a pack is used as it is.
     """
@@ -117,7 +117,7 @@ def _folder(source: Path, name: str, rate: int) -> Generator[tuple[int, int], No
 
 
 def _split(found: dict[bytes, np.ndarray]) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
-    """Hold out a tenth by hash, in the order of the hashes; at least one on either side."""
+    """Hold out a tenth by hash, in the order of the hashes. Each side gets at least one."""
     keys = sorted(found)
     if len(keys) == 1:
         cut = max(len(found[keys[0]]) * 9 // 10, 1)

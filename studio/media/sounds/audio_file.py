@@ -1,4 +1,4 @@
-"""Read a recording from a file to one channel at a model's rate, and note what had to be done.
+"""Read a recording from a file to one channel at a model's rate.
 
 A header's claims are checked before anything is unpacked, and samples are unpacked in blocks up to a limit: a file of
 200 kB can hold hours of silence in eight channels. WAV, Wave64, FLAC, Ogg Vorbis, Opus, MP3, AIFF, CAF and AU are read.
@@ -42,7 +42,7 @@ DAMAGED = 0.001
 """The largest share of samples that may be NaN."""
 _EMPTY = "is cut off before its sound begins"
 CANCELLED = "its channels cancel each other out, so the first one is used"
-APART = "its parts have different rates: all are brought to that of the first"
+APART = "its parts have different rates: all are converted to that of the first"
 __all__ = ["Recording", "resample_recording", "resample_whole", "open_recording", "refusal_reason"]
 
 
@@ -73,7 +73,8 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
 
     `centred`: whether an offset is removed
     """
-    path, name = Path(path), display_name(os.path.basename(path))
+    name = display_name(os.path.basename(path))
+    path = Path(path)
     with decode_opened(path, name, LARGEST) as file:
         streams, form, notes = find_streams(file, name, path.suffix)
         size = os.fstat(file.fileno()).st_size
@@ -90,7 +91,7 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
     if not length:
         raise FileRefused(name, _EMPTY if CUT in notes else "holds no sound")
     if found.broken:
-        notes.append(f"{found.broken:,} samples that were no numbers became silence")
+        notes.append(f"{found.broken:,} samples that were not numbers became silence")
     clipped = _clipped(wave, found.rate)
     _clean(wave, notes, centred)
     if rate is not None and rate < found.rate:  # the result is shorter and replaces what was already used
@@ -99,8 +100,12 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
     else:
         wave = _at(wave, found.rate, rate)
     loudest = _loudest(wave)
-    notes += ["is silent"] if loudest < SILENT else ["is very quiet"] if loudest < QUIET else []
-    notes += [f"clipped at {clipped:,} samples"] if clipped else []
+    if loudest < SILENT:
+        notes.append("is silent")
+    elif loudest < QUIET:
+        notes.append("is very quiet")
+    if clipped:
+        notes.append(f"clipped at {clipped:,} samples")
     seconds = length / found.rate
     quiet = loudest < QUIET
     return Recording(wave, rate or found.rate, name, found.rate, found.channels, seconds, clipped, quiet, tuple(notes))
@@ -161,12 +166,12 @@ def _mixed(streams: list[AudioStream], size: int, name: str, notes: list[str], o
             notes += [APART] if APART not in notes else []
     mixed.finish()
     if mixed.broken > DAMAGED * entries:
-        raise FileRefused(name, f"holds {mixed.broken:,} samples that are no numbers", AGAIN)
+        raise FileRefused(name, f"holds {mixed.broken:,} samples that are not numbers", AGAIN)
     return mixed
 
 
 def _blocks(stream: AudioStream, name: str, notes: list[str], last: bool) -> Iterator[blocks.AudioBlock]:
-    """Return the samples of a stream; none if it is unreadable, unless it is the last hope."""
+    """Return the samples of a stream. An unreadable one has none, unless it is the last hope."""
     try:
         yield from blocks.read_blocks(stream, name, notes)
     except blocks.UnreadableBlock:

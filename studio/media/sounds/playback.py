@@ -213,7 +213,7 @@ class PlaybackBuffer:
     # ── the sound card's thread ──────────────────────────────────────────────────────────────────
 
     def set_card_rate(self, rate: float) -> None:
-        """Prepare for a card that reads so many samples a second; playback continues at its place."""
+        """Prepare for a card that reads so many samples a second. Playback continues at its place."""
         place = round(self._at(self._given * self.rate / self._card))
         self._card = rate
         self._restart_at(min(place, self._count))
@@ -338,7 +338,8 @@ class PlaybackBuffer:
     def _next(self, few: int) -> tuple[np.ndarray, bool]:
         """Return the next samples, a few at most, and whether they are the last."""
         count = self._count  # before the array, which may have been replaced by a longer one by then
-        made, end, repeats = self._samples, *self._end(count)
+        made = self._samples
+        end, repeats = self._end(count)
         piece = made[self._fed : min(self._fed + few, end)]
         return piece, self._is_complete and not repeats and self._fed + len(piece) >= count
 

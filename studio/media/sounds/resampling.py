@@ -1,4 +1,4 @@
-"""Resample a sound to a sound card's rate as it arrives, with as little delay as possible.
+"""Resample a sound to a sound card's rate as it arrives, with little delay.
 
     y_n = Σ_j x_j h(n r/s - j),  h(t) = c sinc(c t) I₀(β √(1 - (t/w)²)) / I₀(β) for |t| < w,  c ≤ min(1, s/r)
 

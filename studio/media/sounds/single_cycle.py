@@ -1,4 +1,4 @@
-"""Read a single cycle of a wave from a sound file, or the first frame of a wavetable.
+"""Read a single cycle of a wave, or a wavetable's first frame, from a file.
 
 Every fault of a file ends as `FileRefused`, with a reason for the user.
 """
@@ -164,7 +164,7 @@ def _mono(samples: np.ndarray, notes: list[str]) -> np.ndarray:
     """
     if not np.isfinite(samples).all():
         samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-        notes.append("samples that were no numbers became silence")
+        notes.append("samples that were not numbers became silence")
     mean: np.ndarray = samples.mean(1)
     first: np.ndarray = samples[:, 0]
     if np.abs(mean).max() < SILENT < np.abs(samples).max():
@@ -174,7 +174,7 @@ def _mono(samples: np.ndarray, notes: list[str]) -> np.ndarray:
 
 
 def riff_chunks(data: bytes) -> dict[bytes, bytes]:
-    """Return the first chunk of a WAV for each key; none if it is not a WAV.
+    """Return the first chunk of a WAV for each key. Other files have none.
 
     Chunks are read as far as the file goes.
     """

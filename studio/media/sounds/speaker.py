@@ -1,4 +1,4 @@
-"""Play a source of sound on the sound card, or say in a sentence why that fails.
+"""Play a source on the sound card, or say in a sentence why that fails.
 
 The card asks for samples in a thread of its own, and the source writes them without waiting. A note that is held is one
 source. Sound that plays while it is generated (studio.media.sounds.playback) is another.
@@ -171,10 +171,10 @@ class Speaker:
         if self._stream is None:
             return ""
         if self._failed:
-            return f"Playing stopped by a fault of ours ({self._failed}). Everything else goes on."
+            return f"Playback stopped by an internal error ({self._failed}). Everything else continues."
         if self._ended or self.still > STILL:
             self._look_again = True
-            return f'"{self.device}" went away. Nothing is lost; only the sound stopped.'
+            return f'"{self.device}" was removed. Nothing is lost, but the sound stopped.'
         return ""
 
     # ── the sound card's thread ──────────────────────────────────────────────────────────────────
@@ -227,7 +227,7 @@ def _choose(sd: Any, wanted: str = "") -> Any:
         able = [device for device in sd.query_devices() if device["max_output_channels"] > 0]
         if wanted:
             error = NoSoundOutput(
-                f'"{wanted}" is not there any more. Everything else works. Take another device for sound.'
+                f'"{wanted}" is not there any more. Everything else works. Choose another device for sound.'
             )
             return next((device for device in able if device["name"] == wanted), None) or _raise(error)
         if sys.platform.startswith("linux"):

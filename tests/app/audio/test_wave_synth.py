@@ -138,7 +138,7 @@ def test_a_card_that_goes_away_is_told_and_played_on_again(
 ) -> None:
     tone.hold_note(True)
     heard(tone, speaker, qtbot)
-    speaker.faults = '"USB headphones" went away. Nothing is lost; only the sound stopped.'
+    speaker.faults = '"USB headphones" was removed. Nothing is lost, but the sound stopped.'
     qtbot.waitUntil(lambda: messages.current.get() is not None)
     said = messages.current.get()
     assert said is not None and said.text == speaker.faults and said.buttons[0][0] == "Play again"

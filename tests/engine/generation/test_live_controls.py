@@ -1,4 +1,4 @@
-"""Live controls: a change applies from the next row on, and previews report the values that were used."""
+"""A live change applies from the next row on, and previews report the values that were used."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -136,9 +136,9 @@ def test_a_flow_follows_a_change_in_its_next_group(tiny: str, jobs: JobStarter) 
     ("heat", "words"),
     [
         (np.ones((8, 4)), r"painted on \(8, 4\), but the picture is \(8, 8\)"),
-        (np.full((8, 8), np.nan), "from 0 to 4"),
-        (np.full((8, 8), -1.0), "from 0 to 4"),
-        (np.full((8, 8), 4.5), "from 0 to 4"),
+        (np.full((8, 8), np.nan), "between 0 and 4"),
+        (np.full((8, 8), -1.0), "between 0 and 4"),
+        (np.full((8, 8), 4.5), "between 0 and 4"),
     ],
 )
 def test_an_impossible_adjustment_is_reported_and_the_job_continues(
@@ -156,7 +156,7 @@ def test_an_impossible_adjustment_is_reported_and_the_job_continues(
 
 
 def test_a_flow_refuses_a_painted_temperature(tiny: str, jobs: JobStarter) -> None:
-    with pytest.raises(DoesNotFit, match="take a model that draws pixel by pixel"):
+    with pytest.raises(DoesNotFit, match="Choose a model that draws pixel by pixel"):
         made(jobs, model=tiny, temperature_map=np.ones((8, 8)))
 
 
@@ -207,7 +207,7 @@ def test_models_that_cannot_be_mixed_are_reported(
 
 
 def _kinds(*names: str) -> sampling.LoadedModel:
-    """Return a model of 4 × 4 pixels with these classes, as far as its classes are used."""
+    """Return a model of 4 × 4 pixels with these classes."""
     recipe = zoo.gated_pixelcnn.GatedPixelCNN(width=4, layers=1, size=3, head=4, classes=len(names))
     model = recipe.build((1, 4, 4), 4).eval().requires_grad_(False)
     card = Card(
@@ -244,7 +244,7 @@ def test_entropy_is_reported_for_every_row_drawn_pixel_by_pixel(tiny_pixels: str
     cold = made(jobs, model=tiny_pixels, temperature=(0.0,), report_entropy=True)[0].entropy
     assert cold is not None
     assert not cold.any(), "there is nothing to choose"
-    with pytest.raises(DoesNotFit, match="does not draw pixel by pixel, so no pixel of it is open for a while"):
+    with pytest.raises(DoesNotFit, match="does not draw pixel by pixel, so its pixels have no uncertainty"):
         made(jobs, model=tiny, report_entropy=True)
 
 

@@ -1,4 +1,4 @@
-"""Loops: find the likeliest of many joins, and compute what it costs."""
+"""The likeliest of many joins is found, and its bits are computed."""
 
 from typing import Any
 

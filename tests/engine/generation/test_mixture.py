@@ -1,4 +1,4 @@
-"""With classes, an artwork's bits are those of the even mixture of all classes."""
+"""An artwork without a class has the bits of the even mixture of classes."""
 
 import json
 import math
@@ -72,7 +72,7 @@ def test_score_reports_the_mixture_and_the_likeliest_class(
 
     assert cli.main(["score", tiny_kinds, str(picture)]) == 0
     said = capsys.readouterr().out
-    assert f"{mixed:.4f} bits per dimension, bound; {min(given):.4f} given {line['label']}, its likeliest kind" in said
+    assert f"{mixed:.4f} bits per dimension, bound; {min(given):.4f} given {line['label']}, its likeliest class" in said
     assert cli.main(["score", tiny_kinds, str(picture), "--label", "Light"]) == 0
     assert f"{given[1]:.4f} bits per dimension given Light, bound" in capsys.readouterr().out
 

@@ -34,7 +34,7 @@ def ask() -> Ask:
 
 @pytest.fixture(scope="module")
 def pack(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make grey rings of 8 × 8 pixels in two classes, by the brightness of their ground."""
+    """Make grey rings of 8 × 8 pixels. Two classes have a dark and a light ground."""
     path = tmp_path_factory.mktemp("packs") / "rings.npz"
     grey = rings[..., :1]
     kinds = (rings[:, 0, 0, 0] > 127).astype(np.int64)
@@ -129,7 +129,7 @@ def test_a_completion_is_scored_by_what_follows_the_hole(tiny_pixels: str, ask: 
         assert price == pytest.approx(-scored.bits[known_after].sum() * math.log(2), rel=1e-4)
     free[4:] = 1
     (last,) = [e for e in drawn(ask(_complete(tiny_pixels, picture, free))) if e.done == e.total]
-    assert last.following_log_prob is None, "nothing that is kept follows"
+    assert last.following_log_prob is None, "no kept pixel follows"
 
 
 def _complete(model: str, picture: np.ndarray, free: np.ndarray) -> wire.Inpaint:
@@ -141,10 +141,10 @@ def test_an_impossible_completion_is_reported(tiny_pixels: str, tiny: str, ask: 
     none = np.zeros((8, 8), np.uint8)
     faults = {
         "nothing is marked": (tiny_pixels, picture, none),
-        "all is marked": (tiny_pixels, picture, none + 1),
+        "everything is marked": (tiny_pixels, picture, none + 1),
         r"marked on \(8, 4\), but the picture is \(8, 8\)": (tiny_pixels, picture, none[:, :4]),
         "works on": (tiny_pixels, rings[0], none),
-        "take a model that draws pixel by pixel": (tiny, rings[0], none),
+        "Choose a model that draws pixel by pixel": (tiny, rings[0], none),
     }
     for words, (model, given, free) in faults.items():
         with pytest.raises(DoesNotFit, match=words):

@@ -93,7 +93,7 @@ def test_only_the_last_second_decides_the_class(tiny_recordings: str, jobs: JobS
 def test_only_a_model_of_recordings_computes_bits_of_a_recording(
     tiny: str, tiny_recordings: str, jobs: JobStarter
 ) -> None:
-    with pytest.raises(DoesNotFit, match="makes no recordings, so it cannot price one; use a WaveNet"):
+    with pytest.raises(DoesNotFit, match="makes no recordings, so it cannot compute their bits. Choose a WaveNet"):
         steps(jobs, model=tiny, sound=sound(0.1), label=None)
     with pytest.raises(DoesNotFit, match="the model works on 16-bit samples"):
         steps(jobs, model=tiny_recordings, sound=np.zeros(9))

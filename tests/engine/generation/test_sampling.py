@@ -1,4 +1,4 @@
-"""Trained models from their files draw pictures from seeds, sliders and a picture of the user."""
+"""The engine's trained models draw pictures from seeds, sliders and the user's picture."""
 
 import math
 from collections.abc import Callable, Sequence

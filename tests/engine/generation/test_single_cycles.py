@@ -1,4 +1,4 @@
-"""Models of single cycles: from a pack or a folder of files to waves that decode back."""
+"""A model of single cycles works from a pack or a folder to waves that decode back."""
 
 from pathlib import Path
 

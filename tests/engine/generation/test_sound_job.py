@@ -1,4 +1,4 @@
-"""Streamed sound equals a Sample's, changes at once with an edit, and stays within its limit."""
+"""Sound that streams equals a Sample's, follows edits at once, and stays within its limit."""
 
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -383,11 +383,11 @@ def test_the_first_sound_is_a_short_piece_and_not_all_of_it(jobs: JobStarter) ->
         ({"temperature_map": np.ones((8, 8), np.float32)}, "no pixels"),
         ({"share": 0.5}, "no second model"),
         ({"temperature": (1.0, 0.5)}, "one temperature"),
-        ({"label": 7}, "kind"),
-        ({"temperature_curve": np.array([[0.0, 5.0]])}, "from 0 to 4"),
-        ({"temperature_curve": np.array([[1.0, 1.0], [0.5, 1.0]])}, "never fall"),
+        ({"label": 7}, "class"),
+        ({"temperature_curve": np.array([[0.0, 5.0]])}, "between 0 and 4"),
+        ({"temperature_curve": np.array([[1.0, 1.0], [0.5, 1.0]])}, "must not fall"),
         ({"temperature_curve": np.ones(3)}, "points, 2"),
-        ({"from_sample": 10_000}, "made anew"),
+        ({"from_sample": 10_000}, "generated again"),
     ],
 )
 def test_an_impossible_change_is_reported_and_playback_continues(
@@ -401,9 +401,9 @@ def test_an_impossible_change_is_reported_and_playback_continues(
 
 
 def test_a_model_that_cannot_stream_is_refused(jobs: JobStarter, tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DoesNotFit, match='"Rings" does not make sound that goes on'):
+    with pytest.raises(DoesNotFit, match='"Rings" cannot stream sound'):
         list(JobStarter(CPU).start(wire.StreamSound(job="a", model=tiny, seed=0)))
-    with pytest.raises(DoesNotFit, match="sound is"):
+    with pytest.raises(DoesNotFit, match="but must be"):
         list(jobs.start(command(sound_to_continue=np.zeros((3, 3), np.int16))))
     assert isinstance(HUM.model, AutoregressiveSound)
     assert not isinstance(HUM.model.make_sampler(torch.tensor([1]), 1), TorchSampler)

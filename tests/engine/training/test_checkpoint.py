@@ -1,4 +1,4 @@
-"""A run's list of checkpoints is rebuilt from its folder if it was lost or damaged."""
+"""A run's list of checkpoints is rebuilt from its folder if it is damaged."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from studio.engine.training import checkpoint
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """Make a run with checkpoints after 3, 4 and 5 steps, and the best one after 4."""
+    """Make a run with checkpoints after 3, 4 and 5 steps. The best one is that after 4."""
     (tmp_path / "checkpoints").mkdir()
     for step in (3, 4, 5):
         checkpoint.add_checkpoint(tmp_path, {"model.w": torch.full((4,), float(step))}, {"step": step})

@@ -1,4 +1,4 @@
-"""Training configs: shipped recipes can be run again, and a user's settings are checked."""
+"""A shipped recipe can be run again, and a user's settings are checked."""
 
 import json
 from pathlib import Path

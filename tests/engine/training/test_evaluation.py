@@ -1,4 +1,4 @@
-"""The held-out figures, each against a value computed by hand."""
+"""Each held-out figure equals a value computed by hand."""
 
 import math
 
@@ -26,7 +26,7 @@ TOLERANCE = 2e-4
 
 
 class Shift(Bijection):
-    """z = h - c. Class 0 changes nothing, class 1 moves every entry by one."""
+    """Computes z = h - c. Class 0 changes nothing, class 1 moves every entry by one."""
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         moved = torch.zeros(len(x)) if c is None else c.to(x)

@@ -1,4 +1,4 @@
-"""Training data and validation data of a run: the test artworks choose nothing."""
+"""The test artworks choose nothing: a run has training and validation data of its own."""
 
 import subprocess
 import sys
@@ -82,7 +82,7 @@ def test_validation_artworks_are_never_used_for_training() -> None:
 
 
 def test_the_test_pictures_do_not_choose_the_best_weights(tmp_path: Path, studio_home: Path) -> None:
-    """Training pictures get cheaper with every step, noise gets dearer. Each would choose other weights."""
+    """The loss of training pictures falls with every step, that of noise rises. Each would choose other weights."""
     ramp = np.linspace(0, 255, 8).astype(np.uint8)
     dimmed = np.arange(1, 61, dtype=np.uint8)[:, None, None, None]
     alike = np.broadcast_to(ramp[None, :, None, None], (60, 8, 8, 1)) // dimmed
@@ -129,7 +129,7 @@ def test_very_few_waves_are_used_or_the_needed_number_is_reported(
 def few(folder: Path, source: Path, what: TrainingConfig, count: int) -> None:
     """Train on so many. If they are too few, the needed number is reported and nothing is left behind."""
     if count < MIN_ARTWORKS:
-        with pytest.raises(DoesNotFit, match=f"{count} to learn from.* At least {MIN_ARTWORKS} are needed"):
+        with pytest.raises(DoesNotFit, match=f"{count} to train on.* At least {MIN_ARTWORKS} are needed"):
             learn(folder, source, what)
         assert not (folder / "run").exists(), "its name is free again"
     else:
@@ -260,7 +260,7 @@ def begun(tmp_path: Path, studio_home: Path) -> Callable[..., list[wire.AnyEvent
 
 def test_a_run_does_not_continue_with_other_pictures_unless_forced(begun: Callable[..., list[wire.AnyEvent]]) -> None:
     for others in (pictures(8, seed=5), pictures(9), pictures(8)[::-1].copy()):
-        with pytest.raises(BadTrainingConfig, match=r"other artworks than these. Nothing was changed. Add --force"):
+        with pytest.raises(BadTrainingConfig, match=r"other artworks. Nothing was changed. Add --force"):
             begun(others, 3)
     assert models.find_model("few").card.steps == 2
     begun(pictures(8, seed=5), 3, force=True)
@@ -313,6 +313,6 @@ def test_a_model_that_cannot_fit_into_memory_is_refused_before_it_takes_any(
     recipe: zoo.Recipe, shape: tuple[int, ...], tmp_path: Path, studio_home: Path
 ) -> None:
     source = pack(tmp_path / "p.npz", pictures(8), pictures(2, 1))
-    with pytest.raises(BadTrainingConfig, match=r"needs [\d,]+ GB of memory to learn, and [\d.,]+ GB are free"):
+    with pytest.raises(BadTrainingConfig, match=r"needs [\d,]+ GB of memory for training, but [\d.,]+ GB are free"):
         learn(tmp_path, source, study(recipe, shape))
     assert not (tmp_path / "run").exists()

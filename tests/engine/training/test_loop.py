@@ -117,7 +117,7 @@ def _clock() -> Callable[[], float]:
 def test_a_run_is_not_resumed_with_other_settings(tmp_path: Path, x: TrainingExamples) -> None:
     learn(tmp_path, x, study(steps=2))
     other = msgspec.structs.replace(study(), recipe=zoo.realnvp.RealNVP(scales=2, width=8, blocks=1))
-    with pytest.raises(BadTrainingConfig, match="begun with other settings"):
+    with pytest.raises(BadTrainingConfig, match="started with other settings"):
         TrainingRun(other, tmp_path, torch.device("cpu"))
 
 
@@ -143,7 +143,7 @@ def test_three_bad_steps_roll_back_to_the_last_save_with_half_the_rate(tmp_path:
         moment for moment in loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False) if moment
     ]
     assert run.progress.rate_scale == 0.5
-    assert any("went back to the last save" in m.notice for m in moments)
+    assert any("from the last save" in m.notice for m in moments)
     assert bool(torch.isfinite(weights(run)).all())
 
 

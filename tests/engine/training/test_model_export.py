@@ -1,4 +1,4 @@
-"""A run is exported with its file's own figure, directions of the data, and statistics of its weights."""
+"""A run is exported with its figure, directions, and statistics of its weights."""
 
 import math
 from pathlib import Path
@@ -183,6 +183,6 @@ def test_a_model_with_figures_that_are_not_finite_is_not_exported(tmp_path: Path
     with torch.no_grad():
         for parameter in run.average.parameters():
             parameter.fill_(1e30)
-    with pytest.raises(model_export.FiguresNotFinite, match="no finite price"):
+    with pytest.raises(model_export.FiguresNotFinite, match="no finite bits"):
         model_export.export_model(run, tmp_path / "wild.safetensors", x, x, x)
     assert not (tmp_path / "wild.safetensors").exists()

@@ -1,4 +1,4 @@
-"""A WaveNet in the engine: trained on a pack of clips, streamed, measured, and what is refused."""
+"""A WaveNet in the engine is trained on a pack of clips, streamed and measured. Other requests are refused."""
 
 import math
 from collections.abc import Callable
@@ -110,7 +110,7 @@ def test_a_cycle_model_is_trained_drawn_opened_and_evaluated(ask: Ask, pack: Pat
 
 
 def performed(ask: Ask, model: str, **asked: Any) -> tuple[np.ndarray, float]:
-    """Stream a sound of class 1, and return it with the nats that its chunks report."""
+    """Stream a sound of class 1, and return it with its chunks' nats."""
     events = ask(wire.StreamSound(**{"job": "a", "model": model, "label": 1, **asked}))
     parts = [event for event in events if isinstance(event, wire.SoundChunk)]
     nats = -math.log(2) * float(np.concatenate([part.bits for part in parts]).sum(dtype=np.float64))
@@ -152,8 +152,8 @@ def test_a_run_continues_where_it_stopped(ask: Ask, pack: Path, tmp_path: Path) 
 
 
 def test_classes_that_do_not_fit_and_families_without_classes_are_named(ask: Ask, pack: Path, tmp_path: Path) -> None:
-    with pytest.raises(DoesNotFit, match='asks for 2 × 2 kinds, but "beeps" has no kinds'):
-        learn(ask, pack, tmp_path / "a", study(label_columns=[]))
+    with pytest.raises(DoesNotFit, match='needs 2 × 2 classes, but "beeps" has no classes'):
+        learn(ask, pack, tmp_path / "a", study(labels=[]))
     with pytest.raises(DoesNotFit, match="only a WaveNet"):
         recipe = {"family": "maf", "layers": 1, "hidden": [8]}
         learn(ask, pack, tmp_path / "b", study(recipe=recipe, label_columns=[], shape=[64]))

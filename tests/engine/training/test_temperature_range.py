@@ -1,4 +1,4 @@
-"""A model works at a temperature if less than half of its works are blank or saturated."""
+"""A model works at a temperature if most works are neither blank nor saturated."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

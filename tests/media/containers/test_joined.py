@@ -77,7 +77,7 @@ def test_joined_sounds_get_the_rate_and_channels_of_the_first(sort: str, tmp_pat
     second = tune(2, 24_000, 880, channels=2)
     found = opened(tmp_path, packed(sort, tune(1)) + packed(sort, second, 24_000) + packed(sort, tune(1)))
     assert found.seconds == pytest.approx(4, abs=0.002) and found.file_rate == RATE and found.channels == 1
-    assert found.notes == ("its parts have different rates: all are brought to that of the first",)
+    assert found.notes == ("its parts have different rates: all are converted to that of the first",)
     assert pitch(found.samples[RATE * 3 // 2 : RATE * 5 // 2], RATE) == pytest.approx(880, abs=4)
 
 
@@ -240,7 +240,7 @@ def test_a_file_cut_off_before_its_sound_is_refused_as_cut_off(sort: str, tmp_pa
 
 @pytest.mark.parametrize("sort", PACKED)
 def test_blocks_follow_each_other_without_a_seam(sort: str, tmp_path: Path) -> None:
-    """In an MP3, even seeking to the same place loses what the last frame left for the next."""
+    """An MP3 loses what the last frame left for the next, even after seeking to the same place."""
     data = packed(sort, np.concatenate((tune(5), 0.3 * DICE.standard_normal((5 * RATE, 1)))).clip(-0.9, 0.9))
     whole, _ = soundfile.read(io.BytesIO(data), dtype="float32")
     found = opened(tmp_path, data)

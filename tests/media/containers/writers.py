@@ -1,4 +1,4 @@
-"""Write sound files byte by byte, so that any number in a header can be wrong."""
+"""Write sound files byte by byte, so that any number can be wrong."""
 
 import struct
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Enlarged pictures have the chosen size, and the originals are recovered from them."""
+"""An enlarged picture has the chosen size, and its original is recovered."""
 
 import io
 from pathlib import Path

@@ -17,7 +17,7 @@ from tests.media.opening import reason
 from tests.media.pictures.writers import END, chunk, png, tiff
 
 MOST_MEMORY = 10**9
-FOREIGN = "is of a kind that is not read here"
+FOREIGN = "is of a type that is not read here"
 PEAK = """
 import resource, sys
 from studio.media.pictures.image import FileRefused, open_picture

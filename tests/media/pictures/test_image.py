@@ -93,7 +93,8 @@ def test_a_picture_taken_sideways_comes_upright(tmp_path: Path, ending: str, ori
     }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    how = {"quality": 100, "subsampling": 0} if ending == "JPEG" else {"lossless": True} if ending == "WEBP" else {}
+    settings: dict[str, dict[str, Any]] = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}
+    how = settings.get(ending, {})
     picture = opened(tmp_path, saved(np.ascontiguousarray(stored), ending, exif=exif, **how))
     np.testing.assert_allclose(picture.array.astype(int), scene, atol=4)
     assert any("upright" in note for note in picture.notes) == (orientation != 1)

@@ -18,7 +18,7 @@ KINDS += [(colour, depth, channels) for colour, channels in ((2, 3), (4, 2), (6,
 OVER_WHITE = "transparency was put over white"
 GAMMA = "its gamma was converted to sRGB"
 COLOURS = "its colours were converted to sRGB"
-UNUSUAL = "its colours are of an unusual kind and were taken as sRGB"
+UNUSUAL = "its colours are of an unusual type and were taken as sRGB"
 LEFT_OUT = "its colour profile could not be read and was left out"
 HDR = "its HDR colours were taken as sRGB"
 LINEAR = chunk(b"gAMA", struct.pack(">I", 100_000))
@@ -166,7 +166,8 @@ def test_a_profile_is_applied_with_and_without_opacity_at_every_depth(tmp_path: 
         return
     channels = {0: 1, 4: 2, 2: 3, 6: 4, 3: 1}[colour]
     values = np.full((*SHAPE, channels), 2**depth - 1, np.uint16 if depth == 16 else np.uint8)
-    values[..., 0] = 0 if colour == 3 else 128 * (257 if depth == 16 else 1)
+    half = 128 * 257 if depth == 16 else 128
+    values[..., 0] = 0 if colour == 3 else half
     if colour in (2, 6):
         values[..., 1:3] = 0
     palette = chunk(b"PLTE", bytes([128, 0, 0])) if colour == 3 else b""
@@ -284,8 +285,8 @@ def test_the_reason_is_true_of_the_file(tmp_path: Path) -> None:
     assert reason(tmp_path, whole[:20]) == "is cut off"
     short = whole[:33] + chunk(b"IDAT", zlib.compress(b"\0" * 50)) + END
     assert reason(tmp_path, short) == "is damaged"
-    assert reason(tmp_path, whole[:8] + chunk(b"CgBI", bytes(4)) + whole[8:]) == "is of a kind that is not read here"
-    assert reason(tmp_path, png(values, 8, 2, chunk(b"ABCD", b""))) == "is of a kind that is not read here"
+    assert reason(tmp_path, whole[:8] + chunk(b"CgBI", bytes(4)) + whole[8:]) == "is of a type that is not read here"
+    assert reason(tmp_path, png(values, 8, 2, chunk(b"ABCD", b""))) == "is of a type that is not read here"
     assert reason(tmp_path, png(values, 8, 3)) == "is damaged"  # no palette
     np.testing.assert_array_equal(opened(tmp_path, whole[: -len(END)]).array, values)
     np.testing.assert_array_equal(opened(tmp_path, whole + b"trailing words").array, values)

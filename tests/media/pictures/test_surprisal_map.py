@@ -1,4 +1,4 @@
-"""Maps as pictures: their colours, the scale that they share, the plate with its legend."""
+"""A map becomes a picture with colours, a shared scale, and a plate with its legend."""
 
 import numpy as np
 

@@ -14,7 +14,7 @@ from tests.media.pictures.writers import tiff
 
 dice = np.random.default_rng(4)
 SHAPE = (19, 37)
-FOREIGN = "is of a kind that is not read here"
+FOREIGN = "is of a type that is not read here"
 BLOCKS: tuple[dict[str, Any], ...] = ({}, {"rows": 7}, {"tile": (16, 16)})
 
 
@@ -151,7 +151,7 @@ def test_values_beyond_black_and_white_are_spread_and_reported(tmp_path: Path) -
     picture = opened(tmp_path, tiff(heights, 32, 3, 1))
     np.testing.assert_array_equal(picture.array[0, :, 0], [0, 128, 0, 255])
     assert "its values from -100 to 900 were spread from black to white" in picture.notes
-    assert "values that are no numbers became black" in picture.notes
+    assert "values that are not numbers became black" in picture.notes
 
 
 def test_a_small_preview_is_reported_as_a_preview(tmp_path: Path) -> None:

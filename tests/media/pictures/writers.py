@@ -121,8 +121,9 @@ def _file(tags: dict[int, Any], data: list[bytes], places: int, order: str, big:
     tags = {**tags, places: data, places + 1 if places == 324 else 279: [len(part) for part in data]}
     head = 16 if big else 8
     spill = head + struct.calcsize("=" + counting) + len(tags) * (struct.calcsize("=" + entry) + room) + room
-    sizes = {tag: len(values) * (4 if tag in (places, 279, 325) else 1 if isinstance(values, bytes) else 2)
-             for tag, values in tags.items()}  # fmt: skip
+    long_tags = (places, 279, 325)
+    each = {tag: 1 if isinstance(values, bytes) else 2 for tag, values in tags.items()}
+    sizes = {tag: len(values) * (4 if tag in long_tags else each[tag]) for tag, values in tags.items()}
     start = spill + sum(size for size in sizes.values() if size > room)
     starts = [start + sum(map(len, data[:i])) for i in range(len(data))]
     fields = tail = b""

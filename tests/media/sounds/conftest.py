@@ -21,7 +21,8 @@ class Daemon:
     """Runs a private PulseAudio with its own folder and socket."""
 
     def __init__(self, folder: str) -> None:
-        self.folder, self.socket = folder, f"unix:{folder}/s"
+        self.folder = folder
+        self.socket = f"unix:{folder}/s"
         self._env = {**os.environ, "XDG_RUNTIME_DIR": folder, "HOME": folder, "PULSE_RUNTIME_PATH": folder}
         self._env.pop("DISPLAY", None)
         self._process: subprocess.Popen[bytes] | None = None
@@ -79,7 +80,7 @@ def sound_card(monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
 
 
 def skip_if_gaps(*counts: int) -> None:
-    """Skip a test that compares every sample if the computer was too busy to deliver them."""
+    """Skip a test of every sample if the computer was too busy to deliver them."""
     if any(counts):
         pytest.skip("this machine was too busy to play: it left gaps, and counted them")
 

@@ -209,10 +209,10 @@ def test_nan_becomes_silence_or_is_refused(tmp_path: Path) -> None:
     wave[[5, 900]] = np.nan, np.inf
     (tmp_path / "a.wav").write_bytes(export.encode_wav_bytes(wave, RATE, {}))
     found = open_recording(tmp_path / "a.wav")
-    assert found.samples[[5, 900]].tolist() == [0, 0] and "2 samples that were no numbers" in found.notes[0]
+    assert found.samples[[5, 900]].tolist() == [0, 0] and "2 samples that were not numbers" in found.notes[0]
     wave[:100] = np.nan
     (tmp_path / "a.wav").write_bytes(export.encode_wav_bytes(wave, RATE, {}))
-    with pytest.raises(FileRefused, match="101 samples that are no numbers"):
+    with pytest.raises(FileRefused, match="101 samples that are not numbers"):
         open_recording(tmp_path / "a.wav")
 
 
@@ -260,7 +260,7 @@ def test_resampling_in_pieces_equals_resampling_at_once(before: int, rate: int, 
 
 
 def test_samples_that_are_clipped_are_counted_across_pieces(tmp_path: Path) -> None:
-    """One run spans the border of two pieces, one fills a piece, and one is at the very end."""
+    """One run spans the border of two pieces, one fills a piece, one is last."""
     wave = np.zeros(3 * 2**20 + 500, np.float32)
     wave[2**20 - 2 : 2**20 + 2] = 0.9
     wave[2**21 - 5 :] = -0.8

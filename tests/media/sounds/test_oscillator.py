@@ -1,4 +1,7 @@
-"""The oscillator, block by block as a sound card asks: no click, no gap, no sample above the ceiling."""
+"""The oscillator has no click, no gap, and no sample above the ceiling.
+
+It is filled block by block as a sound card asks.
+"""
 
 import tracemalloc
 

@@ -272,7 +272,7 @@ def test_sound_generated_during_playback_is_heard_sample_for_sample(recording: R
 
 
 def test_ten_seconds_at_another_rate_are_played_unchanged(recording: Recorder) -> None:
-    """It is made in pieces of 20 ms, a little ahead of playback, as an engine does.
+    """An engine makes it in pieces of 20 ms, a little ahead of playback.
 
     What equals the original has no gap and no click.
     """
@@ -329,7 +329,7 @@ def test_a_removed_card_pauses_playback_and_another_card_continues(sound_card: D
         gone = time.monotonic()
         while not player.fault() and time.monotonic() < gone + LIMIT:
             time.sleep(0.02)
-        assert "went away" in player.fault()
+        assert "was removed" in player.fault()
         player.close()
         with pytest.raises(NoSoundOutput, match="Everything else works"):
             player.open(stream)

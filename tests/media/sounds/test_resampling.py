@@ -1,4 +1,4 @@
-"""Resampling piece by piece gives the same wave for any pieces, and holds little of it back."""
+"""A wave is resampled to the same samples in any pieces, with little delay."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The speaker plays on a sound card of the test, recorded from its other side; and there may be no card."""
+"""The speaker plays on a sound card of the test, recorded from its other side. There may be no card."""
 
 import builtins
 import time
@@ -44,7 +44,7 @@ class Counter:
 
 class Broken(Counter):
     def fill(self, out: np.ndarray, until: float = 0.0) -> None:
-        raise RuntimeError("a fault of ours")
+        raise RuntimeError("an internal error")
 
 
 NOW = SimpleNamespace(currentTime=7.0, outputBufferDacTime=7.25)
@@ -71,7 +71,7 @@ def test_no_sample_is_lost(recording: Recorder) -> None:
 
 
 def test_a_tone_that_changes_is_heard_without_a_click_or_a_gap(recording: Recorder) -> None:
-    """The wave moves every 20 ms, as under a slider, and the pitch every 200 ms."""
+    """The wave moves every 20 ms, as under a slider. The pitch moves every 200 ms."""
     player = Speaker()
     tone = Oscillator()
     tone.set_level(0.8)
@@ -116,7 +116,7 @@ def test_a_dead_daemon_is_reported_and_another_is_found(sound_card: Daemon) -> N
     end = time.monotonic() + LIMIT
     while not player.fault() and time.monotonic() < end:
         time.sleep(0.05)
-    assert player.fault() == f'"{player.device}" went away. Nothing is lost; only the sound stopped.'
+    assert player.fault() == f'"{player.device}" was removed. Nothing is lost, but the sound stopped.'
     player.close()
     with pytest.raises(NoSoundOutput, match="Everything else works"):
         player.open(tone)
@@ -131,7 +131,7 @@ def test_a_fault_of_ours_ends_in_silence_and_a_sentence(sound_card: Daemon) -> N
     player = Speaker()
     player.open(Broken())
     time.sleep(0.3)
-    assert player.fault() == "Playing stopped by a fault of ours (RuntimeError). Everything else goes on."
+    assert player.fault() == "Playback stopped by an internal error (RuntimeError). Everything else continues."
     player.close()
     assert player.fault() == ""
 
@@ -285,7 +285,7 @@ def test_an_end_that_portaudio_reports_is_reported_at_once(machine: Any) -> None
     player = Speaker()
     player.open(Counter())
     here.opened[0]["finished_callback"]()
-    assert '"pulse" went away' in player.fault()
+    assert '"pulse" was removed' in player.fault()
 
 
 def test_a_card_that_stops_asking_counts_as_gone(machine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,7 +295,7 @@ def test_a_card_that_stops_asking_counts_as_gone(machine: Any, monkeypatch: pyte
     assert player.fault() == ""
     later = time.monotonic() + speaker.STILL + 1
     monkeypatch.setattr(speaker.time, "monotonic", lambda: later)
-    assert '"pulse" went away' in player.fault()
+    assert '"pulse" was removed' in player.fault()
 
 
 def test_requests_of_any_size_are_filled_on_every_channel(machine: Any) -> None:

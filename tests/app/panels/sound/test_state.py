@@ -142,8 +142,9 @@ def test_a_sound_card_that_goes_away_pauses_and_another_plays_on(stage: SoundBen
     opened(stage, qtbot)
     stage.send_samples(0.5)
     stage.play_seconds(0.2)
-    speaker.faults = '"Headphones" went away. Nothing is lost; only the sound stopped.'
-    sound.player.card.check_output()
+    speaker.faults = '"Headphones" was removed. Nothing is lost, but the sound stopped.'
+    for _ in range(5):
+        sound.player.update_playback()
     assert not sound.player.playing.get() and sound.player.making.get() and speaker.source is None
     said = stage.window.messages.current.get()
     assert said is not None and said.text == (
@@ -164,8 +165,9 @@ def test_a_device_that_was_chosen_and_goes_away_is_replaced_by_the_systems(stage
     sound.play()
     opened(stage, qtbot)
     assert speaker.device == "Headphones"
-    speaker.faults = '"Headphones" went away. Nothing is lost; only the sound stopped.'
-    sound.player.card.check_output()
+    speaker.faults = '"Headphones" was removed. Nothing is lost, but the sound stopped.'
+    for _ in range(5):
+        sound.player.update_playback()
     said = stage.window.messages.current.get()
     assert said is not None
     assert said.text == '"Headphones" went away at 0:00.0. Playing is paused there. Nothing is lost.', "nothing is made"

@@ -65,7 +65,8 @@ class FakeEngine(QObject):
 
     def go_on(self) -> None:
         """Let the window handle what has happened meanwhile."""
-        unseen, self.unseen = self.unseen or [], None
+        unseen = self.unseen or []
+        self.unseen = None
         for event in unseen:
             self._deliver(event)
 
@@ -83,7 +84,8 @@ class FakeEngine(QObject):
     def die(self, sentence: str = DIED) -> None:
         """Die, as the real one tells it, with all commands unanswered that have a receiver, or with the newest."""
         self.message_raised.emit(sentence)
-        receivers, self.receivers = self.receivers, {}
+        receivers = self.receivers
+        self.receivers = {}
         lost = [command for command in self.sent if command.job in receivers]
         self.lost.emit(tuple(lost or self.sent[-1:]))
         for job, receiver in receivers.items():

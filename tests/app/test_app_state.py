@@ -167,7 +167,8 @@ def test_damaged_settings_do_not_lose_takes(
 def test_a_full_disk_is_said_once_not_every_second(
     window: AppState, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried, writing = [], window.autosave._task
+    tried = []
+    writing = window.autosave._task
 
     def full(path: Path, data: bytes) -> None:
         tried.append(path)
@@ -332,7 +333,8 @@ def test_a_model_that_is_added_is_chosen_where_it_is_seen(
 def test_a_model_dropped_is_added_and_chosen(window: AppState, tmp_path: Path, qtbot: QtBot, two_models: Path) -> None:
     window.open_dropped([write_model(tmp_path / "stick", make_card("garden"))])
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
-    said, chosen = window.messages.current.get(), window.generate.model.get()
+    said = window.messages.current.get()
+    chosen = window.generate.model.get()
     assert said is not None and said.text == '"Garden" was added to your models.'
     assert chosen is not None and chosen.card.name == "garden" and (two_models / "garden.safetensors").exists()
     cover = window.models.read_cover("garden")
@@ -356,7 +358,8 @@ def test_of_several_pictures_the_first_is_opened_and_that_is_said(
         Image.new("RGB", (9, 9)).save(tmp_path / name)
     window.open_dropped([tmp_path / "a.png", tmp_path / "b.png"])
     qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
-    said, shown = window.messages.current.get(), window.explore.crop_preview.get()
+    said = window.messages.current.get()
+    shown = window.explore.crop_preview.get()
     assert said is not None and said.text.startswith('Only "a.png" is opened')
     assert shown is not None and shown.picture.name == "a.png" and window.panel.get() == "explore"
 

@@ -130,7 +130,8 @@ def double_click(widget: QWidget, place: QPoint | None = None) -> None:
 def drag(widget: QWidget, xs: list[float], shift: bool = False, release: bool = True) -> None:
     """Press at the first of these places (x, in the middle of the height), go through the others, let go."""
     modifiers = Qt.KeyboardModifier.ShiftModifier if shift else Qt.KeyboardModifier.NoModifier
-    left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+    left = Qt.MouseButton.LeftButton
+    none = Qt.MouseButton.NoButton
     kinds = QMouseEvent.Type
     for place, x in enumerate(xs):
         at = widget.rect().center().toPointF()

@@ -24,7 +24,8 @@ class Keyboard(QWidget):
 
     def __init__(self, theme: Theme, tone: WaveSynth) -> None:
         super().__init__()
-        self._theme, self._tone = theme, tone
+        self._theme = theme
+        self._tone = tone
         self._first = 0
         self._down: tuple[int, ...] = ()
         self._sounding_notes: int | None = None
@@ -46,7 +47,8 @@ class Keyboard(QWidget):
     def key_rect(self, note: int) -> QRectF:
         """Where the key of a note lies."""
         octave, step = divmod(note - self._first, 12)
-        wide, tall = self._wide(), float(self.height())
+        wide = self._wide()
+        tall = float(self.height())
         if step in _WHITE:
             return QRectF((octave * 7 + _WHITE.index(step)) * wide, 0, wide, tall)
         left = sum(white < step for white in _WHITE) + octave * 7
@@ -93,7 +95,8 @@ class Keyboard(QWidget):
                         self._paint_key(painter, note, black)
 
     def _paint_key(self, painter: QPainter, note: int, black: bool) -> None:
-        look, place = self._theme, self.key_rect(note).adjusted(0.5, -6, -0.5, -0.5)
+        look = self._theme
+        place = self.key_rect(note).adjusted(0.5, -6, -0.5, -0.5)
         lit = note in self._down or note == self._sounding_notes
         dark = min(("canvas", "text"), key=lambda token: look.colour(token).lightness())
         painter.setPen(QPen(look.colour("accent" if lit else "border" if look.high else "groove"), 1))
@@ -102,7 +105,8 @@ class Keyboard(QWidget):
         number = note - self._first
         light = max(("canvas", "text"), key=lambda token: look.colour(token).lightness())
         painter.setPen(look.colour("on_accent" if lit else light if black else "soft"))
-        foot, middle = place.adjusted(0, 0, 0, -look.scaled(5)), Qt.AlignmentFlag.AlignHCenter
+        foot = place.adjusted(0, 0, 0, -look.scaled(5))
+        middle = Qt.AlignmentFlag.AlignHCenter
         if self._letters and number < len(LETTERS):
             painter.setFont(look.font(12, 600))
             above = 0 if black else look.scaled(16)
@@ -118,7 +122,8 @@ class Keyboard(QWidget):
         note = self.note_at(at.x(), at.y())
         if note == self._mouse:
             return
-        before, self._mouse = self._mouse, note
+        before = self._mouse
+        self._mouse = note
         if note is not None:
             self._tone.press_key(note)
         if before is not None:
@@ -182,12 +187,14 @@ class ComputerKeys(QObject):
         return False
 
     def _note_of(self, event: QKeyEvent) -> bool:
-        key, letter = event.key(), _letter_of(event.key())
+        key = event.key()
+        letter = _letter_of(event.key())
         plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         return plain and (key == Qt.Key.Key_Space or (self.on and letter != "" and letter in LETTERS + "ZX"))
 
     def _press(self, key: int) -> None:
-        letter, tone = _letter_of(key), self._tone
+        letter = _letter_of(key)
+        tone = self._tone
         if key == Qt.Key.Key_Space:
             tone.hold_note(not tone.held.get())
         elif letter in "ZX":

@@ -56,8 +56,10 @@ class SoundCard(State):
         self.open = False
         self._taken = False
         """Whether the card has confirmed that it plays."""
-        self._looks, self._idle_checks = 0, 0
-        self._opening, self._looking = BackgroundTask(self), BackgroundTask(self)
+        self._looks = 0
+        self._idle_checks = 0
+        self._opening = BackgroundTask(self)
+        self._looking = BackgroundTask(self)
 
     @property
     def delay(self) -> float:
@@ -79,7 +81,8 @@ class SoundCard(State):
             self.open = True
             self._taken = False
             self.opening.emit()
-            device, latency = self.device.get(), self.latency.get()
+            device = self.device.get()
+            latency = self.latency.get()
             self._opening.run(lambda: self._output.open(source, device, latency), self._on_opened)
 
     def release(self) -> None:
@@ -90,7 +93,8 @@ class SoundCard(State):
 
     def check_output(self, playing: bool) -> str:
         """To be called with every look at the ear: why nothing is heard any more, empty while all is well."""
-        self._looks, self._idle_checks = (self._looks + 1) % CHECK_EVERY, 0 if playing else self._idle_checks + 1
+        self._looks = (self._looks + 1) % CHECK_EVERY
+        self._idle_checks = 0 if playing else self._idle_checks + 1
         fault = self._output.fault() if self.open and not self._looks else ""
         if fault or self._idle_checks >= RELEASE_AFTER:
             self.release()

@@ -27,7 +27,8 @@ class WavePage(QWidget):
 
     def __init__(self, theme: Theme, state: AppState, caption: QWidget) -> None:
         super().__init__()
-        self._theme, self._tone = theme, state.wave_synth
+        self._theme = theme
+        self._tone = state.wave_synth
         tone = state.wave_synth
         self._caption = caption
         self.view = WaveView(theme)
@@ -45,7 +46,8 @@ class WavePage(QWidget):
         self.level = Slider(theme, 0.0, 1.0, LOUD_LEVEL, None)
         self.level.setAccessibleName("Level")
         set_tooltip(self.level, "How loud, not part of what is saved")
-        self._column, self._line = QVBoxLayout(self), QHBoxLayout()
+        self._column = QVBoxLayout(self)
+        self._line = QHBoxLayout()
         self._build()
         self._connect(state)
         theme.changed.connect(self._lay_out)

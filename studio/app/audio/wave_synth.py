@@ -17,7 +17,8 @@ LONGEST = LONGEST_CYCLE
 
 OCTAVES = 2
 
-LOWEST, HIGHEST = 0, 7
+LOWEST = 0
+HIGHEST = 7
 """Octaves that the keys can begin at; octave 4 begins with middle C, MIDI note 60."""
 
 LISTEN_TIME = 1000
@@ -55,7 +56,8 @@ class WaveSynth(State):
 
     def __init__(self, output: OutputProtocol, messages: Messages) -> None:
         super().__init__()
-        self._output, self._messages = output, messages
+        self._output = output
+        self._messages = messages
         self.wave: Value[Array | None] = Value(None, self)
         """(samples,) int16; what keys and Play let be heard."""
         self.note: Value[int] = Value(45, self)
@@ -77,7 +79,8 @@ class WaveSynth(State):
         self._source = Oscillator()
         self._source.set_level(self._gain())
         self._opening = BackgroundTask(self)
-        self._open, self._idle_checks = False, 0
+        self._open = False
+        self._idle_checks = 0
         self._brief_timer = QTimer(self)
         self._brief_timer.setSingleShot(True)
         self._brief_timer.setInterval(LISTEN_TIME)

@@ -68,7 +68,8 @@ class WaveView(QWidget):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, whole = self._theme, QRectF(self.rect())
+        look = self._theme
+        whole = QRectF(self.rect())
         step = whole.width() / (1 + 2 * NEIGHBOUR_SHARE)
         cycle = QRectF(step * NEIGHBOUR_SHARE, 0, step, whole.height())
         self._curve_points(round(step * self.devicePixelRatioF()))
@@ -92,13 +93,15 @@ class WaveView(QWidget):
         """One point a pixel: more of them would only be drawn over each other."""
         if points != self._points:
             self._points = points
-            self._curve, self._old = _extended_cycle(self._wave, points), _extended_cycle(self._before, points)
+            self._curve = _extended_cycle(self._wave, points)
+            self._old = _extended_cycle(self._before, points)
 
     def _paint_grid(self, painter: QPainter, whole: QRectF, cycle: QRectF) -> None:
         """Where the cycle begins and ends, and how loud it may be."""
         painter.fillRect(cycle, self._theme.colour("window"))
         painter.setPen(QPen(self._theme.colour("line"), 1))
-        middle, most = round(whole.center().y()) + 0.5, whole.height() * ROOM / 2
+        middle = round(whole.center().y()) + 0.5
+        most = whole.height() * ROOM / 2
         painter.drawLine(QPointF(0, middle), QPointF(whole.right(), middle))
         for part in (0.25, 0.5, 0.75):
             x = round(cycle.left() + part * cycle.width()) + 0.5
@@ -147,13 +150,16 @@ class HarmonicsView(QWidget):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, step, base = self._theme, self.width() / HARMONIC_COUNT, self.height() - 1
+        look = self._theme
+        step = self.width() / HARMONIC_COUNT
+        base = self.height() - 1
         with QPainter(self) as painter:
             painter.fillRect(0, base, self.width(), 1, look.colour("line"))
             colour = look.colour("accent" if self._sounding else "border")
             for number, loud in enumerate(self._levels):
                 height = round(base * min(1.0, max(0.0, 1 - loud / MIN_DECIBELS)))
-                left, right = round(number * step), round((number + 1) * step) - look.scaled(3)
+                left = round(number * step)
+                right = round((number + 1) * step) - look.scaled(3)
                 painter.fillRect(left, base - height, max(1, right - left), height, colour)
 
 

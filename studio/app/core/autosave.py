@@ -34,7 +34,9 @@ class Autosave(QObject):
         self, settings: SettingsStore, messages: Messages, snapshot: Callable[[], Record], parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._settings, self._messages, self._snapshot = settings, messages, snapshot
+        self._settings = settings
+        self._messages = messages
+        self._snapshot = snapshot
         self._written: Record = {}
         self._warned_not_saved = False
         self._task = BackgroundTask(self)
@@ -69,7 +71,8 @@ class Autosave(QObject):
 
     def _on_written(self, record: Record, outcome: Exception | None) -> None:
         if outcome is None:
-            self._written, self._warned_not_saved = record, False
+            self._written = record
+            self._warned_not_saved = False
             self.saved.emit()
         elif not isinstance(outcome, NotSaved):
             raise outcome

@@ -40,7 +40,8 @@ class BackgroundTask(QObject):
 
     def discard(self) -> None:
         """Let what is under way come to nothing."""
-        self._outcome_wanted, self._next = False, None
+        self._outcome_wanted = False
+        self._next = None
 
     def wait(self) -> None:
         """Until what is under way is done; its outcome comes to nothing."""
@@ -62,9 +63,12 @@ class BackgroundTask(QObject):
         self._pool.start(task)
 
     def _deliver(self, outcome: object) -> None:
-        then, wanted, following = self._on_done, self._outcome_wanted, self._next
+        then = self._on_done
+        wanted = self._outcome_wanted
+        following = self._next
         self._is_running = self._outcome_wanted = False
-        self._on_done, self._next = _ignore, None
+        self._on_done = _ignore
+        self._next = None
         if following is not None:
             following()
         elif wanted:

@@ -33,7 +33,8 @@ def guarded(default: T) -> Callable[[Callable[P, T]], Callable[P, T]]:
 
 
 def _report(where: str, fault: Exception) -> None:
-    now, key = time.monotonic(), (where, type(fault))
+    now = time.monotonic()
+    key = (where, type(fault))
     if now - _last_reports.get(key, -REPEAT_AFTER) >= REPEAT_AFTER:
         _last_reports[key] = now
         sys.excepthook(type(fault), fault, fault.__traceback__)

@@ -72,7 +72,9 @@ class Request(QObject):
             at_once: called with each event of its jobs in the thread that reads the engine, before any signal
         """
         super().__init__(parent)
-        self._engine, self._name, self._policy = engine, name, policy
+        self._engine = engine
+        self._name = name
+        self._policy = policy
         self.receive_at_once = at_once or _ignore
         self.job = ""
         """The name of the open question's job; empty if none is open."""
@@ -83,7 +85,8 @@ class Request(QObject):
         """The cancelled job whose end the next question waits for."""
         self._unended: set[str] = set()
         """All jobs that the engine has not ended yet."""
-        self._numbers, self._steers = itertools.count(1), itertools.count(1)
+        self._numbers = itertools.count(1)
+        self._steers = itertools.count(1)
         unended = self._unended
         self.destroyed.connect(lambda *_: _abandon(engine, unended))
 

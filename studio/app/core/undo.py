@@ -58,7 +58,8 @@ class UndoHistory(State):
     def add_step(self, name: str, before: Record, after: Record, gesture: str | None = None) -> None:
         """Keep a step that was just done. Steps of one gesture become one: while it is held, or while no pause
         comes between them. A gesture that ends where it began leaves no step."""
-        now, last = self._clock(), self._done[-1] if self._done else None
+        now = self._clock()
+        last = self._done[-1] if self._done else None
         held = gesture is not None and gesture == self._open_gesture
         if not held and now - self._last_time > GESTURE_PAUSE:
             self._close_gesture()

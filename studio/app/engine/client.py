@@ -37,7 +37,8 @@ RESTART_DELAYS = (0.0, 1.0)
 """Seconds before each new start; one crash more within `forgive_after` and the engine stays stopped."""
 LOG_LINES = 200
 """Of the engine's log that are kept."""
-WATCHED, SLOW = 10, 30
+WATCHED = 10
+SLOW = 30
 """How many times longer than a pulse a step may take: of what is watched, whose first may have to compile loops on a
 busy machine; of a queued job, since training does far more in one."""
 TAKES_ARE_SAFE = "Your takes are safe."
@@ -175,7 +176,8 @@ class EngineClient(QObject):
         """Lets the engine save and end: by the end of its input, after 2 s by asking, at last by force."""
         self._restart.stop()
         self._watch.stop()
-        life, self._process = self._process, None
+        life = self._process
+        self._process = None
         self._open.clear()
         self._receivers.clear()
         if life:
@@ -185,7 +187,8 @@ class EngineClient(QObject):
         self._update_status()
 
     def _launch(self) -> None:
-        root, known = str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH")
+        root = str(Path(__file__).parents[3])
+        known = os.environ.get("PYTHONPATH")
         pipe = EnginePipe(self._deliver_at_once)
         for signal, slot in (
             (pipe.event_received, self._on_event),
@@ -245,11 +248,13 @@ class EngineClient(QObject):
                     life, f"The engine is of another version, {version}. Install the same on both machines."
                 )
             case Ready():
-                life.ready, self.ready = True, event
+                life.ready = True
+                self.ready = event
             case Heartbeat(steps=steps, job=job):
                 life.open_commands = job
                 if steps != life.steps or job is None:
-                    life.steps, life.stuck = steps, 0.0
+                    life.steps = steps
+                    life.stuck = 0.0
             case Failed(job="", reason=why, hint=hint):
                 self._reason = "" if life.ready else why
                 self.message_raised.emit(f"{why} {hint}".strip())
@@ -283,7 +288,8 @@ class EngineClient(QObject):
     def _check_process(self) -> None:
         """Notices an engine that hangs. Time in which the window itself stood still is not counted against it."""
         now = time.monotonic()
-        passed, self._last_check = min(now - self._last_check, 2 * CHECK_INTERVAL), now
+        passed = min(now - self._last_check, 2 * CHECK_INTERVAL)
+        self._last_check = now
         if life := self._process:
             life.silent += passed
             life.stuck += passed if life.open_commands else 0.0
@@ -310,8 +316,10 @@ class EngineClient(QObject):
         self._watch.stop()
         now = time.monotonic()
         self._crashes = [then for then in self._crashes if now - then < self._forgive_after] + [now]
-        lost, self._open = tuple(self._open.values()), {}
-        receivers, self._receivers = self._receivers, {}
+        lost = tuple(self._open.values())
+        self._open = {}
+        receivers = self._receivers
+        self._receivers = {}
         if len(self._crashes) <= len(RESTART_DELAYS) and not life.hopeless:
             self._restart.start(round(RESTART_DELAYS[len(self._crashes) - 1] * 1000))
             sentence = f"{life.verdict} Another one is starting. {TAKES_ARE_SAFE}"

@@ -22,7 +22,8 @@ def centred_crop(width: int, height: int, aspect: float) -> Box:
     """The largest frame of an aspect (width / height) in the middle of a photo, as fractions."""
     across = min(width, height * aspect)
     down = across / aspect
-    x, y = (1 - across / width) / 2, (1 - down / height) / 2
+    x = (1 - across / width) / 2
+    y = (1 - down / height) / 2
     return x, y, 1 - x, 1 - y
 
 
@@ -101,7 +102,8 @@ class CropView(QWidget):
             Qt.Key.Key_Down: (0.0, step),
         }
         sizes = {Qt.Key.Key_PageUp: 1.1, Qt.Key.Key_PageDown: 1 / 1.1}
-        key, (left, top, right, _) = Qt.Key(event.key()), self._box
+        key = Qt.Key(event.key())
+        (left, top, right, _) = self._box
         if self._preview is not None and self._preview.mode == "crop" and key in moves:
             self._set_box(_moved_box(self._box, *moves[key]))
         elif self._preview is not None and self._preview.mode == "crop" and key in sizes:
@@ -113,7 +115,8 @@ class CropView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         if self._preview is None:
             return
-        look, place = self._theme, self._picture_rect()
+        look = self._theme
+        place = self._picture_rect()
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawImage(place, self._image)
@@ -148,7 +151,8 @@ class CropView(QWidget):
         return place
 
     def _crop_rect(self) -> QRectF:
-        place, (left, top, right, bottom) = self._picture_rect(), self._box
+        place = self._picture_rect()
+        (left, top, right, bottom) = self._box
         return QRectF(
             place.x() + left * place.width(),
             place.y() + top * place.height(),
@@ -184,7 +188,8 @@ def _reduced(array: Array) -> QImage:
 
 def _moved_box(box: Box, by_x: float, by_y: float) -> Box:
     left, top, right, bottom = box
-    by_x, by_y = min(max(by_x, -left), 1 - right), min(max(by_y, -top), 1 - bottom)
+    by_x = min(max(by_x, -left), 1 - right)
+    by_y = min(max(by_y, -top), 1 - bottom)
     return left + by_x, top + by_y, right + by_x, bottom + by_y
 
 

@@ -63,15 +63,15 @@ class Batch(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._models, self._messages, self._queue = models, messages, queue
+        self._models = models
+        self._messages = messages
+        self._queue = queue
         self._request = Request(engine, verb.lower(), "single", self)
-        self._verb, self._file, self._wording, self._make_command, self._repeat = (
-            verb,
-            file,
-            wording,
-            make_command,
-            repeat,
-        )
+        self._verb = verb
+        self._file = file
+        self._wording = wording
+        self._make_command = make_command
+        self._repeat = repeat
         self.run: BatchRun | None = None
         self.temperature_map = ""
         """What is painted of temperature in this run, packed."""
@@ -127,7 +127,8 @@ class Batch(State):
 
     def start_run(self, run: BatchRun, cells: Sequence[Cell], temperature_map: str = "") -> None:
         """Make these, in place of those that were here."""
-        self.run, self.temperature_map = run, temperature_map
+        self.run = run
+        self.temperature_map = temperature_map
         self.uncertainty.clear_scale()
         self.cells.set(tuple(cells))
         self._send_job(range(len(cells)))
@@ -152,7 +153,8 @@ class Batch(State):
     ) -> DrawSettings | None:
         """Have the run draw by these dials from its next row on, where a hand has turned them: what it draws by
         then. What is `painted` of temperature is `heat` packed. Dials of another model are for another run."""
-        run, trained = self.run, parameters.model.get()
+        run = self.run
+        trained = parameters.model.get()
         if not self._request.job or run is None or trained is None or trained.card.name != run.model:
             return None
         mixed = run.mix is not None and run.mix.model == parameters.mix.name.get()
@@ -160,7 +162,8 @@ class Batch(State):
         wish = DrawSettings(parameters.temperature.get(), share, packed_map)
         if wish == self._sent_settings:
             return None
-        self._sent_settings, self.temperature_map = wish, packed_map
+        self._sent_settings = wish
+        self.temperature_map = packed_map
         self._request.steer("dials", temperature=(wish.temperature,), share=share, temperature_map=temperature_map)
         return wish
 
@@ -176,7 +179,8 @@ class Batch(State):
             self._request.steer(report_entropy=on)
 
     def _send_job(self, indices: Sequence[int]) -> None:
-        run, cells = self.run, self.cells.get()
+        run = self.run
+        cells = self.cells.get()
         if run is None or not indices:
             return
         seeds = tuple(cells[index].seed for index in indices)
@@ -241,9 +245,13 @@ class Batch(State):
         )
 
     def _update_cells(self, event: PicturesPreview) -> None:
-        cells, count, by = list(self.cells.get()), len(event.pictures), DrawnWith.from_event(event)
-        prices, kinds = event.log_prob or (None,) * count, event.labels or (None,) * count
-        parts, seats = event.following_log_prob or (None,) * count, self._job_cells[event.first : event.first + count]
+        cells = list(self.cells.get())
+        count = len(event.pictures)
+        by = DrawnWith.from_event(event)
+        prices = event.log_prob or (None,) * count
+        kinds = event.labels or (None,) * count
+        parts = event.following_log_prob or (None,) * count
+        seats = self._job_cells[event.first : event.first + count]
         for index, picture, price, kind, part in zip(seats, event.pictures, prices, kinds, parts, strict=False):
             seed = cells[index].seed
             cells[index] = Cell(seed, picture, event.done, event.total, price, kind, part, by)
@@ -260,7 +268,8 @@ class Batch(State):
 
     def _update_derived(self) -> None:
         """Every value that follows from others."""
-        running, cells = self.running.get(), self.cells.get()
+        running = self.running.get()
+        cells = self.cells.get()
         self.can_continue.set(not running and any(not cell.finished for cell in cells))
         ready = self._request.ready
         self.button_text.set(self._verb if not running else "Stop" if ready else "Starts when ready")
@@ -276,7 +285,8 @@ class Batch(State):
         """Those that were here before a restart."""
         kept = grid.read_run(self._file)
         if kept is not None:
-            (self.run, cells), self.temperature_map = kept, temperature_map
+            (self.run, cells) = kept
+            self.temperature_map = temperature_map
             self.cells.set(cells)
             self.caption.set(self._wording().finished_text(cells))
             self._update_derived()
@@ -289,5 +299,6 @@ class Batch(State):
 
     def _write_run(self) -> None:
         if self.run is not None and self.keeps_pictures:
-            run, cells = self.run, self.cells.get()
+            run = self.run
+            cells = self.cells.get()
             self._writing.run(lambda: grid.write_run(run, cells, self._file), lambda outcome: None)

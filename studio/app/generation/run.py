@@ -102,7 +102,8 @@ class BatchRun:
 
     def work_of(self, cell: Cell) -> Work:
         """All it takes to make a picture again, now; of one that is half-drawn, what it would have been."""
-        by, mix = cell.drawn_with or DrawnWith(), self.mix
+        by = cell.drawn_with or DrawnWith()
+        mix = self.mix
         if mix is not None:
             share = mix.share if by.share is None else by.share
             mix = msgspec.structs.replace(mix, share=share, shares=by.shares)
@@ -162,11 +163,13 @@ def read_run(name: str = "grid") -> tuple[BatchRun, tuple[Cell, ...]] | None:
         array = open_picture(_path(name)).array  # in this process, because every byte is as it was written
         said = json.loads(export.png_texts(data)[KEY])
         model, digest, temperature, label, *kind = said["run"]
-        drawn, sound = said["drawn"], kind == ["sound"]
+        drawn = said["drawn"]
+        sound = kind == ["sound"]
         stack = np.split(array[..., : int(said["channels"])], len(drawn))
         stack = [np.ascontiguousarray(row).reshape(-1).view("<i2") for row in stack] if sound else stack
         parts = dict(zip(drawn, map(np.ascontiguousarray, stack), strict=True))
-        kinds, following = said.get("kinds", {}), said.get("following", {})
+        kinds = said.get("kinds", {})
+        following = said.get("following", {})
         bys = {str(seed): msgspec.convert(by, DrawnWith) for by, seeds in said.get("by", ()) for seed in seeds}
         cells = tuple(
             Cell(int(seed), parts[seed], 1, 1, drawn[seed], kinds.get(seed), following.get(seed), bys.get(seed))

@@ -18,8 +18,10 @@ class ThumbnailGrid:
     """What a list of pictures paints; all of one `shape` (height, width), `scale` device pixels for each of theirs."""
 
     def __init__(self, theme: Theme, view: QListView) -> None:
-        self._theme, self._view = theme, view
-        self.shape, self.scale = (32, 32), 1
+        self._theme = theme
+        self._view = view
+        self.shape = (32, 32)
+        self.scale = 1
         self._smooth = False
         self._overlay: Callable[[Array], Array | None] = lambda picture: None
         self._drawn: dict[int, tuple[Cell, QPixmap]] = {}
@@ -49,12 +51,14 @@ class ThumbnailGrid:
     @property
     def picture_size(self) -> QSize:
         """Of a picture, in logical pixels."""
-        (tall, wide), ratio = self.shape, self._view.devicePixelRatioF()
+        (tall, wide) = self.shape
+        ratio = self._view.devicePixelRatioF()
         return QSize(round(wide * self.scale / ratio), round(tall * self.scale / ratio))
 
     def pixel_at(self, inside: QPointF) -> tuple[int, int] | None:
         """(row, column) of the pixel at a place in a picture; None beside it."""
-        ratio, (height, width) = self._view.devicePixelRatioF(), self.shape
+        ratio = self._view.devicePixelRatioF()
+        (height, width) = self.shape
         row, column = (math.floor(place * ratio / self.scale) for place in (inside.y(), inside.x()))
         return (row, column) if 0 <= row < height and 0 <= column < width else None
 
@@ -86,7 +90,8 @@ class ThumbnailGrid:
 
     def _draw(self, cell: Cell) -> QPixmap:
         assert cell.picture is not None
-        (tall, wide), ratio = (tuple(side * self.scale for side in self.shape)), self._view.devicePixelRatioF()
+        (tall, wide) = tuple(side * self.scale for side in self.shape)
+        ratio = self._view.devicePixelRatioF()
         if cell.picture.ndim == 1:
             return sound_thumbnail(cell.picture, wide, tall, ratio, self._theme)
         over = self._overlay(cell.picture)

@@ -45,7 +45,8 @@ class BatchText:
         if not cells or self.is_ranked:
             order = " The most typical first." if len(cells) > 1 else ""
             return f"{self.count_text(len(cells))}.{order}" if cells else ""
-        first, last = group_digits(cells[0].seed), group_digits(cells[-1].seed)
+        first = group_digits(cells[0].seed)
+        last = group_digits(cells[-1].seed)
         return f"{self.count_text(len(cells))}, {f'seeds {first} to {last}' if len(cells) > 1 else f'seed {first}'}."
 
     def stopped_text(self, cells: Sequence[Cell]) -> str:
@@ -61,7 +62,8 @@ class BatchText:
 
     def lost_text(self, cells: Sequence[Cell]) -> tuple[str, str]:
         """What became of them when the engine died, and the name of the button that makes the rest."""
-        done, what = _finished_count(cells), f'"{self.count_text(len(cells))}"'
+        done = _finished_count(cells)
+        what = f'"{self.count_text(len(cells))}"'
         if not done:
             return f"{what} was lost before the first was finished. {self.kept_text}", "Make them again"
         kept = "which is kept" if done == 1 else "which are kept"

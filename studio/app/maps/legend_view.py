@@ -12,8 +12,12 @@ from studio.app.widgets.controls import set_tooltip
 from studio.app.widgets.picture import to_image
 from studio.app.widgets.theme import Theme
 
-WIDTH, NARROW_WIDTH, HEIGHT = 252, 128, 36
-BAR, HANDLE, HIT_SIZE = 10, 18, 28
+WIDTH = 252
+NARROW_WIDTH = 128
+HEIGHT = 36
+BAR = 10
+HANDLE = 18
+HIT_SIZE = 28
 """Pixels: how tall the colours and a handle are, and how wide a handle is caught."""
 _NONE = ColourScale(0.0, 1.0, 0.0, 1.0, False)
 """What the colours are drawn with until there is a map."""
@@ -66,7 +70,8 @@ class ColourLegend(QWidget):
 
     def position_of(self, bits: float) -> float:
         """Where in the widget these bits stand."""
-        left, right = self._left(), self._right()
+        left = self._left()
+        right = self._right()
         if self._scale is None:
             return left
         share = (bits - self._scale.least) / (self._scale.most - self._scale.least)
@@ -76,7 +81,8 @@ class ColourLegend(QWidget):
 
     @guarded(None)
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        scale, x = self._scale, event.position().x()
+        scale = self._scale
+        x = event.position().x()
         if scale is None or event.button() != Qt.MouseButton.LeftButton:
             event.ignore()
             return
@@ -102,7 +108,8 @@ class ColourLegend(QWidget):
 
     @guarded(None)
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key, scale = event.key(), self._scale
+        key = event.key()
+        scale = self._scale
         if scale is not None and key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
             end = int(bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
             step = scale.step if key == Qt.Key.Key_Right else -scale.step
@@ -110,7 +117,8 @@ class ColourLegend(QWidget):
         elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             self.reset_requested.emit()
         elif key == Qt.Key.Key_Escape and self._held is not None:
-            before, self._held = self._held[1], None
+            before = self._held[1]
+            self._held = None
             self.moved.emit(before.low, before.high)
         else:
             event.ignore()
@@ -132,8 +140,10 @@ class ColourLegend(QWidget):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, scale = self._theme, self._scale
-        left, right = self._left(), self._right()
+        look = self._theme
+        scale = self._scale
+        left = self._left()
+        right = self._right()
         bar = QRectF(left, look.scaled((HANDLE - BAR) / 2), right - left, look.scaled(BAR))
         wide = max(2, round(bar.width() * self.devicePixelRatioF()))
         with QPainter(self) as painter:
@@ -163,7 +173,8 @@ class ColourLegend(QWidget):
         painter.drawPolygon(QPolygonF([QPointF(x, top - side), QPointF(x - side, top + 3), QPointF(x + side, top + 3)]))
 
     def _paint_caption(self, painter: QPainter) -> None:
-        look, below = self._theme, self._theme.scaled(HANDLE + 1)
+        look = self._theme
+        below = self._theme.scaled(HANDLE + 1)
         row = QRectF(0, below, self.width(), self.height() - below)
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.setFont(look.font(12))

@@ -55,12 +55,10 @@ class MapOverlay(QObject):
         uncertainty: UncertaintyMaps | None = None,
     ) -> None:
         super().__init__(view)
-        self._view, self._surprisal, self._keeps_entropy, self._uncertainty = (
-            view,
-            surprisal,
-            keeps_entropy,
-            uncertainty,
-        )
+        self._view = view
+        self._surprisal = surprisal
+        self._keeps_entropy = keeps_entropy
+        self._uncertainty = uncertainty
         self._picture: Array | None = None
         self._map: SurprisalMap | None = None
         view.pixel_hovered.connect(self._set_hovered)
@@ -109,7 +107,10 @@ class GridMapOverlay(QObject):
         picture: Callable[[int], Array | None],
     ) -> None:
         super().__init__(grid)
-        self._grid, self._surprisal, self._uncertainty, self._picture = grid, surprisal, uncertainty, picture
+        self._grid = grid
+        self._surprisal = surprisal
+        self._uncertainty = uncertainty
+        self._picture = picture
         for map in (surprisal, uncertainty):
             bind(self, map.on, self._update)
             bind(self, map.scale, self._update)
@@ -120,7 +121,8 @@ class GridMapOverlay(QObject):
         self._grid.redraw_picture(map.picture)
 
     def _update(self, _: object) -> None:
-        surprise, doubt = self._surprisal, self._uncertainty
+        surprise = self._surprisal
+        doubt = self._uncertainty
         if doubt.on.get():
             self._grid.show_overlay(
                 lambda picture: uncertainty_picture(picture, doubt.map_of(picture), doubt.scale.get())

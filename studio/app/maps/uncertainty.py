@@ -10,7 +10,8 @@ from studio.app.maps.colour_range import ColourRange
 from studio.media.pictures.surprisal_map import ColourScale
 from studio.wire.messages import Array
 
-MAX_PICTURES, MAX_JOBS = 4096, 4
+MAX_PICTURES = 4096
+MAX_JOBS = 4
 """Of how many finished pictures it is remembered, and of how many jobs whose pictures are not finished."""
 
 

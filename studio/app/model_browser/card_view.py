@@ -27,7 +27,8 @@ class _Cover(QWidget):
         theme.changed.connect(lambda: self.show_cover(self._cover))  # waves are drawn in its colours
 
     def show_cover(self, cover: Array | None) -> None:
-        self._cover, self._drawn = cover, []
+        self._cover = cover
+        self._drawn = []
         self.setVisible(cover is not None)
         self.update()
 

@@ -31,7 +31,8 @@ class TakeTreeModel(QAbstractItemModel):
 
     def set_takes(self, takes: tuple[Take, ...]) -> None:
         """New takes come at the end, so that nothing moves; for anything else all is read anew."""
-        up, old = tree.find_parents(takes), len(self.takes)
+        up = tree.find_parents(takes)
+        old = len(self.takes)
         if (
             len(takes) > old
             and all(a is b for a, b in zip(self.takes, takes, strict=False))
@@ -40,12 +41,15 @@ class TakeTreeModel(QAbstractItemModel):
             for place in range(old, len(takes)):
                 siblings = self._children.setdefault(up[place], [])
                 self.beginInsertRows(self.index_of(up[place]), len(siblings), len(siblings))
-                self.takes, self.parents = takes[: place + 1], up[: place + 1]
+                self.takes = takes[: place + 1]
+                self.parents = up[: place + 1]
                 siblings.append(place)
                 self.endInsertRows()
             return
         self.beginResetModel()
-        self.takes, self.parents, self._children = takes, up, {}
+        self.takes = takes
+        self.parents = up
+        self._children = {}
         for place, above in enumerate(up):
             self._children.setdefault(above, []).append(place)
         self.endResetModel()

@@ -42,7 +42,8 @@ class TakeSelection(State):
     def delete_take(self, index: int, branch: bool = False) -> None:
         """A take goes to the bin, and undo brings it back. What came from it goes, too, where the `branch` is to;
         else it grows from what the take came from."""
-        takes, up = self.takes.get(), tree.find_parents(self.takes.get())
+        takes = self.takes.get()
+        up = tree.find_parents(self.takes.get())
         gone = [
             place for place in range(len(takes)) if place == index or (branch and index in tree.path_to_root(up, place))
         ]

@@ -37,7 +37,9 @@ FORK_WIDTH = 52
 class _StripPainter(QStyledItemDelegate):
     def __init__(self, view: "TakeList", theme: Theme, takes: TakeTreeModel) -> None:
         super().__init__(view)
-        self._view, self._theme, self._takes = view, theme, takes
+        self._view = view
+        self._theme = theme
+        self._takes = takes
         self._drawn: dict[str, tuple[Any, int, QPixmap]] = {}
         theme.changed.connect(self._drawn.clear)  # waves are drawn in its colours
 
@@ -50,7 +52,9 @@ class _StripPainter(QStyledItemDelegate):
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        row, look, side = index.row(), self._theme, self._view.thumbnail_side()
+        row = index.row()
+        look = self._theme
+        side = self._view.thumbnail_side()
         rect: QRect = option.rect
         place = QRect(rect.right() + 1 - look.scaled(6) - side, rect.y() + look.scaled(6), side, side)
         painter.save()
@@ -69,7 +73,9 @@ class _StripPainter(QStyledItemDelegate):
 
     def _paint_fork(self, painter: QPainter, place: QRect, row: int) -> None:
         """`from 2`, below a fork."""
-        look, side, above = self._theme, self._theme.scaled(18), self._takes.parents[row]
+        look = self._theme
+        side = self._theme.scaled(18)
+        above = self._takes.parents[row]
         lit = {row, above} <= self._takes.lineage()
         colour = look.colour("accent" if lit else "soft")
         middle = place.center()
@@ -102,7 +108,8 @@ class TakeList(QListView):
 
     def __init__(self, theme: Theme, takes: TakeTreeModel) -> None:
         super().__init__()
-        self._theme, self._takes = theme, takes
+        self._theme = theme
+        self._takes = takes
         self.compact = False
         self.rows = TakeRowModel(takes, self)
         self.setModel(self.rows)
@@ -174,12 +181,15 @@ class TakeStripView(QWidget):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._theme, self._tree, self._compact = theme, False, False
+        self._theme = theme
+        self._tree = False
+        self._compact = False
         self.setProperty("ground", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.takes = TakeTreeModel(self)
         self.head = Label("Takes", "heading")
-        self.list, self.tree = TakeList(theme, self.takes), TakeTreeView(theme, self.takes)
+        self.list = TakeList(theme, self.takes)
+        self.tree = TakeTreeView(theme, self.takes)
         self.keep = Button(theme, "", "square", "plus", "Keep as take", "Keep what is on the stage as a take", "Ctrl+S")
         self.hint = Label(EMPTY_TEXT, "note", wrap=True)
         set_tooltip(self.hint, EMPTY_TEXT)
@@ -262,7 +272,8 @@ class TakeStripView(QWidget):
         """Let the name of a take be typed; Enter keeps it, Esc does not."""
         if place is None or place >= len(self.takes.takes):
             return
-        px, view = self._theme.scaled, self.tree if self._tree else self.list
+        px = self._theme.scaled
+        view = self.tree if self._tree else self.list
         index = self.takes.index_of(place) if self._tree else self.list.rows.index(place)
         at = view.visualRect(index)
         corner = view.viewport().mapTo(self, at.topLeft())
@@ -292,7 +303,8 @@ class TakeStripView(QWidget):
         self._lay_out()
 
     def _apply_name(self) -> None:
-        place, typed = self._edited_place, self.field.text()
+        place = self._edited_place
+        typed = self.field.text()
         self._close_field()
         if place is not None and place < len(self.takes.takes):
             self.renamed.emit(place, typed)
@@ -321,7 +333,9 @@ class TakeStripView(QWidget):
         menu.popup(at)
 
     def _lay_out(self) -> None:
-        px, step, count = self._theme.scaled, self.list.step_size(), len(self.takes.takes)
+        px = self._theme.scaled
+        step = self.list.step_size()
+        count = len(self.takes.takes)
         tree = self._tree and count > 0
         self._column.setContentsMargins(px(10), px(8), px(16), px(4))
         self._column.setSpacing(px(2))

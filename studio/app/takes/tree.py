@@ -46,7 +46,8 @@ def take_caption(take: Take, parent: Take | None) -> str:
 
 def take_title(takes: Sequence[Take], up: Parents, place: int) -> str:
     """`Take 4, from take 2 at row 17`, with its name where it has one."""
-    work, above = takes[place].work, up[place]
+    work = takes[place].work
+    above = up[place]
     name = f", {work.name}" if work.name else ""
     if above is None:
         return f"Take {place + 1}{name}"

@@ -10,14 +10,18 @@ from studio.app.widgets.theme import Theme
 from studio.app.widgets.thumbnail import draw_thumbnail, picture_thumbnail
 
 Index = QModelIndex | QPersistentModelIndex
-THUMBNAIL_SIDE, ROW_HEIGHT, INDENT = 64, 72, 32
+THUMBNAIL_SIDE = 64
+ROW_HEIGHT = 72
+INDENT = 32
 """Logical pixels: a thumbnail, a row, and how far a child stands to the right of its parent."""
 
 
 class _TreePainter(QStyledItemDelegate):
     def __init__(self, view: "TakeTreeView", theme: Theme, takes: TakeTreeModel) -> None:
         super().__init__(view)
-        self._view, self._theme, self._takes = view, theme, takes
+        self._view = view
+        self._theme = theme
+        self._takes = takes
         self._drawn: dict[str, tuple[object, QPixmap]] = {}
         theme.changed.connect(self._drawn.clear)
 
@@ -27,8 +31,11 @@ class _TreePainter(QStyledItemDelegate):
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        look, px, place = self._theme, self._theme.scaled, self._takes.place_of(index)
-        rect, chosen = option.rect, place == self._takes.chosen
+        look = self._theme
+        px = self._theme.scaled
+        place = self._takes.place_of(index)
+        rect = option.rect
+        chosen = place == self._takes.chosen
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         over = bool(option.state & QStyle.StateFlag.State_MouseOver)
@@ -54,12 +61,14 @@ class _TreePainter(QStyledItemDelegate):
         painter.restore()
 
     def _write(self, painter: QPainter, room: QRect, place: int, index: Index, chosen: bool) -> None:
-        look, number = self._theme, str(place + 1)
+        look = self._theme
+        number = str(place + 1)
         weight = 600 if chosen else 400
         font = look.font(13, weight)
         painter.setFont(font)
         painter.setPen(look.colour("text" if chosen else "soft"))
-        measure, middle = QFontMetrics(font), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        measure = QFontMetrics(font)
+        middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
         painter.drawText(room, middle, number)
         rest = room.adjusted(measure.horizontalAdvance(number) + look.scaled(10), 0, 0, 0)
         shut = self._takes.rowCount(index) if not self._view.isExpanded(index) else 0
@@ -87,7 +96,8 @@ class TakeTreeView(QTreeView):
 
     def __init__(self, theme: Theme, takes: TakeTreeModel) -> None:
         super().__init__()
-        self._theme, self._takes = theme, takes
+        self._theme = theme
+        self._takes = takes
         self.setModel(takes)
         self.setItemDelegate(_TreePainter(self, theme, takes))
         self.setProperty("role", "bare")
@@ -119,7 +129,8 @@ class TakeTreeView(QTreeView):
 
     @guarded(None)
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        index, key = self.currentIndex(), event.key()
+        index = self.currentIndex()
+        key = event.key()
         if not index.isValid() or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
             super().keyPressEvent(event)
         elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
@@ -136,21 +147,28 @@ class TakeTreeView(QTreeView):
     @guarded(None)
     def drawBranches(self, painter: QPainter, rect: QRect, index: Index) -> None:
         """From each parent's thumbnail down to its children, lit where the way from the root leads."""
-        takes, lit, step = self._takes, self._takes.lineage(), self.indentation()
-        middle, here = rect.center().y(), takes.place_of(index)
-        x, own = rect.right() + 1 - step + self._theme.scaled(12), True
+        takes = self._takes
+        lit = self._takes.lineage()
+        step = self.indentation()
+        middle = rect.center().y()
+        here = takes.place_of(index)
+        x = rect.right() + 1 - step + self._theme.scaled(12)
+        own = True
         while (above := takes.parents[here]) is not None:
             siblings = [takes.place_of(takes.index(row, 0, takes.index_of(above))) for row in
                         range(takes.rowCount(takes.index_of(above)))]  # fmt: skip
             place = siblings.index(here)
-            later, way = siblings[place + 1 :], next((each for each in siblings if each in lit), None)
+            later = siblings[place + 1 :]
+            way = next((each for each in siblings if each in lit), None)
             if own:
                 self._line(painter, x, rect.top(), x, middle, way == here or way in later)
             if later:
                 self._line(painter, x, middle if own else rect.top(), x, rect.bottom(), way in later)
             if own:
                 self._line(painter, x, middle, rect.right() + self._theme.scaled(2), middle, way == here)
-            here, own, x = above, False, x - step
+            here = above
+            own = False
+            x = x - step
 
     def _line(self, painter: QPainter, x: int, y: int, to_x: int, to_y: int, lit: bool) -> None:
         painter.setPen(QPen(self._theme.colour("accent" if lit else "groove"), 2))

@@ -15,11 +15,13 @@ class _Binding(QObject):
 
     def __init__(self, view: QObject, show: Callable[[Any], object], setter: Callable[..., object] | None) -> None:
         super().__init__(view)
-        self._show, self._setter = show, setter
+        self._show = show
+        self._setter = setter
         self._showing = False
 
     def show_value(self, value: object) -> None:
-        before, self._showing = self._showing, True
+        before = self._showing
+        self._showing = True
         try:
             self._show(value)
         finally:

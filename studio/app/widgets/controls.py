@@ -41,7 +41,8 @@ class Column(QWidget):
 
     def __init__(self, theme: Theme, spacing: int = 12) -> None:
         super().__init__()
-        self._theme, self._space = theme, spacing
+        self._theme = theme
+        self._space = spacing
         self.setProperty("ground", "none")
         self.rows = QVBoxLayout(self)
         self.rows.setContentsMargins(0, 0, 0, 0)
@@ -201,7 +202,8 @@ class Button(QPushButton):
         keys: str = "",
     ) -> None:
         super().__init__()
-        self._theme, self._drawing = theme, drawing
+        self._theme = theme
+        self._drawing = drawing
         self.setProperty("role", role)
         self.set_text(text)
         self.setAccessibleName(accessible_name or text)

@@ -19,7 +19,8 @@ class CaptionedPicture(QWidget):
 
     def __init__(self, theme: Theme, name: str, caption: QWidget, narrowest: int = MIN_WIDTH) -> None:
         super().__init__()
-        self._theme, self._narrowest = theme, narrowest
+        self._theme = theme
+        self._narrowest = narrowest
         self.view = PictureView(theme, name)
         self.view.setParent(self)
         self._caption = caption
@@ -31,7 +32,8 @@ class CaptionedPicture(QWidget):
         """Give the parts their places, after a change of size or of the caption's height."""
         px = self._theme.scaled
         roomy = self.height() >= px(640)
-        top, gap = px(24 if roomy else 6), px(12 if roomy else 6)
+        top = px(24 if roomy else 6)
+        gap = px(12 if roomy else 6)
         caption = self._caption.sizeHint().height()
         self.view.setGeometry(0, top, self.width(), max(64, self.height() - top - caption - gap - px(8)))
         self._below(self.view.shown_rect())
@@ -135,7 +137,8 @@ class PictureView(QWidget):
         self._image = to_image(seen) if seen is not None else QImage()
         self._drawn = None
         if array is not None and array.shape != before:
-            self._zoom_steps, self._pan = 0, QPoint()
+            self._zoom_steps = 0
+            self._pan = QPoint()
             self._update_rect()
         self.update()
 
@@ -179,15 +182,18 @@ class PictureView(QWidget):
 
     def pixel_at(self, at: QPointF) -> tuple[int, int] | None:
         """Row and column of the pixel at a place in this widget."""
-        ratio, scale = self.devicePixelRatioF(), self.pixel_size()
+        ratio = self.devicePixelRatioF()
+        scale = self.pixel_size()
         column, row = (int(v // scale) for v in (at.x() * ratio - self._rect.x(), at.y() * ratio - self._rect.y()))
         inside = self._array is not None and 0 <= row < self._array.shape[0] and 0 <= column < self._array.shape[1]
         return (row, column) if inside else None
 
     def pixel_rect(self, row: int, column: int = 0, columns: int = 1) -> QRectF:
         """Where some pixels of a row lie in this widget."""
-        ratio, scale = self.devicePixelRatioF(), self.pixel_size()
-        x, y = self._rect.x() + column * scale, self._rect.y() + row * scale
+        ratio = self.devicePixelRatioF()
+        scale = self.pixel_size()
+        x = self._rect.x() + column * scale
+        y = self._rect.y() + row * scale
         return QRectF(x / ratio, y / ratio, columns * scale / ratio, scale / ratio)
 
     @guarded(QSize(64, 64))
@@ -252,7 +258,8 @@ class PictureView(QWidget):
     def _update_zoom(self) -> int:
         if self._array is None:
             return 1
-        ratio, (height, width) = self.devicePixelRatioF(), self._array.shape[:2]
+        ratio = self.devicePixelRatioF()
+        (height, width) = self._array.shape[:2]
         return min(
             largest_multiple(int(self.width() * ratio), width), largest_multiple(int(self.height() * ratio), height)
         )
@@ -260,14 +267,19 @@ class PictureView(QWidget):
     def _update_rect(self) -> None:
         if self._array is None:
             return
-        ratio, scale = self.devicePixelRatioF(), self.pixel_size()
+        ratio = self.devicePixelRatioF()
+        scale = self.pixel_size()
         height, width = (side * scale for side in self._array.shape[:2])
-        across, down = int(self.width() * ratio), int(self.height() * ratio)
-        x, y = (across - width) // 2, (down - height) // 2
-        reach_x, reach_y = max(0, -x), max(0, -y)
+        across = int(self.width() * ratio)
+        down = int(self.height() * ratio)
+        x = (across - width) // 2
+        y = (down - height) // 2
+        reach_x = max(0, -x)
+        reach_y = max(0, -y)
         pan_x, pan_y = (round(p * ratio) for p in (self._pan.x(), self._pan.y()))
         place = QRect(x + min(max(pan_x, -reach_x), reach_x), y + min(max(pan_y, -reach_y), reach_y), width, height)
         if place != self._rect:
-            self._rect, self._drawn = place, None
+            self._rect = place
+            self._drawn = None
             self.placed.emit(self.shown_rect())
             self.zoomed.emit(scale)

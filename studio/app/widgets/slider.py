@@ -35,11 +35,14 @@ class Slider(QSlider):
 
     def __init__(self, theme: Theme, least: float, most: float, home: float, safe: tuple[float, float] | None) -> None:
         super().__init__(Qt.Orientation.Horizontal)
-        self._theme, self._home, self._safe = theme, home, safe
+        self._theme = theme
+        self._home = home
+        self._safe = safe
         self._showing = False
         self._before: float | None = None
         """The value at the press, while a drag goes on."""
-        self._raw, self._last_x = 0.0, 0.0
+        self._raw = 0.0
+        self._last_x = 0.0
         self.setRange(round(least * UNITS), round(most * UNITS))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.valueChanged.connect(self._describe)
@@ -78,7 +81,9 @@ class Slider(QSlider):
             event.ignore()
             return
         x = event.position().x()
-        self._before, self._raw, self._last_x = self.value_shown(), self.value_shown(), x
+        self._before = self.value_shown()
+        self._raw = self.value_shown()
+        self._last_x = x
         self.grabbed.emit()
         if abs(x - self._position_of(self.value_shown())) > HIT_SIZE / 2:
             self._raw = self._value_at(x)
@@ -89,7 +94,8 @@ class Slider(QSlider):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._before is None:
             return
-        x, fine = event.position().x(), bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        x = event.position().x()
+        fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         self._raw += (x - self._last_x) / self._length() * self._range() * (0.1 if fine else 1.0)
         self._last_x = x
         self._drag_to(self._raw, snap=not fine)
@@ -104,7 +110,8 @@ class Slider(QSlider):
 
     @guarded(None)
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key, shift = Qt.Key(event.key()), bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        key = Qt.Key(event.key())
+        shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         if key == Qt.Key.Key_Escape and self._before is not None:
             self.setValue(round(self._before * UNITS))
             self._release()
@@ -164,8 +171,10 @@ class Slider(QSlider):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, middle = self._theme, self.height() / 2
-        at_home, handle = abs(self.value_shown() - self._home) < 0.5 / UNITS, self._position_of(self.value_shown())
+        look = self._theme
+        middle = self.height() / 2
+        at_home = abs(self.value_shown() - self._home) < 0.5 / UNITS
+        handle = self._position_of(self.value_shown())
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(Qt.PenStyle.NoPen)

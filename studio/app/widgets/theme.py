@@ -85,8 +85,10 @@ def _luminance(colour: str) -> float:
 def tokens_of_palette(palette: QPalette) -> Tokens:
     """A system's own contrast theme: its colours win over ours."""
     role = QPalette.ColorRole
-    words, ground = palette.color(role.WindowText).name(), palette.color(role.Window).name()
-    chosen, on_chosen = palette.color(role.Highlight).name(), palette.color(role.HighlightedText).name()
+    words = palette.color(role.WindowText).name()
+    ground = palette.color(role.Window).name()
+    chosen = palette.color(role.Highlight).name()
+    on_chosen = palette.color(role.HighlightedText).name()
     tokens = dict.fromkeys((field.name for field in fields(Tokens)), words)
     tokens.update(dict.fromkeys(GROUND_TOKENS, ground), accent=chosen, on_accent=on_chosen)
     return Tokens(**tokens)
@@ -134,7 +136,8 @@ class Theme(QObject):
 
     def palette(self) -> QPalette:
         """For whatever the style sheet leaves to Fusion."""
-        role, palette = QPalette.ColorRole, QPalette()
+        role = QPalette.ColorRole
+        palette = QPalette()
         for which, token in (
             (role.Window, "panel"), (role.WindowText, "text"), (role.Base, "raised"), (role.AlternateBase, "window"),
             (role.Text, "text"), (role.PlaceholderText, "faint"), (role.Button, "raised"), (role.ButtonText, "text"),

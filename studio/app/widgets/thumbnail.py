@@ -29,7 +29,8 @@ def picture_thumbnail(array: Array, side: int, ratio: float, theme: Theme) -> QP
         times = room // largest
         shown = shown.scaled(shown.width() * times, shown.height() * times)
     else:
-        smooth, keep = Qt.TransformationMode.SmoothTransformation, Qt.AspectRatioMode.KeepAspectRatio
+        smooth = Qt.TransformationMode.SmoothTransformation
+        keep = Qt.AspectRatioMode.KeepAspectRatio
         shown = shown.scaled(room, room, keep, smooth)
     drawn = QPixmap.fromImage(shown)
     drawn.setDevicePixelRatio(ratio)
@@ -39,7 +40,8 @@ def picture_thumbnail(array: Array, side: int, ratio: float, theme: Theme) -> QP
 def draw_thumbnail(painter: QPainter, drawn: QPixmap, place: QRect) -> None:
     """In the middle of its place."""
     size = drawn.deviceIndependentSize()
-    left, top = (place.width() - size.width()) / 2, (place.height() - size.height()) / 2
+    left = (place.width() - size.width()) / 2
+    top = (place.height() - size.height()) / 2
     draw_crisp(painter, place.x() + left, place.y() + top, drawn)
 
 
@@ -62,7 +64,8 @@ def spectrogram_thumbnail(sound: Array, width: int, height: int, ratio: float) -
     levels = spectrogram.whole_spectrogram(sound, RATE, width)  # (width, rows)
     colours = ColourScale(0.0, 255.0, 0.0, 255.0, False).colour_map(levels.T[::-1])
     picture = QImage(colours.tobytes(), width, len(colours), 3 * width, QImage.Format.Format_RGB888)
-    ignore, smooth = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+    ignore = Qt.AspectRatioMode.IgnoreAspectRatio
+    smooth = Qt.TransformationMode.SmoothTransformation
     pixmap = QPixmap.fromImage(picture.scaled(width, height, ignore, smooth))
     pixmap.setDevicePixelRatio(ratio)
     return pixmap

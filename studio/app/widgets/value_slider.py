@@ -10,7 +10,8 @@ from studio.app.widgets.slider import Slider
 from studio.app.widgets.theme import Theme
 
 OUTSIDE_SAFE_RANGE = "outside the safe range"
-SIGNED_WIDTH, PLAIN_WIDTH = 54, 40
+SIGNED_WIDTH = 54
+PLAIN_WIDTH = 40
 """Widths in logical pixels of a figure with a sign and of one without."""
 NAME_WIDTH = 92
 """Smallest width in logical pixels of a name beside a note."""
@@ -46,12 +47,15 @@ class ValueSlider(QWidget):
         may_rename: bool = False,
     ) -> None:
         super().__init__()
-        self._theme, self._home, self._safe = theme, home, safe
+        self._theme = theme
+        self._home = home
+        self._safe = safe
         self._signed = least < 0
         self._narrow = False
         self._value = home
         self._figure_width = SIGNED_WIDTH if self._signed else PLAIN_WIDTH
-        self._may_rename, self._accessible_name = may_rename, accessible_name
+        self._may_rename = may_rename
+        self._accessible_name = accessible_name
         self.name = ElidedLabel(name, mode=Qt.TextElideMode.ElideRight)
         self.note = ElidedLabel("", "caution", Qt.TextElideMode.ElideRight)
         self.value = QLineEdit()
@@ -176,7 +180,8 @@ class ValueSlider(QWidget):
             except ValueError:
                 value = self._value
             if value == value and value != self._value:
-                least, most = self.slider.minimum() / 1000, self.slider.maximum() / 1000
+                least = self.slider.minimum() / 1000
+                most = self.slider.maximum() / 1000
                 self.moved.emit(min(max(value, least), most))
                 self.released.emit()
         self.value.setText(format_value(self._value, self._signed))

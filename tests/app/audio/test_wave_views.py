@@ -169,7 +169,8 @@ def test_play_holds_the_tone_and_stops_it(sounds: OpenedWindow, qtbot: QtBot) ->
 
 
 def test_the_mouse_plays_the_keys_and_glides_over_them(sounds: OpenedWindow, qtbot: QtBot) -> None:
-    keys, tone = page(sounds).keys, sounds.state.wave_synth
+    keys = page(sounds).keys
+    tone = sounds.state.wave_synth
     first, second, black = (keys.key_rect(note).center().toPoint() for note in (48, 50, 49))
     white = QPoint(first.x(), keys.height() - 8)
     QTest.mousePress(keys, Qt.MouseButton.LeftButton, pos=white)
@@ -187,7 +188,8 @@ def test_the_mouse_plays_the_keys_and_glides_over_them(sounds: OpenedWindow, qtb
 
 
 def _drag(keys: Keyboard, at: QPoint) -> None:
-    left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    left = Qt.MouseButton.LeftButton
+    none = Qt.KeyboardModifier.NoModifier
     place = at.toPointF()
     event = QMouseEvent(QMouseEvent.Type.MouseMove, place, keys.mapToGlobal(place), Qt.MouseButton.NoButton, left, none)
     QApplication.sendEvent(keys, event)
@@ -202,7 +204,8 @@ def focused(sounds: OpenedWindow, qtbot: QtBot) -> OpenedWindow:
 
 
 def test_the_computers_keys_play_while_the_wave_has_the_focus(focused: OpenedWindow, qtbot: QtBot) -> None:
-    view, tone = page(focused).view, focused.state.wave_synth
+    view = page(focused).view
+    tone = focused.state.wave_synth
     for letter, note in zip("AWSEDFTGYHUJK", range(36, 49), strict=True):
         QTest.keyPress(view, letter.lower())
         assert tone.pressed_notes.get() == (note,)
@@ -219,7 +222,8 @@ def test_the_computers_keys_play_while_the_wave_has_the_focus(focused: OpenedWin
 
 
 def test_they_go_before_the_windows_single_keys_only_there(focused: OpenedWindow) -> None:
-    explore, view = focused.state.explore, page(focused).view
+    explore = focused.state.explore
+    view = page(focused).view
     explore.parameters.set_slider(0, 1.0)
     answer(focused, wave(2))
     QTest.keyClick(view, "h")  # a note, not All home
@@ -238,7 +242,8 @@ def test_they_go_before_the_windows_single_keys_only_there(focused: OpenedWindow
 
 
 def test_keys_that_go_up_elsewhere_do_not_hang(focused: OpenedWindow) -> None:
-    view, tone = page(focused).view, focused.state.wave_synth
+    view = page(focused).view
+    tone = focused.state.wave_synth
     QTest.keyPress(view, "a")
     QTest.keyPress(view, "d")
     assert tone.pressed_notes.get() == (36, 40)
@@ -249,7 +254,8 @@ def test_keys_that_go_up_elsewhere_do_not_hang(focused: OpenedWindow) -> None:
 
 
 def test_single_keys_can_be_switched_off(focused: OpenedWindow) -> None:
-    view, tone = page(focused).view, focused.state.wave_synth
+    view = page(focused).view
+    tone = focused.state.wave_synth
     focused.state.layout.set({**focused.state.layout.get(), "letters": False})
     QTest.keyPress(view, "a")
     assert tone.pressed_notes.get() == () and page(focused).hint.text() == ""
@@ -258,7 +264,8 @@ def test_single_keys_can_be_switched_off(focused: OpenedWindow) -> None:
 
 
 def test_octave_and_level_have_their_controls(sounds: OpenedWindow) -> None:
-    here, tone = page(sounds), sounds.state.wave_synth
+    here = page(sounds)
+    tone = sounds.state.wave_synth
     assert here.keys.accessibleName() == "Keys, C2 to C4" and here.octave.text() == "C2 to C4"
     QTest.mouseClick(here.octave_up, Qt.MouseButton.LeftButton)
     assert tone.octave.get() == 3 and here.keys.accessibleName() == "Keys, C3 to C5"
@@ -359,7 +366,8 @@ def test_words_say_waves(grid: OpenedWindow) -> None:
 
 
 def test_the_kind_is_chosen_by_mouse_and_key(grid: OpenedWindow) -> None:
-    inside, state = grid.window.panels["generate"].inspector, grid.state.generate
+    inside = grid.window.panels["generate"].inspector
+    state = grid.state.generate
     assert isinstance(inside, GenerateInspector)
     assert inside.parameters.class_field.isVisible()
     assert [inside.parameters.class_field.itemText(n) for n in range(inside.parameters.class_field.count())] == [
@@ -388,7 +396,8 @@ def test_the_kind_is_chosen_by_mouse_and_key(grid: OpenedWindow) -> None:
 
 
 def test_explore_shows_and_changes_the_kind_of_its_take(sounds: OpenedWindow) -> None:
-    kind, state = inspector(sounds).parameters.class_field, sounds.state.explore
+    kind = inspector(sounds).parameters.class_field
+    state = sounds.state.explore
     assert kind.isVisible() and kind.currentText() == "Any kind" and kind.accessibleName() == "Kind"
     kind.setFocus()
     QTest.keyClick(kind, Qt.Key.Key_End)
@@ -411,7 +420,8 @@ def test_explore_shows_and_changes_the_kind_of_its_take(sounds: OpenedWindow) ->
 
 
 def test_the_wavetable_leads_from_the_stage_to_a_take(sounds: OpenedWindow, tmp_path: Path, qtbot: QtBot) -> None:
-    section, state = inspector(sounds).parameters.wavetable, sounds.state.explore
+    section = inspector(sounds).parameters.wavetable
+    state = sounds.state.explore
     assert section.isVisible() and not section.take.isVisible() and "Keep another take" in section.note.text()
     for seed in (1, 2):
         state.parameters.new_start(seed)
@@ -438,7 +448,8 @@ def test_the_wavetable_leads_from_the_stage_to_a_take(sounds: OpenedWindow, tmp_
 
 
 def test_the_strips_menu_offers_no_wavetable_that_cannot_be_made(sounds: OpenedWindow) -> None:
-    state, strip = sounds.state.explore, sounds.window.strip.list
+    state = sounds.state.explore
+    strip = sounds.window.strip.list
     state.parameters.new_start(1)
     answer(sounds, wave(1))
     state.keep_take()
@@ -453,7 +464,8 @@ def test_the_strips_menu_offers_no_wavetable_that_cannot_be_made(sounds: OpenedW
 
 
 def test_the_strips_menu_leads_there_too(sounds: OpenedWindow) -> None:
-    state, strip = sounds.state.explore, sounds.window.strip.list
+    state = sounds.state.explore
+    strip = sounds.window.strip.list
     for seed in (1, 2):
         state.parameters.new_start(seed)
         answer(sounds, wave(seed))

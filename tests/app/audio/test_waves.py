@@ -120,7 +120,8 @@ def test_in_generate_the_chosen_wave_is_heard(window: AppState, engine: FakeEngi
 
 
 def test_what_a_hand_moves_away_from_is_kept_while_it_moves(exploring: AppState, engine: FakeEngine) -> None:
-    explore, first = exploring.explore, exploring.explore.picture.get()
+    explore = exploring.explore
+    first = exploring.explore.picture.get()
     explore.parameters.grab_slider(0)
     explore.parameters.set_slider(0, 1.0)
     answer(engine, wave(2))
@@ -341,7 +342,8 @@ def test_a_wavetable_brings_back_both_of_its_ends(
     two_takes: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     explore = two_takes.explore
-    begin, end = explore.takes.get()[1].work, explore.takes.get()[0].work
+    begin = explore.takes.get()[1].work
+    end = explore.takes.get()[0].work
     frames = np.stack([wave(3), wave(2), wave(1)])
     (tmp_path / "way.wav").write_bytes(work.encode_wavetable(frames, begin.wavetable_to(end)))
     for index in (1, 0):

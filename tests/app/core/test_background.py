@@ -10,7 +10,8 @@ from tests.limits import LIMIT
 
 
 def test_the_outcome_comes_on_the_windows_own_thread(qtbot: QtBot) -> None:
-    later, heard = BackgroundTask(), list[tuple[object, bool]]()
+    later = BackgroundTask()
+    heard = list[tuple[object, bool]]()
     main = threading.get_ident()
     later.run(lambda: threading.get_ident() != main, lambda away: heard.append((away, threading.get_ident() == main)))
     qtbot.waitUntil(lambda: bool(heard))
@@ -18,7 +19,10 @@ def test_the_outcome_comes_on_the_windows_own_thread(qtbot: QtBot) -> None:
 
 
 def test_only_the_newest_wish_is_kept_while_one_is_at_work(qtbot: QtBot) -> None:
-    later, go, done, heard = BackgroundTask(), threading.Event(), list[int](), list[object]()
+    later = BackgroundTask()
+    go = threading.Event()
+    done = list[int]()
+    heard = list[object]()
 
     def work(n: int) -> int:
         go.wait(LIMIT)
@@ -33,7 +37,10 @@ def test_only_the_newest_wish_is_kept_while_one_is_at_work(qtbot: QtBot) -> None
 
 
 def test_it_is_busy_until_the_outcome_is_delivered(qtbot: QtBot) -> None:
-    later, go, ran, heard = BackgroundTask(), threading.Event(), threading.Event(), list[bool]()
+    later = BackgroundTask()
+    go = threading.Event()
+    ran = threading.Event()
+    heard = list[bool]()
 
     def work() -> None:
         go.wait(LIMIT)
@@ -50,7 +57,8 @@ def test_it_is_busy_until_the_outcome_is_delivered(qtbot: QtBot) -> None:
 
 
 def test_what_goes_wrong_is_an_outcome_too(qtbot: QtBot) -> None:
-    later, heard = BackgroundTask(), list[object]()
+    later = BackgroundTask()
+    heard = list[object]()
     later.run(lambda: 1 // 0, heard.append)
     qtbot.waitUntil(lambda: bool(heard))
     assert isinstance(heard[0], ZeroDivisionError)
@@ -58,7 +66,8 @@ def test_what_goes_wrong_is_an_outcome_too(qtbot: QtBot) -> None:
 
 @pytest.mark.parametrize("way", ["discard", "wait"])
 def test_what_is_forgotten_is_never_delivered(qtbot: QtBot, way: str) -> None:
-    later, heard = BackgroundTask(), list[object]()
+    later = BackgroundTask()
+    heard = list[object]()
     later.run(lambda: 1, heard.append)
     getattr(later, way)()
     later.run(lambda: 2, heard.append)
@@ -67,7 +76,9 @@ def test_what_is_forgotten_is_never_delivered(qtbot: QtBot, way: str) -> None:
 
 
 def test_what_is_forgotten_stays_silent_with_nothing_after_it(qtbot: QtBot) -> None:
-    later, ran, heard = BackgroundTask(), list[int](), list[object]()
+    later = BackgroundTask()
+    ran = list[int]()
+    heard = list[object]()
     later.run(lambda: ran.append(1), heard.append)
     later.discard()
     qtbot.waitUntil(lambda: bool(ran))

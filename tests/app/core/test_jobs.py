@@ -26,7 +26,8 @@ from studio.wire.messages import (
 )
 from tests.app.fake_engine import FakeEngine
 
-PICTURE, SOUND = np.zeros((8, 8, 3), np.uint8), np.zeros(4000, np.int16)
+PICTURE = np.zeros((8, 8, 3), np.uint8)
+SOUND = np.zeros(4000, np.int16)
 JOBS: dict[type[AnyCommand], AnyCommand] = {
     wire.Sample: wire.Sample(job="draw-1", model="tiny", seeds=(1, 2)),
     DecodeLatent: DecodeLatent(job="explore-1", model="tiny"),

@@ -8,7 +8,8 @@ ALIKE = [(1, 1), ("a", "a"), ((1.0, 2.0), (1.0, 2.0)), (None, None), ({"a": 1}, 
 
 @pytest.mark.parametrize(("start", "then"), ALIKE)
 def test_says_nothing_when_nothing_changes(start: object, then: object) -> None:
-    value, heard = Value(start), list[object]()
+    value = Value(start)
+    heard = list[object]()
     value.changed.connect(heard.append)
     assert not value.set(then)
     assert heard == []
@@ -16,7 +17,8 @@ def test_says_nothing_when_nothing_changes(start: object, then: object) -> None:
 
 @pytest.mark.parametrize(("start", "then"), [(1, 2), (1, 1.0), (True, 1), ((1,), (1, 2)), (None, 0)])
 def test_says_what_it_became(start: object, then: object) -> None:
-    value, heard = Value(start), list[object]()
+    value = Value(start)
+    heard = list[object]()
     value.changed.connect(heard.append)
     assert value.set(then)
     assert heard == [then] and value.get() is then
@@ -24,7 +26,8 @@ def test_says_what_it_became(start: object, then: object) -> None:
 
 def test_pictures_are_told_apart_by_identity() -> None:
     picture = np.zeros((2, 2, 3), np.uint8)
-    value, heard = Value[tuple[np.ndarray, int]]((picture, 1)), list[object]()
+    value = Value[tuple[np.ndarray, int]]((picture, 1))
+    heard = list[object]()
     value.changed.connect(heard.append)
     value.set((picture, 1))
     assert heard == []

@@ -86,10 +86,12 @@ def drawn(job: str) -> PicturesPreview:
 
 @pytest.mark.parametrize("policy", EACH)
 def test_an_event_reaches_the_request_that_asked_and_no_other(engine: FakeEngine, policy: Policy) -> None:
-    one, other = Asker(engine, policy), Asker(engine, policy, "paint")
+    one = Asker(engine, policy)
+    other = Asker(engine, policy, "paint")
     one.ask()
     other.ask()
-    part, end = drawn(one.request.job), Finished(job=one.request.job)
+    part = drawn(one.request.job)
+    end = Finished(job=one.request.job)
     engine.emit_events(part, end, drawn("stranger"))
     assert one.told == [("progressed", part), ("answered", end)] and not other.told
     assert [event for event, _ in one.at_once] == [part, end] and not other.at_once
@@ -118,7 +120,8 @@ def test_a_failure_carries_its_reason(engine: FakeEngine) -> None:
 
 
 def test_names_of_jobs_are_never_used_twice(engine: FakeEngine) -> None:
-    one, other = Asker(engine, "single"), Asker(engine, "single", "paint")
+    one = Asker(engine, "single")
+    other = Asker(engine, "single", "paint")
     for asker in (one, other, one, other):
         asker.ask()
         asker.request.cancel()
@@ -195,7 +198,8 @@ def test_latest_waits_for_the_end_of_what_it_cancelled(engine: FakeEngine) -> No
 
 
 def test_a_question_is_built_at_its_turn_and_not_asked_if_nothing_is_wanted_any_more(engine: FakeEngine) -> None:
-    asker, wish = Asker(engine, "latest"), ["first"]
+    asker = Asker(engine, "latest")
+    wish = ["first"]
 
     def question(job: str) -> AnyCommand | None:
         return Sample(job=job, model=wish[0], seeds=(1,)) if wish else None
@@ -226,7 +230,8 @@ def test_a_question_that_cannot_be_built_leaves_room_for_others(engine: FakeEngi
 
 
 def test_the_next_question_can_be_sent_before_the_answer_is_shown(engine: FakeEngine) -> None:
-    asker, seen = Asker(engine, "latest"), list[list[str]]()
+    asker = Asker(engine, "latest")
+    seen = list[list[str]]()
     asker.request.answered.connect(lambda event: (asker.request.send_next(), seen.append(models(engine))))
     asker.ask("a")
     asker.ask("b")
@@ -320,7 +325,8 @@ def test_the_request_of_a_deleted_owner_stops_its_jobs_and_hears_nothing(engine:
 
 
 def test_a_dead_engine_is_told_of_with_its_sentence_and_nothing_is_asked_again_by_itself(engine: FakeEngine) -> None:
-    asker, idle = Asker(engine, "latest"), Asker(engine, "latest", "paint")
+    asker = Asker(engine, "latest")
+    idle = Asker(engine, "latest", "paint")
     asker.ask("a")
     asker.ask("b")
     engine.die()
@@ -381,7 +387,8 @@ def real(qtbot: QtBot) -> Iterator[Callable[..., EngineClient]]:
 def test_at_once_is_the_thread_that_reads_and_signals_are_the_windows(
     real: Callable[..., EngineClient], qtbot: QtBot
 ) -> None:
-    engine, threads = real(LIGHT), set[threading.Thread]()
+    engine = real(LIGHT)
+    threads = set[threading.Thread]()
     asker = Asker(engine, "single")
     asker.request.progressed.connect(lambda event: threads.add(threading.current_thread()))
     engine.start()
@@ -404,7 +411,8 @@ def test_at_once_is_the_thread_that_reads_and_signals_are_the_windows(
 def test_a_killed_engine_is_replaced_and_the_request_asks_the_new_one(
     real: Callable[..., EngineClient], qtbot: QtBot
 ) -> None:
-    engine, said = real(LIGHT), list[str]()
+    engine = real(LIGHT)
+    said = list[str]()
     engine.message_raised.connect(said.append)
     asker = Asker(engine, "single")
     engine.start()
@@ -422,7 +430,8 @@ def test_after_too_many_crashes_only_the_users_question_starts_another(
     real: Callable[..., EngineClient], qtbot: QtBot
 ) -> None:
     engine = real([*LIGHT, "--broken"])
-    live, asker = Asker(engine, "latest", "live"), Asker(engine, "single")
+    live = Asker(engine, "latest", "live")
+    asker = Asker(engine, "single")
     engine.start()
     qtbot.waitUntil(lambda: engine.now == "Stopped")
     live.ask("batch")

@@ -12,7 +12,8 @@ Dial = tuple[UndoHistory, Record, Callable[..., None], list[float]]
 @pytest.fixture
 def dial() -> Dial:
     """A history over one number, a verb that sets it, and a clock to turn."""
-    now, clock = {"x": 0}, [100.0]
+    now = {"x": 0}
+    clock = [100.0]
     history = UndoHistory(now.update, clock=lambda: clock[0])
 
     def turn(x: int, gesture: str | None = None, name: str = "dial") -> None:

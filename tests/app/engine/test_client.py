@@ -57,7 +57,8 @@ class Window:
     """Notes what an engine says, as a window would show it."""
 
     def __init__(self, qtbot: QtBot, engine: EngineClient) -> None:
-        self.qtbot, self.engine = qtbot, engine
+        self.qtbot = qtbot
+        self.engine = engine
         self.events: list[Event] = []
         self.status: list[str] = []
         self.lost: list[tuple] = []
@@ -126,7 +127,8 @@ class Receiver:
 
 
 def test_each_answer_is_heard_at_once_while_the_window_stands_still(opened: Callable[..., Window]) -> None:
-    window, receiver = opened(), Receiver()
+    window = opened()
+    receiver = Receiver()
     window.engine.start()
     window.engine.send(sample("a", seeds=3), receiver)
     end = time.monotonic() + LIMIT
@@ -140,7 +142,9 @@ def test_each_answer_is_heard_at_once_while_the_window_stands_still(opened: Call
 
 
 def test_each_answer_goes_to_the_one_that_asked(opened: Callable[..., Window]) -> None:
-    window, one, other = opened(), Receiver(), Receiver()
+    window = opened()
+    one = Receiver()
+    other = Receiver()
     announced: list[Event] = []
     window.engine.announced.connect(announced.append)
     window.engine.start()
@@ -156,7 +160,10 @@ def test_each_answer_goes_to_the_one_that_asked(opened: Callable[..., Window]) -
 
 
 def test_each_that_asked_is_told_what_is_lost(opened: Callable[..., Window]) -> None:
-    window, done, open_, refused = opened(), Receiver(), Receiver(), Receiver()
+    window = opened()
+    done = Receiver()
+    open_ = Receiver()
+    refused = Receiver()
     window.engine.start()
     window.engine.send(sample("a", seeds=1), done)
     window.engine.send(sample("b", "die"), open_)
@@ -169,7 +176,8 @@ def test_each_that_asked_is_told_what_is_lost(opened: Callable[..., Window]) -> 
 
 
 def test_an_abandoned_command_is_stopped_and_nobody_hears_of_it(opened: Callable[..., Window]) -> None:
-    window, receiver = opened(), Receiver()
+    window = opened()
+    receiver = Receiver()
     window.engine.start()
     window.engine.send(sample("a", seeds=4096), receiver)
     window.until(lambda: receiver.received)

@@ -133,7 +133,8 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     painting.start_stroke((4.5, 3.5))  # while it draws
     painting.end_stroke()
     qtbot.waitUntil(lambda: not state.batch.running.get(), timeout=START)
-    cells, results = state.ranking.cells.get(), state.ranking
+    cells = state.ranking.cells.get()
+    results = state.ranking
     assert all(cell.finished for cell in cells)
     kept = ~painting.mask.get()
     assert all(np.array_equal(cell.picture[kept], picture[kept]) for cell in cells if cell.picture is not None)
@@ -224,7 +225,8 @@ def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
     tiny_pixels: str, opener: Opener, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window, _ = opener()
-    state, rewind = window.generate, window.generate.rewind
+    state = window.generate
+    rewind = window.generate.rewind
     state.choose_model(tiny_pixels)
     generate(window, qtbot, 2, 7)
     assert state.batch.rows == 8
@@ -302,7 +304,8 @@ def test_a_sound_is_heard_changed_kept_and_gone_on_from(
     tiny_recordings: str, opener: Opener, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window, _ = opener()
-    sound, player = window.sound, window.sound.player
+    sound = window.sound
+    player = window.sound.player
     assert sound.model.get() is not None and sound.model.get().card.name == tiny_recordings
     sound.parameters.set_seed(5)
     sound.play()
@@ -358,7 +361,8 @@ def test_of_a_sound_whose_engine_is_killed_all_that_was_made_is_heard(
     tiny_recordings: str, opener: Opener, qtbot: QtBot
 ) -> None:
     window, engine = opener()
-    sound, player = window.sound, window.sound.player
+    sound = window.sound
+    player = window.sound.player
     speaker = player.card._output
     assert isinstance(speaker, FakeSpeaker) and sound.model.get().card.name == tiny_recordings
     player.set_level(1.0)
@@ -394,7 +398,8 @@ def test_what_is_seen_of_a_recording_is_priced_and_nothing_else(
     assert np.isnan(player.bits).all(), "nobody looks at them"
 
     sound.recording_bits.set_visible((60.0, 62.0))
-    begin, end = 60 * 8000, 62 * 8000
+    begin = 60 * 8000
+    end = 62 * 8000
     qtbot.waitUntil(lambda: bool(np.isfinite(player.bits[begin:end]).all()), timeout=START)
     qtbot.waitUntil(lambda: window.engine_status.get() == "Ready", timeout=START)
     known = np.flatnonzero(np.isfinite(player.bits))

@@ -96,7 +96,8 @@ def test_a_sheet_shows_every_picture_and_carries_the_recipe_of_each(
     sheet = open_picture(tmp_path / "roses.png").array
     assert sheet.shape == (3 * 34 + 2, 2 * 34 + 2, 3)
     for index, piece in enumerate(many):
-        y, x = 2 + index // 2 * 34, 2 + index % 2 * 34
+        y = 2 + index // 2 * 34
+        x = 2 + index % 2 * 34
         assert np.array_equal(sheet[y : y + 32 : 4, x : x + 32 : 4], piece.picture)
     recipes = export.png_texts((tmp_path / "roses.png").read_bytes())[SHEET_RECIPE_KEY]
     assert all(f'"seed":{seed},' in recipes for seed in range(6))

@@ -116,7 +116,9 @@ def test_the_lane_of_sound_marks_what_is_beyond(studio: OpenedWindow) -> None:
     settle()
     player = studio.window.panels["sound"].stage.findChild(PlayerView)
     assert player is not None
-    heat, moment, warn = player.lanes.temperature, player.lanes.playhead, studio.theme.tokens.warn
+    heat = player.lanes.temperature
+    moment = player.lanes.playhead
+    warn = studio.theme.tokens.warn
     player.lanes.timeline.made = 10.0
     player.lanes.timeline.show_all()
     studio.state.sound.set_temperature_curve([(0.0, 0.5), (4.0, 1.05)])
@@ -181,7 +183,8 @@ def test_the_lane_of_sound_marks_what_is_too_cold(studio: OpenedWindow, two_mode
     settle()
     player = studio.window.panels["sound"].stage.findChild(PlayerView)
     assert player is not None
-    heat, warn = player.lanes.temperature, studio.theme.tokens.warn
+    heat = player.lanes.temperature
+    warn = studio.theme.tokens.warn
     player.lanes.timeline.made = 10.0
     player.lanes.timeline.show_all()
     studio.state.sound.set_temperature_curve([(0.0, 0.5), (4.0, 1.0)])

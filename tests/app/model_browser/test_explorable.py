@@ -98,7 +98,8 @@ def test_a_completion_is_refused_and_offered_at_once(
     complete.canvas.brush.end_stroke()
     complete.parameters.set_number(1)
     complete.start_batch()
-    job, picture = engine.sent[-1].job, np.full((1, 8, 8, 3), 40, np.uint8)
+    job = engine.sent[-1].job
+    picture = np.full((1, 8, 8, 3), 40, np.uint8)
     engine.emit_events(
         PicturesPreview(job=job, first=0, pictures=picture, done=5, total=5, log_prob=(-1.0,)), Finished(job=job)
     )

@@ -39,7 +39,8 @@ def test_a_root_says_where_it_began() -> None:
 
 def test_a_take_hangs_on_the_nearest_that_is_here() -> None:
     """Whatever files say, nothing comes from itself or from what was kept later."""
-    one, two = take(ROOT), take(replace(ROOT, seed=2, came_from=(ROOT.identity_hash,)))
+    one = take(ROOT)
+    two = take(replace(ROOT, seed=2, came_from=(ROOT.identity_hash,)))
     three = take(replace(ROOT, seed=3, came_from=(two.key, one.key)))
     assert tree.find_parents((one, two, three)) == (None, 0, 1)
     assert tree.find_parents((one, three)) == (None, 0)

@@ -25,7 +25,8 @@ def test_value_and_control_follow_each_other(qtbot: QtBot) -> None:
 
 def test_a_view_that_is_gone_hears_nothing_more(qtbot: QtBot) -> None:
     value: Value[int] = Value(3)
-    box, heard = QSpinBox(), []
+    box = QSpinBox()
+    heard = []
     bind(box, value, heard.append)
     box.deleteLater()
     qtbot.wait(1)

@@ -27,7 +27,8 @@ def test_every_pixel_is_a_square_of_whole_pixels(qtbot: QtBot) -> None:
     array = np.random.default_rng(1).integers(0, 255, (8, 10, 3), dtype=np.uint8)
     view.show_picture(array)
     settle()
-    place, scale = view.shown_rect(), view.pixel_size()
+    place = view.shown_rect()
+    scale = view.pixel_size()
     assert scale == 27
     assert (place.width(), place.height()) == (270, 216)
     seen = view.grab().toImage()

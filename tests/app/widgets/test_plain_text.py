@@ -42,7 +42,9 @@ def test_every_label_of_the_window_is_plain(studio: OpenedWindow) -> None:
 
 
 def test_markup_in_a_name_is_shown_as_it_is(qtbot: QtBot) -> None:
-    label, cut, widget = Label(EVIL), ElidedLabel(EVIL), QWidget()
+    label = Label(EVIL)
+    cut = ElidedLabel(EVIL)
+    widget = QWidget()
     for part in (label, cut, widget):
         qtbot.addWidget(part)
     assert label.textFormat() == Qt.TextFormat.PlainText

@@ -75,7 +75,8 @@ class _Restyled(QObject):
 def test_a_change_of_theme_costs_no_more_than_what_is_seen(studio: OpenedWindow) -> None:
     every = studio.window.findChildren(QWidget)
     seen = [widget for widget in every if widget.isVisible()]
-    restyled, application = _Restyled(), QApplication.instance()
+    restyled = _Restyled()
+    application = QApplication.instance()
     assert application is not None
     application.installEventFilter(restyled)
     studio.state.theme.set("light")
@@ -90,7 +91,8 @@ def test_a_panel_that_was_hidden_has_the_theme_and_the_text_when_it_is_shown(stu
     settle()
     studio.state.show_panel("explore")
     settle()
-    panel, tokens = studio.window.open_panel, THEMES["light", "normal"]
+    panel = studio.window.open_panel
+    tokens = THEMES["light", "normal"]
     names = [label for part in (panel.inspector, panel.stage) for label in part.findChildren(Label)]
     names = [label for label in names if label.property("role") == "body" and label.isVisible()]
     drawn = [button for button in panel.foot.findChildren(Button) if button.isVisible()]

@@ -18,7 +18,9 @@ class Noted:
     """A slider whose value a state would hold, and all that it told."""
 
     def __init__(self, slider: ValueSlider) -> None:
-        self.slider, self.value, self.told = slider, 0.0, []
+        self.slider = slider
+        self.value = 0.0
+        self.told = []
         slider.moved.connect(self.move)
         slider.home_requested.connect(lambda: (self.told.append("home"), self.move(0.0)))
         slider.grabbed.connect(lambda: self.told.append("grabbed"))

@@ -1,4 +1,4 @@
-"""Decides whether pictures are shown smooth or crisp: as the model's card says, or as the user chose."""
+"""Decides whether pictures are shown smooth or crisp. The model's card decides unless the user chose."""
 
 from collections.abc import Callable, Mapping
 
@@ -27,9 +27,9 @@ class Smoothing(State):
     def follow_model(self) -> None:
         """Use the choice of the model whose pictures are now visible."""
         trained = self._maker()
-        usual = trained.card.smooth if trained is not None else False
+        default = trained.card.smooth if trained is not None else False
         name = trained.card.name if trained is not None else ""
-        self.smooth.set(self.choices.get().get(name, usual))
+        self.smooth.set(self.choices.get().get(name, default))
 
     def restore_choices(self, choices: Mapping[str, bool]) -> None:
         self.choices.set({name: bool(on) for name, on in choices.items()})

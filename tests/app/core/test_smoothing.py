@@ -1,4 +1,4 @@
-"""Photographs are shown smooth and other pictures crisp, until the user chooses otherwise for a model."""
+"""Photographs are shown smooth and other pictures crisp, unless the user chooses otherwise."""
 
 from pathlib import Path
 
@@ -23,11 +23,11 @@ def make(window: AppState, engine: FakeEngine, model: str) -> None:
     """Show a grid of finished pictures by a model."""
     window.generate.choose_model(model)
     window.generate.start_batch()
-    asked = next(command for command in reversed(engine.sent) if isinstance(command, Sample))
-    pictures = np.zeros((len(asked.seeds), 8, 8, 3), np.uint8)
-    prices = tuple(-1.0 for _ in asked.seeds)
-    engine.emit_events(PicturesPreview(job=asked.job, first=0, pictures=pictures, done=1, total=1, log_prob=prices))
-    engine.emit_events(Finished(job=asked.job))
+    command = next(command for command in reversed(engine.sent) if isinstance(command, Sample))
+    pictures = np.zeros((len(command.seeds), 8, 8, 3), np.uint8)
+    prices = tuple(-1.0 for _ in command.seeds)
+    engine.emit_events(PicturesPreview(job=command.job, first=0, pictures=pictures, done=1, total=1, log_prob=prices))
+    engine.emit_events(Finished(job=command.job))
 
 
 def test_photographs_open_smooth_and_others_crisp(window: AppState) -> None:
@@ -49,7 +49,7 @@ def test_each_panel_shows_its_own_model_as_it_should(window: AppState) -> None:
     assert not window.smooth.get()
 
 
-def test_what_the_artist_chose_for_a_model_wins_and_is_kept(
+def test_the_users_choice_for_a_model_wins_and_is_stored(
     window: AppState, opener: Opener, engine: FakeEngine
 ) -> None:
     window.generate.choose_model("meadow")
@@ -66,7 +66,7 @@ def test_what_the_artist_chose_for_a_model_wins_and_is_kept(
     assert second.smooth.get()
 
 
-def test_pictures_on_the_stage_keep_their_looks_while_another_model_is_chosen(
+def test_pictures_on_the_stage_stay_smooth_while_another_model_is_chosen(
     window: AppState, engine: FakeEngine
 ) -> None:
     make(window, engine, "meadow")

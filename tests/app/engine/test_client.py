@@ -1,4 +1,4 @@
-"""The window's engine: it dies, hangs, is stopped or goes with the window, and nobody waits for ever."""
+"""The engine of the window dies, hangs, stops or closes, and nobody waits forever."""
 
 import contextlib
 import os
@@ -39,7 +39,7 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
 
 def alive(process: int) -> bool:
-    """Whether a process runs; one that only waits to be buried does not."""
+    """Return whether a process runs. A zombie does not."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -54,7 +54,7 @@ def sample(job: str, model: str = "batch", seeds: int = 100) -> Sample:
 
 
 class Window:
-    """Notes what an engine says, as a window would show it."""
+    """Notes the signals of an engine, as a window would show them."""
 
     def __init__(self, qtbot: QtBot, engine: EngineClient) -> None:
         self.qtbot = qtbot
@@ -62,12 +62,12 @@ class Window:
         self.events: list[Event] = []
         self.status: list[str] = []
         self.lost: list[tuple] = []
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.pids: set[int] = set()
         engine.event_received.connect(self.events.append)
         engine.status_changed.connect(self.status.append)
         engine.lost.connect(self.lost.append)
-        engine.message_raised.connect(self.said.append)
+        engine.message_raised.connect(self.messages.append)
         engine.status_changed.connect(lambda _: self.pids.add(engine.process_id))
 
     def until(self, true: Callable[[], object]) -> None:
@@ -79,7 +79,7 @@ class Window:
 
 @pytest.fixture
 def opened(qtbot: QtBot) -> Iterator[Callable[..., Window]]:
-    """Opens a window on an engine; when the test ends, it closes and no process may be left."""
+    """Open a window on an engine. It closes when the test ends and leaves no process."""
     windows: list[Window] = []
 
     def open_(program: list[str] | None = None, **settings: float) -> Window:
@@ -93,16 +93,16 @@ def opened(qtbot: QtBot) -> Iterator[Callable[..., Window]]:
         assert not [pid for pid in window.pids if pid and alive(pid)]
 
 
-def test_it_starts_works_and_rests(opened: Callable[..., Window]) -> None:
+def test_the_engine_starts_works_and_becomes_ready(opened: Callable[..., Window]) -> None:
     window = opened()
     window.engine.start()
-    window.engine.send(sample("a", seeds=3))  # asked before it is ready
+    window.engine.send(sample("a", seeds=3))  # sent before it is ready
     window.until(lambda: window.has(Finished, "a") and window.engine.now == "Ready")
     assert window.status == ["Starting", "Working", "Ready"]
-    told = [type(e) for e in window.events if not isinstance(e, Heartbeat)]
-    assert told == [Starting, Ready, PicturesPreview, PicturesPreview, PicturesPreview, Finished]
+    types = [type(e) for e in window.events if not isinstance(e, Heartbeat)]
+    assert types == [Starting, Ready, PicturesPreview, PicturesPreview, PicturesPreview, Finished]
     assert window.engine.ready.device == "Paper"
-    assert not window.said
+    assert not window.messages
 
 
 class Receiver:
@@ -126,14 +126,14 @@ class Receiver:
         self.lost.append((job, why))
 
 
-def test_each_answer_is_heard_at_once_while_the_window_stands_still(opened: Callable[..., Window]) -> None:
+def test_answers_arrive_at_once_while_the_window_is_blocked(opened: Callable[..., Window]) -> None:
     window = opened()
     receiver = Receiver()
     window.engine.start()
     window.engine.send(sample("a", seeds=3), receiver)
     end = time.monotonic() + LIMIT
     while Finished not in [type(event) for event, _ in receiver.heard] and time.monotonic() < end:
-        time.sleep(0.01)  # no event of Qt is looked at
+        time.sleep(0.01)  # Qt handles no event meanwhile
     assert [type(event) for event, _ in receiver.heard] == [PicturesPreview, PicturesPreview, PicturesPreview, Finished]
     assert threading.main_thread() not in [thread for _, thread in receiver.heard]
     assert not window.events and not receiver.received
@@ -141,7 +141,7 @@ def test_each_answer_is_heard_at_once_while_the_window_stands_still(opened: Call
     assert [type(event) for event in receiver.received] == [PicturesPreview, PicturesPreview, PicturesPreview, Finished]
 
 
-def test_each_answer_goes_to_the_one_that_asked(opened: Callable[..., Window]) -> None:
+def test_each_answer_reaches_its_own_receiver(opened: Callable[..., Window]) -> None:
     window = opened()
     one = Receiver()
     other = Receiver()
@@ -159,7 +159,7 @@ def test_each_answer_goes_to_the_one_that_asked(opened: Callable[..., Window]) -
     assert not [event for event in announced if not isinstance(event, Heartbeat) and getattr(event, "job", "")]
 
 
-def test_each_that_asked_is_told_what_is_lost(opened: Callable[..., Window]) -> None:
+def test_each_receiver_learns_what_is_lost(opened: Callable[..., Window]) -> None:
     window = opened()
     done = Receiver()
     open_ = Receiver()
@@ -168,14 +168,14 @@ def test_each_that_asked_is_told_what_is_lost(opened: Callable[..., Window]) -> 
     window.engine.send(sample("a", seeds=1), done)
     window.engine.send(sample("b", "die"), open_)
     window.until(lambda: window.lost)
-    assert open_.lost == [("b", window.said[-1])] and not done.lost
+    assert open_.lost == [("b", window.messages[-1])] and not done.lost
     window.engine.close()
     window.engine.send(sample("c"), refused)
     window.until(lambda: refused.received)
     assert [type(event) for event in refused.received] == [Failed]
 
 
-def test_an_abandoned_command_is_stopped_and_nobody_hears_of_it(opened: Callable[..., Window]) -> None:
+def test_an_abandoned_command_is_stopped_and_not_delivered(opened: Callable[..., Window]) -> None:
     window = opened()
     receiver = Receiver()
     window.engine.start()
@@ -187,13 +187,13 @@ def test_an_abandoned_command_is_stopped_and_nobody_hears_of_it(opened: Callable
     assert len(receiver.received) == count
 
 
-def test_a_fault_in_what_is_done_at_once_ends_that_engine_and_not_the_window(
+def test_a_fault_in_a_receiver_ends_the_engine_but_not_the_window(
     opened: Callable[..., Window], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     window = opened()
     faults = ["planted"]
-    told: list[str] = []
-    monkeypatch.setattr(sys, "excepthook", lambda kind, fault, trace: told.append(str(fault)))
+    reported: list[str] = []
+    monkeypatch.setattr(sys, "excepthook", lambda kind, fault, trace: reported.append(str(fault)))
 
     def once(event: object) -> None:
         if isinstance(event, PicturesPreview) and faults:
@@ -202,12 +202,12 @@ def test_a_fault_in_what_is_done_at_once_ends_that_engine_and_not_the_window(
     window.engine.start()
     window.engine.send(sample("a", seeds=3), Receiver(once))
     window.until(lambda: window.lost)
-    assert "could not be read" in window.said[0] and not window.has(Finished, "a")
-    assert told == ["planted"]
+    assert "could not be read" in window.messages[0] and not window.has(Finished, "a")
+    assert reported == ["planted"]
     window.until(lambda: window.engine.now == "Ready")
     window.engine.send(sample("b", seeds=3), Receiver(once))
     window.until(lambda: window.has(Finished, "b"))
-    assert len(window.has(PicturesPreview, "b")) == 3 and len(window.said) == 1
+    assert len(window.has(PicturesPreview, "b")) == 3 and len(window.messages) == 1
 
 
 def test_stop_ends_a_job(opened: Callable[..., Window]) -> None:
@@ -222,7 +222,7 @@ def test_stop_ends_a_job(opened: Callable[..., Window]) -> None:
 
 
 @posix
-def test_killed_in_the_middle_of_a_batch_fifty_times_the_window_lives_and_no_process_is_left(
+def test_the_window_survives_fifty_killed_engines_and_leaves_no_process(
     opened: Callable[..., Window],
 ) -> None:
     window = opened(forgive_after=0)
@@ -239,14 +239,14 @@ def test_killed_in_the_middle_of_a_batch_fifty_times_the_window_lives_and_no_pro
         assert not alive(killed)
     engine.send(sample("last", seeds=2))
     window.until(lambda: window.has(Finished, "last"))
-    assert len(window.said) == 50
-    assert window.said[0] == ("The engine stopped unexpectedly. Another one is starting. Your takes are safe.")
+    assert len(window.messages) == 50
+    assert window.messages[0] == ("The engine stopped unexpectedly. Another one is starting. Your takes are safe.")
     assert len(window.pids - {0}) == 51
     assert [e.job for e in window.events if isinstance(e, Ending)] == ["last"]
 
 
 @pytest.mark.parametrize("model", ["die", "leave"])
-def test_an_end_that_nobody_asked_for_is_a_crash_whatever_its_status(opened: Callable[..., Window], model: str) -> None:
+def test_an_unasked_end_is_a_crash_whatever_its_status(opened: Callable[..., Window], model: str) -> None:
     window = opened()
     window.engine.start()
     window.engine.send(sample("a", model))
@@ -258,7 +258,7 @@ def test_an_end_that_nobody_asked_for_is_a_crash_whatever_its_status(opened: Cal
     window.until(lambda: window.has(Finished, "a"))
 
 
-def test_what_arrived_before_a_death_counts(opened: Callable[..., Window]) -> None:
+def test_events_before_a_crash_are_delivered(opened: Callable[..., Window]) -> None:
     window = opened()
     window.engine.start()
     window.engine.send(sample("done", seeds=2))
@@ -268,30 +268,30 @@ def test_what_arrived_before_a_death_counts(opened: Callable[..., Window]) -> No
     assert [c.job for c in window.lost[0]] == ["deadly"]
 
 
-def test_a_crash_loop_ends_with_words_and_a_person_can_start_again(opened: Callable[..., Window]) -> None:
+def test_a_crash_loop_ends_with_a_message_and_the_user_can_start_again(opened: Callable[..., Window]) -> None:
     window = opened([*LIGHT, "--broken"])
     window.engine.start()
     window.until(lambda: window.engine.now == "Stopped")
     assert window.has(Failed)
-    assert window.said[-1].startswith("The engine stopped unexpectedly. That was 3 times")
-    assert "a_library_that_is_not_there" in window.said[-1]
+    assert window.messages[-1].startswith("The engine stopped unexpectedly. That was 3 times")
+    assert "a_library_that_is_not_there" in window.messages[-1]
     assert any("Traceback" in line for line in window.engine.log_text)
     window.engine.send(sample("a"))
     window.until(lambda: window.has(Failed, "a"))
-    assert window.has(Failed, "a")[0].why == "The engine is stopped."
+    assert window.has(Failed, "a")[0].reason == "The engine is stopped."
     window.engine.program = LIGHT
     window.engine.start()
     window.until(lambda: window.engine.now == "Ready")
 
 
-def test_a_program_that_is_not_there_is_named(opened: Callable[..., Window]) -> None:
+def test_a_missing_program_is_named(opened: Callable[..., Window]) -> None:
     window = opened(["/no/such/engine"])
     window.engine.start()
     window.until(lambda: window.engine.now == "Stopped")
-    assert '"/no/such/engine"' in window.said[-1]
+    assert '"/no/such/engine"' in window.messages[-1]
 
 
-def test_what_is_asked_between_two_engines_waits_for_the_next(
+def test_a_command_between_two_engines_waits_for_the_next(
     opened: Callable[..., Window], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "RESTART_DELAYS", (0.3, 0.3))
@@ -309,27 +309,27 @@ def test_what_is_asked_between_two_engines_waits_for_the_next(
 
 
 @posix
-def test_a_frozen_engine_is_noticed_by_the_missing_pulse(opened: Callable[..., Window]) -> None:
+def test_a_frozen_engine_is_noticed_by_its_missing_heartbeat(opened: Callable[..., Window]) -> None:
     window = opened(hang_after=1.5)
     window.engine.start()
     window.engine.send(sample("a", seeds=4096))
     window.until(lambda: window.has(PicturesPreview))
     os.kill(window.engine.process_id, signal.SIGSTOP)
     window.until(lambda: window.lost)
-    assert "did not answer" in window.said[-1]
+    assert "did not answer" in window.messages[-1]
     window.until(lambda: window.engine.now == "Ready")
 
 
-def test_a_step_that_does_not_end_is_noticed_though_the_pulse_goes_on(opened: Callable[..., Window]) -> None:
+def test_an_endless_step_is_noticed_despite_heartbeats(opened: Callable[..., Window]) -> None:
     window = opened(hang_after=0.8)
     window.engine.start()
     window.engine.send(sample("a", "long step"))
     window.until(lambda: window.lost)
     assert len(window.has(Heartbeat)) >= 3
-    assert "did not answer" in window.said[-1]
+    assert "did not answer" in window.messages[-1]
 
 
-def test_a_job_of_the_queue_may_take_its_time(opened: Callable[..., Window]) -> None:
+def test_a_queued_job_may_take_longer(opened: Callable[..., Window]) -> None:
     window = opened(hang_after=1.5)
     window.engine.start()
     window.engine.send(Train(job="t", source="long step", run_folder="r", config={}))
@@ -338,17 +338,17 @@ def test_a_job_of_the_queue_may_take_its_time(opened: Callable[..., Window]) -> 
     assert not window.lost
 
 
-def test_time_in_which_the_window_stood_still_is_not_counted(opened: Callable[..., Window]) -> None:
+def test_time_in_which_the_window_was_blocked_is_not_counted(opened: Callable[..., Window]) -> None:
     window = opened(hang_after=1.5)
     window.engine.start()
     window.until(lambda: window.engine.now == "Ready")
     time.sleep(3)
     window.qtbot.wait(300)
     assert window.engine.now == "Ready"
-    assert not window.said
+    assert not window.messages
 
 
-def test_answers_of_an_ended_command_are_not_heard(opened: Callable[..., Window]) -> None:
+def test_answers_of_an_ended_command_are_not_delivered(opened: Callable[..., Window]) -> None:
     window = opened()
     window.engine.start()
     window.engine.send(sample("a", seeds=2))
@@ -371,18 +371,18 @@ def test_a_name_in_use_and_a_command_too_large_are_refused(
     monkeypatch.setattr("studio.wire.frames.MAX_FRAME_BYTES", 100)
     window.engine.send(sample("b", seeds=50))
     window.until(lambda: window.has(Failed, "b"))
-    assert "larger than a frame" in window.has(Failed, "b")[0].why
+    assert "larger than a frame" in window.has(Failed, "b")[0].reason
 
 
 def relay(words: str) -> list[str]:
     return [sys.executable, "-c", words]
 
 
-def test_a_stream_that_makes_no_sense_is_ended(opened: Callable[..., Window]) -> None:
+def test_an_engine_with_an_unreadable_stream_is_ended(opened: Callable[..., Window]) -> None:
     window = opened(relay("print('Welcome to this machine' * 9, flush=True); import time; time.sleep(60)"))
     window.engine.start()
-    window.until(lambda: window.said)
-    assert "could not be read" in window.said[0]
+    window.until(lambda: window.messages)
+    assert "could not be read" in window.messages[0]
 
 
 def test_an_engine_of_another_version_is_not_started_again(opened: Callable[..., Window]) -> None:
@@ -392,7 +392,7 @@ def test_an_engine_of_another_version_is_not_started_again(opened: Callable[...,
     )
     window.engine.start()
     window.until(lambda: window.engine.now == "Stopped")
-    assert "another version, 9.9" in window.said[0]
+    assert "another version, 9.9" in window.messages[0]
 
 
 RELAY = """
@@ -411,7 +411,7 @@ os._exit(255)
 
 
 @posix
-def test_behind_a_relay_as_ssh_is_one_nothing_changes(opened: Callable[..., Window], tmp_path: Path) -> None:
+def test_an_engine_behind_a_relay_works_the_same(opened: Callable[..., Window], tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     window = opened([*relay(RELAY), str(pid), *LIGHT])
     window.engine.start()
@@ -424,8 +424,8 @@ def test_behind_a_relay_as_ssh_is_one_nothing_changes(opened: Callable[..., Wind
     window.engine.send(sample("c", seeds=5))
     window.until(lambda: window.has(Finished, "c"))
     far = int(pid.read_text())
-    os.kill(window.engine.process_id, signal.SIGKILL)  # the relay dies: the far engine has nobody left
-    window.until(lambda: len(window.said) == 2 and not alive(far))
+    os.kill(window.engine.process_id, signal.SIGKILL)  # the relay dies, and the far engine has no client
+    window.until(lambda: len(window.messages) == 2 and not alive(far))
     window.until(lambda: window.engine.now == "Ready")
     far = int(pid.read_text())
     window.engine.close()
@@ -433,14 +433,14 @@ def test_behind_a_relay_as_ssh_is_one_nothing_changes(opened: Callable[..., Wind
 
 
 @posix
-def test_pipes_of_the_shell_relay_as_well(opened: Callable[..., Window]) -> None:
+def test_shell_pipes_work_as_a_relay(opened: Callable[..., Window]) -> None:
     window = opened(["sh", "-c", f"cat | '{LIGHT[0]}' '{LIGHT[1]}' | cat"])
     window.engine.start()
     window.engine.send(sample("a", seeds=5))
     window.until(lambda: window.has(Finished, "a"))
     process = window.engine.process_id
     window.engine.close()
-    assert not alive(process) and not window.said
+    assert not alive(process) and not window.messages
 
 
 @posix
@@ -461,7 +461,7 @@ def test_closing_ends_an_engine_in_good_order(opened: Callable[..., Window], stu
     window.engine.send(sample("a", "print", seeds=1))
     window.until(lambda: window.has(Finished))
     window.engine.close()
-    assert not window.said
+    assert not window.messages
     assert "a stray word" in (studio_home / "log" / "engine.log").read_text()
 
 
@@ -498,7 +498,7 @@ def test_no_engine_survives_a_killed_window(model: str) -> None:
             time.sleep(0.01)
 
 
-def test_the_engine_of_this_machine_is_started_with_the_wished_device() -> None:
+def test_the_engine_of_this_computer_is_started_with_the_chosen_device() -> None:
     assert local_program()[-4:] == ["-P", "-m", "studio", "engine"]
     assert local_program("cpu")[-2:] == ["--device", "cpu"]
 
@@ -516,6 +516,6 @@ def test_the_real_engine_is_killed_twice_and_still_answers(opened: Callable[...,
     window.engine.send(Doctor(job="doctor"))
     window.engine.send(Sample(job="none", model="no-such-model", seeds=(1,)))
     window.until(lambda: window.has(Finished, "doctor") and window.has(Failed, "none"))
-    assert "no-such-model" in window.has(Failed, "none")[0].why
-    assert 'no device "cuda:99"' in window.said[-1]
+    assert "no-such-model" in window.has(Failed, "none")[0].reason
+    assert 'no device "cuda:99"' in window.messages[-1]
     assert window.engine.ready.families["realnvp"]

@@ -1,4 +1,4 @@
-"""The window as a process: on the screen before its engine starts and without torch, and gone in good order."""
+"""The window is on the screen before its engine starts, and closes in good order."""
 
 import os
 import signal
@@ -31,8 +31,11 @@ studio.close()
 """
 
 
-def test_it_is_on_the_screen_before_its_engine_and_without_torch(studio_home: Path) -> None:
-    """What keeps the first second short; the seconds themselves are measured by tests/benchmarks/dragging.py."""
+def test_the_window_is_shown_before_its_engine_and_without_torch(studio_home: Path) -> None:
+    """Check what keeps the first second short.
+
+    The seconds themselves are measured by tests/benchmarks/dragging.py.
+    """
     write_model(studio_home / "models", make_card())
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, check=True
@@ -86,7 +89,7 @@ sys.exit(main.main([]))
 """
 
 
-def test_an_exception_of_the_window_is_logged_and_said_and_the_window_goes_on(studio_home: Path) -> None:
+def test_an_exception_is_logged_and_shown_and_the_window_continues(studio_home: Path) -> None:
     write_model(studio_home / "models", make_card())
     done = subprocess.run(
         [sys.executable, "-c", FAULTY], cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, check=True

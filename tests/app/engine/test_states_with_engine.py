@@ -1,4 +1,4 @@
-"""The states on the real engine process, with a model of eight pixels."""
+"""The states work on the real engine process, with a model of eight pixels."""
 
 import os
 import signal
@@ -26,12 +26,12 @@ from tests.app.fake_speaker import FakeSpeaker
 
 Opener = Callable[[], tuple[AppState, EngineClient]]
 START = 60_000
-"""Milliseconds: torch is loaded by a busy machine."""
+"""Milliseconds that a busy computer takes to load torch."""
 
 
 @pytest.fixture
 def opener(tiny: str, studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opener]:
-    """Opens the window on an engine of its own; closes the one before."""
+    """Open the window on its own engine, and close the one before."""
     monkeypatch.setattr(models, "shipped_folder", lambda: studio_home / "shipped")
     opened: list[tuple[AppState, EngineClient]] = []
 
@@ -59,7 +59,7 @@ def generate(window: AppState, qtbot: QtBot, count: int, seed: int) -> None:
     qtbot.waitUntil(lambda: not window.generate.batch.running.get(), timeout=START)
 
 
-def test_from_a_seed_to_a_file_and_back(opener: Opener, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_picture_is_restored_from_its_file(opener: Opener, qtbot: QtBot, tmp_path: Path) -> None:
     window, _ = opener()
     generate(window, qtbot, 4, 4112)
     cells = window.generate.cells.get()
@@ -93,7 +93,7 @@ def test_from_a_seed_to_a_file_and_back(opener: Opener, qtbot: QtBot, tmp_path: 
     assert np.array_equal(other.explore.picture.get(), wanted)
 
 
-def test_a_photo_comes_back_byte_for_byte(opener: Opener, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_photo_is_restored_byte_for_byte(opener: Opener, qtbot: QtBot, tmp_path: Path) -> None:
     noise = np.random.default_rng(1).integers(0, 256, (8, 8, 3)).astype(np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")
     window, _ = opener()
@@ -130,21 +130,21 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     state.batch.show_uncertainty(True)
     state.start_batch()
     painting.choose_tool("temperature")
-    painting.start_stroke((4.5, 3.5))  # while it draws
+    painting.start_stroke((4.5, 3.5))  # during the run
     painting.end_stroke()
     qtbot.waitUntil(lambda: not state.batch.running.get(), timeout=START)
     cells = state.ranking.cells.get()
     results = state.ranking
     assert all(cell.finished for cell in cells)
-    kept = ~painting.mask.get()
-    assert all(np.array_equal(cell.picture[kept], picture[kept]) for cell in cells if cell.picture is not None)
-    doubts = [state.uncertainty.map_of(cell.picture) for cell in cells]
-    assert all(doubt is not None and np.array_equal(np.isfinite(doubt), ~kept) for doubt in doubts)
+    unmasked = ~painting.mask.get()
+    assert all(np.array_equal(cell.picture[unmasked], picture[unmasked]) for cell in cells if cell.picture is not None)
+    maps = [state.uncertainty.map_of(cell.picture) for cell in cells]
+    assert all(entropy is not None and np.array_equal(np.isfinite(entropy), ~unmasked) for entropy in maps)
     parts = [cells[index].following_log_prob for index in results.ranked_cells()]
     assert None not in parts and parts == sorted(parts, reverse=True)
     assert (len(results.places.get()), results.left_out.get()) == (9, 3)
 
-    # A saved one carries its whole making, and Explore draws the same again.
+    # A saved file carries its whole recipe, and Explore draws the same picture again.
     state.choose_completions((results.places.get()[0].cell,))
     best = state.current_completion()
     assert best is not None
@@ -159,7 +159,7 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     assert np.array_equal(window.explore.picture.get(), best.picture)
 
 
-def test_waves_are_made_led_to_one_another_and_brought_back(
+def test_waves_and_their_wavetable_are_made_and_restored(
     tiny_waves: str, opener: Opener, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window, _ = opener()
@@ -187,12 +187,12 @@ def test_waves_are_made_led_to_one_another_and_brought_back(
     explore.wavetable.save_wavetable(0, tmp_path / "way.wav")
     qtbot.waitUntil((tmp_path / "way.wav").exists, timeout=START)
     opened = read_wave(tmp_path / "way.wav", 32)
-    quieter = np.abs(opened.array).max() / np.abs(second.astype(int)).max()  # as a whole, where it would pass 1
+    quieter = np.abs(opened.array).max() / np.abs(second.astype(int)).max()  # the whole is scaled if it would exceed 1
     assert quieter > 0.9
     assert np.abs(opened.array - second * quieter).max() < 2 and np.abs(opened.last - first * quieter).max() < 2
     assert "the first of its 64 frames is used" in opened.notes
 
-    # A wave of one's own becomes a start, and comes back.
+    # A wave of the user becomes a start, and comes back.
     own = np.rint(wavetable.resample_cycle(first, 300)).astype(np.int16)
     (tmp_path / "own.wav").write_bytes(export.encode_wav_bytes(own, 44_100, {}))
     window.open_dropped([tmp_path / "own.wav"])
@@ -207,7 +207,7 @@ def test_waves_are_made_led_to_one_another_and_brought_back(
     assert np.array_equal(settled(), second) and explore.parameters.sliders.get()[0] == 2.0
 
 
-def test_a_kind_is_made_and_explored(tiny_kinds: str, opener: Opener, qtbot: QtBot) -> None:
+def test_a_class_is_made_and_explored(tiny_kinds: str, opener: Opener, qtbot: QtBot) -> None:
     window, _ = opener()
     window.generate.choose_model(tiny_kinds)
     for label in (0, 1):
@@ -221,7 +221,7 @@ def test_a_kind_is_made_and_explored(tiny_kinds: str, opener: Opener, qtbot: QtB
     assert np.array_equal(window.explore.picture.get(), pictures[0])
 
 
-def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
+def test_a_picture_is_redrawn_from_a_row_exactly_and_repeatably(
     tiny_pixels: str, opener: Opener, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window, _ = opener()
@@ -236,9 +236,9 @@ def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
 
     def gone_on(count: int) -> np.ndarray:
         qtbot.waitUntil(lambda: not rewind.is_running and len(window.takes.takes.get()) == count, timeout=START)
-        found = state.current_item()
-        assert found is not None
-        return found
+        item = state.current_item()
+        assert item is not None
+        return item
 
     # Another seed below row 5: the rows above are those of the picture, and something below is new.
     state.rewind_actions.move_marker(5)
@@ -279,7 +279,7 @@ def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing can be killed this way here")
-def test_an_engine_killed_in_the_middle_loses_nothing_that_was_finished(opener: Opener, qtbot: QtBot) -> None:
+def test_an_engine_killed_in_a_run_loses_no_finished_picture(opener: Opener, qtbot: QtBot) -> None:
     window, engine = opener()
     window.generate.parameters.set_number(2048)
     window.generate.parameters.set_seed(1)
@@ -289,10 +289,10 @@ def test_an_engine_killed_in_the_middle_loses_nothing_that_was_finished(opener: 
     qtbot.waitUntil(lambda: not window.generate.batch.running.get())
     cells = window.generate.cells.get()
     done = sum(cell.finished for cell in cells)
-    said = window.messages.current.get()
-    assert 0 < done < 2048 and said is not None
-    assert f'"2,048 pictures" was lost at {done:,}, which are kept.' in said.text
-    assert [label for label, _ in said.buttons] == [f"Make the other {2048 - done:,}"]
+    message = window.messages.current.get()
+    assert 0 < done < 2048 and message is not None
+    assert f'"2,048 pictures" was lost at {done:,}, which are kept.' in message.text
+    assert [label for label, _ in message.buttons] == [f"Make the other {2048 - done:,}"]
     window.messages.press_button(0)
     qtbot.waitUntil(lambda: sum(cell.finished for cell in window.generate.cells.get()) > done, timeout=START)
     assert all(now is before for now, before in zip(window.generate.cells.get(), cells, strict=True) if before.finished)
@@ -300,7 +300,7 @@ def test_an_engine_killed_in_the_middle_loses_nothing_that_was_finished(opener: 
     qtbot.waitUntil(lambda: not window.generate.batch.running.get(), timeout=START)
 
 
-def test_a_sound_is_heard_changed_kept_and_gone_on_from(
+def test_a_sound_is_played_changed_kept_and_continued(
     tiny_recordings: str, opener: Opener, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window, _ = opener()
@@ -344,7 +344,7 @@ def test_a_sound_is_heard_changed_kept_and_gone_on_from(
     )
     assert len(other.takes.takes.get()) == 1
 
-    # From its middle on it goes another way.
+    # From its middle on, it differs.
     middle = round(0.2 * player.rate)
     other.sound.branch_at(0.2)
     other.sound.play()
@@ -357,7 +357,7 @@ def test_a_sound_is_heard_changed_kept_and_gone_on_from(
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nothing can be killed this way here")
-def test_of_a_sound_whose_engine_is_killed_all_that_was_made_is_heard(
+def test_a_sound_plays_to_its_end_after_its_engine_is_killed(
     tiny_recordings: str, opener: Opener, qtbot: QtBot
 ) -> None:
     window, engine = opener()
@@ -372,8 +372,9 @@ def test_of_a_sound_whose_engine_is_killed_all_that_was_made_is_heard(
     os.kill(engine.process_id, signal.SIGKILL)
     qtbot.waitUntil(lambda: not player.making.get(), timeout=START)
     made = player.samples.copy()
-    said = window.messages.current.get()
-    assert said is not None and f"The sound was made up to {timecode(player.made_seconds)}, which is kept." in said.text
+    message = window.messages.current.get()
+    assert message is not None
+    assert f"The sound was made up to {timecode(player.made_seconds)}, which is kept." in message.text
     heard = np.concatenate((first, speaker.play_seconds(player.made_seconds + 1)))
     wanted = limit_level(soxr.resample(made.astype(np.float32) / 32_768, player.rate, speaker.rate))
     steepest = np.abs(np.diff(wanted)).max() + np.abs(wanted).max() / (RAMP * speaker.rate)
@@ -384,7 +385,7 @@ def test_of_a_sound_whose_engine_is_killed_all_that_was_made_is_heard(
     assert np.array_equal(player.samples[: len(made)], made)
 
 
-def test_what_is_seen_of_a_recording_is_priced_and_nothing_else(
+def test_only_the_visible_part_of_a_recording_gets_bits(
     tiny_recordings: str, opener: Opener, qtbot: QtBot, tmp_path: Path
 ) -> None:
     noise = np.random.default_rng(0).integers(-9000, 9000, 600 * 8000).astype(np.int16)
@@ -395,7 +396,7 @@ def test_what_is_seen_of_a_recording_is_priced_and_nothing_else(
     window.open_file(tmp_path / "talk.wav")
     qtbot.waitUntil(lambda: len(player.samples) == len(noise), timeout=START)
     qtbot.waitUntil(lambda: window.engine_status.get() == "Ready", timeout=START)
-    assert np.isnan(player.bits).all(), "nobody looks at them"
+    assert np.isnan(player.bits).all(), "the bits are not visible"
 
     sound.recording_bits.set_visible((60.0, 62.0))
     begin = 60 * 8000

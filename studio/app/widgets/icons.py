@@ -1,4 +1,4 @@
-"""Our own drawings, coloured from the tokens; and where pictures and pages of the application lie."""
+"""Draws the application's own icons in colours of the theme, and finds its resources."""
 
 import functools
 from pathlib import Path
@@ -11,7 +11,7 @@ from studio.app.widgets.theme import Theme
 
 _HERE = Path(__file__).resolve()
 RESOURCES = next((p for p in (_HERE.parents[2] / "resources", _HERE.parents[3] / "resources") if p.is_dir()), _HERE)
-"""Inside the package in a wheel, beside it in a clone."""
+"""The folder lies inside the package in a wheel, and beside it in a clone."""
 
 
 @functools.cache
@@ -20,7 +20,7 @@ def _drawing(name: str) -> str:
 
 
 def icon_pixmap(name: str, colour: QColor, size: int, ratio: float = 1.0) -> QPixmap:
-    """The drawing `name` in one colour; `size` in logical pixels."""
+    """Return a drawing in one colour. `size` is in logical pixels."""
     side = round(size * ratio)
     picture = QPixmap(side, side)
     picture.fill(Qt.GlobalColor.transparent)
@@ -32,7 +32,10 @@ def icon_pixmap(name: str, colour: QColor, size: int, ratio: float = 1.0) -> QPi
 
 
 def make_icon(theme: Theme, name: str, colour: str = "soft", on: str = "accent", size: int = 18) -> QIcon:
-    """The drawing for a button: `colour` and `on` are tokens; where it is disabled it fades into the groove."""
+    """Return the icon of a button.
+
+    `colour` and `on` are tokens for its two states. A disabled icon has the colour of a slider's groove.
+    """
     result = QIcon()
     length = theme.scaled(size)
     for ratio in (1.0, 2.0):

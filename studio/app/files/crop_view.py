@@ -1,4 +1,4 @@
-"""The crop preview: the whole photo, and the frame that says what the model will see of it."""
+"""Shows the whole photo, and a frame around the part that the model will see."""
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
@@ -12,14 +12,14 @@ from studio.wire.messages import Array
 
 Box = tuple[float, float, float, float]
 MAX_SIDE = 2048
-"""Pixels: a photo of 64 megapixels is thinned to this before Qt scales it smoothly."""
+"""Pixels. A photo of 64 megapixels is reduced to this before Qt scales it smoothly."""
 CORNER_SIZE = 14
 MIN_SIDE = 0.05
-"""Of the photo's shorter side."""
+"""The smallest side of the frame, as a share of the photo's shorter side."""
 
 
 def centred_crop(width: int, height: int, aspect: float) -> Box:
-    """The largest frame of an aspect (width / height) in the middle of a photo, as fractions."""
+    """Return the largest centred frame with an aspect (width / height), as fractions."""
     across = min(width, height * aspect)
     down = across / aspect
     x = (1 - across / width) / 2
@@ -28,7 +28,7 @@ def centred_crop(width: int, height: int, aspect: float) -> Box:
 
 
 class CropView(QWidget):
-    """`cropped` carries the frame that the hand sets, as fractions (left, top, right, bottom)."""
+    """Edits the frame. `cropped` carries it as fractions (left, top, right, bottom)."""
 
     cropped = Signal(object)
 
@@ -50,8 +50,8 @@ class CropView(QWidget):
         if preview is not None:
             if self._preview is None or self._preview.picture is not preview.picture:
                 self._image = _reduced(preview.picture.array)
-            seen = preview.model_input.shape
-            self._aspect = seen[1] / seen[0]
+            model_shape = preview.model_input.shape
+            self._aspect = model_shape[1] / model_shape[0]
             height, width = preview.picture.array.shape[:2]
             if self._held is None:
                 self._box = preview.box or centred_crop(width, height, self._aspect)
@@ -115,7 +115,7 @@ class CropView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         if self._preview is None:
             return
-        look = self._theme
+        theme = self._theme
         place = self._picture_rect()
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
@@ -123,14 +123,14 @@ class CropView(QWidget):
             if self._preview.mode != "crop":
                 return
             frame = self._crop_rect()
-            veil = look.colour("canvas")
-            veil.setAlpha(170)
+            cover_colour = theme.colour("canvas")
+            cover_colour.setAlpha(170)
             for part in _around(place, frame):
-                painter.fillRect(part, veil)
-            painter.setPen(QPen(look.colour("accent"), 2))
+                painter.fillRect(part, cover_colour)
+            painter.setPen(QPen(theme.colour("accent"), 2))
             painter.drawRect(frame.adjusted(-1, -1, 1, 1))
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(look.colour("accent"))
+            painter.setBrush(theme.colour("accent"))
             painter.drawRect(QRectF(frame.right() - 5, frame.bottom() - 5, 10, 10))
 
     def _set_box(self, box: Box) -> None:
@@ -140,14 +140,14 @@ class CropView(QWidget):
             self.cropped.emit(box)
 
     def _picture_rect(self) -> QRectF:
-        """Where the photo lies."""
+        """Return the rectangle of the photo."""
         margin = self._theme.scaled(24)
-        room = QRectF(self.rect()).adjusted(margin, margin, -margin, -margin)
+        space = QRectF(self.rect()).adjusted(margin, margin, -margin, -margin)
         assert self._preview is not None
         height, width = self._preview.picture.array.shape[:2]
-        size = QSize(width, height).scaled(room.size().toSize(), Qt.AspectRatioMode.KeepAspectRatio)
+        size = QSize(width, height).scaled(space.size().toSize(), Qt.AspectRatioMode.KeepAspectRatio)
         place = QRectF(0, 0, size.width(), size.height())
-        place.moveCenter(room.center())
+        place.moveCenter(space.center())
         return place
 
     def _crop_rect(self) -> QRectF:
@@ -161,7 +161,7 @@ class CropView(QWidget):
         )
 
     def _ratio(self) -> float:
-        """How much taller the frame gets, in fractions, for each fraction it gets wider."""
+        """Return how much taller the frame gets for each fraction that it gets wider."""
         assert self._preview is not None
         height, width = self._preview.picture.array.shape[:2]
         return float(width / self._aspect / height)

@@ -1,4 +1,4 @@
-"""The system's own dialogs for files, the only modal ones; they never hold up the window's thread."""
+"""Shows the system's own file dialogs, the only modal ones. They never block the window's thread."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +27,7 @@ class FileDialogs(QObject):
         self._over = over
         state.messages.file_requested.connect(self.ask_save_path)
         state.messages.folder_requested.connect(self.ask_folder)
-        state.messages.open_requested.connect(lambda ending, then: self.ask_file(f"Models (*{ending})", then))
+        state.messages.open_requested.connect(lambda ending, on_path: self.ask_file(f"Models (*{ending})", on_path))
         state.messages.reveal_requested.connect(self.show_in_folder)
 
     def ask_file(self, kinds: str, on_path: OnPath) -> QFileDialog:
@@ -62,10 +62,10 @@ class FileDialogs(QObject):
         """Show the folder of a file."""
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(path if path.is_dir() else path.parent)))
 
-    def _save_where_chosen(self, dialog: QFileDialog, then: OnPath) -> None:
+    def _save_where_chosen(self, dialog: QFileDialog, on_path: OnPath) -> None:
         def chosen(path: Path) -> None:
             self._folders.end_saving(path if path.is_dir() else path.parent)
-            then(path)
+            on_path(path)
 
         dialog.fileSelected.connect(lambda name: chosen(Path(name)))
         dialog.rejected.connect(lambda: self._folders.end_saving(None))

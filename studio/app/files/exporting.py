@@ -1,4 +1,4 @@
-"""Saves artworks with their recipes where the user wants them, and shows the outcome."""
+"""Saves artworks with their recipes in the chosen place, and shows the outcome."""
 
 import contextlib
 import itertools
@@ -32,7 +32,7 @@ BATCH_SIZE = 128
 """Artworks written in one batch. Smaller batches take longer (tests/benchmarks/saving.py). Progress is reported and
 Stop is obeyed between batches."""
 LIST_AFTER = 500
-"""Milliseconds after which a save appears in the queue."""
+"""Milliseconds after which a save appears in the job list."""
 
 
 class AudioFormat(Enum):
@@ -62,7 +62,7 @@ class ExportItem:
     """Holds an artwork to be saved."""
 
     picture: Array
-    """A picture (height, width, channels) uint8, a wave (samples,) int16 or a wavetable (frames, samples) int16."""
+    """A picture (height, width, channels) uint8, a wave (samples,) or a wavetable (frames, samples) int16."""
     work: Work
     name: str
     """The suggested file name, with its ending."""
@@ -76,7 +76,7 @@ class ExportItem:
 
 @dataclass(frozen=True)
 class ExportOutcome:
-    """Records the outcome of a save: `count` of `total` pieces were written."""
+    """Records the outcome of a save. `count` of `total` items were written."""
 
     count: int
     total: int
@@ -85,12 +85,12 @@ class ExportOutcome:
     fault: NotSaved | None = None
     """What ended the save early."""
     noun: str = "pictures"
-    """The word for the pieces in messages."""
+    """The word for the items in messages."""
     size: str = ""
     """The size of a wavetable, as synthesizers count it."""
     on_sheet: bool = False
     hint: str = ""
-    """How large pictures are on a sheet, if they are smaller than was asked for."""
+    """The size of pictures on a sheet, if it is smaller than the user chose."""
 
     def sentence(self) -> str:
         if self.fault is not None:
@@ -99,8 +99,8 @@ class ExportOutcome:
         if self.count < self.total:
             return f"Stopped. {self.count:,} of {self.total:,} {self.noun} are saved."
         if self.on_sheet:
-            where = f'on "{display_name(self.last.name)}", each with its recipe inside.'
-            return f"Saved {self.total:,} {self.noun} {where} {self.hint}".strip()
+            target = f'on "{display_name(self.last.name)}", each with its recipe inside.'
+            return f"Saved {self.total:,} {self.noun} {target} {self.hint}".strip()
         if self.total == 1:
             return f'Saved "{display_name(self.last.name)}"{self.size} with its recipe inside.'
         return (
@@ -109,30 +109,30 @@ class ExportOutcome:
 
 
 PathOf = Callable[[ExportItem], Path]
-"""Returns the path for a piece."""
+"""Returns the path for an item."""
 
 
 @dataclass(frozen=True, eq=False)
 class ExportRequest:
-    """Holds a request to save pieces."""
+    """Holds a request to save items."""
 
     job: str
     items: Sequence[ExportItem]
     path_of: PathOf
     retry: Callable[[Sequence[ExportItem]], object]
-    """Saves the remaining pieces in the same place."""
+    """Saves the remaining items in the same place."""
     save_elsewhere: Callable[[Sequence[ExportItem]], object]
-    """Asks for another place and saves the remaining pieces there."""
+    """Asks for another place and saves the remaining items there."""
     enlargement: Enlargement
     on_sheet: bool
     stopped: Event
 
 
 class Exporter(State):
-    """Saves pieces in another thread, one request after another: there may be thousands of files."""
+    """Saves items in another thread, one request after another. There may be thousands of files."""
 
     _progressed = Signal(int)
-    """The number of pieces that the current request has saved."""
+    """The number of items that the current request has saved."""
 
     def __init__(
         self,
@@ -149,14 +149,14 @@ class Exporter(State):
         self._folders = folders
         self._task = BackgroundTask(self)
         self._requests: deque[ExportRequest] = deque()
-        """The requests; the first is being saved."""
+        """The requests. The first one is being saved."""
         self._done = 0
-        """The number of its pieces that are saved."""
+        """The number of its items that are saved."""
         self._jobs = itertools.count(1)
         self._progressed.connect(self._set_done)
 
     def name_for(self, item: ExportItem) -> str:
-        """Propose a file name for a piece."""
+        """Propose a file name for an item."""
         return self._folders.propose_name(item.name, replace(item.work, made="", name="", came_from=()).identity_hash)
 
     def name_for_picture(self, picture: Array, name: str) -> str:
@@ -170,11 +170,11 @@ class Exporter(State):
         return self._folders.propose_name(f"{stem}-sheet.png", storage.hash_bytes(key.encode()))
 
     def export_item(self, item: ExportItem, path: Path) -> None:
-        """Save a piece under a name that the user chose."""
+        """Save an item under a name that the user chose."""
         self._export_under(item.ending, [item], path, on_sheet=False)
 
     def export_items(self, items: Sequence[ExportItem], folder: Path) -> None:
-        """Save pieces in a folder without replacing any file there."""
+        """Save items in a folder without replacing any file there."""
 
         def elsewhere(left: Sequence[ExportItem]) -> None:
             self._messages.folder_requested.emit(lambda other: self.export_items(left, other))
@@ -189,55 +189,55 @@ class Exporter(State):
         self._export_under(".png", items, path, on_sheet=True)
 
     def close(self) -> None:
-        """Wait until all that is wished for is written."""
+        """Wait until all requests are written."""
         self._task.wait()
-        for wish in list(self._requests)[1:]:
-            write_items(wish, lambda count: None)
+        for request in list(self._requests)[1:]:
+            write_items(request, lambda count: None)
         self._requests.clear()
 
-    def _export_under(self, ending: str, pieces: Sequence[ExportItem], path: Path, on_sheet: bool) -> None:
+    def _export_under(self, ending: str, items: Sequence[ExportItem], path: Path, on_sheet: bool) -> None:
         target = path if path.suffix.lower() == ending else path.with_name(path.name + ending)
 
-        def again(left: Sequence[ExportItem]) -> None:
-            self._export_under(ending, left, target, on_sheet)
+        def retry(remaining: Sequence[ExportItem]) -> None:
+            self._export_under(ending, remaining, target, on_sheet)
 
-        def elsewhere(left: Sequence[ExportItem]) -> None:
+        def save_elsewhere(remaining: Sequence[ExportItem]) -> None:
             self._messages.file_requested.emit(
-                target.name, lambda other: self._export_under(ending, left, other, on_sheet)
+                target.name, lambda other: self._export_under(ending, remaining, other, on_sheet)
             )
 
-        self._add_request(pieces, lambda piece: target, again, elsewhere, on_sheet)
+        self._add_request(items, lambda item: target, retry, save_elsewhere, on_sheet)
 
     def _add_request(
         self,
-        pieces: Sequence[ExportItem],
-        place: PathOf,
-        again: Callable[[Sequence[ExportItem]], object],
-        elsewhere: Callable[[Sequence[ExportItem]], object],
+        items: Sequence[ExportItem],
+        path_of: PathOf,
+        retry: Callable[[Sequence[ExportItem]], object],
+        save_elsewhere: Callable[[Sequence[ExportItem]], object],
         on_sheet: bool = False,
     ) -> None:
         job = f"save-{next(self._jobs)}"
         size = self._exporting.chosen_enlargement
-        self._requests.append(ExportRequest(job, tuple(pieces), place, again, elsewhere, size, on_sheet, Event()))
+        self._requests.append(ExportRequest(job, tuple(items), path_of, retry, save_elsewhere, size, on_sheet, Event()))
         if len(self._requests) == 1:
             self._start_next()
 
     def _start_next(self) -> None:
-        wish = self._requests[0]
+        request = self._requests[0]
         self._done = 0
-        QTimer.singleShot(LIST_AFTER, self, lambda: self._list_job(wish))
-        self._task.run(lambda: write_items(wish, self._report_progress), self._show_outcome)
+        QTimer.singleShot(LIST_AFTER, self, lambda: self._list_job(request))
+        self._task.run(lambda: write_items(request, self._report_progress), self._show_outcome)
 
-    def _list_job(self, wish: ExportRequest) -> None:
-        """Show a save in the queue if it is not finished yet."""
-        if wish in self._requests:
-            several = f"{len(wish.items):,} {items_noun(wish.items)}"
-            title = f"Saving {several if len(wish.items) > 1 else wish.items[0].name}"
-            self._queue.add_window_job(wish.job, title, len(wish.items), wish.stopped.set)
-            self._queue.set_done(wish.job, self._done)
+    def _list_job(self, request: ExportRequest) -> None:
+        """Show a save in the job list if it is not finished yet."""
+        if request in self._requests:
+            several = f"{len(request.items):,} {items_noun(request.items)}"
+            title = f"Saving {several if len(request.items) > 1 else request.items[0].name}"
+            self._queue.add_window_job(request.job, title, len(request.items), request.stopped.set)
+            self._queue.set_done(request.job, self._done)
 
     def _report_progress(self, count: int) -> None:
-        with contextlib.suppress(RuntimeError):  # the window may be gone by now
+        with contextlib.suppress(RuntimeError):  # the window may be deleted by now
             self._progressed.emit(count)
 
     def _set_done(self, count: int) -> None:
@@ -246,77 +246,80 @@ class Exporter(State):
             self._queue.set_done(self._requests[0].job, count)
 
     def _show_outcome(self, saved: ExportOutcome | Exception) -> None:
-        wish = self._requests.popleft()
-        self._queue.remove_job(wish.job)
+        request = self._requests.popleft()
+        self._queue.remove_job(request.job)
         if self._requests:
             self._start_next()
         if isinstance(saved, Exception):
             raise saved
-        left = wish.items[saved.count :]
+        remaining = request.items[saved.count :]
         show = ("Show it", lambda: self._messages.reveal_requested.emit(saved.last))
         if saved.fault is not None:
             self._messages.show_message(
-                saved.sentence(), "failed", ("Save elsewhere…", lambda: wish.save_elsewhere(left))
+                saved.sentence(), "failed", ("Save elsewhere…", lambda: request.save_elsewhere(remaining))
             )
-        elif left:
-            rest = ("Save the rest", lambda: wish.retry(left))
+        elif remaining:
+            rest = ("Save the rest", lambda: request.retry(remaining))
             self._messages.show_message(saved.sentence(), "info", *((show, rest) if saved.count else (rest,)))
         else:
             self._messages.show_message(saved.sentence(), "info", show)
 
 
 def items_noun(items: Sequence[ExportItem]) -> str:
-    """Return the word for the pieces in messages."""
+    """Return the word for the items in messages."""
     if items[0].work.kind == "picture":
         return "pictures"
     return "sounds" if items[0].work.rate else "waves"
 
 
 def write_items(request: ExportRequest, report_progress: Callable[[int], object]) -> ExportOutcome:
-    """Write pieces in batches until one cannot be written or the user stops the save.
+    """Write items in batches until one cannot be written or the user stops the save.
 
     Arguments
-        say_count: receives the number of saved pieces after each batch, in the thread that writes
+        report_progress: receives the number of saved items after each batch, in the thread that writes
     """
-    pieces = request.items
-    what = items_noun(pieces)
-    size = f", {len(pieces[0].picture)} frames of 2,048 samples," if pieces[0].picture.ndim == 2 else ""
+    items = request.items
+    noun = items_noun(items)
+    size = f", {len(items[0].picture)} frames of 2,048 samples," if items[0].picture.ndim == 2 else ""
     if request.on_sheet:
         return _write_sheet(request)
     count = 0
     last = Path()
-    while count < len(pieces) and not request.stopped.is_set():
-        batch = pieces[count : count + BATCH_SIZE]
-        paths = [request.path_of(piece) for piece in batch]
+    while count < len(items) and not request.stopped.is_set():
+        batch = items[count : count + BATCH_SIZE]
+        paths = [request.path_of(item) for item in batch]
         try:
             storage.write_files(
-                [(path, encode_item(piece, request.enlargement)) for path, piece in zip(paths, batch, strict=True)]
+                [(path, encode_item(item, request.enlargement)) for path, item in zip(paths, batch, strict=True)]
             )
         except NotSaved as fault:
-            placed = [path.absolute() for path in paths].index(fault.path)
-            return ExportOutcome(count + placed, len(pieces), fault.path, fault, what)
+            written = [path.absolute() for path in paths].index(fault.path)
+            return ExportOutcome(count + written, len(items), fault.path, fault, noun)
         count += len(batch)
         last = paths[-1]
         report_progress(count)
-    return ExportOutcome(count, len(pieces), last, None, what, size)
+    return ExportOutcome(count, len(items), last, None, noun, size)
 
 
-def _write_sheet(wish: ExportRequest) -> ExportOutcome:
-    pieces = wish.items
-    path = wish.path_of(pieces[0])
-    columns = max(1, round(len(pieces) ** 0.5))
-    pictures = [piece.picture for piece in pieces]
-    works = [piece.work for piece in pieces]
+def _write_sheet(request: ExportRequest) -> ExportOutcome:
+    items = request.items
+    path = request.path_of(items[0])
+    columns = max(1, round(len(items) ** 0.5))
+    pictures = [item.picture for item in items]
+    works = [item.work for item in items]
     try:
-        storage.write_file(path, work.encode_sheet(pictures, works, columns, wish.enlargement))
+        storage.write_file(path, work.encode_sheet(pictures, works, columns, request.enlargement))
     except NotSaved as fault:
-        return ExportOutcome(0, len(pieces), path, fault)
-    smaller = work.reduced_size_text(wish.enlargement, columns, pictures)
-    return ExportOutcome(len(pieces), len(pieces), path, on_sheet=True, hint=smaller)
+        return ExportOutcome(0, len(items), path, fault)
+    hint = work.reduced_size_text(request.enlargement, columns, pictures)
+    return ExportOutcome(len(items), len(items), path, on_sheet=True, hint=hint)
 
 
 def encode_item(item: ExportItem, enlargement: Enlargement = UNENLARGED) -> bytes:
-    """Encode a picture as PNG, and a wave or wavetable in the form that synthesizers load."""
+    """Encode an artwork for a file.
+
+    A picture becomes a PNG, and a wave or wavetable a file that synthesizers load.
+    """
     if item.work.kind == "picture":
         return work.encode_png(item.picture, item.work, enlargement)
     if item.work.rate:
@@ -333,7 +336,7 @@ def _encode_recording(piece: ExportItem) -> bytes:
 
 
 class FreeNames:
-    """Gives out names that are free in a folder and that it has not given out before."""
+    """Finds names that are free in a folder, and never returns the same one twice."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""A picture or a wave of the artist's own on its way in: opened, a picture cropped, encoded."""
+"""Imports a picture or a wave of the user: opens, crops and encodes it."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,25 +23,28 @@ FitMode = Literal["crop", "fit", "pad"]
 
 @dataclass(frozen=True, eq=False)
 class CropPreview:
-    """The crop preview: the whole picture, how it is cut, and what the model will see of it; or a wave, as it is."""
+    """Holds an imported picture, how it is cut, and what the model will see.
+
+    It may also be a wave, which is not cut.
+    """
 
     picture: OpenedPicture | OpenedWave
     mode: FitMode
     box: Box | None
-    """(left, top, right, bottom) as fractions of the picture; None leaves it to `how`."""
+    """(left, top, right, bottom) as fractions of the picture; None leaves it to `mode`."""
     model_input: Array
     """(height, width, channels) uint8, or (samples,) int16, in the model's shape."""
     is_own_work: bool = False
-    """Whether its own model made it, so that nothing had to be cut."""
+    """Whether the chosen model made it, so that nothing had to be cut."""
 
 
 class Importing(State):
-    """From a file to a latent. Decoding and scaling run beside the window, encoding in the engine."""
+    """Turns a file into a latent. Another thread decodes and scales it, and the engine encodes it."""
 
     opened = Signal(object)
-    """An `Opened`: the picture or wave of a file, and its making where it is a work of ours."""
+    """An OpenedFile: the picture or wave of a file, with its recipe, if any."""
     encoded = Signal(object, object, object)
-    """The engine's `Encoded`, the `Photo` it is of, and the model it is for."""
+    """The engine's `Encoded`, its CropPreview, and the model that encoded it."""
     _preview_left = Signal()
     """The preview closed, or another file is opened."""
 
@@ -60,9 +63,9 @@ class Importing(State):
         self.preview: Value[CropPreview | None] = Value(None, self)
         self.busy: Value[bool] = Value(False, self)
         self.waiting: Value[str] = Value("", self)
-        """Name of the picture that is being encoded."""
-        self._asked: tuple[CropPreview, InstalledModel]
-        """The photo that was encoded last, and the model that it was for."""
+        """The name of the picture that is being encoded."""
+        self._encoding: tuple[CropPreview, InstalledModel]
+        """The preview that was encoded last, and its model."""
         self._request = Request(engine, "encode", "single", self)
         self._request.answered.connect(self._use_answer)
         self._request.stopped.connect(self._end_encoding)
@@ -79,7 +82,10 @@ class Importing(State):
         self._opening.run(lambda: read_file(path, samples), self._on_opened)
 
     def show_preview(self, picture: OpenedPicture) -> None:
-        """Show the preview of a picture that was opened, and offer to stretch one that uses little of its range."""
+        """Show the preview of an opened picture.
+
+        Offer to stretch it if it uses little of its range.
+        """
         self.set_preview(picture)
         self._offer_stretch(picture)
 
@@ -91,44 +97,44 @@ class Importing(State):
 
     def _stretch(self) -> None:
         """Spread the values of the picture in the preview from black to white."""
-        photo = self.preview.get()
-        if photo is not None and isinstance(photo.picture, OpenedPicture) and photo.picture.has_narrow_range:
-            self.set_preview(photo.picture.with_arrays_exchanged(), photo.mode, photo.box)
-            said = f'"{photo.picture.name}" is stretched. Your file is untouched.'
-            self._messages.show_message(said, "warn", ("Undo", self._undo_stretch), until=(self._preview_left,))
+        preview = self.preview.get()
+        if preview is not None and isinstance(preview.picture, OpenedPicture) and preview.picture.has_narrow_range:
+            self.set_preview(preview.picture.with_arrays_exchanged(), preview.mode, preview.box)
+            text = f'"{preview.picture.name}" is stretched. Your file is untouched.'
+            self._messages.show_message(text, "warn", ("Undo", self._undo_stretch), until=(self._preview_left,))
 
     def _undo_stretch(self) -> None:
-        photo = self.preview.get()
-        if photo is not None and isinstance(photo.picture, OpenedPicture) and not photo.picture.has_narrow_range:
-            self.set_preview(photo.picture.with_arrays_exchanged(), photo.mode, photo.box)
-            self._offer_stretch(photo.picture.with_arrays_exchanged())
+        preview = self.preview.get()
+        if preview is not None and isinstance(preview.picture, OpenedPicture) and not preview.picture.has_narrow_range:
+            self.set_preview(preview.picture.with_arrays_exchanged(), preview.mode, preview.box)
+            self._offer_stretch(preview.picture.with_arrays_exchanged())
 
-    def set_preview(self, picture: OpenedPicture, how: FitMode = "crop", box: Box | None = None) -> None:
-        """The preview of a picture, cut as said."""
+    def set_preview(self, picture: OpenedPicture, mode: FitMode = "crop", box: Box | None = None) -> None:
+        """Show the preview of a picture, cut in the given way."""
         trained = self._model.get()
         if trained is None or len(trained.card.shape) != 3:
             return
         channels, height, width = trained.card.shape
 
-        def fitted(seen: Array | Exception) -> None:
-            if isinstance(seen, Exception):
-                raise seen
-            self.preview.set(CropPreview(picture, how, box, seen))
+        def show_fitted(model_input: Array | Exception) -> None:
+            if isinstance(model_input, Exception):
+                raise model_input
+            self.preview.set(CropPreview(picture, mode, box, model_input))
 
-        # 64 megapixels take a while to scale down, and the crop is dragged.
-        self._fitting.run(lambda: fit_to_shape(picture.array, (channels, height, width), how, box), fitted)
+        # A picture of 64 megapixels takes a while to scale, and the crop is dragged.
+        self._fitting.run(lambda: fit_to_shape(picture.array, (channels, height, width), mode, box), show_fitted)
 
-    def set_crop(self, how: FitMode, box: Box | None) -> None:
+    def set_crop(self, mode: FitMode, box: Box | None) -> None:
         """Cut the picture in the preview in another way."""
-        photo = self.preview.get()
-        if photo is not None and isinstance(photo.picture, OpenedPicture):
-            self.set_preview(photo.picture, how, box)
+        preview = self.preview.get()
+        if preview is not None and isinstance(preview.picture, OpenedPicture):
+            self.set_preview(preview.picture, mode, box)
 
     def encode_preview(self) -> None:
         """Have the engine encode what the preview shows."""
-        photo = self.preview.get()
-        if photo is not None:
-            self._encode(photo)
+        preview = self.preview.get()
+        if preview is not None:
+            self._encode(preview)
 
     def encode_picture(self, picture: Array, name: str) -> None:
         """Have the engine encode a picture that its model made. It needs no preview."""
@@ -136,40 +142,40 @@ class Importing(State):
         self._encode(CropPreview(OpenedPicture(picture, name, ()), "fit", None, picture, is_own_work=True))
 
     def encode_wave(self, wave: OpenedWave) -> None:
-        """Have the engine encode a wave, brought to what models of waves learn from. It needs no preview."""
+        """Have the engine encode a wave, in the shape that models of waves learn. It needs no preview."""
         trained = self._model.get()
         if trained is None:
             return
         try:
-            seen = single_cycle.cycle_from_wave(wave.array, trained.card.shape[0], wave.name)
+            cycle = single_cycle.cycle_from_wave(wave.array, trained.card.shape[0], wave.name)
         except FileRefused as refusal:
             self._offer_again(str(refusal))
             return
         self._cancel_encoding()
-        like = "" if np.array_equal(seen, wave.array) else "as loud as the others, from where it rises through silence"
-        self._encode(CropPreview(replace(wave, notes=(*wave.notes, *filter(None, [like]))), "fit", None, seen))
+        note = "" if np.array_equal(cycle, wave.array) else "as loud as the others, from where it rises through silence"
+        self._encode(CropPreview(replace(wave, notes=(*wave.notes, *filter(None, [note]))), "fit", None, cycle))
 
     def _cancel_encoding(self) -> None:
-        """What is being encoded is not wanted any more."""
+        """Stop encoding, because its result is no longer needed."""
         if self._request.running.get():
             self._request.cancel()
             self._end_encoding()
 
-    def _encode(self, photo: CropPreview) -> None:
+    def _encode(self, preview: CropPreview) -> None:
         trained = self._model.get()
         if trained is None or self._request.running.get():
             return
-        self._asked = (photo, trained)
+        self._encoding = (preview, trained)
         self.busy.set(True)
-        self.waiting.set(photo.picture.name)
+        self.waiting.set(preview.picture.name)
         name = trained.card.name
         label = self._label.get()
         self._request.ask(
-            lambda job: Encode(job=job, control="photo", model=name, picture=photo.model_input, label=label)
+            lambda job: Encode(job=job, control="photo", model=name, picture=preview.model_input, label=label)
         )
 
     def cancel_preview(self) -> None:
-        """Leave the preview."""
+        """Close the preview."""
         self._opening.discard()
         self._fitting.discard()
         self._request.cancel()
@@ -178,36 +184,36 @@ class Importing(State):
         self._preview_left.emit()
 
     def reset_preview(self) -> None:
-        """Begin the preview anew, for another model."""
-        photo = self.preview.get()
-        if photo is not None and isinstance(photo.picture, OpenedPicture):
+        """Begin the preview again for another model."""
+        preview = self.preview.get()
+        if preview is not None and isinstance(preview.picture, OpenedPicture):
             self.cancel_preview()
-            self.set_preview(photo.picture, photo.mode, photo.box)
-            self._offer_stretch(photo.picture)
+            self.set_preview(preview.picture, preview.mode, preview.box)
+            self._offer_stretch(preview.picture)
 
     def _use_answer(self, event: AnyEvent) -> None:
-        photo, trained = self._asked
+        preview, trained = self._encoding
         self._end_encoding()
         if isinstance(event, Encoded):
             self.preview.set(None)
             self._preview_left.emit()
-            self.encoded.emit(event, photo, trained)
+            self.encoded.emit(event, preview, trained)
 
     def _show_failure(self, event: Failed) -> None:
-        photo, _ = self._asked
+        preview, _ = self._encoding
         self._end_encoding()
-        self._offer_again(f"{event.reason} {event.hint}", ("Try again", lambda: self._encode(photo)))
+        self._offer_again(f"{event.reason} {event.hint}", ("Try again", lambda: self._encode(preview)))
 
     def _show_loss(self, why: str) -> None:
-        """The engine died while it encoded: the preview stays, using it is offered again."""
-        photo, _ = self._asked
+        """Keep the preview after the engine died, and offer to encode it again."""
+        preview, _ = self._encoding
         self._end_encoding()
-        what = "wave" if isinstance(photo.picture, OpenedWave) else "picture"
-        said = f"{why} Your {what} is still here and was not used yet."
-        self._offer_again(said, ("Use it", lambda: self._encode(photo)))
+        noun = "wave" if isinstance(preview.picture, OpenedWave) else "picture"
+        text = f"{why} Your {noun} is still here and was not used yet."
+        self._offer_again(text, ("Use it", lambda: self._encode(preview)))
 
     def close(self) -> None:
-        """Wait for what is at work."""
+        """Wait for running work."""
         self._opening.wait()
         self._fitting.wait()
 
@@ -215,14 +221,14 @@ class Importing(State):
         self.busy.set(self._request.running.get())
         if isinstance(outcome, OpenedFile):
             self.opened.emit(outcome)
-        elif isinstance(outcome, ValueError):  # Refused: a sentence for people
+        elif isinstance(outcome, ValueError):  # FileRefused, whose text is a sentence for the user
             self._offer_again(str(outcome))
         else:
             raise outcome
 
-    def _offer_again(self, said: str, *again: MessageButton) -> None:
+    def _offer_again(self, text: str, *again: MessageButton) -> None:
         """Show a message until another file is opened, or this one is used or closed."""
-        self._messages.show_message(said.strip(), "failed", *again, until=(self.busy.changed, self.preview.changed))
+        self._messages.show_message(text.strip(), "failed", *again, until=(self.busy.changed, self.preview.changed))
 
     def _end_encoding(self) -> None:
         self.busy.set(False)

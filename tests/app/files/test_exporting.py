@@ -1,4 +1,4 @@
-"""Artworks are saved in the chosen size, name and folder, one request after another, with progress and Stop."""
+"""Artworks are saved in the chosen size, name and folder, one request after another."""
 
 import threading
 from dataclasses import replace
@@ -35,20 +35,20 @@ def pieces(count: int, **fields: object) -> list[ExportItem]:
     ]
 
 
-def said(window: AppState, qtbot: QtBot) -> str:
+def message_text(window: AppState, qtbot: QtBot) -> str:
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     message = window.messages.current.get()
     assert message is not None
     return message.text
 
 
-# ── how large ────────────────────────────────────────────────────────────────────────────────────
+# ── sizes ────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(("times", "pixels", "side"), [(1, 512, 8), (4, 512, 32), (16, 512, 128), (0, 100, 96)])
 @pytest.mark.parametrize("smooth", [False, True])
 @pytest.mark.parametrize("panel", ["explore", "complete"])
-def test_an_enlarged_picture_is_dropped_back_and_is_what_it_was(
+def test_an_enlarged_picture_is_restored_when_dropped(
     window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path, times: int, pixels: int, side: int,
     smooth: bool, panel: str, two_models: Path,
 ) -> None:  # fmt: skip
@@ -60,7 +60,7 @@ def test_an_enlarged_picture_is_dropped_back_and_is_what_it_was(
     window.smooth.set(smooth)
     (piece,) = pieces(1)
     window.exporter.export_item(piece, tmp_path / "rose.png")
-    assert said(window, qtbot) == 'Saved "rose.png" with its recipe inside.'
+    assert message_text(window, qtbot) == 'Saved "rose.png" with its recipe inside.'
     with Image.open(tmp_path / "rose.png") as image:
         assert image.size == ((100, 100) if smooth and not times else (side, side))
     window.show_panel(panel)
@@ -72,18 +72,18 @@ def test_an_enlarged_picture_is_dropped_back_and_is_what_it_was(
         assert window.explore.parameters.seed.get() == piece.work.seed
 
 
-def test_a_work_that_no_seed_makes_is_encoded_from_its_own_pixels(
+def test_an_artwork_without_a_seed_is_encoded_from_its_pixels(
     window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     """The original of a smooth file cannot be computed from its pixels."""
     window.smooth.set(True)
     (piece,) = pieces(1, heat=StoredArray.from_array(np.ones((8, 8), np.float32)))
     window.exporter.export_item(piece, tmp_path / "rose.png")
-    said(window, qtbot)
+    message_text(window, qtbot)
     window.explore.open_file(tmp_path / "rose.png")
     qtbot.waitUntil(lambda: any(isinstance(sent, Encode) for sent in engine.sent))
-    asked = next(sent for sent in engine.sent if isinstance(sent, Encode))
-    assert np.array_equal(asked.picture, piece.picture)
+    command = next(sent for sent in engine.sent if isinstance(sent, Encode))
+    assert np.array_equal(command.picture, piece.picture)
 
 
 def test_a_sheet_shows_every_picture_and_carries_the_recipe_of_each(
@@ -92,7 +92,7 @@ def test_a_sheet_shows_every_picture_and_carries_the_recipe_of_each(
     window.export_settings.choose_times(4)
     many = pieces(6)
     window.exporter.export_sheet(many, tmp_path / "roses")
-    assert said(window, qtbot) == 'Saved 6 pictures on "roses.png", each with its recipe inside.'
+    assert message_text(window, qtbot) == 'Saved 6 pictures on "roses.png", each with its recipe inside.'
     sheet = open_picture(tmp_path / "roses.png").array
     assert sheet.shape == (3 * 34 + 2, 2 * 34 + 2, 3)
     for index, piece in enumerate(many):
@@ -113,11 +113,11 @@ def test_a_dropped_sheet_shows_its_first_picture_and_can_give_all_of_them(
     assert trained is not None
     many = pieces(6, model_hash=trained.file_hash)
     window.exporter.export_sheet(many, tmp_path / "roses.png")
-    said(window, qtbot)
+    message_text(window, qtbot)
     window.messages.dismiss()
     assert window.drop_text([tmp_path / "roses.png"]) == "Restore this work"
     window.open_dropped([tmp_path / "roses.png"])
-    assert said(window, qtbot) == '"roses.png" is a sheet of 6 pictures. The first one is shown.'
+    assert message_text(window, qtbot) == '"roses.png" is a sheet of 6 pictures. The first one is shown.'
     assert window.explore.parameters.seed.get() == 0
     window.messages.press_button(0)
     takes = window.takes.takes.get()
@@ -127,20 +127,20 @@ def test_a_dropped_sheet_shows_its_first_picture_and_can_give_all_of_them(
     assert window.takes.takes.get() == ()
 
 
-def test_a_sheet_of_very_many_pictures_is_no_larger_than_can_be_opened(
+def test_a_sheet_of_many_pictures_stays_small_enough_to_open(
     window: AppState, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window.export_settings.choose_times(16)
     piece = ExportItem(np.zeros((64, 64, 1), np.uint8), Work(model="tiny", model_hash="", seed=0), "tiny-0.png")
     window.exporter.export_sheet([piece] * 200, tmp_path / "roses.png")
-    assert said(window, qtbot) == (
+    assert message_text(window, qtbot) == (
         'Saved 200 pictures on "roses.png", each with its recipe inside. '
         "Each is 512 × 512 pixels. At 1,024 × 1,024 the sheet would be too large."
     )
     assert open_picture(tmp_path / "roses.png").array.shape[:2] == (15 * 514 + 2, 14 * 514 + 2)
 
 
-def test_the_choice_is_kept_over_a_restart(opener: Opener, engine: FakeEngine) -> None:
+def test_the_export_settings_survive_a_restart(opener: Opener, engine: FakeEngine) -> None:
     window = opener(engine)
     window.export_settings.choose_times(0)
     window.export_settings.choose_pixels(300)
@@ -162,7 +162,7 @@ def test_the_same_seed_with_other_sliders_proposes_another_name(window: AppState
     assert window.exporter.name_for(home) == "tiny-0.png", "the same work keeps its name"
 
 
-def test_a_name_that_a_file_has_is_not_proposed(window: AppState, qtbot: QtBot, tmp_path: Path) -> None:
+def test_the_name_of_an_existing_file_is_not_proposed(window: AppState, qtbot: QtBot, tmp_path: Path) -> None:
     window.folders.end_saving(tmp_path)
     (piece,) = pieces(1)
     for wanted in ("tiny-0.png", "tiny-0-0001.png", "tiny-0-0002.png"):
@@ -181,14 +181,14 @@ def test_explore_proposes_another_name_after_a_slider_was_moved(
             window.explore.parameters.grab_slider(0)
             window.explore.parameters.set_slider(0, value)
             window.explore.parameters.end_gesture()
-        asked = next(sent for sent in reversed(engine.sent) if isinstance(sent, DecodeLatent))
+        command = next(sent for sent in reversed(engine.sent) if isinstance(sent, DecodeLatent))
         picture = np.full((8, 8, 3), int(value) + 1, np.uint8)
-        engine.emit_events(Decoded(job=asked.job, picture=picture), Finished(job=asked.job))
+        engine.emit_events(Decoded(job=command.job, picture=picture), Finished(job=command.job))
         names.append(window.explore.file_name())
     assert names == ["tiny-7.png", "tiny-7-0001.png"]
 
 
-def test_opening_and_saving_are_remembered_apart_over_a_restart(
+def test_folders_for_opening_and_saving_are_remembered_separately(
     opener: Opener, engine: FakeEngine, tmp_path: Path, studio_home: Path
 ) -> None:
     for name in ("mine", "made"):
@@ -206,16 +206,16 @@ def test_opening_and_saving_are_remembered_apart_over_a_restart(
     assert window.folders.for_saving() == studio_home / "works", "a folder that is gone is not proposed"
 
 
-def test_the_first_folder_is_that_of_the_user_s_pictures(window: AppState, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_folder_is_the_users_pictures(window: AppState, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STUDIO_HOME")
     monkeypatch.setattr("platformdirs.user_pictures_path", lambda: Path("/home/rose/Pictures"))
     assert window.folders.for_saving() == Path("/home/rose/Pictures/Latent Studio")
 
 
-# ── one wish after another ───────────────────────────────────────────────────────────────────────
+# ── several saves ────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_is_saved_while_something_is_saved_is_not_forgotten(
+def test_a_save_during_another_save_is_written_too(
     window: AppState, qtbot: QtBot, tmp_path: Path
 ) -> None:
     for piece in pieces(5):
@@ -224,21 +224,21 @@ def test_what_is_saved_while_something_is_saved_is_not_forgotten(
     assert sorted(path.name for path in tmp_path.glob("*.png")) == [f"tiny-{seed}.png" for seed in range(5)]
 
 
-def test_closing_waits_for_all_that_is_to_be_saved(window: AppState, tmp_path: Path) -> None:
+def test_closing_waits_for_all_saves(window: AppState, tmp_path: Path) -> None:
     for piece in pieces(5):
         window.exporter.export_item(piece, tmp_path / piece.name)
     window.exporter.close()
     assert len(list(tmp_path.glob("*.png"))) == 5
 
 
-def test_a_long_saving_stands_in_the_queue_and_stops(
+def test_a_long_save_is_listed_and_can_be_stopped(
     window: AppState, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = threading.Semaphore(1)
     write_all = storage.write_files
 
     def slow(files: list[tuple[Path, bytes]]) -> None:
-        go_on.acquire(timeout=LIMIT)  # so that a failing test ends
+        go_on.acquire(timeout=LIMIT)  # a failing test then ends
         write_all(files)
 
     monkeypatch.setattr(storage, "write_files", slow)
@@ -250,16 +250,17 @@ def test_a_long_saving_stands_in_the_queue_and_stops(
     qtbot.waitUntil(lambda: window.jobs.jobs.get()[0].done == BATCH_SIZE)
     window.jobs.stop_job(entry.job)
     go_on.release()
-    assert said(window, qtbot) == f"Stopped. {2 * BATCH_SIZE} of {3 * BATCH_SIZE} pictures are saved."
+    assert message_text(window, qtbot) == f"Stopped. {2 * BATCH_SIZE} of {3 * BATCH_SIZE} pictures are saved."
     assert window.jobs.jobs.get() == ()
     assert len(list(tmp_path.glob("*.png"))) == 2 * BATCH_SIZE
     go_on.release()
     window.messages.press_button(1)
-    assert said(window, qtbot) == f'Saved {BATCH_SIZE} pictures in "{tmp_path.name}", each with its recipe inside.'
+    expected = f'Saved {BATCH_SIZE} pictures in "{tmp_path.name}", each with its recipe inside.'
+    assert message_text(window, qtbot) == expected
     assert sorted(path.name for path in tmp_path.glob("*.png")) == sorted(piece.name for piece in many)
 
 
-# ── where nothing can be saved ───────────────────────────────────────────────────────────────────
+# ── failed saves ─────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -273,7 +274,7 @@ def test_a_long_saving_stands_in_the_queue_and_stops(
         ("n" * 300, "is 45 bytes too long."),
     ],
 )
-def test_where_nothing_can_be_saved_the_message_says_what_is_there(
+def test_a_failed_save_says_what_is_in_the_way(
     place: str, words: str, window: AppState, qtbot: QtBot, tmp_path: Path
 ) -> None:
     (tmp_path / "notes").write_bytes(b"mine")
@@ -285,7 +286,7 @@ def test_where_nothing_can_be_saved_the_message_says_what_is_there(
     ):
         window.messages.current.set(None)
         save(tmp_path / place)
-        message = said(window, qtbot)
+        message = message_text(window, qtbot)
         assert words in message
         assert "The picture is still here. Choose another place." in message
 
@@ -295,12 +296,12 @@ def test_a_long_name_is_numbered_within_the_length_that_a_name_can_have(
 ) -> None:
     long = replace(pieces(1)[0], name="é" * 150 + ".png")
     window.exporter.export_items([long, long], tmp_path)
-    assert said(window, qtbot).startswith("Saved 2 pictures")
+    assert message_text(window, qtbot).startswith("Saved 2 pictures")
     assert [len(path.name.encode()) <= 255 for path in tmp_path.glob("*.png")] == [True, True]
 
 
-def test_all_are_saved_beside_a_link_that_leads_nowhere(window: AppState, qtbot: QtBot, tmp_path: Path) -> None:
+def test_all_items_are_saved_beside_a_broken_link(window: AppState, qtbot: QtBot, tmp_path: Path) -> None:
     (tmp_path / "tiny-0.png").symlink_to(tmp_path / "gone")
     window.exporter.export_items(pieces(1), tmp_path)
-    assert said(window, qtbot) == 'Saved "tiny-0-0001.png" with its recipe inside.'
+    assert message_text(window, qtbot) == 'Saved "tiny-0-0001.png" with its recipe inside.'
     assert (tmp_path / "tiny-0.png").is_symlink()

@@ -1,4 +1,4 @@
-"""Files that crash, hang or blow up their reader cost the window that file alone."""
+"""Files that crash, block or overload their reader cost the window only that file."""
 
 import os
 import sys
@@ -35,7 +35,7 @@ def hum(path: Path) -> Path:
     return path
 
 
-def told(window: AppState, qtbot: QtBot) -> str:
+def message_text(window: AppState, qtbot: QtBot) -> str:
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     message = window.messages.current.get()
     assert message is not None
@@ -43,20 +43,20 @@ def told(window: AppState, qtbot: QtBot) -> str:
 
 
 def wanted(text: str, name: str) -> bool:
-    """Whether it is a sentence about this file, without words of a programmer."""
+    """Return whether a text is a sentence about this file, without programmers' words."""
     raw = ("Traceback", "Errno", "Error", "0x", "SIG")
     return text.startswith(f'"{name}" ') and "was not opened." in text and not any(word in text for word in raw)
 
 
 @pytest.mark.usefixtures("planted_readers")
 @pytest.mark.parametrize("stem", STEMS)
-def test_a_picture_that_its_reader_does_not_survive_is_refused_in_words(
+def test_a_picture_that_kills_its_reader_is_refused_with_a_message(
     stem: str, window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window.show_panel("explore")
     engine.status_changed.emit("Ready")
     window.explore.open_file(photo(tmp_path / f"{stem}.png"))
-    assert wanted(told(window, qtbot), f"{stem}.png")
+    assert wanted(message_text(window, qtbot), f"{stem}.png")
     assert not window.explore.busy.get()
     window.explore.open_file(photo(tmp_path / "rose.png"))
     qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
@@ -64,14 +64,14 @@ def test_a_picture_that_its_reader_does_not_survive_is_refused_in_words(
 
 @pytest.mark.usefixtures("planted_readers")
 @pytest.mark.parametrize("stem", ["kills", "hangs"])
-def test_a_sound_that_its_reader_does_not_survive_is_refused_in_words(
+def test_a_sound_that_kills_its_reader_is_refused_with_a_message(
     stem: str, stage: SoundBench, qtbot: QtBot, tmp_path: Path
 ) -> None:
     stage.sound.open_file(hum(tmp_path / f"{stem}.wav"))
-    assert wanted(told(stage.window, qtbot), f"{stem}.wav")
+    assert wanted(message_text(stage.window, qtbot), f"{stem}.wav")
     stage.window.messages.dismiss()
     stage.sound.open_file(hum(tmp_path / "hum.wav"))
-    assert told(stage.window, qtbot).startswith('"hum.wav"')
+    assert message_text(stage.window, qtbot).startswith('"hum.wav"')
 
 
 @pytest.mark.usefixtures("planted_readers")
@@ -79,7 +79,7 @@ def test_a_sound_that_its_reader_does_not_survive_is_refused_in_words(
 def test_the_window_closes_while_a_file_is_being_read(
     panel: str, stage: SoundBench, engine: FakeEngine, tmp_path: Path
 ) -> None:
-    """A file that sleeps is given up after minutes."""
+    """The window gives up a file that blocks its reader after minutes."""
     window = stage.window
     window.show_panel(panel)  # type: ignore[arg-type]
     path = hum(tmp_path / "sleeps.wav") if panel == "sound" else photo(tmp_path / "sleeps.png")
@@ -94,7 +94,7 @@ def test_a_pipe_with_the_name_of_a_sound_is_refused_at_once(stage: SoundBench, q
         os.mkfifo(tmp_path / name)
         stage.window.messages.dismiss()
         stage.sound.open_file(tmp_path / name)
-        assert "is not a file but a device or a pipe" in told(stage.window, qtbot)
+        assert "is not a file but a device or a pipe" in message_text(stage.window, qtbot)
 
 
 def never(path: Path) -> None:
@@ -107,8 +107,8 @@ def test_pictures_that_the_window_keeps_are_decoded_only_if_no_byte_changed(
     picture = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
     cells = (grid.Cell(7, picture, 1, 1, -9.0),)
     grid.write_run(grid.BatchRun("tones", "0" * 32, 0.7, None), cells, "painted")
-    kept = grid.read_run("painted")
-    assert kept is not None and np.array_equal(kept[1][0].picture, picture)
+    stored = grid.read_run("painted")
+    assert stored is not None and np.array_equal(stored[1][0].picture, picture)
     key = window.complete.canvas.originals.add_picture(picture)
     originals = OriginalsCache(window.messages)
     assert np.array_equal(originals.get_picture(key), picture)

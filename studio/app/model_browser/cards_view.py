@@ -1,4 +1,4 @@
-"""Model cards: large ones on the stage of a first launch, rows in the list of models."""
+"""Shows model cards: large ones at the first launch, rows in the list of models."""
 
 from collections.abc import Callable
 from typing import Any
@@ -39,19 +39,19 @@ STAR_WIDTH = 44
 """Width in logical pixels of the star at the right end of a row."""
 
 ModelFilter = Callable[[Any], bool]
-"""Which models a list offers."""
+"""Decides which models a list contains."""
 
 ModelRemark = Callable[[Any], str]
 """Returns the text that a list adds to a model's card; empty for most models."""
 
 
 def makes_no_recordings(trained: InstalledModel) -> bool:
-    """Whether it makes whole pictures or waves; recordings have a panel of their own."""
+    """Return whether a model makes whole pictures or waves. Recordings have their own panel."""
     return not trained.card.rate
 
 
 def no_remark(trained: InstalledModel) -> str:
-    """No remark."""
+    """Return no remark."""
     return ""
 
 
@@ -80,16 +80,16 @@ class _ModelRows(QAbstractListModel):
     def update_rows(self) -> None:
         self.beginResetModel()
         entries: list[Any] = []
-        for heading, held in self._models.sections():
-            found = [trained for trained in held if self._filter(trained) and self._matches(trained.card)]
-            if found and self._headed:
+        for heading, trained_models in self._models.sections():
+            matching = [trained for trained in trained_models if self._filter(trained) and self._matches(trained.card)]
+            if matching and self._headed:
                 entries.append(heading)
-            entries.extend(found)
+            entries.extend(matching)
         self.entries = tuple(entries)
         self.endResetModel()
 
     def _matches(self, card: Card) -> bool:
-        said = (
+        texts = (
             card.title,
             card.makes,
             card.family_title,
@@ -98,7 +98,7 @@ class _ModelRows(QAbstractListModel):
             card.group_heading,
             card.sampling_text,
         )
-        text = " ".join(said).lower()
+        text = " ".join(texts).lower()
         return all(word in text for word in self._search_words)
 
     @guarded(0)
@@ -118,7 +118,7 @@ class _ModelRows(QAbstractListModel):
         card = entry.card
         if role == Qt.ItemDataRole.AccessibleTextRole:
             favourite = ", favourite" if card.name in self._models.favourites.get() else ""
-            said = (
+            texts = (
                 card.title,
                 card.family_title,
                 card.makes,
@@ -126,7 +126,7 @@ class _ModelRows(QAbstractListModel):
                 card.sampling_text,
                 card.held_out_text,
             )
-            return f"{', '.join(filter(None, said))}{favourite}"
+            return f"{', '.join(filter(None, texts))}{favourite}"
         return (
             f"{card.name}: {card.makes}, {card.sampling_text}, {card.held_out_text}"
             if role == Qt.ItemDataRole.ToolTipRole
@@ -163,11 +163,11 @@ class _CardPainter(QStyledItemDelegate):
         painter.restore()
 
     def _paint_big(self, painter: QPainter, rect: QRect, card: Card, chosen: bool, hovered: bool) -> None:
-        look = self._theme
+        theme = self._theme
         px = self._theme.scaled
         box = QRect(rect.topLeft(), QSize(px(CARD_SIZE[0]), px(CARD_SIZE[1])))
-        painter.setPen(QPen(look.colour("accent" if chosen else "line"), 2 if chosen else 1))
-        painter.setBrush(look.colour("hover" if hovered and not chosen else "panel"))
+        painter.setPen(QPen(theme.colour("accent" if chosen else "line"), 2 if chosen else 1))
+        painter.setBrush(theme.colour("hover" if hovered and not chosen else "panel"))
         painter.drawRoundedRect(QRectF(box).adjusted(1, 1, -1, -1), px(8), px(8))
         left = box.x() + px(30)
         top = box.y() + px(30)
@@ -177,7 +177,7 @@ class _CardPainter(QStyledItemDelegate):
             x = left + place % 3 * (side + gap)
             y = top + place // 3 * (side + gap)
             draw_thumbnail(painter, drawn, QRect(x, y, side, side))
-        words = (
+        texts = (
             (card.title, 16, 600, "text", 30),
             (card.makes, 13, 400, "text", 26),
             (card.sampling_text.capitalize(), 12, 400, "soft", 22),
@@ -186,17 +186,17 @@ class _CardPainter(QStyledItemDelegate):
              "accent" if chosen else "faint", 24),
         )  # fmt: skip
         y = top + 3 * side + 2 * gap + px(20)
-        for text, size, weight, token, height in words:
+        for text, size, weight, token, height in texts:
             self._write(painter, QRect(left, y, box.width() - px(60), px(height)), text, size, weight, token)
             y += px(height)
 
     def _paint_row(self, painter: QPainter, rect: QRect, trained: InstalledModel, chosen: bool, hovered: bool) -> None:
-        look = self._theme
+        theme = self._theme
         px = self._theme.scaled
         card = trained.card
         if chosen or hovered:
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(look.colour("tint" if chosen else "hover"))
+            painter.setBrush(theme.colour("tint" if chosen else "hover"))
             painter.drawRoundedRect(QRectF(rect).adjusted(2, 1, -2, -1), px(6), px(6))
         side = px(64)
         covers = self._cover(card.name, side)
@@ -204,18 +204,19 @@ class _CardPainter(QStyledItemDelegate):
             draw_thumbnail(painter, covers[0], QRect(rect.x() + px(12), rect.y() + px(12), side, side))
         left = rect.x() + px(88)
         width = rect.width() - px(88 + STAR_WIDTH)
-        said = (self._view.remark(trained), card.sampling_text.capitalize(), card.held_out_text)
+        texts = (self._view.remark(trained), card.sampling_text.capitalize(), card.held_out_text)
         for text, size, weight, token, y in (
             (card.title, 13, 600, "text", 10),
             (f"{card.makes} · {card.family_title}", 12, 400, "soft", 32),
-            (" · ".join(filter(None, said)), 12, 400, "soft", 52),
+            (" · ".join(filter(None, texts)), 12, 400, "soft", 52),
         ):
             self._write(painter, QRect(left, rect.y() + px(y), width, px(22)), text, size, weight, token)
         favourite = card.name in self._models.favourites.get()
         star = px(18)
-        token = "accent" if favourite else "soft" if hovered else "border"
+        outline = "soft" if hovered else "border"
+        token = "accent" if favourite else outline
         drawn = icon_pixmap(
-            "starred" if favourite else "star", look.colour(token), star, self._view.devicePixelRatioF()
+            "starred" if favourite else "star", theme.colour(token), star, self._view.devicePixelRatioF()
         )
         place = self._view.star_rect(rect)
         painter.drawPixmap(place.center().x() - star // 2, place.center().y() - star // 2, drawn)
@@ -237,9 +238,9 @@ class _CardPainter(QStyledItemDelegate):
 
 
 class CardList(QListView):
-    """Shows models as cards or as rows. `chose` and `opened` carry the name of a model.
+    """Shows models as cards or as rows.
 
-    In a list of rows, a click chooses the model and opens it.
+    `model_chosen` and `model_opened` carry the name of a model. A click on a row chooses and opens it.
     """
 
     model_chosen = Signal(str)
@@ -272,7 +273,7 @@ class CardList(QListView):
         self.setStyleSheet("activate-on-singleclick: 0;")
         self._showing = False
         self._on_star = False
-        """Whether the mouse was pressed on a star, which chooses no model."""
+        """Whether the mouse was pressed on a star. It then chooses no model."""
         self.selectionModel().currentChanged.connect(self._emit_chosen)
         if big:
             self.setViewMode(QListView.ViewMode.IconMode)
@@ -285,10 +286,10 @@ class CardList(QListView):
         else:
             self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
             self.clicked.connect(self.open_model)
-            models.favourites.changed.connect(self.viewport().update)  # rows keep their places under the pointer
+            models.favourites.changed.connect(self.viewport().update)  # rows keep their positions under the pointer
         self._rows.modelReset.connect(self._covers.clear)
         self._rows.modelReset.connect(self._lay_out)
-        theme.changed.connect(self._covers.clear)  # waves are drawn in its colours
+        theme.changed.connect(self._covers.clear)  # waves are drawn in colours of the theme
         theme.changed.connect(self._lay_out)
 
     @property
@@ -306,7 +307,7 @@ class CardList(QListView):
         return entry if isinstance(entry, str) else ""
 
     def index_of(self, name: str) -> QModelIndex:
-        """Return the index of a model; an invalid one if the list does not contain it."""
+        """Return the index of a model. It is invalid if the list lacks the model."""
         entries = enumerate(self._rows.entries)
         rows = (row for row, entry in entries if not isinstance(entry, str) and entry.card.name == name)
         return self._rows.index(next(rows, -1))
@@ -318,18 +319,18 @@ class CardList(QListView):
         )
 
     def step_size(self) -> QSize:
-        """From one card to the next."""
+        """Return the distance from one card to the next."""
         px = self._theme.scaled
         return QSize(px(CARD_SIZE[0] + 24), px(CARD_SIZE[1])) if self.big else QSize(px(200), px(ROW_HEIGHT))
 
     def cached_cover(self, key: tuple[str, int], draw: Callable[[], list[QPixmap]]) -> list[QPixmap]:
-        """The cover of a card; drawn once."""
+        """Return the pictures of a card, which are drawn once."""
         if key not in self._covers:
             self._covers[key] = draw()
         return self._covers[key]
 
     def show_model(self, trained: InstalledModel | None) -> None:
-        """The card of this model is the chosen one."""
+        """Mark the card of this model as the chosen one."""
         index = self.index_of(trained.card.name) if trained is not None else QModelIndex()
         self._showing = True
         self.setCurrentIndex(index)
@@ -345,7 +346,7 @@ class CardList(QListView):
             self.setCurrentIndex(self.index_of(self.cards[0].card.name))
 
     def choose_next(self, by: int) -> None:
-        """Go to the next or previous model."""
+        """Choose the next or previous model."""
         row = self.currentIndex().row() + by
         count = len(self._rows.entries)
         while 0 <= row < count and self.heading_at(row):
@@ -443,8 +444,8 @@ class CardList(QListView):
         step = self.step_size()
         if self.big:
             self.setGridSize(step)
-            room = self.width() - len(self.cards) * step.width() + self._theme.scaled(24)
-            self.setViewportMargins(max(0, room // 2), 0, 0, 0)
+            space = self.width() - len(self.cards) * step.width() + self._theme.scaled(24)
+            self.setViewportMargins(max(0, space // 2), 0, 0, 0)
         self.updateGeometry()
         self.viewport().update()
 

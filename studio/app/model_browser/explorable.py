@@ -9,7 +9,10 @@ NO_SLIDERS = "No sliders"
 
 
 def has_sliders(trained: InstalledModel) -> bool:
-    """Return whether a model makes whole pictures or waves and has directions, each of which is a slider."""
+    """Return whether a model has sliders.
+
+    It then makes whole pictures or waves and has directions, each of which is a slider.
+    """
     return bool(trained.card.directions) and not trained.card.rate
 
 
@@ -21,9 +24,10 @@ def first_with_sliders(models: Iterable[InstalledModel]) -> InstalledModel | Non
 def find_replacement(
     models: Iterable[InstalledModel], trained: InstalledModel | None, preferred: InstalledModel | None = None
 ) -> InstalledModel | None:
-    """Return the model with sliders that can show an artwork of a model without; models of the same size come first.
+    """Return a model with sliders that can show an artwork of a model without.
 
-    Returns None if the model has sliders itself, or if no other one is installed. `preferred` comes first among equals.
+    Returns None if the model has sliders itself, or if no other one is installed. Models of the same size come first,
+    and `preferred` comes first among equals.
     """
     if trained is None or has_sliders(trained):
         return None

@@ -1,6 +1,7 @@
-"""The trained models that can be chosen."""
+"""Lists the trained models that can be chosen."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,14 +35,14 @@ class ModelList(State):
         self._adding = BackgroundTask(self)
 
     def refresh_models(self) -> None:
-        """Look again into the models' folders."""
-        found, refused = models.list_models()
+        """Read the models' folders again."""
+        installed, refused = models.list_models()
         self._covers.clear()
-        self.cards.set(tuple(found))
+        self.cards.set(tuple(installed))
         self.refused.set(tuple(refused))
 
     def set_favourite(self, name: str, on: bool) -> None:
-        """Make a model a favourite, or no longer."""
+        """Add a model to the favourites, or remove it."""
         others = self.favourites.get() - {name}
         self.favourites.set(others | {name} if on else others)
 
@@ -50,14 +51,15 @@ class ModelList(State):
 
     def sections(self) -> tuple[Section, ...]:
         """Return the models as lists show them: favourites first, then by heading."""
-        found: dict[str, list[InstalledModel]] = {heading: [] for heading in (FAVOURITES, *GROUP_HEADINGS)}
+        headings = (FAVOURITES, *GROUP_HEADINGS)
+        by_heading: dict[str, list[InstalledModel]] = {heading: [] for heading in headings}
         for trained in self.cards.get():
             favourite = trained.card.name in self.favourites.get()
-            found[FAVOURITES if favourite else trained.card.group_heading].append(trained)
-        return tuple((heading, tuple(held)) for heading, held in found.items() if held)
+            by_heading[FAVOURITES if favourite else trained.card.group_heading].append(trained)
+        return tuple((heading, tuple(members)) for heading, members in by_heading.items() if members)
 
     def find_model(self, name: str) -> InstalledModel | None:
-        """The model of this name, if it is here."""
+        """Return the model of this name, if it is installed."""
         return next((trained for trained in self.cards.get() if trained.card.name == name), None)
 
     def find_or_report(self, name: str) -> InstalledModel | None:
@@ -76,53 +78,61 @@ class ModelList(State):
         return self.find_model(name)
 
     def first_model(self, recordings: bool = False) -> InstalledModel | None:
-        """The first of those that make pictures or waves, or of those that make recordings."""
+        """Return the first model of recordings, or of pictures and waves."""
         return next((trained for trained in self.cards.get() if bool(trained.card.rate) is recordings), None)
 
     def find_maker(self, work: Work) -> InstalledModel | None:
-        """The model that made a work, or one of its name; says nothing."""
+        """Return the model that made an artwork, or one of its name. It shows no message."""
         named = self.find_model(work.model)
         known = ([named] if named is not None else []) + list(self.cards.get())
         same = (trained for trained in known if _has_had_hash(trained, work.model_hash))
         return next(same, named)
 
     def find_or_report_maker(self, work: Work) -> InstalledModel | None:
-        """The model that made a work, whatever it is called by now; says so where it is another one or none, or does
-        not know the work's kind."""
+        """Return the model that made an artwork, even under a new name.
+
+        Show a message if it is another version, if it is missing, or if it does not know the artwork's class.
+        """
         trained = self.find_maker(work)
         if trained is None:
-            add = ("Add a model…", lambda: self._messages.open_requested.emit(models.MODEL_SUFFIX, self.add_model))
-            self._messages.show_message(_missing_model_text(work), "warn", add, until=(self.cards.changed,))
+            ask_file = partial(self._messages.open_requested.emit, models.MODEL_SUFFIX, self.add_model)
+            add_button = ("Add a model…", ask_file)
+            self._messages.show_message(_missing_model_text(work), "warn", add_button, until=(self.cards.changed,))
             return None
-        odd = []
+        differences = []
         if not _has_had_hash(trained, work.model_hash):
-            odd.append(
+            differences.append(
                 f'This work was made with another "{work.model}" than the one here, so it may come out differently.'
             )
         if work.label is not None and not 0 <= work.label < len(trained.card.classes):
-            odd.append(
+            differences.append(
                 f'It names kind {work.label}, which "{trained.card.title}" does not know, so it is made as any kind.'
             )
-        if odd:
-            self._messages.show_message(" ".join([*odd, "Its file is untouched."]), "warn")
+        if differences:
+            self._messages.show_message(" ".join([*differences, "Its file is untouched."]), "warn")
         return trained
 
     def read_cover(self, name: str) -> np.ndarray | None:
-        """(n, height, width, channels) uint8 pictures or (n, samples) int16 waves of a model's cover, None where it has
-        none."""
+        """Return the cover of a model; None if it has none.
+
+        The cover is (n, height, width, channels) uint8 pictures or (n, samples) int16 waves.
+        """
         trained = self.find_model(name)
         if trained is None:
             return None
         if trained.path not in self._covers:
             try:
                 cover = models.read_cover(trained.path)
-            except BadModel:  # said when the folders were looked into; a card without a cover is still a card
+            except BadModel:  # refresh_models reports the file; a card without a cover is still a card
                 cover = np.zeros((0, 1, 1, 3), np.uint8)
             self._covers[trained.path] = cover if len(cover) else None
         return self._covers[trained.path]
 
     def add_model(self, path: Path, on_added: Callable[[InstalledModel], object] = lambda trained: None) -> None:
-        """Copy a model's file to the person's own models; `then` gets it. Says the outcome."""
+        """Copy a file to the user's own models, and show the outcome.
+
+        `on_added` receives the model.
+        """
 
         def adopted(outcome: InstalledModel | Exception) -> None:
             if isinstance(outcome, InstalledModel):
@@ -141,21 +151,22 @@ class ModelList(State):
         self._adding.run(lambda: models.import_model(path), adopted)
 
     def close(self) -> None:
-        """Wait for what is being copied."""
+        """Wait until models are copied."""
         self._adding.wait()
 
 
 def _missing_model_text(work: Work) -> str:
-    heat = ", ".join(f"{temperature:g}" for temperature in work.temperature)
+    temperatures = ", ".join(f"{temperature:g}" for temperature in work.temperature)
     start = work.source or f"seed {work.seed}"
     return (
-        f'This work was made with "{work.model}", which is not here. It was made from {start} at temperature {heat}. '
+        f'This work was made with "{work.model}", which is not here. '
+        f"It was made from {start} at temperature {temperatures}. "
         "To make it again, add that model."
     )
 
 
 def file_hash(trained: InstalledModel) -> str:
-    """The hash of a model's file, empty where the file is gone."""
+    """Return the hash of a model's file; empty if the file is missing."""
     try:
         return trained.file_hash
     except BadModel:

@@ -1,4 +1,4 @@
-"""Maps over pictures: what each pixel cost, or how open it was before it was drawn."""
+"""Draws maps over pictures: the surprisal of each pixel, or its uncertainty."""
 
 from collections.abc import Callable
 
@@ -14,37 +14,42 @@ from studio.app.widgets.picture import PictureView
 from studio.wire.messages import Array
 
 RELIEF_STRENGTH = 0.2
-"""Of a picture's light and shade that is left on a map of shares, which has no outlines of its own."""
+"""The share of a picture's light and shade that shows through a map of shares. Such a map has no outlines itself."""
 
 
 def surprisal_picture(map: SurprisalMap | None, scale: ColourScale | None) -> Array | None:
-    """What is to be seen in place of a picture: its map, of shares in faint relief; None where there is no map."""
+    """Return the map of a picture as colours; None if there is no map.
+
+    The picture shows through a map of shares as a faint relief.
+    """
     if map is None or scale is None:
         return None
     if not map.bound:
         return scale.colour_map(map.bits)
-    light = map.picture.astype(np.float32).mean(2, keepdims=True)
-    relief = RELIEF_STRENGTH * (light - light.mean())
-    found: Array = (scale.colour_map(map.bits) + relief).clip(0, 255).astype(np.uint8)
-    return found
+    lightness = map.picture.astype(np.float32).mean(2, keepdims=True)
+    relief = RELIEF_STRENGTH * (lightness - lightness.mean())
+    colours: Array = (scale.colour_map(map.bits) + relief).clip(0, 255).astype(np.uint8)
+    return colours
 
 
 def uncertainty_picture(picture: Array, entropy: Array | None, scale: ColourScale | None) -> Array | None:
-    """What is to be seen in place of a picture: the colours of its bits (rows drawn, width), and its own where a pixel
-    has none; None where nothing is known."""
+    """Return a picture under the colours of its entropy; None if nothing is known.
+
+    `entropy` is (rows drawn, width) in bits. Pixels without a value keep their own colour.
+    """
     if entropy is None or scale is None or not np.isfinite(entropy).any():
         return None
-    seen = np.broadcast_to(picture, (*picture.shape[:2], 3)).copy()
+    colours = np.broadcast_to(picture, (*picture.shape[:2], 3)).copy()
     known = np.isfinite(entropy)
-    seen[: len(entropy)][known] = scale.colour_map(entropy)[known]
-    return seen
+    colours[: len(entropy)][known] = scale.colour_map(entropy)[known]
+    return colours
 
 
 class MapOverlay(QObject):
-    """A picture on a stage, with its map over it while the overlay is on.
+    """Shows a picture on a stage, under its map while the overlay is on.
 
-    With `keeps` the last map stays until the new one is there: for a picture that moves under a hand. Where pictures
-    are drawn pixel by pixel, their `doubt` may lie over them instead.
+    With `keeps_entropy` the last map stays until the new one arrives, for a picture that follows a control. If pictures
+    are drawn pixel by pixel, the map of `uncertainty` may be shown instead.
     """
 
     def __init__(
@@ -78,16 +83,16 @@ class MapOverlay(QObject):
             self._update()
 
     def _update(self) -> None:
-        found = self._surprisal.map_of(self._picture)
-        if found is not None or not self._keeps_entropy or not self._surprisal.on.get():
-            self._map = found
+        new_map = self._surprisal.map_of(self._picture)
+        if new_map is not None or not self._keeps_entropy or not self._surprisal.on.get():
+            self._map = new_map
         fits = self._map is not None and self._picture is not None and self._map.bits.shape == self._picture.shape[:2]
-        seen = surprisal_picture(self._map if fits else None, self._surprisal.scale.get())
+        overlay = surprisal_picture(self._map if fits else None, self._surprisal.scale.get())
         if self._uncertainty is not None and self._uncertainty.on.get() and self._picture is not None:
-            seen = uncertainty_picture(
+            overlay = uncertainty_picture(
                 self._picture, self._uncertainty.map_of(self._picture), self._uncertainty.scale.get()
             )
-        self._view.show_picture(self._picture, seen)
+        self._view.show_picture(self._picture, overlay)
         self._set_hovered(self._view.hovered_pixel)
 
     def _set_hovered(self, pixel: tuple[int, int] | None) -> None:
@@ -97,7 +102,7 @@ class MapOverlay(QObject):
 
 
 class GridMapOverlay(QObject):
-    """The same over all pictures of a grid; `picture` gives the one of a number."""
+    """Shows maps over all pictures of a grid. `picture` returns the picture of a cell."""
 
     def __init__(
         self,
@@ -121,14 +126,14 @@ class GridMapOverlay(QObject):
         self._grid.redraw_picture(map.picture)
 
     def _update(self, _: object) -> None:
-        surprise = self._surprisal
-        doubt = self._uncertainty
-        if doubt.on.get():
+        surprisal = self._surprisal
+        uncertainty = self._uncertainty
+        if uncertainty.on.get():
             self._grid.show_overlay(
-                lambda picture: uncertainty_picture(picture, doubt.map_of(picture), doubt.scale.get())
+                lambda picture: uncertainty_picture(picture, uncertainty.map_of(picture), uncertainty.scale.get())
             )
         else:
-            self._grid.show_overlay(lambda picture: surprisal_picture(surprise.map_of(picture), surprise.scale.get()))
+            self._grid.show_overlay(lambda picture: surprisal_picture(surprisal.map_of(picture), surprisal.scale.get()))
 
     def _set_hovered(self, pixel: tuple[int, int, int] | None) -> None:
         cell, *at = pixel if pixel is not None else (0, 0, 0)

@@ -1,4 +1,4 @@
-"""The overlay asks for one map at a time, the newest wish next, and leaves a dragging hand alone."""
+"""The overlay asks for one map at a time, and never delays a drag."""
 
 import numpy as np
 import pytest
@@ -16,31 +16,32 @@ def questions(engine: FakeEngine) -> list[Score]:
 
 
 def answer(engine: FakeEngine, most: float = 8.0, bound: bool = False) -> None:
-    """Price the newest question: 0 at the top left to `most` at the bottom right."""
-    asked = questions(engine)[-1]
-    height, width = asked.picture.shape[:2]
+    """Answer the newest question: 0 at the top left, `most` at the bottom right."""
+    command = questions(engine)[-1]
+    height, width = command.picture.shape[:2]
     bits = np.linspace(0, most, height * width, dtype=np.float32).reshape(height, width)
-    engine.emit_events(Scored(job=asked.job, log_prob=-9.0, bits=bits, is_bound=bound), Finished(job=asked.job))
+    engine.emit_events(Scored(job=command.job, log_prob=-9.0, bits=bits, is_bound=bound), Finished(job=command.job))
 
 
 def show(engine: FakeEngine, colour: int) -> None:
-    asked = next(command for command in reversed(engine.sent) if isinstance(command, Asked))
-    engine.emit_events(Decoded(job=asked.job, picture=np.full((8, 8, 3), colour, np.uint8)), Finished(job=asked.job))
+    command = next(command for command in reversed(engine.sent) if isinstance(command, Asked))
+    picture = np.full((8, 8, 3), colour, np.uint8)
+    engine.emit_events(Decoded(job=command.job, picture=picture), Finished(job=command.job))
 
 
 def grid(window: AppState, engine: FakeEngine, number: int = 3) -> tuple[Array, ...]:
-    """Pictures that Generate has made."""
+    """Make pictures in Generate and return them."""
     window.generate.parameters.set_number(number)
     window.generate.start_batch()
-    asked = next(command for command in reversed(engine.sent) if isinstance(command, Sample))
+    command = next(command for command in reversed(engine.sent) if isinstance(command, Sample))
     pictures = np.stack([np.full((8, 8, 3), colour, np.uint8) for colour in range(number)])
     prices = (-9.0,) * number
-    engine.emit_events(PicturesPreview(job=asked.job, first=0, pictures=pictures, done=1, total=1, log_prob=prices))
-    engine.emit_events(Finished(job=asked.job))
+    engine.emit_events(PicturesPreview(job=command.job, first=0, pictures=pictures, done=1, total=1, log_prob=prices))
+    engine.emit_events(Finished(job=command.job))
     return tuple(cell.picture for cell in window.generate.cells.get() if cell.picture is not None)
 
 
-def test_nothing_is_asked_before_it_is_switched_on_and_then_one_after_another(
+def test_maps_are_requested_one_by_one_and_only_while_on(
     window: AppState, engine: FakeEngine
 ) -> None:
     engine.status_changed.emit("Ready")
@@ -49,7 +50,7 @@ def test_nothing_is_asked_before_it_is_switched_on_and_then_one_after_another(
     assert not questions(engine)
     window.generate.choose_cell(2)
     surprise.set_on(True)
-    assert [int(each.picture[0, 0, 0]) for each in questions(engine)] == [2], "the one in hand comes first"
+    assert [int(each.picture[0, 0, 0]) for each in questions(engine)] == [2], "the chosen one comes first"
     assert questions(engine)[0].model == "tiny"
     for count in (2, 3):
         answer(engine)
@@ -63,7 +64,7 @@ def test_nothing_is_asked_before_it_is_switched_on_and_then_one_after_another(
     assert len(questions(engine)) == 3, "what is known is not asked again"
 
 
-def test_a_hand_that_drags_is_never_kept_waiting(window: AppState, engine: FakeEngine) -> None:
+def test_a_drag_is_never_delayed_by_maps(window: AppState, engine: FakeEngine) -> None:
     engine.status_changed.emit("Ready")
     window.show_panel("explore")
     window.surprisal.set_on(True)
@@ -82,7 +83,7 @@ def test_a_hand_that_drags_is_never_kept_waiting(window: AppState, engine: FakeE
     assert window.surprisal.map_of(first) is not None
 
 
-def test_the_scale_is_common_to_all_grows_and_is_the_hands_once_it_was_set(
+def test_the_scale_is_common_and_grows_until_the_user_sets_it(
     window: AppState, engine: FakeEngine
 ) -> None:
     engine.status_changed.emit("Ready")
@@ -107,7 +108,7 @@ def test_the_scale_is_common_to_all_grows_and_is_the_hands_once_it_was_set(
     assert surprise.scale.get() == scale, "the pictures of the grid are still those of the other model"
 
 
-def test_ends_stay_apart_and_inside() -> None:
+def test_the_ends_of_the_scale_stay_apart_and_inside() -> None:
     scale = ColourScale.over_range(-1.3, 21.0, True)
     assert (scale.low, scale.high) == (-5.0, 25.0)
     assert scale.with_range(-90.0, 90.0) == scale
@@ -134,7 +135,7 @@ def test_the_pixel_under_the_pointer_has_its_bits(window: AppState, engine: Fake
 
 
 @pytest.mark.parametrize("how", ["failed", "died"])
-def test_a_picture_without_a_map_stays_and_is_asked_for_once(window: AppState, engine: FakeEngine, how: str) -> None:
+def test_a_picture_without_a_map_stays_and_is_requested_once(window: AppState, engine: FakeEngine, how: str) -> None:
     engine.status_changed.emit("Ready")
     picture = grid(window, engine, 1)[0]
     surprise = window.surprisal
@@ -143,9 +144,9 @@ def test_a_picture_without_a_map_stays_and_is_asked_for_once(window: AppState, e
         engine.emit_events(
             Failed(job=questions(engine)[-1].job, reason="Memory ran out.", hint="Close other programs.")
         )
-        said = window.messages.current.get()
-        assert said is not None
-        assert said.text == "Memory ran out. The picture is shown without its map. Close other programs."
+        message = window.messages.current.get()
+        assert message is not None
+        assert message.text == "Memory ran out. The picture is shown without its map. Close other programs."
     else:
         engine.die()
     engine.status_changed.emit("Ready")
@@ -154,10 +155,10 @@ def test_a_picture_without_a_map_stays_and_is_asked_for_once(window: AppState, e
     assert window.generate.cells.get()[0].picture is picture
     surprise.set_on(False)
     surprise.set_on(True)
-    assert len(questions(engine)) == 2, "switching it on anew asks again"
+    assert len(questions(engine)) == 2, "the overlay asks again when it is switched on again"
 
 
-def test_it_waits_for_an_engine_and_comes_back_as_it_was_left(opener: Opener, engine: FakeEngine) -> None:
+def test_the_overlay_waits_for_an_engine_and_survives_a_restart(opener: Opener, engine: FakeEngine) -> None:
     window = opener(engine)
     grid(window, engine, 1)
     window.surprisal.set_on(True)
@@ -171,7 +172,7 @@ def test_it_waits_for_an_engine_and_comes_back_as_it_was_left(opener: Opener, en
 
 def test_waves_have_no_map() -> None:
     engine = FakeEngine()
-    window = SurprisalMaps(engine, None)  # type: ignore[arg-type]  # nothing is said here
+    window = SurprisalMaps(engine, None)  # type: ignore[arg-type]  # this test shows no message
     engine.status_changed.emit("Ready")
     window.set_on(True)
     window.set_shown(())

@@ -1,4 +1,4 @@
-"""The overlays' colours and legends: turn the dial and look at the state, turn the state and look at the picture."""
+"""The overlays' colours and legends follow the state, and change it."""
 
 from pathlib import Path
 
@@ -21,22 +21,23 @@ from tests.app.window_fixtures import OpenedWindow, WindowOpener, double_click, 
 
 
 def price(studio: OpenedWindow, bound: bool = False) -> None:
-    """Answer the newest question: 1 bit to the left, 9 to the right, 10 at the top left."""
-    asked = studio.engine.sent[-1]
-    assert isinstance(asked, Score)
+    """Answer the newest question: 1 bit at the left, 9 at the right, 10 at first."""
+    command = studio.engine.sent[-1]
+    assert isinstance(command, Score)
     bits = np.ones((8, 8), np.float32)
     bits[:, 4:] = 9
     bits[0, 0] = 10
-    studio.engine.emit_events(Scored(job=asked.job, log_prob=-9.0, bits=bits, is_bound=bound), Finished(job=asked.job))
+    answer = Scored(job=command.job, log_prob=-9.0, bits=bits, is_bound=bound)
+    studio.engine.emit_events(answer, Finished(job=command.job))
     settle()
 
 
 def centre(view: PictureView) -> int:
-    """How red the middle of a picture is."""
+    """Return the mean red of the middle of a picture."""
     return view.grab().toImage().pixelColor(view.shown_rect().center()).red()
 
 
-def test_a_map_of_shares_keeps_the_pictures_shade_and_an_exact_one_its_colours() -> None:
+def test_a_map_of_shares_shows_the_pictures_shade_and_an_exact_map_does_not() -> None:
     picture = np.zeros((2, 2, 3), np.uint8)
     picture[0] = 255
     scale = ColourScale(0.0, 10.0, 0.0, 10.0, True)
@@ -49,7 +50,7 @@ def test_a_map_of_shares_keeps_the_pictures_shade_and_an_exact_one_its_colours()
     assert surprisal_picture(None, scale) is None
 
 
-def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: OpenedWindow) -> None:
+def test_the_toggle_shows_maps_over_the_grid_and_the_enlarged_picture(studio: OpenedWindow) -> None:
     stage = studio.window.panels["generate"].stage
     bar = studio.window.open_bar
     assert isinstance(stage, GenerateStage)
@@ -84,7 +85,7 @@ def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: OpenedWindow) 
 
 @pytest.mark.parametrize("width", [1024, 1280, 1440])
 @pytest.mark.parametrize("percent", [100, 150, 200])
-def test_nothing_in_the_bar_is_squeezed(
+def test_no_control_in_the_bar_is_squeezed(
     window_opener: WindowOpener, two_models: Path, width: int, percent: int
 ) -> None:
     write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN")))
@@ -111,7 +112,7 @@ def test_nothing_in_the_bar_is_squeezed(
     assert not squeezed
 
 
-def test_doubt_lies_over_the_rows_that_are_drawn(window_opener: WindowOpener, two_models: Path) -> None:
+def test_uncertainty_is_shown_over_the_drawn_rows(window_opener: WindowOpener, two_models: Path) -> None:
     write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN")))
     studio = window_opener()
     studio.start_engine()
@@ -128,14 +129,16 @@ def test_doubt_lies_over_the_rows_that_are_drawn(window_opener: WindowOpener, tw
     generate.start_batch()
     job = studio.engine.sent[-1].job
     picture = np.full((1, 8, 8, 3), 90, np.uint8)
-    doubt = np.full((1, 4, 8), np.nan, np.float32)
-    doubt[:, 1:, :4] = 1
-    doubt[:, 1:, 4:] = 9
-    studio.engine.emit_events(PicturesPreview(job=job, first=0, pictures=picture, done=4, total=9, entropy=doubt))
+    entropy = np.full((1, 4, 8), np.nan, np.float32)
+    entropy[:, 1:, :4] = 1
+    entropy[:, 1:, 4:] = 9
+    studio.engine.emit_events(PicturesPreview(job=job, first=0, pictures=picture, done=4, total=9, entropy=entropy))
     settle()
     assert bar.uncertainty_legend.isVisible()
     assert bar.uncertainty_legend.accessibleDescription() == "0 to 10 bits a pixel, exact"
-    (tall, wide) = (stage.grid.cell_size().height(), stage.grid.cell_size().width())
+    cell_size = stage.grid.cell_size()
+    tall = cell_size.height()
+    wide = cell_size.width()
     seen = stage.grid.grab().toImage()
     place = stage.grid.picture_rect(stage.grid.visualRect(stage.grid.model().index(0, 0))).topLeft()
     place += stage.grid.viewport().pos()
@@ -155,7 +158,7 @@ def test_doubt_lies_over_the_rows_that_are_drawn(window_opener: WindowOpener, tw
     assert view.grab().toImage().pixelColor(at).red() == 90
 
 
-def test_in_explore_the_last_map_stays_until_the_new_one_is_there(studio: OpenedWindow) -> None:
+def test_the_last_map_stays_in_explore_until_the_new_one_arrives(studio: OpenedWindow) -> None:
     stage = studio.window.panels["explore"].stage
     assert isinstance(stage, ExploreStage)
     studio.start_engine()
@@ -176,30 +179,30 @@ def test_in_explore_the_last_map_stays_until_the_new_one_is_there(studio: Opened
     assert centre(view) == 200
 
 
-def test_the_legend_is_set_by_mouse_and_keys(qtbot: QtBot) -> None:
+def test_mouse_and_keys_set_the_legend(qtbot: QtBot) -> None:
     look = Theme()
     legend = ColourLegend(look)
     qtbot.addWidget(legend)
     shown(legend, look, 252, 36)
     scale = ColourScale.over_range(0.0, 12.0, False)
-    said: list[tuple[float, float]] = []
+    ranges: list[tuple[float, float]] = []
 
     def move(low: float, high: float) -> None:
-        said.append((low, high))
+        ranges.append((low, high))
         legend.show_scale(scale.with_range(low, high))
 
     legend.moved.connect(move)
     legend.show_scale(scale)
     drag(legend, [legend.position_of(12.0), legend.position_of(6.0)])
-    assert abs(said[-1][1] - 6.0) < 0.1
-    assert said[-1][0] == 0.0
+    assert abs(ranges[-1][1] - 6.0) < 0.1
+    assert ranges[-1][0] == 0.0
     drag(legend, [legend.position_of(6.0), legend.position_of(3.0)], release=False)
     QTest.keyClick(legend, Qt.Key.Key_Escape)
-    assert abs(said[-1][1] - 6.0) < 0.1, "Esc takes the drag back"
+    assert abs(ranges[-1][1] - 6.0) < 0.1, "Esc takes the drag back"
     QTest.keyClick(legend, Qt.Key.Key_Right)
-    assert said[-1][0] == scale.step
+    assert ranges[-1][0] == scale.step
     QTest.keyClick(legend, Qt.Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
-    assert abs(said[-1][1] - 6.0 + scale.step) < 0.1
+    assert abs(ranges[-1][1] - 6.0 + scale.step) < 0.1
     with qtbot.waitSignal(legend.reset_requested):
         double_click(legend)
     with qtbot.waitSignal(legend.reset_requested):

@@ -1,4 +1,4 @@
-"""Doubt is asked for while it is shown, kept with the pictures it was told of, and never shown beside surprise."""
+"""Uncertainty is reported while it is shown, and is kept with the pictures."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tests.app.fake_model import make_card, write_model
 
 @pytest.fixture(autouse=True)
 def rows_model(two_models: Path) -> None:
-    """`rows`, 8 × 8 in colour, drawn row by row."""
+    """Add `rows`, 8 × 8 in colour, drawn row by row."""
     write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN")))
 
 
@@ -24,137 +24,137 @@ def begin(window: AppState, engine: FakeEngine, model: str = "rows") -> Sample:
     window.generate.parameters.set_number(2)
     window.generate.parameters.set_seed(4112)
     window.generate.start_batch()
-    asked = engine.sent[-1]
-    assert isinstance(asked, Sample)
-    return asked
+    command = engine.sent[-1]
+    assert isinstance(command, Sample)
+    return command
 
 
 def pictures(rows: int = 8) -> Array:
-    """One of tone 10 and one of tone 20, as far as they are drawn."""
-    found = np.zeros((2, 8, 8, 3), np.uint8)
-    found[0, :rows] = 10
-    found[1, :rows] = 20
-    return found
+    """Return pictures of tone 10 and tone 20 with so many drawn rows."""
+    drawn = np.zeros((2, 8, 8, 3), np.uint8)
+    drawn[0, :rows] = 10
+    drawn[1, :rows] = 20
+    return drawn
 
 
 def bits(rows: int, most: float = 6.0) -> Array:
-    """From nothing at the left to `most` at the right."""
+    """Return bits from 0 at the left to `most` at the right."""
     return np.broadcast_to(np.linspace(0, most, 8, dtype=np.float32), (2, rows, 8)).copy()
 
 
-def draw(engine: FakeEngine, job: str, rows: int, doubt: Array | None) -> None:
-    engine.emit_events(PicturesPreview(job=job, first=0, pictures=pictures(rows), done=rows, total=9, entropy=doubt))
+def draw(engine: FakeEngine, job: str, rows: int, entropy: Array | None) -> None:
+    engine.emit_events(PicturesPreview(job=job, first=0, pictures=pictures(rows), done=rows, total=9, entropy=entropy))
 
 
-def finish(engine: FakeEngine, job: str, doubt: Array | None) -> None:
+def finish(engine: FakeEngine, job: str, entropy: Array | None) -> None:
     prices = (-9.0, -9.0)
     engine.emit_events(
-        PicturesPreview(job=job, first=0, pictures=pictures(), done=9, total=9, log_prob=prices, entropy=doubt),
+        PicturesPreview(job=job, first=0, pictures=pictures(), done=9, total=9, log_prob=prices, entropy=entropy),
         Finished(job=job),
     )
 
 
 def cell(window: AppState, index: int = 0) -> Array:
-    found = window.generate.cells.get()[index].picture
-    assert found is not None
-    return found
+    picture = window.generate.cells.get()[index].picture
+    assert picture is not None
+    return picture
 
 
-def test_it_is_asked_for_only_while_it_is_on_and_of_what_draws_pixel_by_pixel(
+def test_uncertainty_is_requested_only_while_on_and_only_of_models_that_draw_pixel_by_pixel(
     window: AppState, engine: FakeEngine
 ) -> None:
-    asked = begin(window, engine)
-    assert not asked.report_entropy
-    finish(engine, asked.job, None)
+    command = begin(window, engine)
+    assert not command.report_entropy
+    finish(engine, command.job, None)
     window.generate.batch.show_uncertainty(True)
-    said = window.messages.current.get()
-    assert said is not None
-    assert said.text == "Doubt is told while pictures are drawn, so it shows with the next ones."
-    asked = begin(window, engine)
-    assert asked.report_entropy
-    finish(engine, asked.job, bits(8))
+    message = window.messages.current.get()
+    assert message is not None
+    assert message.text == "Doubt is told while pictures are drawn, so it shows with the next ones."
+    command = begin(window, engine)
+    assert command.report_entropy
+    finish(engine, command.job, bits(8))
     assert not begin(window, engine, "tiny").report_entropy
 
 
 def test_every_row_has_its_bits_and_the_scale_grows_with_them(window: AppState, engine: FakeEngine) -> None:
-    doubt = window.generate.uncertainty
+    maps = window.generate.uncertainty
     window.generate.batch.show_uncertainty(True)
-    asked = begin(window, engine)
-    draw(engine, asked.job, 2, bits(2, 3.0))
-    found = doubt.map_of(cell(window))
-    scale = doubt.scale.get()
-    assert found is not None
-    assert found.shape == (2, 8)
+    command = begin(window, engine)
+    draw(engine, command.job, 2, bits(2, 3.0))
+    entropy = maps.map_of(cell(window))
+    scale = maps.scale.get()
+    assert entropy is not None
+    assert entropy.shape == (2, 8)
     assert scale is not None
     assert (scale.low, scale.high, scale.is_bound) == (0, 3, False)
-    doubt.set_hovered(cell(window), 1, 7)
-    assert doubt.hovered_bits.get() == 3.0
-    doubt.set_hovered(cell(window), 2, 7)
-    assert doubt.hovered_bits.get() is None, "a row that is not drawn has none"
-    finish(engine, asked.job, bits(8))
-    scale = doubt.scale.get()
+    maps.set_hovered(cell(window), 1, 7)
+    assert maps.hovered_bits.get() == 3.0
+    maps.set_hovered(cell(window), 2, 7)
+    assert maps.hovered_bits.get() is None, "a row that is not drawn has none"
+    finish(engine, command.job, bits(8))
+    scale = maps.scale.get()
     assert scale is not None
     assert scale.high == 6
-    doubt.set_range(1.0, 4.0)
-    asked = begin(window, engine)
-    assert doubt.scale.get() is None, "another run has a scale of its own"
+    maps.set_range(1.0, 4.0)
+    command = begin(window, engine)
+    assert maps.scale.get() is None, "another run has a scale of its own"
 
 
-def test_a_scale_that_is_fitted_anew_while_nothing_is_known_waits_for_the_next_row(
+def test_a_scale_that_is_fitted_to_nothing_waits_for_the_next_row(
     window: AppState, engine: FakeEngine
 ) -> None:
-    doubt = window.generate.uncertainty
+    maps = window.generate.uncertainty
     window.generate.batch.show_uncertainty(True)
-    asked = begin(window, engine)
-    draw(engine, asked.job, 2, bits(2, 3.0))
-    doubt.set_range(1.0, 2.0)
-    draw(engine, asked.job, 3, None)
-    doubt.fit_scale()
-    assert doubt.scale.get() is None
-    draw(engine, asked.job, 4, bits(4, 3.0))
-    scale = doubt.scale.get()
+    command = begin(window, engine)
+    draw(engine, command.job, 2, bits(2, 3.0))
+    maps.set_range(1.0, 2.0)
+    draw(engine, command.job, 3, None)
+    maps.fit_scale()
+    assert maps.scale.get() is None
+    draw(engine, command.job, 4, bits(4, 3.0))
+    scale = maps.scale.get()
     assert scale is not None
     assert scale.high >= 3.0
 
 
-def test_a_take_knows_what_was_told_of_the_picture_that_it_was(window: AppState, engine: FakeEngine) -> None:
+def test_a_take_keeps_the_uncertainty_of_its_picture(window: AppState, engine: FakeEngine) -> None:
     window.generate.batch.show_uncertainty(True)
-    asked = begin(window, engine)
-    finish(engine, asked.job, bits(8))
+    command = begin(window, engine)
+    finish(engine, command.job, bits(8))
     window.generate.keep_take(1)
-    asked = begin(window, engine)
-    draw(engine, asked.job, 1, bits(1))
+    command = begin(window, engine)
+    draw(engine, command.job, 1, bits(1))
     window.generate.enlarged.show_take(0)
     large = window.generate.enlarged.item.get()
     assert large is not None
-    found = window.generate.uncertainty.map_of(large.picture)
-    assert found is not None
-    assert found.shape == (8, 8)
+    entropy = window.generate.uncertainty.map_of(large.picture)
+    assert entropy is not None
+    assert entropy.shape == (8, 8)
 
 
-def test_switched_while_it_draws_the_run_is_told(window: AppState, engine: FakeEngine) -> None:
-    asked = begin(window, engine)
+def test_a_switch_during_a_run_changes_the_run(window: AppState, engine: FakeEngine) -> None:
+    command = begin(window, engine)
     window.generate.batch.show_uncertainty(True)
     steer = engine.sent[-1]
     assert isinstance(steer, Adjust)
-    assert (steer.running_job, steer.report_entropy, steer.temperature) == (asked.job, True, None)
+    assert (steer.running_job, steer.report_entropy, steer.temperature) == (command.job, True, None)
     partly = bits(5)
     partly[:, :3] = np.nan
-    draw(engine, asked.job, 5, partly)
+    draw(engine, command.job, 5, partly)
     window.generate.uncertainty.set_hovered(cell(window), 0, 0)
     assert window.generate.uncertainty.hovered_bits.get() is None
     window.generate.batch.show_uncertainty(False)
     assert isinstance(engine.sent[-1], Adjust)
     assert window.generate.uncertainty.map_of(cell(window)) is None
-    finish(engine, asked.job, None)
+    finish(engine, command.job, None)
     count = len(engine.sent)
     window.generate.batch.show_uncertainty(True)
-    assert len(engine.sent) == count, "nobody draws"
+    assert len(engine.sent) == count, "no run is open"
 
 
-def test_a_picture_that_goes_on_from_a_row_has_it_below_the_row(window: AppState, engine: FakeEngine) -> None:
-    asked = begin(window, engine)
-    finish(engine, asked.job, None)
+def test_a_rewound_picture_has_uncertainty_below_the_row(window: AppState, engine: FakeEngine) -> None:
+    command = begin(window, engine)
+    finish(engine, command.job, None)
     window.generate.batch.show_uncertainty(True)
     window.generate.enlarge_cell(1)
     window.generate.rewind_actions.move_marker(5)
@@ -162,20 +162,20 @@ def test_a_picture_that_goes_on_from_a_row_has_it_below_the_row(window: AppState
     complete = engine.sent[-1]
     assert isinstance(complete, Inpaint)
     assert complete.report_entropy
-    told = bits(8)[:1]
-    told[:, :5] = np.nan
+    row_bits = bits(8)[:1]
+    row_bits[:, :5] = np.nan
     engine.emit_events(
-        PicturesPreview(job=complete.job, first=0, pictures=pictures()[:1], done=7, total=9, entropy=told[:, :7])
+        PicturesPreview(job=complete.job, first=0, pictures=pictures()[:1], done=7, total=9, entropy=row_bits[:, :7])
     )
     large = window.generate.enlarged.item.get()
     assert large is not None
-    found = window.generate.uncertainty.map_of(large.picture)
-    assert found is not None
-    assert np.isnan(found[:5]).all()
-    assert np.isfinite(found[5:]).all()
+    entropy = window.generate.uncertainty.map_of(large.picture)
+    assert entropy is not None
+    assert np.isnan(entropy[:5]).all()
+    assert np.isfinite(entropy[5:]).all()
 
 
-def test_one_map_at_a_time_and_it_comes_back_after_a_restart(opener: Opener, engine: FakeEngine) -> None:
+def test_only_one_map_is_on_and_it_survives_a_restart(opener: Opener, engine: FakeEngine) -> None:
     window = opener(engine)
     window.surprisal.set_on(True)
     window.generate.batch.show_uncertainty(True)

@@ -1,4 +1,4 @@
-"""The sound card: taken when something is to be heard, let go of when nothing was for a while."""
+"""Opens the sound card for a sound, and releases it after a while without one."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from studio.media.sounds.speaker import LATENCIES, NoSoundOutput, SampleSource
 
 
 class OutputProtocol(Protocol):
-    """What a state asks of a speaker (studio.media.sounds.speaker)."""
+    """Describes what a state needs of a speaker (studio.media.sounds.speaker)."""
 
     @property
     def device(self) -> str: ...
@@ -25,22 +25,22 @@ class OutputProtocol(Protocol):
 
 
 CHECK_EVERY = 5
-"""Looks at the ear between two looks at the sound card."""
+"""Playhead updates between two checks of the sound card."""
 
 STALL_LIMIT = 3.0
-"""Seconds. If the sound card requests nothing for so long, the user is told. Some outputs request every 2 s."""
+"""Seconds. If the sound card requests nothing for so long, the user is informed. Some outputs request every 2 s."""
 
 RELEASE_AFTER = 100
-"""Looks at the ear without a sound, after which the sound card is let go."""
+"""Playhead updates without a sound, after which the sound card is released."""
 
 
 class SoundCard(State):
-    """One output at a time. A sound server may take a while to answer, or not answer at all: nothing waits for it."""
+    """Holds one output at a time. Nothing waits for a sound server, which may never answer."""
 
     opening = Signal()
-    """The sound card is about to be taken."""
+    """The sound card is about to open."""
     failed = Signal(str)
-    """It cannot be taken, with the sentence that says why."""
+    """The sound card cannot be opened. Carries a sentence that says why."""
 
     latencies = LATENCIES
 
@@ -48,11 +48,11 @@ class SoundCard(State):
         super().__init__(parent)
         self._output = output
         self.device: Value[str] = Value("", self)
-        """The output that was chosen, empty for the system's own."""
+        """The chosen output; empty for the system's own."""
         self.latency: Value[float] = Value(0.0, self)
-        """Seconds to the ear that were chosen, 0 for what this machine needs."""
+        """The chosen latency in seconds; 0 for what this computer needs."""
         self.devices: Value[tuple[str, ...]] = Value((), self)
-        """Names of the outputs that there are."""
+        """The names of the available outputs."""
         self.open = False
         self._taken = False
         """Whether the card has confirmed that it plays."""
@@ -63,7 +63,7 @@ class SoundCard(State):
 
     @property
     def delay(self) -> float:
-        """Seconds from what the card is given to the ear."""
+        """Return the seconds between a sample that the card receives and its sound."""
         return self._output.delay if self.open else 0.0
 
     @property
@@ -92,7 +92,7 @@ class SoundCard(State):
             self.open = False
 
     def check_output(self, playing: bool) -> str:
-        """To be called with every look at the ear: why nothing is heard any more, empty while all is well."""
+        """Check the card at every playhead update. Return why it plays nothing; empty if it plays."""
         self._looks = (self._looks + 1) % CHECK_EVERY
         self._idle_checks = 0 if playing else self._idle_checks + 1
         fault = self._output.fault() if self.open and not self._looks else ""
@@ -101,7 +101,7 @@ class SoundCard(State):
         return fault
 
     def list_devices(self) -> None:
-        """Find out which outputs there are."""
+        """List the available outputs."""
         self._looking.run(self._output.outputs, self._on_listed)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A wave on the stage: drawn, its harmonics, and all it takes to hear it; a caption below."""
+"""Shows a wave on the stage: its curve, its harmonics, its keys, and a caption."""
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
@@ -19,22 +19,22 @@ from studio.wire.messages import Array
 _HINT = "Click the wave, then A to K play, Z and X change the octave"
 _PLAYING = "A to K play, Z and X change the octave"
 LOUD_LEVEL = 0.7
-"""Home of the level."""
+"""The home value of the level."""
 
 
 class WavePage(QWidget):
-    """The wave gets all the room that the keys leave."""
+    """Shows a wave page. The wave gets all the space that the keys leave."""
 
     def __init__(self, theme: Theme, state: AppState, caption: QWidget) -> None:
         super().__init__()
         self._theme = theme
-        self._tone = state.wave_synth
-        tone = state.wave_synth
+        self._wave_synth = state.wave_synth
+        wave_synth = state.wave_synth
         self._caption = caption
         self.view = WaveView(theme)
         self.harmonics = HarmonicsView(theme)
-        self.keys = Keyboard(theme, tone)
-        self.computer_keys = ComputerKeys(self.view, tone)
+        self.keys = Keyboard(theme, wave_synth)
+        self.computer_keys = ComputerKeys(self.view, wave_synth)
         self.play = Button(theme, "", "round", "play", "Play", "Hold the wave as a tone", "Space")
         self.play.setCheckable(True)
         self.pitch = Label("", "name")
@@ -68,17 +68,17 @@ class WavePage(QWidget):
         self._column.addWidget(self._caption)
 
     def _connect(self, state: AppState) -> None:
-        tone = state.wave_synth
-        bind(self, tone.held, self._show_held, self.play.toggled, tone.hold_note)
-        bind(self, tone.note, lambda note: self.pitch.setText(note_pitch(note)))
-        bind(self, tone.octave, self._show_octave)
-        bind(self, tone.level, self._show_level, self.level.moved, tone.set_level)
-        bind(self, tone.sounding, self.view.show_sounding)
-        bind(self, tone.sounding, self.harmonics.show_sounding)
+        wave_synth = state.wave_synth
+        bind(self, wave_synth.held, self._show_held, self.play.toggled, wave_synth.hold_note)
+        bind(self, wave_synth.note, lambda note: self.pitch.setText(note_pitch(note)))
+        bind(self, wave_synth.octave, self._show_octave)
+        bind(self, wave_synth.level, self._show_level, self.level.moved, wave_synth.set_level)
+        bind(self, wave_synth.sounding, self.view.show_sounding)
+        bind(self, wave_synth.sounding, self.harmonics.show_sounding)
         bind(self, state.layout, lambda layout: self.computer_keys.set_on(bool(layout.get("letters", True))))
-        self.octave_down.clicked.connect(lambda: tone.set_octave(tone.octave.get() - 1))
-        self.octave_up.clicked.connect(lambda: tone.set_octave(tone.octave.get() + 1))
-        self.level.home_requested.connect(lambda: tone.set_level(LOUD_LEVEL))
+        self.octave_down.clicked.connect(lambda: wave_synth.set_octave(wave_synth.octave.get() - 1))
+        self.octave_up.clicked.connect(lambda: wave_synth.set_octave(wave_synth.octave.get() + 1))
+        self.level.home_requested.connect(lambda: wave_synth.set_level(LOUD_LEVEL))
         self.keys.pressed.connect(lambda: self.view.setFocus(Qt.FocusReason.MouseFocusReason))
         self.computer_keys.changed.connect(self._show_letters)
 
@@ -113,10 +113,19 @@ class WavePage(QWidget):
 
     def _show_letters(self, on: bool) -> None:
         self.keys.show_letters(on)
-        self.hint.show_text("" if not self.computer_keys.on else _PLAYING if on else _HINT)
+        self.hint.show_text(self._hint_text(on))
+
+    def _hint_text(self, playing: bool) -> str:
+        """Return the hint below the keys; empty if the computer's keys are off."""
+        if not self.computer_keys.on:
+            return ""
+        return _PLAYING if playing else _HINT
 
     def _lay_out(self) -> None:
-        """If the page is low, shorten the keys and hide the harmonics; if it is narrow, hide the octave."""
+        """Adapt the page to its size.
+
+        If it is low, shorten the keys and hide the harmonics; if it is narrow, hide the octave.
+        """
         px = self._theme.scaled
         roomy = self.height() >= px(600)
         cramped = self.height() < px(200)
@@ -126,7 +135,8 @@ class WavePage(QWidget):
         self._column.setSpacing(px(10 if roomy else 6))
         self._line.setSpacing(px(8))
         self.harmonics.setVisible(roomy)
-        self.keys.setFixedHeight(px(KEYBOARD_HEIGHT if roomy else 44 if cramped else 76))
+        low_height = 44 if cramped else 76
+        self.keys.setFixedHeight(px(KEYBOARD_HEIGHT if roomy else low_height))
         self.octave.setVisible(wide)
         self.pitch.setFixedWidth(px(132))
         self.octave.setFixedWidth(px(76))

@@ -1,4 +1,4 @@
-"""The wave that is heard: held, played on keys, or listened to for a second; and what is said where nothing can be."""
+"""Plays a wave: held, on keys, or briefly. Shows a message if it cannot play."""
 
 from PySide6.QtCore import QTimer, Signal
 
@@ -13,64 +13,64 @@ from studio.media.sounds.speaker import NoSoundOutput
 from studio.wire.messages import Array
 
 LONGEST = LONGEST_CYCLE
-"""Samples of a single cycle; a longer wave is a recording."""
+"""The most samples of a single cycle. A longer wave is a recording."""
 
 OCTAVES = 2
 
 LOWEST = 0
 HIGHEST = 7
-"""Octaves that the keys can begin at; octave 4 begins with middle C, MIDI note 60."""
+"""The highest octave at which the keys can begin. Octave 4 begins with middle C, MIDI note 60."""
 
 LISTEN_TIME = 1000
-"""Milliseconds of a wave that was clicked."""
+"""Milliseconds that a wave plays after a click."""
 
 CHECK_INTERVAL = 250
-"""Milliseconds between two looks at the sound card."""
+"""Milliseconds between two checks of the sound card."""
 
 RELEASE_AFTER = 20
-"""Looks without a sound, after which the sound card is let go."""
+"""Checks without a sound, after which the sound card is released."""
 
 _NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 
 
 def note_name(note: int) -> str:
-    """For people: `A♯2`; middle C is C4."""
+    """Return the name of a note, for the user: `A♯2`; middle C is C4."""
     return f"{_NAMES[note % 12]}{note // 12 - 1}"
 
 
 def note_pitch(note: int) -> str:
-    """For people: `A2, 110.0 Hz`."""
+    """Return the name and pitch of a note, for the user: `A2, 110.0 Hz`."""
     return f"{note_name(note)}, {wavetable.note_frequency(note):,.1f} Hz"
 
 
 def harmonic_levels(wave: Array, count: int = 64) -> Array:
-    """How loud each of the first harmonics is, (count,) decibels."""
+    """Return the level of each of the first harmonics, (count,) in decibels."""
     return wavetable.harmonic_amplitudes(wave, count)
 
 
 class WaveSynth(State):
-    """One voice. The key pressed last is heard; where none is down, the note that is held."""
+    """Plays one voice: the key pressed last, or the held note if none is down."""
 
     opening = Signal()
-    """The sound card is about to be taken."""
+    """The sound card is about to open."""
 
     def __init__(self, output: OutputProtocol, messages: Messages) -> None:
         super().__init__()
         self._output = output
         self._messages = messages
         self.wave: Value[Array | None] = Value(None, self)
-        """(samples,) int16; what keys and Play let be heard."""
+        """(samples,) int16. The wave that the keys and Play play."""
         self.note: Value[int] = Value(45, self)
-        """MIDI note that sounds, or sounded last."""
+        """The MIDI note that sounds, or sounded last."""
         self.pressed_notes: Value[tuple[int, ...]] = Value((), self)
         """Notes whose keys are down, the newest last."""
         self.held: Value[bool] = Value(False, self)
-        """Whether the note goes on without a hand."""
+        """Whether the note sounds without a key."""
         self.sounding: Value[bool] = Value(False, self)
         self.octave: Value[int] = Value(2, self)
-        """Where the keys begin."""
+        """The octave at which the keys begin."""
         self.level: Value[float] = Value(0.7, self)
-        """0 to 1, as the ear counts; not part of what is exported."""
+        """0 to 1, as it is perceived. It is no part of an export."""
         self.fields = (
             Field("note", self.note.get, lambda note: self.note.set(min(max(int(note), 0), 127))),
             Field("octave", self.octave.get, lambda octave: self.set_octave(int(octave))),
@@ -90,7 +90,7 @@ class WaveSynth(State):
         self._check_timer.timeout.connect(self.check_output)
 
     def set_wave(self, wave: Array | None) -> None:
-        """Another wave; what sounds becomes it without a click. None where there is none: then it is silent."""
+        """Play another wave, without a click. None is silent."""
         if self.wave.set(wave):
             if wave is None:
                 self.stop()
@@ -98,42 +98,42 @@ class WaveSynth(State):
                 self._source.set_wave(wave)
 
     def press_key(self, note: int) -> None:
-        """A key goes down."""
+        """Press a key."""
         if self.wave.get() is not None and note not in self.pressed_notes.get():
             self._brief_timer.stop()
             self.pressed_notes.set((*self.pressed_notes.get(), note))
             self._update_sound()
 
     def release_key(self, note: int) -> None:
-        """A key goes up; one that is still down is heard again."""
+        """Release a key. One that is still down sounds again."""
         self.pressed_notes.set(tuple(other for other in self.pressed_notes.get() if other != note))
         self._update_sound()
 
     def release_keys(self) -> None:
-        """No key is down any more."""
+        """Release all keys."""
         self.pressed_notes.set(())
         self._update_sound()
 
     def hold_note(self, on: bool) -> None:
-        """Let the note go on by itself, or not."""
+        """Hold the note without a key, or release it."""
         self._brief_timer.stop()
         self.held.set(on and self.wave.get() is not None)
         self._update_sound()
 
     def play_briefly(self) -> None:
-        """Let the wave be heard for a second; nothing where it sounds already."""
+        """Play the wave for a second, unless it sounds already."""
         if self.wave.get() is not None and not self.held.get() and not self.pressed_notes.get():
             self._brief_timer.start()
             self._update_sound()
 
     def stop(self) -> None:
-        """Silence."""
+        """Stop all sound."""
         self._brief_timer.stop()
         self.held.set(False)
         self.release_keys()
 
     def set_octave(self, octave: int) -> None:
-        """Keys that are down stay what they are."""
+        """Set the octave of the keys. Keys that are down keep their notes."""
         self.octave.set(min(max(octave, LOWEST), HIGHEST))
 
     def set_level(self, level: float) -> None:
@@ -141,7 +141,7 @@ class WaveSynth(State):
         self._source.set_level(self._gain())
 
     def check_output(self) -> None:
-        """Look whether the sound card still plays, and let go of it after a while of silence."""
+        """Check whether the sound card still plays, and release it after a while of silence."""
         fault = self._output.fault()
         if fault:
             self._close_card()
@@ -186,7 +186,7 @@ class WaveSynth(State):
             raise outcome
 
     def release_card(self) -> None:
-        """Let another have the sound card."""
+        """Release the card for another part of the window."""
         if self._open:
             self._opening.wait()
             self.stop()
@@ -201,7 +201,7 @@ class WaveSynth(State):
         return self.level.get() ** 2
 
     def close(self) -> None:
-        """Let go of the sound card."""
+        """Release the sound card."""
         self._opening.wait()
         self.stop()
         self._close_card()

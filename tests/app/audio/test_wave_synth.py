@@ -1,4 +1,4 @@
-"""The voice of the window: keys, holding, listening, and sound cards that are not there."""
+"""The wave synth plays keys, holds notes, plays briefly, and survives missing sound cards."""
 
 from collections.abc import Iterator
 
@@ -37,13 +37,13 @@ def heard(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> int:
     return speaker.heard_pitch()
 
 
-def test_no_sound_card_is_touched_before_something_is_played(tone: WaveSynth, speaker: FakeSpeaker) -> None:
+def test_the_sound_card_is_opened_only_to_play(tone: WaveSynth, speaker: FakeSpeaker) -> None:
     tone.set_level(0.5)
     tone.set_octave(3)
     assert speaker.opens == 0 and not tone.sounding.get()
 
 
-def test_the_key_pressed_last_is_heard(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+def test_the_key_pressed_last_plays(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
     tone.press_key(69)
     assert tone.sounding.get() and heard(tone, speaker, qtbot) == 440
     tone.press_key(81)
@@ -52,10 +52,10 @@ def test_the_key_pressed_last_is_heard(tone: WaveSynth, speaker: FakeSpeaker, qt
     assert speaker.heard_pitch() == 440
     tone.release_key(69)
     assert speaker.heard_pitch() == 0 and not tone.sounding.get()
-    assert speaker.opens == 1  # the card is kept for the next key
+    assert speaker.opens == 1  # the card stays open for the next key
 
 
-def test_a_held_note_goes_on_and_keys_change_its_pitch(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+def test_a_held_note_continues_and_keys_change_its_pitch(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
     tone.hold_note(True)
     assert tone.held.get() and heard(tone, speaker, qtbot) == 110
     tone.press_key(57)
@@ -65,14 +65,14 @@ def test_a_held_note_goes_on_and_keys_change_its_pitch(tone: WaveSynth, speaker:
     assert speaker.heard_pitch() == 0
 
 
-def test_another_wave_is_heard_at_once(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+def test_another_wave_plays_at_once(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
     tone.hold_note(True)
     assert heard(tone, speaker, qtbot) == 110
     tone.set_wave(np.rint(20_000 * np.sin(6 * np.pi * np.arange(256) / 256)).astype(np.int16))
     assert speaker.heard_pitch() == 330
 
 
-def test_without_a_wave_nothing_sounds(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+def test_nothing_plays_without_a_wave(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
     tone.hold_note(True)
     heard(tone, speaker, qtbot)
     tone.press_key(60)
@@ -84,24 +84,24 @@ def test_without_a_wave_nothing_sounds(tone: WaveSynth, speaker: FakeSpeaker, qt
     assert not tone.sounding.get()
 
 
-def test_a_click_lets_it_be_heard_for_a_moment(
+def test_a_click_plays_the_wave_briefly(
     tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tone._brief_timer.setInterval(60_000)
     tone.play_briefly()
     assert tone.sounding.get() and heard(tone, speaker, qtbot) == 110
-    tone._brief_timer.setInterval(20)  # however long the machine took to hear it, it begins anew
+    tone._brief_timer.setInterval(20)  # however long the computer took, the time starts again
     qtbot.waitUntil(lambda: not tone.sounding.get())
     assert speaker.heard_pitch() == 0
     tone.hold_note(True)
     tone.play_briefly()
     qtbot.wait(150)
-    assert tone.sounding.get()  # what is held goes on
+    assert tone.sounding.get()  # the held note continues
     tone.stop()
     assert not tone.sounding.get()
 
 
-def test_the_level_is_heard_and_bounded(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+def test_the_level_changes_the_sound_and_is_bounded(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
     tone.set_level(1.0)
     tone.hold_note(True)
     heard(tone, speaker, qtbot)
@@ -113,36 +113,36 @@ def test_the_level_is_heard_and_bounded(tone: WaveSynth, speaker: FakeSpeaker, q
     assert tone.level.get() == 1
 
 
-def test_no_sound_card_is_a_sentence_and_everything_else_goes_on(
+def test_a_missing_sound_card_shows_a_message_and_nothing_else_fails(
     tone: WaveSynth, speaker: FakeSpeaker, messages: Messages, qtbot: QtBot
 ) -> None:
     speaker.refuses = "No device for sound was found. Everything else works."
     tone.hold_note(True)
     qtbot.waitUntil(lambda: messages.current.get() is not None)
-    said = messages.current.get()
-    assert said is not None and said.text == speaker.refuses and said.buttons[0][0] == "Try again"
+    message = messages.current.get()
+    assert message is not None and message.text == speaker.refuses and message.buttons[0][0] == "Try again"
     assert not tone.held.get() and not tone.sounding.get()
     speaker.refuses = ""
     messages.press_button(0)
     assert heard(tone, speaker, qtbot) == 110
 
 
-def test_a_card_that_goes_away_is_told_and_played_on_again(
+def test_a_lost_sound_card_is_reported_and_can_play_again(
     tone: WaveSynth, speaker: FakeSpeaker, messages: Messages, qtbot: QtBot
 ) -> None:
     tone.hold_note(True)
     heard(tone, speaker, qtbot)
     speaker.faults = '"USB headphones" went away. Nothing is lost; only the sound stopped.'
     qtbot.waitUntil(lambda: messages.current.get() is not None)
-    said = messages.current.get()
-    assert said is not None and said.text == speaker.faults and said.buttons[0][0] == "Play again"
+    message = messages.current.get()
+    assert message is not None and message.text == speaker.faults and message.buttons[0][0] == "Play again"
     assert not tone.held.get() and speaker.source is None
     speaker.faults = ""
     messages.press_button(0)
     assert heard(tone, speaker, qtbot) == 110 and tone.held.get()
 
 
-def test_a_silent_card_is_let_go(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+def test_a_silent_card_is_released(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
     tone.press_key(60)
     heard(tone, speaker, qtbot)
     for _ in range(2 * tones.RELEASE_AFTER):
@@ -156,7 +156,7 @@ def test_a_silent_card_is_let_go(tone: WaveSynth, speaker: FakeSpeaker, qtbot: Q
     assert heard(tone, speaker, qtbot) == 440 and speaker.opens == 2
 
 
-def test_octave_level_and_note_are_kept(tone: WaveSynth, speaker: FakeSpeaker, messages: Messages) -> None:
+def test_octave_level_and_note_survive_a_restart(tone: WaveSynth, speaker: FakeSpeaker, messages: Messages) -> None:
     tone.set_octave(9)
     tone.set_level(0.25)
     tone.press_key(70)

@@ -1,4 +1,4 @@
-"""A model of waves in Generate and Explore: made, heard, kept, saved, brought back, and led from one to another."""
+"""Generate and Explore make, play, keep, save and open waves."""
 
 import io
 from pathlib import Path
@@ -41,13 +41,13 @@ def wave(harmonic: int = 1, peak: float = 0.6) -> Array:
 
 @pytest.fixture(autouse=True)
 def waves(two_models: Path) -> Path:
-    """A model of waves, of two kinds, among the pictures'."""
+    """Add a model of waves, of two classes, beside the models of pictures."""
     return write_model(two_models, make_card("waves", (256,), classes=("Bright", "Dark")))
 
 
 @pytest.fixture
 def exploring(window: AppState, engine: FakeEngine) -> AppState:
-    """Explore, with a wave of seed 7 on the stage."""
+    """Open Explore with a wave of seed 7 on the stage."""
     window.show_panel("explore")
     engine.status_changed.emit("Ready")
     window.explore.choose_model("waves")
@@ -63,16 +63,16 @@ def answer(engine: FakeEngine, picture: Array) -> DecodeLatent:
     return command
 
 
-def said(window: AppState) -> str:
+def message_text(window: AppState) -> str:
     message = window.messages.current.get()
     return message.text if message is not None else ""
 
 
 def saved(window: AppState, qtbot: QtBot, words: str) -> None:
-    qtbot.waitUntil(lambda: words in said(window))
+    qtbot.waitUntil(lambda: words in message_text(window))
 
 
-# ── heard ────────────────────────────────────────────────────────────────────────────────────────
+# ── playing ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_the_wave_on_the_stage_is_what_keys_play(exploring: AppState, engine: FakeEngine, qtbot: QtBot) -> None:
@@ -86,7 +86,7 @@ def test_the_wave_on_the_stage_is_what_keys_play(exploring: AppState, engine: Fa
     assert speaker.heard_pitch() == 3 * 440
 
 
-def test_a_picture_is_not_heard(exploring: AppState, engine: FakeEngine) -> None:
+def test_a_picture_does_not_play(exploring: AppState, engine: FakeEngine) -> None:
     exploring.wave_synth.hold_note(True)
     exploring.explore.choose_model("tiny")
     exploring.explore.parameters.new_start(1)
@@ -94,7 +94,7 @@ def test_a_picture_is_not_heard(exploring: AppState, engine: FakeEngine) -> None
     assert exploring.wave_synth.wave.get() is None and not exploring.wave_synth.held.get()
 
 
-def test_in_generate_the_chosen_wave_is_heard(window: AppState, engine: FakeEngine) -> None:
+def test_the_chosen_wave_plays_in_generate(window: AppState, engine: FakeEngine) -> None:
     window.generate.choose_model("waves")
     window.generate.parameters.set_number(3)
     window.generate.start_batch()
@@ -119,7 +119,7 @@ def test_in_generate_the_chosen_wave_is_heard(window: AppState, engine: FakeEngi
     )
 
 
-def test_what_a_hand_moves_away_from_is_kept_while_it_moves(exploring: AppState, engine: FakeEngine) -> None:
+def test_the_old_wave_is_kept_during_a_drag(exploring: AppState, engine: FakeEngine) -> None:
     explore = exploring.explore
     first = exploring.explore.picture.get()
     explore.parameters.grab_slider(0)
@@ -130,10 +130,10 @@ def test_what_a_hand_moves_away_from_is_kept_while_it_moves(exploring: AppState,
     assert explore.picture_before.get() is None
 
 
-# ── kept and saved ───────────────────────────────────────────────────────────────────────────────
+# ── keeping and saving ───────────────────────────────────────────────────────────────────────────
 
 
-def test_takes_of_waves_lie_there_again_after_a_restart(
+def test_takes_of_waves_survive_a_restart(
     exploring: AppState, engine: FakeEngine, opener: Opener, qtbot: QtBot
 ) -> None:
     loud = np.where(AT < 0.5, 32_767, -32_768).astype(np.int16)
@@ -149,7 +149,7 @@ def test_takes_of_waves_lie_there_again_after_a_restart(
     assert takes()[1].work.kind == "sound" and takes()[1].work.sliders[0] == 1.0
 
 
-def test_a_wave_is_saved_as_one_frame_and_comes_back(
+def test_a_wave_is_saved_as_one_frame_and_restored(
     exploring: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     explore = exploring.explore
@@ -164,11 +164,11 @@ def test_a_wave_is_saved_as_one_frame_and_comes_back(
     answer(engine, wave())
     exploring.open_dropped([tmp_path / "mine.wav"])
     qtbot.waitUntil(lambda: explore.parameters.sliders.get()[1] == 1.5)
-    assert (explore.picture.get() == wave(2)).all()  # at once; the engine's answer replaces it
+    assert (explore.picture.get() == wave(2)).all()  # at once, until the engine's answer replaces it
     assert isinstance(engine.sent[-1], DecodeLatent) and engine.sent[-1].sliders[1] == 1.5
 
 
-def test_all_waves_of_a_grid_are_saved_and_kept(
+def test_all_waves_of_a_grid_are_saved_and_survive_a_restart(
     window: AppState, engine: FakeEngine, opener: Opener, tmp_path: Path, qtbot: QtBot
 ) -> None:
     window.generate.choose_model("waves")
@@ -198,10 +198,10 @@ def test_all_waves_of_a_grid_are_saved_and_kept(
     assert again.generate.file_name(0) == "waves-5.wav"
 
 
-# ── one's own ────────────────────────────────────────────────────────────────────────────────────
+# ── waves of the user ────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_wave_of_ones_own_is_a_start(exploring: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot) -> None:
+def test_a_wave_of_the_user_is_a_start(exploring: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot) -> None:
     path = tmp_path / "organ.wav"
     long = np.rint(wavetable.resample_cycle(wave(2), 600)).astype(np.int16)
     path.write_bytes(export.encode_wav_bytes(long, 44_100, {}))
@@ -229,7 +229,7 @@ def test_a_wave_of_ones_own_is_a_start(exploring: AppState, engine: FakeEngine, 
     assert exploring.explore.file_name() == "waves-organ.wav"
 
 
-def test_its_start_outlives_a_restart(
+def test_the_start_of_a_wave_survives_a_restart(
     exploring: AppState, engine: FakeEngine, opener: Opener, tmp_path: Path, qtbot: QtBot
 ) -> None:
     path = tmp_path / "organ.wav"
@@ -248,7 +248,7 @@ def test_its_start_outlives_a_restart(
     assert again.explore.parameters.source.get() == "organ.wav"
 
 
-def test_a_wave_is_no_picture_and_a_picture_is_no_wave(
+def test_models_of_waves_refuse_pictures_and_models_of_pictures_refuse_waves(
     exploring: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     Image.new("RGB", (5, 5)).save(tmp_path / "rose.png")
@@ -262,7 +262,7 @@ def test_a_wave_is_no_picture_and_a_picture_is_no_wave(
     assert len(engine.sent) == sent and exploring.explore.crop_preview.get() is None
 
 
-def test_silence_is_no_start(exploring: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot) -> None:
+def test_silence_is_refused_as_a_start(exploring: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot) -> None:
     (tmp_path / "hush.wav").write_bytes(export.encode_wav_bytes(np.zeros(256, np.int16), 44_100, {}))
     exploring.explore.open_file(tmp_path / "hush.wav")
     saved(exploring, qtbot, '"hush.wav" is silent and was not opened.')
@@ -280,7 +280,7 @@ def test_a_song_is_refused_with_its_length(exploring: AppState, tmp_path: Path, 
 
 @pytest.fixture
 def two_takes(exploring: AppState, engine: FakeEngine) -> AppState:
-    """Take 1 of seed 7 at home; take 2 of a wave of one's own, moved, on the stage."""
+    """Make take 1 of seed 7 at home, and take 2 of the user's wave, moved."""
     exploring.explore.keep_take()
     made = Work(
         kind="sound",
@@ -305,7 +305,7 @@ def lead(window: AppState, engine: FakeEngine, path: Path) -> wire.Interpolate:
     return command
 
 
-def test_the_engine_is_asked_for_the_way(two_takes: AppState, engine: FakeEngine, tmp_path: Path) -> None:
+def test_the_engine_interpolates_the_wavetable(two_takes: AppState, engine: FakeEngine, tmp_path: Path) -> None:
     table = two_takes.explore.wavetable
     assert table.target_takes() == (0, 1) and table.file_name(0) == "waves-organ-to-take-1.wav"
     way = lead(two_takes, engine, tmp_path / "w.wav")
@@ -338,7 +338,7 @@ def test_the_frames_are_saved_in_their_order(
     assert made is not None and made.source == "organ.wav" and made.until is not None and made.until.seed == 7
 
 
-def test_a_wavetable_brings_back_both_of_its_ends(
+def test_a_wavetable_restores_both_of_its_ends(
     two_takes: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     explore = two_takes.explore
@@ -363,21 +363,24 @@ def test_a_wavetable_brings_back_both_of_its_ends(
     assert len(explore.takes.get()) == 2  # they are there already
 
 
-def test_a_way_that_fails_is_told_and_asked_again(two_takes: AppState, engine: FakeEngine, tmp_path: Path) -> None:
+def test_a_failed_wavetable_is_reported_and_can_be_tried_again(
+    two_takes: AppState, engine: FakeEngine, tmp_path: Path
+) -> None:
     way = lead(two_takes, engine, tmp_path / "w.wav")
     engine.emit_events(Failed(job=way.job, reason="Memory ran out.", hint="Close something."))
-    assert said(two_takes) == "Memory ran out. Close something." and not two_takes.explore.wavetable.running.get()
+    assert message_text(two_takes) == "Memory ran out. Close something."
+    assert not two_takes.explore.wavetable.running.get()
     two_takes.messages.press_button(0)
     assert isinstance(engine.sent[-1], wire.Interpolate) and engine.sent[-1].job != way.job
     engine.die()
-    assert said(two_takes).endswith("The wavetable was not saved yet.")
+    assert message_text(two_takes).endswith("The wavetable was not saved yet.")
     engine.status_changed.emit("Stopped")
     two_takes.messages.press_button(0)
     assert engine.starts == 1 and two_takes.explore.wavetable.running.get()
     assert not (tmp_path / "w.wav").exists()
 
 
-def test_a_picture_leads_nowhere(window: AppState, engine: FakeEngine, tmp_path: Path) -> None:
+def test_a_picture_offers_no_wavetable(window: AppState, engine: FakeEngine, tmp_path: Path) -> None:
     window.show_panel("explore")
     window.explore.parameters.new_start(1)
     answer(engine, np.zeros((8, 8, 3), np.uint8))
@@ -388,10 +391,10 @@ def test_a_picture_leads_nowhere(window: AppState, engine: FakeEngine, tmp_path:
     assert len(engine.sent) == sent
 
 
-# ── kinds ────────────────────────────────────────────────────────────────────────────────────────
+# ── classes ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_kind_is_chosen_undone_and_asked_for(exploring: AppState, engine: FakeEngine) -> None:
+def test_a_class_is_chosen_undone_and_requested(exploring: AppState, engine: FakeEngine) -> None:
     explore = exploring.explore
     explore.parameters.set_label(1)
     assert answer(engine, wave(2)).label == 1
@@ -409,7 +412,7 @@ def test_a_kind_is_chosen_undone_and_asked_for(exploring: AppState, engine: Fake
     assert beside == [None], "the kind of one model is seen beside another"
 
 
-def test_a_kind_comes_back_with_a_take_and_a_dropped_work(
+def test_a_class_is_restored_with_a_take_and_a_dropped_file(
     exploring: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     explore = exploring.explore
@@ -428,15 +431,15 @@ def test_a_kind_comes_back_with_a_take_and_a_dropped_work(
     qtbot.waitUntil(lambda: explore.parameters.label.get() == 1)
 
 
-def test_a_kind_that_the_model_does_not_know_is_any(exploring: AppState, engine: FakeEngine) -> None:
+def test_an_unknown_class_becomes_any_class(exploring: AppState, engine: FakeEngine) -> None:
     digest = exploring.models.find_or_report_maker(Work(model="waves", model_hash="", seed=1))
     assert digest is not None
     exploring.explore.restore_work(Work(kind="sound", model="waves", model_hash=digest.file_hash, seed=1, label=7))
     assert exploring.explore.parameters.label.get() is None
-    said = exploring.messages.current.get()
-    assert said is not None
-    assert (
-        said.text == 'It names kind 7, which "Waves" does not know, so it is made as any kind. Its file is untouched.'
+    message = exploring.messages.current.get()
+    assert message is not None
+    assert message.text == (
+        'It names kind 7, which "Waves" does not know, so it is made as any kind. Its file is untouched.'
     )
     exploring.generate.choose_model("waves")
     exploring.generate.parameters.set_label(9)

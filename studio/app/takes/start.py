@@ -17,7 +17,10 @@ _CUT = {"crop": "cropped to the middle and scaled", "fit": "squeezed", "pad": "s
 
 @dataclass(frozen=True)
 class RoundTrip:
-    """How a picture came back: `differing` of `total` values, by `largest` at most; its price in bits."""
+    """Describes how exactly a picture was restored from its latent.
+
+    `differing` of `total` values differ, by `largest` at most. `bits` is the information in the picture.
+    """
 
     differing: int
     total: int
@@ -28,20 +31,20 @@ class RoundTrip:
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """A picture of the artist's own as the latent from which sliders begin."""
+    """Holds the user's own picture as the latent from which sliders begin."""
 
     key: str
-    """Of its latent: the name of its file without the ending."""
+    """The key of its latent: the name of its file without the ending."""
     latent: StoredArray
     source: str
     note: str
     round_trip: RoundTrip | None
-    """None where it came with a work, which does not say."""
+    """None if it came with an artwork, which does not record it."""
     kind: Literal["picture", "sound"] = "picture"
 
     @classmethod
     def from_encoded(cls, event: Encoded, preview: CropPreview, trained: InstalledModel) -> "Start":
-        """The start that an engine made of a picture."""
+        """Return the start that the engine encoded from a picture."""
         latent = StoredArray.from_array(np.asarray(event.latent))
         name = preview.picture.name
         notes = "".join(f"; {note}" for note in preview.picture.notes)
@@ -58,26 +61,34 @@ class Start:
 
     @classmethod
     def from_work(cls, work: Work) -> "Start | None":
-        """The start that a work brings along, None where it began from a seed."""
+        """Return the start in an artwork; None if the artwork began from a seed."""
         if work.latent is None:
             return None
-        what = "wave" if work.kind == "sound" else "picture"
-        note = f"Started from {work.source or f'a {what}'}"
+        noun = "wave" if work.kind == "sound" else "picture"
+        note = f"Started from {work.source or f'a {noun}'}"
         return cls(storage.hash_bytes(work.latent.data), work.latent, work.source, note, None, work.kind)
 
     def to_record(self) -> Record:
-        """What its file, a work, does not say."""
-        figures = self.round_trip
-        said = [figures.differing, figures.total, figures.largest, figures.bits, figures.is_bound] if figures else None
-        return {"note": self.note, "figures": said}
+        """Return what the file of the start, an artwork, does not contain."""
+        round_trip = self.round_trip
+        values = None
+        if round_trip is not None:
+            values = [
+                round_trip.differing,
+                round_trip.total,
+                round_trip.largest,
+                round_trip.bits,
+                round_trip.is_bound,
+            ]
+        return {"note": self.note, "figures": values}
 
     @classmethod
-    def from_record(cls, work: Work, plain: Record) -> "Start | None":
-        """The start as it was kept: a work, and what `plain` gave."""
+    def from_record(cls, work: Work, record: Record) -> "Start | None":
+        """Return a stored start from its artwork and the record of `to_record`."""
         start = cls.from_work(work)
-        said = plain.get("figures")
-        if start is None or said is None:
+        values = record.get("figures")
+        if start is None or values is None:
             return start
-        differing, total, largest, bits, bound = said
-        figures = RoundTrip(int(differing), int(total), int(largest), float(bits), bool(bound))
-        return cls(start.key, start.latent, start.source, str(plain["note"]), figures, work.kind)
+        differing, total, largest, bits, bound = values
+        round_trip = RoundTrip(int(differing), int(total), int(largest), float(bits), bool(bound))
+        return cls(start.key, start.latent, start.source, str(record["note"]), round_trip, work.kind)

@@ -1,4 +1,4 @@
-"""The takes of the window and the artist's own pictures that they began from, kept as files."""
+"""Keeps the takes, and the user's pictures that they began from, as files."""
 
 import contextlib
 import functools
@@ -25,56 +25,59 @@ from studio.wire.messages import Array
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """An artwork that was kept, with its making."""
+    """Holds an artwork that was kept, with its recipe."""
 
     picture: Array
     """(height, width, channels) uint8, or (samples,) int16."""
     work: Work
     name: str
-    """Of its file."""
+    """The name of its file."""
 
     @functools.cached_property
     def key(self) -> str:
-        """Of its making: what takes that come from it call it."""
+        """Return the key of its recipe. Takes that came from it refer to it by this key."""
         return self.work.identity_hash
 
 
 def read_take(path: Path) -> Take | None:
-    """A work of ours as it was kept, None where it is none. Raises Refused."""
-    making, _ = read_work(path) if path.suffix.lower() in WAVES else (None, "")
-    if making is not None:
-        return Take(read_own_sound(path, making), making, path.name)
+    """Read a take as it was kept; None if it is not the studio's.
+
+    Raises FileRefused.
+    """
+    recipe, _ = read_work(path) if path.suffix.lower() in WAVES else (None, "")
+    if recipe is not None:
+        return Take(read_own_sound(path, recipe), recipe, path.name)
     opened = read_file(path)
     return Take(opened.picture.array, opened.work, path.name) if opened.work is not None else None
 
 
 def encode_take(take: Take) -> bytes:
-    """A take as it lies on the shelf: every pixel, every sample."""
+    """Encode a take with every pixel or sample."""
     return (work.encode_wav if take.work.kind == "sound" else work.encode_png)(take.picture, take.work)
 
 
 class TakeFolder:
-    """The works of one folder. One that could not be written is still held until the window closes."""
+    """Holds the artworks of one folder. One that could not be written stays until the window closes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._takes: dict[str, Take] = {}
 
     def read_takes(self) -> list[Take]:
-        """What the folder holds, oldest first; what in it cannot be read is left alone. Nothing is held yet."""
+        """Read the takes in the folder, oldest first. Unreadable files are skipped; nothing is held yet."""
         storage.delete_leftovers(self._folder)
         paths = sorted(path for path in self._folder.glob("*.*") if path.suffix in (".png", ".wav"))
         return [take for path in paths if (take := self.read_take(path.name)) is not None]
 
     def read_take(self, name: str) -> Take | None:
-        """One file of the folder, None where it is no work."""
+        """Read one file of the folder; None if it is no artwork."""
         try:
             return read_take(self._folder / name)
         except FileRefused:
             return None
 
     def read_recipe(self, name: str) -> Work | None:
-        """How a file of the folder was made, without a look at its pixels or samples; None if it is no work."""
+        """Read the recipe of a file without its pixels or samples; None without one."""
         path = self._folder / name
         try:
             data = read_bytes(path, name)
@@ -83,7 +86,7 @@ class TakeFolder:
             return None
 
     def hold_takes(self, takes: Iterable[Take]) -> None:
-        """Hold what was read."""
+        """Hold takes that were read."""
         self._takes |= {take.name: take for take in takes}
 
     def get_take(self, name: str) -> Take | None:
@@ -98,21 +101,21 @@ class TakeFolder:
         storage.write_file(self._folder / take.name, encode_take(take))
 
     def write_unsaved(self) -> None:
-        """Write what could not be written before. Raises NotSaved."""
+        """Write the takes that could not be written before. Raises NotSaved."""
         for name, take in self._takes.items():
             if not (self._folder / name).exists():
                 storage.write_file(self._folder / name, encode_take(take))
 
     def bin_takes(self, names: Iterable[str]) -> None:
-        """Let go of what nothing leads back to; their files go to the bin."""
+        """Forget takes that nothing refers to, and move their files to the bin."""
         for name in list(names):
             self._takes.pop(name, None)
             if (self._folder / name).exists():
-                with contextlib.suppress(NotSaved):  # it stays where it is, which loses nothing
+                with contextlib.suppress(NotSaved):  # the file stays, which loses nothing
                     storage.move_to_bin(self._folder / name)
 
     def free_name(self, ending: str) -> str:
-        """The next name, so that the order of names is the order of keeping."""
+        """Return the next name. The order of names is the order in which takes were kept."""
         highest = max((int(Path(name).stem) for name in self._takes if Path(name).stem.isdecimal()), default=0)
         free = (f"{number:06d}{ending}" for number in itertools.count(highest + 1))
         return next(name for name in free if not (self._folder / name).exists())
@@ -121,26 +124,26 @@ class TakeFolder:
 NAMES_ELSEWHERE = "Another window of Latent Studio is open. Names can be changed only there."
 
 MAX_LINEAGE = 64
-"""Works that a work remembers to have come from."""
+"""The most ancestors that an artwork records."""
 
 
 class TakeStore(State):
-    """Which takes there are, by their names; the files are the truth of each. Every panel shows the same ones.
+    """Lists the takes by their names, the same for every panel. Their files are the truth.
 
-    `entries` are the fields of every panel that change them. `takes` says which takes are laid on the strip or taken
-    off, `named` what they are called. So the steps of one panel can be undone whatever was done in another.
+    `entries` are the fields of every panel that change them: `takes` says which takes are on the strip, and `named`
+    what they are called. So the steps of one panel can be undone, whatever was done in another.
     """
 
     loaded = Signal()
-    """The takes that were here before the start lie on the strip."""
+    """The takes from before the start are on the strip."""
 
     def __init__(self, messages: Messages, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._messages = messages
         self.names_writable = True
-        """Whether names may be changed. A second window on the same folders would write over those of the first."""
+        """Whether names may be changed. A second window on the same folders would overwrite those of the first."""
         self.takes: Value[tuple[Take, ...]] = Value((), self)
-        """In the order in which they were kept."""
+        """The takes in the order in which they were kept."""
         self._take_folder = TakeFolder(storage.home_folder("data") / "takes")
         self._start_folder = TakeFolder(storage.home_folder("data") / "starts")
         self._names: list[str] = []
@@ -148,7 +151,7 @@ class TakeStore(State):
         self._loading = BackgroundTask(self)
         self.entries = (
             Entries("named", self._label_of, self._name_all),
-            Entries("takes", lambda name: name in self._names, self._lay_on_or_off),
+            Entries("takes", lambda name: name in self._names, self._set_on_strip),
         )
         self.fields = (
             Field("starts", self._starts_to_record, self._read_starts, undo=False),
@@ -157,48 +160,51 @@ class TakeStore(State):
 
     @property
     def names(self) -> list[str]:
-        """Of the takes on the strip, those still being read from the disk among them."""
+        """Return the names of the takes on the strip, including those that are still loading."""
         return list(self._names)
 
     def get_take(self, name: str) -> Take | None:
-        """The take of that name, on the strip or not."""
+        """Return the take of that name, on the strip or not."""
         return self._take_folder.get_take(name)
 
     def find_same(self, work: Work) -> Take | None:
-        """The take that was made just so, whenever it was kept and whatever it is called."""
+        """Return the take with the same recipe, at any time and under any name."""
         wanted = structs.replace(work, made="", name="", came_from=())
-        like = (
+        same_takes = (
             take for take in self.takes.get() if structs.replace(take.work, made="", name="", came_from=()) == wanted
         )
-        return next(like, None)
+        return next(same_takes, None)
 
     def lineage(self, key: str) -> tuple[str, ...]:
-        """Keys of a take and of all that it came from, for what comes from it; none where there is no key."""
+        """Return the keys of a take and its ancestors; none without a key."""
         held = (self._take_folder.get_take(name) for name in self._take_folder.names())
         above = next((take.work.came_from for take in held if take is not None and take.key == key), ())
         return (key, *above)[:MAX_LINEAGE] if key else ()
 
     def check_rename(self) -> bool:
-        """Whether a name may be changed here; if not, the message line says so."""
+        """Return whether names may be changed here. If not, show a message."""
         if not self.names_writable:
             self._messages.show_message(NAMES_ELSEWHERE, "warn")
         return self.names_writable
 
-    # ── what a step does ─────────────────────────────────────────────────────────────────────────
+    # ── changes by steps of undo ─────────────────────────────────────────────────────────────────
 
     def _name_all(self, labels: Record) -> None:
         for name, label in labels.items():
             self._set_label(name, str(label))
         self._update_takes()
 
-    def _lay_on_or_off(self, there: Record) -> None:
-        """Lay takes on the strip, or take them off."""
-        on = {name for name, is_there in there.items() if is_there}
-        self._names = sorted(set(self._names) - there.keys() | on)
+    def _set_on_strip(self, on_strip: Record) -> None:
+        """Add takes to the strip, or remove them."""
+        on = {name for name, is_there in on_strip.items() if is_there}
+        self._names = sorted(set(self._names) - on_strip.keys() | on)
         self._update_takes()
 
     def add_take(self, picture: Array, work: Work) -> str:
-        """Write a take's file; its name. It is held even where it cannot be written, and that is said."""
+        """Write a take's file and return its name.
+
+        If the file cannot be written, the take is held and a message is shown.
+        """
         name = self._take_folder.free_name(work.file_suffix)
         self._write(self._take_folder, Take(picture, work, name))
         return name
@@ -216,20 +222,23 @@ class TakeStore(State):
         if take is not None and take.work.name != label and self.names_writable:
             self._write(self._take_folder, Take(take.picture, structs.replace(take.work, name=label), name))
 
-    # ── where takes begin ────────────────────────────────────────────────────────────────────────
+    # ── starts of takes ──────────────────────────────────────────────────────────────────────────
 
     def get_start(self, key: str) -> Start | None:
         return self._starts.get(key)
 
     def add_start(self, start: Start, work: Work, picture: Array | None) -> None:
-        """Keep a start as the work `work`; one that knows how it comes back replaces one that does not."""
+        """Keep a start as the artwork `work`.
+
+        A start with a round trip replaces one without.
+        """
         known = self._starts.get(start.key)
         if known is None or start.round_trip is not None:
             self._starts[start.key] = start
         if known is None:
             unknown = np.zeros(256, np.int16) if work.kind == "sound" else np.zeros((1, 1, 3), np.uint8)
-            seen = picture if picture is not None else unknown
-            self._write(self._start_folder, Take(seen, work, f"{start.key}{work.file_suffix}"))
+            shown = picture if picture is not None else unknown
+            self._write(self._start_folder, Take(shown, work, f"{start.key}{work.file_suffix}"))
 
     # ── files ────────────────────────────────────────────────────────────────────────────────────
 
@@ -251,10 +260,10 @@ class TakeStore(State):
     def _starts_to_record(self) -> Record:
         return {key: start.to_record() for key, start in self._starts.items()}
 
-    def _read_starts(self, plain: Record) -> None:
-        for key, said in plain.items():
-            making = self._start_folder.read_recipe(f"{key}.png") or self._start_folder.read_recipe(f"{key}.wav")
-            start = Start.from_record(making, said) if making is not None else None
+    def _read_starts(self, record: Record) -> None:
+        for key, start_record in record.items():
+            recipe = self._start_folder.read_recipe(f"{key}.png") or self._start_folder.read_recipe(f"{key}.wav")
+            start = Start.from_record(recipe, start_record) if recipe is not None else None
             if start is not None:
                 self._starts[start.key] = start
 
@@ -262,22 +271,22 @@ class TakeStore(State):
         self._names = [str(name) for name in names]
 
     def read_takes(self, records: Sequence[Record]) -> None:
-        """Read the takes' files beside the window: hundreds take a while, and the window should be on the screen."""
+        """Read the takes' files in another thread. Hundreds of them would delay the window."""
 
-        def loaded(found: list[Take] | Exception) -> None:
-            if isinstance(found, Exception):
-                raise found
-            self._take_folder.hold_takes(found)
+        def hold_loaded(takes: list[Take] | Exception) -> None:
+            if isinstance(takes, Exception):
+                raise takes
+            self._take_folder.hold_takes(takes)
             known = {*_take_names(records), *self._names}
-            # A file that nothing knows was kept in the moment before a crash.
-            self._names = sorted({*self._names, *(take.name for take in found if take.name not in known)})
+            # A file that no record names was kept just before a crash.
+            self._names = sorted({*self._names, *(take.name for take in takes if take.name not in known)})
             self._update_takes()
             self.loaded.emit()
 
-        self._loading.run(self._take_folder.read_takes, loaded)
+        self._loading.run(self._take_folder.read_takes, hold_loaded)
 
     def close(self, records: Sequence[Record] | None) -> None:
-        """Move files that no record needs to the bin; none if the records may be incomplete."""
+        """Move files that no record needs to the bin. Keep all if `records` is None."""
         self._loading.wait()
         if records is None:
             return
@@ -288,6 +297,6 @@ class TakeStore(State):
 
 
 def _take_names(records: Sequence[Record]) -> set[str]:
-    """The takes that records speak of."""
+    """Return the names of the takes in records."""
     entries = (record.get(key) for record in records for key in ("takes", "named"))
     return {name for each in entries if isinstance(each, dict) for name in each}

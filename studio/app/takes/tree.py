@@ -1,4 +1,4 @@
-"""The takes as a tree: which came from which, and how that is said."""
+"""Finds the tree of takes, and describes it in words."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,10 @@ Parents = tuple[int | None, ...]
 
 
 def find_parents(takes: Sequence[Take]) -> Parents:
-    """For each take the place of the nearest one that it came from, None where none is here. No circle: a take cannot
-    come from a later one."""
+    """Return the place of each take's nearest kept ancestor; None if it has none.
+
+    There is no circle: a take cannot come from a later one.
+    """
     places = {take.key: place for place, take in reversed(list(enumerate(takes)))}
     return tuple(
         next((at for key in take.work.came_from if (at := places.get(key, place)) < place), None)
@@ -21,16 +23,18 @@ def find_parents(takes: Sequence[Take]) -> Parents:
 
 
 def path_to_root(up: Parents, place: int) -> tuple[int, ...]:
-    """From a take to its root, both among them."""
-    found = [place]
-    while (above := up[found[-1]]) is not None:
-        found.append(above)
-    return tuple(found)
+    """Return the places from a take to its root, both included."""
+    path = [place]
+    while (parent := up[path[-1]]) is not None:
+        path.append(parent)
+    return tuple(path)
 
 
 def origin_of(takes: Sequence[Take], above: Work, work: Work) -> Work:
-    """What a work that goes on from a row really comes from: where all that is kept of the one above it was kept from
-    one further up, it comes from that one."""
+    """Return the artwork that a branch from a row really comes from.
+
+    If all rows kept from `above` were already kept from one of its ancestors, the branch comes from that ancestor.
+    """
     known = {take.key: take.work for take in takes}
     while above.rewound is not None and work.rewound is not None and work.rewound.row <= above.rewound.row:
         if not above.came_from or above.came_from[0] not in known:
@@ -40,12 +44,15 @@ def origin_of(takes: Sequence[Take], above: Work, work: Work) -> Work:
 
 
 def take_caption(take: Take, parent: Take | None) -> str:
-    """What makes a take: its name, else where it began or what was changed since its parent."""
+    """Return what distinguishes a take: its name, its start, or its changes since its parent."""
     return take.work.name or ", ".join(_changes(take.work, parent.work if parent is not None else None))
 
 
 def take_title(takes: Sequence[Take], up: Parents, place: int) -> str:
-    """`Take 4, from take 2 at row 17`, with its name where it has one."""
+    """Return the title of a take.
+
+    Example: `Take 4, from take 2 at row 17`, with its name if it has one.
+    """
     work = takes[place].work
     above = up[place]
     name = f", {work.name}" if work.name else ""
@@ -57,7 +64,10 @@ def take_title(takes: Sequence[Take], up: Parents, place: int) -> str:
 
 
 def accessible_text(takes: Sequence[Take], up: Parents, place: int, chosen: bool) -> str:
-    """For screen readers: `Take 4, from take 2 at row 17, level 2, chosen`."""
+    """Describe a take for screen readers.
+
+    Example: `Take 4, from take 2 at row 17, level 2, chosen`.
+    """
     work = takes[place].work
     start = f"from {work.source}" if work.source else f"seed {work.seed}"
     more = start if up[place] is None else f"level {len(path_to_root(up, place))}"
@@ -65,28 +75,28 @@ def accessible_text(takes: Sequence[Take], up: Parents, place: int, chosen: bool
 
 
 def _changes(work: Work, parent: Work | None) -> list[str]:
-    found = []
+    changes = []
     if work.rewound is not None:
-        found.append(f"row {work.rewound.row}{_imposed_text(work)}")
+        changes.append(f"row {work.rewound.row}{_imposed_text(work)}")
     elif work.rate and work.heard and parent is not None:
-        found.append(f"from {timecode(work.heard / work.rate)}")
+        changes.append(f"from {timecode(work.heard / work.rate)}")
     elif parent is None:
         start = f"from {work.source}" if work.source else f"start, seed {group_digits(work.seed)}"
         return [start, *_mix_text(work)]
     if parent is not None and work.model != parent.model:
-        found.append(work.model)
+        changes.append(work.model)
     if (work.rewound is not None or work.rate) and (parent is None or work.seed != parent.seed):
-        found.append(f"seed {group_digits(work.seed)}")
+        changes.append(f"seed {group_digits(work.seed)}")
     if parent is not None and work.temperature != parent.temperature:
-        found.append("temperature " + " · ".join(f"{heat:.2f}" for heat in work.temperature))
+        changes.append("temperature " + " · ".join(f"{temperature:.2f}" for temperature in work.temperature))
     if parent is not None and work.sliders != parent.sliders:
         count = max(len(work.sliders), len(parent.sliders))
         one, other = (tuple(each.sliders) + (0.0,) * (count - len(each.sliders)) for each in (work, parent))
         moved = sum(abs(a - b) > 5e-4 for a, b in zip(one, other, strict=True))
-        found += [f"{moved} slider{'s' if moved > 1 else ''} moved"] if moved else []
+        changes += [f"{moved} slider{'s' if moved > 1 else ''} moved"] if moved else []
     if parent is not None and work.mix != parent.mix:
-        found += _mix_text(work) or ["no mix"]
-    return found or [f"seed {group_digits(work.seed)}"]
+        changes += _mix_text(work) or ["no mix"]
+    return changes or [f"seed {group_digits(work.seed)}"]
 
 
 def _mix_text(work: Work) -> list[str]:

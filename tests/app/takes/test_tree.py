@@ -1,4 +1,4 @@
-"""How takes are said: what each began with, or what was changed since the one it came from."""
+"""Takes are described by their beginning, or by what was changed since their parent."""
 
 import numpy as np
 import pytest
@@ -32,13 +32,13 @@ def test_a_take_says_what_was_changed(changed: dict[str, object], words: str) ->
     assert tree.take_caption(take(replace(ROOT, **changed)), take(ROOT)) == words
 
 
-def test_a_root_says_where_it_began() -> None:
+def test_a_root_says_how_it_began() -> None:
     assert tree.take_caption(take(ROOT), None) == "start, seed 4\N{NARROW NO-BREAK SPACE}112"
     assert tree.take_caption(take(replace(ROOT, source="rose.jpg")), None) == "from rose.jpg"
 
 
-def test_a_take_hangs_on_the_nearest_that_is_here() -> None:
-    """Whatever files say, nothing comes from itself or from what was kept later."""
+def test_a_take_stands_below_its_nearest_kept_ancestor() -> None:
+    """Whatever a file says, no take comes from itself or from a later one."""
     one = take(ROOT)
     two = take(replace(ROOT, seed=2, came_from=(ROOT.identity_hash,)))
     three = take(replace(ROOT, seed=3, came_from=(two.key, one.key)))

@@ -1,4 +1,4 @@
-"""What is to be made, as a hand sets it: model, number, seed, temperature, kind, and a second model."""
+"""Holds the parameters of a run: model, number, seed, temperature, class, and a second model."""
 
 import secrets
 from collections.abc import Callable, Sequence
@@ -16,24 +16,24 @@ from studio.library.work import ModelMixture, Work
 
 
 class ModelMix(State):
-    """Which model is mixed in, and how much it decides."""
+    """Holds which model is mixed in, and its share."""
 
     def __init__(self, models: ModelList, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._models = models
         self.partners: Value[tuple[InstalledModel, ...]] = Value((), self)
-        """The models that can be mixed with the one that is chosen."""
+        """The models that can be mixed with the chosen one."""
         self.name: Value[str] = Value("", self)
-        """Of the second model, empty for none."""
+        """The name of the second model; empty for none."""
         self.share: Value[float] = Value(0.5, self)
-        """How much it decides, 0.0 to 1.0."""
+        """The share of the second model, 0.0 to 1.0."""
         self.fields = (
             Field("mix", self.name.get, self._choose),
             Field("share", self.share.get, lambda share: self.share.set(within(share, 0.0, 1.0))),
         )
 
     def set_model(self, trained: InstalledModel | None) -> None:
-        """Another model is chosen, or others are here; a second one that does not fit is left out."""
+        """Set the first model. A second one that does not fit is removed."""
         cards = self._models.cards.get()
         self.partners.set(tuple(other for other in cards if trained is not None and can_mix(trained, other)))
         self._choose(self.name.get())
@@ -44,7 +44,7 @@ class ModelMix(State):
         self.name.set(name if name in known else "")
 
     def chosen_mix(self) -> ModelMixture | None:
-        """What goes into a run that begins now."""
+        """Return the mix of a run that begins now."""
         other = self._models.find_model(self.name.get()) if self.name.get() else None
         return (
             ModelMixture(model=other.card.name, model_hash=file_hash(other), share=self.share.get()) if other else None
@@ -52,7 +52,10 @@ class ModelMix(State):
 
 
 def can_mix(one: InstalledModel, other: InstalledModel) -> bool:
-    """Whether two models draw pixel by pixel in one size and as many levels, or sample by sample at one rate."""
+    """Return whether two models can draw together.
+
+    Both draw pixel by pixel in one size with the same levels, or sample by sample at one rate.
+    """
     a = one.card
     b = other.card
     if a.rate or b.rate:
@@ -62,7 +65,7 @@ def can_mix(one: InstalledModel, other: InstalledModel) -> bool:
 
 
 def partner_titles(partners: Sequence[InstalledModel]) -> list[tuple[str, str]]:
-    """What a list shows, and what it stands for; the first is none."""
+    """Return the titles of partners with their names; the first entry is none."""
     return [("None", ""), *((other.card.title, other.card.name) for other in partners)]
 
 
@@ -70,27 +73,30 @@ SEED_LIMIT = 2**53
 """Seeds are smaller, so that JSON keeps them exact everywhere."""
 
 ROLLED_SEED_LIMIT = 1_000_000
-"""Rolled seeds have six digits at most: they can be read aloud, and there are enough of them."""
+"""Rolled seeds have at most six digits. They can be read aloud, and there are enough of them."""
 
 
 def roll_seed(other_than: int) -> int:
-    """Another seed."""
+    """Return a random seed that differs from the given one."""
     seed = secrets.randbelow(ROLLED_SEED_LIMIT - 1)
     return seed + (seed >= other_than)
 
 
-def parse_seed(typed: int | str, kept: int) -> tuple[int, str]:
-    """The seed that was typed, spaces allowed; or the one kept and a sentence that says why."""
+def parse_seed(typed: int | str, present: int) -> tuple[int, str]:
+    """Return the typed seed, or the present one and a sentence about the error.
+
+    Spaces are allowed.
+    """
     text = "".join(str(typed).split())
     if text.isascii() and text.isdigit() and len(text) <= 16 and int(text) < SEED_LIMIT:
         return int(text), ""
     shown = text if len(text) <= 24 else text[:24] + "…"
-    said = f'"{shown}" is not a seed' if text else "A seed is missing"
-    return kept, f"{said}. {kept} is kept. A seed is a whole number from 0 to {SEED_LIMIT - 1:,}."
+    error = f'"{shown}" is not a seed' if text else "A seed is missing"
+    return present, f"{error}. {present} is kept. A seed is a whole number from 0 to {SEED_LIMIT - 1:,}."
 
 
 class SeedInput(State):
-    """A seed that can be seen, typed, rolled and locked."""
+    """Holds a seed that the user can see, type, roll and lock."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -99,13 +105,13 @@ class SeedInput(State):
         self.error: Value[str] = Value("", self)
 
     def parse_text(self, text: int | str) -> int | None:
-        """The seed that was typed; None where it is none, and `error` says so."""
-        found, error = parse_seed(text, self.seed.get())
+        """Return the typed seed; None if it is none, which `error` then explains."""
+        seed, error = parse_seed(text, self.seed.get())
         self.error.set(error)
-        return None if error else found
+        return None if error else seed
 
     def set_seed(self, seed: object) -> None:
-        """Set it from a record; what is no seed changes nothing."""
+        """Set the seed from a record. Anything else changes nothing."""
         self.error.set("")
         self.seed.set(parse_seed(str(seed), self.seed.get())[0])
 
@@ -122,10 +128,10 @@ def safe_temperatures(card: Card | None, default: float = LEARNED_TEMPERATURE) -
     """Return the lowest and highest temperature that a model handles well.
 
     Lower temperatures are safe: results only become more typical. Above 1 they are unlike what the model learned from,
-    unless its card recommends a higher temperature, at which its results were checked. Where most of the works that
-    were drawn to measure it were blank or saturated, neither is.
+    unless its card recommends a higher temperature, at which its results were checked. If most artworks drawn for that
+    check were blank or saturated, lower temperatures are not safe either.
 
-    home: the temperature to which the dial returns, which is always safe
+    default: the temperature to which the control returns, which is always safe
     """
     own = card.temperature if card is not None else default
     low, high = (card.temperature_range if card is not None else None) or (0.0, MAX_TEMPERATURE)
@@ -133,11 +139,11 @@ def safe_temperatures(card: Card | None, default: float = LEARNED_TEMPERATURE) -
 
 
 class Parameters(State):
-    """The parameters of a panel; `change` sets them as steps of its undo.
+    """Holds the parameters of a panel. `change` sets them as steps of its undo.
 
     Arguments
         number: how many artworks a run makes at first
-        most: how many it can make
+        max_number: how many it can make
         able: whether the panel can use a model
     """
 
@@ -157,21 +163,21 @@ class Parameters(State):
         self._change = change
         self.model: Value[InstalledModel | None] = Value(None, self)
         self.number: Value[int] = Value(number, self)
-        """Of pictures, 1 to `most`."""
+        """The number of pictures in a run, 1 to `max_number`."""
         self._seed_input = SeedInput(self)
         self.seed: Value[int] = self._seed_input.seed
-        """0 to 2**53 - 1: of the first picture; the next ones count up from it."""
+        """The seed of the first picture, 0 to 2**53 - 1. The next pictures count up from it."""
         self.locked: Value[bool] = self._seed_input.locked
         """Whether the next run keeps the seed."""
         self.error: Value[str] = self._seed_input.error
-        """What is wrong with the seed that was typed, as a sentence; empty when nothing is."""
+        """A sentence about the error in the typed seed; empty if there is none."""
         self.temperature: Value[float] = Value(1.0, self)
-        """0.0 to 4.0; its home is the model's own card.temperature."""
+        """0.0 to 4.0. Its home is the model's own card.temperature."""
         self.label: Value[int | None] = Value(None, self)
-        """Index into card.classes; None leaves the kind to each seed."""
+        """Index into card.classes. None lets each seed decide."""
         self.mix = ModelMix(models, self)
         self._seed_used: int | None = None
-        """The seed of the last run: the next one rolls another, unless it is locked."""
+        """The seed of the last run. The next run rolls another, unless the seed is locked."""
         self.fields = (
             Field("model", self._model_name, self._use_model),
             Field("number", self.number.get, lambda number: self.number.set(min(max(int(number), 1), max_number))),
@@ -179,7 +185,7 @@ class Parameters(State):
             Field(
                 "temperature",
                 self.temperature.get,
-                lambda heat: self.temperature.set(within(heat, 0.0, MAX_TEMPERATURE)),
+                lambda temperature: self.temperature.set(within(temperature, 0.0, MAX_TEMPERATURE)),
             ),
             Field("label", self.label.get, lambda label: self.label.set(known_label(label, self.model.get()))),
             *self.mix.fields,
@@ -191,22 +197,22 @@ class Parameters(State):
         self._change("number", "number", number=min(max(number, 1), self._max_number))
 
     def set_seed(self, seed: int | str) -> None:
-        """Text that is no seed leaves the last one and says so in `error`."""
-        found = self._seed_input.parse_text(seed)
-        if found is not None:
+        """Set the seed. Text that is no seed changes nothing, and `error` explains why."""
+        parsed = self._seed_input.parse_text(seed)
+        if parsed is not None:
             self._seed_used = None
-            self._change("seed", seed=found)
+            self._change("seed", seed=parsed)
 
     def new_seed(self) -> None:
         """Roll another seed."""
         self.set_seed(roll_seed(self.seed.get()))
 
     def lock_seed(self, on: bool) -> None:
-        """Keep this seed for the next run, or not."""
+        """Keep this seed for the next run, or roll another."""
         self.locked.set(on)
 
     def set_temperature(self, temperature: float, gesture: str | None = "temperature") -> None:
-        """Settings of one gesture are one step of undo; None makes each a step of its own."""
+        """Set the temperature. Changes in one gesture are one step of undo; None makes separate steps."""
         self._change("temperature", gesture, temperature=min(max(float(temperature), 0.0), MAX_TEMPERATURE))
 
     def set_label(self, label: int | None) -> None:
@@ -214,7 +220,7 @@ class Parameters(State):
 
     @property
     def class_choices(self) -> tuple[int | None, ...]:
-        """Of each of the card's sorts of kinds the index, None for any."""
+        """Return the chosen index in each group of the card's classes; None for any."""
         sizes = self._sizes()
         label = known_label(self.label.get(), self.model.get())
         if label is None:
@@ -228,28 +234,30 @@ class Parameters(State):
         label = known_label(self.label.get(), self.model.get())
         return trained.card.classes[label] if trained is not None and label is not None else ""
 
-    def set_class(self, sort: int, kind: int | None) -> None:
-        """Of one sort of kinds. A model is asked for a kind of every sort or for any: of one that was any, the first is
-        taken."""
+    def set_class(self, group: int, kind: int | None) -> None:
+        """Choose a class in one of the card's groups.
+
+        A model needs a class of every group, or none. For a group without a choice, the first one is chosen.
+        """
         kinds = [place or 0 for place in self.class_choices]
-        kinds[sort] = kind or 0
+        kinds[group] = kind or 0
         self.set_label(int(np.ravel_multi_index(kinds, self._sizes())) if kind is not None else None)
 
     def set_mix(self, name: str) -> None:
-        """Have a second model decide, too; an empty name for none."""
+        """Mix in a second model; an empty name for none."""
         self._change("mix", mix=name)
 
     def set_share(self, share: float, gesture: str | None = "share") -> None:
         self._change("share", gesture, share=share)
 
     def reset_temperature(self) -> None:
-        """The temperature back to the model's own."""
+        """Set the temperature of the model's card."""
         trained = self.model.get()
         if trained is not None:
             self.set_temperature(trained.card.temperature, None)
 
     def start_run(self, trained: InstalledModel) -> tuple[BatchRun, list[Cell]]:
-        """What a run that begins now is made with, and its empty cells."""
+        """Return the settings of a run that begins now, and its empty cells."""
         if self._seed_used == self.seed.get() and not self.locked.get():
             self.new_seed()
         self._seed_used = first = self.seed.get()
@@ -262,14 +270,14 @@ class Parameters(State):
         trained = self.model.get()
         return tuple(len(kinds) for _, kinds in trained.card.class_groups) if trained is not None else ()
 
-    # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
+    # ── records for undo and restart ─────────────────────────────────────────────────────────────
 
     def _model_name(self) -> str | None:
         trained = self.model.get()
         return trained.card.name if trained is not None else None
 
     def _use_model(self, name: str | None) -> None:
-        """Choose a model by its name; one that is gone, or that the panel cannot use, changes nothing."""
+        """Choose a model by its name. A missing or unusable model changes nothing."""
         trained = self._models.find_model(name) if name is not None else None
         if trained is not None and self._able(trained):
             self.model.set(trained)
@@ -279,7 +287,7 @@ class Parameters(State):
         self._seed_used = int(seed) if seed is not None else None
 
     def choose_default_model(self) -> None:
-        """Choose the first model that the panel can use, where none is chosen yet."""
+        """Choose the first model that the panel can use, if none is chosen."""
         first = next(filter(self._able, self._models.cards.get()), None)
         if self.model.get() is None and first is not None:
             self.model.set(first)
@@ -288,20 +296,20 @@ class Parameters(State):
 
 
 def default_record(trained: InstalledModel) -> Record:
-    """A model with its dials at home."""
+    """Return the record of a model with its parameters at home."""
     return {"model": trained.card.name, "temperature": trained.card.temperature, "label": None, "mix": ""}
 
 
 def record_of_work(work: Work, trained: InstalledModel) -> Record:
-    """A model with the dials as a work had them."""
+    """Return the record of a model with the parameters of an artwork."""
     temperature = work.temperature[0]
     mix = work.mix
-    said: Record = {"model": trained.card.name, "seed": work.seed, "temperature": temperature, "label": work.label}
-    return {**said, "mix": mix.model, "share": mix.share} if mix is not None else {**said, "mix": ""}
+    record: Record = {"model": trained.card.name, "seed": work.seed, "temperature": temperature, "label": work.label}
+    return {**record, "mix": mix.model, "share": mix.share} if mix is not None else {**record, "mix": ""}
 
 
 def known_label(label: int | None, trained: InstalledModel | None) -> int | None:
-    """A kind that a model knows, None for any other."""
+    """Return a class that the model knows; None for any other."""
     if label is None or trained is None or not 0 <= label < len(trained.card.classes):
         return None
     return int(label)

@@ -1,4 +1,4 @@
-"""The dials of what is to be made: number, kind, seed, temperature, and a second model."""
+"""Shows the parameters of a run: number, class, seed, temperature, and a second model."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -29,7 +29,10 @@ from studio.library.models import InstalledModel
 
 
 class SeedField(QWidget):
-    """`typed` carries what was typed, `locked` whether to keep it, `rolled` asks for another."""
+    """Edits a seed.
+
+    `seed_typed` carries the typed text, and `lock_changed` whether to keep the seed. `roll_requested` asks for another.
+    """
 
     seed_typed = Signal(str)
     lock_changed = Signal(bool)
@@ -104,7 +107,7 @@ class SeedField(QWidget):
 
     @guarded(False)
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Esc puts the seed back; a click selects it whole, so that typing replaces it."""
+        """Restore the seed on Esc. Select all of it on a click, so that typing replaces it."""
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape:
             self.field.setModified(False)
             self._show_text()
@@ -114,7 +117,10 @@ class SeedField(QWidget):
 
 
 class ClassField(ChoiceField):
-    """The classes of a model, or one sort of them, where it has any; `chose` carries an index, None for any."""
+    """Shows a model's classes, or one group of them.
+
+    `class_chosen` carries an index, None for any class.
+    """
 
     class_chosen = Signal(object)
 
@@ -139,8 +145,11 @@ class ClassField(ChoiceField):
 
 
 class ParametersForm(Column):
-    """`things` are made, or else what the model makes; of no more than one, nobody asks how many. `below` stands below
-    the temperature."""
+    """Shows the form of the parameters.
+
+    `noun` is the plural of what is made; empty uses what the model makes. There is no number field for a single
+    result. `below` stands below the temperature.
+    """
 
     def __init__(
         self,
@@ -171,12 +180,12 @@ class ParametersForm(Column):
         self._class_fields = (Label(""), self.class_field), (Label(""), self.second_class_field)
         self._mix_row = _form_row(Label("Mix with"), self.mix)
         self._build()
-        dial = QVBoxLayout()
-        dial.setSpacing(2)
-        dial.addWidget(self.temperature)
+        temperature_column = QVBoxLayout()
+        temperature_column.setSpacing(2)
+        temperature_column.addWidget(self.temperature)
         if not below:
-            dial.addWidget(make_row(Label("calm", "note"), 0, Label("wild", "note")))
-        self.rows.addLayout(dial)
+            temperature_column.addWidget(make_row(Label("calm", "note"), 0, Label("wild", "note")))
+        self.rows.addLayout(temperature_column)
         self.add_widgets(*below, self._mix_row, self.share)
         self._connect(parameters, history)
 
@@ -215,8 +224,8 @@ class ParametersForm(Column):
         bind(self, mixing.partners, self._show_partners)
         bind(self, mixing.name, self._show_mix, self.mix.activated, self._choose_mix)
         bind(self, mixing.share, self.share.show_value, self.share.moved, parameters.set_share)
-        for sort, (_, kind) in enumerate(self._class_fields):
-            kind.class_chosen.connect(partial(parameters.set_class, sort))
+        for group, (_, kind) in enumerate(self._class_fields):
+            kind.class_chosen.connect(partial(parameters.set_class, group))
         self.seed.roll_requested.connect(parameters.new_seed)
         self.temperature.home_requested.connect(parameters.reset_temperature)
         self.share.home_requested.connect(lambda: parameters.set_share(0.5, None))
@@ -228,9 +237,9 @@ class ParametersForm(Column):
         self.number.set_tooltip(f"How many {self._noun or output_noun(trained) + 's'} to make")
         step = "pixel" if output_noun(trained) == "picture" else "sample"
         self.mix.set_tooltip(f"Blend in a second model's choices, {step} by {step}")
-        sorts = trained.card.class_groups if trained is not None else ()
+        groups = trained.card.class_groups if trained is not None else ()
         for place, (label, kind) in enumerate(self._class_fields):
-            name, kinds = sorts[place] if place < len(sorts) else ("", ())
+            name, kinds = groups[place] if place < len(groups) else ("", ())
             label.setText(name)
             label.setVisible(bool(kinds))
             kind.setAccessibleName(name)
@@ -260,14 +269,14 @@ class ParametersForm(Column):
 
 
 def output_noun(trained: InstalledModel | None) -> str:
-    """What a model makes: `picture`, `wave` or `sound`."""
+    """Return what a model makes: `picture`, `wave` or `sound`."""
     if trained is None or trained.card.kind != "sound":
         return "picture"
     return "sound" if trained.card.rate else "wave"
 
 
 def _form_row(label: Label, field: QWidget) -> QWidget:
-    """A label and its field, in the proportions of the form."""
+    """Return a label and its field, in the proportions of the form."""
     box = QWidget()
     line = QHBoxLayout(box)
     line.setContentsMargins(0, 0, 0, 0)

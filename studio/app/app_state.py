@@ -1,4 +1,4 @@
-"""Holds the state of the whole window: its panels, its engine, dropped files and the saved settings."""
+"""Holds the state of the whole window: panels, engine, dropped files, saved settings."""
 
 import base64
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ ThemeName = Literal["system", "light", "dark"]
 ContrastName = Literal["system", "normal", "high"]
 PanelStates = GenerateState | ExploreState | CompleteState | SoundState
 READING_TIME = 8000
-"""Milliseconds that a message stays after its cause has gone, so that it can be read."""
+"""Milliseconds that a message stays after its cause has gone. The user can read it meanwhile."""
 SECOND_WINDOW = (
     "Another window of Latent Studio is open. Takes that you keep here are safe. "
     "Settings and undo of this window are not kept."
@@ -57,15 +57,15 @@ def window_log_path() -> Path:
 
 
 class AppState(State):
-    """Owns all other states: the shared ones, such as `models`, `messages` and `takes`, and one for each panel."""
+    """Owns all other states: the shared ones, and one for each panel."""
 
     def __init__(
         self, engine: EngineProtocol, settings: SettingsStore, output: OutputProtocol, is_first: bool = True
     ) -> None:
-        """Create all states. Call `begin` before the window shows.
+        """Create all states. Call `start` before the window shows.
 
         Arguments
-            alone: whether no other window uses the same folders. If another one does, this window adds takes and
+            is_first: whether no other window uses the same folders. If another one does, this window adds takes and
                 changes nothing else there: the other one saves the settings and knows which files are still needed.
         """
         super().__init__()
@@ -74,7 +74,7 @@ class AppState(State):
         self._settings = settings
         self._create_shared_states(output)
         self._create_panels(output)
-        self._kept_states: dict[str, State] = {
+        self._stored_states: dict[str, State] = {
             "takes": self.takes,
             "models": self.models,
             **self._panels,
@@ -124,7 +124,7 @@ class AppState(State):
         self.takes.names_writable = self._is_first
 
     def _create_values(self) -> None:
-        """Create the values of the window itself: its panel, its appearance and what the engine reports."""
+        """Create the values of the window itself: its panel, its appearance, the engine's reports."""
         self.panel: Value[str] = Value("generate", self)
         """One of PANELS."""
         self.engine_status: Value[str] = Value("Starting", self)
@@ -142,7 +142,7 @@ class AppState(State):
         self._chosen_model: dict[str, InstalledModel] = {}
         """The model of pictures and the model of waves that were chosen last."""
         self._death_reason = ""
-        """What the engine last reported about itself."""
+        """What the engine reported about itself before it ended."""
         self._doctor = Request(self.engine, "doctor", "latest", self)
 
     def _declare_fields(self) -> None:
@@ -160,15 +160,16 @@ class AppState(State):
                 lambda: base64.b64encode(self.geometry.get()).decode(),
                 lambda text: self.geometry.set(base64.b64decode(text)),
             ),
-            *(Field(name, state.snapshot, state.restore) for name, state in self._kept_states.items()),
+            *(Field(name, state.snapshot, state.restore) for name, state in self._stored_states.items()),
         )
 
     def start(self) -> None:
         """Look for models, restore the saved state and listen to the engine. Call once, before the window shows."""
         self.models.refresh_models()
-        plain, sentence = self._settings.read()
+        record, sentence = self._settings.read()
         try:
-            self.restore({**dict.fromkeys(self._kept_states, {}), **plain})  # some states also have files of their own
+            stored = {**dict.fromkeys(self._stored_states, {}), **record}
+            self.restore(stored)  # some states also have files of their own
         except ValueError:
             sentence = sentence or PARTLY_READ
         for panel in self._panels.values():
@@ -206,7 +207,7 @@ class AppState(State):
     # ── drops ────────────────────────────────────────────────────────────────────────────────────
 
     def drop_text(self, paths: Sequence[Path]) -> str:
-        """Return what a drop of these files would do, as `Open in Explore`, or why it would do nothing."""
+        """Return what a drop of these files would do, or why it would do nothing."""
         kind = drops.file_kind(paths)
         if self._is_sound(kind) and self.sound.model.get() is None:
             return NO_MODEL
@@ -217,11 +218,11 @@ class AppState(State):
         return drops.drop_text(kind, paths)
 
     def _is_sound(self, kind: drops.FileKind) -> bool:
-        """Return whether the panel Sound opens it: a recording, or any wave while this panel is open."""
+        """Return whether Sound opens a file: a recording, or a wave while Sound is open."""
         return kind in ("recording", "recorded work") or (kind == "wave" and self.panel.get() == "sound")
 
     def open_file(self, path: Path) -> None:
-        """Open a file in the open panel, if it can show it; else in Explore, or in Sound if it is a recording."""
+        """Open a file in the open panel if possible, otherwise in Explore or Sound."""
         kind = drops.file_kind([path])
         if kind == "unread sound":
             self.messages.show_message(drops.drop_text(kind, [path]), "warn")
@@ -235,9 +236,10 @@ class AppState(State):
             self.explore.open_file(path)
 
     def _choose_explore_model(self, kind: drops.FileKind) -> None:
-        """Give Explore a model for a picture or a wave: the open panel's model, else the one chosen last.
+        """Give Explore a model for a picture or a wave.
 
-        A model without sliders is used only if no other can be, or if Explore is open and shows it.
+        That is the open panel's model, or the one chosen last. A model without sliders is used only if no other can be,
+        or if Explore is open and shows it.
         """
         makes = {"picture": "picture", "wave": "sound"}.get(kind, "")
         now = self.explore.model.get()
@@ -262,7 +264,7 @@ class AppState(State):
             self._chosen_model[trained.card.kind] = trained
 
     def open_dropped(self, paths: Sequence[Path]) -> None:
-        """Open the dropped files as `would` says."""
+        """Open the dropped files as `drop_text` says."""
         match kind := drops.file_kind(paths):
             case _ if self._is_sound(kind):
                 self.sound.open_file(paths[0])
@@ -270,13 +272,13 @@ class AppState(State):
                     name = drops.display_name(paths[0].name)
                     self.messages.show_message(f'Only "{name}" is opened: Sound goes on from one at a time.')
             case "picture" | "wave" | "work":
-                here = self.panel.get() == "complete" and kind != "wave"
-                if not here:
+                is_for_complete = self.panel.get() == "complete" and kind != "wave"
+                if not is_for_complete:
                     self._choose_explore_model(kind)
-                (self.complete.canvas if here else self.explore).open_file(paths[0])
+                (self.complete.canvas if is_for_complete else self.explore).open_file(paths[0])
                 if len(paths) > 1:
                     name = drops.display_name(paths[0].name)
-                    panel = "Complete" if here else "Explore"
+                    panel = "Complete" if is_for_complete else "Explore"
                     self.messages.show_message(f'Only "{name}" is opened: {panel} shows one at a time.')
             case "model" | "pickle":
                 self.models.add_model(paths[0], self._choose_added)
@@ -284,7 +286,7 @@ class AppState(State):
                 self.messages.show_message(drops.drop_text(kind, paths), "warn")
 
     def _choose_added(self, trained: InstalledModel) -> None:
-        """Choose an added model in the open panel, or open a panel that can use it."""
+        """Choose an added model in the open panel, or in one that can use it."""
         panel = self.panel.get()
         if trained.card.rate:
             panel = "sound"
@@ -332,8 +334,8 @@ class AppState(State):
         self.engine.message_raised.connect(self._show_engine_message)
         for name, maker in (("generate", self.generate), ("complete", self.complete)):
             maker.explore_requested.connect(partial(self.explore.open_work, self.messages.for_panel(name)))
-        for asked in (self.generate.complete_requested, self.explore.complete_requested):
-            asked.connect(self.complete.canvas.open_work)
+        for complete_requested in (self.generate.complete_requested, self.explore.complete_requested):
+            complete_requested.connect(self.complete.canvas.open_work)
         self.explore.generate_requested.connect(self._restore_work)
         for panel in self._panels.values():
             self.models.cards.changed.connect(panel.settle)
@@ -350,9 +352,9 @@ class AppState(State):
         for value in shown:
             value.changed.connect(self._update_wave)
         completions: tuple[Value[Any], ...] = (self.complete.ranking.cells, self.complete.chosen)
-        for doubt in (self.generate.uncertainty, self.complete.uncertainty):  # one map at a time
-            self.surprisal.on.changed.connect(partial(_keep_one_on, doubt))
-            doubt.on.changed.connect(partial(_keep_one_on, self.surprisal))
+        for uncertainty in (self.generate.uncertainty, self.complete.uncertainty):  # one map at a time
+            self.surprisal.on.changed.connect(partial(_keep_one_on, uncertainty))
+            uncertainty.on.changed.connect(partial(_keep_one_on, self.surprisal))
         for value in (*shown, *completions, self.explore.drawing, self.surprisal.on):
             value.changed.connect(self._update_surprisal)
         for value in (*shown, *(panel.model for panel in self._panels.values()), self.models.cards):
@@ -360,7 +362,7 @@ class AppState(State):
         self._update_wave()
         self._update_surprisal()
         self.smoothing.follow_model()
-        kept = (
+        states = (
             self,
             self.takes,
             self.models,
@@ -369,21 +371,21 @@ class AppState(State):
             self.export_settings,
             self.folders,
         )
-        for state in kept:
+        for state in states:
             for value in state.findChildren(Value):
                 value.changed.connect(self.autosave.schedule)
         for overlay in (self.surprisal, self.generate.uncertainty, self.complete.uncertainty):
-            overlay.on.changed.connect(self.autosave.schedule)  # nothing else is kept of them
+            overlay.on.changed.connect(self.autosave.schedule)  # the only values of these states that are stored
 
     def _update_wave(self) -> None:
-        """Let the user hear the wave that the open panel shows."""
+        """Let the user play the wave that the open panel shows."""
         panel = self.panel.get()
-        hand = self.generate.current_item() if panel != "complete" else None
-        picture = self.explore.picture.get() if panel == "explore" else hand
+        current_picture = self.generate.current_item() if panel != "complete" else None
+        picture = self.explore.picture.get() if panel == "explore" else current_picture
         self.wave_synth.set_wave(picture if picture is not None and picture.ndim == 1 else None)
 
     def _update_surprisal(self) -> None:
-        """Ask for maps of surprise of the pictures that the open panel shows."""
+        """Ask for surprisal maps of the pictures that the open panel shows."""
         if self.surprisal.on.get():
             shown = {
                 "generate": self.generate.shown_pictures,
@@ -403,24 +405,24 @@ class AppState(State):
 
     def _on_status_changed(self, status: str) -> None:
         self.engine_status.set(status)
-        said = self.messages.current.get()
+        message = self.messages.current.get()
         if status in ("Ready", "Working"):
-            if said is not None and said.text == self._death_reason:
-                QTimer.singleShot(READING_TIME, self, partial(self.messages.remove_message, said))
+            if message is not None and message.text == self._death_reason:
+                QTimer.singleShot(READING_TIME, self, partial(self.messages.remove_message, message))
             self._death_reason = ""
-        if status == "Stopped" and self._death_reason and said is not None and not said.buttons:
+        if status == "Stopped" and self._death_reason and message is not None and not message.buttons:
             self.messages.show_message(
-                said.text, "failed", ("Start it again", self.engine.start), until=(self.engine_status.changed,)
+                message.text, "failed", ("Start it again", self.engine.start), until=(self.engine_status.changed,)
             )
 
     def _restore_work(self, work: Work, picture: Array) -> None:
         self.generate.rewind_actions.restore_work(work, picture)
         self.show_panel("generate")
 
-    # ── the end ──────────────────────────────────────────────────────────────────────────────────
+    # ── closing ──────────────────────────────────────────────────────────────────────────────────
 
     def close(self) -> None:
-        """Save the state for the last time and wait for running work, but not for files that are being read."""
+        """Save the state for the last time, and wait for running work except reading."""
         self.autosave.stop()
         with decoder.shared_decoder.interrupted():
             for state in (
@@ -438,10 +440,10 @@ class AppState(State):
         self.autosave.close()
 
     def _records(self) -> list[Record]:
-        """All that leads back to takes."""
+        """Return all records that refer to takes."""
         return [record for panel in self._panels.values() for record in panel.records()]
 
 
-def _keep_one_on(overlay: SurprisalMaps | UncertaintyMaps, other: bool) -> None:
-    """An overlay that is on goes off where another one comes on."""
-    overlay.set_on(overlay.on.get() and not other)
+def _keep_one_on(overlay: SurprisalMaps | UncertaintyMaps, other_is_on: bool) -> None:
+    """Turn an overlay off if another one turns on."""
+    overlay.set_on(overlay.on.get() and not other_is_on)

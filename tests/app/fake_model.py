@@ -1,4 +1,4 @@
-"""A model's file without a trained model: a real card, a real cover, weights that nobody loads."""
+"""Writes a model's file with a real card, a real cover, and unused weights."""
 
 from pathlib import Path
 
@@ -17,7 +17,10 @@ def make_card(
     family: tuple[str, str] = ("realnvp", "RealNVP"),
     rate: int = 0,
 ) -> Card:
-    """Of pictures; with a shape of one number, of waves, or with a rate in Hz of recordings."""
+    """Return the card of a model of pictures.
+
+    A shape of one number makes a model of waves, or of recordings with a rate in Hz.
+    """
     return Card(
         name=name,
         title=name.title(),
@@ -44,7 +47,7 @@ def make_card(
 
 
 def write_model(folder: Path, of: Card, salt: float = 0.0) -> Path:
-    """Put a model's file into a folder; `salt` makes it another file with the same card."""
+    """Write a model's file. `salt` makes it another file with the same card."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{of.name}.safetensors"
     tensors: dict[str, np.ndarray] = {
@@ -57,7 +60,7 @@ def write_model(folder: Path, of: Card, salt: float = 0.0) -> Path:
 
 
 def make_cover(of: Card) -> np.ndarray:
-    """Two pictures of one grey; two sines."""
+    """Return two grey pictures of one tone, or two sines."""
     if of.kind == "sound":
         at = np.arange(of.shape[0]) / of.shape[0]
         return np.rint(20_000 * np.sin(2 * np.pi * np.outer([1, 3], at))).astype(np.int16)

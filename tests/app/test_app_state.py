@@ -27,7 +27,7 @@ def settings(studio_home: Path) -> Path:
     return studio_home / "config" / "settings.json"
 
 
-def test_comes_back_as_it_was_left(opener: Opener, engine: FakeEngine) -> None:
+def test_the_window_opens_as_it_was_left(opener: Opener, engine: FakeEngine) -> None:
     first = opener(engine)
     first.show_panel("explore")
     first.theme.set("dark")
@@ -53,7 +53,7 @@ def test_comes_back_as_it_was_left(opener: Opener, engine: FakeEngine) -> None:
     assert second.generate.parameters.number.get() == 16
 
 
-def test_is_written_down_a_moment_after_a_change(window: AppState, settings: Path, qtbot: QtBot) -> None:
+def test_the_state_is_written_soon_after_a_change(window: AppState, settings: Path, qtbot: QtBot) -> None:
     window.autosave._timer.setInterval(10)
     window.generate.parameters.set_seed(4112)
     qtbot.waitUntil(settings.exists)
@@ -61,18 +61,18 @@ def test_is_written_down_a_moment_after_a_change(window: AppState, settings: Pat
 
 
 @pytest.mark.parametrize("rubbish", [b"", b"{", b"[]", b"\xff\xfe", b'{"a":' * 100_000, b'{"generate": 1e999'])
-def test_a_damaged_file_is_kept_aside_and_said(
+def test_a_damaged_settings_file_is_kept_and_reported(
     opener: Opener, engine: FakeEngine, settings: Path, studio_home: Path, rubbish: bytes
 ) -> None:
     settings.parent.mkdir(parents=True)
     settings.write_bytes(rubbish)
     window = opener(engine)
-    said = window.messages.current.get()
-    assert said is not None and said.text == (
+    message = window.messages.current.get()
+    assert message is not None and message.text == (
         "The settings were damaged, so the window starts fresh. Your takes are safe. The damaged file is in the bin."
     )
-    (kept,) = (studio_home / "data" / "bin").rglob("settings.json")
-    assert kept.read_bytes() == rubbish
+    (damaged_file,) = (studio_home / "data" / "bin").rglob("settings.json")
+    assert damaged_file.read_bytes() == rubbish
     assert window.generate.can_start.get()
 
 
@@ -106,7 +106,7 @@ def test_settings_that_make_no_sense_never_stop_the_window(
     assert len(engine.sent) >= 2
 
 
-def test_one_value_that_makes_no_sense_costs_only_itself(
+def test_one_senseless_value_loses_only_itself(
     opener: Opener, engine: FakeEngine, settings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = opener(engine)
@@ -115,7 +115,7 @@ def test_one_value_that_makes_no_sense_costs_only_itself(
     first.generate.parameters.lock_seed(True)
     first.complete.canvas.brush.set_size(9)
     first.close()
-    monkeypatch.setattr(first, "close", lambda: None)  # it is closed, and what it wrote is changed now
+    monkeypatch.setattr(first, "close", lambda: None)  # it is closed, and its file is changed now
     plain = json.loads(settings.read_bytes())
     plain["generate"]["number"] = {}
     plain["complete"]["tool"] = "chisel"
@@ -125,14 +125,17 @@ def test_one_value_that_makes_no_sense_costs_only_itself(
     assert (dials.seed.get(), dials.temperature.get(), dials.locked.get()) == (4112, 0.5, True)
     assert dials.number.get() == 16 and second.generate.history.undo_name.get() == "temperature"
     assert second.complete.canvas.brush.size.get() == 9
-    said = second.messages.current.get()
-    assert said is not None and said.text.startswith("Part of how the window was left could not be read")
+    message = second.messages.current.get()
+    assert message is not None and message.text.startswith("Part of how the window was left could not be read")
 
 
-def test_what_an_older_version_left_is_opened_without_a_fault(
+def test_the_state_of_an_older_version_opens_without_a_fault(
     opener: Opener, engine: FakeEngine, settings: Path, studio_home: Path, qtbot: QtBot
 ) -> None:
-    """It kept takes in Explore, whole lists of them in its steps, and fields that are unknown today."""
+    """Open the state of an older version.
+
+    It kept takes in Explore, whole lists of them in its steps, and fields that are unknown today.
+    """
     takes = studio_home / "data" / "takes"
     takes.mkdir(parents=True)
     names = ["000001.png", "000002.png"]
@@ -164,7 +167,7 @@ def test_damaged_settings_do_not_lose_takes(
     assert [take.work.seed for take in window.explore.takes.get()] == [1, 2]
 
 
-def test_a_full_disk_is_said_once_not_every_second(
+def test_a_full_disk_is_reported_only_once(
     window: AppState, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried = []
@@ -182,14 +185,14 @@ def test_a_full_disk_is_said_once_not_every_second(
             qtbot.waitUntil(lambda count=count: len(tried) >= count and not writing._is_running)  # type: ignore[misc]
             if count == 1:
                 window.messages.dismiss()
-    assert [said.text for said in window.messages.history.get()] == ["The disk is full."]
+    assert [message.text for message in window.messages.history.get()] == ["The disk is full."]
     assert window.messages.current.get() is None
     window.autosave.save()
     window.autosave._task.wait()
     assert SettingsFile().read()[0]["generate"]["number"] == 3
 
 
-def test_nothing_is_written_where_nothing_changed(window: AppState, settings: Path, qtbot: QtBot) -> None:
+def test_nothing_is_written_if_nothing_changed(window: AppState, settings: Path, qtbot: QtBot) -> None:
     window.autosave.save()
     qtbot.waitUntil(lambda: bool(window.autosave._written))
     before = settings.stat().st_ino
@@ -198,7 +201,7 @@ def test_nothing_is_written_where_nothing_changed(window: AppState, settings: Pa
     assert settings.stat().st_ino == before
 
 
-def test_words_before_the_mouse_is_released(window: AppState, tmp_path: Path) -> None:
+def test_a_drag_says_what_a_drop_would_do(window: AppState, tmp_path: Path) -> None:
     Image.new("RGB", (5, 5)).save(tmp_path / "rose.png")
     Image.new("RGB", (5, 5)).save(tmp_path / "photo.JPG")
     (tmp_path / "work.png").write_bytes(work.encode_png(tone(1), Work(model="tiny", model_hash="", seed=1)))
@@ -234,7 +237,7 @@ ALIEN = {  # the bytes of real programs, and the words shown for them
 
 
 @pytest.mark.parametrize("name", list(ALIEN))
-def test_a_sound_that_cannot_be_read_is_told_as_a_sound(window: AppState, tmp_path: Path, name: str) -> None:
+def test_an_unreadable_sound_is_reported_as_a_sound(window: AppState, tmp_path: Path, name: str) -> None:
     begins, reason = ALIEN[name]
     (tmp_path / name).write_bytes(begins + bytes(100))
     words = window.drop_text([tmp_path / name])
@@ -243,13 +246,15 @@ def test_a_sound_that_cannot_be_read_is_told_as_a_sound(window: AppState, tmp_pa
     for bring in (lambda: window.open_dropped([tmp_path / name]), lambda: window.open_file(tmp_path / name)):
         window.messages.dismiss()
         bring()
-        said = window.messages.current.get()
-        assert said is not None and said.text == words
+        message = window.messages.current.get()
+        assert message is not None and message.text == words
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in the file system here")
 @pytest.mark.timeout(20)
-def test_a_pipe_or_a_device_is_neither_waited_for_nor_read(window: AppState, tmp_path: Path, qtbot: QtBot) -> None:
+def test_the_window_neither_reads_nor_waits_for_a_pipe_or_a_device(
+    window: AppState, tmp_path: Path, qtbot: QtBot
+) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "zero.png").symlink_to("/dev/zero")
     for name in ("pipe.png", "zero.png"):
@@ -260,7 +265,7 @@ def test_a_pipe_or_a_device_is_neither_waited_for_nor_read(window: AppState, tmp
 
 @pytest.fixture
 def with_waves(window: AppState, two_models: Path) -> AppState:
-    """Explore uses a model of waves, and Generate uses "tones"."""
+    """Choose a model of waves in Explore, and "tones" in Generate."""
     write_model(two_models, make_card("cycles", (32,)))
     window.models.refresh_models()
     window.generate.choose_model("tones")
@@ -275,7 +280,7 @@ def chosen(window: AppState) -> str:
 
 
 @pytest.mark.parametrize(("panel", "model"), [("generate", "tones"), ("explore", "tones"), ("sound", "tones")])
-def test_a_photo_goes_to_a_model_of_pictures(
+def test_a_photo_uses_a_model_of_pictures(
     with_waves: AppState, tmp_path: Path, qtbot: QtBot, panel: str, model: str
 ) -> None:
     Image.new("RGB", (5, 5)).save(tmp_path / "rose.png")
@@ -284,14 +289,14 @@ def test_a_photo_goes_to_a_model_of_pictures(
     qtbot.waitUntil(lambda: with_waves.explore.crop_preview.get() is not None)
     assert chosen(with_waves) == model
     assert with_waves.panel.get() == "explore"
-    assert [said.text for said in with_waves.messages.history.get()] == [
+    assert [message.text for message in with_waves.messages.history.get()] == [
         'Explore opens it with "Tones". Undo brings "Cycles" back.'
     ]
     with_waves.explore.history.undo()
     assert chosen(with_waves) == "cycles"
 
 
-def test_a_photo_goes_to_the_model_in_front_before_the_one_chosen_last(
+def test_a_photo_uses_the_visible_model_before_the_one_chosen_last(
     with_waves: AppState, tmp_path: Path, qtbot: QtBot
 ) -> None:
     Image.new("RGB", (5, 5)).save(tmp_path / "rose.png")
@@ -309,7 +314,7 @@ def test_a_photo_goes_to_the_model_in_front_before_the_one_chosen_last(
     assert chosen(with_waves) == "tiny"
 
 
-def test_a_wave_goes_to_a_model_of_waves(with_waves: AppState, tmp_path: Path, qtbot: QtBot) -> None:
+def test_a_wave_uses_a_model_of_waves(with_waves: AppState, tmp_path: Path, qtbot: QtBot) -> None:
     soundfile.write(tmp_path / "sine.wav", np.sin(np.arange(64) * np.pi / 32), 8000)
     with_waves.explore.choose_model("tiny")
     with_waves.open_dropped([tmp_path / "sine.wav"])
@@ -318,7 +323,7 @@ def test_a_wave_goes_to_a_model_of_waves(with_waves: AppState, tmp_path: Path, q
 
 
 @pytest.mark.parametrize(("panel", "shown"), [("explore", "explore"), ("sound", "generate"), ("complete", "generate")])
-def test_a_model_that_is_added_is_chosen_where_it_is_seen(
+def test_an_added_model_is_chosen_in_a_visible_panel(
     window: AppState, tmp_path: Path, qtbot: QtBot, panel: str, shown: str
 ) -> None:
     window.show_panel(panel)
@@ -330,12 +335,12 @@ def test_a_model_that_is_added_is_chosen_where_it_is_seen(
     assert trained.card.name == "garden"
 
 
-def test_a_model_dropped_is_added_and_chosen(window: AppState, tmp_path: Path, qtbot: QtBot, two_models: Path) -> None:
+def test_a_dropped_model_is_added_and_chosen(window: AppState, tmp_path: Path, qtbot: QtBot, two_models: Path) -> None:
     window.open_dropped([write_model(tmp_path / "stick", make_card("garden"))])
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
-    said = window.messages.current.get()
+    message = window.messages.current.get()
     chosen = window.generate.model.get()
-    assert said is not None and said.text == '"Garden" was added to your models.'
+    assert message is not None and message.text == '"Garden" was added to your models.'
     assert chosen is not None and chosen.card.name == "garden" and (two_models / "garden.safetensors").exists()
     cover = window.models.read_cover("garden")
     assert cover is not None and cover.shape == (2, 8, 8, 3)
@@ -346,21 +351,21 @@ def test_a_model_that_could_run_programs_is_refused(window: AppState, tmp_path: 
     (tmp_path / name).write_bytes(b"\x80\x04cos\nsystem\n")
     window.open_dropped([tmp_path / name])
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
-    said = window.messages.current.get()
-    assert said is not None and said.severity == "failed" and f'"{name}"' in said.text
+    message = window.messages.current.get()
+    assert message is not None and message.severity == "failed" and f'"{name}"' in message.text
     assert len(window.models.cards.get()) == 2
 
 
-def test_of_several_pictures_the_first_is_opened_and_that_is_said(
+def test_the_first_of_several_pictures_is_opened_with_a_message(
     window: AppState, tmp_path: Path, qtbot: QtBot
 ) -> None:
     for name in ("a.png", "b.png"):
         Image.new("RGB", (9, 9)).save(tmp_path / name)
     window.open_dropped([tmp_path / "a.png", tmp_path / "b.png"])
     qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
-    said = window.messages.current.get()
+    message = window.messages.current.get()
     shown = window.explore.crop_preview.get()
-    assert said is not None and said.text.startswith('Only "a.png" is opened')
+    assert message is not None and message.text.startswith('Only "a.png" is opened')
     assert shown is not None and shown.picture.name == "a.png" and window.panel.get() == "explore"
 
 
@@ -378,7 +383,7 @@ def test_each_panel_undoes_its_own_steps(window: AppState) -> None:
     assert window.generate.parameters.number.get() == 16
 
 
-def test_says_on_what_the_engine_works(window: AppState, engine: FakeEngine) -> None:
+def test_the_window_shows_the_engines_device(window: AppState, engine: FakeEngine) -> None:
     engine.status_changed.emit("Ready")
     engine.emit_events(Ready(device="Processor, 2 threads"))
     assert window.engine_status.get() == "Ready" and window.device.get() == "Processor, 2 threads"
@@ -392,8 +397,8 @@ def test_says_on_what_the_engine_works(window: AppState, engine: FakeEngine) -> 
 def test_an_engine_that_stays_stopped_can_be_started_again(window: AppState, engine: FakeEngine) -> None:
     engine.message_raised.emit("The engine stopped unexpectedly. It was not started again. Your takes are safe.")
     engine.status_changed.emit("Stopped")
-    said = window.messages.current.get()
-    assert said is not None and [label for label, _ in said.buttons] == ["Start it again"]
+    message = window.messages.current.get()
+    assert message is not None and [label for label, _ in message.buttons] == ["Start it again"]
     assert len(window.messages.history.get()) == 1
     window.messages.press_button(0)
     assert engine.starts == 1 and window.messages.current.get() is None
@@ -402,17 +407,17 @@ def test_an_engine_that_stays_stopped_can_be_started_again(window: AppState, eng
 def test_the_last_fifty_messages_are_kept(window: AppState) -> None:
     for n in range(60):
         window.messages.show_message(f"message {n}")
-    assert [said.text for said in window.messages.history.get()] == [f"message {n}" for n in range(10, 60)]
+    assert [message.text for message in window.messages.history.get()] == [f"message {n}" for n in range(10, 60)]
     window.messages.dismiss()
     assert window.messages.current.get() is None and len(window.messages.history.get()) == 50
 
 
-def test_refused_models_are_said(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
+def test_refused_models_are_reported(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
     (two_models / "bad.safetensors").write_bytes(b"rubbish")
     window = opener(engine)
     assert len(window.models.cards.get()) == 2
-    said = window.messages.current.get()
-    assert said is not None and '"bad.safetensors"' in said.text
+    message = window.messages.current.get()
+    assert message is not None and '"bad.safetensors"' in message.text
 
 
 def test_panels_that_do_not_exist_are_not_shown(window: AppState) -> None:
@@ -429,8 +434,8 @@ def everything(home: Path) -> dict[str, bytes]:
 
 def draw(engine: FakeEngine, colour: int) -> None:
     """Answer the newest question of Explore."""
-    asked = next(command for command in reversed(engine.sent) if isinstance(command, DecodeLatent))
-    engine.emit_events(Decoded(job=asked.job, picture=tone(colour)), Finished(job=asked.job))
+    command = next(command for command in reversed(engine.sent) if isinstance(command, DecodeLatent))
+    engine.emit_events(Decoded(job=command.job, picture=tone(colour)), Finished(job=command.job))
 
 
 def test_a_second_window_says_so_and_changes_nothing_of_the_first(
@@ -450,9 +455,9 @@ def test_a_second_window_says_so_and_changes_nothing_of_the_first(
     other_engine = FakeEngine()
     second = AppState(other_engine, SettingsFile(writable=False), FakeSpeaker(), is_first=False)
     second.start()
-    said = second.messages.current.get()
-    assert said is not None
-    assert said.text.startswith("Another window of Latent Studio is open.")
+    message = second.messages.current.get()
+    assert message is not None
+    assert message.text.startswith("Another window of Latent Studio is open.")
     other_engine.status_changed.emit("Ready")
     second.generate.parameters.set_number(5)
     second.generate.start_batch()
@@ -479,7 +484,7 @@ def test_a_second_window_renames_nothing_and_says_so(
     window.explore.parameters.rename_direction(0, "Warmth")
     window.autosave.save()
     window.autosave._task.wait()
-    window.explore.history.undo()  # the settings on the disk know another name now
+    window.explore.history.undo()  # the stored settings contain another name now
     window.autosave.stop()
     before = everything(studio_home)
 
@@ -494,9 +499,9 @@ def test_a_second_window_renames_nothing_and_says_so(
         second.messages.dismiss()
         steps = second.explore.history.undo_name.get()
         rename(0, "Thorn")
-        said = second.messages.current.get()
-        assert said is not None
-        assert said.text == "Another window of Latent Studio is open. Names can be changed only there."
+        message = second.messages.current.get()
+        assert message is not None
+        assert message.text == "Another window of Latent Studio is open. Names can be changed only there."
         assert second.explore.history.undo_name.get() == steps, "nothing was done that could be undone"
     for _ in range(4):
         second.explore.history.undo()
@@ -504,11 +509,11 @@ def test_a_second_window_renames_nothing_and_says_so(
     assert {name: data for name, data in everything(studio_home).items() if name in before} == before
 
 
-def test_a_second_window_leaves_damaged_settings_where_they_are(studio_home: Path) -> None:
+def test_a_second_window_does_not_move_damaged_settings(studio_home: Path) -> None:
     path = studio_home / "config" / "settings.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("{")
-    plain, said = SettingsFile(writable=False).read()
+    plain, message = SettingsFile(writable=False).read()
     assert plain == {}
-    assert said == "The settings were damaged, so the window starts fresh. Your takes are safe."
+    assert message == "The settings were damaged, so the window starts fresh. Your takes are safe."
     assert path.read_text() == "{"

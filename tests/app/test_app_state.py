@@ -173,12 +173,12 @@ def test_a_full_disk_is_reported_only_once(
     tried = []
     writing = window.autosave._task
 
-    def full(path: Path, data: bytes) -> None:
+    def fail_write(path: Path, data: bytes) -> None:
         tried.append(path)
         raise NotSaved(path, "full", "The disk is full.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(storage, "write_file", full)
+        patch.setattr(storage, "write_file", fail_write)
         for count in (1, 2, 3):
             window.generate.parameters.set_number(count)
             window.autosave.save()
@@ -428,11 +428,11 @@ def test_panels_that_do_not_exist_are_not_shown(window: AppState) -> None:
 # ── two windows ──────────────────────────────────────────────────────────────────────────────────
 
 
-def everything(home: Path) -> dict[str, bytes]:
+def read_files(home: Path) -> dict[str, bytes]:
     return {str(path.relative_to(home)): path.read_bytes() for path in home.rglob("*") if path.is_file()}
 
 
-def draw(engine: FakeEngine, colour: int) -> None:
+def answer_explore(engine: FakeEngine, colour: int) -> None:
     """Answer the newest question of Explore."""
     command = next(command for command in reversed(engine.sent) if isinstance(command, DecodeLatent))
     engine.emit_events(Decoded(job=command.job, picture=tone(colour)), Finished(job=command.job))
@@ -445,12 +445,12 @@ def test_a_second_window_says_so_and_changes_nothing_of_the_first(
     window.generate.parameters.set_number(2)
     window.generate.start_batch()
     window.explore.parameters.new_start(3)
-    draw(engine, 9)
+    answer_explore(engine, 9)
     window.explore.keep_take()
     original = window.complete.canvas.originals.add_picture(tone(7))
     window.autosave.save()
     window.autosave._task.wait()
-    before = everything(studio_home)
+    before = read_files(studio_home)
 
     other_engine = FakeEngine()
     second = AppState(other_engine, SettingsFile(writable=False), FakeSpeaker(), is_first=False)
@@ -462,12 +462,12 @@ def test_a_second_window_says_so_and_changes_nothing_of_the_first(
     second.generate.parameters.set_number(5)
     second.generate.start_batch()
     second.explore.parameters.new_start(4)
-    draw(other_engine, 8)
+    answer_explore(other_engine, 8)
     second.takes._loading.wait()
     second.explore.keep_take()
     second.close()
 
-    after = everything(studio_home)
+    after = read_files(studio_home)
     assert {name: after.get(name) for name in before} == before
     assert [Path(name).parent.name for name in after.keys() - before.keys()] == ["takes"]
     assert window.complete.canvas.originals.get_picture(original) is not None
@@ -478,7 +478,7 @@ def test_a_second_window_renames_nothing_and_says_so(
 ) -> None:
     engine.status_changed.emit("Ready")
     window.explore.parameters.new_start(3)
-    draw(engine, 9)
+    answer_explore(engine, 9)
     window.explore.keep_take()
     window.explore.selection.rename_take(0, "Rose")
     window.explore.parameters.rename_direction(0, "Warmth")
@@ -486,7 +486,7 @@ def test_a_second_window_renames_nothing_and_says_so(
     window.autosave._task.wait()
     window.explore.history.undo()  # the stored settings contain another name now
     window.autosave.stop()
-    before = everything(studio_home)
+    before = read_files(studio_home)
 
     second = AppState(FakeEngine(), SettingsFile(writable=False), FakeSpeaker(), is_first=False)
     second.start()
@@ -506,7 +506,7 @@ def test_a_second_window_renames_nothing_and_says_so(
     for _ in range(4):
         second.explore.history.undo()
     second.close()
-    assert {name: data for name, data in everything(studio_home).items() if name in before} == before
+    assert {name: data for name, data in read_files(studio_home).items() if name in before} == before
 
 
 def test_a_second_window_does_not_move_damaged_settings(studio_home: Path) -> None:

@@ -11,7 +11,7 @@ from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import make_card, write_model
 
 
-def draw(engine: FakeEngine) -> None:
+def answer_explore(engine: FakeEngine) -> None:
     """Answer the newest question of Explore."""
     command = next(command for command in reversed(engine.sent) if isinstance(command, DecodeLatent))
     engine.emit_events(Decoded(job=command.job, picture=np.full((8, 8, 3), 9, np.uint8)), Finished(job=command.job))
@@ -40,9 +40,9 @@ def test_the_sliders_of_a_deleted_model_in_use_stay(
     explore = window.explore
     explore.choose_model("other")
     explore.parameters.new_start(3)
-    draw(engine)
+    answer_explore(engine)
     explore.parameters.set_slider(0, 1.5)
-    draw(engine)
+    answer_explore(engine)
     explore.keep_take()
     (two_models / "other.safetensors").unlink()
     explore.choose_model("tiny")
@@ -54,7 +54,7 @@ def test_the_sliders_of_a_deleted_model_in_use_stay(
     assert explore.parameters.scales.get() == ("Only",)
     assert explore.parameters.sliders.get() == (1.5, 0.0, 0.0)
     explore.parameters.set_slider(1, 0.5)
-    draw(engine)
+    answer_explore(engine)
     explore.keep_take()
     explore.choose_take(0)
 

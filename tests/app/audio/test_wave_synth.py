@@ -32,7 +32,7 @@ def tone(speaker: FakeSpeaker, messages: Messages) -> Iterator[WaveSynth]:
     tone.close()
 
 
-def heard(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> int:
+def played_pitch(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> int:
     qtbot.waitUntil(lambda: speaker.source is not None)
     return speaker.heard_pitch()
 
@@ -45,7 +45,7 @@ def test_the_sound_card_is_opened_only_to_play(tone: WaveSynth, speaker: FakeSpe
 
 def test_the_key_pressed_last_plays(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
     tone.press_key(69)
-    assert tone.sounding.get() and heard(tone, speaker, qtbot) == 440
+    assert tone.sounding.get() and played_pitch(tone, speaker, qtbot) == 440
     tone.press_key(81)
     assert speaker.heard_pitch() == 880 and tone.note.get() == 81 and tone.pressed_notes.get() == (69, 81)
     tone.release_key(81)
@@ -57,7 +57,7 @@ def test_the_key_pressed_last_plays(tone: WaveSynth, speaker: FakeSpeaker, qtbot
 
 def test_a_held_note_continues_and_keys_change_its_pitch(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
     tone.hold_note(True)
-    assert tone.held.get() and heard(tone, speaker, qtbot) == 110
+    assert tone.held.get() and played_pitch(tone, speaker, qtbot) == 110
     tone.press_key(57)
     tone.release_key(57)
     assert tone.held.get() and speaker.heard_pitch() == 220
@@ -67,14 +67,14 @@ def test_a_held_note_continues_and_keys_change_its_pitch(tone: WaveSynth, speake
 
 def test_another_wave_plays_at_once(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
     tone.hold_note(True)
-    assert heard(tone, speaker, qtbot) == 110
+    assert played_pitch(tone, speaker, qtbot) == 110
     tone.set_wave(np.rint(20_000 * np.sin(6 * np.pi * np.arange(256) / 256)).astype(np.int16))
     assert speaker.heard_pitch() == 330
 
 
 def test_nothing_plays_without_a_wave(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
     tone.hold_note(True)
-    heard(tone, speaker, qtbot)
+    played_pitch(tone, speaker, qtbot)
     tone.press_key(60)
     tone.set_wave(None)
     assert not tone.held.get() and tone.pressed_notes.get() == () and speaker.heard_pitch() == 0
@@ -89,7 +89,7 @@ def test_a_click_plays_the_wave_briefly(
 ) -> None:
     tone._brief_timer.setInterval(60_000)
     tone.play_briefly()
-    assert tone.sounding.get() and heard(tone, speaker, qtbot) == 110
+    assert tone.sounding.get() and played_pitch(tone, speaker, qtbot) == 110
     tone._brief_timer.setInterval(20)  # however long the computer took, the time starts again
     qtbot.waitUntil(lambda: not tone.sounding.get())
     assert speaker.heard_pitch() == 0
@@ -104,7 +104,7 @@ def test_a_click_plays_the_wave_briefly(
 def test_the_level_changes_the_sound_and_is_bounded(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
     tone.set_level(1.0)
     tone.hold_note(True)
-    heard(tone, speaker, qtbot)
+    played_pitch(tone, speaker, qtbot)
     loud = np.abs(speaker.play_seconds()).max()
     tone.set_level(0.5)
     speaker.play_seconds()
@@ -124,14 +124,14 @@ def test_a_missing_sound_card_shows_a_message_and_nothing_else_fails(
     assert not tone.held.get() and not tone.sounding.get()
     speaker.refuses = ""
     messages.press_button(0)
-    assert heard(tone, speaker, qtbot) == 110
+    assert played_pitch(tone, speaker, qtbot) == 110
 
 
 def test_a_lost_sound_card_is_reported_and_can_play_again(
     tone: WaveSynth, speaker: FakeSpeaker, messages: Messages, qtbot: QtBot
 ) -> None:
     tone.hold_note(True)
-    heard(tone, speaker, qtbot)
+    played_pitch(tone, speaker, qtbot)
     speaker.faults = '"USB headphones" went away. Nothing is lost; only the sound stopped.'
     qtbot.waitUntil(lambda: messages.current.get() is not None)
     message = messages.current.get()
@@ -139,12 +139,12 @@ def test_a_lost_sound_card_is_reported_and_can_play_again(
     assert not tone.held.get() and speaker.source is None
     speaker.faults = ""
     messages.press_button(0)
-    assert heard(tone, speaker, qtbot) == 110 and tone.held.get()
+    assert played_pitch(tone, speaker, qtbot) == 110 and tone.held.get()
 
 
 def test_a_silent_card_is_released(tone: WaveSynth, speaker: FakeSpeaker, qtbot: QtBot) -> None:
     tone.press_key(60)
-    heard(tone, speaker, qtbot)
+    played_pitch(tone, speaker, qtbot)
     for _ in range(2 * tones.RELEASE_AFTER):
         tone.check_output()
     assert speaker.source is not None  # it sounds
@@ -153,7 +153,7 @@ def test_a_silent_card_is_released(tone: WaveSynth, speaker: FakeSpeaker, qtbot:
         tone.check_output()
     assert speaker.source is None
     tone.press_key(69)
-    assert heard(tone, speaker, qtbot) == 440 and speaker.opens == 2
+    assert played_pitch(tone, speaker, qtbot) == 440 and speaker.opens == 2
 
 
 def test_octave_level_and_note_survive_a_restart(tone: WaveSynth, speaker: FakeSpeaker, messages: Messages) -> None:

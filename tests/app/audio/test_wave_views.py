@@ -78,7 +78,7 @@ def pixels(widget: QWidget) -> np.ndarray:
     return data[:, : image.width() * 3].reshape(image.height(), image.width(), 3).astype(int)
 
 
-def near(picture: np.ndarray, studio: OpenedWindow, token: str) -> np.ndarray:
+def colour_mask(picture: np.ndarray, studio: OpenedWindow, token: str) -> np.ndarray:
     """Return a mask of the pixels in a colour of the theme."""
     colour = studio.theme.colour(token)
     return np.abs(picture - [colour.red(), colour.green(), colour.blue()]).max(axis=2) < 12
@@ -101,15 +101,15 @@ def test_a_wave_is_shown_in_place_of_a_picture(sounds: OpenedWindow) -> None:
 
 def test_the_line_follows_the_wave(sounds: OpenedWindow) -> None:
     view = page(sounds).view
-    lit = near(pixels(view), sounds, "text")
+    lit = colour_mask(pixels(view), sounds, "text")
     height, width = lit.shape
     crest, trough = (np.flatnonzero(lit[:, round(width * (0.14 + part) / 1.28)]) for part in (0.25, 0.75))
     assert np.median(crest) == pytest.approx(height * (0.5 - 0.6 * 0.44), abs=3)
     assert np.median(trough) == pytest.approx(height * (0.5 + 0.6 * 0.44), abs=3)
-    assert not near(pixels(view), sounds, "accent").any()
+    assert not colour_mask(pixels(view), sounds, "accent").any()
     sounds.state.wave_synth.hold_note(True)
     settle()
-    assert near(pixels(view), sounds, "accent").any() and not near(pixels(view), sounds, "text").any()
+    assert colour_mask(pixels(view), sounds, "accent").any() and not colour_mask(pixels(view), sounds, "text").any()
 
 
 def test_the_old_wave_is_shown_while_a_slider_is_dragged(sounds: OpenedWindow) -> None:
@@ -119,9 +119,9 @@ def test_the_old_wave_is_shown_while_a_slider_is_dragged(sounds: OpenedWindow) -
     answer(sounds, wave(3))
     view = page(sounds).view
     assert view.shown_before is not None and (view.shown_before == wave()).all() and (view.shown_wave == wave(3)).all()
-    seen = near(pixels(view), sounds, "border").sum()
+    seen = colour_mask(pixels(view), sounds, "border").sum()
     QTest.mouseRelease(slider.slider, Qt.MouseButton.LeftButton)
-    assert view.shown_before is None and near(pixels(view), sounds, "border").sum() < seen - 300
+    assert view.shown_before is None and colour_mask(pixels(view), sounds, "border").sum() < seen - 300
 
 
 def test_harmonics_are_described(sounds: OpenedWindow) -> None:
@@ -138,7 +138,7 @@ def test_nothing_is_drawn_without_a_wave(sounds: OpenedWindow) -> None:
     view.resize(300, 200)
     view.show_before(np.zeros((8, 8, 3), np.uint8))
     view.show_wave(None)
-    assert view.shown_before is None and not near(pixels(view), sounds, "text").any()
+    assert view.shown_before is None and not colour_mask(pixels(view), sounds, "text").any()
     view.deleteLater()
 
 
@@ -149,7 +149,7 @@ def test_small_waves_are_redrawn_in_another_theme(sounds: OpenedWindow) -> None:
     sounds.state.theme.set("light")
     settle()
     light = pixels(sounds.window.strip.list)
-    assert near(light, sounds, "text").sum() > 20 and not np.array_equal(dark, light)
+    assert colour_mask(light, sounds, "text").sum() > 20 and not np.array_equal(dark, light)
     assert sound_thumbnail(wave(), 96, 64, 2.0, sounds.theme).deviceIndependentSize().width() == 48
 
 
@@ -321,7 +321,7 @@ def test_waves_fill_the_grid_and_a_click_plays_one(grid: OpenedWindow) -> None:
     view = generate_stage(grid).grid
     cell = view.cell_size()
     assert cell.width() == 1.5 * cell.height() and cell.width() > 150
-    assert near(pixels(view), grid, "text").sum() > 500
+    assert colour_mask(pixels(view), grid, "text").sum() > 500
     place = view.visualRect(view.model().index(1, 0)).center()
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
     tone = grid.state.wave_synth

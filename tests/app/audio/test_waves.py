@@ -68,7 +68,7 @@ def message_text(window: AppState) -> str:
     return message.text if message is not None else ""
 
 
-def saved(window: AppState, qtbot: QtBot, words: str) -> None:
+def wait_for_message(window: AppState, qtbot: QtBot, words: str) -> None:
     qtbot.waitUntil(lambda: words in message_text(window))
 
 
@@ -157,7 +157,7 @@ def test_a_wave_is_saved_as_one_frame_and_restored(
     explore.parameters.set_slider(1, 1.5)
     answer(engine, wave(2))
     explore.save_picture(tmp_path / "mine")
-    saved(exploring, qtbot, 'Saved "mine.wav" with its recipe inside.')
+    wait_for_message(exploring, qtbot, 'Saved "mine.wav" with its recipe inside.')
     samples, rate = soundfile.read(tmp_path / "mine.wav", dtype="float32")
     assert samples.shape == (2048,) and rate == 44_100
     explore.parameters.reset_sliders()
@@ -184,7 +184,7 @@ def test_all_waves_of_a_grid_are_saved_and_survive_a_restart(
     engine.emit_events(Finished(job=command.job))
     (tmp_path / "out").mkdir()
     window.generate.save_all(tmp_path / "out")
-    saved(window, qtbot, 'Saved 2 waves in "out"')
+    wait_for_message(window, qtbot, 'Saved 2 waves in "out"')
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["waves-5.wav", "waves-6.wav"]
     made_of = work.recipe_of_wav((tmp_path / "out" / "waves-6.wav").read_bytes())
     assert made_of is not None and (made_of.seed, made_of.label, made_of.kind) == (6, 1, "sound")
@@ -254,25 +254,27 @@ def test_models_of_waves_refuse_pictures_and_models_of_pictures_refuse_waves(
     Image.new("RGB", (5, 5)).save(tmp_path / "rose.png")
     (tmp_path / "organ.wav").write_bytes(export.encode_wav_bytes(wave(), 44_100, {}))
     exploring.explore.open_file(tmp_path / "rose.png")
-    saved(exploring, qtbot, '"rose.png" is a picture, and "Waves" makes sounds. Choose a model of pictures, then')
+    message = '"rose.png" is a picture, and "Waves" makes sounds. Choose a model of pictures, then'
+    wait_for_message(exploring, qtbot, message)
     exploring.explore.choose_model("tiny")
     sent = len(engine.sent)
     exploring.explore.open_file(tmp_path / "organ.wav")
-    saved(exploring, qtbot, '"organ.wav" is a wave, and "Tiny" makes pictures. Choose a model of waves, then')
+    message = '"organ.wav" is a wave, and "Tiny" makes pictures. Choose a model of waves, then'
+    wait_for_message(exploring, qtbot, message)
     assert len(engine.sent) == sent and exploring.explore.crop_preview.get() is None
 
 
 def test_silence_is_refused_as_a_start(exploring: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot) -> None:
     (tmp_path / "hush.wav").write_bytes(export.encode_wav_bytes(np.zeros(256, np.int16), 44_100, {}))
     exploring.explore.open_file(tmp_path / "hush.wav")
-    saved(exploring, qtbot, '"hush.wav" is silent and was not opened.')
+    wait_for_message(exploring, qtbot, '"hush.wav" is silent and was not opened.')
     assert not isinstance(engine.sent[-1], Encode) and not exploring.explore.busy.get()
 
 
 def test_a_song_is_refused_with_its_length(exploring: AppState, tmp_path: Path, qtbot: QtBot) -> None:
     (tmp_path / "song.wav").write_bytes(export.encode_wav_bytes(np.zeros(100_000, np.int16), 44_100, {}))
     exploring.explore.open_file(tmp_path / "song.wav")
-    saved(exploring, qtbot, "is 2.3 seconds long, and a single cycle has at most 8,192 samples")
+    wait_for_message(exploring, qtbot, "is 2.3 seconds long, and a single cycle has at most 8,192 samples")
 
 
 # ── a wavetable between two takes ────────────────────────────────────────────────────────────────
@@ -298,7 +300,7 @@ def two_takes(exploring: AppState, engine: FakeEngine) -> AppState:
     return exploring
 
 
-def lead(window: AppState, engine: FakeEngine, path: Path) -> wire.Interpolate:
+def make_wavetable(window: AppState, engine: FakeEngine, path: Path) -> wire.Interpolate:
     window.explore.wavetable.save_wavetable(0, path)
     command = engine.sent[-1]
     assert isinstance(command, wire.Interpolate)
@@ -308,10 +310,10 @@ def lead(window: AppState, engine: FakeEngine, path: Path) -> wire.Interpolate:
 def test_the_engine_interpolates_the_wavetable(two_takes: AppState, engine: FakeEngine, tmp_path: Path) -> None:
     table = two_takes.explore.wavetable
     assert table.target_takes() == (0, 1) and table.file_name(0) == "waves-organ-to-take-1.wav"
-    way = lead(two_takes, engine, tmp_path / "w.wav")
-    assert (way.model, way.frames, way.end.seed, way.end.latent) == ("waves", 64, 7, None)
-    assert way.begin.latent is not None and way.begin.latent[3] == 3
-    assert (way.begin.sliders, way.begin.label) == ((0.0, 2.0, 0.0), 1)
+    command = make_wavetable(two_takes, engine, tmp_path / "w.wav")
+    assert (command.model, command.frames, command.end.seed, command.end.latent) == ("waves", 64, 7, None)
+    assert command.begin.latent is not None and command.begin.latent[3] == 3
+    assert (command.begin.sliders, command.begin.label) == ((0.0, 2.0, 0.0), 1)
     assert table.running.get()
     sent = len(engine.sent)
     table.save_wavetable(1, tmp_path / "other.wav")
@@ -321,14 +323,14 @@ def test_the_engine_interpolates_the_wavetable(two_takes: AppState, engine: Fake
 def test_the_frames_are_saved_in_their_order(
     two_takes: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
-    way = lead(two_takes, engine, tmp_path / "way")
+    command = make_wavetable(two_takes, engine, tmp_path / "way")
     frames = np.stack([np.rint(wave(1) * (64 - n) / 64 + wave(3) * n / 64).astype(np.int16) for n in range(64)])
     for first in (32, 0):
         part = frames[first : first + 32]
-        engine.emit_events(PicturesPreview(job=way.job, first=first, pictures=part, done=1, total=2))
-        engine.emit_events(PicturesPreview(job=way.job, first=first, pictures=part, done=2, total=2))
-    engine.emit_events(Finished(job=way.job))
-    saved(two_takes, qtbot, 'Saved "way.wav", 64 frames of 2,048 samples, with its recipe inside.')
+        engine.emit_events(PicturesPreview(job=command.job, first=first, pictures=part, done=1, total=2))
+        engine.emit_events(PicturesPreview(job=command.job, first=first, pictures=part, done=2, total=2))
+    engine.emit_events(Finished(job=command.job))
+    wait_for_message(two_takes, qtbot, 'Saved "way.wav", 64 frames of 2,048 samples, with its recipe inside.')
     assert not two_takes.explore.wavetable.running.get()
     data = (tmp_path / "way.wav").read_bytes()
     samples, _ = soundfile.read(io.BytesIO(data), dtype="float32")
@@ -366,12 +368,12 @@ def test_a_wavetable_restores_both_of_its_ends(
 def test_a_failed_wavetable_is_reported_and_can_be_tried_again(
     two_takes: AppState, engine: FakeEngine, tmp_path: Path
 ) -> None:
-    way = lead(two_takes, engine, tmp_path / "w.wav")
-    engine.emit_events(Failed(job=way.job, reason="Memory ran out.", hint="Close something."))
+    command = make_wavetable(two_takes, engine, tmp_path / "w.wav")
+    engine.emit_events(Failed(job=command.job, reason="Memory ran out.", hint="Close something."))
     assert message_text(two_takes) == "Memory ran out. Close something."
     assert not two_takes.explore.wavetable.running.get()
     two_takes.messages.press_button(0)
-    assert isinstance(engine.sent[-1], wire.Interpolate) and engine.sent[-1].job != way.job
+    assert isinstance(engine.sent[-1], wire.Interpolate) and engine.sent[-1].job != command.job
     engine.die()
     assert message_text(two_takes).endswith("The wavetable was not saved yet.")
     engine.status_changed.emit("Stopped")
@@ -420,7 +422,7 @@ def test_a_class_is_restored_with_a_take_and_a_dropped_file(
     answer(engine, wave(2))
     explore.keep_take()
     explore.save_picture(tmp_path / "dark.wav")
-    saved(exploring, qtbot, "Saved")
+    wait_for_message(exploring, qtbot, "Saved")
     explore.parameters.set_label(None)
     answer(engine, wave())
     explore.choose_take(0)

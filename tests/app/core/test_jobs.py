@@ -54,7 +54,7 @@ class Clock:
         self._queue = window.jobs
         window.jobs._clock = lambda: self.now
 
-    def pass_(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.now += seconds
         self._queue._add_noticed_jobs()
 
@@ -78,9 +78,9 @@ def test_work_of_half_a_second_is_listed_and_can_be_stopped(
     window: AppState, engine: FakeEngine, clock: Clock, command: AnyCommand
 ) -> None:
     engine.send(command)
-    clock.pass_(NOTICE_AFTER - 0.01)
+    clock.advance(NOTICE_AFTER - 0.01)
     assert not entries(window), "short work is no news"
-    clock.pass_(0.02)
+    clock.advance(0.02)
     (entry,) = entries(window)
     assert entry.job == command.job and entry.title[0].isupper() and progress_text(entry) == "waits for the engine"
     engine.emit_events(wire.Heartbeat(steps=1, job=command.job))
@@ -89,7 +89,7 @@ def test_work_of_half_a_second_is_listed_and_can_be_stopped(
     assert engine.stopped == [command.job] and entries(window), "it stands there until it has ended"
     engine.emit_events(Stopped(job=command.job))
     assert not entries(window)
-    clock.pass_(9.0)
+    clock.advance(9.0)
     assert not entries(window)
 
 
@@ -99,10 +99,10 @@ def test_a_job_leaves_the_list_when_it_ends(
 ) -> None:
     engine.send(JOBS[FindLoop])
     engine.emit_events(ending)
-    clock.pass_(1.0)
+    clock.advance(1.0)
     assert not entries(window), "what ended soon is never shown"
     engine.send(JOBS[FindLoop])
-    clock.pass_(1.0)
+    clock.advance(1.0)
     assert entries(window)
     engine.emit_events(ending)
     assert not entries(window)
@@ -110,7 +110,7 @@ def test_a_job_leaves_the_list_when_it_ends(
 
 def test_a_job_leaves_the_list_when_the_engine_dies(window: AppState, engine: FakeEngine, clock: Clock) -> None:
     engine.send(JOBS[Score])
-    clock.pass_(1.0)
+    clock.advance(1.0)
     assert entries(window)
     engine.die()
     assert not entries(window)
@@ -119,18 +119,18 @@ def test_a_job_leaves_the_list_when_the_engine_dies(window: AppState, engine: Fa
 def test_an_adjustment_of_a_job_is_not_listed(window: AppState, engine: FakeEngine, clock: Clock) -> None:
     engine.send(JOBS[StreamSound])
     engine.send(wire.Adjust(job="steer-1", running_job="perform-1", allowed_seconds=1.0))
-    clock.pass_(1.0)
+    clock.advance(1.0)
     assert [entry.job for entry in entries(window)] == ["perform-1"]
 
 
 def test_a_job_that_is_added_has_one_entry(window: AppState, engine: FakeEngine, clock: Clock) -> None:
     window.generate.parameters.set_number(2)
     window.generate.start_batch()
-    clock.pass_(3.0)
+    clock.advance(3.0)
     assert [entry.title for entry in entries(window)] == ["Tiny: 2 pictures"]
     job = engine.sent[-1].job
     engine.emit_events(Stopped(job=job))
-    clock.pass_(3.0)
+    clock.advance(3.0)
     assert not entries(window)
 
 
@@ -149,7 +149,7 @@ def test_many_short_jobs_in_a_row_are_one_work(window: AppState, engine: FakeEng
     for _ in range(3):
         command = engine.sent[-1]
         assert isinstance(command, Score)
-        clock.pass_(0.3)
+        clock.advance(0.3)
         seen.append([entry.title for entry in entries(window)])
         bits = np.zeros((8, 8), np.float32)
         engine.emit_events(
@@ -169,7 +169,7 @@ def test_many_short_jobs_in_a_row_are_one_work(window: AppState, engine: FakeEng
 def test_a_moving_control_is_not_one_long_work(window: AppState, engine: FakeEngine, clock: Clock) -> None:
     for number in range(5):
         engine.send(DecodeLatent(job=f"explore-{number}", model="tiny"))
-        clock.pass_(0.3)
+        clock.advance(0.3)
         engine.emit_events(Finished(job=f"explore-{number}"))
         assert not entries(window)
 
@@ -186,9 +186,9 @@ def test_progress_is_shown_if_it_is_known(window: AppState, engine: FakeEngine, 
     for kind, event in events.items():
         command = JOBS[kind]
         engine.send(command)
-        clock.pass_(1.0)
+        clock.advance(1.0)
         engine.emit_events(wire.Heartbeat(steps=1, job=command.job))
-        clock.pass_(2.0)
+        clock.advance(2.0)
         engine.emit_events(event)
         (entry,) = entries(window)
         assert entry.share == 0.25 and progress_text(entry) == "25 % done · about 6 s left"

@@ -73,11 +73,11 @@ def models(engine: FakeEngine) -> list[str]:
     return [command.model for command in engine.sent if isinstance(command, Sample)]
 
 
-def last(engine: FakeEngine) -> str:
+def last_job(engine: FakeEngine) -> str:
     return engine.sent[-1].job
 
 
-def drawn(job: str) -> PicturesPreview:
+def make_preview(job: str) -> PicturesPreview:
     return PicturesPreview(job=job, first=0, pictures=PICTURES, done=1, total=1)
 
 
@@ -90,9 +90,9 @@ def test_an_event_reaches_only_the_request_that_asked(engine: FakeEngine, policy
     other = Asker(engine, policy, "paint")
     one.ask()
     other.ask()
-    part = drawn(one.request.job)
+    part = make_preview(one.request.job)
     end = Finished(job=one.request.job)
-    engine.emit_events(part, end, drawn("stranger"))
+    engine.emit_events(part, end, make_preview("stranger"))
     assert one.signals == [("progressed", part), ("answered", end)] and not other.signals
     assert [event for event, _ in one.at_once] == [part, end] and not other.at_once
     assert not one.request.running.get() and other.request.running.get()
@@ -101,20 +101,20 @@ def test_an_event_reaches_only_the_request_that_asked(engine: FakeEngine, policy
 def test_a_whole_answer_closes_the_question_and_the_ending_after_it_ends_no_other(engine: FakeEngine) -> None:
     asker = Asker(engine, "single")
     asker.ask()
-    first = last(engine)
+    first = last_job(engine)
     engine.emit_events(Decoded(job=first, picture=PICTURES[0]))
     assert asker.signal_names == ["answered"] and not asker.request.running.get()
     asker.ask()
     engine.emit_events(Finished(job=first))
     assert asker.signal_names == ["answered"] and asker.request.running.get()
-    engine.emit_events(Stopped(job=last(engine)))
+    engine.emit_events(Stopped(job=last_job(engine)))
     assert asker.signal_names == ["answered", "stopped"]
 
 
 def test_a_failure_carries_its_reason(engine: FakeEngine) -> None:
     asker = Asker(engine, "single")
     asker.ask()
-    failure = Failed(job=last(engine), reason="Memory ran out.")
+    failure = Failed(job=last_job(engine), reason="Memory ran out.")
     engine.emit_events(failure)
     assert asker.signals == [("failed", failure)]
 
@@ -134,7 +134,7 @@ def test_a_change_names_the_open_job_and_is_sent_for_no_other(engine: FakeEngine
     asker.request.steer(report_entropy=True)
     assert not engine.sent
     asker.ask()
-    job = last(engine)
+    job = last_job(engine)
     asker.request.steer("dials", share=0.5)
     asker.request.steer(report_entropy=True)
     changes = [command for command in engine.sent if isinstance(command, Adjust)]
@@ -155,7 +155,7 @@ def test_latest_asks_the_newest_waiting_question(engine: FakeEngine) -> None:
     assert models(engine) == ["a"] and not engine.stopped, "a long drag still shows answers"
     engine.emit_events(
         Encoded(
-            job=last(engine),
+            job=last_job(engine),
             latent=PICTURES,
             exact=True,
             differing=0,
@@ -166,7 +166,7 @@ def test_latest_asks_the_newest_waiting_question(engine: FakeEngine) -> None:
         )
     )
     assert models(engine) == ["a", "c"] and asker.signal_names == ["answered"]
-    engine.emit_events(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last_job(engine)))
     assert models(engine) == ["a", "c"] and asker.signal_names == ["answered", "answered"]
 
 
@@ -174,23 +174,23 @@ def test_latest_forgets_waiting_questions_after_a_stop_and_continues_after_a_fai
     asker = Asker(engine, "latest")
     asker.ask("a")
     asker.ask("b")
-    engine.emit_events(Stopped(job=last(engine)))
+    engine.emit_events(Stopped(job=last_job(engine)))
     assert models(engine) == ["a"] and not asker.request.running.get()
     asker.ask("c")
     asker.ask("d")
-    engine.emit_events(Failed(job=last(engine), reason="No."))
+    engine.emit_events(Failed(job=last_job(engine), reason="No."))
     assert models(engine) == ["a", "c", "d"]
 
 
 def test_latest_waits_for_the_end_of_a_cancelled_job(engine: FakeEngine) -> None:
     asker = Asker(engine, "latest")
     asker.ask("a")
-    cancelled = last(engine)
+    cancelled = last_job(engine)
     asker.request.cancel()
     asker.ask("b")
     assert engine.stopped == [cancelled] and models(engine) == ["a"]
     assert asker.request.is_named(cancelled) and not asker.request.is_named("")
-    engine.emit_events(drawn(cancelled))
+    engine.emit_events(make_preview(cancelled))
     assert models(engine) == ["a"]
     engine.emit_events(Stopped(job=cancelled))
     assert models(engine) == ["a", "b"] and not asker.signals
@@ -207,11 +207,11 @@ def test_a_question_is_built_at_its_turn_and_dropped_if_it_is_pointless(engine: 
     asker.request.ask(question)
     asker.request.ask(question)
     wanted[0] = "newer"
-    engine.emit_events(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last_job(engine)))
     assert models(engine) == ["first", "newer"]
     asker.request.ask(question)
     wanted.clear()
-    engine.emit_events(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last_job(engine)))
     assert len(engine.sent) == 2 and not asker.request.running.get() and not asker.request.job
 
 
@@ -235,7 +235,7 @@ def test_the_next_question_can_be_sent_before_the_answer_is_shown(engine: FakeEn
     asker.request.answered.connect(lambda event: (asker.request.send_next(), seen.append(models(engine))))
     asker.ask("a")
     asker.ask("b")
-    engine.emit_events(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last_job(engine)))
     assert seen == [["a", "b"]] and models(engine) == ["a", "b"]
 
 
@@ -244,14 +244,14 @@ def test_a_queue_asks_all_in_order_whatever_the_answers(engine: FakeEngine) -> N
     for model in ("a", "b", "c", "d"):
         asker.ask(model)
     assert models(engine) == ["a"]
-    engine.emit_events(Stopped(job=last(engine)))
+    engine.emit_events(Stopped(job=last_job(engine)))
     assert models(engine) == ["a", "b"]
-    engine.emit_events(Failed(job=last(engine), reason="No."))
+    engine.emit_events(Failed(job=last_job(engine), reason="No."))
     assert models(engine) == ["a", "b", "c"]
     engine.die()
     assert models(engine) == ["a", "b", "c", "d"]
     assert asker.request.running.get()
-    engine.emit_events(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last_job(engine)))
     assert asker.signal_names == ["stopped", "failed", "lost", "answered"] and not asker.request.running.get()
 
 
@@ -259,7 +259,7 @@ def test_a_single_question_ignores_others_while_it_is_open(engine: FakeEngine) -
     asker = Asker(engine, "single")
     asker.ask("a")
     asker.ask("b")
-    engine.emit_events(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last_job(engine)))
     assert models(engine) == ["a"]
     asker.ask("c")
     assert models(engine) == ["a", "c"]
@@ -272,8 +272,8 @@ def test_stop_delivers_the_parts_that_are_finished(engine: FakeEngine) -> None:
     asker = Asker(engine, "single")
     asker.ask()
     asker.request.stop()
-    assert engine.stopped == [last(engine)]
-    engine.emit_events(drawn(last(engine)), Stopped(job=last(engine)))
+    assert engine.stopped == [last_job(engine)]
+    engine.emit_events(make_preview(last_job(engine)), Stopped(job=last_job(engine)))
     assert asker.signal_names == ["progressed", "stopped"]
     asker.request.stop()
     assert len(engine.stopped) == 1, "nothing is open"
@@ -284,25 +284,25 @@ def test_late_answers_of_a_cancelled_job_are_not_delivered(engine: FakeEngine, p
     asker = Asker(engine, policy)
     asker.ask("a")
     asker.ask("b")
-    job = last(engine)
+    job = last_job(engine)
     asker.request.cancel()
     assert not asker.request.running.get()
-    engine.emit_events(drawn(job), Decoded(job=job, picture=PICTURES[0]), Stopped(job=job))
+    engine.emit_events(make_preview(job), Decoded(job=job, picture=PICTURES[0]), Stopped(job=job))
     assert not asker.signals and models(engine) == ["a"], "what waited is forgotten"
     asker.ask("c")
-    engine.emit_events(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last_job(engine)))
     assert asker.signal_names == ["answered"]
 
 
 def test_a_question_that_is_left_ends_without_signals(engine: FakeEngine) -> None:
     asker = Asker(engine, "single")
     asker.ask("a")
-    left = last(engine)
+    left = last_job(engine)
     asker.request.leave()
     asker.ask("b")
-    engine.emit_events(drawn(left), Failed(job=left, reason="No."))
+    engine.emit_events(make_preview(left), Failed(job=left, reason="No."))
     assert not asker.signals and not engine.stopped and models(engine) == ["a", "b"]
-    engine.emit_events(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last_job(engine)))
     assert asker.signal_names == ["answered"]
 
 
@@ -310,13 +310,13 @@ def test_the_request_of_a_deleted_owner_stops_its_jobs_without_signals(engine: F
     asker = Asker(engine, "single")
     signals = asker.signals
     asker.ask("a")
-    engine.emit_events(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last_job(engine)))
     asker.ask("b")
-    job = last(engine)
+    job = last_job(engine)
     asker.deleteLater()
     QCoreApplication.sendPostedEvents(asker, QEvent.Type.DeferredDelete)
     assert engine.abandoned == [job]
-    engine.emit_events(drawn(job), Stopped(job=job))
+    engine.emit_events(make_preview(job), Stopped(job=job))
     engine.die()
     assert [what for what, _ in signals] == ["answered"]
 

@@ -14,12 +14,12 @@ from tests.app.fake_model import make_card, write_model
 
 
 @pytest.fixture(autouse=True)
-def a_photographer(two_models: Path) -> None:
+def photo_model(two_models: Path) -> None:
     """Add `meadow`, whose card says that its pictures are shown smooth."""
     write_model(two_models, msgspec.structs.replace(make_card("meadow"), smooth=True))
 
 
-def make(window: AppState, engine: FakeEngine, model: str) -> None:
+def make_pictures(window: AppState, engine: FakeEngine, model: str) -> None:
     """Show a grid of finished pictures by a model."""
     window.generate.choose_model(model)
     window.generate.start_batch()
@@ -69,18 +69,18 @@ def test_the_users_choice_for_a_model_wins_and_is_stored(
 def test_pictures_on_the_stage_stay_smooth_while_another_model_is_chosen(
     window: AppState, engine: FakeEngine
 ) -> None:
-    make(window, engine, "meadow")
+    make_pictures(window, engine, "meadow")
     window.generate.choose_model("tiny")
     assert window.smooth.get()
-    make(window, engine, "tiny")
+    make_pictures(window, engine, "tiny")
     assert not window.smooth.get()
 
 
 def test_a_take_is_shown_as_its_model_shows_pictures(window: AppState, engine: FakeEngine) -> None:
-    make(window, engine, "meadow")
+    make_pictures(window, engine, "meadow")
     window.generate.choose_cell(0)
     window.generate.keep_take()
-    make(window, engine, "tiny")
+    make_pictures(window, engine, "tiny")
     assert not window.smooth.get()
     window.generate.enlarged.show_take(0)
     assert window.smooth.get()

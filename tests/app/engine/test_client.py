@@ -38,7 +38,7 @@ LIGHT = [sys.executable, str(ROOT / "tests" / "engine" / "light.py")]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
 
-def alive(process: int) -> bool:
+def is_running(process: int) -> bool:
     """Return whether a process runs. A zombie does not."""
     try:
         os.kill(process, 0)
@@ -90,7 +90,7 @@ def opened(qtbot: QtBot) -> Iterator[Callable[..., Window]]:
     for window in windows:
         window.engine.close()
         assert window.engine.now == "Stopped"
-        assert not [pid for pid in window.pids if pid and alive(pid)]
+        assert not [pid for pid in window.pids if pid and is_running(pid)]
 
 
 def test_the_engine_starts_works_and_becomes_ready(opened: Callable[..., Window]) -> None:
@@ -236,7 +236,7 @@ def test_the_window_survives_fifty_killed_engines_and_leaves_no_process(
         os.kill(killed, signal.SIGKILL)
         window.until(lambda time_=time_: len(window.lost) == time_ + 1)
         assert [c.job for c in window.lost[-1]] == [job]
-        assert not alive(killed)
+        assert not is_running(killed)
     engine.send(sample("last", seeds=2))
     window.until(lambda: window.has(Finished, "last"))
     assert len(window.messages) == 50
@@ -425,11 +425,11 @@ def test_an_engine_behind_a_relay_works_the_same(opened: Callable[..., Window], 
     window.until(lambda: window.has(Finished, "c"))
     far = int(pid.read_text())
     os.kill(window.engine.process_id, signal.SIGKILL)  # the relay dies, and the far engine has no client
-    window.until(lambda: len(window.messages) == 2 and not alive(far))
+    window.until(lambda: len(window.messages) == 2 and not is_running(far))
     window.until(lambda: window.engine.now == "Ready")
     far = int(pid.read_text())
     window.engine.close()
-    assert not alive(far)
+    assert not is_running(far)
 
 
 @posix
@@ -440,7 +440,7 @@ def test_shell_pipes_work_as_a_relay(opened: Callable[..., Window]) -> None:
     window.until(lambda: window.has(Finished, "a"))
     process = window.engine.process_id
     window.engine.close()
-    assert not alive(process) and not window.messages
+    assert not is_running(process) and not window.messages
 
 
 @posix
@@ -452,7 +452,7 @@ def test_closing_ends_even_a_frozen_engine(opened: Callable[..., Window]) -> Non
     process = window.engine.process_id
     os.kill(process, signal.SIGSTOP)
     window.engine.close()
-    assert not alive(process)
+    assert not is_running(process)
 
 
 def test_closing_ends_an_engine_in_good_order(opened: Callable[..., Window], studio_home: Path) -> None:
@@ -472,10 +472,10 @@ from studio.app.engine.client import EngineClient
 from studio.wire.messages import Notice, PicturesPreview, Sample
 application = QCoreApplication(sys.argv)
 engine = EngineClient(sys.argv[2:])
-def tell(event):
+def print_process(event):
     if isinstance(event, (Notice, PicturesPreview)):
         print(engine.process_id, flush=True)
-engine.event_received.connect(tell)
+engine.event_received.connect(print_process)
 engine.start()
 engine.send(Sample(job="a", model=sys.argv[1], seeds=tuple(range(4096))))
 application.exec()
@@ -489,11 +489,11 @@ def test_no_engine_survives_a_killed_window(model: str) -> None:
     owner = subprocess.Popen([*relay(OWNER), model, *LIGHT], stdout=subprocess.PIPE, env=environment)
     with owner:
         process = int(owner.stdout.readline())
-        assert alive(process)
+        assert is_running(process)
         owner.kill()
         owner.wait()
         end = time.monotonic() + LIMIT
-        while alive(process):
+        while is_running(process):
             assert time.monotonic() < end
             time.sleep(0.01)
 

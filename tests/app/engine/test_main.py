@@ -21,13 +21,13 @@ from studio.app.main import assemble
 application = QApplication(["studio"])
 studio = assemble(application, [sys.executable, "-c", "import sys; sys.stdin.buffer.read()"])
 painted = []
-studio.frame.painted.connect(lambda: painted.append(True))
+studio.window.painted.connect(lambda: painted.append(True))
 started_early = bool(studio.engine.process_id)
-studio.frame.show()
+studio.window.show()
 while not painted:
     application.processEvents()
 print(started_early, sorted({"torch", "pyqtgraph", "numba"} & set(sys.modules)))
-studio.close()
+studio.close_window()
 """
 
 
@@ -50,7 +50,7 @@ from studio.app.main import assemble
 studio = assemble(QApplication(["studio"]), [sys.executable, "-c", "import sys; sys.stdin.buffer.read()"])
 said = studio.state.messages.current.get()
 print(said.text.partition(".")[0] if said is not None else "")
-studio.close()
+studio.close_window()
 """
 
 
@@ -77,12 +77,12 @@ def planted():
     raise ValueError("planted")
 def faulty(application, program=None):
     studio = assemble(application, [sys.executable, "-c", "import sys; sys.stdin.buffer.read()"])
-    def hear(said):
-        if said is not None:
-            print(said.text.partition(".")[0])
-            QTimer.singleShot(0, studio.frame.close)
-    studio.state.messages.current.changed.connect(hear)
-    studio.frame.painted.connect(planted)
+    def print_message(message):
+        if message is not None:
+            print(message.text.partition(".")[0])
+            QTimer.singleShot(0, studio.window.close)
+    studio.state.messages.current.changed.connect(print_message)
+    studio.window.painted.connect(planted)
     return studio
 main.assemble = faulty
 sys.exit(main.main([]))

@@ -234,7 +234,7 @@ def test_a_picture_is_redrawn_from_a_row_exactly_and_repeatably(
     start = state.current_item()
     assert start is not None and rewind.marker.get() is not None
 
-    def gone_on(count: int) -> np.ndarray:
+    def branch_picture(count: int) -> np.ndarray:
         qtbot.waitUntil(lambda: not rewind.is_running and len(window.takes.takes.get()) == count, timeout=START)
         item = state.current_item()
         assert item is not None
@@ -243,7 +243,7 @@ def test_a_picture_is_redrawn_from_a_row_exactly_and_repeatably(
     # Another seed below row 5: the rows above are those of the picture, and something below is new.
     state.rewind_actions.move_marker(5)
     state.rewind_actions.branch_here()
-    first = gone_on(2)
+    first = branch_picture(2)
     assert np.array_equal(first[:5], start[:5]) and not np.array_equal(first, start)
 
     # One pixel white with the picture's own seed: it stands, and nothing before it differs.
@@ -251,7 +251,7 @@ def test_a_picture_is_redrawn_from_a_row_exactly_and_repeatably(
     state.rewind_actions.move_marker(5)
     state.rewind_actions.set_pixel(6, 3, (250,))
     state.rewind_actions.branch_here()
-    second = gone_on(3)
+    second = branch_picture(3)
     assert second[6, 3, 0] == 255  # the highest of 16 levels
     before = np.arange(64).reshape(8, 8) < 6 * 8 + 3
     assert np.array_equal(second[before], start[before])

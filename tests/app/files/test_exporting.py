@@ -24,7 +24,7 @@ from tests.limits import LIMIT
 RNG = np.random.default_rng(3)
 
 
-def pieces(count: int, **fields: object) -> list[ExportItem]:
+def make_items(count: int, **fields: object) -> list[ExportItem]:
     return [
         ExportItem(
             RNG.integers(0, 256, (8, 8, 3), np.uint8),
@@ -58,8 +58,8 @@ def test_an_enlarged_picture_is_restored_when_dropped(
     window.export_settings.choose_times(times)
     window.export_settings.choose_pixels(pixels)
     window.smooth.set(smooth)
-    (piece,) = pieces(1)
-    window.exporter.export_item(piece, tmp_path / "rose.png")
+    (item,) = make_items(1)
+    window.exporter.export_item(item, tmp_path / "rose.png")
     assert message_text(window, qtbot) == 'Saved "rose.png" with its recipe inside.'
     with Image.open(tmp_path / "rose.png") as image:
         assert image.size == ((100, 100) if smooth and not times else (side, side))
@@ -67,9 +67,9 @@ def test_an_enlarged_picture_is_restored_when_dropped(
     window.open_dropped([tmp_path / "rose.png"])
     shown = window.explore.picture if panel == "explore" else window.complete.canvas.picture
     qtbot.waitUntil(lambda: shown.get() is not None)
-    assert np.array_equal(shown.get(), piece.picture)
+    assert np.array_equal(shown.get(), item.picture)
     if panel == "explore":
-        assert window.explore.parameters.seed.get() == piece.work.seed
+        assert window.explore.parameters.seed.get() == item.work.seed
 
 
 def test_an_artwork_without_a_seed_is_encoded_from_its_pixels(
@@ -77,28 +77,28 @@ def test_an_artwork_without_a_seed_is_encoded_from_its_pixels(
 ) -> None:
     """The original of a smooth file cannot be computed from its pixels."""
     window.smooth.set(True)
-    (piece,) = pieces(1, heat=StoredArray.from_array(np.ones((8, 8), np.float32)))
-    window.exporter.export_item(piece, tmp_path / "rose.png")
+    (item,) = make_items(1, heat=StoredArray.from_array(np.ones((8, 8), np.float32)))
+    window.exporter.export_item(item, tmp_path / "rose.png")
     message_text(window, qtbot)
     window.explore.open_file(tmp_path / "rose.png")
     qtbot.waitUntil(lambda: any(isinstance(sent, Encode) for sent in engine.sent))
     command = next(sent for sent in engine.sent if isinstance(sent, Encode))
-    assert np.array_equal(command.picture, piece.picture)
+    assert np.array_equal(command.picture, item.picture)
 
 
 def test_a_sheet_shows_every_picture_and_carries_the_recipe_of_each(
     window: AppState, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window.export_settings.choose_times(4)
-    many = pieces(6)
+    many = make_items(6)
     window.exporter.export_sheet(many, tmp_path / "roses")
     assert message_text(window, qtbot) == 'Saved 6 pictures on "roses.png", each with its recipe inside.'
     sheet = open_picture(tmp_path / "roses.png").array
     assert sheet.shape == (3 * 34 + 2, 2 * 34 + 2, 3)
-    for index, piece in enumerate(many):
+    for index, item in enumerate(many):
         y = 2 + index // 2 * 34
         x = 2 + index % 2 * 34
-        assert np.array_equal(sheet[y : y + 32 : 4, x : x + 32 : 4], piece.picture)
+        assert np.array_equal(sheet[y : y + 32 : 4, x : x + 32 : 4], item.picture)
     recipes = export.png_texts((tmp_path / "roses.png").read_bytes())[SHEET_RECIPE_KEY]
     assert all(f'"seed":{seed},' in recipes for seed in range(6))
 
@@ -111,7 +111,7 @@ def test_a_dropped_sheet_shows_its_first_picture_and_can_give_all_of_them(
     window.smooth.set(smooth)
     trained = window.models.find_model("tiny")
     assert trained is not None
-    many = pieces(6, model_hash=trained.file_hash)
+    many = make_items(6, model_hash=trained.file_hash)
     window.exporter.export_sheet(many, tmp_path / "roses.png")
     message_text(window, qtbot)
     window.messages.dismiss()
@@ -121,8 +121,8 @@ def test_a_dropped_sheet_shows_its_first_picture_and_can_give_all_of_them(
     assert window.explore.parameters.seed.get() == 0
     window.messages.press_button(0)
     takes = window.takes.takes.get()
-    assert [take.work for take in takes] == [piece.work for piece in many]
-    assert all(np.array_equal(take.picture, piece.picture) for take, piece in zip(takes, many, strict=True))
+    assert [take.work for take in takes] == [item.work for item in many]
+    assert all(np.array_equal(take.picture, item.picture) for take, item in zip(takes, many, strict=True))
     window.explore.history.undo()
     assert window.takes.takes.get() == ()
 
@@ -131,8 +131,8 @@ def test_a_sheet_of_many_pictures_stays_small_enough_to_open(
     window: AppState, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window.export_settings.choose_times(16)
-    piece = ExportItem(np.zeros((64, 64, 1), np.uint8), Work(model="tiny", model_hash="", seed=0), "tiny-0.png")
-    window.exporter.export_sheet([piece] * 200, tmp_path / "roses.png")
+    item = ExportItem(np.zeros((64, 64, 1), np.uint8), Work(model="tiny", model_hash="", seed=0), "tiny-0.png")
+    window.exporter.export_sheet([item] * 200, tmp_path / "roses.png")
     assert message_text(window, qtbot) == (
         'Saved 200 pictures on "roses.png", each with its recipe inside. '
         "Each is 512 × 512 pixels. At 1,024 × 1,024 the sheet would be too large."
@@ -155,8 +155,8 @@ def test_the_export_settings_survive_a_restart(opener: Opener, engine: FakeEngin
 
 def test_the_same_seed_with_other_sliders_proposes_another_name(window: AppState, tmp_path: Path) -> None:
     window.folders.end_saving(tmp_path)
-    home = pieces(1)[0]
-    moved = pieces(1, sliders=(1.0,))[0]
+    home = make_items(1)[0]
+    moved = make_items(1, sliders=(1.0,))[0]
     assert window.exporter.name_for(home) == "tiny-0.png"
     assert window.exporter.name_for(moved) == "tiny-0-0001.png"
     assert window.exporter.name_for(home) == "tiny-0.png", "the same work keeps its name"
@@ -164,9 +164,9 @@ def test_the_same_seed_with_other_sliders_proposes_another_name(window: AppState
 
 def test_the_name_of_an_existing_file_is_not_proposed(window: AppState, qtbot: QtBot, tmp_path: Path) -> None:
     window.folders.end_saving(tmp_path)
-    (piece,) = pieces(1)
+    (item,) = make_items(1)
     for wanted in ("tiny-0.png", "tiny-0-0001.png", "tiny-0-0002.png"):
-        assert window.exporter.name_for(piece) == wanted
+        assert window.exporter.name_for(item) == wanted
         (tmp_path / wanted).write_bytes(b"")
 
 
@@ -218,15 +218,15 @@ def test_the_first_folder_is_the_users_pictures(window: AppState, monkeypatch: p
 def test_a_save_during_another_save_is_written_too(
     window: AppState, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    for piece in pieces(5):
-        window.exporter.export_item(piece, tmp_path / piece.name)
+    for item in make_items(5):
+        window.exporter.export_item(item, tmp_path / item.name)
     qtbot.waitUntil(lambda: len(window.messages.history.get()) == 5)
     assert sorted(path.name for path in tmp_path.glob("*.png")) == [f"tiny-{seed}.png" for seed in range(5)]
 
 
 def test_closing_waits_for_all_saves(window: AppState, tmp_path: Path) -> None:
-    for piece in pieces(5):
-        window.exporter.export_item(piece, tmp_path / piece.name)
+    for item in make_items(5):
+        window.exporter.export_item(item, tmp_path / item.name)
     window.exporter.close()
     assert len(list(tmp_path.glob("*.png"))) == 5
 
@@ -237,12 +237,12 @@ def test_a_long_save_is_listed_and_can_be_stopped(
     go_on = threading.Semaphore(1)
     write_all = storage.write_files
 
-    def slow(files: list[tuple[Path, bytes]]) -> None:
+    def write_slowly(files: list[tuple[Path, bytes]]) -> None:
         go_on.acquire(timeout=LIMIT)  # a failing test then ends
         write_all(files)
 
-    monkeypatch.setattr(storage, "write_files", slow)
-    many = pieces(3 * BATCH_SIZE)
+    monkeypatch.setattr(storage, "write_files", write_slowly)
+    many = make_items(3 * BATCH_SIZE)
     window.exporter.export_items(many, tmp_path)
     qtbot.waitUntil(lambda: len(window.jobs.jobs.get()) == 1)
     (entry,) = window.jobs.jobs.get()
@@ -257,7 +257,7 @@ def test_a_long_save_is_listed_and_can_be_stopped(
     window.messages.press_button(1)
     expected = f'Saved {BATCH_SIZE} pictures in "{tmp_path.name}", each with its recipe inside.'
     assert message_text(window, qtbot) == expected
-    assert sorted(path.name for path in tmp_path.glob("*.png")) == sorted(piece.name for piece in many)
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == sorted(item.name for item in many)
 
 
 # ── failed saves ─────────────────────────────────────────────────────────────────────────────────
@@ -280,9 +280,9 @@ def test_a_failed_save_says_what_is_in_the_way(
     (tmp_path / "notes").write_bytes(b"mine")
     (tmp_path / "link").symlink_to(tmp_path / "gone")
     for save in (
-        lambda folder: window.exporter.export_items(pieces(2), folder),
-        lambda folder: window.exporter.export_item(pieces(1)[0], folder / "rose.png"),
-        lambda folder: window.exporter.export_sheet(pieces(2), folder / "sheet.png"),
+        lambda folder: window.exporter.export_items(make_items(2), folder),
+        lambda folder: window.exporter.export_item(make_items(1)[0], folder / "rose.png"),
+        lambda folder: window.exporter.export_sheet(make_items(2), folder / "sheet.png"),
     ):
         window.messages.current.set(None)
         save(tmp_path / place)
@@ -294,7 +294,7 @@ def test_a_failed_save_says_what_is_in_the_way(
 def test_a_long_name_is_numbered_within_the_length_that_a_name_can_have(
     window: AppState, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    long = replace(pieces(1)[0], name="é" * 150 + ".png")
+    long = replace(make_items(1)[0], name="é" * 150 + ".png")
     window.exporter.export_items([long, long], tmp_path)
     assert message_text(window, qtbot).startswith("Saved 2 pictures")
     assert [len(path.name.encode()) <= 255 for path in tmp_path.glob("*.png")] == [True, True]
@@ -302,6 +302,6 @@ def test_a_long_name_is_numbered_within_the_length_that_a_name_can_have(
 
 def test_all_items_are_saved_beside_a_broken_link(window: AppState, qtbot: QtBot, tmp_path: Path) -> None:
     (tmp_path / "tiny-0.png").symlink_to(tmp_path / "gone")
-    window.exporter.export_items(pieces(1), tmp_path)
+    window.exporter.export_items(make_items(1), tmp_path)
     assert message_text(window, qtbot) == 'Saved "tiny-0-0001.png" with its recipe inside.'
     assert (tmp_path / "tiny-0.png").is_symlink()

@@ -42,7 +42,7 @@ def message_text(window: AppState, qtbot: QtBot) -> str:
     return message.text
 
 
-def wanted(text: str, name: str) -> bool:
+def is_about_file(text: str, name: str) -> bool:
     """Return whether a text is a sentence about this file, without programmers' words."""
     raw = ("Traceback", "Errno", "Error", "0x", "SIG")
     return text.startswith(f'"{name}" ') and "was not opened." in text and not any(word in text for word in raw)
@@ -56,7 +56,7 @@ def test_a_picture_that_kills_its_reader_is_refused_with_a_message(
     window.show_panel("explore")
     engine.status_changed.emit("Ready")
     window.explore.open_file(photo(tmp_path / f"{stem}.png"))
-    assert wanted(message_text(window, qtbot), f"{stem}.png")
+    assert is_about_file(message_text(window, qtbot), f"{stem}.png")
     assert not window.explore.busy.get()
     window.explore.open_file(photo(tmp_path / "rose.png"))
     qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
@@ -68,7 +68,7 @@ def test_a_sound_that_kills_its_reader_is_refused_with_a_message(
     stem: str, stage: SoundBench, qtbot: QtBot, tmp_path: Path
 ) -> None:
     stage.sound.open_file(hum(tmp_path / f"{stem}.wav"))
-    assert wanted(message_text(stage.window, qtbot), f"{stem}.wav")
+    assert is_about_file(message_text(stage.window, qtbot), f"{stem}.wav")
     stage.window.messages.dismiss()
     stage.sound.open_file(hum(tmp_path / "hum.wav"))
     assert message_text(stage.window, qtbot).startswith('"hum.wav"')
@@ -97,7 +97,7 @@ def test_a_pipe_with_the_name_of_a_sound_is_refused_at_once(stage: SoundBench, q
         assert "is not a file but a device or a pipe" in message_text(stage.window, qtbot)
 
 
-def never(path: Path) -> None:
+def refuse_to_decode(path: Path) -> None:
     raise AssertionError(f"{path.name} is decoded in this process")
 
 
@@ -116,8 +116,8 @@ def test_pictures_that_the_window_keeps_are_decoded_only_if_no_byte_changed(
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
-    monkeypatch.setattr("studio.app.generation.run.open_picture", never)
-    monkeypatch.setattr("studio.app.panels.complete.canvas.open_picture", never)
+    monkeypatch.setattr("studio.app.generation.run.open_picture", refuse_to_decode)
+    monkeypatch.setattr("studio.app.panels.complete.canvas.open_picture", refuse_to_decode)
     assert grid.read_run("painted") is None
     assert OriginalsCache(window.messages).get_picture(key) is None
 

@@ -105,7 +105,7 @@ def test_the_brush_is_marked_if_it_exceeds_the_safe_range(studio: OpenedWindow) 
     assert not brush.is_outside_safe_range
 
 
-def warned(picture: QImage, warn: str) -> int:
+def count_warnings(picture: QImage, warn: str) -> int:
     """Return the number of pixels that have the colour of a warning."""
     places = ((x, y) for x in range(picture.width()) for y in range(picture.height()))
     return sum(picture.pixelColor(x, y).name() == warn.lower() for x, y in places)
@@ -125,14 +125,14 @@ def test_the_temperature_lane_marks_values_beyond_the_safe_range(studio: OpenedW
     settle()
     assert lane.accessibleDescription() == "safe 0 to 1.05"
     assert OUTSIDE_SAFE_RANGE not in lane.rows.index(1).data(Qt.ItemDataRole.AccessibleTextRole)
-    assert not warned(lane.viewport().grab().toImage(), warn)
+    assert not count_warnings(lane.viewport().grab().toImage(), warn)
     studio.state.sound.set_temperature_curve([(0.0, 1.2), (4.0, 1.06), (5.0, 0.5)])
     settle()
     assert lane.accessibleDescription() == f"safe 0 to 1.05, {OUTSIDE_SAFE_RANGE}"
     texts = [lane.rows.index(row).data(Qt.ItemDataRole.AccessibleTextRole) for row in range(3)]
     assert [OUTSIDE_SAFE_RANGE in text for text in texts] == [True, True, False]
     assert f"temperature 1.20, {OUTSIDE_SAFE_RANGE}" in moment.accessibleDescription()
-    assert warned(lane.viewport().grab().toImage(), warn) > 50
+    assert count_warnings(lane.viewport().grab().toImage(), warn) > 50
 
 
 def test_a_temperature_slider_marks_values_that_gave_blank_or_saturated_works(
@@ -192,10 +192,10 @@ def test_the_temperature_lane_marks_values_that_are_too_low(studio: OpenedWindow
     studio.state.sound.set_temperature_curve([(0.0, 0.5), (4.0, 1.0)])
     settle()
     assert lane.accessibleDescription() == "safe 0.5 to 1"
-    assert not warned(lane.viewport().grab().toImage(), warn)
+    assert not count_warnings(lane.viewport().grab().toImage(), warn)
     studio.state.sound.set_temperature_curve([(0.0, 0.2), (4.0, 1.0)])
     settle()
     assert lane.accessibleDescription() == f"safe 0.5 to 1, {OUTSIDE_SAFE_RANGE}"
     texts = [lane.rows.index(row).data(Qt.ItemDataRole.AccessibleTextRole) for row in range(2)]
     assert [OUTSIDE_SAFE_RANGE in text for text in texts] == [True, False]
-    assert warned(lane.viewport().grab().toImage(), warn) > 50
+    assert count_warnings(lane.viewport().grab().toImage(), warn) > 50

@@ -23,13 +23,13 @@ def answer(engine: FakeEngine, most: float = 8.0, bound: bool = False) -> None:
     engine.emit_events(Scored(job=command.job, log_prob=-9.0, bits=bits, is_bound=bound), Finished(job=command.job))
 
 
-def show(engine: FakeEngine, colour: int) -> None:
+def answer_decode(engine: FakeEngine, colour: int) -> None:
     command = next(command for command in reversed(engine.sent) if isinstance(command, Asked))
     picture = np.full((8, 8, 3), colour, np.uint8)
     engine.emit_events(Decoded(job=command.job, picture=picture), Finished(job=command.job))
 
 
-def grid(window: AppState, engine: FakeEngine, number: int = 3) -> tuple[Array, ...]:
+def make_grid(window: AppState, engine: FakeEngine, number: int = 3) -> tuple[Array, ...]:
     """Make pictures in Generate and return them."""
     window.generate.parameters.set_number(number)
     window.generate.start_batch()
@@ -45,7 +45,7 @@ def test_maps_are_requested_one_by_one_and_only_while_on(
     window: AppState, engine: FakeEngine
 ) -> None:
     engine.status_changed.emit("Ready")
-    pictures = grid(window, engine)
+    pictures = make_grid(window, engine)
     surprise = window.surprisal
     assert not questions(engine)
     window.generate.choose_cell(2)
@@ -69,16 +69,16 @@ def test_a_drag_is_never_delayed_by_maps(window: AppState, engine: FakeEngine) -
     window.show_panel("explore")
     window.surprisal.set_on(True)
     window.explore.parameters.new_start(1)
-    show(engine, 10)
+    answer_decode(engine, 10)
     assert len(questions(engine)) == 1
     answer(engine)
     first = window.explore.picture.get()
     window.explore.parameters.grab_slider(0)
     window.explore.parameters.set_slider(0, 0.5)
     window.explore.parameters.set_slider(0, 1.0)
-    show(engine, 20)
+    answer_decode(engine, 20)
     assert len(questions(engine)) == 1, "a newer picture is on its way already"
-    show(engine, 30)
+    answer_decode(engine, 30)
     assert [int(each.picture[0, 0, 0]) for each in questions(engine)] == [10, 30]
     assert window.surprisal.map_of(first) is not None
 
@@ -87,7 +87,7 @@ def test_the_scale_is_common_and_grows_until_the_user_sets_it(
     window: AppState, engine: FakeEngine
 ) -> None:
     engine.status_changed.emit("Ready")
-    grid(window, engine, 4)
+    make_grid(window, engine, 4)
     surprise = window.surprisal
     surprise.set_on(True)
     for most, high in ((8.0, 8.0), (3.0, 8.0), (19.0, 20.0)):
@@ -122,7 +122,7 @@ def test_the_ends_of_the_scale_stay_apart_and_inside() -> None:
 
 def test_the_pixel_under_the_pointer_has_its_bits(window: AppState, engine: FakeEngine) -> None:
     engine.status_changed.emit("Ready")
-    picture = grid(window, engine, 1)[0]
+    picture = make_grid(window, engine, 1)[0]
     surprise = window.surprisal
     surprise.set_on(True)
     surprise.set_hovered(picture, 7, 7)
@@ -137,7 +137,7 @@ def test_the_pixel_under_the_pointer_has_its_bits(window: AppState, engine: Fake
 @pytest.mark.parametrize("how", ["failed", "died"])
 def test_a_picture_without_a_map_stays_and_is_requested_once(window: AppState, engine: FakeEngine, how: str) -> None:
     engine.status_changed.emit("Ready")
-    picture = grid(window, engine, 1)[0]
+    picture = make_grid(window, engine, 1)[0]
     surprise = window.surprisal
     surprise.set_on(True)
     if how == "failed":
@@ -160,7 +160,7 @@ def test_a_picture_without_a_map_stays_and_is_requested_once(window: AppState, e
 
 def test_the_overlay_waits_for_an_engine_and_survives_a_restart(opener: Opener, engine: FakeEngine) -> None:
     window = opener(engine)
-    grid(window, engine, 1)
+    make_grid(window, engine, 1)
     window.surprisal.set_on(True)
     assert not questions(engine)
     again = FakeEngine()

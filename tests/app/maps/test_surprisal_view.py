@@ -20,7 +20,7 @@ from tests.app.fake_model import make_card, write_model
 from tests.app.window_fixtures import OpenedWindow, WindowOpener, double_click, drag, settle, shown
 
 
-def price(studio: OpenedWindow, bound: bool = False) -> None:
+def answer_map(studio: OpenedWindow, bound: bool = False) -> None:
     """Answer the newest question: 1 bit at the left, 9 at the right, 10 at first."""
     command = studio.engine.sent[-1]
     assert isinstance(command, Score)
@@ -32,7 +32,7 @@ def price(studio: OpenedWindow, bound: bool = False) -> None:
     settle()
 
 
-def centre(view: PictureView) -> int:
+def mean_red(view: PictureView) -> int:
     """Return the mean red of the middle of a picture."""
     return view.grab().toImage().pixelColor(view.shown_rect().center()).red()
 
@@ -62,7 +62,7 @@ def test_the_toggle_shows_maps_over_the_grid_and_the_enlarged_picture(studio: Op
     QTest.mouseClick(bar.surprisal, Qt.MouseButton.LeftButton)
     assert studio.state.surprisal.on.get()
     before = stage.grid.grab().toImage()
-    price(studio)
+    answer_map(studio)
     assert bar.surprisal_legend.isVisible()
     assert stage.grid.grab().toImage() != before
     place = stage.grid.picture_rect(stage.grid.visualRect(stage.grid.model().index(0, 0)))
@@ -166,17 +166,17 @@ def test_the_last_map_stays_in_explore_until_the_new_one_arrives(studio: OpenedW
     studio.state.explore.parameters.new_start(1)
     studio.answer_explore(90)
     studio.state.surprisal.set_on(True)
-    price(studio)
+    answer_map(studio)
     view = stage.page.view
-    mapped = centre(view)
+    mapped = mean_red(view)
     studio.state.explore.parameters.set_slider(0, 1.0)
     studio.answer_explore(200)
     settle()
-    assert centre(view) == mapped != 200
+    assert mean_red(view) == mapped != 200
     assert view.shown_picture is studio.state.explore.picture.get()
     studio.state.surprisal.set_on(False)
     settle()
-    assert centre(view) == 200
+    assert mean_red(view) == 200
 
 
 def test_mouse_and_keys_set_the_legend(qtbot: QtBot) -> None:

@@ -31,7 +31,7 @@ def name_in(window: AppState, panel: str) -> str:
     return trained.card.name
 
 
-def made(window: AppState, engine: FakeEngine) -> None:
+def make_picture(window: AppState, engine: FakeEngine) -> None:
     """Make one picture with the brush in Generate."""
     engine.status_changed.emit("Ready")
     window.generate.parameters.set_number(1)
@@ -64,7 +64,7 @@ def test_a_chosen_model_without_sliders_survives_a_restart(
 
 
 def test_a_picture_of_a_model_without_sliders_stays_and_says_why(window: AppState, engine: FakeEngine) -> None:
-    made(window, engine)
+    make_picture(window, engine)
     window.generate.open_in_explore(0)
     message = window.messages.current.get()
     assert message is not None and message.text == REFUSED
@@ -75,7 +75,7 @@ def test_a_picture_of_a_model_without_sliders_stays_and_says_why(window: AppStat
 
 
 def test_a_picture_is_explored_with_the_offered_model(window: AppState, engine: FakeEngine) -> None:
-    made(window, engine)
+    make_picture(window, engine)
     window.generate.open_in_explore(0)
     window.messages.press_button(0)
     command = engine.sent[-1]
@@ -117,7 +117,7 @@ def test_a_completion_without_sliders_is_refused_with_an_offer(
 def test_a_take_without_sliders_can_be_continued_with_a_model_that_has_them(
     window: AppState, engine: FakeEngine
 ) -> None:
-    made(window, engine)
+    make_picture(window, engine)
     window.generate.keep_take(0)
     window.show_panel("explore")
     window.explore.choose_take(0)

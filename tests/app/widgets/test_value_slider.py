@@ -173,7 +173,7 @@ def test_an_unsafe_value_is_marked_and_the_groove_is_thin_there(qtbot: QtBot) ->
     qtbot.addWidget(slider)
     shown(slider, Theme(), 288, 46)
 
-    def thick(value: float) -> int:
+    def groove_height(value: float) -> int:
         """Return the height of the slider_widget at a value in pixels, from top to bottom."""
         x = round(7 + value / 2 * (slider.slider.width() - 14))
         picture = slider.slider.grab().toImage()
@@ -181,11 +181,11 @@ def test_an_unsafe_value_is_marked_and_the_groove_is_thin_there(qtbot: QtBot) ->
         return sum(picture.pixelColor(x, y) != ground for y in range(picture.height()))
 
     slider.show_value(1.5)
-    assert not slider.note.isVisible() and thick(0.1) == thick(1.9)
+    assert not slider.note.isVisible() and groove_height(0.1) == groove_height(1.9)
     slider.show_safe((0.0, 1.0))
     assert slider.note.isVisible() and slider.note.text() == "outside the safe range"
     assert slider.value.text() == "1.50"
-    assert thick(1.9) < thick(0.1)
+    assert groove_height(1.9) < groove_height(0.1)
     heard = slider.slider.accessibleDescription()
     assert heard == "1.50, home is 0.7, safe 0 to 1, outside the safe range"
     slider.show_value(1.0)

@@ -95,7 +95,7 @@ class JobList(State):
         self._clock = clock
         self.jobs: Value[tuple[JobStatus, ...]] = Value((), self)
         self._stops: dict[str, Callable[[], object]] = {}
-        """For each job of the window itself, the function that stops it."""
+        """The function that stops each job of the window itself, by job."""
         self._unlisted: dict[str, AnyCommand] = {}
         """Unfinished commands without an entry, by job."""
         self._listed: dict[str, AnyCommand] = {}

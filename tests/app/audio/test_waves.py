@@ -282,7 +282,7 @@ def test_a_song_is_refused_with_its_length(exploring: AppState, tmp_path: Path, 
 
 @pytest.fixture
 def two_takes(exploring: AppState, engine: FakeEngine) -> AppState:
-    """Make take 1 of seed 7 at home, and take 2 of a moved own wave."""
+    """Make take 1 of seed 7 at home, and take 2 of an own wave."""
     exploring.explore.keep_take()
     made = Work(
         kind="sound",

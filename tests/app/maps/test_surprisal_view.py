@@ -21,7 +21,7 @@ from tests.app.window_fixtures import OpenedWindow, WindowOpener, double_click, 
 
 
 def answer_map(studio: OpenedWindow, bound: bool = False) -> None:
-    """Answer the newest question: 1 bit left, 9 right, and 10 at the first pixel."""
+    """Answer the newest question: 1 bit left, 9 right, 10 at the first pixel."""
     command = studio.engine.sent[-1]
     assert isinstance(command, Score)
     bits = np.ones((8, 8), np.float32)

@@ -41,7 +41,7 @@ class FaultLog(QObject):
         self._times: Counter[str] = Counter()
 
     def install_hooks(self) -> None:
-        """Install the hooks for uncaught exceptions and for Qt's messages, until `remove`."""
+        """Install the hooks for uncaught exceptions and for Qt's messages, until `remove_hooks`."""
         self._before: tuple[Any, ...] = (sys.excepthook, threading.excepthook, sys.unraisablehook)
         sys.excepthook = self._uncaught
         threading.excepthook = self._uncaught_in_thread
@@ -86,23 +86,24 @@ class FaultLog(QObject):
     def _log_fault(self, fault: BaseException, trace: TracebackType | None, where: str) -> None:
         steps = traceback.extract_tb(trace)
         place = f"{steps[-1].filename}:{steps[-1].lineno}" if steps else where
-        words = "".join(traceback.format_exception(type(fault), fault, trace)).rstrip()
-        if self._write(f"Uncaught exception{where}\n{words}", f"{type(fault).__qualname__} at {place}"):
-            with contextlib.suppress(RuntimeError):  # the window may be gone by now
+        text = "".join(traceback.format_exception(type(fault), fault, trace)).rstrip()
+        if self._write(f"Uncaught exception{where}\n{text}", f"{type(fault).__qualname__} at {place}"):
+            with contextlib.suppress(RuntimeError):  # the window may be deleted by now
                 self.fault_logged.emit()
 
-    def _write(self, words: str, key: str) -> bool:
-        """Write a new fault, or how often a known one occurred; return whether it is new.
+    def _write(self, text: str, key: str) -> bool:
+        """Write a new fault, or how often a known one occurred.
 
-        The count is written at 1, 10, 100 … times, so that a repeated fault does not push out the others.
+        Returns whether it is new. The count is written at 1, 10, 100 … times, so that a repeated fault does not push
+        out the others.
         """
         with self._lock:
             self._times[key] += 1
             times = self._times[key]
             if times > 1:
-                words = f"{key}: {times:,} times so far"
+                text = f"{key}: {times:,} times so far"
             now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
             if str(times).strip("0") == "1":
                 with contextlib.suppress(storage.NotSaved):  # the user needs no message about a log
-                    storage.append_to_log(self.path, f"{now}  Latent Studio {__version__}\n{words}\n\n", MAX_SIZE)
+                    storage.append_to_log(self.path, f"{now}  Latent Studio {__version__}\n{text}\n\n", MAX_SIZE)
             return times == 1

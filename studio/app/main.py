@@ -1,4 +1,4 @@
-"""The window's door: on the screen within a second; the engine starts after the first paint."""
+"""Opens the window within a second. The engine starts after the first paint."""
 
 import argparse
 import contextlib
@@ -26,7 +26,7 @@ from studio.media.sounds.speaker import Speaker
 
 @dataclass(frozen=True)
 class OpenWindow:
-    """Everything that an open window holds."""
+    """Holds everything that an open window needs."""
 
     engine: EngineClient
     state: AppState
@@ -34,7 +34,7 @@ class OpenWindow:
     window: MainWindow
 
     def close_window(self) -> None:
-        """Write the state down, let the engine save and end."""
+        """Save the state, then let the engine save and end."""
         self.state.close()
         self.engine.close()
 
@@ -42,24 +42,26 @@ class OpenWindow:
 def assemble(
     application: QApplication, program: Sequence[str] | None = None, output: OutputProtocol | None = None
 ) -> OpenWindow:
-    """The window as it was left, not yet shown; `program` and `output` are another engine and another sound card than
-    this machine's."""
+    """Create the window as it was left, without showing it.
+
+    `program` and `output` replace this computer's engine and sound card.
+    """
     application.setApplicationName("latent-studio")
     application.setApplicationDisplayName("Latent Studio")
     application.setDesktopFileName("latent-studio")
     application.setStyle("Fusion")
     engine = EngineClient(program)
-    alone = _lock_folders()
-    state = AppState(engine, SettingsFile(writable=alone), output or Speaker(), alone)
+    is_first = _lock_folders()
+    state = AppState(engine, SettingsFile(writable=is_first), output or Speaker(), is_first)
     state.start()
     device = state.layout.get().get("device")
     if device and program is None:
         engine.program = local_program(str(device))
-    look = Theme(application)
-    frame = MainWindow(look, state)
-    frame.painted.connect(engine.start)
-    gc.freeze()  # what stays for good is not looked through again and again, for 50 ms, while something plays
-    return OpenWindow(engine, state, look, frame)
+    theme = Theme(application)
+    window = MainWindow(theme, state)
+    window.painted.connect(engine.start)
+    gc.freeze()  # Python need not scan permanent objects for 50 ms again and again while sound plays.
+    return OpenWindow(engine, state, theme, window)
 
 
 def _lock_folders() -> bool:
@@ -71,7 +73,7 @@ def _lock_folders() -> bool:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Open the window; returns the exit status."""
+    """Open the window and return the exit status."""
     with contextlib.suppress(ValueError, AttributeError, OSError):  # a windowed build has no standard error
         faulthandler.enable()
     parser = argparse.ArgumentParser(prog="studio", description="The window. For the terminal see: studio --help")
@@ -84,17 +86,17 @@ def main(argv: Sequence[str]) -> int:
     # Queued, because an exception may occur while the window is being painted.
     faults.fault_logged.connect(studio.state.show_fault, Qt.ConnectionType.QueuedConnection)
     studio.window.closed.connect(application.quit)
-    wakes = _quit_on_signals(application)
+    notifiers = _quit_on_signals(application)
     studio.window.show()
     status = application.exec()
-    wakes.clear()
+    notifiers.clear()
     studio.close_window()
     faults.remove_hooks()
     return status
 
 
 def _quit_on_signals(application: QApplication) -> list[QSocketNotifier]:
-    """Ctrl+C and SIGTERM close the window in good order, even while Qt waits and runs no Python."""
+    """Close the window in good order on Ctrl+C and SIGTERM, even while Qt waits."""
     if sys.platform == "win32":  # there a wake-up needs a socket, and the console ends the process by itself
         return []
     reading, writing = os.pipe()

@@ -1,4 +1,4 @@
-"""A window's states on a fake engine, with two models in the person's folder."""
+"""Opens a window's states on a fake engine, with two models in the user's folder."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +21,10 @@ Opener = Callable[[FakeEngine], AppState]
 
 @pytest.fixture(autouse=True)
 def two_models(studio_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """`tiny`, 8 × 8 in colour, three scales; `tones`, 4 × 4 grey. None of the shipped ones."""
+    """Add `tiny`, 8 × 8 in colour with three scales, and `tones`, 4 × 4.
+
+    None of the shipped models is visible.
+    """
     monkeypatch.setattr(models, "shipped_folder", lambda: studio_home / "shipped")
     folder = studio_home / "models"
     write_model(folder, make_card("tiny", scales=("Coarse", "Middle", "Fine")))
@@ -36,7 +39,7 @@ def engine() -> FakeEngine:
 
 @pytest.fixture
 def opener() -> Iterator[Opener]:
-    """Opens a window on an engine; closes the one before, as a restart does."""
+    """Open a window on an engine, and close the one before, as a restart does."""
     opened: list[AppState] = []
 
     def open_window(engine: FakeEngine) -> AppState:
@@ -58,7 +61,7 @@ def window(opener: Opener, engine: FakeEngine) -> AppState:
 
 @pytest.fixture
 def stage(studio_home: Path, opener: Opener, engine: FakeEngine) -> SoundBench:
-    """Open the panel Sound with `hum`, a model of recordings, and an engine that is ready."""
+    """Open Sound with `hum`, a model of recordings, and an engine that is ready."""
     write_model(studio_home / "models", make_card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
     window = opener(engine)
     window.show_panel("sound")

@@ -1,4 +1,4 @@
-"""An engine that keeps a list of what was sent, and says what a test tells it to."""
+"""Replaces the engine: lists the sent commands, and emits the events of a test."""
 
 from PySide6.QtCore import QObject, Signal
 
@@ -10,7 +10,7 @@ DIED = "The engine stopped unexpectedly. Another one is starting. Your takes are
 
 
 class FakeEngine(QObject):
-    """Has the signals and verbs of studio.app.engine.client.Engine."""
+    """Has the signals and methods of studio.app.engine.client.EngineClient."""
 
     command_sent = Signal(object)
     event_received = Signal(object)
@@ -28,7 +28,7 @@ class FakeEngine(QObject):
         self.now = "Starting"
         self.receivers: dict[str, Receiver] = {}
         self.unseen: list[AnyEvent] | None = None
-        """Events that the window has not handled yet, if a test lets it stand still."""
+        """Events that the window has not handled yet, while a test blocks it."""
         self.status_changed.connect(self._note_status)
 
     def start(self) -> None:
@@ -36,7 +36,7 @@ class FakeEngine(QObject):
 
     def send(self, command: AnyCommand, receiver: Receiver | None = None) -> None:
         body = frames.encode(command)[4:]
-        self.sent.append(frames.decode(body, AnyCommand))  # the real one would refuse what this refuses
+        self.sent.append(frames.decode(body, AnyCommand))  # refuses what the real one would refuse
         if receiver is not None:
             self.receivers[command.job] = receiver
         self.command_sent.emit(command)
@@ -49,7 +49,7 @@ class FakeEngine(QObject):
         self.abandoned.append(job)
 
     def emit_events(self, *events: AnyEvent) -> None:
-        """Let these events happen, in this order."""
+        """Emit these events, in this order."""
         for event in events:
             receiver = self.receivers.get(_command_of(event))
             if receiver is not None:
@@ -64,8 +64,9 @@ class FakeEngine(QObject):
         self.unseen = []
 
     def go_on(self) -> None:
-        """Let the window handle what has happened meanwhile."""
-        unseen, self.unseen = self.unseen or [], None
+        """Let the window handle the events of the meantime."""
+        unseen = self.unseen or []
+        self.unseen = None
         for event in unseen:
             self._deliver(event)
 
@@ -81,9 +82,13 @@ class FakeEngine(QObject):
             self.announced.emit(event)
 
     def die(self, sentence: str = DIED) -> None:
-        """Die, as the real one tells it, with all commands unanswered that have a receiver, or with the newest."""
+        """Die like the real engine.
+
+        All unanswered commands with a receiver are lost, or the newest command if none has one.
+        """
         self.message_raised.emit(sentence)
-        receivers, self.receivers = self.receivers, {}
+        receivers = self.receivers
+        self.receivers = {}
         lost = [command for command in self.sent if command.job in receivers]
         self.lost.emit(tuple(lost or self.sent[-1:]))
         for job, receiver in receivers.items():

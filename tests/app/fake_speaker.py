@@ -1,4 +1,4 @@
-"""A speaker that no machine needs: it keeps what it was given to play, and fails when a test tells it to."""
+"""Replaces the speaker: keeps what it plays, and fails when a test needs it."""
 
 import numpy as np
 
@@ -6,11 +6,11 @@ from studio.media.sounds.speaker import NoSoundOutput, SampleSource
 
 
 class FakeSpeaker:
-    """Has the verbs of studio.media.sounds.speaker.Speaker."""
+    """Has the methods of studio.media.sounds.speaker.Speaker."""
 
     rate = 48_000
     block = 480
-    """Samples that it asks for at once."""
+    """Samples that it requests at once."""
 
     def __init__(self) -> None:
         self.source: SampleSource | None = None
@@ -41,7 +41,7 @@ class FakeSpeaker:
         return self.faults
 
     def play_seconds(self, seconds: float = 0.1) -> np.ndarray:
-        """What the sound card would get now, question after question."""
+        """Return the samples that the sound card would receive now."""
         out = np.zeros(round(seconds * self.rate), np.float32)
         if self.source is not None:
             for start in range(0, len(out), self.block):
@@ -49,7 +49,7 @@ class FakeSpeaker:
         return out
 
     def heard_pitch(self) -> int:
-        """Hz of what is heard now, rounded to ten; 0 where it is silent."""
+        """Return the pitch that plays now in Hz, rounded to ten; 0 for silence."""
         self.play_seconds(0.05)
         spectrum = np.abs(np.fft.rfft(self.play_seconds(0.1)))
         return int(spectrum.argmax()) * 10 if spectrum.max() > 1 else 0

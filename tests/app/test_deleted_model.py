@@ -1,4 +1,4 @@
-"""If a chosen model's file is deleted, the window says so and shows no other model's sliders in its place."""
+"""The window reports a deleted model and shows no other model's sliders in its place."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import make_card, write_model
 
 
-def draw(engine: FakeEngine) -> None:
+def answer_explore(engine: FakeEngine) -> None:
     """Answer the newest question of Explore."""
-    asked = next(command for command in reversed(engine.sent) if isinstance(command, DecodeLatent))
-    engine.emit_events(Decoded(job=asked.job, picture=np.full((8, 8, 3), 9, np.uint8)), Finished(job=asked.job))
+    command = next(command for command in reversed(engine.sent) if isinstance(command, DecodeLatent))
+    engine.emit_events(Decoded(job=command.job, picture=np.full((8, 8, 3), 9, np.uint8)), Finished(job=command.job))
 
 
 def test_choosing_a_deleted_model_says_so_and_changes_nothing(window: AppState, two_models: Path) -> None:
@@ -26,23 +26,21 @@ def test_choosing_a_deleted_model_says_so_and_changes_nothing(window: AppState, 
         panel.choose_model("tones")
         assert panel.model.get() == before
     assert explore.parameters.names.get()[0] == "Warmth"
-    said = window.messages.current.get()
-    assert said is not None
-    assert said.text.startswith('"Tones" is not here any more')
+    message = window.messages.current.get()
+    assert message is not None
+    assert message.text.startswith('"Tones" is not here any more')
     assert [trained.card.name for trained in window.models.cards.get()] == ["tiny"]
 
 
-def test_the_model_in_use_is_deleted_and_its_own_sliders_stay(
-    window: AppState, engine: FakeEngine, two_models: Path
-) -> None:
+def test_the_sliders_of_a_deleted_model_in_use_stay(window: AppState, engine: FakeEngine, two_models: Path) -> None:
     write_model(two_models, make_card("other", scales=("Only",)))
     window.models.refresh_models()
     explore = window.explore
     explore.choose_model("other")
     explore.parameters.new_start(3)
-    draw(engine)
+    answer_explore(engine)
     explore.parameters.set_slider(0, 1.5)
-    draw(engine)
+    answer_explore(engine)
     explore.keep_take()
     (two_models / "other.safetensors").unlink()
     explore.choose_model("tiny")
@@ -54,22 +52,20 @@ def test_the_model_in_use_is_deleted_and_its_own_sliders_stay(
     assert explore.parameters.scales.get() == ("Only",)
     assert explore.parameters.sliders.get() == (1.5, 0.0, 0.0)
     explore.parameters.set_slider(1, 0.5)
-    draw(engine)
+    answer_explore(engine)
     explore.keep_take()
     explore.choose_take(0)
 
 
-def test_a_direction_of_a_deleted_model_cannot_be_named_and_that_is_said(window: AppState, two_models: Path) -> None:
+def test_naming_a_direction_of_a_deleted_model_is_refused_with_a_message(window: AppState, two_models: Path) -> None:
     (two_models / "tiny.safetensors").unlink()
     window.explore.parameters.rename_direction(0, "Warmth")
-    said = window.messages.current.get()
-    assert said is not None
-    assert said.text.startswith('"tiny.safetensors" could not be read')
+    message = window.messages.current.get()
+    assert message is not None
+    assert message.text.startswith('"tiny.safetensors" could not be read')
     assert window.explore.parameters.names.get()[0] == "1"
 
 
-def test_a_work_of_an_unknown_making_is_not_taken_for_that_of_a_deleted_model(
-    window: AppState, two_models: Path
-) -> None:
+def test_an_artwork_without_a_recipe_is_not_attributed_to_a_deleted_model(window: AppState, two_models: Path) -> None:
     (two_models / "tones.safetensors").unlink()
     assert window.models.find_maker(Work(model="elsewhere", model_hash="", seed=4)) is None

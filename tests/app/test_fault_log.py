@@ -31,12 +31,12 @@ class Faulty:
     def __init__(self, studio: OpenedWindow, uncaught: list[Any]) -> None:
         self.studio = studio
         self.uncaught = uncaught
-        self.said: list[str] = []
-        studio.state.messages.current.changed.connect(self._hear)
+        self.messages: list[str] = []
+        studio.state.messages.current.changed.connect(self._note_message)
 
-    def _hear(self, said: Any) -> None:
-        if said is not None and said.text == FAULT_TEXT:
-            self.said.append(said.text)
+    def _note_message(self, message: Any) -> None:
+        if message is not None and message.text == FAULT_TEXT:
+            self.messages.append(message.text)
 
     @property
     def log(self) -> str:
@@ -47,7 +47,10 @@ class Faulty:
 def faulty(
     window_opener: WindowOpener, two_models: Any, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Faulty]:
-    """pytest-qt fails a test for an exception in Qt's loop, unless the test captures it; the log passes it on."""
+    """Open a window whose faults are logged.
+
+    pytest-qt fails a test for an exception in Qt's loop, unless the test captures it; the log passes it on.
+    """
     write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN")))
     write_model(two_models, make_card("hum", (16_000,), family=("wavenet", "WaveNet"), rate=16_000))
     studio = window_opener()
@@ -85,7 +88,7 @@ def press_main(studio: OpenedWindow, panel: str) -> None:
 
 
 @pytest.mark.parametrize("panel", PANELS)
-def test_a_button_that_raises_is_logged_and_said_once(
+def test_a_button_that_raises_is_logged_and_reported_once(
     faulty: Faulty, panel: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     studio = faulty.studio
@@ -93,11 +96,11 @@ def test_a_button_that_raises_is_logged_and_said_once(
     press_main(studio, panel)
     assert len(faulty.uncaught) == 1
     assert "ValueError: a fault that a test planted" in faulty.log
-    assert faulty.said == [FAULT_TEXT]
+    assert faulty.messages == [FAULT_TEXT]
     assert studio.window.message.isVisible()
     assert studio.window.message.buttons[0].text() == "Show the log"
     press_main(studio, panel)
-    assert faulty.said == [FAULT_TEXT], "the same fault is not said again"
+    assert faulty.messages == [FAULT_TEXT], "the same fault is not reported again"
     monkeypatch.undo()
     for other in PANELS:
         studio.state.show_panel(other)
@@ -146,47 +149,45 @@ DOORS: dict[str, Callable[[OpenedWindow], object]] = {
 
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("panel", PANELS)
-def test_an_exception_is_logged_and_said_whatever_door_it_leaves_by(
-    faulty: Faulty, panel: str, door: str, qtbot: QtBot
-) -> None:
+def test_every_uncaught_exception_is_logged_and_reported(faulty: Faulty, panel: str, door: str, qtbot: QtBot) -> None:
     faulty.studio.state.show_panel(panel)
     DOORS[door](faulty.studio)
-    qtbot.waitUntil(lambda: bool(faulty.said))
-    assert faulty.said == [FAULT_TEXT]
+    qtbot.waitUntil(lambda: bool(faulty.messages))
+    assert faulty.messages == [FAULT_TEXT]
     assert faulty.log.count("ValueError: a fault that a test planted") == 1
     assert faulty.uncaught
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_an_exception_of_a_thread_is_said_in_the_window(
+def test_an_exception_of_a_thread_is_reported_in_the_window(
     faulty: Faulty, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     thread = threading.Thread(target=burst, name="reader")
     thread.start()
     thread.join()
-    qtbot.waitUntil(lambda: faulty.said == [FAULT_TEXT])
+    qtbot.waitUntil(lambda: faulty.messages == [FAULT_TEXT])
     assert "Uncaught exception in reader" in faulty.log
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_exception_that_nobody_can_catch_is_said_in_the_window(faulty: Faulty, qtbot: QtBot) -> None:
+def test_an_exception_that_nobody_can_catch_is_reported_in_the_window(faulty: Faulty, qtbot: QtBot) -> None:
     dying = Dying()
     del dying
-    qtbot.waitUntil(lambda: faulty.said == [FAULT_TEXT])
+    qtbot.waitUntil(lambda: faulty.messages == [FAULT_TEXT])
     assert "Dying.__del__" in faulty.log
 
 
-def test_a_fault_that_repeats_is_counted_and_does_not_fill_the_log(faulty: Faulty, qtbot: QtBot) -> None:
+def test_a_repeated_fault_is_counted_and_does_not_fill_the_log(faulty: Faulty, qtbot: QtBot) -> None:
     timer = QTimer(faulty.studio.window)
     timer.timeout.connect(burst)
     timer.start(0)
     qtbot.waitUntil(lambda: "10 times so far" in faulty.log)
     timer.stop()
     assert faulty.log.count("Traceback") == 1
-    assert faulty.said == [FAULT_TEXT]
+    assert faulty.messages == [FAULT_TEXT]
 
 
-def test_a_warning_of_qt_is_logged_and_not_said(faulty: Faulty, qtlog: Any) -> None:
+def test_a_qt_warning_is_logged_and_not_reported(faulty: Faulty, qtlog: Any) -> None:
     with qtlog.disabled():
         messages: list[str] = []
         before = qInstallMessageHandler(lambda level, context, text: messages.append(text))
@@ -199,7 +200,7 @@ def test_a_warning_of_qt_is_logged_and_not_said(faulty: Faulty, qtlog: Any) -> N
     settle()
     assert messages == ["QSlider: 3 is out of range", "QSlider: 4 is out of range"]
     assert faulty.log.count("Qt warning: QSlider") == 1
-    assert faulty.said == []
+    assert faulty.messages == []
 
 
 def test_the_log_is_bounded_and_the_one_before_is_kept(faulty: Faulty, monkeypatch: pytest.MonkeyPatch) -> None:

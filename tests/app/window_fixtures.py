@@ -1,4 +1,4 @@
-"""The real window on a fake engine, with two models in the person's folder."""
+"""Opens the real window on a fake engine, with two models in the user's folder."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from tests.app.fake_speaker import FakeSpeaker
 
 @dataclass
 class OpenedWindow:
-    """A window, its state, and the engine that says what a test tells it to."""
+    """Holds a window, its state, and the fake engine."""
 
     engine: FakeEngine
     state: AppState
@@ -36,21 +36,21 @@ class OpenedWindow:
         self.engine.emit_events(Ready(device="Processor, 2 threads"))
 
     def draw_pictures(self, done: int = 1, total: int = 1, colour: int = 90) -> None:
-        """Answer the newest batch, finished where done == total."""
-        asked = next(c for c in reversed(self.engine.sent) if isinstance(c, Sample))
-        pictures = np.full((len(asked.seeds), 8, 8, 3), colour, np.uint8)
-        prices = tuple(-1000.0 for _ in asked.seeds) if done == total else None
+        """Answer the newest batch. It is finished if done == total."""
+        command = next(c for c in reversed(self.engine.sent) if isinstance(c, Sample))
+        pictures = np.full((len(command.seeds), 8, 8, 3), colour, np.uint8)
+        prices = tuple(-1000.0 for _ in command.seeds) if done == total else None
         self.engine.emit_events(
-            PicturesPreview(job=asked.job, first=0, pictures=pictures, done=done, total=total, log_prob=prices)
+            PicturesPreview(job=command.job, first=0, pictures=pictures, done=done, total=total, log_prob=prices)
         )
         if done == total:
-            self.engine.emit_events(Finished(job=asked.job))
+            self.engine.emit_events(Finished(job=command.job))
 
     def answer_explore(self, colour: int = 90) -> None:
         """Answer the newest question of Explore."""
-        asked = next(c for c in reversed(self.engine.sent) if isinstance(c, Asked))
+        command = next(c for c in reversed(self.engine.sent) if isinstance(c, Asked))
         self.engine.emit_events(
-            Decoded(job=asked.job, picture=np.full((8, 8, 3), colour, np.uint8)), Finished(job=asked.job)
+            Decoded(job=command.job, picture=np.full((8, 8, 3), colour, np.uint8)), Finished(job=command.job)
         )
 
     def answer_encoding(self, differing: int = 0) -> None:
@@ -72,7 +72,7 @@ WindowOpener = Callable[..., OpenedWindow]
 
 @pytest.fixture
 def window_opener(qtbot: QtBot) -> Iterator[WindowOpener]:
-    """Opens the window as it was left; closes the one before."""
+    """Open the window as it was left, and close the one before."""
     opened: list[OpenedWindow] = []
 
     def close() -> None:
@@ -107,13 +107,13 @@ def studio(window_opener: WindowOpener) -> OpenedWindow:
 
 
 def settle() -> None:
-    """Let everything that is due happen."""
+    """Handle all events that are due."""
     for _ in range(4):
         QApplication.processEvents()
 
 
 def shown(widget: QWidget, theme: Theme, width: int, height: int) -> None:
-    """A widget alone, styled as in the window."""
+    """Show a widget alone, styled as in the window."""
     widget.setStyleSheet(make_style_sheet(theme))
     widget.resize(width, height)
     widget.show()
@@ -121,16 +121,20 @@ def shown(widget: QWidget, theme: Theme, width: int, height: int) -> None:
 
 
 def double_click(widget: QWidget, place: QPoint | None = None) -> None:
-    """Double-click like a real mouse; QTest's function leaves the button down."""
+    """Double-click like a real mouse. QTest's function leaves the button down."""
     where = widget.rect().center() if place is None else place
     QTest.mouseDClick(widget, Qt.MouseButton.LeftButton, pos=where)
     QTest.mouseRelease(widget, Qt.MouseButton.LeftButton, pos=where)
 
 
 def drag(widget: QWidget, xs: list[float], shift: bool = False, release: bool = True) -> None:
-    """Press at the first of these places (x, in the middle of the height), go through the others, let go."""
+    """Press at the first place, move through the others, and release.
+
+    Each place is an x; y is the middle of the height.
+    """
     modifiers = Qt.KeyboardModifier.ShiftModifier if shift else Qt.KeyboardModifier.NoModifier
-    left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+    left = Qt.MouseButton.LeftButton
+    none = Qt.MouseButton.NoButton
     kinds = QMouseEvent.Type
     for place, x in enumerate(xs):
         at = widget.rect().center().toPointF()
@@ -147,7 +151,7 @@ def picture(colour: int = 90, shape: tuple[int, int, int] = (8, 8, 3)) -> Array:
 
 
 def right_click(view: QAbstractScrollArea, at: QPoint) -> QMenu | None:
-    """Right-click in a list's viewport and return the menu that opens at the pointer; None if none opens."""
+    """Right-click in a list's viewport and return the menu; None if none opens."""
     viewport = view.viewport()
     window = view.window()
     # The tests' screen is smaller than the window, so Qt would move the menu to keep it visible.

@@ -1,4 +1,4 @@
-"""Keys to play a wave with: drawn for the mouse, and the computer's own."""
+"""Plays a wave from keys drawn for the mouse and from the computer's keyboard."""
 
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
@@ -11,20 +11,21 @@ from studio.app.widgets.controls import set_tooltip
 from studio.app.widgets.theme import Theme
 
 LETTERS = "AWSEDFTGYHUJK"
-"""Of the computer's keyboard, for the first thirteen notes: its rows lie as those of a piano."""
+"""The computer's keys for the first thirteen notes. Their rows lie like the keys of a piano."""
 _WHITE = (0, 2, 4, 5, 7, 9, 11)
 _BLACK = (1, 3, 6, 8, 10)
 KEYBOARD_HEIGHT = 104
 
 
 class Keyboard(QWidget):
-    """Two octaves. `touched` says that a mouse went down on it, so that whatever plays can take the focus."""
+    """Shows two octaves. `pressed` lets the view that plays take the focus."""
 
     pressed = Signal()
 
-    def __init__(self, theme: Theme, tone: WaveSynth) -> None:
+    def __init__(self, theme: Theme, wave_synth: WaveSynth) -> None:
         super().__init__()
-        self._theme, self._tone = theme, tone
+        self._theme = theme
+        self._wave_synth = wave_synth
         self._first = 0
         self._down: tuple[int, ...] = ()
         self._sounding_notes: int | None = None
@@ -32,28 +33,29 @@ class Keyboard(QWidget):
         self._letters = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         set_tooltip(self, "Press a key to hear the wave at its pitch; drag for a glissando")
-        bind(self, tone.octave, self._show_octave)
-        bind(self, tone.pressed_notes, self._show_notes)
-        bind(self, tone.note, self._show_notes)
-        bind(self, tone.sounding, self._show_notes)
+        bind(self, wave_synth.octave, self._show_octave)
+        bind(self, wave_synth.pressed_notes, self._show_notes)
+        bind(self, wave_synth.note, self._show_notes)
+        bind(self, wave_synth.sounding, self._show_notes)
         theme.changed.connect(self.updateGeometry)
 
     def show_letters(self, shown: bool) -> None:
-        """Whether the computer's keys play now."""
+        """Show the letters of the computer's keys while these play."""
         self._letters = shown
         self.update()
 
     def key_rect(self, note: int) -> QRectF:
-        """Where the key of a note lies."""
+        """Return the rectangle of a note's key."""
         octave, step = divmod(note - self._first, 12)
-        wide, tall = self._wide(), float(self.height())
+        wide = self._wide()
+        tall = float(self.height())
         if step in _WHITE:
             return QRectF((octave * 7 + _WHITE.index(step)) * wide, 0, wide, tall)
         left = sum(white < step for white in _WHITE) + octave * 7
         return QRectF((left - 0.31) * wide, 0, 0.62 * wide, 0.58 * tall)
 
     def note_at(self, x: float, y: float) -> int | None:
-        """The note of the key under a point."""
+        """Return the note of the key at a point."""
         black = [n for n in self._notes() if (n - self._first) % 12 in _BLACK]
         notes = [*black, *(n for n in self._notes() if n not in black)]
         return next((note for note in notes if self.key_rect(note).contains(x, y)), None)
@@ -80,7 +82,7 @@ class Keyboard(QWidget):
     @guarded(None)
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if self._mouse is not None:
-            self._tone.release_key(self._mouse)
+            self._wave_synth.release_key(self._mouse)
             self._mouse = None
 
     @guarded(None)
@@ -93,36 +95,45 @@ class Keyboard(QWidget):
                         self._paint_key(painter, note, black)
 
     def _paint_key(self, painter: QPainter, note: int, black: bool) -> None:
-        look, place = self._theme, self.key_rect(note).adjusted(0.5, -6, -0.5, -0.5)
-        lit = note in self._down or note == self._sounding_notes
-        dark = min(("canvas", "text"), key=lambda token: look.colour(token).lightness())
-        painter.setPen(QPen(look.colour("accent" if lit else "border" if look.high else "groove"), 1))
-        painter.setBrush(look.colour("accent" if lit else dark if black else "raised"))
-        painter.drawRoundedRect(place, look.scaled(4), look.scaled(4))
+        theme = self._theme
+        rect = self.key_rect(note).adjusted(0.5, -6, -0.5, -0.5)
+        is_sounding = note in self._down or note == self._sounding_notes
+        dark = min(("canvas", "text"), key=lambda token: theme.colour(token).lightness())
+        edge = "border" if theme.high else "groove"
+        painter.setPen(QPen(theme.colour("accent" if is_sounding else edge), 1))
+        ground = dark if black else "raised"
+        painter.setBrush(theme.colour("accent" if is_sounding else ground))
+        painter.drawRoundedRect(rect, theme.scaled(4), theme.scaled(4))
         number = note - self._first
-        light = max(("canvas", "text"), key=lambda token: look.colour(token).lightness())
-        painter.setPen(look.colour("on_accent" if lit else light if black else "soft"))
-        foot, middle = place.adjusted(0, 0, 0, -look.scaled(5)), Qt.AlignmentFlag.AlignHCenter
+        light = max(("canvas", "text"), key=lambda token: theme.colour(token).lightness())
+        letter = light if black else "soft"
+        painter.setPen(theme.colour("on_accent" if is_sounding else letter))
+        foot = rect.adjusted(0, 0, 0, -theme.scaled(5))
+        middle = Qt.AlignmentFlag.AlignHCenter
         if self._letters and number < len(LETTERS):
-            painter.setFont(look.font(12, 600))
-            above = 0 if black else look.scaled(16)
+            painter.setFont(theme.font(12, 600))
+            above = 0 if black else theme.scaled(16)
             painter.drawText(
                 foot.adjusted(0, 0, 0, -above), int(middle | Qt.AlignmentFlag.AlignBottom), LETTERS[number]
             )
         if number % 12 == 0:
-            painter.setFont(look.font(12))
+            painter.setFont(theme.font(12))
             painter.drawText(foot, int(middle | Qt.AlignmentFlag.AlignBottom), note_name(note))
 
     def _move_to(self, at: QPointF) -> None:
-        """The mouse is over a key now: the one before goes up after it, so that it is one sound."""
+        """Press the key under the mouse, and release the one before it.
+
+        It is released second, so that both make one sound.
+        """
         note = self.note_at(at.x(), at.y())
         if note == self._mouse:
             return
-        before, self._mouse = self._mouse, note
+        before = self._mouse
+        self._mouse = note
         if note is not None:
-            self._tone.press_key(note)
+            self._wave_synth.press_key(note)
         if before is not None:
-            self._tone.release_key(before)
+            self._wave_synth.release_key(before)
 
     def _show_octave(self, octave: int) -> None:
         self._first = 12 * (octave + 1)
@@ -131,8 +142,8 @@ class Keyboard(QWidget):
         self.update()
 
     def _show_notes(self, _: object) -> None:
-        self._down = self._tone.pressed_notes.get()
-        self._sounding_notes = self._tone.note.get() if self._tone.sounding.get() else None
+        self._down = self._wave_synth.pressed_notes.get()
+        self._sounding_notes = self._wave_synth.note.get() if self._wave_synth.sounding.get() else None
         sounds = note_name(self._sounding_notes) if self._sounding_notes is not None else "silent"
         self.setAccessibleDescription(sounds)
         self.update()
@@ -145,17 +156,17 @@ class Keyboard(QWidget):
 
 
 class ComputerKeys(QObject):
-    """The computer's keys, while a widget has the focus: they go before the window's own single keys."""
+    """Plays the computer's keys while a widget has the focus, before the window uses them."""
 
     changed = Signal(bool)
-    """Whether they play now."""
+    """Whether the keys play now."""
 
-    def __init__(self, widget: QWidget, tone: WaveSynth) -> None:
+    def __init__(self, widget: QWidget, wave_synth: WaveSynth) -> None:
         super().__init__(widget)
-        self._tone = tone
+        self._wave_synth = wave_synth
         self._pressed: dict[int, int] = {}
         self.on = True
-        """Single keys can be switched off in the settings; the space bar stays."""
+        """Whether letters play. The settings can switch single keys off; the space bar still works."""
         self._focus = False
         widget.installEventFilter(self)
 
@@ -173,34 +184,36 @@ class ComputerKeys(QObject):
             self.changed.emit(self.on and self._focus)
         elif isinstance(event, QKeyEvent) and self._note_of(event):
             if kind == QEvent.Type.ShortcutOverride:
-                event.accept()  # so that the key comes here, and not to the window's single keys
+                event.accept()  # the key then comes here instead of to the window's single keys
             elif kind == QEvent.Type.KeyPress and not event.isAutoRepeat():
                 self._press(event.key())
             elif kind == QEvent.Type.KeyRelease and not event.isAutoRepeat() and event.key() in self._pressed:
-                self._tone.release_key(self._pressed.pop(event.key()))
+                self._wave_synth.release_key(self._pressed.pop(event.key()))
             return True
         return False
 
     def _note_of(self, event: QKeyEvent) -> bool:
-        key, letter = event.key(), _letter_of(event.key())
-        plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-        return plain and (key == Qt.Key.Key_Space or (self.on and letter != "" and letter in LETTERS + "ZX"))
+        key = event.key()
+        letter = _letter_of(event.key())
+        has_no_modifiers = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        return has_no_modifiers and (key == Qt.Key.Key_Space or (self.on and letter != "" and letter in LETTERS + "ZX"))
 
     def _press(self, key: int) -> None:
-        letter, tone = _letter_of(key), self._tone
+        letter = _letter_of(key)
+        wave_synth = self._wave_synth
         if key == Qt.Key.Key_Space:
-            tone.hold_note(not tone.held.get())
+            wave_synth.hold_note(not wave_synth.held.get())
         elif letter in "ZX":
-            tone.set_octave(tone.octave.get() + (1 if letter == "X" else -1))
+            wave_synth.set_octave(wave_synth.octave.get() + (1 if letter == "X" else -1))
         else:
-            note = 12 * (tone.octave.get() + 1) + LETTERS.index(letter)
+            note = 12 * (wave_synth.octave.get() + 1) + LETTERS.index(letter)
             self._pressed[key] = note
-            tone.press_key(note)
+            wave_synth.press_key(note)
 
     def _release_all(self) -> None:
-        """A key that goes up elsewhere is never heard of."""
+        """Release all keys. The release of a key elsewhere reaches no event."""
         for note in self._pressed.values():
-            self._tone.release_key(note)
+            self._wave_synth.release_key(note)
         self._pressed.clear()
 
 

@@ -1,1 +1,1 @@
-"""Holds what every feature of the window builds on. Imports QtCore at most."""
+"""Holds what every feature of the window builds on. It imports QtCore at most."""

@@ -1,4 +1,4 @@
-"""How the window is left, written down beside it soon after a change."""
+"""Writes the window's state to a file soon after a change."""
 
 import contextlib
 import json
@@ -15,18 +15,18 @@ from studio.library import storage
 from studio.library.storage import NotSaved
 
 DEBOUNCE = 1000
-"""Milliseconds from a change until it is written down."""
+"""Milliseconds from a change until it is written."""
 
 
 class SettingsStore(Protocol):
-    """Where the window's state is kept (studio.app.core.autosave)."""
+    """Reads and writes the window's state."""
 
     def read(self) -> tuple[Record, str]: ...
     def write(self, record: Record) -> None: ...
 
 
 class Autosave(QObject):
-    """Writes what `snapshot` gives. A disk that is full is said once, and not every second."""
+    """Writes the record that `snapshot` returns. The user sees one message when writing fails, not one each time."""
 
     saved = Signal()
 
@@ -34,7 +34,9 @@ class Autosave(QObject):
         self, settings: SettingsStore, messages: Messages, snapshot: Callable[[], Record], parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._settings, self._messages, self._snapshot = settings, messages, snapshot
+        self._settings = settings
+        self._messages = messages
+        self._snapshot = snapshot
         self._written: Record = {}
         self._warned_not_saved = False
         self._task = BackgroundTask(self)
@@ -44,32 +46,33 @@ class Autosave(QObject):
         self._timer.timeout.connect(self.save)
 
     def schedule(self) -> None:
-        """Something changed."""
+        """Save soon, because something changed."""
         if not self._timer.isActive():
             self._timer.start()
 
     def save(self) -> None:
-        """Write the state down; nothing where nothing changed."""
-        plain = self._snapshot()
-        if plain != self._written:
-            self._task.run(lambda: self._settings.write(plain), lambda outcome: self._on_written(plain, outcome))
+        """Write the state if it changed since the last time."""
+        record = self._snapshot()
+        if record != self._written:
+            self._task.run(lambda: self._settings.write(record), lambda outcome: self._on_written(record, outcome))
 
     def stop(self) -> None:
-        """Nothing more is written soon."""
+        """Cancel a save that is scheduled."""
         self._timer.stop()
 
     def close(self) -> None:
-        """Write the state down for the last time, now."""
-        plain = self._snapshot()
+        """Write the state for the last time, now."""
+        record = self._snapshot()
         self._task.wait()
         try:
-            self._settings.write(plain)
+            self._settings.write(record)
         except NotSaved as fault:
-            self._on_written(plain, fault)
+            self._on_written(record, fault)
 
     def _on_written(self, record: Record, outcome: Exception | None) -> None:
         if outcome is None:
-            self._written, self._warned_not_saved = record, False
+            self._written = record
+            self._warned_not_saved = False
             self.saved.emit()
         elif not isinstance(outcome, NotSaved):
             raise outcome
@@ -86,7 +89,7 @@ class SettingsFile:
     """Reads and writes `settings.json` in the folder of settings.
 
     Arguments
-        written: whether anything is written. A second window only reads, because the first one writes.
+        writable: whether anything is written. A second window only reads, because the first one writes.
     """
 
     def __init__(self, path: Path | None = None, writable: bool = True) -> None:
@@ -94,7 +97,10 @@ class SettingsFile:
         self._writable = writable
 
     def read(self) -> tuple[dict[str, Any], str]:
-        """What was kept, and a sentence where the file was damaged (it is kept aside) or cannot be read."""
+        """Return the stored state, and a sentence for the user if it is unreadable.
+
+        A damaged file is moved to the bin.
+        """
         storage.delete_leftovers(self._path.parent)
         try:
             with open(self._path, "rb") as file:
@@ -109,20 +115,20 @@ class SettingsFile:
         try:
             if len(data) > MAX_SIZE:
                 raise ValueError("too large")
-            plain = json.loads(data)
-            if not isinstance(plain, dict):
+            record = json.loads(data)
+            if not isinstance(record, dict):
                 raise ValueError("not a record")
         except (ValueError, RecursionError):
             damaged = f"The settings were damaged, so the window starts fresh. {_TAKES_ARE_SAFE}"
             if not self._writable:
                 return {}, damaged
-            with contextlib.suppress(NotSaved):  # then the next save replaces it, which is as good as can be had
+            with contextlib.suppress(NotSaved):  # if this fails, the next save replaces the file
                 storage.move_to_bin(self._path)
             return {}, f"{damaged} The damaged file is in the bin."
-        return plain, ""
+        return record, ""
 
     def write(self, record: dict[str, Any]) -> None:
-        """Keep this. Raises NotSaved."""
+        """Write a record. Raises NotSaved."""
         if self._writable:
             storage.write_file(self._path, json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode())
 

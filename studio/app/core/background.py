@@ -1,4 +1,4 @@
-"""Slow work done beside the window, its outcome delivered on the window's own thread."""
+"""Runs slow work in another thread, and delivers its outcome in the window's thread."""
 
 import contextlib
 from collections.abc import Callable
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class BackgroundTask(QObject):
-    """One thing at a time, in a thread of its own. While it is at work only the newest wish is kept."""
+    """Runs one piece of work at a time in its own thread. While it runs, only the newest request waits."""
 
     _finished = Signal(object)
 
@@ -22,16 +22,20 @@ class BackgroundTask(QObject):
         self._outcome_wanted = False
         self._on_done: Callable[[Any], object] = _ignore
         self._next: Callable[[], None] | None = None
-        # The receiver lives on the window's thread, so Qt carries the outcome over to it.
+        # The receiver lives in the window's thread, so Qt delivers the outcome there.
         self._finished.connect(self._deliver)
 
     @property
     def busy(self) -> bool:
-        """Whether work is under way, or its outcome is still to be delivered."""
+        """Return whether work is running, or its outcome is not delivered yet."""
         return self._is_running
 
     def run(self, work: Callable[[], T], on_done: Callable[[T | Exception], object]) -> None:
-        """`then` gets what `work` returned, or the exception it raised; nothing, where a newer wish came."""
+        """Run `work` in the thread, then call `on_done` in the window's thread.
+
+        `on_done` receives what `work` returned, or the exception it raised. It is not called if a newer request
+        replaces this one.
+        """
         self._outcome_wanted = False
         if self._is_running:
             self._next = lambda: self._start(work, on_done)
@@ -39,11 +43,12 @@ class BackgroundTask(QObject):
             self._start(work, on_done)
 
     def discard(self) -> None:
-        """Let what is under way come to nothing."""
-        self._outcome_wanted, self._next = False, None
+        """Drop the outcome of the running work, and the work that waits."""
+        self._outcome_wanted = False
+        self._next = None
 
     def wait(self) -> None:
-        """Until what is under way is done; its outcome comes to nothing."""
+        """Wait until the running work is done; its outcome is dropped."""
         self.discard()
         self._pool.waitForDone()
 
@@ -56,20 +61,23 @@ class BackgroundTask(QObject):
                 outcome: object = work()
             except Exception as error:
                 outcome = error
-            with contextlib.suppress(RuntimeError):  # the window may be gone by now
+            with contextlib.suppress(RuntimeError):  # the window may be deleted by now
                 self._finished.emit(outcome)
 
         self._pool.start(task)
 
     def _deliver(self, outcome: object) -> None:
-        then, wanted, following = self._on_done, self._outcome_wanted, self._next
+        on_done = self._on_done
+        wanted = self._outcome_wanted
+        following = self._next
         self._is_running = self._outcome_wanted = False
-        self._on_done, self._next = _ignore, None
+        self._on_done = _ignore
+        self._next = None
         if following is not None:
             following()
         elif wanted:
-            then(outcome)
+            on_done(outcome)
 
 
 def _ignore(outcome: object) -> None:
-    """Where no outcome is awaited."""
+    """Ignore an outcome that nobody waits for."""

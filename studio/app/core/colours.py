@@ -1,4 +1,4 @@
-"""Colours in words, and those that a picture is made of."""
+"""Names colours, converts them, and finds the common ones in a picture."""
 
 import colorsys
 from collections.abc import Sequence
@@ -14,25 +14,42 @@ _HUES = ((15, "red"), (45, "orange"), (70, "yellow"), (165, "green"), (195, "tur
 
 
 def colour_name(colour: Sequence[int]) -> str:
-    """The plainest word for it: `blue`, `dark green`, `grey`."""
+    """Return the plainest word for a colour: `blue`, `dark green`, `grey`."""
     red, green, blue = (colour[0],) * 3 if len(colour) == 1 else colour
-    hue, light, strong = colorsys.rgb_to_hls(red / 255, green / 255, blue / 255)
-    if light < 0.08 or light > 0.95 or strong < 0.12:
-        word = "black" if light < 0.12 else "white" if light > 0.92 else "grey"
+    hue, lightness, saturation = colorsys.rgb_to_hls(red / 255, green / 255, blue / 255)
+    if lightness < 0.08 or lightness > 0.95 or saturation < 0.12:
+        word = _grey_name(lightness)
     else:
         word = next(name for end, name in _HUES if hue * 360 < end)
-    shade = "dark " if light < 0.3 else "light " if light > 0.75 else ""
+    shade = _shade(lightness)
     return word if word in ("black", "white") else shade + word
 
 
+def _grey_name(lightness: float) -> str:
+    """Return the word for a colour without a hue; `light` is 0 to 1."""
+    if lightness < 0.12:
+        return "black"
+    return "white" if lightness > 0.92 else "grey"
+
+
+def _shade(lightness: float) -> str:
+    """Return the word before the name of a colour; `light` is 0 to 1."""
+    if lightness < 0.3:
+        return "dark "
+    return "light " if lightness > 0.75 else ""
+
+
 def to_hex(colour: Sequence[int]) -> str:
-    """`#5FD3BC`."""
+    """Return a colour as `#5FD3BC`."""
     red, green, blue = (colour[0],) * 3 if len(colour) == 1 else colour
     return f"#{red:02X}{green:02X}{blue:02X}"
 
 
 def parse_colour(text: str, channels: int) -> Colour | None:
-    """A colour that was typed as `#5FD3BC`, `5fd3bc` or `fff`; None where it is none. Grey of a grey picture."""
+    """Return a colour typed as `#5FD3BC`, `5fd3bc` or `fff`; None if it is none.
+
+    The result is grey if the picture is grey (`channels` is 1).
+    """
     digits = text.strip().lstrip("#")
     digits = "".join(each * 2 for each in digits) if len(digits) == 3 else digits
     if len(digits) != 6 or any(each not in "0123456789abcdefABCDEF" for each in digits):
@@ -42,7 +59,7 @@ def parse_colour(text: str, channels: int) -> Colour | None:
 
 
 def nearest_level_colour(colour: Sequence[int], levels: int) -> Colour:
-    """The nearest that a model of so many levels can draw, as its pictures show it."""
+    """Return the nearest colour that a model with so many levels can draw."""
     return tuple(
         ((value * levels // 256) * 255 + (levels - 1) // 2) // (levels - 1) if levels < 256 else value
         for value in colour
@@ -50,7 +67,10 @@ def nearest_level_colour(colour: Sequence[int], levels: int) -> Colour:
 
 
 def common_colours(picture: Array, limit: int) -> list[Colour]:
-    """The colours of a picture (height, width, channels) uint8, the commonest first; like ones stand for each other."""
+    """Return the colours of a picture, the commonest first; similar colours count as one.
+
+    The picture is (height, width, channels) uint8.
+    """
     channels = picture.shape[2]
     flat = picture.reshape(-1, channels)
     coarse = flat // 32

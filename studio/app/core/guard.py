@@ -1,4 +1,4 @@
-"""No exception leaves a Qt virtual override: on CPython 3.11 that is a segmentation fault."""
+"""Keeps exceptions inside Qt virtual overrides: on CPython 3.11 they are segmentation faults."""
 
 import functools
 import sys
@@ -10,12 +10,15 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 REPEAT_AFTER = 5.0
-"""Seconds in which the same fault is told once: a paint event that fails does so at every frame."""
+"""Seconds in which the same fault is reported once. A failing paint event fails at every frame."""
 _last_reports: dict[tuple[str, type[BaseException]], float] = {}
 
 
 def guarded(default: T) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """For every override of a Qt virtual: what it raises goes to `sys.excepthook`, and Qt gets `default`."""
+    """Return a decorator for overrides of a Qt virtual.
+
+    An exception goes to `sys.excepthook`, and Qt receives `default`.
+    """
 
     def guard(method: Callable[P, T]) -> Callable[P, T]:
         @functools.wraps(method)
@@ -32,8 +35,9 @@ def guarded(default: T) -> Callable[[Callable[P, T]], Callable[P, T]]:
     return guard
 
 
-def _report(where: str, fault: Exception) -> None:
-    now, key = time.monotonic(), (where, type(fault))
+def _report(method_name: str, fault: Exception) -> None:
+    now = time.monotonic()
+    key = (method_name, type(fault))
     if now - _last_reports.get(key, -REPEAT_AFTER) >= REPEAT_AFTER:
         _last_reports[key] = now
         sys.excepthook(type(fault), fault, fault.__traceback__)

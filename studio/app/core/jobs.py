@@ -1,4 +1,4 @@
-"""Jobs at work and waiting, with their progress and the time they still take."""
+"""Lists running and waiting jobs, with their progress and the time they still take."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ from studio.wire.messages import (
 )
 
 NOTICE_AFTER = 0.5
-"""Seconds after which a job that was not added with `add` appears in the queue."""
+"""Seconds after which a job that was not added with `add_job` appears in the list."""
 
 TITLES: dict[type[AnyCommand], str] = {
     Sample: "Pictures",
@@ -51,12 +51,16 @@ TITLES: dict[type[AnyCommand], str] = {
     Evaluate: "Measuring a model",
     Doctor: "Checking this computer",
 }
-"""Titles of jobs that were not added with `add`. Steer belongs to the job that it steers, and Stop is no job."""
+"""Titles of jobs that were not added with `add_job`. Adjust belongs to the job it changes, and Stop is no job."""
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """One job: `done` of `total` pictures, 0 where it has no end; `share` 0 to 1 counts the half-drawn too."""
+    """Describes one job.
+
+    `done` of `total` pictures are finished; `total` is 0 if the job has no end. `share`, 0 to 1, also counts half-drawn
+    pictures.
+    """
 
     job: str
     title: str
@@ -64,13 +68,13 @@ class JobStatus:
     total: int
     share: float
     started: float | None
-    """Seconds of the queue's clock when it was first heard of, None while it waits."""
+    """Seconds of the list's clock at its first event, None while it waits."""
     seconds_left: float | None
     """An estimate, None until there is one."""
     share_at_start: float = 0.0
-    """What was done when it was first heard of: speed is measured from there, not from the wait before."""
+    """The share at its first event. Speed is measured from there, not from the time it waited."""
     progress_text: str = ""
-    """How far it is, of a job without an end."""
+    """The progress of a job without an end, in words."""
     counts_pictures: bool = True
     """Whether `done` and `total` count pictures. If not, only `share` holds the progress; 0 if it is unknown."""
 
@@ -78,12 +82,12 @@ class JobStatus:
 class JobList(State):
     """Lists the jobs of this window: the running one first, then those that wait.
 
-    Long work is added with `add`. Any other job appears once it has taken half a second, until it ends. A series of
+    Long work is added with `add_job`. Any other job appears once it has taken half a second, until it ends. A series of
     jobs for the same purpose counts as one piece of work.
     """
 
     stopped = Signal(str)
-    """The user stopped a job in the queue."""
+    """The user stopped a job of the list."""
 
     def __init__(self, engine: EngineProtocol, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -91,13 +95,13 @@ class JobList(State):
         self._clock = clock
         self.jobs: Value[tuple[JobStatus, ...]] = Value((), self)
         self._stops: dict[str, Callable[[], object]] = {}
-        """For each job of the window itself, the function that stops it."""
+        """The function that stops each job of the window itself, by job."""
         self._unlisted: dict[str, AnyCommand] = {}
-        """By job: unfinished commands that have no entry yet."""
+        """Unfinished commands without an entry, by job."""
         self._listed: dict[str, AnyCommand] = {}
-        """By job: unfinished commands that have an entry."""
+        """Unfinished commands with an entry, by job."""
         self._since: dict[str, float] = {}
-        """By name of the work: the clock's seconds when it began."""
+        """The clock's seconds when work began, by the name of the work."""
         self._notice_timer = QTimer(self)
         self._notice_timer.setInterval(100)
         self._notice_timer.timeout.connect(self._add_noticed_jobs)
@@ -106,7 +110,10 @@ class JobList(State):
         engine.lost.connect(self._on_commands_lost)
 
     def add_window_job(self, job: str, title: str, total: int, stop: Callable[[], object]) -> None:
-        """Add a job that the window does itself. Call `count` with its progress and `drop` at its end."""
+        """Add a job that the window does itself.
+
+        Call `set_done` with its progress, and `remove_job` at its end.
+        """
         self._stops[job] = stop
         self.add_job(job, title, total)
 
@@ -115,15 +122,15 @@ class JobList(State):
         self._advance(job, done, float(done))
 
     def add_job(self, job: str, title: str, total: int) -> None:
-        """A job that was just sent."""
+        """Add a job that was just sent."""
         self.jobs.set((*self.jobs.get(), JobStatus(job, title, 0, total, 0.0, None, None)))
 
     def add_endless_job(self, job: str, title: str) -> None:
-        """A job that was just sent and ends when it is stopped; it comes before all that have an end."""
+        """Add a job without an end, before all jobs that have one."""
         self.jobs.set((JobStatus(job, title, 0, 0, 0.0, None, None), *self.jobs.get()))
 
     def set_progress_text(self, job: str, text: str) -> None:
-        """How far a job without an end is, in words."""
+        """Describe the progress of a job without an end in words."""
         self.jobs.set(tuple(replace(e, progress_text=text) if e.job == job else e for e in self.jobs.get()))
 
     def stop_job(self, job: str) -> None:
@@ -146,7 +153,7 @@ class JobList(State):
         return next((entry for entry in self.jobs.get() if entry.job == job), None)
 
     def time_left(self, job: str) -> str:
-        """Return the time that a job still takes, for people; empty while nobody knows."""
+        """Return the time that a job still takes, for the user. It is empty if unknown."""
         entry = self.find_job(job)
         return time_left(entry.seconds_left) if entry is not None and entry.seconds_left is not None else ""
 
@@ -158,9 +165,9 @@ class JobList(State):
                 finished = first + len(pictures) if done == total else first
                 self._advance(job, finished, first + len(pictures) * done / max(total, 1))
             case BitsChunk(job=job, first_sample=first, bits=bits):
-                asked = self._listed.get(job)
-                if isinstance(asked, ComputeBits):
-                    self._advance(job, None, first + len(bits) - asked.first_sample)
+                command = self._listed.get(job)
+                if isinstance(command, ComputeBits):
+                    self._advance(job, None, first + len(bits) - command.first_sample)
             case Finished(job=job) | Stopped(job=job) | Failed(job=job):
                 self.remove_job(job)
             case (
@@ -200,7 +207,7 @@ class JobList(State):
         self._add_noticed_jobs()
 
     def _add_noticed_jobs(self) -> None:
-        """Add an entry for each job whose work has taken at least NOTICED seconds."""
+        """Add an entry for each job whose work has taken at least NOTICE_AFTER seconds."""
         now = self._clock()
         entries = self.jobs.get()
         for job, command in list(self._unlisted.items()):
@@ -219,14 +226,14 @@ class JobList(State):
             self._notice_timer.start()
 
     def _on_commands_lost(self, commands: Sequence[AnyCommand]) -> None:
-        """Drop the unanswered commands of an engine that died."""
+        """Remove the unanswered commands of an engine that died."""
         for command in commands:
             self.remove_job(command.job)
 
     def _forget_finished_work(self) -> None:
-        """Forget when work began that has no job left."""
-        going = {_work_name(command) for command in (*self._unlisted.values(), *self._listed.values())}
-        self._since = {name: since for name, since in self._since.items() if name in going}
+        """Forget the start times of work that has no job left."""
+        unfinished = {_work_name(command) for command in (*self._unlisted.values(), *self._listed.values())}
+        self._since = {name: since for name, since in self._since.items() if name in unfinished}
 
 
 def _work_name(command: AnyCommand) -> str:

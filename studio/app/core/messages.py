@@ -1,4 +1,4 @@
-"""Holds the messages to the user: one is shown at a time, and the last fifty are kept."""
+"""Holds the messages to the user. One is shown at a time, and the last fifty are kept."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,17 +15,18 @@ MessageButton = tuple[str, Callable[[], object]]
 
 @dataclass(frozen=True, eq=False)
 class UserMessage:
-    """Holds one message: what happened, what was kept, what to do, and at most two buttons."""
+    """Holds one message: what happened, what was kept, what to do; at most two buttons."""
 
     text: str
     severity: Severity = "info"
     buttons: tuple[MessageButton, ...] = ()
     panel: str = ""
-    """The panel it belongs to; it goes when the user leaves this panel. Empty: it belongs to the whole window."""
+    """The panel of the message, which is removed when the user leaves the panel. Empty: it belongs to the whole
+    window."""
 
 
 class _Expiry(QObject):
-    """Removes a message at the first of the signals which say that it is no longer true."""
+    """Removes a message at the first signal that makes it untrue."""
 
     def __init__(self, messages: "Messages", message: UserMessage, until: Sequence[SignalInstance]) -> None:
         super().__init__(messages)
@@ -45,16 +46,18 @@ class Messages(State):
     """
 
     file_requested = Signal(str, object)
-    """Asks where to save a file: a suggested name, and a callable that receives the chosen Path."""
+    """Asks where to save a file. Carries a suggested name, and a callable that receives the chosen Path."""
     folder_requested = Signal(object)
-    """Asks for a folder: a callable that receives the chosen Path."""
+    """Asks for a folder. Carries a callable that receives the chosen Path."""
     open_requested = Signal(str, object)
-    """Asks for an existing file: an ending such as `.safetensors`, and a callable that receives its Path."""
+    """Asks for an existing file. Carries an ending such as `.safetensors`, and a callable that receives the Path."""
     reveal_requested = Signal(object)
     """Asks the window to show the folder of a Path."""
 
     copy_requested = Signal(object, object)
-    """Asks the window to copy a picture (height, width, channels) or a sound (samples,), with its work or None."""
+    """Asks the window to copy a picture or a sound. Carries it and its artwork, or None.
+
+    A picture is (height, width, channels), a sound (samples,)."""
     paste_requested = Signal()
     """Asks the window to open the picture on the clipboard like a dropped file."""
 
@@ -64,7 +67,7 @@ class Messages(State):
         self._expiry: _Expiry | None = None
         self.current: Value[UserMessage | None] = whole.current if whole is not None else Value(None, self)
         self.history: Value[tuple[UserMessage, ...]] = whole.history if whole is not None else Value((), self)
-        """The last fifty, newest last."""
+        """The last fifty messages, newest last."""
         if whole is not None:
             self.file_requested.connect(whole.file_requested)
             self.folder_requested.connect(whole.folder_requested)
@@ -80,19 +83,20 @@ class Messages(State):
     def show_message(
         self, text: str, severity: Severity = "info", *buttons: MessageButton, until: Sequence[SignalInstance] = ()
     ) -> None:
-        """Show a message in place of the present one; a message with the same text only changes its buttons.
+        """Show a message in place of the present one.
 
-        The message goes at the first signal of `until`, because it is then no longer true.
+        A message with the same text only changes its buttons. The message is removed at the first signal of `until`,
+        because it is then no longer true.
         """
-        said = UserMessage(text, severity, buttons[:2], self._panel)
+        message = UserMessage(text, severity, buttons[:2], self._panel)
         before = self.history.get()
         if before and before[-1].text == text:
             before = before[:-1]
-        self.history.set((*before, said)[-MAX_HISTORY:])
-        self.current.set(said)
+        self.history.set((*before, message)[-MAX_HISTORY:])
+        self.current.set(message)
         if self._expiry is not None:
             self._expiry.deleteLater()
-        self._expiry = _Expiry(self, said, until) if until else None
+        self._expiry = _Expiry(self, message, until) if until else None
 
     def remove_message(self, message: UserMessage) -> None:
         """Remove a message if it is still shown."""
@@ -101,16 +105,16 @@ class Messages(State):
 
     def leave_panel(self, panel: str) -> None:
         """Remove the message of a panel that the user leaves."""
-        said = self.current.get()
-        if said is not None and said.panel == panel:
+        message = self.current.get()
+        if message is not None and message.panel == panel:
             self.current.set(None)
 
     def press_button(self, index: int) -> None:
-        """Press a button of the present message, which then goes."""
-        said = self.current.get()
-        if said is not None and index < len(said.buttons):
+        """Call the function of a button, and remove the message."""
+        message = self.current.get()
+        if message is not None and index < len(message.buttons):
             self.current.set(None)
-            said.buttons[index][1]()
+            message.buttons[index][1]()
 
     def dismiss(self) -> None:
         """Remove the present message; it stays among the last fifty."""

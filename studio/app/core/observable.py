@@ -1,4 +1,4 @@
-"""Values that tell when they change, the fields that are stored of them, and the ground of every state."""
+"""Holds observable values, fields that store them, and the base of every state."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -12,11 +12,11 @@ from studio.wire.messages import AnyCommand, AnyEvent
 
 T = TypeVar("T")
 Record = dict[str, Any]
-"""Data that JSON can hold: what a state gives to be kept over a restart."""
+"""A state as data that JSON can hold, for the next start or for undo."""
 
 
 class Value(QObject, Generic[T]):
-    """One value; `changed` carries the new one, and only when it differs from the old."""
+    """Holds one value. `changed` carries the new one, if it differs from the old."""
 
     changed = Signal(object)
 
@@ -28,7 +28,10 @@ class Value(QObject, Generic[T]):
         return self._value
 
     def set(self, value: T) -> bool:
-        """Whether it changed. Arrays are compared by identity, so a picture costs nothing to set."""
+        """Set the value and return whether it changed.
+
+        Arrays are compared by identity, so setting a picture costs nothing.
+        """
         if is_same(self._value, value):
             return False
         self._value = value
@@ -37,7 +40,7 @@ class Value(QObject, Generic[T]):
 
 
 def is_same(one: Any, other: Any) -> bool:
-    """Whether two values are equal; arrays only where they are the same object."""
+    """Return whether two values are equal. Arrays are equal only if they are the same object."""
     if one is other:
         return True
     if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
@@ -48,7 +51,7 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 class Receiver(Protocol):
-    """Describes what the engine's client needs of one that asks: a place to deliver the events of its jobs."""
+    """Describes what the engine's client needs of a sender of commands."""
 
     def receive_at_once(self, event: AnyEvent, /) -> object:
         """Handle an event in the thread that reads the engine, before `receive`."""
@@ -57,7 +60,7 @@ class Receiver(Protocol):
         """Handle an event of a job in the window's thread."""
 
     def lose(self, job: str, why: str) -> None:
-        """Handle the death of the engine, told in the sentence `why`. The job gets no ending."""
+        """Handle the death of the engine, which the sentence `why` explains. The job gets no ending."""
 
 
 class EngineProtocol(Protocol):
@@ -95,7 +98,7 @@ REFUSALS = (TypeError, ValueError, KeyError, IndexError, AttributeError, Overflo
 
 @dataclass(frozen=True)
 class Field:
-    """Declares a part of a state that can be written down: for the panel's undo, for a restart, or for both.
+    """Declares a part of a state that is stored for undo, for restarts, or both.
 
     Arguments
         get: returns its present value, as JSON can hold it
@@ -184,13 +187,13 @@ def within(stored: Any, least: float, most: float) -> float:
 
 
 class State(QObject):
-    """The truth of one part of the window: values, and intentions in verbs."""
+    """Holds the truth of one part of the window: values, and methods that change them."""
 
     fields: Fields = ()
-    """What is written down of it, in the order in which it is set. Declared once, at the end of `__init__`."""
+    """The stored parts of this state, in the order in which they are set. Declared once, at the end of `__init__`."""
 
     def snapshot(self) -> Record:
-        """Return all that is kept over a restart."""
+        """Return a record of all that is restored at the next start."""
         return {field.name: field.get() for field in self.fields if isinstance(field, Field) and field.restart}
 
     def restore(self, record: Record) -> None:

@@ -1,4 +1,4 @@
-"""A question to the engine: its name, its turn, its answer, and what happens if the engine dies."""
+"""Sends one question at a time to the engine and receives its answer."""
 
 import itertools
 from collections.abc import Callable
@@ -23,18 +23,18 @@ from studio.wire.messages import (
 
 Policy = Literal["latest", "queue", "single"]
 Question = Callable[[str], AnyCommand | None]
-"""Returns the command of the job with this name, or None if nothing is to be asked any more."""
+"""Builds the command of a job by its name. Returns None if the question is pointless now."""
 WHOLE = (Decoded, Encoded, Scored, LoopFound)
 """Events that are the whole answer of a job. The ending that follows adds nothing."""
 
 
 class Request(QObject):
-    """Asks the engine one question after another, and receives the answers to its own questions only.
+    """Asks the engine one question after another and receives only its own answers.
 
     At most one question is open. The policy says what happens to a question that is asked meanwhile:
 
     - "latest": the newest one waits for the open one, and replaces any other that waits. The answer of the open one
-      still counts: otherwise a hand that never rests would see nothing. If the user stops a question or the engine
+      still counts: otherwise the user would see nothing during a long drag. If the user stops a question or the engine
       dies, the waiting one is forgotten. After `cancel`, the next one waits until the engine has ended the old one.
     - "queue": each one waits for its turn and is asked, in order. One that is stopped, fails or is lost ends alone.
     - "single": it is ignored.
@@ -43,11 +43,11 @@ class Request(QObject):
     waits for the user. Questions of a "queue" or a "single" are the user's, so they start it; "latest" follows other
     changes and never does.
 
-    Signals, all in the window's thread: `progressed`, an event that is a part of the answer; `answered`, the event that
-    is the whole answer, or Finished after the last part; `stopped`; `failed`, the event; `lost`, what happened to the
-    engine, as a sentence. The question is closed before the last four are emitted; the next one is sent after them.
+    All signals are emitted in the window's thread. `progressed` carries a part of the answer. `answered` carries the
+    whole answer, or Finished after the last part. `stopped` carries nothing, `failed` the event, and `lost` a sentence
+    about the engine. The question is closed before the last four are emitted; the next one is sent after them.
 
-    If its owner is deleted, the engine is told to stop, and nothing more is delivered.
+    If its owner is deleted, the request stops its jobs and delivers nothing more.
     """
 
     progressed = Signal(object)
@@ -72,7 +72,9 @@ class Request(QObject):
             at_once: called with each event of its jobs in the thread that reads the engine, before any signal
         """
         super().__init__(parent)
-        self._engine, self._name, self._policy = engine, name, policy
+        self._engine = engine
+        self._name = name
+        self._policy = policy
         self.receive_at_once = at_once or _ignore
         self.job = ""
         """The name of the open question's job; empty if none is open."""
@@ -83,13 +85,14 @@ class Request(QObject):
         """The cancelled job whose end the next question waits for."""
         self._unended: set[str] = set()
         """All jobs that the engine has not ended yet."""
-        self._numbers, self._steers = itertools.count(1), itertools.count(1)
+        self._numbers = itertools.count(1)
+        self._steers = itertools.count(1)
         unended = self._unended
         self.destroyed.connect(lambda *_: _abandon(engine, unended))
 
     @property
     def ready(self) -> bool:
-        """Whether there is an engine that can answer now."""
+        """Return whether there is an engine that can answer now."""
         return self._engine.now in ("Ready", "Working")
 
     def is_named(self, job: str) -> bool:
@@ -99,7 +102,7 @@ class Request(QObject):
     # ── questions ────────────────────────────────────────────────────────────────────────────────
 
     def ask(self, question: Question) -> None:
-        """Ask now, or do with the question what the policy says."""
+        """Ask now, or do what the policy says."""
         if self._policy == "single" and self.job:
             return
         if self._policy == "latest":
@@ -119,7 +122,7 @@ class Request(QObject):
             try:
                 command = self._waiting.pop(0)(self.job)
             except Exception:
-                self.leave()  # or no other question could follow
+                self.leave()  # otherwise no other question could follow
                 raise
             if command is None:
                 self.job = ""
@@ -130,19 +133,22 @@ class Request(QObject):
         self.running.set(bool(self.job or self._waiting))
 
     def start_engine(self) -> None:
-        """Start the engine if it stopped after too many crashes and waits for the user, who has just asked."""
+        """Start the engine if it stopped after too many crashes.
+
+        It waits for the user then, who has just asked.
+        """
         if self._engine.now == "Stopped":
             self._engine.start()
 
-    def steer(self, hand: str = "", **changes: Any) -> None:
+    def steer(self, control: str = "", **changes: Any) -> None:
         """Change the settings of the open job from now on.
 
-        A newer change by the same hand may replace an older one of this job, never one of another job.
+        A newer change by the same control may replace an older one of this job, never one of another job.
         """
         if self.job:
             name = f"steer-{next(self._steers)}-{self.job}"
-            hand = f"{hand}-{self.job}" if hand else ""
-            self._engine.send(Adjust(job=name, control=hand, running_job=self.job, **changes))
+            control = f"{control}-{self.job}" if control else ""
+            self._engine.send(Adjust(job=name, control=control, running_job=self.job, **changes))
 
     def stop(self) -> None:
         """Ask for the end of the open job. What it has made until then is still delivered, and `stopped` follows."""
@@ -164,7 +170,7 @@ class Request(QObject):
         if job:
             self._engine.stop(job)
 
-    # ── as a receiver of the engine ──────────────────────────────────────────────────────────────
+    # ── events of the engine ─────────────────────────────────────────────────────────────────────
 
     def receive(self, job: str, event: AnyEvent) -> None:
         """Handle an event of a job of this request, in the window's thread."""
@@ -177,7 +183,7 @@ class Request(QObject):
             self.send_next()
 
     def lose(self, job: str, why: str) -> None:
-        """Handle the death of the engine, which leaves a job of this request without an ending."""
+        """Handle the death of the engine. A job of this request then gets no ending."""
         self._unended.discard(job)
         if job == self.job:
             self._close(forget=self._policy == "latest")
@@ -201,7 +207,7 @@ class Request(QObject):
         self.send_next()
 
     def _close(self, forget: bool) -> None:
-        """Close the open question, and forget those that wait if told so."""
+        """Close the open question. If `forget` is true, forget those that wait as well."""
         if forget:
             self._waiting.clear()
         self.job = ""

@@ -1,4 +1,4 @@
-"""Undo and redo as plain records, so that they outlive a restart."""
+"""Stores steps of undo as plain records, so that they survive a restart."""
 
 import time
 from collections.abc import Callable
@@ -11,15 +11,17 @@ from studio.app.core.observable import Record, State, Value
 
 MAX_STEPS = 200
 MAX_ENTRIES = 20_000
-"""Of lists in all steps together, as the points of a curve that is drawn for minutes: every change is written down soon
-after it, and a longer one would keep sound and window waiting. Beyond it the oldest steps are let go of."""
+"""The most list entries in all steps together; beyond it the oldest steps are dropped.
+
+A curve that is drawn for minutes has many points. Every change is written to disk soon, and longer lists would keep the
+sound and the window waiting."""
 GESTURE_PAUSE = 0.6
-"""Seconds: keys or turns of the wheel that follow each other faster are one gesture."""
+"""Seconds. Keys or turns of the wheel that follow each other faster are one gesture."""
 
 
 @dataclass(frozen=True)
 class UndoStep:
-    """One thing done: the part of the state it touched, before and after."""
+    """Describes one change: the part of the state that it touched, before and after."""
 
     name: str
     before: Record
@@ -34,7 +36,7 @@ class ChangeStep(Protocol):
 
 
 class UndoHistory(State):
-    """Steps that can be taken back and done again. `apply` puts a record's values into the state."""
+    """Holds steps that can be undone and redone. `apply` sets a record's values in the state."""
 
     def __init__(
         self,
@@ -52,13 +54,17 @@ class UndoHistory(State):
         self.can_undo: Value[bool] = Value(False, self)
         self.can_redo: Value[bool] = Value(False, self)
         self.undo_name: Value[str] = Value("", self)
-        """For the tooltip: `warmth` makes "Undo warmth"."""
+        """The name of the next step to undo, for the tooltip: `warmth` makes "Undo warmth"."""
         self.redo_name: Value[str] = Value("", self)
 
     def add_step(self, name: str, before: Record, after: Record, gesture: str | None = None) -> None:
-        """Keep a step that was just done. Steps of one gesture become one: while it is held, or while no pause
-        comes between them. A gesture that ends where it began leaves no step."""
-        now, last = self._clock(), self._done[-1] if self._done else None
+        """Add a step that was just done.
+
+        Steps of one gesture become one step: while the gesture is open, or while no pause comes between them. A gesture
+        without a net change leaves no step.
+        """
+        now = self._clock()
+        last = self._done[-1] if self._done else None
         held = gesture is not None and gesture == self._open_gesture
         if not held and now - self._last_time > GESTURE_PAUSE:
             self._close_gesture()
@@ -76,12 +82,12 @@ class UndoHistory(State):
         self._update_values()
 
     def begin_gesture(self, gesture: str) -> None:
-        """A hand begins a gesture, which ends only with `seal`, however long it pauses."""
+        """Begin a gesture, which ends only with `end_gesture`, however long it pauses."""
         self._close_gesture()
         self._open_gesture = gesture
 
     def end_gesture(self) -> None:
-        """End the gesture: what comes next is a step of its own."""
+        """End the gesture. The next change is then a separate step."""
         self._open_gesture = None
         self._close_gesture()
 
@@ -92,19 +98,19 @@ class UndoHistory(State):
         self._move_step(self._undone, self._done, lambda step: step.after)
 
     def records(self) -> list[Record]:
-        """Every record that a step could still bring back."""
+        """Return every record that a step could still restore."""
         return [record for step in (*self._done, *self._undone) for record in (step.before, step.after)]
 
     def snapshot(self) -> Record:
         return {side: [[s.name, s.before, s.after] for s in steps] for side, steps in self._sides()}
 
     def restore(self, record: Record) -> None:
-        found = {
+        restored = {
             side: [UndoStep(str(name), dict(before), dict(after)) for name, before, after in record.get(side, [])]
             for side, _ in self._sides()
         }
         for side, steps in self._sides():
-            steps[:] = found[side][-MAX_STEPS:]
+            steps[:] = restored[side][-MAX_STEPS:]
         self._update_values()
 
     def _sides(self) -> tuple[tuple[str, list[UndoStep]], ...]:

@@ -1,4 +1,4 @@
-"""The engine as the window sees it: one process after another, and an end for everything that was asked."""
+"""Starts the engine again when it ends, and gives every command an ending."""
 
 import contextlib
 import os
@@ -30,30 +30,31 @@ from studio.wire.messages import (
 )
 
 CHECK_INTERVAL = 0.25
-"""Seconds between two looks at whether the engine still gets on."""
+"""Seconds between two checks of whether the engine still makes progress."""
 START_LIMIT = 120.0
-"""Seconds until an engine that is loading counts as hanging: torch comes from a cold disk, or over a network."""
+"""Seconds until a loading engine counts as hanging. Torch may come from a cold disk or over a network."""
 RESTART_DELAYS = (0.0, 1.0)
-"""Seconds before each new start; one crash more within `forgive_after` and the engine stays stopped."""
+"""Seconds before each new start. After one more crash within `forgive_after` the engine stays stopped."""
 LOG_LINES = 200
-"""Of the engine's log that are kept."""
-WATCHED, SLOW = 10, 30
-"""How many times longer than a pulse a step may take: of what is watched, whose first may have to compile loops on a
-busy machine; of a queued job, since training does far more in one."""
+"""Lines of the engine's log that are kept."""
+WATCHED = 10
+"""A step of a watched job may take this many times longer. The first one may compile loops on a busy computer."""
+SLOW = 30
+"""A step of a queued job may take this many times longer. One step of training does far more."""
 TAKES_ARE_SAFE = "Your takes are safe."
 
 
 def local_program(device: str | None = None) -> list[str]:
-    """The program of an engine on this machine, on the device of a wish.
+    """Return the command line of an engine on this computer, for the given device.
 
     `-P` keeps the folder in which the window was started out of the engine's imports.
     """
-    door = ["engine"] if getattr(sys, "frozen", False) else ["-P", "-m", "studio", "engine"]
-    return [sys.executable, *door, *(["--device", device] if device else [])]
+    subcommand = ["engine"] if getattr(sys, "frozen", False) else ["-P", "-m", "studio", "engine"]
+    return [sys.executable, *subcommand, *(["--device", device] if device else [])]
 
 
 class _ProcessState:
-    """One process, and what is known of it. What an older one still says is known by it, and not heard."""
+    """Holds one process and what is known of it. Events of an older process are ignored."""
 
     def __init__(self, pipe: EnginePipe) -> None:
         self.pipe = pipe
@@ -61,22 +62,22 @@ class _ProcessState:
         self.steps = -1
         self.open_commands: str | None = None
         self.silent = 0.0
-        """Seconds since it said anything."""
+        """Seconds since its last event."""
         self.stuck = 0.0
-        """Seconds since the job at work took a step."""
+        """Seconds since the running job took a step."""
         self.verdict = "The engine stopped unexpectedly."
         self.hopeless = False
-        """Another one would fare no better."""
+        """Whether a new process would fail in the same way."""
 
 
 class EngineClient(QObject):
-    """Starts the engine, speaks with it, notices when it dies or hangs, and starts another.
+    """Starts the engine, sends commands, notices when it dies or hangs, and starts another.
 
     The events of a command are delivered to the receiver that sent it, and to no other.
 
     Signals: `command_sent` each command; `event_received` each event, before it is delivered; `announced` each event
     that answers no command; `status_changed` one of Starting, Ready, Working, Stopped; `lost` a tuple of the commands
-    that a dead engine leaves without an ending, never sent again by itself; `message_raised` a sentence for people.
+    that a dead engine leaves without an ending, never sent again by itself; `message_raised` a sentence for the user.
     """
 
     command_sent = Signal(object)
@@ -94,23 +95,25 @@ class EngineClient(QObject):
         forgive_after: float = 300.0,
         parent: QObject | None = None,
     ) -> None:
-        """`program` is anything that relays the pipe of `studio engine`, for example `ssh HOST studio engine`.
+        """Create a client without a process.
 
-        `hang_after`: seconds without a pulse; a step may take some times as long. `forgive_after`: seconds that a
-        crash is remembered.
+        Arguments
+            program: anything that relays the pipe of `studio engine`, for example `ssh HOST studio engine`
+            hang_after: seconds without a heartbeat after which the engine counts as hanging; a step may take longer
+            forgive_after: seconds that a crash is remembered
         """
         super().__init__(parent)
         self.program = list(program) if program else local_program()
         self.now = "Stopped"
-        """The last `status`."""
+        """The last `status_changed`."""
         self.ready: Ready | None = None
-        """What the engine last said of itself."""
+        """The last Ready event of the engine."""
         self._hang_after = hang_after
         self._forgive_after = forgive_after
         self._process: _ProcessState | None = None
         self._open: dict[str, AnyCommand] = {}
         self._receivers: dict[str, Receiver] = {}
-        """By job, of those in `_open` whose sender receives events. The reading thread looks here, too."""
+        """The receiver of each job in `_open` whose sender receives events. The reading thread uses it, too."""
         self._crashes: list[float] = []
         self._reason = ""
         self._log: deque[str] = deque(maxlen=LOG_LINES)
@@ -124,26 +127,26 @@ class EngineClient(QObject):
 
     @property
     def log_text(self) -> tuple[str, ...]:
-        """The last lines of the engine's log."""
+        """Return the last lines of the engine's log."""
         return tuple(self._log)
 
     @property
     def process_id(self) -> int:
-        """Of the process that runs now; 0 where none does."""
+        """Return the number of the running process; 0 if there is none."""
         return self._process.pipe.process_id if self._process else 0
 
     def start(self) -> None:
-        """Starts the engine where none runs; a person's start forgives all crashes."""
+        """Start the engine if none runs. A start by the user forgives all crashes."""
         if self._process is None:
             self._crashes.clear()
             self._reason = ""
-            self._restart.stop()  # or the one that was waited for would come on top
+            self._restart.stop()  # or the scheduled start would follow
             self._launch()
 
     def send(self, command: AnyCommand, receiver: Receiver | None = None) -> None:
-        """Asks. Every command gets an ending, or is lost.
+        """Send a command, which then gets an ending or is lost.
 
-        While the engine starts the command waits for it. Raises ValueError for a name that is in use.
+        While the engine starts, the command waits for it. Raises ValueError for a name that is in use.
         """
         if command.job in self._open:
             raise ValueError(f'a command of the name "{command.job}" has no ending yet')
@@ -158,7 +161,7 @@ class EngineClient(QObject):
         self._update_status()
 
     def stop(self, job: str) -> None:
-        """Asks for the end of a command; without a process that end comes at once."""
+        """Ask for the end of a command. Without a process it ends at once."""
         if job in self._open:
             if self._process:
                 self._process.pipe.write(encode(Stop(job=job)))
@@ -167,25 +170,30 @@ class EngineClient(QObject):
                 self._update_status()
 
     def abandon(self, job: str) -> None:
-        """Stops a command whose receiver is deleted, and delivers nothing more of it."""
+        """Stop a command whose receiver is deleted, and deliver nothing more of it."""
         self._receivers.pop(job, None)
         self.stop(job)
 
     def close(self) -> None:
-        """Lets the engine save and end: by the end of its input, after 2 s by asking, at last by force."""
+        """Let the engine save and end.
+
+        Its input ends first. It is asked to end after 2 s, and killed after 3 s.
+        """
         self._restart.stop()
         self._watch.stop()
-        life, self._process = self._process, None
+        process_state = self._process
+        self._process = None
         self._open.clear()
         self._receivers.clear()
-        if life:
-            life.pipe.close()
+        if process_state:
+            process_state.pipe.close()
             QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall)  # the last lines of its log
             self._save_log()
         self._update_status()
 
     def _launch(self) -> None:
-        root, known = str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH")
+        root = str(Path(__file__).parents[3])
+        known = os.environ.get("PYTHONPATH")
         pipe = EnginePipe(self._deliver_at_once)
         for signal, slot in (
             (pipe.event_received, self._on_event),
@@ -196,7 +204,7 @@ class EngineClient(QObject):
             signal.connect(slot, Qt.ConnectionType.QueuedConnection)
         self._process = _ProcessState(pipe)
         pipe.start(self.program, {**os.environ, "PYTHONPATH": os.pathsep.join([root, known] if known else [root])})
-        for command in list(self._open.values()):  # asked while no process ran
+        for command in list(self._open.values()):  # sent while no process ran
             self._write(command)
         self._last_check = time.monotonic()
         self._watch.start()
@@ -215,47 +223,52 @@ class EngineClient(QObject):
         self._deliver_later(Failed(job=command.job, reason=why, hint=hint))
 
     def _deliver_later(self, ending: Ending) -> None:
-        """An ending of our own; a moment later, because nobody expects an answer before the question is out."""
+        """Deliver an ending that the client made itself.
+
+        It arrives a moment later, because no sender expects an answer before `send` returns.
+        """
         del self._open[ending.job]
         QTimer.singleShot(0, self, partial(self._deliver, ending, self._receivers.pop(ending.job, None)))
 
     def _process_of(self, pipe: EnginePipe) -> _ProcessState | None:
-        """None where its time is over."""
+        """Return the state of the process with this pipe, unless it is an older one."""
         return self._process if self._process is not None and self._process.pipe is pipe else None
 
     @Slot(object, object)
     def _on_event(self, pipe: EnginePipe, event: AnyEvent) -> None:
-        if life := self._process_of(pipe):
-            life.silent = 0.0
-            self._update_process(life, event)
+        if process_state := self._process_of(pipe):
+            process_state.silent = 0.0
+            self._update_process(process_state, event)
             self._deliver_event(event)
 
     @Slot(object, str)
     def _on_unreadable(self, pipe: EnginePipe, fault: str) -> None:
         self._log.append(f"unreadable: {fault}")
-        if life := self._process_of(pipe):
-            self._kill_process(life, "The engine said something that could not be read, and was ended.")
+        if process_state := self._process_of(pipe):
+            self._kill_process(process_state, "The engine said something that could not be read, and was ended.")
 
-    def _update_process(self, life: _ProcessState, event: AnyEvent) -> None:
-        """What an event says of the process itself."""
+    def _update_process(self, process_state: _ProcessState, event: AnyEvent) -> None:
+        """Update what is known of the process from an event."""
         match event:
             case Starting(protocol=protocol, version=version) if protocol != PROTOCOL_VERSION:
-                life.hopeless = True
+                process_state.hopeless = True
                 self._kill_process(
-                    life, f"The engine is of another version, {version}. Install the same on both machines."
+                    process_state, f"The engine is of another version, {version}. Install the same on both machines."
                 )
             case Ready():
-                life.ready, self.ready = True, event
+                process_state.ready = True
+                self.ready = event
             case Heartbeat(steps=steps, job=job):
-                life.open_commands = job
-                if steps != life.steps or job is None:
-                    life.steps, life.stuck = steps, 0.0
+                process_state.open_commands = job
+                if steps != process_state.steps or job is None:
+                    process_state.steps = steps
+                    process_state.stuck = 0.0
             case Failed(job="", reason=why, hint=hint):
-                self._reason = "" if life.ready else why
+                self._reason = "" if process_state.ready else why
                 self.message_raised.emit(f"{why} {hint}".strip())
 
     def _deliver_event(self, event: AnyEvent) -> None:
-        """Passes an event on, unless its command has had an ending already."""
+        """Deliver an event, unless its command has had an ending already."""
         job = _command_of(event)
         if job and job not in self._open:
             return
@@ -267,13 +280,16 @@ class EngineClient(QObject):
         self._update_status()
 
     def _deliver_at_once(self, event: AnyEvent) -> None:
-        """In the thread that reads the pipe: what is heard does not wait for a window that draws."""
+        """Deliver an event in the thread that reads the pipe.
+
+        Sound then does not wait for a window that is drawing.
+        """
         receiver = self._receivers.get(_command_of(event))
         if receiver is not None:
             receiver.receive_at_once(event)
 
     def _deliver(self, event: AnyEvent, receiver: Receiver | None) -> None:
-        """Gives an event to the one that asked for it; the list of all jobs has it before."""
+        """Deliver an event to its receiver, after the list of all jobs."""
         self.event_received.emit(event)
         if receiver is not None:
             receiver.receive(_command_of(event), event)
@@ -281,45 +297,49 @@ class EngineClient(QObject):
             self.announced.emit(event)
 
     def _check_process(self) -> None:
-        """Notices an engine that hangs. Time in which the window itself stood still is not counted against it."""
+        """End an engine that hangs. Time in which the window itself was blocked does not count."""
         now = time.monotonic()
-        passed, self._last_check = min(now - self._last_check, 2 * CHECK_INTERVAL), now
-        if life := self._process:
-            life.silent += passed
-            life.stuck += passed if life.open_commands else 0.0
-            patience = self._hang_after if life.ready else max(START_LIMIT, self._hang_after)
-            asked = self._open.get(life.open_commands or "")
-            slow = SLOW if asked and asked.urgency == URGENCY_QUEUED else WATCHED
-            if life.silent > patience or life.stuck > patience * slow:
-                self._kill_process(life, "The engine did not answer any more and was ended.")
+        passed = min(now - self._last_check, 2 * CHECK_INTERVAL)
+        self._last_check = now
+        if process_state := self._process:
+            process_state.silent += passed
+            process_state.stuck += passed if process_state.open_commands else 0.0
+            patience = self._hang_after if process_state.ready else max(START_LIMIT, self._hang_after)
+            command = self._open.get(process_state.open_commands or "")
+            slow = SLOW if command and command.urgency == URGENCY_QUEUED else WATCHED
+            if process_state.silent > patience or process_state.stuck > patience * slow:
+                self._kill_process(process_state, "The engine did not answer any more and was ended.")
 
-    def _kill_process(self, life: _ProcessState, verdict: str) -> None:
-        life.verdict = verdict
-        life.pipe.kill()
+    def _kill_process(self, process_state: _ProcessState, verdict: str) -> None:
+        process_state.verdict = verdict
+        process_state.pipe.kill()
 
     @Slot(object, str)
     def _on_process_died(self, pipe: EnginePipe, why: str) -> None:
-        """Whatever ended it, nobody asked it to end: says so, starts another, gives back what is lost."""
-        life = self._process_of(pipe)
-        if life is None:
+        """Report a process that ended unasked, start another, and report the lost commands."""
+        process_state = self._process_of(pipe)
+        if process_state is None:
             return
         if why:
-            life.verdict = f'The engine could not be started: "{self.program[0]}": {why}.'
+            process_state.verdict = f'The engine could not be started: "{self.program[0]}": {why}.'
         self._save_log()
         self._process = None
         self._watch.stop()
         now = time.monotonic()
-        self._crashes = [then for then in self._crashes if now - then < self._forgive_after] + [now]
-        lost, self._open = tuple(self._open.values()), {}
-        receivers, self._receivers = self._receivers, {}
-        if len(self._crashes) <= len(RESTART_DELAYS) and not life.hopeless:
+        self._crashes = [crash_time for crash_time in self._crashes if now - crash_time < self._forgive_after] + [now]
+        lost = tuple(self._open.values())
+        self._open = {}
+        receivers = self._receivers
+        self._receivers = {}
+        if len(self._crashes) <= len(RESTART_DELAYS) and not process_state.hopeless:
             self._restart.start(round(RESTART_DELAYS[len(self._crashes) - 1] * 1000))
-            sentence = f"{life.verdict} Another one is starting. {TAKES_ARE_SAFE}"
+            sentence = f"{process_state.verdict} Another one is starting. {TAKES_ARE_SAFE}"
         else:
-            often = "" if life.hopeless else f" That was {len(self._crashes)} times within a short while, so"
+            often = "" if process_state.hopeless else f" That was {len(self._crashes)} times within a short while, so"
             reason = self._reason and f"{self._reason} "
             sentence = (
-                f"{life.verdict}{often or ' So'} no other is starting. {reason}{TAKES_ARE_SAFE} Doctor says more."
+                f"{process_state.verdict}{often or ' So'} no other is starting. "
+                f"{reason}{TAKES_ARE_SAFE} Doctor says more."
             )
         self.message_raised.emit(sentence)
         if lost:
@@ -333,7 +353,10 @@ class EngineClient(QObject):
         self._log.append(line)
 
     def _save_log(self) -> None:
-        """For people who look into why an engine ended. A log that can't be saved is worth no message."""
+        """Write the log for those who look into why an engine ended.
+
+        A log that cannot be saved is worth no message.
+        """
         if self._log:
             with contextlib.suppress(storage.NotSaved):
                 storage.write_file(storage.home_folder("log") / "engine.log", "\n".join((*self._log, "")).encode())
@@ -351,5 +374,5 @@ class EngineClient(QObject):
 
 
 def _command_of(event: AnyEvent) -> str:
-    """The name of the command that an event answers; empty for what the engine says of itself."""
+    """Return the name of the command that an event answers; empty if it answers none."""
     return "" if isinstance(event, Heartbeat) else getattr(event, "job", "")

@@ -1,4 +1,7 @@
-"""The engine's process and its pipes, each in a thread of its own: what it says is heard while the window draws."""
+"""Runs the engine's process and reads its pipes, each in its own thread.
+
+Events then arrive while the window draws.
+"""
 
 import contextlib
 import os
@@ -14,23 +17,23 @@ from studio.wire.frames import BadFrame, event_splitter
 from studio.wire.messages import AnyEvent
 
 CHUNK = 2**20
-"""Bytes that are read at once, at most."""
+"""The most bytes that are read at once."""
 NO_CONSOLE = 0
-"""Windows opens a console for a process unless it is told not to."""
+"""Flags that keep Windows from opening a console for the process."""
 if sys.platform == "win32":
     NO_CONSOLE = subprocess.CREATE_NO_WINDOW
 LOG_LIMIT = 0.5
-"""Seconds that the log of a process that ended is waited for: another process may hold its end of the pipe."""
+"""Seconds to wait for the log of an ended process. Another process may still hold the pipe open."""
 
 
 class EnginePipe(QObject):
-    """One process. Its signals come from other threads, and carry the pipe itself first.
+    """Holds one process. Its signals come from other threads, and carry the pipe itself first.
 
-    Signals: `heard` an event; `unreadable` what is wrong with what it said, after which nothing more is heard;
-    `logged` a line for people; `ended` why it could not be started, empty where it was.
+    Signals: `event_received` an event; `unreadable` what is wrong with the output, after which nothing more is read;
+    `logged` a line of the log; `ended` why the process could not be started, empty if it was.
 
     Arguments
-        at_once: called with each event before `heard`, in the thread that reads it
+        at_once: called with each event before `event_received`, in the thread that reads it
     """
 
     event_received = Signal(object, object)
@@ -47,7 +50,7 @@ class EnginePipe(QObject):
 
     @property
     def process_id(self) -> int:
-        """0 where it could not be started."""
+        """Return the number of the process; 0 if it could not be started."""
         return self._process.pid if self._process is not None else 0
 
     def start(self, program: Sequence[str], environment: dict[str, str]) -> None:
@@ -68,7 +71,7 @@ class EnginePipe(QObject):
             thread.start()
 
     def write(self, frame: bytes) -> None:
-        """Waits for nothing; lost where nobody reads any more."""
+        """Queue a frame without waiting. It is lost if nobody reads any more."""
         self._frames.put(frame)
 
     def kill(self) -> None:
@@ -76,17 +79,20 @@ class EnginePipe(QObject):
             self._process.kill()
 
     def close(self) -> None:
-        """Lets it save and end: by the end of its input, after 2 s by asking, at last by force."""
+        """Let the process save and end.
+
+        Its input ends first. It is asked to end after 2 s, and killed after 3 s.
+        """
         self._frames.put(None)
         if (process := self._process) is not None:
-            for wait, then in ((2.0, process.terminate), (1.0, process.kill), (1.0, process.kill)):
+            for wait, end_process in ((2.0, process.terminate), (1.0, process.kill), (1.0, process.kill)):
                 try:
                     process.wait(wait)
                 except subprocess.TimeoutExpired:
-                    then()
+                    end_process()
             self._logging.join(LOG_LIMIT)
 
-    # ── threads of its own ───────────────────────────────────────────────────────────────────────
+    # ── its own threads ──────────────────────────────────────────────────────────────────────────
 
     def _write(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin is not None
@@ -121,13 +127,13 @@ class EnginePipe(QObject):
             for line in pipe:
                 self._emit_signal(self.logged, line.decode("utf-8", "replace").rstrip("\r\n"))
 
-    def _emit_signal(self, signal: object, what: object) -> None:
+    def _emit_signal(self, signal: object, value: object) -> None:
         with contextlib.suppress(RuntimeError):  # the window may be gone by now
-            signal.emit(self, what)  # type: ignore[attr-defined]
+            signal.emit(self, value)  # type: ignore[attr-defined]
 
 
 def _read_frames(source: int) -> bytes:
     try:
         return os.read(source, CHUNK)
-    except OSError:  # a broken pipe is an ended one
+    except OSError:  # a broken pipe has ended
         return b""

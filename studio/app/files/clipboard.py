@@ -19,14 +19,17 @@ from studio.wire.messages import Array
 
 
 class Clipboard(State):
-    """Encodes what is copied and stores what is pasted in another thread, because large pictures take a while."""
+    """Encodes what is copied and stores what is pasted.
+
+    It does so in another thread, because large pictures take a while.
+    """
 
     picture_encoded = Signal(object)
-    """The bytes of a PNG, with its recipe if the picture has one."""
+    """The bytes of a PNG, with the recipe of the picture if it has one."""
     sound_encoded = Signal(object, object)
     """The Path of a WAV file with its recipe, and its bytes."""
     file_pasted = Signal(object)
-    """The path of a file with the pasted picture or sound, which is opened like a dropped file."""
+    """The path of a file with what was pasted. It is opened like a dropped file."""
 
     def __init__(self, messages: Messages, exporting: ExportSettings, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -37,7 +40,10 @@ class Clipboard(State):
         messages.copy_requested.connect(self.copy_work)
 
     def copy_work(self, picture: Array, work: Work | None) -> None:
-        """Copy a picture in the size chosen for saving, or a sound as it is saved, and show a message."""
+        """Copy a picture or a sound, and show a message.
+
+        A picture has the size chosen for saving; a sound is copied as it is saved.
+        """
         if picture.ndim != 3 and work is not None:
             self._copy_sound(picture, work)
             return
@@ -53,7 +59,7 @@ class Clipboard(State):
         )
 
     def _copy_sound(self, sound: Array, work: Work) -> None:
-        """Copy a sound as a file too, for programs that take no sounds from the clipboard."""
+        """Copy a sound as a file, too. Some programs take no sounds from the clipboard."""
         folder = storage.home_folder("cache") / "copied"
         path = folder / storage.clean_name(f"{work.model}-{work.seed}{work.file_suffix}")
 

@@ -1,4 +1,4 @@
-"""The crop preview: the whole photo, and the frame that says what the model will see of it."""
+"""Shows the whole photo, and a frame around the part that the model will see."""
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
@@ -12,22 +12,23 @@ from studio.wire.messages import Array
 
 Box = tuple[float, float, float, float]
 MAX_SIDE = 2048
-"""Pixels: a photo of 64 megapixels is thinned to this before Qt scales it smoothly."""
+"""Pixels. A photo of 64 megapixels is reduced to this before Qt scales it smoothly."""
 CORNER_SIZE = 14
 MIN_SIDE = 0.05
-"""Of the photo's shorter side."""
+"""The smallest side of the frame, as a share of the photo's shorter side."""
 
 
 def centred_crop(width: int, height: int, aspect: float) -> Box:
-    """The largest frame of an aspect (width / height) in the middle of a photo, as fractions."""
+    """Return the largest centred frame with an aspect (width / height), as fractions."""
     across = min(width, height * aspect)
     down = across / aspect
-    x, y = (1 - across / width) / 2, (1 - down / height) / 2
+    x = (1 - across / width) / 2
+    y = (1 - down / height) / 2
     return x, y, 1 - x, 1 - y
 
 
 class CropView(QWidget):
-    """`cropped` carries the frame that the hand sets, as fractions (left, top, right, bottom)."""
+    """Edits the frame. `cropped` carries it as fractions (left, top, right, bottom)."""
 
     cropped = Signal(object)
 
@@ -49,8 +50,8 @@ class CropView(QWidget):
         if preview is not None:
             if self._preview is None or self._preview.picture is not preview.picture:
                 self._image = _reduced(preview.picture.array)
-            seen = preview.model_input.shape
-            self._aspect = seen[1] / seen[0]
+            model_shape = preview.model_input.shape
+            self._aspect = model_shape[1] / model_shape[0]
             height, width = preview.picture.array.shape[:2]
             if self._held is None:
                 self._box = preview.box or centred_crop(width, height, self._aspect)
@@ -101,7 +102,8 @@ class CropView(QWidget):
             Qt.Key.Key_Down: (0.0, step),
         }
         sizes = {Qt.Key.Key_PageUp: 1.1, Qt.Key.Key_PageDown: 1 / 1.1}
-        key, (left, top, right, _) = Qt.Key(event.key()), self._box
+        key = Qt.Key(event.key())
+        (left, top, right, _) = self._box
         if self._preview is not None and self._preview.mode == "crop" and key in moves:
             self._set_box(_moved_box(self._box, *moves[key]))
         elif self._preview is not None and self._preview.mode == "crop" and key in sizes:
@@ -113,21 +115,22 @@ class CropView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         if self._preview is None:
             return
-        look, place = self._theme, self._picture_rect()
+        theme = self._theme
+        place = self._picture_rect()
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
             painter.drawImage(place, self._image)
             if self._preview.mode != "crop":
                 return
             frame = self._crop_rect()
-            veil = look.colour("canvas")
-            veil.setAlpha(170)
+            cover_colour = theme.colour("canvas")
+            cover_colour.setAlpha(170)
             for part in _around(place, frame):
-                painter.fillRect(part, veil)
-            painter.setPen(QPen(look.colour("accent"), 2))
+                painter.fillRect(part, cover_colour)
+            painter.setPen(QPen(theme.colour("accent"), 2))
             painter.drawRect(frame.adjusted(-1, -1, 1, 1))
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(look.colour("accent"))
+            painter.setBrush(theme.colour("accent"))
             painter.drawRect(QRectF(frame.right() - 5, frame.bottom() - 5, 10, 10))
 
     def _set_box(self, box: Box) -> None:
@@ -137,18 +140,19 @@ class CropView(QWidget):
             self.cropped.emit(box)
 
     def _picture_rect(self) -> QRectF:
-        """Where the photo lies."""
+        """Return the rectangle of the photo."""
         margin = self._theme.scaled(24)
-        room = QRectF(self.rect()).adjusted(margin, margin, -margin, -margin)
+        space = QRectF(self.rect()).adjusted(margin, margin, -margin, -margin)
         assert self._preview is not None
         height, width = self._preview.picture.array.shape[:2]
-        size = QSize(width, height).scaled(room.size().toSize(), Qt.AspectRatioMode.KeepAspectRatio)
+        size = QSize(width, height).scaled(space.size().toSize(), Qt.AspectRatioMode.KeepAspectRatio)
         place = QRectF(0, 0, size.width(), size.height())
-        place.moveCenter(room.center())
+        place.moveCenter(space.center())
         return place
 
     def _crop_rect(self) -> QRectF:
-        place, (left, top, right, bottom) = self._picture_rect(), self._box
+        place = self._picture_rect()
+        (left, top, right, bottom) = self._box
         return QRectF(
             place.x() + left * place.width(),
             place.y() + top * place.height(),
@@ -157,7 +161,7 @@ class CropView(QWidget):
         )
 
     def _ratio(self) -> float:
-        """How much taller the frame gets, in fractions, for each fraction it gets wider."""
+        """Return how much taller the frame gets for each fraction that it gets wider."""
         assert self._preview is not None
         height, width = self._preview.picture.array.shape[:2]
         return float(width / self._aspect / height)
@@ -184,7 +188,8 @@ def _reduced(array: Array) -> QImage:
 
 def _moved_box(box: Box, by_x: float, by_y: float) -> Box:
     left, top, right, bottom = box
-    by_x, by_y = min(max(by_x, -left), 1 - right), min(max(by_y, -top), 1 - bottom)
+    by_x = min(max(by_x, -left), 1 - right)
+    by_y = min(max(by_y, -top), 1 - bottom)
     return left + by_x, top + by_y, right + by_x, bottom + by_y
 
 

@@ -29,7 +29,7 @@ FileKind = Literal[
     "nothing",
 ]
 READ_BYTES = 65_536
-"""Bytes: texts of ours stand before the pixels of a PNG and the samples of a WAV."""
+"""Bytes that are read. In our files the recipe stands before the pixels or samples."""
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _DROP_TEXTS: dict[FileKind, str] = {
     "picture": "Open in Explore",
@@ -46,7 +46,7 @@ _SAMPLE_RATE = re.compile(rb'"(sample_)?rate":[1-9]')
 
 
 def file_kind(paths: Sequence[Path]) -> FileKind:
-    """Return the sort of the first file. It never waits for a pipe or a device."""
+    """Return the kind of the first file. It never waits for a pipe or a device."""
     if not paths:
         return "nothing"
     ending = paths[0].suffix.lower()
@@ -57,8 +57,8 @@ def file_kind(paths: Sequence[Path]) -> FileKind:
             return "model" if ending == MODEL_SUFFIX else "pickle"
     begins = _first_bytes(paths[0])
     if begins.startswith(_PICTURES) or (begins.startswith(b"RIFF") and begins[8:12] == b"WEBP"):
-        ours = any(key.encode() + b"\0" in begins for key in (RECIPE_KEY, SHEET_RECIPE_KEY))
-        return "work" if begins.startswith(b"\x89PNG") and ours else "picture"
+        has_recipe_key = any(key.encode() + b"\0" in begins for key in (RECIPE_KEY, SHEET_RECIPE_KEY))
+        return "work" if begins.startswith(b"\x89PNG") and has_recipe_key else "picture"
     form = recognise_format(begins, ending)
     if form is None:
         return "other"
@@ -71,7 +71,7 @@ def file_kind(paths: Sequence[Path]) -> FileKind:
 
 
 def drop_text(kind: FileKind, paths: Sequence[Path]) -> str:
-    """What would happen, in two or three words, or a sentence that says why nothing would."""
+    """Return what a drop would do in a few words, or why it does nothing."""
     if kind in _DROP_TEXTS:
         return _DROP_TEXTS[kind]
     name = display_name(paths[0].name) if paths else ""
@@ -85,8 +85,8 @@ def drop_text(kind: FileKind, paths: Sequence[Path]) -> str:
         case "unread sound":
             return str(refusal_reason(name, recognise_format(_first_bytes(paths[0]), paths[0].suffix)))
         case _:
-            said = f'"{name}" is no picture, sound or model, so it was not opened.'
-            return f"{said} PNG, JPEG, WAV and MP3 can be."
+            reason = f'"{name}" is no picture, sound or model, so it was not opened.'
+            return f"{reason} PNG, JPEG, WAV and MP3 can be."
 
 
 def _first_bytes(path: Path) -> bytes:

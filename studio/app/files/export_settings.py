@@ -1,4 +1,7 @@
-"""Keeps how pictures are saved and copied: their size, crisp or smooth, in single files or on one sheet."""
+"""Holds how pictures are saved and copied.
+
+The settings are the size, and whether several pictures become one sheet.
+"""
 
 from PySide6.QtCore import QObject
 
@@ -16,7 +19,7 @@ class ExportSettings(State):
     def __init__(self, smooth: Value[bool], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.smooth = smooth
-        """Whether the window shows pictures blended."""
+        """Whether the window shows pictures smooth."""
         self.times: Value[int] = Value(8, self)
         """One of TIMES; 0 if the size is given in pixels."""
         self.pixels: Value[int] = Value(512, self)
@@ -31,7 +34,7 @@ class ExportSettings(State):
 
     @property
     def chosen_enlargement(self) -> Enlargement:
-        """Return the size chosen now, blended if the window shows pictures blended."""
+        """Return the size chosen now, smooth if the window shows pictures smooth."""
         times = self.times.get()
         return Enlargement(times or 1, 0 if times else self.pixels.get(), self.smooth.get())
 

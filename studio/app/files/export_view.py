@@ -1,4 +1,4 @@
-"""Shows in the inspector how pictures are saved and copied: their size, and whether on one sheet."""
+"""Shows in the inspector how pictures are saved and copied."""
 
 from typing import Any
 
@@ -87,5 +87,5 @@ class ExportSection(Column):
             height, width = self._exporting.chosen_enlargement.enlarged_size(*shape)
             how = "smooth" if self._exporting.smooth.get() else "crisp"
             each = "each " if self._several and self._exporting.on_sheet.get() else ""
-            said = f"{each}{width:,} × {height:,} pixels, {how} as seen, with the recipe inside"
-            self.note.setText(said[0].upper() + said[1:])
+            note = f"{each}{width:,} × {height:,} pixels, {how} as seen, with the recipe inside"
+            self.note.setText(note[0].upper() + note[1:])

@@ -19,13 +19,13 @@ class Folders(State):
         self._opening: Value[str] = Value("", self)
         self._saving: Value[str] = Value("", self)
         self.fields = (Field.of("opening", self._opening, str), Field.of("saving", self._saving, str))
-        self._made: Path | None = None
+        self._created: Path | None = None
         """A folder that was created for a dialog."""
         self._proposed: dict[str, str] = {}
-        """The key of the artwork for which each name was proposed."""
+        """The key of the artwork that each name was proposed for."""
 
     def for_opening(self) -> Path:
-        """Return the folder from which a file was opened last; the user's pictures at first."""
+        """Return the folder from which a file was opened last. At first it is the user's pictures."""
         last = Path(self._opening.get())
         if self._opening.get() and last.is_dir():
             return last
@@ -33,7 +33,10 @@ class Folders(State):
         return pictures if pictures.is_dir() else Path.home()
 
     def for_saving(self) -> Path:
-        """Return the folder used last for saving; at first `Pictures/Latent Studio`, which may not exist yet."""
+        """Return the folder used last for saving.
+
+        At first it is `Pictures/Latent Studio`, which may not exist yet.
+        """
         last = Path(self._saving.get())
         return last if self._saving.get() and last.is_dir() else storage.home_folder("works")
 
@@ -41,26 +44,29 @@ class Folders(State):
         self._opening.set(str(folder))
 
     def create_for_saving(self) -> Path:
-        """Return the folder for a dialog, and create it: a dialog can only show one that exists."""
+        """Return the folder for a dialog, and create it. A dialog only shows existing folders."""
         folder = self.for_saving()
         if not folder.is_dir():
             try:
                 storage.create_folder(folder)
             except NotSaved:
                 return Path.home()
-            self._made = folder
+            self._created = folder
         return folder
 
     def end_saving(self, folder: Path | None) -> None:
-        """Remember the chosen folder; None if the dialog was cancelled. Remove a folder created for nothing."""
-        if self._made is not None and self._made != folder:
-            storage.remove_if_empty(self._made)
-        self._made = None
+        """Remember the chosen folder; None if the dialog was cancelled.
+
+        A folder that was created for nothing is removed.
+        """
+        if self._created is not None and self._created != folder:
+            storage.remove_if_empty(self._created)
+        self._created = None
         if folder is not None:
             self._saving.set(str(folder))
 
     def propose_name(self, name: str, key: str) -> str:
-        """Propose a file name that is free in the folder and was not proposed for another artwork.
+        """Propose a file name that is free and was not proposed for another artwork.
 
         Arguments
             key: identifies the artwork

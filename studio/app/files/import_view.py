@@ -1,4 +1,4 @@
-"""A picture that is brought in: the crop preview on the stage, and in the inspector what the model will see of it."""
+"""Shows an imported picture: the crop on the stage, the model's input in the inspector."""
 
 from functools import partial
 
@@ -16,7 +16,7 @@ _CROPS = (("crop", "Crop"), ("fit", "Fit"), ("pad", "Pad"))
 
 
 class ImportSection(Column):
-    """While a picture is brought in: how it is cut, and what the model will see of it."""
+    """Shows how an imported picture is cut, and what the model will see of it."""
 
     def __init__(self, theme: Theme, importing: Importing) -> None:
         super().__init__(theme)
@@ -44,7 +44,7 @@ class ImportSection(Column):
 
 
 class CropPage(QWidget):
-    """The crop frame over the whole picture, and its name and size."""
+    """Shows the crop frame over the whole picture, with its name and size."""
 
     def __init__(self, theme: Theme, importing: Importing) -> None:
         super().__init__()

@@ -1,1 +1,1 @@
-"""What the panels Generate and Complete share: parameters, batches, thumbnails."""
+"""Holds what Generate and Complete share: parameters, batches, thumbnails."""

@@ -1,4 +1,4 @@
-"""The pictures of one run as they are made: asked for, drawn, stopped or lost, and gone on with."""
+"""Makes the pictures of a run: starts, draws, stops and continues it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,22 +31,22 @@ from studio.wire.messages import (
 
 @dataclass(frozen=True)
 class DrawSettings:
-    """What a run draws by from now on; `heat` as it is packed."""
+    """Holds the settings with which a run continues. `temperature_map` is packed."""
 
     temperature: float
     share: float | None
-    heat: str = ""
+    temperature_map: str = ""
 
 
 class Batch(State):
-    """One run at a time.
+    """Makes one run at a time.
 
     Arguments
-        verb: what the main button says: `Generate`
-        file: name of the file in which the finished ones are kept over a restart
-        words: how to speak of them now
-        ask: the command of a job, from its fields; None where it cannot be asked any more, which `ask` says itself
-        again: begins the same again
+        verb: the text of the main button, such as `Generate`
+        file: the name of the file in which finished pictures are kept over a restart
+        wording: returns the sentences about the present pictures
+        make_command: returns the command of a job from its fields; None, after a message, if that is impossible
+        repeat: begins the same run again
     """
 
     def __init__(
@@ -63,32 +63,32 @@ class Batch(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._models, self._messages, self._queue = models, messages, queue
+        self._models = models
+        self._messages = messages
+        self._queue = queue
         self._request = Request(engine, verb.lower(), "single", self)
-        self._verb, self._file, self._wording, self._make_command, self._repeat = (
-            verb,
-            file,
-            wording,
-            make_command,
-            repeat,
-        )
+        self._verb = verb
+        self._file = file
+        self._wording = wording
+        self._make_command = make_command
+        self._repeat = repeat
         self.run: BatchRun | None = None
         self.temperature_map = ""
-        """What is painted of temperature in this run, packed."""
+        """The painted temperature map of this run, packed."""
         self.cells: Value[tuple[Cell, ...]] = Value((), self)
         self.running: Value[bool] = self._request.running
         self.caption: Value[str] = Value("", self)
-        """The caption below them."""
+        """The caption below the pictures."""
         self.keeps_pictures = True
         """Whether the pictures are kept over a restart."""
         self.can_continue: Value[bool] = Value(False, self)
         """Whether a stopped or lost run has pictures left to make."""
         self.button_text: Value[str] = Value(verb, self)
-        """What the main button says: the verb, `Starts when ready` or `Stop`."""
+        """The text of the main button: the verb, `Starts when ready` or `Stop`."""
         self.uncertainty = UncertaintyMaps()
-        """How open each pixel was just before it was drawn."""
+        """The uncertainty of each pixel before it was drawn."""
         self._job_cells: tuple[int, ...] = ()
-        """Cells of the job under way, in the order of its seeds."""
+        """The cells of the running job, in the order of its seeds."""
         self._sent_settings = DrawSettings(1.0, None)
         self._repeats = 0
         self.compiling: Value[bool] = Value(False, self)
@@ -105,35 +105,36 @@ class Batch(State):
 
     @property
     def artwork_kind(self) -> ArtworkKind:
-        """Of what they are."""
+        """Return the kind of artwork that the run makes."""
         return self.run.artwork_kind if self.run is not None else "picture"
 
     @property
     def trained(self) -> InstalledModel | None:
-        """The model that makes them, where it is here."""
+        """Return the model that makes the pictures, if it is installed."""
         return self._models.find_model(self.run.model) if self.run is not None else None
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """(height, width) of the pictures, where their model is here."""
+        """Return (height, width) of the pictures, if their model is installed."""
         return self.trained.card.picture_size if self.trained is not None else None
 
     @property
     def rows(self) -> int:
-        """In how many rows the pictures are drawn one after another; 0 where they are drawn whole."""
+        """Return how many rows are drawn one after another; 0 for pictures drawn whole."""
         return (
             self.size[0] if self.trained is not None and self.trained.card.can_inpaint and self.size is not None else 0
         )
 
     def start_run(self, run: BatchRun, cells: Sequence[Cell], temperature_map: str = "") -> None:
-        """Make these, in place of those that were here."""
-        self.run, self.temperature_map = run, temperature_map
+        """Make the pictures of a run, in place of the present ones."""
+        self.run = run
+        self.temperature_map = temperature_map
         self.uncertainty.clear_scale()
         self.cells.set(tuple(cells))
         self._send_job(range(len(cells)))
 
     def queue_repeat(self) -> None:
-        """Begin again when this run is done."""
+        """Begin again when this run has ended."""
         self._repeats += 1
         self._messages.show_message("The next run starts when this one is done.", until=(self.running.changed,))
 
@@ -150,33 +151,41 @@ class Batch(State):
     def apply_settings(
         self, parameters: Parameters, packed_map: str = "", temperature_map: Array | None = None
     ) -> DrawSettings | None:
-        """Have the run draw by these dials from its next row on, where a hand has turned them: what it draws by
-        then. What is `painted` of temperature is `heat` packed. Dials of another model are for another run."""
-        run, trained = self.run, parameters.model.get()
+        """Have the run draw by changed parameters from its next row on.
+
+        Returns what the run then draws by; None if nothing changed. `packed_map` is `temperature_map` packed.
+        Parameters of another model apply to another run.
+        """
+        run = self.run
+        trained = parameters.model.get()
         if not self._request.job or run is None or trained is None or trained.card.name != run.model:
             return None
         mixed = run.mix is not None and run.mix.model == parameters.mix.name.get()
         share = parameters.mix.share.get() if mixed else self._sent_settings.share
-        wish = DrawSettings(parameters.temperature.get(), share, packed_map)
-        if wish == self._sent_settings:
+        settings = DrawSettings(parameters.temperature.get(), share, packed_map)
+        if settings == self._sent_settings:
             return None
-        self._sent_settings, self.temperature_map = wish, packed_map
-        self._request.steer("dials", temperature=(wish.temperature,), share=share, temperature_map=temperature_map)
-        return wish
+        self._sent_settings = settings
+        self.temperature_map = packed_map
+        self._request.steer(
+            "parameters", temperature=(settings.temperature,), share=share, temperature_map=temperature_map
+        )
+        return settings
 
     def show_uncertainty(self, on: bool) -> None:
-        """Show how open each pixel was before it was drawn, or not; it can only be told while one is drawn."""
+        """Show the uncertainty of each pixel, or hide it. The engine sends it only while drawing."""
         self.uncertainty.set_on(on)
         if on and not self.running.get() and self.uncertainty.scale.get() is None:
             self._messages.show_message("Doubt is told while pictures are drawn, so it shows with the next ones.")
 
     def _steer_uncertainty(self, on: bool) -> None:
-        """A run that draws pixel by pixel tells from now on how open each was, or no more."""
+        """Start or stop the report of uncertainty in a run that draws pixel by pixel."""
         if self.rows:
             self._request.steer(report_entropy=on)
 
     def _send_job(self, indices: Sequence[int]) -> None:
-        run, cells = self.run, self.cells.get()
+        run = self.run
+        cells = self.cells.get()
         if run is None or not indices:
             return
         seeds = tuple(cells[index].seed for index in indices)
@@ -189,14 +198,14 @@ class Batch(State):
                 self._sent_settings = DrawSettings(
                     run.temperature, run.mix.share if run.mix is not None else None, self.temperature_map
                 )
-                words = self._wording()
-                self._queue.add_job(job, f"{words.source}: {words.count_text(len(indices))}", len(indices))
+                wording = self._wording()
+                self._queue.add_job(job, f"{wording.source}: {wording.count_text(len(indices))}", len(indices))
             return command
 
         self._request.ask(question)
         self._update_derived()
 
-    # ── what the engine says ─────────────────────────────────────────────────────────────────────
+    # ── events of the engine ─────────────────────────────────────────────────────────────────────
 
     def _note_compiling(self, event: AnyEvent) -> None:
         match event:
@@ -218,9 +227,9 @@ class Batch(State):
             self._repeat()
 
     def _show_stop(self) -> None:
-        said = self._wording().stopped_text(self.cells.get())
-        self._end_job(said)
-        self._messages.show_message(said, "info", ("Go on", self.continue_run), until=(self.running.changed,))
+        text = self._wording().stopped_text(self.cells.get())
+        self._end_job(text)
+        self._messages.show_message(text, "info", ("Go on", self.continue_run), until=(self.running.changed,))
 
     def _show_failure(self, event: Failed) -> None:
         self._repeats = 0
@@ -231,23 +240,27 @@ class Batch(State):
         )
 
     def _show_loss(self, why: str) -> None:
-        """The engine died: keep what is finished, offer the rest."""
+        """Keep what is finished after the engine died, and offer the rest."""
         self._repeats = 0
-        words = self._wording()
-        self._end_job(words.stopped_text(self.cells.get()))
-        said, button = words.lost_text(self.cells.get())
+        wording = self._wording()
+        self._end_job(wording.stopped_text(self.cells.get()))
+        text, button = wording.lost_text(self.cells.get())
         self._messages.show_message(
-            f"{why} {said}".strip(), "failed", (button, self.continue_run), until=(self.running.changed,)
+            f"{why} {text}".strip(), "failed", (button, self.continue_run), until=(self.running.changed,)
         )
 
     def _update_cells(self, event: PicturesPreview) -> None:
-        cells, count, by = list(self.cells.get()), len(event.pictures), DrawnWith.from_event(event)
-        prices, kinds = event.log_prob or (None,) * count, event.labels or (None,) * count
-        parts, seats = event.following_log_prob or (None,) * count, self._job_cells[event.first : event.first + count]
-        for index, picture, price, kind, part in zip(seats, event.pictures, prices, kinds, parts, strict=False):
+        cells = list(self.cells.get())
+        count = len(event.pictures)
+        by = DrawnWith.from_event(event)
+        log_probs = event.log_prob or (None,) * count
+        kinds = event.labels or (None,) * count
+        parts = event.following_log_prob or (None,) * count
+        indices = self._job_cells[event.first : event.first + count]
+        for index, picture, log_prob, kind, part in zip(indices, event.pictures, log_probs, kinds, parts, strict=False):
             seed = cells[index].seed
-            cells[index] = Cell(seed, picture, event.done, event.total, price, kind, part, by)
-        pictures = [picture for index in seats if (picture := cells[index].picture) is not None]
+            cells[index] = Cell(seed, picture, event.done, event.total, log_prob, kind, part, by)
+        pictures = [picture for index in indices if (picture := cells[index].picture) is not None]
         self.uncertainty.add_pictures(event.job, pictures, event.entropy, event.done == event.total)
         self.cells.set(tuple(cells))
         self._update_derived()
@@ -259,35 +272,43 @@ class Batch(State):
         self._write_run()
 
     def _update_derived(self) -> None:
-        """Every value that follows from others."""
-        running, cells = self.running.get(), self.cells.get()
+        """Update every value that follows from others."""
+        running = self.running.get()
+        cells = self.cells.get()
         self.can_continue.set(not running and any(not cell.finished for cell in cells))
         ready = self._request.ready
-        self.button_text.set(self._verb if not running else "Stop" if ready else "Starts when ready")
+        self.button_text.set(self._button_text(running, ready))
         if running:
             slow = self.compiling.get() and self.rows > 0
             self.caption.set(
                 self._wording().progress_text(cells, self._queue.time_left(self._request.job), ready, slow)
             )
 
-    # ── kept over a restart ──────────────────────────────────────────────────────────────────────
+    def _button_text(self, running: bool, ready: bool) -> str:
+        if not running:
+            return self._verb
+        return "Stop" if ready else "Starts when ready"
+
+    # ── restart ──────────────────────────────────────────────────────────────────────────────────
 
     def read_kept(self, temperature_map: str = "") -> None:
-        """Those that were here before a restart."""
-        kept = grid.read_run(self._file)
-        if kept is not None:
-            (self.run, cells), self.temperature_map = kept, temperature_map
+        """Read the pictures from before a restart."""
+        stored = grid.read_run(self._file)
+        if stored is not None:
+            (self.run, cells) = stored
+            self.temperature_map = temperature_map
             self.cells.set(cells)
             self.caption.set(self._wording().finished_text(cells))
             self._update_derived()
 
     def close(self) -> None:
-        """Wait for what is being written; of a run under way, what is finished is kept."""
+        """Wait until files are written. Keep the finished pictures of an open run."""
         self._writing.wait()
         if self.running.get() and self.run is not None and self.keeps_pictures:
             grid.write_run(self.run, self.cells.get(), self._file)
 
     def _write_run(self) -> None:
         if self.run is not None and self.keeps_pictures:
-            run, cells = self.run, self.cells.get()
+            run = self.run
+            cells = self.cells.get()
             self._writing.run(lambda: grid.write_run(run, cells, self._file), lambda outcome: None)

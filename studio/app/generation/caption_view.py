@@ -1,4 +1,4 @@
-"""The caption below a grid that forms, and the main button that makes it form."""
+"""Shows the caption of a grid and the main button that starts a run."""
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QWidget
@@ -8,7 +8,7 @@ from studio.app.widgets.theme import Theme
 
 
 class BatchCaption(QWidget):
-    """The first sentence weighs more; a link goes on."""
+    """Shows the caption of a run. The first sentence is bolder; a link continues the run."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class BatchCaption(QWidget):
 
 
 class MainButton(Button):
-    """The verb of a panel, `Starts when ready`, or Stop."""
+    """Shows the verb of a panel, `Starts when ready`, or Stop."""
 
     def __init__(self, theme: Theme, verb: str, help: str) -> None:
         super().__init__(theme, verb, "primary", tooltip=help, keys="Ctrl+Return")

@@ -1,4 +1,4 @@
-"""Menu entries that wait until a picture is finished."""
+"""Enables menu entries once a picture is finished."""
 
 from PySide6.QtGui import QAction
 
@@ -8,7 +8,7 @@ from studio.app.widgets.binding import bind
 
 
 def enable_when_finished(action: QAction, cells: Value[tuple[Cell, ...]], place: int) -> None:
-    """Enable a menu entry as soon as the picture at this place is finished, even while the menu is open."""
+    """Enable a menu entry once this picture is finished, even in an open menu."""
 
     def show(now: tuple[Cell, ...]) -> None:
         action.setEnabled(place < len(now) and now[place].finished)

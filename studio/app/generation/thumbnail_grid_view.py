@@ -1,4 +1,4 @@
-"""Pictures of a run as they stand in a grid: enlarged by a whole multiple, each drawn once, empty where none is yet."""
+"""Draws the thumbnails of a grid, each once, enlarged by a whole number."""
 
 import math
 from collections.abc import Callable
@@ -15,11 +15,16 @@ from studio.wire.messages import Array
 
 
 class ThumbnailGrid:
-    """What a list of pictures paints; all of one `shape` (height, width), `scale` device pixels for each of theirs."""
+    """Draws the pictures of a list, all of one `shape` (height, width).
+
+    Each of their pixels takes `scale` device pixels. A cell without a picture stays empty.
+    """
 
     def __init__(self, theme: Theme, view: QListView) -> None:
-        self._theme, self._view = theme, view
-        self.shape, self.scale = (32, 32), 1
+        self._theme = theme
+        self._view = view
+        self.shape = (32, 32)
+        self.scale = 1
         self._smooth = False
         self._overlay: Callable[[Array], Array | None] = lambda picture: None
         self._drawn: dict[int, tuple[Cell, QPixmap]] = {}
@@ -29,7 +34,7 @@ class ThumbnailGrid:
         self.forget_pixmap()
 
     def show_overlay(self, overlay: Callable[[Array], Array | None]) -> None:
-        """What is to be seen in place of each picture; the picture itself, where `over` gives none."""
+        """Show an overlay in place of each picture. If it returns None, the picture is shown."""
         self._overlay = overlay
         self.forget_pixmap()
 
@@ -39,7 +44,7 @@ class ThumbnailGrid:
             self.forget_pixmap()
 
     def forget_pixmap(self, key: int | None = None) -> None:
-        """How a picture was drawn, or all of them."""
+        """Forget how a picture was drawn, or all of them."""
         if key is None:
             self._drawn.clear()
         else:
@@ -48,56 +53,59 @@ class ThumbnailGrid:
 
     @property
     def picture_size(self) -> QSize:
-        """Of a picture, in logical pixels."""
-        (tall, wide), ratio = self.shape, self._view.devicePixelRatioF()
+        """Return the size of a picture, in logical pixels."""
+        (tall, wide) = self.shape
+        ratio = self._view.devicePixelRatioF()
         return QSize(round(wide * self.scale / ratio), round(tall * self.scale / ratio))
 
     def pixel_at(self, inside: QPointF) -> tuple[int, int] | None:
-        """(row, column) of the pixel at a place in a picture; None beside it."""
-        ratio, (height, width) = self._view.devicePixelRatioF(), self.shape
+        """Return (row, column) of the pixel at a point in a picture; None beside it."""
+        ratio = self._view.devicePixelRatioF()
+        (height, width) = self.shape
         row, column = (math.floor(place * ratio / self.scale) for place in (inside.y(), inside.x()))
         return (row, column) if 0 <= row < height and 0 <= column < width else None
 
-    def paint_cell(self, painter: QPainter, place: QRect, key: int, cell: Cell, rows: int) -> None:
-        """A picture that is drawn in so many rows; a line is at the one being drawn."""
+    def paint_cell(self, painter: QPainter, rect: QRect, key: int, cell: Cell, rows: int) -> None:
+        """Draw a picture of so many rows, with a line at the row being drawn."""
         empty = self._theme.colour("window")
         if cell.picture is None:
-            painter.fillRect(place, empty)
+            painter.fillRect(rect, empty)
             return
-        draw_crisp(painter, place.x(), place.y(), self._pixmap(key, cell))
+        draw_crisp(painter, rect.x(), rect.y(), self._pixmap(key, cell))
         drawn = cell.rows_drawn(rows)
         if drawn < rows and not cell.finished:
-            rest = place.adjusted(0, round(place.height() * drawn / rows), 0, 0)
+            rest = rect.adjusted(0, round(rect.height() * drawn / rows), 0, 0)
             painter.fillRect(rest, empty)
             painter.fillRect(QRect(rest.topLeft(), QSize(rest.width(), 2)), self._theme.colour("accent"))
 
-    def paint_ring(self, painter: QPainter, place: QRect) -> None:
-        """Round a picture that is chosen."""
+    def paint_ring(self, painter: QPainter, rect: QRect) -> None:
+        """Draw a ring around a picture that is chosen."""
         radius = self._theme.scaled(4)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(self._theme.colour("accent"), 2))
-        painter.drawRoundedRect(QRectF(place).adjusted(-3, -3, 3, 3), radius, radius)
+        painter.drawRoundedRect(QRectF(rect).adjusted(-3, -3, 3, 3), radius, radius)
 
     def _pixmap(self, key: int, cell: Cell) -> QPixmap:
-        kept = self._drawn.get(key)
-        if kept is None or kept[0] is not cell:
-            kept = self._drawn[key] = (cell, self._draw(cell))
-        return kept[1]
+        cached = self._drawn.get(key)
+        if cached is None or cached[0] is not cell:
+            cached = self._drawn[key] = (cell, self._draw(cell))
+        return cached[1]
 
     def _draw(self, cell: Cell) -> QPixmap:
         assert cell.picture is not None
-        (tall, wide), ratio = (tuple(side * self.scale for side in self.shape)), self._view.devicePixelRatioF()
+        (tall, wide) = tuple(side * self.scale for side in self.shape)
+        ratio = self._view.devicePixelRatioF()
         if cell.picture.ndim == 1:
             return sound_thumbnail(cell.picture, wide, tall, ratio, self._theme)
         over = self._overlay(cell.picture)
-        seen = cell.picture if over is None else over
-        pixmap = (blended_pixmap if self._smooth else enlarged_pixmap)(seen, tall, wide)
+        shown = cell.picture if over is None else over
+        pixmap = (blended_pixmap if self._smooth else enlarged_pixmap)(shown, tall, wide)
         pixmap.setDevicePixelRatio(ratio)
         return pixmap
 
 
 def set_up_grid(view: QListView, name: str) -> None:
-    """A list that shows nothing but its pictures, in rows."""
+    """Set up a list that shows nothing but its pictures, in rows."""
     view.setProperty("role", "bare")
     view.setFrameShape(QFrame.Shape.NoFrame)
     view.setViewMode(QListView.ViewMode.IconMode)

@@ -1,4 +1,4 @@
-"""What is said of the pictures of a run, by the name that people call them."""
+"""Writes the sentences about the pictures of a run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,43 +9,47 @@ from studio.app.generation.run import Cell
 
 @dataclass(frozen=True)
 class BatchText:
-    """How to speak of them."""
+    """Writes sentences about pictures of one noun."""
 
     noun: str = "picture"
     source: str = ""
-    """What they are made from: the title of a model, the name of a picture."""
+    """What the pictures are made from: the model's title, or the picture's name."""
     kept_text: str = "The settings are kept."
-    """Said where none of them is finished."""
+    """The sentence if none of them is finished."""
     unfinished_text: str = ""
-    """Said while some are and the others form."""
+    """The sentence while some are finished and the others form."""
     is_ranked: bool = False
-    """Whether they stand by their likelihood instead of in the order of their seeds."""
+    """Whether they are sorted by their likelihood instead of their seeds."""
     rows: int = 0
-    """In how many rows each is drawn one after another; 0 where it is drawn whole."""
+    """How many rows are drawn one after another; 0 for pictures drawn whole."""
 
     def count_text(self, number: int) -> str:
         return f"1 {self.noun}" if number == 1 else f"{number:,} {self.noun}s"
 
     def progress_text(self, cells: Sequence[Cell], left: str, ready: bool, slow: bool = False) -> str:
-        """Below the grid, while it forms; `left` is the time left in words, or empty; `slow` until a loop is there."""
+        """Return the caption below the grid while it forms.
+
+        `left` is the time left in words, or empty. `slow` is true until the loop is compiled.
+        """
         if not ready:
             return f"The engine is starting. The {self.noun}s follow by themselves."
         done = _finished_count(cells)
         forming = next((cell for cell in cells if cell.picture is not None and not cell.finished), None)
         step = f"{step_text(forming, self.rows)}. " if forming is not None else ""
-        said = f"{step}{done:,} of {len(cells):,} finished{f', {left} left' if left else ''}."
+        text = f"{step}{done:,} of {len(cells):,} finished{f', {left} left' if left else ''}."
         if slow:
-            return f"{said} First run on this computer: preparing the fast version."
-        return f"{said} {self.unfinished_text}".strip() if done else said
+            return f"{text} First run on this computer: preparing the fast version."
+        return f"{text} {self.unfinished_text}".strip() if done else text
 
     def finished_text(self, cells: Sequence[Cell]) -> str:
-        """Below the grid, when nothing of it forms any more."""
+        """Return the caption below the grid when nothing of it forms any more."""
         if not all(cell.finished for cell in cells):
             return self.stopped_text(cells)
         if not cells or self.is_ranked:
             order = " The most typical first." if len(cells) > 1 else ""
             return f"{self.count_text(len(cells))}.{order}" if cells else ""
-        first, last = group_digits(cells[0].seed), group_digits(cells[-1].seed)
+        first = group_digits(cells[0].seed)
+        last = group_digits(cells[-1].seed)
         return f"{self.count_text(len(cells))}, {f'seeds {first} to {last}' if len(cells) > 1 else f'seed {first}'}."
 
     def stopped_text(self, cells: Sequence[Cell]) -> str:
@@ -56,21 +60,25 @@ class BatchText:
         also = f" and {half:,} half-drawn" if half else ""
         if not done and not half:
             return f"Stopped before the first of {len(cells):,} was finished. {self.kept_text}"
-        kept = "is kept" if done + half == 1 else "are kept"
-        return f"Stopped{at}. {done:,} finished{also} of {self.count_text(len(cells))} {kept}."
+        outcome = "is kept" if done + half == 1 else "are kept"
+        return f"Stopped{at}. {done:,} finished{also} of {self.count_text(len(cells))} {outcome}."
 
     def lost_text(self, cells: Sequence[Cell]) -> tuple[str, str]:
-        """What became of them when the engine died, and the name of the button that makes the rest."""
-        done, what = _finished_count(cells), f'"{self.count_text(len(cells))}"'
+        """Return what was kept after the engine died, and the text of the button."""
+        done = _finished_count(cells)
+        count = f'"{self.count_text(len(cells))}"'
         if not done:
-            return f"{what} was lost before the first was finished. {self.kept_text}", "Make them again"
-        kept = "which is kept" if done == 1 else "which are kept"
-        return f"{what} was lost at {done:,}, {kept}.", f"Make the other {len(cells) - done:,}"
+            return f"{count} was lost before the first was finished. {self.kept_text}", "Make them again"
+        outcome = "which is kept" if done == 1 else "which are kept"
+        return f"{count} was lost at {done:,}, {outcome}.", f"Make the other {len(cells) - done:,}"
 
 
 def step_text(cell: Cell, rows: int = 0) -> str:
-    """How far a picture is: `Row 19 of 32` where it is drawn in so many rows, else `Step 3 of 5`. What follows stays in
-    its place while the figure grows."""
+    """Return how far a picture is drawn.
+
+    That is `Row 19 of 32` if it is drawn in rows, otherwise `Step 3 of 5`. The number has a fixed width, so that the
+    text after it does not move.
+    """
     name, done, total = ("Row", cell.rows_drawn(rows), rows) if rows else ("Step", cell.done, cell.total)
     return f"{name} {str(done).rjust(len(str(total)), FIGURE_SPACE)} of {total}"
 

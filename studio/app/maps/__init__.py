@@ -1,1 +1,1 @@
-"""Maps over a picture: what each pixel costs, and how uncertain the model was."""
+"""Draws maps over a picture: the surprisal of each pixel, and the model's uncertainty."""

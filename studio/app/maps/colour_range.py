@@ -1,4 +1,4 @@
-"""The scale of maps that are compared: as far as they reach, until a hand sets it."""
+"""Holds the colour scale of compared maps: their common range, unless the user sets another."""
 
 from collections.abc import Sequence
 
@@ -8,34 +8,34 @@ from studio.wire.messages import Array
 
 
 class ColourRange(State):
-    """From which bits to which the colours go."""
+    """Holds the range of bits that the colours cover."""
 
     def __init__(self, parent: State) -> None:
         super().__init__(parent)
         self.scale: Value[ColourScale | None] = Value(None, self)
-        """None until the first map is there."""
+        """The scale; None until there is a map."""
         self._ends: tuple[float, float] | None = None
-        """Of all maps without their tails; None where a hand has set them."""
+        """The range of all maps without their tails; None if the user has set one."""
 
     def clear_scale(self) -> None:
-        """Other maps: their scale is their own."""
+        """Forget the scale, because other maps are shown."""
         self._ends = None
         self.scale.set(None)
 
     def set_range(self, low: float, high: float) -> None:
-        """What the first and the last colour stand for, until these maps are left or fitted."""
+        """Set the bits of the first and last colour, until other maps are shown."""
         scale = self.scale.get()
         if scale is not None:
             self._ends = None
             self.scale.set(scale.with_range(low, high))
 
     def fit_maps(self, maps: Sequence[Array], bound: bool) -> None:
-        """As far as these maps and no further."""
+        """Fit the scale to these maps only."""
         low, high = zip(*map(percentile_range, maps), strict=True)
         self._set_scale(min(low), max(high), bound)
 
     def include_map(self, bits: Array, bound: bool) -> None:
-        """As far as another map, too, where no hand has set it."""
+        """Widen the scale to a further map, unless the user has set it."""
         low, high = percentile_range(bits)
         if self.scale.get() is None:
             self._set_scale(low, high, bound)

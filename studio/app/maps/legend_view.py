@@ -1,4 +1,4 @@
-"""The legend of surprise, or of doubt: what the colours stand for."""
+"""Shows which bits the colours of a map stand for."""
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
@@ -12,15 +12,22 @@ from studio.app.widgets.controls import set_tooltip
 from studio.app.widgets.picture import to_image
 from studio.app.widgets.theme import Theme
 
-WIDTH, NARROW_WIDTH, HEIGHT = 252, 128, 36
-BAR, HANDLE, HIT_SIZE = 10, 18, 28
-"""Pixels: how tall the colours and a handle are, and how wide a handle is caught."""
+WIDTH = 252
+NARROW_WIDTH = 128
+HEIGHT = 36
+BAR = 10
+HANDLE = 18
+HIT_SIZE = 28
+"""Pixels: the height of the colours and of a handle, and a handle's grab width."""
 _NONE = ColourScale(0.0, 1.0, 0.0, 1.0, False)
-"""What the colours are drawn with until there is a map."""
+"""The scale of the drawn colours until there is a map."""
 
 
 class ColourLegend(QWidget):
-    """The colours with their bits; either end can be dragged. `moved` carries both ends, `homed` brings them back."""
+    """Shows the colours with their bits. Both ends can be dragged.
+
+    `moved` carries both ends, `reset_requested` asks for the range of the maps.
+    """
 
     moved = Signal(float, float)
     reset_requested = Signal()
@@ -31,7 +38,7 @@ class ColourLegend(QWidget):
         self._scale: ColourScale | None = None
         self._hovered_bits: float | None = None
         self._held: tuple[int, ColourScale] | None = None
-        """Which end a hand holds, 0 or 1, and the scale before it did."""
+        """The end that is dragged, 0 or 1, and the scale before the drag."""
         self._width = WIDTH
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -51,7 +58,7 @@ class ColourLegend(QWidget):
         self._describe()
 
     def show_hovered(self, bits: float | None) -> None:
-        """Of the pixel under the pointer."""
+        """Show the bits of the pixel under the pointer."""
         self._hovered_bits = bits
         self._describe()
 
@@ -61,28 +68,30 @@ class ColourLegend(QWidget):
 
     @property
     def caption_texts(self) -> tuple[str, ...]:
-        """What stands right below the colours, and the same in fewer words."""
+        """Return the text right below the colours, and a shorter version of it."""
         return self._scale.description if self._scale is not None else ("bits a pixel",)
 
     def position_of(self, bits: float) -> float:
-        """Where in the widget these bits stand."""
-        left, right = self._left(), self._right()
+        """Return the position of these bits in the widget."""
+        left = self._left()
+        right = self._right()
         if self._scale is None:
             return left
         share = (bits - self._scale.least) / (self._scale.most - self._scale.least)
         return left + min(max(share, 0.0), 1.0) * (right - left)
 
-    # ── the hand ─────────────────────────────────────────────────────────────────────────────────
+    # ── events ───────────────────────────────────────────────────────────────────────────────────
 
     @guarded(None)
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        scale, x = self._scale, event.position().x()
+        scale = self._scale
+        x = event.position().x()
         if scale is None or event.button() != Qt.MouseButton.LeftButton:
             event.ignore()
             return
-        apart = [abs(x - self.position_of(bits)) for bits in (scale.low, scale.high)]
-        end = int(apart[1] < apart[0] or (apart[0] == apart[1] and x > self.position_of(scale.high)))
-        if apart[end] <= self._theme.scaled(HIT_SIZE) / 2:
+        distances = [abs(x - self.position_of(bits)) for bits in (scale.low, scale.high)]
+        end = int(distances[1] < distances[0] or (distances[0] == distances[1] and x > self.position_of(scale.high)))
+        if distances[end] <= self._theme.scaled(HIT_SIZE) / 2:
             self._held = end, scale
 
     @guarded(None)
@@ -102,7 +111,8 @@ class ColourLegend(QWidget):
 
     @guarded(None)
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key, scale = event.key(), self._scale
+        key = event.key()
+        scale = self._scale
         if scale is not None and key in (Qt.Key.Key_Left, Qt.Key.Key_Right):
             end = int(bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
             step = scale.step if key == Qt.Key.Key_Right else -scale.step
@@ -110,7 +120,8 @@ class ColourLegend(QWidget):
         elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             self.reset_requested.emit()
         elif key == Qt.Key.Key_Escape and self._held is not None:
-            before, self._held = self._held[1], None
+            before = self._held[1]
+            self._held = None
             self.moved.emit(before.low, before.high)
         else:
             event.ignore()
@@ -124,7 +135,7 @@ class ColourLegend(QWidget):
         else:
             self.moved.emit(min(bits, self._scale.high - gap), self._scale.high)
 
-    # ── the looks ────────────────────────────────────────────────────────────────────────────────
+    # ── painting ─────────────────────────────────────────────────────────────────────────────────
 
     @guarded(QSize(WIDTH, HEIGHT))
     def sizeHint(self) -> QSize:
@@ -132,16 +143,18 @@ class ColourLegend(QWidget):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, scale = self._theme, self._scale
-        left, right = self._left(), self._right()
-        bar = QRectF(left, look.scaled((HANDLE - BAR) / 2), right - left, look.scaled(BAR))
+        theme = self._theme
+        scale = self._scale
+        left = self._left()
+        right = self._right()
+        bar = QRectF(left, theme.scaled((HANDLE - BAR) / 2), right - left, theme.scaled(BAR))
         wide = max(2, round(bar.width() * self.devicePixelRatioF()))
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.drawImage(bar, to_image((scale or _NONE).draw_legend(wide)))
-            painter.setPen(QPen(look.colour("border"), 1))
+            painter.setPen(QPen(theme.colour("border"), 1))
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(bar, look.scaled(2), look.scaled(2))
+            painter.drawRoundedRect(bar, theme.scaled(2), theme.scaled(2))
             if scale is not None:
                 for bits in (scale.low, scale.high):
                     self._paint_handle(painter, self.position_of(bits))
@@ -150,11 +163,11 @@ class ColourLegend(QWidget):
             self._paint_caption(painter)
 
     def _paint_handle(self, painter: QPainter, x: float) -> None:
-        look = self._theme
-        painter.setPen(QPen(look.colour("window"), 1))
-        painter.setBrush(look.colour("text"))
-        wide = look.scaled(4)
-        painter.drawRoundedRect(QRectF(x - wide / 2, 0.5, wide, look.scaled(HANDLE) - 1), 1.5, 1.5)
+        theme = self._theme
+        painter.setPen(QPen(theme.colour("window"), 1))
+        painter.setBrush(theme.colour("text"))
+        wide = theme.scaled(4)
+        painter.drawRoundedRect(QRectF(x - wide / 2, 0.5, wide, theme.scaled(HANDLE) - 1), 1.5, 1.5)
 
     def _paint_pointer(self, painter: QPainter, x: float, top: float) -> None:
         side = self._theme.scaled(5)
@@ -163,23 +176,24 @@ class ColourLegend(QWidget):
         painter.drawPolygon(QPolygonF([QPointF(x, top - side), QPointF(x - side, top + 3), QPointF(x + side, top + 3)]))
 
     def _paint_caption(self, painter: QPainter) -> None:
-        look, below = self._theme, self._theme.scaled(HANDLE + 1)
+        theme = self._theme
+        below = self._theme.scaled(HANDLE + 1)
         row = QRectF(0, below, self.width(), self.height() - below)
         middle = Qt.AlignmentFlag.AlignVCenter
-        painter.setFont(look.font(12))
-        painter.setPen(look.colour("soft"))
+        painter.setFont(theme.font(12))
+        painter.setPen(theme.colour("soft"))
         if self._scale is not None:
             painter.drawText(row, int(middle | Qt.AlignmentFlag.AlignLeft), format_bits_value(self._scale.low))
-        room = self.width() - look.scaled(32)
-        words = next(
-            (w for w in self.caption_texts if painter.fontMetrics().horizontalAdvance(w) <= room),
+        space = self.width() - theme.scaled(32)
+        caption = next(
+            (w for w in self.caption_texts if painter.fontMetrics().horizontalAdvance(w) <= space),
             self.caption_texts[-1],
         )
         if self._hovered_bits is not None:
-            painter.setFont(look.font(12, 600))
-            painter.setPen(look.colour("text"))
-            words = bits_text(self._hovered_bits)
-        painter.drawText(row, int(middle | Qt.AlignmentFlag.AlignRight), words)
+            painter.setFont(theme.font(12, 600))
+            painter.setPen(theme.colour("text"))
+            caption = bits_text(self._hovered_bits)
+        painter.drawText(row, int(middle | Qt.AlignmentFlag.AlignRight), caption)
 
     def _left(self) -> float:
         return float(self._theme.scaled(2))
@@ -189,6 +203,7 @@ class ColourLegend(QWidget):
 
     def _describe(self) -> None:
         low = f"{format_bits_value(self._scale.low)} to " if self._scale is not None else ""
-        under = f"; under pointer {format_bits_value(self._hovered_bits)}" if self._hovered_bits is not None else ""
-        self.setAccessibleDescription(f"{low}{self.caption_texts[0]}{under}")
+        hovered = self._hovered_bits
+        hovered_text = f"; under pointer {format_bits_value(hovered)}" if hovered is not None else ""
+        self.setAccessibleDescription(f"{low}{self.caption_texts[0]}{hovered_text}")
         self.update()

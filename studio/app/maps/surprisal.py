@@ -1,4 +1,4 @@
-"""Surprise: what each pixel of the pictures on show costs under the model that they are looked at with."""
+"""Asks for the surprisal of each pixel in the visible pictures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,36 +16,36 @@ from studio.wire.messages import AnyCommand, AnyEvent, Array, Failed, Score, Sco
 __all__ = ["SurprisalMap", "ColourScale", "ShownPicture", "SurprisalMaps", "format_bits_value", "bits_text"]
 
 MAX_MAPS = 1024
-"""Maps that are kept; of more pictures than that on show, the first are priced."""
+"""The most maps that are kept. If more pictures are visible, the first ones get a map."""
 
 
 @dataclass(frozen=True, eq=False)
 class ShownPicture:
-    """A picture on show, and the model and kind to ask about it."""
+    """Describes a visible picture, with the model and class for its map."""
 
     picture: Array
-    """(height, width, channels) uint8; it goes by identity, as in `studio.app.core.observable.is_same`."""
+    """(height, width, channels) uint8. It is compared by identity (see `studio.app.core.observable.is_same`)."""
     model: str
     label: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class SurprisalMap:
-    """What each pixel of a picture costs."""
+    """Holds the surprisal of each pixel of a picture."""
 
     picture: Array
     bits: Array
     """(height, width) float32."""
     bound: bool
-    """Only their sum is a price: each pixel bears a share of it."""
+    """Whether only the sum of the bits has a meaning. Each pixel then has a share of it."""
     model: str
 
 
 class SurprisalMaps(State):
-    """The overlay of every panel: one question is open at a time, and the newest wish is the next one."""
+    """Holds the maps of every panel. It asks for one map at a time, for the newest picture first."""
 
     map_arrived = Signal(object)
-    """A Map, as soon as it is known."""
+    """A SurprisalMap, as soon as it is known."""
 
     def __init__(self, engine: EngineProtocol, messages: Messages) -> None:
         super().__init__()
@@ -54,16 +54,16 @@ class SurprisalMaps(State):
         self.fields = (Field.of("on", self.on, bool),)
         self._range = ColourRange(self)
         self.scale: Value[ColourScale | None] = self._range.scale
-        """Common to all pictures that are compared; None until the first map is there."""
+        """The scale of all compared pictures; None until there is a map."""
         self.set_range = self._range.set_range
         self.hovered_bits: Value[float | None] = Value(None, self)
         """Bits of the pixel under the pointer."""
         self._shown: tuple[ShownPicture, ...] = ()
         self._maps: dict[int, SurprisalMap] = {}
         self._refused: dict[int, Array] = {}
-        """Pictures that no map was given for: they are not asked about again until the overlay is switched on anew."""
-        self._asked: ShownPicture
-        """What was asked for last."""
+        """Pictures without an answer. The engine is asked again once the overlay is switched on again."""
+        self._requested: ShownPicture
+        """The picture whose map was requested last."""
         self._model = ""
         self._request = Request(engine, "surprise", "latest", self)
         self._request.answered.connect(self._use_answer)
@@ -80,7 +80,10 @@ class SurprisalMaps(State):
             self._ask()
 
     def set_shown(self, shown: Sequence[ShownPicture]) -> None:
-        """What the open panel shows, the most urgent first; nothing, while a hand there must not be kept waiting."""
+        """Set the pictures that the open panel shows, the most urgent first.
+
+        There are none while the user moves a control, because maps would delay its pictures.
+        """
         self._shown = tuple(shown[:MAX_MAPS])
         if self._shown and self._shown[0].model != self._model:
             self._model = self._shown[0].model
@@ -89,17 +92,17 @@ class SurprisalMaps(State):
         self._ask()
 
     def map_of(self, picture: Array | None) -> SurprisalMap | None:
-        """The map of a picture, where it is known and the overlay is on."""
+        """Return the map of a picture, if it is known and the overlay is on."""
         return self._maps.get(id(picture)) if self.on.get() else None
 
     def fit_scale(self) -> None:
-        """The range of what is on show now."""
-        found = [map for map in (self._maps.get(id(each.picture)) for each in self._shown) if map is not None]
-        if found:
-            self._range.fit_maps([map.bits for map in found], found[0].bound)
+        """Fit the scale to the visible pictures."""
+        known_maps = [map for map in (self._maps.get(id(each.picture)) for each in self._shown) if map is not None]
+        if known_maps:
+            self._range.fit_maps([map.bits for map in known_maps], known_maps[0].bound)
 
     def set_hovered(self, picture: Array | None, row: int = 0, column: int = 0) -> None:
-        """The pointer is over a pixel; over none where no picture is given."""
+        """Set the pixel under the pointer. Without a picture there is none."""
         map = self.map_of(picture)
         self.hovered_bits.set(float(map.bits[row, column]) if map is not None else None)
 
@@ -107,23 +110,23 @@ class SurprisalMaps(State):
 
     def _use_answer(self, event: AnyEvent) -> None:
         if isinstance(event, Scored):
-            self._add_map(SurprisalMap(self._asked.picture, event.bits, event.is_bound, self._asked.model))
+            self._add_map(SurprisalMap(self._requested.picture, event.bits, event.is_bound, self._requested.model))
         else:
-            self._refuse(self._asked)
+            self._refuse(self._requested)
         self._ask()
 
     def _show_stop(self) -> None:
-        self._refuse(self._asked, *self._shown)  # the user stopped the maps of these pictures
+        self._refuse(self._requested, *self._shown)  # the user stopped the maps of these pictures
 
     def _show_failure(self, event: Failed) -> None:
-        self._refuse(self._asked)
-        said = f"{event.reason} The picture is shown without its map. {event.hint}".strip()
-        self._messages.show_message(said, "failed", until=(self.on.changed,))
+        self._refuse(self._requested)
+        text = f"{event.reason} The picture is shown without its map. {event.hint}".strip()
+        self._messages.show_message(text, "failed", until=(self.on.changed,))
         self._ask()
 
     def _refuse_lost(self) -> None:
-        """The engine died with the question open. It is not asked again by itself: it may have been the cause."""
-        self._refuse(self._asked)
+        """Do not ask again by itself: the question may have ended the engine."""
+        self._refuse(self._requested)
 
     def _refuse(self, *shown: ShownPicture) -> None:
         self._refused |= {id(each.picture): each.picture for each in shown}
@@ -141,11 +144,11 @@ class SurprisalMaps(State):
             self._request.ask(self._question)
 
     def _question(self, job: str) -> AnyCommand | None:
-        """Ask for the first picture on show that has no map yet."""
+        """Ask for the map of the first visible picture without one."""
         known = self._maps.keys() | self._refused.keys()
-        asked = next((each for each in self._shown if id(each.picture) not in known), None)
-        if asked is None or not self.on.get():
+        next_picture = next((each for each in self._shown if id(each.picture) not in known), None)
+        if next_picture is None or not self.on.get():
             return None
-        self._asked = asked
-        picture = np.ascontiguousarray(asked.picture)
-        return Score(job=job, control="surprise", model=asked.model, picture=picture, label=asked.label)
+        self._requested = next_picture
+        picture = np.ascontiguousarray(next_picture.picture)
+        return Score(job=job, control="surprise", model=next_picture.model, picture=picture, label=next_picture.label)

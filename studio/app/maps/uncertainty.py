@@ -1,4 +1,4 @@
-"""Doubt: how open each pixel was just before it was drawn, as an engine tells it with the rows of a picture."""
+"""Keeps the entropy of each pixel before it was drawn. The engine sends it with the rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,36 +10,43 @@ from studio.app.maps.colour_range import ColourRange
 from studio.media.pictures.surprisal_map import ColourScale
 from studio.wire.messages import Array
 
-MAX_PICTURES, MAX_JOBS = 4096, 4
-"""Of how many finished pictures it is remembered, and of how many jobs whose pictures are not finished."""
+MAX_PICTURES = 4096
+MAX_JOBS = 4
+"""The most finished pictures whose entropy is kept, and the most jobs with unfinished pictures."""
 
 
 class UncertaintyMaps(State):
-    """The overlay of pictures that are drawn pixel by pixel. What was drawn while it was off has none."""
+    """Holds the maps of pictures that are drawn pixel by pixel.
+
+    Pictures that were drawn while the overlay was off have none.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.on: Value[bool] = Value(False, self)
         self._range = ColourRange(self)
         self.scale: Value[ColourScale | None] = self._range.scale
-        """Common to all pictures; None until the first row is there."""
+        """The scale of all pictures; None until there is a row."""
         self.set_range = self._range.set_range
         self.clear_scale = self._range.clear_scale
-        """Another run: its scale is its own."""
+        """Forgets the scale at the next run."""
         self.hovered_bits: Value[float | None] = Value(None, self)
         """Bits of the pixel under the pointer."""
         self._unfinished: dict[str, list[tuple[Array, Array]]] = {}
-        """By the job that drew them last: pictures as far as they are, with the bits of their rows."""
+        """Pictures that are being drawn, with the bits of their rows, by job."""
         self._finished: dict[bytes, Array] = {}
-        """By the picture's own bytes, so that a take knows what was told of the picture that it was."""
+        """Bits by the bytes of the finished picture. A take can thus find the map of its picture."""
 
     def set_on(self, on: bool) -> None:
-        """Show it over pictures, or the pictures alone."""
+        """Show the map over pictures, or the pictures alone."""
         self.hovered_bits.set(None)
         self.on.set(on)
 
     def add_pictures(self, job: str, pictures: Sequence[Array], entropy: Array | None, finished: bool) -> None:
-        """Pictures of a job, as far as they are, with the bits (n, rows drawn, width) that an engine tells of them."""
+        """Add pictures of a job as far as they are drawn.
+
+        `entropy` is (n, rows drawn, width) in bits, None if the engine sends none.
+        """
         self._unfinished.pop(job, None)
         if entropy is None:
             return
@@ -53,35 +60,37 @@ class UncertaintyMaps(State):
             self._range.include_map(known, bound=False)
 
     def fit_scale(self) -> None:
-        """The range of all that is known."""
-        told = [*self._finished.values(), *(bits for pairs in self._unfinished.values() for _, bits in pairs)]
+        """Fit the scale to all known pictures."""
+        all_bits = [*self._finished.values(), *(bits for pairs in self._unfinished.values() for _, bits in pairs)]
         self.clear_scale()
-        if found := [known for known in map(_finite_values, told) if known.size]:
-            self._range.fit_maps(found, bound=False)
+        if finite_bits := [known for known in map(_finite_values, all_bits) if known.size]:
+            self._range.fit_maps(finite_bits, bound=False)
 
     def map_of(self, picture: Array | None) -> Array | None:
-        """The bits (rows drawn, width) of a picture, where they are known and the overlay is on; NaN where a pixel has
-        none."""
+        """Return the bits (rows drawn, width) of a picture if the overlay is on.
+
+        Pixels without a value are NaN. Returns None if nothing is known.
+        """
         if picture is None or not self.on.get():
             return None
-        forming = (bits for pairs in self._unfinished.values() for each, bits in pairs if each is picture)
-        found = next(forming, None)
-        return found if found is not None else self._finished.get(picture.tobytes())
+        unfinished = (bits for pairs in self._unfinished.values() for each, bits in pairs if each is picture)
+        bits_of_picture = next(unfinished, None)
+        return bits_of_picture if bits_of_picture is not None else self._finished.get(picture.tobytes())
 
     def set_hovered(self, picture: Array | None, row: int = 0, column: int = 0) -> None:
-        """The pointer is over a pixel; over none where no picture is given."""
+        """Set the pixel under the pointer. Without a picture there is none."""
         bits = self.map_of(picture)
         known = bits is not None and row < len(bits) and np.isfinite(bits[row, column])
         self.hovered_bits.set(float(bits[row, column]) if bits is not None and known else None)
 
 
 def _finite_values(entropy: Array) -> Array:
-    """The bits of those pixels that have any."""
-    found: Array = entropy[np.isfinite(entropy)]
-    return found
+    """Return the bits of the pixels that have a value."""
+    finite: Array = entropy[np.isfinite(entropy)]
+    return finite
 
 
 def _drop_oldest(known: dict[Any, Any], limit: int) -> None:
-    """Forget the oldest."""
+    """Forget the oldest entries."""
     while len(known) > limit:
         del known[next(iter(known))]

@@ -1,4 +1,4 @@
-"""The chosen model in the inspector: its cover, what it makes, what it learned from, how well."""
+"""Shows the chosen model in the inspector: cover, output, training data and quality."""
 
 from PySide6.QtCore import QRect, QSize
 from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
@@ -17,17 +17,18 @@ MAX_PICTURES = 4
 
 
 class _Cover(QWidget):
-    """A row of the model's pictures."""
+    """Shows a row of the model's pictures."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
         self._cover: Array | None = None
         self._drawn: list[QPixmap] = []
-        theme.changed.connect(lambda: self.show_cover(self._cover))  # waves are drawn in its colours
+        theme.changed.connect(lambda: self.show_cover(self._cover))  # waves are drawn in colours of the theme
 
     def show_cover(self, cover: Array | None) -> None:
-        self._cover, self._drawn = cover, []
+        self._cover = cover
+        self._drawn = []
         self.setVisible(cover is not None)
         self.update()
 
@@ -55,7 +56,7 @@ class _Cover(QWidget):
 
 
 class ModelCard(QWidget):
-    """Everything that a card says, for the model that is chosen."""
+    """Shows everything on the card of the chosen model."""
 
     def __init__(self, theme: Theme, models: ModelList) -> None:
         super().__init__()

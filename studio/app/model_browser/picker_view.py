@@ -1,4 +1,4 @@
-"""The model picker of the bar, and the list that it opens."""
+"""Shows the model picker of the top bar, and the list that it opens."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ from studio.library.models import InstalledModel
 
 
 class ModelPicker(Button):
-    """Says which model the panel works with; pressed, it opens the list."""
+    """Shows the panel's model. A click opens the list."""
 
     model_chosen = Signal(str)
 
@@ -45,7 +45,7 @@ class ModelPicker(Button):
         when_visible(theme, self, self._update_text)
 
     def set_narrow(self, narrow: bool) -> None:
-        """Without the cover, where there is no room for it."""
+        """Hide the cover if the top bar is narrow."""
         if narrow != self._narrow:
             self._narrow = narrow
             self._update_text()
@@ -55,7 +55,7 @@ class ModelPicker(Button):
         self._update_text()
 
     def open_list(self) -> None:
-        """The list of models, below the picker."""
+        """Open the list of models below the picker."""
         popup = self._popup = ModelPopup(self._theme, self._models, self._filter, self._remark, self.window())
         popup.cards.show_model(self._trained)
         popup.cards.model_chosen.connect(self.model_chosen)
@@ -93,7 +93,7 @@ class ModelPicker(Button):
 
 
 class ModelPopup(QFrame):
-    """Shows the models in groups, with a field that finds them by the words of their cards."""
+    """Shows the models in groups, with a field that searches their cards."""
 
     def __init__(
         self, theme: Theme, models: ModelList, offers: ModelFilter, remark: ModelRemark, parent: QWidget
@@ -126,11 +126,11 @@ class ModelPopup(QFrame):
 
     def open_at(self, corner: QPoint) -> None:
         """Open the list below this corner, as high as the screen allows."""
-        room = self.screen().availableGeometry()
+        available = self.screen().availableGeometry()
         size = self.sizeHint()
-        width = min(size.width(), room.width())
-        self.resize(width, min(size.height(), room.bottom() - corner.y()))
-        self.move(min(corner.x(), room.right() + 1 - width), corner.y())
+        width = min(size.width(), available.width())
+        self.resize(width, min(size.height(), available.bottom() - corner.y()))
+        self.move(min(corner.x(), available.right() + 1 - width), corner.y())
         self.show()
         self.field.setFocus(Qt.FocusReason.PopupFocusReason)
 

@@ -1,1 +1,1 @@
-"""Results that were kept: their files, their tree, their strip."""
+"""Keeps results as takes: their files, their tree and the take strip."""

@@ -1,4 +1,4 @@
-"""The takes as Qt's views read them: a tree, and the same takes in a row."""
+"""Gives the takes to Qt's views: as a tree, and as a row."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ NOWHERE = QModelIndex()
 
 
 class TakeTreeModel(QAbstractItemModel):
-    """Each take below the one that it came from. `place` numbers them as they were kept."""
+    """Shows each take below the one that it came from. A place is its number in time."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -30,8 +30,9 @@ class TakeTreeModel(QAbstractItemModel):
         self._children: dict[int | None, list[int]] = {}
 
     def set_takes(self, takes: tuple[Take, ...]) -> None:
-        """New takes come at the end, so that nothing moves; for anything else all is read anew."""
-        up, old = tree.find_parents(takes), len(self.takes)
+        """Set the takes. New ones are added at the end; any other change resets the model."""
+        up = tree.find_parents(takes)
+        old = len(self.takes)
         if (
             len(takes) > old
             and all(a is b for a, b in zip(self.takes, takes, strict=False))
@@ -40,18 +41,21 @@ class TakeTreeModel(QAbstractItemModel):
             for place in range(old, len(takes)):
                 siblings = self._children.setdefault(up[place], [])
                 self.beginInsertRows(self.index_of(up[place]), len(siblings), len(siblings))
-                self.takes, self.parents = takes[: place + 1], up[: place + 1]
+                self.takes = takes[: place + 1]
+                self.parents = up[: place + 1]
                 siblings.append(place)
                 self.endInsertRows()
             return
         self.beginResetModel()
-        self.takes, self.parents, self._children = takes, up, {}
-        for place, above in enumerate(up):
-            self._children.setdefault(above, []).append(place)
+        self.takes = takes
+        self.parents = up
+        self._children = {}
+        for place, parent in enumerate(up):
+            self._children.setdefault(parent, []).append(place)
         self.endResetModel()
 
     def set_chosen(self, place: int | None) -> None:
-        """The stage shows this take."""
+        """Mark the take that the stage shows."""
         for changed in (self.chosen, place):
             self.chosen = place
             if changed is not None and changed < len(self.takes):
@@ -66,7 +70,7 @@ class TakeTreeModel(QAbstractItemModel):
         return self.createIndex(self._children[self.parents[place]].index(place), 0, place)
 
     def lineage(self) -> frozenset[int]:
-        """The take on the stage and all that it came from."""
+        """Return the take on the stage and all that it came from."""
         known = self.chosen is not None and self.chosen < len(self.takes)
         return (
             frozenset(tree.path_to_root(self.parents, self.chosen))
@@ -75,7 +79,7 @@ class TakeTreeModel(QAbstractItemModel):
         )
 
     def caption_of(self, place: int) -> str:
-        """What makes this take."""
+        """Return how a take was made."""
         above = self.parents[place]
         return tree.take_caption(self.takes[place], self.takes[above] if above is not None else None)
 
@@ -104,13 +108,13 @@ class TakeTreeModel(QAbstractItemModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self.caption_of(place)
         if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
-            said = tree.accessible_text(self.takes, self.parents, place, place == self.chosen)
-            return said.replace("<", "‹")  # a tooltip must not read a file's name as markup
+            text = tree.accessible_text(self.takes, self.parents, place, place == self.chosen)
+            return text.replace("<", "‹")  # a tooltip must not read a file's name as markup
         return None
 
 
 class TakeRowModel(QAbstractProxyModel):
-    """The same takes beside each other, in the order in which they were kept."""
+    """Shows the same takes side by side, in the order in which they were kept."""
 
     def __init__(self, takes: TakeTreeModel, parent: QObject) -> None:
         super().__init__(parent)

@@ -1,4 +1,4 @@
-"""The takes in the hand of one panel: which of them its stage shows, and what is done to them."""
+"""Holds which take the stage of a panel shows, and changes takes for the panel."""
 
 from PySide6.QtCore import QObject
 
@@ -10,7 +10,7 @@ from studio.app.takes.store import Take, TakeStore
 
 
 class TakeSelection(State):
-    """`change` changes takes as a step of the panel's undo."""
+    """Holds the take on the stage. `change` changes takes as a step of the panel's undo."""
 
     def __init__(self, takes: TakeStore, messages: Messages, change: ChangeStep, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -19,34 +19,37 @@ class TakeSelection(State):
         self._change = change
         self.takes: Value[tuple[Take, ...]] = takes.takes
         self.current: Value[int | None] = Value(None, self)
-        """Index of the take that the stage shows, None where it shows something else."""
+        """The index of the take that the stage shows; None if it shows something else."""
         self._name: str | None = None
         takes.takes.changed.connect(self._update_current)
 
     @property
     def current_name(self) -> str | None:
-        """Of the take that the stage shows, which may still be on its way from the disk."""
+        """Return the name of the take that the stage shows. It may still be loading."""
         return self._name
 
     @property
     def current_take(self) -> Take | None:
-        """The take that the stage shows."""
+        """Return the take that the stage shows."""
         index = self.current.get()
         return self.takes.get()[index] if index is not None else None
 
     def select_take(self, name: str | None) -> None:
-        """Another take is on the stage, or none."""
+        """Show another take on the stage, or none."""
         self._name = name
         self._update_current()
 
     def delete_take(self, index: int, branch: bool = False) -> None:
-        """A take goes to the bin, and undo brings it back. What came from it goes, too, where the `branch` is to;
-        else it grows from what the take came from."""
-        takes, up = self.takes.get(), tree.find_parents(self.takes.get())
-        gone = [
+        """Move a take to the bin. Undo restores it.
+
+        With `branch`, all that came from it goes, too. Otherwise that is placed below the take's own parent.
+        """
+        takes = self.takes.get()
+        up = tree.find_parents(self.takes.get())
+        deleted = [
             place for place in range(len(takes)) if place == index or (branch and index in tree.path_to_root(up, place))
         ]
-        names = [takes[place].name for place in gone]
+        names = [takes[place].name for place in deleted]
         self._change("prune", takes=dict.fromkeys(names, False))
         undo = ("Undo", lambda: self._change("bring back", takes=dict.fromkeys(names, True)))
         more = "one" if len(names) == 2 else f"{len(names) - 1:,}"
@@ -59,7 +62,7 @@ class TakeSelection(State):
         self._messages.copy_requested.emit(take.picture, take.work)
 
     def rename_take(self, index: int, label: str) -> None:
-        """Name a take; an empty name takes the name away."""
+        """Name a take. An empty name removes the name."""
         if self._all.check_rename():
             self._change("name", take_names={self.takes.get()[index].name: label.strip()[:80]})
 

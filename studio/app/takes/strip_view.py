@@ -1,4 +1,4 @@
-"""The takes: a strip of them, which grows into their tree."""
+"""Shows the takes as a strip, which can become their tree."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -31,15 +31,17 @@ EMPTY_TEXT = "What you keep stays here, each with the way back to how it was mad
 GAP = 16
 """Pixels between the place for the next take and the take beside it."""
 FORK_WIDTH = 52
-"""Logical pixels that say from which take the next one came, where that is not the one before it."""
+"""Logical pixels of the note that names a take's parent, unless it stands beside it."""
 
 
 class _StripPainter(QStyledItemDelegate):
     def __init__(self, view: "TakeList", theme: Theme, takes: TakeTreeModel) -> None:
         super().__init__(view)
-        self._view, self._theme, self._takes = view, theme, takes
+        self._view = view
+        self._theme = theme
+        self._takes = takes
         self._drawn: dict[str, tuple[Any, int, QPixmap]] = {}
-        theme.changed.connect(self._drawn.clear)  # waves are drawn in its colours
+        theme.changed.connect(self._drawn.clear)  # waves are drawn in colours of the theme
 
     @guarded(QSize(76, 76))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
@@ -50,50 +52,53 @@ class _StripPainter(QStyledItemDelegate):
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        row, look, side = index.row(), self._theme, self._view.thumbnail_side()
+        row = index.row()
+        theme = self._theme
+        side = self._view.thumbnail_side()
         rect: QRect = option.rect
-        place = QRect(rect.right() + 1 - look.scaled(6) - side, rect.y() + look.scaled(6), side, side)
+        place = QRect(rect.right() + 1 - theme.scaled(6) - side, rect.y() + theme.scaled(6), side, side)
         painter.save()
         if self._view.is_fork(row):
-            self._paint_fork(painter, QRect(rect.x(), rect.y(), look.scaled(FORK_WIDTH), rect.height()), row)
-        painter.fillRect(place, look.colour("window"))
+            self._paint_fork(painter, QRect(rect.x(), rect.y(), theme.scaled(FORK_WIDTH), rect.height()), row)
+        painter.fillRect(place, theme.colour("window"))
         draw_thumbnail(painter, self._pixmap(row, side), place)
         if row in self._takes.lineage() and row != self._takes.chosen:
-            line = QRect(place.x(), place.bottom() + look.scaled(3), side, 2)
-            painter.fillRect(line, look.colour("accent"))
+            line = QRect(place.x(), place.bottom() + theme.scaled(3), side, 2)
+            painter.fillRect(line, theme.colour("accent"))
         if row == self._view.currentIndex().row():
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(QPen(look.colour("accent"), 2))
-            painter.drawRoundedRect(QRectF(place).adjusted(-3, -3, 3, 3), look.scaled(4), look.scaled(4))
+            painter.setPen(QPen(theme.colour("accent"), 2))
+            painter.drawRoundedRect(QRectF(place).adjusted(-3, -3, 3, 3), theme.scaled(4), theme.scaled(4))
         painter.restore()
 
-    def _paint_fork(self, painter: QPainter, place: QRect, row: int) -> None:
-        """`from 2`, below a fork."""
-        look, side, above = self._theme, self._theme.scaled(18), self._takes.parents[row]
-        lit = {row, above} <= self._takes.lineage()
-        colour = look.colour("accent" if lit else "soft")
-        middle = place.center()
+    def _paint_fork(self, painter: QPainter, rect: QRect, row: int) -> None:
+        """Draw `from 2` below a fork."""
+        theme = self._theme
+        side = self._theme.scaled(18)
+        parent = self._takes.parents[row]
+        is_highlighted = {row, parent} <= self._takes.lineage()
+        colour = theme.colour("accent" if is_highlighted else "soft")
+        middle = rect.center()
         drawing = icon_pixmap("fork", colour, side, self._view.devicePixelRatioF())
-        painter.drawPixmap(middle.x() - side // 2, middle.y() - side - look.scaled(1), drawing)
-        font = look.font(12)
+        painter.drawPixmap(middle.x() - side // 2, middle.y() - side - theme.scaled(1), drawing)
+        font = theme.font(12)
         painter.setFont(font)
         painter.setPen(colour)
-        words = QFontMetrics(font).elidedText(f"from {(above or 0) + 1}", Qt.TextElideMode.ElideRight, place.width())
-        room = QRect(place.x(), middle.y() + look.scaled(2), place.width(), look.scaled(18))
-        painter.drawText(room, Qt.AlignmentFlag.AlignHCenter, words)
+        text = QFontMetrics(font).elidedText(f"from {(parent or 0) + 1}", Qt.TextElideMode.ElideRight, rect.width())
+        text_rect = QRect(rect.x(), middle.y() + theme.scaled(2), rect.width(), theme.scaled(18))
+        painter.drawText(text_rect, Qt.AlignmentFlag.AlignHCenter, text)
 
     def _pixmap(self, row: int, side: int) -> QPixmap:
         take = self._takes.takes[row]
-        kept = self._drawn.get(take.name)
-        if kept is None or kept[0] is not take.picture or kept[1] != side:
+        cached = self._drawn.get(take.name)
+        if cached is None or cached[0] is not take.picture or cached[1] != side:
             drawn = picture_thumbnail(take.picture, side, self._view.devicePixelRatioF(), self._theme)
-            kept = self._drawn[take.name] = (take.picture, side, drawn)
-        return kept[2]
+            cached = self._drawn[take.name] = (take.picture, side, drawn)
+        return cached[2]
 
 
 class TakeList(QListView):
-    """A row of takes. Signals carry the place of one: `chose` it for the stage, `dropped` it, `naming` it, `asked` for
-    its menu."""
+    """Shows a row of takes. Its signals carry the place of a take."""
 
     take_chosen = Signal(int)
     delete_requested = Signal(int)
@@ -102,7 +107,8 @@ class TakeList(QListView):
 
     def __init__(self, theme: Theme, takes: TakeTreeModel) -> None:
         super().__init__()
-        self._theme, self._takes = theme, takes
+        self._theme = theme
+        self._takes = takes
         self.compact = False
         self.rows = TakeRowModel(takes, self)
         self.setModel(self.rows)
@@ -128,12 +134,12 @@ class TakeList(QListView):
         return QSize(self.thumbnail_side() + self._theme.scaled(12), self.thumbnail_side() + self._theme.scaled(12))
 
     def is_fork(self, row: int) -> bool:
-        """Whether a take came from another one than that before it."""
+        """Return whether a take came from another one than the take before it."""
         above = self._takes.parents[row] if row < len(self._takes.parents) else None
         return above is not None and above != row - 1
 
     def content_width(self) -> int:
-        """Of all takes beside each other, in pixels."""
+        """Return the width of all takes side by side, in pixels."""
         forks = sum(self.is_fork(row) for row in range(self.rows.rowCount()))
         return self.rows.rowCount() * self.step_size().width() + forks * self._theme.scaled(FORK_WIDTH)
 
@@ -158,14 +164,16 @@ class TakeList(QListView):
 
 
 class TakeStripView(QWidget):
-    """Takes, and the place where the next one goes; or their tree. Signals carry the place of a take: `led` asks for a
-    wavetable to it, `branched` to go on from it, `renamed` also carries its new name."""
+    """Shows the takes and the place of the next one, or their tree.
+
+    Its signals carry the place of a take; `renamed` also carries its new name.
+    """
 
     take_chosen = Signal(int)
     delete_requested = Signal(int)
     copy_requested = Signal(int)
     delete_branch_requested = Signal(int)
-    """A take is dropped with all that came from it."""
+    """Asks to delete a take with all that came from it."""
     wavetable_requested = Signal(int)
     branch_requested = Signal(int)
     renamed = Signal(int, str)
@@ -174,12 +182,15 @@ class TakeStripView(QWidget):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._theme, self._tree, self._compact = theme, False, False
+        self._theme = theme
+        self._tree = False
+        self._compact = False
         self.setProperty("ground", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.takes = TakeTreeModel(self)
         self.head = Label("Takes", "heading")
-        self.list, self.tree = TakeList(theme, self.takes), TakeTreeView(theme, self.takes)
+        self.list = TakeList(theme, self.takes)
+        self.tree = TakeTreeView(theme, self.takes)
         self.keep = Button(theme, "", "square", "plus", "Keep as take", "Keep what is on the stage as a take", "Ctrl+S")
         self.hint = Label(EMPTY_TEXT, "note", wrap=True)
         set_tooltip(self.hint, EMPTY_TEXT)
@@ -192,11 +203,11 @@ class TakeStripView(QWidget):
         self.field.hide()
         self._edited_place: int | None = None
         self._in_view: int | None = None
-        """The place of the take that is kept visible: the newest one, or one that was shown on the stage later."""
+        """The place of the take that stays visible: the newest one, or a later choice."""
         self.offers_wavetable: Callable[[int], bool] = lambda place: False
         """Whether a wavetable can lead from the stage of Explore to a take."""
         self.offers_branch = False
-        """Whether the open panel can go on from a take."""
+        """Whether the open panel can continue from a take."""
         self._row = QHBoxLayout()
         self._row.addWidget(self.list)
         self._gap = QSpacerItem(0, 0)
@@ -232,7 +243,7 @@ class TakeStripView(QWidget):
             self._bring_into_view(len(takes) - 1)
 
     def show_current(self, place: int | None) -> None:
-        """The take that the stage shows."""
+        """Mark the take that the stage shows."""
         other = place != self.takes.chosen
         self.takes.set_chosen(place)
         self.list.show_current(place)
@@ -246,12 +257,12 @@ class TakeStripView(QWidget):
         self.tree.scrollTo(self.takes.index_of(place))
 
     def set_compact(self, compact: bool) -> None:
-        """Small thumbnails, where the window is low."""
+        """Use small thumbnails if the window is low."""
         self._compact = self.list.compact = compact
         self._lay_out()
 
     def set_tree(self, on: bool) -> None:
-        """Grown into the tree."""
+        """Show the tree, or the strip."""
         if on != self._tree:
             self._tree = on
             self._close_field()
@@ -259,10 +270,11 @@ class TakeStripView(QWidget):
             self.tree.show_chosen(self.takes.chosen)
 
     def edit_name(self, place: int | None) -> None:
-        """Let the name of a take be typed; Enter keeps it, Esc does not."""
+        """Show a field for the name of a take. Enter keeps what is typed, Esc drops it."""
         if place is None or place >= len(self.takes.takes):
             return
-        px, view = self._theme.scaled, self.tree if self._tree else self.list
+        px = self._theme.scaled
+        view = self.tree if self._tree else self.list
         index = self.takes.index_of(place) if self._tree else self.list.rows.index(place)
         at = view.visualRect(index)
         corner = view.viewport().mapTo(self, at.topLeft())
@@ -292,7 +304,8 @@ class TakeStripView(QWidget):
         self._lay_out()
 
     def _apply_name(self) -> None:
-        place, typed = self._edited_place, self.field.text()
+        place = self._edited_place
+        typed = self.field.text()
         self._close_field()
         if place is not None and place < len(self.takes.takes):
             self.renamed.emit(place, typed)
@@ -321,7 +334,9 @@ class TakeStripView(QWidget):
         menu.popup(at)
 
     def _lay_out(self) -> None:
-        px, step, count = self._theme.scaled, self.list.step_size(), len(self.takes.takes)
+        px = self._theme.scaled
+        step = self.list.step_size()
+        count = len(self.takes.takes)
         tree = self._tree and count > 0
         self._column.setContentsMargins(px(10), px(8), px(16), px(4))
         self._column.setSpacing(px(2))
@@ -332,10 +347,10 @@ class TakeStripView(QWidget):
         self.tree_button.set_text("Strip" if tree else "Tree")
         self.tree_button.setVisible(count > 0)
         self.tree_button.setGeometry(self.width() - link.width() - px(16), px(6), link.width(), link.height())
-        spare = link.width() + px(12) if self._compact else 0
-        room = self.width() - px(10 + 6 + 16) - self.list.thumbnail_side() - GAP - spare
+        link_width = link.width() + px(12) if self._compact else 0
+        space = self.width() - px(10 + 6 + 16) - self.list.thumbnail_side() - GAP - link_width
         before = self.list.size()
-        self.list.setFixedSize(max(0, min(self.list.content_width(), room)), step.height())
+        self.list.setFixedSize(max(0, min(self.list.content_width(), space)), step.height())
         self.tree.setVisible(tree)
         self.list.setVisible(count > 0 and not tree)
         self.keep.setVisible(not tree)

@@ -1,4 +1,4 @@
-"""The tree of takes: each below the one that it came from, the way to the root lit."""
+"""Shows the tree of takes. The path from the current take to its root is highlighted."""
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPen, QPixmap
@@ -10,14 +10,18 @@ from studio.app.widgets.theme import Theme
 from studio.app.widgets.thumbnail import draw_thumbnail, picture_thumbnail
 
 Index = QModelIndex | QPersistentModelIndex
-THUMBNAIL_SIDE, ROW_HEIGHT, INDENT = 64, 72, 32
-"""Logical pixels: a thumbnail, a row, and how far a child stands to the right of its parent."""
+THUMBNAIL_SIDE = 64
+ROW_HEIGHT = 72
+INDENT = 32
+"""Logical pixels of a thumbnail, of a row, and of the indent of a child."""
 
 
 class _TreePainter(QStyledItemDelegate):
     def __init__(self, view: "TakeTreeView", theme: Theme, takes: TakeTreeModel) -> None:
         super().__init__(view)
-        self._view, self._theme, self._takes = view, theme, takes
+        self._view = view
+        self._theme = theme
+        self._takes = takes
         self._drawn: dict[str, tuple[object, QPixmap]] = {}
         theme.changed.connect(self._drawn.clear)
 
@@ -27,19 +31,22 @@ class _TreePainter(QStyledItemDelegate):
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        look, px, place = self._theme, self._theme.scaled, self._takes.place_of(index)
-        rect, chosen = option.rect, place == self._takes.chosen
+        theme = self._theme
+        px = self._theme.scaled
+        place = self._takes.place_of(index)
+        rect = option.rect
+        chosen = place == self._takes.chosen
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         over = bool(option.state & QStyle.StateFlag.State_MouseOver)
         ground = QRectF(rect).adjusted(px(-4), 1, -1, -1)
         if chosen or over:
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(look.colour("tint" if chosen else "hover"))
+            painter.setBrush(theme.colour("tint" if chosen else "hover"))
             painter.drawRoundedRect(ground, px(6), px(6))
         if self._view.hasFocus() and index == self._view.currentIndex():
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(look.colour("accent"), 2))
+            painter.setPen(QPen(theme.colour("accent"), 2))
             painter.drawRoundedRect(ground.adjusted(1, 1, -1, -1), px(6), px(6))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         square = QRect(
@@ -48,37 +55,39 @@ class _TreePainter(QStyledItemDelegate):
             px(THUMBNAIL_SIDE),
             px(THUMBNAIL_SIDE),
         )
-        painter.fillRect(square, look.colour("window"))
+        painter.fillRect(square, theme.colour("window"))
         draw_thumbnail(painter, self._pixmap(place), square)
         self._write(painter, rect.adjusted(px(THUMBNAIL_SIDE + 16), 0, -px(8), 0), place, index, chosen)
         painter.restore()
 
-    def _write(self, painter: QPainter, room: QRect, place: int, index: Index, chosen: bool) -> None:
-        look, number = self._theme, str(place + 1)
+    def _write(self, painter: QPainter, rect: QRect, place: int, index: Index, chosen: bool) -> None:
+        theme = self._theme
+        number = str(place + 1)
         weight = 600 if chosen else 400
-        font = look.font(13, weight)
+        font = theme.font(13, weight)
         painter.setFont(font)
-        painter.setPen(look.colour("text" if chosen else "soft"))
-        measure, middle = QFontMetrics(font), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        painter.drawText(room, middle, number)
-        rest = room.adjusted(measure.horizontalAdvance(number) + look.scaled(10), 0, 0, 0)
-        shut = self._takes.rowCount(index) if not self._view.isExpanded(index) else 0
-        words = self._takes.caption_of(place) + (f"  ·  {shut} folded" if shut else "")
-        painter.drawText(rest, middle, measure.elidedText(words, Qt.TextElideMode.ElideRight, rest.width()))
+        painter.setPen(theme.colour("text" if chosen else "soft"))
+        measure = QFontMetrics(font)
+        middle = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        painter.drawText(rect, middle, number)
+        rest = rect.adjusted(measure.horizontalAdvance(number) + theme.scaled(10), 0, 0, 0)
+        folded = self._takes.rowCount(index) if not self._view.isExpanded(index) else 0
+        caption = self._takes.caption_of(place) + (f"  ·  {folded} folded" if folded else "")
+        painter.drawText(rest, middle, measure.elidedText(caption, Qt.TextElideMode.ElideRight, rest.width()))
 
     def _pixmap(self, place: int) -> QPixmap:
         take = self._takes.takes[place]
-        kept = self._drawn.get(take.name)
-        if kept is None or kept[0] is not take.picture:
+        cached = self._drawn.get(take.name)
+        if cached is None or cached[0] is not take.picture:
             pixmap = picture_thumbnail(
                 take.picture, self._theme.scaled(THUMBNAIL_SIDE), self._view.devicePixelRatioF(), self._theme
             )
-            kept = self._drawn[take.name] = (take.picture, pixmap)
-        return kept[1]
+            cached = self._drawn[take.name] = (take.picture, pixmap)
+        return cached[1]
 
 
 class TakeTreeView(QTreeView):
-    """Signals carry the place of a take: `chose` it for the stage, `dropped` it, `asked` for its menu or its name."""
+    """Shows the tree. Its signals carry the place of a take."""
 
     take_chosen = Signal(int)
     delete_requested = Signal(int)
@@ -87,7 +96,8 @@ class TakeTreeView(QTreeView):
 
     def __init__(self, theme: Theme, takes: TakeTreeModel) -> None:
         super().__init__()
-        self._theme, self._takes = theme, takes
+        self._theme = theme
+        self._takes = takes
         self.setModel(takes)
         self.setItemDelegate(_TreePainter(self, theme, takes))
         self.setProperty("role", "bare")
@@ -115,11 +125,12 @@ class TakeTreeView(QTreeView):
         self.setCurrentIndex(index)
         if place is not None:
             self.scrollTo(index)
-        self.viewport().update()  # the way to the root is another one
+        self.viewport().update()  # the path to the root has changed
 
     @guarded(None)
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        index, key = self.currentIndex(), event.key()
+        index = self.currentIndex()
+        key = event.key()
         if not index.isValid() or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
             super().keyPressEvent(event)
         elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
@@ -135,25 +146,33 @@ class TakeTreeView(QTreeView):
 
     @guarded(None)
     def drawBranches(self, painter: QPainter, rect: QRect, index: Index) -> None:
-        """From each parent's thumbnail down to its children, lit where the way from the root leads."""
-        takes, lit, step = self._takes, self._takes.lineage(), self.indentation()
-        middle, here = rect.center().y(), takes.place_of(index)
-        x, own = rect.right() + 1 - step + self._theme.scaled(12), True
-        while (above := takes.parents[here]) is not None:
-            siblings = [takes.place_of(takes.index(row, 0, takes.index_of(above))) for row in
-                        range(takes.rowCount(takes.index_of(above)))]  # fmt: skip
-            place = siblings.index(here)
-            later, way = siblings[place + 1 :], next((each for each in siblings if each in lit), None)
-            if own:
-                self._line(painter, x, rect.top(), x, middle, way == here or way in later)
+        """Draw lines from each parent's thumbnail to its children. The path to the root is highlighted."""
+        takes = self._takes
+        lineage = self._takes.lineage()
+        step = self.indentation()
+        middle = rect.center().y()
+        current = takes.place_of(index)
+        x = rect.right() + 1 - step + self._theme.scaled(12)
+        is_own_branch = True
+        while (above := takes.parents[current]) is not None:
+            parent = takes.index_of(above)
+            siblings = [takes.place_of(takes.index(row, 0, parent)) for row in range(takes.rowCount(parent))]
+            place = siblings.index(current)
+            later = siblings[place + 1 :]
+            next_in_lineage = next((each for each in siblings if each in lineage), None)
+            if is_own_branch:
+                self._line(painter, x, rect.top(), x, middle, next_in_lineage == current or next_in_lineage in later)
             if later:
-                self._line(painter, x, middle if own else rect.top(), x, rect.bottom(), way in later)
-            if own:
-                self._line(painter, x, middle, rect.right() + self._theme.scaled(2), middle, way == here)
-            here, own, x = above, False, x - step
+                top = middle if is_own_branch else rect.top()
+                self._line(painter, x, top, x, rect.bottom(), next_in_lineage in later)
+            if is_own_branch:
+                self._line(painter, x, middle, rect.right() + self._theme.scaled(2), middle, next_in_lineage == current)
+            current = above
+            is_own_branch = False
+            x = x - step
 
-    def _line(self, painter: QPainter, x: int, y: int, to_x: int, to_y: int, lit: bool) -> None:
-        painter.setPen(QPen(self._theme.colour("accent" if lit else "groove"), 2))
+    def _line(self, painter: QPainter, x: int, y: int, to_x: int, to_y: int, is_highlighted: bool) -> None:
+        painter.setPen(QPen(self._theme.colour("accent" if is_highlighted else "groove"), 2))
         painter.drawLine(x, y, to_x, to_y)
 
     def _request_menu(self, at: QPoint) -> None:

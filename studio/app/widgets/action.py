@@ -1,4 +1,4 @@
-"""Every action of the window: its name, its keys, and what it does."""
+"""Describes the actions of the window: title, keys and effect."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,17 +11,20 @@ from studio.app.core.observable import Value
 
 @dataclass(frozen=True)
 class Action:
-    """An action. `where`: its keys hold in the whole window, or only while stage or strip has the focus."""
+    """Describes an action.
+
+    Its keys work in the whole window, or, if `scope` is "stage", only while the stage or the take strip has the focus.
+    """
 
     title: str
     keys: tuple[str, ...]
     run: Callable[[], object]
     scope: Literal["window", "stage"] = "window"
     panel: str = ""
-    """Only while this panel is open; empty: always."""
+    """The panel that must be open. Empty: the action works in every panel."""
     enabled: Value[bool] | None = None
 
 
 def native_keys(keys: str) -> str:
-    """Keys as this system writes them."""
+    """Return keys as this system writes them."""
     return QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)

@@ -1,4 +1,4 @@
-"""Ties between a value of a state and a control."""
+"""Connects values of states with controls."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -11,22 +11,24 @@ T = TypeVar("T")
 
 
 class _Binding(QObject):
-    """Lives in the view, so that the tie is cut when the view goes."""
+    """Is a child of the view, so that the connection ends with it."""
 
     def __init__(self, view: QObject, show: Callable[[Any], object], setter: Callable[..., object] | None) -> None:
         super().__init__(view)
-        self._show, self._setter = show, setter
+        self._show = show
+        self._setter = setter
         self._showing = False
 
     def show_value(self, value: object) -> None:
-        before, self._showing = self._showing, True
+        before = self._showing
+        self._showing = True
         try:
             self._show(value)
         finally:
             self._showing = before
 
     def set_value(self, *values: object) -> None:
-        """A control that is being shown a value says so too; that is not the artist's hand."""
+        """Call the setter, unless the control changed because it was shown a value."""
         if self._setter is not None and not self._showing:
             self._setter(*values)
 
@@ -40,11 +42,11 @@ def bind(
 ) -> None:
     """Connect a value with a control in both directions.
 
-    `show` is called with the value now and after every change. If the user moves the control, `verb` is called with
+    `show` is called with the value now and after every change. If the user moves the control, `setter` is called with
     the arguments of `signal`. A button's `clicked` passes no argument here; its `toggled` passes whether it is down.
     """
-    tie = _Binding(view, show, setter)
-    value.changed.connect(tie.show_value)
+    binding = _Binding(view, show, setter)
+    value.changed.connect(binding.show_value)
     if signal is not None:
-        signal.connect(tie.set_value)
-    tie.show_value(value.get())
+        signal.connect(binding.set_value)
+    binding.show_value(value.get())

@@ -1,4 +1,4 @@
-"""Labels, buttons and fields as this window has them: plain text, names for screen readers, tooltips with keys."""
+"""Defines labels, buttons and fields with plain text, accessible names, and tooltips with keys."""
 
 import html
 from collections.abc import Callable, Sequence
@@ -37,11 +37,12 @@ from studio.app.widgets.theme import Theme
 
 
 class Column(QWidget):
-    """Rows below each other in the inspector."""
+    """Shows rows below each other in the inspector."""
 
     def __init__(self, theme: Theme, spacing: int = 12) -> None:
         super().__init__()
-        self._theme, self._space = theme, spacing
+        self._theme = theme
+        self._space = spacing
         self.setProperty("ground", "none")
         self.rows = QVBoxLayout(self)
         self.rows.setContentsMargins(0, 0, 0, 0)
@@ -53,7 +54,7 @@ class Column(QWidget):
             self.rows.addWidget(widget)
 
     def add_section(self, title: str = "", *, first: bool = False) -> None:
-        """A hairline, and the heading of what follows."""
+        """Add a hairline and the heading of the section below it."""
         if not first:
             self.rows.addSpacing(self._theme.scaled(4))
             self.rows.addWidget(Hairline())
@@ -91,24 +92,27 @@ def widgets_of(layout: QLayout) -> list[QWidget]:
 
 
 def set_tooltip(widget: QWidget, text: str, keys: str = "") -> None:
-    """A tooltip of one sentence that ends with its key; never markup, whatever a file is called."""
+    """Set a tooltip of one sentence that ends with its key.
+
+    It is always plain text, even if a file's name looks like markup.
+    """
     text = f"{text} ({QKeySequence(keys).toString(QKeySequence.SequenceFormat.NativeText)})" if keys else text
     widget.setToolTip(f"<qt>{html.escape(text)}</qt>" if "<" in text else text)
 
 
 def set_style(widget: QWidget, **properties: object) -> None:
-    """Set what the style sheet looks at, and have it look again."""
+    """Set properties that the style sheet uses, and apply the sheet again."""
     changed = [name for name, value in properties.items() if widget.property(name) != value]
     for name in changed:
         widget.setProperty(name, properties[name])
     if changed:
-        for part in (widget, *widget.findChildren(QWidget)):  # the sheet may look at what a part lies in
+        for part in (widget, *widget.findChildren(QWidget)):  # a rule of the sheet may depend on the parent
             part.style().unpolish(part)
             part.style().polish(part)
 
 
 def announce(widget: QWidget, text: str, assertive: bool = False) -> None:
-    """Have a screen reader say it: at once where it is assertive, else when it has nothing else to say."""
+    """Have a screen reader say a text: at once if `assertive`, otherwise when idle."""
     if text:
         event = QAccessibleAnnouncementEvent(widget, text)
         politeness = QAccessible.AnnouncementPoliteness
@@ -134,7 +138,7 @@ class Label(QLabel):
 
 
 class ElidedLabel(Label):
-    """One line that is cut where there is no room, whole in the tooltip."""
+    """Shows one line. If it does not fit, it is cut, and the tooltip shows all of it."""
 
     def __init__(
         self, text: str = "", role: str = "body", mode: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle
@@ -146,7 +150,7 @@ class ElidedLabel(Label):
 
     @property
     def is_cut(self) -> bool:
-        """Whether not all of it is to be seen."""
+        """Return whether a part of the text is hidden."""
         return self._cut
 
     def show_text(self, text: str) -> None:
@@ -176,7 +180,7 @@ class ElidedLabel(Label):
 
 
 class Hairline(QFrame):
-    """A hairline."""
+    """Draws a hairline."""
 
     def __init__(self, vertical: bool = False) -> None:
         super().__init__()
@@ -188,7 +192,7 @@ class Hairline(QFrame):
 
 
 class Button(QPushButton):
-    """A button of one of the style sheet's roles, with a drawing or words or both."""
+    """Shows a button in a role of the style sheet. It has an icon, a text or both."""
 
     def __init__(
         self,
@@ -201,7 +205,8 @@ class Button(QPushButton):
         keys: str = "",
     ) -> None:
         super().__init__()
-        self._theme, self._drawing = theme, drawing
+        self._theme = theme
+        self._drawing = drawing
         self.setProperty("role", role)
         self.set_text(text)
         self.setAccessibleName(accessible_name or text)
@@ -211,7 +216,7 @@ class Button(QPushButton):
         self._tint()
 
     def set_text(self, text: str) -> None:
-        """What stands on it; an ampersand is an ampersand."""
+        """Set the text of the button. An ampersand is shown as it is."""
         self._text = text
         self.setText((" " if self._drawing and text else "") + text.replace("&", "&&"))
         if text:
@@ -229,7 +234,7 @@ class Button(QPushButton):
             self._tint()
 
     def set_role(self, role: str) -> None:
-        """Take another role: the main button becomes Stop while it works."""
+        """Change the role: the main button becomes Stop while it works."""
         if role != self.property("role"):
             set_style(self, role=role)
             self._tint()
@@ -253,7 +258,7 @@ class Button(QPushButton):
 
 
 class SegmentedControl(QFrame):
-    """A few choices of which one holds."""
+    """Shows a few choices, one of which is chosen."""
 
     chosen = Signal(str)
 
@@ -276,9 +281,9 @@ class SegmentedControl(QFrame):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._group = QButtonGroup(self)
         self._buttons: dict[str, Button] = {}
-        for key, words in choices:
-            button = Button(theme, words, "segment", tooltip=tooltip, keys=keys)
-            button.setAccessibleName(f"{name}: {words}")
+        for key, text in choices:
+            button = Button(theme, text, "segment", tooltip=tooltip, keys=keys)
+            button.setAccessibleName(f"{name}: {text}")
             button.setCheckable(True)
             button.clicked.connect(self._emitter(key))
             self._group.addButton(button)
@@ -302,7 +307,7 @@ class SegmentedControl(QFrame):
 
 
 class ChoiceField(QComboBox):
-    """A list to choose from; the wheel scrolls what lies below unless it has the focus."""
+    """Shows a list to choose from. The wheel changes it only while it has the focus."""
 
     def __init__(self, theme: Theme, name: str, tooltip: str = "") -> None:
         super().__init__()
@@ -329,8 +334,10 @@ class ChoiceField(QComboBox):
 
 
 class NumberField(QSpinBox):
-    """A whole number; arrows and the focused wheel change it. The sheet gives its buttons no width: Qt 6.11 leaves
-    no room for the figure where a style sheet meets `NoButtons`."""
+    """Edits a whole number with the arrows or the wheel.
+
+    The sheet gives its buttons no width: Qt 6.11 leaves no space for the number if a style sheet meets `NoButtons`.
+    """
 
     def __init__(self, name: str, least: int, most: int, tooltip: str = "") -> None:
         super().__init__()
@@ -350,16 +357,16 @@ class NumberField(QSpinBox):
         handle_wheel_if_focused(self, event, super().wheelEvent)
 
 
-def handle_wheel_if_focused(widget: QWidget, event: QWheelEvent, act: Callable[[QWheelEvent], None]) -> None:
-    """Wheel and two-finger scroll change the focused control only; else they scroll what lies below it."""
+def handle_wheel_if_focused(widget: QWidget, event: QWheelEvent, handle: Callable[[QWheelEvent], None]) -> None:
+    """Let the wheel change the focused control only. Otherwise it scrolls what lies below."""
     if widget.hasFocus():
-        act(event)
+        handle(event)
     else:
         event.ignore()
 
 
 def make_row(*parts: QWidget | int, spacing: int = 8, margins: tuple[int, int, int, int] = (0, 0, 0, 0)) -> QWidget:
-    """Widgets beside each other; a number is a gap, 0 one that stretches."""
+    """Return widgets side by side. A number is a gap in pixels; 0 is one that stretches."""
     box = QWidget()
     line = QHBoxLayout(box)
     line.setContentsMargins(*margins)
@@ -375,7 +382,7 @@ def make_row(*parts: QWidget | int, spacing: int = 8, margins: tuple[int, int, i
 
 
 def make_button_pair(second: QWidget, main: QWidget) -> QWidget:
-    """Two buttons of one width, the main one at the right."""
+    """Return two buttons of the same width, with the main one at the right."""
     box = make_row(second, main, spacing=16)
     for place in (0, 1):
         box.layout().setStretch(place, 1)  # type: ignore[union-attr]
@@ -383,7 +390,7 @@ def make_button_pair(second: QWidget, main: QWidget) -> QWidget:
 
 
 def make_empty_page(*parts: QWidget) -> QWidget:
-    """What an empty place says and offers, below each other in its middle."""
+    """Return a page whose parts stand below each other in its middle."""
     box = QWidget()
     column = QVBoxLayout(box)
     column.setSpacing(16)

@@ -15,12 +15,12 @@ def show_context_menu(widget: QWidget, entries: Callable[[], Sequence[MenuEntry]
     This is not for lists, which report positions in their viewport.
     """
 
-    def opened(at: QPoint) -> None:
+    def open_menu(at: QPoint) -> None:
         menu = QMenu(widget)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for words, do, able in entries():
-            menu.addAction(words, do).setEnabled(able)
+        for text, run, enabled in entries():
+            menu.addAction(text, run).setEnabled(enabled)
         menu.popup(widget.mapToGlobal(at))
 
     widget.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-    widget.customContextMenuRequested.connect(opened)
+    widget.customContextMenuRequested.connect(open_menu)

@@ -1,4 +1,4 @@
-"""A picture as large as its space allows: crisp in whole device pixels, or smooth."""
+"""Shows a picture as large as possible: crisp in whole device pixels, or smooth."""
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
@@ -15,11 +15,12 @@ MIN_WIDTH = 480
 
 
 class CaptionedPicture(QWidget):
-    """The picture gets all the room that the caption leaves."""
+    """Shows a picture with a caption. The picture gets all the space that the caption leaves."""
 
     def __init__(self, theme: Theme, name: str, caption: QWidget, narrowest: int = MIN_WIDTH) -> None:
         super().__init__()
-        self._theme, self._narrowest = theme, narrowest
+        self._theme = theme
+        self._narrowest = narrowest
         self.view = PictureView(theme, name)
         self.view.setParent(self)
         self._caption = caption
@@ -28,10 +29,11 @@ class CaptionedPicture(QWidget):
         theme.changed.connect(self.update_layout)
 
     def update_layout(self) -> None:
-        """Give the parts their places, after a change of size or of the caption's height."""
+        """Place the picture and the caption after a change of size or of its height."""
         px = self._theme.scaled
-        roomy = self.height() >= px(640)
-        top, gap = px(24 if roomy else 6), px(12 if roomy else 6)
+        is_high = self.height() >= px(640)
+        top = px(24 if is_high else 6)
+        gap = px(12 if is_high else 6)
         caption = self._caption.sizeHint().height()
         self.view.setGeometry(0, top, self.width(), max(64, self.height() - top - caption - gap - px(8)))
         self._below(self.view.shown_rect())
@@ -59,16 +61,18 @@ CLICK_DISTANCE = 4
 
 
 def to_image(array: Array) -> QImage:
-    """(height, width, channels) uint8 as Qt has it; it owns its pixels."""
+    """Return a picture (height, width, channels) uint8 as a QImage, which owns its pixels."""
     array = np.ascontiguousarray(array)
     height, width, channels = array.shape
-    form = QImage.Format.Format_Grayscale8 if channels == 1 else QImage.Format.Format_RGB888
-    return QImage(array.data, width, height, width * channels, form).copy()
+    image_format = QImage.Format.Format_Grayscale8 if channels == 1 else QImage.Format.Format_RGB888
+    return QImage(array.data, width, height, width * channels, image_format).copy()
 
 
 def enlarged_pixmap(array: Array, height: int, width: int) -> QPixmap:
-    """Every pixel as a square, in device pixels. A painter takes half as long for it as `QImage.scaled`
-    (tests/benchmarks/previews.py)."""
+    """Return a picture with every pixel as a square, in device pixels.
+
+    A painter takes half as long for it as `QImage.scaled` (tests/benchmarks/previews.py).
+    """
     pixmap = QPixmap(width, height)
     with QPainter(pixmap) as painter:
         painter.drawPixmap(pixmap.rect(), QPixmap.fromImage(to_image(array)))
@@ -76,23 +80,23 @@ def enlarged_pixmap(array: Array, height: int, width: int) -> QPixmap:
 
 
 def blended_pixmap(array: Array, height: int, width: int) -> QPixmap:
-    """The same, with its pixels blended."""
+    """Return a picture with its pixels blended, in device pixels."""
     return QPixmap.fromImage(to_image(enlarge_smoothly(array, height, width)))
 
 
 def draw_crisp(painter: QPainter, x: float, y: float, pixmap: QPixmap) -> None:
-    """At the nearest whole device pixel, so that every pixel of the picture stays a square on any screen."""
+    """Draw at the nearest whole device pixel, so that every pixel stays a square."""
     ratio = pixmap.devicePixelRatio()
     painter.drawPixmap(QPointF(round(x * ratio) / ratio, round(y * ratio) / ratio), pixmap)
 
 
 def largest_multiple(space: int, pixels: int) -> int:
-    """How many device pixels each pixel gets at most."""
+    """Return the most device pixels that each pixel can have."""
     return max(1, space // max(pixels, 1))
 
 
 class PictureView(QWidget):
-    """Shows one picture; `placed` tells where it lies, so that captions can stand below it."""
+    """Shows one picture. `placed` carries its rectangle, so that captions can stand below it."""
 
     placed = Signal(QRect)
     zoomed = Signal(int)
@@ -100,26 +104,26 @@ class PictureView(QWidget):
     pixel_clicked = Signal(int, int)
     """Row and column of a pixel that was clicked."""
     pixel_hovered = Signal(object)
-    """(row, column) of the pixel under the pointer, None where there is none."""
+    """(row, column) of the pixel under the pointer, or None."""
 
     def __init__(self, theme: Theme, name: str) -> None:
         super().__init__()
         self._theme = theme
         self._array: Array | None = None
-        self._seen: Array | None = None
-        """What is painted: the picture, or what lies over it."""
+        self._painted: Array | None = None
+        """The painted picture: the one that was set, or a map over it."""
         self._hovered: tuple[int, int] | None = None
         self._image = QImage()
         self._smooth = False
         self._zoom_steps = 0
-        """Multiples more than fit."""
+        """Zoom steps beyond the largest multiple that fits."""
         self._pan = QPoint()
         self._held: QPoint | None = None
         self._pressed: QPointF | None = None
-        """Where the mouse went down, as long as it has not moved from there."""
+        """The point of the mouse press, until the mouse moves away from it."""
         self._drawn_rows: int | None = None
         self._rect = QRect()
-        """Where the picture lies, in device pixels."""
+        """The rectangle of the picture, in device pixels."""
         self._drawn: QImage | None = None
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -128,19 +132,23 @@ class PictureView(QWidget):
         theme.changed.connect(self.update)
 
     def show_picture(self, array: Array | None, over: Array | None = None) -> None:
-        """`over`: (height, width, channels) uint8 to be seen in its place, as a map of it."""
+        """Show a picture, or `over` in its place, such as a map.
+
+        Both are (height, width, channels) uint8.
+        """
         before = self._array.shape if self._array is not None else None
         self._array = array
-        self._seen = seen = array if over is None else over
-        self._image = to_image(seen) if seen is not None else QImage()
+        self._painted = painted = array if over is None else over
+        self._image = to_image(painted) if painted is not None else QImage()
         self._drawn = None
         if array is not None and array.shape != before:
-            self._zoom_steps, self._pan = 0, QPoint()
+            self._zoom_steps = 0
+            self._pan = QPoint()
             self._update_rect()
         self.update()
 
     def show_rows(self, drawn: int | None) -> None:
-        """Only so many rows are drawn yet, and a line is at the one being drawn; None where all are."""
+        """Show the drawn rows only, and a line at the next one. None: all are drawn."""
         if drawn != self._drawn_rows:
             self._drawn_rows = drawn
             self.update()
@@ -151,7 +159,7 @@ class PictureView(QWidget):
         self.update()
 
     def zoom(self, by: int) -> None:
-        """Nearer by so many multiples; 0 fits it into its space again."""
+        """Zoom in by so many steps; 0 fits the picture into its space again."""
         self._zoom_steps = max(self._zoom_steps + by, 1 - self._update_zoom()) if by else 0
         if not by:
             self._pan = QPoint()
@@ -159,7 +167,7 @@ class PictureView(QWidget):
         self.update()
 
     def pixel_size(self) -> int:
-        """Device pixels for each pixel of the picture."""
+        """Return the device pixels for each pixel of the picture."""
         return self._update_zoom() + self._zoom_steps
 
     @property
@@ -168,26 +176,29 @@ class PictureView(QWidget):
 
     @property
     def hovered_pixel(self) -> tuple[int, int] | None:
-        """(row, column) of the pixel under the pointer."""
+        """Return (row, column) of the pixel under the pointer."""
         return self._hovered
 
     def shown_rect(self) -> QRect:
-        """Where the picture lies, in logical pixels."""
+        """Return the rectangle of the picture, in logical pixels."""
         ratio = self.devicePixelRatioF()
         r = self._rect
         return QRect(round(r.x() / ratio), round(r.y() / ratio), round(r.width() / ratio), round(r.height() / ratio))
 
     def pixel_at(self, at: QPointF) -> tuple[int, int] | None:
-        """Row and column of the pixel at a place in this widget."""
-        ratio, scale = self.devicePixelRatioF(), self.pixel_size()
+        """Return row and column of the pixel at a point in this widget."""
+        ratio = self.devicePixelRatioF()
+        scale = self.pixel_size()
         column, row = (int(v // scale) for v in (at.x() * ratio - self._rect.x(), at.y() * ratio - self._rect.y()))
         inside = self._array is not None and 0 <= row < self._array.shape[0] and 0 <= column < self._array.shape[1]
         return (row, column) if inside else None
 
     def pixel_rect(self, row: int, column: int = 0, columns: int = 1) -> QRectF:
-        """Where some pixels of a row lie in this widget."""
-        ratio, scale = self.devicePixelRatioF(), self.pixel_size()
-        x, y = self._rect.x() + column * scale, self._rect.y() + row * scale
+        """Return the rectangle of some pixels of a row in this widget."""
+        ratio = self.devicePixelRatioF()
+        scale = self.pixel_size()
+        x = self._rect.x() + column * scale
+        y = self._rect.y() + row * scale
         return QRectF(x / ratio, y / ratio, columns * scale / ratio, scale / ratio)
 
     @guarded(QSize(64, 64))
@@ -227,7 +238,7 @@ class PictureView(QWidget):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        if self._seen is None:
+        if self._painted is None:
             return
         ratio = self.devicePixelRatioF()
         with QPainter(self) as painter:
@@ -236,9 +247,9 @@ class PictureView(QWidget):
                 painter.drawImage(self._rect, self._image)
             else:
                 if self._drawn is None or self._drawn.size() != self._rect.size():
-                    self._drawn = to_image(enlarge_smoothly(self._seen, self._rect.height(), self._rect.width()))
+                    self._drawn = to_image(enlarge_smoothly(self._painted, self._rect.height(), self._rect.width()))
                 painter.drawImage(self._rect.topLeft(), self._drawn)
-            if self._drawn_rows is not None and self._drawn_rows < self._seen.shape[0]:
+            if self._drawn_rows is not None and self._drawn_rows < self._painted.shape[0]:
                 rest = self._rect.adjusted(0, self._drawn_rows * self.pixel_size(), 0, 0)
                 painter.fillRect(rest, self._theme.colour("window"))
                 line = QRect(rest.topLeft(), QSize(rest.width(), round(2 * ratio)))
@@ -252,7 +263,8 @@ class PictureView(QWidget):
     def _update_zoom(self) -> int:
         if self._array is None:
             return 1
-        ratio, (height, width) = self.devicePixelRatioF(), self._array.shape[:2]
+        ratio = self.devicePixelRatioF()
+        (height, width) = self._array.shape[:2]
         return min(
             largest_multiple(int(self.width() * ratio), width), largest_multiple(int(self.height() * ratio), height)
         )
@@ -260,14 +272,19 @@ class PictureView(QWidget):
     def _update_rect(self) -> None:
         if self._array is None:
             return
-        ratio, scale = self.devicePixelRatioF(), self.pixel_size()
+        ratio = self.devicePixelRatioF()
+        scale = self.pixel_size()
         height, width = (side * scale for side in self._array.shape[:2])
-        across, down = int(self.width() * ratio), int(self.height() * ratio)
-        x, y = (across - width) // 2, (down - height) // 2
-        reach_x, reach_y = max(0, -x), max(0, -y)
+        across = int(self.width() * ratio)
+        down = int(self.height() * ratio)
+        x = (across - width) // 2
+        y = (down - height) // 2
+        reach_x = max(0, -x)
+        reach_y = max(0, -y)
         pan_x, pan_y = (round(p * ratio) for p in (self._pan.x(), self._pan.y()))
         place = QRect(x + min(max(pan_x, -reach_x), reach_x), y + min(max(pan_y, -reach_y), reach_y), width, height)
         if place != self._rect:
-            self._rect, self._drawn = place, None
+            self._rect = place
+            self._drawn = None
             self.placed.emit(self.shown_rect())
             self.zoomed.emit(scale)

@@ -1,4 +1,4 @@
-"""The groove and handle of a latent slider: a standard slider with our looks, keys and manners."""
+"""Defines the slider of a value: a standard slider with this window's looks and keys."""
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QWheelEvent
@@ -9,10 +9,10 @@ from studio.app.widgets.controls import handle_wheel_if_focused
 from studio.app.widgets.theme import Theme
 
 UNITS = 1000
-"""Of the standard slider's whole numbers to one of ours."""
+"""Whole numbers of the standard slider for each unit of the value."""
 HANDLE = 14
 HIT_SIZE = 28
-"""Pixels: a handle is drawn small and caught over more."""
+"""Pixels. The handle is drawn small, but the mouse can grab it in a larger area."""
 SNAP_DISTANCE = 3
 _STEPS = {
     Qt.Key.Key_Left: -0.05,
@@ -25,7 +25,7 @@ _STEPS = {
 
 
 class Slider(QSlider):
-    """`moved` carries each value that the hand sets; `grabbed` and `let_go` frame a drag."""
+    """Edits a value. `moved` carries each value that the user sets; `grabbed` and `released` enclose a drag."""
 
     grabbed = Signal()
     moved = Signal(float)
@@ -35,11 +35,14 @@ class Slider(QSlider):
 
     def __init__(self, theme: Theme, least: float, most: float, home: float, safe: tuple[float, float] | None) -> None:
         super().__init__(Qt.Orientation.Horizontal)
-        self._theme, self._home, self._safe = theme, home, safe
+        self._theme = theme
+        self._home = home
+        self._safe = safe
         self._showing = False
         self._before: float | None = None
-        """The value at the press, while a drag goes on."""
-        self._raw, self._last_x = 0.0, 0.0
+        """The value at the press, during a drag."""
+        self._raw = 0.0
+        self._last_x = 0.0
         self.setRange(round(least * UNITS), round(most * UNITS))
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.valueChanged.connect(self._describe)
@@ -57,7 +60,7 @@ class Slider(QSlider):
         return self.value() / UNITS
 
     def show_value(self, value: float) -> None:
-        """What the state says; where the hand holds the handle, it stays in the hand."""
+        """Show the state's value without emitting `moved`."""
         self._showing = True
         self.setValue(round(value * UNITS))
         self._showing = False
@@ -70,7 +73,7 @@ class Slider(QSlider):
     def minimumSizeHint(self) -> QSize:
         return QSize(self._theme.scaled(60), self._theme.scaled(20))
 
-    # ── the hand ─────────────────────────────────────────────────────────────────────────────────
+    # ── events ───────────────────────────────────────────────────────────────────────────────────
 
     @guarded(None)
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -78,7 +81,9 @@ class Slider(QSlider):
             event.ignore()
             return
         x = event.position().x()
-        self._before, self._raw, self._last_x = self.value_shown(), self.value_shown(), x
+        self._before = self.value_shown()
+        self._raw = self.value_shown()
+        self._last_x = x
         self.grabbed.emit()
         if abs(x - self._position_of(self.value_shown())) > HIT_SIZE / 2:
             self._raw = self._value_at(x)
@@ -89,7 +94,8 @@ class Slider(QSlider):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self._before is None:
             return
-        x, fine = event.position().x(), bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        x = event.position().x()
+        fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         self._raw += (x - self._last_x) / self._length() * self._range() * (0.1 if fine else 1.0)
         self._last_x = x
         self._drag_to(self._raw, snap=not fine)
@@ -104,7 +110,8 @@ class Slider(QSlider):
 
     @guarded(None)
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key, shift = Qt.Key(event.key()), bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        key = Qt.Key(event.key())
+        shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         if key == Qt.Key.Key_Escape and self._before is not None:
             self.setValue(round(self._before * UNITS))
             self._release()
@@ -126,8 +133,8 @@ class Slider(QSlider):
 
     def _handle_wheel(self, event: QWheelEvent) -> None:
         fine = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-        turned = event.angleDelta().y() or event.angleDelta().x()
-        self._set(self.value_shown() + turned / 120 * (0.01 if fine else 0.05))
+        angle = event.angleDelta().y() or event.angleDelta().x()
+        self._set(self.value_shown() + angle / 120 * (0.01 if fine else 0.05))
         event.accept()
 
     def _drag_to(self, value: float, snap: bool) -> None:
@@ -147,7 +154,7 @@ class Slider(QSlider):
         if not self._showing:
             self.moved.emit(self.value_shown())
 
-    # ── the looks ────────────────────────────────────────────────────────────────────────────────
+    # ── painting ─────────────────────────────────────────────────────────────────────────────────
 
     def _range(self) -> float:
         return (self.maximum() - self.minimum()) / UNITS
@@ -164,8 +171,10 @@ class Slider(QSlider):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, middle = self._theme, self.height() / 2
-        at_home, handle = abs(self.value_shown() - self._home) < 0.5 / UNITS, self._position_of(self.value_shown())
+        theme = self._theme
+        middle = self.height() / 2
+        at_home = abs(self.value_shown() - self._home) < 0.5 / UNITS
+        handle = self._position_of(self.value_shown())
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(Qt.PenStyle.NoPen)
@@ -177,18 +186,20 @@ class Slider(QSlider):
             if not at_home:
                 home = self._position_of(self._home)
                 self._paint_bar(painter, min(home, handle), max(home, handle), 4, "accent")
-                painter.setBrush(look.colour("border"))
-                painter.drawRoundedRect(QRectF(home - 1, middle - look.scaled(6), 2, look.scaled(12)), 1, 1)
-            radius = look.scaled(HANDLE) / 2
+                painter.setBrush(theme.colour("border"))
+                painter.drawRoundedRect(QRectF(home - 1, middle - theme.scaled(6), 2, theme.scaled(12)), 1, 1)
+            radius = theme.scaled(HANDLE) / 2
             if at_home:
-                painter.setPen(QPen(look.colour("soft"), 1.6))
-                painter.setBrush(look.colour("panel"))
+                painter.setPen(QPen(theme.colour("soft"), 1.6))
+                painter.setBrush(theme.colour("panel"))
                 radius -= 0.8
             else:
-                painter.setBrush(look.colour("accent"))
+                painter.setBrush(theme.colour("accent"))
             painter.drawEllipse(QPointF(handle, middle), radius, radius)
 
-    def _paint_bar(self, painter: QPainter, left: float, right: float, thick: int, token: str) -> None:
-        thick = self._theme.scaled(thick)
+    def _paint_bar(self, painter: QPainter, left: float, right: float, height: int, token: str) -> None:
+        height = self._theme.scaled(height)
         painter.setBrush(self._theme.colour(token))
-        painter.drawRoundedRect(QRectF(left, (self.height() - thick) / 2, right - left, thick), thick / 2, thick / 2)
+        side_radius = height / 2
+        bar = QRectF(left, self.height() / 2 - side_radius, right - left, height)
+        painter.drawRoundedRect(bar, side_radius, side_radius)

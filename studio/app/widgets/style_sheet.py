@@ -1,4 +1,4 @@
-"""The one style sheet of a theme, generated from its tokens."""
+"""Generates the one style sheet of a theme from its tokens."""
 
 from studio.app.widgets.theme import Theme
 
@@ -118,14 +118,14 @@ QMenu::item:disabled {{ color: {faint}; }}
 
 
 def make_style_sheet(theme: Theme) -> str:
-    """Every colour and length that Fusion is told, at this text size."""
+    """Return the style sheet with the theme's colours and its text size."""
     lengths = {
         f"p{n}": theme.scaled(n) for n in (2, 3, 4, 5, 6, 8, 10, 12, 13, 16, 19, 20, 23, 24, 26, 28, 30, 32, 34, 38, 46)
     }
     colours = {name: getattr(theme.tokens, name) for name in theme.tokens.__dataclass_fields__}
-    words = "".join(
+    label_rules = "".join(
         f'QLabel[role="{role}"] {{ font-size: {theme.scaled(size)}px; font-weight: {weight};'
         f" color: {colours[token]}; }}\n"
         for role, (size, weight, token) in _TEXT_ROLES.items()
     )
-    return _SHEET.format(**lengths, **colours) + words
+    return _SHEET.format(**lengths, **colours) + label_rules

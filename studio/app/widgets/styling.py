@@ -1,4 +1,4 @@
-"""Updates style sheets and drawings when the look changes; hidden widgets are updated when they are shown."""
+"""Updates style sheets and drawings when the theme changes. Hidden widgets are updated when they are shown."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -15,10 +15,10 @@ from studio.app.widgets.theme import Theme
 class _ThemeFollower(QObject):
     """Is a child of its widget, so that it is deleted with the widget."""
 
-    def __init__(self, theme: Theme, widget: QWidget, do: Callable[[], object]) -> None:
+    def __init__(self, theme: Theme, widget: QWidget, update: Callable[[], object]) -> None:
         super().__init__(widget)
         self._widget = widget
-        self._update = do
+        self._update = update
         self._waiting = False
         theme.changed.connect(self.update_when_visible)
 
@@ -38,17 +38,17 @@ class _ThemeFollower(QObject):
         return False
 
 
-def when_visible(theme: Theme, widget: QWidget, do: Callable[[], object]) -> Callable[[], None]:
-    """Call `do` after each change of the look: at once if the widget is visible, else when it is shown.
+def when_visible(theme: Theme, widget: QWidget, update: Callable[[], object]) -> Callable[[], None]:
+    """Call `update` after each change of the theme.
 
-    Most of the window's 800 widgets are in panels that are not open. The returned function does the same without a
-    change of the look.
+    It is called at once if the widget is visible, otherwise when it is shown. Most of the window's 800 widgets are in
+    panels that are not open. The returned function does the same without a change of the theme.
     """
-    return _ThemeFollower(theme, widget, do).update_when_visible
+    return _ThemeFollower(theme, widget, update).update_when_visible
 
 
 class Styles(QObject):
-    """Gives each part of a window its style sheet: one sheet on the whole window would restyle hidden parts as well."""
+    """Gives each part of a window its style sheet. One sheet on the whole window would restyle hidden parts, too."""
 
     def __init__(self, theme: Theme, window: QWidget, parts: Iterable[QWidget]) -> None:
         super().__init__(window)
@@ -65,7 +65,8 @@ class Styles(QObject):
     def _style_windows(self) -> None:
         """Restyle the lists and dialogs over the window.
 
-        `when_seen` cannot do it: its child refers to the dialog, and PySide crashes when such a file dialog is deleted.
+        `when_visible` cannot do it: its child refers to the dialog, and PySide crashes when such a file dialog is
+        deleted.
         """
         for child in self._window.children():
             if isinstance(child, QWidget) and child.isWindow():
@@ -82,7 +83,7 @@ class Styles(QObject):
 
 
 class ColouredStack(QStackedWidget):
-    """Shows pages on a colour of the look, without a style sheet, which would apply to all its pages."""
+    """Shows pages on a colour of the theme. A style sheet would restyle all its pages."""
 
     def __init__(self, theme: Theme, token: str) -> None:
         super().__init__()

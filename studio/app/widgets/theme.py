@@ -1,4 +1,4 @@
-"""The tokens of the four themes, and how they become colours, sizes and fonts."""
+"""Holds the tokens of the four themes, and turns them into colours, sizes and fonts."""
 
 from dataclasses import dataclass, fields
 
@@ -8,36 +8,36 @@ from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalett
 
 @dataclass(frozen=True)
 class Tokens:
-    """Every colour of a theme, as #RRGGBB."""
+    """Holds every colour of a theme, as #RRGGBB."""
 
     canvas: str
-    """Round the picture."""
+    """Around the picture."""
     window: str
-    """Bar, wells."""
+    """The top bar and recessed areas."""
     panel: str
-    """Rail, inspector, strip."""
+    """Rail, inspector, take strip."""
     raised: str
-    """Buttons, fields."""
+    """Buttons and fields."""
     hover: str
-    """Under the pointer."""
+    """The control under the pointer."""
     tint: str
-    """Chosen rows, buttons that are on."""
+    """Chosen rows and buttons that are on."""
     text: str
     soft: str
-    """Explanations, icons."""
+    """Explanations and icons."""
     faint: str
-    """Headings, values at home."""
+    """Headings, and values at home."""
     accent: str
-    """What the hand has moved, chosen or set going."""
+    """What the user has moved, chosen or started."""
     on_accent: str
     warn: str
     danger: str
     border: str
-    """Edge of a control, home mark, handle at home."""
+    """Edges of controls, marks of home, handles at home."""
     groove: str
-    """Bed of sliders and progress; decoration."""
+    """Grooves of sliders and of progress bars; decoration only."""
     line: str
-    """Hairlines; decoration."""
+    """Hairlines; decoration only."""
 
 
 GROUND_TOKENS = ("canvas", "window", "panel", "raised", "hover", "tint")
@@ -71,7 +71,7 @@ THEMES: dict[tuple[str, str], Tokens] = {
 
 
 def contrast(one: str, other: str) -> float:
-    """WCAG 2.2 contrast ratio of two colours #RRGGBB, 1 to 21."""
+    """Return the WCAG 2.2 contrast ratio of two colours #RRGGBB, 1 to 21."""
     lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)
 
@@ -83,17 +83,19 @@ def _luminance(colour: str) -> float:
 
 
 def tokens_of_palette(palette: QPalette) -> Tokens:
-    """A system's own contrast theme: its colours win over ours."""
+    """Return the tokens of the system's own contrast theme, whose colours replace ours."""
     role = QPalette.ColorRole
-    words, ground = palette.color(role.WindowText).name(), palette.color(role.Window).name()
-    chosen, on_chosen = palette.color(role.Highlight).name(), palette.color(role.HighlightedText).name()
-    tokens = dict.fromkeys((field.name for field in fields(Tokens)), words)
-    tokens.update(dict.fromkeys(GROUND_TOKENS, ground), accent=chosen, on_accent=on_chosen)
+    text = palette.color(role.WindowText).name()
+    background = palette.color(role.Window).name()
+    chosen = palette.color(role.Highlight).name()
+    on_chosen = palette.color(role.HighlightedText).name()
+    tokens = dict.fromkeys((field.name for field in fields(Tokens)), text)
+    tokens.update(dict.fromkeys(GROUND_TOKENS, background), accent=chosen, on_accent=on_chosen)
     return Tokens(**tokens)
 
 
 class Theme(QObject):
-    """The theme of the window at this moment; widgets that paint themselves are handed it."""
+    """Holds the present theme of the window. Widgets that paint themselves receive it."""
 
     changed = Signal()
 
@@ -102,28 +104,35 @@ class Theme(QObject):
         self.tokens = THEMES["dark", "normal"]
         self.high = False
         self.scale = 1.0
-        """Of type, grid and heights, 1 to 2; pictures have their own."""
+        """The scale of type, grid and heights, 1 to 2. Pictures have their own."""
         self.reduced_motion = False
-        """Whether nothing may move by itself."""
+        """Whether animations are off."""
         self._choice = ("system", "system", 1.0, False)
         hints = QGuiApplication.styleHints()
         hints.colorSchemeChanged.connect(self._resolve)
         hints.accessibility().contrastPreferenceChanged.connect(self._resolve)
 
     def choose_theme(self, theme: str, contrast: str, scale: float, still: bool) -> None:
-        """`theme`: system, dark, light; `contrast`: system, normal, high; `scale`: 1 to 2."""
+        """Choose a theme.
+
+        Arguments
+            theme: "system", "dark" or "light"
+            contrast: "system", "normal" or "high"
+            scale: of the text, 1 to 2
+            still: whether animations are off
+        """
         self._choice = (theme, contrast, min(max(scale, 1.0), 2.0), still)
         self._resolve()
 
     def scaled(self, length: float) -> int:
-        """A length of the grid in logical pixels of this text size."""
+        """Return a length of the grid in logical pixels at this text size."""
         return round(length * self.scale)
 
     def colour(self, token: str) -> QColor:
         return QColor(getattr(self.tokens, token))
 
     def font(self, size: int = 13, weight: int = 400) -> QFont:
-        """The system's font with figures of one width; `size` in pixels at 100 %."""
+        """Return the system's font with digits of the same width. `size` is in pixels at 100 %."""
         font = QFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont))
         if QGuiApplication.font().resolveMask():
             font.setFamilies(QGuiApplication.font().families())
@@ -133,8 +142,9 @@ class Theme(QObject):
         return font
 
     def palette(self) -> QPalette:
-        """For whatever the style sheet leaves to Fusion."""
-        role, palette = QPalette.ColorRole, QPalette()
+        """Return the colours for everything that the style sheet leaves to Fusion."""
+        role = QPalette.ColorRole
+        palette = QPalette()
         for which, token in (
             (role.Window, "panel"), (role.WindowText, "text"), (role.Base, "raised"), (role.AlternateBase, "window"),
             (role.Text, "text"), (role.PlaceholderText, "faint"), (role.Button, "raised"), (role.ButtonText, "text"),
@@ -153,9 +163,9 @@ class Theme(QObject):
         hints = QGuiApplication.styleHints()
         if theme == "system":
             theme = "light" if hints.colorScheme() == Qt.ColorScheme.Light else "dark"
-        asked = hints.accessibility().contrastPreference() == Qt.ContrastPreference.HighContrast
-        self.high = contrast == "high" or (contrast == "system" and asked)
+        high_requested = hints.accessibility().contrastPreference() == Qt.ContrastPreference.HighContrast
+        self.high = contrast == "high" or (contrast == "system" and high_requested)
         self.tokens = THEMES[theme, "high" if self.high else "normal"]
-        if asked and contrast == "system" and QGuiApplication.platformName() == "windows":
+        if high_requested and contrast == "system" and QGuiApplication.platformName() == "windows":
             self.tokens = tokens_of_palette(QPalette())
         self.changed.emit()

@@ -19,68 +19,74 @@ from studio.wire.messages import Array
 
 
 def picture_thumbnail(array: Array, side: int, ratio: float, theme: Theme) -> QPixmap:
-    """A picture as a whole multiple of its pixels that fits into `side` logical pixels, crisp; or a wave."""
-    room = max(1, int(side * ratio))
+    """Draw a picture or a wave that fits into `side` logical pixels.
+
+    A small picture is enlarged by a whole number, so that it stays crisp.
+    """
+    space = max(1, int(side * ratio))
     if array.ndim == 1:
-        return sound_thumbnail(array, room, room, ratio, theme)
+        return sound_thumbnail(array, space, space, ratio, theme)
     shown = to_image(array)
     largest = max(shown.width(), shown.height())
-    if largest <= room:
-        times = room // largest
+    if largest <= space:
+        times = space // largest
         shown = shown.scaled(shown.width() * times, shown.height() * times)
     else:
-        smooth, keep = Qt.TransformationMode.SmoothTransformation, Qt.AspectRatioMode.KeepAspectRatio
-        shown = shown.scaled(room, room, keep, smooth)
+        smooth = Qt.TransformationMode.SmoothTransformation
+        keep = Qt.AspectRatioMode.KeepAspectRatio
+        shown = shown.scaled(space, space, keep, smooth)
     drawn = QPixmap.fromImage(shown)
     drawn.setDevicePixelRatio(ratio)
     return drawn
 
 
-def draw_thumbnail(painter: QPainter, drawn: QPixmap, place: QRect) -> None:
-    """In the middle of its place."""
+def draw_thumbnail(painter: QPainter, drawn: QPixmap, rect: QRect) -> None:
+    """Draw a thumbnail in the middle of a rectangle."""
     size = drawn.deviceIndependentSize()
-    left, top = (place.width() - size.width()) / 2, (place.height() - size.height()) / 2
-    draw_crisp(painter, place.x() + left, place.y() + top, drawn)
+    left = (rect.width() - size.width()) / 2
+    top = (rect.height() - size.height()) / 2
+    draw_crisp(painter, rect.x() + left, rect.y() + top, drawn)
 
 
-ROOM = 0.88
-"""Share of the height that the loudest wave takes."""
+WAVE_SHARE = 0.88
+"""The share of the height that the loudest wave takes."""
 
 RATE = 16_000
-"""Hz that a recording's small picture is drawn by; of other rates its rows are a little nearer or further apart."""
+"""Hz with which a recording's thumbnail is drawn. At other rates its rows are slightly nearer or further apart."""
 
 
-def wave_path(place: QRectF, values: Array) -> QPolygonF:
-    """Values from -1 to 1 along a rectangle, as a line through their middle heights."""
-    x = np.linspace(place.left(), place.right(), len(values))
-    y = place.center().y() - values * place.height() * ROOM / 2
+def wave_path(rect: QRectF, values: Array) -> QPolygonF:
+    """Return values from -1 to 1 as a line along a rectangle."""
+    x = np.linspace(rect.left(), rect.right(), len(values))
+    y = rect.center().y() - values * rect.height() * WAVE_SHARE / 2
     return QPolygonF([QPointF(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True)])
 
 
 def spectrogram_thumbnail(sound: Array, width: int, height: int, ratio: float) -> QPixmap:
-    """A small picture of a recording: its spectrum over time, in device pixels."""
+    """Draw a recording's spectrum over time, in device pixels."""
     levels = spectrogram.whole_spectrogram(sound, RATE, width)  # (width, rows)
     colours = ColourScale(0.0, 255.0, 0.0, 255.0, False).colour_map(levels.T[::-1])
     picture = QImage(colours.tobytes(), width, len(colours), 3 * width, QImage.Format.Format_RGB888)
-    ignore, smooth = Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.SmoothTransformation
+    ignore = Qt.AspectRatioMode.IgnoreAspectRatio
+    smooth = Qt.TransformationMode.SmoothTransformation
     pixmap = QPixmap.fromImage(picture.scaled(width, height, ignore, smooth))
     pixmap.setDevicePixelRatio(ratio)
     return pixmap
 
 
 def sound_thumbnail(wave: Array, width: int, height: int, ratio: float, theme: Theme) -> QPixmap:
-    """A small picture of a wave, or of a recording, in device pixels."""
+    """Draw a wave or a recording, in device pixels."""
     if len(wave) > LONGEST_CYCLE:
         return spectrogram_thumbnail(wave, width, height, ratio)
     pixmap = QPixmap(width, height)
     pixmap.fill(theme.colour("window"))
-    place = QRectF(0, 0, width, height).adjusted(ratio, 0, -ratio, 0)
+    rect = QRectF(0, 0, width, height).adjusted(ratio, 0, -ratio, 0)
     with QPainter(pixmap) as painter:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(theme.colour("line"), ratio))
         painter.drawLine(QPointF(0, height / 2), QPointF(width, height / 2))
         painter.setPen(_pen(theme.colour("text"), 1.4 * ratio))
-        painter.drawPolyline(wave_path(place, cycle_curve(wave, max(128, width))))
+        painter.drawPolyline(wave_path(rect, cycle_curve(wave, max(128, width))))
     pixmap.setDevicePixelRatio(ratio)
     return pixmap
 

@@ -1,4 +1,4 @@
-"""A latent slider: a name, a groove with a home, and a figure that can be typed."""
+"""Defines a slider with a name, a home, and a value that can be typed."""
 
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QKeyEvent
@@ -10,14 +10,18 @@ from studio.app.widgets.slider import Slider
 from studio.app.widgets.theme import Theme
 
 OUTSIDE_SAFE_RANGE = "outside the safe range"
-SIGNED_WIDTH, PLAIN_WIDTH = 54, 40
-"""Widths in logical pixels of a figure with a sign and of one without."""
+SIGNED_WIDTH = 54
+PLAIN_WIDTH = 40
+"""Widths in logical pixels of a value with a sign and of one without."""
 NAME_WIDTH = 92
-"""Smallest width in logical pixels of a name beside a note."""
+"""The smallest width in logical pixels of a name beside a note."""
 
 
 def format_value(value: float, signed: bool) -> str:
-    """`+1.24`, `−0.62`, `0` for a direction; `0.70` for a temperature."""
+    """Return a value as text.
+
+    Examples: `+1.24`, `−0.62` or `0` for a direction, `0.70` for a temperature.
+    """
     text = f"{abs(value):.2f}"
     if not signed:
         return f"−{text}" if value < 0 and text != "0.00" else text
@@ -25,7 +29,10 @@ def format_value(value: float, signed: bool) -> str:
 
 
 class ValueSlider(QWidget):
-    """`moved` carries each value that the hand sets, `renamed` a new name; `grabbed` and `let_go` frame a drag."""
+    """Edits a named value.
+
+    `moved` carries each value that the user sets, `renamed` a new name. `grabbed` and `released` enclose a drag.
+    """
 
     grabbed = Signal()
     moved = Signal(float)
@@ -46,17 +53,20 @@ class ValueSlider(QWidget):
         may_rename: bool = False,
     ) -> None:
         super().__init__()
-        self._theme, self._home, self._safe = theme, home, safe
+        self._theme = theme
+        self._home = home
+        self._safe = safe
         self._signed = least < 0
         self._narrow = False
         self._value = home
         self._figure_width = SIGNED_WIDTH if self._signed else PLAIN_WIDTH
-        self._may_rename, self._accessible_name = may_rename, accessible_name
+        self._may_rename = may_rename
+        self._accessible_name = accessible_name
         self.name = ElidedLabel(name, mode=Qt.TextElideMode.ElideRight)
         self.note = ElidedLabel("", "caution", Qt.TextElideMode.ElideRight)
         self.value = QLineEdit()
         self.value.setProperty("role", "value")
-        self.value.setTextMargins(-2, 0, -3, 0)  # the figure ends where the groove does
+        self.value.setTextMargins(-2, 0, -3, 0)  # the number ends at the right end of the slider
         self.value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.slider = Slider(theme, least, most, home, safe)
         self.slider.setAccessibleName(accessible_name or name)
@@ -98,10 +108,10 @@ class ValueSlider(QWidget):
         set_style(self.value, home=at_home)
         self.note.setVisible(outside and not self._narrow)
         self.note.show_text(OUTSIDE_SAFE_RANGE if outside else "")
-        words = ("minus " if value < 0 else "plus " if value > 0 and self._signed else "") + f"{abs(value):.2f}"
+        spoken_value = f"{self._spoken_sign(value)}{abs(value):.2f}"
         safe = f", safe {self._safe[0]:g} to {self._safe[1]:g}" if self._safe else ""
         self.slider.setAccessibleDescription(
-            f"{words}, home is {self._home:g}{safe}{', ' + OUTSIDE_SAFE_RANGE if outside else ''}"
+            f"{spoken_value}, home is {self._home:g}{safe}{', ' + OUTSIDE_SAFE_RANGE if outside else ''}"
         )
 
     @property
@@ -110,21 +120,21 @@ class ValueSlider(QWidget):
         return self._safe is not None and not self._safe[0] <= self._value <= self._safe[1]
 
     def set_narrow(self, narrow: bool) -> None:
-        """Take less room for the figure and none for a note, if several sliders share a row."""
-        usual = SIGNED_WIDTH if self._signed else PLAIN_WIDTH
-        self._figure_width = 32 if narrow else usual
+        """Use a narrower value and no note, because several sliders share a row."""
+        wide_width = SIGNED_WIDTH if self._signed else PLAIN_WIDTH
+        self._figure_width = 32 if narrow else wide_width
         self._narrow = narrow
         set_style(self.value, narrow=narrow)
         self._resize()
 
     def show_home(self, home: float) -> None:
-        """Where it is at rest."""
+        """Set the value at rest."""
         self._home = home
         self.slider.set_home(home)
         self.show_value(self._value)
 
     def show_safe(self, safe: tuple[float, float] | None) -> None:
-        """Set the range in which results resemble what the model learned; None if every value does."""
+        """Set the range in which results resemble what the model learned; None: everything does."""
         self._safe = safe
         self.slider.set_safe(safe)
         self.show_value(self._value)
@@ -132,12 +142,12 @@ class ValueSlider(QWidget):
     def show_name(self, name: str) -> None:
         self.name.show_text(name)
         self._resize()
-        says = self._accessible_name.replace("*", name) or name
-        self.value.setAccessibleName(f"{says}, figure")
-        self.slider.setAccessibleName(says)
+        label = self._accessible_name.replace("*", name) or name
+        self.value.setAccessibleName(f"{label}, figure")
+        self.slider.setAccessibleName(label)
 
     def edit_name(self) -> None:
-        """Let the name be typed, over the name; Enter keeps it, Esc does not."""
+        """Show a field over the name. Enter keeps what is typed, Esc drops it."""
         if not self._may_rename:
             return
         field = QLineEdit(self.name.text(), self)
@@ -158,12 +168,18 @@ class ValueSlider(QWidget):
             if field.text().strip() != self.name.text():
                 self.renamed.emit(field.text().strip())
 
+    def _spoken_sign(self, value: float) -> str:
+        """Return the sign of a value for a screen reader."""
+        if value < 0:
+            return "minus "
+        return "plus " if value > 0 and self._signed else ""
+
     def _edit_value(self) -> None:
         self.value.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.value.selectAll()
 
     def _apply_typed(self) -> None:
-        """A figure, or home; anything else leaves the value as it is."""
+        """Apply a typed number, or `home`. Any other text changes nothing."""
         if not self.value.isModified():
             return
         self.value.setModified(False)
@@ -176,7 +192,8 @@ class ValueSlider(QWidget):
             except ValueError:
                 value = self._value
             if value == value and value != self._value:
-                least, most = self.slider.minimum() / 1000, self.slider.maximum() / 1000
+                least = self.slider.minimum() / 1000
+                most = self.slider.maximum() / 1000
                 self.moved.emit(min(max(value, least), most))
                 self.released.emit()
         self.value.setText(format_value(self._value, self._signed))
@@ -210,7 +227,7 @@ class ValueSlider(QWidget):
             self._close_field(field)
 
     def _close_field(self, field: QLineEdit) -> None:
-        """Close the field for the name, and focus the slider again unless the user has focused something else."""
+        """Close the field of the name, and focus the slider if the field had it."""
         focused = field.hasFocus()
         field.hide()  # first, because losing the focus would confirm the name as Enter does
         field.deleteLater()

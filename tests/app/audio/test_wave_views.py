@@ -1,4 +1,4 @@
-"""Waves in the window: drawn, played on both kinds of keys, listened to, saved; and the control of kinds."""
+"""Waves are drawn, played on keys, and saved; classes have their control."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def wave(harmonic: int = 1, peak: float = 0.6) -> Array:
 
 @pytest.fixture
 def sounds(two_models: Path, window_opener: WindowOpener) -> OpenedWindow:
-    """Explore with a wave on the stage, of a model of two kinds."""
+    """Open Explore with a wave on the stage, of a model of two classes."""
     write_model(two_models, make_card("waves", (256,), classes=("Bright", "Dark")))
     studio = window_opener()
     studio.state.show_panel("explore")
@@ -43,8 +43,8 @@ def sounds(two_models: Path, window_opener: WindowOpener) -> OpenedWindow:
 
 
 def answer(studio: OpenedWindow, picture: Array) -> None:
-    asked = next(c for c in reversed(studio.engine.sent) if isinstance(c, DecodeLatent))
-    studio.engine.emit_events(Decoded(job=asked.job, picture=picture), Finished(job=asked.job))
+    command = next(c for c in reversed(studio.engine.sent) if isinstance(c, DecodeLatent))
+    studio.engine.emit_events(Decoded(job=command.job, picture=picture), Finished(job=command.job))
     settle()
 
 
@@ -67,7 +67,7 @@ def speaker(studio: OpenedWindow, qtbot: QtBot) -> FakeSpeaker:
     return output
 
 
-def said(studio: OpenedWindow) -> str:
+def message_text(studio: OpenedWindow) -> str:
     message = studio.state.messages.current.get()
     return message.text if message is not None else ""
 
@@ -78,16 +78,16 @@ def pixels(widget: QWidget) -> np.ndarray:
     return data[:, : image.width() * 3].reshape(image.height(), image.width(), 3).astype(int)
 
 
-def near(picture: np.ndarray, studio: OpenedWindow, token: str) -> np.ndarray:
-    """Where a picture has a colour of the theme."""
+def colour_mask(picture: np.ndarray, studio: OpenedWindow, token: str) -> np.ndarray:
+    """Return a mask of the pixels in a colour of the theme."""
     colour = studio.theme.colour(token)
     return np.abs(picture - [colour.red(), colour.green(), colour.blue()]).max(axis=2) < 12
 
 
-# ── drawn ────────────────────────────────────────────────────────────────────────────────────────
+# ── drawing ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_wave_is_drawn_where_pictures_are(sounds: OpenedWindow) -> None:
+def test_a_wave_is_shown_in_place_of_a_picture(sounds: OpenedWindow) -> None:
     stage = sounds.window.panels["explore"].stage
     assert isinstance(stage, ExploreStage) and stage.currentWidget() is stage.wave
     assert (page(sounds).view.shown_wave == wave()).all()
@@ -99,32 +99,32 @@ def test_a_wave_is_drawn_where_pictures_are(sounds: OpenedWindow) -> None:
     assert stage.currentWidget() is stage.page and sounds.window.open_bar.smooth_field.isVisible()
 
 
-def test_the_line_goes_where_the_wave_goes(sounds: OpenedWindow) -> None:
+def test_the_line_follows_the_wave(sounds: OpenedWindow) -> None:
     view = page(sounds).view
-    lit = near(pixels(view), sounds, "text")
+    lit = colour_mask(pixels(view), sounds, "text")
     height, width = lit.shape
     crest, trough = (np.flatnonzero(lit[:, round(width * (0.14 + part) / 1.28)]) for part in (0.25, 0.75))
     assert np.median(crest) == pytest.approx(height * (0.5 - 0.6 * 0.44), abs=3)
     assert np.median(trough) == pytest.approx(height * (0.5 + 0.6 * 0.44), abs=3)
-    assert not near(pixels(view), sounds, "accent").any()
+    assert not colour_mask(pixels(view), sounds, "accent").any()
     sounds.state.wave_synth.hold_note(True)
     settle()
-    assert near(pixels(view), sounds, "accent").any() and not near(pixels(view), sounds, "text").any()
+    assert colour_mask(pixels(view), sounds, "accent").any() and not colour_mask(pixels(view), sounds, "text").any()
 
 
-def test_while_a_slider_is_held_the_wave_it_left_is_there(sounds: OpenedWindow) -> None:
+def test_the_old_wave_is_shown_while_a_slider_is_dragged(sounds: OpenedWindow) -> None:
     slider = inspector(sounds).parameters.sliders[0]
     QTest.mousePress(slider.slider, Qt.MouseButton.LeftButton, pos=slider.slider.rect().center())
     sounds.state.explore.parameters.set_slider(0, 1.0)
     answer(sounds, wave(3))
     view = page(sounds).view
     assert view.shown_before is not None and (view.shown_before == wave()).all() and (view.shown_wave == wave(3)).all()
-    seen = near(pixels(view), sounds, "border").sum()
+    seen = colour_mask(pixels(view), sounds, "border").sum()
     QTest.mouseRelease(slider.slider, Qt.MouseButton.LeftButton)
-    assert view.shown_before is None and near(pixels(view), sounds, "border").sum() < seen - 300
+    assert view.shown_before is None and colour_mask(pixels(view), sounds, "border").sum() < seen - 300
 
 
-def test_harmonics_are_told(sounds: OpenedWindow) -> None:
+def test_harmonics_are_described(sounds: OpenedWindow) -> None:
     bars = page(sounds).harmonics
     assert bars.accessibleDescription().startswith("The loudest: 1 at -4 decibels")
     answer_to = wave(3, 0.5)
@@ -133,12 +133,12 @@ def test_harmonics_are_told(sounds: OpenedWindow) -> None:
     assert bars.accessibleDescription().startswith("The loudest: 3 at -6 decibels")
 
 
-def test_nothing_is_drawn_of_no_wave(sounds: OpenedWindow) -> None:
+def test_nothing_is_drawn_without_a_wave(sounds: OpenedWindow) -> None:
     view = WaveView(sounds.theme)
     view.resize(300, 200)
     view.show_before(np.zeros((8, 8, 3), np.uint8))
     view.show_wave(None)
-    assert view.shown_before is None and not near(pixels(view), sounds, "text").any()
+    assert view.shown_before is None and not colour_mask(pixels(view), sounds, "text").any()
     view.deleteLater()
 
 
@@ -149,11 +149,11 @@ def test_small_waves_are_redrawn_in_another_theme(sounds: OpenedWindow) -> None:
     sounds.state.theme.set("light")
     settle()
     light = pixels(sounds.window.strip.list)
-    assert near(light, sounds, "text").sum() > 20 and not np.array_equal(dark, light)
+    assert colour_mask(light, sounds, "text").sum() > 20 and not np.array_equal(dark, light)
     assert sound_thumbnail(wave(), 96, 64, 2.0, sounds.theme).deviceIndependentSize().width() == 48
 
 
-# ── heard ────────────────────────────────────────────────────────────────────────────────────────
+# ── playing ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_play_holds_the_tone_and_stops_it(sounds: OpenedWindow, qtbot: QtBot) -> None:
@@ -169,7 +169,8 @@ def test_play_holds_the_tone_and_stops_it(sounds: OpenedWindow, qtbot: QtBot) ->
 
 
 def test_the_mouse_plays_the_keys_and_glides_over_them(sounds: OpenedWindow, qtbot: QtBot) -> None:
-    keys, tone = page(sounds).keys, sounds.state.wave_synth
+    keys = page(sounds).keys
+    tone = sounds.state.wave_synth
     first, second, black = (keys.key_rect(note).center().toPoint() for note in (48, 50, 49))
     white = QPoint(first.x(), keys.height() - 8)
     QTest.mousePress(keys, Qt.MouseButton.LeftButton, pos=white)
@@ -187,7 +188,8 @@ def test_the_mouse_plays_the_keys_and_glides_over_them(sounds: OpenedWindow, qtb
 
 
 def _drag(keys: Keyboard, at: QPoint) -> None:
-    left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    left = Qt.MouseButton.LeftButton
+    none = Qt.KeyboardModifier.NoModifier
     place = at.toPointF()
     event = QMouseEvent(QMouseEvent.Type.MouseMove, place, keys.mapToGlobal(place), Qt.MouseButton.NoButton, left, none)
     QApplication.sendEvent(keys, event)
@@ -202,7 +204,8 @@ def focused(sounds: OpenedWindow, qtbot: QtBot) -> OpenedWindow:
 
 
 def test_the_computers_keys_play_while_the_wave_has_the_focus(focused: OpenedWindow, qtbot: QtBot) -> None:
-    view, tone = page(focused).view, focused.state.wave_synth
+    view = page(focused).view
+    tone = focused.state.wave_synth
     for letter, note in zip("AWSEDFTGYHUJK", range(36, 49), strict=True):
         QTest.keyPress(view, letter.lower())
         assert tone.pressed_notes.get() == (note,)
@@ -218,8 +221,9 @@ def test_the_computers_keys_play_while_the_wave_has_the_focus(focused: OpenedWin
     assert tone.octave.get() == 2 and tone.held.get()
 
 
-def test_they_go_before_the_windows_single_keys_only_there(focused: OpenedWindow) -> None:
-    explore, view = focused.state.explore, page(focused).view
+def test_note_keys_override_single_keys_only_while_the_wave_has_the_focus(focused: OpenedWindow) -> None:
+    explore = focused.state.explore
+    view = page(focused).view
     explore.parameters.set_slider(0, 1.0)
     answer(focused, wave(2))
     QTest.keyClick(view, "h")  # a note, not All home
@@ -227,7 +231,7 @@ def test_they_go_before_the_windows_single_keys_only_there(focused: OpenedWindow
     assert explore.parameters.sliders.get()[0] == 1.0 and not focused.state.smoothing.smooth.get()
     seed = explore.parameters.seed.get()
     QTest.keyClick(view, "r")
-    assert explore.parameters.seed.get() != seed  # what is no key of a piano stays what it is
+    assert explore.parameters.seed.get() != seed  # other keys keep their function
     answer(focused, wave(2))
     QTest.keyClick(view, "s", Qt.KeyboardModifier.ControlModifier)
     assert len(explore.selection.takes.get()) == 1 and focused.state.wave_synth.pressed_notes.get() == ()
@@ -237,8 +241,9 @@ def test_they_go_before_the_windows_single_keys_only_there(focused: OpenedWindow
     assert explore.parameters.sliders.get()[0] == 0.0
 
 
-def test_keys_that_go_up_elsewhere_do_not_hang(focused: OpenedWindow) -> None:
-    view, tone = page(focused).view, focused.state.wave_synth
+def test_keys_released_elsewhere_do_not_hang(focused: OpenedWindow) -> None:
+    view = page(focused).view
+    tone = focused.state.wave_synth
     QTest.keyPress(view, "a")
     QTest.keyPress(view, "d")
     assert tone.pressed_notes.get() == (36, 40)
@@ -249,7 +254,8 @@ def test_keys_that_go_up_elsewhere_do_not_hang(focused: OpenedWindow) -> None:
 
 
 def test_single_keys_can_be_switched_off(focused: OpenedWindow) -> None:
-    view, tone = page(focused).view, focused.state.wave_synth
+    view = page(focused).view
+    tone = focused.state.wave_synth
     focused.state.layout.set({**focused.state.layout.get(), "letters": False})
     QTest.keyPress(view, "a")
     assert tone.pressed_notes.get() == () and page(focused).hint.text() == ""
@@ -258,7 +264,8 @@ def test_single_keys_can_be_switched_off(focused: OpenedWindow) -> None:
 
 
 def test_octave_and_level_have_their_controls(sounds: OpenedWindow) -> None:
-    here, tone = page(sounds), sounds.state.wave_synth
+    here = page(sounds)
+    tone = sounds.state.wave_synth
     assert here.keys.accessibleName() == "Keys, C2 to C4" and here.octave.text() == "C2 to C4"
     QTest.mouseClick(here.octave_up, Qt.MouseButton.LeftButton)
     assert tone.octave.get() == 3 and here.keys.accessibleName() == "Keys, C3 to C5"
@@ -273,7 +280,7 @@ def test_octave_and_level_have_their_controls(sounds: OpenedWindow) -> None:
     assert here.level.value_shown() == 0.2
 
 
-def test_a_take_that_is_clicked_is_heard(sounds: OpenedWindow) -> None:
+def test_a_clicked_take_plays(sounds: OpenedWindow) -> None:
     sounds.state.explore.keep_take()
     sounds.state.explore.parameters.new_start(8)
     answer(sounds, wave(2))
@@ -289,16 +296,17 @@ def test_a_take_that_is_clicked_is_heard(sounds: OpenedWindow) -> None:
 
 @pytest.fixture
 def grid(sounds: OpenedWindow) -> OpenedWindow:
-    """Generate, with three finished waves."""
+    """Open Generate with three finished waves."""
     sounds.state.show_panel("generate")
     sounds.state.generate.choose_model("waves")
     sounds.state.generate.parameters.set_number(3)
     sounds.state.generate.start_batch()
-    asked = next(c for c in reversed(sounds.engine.sent) if isinstance(c, Sample))
+    command = next(c for c in reversed(sounds.engine.sent) if isinstance(c, Sample))
     made = np.stack([wave(n) for n in (1, 2, 3)])
     prices = (-500.0, -500.0, -500.0)
-    sounds.engine.emit_events(PicturesPreview(job=asked.job, first=0, pictures=made, done=1, total=1, log_prob=prices))
-    sounds.engine.emit_events(Finished(job=asked.job))
+    preview = PicturesPreview(job=command.job, first=0, pictures=made, done=1, total=1, log_prob=prices)
+    sounds.engine.emit_events(preview)
+    sounds.engine.emit_events(Finished(job=command.job))
     settle()
     return sounds
 
@@ -309,11 +317,11 @@ def generate_stage(studio: OpenedWindow) -> GenerateStage:
     return stage
 
 
-def test_waves_fill_the_grid_and_a_click_lets_one_be_heard(grid: OpenedWindow) -> None:
+def test_waves_fill_the_grid_and_a_click_plays_one(grid: OpenedWindow) -> None:
     view = generate_stage(grid).grid
     cell = view.cell_size()
     assert cell.width() == 1.5 * cell.height() and cell.width() > 150
-    assert near(pixels(view), grid, "text").sum() > 500
+    assert colour_mask(pixels(view), grid, "text").sum() > 500
     place = view.visualRect(view.model().index(1, 0)).center()
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
     tone = grid.state.wave_synth
@@ -322,7 +330,7 @@ def test_waves_fill_the_grid_and_a_click_lets_one_be_heard(grid: OpenedWindow) -
     assert view.model().index(1, 0).data(role).startswith("Wave 2 of 3, finished, seed ")
     tone.stop()
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    assert tone.sounding.get()  # the same one again
+    assert tone.sounding.get()  # the same wave again
 
 
 def test_a_large_wave_has_keys(grid: OpenedWindow) -> None:
@@ -347,7 +355,7 @@ def test_waves_are_saved_as_wav(grid: OpenedWindow) -> None:
     dialog.reject()
 
 
-def test_words_say_waves(grid: OpenedWindow) -> None:
+def test_texts_say_waves(grid: OpenedWindow) -> None:
     inside = grid.window.panels["generate"].inspector
     assert isinstance(inside, GenerateInspector)
     assert inside.parameters.number.toolTip() == "How many waves to make"
@@ -355,11 +363,12 @@ def test_words_say_waves(grid: OpenedWindow) -> None:
     assert inside.parameters.number.toolTip() == "How many pictures to make"
 
 
-# ── kinds ────────────────────────────────────────────────────────────────────────────────────────
+# ── classes ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_kind_is_chosen_by_mouse_and_key(grid: OpenedWindow) -> None:
-    inside, state = grid.window.panels["generate"].inspector, grid.state.generate
+def test_mouse_and_keys_choose_the_class(grid: OpenedWindow) -> None:
+    inside = grid.window.panels["generate"].inspector
+    state = grid.state.generate
     assert isinstance(inside, GenerateInspector)
     assert inside.parameters.class_field.isVisible()
     assert [inside.parameters.class_field.itemText(n) for n in range(inside.parameters.class_field.count())] == [
@@ -373,8 +382,8 @@ def test_the_kind_is_chosen_by_mouse_and_key(grid: OpenedWindow) -> None:
     QTest.keyClick(inside.parameters.class_field, Qt.Key.Key_Down)
     assert state.parameters.label.get() == 1
     state.start_batch()
-    asked = grid.engine.sent[-1]
-    assert isinstance(asked, Sample) and asked.label == 1
+    command = grid.engine.sent[-1]
+    assert isinstance(command, Sample) and command.label == 1
     inside.parameters.class_field.showPopup()
     view = inside.parameters.class_field.view()
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.visualRect(view.model().index(1, 0)).center())
@@ -387,14 +396,15 @@ def test_the_kind_is_chosen_by_mouse_and_key(grid: OpenedWindow) -> None:
     assert not inside.parameters.class_field.isVisible()
 
 
-def test_explore_shows_and_changes_the_kind_of_its_take(sounds: OpenedWindow) -> None:
-    kind, state = inspector(sounds).parameters.class_field, sounds.state.explore
+def test_explore_shows_and_changes_the_class_of_its_take(sounds: OpenedWindow) -> None:
+    kind = inspector(sounds).parameters.class_field
+    state = sounds.state.explore
     assert kind.isVisible() and kind.currentText() == "Any kind" and kind.accessibleName() == "Kind"
     kind.setFocus()
     QTest.keyClick(kind, Qt.Key.Key_End)
     assert state.parameters.label.get() == 1
-    asked = sounds.engine.sent[-1]
-    assert isinstance(asked, DecodeLatent) and asked.label == 1
+    command = sounds.engine.sent[-1]
+    assert isinstance(command, DecodeLatent) and command.label == 1
     answer(sounds, wave(2))
     stage = sounds.window.panels["explore"].stage
     assert isinstance(stage, ExploreStage) and stage.wave_badge.detail.text() == "Seed 7, Dark, every slider at home"
@@ -411,34 +421,36 @@ def test_explore_shows_and_changes_the_kind_of_its_take(sounds: OpenedWindow) ->
 
 
 def test_the_wavetable_leads_from_the_stage_to_a_take(sounds: OpenedWindow, tmp_path: Path, qtbot: QtBot) -> None:
-    section, state = inspector(sounds).parameters.wavetable, sounds.state.explore
+    section = inspector(sounds).parameters.wavetable
+    state = sounds.state.explore
     assert section.isVisible() and not section.take.isVisible() and "Keep another take" in section.note.text()
     for seed in (1, 2):
         state.parameters.new_start(seed)
         answer(sounds, wave(seed))
         state.keep_take()
-    assert [section.take.itemText(n) for n in range(section.take.count())] == ["Take 1"]  # take 2 is on the stage
+    assert [section.take.itemText(n) for n in range(section.take.count())] == ["Take 1"]  # the stage shows take 2
     QTest.mouseClick(section.save, Qt.MouseButton.LeftButton)
     dialog = sounds.window.findChild(QFileDialog)
     assert dialog is not None and dialog.defaultSuffix() == "wav"
     dialog.fileSelected.emit(str(tmp_path / "way.wav"))
     dialog.reject()
-    asked = sounds.engine.sent[-1]
-    assert isinstance(asked, wire.Interpolate) and (asked.begin.seed, asked.end.seed) == (2, 1)
+    command = sounds.engine.sent[-1]
+    assert isinstance(command, wire.Interpolate) and (command.begin.seed, command.end.seed) == (2, 1)
     assert section.save.text() == "Making" and not section.save.isEnabled()
     sounds.engine.emit_events(
-        PicturesPreview(job=asked.job, first=0, pictures=np.stack([wave()] * 64), done=1, total=1)
+        PicturesPreview(job=command.job, first=0, pictures=np.stack([wave()] * 64), done=1, total=1)
     )
-    sounds.engine.emit_events(Finished(job=asked.job))
+    sounds.engine.emit_events(Finished(job=command.job))
     qtbot.waitUntil(lambda: (tmp_path / "way.wav").exists())
-    qtbot.waitUntil(lambda: "64 frames" in said(sounds))
+    qtbot.waitUntil(lambda: "64 frames" in message_text(sounds))
     assert section.save.isEnabled()
     state.choose_model("tiny")
     assert not section.isVisible()
 
 
 def test_the_strips_menu_offers_no_wavetable_that_cannot_be_made(sounds: OpenedWindow) -> None:
-    state, strip = sounds.state.explore, sounds.window.strip.list
+    state = sounds.state.explore
+    strip = sounds.window.strip.list
     state.parameters.new_start(1)
     answer(sounds, wave(1))
     state.keep_take()
@@ -452,8 +464,9 @@ def test_the_strips_menu_offers_no_wavetable_that_cannot_be_made(sounds: OpenedW
     menu.close()
 
 
-def test_the_strips_menu_leads_there_too(sounds: OpenedWindow) -> None:
-    state, strip = sounds.state.explore, sounds.window.strip.list
+def test_the_strips_menu_makes_a_wavetable_too(sounds: OpenedWindow) -> None:
+    state = sounds.state.explore
+    strip = sounds.window.strip.list
     for seed in (1, 2):
         state.parameters.new_start(seed)
         answer(sounds, wave(seed))
@@ -475,7 +488,7 @@ def test_the_strips_menu_leads_there_too(sounds: OpenedWindow) -> None:
 
 
 @pytest.mark.parametrize(("width", "height", "text"), [(1024, 700, 100), (1280, 800, 150), (1440, 900, 200)])
-def test_everything_keeps_its_place(sounds: OpenedWindow, width: int, height: int, text: int) -> None:
+def test_no_control_moves(sounds: OpenedWindow, width: int, height: int, text: int) -> None:
     sounds.state.layout.set({**sounds.state.layout.get(), "text": text})
     sounds.window.resize(width, height)
     settle()

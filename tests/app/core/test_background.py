@@ -9,16 +9,20 @@ from studio.app.core.background import BackgroundTask
 from tests.limits import LIMIT
 
 
-def test_the_outcome_comes_on_the_windows_own_thread(qtbot: QtBot) -> None:
-    later, heard = BackgroundTask(), list[tuple[object, bool]]()
+def test_the_outcome_arrives_in_the_windows_thread(qtbot: QtBot) -> None:
+    later = BackgroundTask()
+    heard = list[tuple[object, bool]]()
     main = threading.get_ident()
     later.run(lambda: threading.get_ident() != main, lambda away: heard.append((away, threading.get_ident() == main)))
     qtbot.waitUntil(lambda: bool(heard))
     assert heard == [(True, True)]
 
 
-def test_only_the_newest_wish_is_kept_while_one_is_at_work(qtbot: QtBot) -> None:
-    later, go, done, heard = BackgroundTask(), threading.Event(), list[int](), list[object]()
+def test_only_the_newest_request_waits_while_one_runs(qtbot: QtBot) -> None:
+    later = BackgroundTask()
+    go = threading.Event()
+    done = list[int]()
+    heard = list[object]()
 
     def work(n: int) -> int:
         go.wait(LIMIT)
@@ -32,8 +36,11 @@ def test_only_the_newest_wish_is_kept_while_one_is_at_work(qtbot: QtBot) -> None
     assert done == [0, 9]
 
 
-def test_it_is_busy_until_the_outcome_is_delivered(qtbot: QtBot) -> None:
-    later, go, ran, heard = BackgroundTask(), threading.Event(), threading.Event(), list[bool]()
+def test_the_task_is_busy_until_the_outcome_is_delivered(qtbot: QtBot) -> None:
+    later = BackgroundTask()
+    go = threading.Event()
+    ran = threading.Event()
+    heard = list[bool]()
 
     def work() -> None:
         go.wait(LIMIT)
@@ -49,16 +56,18 @@ def test_it_is_busy_until_the_outcome_is_delivered(qtbot: QtBot) -> None:
     assert not later.busy
 
 
-def test_what_goes_wrong_is_an_outcome_too(qtbot: QtBot) -> None:
-    later, heard = BackgroundTask(), list[object]()
+def test_an_exception_is_an_outcome_too(qtbot: QtBot) -> None:
+    later = BackgroundTask()
+    heard = list[object]()
     later.run(lambda: 1 // 0, heard.append)
     qtbot.waitUntil(lambda: bool(heard))
     assert isinstance(heard[0], ZeroDivisionError)
 
 
 @pytest.mark.parametrize("way", ["discard", "wait"])
-def test_what_is_forgotten_is_never_delivered(qtbot: QtBot, way: str) -> None:
-    later, heard = BackgroundTask(), list[object]()
+def test_a_discarded_outcome_is_never_delivered(qtbot: QtBot, way: str) -> None:
+    later = BackgroundTask()
+    heard = list[object]()
     later.run(lambda: 1, heard.append)
     getattr(later, way)()
     later.run(lambda: 2, heard.append)
@@ -66,8 +75,10 @@ def test_what_is_forgotten_is_never_delivered(qtbot: QtBot, way: str) -> None:
     assert heard == [2]
 
 
-def test_what_is_forgotten_stays_silent_with_nothing_after_it(qtbot: QtBot) -> None:
-    later, ran, heard = BackgroundTask(), list[int](), list[object]()
+def test_a_discarded_outcome_is_not_delivered_if_no_other_follows(qtbot: QtBot) -> None:
+    later = BackgroundTask()
+    ran = list[int]()
+    heard = list[object]()
     later.run(lambda: ran.append(1), heard.append)
     later.discard()
     qtbot.waitUntil(lambda: bool(ran))
@@ -75,14 +86,14 @@ def test_what_is_forgotten_stays_silent_with_nothing_after_it(qtbot: QtBot) -> N
     assert heard == []
 
 
-def test_beside_threads_that_keep_python_busy_every_outcome_comes(qtbot: QtBot) -> None:
-    """Two busy threads each take a turn before a signal is delivered.
+def test_every_outcome_arrives_beside_busy_threads(qtbot: QtBot) -> None:
+    """Start two busy threads that each run before a signal is delivered.
 
-    The turns are short here. With Python's own 5 ms, ten rounds took 24 s beside a whole run of the tests, all of it
-    waiting for turns; short ones try more orders of events in less time.
+    The switch interval is short here. With Python's own 5 ms, ten rounds took 24 s beside a whole run of the tests, all
+    of it waiting; short intervals try more orders of events in less time.
     """
     over = threading.Event()
-    usual = sys.getswitchinterval()
+    old_interval = sys.getswitchinterval()
     sys.setswitchinterval(0.0001)
 
     def keep_busy() -> None:
@@ -102,7 +113,7 @@ def test_beside_threads_that_keep_python_busy_every_outcome_comes(qtbot: QtBot) 
             gc.collect()
             qtbot.waitUntil(lambda number=number: heard == list(range(number + 1)))  # type: ignore[misc]
     finally:
-        sys.setswitchinterval(usual)
+        sys.setswitchinterval(old_interval)
         over.set()
         for thread in threads:
             thread.join()

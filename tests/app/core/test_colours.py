@@ -33,7 +33,7 @@ def test_a_typed_colour_is_read(text: str, colour: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "blue", "#12345", "#1234567", "-1-2-3", "٣٣٣"])
-def test_what_is_no_colour_is_none(text: str) -> None:
+def test_a_text_that_is_no_colour_gives_none(text: str) -> None:
     assert colours.parse_colour(text, 3) is None
 
 
@@ -43,7 +43,7 @@ def test_a_grey_picture_gets_a_grey() -> None:
 
 
 @pytest.mark.parametrize("levels", [2, 16, 256])
-def test_an_imposed_colour_is_one_that_the_model_can_draw(levels: int) -> None:
+def test_an_imposed_colour_is_a_level_of_the_model(levels: int) -> None:
     drawn = {(level * 255 + (levels - 1) // 2) // (levels - 1) for level in range(levels)}
     for value in range(0, 256, 5):
         (near,) = colours.nearest_level_colour((value,), levels)

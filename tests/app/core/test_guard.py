@@ -1,4 +1,4 @@
-"""What an override raises never reaches Qt: on CPython 3.11 that would be a segmentation fault."""
+"""Exceptions in overrides never reach Qt: on CPython 3.11 they are segmentation faults."""
 
 import importlib
 import inspect
@@ -33,7 +33,7 @@ OVERRIDES = dict(overrides())
 
 
 class Bomb:
-    """Whatever is done with it raises."""
+    """Raises an exception whatever is done with it."""
 
     def _burst(self, *_: object) -> Any:
         raise ValueError("burst")
@@ -47,14 +47,14 @@ def test_there_are_overrides_to_guard() -> None:
 
 
 @pytest.mark.parametrize("name", OVERRIDES)
-def test_an_override_that_raises_gives_its_default(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[BaseException] = []
-    monkeypatch.setattr(sys, "excepthook", lambda kind, fault, trace: told.append(fault))
+def test_an_override_that_raises_returns_its_default(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    reported: list[BaseException] = []
+    monkeypatch.setattr(sys, "excepthook", lambda kind, fault, trace: reported.append(fault))
     monkeypatch.setattr(guard, "_last_reports", {})
     method = OVERRIDES[name]
     arity = len(inspect.signature(inspect.unwrap(method)).parameters)
     method(None, *[Bomb() for _ in range(arity - 1)])
-    assert told or "return QSize(" in inspect.getsource(inspect.unwrap(method))
+    assert reported or "return QSize(" in inspect.getsource(inspect.unwrap(method))
 
 
 PROGRAM = """
@@ -65,8 +65,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QListView, QWidget
 from studio.app.core.guard import guarded
-told = []
-sys.excepthook = lambda kind, fault, trace: told.append(str(fault))
+reported = []
+sys.excepthook = lambda kind, fault, trace: reported.append(str(fault))
 
 class Rows(QAbstractListModel):
     @guarded(0)
@@ -93,18 +93,18 @@ for _ in range(20): app.processEvents()
 surface.grab(); view.grab()
 QTest.mouseClick(surface, Qt.MouseButton.LeftButton)
 QApplication.sendEvent(surface, QEvent(QEvent.Type.User))
-print(sorted(set(told)))
+print(sorted(set(reported)))
 """
 
 
-def test_a_window_outlives_overrides_that_raise_while_shown() -> None:
+def test_a_shown_window_survives_overrides_that_raise() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "['data', 'event', 'hint', 'paint', 'press']"), done.stderr
 
 
-def test_a_fault_that_repeats_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[BaseException] = []
-    monkeypatch.setattr(sys, "excepthook", lambda kind, fault, trace: told.append(fault))
+def test_a_repeated_fault_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    reported: list[BaseException] = []
+    monkeypatch.setattr(sys, "excepthook", lambda kind, fault, trace: reported.append(fault))
     monkeypatch.setattr(guard, "_last_reports", {})
 
     @guard.guarded(5)
@@ -112,4 +112,4 @@ def test_a_fault_that_repeats_is_told_once(monkeypatch: pytest.MonkeyPatch) -> N
         raise ValueError("again")
 
     assert [paint() for _ in range(100)] == [5] * 100
-    assert len(told) == 1
+    assert len(reported) == 1

@@ -1,4 +1,4 @@
-"""The queue shows every job that takes long, and Stop ends it."""
+"""The job list shows every job that takes long, and Stop ends it."""
 
 import typing
 
@@ -26,7 +26,8 @@ from studio.wire.messages import (
 )
 from tests.app.fake_engine import FakeEngine
 
-PICTURE, SOUND = np.zeros((8, 8, 3), np.uint8), np.zeros(4000, np.int16)
+PICTURE = np.zeros((8, 8, 3), np.uint8)
+SOUND = np.zeros(4000, np.int16)
 JOBS: dict[type[AnyCommand], AnyCommand] = {
     wire.Sample: wire.Sample(job="draw-1", model="tiny", seeds=(1, 2)),
     DecodeLatent: DecodeLatent(job="explore-1", model="tiny"),
@@ -46,14 +47,14 @@ JOBS: dict[type[AnyCommand], AnyCommand] = {
 
 
 class Clock:
-    """Replaces the queue's clock. A test moves the time on, and the queue notices at once."""
+    """Replaces the clock of the job list. A test advances it, and the list notices at once."""
 
     def __init__(self, window: AppState) -> None:
         self.now = 100.0
         self._queue = window.jobs
         window.jobs._clock = lambda: self.now
 
-    def pass_(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.now += seconds
         self._queue._add_noticed_jobs()
 
@@ -67,72 +68,74 @@ def entries(window: AppState) -> list[JobStatus]:
     return list(window.jobs.jobs.get())
 
 
-def test_every_command_is_tried_here() -> None:
-    """Steer belongs to the job that it steers, and Stop ends one."""
+def test_every_command_is_tested() -> None:
+    """Every command has a title, except Adjust and Stop, which belong to other jobs."""
     assert set(JOBS) == set(typing.get_args(AnyCommand)) - {wire.Adjust, wire.Stop} == set(queues.TITLES)
 
 
-@pytest.mark.parametrize("asked", JOBS.values(), ids=lambda asked: type(asked).__name__)
-def test_work_of_half_a_second_stands_in_the_queue_with_stop(
-    window: AppState, engine: FakeEngine, clock: Clock, asked: AnyCommand
+@pytest.mark.parametrize("command", JOBS.values(), ids=lambda command: type(command).__name__)
+def test_work_of_half_a_second_is_listed_and_can_be_stopped(
+    window: AppState, engine: FakeEngine, clock: Clock, command: AnyCommand
 ) -> None:
-    engine.send(asked)
-    clock.pass_(NOTICE_AFTER - 0.01)
+    engine.send(command)
+    clock.advance(NOTICE_AFTER - 0.01)
     assert not entries(window), "short work is no news"
-    clock.pass_(0.02)
+    clock.advance(0.02)
     (entry,) = entries(window)
-    assert entry.job == asked.job and entry.title[0].isupper() and progress_text(entry) == "waits for the engine"
-    engine.emit_events(wire.Heartbeat(steps=1, job=asked.job))
+    assert entry.job == command.job and entry.title[0].isupper() and progress_text(entry) == "waits for the engine"
+    engine.emit_events(wire.Heartbeat(steps=1, job=command.job))
     assert progress_text(entries(window)[0]) == "at work"
-    window.jobs.stop_job(asked.job)
-    assert engine.stopped == [asked.job] and entries(window), "it stands there until it has ended"
-    engine.emit_events(Stopped(job=asked.job))
+    window.jobs.stop_job(command.job)
+    assert engine.stopped == [command.job] and entries(window), "it stands there until it has ended"
+    engine.emit_events(Stopped(job=command.job))
     assert not entries(window)
-    clock.pass_(9.0)
+    clock.advance(9.0)
     assert not entries(window)
 
 
 @pytest.mark.parametrize("ending", [Finished(job="join-1"), Failed(job="join-1", reason="No.")])
-def test_it_leaves_with_its_end(window: AppState, engine: FakeEngine, clock: Clock, ending: AnyEvent) -> None:
+def test_a_job_leaves_the_list_when_it_ends(
+    window: AppState, engine: FakeEngine, clock: Clock, ending: AnyEvent
+) -> None:
     engine.send(JOBS[FindLoop])
     engine.emit_events(ending)
-    clock.pass_(1.0)
+    clock.advance(1.0)
     assert not entries(window), "what ended soon is never shown"
     engine.send(JOBS[FindLoop])
-    clock.pass_(1.0)
+    clock.advance(1.0)
     assert entries(window)
     engine.emit_events(ending)
     assert not entries(window)
 
 
-def test_it_leaves_with_an_engine_that_died(window: AppState, engine: FakeEngine, clock: Clock) -> None:
+def test_a_job_leaves_the_list_when_the_engine_dies(window: AppState, engine: FakeEngine, clock: Clock) -> None:
     engine.send(JOBS[Score])
-    clock.pass_(1.0)
+    clock.advance(1.0)
     assert entries(window)
     engine.die()
     assert not entries(window)
 
 
-def test_a_change_of_a_job_is_no_job_of_its_own(window: AppState, engine: FakeEngine, clock: Clock) -> None:
+def test_an_adjustment_of_a_job_is_not_listed(window: AppState, engine: FakeEngine, clock: Clock) -> None:
     engine.send(JOBS[StreamSound])
     engine.send(wire.Adjust(job="steer-1", running_job="perform-1", allowed_seconds=1.0))
-    clock.pass_(1.0)
+    clock.advance(1.0)
     assert [entry.job for entry in entries(window)] == ["perform-1"]
 
 
-def test_who_lines_up_a_job_has_one_entry(window: AppState, engine: FakeEngine, clock: Clock) -> None:
+def test_a_job_that_is_added_has_one_entry(window: AppState, engine: FakeEngine, clock: Clock) -> None:
     window.generate.parameters.set_number(2)
     window.generate.start_batch()
-    clock.pass_(3.0)
+    clock.advance(3.0)
     assert [entry.title for entry in entries(window)] == ["Tiny: 2 pictures"]
     job = engine.sent[-1].job
     engine.emit_events(Stopped(job=job))
-    clock.pass_(3.0)
+    clock.advance(3.0)
     assert not entries(window)
 
 
-def test_many_short_jobs_one_after_the_other_are_one_work(window: AppState, engine: FakeEngine, clock: Clock) -> None:
-    """Each of many maps of surprise takes less than half a second."""
+def test_many_short_jobs_in_a_row_are_one_work(window: AppState, engine: FakeEngine, clock: Clock) -> None:
+    """Each of many surprisal maps takes less than half a second."""
     window.generate.parameters.set_number(9)
     window.generate.start_batch()
     job = engine.sent[-1].job
@@ -144,13 +147,13 @@ def test_many_short_jobs_one_after_the_other_are_one_work(window: AppState, engi
     engine.status_changed.emit("Ready")
     seen = []
     for _ in range(3):
-        asked = engine.sent[-1]
-        assert isinstance(asked, Score)
-        clock.pass_(0.3)
+        command = engine.sent[-1]
+        assert isinstance(command, Score)
+        clock.advance(0.3)
         seen.append([entry.title for entry in entries(window)])
         bits = np.zeros((8, 8), np.float32)
         engine.emit_events(
-            wire.Scored(job=asked.job, log_prob=-1.0, bits=bits, is_bound=False), Finished(job=asked.job)
+            wire.Scored(job=command.job, log_prob=-1.0, bits=bits, is_bound=False), Finished(job=command.job)
         )
     assert seen == [[], ["Maps of surprise"], ["Maps of surprise"]]
     (entry,) = entries(window)
@@ -160,19 +163,19 @@ def test_many_short_jobs_one_after_the_other_are_one_work(window: AppState, engi
     assert not entries(window) and len(engine.sent) == count, "Stop ends the work, not one of its jobs"
     window.surprisal.set_on(False)
     window.surprisal.set_on(True)
-    assert len(engine.sent) == count + 1, "switched on again it goes on"
+    assert len(engine.sent) == count + 1, "the overlay continues when switched on again"
 
 
-def test_a_hand_that_moves_on_is_not_one_long_work(window: AppState, engine: FakeEngine, clock: Clock) -> None:
+def test_a_moving_control_is_not_one_long_work(window: AppState, engine: FakeEngine, clock: Clock) -> None:
     for number in range(5):
         engine.send(DecodeLatent(job=f"explore-{number}", model="tiny"))
-        clock.pass_(0.3)
+        clock.advance(0.3)
         engine.emit_events(Finished(job=f"explore-{number}"))
         assert not entries(window)
 
 
-def test_progress_is_told_where_it_is_known(window: AppState, engine: FakeEngine, clock: Clock) -> None:
-    said: dict[type[AnyCommand], AnyEvent] = {
+def test_progress_is_shown_if_it_is_known(window: AppState, engine: FakeEngine, clock: Clock) -> None:
+    events: dict[type[AnyCommand], AnyEvent] = {
         ComputeBits: wire.BitsChunk(job="price-1", first_sample=2000, bits=np.zeros(500, np.float32)),
         wire.Interpolate: PicturesPreview(
             job="path-1", first=0, pictures=np.zeros((16, 8, 8, 3), np.uint8), done=1, total=1
@@ -180,19 +183,19 @@ def test_progress_is_told_where_it_is_known(window: AppState, engine: FakeEngine
         wire.Train: wire.TrainingProgress(job="train-1", step=25, steps=100, loss=3.0),
         wire.Evaluate: wire.EvaluationProgress(job="evaluate-1", done=50, total=200),
     }
-    for kind, event in said.items():
-        asked = JOBS[kind]
-        engine.send(asked)
-        clock.pass_(1.0)
-        engine.emit_events(wire.Heartbeat(steps=1, job=asked.job))
-        clock.pass_(2.0)
+    for kind, event in events.items():
+        command = JOBS[kind]
+        engine.send(command)
+        clock.advance(1.0)
+        engine.emit_events(wire.Heartbeat(steps=1, job=command.job))
+        clock.advance(2.0)
         engine.emit_events(event)
         (entry,) = entries(window)
         assert entry.share == 0.25 and progress_text(entry) == "25 % done · about 6 s left"
-        engine.emit_events(Stopped(job=asked.job))
+        engine.emit_events(Stopped(job=command.job))
 
 
-def test_the_queue_looks_by_itself(window: AppState, engine: FakeEngine, qtbot: QtBot) -> None:
+def test_the_job_list_updates_by_itself(window: AppState, engine: FakeEngine, qtbot: QtBot) -> None:
     engine.send(JOBS[wire.Encode])
     qtbot.waitUntil(lambda: bool(entries(window)))
     engine.emit_events(Stopped(job="encode-1"))

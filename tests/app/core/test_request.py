@@ -1,4 +1,4 @@
-"""A request asks one question at a time, receives its own answers only, and outlives the engine."""
+"""A request asks one question at a time and receives only its own answers."""
 
 import os
 import signal
@@ -37,18 +37,18 @@ EACH: tuple[Policy, ...] = ("latest", "queue", "single")
 
 
 class Asker(QObject):
-    """Owns a request, and notes what it is told."""
+    """Owns a request, and notes its signals."""
 
     def __init__(self, engine: EngineProtocol, policy: Policy, name: str = "draw") -> None:
         super().__init__()
-        self.told: list[tuple[str, object]] = []
+        self.signals: list[tuple[str, object]] = []
         self.at_once: list[tuple[AnyEvent, threading.Thread]] = []
         self.request = Request(engine, name, policy, self, at_once=self._note_at_once)
-        self.request.progressed.connect(lambda event: self.told.append(("progressed", event)))
-        self.request.answered.connect(lambda event: self.told.append(("answered", event)))
-        self.request.stopped.connect(lambda: self.told.append(("stopped", None)))
-        self.request.failed.connect(lambda event: self.told.append(("failed", event)))
-        self.request.lost.connect(lambda why: self.told.append(("lost", why)))
+        self.request.progressed.connect(lambda event: self.signals.append(("progressed", event)))
+        self.request.answered.connect(lambda event: self.signals.append(("answered", event)))
+        self.request.stopped.connect(lambda: self.signals.append(("stopped", None)))
+        self.request.failed.connect(lambda event: self.signals.append(("failed", event)))
+        self.request.lost.connect(lambda why: self.signals.append(("lost", why)))
 
     def _note_at_once(self, event: AnyEvent) -> None:
         self.at_once.append((event, threading.current_thread()))
@@ -57,8 +57,8 @@ class Asker(QObject):
         self.request.ask(lambda job: Sample(job=job, model=model, seeds=tuple(range(seeds))))
 
     @property
-    def heard(self) -> list[str]:
-        return [what for what, _ in self.told]
+    def signal_names(self) -> list[str]:
+        return [what for what, _ in self.signals]
 
 
 @pytest.fixture
@@ -69,15 +69,15 @@ def engine() -> FakeEngine:
 
 
 def models(engine: FakeEngine) -> list[str]:
-    """What was asked, in order."""
+    """Return the models of the sent commands, in order."""
     return [command.model for command in engine.sent if isinstance(command, Sample)]
 
 
-def last(engine: FakeEngine) -> str:
+def last_job(engine: FakeEngine) -> str:
     return engine.sent[-1].job
 
 
-def drawn(job: str) -> PicturesPreview:
+def make_preview(job: str) -> PicturesPreview:
     return PicturesPreview(job=job, first=0, pictures=PICTURES, done=1, total=1)
 
 
@@ -85,13 +85,15 @@ def drawn(job: str) -> PicturesPreview:
 
 
 @pytest.mark.parametrize("policy", EACH)
-def test_an_event_reaches_the_request_that_asked_and_no_other(engine: FakeEngine, policy: Policy) -> None:
-    one, other = Asker(engine, policy), Asker(engine, policy, "paint")
+def test_an_event_reaches_only_the_request_that_asked(engine: FakeEngine, policy: Policy) -> None:
+    one = Asker(engine, policy)
+    other = Asker(engine, policy, "paint")
     one.ask()
     other.ask()
-    part, end = drawn(one.request.job), Finished(job=one.request.job)
-    engine.emit_events(part, end, drawn("stranger"))
-    assert one.told == [("progressed", part), ("answered", end)] and not other.told
+    part = make_preview(one.request.job)
+    end = Finished(job=one.request.job)
+    engine.emit_events(part, end, make_preview("stranger"))
+    assert one.signals == [("progressed", part), ("answered", end)] and not other.signals
     assert [event for event, _ in one.at_once] == [part, end] and not other.at_once
     assert not one.request.running.get() and other.request.running.get()
 
@@ -99,26 +101,27 @@ def test_an_event_reaches_the_request_that_asked_and_no_other(engine: FakeEngine
 def test_a_whole_answer_closes_the_question_and_the_ending_after_it_ends_no_other(engine: FakeEngine) -> None:
     asker = Asker(engine, "single")
     asker.ask()
-    first = last(engine)
+    first = last_job(engine)
     engine.emit_events(Decoded(job=first, picture=PICTURES[0]))
-    assert asker.heard == ["answered"] and not asker.request.running.get()
+    assert asker.signal_names == ["answered"] and not asker.request.running.get()
     asker.ask()
     engine.emit_events(Finished(job=first))
-    assert asker.heard == ["answered"] and asker.request.running.get()
-    engine.emit_events(Stopped(job=last(engine)))
-    assert asker.heard == ["answered", "stopped"]
+    assert asker.signal_names == ["answered"] and asker.request.running.get()
+    engine.emit_events(Stopped(job=last_job(engine)))
+    assert asker.signal_names == ["answered", "stopped"]
 
 
 def test_a_failure_carries_its_reason(engine: FakeEngine) -> None:
     asker = Asker(engine, "single")
     asker.ask()
-    failure = Failed(job=last(engine), reason="Memory ran out.")
+    failure = Failed(job=last_job(engine), reason="Memory ran out.")
     engine.emit_events(failure)
-    assert asker.told == [("failed", failure)]
+    assert asker.signals == [("failed", failure)]
 
 
 def test_names_of_jobs_are_never_used_twice(engine: FakeEngine) -> None:
-    one, other = Asker(engine, "single"), Asker(engine, "single", "paint")
+    one = Asker(engine, "single")
+    other = Asker(engine, "single", "paint")
     for asker in (one, other, one, other):
         asker.ask()
         asker.request.cancel()
@@ -131,7 +134,7 @@ def test_a_change_names_the_open_job_and_is_sent_for_no_other(engine: FakeEngine
     asker.request.steer(report_entropy=True)
     assert not engine.sent
     asker.ask()
-    job = last(engine)
+    job = last_job(engine)
     asker.request.steer("dials", share=0.5)
     asker.request.steer(report_entropy=True)
     changes = [command for command in engine.sent if isinstance(command, Adjust)]
@@ -145,14 +148,14 @@ def test_a_change_names_the_open_job_and_is_sent_for_no_other(engine: FakeEngine
 # ── policies ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_latest_asks_the_newest_of_those_that_waited(engine: FakeEngine) -> None:
+def test_latest_asks_the_newest_waiting_question(engine: FakeEngine) -> None:
     asker = Asker(engine, "latest")
     for model in ("a", "b", "c"):
         asker.ask(model)
-    assert models(engine) == ["a"] and not engine.stopped, "a hand that never rests still sees answers"
+    assert models(engine) == ["a"] and not engine.stopped, "a long drag still shows answers"
     engine.emit_events(
         Encoded(
-            job=last(engine),
+            job=last_job(engine),
             latent=PICTURES,
             exact=True,
             differing=0,
@@ -162,57 +165,58 @@ def test_latest_asks_the_newest_of_those_that_waited(engine: FakeEngine) -> None
             is_bound=0,
         )
     )
-    assert models(engine) == ["a", "c"] and asker.heard == ["answered"]
-    engine.emit_events(Finished(job=last(engine)))
-    assert models(engine) == ["a", "c"] and asker.heard == ["answered", "answered"]
+    assert models(engine) == ["a", "c"] and asker.signal_names == ["answered"]
+    engine.emit_events(Finished(job=last_job(engine)))
+    assert models(engine) == ["a", "c"] and asker.signal_names == ["answered", "answered"]
 
 
-def test_latest_forgets_what_waits_if_the_user_stops_it_and_goes_on_after_a_failure(engine: FakeEngine) -> None:
+def test_latest_forgets_waiting_questions_after_a_stop_and_continues_after_a_failure(engine: FakeEngine) -> None:
     asker = Asker(engine, "latest")
     asker.ask("a")
     asker.ask("b")
-    engine.emit_events(Stopped(job=last(engine)))
+    engine.emit_events(Stopped(job=last_job(engine)))
     assert models(engine) == ["a"] and not asker.request.running.get()
     asker.ask("c")
     asker.ask("d")
-    engine.emit_events(Failed(job=last(engine), reason="No."))
+    engine.emit_events(Failed(job=last_job(engine), reason="No."))
     assert models(engine) == ["a", "c", "d"]
 
 
-def test_latest_waits_for_the_end_of_what_it_cancelled(engine: FakeEngine) -> None:
+def test_latest_waits_for_the_end_of_a_cancelled_job(engine: FakeEngine) -> None:
     asker = Asker(engine, "latest")
     asker.ask("a")
-    cancelled = last(engine)
+    cancelled = last_job(engine)
     asker.request.cancel()
     asker.ask("b")
     assert engine.stopped == [cancelled] and models(engine) == ["a"]
     assert asker.request.is_named(cancelled) and not asker.request.is_named("")
-    engine.emit_events(drawn(cancelled))
+    engine.emit_events(make_preview(cancelled))
     assert models(engine) == ["a"]
     engine.emit_events(Stopped(job=cancelled))
-    assert models(engine) == ["a", "b"] and not asker.told
+    assert models(engine) == ["a", "b"] and not asker.signals
     assert not asker.request.is_named(cancelled)
 
 
-def test_a_question_is_built_at_its_turn_and_not_asked_if_nothing_is_wanted_any_more(engine: FakeEngine) -> None:
-    asker, wish = Asker(engine, "latest"), ["first"]
+def test_a_question_is_built_at_its_turn_and_dropped_if_it_is_pointless(engine: FakeEngine) -> None:
+    asker = Asker(engine, "latest")
+    wanted = ["first"]
 
     def question(job: str) -> AnyCommand | None:
-        return Sample(job=job, model=wish[0], seeds=(1,)) if wish else None
+        return Sample(job=job, model=wanted[0], seeds=(1,)) if wanted else None
 
     asker.request.ask(question)
     asker.request.ask(question)
-    wish[0] = "newer"
-    engine.emit_events(Finished(job=last(engine)))
+    wanted[0] = "newer"
+    engine.emit_events(Finished(job=last_job(engine)))
     assert models(engine) == ["first", "newer"]
     asker.request.ask(question)
-    wish.clear()
-    engine.emit_events(Finished(job=last(engine)))
+    wanted.clear()
+    engine.emit_events(Finished(job=last_job(engine)))
     assert len(engine.sent) == 2 and not asker.request.running.get() and not asker.request.job
 
 
 @pytest.mark.parametrize("policy", EACH)
-def test_a_question_that_cannot_be_built_leaves_room_for_others(engine: FakeEngine, policy: Policy) -> None:
+def test_a_question_that_cannot_be_built_does_not_block_others(engine: FakeEngine, policy: Policy) -> None:
     asker = Asker(engine, policy)
 
     def question(job: str) -> AnyCommand:
@@ -226,50 +230,51 @@ def test_a_question_that_cannot_be_built_leaves_room_for_others(engine: FakeEngi
 
 
 def test_the_next_question_can_be_sent_before_the_answer_is_shown(engine: FakeEngine) -> None:
-    asker, seen = Asker(engine, "latest"), list[list[str]]()
+    asker = Asker(engine, "latest")
+    seen = list[list[str]]()
     asker.request.answered.connect(lambda event: (asker.request.send_next(), seen.append(models(engine))))
     asker.ask("a")
     asker.ask("b")
-    engine.emit_events(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last_job(engine)))
     assert seen == [["a", "b"]] and models(engine) == ["a", "b"]
 
 
-def test_a_queue_asks_all_in_order_whatever_becomes_of_each(engine: FakeEngine) -> None:
+def test_a_queue_asks_all_in_order_whatever_the_answers(engine: FakeEngine) -> None:
     asker = Asker(engine, "queue")
     for model in ("a", "b", "c", "d"):
         asker.ask(model)
     assert models(engine) == ["a"]
-    engine.emit_events(Stopped(job=last(engine)))
+    engine.emit_events(Stopped(job=last_job(engine)))
     assert models(engine) == ["a", "b"]
-    engine.emit_events(Failed(job=last(engine), reason="No."))
+    engine.emit_events(Failed(job=last_job(engine), reason="No."))
     assert models(engine) == ["a", "b", "c"]
     engine.die()
     assert models(engine) == ["a", "b", "c", "d"]
     assert asker.request.running.get()
-    engine.emit_events(Finished(job=last(engine)))
-    assert asker.heard == ["stopped", "failed", "lost", "answered"] and not asker.request.running.get()
+    engine.emit_events(Finished(job=last_job(engine)))
+    assert asker.signal_names == ["stopped", "failed", "lost", "answered"] and not asker.request.running.get()
 
 
-def test_a_single_one_ignores_others_while_it_is_open(engine: FakeEngine) -> None:
+def test_a_single_question_ignores_others_while_it_is_open(engine: FakeEngine) -> None:
     asker = Asker(engine, "single")
     asker.ask("a")
     asker.ask("b")
-    engine.emit_events(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last_job(engine)))
     assert models(engine) == ["a"]
     asker.ask("c")
     assert models(engine) == ["a", "c"]
 
 
-# ── ends ─────────────────────────────────────────────────────────────────────────────────────────
+# ── endings ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_stop_delivers_what_was_made_until_then(engine: FakeEngine) -> None:
+def test_stop_delivers_the_parts_that_are_finished(engine: FakeEngine) -> None:
     asker = Asker(engine, "single")
     asker.ask()
     asker.request.stop()
-    assert engine.stopped == [last(engine)]
-    engine.emit_events(drawn(last(engine)), Stopped(job=last(engine)))
-    assert asker.heard == ["progressed", "stopped"]
+    assert engine.stopped == [last_job(engine)]
+    engine.emit_events(make_preview(last_job(engine)), Stopped(job=last_job(engine)))
+    assert asker.signal_names == ["progressed", "stopped"]
     asker.request.stop()
     assert len(engine.stopped) == 1, "nothing is open"
 
@@ -279,52 +284,53 @@ def test_late_answers_of_a_cancelled_job_are_not_delivered(engine: FakeEngine, p
     asker = Asker(engine, policy)
     asker.ask("a")
     asker.ask("b")
-    job = last(engine)
+    job = last_job(engine)
     asker.request.cancel()
     assert not asker.request.running.get()
-    engine.emit_events(drawn(job), Decoded(job=job, picture=PICTURES[0]), Stopped(job=job))
-    assert not asker.told and models(engine) == ["a"], "what waited is forgotten"
+    engine.emit_events(make_preview(job), Decoded(job=job, picture=PICTURES[0]), Stopped(job=job))
+    assert not asker.signals and models(engine) == ["a"], "what waited is forgotten"
     asker.ask("c")
-    engine.emit_events(Finished(job=last(engine)))
-    assert asker.heard == ["answered"]
+    engine.emit_events(Finished(job=last_job(engine)))
+    assert asker.signal_names == ["answered"]
 
 
-def test_what_is_left_runs_to_its_end_unheard(engine: FakeEngine) -> None:
+def test_a_question_that_is_left_ends_without_signals(engine: FakeEngine) -> None:
     asker = Asker(engine, "single")
     asker.ask("a")
-    left = last(engine)
+    left = last_job(engine)
     asker.request.leave()
     asker.ask("b")
-    engine.emit_events(drawn(left), Failed(job=left, reason="No."))
-    assert not asker.told and not engine.stopped and models(engine) == ["a", "b"]
-    engine.emit_events(Finished(job=last(engine)))
-    assert asker.heard == ["answered"]
+    engine.emit_events(make_preview(left), Failed(job=left, reason="No."))
+    assert not asker.signals and not engine.stopped and models(engine) == ["a", "b"]
+    engine.emit_events(Finished(job=last_job(engine)))
+    assert asker.signal_names == ["answered"]
 
 
-def test_the_request_of_a_deleted_owner_stops_its_jobs_and_hears_nothing(engine: FakeEngine) -> None:
+def test_the_request_of_a_deleted_owner_stops_its_jobs_without_signals(engine: FakeEngine) -> None:
     asker = Asker(engine, "single")
-    told = asker.told
+    signals = asker.signals
     asker.ask("a")
-    engine.emit_events(Finished(job=last(engine)))
+    engine.emit_events(Finished(job=last_job(engine)))
     asker.ask("b")
-    job = last(engine)
+    job = last_job(engine)
     asker.deleteLater()
     QCoreApplication.sendPostedEvents(asker, QEvent.Type.DeferredDelete)
     assert engine.abandoned == [job]
-    engine.emit_events(drawn(job), Stopped(job=job))
+    engine.emit_events(make_preview(job), Stopped(job=job))
     engine.die()
-    assert [what for what, _ in told] == ["answered"]
+    assert [what for what, _ in signals] == ["answered"]
 
 
 # ── the engine dies ──────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_dead_engine_is_told_of_with_its_sentence_and_nothing_is_asked_again_by_itself(engine: FakeEngine) -> None:
-    asker, idle = Asker(engine, "latest"), Asker(engine, "latest", "paint")
+def test_the_death_of_the_engine_is_reported_and_nothing_is_asked_again(engine: FakeEngine) -> None:
+    asker = Asker(engine, "latest")
+    idle = Asker(engine, "latest", "paint")
     asker.ask("a")
     asker.ask("b")
     engine.die()
-    assert asker.told == [("lost", DIED)] and not idle.told
+    assert asker.signals == [("lost", DIED)] and not idle.signals
     assert models(engine) == ["a"] and not asker.request.running.get()
     engine.status_changed.emit("Ready")
     assert models(engine) == ["a"]
@@ -332,13 +338,13 @@ def test_a_dead_engine_is_told_of_with_its_sentence_and_nothing_is_asked_again_b
     assert models(engine) == ["a", "c"]
 
 
-def test_a_job_that_was_cancelled_before_the_engine_died_holds_up_nothing(engine: FakeEngine) -> None:
+def test_a_job_that_was_cancelled_before_the_engine_died_blocks_nothing(engine: FakeEngine) -> None:
     asker = Asker(engine, "latest")
     asker.ask("a")
     asker.request.cancel()
     asker.ask("b")
     engine.die()
-    assert not asker.told and models(engine) == ["a"]
+    assert not asker.signals and models(engine) == ["a"]
     asker.ask("c")
     assert models(engine) == ["a", "c"]
 
@@ -378,57 +384,60 @@ def real(qtbot: QtBot) -> Iterator[Callable[..., EngineClient]]:
         engine.close()
 
 
-def test_at_once_is_the_thread_that_reads_and_signals_are_the_windows(
+def test_at_once_runs_in_the_reading_thread_and_signals_in_the_windows(
     real: Callable[..., EngineClient], qtbot: QtBot
 ) -> None:
-    engine, threads = real(LIGHT), set[threading.Thread]()
+    engine = real(LIGHT)
+    threads = set[threading.Thread]()
     asker = Asker(engine, "single")
     asker.request.progressed.connect(lambda event: threads.add(threading.current_thread()))
     engine.start()
     asker.ask("batch", 3)
     end = time.monotonic() + LIMIT
     while len(asker.at_once) < 4 and time.monotonic() < end:
-        time.sleep(0.01)  # the window stands still
+        time.sleep(0.01)  # the window is blocked
     assert [type(event) for event, _ in asker.at_once] == [
         PicturesPreview,
         PicturesPreview,
         PicturesPreview,
         Finished,
-    ] and not asker.told
+    ] and not asker.signals
     assert threading.main_thread() not in {thread for _, thread in asker.at_once}
     qtbot.waitUntil(lambda: not asker.request.running.get())
-    assert asker.heard == ["progressed"] * 3 + ["answered"] and threads == {threading.main_thread()}
+    assert asker.signal_names == ["progressed"] * 3 + ["answered"] and threads == {threading.main_thread()}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_killed_engine_is_replaced_and_the_request_asks_the_new_one(
     real: Callable[..., EngineClient], qtbot: QtBot
 ) -> None:
-    engine, said = real(LIGHT), list[str]()
-    engine.message_raised.connect(said.append)
+    engine = real(LIGHT)
+    messages = list[str]()
+    engine.message_raised.connect(messages.append)
     asker = Asker(engine, "single")
     engine.start()
     asker.ask("batch", 4096)
-    qtbot.waitUntil(lambda: bool(asker.told))
+    qtbot.waitUntil(lambda: bool(asker.signals))
     os.kill(engine.process_id, signal.SIGKILL)
     qtbot.waitUntil(lambda: not asker.request.running.get())
-    assert asker.told[-1] == ("lost", said[-1])
+    assert asker.signals[-1] == ("lost", messages[-1])
     asker.ask("batch", 2)
-    qtbot.waitUntil(lambda: asker.heard[-1] == "answered")
-    assert asker.heard[-3:] == ["progressed", "progressed", "answered"]
+    qtbot.waitUntil(lambda: asker.signal_names[-1] == "answered")
+    assert asker.signal_names[-3:] == ["progressed", "progressed", "answered"]
 
 
 def test_after_too_many_crashes_only_the_users_question_starts_another(
     real: Callable[..., EngineClient], qtbot: QtBot
 ) -> None:
     engine = real([*LIGHT, "--broken"])
-    live, asker = Asker(engine, "latest", "live"), Asker(engine, "single")
+    live = Asker(engine, "latest", "live")
+    asker = Asker(engine, "single")
     engine.start()
     qtbot.waitUntil(lambda: engine.now == "Stopped")
     live.ask("batch")
-    qtbot.waitUntil(lambda: live.heard == ["failed"])
+    qtbot.waitUntil(lambda: live.signal_names == ["failed"])
     assert engine.now == "Stopped"
     engine.program = LIGHT
     asker.ask("batch", 1)
-    qtbot.waitUntil(lambda: asker.heard == ["progressed", "answered"])
+    qtbot.waitUntil(lambda: asker.signal_names == ["progressed", "answered"])
     assert engine.now == "Ready"

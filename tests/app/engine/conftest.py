@@ -5,4 +5,4 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def two_models() -> None:
-    """Leave the shipped models where they are; the other tests of the window hide them."""
+    """Keep the shipped models, which the other tests of the window hide."""

@@ -1,4 +1,4 @@
-"""Checks the file dialogs of the window as they are closed."""
+"""The window survives its file dialogs."""
 
 import gc
 from pathlib import Path
@@ -20,7 +20,10 @@ RATE = 16_000
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_the_window_survives_file_dialogs_that_are_answered(studio: OpenedWindow, tmp_path: Path, theme: str) -> None:
-    """Answer dialogs by the key Return. PySide ended the process when one was deleted that a child of it knew."""
+    """Answer dialogs with the key Return.
+
+    PySide ended the process when a dialog was deleted that its child referred to.
+    """
     path = tmp_path / "one.png"
     Image.new("L", (8, 8)).save(path)
     answers: list[Path] = []

@@ -1,4 +1,4 @@
-"""A temperature outside the safe range is marked wherever it can be set, like a slider."""
+"""A temperature outside the safe range is marked wherever it can be set."""
 
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,12 @@ from tests.app.window_fixtures import OpenedWindow, settle
 
 @pytest.fixture(autouse=True)
 def more_models(two_models: Path) -> None:
-    """Add `rows`, which draws pixel by pixel, and `whistle`, a model of recordings that sounds best at 1.05."""
+    """Add `rows`, drawn pixel by pixel, and `whistle`, a recordings model best at 1.05."""
     write_model(two_models, make_card("rows", family=("pixelcnn_pp", "PixelCNN++")))
     write_model(two_models, msgspec.structs.replace(make_card("whistle", (2,), rate=8000), temperature=1.05))
 
 
-def dial(studio: OpenedWindow, panel: str) -> ValueSlider:
+def temperature_slider(studio: OpenedWindow, panel: str) -> ValueSlider:
     """Return the temperature slider of the open panel."""
     studio.state.show_panel(panel)
     settle()
@@ -46,8 +46,8 @@ def states(state: AppState) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("panel", "most"), [("generate", 1.0), ("complete", 1.0), ("sound", 1.05)])
-def test_a_dial_marks_what_is_beyond(studio: OpenedWindow, panel: str, most: float) -> None:
-    slider = dial(studio, panel)
+def test_a_temperature_slider_marks_values_beyond_its_safe_range(studio: OpenedWindow, panel: str, most: float) -> None:
+    slider = temperature_slider(studio, panel)
     dials = states(studio.state)[panel]
     for value in (0.3, most):
         dials.set_temperature(value)
@@ -61,7 +61,7 @@ def test_a_dial_marks_what_is_beyond(studio: OpenedWindow, panel: str, most: flo
 def test_another_model_has_its_own_range(studio: OpenedWindow, two_models: Path) -> None:
     write_model(two_models, msgspec.structs.replace(make_card("wild"), temperature=1.2))
     studio.state.models.refresh_models()
-    slider = dial(studio, "generate")
+    slider = temperature_slider(studio, "generate")
     studio.state.generate.choose_model("wild")
     studio.state.generate.parameters.set_temperature(1.15)
     assert not slider.note.isVisible()
@@ -70,7 +70,7 @@ def test_another_model_has_its_own_range(studio: OpenedWindow, two_models: Path)
     assert slider.note.isVisible()
 
 
-def test_explore_names_the_scales_that_are_beyond(studio: OpenedWindow) -> None:
+def test_explore_names_the_scales_beyond_the_safe_range(studio: OpenedWindow) -> None:
     studio.state.show_panel("explore")
     studio.state.explore.choose_model("tiny")  # three scales
     settle()
@@ -91,7 +91,7 @@ def test_explore_names_the_scales_that_are_beyond(studio: OpenedWindow) -> None:
     assert not directions.temperatures_note.isVisible()
 
 
-def test_a_brush_is_marked_where_it_makes_the_temperature_go_beyond(studio: OpenedWindow) -> None:
+def test_the_brush_is_marked_if_it_exceeds_the_safe_range(studio: OpenedWindow) -> None:
     inspector = studio.window.panels["complete"].inspector
     assert isinstance(inspector, CompleteInspector)
     brush = inspector.settings.temperature_factor
@@ -105,59 +105,63 @@ def test_a_brush_is_marked_where_it_makes_the_temperature_go_beyond(studio: Open
     assert not brush.is_outside_safe_range
 
 
-def warned(picture: QImage, warn: str) -> int:
-    """How many pixels have the colour of a warning."""
+def count_warnings(picture: QImage, warn: str) -> int:
+    """Return the number of pixels that have the colour of a warning."""
     places = ((x, y) for x in range(picture.width()) for y in range(picture.height()))
     return sum(picture.pixelColor(x, y).name() == warn.lower() for x, y in places)
 
 
-def test_the_lane_of_sound_marks_what_is_beyond(studio: OpenedWindow) -> None:
+def test_the_temperature_lane_marks_values_beyond_the_safe_range(studio: OpenedWindow) -> None:
     studio.state.show_panel("sound")
     settle()
     player = studio.window.panels["sound"].stage.findChild(PlayerView)
     assert player is not None
-    heat, moment, warn = player.lanes.temperature, player.lanes.playhead, studio.theme.tokens.warn
+    lane = player.lanes.temperature
+    moment = player.lanes.playhead
+    warn = studio.theme.tokens.warn
     player.lanes.timeline.made = 10.0
     player.lanes.timeline.show_all()
     studio.state.sound.set_temperature_curve([(0.0, 0.5), (4.0, 1.05)])
     settle()
-    assert heat.accessibleDescription() == "safe 0 to 1.05"
-    assert OUTSIDE_SAFE_RANGE not in heat.rows.index(1).data(Qt.ItemDataRole.AccessibleTextRole)
-    assert not warned(heat.viewport().grab().toImage(), warn)
+    assert lane.accessibleDescription() == "safe 0 to 1.05"
+    assert OUTSIDE_SAFE_RANGE not in lane.rows.index(1).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert not count_warnings(lane.viewport().grab().toImage(), warn)
     studio.state.sound.set_temperature_curve([(0.0, 1.2), (4.0, 1.06), (5.0, 0.5)])
     settle()
-    assert heat.accessibleDescription() == f"safe 0 to 1.05, {OUTSIDE_SAFE_RANGE}"
-    texts = [heat.rows.index(row).data(Qt.ItemDataRole.AccessibleTextRole) for row in range(3)]
+    assert lane.accessibleDescription() == f"safe 0 to 1.05, {OUTSIDE_SAFE_RANGE}"
+    texts = [lane.rows.index(row).data(Qt.ItemDataRole.AccessibleTextRole) for row in range(3)]
     assert [OUTSIDE_SAFE_RANGE in text for text in texts] == [True, True, False]
     assert f"temperature 1.20, {OUTSIDE_SAFE_RANGE}" in moment.accessibleDescription()
-    assert warned(heat.viewport().grab().toImage(), warn) > 50
+    assert count_warnings(lane.viewport().grab().toImage(), warn) > 50
 
 
-def test_a_dial_marks_where_works_were_blank_or_saturated(studio: OpenedWindow, two_models: Path) -> None:
-    """Between 0.25 and 0.9 the model worked when that was measured; home is 0.7."""
+def test_a_temperature_slider_marks_values_that_gave_blank_or_saturated_works(
+    studio: OpenedWindow, two_models: Path
+) -> None:
+    """The model worked between 0.25 and 0.9 when that was measured; home is 0.7."""
     write_model(two_models, msgspec.structs.replace(make_card("moody"), temperature_range=(0.25, 0.9)))
     studio.state.models.refresh_models()
-    slider = dial(studio, "generate")
+    slider = temperature_slider(studio, "generate")
     studio.state.generate.choose_model("moody")
     for value, marked in ((0.2, True), (0.25, False), (0.7, False), (0.9, False), (0.95, True)):
         studio.state.generate.parameters.set_temperature(value)
         assert slider.note.isVisible() == marked, value
     assert "safe 0.25 to 0.9, " in slider.slider.accessibleDescription()
-    studio.state.generate.choose_model("tones")  # its card does not say
+    studio.state.generate.choose_model("tones")  # its card does not contain the range
     studio.state.generate.parameters.set_temperature(0.2)
     assert not slider.note.isVisible()
 
 
-def test_a_range_never_makes_what_was_not_learned_safe(studio: OpenedWindow, two_models: Path) -> None:
+def test_a_measured_range_never_makes_unlearned_temperatures_safe(studio: OpenedWindow, two_models: Path) -> None:
     write_model(two_models, msgspec.structs.replace(make_card("calm"), temperature_range=(0.0, 4.0)))
     studio.state.models.refresh_models()
-    slider = dial(studio, "generate")
+    slider = temperature_slider(studio, "generate")
     studio.state.generate.choose_model("calm")
     studio.state.generate.parameters.set_temperature(1.01)
     assert slider.note.isVisible()
 
 
-def test_explore_marks_where_works_were_blank_or_saturated(studio: OpenedWindow, two_models: Path) -> None:
+def test_explore_marks_values_that_gave_blank_or_saturated_works(studio: OpenedWindow, two_models: Path) -> None:
     write_model(two_models, msgspec.structs.replace(make_card("moody", (1, 4, 4)), temperature_range=(0.25, 0.9)))
     studio.state.models.refresh_models()
     studio.state.show_panel("explore")
@@ -170,7 +174,7 @@ def test_explore_marks_where_works_were_blank_or_saturated(studio: OpenedWindow,
         assert directions.temperatures[0].note.isVisible() == marked, value
 
 
-def test_the_lane_of_sound_marks_what_is_too_cold(studio: OpenedWindow, two_models: Path) -> None:
+def test_the_temperature_lane_marks_values_that_are_too_low(studio: OpenedWindow, two_models: Path) -> None:
     hushed = msgspec.structs.replace(
         make_card("hushed", (2,), rate=8000), temperature=0.9, temperature_range=(0.5, 1.5)
     )
@@ -181,16 +185,17 @@ def test_the_lane_of_sound_marks_what_is_too_cold(studio: OpenedWindow, two_mode
     settle()
     player = studio.window.panels["sound"].stage.findChild(PlayerView)
     assert player is not None
-    heat, warn = player.lanes.temperature, studio.theme.tokens.warn
+    lane = player.lanes.temperature
+    warn = studio.theme.tokens.warn
     player.lanes.timeline.made = 10.0
     player.lanes.timeline.show_all()
     studio.state.sound.set_temperature_curve([(0.0, 0.5), (4.0, 1.0)])
     settle()
-    assert heat.accessibleDescription() == "safe 0.5 to 1"
-    assert not warned(heat.viewport().grab().toImage(), warn)
+    assert lane.accessibleDescription() == "safe 0.5 to 1"
+    assert not count_warnings(lane.viewport().grab().toImage(), warn)
     studio.state.sound.set_temperature_curve([(0.0, 0.2), (4.0, 1.0)])
     settle()
-    assert heat.accessibleDescription() == f"safe 0.5 to 1, {OUTSIDE_SAFE_RANGE}"
-    texts = [heat.rows.index(row).data(Qt.ItemDataRole.AccessibleTextRole) for row in range(2)]
+    assert lane.accessibleDescription() == f"safe 0.5 to 1, {OUTSIDE_SAFE_RANGE}"
+    texts = [lane.rows.index(row).data(Qt.ItemDataRole.AccessibleTextRole) for row in range(2)]
     assert [OUTSIDE_SAFE_RANGE in text for text in texts] == [True, False]
-    assert warned(heat.viewport().grab().toImage(), warn) > 50
+    assert count_warnings(lane.viewport().grab().toImage(), warn) > 50

@@ -1,4 +1,4 @@
-"""Explore and models without sliders: what it begins with, what it refuses and offers, what it keeps."""
+"""Explore refuses models without sliders, says why, and offers another."""
 
 from pathlib import Path
 
@@ -18,8 +18,8 @@ REFUSED = '"Brush" draws pixel by pixel and has no sliders. Your picture stays h
 
 
 @pytest.fixture(autouse=True)
-def shelf(two_models: Path) -> None:
-    """`brush`, which has no sliders, stands first; then `glow`, 4 × 4, and `tiny`, as large as the brush's."""
+def more_models(two_models: Path) -> None:
+    """Add `brush` without sliders before `glow`, 4 × 4, and `tiny` of the brush's size."""
     pixels = make_card("brush", family=("pixelcnn_pp", "PixelCNN++"))
     write_model(two_models, replace(pixels, directions=()))
     write_model(two_models, make_card("glow", (1, 4, 4)))
@@ -31,8 +31,8 @@ def name_in(window: AppState, panel: str) -> str:
     return trained.card.name
 
 
-def made(window: AppState, engine: FakeEngine) -> None:
-    """One picture of the brush in Generate."""
+def make_picture(window: AppState, engine: FakeEngine) -> None:
+    """Make one picture with the brush in Generate."""
     engine.status_changed.emit("Ready")
     window.generate.parameters.set_number(1)
     window.generate.start_batch()
@@ -43,48 +43,44 @@ def made(window: AppState, engine: FakeEngine) -> None:
     )
 
 
-def test_a_panel_begins_with_the_first_model_that_can_do_what_it_is_for(window: AppState) -> None:
+def test_a_panel_begins_with_the_first_model_that_it_can_use(window: AppState) -> None:
     assert [name_in(window, panel) for panel in ("generate", "explore", "complete")] == ["brush", "glow", "brush"]
 
 
-def test_without_any_model_that_has_sliders_explore_takes_the_first(
-    opener: Opener, engine: FakeEngine, two_models: Path
-) -> None:
+def test_explore_uses_the_first_model_if_none_has_sliders(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
     for name in ("glow", "tiny", "tones"):
         (two_models / f"{name}.safetensors").unlink()
     window = opener(engine)
     assert name_in(window, "explore") == "brush" and window.explore.replacement.get() is None
 
 
-def test_a_model_without_sliders_that_was_chosen_by_hand_is_kept_over_a_restart(
-    window: AppState, opener: Opener
-) -> None:
+def test_a_chosen_model_without_sliders_survives_a_restart(window: AppState, opener: Opener) -> None:
     window.explore.choose_model("brush")
     assert name_in(opener(FakeEngine()), "explore") == "brush"
 
 
 def test_a_picture_of_a_model_without_sliders_stays_and_says_why(window: AppState, engine: FakeEngine) -> None:
-    made(window, engine)
+    make_picture(window, engine)
     window.generate.open_in_explore(0)
-    said = window.messages.current.get()
-    assert said is not None and said.text == REFUSED
-    assert [words for words, _ in said.buttons] == ['Explore it with "Tiny"'], "of the same size, not the first"
+    message = window.messages.current.get()
+    assert message is not None and message.text == REFUSED
+    assert [words for words, _ in message.buttons] == ['Explore it with "Tiny"'], "of the same size, not the first"
     assert window.panel.get() == "generate" and name_in(window, "explore") == "glow"
     window.show_panel("sound")
     assert window.messages.current.get() is None
 
 
-def test_it_is_explored_with_the_model_that_is_offered(window: AppState, engine: FakeEngine) -> None:
-    made(window, engine)
+def test_a_picture_is_explored_with_the_offered_model(window: AppState, engine: FakeEngine) -> None:
+    make_picture(window, engine)
     window.generate.open_in_explore(0)
     window.messages.press_button(0)
-    asked = engine.sent[-1]
-    assert isinstance(asked, Encode) and asked.model == "tiny" and set(np.ravel(asked.picture)) == {40}
+    command = engine.sent[-1]
+    assert isinstance(command, Encode) and command.model == "tiny" and set(np.ravel(command.picture)) == {40}
     assert window.panel.get() == "explore" and name_in(window, "explore") == "tiny"
     assert name_in(window, "generate") == "brush", "the model of another panel stays"
 
 
-def test_a_completion_is_refused_and_offered_at_once(
+def test_a_completion_without_sliders_is_refused_with_an_offer(
     window: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     path = tmp_path / "mine.png"
@@ -98,25 +94,26 @@ def test_a_completion_is_refused_and_offered_at_once(
     complete.canvas.brush.end_stroke()
     complete.parameters.set_number(1)
     complete.start_batch()
-    job, picture = engine.sent[-1].job, np.full((1, 8, 8, 3), 40, np.uint8)
+    job = engine.sent[-1].job
+    picture = np.full((1, 8, 8, 3), 40, np.uint8)
     engine.emit_events(
         PicturesPreview(job=job, first=0, pictures=picture, done=5, total=5, log_prob=(-1.0,)), Finished(job=job)
     )
     complete.choose_completions((0,))
     count = len(engine.sent)
     complete.open_in_explore()
-    said = window.messages.current.get()
-    assert said is not None and said.text == REFUSED and len(engine.sent) == count, "nothing has to be computed"
+    message = window.messages.current.get()
+    assert message is not None and message.text == REFUSED and len(engine.sent) == count, "nothing has to be computed"
     window.messages.press_button(0)
-    asked = engine.sent[-1]
-    assert isinstance(asked, Encode) and asked.model == "tiny" and set(np.ravel(asked.picture)) == {40}
+    command = engine.sent[-1]
+    assert isinstance(command, Encode) and command.model == "tiny" and set(np.ravel(command.picture)) == {40}
     assert window.panel.get() == "explore" and name_in(window, "complete") == "brush"
 
 
 def test_a_take_without_sliders_can_be_continued_with_a_model_that_has_them(
     window: AppState, engine: FakeEngine
 ) -> None:
-    made(window, engine)
+    make_picture(window, engine)
     window.generate.keep_take(0)
     window.show_panel("explore")
     window.explore.choose_take(0)
@@ -124,20 +121,18 @@ def test_a_take_without_sliders_can_be_continued_with_a_model_that_has_them(
     offered = window.explore.replacement.get()
     assert offered is not None and offered.card.name == "tiny"
     window.explore.choose_replacement()
-    asked = engine.sent[-1]
-    assert isinstance(asked, Encode) and asked.model == "tiny" and set(np.ravel(asked.picture)) == {40}
+    command = engine.sent[-1]
+    assert isinstance(command, Encode) and command.model == "tiny" and set(np.ravel(command.picture)) == {40}
     assert window.explore.replacement.get() is None and len(window.takes.takes.get()) == 1
 
 
-def test_without_a_picture_the_offered_model_is_only_chosen(window: AppState, engine: FakeEngine) -> None:
+def test_the_offered_model_is_only_chosen_if_there_is_no_picture(window: AppState, engine: FakeEngine) -> None:
     window.explore.choose_model("brush")
     window.explore.choose_replacement()
     assert name_in(window, "explore") == "tiny" and engine.sent == []
 
 
-def test_a_photo_that_is_dropped_beside_a_model_without_sliders_goes_to_one_that_has_them(
-    window: AppState, tmp_path: Path, qtbot: QtBot
-) -> None:
+def test_a_dropped_photo_uses_a_model_with_sliders(window: AppState, tmp_path: Path, qtbot: QtBot) -> None:
     path = tmp_path / "rose.png"
     path.write_bytes(export.encode_png_bytes(np.full((20, 30, 3), 90, np.uint8)))
     window.open_dropped([path])
@@ -145,7 +140,7 @@ def test_a_photo_that_is_dropped_beside_a_model_without_sliders_goes_to_one_that
     assert name_in(window, "explore") == "glow" and window.messages.current.get() is None
 
 
-def test_a_photo_goes_to_the_model_that_a_hand_chose_in_explore(window: AppState, tmp_path: Path, qtbot: QtBot) -> None:
+def test_a_photo_uses_the_model_that_the_user_chose_in_explore(window: AppState, tmp_path: Path, qtbot: QtBot) -> None:
     window.show_panel("explore")
     window.explore.choose_model("brush")
     path = tmp_path / "rose.png"

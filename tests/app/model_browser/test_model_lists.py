@@ -1,4 +1,4 @@
-"""Lists of models have groups, a search, favourites and cards that describe the models."""
+"""Lists of models have groups, a search, favourites, and cards that describe the models."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,10 @@ ACCESSIBLE = Qt.ItemDataRole.AccessibleTextRole
 
 @pytest.fixture(autouse=True)
 def more_models(two_models: Path) -> None:
-    """Add `waves`, `brush` (pixel by pixel) and `digits`, a study that a sort by name would put first."""
+    """Add `waves`, `brush` (pixel by pixel) and `digits`.
+
+    `digits` is a study that a sort by name would put first.
+    """
     write_model(two_models, make_card("waves", (64,)))
     write_model(two_models, make_card("brush", family=("pixelcnn_pp", "PixelCNN++")))
     write_model(two_models, msgspec.structs.replace(make_card("digits"), group="study", subject="Handwritten digits"))
@@ -50,7 +53,7 @@ def close(popup: ModelPopup) -> None:
     settle()
 
 
-def said(cards: CardList) -> list[str]:
+def row_texts(cards: CardList) -> list[str]:
     """Return the rows' accessible texts up to the first comma."""
     model = cards.model()
     return [model.index(row, 0).data(ACCESSIBLE).partition(",")[0] for row in range(model.rowCount())]
@@ -61,11 +64,11 @@ def click_star(cards: CardList, name: str) -> None:
     QTest.mouseClick(cards.viewport(), LEFT, pos=place)
 
 
-def test_models_stand_below_the_heading_that_their_card_says(popup: ModelPopup) -> None:
-    assert said(popup.cards) == ["Pictures", "Brush", "Tiny", "Tones", "Sound", "Waves", "Studies", "Digits"]
+def test_models_stand_below_the_heading_of_their_card(popup: ModelPopup) -> None:
+    assert row_texts(popup.cards) == ["Pictures", "Brush", "Tiny", "Tones", "Sound", "Waves", "Studies", "Digits"]
 
 
-def test_a_click_chooses_and_says_how_it_draws_before_the_bits(studio: OpenedWindow, popup: ModelPopup) -> None:
+def test_a_click_chooses_a_model_and_its_row_describes_it(studio: OpenedWindow, popup: ModelPopup) -> None:
     heard = popup.cards.index_of("tiny").data(ACCESSIBLE)
     assert heard == "Tiny, RealNVP, Squares, 8 × 8, draws at once, 3.00 bits per dimension, exact"
     assert "draws pixel by pixel" in popup.cards.index_of("brush").data(ACCESSIBLE)
@@ -87,7 +90,7 @@ def test_a_heading_cannot_be_chosen(studio: OpenedWindow, popup: ModelPopup) -> 
     assert popup.isVisible()
 
 
-def test_arrows_choose_nothing_until_enter_and_pass_over_headings(studio: OpenedWindow, popup: ModelPopup) -> None:
+def test_arrows_skip_headings_and_choose_only_on_enter(studio: OpenedWindow, popup: ModelPopup) -> None:
     assert popup.field.hasFocus()
     before = studio.state.generate.model.get()
     assert before is not None and before.card.name == "brush"
@@ -99,15 +102,15 @@ def test_arrows_choose_nothing_until_enter_and_pass_over_headings(studio: Opened
     assert chosen is not None and chosen.card.name == "waves"
 
 
-def test_words_of_a_card_find_its_model(studio: OpenedWindow, popup: ModelPopup) -> None:
+def test_a_search_finds_models_by_words_of_their_card(studio: OpenedWindow, popup: ModelPopup) -> None:
     QTest.keyClicks(popup.field, "handwritten DIG")
-    assert said(popup.cards) == ["Studies", "Digits"]
+    assert row_texts(popup.cards) == ["Studies", "Digits"]
     QTest.keyClick(popup.field, Qt.Key.Key_Return)
     chosen = studio.state.generate.model.get()
     assert chosen is not None and chosen.card.name == "digits"
 
 
-def test_a_search_that_finds_nothing_says_what_was_typed(studio: OpenedWindow, popup: ModelPopup) -> None:
+def test_an_empty_search_result_repeats_the_typed_text(studio: OpenedWindow, popup: ModelPopup) -> None:
     before = studio.state.generate.model.get()
     QTest.keyClicks(popup.field, "roses")
     assert popup.note.isVisible()
@@ -118,30 +121,30 @@ def test_a_search_that_finds_nothing_says_what_was_typed(studio: OpenedWindow, p
     assert not popup.note.isVisible()
 
 
-def test_favourites_stand_first_and_are_kept_over_a_restart(
+def test_favourites_stand_first_and_survive_a_restart(
     studio: OpenedWindow, popup: ModelPopup, window_opener: WindowOpener
 ) -> None:
     before = studio.state.generate.model.get()
-    order = said(popup.cards)
+    order = row_texts(popup.cards)
     click_star(popup.cards, "digits")
     assert studio.state.generate.model.get() == before  # a star chooses nothing
-    assert popup.isVisible() and said(popup.cards) == order  # and the rows keep their places
+    assert popup.isVisible() and row_texts(popup.cards) == order  # and the rows keep their positions
     assert popup.cards.index_of("digits").data(ACCESSIBLE).endswith(", favourite")
     close(popup)
     again = window_opener()
     popup = open_list(again)
-    assert said(popup.cards)[:3] == ["Favourites", "Digits", "Pictures"]
-    assert "Studies" not in said(popup.cards)
+    assert row_texts(popup.cards)[:3] == ["Favourites", "Digits", "Pictures"]
+    assert "Studies" not in row_texts(popup.cards)
     popup.cards.setFocus()
     popup.cards.setCurrentIndex(popup.cards.index_of("digits"))
     QTest.keyClick(popup.cards, Qt.Key.Key_S)
     close(popup)
     popup = open_list(again)
-    assert said(popup.cards)[-2:] == ["Studies", "Digits"]
+    assert row_texts(popup.cards)[-2:] == ["Studies", "Digits"]
     close(popup)
 
 
-def test_the_star_beside_the_title_is_the_same(studio: OpenedWindow) -> None:
+def test_the_star_beside_the_title_marks_the_same_favourite(studio: OpenedWindow) -> None:
     inspector = studio.window.panels["generate"].inspector
     assert isinstance(inspector, GenerateInspector)
     QTest.mouseClick(inspector.card.star, LEFT)

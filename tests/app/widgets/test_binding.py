@@ -1,4 +1,4 @@
-"""Ties go both ways, never in a circle, and end with the view."""
+"""Bindings work both ways, never in a circle, and end with the view."""
 
 import gc
 import sys
@@ -12,20 +12,21 @@ from studio.app.widgets.binding import bind
 
 def test_value_and_control_follow_each_other(qtbot: QtBot) -> None:
     value: Value[int] = Value(3)
-    asked: list[int] = []
+    set_values: list[int] = []
     box = QSpinBox()
     qtbot.addWidget(box)
-    bind(box, value, box.setValue, box.valueChanged, lambda number: (asked.append(number), value.set(number)))
+    bind(box, value, box.setValue, box.valueChanged, lambda number: (set_values.append(number), value.set(number)))
     assert box.value() == 3
     value.set(7)
-    assert (box.value(), asked) == (7, [])
+    assert (box.value(), set_values) == (7, [])
     box.setValue(9)
-    assert (value.get(), asked) == (9, [9])
+    assert (value.get(), set_values) == (9, [9])
 
 
-def test_a_view_that_is_gone_hears_nothing_more(qtbot: QtBot) -> None:
+def test_a_deleted_view_receives_nothing_more(qtbot: QtBot) -> None:
     value: Value[int] = Value(3)
-    box, heard = QSpinBox(), []
+    box = QSpinBox()
+    heard = []
     bind(box, value, heard.append)
     box.deleteLater()
     qtbot.wait(1)
@@ -33,8 +34,8 @@ def test_a_view_that_is_gone_hears_nothing_more(qtbot: QtBot) -> None:
     assert heard == [3]
 
 
-def test_three_thousand_changes_leave_nothing_behind(qtbot: QtBot) -> None:
-    """One PySide6 dropped a reference of True at every signal: after 3000 the interpreter fell."""
+def test_three_thousand_changes_leak_nothing(qtbot: QtBot) -> None:
+    """PySide6 dropped a reference to True at every signal, which ended Python after 3000."""
     value: Value[object] = Value(None)
     box = QSpinBox()
     qtbot.addWidget(box)
@@ -47,6 +48,6 @@ def test_three_thousand_changes_leave_nothing_behind(qtbot: QtBot) -> None:
         value.set(bool(number % 2))
     gc.collect()
     assert heard == [True]
-    # One for each change would be 3000; what other tests left behind goes in between.
+    # 3000 would be one for each change; garbage of other tests is collected meanwhile
     assert abs(sys.getrefcount(True) - before) < 1500
     assert len(gc.get_objects()) - objects < 1500

@@ -1,4 +1,4 @@
-"""A picture is crisp in whole device pixels, or smooth; captions know where it lies."""
+"""A picture is crisp in whole device pixels, or smooth, and captions know its rectangle."""
 
 import os
 import subprocess
@@ -27,7 +27,8 @@ def test_every_pixel_is_a_square_of_whole_pixels(qtbot: QtBot) -> None:
     array = np.random.default_rng(1).integers(0, 255, (8, 10, 3), dtype=np.uint8)
     view.show_picture(array)
     settle()
-    place, scale = view.shown_rect(), view.pixel_size()
+    place = view.shown_rect()
+    scale = view.pixel_size()
     assert scale == 27
     assert (place.width(), place.height()) == (270, 216)
     seen = view.grab().toImage()
@@ -39,7 +40,7 @@ def test_every_pixel_is_a_square_of_whole_pixels(qtbot: QtBot) -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("times", [1, 3, 11])
-def test_in_a_grid_every_pixel_is_a_square_too(qtbot: QtBot, channels: int, times: int) -> None:
+def test_every_pixel_of_a_grid_is_a_square_too(qtbot: QtBot, channels: int, times: int) -> None:
     array = np.random.default_rng(1).integers(0, 255, (7, 10, channels), dtype=np.uint8)
     seen = enlarged_pixmap(array, 7 * times, 10 * times).toImage().convertToFormat(QImage.Format.Format_RGB888)
     rows = np.frombuffer(seen.constBits(), np.uint8).reshape(7 * times, seen.bytesPerLine())[:, : 30 * times]
@@ -56,7 +57,7 @@ def test_grey_pictures_are_grey(qtbot: QtBot) -> None:
     assert (centre.red(), centre.green(), centre.blue()) == (77, 77, 77)
 
 
-def test_smooth_keeps_flat_colours_and_meets_between_two() -> None:
+def test_smooth_keeps_flat_colours_and_blends_between_two() -> None:
     flat = enlarge_smoothly(picture(120, (4, 4, 3)), 40, 40)
     assert flat.shape == (40, 40, 3)
     assert np.unique(flat).tolist() == [120]
@@ -68,7 +69,7 @@ def test_smooth_keeps_flat_colours_and_meets_between_two() -> None:
     assert row[-1] == 200
 
 
-def test_zoom_goes_by_whole_multiples_and_back(qtbot: QtBot) -> None:
+def test_zoom_changes_by_whole_multiples_and_resets(qtbot: QtBot) -> None:
     view = PictureView(Theme(), "Picture")
     qtbot.addWidget(view)
     shown(view, Theme(), 100, 100)
@@ -100,7 +101,7 @@ def test_a_grid_takes_the_largest_whole_multiple(count: int, width: int, height:
 @pytest.mark.parametrize(
     ("count", "width", "height"), [(24, 1044, 692), (16, 688, 520), (16, 1044, 692), (7, 500, 400)]
 )
-def test_the_grid_shows_what_was_arranged(qtbot: QtBot, count: int, width: int, height: int) -> None:
+def test_the_grid_shows_its_pictures_in_order(qtbot: QtBot, count: int, width: int, height: int) -> None:
     grid = GridView(Theme())
     qtbot.addWidget(grid)
     shown(grid, Theme(), width, height)
@@ -127,7 +128,7 @@ def test_the_crop_frame_begins_in_the_middle() -> None:
 
 
 def test_pixels_stay_squares_on_a_screen_of_one_and_a_half() -> None:
-    """In a process of its own: a screen's ratio is chosen once."""
+    """Check this in another process, because a screen's ratio is chosen once."""
     program = """
 import numpy as np
 from PySide6.QtGui import QPixmap, QPainter

@@ -1,4 +1,4 @@
-"""The tokens keep the contrast that people need, and the whole window follows them."""
+"""The tokens have enough contrast for the user, and the whole window follows the theme."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ LOWEST = {  # of each token on that theme's six grounds, as the design measured 
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_words_and_controls_stand_out_on_every_ground(theme: tuple[str, str]) -> None:
+def test_texts_and_controls_have_contrast_on_every_ground(theme: tuple[str, str]) -> None:
     tokens = THEMES[theme]
     grounds = [getattr(tokens, ground) for ground in GROUND_TOKENS]
     for token in TEXT_TOKENS:
@@ -30,7 +30,7 @@ def test_words_and_controls_stand_out_on_every_ground(theme: tuple[str, str]) ->
     assert contrast(tokens.accent, tokens.groove) >= 3
 
 
-def test_contrast_is_that_of_wcag() -> None:
+def test_contrast_follows_wcag() -> None:
     assert contrast("#000000", "#FFFFFF") == pytest.approx(21)
     assert contrast("#777777", "#FFFFFF") == pytest.approx(4.48, abs=0.005)
     assert contrast("#123456", "#123456") == 1
@@ -60,7 +60,7 @@ def test_text_grows_and_lengths_with_it() -> None:
 
 
 class _Restyled(QObject):
-    """Counts the widgets that are given a new style."""
+    """Counts the widgets that get a new style."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,10 +72,11 @@ class _Restyled(QObject):
         return False
 
 
-def test_a_change_of_theme_costs_no_more_than_what_is_seen(studio: OpenedWindow) -> None:
+def test_a_change_of_theme_restyles_visible_widgets_only(studio: OpenedWindow) -> None:
     every = studio.window.findChildren(QWidget)
     seen = [widget for widget in every if widget.isVisible()]
-    restyled, application = _Restyled(), QApplication.instance()
+    restyled = _Restyled()
+    application = QApplication.instance()
     assert application is not None
     application.installEventFilter(restyled)
     studio.state.theme.set("light")
@@ -90,7 +91,8 @@ def test_a_panel_that_was_hidden_has_the_theme_and_the_text_when_it_is_shown(stu
     settle()
     studio.state.show_panel("explore")
     settle()
-    panel, tokens = studio.window.open_panel, THEMES["light", "normal"]
+    panel = studio.window.open_panel
+    tokens = THEMES["light", "normal"]
     names = [label for part in (panel.inspector, panel.stage) for label in part.findChildren(Label)]
     names = [label for label in names if label.property("role") == "body" and label.isVisible()]
     drawn = [button for button in panel.foot.findChildren(Button) if button.isVisible()]
@@ -104,7 +106,7 @@ def test_a_panel_that_was_hidden_has_the_theme_and_the_text_when_it_is_shown(stu
         assert button.iconSize().width() == round(18 * 1.5) or button.icon().isNull()
 
 
-def test_the_list_of_models_has_the_theme(studio: OpenedWindow) -> None:
+def test_the_list_of_models_follows_the_theme(studio: OpenedWindow) -> None:
     studio.state.theme.set("light")
     studio.window.open_bar.picker.open_list()
     settle()
@@ -115,7 +117,7 @@ def test_the_list_of_models_has_the_theme(studio: OpenedWindow) -> None:
     popup.close()
 
 
-def test_the_cover_of_the_model_is_there_after_a_change_of_theme(studio: OpenedWindow) -> None:
+def test_the_cover_of_the_model_stays_after_a_change_of_theme(studio: OpenedWindow) -> None:
     cover = np.full((1, 8, 8, 3), 90, np.uint8)
     studio.state.models.read_cover = lambda name: cover  # type: ignore[method-assign]
     studio.state.theme.set("light")

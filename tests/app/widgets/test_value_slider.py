@@ -1,4 +1,4 @@
-"""A latent slider under hand, keys and typing."""
+"""A slider follows the mouse, the keys and typed values."""
 
 from collections.abc import Iterator
 
@@ -15,15 +15,17 @@ from tests.app.window_fixtures import double_click, drag, shown
 
 
 class Noted:
-    """A slider whose value a state would hold, and all that it told."""
+    """Holds a slider, the value that a state would have, and the slider's signals."""
 
     def __init__(self, slider: ValueSlider) -> None:
-        self.slider, self.value, self.told = slider, 0.0, []
+        self.slider = slider
+        self.value = 0.0
+        self.signals = []
         slider.moved.connect(self.move)
-        slider.home_requested.connect(lambda: (self.told.append("home"), self.move(0.0)))
-        slider.grabbed.connect(lambda: self.told.append("grabbed"))
-        slider.released.connect(lambda: self.told.append("let go"))
-        slider.renamed.connect(lambda name: self.told.append(name))
+        slider.home_requested.connect(lambda: (self.signals.append("home"), self.move(0.0)))
+        slider.grabbed.connect(lambda: self.signals.append("grabbed"))
+        slider.released.connect(lambda: self.signals.append("let go"))
+        slider.renamed.connect(lambda name: self.signals.append(name))
 
     def move(self, value: float) -> None:
         self.value = value
@@ -44,11 +46,11 @@ def noted(qtbot: QtBot) -> Iterator[Noted]:
 def test_a_drag_is_one_gesture(noted: Noted) -> None:
     drag(noted.slider.slider, [noted.x(0), noted.x(0.5), noted.x(1.24)])
     assert noted.value == pytest.approx(1.24, abs=0.02)
-    assert noted.told == ["grabbed", "let go"]
+    assert noted.signals == ["grabbed", "let go"]
     assert noted.slider.value.text() == "+1.24"
 
 
-def test_a_click_in_the_groove_goes_there(noted: Noted) -> None:
+def test_a_click_beside_the_handle_moves_it_there(noted: Noted) -> None:
     drag(noted.slider.slider, [noted.x(-2)])
     assert noted.value == pytest.approx(-2, abs=0.03)
 
@@ -68,13 +70,13 @@ def test_it_snaps_home_but_not_with_shift(noted: Noted) -> None:
     assert 0 < abs(noted.value) < 0.05
 
 
-def test_escape_puts_the_old_value_back(noted: Noted) -> None:
+def test_escape_restores_the_old_value(noted: Noted) -> None:
     noted.move(1.0)
     drag(noted.slider.slider, [noted.x(1), noted.x(3)], release=False)
     assert noted.value == pytest.approx(3, abs=0.03)
     QTest.keyClick(noted.slider.slider, Qt.Key.Key_Escape)
     assert noted.value == 1.0
-    assert noted.told == ["grabbed", "let go"]
+    assert noted.signals == ["grabbed", "let go"]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ def test_escape_puts_the_old_value_back(noted: Noted) -> None:
         (Qt.Key.Key_End, False, 4.0),
     ],
 )
-def test_keys_move_it(noted: Noted, key: Qt.Key, shift: bool, value: float) -> None:
+def test_keys_move_the_slider(noted: Noted, key: Qt.Key, shift: bool, value: float) -> None:
     modifier = Qt.KeyboardModifier.ShiftModifier if shift else Qt.KeyboardModifier.NoModifier
     QTest.keyClick(noted.slider.slider, key, modifier)
     assert noted.value == pytest.approx(value)
@@ -98,7 +100,7 @@ def test_keys_move_it(noted: Noted, key: Qt.Key, shift: bool, value: float) -> N
 def test_delete_and_a_double_click_send_it_home(noted: Noted) -> None:
     noted.move(1.5)
     QTest.keyClick(noted.slider.slider, Qt.Key.Key_Delete)
-    assert (noted.value, noted.told) == (0.0, ["home"])
+    assert (noted.value, noted.signals) == (0.0, ["home"])
     noted.move(1.5)
     double_click(noted.slider.slider)
     assert noted.value == 0.0
@@ -120,23 +122,23 @@ def test_values_are_typed(noted: Noted, typed: str, value: float) -> None:
 
 
 def test_the_wheel_acts_only_with_the_focus(noted: Noted) -> None:
-    groove = noted.slider.slider
-    at = QPointF(groove.rect().center())
+    slider_widget = noted.slider.slider
+    at = QPointF(slider_widget.rect().center())
 
-    def turn() -> bool:
-        turned = QWheelEvent(
-            at, QPointF(groove.mapToGlobal(at)), QPoint(), QPoint(0, 120), Qt.MouseButton.NoButton,
+    def send_wheel() -> bool:
+        event = QWheelEvent(
+            at, QPointF(slider_widget.mapToGlobal(at)), QPoint(), QPoint(0, 120), Qt.MouseButton.NoButton,
             Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
         )  # fmt: skip
-        QApplication.sendEvent(groove, turned)
-        return turned.isAccepted()
+        QApplication.sendEvent(slider_widget, event)
+        return event.isAccepted()
 
-    groove.clearFocus()
-    assert not turn()
+    slider_widget.clearFocus()
+    assert not send_wheel()
     assert noted.value == 0
     noted.slider.activateWindow()
-    groove.setFocus()
-    assert turn()
+    slider_widget.setFocus()
+    assert send_wheel()
     assert noted.value == pytest.approx(0.05)
 
 
@@ -146,44 +148,44 @@ def test_a_name_is_changed_over_the_name(noted: Noted) -> None:
     field.selectAll()
     QTest.keyClicks(field, "Petals open")
     QTest.keyClick(field, Qt.Key.Key_Return)
-    assert noted.told == ["Petals open"]
+    assert noted.signals == ["Petals open"]
 
 
 def test_a_screen_reader_hears_name_value_home_and_range(noted: Noted) -> None:
-    groove = noted.slider.slider
+    slider_widget = noted.slider.slider
     noted.move(1.24)
-    assert isinstance(groove, QSlider)
-    assert groove.accessibleName() == "Warmth"
-    assert groove.accessibleDescription() == "plus 1.24, home is 0, safe -2 to 2"
+    assert isinstance(slider_widget, QSlider)
+    assert slider_widget.accessibleName() == "Warmth"
+    assert slider_widget.accessibleDescription() == "plus 1.24, home is 0, safe -2 to 2"
     assert not noted.slider.note.isVisible()
     noted.move(-2.6)
-    assert groove.accessibleDescription() == "minus 2.60, home is 0, safe -2 to 2, outside the safe range"
+    assert slider_widget.accessibleDescription() == "minus 2.60, home is 0, safe -2 to 2, outside the safe range"
     assert (noted.slider.note.isVisible(), noted.slider.note.text()) == (True, "outside the safe range")
 
 
-def test_what_the_state_says_is_not_told_back(noted: Noted) -> None:
+def test_a_value_from_the_state_is_not_emitted_again(noted: Noted) -> None:
     noted.slider.show_value(2.0)
-    assert (noted.value, noted.told, noted.slider.value.text()) == (0.0, [], "+2.00")
+    assert (noted.value, noted.signals, noted.slider.value.text()) == (0.0, [], "+2.00")
 
 
-def test_beyond_what_is_safe_it_says_so_and_its_groove_is_thin(qtbot: QtBot) -> None:
+def test_an_unsafe_value_is_marked_and_the_groove_is_thin_there(qtbot: QtBot) -> None:
     slider = ValueSlider(Theme(), "Temperature", 0.0, 2.0, 0.7)
     qtbot.addWidget(slider)
     shown(slider, Theme(), 288, 46)
 
-    def thick(value: float) -> int:
-        """Return the pixels of the groove at a value, from top to bottom."""
+    def groove_height(value: float) -> int:
+        """Return the height of the slider_widget at a value in pixels, from top to bottom."""
         x = round(7 + value / 2 * (slider.slider.width() - 14))
         picture = slider.slider.grab().toImage()
         ground = picture.pixelColor(x, 1)
         return sum(picture.pixelColor(x, y) != ground for y in range(picture.height()))
 
     slider.show_value(1.5)
-    assert not slider.note.isVisible() and thick(0.1) == thick(1.9)
+    assert not slider.note.isVisible() and groove_height(0.1) == groove_height(1.9)
     slider.show_safe((0.0, 1.0))
     assert slider.note.isVisible() and slider.note.text() == "outside the safe range"
     assert slider.value.text() == "1.50"
-    assert thick(1.9) < thick(0.1)
+    assert groove_height(1.9) < groove_height(0.1)
     heard = slider.slider.accessibleDescription()
     assert heard == "1.50, home is 0.7, safe 0 to 1, outside the safe range"
     slider.show_value(1.0)

@@ -26,6 +26,7 @@ import numpy as np
 import soundfile
 from PySide6.QtWidgets import QApplication
 
+from studio.app.core.observable import Receiver
 from studio.app.main import assemble
 from studio.media.sounds.playback import RAMP, limit_level
 from studio.media.sounds.resampling import Resampler
@@ -53,9 +54,9 @@ class Desk:
         """How many changes had to be asked again; seconds that the window stood still at most."""
         send, self.seed = self.engine.send, 0
 
-        def counted(command: AnyCommand) -> None:
+        def counted(command: AnyCommand, receiver: Receiver | None = None) -> None:
             self.again += isinstance(command, Adjust) and command.replaces_late_edit
-            send(command)
+            send(command, receiver)
 
         self.engine.send = counted  # type: ignore[method-assign]
         self.until(lambda: self.engine.now == "Ready")

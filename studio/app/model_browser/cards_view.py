@@ -121,14 +121,14 @@ class _ModelRows(QAbstractListModel):
             said = (
                 card.title,
                 card.family_title,
-                card.makes,
+                card.subject,
                 self.remark(entry),
                 card.sampling_text,
                 card.held_out_text,
             )
             return f"{', '.join(filter(None, said))}{favourite}"
         return (
-            f"{card.name}: {card.makes}, {card.sampling_text}, {card.held_out_text}"
+            f"{card.name}: {card.subject}, {card.sampling_text}, {card.held_out_text}"
             if role == Qt.ItemDataRole.ToolTipRole
             else None
         )

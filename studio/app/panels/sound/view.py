@@ -165,5 +165,5 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
         selection=sound.selection,
         show_take=sound.show_take,
         arm_branch=sound.branch_at,
-        model_filter=lambda trained: bool(trained.card.rate),
+        model_filter=lambda trained: bool(trained.card.sample_rate),
     )

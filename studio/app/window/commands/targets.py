@@ -60,7 +60,7 @@ def model_targets(models: Iterable[Any], choose: Callable[[str], object]) -> lis
     return [
         Target(
             card.title, partial(choose, card.name), "Model",
-            f"{card.makes} {card.family_title} {card.name} {card.group_heading} {card.sampling_text}",
+            f"{card.subject} {card.family_title} {card.name} {card.group_heading} {card.sampling_text}",
         )
         for card in (trained.card for trained in models)
     ]  # fmt: skip

@@ -7,9 +7,10 @@ import msgspec
 import numpy as np
 
 from studio.app.core.earlier_settings import GRID, SETTINGS
+from studio.app.files import drops
 from studio.app.generation import run as grid
 from studio.library import storage
-from studio.library.work import StoredArray
+from studio.library.work import RECIPE_KEY, StoredArray
 from studio.media import export
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
@@ -79,3 +80,12 @@ def test_a_grid_kept_with_earlier_keys_comes_back(studio_home: Path) -> None:
     assert cell.drawn_with is not None and cell.drawn_with.temperature_map == heat
     assert run.mix is not None and run.mix.share == 0.5
     assert GRID.to_present(GRID.to_present(said)) == GRID.to_present(said)
+
+
+def test_a_recording_with_an_earlier_recipe_is_dropped_on_sound(tmp_path: Path) -> None:
+    """A recording is told from a single cycle by its sample rate."""
+    path = tmp_path / "waltz.wav"
+    for rate, kind in ((16_000, "recorded work"), (0, "work")):
+        recipe = f'{{"kind":"sound","rate":{rate},"model":"m","model_hash":"","seed":7}}'
+        path.write_bytes(export.encode_wav_bytes(np.zeros(256, np.int16), 16_000, {"ICMT": f"{RECIPE_KEY} {recipe}"}))
+        assert drops.file_kind([path]) == kind

@@ -29,7 +29,7 @@ class FinishedPicture:
     label: int | None
     source: str
     """Name of the picture that was completed."""
-    came_from: tuple[str, ...] = ()
+    ancestors: tuple[str, ...] = ()
     """Keys of the take that it was, and of those before."""
 
     def to_export_item(self, encoded: Encoded) -> ExportItem:
@@ -45,7 +45,7 @@ class FinishedPicture:
             seed=self.seed,
             label=self.label,
             source=self.source,
-            ancestors=self.came_from,
+            ancestors=self.ancestors,
             created=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
         )
 

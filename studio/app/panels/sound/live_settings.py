@@ -80,7 +80,7 @@ class LiveSettings(State):
         self.changed.emit()
         self._player.start_job(self._make_command())
 
-    def to_work(self, trained: InstalledModel, source: str, came_from: tuple[str, ...]) -> Work:
+    def to_work(self, trained: InstalledModel, source: str, ancestors: tuple[str, ...]) -> Work:
         """The making of the sound as far as it is made."""
         curve = self.temperature_curve.get()
         return Work(
@@ -96,7 +96,7 @@ class LiveSettings(State):
             mix=self._initial[1],
             continued_samples=round(self.cut.get() * self._player.rate),
             source=source,
-            ancestors=came_from,
+            ancestors=ancestors,
             created=timestamp(),
         )
 

@@ -297,7 +297,7 @@ def test_a_generator_that_slows_down_pauses_playback_and_counts_the_gap(
         (["sample", "tiny-recordings"], "Add --out to say where it is saved."),
         (["sample", "tiny"], "Add --out to say where it is saved."),
         (["continue", "tiny-recordings", "a.wav"], "Add --out to say where it is saved."),
-        (["continue", "tiny", "a.wav", "--play"], "makes no recordings, and cannot continue one"),
+        (["continue", "tiny", "a.wav", "--play"], "makes no recordings and cannot continue one"),
     ],
 )
 def test_options_that_play_or_keep_nothing_are_wrong_use(

@@ -208,8 +208,8 @@ def chosen(count: int, seed: int) -> list[Fault]:
 def tests_of(file: Path) -> list[str]:
     """Return the files of tests nearest to a file: first those with its name, then by how many imports lie between.
 
-    Tests that reach it by as many imports are in the order of how near their folder is, then the fast ones. The tests of
-    its folder that do not import it are last: they may run it as a program.
+    Tests that reach it by as many imports are in the order of how near their folder is, then the fast ones. The others
+    of its folder are last: they may run it as a program.
     """
     module = module_name(file)
     folder = file.relative_to("studio").parent

@@ -158,10 +158,12 @@ def searches(loop: ast.For) -> bool:
 def adds(loop: ast.For) -> bool:
     """Return whether a loop only adds products to a sum: another order changes how it is rounded."""
     match loop.body:
-        case [ast.AugAssign(op=ast.Add(), value=ast.BinOp(op=ast.Mult()))]:
-            return True
-        case [ast.Assign(targets=[ast.Name(id=name)], value=ast.BinOp(left, ast.Add(), ast.BinOp(op=ast.Mult())))]:
-            return isinstance(left, ast.Name) and left.id == name
+        case [ast.AugAssign(target=target, op=ast.Add(), value=ast.BinOp(op=ast.Mult()) as product)]:
+            array = target.value if isinstance(target, ast.Subscript) else target
+            return names_in(array).isdisjoint(names_in(product))
+        case [ast.Assign([ast.Name(id=name)], ast.BinOp(ast.Name(id=left), ast.Add(), product))]:
+            multiplies = isinstance(product, ast.BinOp) and isinstance(product.op, ast.Mult)
+            return multiplies and left == name and name not in names_in(product)
     return False
 
 

@@ -158,10 +158,12 @@ def searches(loop: ast.For) -> bool:
 def adds(loop: ast.For) -> bool:
     """Return whether a loop only adds products to a sum: another order changes how it is rounded."""
     match loop.body:
-        case [ast.AugAssign(op=ast.Add(), value=ast.BinOp(op=ast.Mult()))]:
-            return True
-        case [ast.Assign(targets=[ast.Name(id=name)], value=ast.BinOp(left, ast.Add(), ast.BinOp(op=ast.Mult())))]:
-            return isinstance(left, ast.Name) and left.id == name
+        case [ast.AugAssign(target=target, op=ast.Add(), value=ast.BinOp(op=ast.Mult()) as product)]:
+            array = target.value if isinstance(target, ast.Subscript) else target
+            return names_in(array).isdisjoint(names_in(product))
+        case [ast.Assign([ast.Name(id=name)], ast.BinOp(ast.Name(id=left), ast.Add(), product))]:
+            multiplies = isinstance(product, ast.BinOp) and isinstance(product.op, ast.Mult)
+            return multiplies and left == name and name not in names_in(product)
     return False
 
 
@@ -208,8 +210,8 @@ def chosen(count: int, seed: int) -> list[Fault]:
 def tests_of(file: Path) -> list[str]:
     """Return the files of tests nearest to a file: first those with its name, then by how many imports lie between.
 
-    Tests that reach it by as many imports are in the order of how near their folder is, then the fast ones. The tests
-    of its folder that do not import it are last: they may run it as a program.
+    Tests that reach it by as many imports are in the order of how near their folder is, then the fast ones. The others
+    of its folder are last: they may run it as a program.
     """
     module = module_name(file)
     folder = file.relative_to("studio").parent

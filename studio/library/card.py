@@ -94,8 +94,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
         first, second = (tuple(dict.fromkeys(pair[side] for pair in pairs)) for side in (0, 2))
         if len(self.labels) == 2 and self.class_names == tuple(f"{one} {other}" for one in first for other in second):
             one, other = (column.replace("_", " ").capitalize() for column in self.labels)
-            return (one if one != "Label" else "Kind", first), (other, second)
-        return (("Kind", self.class_names),) if self.class_names else ()
+            return (one if one != "Label" else "Class", first), (other, second)
+        return (("Class", self.class_names),) if self.class_names else ()
 
     @property
     def size_text(self) -> str:

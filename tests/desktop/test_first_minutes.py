@@ -279,7 +279,7 @@ def test_a_picture_goes_on_from_the_row_to_which_the_marker_was_dragged(window: 
     rows = base["shape"][0]
     mark = window.value("generate.rewind.mark.row")
     assert 0 < mark < rows
-    window.click("Go on")
+    window.click("Continue")
     window.until(lambda: len(window.value("takes.list")) > takes, "Another take", COMPILES)
     window.until(lambda: window.value("status") == "Ready", "The rest of the picture", COMPILES)
     other = window.value("takes.list")[-1]["picture"]

@@ -31,7 +31,7 @@ class Keyboard(QWidget):
         self._mouse: int | None = None
         self._letters = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        set_tooltip(self, "Press a key to hear the wave at its pitch; drag for a glissando")
+        set_tooltip(self, "Press a key to hear its pitch. Drag for a glissando")
         bind(self, tone.octave, self._show_octave)
         bind(self, tone.pressed_notes, self._show_notes)
         bind(self, tone.note, self._show_notes)

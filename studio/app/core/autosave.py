@@ -104,7 +104,7 @@ class SettingsFile:
         except OSError as error:
             return (
                 {},
-                f"The settings could not be read ({error.strerror}), so the window starts fresh. {_TAKES_ARE_SAFE}",
+                f"The settings could not be read ({error.strerror}). The window starts fresh. {_TAKES_ARE_SAFE}",
             )
         try:
             if len(data) > MAX_SIZE:
@@ -113,7 +113,7 @@ class SettingsFile:
             if not isinstance(plain, dict):
                 raise ValueError("not a record")
         except (ValueError, RecursionError):
-            damaged = f"The settings were damaged, so the window starts fresh. {_TAKES_ARE_SAFE}"
+            damaged = f"The settings were damaged. The window starts fresh. {_TAKES_ARE_SAFE}"
             if not self._writable:
                 return {}, damaged
             with contextlib.suppress(NotSaved):  # then the next save replaces it, which is as good as can be had

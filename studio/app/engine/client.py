@@ -234,7 +234,7 @@ class EngineClient(QObject):
     def _on_unreadable(self, pipe: EnginePipe, fault: str) -> None:
         self._log.append(f"unreadable: {fault}")
         if life := self._process_of(pipe):
-            self._kill_process(life, "The engine said something that could not be read, and was ended.")
+            self._kill_process(life, "The engine sent something unreadable and was ended.")
 
     def _update_process(self, life: _ProcessState, event: AnyEvent) -> None:
         """What an event says of the process itself."""
@@ -242,7 +242,7 @@ class EngineClient(QObject):
             case Starting(protocol=protocol, version=version) if protocol != PROTOCOL_VERSION:
                 life.hopeless = True
                 self._kill_process(
-                    life, f"The engine is of another version, {version}. Install the same on both machines."
+                    life, f"The engine has another version, {version}. Install the same version on both computers."
                 )
             case Ready():
                 life.ready, self.ready = True, event
@@ -291,7 +291,7 @@ class EngineClient(QObject):
             asked = self._open.get(life.open_commands or "")
             slow = SLOW if asked and asked.urgency == URGENCY_QUEUED else WATCHED
             if life.silent > patience or life.stuck > patience * slow:
-                self._kill_process(life, "The engine did not answer any more and was ended.")
+                self._kill_process(life, "The engine stopped answering and was ended.")
 
     def _kill_process(self, life: _ProcessState, verdict: str) -> None:
         life.verdict = verdict
@@ -316,11 +316,9 @@ class EngineClient(QObject):
             self._restart.start(round(RESTART_DELAYS[len(self._crashes) - 1] * 1000))
             sentence = f"{life.verdict} Another one is starting. {TAKES_ARE_SAFE}"
         else:
-            often = "" if life.hopeless else f" That was {len(self._crashes)} times within a short while, so"
+            often = "" if life.hopeless else f" It stopped {len(self._crashes)} times within a short while."
             reason = self._reason and f"{self._reason} "
-            sentence = (
-                f"{life.verdict}{often or ' So'} no other is starting. {reason}{TAKES_ARE_SAFE} Doctor says more."
-            )
+            sentence = f"{life.verdict}{often} No other is starting. {reason}{TAKES_ARE_SAFE} Doctor says more."
         self.message_raised.emit(sentence)
         if lost:
             self.lost.emit(lost)

@@ -28,6 +28,8 @@ from studio.wire.messages import (
     Ready,
 )
 
+UNCERTAINTY_LATER = "Uncertainty is recorded while drawing. It appears with the next pictures."
+
 
 @dataclass(frozen=True)
 class DrawSettings:
@@ -168,7 +170,7 @@ class Batch(State):
         """Show how open each pixel was before it was drawn, or not; it can only be told while one is drawn."""
         self.uncertainty.set_on(on)
         if on and not self.running.get() and self.uncertainty.scale.get() is None:
-            self._messages.show_message("Doubt is told while pictures are drawn, so it shows with the next ones.")
+            self._messages.show_message(UNCERTAINTY_LATER)
 
     def _steer_uncertainty(self, on: bool) -> None:
         """A run that draws pixel by pixel tells from now on how open each was, or no more."""
@@ -220,7 +222,7 @@ class Batch(State):
     def _show_stop(self) -> None:
         said = self._wording().stopped_text(self.cells.get())
         self._end_job(said)
-        self._messages.show_message(said, "info", ("Go on", self.continue_run), until=(self.running.changed,))
+        self._messages.show_message(said, "info", ("Continue", self.continue_run), until=(self.running.changed,))
 
     def _show_failure(self, event: Failed) -> None:
         self._repeats = 0

@@ -25,7 +25,7 @@ class Announcer(QObject):
 
     def _show_rewinding(self, working: bool) -> None:
         large, said = self._generate.enlarged.item.get(), self._generate.rewind.status_text.get()
-        self._announce(f"Going on. {said}" if working else large.caption if large is not None else said, working)
+        self._announce(f"Continuing. {said}" if working else large.caption if large is not None else said, working)
 
     def _announce(self, words: str, at_work: bool) -> None:
         announce(self._window, words)

@@ -15,7 +15,7 @@ from studio.app.widgets.theme import Theme
 _DRAWINGS = {
     "Open in Explore": "explore",
     "Open in Complete": "complete",
-    "Go on from this sound": "sound",
+    "Continue this sound": "sound",
     "Restore this work": "home",
     "Add this model": "model",
 }

@@ -49,7 +49,7 @@ class Inspector(QWidget):
         self._theme = theme
         self.setAccessibleName("Inspector")
         self._title = Label("", "name")
-        self._close = Button(theme, "", "icon", "close", "Close this page", "Back to the panel", "Esc")
+        self._close = Button(theme, "", "icon", "close", "Close this page", "Go back to the panel", "Esc")
         self._head = make_row(self._title, 0, self._close)
         self._pages = QStackedWidget()
         self._feet = QStackedWidget()

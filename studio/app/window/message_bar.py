@@ -34,7 +34,7 @@ class MessageBar(QFrame):
         self.first = ElidedLabel("", "strong", Qt.TextElideMode.ElideRight)
         self.rest = ElidedLabel("", "soft", Qt.TextElideMode.ElideRight)
         self.buttons = [Button(theme), Button(theme)]
-        self._close = Button(theme, "", "icon", "close", "Let the message go", "Let the message go", "Esc")
+        self._close = Button(theme, "", "icon", "close", "Close the message", "Close the message", "Esc")
         self._row = QHBoxLayout(self)
         self._row.addWidget(self._sign)
         self._row.addWidget(self.first)

@@ -25,7 +25,7 @@ from studio.app.widgets.theme import Theme
 
 TEXT_SIZES = (100, 125, 150, 175, 200)
 
-DEVICES = (("", "By itself"), ("cpu", "Processor"), ("cuda", "NVIDIA graphics card"), ("mps", "Apple graphics"))
+DEVICES = (("", "Automatic"), ("cpu", "Processor"), ("cuda", "NVIDIA graphics card"), ("mps", "Apple graphics"))
 
 
 class SettingsPage(Column):
@@ -45,19 +45,19 @@ class SettingsPage(Column):
             theme,
             "Text size",
             [(str(s), f"{s} %") for s in TEXT_SIZES],
-            tooltip="Size of text and controls",
+            tooltip="Set the size of text and controls",
             tight=True,
         )
         self.motion = SegmentedControl(
-            theme, "Motion", (("full", "Full"), ("less", "Reduced")), tooltip="Whether anything moves by itself"
+            theme, "Motion", (("full", "Full"), ("less", "Reduced")), tooltip="Choose whether anything moves by itself"
         )
         self.letters = SegmentedControl(
             theme,
             "Single keys",
             (("on", "On"), ("off", "Off")),
-            tooltip="Keys such as X and R, while the stage has the focus",
+            tooltip="Use keys such as X and R on the stage",
         )
-        self.device = ChoiceField(theme, "Device", "What the engine works on, from the next start")
+        self.device = ChoiceField(theme, "Device", "Choose what the engine works on from the next start")
         for key, words in DEVICES:
             self.device.addItem(words, key)
         self._note = Label("", "note", wrap=True)
@@ -91,7 +91,7 @@ class SettingsPage(Column):
 
     def _show_device(self, words: str) -> None:
         now = f"It works on: {words}. " if words else ""
-        self._note.setText(f"{now}Another choice holds from the next start.")
+        self._note.setText(f"{now}A change takes effect at the next start.")
 
 
 class HelpPage(Column):
@@ -140,7 +140,7 @@ class EnginePage(Column):
         self.add_widgets(self.log, make_row(self.show_log, 0))
         self.add_section("This computer")
         self.rows.addLayout(self._findings)
-        self.add_section("Said lately")
+        self.add_section("Recent messages")
         self.rows.addLayout(self._messages)
         self.add_stretch()
         self.look_again.clicked.connect(self.run_doctor)

@@ -83,7 +83,7 @@ class EngineButton(QToolButton):
     def show_status(self, status: str) -> None:
         self._status = status
         self.setAccessibleName(f"Engine, {status}")
-        set_tooltip(self, f"Engine: {status.lower()}. What this computer has, and what was said")
+        set_tooltip(self, f"Show what this computer has. The engine is {status.lower()}")
         self.update()
 
     def set_narrow(self, narrow: bool) -> None:
@@ -135,8 +135,10 @@ class Rail(QWidget):
             button.clicked.connect(lambda checked=False, key=key: self.panel_chosen.emit(key))
             group.addButton(button)
             self._column.addWidget(button)
-        self.help = RailButton(theme, "Help", "help", "Help for this panel", "F1", show_name=False)
-        self.settings = RailButton(theme, "Settings", "settings", "Looks, text size, device", "Ctrl+,", show_name=False)
+        self.help = RailButton(theme, "Help", "help", "Show help for this panel", "F1", show_name=False)
+        self.settings = RailButton(
+            theme, "Settings", "settings", "Change the theme, the text size or the device", "Ctrl+,", show_name=False
+        )
         self.engine_button = EngineButton(theme)
         self._column.addStretch(1)
         for button in (self.help, self.settings):

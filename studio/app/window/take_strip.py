@@ -48,8 +48,8 @@ class TakeStripController(QObject):
         return (
             Action("Tree of takes", ("Ctrl+T",), self.toggle_tree),
             Action("Name the take", ("N",), lambda: self._strip.edit_name(self._current_index.current.get()), "stage"),
-            Action("Prune the take", (), self._delete_shown),
-            Action("Prune the take with what came from it", (), lambda: self._delete_shown(branch=True)),
+            Action("Move the take to the bin", (), self._delete_shown),
+            Action("Move the take and what came from it to the bin", (), lambda: self._delete_shown(branch=True)),
         )
 
     @property

@@ -16,7 +16,7 @@ from studio.app.widgets.controls import Button, ElidedLabel, SegmentedControl, s
 from studio.app.widgets.theme import Theme
 from studio.library.models import InstalledModel
 
-UNCERTAINTY_HELP = "Show in exact bits how undecided the model was about each pixel just before it drew it, row by row"
+UNCERTAINTY_HELP = "Show how uncertain the model was about each pixel, in exact bits"
 
 
 class TopBar(QWidget):
@@ -46,8 +46,8 @@ class TopBar(QWidget):
             theme, "Surprise", "toggle", tooltip="Show how unexpected each pixel is to this model", keys="U"
         )
         self.surprisal.setCheckable(True)
-        self.uncertainty_legend = ColourLegend(theme, "Doubt")
-        self.uncertainty = Button(theme, "Doubt", "toggle", tooltip=UNCERTAINTY_HELP, keys="V")
+        self.uncertainty_legend = ColourLegend(theme, "Uncertainty")
+        self.uncertainty = Button(theme, "Uncertainty", "toggle", tooltip=UNCERTAINTY_HELP, keys="V")
         self.uncertainty.setCheckable(True)
         self.undo = Button(theme, "", "icon", "undo", "Undo")
         self.redo = Button(theme, "", "icon", "redo", "Redo")

@@ -147,7 +147,7 @@ class Canvas(State):
             self._change("open mask", mask=masks.pack_layer(fit_to_shape(found.array, (1, tall, wide))[..., 0] >= 128))
             return
         self._messages.show_message(
-            f'The mask "{found.name}" is {width} × {height} pixels, but the picture is {wide} × {tall}. The hole stays '
+            f'The mask "{found.name}" has {width} × {height} pixels, the picture {wide} × {tall}. The hole stays '
             "as it was. Save the mask in the size of the picture.",
             "warn",
             until=(self.picture.changed, self.brush.mask.changed),
@@ -209,7 +209,7 @@ class Canvas(State):
             return
         if trained.card.shape[0] == 1 and (np.ptp(picture.array[..., :3], -1) > 0).any():
             self._messages.show_message(
-                f'"{picture.name}" is in colour and "{trained.card.title}" draws in grey, so it is brought to grey. '
+                f'"{picture.name}" was turned to grey, because "{trained.card.title}" draws in grey. '
                 "Your file is untouched."
             )
         if not _fits_model(picture, trained):
@@ -262,7 +262,7 @@ class Canvas(State):
 
 
 def cannot_keep_text(trained: InstalledModel) -> str:
-    return f'"{trained.card.title}" makes the whole picture at once and cannot keep part of it.'
+    return f'"{trained.card.title}" makes the whole picture at once. It cannot keep a part.'
 
 
 def _to_model_shape(picture: Array, trained: InstalledModel) -> Array:

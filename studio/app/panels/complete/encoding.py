@@ -17,6 +17,8 @@ from studio.library import storage
 from studio.library.work import StoredArray, Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Encode, Encoded, Failed
 
+STOPPED_TEXT = "Stopped before it was ready. The completion is still here."
+
 
 @dataclass(frozen=True, eq=False)
 class FinishedPicture:
@@ -96,7 +98,7 @@ class CompletionEncoder(State):
             then(found)
 
     def _show_stop(self) -> None:
-        self._drop_request("Stopped before it was ready. The completion is still here.")
+        self._drop_request(STOPPED_TEXT)
 
     def _show_failure(self, event: Failed) -> None:
         self._drop_request(f"{event.reason} {event.hint}")

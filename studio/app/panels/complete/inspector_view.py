@@ -42,13 +42,18 @@ class CompleteSettings(Column):
     def _build_temperature(self) -> tuple[QWidget, ...]:
         """The brush that paints the temperature."""
         look = self._theme
-        help = "Paint where to be calm and where to be wild"
+        help = "Paint calm and wild regions"
         self.paint = Button(look, "Paint temperature", "", "temperature", tooltip=help, keys="P")
         self.paint.setCheckable(True)
         self.temperature_factor = ValueSlider(
-            look, "Brush", 0.0, MAX_FACTOR, 1.0, tooltip="Times the temperature: below 1 calms, above 1 is wilder"
+            look,
+            "Brush",
+            0.0,
+            MAX_FACTOR,
+            1.0,
+            tooltip="Set the temperature factor. Below 1 is calmer, above 1 is wilder",
         )
-        self.even = Button(look, "Take it all away", "link", tooltip="Draw at the same temperature everywhere")
+        self.even = Button(look, "Clear all", "link", tooltip="Draw at the same temperature everywhere")
         self._brush = QWidget()
         column = QVBoxLayout(self._brush)
         column.setContentsMargins(0, 0, 0, 0)
@@ -76,11 +81,11 @@ class CompleteSettings(Column):
         self.add_widgets(self._chosen)
 
     def _build_ranking(self) -> None:
-        self.ranked = ChoiceField(self._theme, "Ranked by", 'What "typical" is measured on')
-        self.ranked.addItem("How typical the whole picture is", "whole")
-        self.ranked.addItem("How well it leads to what follows", "following")
+        self.ranked = ChoiceField(self._theme, "Ranked by", 'Choose what "typical" is measured on')
+        self.ranked.addItem("The whole picture", "whole")
+        self.ranked.addItem("What follows the hole", "following")
         self.counts = Label("", "note", wrap=True)
-        self.every = Button(self._theme, "Show all", "link", tooltip="Show those that fit what follows less well, too")
+        self.every = Button(self._theme, "Show all", "link", tooltip="Show the completions that fit less well, too")
         self.add_section("Ranked by")
         self.add_widgets(self.ranked, self.counts, make_row(self.every, 0))
 
@@ -133,11 +138,11 @@ class CompleteSettings(Column):
         made, left = len(results.ranked_cells()), results.left_out.get()
         words = completions.counts_text(made, left, ranking, results.show_all.get())
         if ranking == "following" and not follows and not made:
-            words = "Nothing that is kept follows the hole, so completions are ranked by the whole picture."
+            words = "No kept pixel follows the hole. Completions are ranked by the whole picture."
         elif ranking == "following" and state.parameters.number.get() <= completions.MAX_SHOWN and not made:
-            words = f"Of many, the {completions.MAX_SHOWN} that fit best are shown: make 64 or more."
+            words = f"Make 64 or more. The {completions.MAX_SHOWN} that fit best are shown."
         hole = bool(state.canvas.brush.mask.get().any())
-        self.counts.setText(words or ("" if follows or not hole else "Nothing that is kept follows the hole."))
+        self.counts.setText(words or ("" if follows or not hole else "No kept pixel follows the hole."))
         self.counts.setVisible(bool(self.counts.text()))
         some = left > 0 or (results.show_all.get() and made > completions.MAX_SHOWN and ranking == "following")
         self.every.set_text("Show the best" if results.show_all.get() else "Show all")
@@ -148,7 +153,7 @@ class CompleteSettings(Column):
         if cell is None or cell.picture is None:
             self.rank.setText("The chosen one")
             self.price.setText("")
-            self.part.setText("Choose a completion to see its price.")
+            self.part.setText("Choose a completion to see its bits.")
             self.price.hide()
             self.seen.hide()
             return

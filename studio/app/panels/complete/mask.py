@@ -74,9 +74,9 @@ def mask_caption(mask: Array) -> tuple[str, str]:
     """How many pixels are to be made, and what becomes of the others."""
     made, total = int(mask.sum()), mask.size
     if not made:
-        return "Nothing is marked yet.", "Paint what is missing, or pull a line up from below with the tool for rows."
+        return "Nothing is marked yet.", "Paint what is missing, or drag a line with the row tool."
     if made == total:
-        return f"All {total:,} pixels are marked.", "Take something away, so that a part of the picture is kept."
+        return f"All {total:,} pixels are marked.", "Erase something, so that a part of the picture is kept."
     where = "Everything above the line" if first_row(mask) is not None else "Everything that is not marked"
     return f"{made:,} of {total:,} pixels to fill.", f"{where} is kept exactly, pixel for pixel."
 

@@ -27,9 +27,9 @@ from studio.app.widgets.theme import Theme
 RIGHT = Qt.TextElideMode.ElideRight
 TOOL_BUTTONS = (
     ("brush", "Brush", "Paint the hole", "brush", "B"),
-    ("eraser", "Eraser", "Take away from the hole", "eraser", "E"),
+    ("eraser", "Eraser", "Erase from the hole", "eraser", "E"),
     ("rectangle", "Rectangle", "Add a rectangle", "rectangle", "M"),
-    ("rows", "From a row downwards", "Everything below a line", "rows", "D"),
+    ("rows", "From a row downwards", "Mark everything below a line", "rows", "D"),
 )
 
 
@@ -55,7 +55,7 @@ class BrushToolBar(QWidget):
         self.invert.clicked.connect(painting.invert_mask)
         self.tool_name = ElidedLabel("", "soft", RIGHT)
         self.width_field = NumberField(
-            "Brush size", 1, LARGEST_BRUSH, "Width of the brush in pixels of the picture; comma, full stop"
+            "Brush size", 1, LARGEST_BRUSH, "Set the width of the brush in pixels; comma, full stop"
         )
         self.width_field.setSuffix(" px")
         self.width_field.setFixedWidth(theme.scaled(72))

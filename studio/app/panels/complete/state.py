@@ -152,9 +152,7 @@ class CompleteState(PanelState):
         hole = self._hole
         picture = self.canvas.originals.get_picture(hole.picture) if hole is not None else None
         if hole is None or picture is None or self.batch.trained is None:
-            self._messages.show_message(
-                "The picture or its model is not here any more. What was finished is kept.", "failed"
-            )
+            self._messages.show_message("The picture or its model is missing. Finished completions are kept.", "failed")
             return None
         shape = picture.shape[:2]
         free = masks.unpack_mask(hole.mask, shape).astype(np.uint8)
@@ -261,7 +259,7 @@ class CompleteState(PanelState):
         """Keep the chosen completions as takes."""
         made = self._finished_pictures()
         if not made:
-            self._messages.show_message("No completion is chosen yet. Click one, then keep it as a take.")
+            self._messages.show_message(NO_COMPLETION_CHOSEN)
             return
 
         def keep(pieces: Sequence[ExportItem]) -> None:
@@ -328,11 +326,9 @@ class CompleteState(PanelState):
         self._steer_batch()  # a run under way
 
 
+NO_COMPLETION_CHOSEN = "No completion is chosen yet. Click one, then keep it as a take."
 NOTHING_MARKED = "Nothing is marked yet. Your picture is kept. Paint what is missing, then complete it."
-ALL_MARKED = (
-    "All of the picture is marked, so nothing of it would be kept. Take a part away with the eraser, or make new "
-    "pictures in Generate."
-)
+ALL_MARKED = "All of the picture is marked, so nothing would be kept. Erase a part, or make new pictures in Generate."
 
 
 def _temperature_factors(heat: Array) -> Array:

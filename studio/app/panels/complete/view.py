@@ -84,10 +84,10 @@ class CompleteFoot(QStackedWidget):
         super().__init__()
         self._state, self._stage = state.complete, stage
         complete = self._state
-        self.explore = Button(theme, "Open in Explore", tooltip="Go on there", keys="Ctrl+Shift+X")
-        self.save = Button(theme, "Save…", tooltip="Save the chosen ones", keys="Ctrl+E")
+        self.explore = Button(theme, "Open in Explore", tooltip="Continue in Explore", keys="Ctrl+Shift+X")
+        self.save = Button(theme, "Save…", tooltip="Save the chosen completions", keys="Ctrl+E")
         self.main_button = MainButton(theme, "Complete", "Fill the hole")
-        self.cancel = Button(theme, "Cancel", tooltip="Leave it; the picture stays as it was", keys="Esc")
+        self.cancel = Button(theme, "Cancel", tooltip="Leave the crop. The picture stays as it was", keys="Esc")
         self.use = Button(theme, "Use this", "primary", tooltip="Complete this picture", keys="Ctrl+Return")
         page = QWidget()
         column = QVBoxLayout(page)
@@ -164,10 +164,12 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
         Action(
             "Lock seed", ("L",), lambda: complete.parameters.lock_seed(not complete.parameters.locked.get()), "stage"
         ),
-        Action("Doubt", ("V",), lambda: complete.batch.show_uncertainty(not complete.uncertainty.on.get()), "stage"),
+        Action(
+            "Uncertainty", ("V",), lambda: complete.batch.show_uncertainty(not complete.uncertainty.on.get()), "stage"
+        ),
         Action("Even temperature", (), painting.clear_temperature_map),
         Action("Open a mask…", (), stage.ask_mask),
-        Action("Go on", (), complete.batch.continue_run, enabled=complete.batch.can_continue),
+        Action("Continue", (), complete.batch.continue_run, enabled=complete.batch.can_continue),
     )
     return PanelView(
         key="complete",

@@ -13,7 +13,7 @@ class Badge:
 
     kind: Literal["exact", "differs", "approximate", "working"] | None = None
     text: str = ""
-    """`Exact`, `12 of 12,288 values differ by 1`, `Approximate`, `Looking`."""
+    """`Exact`, `12 of 12,288 values differ by 1`, `Approximate`, `Checking`."""
     detail: str = ""
     """What follows in plain type: `with every slider at home, x.jpg comes back byte for byte`."""
     note: str = ""
@@ -28,7 +28,7 @@ def badge_of(start: Start | None, waiting: str, card: Card) -> Badge:
         card: of the model that has it
     """
     if waiting:
-        return Badge("working", "Looking", f"how {waiting} comes back")
+        return Badge("working", "Checking", f"how exactly {waiting} comes back")
     if start is None:
         return Badge()
     figures = start.round_trip

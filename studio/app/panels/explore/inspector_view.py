@@ -21,9 +21,9 @@ from studio.app.widgets.theme import Theme
 from studio.app.widgets.value_slider import OUTSIDE_SAFE_RANGE, ValueSlider
 from studio.library.models import InstalledModel
 
-_NOTE = "64 frames on the way from the stage to a take, as synthesizers load them."
+_NOTE = "64 frames from the stage to a take, as synthesizers load them."
 
-_EMPTY = "Keep another take of this model, and a wavetable can lead to it from the stage."
+_EMPTY = "Keep another take of this model. A wavetable can lead to it."
 
 
 class WavetableSection(Column):
@@ -32,7 +32,7 @@ class WavetableSection(Column):
     def __init__(self, theme: Theme, state: ExploreState, dialogs: FileDialogs) -> None:
         super().__init__(theme)
         self._state, self._table, self._dialogs = state, state.wavetable, dialogs
-        self.take = ChoiceField(theme, "Wavetable to", "The take at the other end of the wavetable")
+        self.take = ChoiceField(theme, "Wavetable to", "Choose the take at the other end of the wavetable")
         self.save = Button(theme, "Save…", tooltip="Save the way from the stage to this take as a wavetable")
         self.save.setAccessibleName("Save wavetable…")
         self.note = Label("", "note", wrap=True)
@@ -98,13 +98,11 @@ class ParametersSection(Column):
         self.temperatures: list[ValueSlider] = []
         self._folded = True
         self.all_home = Button(theme, "All home", "link", tooltip="Put every slider back to the start", keys="H")
-        self.fold = Button(theme, "", "fold", "right", tooltip="Directions that change the picture less")
-        self.temperatures_home = Button(
-            theme, "", "link", tooltip="Put the temperature back to where this model looks best"
-        )
+        self.fold = Button(theme, "", "fold", "right", tooltip="Show directions that change the picture less")
+        self.temperatures_home = Button(theme, "", "link", tooltip="Set the temperature at which this model looks best")
         self.seed = SeedField(theme, "New start", "Begin from another seed", "Seed ")
         self.open = Button(theme, "", "", "folder", keys="Ctrl+O")
-        self.class_field = ClassField(theme, "Any kind")
+        self.class_field = ClassField(theme, "Any class")
         self.wavetable = WavetableSection(theme, state, dialogs)
         self._none = Label("", "note", wrap=True)
         self.replacement = Button(theme, "", tooltip="Continue with a model that has sliders")
@@ -224,7 +222,7 @@ class ParametersSection(Column):
                 1.0,
                 None,
                 says,
-                f"How far {what} stray from the typical",
+                f"Set how far {what} differ from the typical",
             )
             slider.grabbed.connect(partial(dials.grab_temperature, index))
             slider.moved.connect(partial(dials.set_temperature, index))

@@ -19,6 +19,7 @@ from studio.library.models import InstalledModel
 from studio.library.work import Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Decoded, DecodeLatent, Failed
 
+MAYBE_OLDER = "The picture on the stage may be older than the sliders."
 RENDER_FIELDS = frozenset({"model", "seed", "start", "sliders", "temperatures", "label"})
 """What of a record a picture depends on."""
 
@@ -153,7 +154,7 @@ class LiveRender(State):
     def _show_loss(self, why: str) -> None:
         """The engine died with the question open: the picture stays, drawing it again is offered."""
         self._show_busy()
-        self._offer_again(f"{why} The picture on the stage may be older than the sliders.", "Draw it again")
+        self._offer_again(f"{why} {MAYBE_OLDER}", "Draw it again")
 
     def _offer_again(self, said: str, button: str) -> None:
         """Show a message until another picture is requested."""

@@ -27,6 +27,8 @@ from studio.app.widgets.theme import Theme
 from studio.library.models import InstalledModel
 from studio.wire.messages import Array
 
+PICTURE_FOLLOWS = "The engine is starting. The picture follows by itself."
+
 
 class ExploreStage(QStackedWidget):
     """How to begin, the picture with its badge, the crop preview, or the wave with its keys."""
@@ -92,7 +94,7 @@ class ExploreStage(QStackedWidget):
     def _show_waiting(self, _: object) -> None:
         """Say why a picture that was asked for is not here yet."""
         late = self._window.engine_status.get() == "Starting" and self._state.drawing.get()
-        self._waits.setText("The engine is starting; the picture follows by itself." if late else "")
+        self._waits.setText(PICTURE_FOLLOWS if late else "")
         self._waits.setVisible(late)
 
     def _show_model(self, trained: InstalledModel | None) -> None:
@@ -152,7 +154,7 @@ class ExploreFoot(QStackedWidget):
         self.keep = Button(
             theme, "Keep take", "primary", tooltip="Keep what is on the stage as a take", keys="Ctrl+Return"
         )
-        self.cancel = Button(theme, "Cancel", tooltip="Leave it; the stage stays as it was", keys="Esc")
+        self.cancel = Button(theme, "Cancel", tooltip="Leave the crop. The stage stays as it was", keys="Esc")
         self.use = Button(theme, "Use this", "primary", tooltip="Start from this picture", keys="Ctrl+Return")
         self.addWidget(make_button_pair(self.export, self.keep))
         self.addWidget(make_button_pair(self.cancel, self.use))
@@ -186,7 +188,7 @@ class ExploreFoot(QStackedWidget):
     def _show_busy(self, _: object) -> None:
         busy = self._state.busy.get()
         self.use.setEnabled(not busy)
-        self.use.set_text("Looking" if busy else "Use this")
+        self.use.set_text("Checking" if busy else "Use this")
 
 
 class ExploreInspector(QStackedWidget):

@@ -90,7 +90,7 @@ class WavetableExport(State):
             self._show_stop()
 
     def _show_stop(self) -> None:
-        self._offer_again("The wavetable was not made to its end.")
+        self._offer_again("The wavetable was not finished.")
 
     def _show_failure(self, event: Failed) -> None:
         self._offer_again(f"{event.reason} {event.hint}")

@@ -103,7 +103,9 @@ class Enlarged(State):
         take, index, cells, run = self._selection.current_take, self.index.get(), self._grid.cells.get(), self._grid.run
         if forming is not None and base is not None and forming.base.caption == base.caption:
             drawn = forming.row if base.rows_drawn is not None else None
-            return EnlargedItem(forming.picture, f"On from row {forming.start}", forming.work.seed, rows_drawn=drawn)
+            return EnlargedItem(
+                forming.picture, f"Continued from row {forming.start}", forming.work.seed, rows_drawn=drawn
+            )
         if take is not None:
             return self._item_of_take(take)
         if run is None or index is None or index >= len(cells):

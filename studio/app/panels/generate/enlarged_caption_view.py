@@ -10,7 +10,7 @@ from studio.app.widgets.controls import Button, ElidedLabel
 from studio.app.widgets.theme import Theme
 
 RIGHT = Qt.TextElideMode.ElideRight
-REWIND = "Drag the marker up, and let it go on from there as another take."
+REWIND = "Drag the marker up, then continue from there as another take."
 
 
 class EnlargedCaption(QWidget):
@@ -20,13 +20,13 @@ class EnlargedCaption(QWidget):
         super().__init__()
         self._theme, self._compact, self._marked, self._rewind_text = theme, False, False, False
         self.words, self.said = ElidedLabel("", "soft", RIGHT), ElidedLabel("", "soft", RIGHT)
-        self.continue_link = Button(theme, "Go on", "primary")
-        self.continue_link.clicked.connect(partial(press, "go on"))
+        self.continue_link = Button(theme, "Continue", "primary")
+        self.continue_link.clicked.connect(partial(press, "continue"))
         self._links = []
         for title, what, help, keys in (
             ("Save…", "save", "Save this one with its recipe inside", "Ctrl+E"),
-            ("Open in Explore", "explore", "Go on with this one in Explore", "Ctrl+Shift+X"),
-            ("All of them", "back", "Back to the grid", "Esc"),
+            ("Open in Explore", "explore", "Continue with this one in Explore", "Ctrl+Shift+X"),
+            ("All of them", "back", "Go back to the grid", "Esc"),
         ):
             link = Button(theme, title, "link", tooltip=help, keys=keys)
             link.clicked.connect(partial(press, what))
@@ -47,13 +47,13 @@ class EnlargedCaption(QWidget):
         self._item_text = said
         self._update_text()
         self.continue_link.setEnabled(can or running)
-        self.continue_link.set_text("Stop" if running else "Go on")
+        self.continue_link.set_text("Stop" if running else "Continue")
         self.continue_link.set_icon("stop" if running else "")
         self.continue_link.set_role("stop" if running else "primary" if armed else "")
         if running:
             self.continue_link.set_tooltip("Stop now and keep what is drawn", "Shift+Esc")
         else:
-            self.continue_link.set_tooltip("Draw what lies below the marker anew, as another take", "K")
+            self.continue_link.set_tooltip("Redraw the rows below the marker as another take", "K")
         if (marked, bool(said)) != (self._marked, self._rewind_text):
             self._marked, self._rewind_text = marked, bool(said)
             self._lay_out()

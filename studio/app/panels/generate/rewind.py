@@ -224,7 +224,7 @@ class Rewind(State):
             shared["share_map"] = shares.to_array() if shares is not None else None
 
         def question(job: str) -> AnyCommand:
-            self._queue.add_job(job, f"{base.trained.card.title}: on from row {rewound.row}", 1)
+            self._queue.add_job(job, f"{base.trained.card.title}: continued from row {rewound.row}", 1)
             self.working.set(True)
             if free.all():
                 return Sample(job=job, **shared)
@@ -249,7 +249,7 @@ class Rewind(State):
     def _show_stop(self) -> None:
         forming = self._end_drawing()
         said = f"Stopped at row {forming.row} of {forming.base.rows}. What is drawn is still on the stage."
-        self._messages.show_message(said, "info", ("Go on", self.retry_rest), until=(self.rewound.changed,))
+        self._messages.show_message(said, "info", ("Continue", self.retry_rest), until=(self.rewound.changed,))
         self._end()
 
     def _show_failure(self, event: Failed) -> None:
@@ -263,7 +263,7 @@ class Rewind(State):
     def _show_loss(self, why: str) -> None:
         """The engine died while a picture went on: what is drawn stays, the rest is offered."""
         forming = self._end_drawing()
-        said = f"{why} The picture that went on was lost at row {forming.row}; where it went on from is kept."
+        said = f"{why} The continued picture was lost at row {forming.row}. The original is kept."
         again = ("Draw it again", self.retry_rest)
         self._messages.show_message(said.strip(), "failed", again, until=(self.rewound.changed,))
         self._end()

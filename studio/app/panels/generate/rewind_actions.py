@@ -21,6 +21,11 @@ from studio.wire.messages import Array
 
 SETTINGS = frozenset({"seed", "temperature", "label", "mix", "share"})
 """What of a record a picture goes on with."""
+ADDED_TO_TAKES = "The continued picture is among your takes."
+ALREADY_DRAWN = (
+    "Nothing was drawn, because the settings are the same. "
+    "Unlock the seed, or change the marker, the temperature or a pixel."
+)
 
 
 class RewindActions(State):
@@ -68,7 +73,7 @@ class RewindActions(State):
             if trained is not None and trained.card.can_inpaint:
                 return
             what = "wave" if large.is_sound else "picture"
-            said = f'"{title}" makes the whole {what} at once and cannot go on from a part of it.'
+            said = f'"{title}" makes the whole {what} at once. It cannot continue from a part.'
             said = f"{said} Choose a model that draws row by row."
             self._messages.show_message(
                 said, "warn", until=(self._parameters.model.changed, self._enlarged.item.changed)
@@ -78,7 +83,7 @@ class RewindActions(State):
         """Choose the colour of a pixel below the marker, or let it go where there is none."""
         mark = self._rewind.marker_with_pixel(row, column, colour)
         if mark is not None:
-            self._change_marker("colour of a pixel" if colour is not None else "pixel let go", mark)
+            self._change_marker("colour of a pixel" if colour is not None else "release of a pixel", mark)
 
     def branch_here(self) -> None:
         """Go on from the marker, as another take, with the seed, temperature and kind that are set. What was drawn
@@ -88,10 +93,7 @@ class RewindActions(State):
             return
         if self._is_already_drawn(work):
             if self._parameters.locked.get():
-                self._messages.show_message(
-                    "This is how it was drawn already, so nothing new would come. Unlock the seed, or move the marker, "
-                    "the temperature or a pixel."
-                )
+                self._messages.show_message(ALREADY_DRAWN)
                 return
             self._parameters.new_seed()
             work = self._new_work()
@@ -140,9 +142,9 @@ class RewindActions(State):
         if now is not None and now.caption == base.caption:
             after["stage"] = {"at": f"take {name}"}
         else:
-            self._messages.show_message("The picture that went on is among your takes.")
+            self._messages.show_message(ADDED_TO_TAKES)
         row = work.rewound.row if work.rewound is not None else 0
-        self._change(f"going on from row {row}", **after)
+        self._change(f"continue from row {row}", **after)
 
     def _change_marker(self, name: str, mark: Marker, gesture: str | None = None) -> None:
         """A hand on the marker; the first touch brings what the picture was made with, unless a hand has set
@@ -159,7 +161,9 @@ class RewindActions(State):
             self._change(name, gesture, stage={"at": base.caption, **mark.to_record()}, **own)
             self._changed_settings = touched
             if self._parameters.label.get() != kind and self._parameters.class_name:
-                said = f'Kind is "{self._parameters.class_name}" now, as this picture was made. Undo takes it back.'
+                said = (
+                    f'The class is now "{self._parameters.class_name}", as in this picture. Undo brings the other back.'
+                )
                 self._messages.show_message(said, until=(self._parameters.label.changed,))
 
     def _on_picture_changed(self) -> None:

@@ -45,7 +45,7 @@ class RowMarker(QSlider):
         self._cursor: tuple[int, int] | None = None
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setMouseTracking(True)
-        set_tooltip(self, "Drag it up, and let the picture go on from there", "W")
+        set_tooltip(self, "Drag it up to continue the picture from there", "W")
         self.valueChanged.connect(self._describe)
         view.placed.connect(self._update_rect)
         theme.changed.connect(self.update)

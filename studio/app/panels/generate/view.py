@@ -178,9 +178,9 @@ class GenerateStage(QStackedWidget):
     def _run_link(self, what: str, _: bool = False) -> None:
         if what == "back":
             self.close_enlarged()
-        elif what == "go on" and self._state.rewind.is_running:
+        elif what == "continue" and self._state.rewind.is_running:
             self._state.rewind.stop_drawing()
-        elif what == "go on":
+        elif what == "continue":
             self._state.rewind_actions.branch_here()
         else:
             self.run_action(what)
@@ -259,7 +259,7 @@ class GenerateStage(QStackedWidget):
         said = rewind.status_text.get()
         kind = self._state.parameters.class_name
         if kind and can and mark.armed:
-            said = f'{said}, kind "{kind}"'
+            said = f'{said}, class "{kind}"'
         self.enlarged_caption.show_rewind(True, can, mark.armed, running, said)
         self.page.update_layout()
 
@@ -382,8 +382,10 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
         ),
         Action("Next picture", (), lambda: stage.show_next(1)),
         Action("Previous picture", (), lambda: stage.show_next(-1)),
-        Action("Go on", (), generate.batch.continue_run, enabled=generate.batch.can_continue),
-        Action("Doubt", ("V",), lambda: generate.batch.show_uncertainty(not generate.uncertainty.on.get()), "stage"),
+        Action("Continue", (), generate.batch.continue_run, enabled=generate.batch.can_continue),
+        Action(
+            "Uncertainty", ("V",), lambda: generate.batch.show_uncertainty(not generate.uncertainty.on.get()), "stage"
+        ),
         Action("Row marker", ("W",), stage.focus_marker, "stage"),
         Action("Pick the colour of a pixel", ("O",), stage.pick_colour, "stage"),
         Action("Branch here", ("K",), stage.branch_here, "stage"),

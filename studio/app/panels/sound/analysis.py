@@ -64,7 +64,7 @@ class LoopFinder(State):
             self.status_text.set("")
             return
         self._on_found((event.begin / self._player.rate, event.end / self._player.rate))
-        least = "least" if event.join_bits < event.join_bits_before else "as wanted, the least"
+        least = "least" if event.join_bits < event.join_bits_before else "the least"
         self.status_text.set(f"The join costs {event.join_bits:.1f} bits, {least} of {event.tried_count:,} tried")
 
     def _show_failure(self, event: Failed) -> None:
@@ -116,7 +116,7 @@ class RecordingBits(State):
         super().__init__(parent)
         self._player = player
         self.status_text: Value[str] = Value("", self)
-        """A note on which model and class the prices assume: `as Piano alone prices it`."""
+        """A note on which model and class the prices assume: `as Piano alone rates it`."""
         self._model: InstalledModel | None = None
         self._label: int | None = None
         self._mixed = False
@@ -206,7 +206,7 @@ class RecordingBits(State):
 
     def _update_status(self) -> None:
         if self._model is not None:
-            alone = f"as {self._model.card.title} alone prices it" if self._mixed else ""
+            alone = f"as {self._model.card.title} alone rates it" if self._mixed else ""
             kind = f"taken for {self._model.card.class_names[self._label]}" if self._label is not None else ""
             self.status_text.set(", ".join(filter(None, [alone, kind])))
 

@@ -19,7 +19,7 @@ REFRESH_INTERVAL = 500
 CLOSE_KEYS = "Ctrl+W"
 """The keys that close the opened recording."""
 SYSTEM_OUTPUT = "The system's own"
-NO_MODEL_TEXT = "Temperature, kind and seed of a model stand here, and are heard as you turn them."
+NO_MODEL_TEXT = "Add a model. Its temperature, class and seed appear here."
 
 
 class SoundInspector(Column):
@@ -42,7 +42,7 @@ class SoundInspector(Column):
         )
         set_tooltip(
             self.parameters.temperature.slider,
-            "Change the sound while it plays; a fast computer plays the change at once",
+            "Change the sound while it plays. A fast computer plays it soon",
         )
         self.priced = Label("", "note", wrap=True)
         self._none = Label(NO_MODEL_TEXT, "note", wrap=True)
@@ -63,7 +63,7 @@ class SoundInspector(Column):
             "icon",
             "close",
             "Put the recording away",
-            "Put the recording away; undo brings it back",
+            "Put the recording away. Undo brings it back",
             CLOSE_KEYS,
         )
         self.close_recording.clicked.connect(self._state.close_recording)
@@ -76,7 +76,7 @@ class SoundInspector(Column):
             "Find the best join",
             "",
             "loop",
-            tooltip="Move the loop's ends to where the join costs least",
+            tooltip="Move the loop's ends to the cheapest join",
             keys="J",
         )
         self.best.clicked.connect(self._state.find_loop)
@@ -85,8 +85,8 @@ class SoundInspector(Column):
         self.branch.clicked.connect(lambda: self._state.branch_at())
         self.from_ = Label("", "note", wrap=True)
         self._branch = self._add_part(self.from_, self.branch, title="Branch")
-        self.output = ChoiceField(look, "Output", "Where to play")
-        self.latency = ChoiceField(look, "Latency", "Shorter is heard sooner, longer bears a busier computer")
+        self.output = ChoiceField(look, "Output", "Choose the output to play on")
+        self.latency = ChoiceField(look, "Latency", "Set the latency. A longer one suits a busy computer")
         for seconds in (0.0, *self._player.card.latencies):
             self.latency.addItem(f"Latency {1000 * seconds:.0f} ms" if seconds else "Latency as needed", seconds)
         self.delay, self.gaps = Label("", "note"), Label("", "note")
@@ -149,7 +149,7 @@ class SoundInspector(Column):
         self.name.show_text(recording.name if recording is not None else "None: the model begins by itself")
         self.description.setText(recording.description if recording is not None else "")
         self.description.setVisible(bool(self.description.text()))
-        self.where.setText(f"Goes on from {ruler_time(cut, 1)}")
+        self.where.setText(f"Continues from {ruler_time(cut, 1)}")
         self.where.setVisible(recording is not None)
         self.close_recording.setVisible(recording is not None)
         self.from_.setText(self._branch_text(cut))
@@ -163,7 +163,7 @@ class SoundInspector(Column):
         found = [(n, take) for n, take in enumerate(takes, 1) if take.name == above]
         if found and found[0][1].work.heard >= len(found[0][1].picture):
             return ""  # a recording, of which all is said above
-        return f"Goes on from {f'take {found[0][0]}' if found else 'another'} at {ruler_time(cut, 1)}"
+        return f"Continues from {f'take {found[0][0]}' if found else 'another'} at {ruler_time(cut, 1)}"
 
     def _show_loop(self, _: object) -> None:
         loop, joining = self._player.loop.get(), self._state.loop_finder

@@ -276,7 +276,7 @@ class LiveGeneration(State):
         """The engine died: what is made plays on to its end."""
         self._ended()
         end = timecode(self.buffer.seconds)
-        said = f"{why} The sound was made up to {end}, which is kept. Play goes on from there."
+        said = f"{why} The sound was made up to {end}, which is kept. Play continues from there."
         self._messages.show_message(said.strip(), "failed", until=(self.making.changed, self.ended))
 
     def _check_edit(self) -> None:

@@ -172,7 +172,7 @@ class SoundState(PanelState):
             self._jobs.remove_job(self._listed_job)
             self._listed_job = player.live_generation.job
             if player.live_generation.job and trained is not None:
-                on = f", on from {source.name}" if source is not None else ""
+                on = f", continued from {source.name}" if source is not None else ""
                 self._jobs.add_endless_job(player.live_generation.job, f"{trained.card.title}{on}")
         if player.live_generation.job:
             speed = f" · {player.speed.get():.1f} × real time" if player.speed.get() else ""

@@ -39,10 +39,10 @@ class TransportView(QWidget):
         self._sign = Label()
         self.level = Slider(theme, 0.0, 1.0, LOUD_LEVEL, None)
         self.level.setAccessibleName("Volume")
-        set_tooltip(self.level, "How loud, not part of the export")
+        set_tooltip(self.level, "Set how loud it plays. The export stays the same")
         self.meter = QWidget()
         self.meter.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        set_tooltip(self.meter, "How fast this computer makes sound, and how far it is ahead of the ear")
+        set_tooltip(self.meter, "See how fast this computer makes sound, and how far ahead")
         self._column = QVBoxLayout(self)
         self._lines: list[QHBoxLayout] = []
         self._mode = ""
@@ -71,7 +71,7 @@ class TransportView(QWidget):
     def show_playing(self, playing: bool) -> None:
         self.play.set_icon("pause" if playing else "play")
         self.play.setAccessibleName("Pause" if playing else "Play")
-        self.play.set_tooltip("Rest here; making goes on a little" if playing else "Play while it is made", "Space")
+        self.play.set_tooltip("Pause here. Making continues a little" if playing else "Play while it is made", "Space")
 
     def show_time(self, position: float, made: float, fresh: bool) -> None:
         """`fresh`: nothing is made yet, so that it is the length of what was brought in."""

@@ -17,7 +17,7 @@ from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, Label, make_row
 from studio.app.widgets.theme import Theme
 
-EMPTY_TEXT = "Press Play to hear this model, or drop a recording to go on from."
+EMPTY_TEXT = "Press Play to hear this model, or drop a recording to continue."
 NO_MODEL_TEXT = "No model of recordings is here yet. Add one, and hear it while it makes."
 
 
@@ -74,7 +74,7 @@ class SoundStageView(QStackedWidget):
             button.setVisible(able)
         self.add.setVisible(not able)
         late = able and self._window.engine_status.get() == "Starting"
-        self.waits.setText("The engine is starting; playing begins as soon as it is ready." if late else "")
+        self.waits.setText("The engine is starting. Playing begins when it is ready." if late else "")
         if not able:
             self.waits.setText("A model is one .safetensors file. It can also be dropped on this window.")
         self.waits.setVisible(bool(self.waits.text()))
@@ -149,7 +149,7 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
         key="sound",
         title="Sound",
         icon="sound",
-        tooltip="Hear a model while it makes, and go on from recordings",
+        tooltip="Hear a model while it makes sound, and continue recordings",
         stage=stage,
         inspector=SoundInspector(theme, state, stage.ask_file),
         foot=foot,

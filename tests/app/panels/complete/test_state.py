@@ -10,7 +10,10 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import AppState
 from studio.app.panels.complete import mask as masks
+from studio.app.panels.complete.canvas import NO_MODEL_TEXT
+from studio.app.panels.complete.encoding import STOPPED_TEXT
 from studio.app.panels.complete.ranking import MAX_SHOWN
+from studio.app.panels.complete.state import ALL_MARKED, NO_COMPLETION_CHOSEN, NOTHING_MARKED
 from studio.library.work import Work
 from studio.wire import messages as wire
 from studio.wire.messages import Array
@@ -128,7 +131,7 @@ def test_colours_that_a_grey_model_cannot_keep_are_said(
     window.open_dropped([own])
     qtbot.waitUntil(lambda: window.complete.canvas.picture.get() is not None)
     assert window.complete.canvas.picture.get().shape == (8, 8, 1)  # type: ignore[union-attr]
-    assert '"mine.png" is in colour and "Greys" draws in grey' in said(window)
+    assert '"mine.png" was turned to grey, because "Greys" draws in grey' in said(window)
     # Another model sees the same picture and the same hole in its own shape.
     mark(window, 3)
     window.complete.choose_model("rows")
@@ -139,7 +142,7 @@ def test_colours_that_a_grey_model_cannot_keep_are_said(
 def test_a_model_that_cannot_keep_a_part_says_so_and_offers_one_that_can(window: AppState, picture: Array) -> None:
     work = Work(model="tiny", model_hash="", seed=7)
     window.complete.canvas.open_work(work, picture)
-    assert said(window) == '"Tiny" makes the whole picture at once and cannot keep part of it.'
+    assert said(window) == '"Tiny" makes the whole picture at once. It cannot keep a part.'
     current = window.messages.current.get()
     assert current is not None
     assert [words for words, _ in current.buttons] == ["Choose a model that can"]
@@ -157,7 +160,7 @@ def test_without_a_model_that_can_it_says_what_to_do(
     (two_models / "rows.safetensors").unlink()
     window = opener(engine)
     window.complete.canvas.open_file(own)
-    assert "No model here can keep a part of a picture. Add one" in said(window)
+    assert said(window).startswith(NO_MODEL_TEXT)
     window.complete.canvas.open_work(Work(model="tiny", model_hash="", seed=7), picture)
     current = window.messages.current.get()
     assert current is not None
@@ -210,7 +213,7 @@ def test_a_mask_is_opened_and_one_of_another_size_is_refused(opened: AppState, t
     assert np.array_equal(painting.mask.get(), white > 0)
     opened.complete.canvas.open_mask(tmp_path / "small.png")
     qtbot.waitUntil(lambda: "small.png" in said(opened))
-    assert 'The mask "small.png" is 8 × 5 pixels, but the picture is 8 × 8. The hole stays' in said(opened)
+    assert 'The mask "small.png" has 8 × 5 pixels, the picture 8 × 8. The hole stays' in said(opened)
     opened.complete.canvas.open_mask(tmp_path / "broken.png")
     qtbot.waitUntil(lambda: "broken.png" in said(opened))
     assert np.array_equal(painting.mask.get(), white > 0)
@@ -314,10 +317,10 @@ def test_temperature_is_painted_and_steers_a_run_under_way(opened: AppState, eng
 
 def test_an_empty_and_a_full_mask_are_refused_with_a_sentence(opened: AppState, engine: FakeEngine) -> None:
     opened.complete.start_batch()
-    assert "Nothing is marked yet" in said(opened)
+    assert said(opened) == NOTHING_MARKED
     opened.complete.canvas.brush.invert_mask()
     opened.complete.start_batch()
-    assert "All of the picture is marked" in said(opened)
+    assert said(opened) == ALL_MARKED
     assert engine.sent == []
 
 
@@ -462,7 +465,7 @@ def test_chosen_ones_are_saved_kept_and_opened_in_explore(
     engine.emit_events(wire.Finished(job=job))
     state = opened.complete
     state.keep_takes()
-    assert "No completion is chosen yet" in said(opened)
+    assert said(opened) == NO_COMPLETION_CHOSEN
     state.choose_completions((2, 0))
     assert state.file_name() == "mine-10.png"
     (tmp_path / "out").mkdir()
@@ -530,7 +533,7 @@ def test_stopped_in_the_queue_no_more_completions_are_made_ready(
     opened.jobs.stop_job(piece)
     engine.emit_events(wire.Stopped(job=piece))
     assert engine.stopped == [piece] and len(engine.sent) == count and opened.jobs.jobs.get() == ()
-    assert "Stopped before it was ready. The completion is still here." in said(opened)
+    assert STOPPED_TEXT in said(opened)
     opened.messages.press_button(0)
     answer(engine)
     answer(engine)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 
 from studio.app.model_browser.cards_view import CardList
 from studio.app.panels.complete import mask as masks
+from studio.app.panels.complete.canvas import NO_MODEL_TEXT
 from studio.app.panels.complete.inspector_view import CompleteInspector, CompleteSettings
 from studio.app.panels.complete.view import CompleteFoot, CompleteStage, CompleteWorkspace
 from studio.library.work import Work
@@ -142,7 +143,7 @@ def test_where_no_model_can_the_panel_says_so(window_opener: WindowOpener) -> No
     settle()
     stage = studio.window.panels["complete"].stage
     assert isinstance(stage, CompleteStage)
-    assert "No model here can keep a part of a picture." in stage.title.text()
+    assert stage.title.text() == NO_MODEL_TEXT
     assert not stage.begin.isVisible()
 
 

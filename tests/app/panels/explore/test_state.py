@@ -7,6 +7,7 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import AppState
+from studio.app.panels.explore.rendering import MAYBE_OLDER
 from studio.app.panels.explore.state import ExploreState as ExploreState
 from studio.library import models, storage, work
 from studio.library.storage import NotSaved
@@ -218,7 +219,7 @@ def test_a_dead_engine_leaves_the_picture_and_offers_to_draw_it_again(window: Ap
     count = len(engine.sent)
     engine.die()
     said = window.messages.current.get()
-    assert said is not None and said.text.endswith("The picture on the stage may be older than the sliders.")
+    assert said is not None and said.text.endswith(MAYBE_OLDER)
     assert len(engine.sent) == count and window.explore.picture.get() is not None
     window.messages.press_button(0)
     assert len(engine.sent) == count + 1 and asked(engine).sliders[0] == 1.0
@@ -525,7 +526,7 @@ def test_a_work_from_before_its_model_got_another_card_comes_back_without_a_warn
 def test_a_work_of_a_model_trained_anew_warns(window: AppState, engine: FakeEngine) -> None:
     assert window.explore.restore_work(Work(model="tiny", model_hash="0" * 32, seed=1))
     said = window.messages.current.get()
-    assert said is not None and 'another "tiny" than the one here' in said.text
+    assert said is not None and 'Another model named "tiny"' in said.text
 
 
 def test_a_work_beyond_the_reach_of_a_hand_is_restored_exactly(window: AppState, engine: FakeEngine) -> None:

@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
-from studio.app.panels.explore.view import ExploreFoot, ExploreInspector, ExploreStage
+from studio.app.panels.explore.view import PICTURE_FOLLOWS, ExploreFoot, ExploreInspector, ExploreStage
 from studio.media import export
 from studio.media.pictures.image import OpenedPicture
 from studio.wire.messages import DecodeLatent, Encode
@@ -61,10 +61,9 @@ def test_an_empty_stage_says_how_to_begin(studio: OpenedWindow) -> None:
 def test_a_picture_follows_only_if_one_was_asked_for(studio: OpenedWindow) -> None:
     stage, _, _ = parts(studio)
     studio.state.show_panel("explore")
-    waits = "The engine is starting; the picture follows by itself."
     for said in (False, True):
         visible = [label.text() for label in stage.findChildren(QLabel) if label.isVisible()]
-        assert (waits in visible) is said
+        assert (PICTURE_FOLLOWS in visible) is said
         studio.state.explore.parameters.new_start(7)
 
 
@@ -148,7 +147,7 @@ def test_each_scale_has_its_temperature(exploring: OpenedWindow) -> None:
     state, dials = exploring.state.explore, inspector.parameters.temperatures
     assert [dial.name.text() for dial in dials] == ["Coarse", "Middle", "Fine"]
     assert dials[2].slider.accessibleName() == "Temperature, fine"
-    assert dials[2].slider.toolTip() == "How far details stray from the typical"
+    assert dials[2].slider.toolTip() == "Set how far details differ from the typical"
     drag(dials[2].slider, [dials[2].slider._position_of(0.7), dials[2].slider._position_of(1.4)])
     assert state.parameters.temperatures.get()[2] == pytest.approx(1.4, abs=0.05)
     assert state.parameters.temperatures.get()[:2] == (0.7, 0.7)
@@ -212,7 +211,7 @@ def test_a_photo_is_cropped_with_a_preview_and_comes_back_exactly(
     assert inspector.import_section.seen.shown_picture.shape == (8, 8, 3)
     QTest.mouseClick(foot.use, Qt.MouseButton.LeftButton)
     assert isinstance(exploring.engine.sent[-1], Encode)
-    assert (foot.use.text(), foot.use.isEnabled()) == ("Looking", False)
+    assert (foot.use.text(), foot.use.isEnabled()) == ("Checking", False)
     exploring.answer_encoding()
     exploring.answer_explore()
     settle()

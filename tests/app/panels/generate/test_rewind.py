@@ -8,6 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import AppState
 from studio.app.panels.generate.rewind import Marker, RewindBase
+from studio.app.panels.generate.rewind_actions import ADDED_TO_TAKES, ALREADY_DRAWN
 from studio.app.takes import tree
 from studio.library import work
 from studio.library.work import ImposedPixel
@@ -151,7 +152,7 @@ def test_what_was_drawn_already_gets_another_seed_unless_it_is_locked(window: Ap
     count = len(engine.sent)
     generate.rewind_actions.branch_here()
     said = window.messages.current.get()
-    assert len(engine.sent) == count and said is not None and said.text.startswith("This is how it was drawn already")
+    assert len(engine.sent) == count and said is not None and said.text == ALREADY_DRAWN
     generate.parameters.set_temperature(1.1)
     generate.rewind_actions.branch_here()
     assert asked(engine).temperature == (1.1,)
@@ -244,7 +245,7 @@ def test_a_failure_and_a_dead_engine_lose_nothing(window: AppState, engine: Fake
     window.messages.press_button(0)
     engine.die()
     said = window.messages.current.get()
-    assert said is not None and said.text.endswith("was lost at row 5; where it went on from is kept.")
+    assert said is not None and said.text.endswith("was lost at row 5. The original is kept.")
     assert mark(window).row == 5 and window.jobs.jobs.get() == ()
     window.messages.press_button(0)
     answer(engine, 99)
@@ -261,7 +262,7 @@ def test_a_picture_that_goes_on_while_another_is_looked_at_is_among_the_takes(
     answer(engine, 99)
     assert len(window.takes.takes.get()) == 2 and window.generate.enlarged.index.get() == 0
     said = window.messages.current.get()
-    assert said is not None and said.text == "The picture that went on is among your takes."
+    assert said is not None and said.text == ADDED_TO_TAKES
 
 
 def test_another_seed_goes_on_with_the_same_kind(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
@@ -272,7 +273,7 @@ def test_another_seed_goes_on_with_the_same_kind(opener: Opener, engine: FakeEng
     window.generate.rewind_actions.move_marker(5)
     assert window.generate.parameters.label.get() == 1
     said = window.messages.current.get()
-    assert said is not None and said.text == 'Kind is "Cake" now, as this picture was made. Undo takes it back.'
+    assert said is not None and said.text == 'The class is now "Cake", as in this picture. Undo brings the other back.'
     window.generate.history.undo()
     assert window.generate.parameters.label.get() is None and window.messages.current.get() is None
     window.generate.rewind_actions.move_marker(5)

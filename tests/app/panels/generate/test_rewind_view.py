@@ -49,9 +49,9 @@ def test_the_caption_says_the_kind_that_goes_on(window_opener: WindowOpener, two
     caption = stage(studio).enlarged_caption
     assert "kind" not in caption.said.text()
     studio.state.generate.rewind_actions.move_marker(5)
-    assert caption.said.text() == 'as a new take from row 5, kind "Cake"'
+    assert caption.said.text() == 'as a new take from row 5, class "Cake"'
     studio.state.generate.parameters.set_label(0)
-    assert caption.said.text() == 'as a new take from row 5, kind "Cat"'
+    assert caption.said.text() == 'as a new take from row 5, class "Cat"'
     studio.state.generate.parameters.set_label(None)
     assert caption.said.text() == "as a new take from row 5"
 
@@ -209,11 +209,11 @@ def test_while_it_goes_on_the_button_stops_it(rewinding: OpenedWindow) -> None:
     page.branch_here()
     button = page.enlarged_caption.continue_link
     assert (button.text().strip(), button.property("role")) == ("Stop", "stop")
-    assert rewinding.window.job_box.first_job.title.text() == "Rows: on from row 4"
+    assert rewinding.window.job_box.first_job.title.text() == "Rows: continued from row 4"
     QTest.mouseClick(button, LEFT)
     assert rewinding.engine.stopped == [asked(rewinding).job]
     rewinding.engine.emit_events(Stopped(job=asked(rewinding).job))
-    assert button.text() == "Go on" and button.isEnabled()
+    assert button.text() == "Continue" and button.isEnabled()
     drag(rewinding, [6])  # from the row at which it stopped
     assert mark(rewinding).row == 6 and rewinding.state.generate.rewind.rewound.get() is None
 
@@ -303,8 +303,8 @@ def test_a_take_is_pruned_with_what_came_from_it(grown: OpenedWindow) -> None:
         opened.close()
         return {action.text(): action for action in opened.actions()}
 
-    assert "Prune with what came from it" not in menu(3)
-    menu(2)["Prune with what came from it"].trigger()
+    assert "Move to the bin with what came from it" not in menu(3)
+    menu(2)["Move to the bin with what came from it"].trigger()
     assert strip.takes.parents == (None, 0)
     assert grown.window.message.first.text() == "Take 3 and the one that came from it are in the bin."
     QTest.mouseClick(grown.window.message.buttons[0], LEFT)

@@ -21,7 +21,7 @@ def test_a_recording_is_cut_gone_on_from_and_priced(stage: SoundBench, qtbot: Qt
     soundfile.write(tmp_path / "waltz.flac", stereo, 44_100)
     sound = stage.sound
     player = stage.sound.player
-    assert stage.window.drop_text([tmp_path / "waltz.flac"]) == "Go on from this sound"
+    assert stage.window.drop_text([tmp_path / "waltz.flac"]) == "Continue this sound"
     stage.window.open_dropped([tmp_path / "waltz.flac"])
     qtbot.waitUntil(lambda: len(player.samples) == 2 * RATE)
     recording = sound.recording.get()

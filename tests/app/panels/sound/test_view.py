@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.panels.sound.inspector_view import SoundInspector
 from studio.app.panels.sound.player_view import PlayerView
+from studio.app.panels.sound.state import NO_MODEL
 from studio.app.panels.sound.view import EMPTY_TEXT, NO_MODEL_TEXT
 from studio.wire.messages import (
     BitsChunk,
@@ -105,7 +106,7 @@ def test_without_a_model_only_what_works_is_shown(
     assert not any(widget.isVisible() for widget in (*dead, inspector.branch, inspector.output, foot.export, foot.keep))  # type: ignore[attr-defined]
     wave = tmp_path / "waltz.wav"
     soundfile.write(wave, np.zeros(RATE), RATE)
-    assert studio.state.drop_text([wave]).startswith("There is no model of recordings")
+    assert studio.state.drop_text([wave]) == NO_MODEL
     monkeypatch.setattr(studio.window.dialogs, "ask_file", lambda kinds, then: then(tmp_path / "hum.safetensors"))
     write_model(tmp_path, make_card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
     panel.stage.add.click()  # type: ignore[attr-defined]
@@ -204,7 +205,7 @@ def test_a_branch_says_what_it_comes_from(stage: Stage) -> None:
     stage.page.seek(1.5)
     stage.key(Qt.Key.Key_K)
     stage.show()
-    assert stage.inspector.from_.text() == "Goes on from take 1 at 0:01.5"
+    assert stage.inspector.from_.text() == "Continues from take 1 at 0:01.5"
     assert stage.lanes.timeline.cut == pytest.approx(1.5)
     assert stage.lanes.timeline.made == pytest.approx(1.5)
 

@@ -140,7 +140,7 @@ class Playhead(QSlider):
 
     def _paint_tag(self, painter: QPainter, seconds: float) -> None:
         """`goes on from 0:06.0`, beside the cut."""
-        look, words, lanes = self._theme, f"goes on from {ruler_time(seconds, 1)}", self._lanes
+        look, words, lanes = self._theme, f"continues from {ruler_time(seconds, 1)}", self._lanes
         font = look.font(12, 500)
         wide = QFontMetrics(font).horizontalAdvance(words) + look.scaled(16)
         x = self._x_of(seconds)

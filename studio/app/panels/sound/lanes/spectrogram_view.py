@@ -55,7 +55,7 @@ class SpectrogramView(LaneView):
 
     def _describe(self) -> None:
         top = f"{self.spectrum.top / 1000:g} kilohertz"
-        self.setAccessibleDescription(f"Low sounds below, up to {top}, as far apart as the ear hears them")
+        self.setAccessibleDescription(f"Shows low sounds at the bottom, up to {top}")
 
     def _add_columns(self) -> None:
         """Some more columns, where they are seen; those that are left come when the window has drawn itself."""

@@ -96,7 +96,7 @@ class TemperatureLaneView(QListView):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.setAccessibleName("Temperature over time")
         self.viewport().setMouseTracking(True)
-        set_tooltip(self, "Click adds a knot, drag moves it, double click removes it", "T")
+        set_tooltip(self, "Click to add a knot. Drag to move it, double click to remove it", "T")
         theme.changed.connect(self.updateGeometry)
         timeline.moved.connect(self.viewport().update)
 

@@ -1,4 +1,4 @@
-"""What to make in Complete, the completion looked at, and what "typical" is measured on."""
+"""Shows the parameters of Complete, the chosen completion, and the ranking."""
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
@@ -23,7 +23,7 @@ from studio.app.widgets.value_slider import ValueSlider
 
 
 class CompleteSettings(Column):
-    """The dials; the chosen completion; the ranking."""
+    """Shows the parameters, the chosen completion and the ranking."""
 
     def __init__(self, theme: Theme, state: CompleteState, surprisal: SurprisalMaps, exporting: ExportSettings) -> None:
         super().__init__(theme)
@@ -40,7 +40,7 @@ class CompleteSettings(Column):
         self._connect()
 
     def _build_temperature(self) -> tuple[QWidget, ...]:
-        """The brush that paints the temperature."""
+        """Build the controls of the brush that paints temperature."""
         look = self._theme
         help = "Paint calm and wild regions"
         self.paint = Button(look, "Paint temperature", "", "temperature", tooltip=help, keys="P")
@@ -176,7 +176,7 @@ class CompleteSettings(Column):
 
 
 class CompleteInspector(QStackedWidget):
-    """What to make; while a picture is brought in, how it is cut."""
+    """Shows the settings; while a picture is cropped, the crop controls."""
 
     def __init__(self, theme: Theme, state: AppState) -> None:
         super().__init__()

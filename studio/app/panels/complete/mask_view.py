@@ -1,4 +1,4 @@
-"""A picture on which a hole is painted: hatched where it is to be made anew, tinted where temperature is painted."""
+"""Shows a picture with its hole hatched and its temperature map tinted."""
 
 import functools
 
@@ -28,9 +28,10 @@ _MOVES = {
 
 
 class MaskView(PictureView):
-    """`pressed` and `dragged` carry places (x, y) in pixels of the picture; a gesture ends with `let_go` or `escaped`.
+    """Reports strokes on the picture. `pressed` and `dragged` carry positions (x, y) in pixels of the picture.
 
-    The arrows move a cross over the picture, Enter paints there; with the tool for rows they move the line.
+    A gesture ends with `let_go` or `escaped`. The arrow keys move a cross, Enter paints there; with the row tool they
+    move the line.
     """
 
     stroke_started = Signal(object)
@@ -68,10 +69,10 @@ class MaskView(PictureView):
         self._size = size
         self.update()
 
-    # ── the hand ─────────────────────────────────────────────────────────────────────────────────
+    # ── mouse and keys ─────────────────────────────────────────────────────────────────────────────────
 
     def widget_position(self, x: float, y: float) -> QPointF:
-        """Where a place of the picture is in this widget."""
+        """Return the position in this widget of a position in the picture."""
         rect, scale, ratio = self._rect, self.pixel_size(), self.devicePixelRatioF()
         return QPointF((rect.x() + x * scale) / ratio, (rect.y() + y * scale) / ratio)
 
@@ -116,7 +117,7 @@ class MaskView(PictureView):
             event.ignore()
 
     def _move_cross(self, across: int, down: int, painting: bool) -> None:
-        """Move the cross, or the line of the tool for rows; with Shift the tool paints on the way."""
+        """Move the cross, or the line of the row tool. With Shift, the tool paints on the way."""
         if self._tool == "rows":
             self.row_moved.emit(down)
             return
@@ -139,7 +140,7 @@ class MaskView(PictureView):
             self._stroke_active = False
             self.stroke_ended.emit()
 
-    # ── the looks ────────────────────────────────────────────────────────────────────────────────
+    # ── painting ────────────────────────────────────────────────────────────────────────────────
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -156,7 +157,7 @@ class MaskView(PictureView):
             self._paint_tool(painter)
 
     def _paint_hole(self, painter: QPainter) -> None:
-        """The ground of a well, hatched, so that it is told from any picture; its edge is a hairline."""
+        """Fill the hole with hatching, which no picture contains, and draw a hairline around it."""
         if not self._mask.any():
             return
         look = self._theme
@@ -174,11 +175,11 @@ class MaskView(PictureView):
     def _paint_temperature_map(self, painter: QPainter) -> None:
         if bool((self._temperature_map == masks.NEUTRAL).all()):
             return
-        if self._tool == "temperature":  # with another tool in hand the picture is to be seen as it is
+        if self._tool == "temperature":  # other tools show the picture without the map
             painter.setOpacity(OPACITY)
             painter.drawImage(self._rect, _temperature_image(self._temperature_map))
             painter.setOpacity(1.0)
-        around = QPen(Qt.GlobalColor.black, 3)  # so that the line is seen on any picture
+        around = QPen(Qt.GlobalColor.black, 3)  # visible on any picture
         self._paint_contour(
             painter,
             (self._temperature_map.astype(int) + CONTOUR // 2) // CONTOUR,
@@ -187,14 +188,14 @@ class MaskView(PictureView):
         )
 
     def _paint_contour(self, painter: QPainter, layer: Array, *pens: QPen) -> None:
-        """Lines between neighbours that differ, with one pen after another."""
+        """Draw the lines between neighbours that differ, with one pen after another."""
         lines = [line.translated(self._rect.topLeft()) for line in contour_lines(layer, self.pixel_size())]
         for pen in pens:
             painter.setPen(pen)
             painter.drawLines(lines)
 
     def _paint_line(self, painter: QPainter) -> None:
-        """Below it everything is made anew; its tab says how many rows are kept."""
+        """Draw the line of the row tool, and on its tab the number of rows that are kept."""
         row = masks.first_row(self._mask)
         if row is None or self._tool != "rows":
             return
@@ -214,7 +215,7 @@ class MaskView(PictureView):
         painter.drawText(QRect(left, top, wide, high), Qt.AlignmentFlag.AlignCenter, f"row {row}")
 
     def _paint_tool(self, painter: QPainter) -> None:
-        """What the tool would cover."""
+        """Draw what the tool would cover."""
         if self._cross is None or not (self.underMouse() or self.hasFocus()) or self._tool == "rows":
             return
         size = 1 if self._tool == "rectangle" else self._size
@@ -228,7 +229,7 @@ class MaskView(PictureView):
 
 
 def contour_lines(layer: Array, scale: int) -> list[QLine]:
-    """Between neighbours of `layer` that differ, in device pixels."""
+    """Return lines between neighbours of `layer` that differ, in device pixels."""
     lines = []
     for y, x in np.argwhere(layer[1:] != layer[:-1]):
         lines.append(QLine(int(x) * scale, int(y + 1) * scale, int(x + 1) * scale, int(y + 1) * scale))
@@ -238,14 +239,14 @@ def contour_lines(layer: Array, scale: int) -> list[QLine]:
 
 
 def _alpha_image(mask: Array) -> QImage:
-    """Opaque where something is marked."""
+    """Return an image that is opaque for marked pixels."""
     pixels = np.zeros((*mask.shape, 4), np.uint8)
     pixels[mask] = 255
     return _rgba_image(pixels)
 
 
 def _temperature_image(heat: Array) -> QImage:
-    """From calm by even to wild."""
+    """Return the temperature map in colours, from calm to wild."""
     share = np.clip((heat.astype(np.float32) - masks.NEUTRAL) / masks.NEUTRAL, -1, 1)[..., None]
     even, calm, wild = (
         np.array([c.red(), c.green(), c.blue()], np.float32) for c in (NEUTRAL_COLOUR, COOL_COLOUR, WARM_COLOUR)
@@ -262,7 +263,7 @@ def _rgba_image(pixels: Array) -> QImage:
 
 @functools.lru_cache(maxsize=8)
 def _hatching_tile(step: int, colour: str) -> QImage:
-    """A tile of diagonal lines."""
+    """Return a tile of diagonal lines."""
     tile = QImage(step, step, QImage.Format.Format_ARGB32_Premultiplied)
     tile.fill(Qt.GlobalColor.transparent)
     with QPainter(tile) as painter:

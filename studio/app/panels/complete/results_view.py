@@ -1,4 +1,4 @@
-"""The completions in a grid from the most typical to the strangest, and the scale on which they lie."""
+"""Shows completions in a grid from the most typical to the strangest, and their scale."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -37,8 +37,10 @@ Index = QModelIndex | QPersistentModelIndex
 def arrange_results(
     count: int, width: int, height: int, cell: tuple[int, int], gap: int, below: int, least: int
 ) -> int:
-    """By how much pictures `cell` (height, width) are enlarged so that `count` of them fit with `gap` between and
-    `below` under each; in device pixels. Never smaller than `least`: then they scroll."""
+    """Return the scale at which `count` pictures of size `cell` (height, width) fit, in device pixels.
+
+    Pictures have `gap` between and `below` under each. The scale is at least `least`; then the grid scrolls.
+    """
     smallest = max(1, -(-least // max(cell)))
     for scale in range(max(largest_multiple(width, cell[1]), smallest), smallest, -1):
         if (width // (cell[1] * scale + gap)) * (height // (cell[0] * scale + gap + below)) >= count:
@@ -47,7 +49,7 @@ def arrange_results(
 
 
 class _PlaceRows(QAbstractListModel):
-    """Places, each with its completion."""
+    """Lists the places of the grid, each with its completion."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -56,7 +58,7 @@ class _PlaceRows(QAbstractListModel):
         self.rows, self.following = 0, False
 
     def set_places(self, places: tuple[RankedCell, ...], cells: tuple[Cell, ...]) -> bool:
-        """Whether others stand there now."""
+        """Set the places; return whether they differ from before."""
         fresh = [place.cell for place in places] != [place.cell for place in self.places]
         if fresh:
             self.beginResetModel()
@@ -126,8 +128,10 @@ class _PlacePainter(QStyledItemDelegate):
 
 
 class ResultsView(QListView):
-    """`chose` carries the completions that are chosen, the current one last; `held` says whether pointer or focus are
-    here, so that nothing may move."""
+    """Shows the completions. `chose` carries the chosen ones, the current one last.
+
+    `held` carries whether the pointer or the focus is in the grid, so that nothing may move.
+    """
 
     cells_chosen = Signal(object)
     hold_changed = Signal(bool)
@@ -149,7 +153,7 @@ class ResultsView(QListView):
         theme.changed.connect(self._redraw)
 
     def show_places(self, state: Ranking, rows: int, size: tuple[int, int]) -> None:
-        """What stands where; `rows` in which each is drawn, `size` (height, width) of each."""
+        """Show the places; `rows` is the number of rows of each picture, `size` its (height, width)."""
         self.rows.rows, self.rows.following = rows, state.rank_by.get() == "following"
         before = (len(self.rows.places), self.thumbnails.shape)
         self.thumbnails.shape = size
@@ -180,17 +184,17 @@ class ResultsView(QListView):
         self.thumbnails.show_smooth(smooth)
 
     def show_overlay(self, over: Callable[[Array], Array | None]) -> None:
-        """What is to be seen in place of a picture, None for the picture itself."""
+        """Set the function that returns a map to be shown over a picture, or None."""
         self.thumbnails.show_overlay(over)
 
     def redraw_picture(self, picture: Array) -> None:
-        """Something else is to be seen in place of this picture."""
+        """Redraw one picture, because its map changed."""
         self.thumbnails.forget_pixmap(
             next((i for i, cell in enumerate(self.rows.cells) if cell.picture is picture), None)
         )
 
     def cell_size(self) -> QSize:
-        """Of a picture, in logical pixels."""
+        """Return the size of a picture in logical pixels."""
         return self.thumbnails.picture_size
 
     @guarded(QSize(0, 0))
@@ -269,7 +273,7 @@ class ResultsView(QListView):
 
 
 class TypicalityView(QWidget):
-    """Where each completion lies between the most typical and the strangest, by its bits."""
+    """Shows where each completion lies between the most typical and the strangest, by its bits."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -281,7 +285,7 @@ class TypicalityView(QWidget):
         theme.changed.connect(self.update)
 
     def show_log_probs(self, nats: Sequence[float], chosen: float | None) -> None:
-        """Of all that are finished, the most typical first, and of the one looked at."""
+        """Show the log probabilities of all finished completions, the most typical first, and of the chosen one."""
         self._log_probs, self._chosen = tuple(nats), chosen
         words = f"{len(nats)} completions, {format_bits(nats[0])} to {format_bits(nats[-1])}" if nats else ""
         self.setAccessibleDescription(words)

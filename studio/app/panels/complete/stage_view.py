@@ -1,4 +1,4 @@
-"""The desk of Complete: the picture with its tools at the left, the completions at the right."""
+"""Shows the workspace of Complete: the picture with its tools, and the completions."""
 
 import math
 from functools import partial
@@ -34,7 +34,7 @@ TOOL_BUTTONS = (
 
 
 class BrushToolBar(QWidget):
-    """What the hand holds: a button for each tool, the name of the one that is on, and the width of the brush."""
+    """Shows a button for each tool, the name of the chosen tool, and the brush width."""
 
     def __init__(self, theme: Theme, state: CompleteState) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ class BrushToolBar(QWidget):
         bind(self, painting.size, self.width_field.setValue, self.width_field.valueChanged, painting.set_size)
 
     def set_compact(self, compact: bool) -> None:
-        """Without the name of the tool, where there is no room for it."""
+        """Hide the name of the tool if there is no room for it."""
         self._compact = compact
         self._show_tool(self._tool)
 
@@ -87,7 +87,7 @@ class BrushToolBar(QWidget):
 
 
 class CompleteWorkspace(QWidget):
-    """The picture with its tools at the left, the completions at the right, captions below both."""
+    """Shows the picture and its tools at the left, the completions at the right, captions below."""
 
     def __init__(self, theme: Theme, state: CompleteState, surprisal: SurprisalMaps) -> None:
         super().__init__()
@@ -144,7 +144,7 @@ class CompleteWorkspace(QWidget):
         self.grid.customContextMenuRequested.connect(self._open_menu)
 
     def set_compact(self, compact: bool) -> None:
-        """Without the second line of the caption, where the window is low."""
+        """Hide the second line of the caption if the window is low."""
         self._compact = compact
         self.tools.set_compact(compact)
         self.update_layout()
@@ -154,7 +154,7 @@ class CompleteWorkspace(QWidget):
         self.grid.show_smooth(smooth)
 
     def update_layout(self) -> None:
-        """At the left the picture with its tools above and its caption below; the rest is for the completions."""
+        """Place the picture with tools and caption at the left; the completions get the rest."""
         px, compact = self._theme.scaled, self._compact
         edge, head, gap = px(12 if compact else 20), px(36), px(8 if compact else 16)
         half, foot, words = (self.width() - 3 * edge) // 2, px(44), px(26 if compact else 52)
@@ -181,7 +181,7 @@ class CompleteWorkspace(QWidget):
         self.caption.setGeometry(left - px(12), self.height() - foot, self.width() - left - edge + px(24), foot)
 
     def _canvas_size(self, width: int, height: int) -> QSize:
-        """Of the canvas: as large as the picture at the largest whole multiple, so that it begins at the top left."""
+        """Return the size of the canvas: the picture at the largest whole multiple that fits."""
         picture, ratio = self._state.canvas.picture.get(), self.devicePixelRatioF()
         if picture is None:
             return QSize(width, height)

@@ -1,4 +1,4 @@
-"""The panel Complete: paint a hole into a picture, and see what the model would put there, the most typical first."""
+"""Builds the panel Complete: paint a hole into a picture and see it filled."""
 
 from dataclasses import replace
 from functools import partial
@@ -22,7 +22,7 @@ from studio.library.models import InstalledModel
 
 
 class CompleteStage(QStackedWidget):
-    """How to begin, the desk, or the crop preview."""
+    """Shows how to begin, the workspace, or the crop preview."""
 
     def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
         super().__init__()
@@ -43,11 +43,11 @@ class CompleteStage(QStackedWidget):
             self._dialogs.ask_file(PICTURES, self._state.canvas.open_mask)
 
     def cancel_open(self) -> bool:
-        """Take back the drag, or leave the crop preview; whether there was anything to close."""
+        """Cancel the drag or the crop preview; return whether there was any."""
         return self._state.canvas.brush.cancel_stroke() or self._state.canvas.cancel_preview()
 
     def ask_destination(self) -> None:
-        """Save the chosen completions: one under a name, several in a folder or on a sheet."""
+        """Ask for a name for one completion, for a folder for several, or for a sheet's name; then save."""
         several = len(self._state.chosen.get()) > 1
         if several and self._window.export_settings.on_sheet.get() and self._state.sheet_name():
             self._dialogs.ask_save_path(self._state.sheet_name(), self._state.save_sheet)
@@ -78,7 +78,7 @@ class CompleteStage(QStackedWidget):
 
 
 class CompleteFoot(QStackedWidget):
-    """Open in Explore, Save and the main button; while a picture is brought in, Cancel and Use this."""
+    """Shows Open in Explore, Save and the main button; during a crop, Cancel and Use this."""
 
     def __init__(self, theme: Theme, state: AppState, stage: CompleteStage) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class CompleteFoot(QStackedWidget):
         bind(self, complete.ranking.places, self._show_chosen)
 
     def run_main_action(self) -> None:
-        """The main action of this moment."""
+        """Run the main action of this moment."""
         if self._state.canvas.crop_preview.get() is not None:
             self._state.canvas.use_preview()
         else:
@@ -142,7 +142,7 @@ class CompleteFoot(QStackedWidget):
 
 
 def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView:
-    """Complete, ready for the frame."""
+    """Build the panel Complete."""
     complete, painting = state.complete, state.complete.canvas.brush
     stage = CompleteStage(theme, state, dialogs)
     foot = CompleteFoot(theme, state, stage)

@@ -28,10 +28,10 @@ _MOVES = {
 
 
 class MaskView(PictureView):
-    """Reports strokes on the picture. `pressed` and `dragged` carry positions (x, y) in pixels of the picture.
+    """Reports strokes on the picture. `stroke_started` and `stroke_moved` carry positions (x, y) in its pixels.
 
-    A gesture ends with `let_go` or `escaped`. The arrow keys move a cross, Enter paints there; with the row tool they
-    move the line.
+    A gesture ends with `stroke_ended` or `stroke_cancelled`. The arrow keys move a cross, Enter paints there; with the
+    row tool they move the line.
     """
 
     stroke_started = Signal(object)
@@ -69,7 +69,7 @@ class MaskView(PictureView):
         self._size = size
         self.update()
 
-    # ── mouse and keys ─────────────────────────────────────────────────────────────────────────────────
+    # ── mouse and keys ───────────────────────────────────────────────────────────────────────────
 
     def widget_position(self, x: float, y: float) -> QPointF:
         """Return the position in this widget of a position in the picture."""
@@ -140,7 +140,7 @@ class MaskView(PictureView):
             self._stroke_active = False
             self.stroke_ended.emit()
 
-    # ── painting ────────────────────────────────────────────────────────────────────────────────
+    # ── painting ─────────────────────────────────────────────────────────────────────────────────
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:

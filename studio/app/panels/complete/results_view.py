@@ -128,9 +128,9 @@ class _PlacePainter(QStyledItemDelegate):
 
 
 class ResultsView(QListView):
-    """Shows the completions. `chose` carries the chosen ones, the current one last.
+    """Shows the completions. `cells_chosen` carries the chosen ones, the current one last.
 
-    `held` carries whether the pointer or the focus is in the grid, so that nothing may move.
+    `hold_changed` carries whether the pointer or the focus is in the grid, so that nothing may move.
     """
 
     cells_chosen = Signal(object)

@@ -1,4 +1,4 @@
-"""The sliders of Explore: one for each direction, a temperature for each scale, and the start."""
+"""Shows the sliders of Explore: one for each direction, a temperature for each scale, and the start."""
 
 from collections.abc import Callable
 from functools import partial
@@ -27,7 +27,7 @@ _EMPTY = "Keep another take of this model. A wavetable can lead to it."
 
 
 class WavetableSection(Column):
-    """Only where the stage shows waves."""
+    """Exports a wavetable; it is visible if the stage shows waves."""
 
     def __init__(self, theme: Theme, state: ExploreState, dialogs: FileDialogs) -> None:
         super().__init__(theme)
@@ -45,7 +45,7 @@ class WavetableSection(Column):
             bind(self, value, self._update)
 
     def ask_destination(self) -> None:
-        """Ask where the wavetable should go."""
+        """Ask for the file of the wavetable, then save it."""
         index = self.take.currentData()
         if isinstance(index, int) and (name := self._table.file_name(index)):
             self._dialogs.ask_save_path(name, lambda path: self._table.save_wavetable(index, path))
@@ -71,7 +71,7 @@ SAFE_RANGE = (-2.0, 2.0)
 """Standard deviations within which most of the training data lies."""
 
 BOLD_FIRST = 8
-"""Directions that are shown at once; the others move less and are folded away."""
+"""Number of directions that are always shown; the others change the picture less and can be folded."""
 
 OPEN_HELP = {
     "picture": "Bring in a picture, crop it, and start from it",
@@ -82,7 +82,7 @@ _HELP = {"coarse": "large shapes", "middle": "medium shapes", "fine": "details"}
 
 
 class ParametersSection(Column):
-    """A slider for each direction, a temperature for each scale, and the start."""
+    """Shows a slider for each direction, a temperature for each scale, and the start."""
 
     def __init__(
         self,
@@ -248,7 +248,7 @@ class ParametersSection(Column):
         self._show_temperatures(self._parameters.temperatures.get())
 
     def _show_safe(self, trained: InstalledModel | None) -> None:
-        """Mark what is beyond the model's range; two models with the same home may differ in it."""
+        """Mark values outside the model's safe range; models with the same home may differ in it."""
         card = trained.card if trained is not None else None
         for slider, home in zip(self.temperatures, self._parameters.slider_homes.get(), strict=False):
             slider.show_safe(safe_temperatures(card, home))

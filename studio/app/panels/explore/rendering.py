@@ -1,4 +1,4 @@
-"""The picture of Explore: asked for one question at a time, with all it was made from."""
+"""Asks the engine for Explore's picture, one request at a time."""
 
 import datetime
 from collections.abc import Callable
@@ -21,12 +21,12 @@ from studio.wire.messages import AnyCommand, AnyEvent, Array, Decoded, DecodeLat
 
 MAYBE_OLDER = "The picture on the stage may be older than the sliders."
 RENDER_FIELDS = frozenset({"model", "seed", "start", "sliders", "temperatures", "label"})
-"""What of a record a picture depends on."""
+"""The fields of a record on which a picture depends."""
 
 
 @dataclass(frozen=True, eq=False)
 class RenderInput:
-    """All that a picture is made from."""
+    """Holds everything that a picture is made from."""
 
     trained: InstalledModel
     seed: int
@@ -36,7 +36,7 @@ class RenderInput:
     label: int | None
 
     def to_command(self, job: str) -> DecodeLatent:
-        """What the engine is asked."""
+        """Return the engine's command."""
         return DecodeLatent(
             job=job,
             control="explore",
@@ -49,7 +49,7 @@ class RenderInput:
         )
 
     def to_work(self) -> Work:
-        """All it takes to make the picture again, made now."""
+        """Return everything needed to make the picture again, dated now."""
         return Work(
             kind=self.trained.card.kind,
             model=self.trained.card.name,
@@ -64,7 +64,7 @@ class RenderInput:
         )
 
     def file_name(self) -> str:
-        """A file name to suggest."""
+        """Suggest a file name."""
         stem = Path(self.start.source).stem if self.start is not None else str(self.seed)
         return storage.clean_name(
             f"{self.trained.card.name}-{stem}.{'wav' if self.trained.card.kind == 'sound' else 'png'}"
@@ -72,7 +72,10 @@ class RenderInput:
 
 
 class LiveRender(State):
-    """While a hand drags, one question is open and only the newest wish is kept. `wanted` gives what is set now."""
+    """Renders while the user drags: one request is open, and only the newest input waits.
+
+    `render_input` returns what is set now.
+    """
 
     def __init__(
         self,
@@ -85,11 +88,11 @@ class LiveRender(State):
         self._messages, self._render_input = messages, render_input
         self.picture: Value[Array | None] = Value(None, self)
         self.busy: Value[bool] = Value(False, self)
-        """Whether a question is open."""
+        """Whether a request is open."""
         self._shown_input: RenderInput | None = None
-        """What the picture was made with; the sliders may be further by now."""
+        """What the picture was made from; the sliders may have moved since."""
         self._asked: RenderInput | None = None
-        """What the open question asks for."""
+        """The input of the open request."""
         self._resume = False
         """Whether the engine is still to be asked for the picture that was here before a restart."""
         self._request = Request(engine, "explore", "latest", self)
@@ -101,7 +104,7 @@ class LiveRender(State):
 
     @property
     def export_item(self) -> ExportItem | None:
-        """The picture with all it takes to make it again, None while there is none."""
+        """Return the picture with everything needed to make it again; None if there is none."""
         picture, scene = self.picture.get(), self._shown_input
         return (
             ExportItem(picture, scene.to_work(), scene.file_name())
@@ -111,23 +114,23 @@ class LiveRender(State):
 
     @property
     def shown_input(self) -> RenderInput | None:
-        """What the picture was made with."""
+        """Return what the shown picture was made from."""
         return self._shown_input
 
     def request_picture(self) -> None:
-        """Ask for the picture of what is set, now or when the open question has its answer."""
+        """Request the present picture, now or after the open request."""
         self._request.ask(self._question)
         self._show_busy()
 
     def set_picture(self, picture: Array) -> None:
-        """Show a picture of what is set that is known already; the engine's answer replaces it in place."""
+        """Show a known picture of the present settings; the engine's answer replaces it in place."""
         scene = self._render_input()
         if scene is not None:
             self._shown_input = scene
             self.picture.set(to_model_shape(picture, scene.trained))
 
     def request_when_ready(self) -> None:
-        """Ask as soon as there is an engine that can hear."""
+        """Request the picture as soon as the engine is ready."""
         self._resume = True
 
     def _question(self, job: str) -> AnyCommand | None:
@@ -152,7 +155,7 @@ class LiveRender(State):
         self._offer_again(f"{event.reason} {event.hint}", "Try again")
 
     def _show_loss(self, why: str) -> None:
-        """The engine died with the question open: the picture stays, drawing it again is offered."""
+        """Keep the picture after the engine died during a request, and offer to draw it again."""
         self._show_busy()
         self._offer_again(f"{why} {MAYBE_OLDER}", "Draw it again")
 

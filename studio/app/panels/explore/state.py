@@ -1,4 +1,4 @@
-"""Explore: one picture or wave, sliders on its latent, artworks of one's own, takes."""
+"""Holds the state of Explore: one picture or wave, sliders on its latent, own pictures, takes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -30,15 +30,15 @@ from studio.wire.messages import Array, Encoded
 
 
 class ExploreState(PanelState):
-    """The panel Explore."""
+    """Holds the state of the panel Explore."""
 
     picture_opened = Signal()
-    """A picture of the artist's own was opened, or a work restored: the panel should show."""
+    """A picture of the user's own was opened, or a work restored: the panel should show."""
     complete_requested = Signal(object, object)
     """A studio.library.work.Work and its picture, to be completed."""
 
     generate_requested = Signal(object, object)
-    """A work that went on from a row of another one and its picture: it is restored where it was made."""
+    """Carries a rewound work and its picture, to be restored in Generate."""
 
     def __init__(
         self, engine: EngineProtocol, models: ModelList, messages: Messages, takes: TakeStore, exporter: Exporter
@@ -59,16 +59,16 @@ class ExploreState(PanelState):
         self.drawing: Value[bool] = self._render.busy
         """Whether a newer picture is on its way."""
         self.picture_before: Value[Array | None] = Value(None, self)
-        """What was on the stage when a hand took a slider, as long as it holds it."""
+        """What was on the stage when the user grabbed a slider, until the slider is released."""
         self.badge: Value[Badge] = Value(Badge(), self)
         self._takes = takes
         self._takes.loaded.connect(self._show_take)
         self.takes: Value[tuple[Take, ...]] = takes.takes
         self.selection = TakeSelection(takes, messages, self.change, self)
         self.current: Value[int | None] = self.selection.current
-        """Index of the take that the stage shows, None where it shows something newer."""
+        """Index of the take that the stage shows; None if it shows something newer."""
         self._origin = ""
-        """Key of the take that the stage came from, by whatever was moved since."""
+        """Key of the take from which the stage came, whatever was changed since."""
         self._importing = Importing(engine, messages, self.model, self.parameters.label, self)
         self._importing.opened.connect(self._on_opened)
         self._importing.encoded.connect(self._on_encoded)
@@ -83,7 +83,7 @@ class ExploreState(PanelState):
         self._awaited_take = ""
         """Key of the take whose latent is being asked for."""
         self._has_begun = False
-        """Whether anything was to be drawn yet: until then the stage says how to begin."""
+        """Whether any picture was requested; before that, the stage says how to begin."""
         self._declare(
             *self.parameters.fields,
             *takes.entries,
@@ -99,7 +99,7 @@ class ExploreState(PanelState):
             self._importing.reset_preview()
 
     def choose_replacement(self) -> None:
-        """Continue with the model that is offered instead, and with the picture on the stage."""
+        """Continue with the offered model and the picture on the stage."""
         piece, other = self._render.export_item, self.replacement.get()
         if other is not None and piece is not None:
             self._encode_for(other, piece.work, piece.picture)
@@ -118,10 +118,10 @@ class ExploreState(PanelState):
         self.history.end_gesture()
         self.picture_before.set(None)
 
-    # ── a picture of one's own ───────────────────────────────────────────────────────────────────
+    # ── the user's own picture ───────────────────────────────────────────────────────────────────
 
     def open_file(self, path: Path) -> None:
-        """Bring in a file: a picture is shown for cropping, a work of ours is restored."""
+        """Open a file: show a picture for cropping, or restore a work."""
         if self.model.get() is None:
             said = "There is no trained model to open a file with. Your file is untouched."
             self._messages.show_message(said, "warn", until=(self.model.changed,))
@@ -130,7 +130,7 @@ class ExploreState(PanelState):
         self._importing.open_file(path)
 
     def set_crop(self, how: FitMode, box: Box | None = None) -> None:
-        """How the picture in the preview is cut; `box` is the part to take, as fractions."""
+        """Set how the picture of the crop preview is cut; `box` is the part to keep, as fractions."""
         self._importing.set_crop(how, box)
 
     def use_preview(self) -> None:
@@ -138,7 +138,7 @@ class ExploreState(PanelState):
         self._importing.encode_preview()
 
     def cancel_preview(self) -> None:
-        """Leave the crop preview; the stage stays as it was."""
+        """Close the crop preview; the stage stays as it was."""
         self._importing.cancel_preview()
 
     def _on_opened(self, opened: OpenedFile) -> None:
@@ -184,7 +184,7 @@ class ExploreState(PanelState):
         self._messages.show_message(words, "info", ("Keep all as takes", keep_all))
 
     def _keep_ends(self, begin: Work, first: Array, end: Work, last: Array) -> None:
-        """Both ends of a wavetable that was opened become takes, unless they are among them."""
+        """Keep both ends of an opened wavetable as takes, unless they are takes already."""
         trained = self._models.find_or_report_maker(begin)
         for work, wave in ((other(begin, until=None), first), (end, last)):
             if not any(other(take.work, made="") == other(work, made="") for take in self.takes.get()):
@@ -205,7 +205,7 @@ class ExploreState(PanelState):
         self._awaited_take = ""
 
     def _encode_work(self, trained: InstalledModel, work: Work, picture: Array, take: Take | None = None) -> None:
-        """Begin from a picture that no seed alone makes: its latent is asked for."""
+        """Begin from a picture that no seed alone makes; request its latent."""
         self.choose_model(trained.card.name)
         if work.label != self.parameters.label.get():
             self.parameters.set_label(work.label)
@@ -213,7 +213,7 @@ class ExploreState(PanelState):
         self._importing.encode_picture(to_model_shape(picture, trained), _maker_title(work, trained))
 
     def _encode_for(self, other: InstalledModel, work: Work, picture: Array) -> None:
-        """Choose `other`, which has sliders, and begin from a picture that a model without sliders made."""
+        """Choose `other`, which has sliders, and begin from a picture of a model without sliders."""
         self._awaited_take = ""
         self.cancel_preview()
         self.choose_model(other.card.name)
@@ -230,7 +230,7 @@ class ExploreState(PanelState):
     # ── takes and works ──────────────────────────────────────────────────────────────────────────
 
     def keep_take(self) -> None:
-        """Keep the picture on the stage, with its making."""
+        """Keep the picture on the stage with its recipe."""
         piece = self._render.export_item
         if piece is not None:
             work = other(piece.work, came_from=self._takes.lineage(self._origin))
@@ -238,7 +238,7 @@ class ExploreState(PanelState):
             self.change("keep take", takes={name: True}, current=name, origin=work.identity_hash)
 
     def keep_work(self, work: Work, picture: Array) -> None:
-        """Keep a picture that was made elsewhere; the stage stays as it is."""
+        """Keep a picture of another panel; the stage stays as it is."""
         self.change("keep take", takes={self._takes.add_take(picture, work): True})
 
     def choose_take(self, index: int) -> None:
@@ -251,12 +251,12 @@ class ExploreState(PanelState):
             self._apply_work(f"take {index + 1}", trained, take.work, take.picture, take)
 
     def file_name(self) -> str:
-        """A file name to suggest for the picture on the stage."""
+        """Suggest a file name for the picture on the stage."""
         piece = self._render.export_item
         return self._exporter.name_for(piece) if piece is not None else ""
 
     def shown_pictures(self) -> tuple[ShownPicture, ...]:
-        """The picture on the stage, for its map; none, while a newer one is on its way."""
+        """Return the picture on the stage for its map; none if a newer one is on its way."""
         picture, scene = self.picture.get(), self._render.shown_input
         if picture is None or picture.ndim != 3 or scene is None or self.drawing.get():
             return ()
@@ -264,7 +264,7 @@ class ExploreState(PanelState):
         return (ShownPicture(picture, scene.trained.card.name, label),)
 
     def save_picture(self, path: Path) -> None:
-        """Save what is on the stage, as PNG or WAV, with its making inside. Says the outcome."""
+        """Save the picture or wave on the stage, as PNG or WAV with its recipe, and show the outcome."""
         piece = self._render.export_item
         if piece is not None:
             self._exporter.export_item(piece, path)
@@ -278,7 +278,7 @@ class ExploreState(PanelState):
             self._messages.show_message("There is no picture to copy yet. Begin from a seed.")
 
     def open_in_complete(self) -> None:
-        """Paint a hole into the picture on the stage there."""
+        """Open the picture on the stage in Complete."""
         piece = self._render.export_item
         if piece is not None and piece.picture.ndim == 3:
             self.complete_requested.emit(piece.work, piece.picture)
@@ -295,7 +295,7 @@ class ExploreState(PanelState):
         messages.show_message(said, "warn", explore)
 
     def restore_work(self, work: Work, picture: Array | None = None) -> bool:
-        """Bring back model, start, temperatures and sliders of a work; whether its model is here."""
+        """Restore model, start, temperatures and sliders of a work; return whether its model exists."""
         trained = self._models.find_or_report_maker(work)
         if trained is None:
             return False
@@ -327,7 +327,7 @@ class ExploreState(PanelState):
         self._origin = str(key)
 
     def _resume(self, begun: bool) -> None:
-        """Have the picture that was here before a restart drawn again."""
+        """Request the picture that was on the stage before a restart."""
         self._has_begun = bool(begun) and self.model.get() is not None
         if self._has_begun:
             self._render.request_when_ready()
@@ -339,24 +339,25 @@ class ExploreState(PanelState):
             set_fields(self.fields, default_record(first))
 
     def _show_take(self) -> None:
-        """The take that was on the stage stands there until the engine has drawn it again."""
+        """Show the take that was on the stage until the engine has drawn it again."""
         take = self.selection.current_take
         if take is not None and self.picture.get() is None:
             self._render.set_picture(take.picture)
 
     def close(self) -> None:
-        """Wait for what is at work."""
+        """Wait for background work."""
         self._importing.close()
 
     def change(self, name: str, gesture: str | None = None, **values: object) -> None:
-        """Change fields as in every panel. What draws another picture leaves the take; a model alone draws none."""
+        """Change fields as in every panel. A change that draws another picture leaves the take; a model alone does
+        not."""
         if RENDER_FIELDS & values.keys():
             values.setdefault("current", None)
             self._has_begun = self._has_begun or "model" not in values
         super().change(name, gesture, **values)
 
     def _follow(self, record: Record) -> None:
-        """Ask for the picture of what is set now."""
+        """Request the present picture."""
         if self._has_begun and RENDER_FIELDS & record.keys():
             self._render.request_picture()
 

@@ -1,4 +1,4 @@
-"""The panel Explore: one picture or wave, sliders on its latent, artworks of one's own."""
+"""Builds the panel Explore: one picture or wave, sliders on its latent, own pictures, takes."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ PICTURE_FOLLOWS = "The engine is starting. The picture follows by itself."
 
 
 class ExploreStage(QStackedWidget):
-    """How to begin, the picture with its badge, the crop preview, or the wave with its keys."""
+    """Shows how to begin, the picture with its badge, the crop preview, or the wave with its keys."""
 
     def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class ExploreStage(QStackedWidget):
         self._dialogs.ask_file(WORKS, self._window.open_file)
 
     def close_preview(self) -> bool:
-        """Leave the crop preview; whether it was open."""
+        """Close the crop preview; return whether it was open."""
         if self._state.crop_preview.get() is None:
             return False
         self._state.cancel_preview()
@@ -92,7 +92,7 @@ class ExploreStage(QStackedWidget):
         return make_empty_page(self._title, self._first, self._waits, make_row(0, begin, self._own, 0, spacing=12))
 
     def _show_waiting(self, _: object) -> None:
-        """Say why a picture that was asked for is not here yet."""
+        """Say why a requested picture is not here yet."""
         late = self._window.engine_status.get() == "Starting" and self._state.drawing.get()
         self._waits.setText(PICTURE_FOLLOWS if late else "")
         self._waits.setVisible(late)
@@ -104,7 +104,7 @@ class ExploreStage(QStackedWidget):
         self._own.set_tooltip(OPEN_HELP[what], "Ctrl+O")
 
     def _show_first(self, _: object) -> None:
-        """Say why Explore begins with another model than Generate: the first model in the lists has no sliders."""
+        """Say why Explore begins with another model than Generate: the first one has no sliders."""
         models, trained = self._window.models, self._state.model.get()
         first = models.first_model()
         passed = first is not None and not has_sliders(first) and trained == first_with_sliders(models.cards.get())
@@ -142,7 +142,7 @@ class ExploreStage(QStackedWidget):
 
 
 class ExploreFoot(QStackedWidget):
-    """Export and Keep take; while a picture is brought in, Cancel and Use this."""
+    """Shows Export and Keep take; during a crop, Cancel and Use this."""
 
     def __init__(self, theme: Theme, state: AppState, stage: ExploreStage, dialogs: FileDialogs) -> None:
         super().__init__()
@@ -172,7 +172,7 @@ class ExploreFoot(QStackedWidget):
             self._dialogs.ask_save_path(self._state.file_name(), self._state.save_picture)
 
     def run_main_action(self) -> None:
-        """The main action of this moment."""
+        """Run the main action of this moment."""
         if self._state.crop_preview.get() is not None:
             self._state.use_preview()
         else:
@@ -192,7 +192,7 @@ class ExploreFoot(QStackedWidget):
 
 
 class ExploreInspector(QStackedWidget):
-    """Sliders; while a picture is brought in, how it is cut."""
+    """Shows the sliders; during a crop, the crop controls."""
 
     def __init__(
         self, theme: Theme, state: ExploreState, exporting: ExportSettings, stage: ExploreStage, dialogs: FileDialogs
@@ -209,7 +209,7 @@ class ExploreInspector(QStackedWidget):
 
 
 def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView:
-    """Explore, ready for the frame."""
+    """Build the panel Explore."""
     explore = state.explore
     stage = ExploreStage(theme, state, dialogs)
     foot = ExploreFoot(theme, state, stage, dialogs)

@@ -1,4 +1,4 @@
-"""A wavetable between two takes: the engine makes its frames, and they are saved as synthesizers load them."""
+"""Makes a wavetable between two takes, and saves it in the form that synthesizers load."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from studio.wire.messages import AnyCommand, AnyEvent, Array, Failed, LatentPoin
 
 
 class WavetableExport(State):
-    """One at a time, from the wave on the stage to a take of the same model."""
+    """Makes one wavetable at a time, from the wave on the stage to a take of the same model."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class WavetableExport(State):
         self._frames: dict[int, Array] = {}
 
     def target_takes(self) -> tuple[int, ...]:
-        """The takes that it can lead to."""
+        """Return the takes to which a wavetable can lead."""
         piece = self._render.export_item
         if piece is None or piece.work.kind != "sound":
             return ()
@@ -51,7 +51,7 @@ class WavetableExport(State):
         return tuple(index for index, take in takes if take.work.model_hash == piece.work.model_hash)
 
     def file_name(self, index: int) -> str:
-        """A file name to suggest for the way to a take; empty where there is none."""
+        """Suggest a file name for the wavetable to a take; empty if there is none."""
         piece = self._render.export_item
         if piece is None or index not in self.target_takes():
             return ""
@@ -61,7 +61,7 @@ class WavetableExport(State):
         )
 
     def save_wavetable(self, index: int, path: Path) -> None:
-        """Save the way to a take as a wavetable. Says the outcome."""
+        """Save a wavetable to a take, and show the outcome."""
         piece = self._render.export_item
         if piece is not None and index in self.target_takes() and not self.running.get():
             self._job_input = (piece.work, self._takes.get()[index].work, path)

@@ -1,4 +1,4 @@
-"""The popup that chooses the colour of one pixel: the picture's own colours, the plain ones, or one that is typed."""
+"""Lets the user choose the colour of one pixel: from the picture, from plain colours, or typed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ BASIC_COLOURS: tuple[Colour, ...] = (
 
 
 class _SwatchRows(QAbstractListModel):
-    """Colours, each with a square of it as its icon."""
+    """Lists colours, each with a square of it as its icon."""
 
     def __init__(self, found: Sequence[Colour], side: int, parent: QObject) -> None:
         super().__init__(parent)
@@ -52,7 +52,11 @@ def _icon(colour: Colour, side: int) -> QIcon:
 
 
 class ColourPopup(QFrame):
-    """`chose` carries row, column and colour, None to let the pixel go; `pointed` the pixel that the fields name."""
+    """Chooses the colour of a pixel below the marker.
+
+    `colour_chosen` carries row, column and colour; None releases the pixel. `pixel_changed` carries the pixel of the
+    fields.
+    """
 
     colour_chosen = Signal(int, int, object)
     pixel_changed = Signal(object)
@@ -89,7 +93,7 @@ class ColourPopup(QFrame):
         self.column.valueChanged.connect(self._update_pixel)
 
     def open_at(self, row: int, column: int, place: QPoint) -> None:
-        """For a pixel, near it."""
+        """Open the popup near a pixel."""
         self.row.setValue(row + 1)
         self.column.setValue(column + 1)
         self._update_pixel()

@@ -1,4 +1,4 @@
-"""One artwork large: a picture or wave of the grid, a take, or a picture that goes on from one of its rows."""
+"""Holds the enlarged artwork: a picture or wave of the grid, a take, or a continued picture."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ from studio.wire.messages import Array
 
 @dataclass(frozen=True, eq=False)
 class EnlargedItem:
-    """What stands large."""
+    """Holds what is enlarged."""
 
     picture: Array | None
     caption: str
@@ -29,14 +29,14 @@ class EnlargedItem:
     seed: int
     log_prob: float | None = None
     rows_drawn: int | None = None
-    """How many rows are drawn, None where all are."""
+    """Number of drawn rows; None if all are drawn."""
     export_item: ExportItem | None = None
     """To be saved or opened, once it is finished."""
     is_sound: bool = False
 
 
 class Enlarged(State):
-    """What of the grid and the strip stands large, and whether it can go on from one of its rows."""
+    """Holds the enlarged artwork of the grid or the strip, and whether it can be continued from a row."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Enlarged(State):
         takes.loaded.connect(self._restore_item)
 
     def show_cell(self, index: int | None) -> None:
-        """One of the grid, None for all of it."""
+        """Enlarge a cell of the grid; None shows the whole grid."""
         self._item_before_restart = {}
         self._selection.select_take(None)
         self.index.set(index)
@@ -88,7 +88,7 @@ class Enlarged(State):
         return None
 
     def _item_of_cell(self, run: BatchRun, cell: Cell) -> RewindBase | None:
-        """A finished one; or a half-drawn one, while nothing draws on it."""
+        """Return the item of a finished cell, or of a half-drawn one while nothing draws on it."""
         trained, place = self._grid.trained, f"cell {cell.seed}"
         if trained is None or trained.card.picture_size is None or cell.picture is None:
             return None
@@ -126,7 +126,7 @@ class Enlarged(State):
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
     def to_record(self) -> Record:
-        """What stands large, and where the marker is."""
+        """Return what is enlarged, and the position of the marker."""
         base, mark = self._rewind.base.get(), self._rewind.marker.get()
         if base is not None and mark is not None:
             return {"at": base.caption, **mark.to_record()}
@@ -136,23 +136,23 @@ class Enlarged(State):
         return {"at": f"cell {cells[index].seed}" if index is not None and index < len(cells) else ""}
 
     def apply_record(self, plain: Record) -> None:
-        """Show what a record says large, with its marker where it was; what is not here shows the grid."""
+        """Enlarge what a record names, with its marker; if it is missing, show the grid."""
         self._item_before_restart = {}
         base = self._rewind.base.get()
-        if base is None or base.caption != plain.get("at"):  # a marker that is dragged leaves its picture where it is
+        if base is None or base.caption != plain.get("at"):  # dragging a marker does not move its picture
             self._show_at(str(plain.get("at", "")))
         if "row" in plain:
             self._rewind.set_marker(Marker.from_record(plain))
 
     def stored(self) -> Record:
-        """What a restart brings back."""
+        """Return what a restart restores."""
         return self._item_before_restart or self.to_record()
 
     def restore_later(self, plain: Record) -> None:
-        """Put it there once the takes are read."""
+        """Restore what was enlarged once the takes are read."""
         self._item_before_restart = dict(plain)
         if "row" in self._item_before_restart:
-            Marker.from_record(self._item_before_restart)  # what makes no sense is refused now
+            Marker.from_record(self._item_before_restart)  # invalid records are refused now
 
     def _show_at(self, at: str) -> None:
         kind, _, name = at.partition(" ")
@@ -164,6 +164,6 @@ class Enlarged(State):
         self._update_item()
 
     def _restore_item(self) -> None:
-        """What was large before a restart is so again."""
+        """Enlarge what was enlarged before the restart."""
         if self._item_before_restart:
             self.apply_record(self._item_before_restart)

@@ -1,4 +1,4 @@
-"""Below a large picture of Generate: what it is, what can be done with it, and how it goes on from its marker."""
+"""Shows what an enlarged picture is, what can be done with it, and how it continues."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +14,7 @@ REWIND = "Drag the marker up, then continue from there as another take."
 
 
 class EnlargedCaption(QWidget):
-    """Below a large picture: what it is and what can be done with it; below that how it goes on from the marker."""
+    """Shows a description and links below a large picture, and how it continues from its marker."""
 
     def __init__(self, theme: Theme, press: Callable[[str], None]) -> None:
         super().__init__()
@@ -38,12 +38,17 @@ class EnlargedCaption(QWidget):
 
     def show_item(self, words: str, finished: bool) -> None:
         self.words.show_text(words)
-        for link in self._links[:2]:  # what is half drawn can be neither saved nor opened
+        for link in self._links[:2]:  # a half-drawn picture can be neither saved nor opened
             link.setEnabled(finished)
 
     def show_rewind(self, marked: bool, can: bool, armed: bool, running: bool, said: str) -> None:
-        """`marked`: there is a marker, or will be; `can`: it stands where something is left to draw; `armed`: a hand
-        has put it there."""
+        """Show the marker's state.
+
+        Arguments
+            marked: there is a marker, or will be
+            can: something is left to draw below the marker
+            armed: the user has set the marker
+        """
         self._item_text = said
         self._update_text()
         self.continue_link.setEnabled(can or running)
@@ -59,14 +64,14 @@ class EnlargedCaption(QWidget):
             self._lay_out()
 
     def set_compact(self, low: bool) -> None:
-        """One line, where the window is low."""
+        """Use one line if the window is low."""
         if low != self._compact:
             self._compact = low
             self._update_text()
             self._lay_out()
 
     def _update_text(self) -> None:
-        """Shorter where there is one line."""
+        """Update the text; it is shorter in one line."""
         self.said.show_text(
             (self._item_text.removeprefix("as a new take ") if self._compact else self._item_text) or REWIND
         )

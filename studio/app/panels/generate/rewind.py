@@ -1,4 +1,4 @@
-"""Rewind: a picture that was drawn row by row goes on from one of its rows, as another take."""
+"""Continues a picture from one of its rows, as another take."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,15 +22,15 @@ from studio.wire.messages import AnyCommand, AnyEvent, Array, Failed, Inpaint, P
 
 @dataclass(frozen=True, eq=False)
 class RewindBase:
-    """The picture on the stage, in its model's own shape, with all it takes to make it again."""
+    """Holds the picture on the stage in its model's shape, with everything needed to make it again."""
 
     picture: Array
     work: Work
     trained: InstalledModel
     caption: str
-    """Where it stands: `take 000002.png`, `cell 4114`."""
+    """Where the picture is: `take 000002.png`, `cell 4114`."""
     rows_drawn: int | None = None
-    """Of how many rows there is anything to keep, where it was stopped before its end."""
+    """Number of drawn rows if the picture was stopped before its end."""
 
     @property
     def rows(self) -> int:
@@ -38,13 +38,13 @@ class RewindBase:
 
     @property
     def last_row(self) -> int:
-        """As many rows as can be kept."""
+        """Return how many rows can be kept."""
         return self.rows if self.rows_drawn is None else self.rows_drawn
 
 
 @dataclass(frozen=True)
 class Marker:
-    """Where the marker is: so many rows are kept. Armed, a hand has moved it, and what lies below is dimmed."""
+    """Holds how many rows are kept. If it is armed, the user has moved it, and the rows below are dimmed."""
 
     row: int
     fixed_pixels: tuple[ImposedPixel, ...] = ()
@@ -52,7 +52,7 @@ class Marker:
 
     @property
     def pixels_below(self) -> tuple[ImposedPixel, ...]:
-        """The imposed pixels that lie below the marker."""
+        """Return the imposed pixels below the marker."""
         return tuple(pixel for pixel in self.fixed_pixels if pixel.row >= self.row)
 
     def to_record(self) -> Record:
@@ -69,25 +69,25 @@ class Marker:
 
 @dataclass(frozen=True, eq=False)
 class RewoundPicture:
-    """A picture that goes on: what is kept and drawn of it above `row`, what was there before below."""
+    """Holds a continued picture: kept and drawn rows above `row`, the old picture below."""
 
     picture: Array
     row: int
     start: int
-    """The row that it went on from."""
+    """The row from which it was continued."""
     work: Work
     base: RewindBase
     running: bool = True
 
 
 def default_marker(base: RewindBase) -> Marker:
-    """Where the marker is before a hand moves it: at the end, or where the picture itself went on."""
+    """Return the marker before the user moves it: at the end, or at the row of the last continuation."""
     rewound = base.work.rewound
     return Marker(min(rewound.row, base.last_row), rewound.imposed) if rewound is not None else Marker(base.last_row)
 
 
 class Rewind(State):
-    """The picture that can go on, its marker, and the one that is going on."""
+    """Holds the picture that can be continued, its marker, and the continued picture."""
 
     finished = Signal(object, object, object)
     """A work, its picture, and the `Base` that it came from."""
@@ -110,18 +110,18 @@ class Rewind(State):
         self._request.lost.connect(self._show_loss)
         engine.status_changed.connect(self._update_derived)
         self.base: Value[RewindBase | None] = Value(None, self)
-        """None where nothing is on the stage that could go on."""
+        """None if nothing on the stage can be continued."""
         self.marker: Value[Marker | None] = Value(None, self)
         self.rewound: Value[RewoundPicture | None] = Value(None, self)
         self.status_text: Value[str] = Value("", self)
-        """How far it is: `Row 19 of 32, about 2 s left`; or what going on would do."""
+        """The progress: `Row 19 of 32, about 2 s left`; or what Continue would do."""
         self.working: Value[bool] = Value(False, self)
-        """Whether a picture is going on."""
+        """Whether a picture is being continued."""
         self._finished: Array | None = None
         uncertainty.on.changed.connect(self._steer_uncertainty)
 
     def set_base(self, base: RewindBase | None) -> None:
-        """Another picture is on the stage, or none; the same one keeps its marker."""
+        """Set the picture on the stage, or None; the same picture keeps its marker."""
         before, self_base = self.base.get(), base if base is not None and base.trained.card.can_inpaint else None
         if before is not None and self_base is not None and before.caption == self_base.caption:
             return
@@ -133,7 +133,7 @@ class Rewind(State):
         self._update_derived()
 
     def set_marker(self, mark: Marker) -> None:
-        """Set the marker, as a step of undo has it."""
+        """Set the marker, as a step of undo does."""
         base, forming = self.base.get(), self.rewound.get()
         if base is not None:
             self.marker.set(replace(mark, row=min(max(mark.row, 0), base.last_row)))
@@ -142,7 +142,10 @@ class Rewind(State):
             self._update_derived()
 
     def marker_with_pixel(self, row: int, column: int, colour: Sequence[int] | None) -> Marker | None:
-        """The marker with a pixel imposed, or let go where there is no colour; None where there is no such pixel."""
+        """Return the marker with a pixel imposed, or released if `colour` is None.
+
+        It is None if there is no such pixel.
+        """
         base, mark = self.base.get(), self.marker.get()
         if base is None or mark is None or not (mark.row <= row < base.rows and 0 <= column < base.picture.shape[1]):
             return None
@@ -153,7 +156,7 @@ class Rewind(State):
         return Marker(mark.row, tuple(sorted(rest, key=lambda pixel: (pixel.row, pixel.column))), armed=True)
 
     def work_of(self, seed: int, temperature: float, label: int | None, mix: ModelMixture | None) -> Work | None:
-        """The making of what would come out now; None where all of the picture is kept."""
+        """Return the recipe of the continued picture; None if all rows are kept."""
         base, mark = self.base.get(), self.marker.get()
         if base is None or mark is None or mark.row >= base.rows:
             return None
@@ -170,14 +173,14 @@ class Rewind(State):
         )
 
     def is_already_drawn(self, work: Work) -> bool:
-        """Whether that making would only draw the picture on the stage again."""
+        """Return whether this recipe would only draw the picture on the stage again."""
         base = self.base.get()
         if base is None or work.rewound is None or base.rows_drawn is not None:
             return False
         was = base.work.rewound or RedrawnFromRow(row=0)
         if (
             base.work.latent is not None or any(base.work.sliders) or base.work.has_live_settings
-        ):  # no seed alone made it
+        ):  # it was not made by a seed alone
             return False
         was_made, will_be = (
             (made.model_hash, made.seed, made.temperature, made.label, made.mix) for made in (base.work, work)
@@ -185,19 +188,19 @@ class Rewind(State):
         return was_made == will_be and work.rewound.row >= was.row and not set(work.rewound.imposed) - set(was.imposed)
 
     def draw_rest(self, work: Work) -> None:
-        """Let the picture on the stage go on as that making says."""
+        """Continue the picture on the stage by this recipe."""
         base = self.base.get()
         if base is not None and not self.is_running:
             self._send_job(base, work)
 
     def retry_rest(self) -> None:
-        """Let what was stopped or lost go on."""
+        """Draw the rest of a stopped or lost picture."""
         forming = self.rewound.get()
         if forming is not None and not self.is_running:
             self._send_job(forming.base, forming.work)
 
     def stop_drawing(self) -> None:
-        """Stop now; what is drawn stays on the stage."""
+        """Stop now; the drawn rows stay on the stage."""
         self._request.stop()
 
     @property
@@ -234,10 +237,10 @@ class Rewind(State):
         self._update_derived()
 
     def _steer_uncertainty(self, on: bool) -> None:
-        """What goes on tells from now on how open each pixel was, or no more."""
+        """Record the uncertainty of the pixels from now on, or stop recording."""
         self._request.steer(report_entropy=on)
 
-    # ── what the engine says ─────────────────────────────────────────────────────────────────────
+    # ── engine events ────────────────────────────────────────────────────────────────────────────
 
     def _finish(self) -> None:
         forming = self._end_drawing()
@@ -261,7 +264,7 @@ class Rewind(State):
         self._end()
 
     def _show_loss(self, why: str) -> None:
-        """The engine died while a picture went on: what is drawn stays, the rest is offered."""
+        """Keep the drawn rows after the engine died, and offer to draw the rest."""
         forming = self._end_drawing()
         said = f"{why} The continued picture was lost at row {forming.row}. The original is kept."
         again = ("Draw it again", self.retry_rest)
@@ -277,7 +280,7 @@ class Rewind(State):
         if forming is None or not isinstance(event, PicturesPreview):
             return
         work = forming.work
-        if event.labels is not None:  # the seed's own kind, where none was asked for
+        if event.labels is not None:  # the seed's own class, if none was asked for
             work = other(work, label=event.labels[0])
         row = max(forming.row, min(event.done, forming.base.rows))
         picture = np.concatenate([event.pictures[0][:row], forming.picture[row:]])
@@ -288,7 +291,7 @@ class Rewind(State):
         self._update_derived()
 
     def _end_drawing(self) -> RewoundPicture:
-        """The picture as far as it is, no longer forming."""
+        """Mark the continued picture as no longer forming, and return it."""
         forming = self.rewound.get()
         assert forming is not None, "what is at work is forming"
         stopped = replace(forming, running=False)

@@ -1,4 +1,4 @@
-"""The hand on the row marker: a picture goes on from one of its rows, as another take."""
+"""Moves the row marker and continues pictures from it, as other takes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ from studio.library.work import Work
 from studio.wire.messages import Array
 
 SETTINGS = frozenset({"seed", "temperature", "label", "mix", "share"})
-"""What of a record a picture goes on with."""
+"""The fields of a record with which a picture is continued."""
 ADDED_TO_TAKES = "The continued picture is among your takes."
 ALREADY_DRAWN = (
     "Nothing was drawn, because the settings are the same. "
@@ -29,7 +29,7 @@ ALREADY_DRAWN = (
 
 
 class RewindActions(State):
-    """`change` sets fields of Generate as steps of its undo; one gesture is one step."""
+    """Acts on the marker. `change` sets fields of Generate as steps of undo; one gesture is one step."""
 
     def __init__(
         self,
@@ -46,16 +46,16 @@ class RewindActions(State):
         self._models, self._messages, self._takes, self._parameters = models, messages, takes, parameters
         self._enlarged, self._rewind, self._change = enlarged, rewind, change
         self._changed_settings = False
-        """Whether a hand has set seed, temperature or kind since the picture on the stage came."""
+        """Whether the user has set seed, temperature or class since the picture came to the stage."""
         rewind.base.changed.connect(self._on_picture_changed)
         rewind.finished.connect(self._on_finished)
 
     def note_change(self, record: Record) -> None:
-        """A hand sets what a record says."""
+        """Note that the user has set the fields of a record."""
         self._changed_settings = self._changed_settings or not SETTINGS.isdisjoint(record)
 
     def move_marker(self, row: int) -> None:
-        """Keep so many rows; nothing is drawn yet."""
+        """Keep this many rows; nothing is drawn yet."""
         base, mark = self._rewind.base.get(), self._rewind.marker.get()
         if base is not None and mark is not None:
             self._change_marker(
@@ -63,7 +63,7 @@ class RewindActions(State):
             )
 
     def arm_marker(self) -> None:
-        """Make the marker ready: where the picture went on before, else in its middle."""
+        """Arm the marker: at the row of the last continuation, else in the middle."""
         base, mark, large = self._rewind.base.get(), self._rewind.marker.get(), self._enlarged.item.get()
         if base is not None and mark is not None:
             self.move_marker(mark.row if mark.row < base.rows else base.rows // 2)
@@ -80,14 +80,16 @@ class RewindActions(State):
             )
 
     def set_pixel(self, row: int, column: int, colour: Sequence[int] | None) -> None:
-        """Choose the colour of a pixel below the marker, or let it go where there is none."""
+        """Choose the colour of a pixel below the marker, or release it if `colour` is None."""
         mark = self._rewind.marker_with_pixel(row, column, colour)
         if mark is not None:
             self._change_marker("colour of a pixel" if colour is not None else "release of a pixel", mark)
 
     def branch_here(self) -> None:
-        """Go on from the marker, as another take, with the seed, temperature and kind that are set. What was drawn
-        just so already gets another seed, unless that is locked."""
+        """Continue from the marker as another take, with the present seed, temperature and class.
+
+        If exactly this was drawn before, it uses another seed, unless the seed is locked.
+        """
         work = self._new_work()
         if work is None or self._rewind.is_running:
             return
@@ -101,7 +103,7 @@ class RewindActions(State):
             self._rewind.draw_rest(work)
 
     def restore_work(self, work: Work, picture: Array) -> None:
-        """Bring back a picture that went on from a row: as a take, with its marker and what is set as it was."""
+        """Restore a continued picture as a take, with its marker and its settings."""
         trained = self._models.find_or_report_maker(work)
         if trained is not None:
             take = self._takes.find_same(work)
@@ -128,7 +130,7 @@ class RewindActions(State):
         return like is not None and like.work.came_from[:1] == above
 
     def _on_finished(self, work: Work, picture: Array, base: RewindBase) -> None:
-        """Another take, and the one it came from, where that was none yet; what was half-drawn is none."""
+        """Keep the continued picture and its original as takes; half-drawn originals are not kept."""
         above, put = tree.origin_of(self._takes.takes.get(), base.work, work), {}
         if base.rows_drawn is None and above is base.work and base.caption.startswith("cell"):
             take = self._takes.find_same(above)
@@ -147,8 +149,11 @@ class RewindActions(State):
         self._change(f"continue from row {row}", **after)
 
     def _change_marker(self, name: str, mark: Marker, gesture: str | None = None) -> None:
-        """A hand on the marker; the first touch brings what the picture was made with, unless a hand has set
-        something else meanwhile, so that only what is changed is different."""
+        """Change the marker.
+
+        The first change restores the settings of the picture, unless the user has set others meanwhile, so that only
+        the user's changes differ.
+        """
         base, before = self._rewind.base.get(), self._rewind.marker.get()
         if base is not None and before is not None and mark != before:
             own = record_of_work(base.work, base.trained)
@@ -167,5 +172,5 @@ class RewindActions(State):
                 self._messages.show_message(said, until=(self._parameters.label.changed,))
 
     def _on_picture_changed(self) -> None:
-        """Another picture is on the stage."""
+        """Forget the user's settings for the previous picture."""
         self._changed_settings = False

@@ -1,4 +1,4 @@
-"""The row marker: a slider on the picture's edge that says from which row a picture goes on."""
+"""Shows the row marker: a slider on the picture's edge that sets how many rows are kept."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from studio.app.widgets.theme import Theme
 TAB_SIZE, HIT_SIZE = 28, 28
 """Logical pixels: how high the tab is, and over how much the line is caught."""
 DIM_OPACITY = 0.35
-"""How much of the picture is left to see below the marker."""
+"""Opacity of the picture below the marker."""
 PAGE_ROWS = 8
 _STEPS = {
     Qt.Key.Key_Up: -1,
@@ -25,8 +25,11 @@ _STEPS = {
 
 
 class RowMarker(QSlider):
-    """Lies over a picture; its value is how many rows are kept. `moved` carries each row that the hand sets, `grabbed`
-    and `let_go` frame a drag; `go_on` asks for the rest to be drawn, which letting go never does."""
+    """Lies over a picture; its value is the number of kept rows.
+
+    `moved` carries each row that the user sets, `grabbed` and `released` frame a drag. `continue_requested` asks for
+    the rest to be drawn; releasing the mouse never does.
+    """
 
     grabbed = Signal()
     moved = Signal(int)
@@ -38,7 +41,7 @@ class RowMarker(QSlider):
         self._theme, self._view = theme, view
         self._showing = False
         self._before: int | None = None
-        """The row at the press, while a drag goes on."""
+        """The row at the press during a drag."""
         self._grip = 0.0
         self._armed, self._drawing = False, False
         self._fixed_pixels: Sequence[tuple[int, int, QColor]] = ()
@@ -52,7 +55,8 @@ class RowMarker(QSlider):
         self.hide()
 
     def show_row(self, row: int, rows: int, armed: bool, fixed_pixels: Sequence[tuple[int, int, QColor]]) -> None:
-        """What the state says. Armed, what lies below is dimmed but for the imposed pixels (row, column, colour)."""
+        """Show the marker's state. If it is armed, the rows below are dimmed except for imposed pixels (row, column,
+        colour)."""
         self._armed, self._fixed_pixels = armed, fixed_pixels
         self._showing = True
         self.setRange(0, rows)
@@ -65,24 +69,24 @@ class RowMarker(QSlider):
         self.update()
 
     def show_drawing(self, drawing: bool) -> None:
-        """While the rest is being drawn, the line is at the row being drawn, and no hand moves it."""
+        """Show the line at the row being drawn, and refuse moves, while the rest is being drawn."""
         self._drawing = drawing
         self.update()
 
     def show_cursor(self, pixel: tuple[int, int] | None) -> None:
-        """The pixel whose colour is being chosen."""
+        """Show the pixel whose colour is being chosen."""
         self._cursor = pixel
         self.update()
 
     def shown_rect(self) -> QRect:
-        """Where the tab lies: what a ring goes round."""
+        """Return the rectangle of the tab, for the focus ring."""
         return self._tab_rect().toRect()
 
     @guarded(QSize(64, 64))
     def sizeHint(self) -> QSize:
         return self._view.size()
 
-    # ── the hand ─────────────────────────────────────────────────────────────────────────────────
+    # ── mouse and keys ───────────────────────────────────────────────────────────────────────────
 
     @guarded(None)
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -155,20 +159,20 @@ class RowMarker(QSlider):
         inside = self._view.shown_rect().left() <= at.x() <= self._view.shown_rect().right()
         return not self._drawing and (self._tab_rect().contains(at) or (near and inside and self._armed))
 
-    # ── the looks ────────────────────────────────────────────────────────────────────────────────
+    # ── painting ─────────────────────────────────────────────────────────────────────────────────
 
     def _update_rect(self) -> None:
         self.setGeometry(self._view.rect())
 
     def _line_y(self) -> float:
-        """Between the rows that are kept and the others, in this widget."""
+        """Return the y of the line below the kept rows, in this widget."""
         return self._view.pixel_rect(self.value()).y()
 
     def _texts(self) -> str:
         return f"row {self.value()}" if self._armed or self._drawing or self.value() < self.maximum() else "rewind"
 
     def _tab_rect(self) -> QRectF:
-        """Beside the picture where there is room, else on its edge."""
+        """Return the rectangle of the tab: beside the picture if there is room, else on its edge."""
         px, shown = self._theme.scaled, QRectF(self._view.shown_rect())
         widest = QFontMetrics(self._theme.font(13, 600)).horizontalAdvance(f"row {self.maximum()}0")
         width = widest + px(16)
@@ -198,7 +202,7 @@ class RowMarker(QSlider):
             painter.drawText(tab, Qt.AlignmentFlag.AlignCenter, self._texts())
 
     def _paint_dimmed(self, painter: QPainter) -> None:
-        """What lies below fades into the ground, but for the pixels that were imposed."""
+        """Dim the rows below the marker, except for imposed pixels."""
         shown, line = QRectF(self._view.shown_rect()), self._line_y()
         ground = self._theme.colour("canvas")
         ground.setAlphaF(1 - DIM_OPACITY)
@@ -210,7 +214,7 @@ class RowMarker(QSlider):
         painter.fillRect(QRectF(shown.left(), line - 1, shown.width(), 2), self._theme.colour("accent"))
 
     def _paint_outline(self, painter: QPainter, row: int, column: int) -> None:
-        """Light within dark, so that it is seen on any colour; outside the pixel, so that none of it is covered."""
+        """Draw a light line within a dark one, visible on any colour, outside the pixel."""
         place = self._view.pixel_rect(row, column)
         for grown, token in ((2.0, "on_accent"), (1.0, "accent")):
             painter.setPen(QPen(self._theme.colour(token), 1))

@@ -1,4 +1,4 @@
-"""Generate: make pictures from seeds, watch them form, choose, keep."""
+"""Holds the state of Generate: makes pictures from seeds, shows them as they form, keeps them."""
 
 from pathlib import Path
 
@@ -28,12 +28,12 @@ MAX_PICTURES = 4096
 
 
 class GenerateState(PanelState):
-    """The panel Generate."""
+    """Holds the state of the panel Generate."""
 
     explore_requested = Signal(object, object)
-    """A studio.library.work.Work and its picture, to be opened in Explore."""
+    """Carries a Work and its picture, to be opened in Explore."""
     complete_requested = Signal(object, object)
-    """Likewise, to be completed."""
+    """Carries a Work and its picture, to be completed."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class GenerateState(PanelState):
     # ── making ───────────────────────────────────────────────────────────────────────────────────
 
     def start_batch(self) -> None:
-        """Make the pictures; while a run is under way, the same again after it."""
+        """Make the pictures; during a run, make the same again afterwards."""
         trained = self.model.get()
         if trained is None:
             return
@@ -111,7 +111,7 @@ class GenerateState(PanelState):
         )
 
     def _update_derived(self) -> None:
-        """Every value that follows from others."""
+        """Update every value that follows from others."""
         self.can_start.set(self.model.get() is not None and not self.batch.running.get())
         self.can_save.set(any(cell.finished for cell in self.cells.get()))
 
@@ -121,13 +121,13 @@ class GenerateState(PanelState):
         self.chosen.set(index)
 
     def enlarge_cell(self, index: int | None) -> None:
-        """Show one picture large, None for the grid again."""
+        """Enlarge one picture; None shows the grid again."""
         if index is not None:
             self.chosen.set(index)
         self.enlarged.show_cell(index)
 
     def current_item(self) -> Array | None:
-        """The finished picture or wave that is large, or chosen; None where there is none."""
+        """Return the finished picture or wave that is enlarged or chosen; None if there is none."""
         piece = self._export_item(None)
         return piece.picture if piece is not None else None
 
@@ -142,7 +142,7 @@ class GenerateState(PanelState):
         return self.batch.trained if self.cells.get() else self.model.get()
 
     def shown_pictures(self) -> tuple[ShownPicture, ...]:
-        """The finished pictures on show, for their maps: the large one, or the chosen one before the others."""
+        """Return the finished pictures for their maps: the enlarged or chosen one first."""
         large, run = self.enlarged.item.get(), self.batch.run
         if large is not None:
             piece = None if large.is_sound else large.export_item
@@ -160,13 +160,15 @@ class GenerateState(PanelState):
         return tuple(ShownPicture(picture, run.model, run.label) for picture in pictures)
 
     def file_name(self, index: int | None = None) -> str:
-        """A file name to suggest for a cell: `realnvp-emoji-32-4112.png`; empty while it is not finished. None, here
-        and below, is what is large or chosen."""
+        """Suggest a file name for a cell: `realnvp-emoji-32-4112.png`; empty while it is not finished.
+
+        Here and below, None means the enlarged or chosen picture.
+        """
         piece = self._export_item(index)
         return self._exporter.name_for(piece) if piece is not None else ""
 
     def save_picture(self, index: int | None, path: Path) -> None:
-        """Save a finished picture as PNG with its making inside. Says the outcome."""
+        """Save a finished picture as PNG with its recipe, and show the outcome."""
         piece = self._export_item(index)
         if piece is not None:
             self._exporter.export_item(piece, path)
@@ -180,7 +182,7 @@ class GenerateState(PanelState):
             self._messages.show_message("No picture is chosen yet. Click one, then copy it.")
 
     def save_all(self, folder: Path) -> None:
-        """Save every finished picture into a folder, beside what is there already. Says the outcome."""
+        """Save every finished picture into a folder, beside the files there, and show the outcome."""
         if pieces := self._finished_items():
             self._exporter.export_items(pieces, folder)
 
@@ -200,25 +202,25 @@ class GenerateState(PanelState):
         return [piece for piece in pieces if piece is not None]
 
     def open_in_explore(self, index: int | None = None) -> None:
-        """Go on there with a finished picture."""
+        """Open a finished picture in Explore."""
         piece = self._export_item(index)
         if piece is not None:
             self.explore_requested.emit(piece.work, piece.picture)
 
     def open_in_complete(self, index: int | None = None) -> None:
-        """Paint a hole into a finished picture there."""
+        """Open a finished picture in Complete."""
         piece = self._export_item(index)
         if piece is not None and piece.picture.ndim == 3:
             self.complete_requested.emit(piece.work, piece.picture)
 
     def keep_take(self, index: int | None = None) -> None:
-        """Keep a finished picture as a take; one that is a take already stays as it is."""
+        """Keep a finished picture as a take; an existing take stays as it is."""
         piece = self._export_item(index)
         if piece is not None and (index is not None or self.selection.current_take is None):
             self.change("keep take", takes={self._takes.add_take(piece.picture, piece.work): True})
 
     def _export_item(self, index: int | None) -> ExportItem | None:
-        """A finished picture with its making; of None that of what is large, or chosen."""
+        """Return a finished picture with its recipe; for None, the enlarged or chosen one."""
         cells = self.cells.get()
         if index is None:
             large, index = self.enlarged.item.get(), self.chosen.get()
@@ -231,16 +233,16 @@ class GenerateState(PanelState):
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
     def restore(self, plain: Record) -> None:
-        """Read the pictures of the grid, then set what points at them."""
+        """Read the pictures of the grid, then set the fields that name them."""
         self.batch.read_kept()
         super().restore(plain)
 
     def _use_chosen(self, index: int | None) -> None:
-        """Choose a picture by its index; none if the grid does not have it any more."""
+        """Choose a picture by its index; choose none if the grid no longer has it."""
         self.chosen.set(index if index is not None and 0 <= index < len(self.cells.get()) else None)
 
     def settle(self) -> None:
-        """Choose the first model of pictures or waves, where none is chosen yet."""
+        """Choose the first model of pictures or waves if none is chosen yet."""
         self.parameters.choose_default_model()
 
     def close(self) -> None:
@@ -252,6 +254,6 @@ class GenerateState(PanelState):
         super().change(name, gesture, **values)
 
     def _follow(self, record: Record) -> None:
-        """A run that draws row by row follows what is set."""
+        """Apply the present settings to a run that draws row by row."""
         if self.batch.rows:
             self.batch.apply_settings(self.parameters)

@@ -1,4 +1,4 @@
-"""The panel Generate: choose a model, set what to make, watch it form, keep it."""
+"""Builds the panel Generate: choose a model, make pictures, watch them form, keep them."""
 
 from dataclasses import replace
 from functools import partial
@@ -51,7 +51,7 @@ def picture_actions(is_sound: bool) -> tuple[tuple[str, str], ...]:
 
 
 class GenerateStage(QStackedWidget):
-    """The cards of a first launch, the grid, or one picture or wave large, with the marker from which it goes on."""
+    """Shows the cards of a first launch, the grid, or one enlarged picture or wave with its row marker."""
 
     def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ class GenerateStage(QStackedWidget):
         self.page.view.pixel_clicked.connect(self._on_pixel_clicked)
 
     def close_enlarged(self) -> bool:
-        """Back to the grid; whether a picture was large."""
+        """Return to the grid; return whether a picture was enlarged."""
         if self._state.enlarged.item.get() is None:
             return False
         self._state.enlarge_cell(None)
@@ -122,13 +122,13 @@ class GenerateStage(QStackedWidget):
         return True
 
     def show_next(self, by: int) -> None:
-        """The next or previous picture, while one is large."""
+        """Enlarge the next or previous picture if one is enlarged."""
         now = self._state.enlarged.index.get()
         if now is not None and 0 <= now + by < len(self.grid.shown_cells):
             self._state.enlarge_cell(now + by)
 
     def run_action(self, action: str) -> None:
-        """Save, open or keep the picture that is large, else the chosen one."""
+        """Save, open or keep the enlarged picture, else the chosen one."""
         if not self._state.file_name():
             return
         if action == "save":
@@ -143,7 +143,7 @@ class GenerateStage(QStackedWidget):
             self._state.copy_picture()
 
     def focus_marker(self) -> None:
-        """To the row marker, of the large picture or of the chosen one."""
+        """Focus the row marker of the enlarged picture or of the chosen one."""
         if self._state.enlarged.item.get() is None and self._state.chosen.get() is not None:
             self._enlarge_cell(self._state.chosen.get())
         if self.marker.isVisible():
@@ -158,12 +158,12 @@ class GenerateStage(QStackedWidget):
             self._open_colours(mark.row if mark is not None else 0, base.picture.shape[1] // 2)
 
     def arm_marker(self) -> None:
-        """To the marker, from which the picture may go on as another take."""
+        """Arm the marker, from which the picture can be continued as another take."""
         self._state.rewind_actions.arm_marker()
         self.focus_marker()
 
     def branch_here(self) -> None:
-        """Go on from the marker; one at the end is made ready first, and waits."""
+        """Continue from the marker; a marker at the end is only armed."""
         base, mark = self._state.rewind.base.get(), self._state.rewind.marker.get()
         if base is None or mark is None or mark.row >= base.rows:
             self.arm_marker()
@@ -195,7 +195,7 @@ class GenerateStage(QStackedWidget):
             page.view.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_pixel_clicked(self, row: int, column: int) -> None:
-        """A pixel below the marker gets a colour of the artist's own."""
+        """Open the colours for a pixel below the marker."""
         mark = self._state.rewind.marker.get()
         if mark is not None and row >= mark.row and not self._state.rewind.is_running:
             self._open_colours(row, column)
@@ -236,7 +236,7 @@ class GenerateStage(QStackedWidget):
         self.setCurrentWidget(page)
 
     def _show_marker(self, _: object) -> None:
-        """The marker, or the line at the row being drawn, and what is said of them."""
+        """Show the marker, or the line at the row being drawn, with their caption."""
         rewind = self._state.rewind
         base, mark, forming = rewind.base.get(), rewind.marker.get(), rewind.rewound.get()
         self.marker.setVisible(base is not None)
@@ -288,7 +288,7 @@ class GenerateStage(QStackedWidget):
 
 
 class GenerateInspector(Column):
-    """The card of the model, and what to make."""
+    """Shows the card of the model, and the parameters."""
 
     def __init__(self, theme: Theme, state: AppState) -> None:
         super().__init__(theme)
@@ -305,7 +305,7 @@ class GenerateInspector(Column):
 
 
 class GenerateFoot(QWidget):
-    """The main button, and Save all."""
+    """Shows the main button and Save all."""
 
     def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
         super().__init__()
@@ -365,7 +365,7 @@ class GenerateFoot(QWidget):
 
 
 def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView:
-    """Generate, ready for the frame."""
+    """Build the panel Generate."""
     generate = state.generate
     stage = GenerateStage(theme, state, dialogs)
     foot = GenerateFoot(theme, state, dialogs)

@@ -132,7 +132,7 @@ class Canvas(State):
         """Use the white part of a picture as the hole; it must be as large as the picture on the canvas."""
 
         def read(found: OpenedPicture | Exception) -> None:
-            if isinstance(found, ValueError):  # Refused: a sentence for people
+            if isinstance(found, ValueError):  # its text is a sentence for the user
                 self._messages.show_message(str(found), "failed")
             elif isinstance(found, Exception):
                 raise found

@@ -1,4 +1,4 @@
-"""Asks the engine for the price of each visible sample under the model that continues the sound."""
+"""Asks the engine for the bits of each visible sample, and for the best ends of a loop."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -38,13 +38,13 @@ class LoopFinder(State):
             signal.connect(self._clear_status)
         self.busy: Value[bool] = self._request.running
         self.status_text: Value[str] = Value("", self)
-        """What the join of the loop costs: `The join costs 3.4 bits, least of 400 tried`; empty where nobody looked."""
+        """The bits of the join: `The join costs 3.4 bits, least of 400 tried`; empty before a search."""
         self._on_found: Callable[[tuple[float, float]], object] = lambda loop: None
 
     def find_loop(
         self, model: str, seed: int, label: int | None, on_found: Callable[[tuple[float, float]], object]
     ) -> None:
-        """Look for the best join near the ends of the loop; `then` gets the loop that has it."""
+        """Look for the best join near the ends of the loop; `then` receives the loop that has it."""
         player, loop = self._player, self._player.loop.get()
         if loop is None or self.busy.get():
             return
@@ -73,7 +73,7 @@ class LoopFinder(State):
         self._messages.show_message(said, "failed", until=(self.busy.changed, self._player.loop.changed))
 
     def _clear_status(self) -> None:
-        """Another loop, or no answer: nothing is known of the join."""
+        """Clear the figures, because the loop changed or there was no answer."""
         self._request.cancel()
         self.status_text.set("")
 
@@ -93,7 +93,7 @@ SampleRange = tuple[int, int]
 
 @dataclass(frozen=True)
 class _PricingJob:
-    """Holds a job of the engine that prices the samples from `first` up to before `end`.
+    """Holds an engine job that computes the bits of the samples from `first` up to before `end`.
 
     If `first` equals `end`, the job only decides the class.
     """

@@ -1,4 +1,4 @@
-"""What a sound is made by while it plays, what it goes on from, its region, its outputs."""
+"""Shows the parameters of a sound, its recording, its loop, its branch and its output."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from studio.app.widgets.controls import Button, ChoiceField, Column, ElidedLabel
 from studio.app.widgets.theme import Theme
 
 REFRESH_INTERVAL = 500
-"""Milliseconds between two looks at the output."""
+"""Milliseconds between two checks of the output."""
 CLOSE_KEYS = "Ctrl+W"
 """The keys that close the opened recording."""
 SYSTEM_OUTPUT = "The system's own"
@@ -23,7 +23,7 @@ NO_MODEL_TEXT = "Add a model. Its temperature, class and seed appear here."
 
 
 class SoundInspector(Column):
-    """From the top: what can be changed while it plays, My recording, Loop, Branch, Output."""
+    """Shows, from the top: what can change while it plays, My recording, Loop, Branch, Output."""
 
     def __init__(self, theme: Theme, state: AppState, open_sound: Callable[[], object]) -> None:
         super().__init__(theme, 10)
@@ -95,7 +95,7 @@ class SoundInspector(Column):
         self._player.grew.connect(self._show_parts)
 
     def _add_part(self, *widgets: QWidget, title: str | None = None) -> Column:
-        """What is shown and hidden together, below a hairline where it has a title."""
+        """Add widgets that are shown and hidden together, below a hairline if they have a title."""
         part = Column(self._theme, 10)
         if title is not None:
             part.add_section(title)
@@ -121,7 +121,7 @@ class SoundInspector(Column):
         bind(self, player.playing, self._show_output)
 
     def _show_parts(self, _: object = None) -> None:
-        """What can be used: all needs a model, and some of it a sound."""
+        """Show what can be used: everything needs a model, some parts need a sound."""
         able, there = self._state.model.get() is not None, bool(len(self._player.samples))
         for part in (self.parameters, self._source, self._output):
             part.setVisible(able)
@@ -134,7 +134,7 @@ class SoundInspector(Column):
         self.parameters.share.show_name(f"{mix.itemText(mix.findData(name))} in the mix" if name else "Share")
 
     def _show_priced(self, _: object) -> None:
-        """Say which model the prices belong to, and whether some are missing because pricing was stopped."""
+        """Say which model the bits belong to, and whether some are missing because a job was stopped."""
         said, stopped = self._state.recording_bits.status_text.get(), self._state.recording_bits.stopped.get()
         words = ", ".join(filter(None, [said, "stopped" if stopped else ""]))
         self.priced.setText(f"Bits a sample: {words}.")
@@ -156,13 +156,13 @@ class SoundInspector(Column):
         self.from_.setVisible(bool(self.from_.text()))
 
     def _branch_text(self, cut: float) -> str:
-        """What it branched from."""
+        """Return the take from which it branched."""
         if not cut:
             return ""
         takes, above = self._state.selection.takes.get(), self._state.source.parent_name
         found = [(n, take) for n, take in enumerate(takes, 1) if take.name == above]
         if found and found[0][1].work.heard >= len(found[0][1].picture):
-            return ""  # a recording, of which all is said above
+            return ""  # a recording, which is described above
         return f"Continues from {f'take {found[0][0]}' if found else 'another'} at {ruler_time(cut, 1)}"
 
     def _show_loop(self, _: object) -> None:
@@ -203,7 +203,7 @@ class SoundInspector(Column):
         self.heard_label.setText(self._delay_text())
 
     def _delay_text(self) -> str:
-        """How soon a change is heard."""
+        """Return how soon a change is heard."""
         player = self._player
         if not (player.playing.get() and player.making.get() and player.speed.get()):
             return "Heard soon after you move them, while it plays"

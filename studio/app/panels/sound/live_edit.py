@@ -1,4 +1,4 @@
-"""Where the engine's sound goes, in the thread that hears it: what is heard does not wait for a window that draws."""
+"""Adds the engine's samples to the sound buffer in the reader thread, without waiting for the window."""
 
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ from studio.wire.messages import AnyEvent, Ending, Failed, SoundChunk
 
 @dataclass
 class PendingEdit:
-    """A change on its way, from its being asked to its being there."""
+    """Holds an edit from its request until its samples are in the buffer."""
 
     job: str
     first: int
@@ -27,9 +27,9 @@ class PendingEdit:
 
 
 class ChunkWriter:
-    """The end of a reel, where one job's sound is added; what a turn makes anew takes over there in time or not at all.
+    """Adds one job's samples at the end of a buffer, and replaces samples in time or not at all.
 
-    The window's thread says what is to come, another one hears it come.
+    The window's thread announces an edit; the reader thread applies it.
     """
 
     def __init__(self, buffer: SoundBuffer) -> None:
@@ -40,30 +40,30 @@ class ChunkWriter:
         self._edit: PendingEdit | None = None
 
     def open_job(self, job: str) -> int:
-        """What a job says follows what there is; from which sample on."""
+        """Add the samples of a job after the present end; return the number of its first sample."""
         with self.buffer.lock:
             self._job, self._begin = job, self.buffer.total_samples
             return self._begin
 
     def close_job(self) -> None:
-        """Nothing more is added."""
+        """Add nothing more."""
         with self.buffer.lock:
             self._job = ""
 
     def begin_edit(self, edit: PendingEdit) -> None:
-        """What there is from its first sample on is to give way to what it makes."""
+        """Mark the samples from the edit's first one on as being replaced."""
         with self.buffer.lock:
             self._edit = edit
             self.buffer.begin_replacing(edit.first)
 
     def cancel_edit(self) -> None:
-        """Nothing gives way any more."""
+        """Keep the samples that were being replaced."""
         with self.buffer.lock:
             self._edit = None
             self.buffer.cancel_replacing()
 
     def handle_event(self, event: AnyEvent) -> None:
-        """What the engine says."""
+        """Handle an engine event."""
         with self.buffer.lock:
             turn = self._edit
             if isinstance(event, SoundChunk):
@@ -86,7 +86,7 @@ class ChunkWriter:
             self.buffer.append(event.samples, event.bits)
 
     def _apply_edit(self, edit: PendingEdit) -> None:
-        """Put what is new in its place, once there is enough of it."""
+        """Replace the samples once enough new ones are there."""
         samples = np.concatenate([event.samples for event in edit.chunks])
         bits = np.concatenate([event.bits for event in edit.chunks])
         free = self.buffer.stream.first_replaceable

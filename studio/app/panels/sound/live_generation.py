@@ -1,4 +1,4 @@
-"""What the engine makes for the ear: a little ahead of it, and from the next moment on as a hand changes it."""
+"""Has the engine make sound a little ahead of playback, and applies edits from the next possible sample on."""
 
 from typing import Protocol
 
@@ -39,21 +39,24 @@ JOB_SECONDS = 20.0
 
 
 class EditProtocol(Protocol):
-    """What a hand has changed and is not made yet. A newer one has all that an older one had."""
+    """Describes a change of the user's that is not made yet. A newer one contains all older ones."""
 
     def apply_from(self, seconds: float) -> Record:
-        """It holds from a second on; what a Steer says of it."""
+        """Take effect from a second on; return what Adjust says of it."""
 
     def on_late(self) -> None:
-        """It came too late: all is as it was before it was held, which it will be from a later second on."""
+        """Return to the state before the edit, which will take effect from a later second on."""
 
     def on_failed(self) -> None:
-        """It cannot be: all is as it was before it was held."""
+        """Return to the state before the edit, which is impossible."""
 
 
 class LiveGeneration(State):
-    """The end of a reel, which a model makes. What a change does away with plays on until what is new is there; where
-    that comes too late, the change is asked for again, from a later moment on."""
+    """Makes the end of a sound buffer with a model.
+
+    Replaced samples keep playing until the new ones arrive. If those come too late, the edit is requested again, from a
+    later sample on.
+    """
 
     ended = Signal()
     """Another sound replaces this one, so messages about this one are dismissed."""
@@ -92,12 +95,12 @@ class LiveGeneration(State):
 
     @property
     def job(self) -> str:
-        """What makes it, empty where nothing does."""
+        """Return the engine's job; empty if there is none."""
         return self._request.job
 
     @property
     def buffer(self) -> SoundBuffer:
-        """What it makes the end of."""
+        """Return the buffer at whose end it makes sound."""
         return self._writer.buffer
 
     @buffer.setter
@@ -106,7 +109,7 @@ class LiveGeneration(State):
 
     @property
     def is_playing(self) -> bool:
-        """Whether the ear follows: what it has got cannot be made anew."""
+        """Return whether playback follows; samples given to the sound card cannot change."""
         return self._writer.is_playing
 
     @is_playing.setter
@@ -117,7 +120,7 @@ class LiveGeneration(State):
 
     @property
     def begin_seconds(self) -> float:
-        """Second from which the model makes it, of what is under way or was last."""
+        """Return the second from which the present or last job makes the sound."""
         return self._first_sample / self.buffer.rate
 
     @property
@@ -127,22 +130,21 @@ class LiveGeneration(State):
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the engine has made all that it may and waits for playing to catch up."""
+        """Return whether the engine has made all it may and waits for playback to catch up."""
         return bool(self.job) and self.buffer.seconds - self.begin_seconds > self._allowed - CHUNK_SECONDS - 1e-6
 
     @property
     def settled_seconds(self) -> float:
-        """Second up to which nothing that a hand changes now is heard."""
+        """Return the second up to which no change of the user's is heard."""
         if not self.job:
             return self.buffer.seconds
         return (self._pending.first if self._pending is not None else self.next_editable_sample) / self.buffer.rate
 
     @property
     def next_editable_sample(self) -> int:
-        """The first sample that can still be made by something else: soon after the ear, where that follows closely,
-        and not before the last change.
+        """Return the first sample that can still change: soon after playback, and not before the last edit.
 
-        What would not last until it can be asked again, should it come too late, is all kept.
+        If too little would remain to try again after a late edit, all samples are kept.
         """
         stream, rate = self.buffer.stream, self.buffer.rate
         if stream.buffered_seconds > LIVE_SPEED or self.speed.get() < FASTER_THAN_REAL_TIME:
@@ -157,13 +159,15 @@ class LiveGeneration(State):
 
     @property
     def _edit_delay(self) -> float:
-        """Seconds from the ear to what can still be made by something else."""
+        """Return the seconds from playback to the first sample that can still change."""
         return (self.spare + self._lead_seconds / self.speed.get()) * (2 if self._late else 1)
 
     @property
     def _can_edit(self) -> bool:
-        """Whether a change can be asked for: enough is there to ask once more, should it come too late. In the first
-        moments, after a gap and under a hand that never rests it waits until that is so."""
+        """Return whether an edit can be requested: enough is made to try again if it comes too late.
+
+        In the first moments, after a gap, and while the user keeps changing, it waits until then.
+        """
         ahead = (self.buffer.total_samples - self.buffer.stream.first_replaceable) / self.buffer.rate
         return (
             not self.is_playing
@@ -173,11 +177,11 @@ class LiveGeneration(State):
 
     @property
     def _lead_seconds(self) -> float:
-        """Seconds of what is new that must be there: the more, the slower more comes."""
+        """Return the seconds of new samples that must be there: the more, the slower they come."""
         return min(self.lead / min(max(2 * (self.speed.get() - 1), 0.01), 1.0), MAX_LEAD)
 
     def _allowed_seconds(self) -> float:
-        """How many seconds of what it makes the engine may have made: a little more than the ear will want soon."""
+        """Return how many seconds the engine may have made: a little more than playback needs soon."""
         position, fast = self.buffer.stream.position, self.speed.get() >= FASTER_THAN_REAL_TIME or not self.speed.get()
         soon = max(SHORT_DELAY, 3 * self._lead_seconds)
         calm = CALM_SECONDS * max(position - self._edited_from, 0.0) if self._edited_from else AHEAD_SECONDS
@@ -187,7 +191,7 @@ class LiveGeneration(State):
     # ── what is asked ────────────────────────────────────────────────────────────────────────────
 
     def start_job(self, command: StreamSound) -> None:
-        """Go on from the end of what there is."""
+        """Continue from the present end."""
 
         def question(job: str) -> AnyCommand:
             self._first_sample, self._edited_from = self._writer.open_job(job), 0.0
@@ -206,7 +210,7 @@ class LiveGeneration(State):
             self._ended()
 
     def truncate(self, first: int) -> None:
-        """Nothing more is made, and what there is from a sample on is let go of; what is heard goes on to there."""
+        """Make nothing more, and remove the samples from a number on; what is heard plays up to there."""
         self._requeue_edit()
         self._writer.close_job()
         self.buffer.truncate(first)
@@ -214,15 +218,14 @@ class LiveGeneration(State):
         self.grew.emit()
 
     def update_allowance(self) -> None:
-        """Let as much be made as the ear will want soon: less, where it has proved to be fast."""
+        """Let the engine make as much as playback needs soon: less if it has proved to be fast."""
         wanted = self._allowed_seconds()
         if self.job and abs(wanted - self._allowed) > 5 * CHUNK_SECONDS:
             self._allowed = wanted
             self._request.steer(allowed_seconds=wanted)
 
     def submit_edit(self, edit: EditProtocol) -> None:
-        """Have it made by something else from the next moment that can still be changed. While one change is under way,
-        the newest waits for it."""
+        """Request an edit from the next possible sample on. While one is under way, the newest one waits."""
         if not self.job:
             edit.apply_from(self.buffer.seconds)
         elif self._pending is not None or not self._can_edit:
@@ -231,7 +234,7 @@ class LiveGeneration(State):
             self._send_edit(edit)
 
     def note_gap(self) -> None:
-        """There was a gap: what took over was not enough."""
+        """Note a gap: the lead of new samples was too short."""
         self.lead = min(LEAD_GROWTH * self.lead, MAX_LEAD)
 
     def _send_edit(self, edit: EditProtocol, replaces_late_edit: bool = False) -> None:
@@ -260,7 +263,7 @@ class LiveGeneration(State):
     # ── what is answered ─────────────────────────────────────────────────────────────────────────
 
     def _use_part(self, event: AnyEvent) -> None:
-        """Note what the engine has made; it has landed already."""
+        """Note what the engine has made; the samples are in the buffer already."""
         if isinstance(event, SoundChunk):
             self.speed.set(event.speed)
             self._check_edit()
@@ -273,14 +276,14 @@ class LiveGeneration(State):
         self._messages.show_message(said, "failed", until=(self.making.changed, self.ended))
 
     def _show_loss(self, why: str) -> None:
-        """The engine died: what is made plays on to its end."""
+        """Keep playing what is made after the engine died."""
         self._ended()
         end = timecode(self.buffer.seconds)
         said = f"{why} The sound was made up to {end}, which is kept. Play continues from there."
         self._messages.show_message(said.strip(), "failed", until=(self.making.changed, self.ended))
 
     def _check_edit(self) -> None:
-        """Whether what is new has taken over, or came too late for that and is asked for again."""
+        """Check whether the edit was applied, or came too late and is requested again."""
         if self._pending is not None and self._pending.applied:
             self._end_edit()
             self._late = False
@@ -304,7 +307,7 @@ class LiveGeneration(State):
         self._send_next_edit()
 
     def _end_edit(self) -> EditProtocol:
-        """Nothing gives way any more; what was on its way."""
+        """Keep the samples that were being replaced, and return the edit that was on its way."""
         change = self._edit
         assert change is not None, "there is one while something turns"
         self._pending = self._edit = None
@@ -313,14 +316,14 @@ class LiveGeneration(State):
         return change
 
     def _requeue_edit(self) -> None:
-        """What is on its way waits to be asked again."""
+        """Let the edit on its way wait to be requested again."""
         if self._pending is not None:
             change = self._end_edit()
             change.on_late()
             self._next_edit = self._next_edit or change
 
     def _send_next_edit(self, replaces_late_edit: bool = False) -> None:
-        """Ask what waits."""
+        """Request the waiting edit."""
         if self._next_edit is not None and (replaces_late_edit or self._can_edit):
             change, self._next_edit = self._next_edit, None
             self._send_edit(change, replaces_late_edit)

@@ -1,4 +1,4 @@
-"""What a sound is made by from moment to moment: the dials as a hand turns them meanwhile, and the record of it."""
+"""Holds the settings of a sound over time, as the user changes them during playback."""
 
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, Signal
@@ -16,7 +16,8 @@ from studio.wire.messages import StreamSound
 
 
 class LiveSettings(State):
-    """How the model makes the player's sound: from `cut` on, by `heat`, and by what was turned on the way."""
+    """Holds how the model makes the player's sound: from `cut` on, by the temperature curve, with changes on the
+    way."""
 
     changed = Signal()
     """What is made from now on is another sound than what was kept."""
@@ -45,25 +46,25 @@ class LiveSettings(State):
 
     @property
     def settled_seconds(self) -> float:
-        """Second up to which nothing that a hand changes now is heard."""
+        """Return the second up to which no change of the user's is heard."""
         return self.cut.get() if self.is_fresh else self._player.live_generation.settled_seconds
 
     # ── from the beginning ───────────────────────────────────────────────────────────────────────
 
     def clear_from(self, cut: float = 0.0) -> None:
-        """Nothing is made yet from a second on."""
+        """Begin again: nothing is made from a second on."""
         self.is_fresh, self._edits = True, ()
         self.cut.set(cut)
         self._update_temperature()
 
     def set_work(self, work: Work) -> None:
-        """The player has what a work is the making of."""
+        """Set the recipe of what the player has."""
         self.is_fresh, self._edits, self._initial = False, work.turns, (work.label, work.mix)
         self.cut.set(min(work.heard / work.rate, self._player.made_seconds))
         self._update_temperature()
 
     def continue_sound(self) -> None:
-        """Have the model make the end of what there is; at first from the cut on."""
+        """Have the model continue from the present end; at first from the cut on."""
         if self.is_fresh:
             first = round(self.cut.get() * self._player.rate)
             if first < len(self._player.samples):
@@ -74,7 +75,7 @@ class LiveSettings(State):
         self._player.start_job(self._make_command())
 
     def to_work(self, trained: InstalledModel, source: str, came_from: tuple[str, ...]) -> Work:
-        """The making of the sound as far as it is made."""
+        """Return the recipe of the sound made so far."""
         curve = self.temperature_curve.get()
         return Work(
             kind="sound",
@@ -113,7 +114,7 @@ class LiveSettings(State):
     # ── on the way ───────────────────────────────────────────────────────────────────────────────
 
     def submit_record(self, record: Record) -> None:
-        """A hand has changed what a record says: what is not heard yet is made by it."""
+        """Make what is not heard yet by the changed fields of a record."""
         if "mix" in record:
             self._restart_job(mixed=True)
         elif "label" in record and self._parameters.label.get() is None:
@@ -127,13 +128,13 @@ class LiveSettings(State):
             self._player.live_generation.submit_edit(self)
 
     def branch_here(self) -> None:
-        """Go on by another seed from the next moment that can still be changed; what is before was there."""
+        """Continue with another seed from the next sample that can change; what is before stays."""
         self._new_edit["seed"] = self._parameters.seed.get()
         self._player.live_generation.submit_edit(self)
 
     def _restart_job(self, mixed: bool) -> None:
-        """Another second model, or the seed's own kind again, which a Steer cannot say: what is not heard yet is made
-        from a new beginning."""
+        """Start a new job for what is not heard yet, because Adjust cannot change the second model or unset the
+        class."""
         player, mix, (label, first) = self._player, self._parameters.mix.chosen_mix(), self._initial
         if self.is_fresh:
             return
@@ -149,19 +150,19 @@ class LiveSettings(State):
         self.changed.emit()
 
     def on_late(self) -> None:
-        """As of a Change of Performing: what a hand has changed is to hold from a later moment on."""
+        """Return to the settings before the edit, which will take effect from a later moment on."""
         self._new_edit = self._sent_edit | self._new_edit
         self.on_failed()
 
     def on_failed(self) -> None:
-        """It does not hold: the making is as it was."""
+        """Return to the settings before the edit."""
         heat, cut, self._initial, self._edits = self._before_edit
         self.temperature_curve.set(heat)
         self.cut.set(cut)
         self.changed.emit()
 
     def apply_from(self, seconds: float) -> Record:
-        """What a hand has changed holds from a moment on; what a Steer says of it."""
+        """Let the edit take effect from a moment on; return what Adjust says of it."""
         hand, self._new_edit = self._new_edit, {}
         self._sent_edit, self._before_edit = hand, self._current_state()
         self.changed.emit()
@@ -188,13 +189,13 @@ class LiveSettings(State):
         return self.temperature_curve.get(), self.cut.get(), self._initial, self._edits
 
     def _update_temperature(self, _: object = None) -> None:
-        """The dial stands at the temperature of the moment from which turning it would hold."""
+        """Show the temperature of the moment from which a change would take effect."""
         if not self._new_edit:
             self._parameters.temperature.set(heats.temperature_at(self.temperature_curve.get(), self.settled_seconds))
 
 
 def last_settings(work: Work) -> Record:
-    """The dials at the end of what a work is the making of, where they are not those of its beginning."""
+    """Return the settings at the end of a work, if they differ from those at its beginning."""
     curve, turns = work.curve or ((0.0, work.temperature[0]),), tuple(reversed(work.turns))
     # A turn that says nothing else goes back to the seed's own kind.
     kinds = (turn.label for turn in turns if turn.label is not None or turn.share is None)

@@ -1,4 +1,4 @@
-"""The sound on the stage: lanes below one ruler and the transport, with a hand on them while it plays."""
+"""Shows the sound on the stage: lanes below one ruler, and the transport."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ MIN_LOOP = 0.02
 
 
 class PlayerView(QWidget):
-    """Lanes and transport, drawn anew with each frame while anything moves."""
+    """Shows lanes and transport, with a frame for each change while anything moves."""
 
     def __init__(self, theme: Theme, state: AppState) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class PlayerView(QWidget):
         self._kept = 0
         self._priced = 0
         self._shown = 0
-        """How many samples and how many prices are unchanged since the last frame, and how many it showed."""
+        """How many samples and how many bits are unchanged since the last frame, and how many it showed."""
         self._bits_seen = False
         self._before: tuple[float, Any, Any] = (0.0, None, None)
         self._fits = False
@@ -89,7 +89,7 @@ class PlayerView(QWidget):
         moment.nudged.connect(lambda up: heat.nudge_knot(time.position, up))
         moment.delete_knot_requested.connect(lambda: heat.delete_nearest_knot(time.position))
 
-    # ── what a hand does ─────────────────────────────────────────────────────────────────────────
+    # ── user actions ─────────────────────────────────────────────────────────────────────────────
 
     def seek(self, seconds: float) -> None:
         self.lanes.timeline.follows = True
@@ -107,7 +107,7 @@ class PlayerView(QWidget):
         self.lanes.temperature.add_knot(self.lanes.timeline.position)
 
     def toggle_loop(self) -> None:
-        """Repeat the region, or what is seen of the sound where there is none; or repeat no more."""
+        """Repeat the region, or the visible part if there is none; or stop repeating."""
         player, time = self._player, self.lanes.timeline
         seen = max(time.begin, 0.0), min(time.end, time.made)
         loop = player.loop.get() or (seen if seen[1] - seen[0] > MIN_LOOP else None)
@@ -117,7 +117,7 @@ class PlayerView(QWidget):
         self._show_loop(None)
 
     def cancel_drag(self) -> bool:
-        """Take a drag back; whether there was one."""
+        """Cancel the drag; return whether there was one."""
         cut, loop, heat = self._before
         if self.lanes.temperature.cancel_drag():
             self._state.set_temperature_curve(heat)
@@ -138,14 +138,14 @@ class PlayerView(QWidget):
         if end - begin >= MIN_LOOP:
             self._state.set_loop((begin, end))
 
-    # ── what is shown ────────────────────────────────────────────────────────────────────────────
+    # ── frames ───────────────────────────────────────────────────────────────────────────────────
 
     def _show_model(self, trained: InstalledModel | None) -> None:
         if trained is not None:
             self.lanes.temperature.show_safe(safe_temperatures(trained.card))
 
     def show_frame(self) -> None:
-        """All as it is at this moment; while nothing moves, no more frames come."""
+        """Show the present moment; while nothing moves, no more frames come."""
         player, time = self._player, self.lanes.timeline
         samples = player.samples
         if self._kept < len(samples) or self._shown != len(samples) or self._priced < self._kept:
@@ -177,16 +177,16 @@ class PlayerView(QWidget):
         self._request_frame()
 
     def _fit_recording(self) -> None:
-        """Show an opened recording whole, wherever the lanes were."""
+        """Show an opened recording whole."""
         self._fits = True
         self._request_frame()
 
     def _forget_bits(self) -> None:
-        """Forget the prices before another sound is shown."""
+        """Forget the bits before another sound is shown."""
         self._priced = 0
 
     def _show_priced(self, first: int, end: int) -> None:
-        """Show the prices of some samples now, or in the next frame if the samples are not shown yet."""
+        """Show the bits of some samples now, or in the next frame if the samples are not shown yet."""
         self.lanes.show_priced(self._player.bits, first, min(end, self._priced))
 
     def _show_bits(self, seen: bool) -> None:
@@ -222,7 +222,7 @@ class PlayerView(QWidget):
         self.transport.record.setChecked(on)
         self.transport.record.setAccessibleName("End the recording" if on else "Record")
 
-    # ── places ───────────────────────────────────────────────────────────────────────────────────
+    # ── layout ───────────────────────────────────────────────────────────────────────────────────
 
     def set_compact(self, compact: bool) -> None:
         self._compact = compact

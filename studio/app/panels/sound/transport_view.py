@@ -1,4 +1,4 @@
-"""Below the lanes: the buttons of a player, the time, how fast this machine is, and how loud it plays."""
+"""Shows the buttons of a player, the time, the speed of this computer, and the volume."""
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent, QResizeEvent
@@ -22,7 +22,7 @@ METER_WIDTH = 236
 
 
 class TransportView(QWidget):
-    """`play` looks pressed while it plays; `loop` and `record` are pressed while they are on."""
+    """Shows the transport. Its play button looks pressed during playback; loop and record while they are on."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -74,12 +74,12 @@ class TransportView(QWidget):
         self.play.set_tooltip("Pause here. Making continues a little" if playing else "Play while it is made", "Space")
 
     def show_time(self, position: float, made: float, fresh: bool) -> None:
-        """`fresh`: nothing is made yet, so that it is the length of what was brought in."""
+        """Show the position and the length; `fresh`: nothing is made yet, so the length is that of the source."""
         self.time.setText(ruler_time(position, 2))
         self.made.setText(f"of {ruler_time(made, 2)}{'' if fresh or self._mode == 'small' else ' made'}")
 
     def show_speed(self, speed: float, ahead: float, gaps: int, waiting: str, making: bool) -> None:
-        """`speed`: seconds made in a second, 0 where it is not known; `waiting`: why nothing is heard yet."""
+        """Show `speed`, seconds made in a second, 0 if unknown, or `waiting`: why nothing is heard yet."""
         words = f"{speed:.{1 if speed >= 0.1 else 3}f} × real time" if speed else ""
         gap = "no gaps so far" if not gaps else "1 gap so far" if gaps == 1 else f"{gaps} gaps so far"
         far = f"{ahead:.1f} s ahead, {gap}" if making else "" if not speed else gap.capitalize()
@@ -98,7 +98,7 @@ class TransportView(QWidget):
         self.level.show_value(level)
         self.level.setAccessibleDescription(f"{round(level * 100)} percent")
 
-    # ── places ───────────────────────────────────────────────────────────────────────────────────
+    # ── layout ───────────────────────────────────────────────────────────────────────────────────
 
     @guarded(None)
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -106,7 +106,7 @@ class TransportView(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        """In one line where there is room, else in two or three."""
+        """Place the controls in one line if they fit, else in two or three."""
         px, wide = self._theme.scaled, self.width() / self._theme.scale
         mode = (
             "small"
@@ -144,7 +144,7 @@ class TransportView(QWidget):
         self._sign.setPixmap(icon_pixmap("speaker", self._theme.colour("soft"), px(18), self.devicePixelRatioF()))
 
     def _arrange_rows(self, rows: tuple[tuple[QWidget | int, ...], ...]) -> None:
-        """Widgets beside each other in rows below each other."""
+        """Place widgets beside each other, in rows below each other."""
         for line in self._lines:
             self._column.removeItem(line)
             line.deleteLater()
@@ -162,8 +162,7 @@ class TransportView(QWidget):
 
 
 class ControlKeys(QObject):
-    """Controls among single keys keep those that mean something to themselves: Space presses a button that has the
-    focus, Home and End go to the ends of a slider."""
+    """Gives controls the single keys that they use: Space presses a focused button, Home and End move a slider."""
 
     def __init__(self, inside: TransportView) -> None:
         super().__init__(inside)

@@ -1,4 +1,4 @@
-"""The panel Sound: hear what a model makes while it makes it, with a hand on it."""
+"""Builds the panel Sound: hear what a model makes while it makes it, and change it meanwhile."""
 
 from dataclasses import replace
 from functools import partial
@@ -22,7 +22,7 @@ NO_MODEL_TEXT = "No model of recordings is here yet. Add one, and hear it while 
 
 
 class SoundStageView(QStackedWidget):
-    """How to begin, or the player."""
+    """Shows how to begin, or the player."""
 
     def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class SoundStageView(QStackedWidget):
 
 
 class SoundFoot(QWidget):
-    """Export and Keep take."""
+    """Shows Export and Keep take."""
 
     def __init__(self, theme: Theme, state: AppState, dialogs: FileDialogs) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class SoundFoot(QWidget):
         self._update()
 
     def choose_format(self) -> None:
-        """Ask for the form of the file, then where to."""
+        """Ask for the format of the file, then for its place."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for form in AudioFormat:
@@ -112,7 +112,7 @@ class SoundFoot(QWidget):
             self._dialogs.ask_save_path(name, lambda path: self._state.save_sound(path, audio_format))
 
     def _update_enabled(self, able: bool) -> None:
-        """Nothing can be saved where nothing can be made."""
+        """Enable saving if there is something to save."""
         self.export.setVisible(able)
         self.keep.setVisible(able)
 
@@ -124,7 +124,7 @@ class SoundFoot(QWidget):
 
 
 def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView:
-    """Sound, ready for the frame."""
+    """Build the panel Sound."""
     sound = state.sound
     stage = SoundStageView(theme, state, dialogs)
     foot = SoundFoot(theme, state, dialogs)

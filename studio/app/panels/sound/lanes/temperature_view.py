@@ -1,4 +1,4 @@
-"""Temperature over time, drawn by hand: knots that a line joins. What is settled cannot be changed any more."""
+"""Shows the temperature over time, which the user draws with knots joined by lines."""
 
 import bisect
 import itertools
@@ -31,13 +31,13 @@ from studio.app.widgets.value_slider import OUTSIDE_SAFE_RANGE
 
 Index = QModelIndex | QPersistentModelIndex
 TEMPERATURE_STEP, TIME_STEP = 0.02, 0.1
-"""By which a key moves a knot: in temperature, and in seconds."""
+"""How far a key moves a knot: in temperature, and in seconds."""
 KNOT_SIZE, EDGE_MARGIN = 9, 8
-"""Pixels that a knot is wide, and that are free above the hottest and below the coldest."""
+"""Width of a knot in pixels, and free pixels above the highest and below the lowest temperature."""
 
 
 class _KnotRows(QAbstractListModel):
-    """Each knot a row, for those who hear the window."""
+    """Lists each knot as a row for screen readers."""
 
     def __init__(self, parent: "TemperatureLaneView") -> None:
         super().__init__(parent)
@@ -73,7 +73,10 @@ class _KnotRows(QAbstractListModel):
 
 
 class TemperatureLaneView(QListView):
-    """`drawn` carries all knots as a hand would have them; `grabbed` and `let_go` frame a drag."""
+    """Shows and edits the temperature curve; its settled part cannot change.
+
+    `curve_drawn` carries all knots as the user wants them; `grabbed` and `released` frame a drag.
+    """
 
     curve_drawn = Signal(object)
     grabbed = Signal()
@@ -84,10 +87,10 @@ class TemperatureLaneView(QListView):
         self._theme, self.timeline = theme, timeline
         self._settled = 0.0
         self._held: tuple[float, float] | None = None
-        """The knot in the hand."""
+        """The dragged knot."""
         self.rows = _KnotRows(self)
         self.setModel(self.rows)
-        self.setUniformItemSizes(True)  # or Qt asks each row for its size, whenever there is another knot
+        self.setUniformItemSizes(True)  # otherwise Qt asks each row for its size after each new knot
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setProperty("role", "bare")
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -105,7 +108,7 @@ class TemperatureLaneView(QListView):
         return self.rows.knots
 
     def show_curve(self, knots: Knots) -> None:
-        """The temperature over time."""
+        """Show the temperature over time."""
         was = self.currentIndex().row()
         if knots != self.shown_knots:
             self.rows.set_knots(knots)
@@ -132,24 +135,24 @@ class TemperatureLaneView(QListView):
         self.viewport().update()
 
     def show_settled(self, seconds: float) -> None:
-        """What lies before is made, and was heard or soon will be."""
+        """Set the moment before which everything is made, and was heard or soon will be."""
         if seconds != self._settled:
             self._settled = seconds
             self.viewport().update()
 
     def temperature_at(self, seconds: float) -> float:
-        """The temperature of a moment."""
+        """Return the temperature of a moment."""
         return heats.temperature_at(self.shown_knots, seconds)
 
-    # ── what is drawn ────────────────────────────────────────────────────────────────────────────
+    # ── values ───────────────────────────────────────────────────────────────────────────────────
 
     def add_knot(self, seconds: float) -> None:
-        """A knot on the line, at a moment or where changes begin to hold."""
+        """Add a knot on the line, at a moment or where changes begin to take effect."""
         at = max(seconds, self._settled)
         self._emit_curve(add_knot(self.shown_knots, at, self.temperature_at(at)), (at, self.temperature_at(at)))
 
     def nudge_knot(self, seconds: float, steps: int) -> None:
-        """The first knot from a moment on, or a new one there, becomes warmer by so many steps."""
+        """Make the first knot from a moment on warmer by steps; without one, add it first."""
         at, up = max(seconds, self._settled), steps * TEMPERATURE_STEP
         row = next((n for n in self._movable_knots() if self.shown_knots[n][0] >= at), None)
         if row is None:
@@ -159,7 +162,7 @@ class TemperatureLaneView(QListView):
             self._move_knot(row, self.shown_knots[row][0], self.shown_knots[row][1] + up)
 
     def delete_nearest_knot(self, seconds: float) -> None:
-        """The knot that is nearest to a moment goes, of those that may."""
+        """Delete the knot nearest to a moment, among those that may change."""
         if free := self._movable_knots():
             self._delete_knot(min(free, key=lambda n: abs(self.shown_knots[n][0] - seconds)))
 
@@ -168,7 +171,7 @@ class TemperatureLaneView(QListView):
             self._emit_curve(remove_knot(self.shown_knots, row), None)
 
     def _move_knot(self, row: int, seconds: float, temperature: float) -> None:
-        """A knot stays between its neighbours, and what is settled stays as it is."""
+        """Move a knot between its neighbours; the settled part stays."""
         if row in self._movable_knots():
             now = move_knot(self.shown_knots, row, seconds, temperature, self._settled)
             self._emit_curve(now, now[row])
@@ -186,11 +189,11 @@ class TemperatureLaneView(QListView):
         self.setCurrentIndex(self.rows.index(far.index(min(far))))
 
     def _movable_knots(self) -> range:
-        """The knots that may still be moved: of a step at the moment that is settled, what comes of it."""
+        """Return the knots that may move; of a step at the settled moment, the later one."""
         first = bisect.bisect_right(self.shown_knots, (self._settled, math.inf))
         return range(first - (first > 0 and self.shown_knots[first - 1][0] == self._settled), len(self.shown_knots))
 
-    # ── where knots lie ──────────────────────────────────────────────────────────────────────────
+    # ── positions of knots ───────────────────────────────────────────────────────────────────────
 
     def position_of(self, seconds: float, temperature: float) -> QPointF:
         edge = self._theme.scaled(EDGE_MARGIN)
@@ -198,13 +201,13 @@ class TemperatureLaneView(QListView):
         return QPointF(self.timeline.x_of(seconds), edge + (self.height() - 2 * edge) * (1 - share))
 
     def values_at(self, where: QPointF) -> tuple[float, float]:
-        """Seconds and temperature of a pixel."""
+        """Return seconds and temperature of a pixel."""
         edge = self._theme.scaled(EDGE_MARGIN)
         heat = SLIDER_MAX_TEMPERATURE * (1 - (where.y() - edge) / max(self.height() - 2 * edge, 1))
         return self.timeline.seconds_at(where.x()), min(max(heat, 0.0), SLIDER_MAX_TEMPERATURE)
 
     def knot_at(self, where: QPointF) -> int | None:
-        """The knot under a press, where it may still be moved."""
+        """Return the knot under a press, if it may move."""
         far = sorted(
             ((self.position_of(*self.shown_knots[n]) - where).manhattanLength(), n) for n in self._movable_knots()
         )
@@ -225,7 +228,7 @@ class TemperatureLaneView(QListView):
         if index.isValid() and self._held is None and self.hasFocus():
             self.timeline.scroll_to(self.shown_knots[index.row()][0])
 
-    # ── the hand ─────────────────────────────────────────────────────────────────────────────────
+    # ── mouse and keys ───────────────────────────────────────────────────────────────────────────
 
     @guarded(None)
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -262,7 +265,7 @@ class TemperatureLaneView(QListView):
             self.viewport().update()
 
     def cancel_drag(self) -> bool:
-        """Let go of what is dragged; whether there was anything."""
+        """Cancel the drag; return whether there was one."""
         held, self._held = self._held, None
         return held is not None
 
@@ -292,7 +295,7 @@ class TemperatureLaneView(QListView):
         else:
             event.ignore()
 
-    # ── the looks ────────────────────────────────────────────────────────────────────────────────
+    # ── painting ─────────────────────────────────────────────────────────────────────────────────
 
     @guarded(QSize(200, 80))
     def sizeHint(self) -> QSize:
@@ -303,7 +306,7 @@ class TemperatureLaneView(QListView):
         return QSize(self._theme.scaled(64), self._theme.scaled(40))
 
     def _line_points(self) -> list[QPointF]:
-        """From where the model begins to the end of what is seen."""
+        """Return the line from where the model begins to the end of the visible part."""
         time = self.timeline
         first, last = max(time.begin, time.cut or 0.0), time.end
         if first >= last:
@@ -351,7 +354,7 @@ class TemperatureLaneView(QListView):
         if not beyond:
             return
         look = self._theme
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)  # else a hairline is two pale lines
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)  # otherwise a hairline becomes two pale lines
         painter.setPen(QPen(look.colour("warn"), 1, Qt.PenStyle.DashLine))
         for crossed, y in ((above, edge), (below, floor)):
             if crossed:

@@ -1,4 +1,4 @@
-"""The wave of a recording as it grows: the artist's own faint, what was heard in the accent, what is to come soft."""
+"""Shows the wave of a recording: the user's part faint, heard sound in the accent, the rest soft."""
 
 import numpy as np
 from PySide6.QtCore import QRect, QRectF, Qt
@@ -18,7 +18,7 @@ FULL_SCALE = 32_768
 
 
 class WaveformView(LaneView):
-    """One stroke a pixel, from the lowest to the highest sample in it."""
+    """Draws one stroke a pixel, from the lowest to the highest sample in it."""
 
     def __init__(self, theme: Theme, timeline: Timeline) -> None:
         super().__init__(theme, timeline, 160, 56)
@@ -30,7 +30,7 @@ class WaveformView(LaneView):
         timeline.marks_changed.connect(self._redraw_changed)
 
     def show_sound(self, samples: Array, rate: int, kept: int) -> None:
-        """All samples so far (n,) int16; only what is new after the first `kept` costs anything."""
+        """Show all samples so far (n,) int16; only samples after the first `kept` are computed again."""
         grown = rate == self.rate and kept == len(self._peaks)
         self.rate = rate
         self._peaks.set_samples(samples, kept)
@@ -40,7 +40,7 @@ class WaveformView(LaneView):
             self.redraw_range()
 
     def _redraw_changed(self) -> None:
-        """Draw anew what became heard, and where marks moved."""
+        """Redraw what became heard, and what marks moved over."""
         time = self.timeline
         self._redraw_between(self._heard, time.position)
         if time.making:
@@ -53,7 +53,7 @@ class WaveformView(LaneView):
     def _redraw_between(self, one: float, other: float) -> None:
         left, right = sorted((self.timeline.x_of(one), self.timeline.x_of(other)))
         if other != one:
-            words = self._theme.scaled(112) if self.timeline.making else 0  # they move after the newest sample
+            words = self._theme.scaled(112) if self.timeline.making else 0  # the words move behind the newest sample
             self.redraw_range(left, right + words)
 
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
@@ -73,7 +73,7 @@ class WaveformView(LaneView):
             painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter), "being made")
 
     def _stroke_image(self, part: QRect) -> QImage:
-        """The wave in a part of the lane, in device pixels; how far a stroke reaches into a pixel is how full it is."""
+        """Return the wave in a part of the lane, in device pixels; partly covered pixels are partly opaque."""
         ratio, time = self.devicePixelRatioF(), self.timeline
         wide, high = max(1, round(part.width() * ratio)), max(1, round(self.height() * ratio))
         seconds = time.pixel_edges(round(part.x() * ratio), wide, ratio)
@@ -89,7 +89,7 @@ class WaveformView(LaneView):
         return QImage(paint.data, wide, high, 4 * wide, QImage.Format.Format_ARGB32_Premultiplied).copy()
 
     def _states_at(self, seconds: Array) -> Array:
-        """Of each moment: 0 the artist's own, 1 heard, 2 to come, 3 spare."""
+        """Return the state of each moment: 0 the user's own, 1 heard, 2 to come, 3 spare."""
         time = self.timeline
         found: Array = np.where(seconds < time.position, 1, 2)
         if time.spare:
@@ -99,7 +99,7 @@ class WaveformView(LaneView):
         return found
 
     def _colour_table(self) -> Array:
-        """Of each kind at every fullness, (4 · 256,) as a picture holds them."""
+        """Return the colours of each state at every opacity, (4 · 256,) as a picture holds them."""
         full, found = np.arange(256, dtype=np.uint32), []
         for token in ("faint", "accent", "soft", "groove"):
             colour = self._theme.colour(token)
@@ -109,6 +109,6 @@ class WaveformView(LaneView):
 
 
 def _relative_height(samples: Array) -> Array:
-    """From -1 to 1."""
+    """Return a height from -1 to 1."""
     found: Array = np.sign(samples) * (np.abs(samples) / FULL_SCALE) ** HEARD_OPACITY
     return found

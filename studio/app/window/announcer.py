@@ -1,4 +1,4 @@
-"""Work that begins or ends is heard, and seen where another window is in front."""
+"""Announces jobs that begin or end to screen readers, and in the task bar if another window is in front."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ from studio.app.widgets.controls import announce
 
 
 class Announcer(QObject):
-    """Tells of the runs of Generate and Complete, and of a picture that goes on from a row."""
+    """Announces the runs of Generate and Complete, and continued pictures."""
 
     def __init__(self, window: QWidget, state: AppState) -> None:
         super().__init__(window)

@@ -1,4 +1,4 @@
-"""What a drop would do, said before the mouse is let go."""
+"""Says what a drop would do before the mouse is released."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ _DRAWINGS = {
 
 
 class DropOverlay(QWidget):
-    """Covers the stage while a file is over the window."""
+    """Covers the stage while a file is dragged over the window."""
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
@@ -32,7 +32,7 @@ class DropOverlay(QWidget):
         self.hide()
 
     def show_drop(self, words: str, name: str) -> None:
-        """What will happen, with the file's name below."""
+        """Show what will happen, with the file's name below."""
         self.words, self.name = words, name
         self.setAccessibleName(f"{words}. {name}")
         self.raise_()

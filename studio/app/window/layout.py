@@ -1,4 +1,4 @@
-"""Where each part of the window lies, from the window's size and the size of its text."""
+"""Computes the place of each part of the window from its size and the size of its text."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ DRAWER_ABOVE = 1.5
 
 @dataclass(frozen=True)
 class WindowLayout:
-    """Rectangles in the window; `lines` are the hairlines between them, `edge` is where the mouse drags."""
+    """Holds rectangles in the window; `lines` are the hairlines between them, the mouse drags `edge`."""
 
     narrow: bool
     low: bool

@@ -1,4 +1,4 @@
-"""The window: rail, bar, stage, inspector, strip, queue and message line, each in its place."""
+"""Builds the window: rail, bar, stage, inspector, strip, queue and message line."""
 
 import sys
 from collections.abc import Callable
@@ -51,11 +51,11 @@ from studio.app.window.top_bar import TopBar
 DEFAULT_SIZE = (1440, 900)
 
 DEBOUNCE = 500
-"""Milliseconds from a move until it is told."""
+"""Milliseconds from a move until it is saved."""
 
 
 class GeometryKeeper(QObject):
-    """Tells the state where the window lies, so that even a killed one comes back there."""
+    """Saves the window's geometry soon after each change, so that it survives a killed process."""
 
     def __init__(self, window: QWidget, kept: Value[bytes]) -> None:
         super().__init__(window)
@@ -72,7 +72,7 @@ class GeometryKeeper(QObject):
         window.installEventFilter(self)
 
     def save_geometry(self) -> None:
-        """Tell it now."""
+        """Save the geometry now."""
         self._timer.stop()
         self._kept.set(bytes(self._window.saveGeometry().data()))
 
@@ -98,7 +98,7 @@ POLL_INTERVAL = 50
 
 
 class MainWindow(QWidget):
-    """The one window. `painted` says that it is on the screen; `closed` that the person closed it."""
+    """Is the one window. `painted`: it is on the screen; `closed`: the user closed it."""
 
     painted = Signal()
     closed = Signal()
@@ -127,7 +127,7 @@ class MainWindow(QWidget):
     # ── parts ────────────────────────────────────────────────────────────────────────────────────
 
     def _build(self) -> None:
-        """In the order in which Tab goes through them."""
+        """Build the parts in the order of the Tab key."""
         look, state = self._theme, self.state
         panels = self.panels.values()
         self.rail = Rail(look, [(p.key, p.title, p.icon, p.tooltip) for p in panels])
@@ -195,7 +195,7 @@ class MainWindow(QWidget):
 
     @property
     def open_panel(self) -> PanelView:
-        """The panel that is open."""
+        """Return the panel that is open."""
         return self.panels.get(self.state.panel.get(), self._first_panel)
 
     @property
@@ -208,7 +208,7 @@ class MainWindow(QWidget):
         assert isinstance(bar, TopBar)
         return bar
 
-    # ── what is shown ────────────────────────────────────────────────────────────────────────────
+    # ── showing panels ───────────────────────────────────────────────────────────────────────────
 
     def _show_panel(self, key: str) -> None:
         place = list(self.panels).index(self.open_panel.key)
@@ -240,7 +240,7 @@ class MainWindow(QWidget):
         self._update_layout()
 
     def toggle_page(self, key: str) -> None:
-        """Open a page in the inspector, or close it where it is open."""
+        """Open a page in the inspector, or close it if it is open."""
         if self.inspector.page == key:
             self.inspector.close_page()
             return
@@ -254,7 +254,7 @@ class MainWindow(QWidget):
         self.inspector.open_page(key)
         self._update_layout()
 
-    # ── looks ────────────────────────────────────────────────────────────────────────────────────
+    # ── theme ────────────────────────────────────────────────────────────────────────────────────
 
     def _choose_theme(self, _: object) -> None:
         layout = self.state.layout.get()
@@ -275,10 +275,10 @@ class MainWindow(QWidget):
         self.setWindowIcon(QIcon(icon_pixmap("generate", look.colour("accent"), 64)))
         self._update_layout()
 
-    # ── places ───────────────────────────────────────────────────────────────────────────────────
+    # ── layout ───────────────────────────────────────────────────────────────────────────────────
 
     def _update_layout(self) -> None:
-        """Give every part its rectangle."""
+        """Place every part."""
         if not hasattr(self, "ring"):
             return
         shown = self._shown or self.inspector.page != ""
@@ -360,7 +360,7 @@ class MainWindow(QWidget):
             self._shortcuts.enable_shortcuts(self.open_panel.key, bool(self.state.layout.get().get("letters", True)))
 
     def open_palette(self) -> None:
-        """Open the finder with everything that can be done, set and chosen now."""
+        """Open the palette with everything that can be done, set and chosen now."""
         able = [
             a
             for a in self.actions_by_name
@@ -397,11 +397,11 @@ class MainWindow(QWidget):
             panel.choose_model(name)
 
     def ask_file(self) -> None:
-        """Ask for a file of the sort that the open panel takes."""
+        """Ask for a file that the open panel can open."""
         self.dialogs.ask_file(SOUNDS if self.open_panel.key == "sound" else WORKS, self.state.open_file)
 
     def stop_job(self) -> None:
-        """The job of the open panel, else the one at work."""
+        """Stop the job of the open panel, else the running one."""
         player = self.state.sound.player
         if self.open_panel.key == "sound" and (player.making.get() or player.playing.get()):
             self.state.sound.stop()
@@ -426,7 +426,7 @@ class MainWindow(QWidget):
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
 
     def focus_region(self, by: int) -> None:
-        """To the next or previous part of the window that can have the focus."""
+        """Focus the next or previous part of the window that can have the focus."""
         regions = (self.rail, self.bars, self.stage, self.inspector, self.strip, self.job_box, self.message)
         focus_region(regions, QApplication.focusWidget(), by)
 
@@ -443,7 +443,7 @@ class MainWindow(QWidget):
         elif self.isFullScreen():
             self.toggle_full_screen()
 
-    # ── what Qt asks ─────────────────────────────────────────────────────────────────────────────
+    # ── Qt events ────────────────────────────────────────────────────────────────────────────────
 
     @guarded(None)
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -456,7 +456,7 @@ class MainWindow(QWidget):
         if not self._painted:
             self._painted = True
             self.ring.watch_keys()
-            QTimer.singleShot(0, self.painted.emit)  # once the first paint is through
+            QTimer.singleShot(0, self.painted.emit)  # after the first paint
 
     @guarded(None)
     def closeEvent(self, event: QCloseEvent) -> None:

@@ -1,4 +1,4 @@
-"""What opens in the inspector instead of in a dialog: settings, help, the engine's state, the queue."""
+"""Holds the pages that open in the inspector: settings, help, the engine's state, the queue."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,7 +31,7 @@ DEVICES = (("", "Automatic"), ("cpu", "Processor"), ("cuda", "NVIDIA graphics ca
 class SettingsPage(Column):
     """Shows the settings: appearance, text size, motion, device, single keys.
 
-    Their values are kept in the window's `layout`. `dials` lists each setting with its title.
+    Their values are kept in the window's `layout`. `fields` lists each setting with its title.
     """
 
     def __init__(self, theme: Theme, state: AppState) -> None:
@@ -95,7 +95,7 @@ class SettingsPage(Column):
 
 
 class HelpPage(Column):
-    """The page of the panel, and every action with its key."""
+    """Shows the help page of a panel, and every action with its key."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme)
@@ -105,7 +105,7 @@ class HelpPage(Column):
         self.add_stretch()
 
     def show_help(self, name: str, actions: Sequence[Action]) -> None:
-        """Our own page, with the keys that hold in that panel."""
+        """Show a help page, with the keys of its panel."""
         path = RESOURCES / "help" / f"{name}.md"
         text = path.read_text("utf-8").strip() if path.is_file() else ""
         clear_layout(self._page)
@@ -121,7 +121,7 @@ class HelpPage(Column):
 
 
 class EnginePage(Column):
-    """What this computer has, as Doctor found it, and the last things that were said.
+    """Shows what this computer has, as Doctor found it, and the recent messages.
 
     Doctor takes a moment, so its findings stand below everything that can be clicked, which stays where it is.
     """
@@ -151,7 +151,7 @@ class EnginePage(Column):
         bind(self, state.messages.history, self._show_messages)
 
     def run_doctor(self) -> None:
-        """Start a stopped engine; ask a running one."""
+        """Start a stopped engine, or run Doctor in a running one."""
         if self._state.engine_status.get() == "Stopped":
             self._state.engine.start()
         else:

@@ -1,4 +1,4 @@
-"""The rail: panels, help, settings, and the engine's state in a word."""
+"""Shows the rail: panels, help, settings, and the engine's state in a word."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ _DOTS = {"Ready": "accent", "Working": "accent", "Starting": "faint", "Stopped":
 
 
 class RailButton(QToolButton):
-    """A drawing above a word; the word goes into the tooltip where the rail is narrow."""
+    """Shows an icon above a word; the word moves into the tooltip if the rail is narrow."""
 
     def __init__(
         self, theme: Theme, text: str, icon_name: str, tooltip: str, keys: str, show_name: bool = True
@@ -70,7 +70,7 @@ class RailButton(QToolButton):
 
 
 class EngineButton(QToolButton):
-    """The engine's state: a dot and a word; pressed, it opens Doctor."""
+    """Shows the engine's state as a dot and a word. A press opens Doctor."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -116,12 +116,12 @@ class EngineButton(QToolButton):
 
 
 class Rail(QWidget):
-    """`chose` carries the key of a panel; `help`, `settings` and `state` ask for a page."""
+    """Shows the rail. `panel_chosen` carries the key of a panel; `help`, `settings` and `status` open a page."""
 
     panel_chosen = Signal(str)
 
     def __init__(self, theme: Theme, panels: Sequence[tuple[str, str, str, str]]) -> None:
-        """`panels`: key, title, drawing, help of each."""
+        """Create a button for each of `panels`: key, title, icon, help."""
         super().__init__()
         self._theme = theme
         self.setProperty("ground", "panel")
@@ -160,7 +160,7 @@ class Rail(QWidget):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        """The accent at the edge says which panel is open, for those who don't see the tint."""
+        """Mark the open panel at the edge, for users who don't see the tint."""
         look, px = self._theme, self._theme.scaled
         with QPainter(self) as painter:
             painter.fillRect(self.rect(), look.colour("panel"))

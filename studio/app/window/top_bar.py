@@ -1,4 +1,4 @@
-"""The bar of a panel: its model, how pictures are shown, undo and redo."""
+"""Shows the bar of a panel: its model, how pictures are shown, undo and redo."""
 
 from collections.abc import Callable
 
@@ -20,14 +20,14 @@ UNCERTAINTY_HELP = "Show how uncertain the model was about each pixel, in exact 
 
 
 class TopBar(QWidget):
-    """One for each panel."""
+    """Shows the bar of one panel."""
 
     def __init__(self, theme: Theme, state: AppState, panel: PanelView, add_model: Callable[[], object]) -> None:
         super().__init__()
         self._theme, self._state = theme, state
         self._panel, self._narrow = panel, False
         self._pictures = True
-        """Whether the panel shows pictures: those of its model, or of one that is still to come."""
+        """Whether the panel shows pictures, or will once a model is there."""
         self._row_by_row = False
         """Whether the model draws pixel by pixel, in a panel that shows it."""
         self.setProperty("ground", "window")
@@ -91,7 +91,7 @@ class TopBar(QWidget):
         self.inspector_button.setVisible(shown)
 
     def set_narrow(self, narrow: bool) -> None:
-        """Without the facts, where there is no room for them."""
+        """Hide the facts if there is no room for them."""
         self._narrow = narrow
         self.facts.setVisible(not narrow)
         for legend in (self.surprisal_legend, self.uncertainty_legend):
@@ -119,7 +119,7 @@ class TopBar(QWidget):
         self._update_facts()
 
     def _update_facts(self) -> None:
-        """What the model has, as far as there is room for it."""
+        """Show as much of the model's facts as fits."""
         crowded = self._narrow and self._theme.scale > 1.2
         self.picker.set_narrow(crowded)
         for widget in (self.smooth_field, self.surprisal, self.uncertainty):

@@ -24,8 +24,8 @@ class Announcer(QObject):
         self._announce("Making pictures" if running else grid.caption.get(), running)
 
     def _show_rewinding(self, working: bool) -> None:
-        large, said = self._generate.enlarged.item.get(), self._generate.rewind.status_text.get()
-        self._announce(f"Continuing. {said}" if working else large.caption if large is not None else said, working)
+        large, text = self._generate.enlarged.item.get(), self._generate.rewind.status_text.get()
+        self._announce(f"Continuing. {text}" if working else large.caption if large is not None else text, working)
 
     def _announce(self, words: str, at_work: bool) -> None:
         announce(self._window, words)

@@ -45,8 +45,8 @@ class ClipboardController(QObject):
             wav = bytes(data.data(WAV).data())
             self._state.clipboard.open_pasted(lambda: wav, "Pasted sound.wav")
         else:
-            said = "There is no picture or sound on the clipboard. Copy one, then paste it."
-            self._state.messages.show_message(said, "warn")
+            text = "There is no picture or sound on the clipboard. Copy one, then paste it."
+            self._state.messages.show_message(text, "warn")
 
     def _put_sound(self, path: Path, wav: bytes) -> None:
         data = QMimeData()

@@ -41,32 +41,32 @@ class DropOverlay(QWidget):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, px, willing = self._theme, self._theme.scaled, self.words in _DRAWINGS
+        theme, px, willing = self._theme, self._theme.scaled, self.words in _DRAWINGS
         box = QRect(0, 0, min(px(420), self.width() - px(32)), px(176))
         box.moveCenter(self.rect().center())
         with QPainter(self) as painter:
-            veil = look.colour("canvas")
+            veil = theme.colour("canvas")
             veil.setAlpha(190)
             painter.fillRect(self.rect(), veil)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(QPen(look.colour("accent" if willing else "warn"), 2))
-            painter.setBrush(look.colour("tint" if willing else "panel"))
+            painter.setPen(QPen(theme.colour("accent" if willing else "warn"), 2))
+            painter.setBrush(theme.colour("tint" if willing else "panel"))
             painter.drawRoundedRect(QRectF(box), px(8), px(8))
             side = px(24)
             drawing = icon_pixmap(
                 _DRAWINGS.get(self.words, "warn"),
-                look.colour("accent" if willing else "warn"),
+                theme.colour("accent" if willing else "warn"),
                 side,
                 self.devicePixelRatioF(),
             )
             painter.drawPixmap(box.center().x() - side // 2, box.y() + px(34), drawing)
             wrap = Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap
-            painter.setPen(look.colour("text"))
-            painter.setFont(look.font(16, 600) if willing else look.font(13, 500))
+            painter.setPen(theme.colour("text"))
+            painter.setFont(theme.font(16, 600) if willing else theme.font(13, 500))
             painter.drawText(box.adjusted(px(16), px(74), -px(16), -px(48)), int(wrap), self.words)
             if willing:
-                painter.setPen(look.colour("soft"))
-                painter.setFont(look.font(12))
+                painter.setPen(theme.colour("soft"))
+                painter.setFont(theme.font(12))
                 place = box.adjusted(px(16), px(108), -px(16), -px(16))
                 shown = painter.fontMetrics().elidedText(self.name, Qt.TextElideMode.ElideMiddle, place.width())
                 painter.drawText(place, int(Qt.AlignmentFlag.AlignHCenter), shown)

@@ -50,10 +50,10 @@ def lay_out_window(
     If the inspector is closed, its buttons remain visible in place of the queue.
 
     Arguments
-        shown: whether the inspector is open
-        wish: the inspector's width at 100 % text size, as the user dragged it
+        inspector_shown: whether the inspector is open
+        inspector_width: the inspector's width at 100 % text size, as the user dragged it
         tree: whether the strip takes half of the stage
-        said: whether there is a message. It lies at the bottom of the stage, or below everything beside a drawer.
+        has_message: whether there is a message. It lies at the bottom of the stage, or below everything beside a drawer.
     """
     px = theme.scaled
     narrow, low, drawer = width < NARROW_BELOW, height < LOW_BELOW, theme.scale > DRAWER_ABOVE
@@ -69,7 +69,7 @@ def lay_out_window(
     right = width - side
     bottom = foot - strip
     grown = (bottom - bar) // 2 if tree else 0
-    told = foot if below else bottom - grown - line
+    message_top = foot if below else bottom - grown - line
     if not inspector_shown:
         inspector = QRect(right, bottom, side, strip)
     elif drawer:
@@ -87,7 +87,7 @@ def lay_out_window(
         inspector=inspector,
         strip=QRect(rail, bottom - grown, right - rail, strip + grown),
         jobs=QRect(right, bottom, side, strip),
-        message=QRect(rail + px(8), told + px(MARGIN), across - px(16), px(MESSAGE_HEIGHT)),
+        message=QRect(rail + px(8), message_top + px(MARGIN), across - px(16), px(MESSAGE_HEIGHT)),
         edge=QRect(right - 3, 0, 6, bottom),
         lines=(
             QRect(rail, bar - 1, across, 1),

@@ -128,27 +128,27 @@ class MainWindow(QWidget):
 
     def _build(self) -> None:
         """Build the parts in the order of the Tab key."""
-        look, state = self._theme, self.state
+        theme, state = self._theme, self.state
         panels = self.panels.values()
-        self.rail = Rail(look, [(p.key, p.title, p.icon, p.tooltip) for p in panels])
+        self.rail = Rail(theme, [(p.key, p.title, p.icon, p.tooltip) for p in panels])
         self.bars = QStackedWidget()
-        self.stage = ColouredStack(look, "canvas")
-        self.inspector = Inspector(look)
+        self.stage = ColouredStack(theme, "canvas")
+        self.inspector = Inspector(theme)
         for panel in panels:
-            head = TopBar(look, state, panel, self.add_model)
+            head = TopBar(theme, state, panel, self.add_model)
             head.inspector_button.clicked.connect(self.toggle_inspector)
             self.bars.addWidget(head)
             self.stage.addWidget(panel.stage)
             self.inspector.add_panel(panel.key, panel.inspector, panel.foot)
-        self.settings, self.help = SettingsPage(look, state), HelpPage(look)
-        self.engine, self.jobs_page = EnginePage(look, state), JobsPage(look)
+        self.settings, self.help = SettingsPage(theme, state), HelpPage(theme)
+        self.engine, self.jobs_page = EnginePage(theme, state), JobsPage(theme)
         for key, title, page in (
             ("settings", "Settings", self.settings), ("help", "Help", self.help), ("engine", "Engine", self.engine),
             ("queue", "Queue", self.jobs_page),
         ):  # fmt: skip
             self.inspector.add_page(key, title, page)
-        self.strip, self.job_box = TakeStripView(look), JobBox(look)
-        self.message = MessageBar(look)
+        self.strip, self.job_box = TakeStripView(theme), JobBox(theme)
+        self.message = MessageBar(theme)
         self._lines = [Hairline(), Hairline(), Hairline(), Hairline(vertical=True)]
         self._parts = (
             self.rail, self.bars, self.stage, self.inspector, self.strip, self.job_box, self.message, *self._lines
@@ -156,10 +156,10 @@ class MainWindow(QWidget):
         for part in self._parts:
             part.setParent(self)
         self.edge = InspectorEdge(self)
-        self.drop_overlay = DropOverlay(look, self)
-        self.command_palette = CommandPalette(look, self)
+        self.drop_overlay = DropOverlay(theme, self)
+        self.command_palette = CommandPalette(theme, self)
         self._focus_recovery = FocusRecovery(self, self.stage)
-        self.ring = FocusRing(look, self)
+        self.ring = FocusRing(theme, self)
         bars = self.bars.findChildren(TopBar)
         stages = [panel.stage for panel in panels]
         parts = (
@@ -171,7 +171,7 @@ class MainWindow(QWidget):
             self.command_palette,
             *self._lines,
         )
-        Styles(look, self, (*parts, *bars, *stages, *self.inspector.styled_parts))
+        Styles(theme, self, (*parts, *bars, *stages, *self.inspector.styled_parts))
         self.drop_target = DropTarget(self, self.state, self.drop_overlay)  # last, because it examines all widgets
 
     def _connect(self) -> None:
@@ -246,7 +246,8 @@ class MainWindow(QWidget):
             return
         if key == "help":
             self.help.show_help(
-                self.open_panel.key, [act for act in self.actions_by_name if act.panel in ("", self.open_panel.key)]
+                self.open_panel.key,
+                [action for action in self.actions_by_name if action.panel in ("", self.open_panel.key)],
             )
         if key == "engine" and self.state.engine_status.get() in ("Ready", "Working"):
             self.state.run_doctor()
@@ -269,10 +270,10 @@ class MainWindow(QWidget):
             self._update_layout()
 
     def _restyle(self) -> None:
-        look = self._theme
-        QApplication.setPalette(look.palette())
-        self.setFont(look.font())
-        self.setWindowIcon(QIcon(icon_pixmap("generate", look.colour("accent"), 64)))
+        theme = self._theme
+        QApplication.setPalette(theme.palette())
+        self.setFont(theme.font())
+        self.setWindowIcon(QIcon(icon_pixmap("generate", theme.colour("accent"), 64)))
         self._update_layout()
 
     # ── layout ───────────────────────────────────────────────────────────────────────────────────
@@ -282,10 +283,10 @@ class MainWindow(QWidget):
         if not hasattr(self, "ring"):
             return
         shown = self._shown or self.inspector.page != ""
-        wish = int(self.state.layout.get().get("inspector", DEFAULT_WIDTH))
+        wanted = int(self.state.layout.get().get("inspector", DEFAULT_WIDTH))
         tree = bool(self.state.layout.get().get("tree", False)) and bool(self.state.takes.takes.get())
-        said = self.message.isVisibleTo(self)
-        at = lay_out_window(self._theme, self.width(), self.height(), shown, wish, tree, said)
+        has_message = self.message.isVisibleTo(self)
+        at = lay_out_window(self._theme, self.width(), self.height(), shown, wanted, tree, has_message)
         self.strip.set_tree(tree)
         self._drawer = at.drawer
         self.rail.set_narrow(at.narrow)
@@ -313,8 +314,8 @@ class MainWindow(QWidget):
 
     def _drag_edge(self, wider: int) -> None:
         now = int(self.state.layout.get().get("inspector", DEFAULT_WIDTH))
-        wish = min(max(now + round(wider / self._theme.scale), MIN_WIDTH), MAX_WIDTH)
-        self.state.layout.set({**self.state.layout.get(), "inspector": wish})
+        wanted = min(max(now + round(wider / self._theme.scale), MIN_WIDTH), MAX_WIDTH)
+        self.state.layout.set({**self.state.layout.get(), "inspector": wanted})
 
     # ── actions and keys ─────────────────────────────────────────────────────────────────────────
 
@@ -329,7 +330,7 @@ class MainWindow(QWidget):
         ]
         return (
             *shown,
-            *(act for panel in self.panels.values() for act in panel.actions),
+            *(action for panel in self.panels.values() for action in panel.actions),
             Action("Stop", stop, self.stop_job),
             Action("Undo", ("Ctrl+Z",), state.undo),
             Action("Redo", redo, state.redo),
@@ -366,7 +367,7 @@ class MainWindow(QWidget):
             for a in self.actions_by_name
             if a.panel in ("", self.open_panel.key) and (a.enabled is None or a.enabled.get())
         ]
-        targets = action_targets(act for act in able if act.keys != ("Ctrl+K",))
+        targets = action_targets(action for action in able if action.keys != ("Ctrl+K",))
         panel = self.open_panel
         names = {target.title for target in targets}
         controls = control_targets((self.open_bar, panel.stage, panel.inspector, panel.foot), self.focus_control)

@@ -65,10 +65,10 @@ class SettingsPage(Column):
             ("Theme", self.theme), ("Contrast", self.contrast), ("Text size", self.text_size),
             ("Reduce motion", self.motion), ("Single keys", self.letters), ("Device", self.device),
         )  # fmt: skip
-        for title, dial in self.fields:
+        for title, field in self.fields:
             name = Label(title, "strong")
-            name.setBuddy(dial)
-            self.add_widgets(name, dial)
+            name.setBuddy(field)
+            self.add_widgets(name, field)
         self.add_widgets(self._note)
         self.add_stretch()
         bind(self, state.theme, self.theme.show_choice, self.theme.chosen, state.theme.set)
@@ -115,9 +115,9 @@ class HelpPage(Column):
             self._page.addWidget(Label(words, "name" if title else "soft", wrap=True))
         self._page.addWidget(Hairline())
         self._page.addWidget(Label("Keys", "heading"))
-        for act in actions:
-            if act.keys:
-                self._page.addWidget(make_row(Label(act.title), 0, Label(native_keys(act.keys[0]), "note")))
+        for action in actions:
+            if action.keys:
+                self._page.addWidget(make_row(Label(action.title), 0, Label(native_keys(action.keys[0]), "note")))
 
 
 class EnginePage(Column):
@@ -167,8 +167,8 @@ class EnginePage(Column):
         self._fill_column(self._findings, lines or [("Nothing yet.", "note")])
 
     def _show_messages(self, said: Sequence[Any]) -> None:
-        kinds = {"info": "note", "warn": "note", "failed": "danger"}
-        lines = [(one.text, kinds[one.severity]) for one in reversed(said)]
+        roles = {"info": "note", "warn": "note", "failed": "danger"}
+        lines = [(one.text, roles[one.severity]) for one in reversed(said)]
         self._fill_column(self._messages, lines or [("Nothing yet.", "note")])
 
     def _fill_column(self, column: QVBoxLayout, lines: list[tuple[str, str]]) -> None:

@@ -47,24 +47,24 @@ class RailButton(QToolButton):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, px, chosen = self._theme, self._theme.scaled, self.isChecked()
+        theme, px, chosen = self._theme, self._theme.scaled, self.isChecked()
         words = self._show_name and not self._narrow
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             if chosen or self.underMouse():
                 painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(look.colour("tint" if chosen else "hover"))
+                painter.setBrush(theme.colour("tint" if chosen else "hover"))
                 painter.drawRoundedRect(QRectF(self.rect()), px(8), px(8))
             side = px(20)
             drawing = icon_pixmap(
-                self._icon_name, look.colour("accent" if chosen else "soft"), side, self.devicePixelRatioF()
+                self._icon_name, theme.colour("accent" if chosen else "soft"), side, self.devicePixelRatioF()
             )
             top = px(11) if words else (self.height() - side) // 2
             painter.drawPixmap((self.width() - side) // 2, top, drawing)
             if words:
-                font = look.font(12, 600 if chosen else 500)
+                font = theme.font(12, 600 if chosen else 500)
                 painter.setFont(font)
-                painter.setPen(look.colour("text" if chosen else "soft"))
+                painter.setPen(theme.colour("text" if chosen else "soft"))
                 place = self.rect().adjusted(0, px(34), 0, -px(5))
                 painter.drawText(place, Qt.AlignmentFlag.AlignCenter, self._text)
 
@@ -96,21 +96,21 @@ class EngineButton(QToolButton):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, px = self._theme, self._theme.scaled
-        font = look.font(12)
+        theme, px = self._theme, self._theme.scaled
+        font = theme.font(12)
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(Qt.PenStyle.NoPen)
             if self.underMouse():
-                painter.setBrush(look.colour("hover"))
+                painter.setBrush(theme.colour("hover"))
                 painter.drawRoundedRect(QRectF(self.rect()), px(8), px(8))
             painter.setFont(font)
             words = 0 if self._narrow else painter.fontMetrics().horizontalAdvance(self._status) + px(6)
             left = (self.width() - words - px(8)) / 2
-            painter.setBrush(look.colour(_DOTS.get(self._status, "faint")))
+            painter.setBrush(theme.colour(_DOTS.get(self._status, "faint")))
             painter.drawEllipse(QRectF(left, (self.height() - px(8)) / 2, px(8), px(8)))
             if words:
-                painter.setPen(look.colour("danger" if self._status == "Stopped" else "soft"))
+                painter.setPen(theme.colour("danger" if self._status == "Stopped" else "soft"))
                 place = QRectF(left + px(14), 0, self.width(), self.height())
                 painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, self._status)
 
@@ -161,13 +161,13 @@ class Rail(QWidget):
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
         """Mark the open panel at the edge, for users who don't see the tint."""
-        look, px = self._theme, self._theme.scaled
+        theme, px = self._theme, self._theme.scaled
         with QPainter(self) as painter:
-            painter.fillRect(self.rect(), look.colour("panel"))
-            painter.fillRect(self.width() - 1, 0, 1, self.height(), look.colour("line"))
+            painter.fillRect(self.rect(), theme.colour("panel"))
+            painter.fillRect(self.width() - 1, 0, 1, self.height(), theme.colour("line"))
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(look.colour("accent"))
+            painter.setBrush(theme.colour("accent"))
             for button in self.buttons.values():
                 if button.isChecked():
                     place = button.geometry().adjusted(0, px(12), 0, -px(12))

@@ -48,7 +48,7 @@ class BrushTools(State):
         """Mask and heat at the press, where that was, and where the hand is."""
         self.fields = (
             Field("mask", lambda: masks.pack_layer(self.mask.get()), self._use_mask),
-            Field("heat", lambda: masks.pack_layer(self.temperature_map.get()), self._use_heat),
+            Field("heat", lambda: masks.pack_layer(self.temperature_map.get()), self._use_temperature_map),
             Field("tool", self.tool.get, self._use_tool, undo=False),
             Field("size", self.size.get, lambda size: self.set_size(int(size)), undo=False),
             Field("warmth", self.temperature_factor.get, self.set_temperature_factor, undo=False),
@@ -78,8 +78,8 @@ class BrushTools(State):
     def continue_stroke(self, at: Place) -> None:
         if self._held is None:
             return
-        mask, heat, first, last = self._held
-        self._held = (mask, heat, first, at)
+        mask, temperature, first, last = self._held
+        self._held = (mask, temperature, first, at)
         tool, now = self.tool.get(), self.mask.get()
         if tool == "temperature":
             warmed = self.temperature_map.get().copy()
@@ -105,9 +105,9 @@ class BrushTools(State):
         """Restore what was there before the gesture; return whether there was a gesture."""
         if self._held is None:
             return False
-        mask, heat, _, _ = self._held
+        mask, temperature, _, _ = self._held
         if self.tool.get() == "temperature":
-            self._change_layer(heat=heat)
+            self._change_layer(heat=temperature)
         else:
             self._change_layer(mask=mask)
         self.end_stroke()
@@ -139,7 +139,7 @@ class BrushTools(State):
     def _use_mask(self, text: str) -> None:
         self.mask.set(masks.unpack_mask(of_type(str, text), self.picture_shape))
 
-    def _use_heat(self, text: str) -> None:
+    def _use_temperature_map(self, text: str) -> None:
         self.temperature_map.set(masks.unpack_temperature_map(of_type(str, text), self.picture_shape))
 
     def _use_tool(self, name: str) -> None:

@@ -246,9 +246,11 @@ class Canvas(State):
         picture, size = self.picture.get(), trained.card.picture_size
         if picture is None or size is None:
             return {}
-        mask, heat = (masks.resize_layer(layer.get(), size) for layer in (self.brush.mask, self.brush.temperature_map))
+        mask, temperature = (
+            masks.resize_layer(layer.get(), size) for layer in (self.brush.mask, self.brush.temperature_map)
+        )
         key = self.originals.add_picture(_to_model_shape(picture, trained))
-        return {"picture": key, "mask": masks.pack_layer(mask), "heat": masks.pack_layer(heat)}
+        return {"picture": key, "mask": masks.pack_layer(mask), "heat": masks.pack_layer(temperature)}
 
     def _lay_picture(self, key: str) -> None:
         """Show a picture by its key; none if its file is gone."""

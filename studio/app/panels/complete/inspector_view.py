@@ -41,19 +41,19 @@ class CompleteSettings(Column):
 
     def _build_temperature(self) -> tuple[QWidget, ...]:
         """Build the controls of the brush that paints temperature."""
-        look = self._theme
+        theme = self._theme
         help = "Paint calm and wild regions"
-        self.paint = Button(look, "Paint temperature", "", "temperature", tooltip=help, keys="P")
+        self.paint = Button(theme, "Paint temperature", "", "temperature", tooltip=help, keys="P")
         self.paint.setCheckable(True)
         self.temperature_factor = ValueSlider(
-            look,
+            theme,
             "Brush",
             0.0,
             MAX_FACTOR,
             1.0,
             tooltip="Set the temperature factor. Below 1 is calmer, above 1 is wilder",
         )
-        self.even = Button(look, "Clear all", "link", tooltip="Draw at the same temperature everywhere")
+        self.even = Button(theme, "Clear all", "link", tooltip="Draw at the same temperature everywhere")
         self._brush = QWidget()
         column = QVBoxLayout(self._brush)
         column.setContentsMargins(0, 0, 0, 0)

@@ -83,9 +83,9 @@ def mask_caption(mask: Array) -> tuple[str, str]:
 
 def pack_layer(array: Array) -> str:
     """Return a mask or a temperature map as text for JSON; empty if nothing is painted."""
-    plain = np.packbits(array) if array.dtype == bool else array
+    packed = np.packbits(array) if array.dtype == bool else array
     untouched = not array.any() if array.dtype == bool else bool((array == NEUTRAL).all())
-    return "" if untouched else base64.b64encode(zlib.compress(plain.tobytes())).decode()
+    return "" if untouched else base64.b64encode(zlib.compress(packed.tobytes())).decode()
 
 
 def unpack_mask(text: str, shape: Shape) -> Array:

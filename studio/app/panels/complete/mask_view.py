@@ -105,13 +105,13 @@ class MaskView(PictureView):
     @guarded(None)
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = Qt.Key(event.key())
-        plain = not event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
+        unmodified = not event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
         if key == Qt.Key.Key_Escape and self._stroke_active:
             self._stroke_active = False
             self.stroke_cancelled.emit()
-        elif key in _MOVES and plain and self.shown_picture is not None:
+        elif key in _MOVES and unmodified and self.shown_picture is not None:
             self._move_cross(*_MOVES[key], painting=bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and plain and self._cross is not None:
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and unmodified and self._cross is not None:
             self._paint_way([self._cross])
         else:
             event.ignore()
@@ -160,17 +160,17 @@ class MaskView(PictureView):
         """Fill the hole with hatching, which no picture contains, and draw a hairline around it."""
         if not self._mask.any():
             return
-        look = self._theme
+        theme = self._theme
         hole = QImage(self._rect.size(), QImage.Format.Format_ARGB32_Premultiplied)
         hole.fill(Qt.GlobalColor.transparent)
         with QPainter(hole) as inside:
             inside.drawImage(hole.rect(), _alpha_image(self._mask))
             inside.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
-            inside.fillRect(hole.rect(), look.colour("window"))
+            inside.fillRect(hole.rect(), theme.colour("window"))
             inside.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceAtop)
-            inside.fillRect(hole.rect(), QBrush(_hatching_tile(look.scaled(8), look.tokens.groove)))
+            inside.fillRect(hole.rect(), QBrush(_hatching_tile(theme.scaled(8), theme.tokens.groove)))
         painter.drawImage(self._rect.topLeft(), hole)
-        self._paint_contour(painter, self._mask, QPen(look.colour("border"), 1))
+        self._paint_contour(painter, self._mask, QPen(theme.colour("border"), 1))
 
     def _paint_temperature_map(self, painter: QPainter) -> None:
         if bool((self._temperature_map == masks.NEUTRAL).all()):
@@ -199,19 +199,19 @@ class MaskView(PictureView):
         row = masks.first_row(self._mask)
         if row is None or self._tool != "rows":
             return
-        look, y, ratio = self._theme, self._rect.y() + row * self.pixel_size(), self.devicePixelRatioF()
-        painter.fillRect(QRectF(self._rect.x(), y - ratio, self._rect.width(), 2 * ratio), look.colour("accent"))
-        wide, high = round(look.scaled(84) * ratio), round(look.scaled(26) * ratio)
+        theme, y, ratio = self._theme, self._rect.y() + row * self.pixel_size(), self.devicePixelRatioF()
+        painter.fillRect(QRectF(self._rect.x(), y - ratio, self._rect.width(), 2 * ratio), theme.colour("accent"))
+        wide, high = round(theme.scaled(84) * ratio), round(theme.scaled(26) * ratio)
         left = self._rect.right() + 1 - wide
         top = min(max(y - high // 2, self._rect.y()), self._rect.bottom() + 1 - high)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(look.colour("accent"))
-        painter.drawRoundedRect(QRectF(left, top, wide, high), look.scaled(6), look.scaled(6))
-        font = look.font(12, 600)
+        painter.setBrush(theme.colour("accent"))
+        painter.drawRoundedRect(QRectF(left, top, wide, high), theme.scaled(6), theme.scaled(6))
+        font = theme.font(12, 600)
         font.setPixelSize(round(font.pixelSize() * ratio))
         painter.setFont(font)
-        painter.setPen(look.colour("on_accent"))
+        painter.setPen(theme.colour("on_accent"))
         painter.drawText(QRect(left, top, wide, high), Qt.AlignmentFlag.AlignCenter, f"row {row}")
 
     def _paint_tool(self, painter: QPainter) -> None:

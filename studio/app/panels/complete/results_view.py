@@ -98,11 +98,11 @@ class _PlacePainter(QStyledItemDelegate):
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        look, (cell, (rank, price)), tiles = self._theme, self._rows.place_at(index.row()), self._view.thumbnails
+        theme, (cell, (rank, price)), tiles = self._theme, self._rows.place_at(index.row()), self._view.thumbnails
         rect: QRect = option.rect
         place = QRect(
-            rect.x() + look.scaled(PICTURE_GAP) // 2,
-            rect.y() + look.scaled(4),
+            rect.x() + theme.scaled(PICTURE_GAP) // 2,
+            rect.y() + theme.scaled(4),
             tiles.picture_size.width(),
             tiles.picture_size.height(),
         )
@@ -110,18 +110,18 @@ class _PlacePainter(QStyledItemDelegate):
         tiles.paint_cell(painter, place, self._rows.places[index.row()].cell, cell, self._rows.rows)
         if self._view.selectionModel().isSelected(self._rows.index(index.row())):
             tiles.paint_ring(painter, place)
-        below = QRect(place.x(), place.bottom() + look.scaled(3), place.width(), look.scaled(CAPTION_HEIGHT - 4))
+        below = QRect(place.x(), place.bottom() + theme.scaled(3), place.width(), theme.scaled(CAPTION_HEIGHT - 4))
         self._write(painter, below, rank, price)
         painter.restore()
 
     def _write(self, painter: QPainter, below: QRect, rank: str, price: str) -> None:
-        look, middle = self._theme, Qt.AlignmentFlag.AlignVCenter
-        painter.setFont(look.font(12, 600))
-        painter.setPen(look.colour("text"))
+        theme, middle = self._theme, Qt.AlignmentFlag.AlignVCenter
+        painter.setFont(theme.font(12, 600))
+        painter.setPen(theme.colour("text"))
         painter.drawText(below, int(Qt.AlignmentFlag.AlignLeft | middle), rank)
-        room = below.width() - (painter.fontMetrics().horizontalAdvance(rank) + look.scaled(6) if rank else 0)
-        painter.setFont(look.font(12))
-        painter.setPen(look.colour("soft"))
+        room = below.width() - (painter.fontMetrics().horizontalAdvance(rank) + theme.scaled(6) if rank else 0)
+        painter.setFont(theme.font(12))
+        painter.setPen(theme.colour("soft"))
         short = price if painter.fontMetrics().horizontalAdvance(price) <= room else price.removesuffix(" bits")
         side = Qt.AlignmentFlag.AlignRight if rank else Qt.AlignmentFlag.AlignLeft
         painter.drawText(below, int(side | middle), short)
@@ -298,17 +298,17 @@ class TypicalityView(QWidget):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, middle, radius = self._theme, self.height() / 2, self._theme.scaled(5)
+        theme, middle, radius = self._theme, self.height() / 2, self._theme.scaled(5)
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(QPen(look.colour("groove"), 2))
+            painter.setPen(QPen(theme.colour("groove"), 2))
             painter.drawLine(QPointF(radius, middle), QPointF(self.width() - radius, middle))
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(look.colour("soft"))
+            painter.setBrush(theme.colour("soft"))
             for nats in self._log_probs:
                 painter.drawEllipse(QPointF(self._position_of(nats), middle), radius, radius)
             if self._chosen is not None:
-                painter.setBrush(look.colour("accent"))
+                painter.setBrush(theme.colour("accent"))
                 painter.drawEllipse(QPointF(self._position_of(self._chosen), middle), radius + 1, radius + 1)
 
     def _position_of(self, nats: float) -> float:

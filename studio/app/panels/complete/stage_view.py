@@ -81,7 +81,7 @@ class BrushToolBar(QWidget):
         for key, button in self.buttons.items():
             button.setChecked(key == tool)
         self._group.setExclusive(True)
-        names = {key: says for key, says, *_ in TOOL_BUTTONS}
+        names = {key: text for key, text, *_ in TOOL_BUTTONS}
         self.tool_name.show_text("" if self._compact else names.get(tool, TOOLS[tool].capitalize()))
         self.width_field.setVisible(tool in ("brush", "eraser", "temperature"))
 
@@ -227,13 +227,13 @@ class CompleteWorkspace(QWidget):
             state.choose_completions((cell,))
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        acts = (
+        actions = (
             ("Open in Explore", state.open_in_explore),
             ("Copy picture", state.copy_chosen),
             ("Keep as take", state.keep_takes),
             ("Paint on this one", partial(state.use_as_picture, cell)),
         )
-        for words, do in acts:
+        for words, do in actions:
             enable_when_finished(menu.addAction(words, do), state.ranking.cells, cell)
         menu.addAction("Paste", state.paste_picture)
         menu.popup(self.grid.viewport().mapToGlobal(at))

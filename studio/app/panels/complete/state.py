@@ -156,12 +156,12 @@ class CompleteState(PanelState):
             return None
         shape = picture.shape[:2]
         free = masks.unpack_mask(hole.mask, shape).astype(np.uint8)
-        heat = (
+        temperature = (
             _temperature_factors(masks.unpack_temperature_map(self.batch.temperature_map, shape))
             if self.batch.temperature_map
             else None
         )
-        return wire.Inpaint(picture=picture, mask=free, temperature_map=heat, **fields)
+        return wire.Inpaint(picture=picture, mask=free, temperature_map=temperature, **fields)
 
     def _wording(self) -> BatchText:
         source = self._hole.source if self._hole is not None else ""
@@ -171,12 +171,14 @@ class CompleteState(PanelState):
 
     def _steer_batch(self) -> None:
         """Apply the present settings to the run, from its next row on."""
-        run, heat = self.batch.run, self.canvas.brush.temperature_map.get()
+        run, temperature = self.batch.run, self.canvas.brush.temperature_map.get()
         if run is None or self._hole is None or self._hole.picture != self.canvas.picture_key:
             return
-        wish = self.batch.apply_settings(self.parameters, masks.pack_layer(heat), _temperature_factors(heat))
-        if wish is not None:
-            self.batch.run = run.with_settings(wish.temperature, wish.share)
+        wanted = self.batch.apply_settings(
+            self.parameters, masks.pack_layer(temperature), _temperature_factors(temperature)
+        )
+        if wanted is not None:
+            self.batch.run = run.with_settings(wanted.temperature, wanted.share)
 
     # ── choosing and keeping ─────────────────────────────────────────────────────────────────────
 
@@ -204,8 +206,8 @@ class CompleteState(PanelState):
         trained = self.batch.trained
         if trained is None:
             return ()
-        hand, cells = self.current_completion(), [cell for cell in self.ranking.cells.get() if cell.finished]
-        first = [cell for cell in cells if cell is hand] + [cell for cell in cells if cell is not hand]
+        current, cells = self.current_completion(), [cell for cell in self.ranking.cells.get() if cell.finished]
+        first = [cell for cell in cells if cell is current] + [cell for cell in cells if cell is not current]
         return tuple(
             ShownPicture(cell.picture, trained.card.name, cell.label) for cell in first if cell.picture is not None
         )
@@ -265,7 +267,7 @@ class CompleteState(PanelState):
             return
 
         def keep(pieces: Sequence[ExportItem]) -> None:
-            names = [self._takes.add_take(piece.picture, piece.work) for piece in pieces]
+            names = [self._takes.add_take(item.picture, item.work) for item in pieces]
             self.change("keep take", takes=dict.fromkeys(names, True))
 
         self._encoder.encode(made, keep)

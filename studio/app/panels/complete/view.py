@@ -147,10 +147,10 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
     stage = CompleteStage(theme, state, dialogs)
     foot = CompleteFoot(theme, state, stage)
     tools = tuple(
-        Action(says, (keys,), partial(painting.choose_tool, tool), "stage")  # type: ignore[arg-type]
-        for tool, says, _, _, keys in TOOL_BUTTONS
+        Action(text, (keys,), partial(painting.choose_tool, tool), "stage")  # type: ignore[arg-type]
+        for tool, text, _, _, keys in TOOL_BUTTONS
     )
-    acts = (
+    actions = (
         Action("Complete the picture", ("Ctrl+Return", "Ctrl+Enter"), foot.run_main_action),
         Action("Save the chosen ones…", ("Ctrl+E", "Ctrl+Shift+S"), stage.ask_destination),
         Action("Copy the chosen one", ("Ctrl+C",), complete.copy_chosen),
@@ -183,7 +183,7 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
         choose_model=complete.choose_model,
         undo_history=complete.history,
         keep_take=complete.keep_takes,
-        actions=tuple(replace(act, panel="complete") for act in acts),
+        actions=tuple(replace(action, panel="complete") for action in actions),
         close_open=stage.cancel_open,
         zoom=stage.workspace.canvas.zoom,
         show_smooth=stage.workspace.show_smooth,

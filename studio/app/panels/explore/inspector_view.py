@@ -166,18 +166,18 @@ class ParametersSection(Column):
 
     def _build_sliders(self, names: tuple[str, ...]) -> None:
         clear_layout(self._slider_rows)
-        dials, self.sliders = self._parameters, []
+        parameters, self.sliders = self._parameters, []
         for index, name in enumerate(names):
             slider = ValueSlider(
                 self._theme, name, -MAX_SLIDER, MAX_SLIDER, 0.0, SAFE_RANGE,
                 f"*, direction {index + 1} of {len(names)}",
                 "Move along this direction of the model", may_rename=True,
             )  # fmt: skip
-            slider.grabbed.connect(partial(dials.grab_slider, index))
-            slider.moved.connect(partial(dials.set_slider, index))
-            slider.released.connect(dials.end_gesture)
-            slider.home_requested.connect(partial(dials.reset_slider, index))
-            slider.renamed.connect(partial(dials.rename_direction, index))
+            slider.grabbed.connect(partial(parameters.grab_slider, index))
+            slider.moved.connect(partial(parameters.set_slider, index))
+            slider.released.connect(parameters.end_gesture)
+            slider.home_requested.connect(partial(parameters.reset_slider, index))
+            slider.renamed.connect(partial(parameters.rename_direction, index))
             self._slider_rows.addWidget(slider)
             self.sliders.append(slider)
 
@@ -209,10 +209,10 @@ class ParametersSection(Column):
 
     def _show_scales(self, scales: tuple[str, ...]) -> None:
         clear_layout(self._temperature_rows)
-        dials, self.temperatures = self._parameters, []
+        parameters, self.temperatures = self._parameters, []
         for index, scale in enumerate(scales):
             many = len(scales) > 1
-            says = f"Temperature, {scale.lower()}" if many else "Temperature"
+            text = f"Temperature, {scale.lower()}" if many else "Temperature"
             what = _HELP.get(scale.lower(), "shapes of this scale")
             slider = ValueSlider(
                 self._theme,
@@ -221,18 +221,18 @@ class ParametersSection(Column):
                 SLIDER_MAX_TEMPERATURE,
                 1.0,
                 None,
-                says,
+                text,
                 f"Set how far {what} differ from the typical",
             )
-            slider.grabbed.connect(partial(dials.grab_temperature, index))
-            slider.moved.connect(partial(dials.set_temperature, index))
-            slider.released.connect(dials.end_gesture)
+            slider.grabbed.connect(partial(parameters.grab_temperature, index))
+            slider.moved.connect(partial(parameters.set_temperature, index))
+            slider.released.connect(parameters.end_gesture)
             slider.home_requested.connect(partial(self._reset_slider, index))
             slider.set_narrow(many)
             self._temperature_rows.addWidget(slider, index // 3, index % 3)
             self.temperatures.append(slider)
-        self._show_homes(dials.slider_homes.get())
-        self._show_temperatures(dials.temperatures.get())
+        self._show_homes(parameters.slider_homes.get())
+        self._show_temperatures(parameters.temperatures.get())
 
     def _reset_slider(self, index: int) -> None:
         self._parameters.end_gesture()

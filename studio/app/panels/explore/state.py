@@ -100,9 +100,9 @@ class ExploreState(PanelState):
 
     def choose_replacement(self) -> None:
         """Continue with the offered model and the picture on the stage."""
-        piece, other = self._render.export_item, self.replacement.get()
-        if other is not None and piece is not None:
-            self._encode_for(other, piece.work, piece.picture)
+        item, other = self._render.export_item, self.replacement.get()
+        if other is not None and item is not None:
+            self._encode_for(other, item.work, item.picture)
         elif other is not None:
             self.choose_model(other.card.name)
 
@@ -123,8 +123,8 @@ class ExploreState(PanelState):
     def open_file(self, path: Path) -> None:
         """Open a file: show a picture for cropping, or restore a work."""
         if self.model.get() is None:
-            said = "There is no trained model to open a file with. Your file is untouched."
-            self._messages.show_message(said, "warn", until=(self.model.changed,))
+            text = "There is no trained model to open a file with. Your file is untouched."
+            self._messages.show_message(text, "warn", until=(self.model.changed,))
             return
         self._awaited_take = ""
         self._importing.open_file(path)
@@ -231,10 +231,10 @@ class ExploreState(PanelState):
 
     def keep_take(self) -> None:
         """Keep the picture on the stage with its recipe."""
-        piece = self._render.export_item
-        if piece is not None:
-            work = other(piece.work, came_from=self._takes.lineage(self._origin))
-            name = self._takes.add_take(piece.picture, work)
+        item = self._render.export_item
+        if item is not None:
+            work = other(item.work, came_from=self._takes.lineage(self._origin))
+            name = self._takes.add_take(item.picture, work)
             self.change("keep take", takes={name: True}, current=name, origin=work.identity_hash)
 
     def keep_work(self, work: Work, picture: Array) -> None:
@@ -252,8 +252,8 @@ class ExploreState(PanelState):
 
     def file_name(self) -> str:
         """Suggest a file name for the picture on the stage."""
-        piece = self._render.export_item
-        return self._exporter.name_for(piece) if piece is not None else ""
+        item = self._render.export_item
+        return self._exporter.name_for(item) if item is not None else ""
 
     def shown_pictures(self) -> tuple[ShownPicture, ...]:
         """Return the picture on the stage for its map; none if a newer one is on its way."""
@@ -265,23 +265,23 @@ class ExploreState(PanelState):
 
     def save_picture(self, path: Path) -> None:
         """Save the picture or wave on the stage, as PNG or WAV with its recipe, and show the outcome."""
-        piece = self._render.export_item
-        if piece is not None:
-            self._exporter.export_item(piece, path)
+        item = self._render.export_item
+        if item is not None:
+            self._exporter.export_item(item, path)
 
     def copy_picture(self) -> None:
         """Copy the picture on the stage to the clipboard, and show the outcome."""
-        piece = self._render.export_item
-        if piece is not None:
-            self._messages.copy_requested.emit(piece.picture, piece.work)
+        item = self._render.export_item
+        if item is not None:
+            self._messages.copy_requested.emit(item.picture, item.work)
         else:
             self._messages.show_message("There is no picture to copy yet. Begin from a seed.")
 
     def open_in_complete(self) -> None:
         """Open the picture on the stage in Complete."""
-        piece = self._render.export_item
-        if piece is not None and piece.picture.ndim == 3:
-            self.complete_requested.emit(piece.work, piece.picture)
+        item = self._render.export_item
+        if item is not None and item.picture.ndim == 3:
+            self.complete_requested.emit(item.work, item.picture)
 
     def open_work(self, messages: Messages, work: Work, picture: Array) -> None:
         """Open a work of another panel. If its model has no sliders, `messages` says so and offers one that has."""
@@ -290,9 +290,9 @@ class ExploreState(PanelState):
         if trained is None or other is None:
             self.restore_work(work, picture)
             return
-        said = f"{no_sliders_reason(trained.card)}. Your picture stays here."
+        text = f"{no_sliders_reason(trained.card)}. Your picture stays here."
         explore = (f'Explore it with "{other.card.title}"', lambda: self._encode_for(other, work, picture))
-        messages.show_message(said, "warn", explore)
+        messages.show_message(text, "warn", explore)
 
     def restore_work(self, work: Work, picture: Array | None = None) -> bool:
         """Restore model, start, temperatures and sliders of a work; return whether its model exists."""

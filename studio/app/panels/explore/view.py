@@ -134,8 +134,8 @@ class ExploreStage(QStackedWidget):
         moved = sum(abs(value) > 5e-4 for value in sliders)
         where = f", {moved} slider{'s' if moved > 1 else ''} moved" if moved else ", every slider at home"
         trained, label = self._state.model.get(), self._state.parameters.label.get()
-        kind = f", {trained.card.class_names[label]}" if trained is not None and label is not None else ""
-        words = f"Seed {group_digits(self._state.parameters.seed.get())}{kind}{where if sliders else ''}"
+        class_text = f", {trained.card.class_names[label]}" if trained is not None and label is not None else ""
+        words = f"Seed {group_digits(self._state.parameters.seed.get())}{class_text}{where if sliders else ''}"
         for badge in (self.badge, self.wave_badge):
             badge.show_badge(self._state.badge.get(), words)
         self.page.update_layout()
@@ -214,7 +214,7 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
     stage = ExploreStage(theme, state, dialogs)
     foot = ExploreFoot(theme, state, stage, dialogs)
     inspector = ExploreInspector(theme, explore, state.export_settings, stage, dialogs)
-    acts = (
+    actions = (
         Action("Keep take", ("Ctrl+Return", "Ctrl+Enter"), foot.run_main_action),
         Action("Export…", ("Ctrl+E",), foot.ask_destination),
         Action("Copy the picture", ("Ctrl+C",), explore.copy_picture),
@@ -237,7 +237,7 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
         choose_model=explore.choose_model,
         undo_history=explore.history,
         keep_take=explore.keep_take,
-        actions=tuple(replace(act, panel="explore") for act in acts),
+        actions=tuple(replace(action, panel="explore") for action in actions),
         close_open=stage.close_preview,
         zoom=stage.page.view.zoom,
         show_smooth=stage.page.view.show_smooth,

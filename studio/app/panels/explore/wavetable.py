@@ -44,27 +44,27 @@ class WavetableExport(State):
 
     def target_takes(self) -> tuple[int, ...]:
         """Return the takes to which a wavetable can lead."""
-        piece = self._render.export_item
-        if piece is None or piece.work.kind != "sound":
+        item = self._render.export_item
+        if item is None or item.work.kind != "sound":
             return ()
         takes = enumerate(self._takes.get())
-        return tuple(index for index, take in takes if take.work.model_hash == piece.work.model_hash)
+        return tuple(index for index, take in takes if take.work.model_hash == item.work.model_hash)
 
     def file_name(self, index: int) -> str:
         """Suggest a file name for the wavetable to a take; empty if there is none."""
-        piece = self._render.export_item
-        if piece is None or index not in self.target_takes():
+        item = self._render.export_item
+        if item is None or index not in self.target_takes():
             return ""
-        name = storage.clean_name(f"{Path(piece.name).stem}-to-take-{index + 1}.wav")
+        name = storage.clean_name(f"{Path(item.name).stem}-to-take-{index + 1}.wav")
         return self._exporter.name_for(
-            ExportItem(piece.picture, piece.work.wavetable_to(self._takes.get()[index].work), name)
+            ExportItem(item.picture, item.work.wavetable_to(self._takes.get()[index].work), name)
         )
 
     def save_wavetable(self, index: int, path: Path) -> None:
         """Save a wavetable to a take, and show the outcome."""
-        piece = self._render.export_item
-        if piece is not None and index in self.target_takes() and not self.running.get():
-            self._job_input = (piece.work, self._takes.get()[index].work, path)
+        item = self._render.export_item
+        if item is not None and index in self.target_takes() and not self.running.get():
+            self._job_input = (item.work, self._takes.get()[index].work, path)
             self._send_job()
 
     def _send_job(self) -> None:

@@ -117,19 +117,19 @@ class Enlarged(State):
 
     def _item_of_take(self, take: Take) -> EnlargedItem:
         takes, place = self._selection.takes.get(), self._selection.current.get() or 0
-        said = tree.take_title(takes, tree.find_parents(takes), place)
+        text = tree.take_title(takes, tree.find_parents(takes), place)
         picture = to_model_shape(take.picture, self._models.find_maker(take.work))
         file = take.work.name or f"{take.work.model}-{take.work.seed}"
-        piece = ExportItem(picture, take.work, storage.clean_name(f"{file}{take.work.file_suffix}"))
-        return EnlargedItem(picture, said, take.work.seed, export_item=piece, is_sound=take.work.kind == "sound")
+        item = ExportItem(picture, take.work, storage.clean_name(f"{file}{take.work.file_suffix}"))
+        return EnlargedItem(picture, text, take.work.seed, export_item=item, is_sound=take.work.kind == "sound")
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
     def to_record(self) -> Record:
         """Return what is enlarged, and the position of the marker."""
-        base, mark = self._rewind.base.get(), self._rewind.marker.get()
-        if base is not None and mark is not None:
-            return {"at": base.caption, **mark.to_record()}
+        base, marker = self._rewind.base.get(), self._rewind.marker.get()
+        if base is not None and marker is not None:
+            return {"at": base.caption, **marker.to_record()}
         index, cells = self.index.get(), self._grid.cells.get()
         if self._selection.current_name is not None:
             return {"at": f"take {self._selection.current_name}"}
@@ -155,11 +155,11 @@ class Enlarged(State):
             Marker.from_record(self._item_before_restart)  # invalid records are refused now
 
     def _show_at(self, at: str) -> None:
-        kind, _, name = at.partition(" ")
+        source, _, name = at.partition(" ")
         seeds_of = [cell.seed for cell in self._grid.cells.get()]
-        seed = int(name) if kind == "cell" and name.isdecimal() else None
+        seed = int(name) if source == "cell" and name.isdecimal() else None
         index = seeds_of.index(seed) if seed in seeds_of else None
-        self._selection.select_take(name if kind == "take" else None)
+        self._selection.select_take(name if source == "take" else None)
         self.index.set(index)
         self._update_item()
 

@@ -102,19 +102,19 @@ class _CellPainter(QStyledItemDelegate):
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        row, look, tiles = index.row(), self._theme, self._view.thumbnails
+        row, theme, tiles = index.row(), self._theme, self._view.thumbnails
         cell, place = self._cells.cells[row], self._view.picture_rect(option.rect)
         painter.save()
         tiles.paint_cell(painter, place, row, cell, self._cells.rows)
         if cell.picture is None:
-            painter.setFont(look.font(12))
-            painter.setPen(look.colour("faint"))
+            painter.setFont(theme.font(12))
+            painter.setPen(theme.colour("faint"))
             painter.drawText(
                 place, Qt.AlignmentFlag.AlignCenter, self._paint_waiting(painter, cell.seed, place.width())
             )
         elif not cell.finished and cell.total and not self._cells.rows:
             done = round(place.width() * cell.done / cell.total)
-            painter.fillRect(QRect(place.left(), place.bottom() + 4, done, 2), look.colour("accent"))
+            painter.fillRect(QRect(place.left(), place.bottom() + 4, done, 2), theme.colour("accent"))
         if row == self._view.currentIndex().row():
             tiles.paint_ring(painter, place)
         painter.restore()

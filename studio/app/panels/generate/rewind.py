@@ -146,21 +146,25 @@ class Rewind(State):
 
         It is None if there is no such pixel.
         """
-        base, mark = self.base.get(), self.marker.get()
-        if base is None or mark is None or not (mark.row <= row < base.rows and 0 <= column < base.picture.shape[1]):
+        base, marker = self.base.get(), self.marker.get()
+        if (
+            base is None
+            or marker is None
+            or not (marker.row <= row < base.rows and 0 <= column < base.picture.shape[1])
+        ):
             return None
-        rest = tuple(pixel for pixel in mark.fixed_pixels if (pixel.row, pixel.column) != (row, column))
+        rest = tuple(pixel for pixel in marker.fixed_pixels if (pixel.row, pixel.column) != (row, column))
         if colour is not None:
             near = colours.nearest_level_colour(colour, base.trained.card.levels)
             rest = (*rest, ImposedPixel(row, column, near))
-        return Marker(mark.row, tuple(sorted(rest, key=lambda pixel: (pixel.row, pixel.column))), armed=True)
+        return Marker(marker.row, tuple(sorted(rest, key=lambda pixel: (pixel.row, pixel.column))), armed=True)
 
     def work_of(self, seed: int, temperature: float, label: int | None, mix: ModelMixture | None) -> Work | None:
         """Return the recipe of the continued picture; None if all rows are kept."""
-        base, mark = self.base.get(), self.marker.get()
-        if base is None or mark is None or mark.row >= base.rows:
+        base, marker = self.base.get(), self.marker.get()
+        if base is None or marker is None or marker.row >= base.rows:
             return None
-        rewound = RedrawnFromRow(row=mark.row, imposed=mark.pixels_below)
+        rewound = RedrawnFromRow(row=marker.row, imposed=marker.pixels_below)
         return Work(
             model=base.trained.card.name,
             model_hash=file_hash(base.trained),
@@ -251,8 +255,8 @@ class Rewind(State):
 
     def _show_stop(self) -> None:
         forming = self._end_drawing()
-        said = f"Stopped at row {forming.row} of {forming.base.rows}. What is drawn is still on the stage."
-        self._messages.show_message(said, "info", ("Continue", self.retry_rest), until=(self.rewound.changed,))
+        text = f"Stopped at row {forming.row} of {forming.base.rows}. What is drawn is still on the stage."
+        self._messages.show_message(text, "info", ("Continue", self.retry_rest), until=(self.rewound.changed,))
         self._end()
 
     def _show_failure(self, event: Failed) -> None:
@@ -266,9 +270,9 @@ class Rewind(State):
     def _show_loss(self, why: str) -> None:
         """Keep the drawn rows after the engine died, and offer to draw the rest."""
         forming = self._end_drawing()
-        said = f"{why} The continued picture was lost at row {forming.row}. The original is kept."
+        text = f"{why} The continued picture was lost at row {forming.row}. The original is kept."
         again = ("Draw it again", self.retry_rest)
-        self._messages.show_message(said.strip(), "failed", again, until=(self.rewound.changed,))
+        self._messages.show_message(text.strip(), "failed", again, until=(self.rewound.changed,))
         self._end()
 
     def _end(self) -> None:
@@ -299,16 +303,16 @@ class Rewind(State):
         return stopped
 
     def _update_derived(self) -> None:
-        forming, base, mark = self.rewound.get(), self.base.get(), self.marker.get()
+        forming, base, marker = self.rewound.get(), self.base.get(), self.marker.get()
         if forming is not None:
             rows = forming.base.rows
             time = self._queue.time_left(self._request.job)
             left = f", {time} left" if time else ""
             place = f"{str(forming.row).rjust(len(str(rows)), FIGURE_SPACE)} of {rows}"
             self.status_text.set(f"Row {place}{left}" if forming.running else f"Stopped at row {forming.row} of {rows}")
-        elif base is None or mark is None or mark.row >= base.rows:
+        elif base is None or marker is None or marker.row >= base.rows:
             self.status_text.set("")
         else:
-            count = len(mark.pixels_below)
+            count = len(marker.pixels_below)
             also = f", {count} pixel{'s' if count > 1 else ''} imposed" if count else ""
-            self.status_text.set(f"as a new take from row {mark.row}{also}")
+            self.status_text.set(f"as a new take from row {marker.row}{also}")

@@ -56,34 +56,34 @@ class RewindActions(State):
 
     def move_marker(self, row: int) -> None:
         """Keep this many rows; nothing is drawn yet."""
-        base, mark = self._rewind.base.get(), self._rewind.marker.get()
-        if base is not None and mark is not None:
+        base, marker = self._rewind.base.get(), self._rewind.marker.get()
+        if base is not None and marker is not None:
             self._change_marker(
-                "row marker", replace(mark, row=min(max(row, 0), base.last_row), armed=True), "row marker"
+                "row marker", replace(marker, row=min(max(row, 0), base.last_row), armed=True), "row marker"
             )
 
     def arm_marker(self) -> None:
         """Arm the marker: at the row of the last continuation, else in the middle."""
-        base, mark, large = self._rewind.base.get(), self._rewind.marker.get(), self._enlarged.item.get()
-        if base is not None and mark is not None:
-            self.move_marker(mark.row if mark.row < base.rows else base.rows // 2)
+        base, marker, large = self._rewind.base.get(), self._rewind.marker.get(), self._enlarged.item.get()
+        if base is not None and marker is not None:
+            self.move_marker(marker.row if marker.row < base.rows else base.rows // 2)
         elif large is not None and large.export_item is not None:
             trained = self._models.find_maker(large.export_item.work)
             title = trained.card.title if trained is not None else large.export_item.work.model
             if trained is not None and trained.card.can_inpaint:
                 return
             what = "wave" if large.is_sound else "picture"
-            said = f'"{title}" makes the whole {what} at once. It cannot continue from a part.'
-            said = f"{said} Choose a model that draws row by row."
+            text = f'"{title}" makes the whole {what} at once. It cannot continue from a part.'
+            text = f"{text} Choose a model that draws row by row."
             self._messages.show_message(
-                said, "warn", until=(self._parameters.model.changed, self._enlarged.item.changed)
+                text, "warn", until=(self._parameters.model.changed, self._enlarged.item.changed)
             )
 
     def set_pixel(self, row: int, column: int, colour: Sequence[int] | None) -> None:
         """Choose the colour of a pixel below the marker, or release it if `colour` is None."""
-        mark = self._rewind.marker_with_pixel(row, column, colour)
-        if mark is not None:
-            self._change_marker("colour of a pixel" if colour is not None else "release of a pixel", mark)
+        marker = self._rewind.marker_with_pixel(row, column, colour)
+        if marker is not None:
+            self._change_marker("colour of a pixel" if colour is not None else "release of a pixel", marker)
 
     def branch_here(self) -> None:
         """Continue from the marker as another take, with the present seed, temperature and class.
@@ -113,9 +113,9 @@ class RewindActions(State):
             )
 
     def _new_work(self) -> Work | None:
-        base, dials = self._rewind.base.get(), self._parameters
-        mix = dials.mix.chosen_mix() if base is not None and base.trained == dials.model.get() else None
-        return self._rewind.work_of(dials.seed.get(), dials.temperature.get(), dials.label.get(), mix)
+        base, parameters = self._rewind.base.get(), self._parameters
+        mix = parameters.mix.chosen_mix() if base is not None and base.trained == parameters.model.get() else None
+        return self._rewind.work_of(parameters.seed.get(), parameters.temperature.get(), parameters.label.get(), mix)
 
     def _is_already_drawn(self, work: Work) -> bool:
         base = self._rewind.base.get()
@@ -162,14 +162,14 @@ class RewindActions(State):
             if before.armed or self._changed_settings:
                 own = values_before(self._parameters.fields, own)
             touched = self._changed_settings
-            kind = self._parameters.label.get()
+            label_before = self._parameters.label.get()
             self._change(name, gesture, stage={"at": base.caption, **mark.to_record()}, **own)
             self._changed_settings = touched
-            if self._parameters.label.get() != kind and self._parameters.class_name:
-                said = (
+            if self._parameters.label.get() != label_before and self._parameters.class_name:
+                text = (
                     f'The class is now "{self._parameters.class_name}", as in this picture. Undo brings the other back.'
                 )
-                self._messages.show_message(said, until=(self._parameters.label.changed,))
+                self._messages.show_message(text, until=(self._parameters.label.changed,))
 
     def _on_picture_changed(self) -> None:
         """Forget the user's settings for the previous picture."""

@@ -182,7 +182,7 @@ class RowMarker(QSlider):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, rows = self._theme, self.maximum()
+        theme, rows = self._theme, self.maximum()
         with QPainter(self) as painter:
             if (self._armed or self._drawing) and self.value() < rows:
                 self._paint_dimmed(painter)
@@ -191,14 +191,14 @@ class RowMarker(QSlider):
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             if self._armed or self._drawing:
                 painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(look.colour("accent"))
+                painter.setBrush(theme.colour("accent"))
             else:
-                painter.setPen(QPen(look.colour("border"), 1))
-                painter.setBrush(look.colour("raised"))
+                painter.setPen(QPen(theme.colour("border"), 1))
+                painter.setBrush(theme.colour("raised"))
             tab = self._tab_rect()
-            painter.drawRoundedRect(tab.adjusted(0.5, 0.5, -0.5, -0.5), look.scaled(6), look.scaled(6))
-            painter.setPen(look.colour("on_accent" if self._armed or self._drawing else "text"))
-            painter.setFont(look.font(13, 600))
+            painter.drawRoundedRect(tab.adjusted(0.5, 0.5, -0.5, -0.5), theme.scaled(6), theme.scaled(6))
+            painter.setPen(theme.colour("on_accent" if self._armed or self._drawing else "text"))
+            painter.setFont(theme.font(13, 600))
             painter.drawText(tab, Qt.AlignmentFlag.AlignCenter, self._texts())
 
     def _paint_dimmed(self, painter: QPainter) -> None:

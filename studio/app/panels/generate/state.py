@@ -128,8 +128,8 @@ class GenerateState(PanelState):
 
     def current_item(self) -> Array | None:
         """Return the finished picture or wave that is enlarged or chosen; None if there is none."""
-        piece = self._export_item(None)
-        return piece.picture if piece is not None else None
+        item = self._export_item(None)
+        return item.picture if item is not None else None
 
     def visible_model(self) -> InstalledModel | None:
         """Return the model that made the visible pictures; the chosen one if there are none."""
@@ -145,18 +145,14 @@ class GenerateState(PanelState):
         """Return the finished pictures for their maps: the enlarged or chosen one first."""
         large, run = self.enlarged.item.get(), self.batch.run
         if large is not None:
-            piece = None if large.is_sound else large.export_item
-            known = piece is not None and self._models.find_model(piece.work.model) is not None
-            return (
-                (ShownPicture(piece.picture, piece.work.model, piece.work.label),)
-                if piece is not None and known
-                else ()
-            )
+            item = None if large.is_sound else large.export_item
+            known = item is not None and self._models.find_model(item.work.model) is not None
+            return (ShownPicture(item.picture, item.work.model, item.work.label),) if item is not None and known else ()
         if run is None or run.artwork_kind != "picture" or self._models.find_model(run.model) is None:
             return ()
-        hand = self.current_item()
-        others = [cell.picture for cell in self.cells.get() if cell.finished and cell.picture is not hand]
-        pictures = [picture for picture in (hand, *others) if picture is not None]
+        current = self.current_item()
+        others = [cell.picture for cell in self.cells.get() if cell.finished and cell.picture is not current]
+        pictures = [picture for picture in (current, *others) if picture is not None]
         return tuple(ShownPicture(picture, run.model, run.label) for picture in pictures)
 
     def file_name(self, index: int | None = None) -> str:
@@ -164,60 +160,60 @@ class GenerateState(PanelState):
 
         Here and below, None means the enlarged or chosen picture.
         """
-        piece = self._export_item(index)
-        return self._exporter.name_for(piece) if piece is not None else ""
+        item = self._export_item(index)
+        return self._exporter.name_for(item) if item is not None else ""
 
     def save_picture(self, index: int | None, path: Path) -> None:
         """Save a finished picture as PNG with its recipe, and show the outcome."""
-        piece = self._export_item(index)
-        if piece is not None:
-            self._exporter.export_item(piece, path)
+        item = self._export_item(index)
+        if item is not None:
+            self._exporter.export_item(item, path)
 
     def copy_picture(self, index: int | None = None) -> None:
         """Copy a finished picture to the clipboard, and show the outcome."""
-        piece = self._export_item(index)
-        if piece is not None:
-            self._messages.copy_requested.emit(piece.picture, piece.work)
+        item = self._export_item(index)
+        if item is not None:
+            self._messages.copy_requested.emit(item.picture, item.work)
         else:
             self._messages.show_message("No picture is chosen yet. Click one, then copy it.")
 
     def save_all(self, folder: Path) -> None:
         """Save every finished picture into a folder, beside the files there, and show the outcome."""
-        if pieces := self._finished_items():
-            self._exporter.export_items(pieces, folder)
+        if items := self._finished_items():
+            self._exporter.export_items(items, folder)
 
     def sheet_name(self) -> str:
         """Suggest a file name for a sheet of all finished pictures; empty if there are none, or for waves."""
-        pieces = self._finished_items()
-        return self._exporter.name_for_sheet(pieces) if pieces and pieces[0].work.kind == "picture" else ""
+        items = self._finished_items()
+        return self._exporter.name_for_sheet(items) if items and items[0].work.kind == "picture" else ""
 
     def save_sheet(self, path: Path) -> None:
         """Save all finished pictures on one sheet, and show the outcome."""
-        if pieces := self._finished_items():
-            self._exporter.export_sheet(pieces, path)
+        if items := self._finished_items():
+            self._exporter.export_sheet(items, path)
 
     def _finished_items(self) -> list[ExportItem]:
         """Return the finished pictures of the grid."""
-        pieces = (self._export_item(index) for index in range(len(self.cells.get())))
-        return [piece for piece in pieces if piece is not None]
+        items = (self._export_item(index) for index in range(len(self.cells.get())))
+        return [item for item in items if item is not None]
 
     def open_in_explore(self, index: int | None = None) -> None:
         """Open a finished picture in Explore."""
-        piece = self._export_item(index)
-        if piece is not None:
-            self.explore_requested.emit(piece.work, piece.picture)
+        item = self._export_item(index)
+        if item is not None:
+            self.explore_requested.emit(item.work, item.picture)
 
     def open_in_complete(self, index: int | None = None) -> None:
         """Open a finished picture in Complete."""
-        piece = self._export_item(index)
-        if piece is not None and piece.picture.ndim == 3:
-            self.complete_requested.emit(piece.work, piece.picture)
+        item = self._export_item(index)
+        if item is not None and item.picture.ndim == 3:
+            self.complete_requested.emit(item.work, item.picture)
 
     def keep_take(self, index: int | None = None) -> None:
         """Keep a finished picture as a take; an existing take stays as it is."""
-        piece = self._export_item(index)
-        if piece is not None and (index is not None or self.selection.current_take is None):
-            self.change("keep take", takes={self._takes.add_take(piece.picture, piece.work): True})
+        item = self._export_item(index)
+        if item is not None and (index is not None or self.selection.current_take is None):
+            self.change("keep take", takes={self._takes.add_take(item.picture, item.work): True})
 
     def _export_item(self, index: int | None) -> ExportItem | None:
         """Return a finished picture with its recipe; for None, the enlarged or chosen one."""

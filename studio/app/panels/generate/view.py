@@ -154,8 +154,8 @@ class GenerateStage(QStackedWidget):
         base = self._state.rewind.base.get()
         if base is not None and not self._state.rewind.is_running:
             self._state.rewind_actions.arm_marker()
-            mark = self._state.rewind.marker.get()
-            self._open_colours(mark.row if mark is not None else 0, base.picture.shape[1] // 2)
+            marker = self._state.rewind.marker.get()
+            self._open_colours(marker.row if marker is not None else 0, base.picture.shape[1] // 2)
 
     def arm_marker(self) -> None:
         """Arm the marker, from which the picture can be continued as another take."""
@@ -164,8 +164,8 @@ class GenerateStage(QStackedWidget):
 
     def branch_here(self) -> None:
         """Continue from the marker; a marker at the end is only armed."""
-        base, mark = self._state.rewind.base.get(), self._state.rewind.marker.get()
-        if base is None or mark is None or mark.row >= base.rows:
+        base, marker = self._state.rewind.base.get(), self._state.rewind.marker.get()
+        if base is None or marker is None or marker.row >= base.rows:
             self.arm_marker()
         else:
             self._state.rewind_actions.branch_here()
@@ -196,16 +196,16 @@ class GenerateStage(QStackedWidget):
 
     def _on_pixel_clicked(self, row: int, column: int) -> None:
         """Open the colours for a pixel below the marker."""
-        mark = self._state.rewind.marker.get()
-        if mark is not None and row >= mark.row and not self._state.rewind.is_running:
+        marker = self._state.rewind.marker.get()
+        if marker is not None and row >= marker.row and not self._state.rewind.is_running:
             self._open_colours(row, column)
 
     def _open_colours(self, row: int, column: int) -> None:
-        base, mark = self._state.rewind.base.get(), self._state.rewind.marker.get()
-        if base is None or mark is None:
+        base, marker = self._state.rewind.base.get(), self._state.rewind.marker.get()
+        if base is None or marker is None:
             return
-        held = [(pixel.row, pixel.column) for pixel in mark.pixels_below]
-        popup = ColourPopup(self._theme, self.window(), base.picture, min(mark.row, base.rows - 1), held)
+        held = [(pixel.row, pixel.column) for pixel in marker.pixels_below]
+        popup = ColourPopup(self._theme, self.window(), base.picture, min(marker.row, base.rows - 1), held)
         popup.pixel_changed.connect(self.marker.show_cursor)
         popup.colour_chosen.connect(self._state.rewind_actions.set_pixel)
         popup.destroyed.connect(lambda: self.marker.show_cursor(None))
@@ -238,29 +238,29 @@ class GenerateStage(QStackedWidget):
     def _show_marker(self, _: object) -> None:
         """Show the marker, or the line at the row being drawn, with their caption."""
         rewind = self._state.rewind
-        base, mark, forming = rewind.base.get(), rewind.marker.get(), rewind.rewound.get()
+        base, marker, forming = rewind.base.get(), rewind.marker.get(), rewind.rewound.get()
         self.marker.setVisible(base is not None)
         here = base is not None and forming is not None and forming.base.caption == base.caption
-        if base is None or mark is None:
+        if base is None or marker is None:
             large = self._state.enlarged.item.get()
             drawn = large.rows_drawn if large is not None else None
-            said = f"Row {drawn} of {self._state.batch.rows} is drawn." if drawn is not None else ""
+            text = f"Row {drawn} of {self._state.batch.rows} is drawn." if drawn is not None else ""
             if self._state.batch.running.get():
-                said = self._state.batch.caption.get().partition(". What is")[0]
-            self.enlarged_caption.show_rewind(drawn is not None, False, False, False, said)
+                text = self._state.batch.caption.get().partition(". What is")[0]
+            self.enlarged_caption.show_rewind(drawn is not None, False, False, False, text)
             self.page.update_layout()
             return
-        held = tuple((pixel.row, pixel.column, QColor(to_hex(pixel.colour))) for pixel in mark.pixels_below)
-        row = forming.row if here and forming is not None else mark.row
-        self.marker.show_row(row, base.rows, mark.armed or here, held)
+        held = tuple((pixel.row, pixel.column, QColor(to_hex(pixel.colour))) for pixel in marker.pixels_below)
+        row = forming.row if here and forming is not None else marker.row
+        self.marker.show_row(row, base.rows, marker.armed or here, held)
         running = here and forming is not None and forming.running
         self.marker.show_drawing(running)
-        can = mark.row < base.rows and not rewind.is_running
-        said = rewind.status_text.get()
-        kind = self._state.parameters.class_name
-        if kind and can and mark.armed:
-            said = f'{said}, class "{kind}"'
-        self.enlarged_caption.show_rewind(True, can, mark.armed, running, said)
+        can = marker.row < base.rows and not rewind.is_running
+        text = rewind.status_text.get()
+        class_name = self._state.parameters.class_name
+        if class_name and can and marker.armed:
+            text = f'{text}, class "{class_name}"'
+        self.enlarged_caption.show_rewind(True, can, marker.armed, running, text)
         self.page.update_layout()
 
     def _menu_entries(self) -> tuple[MenuEntry, ...]:
@@ -356,12 +356,12 @@ class GenerateFoot(QWidget):
     def _show_time(self, _: object) -> None:
         trained, number = self._generate.model.get(), self._generate.parameters.number.get()
         seconds = trained.card.seconds_each * number if trained is not None else 0.0
-        told = seconds > 0 and not self._generate.cells.get()
+        shown = seconds > 0 and not self._generate.cells.get()
         many = BatchText(output_noun(trained)).count_text(number)
         first = trained is not None and trained.card.can_inpaint and self._generate.batch.compiling.get()
         longer = ". The first run on this computer takes longer." if first else ""
-        self.time.setText(f"{many} in {time_left(seconds)}{longer}" if told else "")
-        self.time.setVisible(told)
+        self.time.setText(f"{many} in {time_left(seconds)}{longer}" if shown else "")
+        self.time.setVisible(shown)
 
 
 def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView:
@@ -369,7 +369,7 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
     generate = state.generate
     stage = GenerateStage(theme, state, dialogs)
     foot = GenerateFoot(theme, state, dialogs)
-    acts = (
+    actions = (
         Action("Generate", ("Ctrl+Return", "Ctrl+Enter"), generate.start_batch),
         Action("Save all…", ("Ctrl+Shift+S",), foot.ask_destination, enabled=generate.can_save),
         Action("Save this picture…", ("Ctrl+E",), lambda: stage.run_action("save")),
@@ -407,7 +407,7 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
         choose_model=generate.choose_model,
         undo_history=generate.history,
         keep_take=lambda: stage.run_action("keep"),
-        actions=tuple(replace(act, panel="generate") for act in acts),
+        actions=tuple(replace(action, panel="generate") for action in actions),
         close_open=stage.close_enlarged,
         zoom=stage.page.view.zoom,
         show_smooth=smooth,

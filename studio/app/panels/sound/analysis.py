@@ -69,8 +69,8 @@ class LoopFinder(State):
 
     def _show_failure(self, event: Failed) -> None:
         self.status_text.set("")
-        said = f"{event.reason} The loop stays as it is. {event.hint}".strip()
-        self._messages.show_message(said, "failed", until=(self.busy.changed, self._player.loop.changed))
+        text = f"{event.reason} The loop stays as it is. {event.hint}".strip()
+        self._messages.show_message(text, "failed", until=(self.busy.changed, self._player.loop.changed))
 
     def _clear_status(self) -> None:
         """Clear the figures, because the loop changed or there was no answer."""
@@ -207,8 +207,8 @@ class RecordingBits(State):
     def _update_status(self) -> None:
         if self._model is not None:
             alone = f"as {self._model.card.title} alone rates it" if self._mixed else ""
-            kind = f"taken for {self._model.card.class_names[self._label]}" if self._label is not None else ""
-            self.status_text.set(", ".join(filter(None, [alone, kind])))
+            assumed = f"taken for {self._model.card.class_names[self._label]}" if self._label is not None else ""
+            self.status_text.set(", ".join(filter(None, [alone, assumed])))
 
     # ── requests ─────────────────────────────────────────────────────────────────────────────────
 

@@ -135,8 +135,8 @@ class SoundInspector(Column):
 
     def _show_priced(self, _: object) -> None:
         """Say which model the bits belong to, and whether some are missing because a job was stopped."""
-        said, stopped = self._state.recording_bits.status_text.get(), self._state.recording_bits.stopped.get()
-        words = ", ".join(filter(None, [said, "stopped" if stopped else ""]))
+        text, stopped = self._state.recording_bits.status_text.get(), self._state.recording_bits.stopped.get()
+        words = ", ".join(filter(None, [text, "stopped" if stopped else ""]))
         self.priced.setText(f"Bits a sample: {words}.")
         self.priced.setVisible(bool(words))
         self.show_bits.setVisible(stopped)

@@ -218,7 +218,7 @@ class SoundPlayer(State):
 
     def _has_enough(self) -> None:
         """Return whether enough is made to play without a gap."""
-        ahead, speed, said, making = self.seconds_ahead, self.speed.get(), "", self.live_generation
+        ahead, speed, text, making = self.seconds_ahead, self.speed.get(), "", self.live_generation
         if not making.job or self.looping.get():
             making.is_playing = True
         else:
@@ -234,11 +234,11 @@ class SoundPlayer(State):
             if not making.is_playing and speed and need > START_BUFFER_SECONDS:
                 left = time_left((need - ahead) / speed)
                 gapless = f"then without a gap for {JOB_SECONDS:.0f} s"
-                said = f"{speed:.1f} × real time. {self._start_text} in {left}, {gapless}."
+                text = f"{speed:.1f} × real time. {self._start_text} in {left}, {gapless}."
             elif not making.is_playing:
-                said = self._buffering_text()
+                text = self._buffering_text()
         making.is_playing = making.is_playing and self.playing.get()
-        self.waiting_reason.set((said or self.card.waiting_reason) if self.playing.get() else "")
+        self.waiting_reason.set((text or self.card.waiting_reason) if self.playing.get() else "")
         if making.is_playing:
             self.buffer.stream.play()
         else:
@@ -262,10 +262,10 @@ class SoundPlayer(State):
         if fault := self.card.check_output(self.playing.get()):
             self.pause()
             rests = " The model pauses once it is well ahead." if self.live_generation.job else ""
-            said = f"{fault.split('. ')[0].rstrip('.')} at {timecode(self.position)}. Playing is paused there.{rests}"
+            text = f"{fault.split('. ')[0].rstrip('.')} at {timecode(self.position)}. Playing is paused there.{rests}"
             other = "Play on the system's output" if self.card.device.get() else "Play again"
             again, until = (other, lambda: self._on_card_taken()), (self.playing.changed, self.leaving)
-            self._messages.show_message(f"{said} Nothing is lost.", "failed", again, until=until)
+            self._messages.show_message(f"{text} Nothing is lost.", "failed", again, until=until)
         if not (self.live_generation.job or self.playing.get() or self.card.open):
             self._timer.stop()
 

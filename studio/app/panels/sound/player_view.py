@@ -74,7 +74,7 @@ class PlayerView(QWidget):
         transport.level.home_requested.connect(lambda: player.set_level(LOUD_LEVEL))
 
     def _connect_lanes(self) -> None:
-        state, time, heat, moment = self._state, self.lanes.timeline, self.lanes.temperature, self.lanes.playhead
+        state, time, temperature, moment = self._state, self.lanes.timeline, self.lanes.temperature, self.lanes.playhead
         time.seek_requested.connect(self.seek)
         time.cut_moved.connect(lambda seconds: state.set_cut(seconds))
         time.loop_moved.connect(self._set_loop)
@@ -82,12 +82,12 @@ class PlayerView(QWidget):
         time.released.connect(state.history.end_gesture)
         time.moved.connect(self._report_visible)
         self.lanes.bits.visibility_changed.connect(self._show_bits)
-        heat.curve_drawn.connect(lambda knots: state.set_temperature_curve(knots))
-        heat.grabbed.connect(lambda: self._on_grabbed("temperature over time"))
-        heat.released.connect(state.history.end_gesture)
+        temperature.curve_drawn.connect(lambda knots: state.set_temperature_curve(knots))
+        temperature.grabbed.connect(lambda: self._on_grabbed("temperature over time"))
+        temperature.released.connect(state.history.end_gesture)
         moment.seek_requested.connect(self.seek)
-        moment.nudged.connect(lambda up: heat.nudge_knot(time.position, up))
-        moment.delete_knot_requested.connect(lambda: heat.delete_nearest_knot(time.position))
+        moment.nudged.connect(lambda up: temperature.nudge_knot(time.position, up))
+        moment.delete_knot_requested.connect(lambda: temperature.delete_nearest_knot(time.position))
 
     # ── user actions ─────────────────────────────────────────────────────────────────────────────
 
@@ -118,9 +118,9 @@ class PlayerView(QWidget):
 
     def cancel_drag(self) -> bool:
         """Cancel the drag; return whether there was one."""
-        cut, loop, heat = self._before
+        cut, loop, curve = self._before
         if self.lanes.temperature.cancel_drag():
-            self._state.set_temperature_curve(heat)
+            self._state.set_temperature_curve(curve)
         elif (held := self.lanes.cancel_drag()) == "cut":
             self._state.set_cut(cut)
         elif held:

@@ -59,9 +59,9 @@ class Recorder(State):
             heard=len(heard), source="recorded here", came_from=self._source.lineage, made=timestamp(),
         )  # fmt: skip
         self._change("recording", takes={self._takes.add_take(heard, work): True})
-        said = f"Recorded {duration(len(heard) / player.rate)} of what was heard. It is among your takes."
+        text = f"Recorded {duration(len(heard) / player.rate)} of what was heard. It is among your takes."
         self._messages.show_message(
-            f"{why} {said}".strip(), until=(player.recording.changed, self._takes.takes.changed)
+            f"{why} {text}".strip(), until=(player.recording.changed, self._takes.takes.changed)
         )
 
     def _check_length(self) -> None:

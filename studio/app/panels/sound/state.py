@@ -91,7 +91,7 @@ class SoundState(PanelState):
             *self.parameters.fields,
             *takes.entries,
             Field("stage", self.source.to_record, self.source.apply_record, restart=False),
-            Field("heat", lambda: [list(point) for point in self.temperature_curve.get()], self._use_heat),
+            Field("heat", lambda: [list(point) for point in self.temperature_curve.get()], self._use_curve),
             Field("loop", self._loop_to_record, self._use_loop),
             Field("stage", self.source.stored, self.source.restore_later, undo=False),
             Field("level", self.player.level.get, self.player.set_level, undo=False),
@@ -273,30 +273,30 @@ class SoundState(PanelState):
             name = self._takes.add_take(found.samples, work)
             stage = {"take": name, "cut": len(found.samples) / found.rate}
             self.change(f"open {found.name}", takes={name: True}, stage=stage, heat=_constant_curve(trained))
-            said = f'"{found.name}": {"; ".join((found.description, *found.notes))}.'
-            self._messages.show_message(said, until=(self.busy.changed, self.player.leaving))
+            text = f'"{found.name}": {"; ".join((found.description, *found.notes))}.'
+            self._messages.show_message(text, until=(self.busy.changed, self.player.leaving))
         self.sound_opened.emit()
 
     # ── saving ───────────────────────────────────────────────────────────────────────────────────
 
     def file_name(self, form: AudioFormat = AudioFormat.WAV) -> str:
         """Suggest a file name; empty if there is nothing to save."""
-        piece = self._export_item(form)
-        return self._exporter.name_for(piece) if piece is not None else ""
+        item = self._export_item(form)
+        return self._exporter.name_for(item) if item is not None else ""
 
     def copy_sound(self) -> None:
         """Copy the sound made so far to the clipboard, and show the outcome."""
-        piece = self._export_item(AudioFormat.WAV)
-        if piece is not None:
-            self._messages.copy_requested.emit(piece.picture, piece.work)
+        item = self._export_item(AudioFormat.WAV)
+        if item is not None:
+            self._messages.copy_requested.emit(item.picture, item.work)
         else:
             self._messages.show_message("There is no sound to copy yet. Press Play first.", until=(self.player.grew,))
 
     def save_sound(self, path: Path, form: AudioFormat = AudioFormat.WAV) -> None:
         """Save the sound made so far with its recipe, and show the outcome."""
-        piece = self._export_item(form)
-        if piece is not None:
-            self._exporter.export_item(piece, path)
+        item = self._export_item(form)
+        if item is not None:
+            self._exporter.export_item(item, path)
 
     def _export_item(self, form: AudioFormat) -> ExportItem | None:
         trained, work = self.model.get(), self.source.to_work()
@@ -327,7 +327,7 @@ class SoundState(PanelState):
         self.source.keep_take()
         self._opening.wait()
 
-    def _use_heat(self, points: Sequence[Sequence[float]]) -> None:
+    def _use_curve(self, points: Sequence[Sequence[float]]) -> None:
         self.temperature_curve.set(heats.valid_points(points))
 
     def _loop_to_record(self) -> list[float] | None:

@@ -17,7 +17,9 @@ MAX_POINTS = 10_000
 
 def valid_points(points: Sequence[Sequence[float]]) -> Points:
     """Return points in order, from 0 to MAX_TEMPERATURE. It raises ValueError for others."""
-    found = tuple((max(float(at), 0.0), min(max(float(heat), 0.0), MAX_TEMPERATURE)) for at, heat in points)
+    found = tuple(
+        (max(float(at), 0.0), min(max(float(temperature), 0.0), MAX_TEMPERATURE)) for at, temperature in points
+    )
     if not 1 <= len(found) <= MAX_POINTS or not np.isfinite(found).all():
         raise ValueError("temperature over time has 1 to 10,000 points of two numbers")
     return tuple(sorted(found, key=lambda point: point[0]))

@@ -90,8 +90,8 @@ class TransportView(QWidget):
         self.speed.setText(words)
         self.ahead.setText(below)
         set_style(self.speed, role="warn" if 0 < speed < 1 else "strong")
-        said = f"Speed, {speed:.1f} times real time" if speed else "Speed"
-        self.meter.setAccessibleName(f"{said}, {ahead:.1f} seconds ahead" if making and speed else said)
+        text = f"Speed, {speed:.1f} times real time" if speed else "Speed"
+        self.meter.setAccessibleName(f"{text}, {ahead:.1f} seconds ahead" if making and speed else text)
         self.meter.setAccessibleDescription(waiting or gap)
 
     def show_level(self, level: float) -> None:

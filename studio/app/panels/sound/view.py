@@ -129,7 +129,7 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
     stage = SoundStageView(theme, state, dialogs)
     foot = SoundFoot(theme, state, dialogs)
     player, time = stage.player, stage.player.lanes.timeline
-    acts = (
+    actions = (
         Action("Play", ("Ctrl+Return", "Ctrl+Enter"), sound.play),
         Action("Put the recording away", (CLOSE_KEYS,), sound.close_recording),
         Action("Copy the sound", ("Ctrl+C",), sound.copy_sound),
@@ -157,7 +157,7 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
         choose_model=sound.choose_model,
         undo_history=sound.history,
         keep_take=sound.keep_take,
-        actions=tuple(replace(act, panel="sound") for act in acts),
+        actions=tuple(replace(action, panel="sound") for action in actions),
         close_open=player.cancel_drag,
         zoom=lambda by: time.show_all() if not by else time.zoom(1.5**by, time.x_of(time.position)),
         show_smooth=lambda smooth: None,

@@ -14,7 +14,7 @@ class Shortcuts(QObject):
 
     def __init__(self, window: QWidget, parts: Sequence[QWidget], actions: Sequence[Action]) -> None:
         super().__init__(window)
-        self._actions = [(act, self._add_shortcut(window, parts, act)) for act in actions]
+        self._actions = [(action, self._add_shortcut(window, parts, action)) for action in actions]
 
     def enable_shortcuts(self, panel: str, letters: bool) -> None:
         """Enable the keys of the open panel. Single keys can be switched off."""

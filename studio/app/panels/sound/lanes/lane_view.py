@@ -203,15 +203,15 @@ class RulerView(LaneView):
         self.redraw_range(self.width() - self._theme.scaled(TICK_ROOM))
 
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
-        look, high, metrics = self._theme, self.height(), QFontMetrics(self._theme.font(12))
-        painter.fillRect(part, look.colour("canvas"))
-        painter.setFont(look.font(12))
+        theme, high, metrics = self._theme, self.height(), QFontMetrics(self._theme.font(12))
+        painter.fillRect(part, theme.colour("canvas"))
+        painter.setFont(theme.font(12))
         for at, words in self.tick_labels():
             x, wide = self.timeline.pixel_of(at), metrics.horizontalAdvance(words)
-            painter.setPen(QPen(look.colour("groove"), 1))
-            painter.drawLine(x, high - look.scaled(5), x, high)
-            if x + look.scaled(5) + wide > self.width():
+            painter.setPen(QPen(theme.colour("groove"), 1))
+            painter.drawLine(x, high - theme.scaled(5), x, high)
+            if x + theme.scaled(5) + wide > self.width():
                 continue
-            painter.setPen(look.colour("soft"))
-            place = QRectF(x + look.scaled(5), 0, wide + 2, high - look.scaled(3))
+            painter.setPen(theme.colour("soft"))
+            place = QRectF(x + theme.scaled(5), 0, wide + 2, high - theme.scaled(3))
             painter.drawText(place, int(Qt.AlignmentFlag.AlignBottom), words)

@@ -135,10 +135,13 @@ class LanesView(QWidget):
 
     def _update_values(self, *_: object) -> None:
         """Update the values at the cursor."""
-        heat, bits = self.temperature.temperature_at(self.timeline.position), self.bits.bits_at(self.timeline.position)
-        self.names["Temperature"].show_value(f"{heat:.2f}")
+        temperature, bits = (
+            self.temperature.temperature_at(self.timeline.position),
+            self.bits.bits_at(self.timeline.position),
+        )
+        self.names["Temperature"].show_value(f"{temperature:.2f}")
         self.names["Bits a sample"].show_value(f"{bits:.1f}" if bits is not None else "–")
-        self.playhead.describe_moment(heat, bits, self.temperature.is_outside_safe_range(self.timeline.position))
+        self.playhead.describe_moment(temperature, bits, self.temperature.is_outside_safe_range(self.timeline.position))
 
     @property
     def lanes_left(self) -> int:

@@ -99,7 +99,7 @@ class Playhead(QSlider):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, time, lanes = self._theme, self.timeline, self._lanes
+        theme, time, lanes = self._theme, self.timeline, self._lanes
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             if time.spare and time.cut is not None:
@@ -115,7 +115,7 @@ class Playhead(QSlider):
             if lanes.left() - 1 <= x <= lanes.right() + 1:
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(self._picture_colour("accent"))
-                side = look.scaled(5)
+                side = theme.scaled(5)
                 painter.drawEllipse(QRectF(x - side, lanes.y() - side, 2 * side, 2 * side))
 
     def _paint_veil(self, painter: QPainter, seconds: float) -> None:
@@ -143,19 +143,19 @@ class Playhead(QSlider):
 
     def _paint_tag(self, painter: QPainter, seconds: float) -> None:
         """Write `continues from 0:06.0` beside the cut."""
-        look, words, lanes = self._theme, f"continues from {ruler_time(seconds, 1)}", self._lanes
-        font = look.font(12, 500)
-        wide = QFontMetrics(font).horizontalAdvance(words) + look.scaled(16)
+        theme, words, lanes = self._theme, f"continues from {ruler_time(seconds, 1)}", self._lanes
+        font = theme.font(12, 500)
+        wide = QFontMetrics(font).horizontalAdvance(words) + theme.scaled(16)
         x = self._x_of(seconds)
         if not lanes.left() - 1 <= x <= lanes.right() + 1:
             return
-        left = x + look.scaled(6) if x + look.scaled(6) + wide <= lanes.right() else x - look.scaled(6) - wide
-        place = QRectF(left, lanes.y() + look.scaled(8), wide, look.scaled(24))
+        left = x + theme.scaled(6) if x + theme.scaled(6) + wide <= lanes.right() else x - theme.scaled(6) - wide
+        place = QRectF(left, lanes.y() + theme.scaled(8), wide, theme.scaled(24))
         ground = self._picture_colour("canvas")
         ground.setAlphaF(0.86)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(ground)
-        painter.drawRoundedRect(place, look.scaled(4), look.scaled(4))
+        painter.drawRoundedRect(place, theme.scaled(4), theme.scaled(4))
         painter.setFont(font)
         painter.setPen(self._picture_colour("text"))
         painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), words)

@@ -149,10 +149,10 @@ class FrequencyAxis(QWidget):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, line = self._theme, self._theme.scaled(LINE_HEIGHT)
+        theme, line = self._theme, self._theme.scaled(LINE_HEIGHT)
         with QPainter(self) as painter:
-            painter.setFont(look.font(12))
-            painter.setPen(look.colour("soft"))
+            painter.setFont(theme.font(12))
+            painter.setPen(theme.colour("soft"))
             for y, words in self.tick_labels():
                 top = min(max(y - line / 2, 0), self.height() - line)
                 place = QRectF(0, top, self.width(), line)

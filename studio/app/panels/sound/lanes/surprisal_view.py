@@ -61,20 +61,20 @@ class SurprisalLaneView(LaneView):
         self.visibility_changed.emit(False)
 
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
-        look, time, high = self._theme, self.timeline, self.height()
+        theme, time, high = self._theme, self.timeline, self.height()
         left = part.x() - 2
         seconds = time.pixel_edges(left, part.width() + 5)
         bits = self._means.between(seconds * self.rate)
         heights = high - 1 - (bits / self.most).clip(0, 1) * (high - 2)
-        painter.fillRect(part, look.colour("window"))
+        painter.fillRect(part, theme.colour("window"))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for first, end in _true_ranges(np.isfinite(bits) & (np.diff(seconds) > 0)):
             line = [QPointF(left + n + 0.5, heights[n]) for n in range(first, end)]
             ground = QPolygonF([QPointF(line[0].x(), high), *line, QPointF(line[-1].x(), high)])
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(look.colour("raised"))
+            painter.setBrush(theme.colour("raised"))
             painter.drawPolygon(ground)
-            painter.setPen(QPen(look.colour("soft"), 1.2))
+            painter.setPen(QPen(theme.colour("soft"), 1.2))
             painter.drawPolyline(QPolygonF(line))
 
 

@@ -66,10 +66,10 @@ class _KnotRows(QAbstractListModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return None
-        seconds, heat = self.knots[index.row()]
+        seconds, temperature = self.knots[index.row()]
         knot = f"knot {index.row() + 1} of {len(self.knots)}"
-        warning = f", {OUTSIDE_SAFE_RANGE}" if self.is_outside_safe_range(heat) else ""
-        return f"Temperature {heat:.2f} at {ruler_time(seconds, 1)}, {knot}{warning}"
+        warning = f", {OUTSIDE_SAFE_RANGE}" if self.is_outside_safe_range(temperature) else ""
+        return f"Temperature {temperature:.2f} at {ruler_time(seconds, 1)}, {knot}{warning}"
 
 
 class TemperatureLaneView(QListView):
@@ -129,7 +129,7 @@ class TemperatureLaneView(QListView):
         return self.rows.is_outside_safe_range(self.temperature_at(seconds))
 
     def _describe(self) -> None:
-        beyond = any(self.rows.is_outside_safe_range(heat) for _, heat in self.shown_knots)
+        beyond = any(self.rows.is_outside_safe_range(temperature) for _, temperature in self.shown_knots)
         least, most = self.rows.safe
         self.setAccessibleDescription(f"safe {least:g} to {most:g}{', ' + OUTSIDE_SAFE_RANGE if beyond else ''}")
         self.viewport().update()
@@ -156,8 +156,8 @@ class TemperatureLaneView(QListView):
         at, up = max(seconds, self._settled), steps * TEMPERATURE_STEP
         row = next((n for n in self._movable_knots() if self.shown_knots[n][0] >= at), None)
         if row is None:
-            heat = min(max(self.temperature_at(at) + up, 0.0), SLIDER_MAX_TEMPERATURE)
-            self._emit_curve(add_knot(self.shown_knots, at, heat), (at, heat))
+            temperature = min(max(self.temperature_at(at) + up, 0.0), SLIDER_MAX_TEMPERATURE)
+            self._emit_curve(add_knot(self.shown_knots, at, temperature), (at, temperature))
         else:
             self._move_knot(row, self.shown_knots[row][0], self.shown_knots[row][1] + up)
 
@@ -185,7 +185,7 @@ class TemperatureLaneView(QListView):
             self._choose_knot(held)
 
     def _choose_knot(self, knot: tuple[float, float]) -> None:
-        far = [abs(at - knot[0]) + abs(heat - knot[1]) for at, heat in self.shown_knots]
+        far = [abs(at - knot[0]) + abs(temperature - knot[1]) for at, temperature in self.shown_knots]
         self.setCurrentIndex(self.rows.index(far.index(min(far))))
 
     def _movable_knots(self) -> range:
@@ -203,8 +203,8 @@ class TemperatureLaneView(QListView):
     def values_at(self, where: QPointF) -> tuple[float, float]:
         """Return seconds and temperature of a pixel."""
         edge = self._theme.scaled(EDGE_MARGIN)
-        heat = SLIDER_MAX_TEMPERATURE * (1 - (where.y() - edge) / max(self.height() - 2 * edge, 1))
-        return self.timeline.seconds_at(where.x()), min(max(heat, 0.0), SLIDER_MAX_TEMPERATURE)
+        temperature = SLIDER_MAX_TEMPERATURE * (1 - (where.y() - edge) / max(self.height() - 2 * edge, 1))
+        return self.timeline.seconds_at(where.x()), min(max(temperature, 0.0), SLIDER_MAX_TEMPERATURE)
 
     def knot_at(self, where: QPointF) -> int | None:
         """Return the knot under a press, if it may move."""
@@ -284,11 +284,11 @@ class TemperatureLaneView(QListView):
         shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         up = {Qt.Key.Key_Up: TEMPERATURE_STEP, Qt.Key.Key_Down: -TEMPERATURE_STEP}.get(key, 0.0)
         along = {Qt.Key.Key_Right: 1, Qt.Key.Key_Left: -1}.get(key, 0)
-        seconds, heat = self.shown_knots[row]
+        seconds, temperature = self.shown_knots[row]
         if key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             self._delete_knot(row)
         elif up or (along and shift):
-            self._move_knot(row, seconds + TIME_STEP * along, heat + up)
+            self._move_knot(row, seconds + TIME_STEP * along, temperature + up)
         elif along:
             self.setCurrentIndex(self.rows.index(min(max(row + along, 0), len(self.shown_knots) - 1)))
             self.viewport().update()
@@ -321,9 +321,9 @@ class TemperatureLaneView(QListView):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, line, drawn = self._theme, self._line_points(), len(self.shown_knots) > 1
+        theme, line, drawn = self._theme, self._line_points(), len(self.shown_knots) > 1
         with QPainter(self.viewport()) as painter:
-            painter.fillRect(event.rect(), look.colour("window"))
+            painter.fillRect(event.rect(), theme.colour("window"))
             if not line:
                 return
             settled = min(max(self.timeline.x_of(self._settled), line[0].x()), line[-1].x())
@@ -335,10 +335,10 @@ class TemperatureLaneView(QListView):
             ):
                 painter.setClipRect(QRectF(left, 0, right - left, self.height()))
                 painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(look.colour(fill))
+                painter.setBrush(theme.colour(fill))
                 painter.drawPolygon(ground)
                 painter.setBrush(Qt.BrushStyle.NoBrush)
-                painter.setPen(QPen(look.colour(token), 2))
+                painter.setPen(QPen(theme.colour(token), 2))
                 painter.drawPolyline(QPolygonF(line))
             painter.setClipping(False)
             self._paint_outside(painter, line)
@@ -347,39 +347,39 @@ class TemperatureLaneView(QListView):
 
     def _paint_outside(self, painter: QPainter, line: list[QPointF]) -> None:
         """If a part of the line is outside the safe range, draw each limit there as a hairline with a label."""
-        floor, edge = (round(self.position_of(0.0, heat).y()) for heat in self.rows.safe)
+        floor, edge = (round(self.position_of(0.0, temperature).y()) for temperature in self.rows.safe)
         above = [right for left, right in itertools.pairwise(line) if min(left.y(), right.y()) < edge - 1]
         below = [right for left, right in itertools.pairwise(line) if max(left.y(), right.y()) > floor + 1]
         beyond = above or below
         if not beyond:
             return
-        look = self._theme
+        theme = self._theme
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)  # otherwise a hairline becomes two pale lines
-        painter.setPen(QPen(look.colour("warn"), 1, Qt.PenStyle.DashLine))
+        painter.setPen(QPen(theme.colour("warn"), 1, Qt.PenStyle.DashLine))
         for crossed, y in ((above, edge), (below, floor)):
             if crossed:
                 painter.drawLine(QPointF(line[0].x(), y), QPointF(line[-1].x(), y))
-        font = look.font(12, 500)
-        width = QFontMetrics(font).horizontalAdvance(OUTSIDE_SAFE_RANGE) + look.scaled(8)
-        left = max(min(beyond[0].x(), line[-1].x()) - width, line[0].x() + look.scaled(4))
-        words = QRectF(left, self.height() - look.scaled(20), width, look.scaled(18))
+        font = theme.font(12, 500)
+        width = QFontMetrics(font).horizontalAdvance(OUTSIDE_SAFE_RANGE) + theme.scaled(8)
+        left = max(min(beyond[0].x(), line[-1].x()) - width, line[0].x() + theme.scaled(4))
+        words = QRectF(left, self.height() - theme.scaled(20), width, theme.scaled(18))
         painter.setFont(font)
-        painter.setPen(look.colour("warn"))
+        painter.setPen(theme.colour("warn"))
         painter.drawText(words, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), OUTSIDE_SAFE_RANGE)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
     def _paint_knot(self, painter: QPainter, row: int, knot: tuple[float, float]) -> None:
-        look, place = self._theme, self.position_of(*knot)
+        theme, place = self._theme, self.position_of(*knot)
         chosen = row == self.currentIndex().row() and (self.hasFocus() or self._held is not None)
         token = "accent" if len(self.shown_knots) > 1 or chosen else "border"
-        painter.setPen(QPen(look.colour(token), 2))
-        painter.setBrush(look.colour(token if chosen else "window"))
-        radius = look.scaled(KNOT_SIZE) / 2
+        painter.setPen(QPen(theme.colour(token), 2))
+        painter.setBrush(theme.colour(token if chosen else "window"))
+        radius = theme.scaled(KNOT_SIZE) / 2
         painter.drawEllipse(place, radius, radius)
         if chosen:
-            painter.setPen(look.colour("text"))
-            painter.setFont(look.font(12, 600))
+            painter.setPen(theme.colour("text"))
+            painter.setFont(theme.font(12, 600))
             above = place.y() > self.height() / 2
-            left = max(place.x() - look.scaled(20), 0.0)
-            words = QRectF(left, place.y() + look.scaled(-25 if above else 7), look.scaled(40), look.scaled(18))
+            left = max(place.x() - theme.scaled(20), 0.0)
+            words = QRectF(left, place.y() + theme.scaled(-25 if above else 7), theme.scaled(40), theme.scaled(18))
             painter.drawText(words, int(Qt.AlignmentFlag.AlignCenter), f"{knot[1]:.2f}")

@@ -57,19 +57,19 @@ class WaveformView(LaneView):
             self.redraw_range(left, right + words)
 
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
-        look, time, middle = self._theme, self.timeline, self.height() / 2
-        painter.fillRect(part, look.colour("window"))
+        theme, time, middle = self._theme, self.timeline, self.height() / 2
+        painter.fillRect(part, theme.colour("window"))
         if time.loop is not None:
             left, right = time.x_of(time.loop[0]), time.x_of(time.loop[1])
-            ground = look.colour("tint" if time.looping else "raised")
+            ground = theme.colour("tint" if time.looping else "raised")
             painter.fillRect(QRectF(left, 0, right - left, self.height()), ground)
-        newest, words = time.x_of(time.made), look.scaled(96)
-        painter.fillRect(QRectF(0, middle - 0.5, newest, 1), look.colour("line"))
+        newest, words = time.x_of(time.made), theme.scaled(96)
+        painter.fillRect(QRectF(0, middle - 0.5, newest, 1), theme.colour("line"))
         painter.drawImage(QRectF(part), self._stroke_image(part))
         if time.making:
-            painter.setPen(look.colour("faint"))
-            painter.setFont(look.font(12))
-            place = QRectF(newest + look.scaled(12), middle - look.scaled(12), words, look.scaled(24))
+            painter.setPen(theme.colour("faint"))
+            painter.setFont(theme.font(12))
+            place = QRectF(newest + theme.scaled(12), middle - theme.scaled(12), words, theme.scaled(24))
             painter.drawText(place, int(Qt.AlignmentFlag.AlignVCenter), "being made")
 
     def _stroke_image(self, part: QRect) -> QImage:

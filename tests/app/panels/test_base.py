@@ -1,4 +1,4 @@
-"""Undo, gestures and restart over the table of fields of a panel, with stored values that make no sense."""
+"""Tests undo, gestures and restart over the fields of a panel, with invalid stored values, too."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ class Shelf:
 
 
 class Kettle(PanelState):
-    """A panel with fields of every sort; `heard` are the records that it followed."""
+    """Is a panel with fields of every sort; `heard` holds the records that it followed."""
 
     def __init__(self, shelf: Shelf | None = None) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Pictures are copied and pasted by keys and menus. A pasted picture is opened like a dropped one."""
+"""Tests that pictures are copied and pasted by keys and menus, and pasted ones opened like dropped ones."""
 
 import sys
 from pathlib import Path
@@ -177,7 +177,7 @@ def test_a_picture_of_another_program_is_pasted_into_complete_and_copied_there(
 def test_a_picture_that_kills_its_reader_is_pasted_without_harm(
     form: str, studio: OpenedWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its bytes are not decoded in this process: a child reads them, and this one does not survive them."""
+    """A child process decodes its bytes; this process would not survive them."""
     deadly = decoder.FileDecoder([sys.executable, "-c", DEADLY])
     monkeypatch.setattr(decoder, "shared_decoder", deadly)
     data = QMimeData()

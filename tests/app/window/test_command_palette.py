@@ -1,4 +1,4 @@
-"""Ctrl+K finds actions, controls, models and settings, and says if there is none."""
+"""Tests that Ctrl+K finds actions, controls, models and settings, and says if there is none."""
 
 from pathlib import Path
 

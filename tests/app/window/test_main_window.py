@@ -1,4 +1,4 @@
-"""The frame: panels, pages, keys, messages, drops, focus, and how it comes back as it was left."""
+"""Tests the main window: panels, pages, keys, messages, drops, focus, and its restored state."""
 
 from pathlib import Path
 
@@ -162,7 +162,7 @@ def test_zoom_and_full_screen(studio: OpenedWindow) -> None:
     assert not studio.window.isFullScreen()
 
 
-# ── what is said ─────────────────────────────────────────────────────────────────────────────────
+# ── messages ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_information_goes_by_itself_and_failures_stay(
@@ -335,7 +335,7 @@ def test_a_first_window_leaves_room_for_its_title(qtbot: QtBot) -> None:
     assert 0 < title <= window.screen().availableGeometry().height() - window.height()
 
 
-# ── looks, names, focus ──────────────────────────────────────────────────────────────────────────
+# ── theme, names, focus ──────────────────────────────────────────────────────────────────────────
 
 
 def test_settings_change_the_window_and_are_kept(studio: OpenedWindow, window_opener: WindowOpener) -> None:

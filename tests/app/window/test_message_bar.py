@@ -1,4 +1,4 @@
-"""A message has a place of its own, and goes after its time, with its panel, or when it is no longer true."""
+"""Tests that a message has its own place, and goes after its time, with its panel, or when it is untrue."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -188,7 +188,7 @@ def test_nothing_moves_under_a_hand_that_drags(
     qtbot.waitUntil(full.window.message.isVisible)
 
 
-# ── how long ─────────────────────────────────────────────────────────────────────────────────────
+# ── duration ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def text(studio: OpenedWindow) -> str:

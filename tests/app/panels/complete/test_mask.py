@@ -1,4 +1,4 @@
-"""Masks: what tools cover, what follows a hole, and how both layers are kept as text."""
+"""Tests masks: what tools cover, what follows a hole, and both layers as text."""
 
 import numpy as np
 import pytest

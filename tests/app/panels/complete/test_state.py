@@ -1,4 +1,4 @@
-"""Complete without a window: painting, undo, making, ranking, keeping, and everything it refuses."""
+"""Tests Complete without a window: painting, undo, runs, ranking, keeping, and every refusal."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ PIXELS = ("pixelcnn_pp", "PixelCNN++")
 
 @pytest.fixture(autouse=True)
 def rows(two_models: Path) -> None:
-    """`rows`, 8 × 8 in colour, which draws pixel by pixel, in two kinds."""
+    """Add `rows`, 8 × 8 in colour, which draws pixel by pixel, in two classes."""
     write_model(two_models, make_card("rows", classes=("dark", "light"), family=PIXELS))
 
 
@@ -43,7 +43,7 @@ def own(tmp_path: Path, picture: Array) -> Path:
 
 @pytest.fixture
 def opened(window: AppState, own: Path, qtbot: QtBot) -> AppState:
-    """With a picture of one's own on the canvas."""
+    """Open a window with the user's own picture on the canvas."""
     window.show_panel("complete")
     window.open_dropped([own])
     qtbot.waitUntil(lambda: window.complete.canvas.picture.get() is not None)
@@ -395,7 +395,7 @@ def test_stop_keeps_what_is_drawn_and_go_on_makes_the_rest(opened: AppState, eng
     assert engine.stopped == [job]
     engine.emit_events(wire.Stopped(job=job))
     assert said(opened) == "Stopped at row 5. 1 finished and 1 half-drawn of 4 completions are kept."
-    # What is painted meanwhile is for the next run; this one goes on as it began.
+    # A mask painted meanwhile is for the next run; this one continues as it began.
     mark(opened, 2)
     opened.complete.batch.continue_run()
     assert asked(engine).seeds == (11, 12, 13)
@@ -448,7 +448,7 @@ def test_an_engine_that_dies_loses_nothing(opened: AppState, engine: FakeEngine)
 
 
 def answer(engine: FakeEngine) -> None:
-    """The latent of the piece that was asked for last."""
+    """Answer with the latent of the newest request."""
     sent = engine.sent[-1]
     assert isinstance(sent, wire.Encode)
     latent = np.zeros((3, 8, 8), np.float32)
@@ -592,7 +592,7 @@ def test_a_dark_picture_on_the_canvas_is_stretched_by_one_click_and_back(
     stretched = canvas.picture.get()
     assert stretched is not None
     assert (stretched.min(), stretched.max()) == (0, 255)
-    assert canvas.brush.mask.get().any()  # what is painted stays
+    assert canvas.brush.mask.get().any()  # the mask stays
     window.undo()
     before = canvas.picture.get()
     assert before is not None and before.max() < 16

@@ -1,4 +1,4 @@
-"""Complete: what the hand does on the canvas, what stands in the grid, and every state that the panel can be in."""
+"""Tests Complete in the window: strokes on the canvas, the grid, and every state of the panel."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ LEFT = Qt.MouseButton.LeftButton
 
 @pytest.fixture
 def open_studio(window_opener: WindowOpener, two_models: Path) -> OpenedWindow:
-    """The panel, with a model that draws pixel by pixel, and nothing on the canvas yet."""
+    """Open the panel with a model that draws pixel by pixel, and an empty canvas."""
     write_model(
         two_models, make_card("rows", (3, 8, 8), classes=("dark", "light"), family=("pixelcnn_pp", "PixelCNN++"))
     )
@@ -40,7 +40,7 @@ def open_studio(window_opener: WindowOpener, two_models: Path) -> OpenedWindow:
 
 @pytest.fixture
 def studio(open_studio: OpenedWindow) -> OpenedWindow:
-    """With a picture on the canvas."""
+    """Open the panel with a picture on the canvas."""
     open_studio.state.complete.canvas.open_work(_work(), np.full((8, 8, 3), 200, np.uint8))
     settle()
     return open_studio
@@ -69,7 +69,7 @@ def foot(studio: OpenedWindow) -> CompleteFoot:
 
 
 def stroke(studio: OpenedWindow, *places: tuple[float, float], release: bool = True) -> None:
-    """Press at the first place of the picture, go through the others, let go."""
+    """Press at the first position of the picture, move over the others, release."""
     canvas, kinds = desk(studio).canvas, QMouseEvent.Type
     for number, place in enumerate(places):
         at = canvas.widget_position(*place)
@@ -91,7 +91,7 @@ def asked(studio: OpenedWindow) -> wire.Inpaint:
 
 
 def draw(studio: OpenedWindow, nats: list[float] | None, done: int = 9, following: list[float] | None = None) -> None:
-    """Answer the newest question with as many pictures as seeds."""
+    """Answer the newest command with as many pictures as seeds."""
     sent = next(c for c in reversed(studio.engine.sent) if isinstance(c, wire.Inpaint))
     pictures = np.stack([np.full((8, 8, 3), 20 * i, np.uint8) for i in range(len(sent.seeds))])
     studio.engine.emit_events(

@@ -25,7 +25,7 @@ def tone(value: int, size: int = 8, channels: int = 3) -> Array:
 
 
 def stage(explore: ExploreState) -> Array:
-    """The picture on the stage."""
+    """Return the picture on the stage."""
     picture = explore.picture.get()
     assert picture is not None
     return picture
@@ -38,14 +38,14 @@ def asked(engine: FakeEngine) -> DecodeLatent:
 
 
 def answer(engine: FakeEngine, picture: Array) -> DecodeLatent:
-    """Answer the newest question."""
+    """Answer the newest command."""
     command = asked(engine)
     engine.emit_events(Decoded(job=command.job, picture=picture), Finished(job=command.job))
     return command
 
 
 def begin(window: AppState, engine: FakeEngine, seed: int = 7) -> None:
-    """A picture of a seed on the stage."""
+    """Show a picture of a seed on the stage."""
     window.show_panel("explore")
     engine.status_changed.emit("Ready")
     window.explore.parameters.new_start(seed)
@@ -58,7 +58,7 @@ def photo(path: Path, size: tuple[int, int] = (20, 10)) -> Path:
 
 
 def bring(window: AppState, engine: FakeEngine, path: Path, qtbot: QtBot, differing: int = 0) -> None:
-    """Open a picture, use it, and have the engine encode it."""
+    """Open a picture, use it, and let the engine encode it."""
     window.explore.open_file(path)
     qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
     window.explore.use_preview()
@@ -609,7 +609,7 @@ def test_a_take_kept_in_the_moment_before_a_crash_is_found_again(
 ) -> None:
     begin(window, engine)
     window.explore.keep_take()
-    monkeypatch.setattr(window, "close", lambda: None)  # it is killed, and nothing was written down yet
+    monkeypatch.setattr(window, "close", lambda: None)  # the process is killed before anything is saved
     second = opener(FakeEngine())
     qtbot.waitUntil(lambda: len(second.explore.takes.get()) == 1)
     assert second.explore.takes.get()[0].work.seed == 7

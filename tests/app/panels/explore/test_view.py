@@ -1,4 +1,4 @@
-"""Explore: sliders, temperatures, starts, pictures of one's own, takes; the dial and the state."""
+"""Tests Explore: sliders, temperatures, starts, the user's own pictures, takes; controls and the state."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def parts(studio: OpenedWindow) -> tuple[ExploreStage, ExploreInspector, Explore
 
 @pytest.fixture
 def exploring(studio: OpenedWindow) -> OpenedWindow:
-    """Explore, with a picture on the stage."""
+    """Open Explore with a picture on the stage."""
     studio.state.show_panel("explore")
     studio.start_engine()
     studio.state.explore.parameters.new_start(7)
@@ -69,7 +69,7 @@ def test_a_picture_follows_only_if_one_was_asked_for(studio: OpenedWindow) -> No
 
 @pytest.fixture
 def alone(two_models: Path) -> None:
-    """`alone`, which has no directions, stands first."""
+    """Add `alone`, which has no directions, as the first model."""
     write_model(two_models, replace(make_card("alone", classes=("a", "b")), directions=()))
 
 

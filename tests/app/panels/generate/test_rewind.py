@@ -1,4 +1,4 @@
-"""A picture goes on from a row of another one: what is asked, what is kept, how the takes grow into a tree."""
+"""Tests continuing a picture from a row: the command, what is kept, and the tree of takes."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ BLUE = (40, 90, 200)
 
 @pytest.fixture(autouse=True)
 def rows_model(two_models: Path) -> None:
-    """`rows`, 8 × 8 in colour, drawn row by row."""
+    """Add `rows`, 8 × 8 in colour, drawn row by row."""
     write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN")))
 
 
@@ -31,7 +31,7 @@ def tone(value: int) -> Array:
 
 
 def begin(window: AppState, engine: FakeEngine, count: int = 2, labels: tuple[int, ...] | None = None) -> None:
-    """Pictures of the seeds from 4112 on, each of one tone of its own, the second large."""
+    """Draw pictures of the seeds from 4112 on, each of its own tone, and enlarge the second."""
     engine.status_changed.emit("Ready")
     window.generate.choose_model("rows")
     window.generate.parameters.set_number(count)
@@ -65,7 +65,7 @@ def asked(engine: FakeEngine) -> Inpaint:
 
 
 def answer(engine: FakeEngine, value: int) -> Array:
-    """Draw the rest of what was asked in one tone, as an engine does; the picture."""
+    """Draw the rest of the picture in one tone, as an engine does; return the picture."""
     command = asked(engine)
     free = command.mask[..., None] > 0
     picture = np.where(free, np.uint8(value), command.picture)
@@ -131,7 +131,7 @@ def test_what_it_was_made_with_is_set_so_that_only_what_is_changed_differs(
     assert (generate.parameters.seed.get(), generate.parameters.temperature.get()) == (4113, 0.7)
     window.undo()
     assert (generate.parameters.seed.get(), generate.parameters.temperature.get()) == (4112, 1.4)
-    generate.parameters.set_seed(99)  # a hand sets another seed first: that one stays
+    generate.parameters.set_seed(99)  # the user set another seed first: it stays
     generate.rewind_actions.move_marker(5)
     generate.rewind_actions.branch_here()
     assert asked(engine).seeds == (99,)
@@ -266,7 +266,7 @@ def test_a_picture_that_goes_on_while_another_is_looked_at_is_among_the_takes(
 
 
 def test_another_seed_goes_on_with_the_same_kind(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
-    """Where no kind is asked for, each seed has its own: a cat should not go on as a cake."""
+    """If no class is set, each seed has its own: a cat must not continue as a cake."""
     write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN"), classes=("Cat", "Cake")))
     window = opener(engine)
     begin(window, engine, labels=(0, 1))
@@ -301,12 +301,12 @@ def test_a_second_model_decides_below_the_marker(opener: Opener, engine: FakeEng
     generate.enlarge_cell(0)
     generate.parameters.set_mix("")
     generate.enlarged.show_take(1)
-    generate.rewind_actions.move_marker(6)  # what it was made with is set again
+    generate.rewind_actions.move_marker(6)  # its settings are restored
     assert (generate.parameters.mix.name.get(), generate.parameters.mix.share.get()) == ("others", 0.2)
 
 
 def test_what_goes_on_says_which_model_drew_it(window: AppState, engine: FakeEngine) -> None:
-    """The take it came from may be of a model that was trained anew since."""
+    """The original take may be of a model that was trained again since."""
     begin(window, engine)
     window.explore.keep_work(work.Work(model="rows", model_hash="0" * 32, seed=7, temperature=(0.7,)), tone(3)[0])
     window.generate.enlarged.show_take(0)
@@ -385,7 +385,7 @@ def test_takes_are_named_and_pruned_and_the_tree_closes_over_the_gap(window: App
     assert said is not None and said.text == "Take 2 is in the bin."
     window.messages.press_button(0)
     assert [take.work.name for take in window.takes.takes.get()] == ["", "Crown", ""]
-    for _ in range(3):  # brought back, pruned, named
+    for _ in range(3):  # restored, deleted, named
         window.undo()
     assert [take.work.name for take in window.takes.takes.get()] == ["", "", ""]
     generate.selection.delete_take(1, branch=True)

@@ -1,4 +1,4 @@
-"""The row marker on the picture, the colours of single pixels, and the tree of takes."""
+"""Tests the row marker on the picture, the colours of single pixels, and the tree of takes."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
 @pytest.fixture
 def rewinding(window_opener: WindowOpener, two_models: Path) -> OpenedWindow:
-    """Generate, with a finished picture of a model that draws row by row large on the stage."""
+    """Open Generate with a finished row-by-row picture enlarged on the stage."""
     write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN")))
     studio = window_opener()
     studio.start_engine()
@@ -90,7 +90,7 @@ def press(widget: QWidget, kind: QMouseEvent.Type, at: QPointF) -> None:
 
 
 def drag(studio: OpenedWindow, rows: list[float], release: bool = True) -> None:
-    """Take the marker by its tab and lead the line to these rows."""
+    """Press the marker's tab and move the line to these rows."""
     marker, view = stage(studio).marker, stage(studio).page.view
     tab, row = QPointF(marker.shown_rect().center()), view.pixel_rect(0)
     off = tab.y() - marker._line_y()
@@ -142,7 +142,7 @@ def test_the_marker_has_its_keys(rewinding: OpenedWindow) -> None:
     count = len(rewinding.engine.sent)
     QTest.keyClick(page.marker, Qt.Key.Key_Return)
     assert len(rewinding.engine.sent) == count + 1 and asked(rewinding).mask[1:].all()
-    QTest.keyClick(page.marker, Qt.Key.Key_Up)  # while it draws, the line is at the row being drawn
+    QTest.keyClick(page.marker, Qt.Key.Key_Up)  # during drawing, the line is at the row being drawn
     assert mark(rewinding).row == 1
 
 
@@ -236,7 +236,7 @@ def test_the_caption_keeps_its_place_when_a_picture_is_finished(rewinding: Opene
 
 @pytest.fixture
 def grown(rewinding: OpenedWindow) -> OpenedWindow:
-    """Four takes: the first, two from it, and one from the second of these."""
+    """Keep four takes: the first, two from it, and one from the second of these."""
     state = rewinding.state.generate
     for row, colour in ((4, 100), (4, 120), (6, 140)):
         state.rewind_actions.move_marker(row)

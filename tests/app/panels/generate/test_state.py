@@ -29,7 +29,7 @@ from tests.app.panels.explore.test_state import stage
 
 
 def pictures(count: int, size: int = 8, channels: int = 3) -> Array:
-    """Each of one tone of its own."""
+    """Return pictures, each of its own tone."""
     return np.stack([np.full((size, size, channels), 10 + n, np.uint8) for n in range(count)])
 
 
@@ -45,7 +45,7 @@ def asked(engine: FakeEngine) -> Sample:
 
 
 def begin(window: AppState, engine: FakeEngine, count: int = 4, seed: int = 4112) -> str:
-    """A run of some pictures; the name of its job."""
+    """Begin a run of some pictures; return the name of its job."""
     engine.status_changed.emit("Ready")
     window.generate.parameters.set_number(count)
     window.generate.parameters.set_seed(seed)
@@ -149,7 +149,7 @@ def test_stop_keeps_what_is_drawn_and_goes_on_from_there(window: AppState, engin
     engine.emit_events(Stopped(job=job))
     assert window.generate.batch.caption.get() == "Stopped. 2 finished and 1 half-drawn of 4 pictures are kept."
     assert window.generate.batch.can_continue.get()
-    window.messages.press_button(0)  # Go on
+    window.messages.press_button(0)  # Continue
     command = asked(engine)
     assert command.seeds == (4114, 4115)
     engine.emit_events(drawn(command.job, 0, 2), Finished(job=command.job))
@@ -212,7 +212,7 @@ def test_stop_ends_what_was_to_follow_too(window: AppState, engine: FakeEngine) 
     job = begin(window, engine)
     window.generate.start_batch()
     window.generate.batch.stop_run()
-    engine.emit_events(Finished(job=job))  # it was done just before it heard of it
+    engine.emit_events(Finished(job=job))  # it ended just before Stop arrived
     assert len(engine.sent) == 1 and not window.generate.batch.running.get()
 
 
@@ -449,7 +449,7 @@ def test_without_a_model_nothing_starts(opener: Opener, engine: FakeEngine, two_
 
 
 def made_of(window: AppState, index: int, folder: Path, qtbot: QtBot) -> work.Work:
-    """The making inside the file of a saved picture."""
+    """Return the recipe inside the file of a saved picture."""
     path = folder / f"{index}.png"
     path.unlink(missing_ok=True)
     window.generate.save_picture(index, path)
@@ -464,7 +464,7 @@ PIXELS = ("gated_pixelcnn", "Gated PixelCNN")
 
 @pytest.fixture
 def mixer(opener: Opener, engine: FakeEngine, two_models: Path) -> AppState:
-    """A window with two models that can be mixed, `dots` and `dashes`, and one that draws in another size."""
+    """Open a window with two models that can be mixed, `dots` and `dashes`, and one of another size."""
     for name, shape in (("dots", (3, 8, 8)), ("dashes", (3, 8, 8)), ("small", (3, 4, 4))):
         write_model(two_models, make_card(name, shape, family=PIXELS))
     window = opener(engine)

@@ -1,4 +1,4 @@
-"""Generate: turn the dial and look at the state, turn the state and look at the dial; and every state it can be in."""
+"""Tests Generate: controls change the state, the state changes the controls, in every state of the panel."""
 
 from pathlib import Path
 

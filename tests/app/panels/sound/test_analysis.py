@@ -1,4 +1,4 @@
-"""Pricing asks for each visible sample of a recording once, and for no others."""
+"""Tests that the bits of each visible sample of a recording are requested once, and no others."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -72,14 +72,14 @@ class Stage:
             self.engine.emit_events(Finished(job=asked.job))
 
     def known(self) -> tuple[int, int]:
-        """Return the first sample with a price, and the one after the last."""
+        """Return the first sample with bits, and the one after the last."""
         known = np.flatnonzero(np.isfinite(self.player.bits))
         return (int(known[0]), int(known[-1]) + 1) if len(known) else (0, 0)
 
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
-    """No two samples far apart are alike, so that a part of it tells where it lies."""
+    """Return noise in which a part tells its position, because no two distant samples are alike."""
     noise = np.random.default_rng(0).integers(-9000, 9000, SECONDS * RATE).astype(np.int16)
     soundfile.write(tmp_path / "talk.wav", noise, RATE, subtype="PCM_16")
     return tmp_path / "talk.wav"

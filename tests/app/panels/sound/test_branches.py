@@ -1,4 +1,4 @@
-"""Loops and branches of a sound: they repeat a stretch, or continue from any moment in another way."""
+"""Tests loops and branches of a sound, which repeat a stretch or continue from any moment."""
 
 from typing import Any
 
@@ -114,7 +114,7 @@ def test_a_branch_in_a_pause_stops_making_and_waits_at_its_moment(stage: SoundBe
 def test_a_branch_plays_on_although_more_is_made_while_its_take_is_written(
     stage: SoundBench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Samples land in another thread, whatever the window does."""
+    """Samples arrive in another thread, whatever the window does."""
     sound = stage.sound
     player = stage.sound.player
     takes = stage.window.takes

@@ -1,4 +1,4 @@
-"""Recordings: they are opened, cut, continued, saved, restored and recorded."""
+"""Tests that recordings are opened, cut, continued, saved, restored and recorded."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A model that has fallen silent stops by itself, unless something is expected to end the silence."""
+"""Tests that a silent model stops by itself, unless something is expected to end the silence."""
 
 from pathlib import Path
 

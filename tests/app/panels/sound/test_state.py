@@ -1,4 +1,4 @@
-"""Playing in Sound: the engine sends what a test tells it to, and the sound card keeps what it receives."""
+"""Tests playback in Sound, with an engine and a sound card that a test controls."""
 
 import threading
 from collections.abc import Callable
@@ -312,7 +312,7 @@ def test_a_latency_is_asked_of_the_card_at_once_and_again_after_a_restart(
 
 
 def test_minutes_of_live_changes_are_undone_by_few_points(stage: SoundBench, qtbot: QtBot) -> None:
-    """What is settled is not in a step, however much of it there is."""
+    """A step does not contain the settled part, however long it is."""
     sound = stage.sound
     sound.play()
     opened(stage, qtbot)

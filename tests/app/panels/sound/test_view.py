@@ -1,4 +1,4 @@
-"""The panel Sound in the window, on an engine that says what a test tells it to."""
+"""Tests the panel Sound in the window, with an engine that a test controls."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +35,7 @@ RATE, PIECE = 16_000, 320
 
 
 class Stage:
-    """The window with Sound open."""
+    """Holds the window with Sound open."""
 
     def __init__(self, studio: OpenedWindow, qtbot: QtBot) -> None:
         self.studio, self.qtbot = studio, qtbot
@@ -46,7 +46,7 @@ class Stage:
         self.lanes, self.transport = self.page.lanes, self.page.transport
 
     def make(self, seconds: float, speed: float = 3.0, price: float = 2.5) -> None:
-        """Let the engine say so much sound."""
+        """Let the engine make so much sound."""
         asked = next(each for each in reversed(self.studio.engine.sent) if isinstance(each, StreamSound))
         begun = len(asked.sound_to_continue) if asked.sound_to_continue is not None else 0
         at = len(self.sound.player.samples) - begun
@@ -400,7 +400,7 @@ def test_export_offers_every_form(stage: Stage, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_what_is_made_anew_is_shown_anew(stage: Stage) -> None:
-    """Samples that were let go of and made again lie in the same memory."""
+    """Removed and new samples lie in the same memory."""
     stage.sound.play()
     stage.make(4.0, price=6.0)
     stage.show()
@@ -462,7 +462,7 @@ def test_the_best_join_is_asked_for_and_said(stage: Stage) -> None:
     assert stage.inspector.best.isEnabled()
 
 
-# ── the prices of a recording ────────────────────────────────────────────────────────────────────
+# ── bits of a recording ──────────────────────────────────────────────────────────────────────────
 
 
 def recorded(stage: Stage, tmp_path: Path, seconds: float = 60.0) -> None:
@@ -483,7 +483,7 @@ def prices(stage: Stage) -> list[ComputeBits]:
 
 
 def answer(stage: Stage, samples: int, height: float = 4.0) -> None:
-    """Let the engine price so many samples of the newest request."""
+    """Let the engine send the bits of so many samples of the newest request."""
     asked = prices(stage)[-1]
     bits = np.full(samples, height, np.float32)
     stage.studio.engine.emit_events(

@@ -1,4 +1,4 @@
-"""Lanes of a sound: what they compute of new samples only, and what a hand does on them."""
+"""Tests the lanes of a sound: they compute only new samples, and answer the mouse and keys."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +25,7 @@ RATE = 8000
 NOISE = np.random.default_rng(0).integers(-20_000, 20_000, 50_000).astype(np.int16)
 
 
-# ── what is computed ─────────────────────────────────────────────────────────────────────────────
+# ── computing ────────────────────────────────────────────────────────────────────────────────────
 
 
 def plain(places: np.ndarray, reduce: Any) -> list[int]:
@@ -187,11 +187,11 @@ def test_moments_in_words(seconds: float, decimals: int, words: str) -> None:
     assert ruler_time(seconds, decimals) == words
 
 
-# ── what a hand does ─────────────────────────────────────────────────────────────────────────────
+# ── mouse and keys ───────────────────────────────────────────────────────────────────────────────
 
 
 class Noted:
-    """Lanes of ten seconds of noise, of which four were heard, and all that they told."""
+    """Holds lanes of ten seconds of noise, of which four were heard, and the signals they sent."""
 
     def __init__(self, lanes: LanesView) -> None:
         self.lanes, self.told = lanes, list[Any]()
@@ -213,7 +213,7 @@ class Noted:
         self.lanes.temperature.show_curve(knots)
 
     def press(self, lane: QWidget, *places: tuple[float, float], release: bool = True) -> None:
-        """Press at the first (seconds, share of the height), go through the others, let go."""
+        """Press at the first (seconds, share of the height), move over the others, release."""
         kinds, left = QMouseEvent.Type, Qt.MouseButton.LeftButton
         for number, (seconds, share) in enumerate(places):
             at = QPointF(self.time.x_of(seconds), share * lane.height())
@@ -409,7 +409,7 @@ def test_figures_stand_where_their_tones_are_seen(noted: Noted, qtbot: QtBot, ra
 
 
 def seen(noted: Noted, qtbot: QtBot, sound: np.ndarray, begin: float, length: float) -> np.ndarray:
-    """Reds (height, width) of the spectrogram of some seconds of a sound."""
+    """Return the reds (height, width) of the spectrogram of some seconds of a sound."""
     lane = noted.lanes.spectrogram
     noted.lanes.show_sound(sound, np.full(len(sound), np.nan, np.float32), RATE, 0, 0)
     noted.time.set_marks(0.0, len(sound) / RATE, False, False)

@@ -60,7 +60,7 @@ def test_after_a_direction_is_named_its_slider_has_the_focus(exploring: OpenedWi
     assert exploring.state.panel.get() == "explore"
 
 
-def test_naming_that_ends_by_a_click_elsewhere_leaves_the_focus_there(exploring: OpenedWindow) -> None:
+def test_a_click_elsewhere_ends_naming_and_takes_the_focus(exploring: OpenedWindow) -> None:
     one = slider(exploring)
     one.edit_name()
     seed = exploring.window.panels["explore"].inspector.parameters.seed.field  # type: ignore[attr-defined]

@@ -162,7 +162,7 @@ def test_the_regions_fill_the_window_without_lying_over_each_other(
     assert studio.window.rect().contains(QRect(corner, main.size()))
 
 
-def test_where_text_is_large_the_inspector_is_a_drawer(studio: OpenedWindow) -> None:
+def test_the_inspector_is_a_drawer_if_text_is_large(studio: OpenedWindow) -> None:
     frame = studio.window
     resize(studio, 1024, 700, 175)
     wide = frame.stage.width()

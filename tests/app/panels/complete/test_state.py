@@ -121,7 +121,7 @@ def test_a_picture_of_the_right_size_is_dropped_and_another_is_cropped(
     assert opened.drop_text([tmp_path / "wide.png"]) == "Open in Explore"
 
 
-def test_colours_that_a_grey_model_cannot_keep_are_said(
+def test_colours_that_a_grey_model_cannot_keep_are_reported(
     window: AppState, two_models: Path, own: Path, qtbot: QtBot
 ) -> None:
     write_model(two_models, make_card("greys", (1, 8, 8), family=PIXELS))
@@ -139,7 +139,7 @@ def test_colours_that_a_grey_model_cannot_keep_are_said(
     assert masks.first_row(window.complete.canvas.brush.mask.get()) == 3
 
 
-def test_a_model_that_cannot_keep_a_part_says_so_and_offers_one_that_can(window: AppState, picture: Array) -> None:
+def test_a_model_that_cannot_keep_a_part_is_refused_and_another_offered(window: AppState, picture: Array) -> None:
     work = Work(model="tiny", model_hash="", seed=7)
     window.complete.canvas.open_work(work, picture)
     assert said(window) == '"Tiny" makes the whole picture at once. It cannot keep a part.'
@@ -154,7 +154,7 @@ def test_a_model_that_cannot_keep_a_part_says_so_and_offers_one_that_can(window:
     assert window.complete.model.get().card.name == "rows"  # type: ignore[union-attr]
 
 
-def test_without_a_model_that_can_it_says_what_to_do(
+def test_without_a_fitting_model_the_stage_explains_what_to_do(
     engine: FakeEngine, opener: Opener, two_models: Path, own: Path, picture: Array
 ) -> None:
     (two_models / "rows.safetensors").unlink()
@@ -248,7 +248,7 @@ def test_of_two_runs_at_once_each_is_steered_for_itself(opened: AppState, engine
     assert one.control != other.control, "the newer command of a hand replaces the older"
 
 
-def test_doubt_is_told_of_completions_and_of_what_is_kept_there_is_none(opened: AppState, engine: FakeEngine) -> None:
+def test_uncertainty_is_shown_for_filled_pixels_only(opened: AppState, engine: FakeEngine) -> None:
     complete = opened.complete
     complete.batch.show_uncertainty(True)
     mark(opened)
@@ -386,7 +386,7 @@ def test_of_many_ranked_by_what_follows_the_best_are_shown_and_the_rest_is_count
     assert results.rank_by.get() == "following"
 
 
-def test_stop_keeps_what_is_drawn_and_go_on_makes_the_rest(opened: AppState, engine: FakeEngine) -> None:
+def test_stop_keeps_drawn_pictures_and_continue_makes_the_rest(opened: AppState, engine: FakeEngine) -> None:
     mark(opened)
     job = run(opened, engine).job
     draw(engine, job, 0, [-1.0])
@@ -405,7 +405,7 @@ def test_stop_keeps_what_is_drawn_and_go_on_makes_the_rest(opened: AppState, eng
     assert opened.complete.batch.can_continue.get()
 
 
-def test_two_models_are_mixed_and_a_run_follows_the_share_and_goes_on_by_it(
+def test_a_mixed_run_follows_the_share_and_continues_with_it(
     opened: AppState, engine: FakeEngine, two_models: Path, opener: Opener
 ) -> None:
     write_model(two_models, msgspec.structs.replace(make_card("dashes", family=PIXELS), spread=(1.0, 2.0, 3.0)))

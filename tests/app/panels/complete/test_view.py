@@ -137,7 +137,7 @@ def test_an_empty_panel_teaches_and_offers_only_models_that_can(open_studio: Ope
     bar.picker.model_popup.close()
 
 
-def test_where_no_model_can_the_panel_says_so(window_opener: WindowOpener) -> None:
+def test_the_panel_reports_that_no_model_fits(window_opener: WindowOpener) -> None:
     studio = window_opener()
     studio.state.show_panel("complete")
     settle()
@@ -168,7 +168,7 @@ def test_a_picture_of_generate_is_opened_here_by_key(open_studio: OpenedWindow) 
 # ── painting ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_hand_paints_and_escape_takes_a_drag_back(studio: OpenedWindow) -> None:
+def test_the_mouse_paints_and_escape_cancels_a_drag(studio: OpenedWindow) -> None:
     painting = studio.state.complete.canvas.brush
     painting.set_size(1)
     stroke(studio, (0.5, 0.5), (3.5, 0.5))
@@ -307,7 +307,7 @@ def test_completions_form_are_ranked_and_stop_is_the_main_button(studio: OpenedW
     assert foot(studio).save.text() == "Save 2…"
 
 
-def test_go_on_makes_those_that_were_stopped(studio: OpenedWindow) -> None:
+def test_continue_makes_the_stopped_pictures(studio: OpenedWindow) -> None:
     stroke(studio, (1.5, 1.5))
     complete(studio)
     draw(studio, None, done=3)
@@ -395,7 +395,7 @@ def test_surprise_stands_in_place_of_the_completions(studio: OpenedWindow) -> No
     assert studio.state.surprisal.hovered_bits.get() is None
 
 
-def test_doubt_stands_in_place_of_what_is_filled(studio: OpenedWindow) -> None:
+def test_uncertainty_covers_the_filled_pixels(studio: OpenedWindow) -> None:
     stroke(studio, (4.5, 4.5))
     desk(studio).canvas.setFocus()
     QTest.keyClick(desk(studio).canvas, Qt.Key.Key_V)

@@ -100,9 +100,7 @@ def test_a_picture_comes_from_seed_sliders_and_temperatures(window: AppState, en
     assert window.explore.picture.get() is newest
 
 
-def test_while_dragging_one_question_is_open_and_only_the_newest_wish_kept(
-    window: AppState, engine: FakeEngine
-) -> None:
+def test_a_drag_keeps_one_request_open_and_the_newest_input(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     before = len(engine.sent)
     window.explore.parameters.grab_slider(0)
@@ -162,7 +160,7 @@ def test_a_hundred_different_steps_come_back_one_by_one(window: AppState, engine
         assert (dials.sliders.get(), dials.temperatures.get(), dials.seed.get()) == state
 
 
-def test_sliders_stay_within_reach_of_a_hand(window: AppState) -> None:
+def test_sliders_stay_within_their_range(window: AppState) -> None:
     window.explore.parameters.set_slider(0, 99.0)
     assert window.explore.parameters.sliders.get()[0] == 4.0
     window.explore.parameters.set_temperature(0, 9.0)
@@ -201,7 +199,7 @@ def test_a_new_start_keeps_the_sliders_and_a_locked_seed(window: AppState, engin
     assert explore.parameters.seed.get() == kept and '"rose" is not a seed' in explore.parameters.error.get()
 
 
-def test_a_question_that_fails_says_so_and_the_picture_stays(window: AppState, engine: FakeEngine) -> None:
+def test_a_failed_request_shows_a_message_and_keeps_the_picture(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     window.explore.parameters.set_slider(0, 1.0)
     engine.emit_events(Failed(job=asked(engine).job, reason="The model was moved.", hint="Put it back."))
@@ -352,7 +350,7 @@ def test_a_photo_that_comes_back_unequal(window: AppState, engine: FakeEngine, q
     assert (badge.kind, badge.text) == ("differs", "12 of 192 values differ by 1")
 
 
-def test_while_the_engine_looks_the_badge_says_so(
+def test_the_badge_shows_that_the_engine_checks(
     window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     explore = window.explore
@@ -390,7 +388,9 @@ def test_using_a_photo_starts_a_stopped_engine_and_a_moved_slider_does_not(
     assert engine.starts == 1 and isinstance(engine.sent[-1], Encode)
 
 
-def test_another_model_crops_the_photo_anew(window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
+def test_another_model_crops_the_photo_again(
+    window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+) -> None:
     window.explore.open_file(photo(tmp_path / "rose.png"))
     qtbot.waitUntil(lambda: window.explore.crop_preview.get() is not None)
     first = window.explore.crop_preview.get()
@@ -486,7 +486,7 @@ def test_an_exported_picture_restores_everything(
     assert np.array_equal(stage(other.explore), tone(2))
 
 
-def test_a_work_of_a_model_that_is_not_here_opens_as_a_picture_and_says_so(
+def test_a_work_of_a_missing_model_opens_as_a_picture(
     window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     lost = Work(model="garden", model_hash="0" * 32, seed=7, temperature=(0.8,))
@@ -523,13 +523,13 @@ def test_a_work_from_before_its_model_got_another_card_comes_back_without_a_warn
     assert window.messages.current.get() is None
 
 
-def test_a_work_of_a_model_trained_anew_warns(window: AppState, engine: FakeEngine) -> None:
+def test_a_work_of_a_retrained_model_shows_a_warning(window: AppState, engine: FakeEngine) -> None:
     assert window.explore.restore_work(Work(model="tiny", model_hash="0" * 32, seed=1))
     said = window.messages.current.get()
     assert said is not None and 'Another model named "tiny"' in said.text
 
 
-def test_a_work_beyond_the_reach_of_a_hand_is_restored_exactly(window: AppState, engine: FakeEngine) -> None:
+def test_a_work_beyond_the_range_of_the_sliders_is_restored_exactly(window: AppState, engine: FakeEngine) -> None:
     trained = window.models.find_model("tiny")
     assert trained is not None
     far = Work(

@@ -44,7 +44,7 @@ def bring(studio: OpenedWindow, qtbot: QtBot, tmp_path: Path, name: str = "rose.
     qtbot.waitUntil(lambda: studio.state.explore.crop_preview.get() is not None)
 
 
-def test_an_empty_stage_says_how_to_begin(studio: OpenedWindow) -> None:
+def test_an_empty_stage_explains_how_to_begin(studio: OpenedWindow) -> None:
     stage, _, foot = parts(studio)
     studio.state.show_panel("explore")
     assert stage.currentIndex() == 0
@@ -73,9 +73,7 @@ def alone(two_models: Path) -> None:
     write_model(two_models, replace(make_card("alone", classes=("a", "b")), directions=()))
 
 
-def test_an_empty_stage_says_why_the_first_model_of_all_is_not_the_one(
-    alone: None, window_opener: WindowOpener
-) -> None:
+def test_an_empty_stage_explains_why_it_skips_the_first_model(alone: None, window_opener: WindowOpener) -> None:
     studio = window_opener()
     stage, _, _ = parts(studio)
     studio.state.show_panel("explore")
@@ -85,7 +83,7 @@ def test_an_empty_stage_says_why_the_first_model_of_all_is_not_the_one(
     assert not any("begins with" in label.text() for label in stage.findChildren(QLabel) if label.isVisible())
 
 
-def test_the_list_of_models_says_which_have_no_sliders(alone: None, window_opener: WindowOpener) -> None:
+def test_the_list_of_models_marks_those_without_sliders(alone: None, window_opener: WindowOpener) -> None:
     studio = window_opener()
     for panel, said in (("explore", ["No sliders", ""]), ("generate", ["", ""])):
         studio.state.show_panel(panel)
@@ -97,7 +95,7 @@ def test_the_list_of_models_says_which_have_no_sliders(alone: None, window_opene
         popup.close()
 
 
-def test_a_model_without_directions_says_so_and_nothing_stands_empty(alone: None, window_opener: WindowOpener) -> None:
+def test_a_model_without_directions_shows_a_note_and_no_empty_section(alone: None, window_opener: WindowOpener) -> None:
     studio = window_opener()
     stage, inspector, _ = parts(studio)
     studio.state.show_panel("explore")
@@ -287,7 +285,7 @@ def test_takes_are_kept_shown_and_taken_off(exploring: OpenedWindow) -> None:
     assert strip.list.rows.rowCount() == 2
 
 
-def test_export_saves_where_the_person_says(exploring: OpenedWindow, qtbot: QtBot, tmp_path: Path) -> None:
+def test_export_saves_to_the_chosen_file(exploring: OpenedWindow, qtbot: QtBot, tmp_path: Path) -> None:
     _, _, foot = parts(exploring)
     QTest.mouseClick(foot.export, Qt.MouseButton.LeftButton)
     dialog = exploring.window.findChild(QFileDialog)

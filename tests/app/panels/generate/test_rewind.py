@@ -184,7 +184,7 @@ def test_rows_form_over_what_was_there_and_end_as_a_take(window: AppState, engin
     assert len(window.takes.takes.get()) == 2 and generate.selection.current.get() == 1
 
 
-def test_what_goes_on_from_the_same_row_again_is_a_sibling(window: AppState, engine: FakeEngine) -> None:
+def test_a_second_continuation_from_the_same_row_is_a_sibling(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
     generate.rewind_actions.move_marker(5)
@@ -215,7 +215,7 @@ def test_at_the_top_row_a_whole_picture_is_made(window: AppState, engine: FakeEn
     assert asked(engine).mask.sum() == 63
 
 
-def test_stopped_it_keeps_what_is_drawn_and_goes_on(window: AppState, engine: FakeEngine) -> None:
+def test_a_stopped_picture_keeps_its_rows_and_continues(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
     generate.rewind_actions.move_marker(5)
@@ -252,9 +252,7 @@ def test_a_failure_and_a_dead_engine_lose_nothing(window: AppState, engine: Fake
     assert len(window.takes.takes.get()) == 2
 
 
-def test_a_picture_that_goes_on_while_another_is_looked_at_is_among_the_takes(
-    window: AppState, engine: FakeEngine
-) -> None:
+def test_a_picture_continued_in_the_background_becomes_a_take(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     window.generate.rewind_actions.move_marker(5)
     window.generate.rewind_actions.branch_here()
@@ -265,7 +263,7 @@ def test_a_picture_that_goes_on_while_another_is_looked_at_is_among_the_takes(
     assert said is not None and said.text == ADDED_TO_TAKES
 
 
-def test_another_seed_goes_on_with_the_same_kind(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
+def test_another_seed_continues_with_the_same_class(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
     """If no class is set, each seed has its own: a cat must not continue as a cake."""
     write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN"), classes=("Cat", "Cake")))
     window = opener(engine)
@@ -305,7 +303,7 @@ def test_a_second_model_decides_below_the_marker(opener: Opener, engine: FakeEng
     assert (generate.parameters.mix.name.get(), generate.parameters.mix.share.get()) == ("others", 0.2)
 
 
-def test_what_goes_on_says_which_model_drew_it(window: AppState, engine: FakeEngine) -> None:
+def test_a_continued_picture_names_its_model(window: AppState, engine: FakeEngine) -> None:
     """The original take may be of a model that was trained again since."""
     begin(window, engine)
     window.explore.keep_work(work.Work(model="rows", model_hash="0" * 32, seed=7, temperature=(0.7,)), tone(3)[0])
@@ -335,7 +333,7 @@ def test_a_model_that_draws_all_at_once_has_no_marker(window: AppState, engine: 
     assert mark(window) == Marker(8)
 
 
-def test_a_half_drawn_picture_goes_on_from_what_is_drawn_of_it(window: AppState, engine: FakeEngine) -> None:
+def test_a_half_drawn_picture_continues_from_its_drawn_rows(window: AppState, engine: FakeEngine) -> None:
     engine.status_changed.emit("Ready")
     generate = window.generate
     generate.choose_model("rows")
@@ -368,7 +366,7 @@ def test_a_half_drawn_picture_goes_on_from_what_is_drawn_of_it(window: AppState,
     assert generate.rewind.base.get() is None
 
 
-def test_takes_are_named_and_pruned_and_the_tree_closes_over_the_gap(window: AppState, engine: FakeEngine) -> None:
+def test_takes_are_named_and_deleted_and_the_tree_closes_the_gap(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
     for row, value in ((5, 100), (6, 101)):

@@ -36,7 +36,7 @@ def rewinding(window_opener: WindowOpener, two_models: Path) -> OpenedWindow:
     return studio
 
 
-def test_the_caption_says_the_kind_that_goes_on(window_opener: WindowOpener, two_models: Path) -> None:
+def test_the_caption_names_the_class_of_the_continuation(window_opener: WindowOpener, two_models: Path) -> None:
     write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN"), classes=("Cat", "Cake")))
     studio = window_opener()
     studio.start_engine()
@@ -203,7 +203,7 @@ def test_a_colour_is_chosen_with_keys_alone(rewinding: OpenedWindow) -> None:
     assert mark(rewinding).pixels_below == (ImposedPixel(7, 4, (90, 90, 90)),)
 
 
-def test_while_it_goes_on_the_button_stops_it(rewinding: OpenedWindow) -> None:
+def test_the_button_stops_a_continued_picture(rewinding: OpenedWindow) -> None:
     page = stage(rewinding)
     rewinding.state.generate.rewind_actions.move_marker(4)
     page.branch_here()
@@ -269,7 +269,7 @@ def test_strip_and_tree_are_one_model(grown: OpenedWindow) -> None:
     assert strip.list.isVisible() and grown.window.stage.height() == high
 
 
-def test_the_tree_is_walked_shown_and_pruned(grown: OpenedWindow) -> None:
+def test_takes_are_chosen_and_deleted_in_the_tree(grown: OpenedWindow) -> None:
     strip, state = grown.window.strip, grown.state.generate
     grown.window.takes.toggle_tree()
     settle()
@@ -293,7 +293,7 @@ def test_the_tree_is_walked_shown_and_pruned(grown: OpenedWindow) -> None:
     assert len(grown.state.takes.takes.get()) == 4 and model.parents == (None, 0, 0, 2)
 
 
-def test_a_take_is_pruned_with_what_came_from_it(grown: OpenedWindow) -> None:
+def test_a_take_is_deleted_with_what_came_from_it(grown: OpenedWindow) -> None:
     strip = grown.window.strip
 
     def menu(place: int) -> dict[str, QAction]:

@@ -52,7 +52,7 @@ def test_the_best_join_of_a_loop_starts_a_stopped_engine(stage: SoundBench, qtbo
     assert stage.engine.starts == 1 and isinstance(stage.engine.sent[-1], FindLoop)
 
 
-def test_a_branch_at_rest_goes_on_from_its_moment(stage: SoundBench, qtbot: QtBot) -> None:
+def test_a_paused_branch_continues_from_its_moment(stage: SoundBench, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     sound.branch_at(0.25)
     assert sound.cut.get() == 0.25 and len(sound.player.samples) == 4000 and not sound.player.making.get()
@@ -65,7 +65,7 @@ def test_a_branch_at_rest_goes_on_from_its_moment(stage: SoundBench, qtbot: QtBo
     )
 
 
-def test_a_branch_keeps_what_it_leaves_and_goes_on_at_once(stage: SoundBench, qtbot: QtBot) -> None:
+def test_a_branch_keeps_the_old_sound_and_continues_at_once(stage: SoundBench, qtbot: QtBot) -> None:
     sound = stage.sound
     player = stage.sound.player
     sound.play()

@@ -15,7 +15,8 @@ class Announcer(QObject):
 
     def __init__(self, window: QWidget, state: AppState) -> None:
         super().__init__(window)
-        self._window, self._generate = window, state.generate
+        self._window = window
+        self._generate = state.generate
         for grid in (state.generate.batch, state.complete.batch):
             grid.running.changed.connect(partial(self._show_running, grid))
         state.generate.rewind.working.changed.connect(self._show_rewinding)
@@ -24,8 +25,13 @@ class Announcer(QObject):
         self._announce("Making pictures" if running else grid.caption.get(), running)
 
     def _show_rewinding(self, working: bool) -> None:
-        large, text = self._generate.enlarged.item.get(), self._generate.rewind.status_text.get()
-        self._announce(f"Continuing. {text}" if working else large.caption if large is not None else text, working)
+        large = self._generate.enlarged.item.get()
+        text = self._generate.rewind.status_text.get()
+        if working:
+            text = f"Continuing. {text}"
+        elif large is not None:
+            text = large.caption
+        self._announce(text, working)
 
     def _announce(self, words: str, at_work: bool) -> None:
         announce(self._window, words)

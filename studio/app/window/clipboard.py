@@ -7,7 +7,8 @@ from PySide6.QtGui import QGuiApplication, QImage, QImageWriter
 
 from studio.app.app_state import AppState
 
-PNG, WAV = "image/png", "audio/wav"
+PNG = "image/png"
+WAV = "audio/wav"
 _ENCODED = {
     PNG: "Pasted picture.png",  # first, because it may hold a recipe
     "image/jpeg": "Pasted picture.jpg",

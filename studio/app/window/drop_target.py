@@ -27,13 +27,15 @@ class DropOverlay(QWidget):
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self._theme = theme
-        self.words, self.name = "", ""
+        self.words = ""
+        self.name = ""
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.hide()
 
     def show_drop(self, words: str, name: str) -> None:
         """Show what will happen, with the file's name below."""
-        self.words, self.name = words, name
+        self.words = words
+        self.name = name
         self.setAccessibleName(f"{words}. {name}")
         self.raise_()
         self.show()
@@ -41,7 +43,9 @@ class DropOverlay(QWidget):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        theme, px, willing = self._theme, self._theme.scaled, self.words in _DRAWINGS
+        theme = self._theme
+        px = self._theme.scaled
+        willing = self.words in _DRAWINGS
         box = QRect(0, 0, min(px(420), self.width() - px(32)), px(176))
         box.moveCenter(self.rect().center())
         with QPainter(self) as painter:
@@ -80,7 +84,8 @@ class DropTarget(QObject):
 
     def __init__(self, window: QWidget, state: AppState, overlay: DropOverlay) -> None:
         super().__init__(window)
-        self._state, self._overlay = state, overlay
+        self._state = state
+        self._overlay = overlay
         for part in window.findChildren(QWidget):
             part.setAcceptDrops(False)  # otherwise a field would accept the move and insert the name as text
         window.setAcceptDrops(True)

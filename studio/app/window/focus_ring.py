@@ -15,7 +15,8 @@ class FocusRing(QWidget):
 
     def __init__(self, theme: Theme, window: QWidget) -> None:
         super().__init__(window)
-        self._theme, self._on = theme, window
+        self._theme = theme
+        self._on = window
         self._focused: QWidget | None = None
         self._by_key = False
         """Whether the user's last action was a key."""

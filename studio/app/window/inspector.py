@@ -8,7 +8,9 @@ from studio.app.core.guard import guarded
 from studio.app.widgets.controls import Button, Label, make_row
 from studio.app.widgets.theme import Theme
 
-MIN_WIDTH, DEFAULT_WIDTH, MAX_WIDTH = 288, 320, 420
+MIN_WIDTH = 288
+DEFAULT_WIDTH = 320
+MAX_WIDTH = 420
 
 
 class ScrollPage(QScrollArea):
@@ -34,7 +36,8 @@ class ScrollPage(QScrollArea):
 
     def _lay_out(self) -> None:
         """Keep room for the scroll bar in the margin, so that nothing moves when it appears."""
-        px, bar = self._theme.scaled, self.verticalScrollBar()
+        px = self._theme.scaled
+        bar = self.verticalScrollBar()
         room = px(16) - (px(10) if bar.maximum() > 0 else 0)
         self._column.setContentsMargins(px(16), px(12), room, px(12))
 
@@ -105,7 +108,8 @@ class Inspector(QWidget):
 
     def close_page(self) -> bool:
         """Close the page; return whether one was open."""
-        was, self.page = bool(self.page), ""
+        was = bool(self.page)
+        self.page = ""
         self._head.hide()
         self._pages.setCurrentWidget(self._shown[self._panel])
         if was:

@@ -71,7 +71,8 @@ class JobBox(QWidget):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
-        self._compact, self._count = False, 0
+        self._compact = False
+        self._count = 0
         self.setProperty("ground", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Queue")

@@ -9,9 +9,14 @@ from studio.app.window.inspector import DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH
 from studio.app.window.rail import NARROW_WIDTH as RAIL_NARROW
 from studio.app.window.rail import WIDTH as RAIL_WIDE
 
-BAR_HEIGHT, STRIP_HEIGHT, COMPACT_STRIP_HEIGHT, MESSAGE_HEIGHT, MARGIN = 48, 116, 80, 36, 4
+BAR_HEIGHT = 48
+STRIP_HEIGHT = 116
+COMPACT_STRIP_HEIGHT = 80
+MESSAGE_HEIGHT = 36
+MARGIN = 4
 """Heights in logical pixels; `AROUND` is the space above and below the message line."""
-NARROW_BELOW, LOW_BELOW = 1280, 800
+NARROW_BELOW = 1280
+LOW_BELOW = 800
 DRAWER_ABOVE = 1.5
 """Of the text's size: then the inspector is a drawer over the stage."""
 
@@ -53,13 +58,16 @@ def lay_out_window(
         inspector_shown: whether the inspector is open
         inspector_width: the inspector's width at 100 % text size, as the user dragged it
         tree: whether the strip takes half of the stage
-        has_message: whether there is a message. It lies at the bottom of the stage, or below everything beside a drawer.
+        has_message: whether there is a message. It lies at the bottom of the stage, or below it beside a drawer.
     """
     px = theme.scaled
-    narrow, low, drawer = width < NARROW_BELOW, height < LOW_BELOW, theme.scale > DRAWER_ABOVE
+    narrow = width < NARROW_BELOW
+    low = height < LOW_BELOW
+    drawer = theme.scale > DRAWER_ABOVE
     rail = px(RAIL_NARROW if narrow else RAIL_WIDE)
     side = min(px(MIN_WIDTH if narrow else min(max(inspector_width, MIN_WIDTH), MAX_WIDTH)), width // 2)
-    bar, strip = px(BAR_HEIGHT), px(COMPACT_STRIP_HEIGHT if low else STRIP_HEIGHT)
+    bar = px(BAR_HEIGHT)
+    strip = px(COMPACT_STRIP_HEIGHT if low else STRIP_HEIGHT)
     across = width - rail - (side if inspector_shown and not drawer else 0)
     line = px(MESSAGE_HEIGHT) + 2 * px(MARGIN)
     below = line if has_message and inspector_shown and drawer else 0  # a message does not fit beside a drawer

@@ -59,7 +59,8 @@ class GeometryKeeper(QObject):
 
     def __init__(self, window: QWidget, kept: Value[bytes]) -> None:
         super().__init__(window)
-        self._window, self._kept = window, kept
+        self._window = window
+        self._kept = kept
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DEBOUNCE)
@@ -105,10 +106,13 @@ class MainWindow(QWidget):
 
     def __init__(self, theme: Theme, state: AppState) -> None:
         super().__init__()
-        self._theme, self.state = theme, state
+        self._theme = theme
+        self.state = state
         self.setWindowTitle("Latent Studio")
         self.setMinimumSize(*MIN_SIZE)
-        self._shown, self._drawer, self._painted = True, False, False
+        self._shown = True
+        self._drawer = False
+        self._painted = False
         self._message: Any = None
         self.dialogs = FileDialogs(state, self)
         self._clipboard = ClipboardController(state, self)
@@ -128,7 +132,8 @@ class MainWindow(QWidget):
 
     def _build(self) -> None:
         """Build the parts in the order of the Tab key."""
-        theme, state = self._theme, self.state
+        theme = self._theme
+        state = self.state
         panels = self.panels.values()
         self.rail = Rail(theme, [(p.key, p.title, p.icon, p.tooltip) for p in panels])
         self.bars = QStackedWidget()
@@ -140,14 +145,17 @@ class MainWindow(QWidget):
             self.bars.addWidget(head)
             self.stage.addWidget(panel.stage)
             self.inspector.add_panel(panel.key, panel.inspector, panel.foot)
-        self.settings, self.help = SettingsPage(theme, state), HelpPage(theme)
-        self.engine, self.jobs_page = EnginePage(theme, state), JobsPage(theme)
+        self.settings = SettingsPage(theme, state)
+        self.help = HelpPage(theme)
+        self.engine = EnginePage(theme, state)
+        self.jobs_page = JobsPage(theme)
         for key, title, page in (
             ("settings", "Settings", self.settings), ("help", "Help", self.help), ("engine", "Engine", self.engine),
             ("queue", "Queue", self.jobs_page),
         ):  # fmt: skip
             self.inspector.add_page(key, title, page)
-        self.strip, self.job_box = TakeStripView(theme), JobBox(theme)
+        self.strip = TakeStripView(theme)
+        self.job_box = JobBox(theme)
         self.message = MessageBar(theme)
         self._lines = [Hairline(), Hairline(), Hairline(), Hairline(vertical=True)]
         self._parts = (
@@ -259,7 +267,8 @@ class MainWindow(QWidget):
 
     def _choose_theme(self, _: object) -> None:
         layout = self.state.layout.get()
-        scale, still = layout.get("text", 100), bool(layout.get("still", False))
+        scale = layout.get("text", 100)
+        still = bool(layout.get("still", False))
         wanted = (self.state.theme.get(), self.state.contrast.get(), scale, still, layout.get("letters", True))
         if wanted != getattr(self, "_wanted", None):
             self._wanted = wanted
@@ -320,7 +329,8 @@ class MainWindow(QWidget):
     # ── actions and keys ─────────────────────────────────────────────────────────────────────────
 
     def _make_actions(self) -> tuple[Action, ...]:
-        state, page = self.state, self.toggle_page
+        state = self.state
+        page = self.toggle_page
         stop = ("Shift+Esc", "Ctrl+.") if sys.platform == "darwin" else ("Shift+Esc",)
         redo = ("Ctrl+Shift+Z", "Ctrl+Y") if sys.platform == "win32" else ("Ctrl+Shift+Z",)
         full = "Ctrl+Meta+F" if sys.platform == "darwin" else "F11"

@@ -131,7 +131,8 @@ class EnginePage(Column):
         self._state = state
         self.status_label = Label("", "name", wrap=True)
         self.look_again = Button(theme, "Look again", tooltip="Ask the engine what this computer has")
-        self._findings, self._messages = QVBoxLayout(), QVBoxLayout()
+        self._findings = QVBoxLayout()
+        self._messages = QVBoxLayout()
         self._filled: dict[QVBoxLayout, list[tuple[str, str]]] = {}
         self.add_widgets(self.status_label, self.look_again)
         self.add_section("Log of this window")
@@ -158,7 +159,8 @@ class EnginePage(Column):
             self._state.run_doctor()
 
     def _show_status(self, _: str) -> None:
-        status, device = self._state.engine_status.get(), self._state.device.get()
+        status = self._state.engine_status.get()
+        device = self._state.device.get()
         self.status_label.setText(f"{status}. {device}" if device else f"{status}.")
         self.look_again.set_text("Start the engine" if status == "Stopped" else "Look again")
 

@@ -11,7 +11,8 @@ from studio.app.widgets.controls import set_tooltip
 from studio.app.widgets.icons import icon_pixmap
 from studio.app.widgets.theme import Theme
 
-WIDTH, NARROW_WIDTH = 76, 48
+WIDTH = 76
+NARROW_WIDTH = 48
 _DOTS = {"Ready": "accent", "Working": "accent", "Starting": "faint", "Stopped": "danger"}
 
 
@@ -22,7 +23,10 @@ class RailButton(QToolButton):
         self, theme: Theme, text: str, icon_name: str, tooltip: str, keys: str, show_name: bool = True
     ) -> None:
         super().__init__()
-        self._theme, self._text, self._icon_name, self._show_name = theme, text, icon_name, show_name
+        self._theme = theme
+        self._text = text
+        self._icon_name = icon_name
+        self._show_name = show_name
         self._narrow = False
         self.setCheckable(show_name)
         self.setAccessibleName(text)
@@ -47,7 +51,9 @@ class RailButton(QToolButton):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        theme, px, chosen = self._theme, self._theme.scaled, self.isChecked()
+        theme = self._theme
+        px = self._theme.scaled
+        chosen = self.isChecked()
         words = self._show_name and not self._narrow
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -74,7 +80,9 @@ class EngineButton(QToolButton):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._theme, self._status, self._narrow = theme, "Starting", False
+        self._theme = theme
+        self._status = "Starting"
+        self._narrow = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
@@ -96,7 +104,8 @@ class EngineButton(QToolButton):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        theme, px = self._theme, self._theme.scaled
+        theme = self._theme
+        px = self._theme.scaled
         font = theme.font(12)
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -161,7 +170,8 @@ class Rail(QWidget):
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
         """Mark the open panel at the edge, for users who don't see the tint."""
-        theme, px = self._theme, self._theme.scaled
+        theme = self._theme
+        px = self._theme.scaled
         with QPainter(self) as painter:
             painter.fillRect(self.rect(), theme.colour("panel"))
             painter.fillRect(self.width() - 1, 0, 1, self.height(), theme.colour("line"))

@@ -27,7 +27,10 @@ class TakeStripController(QObject):
         dialogs: FileDialogs,
     ) -> None:
         super().__init__(strip)
-        self._strip, self._state, self._panel, self._dialogs = strip, state, panel, dialogs
+        self._strip = strip
+        self._state = state
+        self._panel = panel
+        self._dialogs = dialogs
         bind(self, state.takes.takes, strip.show_takes)
         shown: tuple[Value[Any], ...] = (state.takes.takes, *(each.selection.current for each in panels))
         for value in shown:

@@ -24,8 +24,10 @@ class TopBar(QWidget):
 
     def __init__(self, theme: Theme, state: AppState, panel: PanelView, add_model: Callable[[], object]) -> None:
         super().__init__()
-        self._theme, self._state = theme, state
-        self._panel, self._narrow = panel, False
+        self._theme = theme
+        self._state = state
+        self._panel = panel
+        self._narrow = False
         self._pictures = True
         """Whether the panel shows pictures, or will once a model is there."""
         self._row_by_row = False

@@ -34,7 +34,9 @@ class BrushTools(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._change, self._begin_gesture, self._end_gesture = change, begin_gesture, end_gesture
+        self._change = change
+        self._begin_gesture = begin_gesture
+        self._end_gesture = end_gesture
         self.mask: Value[Array] = Value(NO_MASK, self)
         """(height, width) bool, True for pixels to be drawn again."""
         self.temperature_map: Value[Array] = Value(np.full((1, 1), masks.NEUTRAL, np.uint8), self)
@@ -80,7 +82,8 @@ class BrushTools(State):
             return
         mask, temperature, first, last = self._held
         self._held = (mask, temperature, first, at)
-        tool, now = self.tool.get(), self.mask.get()
+        tool = self.tool.get()
+        now = self.mask.get()
         if tool == "temperature":
             warmed = self.temperature_map.get().copy()
             warmed[masks.stroke_mask(self.picture_shape, last, at, self.size.get())] = min(

@@ -95,8 +95,12 @@ class Canvas(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._models, self._messages, self._model, self._selection = models, messages, parameters.model, selection
-        self._change, self._choose_model = change, choose_model
+        self._models = models
+        self._messages = messages
+        self._model = parameters.model
+        self._selection = selection
+        self._change = change
+        self._choose_model = choose_model
         self.picture: Value[Array | None] = Value(None, self)
         """(height, width, channels) uint8 in the model's shape: what is completed."""
         self.source: Value[str] = Value("", self)
@@ -201,7 +205,8 @@ class Canvas(State):
         self._set_picture(take.picture, take.work.source or f"seed {take.work.seed}", take.name)
 
     def _on_opened(self, opened: OpenedFile) -> None:
-        trained, picture = self._model.get(), opened.picture
+        trained = self._model.get()
+        picture = opened.picture
         if trained is None:
             return
         if isinstance(picture, OpenedWave):
@@ -243,7 +248,8 @@ class Canvas(State):
 
     def fitted_record(self, trained: InstalledModel) -> Record:
         """Return picture, mask and temperature map in the shape of another model."""
-        picture, size = self.picture.get(), trained.card.picture_size
+        picture = self.picture.get()
+        size = trained.card.picture_size
         if picture is None or size is None:
             return {}
         mask, temperature = (

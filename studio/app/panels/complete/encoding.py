@@ -94,7 +94,8 @@ class CompletionEncoder(State):
             self._export_items.append(made[len(self._export_items)].to_export_item(event))
         if len(self._export_items) == len(made):
             del self._requests[0]
-            found, self._export_items = self._export_items, []
+            found = self._export_items
+            self._export_items = []
             then(found)
 
     def _show_stop(self) -> None:

@@ -67,11 +67,9 @@ class CompleteSettings(Column):
         column = QVBoxLayout(self._chosen)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        self.rank, self.price, self.part = (
-            Label("", "heading"),
-            Label("", "strong", wrap=True),
-            Label("", "soft", wrap=True),
-        )
+        self.rank = Label("", "heading")
+        self.price = Label("", "strong", wrap=True)
+        self.part = Label("", "soft", wrap=True)
         self.seen = PictureView(self._theme, "The chosen completion")
         self.seen.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.overlay = MapOverlay(self.seen, self._surprisal, uncertainty=self._state.uncertainty)
@@ -90,7 +88,9 @@ class CompleteSettings(Column):
         self.add_widgets(self.ranked, self.counts, make_row(self.every, 0))
 
     def _connect(self) -> None:
-        state, painting, results = self._state, self._state.canvas.brush, self._state.ranking
+        state = self._state
+        painting = self._state.canvas.brush
+        results = self._state.ranking
         bind(self, painting.tool, self._show_tool, self.paint.toggled, self._choose_brush)
         bind(
             self,
@@ -131,11 +131,14 @@ class CompleteSettings(Column):
         self._state.rank_by(self.ranked.itemData(place))
 
     def _show_ranking(self, _: object) -> None:
-        state, results = self._state, self._state.ranking
-        ranking, follows = results.rank_by.get(), state.canvas.kept_after_hole.get() or results.set_following_priced
+        state = self._state
+        results = self._state.ranking
+        ranking = results.rank_by.get()
+        follows = state.canvas.kept_after_hole.get() or results.set_following_priced
         self.ranked.setCurrentIndex(self.ranked.findData(ranking))
         self.ranked.setEnabled(follows or ranking == "following")
-        made, left = len(results.ranked_cells()), results.left_out.get()
+        made = len(results.ranked_cells())
+        left = results.left_out.get()
         words = completions.counts_text(made, left, ranking, results.show_all.get())
         if ranking == "following" and not follows and not made:
             words = "No kept pixel follows the hole. Completions are ranked by the whole picture."
@@ -149,7 +152,8 @@ class CompleteSettings(Column):
         self.every.setVisible(some)
 
     def _show_chosen(self, _: object) -> None:
-        cell, results = self._state.current_completion(), self._state.ranking
+        cell = self._state.current_completion()
+        results = self._state.ranking
         if cell is None or cell.picture is None:
             self.rank.setText("The chosen one")
             self.price.setText("")

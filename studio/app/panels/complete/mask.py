@@ -21,14 +21,16 @@ NEUTRAL = 100
 def stroke_mask(shape: Shape, start: Place, end: Place, size: int) -> Array:
     """Return the pixels that a round brush covers on its way, at least those under its centre."""
     y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
-    along_x, along_y = end[0] - start[0], end[1] - start[1]
+    along_x = end[0] - start[0]
+    along_y = end[1] - start[1]
     length = along_x**2 + along_y**2
     share = ((x - start[0]) * along_x + (y - start[1]) * along_y) / length if length else np.zeros(shape)
     share = share.clip(0, 1)
     far = np.hypot(x - start[0] - share * along_x, y - start[1] - share * along_y)
     covered: Array = far <= max(size / 2, 0.5)
     for at in (start, end):
-        column, row = int(np.floor(at[0])), int(np.floor(at[1]))
+        column = int(np.floor(at[0]))
+        row = int(np.floor(at[1]))
         if 0 <= row < shape[0] and 0 <= column < shape[1]:
             covered[row, column] = True
     return covered
@@ -72,7 +74,8 @@ def resize_layer(array: Array, shape: Shape) -> Array:
 
 def mask_caption(mask: Array) -> tuple[str, str]:
     """Return how many pixels are filled, and what is kept."""
-    made, total = int(mask.sum()), mask.size
+    made = int(mask.sum())
+    total = mask.size
     if not made:
         return "Nothing is marked yet.", "Paint what is missing, or drag a line with the row tool."
     if made == total:
@@ -90,7 +93,8 @@ def pack_layer(array: Array) -> str:
 
 def unpack_mask(text: str, shape: Shape) -> Array:
     """Return a packed mask; an empty one if the text has another size."""
-    data, size = _unpack_bytes(text), shape[0] * shape[1]
+    data = _unpack_bytes(text)
+    size = shape[0] * shape[1]
     if len(data) != -(-size // 8):
         return np.zeros(shape, bool)
     return np.unpackbits(np.frombuffer(data, np.uint8), count=size).reshape(shape).astype(bool)

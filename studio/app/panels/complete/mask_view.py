@@ -12,7 +12,9 @@ from studio.app.widgets.picture import PictureView
 from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
 
-COOL_COLOUR, NEUTRAL_COLOUR, WARM_COLOUR = QColor("#3B6FB6"), QColor("#808080"), QColor("#D9772B")
+COOL_COLOUR = QColor("#3B6FB6")
+NEUTRAL_COLOUR = QColor("#808080")
+WARM_COLOUR = QColor("#D9772B")
 OPACITY = 0.45
 """Of the temperature over the picture."""
 CONTOUR = 25
@@ -73,11 +75,15 @@ class MaskView(PictureView):
 
     def widget_position(self, x: float, y: float) -> QPointF:
         """Return the position in this widget of a position in the picture."""
-        rect, scale, ratio = self._rect, self.pixel_size(), self.devicePixelRatioF()
+        rect = self._rect
+        scale = self.pixel_size()
+        ratio = self.devicePixelRatioF()
         return QPointF((rect.x() + x * scale) / ratio, (rect.y() + y * scale) / ratio)
 
     def _place_at(self, at: QPointF) -> tuple[float, float]:
-        rect, scale, ratio = self._rect, self.pixel_size(), self.devicePixelRatioF()
+        rect = self._rect
+        scale = self.pixel_size()
+        ratio = self.devicePixelRatioF()
         return (at.x() * ratio - rect.x()) / scale, (at.y() * ratio - rect.y()) / scale
 
     @guarded(None)
@@ -85,7 +91,8 @@ class MaskView(PictureView):
         if event.button() != Qt.MouseButton.LeftButton:
             super().mousePressEvent(event)
         elif self.shown_picture is not None:
-            self._stroke_active, self._cross = True, self._place_at(event.position())
+            self._stroke_active = True
+            self._cross = self._place_at(event.position())
             self.stroke_started.emit(self._cross)
 
     @guarded(None)
@@ -199,9 +206,12 @@ class MaskView(PictureView):
         row = masks.first_row(self._mask)
         if row is None or self._tool != "rows":
             return
-        theme, y, ratio = self._theme, self._rect.y() + row * self.pixel_size(), self.devicePixelRatioF()
+        theme = self._theme
+        y = self._rect.y() + row * self.pixel_size()
+        ratio = self.devicePixelRatioF()
         painter.fillRect(QRectF(self._rect.x(), y - ratio, self._rect.width(), 2 * ratio), theme.colour("accent"))
-        wide, high = round(theme.scaled(84) * ratio), round(theme.scaled(26) * ratio)
+        wide = round(theme.scaled(84) * ratio)
+        high = round(theme.scaled(26) * ratio)
         left = self._rect.right() + 1 - wide
         top = min(max(y - high // 2, self._rect.y()), self._rect.bottom() + 1 - high)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -219,7 +229,8 @@ class MaskView(PictureView):
         if self._cross is None or not (self.underMouse() or self.hasFocus()) or self._tool == "rows":
             return
         size = 1 if self._tool == "rectangle" else self._size
-        radius, scale = max(size, 1) / 2 * self.pixel_size(), self.pixel_size()
+        radius = max(size, 1) / 2 * self.pixel_size()
+        scale = self.pixel_size()
         middle = QPointF(self._rect.x() + self._cross[0] * scale, self._rect.y() + self._cross[1] * scale)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)

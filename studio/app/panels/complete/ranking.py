@@ -75,8 +75,9 @@ class Ranking(State):
     def log_prob_of(self, index: int) -> float:
         """Return the log probability by which a finished completion is ranked."""
         cell = self.cells.get()[index]
-        part = cell.following_log_prob if self.rank_by.get() == "following" else cell.log_prob
-        return part if part is not None else cell.log_prob if cell.log_prob is not None else -math.inf
+        if self.rank_by.get() == "following" and cell.following_log_prob is not None:
+            return cell.following_log_prob
+        return cell.log_prob if cell.log_prob is not None else -math.inf
 
     def _update_places(self, anew: bool = False) -> None:
         places = self._wanted_places()
@@ -88,7 +89,8 @@ class Ranking(State):
         self.left_out.set(finished - sum(self.cells.get()[place.cell].finished for place in places))
 
     def _wanted_places(self) -> tuple[RankedCell, ...]:
-        cells, ranked = self.cells.get(), self.ranked_cells()
+        cells = self.cells.get()
+        ranked = self.ranked_cells()
         some = self.rank_by.get() == "following" and not self.show_all.get()
         best = ranked[:MAX_SHOWN] if some else ranked
         forming = [i for i, cell in enumerate(cells) if cell.picture is not None and not cell.finished]

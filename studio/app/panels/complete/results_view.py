@@ -30,7 +30,9 @@ from studio.app.widgets.picture import largest_multiple
 from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
 
-PICTURE_GAP, CAPTION_HEIGHT, MIN_SIZE = 12, 22, 64
+PICTURE_GAP = 12
+CAPTION_HEIGHT = 22
+MIN_SIZE = 64
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -62,7 +64,8 @@ class _PlaceRows(QAbstractListModel):
         fresh = [place.cell for place in places] != [place.cell for place in self.places]
         if fresh:
             self.beginResetModel()
-        self.places, self.cells = places, cells
+        self.places = places
+        self.cells = cells
         if fresh:
             self.endResetModel()
         elif places:
@@ -83,7 +86,9 @@ class _PlaceRows(QAbstractListModel):
         if role not in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
             return None
         cell, (rank, price) = self.place_at(index.row())
-        name = f"Number {rank} of {len(self.cells)}" if rank.isdecimal() else "A new one" if rank else "Completion"
+        name = "A new one" if rank else "Completion"
+        if rank.isdecimal():
+            name = f"Number {rank} of {len(self.cells)}"
         return f"{name}, {price.replace(FIGURE_SPACE, '')}, seed {cell.seed}"
 
 
@@ -115,7 +120,8 @@ class _PlacePainter(QStyledItemDelegate):
         painter.restore()
 
     def _write(self, painter: QPainter, below: QRect, rank: str, price: str) -> None:
-        theme, middle = self._theme, Qt.AlignmentFlag.AlignVCenter
+        theme = self._theme
+        middle = Qt.AlignmentFlag.AlignVCenter
         painter.setFont(theme.font(12, 600))
         painter.setPen(theme.colour("text"))
         painter.drawText(below, int(Qt.AlignmentFlag.AlignLeft | middle), rank)
@@ -154,7 +160,8 @@ class ResultsView(QListView):
 
     def show_places(self, state: Ranking, rows: int, size: tuple[int, int]) -> None:
         """Show the places; `rows` is the number of rows of each picture, `size` its (height, width)."""
-        self.rows.rows, self.rows.following = rows, state.rank_by.get() == "following"
+        self.rows.rows = rows
+        self.rows.following = state.rank_by.get() == "following"
         before = (len(self.rows.places), self.thumbnails.shape)
         self.thumbnails.shape = size
         self._showing = True
@@ -255,8 +262,10 @@ class ResultsView(QListView):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        px, ratio = self._theme.scaled, self.devicePixelRatioF()
-        width, height = int(self.width() * ratio), int(self.height() * ratio)
+        px = self._theme.scaled
+        ratio = self.devicePixelRatioF()
+        width = int(self.width() * ratio)
+        height = int(self.height() * ratio)
         gap, below, least = (int(px(length) * ratio) for length in (PICTURE_GAP, CAPTION_HEIGHT, MIN_SIZE))
         scale = arrange_results(max(1, len(self.rows.places)), width, height, self.thumbnails.shape, gap, below, least)
         self.thumbnails.set_scale(scale)
@@ -265,7 +274,8 @@ class ResultsView(QListView):
         self.setGridSize(step)
         columns = max(1, self.width() // step.width())
         fits = columns * (self.height() // step.height()) >= len(self.rows.places)
-        off, needed = Qt.ScrollBarPolicy.ScrollBarAlwaysOff, Qt.ScrollBarPolicy.ScrollBarAsNeeded
+        off = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        needed = Qt.ScrollBarPolicy.ScrollBarAsNeeded
         self.setVerticalScrollBarPolicy(off if fits else needed)
         # The list wraps before its last column is quite full: it gets a little more than it needs.
         rest = max(0, self.width() - columns * step.width() - px(PICTURE_GAP) // 2)
@@ -286,7 +296,8 @@ class TypicalityView(QWidget):
 
     def show_log_probs(self, nats: Sequence[float], chosen: float | None) -> None:
         """Show the log probabilities of all finished completions, the most typical first, and of the chosen one."""
-        self._log_probs, self._chosen = tuple(nats), chosen
+        self._log_probs = tuple(nats)
+        self._chosen = chosen
         words = f"{len(nats)} completions, {format_bits(nats[0])} to {format_bits(nats[-1])}" if nats else ""
         self.setAccessibleDescription(words)
         set_tooltip(self, words)
@@ -298,7 +309,9 @@ class TypicalityView(QWidget):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        theme, middle, radius = self._theme, self.height() / 2, self._theme.scaled(5)
+        theme = self._theme
+        middle = self.height() / 2
+        radius = self._theme.scaled(5)
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(theme.colour("groove"), 2))
@@ -312,6 +325,7 @@ class TypicalityView(QWidget):
                 painter.drawEllipse(QPointF(self._position_of(self._chosen), middle), radius + 1, radius + 1)
 
     def _position_of(self, nats: float) -> float:
-        radius, reach = self._theme.scaled(5) + 1, self._log_probs[0] - self._log_probs[-1] if self._log_probs else 0.0
+        radius = self._theme.scaled(5) + 1
+        reach = self._log_probs[0] - self._log_probs[-1] if self._log_probs else 0.0
         share = (self._log_probs[0] - nats) / reach if reach > 0 else 0.0
         return radius + min(max(share, 0.0), 1.0) * (self.width() - 2 * radius)

@@ -113,7 +113,9 @@ class CompleteWorkspace(QWidget):
         theme.changed.connect(self.update_layout)
 
     def _connect(self) -> None:
-        state, painting, results = self._state, self._state.canvas.brush, self._state.ranking
+        state = self._state
+        painting = self._state.canvas.brush
+        results = self._state.ranking
         bind(self, state.canvas.picture, self._show_picture)
         bind(self, painting.mask, self._show_mask)
         bind(self, painting.temperature_map, self.canvas.show_temperature_map)
@@ -155,12 +157,18 @@ class CompleteWorkspace(QWidget):
 
     def update_layout(self) -> None:
         """Place the picture with tools and caption at the left; the completions get the rest."""
-        px, compact = self._theme.scaled, self._compact
-        edge, head, gap = px(12 if compact else 20), px(36), px(8 if compact else 16)
-        half, foot, words = (self.width() - 3 * edge) // 2, px(44), px(26 if compact else 52)
+        px = self._theme.scaled
+        compact = self._compact
+        edge = px(12 if compact else 20)
+        head = px(36)
+        gap = px(8 if compact else 16)
+        half = (self.width() - 3 * edge) // 2
+        foot = px(44)
+        words = px(26 if compact else 52)
         spare = self.height() - half - head - gap - words - foot
         top = px(8) if compact else min(max(px(12), spare // 2), px(52))
-        begin, narrow = top + head + gap, half < px(300)
+        begin = top + head + gap
+        narrow = half < px(300)
         under = words + px(8) + (foot if narrow else 0)  # where it is narrow, one caption goes below both
         canvas = self._canvas_size(half, max(64, self.height() - begin - under))
         self.canvas.setGeometry(QRect(QPoint(edge, begin), canvas))
@@ -182,7 +190,8 @@ class CompleteWorkspace(QWidget):
 
     def _canvas_size(self, width: int, height: int) -> QSize:
         """Return the size of the canvas: the picture at the largest whole multiple that fits."""
-        picture, ratio = self._state.canvas.picture.get(), self.devicePixelRatioF()
+        picture = self._state.canvas.picture.get()
+        ratio = self.devicePixelRatioF()
         if picture is None:
             return QSize(width, height)
         tall, wide = picture.shape[:2]
@@ -200,8 +209,10 @@ class CompleteWorkspace(QWidget):
         self.rest.show_text(rest)
 
     def _show_places(self, _: object) -> None:
-        state, results = self._state, self._state.ranking
-        places, cells = results.places.get(), results.cells.get()
+        state = self._state
+        results = self._state.ranking
+        places = results.places.get()
+        cells = results.cells.get()
         size = next((cell.picture.shape[:2] for cell in cells if cell.picture is not None), None)
         picture = state.canvas.picture.get()
         size = size or (picture.shape[:2] if picture is not None else (32, 32))
@@ -213,7 +224,8 @@ class CompleteWorkspace(QWidget):
 
     def _show_chosen(self, chosen: tuple[int, ...]) -> None:
         self.grid.show_chosen(chosen)
-        results, ranked = self._state.ranking, self._state.ranking.ranked_cells()
+        results = self._state.ranking
+        ranked = self._state.ranking.ranked_cells()
         nats = [results.log_prob_of(index) for index in ranked]
         self.scale.show_log_probs(nats, results.log_prob_of(chosen[-1]) if chosen and chosen[-1] in ranked else None)
 
@@ -222,7 +234,8 @@ class CompleteWorkspace(QWidget):
         index = self.grid.indexAt(at)
         if not index.isValid():
             return
-        cell, state = self.grid.rows.places[index.row()].cell, self._state
+        cell = self.grid.rows.places[index.row()].cell
+        state = self._state
         if cell not in state.chosen.get():
             state.choose_completions((cell,))
         menu = QMenu(self)

@@ -62,7 +62,8 @@ class CompleteState(PanelState):
         exporter: Exporter,
     ) -> None:
         super().__init__()
-        self._models, self._messages = models, messages
+        self._models = models
+        self._messages = messages
         self.parameters = Parameters(
             models, 9, MAX_COMPLETIONS, lambda trained: trained.card.can_inpaint, self.change, self
         )
@@ -130,7 +131,9 @@ class CompleteState(PanelState):
 
     def start_batch(self) -> None:
         """Fill the hole; during a run, fill it again afterwards."""
-        trained, canvas, mask = self.model.get(), self.canvas, self.canvas.brush.mask.get()
+        trained = self.model.get()
+        canvas = self.canvas
+        mask = self.canvas.brush.mask.get()
         if trained is None or canvas.picture.get() is None:
             return
         if not mask.any() or mask.all():
@@ -171,7 +174,8 @@ class CompleteState(PanelState):
 
     def _steer_batch(self) -> None:
         """Apply the present settings to the run, from its next row on."""
-        run, temperature = self.batch.run, self.canvas.brush.temperature_map.get()
+        run = self.batch.run
+        temperature = self.canvas.brush.temperature_map.get()
         if run is None or self._hole is None or self._hole.picture != self.canvas.picture_key:
             return
         wanted = self.batch.apply_settings(
@@ -187,7 +191,8 @@ class CompleteState(PanelState):
 
     def current_completion(self) -> Cell | None:
         """Return the completion that was chosen last, if it is finished."""
-        chosen, cells = self.chosen.get(), self.ranking.cells.get()
+        chosen = self.chosen.get()
+        cells = self.ranking.cells.get()
         cell = cells[chosen[-1]] if chosen and chosen[-1] < len(cells) else None
         return cell if cell is not None and cell.finished else None
 
@@ -196,7 +201,9 @@ class CompleteState(PanelState):
 
         It is None if the model does not know this, or if two models were mixed.
         """
-        cell, trained, run = self.current_completion(), self.batch.trained, self.batch.run
+        cell = self.current_completion()
+        trained = self.batch.trained
+        run = self.batch.run
         if cell is None or cell.log_prob is None or trained is None or run is None or run.mix is not None:
             return None
         return trained.card.strangeness_percentile(-cell.log_prob / math.log(2) / math.prod(trained.card.shape))
@@ -206,7 +213,8 @@ class CompleteState(PanelState):
         trained = self.batch.trained
         if trained is None:
             return ()
-        current, cells = self.current_completion(), [cell for cell in self.ranking.cells.get() if cell.finished]
+        current = self.current_completion()
+        cells = [cell for cell in self.ranking.cells.get() if cell.finished]
         first = [cell for cell in cells if cell is current] + [cell for cell in cells if cell is not current]
         return tuple(
             ShownPicture(cell.picture, trained.card.name, cell.label) for cell in first if cell.picture is not None
@@ -274,7 +282,8 @@ class CompleteState(PanelState):
 
     def open_in_explore(self) -> None:
         """Open the chosen completion in Explore. Its latent is needed only if its own model opens it there."""
-        made, models = self._finished_pictures()[-1:], self._models
+        made = self._finished_pictures()[-1:]
+        models = self._models
         if made and find_replacement(models.cards.get(), models.find_model(made[0].model)) is not None:
             self.explore_requested.emit(made[0].to_work(), made[0].picture)
             return
@@ -288,7 +297,9 @@ class CompleteState(PanelState):
 
     def _finished_pictures(self) -> list[FinishedPicture]:
         """Return the chosen completions that are finished."""
-        run, hole, cells = self.batch.run, self._hole, self.ranking.cells.get()
+        run = self.batch.run
+        hole = self._hole
+        cells = self.ranking.cells.get()
         if run is None or hole is None:
             return []
         line = self._takes.lineage(hole.origin)

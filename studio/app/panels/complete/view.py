@@ -133,7 +133,9 @@ class CompleteFoot(QStackedWidget):
         self.main_button.setEnabled(words == "Stop" or ready)
 
     def _show_chosen(self, _: object) -> None:
-        cell, chosen, results = self._state.current_completion(), self._state.chosen.get(), self._state.ranking
+        cell = self._state.current_completion()
+        chosen = self._state.chosen.get()
+        results = self._state.ranking
         number = f" number {results.ranked_cells().index(chosen[-1]) + 1}" if cell is not None else ""
         self.explore.set_text(f"Open{number} in Explore")
         self.explore.setEnabled(cell is not None)
@@ -143,7 +145,8 @@ class CompleteFoot(QStackedWidget):
 
 def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView:
     """Build the panel Complete."""
-    complete, painting = state.complete, state.complete.canvas.brush
+    complete = state.complete
+    painting = state.complete.canvas.brush
     stage = CompleteStage(theme, state, dialogs)
     foot = CompleteFoot(theme, state, stage)
     tools = tuple(

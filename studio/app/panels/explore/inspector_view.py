@@ -51,7 +51,8 @@ class WavetableSection(Column):
             self._dialogs.ask_save_path(name, lambda path: self._table.save_wavetable(index, path))
 
     def _update(self, _: object) -> None:
-        trained, making = self._state.model.get(), self._table.running.get()
+        trained = self._state.model.get()
+        making = self._table.running.get()
         partners = [index for index in self._table.target_takes() if index != self._state.current.get()]
         if [self.take.itemData(place) for place in range(self.take.count())] != partners:
             before = self.take.currentData()
@@ -166,7 +167,8 @@ class ParametersSection(Column):
 
     def _build_sliders(self, names: tuple[str, ...]) -> None:
         clear_layout(self._slider_rows)
-        parameters, self.sliders = self._parameters, []
+        parameters = self._parameters
+        self.sliders = []
         for index, name in enumerate(names):
             slider = ValueSlider(
                 self._theme, name, -MAX_SLIDER, MAX_SLIDER, 0.0, SAFE_RANGE,
@@ -209,7 +211,8 @@ class ParametersSection(Column):
 
     def _show_scales(self, scales: tuple[str, ...]) -> None:
         clear_layout(self._temperature_rows)
-        parameters, self.temperatures = self._parameters, []
+        parameters = self._parameters
+        self.temperatures = []
         for index, scale in enumerate(scales):
             many = len(scales) > 1
             text = f"Temperature, {scale.lower()}" if many else "Temperature"

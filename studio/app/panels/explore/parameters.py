@@ -125,7 +125,8 @@ class ExploreParameters(State):
         """Begin from a seed, or from a random one; a locked seed stays unless a seed is given."""
         if seed is None:
             seed = self.seed.get() if self.locked.get() else parameters.roll_seed(self.seed.get())
-        found, trained = self._seed_input.parse_text(seed), self.model.get()
+        found = self._seed_input.parse_text(seed)
+        trained = self.model.get()
         if found is None or trained is None:
             return
         after: Record = {"seed": found, "start": "", "origin": ""}

@@ -85,7 +85,8 @@ class LiveRender(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._messages, self._render_input = messages, render_input
+        self._messages = messages
+        self._render_input = render_input
         self.picture: Value[Array | None] = Value(None, self)
         self.busy: Value[bool] = Value(False, self)
         """Whether a request is open."""
@@ -105,7 +106,8 @@ class LiveRender(State):
     @property
     def export_item(self) -> ExportItem | None:
         """Return the picture with everything needed to make it again; None if there is none."""
-        picture, scene = self.picture.get(), self._shown_input
+        picture = self.picture.get()
+        scene = self._shown_input
         return (
             ExportItem(picture, scene.to_work(), scene.file_name())
             if picture is not None and scene is not None

@@ -44,7 +44,9 @@ class ExploreState(PanelState):
         self, engine: EngineProtocol, models: ModelList, messages: Messages, takes: TakeStore, exporter: Exporter
     ) -> None:
         super().__init__()
-        self._engine, self._models, self._messages = engine, models, messages
+        self._engine = engine
+        self._models = models
+        self._messages = messages
         self.parameters = ExploreParameters(models, messages, takes, self.change, self)
         self.model: Value[InstalledModel | None] = self.parameters.model
         self.replacement: Value[InstalledModel | None] = Value(None, self)
@@ -100,7 +102,8 @@ class ExploreState(PanelState):
 
     def choose_replacement(self) -> None:
         """Continue with the offered model and the picture on the stage."""
-        item, other = self._render.export_item, self.replacement.get()
+        item = self._render.export_item
+        other = self.replacement.get()
         if other is not None and item is not None:
             self._encode_for(other, item.work, item.picture)
         elif other is not None:
@@ -191,7 +194,8 @@ class ExploreState(PanelState):
                 self.keep_work(work, to_model_shape(wave, trained))
 
     def _on_encoded(self, event: Encoded, photo: CropPreview, trained: InstalledModel) -> None:
-        start, scene = Start.from_encoded(event, photo, trained), self.parameters.render_input()
+        start = Start.from_encoded(event, photo, trained)
+        scene = self.parameters.render_input()
         if scene is not None and scene.trained == trained:
             self._takes.add_start(start, replace(scene, start=start).to_work(), photo.model_input)
             self.change(
@@ -257,7 +261,8 @@ class ExploreState(PanelState):
 
     def shown_pictures(self) -> tuple[ShownPicture, ...]:
         """Return the picture on the stage for its map; none if a newer one is on its way."""
-        picture, scene = self.picture.get(), self._render.shown_input
+        picture = self.picture.get()
+        scene = self._render.shown_input
         if picture is None or picture.ndim != 3 or scene is None or self.drawing.get():
             return ()
         label = scene.label if scene.start is None else None  # of an opened picture the class was only assumed

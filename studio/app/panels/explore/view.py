@@ -83,7 +83,8 @@ class ExploreStage(QStackedWidget):
         self.page.update_layout()
 
     def _build_empty_page(self) -> QWidget:
-        self._title, self._waits = Label("", "name", wrap=True), Label("", "note", wrap=True)
+        self._title = Label("", "name", wrap=True)
+        self._waits = Label("", "note", wrap=True)
         self._first = Label("", "note", wrap=True)
         begin = Button(self._theme, "New start", "primary", tooltip="Begin from another seed", keys="R")
         self._own = Button(self._theme, "", "", "folder", keys="Ctrl+O")
@@ -105,7 +106,8 @@ class ExploreStage(QStackedWidget):
 
     def _show_first(self, _: object) -> None:
         """Say why Explore begins with another model than Generate: the first one has no sliders."""
-        models, trained = self._window.models, self._state.model.get()
+        models = self._window.models
+        trained = self._state.model.get()
         first = models.first_model()
         passed = first is not None and not has_sliders(first) and trained == first_with_sliders(models.cards.get())
         self._first.setVisible(passed)
@@ -122,18 +124,25 @@ class ExploreStage(QStackedWidget):
         self._show_page()
 
     def _show_page(self) -> None:
-        photo, picture = self._state.crop_preview.get(), self._state.picture.get()
+        photo = self._state.crop_preview.get()
+        picture = self._state.picture.get()
         before = self.currentIndex()
-        shown = 0 if picture is None else 3 if picture.ndim == 1 else 1
-        self.setCurrentIndex(2 if photo is not None else shown)
+        page = 0
+        if photo is not None:
+            page = 2
+        elif picture is not None:
+            page = 3 if picture.ndim == 1 else 1
+        self.setCurrentIndex(page)
         if self.currentIndex() == 2 and before != 2:
             self.crop.view.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_badge(self, _: object) -> None:
         sliders = self._state.parameters.sliders.get()
         moved = sum(abs(value) > 5e-4 for value in sliders)
-        where = f", {moved} slider{'s' if moved > 1 else ''} moved" if moved else ", every slider at home"
-        trained, label = self._state.model.get(), self._state.parameters.label.get()
+        plural = "s" if moved > 1 else ""
+        where = f", {moved} slider{plural} moved" if moved else ", every slider at home"
+        trained = self._state.model.get()
+        label = self._state.parameters.label.get()
         class_text = f", {trained.card.class_names[label]}" if trained is not None and label is not None else ""
         words = f"Seed {group_digits(self._state.parameters.seed.get())}{class_text}{where if sliders else ''}"
         for badge in (self.badge, self.wave_badge):

@@ -31,7 +31,10 @@ class WavetableExport(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._messages, self._exporter, self._render, self._takes = messages, exporter, render, takes
+        self._messages = messages
+        self._exporter = exporter
+        self._render = render
+        self._takes = takes
         self._request = Request(engine, "path", "single", self)
         self._request.progressed.connect(self._keep)
         self._request.answered.connect(self._use_answer)

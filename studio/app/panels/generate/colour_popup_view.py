@@ -15,7 +15,9 @@ from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
 
 Index = QModelIndex | QPersistentModelIndex
-SWATCH_SIZE, COLUMNS, MAX_OWN_COLOURS = 24, 8, 16
+SWATCH_SIZE = 24
+COLUMNS = 8
+MAX_OWN_COLOURS = 16
 BASIC_COLOURS: tuple[Colour, ...] = (
     (0, 0, 0), (96, 96, 96), (176, 176, 176), (255, 255, 255), (214, 40, 40), (240, 140, 30), (245, 210, 60),
     (120, 74, 40), (60, 160, 70), (40, 170, 170), (40, 90, 200), (120, 60, 180), (230, 90, 160), (255, 190, 150),
@@ -129,7 +131,8 @@ class ColourPopup(QFrame):
         found.setModel(self._swatches)
         found.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         found.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        step, lines = side + self._theme.scaled(6), -(-len(self._swatches.colours) // COLUMNS)
+        step = side + self._theme.scaled(6)
+        lines = -(-len(self._swatches.colours) // COLUMNS)
         found.setFixedSize(step * COLUMNS + step // 3, step * lines + step // 3)
         found.setCurrentIndex(self._swatches.index(0))
         return found

@@ -48,7 +48,10 @@ class Enlarged(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._models, self._grid, self._selection, self._rewind = models, grid, selection, rewind
+        self._models = models
+        self._grid = grid
+        self._selection = selection
+        self._rewind = rewind
         self.index: Value[int | None] = Value(None, self)
         """Of the cell shown large, None for the grid or a take."""
         self.item: Value[EnlargedItem | None] = Value(None, self)
@@ -78,7 +81,10 @@ class Enlarged(State):
         self.item.set(self._find_item())
 
     def _rewind_base(self) -> RewindBase | None:
-        take, index, cells, run = self._selection.current_take, self.index.get(), self._grid.cells.get(), self._grid.run
+        take = self._selection.current_take
+        index = self.index.get()
+        cells = self._grid.cells.get()
+        run = self._grid.run
         if take is not None and take.work.kind == "picture":
             trained = self._models.find_maker(take.work)
             if trained is not None and trained.card.picture_size is not None:
@@ -89,7 +95,8 @@ class Enlarged(State):
 
     def _item_of_cell(self, run: BatchRun, cell: Cell) -> RewindBase | None:
         """Return the item of a finished cell, or of a half-drawn one while nothing draws on it."""
-        trained, place = self._grid.trained, f"cell {cell.seed}"
+        trained = self._grid.trained
+        place = f"cell {cell.seed}"
         if trained is None or trained.card.picture_size is None or cell.picture is None:
             return None
         if cell.finished:
@@ -99,8 +106,12 @@ class Enlarged(State):
         return RewindBase(cell.picture, run.work_of(cell), trained, place, drawn) if can else None
 
     def _find_item(self) -> EnlargedItem | None:
-        base, forming = self._rewind.base.get(), self._rewind.rewound.get()
-        take, index, cells, run = self._selection.current_take, self.index.get(), self._grid.cells.get(), self._grid.run
+        base = self._rewind.base.get()
+        forming = self._rewind.rewound.get()
+        take = self._selection.current_take
+        index = self.index.get()
+        cells = self._grid.cells.get()
+        run = self._grid.run
         if forming is not None and base is not None and forming.base.caption == base.caption:
             drawn = forming.row if base.rows_drawn is not None else None
             return EnlargedItem(
@@ -110,13 +121,16 @@ class Enlarged(State):
             return self._item_of_take(take)
         if run is None or index is None or index >= len(cells):
             return None
-        cell, sound, rows = cells[index], self._grid.artwork_kind == "sound", self._grid.rows
+        cell = cells[index]
+        sound = self._grid.artwork_kind == "sound"
+        rows = self._grid.rows
         words = f"{'Wave' if sound else 'Picture'} {index + 1} of {len(cells)}"
         drawn = cell.rows_drawn(rows) if rows and not cell.finished else None
         return EnlargedItem(cell.picture, words, cell.seed, cell.log_prob, drawn, run.export_item(cell), sound)
 
     def _item_of_take(self, take: Take) -> EnlargedItem:
-        takes, place = self._selection.takes.get(), self._selection.current.get() or 0
+        takes = self._selection.takes.get()
+        place = self._selection.current.get() or 0
         text = tree.take_title(takes, tree.find_parents(takes), place)
         picture = to_model_shape(take.picture, self._models.find_maker(take.work))
         file = take.work.name or f"{take.work.model}-{take.work.seed}"
@@ -127,10 +141,12 @@ class Enlarged(State):
 
     def to_record(self) -> Record:
         """Return what is enlarged, and the position of the marker."""
-        base, marker = self._rewind.base.get(), self._rewind.marker.get()
+        base = self._rewind.base.get()
+        marker = self._rewind.marker.get()
         if base is not None and marker is not None:
             return {"at": base.caption, **marker.to_record()}
-        index, cells = self.index.get(), self._grid.cells.get()
+        index = self.index.get()
+        cells = self._grid.cells.get()
         if self._selection.current_name is not None:
             return {"at": f"take {self._selection.current_name}"}
         return {"at": f"cell {cells[index].seed}" if index is not None and index < len(cells) else ""}

@@ -54,13 +54,15 @@ class EnlargedCaption(QWidget):
         self.continue_link.setEnabled(can or running)
         self.continue_link.set_text("Stop" if running else "Continue")
         self.continue_link.set_icon("stop" if running else "")
-        self.continue_link.set_role("stop" if running else "primary" if armed else "")
+        idle_role = "primary" if armed else ""
+        self.continue_link.set_role("stop" if running else idle_role)
         if running:
             self.continue_link.set_tooltip("Stop now and keep what is drawn", "Shift+Esc")
         else:
             self.continue_link.set_tooltip("Redraw the rows below the marker as another take", "K")
         if (marked, bool(said)) != (self._marked, self._rewind_text):
-            self._marked, self._rewind_text = marked, bool(said)
+            self._marked = marked
+            self._rewind_text = bool(said)
             self._lay_out()
 
     def set_compact(self, low: bool) -> None:
@@ -77,7 +79,9 @@ class EnlargedCaption(QWidget):
         )
 
     def _lay_out(self) -> None:
-        px, grid, low = self._theme.scaled, self._grid, self._compact and self._marked
+        px = self._theme.scaled
+        grid = self._grid
+        low = self._compact and self._marked
         for part in (self.words, self.said, self.continue_link, *self._links):
             grid.removeWidget(part)
         grid.setContentsMargins(0, 0, 0, 0)

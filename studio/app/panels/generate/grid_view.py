@@ -37,8 +37,11 @@ Index = QModelIndex | QPersistentModelIndex
 
 def cell_description(cell: Cell, index: int, count: int, kind: str = "picture", rows: int = 0) -> str:
     """Return the description of a cell for screen readers and tooltips."""
-    going = step_text(cell, rows).replace(FIGURE_SPACE, "").lower()
-    state = "finished" if cell.finished else going if cell.picture is not None else "waiting"
+    state = "waiting"
+    if cell.finished:
+        state = "finished"
+    elif cell.picture is not None:
+        state = step_text(cell, rows).replace(FIGURE_SPACE, "").lower()
     price = f", {format_bits(cell.log_prob)}" if cell.log_prob is not None else ""
     what = "Wave" if kind == "sound" else "Picture"
     return f"{what} {index + 1} of {count}, {state}, seed {group_digits(cell.seed)}{price}"
@@ -69,7 +72,8 @@ class _CellRows(QAbstractListModel):
         self.kind, self.rows = "picture", 0
 
     def set_cells(self, cells: tuple[Cell, ...]) -> None:
-        old, fresh = self.cells, [c.seed for c in cells] != [c.seed for c in self.cells]
+        old = self.cells
+        fresh = [c.seed for c in cells] != [c.seed for c in self.cells]
         if fresh:
             self.beginResetModel()
         self.cells = cells
@@ -102,8 +106,11 @@ class _CellPainter(QStyledItemDelegate):
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        row, theme, tiles = index.row(), self._theme, self._view.thumbnails
-        cell, place = self._cells.cells[row], self._view.picture_rect(option.rect)
+        row = index.row()
+        theme = self._theme
+        tiles = self._view.thumbnails
+        cell = self._cells.cells[row]
+        place = self._view.picture_rect(option.rect)
         painter.save()
         tiles.paint_cell(painter, place, row, cell, self._cells.rows)
         if cell.picture is None:
@@ -155,7 +162,9 @@ class GridView(QListView):
     ) -> None:
         """Show the cells; `size` (height, width) is for pictures to come, `rows` the rows of each."""
         before = self._picture_shape()
-        self._cells.kind, self._cells.rows, self._size = kind, rows, size
+        self._cells.kind = kind
+        self._cells.rows = rows
+        self._size = size
         self.setAccessibleName("Waves" if kind == "sound" else "Pictures")
         fresh = len(cells) != len(self._cells.cells)
         self._cells.set_cells(cells)
@@ -243,8 +252,11 @@ class GridView(QListView):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        ratio, gap, shape = self.devicePixelRatioF(), self._theme.scaled(GAP), self._picture_shape()
-        width, height = int(self.width() * ratio), int(self.height() * ratio)
+        ratio = self.devicePixelRatioF()
+        gap = self._theme.scaled(GAP)
+        shape = self._picture_shape()
+        width = int(self.width() * ratio)
+        height = int(self.height() * ratio)
         count = max(1, len(self._cells.cells))
         columns, scale = arrange_grid(
             count, width, height, shape, int(gap * ratio), int(self._theme.scaled(MIN_SIZE) * ratio)

@@ -101,7 +101,9 @@ class Rewind(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._messages, self._queue, self._uncertainty = messages, queue, uncertainty
+        self._messages = messages
+        self._queue = queue
+        self._uncertainty = uncertainty
         self._request = Request(engine, "rewind", "single", self)
         self._request.progressed.connect(self._update_picture)
         self._request.answered.connect(self._finish)
@@ -122,7 +124,8 @@ class Rewind(State):
 
     def set_base(self, base: RewindBase | None) -> None:
         """Set the picture on the stage, or None; the same picture keeps its marker."""
-        before, self_base = self.base.get(), base if base is not None and base.trained.card.can_inpaint else None
+        before = self.base.get()
+        self_base = base if base is not None and base.trained.card.can_inpaint else None
         if before is not None and self_base is not None and before.caption == self_base.caption:
             return
         forming = self.rewound.get()
@@ -134,7 +137,8 @@ class Rewind(State):
 
     def set_marker(self, mark: Marker) -> None:
         """Set the marker, as a step of undo does."""
-        base, forming = self.base.get(), self.rewound.get()
+        base = self.base.get()
+        forming = self.rewound.get()
         if base is not None:
             self.marker.set(replace(mark, row=min(max(mark.row, 0), base.last_row)))
             if forming is not None and not forming.running:
@@ -146,7 +150,8 @@ class Rewind(State):
 
         It is None if there is no such pixel.
         """
-        base, marker = self.base.get(), self.marker.get()
+        base = self.base.get()
+        marker = self.marker.get()
         if (
             base is None
             or marker is None
@@ -161,7 +166,8 @@ class Rewind(State):
 
     def work_of(self, seed: int, temperature: float, label: int | None, mix: ModelMixture | None) -> Work | None:
         """Return the recipe of the continued picture; None if all rows are kept."""
-        base, marker = self.base.get(), self.marker.get()
+        base = self.base.get()
+        marker = self.marker.get()
         if base is None or marker is None or marker.row >= base.rows:
             return None
         rewound = RedrawnFromRow(row=marker.row, imposed=marker.pixels_below)
@@ -215,7 +221,8 @@ class Rewind(State):
         rewound = work.rewound
         assert rewound is not None, "a making that keeps nothing is another picture"
         self._finished = None
-        picture, free = rewound.impose_on(base.picture), rewound.drawn_mask(*base.picture.shape[:2])
+        picture = rewound.impose_on(base.picture)
+        free = rewound.drawn_mask(*base.picture.shape[:2])
         self.rewound.set(RewoundPicture(picture, rewound.row, rewound.row, work, base))
         shared: Record = {
             "model": base.trained.card.name,
@@ -303,7 +310,9 @@ class Rewind(State):
         return stopped
 
     def _update_derived(self) -> None:
-        forming, base, marker = self.rewound.get(), self.base.get(), self.marker.get()
+        forming = self.rewound.get()
+        base = self.base.get()
+        marker = self.marker.get()
         if forming is not None:
             rows = forming.base.rows
             time = self._queue.time_left(self._request.job)
@@ -314,5 +323,6 @@ class Rewind(State):
             self.status_text.set("")
         else:
             count = len(marker.pixels_below)
-            also = f", {count} pixel{'s' if count > 1 else ''} imposed" if count else ""
+            plural = "s" if count > 1 else ""
+            also = f", {count} pixel{plural} imposed" if count else ""
             self.status_text.set(f"as a new take from row {marker.row}{also}")

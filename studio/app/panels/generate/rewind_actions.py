@@ -43,8 +43,13 @@ class RewindActions(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._models, self._messages, self._takes, self._parameters = models, messages, takes, parameters
-        self._enlarged, self._rewind, self._change = enlarged, rewind, change
+        self._models = models
+        self._messages = messages
+        self._takes = takes
+        self._parameters = parameters
+        self._enlarged = enlarged
+        self._rewind = rewind
+        self._change = change
         self._changed_settings = False
         """Whether the user has set seed, temperature or class since the picture came to the stage."""
         rewind.base.changed.connect(self._on_picture_changed)
@@ -56,7 +61,8 @@ class RewindActions(State):
 
     def move_marker(self, row: int) -> None:
         """Keep this many rows; nothing is drawn yet."""
-        base, marker = self._rewind.base.get(), self._rewind.marker.get()
+        base = self._rewind.base.get()
+        marker = self._rewind.marker.get()
         if base is not None and marker is not None:
             self._change_marker(
                 "row marker", replace(marker, row=min(max(row, 0), base.last_row), armed=True), "row marker"
@@ -64,7 +70,9 @@ class RewindActions(State):
 
     def arm_marker(self) -> None:
         """Arm the marker: at the row of the last continuation, else in the middle."""
-        base, marker, large = self._rewind.base.get(), self._rewind.marker.get(), self._enlarged.item.get()
+        base = self._rewind.base.get()
+        marker = self._rewind.marker.get()
+        large = self._enlarged.item.get()
         if base is not None and marker is not None:
             self.move_marker(marker.row if marker.row < base.rows else base.rows // 2)
         elif large is not None and large.export_item is not None:
@@ -113,7 +121,8 @@ class RewindActions(State):
             )
 
     def _new_work(self) -> Work | None:
-        base, parameters = self._rewind.base.get(), self._parameters
+        base = self._rewind.base.get()
+        parameters = self._parameters
         mix = parameters.mix.chosen_mix() if base is not None and base.trained == parameters.model.get() else None
         return self._rewind.work_of(parameters.seed.get(), parameters.temperature.get(), parameters.label.get(), mix)
 
@@ -131,7 +140,8 @@ class RewindActions(State):
 
     def _on_finished(self, work: Work, picture: Array, base: RewindBase) -> None:
         """Keep the continued picture and its original as takes; half-drawn originals are not kept."""
-        above, put = tree.origin_of(self._takes.takes.get(), base.work, work), {}
+        above = tree.origin_of(self._takes.takes.get(), base.work, work)
+        put = {}
         if base.rows_drawn is None and above is base.work and base.caption.startswith("cell"):
             take = self._takes.find_same(above)
             above = take.work if take is not None else above
@@ -154,7 +164,8 @@ class RewindActions(State):
         The first change restores the settings of the picture, unless the user has set others meanwhile, so that only
         the user's changes differ.
         """
-        base, before = self._rewind.base.get(), self._rewind.marker.get()
+        base = self._rewind.base.get()
+        before = self._rewind.marker.get()
         if base is not None and before is not None and mark != before:
             own = record_of_work(base.work, base.trained)
             if self._parameters.locked.get():

@@ -11,7 +11,8 @@ from studio.app.widgets.controls import handle_wheel_if_focused, set_tooltip
 from studio.app.widgets.picture import PictureView
 from studio.app.widgets.theme import Theme
 
-TAB_SIZE, HIT_SIZE = 28, 28
+TAB_SIZE = 28
+HIT_SIZE = 28
 """Logical pixels: how high the tab is, and over how much the line is caught."""
 DIM_OPACITY = 0.35
 """Opacity of the picture below the marker."""
@@ -57,14 +58,16 @@ class RowMarker(QSlider):
     def show_row(self, row: int, rows: int, armed: bool, fixed_pixels: Sequence[tuple[int, int, QColor]]) -> None:
         """Show the marker's state. If it is armed, the rows below are dimmed except for imposed pixels (row, column,
         colour)."""
-        self._armed, self._fixed_pixels = armed, fixed_pixels
+        self._armed = armed
+        self._fixed_pixels = fixed_pixels
         self._showing = True
         self.setRange(0, rows)
         self.setValue(row)
         self._showing = False
         self.setAccessibleName(f"Rewind, row {row} of {rows}")
         count = len(fixed_pixels)
-        self.setAccessibleDescription(f"{count} pixel{'s' if count > 1 else ''} imposed" if count else "")
+        plural = "s" if count > 1 else ""
+        self.setAccessibleDescription(f"{count} pixel{plural} imposed" if count else "")
         self._update_rect()
         self.update()
 
@@ -93,7 +96,8 @@ class RowMarker(QSlider):
         if event.button() != Qt.MouseButton.LeftButton or not self._hits_tab(event.position()):
             event.ignore()
             return
-        self._before, self._grip = self.value(), event.position().y() - self._line_y()
+        self._before = self.value()
+        self._grip = event.position().y() - self._line_y()
         self.grabbed.emit()
         self.setFocus(Qt.FocusReason.MouseFocusReason)
 
@@ -173,7 +177,8 @@ class RowMarker(QSlider):
 
     def _tab_rect(self) -> QRectF:
         """Return the rectangle of the tab: beside the picture if there is room, else on its edge."""
-        px, shown = self._theme.scaled, QRectF(self._view.shown_rect())
+        px = self._theme.scaled
+        shown = QRectF(self._view.shown_rect())
         widest = QFontMetrics(self._theme.font(13, 600)).horizontalAdvance(f"row {self.maximum()}0")
         width = widest + px(16)
         left = shown.right() + 1 if shown.right() + width + px(4) <= self.width() else shown.right() - width
@@ -182,7 +187,8 @@ class RowMarker(QSlider):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        theme, rows = self._theme, self.maximum()
+        theme = self._theme
+        rows = self.maximum()
         with QPainter(self) as painter:
             if (self._armed or self._drawing) and self.value() < rows:
                 self._paint_dimmed(painter)
@@ -203,7 +209,8 @@ class RowMarker(QSlider):
 
     def _paint_dimmed(self, painter: QPainter) -> None:
         """Dim the rows below the marker, except for imposed pixels."""
-        shown, line = QRectF(self._view.shown_rect()), self._line_y()
+        shown = QRectF(self._view.shown_rect())
+        line = self._line_y()
         ground = self._theme.colour("canvas")
         ground.setAlphaF(1 - DIM_OPACITY)
         painter.fillRect(QRectF(shown.left(), line, shown.width(), shown.bottom() + 1 - line), ground)

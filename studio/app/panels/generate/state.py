@@ -45,7 +45,8 @@ class GenerateState(PanelState):
         exporter: Exporter,
     ) -> None:
         super().__init__()
-        self._models, self._messages = models, messages
+        self._models = models
+        self._messages = messages
         self.parameters = Parameters(models, 16, MAX_PICTURES, lambda trained: not trained.card.rate, self.change, self)
         self.model: Value[InstalledModel | None] = self.parameters.model
         self.batch = Batch(
@@ -103,8 +104,11 @@ class GenerateState(PanelState):
         self.batch.start_run(run, cells)
 
     def _wording(self) -> BatchText:
-        trained, run = self.batch.trained, self.batch.run
-        title = trained.card.title if trained is not None else run.model if run is not None else ""
+        trained = self.batch.trained
+        run = self.batch.run
+        title = run.model if run is not None else ""
+        if trained is not None:
+            title = trained.card.title
         one = "wave" if self.batch.artwork_kind == "sound" else "picture"
         return BatchText(
             one, title, unfinished_text="What is finished can already be opened or saved.", rows=self.batch.rows
@@ -143,7 +147,8 @@ class GenerateState(PanelState):
 
     def shown_pictures(self) -> tuple[ShownPicture, ...]:
         """Return the finished pictures for their maps: the enlarged or chosen one first."""
-        large, run = self.enlarged.item.get(), self.batch.run
+        large = self.enlarged.item.get()
+        run = self.batch.run
         if large is not None:
             item = None if large.is_sound else large.export_item
             known = item is not None and self._models.find_model(item.work.model) is not None
@@ -219,7 +224,8 @@ class GenerateState(PanelState):
         """Return a finished picture with its recipe; for None, the enlarged or chosen one."""
         cells = self.cells.get()
         if index is None:
-            large, index = self.enlarged.item.get(), self.chosen.get()
+            large = self.enlarged.item.get()
+            index = self.chosen.get()
             if large is not None:
                 return large.export_item
         if self.batch.run is None or index is None or index >= len(cells):

@@ -101,7 +101,8 @@ class GenerateStage(QStackedWidget):
         self._connect_marker(generate)
 
     def _connect_marker(self, generate: GenerateState) -> None:
-        rewind, marker = generate.rewind, self.marker
+        rewind = generate.rewind
+        marker = self.marker
         bind(self, rewind.marker, self._show_marker, marker.moved, generate.rewind_actions.move_marker)
         bind(self, rewind.rewound, self._show_marker)
         bind(self, generate.parameters.label, self._show_marker)
@@ -164,7 +165,8 @@ class GenerateStage(QStackedWidget):
 
     def branch_here(self) -> None:
         """Continue from the marker; a marker at the end is only armed."""
-        base, marker = self._state.rewind.base.get(), self._state.rewind.marker.get()
+        base = self._state.rewind.base.get()
+        marker = self._state.rewind.marker.get()
         if base is None or marker is None or marker.row >= base.rows:
             self.arm_marker()
         else:
@@ -201,7 +203,8 @@ class GenerateStage(QStackedWidget):
             self._open_colours(row, column)
 
     def _open_colours(self, row: int, column: int) -> None:
-        base, marker = self._state.rewind.base.get(), self._state.rewind.marker.get()
+        base = self._state.rewind.base.get()
+        marker = self._state.rewind.marker.get()
         if base is None or marker is None:
             return
         held = [(pixel.row, pixel.column) for pixel in marker.pixels_below]
@@ -238,7 +241,9 @@ class GenerateStage(QStackedWidget):
     def _show_marker(self, _: object) -> None:
         """Show the marker, or the line at the row being drawn, with their caption."""
         rewind = self._state.rewind
-        base, marker, forming = rewind.base.get(), rewind.marker.get(), rewind.rewound.get()
+        base = rewind.base.get()
+        marker = rewind.marker.get()
+        forming = rewind.rewound.get()
         self.marker.setVisible(base is not None)
         here = base is not None and forming is not None and forming.base.caption == base.caption
         if base is None or marker is None:
@@ -277,7 +282,8 @@ class GenerateStage(QStackedWidget):
         if not index.isValid():
             return
         self._state.choose_cell(index.row())
-        cell, menu = self.grid.shown_cells[index.row()], QMenu(self)
+        cell = self.grid.shown_cells[index.row()]
+        menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for words, what in picture_actions(cell.picture is not None and cell.picture.ndim != 3):
             action = menu.addAction(words, partial(self.run_action, what))
@@ -354,7 +360,8 @@ class GenerateFoot(QWidget):
         self.main_button.setEnabled(words == "Stop" or (words == "Generate" and self._generate.can_start.get()))
 
     def _show_time(self, _: object) -> None:
-        trained, number = self._generate.model.get(), self._generate.parameters.number.get()
+        trained = self._generate.model.get()
+        number = self._generate.parameters.number.get()
         seconds = trained.card.seconds_each * number if trained is not None else 0.0
         shown = seconds > 0 and not self._generate.cells.get()
         many = BatchText(output_noun(trained)).count_text(number)

@@ -30,7 +30,8 @@ class LoopFinder(State):
         self, engine: EngineProtocol, player: SoundPlayer, messages: Messages, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._player, self._messages = player, messages
+        self._player = player
+        self._messages = messages
         self._request = Request(engine, "join", "single", self)
         self._request.answered.connect(self._use_answer)
         self._request.failed.connect(self._show_failure)
@@ -45,7 +46,8 @@ class LoopFinder(State):
         self, model: str, seed: int, label: int | None, on_found: Callable[[tuple[float, float]], object]
     ) -> None:
         """Look for the best join near the ends of the loop; `then` receives the loop that has it."""
-        player, loop = self._player, self._player.loop.get()
+        player = self._player
+        loop = self._player.loop.get()
         if loop is None or self.busy.get():
             return
         self._on_found = on_found

@@ -19,9 +19,12 @@ class SoundBuffer:
     """
 
     def __init__(self, rate: int, samples: np.ndarray) -> None:
-        self.rate, self.stream, self.lock = rate, PlaybackBuffer(rate), threading.RLock()
+        self.rate = rate
+        self.stream = PlaybackBuffer(rate)
+        self.lock = threading.RLock()
         self.stream.append(samples)
-        self._prices, self._priced = np.zeros(0, np.float32), 0
+        self._prices = np.zeros(0, np.float32)
+        self._priced = 0
         self._replaced_from: int | None = None
         self.set_bits(0, np.full(len(samples), np.nan, np.float32))
 

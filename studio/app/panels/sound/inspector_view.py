@@ -104,7 +104,8 @@ class SoundInspector(Column):
         return part
 
     def _connect(self) -> None:
-        state, player = self._state, self._player
+        state = self._state
+        player = self._player
         bind(self, state.model, self._show_parts)
         bind(self, state.parameters.mix.name, self._show_mix)
         bind(self, state.recording_bits.status_text, self._show_priced)
@@ -122,7 +123,8 @@ class SoundInspector(Column):
 
     def _show_parts(self, _: object = None) -> None:
         """Show what can be used: everything needs a model, some parts need a sound."""
-        able, there = self._state.model.get() is not None, bool(len(self._player.samples))
+        able = self._state.model.get() is not None
+        there = bool(len(self._player.samples))
         for part in (self.parameters, self._source, self._output):
             part.setVisible(able)
         self._none.setVisible(not able)
@@ -135,7 +137,8 @@ class SoundInspector(Column):
 
     def _show_priced(self, _: object) -> None:
         """Say which model the bits belong to, and whether some are missing because a job was stopped."""
-        text, stopped = self._state.recording_bits.status_text.get(), self._state.recording_bits.stopped.get()
+        text = self._state.recording_bits.status_text.get()
+        stopped = self._state.recording_bits.stopped.get()
         words = ", ".join(filter(None, [text, "stopped" if stopped else ""]))
         self.priced.setText(f"Bits a sample: {words}.")
         self.priced.setVisible(bool(words))
@@ -144,7 +147,8 @@ class SoundInspector(Column):
     # ── where it comes from ──────────────────────────────────────────────────────────────────────
 
     def _show_recording(self, _: object) -> None:
-        recording, cut = self._state.recording.get(), self._state.cut.get()
+        recording = self._state.recording.get()
+        cut = self._state.cut.get()
         self.change.set_text("Change…" if recording is not None else "Open…")
         self.name.show_text(recording.name if recording is not None else "None: the model begins by itself")
         self.description.setText(recording.description if recording is not None else "")
@@ -159,14 +163,16 @@ class SoundInspector(Column):
         """Return the take from which it branched."""
         if not cut:
             return ""
-        takes, above = self._state.selection.takes.get(), self._state.source.parent_name
+        takes = self._state.selection.takes.get()
+        above = self._state.source.parent_name
         found = [(n, take) for n, take in enumerate(takes, 1) if take.name == above]
         if found and found[0][1].work.heard >= len(found[0][1].picture):
             return ""  # a recording, which is described above
         return f"Continues from {f'take {found[0][0]}' if found else 'another'} at {ruler_time(cut, 1)}"
 
     def _show_loop(self, _: object) -> None:
-        loop, joining = self._player.loop.get(), self._state.loop_finder
+        loop = self._player.loop.get()
+        joining = self._state.loop_finder
         self.region.setText(f"{ruler_time(loop[0], 3)} to {ruler_time(loop[1], 3)}" if loop is not None else "")
         self.region.setVisible(loop is not None)
         self.join.setText(
@@ -179,7 +185,8 @@ class SoundInspector(Column):
     # ── where it is heard ────────────────────────────────────────────────────────────────────────
 
     def _show_devices(self, _: object) -> None:
-        device, devices = self._player.card.device.get(), self._player.card.devices.get()
+        device = self._player.card.device.get()
+        devices = self._player.card.devices.get()
         self.output.clear()
         for name in ("", *devices, *([device] if device and device not in devices else [])):
             self.output.addItem(name or SYSTEM_OUTPUT, name)
@@ -197,9 +204,8 @@ class SoundInspector(Column):
     def _show_output(self, _: object = None) -> None:
         player = self._player
         self.delay.setText(f"Delay {player.card.delay:.2f} s" if player.card.delay else "")
-        self.gaps.setText(
-            f"{player.gap_count} gap{'' if player.gap_count == 1 else 's'}" if player.made_seconds else ""
-        )
+        plural = "" if player.gap_count == 1 else "s"
+        self.gaps.setText(f"{player.gap_count} gap{plural}" if player.made_seconds else "")
         self.heard_label.setText(self._delay_text())
 
     def _delay_text(self) -> str:

@@ -34,7 +34,8 @@ class SoundPlayer(State):
         self, engine: EngineProtocol, output: OutputProtocol, messages: Messages, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._engine, self._messages = engine, messages
+        self._engine = engine
+        self._messages = messages
         self.buffer = SoundBuffer(16_000, np.zeros(0, np.int16))
         self.live_generation = LiveGeneration(engine, messages, self.buffer, self)
         """How the model makes more of it."""
@@ -218,7 +219,10 @@ class SoundPlayer(State):
 
     def _has_enough(self) -> None:
         """Return whether enough is made to play without a gap."""
-        ahead, speed, text, making = self.seconds_ahead, self.speed.get(), "", self.live_generation
+        ahead = self.seconds_ahead
+        speed = self.speed.get()
+        text = ""
+        making = self.live_generation
         if not making.job or self.looping.get():
             making.is_playing = True
         else:
@@ -227,7 +231,8 @@ class SoundPlayer(State):
                 if speed >= FASTER_THAN_REAL_TIME
                 else max(JOB_SECONDS * (1 - speed), START_BUFFER_SECONDS)
             )
-            ran_dry, self._gap_noted = self.gap_count > self._gap_noted, self.gap_count
+            ran_dry = self.gap_count > self._gap_noted
+            self._gap_noted = self.gap_count
             if ran_dry:
                 making.note_gap()
             making.is_playing = ahead > 0 and not ran_dry if making.is_playing else ahead >= need
@@ -264,7 +269,8 @@ class SoundPlayer(State):
             rests = " The model pauses once it is well ahead." if self.live_generation.job else ""
             text = f"{fault.split('. ')[0].rstrip('.')} at {timecode(self.position)}. Playing is paused there.{rests}"
             other = "Play on the system's output" if self.card.device.get() else "Play again"
-            again, until = (other, lambda: self._on_card_taken()), (self.playing.changed, self.leaving)
+            again = (other, lambda: self._on_card_taken())
+            until = (self.playing.changed, self.leaving)
             self._messages.show_message(f"{text} Nothing is lost.", "failed", again, until=until)
         if not (self.live_generation.job or self.playing.get() or self.card.open):
             self._timer.stop()

@@ -51,7 +51,9 @@ class PlayerView(QWidget):
         self._lay_out()
 
     def _connect(self) -> None:
-        state, player, transport = self._state, self._player, self.transport
+        state = self._state
+        player = self._player
+        transport = self.transport
         player.grew.connect(self._show_samples)
         player.bits_changed.connect(self._show_priced)
         player.leaving.connect(self._forget_bits)
@@ -74,7 +76,10 @@ class PlayerView(QWidget):
         transport.level.home_requested.connect(lambda: player.set_level(LOUD_LEVEL))
 
     def _connect_lanes(self) -> None:
-        state, time, temperature, moment = self._state, self.lanes.timeline, self.lanes.temperature, self.lanes.playhead
+        state = self._state
+        time = self.lanes.timeline
+        temperature = self.lanes.temperature
+        moment = self.lanes.playhead
         time.seek_requested.connect(self.seek)
         time.cut_moved.connect(lambda seconds: state.set_cut(seconds))
         time.loop_moved.connect(self._set_loop)
@@ -108,7 +113,8 @@ class PlayerView(QWidget):
 
     def toggle_loop(self) -> None:
         """Repeat the region, or the visible part if there is none; or stop repeating."""
-        player, time = self._player, self.lanes.timeline
+        player = self._player
+        time = self.lanes.timeline
         seen = max(time.begin, 0.0), min(time.end, time.made)
         loop = player.loop.get() or (seen if seen[1] - seen[0] > MIN_LOOP else None)
         if loop != player.loop.get():
@@ -146,7 +152,8 @@ class PlayerView(QWidget):
 
     def show_frame(self) -> None:
         """Show the present moment; while nothing moves, no more frames come."""
-        player, time = self._player, self.lanes.timeline
+        player = self._player
+        time = self.lanes.timeline
         samples = player.samples
         if self._kept < len(samples) or self._shown != len(samples) or self._priced < self._kept:
             self._fits = self._fits or not self._kept or time.begin >= player.made_seconds
@@ -230,7 +237,8 @@ class PlayerView(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        px, compact = self._theme.scaled, self._compact
+        px = self._theme.scaled
+        compact = self._compact
         self._column.setContentsMargins(px(12), px(2), px(24 if not compact else 16), px(8 if compact else 20))
         self._column.setSpacing(px(8 if compact else 16))
         self._line.setContentsMargins(self.lanes.lanes_left if self.width() >= px(900) else 0, 0, 0, 0)

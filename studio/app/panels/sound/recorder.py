@@ -28,8 +28,11 @@ class Recorder(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._player, self._source, self._takes = player, source, takes
-        self._messages, self._change = messages, change
+        self._player = player
+        self._source = source
+        self._takes = takes
+        self._messages = messages
+        self._change = change
         self._by: tuple[InstalledModel, int] | None = None
         """The model, and the seed, of what was on the stage when it began."""
         player.leaving.connect(self.end_recording)

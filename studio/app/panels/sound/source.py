@@ -45,8 +45,12 @@ class SoundSource(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._takes, self._selection, self._player = takes, selection, player
-        self._parameters, self._live_settings, self._recording_bits = parameters, live_settings, recording_bits
+        self._takes = takes
+        self._selection = selection
+        self._player = player
+        self._parameters = parameters
+        self._live_settings = live_settings
+        self._recording_bits = recording_bits
         self.recording: Value[RecordingInfo | None] = Value(None, self)
         """The file that this sound continues."""
         self._ground: Take | None = None
@@ -86,7 +90,8 @@ class SoundSource(State):
 
     def to_work(self) -> Work | None:
         """Return the recipe of the present sound; None if there is no sound."""
-        trained, ground = self._parameters.model.get(), self._ground
+        trained = self._parameters.model.get()
+        ground = self._ground
         if trained is None or not len(self._player.samples):
             return None
         if self._live_settings.is_fresh and ground is not None:
@@ -136,11 +141,9 @@ class SoundSource(State):
     def apply_record(self, plain: Record) -> None:
         """Load a sound up to its cut, or whole if there is no cut."""
         self._record_before_restart = {}
-        trained, take, cut = (
-            self._parameters.model.get(),
-            self._takes.get_take(str(plain.get("take", ""))),
-            plain.get("cut"),
-        )
+        trained = self._parameters.model.get()
+        take = self._takes.get_take(str(plain.get("take", "")))
+        cut = plain.get("cut")
         here = take is not None and self._kept is not None and self._kept[1] == take.name
         if here and plain.get("live") and self._player.making.get():
             self._ground = take
@@ -162,13 +165,16 @@ class SoundSource(State):
     def _clear_sound(self, trained: InstalledModel | None) -> None:
         """Remove the sound."""
         self._player.load_sound(trained.card.rate if trained is not None else self._player.rate, np.zeros(0, np.int16))
-        self._ground, self._kept, self._loaded = None, None, ("", "")
+        self._ground = None
+        self._kept = None
+        self._loaded = ("", "")
         self._live_settings.clear_from()
 
     def _load_whole(self, take: Take, trained: InstalledModel) -> None:
         """Load a take as it was made."""
         self._player.load_sound(trained.card.rate, _samples_at_rate(take, trained.card.rate))
-        self._ground, self._kept = take, (len(self._player.samples), take.name)
+        self._ground = take
+        self._kept = (len(self._player.samples), take.name)
         self._live_settings.set_work(take.work)
         self._recording_bits.set_model(trained, self._parameters.label.get(), take.work.mix is not None)
 
@@ -177,19 +183,23 @@ class SoundSource(State):
 
         A recording stays whole, so that the cut can move. `here`: the player holds this take already.
         """
-        own, rate = _is_recording(take), trained.card.rate
+        own = _is_recording(take)
+        rate = trained.card.rate
         same = own and self._live_settings.is_fresh and self._loaded == (take.name, trained.card.name)
         if not same and (own or not here):
             self._player.load_sound(rate, _samples_at_rate(take, rate))
             self._recording_bits.set_model(trained, self._parameters.label.get(), take.work.mix is not None)
         if not own:
             self._player.live_generation.truncate(round(cut * rate))
-        self._ground, self._kept, self._loaded = take, None, (take.name, trained.card.name)
+        self._ground = take
+        self._kept = None
+        self._loaded = (take.name, trained.card.name)
         self._live_settings.clear_from(min(cut, len(take.picture) / take.work.rate))
 
     def _restore_sound(self) -> None:
         """Restore what was on the stage before a restart."""
-        left, loop = self._record_before_restart, self._player.loop.get()
+        left = self._record_before_restart
+        loop = self._player.loop.get()
         if left:
             self.apply_record(left)
             self._player.set_loop(loop)

@@ -57,7 +57,10 @@ class SoundState(PanelState):
         exporter: Exporter,
     ) -> None:
         super().__init__()
-        self._models, self._messages, self._jobs, self._takes = models, messages, jobs, takes
+        self._models = models
+        self._messages = messages
+        self._jobs = jobs
+        self._takes = takes
         self.parameters = Parameters(models, 1, 1, lambda trained: trained.card.rate > 0, self.change, self)
         """Seed and class begin another sound; the others take effect from the moment of the change."""
         self.model: Value[InstalledModel | None] = self.parameters.model
@@ -170,7 +173,9 @@ class SoundState(PanelState):
 
     def _list_job(self, _: object = None) -> None:
         """Show the running job in the queue."""
-        player, trained, source = self.player, self.model.get(), self.recording.get()
+        player = self.player
+        trained = self.model.get()
+        source = self.recording.get()
         if self._listed_job != player.live_generation.job:
             self._jobs.remove_job(self._listed_job)
             self._listed_job = player.live_generation.job
@@ -206,7 +211,8 @@ class SoundState(PanelState):
 
     def branch_at(self, seconds: float | None = None) -> None:
         """Continue from a moment, or from the heard one, as another take with another seed."""
-        player, seed = self.player, self.parameters.seed.get()
+        player = self.player
+        seed = self.parameters.seed.get()
         playing = player.playing.get()
         live = seconds is None and playing and player.making.get() and player.seconds_ahead < LIVE_SPEED
         at = player.position if seconds is None else min(max(seconds, 0.0), player.made_seconds)
@@ -299,7 +305,8 @@ class SoundState(PanelState):
             self._exporter.export_item(item, path)
 
     def _export_item(self, form: AudioFormat) -> ExportItem | None:
-        trained, work = self.model.get(), self.source.to_work()
+        trained = self.model.get()
+        work = self.source.to_work()
         if trained is None or work is None:
             return None
         name = storage.clean_name(f"{trained.card.name}-{work.seed}{form.ending}")

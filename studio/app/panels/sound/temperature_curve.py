@@ -46,7 +46,8 @@ def curve_with_step(points: Points, seconds: float, temperature: float) -> Point
 
 def splice_curves(past: Points, future: Points, seconds: float) -> Points:
     """Return one curve up to a moment, and another from there on."""
-    before, then = past[: bisect.bisect_left(past, seconds, key=_seconds_of)], temperature_at(future, seconds)
+    before = past[: bisect.bisect_left(past, seconds, key=_seconds_of)]
+    then = temperature_at(future, seconds)
     now = temperature_at(past, seconds, before=True) if before else then
     middle = ((seconds, then),) if abs(now - then) < 1e-9 or not before else ((seconds, now), (seconds, then))
     return (*before, *middle, *future[_index_after(future, seconds) :])[-MAX_POINTS:]

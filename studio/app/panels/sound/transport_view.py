@@ -13,7 +13,9 @@ from studio.app.widgets.theme import Theme
 
 LOUD_LEVEL = 0.7
 """Home of the volume."""
-NARROW_WIDTH, ROOMY_WIDTH, FULL_WIDTH = 500, 690, 880
+NARROW_WIDTH = 500
+ROOMY_WIDTH = 690
+FULL_WIDTH = 880
 """Pixels of width from which on the time stands beside the buttons, all in one line, and nothing below another."""
 
 
@@ -80,13 +82,17 @@ class TransportView(QWidget):
 
     def show_speed(self, speed: float, ahead: float, gaps: int, waiting: str, making: bool) -> None:
         """Show `speed`, seconds made in a second, 0 if unknown, or `waiting`: why nothing is heard yet."""
-        words = f"{speed:.{1 if speed >= 0.1 else 3}f} × real time" if speed else ""
-        gap = "no gaps so far" if not gaps else "1 gap so far" if gaps == 1 else f"{gaps} gaps so far"
-        far = f"{ahead:.1f} s ahead, {gap}" if making else "" if not speed else gap.capitalize()
+        decimals = 1 if speed >= 0.1 else 3
+        words = f"{speed:.{decimals}f} × real time" if speed else ""
+        gap = "1 gap so far" if gaps == 1 else f"{gaps or 'no'} gaps so far"
+        far = gap.capitalize() if speed else ""
+        if making:
+            far = f"{ahead:.1f} s ahead, {gap}"
         below = waiting.split(" × real time. ")[-1] or far
         if (words, below) == (self._speed, self._ahead):
             return
-        self._speed, self._ahead = words, below
+        self._speed = words
+        self._ahead = below
         self.speed.setText(words)
         self.ahead.setText(below)
         set_style(self.speed, role="warn" if 0 < speed < 1 else "strong")
@@ -107,16 +113,12 @@ class TransportView(QWidget):
 
     def _lay_out(self) -> None:
         """Place the controls in one line if they fit, else in two or three."""
-        px, wide = self._theme.scaled, self.width() / self._theme.scale
-        mode = (
-            "small"
-            if wide < NARROW_WIDTH
-            else "two lines"
-            if wide < ROOMY_WIDTH
-            else "roomy"
-            if wide < FULL_WIDTH
-            else "wide"
-        )
+        px = self._theme.scaled
+        wide = self.width() / self._theme.scale
+        mode = "wide"
+        for limit, name in ((FULL_WIDTH, "roomy"), (ROOMY_WIDTH, "two lines"), (NARROW_WIDTH, "small")):
+            if wide < limit:
+                mode = name
         if mode != self._mode:
             self._mode = mode
             self._arrange_rows(

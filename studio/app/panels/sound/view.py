@@ -40,7 +40,8 @@ class SoundStageView(QStackedWidget):
 
     def _build_empty_page(self) -> QWidget:
         page = QWidget()
-        self.title, self.waits = Label("", "name", wrap=True), Label("", "note", wrap=True)
+        self.title = Label("", "name", wrap=True)
+        self.waits = Label("", "note", wrap=True)
         self.begin = Button(self._theme, "Play", "primary", "play", tooltip="Play while it is made", keys="Ctrl+Return")
         self.own = Button(
             self._theme, "Open a sound…", "", "folder", tooltip="Choose a sound to continue", keys="Ctrl+O"
@@ -128,7 +129,8 @@ def make_panel(theme: Theme, state: AppState, dialogs: FileDialogs) -> PanelView
     sound = state.sound
     stage = SoundStageView(theme, state, dialogs)
     foot = SoundFoot(theme, state, dialogs)
-    player, time = stage.player, stage.player.lanes.timeline
+    player = stage.player
+    time = stage.player.lanes.timeline
     actions = (
         Action("Play", ("Ctrl+Return", "Ctrl+Enter"), sound.play),
         Action("Put the recording away", (CLOSE_KEYS,), sound.close_recording),

@@ -36,7 +36,8 @@ class Shortcuts(QObject):
 def focus_region(regions: Sequence[QWidget], now: QWidget | None, by: int) -> None:
     """Focus the next or previous of these parts that can have the focus."""
     at = [place for place, part in enumerate(regions) if now is not None and part.isAncestorOf(now)]
-    place = at[0] if at else -1 if by > 0 else 0
+    before_first = -1 if by > 0 else 0
+    place = at[0] if at else before_first
     for step in range(1, len(regions) + 1):
         part = regions[(place + by * step) % len(regions)]
         first = first_focusable(part)

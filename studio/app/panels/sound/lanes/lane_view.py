@@ -69,7 +69,8 @@ class LaneView(QWidget):
 
     @guarded(None)
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        time, x = self.timeline, event.position().x()
+        time = self.timeline
+        x = event.position().x()
         at = min(max(time.seconds_at(x), 0.0), time.made)
         if not self._held:
             self.setCursor(Qt.CursorShape.SplitHCursor if self.line_at(x) else Qt.CursorShape.ArrowCursor)
@@ -89,7 +90,8 @@ class LaneView(QWidget):
 
     @guarded(None)
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        held, self._held = self._held, ""
+        held = self._held
+        self._held = ""
         if held == "click":
             self.timeline.seek_requested.emit(
                 min(max(self.timeline.seconds_at(event.position().x()), 0.0), self.timeline.made)
@@ -99,7 +101,8 @@ class LaneView(QWidget):
 
     def cancel_drag(self) -> str:
         """Cancel the drag; return what was dragged, empty if nothing was."""
-        held, self._held = self._held, ""
+        held = self._held
+        self._held = ""
         return held if held != "click" else ""
 
     @guarded(None)
@@ -120,7 +123,8 @@ class LaneView(QWidget):
 
     def _on_moved(self) -> None:
         """Move the drawn part that stays visible, and redraw the rest."""
-        time, ratio = self.timeline, self.devicePixelRatioF()
+        time = self.timeline
+        ratio = self.devicePixelRatioF()
         pixel = time.length / time.width
         by = (self._begin - time.begin) / pixel * ratio
         if pixel != self._pixel or abs(by - round(by)) > 1e-3 or abs(by) >= self._kept.width():
@@ -130,7 +134,8 @@ class LaneView(QWidget):
             aside = round(by / ratio)
             self._stale.translate(aside, 0)
             self._stale += QRect(self.width() - 4 + aside if by < 0 else -4, 0, abs(aside) + 8, self.height())
-        self._begin, self._pixel = time.begin, pixel
+        self._begin = time.begin
+        self._pixel = pixel
         self.update()
 
     @guarded(None)
@@ -141,7 +146,8 @@ class LaneView(QWidget):
             self._kept = QPixmap(size)
             self._kept.setDevicePixelRatio(ratio)
             self._stale = QRegion(self.rect())
-        stale, self._stale = self._stale & self.rect(), QRegion()
+        stale = self._stale & self.rect()
+        self._stale = QRegion()
         if not stale.isEmpty():
             with QPainter(self._kept) as painter:
                 painter.setClipRegion(stale)
@@ -188,13 +194,15 @@ class RulerView(LaneView):
 
     def tick_labels(self) -> list[tuple[float, str]]:
         """Return the visible times with their labels; the first may be outside except for its label."""
-        time, metrics = self.timeline, QFontMetrics(self._theme.font(12))
+        time = self.timeline
+        metrics = QFontMetrics(self._theme.font(12))
         for step in _STEPS:
-            decimals = 3 if step < 0.01 else 2 if step < 0.1 else 1 if step < 1 else 0
+            decimals = sum(step < limit for limit in (1, 0.1, 0.01))
             wide = metrics.horizontalAdvance("0" + ruler_time(time.end, decimals)) + self._theme.scaled(TICK_GAP)
             if step / time.length * time.width >= wide:
                 break
-        first, last = int(time.begin / step), int(time.end / step) + 1
+        first = int(time.begin / step)
+        last = int(time.end / step) + 1
         return [(n * step, ruler_time(n * step, decimals)) for n in range(first, last + 1)]
 
     def _on_moved(self) -> None:
@@ -203,11 +211,14 @@ class RulerView(LaneView):
         self.redraw_range(self.width() - self._theme.scaled(TICK_ROOM))
 
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
-        theme, high, metrics = self._theme, self.height(), QFontMetrics(self._theme.font(12))
+        theme = self._theme
+        high = self.height()
+        metrics = QFontMetrics(self._theme.font(12))
         painter.fillRect(part, theme.colour("canvas"))
         painter.setFont(theme.font(12))
         for at, words in self.tick_labels():
-            x, wide = self.timeline.pixel_of(at), metrics.horizontalAdvance(words)
+            x = self.timeline.pixel_of(at)
+            wide = metrics.horizontalAdvance(words)
             painter.setPen(QPen(theme.colour("groove"), 1))
             painter.drawLine(x, high - theme.scaled(5), x, high)
             if x + theme.scaled(5) + wide > self.width():

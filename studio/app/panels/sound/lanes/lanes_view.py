@@ -135,10 +135,8 @@ class LanesView(QWidget):
 
     def _update_values(self, *_: object) -> None:
         """Update the values at the cursor."""
-        temperature, bits = (
-            self.temperature.temperature_at(self.timeline.position),
-            self.bits.bits_at(self.timeline.position),
-        )
+        temperature = self.temperature.temperature_at(self.timeline.position)
+        bits = self.bits.bits_at(self.timeline.position)
         self.names["Temperature"].show_value(f"{temperature:.2f}")
         self.names["Bits a sample"].show_value(f"{bits:.1f}" if bits is not None else "–")
         self.playhead.describe_moment(temperature, bits, self.temperature.is_outside_safe_range(self.timeline.position))
@@ -173,7 +171,8 @@ class LanesView(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        px, compact = self._theme.scaled, getattr(self, "_compact", False)
+        px = self._theme.scaled
+        compact = getattr(self, "_compact", False)
         self._grid.setContentsMargins(0, 0, 1, 0)
         self._grid.setHorizontalSpacing(px(12))
         self._grid.setVerticalSpacing(px(6 if compact else 12))
@@ -189,7 +188,8 @@ class LanesView(QWidget):
         self.timeline.set_width(self.wave.width())
         self.playhead.setGeometry(self.rect())
         lowest = self.bits if self.bits.isVisibleTo(self) else self.temperature
-        left, top = self.wave.x(), self.spectrogram.y()
+        left = self.wave.x()
+        top = self.spectrogram.y()
         lanes = QRect(left, top, self.wave.width(), lowest.geometry().bottom() - top)
         self.playhead.set_lanes(lanes, self.spectrogram.height())
         self.playhead.raise_()

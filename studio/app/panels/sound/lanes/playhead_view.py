@@ -14,7 +14,8 @@ UNITS_PER_SECOND = 100
 """Of the standard slider's whole numbers to a second."""
 SPARE_OPACITY = 0.6
 """Opacity of the veil over the part that Play replaces."""
-SMALL_STEP, LARGE_STEP = 0.1, 1.0
+SMALL_STEP = 0.1
+LARGE_STEP = 1.0
 """Seconds of an arrow, alone and with Shift."""
 
 
@@ -44,7 +45,8 @@ class Playhead(QSlider):
 
     def set_lanes(self, lanes: QRect, picture: int) -> None:
         """Set where the lines begin and end in this widget, and the height of the dark spectrogram above."""
-        self._lanes, self._picture = lanes, picture
+        self._lanes = lanes
+        self._picture = picture
         self.update()
 
     def describe_moment(self, temperature: float, bits: float | None, outside: bool) -> None:
@@ -63,7 +65,8 @@ class Playhead(QSlider):
 
     @guarded(None)
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        time, key = self.timeline, Qt.Key(event.key())
+        time = self.timeline
+        key = Qt.Key(event.key())
         far = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         along = {Qt.Key.Key_Right: 1, Qt.Key.Key_Left: -1}.get(key, 0)
         if along:
@@ -95,11 +98,14 @@ class Playhead(QSlider):
             self.update(QRect(round(self._x_of(at)) - 4, 0, 8, self.height()))
         if (self._lines[1:], self._spare) != (lines[1:], time.spare):
             self.update()
-        self._lines, self._spare = lines, time.spare
+        self._lines = lines
+        self._spare = time.spare
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        theme, time, lanes = self._theme, self.timeline, self._lanes
+        theme = self._theme
+        time = self.timeline
+        lanes = self._lanes
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             if time.spare and time.cut is not None:
@@ -126,7 +132,8 @@ class Playhead(QSlider):
         painter.fillRect(QRectF(left, self._lanes.top(), self._lanes.right() + 1 - left, self._picture), ground)
 
     def _paint_line(self, painter: QPainter, seconds: float, token: str, wide: float, dashed: bool = False) -> None:
-        x, lanes = self._x_of(seconds), self._lanes
+        x = self._x_of(seconds)
+        lanes = self._lanes
         if not lanes.left() - 1 <= x <= lanes.right() + 1:
             return
         ends = lanes.top(), lanes.top() + self._picture, lanes.bottom()
@@ -143,7 +150,9 @@ class Playhead(QSlider):
 
     def _paint_tag(self, painter: QPainter, seconds: float) -> None:
         """Write `continues from 0:06.0` beside the cut."""
-        theme, words, lanes = self._theme, f"continues from {ruler_time(seconds, 1)}", self._lanes
+        theme = self._theme
+        words = f"continues from {ruler_time(seconds, 1)}"
+        lanes = self._lanes
         font = theme.font(12, 500)
         wide = QFontMetrics(font).horizontalAdvance(words) + theme.scaled(16)
         x = self._x_of(seconds)

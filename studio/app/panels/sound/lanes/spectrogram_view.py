@@ -90,29 +90,34 @@ class SpectrogramView(LaneView):
     def _render_part(self, part: QRect) -> QImage:
         """Return a part of the lane in device pixels."""
         ratio = self.devicePixelRatioF()
-        wide, high = max(1, round(part.width() * ratio)), max(1, round(self.height() * ratio))
+        wide = max(1, round(part.width() * ratio))
+        high = max(1, round(self.height() * ratio))
         edges = self.timeline.pixel_edges(round(part.x() * ratio), wide, ratio) * self.spectrum.rate / self.spectrum.hop
         levels = self._levels_between(edges)[:, ::-1].T.astype(np.float32)  # (rows, wide), the lowest at the foot
         places = ((np.arange(high, dtype=np.float32) + 0.5) * ROWS / high - 0.5).clip(0, ROWS - 1)
-        above, part_of = places.astype(int), (places % 1)[:, None]
+        above = places.astype(int)
+        part_of = (places % 1)[:, None]
         levels = levels[above] + part_of * (levels[np.minimum(above + 1, ROWS - 1)] - levels[above])  # (high, wide)
         paint = self._colours[levels.astype(np.uint8)]
         return QImage(paint.data, wide, high, 4 * wide, QImage.Format.Format_RGB32).copy()
 
     def _levels_between(self, edges: Array) -> Array:
         """Return levels (n, rows) of pixels between columns (n + 1,); silent if not computed yet."""
-        last, apart = self.spectrum.columns - 1, float(edges[-1] - edges[-2])
+        last = self.spectrum.columns - 1
+        apart = float(edges[-1] - edges[-2])
         if last < 0:
             return np.zeros((len(edges) - 1, ROWS), np.uint8)
         found: Array
         if apart <= 1:
             middles = (edges[1:] + edges[:-1]) / 2
             before = np.minimum(middles.astype(int), last)
-            one, other = self._levels[before].astype(np.float32), self._levels[np.minimum(before + 1, last)]
+            one = self._levels[before].astype(np.float32)
+            other = self._levels[np.minimum(before + 1, last)]
             found = (one + (middles - before).clip(0, 1)[:, None] * (other - one)).astype(np.uint8)
             found[middles > last + 0.5] = 0
             return found
-        first, count = np.ceil(edges[:-1]).astype(int), np.diff(np.ceil(edges).astype(int))
+        first = np.ceil(edges[:-1]).astype(int)
+        count = np.diff(np.ceil(edges).astype(int))
         looks = min(MAX_COLUMNS_PER_PIXEL, int(np.ceil(apart)))
         places = first[:, None] + count[:, None] * np.arange(looks) // looks
         found = self._levels[np.minimum(places, last)].max(1)
@@ -136,7 +141,9 @@ class FrequencyAxis(QWidget):
 
     def tick_labels(self) -> list[tuple[float, str]]:
         """Return pixels from the top with labels: `8 kHz`, `4`, `2`, `1`, `500 Hz`, `250`."""
-        spectrum, last, unit = self._lane.spectrum, -1e9, ""
+        spectrum = self._lane.spectrum
+        last = -1e9
+        unit = ""
         found = list[tuple[float, str]]()
         for hertz in reversed(OCTAVES):
             y = self.height() * (1 - spectrum.row_of_frequency(hertz))
@@ -144,12 +151,14 @@ class FrequencyAxis(QWidget):
                 continue
             number, own = (hertz / 1000, " kHz") if hertz >= 1000 else (hertz, " Hz")
             found.append((y, f"{number:g}{own if own != unit else ''}"))
-            last, unit = y, own
+            last = y
+            unit = own
         return found
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        theme, line = self._theme, self._theme.scaled(LINE_HEIGHT)
+        theme = self._theme
+        line = self._theme.scaled(LINE_HEIGHT)
         with QPainter(self) as painter:
             painter.setFont(theme.font(12))
             painter.setPen(theme.colour("soft"))

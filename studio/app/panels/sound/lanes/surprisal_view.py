@@ -32,7 +32,8 @@ class SurprisalLaneView(LaneView):
     def show_bits(self, bits: Array, rate: int, kept: int, most: float = 8.0) -> None:
         """Show the bits of each sample (n,) float32; the first `kept` are unchanged."""
         grown = rate == self.rate and kept == len(self._means)
-        self.rate, self.most = rate, most
+        self.rate = rate
+        self.most = most
         self._means.set_numbers(bits, kept)
         if grown:
             self.redraw_range(self.timeline.x_of(kept / rate) - 2, self.timeline.x_of(len(bits) / rate))
@@ -61,7 +62,9 @@ class SurprisalLaneView(LaneView):
         self.visibility_changed.emit(False)
 
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
-        theme, time, high = self._theme, self.timeline, self.height()
+        theme = self._theme
+        time = self.timeline
+        high = self.height()
         left = part.x() - 2
         seconds = time.pixel_edges(left, part.width() + 5)
         bits = self._means.between(seconds * self.rate)

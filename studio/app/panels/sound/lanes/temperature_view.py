@@ -30,9 +30,11 @@ from studio.app.widgets.theme import Theme
 from studio.app.widgets.value_slider import OUTSIDE_SAFE_RANGE
 
 Index = QModelIndex | QPersistentModelIndex
-TEMPERATURE_STEP, TIME_STEP = 0.02, 0.1
+TEMPERATURE_STEP = 0.02
+TIME_STEP = 0.1
 """How far a key moves a knot: in temperature, and in seconds."""
-KNOT_SIZE, EDGE_MARGIN = 9, 8
+KNOT_SIZE = 9
+EDGE_MARGIN = 8
 """Width of a knot in pixels, and free pixels above the highest and below the lowest temperature."""
 
 
@@ -153,7 +155,8 @@ class TemperatureLaneView(QListView):
 
     def nudge_knot(self, seconds: float, steps: int) -> None:
         """Make the first knot from a moment on warmer by steps; without one, add it first."""
-        at, up = max(seconds, self._settled), steps * TEMPERATURE_STEP
+        at = max(seconds, self._settled)
+        up = steps * TEMPERATURE_STEP
         row = next((n for n in self._movable_knots() if self.shown_knots[n][0] >= at), None)
         if row is None:
             temperature = min(max(self.temperature_at(at) + up, 0.0), SLIDER_MAX_TEMPERATURE)
@@ -215,7 +218,8 @@ class TemperatureLaneView(QListView):
 
     @guarded(QRect())
     def visualRect(self, index: Index) -> QRect:
-        middle, side = self.position_of(*self.shown_knots[index.row()]).toPoint(), self._theme.scaled(KNOT_SIZE)
+        middle = self.position_of(*self.shown_knots[index.row()]).toPoint()
+        side = self._theme.scaled(KNOT_SIZE)
         return QRect(middle.x() - side, middle.y() - side, 2 * side, 2 * side)
 
     @guarded(QModelIndex())
@@ -236,7 +240,8 @@ class TemperatureLaneView(QListView):
             event.ignore()
             return
         self.setFocus(Qt.FocusReason.MouseFocusReason)
-        near, now = self.knot_at(event.position()), self.values_at(event.position())
+        near = self.knot_at(event.position())
+        now = self.values_at(event.position())
         if near is None and now[0] < self._settled:
             return
         self.grabbed.emit()
@@ -251,11 +256,11 @@ class TemperatureLaneView(QListView):
         if self._held is not None and self.currentIndex().isValid():
             self._move_knot(self.currentIndex().row(), *self.values_at(event.position()))
             return
-        free, shapes = self.values_at(event.position())[0] >= self._settled, Qt.CursorShape
+        free = self.values_at(event.position())[0] >= self._settled
+        shapes = Qt.CursorShape
         over = self.knot_at(event.position()) is not None
-        self.viewport().setCursor(
-            shapes.PointingHandCursor if over else shapes.CrossCursor if free else shapes.ArrowCursor
-        )
+        empty = shapes.CrossCursor if free else shapes.ArrowCursor
+        self.viewport().setCursor(shapes.PointingHandCursor if over else empty)
 
     @guarded(None)
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -266,7 +271,8 @@ class TemperatureLaneView(QListView):
 
     def cancel_drag(self) -> bool:
         """Cancel the drag; return whether there was one."""
-        held, self._held = self._held, None
+        held = self._held
+        self._held = None
         return held is not None
 
     @guarded(None)
@@ -280,7 +286,8 @@ class TemperatureLaneView(QListView):
 
     @guarded(None)
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key, row = Qt.Key(event.key()), max(self.currentIndex().row(), 0)
+        key = Qt.Key(event.key())
+        row = max(self.currentIndex().row(), 0)
         shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         up = {Qt.Key.Key_Up: TEMPERATURE_STEP, Qt.Key.Key_Down: -TEMPERATURE_STEP}.get(key, 0.0)
         along = {Qt.Key.Key_Right: 1, Qt.Key.Key_Left: -1}.get(key, 0)
@@ -308,7 +315,8 @@ class TemperatureLaneView(QListView):
     def _line_points(self) -> list[QPointF]:
         """Return the line from where the model begins to the end of the visible part."""
         time = self.timeline
-        first, last = max(time.begin, time.cut or 0.0), time.end
+        first = max(time.begin, time.cut or 0.0)
+        last = time.end
         if first >= last:
             return []
         begin, end = (bisect.bisect_left(self.shown_knots, (at, -math.inf)) for at in (first, last))
@@ -321,7 +329,9 @@ class TemperatureLaneView(QListView):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        theme, line, drawn = self._theme, self._line_points(), len(self.shown_knots) > 1
+        theme = self._theme
+        line = self._line_points()
+        drawn = len(self.shown_knots) > 1
         with QPainter(self.viewport()) as painter:
             painter.fillRect(event.rect(), theme.colour("window"))
             if not line:
@@ -369,7 +379,8 @@ class TemperatureLaneView(QListView):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
     def _paint_knot(self, painter: QPainter, row: int, knot: tuple[float, float]) -> None:
-        theme, place = self._theme, self.position_of(*knot)
+        theme = self._theme
+        place = self.position_of(*knot)
         chosen = row == self.currentIndex().row() and (self.hasFocus() or self._held is not None)
         token = "accent" if len(self.shown_knots) > 1 or chosen else "border"
         painter.setPen(QPen(theme.colour(token), 2))

@@ -7,7 +7,8 @@ from studio.wire.messages import Array
 
 INITIAL_SECONDS = 24.0
 """Visible seconds."""
-MIN_SECONDS, MAX_SECONDS = 0.02, 4 * 3600.0
+MIN_SECONDS = 0.02
+MAX_SECONDS = 4 * 3600.0
 AHEAD_SHARE = 0.35
 """Share of the visible part ahead of the playhead while it is followed."""
 
@@ -29,7 +30,9 @@ class Timeline(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.begin, self.length, self.width = 0.0, INITIAL_SECONDS, 1
+        self.begin = 0.0
+        self.length = INITIAL_SECONDS
+        self.width = 1
         self.made = 0.0
         """Seconds that there are."""
         self.position = 0.0
@@ -94,7 +97,8 @@ class Timeline(QObject):
             self.marks_changed.emit()
 
     def set_loop(self, loop: tuple[float, float] | None, looping: bool) -> None:
-        self.loop, self.looping = loop, looping
+        self.loop = loop
+        self.looping = looping
         self.marks_changed.emit()
 
     # ── visible part ─────────────────────────────────────────────────────────────────────────────
@@ -107,7 +111,8 @@ class Timeline(QObject):
 
     def zoom(self, times: float, x: float) -> None:
         """Zoom; the moment at a pixel stays there."""
-        held, length = self.seconds_at(x), min(max(self.length / times, MIN_SECONDS), MAX_SECONDS)
+        held = self.seconds_at(x)
+        length = min(max(self.length / times, MIN_SECONDS), MAX_SECONDS)
         self._set_visible(held - x * length / self.width, length)
 
     def scroll_by(self, seconds: float) -> None:

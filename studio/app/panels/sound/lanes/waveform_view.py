@@ -45,7 +45,8 @@ class WaveformView(LaneView):
         self._redraw_between(self._heard, time.position)
         if time.making:
             self._redraw_between(self._made, time.made)
-        self._heard, self._made = time.position, time.made
+        self._heard = time.position
+        self._made = time.made
         if (marks := (time.cut, time.loop, time.looping, time.making, time.spare)) != self._marks:
             self._marks = marks
             self.redraw_range()
@@ -57,13 +58,17 @@ class WaveformView(LaneView):
             self.redraw_range(left, right + words)
 
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
-        theme, time, middle = self._theme, self.timeline, self.height() / 2
+        theme = self._theme
+        time = self.timeline
+        middle = self.height() / 2
         painter.fillRect(part, theme.colour("window"))
         if time.loop is not None:
-            left, right = time.x_of(time.loop[0]), time.x_of(time.loop[1])
+            left = time.x_of(time.loop[0])
+            right = time.x_of(time.loop[1])
             ground = theme.colour("tint" if time.looping else "raised")
             painter.fillRect(QRectF(left, 0, right - left, self.height()), ground)
-        newest, words = time.x_of(time.made), theme.scaled(96)
+        newest = time.x_of(time.made)
+        words = theme.scaled(96)
         painter.fillRect(QRectF(0, middle - 0.5, newest, 1), theme.colour("line"))
         painter.drawImage(QRectF(part), self._stroke_image(part))
         if time.making:
@@ -74,14 +79,17 @@ class WaveformView(LaneView):
 
     def _stroke_image(self, part: QRect) -> QImage:
         """Return the wave in a part of the lane, in device pixels; partly covered pixels are partly opaque."""
-        ratio, time = self.devicePixelRatioF(), self.timeline
-        wide, high = max(1, round(part.width() * ratio)), max(1, round(self.height() * ratio))
+        ratio = self.devicePixelRatioF()
+        time = self.timeline
+        wide = max(1, round(part.width() * ratio))
+        high = max(1, round(self.height() * ratio))
         seconds = time.pixel_edges(round(part.x() * ratio), wide, ratio)
         low, above = self._peaks.between(seconds * self.rate)
         top, foot = (high / 2 * (1 - HEIGHT_SHARE * _relative_height(np.nan_to_num(each))) for each in (above, low))
         thin = np.maximum(1.0 - (foot - top), 0) / 2
         rows = np.arange(high, dtype=np.float32)[:, None]
-        foot, top = (foot + thin).astype(np.float32), (top - thin).astype(np.float32)
+        foot = (foot + thin).astype(np.float32)
+        top = (top - thin).astype(np.float32)
         full = (np.minimum(rows + 1, foot) - np.maximum(rows, top)).clip(0, 1) * 255  # (high, wide)
         full[:, ~np.isfinite(low)] = 0
         of = self._states_at((seconds[:-1] + seconds[1:]) / 2) * 256
@@ -100,7 +108,8 @@ class WaveformView(LaneView):
 
     def _colour_table(self) -> Array:
         """Return the colours of each state at every opacity, (4 · 256,) as a picture holds them."""
-        full, found = np.arange(256, dtype=np.uint32), []
+        full = np.arange(256, dtype=np.uint32)
+        found = []
         for token in ("faint", "accent", "soft", "groove"):
             colour = self._theme.colour(token)
             parts = (full, *(full * part // 255 for part in (colour.red(), colour.green(), colour.blue())))

@@ -48,8 +48,8 @@ SECOND_WINDOW = (
     "Another window of Latent Studio is open. Takes that you keep here are safe. "
     "Settings and undo of this window are not kept."
 )
-PARTLY_READ = "Part of how the window was left could not be read and starts fresh. Your takes are safe."
-FAULT_TEXT = "Something went wrong inside the window. What you did last may not have happened. Your takes are safe."
+PARTLY_READ = "Part of the saved window could not be read. It starts fresh. Your takes are safe."
+FAULT_TEXT = "Something went wrong inside the window. Your last action may be lost. Your takes are safe."
 
 
 def window_log_path() -> Path:
@@ -216,7 +216,7 @@ class AppState(State):
         if self.panel.get() == "complete" and kind in ("picture", "work"):
             return "Open in Complete"
         if kind == "wave" and self._is_sound(kind):
-            return "Go on from this sound"
+            return "Continue this sound"
         return drops.drop_text(kind, paths)
 
     def _is_sound(self, kind: drops.FileKind) -> bool:
@@ -273,7 +273,7 @@ class AppState(State):
                 self.sound.open_file(paths[0])
                 if len(paths) > 1:
                     name = drops.display_name(paths[0].name)
-                    self.messages.show_message(f'Only "{name}" is opened: Sound goes on from one at a time.')
+                    self.messages.show_message(f'Only "{name}" was opened. Sound continues one recording at a time.')
             case "picture" | "wave" | "work":
                 here = self.panel.get() == "complete" and kind != "wave"
                 if not here:
@@ -281,7 +281,7 @@ class AppState(State):
                 (self.complete.canvas if here else self.explore).open_file(paths[0])
                 if len(paths) > 1:
                     name, panel = drops.display_name(paths[0].name), "Complete" if here else "Explore"
-                    self.messages.show_message(f'Only "{name}" is opened: {panel} shows one at a time.')
+                    self.messages.show_message(f'Only "{name}" was opened. {panel} shows one at a time.')
             case "model" | "pickle":
                 self.models.add_model(paths[0], self._choose_added)
             case _:

@@ -77,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
     with contextlib.suppress(ValueError, AttributeError, OSError):  # a windowed build has no standard error
         faulthandler.enable()
     parser = argparse.ArgumentParser(prog="studio", description="The window. For the terminal see: studio --help")
-    parser.add_argument("--device", help="cpu, cuda or mps; the one in Settings where this is left out")
+    parser.add_argument("--device", help="cpu, cuda or mps; without it, the device from Settings")
     device = parser.parse_args(argv).device
     application = QApplication(sys.argv[:1] or ["studio"])
     faults = FaultLog()

@@ -104,8 +104,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
             f"{one} {other}" for one in first for other in second
         ):
             one, other = (column.replace("_", " ").capitalize() for column in self.label_columns)
-            return (one if one != "Label" else "Kind", first), (other, second)
-        return (("Kind", self.class_names),) if self.class_names else ()
+            return (one if one != "Label" else "Class", first), (other, second)
+        return (("Class", self.class_names),) if self.class_names else ()
 
     @property
     def size_text(self) -> str:

@@ -9,8 +9,10 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from studio.app import app_state as window_module
-from studio.app.app_state import AppState
+from studio.app.app_state import PARTLY_READ, SECOND_WINDOW, AppState
 from studio.app.core.autosave import SettingsFile
+from studio.app.panels.sound.state import NO_MODEL
+from studio.app.takes.store import NAMES_ELSEWHERE
 from studio.library import storage, work
 from studio.library.storage import NotSaved
 from studio.library.work import Work
@@ -69,7 +71,7 @@ def test_a_damaged_file_is_kept_aside_and_said(
     window = opener(engine)
     said = window.messages.current.get()
     assert said is not None and said.text == (
-        "The settings were damaged, so the window starts fresh. Your takes are safe. The damaged file is in the bin."
+        "The settings were damaged. The window starts fresh. Your takes are safe. The damaged file is in the bin."
     )
     (kept,) = (studio_home / "data" / "bin").rglob("settings.json")
     assert kept.read_bytes() == rubbish
@@ -126,7 +128,7 @@ def test_one_value_that_makes_no_sense_costs_only_itself(
     assert dials.number.get() == 16 and second.generate.history.undo_name.get() == "temperature"
     assert second.complete.canvas.brush.size.get() == 9
     said = second.messages.current.get()
-    assert said is not None and said.text.startswith("Part of how the window was left could not be read")
+    assert said is not None and said.text == PARTLY_READ
 
 
 def test_what_an_older_version_left_is_opened_without_a_fault(
@@ -213,7 +215,7 @@ def test_words_before_the_mouse_is_released(window: AppState, tmp_path: Path) ->
     made = Work(medium="sound", model="waves", model_hash="", seed=1)
     (tmp_path / "made.wav").write_bytes(work.encode_wav(np.zeros(256, np.int16), made))
     assert "pickle" in would["old.pt"] and would["x.wav"] == "Open in Explore"
-    assert window.drop_text([tmp_path / "song.flac"]).startswith("There is no model of recordings")
+    assert window.drop_text([tmp_path / "song.flac"]) == NO_MODEL
     assert window.drop_text([tmp_path / "made.wav"]) == "Restore this work"
     (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
     assert "is a folder" in window.drop_text([tmp_path]) and "no file" in window.drop_text([])
@@ -357,7 +359,7 @@ def test_of_several_pictures_the_first_is_opened_and_that_is_said(
     window.open_dropped([tmp_path / "a.png", tmp_path / "b.png"])
     qtbot.waitUntil(lambda: window.explore.importing.preview.get() is not None)
     said, shown = window.messages.current.get(), window.explore.importing.preview.get()
-    assert said is not None and said.text.startswith('Only "a.png" is opened')
+    assert said is not None and said.text.startswith('Only "a.png" was opened')
     assert shown is not None and shown.picture.name == "a.png" and window.panel.get() == "explore"
 
 
@@ -449,7 +451,7 @@ def test_a_second_window_says_so_and_changes_nothing_of_the_first(
     second.start()
     said = second.messages.current.get()
     assert said is not None
-    assert said.text.startswith("Another window of Latent Studio is open.")
+    assert said.text == SECOND_WINDOW
     other_engine.status_changed.emit("Ready")
     second.generate.parameters.set_number(5)
     second.generate.start_batch()
@@ -493,7 +495,7 @@ def test_a_second_window_renames_nothing_and_says_so(
         rename(0, "Thorn")
         said = second.messages.current.get()
         assert said is not None
-        assert said.text == "Another window of Latent Studio is open. Names can be changed only there."
+        assert said.text == NAMES_ELSEWHERE
         assert second.explore.history.undo_name.get() == steps, "nothing was done that could be undone"
     for _ in range(4):
         second.explore.history.undo()
@@ -507,5 +509,5 @@ def test_a_second_window_leaves_damaged_settings_where_they_are(studio_home: Pat
     path.write_text("{")
     plain, said = SettingsFile(writable=False).read()
     assert plain == {}
-    assert said == "The settings were damaged, so the window starts fresh. Your takes are safe."
+    assert said == "The settings were damaged. The window starts fresh. Your takes are safe."
     assert path.read_text() == "{"

@@ -28,7 +28,7 @@ def test_choosing_a_deleted_model_says_so_and_changes_nothing(window: AppState, 
     assert explore.parameters.names.get()[0] == "Warmth"
     message = window.messages.current.get()
     assert message is not None
-    assert message.text.startswith('"Tones" is not here any more')
+    assert message.text.startswith('"Tones" is missing')
     assert [trained.card.name for trained in window.models.cards.get()] == ["tiny"]
 
 

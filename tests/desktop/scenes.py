@@ -37,8 +37,8 @@ class Scenes:
             window.open_panel(title)
         while window.sees("Close this page", "button"):
             window.click("Close this page")
-        if window.sees("Let the message go", "button"):
-            window.click("Let the message go")
+        if window.sees("Close the message", "button"):
+            window.click("Close the message")
         self.inspector(True)
 
     def inspector(self, shown: bool) -> None:
@@ -81,7 +81,7 @@ class Scenes:
             if window.value("generate.enlarged.index") is not None:
                 window.key("Escape")
             self.model(ROW_BY_ROW)
-            if len(window.value("generate.batch.cells")) > 1 or not window.sees("Doubt", "button"):
+            if len(window.value("generate.batch.cells")) > 1 or not window.sees("Uncertainty", "button"):
                 window.set_number(1)
                 self.make("generate.batch.cells", 1)
             window.click(window.find("", "row", "GridView"), times=2)

@@ -281,7 +281,7 @@ def test_a_picture_goes_on_from_the_row_to_which_the_marker_was_dragged(window: 
     rows = base["shape"][0]
     mark = window.value("generate.rewind.marker.row")
     assert 0 < mark < rows
-    window.click("Go on")
+    window.click("Continue")
     window.until(lambda: len(window.value("takes.takes")) > takes, "Another take", COMPILES)
     window.until(lambda: window.value("engine_status") == "Ready", "The rest of the picture", COMPILES)
     other = window.value("takes.takes")[-1]["picture"]

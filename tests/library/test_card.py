@@ -31,7 +31,7 @@ def test_an_older_card_has_no_percentile() -> None:
 def test_classes_of_two_groups_are_separated() -> None:
     names = ("0 ann", "0 bob", "1 ann", "1 bob", "2 ann", "2 bob")
     known = msgspec.structs.replace(make_card(), classes=names, label_columns=("label", "speaker"))
-    assert known.class_groups == (("Kind", ("0", "1", "2")), ("Speaker", ("ann", "bob")))
+    assert known.class_groups == (("Class", ("0", "1", "2")), ("Speaker", ("ann", "bob")))
     odd = msgspec.structs.replace(known, classes=("hihat closed", "hihat open", "kick"))
-    assert odd.class_groups == (("Kind", odd.classes),)
+    assert odd.class_groups == (("Class", odd.classes),)
     assert make_card().class_groups == ()

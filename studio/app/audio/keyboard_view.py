@@ -32,7 +32,7 @@ class Keyboard(QWidget):
         self._mouse: int | None = None
         self._letters = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        set_tooltip(self, "Press a key to hear the wave at its pitch; drag for a glissando")
+        set_tooltip(self, "Press a key to hear its pitch. Drag for a glissando")
         bind(self, wave_synth.octave, self._show_octave)
         bind(self, wave_synth.pressed_notes, self._show_notes)
         bind(self, wave_synth.note, self._show_notes)

@@ -15,7 +15,7 @@ from studio.app.widgets.slider import Slider
 from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
 
-_HINT = "Click the wave, then A to K play, Z and X change the octave"
+_HINT = "Click the wave. A to K play, Z and X change the octave"
 _PLAYING = "A to K play, Z and X change the octave"
 LOUD_LEVEL = 0.7
 """Home of the level."""
@@ -36,13 +36,13 @@ class WavePage(QWidget):
         self.play.setCheckable(True)
         self.pitch = Label("", "name")
         self.hint = ElidedLabel(_HINT, "note", Qt.TextElideMode.ElideRight)
-        self.octave_down = Button(theme, "", "icon", "minus", "Octave lower", "Let the keys begin an octave lower", "Z")
+        self.octave_down = Button(theme, "", "icon", "minus", "Octave lower", "Move the keys one octave lower", "Z")
         self.octave = Label("", "soft")
-        self.octave_up = Button(theme, "", "icon", "plus", "Octave higher", "Let the keys begin an octave higher", "X")
+        self.octave_up = Button(theme, "", "icon", "plus", "Octave higher", "Move the keys one octave higher", "X")
         self._sign = Label()
         self.level = Slider(theme, 0.0, 1.0, LOUD_LEVEL, None)
         self.level.setAccessibleName("Level")
-        set_tooltip(self.level, "How loud, not part of what is saved")
+        set_tooltip(self.level, "Set how loud it plays. The saved file stays the same")
         self._column, self._line = QVBoxLayout(self), QHBoxLayout()
         self._build()
         self._connect()
@@ -95,7 +95,7 @@ class WavePage(QWidget):
         self.play.setChecked(held)
         self.play.set_icon("stop" if held else "play")
         self.play.setAccessibleName("Stop" if held else "Play")
-        self.play.set_tooltip("Let the tone end" if held else "Hold the wave as a tone", "Space")
+        self.play.set_tooltip("Stop the tone" if held else "Hold the wave as a tone", "Space")
 
     def _show_octave(self, octave: int) -> None:
         first = 12 * (octave + 1)

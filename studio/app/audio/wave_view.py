@@ -137,7 +137,7 @@ class HarmonicsView(QWidget):
         self._levels: Array = np.zeros(0)
         self._sounding = False
         self.setAccessibleName("Harmonics")
-        set_tooltip(self, "How loud each harmonic of the wave is, from the first to the sixty-fourth")
+        set_tooltip(self, "Show how loud each of the 64 harmonics is")
         theme.changed.connect(self.updateGeometry)
 
     def show_wave(self, wave: Array | None) -> None:

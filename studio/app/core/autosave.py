@@ -110,7 +110,7 @@ class SettingsFile:
         except OSError as error:
             return (
                 {},
-                f"The settings could not be read ({error.strerror}), so the window starts fresh. {_TAKES_ARE_SAFE}",
+                f"The settings could not be read ({error.strerror}). The window starts fresh. {_TAKES_ARE_SAFE}",
             )
         try:
             if len(data) > MAX_SIZE:
@@ -119,7 +119,7 @@ class SettingsFile:
             if not isinstance(record, dict):
                 raise ValueError("not a record")
         except (ValueError, RecursionError):
-            damaged = f"The settings were damaged, so the window starts fresh. {_TAKES_ARE_SAFE}"
+            damaged = f"The settings were damaged. The window starts fresh. {_TAKES_ARE_SAFE}"
             if not self._writable:
                 return {}, damaged
             with contextlib.suppress(NotSaved):  # if this fails, the next save replaces the file

@@ -245,7 +245,7 @@ class EngineClient(QObject):
     def _on_unreadable(self, pipe: EnginePipe, fault: str) -> None:
         self._log.append(f"unreadable: {fault}")
         if process_state := self._process_of(pipe):
-            self._kill_process(process_state, "The engine said something that could not be read, and was ended.")
+            self._kill_process(process_state, "The engine sent something unreadable and was ended.")
 
     def _update_process(self, process_state: _ProcessState, event: AnyEvent) -> None:
         """Update what is known of the process from an event."""
@@ -253,7 +253,8 @@ class EngineClient(QObject):
             case Starting(protocol=protocol, version=version) if protocol != PROTOCOL_VERSION:
                 process_state.hopeless = True
                 self._kill_process(
-                    process_state, f"The engine is of another version, {version}. Install the same on both machines."
+                    process_state,
+                    f"The engine has another version, {version}. Install the same version on both computers.",
                 )
             case Ready():
                 process_state.ready = True
@@ -308,7 +309,7 @@ class EngineClient(QObject):
             command = self._open.get(process_state.open_commands or "")
             slow = SLOW if command and command.urgency == URGENCY_QUEUED else WATCHED
             if process_state.silent > patience or process_state.stuck > patience * slow:
-                self._kill_process(process_state, "The engine did not answer any more and was ended.")
+                self._kill_process(process_state, "The engine stopped answering and was ended.")
 
     def _kill_process(self, process_state: _ProcessState, verdict: str) -> None:
         process_state.verdict = verdict
@@ -335,11 +336,10 @@ class EngineClient(QObject):
             self._restart.start(round(RESTART_DELAYS[len(self._crashes) - 1] * 1000))
             sentence = f"{process_state.verdict} Another one is starting. {TAKES_ARE_SAFE}"
         else:
-            often = "" if process_state.hopeless else f" That was {len(self._crashes)} times within a short while, so"
+            often = "" if process_state.hopeless else f" It stopped {len(self._crashes)} times within a short while."
             reason = self._reason and f"{self._reason} "
             sentence = (
-                f"{process_state.verdict}{often or ' So'} no other is starting. "
-                f"{reason}{TAKES_ARE_SAFE} Doctor says more."
+                f"{process_state.verdict}{often} No other is starting. {reason}{TAKES_ARE_SAFE} Doctor says more."
             )
         self.message_raised.emit(sentence)
         if lost:

@@ -35,7 +35,7 @@ _DROP_TEXTS: dict[FileKind, str] = {
     "picture": "Open in Explore",
     "wave": "Open in Explore",
     "work": "Restore this work",
-    "recording": "Go on from this sound",
+    "recording": "Continue this sound",
     "recorded work": "Restore this work",
     "model": "Add this model",
 }
@@ -79,14 +79,14 @@ def drop_text(kind: FileKind, paths: Sequence[Path]) -> str:
         case "nothing":
             return "There is no file in what was dropped. Drop a picture, or a model."
         case "folder":
-            return f'"{name}" is a folder. Drop one of its pictures, or train on it with "studio train" in a terminal.'
+            return f'"{name}" is a folder. Drop one picture, or use "studio train" in a terminal.'
         case "pickle":
             return f'"{name}" is a pickle, which can run programs when opened. Ask for a {MODEL_SUFFIX} file.'
         case "unread sound":
             return str(refusal_reason(name, recognise_format(_first_bytes(paths[0]), paths[0].suffix)))
         case _:
-            reason = f'"{name}" is no picture, sound or model, so it was not opened.'
-            return f"{reason} PNG, JPEG, WAV and MP3 can be."
+            reason = f'"{name}" is no picture, sound or model. It was not opened.'
+            return f"{reason} PNG, JPEG, WAV and MP3 can be opened."
 
 
 def _first_bytes(path: Path) -> bytes:

@@ -25,7 +25,7 @@ class ImportSection(Column):
         )
         self.name = ElidedLabel("", "name")
         self.seen = PictureView(theme, "What the model will see")
-        self.note = Label("Drag the frame to choose the part; drag its corner to size it.", "note", wrap=True)
+        self.note = Label("Drag the frame to choose the part. Drag its corner to size it.", "note", wrap=True)
         self.add_section("Bring in a picture", first=True)
         self.add_widgets(self.name, self.fit_field, self.note)
         self.add_section("As the model will see it")

@@ -144,7 +144,7 @@ class Importing(State):
             self._offer_again(str(refusal))
             return
         self._cancel_encoding()
-        like = "" if np.array_equal(seen, wave.array) else "as loud as the others, from where it rises through silence"
+        like = "" if np.array_equal(seen, wave.array) else "at the usual loudness, from its first rise through zero"
         self._encode(CropPreview(replace(wave, notes=(*wave.notes, *filter(None, [like]))), "fit", None, seen))
 
     def _cancel_encoding(self) -> None:

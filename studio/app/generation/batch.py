@@ -28,6 +28,8 @@ from studio.wire.messages import (
     Ready,
 )
 
+UNCERTAINTY_LATER = "Uncertainty is recorded while drawing. It appears with the next pictures."
+
 
 @dataclass(frozen=True)
 class DrawSettings:
@@ -176,7 +178,7 @@ class Batch(State):
         """Show the uncertainty of each pixel, or hide it. The engine sends it only while drawing."""
         self.uncertainty.set_on(on)
         if on and not self.running.get() and self.uncertainty.scale.get() is None:
-            self._messages.show_message("Doubt is told while pictures are drawn, so it shows with the next ones.")
+            self._messages.show_message(UNCERTAINTY_LATER)
 
     def _steer_uncertainty(self, on: bool) -> None:
         """Start or stop the report of uncertainty in a run that draws pixel by pixel."""
@@ -229,7 +231,7 @@ class Batch(State):
     def _show_stop(self) -> None:
         text = self._wording().stopped_text(self.cells.get())
         self._end_job(text)
-        self._messages.show_message(text, "info", ("Go on", self.continue_run), until=(self.running.changed,))
+        self._messages.show_message(text, "info", ("Continue", self.continue_run), until=(self.running.changed,))
 
     def _show_failure(self, event: Failed) -> None:
         self._repeats = 0

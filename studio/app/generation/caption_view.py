@@ -15,7 +15,7 @@ class BatchCaption(QWidget):
         self._theme = theme
         self.first = Label("", "strong")
         self.rest = ElidedLabel("", "soft", Qt.TextElideMode.ElideRight)
-        self.continue_link = Button(theme, "Go on", "link", tooltip="Make the pictures that are not finished")
+        self.continue_link = Button(theme, "Continue", "link", tooltip="Make the pictures that are not finished")
         self._line = QHBoxLayout(self)
         for widget in (self.first, self.rest, self.continue_link):
             self._line.addWidget(widget, 1 if widget is self.rest else 0)

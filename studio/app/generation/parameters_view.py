@@ -43,7 +43,7 @@ class SeedField(QWidget):
         self.field = QLineEdit()
         self.field.setProperty("role", "bare")
         self.field.setAccessibleName("Seed")
-        set_tooltip(self.field, "The number that decides the picture")
+        set_tooltip(self.field, "Set the number that decides the picture")
         self.lock = Button(theme, "", "small", "unlock", "Lock seed", "Keep this seed for the next run", "L")
         self.lock.setCheckable(True)
         self.dice = Button(theme, "", "square", "dice", roll, roll_help, "R")
@@ -117,7 +117,7 @@ class ClassField(ChoiceField):
     class_chosen = Signal(object)
 
     def __init__(self, theme: Theme, any_class: str = "Any") -> None:
-        super().__init__(theme, "Kind")
+        super().__init__(theme, "Class")
         self._any_class = any_class
         self.activated.connect(lambda place: self.class_chosen.emit(self.itemData(place)))
 
@@ -129,7 +129,7 @@ class ClassField(ChoiceField):
         self.clear()
         for place, name in enumerate((self._any_class, *classes)):
             self.addItem(name, place - 1 if place else None)
-        self.set_tooltip(f"Which class of {output_noun(trained)} to ask for")
+        self.set_tooltip(f"Choose the class of each {output_noun(trained)}")
         self.setVisible(bool(classes))
 
     def show_label(self, label: int | None) -> None:
@@ -160,10 +160,10 @@ class ParametersForm(Column):
             0.0,
             SLIDER_MAX_TEMPERATURE,
             1.0,
-            tooltip="Lower is calmer and more typical, higher is wilder",
+            tooltip="Set how bold the model is. Lower is calmer, higher is wilder",
         )
         self.mix = ChoiceField(theme, "Mix with")
-        self.share = ValueSlider(theme, "Share", 0.0, 1.0, 0.5, tooltip="How much the second model decides")
+        self.share = ValueSlider(theme, "Share", 0.0, 1.0, 0.5, tooltip="Set how much the second model decides")
         self._class_fields = (Label(""), self.class_field), (Label(""), self.second_class_field)
         self._mix_row = _form_row(Label("Mix with"), self.mix)
         self._build()
@@ -221,7 +221,7 @@ class ParametersForm(Column):
             slider.released.connect(history.end_gesture)
 
     def _show_model(self, trained: InstalledModel | None) -> None:
-        self.number.set_tooltip(f"How many {self._noun or output_noun(trained) + 's'} to make")
+        self.number.set_tooltip(f"Set how many {self._noun or output_noun(trained) + 's'} to make")
         step = "pixel" if output_noun(trained) == "picture" else "sample"
         self.mix.set_tooltip(f"Blend in a second model's choices, {step} by {step}")
         sorts = trained.card.class_groups if trained is not None else ()

@@ -43,7 +43,7 @@ class ColourLegend(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(name)
-        set_tooltip(self, "Drag an end to set what the colours stand for, double click to bring it back")
+        set_tooltip(self, "Drag an end to set the range. Double click to reset it")
         theme.changed.connect(self.updateGeometry)
         self._describe()
 

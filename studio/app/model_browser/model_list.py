@@ -68,7 +68,7 @@ class ModelList(State):
         self.refresh_models()
         if self.find_model(name) is None:
             self._messages.show_message(
-                f'"{trained.card.title}" is not here any more: its file was moved or deleted. '
+                f'"{trained.card.title}" is missing. Its file was moved or deleted. '
                 "Put it back, or choose another model.",
                 "warn",
                 until=(self.cards.changed,),
@@ -96,13 +96,9 @@ class ModelList(State):
             return None
         odd = []
         if not _has_had_hash(trained, work.model_hash):
-            odd.append(
-                f'This work was made with another "{work.model}" than the one here, so it may come out differently.'
-            )
+            odd.append(f'Another model named "{work.model}" made this work. It may come out differently.')
         if work.label is not None and not 0 <= work.label < len(trained.card.classes):
-            odd.append(
-                f'It names kind {work.label}, which "{trained.card.title}" does not know, so it is made as any kind.'
-            )
+            odd.append(f'It names class {work.label}, which "{trained.card.title}" does not have. Any class is used.')
         if odd:
             self._messages.show_message(" ".join([*odd, "Its file is untouched."]), "warn")
         return trained

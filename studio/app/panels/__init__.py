@@ -1,1 +1,1 @@
-"""The panels of the window: what all of them share."""
+"""Holds the panels of the window and what all of them share."""

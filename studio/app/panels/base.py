@@ -1,11 +1,11 @@
-"""What every panel does: steps of undo over a table of fields, and the way back after a restart."""
+"""Gives every panel undo over a table of fields, and restores the fields after a restart."""
 
 from studio.app.core.observable import Entries, Field, Record, State, set_fields, values_before
 from studio.app.core.undo import UndoHistory
 
 
 class PanelState(State):
-    """The state of one panel. A subclass creates its parts, then declares their fields in one table."""
+    """Holds the state of one panel. A subclass creates its parts, then declares their fields in one table."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -16,12 +16,12 @@ class PanelState(State):
         self.fields = (*fields, Field("history", self.history.snapshot, self.history.restore, undo=False))
 
     def change(self, name: str, gesture: str | None = None, **values: object) -> None:
-        """Give fields other values, as one step of undo.
+        """Change fields as one step of undo.
 
-        Raises what a setter raises; then all fields have their values from before, and there is no step.
+        It raises what a setter raises; then all fields have their old values, and there is no step.
 
         Arguments
-            name: what the step is called, as in "Undo warmth"
+            name: the name of the step, as in "Undo warmth"
             gesture: steps of the same gesture become one step
             values: by the names of fields; KeyError if there is no such field
         """
@@ -35,7 +35,7 @@ class PanelState(State):
         return values_before(self.fields, after)
 
     def _commit(self, name: str, gesture: str | None, before: Record, after: Record) -> None:
-        """Apply a change, and keep it as a step of undo."""
+        """Apply a change and keep it as a step of undo."""
         try:
             for fault in self._apply(after).values():
                 raise fault
@@ -45,7 +45,7 @@ class PanelState(State):
         self.history.add_step(name, before, after, gesture)
 
     def _apply(self, record: Record) -> dict[str, Exception]:
-        """Set fields as a change, undo or redo says, then update what follows from them. Return those refused."""
+        """Set the fields of a change, undo or redo, then update what follows from them. Return those refused."""
         refused = set_fields((field for field in self.fields if field.undo), record)
         self._follow(record)
         return refused

@@ -1,4 +1,4 @@
-"""What a panel gives to the frame."""
+"""Describes what a panel gives to the main window."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from studio.app.widgets.action import Action
 
 @dataclass(frozen=True)
 class PanelView:
-    """The parts of one panel, each of which the frame puts into its place."""
+    """Holds the parts of one panel; the main window places each of them."""
 
     key: str
     """One of studio.app.app_state.PANELS; also the name of its help page."""
@@ -35,20 +35,20 @@ class PanelView:
     """Keep what is on the stage as a take."""
     actions: tuple[Action, ...]
     close_open: Callable[[], bool]
-    """Close what is open on the stage; whether anything was."""
+    """Closes what is open on the stage; returns whether anything was open."""
     zoom: Callable[[int], object]
-    """Nearer by so many multiples; 0 fits."""
+    """Zooms in by this many multiples; 0 fits the picture."""
     show_smooth: Callable[[bool], object]
     set_compact: Callable[[bool], object]
-    """Less room for captions, where the window is low."""
+    """Leaves less room for captions if the window is low."""
     selection: TakeSelection
     """The takes as this panel's stage shows them."""
     show_take: Callable[[int], object]
     """Put a take on the stage."""
     arm_branch: Callable[[], object] | None = None
-    """Make ready to go on from what is on the stage, as another take."""
+    """Prepares to continue from what is on the stage, as another take."""
     batch: Batch | None = None
-    """Its pictures as they are made, where they are shown while they are: their doubt can be seen."""
+    """The batch, if its pictures are shown while they are drawn; their uncertainty can be shown, too."""
     model_filter: ModelFilter = makes_no_recordings
     """Which models can be chosen here."""
     remark: ModelRemark = no_remark

@@ -27,7 +27,7 @@ from studio.app.widgets.theme import Theme
 from studio.app.widgets.thumbnail import draw_thumbnail, picture_thumbnail
 
 Index = QModelIndex | QPersistentModelIndex
-EMPTY_TEXT = "What you keep stays here, each with the way back to how it was made."
+EMPTY_TEXT = "Takes that you keep appear here. Each knows how it was made."
 GAP = 16
 """Pixels between the place for the next take and the take beside it."""
 FORK_WIDTH = 52
@@ -328,9 +328,9 @@ class TakeStripView(QWidget):
         menu.addAction("Name…", lambda: self.edit_name(place))
         if self.offers_wavetable(place):
             menu.addAction("Wavetable from the stage to this…", lambda: self.wavetable_requested.emit(place))
-        menu.addAction("Prune", lambda: self.delete_requested.emit(place))
+        menu.addAction("Move to the bin", lambda: self.delete_requested.emit(place))
         if place in self.takes.parents:
-            menu.addAction("Prune with what came from it", lambda: self.delete_branch_requested.emit(place))
+            menu.addAction("Move to the bin with what came from it", lambda: self.delete_branch_requested.emit(place))
         menu.popup(at)
 
     def _lay_out(self) -> None:

@@ -1,1 +1,1 @@
-"""The main window and its parts around the panels."""
+"""Holds the main window and its parts around the panels."""

@@ -1,4 +1,4 @@
-"""Work that begins or ends is heard, and seen where another window is in front."""
+"""Announces jobs that begin or end to screen readers, and in the task bar if another window is in front."""
 
 from functools import partial
 
@@ -11,11 +11,12 @@ from studio.app.widgets.controls import announce
 
 
 class Announcer(QObject):
-    """Tells of the runs of Generate and Complete, and of a picture that goes on from a row."""
+    """Announces the runs of Generate and Complete, and continued pictures."""
 
     def __init__(self, window: QWidget, state: AppState) -> None:
         super().__init__(window)
-        self._window, self._generate = window, state.generate
+        self._window = window
+        self._generate = state.generate
         for grid in (state.generate.batch, state.complete.batch):
             grid.running.changed.connect(partial(self._show_running, grid))
         state.generate.rewind.working.changed.connect(self._show_rewinding)
@@ -24,8 +25,13 @@ class Announcer(QObject):
         self._announce("Making pictures" if running else grid.caption.get(), running)
 
     def _show_rewinding(self, working: bool) -> None:
-        large, said = self._generate.enlarged.item.get(), self._generate.rewind.status_text.get()
-        self._announce(f"Going on. {said}" if working else large.caption if large is not None else said, working)
+        large = self._generate.enlarged.item.get()
+        text = self._generate.rewind.status_text.get()
+        if working:
+            text = f"Continuing. {text}"
+        elif large is not None:
+            text = large.caption
+        self._announce(text, working)
 
     def _announce(self, words: str, at_work: bool) -> None:
         announce(self._window, words)

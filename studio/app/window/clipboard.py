@@ -7,7 +7,8 @@ from PySide6.QtGui import QGuiApplication, QImage, QImageWriter
 
 from studio.app.app_state import AppState
 
-PNG, WAV = "image/png", "audio/wav"
+PNG = "image/png"
+WAV = "audio/wav"
 _ENCODED = {
     PNG: "Pasted picture.png",  # first, because it may hold a recipe
     "image/jpeg": "Pasted picture.jpg",
@@ -45,8 +46,8 @@ class ClipboardController(QObject):
             wav = bytes(data.data(WAV).data())
             self._state.clipboard.open_pasted(lambda: wav, "Pasted sound.wav")
         else:
-            said = "There is no picture or sound on the clipboard. Copy one, then paste it."
-            self._state.messages.show_message(said, "warn")
+            text = "There is no picture or sound on the clipboard. Copy one, then paste it."
+            self._state.messages.show_message(text, "warn")
 
     def _put_sound(self, path: Path, wav: bytes) -> None:
         data = QMimeData()

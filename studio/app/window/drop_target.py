@@ -1,4 +1,4 @@
-"""What a drop would do, said before the mouse is let go."""
+"""Says what a drop would do before the mouse is released."""
 
 from pathlib import Path
 
@@ -15,25 +15,27 @@ from studio.app.widgets.theme import Theme
 _DRAWINGS = {
     "Open in Explore": "explore",
     "Open in Complete": "complete",
-    "Go on from this sound": "sound",
+    "Continue this sound": "sound",
     "Restore this work": "home",
     "Add this model": "model",
 }
 
 
 class DropOverlay(QWidget):
-    """Covers the stage while a file is over the window."""
+    """Covers the stage while a file is dragged over the window."""
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self._theme = theme
-        self.words, self.name = "", ""
+        self.words = ""
+        self.name = ""
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.hide()
 
     def show_drop(self, words: str, name: str) -> None:
-        """What will happen, with the file's name below."""
-        self.words, self.name = words, name
+        """Show what will happen, with the file's name below."""
+        self.words = words
+        self.name = name
         self.setAccessibleName(f"{words}. {name}")
         self.raise_()
         self.show()
@@ -41,32 +43,34 @@ class DropOverlay(QWidget):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, px, willing = self._theme, self._theme.scaled, self.words in _DRAWINGS
+        theme = self._theme
+        px = self._theme.scaled
+        willing = self.words in _DRAWINGS
         box = QRect(0, 0, min(px(420), self.width() - px(32)), px(176))
         box.moveCenter(self.rect().center())
         with QPainter(self) as painter:
-            veil = look.colour("canvas")
+            veil = theme.colour("canvas")
             veil.setAlpha(190)
             painter.fillRect(self.rect(), veil)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(QPen(look.colour("accent" if willing else "warn"), 2))
-            painter.setBrush(look.colour("tint" if willing else "panel"))
+            painter.setPen(QPen(theme.colour("accent" if willing else "warn"), 2))
+            painter.setBrush(theme.colour("tint" if willing else "panel"))
             painter.drawRoundedRect(QRectF(box), px(8), px(8))
             side = px(24)
             drawing = icon_pixmap(
                 _DRAWINGS.get(self.words, "warn"),
-                look.colour("accent" if willing else "warn"),
+                theme.colour("accent" if willing else "warn"),
                 side,
                 self.devicePixelRatioF(),
             )
             painter.drawPixmap(box.center().x() - side // 2, box.y() + px(34), drawing)
             wrap = Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap
-            painter.setPen(look.colour("text"))
-            painter.setFont(look.font(16, 600) if willing else look.font(13, 500))
+            painter.setPen(theme.colour("text"))
+            painter.setFont(theme.font(16, 600) if willing else theme.font(13, 500))
             painter.drawText(box.adjusted(px(16), px(74), -px(16), -px(48)), int(wrap), self.words)
             if willing:
-                painter.setPen(look.colour("soft"))
-                painter.setFont(look.font(12))
+                painter.setPen(theme.colour("soft"))
+                painter.setFont(theme.font(12))
                 place = box.adjusted(px(16), px(108), -px(16), -px(16))
                 shown = painter.fontMetrics().elidedText(self.name, Qt.TextElideMode.ElideMiddle, place.width())
                 painter.drawText(place, int(Qt.AlignmentFlag.AlignHCenter), shown)
@@ -80,7 +84,8 @@ class DropTarget(QObject):
 
     def __init__(self, window: QWidget, state: AppState, overlay: DropOverlay) -> None:
         super().__init__(window)
-        self._state, self._overlay = state, overlay
+        self._state = state
+        self._overlay = overlay
         for part in window.findChildren(QWidget):
             part.setAcceptDrops(False)  # otherwise a field would accept the move and insert the name as text
         window.setAcceptDrops(True)

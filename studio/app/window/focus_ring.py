@@ -1,4 +1,4 @@
-"""The ring round whatever has the focus, once a key was used to get there."""
+"""Draws a ring around the focused widget after a key was used."""
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QRectF, Qt, QTimer
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
@@ -11,27 +11,28 @@ from studio.app.widgets.theme import Theme
 
 
 class FocusRing(QWidget):
-    """Lies above the window and lets every click through."""
+    """Lies above the window and ignores the mouse."""
 
     def __init__(self, theme: Theme, window: QWidget) -> None:
         super().__init__(window)
-        self._theme, self._on = theme, window
+        self._theme = theme
+        self._on = window
         self._focused: QWidget | None = None
         self._by_key = False
-        """Whether the last thing that the person did was a key."""
+        """Whether the user's last action was a key."""
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setAttribute(Qt.WidgetAttribute.WA_NoSystemBackground)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        # What has the focus moves with what it lies in, which tells nobody: look while it is shown.
+        # The focused widget moves with its parents without any signal, so its place is checked while it is shown.
         self._watch = QTimer(self)
         self._watch.setInterval(80)
         self._watch.timeout.connect(self._update_ring)
-        QApplication.instance().focusChanged.connect(self._on_focus_changed)  # type: ignore[union-attr]  # there is one by now
+        QApplication.instance().focusChanged.connect(self._on_focus_changed)  # type: ignore[union-attr]  # the application exists by now
         theme.changed.connect(self._restyle)
         self.hide()
 
     def watch_keys(self) -> None:
-        """Call once the window has its native side: a key or a press there decides whether rings are drawn."""
+        """Watch keys and presses, which decide whether rings are drawn. Call it once the window has its native side."""
         handle = self._on.windowHandle()
         if handle is not None:
             handle.installEventFilter(self)
@@ -47,7 +48,7 @@ class FocusRing(QWidget):
         return False
 
     def _on_focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
-        """The mouse moves the focus without a ring, except in the contrast themes."""
+        """Hide the ring if the mouse moved the focus, except in the contrast themes."""
         field = (new.focusProxy() or new) if new is not None else None
         if field is None or field.window() is not self._on or not (self._by_key or self._theme.high):
             self._hide_ring()
@@ -67,7 +68,7 @@ class FocusRing(QWidget):
 
     @property
     def focused_widget(self) -> QWidget | None:
-        """What the ring lies round, None where there is no ring."""
+        """Return the widget with a ring, or None."""
         return self._focused if self.isVisible() else None
 
     def _update_ring(self) -> None:

@@ -1,4 +1,4 @@
-"""The inspector: a panel's page or one of the pages that open in its place."""
+"""Shows a panel's inspector page, or one of the pages that open in its place."""
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent
@@ -8,11 +8,13 @@ from studio.app.core.guard import guarded
 from studio.app.widgets.controls import Button, Label, make_row
 from studio.app.widgets.theme import Theme
 
-MIN_WIDTH, DEFAULT_WIDTH, MAX_WIDTH = 288, 320, 420
+MIN_WIDTH = 288
+DEFAULT_WIDTH = 320
+MAX_WIDTH = 420
 
 
 class ScrollPage(QScrollArea):
-    """A page that scrolls up and down, never sideways."""
+    """Scrolls up and down, never sideways."""
 
     def __init__(self, theme: Theme, inside: QWidget) -> None:
         super().__init__()
@@ -33,14 +35,15 @@ class ScrollPage(QScrollArea):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        """The bar lies in the margin, so that nothing moves when it comes."""
-        px, bar = self._theme.scaled, self.verticalScrollBar()
+        """Keep room for the scroll bar in the margin, so that nothing moves when it appears."""
+        px = self._theme.scaled
+        bar = self.verticalScrollBar()
         room = px(16) - (px(10) if bar.maximum() > 0 else 0)
         self._column.setContentsMargins(px(16), px(12), room, px(12))
 
 
 class Inspector(QWidget):
-    """`closed` says that a page was left for the panel's own."""
+    """Shows one page. `page_closed` is sent when the user returns to the panel's own page."""
 
     page_closed = Signal()
 
@@ -49,7 +52,7 @@ class Inspector(QWidget):
         self._theme = theme
         self.setAccessibleName("Inspector")
         self._title = Label("", "name")
-        self._close = Button(theme, "", "icon", "close", "Close this page", "Back to the panel", "Esc")
+        self._close = Button(theme, "", "icon", "close", "Close this page", "Go back to the panel", "Esc")
         self._head = make_row(self._title, 0, self._close)
         self._pages = QStackedWidget()
         self._feet = QStackedWidget()
@@ -67,7 +70,7 @@ class Inspector(QWidget):
         theme.changed.connect(self._lay_out)
         self._lay_out()
         self.page = ""
-        """The page that is open in place of the panel's own; empty for that."""
+        """The page that is open in place of the panel's own; empty if there is none."""
 
     def add_panel(self, key: str, inside: QWidget, foot: QWidget) -> None:
         self._shown[key] = ScrollPage(self._theme, inside)
@@ -81,7 +84,7 @@ class Inspector(QWidget):
 
     @property
     def styled_parts(self) -> tuple[QWidget, ...]:
-        """The widgets that have their own style sheets: the head, each page and each foot."""
+        """Return the widgets that have their own style sheets: the head, each page and each foot."""
         return self._head, *self._shown.values(), *self._foot.values()
 
     @guarded(None)
@@ -91,7 +94,7 @@ class Inspector(QWidget):
 
     def show_panel(self, key: str) -> None:
         self._panel = key
-        for name, foot in self._foot.items():  # a stack is as high as its highest page, seen or not
+        for name, foot in self._foot.items():  # a stack is as high as its highest page, even a hidden one
             high = QSizePolicy.Policy.Preferred if name == key else QSizePolicy.Policy.Ignored
             foot.setSizePolicy(QSizePolicy.Policy.Preferred, high)
         self._feet.setCurrentWidget(self._foot[key])
@@ -104,8 +107,9 @@ class Inspector(QWidget):
         self._pages.setCurrentWidget(self._shown[key])
 
     def close_page(self) -> bool:
-        """Whether there was one."""
-        was, self.page = bool(self.page), ""
+        """Close the page; return whether one was open."""
+        was = bool(self.page)
+        self.page = ""
         self._head.hide()
         self._pages.setCurrentWidget(self._shown[self._panel])
         if was:
@@ -113,7 +117,7 @@ class Inspector(QWidget):
         return was
 
     def set_collapsed(self, shut: bool) -> None:
-        """Shut, only the buttons are left: they never go away."""
+        """Show only the buttons, which never go away."""
         self._pages.setVisible(not shut)
         self._head.setVisible(not shut and bool(self.page))
 
@@ -124,7 +128,7 @@ class Inspector(QWidget):
 
 
 class InspectorEdge(QWidget):
-    """The inspector's edge, which the mouse drags; `dragged` carries how far to the left of where it was."""
+    """Is the inspector's edge, which the mouse drags; `dragged` carries how far it moved to the left."""
 
     dragged = Signal(int)
 

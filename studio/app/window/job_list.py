@@ -1,4 +1,4 @@
-"""The queue: the job at work, and what comes after it."""
+"""Shows the running job, and the jobs that wait."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ RIGHT = Qt.TextElideMode.ElideRight
 
 
 def progress_text(status: JobStatus) -> str:
-    """`12 of 24 finished · about 9 s left`, `38 % done · about 9 s left`, `0:18.7 made · 2.6 × real time`."""
+    """Return `12 of 24 finished · about 9 s left`, `38 % done · about 9 s left`, `0:18.7 made · 2.6 × real time`."""
     if status.progress_text:
         return status.progress_text
     if status.started is None:
@@ -28,7 +28,7 @@ def progress_text(status: JobStatus) -> str:
 
 
 class JobRow(QWidget):
-    """One job with its progress and its Stop."""
+    """Shows one job with its progress and its Stop."""
 
     stop_requested = Signal(str)
 
@@ -63,7 +63,7 @@ class JobRow(QWidget):
 
 
 class JobBox(QWidget):
-    """The first job, and how many wait; a click opens the list."""
+    """Shows the first job and how many wait; a click opens the list."""
 
     stop_requested = Signal(str)
     opened = Signal()
@@ -71,7 +71,8 @@ class JobBox(QWidget):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
-        self._compact, self._count = False, 0
+        self._compact = False
+        self._count = 0
         self.setProperty("ground", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setAccessibleName("Queue")
@@ -100,7 +101,7 @@ class JobBox(QWidget):
         self._next.show_text(f"Next: {entries[1].title}" if waiting else "Long work lines up here.")
 
     def set_compact(self, compact: bool) -> None:
-        """Only the job at work, where the window is low."""
+        """Show only the running job if the window is low."""
         self._compact = compact
         self._head.setVisible(not compact)
         self._show_next()
@@ -127,7 +128,7 @@ class JobBox(QWidget):
 
 
 class JobsPage(QWidget):
-    """Every job, in the inspector."""
+    """Lists every job in the inspector."""
 
     stop_requested = Signal(str)
 

@@ -1,4 +1,4 @@
-"""Where each part of the window lies, from the window's size and the size of its text."""
+"""Computes the place of each part of the window from its size and the size of its text."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,21 @@ from studio.app.window.inspector import DEFAULT_WIDTH, MAX_WIDTH, MIN_WIDTH
 from studio.app.window.rail import NARROW_WIDTH as RAIL_NARROW
 from studio.app.window.rail import WIDTH as RAIL_WIDE
 
-BAR_HEIGHT, STRIP_HEIGHT, COMPACT_STRIP_HEIGHT, MESSAGE_HEIGHT, MARGIN = 48, 116, 80, 36, 4
+BAR_HEIGHT = 48
+STRIP_HEIGHT = 116
+COMPACT_STRIP_HEIGHT = 80
+MESSAGE_HEIGHT = 36
+MARGIN = 4
 """Heights in logical pixels; `AROUND` is the space above and below the message line."""
-NARROW_BELOW, LOW_BELOW = 1280, 800
+NARROW_BELOW = 1280
+LOW_BELOW = 800
 DRAWER_ABOVE = 1.5
 """Of the text's size: then the inspector is a drawer over the stage."""
 
 
 @dataclass(frozen=True)
 class WindowLayout:
-    """Rectangles in the window; `lines` are the hairlines between them, `edge` is where the mouse drags."""
+    """Holds rectangles in the window; `lines` are the hairlines between them, the mouse drags `edge`."""
 
     narrow: bool
     low: bool
@@ -50,16 +55,19 @@ def lay_out_window(
     If the inspector is closed, its buttons remain visible in place of the queue.
 
     Arguments
-        shown: whether the inspector is open
-        wish: the inspector's width at 100 % text size, as the user dragged it
+        inspector_shown: whether the inspector is open
+        inspector_width: the inspector's width at 100 % text size, as the user dragged it
         tree: whether the strip takes half of the stage
-        said: whether there is a message. It lies at the bottom of the stage, or below everything beside a drawer.
+        has_message: whether there is a message. It lies at the bottom of the stage, or below it beside a drawer.
     """
     px = theme.scaled
-    narrow, low, drawer = width < NARROW_BELOW, height < LOW_BELOW, theme.scale > DRAWER_ABOVE
+    narrow = width < NARROW_BELOW
+    low = height < LOW_BELOW
+    drawer = theme.scale > DRAWER_ABOVE
     rail = px(RAIL_NARROW if narrow else RAIL_WIDE)
     side = min(px(MIN_WIDTH if narrow else min(max(inspector_width, MIN_WIDTH), MAX_WIDTH)), width // 2)
-    bar, strip = px(BAR_HEIGHT), px(COMPACT_STRIP_HEIGHT if low else STRIP_HEIGHT)
+    bar = px(BAR_HEIGHT)
+    strip = px(COMPACT_STRIP_HEIGHT if low else STRIP_HEIGHT)
     across = width - rail - (side if inspector_shown and not drawer else 0)
     line = px(MESSAGE_HEIGHT) + 2 * px(MARGIN)
     below = line if has_message and inspector_shown and drawer else 0  # a message does not fit beside a drawer
@@ -69,7 +77,7 @@ def lay_out_window(
     right = width - side
     bottom = foot - strip
     grown = (bottom - bar) // 2 if tree else 0
-    told = foot if below else bottom - grown - line
+    message_top = foot if below else bottom - grown - line
     if not inspector_shown:
         inspector = QRect(right, bottom, side, strip)
     elif drawer:
@@ -87,7 +95,7 @@ def lay_out_window(
         inspector=inspector,
         strip=QRect(rail, bottom - grown, right - rail, strip + grown),
         jobs=QRect(right, bottom, side, strip),
-        message=QRect(rail + px(8), told + px(MARGIN), across - px(16), px(MESSAGE_HEIGHT)),
+        message=QRect(rail + px(8), message_top + px(MARGIN), across - px(16), px(MESSAGE_HEIGHT)),
         edge=QRect(right - 3, 0, 6, bottom),
         lines=(
             QRect(rail, bar - 1, across, 1),

@@ -1,4 +1,4 @@
-"""The window: rail, bar, stage, inspector, strip, queue and message line, each in its place."""
+"""Builds the window: rail, bar, stage, inspector, strip, queue and message line."""
 
 import sys
 from functools import partial
@@ -50,15 +50,16 @@ from studio.app.window.top_bar import TopBar
 DEFAULT_SIZE = (1440, 900)
 
 DEBOUNCE = 500
-"""Milliseconds from a move until it is told."""
+"""Milliseconds from a move until it is saved."""
 
 
 class GeometryKeeper(QObject):
-    """Tells the state where the window lies, so that even a killed one comes back there."""
+    """Saves the window's geometry soon after each change, so that it survives a killed process."""
 
     def __init__(self, window: QWidget, kept: Value[bytes]) -> None:
         super().__init__(window)
-        self._window, self._kept = window, kept
+        self._window = window
+        self._kept = kept
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DEBOUNCE)
@@ -71,7 +72,7 @@ class GeometryKeeper(QObject):
         window.installEventFilter(self)
 
     def save_geometry(self) -> None:
-        """Tell it now."""
+        """Save the geometry now."""
         self._timer.stop()
         self._kept.set(bytes(self._window.saveGeometry().data()))
 
@@ -89,17 +90,20 @@ POLL_INTERVAL = 50
 
 
 class MainWindow(QWidget):
-    """The one window. `painted` says that it is on the screen; `closed` that the person closed it."""
+    """Is the one window. `painted`: it is on the screen; `closed`: the user closed it."""
 
     painted = Signal()
     closed = Signal()
 
     def __init__(self, theme: Theme, state: AppState) -> None:
         super().__init__()
-        self._theme, self.state = theme, state
+        self._theme = theme
+        self.state = state
         self.setWindowTitle("Latent Studio")
         self.setMinimumSize(*MIN_SIZE)
-        self._shown, self._drawer, self._painted = True, False, False
+        self._shown = True
+        self._drawer = False
+        self._painted = False
         self._message: Any = None
         self.dialogs = FileDialogs(state.messages, state.folders, self)
         self._clipboard = ClipboardController(state, self)
@@ -125,28 +129,32 @@ class MainWindow(QWidget):
     # ── parts ────────────────────────────────────────────────────────────────────────────────────
 
     def _build(self) -> None:
-        """In the order in which Tab goes through them."""
-        look, state = self._theme, self.state
+        """Build the parts in the order of the Tab key."""
+        theme = self._theme
+        state = self.state
         panels = self.panels.values()
-        self.rail = Rail(look, [(p.key, p.title, p.icon, p.tooltip) for p in panels])
+        self.rail = Rail(theme, [(p.key, p.title, p.icon, p.tooltip) for p in panels])
         self.bars = QStackedWidget()
-        self.stage = ColouredStack(look, "canvas")
-        self.inspector = Inspector(look)
+        self.stage = ColouredStack(theme, "canvas")
+        self.inspector = Inspector(theme)
         for panel in panels:
-            head = TopBar(look, state, panel, self.add_model)
+            head = TopBar(theme, state, panel, self.add_model)
             head.inspector_button.clicked.connect(self.toggle_inspector)
             self.bars.addWidget(head)
             self.stage.addWidget(panel.stage)
             self.inspector.add_panel(panel.key, panel.inspector, panel.foot)
-        self.settings, self.help = SettingsPage(look, state), HelpPage(look)
-        self.engine, self.jobs_page = EnginePage(look, state), JobsPage(look)
+        self.settings = SettingsPage(theme, state)
+        self.help = HelpPage(theme)
+        self.engine = EnginePage(theme, state)
+        self.jobs_page = JobsPage(theme)
         for key, title, page in (
             ("settings", "Settings", self.settings), ("help", "Help", self.help), ("engine", "Engine", self.engine),
             ("queue", "Queue", self.jobs_page),
         ):  # fmt: skip
             self.inspector.add_page(key, title, page)
-        self.strip, self.job_box = TakeStripView(look), JobBox(look)
-        self.message = MessageBar(look)
+        self.strip = TakeStripView(theme)
+        self.job_box = JobBox(theme)
+        self.message = MessageBar(theme)
         self._lines = [Hairline(), Hairline(), Hairline(), Hairline(vertical=True)]
         self._parts = (
             self.rail, self.bars, self.stage, self.inspector, self.strip, self.job_box, self.message, *self._lines
@@ -154,10 +162,10 @@ class MainWindow(QWidget):
         for part in self._parts:
             part.setParent(self)
         self.edge = InspectorEdge(self)
-        self.drop_overlay = DropOverlay(look, self)
-        self.command_palette = CommandPalette(look, self)
+        self.drop_overlay = DropOverlay(theme, self)
+        self.command_palette = CommandPalette(theme, self)
         self._focus_recovery = FocusRecovery(self, self.stage)
-        self.ring = FocusRing(look, self)
+        self.ring = FocusRing(theme, self)
         bars = self.bars.findChildren(TopBar)
         stages = [panel.stage for panel in panels]
         parts = (
@@ -169,7 +177,7 @@ class MainWindow(QWidget):
             self.command_palette,
             *self._lines,
         )
-        Styles(look, self, (*parts, *bars, *stages, *self.inspector.styled_parts))
+        Styles(theme, self, (*parts, *bars, *stages, *self.inspector.styled_parts))
         self.drop_target = DropTarget(self, self.state, self.drop_overlay)  # last, because it examines all widgets
 
     def _connect(self) -> None:
@@ -193,7 +201,7 @@ class MainWindow(QWidget):
 
     @property
     def open_panel(self) -> PanelView:
-        """The panel that is open."""
+        """Return the panel that is open."""
         return self.panels.get(self.state.panel.get(), self._first_panel)
 
     @property
@@ -206,7 +214,7 @@ class MainWindow(QWidget):
         assert isinstance(bar, TopBar)
         return bar
 
-    # ── what is shown ────────────────────────────────────────────────────────────────────────────
+    # ── showing panels ───────────────────────────────────────────────────────────────────────────
 
     def _show_panel(self, key: str) -> None:
         place = list(self.panels).index(self.open_panel.key)
@@ -238,13 +246,14 @@ class MainWindow(QWidget):
         self._update_layout()
 
     def toggle_page(self, key: str) -> None:
-        """Open a page in the inspector, or close it where it is open."""
+        """Open a page in the inspector, or close it if it is open."""
         if self.inspector.page == key:
             self.inspector.close_page()
             return
         if key == "help":
             self.help.show_help(
-                self.open_panel.key, [act for act in self.actions_by_name if act.panel in ("", self.open_panel.key)]
+                self.open_panel.key,
+                [action for action in self.actions_by_name if action.panel in ("", self.open_panel.key)],
             )
         if key == "engine" and self.state.engine_status.get() in ("Ready", "Working"):
             self.state.run_doctor()
@@ -252,11 +261,12 @@ class MainWindow(QWidget):
         self.inspector.open_page(key)
         self._update_layout()
 
-    # ── looks ────────────────────────────────────────────────────────────────────────────────────
+    # ── theme ────────────────────────────────────────────────────────────────────────────────────
 
     def _choose_theme(self, _: object) -> None:
         layout = self.state.layout.get()
-        scale, still = layout.get("text", 100), bool(layout.get("still", False))
+        scale = layout.get("text", 100)
+        still = bool(layout.get("still", False))
         wanted = (self.state.theme.get(), self.state.contrast.get(), scale, still, layout.get("letters", True))
         if wanted != getattr(self, "_wanted", None):
             self._wanted = wanted
@@ -267,23 +277,23 @@ class MainWindow(QWidget):
             self._update_layout()
 
     def _restyle(self) -> None:
-        look = self._theme
-        QApplication.setPalette(look.palette())
-        self.setFont(look.font())
-        self.setWindowIcon(QIcon(icon_pixmap("generate", look.colour("accent"), 64)))
+        theme = self._theme
+        QApplication.setPalette(theme.palette())
+        self.setFont(theme.font())
+        self.setWindowIcon(QIcon(icon_pixmap("generate", theme.colour("accent"), 64)))
         self._update_layout()
 
-    # ── places ───────────────────────────────────────────────────────────────────────────────────
+    # ── layout ───────────────────────────────────────────────────────────────────────────────────
 
     def _update_layout(self) -> None:
-        """Give every part its rectangle."""
+        """Place every part."""
         if not hasattr(self, "ring"):
             return
         shown = self._shown or self.inspector.page != ""
-        wish = int(self.state.layout.get().get("inspector", DEFAULT_WIDTH))
+        wanted = int(self.state.layout.get().get("inspector", DEFAULT_WIDTH))
         tree = bool(self.state.layout.get().get("tree", False)) and bool(self.state.takes.takes.get())
-        said = self.message.isVisibleTo(self)
-        at = lay_out_window(self._theme, self.width(), self.height(), shown, wish, tree, said)
+        has_message = self.message.isVisibleTo(self)
+        at = lay_out_window(self._theme, self.width(), self.height(), shown, wanted, tree, has_message)
         self.strip.set_tree(tree)
         self._drawer = at.drawer
         self.rail.set_narrow(at.narrow)
@@ -311,13 +321,14 @@ class MainWindow(QWidget):
 
     def _drag_edge(self, wider: int) -> None:
         now = int(self.state.layout.get().get("inspector", DEFAULT_WIDTH))
-        wish = min(max(now + round(wider / self._theme.scale), MIN_WIDTH), MAX_WIDTH)
-        self.state.layout.set({**self.state.layout.get(), "inspector": wish})
+        wanted = min(max(now + round(wider / self._theme.scale), MIN_WIDTH), MAX_WIDTH)
+        self.state.layout.set({**self.state.layout.get(), "inspector": wanted})
 
     # ── actions and keys ─────────────────────────────────────────────────────────────────────────
 
     def _make_actions(self) -> tuple[Action, ...]:
-        state, page = self.state, self.toggle_page
+        state = self.state
+        page = self.toggle_page
         stop = ("Shift+Esc", "Ctrl+.") if sys.platform == "darwin" else ("Shift+Esc",)
         redo = ("Ctrl+Shift+Z", "Ctrl+Y") if sys.platform == "win32" else ("Ctrl+Shift+Z",)
         full = "Ctrl+Meta+F" if sys.platform == "darwin" else "F11"
@@ -327,7 +338,7 @@ class MainWindow(QWidget):
         ]
         return (
             *shown,
-            *(act for panel in self.panels.values() for act in panel.actions),
+            *(action for panel in self.panels.values() for action in panel.actions),
             Action("Stop", stop, self.stop_job),
             Action("Undo", ("Ctrl+Z",), state.undo),
             Action("Redo", redo, state.redo),
@@ -363,13 +374,13 @@ class MainWindow(QWidget):
             self._shortcuts.enable_shortcuts(self.open_panel.key, bool(self.state.layout.get().get("letters", True)))
 
     def open_palette(self) -> None:
-        """Open the finder with everything that can be done, set and chosen now."""
+        """Open the palette with everything that can be done, set and chosen now."""
         able = [
             a
             for a in self.actions_by_name
             if a.panel in ("", self.open_panel.key) and (a.enabled is None or a.enabled.get())
         ]
-        targets = action_targets(act for act in able if act.keys != ("Ctrl+K",))
+        targets = action_targets(action for action in able if action.keys != ("Ctrl+K",))
         panel = self.open_panel
         names = {target.title for target in targets}
         controls = control_targets((self.open_bar, panel.stage, panel.inspector, panel.foot), self.focus_control)
@@ -400,11 +411,11 @@ class MainWindow(QWidget):
             panel.choose_model(name)
 
     def ask_file(self) -> None:
-        """Ask for a file of the sort that the open panel takes."""
+        """Ask for a file that the open panel can open."""
         self.dialogs.ask_file(SOUNDS if self.open_panel.key == "sound" else WORKS, self.state.open_file)
 
     def stop_job(self) -> None:
-        """The job of the open panel, else the one at work."""
+        """Stop the job of the open panel, else the running one."""
         player = self.state.sound.player
         if self.open_panel.key == "sound" and (player.making.get() or player.playing.get()):
             self.state.sound.stop()
@@ -429,7 +440,7 @@ class MainWindow(QWidget):
         self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
 
     def focus_region(self, by: int) -> None:
-        """To the next or previous part of the window that can have the focus."""
+        """Focus the next or previous part of the window that can have the focus."""
         regions = (self.rail, self.bars, self.stage, self.inspector, self.strip, self.job_box, self.message)
         focus_region(regions, QApplication.focusWidget(), by)
 
@@ -446,7 +457,7 @@ class MainWindow(QWidget):
         elif self.isFullScreen():
             self.toggle_full_screen()
 
-    # ── what Qt asks ─────────────────────────────────────────────────────────────────────────────
+    # ── Qt events ────────────────────────────────────────────────────────────────────────────────
 
     @guarded(None)
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -459,7 +470,7 @@ class MainWindow(QWidget):
         if not self._painted:
             self._painted = True
             self.ring.watch_keys()
-            QTimer.singleShot(0, self.painted.emit)  # once the first paint is through
+            QTimer.singleShot(0, self.painted.emit)  # after the first paint
 
     @guarded(None)
     def closeEvent(self, event: QCloseEvent) -> None:

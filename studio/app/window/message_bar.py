@@ -1,4 +1,4 @@
-"""The message line: one thing at a time, said in words, with at most two buttons."""
+"""Shows one message at a time, with at most two buttons."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ _SEVERITIES = {"info": ("check", "accent"), "warn": ("warn", "warn"), "failed": 
 
 
 class MessageBar(QFrame):
-    """`acted` carries the index of a button; `gone` says that the message was let go."""
+    """Shows the message line. `button_pressed` carries the index of a button; `dismissed`: the user closed it."""
 
     button_pressed = Signal(int)
     dismissed = Signal()
@@ -34,7 +34,7 @@ class MessageBar(QFrame):
         self.first = ElidedLabel("", "strong", Qt.TextElideMode.ElideRight)
         self.rest = ElidedLabel("", "soft", Qt.TextElideMode.ElideRight)
         self.buttons = [Button(theme), Button(theme)]
-        self._close = Button(theme, "", "icon", "close", "Let the message go", "Let the message go", "Esc")
+        self._close = Button(theme, "", "icon", "close", "Close the message", "Close the message", "Esc")
         self._row = QHBoxLayout(self)
         self._row.addWidget(self._sign)
         self._row.addWidget(self.first)
@@ -83,12 +83,12 @@ class MessageBar(QFrame):
         self._start_timer()
 
     def _start_timer(self) -> None:
-        """Start the time after which the message goes, if it has one."""
+        """Start the time after which the message disappears, if it has one."""
         if self._stays:
             self._timer.start(self._stays)
 
     def _fade_in(self) -> None:
-        """Softly, unless nothing may move by itself."""
+        """Fade in, unless motion is reduced."""
         if self._theme.reduced_motion or self._fading.state() == QPropertyAnimation.State.Running:
             return
         effect = QGraphicsOpacityEffect(self)
@@ -100,7 +100,7 @@ class MessageBar(QFrame):
         self.setGraphicsEffect(None)  # type: ignore[arg-type]  # Qt takes none for no effect
 
     def _dismiss_if_unused(self) -> None:
-        """Not under somebody's pointer or focus: then it waits again."""
+        """Dismiss the message, unless the pointer or the focus is on it: then it waits again."""
         focused = any(button.hasFocus() for button in (*self.buttons, self._close))
         if self.underMouse() or focused:
             self._start_timer()

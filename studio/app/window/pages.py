@@ -1,4 +1,4 @@
-"""What opens in the inspector instead of in a dialog: settings, help, the engine's state, the queue."""
+"""Holds the pages that open in the inspector: settings, help, the engine's state, the queue."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,13 +25,13 @@ from studio.app.widgets.theme import Theme
 
 TEXT_SIZES = (100, 125, 150, 175, 200)
 
-DEVICES = (("", "By itself"), ("cpu", "Processor"), ("cuda", "NVIDIA graphics card"), ("mps", "Apple graphics"))
+DEVICES = (("", "Automatic"), ("cpu", "Processor"), ("cuda", "NVIDIA graphics card"), ("mps", "Apple graphics"))
 
 
 class SettingsPage(Column):
     """Shows the settings: appearance, text size, motion, device, single keys.
 
-    Their values are kept in the window's `layout`. `dials` lists each setting with its title.
+    Their values are kept in the window's `layout`. `fields` lists each setting with its title.
     """
 
     def __init__(self, theme: Theme, state: AppState) -> None:
@@ -45,19 +45,19 @@ class SettingsPage(Column):
             theme,
             "Text size",
             [(str(s), f"{s} %") for s in TEXT_SIZES],
-            tooltip="Size of text and controls",
+            tooltip="Set the size of text and controls",
             tight=True,
         )
         self.motion = SegmentedControl(
-            theme, "Motion", (("full", "Full"), ("less", "Reduced")), tooltip="Whether anything moves by itself"
+            theme, "Motion", (("full", "Full"), ("less", "Reduced")), tooltip="Choose whether anything moves by itself"
         )
         self.letters = SegmentedControl(
             theme,
             "Single keys",
             (("on", "On"), ("off", "Off")),
-            tooltip="Keys such as X and R, while the stage has the focus",
+            tooltip="Use keys such as X and R on the stage",
         )
-        self.device = ChoiceField(theme, "Device", "What the engine works on, from the next start")
+        self.device = ChoiceField(theme, "Device", "Choose what the engine works on from the next start")
         for key, words in DEVICES:
             self.device.addItem(words, key)
         self._note = Label("", "note", wrap=True)
@@ -65,10 +65,10 @@ class SettingsPage(Column):
             ("Theme", self.theme), ("Contrast", self.contrast), ("Text size", self.text_size),
             ("Reduce motion", self.motion), ("Single keys", self.letters), ("Device", self.device),
         )  # fmt: skip
-        for title, dial in self.fields:
+        for title, field in self.fields:
             name = Label(title, "strong")
-            name.setBuddy(dial)
-            self.add_widgets(name, dial)
+            name.setBuddy(field)
+            self.add_widgets(name, field)
         self.add_widgets(self._note)
         self.add_stretch()
         bind(self, state.theme, self.theme.show_choice, self.theme.chosen, state.theme.set)
@@ -91,11 +91,11 @@ class SettingsPage(Column):
 
     def _show_device(self, words: str) -> None:
         now = f"It works on: {words}. " if words else ""
-        self._note.setText(f"{now}Another choice holds from the next start.")
+        self._note.setText(f"{now}A change takes effect at the next start.")
 
 
 class HelpPage(Column):
-    """The page of the panel, and every action with its key."""
+    """Shows the help page of a panel, and every action with its key."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__(theme)
@@ -105,7 +105,7 @@ class HelpPage(Column):
         self.add_stretch()
 
     def show_help(self, name: str, actions: Sequence[Action]) -> None:
-        """Our own page, with the keys that hold in that panel."""
+        """Show a help page, with the keys of its panel."""
         path = RESOURCES / "help" / f"{name}.md"
         text = path.read_text("utf-8").strip() if path.is_file() else ""
         clear_layout(self._page)
@@ -115,13 +115,13 @@ class HelpPage(Column):
             self._page.addWidget(Label(words, "name" if title else "soft", wrap=True))
         self._page.addWidget(Hairline())
         self._page.addWidget(Label("Keys", "heading"))
-        for act in actions:
-            if act.keys:
-                self._page.addWidget(make_row(Label(act.title), 0, Label(native_keys(act.keys[0]), "note")))
+        for action in actions:
+            if action.keys:
+                self._page.addWidget(make_row(Label(action.title), 0, Label(native_keys(action.keys[0]), "note")))
 
 
 class EnginePage(Column):
-    """What this computer has, as Doctor found it, and the last things that were said.
+    """Shows what this computer has, as Doctor found it, and the recent messages.
 
     Doctor takes a moment, so its findings stand below everything that can be clicked, which stays where it is.
     """
@@ -131,7 +131,8 @@ class EnginePage(Column):
         self._state = state
         self.status_label = Label("", "name", wrap=True)
         self.look_again = Button(theme, "Look again", tooltip="Ask the engine what this computer has")
-        self._findings, self._messages = QVBoxLayout(), QVBoxLayout()
+        self._findings = QVBoxLayout()
+        self._messages = QVBoxLayout()
         self._filled: dict[QVBoxLayout, list[tuple[str, str]]] = {}
         self.add_widgets(self.status_label, self.look_again)
         self.add_section("Log of this window")
@@ -140,7 +141,7 @@ class EnginePage(Column):
         self.add_widgets(self.log, make_row(self.show_log, 0))
         self.add_section("This computer")
         self.rows.addLayout(self._findings)
-        self.add_section("Said lately")
+        self.add_section("Recent messages")
         self.rows.addLayout(self._messages)
         self.add_stretch()
         self.look_again.clicked.connect(self.run_doctor)
@@ -151,14 +152,15 @@ class EnginePage(Column):
         bind(self, state.messages.history, self._show_messages)
 
     def run_doctor(self) -> None:
-        """Start a stopped engine; ask a running one."""
+        """Start a stopped engine, or run Doctor in a running one."""
         if self._state.engine_status.get() == "Stopped":
             self._state.engine.start()
         else:
             self._state.run_doctor()
 
     def _show_status(self, _: str) -> None:
-        status, device = self._state.engine_status.get(), self._state.device.get()
+        status = self._state.engine_status.get()
+        device = self._state.device.get()
         self.status_label.setText(f"{status}. {device}" if device else f"{status}.")
         self.look_again.set_text("Start the engine" if status == "Stopped" else "Look again")
 
@@ -167,8 +169,8 @@ class EnginePage(Column):
         self._fill_column(self._findings, lines or [("Nothing yet.", "note")])
 
     def _show_messages(self, said: Sequence[Any]) -> None:
-        kinds = {"info": "note", "warn": "note", "failed": "danger"}
-        lines = [(one.text, kinds[one.severity]) for one in reversed(said)]
+        roles = {"info": "note", "warn": "note", "failed": "danger"}
+        lines = [(one.text, roles[one.severity]) for one in reversed(said)]
         self._fill_column(self._messages, lines or [("Nothing yet.", "note")])
 
     def _fill_column(self, column: QVBoxLayout, lines: list[tuple[str, str]]) -> None:

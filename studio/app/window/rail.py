@@ -1,4 +1,4 @@
-"""The rail: panels, help, settings, and the engine's state in a word."""
+"""Shows the rail: panels, help, settings, and the engine's state in a word."""
 
 from collections.abc import Sequence
 
@@ -11,18 +11,22 @@ from studio.app.widgets.controls import set_tooltip
 from studio.app.widgets.icons import icon_pixmap
 from studio.app.widgets.theme import Theme
 
-WIDTH, NARROW_WIDTH = 76, 48
+WIDTH = 76
+NARROW_WIDTH = 48
 _DOTS = {"Ready": "accent", "Working": "accent", "Starting": "faint", "Stopped": "danger"}
 
 
 class RailButton(QToolButton):
-    """A drawing above a word; the word goes into the tooltip where the rail is narrow."""
+    """Shows an icon above a word; the word moves into the tooltip if the rail is narrow."""
 
     def __init__(
         self, theme: Theme, text: str, icon_name: str, tooltip: str, keys: str, show_name: bool = True
     ) -> None:
         super().__init__()
-        self._theme, self._text, self._icon_name, self._show_name = theme, text, icon_name, show_name
+        self._theme = theme
+        self._text = text
+        self._icon_name = icon_name
+        self._show_name = show_name
         self._narrow = False
         self.setCheckable(show_name)
         self.setAccessibleName(text)
@@ -47,34 +51,38 @@ class RailButton(QToolButton):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, px, chosen = self._theme, self._theme.scaled, self.isChecked()
+        theme = self._theme
+        px = self._theme.scaled
+        chosen = self.isChecked()
         words = self._show_name and not self._narrow
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             if chosen or self.underMouse():
                 painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(look.colour("tint" if chosen else "hover"))
+                painter.setBrush(theme.colour("tint" if chosen else "hover"))
                 painter.drawRoundedRect(QRectF(self.rect()), px(8), px(8))
             side = px(20)
             drawing = icon_pixmap(
-                self._icon_name, look.colour("accent" if chosen else "soft"), side, self.devicePixelRatioF()
+                self._icon_name, theme.colour("accent" if chosen else "soft"), side, self.devicePixelRatioF()
             )
             top = px(11) if words else (self.height() - side) // 2
             painter.drawPixmap((self.width() - side) // 2, top, drawing)
             if words:
-                font = look.font(12, 600 if chosen else 500)
+                font = theme.font(12, 600 if chosen else 500)
                 painter.setFont(font)
-                painter.setPen(look.colour("text" if chosen else "soft"))
+                painter.setPen(theme.colour("text" if chosen else "soft"))
                 place = self.rect().adjusted(0, px(34), 0, -px(5))
                 painter.drawText(place, Qt.AlignmentFlag.AlignCenter, self._text)
 
 
 class EngineButton(QToolButton):
-    """The engine's state: a dot and a word; pressed, it opens Doctor."""
+    """Shows the engine's state as a dot and a word. A press opens Doctor."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._theme, self._status, self._narrow = theme, "Starting", False
+        self._theme = theme
+        self._status = "Starting"
+        self._narrow = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
@@ -83,7 +91,7 @@ class EngineButton(QToolButton):
     def show_status(self, status: str) -> None:
         self._status = status
         self.setAccessibleName(f"Engine, {status}")
-        set_tooltip(self, f"Engine: {status.lower()}. What this computer has, and what was said")
+        set_tooltip(self, f"Show what this computer has. The engine is {status.lower()}")
         self.update()
 
     def set_narrow(self, narrow: bool) -> None:
@@ -96,32 +104,33 @@ class EngineButton(QToolButton):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, px = self._theme, self._theme.scaled
-        font = look.font(12)
+        theme = self._theme
+        px = self._theme.scaled
+        font = theme.font(12)
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(Qt.PenStyle.NoPen)
             if self.underMouse():
-                painter.setBrush(look.colour("hover"))
+                painter.setBrush(theme.colour("hover"))
                 painter.drawRoundedRect(QRectF(self.rect()), px(8), px(8))
             painter.setFont(font)
             words = 0 if self._narrow else painter.fontMetrics().horizontalAdvance(self._status) + px(6)
             left = (self.width() - words - px(8)) / 2
-            painter.setBrush(look.colour(_DOTS.get(self._status, "faint")))
+            painter.setBrush(theme.colour(_DOTS.get(self._status, "faint")))
             painter.drawEllipse(QRectF(left, (self.height() - px(8)) / 2, px(8), px(8)))
             if words:
-                painter.setPen(look.colour("danger" if self._status == "Stopped" else "soft"))
+                painter.setPen(theme.colour("danger" if self._status == "Stopped" else "soft"))
                 place = QRectF(left + px(14), 0, self.width(), self.height())
                 painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, self._status)
 
 
 class Rail(QWidget):
-    """`chose` carries the key of a panel; `help`, `settings` and `state` ask for a page."""
+    """Shows the rail. `panel_chosen` carries the key of a panel; `help`, `settings` and `status` open a page."""
 
     panel_chosen = Signal(str)
 
     def __init__(self, theme: Theme, panels: Sequence[tuple[str, str, str, str]]) -> None:
-        """`panels`: key, title, drawing, help of each."""
+        """Create a button for each of `panels`: key, title, icon, help."""
         super().__init__()
         self._theme = theme
         self.setProperty("ground", "panel")
@@ -135,8 +144,10 @@ class Rail(QWidget):
             button.clicked.connect(lambda checked=False, key=key: self.panel_chosen.emit(key))
             group.addButton(button)
             self._column.addWidget(button)
-        self.help = RailButton(theme, "Help", "help", "Help for this panel", "F1", show_name=False)
-        self.settings = RailButton(theme, "Settings", "settings", "Looks, text size, device", "Ctrl+,", show_name=False)
+        self.help = RailButton(theme, "Help", "help", "Show help for this panel", "F1", show_name=False)
+        self.settings = RailButton(
+            theme, "Settings", "settings", "Change the theme, the text size or the device", "Ctrl+,", show_name=False
+        )
         self.engine_button = EngineButton(theme)
         self._column.addStretch(1)
         for button in (self.help, self.settings):
@@ -158,14 +169,15 @@ class Rail(QWidget):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        """The accent at the edge says which panel is open, for those who don't see the tint."""
-        look, px = self._theme, self._theme.scaled
+        """Mark the open panel at the edge, for users who don't see the tint."""
+        theme = self._theme
+        px = self._theme.scaled
         with QPainter(self) as painter:
-            painter.fillRect(self.rect(), look.colour("panel"))
-            painter.fillRect(self.width() - 1, 0, 1, self.height(), look.colour("line"))
+            painter.fillRect(self.rect(), theme.colour("panel"))
+            painter.fillRect(self.width() - 1, 0, 1, self.height(), theme.colour("line"))
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(look.colour("accent"))
+            painter.setBrush(theme.colour("accent"))
             for button in self.buttons.values():
                 if button.isChecked():
                     place = button.geometry().adjusted(0, px(12), 0, -px(12))

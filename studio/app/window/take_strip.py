@@ -1,4 +1,4 @@
-"""The strip of takes, tied to the panel that is open."""
+"""Connects the strip of takes with the open panel."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -16,7 +16,7 @@ from studio.app.widgets.binding import bind
 
 
 class TakeStripController(QObject):
-    """What is done on the strip is done in the panel that is open, which `panel` gives."""
+    """Applies the actions on the strip to the open panel, which `panel` returns."""
 
     def __init__(
         self,
@@ -27,7 +27,10 @@ class TakeStripController(QObject):
         dialogs: FileDialogs,
     ) -> None:
         super().__init__(strip)
-        self._strip, self._state, self._panel, self._dialogs = strip, state, panel, dialogs
+        self._strip = strip
+        self._state = state
+        self._panel = panel
+        self._dialogs = dialogs
         bind(self, state.takes.takes, strip.show_takes)
         shown: tuple[Value[Any], ...] = (state.takes.takes, *(each.selection.current for each in panels))
         for value in shown:
@@ -48,8 +51,8 @@ class TakeStripController(QObject):
         return (
             Action("Tree of takes", ("Ctrl+T",), self.toggle_tree),
             Action("Name the take", ("N",), lambda: self._strip.edit_name(self._current_index.current.get()), "stage"),
-            Action("Prune the take", (), self._delete_shown),
-            Action("Prune the take with what came from it", (), lambda: self._delete_shown(branch=True)),
+            Action("Move the take to the bin", (), self._delete_shown),
+            Action("Move the take and what came from it to the bin", (), lambda: self._delete_shown(branch=True)),
         )
 
     @property
@@ -57,12 +60,12 @@ class TakeStripController(QObject):
         return self._panel().selection
 
     def show_panel(self, panel: PanelView) -> None:
-        """Another panel is open."""
+        """Show the takes of another panel."""
         self._strip.show_current(panel.selection.current.get())
         self._strip.offers_branch = panel.arm_branch is not None
 
     def show_take(self, index: int) -> None:
-        """Put a take on the stage of the open panel; a recording always in Sound, and what is none never there."""
+        """Put a take on the stage of the open panel; a recording always opens in Sound."""
         recorded = bool(self._state.takes.takes.get()[index].work.sample_rate)
         if recorded or self._panel().key == "sound":
             self._state.show_panel("sound" if recorded else "explore")
@@ -70,7 +73,7 @@ class TakeStripController(QObject):
         self._state.wave_synth.play_briefly()
 
     def toggle_tree(self) -> None:
-        """The strip grows to half the stage, or shrinks again."""
+        """Grow the strip to half the stage, or shrink it again."""
         layout = self._state.layout.get()
         self._state.layout.set({**layout, "tree": not layout.get("tree", False)})
 
@@ -80,13 +83,13 @@ class TakeStripController(QObject):
             branch()
 
     def _delete_shown(self, branch: bool = False) -> None:
-        """The take on the stage goes to the bin, alone or with all that came from it."""
+        """Move the take on the stage to the bin, alone or with everything that came from it."""
         place = self._current_index.current.get()
         if place is not None:
             self._current_index.delete_take(place, branch)
 
     def _ask_wavetable(self, index: int) -> None:
-        """Ask where the wavetable from the stage to a take should go."""
+        """Ask for the file of a wavetable from the stage to a take."""
         table = self._state.explore.wavetable
         if name := table.file_name(index):
             self._dialogs.ask_save_path(name, lambda path: table.save_wavetable(index, path))

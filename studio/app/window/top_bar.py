@@ -1,4 +1,4 @@
-"""The bar of a panel: its model, how pictures are shown, undo and redo."""
+"""Shows the bar of a panel: its model, how pictures are shown, undo and redo."""
 
 from collections.abc import Callable
 
@@ -16,18 +16,20 @@ from studio.app.widgets.controls import Button, ElidedLabel, SegmentedControl, s
 from studio.app.widgets.theme import Theme
 from studio.library.models import InstalledModel
 
-UNCERTAINTY_HELP = "Show in exact bits how undecided the model was about each pixel just before it drew it, row by row"
+UNCERTAINTY_HELP = "Show how uncertain the model was about each pixel, in exact bits"
 
 
 class TopBar(QWidget):
-    """One for each panel."""
+    """Shows the bar of one panel."""
 
     def __init__(self, theme: Theme, state: AppState, panel: PanelView, add_model: Callable[[], object]) -> None:
         super().__init__()
-        self._theme, self._state = theme, state
-        self._panel, self._narrow = panel, False
+        self._theme = theme
+        self._state = state
+        self._panel = panel
+        self._narrow = False
         self._pictures = True
-        """Whether the panel shows pictures: those of its model, or of one that is still to come."""
+        """Whether the panel shows pictures, or will once a model is there."""
         self._row_by_row = False
         """Whether the model draws pixel by pixel, in a panel that shows it."""
         self.setProperty("ground", "window")
@@ -46,8 +48,8 @@ class TopBar(QWidget):
             theme, "Surprise", "toggle", tooltip="Show how unexpected each pixel is to this model", keys="U"
         )
         self.surprisal.setCheckable(True)
-        self.uncertainty_legend = ColourLegend(theme, "Doubt")
-        self.uncertainty = Button(theme, "Doubt", "toggle", tooltip=UNCERTAINTY_HELP, keys="V")
+        self.uncertainty_legend = ColourLegend(theme, "Uncertainty")
+        self.uncertainty = Button(theme, "Uncertainty", "toggle", tooltip=UNCERTAINTY_HELP, keys="V")
         self.uncertainty.setCheckable(True)
         self.undo = Button(theme, "", "icon", "undo", "Undo")
         self.redo = Button(theme, "", "icon", "redo", "Redo")
@@ -91,7 +93,7 @@ class TopBar(QWidget):
         self.inspector_button.setVisible(shown)
 
     def set_narrow(self, narrow: bool) -> None:
-        """Without the facts, where there is no room for them."""
+        """Hide the facts if there is no room for them."""
         self._narrow = narrow
         self.facts.setVisible(not narrow)
         for legend in (self.surprisal_legend, self.uncertainty_legend):
@@ -119,7 +121,7 @@ class TopBar(QWidget):
         self._update_facts()
 
     def _update_facts(self) -> None:
-        """What the model has, as far as there is room for it."""
+        """Show as much of the model's facts as fits."""
         crowded = self._narrow and self._theme.scale > 1.2
         self.picker.set_narrow(crowded)
         for widget in (self.smooth_field, self.surprisal, self.uncertainty):

@@ -358,9 +358,9 @@ def test_waves_are_saved_as_wav(grid: OpenedWindow) -> None:
 def test_texts_say_waves(grid: OpenedWindow) -> None:
     inside = grid.window.panels["generate"].inspector
     assert isinstance(inside, GenerateInspector)
-    assert inside.parameters.number.toolTip() == "How many waves to make"
+    assert inside.parameters.number.toolTip() == "Set how many waves to make"
     grid.state.generate.choose_model("tiny")
-    assert inside.parameters.number.toolTip() == "How many pictures to make"
+    assert inside.parameters.number.toolTip() == "Set how many pictures to make"
 
 
 # ── classes ──────────────────────────────────────────────────────────────────────────────────────
@@ -399,7 +399,7 @@ def test_mouse_and_keys_choose_the_class(grid: OpenedWindow) -> None:
 def test_explore_shows_and_changes_the_class_of_its_take(sounds: OpenedWindow) -> None:
     kind = inspector(sounds).parameters.class_field
     state = sounds.state.explore
-    assert kind.isVisible() and kind.currentText() == "Any kind" and kind.accessibleName() == "Kind"
+    assert kind.isVisible() and kind.currentText() == "Any class" and kind.accessibleName() == "Class"
     kind.setFocus()
     QTest.keyClick(kind, Qt.Key.Key_End)
     assert state.parameters.label.get() == 1
@@ -460,7 +460,7 @@ def test_the_strips_menu_offers_no_wavetable_that_cannot_be_made(sounds: OpenedW
     strip.customContextMenuRequested.emit(strip.visualRect(strip.rows.index(0)).center())
     menu = sounds.window.strip.findChild(QMenu)
     assert menu is not None
-    assert [action.text() for action in menu.actions()] == ["Show", "Copy sound", "Name…", "Prune"]
+    assert [action.text() for action in menu.actions()] == ["Show", "Copy sound", "Name…", "Move to the bin"]
     menu.close()
 
 
@@ -476,7 +476,7 @@ def test_the_strips_menu_makes_a_wavetable_too(sounds: OpenedWindow) -> None:
     menu = sounds.window.strip.findChild(QMenu)
     assert menu is not None
     words = [action.text() for action in menu.actions()]
-    assert words == ["Show", "Copy sound", "Name…", "Wavetable from the stage to this…", "Prune"]
+    assert words == ["Show", "Copy sound", "Name…", "Wavetable from the stage to this…", "Move to the bin"]
     menu.actions()[3].trigger()
     dialog = sounds.window.findChild(QFileDialog)
     assert dialog is not None

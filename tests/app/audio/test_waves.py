@@ -215,14 +215,14 @@ def test_a_wave_of_ones_own_is_a_start(exploring: AppState, engine: FakeEngine, 
     assert command.label == 1 and command.model == "waves"
     assert (
         exploring.explore.importing.preview.get() is None
-        and exploring.explore.badge.get().detail == "how organ.wav comes back"
+        and exploring.explore.badge.get().detail == "how exactly organ.wav comes back"
     )
     figures = {"differing": 0, "total": 256, "largest_difference": 0, "bits": 900.0, "is_bound": False}
     engine.emit_events(Encoded(job=command.job, latent=np.zeros(256, np.float32), exact=True, **figures))
     badge = exploring.explore.badge.get()
     assert badge.detail == "with every slider at home, organ.wav comes back in the model's 256 levels"
     assert badge.note == (
-        "Your wave is organ.wav; 600 samples brought to 256; as loud as the others, from where it rises through silence"
+        "Your wave is organ.wav; 600 samples brought to 256; at the usual loudness, from its first rise through zero"
     )
     answer(engine, wave(2))
     assert exploring.explore.file_name() == "waves-organ.wav"
@@ -438,9 +438,7 @@ def test_a_kind_that_the_model_does_not_know_is_any(exploring: AppState, engine:
     assert exploring.explore.parameters.label.get() is None
     said = exploring.messages.current.get()
     assert said is not None
-    assert (
-        said.text == 'It names kind 7, which "Waves" does not know, so it is made as any kind. Its file is untouched.'
-    )
+    assert said.text == 'It names class 7, which "Waves" does not have. Any class is used. Its file is untouched.'
     exploring.generate.choose_model("waves")
     exploring.generate.parameters.set_label(9)
     assert exploring.generate.parameters.label.get() is None

@@ -194,7 +194,7 @@ def test_a_fault_in_what_is_done_at_once_ends_that_engine_and_not_the_window(
     window.engine.start()
     window.engine.send(sample("a", seeds=3), Receiver(once))
     window.until(lambda: window.lost)
-    assert "could not be read" in window.said[0] and not window.has(Finished, "a")
+    assert "unreadable" in window.said[0] and not window.has(Finished, "a")
     assert told == ["planted"]
     window.until(lambda: window.engine.now == "Ready")
     window.engine.send(sample("b", seeds=3), Receiver(once))
@@ -308,7 +308,7 @@ def test_a_frozen_engine_is_noticed_by_the_missing_pulse(opened: Callable[..., W
     window.until(lambda: window.has(PicturesPreview))
     os.kill(window.engine.process_id, signal.SIGSTOP)
     window.until(lambda: window.lost)
-    assert "did not answer" in window.said[-1]
+    assert "stopped answering" in window.said[-1]
     window.until(lambda: window.engine.now == "Ready")
 
 
@@ -318,7 +318,7 @@ def test_a_step_that_does_not_end_is_noticed_though_the_pulse_goes_on(opened: Ca
     window.engine.send(sample("a", "long step"))
     window.until(lambda: window.lost)
     assert len(window.has(Heartbeat)) >= 3
-    assert "did not answer" in window.said[-1]
+    assert "stopped answering" in window.said[-1]
 
 
 def test_a_job_of_the_queue_may_take_its_time(opened: Callable[..., Window]) -> None:
@@ -374,7 +374,7 @@ def test_a_stream_that_makes_no_sense_is_ended(opened: Callable[..., Window]) ->
     window = opened(relay("print('Welcome to this machine' * 9, flush=True); import time; time.sleep(60)"))
     window.engine.start()
     window.until(lambda: window.said)
-    assert "could not be read" in window.said[0]
+    assert "unreadable" in window.said[0]
 
 
 def test_an_engine_of_another_version_is_not_started_again(opened: Callable[..., Window]) -> None:

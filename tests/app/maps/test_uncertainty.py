@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from studio.app.app_state import AppState
+from studio.app.generation.batch import UNCERTAINTY_LATER
 from studio.wire.messages import Adjust, Array, Finished, Inpaint, PicturesPreview, Sample
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
@@ -68,7 +69,7 @@ def test_it_is_asked_for_only_while_it_is_on_and_of_what_draws_pixel_by_pixel(
     window.generate.batch.show_uncertainty(True)
     said = window.messages.current.get()
     assert said is not None
-    assert said.text == "Doubt is told while pictures are drawn, so it shows with the next ones."
+    assert said.text == UNCERTAINTY_LATER
     asked = begin(window, engine)
     assert asked.report_entropy
     finish(engine, asked.job, bits(8))

@@ -1,4 +1,4 @@
-"""Undo, gestures and restart over the table of fields of a panel, with stored values that make no sense."""
+"""Tests undo, gestures and restart over the fields of a panel, with invalid stored values, too."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ class Shelf:
 
 
 class Kettle(PanelState):
-    """A panel with fields of every sort; `heard` are the records that it followed."""
+    """Is a panel with fields of every sort; `heard` holds the records that it followed."""
 
     def __init__(self, shelf: Shelf | None = None) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ def test_a_step_brings_back_all_that_it_changed_and_nothing_else(kettle: Kettle)
     assert kettle.history.undo_name.get() == "whistle"
 
 
-def test_what_follows_is_told_of_changes_undo_and_redo_but_not_of_a_restart(kettle: Kettle) -> None:
+def test_followers_are_called_for_changes_undo_and_redo_but_not_restart(kettle: Kettle) -> None:
     kettle.change("heat", heat=90.0)
     kettle.history.undo()
     kettle.history.redo()
@@ -90,7 +90,7 @@ def test_a_drag_is_one_step(kettle: Kettle) -> None:
     assert shown(kettle)[:2] == (20.0, "white") and kettle.history.undo_name.get() == "tea"
 
 
-def test_a_drag_that_ends_where_it_began_leaves_no_step(kettle: Kettle) -> None:
+def test_a_drag_back_to_its_start_leaves_no_step(kettle: Kettle) -> None:
     kettle.history.begin_gesture("heat")
     for heat in (50.0, 20.0):
         kettle.change("heat", "heat", heat=heat)

@@ -1,4 +1,4 @@
-"""Every signal of the window passes the arguments that the connected method needs."""
+"""Tests that every signal of the window passes the arguments that the connected method needs."""
 
 import inspect
 import re

@@ -1,4 +1,4 @@
-"""Pictures are copied and pasted by keys and menus. A pasted picture is opened like a dropped one."""
+"""Tests that pictures are copied and pasted by keys and menus, and pasted ones opened like dropped ones."""
 
 import sys
 from pathlib import Path
@@ -177,7 +177,7 @@ def test_a_picture_of_another_program_is_pasted_into_complete_and_copied_there(
 def test_a_picture_that_kills_its_reader_is_pasted_without_harm(
     form: str, studio: OpenedWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its bytes are not decoded in this process: a child reads them, and this one does not survive them."""
+    """A child process decodes its bytes; this process would not survive them."""
     deadly = decoder.FileDecoder([sys.executable, "-c", DEADLY])
     monkeypatch.setattr(decoder, "shared_decoder", deadly)
     data = QMimeData()
@@ -244,7 +244,7 @@ def test_a_sound_is_copied_as_a_file_and_as_bytes_and_pasted_as_the_work_it_is(
     assert np.array_equal(sound.player.samples, wave)
 
 
-def test_an_empty_clipboard_and_nothing_to_copy_are_said(studio: OpenedWindow) -> None:
+def test_an_empty_clipboard_and_nothing_to_copy_are_reported(studio: OpenedWindow) -> None:
     studio.window.activateWindow()
     for key, words in (
         (Qt.Key.Key_V, "There is no picture or sound on the clipboard."),
@@ -278,7 +278,7 @@ def test_the_finder_knows_copy_and_paste(studio: OpenedWindow) -> None:
 # ── size, and where files go ─────────────────────────────────────────────────────────────────────
 
 
-def test_the_size_is_chosen_in_the_inspector_and_says_what_comes_of_it(studio: OpenedWindow) -> None:
+def test_the_size_is_chosen_in_the_inspector_and_its_result_shown(studio: OpenedWindow) -> None:
     section = studio.window.panels["generate"].inspector.findChild(ExportSection)
     assert section is not None
     assert section.note.text() == "64 × 64 pixels, crisp as seen, with the recipe inside"
@@ -298,7 +298,7 @@ def test_the_size_is_chosen_in_the_inspector_and_says_what_comes_of_it(studio: O
     assert (other.times.currentData(), other.pixels.value()) == (0, 100)
 
 
-def test_save_all_asks_for_one_name_if_all_go_on_a_sheet(drawn: OpenedWindow, tmp_path: Path) -> None:
+def test_save_all_asks_for_one_name_if_all_are_on_a_sheet(drawn: OpenedWindow, tmp_path: Path) -> None:
     drawn.state.export_settings.choose_sheet(True)
     QTest.mouseClick(drawn.window.panels["generate"].foot.save_all, Qt.MouseButton.LeftButton)
     dialog = drawn.window.findChild(QFileDialog)

@@ -1,4 +1,4 @@
-"""Ctrl+K finds actions, controls, models and settings, and says if there is none."""
+"""Tests that Ctrl+K finds actions, controls, models and settings, and says if there is none."""
 
 from pathlib import Path
 
@@ -102,7 +102,7 @@ def test_a_direction_that_is_folded_away_is_unfolded(studio: OpenedWindow, two_m
     assert now.visibleRegion().boundingRect() == now.rect()
 
 
-def test_where_the_inspector_is_shut_it_opens_for_a_control(studio: OpenedWindow) -> None:
+def test_a_closed_inspector_opens_for_a_control(studio: OpenedWindow) -> None:
     studio.state.layout.set({"text": 200})
     settle()
     assert not studio.window.panels["generate"].inspector.isVisible()
@@ -147,7 +147,7 @@ def test_a_setting_opens_its_page_there(studio: OpenedWindow, typed: str, title:
     assert studio.window.inspector.page == "settings"
 
 
-def test_nothing_found_says_what_was_typed_and_enter_does_nothing(studio: OpenedWindow) -> None:
+def test_an_empty_search_shows_the_typed_text_and_enter_does_nothing(studio: OpenedWindow) -> None:
     assert search(studio, "sepia tone") == []
     finder = studio.window.command_palette
     assert finder.none.isVisible() and finder.none.text() == 'Nothing here is called "sepia tone".'

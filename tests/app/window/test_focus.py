@@ -1,4 +1,4 @@
-"""The focus goes to the clicked widget, or near a widget that is hidden, and never to the rail."""
+"""Tests that the focus goes to the clicked widget, or near a hidden one, and never to the rail."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -60,7 +60,7 @@ def test_after_a_direction_is_named_its_slider_has_the_focus(exploring: OpenedWi
     assert exploring.state.panel.get() == "explore"
 
 
-def test_naming_that_ends_by_a_click_elsewhere_leaves_the_focus_there(exploring: OpenedWindow) -> None:
+def test_a_click_elsewhere_ends_naming_and_takes_the_focus(exploring: OpenedWindow) -> None:
     one = slider(exploring)
     one.edit_name()
     seed = exploring.window.panels["explore"].inspector.parameters.seed.field  # type: ignore[attr-defined]
@@ -198,7 +198,7 @@ def test_an_inspector_that_is_shut_has_a_button_and_one_that_is_open_has_none(st
     assert not side.isVisible()
 
 
-# ── what no widget would have ────────────────────────────────────────────────────────────────────
+# ── keys that no widget uses ─────────────────────────────────────────────────────────────────────
 
 
 def inspector_of(studio: OpenedWindow, panel: str) -> QWidget:
@@ -216,7 +216,7 @@ def choose_in_list(studio: OpenedWindow, row: int) -> None:
 
 @pytest.fixture
 def first_model(two_models: Path) -> None:
-    """It has classes, and stands first."""
+    """Add a model with classes as the first one."""
     write_model(two_models, make_card("kinds", scales=("Coarse", "Fine"), classes=("Discs", "Squares")))
 
 
@@ -224,7 +224,7 @@ def first_model(two_models: Path) -> None:
 def test_what_another_model_hides_below_its_list_leaves_the_focus_in_the_window(
     first_model: None, exploring: OpenedWindow, panel: str
 ) -> None:
-    """In the list, the keys are not the window's, so Qt does not move them when what had them is hidden."""
+    """The list receives the keys, so Qt does not move the focus of a hidden widget."""
     exploring.state.show_panel(panel)
     settle()
     choose_in_list(exploring, 1)

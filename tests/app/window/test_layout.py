@@ -1,4 +1,4 @@
-"""At every size nothing is cut without a tooltip, and nothing lies over its neighbour."""
+"""Tests that at every size nothing is cut without a tooltip, and nothing overlaps its neighbour."""
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QRect, Qt
@@ -23,7 +23,7 @@ SIZES = [(1024, 700, 100), (1440, 900, 100), (1440, 900, 150), (1024, 700, 150),
 
 
 def cut(frame: QWidget) -> list[str]:
-    """What is to be seen but not whole, and says nothing of itself."""
+    """Return the texts that are visible but cut, and have no tooltip."""
     found = []
     for label in frame.findChildren(QLabel):
         if label.isVisible() and label.text() and not label.toolTip():
@@ -45,7 +45,7 @@ def cut(frame: QWidget) -> list[str]:
 
 
 def overlaps(frame: QWidget) -> list[str]:
-    """Visible neighbours in one parent that lie over each other."""
+    """Return visible neighbours in one parent that overlap."""
     found = []
     for parent in [frame, *frame.findChildren(QWidget)]:
         if parent is frame or isinstance(parent, QStackedWidget) or parent.layout() is None:
@@ -65,7 +65,7 @@ def python_objects_of_layout_items() -> list[object]:
 
 
 def test_a_look_at_a_layout_leaves_no_object_for_an_item_that_is_gone(qtbot: QtBot) -> None:
-    """Python would take the next C++ object at the address for that item: a QWidgetItem came in place of a widget."""
+    """Python would mistake the next C++ object at the same address for the deleted item."""
     frame = QWidget()
     qtbot.addWidget(frame)
     inner = QWidget(frame)
@@ -160,7 +160,7 @@ def test_the_regions_fill_the_window_without_lying_over_each_other(studio: Opene
         assert studio.window.rect().contains(QRect(corner, main.size()))
 
 
-def test_where_text_is_large_the_inspector_is_a_drawer(studio: OpenedWindow) -> None:
+def test_the_inspector_is_a_drawer_if_text_is_large(studio: OpenedWindow) -> None:
     frame = studio.window
     resize(studio, 1024, 700, 175)
     wide = frame.stage.width()

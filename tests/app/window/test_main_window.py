@@ -1,4 +1,4 @@
-"""The frame: panels, pages, keys, messages, drops, focus, and how it comes back as it was left."""
+"""Tests the main window: panels, pages, keys, messages, drops, focus, and its restored state."""
 
 from pathlib import Path
 
@@ -155,7 +155,7 @@ def test_zoom_and_full_screen(studio: OpenedWindow) -> None:
     assert not studio.window.isFullScreen()
 
 
-# ── what is said ─────────────────────────────────────────────────────────────────────────────────
+# ── messages ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_information_goes_by_itself_and_failures_stay(
@@ -189,7 +189,7 @@ def test_a_message_comes_softly_unless_nothing_may_move(studio: OpenedWindow, qt
     assert line.graphicsEffect() is None
 
 
-def test_the_engine_is_seen_and_what_it_said_is_kept(studio: OpenedWindow) -> None:
+def test_the_engine_state_is_shown_and_its_messages_are_kept(studio: OpenedWindow) -> None:
     frame = studio.window
     assert frame.rail.engine_button.accessibleName() == "Engine, Starting"
     studio.start_engine()
@@ -205,7 +205,7 @@ def test_the_engine_is_seen_and_what_it_said_is_kept(studio: OpenedWindow) -> No
     assert studio.engine.starts == 1
 
 
-def test_what_can_be_clicked_in_doctor_stays_where_it_is_when_the_findings_arrive(studio: OpenedWindow) -> None:
+def test_buttons_of_doctor_do_not_move_when_findings_arrive(studio: OpenedWindow) -> None:
     studio.start_engine()
     studio.window.toggle_page("engine")
     settle()
@@ -256,7 +256,7 @@ def test_a_drop_is_announced_before_it_happens(studio: OpenedWindow, qtbot: QtBo
     assert studio.state.panel.get() == "explore"
 
 
-def test_a_drop_that_cannot_be_says_why(studio: OpenedWindow, tmp_path: Path) -> None:
+def test_a_refused_drop_shows_its_reason(studio: OpenedWindow, tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("a note")
     data = data_of(path)  # the event does not hold it
@@ -328,7 +328,7 @@ def test_a_first_window_leaves_room_for_its_title(qtbot: QtBot) -> None:
     assert 0 < title <= window.screen().availableGeometry().height() - window.height()
 
 
-# ── looks, names, focus ──────────────────────────────────────────────────────────────────────────
+# ── theme, names, focus ──────────────────────────────────────────────────────────────────────────
 
 
 def test_settings_change_the_window_and_are_kept(studio: OpenedWindow, window_opener: WindowOpener) -> None:
@@ -349,7 +349,7 @@ def test_settings_change_the_window_and_are_kept(studio: OpenedWindow, window_op
     assert not again.state.layout.get()["letters"]
 
 
-def test_the_window_comes_back_where_and_as_it_was(studio: OpenedWindow, window_opener: WindowOpener) -> None:
+def test_the_window_restores_its_place_and_state(studio: OpenedWindow, window_opener: WindowOpener) -> None:
     studio.window.resize(1024, 720)  # the offscreen screen is 800 high, and Qt keeps windows on the screen
     studio.window.edge.dragged.emit(60)
     settle()

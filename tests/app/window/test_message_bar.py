@@ -1,4 +1,4 @@
-"""A message has a place of its own, and goes after its time, with its panel, or when it is no longer true."""
+"""Tests that a message has its own place, and goes after its time, with its panel, or when it is untrue."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -169,9 +169,7 @@ def test_a_stage_yields_only_if_it_must_and_comes_back(full: OpenedWindow, stage
         assert on_stage(full) == before
 
 
-def test_nothing_moves_under_a_hand_that_drags(
-    full: OpenedWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_moves_during_a_drag(full: OpenedWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     completed(full)
     settle()
     resize(full, 1024, 700, 100)
@@ -185,7 +183,7 @@ def test_nothing_moves_under_a_hand_that_drags(
     qtbot.waitUntil(full.window.message.isVisible)
 
 
-# ── how long ─────────────────────────────────────────────────────────────────────────────────────
+# ── duration ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def text(studio: OpenedWindow) -> str:
@@ -237,7 +235,7 @@ def test_a_hole_that_was_missed_is_not_missed_once_it_is_painted(full: OpenedWin
     assert text(full) == ""
 
 
-def test_a_take_that_came_back_is_not_said_to_be_in_the_bin(full: OpenedWindow) -> None:
+def test_the_message_of_a_deleted_take_goes_when_it_is_restored(full: OpenedWindow) -> None:
     explored(full)
     full.state.explore.keep_take()
     full.state.explore.selection.delete_take(0)
@@ -246,7 +244,7 @@ def test_a_take_that_came_back_is_not_said_to_be_in_the_bin(full: OpenedWindow) 
     assert text(full) == ""
 
 
-def test_an_engine_that_is_back_is_not_said_to_be_gone(
+def test_the_message_of_a_dead_engine_goes_when_it_is_back(
     full: OpenedWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app_state, "READING_TIME", 300)

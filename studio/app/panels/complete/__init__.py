@@ -1,1 +1,1 @@
-"""The panel Complete: a part of a picture drawn again."""
+"""Holds the panel Complete, which draws a part of a picture again."""

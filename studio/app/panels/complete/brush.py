@@ -1,4 +1,4 @@
-"""The hand on a picture that is to be completed: tools that mark a hole, and the brush that paints temperature."""
+"""Holds the tools that mark a hole in a picture, and the brush that paints temperature."""
 
 from collections.abc import Callable
 from typing import Literal, get_args
@@ -16,15 +16,15 @@ Tool = Literal["brush", "eraser", "rectangle", "rows", "temperature"]
 TOOLS: dict[str, str] = {
     "brush": "brush", "eraser": "eraser", "rectangle": "rectangle", "rows": "row line", "temperature": "temperature",
 }  # fmt: skip
-"""What a step of undo is called."""
+"""The name of the undo step of each tool."""
 LARGEST_BRUSH = 64
 NO_MASK = np.zeros((1, 1), bool)
 MAX_FACTOR = 2.0
-"""Times the temperature: the end of the brush's dial."""
+"""The largest factor of the temperature that the brush paints."""
 
 
 class BrushTools(State):
-    """The mask and the temperature map on a picture. One gesture of the hand is one step of undo."""
+    """Holds the mask and the temperature map of a picture. One gesture is one step of undo."""
 
     def __init__(
         self,
@@ -34,16 +34,18 @@ class BrushTools(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._change, self._begin_gesture, self._end_gesture = change, begin_gesture, end_gesture
+        self._change = change
+        self._begin_gesture = begin_gesture
+        self._end_gesture = end_gesture
         self.mask: Value[Array] = Value(NO_MASK, self)
-        """(height, width) bool, True where the picture is to be made anew."""
+        """(height, width) bool, True for pixels to be drawn again."""
         self.temperature_map: Value[Array] = Value(np.full((1, 1), masks.NEUTRAL, np.uint8), self)
-        """(height, width) uint8, hundredths of what the temperature is multiplied by."""
+        """(height, width) uint8, hundredths of the factor of the temperature."""
         self.tool: Value[Tool] = Value("brush", self)
         self.size: Value[int] = Value(5, self)
         """Width of the brush in pixels of the picture, 1 to 64."""
         self.temperature_factor: Value[float] = Value(1.5, self)
-        """What the temperature brush paints: 0.0 calm to 2.0 wild, 1.0 takes away."""
+        """The factor that the brush paints: 0.0 is calm, 2.0 is wild, 1.0 clears."""
         self._held: tuple[Array, Array, Place, Place] | None = None
         """Mask and heat at the press, where that was, and where the hand is."""
         self.fields = (
@@ -70,7 +72,7 @@ class BrushTools(State):
         self.temperature_factor.set(round(within(warmth, 0.0, MAX_FACTOR), 2))
 
     def start_stroke(self, at: Place) -> None:
-        """A hand begins a gesture, which ends with `release` or `cancel`."""
+        """Begin a gesture, which ends with `end_stroke` or `cancel_stroke`."""
         self._held = (self.mask.get(), self.temperature_map.get(), at, at)
         self._begin_gesture(f"paint {self.tool.get()}")
         self.continue_stroke(at)
@@ -78,9 +80,10 @@ class BrushTools(State):
     def continue_stroke(self, at: Place) -> None:
         if self._held is None:
             return
-        mask, heat, first, last = self._held
-        self._held = (mask, heat, first, at)
-        tool, now = self.tool.get(), self.mask.get()
+        mask, temperature, first, last = self._held
+        self._held = (mask, temperature, first, at)
+        tool = self.tool.get()
+        now = self.mask.get()
         if tool == "temperature":
             warmed = self.temperature_map.get().copy()
             warmed[masks.stroke_mask(self.picture_shape, last, at, self.size.get())] = min(
@@ -96,18 +99,18 @@ class BrushTools(State):
             self._change_layer(mask=now | covered if tool == "brush" else now & ~covered)
 
     def end_stroke(self) -> None:
-        """The hand lets go."""
+        """End the gesture."""
         if self._held is not None:
             self._held = None
             self._end_gesture()
 
     def cancel_stroke(self) -> bool:
-        """Put back what was before the gesture; whether there was one."""
+        """Restore what was there before the gesture; return whether there was a gesture."""
         if self._held is None:
             return False
-        mask, heat, _, _ = self._held
+        mask, temperature, _, _ = self._held
         if self.tool.get() == "temperature":
-            self._change_layer(temperature_map=heat)
+            self._change_layer(temperature_map=temperature)
         else:
             self._change_layer(mask=mask)
         self.end_stroke()
@@ -119,19 +122,19 @@ class BrushTools(State):
         self._change("invert", mask=masks.pack_layer(~self.mask.get()))
 
     def move_row(self, by: int) -> None:
-        """The line from which everything is marked, up or down by so many rows."""
+        """Move the line below which everything is marked, by a number of rows."""
         row = masks.first_row(self.mask.get())
         row = min(max((self.picture_shape[0] if row is None else row) + by, 0), self.picture_shape[0])
         self._change("row line", "row line", mask=masks.pack_layer(masks.mask_below(self.picture_shape, row)))
 
     def clear_temperature_map(self) -> None:
-        """Take away all that was painted of temperature."""
+        """Clear the painted temperature."""
         self._change("temperature", temperature_map="")
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
     def fit(self, shape: Shape) -> None:
-        """Another picture is painted on. If its size is another one, nothing is painted there yet."""
+        """Use another picture. If its size differs, clear mask and temperature map."""
         if shape != self.picture_shape:
             self.mask.set(np.zeros(shape, bool))
             self.temperature_map.set(np.full(shape, masks.NEUTRAL, np.uint8))

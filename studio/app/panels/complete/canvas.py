@@ -1,4 +1,4 @@
-"""The picture that is completed: how it comes in, and the hole and the temperature that are painted onto it."""
+"""Holds the picture to be completed, and opens pictures from files, takes and works."""
 
 import contextlib
 from collections.abc import Callable, Iterable
@@ -30,7 +30,7 @@ from studio.wire.messages import Array
 
 
 class OriginalsCache(State):
-    """By key; the file is the truth. One that could not be written is still held until the window closes."""
+    """Keeps original pictures by key. The file is the truth; a picture that could not be written stays in memory."""
 
     def __init__(self, messages: Messages, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -39,7 +39,7 @@ class OriginalsCache(State):
         self._pictures: dict[str, Array] = {}
 
     def add_picture(self, picture: Array) -> str:
-        """Keep a picture (height, width, 1 | 3) uint8; its key, which ends with the number of its channels."""
+        """Keep a picture (height, width, 1 or 3) uint8. Return its key, which ends with its number of channels."""
         data = export.encode_png_bytes(picture)
         key = f"{storage.hash_bytes(data)}-{picture.shape[2]}"
         self._pictures[key] = np.array(picture)
@@ -65,7 +65,7 @@ class OriginalsCache(State):
         return self._pictures[key]
 
     def close(self, used: Iterable[str]) -> None:
-        """What nothing leads back to goes to the bin."""
+        """Move pictures that no key names to the bin."""
         known = {f"{key}.png" for key in used}
         for path in self._folder.glob("*.png"):
             if path.name not in known:
@@ -77,7 +77,7 @@ NO_MODEL_TEXT = "No model here can keep a part of a picture. Add one that draws 
 
 
 class Canvas(State):
-    """`change` sets its fields as steps of undo; `choose` takes another model."""
+    """Holds the picture with its brush. `change` sets fields as steps of undo; `choose` chooses another model."""
 
     picture_opened = Signal()
     """A picture was brought here: the panel should show."""
@@ -95,8 +95,12 @@ class Canvas(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._models, self._messages, self._model, self._selection = models, messages, parameters.model, selection
-        self._change, self._choose_model = change, choose_model
+        self._models = models
+        self._messages = messages
+        self._model = parameters.model
+        self._selection = selection
+        self._change = change
+        self._choose_model = choose_model
         self.picture: Value[Array | None] = Value(None, self)
         """(height, width, channels) uint8 in the model's shape: what is completed."""
         self.source: Value[str] = Value("", self)
@@ -118,7 +122,7 @@ class Canvas(State):
         )
 
     def open_file(self, path: Path) -> None:
-        """Bring in a file: as it is where it has the model's size, else through the crop preview."""
+        """Open a file. If it does not have the model's size, show the crop preview."""
         if self._model.get() is None:
             self._messages.show_message(
                 NO_MODEL_TEXT + " Your file is untouched.", "warn", until=(self._model.changed,)
@@ -127,10 +131,10 @@ class Canvas(State):
         self.importing.open_file(path)
 
     def open_mask(self, path: Path) -> None:
-        """Take the white part of a picture for the hole; it must have the size of the picture on the canvas."""
+        """Use the white part of a picture as the hole; it must be as large as the picture on the canvas."""
 
         def read(found: OpenedPicture | Exception) -> None:
-            if isinstance(found, ValueError):  # Refused: a sentence for people
+            if isinstance(found, ValueError):  # its text is a sentence for the user
                 self._messages.show_message(str(found), "failed")
             elif isinstance(found, Exception):
                 raise found
@@ -145,22 +149,24 @@ class Canvas(State):
             self._change("open mask", mask=masks.pack_layer(fit_to_shape(found.array, (1, tall, wide))[..., 0] >= 128))
             return
         self._messages.show_message(
-            f'The mask "{found.name}" is {width} × {height} pixels, but the picture is {wide} × {tall}. The hole stays '
+            f'The mask "{found.name}" has {width} × {height} pixels, the picture {wide} × {tall}. The hole stays '
             "as it was. Save the mask in the size of the picture.",
             "warn",
             until=(self.picture.changed, self.brush.mask.changed),
         )
 
     def use_preview(self) -> None:
-        """Complete the picture in the crop preview."""
+        """Complete the picture of the crop preview."""
         photo = self.importing.preview.get()
         if photo is not None:
             self.importing.cancel_preview()
             self._set_picture(photo.model_input, photo.picture.name)
 
     def open_work(self, work: Work, picture: Array, any_model: bool = False) -> None:
-        """Complete a picture of ours, with the model that made it. Where that cannot keep a part it is said, and
-        another is offered; `any_model` takes that one at once."""
+        """Complete a picture of this program with the model that made it.
+
+        If that model cannot keep a part, offer another one; `any_model` chooses that one at once.
+        """
         trained = self._models.find_or_report_maker(work)
         own = self._model.get()
         if trained is not None and trained.card.can_inpaint:
@@ -177,7 +183,7 @@ class Canvas(State):
         self._set_picture(picture, work.source or f"seed {work.seed}")
 
     def choose_take(self, index: int) -> None:
-        """Complete a take, with the model that made it where that can."""
+        """Complete a take, with the model that made it if that model can."""
         take = self._selection.takes.get()[index]
         if take.work.medium == "sound":
             self._messages.show_message("This take is a wave, and only pictures can be completed.", "warn")
@@ -188,7 +194,8 @@ class Canvas(State):
         self._set_picture(take.picture, take.work.source or f"seed {take.work.seed}", take.name)
 
     def _on_opened(self, opened: OpenedFile) -> None:
-        trained, picture = self._model.get(), opened.picture
+        trained = self._model.get()
+        picture = opened.picture
         if trained is None:
             return
         if isinstance(picture, OpenedWave):
@@ -198,7 +205,7 @@ class Canvas(State):
             return
         if trained.card.shape[0] == 1 and (np.ptp(picture.array[..., :3], -1) > 0).any():
             self._messages.show_message(
-                f'"{picture.name}" is in colour and "{trained.card.title}" draws in grey, so it is brought to grey. '
+                f'"{picture.name}" was turned to grey, because "{trained.card.title}" draws in grey. '
                 "Your file is untouched."
             )
         if not _fits_model(picture, trained):
@@ -213,7 +220,7 @@ class Canvas(State):
             )
 
     def _on_stretched(self, picture: OpenedPicture) -> None:
-        """Put the stretched picture in place of the one on the canvas; what is painted stays."""
+        """Replace the picture on the canvas by the stretched one; mask and temperature map stay."""
         trained = self._model.get()
         if trained is not None:
             key = self.originals.add_picture(_to_model_shape(picture.with_arrays_exchanged().array, trained))
@@ -230,38 +237,41 @@ class Canvas(State):
 
     def fitted_record(self, trained: InstalledModel) -> Record:
         """Return picture, mask and temperature map in the shape of another model."""
-        picture, size = self.picture.get(), trained.card.picture_size
+        picture = self.picture.get()
+        size = trained.card.picture_size
         if picture is None or size is None:
             return {}
-        mask, heat = (masks.resize_layer(layer.get(), size) for layer in (self.brush.mask, self.brush.temperature_map))
+        mask, temperature = (
+            masks.resize_layer(layer.get(), size) for layer in (self.brush.mask, self.brush.temperature_map)
+        )
         key = self.originals.add_picture(_to_model_shape(picture, trained))
-        return {"picture": key, "mask": masks.pack_layer(mask), "temperature_map": masks.pack_layer(heat)}
+        return {"picture": key, "mask": masks.pack_layer(mask), "temperature_map": masks.pack_layer(temperature)}
 
     def _lay_picture(self, key: str) -> None:
-        """Lay a picture down by its key; one that is gone leaves none."""
+        """Show a picture by its key; none if its file is gone."""
         picture = self.originals.get_picture(of_type(str, key))
         self.picture_key = key if picture is not None else ""
         self.picture.set(picture)
         self.brush.fit(picture.shape[:2] if picture is not None else (1, 1))
 
     def close(self) -> None:
-        """Wait for what is at work."""
+        """Wait for background work."""
         self.importing.close()
         self._reading.wait()
 
 
 def cannot_keep_text(trained: InstalledModel) -> str:
-    return f'"{trained.card.title}" makes the whole picture at once and cannot keep part of it.'
+    return f'"{trained.card.title}" makes the whole picture at once. It cannot keep a part.'
 
 
 def _to_model_shape(picture: Array, trained: InstalledModel) -> Array:
-    """A picture in the size and the channels of a model."""
+    """Return a picture in the size and channels of a model."""
     channels, height, width = trained.card.shape
     return fit_to_shape(picture, (channels, height, width))
 
 
 def _fits_model(picture: OpenedPicture, trained: InstalledModel) -> bool:
-    """Whether it has the model's size already, or was enlarged from it by whole blocks."""
+    """Return whether a picture has the model's size, or was enlarged from it by whole blocks."""
     height, width = picture.array.shape[:2]
     rows, columns = trained.card.picture_size or (height + 1, width + 1)
     times = height // rows

@@ -1,4 +1,4 @@
-"""Completions as works: the engine finds the latent of each, which makes the whole of it again."""
+"""Finds the latents of completions, so that each can be saved as a work."""
 
 import datetime
 from collections.abc import Callable, Sequence
@@ -17,10 +17,12 @@ from studio.library import storage
 from studio.library.work import StoredArray, Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Encode, Encoded, Failed
 
+STOPPED_TEXT = "Stopped before it was ready. The completion is still here."
+
 
 @dataclass(frozen=True, eq=False)
 class FinishedPicture:
-    """A finished picture, and what made it."""
+    """Holds a finished picture and what made it."""
 
     picture: Array
     model: str
@@ -33,12 +35,12 @@ class FinishedPicture:
     """Keys of the take that it was, and of those before."""
 
     def to_export_item(self, encoded: Encoded) -> ExportItem:
-        """The picture with all it takes to make it again."""
+        """Return the picture with everything needed to make it again."""
         latent = StoredArray.from_array(np.asarray(encoded.latent))
         return ExportItem(self.picture, replace(self.to_work(), label=encoded.label, latent=latent), self.file_name())
 
     def to_work(self) -> Work:
-        """The picture's recipe without its latent, so the picture cannot be made again from it."""
+        """Return the recipe without a latent; it cannot make the picture again."""
         return Work(
             model=self.model,
             model_hash=self.model_hash,
@@ -50,7 +52,7 @@ class FinishedPicture:
         )
 
     def file_name(self) -> str:
-        """A file name to suggest."""
+        """Suggest a file name."""
         return storage.clean_name(f"{Path(self.source).stem or self.model}-{self.seed}.png")
 
 
@@ -58,7 +60,7 @@ OnEncoded = Callable[[list[ExportItem]], object]
 
 
 class CompletionEncoder(State):
-    """One question at a time; the others wait."""
+    """Encodes the pictures of one request at a time; the other requests wait."""
 
     def __init__(self, engine: EngineProtocol, messages: Messages, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -74,7 +76,7 @@ class CompletionEncoder(State):
         self._request.lost.connect(self._show_loss)
 
     def encode(self, pictures: Sequence[FinishedPicture], on_encoded: OnEncoded) -> None:
-        """`then` gets a piece for each."""
+        """Encode pictures, then call `then` with an export item for each."""
         if pictures:
             self._requests.append((list(pictures), on_encoded))
             for _ in pictures:
@@ -92,17 +94,18 @@ class CompletionEncoder(State):
             self._export_items.append(made[len(self._export_items)].to_export_item(event))
         if len(self._export_items) == len(made):
             del self._requests[0]
-            found, self._export_items = self._export_items, []
+            found = self._export_items
+            self._export_items = []
             then(found)
 
     def _show_stop(self) -> None:
-        self._drop_request("Stopped before it was ready. The completion is still here.")
+        self._drop_request(STOPPED_TEXT)
 
     def _show_failure(self, event: Failed) -> None:
         self._drop_request(f"{event.reason} {event.hint}")
 
     def _show_loss(self, why: str) -> None:
-        """The engine died meanwhile: asking again is offered."""
+        """Offer to try again after the engine died."""
         self._drop_request(f"{why} The completion is still here.")
 
     def _drop_request(self, why: str) -> None:

@@ -1,4 +1,4 @@
-"""What to make in Complete, the completion looked at, and what "typical" is measured on."""
+"""Shows the parameters of Complete, the chosen completion, and the ranking."""
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
@@ -20,7 +20,7 @@ from studio.app.widgets.value_slider import ValueSlider
 
 
 class CompleteSettings(Column):
-    """The dials; the chosen completion; the ranking."""
+    """Shows the parameters, the chosen completion and the ranking."""
 
     def __init__(self, theme: Theme, state: CompleteState) -> None:
         super().__init__(theme)
@@ -37,15 +37,20 @@ class CompleteSettings(Column):
         self._connect()
 
     def _build_temperature(self) -> tuple[QWidget, ...]:
-        """The brush that paints the temperature."""
-        look = self._theme
-        help = "Paint where to be calm and where to be wild"
-        self.paint = Button(look, "Paint temperature", "", "temperature", tooltip=help, keys="P")
+        """Build the controls of the brush that paints temperature."""
+        theme = self._theme
+        help = "Paint calm and wild regions"
+        self.paint = Button(theme, "Paint temperature", "", "temperature", tooltip=help, keys="P")
         self.paint.setCheckable(True)
         self.temperature_factor = ValueSlider(
-            look, "Brush", 0.0, MAX_FACTOR, 1.0, tooltip="Times the temperature: below 1 calms, above 1 is wilder"
+            theme,
+            "Brush",
+            0.0,
+            MAX_FACTOR,
+            1.0,
+            tooltip="Set the temperature factor. Below 1 is calmer, above 1 is wilder",
         )
-        self.even = Button(look, "Take it all away", "link", tooltip="Draw at the same temperature everywhere")
+        self.even = Button(theme, "Clear all", "link", tooltip="Draw at the same temperature everywhere")
         self._brush = QWidget()
         column = QVBoxLayout(self._brush)
         column.setContentsMargins(0, 0, 0, 0)
@@ -59,11 +64,9 @@ class CompleteSettings(Column):
         column = QVBoxLayout(self._chosen)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        self.rank, self.price, self.part = (
-            Label("", "heading"),
-            Label("", "strong", wrap=True),
-            Label("", "soft", wrap=True),
-        )
+        self.rank = Label("", "heading")
+        self.price = Label("", "strong", wrap=True)
+        self.part = Label("", "soft", wrap=True)
         self.seen = PictureView(self._theme, "The chosen completion")
         self.seen.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.overlay = MapOverlay(self.seen, self._state.surprisal, uncertainty=self._state.batch.uncertainty)
@@ -73,16 +76,18 @@ class CompleteSettings(Column):
         self.add_widgets(self._chosen)
 
     def _build_ranking(self) -> None:
-        self.ranked = ChoiceField(self._theme, "Ranked by", 'What "typical" is measured on')
-        self.ranked.addItem("How typical the whole picture is", "whole")
-        self.ranked.addItem("How well it leads to what follows", "following")
+        self.ranked = ChoiceField(self._theme, "Ranked by", 'Choose what "typical" is measured on')
+        self.ranked.addItem("The whole picture", "whole")
+        self.ranked.addItem("What follows the hole", "following")
         self.counts = Label("", "note", wrap=True)
-        self.every = Button(self._theme, "Show all", "link", tooltip="Show those that fit what follows less well, too")
+        self.every = Button(self._theme, "Show all", "link", tooltip="Show the completions that fit less well, too")
         self.add_section("Ranked by")
         self.add_widgets(self.ranked, self.counts, make_row(self.every, 0))
 
     def _connect(self) -> None:
-        state, painting, results = self._state, self._state.canvas.brush, self._state.ranking
+        state = self._state
+        painting = self._state.canvas.brush
+        results = self._state.ranking
         bind(self, painting.tool, self._show_tool, self.paint.toggled, self._choose_brush)
         bind(
             self,
@@ -123,29 +128,33 @@ class CompleteSettings(Column):
         self._state.rank_by(self.ranked.itemData(place))
 
     def _show_ranking(self, _: object) -> None:
-        state, results = self._state, self._state.ranking
-        ranking, follows = results.rank_by.get(), state.canvas.kept_after_hole.get() or results.set_following_priced
+        state = self._state
+        results = self._state.ranking
+        ranking = results.rank_by.get()
+        follows = state.canvas.kept_after_hole.get() or results.set_following_priced
         self.ranked.setCurrentIndex(self.ranked.findData(ranking))
         self.ranked.setEnabled(follows or ranking == "following")
-        made, left = len(results.ranked_cells()), results.left_out.get()
+        made = len(results.ranked_cells())
+        left = results.left_out.get()
         words = completions.counts_text(made, left, ranking, results.show_all.get())
         if ranking == "following" and not follows and not made:
-            words = "Nothing that is kept follows the hole, so completions are ranked by the whole picture."
+            words = "No kept pixel follows the hole. Completions are ranked by the whole picture."
         elif ranking == "following" and state.parameters.number.get() <= completions.MAX_SHOWN and not made:
-            words = f"Of many, the {completions.MAX_SHOWN} that fit best are shown: make 64 or more."
+            words = f"Make 64 or more. The {completions.MAX_SHOWN} that fit best are shown."
         hole = bool(state.canvas.brush.mask.get().any())
-        self.counts.setText(words or ("" if follows or not hole else "Nothing that is kept follows the hole."))
+        self.counts.setText(words or ("" if follows or not hole else "No kept pixel follows the hole."))
         self.counts.setVisible(bool(self.counts.text()))
         some = left > 0 or (results.show_all.get() and made > completions.MAX_SHOWN and ranking == "following")
         self.every.set_text("Show the best" if results.show_all.get() else "Show all")
         self.every.setVisible(some)
 
     def _show_chosen(self, _: object) -> None:
-        cell, results = self._state.current_completion(), self._state.ranking
+        cell = self._state.current_completion()
+        results = self._state.ranking
         if cell is None or cell.picture is None:
             self.rank.setText("The chosen one")
             self.price.setText("")
-            self.part.setText("Choose a completion to see its price.")
+            self.part.setText("Choose a completion to see its bits.")
             self.price.hide()
             self.seen.hide()
             return
@@ -168,7 +177,7 @@ class CompleteSettings(Column):
 
 
 class CompleteInspector(QStackedWidget):
-    """What to make; while a picture is brought in, how it is cut."""
+    """Shows the settings; while a picture is cropped, the crop controls."""
 
     def __init__(self, theme: Theme, state: CompleteState) -> None:
         super().__init__()

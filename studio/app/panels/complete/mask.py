@@ -1,7 +1,7 @@
-"""The hole in a picture and the temperature painted on it: what tools cover, what is left, and both as plain data.
+"""Computes masks and temperature maps: what tools cover, captions, and packed forms.
 
-A mask is (height, width) bool, True where the picture is to be made anew. A heat is (height, width) uint8, hundredths
-of what the temperature is multiplied by. Places are (x, y) in pixels of the picture, (0, 0) its top left corner.
+A mask is (height, width) bool, True for pixels to be drawn again. A temperature map is (height, width) uint8,
+hundredths of the factor of the temperature. Positions are (x, y) in pixels of the picture, (0, 0) its top left corner.
 """
 
 import base64
@@ -15,27 +15,29 @@ from studio.wire.messages import Array
 Place = tuple[float, float]
 Shape = tuple[int, int]
 NEUTRAL = 100
-"""The heat of a pixel whose temperature nothing changes."""
+"""The value of a pixel whose temperature nothing changes."""
 
 
 def stroke_mask(shape: Shape, start: Place, end: Place, size: int) -> Array:
-    """What a round brush covers on its way: pixels whose middle it touches, and in any case those under its own."""
+    """Return the pixels that a round brush covers on its way, at least those under its centre."""
     y, x = np.mgrid[: shape[0], : shape[1]] + 0.5
-    along_x, along_y = end[0] - start[0], end[1] - start[1]
+    along_x = end[0] - start[0]
+    along_y = end[1] - start[1]
     length = along_x**2 + along_y**2
     share = ((x - start[0]) * along_x + (y - start[1]) * along_y) / length if length else np.zeros(shape)
     share = share.clip(0, 1)
     far = np.hypot(x - start[0] - share * along_x, y - start[1] - share * along_y)
     covered: Array = far <= max(size / 2, 0.5)
     for at in (start, end):
-        column, row = int(np.floor(at[0])), int(np.floor(at[1]))
+        column = int(np.floor(at[0]))
+        row = int(np.floor(at[1]))
         if 0 <= row < shape[0] and 0 <= column < shape[1]:
             covered[row, column] = True
     return covered
 
 
 def rectangle_mask(shape: Shape, one: Place, other: Place) -> Array:
-    """Every pixel that a rectangle touches."""
+    """Return every pixel that a rectangle touches."""
     covered = np.zeros(shape, bool)
     (left, right), (top, bottom) = (sorted(pair) for pair in zip(one, other, strict=True))
     rows = slice(max(0, int(np.floor(top))), max(0, int(np.floor(bottom)) + 1))
@@ -44,26 +46,26 @@ def rectangle_mask(shape: Shape, one: Place, other: Place) -> Array:
 
 
 def mask_below(shape: Shape, row: int) -> Array:
-    """Everything from a row downwards."""
+    """Return a mask of everything from a row down."""
     covered = np.zeros(shape, bool)
     covered[max(0, row) :] = True
     return covered
 
 
 def first_row(mask: Array) -> int | None:
-    """The row from which everything is marked and nothing above; None where the mask is no such one."""
+    """Return the row from which everything below is marked and nothing above; None for other masks."""
     rows = np.flatnonzero(mask.any(1))
     return int(rows[0]) if len(rows) and mask[rows[0] :].all() else None
 
 
 def has_kept_after_hole(mask: Array) -> bool:
-    """Whether anything that is kept comes after the first pixel that is made, row by row and from the left."""
+    """Return whether a kept pixel follows the first pixel of the hole, row by row from the left."""
     made = np.flatnonzero(mask)
     return len(made) > 0 and not mask.reshape(-1)[made[0] :].all()
 
 
 def resize_layer(array: Array, shape: Shape) -> Array:
-    """The nearest values in another size."""
+    """Return the layer in another size, by nearest values."""
     rows = (np.arange(shape[0]) + 0.5) * array.shape[0] / shape[0]
     columns = (np.arange(shape[1]) + 0.5) * array.shape[1] / shape[1]
     found: Array = array[rows.astype(int)[:, None], columns.astype(int)]
@@ -71,33 +73,35 @@ def resize_layer(array: Array, shape: Shape) -> Array:
 
 
 def mask_caption(mask: Array) -> tuple[str, str]:
-    """How many pixels are to be made, and what becomes of the others."""
-    made, total = int(mask.sum()), mask.size
+    """Return how many pixels are filled, and what is kept."""
+    made = int(mask.sum())
+    total = mask.size
     if not made:
-        return "Nothing is marked yet.", "Paint what is missing, or pull a line up from below with the tool for rows."
+        return "Nothing is marked yet.", "Paint what is missing, or drag a line with the row tool."
     if made == total:
-        return f"All {total:,} pixels are marked.", "Take something away, so that a part of the picture is kept."
+        return f"All {total:,} pixels are marked.", "Erase something, so that a part of the picture is kept."
     where = "Everything above the line" if first_row(mask) is not None else "Everything that is not marked"
     return f"{made:,} of {total:,} pixels to fill.", f"{where} is kept exactly, pixel for pixel."
 
 
 def pack_layer(array: Array) -> str:
-    """A mask or a heat as text that JSON can hold; empty for one on which nothing is painted."""
-    plain = np.packbits(array) if array.dtype == bool else array
+    """Return a mask or a temperature map as text for JSON; empty if nothing is painted."""
+    packed = np.packbits(array) if array.dtype == bool else array
     untouched = not array.any() if array.dtype == bool else bool((array == NEUTRAL).all())
-    return "" if untouched else base64.b64encode(zlib.compress(plain.tobytes())).decode()
+    return "" if untouched else base64.b64encode(zlib.compress(packed.tobytes())).decode()
 
 
 def unpack_mask(text: str, shape: Shape) -> Array:
-    """The mask again; an empty one where the text is none of this size."""
-    data, size = _unpack_bytes(text), shape[0] * shape[1]
+    """Return a packed mask; an empty one if the text has another size."""
+    data = _unpack_bytes(text)
+    size = shape[0] * shape[1]
     if len(data) != -(-size // 8):
         return np.zeros(shape, bool)
     return np.unpackbits(np.frombuffer(data, np.uint8), count=size).reshape(shape).astype(bool)
 
 
 def unpack_temperature_map(text: str, shape: Shape) -> Array:
-    """The heat again; an even one where the text is none of this size."""
+    """Return a packed temperature map; an even one if the text has another size."""
     data = _unpack_bytes(text)
     if len(data) != shape[0] * shape[1]:
         return np.full(shape, NEUTRAL, np.uint8)

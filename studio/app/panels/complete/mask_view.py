@@ -1,4 +1,4 @@
-"""A picture on which a hole is painted: hatched where it is to be made anew, tinted where temperature is painted."""
+"""Shows a picture with its hole hatched and its temperature map tinted."""
 
 import functools
 
@@ -12,7 +12,9 @@ from studio.app.widgets.picture import PictureView
 from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
 
-COOL_COLOUR, NEUTRAL_COLOUR, WARM_COLOUR = QColor("#3B6FB6"), QColor("#808080"), QColor("#D9772B")
+COOL_COLOUR = QColor("#3B6FB6")
+NEUTRAL_COLOUR = QColor("#808080")
+WARM_COLOUR = QColor("#D9772B")
 OPACITY = 0.45
 """Of the temperature over the picture."""
 CONTOUR = 25
@@ -28,9 +30,10 @@ _MOVES = {
 
 
 class MaskView(PictureView):
-    """`pressed` and `dragged` carry places (x, y) in pixels of the picture; a gesture ends with `let_go` or `escaped`.
+    """Reports strokes on the picture. `stroke_started` and `stroke_moved` carry positions (x, y) in its pixels.
 
-    The arrows move a cross over the picture, Enter paints there; with the tool for rows they move the line.
+    A gesture ends with `stroke_ended` or `stroke_cancelled`. The arrow keys move a cross, Enter paints there; with the
+    row tool they move the line.
     """
 
     stroke_started = Signal(object)
@@ -68,15 +71,19 @@ class MaskView(PictureView):
         self._size = size
         self.update()
 
-    # ── the hand ─────────────────────────────────────────────────────────────────────────────────
+    # ── mouse and keys ───────────────────────────────────────────────────────────────────────────
 
     def widget_position(self, x: float, y: float) -> QPointF:
-        """Where a place of the picture is in this widget."""
-        rect, scale, ratio = self._rect, self.pixel_size(), self.devicePixelRatioF()
+        """Return the position in this widget of a position in the picture."""
+        rect = self._rect
+        scale = self.pixel_size()
+        ratio = self.devicePixelRatioF()
         return QPointF((rect.x() + x * scale) / ratio, (rect.y() + y * scale) / ratio)
 
     def _place_at(self, at: QPointF) -> tuple[float, float]:
-        rect, scale, ratio = self._rect, self.pixel_size(), self.devicePixelRatioF()
+        rect = self._rect
+        scale = self.pixel_size()
+        ratio = self.devicePixelRatioF()
         return (at.x() * ratio - rect.x()) / scale, (at.y() * ratio - rect.y()) / scale
 
     @guarded(None)
@@ -84,7 +91,8 @@ class MaskView(PictureView):
         if event.button() != Qt.MouseButton.LeftButton:
             super().mousePressEvent(event)
         elif self.shown_picture is not None:
-            self._stroke_active, self._cross = True, self._place_at(event.position())
+            self._stroke_active = True
+            self._cross = self._place_at(event.position())
             self.stroke_started.emit(self._cross)
 
     @guarded(None)
@@ -104,19 +112,19 @@ class MaskView(PictureView):
     @guarded(None)
     def keyPressEvent(self, event: QKeyEvent) -> None:
         key = Qt.Key(event.key())
-        plain = not event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
+        unmodified = not event.modifiers() & ~(Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.KeypadModifier)
         if key == Qt.Key.Key_Escape and self._stroke_active:
             self._stroke_active = False
             self.stroke_cancelled.emit()
-        elif key in _MOVES and plain and self.shown_picture is not None:
+        elif key in _MOVES and unmodified and self.shown_picture is not None:
             self._move_cross(*_MOVES[key], painting=bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier))
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and plain and self._cross is not None:
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and unmodified and self._cross is not None:
             self._paint_way([self._cross])
         else:
             event.ignore()
 
     def _move_cross(self, across: int, down: int, painting: bool) -> None:
-        """Move the cross, or the line of the tool for rows; with Shift the tool paints on the way."""
+        """Move the cross, or the line of the row tool. With Shift, the tool paints on the way."""
         if self._tool == "rows":
             self.row_moved.emit(down)
             return
@@ -139,7 +147,7 @@ class MaskView(PictureView):
             self._stroke_active = False
             self.stroke_ended.emit()
 
-    # ── the looks ────────────────────────────────────────────────────────────────────────────────
+    # ── painting ─────────────────────────────────────────────────────────────────────────────────
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -156,29 +164,29 @@ class MaskView(PictureView):
             self._paint_tool(painter)
 
     def _paint_hole(self, painter: QPainter) -> None:
-        """The ground of a well, hatched, so that it is told from any picture; its edge is a hairline."""
+        """Fill the hole with hatching, which no picture contains, and draw a hairline around it."""
         if not self._mask.any():
             return
-        look = self._theme
+        theme = self._theme
         hole = QImage(self._rect.size(), QImage.Format.Format_ARGB32_Premultiplied)
         hole.fill(Qt.GlobalColor.transparent)
         with QPainter(hole) as inside:
             inside.drawImage(hole.rect(), _alpha_image(self._mask))
             inside.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
-            inside.fillRect(hole.rect(), look.colour("window"))
+            inside.fillRect(hole.rect(), theme.colour("window"))
             inside.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceAtop)
-            inside.fillRect(hole.rect(), QBrush(_hatching_tile(look.scaled(8), look.tokens.groove)))
+            inside.fillRect(hole.rect(), QBrush(_hatching_tile(theme.scaled(8), theme.tokens.groove)))
         painter.drawImage(self._rect.topLeft(), hole)
-        self._paint_contour(painter, self._mask, QPen(look.colour("border"), 1))
+        self._paint_contour(painter, self._mask, QPen(theme.colour("border"), 1))
 
     def _paint_temperature_map(self, painter: QPainter) -> None:
         if bool((self._temperature_map == masks.NEUTRAL).all()):
             return
-        if self._tool == "temperature":  # with another tool in hand the picture is to be seen as it is
+        if self._tool == "temperature":  # other tools show the picture without the map
             painter.setOpacity(OPACITY)
             painter.drawImage(self._rect, _temperature_image(self._temperature_map))
             painter.setOpacity(1.0)
-        around = QPen(Qt.GlobalColor.black, 3)  # so that the line is seen on any picture
+        around = QPen(Qt.GlobalColor.black, 3)  # visible on any picture
         self._paint_contour(
             painter,
             (self._temperature_map.astype(int) + CONTOUR // 2) // CONTOUR,
@@ -187,38 +195,42 @@ class MaskView(PictureView):
         )
 
     def _paint_contour(self, painter: QPainter, layer: Array, *pens: QPen) -> None:
-        """Lines between neighbours that differ, with one pen after another."""
+        """Draw the lines between neighbours that differ, with one pen after another."""
         lines = [line.translated(self._rect.topLeft()) for line in contour_lines(layer, self.pixel_size())]
         for pen in pens:
             painter.setPen(pen)
             painter.drawLines(lines)
 
     def _paint_line(self, painter: QPainter) -> None:
-        """Below it everything is made anew; its tab says how many rows are kept."""
+        """Draw the line of the row tool, and on its tab the number of rows that are kept."""
         row = masks.first_row(self._mask)
         if row is None or self._tool != "rows":
             return
-        look, y, ratio = self._theme, self._rect.y() + row * self.pixel_size(), self.devicePixelRatioF()
-        painter.fillRect(QRectF(self._rect.x(), y - ratio, self._rect.width(), 2 * ratio), look.colour("accent"))
-        wide, high = round(look.scaled(84) * ratio), round(look.scaled(26) * ratio)
+        theme = self._theme
+        y = self._rect.y() + row * self.pixel_size()
+        ratio = self.devicePixelRatioF()
+        painter.fillRect(QRectF(self._rect.x(), y - ratio, self._rect.width(), 2 * ratio), theme.colour("accent"))
+        wide = round(theme.scaled(84) * ratio)
+        high = round(theme.scaled(26) * ratio)
         left = self._rect.right() + 1 - wide
         top = min(max(y - high // 2, self._rect.y()), self._rect.bottom() + 1 - high)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(look.colour("accent"))
-        painter.drawRoundedRect(QRectF(left, top, wide, high), look.scaled(6), look.scaled(6))
-        font = look.font(12, 600)
+        painter.setBrush(theme.colour("accent"))
+        painter.drawRoundedRect(QRectF(left, top, wide, high), theme.scaled(6), theme.scaled(6))
+        font = theme.font(12, 600)
         font.setPixelSize(round(font.pixelSize() * ratio))
         painter.setFont(font)
-        painter.setPen(look.colour("on_accent"))
+        painter.setPen(theme.colour("on_accent"))
         painter.drawText(QRect(left, top, wide, high), Qt.AlignmentFlag.AlignCenter, f"row {row}")
 
     def _paint_tool(self, painter: QPainter) -> None:
-        """What the tool would cover."""
+        """Draw what the tool would cover."""
         if self._cross is None or not (self.underMouse() or self.hasFocus()) or self._tool == "rows":
             return
         size = 1 if self._tool == "rectangle" else self._size
-        radius, scale = max(size, 1) / 2 * self.pixel_size(), self.pixel_size()
+        radius = max(size, 1) / 2 * self.pixel_size()
+        scale = self.pixel_size()
         middle = QPointF(self._rect.x() + self._cross[0] * scale, self._rect.y() + self._cross[1] * scale)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -228,7 +240,7 @@ class MaskView(PictureView):
 
 
 def contour_lines(layer: Array, scale: int) -> list[QLine]:
-    """Between neighbours of `layer` that differ, in device pixels."""
+    """Return lines between neighbours of `layer` that differ, in device pixels."""
     lines = []
     for y, x in np.argwhere(layer[1:] != layer[:-1]):
         lines.append(QLine(int(x) * scale, int(y + 1) * scale, int(x + 1) * scale, int(y + 1) * scale))
@@ -238,14 +250,14 @@ def contour_lines(layer: Array, scale: int) -> list[QLine]:
 
 
 def _alpha_image(mask: Array) -> QImage:
-    """Opaque where something is marked."""
+    """Return an image that is opaque for marked pixels."""
     pixels = np.zeros((*mask.shape, 4), np.uint8)
     pixels[mask] = 255
     return _rgba_image(pixels)
 
 
 def _temperature_image(heat: Array) -> QImage:
-    """From calm by even to wild."""
+    """Return the temperature map in colours, from calm to wild."""
     share = np.clip((heat.astype(np.float32) - masks.NEUTRAL) / masks.NEUTRAL, -1, 1)[..., None]
     even, calm, wild = (
         np.array([c.red(), c.green(), c.blue()], np.float32) for c in (NEUTRAL_COLOUR, COOL_COLOUR, WARM_COLOUR)
@@ -262,7 +274,7 @@ def _rgba_image(pixels: Array) -> QImage:
 
 @functools.lru_cache(maxsize=8)
 def _hatching_tile(step: int, colour: str) -> QImage:
-    """A tile of diagonal lines."""
+    """Return a tile of diagonal lines."""
     tile = QImage(step, step, QImage.Format.Format_ARGB32_Premultiplied)
     tile.fill(Qt.GlobalColor.transparent)
     with QPainter(tile) as painter:

@@ -1,4 +1,4 @@
-"""The completions of one run, in the order of their likelihood, and what is said of them."""
+"""Ranks the completions of one run by likelihood, and describes them."""
 
 import math
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ RankBy = Literal["whole", "following"]
 
 @dataclass(frozen=True)
 class RankedCell:
-    """One place of the grid: which completion stands there, and its rank, 1 the most typical; None without one."""
+    """Holds a completion and its rank: 1 is the most typical, None means unranked."""
 
     cell: int
     rank: int | None = None
 
 
 class Ranking(State):
-    """The places in which `cells`, which come in the order of their seeds, are shown.
+    """Orders completions for the grid. `cells` come in the order of their seeds.
 
-    A finished one takes its rank at once, and those that form stand at the end. While the order is held nothing moves:
-    a finished one waits where it is, without a rank.
+    A finished completion gets its rank at once; unfinished ones stand at the end. While the order is held, nothing
+    moves, and a finished completion has no rank yet.
     """
 
     def __init__(self, cells: Value[tuple[Cell, ...]], parent: QObject | None = None) -> None:
@@ -44,7 +44,7 @@ class Ranking(State):
         cells.changed.connect(lambda _: self._update_places())
 
     def clear_places(self) -> None:
-        """Others are to come in place of those that were here."""
+        """Forget the order before other completions come."""
         self.places.set(())
         self.show_all.set(False)
 
@@ -57,26 +57,27 @@ class Ranking(State):
         self._update_places(anew=True)
 
     def hold_places(self, on: bool) -> None:
-        """Whether pointer or focus are in the grid, so that nothing may move there."""
+        """Hold the order while the pointer or the focus is in the grid."""
         self._held = on
         self._update_places()
 
     def ranked_cells(self) -> list[int]:
-        """The finished ones from the most typical to the strangest."""
+        """Return the finished completions from the most typical to the strangest."""
         return sorted(
             (i for i, cell in enumerate(self.cells.get()) if cell.finished), key=lambda i: -self.log_prob_of(i)
         )
 
     @property
     def set_following_priced(self) -> bool:
-        """Whether what follows the hole of these is known to be priced."""
+        """Set whether the bits of what follows the hole are known."""
         return any(cell.following_log_prob is not None for cell in self.cells.get())
 
     def log_prob_of(self, index: int) -> float:
-        """What a finished one is ranked by."""
+        """Return the log probability by which a finished completion is ranked."""
         cell = self.cells.get()[index]
-        part = cell.following_log_prob if self.rank_by.get() == "following" else cell.log_prob
-        return part if part is not None else cell.log_prob if cell.log_prob is not None else -math.inf
+        if self.rank_by.get() == "following" and cell.following_log_prob is not None:
+            return cell.following_log_prob
+        return cell.log_prob if cell.log_prob is not None else -math.inf
 
     def _update_places(self, anew: bool = False) -> None:
         places = self._wanted_places()
@@ -88,7 +89,8 @@ class Ranking(State):
         self.left_out.set(finished - sum(self.cells.get()[place.cell].finished for place in places))
 
     def _wanted_places(self) -> tuple[RankedCell, ...]:
-        cells, ranked = self.cells.get(), self.ranked_cells()
+        cells = self.cells.get()
+        ranked = self.ranked_cells()
         some = self.rank_by.get() == "following" and not self.show_all.get()
         best = ranked[:MAX_SHOWN] if some else ranked
         forming = [i for i, cell in enumerate(cells) if cell.picture is not None and not cell.finished]
@@ -98,7 +100,7 @@ class Ranking(State):
 
 
 def place_label(place: RankedCell, cell: Cell, rows: int, following: bool) -> tuple[str, str]:
-    """Below a completion: its rank, and its price or how far it is."""
+    """Return the caption of a completion: its rank and its bits, or its progress."""
     if cell.finished:
         nats = cell.following_log_prob if following and cell.following_log_prob is not None else cell.log_prob
         return (str(place.rank) if place.rank is not None else "new"), format_bits(nats) if nats is not None else ""
@@ -106,7 +108,7 @@ def place_label(place: RankedCell, cell: Cell, rows: int, following: bool) -> tu
 
 
 def counts_text(made: int, left_out: int, ranking: RankBy, show_all: bool) -> str:
-    """Honest about what is not shown."""
+    """Return how many completions are shown, and how many are left out."""
     if not made:
         return ""
     if left_out:

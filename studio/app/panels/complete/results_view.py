@@ -1,4 +1,4 @@
-"""The completions in a grid from the most typical to the strangest, and the scale on which they lie."""
+"""Shows completions in a grid from the most typical to the strangest, and their scale."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -30,15 +30,19 @@ from studio.app.widgets.picture import largest_multiple
 from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
 
-PICTURE_GAP, CAPTION_HEIGHT, MIN_SIZE = 12, 22, 64
+PICTURE_GAP = 12
+CAPTION_HEIGHT = 22
+MIN_SIZE = 64
 Index = QModelIndex | QPersistentModelIndex
 
 
 def arrange_results(
     count: int, width: int, height: int, cell: tuple[int, int], gap: int, below: int, least: int
 ) -> int:
-    """By how much pictures `cell` (height, width) are enlarged so that `count` of them fit with `gap` between and
-    `below` under each; in device pixels. Never smaller than `least`: then they scroll."""
+    """Return the scale at which `count` pictures of size `cell` (height, width) fit, in device pixels.
+
+    Pictures have `gap` between and `below` under each. The scale is at least `least`; then the grid scrolls.
+    """
     smallest = max(1, -(-least // max(cell)))
     for scale in range(max(largest_multiple(width, cell[1]), smallest), smallest, -1):
         if (width // (cell[1] * scale + gap)) * (height // (cell[0] * scale + gap + below)) >= count:
@@ -47,7 +51,7 @@ def arrange_results(
 
 
 class _PlaceRows(QAbstractListModel):
-    """Places, each with its completion."""
+    """Lists the places of the grid, each with its completion."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -56,11 +60,12 @@ class _PlaceRows(QAbstractListModel):
         self.rows, self.following = 0, False
 
     def set_places(self, places: tuple[RankedCell, ...], cells: tuple[Cell, ...]) -> bool:
-        """Whether others stand there now."""
+        """Set the places; return whether they differ from before."""
         fresh = [place.cell for place in places] != [place.cell for place in self.places]
         if fresh:
             self.beginResetModel()
-        self.places, self.cells = places, cells
+        self.places = places
+        self.cells = cells
         if fresh:
             self.endResetModel()
         elif places:
@@ -81,7 +86,9 @@ class _PlaceRows(QAbstractListModel):
         if role not in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
             return None
         cell, (rank, price) = self.place_at(index.row())
-        name = f"Number {rank} of {len(self.cells)}" if rank.isdecimal() else "A new one" if rank else "Completion"
+        name = "A new one" if rank else "Completion"
+        if rank.isdecimal():
+            name = f"Number {rank} of {len(self.cells)}"
         return f"{name}, {price.replace(FIGURE_SPACE, '')}, seed {cell.seed}"
 
 
@@ -96,11 +103,11 @@ class _PlacePainter(QStyledItemDelegate):
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        look, (cell, (rank, price)), tiles = self._theme, self._rows.place_at(index.row()), self._view.thumbnails
+        theme, (cell, (rank, price)), tiles = self._theme, self._rows.place_at(index.row()), self._view.thumbnails
         rect: QRect = option.rect
         place = QRect(
-            rect.x() + look.scaled(PICTURE_GAP) // 2,
-            rect.y() + look.scaled(4),
+            rect.x() + theme.scaled(PICTURE_GAP) // 2,
+            rect.y() + theme.scaled(4),
             tiles.picture_size.width(),
             tiles.picture_size.height(),
         )
@@ -108,26 +115,29 @@ class _PlacePainter(QStyledItemDelegate):
         tiles.paint_cell(painter, place, self._rows.places[index.row()].cell, cell, self._rows.rows)
         if self._view.selectionModel().isSelected(self._rows.index(index.row())):
             tiles.paint_ring(painter, place)
-        below = QRect(place.x(), place.bottom() + look.scaled(3), place.width(), look.scaled(CAPTION_HEIGHT - 4))
+        below = QRect(place.x(), place.bottom() + theme.scaled(3), place.width(), theme.scaled(CAPTION_HEIGHT - 4))
         self._write(painter, below, rank, price)
         painter.restore()
 
     def _write(self, painter: QPainter, below: QRect, rank: str, price: str) -> None:
-        look, middle = self._theme, Qt.AlignmentFlag.AlignVCenter
-        painter.setFont(look.font(12, 600))
-        painter.setPen(look.colour("text"))
+        theme = self._theme
+        middle = Qt.AlignmentFlag.AlignVCenter
+        painter.setFont(theme.font(12, 600))
+        painter.setPen(theme.colour("text"))
         painter.drawText(below, int(Qt.AlignmentFlag.AlignLeft | middle), rank)
-        room = below.width() - (painter.fontMetrics().horizontalAdvance(rank) + look.scaled(6) if rank else 0)
-        painter.setFont(look.font(12))
-        painter.setPen(look.colour("soft"))
+        room = below.width() - (painter.fontMetrics().horizontalAdvance(rank) + theme.scaled(6) if rank else 0)
+        painter.setFont(theme.font(12))
+        painter.setPen(theme.colour("soft"))
         short = price if painter.fontMetrics().horizontalAdvance(price) <= room else price.removesuffix(" bits")
         side = Qt.AlignmentFlag.AlignRight if rank else Qt.AlignmentFlag.AlignLeft
         painter.drawText(below, int(side | middle), short)
 
 
 class ResultsView(QListView):
-    """`chose` carries the completions that are chosen, the current one last; `held` says whether pointer or focus are
-    here, so that nothing may move."""
+    """Shows the completions. `cells_chosen` carries the chosen ones, the current one last.
+
+    `hold_changed` carries whether the pointer or the focus is in the grid, so that nothing may move.
+    """
 
     cells_chosen = Signal(object)
     hold_changed = Signal(bool)
@@ -149,8 +159,9 @@ class ResultsView(QListView):
         theme.changed.connect(self._redraw)
 
     def show_places(self, state: Ranking, rows: int, size: tuple[int, int]) -> None:
-        """What stands where; `rows` in which each is drawn, `size` (height, width) of each."""
-        self.rows.rows, self.rows.following = rows, state.rank_by.get() == "following"
+        """Show the places; `rows` is the number of rows of each picture, `size` its (height, width)."""
+        self.rows.rows = rows
+        self.rows.following = state.rank_by.get() == "following"
         before = (len(self.rows.places), self.thumbnails.shape)
         self.thumbnails.shape = size
         self._showing = True
@@ -180,17 +191,17 @@ class ResultsView(QListView):
         self.thumbnails.show_smooth(smooth)
 
     def show_overlay(self, over: Callable[[Array], Array | None]) -> None:
-        """What is to be seen in place of a picture, None for the picture itself."""
+        """Set the function that returns a map to be shown over a picture, or None."""
         self.thumbnails.show_overlay(over)
 
     def redraw_picture(self, picture: Array) -> None:
-        """Something else is to be seen in place of this picture."""
+        """Redraw one picture, because its map changed."""
         self.thumbnails.forget_pixmap(
             next((i for i, cell in enumerate(self.rows.cells) if cell.picture is picture), None)
         )
 
     def cell_size(self) -> QSize:
-        """Of a picture, in logical pixels."""
+        """Return the size of a picture in logical pixels."""
         return self.thumbnails.picture_size
 
     @guarded(QSize(0, 0))
@@ -251,8 +262,10 @@ class ResultsView(QListView):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        px, ratio = self._theme.scaled, self.devicePixelRatioF()
-        width, height = int(self.width() * ratio), int(self.height() * ratio)
+        px = self._theme.scaled
+        ratio = self.devicePixelRatioF()
+        width = int(self.width() * ratio)
+        height = int(self.height() * ratio)
         gap, below, least = (int(px(length) * ratio) for length in (PICTURE_GAP, CAPTION_HEIGHT, MIN_SIZE))
         scale = arrange_results(max(1, len(self.rows.places)), width, height, self.thumbnails.shape, gap, below, least)
         self.thumbnails.set_scale(scale)
@@ -261,7 +274,8 @@ class ResultsView(QListView):
         self.setGridSize(step)
         columns = max(1, self.width() // step.width())
         fits = columns * (self.height() // step.height()) >= len(self.rows.places)
-        off, needed = Qt.ScrollBarPolicy.ScrollBarAlwaysOff, Qt.ScrollBarPolicy.ScrollBarAsNeeded
+        off = Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        needed = Qt.ScrollBarPolicy.ScrollBarAsNeeded
         self.setVerticalScrollBarPolicy(off if fits else needed)
         # The list wraps before its last column is quite full: it gets a little more than it needs.
         rest = max(0, self.width() - columns * step.width() - px(PICTURE_GAP) // 2)
@@ -269,7 +283,7 @@ class ResultsView(QListView):
 
 
 class TypicalityView(QWidget):
-    """Where each completion lies between the most typical and the strangest, by its bits."""
+    """Shows where each completion lies between the most typical and the strangest, by its bits."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -281,8 +295,9 @@ class TypicalityView(QWidget):
         theme.changed.connect(self.update)
 
     def show_log_probs(self, nats: Sequence[float], chosen: float | None) -> None:
-        """Of all that are finished, the most typical first, and of the one looked at."""
-        self._log_probs, self._chosen = tuple(nats), chosen
+        """Show the log probabilities of all finished completions, the most typical first, and of the chosen one."""
+        self._log_probs = tuple(nats)
+        self._chosen = chosen
         words = f"{len(nats)} completions, {format_bits(nats[0])} to {format_bits(nats[-1])}" if nats else ""
         self.setAccessibleDescription(words)
         set_tooltip(self, words)
@@ -294,20 +309,23 @@ class TypicalityView(QWidget):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, middle, radius = self._theme, self.height() / 2, self._theme.scaled(5)
+        theme = self._theme
+        middle = self.height() / 2
+        radius = self._theme.scaled(5)
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(QPen(look.colour("groove"), 2))
+            painter.setPen(QPen(theme.colour("groove"), 2))
             painter.drawLine(QPointF(radius, middle), QPointF(self.width() - radius, middle))
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(look.colour("soft"))
+            painter.setBrush(theme.colour("soft"))
             for nats in self._log_probs:
                 painter.drawEllipse(QPointF(self._position_of(nats), middle), radius, radius)
             if self._chosen is not None:
-                painter.setBrush(look.colour("accent"))
+                painter.setBrush(theme.colour("accent"))
                 painter.drawEllipse(QPointF(self._position_of(self._chosen), middle), radius + 1, radius + 1)
 
     def _position_of(self, nats: float) -> float:
-        radius, reach = self._theme.scaled(5) + 1, self._log_probs[0] - self._log_probs[-1] if self._log_probs else 0.0
+        radius = self._theme.scaled(5) + 1
+        reach = self._log_probs[0] - self._log_probs[-1] if self._log_probs else 0.0
         share = (self._log_probs[0] - nats) / reach if reach > 0 else 0.0
         return radius + min(max(share, 0.0), 1.0) * (self.width() - 2 * radius)

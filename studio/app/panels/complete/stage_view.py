@@ -1,4 +1,4 @@
-"""The desk of Complete: the picture with its tools at the left, the completions at the right."""
+"""Shows the workspace of Complete: the picture with its tools, and the completions."""
 
 import math
 from functools import partial
@@ -26,14 +26,14 @@ from studio.app.widgets.theme import Theme
 RIGHT = Qt.TextElideMode.ElideRight
 TOOL_BUTTONS = (
     ("brush", "Brush", "Paint the hole", "brush", "B"),
-    ("eraser", "Eraser", "Take away from the hole", "eraser", "E"),
+    ("eraser", "Eraser", "Erase from the hole", "eraser", "E"),
     ("rectangle", "Rectangle", "Add a rectangle", "rectangle", "M"),
-    ("rows", "From a row downwards", "Everything below a line", "rows", "D"),
+    ("rows", "From a row downwards", "Mark everything below a line", "rows", "D"),
 )
 
 
 class BrushToolBar(QWidget):
-    """What the hand holds: a button for each tool, the name of the one that is on, and the width of the brush."""
+    """Shows a button for each tool, the name of the chosen tool, and the brush width."""
 
     def __init__(self, theme: Theme, state: CompleteState) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class BrushToolBar(QWidget):
         self.invert.clicked.connect(painting.invert_mask)
         self.tool_name = ElidedLabel("", "soft", RIGHT)
         self.width_field = NumberField(
-            "Brush size", 1, LARGEST_BRUSH, "Width of the brush in pixels of the picture; comma, full stop"
+            "Brush size", 1, LARGEST_BRUSH, "Set the width of the brush in pixels; comma, full stop"
         )
         self.width_field.setSuffix(" px")
         self.width_field.setFixedWidth(theme.scaled(72))
@@ -66,7 +66,7 @@ class BrushToolBar(QWidget):
         bind(self, painting.size, self.width_field.setValue, self.width_field.valueChanged, painting.set_size)
 
     def set_compact(self, compact: bool) -> None:
-        """Without the name of the tool, where there is no room for it."""
+        """Hide the name of the tool if there is no room for it."""
         self._compact = compact
         self._show_tool(self._tool)
 
@@ -80,13 +80,13 @@ class BrushToolBar(QWidget):
         for key, button in self.buttons.items():
             button.setChecked(key == tool)
         self._group.setExclusive(True)
-        names = {key: says for key, says, *_ in TOOL_BUTTONS}
+        names = {key: text for key, text, *_ in TOOL_BUTTONS}
         self.tool_name.show_text("" if self._compact else names.get(tool, TOOLS[tool].capitalize()))
         self.width_field.setVisible(tool in ("brush", "eraser", "temperature"))
 
 
 class CompleteWorkspace(QWidget):
-    """The picture with its tools at the left, the completions at the right, captions below both."""
+    """Shows the picture and its tools at the left, the completions at the right, captions below."""
 
     def __init__(self, theme: Theme, state: CompleteState) -> None:
         super().__init__()
@@ -118,7 +118,9 @@ class CompleteWorkspace(QWidget):
         theme.changed.connect(self.update_layout)
 
     def _connect(self) -> None:
-        state, painting, results = self._state, self._state.canvas.brush, self._state.ranking
+        state = self._state
+        painting = self._state.canvas.brush
+        results = self._state.ranking
         bind(self, state.canvas.picture, self._show_picture)
         bind(self, painting.mask, self._show_mask)
         bind(self, painting.temperature_map, self.canvas.show_temperature_map)
@@ -149,7 +151,7 @@ class CompleteWorkspace(QWidget):
         self.grid.customContextMenuRequested.connect(self._open_menu)
 
     def set_compact(self, compact: bool) -> None:
-        """Without the second line of the caption, where the window is low."""
+        """Hide the second line of the caption if the window is low."""
         self._compact = compact
         self.tools.set_compact(compact)
         self.update_layout()
@@ -159,13 +161,19 @@ class CompleteWorkspace(QWidget):
         self.grid.show_smooth(smooth)
 
     def update_layout(self) -> None:
-        """At the left the picture with its tools above and its caption below; the rest is for the completions."""
-        px, compact = self._theme.scaled, self._compact
-        edge, head, gap = px(12 if compact else 20), px(36), px(8 if compact else 16)
-        half, foot, words = (self.width() - 3 * edge) // 2, px(44), px(26 if compact else 52)
+        """Place the picture with tools and caption at the left; the completions get the rest."""
+        px = self._theme.scaled
+        compact = self._compact
+        edge = px(12 if compact else 20)
+        head = px(36)
+        gap = px(8 if compact else 16)
+        half = (self.width() - 3 * edge) // 2
+        foot = px(44)
+        words = px(26 if compact else 52)
         spare = self.height() - half - head - gap - words - foot
         top = px(8) if compact else min(max(px(12), spare // 2), px(52))
-        begin, narrow = top + head + gap, half < px(300)
+        begin = top + head + gap
+        narrow = half < px(300)
         under = words + px(8) + (foot if narrow else 0)  # where it is narrow, one caption goes below both
         canvas = self._canvas_size(half, max(64, self.height() - begin - under))
         self.canvas.setGeometry(QRect(QPoint(edge, begin), canvas))
@@ -186,8 +194,9 @@ class CompleteWorkspace(QWidget):
         self.caption.setGeometry(left - px(12), self.height() - foot, self.width() - left - edge + px(24), foot)
 
     def _canvas_size(self, width: int, height: int) -> QSize:
-        """Of the canvas: as large as the picture at the largest whole multiple, so that it begins at the top left."""
-        picture, ratio = self._state.canvas.picture.get(), self.devicePixelRatioF()
+        """Return the size of the canvas: the picture at the largest whole multiple that fits."""
+        picture = self._state.canvas.picture.get()
+        ratio = self.devicePixelRatioF()
         if picture is None:
             return QSize(width, height)
         tall, wide = picture.shape[:2]
@@ -205,8 +214,10 @@ class CompleteWorkspace(QWidget):
         self.rest.show_text(rest)
 
     def _show_places(self, _: object) -> None:
-        state, results = self._state, self._state.ranking
-        places, cells = results.places.get(), results.cells.get()
+        state = self._state
+        results = self._state.ranking
+        places = results.places.get()
+        cells = results.cells.get()
         size = next((cell.picture.shape[:2] for cell in cells if cell.picture is not None), None)
         picture = state.canvas.picture.get()
         size = size or (picture.shape[:2] if picture is not None else (32, 32))
@@ -218,7 +229,8 @@ class CompleteWorkspace(QWidget):
 
     def _show_chosen(self, chosen: tuple[int, ...]) -> None:
         self.grid.show_chosen(chosen)
-        results, ranked = self._state.ranking, self._state.ranking.ranked_cells()
+        results = self._state.ranking
+        ranked = self._state.ranking.ranked_cells()
         nats = [results.log_prob_of(index) for index in ranked]
         self.scale.show_log_probs(nats, results.log_prob_of(chosen[-1]) if chosen and chosen[-1] in ranked else None)
 
@@ -227,18 +239,19 @@ class CompleteWorkspace(QWidget):
         index = self.grid.indexAt(at)
         if not index.isValid():
             return
-        cell, state = self.grid.rows.places[index.row()].cell, self._state
+        cell = self.grid.rows.places[index.row()].cell
+        state = self._state
         if cell not in state.chosen.get():
             state.choose_completions((cell,))
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        acts = (
+        actions = (
             ("Open in Explore", state.open_in_explore),
             ("Copy picture", state.copy_chosen),
             ("Keep as take", state.keep_takes),
             ("Paint on this one", partial(state.use_as_picture, cell)),
         )
-        for words, do in acts:
+        for words, do in actions:
             enable_when_finished(menu.addAction(words, do), state.ranking.cells, cell)
         menu.addAction("Paste", state.messages.paste_requested.emit)
         menu.popup(self.grid.viewport().mapToGlobal(at))

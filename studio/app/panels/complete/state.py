@@ -1,4 +1,4 @@
-"""Complete: a hole painted into a picture is filled many times over, from the most typical to the strangest."""
+"""Holds the state of Complete: a hole is filled many times, ranked by likelihood."""
 
 import math
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ MAX_COMPLETIONS = 1024
 
 @dataclass(frozen=True)
 class Hole:
-    """What the completions here were made from, whatever is painted now; `picture` by its key."""
+    """Holds what the present completions were made from; `picture` is a key."""
 
     picture: str
     source: str
@@ -47,10 +47,10 @@ class Hole:
 
 
 class CompleteState(PanelState):
-    """The panel Complete."""
+    """Holds the state of the panel Complete."""
 
     explore_requested = Signal(object, object)
-    """A studio.library.work.Work and its picture, to be opened in Explore."""
+    """Carries a Work and its picture, to be opened in Explore."""
 
     def __init__(
         self,
@@ -64,7 +64,9 @@ class CompleteState(PanelState):
     ) -> None:
         super().__init__()
         self._models = models
-        self.messages, self.exporter, self.surprisal = messages, exporter, surprisal
+        self.messages = messages
+        self.exporter = exporter
+        self.surprisal = surprisal
         self.parameters = Parameters(
             models, 9, MAX_COMPLETIONS, lambda trained: trained.card.can_inpaint, self.change, self
         )
@@ -96,7 +98,7 @@ class CompleteState(PanelState):
         )
         self.ranking = Ranking(self.batch.cells, self)
         self.chosen: Value[tuple[int, ...]] = Value((), self)
-        """Completions that saving and keeping act on, by their index; the last is the one looked at."""
+        """Indices of the completions that are saved or kept; the last one is shown in the inspector."""
         self._encoder = CompletionEncoder(engine, messages, self)
         self._hole: Hole | None = None
         self._declare(
@@ -113,7 +115,7 @@ class CompleteState(PanelState):
     # ── what can be set ──────────────────────────────────────────────────────────────────────────
 
     def choose_model(self, name: str) -> None:
-        """A model that can keep a part; another one is refused with a sentence."""
+        """Choose a model that can keep a part; refuse others with a message."""
         trained = self._models.find_or_report(name)
         if trained is None or trained == self.model.get():
             return
@@ -123,14 +125,16 @@ class CompleteState(PanelState):
         self.change("model", **default_record(trained), **self.canvas.fitted_record(trained))
 
     def rank_by(self, ranking: RankBy) -> None:
-        """What "typical" is measured on."""
+        """Set what "typical" is measured on."""
         self.change("ranking", ranking=ranking)
 
     # ── making ───────────────────────────────────────────────────────────────────────────────────
 
     def start_batch(self) -> None:
-        """Fill the hole; while a run is under way, the same again after it."""
-        trained, canvas, mask = self.model.get(), self.canvas, self.canvas.brush.mask.get()
+        """Fill the hole; during a run, fill it again afterwards."""
+        trained = self.model.get()
+        canvas = self.canvas
+        mask = self.canvas.brush.mask.get()
         if trained is None or canvas.picture.get() is None:
             return
         if not mask.any() or mask.all():
@@ -152,18 +156,16 @@ class CompleteState(PanelState):
         hole = self._hole
         picture = self.canvas.originals.get_picture(hole.picture) if hole is not None else None
         if hole is None or picture is None or self.batch.trained is None:
-            self.messages.show_message(
-                "The picture or its model is not here any more. What was finished is kept.", "failed"
-            )
+            self.messages.show_message("The picture or its model is missing. Finished completions are kept.", "failed")
             return None
         shape = picture.shape[:2]
         free = masks.unpack_mask(hole.mask, shape).astype(np.uint8)
-        heat = (
+        temperature = (
             _temperature_factors(masks.unpack_temperature_map(self.batch.temperature_map, shape))
             if self.batch.temperature_map
             else None
         )
-        return wire.Inpaint(picture=picture, mask=free, temperature_map=heat, **fields)
+        return wire.Inpaint(picture=picture, mask=free, temperature_map=temperature, **fields)
 
     def _wording(self) -> BatchText:
         source = self._hole.source if self._hole is not None else ""
@@ -172,13 +174,16 @@ class CompleteState(PanelState):
         )
 
     def _steer_batch(self) -> None:
-        """A run under way draws by what is set and painted now, from its next row on; it goes on by that, too."""
-        run, heat = self.batch.run, self.canvas.brush.temperature_map.get()
+        """Apply the present settings to the run, from its next row on."""
+        run = self.batch.run
+        temperature = self.canvas.brush.temperature_map.get()
         if run is None or self._hole is None or self._hole.picture != self.canvas.picture_key:
             return
-        wish = self.batch.apply_settings(self.parameters, masks.pack_layer(heat), _temperature_factors(heat))
-        if wish is not None:
-            self.batch.run = run.with_settings(wish.temperature, wish.share)
+        wanted = self.batch.apply_settings(
+            self.parameters, masks.pack_layer(temperature), _temperature_factors(temperature)
+        )
+        if wanted is not None:
+            self.batch.run = run.with_settings(wanted.temperature, wanted.share)
 
     # ── choosing and keeping ─────────────────────────────────────────────────────────────────────
 
@@ -186,36 +191,42 @@ class CompleteState(PanelState):
         self.chosen.set(tuple(indices))
 
     def current_completion(self) -> Cell | None:
-        """The completion that was chosen last, where it is finished."""
-        chosen, cells = self.chosen.get(), self.ranking.cells.get()
+        """Return the completion that was chosen last, if it is finished."""
+        chosen = self.chosen.get()
+        cells = self.ranking.cells.get()
         cell = cells[chosen[-1]] if chosen and chosen[-1] < len(cells) else None
         return cell if cell is not None and cell.finished else None
 
     def chosen_percentile(self) -> float | None:
-        """Of how many in a hundred held-out pictures the chosen completion is more typical; None where that is not
-        known of its model, nor of two that were mixed."""
-        cell, trained, run = self.current_completion(), self.batch.trained, self.batch.run
+        """Return how many of 100 held-out pictures are less typical than the chosen completion.
+
+        It is None if the model does not know this, or if two models were mixed.
+        """
+        cell = self.current_completion()
+        trained = self.batch.trained
+        run = self.batch.run
         if cell is None or cell.log_prob is None or trained is None or run is None or run.mix is not None:
             return None
         return trained.card.strangeness_percentile(-cell.log_prob / math.log(2) / math.prod(trained.card.shape))
 
     def shown_pictures(self) -> tuple[ShownPicture, ...]:
-        """The finished completions, for their maps: the chosen one before the others."""
+        """Return the finished completions for their maps: the chosen one first."""
         trained = self.batch.trained
         if trained is None:
             return ()
-        hand, cells = self.current_completion(), [cell for cell in self.ranking.cells.get() if cell.finished]
-        first = [cell for cell in cells if cell is hand] + [cell for cell in cells if cell is not hand]
+        current = self.current_completion()
+        cells = [cell for cell in self.ranking.cells.get() if cell.finished]
+        first = [cell for cell in cells if cell is current] + [cell for cell in cells if cell is not current]
         return tuple(
             ShownPicture(cell.picture, trained.card.name, cell.label) for cell in first if cell.picture is not None
         )
 
     def save_picture(self, path: Path) -> None:
-        """Save the chosen completion as PNG with its making inside. Says the outcome."""
+        """Save the chosen completion as PNG with its recipe, and show the outcome."""
         self._encoder.encode(self._finished_pictures()[-1:], lambda pieces: self.exporter.export_item(pieces[0], path))
 
     def save_all(self, folder: Path) -> None:
-        """Save every chosen completion into a folder. Says the outcome."""
+        """Save every chosen completion into a folder, and show the outcome."""
         self._encoder.encode(self._finished_pictures(), lambda pieces: self.exporter.export_items(pieces, folder))
 
     def copy_chosen(self) -> None:
@@ -249,7 +260,7 @@ class CompleteState(PanelState):
         self._encoder.encode(self._finished_pictures(), lambda pieces: self.exporter.export_sheet(pieces, path))
 
     def file_name(self) -> str:
-        """A file name to suggest for the chosen completion; empty where there is none."""
+        """Suggest a file name for the chosen completion; empty if there is none."""
         made = self._finished_pictures()
         return self.exporter.name_for_picture(made[-1].picture, made[-1].file_name()) if made else ""
 
@@ -257,32 +268,35 @@ class CompleteState(PanelState):
         """Keep the chosen completions as takes."""
         made = self._finished_pictures()
         if not made:
-            self.messages.show_message("No completion is chosen yet. Click one, then keep it as a take.")
+            self.messages.show_message(NO_COMPLETION_CHOSEN)
             return
 
         def keep(pieces: Sequence[ExportItem]) -> None:
-            names = [self._takes.add_take(piece.picture, piece.work) for piece in pieces]
+            names = [self._takes.add_take(item.picture, item.work) for item in pieces]
             self.change("keep take", takes=dict.fromkeys(names, True))
 
         self._encoder.encode(made, keep)
 
     def open_in_explore(self) -> None:
-        """Continue there with the chosen completion. Its latent is needed only if its own model opens it there."""
-        made, models = self._finished_pictures()[-1:], self._models
+        """Open the chosen completion in Explore. Its latent is needed only if its own model opens it there."""
+        made = self._finished_pictures()[-1:]
+        models = self._models
         if made and find_replacement(models.cards.get(), models.find_model(made[0].model)) is not None:
             self.explore_requested.emit(made[0].to_work(), made[0].picture)
             return
         self._encoder.encode(made, lambda pieces: self.explore_requested.emit(pieces[0].work, pieces[0].picture))
 
     def use_as_picture(self, index: int) -> None:
-        """Go on painting on a completion: it becomes the picture."""
+        """Use a completion as the new picture."""
         cell = self.ranking.cells.get()[index]
         if cell.picture is not None and cell.finished:
             self.change("picture", picture=self.canvas.originals.add_picture(cell.picture), current=None)
 
     def _finished_pictures(self) -> list[FinishedPicture]:
-        """The chosen completions that are finished."""
-        run, hole, cells = self.batch.run, self._hole, self.ranking.cells.get()
+        """Return the chosen completions that are finished."""
+        run = self.batch.run
+        hole = self._hole
+        cells = self.ranking.cells.get()
         if run is None or hole is None:
             return []
         line = self._takes.lineage(hole.origin)
@@ -307,7 +321,7 @@ class CompleteState(PanelState):
             self.batch.read_kept(str(heat))
 
     def settle(self) -> None:
-        """Choose the first model that can keep a part, where none is chosen yet."""
+        """Choose the first model that can keep a part if none is chosen yet."""
         self.parameters.choose_default_model()
 
     def close(self) -> None:
@@ -324,13 +338,11 @@ class CompleteState(PanelState):
         self._steer_batch()  # a run under way
 
 
+NO_COMPLETION_CHOSEN = "No completion is chosen yet. Click one, then keep it as a take."
 NOTHING_MARKED = "Nothing is marked yet. Your picture is kept. Paint what is missing, then complete it."
-ALL_MARKED = (
-    "All of the picture is marked, so nothing of it would be kept. Take a part away with the eraser, or make new "
-    "pictures in Generate."
-)
+ALL_MARKED = "All of the picture is marked, so nothing would be kept. Erase a part, or make new pictures in Generate."
 
 
 def _temperature_factors(heat: Array) -> Array:
-    """What the temperature is multiplied by, as the wire has it."""
+    """Return the temperature map as factors, as the engine expects it."""
     return heat.astype(np.float32) / masks.NEUTRAL

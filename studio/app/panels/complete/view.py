@@ -1,4 +1,4 @@
-"""The panel Complete: paint a hole into a picture, and see what the model would put there, the most typical first."""
+"""Builds the panel Complete: paint a hole into a picture and see it filled."""
 
 from dataclasses import replace
 from functools import partial
@@ -22,7 +22,7 @@ from studio.library.models import InstalledModel
 
 
 class CompleteStage(QStackedWidget):
-    """How to begin, the desk, or the crop preview."""
+    """Shows how to begin, the workspace, or the crop preview."""
 
     def __init__(self, theme: Theme, state: CompleteState, dialogs: FileDialogs) -> None:
         super().__init__()
@@ -43,11 +43,11 @@ class CompleteStage(QStackedWidget):
             self._dialogs.ask_file(PICTURES, self._state.canvas.open_mask)
 
     def cancel_open(self) -> bool:
-        """Take back the drag, or leave the crop preview; whether there was anything to close."""
+        """Cancel the drag or the crop preview; return whether there was any."""
         return self._state.canvas.brush.cancel_stroke() or self._state.canvas.importing.cancel_preview()
 
     def ask_destination(self) -> None:
-        """Save the chosen completions: one under a name, several in a folder or on a sheet."""
+        """Ask for a name for one completion, for a folder for several, or for a sheet's name; then save."""
         several = len(self._state.chosen.get()) > 1
         if several and self._state.exporter.settings.on_sheet.get() and self._state.sheet_name():
             self._dialogs.ask_save_path(self._state.sheet_name(), self._state.save_sheet)
@@ -78,15 +78,15 @@ class CompleteStage(QStackedWidget):
 
 
 class CompleteFoot(QStackedWidget):
-    """Open in Explore, Save and the main button; while a picture is brought in, Cancel and Use this."""
+    """Shows Open in Explore, Save and the main button; during a crop, Cancel and Use this."""
 
     def __init__(self, theme: Theme, state: CompleteState, stage: CompleteStage) -> None:
         super().__init__()
         self._state = state
-        self.explore = Button(theme, "Open in Explore", tooltip="Go on there", keys="Ctrl+Shift+X")
-        self.save = Button(theme, "Save…", tooltip="Save the chosen ones", keys="Ctrl+E")
+        self.explore = Button(theme, "Open in Explore", tooltip="Continue in Explore", keys="Ctrl+Shift+X")
+        self.save = Button(theme, "Save…", tooltip="Save the chosen completions", keys="Ctrl+E")
         self.main_button = MainButton(theme, "Complete", "Fill the hole")
-        self.cancel = Button(theme, "Cancel", tooltip="Leave it; the picture stays as it was", keys="Esc")
+        self.cancel = Button(theme, "Cancel", tooltip="Leave the crop. The picture stays as it was", keys="Esc")
         self.use = Button(theme, "Use this", "primary", tooltip="Complete this picture", keys="Ctrl+Return")
         page = QWidget()
         column = QVBoxLayout(page)
@@ -113,7 +113,7 @@ class CompleteFoot(QStackedWidget):
         bind(self, state.ranking.places, self._show_chosen)
 
     def run_main_action(self) -> None:
-        """The main action of this moment."""
+        """Run the main action of this moment."""
         if self._state.canvas.importing.preview.get() is not None:
             self._state.canvas.use_preview()
         else:
@@ -132,7 +132,9 @@ class CompleteFoot(QStackedWidget):
         self.main_button.setEnabled(words == "Stop" or ready)
 
     def _show_chosen(self, _: object) -> None:
-        cell, chosen, results = self._state.current_completion(), self._state.chosen.get(), self._state.ranking
+        cell = self._state.current_completion()
+        chosen = self._state.chosen.get()
+        results = self._state.ranking
         number = f" number {results.ranked_cells().index(chosen[-1]) + 1}" if cell is not None else ""
         self.explore.set_text(f"Open{number} in Explore")
         self.explore.setEnabled(cell is not None)
@@ -141,15 +143,15 @@ class CompleteFoot(QStackedWidget):
 
 
 def make_panel(theme: Theme, state: CompleteState, dialogs: FileDialogs) -> PanelView:
-    """Complete, ready for the frame."""
+    """Build the panel Complete."""
     painting = state.canvas.brush
     stage = CompleteStage(theme, state, dialogs)
     foot = CompleteFoot(theme, state, stage)
     tools = tuple(
-        Action(says, (keys,), partial(painting.choose_tool, tool), "stage")  # type: ignore[arg-type]
-        for tool, says, _, _, keys in TOOL_BUTTONS
+        Action(text, (keys,), partial(painting.choose_tool, tool), "stage")  # type: ignore[arg-type]
+        for tool, text, _, _, keys in TOOL_BUTTONS
     )
-    acts = (
+    actions = (
         Action("Complete the picture", ("Ctrl+Return", "Ctrl+Enter"), foot.run_main_action),
         Action("Save the chosen ones…", ("Ctrl+E", "Ctrl+Shift+S"), stage.ask_destination),
         Action("Copy the chosen one", ("Ctrl+C",), state.copy_chosen),
@@ -161,10 +163,12 @@ def make_panel(theme: Theme, state: CompleteState, dialogs: FileDialogs) -> Pane
         Action("Larger brush", (".",), lambda: painting.set_size(painting.size.get() + 1), "stage"),
         Action("New seed", ("R",), state.parameters.new_seed, "stage"),
         Action("Lock seed", ("L",), lambda: state.parameters.lock_seed(not state.parameters.locked.get()), "stage"),
-        Action("Doubt", ("V",), lambda: state.batch.show_uncertainty(not state.batch.uncertainty.on.get()), "stage"),
+        Action(
+            "Uncertainty", ("V",), lambda: state.batch.show_uncertainty(not state.batch.uncertainty.on.get()), "stage"
+        ),
         Action("Even temperature", (), painting.clear_temperature_map),
         Action("Open a mask…", (), stage.ask_mask),
-        Action("Go on", (), state.batch.continue_run, enabled=state.batch.can_continue),
+        Action("Continue", (), state.batch.continue_run, enabled=state.batch.can_continue),
     )
     return PanelView(
         key="complete",
@@ -178,7 +182,7 @@ def make_panel(theme: Theme, state: CompleteState, dialogs: FileDialogs) -> Pane
         choose_model=state.choose_model,
         undo_history=state.history,
         keep_take=state.keep_takes,
-        actions=tuple(replace(act, panel="complete") for act in acts),
+        actions=tuple(replace(action, panel="complete") for action in actions),
         close_open=stage.cancel_open,
         zoom=stage.workspace.canvas.zoom,
         show_smooth=stage.workspace.show_smooth,

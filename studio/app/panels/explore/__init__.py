@@ -1,1 +1,1 @@
-"""The panel Explore: one picture under sliders of its latent."""
+"""Holds the panel Explore, which shows one picture under the sliders of its latent."""

@@ -1,4 +1,4 @@
-"""What Explore shows: where its sliders begin, what a picture is made from, and whether one's own comes back."""
+"""Says whether the user's own picture comes back exactly."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,26 +9,26 @@ from studio.library.card import Card
 
 @dataclass(frozen=True)
 class Badge:
-    """Whether the artist's own picture comes back. kind None: nothing is known, or there is none of their own."""
+    """Says whether the user's own picture comes back. If `kind` is None, nothing is known, or there is no picture."""
 
     kind: Literal["exact", "differs", "approximate", "working"] | None = None
     text: str = ""
-    """`Exact`, `12 of 12,288 values differ by 1`, `Approximate`, `Looking`."""
+    """`Exact`, `12 of 12,288 values differ by 1`, `Approximate`, `Checking`."""
     detail: str = ""
-    """What follows in plain type: `with every slider at home, x.jpg comes back byte for byte`."""
+    """The text beside it: `with every slider at home, x.jpg comes back byte for byte`."""
     note: str = ""
     """A second line: `Your picture is x.jpg, cropped to the middle and scaled to 32 × 32`."""
 
 
 def badge_of(start: Start | None, waiting: str, card: Card) -> Badge:
-    """What is honestly said of a start.
+    """Return what is known of a start.
 
     Arguments
-        looking: the name of a picture that is being encoded
-        card: of the model that has it
+        waiting: the name of a picture that is being encoded
+        card: of the model that encoded it
     """
     if waiting:
-        return Badge("working", "Looking", f"how {waiting} comes back")
+        return Badge("working", "Checking", f"how exactly {waiting} comes back")
     if start is None:
         return Badge()
     figures = start.round_trip

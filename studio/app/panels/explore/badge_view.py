@@ -1,4 +1,4 @@
-"""The badge: whether the artist's own picture comes back exactly."""
+"""Shows whether the user's own picture comes back exactly."""
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -18,7 +18,7 @@ _KINDS = {
 
 
 class BadgeView(QWidget):
-    """A sign and a word, never colour alone; what it means after it, how the picture was cut below."""
+    """Shows a sign and a word, what the word means, and how the picture was cropped."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class BadgeView(QWidget):
         theme.changed.connect(self._tint)
 
     def show_badge(self, badge: Badge, caption: str = "") -> None:
-        """`otherwise`: what the caption says where the picture is not one of their own."""
+        """Show a badge. `otherwise` is the caption if there is no picture of the user's own."""
         self._kind = badge.kind or ""
         known = self._kind in _KINDS
         self._sign.setVisible(known)
@@ -59,7 +59,7 @@ class BadgeView(QWidget):
         self.scale.setText(f"{times}×")
 
     def set_compact(self, compact: bool) -> None:
-        """One line, where the window is low."""
+        """Use one line if the window is low."""
         self.note.setVisible(not compact)
 
     def _tint(self) -> None:

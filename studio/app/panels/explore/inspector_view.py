@@ -1,4 +1,4 @@
-"""The sliders of Explore: one for each direction, a temperature for each scale, and the start."""
+"""Shows the sliders of Explore: one for each direction, a temperature for each scale, and the start."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,18 +20,18 @@ from studio.app.widgets.theme import Theme
 from studio.app.widgets.value_slider import OUTSIDE_SAFE_RANGE, ValueSlider
 from studio.library.models import InstalledModel
 
-_NOTE = "64 frames on the way from the stage to a take, as synthesizers load them."
+_NOTE = "64 frames from the stage to a take, as synthesizers load them."
 
-_EMPTY = "Keep another take of this model, and a wavetable can lead to it from the stage."
+_EMPTY = "Keep another take of this model. A wavetable can lead to it."
 
 
 class WavetableSection(Column):
-    """Only where the stage shows waves."""
+    """Exports a wavetable; it is visible if the stage shows waves."""
 
     def __init__(self, theme: Theme, state: ExploreState, dialogs: FileDialogs) -> None:
         super().__init__(theme)
         self._state, self._table, self._dialogs = state, state.wavetable, dialogs
-        self.take = ChoiceField(theme, "Wavetable to", "The take at the other end of the wavetable")
+        self.take = ChoiceField(theme, "Wavetable to", "Choose the take at the other end of the wavetable")
         self.save = Button(theme, "Save…", tooltip="Save the way from the stage to this take as a wavetable")
         self.save.setAccessibleName("Save wavetable…")
         self.note = Label("", "note", wrap=True)
@@ -50,13 +50,14 @@ class WavetableSection(Column):
             bind(self, value, self._update)
 
     def ask_destination(self) -> None:
-        """Ask where the wavetable should go."""
+        """Ask for the file of the wavetable, then save it."""
         index = self.take.currentData()
         if isinstance(index, int) and (name := self._table.file_name(index)):
             self._dialogs.ask_save_path(name, lambda path: self._table.save_wavetable(index, path))
 
     def _update(self, _: object) -> None:
-        trained, making = self._state.model.get(), self._table.running.get()
+        trained = self._state.model.get()
+        making = self._table.running.get()
         partners = [index for index in self._table.target_takes() if index != self._state.selection.current.get()]
         if [self.take.itemData(place) for place in range(self.take.count())] != partners:
             before = self.take.currentData()
@@ -76,7 +77,7 @@ SAFE_RANGE = (-2.0, 2.0)
 """Standard deviations within which most of the training data lies."""
 
 BOLD_FIRST = 8
-"""Directions that are shown at once; the others move less and are folded away."""
+"""Number of directions that are always shown; the others change the picture less and can be folded."""
 
 OPEN_HELP = {
     "picture": "Bring in a picture, crop it, and start from it",
@@ -87,7 +88,7 @@ _HELP = {"coarse": "large shapes", "middle": "medium shapes", "fine": "details"}
 
 
 class ParametersSection(Column):
-    """A slider for each direction, a temperature for each scale, and the start."""
+    """Shows a slider for each direction, a temperature for each scale, and the start."""
 
     def __init__(
         self,
@@ -102,13 +103,11 @@ class ParametersSection(Column):
         self.temperatures: list[ValueSlider] = []
         self._folded = True
         self.all_home = Button(theme, "All home", "link", tooltip="Put every slider back to the start", keys="H")
-        self.fold = Button(theme, "", "fold", "right", tooltip="Directions that change the picture less")
-        self.temperatures_home = Button(
-            theme, "", "link", tooltip="Put the temperature back to where this model looks best"
-        )
+        self.fold = Button(theme, "", "fold", "right", tooltip="Show directions that change the picture less")
+        self.temperatures_home = Button(theme, "", "link", tooltip="Set the temperature at which this model looks best")
         self.seed = SeedField(theme, "New start", "Begin from another seed", "Seed ")
         self.open = Button(theme, "", "", "folder", keys="Ctrl+O")
-        self.class_field = ClassField(theme, "Any kind")
+        self.class_field = ClassField(theme, "Any class")
         self.wavetable = WavetableSection(theme, state, dialogs)
         self._none = Label("", "note", wrap=True)
         self.replacement = Button(theme, "", tooltip="Continue with a model that has sliders")
@@ -176,18 +175,19 @@ class ParametersSection(Column):
 
     def _build_sliders(self, names: tuple[str, ...]) -> None:
         clear_layout(self._slider_rows)
-        dials, self.sliders = self._parameters, []
+        parameters = self._parameters
+        self.sliders = []
         for index, name in enumerate(names):
             slider = ValueSlider(
                 self._theme, name, -MAX_SLIDER, MAX_SLIDER, 0.0, SAFE_RANGE,
                 f"*, direction {index + 1} of {len(names)}",
                 "Move along this direction of the model", may_rename=True,
             )  # fmt: skip
-            slider.grabbed.connect(partial(dials.grab_slider, index))
-            slider.moved.connect(partial(dials.set_slider, index))
-            slider.released.connect(dials.end_gesture)
-            slider.home_requested.connect(partial(dials.reset_slider, index))
-            slider.renamed.connect(partial(dials.rename_direction, index))
+            slider.grabbed.connect(partial(parameters.grab_slider, index))
+            slider.moved.connect(partial(parameters.set_slider, index))
+            slider.released.connect(parameters.end_gesture)
+            slider.home_requested.connect(partial(parameters.reset_slider, index))
+            slider.renamed.connect(partial(parameters.rename_direction, index))
             self._slider_rows.addWidget(slider)
             self.sliders.append(slider)
 
@@ -219,10 +219,11 @@ class ParametersSection(Column):
 
     def _show_scales(self, scales: tuple[str, ...]) -> None:
         clear_layout(self._temperature_rows)
-        dials, self.temperatures = self._parameters, []
+        parameters = self._parameters
+        self.temperatures = []
         for index, scale in enumerate(scales):
             many = len(scales) > 1
-            says = f"Temperature, {scale.lower()}" if many else "Temperature"
+            text = f"Temperature, {scale.lower()}" if many else "Temperature"
             what = _HELP.get(scale.lower(), "shapes of this scale")
             slider = ValueSlider(
                 self._theme,
@@ -231,18 +232,18 @@ class ParametersSection(Column):
                 SLIDER_MAX_TEMPERATURE,
                 1.0,
                 None,
-                says,
-                f"How far {what} stray from the typical",
+                text,
+                f"Set how far {what} differ from the typical",
             )
-            slider.grabbed.connect(partial(dials.grab_temperature, index))
-            slider.moved.connect(partial(dials.set_temperature, index))
-            slider.released.connect(dials.end_gesture)
+            slider.grabbed.connect(partial(parameters.grab_temperature, index))
+            slider.moved.connect(partial(parameters.set_temperature, index))
+            slider.released.connect(parameters.end_gesture)
             slider.home_requested.connect(partial(self._reset_slider, index))
             slider.set_narrow(many)
             self._temperature_rows.addWidget(slider, index // 3, index % 3)
             self.temperatures.append(slider)
-        self._show_homes(dials.slider_homes.get())
-        self._show_temperatures(dials.temperatures.get())
+        self._show_homes(parameters.slider_homes.get())
+        self._show_temperatures(parameters.temperatures.get())
 
     def _reset_slider(self, index: int) -> None:
         self._parameters.end_gesture()
@@ -258,7 +259,7 @@ class ParametersSection(Column):
         self._show_temperatures(self._parameters.temperatures.get())
 
     def _show_safe(self, trained: InstalledModel | None) -> None:
-        """Mark what is beyond the model's range; two models with the same home may differ in it."""
+        """Mark values outside the model's safe range; models with the same home may differ in it."""
         card = trained.card if trained is not None else None
         for slider, home in zip(self.temperatures, self._parameters.slider_homes.get(), strict=False):
             slider.show_safe(safe_temperatures(card, home))

@@ -1,4 +1,4 @@
-"""What Explore's picture is made from, as a hand sets it: model, start, kind, and a dial for all that the model has."""
+"""Holds the parameters of Explore: model, start, class, sliders and temperatures."""
 
 from collections.abc import Sequence
 
@@ -23,13 +23,13 @@ MAX_SLIDER = 4.0
 
 
 class ExploreParameters(State):
-    """The parameters of Explore; `change` sets them as steps of its undo.
+    """Holds the parameters of Explore; `change` sets them as steps of undo.
 
-    What hands may set is narrower than what works may bring.
+    Setters allow a narrower range than works may bring.
     """
 
     gesture_started = Signal(str)
-    """A hand takes a dial: until `let_go` all it sets is one step, which is called so."""
+    """The gesture under way: until `end_gesture`, all changes are one step of this name."""
     gesture_ended = Signal()
 
     def __init__(
@@ -45,13 +45,13 @@ class ExploreParameters(State):
         self.seed: Value[int] = self._seed_input.seed
         self.locked: Value[bool] = self._seed_input.locked
         self.error: Value[str] = self._seed_input.error
-        """What is wrong with the seed that was typed, as a sentence; empty when nothing is."""
+        """What is wrong with the typed seed, as a sentence; empty if it is valid."""
         self.label: Value[int | None] = Value(None, self)
-        """Index into card.classes; None leaves the kind to the seed."""
+        """Index into card.classes; None leaves the class to the seed."""
         self.start: Value[Start | None] = Value(None, self)
-        """The artist's own picture that sliders begin from; None where the seed's noise does."""
+        """The user's own picture that sliders begin from; None if they begin from the seed's noise."""
         self.source: Value[str] = Value("", self)
-        """Name of the artist's own picture, empty where the start is a seed."""
+        """Name of the user's own picture; empty if the start is a seed."""
         self.sliders: Value[tuple[float, ...]] = Value((), self)
         """One for each direction of the model, -4.0 to 4.0, home is 0."""
         self.names: Value[tuple[str, ...]] = Value((), self)
@@ -59,7 +59,7 @@ class ExploreParameters(State):
         self.temperatures: Value[tuple[float, ...]] = Value((1.0,), self)
         """One for each scale, 0.0 to 2.0."""
         self.slider_homes: Value[tuple[float, ...]] = Value((1.0,), self)
-        """Home of each temperature: the model's own, or 1 where a picture was opened."""
+        """Home of each temperature: the model's own, or 1 if a picture was opened."""
         self.scales: Value[tuple[str, ...]] = Value(("Temperature",), self)
         """Name of each scale, coarse to fine."""
         self.fields = (
@@ -74,7 +74,7 @@ class ExploreParameters(State):
         )
 
     def grab_slider(self, index: int) -> None:
-        """A hand takes a slider: until `end_move` every move is one step."""
+        """Begin a gesture on a slider: until `end_gesture`, all moves are one step."""
         self.gesture_started.emit(f"slider {index}")
 
     def set_slider(self, index: int, value: float) -> None:
@@ -82,20 +82,20 @@ class ExploreParameters(State):
         self._change(self._slider_name(index), f"slider {index}", sliders=sliders)
 
     def end_gesture(self) -> None:
-        """The hand lets go, of a slider or of a temperature."""
+        """End the gesture of a slider or a temperature."""
         self.gesture_ended.emit()
 
     def reset_slider(self, index: int) -> None:
-        """One slider back to the start."""
+        """Set one slider to its home."""
         sliders = _with_value(self.sliders.get(), index, 0.0, -MAX_SLIDER, MAX_SLIDER)
         self._change(self._slider_name(index), sliders=sliders)
 
     def reset_sliders(self) -> None:
-        """Every slider back to the start."""
+        """Set every slider to its home."""
         self._change("all home", sliders=[0.0] * len(self.sliders.get()))
 
     def grab_temperature(self, index: int) -> None:
-        """A hand takes a temperature: until `end_move` every setting is one step."""
+        """Begin a gesture on a temperature: until `end_gesture`, all changes are one step."""
         self.gesture_started.emit(f"temperature {index}")
 
     def set_temperature(self, index: int, value: float) -> None:
@@ -103,11 +103,11 @@ class ExploreParameters(State):
         self._change(self._temperature_name(index), f"temperature {index}", temperatures=temperatures)
 
     def reset_temperatures(self) -> None:
-        """Every temperature back to its home."""
+        """Set every temperature to its home."""
         self._change("temperature home", temperatures=list(self.slider_homes.get()))
 
     def set_label(self, label: int | None) -> None:
-        """Another kind from the same start; None leaves it to the seed."""
+        """Set the class for the same start; None leaves it to the seed."""
         self._change("kind", label=label)
 
     def rename_direction(self, index: int, label: str) -> None:
@@ -122,10 +122,11 @@ class ExploreParameters(State):
         self.locked.set(on)
 
     def new_start(self, seed: int | str | None = None) -> None:
-        """Begin from a seed, another one where none is given; a locked seed stays unless one is given."""
+        """Begin from a seed, or from a random one; a locked seed stays unless a seed is given."""
         if seed is None:
             seed = self.seed.get() if self.locked.get() else parameters.roll_seed(self.seed.get())
-        found, trained = self._seed_input.parse_text(seed), self.model.get()
+        found = self._seed_input.parse_text(seed)
+        trained = self.model.get()
         if found is None or trained is None:
             return
         after: Record = {"seed": found, "start": "", "origin": ""}
@@ -134,7 +135,7 @@ class ExploreParameters(State):
         self._change("new start", **after)
 
     def render_input(self) -> RenderInput | None:
-        """All that a picture is made from, as it is set now."""
+        """Return everything that the picture is made from now."""
         trained = self.model.get()
         if trained is None:
             return None
@@ -154,12 +155,12 @@ class ExploreParameters(State):
         return trained.card.name if trained is not None else None
 
     def _use_model(self, name: str | None) -> None:
-        """Choose a model by its name, with as many sliders as it has; one that is gone changes nothing."""
+        """Choose a model by its name, with as many sliders as it has; a missing one changes nothing."""
         trained = self._models.find_model(name) if name is not None else None
         if trained is None:
             return
         if trained != self.model.get():
-            self.label.set(None)  # so that nobody sees the class of one model beside another
+            self.label.set(None)  # the class of one model must not appear beside another
         self.model.set(trained)
         self.scales.set(trained.card.scales or ("Temperature",))
         self._find_homes()
@@ -206,12 +207,12 @@ class ExploreParameters(State):
         self.names.set(models.direction_names(trained))
 
     def _slider_name(self, index: int) -> str:
-        """What a step of undo is called: `warmth`, `direction 7`."""
+        """Return the name of an undo step: `warmth`, `direction 7`."""
         name = self.names.get()[index]
         return f"direction {name}" if name.isdecimal() else name.lower()
 
     def _temperature_name(self, index: int) -> str:
-        """What a step of undo is called: `coarse temperature`."""
+        """Return the name of an undo step: `coarse temperature`."""
         names = self.scales.get()
         return f"{names[index].lower()} temperature" if len(names) > 1 else "temperature"
 
@@ -221,7 +222,7 @@ def scale_names(trained: InstalledModel) -> int:
 
 
 def default_record(trained: InstalledModel) -> Record:
-    """A model with every dial at home."""
+    """Return a model with every parameter at home."""
     return {
         "model": trained.card.name,
         "start": "",
@@ -232,7 +233,7 @@ def default_record(trained: InstalledModel) -> Record:
 
 
 def record_of_work(work: Work, trained: InstalledModel) -> Record:
-    """A model with the dials as a work had them."""
+    """Return a model with the parameters of a work."""
     return {
         "model": trained.card.name,
         "seed": work.seed,
@@ -249,7 +250,7 @@ def _with_value(dials: Sequence[float], index: int, value: float, least: float, 
 
 
 def _valid_values(values: Sequence[float], count: int, home: float, least: float, most: float) -> tuple[float, ...]:
-    """As many as the model has, within what the wire allows; what is no number goes home."""
+    """Return as many values as the model has, within the limits of the wire; invalid ones become the home."""
     kept = [float(value) for value in values[:count]]
     kept = [min(max(value, least), most) if value == value else home for value in kept]
     return (*kept, *[home] * (count - len(kept)))

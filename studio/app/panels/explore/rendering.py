@@ -1,4 +1,4 @@
-"""The picture of Explore: asked for one question at a time, with all it was made from."""
+"""Asks the engine for Explore's picture, one request at a time."""
 
 import datetime
 from collections.abc import Callable
@@ -19,13 +19,14 @@ from studio.library.models import InstalledModel
 from studio.library.work import Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Decoded, DecodeLatent, Failed
 
+MAYBE_OLDER = "The picture on the stage may be older than the sliders."
 RENDER_FIELDS = frozenset({"model", "seed", "start", "sliders", "temperatures", "label"})
-"""What of a record a picture depends on."""
+"""The fields of a record on which a picture depends."""
 
 
 @dataclass(frozen=True, eq=False)
 class RenderInput:
-    """All that a picture is made from."""
+    """Holds everything that a picture is made from."""
 
     trained: InstalledModel
     seed: int
@@ -35,7 +36,7 @@ class RenderInput:
     label: int | None
 
     def to_command(self, job: str) -> DecodeLatent:
-        """What the engine is asked."""
+        """Return the engine's command."""
         return DecodeLatent(
             job=job,
             control="explore",
@@ -48,7 +49,7 @@ class RenderInput:
         )
 
     def to_work(self) -> Work:
-        """All it takes to make the picture again, made now."""
+        """Return everything needed to make the picture again, dated now."""
         return Work(
             medium=self.trained.card.medium,
             model=self.trained.card.name,
@@ -63,7 +64,7 @@ class RenderInput:
         )
 
     def file_name(self) -> str:
-        """A file name to suggest."""
+        """Suggest a file name."""
         stem = Path(self.start.source).stem if self.start is not None else str(self.seed)
         return storage.clean_name(
             f"{self.trained.card.name}-{stem}.{'wav' if self.trained.card.medium == 'sound' else 'png'}"
@@ -71,7 +72,10 @@ class RenderInput:
 
 
 class LiveRender(State):
-    """While a hand drags, one question is open and only the newest wish is kept. `wanted` gives what is set now."""
+    """Renders while the user drags: one request is open, and only the newest input waits.
+
+    `render_input` returns what is set now.
+    """
 
     def __init__(
         self,
@@ -81,15 +85,16 @@ class LiveRender(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._messages, self._render_input = messages, render_input
+        self._messages = messages
+        self._render_input = render_input
         self.picture: Value[Array | None] = Value(None, self)
         """(height, width, channels) uint8, or (samples,) int16: the newest answer."""
         self.busy: Value[bool] = Value(False, self)
-        """Whether a question is open."""
+        """Whether a request is open."""
         self._shown_input: RenderInput | None = None
-        """What the picture was made with; the sliders may be further by now."""
+        """What the picture was made from; the sliders may have moved since."""
         self._asked: RenderInput | None = None
-        """What the open question asks for."""
+        """The input of the open request."""
         self._resume = False
         """Whether the engine is still to be asked for the picture that was here before a restart."""
         self._request = Request(engine, "explore", "latest", self)
@@ -101,8 +106,9 @@ class LiveRender(State):
 
     @property
     def export_item(self) -> ExportItem | None:
-        """The picture with all it takes to make it again, None while there is none."""
-        picture, scene = self.picture.get(), self._shown_input
+        """Return the picture with everything needed to make it again; None if there is none."""
+        picture = self.picture.get()
+        scene = self._shown_input
         return (
             ExportItem(picture, scene.to_work(), scene.file_name())
             if picture is not None and scene is not None
@@ -111,23 +117,23 @@ class LiveRender(State):
 
     @property
     def shown_input(self) -> RenderInput | None:
-        """What the picture was made with."""
+        """Return what the shown picture was made from."""
         return self._shown_input
 
     def request_picture(self) -> None:
-        """Ask for the picture of what is set, now or when the open question has its answer."""
+        """Request the present picture, now or after the open request."""
         self._request.ask(self._question)
         self._show_busy()
 
     def set_picture(self, picture: Array) -> None:
-        """Show a picture of what is set that is known already; the engine's answer replaces it in place."""
+        """Show a known picture of the present settings; the engine's answer replaces it in place."""
         scene = self._render_input()
         if scene is not None:
             self._shown_input = scene
             self.picture.set(to_model_shape(picture, scene.trained))
 
     def request_when_ready(self) -> None:
-        """Ask as soon as there is an engine that can hear."""
+        """Request the picture as soon as the engine is ready."""
         self._resume = True
 
     def _question(self, job: str) -> AnyCommand | None:
@@ -152,9 +158,9 @@ class LiveRender(State):
         self._offer_again(f"{event.reason} {event.hint}", "Try again")
 
     def _show_loss(self, why: str) -> None:
-        """The engine died with the question open: the picture stays, drawing it again is offered."""
+        """Keep the picture after the engine died during a request, and offer to draw it again."""
         self._show_busy()
-        self._offer_again(f"{why} The picture on the stage may be older than the sliders.", "Draw it again")
+        self._offer_again(f"{why} {MAYBE_OLDER}", "Draw it again")
 
     def _offer_again(self, said: str, button: str) -> None:
         """Show a message until another picture is requested."""

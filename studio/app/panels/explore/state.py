@@ -1,4 +1,4 @@
-"""Explore: one picture or wave, sliders on its latent, artworks of one's own, takes."""
+"""Holds the state of Explore: one picture or wave, sliders on its latent, own pictures, takes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,16 +31,16 @@ from studio.wire.messages import Array, Encoded
 
 
 class ExploreState(PanelState):
-    """The panel Explore."""
+    """Holds the state of the panel Explore."""
 
     picture_opened = Signal()
-    """A picture of the artist's own was opened, or a work restored: the panel should show."""
+    """A picture of the user's own was opened, or a work restored: the panel should show."""
     complete_requested = Signal(object, object)
     """A studio.library.work.Work and its picture, to be completed."""
     generate_requested = Signal(object, object)
-    """A work that went on from a row of another one and its picture: it is restored where it was made."""
+    """Carries a rewound work and its picture, to be restored in Generate."""
     file_chosen = Signal(object)
-    """The Path of a file of the user, to be opened in the panel that can show it."""
+    """Carries the Path of a file of the user, to be opened in the panel that can show it."""
 
     def __init__(
         self,
@@ -54,8 +54,12 @@ class ExploreState(PanelState):
         engine_status: Value[str],
     ) -> None:
         super().__init__()
-        self.models, self.messages, self.exporter = models, messages, exporter
-        self.surprisal, self.synth, self.engine_status = surprisal, synth, engine_status
+        self.models = models
+        self.messages = messages
+        self.exporter = exporter
+        self.surprisal = surprisal
+        self.synth = synth
+        self.engine_status = engine_status
         self.parameters = ExploreParameters(models, messages, takes, self.change, self)
         self.model: Value[InstalledModel | None] = self.parameters.model
         self.replacement: Value[InstalledModel | None] = Value(None, self)
@@ -66,13 +70,13 @@ class ExploreState(PanelState):
         self.parameters.gesture_ended.connect(self._on_gesture_ended)
         self.render = LiveRender(engine, messages, self.parameters.render_input, self)
         self.picture_before: Value[Array | None] = Value(None, self)
-        """What was on the stage when a hand took a slider, as long as it holds it."""
+        """What was on the stage when the user grabbed a slider, until the slider is released."""
         self.badge: Value[Badge] = Value(Badge(), self)
         self._takes = takes
         self._takes.loaded.connect(self._show_take)
         self.selection = TakeSelection(takes, messages, self.change, self)
         self._origin = ""
-        """Key of the take that the stage came from, by whatever was moved since."""
+        """Key of the take from which the stage came, whatever was changed since."""
         self.importing = Importing(engine, messages, self.model, self.parameters.label, self)
         self.importing.opened.connect(self._on_opened)
         self.importing.encoded.connect(self._on_encoded)
@@ -82,7 +86,7 @@ class ExploreState(PanelState):
         self._awaited_take = ""
         """Key of the take whose latent is being asked for."""
         self._has_begun = False
-        """Whether anything was to be drawn yet: until then the stage says how to begin."""
+        """Whether any picture was requested; before that, the stage says how to begin."""
         self._declare(
             *self.parameters.fields,
             *takes.entries,
@@ -98,10 +102,11 @@ class ExploreState(PanelState):
             self.importing.reset_preview()
 
     def choose_replacement(self) -> None:
-        """Continue with the model that is offered instead, and with the picture on the stage."""
-        piece, other = self.render.export_item, self.replacement.get()
-        if other is not None and piece is not None:
-            self._encode_for(other, piece.work, piece.picture)
+        """Continue with the offered model and the picture on the stage."""
+        item = self.render.export_item
+        other = self.replacement.get()
+        if other is not None and item is not None:
+            self._encode_for(other, item.work, item.picture)
         elif other is not None:
             self.choose_model(other.card.name)
 
@@ -117,13 +122,13 @@ class ExploreState(PanelState):
         self.history.end_gesture()
         self.picture_before.set(None)
 
-    # ── a picture of one's own ───────────────────────────────────────────────────────────────────
+    # ── the user's own picture ───────────────────────────────────────────────────────────────────
 
     def open_file(self, path: Path) -> None:
-        """Bring in a file: a picture is shown for cropping, a work of ours is restored."""
+        """Open a file: show a picture for cropping, or restore a work."""
         if self.model.get() is None:
-            said = "There is no trained model to open a file with. Your file is untouched."
-            self.messages.show_message(said, "warn", until=(self.model.changed,))
+            text = "There is no trained model to open a file with. Your file is untouched."
+            self.messages.show_message(text, "warn", until=(self.model.changed,))
             return
         self._awaited_take = ""
         self.importing.open_file(path)
@@ -171,14 +176,15 @@ class ExploreState(PanelState):
         self.messages.show_message(words, "info", ("Keep all as takes", keep_all))
 
     def _keep_ends(self, begin: Work, first: Array, end: Work, last: Array) -> None:
-        """Both ends of a wavetable that was opened become takes, unless they are among them."""
+        """Keep both ends of an opened wavetable as takes, unless they are takes already."""
         trained = self.models.find_or_report_maker(begin)
         for work, wave in ((other(begin, wavetable_end=None), first), (end, last)):
             if not any(other(take.work, created="") == other(work, created="") for take in self.selection.takes.get()):
                 self.keep_work(work, to_model_shape(wave, trained))
 
     def _on_encoded(self, event: Encoded, photo: CropPreview, trained: InstalledModel) -> None:
-        start, scene = Start.from_encoded(event, photo, trained), self.parameters.render_input()
+        start = Start.from_encoded(event, photo, trained)
+        scene = self.parameters.render_input()
         if scene is not None and scene.trained == trained:
             self._takes.add_start(start, replace(scene, start=start).to_work(), photo.model_input)
             self.change(
@@ -192,7 +198,7 @@ class ExploreState(PanelState):
         self._awaited_take = ""
 
     def _encode_work(self, trained: InstalledModel, work: Work, picture: Array, take: Take | None = None) -> None:
-        """Begin from a picture that no seed alone makes: its latent is asked for."""
+        """Begin from a picture that no seed alone makes; request its latent."""
         self.choose_model(trained.card.name)
         if work.label != self.parameters.label.get():
             self.parameters.set_label(work.label)
@@ -200,7 +206,7 @@ class ExploreState(PanelState):
         self.importing.encode_picture(to_model_shape(picture, trained), _maker_title(work, trained))
 
     def _encode_for(self, other: InstalledModel, work: Work, picture: Array) -> None:
-        """Choose `other`, which has sliders, and begin from a picture that a model without sliders made."""
+        """Choose `other`, which has sliders, and begin from a picture of a model without sliders."""
         self._awaited_take = ""
         self.importing.cancel_preview()
         self.choose_model(other.card.name)
@@ -215,15 +221,15 @@ class ExploreState(PanelState):
     # ── takes and works ──────────────────────────────────────────────────────────────────────────
 
     def keep_take(self) -> None:
-        """Keep the picture on the stage, with its making."""
-        piece = self.render.export_item
-        if piece is not None:
-            work = other(piece.work, ancestors=self._takes.lineage(self._origin))
-            name = self._takes.add_take(piece.picture, work)
+        """Keep the picture on the stage with its recipe."""
+        item = self.render.export_item
+        if item is not None:
+            work = other(item.work, ancestors=self._takes.lineage(self._origin))
+            name = self._takes.add_take(item.picture, work)
             self.change("keep take", takes={name: True}, current=name, origin=work.identity_hash)
 
     def keep_work(self, work: Work, picture: Array) -> None:
-        """Keep a picture that was made elsewhere; the stage stays as it is."""
+        """Keep a picture of another panel; the stage stays as it is."""
         self.change("keep take", takes={self._takes.add_take(picture, work): True})
 
     def choose_take(self, index: int) -> None:
@@ -236,37 +242,38 @@ class ExploreState(PanelState):
             self._apply_work(f"take {index + 1}", trained, take.work, take.picture, take)
 
     def file_name(self) -> str:
-        """A file name to suggest for the picture on the stage."""
-        piece = self.render.export_item
-        return self.exporter.name_for(piece) if piece is not None else ""
+        """Suggest a file name for the picture on the stage."""
+        item = self.render.export_item
+        return self.exporter.name_for(item) if item is not None else ""
 
     def shown_pictures(self) -> tuple[ShownPicture, ...]:
-        """The picture on the stage, for its map; none, while a newer one is on its way."""
-        picture, scene = self.render.picture.get(), self.render.shown_input
+        """Return the picture on the stage for its map; none if a newer one is on its way."""
+        picture = self.render.picture.get()
+        scene = self.render.shown_input
         if picture is None or picture.ndim != 3 or scene is None or self.render.busy.get():
             return ()
         label = scene.label if scene.start is None else None  # of an opened picture the class was only assumed
         return (ShownPicture(picture, scene.trained.card.name, label),)
 
     def save_picture(self, path: Path) -> None:
-        """Save what is on the stage, as PNG or WAV, with its making inside. Says the outcome."""
-        piece = self.render.export_item
-        if piece is not None:
-            self.exporter.export_item(piece, path)
+        """Save the picture or wave on the stage, as PNG or WAV with its recipe, and show the outcome."""
+        item = self.render.export_item
+        if item is not None:
+            self.exporter.export_item(item, path)
 
     def copy_picture(self) -> None:
         """Copy the picture on the stage to the clipboard, and show the outcome."""
-        piece = self.render.export_item
-        if piece is not None:
-            self.messages.copy_requested.emit(piece.picture, piece.work)
+        item = self.render.export_item
+        if item is not None:
+            self.messages.copy_requested.emit(item.picture, item.work)
         else:
             self.messages.show_message("There is no picture to copy yet. Begin from a seed.")
 
     def open_in_complete(self) -> None:
-        """Paint a hole into the picture on the stage there."""
-        piece = self.render.export_item
-        if piece is not None and piece.picture.ndim == 3:
-            self.complete_requested.emit(piece.work, piece.picture)
+        """Open the picture on the stage in Complete."""
+        item = self.render.export_item
+        if item is not None and item.picture.ndim == 3:
+            self.complete_requested.emit(item.work, item.picture)
 
     def open_work(self, messages: Messages, work: Work, picture: Array) -> None:
         """Open a work of another panel. If its model has no sliders, `messages` says so and offers one that has."""
@@ -275,12 +282,12 @@ class ExploreState(PanelState):
         if trained is None or other is None:
             self.restore_work(work, picture)
             return
-        said = f"{no_sliders_reason(trained.card)}. Your picture stays here."
+        text = f"{no_sliders_reason(trained.card)}. Your picture stays here."
         explore = (f'Explore it with "{other.card.title}"', lambda: self._encode_for(other, work, picture))
-        messages.show_message(said, "warn", explore)
+        messages.show_message(text, "warn", explore)
 
     def restore_work(self, work: Work, picture: Array | None = None) -> bool:
-        """Bring back model, start, temperatures and sliders of a work; whether its model is here."""
+        """Restore model, start, temperatures and sliders of a work; return whether its model exists."""
         trained = self.models.find_or_report_maker(work)
         if trained is None:
             return False
@@ -312,7 +319,7 @@ class ExploreState(PanelState):
         self._origin = str(key)
 
     def _resume(self, begun: bool) -> None:
-        """Have the picture that was here before a restart drawn again."""
+        """Request the picture that was on the stage before a restart."""
         self._has_begun = bool(begun) and self.model.get() is not None
         if self._has_begun:
             self.render.request_when_ready()
@@ -324,24 +331,25 @@ class ExploreState(PanelState):
             set_fields(self.fields, default_record(first))
 
     def _show_take(self) -> None:
-        """The take that was on the stage stands there until the engine has drawn it again."""
+        """Show the take that was on the stage until the engine has drawn it again."""
         take = self.selection.current_take
         if take is not None and self.render.picture.get() is None:
             self.render.set_picture(take.picture)
 
     def close(self) -> None:
-        """Wait for what is at work."""
+        """Wait for background work."""
         self.importing.close()
 
     def change(self, name: str, gesture: str | None = None, **values: object) -> None:
-        """Change fields as in every panel. What draws another picture leaves the take; a model alone draws none."""
+        """Change fields as in every panel. A change that draws another picture leaves the take; a model alone does
+        not."""
         if RENDER_FIELDS & values.keys():
             values.setdefault("current", None)
             self._has_begun = self._has_begun or "model" not in values
         super().change(name, gesture, **values)
 
     def _follow(self, record: Record) -> None:
-        """Ask for the picture of what is set now."""
+        """Request the present picture."""
         if self._has_begun and RENDER_FIELDS & record.keys():
             self.render.request_picture()
 

@@ -1,4 +1,4 @@
-"""The panel Explore: one picture or wave, sliders on its latent, artworks of one's own."""
+"""Builds the panel Explore: one picture or wave, sliders on its latent, own pictures, takes."""
 
 from dataclasses import replace
 
@@ -25,9 +25,11 @@ from studio.app.widgets.theme import Theme
 from studio.library.models import InstalledModel
 from studio.wire.messages import Array
 
+PICTURE_FOLLOWS = "The engine is starting. The picture follows by itself."
+
 
 class ExploreStage(QStackedWidget):
-    """How to begin, the picture with its badge, the crop preview, or the wave with its keys."""
+    """Shows how to begin, the picture with its badge, the crop preview, or the wave with its keys."""
 
     def __init__(self, theme: Theme, state: ExploreState, dialogs: FileDialogs) -> None:
         super().__init__()
@@ -66,7 +68,7 @@ class ExploreStage(QStackedWidget):
         self._dialogs.ask_file(WORKS, self._state.file_chosen.emit)
 
     def close_preview(self) -> bool:
-        """Leave the crop preview; whether it was open."""
+        """Close the crop preview; return whether it was open."""
         return self._state.importing.cancel_preview()
 
     def set_compact(self, compact: bool) -> None:
@@ -75,7 +77,8 @@ class ExploreStage(QStackedWidget):
         self.page.update_layout()
 
     def _build_empty_page(self) -> QWidget:
-        self._title, self._waits = Label("", "name", wrap=True), Label("", "note", wrap=True)
+        self._title = Label("", "name", wrap=True)
+        self._waits = Label("", "note", wrap=True)
         self._first = Label("", "note", wrap=True)
         begin = Button(self._theme, "New start", "primary", tooltip="Begin from another seed", keys="R")
         self._own = Button(self._theme, "", "", "folder", keys="Ctrl+O")
@@ -84,9 +87,9 @@ class ExploreStage(QStackedWidget):
         return make_empty_page(self._title, self._first, self._waits, make_row(0, begin, self._own, 0, spacing=12))
 
     def _show_waiting(self, _: object) -> None:
-        """Say why a picture that was asked for is not here yet."""
+        """Say why a requested picture is not here yet."""
         late = self._state.engine_status.get() == "Starting" and self._state.render.busy.get()
-        self._waits.setText("The engine is starting; the picture follows by itself." if late else "")
+        self._waits.setText(PICTURE_FOLLOWS if late else "")
         self._waits.setVisible(late)
 
     def _show_model(self, trained: InstalledModel | None) -> None:
@@ -96,8 +99,9 @@ class ExploreStage(QStackedWidget):
         self._own.set_tooltip(OPEN_HELP[what], "Ctrl+O")
 
     def _show_first(self, _: object) -> None:
-        """Say why Explore begins with another model than Generate: the first model in the lists has no sliders."""
-        models, trained = self._state.models, self._state.model.get()
+        """Say why Explore begins with another model than Generate: the first one has no sliders."""
+        models = self._state.models
+        trained = self._state.model.get()
         first = models.first_model()
         passed = first is not None and not has_sliders(first) and trained == first_with_sliders(models.cards.get())
         self._first.setVisible(passed)
@@ -114,27 +118,34 @@ class ExploreStage(QStackedWidget):
         self._show_page()
 
     def _show_page(self) -> None:
-        photo, picture = self._state.importing.preview.get(), self._state.render.picture.get()
+        photo = self._state.importing.preview.get()
+        picture = self._state.render.picture.get()
         before = self.currentIndex()
-        shown = 0 if picture is None else 3 if picture.ndim == 1 else 1
-        self.setCurrentIndex(2 if photo is not None else shown)
+        page = 0
+        if photo is not None:
+            page = 2
+        elif picture is not None:
+            page = 3 if picture.ndim == 1 else 1
+        self.setCurrentIndex(page)
         if self.currentIndex() == 2 and before != 2:
             self.crop.view.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_badge(self, _: object) -> None:
         sliders = self._state.parameters.sliders.get()
         moved = sum(abs(value) > 5e-4 for value in sliders)
-        where = f", {moved} slider{'s' if moved > 1 else ''} moved" if moved else ", every slider at home"
-        trained, label = self._state.model.get(), self._state.parameters.label.get()
-        kind = f", {trained.card.class_names[label]}" if trained is not None and label is not None else ""
-        words = f"Seed {group_digits(self._state.parameters.seed.get())}{kind}{where if sliders else ''}"
+        plural = "s" if moved > 1 else ""
+        where = f", {moved} slider{plural} moved" if moved else ", every slider at home"
+        trained = self._state.model.get()
+        label = self._state.parameters.label.get()
+        class_text = f", {trained.card.class_names[label]}" if trained is not None and label is not None else ""
+        words = f"Seed {group_digits(self._state.parameters.seed.get())}{class_text}{where if sliders else ''}"
         for badge in (self.badge, self.wave_badge):
             badge.show_badge(self._state.badge.get(), words)
         self.page.update_layout()
 
 
 class ExploreFoot(QStackedWidget):
-    """Export and Keep take; while a picture is brought in, Cancel and Use this."""
+    """Shows Export and Keep take; during a crop, Cancel and Use this."""
 
     def __init__(self, theme: Theme, state: ExploreState, stage: ExploreStage, dialogs: FileDialogs) -> None:
         super().__init__()
@@ -145,7 +156,7 @@ class ExploreFoot(QStackedWidget):
         self.keep = Button(
             theme, "Keep take", "primary", tooltip="Keep what is on the stage as a take", keys="Ctrl+Return"
         )
-        self.cancel = Button(theme, "Cancel", tooltip="Leave it; the stage stays as it was", keys="Esc")
+        self.cancel = Button(theme, "Cancel", tooltip="Leave the crop. The stage stays as it was", keys="Esc")
         self.use = Button(theme, "Use this", "primary", tooltip="Start from this picture", keys="Ctrl+Return")
         self.addWidget(make_button_pair(self.export, self.keep))
         self.addWidget(make_button_pair(self.cancel, self.use))
@@ -163,7 +174,7 @@ class ExploreFoot(QStackedWidget):
             self._dialogs.ask_save_path(self._state.file_name(), self._state.save_picture)
 
     def run_main_action(self) -> None:
-        """The main action of this moment."""
+        """Run the main action of this moment."""
         if self._state.importing.preview.get() is not None:
             self._state.importing.encode_preview()
         else:
@@ -179,11 +190,11 @@ class ExploreFoot(QStackedWidget):
     def _show_busy(self, _: object) -> None:
         busy = self._state.importing.busy.get()
         self.use.setEnabled(not busy)
-        self.use.set_text("Looking" if busy else "Use this")
+        self.use.set_text("Checking" if busy else "Use this")
 
 
 class ExploreInspector(QStackedWidget):
-    """Sliders; while a picture is brought in, how it is cut."""
+    """Shows the sliders; during a crop, the crop controls."""
 
     def __init__(self, theme: Theme, state: ExploreState, stage: ExploreStage, dialogs: FileDialogs) -> None:
         super().__init__()
@@ -198,11 +209,11 @@ class ExploreInspector(QStackedWidget):
 
 
 def make_panel(theme: Theme, state: ExploreState, dialogs: FileDialogs) -> PanelView:
-    """Explore, ready for the frame."""
+    """Build the panel Explore."""
     stage = ExploreStage(theme, state, dialogs)
     foot = ExploreFoot(theme, state, stage, dialogs)
     inspector = ExploreInspector(theme, state, stage, dialogs)
-    acts = (
+    actions = (
         Action("Keep take", ("Ctrl+Return", "Ctrl+Enter"), foot.run_main_action),
         Action("Export…", ("Ctrl+E",), foot.ask_destination),
         Action("Copy the picture", ("Ctrl+C",), state.copy_picture),
@@ -225,7 +236,7 @@ def make_panel(theme: Theme, state: ExploreState, dialogs: FileDialogs) -> Panel
         choose_model=state.choose_model,
         undo_history=state.history,
         keep_take=state.keep_take,
-        actions=tuple(replace(act, panel="explore") for act in acts),
+        actions=tuple(replace(action, panel="explore") for action in actions),
         close_open=stage.close_preview,
         zoom=stage.page.view.zoom,
         show_smooth=stage.page.view.show_smooth,

@@ -1,4 +1,4 @@
-"""A wavetable between two takes: the engine makes its frames, and they are saved as synthesizers load them."""
+"""Makes a wavetable between two takes, and saves it in the form that synthesizers load."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from studio.wire.messages import AnyCommand, AnyEvent, Array, Failed, LatentPoin
 
 
 class WavetableExport(State):
-    """One at a time, from the wave on the stage to a take of the same model."""
+    """Makes one wavetable at a time, from the wave on the stage to a take of the same model."""
 
     def __init__(
         self,
@@ -31,7 +31,10 @@ class WavetableExport(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._messages, self._exporter, self._render, self._takes = messages, exporter, render, takes
+        self._messages = messages
+        self._exporter = exporter
+        self._render = render
+        self._takes = takes
         self._request = Request(engine, "path", "single", self)
         self._request.progressed.connect(self._keep)
         self._request.answered.connect(self._use_answer)
@@ -43,28 +46,28 @@ class WavetableExport(State):
         self._frames: dict[int, Array] = {}
 
     def target_takes(self) -> tuple[int, ...]:
-        """The takes that it can lead to."""
-        piece = self._render.export_item
-        if piece is None or piece.work.medium != "sound":
+        """Return the takes to which a wavetable can lead."""
+        item = self._render.export_item
+        if item is None or item.work.medium != "sound":
             return ()
         takes = enumerate(self._takes.get())
-        return tuple(index for index, take in takes if take.work.model_hash == piece.work.model_hash)
+        return tuple(index for index, take in takes if take.work.model_hash == item.work.model_hash)
 
     def file_name(self, index: int) -> str:
-        """A file name to suggest for the way to a take; empty where there is none."""
-        piece = self._render.export_item
-        if piece is None or index not in self.target_takes():
+        """Suggest a file name for the wavetable to a take; empty if there is none."""
+        item = self._render.export_item
+        if item is None or index not in self.target_takes():
             return ""
-        name = storage.clean_name(f"{Path(piece.name).stem}-to-take-{index + 1}.wav")
+        name = storage.clean_name(f"{Path(item.name).stem}-to-take-{index + 1}.wav")
         return self._exporter.name_for(
-            ExportItem(piece.picture, piece.work.wavetable_to(self._takes.get()[index].work), name)
+            ExportItem(item.picture, item.work.wavetable_to(self._takes.get()[index].work), name)
         )
 
     def save_wavetable(self, index: int, path: Path) -> None:
-        """Save the way to a take as a wavetable. Says the outcome."""
-        piece = self._render.export_item
-        if piece is not None and index in self.target_takes() and not self.running.get():
-            self._job_input = (piece.work, self._takes.get()[index].work, path)
+        """Save a wavetable to a take, and show the outcome."""
+        item = self._render.export_item
+        if item is not None and index in self.target_takes() and not self.running.get():
+            self._job_input = (item.work, self._takes.get()[index].work, path)
             self._send_job()
 
     def _send_job(self) -> None:
@@ -90,7 +93,7 @@ class WavetableExport(State):
             self._show_stop()
 
     def _show_stop(self) -> None:
-        self._offer_again("The wavetable was not made to its end.")
+        self._offer_again("The wavetable was not finished.")
 
     def _show_failure(self, event: Failed) -> None:
         self._offer_again(f"{event.reason} {event.hint}")

@@ -1,1 +1,1 @@
-"""The panel Generate: pictures and waves from seeds."""
+"""Holds the panel Generate, which makes pictures and waves from seeds."""

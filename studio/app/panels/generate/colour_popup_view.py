@@ -1,4 +1,4 @@
-"""The popup that chooses the colour of one pixel: the picture's own colours, the plain ones, or one that is typed."""
+"""Lets the user choose the colour of one pixel: from the picture, from plain colours, or typed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,9 @@ from studio.app.widgets.theme import Theme
 from studio.wire.messages import Array
 
 Index = QModelIndex | QPersistentModelIndex
-SWATCH_SIZE, COLUMNS, MAX_OWN_COLOURS = 24, 8, 16
+SWATCH_SIZE = 24
+COLUMNS = 8
+MAX_OWN_COLOURS = 16
 BASIC_COLOURS: tuple[Colour, ...] = (
     (0, 0, 0), (96, 96, 96), (176, 176, 176), (255, 255, 255), (214, 40, 40), (240, 140, 30), (245, 210, 60),
     (120, 74, 40), (60, 160, 70), (40, 170, 170), (40, 90, 200), (120, 60, 180), (230, 90, 160), (255, 190, 150),
@@ -24,7 +26,7 @@ BASIC_COLOURS: tuple[Colour, ...] = (
 
 
 class _SwatchRows(QAbstractListModel):
-    """Colours, each with a square of it as its icon."""
+    """Lists colours, each with a square of it as its icon."""
 
     def __init__(self, found: Sequence[Colour], side: int, parent: QObject) -> None:
         super().__init__(parent)
@@ -52,7 +54,11 @@ def _icon(colour: Colour, side: int) -> QIcon:
 
 
 class ColourPopup(QFrame):
-    """`chose` carries row, column and colour, None to let the pixel go; `pointed` the pixel that the fields name."""
+    """Chooses the colour of a pixel below the marker.
+
+    `colour_chosen` carries row, column and colour; None releases the pixel. `pixel_changed` carries the pixel of the
+    fields.
+    """
 
     colour_chosen = Signal(int, int, object)
     pixel_changed = Signal(object)
@@ -66,14 +72,14 @@ class ColourPopup(QFrame):
         self.setProperty("role", "popup")
         self.setAccessibleName("Colour of a pixel")
         height, width = picture.shape[:2]
-        self.row = NumberField("Row", first + 1, height, "Counted from the top")
-        self.column = NumberField("Column", 1, width, "Counted from the left")
+        self.row = NumberField("Row", first + 1, height, "Set the row, counted from the top")
+        self.column = NumberField("Column", 1, width, "Set the column, counted from the left")
         self.swatches = self._build_list(colours.common_colours(picture, MAX_OWN_COLOURS))
         self.typed = QLineEdit()
         self.typed.setPlaceholderText("#RRGGBB")
         self.typed.setAcceptDrops(False)
-        self.typed.setAccessibleName("Colour as a figure, such as #2858C8")
-        self.release_button = Button(theme, "Let it go", tooltip="The model draws this pixel again")
+        self.typed.setAccessibleName("Colour as a code, such as #2858C8")
+        self.release_button = Button(theme, "Release", tooltip="Let the model draw this pixel again")
         column = QVBoxLayout(self)
         column.setContentsMargins(theme.scaled(12), theme.scaled(12), theme.scaled(12), theme.scaled(12))
         column.setSpacing(theme.scaled(8))
@@ -89,7 +95,7 @@ class ColourPopup(QFrame):
         self.column.valueChanged.connect(self._update_pixel)
 
     def open_at(self, row: int, column: int, place: QPoint) -> None:
-        """For a pixel, near it."""
+        """Open the popup near a pixel."""
         self.row.setValue(row + 1)
         self.column.setValue(column + 1)
         self._update_pixel()
@@ -120,12 +126,13 @@ class ColourPopup(QFrame):
         side = self._theme.scaled(SWATCH_SIZE)
         found.setIconSize(QSize(side, side))
         found.setGridSize(QSize(side + self._theme.scaled(6), side + self._theme.scaled(6)))
-        plain = BASIC_COLOURS if self._channels == 3 else tuple((round(value * 255 / 15),) for value in range(16))
-        self._swatches = _SwatchRows(tuple(dict.fromkeys([*own, *plain])), side, found)
+        basic = BASIC_COLOURS if self._channels == 3 else tuple((round(value * 255 / 15),) for value in range(16))
+        self._swatches = _SwatchRows(tuple(dict.fromkeys([*own, *basic])), side, found)
         found.setModel(self._swatches)
         found.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         found.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        step, lines = side + self._theme.scaled(6), -(-len(self._swatches.colours) // COLUMNS)
+        step = side + self._theme.scaled(6)
+        lines = -(-len(self._swatches.colours) // COLUMNS)
         found.setFixedSize(step * COLUMNS + step // 3, step * lines + step // 3)
         found.setCurrentIndex(self._swatches.index(0))
         return found

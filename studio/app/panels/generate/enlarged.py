@@ -1,4 +1,4 @@
-"""One artwork large: a picture or wave of the grid, a take, or a picture that goes on from one of its rows."""
+"""Holds the enlarged artwork: a picture or wave of the grid, a take, or a continued picture."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +21,7 @@ from studio.wire.messages import Array
 
 @dataclass(frozen=True, eq=False)
 class EnlargedItem:
-    """What stands large."""
+    """Holds what is enlarged."""
 
     picture: Array | None
     caption: str
@@ -29,14 +29,14 @@ class EnlargedItem:
     seed: int
     log_prob: float | None = None
     rows_drawn: int | None = None
-    """How many rows are drawn, None where all are."""
+    """Number of drawn rows; None if all are drawn."""
     export_item: ExportItem | None = None
     """To be saved or opened, once it is finished."""
     is_sound: bool = False
 
 
 class Enlarged(State):
-    """What of the grid and the strip stands large, and whether it can go on from one of its rows."""
+    """Holds the enlarged artwork of the grid or the strip, and whether it can be continued from a row."""
 
     def __init__(
         self,
@@ -48,7 +48,10 @@ class Enlarged(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._models, self._grid, self._selection, self._rewind = models, grid, selection, rewind
+        self._models = models
+        self._grid = grid
+        self._selection = selection
+        self._rewind = rewind
         self.index: Value[int | None] = Value(None, self)
         """Of the cell shown large, None for the grid or a take."""
         self.item: Value[EnlargedItem | None] = Value(None, self)
@@ -63,7 +66,7 @@ class Enlarged(State):
         takes.loaded.connect(self._restore_item)
 
     def show_cell(self, index: int | None) -> None:
-        """One of the grid, None for all of it."""
+        """Enlarge a cell of the grid; None shows the whole grid."""
         self._item_before_restart = {}
         self._selection.select_take(None)
         self.index.set(index)
@@ -78,7 +81,10 @@ class Enlarged(State):
         self.item.set(self._find_item())
 
     def _rewind_base(self) -> RewindBase | None:
-        take, index, cells, run = self._selection.current_take, self.index.get(), self._grid.cells.get(), self._grid.run
+        take = self._selection.current_take
+        index = self.index.get()
+        cells = self._grid.cells.get()
+        run = self._grid.run
         if take is not None and take.work.medium == "picture":
             trained = self._models.find_maker(take.work)
             if trained is not None and trained.card.picture_size is not None:
@@ -88,8 +94,9 @@ class Enlarged(State):
         return None
 
     def _item_of_cell(self, run: BatchRun, cell: Cell) -> RewindBase | None:
-        """A finished one; or a half-drawn one, while nothing draws on it."""
-        trained, place = self._grid.trained, f"cell {cell.seed}"
+        """Return the item of a finished cell, or of a half-drawn one while nothing draws on it."""
+        trained = self._grid.trained
+        place = f"cell {cell.seed}"
         if trained is None or trained.card.picture_size is None or cell.picture is None:
             return None
         if cell.finished:
@@ -99,69 +106,80 @@ class Enlarged(State):
         return RewindBase(cell.picture, run.work_of(cell), trained, place, drawn) if can else None
 
     def _find_item(self) -> EnlargedItem | None:
-        base, forming = self._rewind.base.get(), self._rewind.rewound.get()
-        take, index, cells, run = self._selection.current_take, self.index.get(), self._grid.cells.get(), self._grid.run
+        base = self._rewind.base.get()
+        forming = self._rewind.rewound.get()
+        take = self._selection.current_take
+        index = self.index.get()
+        cells = self._grid.cells.get()
+        run = self._grid.run
         if forming is not None and base is not None and forming.base.caption == base.caption:
             drawn = forming.row if base.rows_drawn is not None else None
-            return EnlargedItem(forming.picture, f"On from row {forming.start}", forming.work.seed, rows_drawn=drawn)
+            return EnlargedItem(
+                forming.picture, f"Continued from row {forming.start}", forming.work.seed, rows_drawn=drawn
+            )
         if take is not None:
             return self._item_of_take(take)
         if run is None or index is None or index >= len(cells):
             return None
-        cell, sound, rows = cells[index], self._grid.artwork_kind == "sound", self._grid.rows
+        cell = cells[index]
+        sound = self._grid.artwork_kind == "sound"
+        rows = self._grid.rows
         words = f"{'Wave' if sound else 'Picture'} {index + 1} of {len(cells)}"
         drawn = cell.rows_drawn(rows) if rows and not cell.finished else None
         return EnlargedItem(cell.picture, words, cell.seed, cell.log_prob, drawn, run.export_item(cell), sound)
 
     def _item_of_take(self, take: Take) -> EnlargedItem:
-        takes, place = self._selection.takes.get(), self._selection.current.get() or 0
-        said = tree.take_title(takes, tree.find_parents(takes), place)
+        takes = self._selection.takes.get()
+        place = self._selection.current.get() or 0
+        text = tree.take_title(takes, tree.find_parents(takes), place)
         picture = to_model_shape(take.picture, self._models.find_maker(take.work))
         file = take.work.name or f"{take.work.model}-{take.work.seed}"
-        piece = ExportItem(picture, take.work, storage.clean_name(f"{file}{take.work.file_suffix}"))
-        return EnlargedItem(picture, said, take.work.seed, export_item=piece, is_sound=take.work.medium == "sound")
+        item = ExportItem(picture, take.work, storage.clean_name(f"{file}{take.work.file_suffix}"))
+        return EnlargedItem(picture, text, take.work.seed, export_item=item, is_sound=take.work.medium == "sound")
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
     def to_record(self) -> Record:
-        """What stands large, and where the marker is."""
-        base, mark = self._rewind.base.get(), self._rewind.marker.get()
-        if base is not None and mark is not None:
-            return {"item": base.caption, **mark.to_record()}
-        index, cells = self.index.get(), self._grid.cells.get()
+        """Return what is enlarged, and the position of the marker."""
+        base = self._rewind.base.get()
+        marker = self._rewind.marker.get()
+        if base is not None and marker is not None:
+            return {"item": base.caption, **marker.to_record()}
+        index = self.index.get()
+        cells = self._grid.cells.get()
         if self._selection.current_name is not None:
             return {"item": f"take {self._selection.current_name}"}
         return {"item": f"cell {cells[index].seed}" if index is not None and index < len(cells) else ""}
 
     def apply_record(self, plain: Record) -> None:
-        """Show what a record says large, with its marker where it was; what is not here shows the grid."""
+        """Enlarge what a record names, with its marker; if it is missing, show the grid."""
         self._item_before_restart = {}
         base = self._rewind.base.get()
-        if base is None or base.caption != plain.get("item"):  # a marker that is dragged leaves its picture where it is
+        if base is None or base.caption != plain.get("item"):  # dragging a marker does not move its picture
             self._show_at(str(plain.get("item", "")))
         if "row" in plain:
             self._rewind.set_marker(Marker.from_record(plain))
 
     def stored(self) -> Record:
-        """What a restart brings back."""
+        """Return what a restart restores."""
         return self._item_before_restart or self.to_record()
 
     def restore_later(self, plain: Record) -> None:
-        """Put it there once the takes are read."""
+        """Restore what was enlarged once the takes are read."""
         self._item_before_restart = dict(plain)
         if "row" in self._item_before_restart:
-            Marker.from_record(self._item_before_restart)  # what makes no sense is refused now
+            Marker.from_record(self._item_before_restart)  # invalid records are refused now
 
     def _show_at(self, at: str) -> None:
-        kind, _, name = at.partition(" ")
+        source, _, name = at.partition(" ")
         seeds_of = [cell.seed for cell in self._grid.cells.get()]
-        seed = int(name) if kind == "cell" and name.isdecimal() else None
+        seed = int(name) if source == "cell" and name.isdecimal() else None
         index = seeds_of.index(seed) if seed in seeds_of else None
-        self._selection.select_take(name if kind == "take" else None)
+        self._selection.select_take(name if source == "take" else None)
         self.index.set(index)
         self._update_item()
 
     def _restore_item(self) -> None:
-        """What was large before a restart is so again."""
+        """Enlarge what was enlarged before the restart."""
         if self._item_before_restart:
             self.apply_record(self._item_before_restart)

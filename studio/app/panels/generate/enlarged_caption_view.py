@@ -1,4 +1,4 @@
-"""Below a large picture of Generate: what it is, what can be done with it, and how it goes on from its marker."""
+"""Shows what an enlarged picture is, what can be done with it, and how it continues."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,23 +10,23 @@ from studio.app.widgets.controls import Button, ElidedLabel
 from studio.app.widgets.theme import Theme
 
 RIGHT = Qt.TextElideMode.ElideRight
-REWIND = "Drag the marker up, and let it go on from there as another take."
+REWIND = "Drag the marker up, then continue from there as another take."
 
 
 class EnlargedCaption(QWidget):
-    """Below a large picture: what it is and what can be done with it; below that how it goes on from the marker."""
+    """Shows a description and links below a large picture, and how it continues from its marker."""
 
     def __init__(self, theme: Theme, press: Callable[[str], None]) -> None:
         super().__init__()
         self._theme, self._compact, self._marked, self._rewind_text = theme, False, False, False
         self.words, self.said = ElidedLabel("", "soft", RIGHT), ElidedLabel("", "soft", RIGHT)
-        self.continue_link = Button(theme, "Go on", "primary")
-        self.continue_link.clicked.connect(partial(press, "go on"))
+        self.continue_link = Button(theme, "Continue", "primary")
+        self.continue_link.clicked.connect(partial(press, "continue"))
         self._links = []
         for title, what, help, keys in (
             ("Save…", "save", "Save this one with its recipe inside", "Ctrl+E"),
-            ("Open in Explore", "explore", "Go on with this one in Explore", "Ctrl+Shift+X"),
-            ("All of them", "back", "Back to the grid", "Esc"),
+            ("Open in Explore", "explore", "Continue with this one in Explore", "Ctrl+Shift+X"),
+            ("All of them", "back", "Go back to the grid", "Esc"),
         ):
             link = Button(theme, title, "link", tooltip=help, keys=keys)
             link.clicked.connect(partial(press, what))
@@ -38,41 +38,50 @@ class EnlargedCaption(QWidget):
 
     def show_item(self, words: str, finished: bool) -> None:
         self.words.show_text(words)
-        for link in self._links[:2]:  # what is half drawn can be neither saved nor opened
+        for link in self._links[:2]:  # a half-drawn picture can be neither saved nor opened
             link.setEnabled(finished)
 
     def show_rewind(self, marked: bool, can: bool, armed: bool, running: bool, said: str) -> None:
-        """`marked`: there is a marker, or will be; `can`: it stands where something is left to draw; `armed`: a hand
-        has put it there."""
+        """Show the marker's state.
+
+        Arguments
+            marked: there is a marker, or will be
+            can: something is left to draw below the marker
+            armed: the user has set the marker
+        """
         self._item_text = said
         self._update_text()
         self.continue_link.setEnabled(can or running)
-        self.continue_link.set_text("Stop" if running else "Go on")
+        self.continue_link.set_text("Stop" if running else "Continue")
         self.continue_link.set_icon("stop" if running else "")
-        self.continue_link.set_role("stop" if running else "primary" if armed else "")
+        idle_role = "primary" if armed else ""
+        self.continue_link.set_role("stop" if running else idle_role)
         if running:
             self.continue_link.set_tooltip("Stop now and keep what is drawn", "Shift+Esc")
         else:
-            self.continue_link.set_tooltip("Draw what lies below the marker anew, as another take", "K")
+            self.continue_link.set_tooltip("Redraw the rows below the marker as another take", "K")
         if (marked, bool(said)) != (self._marked, self._rewind_text):
-            self._marked, self._rewind_text = marked, bool(said)
+            self._marked = marked
+            self._rewind_text = bool(said)
             self._lay_out()
 
     def set_compact(self, low: bool) -> None:
-        """One line, where the window is low."""
+        """Use one line if the window is low."""
         if low != self._compact:
             self._compact = low
             self._update_text()
             self._lay_out()
 
     def _update_text(self) -> None:
-        """Shorter where there is one line."""
+        """Update the text; it is shorter in one line."""
         self.said.show_text(
             (self._item_text.removeprefix("as a new take ") if self._compact else self._item_text) or REWIND
         )
 
     def _lay_out(self) -> None:
-        px, grid, low = self._theme.scaled, self._grid, self._compact and self._marked
+        px = self._theme.scaled
+        grid = self._grid
+        low = self._compact and self._marked
         for part in (self.words, self.said, self.continue_link, *self._links):
             grid.removeWidget(part)
         grid.setContentsMargins(0, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""What an empty Generate shows: which models there are, so that the first picture is two clicks away."""
+"""Shows the models in an empty Generate, so that the first picture is two clicks away."""
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
@@ -14,7 +14,7 @@ CENTRE = Qt.AlignmentFlag.AlignHCenter
 
 
 class FirstLaunchPage(QScrollArea):
-    """Cards to choose from, and ways to begin from something of one's own."""
+    """Shows cards to choose from, and ways to begin from the user's own file."""
 
     def __init__(self, theme: Theme, state: GenerateState, dialogs: FileDialogs) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class FirstLaunchPage(QScrollArea):
         self._lay_out()
 
     def set_compact(self, compact: bool) -> None:
-        """Without the lines that explain, where the window is low."""
+        """Hide the lines that explain if the window is low."""
         for label in (self._own, self._drop):
             label.setVisible(not compact)
         self._lay_out(compact)

@@ -1,4 +1,4 @@
-"""The grid of Generate: as many whole-multiple pictures as fit, each shown as it forms."""
+"""Shows pictures in a grid at a whole-number scale, each as it forms."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -31,24 +31,27 @@ GAP = 12
 WAVE_SIZE = (16, 24)
 """Height and width of a wave in a grid, in steps."""
 MIN_SIZE = 64
-"""Logical pixels: where cells would get smaller, the grid scrolls instead."""
+"""Smallest size of a cell in logical pixels; below it the grid scrolls."""
 Index = QModelIndex | QPersistentModelIndex
 
 
 def cell_description(cell: Cell, index: int, count: int, kind: str = "picture", rows: int = 0) -> str:
-    """For screen readers and tooltips."""
-    going = step_text(cell, rows).replace(FIGURE_SPACE, "").lower()
-    state = "finished" if cell.finished else going if cell.picture is not None else "waiting"
+    """Return the description of a cell for screen readers and tooltips."""
+    state = "waiting"
+    if cell.finished:
+        state = "finished"
+    elif cell.picture is not None:
+        state = step_text(cell, rows).replace(FIGURE_SPACE, "").lower()
     price = f", {format_bits(cell.log_prob)}" if cell.log_prob is not None else ""
     what = "Wave" if kind == "sound" else "Picture"
     return f"{what} {index + 1} of {count}, {state}, seed {group_digits(cell.seed)}{price}"
 
 
 def arrange_grid(count: int, width: int, height: int, pixels: tuple[int, int], gap: int, least: int) -> tuple[int, int]:
-    """Columns and multiple for `count` pictures of `pixels` (height, width) in a space; all in device pixels.
+    """Return columns and scale for `count` pictures of `pixels` (height, width); all in device pixels.
 
-    The largest multiple at which all fit; rows are filled where that costs nothing. Where even
-    `least` would not fit, as many columns as there is room for.
+    It is the largest scale at which all fit; rows are filled if that costs nothing. If they do not fit at `least`, it
+    uses as many columns as there is room for.
     """
     tall, wide = pixels
     smallest = max(1, -(-least // max(tall, wide)))
@@ -69,7 +72,8 @@ class _CellRows(QAbstractListModel):
         self.kind, self.rows = "picture", 0
 
     def set_cells(self, cells: tuple[Cell, ...]) -> None:
-        old, fresh = self.cells, [c.seed for c in cells] != [c.seed for c in self.cells]
+        old = self.cells
+        fresh = [c.seed for c in cells] != [c.seed for c in self.cells]
         if fresh:
             self.beginResetModel()
         self.cells = cells
@@ -102,33 +106,36 @@ class _CellPainter(QStyledItemDelegate):
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        row, look, tiles = index.row(), self._theme, self._view.thumbnails
-        cell, place = self._cells.cells[row], self._view.picture_rect(option.rect)
+        row = index.row()
+        theme = self._theme
+        tiles = self._view.thumbnails
+        cell = self._cells.cells[row]
+        place = self._view.picture_rect(option.rect)
         painter.save()
         tiles.paint_cell(painter, place, row, cell, self._cells.rows)
         if cell.picture is None:
-            painter.setFont(look.font(12))
-            painter.setPen(look.colour("faint"))
+            painter.setFont(theme.font(12))
+            painter.setPen(theme.colour("faint"))
             painter.drawText(
                 place, Qt.AlignmentFlag.AlignCenter, self._paint_waiting(painter, cell.seed, place.width())
             )
         elif not cell.finished and cell.total and not self._cells.rows:
             done = round(place.width() * cell.done / cell.total)
-            painter.fillRect(QRect(place.left(), place.bottom() + 4, done, 2), look.colour("accent"))
+            painter.fillRect(QRect(place.left(), place.bottom() + 4, done, 2), theme.colour("accent"))
         if row == self._view.currentIndex().row():
             tiles.paint_ring(painter, place)
         painter.restore()
 
     @staticmethod
     def _paint_waiting(painter: QPainter, seed: int, width: int) -> str:
-        """What stands in an empty cell: the longest of its words that fits whole."""
+        """Write the longest text that fits into an empty cell."""
         number = group_digits(seed)
         room = painter.fontMetrics()
         return next((words for words in (f"seed {number}", number) if room.horizontalAdvance(words) <= width - 4), "")
 
 
 class GridView(QListView):
-    """`chose` and `enlarged` carry the row of a picture."""
+    """Shows the pictures of a run. `cell_chosen` and `cell_enlarged` carry the index of a picture."""
 
     cell_chosen = Signal(int)
     cell_enlarged = Signal(int)
@@ -153,9 +160,11 @@ class GridView(QListView):
     def show_cells(
         self, cells: tuple[Cell, ...], kind: str = "picture", size: tuple[int, int] | None = None, rows: int = 0
     ) -> None:
-        """`size` (height, width) of the pictures that are still to come; `rows` of those drawn row by row."""
+        """Show the cells; `size` (height, width) is for pictures to come, `rows` the rows of each."""
         before = self._picture_shape()
-        self._cells.kind, self._cells.rows, self._size = kind, rows, size
+        self._cells.kind = kind
+        self._cells.rows = rows
+        self._size = size
         self.setAccessibleName("Waves" if kind == "sound" else "Pictures")
         fresh = len(cells) != len(self._cells.cells)
         self._cells.set_cells(cells)
@@ -172,21 +181,21 @@ class GridView(QListView):
         self.thumbnails.show_smooth(smooth)
 
     def show_overlay(self, over: Callable[[Array], Array | None]) -> None:
-        """What is to be seen in place of each picture; nothing, where `over` gives none."""
+        """Set the function `over`, which returns a map to show in place of a picture, or None."""
         self.thumbnails.show_overlay(over)
 
     def redraw_picture(self, picture: Array) -> None:
-        """One picture has another look now."""
+        """Redraw one picture, because its look changed."""
         for row, cell in enumerate(self._cells.cells):
             if cell.picture is picture:
                 self.thumbnails.forget_pixmap(row)
 
     def cell_size(self) -> QSize:
-        """Of a picture, in logical pixels."""
+        """Return the size of a picture in logical pixels."""
         return self.thumbnails.picture_size
 
     def picture_rect(self, rect: QRect) -> QRect:
-        """Where a picture lies in the rectangle of its row."""
+        """Return the rectangle of a picture in the rectangle of its item."""
         size = self.cell_size()
         return QRect(
             rect.x() + (rect.width() - size.width()) // 2,
@@ -220,7 +229,7 @@ class GridView(QListView):
         return super().viewportEvent(event)
 
     def pixel_at(self, at: QPointF) -> tuple[int, int, int] | None:
-        """(row of a picture, row and column of the pixel in it) at a place of the viewport."""
+        """Return (index of the picture, row and column of the pixel) at a position in the viewport."""
         index = self.indexAt(at.toPoint())
         if not index.isValid():
             return None
@@ -243,8 +252,11 @@ class GridView(QListView):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        ratio, gap, shape = self.devicePixelRatioF(), self._theme.scaled(GAP), self._picture_shape()
-        width, height = int(self.width() * ratio), int(self.height() * ratio)
+        ratio = self.devicePixelRatioF()
+        gap = self._theme.scaled(GAP)
+        shape = self._picture_shape()
+        width = int(self.width() * ratio)
+        height = int(self.height() * ratio)
         count = max(1, len(self._cells.cells))
         columns, scale = arrange_grid(
             count, width, height, shape, int(gap * ratio), int(self._theme.scaled(MIN_SIZE) * ratio)

@@ -1,4 +1,4 @@
-"""Rewind: a picture that was drawn row by row goes on from one of its rows, as another take."""
+"""Continues a picture from one of its rows, as another take."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,15 +22,15 @@ from studio.wire.messages import AnyCommand, AnyEvent, Array, Failed, Inpaint, P
 
 @dataclass(frozen=True, eq=False)
 class RewindBase:
-    """The picture on the stage, in its model's own shape, with all it takes to make it again."""
+    """Holds the picture on the stage in its model's shape, with everything needed to make it again."""
 
     picture: Array
     work: Work
     trained: InstalledModel
     caption: str
-    """Where it stands: `take 000002.png`, `cell 4114`."""
+    """Where the picture is: `take 000002.png`, `cell 4114`."""
     rows_drawn: int | None = None
-    """Of how many rows there is anything to keep, where it was stopped before its end."""
+    """Number of drawn rows if the picture was stopped before its end."""
 
     @property
     def rows(self) -> int:
@@ -38,13 +38,13 @@ class RewindBase:
 
     @property
     def last_row(self) -> int:
-        """As many rows as can be kept."""
+        """Return how many rows can be kept."""
         return self.rows if self.rows_drawn is None else self.rows_drawn
 
 
 @dataclass(frozen=True)
 class Marker:
-    """Where the marker is: so many rows are kept. Armed, a hand has moved it, and what lies below is dimmed."""
+    """Holds how many rows are kept. If it is armed, the user has moved it, and the rows below are dimmed."""
 
     row: int
     fixed_pixels: tuple[FixedPixel, ...] = ()
@@ -52,7 +52,7 @@ class Marker:
 
     @property
     def pixels_below(self) -> tuple[FixedPixel, ...]:
-        """The imposed pixels that lie below the marker."""
+        """Return the imposed pixels below the marker."""
         return tuple(pixel for pixel in self.fixed_pixels if pixel.row >= self.row)
 
     def to_record(self) -> Record:
@@ -69,19 +69,19 @@ class Marker:
 
 @dataclass(frozen=True, eq=False)
 class RewoundPicture:
-    """A picture that goes on: what is kept and drawn of it above `row`, what was there before below."""
+    """Holds a continued picture: kept and drawn rows above `row`, the old picture below."""
 
     picture: Array
     row: int
     start: int
-    """The row that it went on from."""
+    """The row from which it was continued."""
     work: Work
     base: RewindBase
     running: bool = True
 
 
 def default_marker(base: RewindBase) -> Marker:
-    """Where the marker is before a hand moves it: at the end, or where the picture itself went on."""
+    """Return the marker before the user moves it: at the end, or at the row of the last continuation."""
     rewound = base.work.redrawn
     return (
         Marker(min(rewound.row, base.last_row), rewound.fixed_pixels) if rewound is not None else Marker(base.last_row)
@@ -89,7 +89,7 @@ def default_marker(base: RewindBase) -> Marker:
 
 
 class Rewind(State):
-    """The picture that can go on, its marker, and the one that is going on."""
+    """Holds the picture that can be continued, its marker, and the continued picture."""
 
     finished = Signal(object, object, object)
     """A work, its picture, and the `Base` that it came from."""
@@ -103,7 +103,9 @@ class Rewind(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._messages, self._queue, self._uncertainty = messages, queue, uncertainty
+        self._messages = messages
+        self._queue = queue
+        self._uncertainty = uncertainty
         self._request = Request(engine, "rewind", "single", self)
         self._request.progressed.connect(self._update_picture)
         self._request.answered.connect(self._finish)
@@ -112,19 +114,20 @@ class Rewind(State):
         self._request.lost.connect(self._show_loss)
         engine.status_changed.connect(self._update_derived)
         self.base: Value[RewindBase | None] = Value(None, self)
-        """None where nothing is on the stage that could go on."""
+        """None if nothing on the stage can be continued."""
         self.marker: Value[Marker | None] = Value(None, self)
         self.rewound: Value[RewoundPicture | None] = Value(None, self)
         self.status_text: Value[str] = Value("", self)
-        """How far it is: `Row 19 of 32, about 2 s left`; or what going on would do."""
+        """The progress: `Row 19 of 32, about 2 s left`; or what Continue would do."""
         self.working: Value[bool] = Value(False, self)
-        """Whether a picture is going on."""
+        """Whether a picture is being continued."""
         self._finished: Array | None = None
         uncertainty.on.changed.connect(self._steer_uncertainty)
 
     def set_base(self, base: RewindBase | None) -> None:
-        """Another picture is on the stage, or none; the same one keeps its marker."""
-        before, self_base = self.base.get(), base if base is not None and base.trained.card.can_inpaint else None
+        """Set the picture on the stage, or None; the same picture keeps its marker."""
+        before = self.base.get()
+        self_base = base if base is not None and base.trained.card.can_inpaint else None
         if before is not None and self_base is not None and before.caption == self_base.caption:
             return
         forming = self.rewound.get()
@@ -135,8 +138,9 @@ class Rewind(State):
         self._update_derived()
 
     def set_marker(self, mark: Marker) -> None:
-        """Set the marker, as a step of undo has it."""
-        base, forming = self.base.get(), self.rewound.get()
+        """Set the marker, as a step of undo does."""
+        base = self.base.get()
+        forming = self.rewound.get()
         if base is not None:
             self.marker.set(replace(mark, row=min(max(mark.row, 0), base.last_row)))
             if forming is not None and not forming.running:
@@ -144,22 +148,31 @@ class Rewind(State):
             self._update_derived()
 
     def marker_with_pixel(self, row: int, column: int, colour: Sequence[int] | None) -> Marker | None:
-        """The marker with a pixel imposed, or let go where there is no colour; None where there is no such pixel."""
-        base, mark = self.base.get(), self.marker.get()
-        if base is None or mark is None or not (mark.row <= row < base.rows and 0 <= column < base.picture.shape[1]):
+        """Return the marker with a pixel imposed, or released if `colour` is None.
+
+        It is None if there is no such pixel.
+        """
+        base = self.base.get()
+        marker = self.marker.get()
+        if (
+            base is None
+            or marker is None
+            or not (marker.row <= row < base.rows and 0 <= column < base.picture.shape[1])
+        ):
             return None
-        rest = tuple(pixel for pixel in mark.fixed_pixels if (pixel.row, pixel.column) != (row, column))
+        rest = tuple(pixel for pixel in marker.fixed_pixels if (pixel.row, pixel.column) != (row, column))
         if colour is not None:
             near = colours.nearest_level_colour(colour, base.trained.card.levels)
             rest = (*rest, FixedPixel(row, column, near))
-        return Marker(mark.row, tuple(sorted(rest, key=lambda pixel: (pixel.row, pixel.column))), armed=True)
+        return Marker(marker.row, tuple(sorted(rest, key=lambda pixel: (pixel.row, pixel.column))), armed=True)
 
     def work_of(self, seed: int, temperature: float, label: int | None, mix: ModelMixture | None) -> Work | None:
-        """The making of what would come out now; None where all of the picture is kept."""
-        base, mark = self.base.get(), self.marker.get()
-        if base is None or mark is None or mark.row >= base.rows:
+        """Return the recipe of the continued picture; None if all rows are kept."""
+        base = self.base.get()
+        marker = self.marker.get()
+        if base is None or marker is None or marker.row >= base.rows:
             return None
-        rewound = RedrawnFromRow(row=mark.row, fixed_pixels=mark.pixels_below)
+        rewound = RedrawnFromRow(row=marker.row, fixed_pixels=marker.pixels_below)
         return Work(
             model=base.trained.card.name,
             model_hash=file_hash(base.trained),
@@ -172,14 +185,14 @@ class Rewind(State):
         )
 
     def is_already_drawn(self, work: Work) -> bool:
-        """Whether that making would only draw the picture on the stage again."""
+        """Return whether this recipe would only draw the picture on the stage again."""
         base = self.base.get()
         if base is None or work.redrawn is None or base.rows_drawn is not None:
             return False
         was = base.work.redrawn or RedrawnFromRow(row=0)
         if (
             base.work.latent is not None or any(base.work.sliders) or base.work.has_live_settings
-        ):  # no seed alone made it
+        ):  # it was not made by a seed alone
             return False
         was_made, will_be = (
             (made.model_hash, made.seed, made.temperature, made.label, made.mix) for made in (base.work, work)
@@ -191,19 +204,19 @@ class Rewind(State):
         )
 
     def draw_rest(self, work: Work) -> None:
-        """Let the picture on the stage go on as that making says."""
+        """Continue the picture on the stage by this recipe."""
         base = self.base.get()
         if base is not None and not self.is_running:
             self._send_job(base, work)
 
     def retry_rest(self) -> None:
-        """Let what was stopped or lost go on."""
+        """Draw the rest of a stopped or lost picture."""
         forming = self.rewound.get()
         if forming is not None and not self.is_running:
             self._send_job(forming.base, forming.work)
 
     def stop_drawing(self) -> None:
-        """Stop now; what is drawn stays on the stage."""
+        """Stop now; the drawn rows stay on the stage."""
         self._request.stop()
 
     @property
@@ -214,7 +227,8 @@ class Rewind(State):
         rewound = work.redrawn
         assert rewound is not None, "a making that keeps nothing is another picture"
         self._finished = None
-        picture, free = rewound.impose_on(base.picture), rewound.drawn_mask(*base.picture.shape[:2])
+        picture = rewound.impose_on(base.picture)
+        free = rewound.drawn_mask(*base.picture.shape[:2])
         self.rewound.set(RewoundPicture(picture, rewound.row, rewound.row, work, base))
         shared: Record = {
             "model": base.trained.card.name,
@@ -230,7 +244,7 @@ class Rewind(State):
             shared["share_map"] = shares.to_array() if shares is not None else None
 
         def question(job: str) -> AnyCommand:
-            self._queue.add_job(job, f"{base.trained.card.title}: on from row {rewound.row}", 1)
+            self._queue.add_job(job, f"{base.trained.card.title}: continued from row {rewound.row}", 1)
             self.working.set(True)
             if free.all():
                 return Sample(job=job, **shared)
@@ -240,10 +254,10 @@ class Rewind(State):
         self._update_derived()
 
     def _steer_uncertainty(self, on: bool) -> None:
-        """What goes on tells from now on how open each pixel was, or no more."""
+        """Record the uncertainty of the pixels from now on, or stop recording."""
         self._request.steer(report_entropy=on)
 
-    # ── what the engine says ─────────────────────────────────────────────────────────────────────
+    # ── engine events ────────────────────────────────────────────────────────────────────────────
 
     def _finish(self) -> None:
         forming = self._end_drawing()
@@ -254,8 +268,8 @@ class Rewind(State):
 
     def _show_stop(self) -> None:
         forming = self._end_drawing()
-        said = f"Stopped at row {forming.row} of {forming.base.rows}. What is drawn is still on the stage."
-        self._messages.show_message(said, "info", ("Go on", self.retry_rest), until=(self.rewound.changed,))
+        text = f"Stopped at row {forming.row} of {forming.base.rows}. What is drawn is still on the stage."
+        self._messages.show_message(text, "info", ("Continue", self.retry_rest), until=(self.rewound.changed,))
         self._end()
 
     def _show_failure(self, event: Failed) -> None:
@@ -267,11 +281,11 @@ class Rewind(State):
         self._end()
 
     def _show_loss(self, why: str) -> None:
-        """The engine died while a picture went on: what is drawn stays, the rest is offered."""
+        """Keep the drawn rows after the engine died, and offer to draw the rest."""
         forming = self._end_drawing()
-        said = f"{why} The picture that went on was lost at row {forming.row}; where it went on from is kept."
+        text = f"{why} The continued picture was lost at row {forming.row}. The original is kept."
         again = ("Draw it again", self.retry_rest)
-        self._messages.show_message(said.strip(), "failed", again, until=(self.rewound.changed,))
+        self._messages.show_message(text.strip(), "failed", again, until=(self.rewound.changed,))
         self._end()
 
     def _end(self) -> None:
@@ -283,7 +297,7 @@ class Rewind(State):
         if forming is None or not isinstance(event, PicturesPreview):
             return
         work = forming.work
-        if event.labels is not None:  # the seed's own kind, where none was asked for
+        if event.labels is not None:  # the seed's own class, if none was asked for
             work = other(work, label=event.labels[0])
         row = max(forming.row, min(event.done, forming.base.rows))
         picture = np.concatenate([event.pictures[0][:row], forming.picture[row:]])
@@ -294,7 +308,7 @@ class Rewind(State):
         self._update_derived()
 
     def _end_drawing(self) -> RewoundPicture:
-        """The picture as far as it is, no longer forming."""
+        """Mark the continued picture as no longer forming, and return it."""
         forming = self.rewound.get()
         assert forming is not None, "what is at work is forming"
         stopped = replace(forming, running=False)
@@ -302,16 +316,19 @@ class Rewind(State):
         return stopped
 
     def _update_derived(self) -> None:
-        forming, base, mark = self.rewound.get(), self.base.get(), self.marker.get()
+        forming = self.rewound.get()
+        base = self.base.get()
+        marker = self.marker.get()
         if forming is not None:
             rows = forming.base.rows
             time = self._queue.time_left(self._request.job)
             left = f", {time} left" if time else ""
             place = f"{str(forming.row).rjust(len(str(rows)), FIGURE_SPACE)} of {rows}"
             self.status_text.set(f"Row {place}{left}" if forming.running else f"Stopped at row {forming.row} of {rows}")
-        elif base is None or mark is None or mark.row >= base.rows:
+        elif base is None or marker is None or marker.row >= base.rows:
             self.status_text.set("")
         else:
-            count = len(mark.pixels_below)
-            also = f", {count} pixel{'s' if count > 1 else ''} imposed" if count else ""
-            self.status_text.set(f"as a new take from row {mark.row}{also}")
+            count = len(marker.pixels_below)
+            plural = "s" if count > 1 else ""
+            also = f", {count} pixel{plural} imposed" if count else ""
+            self.status_text.set(f"as a new take from row {marker.row}{also}")

@@ -1,4 +1,4 @@
-"""The hand on the row marker: a picture goes on from one of its rows, as another take."""
+"""Moves the row marker and continues pictures from it, as other takes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,11 +20,16 @@ from studio.library.work import Work
 from studio.wire.messages import Array
 
 SETTINGS = frozenset({"seed", "temperature", "label", "mix", "share"})
-"""What of a record a picture goes on with."""
+"""The fields of a record with which a picture is continued."""
+ADDED_TO_TAKES = "The continued picture is among your takes."
+ALREADY_DRAWN = (
+    "Nothing was drawn, because the settings are the same. "
+    "Unlock the seed, or change the marker, the temperature or a pixel."
+)
 
 
 class RewindActions(State):
-    """`change` sets fields of Generate as steps of its undo; one gesture is one step."""
+    """Acts on the marker. `change` sets fields of Generate as steps of undo; one gesture is one step."""
 
     def __init__(
         self,
@@ -38,60 +43,67 @@ class RewindActions(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._models, self._messages, self._takes, self._parameters = models, messages, takes, parameters
-        self._enlarged, self._rewind, self._change = enlarged, rewind, change
+        self._models = models
+        self._messages = messages
+        self._takes = takes
+        self._parameters = parameters
+        self._enlarged = enlarged
+        self._rewind = rewind
+        self._change = change
         self._changed_settings = False
-        """Whether a hand has set seed, temperature or kind since the picture on the stage came."""
+        """Whether the user has set seed, temperature or class since the picture came to the stage."""
         rewind.base.changed.connect(self._on_picture_changed)
         rewind.finished.connect(self._on_finished)
 
     def note_change(self, record: Record) -> None:
-        """A hand sets what a record says."""
+        """Note that the user has set the fields of a record."""
         self._changed_settings = self._changed_settings or not SETTINGS.isdisjoint(record)
 
     def move_marker(self, row: int) -> None:
-        """Keep so many rows; nothing is drawn yet."""
-        base, mark = self._rewind.base.get(), self._rewind.marker.get()
-        if base is not None and mark is not None:
+        """Keep this many rows; nothing is drawn yet."""
+        base = self._rewind.base.get()
+        marker = self._rewind.marker.get()
+        if base is not None and marker is not None:
             self._change_marker(
-                "row marker", replace(mark, row=min(max(row, 0), base.last_row), armed=True), "row marker"
+                "row marker", replace(marker, row=min(max(row, 0), base.last_row), armed=True), "row marker"
             )
 
     def arm_marker(self) -> None:
-        """Make the marker ready: where the picture went on before, else in its middle."""
-        base, mark, large = self._rewind.base.get(), self._rewind.marker.get(), self._enlarged.item.get()
-        if base is not None and mark is not None:
-            self.move_marker(mark.row if mark.row < base.rows else base.rows // 2)
+        """Arm the marker: at the row of the last continuation, else in the middle."""
+        base = self._rewind.base.get()
+        marker = self._rewind.marker.get()
+        large = self._enlarged.item.get()
+        if base is not None and marker is not None:
+            self.move_marker(marker.row if marker.row < base.rows else base.rows // 2)
         elif large is not None and large.export_item is not None:
             trained = self._models.find_maker(large.export_item.work)
             title = trained.card.title if trained is not None else large.export_item.work.model
             if trained is not None and trained.card.can_inpaint:
                 return
             what = "wave" if large.is_sound else "picture"
-            said = f'"{title}" makes the whole {what} at once and cannot go on from a part of it.'
-            said = f"{said} Choose a model that draws row by row."
+            text = f'"{title}" makes the whole {what} at once. It cannot continue from a part.'
+            text = f"{text} Choose a model that draws row by row."
             self._messages.show_message(
-                said, "warn", until=(self._parameters.model.changed, self._enlarged.item.changed)
+                text, "warn", until=(self._parameters.model.changed, self._enlarged.item.changed)
             )
 
     def set_pixel(self, row: int, column: int, colour: Sequence[int] | None) -> None:
-        """Choose the colour of a pixel below the marker, or let it go where there is none."""
-        mark = self._rewind.marker_with_pixel(row, column, colour)
-        if mark is not None:
-            self._change_marker("colour of a pixel" if colour is not None else "pixel let go", mark)
+        """Choose the colour of a pixel below the marker, or release it if `colour` is None."""
+        marker = self._rewind.marker_with_pixel(row, column, colour)
+        if marker is not None:
+            self._change_marker("colour of a pixel" if colour is not None else "release of a pixel", marker)
 
     def branch_here(self) -> None:
-        """Go on from the marker, as another take, with the seed, temperature and kind that are set. What was drawn
-        just so already gets another seed, unless that is locked."""
+        """Continue from the marker as another take, with the present seed, temperature and class.
+
+        If exactly this was drawn before, it uses another seed, unless the seed is locked.
+        """
         work = self._new_work()
         if work is None or self._rewind.is_running:
             return
         if self._is_already_drawn(work):
             if self._parameters.locked.get():
-                self._messages.show_message(
-                    "This is how it was drawn already, so nothing new would come. Unlock the seed, or move the marker, "
-                    "the temperature or a pixel."
-                )
+                self._messages.show_message(ALREADY_DRAWN)
                 return
             self._parameters.new_seed()
             work = self._new_work()
@@ -99,7 +111,7 @@ class RewindActions(State):
             self._rewind.draw_rest(work)
 
     def restore_work(self, work: Work, picture: Array) -> None:
-        """Bring back a picture that went on from a row: as a take, with its marker and what is set as it was."""
+        """Restore a continued picture as a take, with its marker and its settings."""
         trained = self._models.find_or_report_maker(work)
         if trained is not None:
             take = self._takes.find_same(work)
@@ -112,9 +124,10 @@ class RewindActions(State):
             )
 
     def _new_work(self) -> Work | None:
-        base, dials = self._rewind.base.get(), self._parameters
-        mix = dials.mix.chosen_mix() if base is not None and base.trained == dials.model.get() else None
-        return self._rewind.work_of(dials.seed.get(), dials.temperature.get(), dials.label.get(), mix)
+        base = self._rewind.base.get()
+        parameters = self._parameters
+        mix = parameters.mix.chosen_mix() if base is not None and base.trained == parameters.model.get() else None
+        return self._rewind.work_of(parameters.seed.get(), parameters.temperature.get(), parameters.label.get(), mix)
 
     def _is_already_drawn(self, work: Work) -> bool:
         base = self._rewind.base.get()
@@ -129,8 +142,9 @@ class RewindActions(State):
         return like is not None and like.work.ancestors[:1] == above
 
     def _on_finished(self, work: Work, picture: Array, base: RewindBase) -> None:
-        """Another take, and the one it came from, where that was none yet; what was half-drawn is none."""
-        above, put = tree.origin_of(self._takes.takes.get(), base.work, work), {}
+        """Keep the continued picture and its original as takes; half-drawn originals are not kept."""
+        above = tree.origin_of(self._takes.takes.get(), base.work, work)
+        put = {}
         if base.rows_drawn is None and above is base.work and base.caption.startswith("cell"):
             take = self._takes.find_same(above)
             above = take.work if take is not None else above
@@ -143,14 +157,18 @@ class RewindActions(State):
         if now is not None and now.caption == base.caption:
             after["enlarged"] = {"item": f"take {name}"}
         else:
-            self._messages.show_message("The picture that went on is among your takes.")
+            self._messages.show_message(ADDED_TO_TAKES)
         row = work.redrawn.row if work.redrawn is not None else 0
-        self._change(f"going on from row {row}", **after)
+        self._change(f"continue from row {row}", **after)
 
     def _change_marker(self, name: str, mark: Marker, gesture: str | None = None) -> None:
-        """A hand on the marker; the first touch brings what the picture was made with, unless a hand has set
-        something else meanwhile, so that only what is changed is different."""
-        base, before = self._rewind.base.get(), self._rewind.marker.get()
+        """Change the marker.
+
+        The first change restores the settings of the picture, unless the user has set others meanwhile, so that only
+        the user's changes differ.
+        """
+        base = self._rewind.base.get()
+        before = self._rewind.marker.get()
         if base is not None and before is not None and mark != before:
             own = record_of_work(base.work, base.trained)
             if self._parameters.locked.get():
@@ -158,13 +176,15 @@ class RewindActions(State):
             if before.armed or self._changed_settings:
                 own = values_before(self._parameters.fields, own)
             touched = self._changed_settings
-            kind = self._parameters.label.get()
+            label_before = self._parameters.label.get()
             self._change(name, gesture, enlarged={"item": base.caption, **mark.to_record()}, **own)
             self._changed_settings = touched
-            if self._parameters.label.get() != kind and self._parameters.class_name:
-                said = f'Kind is "{self._parameters.class_name}" now, as this picture was made. Undo takes it back.'
-                self._messages.show_message(said, until=(self._parameters.label.changed,))
+            if self._parameters.label.get() != label_before and self._parameters.class_name:
+                text = (
+                    f'The class is now "{self._parameters.class_name}", as in this picture. Undo brings the other back.'
+                )
+                self._messages.show_message(text, until=(self._parameters.label.changed,))
 
     def _on_picture_changed(self) -> None:
-        """Another picture is on the stage."""
+        """Forget the user's settings for the previous picture."""
         self._changed_settings = False

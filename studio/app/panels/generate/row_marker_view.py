@@ -1,4 +1,4 @@
-"""The row marker: a slider on the picture's edge that says from which row a picture goes on."""
+"""Shows the row marker: a slider on the picture's edge that sets how many rows are kept."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,11 @@ from studio.app.widgets.controls import handle_wheel_if_focused, set_tooltip
 from studio.app.widgets.picture import PictureView
 from studio.app.widgets.theme import Theme
 
-TAB_SIZE, HIT_SIZE = 28, 28
+TAB_SIZE = 28
+HIT_SIZE = 28
 """Logical pixels: how high the tab is, and over how much the line is caught."""
 DIM_OPACITY = 0.35
-"""How much of the picture is left to see below the marker."""
+"""Opacity of the picture below the marker."""
 PAGE_ROWS = 8
 _STEPS = {
     Qt.Key.Key_Up: -1,
@@ -25,8 +26,11 @@ _STEPS = {
 
 
 class RowMarker(QSlider):
-    """Lies over a picture; its value is how many rows are kept. `moved` carries each row that the hand sets, `grabbed`
-    and `let_go` frame a drag; `go_on` asks for the rest to be drawn, which letting go never does."""
+    """Lies over a picture; its value is the number of kept rows.
+
+    `moved` carries each row that the user sets, `grabbed` and `released` frame a drag. `continue_requested` asks for
+    the rest to be drawn; releasing the mouse never does.
+    """
 
     grabbed = Signal()
     moved = Signal(int)
@@ -38,58 +42,62 @@ class RowMarker(QSlider):
         self._theme, self._view = theme, view
         self._showing = False
         self._before: int | None = None
-        """The row at the press, while a drag goes on."""
+        """The row at the press during a drag."""
         self._grip = 0.0
         self._armed, self._drawing = False, False
         self._fixed_pixels: Sequence[tuple[int, int, QColor]] = ()
         self._cursor: tuple[int, int] | None = None
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setMouseTracking(True)
-        set_tooltip(self, "Drag it up, and let the picture go on from there", "W")
+        set_tooltip(self, "Drag it up to continue the picture from there", "W")
         self.valueChanged.connect(self._describe)
         view.placed.connect(self._update_rect)
         theme.changed.connect(self.update)
         self.hide()
 
     def show_row(self, row: int, rows: int, armed: bool, fixed_pixels: Sequence[tuple[int, int, QColor]]) -> None:
-        """What the state says. Armed, what lies below is dimmed but for the imposed pixels (row, column, colour)."""
-        self._armed, self._fixed_pixels = armed, fixed_pixels
+        """Show the marker's state. If it is armed, the rows below are dimmed except for imposed pixels (row, column,
+        colour)."""
+        self._armed = armed
+        self._fixed_pixels = fixed_pixels
         self._showing = True
         self.setRange(0, rows)
         self.setValue(row)
         self._showing = False
         self.setAccessibleName(f"Rewind, row {row} of {rows}")
         count = len(fixed_pixels)
-        self.setAccessibleDescription(f"{count} pixel{'s' if count > 1 else ''} imposed" if count else "")
+        plural = "s" if count > 1 else ""
+        self.setAccessibleDescription(f"{count} pixel{plural} imposed" if count else "")
         self._update_rect()
         self.update()
 
     def show_drawing(self, drawing: bool) -> None:
-        """While the rest is being drawn, the line is at the row being drawn, and no hand moves it."""
+        """Show the line at the row being drawn, and refuse moves, while the rest is being drawn."""
         self._drawing = drawing
         self.update()
 
     def show_cursor(self, pixel: tuple[int, int] | None) -> None:
-        """The pixel whose colour is being chosen."""
+        """Show the pixel whose colour is being chosen."""
         self._cursor = pixel
         self.update()
 
     def shown_rect(self) -> QRect:
-        """Where the tab lies: what a ring goes round."""
+        """Return the rectangle of the tab, for the focus ring."""
         return self._tab_rect().toRect()
 
     @guarded(QSize(64, 64))
     def sizeHint(self) -> QSize:
         return self._view.size()
 
-    # ── the hand ─────────────────────────────────────────────────────────────────────────────────
+    # ── mouse and keys ───────────────────────────────────────────────────────────────────────────
 
     @guarded(None)
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton or not self._hits_tab(event.position()):
             event.ignore()
             return
-        self._before, self._grip = self.value(), event.position().y() - self._line_y()
+        self._before = self.value()
+        self._grip = event.position().y() - self._line_y()
         self.grabbed.emit()
         self.setFocus(Qt.FocusReason.MouseFocusReason)
 
@@ -155,21 +163,22 @@ class RowMarker(QSlider):
         inside = self._view.shown_rect().left() <= at.x() <= self._view.shown_rect().right()
         return not self._drawing and (self._tab_rect().contains(at) or (near and inside and self._armed))
 
-    # ── the looks ────────────────────────────────────────────────────────────────────────────────
+    # ── painting ─────────────────────────────────────────────────────────────────────────────────
 
     def _update_rect(self) -> None:
         self.setGeometry(self._view.rect())
 
     def _line_y(self) -> float:
-        """Between the rows that are kept and the others, in this widget."""
+        """Return the y of the line below the kept rows, in this widget."""
         return self._view.pixel_rect(self.value()).y()
 
     def _texts(self) -> str:
         return f"row {self.value()}" if self._armed or self._drawing or self.value() < self.maximum() else "rewind"
 
     def _tab_rect(self) -> QRectF:
-        """Beside the picture where there is room, else on its edge."""
-        px, shown = self._theme.scaled, QRectF(self._view.shown_rect())
+        """Return the rectangle of the tab: beside the picture if there is room, else on its edge."""
+        px = self._theme.scaled
+        shown = QRectF(self._view.shown_rect())
         widest = QFontMetrics(self._theme.font(13, 600)).horizontalAdvance(f"row {self.maximum()}0")
         width = widest + px(16)
         left = shown.right() + 1 if shown.right() + width + px(4) <= self.width() else shown.right() - width
@@ -178,7 +187,8 @@ class RowMarker(QSlider):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, rows = self._theme, self.maximum()
+        theme = self._theme
+        rows = self.maximum()
         with QPainter(self) as painter:
             if (self._armed or self._drawing) and self.value() < rows:
                 self._paint_dimmed(painter)
@@ -187,19 +197,20 @@ class RowMarker(QSlider):
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             if self._armed or self._drawing:
                 painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(look.colour("accent"))
+                painter.setBrush(theme.colour("accent"))
             else:
-                painter.setPen(QPen(look.colour("border"), 1))
-                painter.setBrush(look.colour("raised"))
+                painter.setPen(QPen(theme.colour("border"), 1))
+                painter.setBrush(theme.colour("raised"))
             tab = self._tab_rect()
-            painter.drawRoundedRect(tab.adjusted(0.5, 0.5, -0.5, -0.5), look.scaled(6), look.scaled(6))
-            painter.setPen(look.colour("on_accent" if self._armed or self._drawing else "text"))
-            painter.setFont(look.font(13, 600))
+            painter.drawRoundedRect(tab.adjusted(0.5, 0.5, -0.5, -0.5), theme.scaled(6), theme.scaled(6))
+            painter.setPen(theme.colour("on_accent" if self._armed or self._drawing else "text"))
+            painter.setFont(theme.font(13, 600))
             painter.drawText(tab, Qt.AlignmentFlag.AlignCenter, self._texts())
 
     def _paint_dimmed(self, painter: QPainter) -> None:
-        """What lies below fades into the ground, but for the pixels that were imposed."""
-        shown, line = QRectF(self._view.shown_rect()), self._line_y()
+        """Dim the rows below the marker, except for imposed pixels."""
+        shown = QRectF(self._view.shown_rect())
+        line = self._line_y()
         ground = self._theme.colour("canvas")
         ground.setAlphaF(1 - DIM_OPACITY)
         painter.fillRect(QRectF(shown.left(), line, shown.width(), shown.bottom() + 1 - line), ground)
@@ -210,7 +221,7 @@ class RowMarker(QSlider):
         painter.fillRect(QRectF(shown.left(), line - 1, shown.width(), 2), self._theme.colour("accent"))
 
     def _paint_outline(self, painter: QPainter, row: int, column: int) -> None:
-        """Light within dark, so that it is seen on any colour; outside the pixel, so that none of it is covered."""
+        """Draw a light line within a dark one, visible on any colour, outside the pixel."""
         place = self._view.pixel_rect(row, column)
         for grown, token in ((2.0, "on_accent"), (1.0, "accent")):
             painter.setPen(QPen(self._theme.colour(token), 1))

@@ -1,4 +1,4 @@
-"""Generate: make pictures from seeds, watch them form, choose, keep."""
+"""Holds the state of Generate: makes pictures from seeds, shows them as they form, keeps them."""
 
 from pathlib import Path
 
@@ -28,14 +28,14 @@ MAX_PICTURES = 4096
 
 
 class GenerateState(PanelState):
-    """The panel Generate."""
+    """Holds the state of the panel Generate."""
 
     explore_requested = Signal(object, object)
-    """A studio.library.work.Work and its picture, to be opened in Explore."""
+    """Carries a Work and its picture, to be opened in Explore."""
     complete_requested = Signal(object, object)
-    """Likewise, to be completed."""
+    """Carries a Work and its picture, to be completed."""
     file_chosen = Signal(object)
-    """The Path of a file of the user, to be opened in the panel that can show it."""
+    """Carries the Path of a file of the user, to be opened in the panel that can show it."""
 
     def __init__(
         self,
@@ -49,8 +49,11 @@ class GenerateState(PanelState):
         synth: WaveSynth,
     ) -> None:
         super().__init__()
-        self.models, self.messages, self.exporter = models, messages, exporter
-        self.surprisal, self.synth = surprisal, synth
+        self.models = models
+        self.messages = messages
+        self.exporter = exporter
+        self.surprisal = surprisal
+        self.synth = synth
         self.parameters = Parameters(
             models, 16, MAX_PICTURES, lambda trained: not trained.card.sample_rate, self.change, self
         )
@@ -93,7 +96,7 @@ class GenerateState(PanelState):
     # ── making ───────────────────────────────────────────────────────────────────────────────────
 
     def start_batch(self) -> None:
-        """Make the pictures; while a run is under way, the same again after it."""
+        """Make the pictures; during a run, make the same again afterwards."""
         trained = self.model.get()
         if trained is None:
             return
@@ -107,15 +110,18 @@ class GenerateState(PanelState):
         self.batch.start_run(run, cells)
 
     def _wording(self) -> BatchText:
-        trained, run = self.batch.trained, self.batch.run
-        title = trained.card.title if trained is not None else run.model if run is not None else ""
+        trained = self.batch.trained
+        run = self.batch.run
+        title = run.model if run is not None else ""
+        if trained is not None:
+            title = trained.card.title
         one = "wave" if self.batch.artwork_kind == "sound" else "picture"
         return BatchText(
             one, title, unfinished_text="What is finished can already be opened or saved.", rows=self.batch.rows
         )
 
     def _update_derived(self) -> None:
-        """Every value that follows from others."""
+        """Update every value that follows from others."""
         self.can_start.set(self.model.get() is not None and not self.batch.running.get())
         self.can_save.set(any(cell.finished for cell in self.batch.cells.get()))
 
@@ -125,15 +131,15 @@ class GenerateState(PanelState):
         self.chosen.set(index)
 
     def enlarge_cell(self, index: int | None) -> None:
-        """Show one picture large, None for the grid again."""
+        """Enlarge one picture; None shows the grid again."""
         if index is not None:
             self.chosen.set(index)
         self.enlarged.show_cell(index)
 
     def current_item(self) -> Array | None:
-        """The finished picture or wave that is large, or chosen; None where there is none."""
-        piece = self._export_item(None)
-        return piece.picture if piece is not None else None
+        """Return the finished picture or wave that is enlarged or chosen; None if there is none."""
+        item = self._export_item(None)
+        return item.picture if item is not None else None
 
     def visible_model(self) -> InstalledModel | None:
         """Return the model that made the visible pictures; the chosen one if there are none."""
@@ -146,86 +152,86 @@ class GenerateState(PanelState):
         return self.batch.trained if self.batch.cells.get() else self.model.get()
 
     def shown_pictures(self) -> tuple[ShownPicture, ...]:
-        """The finished pictures on show, for their maps: the large one, or the chosen one before the others."""
-        large, run = self.enlarged.item.get(), self.batch.run
+        """Return the finished pictures for their maps: the enlarged or chosen one first."""
+        large = self.enlarged.item.get()
+        run = self.batch.run
         if large is not None:
-            piece = None if large.is_sound else large.export_item
-            known = piece is not None and self.models.find_model(piece.work.model) is not None
-            return (
-                (ShownPicture(piece.picture, piece.work.model, piece.work.label),)
-                if piece is not None and known
-                else ()
-            )
+            item = None if large.is_sound else large.export_item
+            known = item is not None and self.models.find_model(item.work.model) is not None
+            return (ShownPicture(item.picture, item.work.model, item.work.label),) if item is not None and known else ()
         if run is None or run.artwork_kind != "picture" or self.models.find_model(run.model) is None:
             return ()
-        hand = self.current_item()
-        others = [cell.picture for cell in self.batch.cells.get() if cell.finished and cell.picture is not hand]
-        pictures = [picture for picture in (hand, *others) if picture is not None]
+        current = self.current_item()
+        others = [cell.picture for cell in self.batch.cells.get() if cell.finished and cell.picture is not current]
+        pictures = [picture for picture in (current, *others) if picture is not None]
         return tuple(ShownPicture(picture, run.model, run.label) for picture in pictures)
 
     def file_name(self, index: int | None = None) -> str:
-        """A file name to suggest for a cell: `realnvp-emoji-32-4112.png`; empty while it is not finished. None, here
-        and below, is what is large or chosen."""
-        piece = self._export_item(index)
-        return self.exporter.name_for(piece) if piece is not None else ""
+        """Suggest a file name for a cell: `realnvp-emoji-32-4112.png`; empty while it is not finished.
+
+        Here and below, None means the enlarged or chosen picture.
+        """
+        item = self._export_item(index)
+        return self.exporter.name_for(item) if item is not None else ""
 
     def save_picture(self, index: int | None, path: Path) -> None:
-        """Save a finished picture as PNG with its making inside. Says the outcome."""
-        piece = self._export_item(index)
-        if piece is not None:
-            self.exporter.export_item(piece, path)
+        """Save a finished picture as PNG with its recipe, and show the outcome."""
+        item = self._export_item(index)
+        if item is not None:
+            self.exporter.export_item(item, path)
 
     def copy_picture(self, index: int | None = None) -> None:
         """Copy a finished picture to the clipboard, and show the outcome."""
-        piece = self._export_item(index)
-        if piece is not None:
-            self.messages.copy_requested.emit(piece.picture, piece.work)
+        item = self._export_item(index)
+        if item is not None:
+            self.messages.copy_requested.emit(item.picture, item.work)
         else:
             self.messages.show_message("No picture is chosen yet. Click one, then copy it.")
 
     def save_all(self, folder: Path) -> None:
-        """Save every finished picture into a folder, beside what is there already. Says the outcome."""
-        if pieces := self._finished_items():
-            self.exporter.export_items(pieces, folder)
+        """Save every finished picture into a folder, beside the files there, and show the outcome."""
+        if items := self._finished_items():
+            self.exporter.export_items(items, folder)
 
     def sheet_name(self) -> str:
         """Suggest a file name for a sheet of all finished pictures; empty if there are none, or for waves."""
-        pieces = self._finished_items()
-        return self.exporter.name_for_sheet(pieces) if pieces and pieces[0].work.medium == "picture" else ""
+        items = self._finished_items()
+        return self.exporter.name_for_sheet(items) if items and items[0].work.medium == "picture" else ""
 
     def save_sheet(self, path: Path) -> None:
         """Save all finished pictures on one sheet, and show the outcome."""
-        if pieces := self._finished_items():
-            self.exporter.export_sheet(pieces, path)
+        if items := self._finished_items():
+            self.exporter.export_sheet(items, path)
 
     def _finished_items(self) -> list[ExportItem]:
         """Return the finished pictures of the grid."""
-        pieces = (self._export_item(index) for index in range(len(self.batch.cells.get())))
-        return [piece for piece in pieces if piece is not None]
+        items = (self._export_item(index) for index in range(len(self.batch.cells.get())))
+        return [item for item in items if item is not None]
 
     def open_in_explore(self, index: int | None = None) -> None:
-        """Go on there with a finished picture."""
-        piece = self._export_item(index)
-        if piece is not None:
-            self.explore_requested.emit(piece.work, piece.picture)
+        """Open a finished picture in Explore."""
+        item = self._export_item(index)
+        if item is not None:
+            self.explore_requested.emit(item.work, item.picture)
 
     def open_in_complete(self, index: int | None = None) -> None:
-        """Paint a hole into a finished picture there."""
-        piece = self._export_item(index)
-        if piece is not None and piece.picture.ndim == 3:
-            self.complete_requested.emit(piece.work, piece.picture)
+        """Open a finished picture in Complete."""
+        item = self._export_item(index)
+        if item is not None and item.picture.ndim == 3:
+            self.complete_requested.emit(item.work, item.picture)
 
     def keep_take(self, index: int | None = None) -> None:
-        """Keep a finished picture as a take; one that is a take already stays as it is."""
-        piece = self._export_item(index)
-        if piece is not None and (index is not None or self.selection.current_take is None):
-            self.change("keep take", takes={self._takes.add_take(piece.picture, piece.work): True})
+        """Keep a finished picture as a take; an existing take stays as it is."""
+        item = self._export_item(index)
+        if item is not None and (index is not None or self.selection.current_take is None):
+            self.change("keep take", takes={self._takes.add_take(item.picture, item.work): True})
 
     def _export_item(self, index: int | None) -> ExportItem | None:
-        """A finished picture with its making; of None that of what is large, or chosen."""
+        """Return a finished picture with its recipe; for None, the enlarged or chosen one."""
         cells = self.batch.cells.get()
         if index is None:
-            large, index = self.enlarged.item.get(), self.chosen.get()
+            large = self.enlarged.item.get()
+            index = self.chosen.get()
             if large is not None:
                 return large.export_item
         if self.batch.run is None or index is None or index >= len(cells):
@@ -235,16 +241,16 @@ class GenerateState(PanelState):
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
     def restore(self, plain: Record) -> None:
-        """Read the pictures of the grid, then set what points at them."""
+        """Read the pictures of the grid, then set the fields that name them."""
         self.batch.read_kept()
         super().restore(plain)
 
     def _use_chosen(self, index: int | None) -> None:
-        """Choose a picture by its index; none if the grid does not have it any more."""
+        """Choose a picture by its index; choose none if the grid no longer has it."""
         self.chosen.set(index if index is not None and 0 <= index < len(self.batch.cells.get()) else None)
 
     def settle(self) -> None:
-        """Choose the first model of pictures or waves, where none is chosen yet."""
+        """Choose the first model of pictures or waves if none is chosen yet."""
         self.parameters.choose_default_model()
 
     def close(self) -> None:
@@ -256,6 +262,6 @@ class GenerateState(PanelState):
         super().change(name, gesture, **values)
 
     def _follow(self, record: Record) -> None:
-        """A run that draws row by row follows what is set."""
+        """Apply the present settings to a run that draws row by row."""
         if self.batch.rows:
             self.batch.apply_settings(self.parameters)

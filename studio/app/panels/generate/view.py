@@ -1,4 +1,4 @@
-"""The panel Generate: choose a model, set what to make, watch it form, keep it."""
+"""Builds the panel Generate: choose a model, make pictures, watch them form, keep them."""
 
 from dataclasses import replace
 from functools import partial
@@ -50,7 +50,7 @@ def picture_actions(is_sound: bool) -> tuple[tuple[str, str], ...]:
 
 
 class GenerateStage(QStackedWidget):
-    """The cards of a first launch, the grid, or one picture or wave large, with the marker from which it goes on."""
+    """Shows the cards of a first launch, the grid, or one enlarged picture or wave with its row marker."""
 
     def __init__(self, theme: Theme, state: GenerateState, dialogs: FileDialogs) -> None:
         super().__init__()
@@ -102,7 +102,8 @@ class GenerateStage(QStackedWidget):
         self._connect_marker(state)
 
     def _connect_marker(self, state: GenerateState) -> None:
-        rewind, marker = state.rewind, self.marker
+        rewind = state.rewind
+        marker = self.marker
         bind(self, rewind.marker, self._show_marker, marker.moved, state.rewind_actions.move_marker)
         bind(self, rewind.rewound, self._show_marker)
         bind(self, state.parameters.label, self._show_marker)
@@ -115,7 +116,7 @@ class GenerateStage(QStackedWidget):
         self.page.view.pixel_clicked.connect(self._on_pixel_clicked)
 
     def close_enlarged(self) -> bool:
-        """Back to the grid; whether a picture was large."""
+        """Return to the grid; return whether a picture was enlarged."""
         if self._state.enlarged.item.get() is None:
             return False
         self._state.enlarge_cell(None)
@@ -123,13 +124,13 @@ class GenerateStage(QStackedWidget):
         return True
 
     def show_next(self, by: int) -> None:
-        """The next or previous picture, while one is large."""
+        """Enlarge the next or previous picture if one is enlarged."""
         now = self._state.enlarged.index.get()
         if now is not None and 0 <= now + by < len(self.grid.shown_cells):
             self._state.enlarge_cell(now + by)
 
     def run_action(self, action: str) -> None:
-        """Save, open or keep the picture that is large, else the chosen one."""
+        """Save, open or keep the enlarged picture, else the chosen one."""
         if not self._state.file_name():
             return
         if action == "save":
@@ -144,7 +145,7 @@ class GenerateStage(QStackedWidget):
             self._state.copy_picture()
 
     def focus_marker(self) -> None:
-        """To the row marker, of the large picture or of the chosen one."""
+        """Focus the row marker of the enlarged picture or of the chosen one."""
         if self._state.enlarged.item.get() is None and self._state.chosen.get() is not None:
             self._enlarge_cell(self._state.chosen.get())
         if self.marker.isVisible():
@@ -155,18 +156,19 @@ class GenerateStage(QStackedWidget):
         base = self._state.rewind.base.get()
         if base is not None and not self._state.rewind.is_running:
             self._state.rewind_actions.arm_marker()
-            mark = self._state.rewind.marker.get()
-            self._open_colours(mark.row if mark is not None else 0, base.picture.shape[1] // 2)
+            marker = self._state.rewind.marker.get()
+            self._open_colours(marker.row if marker is not None else 0, base.picture.shape[1] // 2)
 
     def arm_marker(self) -> None:
-        """To the marker, from which the picture may go on as another take."""
+        """Arm the marker, from which the picture can be continued as another take."""
         self._state.rewind_actions.arm_marker()
         self.focus_marker()
 
     def branch_here(self) -> None:
-        """Go on from the marker; one at the end is made ready first, and waits."""
-        base, mark = self._state.rewind.base.get(), self._state.rewind.marker.get()
-        if base is None or mark is None or mark.row >= base.rows:
+        """Continue from the marker; a marker at the end is only armed."""
+        base = self._state.rewind.base.get()
+        marker = self._state.rewind.marker.get()
+        if base is None or marker is None or marker.row >= base.rows:
             self.arm_marker()
         else:
             self._state.rewind_actions.branch_here()
@@ -179,9 +181,9 @@ class GenerateStage(QStackedWidget):
     def _run_link(self, what: str, _: bool = False) -> None:
         if what == "back":
             self.close_enlarged()
-        elif what == "go on" and self._state.rewind.is_running:
+        elif what == "continue" and self._state.rewind.is_running:
             self._state.rewind.stop_drawing()
-        elif what == "go on":
+        elif what == "continue":
             self._state.rewind_actions.branch_here()
         else:
             self.run_action(what)
@@ -196,17 +198,18 @@ class GenerateStage(QStackedWidget):
             page.view.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _on_pixel_clicked(self, row: int, column: int) -> None:
-        """A pixel below the marker gets a colour of the artist's own."""
-        mark = self._state.rewind.marker.get()
-        if mark is not None and row >= mark.row and not self._state.rewind.is_running:
+        """Open the colours for a pixel below the marker."""
+        marker = self._state.rewind.marker.get()
+        if marker is not None and row >= marker.row and not self._state.rewind.is_running:
             self._open_colours(row, column)
 
     def _open_colours(self, row: int, column: int) -> None:
-        base, mark = self._state.rewind.base.get(), self._state.rewind.marker.get()
-        if base is None or mark is None:
+        base = self._state.rewind.base.get()
+        marker = self._state.rewind.marker.get()
+        if base is None or marker is None:
             return
-        held = [(pixel.row, pixel.column) for pixel in mark.pixels_below]
-        popup = ColourPopup(self._theme, self.window(), base.picture, min(mark.row, base.rows - 1), held)
+        held = [(pixel.row, pixel.column) for pixel in marker.pixels_below]
+        popup = ColourPopup(self._theme, self.window(), base.picture, min(marker.row, base.rows - 1), held)
         popup.pixel_changed.connect(self.marker.show_cursor)
         popup.colour_chosen.connect(self._state.rewind_actions.set_pixel)
         popup.destroyed.connect(lambda: self.marker.show_cursor(None))
@@ -237,31 +240,33 @@ class GenerateStage(QStackedWidget):
         self.setCurrentWidget(page)
 
     def _show_marker(self, _: object) -> None:
-        """The marker, or the line at the row being drawn, and what is said of them."""
+        """Show the marker, or the line at the row being drawn, with their caption."""
         rewind = self._state.rewind
-        base, mark, forming = rewind.base.get(), rewind.marker.get(), rewind.rewound.get()
+        base = rewind.base.get()
+        marker = rewind.marker.get()
+        forming = rewind.rewound.get()
         self.marker.setVisible(base is not None)
         here = base is not None and forming is not None and forming.base.caption == base.caption
-        if base is None or mark is None:
+        if base is None or marker is None:
             large = self._state.enlarged.item.get()
             drawn = large.rows_drawn if large is not None else None
-            said = f"Row {drawn} of {self._state.batch.rows} is drawn." if drawn is not None else ""
+            text = f"Row {drawn} of {self._state.batch.rows} is drawn." if drawn is not None else ""
             if self._state.batch.running.get():
-                said = self._state.batch.caption.get().partition(". What is")[0]
-            self.enlarged_caption.show_rewind(drawn is not None, False, False, False, said)
+                text = self._state.batch.caption.get().partition(". What is")[0]
+            self.enlarged_caption.show_rewind(drawn is not None, False, False, False, text)
             self.page.update_layout()
             return
-        held = tuple((pixel.row, pixel.column, QColor(to_hex(pixel.colour))) for pixel in mark.pixels_below)
-        row = forming.row if here and forming is not None else mark.row
-        self.marker.show_row(row, base.rows, mark.armed or here, held)
+        held = tuple((pixel.row, pixel.column, QColor(to_hex(pixel.colour))) for pixel in marker.pixels_below)
+        row = forming.row if here and forming is not None else marker.row
+        self.marker.show_row(row, base.rows, marker.armed or here, held)
         running = here and forming is not None and forming.running
         self.marker.show_drawing(running)
-        can = mark.row < base.rows and not rewind.is_running
-        said = rewind.status_text.get()
-        kind = self._state.parameters.class_name
-        if kind and can and mark.armed:
-            said = f'{said}, kind "{kind}"'
-        self.enlarged_caption.show_rewind(True, can, mark.armed, running, said)
+        can = marker.row < base.rows and not rewind.is_running
+        text = rewind.status_text.get()
+        class_name = self._state.parameters.class_name
+        if class_name and can and marker.armed:
+            text = f'{text}, class "{class_name}"'
+        self.enlarged_caption.show_rewind(True, can, marker.armed, running, text)
         self.page.update_layout()
 
     def _menu_entries(self) -> tuple[MenuEntry, ...]:
@@ -278,7 +283,8 @@ class GenerateStage(QStackedWidget):
         if not index.isValid():
             return
         self._state.choose_cell(index.row())
-        cell, menu = self.grid.shown_cells[index.row()], QMenu(self)
+        cell = self.grid.shown_cells[index.row()]
+        menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for words, what in picture_actions(cell.picture is not None and cell.picture.ndim != 3):
             action = menu.addAction(words, partial(self.run_action, what))
@@ -289,7 +295,7 @@ class GenerateStage(QStackedWidget):
 
 
 class GenerateInspector(Column):
-    """The card of the model, and what to make."""
+    """Shows the card of the model, and the parameters."""
 
     def __init__(self, theme: Theme, state: GenerateState) -> None:
         super().__init__(theme)
@@ -305,7 +311,7 @@ class GenerateInspector(Column):
 
 
 class GenerateFoot(QWidget):
-    """The main button, and Save all."""
+    """Shows the main button and Save all."""
 
     def __init__(self, theme: Theme, state: GenerateState, dialogs: FileDialogs) -> None:
         super().__init__()
@@ -351,21 +357,22 @@ class GenerateFoot(QWidget):
         self.main_button.setEnabled(words == "Stop" or (words == "Generate" and self._state.can_start.get()))
 
     def _show_time(self, _: object) -> None:
-        trained, number = self._state.model.get(), self._state.parameters.number.get()
+        trained = self._state.model.get()
+        number = self._state.parameters.number.get()
         seconds = trained.card.seconds_each * number if trained is not None else 0.0
-        told = seconds > 0 and not self._state.batch.cells.get()
+        shown = seconds > 0 and not self._state.batch.cells.get()
         many = BatchText(output_noun(trained)).count_text(number)
         first = trained is not None and trained.card.can_inpaint and self._state.batch.compiling.get()
         longer = ". The first run on this computer takes longer." if first else ""
-        self.time.setText(f"{many} in {time_left(seconds)}{longer}" if told else "")
-        self.time.setVisible(told)
+        self.time.setText(f"{many} in {time_left(seconds)}{longer}" if shown else "")
+        self.time.setVisible(shown)
 
 
 def make_panel(theme: Theme, state: GenerateState, dialogs: FileDialogs) -> PanelView:
-    """Generate, ready for the frame."""
+    """Build the panel Generate."""
     stage = GenerateStage(theme, state, dialogs)
     foot = GenerateFoot(theme, state, dialogs)
-    acts = (
+    actions = (
         Action("Generate", ("Ctrl+Return", "Ctrl+Enter"), state.start_batch),
         Action("Save all…", ("Ctrl+Shift+S",), foot.ask_destination, enabled=state.can_save),
         Action("Save this picture…", ("Ctrl+E",), lambda: stage.run_action("save")),
@@ -376,8 +383,10 @@ def make_panel(theme: Theme, state: GenerateState, dialogs: FileDialogs) -> Pane
         Action("Lock seed", ("L",), lambda: state.parameters.lock_seed(not state.parameters.locked.get()), "stage"),
         Action("Next picture", (), lambda: stage.show_next(1)),
         Action("Previous picture", (), lambda: stage.show_next(-1)),
-        Action("Go on", (), state.batch.continue_run, enabled=state.batch.can_continue),
-        Action("Doubt", ("V",), lambda: state.batch.show_uncertainty(not state.batch.uncertainty.on.get()), "stage"),
+        Action("Continue", (), state.batch.continue_run, enabled=state.batch.can_continue),
+        Action(
+            "Uncertainty", ("V",), lambda: state.batch.show_uncertainty(not state.batch.uncertainty.on.get()), "stage"
+        ),
         Action("Row marker", ("W",), stage.focus_marker, "stage"),
         Action("Pick the colour of a pixel", ("O",), stage.pick_colour, "stage"),
         Action("Branch here", ("K",), stage.branch_here, "stage"),
@@ -399,7 +408,7 @@ def make_panel(theme: Theme, state: GenerateState, dialogs: FileDialogs) -> Pane
         choose_model=state.choose_model,
         undo_history=state.history,
         keep_take=lambda: stage.run_action("keep"),
-        actions=tuple(replace(act, panel="generate") for act in acts),
+        actions=tuple(replace(action, panel="generate") for action in actions),
         close_open=stage.close_enlarged,
         zoom=stage.page.view.zoom,
         show_smooth=smooth,

@@ -1,1 +1,1 @@
-"""The panel Sound: recordings that are generated while they play."""
+"""Holds the panel Sound, which generates recordings while they play."""

@@ -1,4 +1,4 @@
-"""Asks the engine for the price of each visible sample under the model that continues the sound."""
+"""Asks the engine for the bits of each visible sample, and for the best ends of a loop."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +30,8 @@ class LoopFinder(State):
         self, engine: EngineProtocol, player: SoundPlayer, messages: Messages, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._player, self._messages = player, messages
+        self._player = player
+        self._messages = messages
         self._request = Request(engine, "join", "single", self)
         self._request.answered.connect(self._use_answer)
         self._request.failed.connect(self._show_failure)
@@ -38,14 +39,15 @@ class LoopFinder(State):
             signal.connect(self._clear_status)
         self.busy: Value[bool] = self._request.running
         self.status_text: Value[str] = Value("", self)
-        """What the join of the loop costs: `The join costs 3.4 bits, least of 400 tried`; empty where nobody looked."""
+        """The bits of the join: `The join costs 3.4 bits, least of 400 tried`; empty before a search."""
         self._on_found: Callable[[tuple[float, float]], object] = lambda loop: None
 
     def find_loop(
         self, model: str, seed: int, label: int | None, on_found: Callable[[tuple[float, float]], object]
     ) -> None:
-        """Look for the best join near the ends of the loop; `then` gets the loop that has it."""
-        player, loop = self._player, self._player.loop.get()
+        """Look for the best join near the ends of the loop; `then` receives the loop that has it."""
+        player = self._player
+        loop = self._player.loop.get()
         if loop is None or self.busy.get():
             return
         self._on_found = on_found
@@ -64,16 +66,16 @@ class LoopFinder(State):
             self.status_text.set("")
             return
         self._on_found((event.begin / self._player.rate, event.end / self._player.rate))
-        least = "least" if event.join_bits < event.join_bits_before else "as wanted, the least"
+        least = "least" if event.join_bits < event.join_bits_before else "the least"
         self.status_text.set(f"The join costs {event.join_bits:.1f} bits, {least} of {event.tried_count:,} tried")
 
     def _show_failure(self, event: Failed) -> None:
         self.status_text.set("")
-        said = f"{event.reason} The loop stays as it is. {event.hint}".strip()
-        self._messages.show_message(said, "failed", until=(self.busy.changed, self._player.loop.changed))
+        text = f"{event.reason} The loop stays as it is. {event.hint}".strip()
+        self._messages.show_message(text, "failed", until=(self.busy.changed, self._player.loop.changed))
 
     def _clear_status(self) -> None:
-        """Another loop, or no answer: nothing is known of the join."""
+        """Clear the figures, because the loop changed or there was no answer."""
         self._request.cancel()
         self.status_text.set("")
 
@@ -93,7 +95,7 @@ SampleRange = tuple[int, int]
 
 @dataclass(frozen=True)
 class _PricingJob:
-    """Holds a job of the engine that prices the samples from `first` up to before `end`.
+    """Holds an engine job that computes the bits of the samples from `first` up to before `end`.
 
     If `first` equals `end`, the job only decides the class.
     """
@@ -116,7 +118,7 @@ class RecordingBits(State):
         super().__init__(parent)
         self._player = player
         self.status_text: Value[str] = Value("", self)
-        """A note on which model and class the prices assume: `as Piano alone prices it`."""
+        """A note on which model and class the prices assume: `as Piano alone rates it`."""
         self._model: InstalledModel | None = None
         self._label: int | None = None
         self._mixed = False
@@ -206,9 +208,9 @@ class RecordingBits(State):
 
     def _update_status(self) -> None:
         if self._model is not None:
-            alone = f"as {self._model.card.title} alone prices it" if self._mixed else ""
-            kind = f"taken for {self._model.card.class_names[self._label]}" if self._label is not None else ""
-            self.status_text.set(", ".join(filter(None, [alone, kind])))
+            alone = f"as {self._model.card.title} alone rates it" if self._mixed else ""
+            assumed = f"taken for {self._model.card.class_names[self._label]}" if self._label is not None else ""
+            self.status_text.set(", ".join(filter(None, [alone, assumed])))
 
     # ── requests ─────────────────────────────────────────────────────────────────────────────────
 

@@ -1,4 +1,4 @@
-"""A sound that grows at its end and plays meanwhile, with what each of its samples cost."""
+"""Holds a sound that grows at its end while it plays, with the bits of each sample."""
 
 import threading
 
@@ -8,49 +8,54 @@ from studio.media.sounds.playback import PlaybackBuffer
 
 
 class SoundBuffer:
-    """All that there is of a sound. What is to give way to something else is out of sight, and plays on until that is
-    there in time. `lock` is held while its end changes: more than one thread may do that.
+    """Holds all samples of a sound.
+
+    Samples being replaced are hidden from `samples` but keep playing until the replacement arrives. `lock` is held
+    while the end changes, because several threads may change it.
 
     Arguments
         rate: in Hz
-        samples: (n,) int16 that it begins with, of unknown price
+        samples: (n,) int16 to begin with, of unknown bits
     """
 
     def __init__(self, rate: int, samples: np.ndarray) -> None:
-        self.rate, self.stream, self.lock = rate, PlaybackBuffer(rate), threading.RLock()
+        self.rate = rate
+        self.stream = PlaybackBuffer(rate)
+        self.lock = threading.RLock()
         self.stream.append(samples)
-        self._prices, self._priced = np.zeros(0, np.float32), 0
+        self._prices = np.zeros(0, np.float32)
+        self._priced = 0
         self._replaced_from: int | None = None
         self.set_bits(0, np.full(len(samples), np.nan, np.float32))
 
     @property
     def total_samples(self) -> int:
-        """How many samples there are, with what is to give way."""
+        """Return the number of samples, including those being replaced."""
         return len(self.stream.samples)
 
     @property
     def samples(self) -> np.ndarray:
-        """(n,) int16, all that stays."""
+        """Return (n,) int16, without samples being replaced."""
         return self.stream.samples[: self._replaced_from]
 
     @property
     def bits(self) -> np.ndarray:
-        """(n,) float32: what each of them cost, NaN where that is not known."""
+        """Return (n,) float32: the bits of each sample, NaN if unknown."""
         return self._prices[: len(self.samples)]
 
     @property
     def seconds(self) -> float:
-        """As long is what stays."""
+        """Return the length without samples being replaced."""
         return len(self.samples) / self.rate
 
     def append(self, samples: np.ndarray, bits: np.ndarray) -> None:
-        """The next of them."""
+        """Add samples at the end."""
         with self.lock:
             self.set_bits(self.total_samples, bits)
             self.stream.append(samples)
 
     def set_bits(self, first: int, bits: np.ndarray) -> None:
-        """What samples from a number on cost."""
+        """Set the bits of samples from a number on."""
         with self.lock:
             end = first + len(bits)
             if end > len(self._prices):
@@ -62,21 +67,21 @@ class SoundBuffer:
             self._priced = max(self._priced, end)
 
     def truncate(self, first: int) -> None:
-        """Let go of what there is from a sample on."""
+        """Remove the samples from a number on."""
         with self.lock:
             self.cancel_replacing()
             self.stream.truncate(first)
 
     def begin_replacing(self, first: int) -> None:
-        """What there is from a sample on is to give way."""
+        """Mark the samples from a number on as being replaced."""
         self._replaced_from = first
 
     def cancel_replacing(self) -> None:
-        """Nothing is to give way."""
+        """Keep the samples that were being replaced."""
         self._replaced_from = None
 
     def replace_samples(self, samples: np.ndarray, bits: np.ndarray) -> bool:
-        """Put this in place of what is to give way; whether it was in time. If not, nothing has changed."""
+        """Replace the marked samples. Return whether it was in time; if not, nothing has changed."""
         with self.lock:
             assert self._replaced_from is not None, "give_way comes first"
             first = self._replaced_from

@@ -1,4 +1,4 @@
-"""What a sound is made by while it plays, what it goes on from, its region, its outputs."""
+"""Shows the parameters of a sound, its recording, its loop, its branch and its output."""
 
 from collections.abc import Callable
 
@@ -15,15 +15,15 @@ from studio.app.widgets.controls import Button, ChoiceField, Column, ElidedLabel
 from studio.app.widgets.theme import Theme
 
 REFRESH_INTERVAL = 500
-"""Milliseconds between two looks at the output."""
+"""Milliseconds between two checks of the output."""
 CLOSE_KEYS = "Ctrl+W"
 """The keys that close the opened recording."""
 SYSTEM_OUTPUT = "The system's own"
-NO_MODEL_TEXT = "Temperature, kind and seed of a model stand here, and are heard as you turn them."
+NO_MODEL_TEXT = "Add a model. Its temperature, class and seed appear here."
 
 
 class SoundInspector(Column):
-    """From the top: what can be changed while it plays, My recording, Loop, Branch, Output."""
+    """Shows, from the top: what can change while it plays, My recording, Loop, Branch, Output."""
 
     def __init__(self, theme: Theme, state: SoundState, open_sound: Callable[[], object]) -> None:
         super().__init__(theme, 10)
@@ -42,7 +42,7 @@ class SoundInspector(Column):
         )
         set_tooltip(
             self.parameters.temperature.slider,
-            "Change the sound while it plays; a fast computer plays the change at once",
+            "Change the sound while it plays. A fast computer plays it soon",
         )
         self.priced = Label("", "note", wrap=True)
         self._none = Label(NO_MODEL_TEXT, "note", wrap=True)
@@ -63,7 +63,7 @@ class SoundInspector(Column):
             "icon",
             "close",
             "Put the recording away",
-            "Put the recording away; undo brings it back",
+            "Put the recording away. Undo brings it back",
             CLOSE_KEYS,
         )
         self.close_recording.clicked.connect(self._state.close_recording)
@@ -76,7 +76,7 @@ class SoundInspector(Column):
             "Find the best join",
             "",
             "loop",
-            tooltip="Move the loop's ends to where the join costs least",
+            tooltip="Move the loop's ends to the cheapest join",
             keys="J",
         )
         self.best.clicked.connect(self._state.find_loop)
@@ -85,8 +85,8 @@ class SoundInspector(Column):
         self.branch.clicked.connect(lambda: self._state.branch_at())
         self.from_ = Label("", "note", wrap=True)
         self._branch = self._add_part(self.from_, self.branch, title="Branch")
-        self.output = ChoiceField(look, "Output", "Where to play")
-        self.latency = ChoiceField(look, "Latency", "Shorter is heard sooner, longer bears a busier computer")
+        self.output = ChoiceField(look, "Output", "Choose the output to play on")
+        self.latency = ChoiceField(look, "Latency", "Set the latency. A longer one suits a busy computer")
         for seconds in (0.0, *self._player.card.latencies):
             self.latency.addItem(f"Latency {1000 * seconds:.0f} ms" if seconds else "Latency as needed", seconds)
         self.delay, self.gaps = Label("", "note"), Label("", "note")
@@ -95,7 +95,7 @@ class SoundInspector(Column):
         self._player.grew.connect(self._show_parts)
 
     def _add_part(self, *widgets: QWidget, title: str | None = None) -> Column:
-        """What is shown and hidden together, below a hairline where it has a title."""
+        """Add widgets that are shown and hidden together, below a hairline if they have a title."""
         part = Column(self._theme, 10)
         if title is not None:
             part.add_section(title)
@@ -104,7 +104,8 @@ class SoundInspector(Column):
         return part
 
     def _connect(self) -> None:
-        state, player = self._state, self._player
+        state = self._state
+        player = self._player
         bind(self, state.model, self._show_parts)
         bind(self, state.parameters.mix.name, self._show_mix)
         bind(self, state.recording_bits.status_text, self._show_priced)
@@ -121,8 +122,9 @@ class SoundInspector(Column):
         bind(self, player.playing, self._show_output)
 
     def _show_parts(self, _: object = None) -> None:
-        """What can be used: all needs a model, and some of it a sound."""
-        able, there = self._state.model.get() is not None, bool(len(self._player.samples))
+        """Show what can be used: everything needs a model, some parts need a sound."""
+        able = self._state.model.get() is not None
+        there = bool(len(self._player.samples))
         for part in (self.parameters, self._source, self._output):
             part.setVisible(able)
         self._none.setVisible(not able)
@@ -134,9 +136,10 @@ class SoundInspector(Column):
         self.parameters.share.show_name(f"{mix.itemText(mix.findData(name))} in the mix" if name else "Share")
 
     def _show_priced(self, _: object) -> None:
-        """Say which model the prices belong to, and whether some are missing because pricing was stopped."""
-        said, stopped = self._state.recording_bits.status_text.get(), self._state.recording_bits.stopped.get()
-        words = ", ".join(filter(None, [said, "stopped" if stopped else ""]))
+        """Say which model the bits belong to, and whether some are missing because a job was stopped."""
+        text = self._state.recording_bits.status_text.get()
+        stopped = self._state.recording_bits.stopped.get()
+        words = ", ".join(filter(None, [text, "stopped" if stopped else ""]))
         self.priced.setText(f"Bits a sample: {words}.")
         self.priced.setVisible(bool(words))
         self.show_bits.setVisible(stopped)
@@ -144,29 +147,32 @@ class SoundInspector(Column):
     # ── where it comes from ──────────────────────────────────────────────────────────────────────
 
     def _show_recording(self, _: object) -> None:
-        recording, cut = self._state.recording.get(), self._state.cut.get()
+        recording = self._state.recording.get()
+        cut = self._state.cut.get()
         self.change.set_text("Change…" if recording is not None else "Open…")
         self.name.show_text(recording.name if recording is not None else "None: the model begins by itself")
         self.description.setText(recording.description if recording is not None else "")
         self.description.setVisible(bool(self.description.text()))
-        self.where.setText(f"Goes on from {ruler_time(cut, 1)}")
+        self.where.setText(f"Continues from {ruler_time(cut, 1)}")
         self.where.setVisible(recording is not None)
         self.close_recording.setVisible(recording is not None)
         self.from_.setText(self._branch_text(cut))
         self.from_.setVisible(bool(self.from_.text()))
 
     def _branch_text(self, cut: float) -> str:
-        """What it branched from."""
+        """Return the take from which it branched."""
         if not cut:
             return ""
-        takes, above = self._state.selection.takes.get(), self._state.source.parent_name
+        takes = self._state.selection.takes.get()
+        above = self._state.source.parent_name
         found = [(n, take) for n, take in enumerate(takes, 1) if take.name == above]
         if found and found[0][1].work.continued_samples >= len(found[0][1].picture):
-            return ""  # a recording, of which all is said above
-        return f"Goes on from {f'take {found[0][0]}' if found else 'another'} at {ruler_time(cut, 1)}"
+            return ""  # a recording, which is described above
+        return f"Continues from {f'take {found[0][0]}' if found else 'another'} at {ruler_time(cut, 1)}"
 
     def _show_loop(self, _: object) -> None:
-        loop, joining = self._player.loop.get(), self._state.loop_finder
+        loop = self._player.loop.get()
+        joining = self._state.loop_finder
         self.region.setText(f"{ruler_time(loop[0], 3)} to {ruler_time(loop[1], 3)}" if loop is not None else "")
         self.region.setVisible(loop is not None)
         self.join.setText(
@@ -179,7 +185,8 @@ class SoundInspector(Column):
     # ── where it is heard ────────────────────────────────────────────────────────────────────────
 
     def _show_devices(self, _: object) -> None:
-        device, devices = self._player.card.device.get(), self._player.card.devices.get()
+        device = self._player.card.device.get()
+        devices = self._player.card.devices.get()
         self.output.clear()
         for name in ("", *devices, *([device] if device and device not in devices else [])):
             self.output.addItem(name or SYSTEM_OUTPUT, name)
@@ -197,13 +204,12 @@ class SoundInspector(Column):
     def _show_output(self, _: object = None) -> None:
         player = self._player
         self.delay.setText(f"Delay {player.card.delay:.2f} s" if player.card.delay else "")
-        self.gaps.setText(
-            f"{player.gap_count} gap{'' if player.gap_count == 1 else 's'}" if player.made_seconds else ""
-        )
+        plural = "" if player.gap_count == 1 else "s"
+        self.gaps.setText(f"{player.gap_count} gap{plural}" if player.made_seconds else "")
         self.heard_label.setText(self._delay_text())
 
     def _delay_text(self) -> str:
-        """How soon a change is heard."""
+        """Return how soon a change is heard."""
         player = self._player
         if not (player.playing.get() and player.making.get() and player.speed.get()):
             return "Heard soon after you move them, while it plays"

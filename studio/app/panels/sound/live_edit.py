@@ -1,4 +1,4 @@
-"""An edit of a sound that plays, and where the engine's answer to it goes: straight into the buffer that is heard."""
+"""Adds the engine's samples to the sound buffer in the reader thread, without waiting for the window."""
 
 from dataclasses import dataclass, field
 
@@ -42,7 +42,7 @@ class Edit:
 
 @dataclass
 class PendingEdit:
-    """An edit that was sent to the engine, until it is applied or late."""
+    """Holds an edit from its request until its samples are in the buffer."""
 
     job: str
     edit: Edit
@@ -56,9 +56,9 @@ class PendingEdit:
 
 
 class ChunkWriter:
-    """The end of a reel, where one job's sound is added; what a turn makes anew takes over there in time or not at all.
+    """Adds one job's samples at the end of a buffer, and replaces samples in time or not at all.
 
-    The window's thread says what is to come, another one hears it come.
+    The window's thread announces an edit; the reader thread applies it.
     """
 
     def __init__(self, buffer: SoundBuffer) -> None:
@@ -69,30 +69,30 @@ class ChunkWriter:
         self._pending: PendingEdit | None = None
 
     def open_job(self, job: str) -> int:
-        """What a job says follows what there is; from which sample on."""
+        """Add the samples of a job after the present end; return the number of its first sample."""
         with self.buffer.lock:
             self._job, self._begin = job, self.buffer.total_samples
             return self._begin
 
     def close_job(self) -> None:
-        """Nothing more is added."""
+        """Add nothing more."""
         with self.buffer.lock:
             self._job = ""
 
     def begin_edit(self, pending: PendingEdit) -> None:
-        """What there is from its first sample on is to give way to what it makes."""
+        """Mark the samples from the edit's first one on as being replaced."""
         with self.buffer.lock:
             self._pending = pending
             self.buffer.begin_replacing(pending.edit.first_sample)
 
     def cancel_edit(self) -> None:
-        """Nothing gives way any more."""
+        """Keep the samples that were being replaced."""
         with self.buffer.lock:
             self._pending = None
             self.buffer.cancel_replacing()
 
     def handle_event(self, event: AnyEvent) -> None:
-        """What the engine says."""
+        """Handle an engine event."""
         with self.buffer.lock:
             pending = self._pending
             if isinstance(event, SoundChunk):
@@ -115,10 +115,11 @@ class ChunkWriter:
             self.buffer.append(event.samples, event.bits)
 
     def _apply_edit(self, pending: PendingEdit) -> None:
-        """Put what is new in its place, once there is enough of it."""
+        """Replace the samples once enough new ones are there."""
         samples = np.concatenate([event.samples for event in pending.chunks])
         bits = np.concatenate([event.bits for event in pending.chunks])
-        first, free = pending.edit.first_sample, self.buffer.stream.first_replaceable
+        first = pending.edit.first_sample
+        free = self.buffer.stream.first_replaceable
         sure = not self.is_playing or first + len(samples) - free >= pending.lead
         if sure and self.buffer.replace_samples(samples, bits):
             pending.applied = True

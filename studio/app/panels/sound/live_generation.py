@@ -1,4 +1,4 @@
-"""What the engine makes for the ear: a little ahead of it, and from the next moment on as a hand changes it."""
+"""Has the engine make sound a little ahead of playback, and applies edits from the next possible sample on."""
 
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, Signal
@@ -84,12 +84,12 @@ class LiveGeneration(State):
 
     @property
     def job(self) -> str:
-        """What makes it, empty where nothing does."""
+        """Return the engine's job; empty if there is none."""
         return self._request.job
 
     @property
     def buffer(self) -> SoundBuffer:
-        """What it makes the end of."""
+        """Return the buffer at whose end it makes sound."""
         return self._writer.buffer
 
     @buffer.setter
@@ -98,7 +98,7 @@ class LiveGeneration(State):
 
     @property
     def is_playing(self) -> bool:
-        """Whether the ear follows: what it has got cannot be made anew."""
+        """Return whether playback follows; samples given to the sound card cannot change."""
         return self._writer.is_playing
 
     @is_playing.setter
@@ -109,32 +109,31 @@ class LiveGeneration(State):
 
     @property
     def begin_seconds(self) -> float:
-        """Second from which the model makes it, of what is under way or was last."""
+        """Return the second from which the present or last job makes the sound."""
         return self._first_sample / self.buffer.rate
 
     @property
     def settings_from(self) -> float:
-        """The second from which all samples are made with the present settings."""
+        """Return the second from which all samples are made with the present settings."""
         return max(self.begin_seconds, self._edited_from)
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the engine has made all that it may and waits for playing to catch up."""
+        """Return whether the engine has made all it may and waits for playback to catch up."""
         return bool(self.job) and self.buffer.seconds - self.begin_seconds > self._allowed - CHUNK_SECONDS - 1e-6
 
     @property
     def settled_seconds(self) -> float:
-        """Second up to which nothing that a hand changes now is heard."""
+        """Return the second up to which no change of the user's is heard."""
         pending = self._pending
         first = pending.edit.first_sample if pending is not None else self.next_editable_sample
         return first / self.buffer.rate
 
     @property
     def next_editable_sample(self) -> int:
-        """The first sample that can still be made by something else: soon after the ear, where that follows closely,
-        and not before the last change.
+        """Return the first sample that can still change: soon after playback, and not before the last edit.
 
-        What would not last until it can be asked again, should it come too late, is all kept.
+        If too little would remain to try again after a late edit, all samples are kept.
         """
         stream, rate = self.buffer.stream, self.buffer.rate
         if not self.job or stream.buffered_seconds > LIVE_SPEED or self.speed.get() < FASTER_THAN_REAL_TIME:
@@ -149,12 +148,12 @@ class LiveGeneration(State):
 
     @property
     def _edit_delay(self) -> float:
-        """Seconds from the ear to what can still be made by something else."""
+        """Return the seconds from playback to the first sample that can still change."""
         return (self.spare + self._lead_seconds / self.speed.get()) * (2 if self._late else 1)
 
     @property
     def accepts_edit(self) -> bool:
-        """Whether an edit can be submitted: none is under way, and enough is made ahead to submit it again if late.
+        """Return whether an edit can be submitted: none is under way, and enough is made to submit it again if late.
 
         It may take a while in the first moments, after a gap, and while the user changes settings without a pause.
         """
@@ -169,11 +168,11 @@ class LiveGeneration(State):
 
     @property
     def _lead_seconds(self) -> float:
-        """Seconds of what is new that must be there: the more, the slower more comes."""
+        """Return the seconds of new samples that must be there: the more, the slower they come."""
         return min(self.lead / min(max(2 * (self.speed.get() - 1), 0.01), 1.0), MAX_LEAD)
 
     def _allowed_seconds(self) -> float:
-        """How many seconds of what it makes the engine may have made: a little more than the ear will want soon."""
+        """Return how many seconds the engine may have made: a little more than playback needs soon."""
         position, fast = self.buffer.stream.position, self.speed.get() >= FASTER_THAN_REAL_TIME or not self.speed.get()
         soon = max(SHORT_DELAY, 3 * self._lead_seconds)
         calm = CALM_SECONDS * max(position - self._edited_from, 0.0) if self._edited_from else AHEAD_SECONDS
@@ -183,7 +182,7 @@ class LiveGeneration(State):
     # ── what is asked ────────────────────────────────────────────────────────────────────────────
 
     def start_job(self, command: StreamSound) -> None:
-        """Go on from the end of what there is."""
+        """Continue from the present end."""
 
         def question(job: str) -> AnyCommand:
             self._first_sample, self._edited_from = self._writer.open_job(job), 0.0
@@ -202,14 +201,14 @@ class LiveGeneration(State):
             self._ended()
 
     def truncate(self, first: int) -> None:
-        """Nothing more is made, and what there is from a sample on is let go of; what is heard goes on to there."""
+        """Make nothing more, and remove the samples from a number on; what is heard plays up to there."""
         self._writer.close_job()
         self.buffer.truncate(first)
         self.stop_job()
         self.grew.emit()
 
     def update_allowance(self) -> None:
-        """Let as much be made as the ear will want soon: less, where it has proved to be fast."""
+        """Let the engine make as much as playback needs soon: less if it has proved to be fast."""
         wanted = self._allowed_seconds()
         if self.job and abs(wanted - self._allowed) > 5 * CHUNK_SECONDS:
             self._allowed = wanted
@@ -242,13 +241,13 @@ class LiveGeneration(State):
         self.grew.emit()
 
     def note_gap(self) -> None:
-        """There was a gap: what took over was not enough."""
+        """Note a gap: the lead of new samples was too short."""
         self.lead = min(LEAD_GROWTH * self.lead, MAX_LEAD)
 
     # ── what is answered ─────────────────────────────────────────────────────────────────────────
 
     def _use_part(self, event: AnyEvent) -> None:
-        """Note what the engine has made; it has landed already."""
+        """Note what the engine has made; the samples are in the buffer already."""
         if isinstance(event, SoundChunk):
             self.speed.set(event.speed)
             self._check_edit()
@@ -261,14 +260,14 @@ class LiveGeneration(State):
         self._messages.show_message(said, "failed", until=(self.making.changed, self.ended))
 
     def _show_loss(self, why: str) -> None:
-        """The engine died: what is made plays on to its end."""
+        """Keep playing what is made after the engine died."""
         self._ended()
         end = timecode(self.buffer.seconds)
-        said = f"{why} The sound was made up to {end}, which is kept. Play goes on from there."
+        said = f"{why} The sound was made up to {end}, which is kept. Play continues from there."
         self._messages.show_message(said.strip(), "failed", until=(self.making.changed, self.ended))
 
     def _check_edit(self) -> None:
-        """Notice that the pending edit was applied or is late, and that another one can be submitted."""
+        """Check whether the pending edit was applied or came too late, and whether another one can be submitted."""
         pending = self._pending
         if pending is not None and pending.applied:
             self._end_edit()
@@ -295,7 +294,7 @@ class LiveGeneration(State):
             self.edit_ready.emit()
 
     def _end_edit(self) -> None:
-        """No edit is under way, and no samples are being replaced."""
+        """Keep the samples that were being replaced; no edit is under way any more."""
         self._pending = None
         self._steers.leave()
         self._writer.cancel_edit()

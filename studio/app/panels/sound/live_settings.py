@@ -1,4 +1,4 @@
-"""The settings that make a sound over time: the user changes them while it plays, and the take records them."""
+"""Holds the settings of a sound over time, as the user changes them during playback."""
 
 import dataclasses
 
@@ -39,7 +39,7 @@ class LiveSettings(State):
         self.is_fresh = True
         """Whether nothing was made yet from the cut on: what lies behind it goes away with Play."""
         self._initial: tuple[int | None, ModelMixture | None] = (None, None)
-        """Kind and mix that what is made began with."""
+        """Class and mix that what is made began with."""
         self._edits: tuple[SoundEdit, ...] = ()
         self._changes: Record = {}
         """What the user has changed since the last edit was submitted."""
@@ -51,25 +51,25 @@ class LiveSettings(State):
 
     @property
     def settled_seconds(self) -> float:
-        """Second up to which nothing that a hand changes now is heard."""
+        """Return the second up to which no change of the user's is heard."""
         return self.cut.get() if self.is_fresh else self._player.live_generation.settled_seconds
 
     # ── from the beginning ───────────────────────────────────────────────────────────────────────
 
     def clear_from(self, cut: float = 0.0) -> None:
-        """Nothing is made yet from a second on."""
+        """Begin again: nothing is made from a second on."""
         self.is_fresh, self._edits = True, ()
         self.cut.set(cut)
         self._update_temperature()
 
     def set_work(self, work: Work) -> None:
-        """The player has what a work is the making of."""
+        """Set the recipe of what the player has."""
         self.is_fresh, self._edits, self._initial = False, work.edits, (work.label, work.mix)
         self.cut.set(min(work.continued_samples / work.sample_rate, self._player.made_seconds))
         self._update_temperature()
 
     def continue_sound(self) -> None:
-        """Have the model make the end of what there is; at first from the cut on."""
+        """Have the model continue from the present end; at first from the cut on."""
         if self.is_fresh:
             first = round(self.cut.get() * self._player.rate)
             if first < len(self._player.samples):
@@ -81,7 +81,7 @@ class LiveSettings(State):
         self._player.start_job(self._make_command())
 
     def to_work(self, trained: InstalledModel, source: str, ancestors: tuple[str, ...]) -> Work:
-        """The making of the sound as far as it is made."""
+        """Return the recipe of the sound made so far."""
         curve = self.temperature_curve.get()
         return Work(
             medium="sound",
@@ -137,12 +137,12 @@ class LiveSettings(State):
         self._submit_changes()
 
     def branch_here(self) -> None:
-        """Go on by another seed from the next moment that can still be changed; what is before was there."""
+        """Continue with another seed from the next sample that can change; what is before stays."""
         self._changes = merge_changes(self._changes, {"seed": self._parameters.seed.get()})
         self._submit_changes()
 
     def _restart_job(self, mixed: bool) -> None:
-        """Make what is not heard yet by a new job.
+        """Start a new job for what is not heard yet.
 
         A running job cannot change its second model, nor return to the class that the seed chooses.
         """
@@ -209,7 +209,7 @@ class LiveSettings(State):
         self.changed.emit()
 
     def _update_temperature(self, _: object = None) -> None:
-        """The dial stands at the temperature of the moment from which turning it would hold."""
+        """Show the temperature of the moment from which a change would take effect."""
         if not self._changes:
             self._parameters.temperature.set(heats.temperature_at(self.temperature_curve.get(), self.settled_seconds))
 
@@ -222,9 +222,9 @@ def merge_changes(older: Record, newer: Record) -> Record:
 
 
 def last_settings(work: Work) -> Record:
-    """The dials at the end of what a work is the making of, where they are not those of its beginning."""
+    """Return the settings at the end of a work, if they differ from those at its beginning."""
     curve, turns = work.temperature_curve or ((0.0, work.temperature[0]),), tuple(reversed(work.edits))
-    # A turn that says nothing else goes back to the seed's own kind.
+    # A turn that says nothing else goes back to the seed's own class.
     kinds = (turn.label for turn in turns if turn.label is not None or turn.share is None)
     said: Record = {
         "temperature": curve[-1][1],

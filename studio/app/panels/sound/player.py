@@ -1,4 +1,4 @@
-"""A sound that is heard while it is made: the engine makes it a little ahead of the ear, the sound card reads it."""
+"""Plays a sound while it is made: the engine makes it a little ahead of playback."""
 
 import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -15,46 +15,47 @@ from studio.media.sounds.speaker import LATENCIES, SampleSource
 from studio.wire.messages import Array, StreamSound
 
 TICK_INTERVAL = 50
-"""Milliseconds between two looks at the ear."""
+"""Milliseconds between two checks of playback."""
 
 
 class SoundPlayer(State):
-    """One sound of any length, of which the model makes the end."""
+    """Plays one sound of any length, whose end the model makes."""
 
     grew = Signal()
     """Samples were added or removed."""
     bits_changed = Signal(int, int)
-    """Prices arrived: the number of the first sample, and of the one after the last."""
+    """Bits arrived: the number of the first sample, and of the one after the last."""
     leaving = Signal()
     """Another sound is about to take its place."""
     ticked = Signal()
-    """The ear is elsewhere, or soon will be."""
+    """Playback moved, or soon will."""
 
     def __init__(
         self, engine: EngineProtocol, card: SoundCard, messages: Messages, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._engine, self._messages = engine, messages
+        self._engine = engine
+        self._messages = messages
         self.buffer = SoundBuffer(16_000, np.zeros(0, np.int16))
         self.live_generation = LiveGeneration(engine, messages, self.buffer, self)
         """How the model makes more of it."""
         self.card = card
         self.playing: Value[bool] = Value(False, self)
-        """Whether it is to be heard; it may still have to wait."""
+        """Whether it plays; playback may still have to wait."""
         self.waiting_reason: Value[str] = Value("", self)
-        """Why nothing is heard yet though it plays, and how long that will be; empty where that is not so."""
+        """Why nothing is heard yet though it plays, and for how long; empty if it is heard."""
         self.level: Value[float] = Value(0.7, self)
-        """0 to 1, as the ear counts; not part of what is exported."""
+        """0 to 1, as loudness is perceived; not part of the export."""
         self.loop: Value[tuple[float, float] | None] = Value(None, self)
         """Seconds that are repeated while `looping`."""
         self.looping: Value[bool] = Value(False, self)
         self.recording: Value[bool] = Value(False, self)
-        """Whether what is heard is kept."""
+        """Whether it is being recorded."""
         self._timer = QTimer(self)
         self._timer.setInterval(TICK_INTERVAL)
         self._timer.timeout.connect(self.update_playback)
         self._gap_noted = 0
-        """How often it had run dry at the last look."""
+        """The number of gaps at the last check."""
         card.failed.connect(self._on_card_failed)
         card.lost.connect(self._on_card_lost)
         card.handed_over.connect(self._on_card_handed_over)
@@ -63,10 +64,10 @@ class SoundPlayer(State):
         self.leaving.connect(self.live_generation.ended)
         self.live_generation.progressed.connect(self.update_playback)
 
-    # ── what there is ────────────────────────────────────────────────────────────────────────────
+    # ── samples ──────────────────────────────────────────────────────────────────────────────────
 
     def load_sound(self, rate: int, samples: Array) -> None:
-        """Another sound, at its beginning and silent."""
+        """Load another sound; playback stops at its beginning."""
         self.leaving.emit()
         self.stop()
         self.card.release(self.buffer.stream)
@@ -79,46 +80,46 @@ class SoundPlayer(State):
 
     @property
     def rate(self) -> int:
-        """Of the sound, in Hz."""
+        """Return the rate in Hz."""
         return self.buffer.rate
 
     @property
     def samples(self) -> Array:
-        """(n,) int16, all that there is."""
+        """Return (n,) int16, all samples."""
         return self.buffer.samples
 
     @property
     def bits(self) -> Array:
-        """(n,) float32: what each sample cost, NaN where that is not known."""
+        """Return (n,) float32: the bits of each sample, NaN if unknown."""
         return self.buffer.bits
 
     @property
     def made_seconds(self) -> float:
-        """Seconds that there are."""
+        """Return the length that is made, in seconds."""
         return self.buffer.seconds
 
     @property
     def position(self) -> float:
-        """Second that the sound card was given last."""
+        """Return the second that the sound card was given last."""
         return self.buffer.stream.position
 
     @property
     def seconds_ahead(self) -> float:
-        """Seconds that are made and not given to the sound card yet."""
+        """Return the seconds that are made and not given to the sound card yet."""
         return self.buffer.stream.buffered_seconds
 
     @property
     def gap_count(self) -> int:
-        """How often nothing was made in time."""
+        """Return how often samples were not made in time."""
         return self.buffer.stream.underruns
 
     @property
     def recorded_seconds(self) -> float:
-        """Seconds that are recorded so far."""
+        """Return the seconds recorded so far."""
         return self.buffer.stream.recorded_seconds
 
     def set_bits(self, first: int, bits: Array) -> None:
-        """What samples from number `first` on cost is known now."""
+        """Set the bits of samples from number `first` on."""
         known = bits[: max(len(self.samples) - first, 0)]
         self.buffer.set_bits(first, known)
         self.bits_changed.emit(first, first + len(known))
@@ -127,40 +128,40 @@ class SoundPlayer(State):
 
     @property
     def making(self) -> Value[bool]:
-        """Whether more is made."""
+        """Return whether the engine makes more."""
         return self.live_generation.making
 
     @property
     def speed(self) -> Value[float]:
-        """Seconds that are made in a second of work, of late; 0 where that is not known."""
+        """Return the seconds made in a second of work, of late; 0 if unknown."""
         return self.live_generation.speed
 
     def start_job(self, command: StreamSound) -> None:
-        """Go on from the end of what there is."""
+        """Continue from the present end."""
         self.live_generation.start_job(command)
         self._timer.start()
 
-    # ── hearing ──────────────────────────────────────────────────────────────────────────────────
+    # ── playback ─────────────────────────────────────────────────────────────────────────────────
 
     def play(self) -> None:
-        """Let it be heard from where it is."""
+        """Play from the present position."""
         self.playing.set(True)
         self._timer.start()
         self.card.play_source(self.buffer.stream, self.card.device.get(), self.card.latency.get())
         self.update_playback()
 
     def pause(self) -> None:
-        """Silence; it stays where it is, and making goes on until enough is ahead."""
+        """Stop playback at its position; making continues until enough is ahead."""
         self.playing.set(False)
         self.update_playback()
 
     def stop(self) -> None:
-        """Silence, and nothing more is made."""
+        """Stop playing and making."""
         self.live_generation.stop_job()
         self.pause()
 
     def seek(self, seconds: float) -> None:
-        """Go on from there, as far as it is made."""
+        """Move playback to a second, as far as the sound is made."""
         self.buffer.stream.seek(min(max(seconds, 0.0), self.made_seconds))
         self.update_playback()
 
@@ -169,7 +170,7 @@ class SoundPlayer(State):
         self.buffer.stream.level = self._gain()
 
     def set_loop(self, loop: tuple[float, float] | None, on: bool | None = None) -> None:
-        """Which seconds are repeated, and whether they are."""
+        """Set which seconds are repeated, and whether they are."""
         self.loop.set(loop)
         self.looping.set(loop is not None and (self.looping.get() if on is None else on))
         begin, end = loop if loop is not None and self.looping.get() else (None, 0.0)
@@ -178,23 +179,23 @@ class SoundPlayer(State):
             self.seek(begin)
 
     def start_recording(self) -> None:
-        """Keep what is heard from now on, as it is heard: pauses are left out, moves and repeats are in it."""
+        """Record what is heard from now on, including moves and repeats, without pauses."""
         self.buffer.stream.start_recording()
         self.recording.set(True)
 
     def recorded_samples(self) -> Array:
-        """What was heard since `record` (n,) int16 at the sound's rate."""
+        """Return what was heard since `start_recording` (n,) int16 at the sound's rate."""
         self.recording.set(False)
         heard, rate = self.buffer.stream.stop_recording()
         return resample_whole(heard, rate, self.rate)
 
     def choose_output(self, device: str) -> None:
-        """Play by another output; empty for the system's own."""
+        """Play on another output; empty means the system's own."""
         self.card.device.set(device)
         self._reopen_card()
 
     def set_latency(self, seconds: float) -> None:
-        """How long the sound card may keep what it is given; 0 for what this machine needs."""
+        """Set how long the sound card may keep samples; 0 means what this computer needs."""
         self.card.latency.set(min(max(seconds, LATENCIES[0]), LATENCIES[-1]) if seconds else 0.0)
         self._reopen_card()
 
@@ -205,7 +206,7 @@ class SoundPlayer(State):
                 self.play()
 
     def update_playback(self) -> None:
-        """Look where the ear is: allow more to be made, and say why nothing is heard yet."""
+        """Allow more samples to be made, and say why nothing is heard yet."""
         self._has_enough()
         if self.live_generation.job:
             self.live_generation.update_allowance()
@@ -219,16 +220,19 @@ class SoundPlayer(State):
 
     @property
     def _has_card(self) -> bool:
-        """Whether the sound card plays this sound."""
+        """Return whether the sound card plays this sound."""
         return self.card.source is self.buffer.stream
 
     def _is_at_end(self) -> bool:
-        """Whether it is heard to its end."""
+        """Return whether it was heard to its end."""
         return self.buffer.stream.has_ended or not self.seconds_ahead
 
     def _has_enough(self) -> None:
-        """Whether enough is there to be heard without a gap."""
-        ahead, speed, said, making = self.seconds_ahead, self.speed.get(), "", self.live_generation
+        """Return whether enough is made to play without a gap."""
+        ahead = self.seconds_ahead
+        speed = self.speed.get()
+        text = ""
+        making = self.live_generation
         if not making.job or self.looping.get():
             making.is_playing = True
         else:
@@ -237,25 +241,26 @@ class SoundPlayer(State):
                 if speed >= FASTER_THAN_REAL_TIME
                 else max(JOB_SECONDS * (1 - speed), START_BUFFER_SECONDS)
             )
-            ran_dry, self._gap_noted = self.gap_count > self._gap_noted, self.gap_count
+            ran_dry = self.gap_count > self._gap_noted
+            self._gap_noted = self.gap_count
             if ran_dry:
                 making.note_gap()
             making.is_playing = ahead > 0 and not ran_dry if making.is_playing else ahead >= need
             if not making.is_playing and speed and need > START_BUFFER_SECONDS:
                 left = time_left((need - ahead) / speed)
                 gapless = f"then without a gap for {JOB_SECONDS:.0f} s"
-                said = f"{speed:.1f} × real time. {self._start_text} in {left}, {gapless}."
+                text = f"{speed:.1f} × real time. {self._start_text} in {left}, {gapless}."
             elif not making.is_playing:
-                said = self._buffering_text()
+                text = self._buffering_text()
         making.is_playing = making.is_playing and self.playing.get()
-        self.waiting_reason.set((said or self.card.waiting_reason) if self.playing.get() else "")
+        self.waiting_reason.set((text or self.card.waiting_reason) if self.playing.get() else "")
         if making.is_playing:
             self.buffer.stream.play()
         else:
             self.buffer.stream.pause()
 
     def _buffering_text(self) -> str:
-        """Why it is not known yet when it will be heard."""
+        """Return why the start of playback is not known yet."""
         if self._engine.now == "Starting":
             return f"{self._start_text} when the engine is ready."
         if self.made_seconds <= self.live_generation.begin_seconds:
@@ -273,10 +278,11 @@ class SoundPlayer(State):
             return
         self.pause()
         rests = " The model pauses once it is well ahead." if self.live_generation.job else ""
-        said = f"{fault.split('. ')[0].rstrip('.')} at {timecode(self.position)}. Playing is paused there.{rests}"
+        text = f"{fault.split('. ')[0].rstrip('.')} at {timecode(self.position)}. Playing is paused there.{rests}"
         other = "Play on the system's output" if self.card.device.get() else "Play again"
-        again, until = (other, self._play_on_system_output), (self.playing.changed, self.leaving)
-        self._messages.show_message(f"{said} Nothing is lost.", "failed", again, until=until)
+        again = (other, self._play_on_system_output)
+        until = (self.playing.changed, self.leaving)
+        self._messages.show_message(f"{text} Nothing is lost.", "failed", again, until=until)
 
     def _play_on_system_output(self) -> None:
         self.card.device.set("")
@@ -296,7 +302,7 @@ class SoundPlayer(State):
         return self.level.get() ** 2
 
     def close(self) -> None:
-        """Let go of the sound card."""
+        """Release the sound card."""
         self.stop()
         self.card.release(self.buffer.stream)
         self._timer.stop()

@@ -1,4 +1,4 @@
-"""The sound on the stage: lanes below one ruler and the transport, with a hand on them while it plays."""
+"""Shows the sound on the stage: lanes below one ruler, and the transport."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ MIN_LOOP = 0.02
 
 
 class PlayerView(QWidget):
-    """Lanes and transport, drawn anew with each frame while anything moves."""
+    """Shows lanes and transport, with a frame for each change while anything moves."""
 
     def __init__(self, theme: Theme, state: SoundState) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class PlayerView(QWidget):
         self._kept = 0
         self._priced = 0
         self._shown = 0
-        """How many samples and how many prices are unchanged since the last frame, and how many it showed."""
+        """How many samples and how many bits are unchanged since the last frame, and how many it showed."""
         self._bits_seen = False
         self._before: tuple[float, Any, Any] = (0.0, None, None)
         self._fits = False
@@ -51,7 +51,9 @@ class PlayerView(QWidget):
         self._lay_out()
 
     def _connect(self) -> None:
-        state, player, transport = self._state, self._player, self.transport
+        state = self._state
+        player = self._player
+        transport = self.transport
         player.grew.connect(self._show_samples)
         player.bits_changed.connect(self._show_priced)
         player.leaving.connect(self._forget_bits)
@@ -74,7 +76,10 @@ class PlayerView(QWidget):
         transport.level.home_requested.connect(lambda: player.set_level(LOUD_LEVEL))
 
     def _connect_lanes(self) -> None:
-        state, time, heat, moment = self._state, self.lanes.timeline, self.lanes.temperature, self.lanes.playhead
+        state = self._state
+        time = self.lanes.timeline
+        temperature = self.lanes.temperature
+        moment = self.lanes.playhead
         time.seek_requested.connect(self.seek)
         time.cut_moved.connect(lambda seconds: state.set_cut(seconds))
         time.loop_moved.connect(self._set_loop)
@@ -82,14 +87,14 @@ class PlayerView(QWidget):
         time.released.connect(state.history.end_gesture)
         time.moved.connect(self._report_visible)
         self.lanes.bits.visibility_changed.connect(self._show_bits)
-        heat.curve_drawn.connect(lambda knots: state.set_temperature_curve(knots))
-        heat.grabbed.connect(lambda: self._on_grabbed("temperature over time"))
-        heat.released.connect(state.history.end_gesture)
+        temperature.curve_drawn.connect(lambda knots: state.set_temperature_curve(knots))
+        temperature.grabbed.connect(lambda: self._on_grabbed("temperature over time"))
+        temperature.released.connect(state.history.end_gesture)
         moment.seek_requested.connect(self.seek)
-        moment.nudged.connect(lambda up: heat.nudge_knot(time.position, up))
-        moment.delete_knot_requested.connect(lambda: heat.delete_nearest_knot(time.position))
+        moment.nudged.connect(lambda up: temperature.nudge_knot(time.position, up))
+        moment.delete_knot_requested.connect(lambda: temperature.delete_nearest_knot(time.position))
 
-    # ── what a hand does ─────────────────────────────────────────────────────────────────────────
+    # ── user actions ─────────────────────────────────────────────────────────────────────────────
 
     def seek(self, seconds: float) -> None:
         self.lanes.timeline.follows = True
@@ -107,8 +112,9 @@ class PlayerView(QWidget):
         self.lanes.temperature.add_knot(self.lanes.timeline.position)
 
     def toggle_loop(self) -> None:
-        """Repeat the region, or what is seen of the sound where there is none; or repeat no more."""
-        player, time = self._player, self.lanes.timeline
+        """Repeat the region, or the visible part if there is none; or stop repeating."""
+        player = self._player
+        time = self.lanes.timeline
         seen = max(time.begin, 0.0), min(time.end, time.made)
         loop = player.loop.get() or (seen if seen[1] - seen[0] > MIN_LOOP else None)
         if loop != player.loop.get():
@@ -117,10 +123,10 @@ class PlayerView(QWidget):
         self._show_loop(None)
 
     def cancel_drag(self) -> bool:
-        """Take a drag back; whether there was one."""
-        cut, loop, heat = self._before
+        """Cancel the drag; return whether there was one."""
+        cut, loop, curve = self._before
         if self.lanes.temperature.cancel_drag():
-            self._state.set_temperature_curve(heat)
+            self._state.set_temperature_curve(curve)
         elif (held := self.lanes.cancel_drag()) == "cut":
             self._state.set_cut(cut)
         elif held:
@@ -138,15 +144,16 @@ class PlayerView(QWidget):
         if end - begin >= MIN_LOOP:
             self._state.set_loop((begin, end))
 
-    # ── what is shown ────────────────────────────────────────────────────────────────────────────
+    # ── frames ───────────────────────────────────────────────────────────────────────────────────
 
     def _show_model(self, trained: InstalledModel | None) -> None:
         if trained is not None:
             self.lanes.temperature.show_safe(safe_temperatures(trained.card))
 
     def show_frame(self) -> None:
-        """All as it is at this moment; while nothing moves, no more frames come."""
-        player, time = self._player, self.lanes.timeline
+        """Show the present moment; while nothing moves, no more frames come."""
+        player = self._player
+        time = self.lanes.timeline
         samples = player.samples
         if self._kept < len(samples) or self._shown != len(samples) or self._priced < self._kept:
             self._fits = self._fits or not self._kept or time.begin >= player.made_seconds
@@ -177,16 +184,16 @@ class PlayerView(QWidget):
         self._request_frame()
 
     def _fit_recording(self) -> None:
-        """Show an opened recording whole, wherever the lanes were."""
+        """Show an opened recording whole."""
         self._fits = True
         self._request_frame()
 
     def _forget_bits(self) -> None:
-        """Forget the prices before another sound is shown."""
+        """Forget the bits before another sound is shown."""
         self._priced = 0
 
     def _show_priced(self, first: int, end: int) -> None:
-        """Show the prices of some samples now, or in the next frame if the samples are not shown yet."""
+        """Show the bits of some samples now, or in the next frame if the samples are not shown yet."""
         self.lanes.show_priced(self._player.bits, first, min(end, self._priced))
 
     def _show_bits(self, seen: bool) -> None:
@@ -222,7 +229,7 @@ class PlayerView(QWidget):
         self.transport.record.setChecked(on)
         self.transport.record.setAccessibleName("End the recording" if on else "Record")
 
-    # ── places ───────────────────────────────────────────────────────────────────────────────────
+    # ── layout ───────────────────────────────────────────────────────────────────────────────────
 
     def set_compact(self, compact: bool) -> None:
         self._compact = compact
@@ -230,7 +237,8 @@ class PlayerView(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        px, compact = self._theme.scaled, self._compact
+        px = self._theme.scaled
+        compact = self._compact
         self._column.setContentsMargins(px(12), px(2), px(24 if not compact else 16), px(8 if compact else 20))
         self._column.setSpacing(px(8 if compact else 16))
         self._line.setContentsMargins(self.lanes.lanes_left if self.width() >= px(900) else 0, 0, 0, 0)

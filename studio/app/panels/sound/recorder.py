@@ -1,4 +1,4 @@
-"""What is heard is kept as a recording, with every move and repeat."""
+"""Records what is heard as a take, with every move and repeat."""
 
 from PySide6.QtCore import QObject
 
@@ -16,7 +16,7 @@ from studio.library.work import Work
 
 
 class Recorder(State):
-    """`change` changes takes as a step of the panel's undo."""
+    """Records the output. `change` adds takes as a step of the panel's undo."""
 
     def __init__(
         self,
@@ -28,21 +28,24 @@ class Recorder(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._player, self._source, self._takes = player, source, takes
-        self._messages, self._change = messages, change
+        self._player = player
+        self._source = source
+        self._takes = takes
+        self._messages = messages
+        self._change = change
         self._by: tuple[InstalledModel, int] | None = None
         """The model, and the seed, of what was on the stage when it began."""
         player.leaving.connect(self.end_recording)
         player.ticked.connect(self._check_length)
 
     def start_recording(self, trained: InstalledModel, seed: int) -> None:
-        """Keep what is heard from now on."""
+        """Record what is heard from now on."""
         if not self._player.recording.get():
             self._by = trained, seed
             self._player.start_recording()
 
     def end_recording(self) -> None:
-        """Lay what was heard on the strip, to be gone on from like any recording."""
+        """Keep what was heard as a take, which can be continued like any recording."""
         self._keep_recording("")
 
     def _keep_recording(self, why: str) -> None:
@@ -59,12 +62,12 @@ class Recorder(State):
             continued_samples=len(heard), source="recorded here", ancestors=self._source.lineage, created=timestamp(),
         )  # fmt: skip
         self._change("recording", takes={self._takes.add_take(heard, work): True})
-        said = f"Recorded {duration(len(heard) / player.rate)} of what was heard. It is among your takes."
+        text = f"Recorded {duration(len(heard) / player.rate)} of what was heard. It is among your takes."
         self._messages.show_message(
-            f"{why} {said}".strip(), until=(player.recording.changed, self._takes.takes.changed)
+            f"{why} {text}".strip(), until=(player.recording.changed, self._takes.takes.changed)
         )
 
     def _check_length(self) -> None:
-        """A recording that was forgotten fills neither memory nor disk."""
+        """End a forgotten recording before it fills memory or disk."""
         if self._player.recorded_seconds >= MAX_SECONDS:
             self._keep_recording(f"A recording lasts {MAX_SECONDS // 60} minutes at most, and ended there.")

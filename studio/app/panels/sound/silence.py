@@ -71,7 +71,7 @@ class SilenceWatch(State):
         curve = self._live_settings.temperature_curve.get()
         made = self._player.made_seconds
         now = heats.temperature_at(curve, made)
-        return any(heat > now for second, heat in curve if second > made)
+        return any(temperature > now for second, temperature in curve if second > made)
 
     def _may_yet_begin(self) -> bool:
         """Return whether the sound continues a recording with a silent end and has been silent since."""

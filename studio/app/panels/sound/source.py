@@ -1,4 +1,4 @@
-"""What is on the stage of Sound: the take that a sound is or goes on from, and the take that it is kept as."""
+"""Holds what is on the stage of Sound: its take, what it continues, and how it is kept."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ from studio.wire.messages import Array
 
 @dataclass(frozen=True)
 class RecordingInfo:
-    """The recording that a sound goes on from."""
+    """Describes the recording that a sound continues."""
 
     name: str
     description: str
@@ -29,7 +29,10 @@ class RecordingInfo:
 
 
 class SoundSource(State):
-    """As plain data it is {"take": its name, "cut": second that it goes on from, None where it is the take}."""
+    """Holds the source of a sound.
+
+    As a record it is {"take": its name, "cut": the second from which it continues, None if it is the take}.
+    """
 
     def __init__(
         self,
@@ -42,14 +45,18 @@ class SoundSource(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._takes, self._selection, self._player = takes, selection, player
-        self._parameters, self._live_settings, self._recording_bits = parameters, live_settings, recording_bits
+        self._takes = takes
+        self._selection = selection
+        self._player = player
+        self._parameters = parameters
+        self._live_settings = live_settings
+        self._recording_bits = recording_bits
         self.recording: Value[RecordingInfo | None] = Value(None, self)
-        """The file that this sound goes on from."""
+        """The file that this sound continues."""
         self._ground: Take | None = None
-        """What the sound goes on from, up to the cut; or the take that it is."""
+        """What the sound continues, up to the cut; or the take that it is."""
         self._record_before_restart: Record = {}
-        """What was here before a restart, until the takes are read."""
+        """What was on the stage before a restart, until the takes are read."""
         self._loaded = "", ""
         """Which recording is there to be cut, and the model that it was brought in for."""
         self._kept: tuple[int, str] | None = None
@@ -59,18 +66,18 @@ class SoundSource(State):
 
     @property
     def parent_name(self) -> str:
-        """Name of the take that it goes on from; empty where it comes from none."""
+        """Return the name of the take that it continues; empty if there is none."""
         return self._ground.name if self._ground is not None and self._live_settings.cut.get() else ""
 
     @property
     def lineage(self) -> tuple[str, ...]:
-        """Keys of the works that it comes from, the nearest first."""
+        """Return the keys of the works that it comes from, the nearest first."""
         return self._takes.lineage(self._ground.key) if self._ground is not None else ()
 
-    # ── what there is ────────────────────────────────────────────────────────────────────────────
+    # ── the present sound ────────────────────────────────────────────────────────────────────────
 
     def keep_take(self) -> str | None:
-        """Name of the take that is the sound as it is now; its file is written where there is none yet."""
+        """Return the name of the take that is the present sound; write its file if there is none yet."""
         samples = self._player.samples
         if self._live_settings.is_fresh and self._ground is not None:
             return self._ground.name
@@ -82,8 +89,9 @@ class SoundSource(State):
         return self._kept[1]
 
     def to_work(self) -> Work | None:
-        """The making of what there is; None where there is nothing."""
-        trained, ground = self._parameters.model.get(), self._ground
+        """Return the recipe of the present sound; None if there is no sound."""
+        trained = self._parameters.model.get()
+        ground = self._ground
         if trained is None or not len(self._player.samples):
             return None
         if self._live_settings.is_fresh and ground is not None:
@@ -91,30 +99,30 @@ class SoundSource(State):
         return self._live_settings.to_work(trained, ground.work.source if ground is not None else "", self.lineage)
 
     def record_at_beginning(self) -> Record:
-        """With nothing made on it yet."""
+        """Return a record of the source with nothing made after it."""
         cut = self._live_settings.cut.get()
         return {"take": self._ground.name, "cut": cut} if self._ground is not None and cut else {}
 
     def record_cut_at(self, seconds: float) -> Record:
-        """Going on from another moment of what was there; nothing where nothing was."""
+        """Return a record that continues from another moment of the source; empty if there is none."""
         if self._ground is None:
             return {}
         end = len(self._ground.picture) / self._ground.work.sample_rate
         return {"take": self._ground.name, "cut": min(max(seconds, 0.0), end)}
 
     def to_record(self) -> Record:
-        """What undo brings back: the sound as it is now, whose file is written where there is none yet."""
+        """Return what undo restores: the present sound, whose file is written if there is none yet."""
         name = None if self._live_settings.is_fresh else self.keep_take()
         return {"take": name, "cut": None} if name is not None else self._base_take()
 
     def stored(self) -> Record:
-        """What a restart brings back: the sound as far as its file is written."""
+        """Return what a restart restores: the sound as far as its file is written."""
         return self._record_before_restart or (
             {"take": self._kept[1], "cut": None} if self._kept is not None else self._base_take()
         )
 
     def restore_later(self, plain: Record) -> None:
-        """Put it there once the takes are read."""
+        """Restore the sound once the takes are read."""
         self._record_before_restart = dict(plain)
 
     def _base_take(self) -> Record:
@@ -128,16 +136,14 @@ class SoundSource(State):
     def _forget_kept(self) -> None:
         self._kept = None
 
-    # ── what is put there ────────────────────────────────────────────────────────────────────────
+    # ── loading ──────────────────────────────────────────────────────────────────────────────────
 
     def apply_record(self, plain: Record) -> None:
-        """A sound of which nothing is made yet from the cut on; as it is where there is no cut."""
+        """Load a sound up to its cut, or whole if there is no cut."""
         self._record_before_restart = {}
-        trained, take, cut = (
-            self._parameters.model.get(),
-            self._takes.get_take(str(plain.get("take", ""))),
-            plain.get("cut"),
-        )
+        trained = self._parameters.model.get()
+        take = self._takes.get_take(str(plain.get("take", "")))
+        cut = plain.get("cut")
         here = take is not None and self._kept is not None and self._kept[1] == take.name
         if here and plain.get("live") and self._player.making.get():
             self._ground = take
@@ -157,43 +163,52 @@ class SoundSource(State):
         self.recording.set(RecordingInfo(name, words) if name else None)
 
     def _clear_sound(self, trained: InstalledModel | None) -> None:
-        """Nothing is there."""
+        """Remove the sound."""
         self._player.load_sound(
             trained.card.sample_rate if trained is not None else self._player.rate, np.zeros(0, np.int16)
         )
-        self._ground, self._kept, self._loaded = None, None, ("", "")
+        self._ground = None
+        self._kept = None
+        self._loaded = ("", "")
         self._live_settings.clear_from()
 
     def _load_whole(self, take: Take, trained: InstalledModel) -> None:
-        """A take as it was made."""
+        """Load a take as it was made."""
         self._player.load_sound(trained.card.sample_rate, _samples_at_rate(take, trained.card.sample_rate))
-        self._ground, self._kept = take, (len(self._player.samples), take.name)
+        self._ground = take
+        self._kept = (len(self._player.samples), take.name)
         self._live_settings.set_work(take.work)
         self._recording_bits.set_model(trained, self._parameters.label.get(), take.work.mix is not None)
 
     def _load_cut(self, take: Take, trained: InstalledModel, cut: float, here: bool) -> None:
-        """A take that is to be gone on from; of a recording all is there still, to choose the cut on. `here`: the take
-        is what the player holds."""
-        own, rate = _is_recording(take), trained.card.sample_rate
+        """Load a take that is to be continued.
+
+        A recording stays whole, so that the cut can move. `here`: the player holds this take already.
+        """
+        own = _is_recording(take)
+        rate = trained.card.sample_rate
         same = own and self._live_settings.is_fresh and self._loaded == (take.name, trained.card.name)
         if not same and (own or not here):
             self._player.load_sound(rate, _samples_at_rate(take, rate))
             self._recording_bits.set_model(trained, self._parameters.label.get(), take.work.mix is not None)
         if not own:
             self._player.live_generation.truncate(round(cut * rate))
-        self._ground, self._kept, self._loaded = take, None, (take.name, trained.card.name)
+        self._ground = take
+        self._kept = None
+        self._loaded = (take.name, trained.card.name)
         self._live_settings.clear_from(min(cut, len(take.picture) / take.work.sample_rate))
 
     def _restore_sound(self) -> None:
-        """What was on the stage before a restart is so again."""
-        left, loop = self._record_before_restart, self._player.loop.get()
+        """Restore what was on the stage before a restart."""
+        left = self._record_before_restart
+        loop = self._player.loop.get()
         if left:
             self.apply_record(left)
             self._player.set_loop(loop)
 
 
 def _is_recording(take: Take) -> bool:
-    """Whether no model made any of it."""
+    """Return whether no model made any of it."""
     return take.work.continued_samples >= len(take.picture)
 
 

@@ -1,4 +1,4 @@
-"""Sound: hear what a model makes while it makes it, with a hand on it, and go on from any moment of it."""
+"""Holds the state of Sound: plays a model while it makes sound, and continues from any moment."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,12 +33,15 @@ from studio.library.models import InstalledModel
 from studio.library.work import Work
 
 LOOP_TOLERANCE = 0.05
-"""Seconds before the end of a sound, from which Play goes on making."""
+"""Seconds before the end of a sound from which Play makes more."""
 NO_MODEL = "There is no model of recordings to open a sound with. Your file is untouched. Add a model first."
 
 
 class SoundState(PanelState):
-    """The panel Sound. `player` is what is heard and made, `making` what it is made by, `stage` where it comes from."""
+    """Holds the state of the panel Sound.
+
+    `player` plays and makes the sound, `live_settings` holds its settings over time, `source` where it comes from.
+    """
 
     sound_opened = Signal()
     """Something was opened here; the panel should be shown."""
@@ -55,14 +58,17 @@ class SoundState(PanelState):
         engine_status: Value[str],
     ) -> None:
         super().__init__()
-        self.models, self.engine_status = models, engine_status
-        self._messages, self._jobs, self._takes = messages, jobs, takes
+        self.models = models
+        self.engine_status = engine_status
+        self._messages = messages
+        self._jobs = jobs
+        self._takes = takes
         self.parameters = Parameters(models, 1, 1, lambda trained: trained.card.sample_rate > 0, self.change, self)
-        """Seed and kind begin another sound; what is made by the others begins where they were turned."""
+        """Seed and class begin another sound; the others take effect from the moment of the change."""
         self.model: Value[InstalledModel | None] = self.parameters.model
         self.player = SoundPlayer(engine, card, messages, self)
         self.loop_finder = LoopFinder(engine, self.player, messages, self)
-        """The best join of the player's loop: `busy`, and what it costs in `said`."""
+        """Finds the best join of the player's loop."""
         self.live_settings = LiveSettings(self.player, self.parameters, self)
         self.temperature_curve: Value[Points] = self.live_settings.temperature_curve
         self.cut: Value[float] = self.live_settings.cut
@@ -79,7 +85,7 @@ class SoundState(PanelState):
         self.busy: Value[bool] = Value(False, self)
         """Whether a file is being opened."""
         self._listed_job = ""
-        """What is being made, as the queue knows it."""
+        """The running job in the queue."""
         self._opening = BackgroundTask(self)
         self._exporter = exporter
         self.player.making.changed.connect(self._list_job)
@@ -116,14 +122,14 @@ class SoundState(PanelState):
     def set_temperature_curve(
         self, points: Sequence[Sequence[float]], gesture: str | None = "temperature over time"
     ) -> None:
-        """Draw the temperature over time; only what is not made yet, or not heard, is made by it."""
+        """Set the temperature over time; it changes only what is not made yet, or not heard."""
         curve = heats.curve_from(heats.valid_points(points), self.live_settings.settled_seconds)
         self.change("temperature over time", gesture, temperature_curve=[list(point) for point in curve])
 
     # ── playing ──────────────────────────────────────────────────────────────────────────────────
 
     def play(self) -> None:
-        """Let it be heard, and have it made further where that is its end."""
+        """Play, and make more if playback is at the end."""
         player = self.player
         if self.model.get() is None:
             return
@@ -148,7 +154,7 @@ class SoundState(PanelState):
         self.play()
 
     def set_recording(self, on: bool) -> None:
-        """Keep what is heard from now on; or end that, and keep it as a take that can be gone on from."""
+        """Record what is heard from now on; or end the recording and keep it as a take."""
         trained = self.model.get()
         if on and trained is not None:
             self.recorder.start_recording(trained, self.parameters.seed.get())
@@ -156,7 +162,7 @@ class SoundState(PanelState):
             self.recorder.end_recording()
 
     def set_loop(self, loop: tuple[float, float] | None, gesture: str | None = "loop") -> None:
-        """Which seconds are repeated while `player.looping`; None for none."""
+        """Set which seconds are repeated while `player.looping`; None for none."""
         self.change("loop", gesture, loop=list(loop) if loop is not None else None)
 
     def set_looping(self, on: bool) -> None:
@@ -164,20 +170,22 @@ class SoundState(PanelState):
         self.player.set_loop(self.player.loop.get(), on)
 
     def find_loop(self) -> None:
-        """Move the loop's ends to where the join costs least."""
+        """Move the loop's ends to the cheapest join."""
         trained = self.model.get()
         if trained is not None:
             wished = (trained.card.name, self.parameters.seed.get(), self.parameters.label.get())
             self.loop_finder.find_loop(*wished, lambda loop: self.change("best join", loop=list(loop)))
 
     def _list_job(self, _: object = None) -> None:
-        """What is being made stands in the queue."""
-        player, trained, source = self.player, self.model.get(), self.recording.get()
+        """Show the running job in the queue."""
+        player = self.player
+        trained = self.model.get()
+        source = self.recording.get()
         if self._listed_job != player.live_generation.job:
             self._jobs.remove_job(self._listed_job)
             self._listed_job = player.live_generation.job
             if player.live_generation.job and trained is not None:
-                on = f", on from {source.name}" if source is not None else ""
+                on = f", continued from {source.name}" if source is not None else ""
                 self._jobs.add_endless_job(player.live_generation.job, f"{trained.card.title}{on}")
         if player.live_generation.job:
             speed = f" · {player.speed.get():.1f} × real time" if player.speed.get() else ""
@@ -186,7 +194,7 @@ class SoundState(PanelState):
     # ── where it comes from ──────────────────────────────────────────────────────────────────────
 
     def open_file(self, path: Path) -> None:
-        """Bring in a file: a recording is gone on from, a work of ours is restored."""
+        """Open a file: continue a recording, or restore a work."""
         trained = self.model.get()
         if trained is None:
             self._messages.show_message(NO_MODEL, "warn", until=(self.model.changed,))
@@ -202,13 +210,14 @@ class SoundState(PanelState):
             self.change(f"put {source.name} away", source={}, temperature_curve=_constant_curve(trained))
 
     def set_cut(self, seconds: float, gesture: str | None = "cut") -> None:
-        """Where the model goes on from what was there. What was made after it is among the steps that undo knows."""
+        """Set the moment from which the model continues. Undo restores what was made after it."""
         if source := self.source.record_cut_at(seconds):
             self.change("cut", gesture, source=source)
 
     def branch_at(self, seconds: float | None = None) -> None:
-        """Go on from a moment of what there is, or from the ear, as another take with another seed."""
-        player, seed = self.player, self.parameters.seed.get()
+        """Continue from a moment, or from the heard one, as another take with another seed."""
+        player = self.player
+        seed = self.parameters.seed.get()
         playing = player.playing.get()
         live = seconds is None and playing and player.making.get() and player.seconds_ahead < LIVE_SPEED
         at = player.position if seconds is None else min(max(seconds, 0.0), player.made_seconds)
@@ -228,13 +237,13 @@ class SoundState(PanelState):
             self.play()
 
     def keep_take(self) -> None:
-        """Keep the sound as far as it is made, with its making."""
+        """Keep the sound made so far, with its recipe."""
         name = self.source.keep_take()
         if name is not None and name not in self._takes.names:
             self.change("keep take", takes={name: True})
 
     def show_take(self, index: int) -> None:
-        """Put a take on the stage, with everything that it was made with."""
+        """Put a take on the stage, with everything it was made with."""
         self.restore_take(self.selection.takes.get()[index])
 
     def restore_take(self, take: Take, name: str = "") -> None:
@@ -250,7 +259,7 @@ class SoundState(PanelState):
     def _on_opened(self, outcome: OpenedSound | Exception) -> None:
         self.busy.set(False)
         trained = self.model.get()
-        if isinstance(outcome, ValueError):  # Refused: a sentence for people
+        if isinstance(outcome, ValueError):  # its text is a sentence for the user
             self._messages.show_message(str(outcome), "failed", until=(self.busy.changed, self.player.leaving))
         elif isinstance(outcome, Exception):
             raise outcome
@@ -260,7 +269,7 @@ class SoundState(PanelState):
                 self._messages.show_message(outcome.fault, "warn", until=(self.busy.changed, self.player.leaving))
 
     def _load_opened(self, found: OpenedSound, trained: InstalledModel) -> None:
-        """A work comes back as a take; a recording is laid on the strip, for all that goes on from it."""
+        """Show a work as a take; keep a recording as a take, to be continued."""
         if found.work is not None and self.models.find_or_report_maker(found.work) is not None:
             like = self._takes.find_same(found.work)
             name = like.name if like is not None else self._takes.add_take(found.samples, found.work)
@@ -280,33 +289,34 @@ class SoundState(PanelState):
                 source=source,
                 temperature_curve=_constant_curve(trained),
             )
-            said = f'"{found.name}": {"; ".join((found.description, *found.notes))}.'
-            self._messages.show_message(said, until=(self.busy.changed, self.player.leaving))
+            text = f'"{found.name}": {"; ".join((found.description, *found.notes))}.'
+            self._messages.show_message(text, until=(self.busy.changed, self.player.leaving))
         self.sound_opened.emit()
 
     # ── saving ───────────────────────────────────────────────────────────────────────────────────
 
     def file_name(self, form: AudioFormat = AudioFormat.WAV) -> str:
-        """A file name to suggest; empty while there is nothing to save."""
-        piece = self._export_item(form)
-        return self._exporter.name_for(piece) if piece is not None else ""
+        """Suggest a file name; empty if there is nothing to save."""
+        item = self._export_item(form)
+        return self._exporter.name_for(item) if item is not None else ""
 
     def copy_sound(self) -> None:
         """Copy the sound made so far to the clipboard, and show the outcome."""
-        piece = self._export_item(AudioFormat.WAV)
-        if piece is not None:
-            self._messages.copy_requested.emit(piece.picture, piece.work)
+        item = self._export_item(AudioFormat.WAV)
+        if item is not None:
+            self._messages.copy_requested.emit(item.picture, item.work)
         else:
             self._messages.show_message("There is no sound to copy yet. Press Play first.", until=(self.player.grew,))
 
     def save_sound(self, path: Path, form: AudioFormat = AudioFormat.WAV) -> None:
-        """Save the sound as far as it is made, with its making inside. Says the outcome."""
-        piece = self._export_item(form)
-        if piece is not None:
-            self._exporter.export_item(piece, path)
+        """Save the sound made so far with its recipe, and show the outcome."""
+        item = self._export_item(form)
+        if item is not None:
+            self._exporter.export_item(item, path)
 
     def _export_item(self, form: AudioFormat) -> ExportItem | None:
-        trained, work = self.model.get(), self.source.to_work()
+        trained = self.model.get()
+        work = self.source.to_work()
         if trained is None or work is None:
             return None
         name = storage.clean_name(f"{trained.card.name}-{work.seed}{form.ending}")
@@ -315,7 +325,7 @@ class SoundState(PanelState):
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
     def settle(self) -> None:
-        """Choose the first model of recordings, where none is chosen yet."""
+        """Choose the first model of recordings if none is chosen yet."""
         first = self.models.first_model(recordings=True)
         if self.model.get() is None and first is not None:
             self._apply({**default_record(first), "temperature_curve": _constant_curve(first), "source": {}})
@@ -362,9 +372,7 @@ class SoundState(PanelState):
         also = ["temperature_curve"] if "temperature" in after else []
         also += ["loop"] if "source" in after else []
         before = super()._before({**dict.fromkeys(also), **after})
-        if (
-            "temperature_curve" in before and "source" not in after
-        ):  # what is settled stays as it is, whatever is undone
+        if "temperature_curve" in before and "source" not in after:  # the settled part stays, whatever is undone
             curve = heats.curve_from(self.temperature_curve.get(), self.live_settings.settled_seconds)
             before["temperature_curve"] = [list(point) for point in curve]
         return before
@@ -386,5 +394,5 @@ class SoundState(PanelState):
 
 
 def _constant_curve(trained: InstalledModel) -> list[list[float]]:
-    """The model's own temperature all along."""
+    """Return a curve of the model's own temperature."""
     return [[0.0, trained.card.temperature]]

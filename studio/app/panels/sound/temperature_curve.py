@@ -1,4 +1,4 @@
-"""Temperature over time: points (second, temperature), joined by straight lines; two of one second are a step."""
+"""Computes temperature over time: points (second, temperature), joined by lines; two at one second are a step."""
 
 import bisect
 from collections.abc import Sequence
@@ -16,15 +16,17 @@ MAX_POINTS = 10_000
 
 
 def valid_points(points: Sequence[Sequence[float]]) -> Points:
-    """Points as they may be: in order, from 0 to MAX_TEMPERATURE. Raises ValueError."""
-    found = tuple((max(float(at), 0.0), min(max(float(heat), 0.0), MAX_TEMPERATURE)) for at, heat in points)
+    """Return points in order, from 0 to MAX_TEMPERATURE. It raises ValueError for others."""
+    found = tuple(
+        (max(float(at), 0.0), min(max(float(temperature), 0.0), MAX_TEMPERATURE)) for at, temperature in points
+    )
     if not 1 <= len(found) <= MAX_POINTS or not np.isfinite(found).all():
         raise ValueError("temperature over time has 1 to 10,000 points of two numbers")
     return tuple(sorted(found, key=lambda point: point[0]))
 
 
 def temperature_at(points: Points, seconds: float, before: bool = False) -> float:
-    """The temperature of a moment; of a step the later one, or the one `before`."""
+    """Return the temperature of a moment; at a step the later one, or the one `before`."""
     place = bisect.bisect_left(points, seconds, key=_seconds_of) if before else _index_after(points, seconds)
     if not 0 < place < len(points):
         return points[-1 if place else 0][1]
@@ -33,25 +35,26 @@ def temperature_at(points: Points, seconds: float, before: bool = False) -> floa
 
 
 def curve_from(points: Points, seconds: float) -> Points:
-    """The part of a curve from a moment on."""
+    """Return the part of a curve from a moment on."""
     return ((seconds, temperature_at(points, seconds)), *points[_index_after(points, seconds) :])
 
 
 def curve_with_step(points: Points, seconds: float, temperature: float) -> Points:
-    """From a moment on another temperature, up to the next point that was drawn; what was before stays."""
+    """Return a curve with another temperature from a moment up to the next drawn point."""
     return splice_curves(points, ((seconds, temperature), *points[_index_after(points, seconds) :]), seconds)
 
 
 def splice_curves(past: Points, future: Points, seconds: float) -> Points:
-    """One curve up to a moment, and another from there on."""
-    before, then = past[: bisect.bisect_left(past, seconds, key=_seconds_of)], temperature_at(future, seconds)
+    """Return one curve up to a moment, and another from there on."""
+    before = past[: bisect.bisect_left(past, seconds, key=_seconds_of)]
+    then = temperature_at(future, seconds)
     now = temperature_at(past, seconds, before=True) if before else then
     middle = ((seconds, then),) if abs(now - then) < 1e-9 or not before else ((seconds, now), (seconds, then))
     return (*before, *middle, *future[_index_after(future, seconds) :])[-MAX_POINTS:]
 
 
 def curve_array(points: Points, begin: float) -> Array:
-    """As a Perform wants it that begins at a moment."""
+    """Return the curve from a moment on as StreamSound expects it."""
     return np.array(curve_from(points, begin), np.float64) - (begin, 0.0)
 
 
@@ -60,18 +63,18 @@ def _seconds_of(point: tuple[float, float]) -> float:
 
 
 def _index_after(points: Points, seconds: float) -> int:
-    """The first point after a moment."""
+    """Return the index of the first point after a moment."""
     return bisect.bisect_right(points, seconds, key=_seconds_of)
 
 
 Knots = Points
 
 SLIDER_MAX_TEMPERATURE = 2.0
-"""As far as a hand goes; works may bring more."""
+"""The highest temperature that the user can set; works may contain higher ones."""
 
 
 def add_knot(knots: Knots, seconds: float, temperature: float) -> Knots:
-    """One more."""
+    """Return the points with one more."""
     place = bisect.bisect_right([at for at, _ in knots], seconds)
     return (*knots[:place], (seconds, temperature), *knots[place:])
 
@@ -81,7 +84,7 @@ def remove_knot(knots: Knots, row: int) -> Knots:
 
 
 def move_knot(knots: Knots, row: int, seconds: float, temperature: float, least: float) -> Knots:
-    """One elsewhere: between its neighbours, and not before a moment."""
+    """Return the points with one moved, between its neighbours and not before a moment."""
     least = max(knots[row - 1][0] if row else 0.0, least)
     most = knots[row + 1][0] if row + 1 < len(knots) else max(seconds, least)
     now = min(max(seconds, least), most), min(max(temperature, 0.0), SLIDER_MAX_TEMPERATURE)

@@ -1,4 +1,4 @@
-"""Below the lanes: the buttons of a player, the time, how fast this machine is, and how loud it plays."""
+"""Shows the buttons of a player, the time, the speed of this computer, and the volume."""
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent, QResizeEvent
@@ -13,7 +13,9 @@ from studio.app.widgets.theme import Theme
 
 LOUD_LEVEL = 0.7
 """Home of the volume."""
-NARROW_WIDTH, ROOMY_WIDTH, FULL_WIDTH = 500, 690, 880
+NARROW_WIDTH = 500
+ROOMY_WIDTH = 690
+FULL_WIDTH = 880
 """Pixels of width from which on the time stands beside the buttons, all in one line, and nothing below another."""
 
 
@@ -22,7 +24,7 @@ METER_WIDTH = 236
 
 
 class TransportView(QWidget):
-    """`play` looks pressed while it plays; `loop` and `record` are pressed while they are on."""
+    """Shows the transport. Its play button looks pressed during playback; loop and record while they are on."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -39,10 +41,10 @@ class TransportView(QWidget):
         self._sign = Label()
         self.level = Slider(theme, 0.0, 1.0, LOUD_LEVEL, None)
         self.level.setAccessibleName("Volume")
-        set_tooltip(self.level, "How loud, not part of the export")
+        set_tooltip(self.level, "Set how loud it plays. The export stays the same")
         self.meter = QWidget()
         self.meter.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        set_tooltip(self.meter, "How fast this computer makes sound, and how far it is ahead of the ear")
+        set_tooltip(self.meter, "See how fast this computer makes sound, and how far ahead")
         self._column = QVBoxLayout(self)
         self._lines: list[QHBoxLayout] = []
         self._mode = ""
@@ -71,34 +73,38 @@ class TransportView(QWidget):
     def show_playing(self, playing: bool) -> None:
         self.play.set_icon("pause" if playing else "play")
         self.play.setAccessibleName("Pause" if playing else "Play")
-        self.play.set_tooltip("Rest here; making goes on a little" if playing else "Play while it is made", "Space")
+        self.play.set_tooltip("Pause here. Making continues a little" if playing else "Play while it is made", "Space")
 
     def show_time(self, position: float, made: float, fresh: bool) -> None:
-        """`fresh`: nothing is made yet, so that it is the length of what was brought in."""
+        """Show the position and the length; `fresh`: nothing is made yet, so the length is that of the source."""
         self.time.setText(ruler_time(position, 2))
         self.made.setText(f"of {ruler_time(made, 2)}{'' if fresh or self._mode == 'small' else ' made'}")
 
     def show_speed(self, speed: float, ahead: float, gaps: int, waiting: str, making: bool) -> None:
-        """`speed`: seconds made in a second, 0 where it is not known; `waiting`: why nothing is heard yet."""
-        words = f"{speed:.{1 if speed >= 0.1 else 3}f} × real time" if speed else ""
-        gap = "no gaps so far" if not gaps else "1 gap so far" if gaps == 1 else f"{gaps} gaps so far"
-        far = f"{ahead:.1f} s ahead, {gap}" if making else "" if not speed else gap.capitalize()
+        """Show `speed`, seconds made in a second, 0 if unknown, or `waiting`: why nothing is heard yet."""
+        decimals = 1 if speed >= 0.1 else 3
+        words = f"{speed:.{decimals}f} × real time" if speed else ""
+        gap = "1 gap so far" if gaps == 1 else f"{gaps or 'no'} gaps so far"
+        far = gap.capitalize() if speed else ""
+        if making:
+            far = f"{ahead:.1f} s ahead, {gap}"
         below = waiting.split(" × real time. ")[-1] or far
         if (words, below) == (self._speed, self._ahead):
             return
-        self._speed, self._ahead = words, below
+        self._speed = words
+        self._ahead = below
         self.speed.setText(words)
         self.ahead.setText(below)
         set_style(self.speed, role="warn" if 0 < speed < 1 else "strong")
-        said = f"Speed, {speed:.1f} times real time" if speed else "Speed"
-        self.meter.setAccessibleName(f"{said}, {ahead:.1f} seconds ahead" if making and speed else said)
+        text = f"Speed, {speed:.1f} times real time" if speed else "Speed"
+        self.meter.setAccessibleName(f"{text}, {ahead:.1f} seconds ahead" if making and speed else text)
         self.meter.setAccessibleDescription(waiting or gap)
 
     def show_level(self, level: float) -> None:
         self.level.show_value(level)
         self.level.setAccessibleDescription(f"{round(level * 100)} percent")
 
-    # ── places ───────────────────────────────────────────────────────────────────────────────────
+    # ── layout ───────────────────────────────────────────────────────────────────────────────────
 
     @guarded(None)
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -106,17 +112,13 @@ class TransportView(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        """In one line where there is room, else in two or three."""
-        px, wide = self._theme.scaled, self.width() / self._theme.scale
-        mode = (
-            "small"
-            if wide < NARROW_WIDTH
-            else "two lines"
-            if wide < ROOMY_WIDTH
-            else "roomy"
-            if wide < FULL_WIDTH
-            else "wide"
-        )
+        """Place the controls in one line if they fit, else in two or three."""
+        px = self._theme.scaled
+        wide = self.width() / self._theme.scale
+        mode = "wide"
+        for limit, name in ((FULL_WIDTH, "roomy"), (ROOMY_WIDTH, "two lines"), (NARROW_WIDTH, "small")):
+            if wide < limit:
+                mode = name
         if mode != self._mode:
             self._mode = mode
             self._arrange_rows(
@@ -144,7 +146,7 @@ class TransportView(QWidget):
         self._sign.setPixmap(icon_pixmap("speaker", self._theme.colour("soft"), px(18), self.devicePixelRatioF()))
 
     def _arrange_rows(self, rows: tuple[tuple[QWidget | int, ...], ...]) -> None:
-        """Widgets beside each other in rows below each other."""
+        """Place widgets beside each other, in rows below each other."""
         for line in self._lines:
             self._column.removeItem(line)
             line.deleteLater()
@@ -162,8 +164,7 @@ class TransportView(QWidget):
 
 
 class ControlKeys(QObject):
-    """Controls among single keys keep those that mean something to themselves: Space presses a button that has the
-    focus, Home and End go to the ends of a slider."""
+    """Gives controls the single keys that they use: Space presses a focused button, Home and End move a slider."""
 
     def __init__(self, inside: TransportView) -> None:
         super().__init__(inside)

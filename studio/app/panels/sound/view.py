@@ -1,4 +1,4 @@
-"""The panel Sound: hear what a model makes while it makes it, with a hand on it."""
+"""Builds the panel Sound: hear what a model makes while it makes it, and change it meanwhile."""
 
 from dataclasses import replace
 from functools import partial
@@ -17,12 +17,12 @@ from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, Label, make_row
 from studio.app.widgets.theme import Theme
 
-EMPTY_TEXT = "Press Play to hear this model, or drop a recording to go on from."
+EMPTY_TEXT = "Press Play to hear this model, or drop a recording to continue."
 NO_MODEL_TEXT = "No model of recordings is here yet. Add one, and hear it while it makes."
 
 
 class SoundStageView(QStackedWidget):
-    """How to begin, or the player."""
+    """Shows how to begin, or the player."""
 
     def __init__(self, theme: Theme, state: SoundState, dialogs: FileDialogs) -> None:
         super().__init__()
@@ -40,7 +40,8 @@ class SoundStageView(QStackedWidget):
 
     def _build_empty_page(self) -> QWidget:
         page = QWidget()
-        self.title, self.waits = Label("", "name", wrap=True), Label("", "note", wrap=True)
+        self.title = Label("", "name", wrap=True)
+        self.waits = Label("", "note", wrap=True)
         self.begin = Button(self._theme, "Play", "primary", "play", tooltip="Play while it is made", keys="Ctrl+Return")
         self.own = Button(
             self._theme, "Open a sound…", "", "folder", tooltip="Choose a sound to continue", keys="Ctrl+O"
@@ -72,14 +73,14 @@ class SoundStageView(QStackedWidget):
             button.setVisible(able)
         self.add.setVisible(not able)
         late = able and self._state.engine_status.get() == "Starting"
-        self.waits.setText("The engine is starting; playing begins as soon as it is ready." if late else "")
+        self.waits.setText("The engine is starting. Playing begins when it is ready." if late else "")
         if not able:
             self.waits.setText("A model is one .safetensors file. It can also be dropped on this window.")
         self.waits.setVisible(bool(self.waits.text()))
 
 
 class SoundFoot(QWidget):
-    """Export and Keep take."""
+    """Shows Export and Keep take."""
 
     def __init__(self, theme: Theme, state: SoundState, dialogs: FileDialogs) -> None:
         super().__init__()
@@ -98,7 +99,7 @@ class SoundFoot(QWidget):
         self._update()
 
     def choose_format(self) -> None:
-        """Ask for the form of the file, then where to."""
+        """Ask for the format of the file, then for its place."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for form in AudioFormat:
@@ -110,7 +111,7 @@ class SoundFoot(QWidget):
             self._dialogs.ask_save_path(name, lambda path: self._state.save_sound(path, audio_format))
 
     def _update_enabled(self, able: bool) -> None:
-        """Nothing can be saved where nothing can be made."""
+        """Enable saving if there is something to save."""
         self.export.setVisible(able)
         self.keep.setVisible(able)
 
@@ -122,11 +123,12 @@ class SoundFoot(QWidget):
 
 
 def make_panel(theme: Theme, state: SoundState, dialogs: FileDialogs) -> PanelView:
-    """Sound, ready for the frame."""
+    """Build the panel Sound."""
     stage = SoundStageView(theme, state, dialogs)
     foot = SoundFoot(theme, state, dialogs)
-    player, time = stage.player, stage.player.lanes.timeline
-    acts = (
+    player = stage.player
+    time = stage.player.lanes.timeline
+    actions = (
         Action("Play", ("Ctrl+Return", "Ctrl+Enter"), state.play),
         Action("Put the recording away", (CLOSE_KEYS,), state.close_recording),
         Action("Copy the sound", ("Ctrl+C",), state.copy_sound),
@@ -146,7 +148,7 @@ def make_panel(theme: Theme, state: SoundState, dialogs: FileDialogs) -> PanelVi
         key="sound",
         title="Sound",
         icon="sound",
-        tooltip="Hear a model while it makes, and go on from recordings",
+        tooltip="Hear a model while it makes sound, and continue recordings",
         stage=stage,
         inspector=SoundInspector(theme, state, stage.ask_file),
         foot=foot,
@@ -154,7 +156,7 @@ def make_panel(theme: Theme, state: SoundState, dialogs: FileDialogs) -> PanelVi
         choose_model=state.choose_model,
         undo_history=state.history,
         keep_take=state.keep_take,
-        actions=tuple(replace(act, panel="sound") for act in acts),
+        actions=tuple(replace(action, panel="sound") for action in actions),
         close_open=player.cancel_drag,
         zoom=lambda by: time.show_all() if not by else time.zoom(1.5**by, time.x_of(time.position)),
         show_smooth=lambda smooth: None,

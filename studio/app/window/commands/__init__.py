@@ -1,1 +1,1 @@
-"""Keys and the command palette."""
+"""Holds the keys and the command palette."""

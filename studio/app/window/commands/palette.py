@@ -109,7 +109,7 @@ class CommandPalette(QFrame):
         self.hide()
 
     def open_palette(self, targets: Sequence[Target]) -> None:
-        """Open the finder with everything that can be found now."""
+        """Open the palette with everything that can be found now."""
         self._targets = list(targets)
         self._before = QApplication.focusWidget()
         self.field.clear()

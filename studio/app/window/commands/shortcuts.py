@@ -1,4 +1,4 @@
-"""The keys of the window's actions: which hold now, and where."""
+"""Gives each action of the window its keys, where and while they apply."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,14 @@ from studio.app.widgets.action import Action
 
 
 class Shortcuts(QObject):
-    """One QAction for each act: in the whole window, or only in the parts where single keys act."""
+    """Makes one QAction for each action: for the whole window, or for the parts in which single keys work."""
 
     def __init__(self, window: QWidget, parts: Sequence[QWidget], actions: Sequence[Action]) -> None:
         super().__init__(window)
-        self._actions = [(act, self._add_shortcut(window, parts, act)) for act in actions]
+        self._actions = [(action, self._add_shortcut(window, parts, action)) for action in actions]
 
     def enable_shortcuts(self, panel: str, letters: bool) -> None:
-        """Keys of a panel hold where it is open; single keys can be switched off."""
+        """Enable the keys of the open panel. Single keys can be switched off."""
         for act, action in self._actions:
             action.setEnabled(act.panel in ("", panel) and (letters or act.scope == "window"))
 
@@ -34,9 +34,10 @@ class Shortcuts(QObject):
 
 
 def focus_region(regions: Sequence[QWidget], now: QWidget | None, by: int) -> None:
-    """Give the focus to the next or previous of these parts that can have it."""
+    """Focus the next or previous of these parts that can have the focus."""
     at = [place for place, part in enumerate(regions) if now is not None and part.isAncestorOf(now)]
-    place = at[0] if at else -1 if by > 0 else 0
+    before_first = -1 if by > 0 else 0
+    place = at[0] if at else before_first
     for step in range(1, len(regions) + 1):
         part = regions[(place + by * step) % len(regions)]
         first = first_focusable(part)

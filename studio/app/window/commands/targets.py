@@ -43,7 +43,7 @@ class Target:
 
 def action_targets(actions: Iterable[Action]) -> list[Target]:
     """List the actions. Choosing one runs it."""
-    return [Target(act.title, act.run, native_keys(act.keys[0]) if act.keys else "") for act in actions]
+    return [Target(action.title, action.run, native_keys(action.keys[0]) if action.keys else "") for action in actions]
 
 
 def control_targets(parts: Iterable[QWidget], on_chosen: Callable[[QWidget], object]) -> list[Target]:
@@ -68,7 +68,7 @@ def model_targets(models: Iterable[Any], choose: Callable[[str], object]) -> lis
 
 def setting_targets(settings: Iterable[tuple[str, QWidget]], on_chosen: Callable[[QWidget], object]) -> list[Target]:
     """List the settings, which are found by their choices, too. Choosing one calls `go` with it."""
-    return [Target(title, partial(on_chosen, dial), "Setting", _choice_texts(dial)) for title, dial in settings]
+    return [Target(title, partial(on_chosen, field), "Setting", _choice_texts(field)) for title, field in settings]
 
 
 def focus_control(widget: QWidget) -> None:

@@ -1,4 +1,4 @@
-"""Masks: what tools cover, what follows a hole, and how both layers are kept as text."""
+"""Tests masks: what tools cover, what follows a hole, and both layers as text."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def test_layers_are_kept_as_text_that_nothing_can_break() -> None:
         assert (masks.unpack_temperature_map(broken, (9, 7)) == masks.NEUTRAL).all()
 
 
-def test_the_caption_counts_and_says_what_is_kept() -> None:
+def test_the_caption_counts_pixels_and_names_the_kept_part() -> None:
     mask = np.zeros((32, 32), bool)
     assert masks.mask_caption(mask)[0] == "Nothing is marked yet."
     assert masks.mask_caption(masks.mask_below((32, 32), 17)) == (

@@ -1,4 +1,4 @@
-"""Complete without a window: painting, undo, making, ranking, keeping, and everything it refuses."""
+"""Tests Complete without a window: painting, undo, runs, ranking, keeping, and every refusal."""
 
 from pathlib import Path
 
@@ -10,7 +10,10 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import AppState
 from studio.app.panels.complete import mask as masks
+from studio.app.panels.complete.canvas import NO_MODEL_TEXT
+from studio.app.panels.complete.encoding import STOPPED_TEXT
 from studio.app.panels.complete.ranking import MAX_SHOWN
+from studio.app.panels.complete.state import ALL_MARKED, NO_COMPLETION_CHOSEN, NOTHING_MARKED
 from studio.library.work import Work
 from studio.wire import messages as wire
 from studio.wire.messages import Array
@@ -23,7 +26,7 @@ PIXELS = ("pixelcnn_pp", "PixelCNN++")
 
 @pytest.fixture(autouse=True)
 def rows(two_models: Path) -> None:
-    """`rows`, 8 × 8 in colour, which draws pixel by pixel, in two kinds."""
+    """Add `rows`, 8 × 8 in colour, which draws pixel by pixel, in two classes."""
     write_model(two_models, make_card("rows", classes=("dark", "light"), family=PIXELS))
 
 
@@ -40,7 +43,7 @@ def own(tmp_path: Path, picture: Array) -> Path:
 
 @pytest.fixture
 def opened(window: AppState, own: Path, qtbot: QtBot) -> AppState:
-    """With a picture of one's own on the canvas."""
+    """Open a window with the user's own picture on the canvas."""
     window.show_panel("complete")
     window.open_dropped([own])
     qtbot.waitUntil(lambda: window.complete.canvas.picture.get() is not None)
@@ -118,7 +121,7 @@ def test_a_picture_of_the_right_size_is_dropped_and_another_is_cropped(
     assert opened.drop_text([tmp_path / "wide.png"]) == "Open in Explore"
 
 
-def test_colours_that_a_grey_model_cannot_keep_are_said(
+def test_colours_that_a_grey_model_cannot_keep_are_reported(
     window: AppState, two_models: Path, own: Path, qtbot: QtBot
 ) -> None:
     write_model(two_models, make_card("greys", (1, 8, 8), family=PIXELS))
@@ -128,7 +131,7 @@ def test_colours_that_a_grey_model_cannot_keep_are_said(
     window.open_dropped([own])
     qtbot.waitUntil(lambda: window.complete.canvas.picture.get() is not None)
     assert window.complete.canvas.picture.get().shape == (8, 8, 1)  # type: ignore[union-attr]
-    assert '"mine.png" is in colour and "Greys" draws in grey' in said(window)
+    assert '"mine.png" was turned to grey, because "Greys" draws in grey' in said(window)
     # Another model sees the same picture and the same hole in its own shape.
     mark(window, 3)
     window.complete.choose_model("rows")
@@ -136,10 +139,10 @@ def test_colours_that_a_grey_model_cannot_keep_are_said(
     assert masks.first_row(window.complete.canvas.brush.mask.get()) == 3
 
 
-def test_a_model_that_cannot_keep_a_part_says_so_and_offers_one_that_can(window: AppState, picture: Array) -> None:
+def test_a_model_that_cannot_keep_a_part_is_refused_and_another_offered(window: AppState, picture: Array) -> None:
     work = Work(model="tiny", model_hash="", seed=7)
     window.complete.canvas.open_work(work, picture)
-    assert said(window) == '"Tiny" makes the whole picture at once and cannot keep part of it.'
+    assert said(window) == '"Tiny" makes the whole picture at once. It cannot keep a part.'
     current = window.messages.current.get()
     assert current is not None
     assert [words for words, _ in current.buttons] == ["Choose a model that can"]
@@ -151,13 +154,13 @@ def test_a_model_that_cannot_keep_a_part_says_so_and_offers_one_that_can(window:
     assert window.complete.model.get().card.name == "rows"  # type: ignore[union-attr]
 
 
-def test_without_a_model_that_can_it_says_what_to_do(
+def test_without_a_fitting_model_the_stage_explains_what_to_do(
     engine: FakeEngine, opener: Opener, two_models: Path, own: Path, picture: Array
 ) -> None:
     (two_models / "rows.safetensors").unlink()
     window = opener(engine)
     window.complete.canvas.open_file(own)
-    assert "No model here can keep a part of a picture. Add one" in said(window)
+    assert said(window).startswith(NO_MODEL_TEXT)
     window.complete.canvas.open_work(Work(model="tiny", model_hash="", seed=7), picture)
     current = window.messages.current.get()
     assert current is not None
@@ -210,7 +213,7 @@ def test_a_mask_is_opened_and_one_of_another_size_is_refused(opened: AppState, t
     assert np.array_equal(painting.mask.get(), white > 0)
     opened.complete.canvas.open_mask(tmp_path / "small.png")
     qtbot.waitUntil(lambda: "small.png" in said(opened))
-    assert 'The mask "small.png" is 8 × 5 pixels, but the picture is 8 × 8. The hole stays' in said(opened)
+    assert 'The mask "small.png" has 8 × 5 pixels, the picture 8 × 8. The hole stays' in said(opened)
     opened.complete.canvas.open_mask(tmp_path / "broken.png")
     qtbot.waitUntil(lambda: "broken.png" in said(opened))
     assert np.array_equal(painting.mask.get(), white > 0)
@@ -245,7 +248,7 @@ def test_of_two_runs_at_once_each_is_steered_for_itself(opened: AppState, engine
     assert one.control != other.control, "the newer command of a hand replaces the older"
 
 
-def test_doubt_is_told_of_completions_and_of_what_is_kept_there_is_none(opened: AppState, engine: FakeEngine) -> None:
+def test_uncertainty_is_shown_for_filled_pixels_only(opened: AppState, engine: FakeEngine) -> None:
     complete = opened.complete
     complete.batch.show_uncertainty(True)
     mark(opened)
@@ -314,10 +317,10 @@ def test_temperature_is_painted_and_steers_a_run_under_way(opened: AppState, eng
 
 def test_an_empty_and_a_full_mask_are_refused_with_a_sentence(opened: AppState, engine: FakeEngine) -> None:
     opened.complete.start_batch()
-    assert "Nothing is marked yet" in said(opened)
+    assert said(opened) == NOTHING_MARKED
     opened.complete.canvas.brush.invert_mask()
     opened.complete.start_batch()
-    assert "All of the picture is marked" in said(opened)
+    assert said(opened) == ALL_MARKED
     assert engine.sent == []
 
 
@@ -383,7 +386,7 @@ def test_of_many_ranked_by_what_follows_the_best_are_shown_and_the_rest_is_count
     assert results.rank_by.get() == "following"
 
 
-def test_stop_keeps_what_is_drawn_and_go_on_makes_the_rest(opened: AppState, engine: FakeEngine) -> None:
+def test_stop_keeps_drawn_pictures_and_continue_makes_the_rest(opened: AppState, engine: FakeEngine) -> None:
     mark(opened)
     job = run(opened, engine).job
     draw(engine, job, 0, [-1.0])
@@ -392,7 +395,7 @@ def test_stop_keeps_what_is_drawn_and_go_on_makes_the_rest(opened: AppState, eng
     assert engine.stopped == [job]
     engine.emit_events(wire.Stopped(job=job))
     assert said(opened) == "Stopped at row 5. 1 finished and 1 half-drawn of 4 completions are kept."
-    # What is painted meanwhile is for the next run; this one goes on as it began.
+    # A mask painted meanwhile is for the next run; this one continues as it began.
     mark(opened, 2)
     opened.complete.batch.continue_run()
     assert asked(engine).seeds == (11, 12, 13)
@@ -402,7 +405,7 @@ def test_stop_keeps_what_is_drawn_and_go_on_makes_the_rest(opened: AppState, eng
     assert opened.complete.batch.can_continue.get()
 
 
-def test_two_models_are_mixed_and_a_run_follows_the_share_and_goes_on_by_it(
+def test_a_mixed_run_follows_the_share_and_continues_with_it(
     opened: AppState, engine: FakeEngine, two_models: Path, opener: Opener
 ) -> None:
     write_model(two_models, msgspec.structs.replace(make_card("dashes", family=PIXELS), bits_quantiles=(1.0, 2.0, 3.0)))
@@ -445,7 +448,7 @@ def test_an_engine_that_dies_loses_nothing(opened: AppState, engine: FakeEngine)
 
 
 def answer(engine: FakeEngine) -> None:
-    """The latent of the piece that was asked for last."""
+    """Answer with the latent of the newest request."""
     sent = engine.sent[-1]
     assert isinstance(sent, wire.Encode)
     latent = np.zeros((3, 8, 8), np.float32)
@@ -462,7 +465,7 @@ def test_chosen_ones_are_saved_kept_and_opened_in_explore(
     engine.emit_events(wire.Finished(job=job))
     state = opened.complete
     state.keep_takes()
-    assert "No completion is chosen yet" in said(opened)
+    assert said(opened) == NO_COMPLETION_CHOSEN
     state.choose_completions((2, 0))
     assert state.file_name() == "mine-10.png"
     (tmp_path / "out").mkdir()
@@ -530,7 +533,7 @@ def test_stopped_in_the_queue_no_more_completions_are_made_ready(
     opened.jobs.stop_job(piece)
     engine.emit_events(wire.Stopped(job=piece))
     assert engine.stopped == [piece] and len(engine.sent) == count and opened.jobs.jobs.get() == ()
-    assert "Stopped before it was ready. The completion is still here." in said(opened)
+    assert STOPPED_TEXT in said(opened)
     opened.messages.press_button(0)
     answer(engine)
     answer(engine)
@@ -589,7 +592,7 @@ def test_a_dark_picture_on_the_canvas_is_stretched_by_one_click_and_back(
     stretched = canvas.picture.get()
     assert stretched is not None
     assert (stretched.min(), stretched.max()) == (0, 255)
-    assert canvas.brush.mask.get().any()  # what is painted stays
+    assert canvas.brush.mask.get().any()  # the mask stays
     window.undo()
     before = canvas.picture.get()
     assert before is not None and before.max() < 16

@@ -1,4 +1,4 @@
-"""Complete: what the hand does on the canvas, what stands in the grid, and every state that the panel can be in."""
+"""Tests Complete in the window: strokes on the canvas, the grid, and every state of the panel."""
 
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog
 
 from studio.app.model_browser.cards_view import CardList
 from studio.app.panels.complete import mask as masks
+from studio.app.panels.complete.canvas import NO_MODEL_TEXT
 from studio.app.panels.complete.inspector_view import CompleteInspector, CompleteSettings
 from studio.app.panels.complete.view import CompleteFoot, CompleteStage, CompleteWorkspace
 from studio.library.work import Work
@@ -26,7 +27,7 @@ LEFT = Qt.MouseButton.LeftButton
 
 @pytest.fixture
 def open_studio(window_opener: WindowOpener, two_models: Path) -> OpenedWindow:
-    """The panel, with a model that draws pixel by pixel, and nothing on the canvas yet."""
+    """Open the panel with a model that draws pixel by pixel, and an empty canvas."""
     write_model(
         two_models, make_card("rows", (3, 8, 8), classes=("dark", "light"), family=("pixelcnn_pp", "PixelCNN++"))
     )
@@ -39,7 +40,7 @@ def open_studio(window_opener: WindowOpener, two_models: Path) -> OpenedWindow:
 
 @pytest.fixture
 def studio(open_studio: OpenedWindow) -> OpenedWindow:
-    """With a picture on the canvas."""
+    """Open the panel with a picture on the canvas."""
     open_studio.state.complete.canvas.open_work(_work(), np.full((8, 8, 3), 200, np.uint8))
     settle()
     return open_studio
@@ -68,7 +69,7 @@ def foot(studio: OpenedWindow) -> CompleteFoot:
 
 
 def stroke(studio: OpenedWindow, *places: tuple[float, float], release: bool = True) -> None:
-    """Press at the first place of the picture, go through the others, let go."""
+    """Press at the first position of the picture, move over the others, release."""
     canvas, kinds = desk(studio).canvas, QMouseEvent.Type
     for number, place in enumerate(places):
         at = canvas.widget_position(*place)
@@ -90,7 +91,7 @@ def asked(studio: OpenedWindow) -> wire.Inpaint:
 
 
 def draw(studio: OpenedWindow, nats: list[float] | None, done: int = 9, following: list[float] | None = None) -> None:
-    """Answer the newest question with as many pictures as seeds."""
+    """Answer the newest command with as many pictures as seeds."""
     sent = next(c for c in reversed(studio.engine.sent) if isinstance(c, wire.Inpaint))
     pictures = np.stack([np.full((8, 8, 3), 20 * i, np.uint8) for i in range(len(sent.seeds))])
     studio.engine.emit_events(
@@ -136,13 +137,13 @@ def test_an_empty_panel_teaches_and_offers_only_models_that_can(open_studio: Ope
     bar.picker.model_popup.close()
 
 
-def test_where_no_model_can_the_panel_says_so(window_opener: WindowOpener) -> None:
+def test_the_panel_reports_that_no_model_fits(window_opener: WindowOpener) -> None:
     studio = window_opener()
     studio.state.show_panel("complete")
     settle()
     stage = studio.window.panels["complete"].stage
     assert isinstance(stage, CompleteStage)
-    assert "No model here can keep a part of a picture." in stage.title.text()
+    assert stage.title.text() == NO_MODEL_TEXT
     assert not stage.begin.isVisible()
 
 
@@ -167,7 +168,7 @@ def test_a_picture_of_generate_is_opened_here_by_key(open_studio: OpenedWindow) 
 # ── painting ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_hand_paints_and_escape_takes_a_drag_back(studio: OpenedWindow) -> None:
+def test_the_mouse_paints_and_escape_cancels_a_drag(studio: OpenedWindow) -> None:
     painting = studio.state.complete.canvas.brush
     painting.set_size(1)
     stroke(studio, (0.5, 0.5), (3.5, 0.5))
@@ -303,7 +304,7 @@ def test_completions_form_are_ranked_and_stop_is_the_main_button(studio: OpenedW
     assert foot(studio).save.text() == "Save 2…"
 
 
-def test_go_on_makes_those_that_were_stopped(studio: OpenedWindow) -> None:
+def test_continue_makes_the_stopped_pictures(studio: OpenedWindow) -> None:
     stroke(studio, (1.5, 1.5))
     complete(studio)
     draw(studio, None, done=3)
@@ -391,7 +392,7 @@ def test_surprise_stands_in_place_of_the_completions(studio: OpenedWindow) -> No
     assert studio.state.surprisal.hovered_bits.get() is None
 
 
-def test_doubt_stands_in_place_of_what_is_filled(studio: OpenedWindow) -> None:
+def test_uncertainty_covers_the_filled_pixels(studio: OpenedWindow) -> None:
     stroke(studio, (4.5, 4.5))
     desk(studio).canvas.setFocus()
     QTest.keyClick(desk(studio).canvas, Qt.Key.Key_V)

@@ -7,6 +7,7 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import AppState
+from studio.app.panels.explore.rendering import MAYBE_OLDER
 from studio.app.panels.explore.state import ExploreState as ExploreState
 from studio.library import models, storage, work
 from studio.library.storage import NotSaved
@@ -24,7 +25,7 @@ def tone(value: int, size: int = 8, channels: int = 3) -> Array:
 
 
 def stage(explore: ExploreState) -> Array:
-    """The picture on the stage."""
+    """Return the picture on the stage."""
     picture = explore.render.picture.get()
     assert picture is not None
     return picture
@@ -37,14 +38,14 @@ def asked(engine: FakeEngine) -> DecodeLatent:
 
 
 def answer(engine: FakeEngine, picture: Array) -> DecodeLatent:
-    """Answer the newest question."""
+    """Answer the newest command."""
     command = asked(engine)
     engine.emit_events(Decoded(job=command.job, picture=picture), Finished(job=command.job))
     return command
 
 
 def begin(window: AppState, engine: FakeEngine, seed: int = 7) -> None:
-    """A picture of a seed on the stage."""
+    """Show a picture of a seed on the stage."""
     window.show_panel("explore")
     engine.status_changed.emit("Ready")
     window.explore.parameters.new_start(seed)
@@ -57,7 +58,7 @@ def photo(path: Path, size: tuple[int, int] = (20, 10)) -> Path:
 
 
 def bring(window: AppState, engine: FakeEngine, path: Path, qtbot: QtBot, differing: int = 0) -> None:
-    """Open a picture, use it, and have the engine encode it."""
+    """Open a picture, use it, and let the engine encode it."""
     window.explore.open_file(path)
     qtbot.waitUntil(lambda: window.explore.importing.preview.get() is not None)
     window.explore.importing.encode_preview()
@@ -99,9 +100,7 @@ def test_a_picture_comes_from_seed_sliders_and_temperatures(window: AppState, en
     assert window.explore.render.picture.get() is newest
 
 
-def test_while_dragging_one_question_is_open_and_only_the_newest_wish_kept(
-    window: AppState, engine: FakeEngine
-) -> None:
+def test_a_drag_keeps_one_request_open_and_the_newest_input(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     before = len(engine.sent)
     window.explore.parameters.grab_slider(0)
@@ -161,7 +160,7 @@ def test_a_hundred_different_steps_come_back_one_by_one(window: AppState, engine
         assert (dials.sliders.get(), dials.temperatures.get(), dials.seed.get()) == state
 
 
-def test_sliders_stay_within_reach_of_a_hand(window: AppState) -> None:
+def test_sliders_stay_within_their_range(window: AppState) -> None:
     window.explore.parameters.set_slider(0, 99.0)
     assert window.explore.parameters.sliders.get()[0] == 4.0
     window.explore.parameters.set_temperature(0, 9.0)
@@ -200,7 +199,7 @@ def test_a_new_start_keeps_the_sliders_and_a_locked_seed(window: AppState, engin
     assert explore.parameters.seed.get() == kept and '"rose" is not a seed' in explore.parameters.error.get()
 
 
-def test_a_question_that_fails_says_so_and_the_picture_stays(window: AppState, engine: FakeEngine) -> None:
+def test_a_failed_request_shows_a_message_and_keeps_the_picture(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     window.explore.parameters.set_slider(0, 1.0)
     engine.emit_events(Failed(job=asked(engine).job, reason="The model was moved.", hint="Put it back."))
@@ -218,7 +217,7 @@ def test_a_dead_engine_leaves_the_picture_and_offers_to_draw_it_again(window: Ap
     count = len(engine.sent)
     engine.die()
     said = window.messages.current.get()
-    assert said is not None and said.text.endswith("The picture on the stage may be older than the sliders.")
+    assert said is not None and said.text.endswith(MAYBE_OLDER)
     assert len(engine.sent) == count and window.explore.render.picture.get() is not None
     window.messages.press_button(0)
     assert len(engine.sent) == count + 1 and asked(engine).sliders[0] == 1.0
@@ -351,7 +350,7 @@ def test_a_photo_that_comes_back_unequal(window: AppState, engine: FakeEngine, q
     assert (badge.kind, badge.text) == ("differs", "12 of 192 values differ by 1")
 
 
-def test_while_the_engine_looks_the_badge_says_so(
+def test_the_badge_shows_that_the_engine_checks(
     window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     explore = window.explore
@@ -393,7 +392,9 @@ def test_using_a_photo_starts_a_stopped_engine_and_a_moved_slider_does_not(
     assert engine.starts == 1 and isinstance(engine.sent[-1], Encode)
 
 
-def test_another_model_crops_the_photo_anew(window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path) -> None:
+def test_another_model_crops_the_photo_again(
+    window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
+) -> None:
     window.explore.open_file(photo(tmp_path / "rose.png"))
     qtbot.waitUntil(lambda: window.explore.importing.preview.get() is not None)
     first = window.explore.importing.preview.get()
@@ -489,7 +490,7 @@ def test_an_exported_picture_restores_everything(
     assert np.array_equal(stage(other.explore), tone(2))
 
 
-def test_a_work_of_a_model_that_is_not_here_opens_as_a_picture_and_says_so(
+def test_a_work_of_a_missing_model_opens_as_a_picture(
     window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path
 ) -> None:
     lost = Work(model="garden", model_hash="0" * 32, seed=7, temperature=(0.8,))
@@ -526,13 +527,13 @@ def test_a_work_from_before_its_model_got_another_card_comes_back_without_a_warn
     assert window.messages.current.get() is None
 
 
-def test_a_work_of_a_model_trained_anew_warns(window: AppState, engine: FakeEngine) -> None:
+def test_a_work_of_a_retrained_model_shows_a_warning(window: AppState, engine: FakeEngine) -> None:
     assert window.explore.restore_work(Work(model="tiny", model_hash="0" * 32, seed=1))
     said = window.messages.current.get()
-    assert said is not None and 'another "tiny" than the one here' in said.text
+    assert said is not None and 'Another model named "tiny"' in said.text
 
 
-def test_a_work_beyond_the_reach_of_a_hand_is_restored_exactly(window: AppState, engine: FakeEngine) -> None:
+def test_a_work_beyond_the_range_of_the_sliders_is_restored_exactly(window: AppState, engine: FakeEngine) -> None:
     trained = window.models.find_model("tiny")
     assert trained is not None
     far = Work(
@@ -612,7 +613,7 @@ def test_a_take_kept_in_the_moment_before_a_crash_is_found_again(
 ) -> None:
     begin(window, engine)
     window.explore.keep_take()
-    monkeypatch.setattr(window, "close", lambda: None)  # it is killed, and nothing was written down yet
+    monkeypatch.setattr(window, "close", lambda: None)  # the process is killed before anything is saved
     second = opener(FakeEngine())
     qtbot.waitUntil(lambda: len(second.explore.selection.takes.get()) == 1)
     assert second.explore.selection.takes.get()[0].work.seed == 7

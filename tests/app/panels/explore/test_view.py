@@ -1,4 +1,4 @@
-"""Explore: sliders, temperatures, starts, pictures of one's own, takes; the dial and the state."""
+"""Tests Explore: sliders, temperatures, starts, the user's own pictures, takes; controls and the state."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
-from studio.app.panels.explore.view import ExploreFoot, ExploreInspector, ExploreStage
+from studio.app.panels.explore.view import PICTURE_FOLLOWS, ExploreFoot, ExploreInspector, ExploreStage
 from studio.media import export
 from studio.media.pictures.image import OpenedPicture
 from studio.wire.messages import DecodeLatent, Encode
@@ -28,7 +28,7 @@ def parts(studio: OpenedWindow) -> tuple[ExploreStage, ExploreInspector, Explore
 
 @pytest.fixture
 def exploring(studio: OpenedWindow) -> OpenedWindow:
-    """Explore, with a picture on the stage."""
+    """Open Explore with a picture on the stage."""
     studio.state.show_panel("explore")
     studio.start_engine()
     studio.state.explore.parameters.new_start(7)
@@ -44,7 +44,7 @@ def bring(studio: OpenedWindow, qtbot: QtBot, tmp_path: Path, name: str = "rose.
     qtbot.waitUntil(lambda: studio.state.explore.importing.preview.get() is not None)
 
 
-def test_an_empty_stage_says_how_to_begin(studio: OpenedWindow) -> None:
+def test_an_empty_stage_explains_how_to_begin(studio: OpenedWindow) -> None:
     stage, _, foot = parts(studio)
     studio.state.show_panel("explore")
     assert stage.currentIndex() == 0
@@ -61,22 +61,19 @@ def test_an_empty_stage_says_how_to_begin(studio: OpenedWindow) -> None:
 def test_a_picture_follows_only_if_one_was_asked_for(studio: OpenedWindow) -> None:
     stage, _, _ = parts(studio)
     studio.state.show_panel("explore")
-    waits = "The engine is starting; the picture follows by itself."
     for said in (False, True):
         visible = [label.text() for label in stage.findChildren(QLabel) if label.isVisible()]
-        assert (waits in visible) is said
+        assert (PICTURE_FOLLOWS in visible) is said
         studio.state.explore.parameters.new_start(7)
 
 
 @pytest.fixture
 def alone(two_models: Path) -> None:
-    """`alone`, which has no directions, stands first."""
+    """Add `alone`, which has no directions, as the first model."""
     write_model(two_models, replace(make_card("alone", classes=("a", "b")), directions=()))
 
 
-def test_an_empty_stage_says_why_the_first_model_of_all_is_not_the_one(
-    alone: None, window_opener: WindowOpener
-) -> None:
+def test_an_empty_stage_explains_why_it_skips_the_first_model(alone: None, window_opener: WindowOpener) -> None:
     studio = window_opener()
     stage, _, _ = parts(studio)
     studio.state.show_panel("explore")
@@ -86,7 +83,7 @@ def test_an_empty_stage_says_why_the_first_model_of_all_is_not_the_one(
     assert not any("begins with" in label.text() for label in stage.findChildren(QLabel) if label.isVisible())
 
 
-def test_the_list_of_models_says_which_have_no_sliders(alone: None, window_opener: WindowOpener) -> None:
+def test_the_list_of_models_marks_those_without_sliders(alone: None, window_opener: WindowOpener) -> None:
     studio = window_opener()
     for panel, said in (("explore", ["No sliders", ""]), ("generate", ["", ""])):
         studio.state.show_panel(panel)
@@ -98,7 +95,7 @@ def test_the_list_of_models_says_which_have_no_sliders(alone: None, window_opene
         popup.close()
 
 
-def test_a_model_without_directions_says_so_and_nothing_stands_empty(alone: None, window_opener: WindowOpener) -> None:
+def test_a_model_without_directions_shows_a_note_and_no_empty_section(alone: None, window_opener: WindowOpener) -> None:
     studio = window_opener()
     stage, inspector, _ = parts(studio)
     studio.state.show_panel("explore")
@@ -148,7 +145,7 @@ def test_each_scale_has_its_temperature(exploring: OpenedWindow) -> None:
     state, dials = exploring.state.explore, inspector.parameters.temperatures
     assert [dial.name.text() for dial in dials] == ["Coarse", "Middle", "Fine"]
     assert dials[2].slider.accessibleName() == "Temperature, fine"
-    assert dials[2].slider.toolTip() == "How far details stray from the typical"
+    assert dials[2].slider.toolTip() == "Set how far details differ from the typical"
     drag(dials[2].slider, [dials[2].slider._position_of(0.7), dials[2].slider._position_of(1.4)])
     assert state.parameters.temperatures.get()[2] == pytest.approx(1.4, abs=0.05)
     assert state.parameters.temperatures.get()[:2] == (0.7, 0.7)
@@ -212,7 +209,7 @@ def test_a_photo_is_cropped_with_a_preview_and_comes_back_exactly(
     assert inspector.import_section.seen.shown_picture.shape == (8, 8, 3)
     QTest.mouseClick(foot.use, Qt.MouseButton.LeftButton)
     assert isinstance(exploring.engine.sent[-1], Encode)
-    assert (foot.use.text(), foot.use.isEnabled()) == ("Looking", False)
+    assert (foot.use.text(), foot.use.isEnabled()) == ("Checking", False)
     exploring.answer_encoding()
     exploring.answer_explore()
     settle()
@@ -288,7 +285,7 @@ def test_takes_are_kept_shown_and_taken_off(exploring: OpenedWindow) -> None:
     assert strip.list.rows.rowCount() == 2
 
 
-def test_export_saves_where_the_person_says(exploring: OpenedWindow, qtbot: QtBot, tmp_path: Path) -> None:
+def test_export_saves_to_the_chosen_file(exploring: OpenedWindow, qtbot: QtBot, tmp_path: Path) -> None:
     _, _, foot = parts(exploring)
     QTest.mouseClick(foot.export, Qt.MouseButton.LeftButton)
     dialog = exploring.window.findChild(QFileDialog)

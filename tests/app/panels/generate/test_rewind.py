@@ -1,4 +1,4 @@
-"""A picture goes on from a row of another one: what is asked, what is kept, how the takes grow into a tree."""
+"""Tests continuing a picture from a row: the command, what is kept, and the tree of takes."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import AppState
 from studio.app.panels.generate.rewind import Marker, RewindBase
+from studio.app.panels.generate.rewind_actions import ADDED_TO_TAKES, ALREADY_DRAWN
 from studio.app.takes import tree
 from studio.library import work
 from studio.library.work import FixedPixel
@@ -21,7 +22,7 @@ BLUE = (40, 90, 200)
 
 @pytest.fixture(autouse=True)
 def rows_model(two_models: Path) -> None:
-    """`rows`, 8 × 8 in colour, drawn row by row."""
+    """Add `rows`, 8 × 8 in colour, drawn row by row."""
     write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN")))
 
 
@@ -30,7 +31,7 @@ def tone(value: int) -> Array:
 
 
 def begin(window: AppState, engine: FakeEngine, count: int = 2, labels: tuple[int, ...] | None = None) -> None:
-    """Pictures of the seeds from 4112 on, each of one tone of its own, the second large."""
+    """Draw pictures of the seeds from 4112 on, each of its own tone, and enlarge the second."""
     engine.status_changed.emit("Ready")
     window.generate.choose_model("rows")
     window.generate.parameters.set_number(count)
@@ -64,7 +65,7 @@ def asked(engine: FakeEngine) -> Inpaint:
 
 
 def answer(engine: FakeEngine, value: int) -> Array:
-    """Draw the rest of what was asked in one tone, as an engine does; the picture."""
+    """Draw the rest of the picture in one tone, as an engine does; return the picture."""
     command = asked(engine)
     free = command.mask[..., None] > 0
     picture = np.where(free, np.uint8(value), command.picture)
@@ -130,7 +131,7 @@ def test_what_it_was_made_with_is_set_so_that_only_what_is_changed_differs(
     assert (generate.parameters.seed.get(), generate.parameters.temperature.get()) == (4113, 0.7)
     window.undo()
     assert (generate.parameters.seed.get(), generate.parameters.temperature.get()) == (4112, 1.4)
-    generate.parameters.set_seed(99)  # a hand sets another seed first: that one stays
+    generate.parameters.set_seed(99)  # the user set another seed first: it stays
     generate.rewind_actions.move_marker(5)
     generate.rewind_actions.branch_here()
     assert asked(engine).seeds == (99,)
@@ -151,7 +152,7 @@ def test_what_was_drawn_already_gets_another_seed_unless_it_is_locked(window: Ap
     count = len(engine.sent)
     generate.rewind_actions.branch_here()
     said = window.messages.current.get()
-    assert len(engine.sent) == count and said is not None and said.text.startswith("This is how it was drawn already")
+    assert len(engine.sent) == count and said is not None and said.text == ALREADY_DRAWN
     generate.parameters.set_temperature(1.1)
     generate.rewind_actions.branch_here()
     assert asked(engine).temperature == (1.1,)
@@ -183,7 +184,7 @@ def test_rows_form_over_what_was_there_and_end_as_a_take(window: AppState, engin
     assert len(window.takes.takes.get()) == 2 and generate.selection.current.get() == 1
 
 
-def test_what_goes_on_from_the_same_row_again_is_a_sibling(window: AppState, engine: FakeEngine) -> None:
+def test_a_second_continuation_from_the_same_row_is_a_sibling(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
     generate.rewind_actions.move_marker(5)
@@ -214,7 +215,7 @@ def test_at_the_top_row_a_whole_picture_is_made(window: AppState, engine: FakeEn
     assert asked(engine).mask.sum() == 63
 
 
-def test_stopped_it_keeps_what_is_drawn_and_goes_on(window: AppState, engine: FakeEngine) -> None:
+def test_a_stopped_picture_keeps_its_rows_and_continues(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
     generate.rewind_actions.move_marker(5)
@@ -244,16 +245,14 @@ def test_a_failure_and_a_dead_engine_lose_nothing(window: AppState, engine: Fake
     window.messages.press_button(0)
     engine.die()
     said = window.messages.current.get()
-    assert said is not None and said.text.endswith("was lost at row 5; where it went on from is kept.")
+    assert said is not None and said.text.endswith("was lost at row 5. The original is kept.")
     assert mark(window).row == 5 and window.jobs.jobs.get() == ()
     window.messages.press_button(0)
     answer(engine, 99)
     assert len(window.takes.takes.get()) == 2
 
 
-def test_a_picture_that_goes_on_while_another_is_looked_at_is_among_the_takes(
-    window: AppState, engine: FakeEngine
-) -> None:
+def test_a_picture_continued_in_the_background_becomes_a_take(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     window.generate.rewind_actions.move_marker(5)
     window.generate.rewind_actions.branch_here()
@@ -261,18 +260,18 @@ def test_a_picture_that_goes_on_while_another_is_looked_at_is_among_the_takes(
     answer(engine, 99)
     assert len(window.takes.takes.get()) == 2 and window.generate.enlarged.index.get() == 0
     said = window.messages.current.get()
-    assert said is not None and said.text == "The picture that went on is among your takes."
+    assert said is not None and said.text == ADDED_TO_TAKES
 
 
-def test_another_seed_goes_on_with_the_same_kind(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
-    """Where no kind is asked for, each seed has its own: a cat should not go on as a cake."""
+def test_another_seed_continues_with_the_same_class(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
+    """If no class is set, each seed has its own: a cat must not continue as a cake."""
     write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN"), classes=("Cat", "Cake")))
     window = opener(engine)
     begin(window, engine, labels=(0, 1))
     window.generate.rewind_actions.move_marker(5)
     assert window.generate.parameters.label.get() == 1
     said = window.messages.current.get()
-    assert said is not None and said.text == 'Kind is "Cake" now, as this picture was made. Undo takes it back.'
+    assert said is not None and said.text == 'The class is now "Cake", as in this picture. Undo brings the other back.'
     window.generate.history.undo()
     assert window.generate.parameters.label.get() is None and window.messages.current.get() is None
     window.generate.rewind_actions.move_marker(5)
@@ -300,12 +299,12 @@ def test_a_second_model_decides_below_the_marker(opener: Opener, engine: FakeEng
     generate.enlarge_cell(0)
     generate.parameters.set_mix("")
     generate.enlarged.show_take(1)
-    generate.rewind_actions.move_marker(6)  # what it was made with is set again
+    generate.rewind_actions.move_marker(6)  # its settings are restored
     assert (generate.parameters.mix.name.get(), generate.parameters.mix.share.get()) == ("others", 0.2)
 
 
-def test_what_goes_on_says_which_model_drew_it(window: AppState, engine: FakeEngine) -> None:
-    """The take it came from may be of a model that was trained anew since."""
+def test_a_continued_picture_names_its_model(window: AppState, engine: FakeEngine) -> None:
+    """The original take may be of a model that was trained again since."""
     begin(window, engine)
     window.explore.keep_work(work.Work(model="rows", model_hash="0" * 32, seed=7, temperature=(0.7,)), tone(3)[0])
     window.generate.enlarged.show_take(0)
@@ -334,7 +333,7 @@ def test_a_model_that_draws_all_at_once_has_no_marker(window: AppState, engine: 
     assert mark(window) == Marker(8)
 
 
-def test_a_half_drawn_picture_goes_on_from_what_is_drawn_of_it(window: AppState, engine: FakeEngine) -> None:
+def test_a_half_drawn_picture_continues_from_its_drawn_rows(window: AppState, engine: FakeEngine) -> None:
     engine.status_changed.emit("Ready")
     generate = window.generate
     generate.choose_model("rows")
@@ -367,7 +366,7 @@ def test_a_half_drawn_picture_goes_on_from_what_is_drawn_of_it(window: AppState,
     assert generate.rewind.base.get() is None
 
 
-def test_takes_are_named_and_pruned_and_the_tree_closes_over_the_gap(window: AppState, engine: FakeEngine) -> None:
+def test_takes_are_named_and_deleted_and_the_tree_closes_the_gap(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     generate = window.generate
     for row, value in ((5, 100), (6, 101)):
@@ -384,7 +383,7 @@ def test_takes_are_named_and_pruned_and_the_tree_closes_over_the_gap(window: App
     assert said is not None and said.text == "Take 2 is in the bin."
     window.messages.press_button(0)
     assert [take.work.name for take in window.takes.takes.get()] == ["", "Crown", ""]
-    for _ in range(3):  # brought back, pruned, named
+    for _ in range(3):  # restored, deleted, named
         window.undo()
     assert [take.work.name for take in window.takes.takes.get()] == ["", "", ""]
     generate.selection.delete_take(1, branch=True)

@@ -1,4 +1,4 @@
-"""The row marker on the picture, the colours of single pixels, and the tree of takes."""
+"""Tests the row marker on the picture, the colours of single pixels, and the tree of takes."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
 
 @pytest.fixture
 def rewinding(window_opener: WindowOpener, two_models: Path) -> OpenedWindow:
-    """Generate, with a finished picture of a model that draws row by row large on the stage."""
+    """Open Generate with a finished row-by-row picture enlarged on the stage."""
     write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN")))
     studio = window_opener()
     studio.start_engine()
@@ -36,7 +36,7 @@ def rewinding(window_opener: WindowOpener, two_models: Path) -> OpenedWindow:
     return studio
 
 
-def test_the_caption_says_the_kind_that_goes_on(window_opener: WindowOpener, two_models: Path) -> None:
+def test_the_caption_names_the_class_of_the_continuation(window_opener: WindowOpener, two_models: Path) -> None:
     write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN"), classes=("Cat", "Cake")))
     studio = window_opener()
     studio.start_engine()
@@ -49,9 +49,9 @@ def test_the_caption_says_the_kind_that_goes_on(window_opener: WindowOpener, two
     caption = stage(studio).enlarged_caption
     assert "kind" not in caption.said.text()
     studio.state.generate.rewind_actions.move_marker(5)
-    assert caption.said.text() == 'as a new take from row 5, kind "Cake"'
+    assert caption.said.text() == 'as a new take from row 5, class "Cake"'
     studio.state.generate.parameters.set_label(0)
-    assert caption.said.text() == 'as a new take from row 5, kind "Cat"'
+    assert caption.said.text() == 'as a new take from row 5, class "Cat"'
     studio.state.generate.parameters.set_label(None)
     assert caption.said.text() == "as a new take from row 5"
 
@@ -90,7 +90,7 @@ def press(widget: QWidget, kind: QMouseEvent.Type, at: QPointF) -> None:
 
 
 def drag(studio: OpenedWindow, rows: list[float], release: bool = True) -> None:
-    """Take the marker by its tab and lead the line to these rows."""
+    """Press the marker's tab and move the line to these rows."""
     marker, view = stage(studio).marker, stage(studio).page.view
     tab, row = QPointF(marker.shown_rect().center()), view.pixel_rect(0)
     off = tab.y() - marker._line_y()
@@ -142,7 +142,7 @@ def test_the_marker_has_its_keys(rewinding: OpenedWindow) -> None:
     count = len(rewinding.engine.sent)
     QTest.keyClick(page.marker, Qt.Key.Key_Return)
     assert len(rewinding.engine.sent) == count + 1 and asked(rewinding).mask[1:].all()
-    QTest.keyClick(page.marker, Qt.Key.Key_Up)  # while it draws, the line is at the row being drawn
+    QTest.keyClick(page.marker, Qt.Key.Key_Up)  # during drawing, the line is at the row being drawn
     assert mark(rewinding).row == 1
 
 
@@ -203,17 +203,17 @@ def test_a_colour_is_chosen_with_keys_alone(rewinding: OpenedWindow) -> None:
     assert mark(rewinding).pixels_below == (FixedPixel(7, 4, (90, 90, 90)),)
 
 
-def test_while_it_goes_on_the_button_stops_it(rewinding: OpenedWindow) -> None:
+def test_the_button_stops_a_continued_picture(rewinding: OpenedWindow) -> None:
     page = stage(rewinding)
     rewinding.state.generate.rewind_actions.move_marker(4)
     page.branch_here()
     button = page.enlarged_caption.continue_link
     assert (button.text().strip(), button.property("role")) == ("Stop", "stop")
-    assert rewinding.window.job_box.first_job.title.text() == "Rows: on from row 4"
+    assert rewinding.window.job_box.first_job.title.text() == "Rows: continued from row 4"
     QTest.mouseClick(button, LEFT)
     assert rewinding.engine.stopped == [asked(rewinding).job]
     rewinding.engine.emit_events(Stopped(job=asked(rewinding).job))
-    assert button.text() == "Go on" and button.isEnabled()
+    assert button.text() == "Continue" and button.isEnabled()
     drag(rewinding, [6])  # from the row at which it stopped
     assert mark(rewinding).row == 6 and rewinding.state.generate.rewind.rewound.get() is None
 
@@ -236,7 +236,7 @@ def test_the_caption_keeps_its_place_when_a_picture_is_finished(rewinding: Opene
 
 @pytest.fixture
 def grown(rewinding: OpenedWindow) -> OpenedWindow:
-    """Four takes: the first, two from it, and one from the second of these."""
+    """Keep four takes: the first, two from it, and one from the second of these."""
     state = rewinding.state.generate
     for row, colour in ((4, 100), (4, 120), (6, 140)):
         state.rewind_actions.move_marker(row)
@@ -269,7 +269,7 @@ def test_strip_and_tree_are_one_model(grown: OpenedWindow) -> None:
     assert strip.list.isVisible() and grown.window.stage.height() == high
 
 
-def test_the_tree_is_walked_shown_and_pruned(grown: OpenedWindow) -> None:
+def test_takes_are_chosen_and_deleted_in_the_tree(grown: OpenedWindow) -> None:
     strip, state = grown.window.strip, grown.state.generate
     grown.window.takes.toggle_tree()
     settle()
@@ -293,7 +293,7 @@ def test_the_tree_is_walked_shown_and_pruned(grown: OpenedWindow) -> None:
     assert len(grown.state.takes.takes.get()) == 4 and model.parents == (None, 0, 0, 2)
 
 
-def test_a_take_is_pruned_with_what_came_from_it(grown: OpenedWindow) -> None:
+def test_a_take_is_deleted_with_what_came_from_it(grown: OpenedWindow) -> None:
     strip = grown.window.strip
 
     def menu(place: int) -> dict[str, QAction]:
@@ -303,8 +303,8 @@ def test_a_take_is_pruned_with_what_came_from_it(grown: OpenedWindow) -> None:
         opened.close()
         return {action.text(): action for action in opened.actions()}
 
-    assert "Prune with what came from it" not in menu(3)
-    menu(2)["Prune with what came from it"].trigger()
+    assert "Move to the bin with what came from it" not in menu(3)
+    menu(2)["Move to the bin with what came from it"].trigger()
     assert strip.takes.parents == (None, 0)
     assert grown.window.message.first.text() == "Take 3 and the one that came from it are in the bin."
     QTest.mouseClick(grown.window.message.buttons[0], LEFT)

@@ -29,7 +29,7 @@ from tests.app.panels.explore.test_state import stage
 
 
 def pictures(count: int, size: int = 8, channels: int = 3) -> Array:
-    """Each of one tone of its own."""
+    """Return pictures, each of its own tone."""
     return np.stack([np.full((size, size, channels), 10 + n, np.uint8) for n in range(count)])
 
 
@@ -45,7 +45,7 @@ def asked(engine: FakeEngine) -> Sample:
 
 
 def begin(window: AppState, engine: FakeEngine, count: int = 4, seed: int = 4112) -> str:
-    """A run of some pictures; the name of its job."""
+    """Begin a run of some pictures; return the name of its job."""
     engine.status_changed.emit("Ready")
     window.generate.parameters.set_number(count)
     window.generate.parameters.set_seed(seed)
@@ -82,9 +82,7 @@ def test_pictures_take_their_place_as_they_form(window: AppState, engine: FakeEn
     )
 
 
-def test_while_its_loop_is_compiled_a_run_of_rows_says_why_it_is_slow(
-    opener: Opener, engine: FakeEngine, two_models: Path
-) -> None:
+def test_a_run_shows_that_its_loop_is_being_compiled(opener: Opener, engine: FakeEngine, two_models: Path) -> None:
     write_model(two_models, make_card("rows", (3, 16, 8), family=("pixelcnn", "PixelCNN")))
     window = opener(engine)
     said = window.generate.batch.caption
@@ -124,13 +122,13 @@ def test_what_is_drawn_row_by_row_is_counted_in_rows(opener: Opener, engine: Fak
     )
 
 
-def test_what_another_job_says_is_not_ours(window: AppState, engine: FakeEngine) -> None:
+def test_events_of_other_jobs_are_ignored(window: AppState, engine: FakeEngine) -> None:
     begin(window, engine)
     engine.emit_events(drawn("another", 0, 4), Finished(job="another"))
     assert window.generate.batch.running.get() and window.generate.batch.cells.get()[0].picture is None
 
 
-def test_the_button_says_what_it_does(window: AppState, engine: FakeEngine) -> None:
+def test_the_button_names_its_action(window: AppState, engine: FakeEngine) -> None:
     generate = window.generate
     assert generate.can_start.get() and generate.batch.button_text.get() == "Generate"
     generate.start_batch()
@@ -141,7 +139,7 @@ def test_the_button_says_what_it_does(window: AppState, engine: FakeEngine) -> N
     assert generate.batch.button_text.get() == "Generate"
 
 
-def test_stop_keeps_what_is_drawn_and_goes_on_from_there(window: AppState, engine: FakeEngine) -> None:
+def test_stop_keeps_drawn_rows_and_continue_draws_the_rest(window: AppState, engine: FakeEngine) -> None:
     job = begin(window, engine)
     engine.emit_events(drawn(job, 0, 2), drawn(job, 2, 1, done=3))
     window.generate.batch.stop_run()
@@ -149,7 +147,7 @@ def test_stop_keeps_what_is_drawn_and_goes_on_from_there(window: AppState, engin
     engine.emit_events(Stopped(job=job))
     assert window.generate.batch.caption.get() == "Stopped. 2 finished and 1 half-drawn of 4 pictures are kept."
     assert window.generate.batch.can_continue.get()
-    window.messages.press_button(0)  # Go on
+    window.messages.press_button(0)  # Continue
     command = asked(engine)
     assert command.seeds == (4114, 4115)
     engine.emit_events(drawn(command.job, 0, 2), Finished(job=command.job))
@@ -158,7 +156,7 @@ def test_stop_keeps_what_is_drawn_and_goes_on_from_there(window: AppState, engin
     assert cells[2].picture is not None and cells[2].picture[0, 0, 0] == 10  # the first of the second job
 
 
-def test_going_on_uses_the_settings_of_the_run(window: AppState, engine: FakeEngine) -> None:
+def test_continue_uses_the_settings_of_the_run(window: AppState, engine: FakeEngine) -> None:
     job = begin(window, engine)
     engine.emit_events(Stopped(job=job))
     window.generate.choose_model("tones")
@@ -190,7 +188,7 @@ def test_asking_a_stopped_engine_starts_it(window: AppState, engine: FakeEngine)
     assert engine.starts == 1 and len(engine.sent) == 1
 
 
-def test_a_failure_says_why_and_tries_again(window: AppState, engine: FakeEngine) -> None:
+def test_a_failure_shows_its_reason_and_offers_to_try_again(window: AppState, engine: FakeEngine) -> None:
     job = begin(window, engine)
     engine.emit_events(drawn(job, 0, 1), Failed(job=job, reason="Memory ran out.", hint="Make fewer at a time."))
     said = window.messages.current.get()
@@ -212,7 +210,7 @@ def test_stop_ends_what_was_to_follow_too(window: AppState, engine: FakeEngine) 
     job = begin(window, engine)
     window.generate.start_batch()
     window.generate.batch.stop_run()
-    engine.emit_events(Finished(job=job))  # it was done just before it heard of it
+    engine.emit_events(Finished(job=job))  # it ended just before Stop arrived
     assert len(engine.sent) == 1 and not window.generate.batch.running.get()
 
 
@@ -234,7 +232,7 @@ def test_a_new_run_rolls_the_seed_unless_it_is_locked_or_typed(window: AppState,
 
 
 @pytest.mark.parametrize("typed", ["", "rose", "-1", "1.5", "9007199254740992", "9" * 6000, "٣"])
-def test_a_seed_that_is_none_is_said_and_the_last_one_stays(window: AppState, typed: str) -> None:
+def test_an_invalid_seed_is_reported_and_the_last_one_stays(window: AppState, typed: str) -> None:
     window.generate.parameters.set_seed(7)
     window.generate.parameters.set_seed(typed)
     assert window.generate.parameters.seed.get() == 7
@@ -301,7 +299,7 @@ def test_a_half_drawn_picture_is_not_saved_as_if_it_were_one(
     assert list(tmp_path.glob("*.png")) == []
 
 
-def test_a_full_disk_is_said_and_the_picture_saved_elsewhere(
+def test_a_full_disk_is_reported_and_the_picture_saved_elsewhere(
     window: AppState, engine: FakeEngine, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = begin(window, engine)
@@ -426,7 +424,7 @@ def test_a_model_that_is_gone_is_replaced_by_the_first(opener: Opener, engine: F
     assert third.generate.model.get() == third.models.find_model("tiny") and third.generate.can_start.get()
 
 
-def test_a_picture_goes_on_in_explore(window: AppState, engine: FakeEngine) -> None:
+def test_a_picture_continues_in_explore(window: AppState, engine: FakeEngine) -> None:
     job = begin(window, engine)
     engine.emit_events(drawn(job, 0, 4), Finished(job=job))
     window.generate.open_in_explore(1)
@@ -449,7 +447,7 @@ def test_without_a_model_nothing_starts(opener: Opener, engine: FakeEngine, two_
 
 
 def made_of(window: AppState, index: int, folder: Path, qtbot: QtBot) -> work.Work:
-    """The making inside the file of a saved picture."""
+    """Return the recipe inside the file of a saved picture."""
     path = folder / f"{index}.png"
     path.unlink(missing_ok=True)
     window.generate.save_picture(index, path)
@@ -464,7 +462,7 @@ PIXELS = ("gated_pixelcnn", "Gated PixelCNN")
 
 @pytest.fixture
 def mixer(opener: Opener, engine: FakeEngine, two_models: Path) -> AppState:
-    """A window with two models that can be mixed, `dots` and `dashes`, and one that draws in another size."""
+    """Open a window with two models that can be mixed, `dots` and `dashes`, and one of another size."""
     for name, shape in (("dots", (3, 8, 8)), ("dashes", (3, 8, 8)), ("small", (3, 4, 4))):
         write_model(two_models, make_card(name, shape, family=PIXELS))
     window = opener(engine)
@@ -485,7 +483,7 @@ def test_only_models_that_draw_in_the_same_size_are_offered_to_be_mixed(mixer: A
     assert mixing.name.get() == "dashes"
 
 
-def test_a_mixed_run_follows_the_dials_and_what_it_made_says_so(
+def test_a_mixed_run_follows_the_parameters_and_records_them(
     mixer: AppState, opener: Opener, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     generate = mixer.generate

@@ -1,4 +1,4 @@
-"""Generate: turn the dial and look at the state, turn the state and look at the dial; and every state it can be in."""
+"""Tests Generate: controls change the state, the state changes the controls, in every state of the panel."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def test_the_first_picture_is_two_clicks_away(studio: OpenedWindow) -> None:
     assert sent(studio).model == "tones"
 
 
-def test_dials_and_state_follow_each_other(studio: OpenedWindow) -> None:
+def test_controls_and_state_follow_each_other(studio: OpenedWindow) -> None:
     _, inspector, _ = parts(studio)
     state = studio.state.generate
     inspector.parameters.number.setValue(24)
@@ -145,7 +145,7 @@ def test_rows_appear_above_a_line_and_nothing_jumps(window_opener: WindowOpener,
     assert colours == ["#c8c8c8", studio.theme.tokens.accent.lower(), *[studio.theme.tokens.window.lower()] * 2]
 
 
-def test_a_failure_keeps_what_was_drawn_and_says_so(studio: OpenedWindow) -> None:
+def test_a_failure_keeps_drawn_pictures_and_shows_a_message(studio: OpenedWindow) -> None:
     stage, _, _ = parts(studio)
     studio.start_engine()
     studio.state.generate.start_batch()
@@ -222,9 +222,7 @@ def test_an_open_menu_is_enabled_when_its_picture_is_finished(studio: OpenedWind
     menu.close()
 
 
-def test_the_time_below_generate_says_that_the_first_run_takes_longer(
-    two_models: Path, window_opener: WindowOpener
-) -> None:
+def test_the_time_below_generate_mentions_a_longer_first_run(two_models: Path, window_opener: WindowOpener) -> None:
     rows = make_card("rows", (3, 16, 8), family=("pixelcnn", "PixelCNN"))
     write_model(two_models, msgspec.structs.replace(rows, seconds_each=0.5))
     studio = window_opener()
@@ -288,7 +286,7 @@ def test_keeping_a_picture_lays_it_on_the_strip(studio: OpenedWindow) -> None:
     assert studio.state.explore.render.picture.get() is not None
 
 
-def test_classes_bring_a_choice_of_kind(window_opener: WindowOpener, two_models: Path) -> None:
+def test_classes_bring_a_choice_of_class(window_opener: WindowOpener, two_models: Path) -> None:
     import msgspec
 
     write_model(two_models, msgspec.structs.replace(make_card("kinds"), classes=("Monster", "dark_flower")))
@@ -306,7 +304,7 @@ def test_classes_bring_a_choice_of_kind(window_opener: WindowOpener, two_models:
     assert not inspector.parameters.class_field.isVisible()
 
 
-def test_without_a_model_it_says_what_to_do(window_opener: WindowOpener, two_models: Path) -> None:
+def test_without_a_model_the_stage_explains_what_to_do(window_opener: WindowOpener, two_models: Path) -> None:
     for path in two_models.glob("*.safetensors"):
         path.unlink()
     studio = window_opener()
@@ -318,7 +316,7 @@ def test_without_a_model_it_says_what_to_do(window_opener: WindowOpener, two_mod
     assert studio.window.open_bar.picker.accessibleName() == "No model"
 
 
-def test_a_second_model_is_mixed_in_where_one_fits(studio: OpenedWindow, studio_home: Path) -> None:
+def test_a_second_model_is_mixed_in_if_one_fits(studio: OpenedWindow, studio_home: Path) -> None:
     _, inspector, _ = parts(studio)
     generate = studio.state.generate
     for name in ("dots", "dashes"):

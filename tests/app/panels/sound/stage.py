@@ -25,11 +25,11 @@ class SoundBench:
         self.speaker: FakeSpeaker = window.sound_card._output  # type: ignore[assignment]
 
     def newest_start(self) -> StreamSound:
-        """Return the newest Perform."""
+        """Return the newest StreamSound."""
         return next(command for command in reversed(self.engine.sent) if isinstance(command, StreamSound))
 
     def newest_edit(self) -> Adjust:
-        """Return the newest Steer that replaces samples that are not heard yet."""
+        """Return the newest Adjust that replaces samples that are not heard yet."""
         steers = (command for command in reversed(self.engine.sent) if isinstance(command, Adjust))
         return next(steer for steer in steers if steer.from_sample is not None)
 

@@ -1,4 +1,4 @@
-"""Pricing asks for each visible sample of a recording once, and for no others."""
+"""Tests that the bits of each visible sample of a recording are requested once, and no others."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -72,14 +72,14 @@ class Stage:
             self.engine.emit_events(Finished(job=asked.job))
 
     def known(self) -> tuple[int, int]:
-        """Return the first sample with a price, and the one after the last."""
+        """Return the first sample with bits, and the one after the last."""
         known = np.flatnonzero(np.isfinite(self.player.bits))
         return (int(known[0]), int(known[-1]) + 1) if len(known) else (0, 0)
 
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
-    """No two samples far apart are alike, so that a part of it tells where it lies."""
+    """Return noise in which a part tells its position, because no two distant samples are alike."""
     noise = np.random.default_rng(0).integers(-9000, 9000, SECONDS * RATE).astype(np.int16)
     soundfile.write(tmp_path / "talk.wav", noise, RATE, subtype="PCM_16")
     return tmp_path / "talk.wav"
@@ -109,7 +109,7 @@ def test_nothing_is_asked_until_it_is_seen(stage: Stage) -> None:
     assert len(stage.engine.sent) == 1, "one question at a time"
 
 
-def test_the_kind_is_told_once_from_the_last_second(stage: Stage) -> None:
+def test_the_class_is_decided_once_from_the_last_second(stage: Stage) -> None:
     stage.theme((10.0, 20.0))
     told = stage.asked[-1]
     assert np.array_equal(told.sound, stage.player.samples[-RATE:])
@@ -121,7 +121,7 @@ def test_the_kind_is_told_once_from_the_last_second(stage: Stage) -> None:
     assert stage.asked[-1].label == 1 and len(stage.asked[-1].sound) > RATE, "one kind prices all of it"
 
 
-def test_what_is_seen_is_priced_then_a_margin_and_nothing_twice(stage: Stage) -> None:
+def test_visible_samples_get_bits_first_then_a_margin_and_none_twice(stage: Stage) -> None:
     stage.theme((100.0, 110.0))
     stage.tell()
     assert stage.stretch() == (100 * RATE, 110 * RATE)
@@ -201,7 +201,7 @@ def test_stop_holds_until_the_panel_is_shown_again(stage: Stage) -> None:
     assert stage.stretch() == (2 * PIECE, 50 * RATE)
 
 
-def test_what_was_stopped_goes_on_when_it_is_asked_for(stage: Stage) -> None:
+def test_a_stopped_job_resumes_on_request(stage: Stage) -> None:
     pricing = stage.window.sound.recording_bits
     stage.theme((0.0, 50.0))
     stage.tell()
@@ -228,7 +228,7 @@ def test_stop_holds_although_another_stretch_was_about_to_follow(stage: Stage, q
     assert len(stage.engine.sent) == count and not queue.jobs.get()
 
 
-def test_what_the_engine_cannot_price_is_asked_once(stage: Stage) -> None:
+def test_a_failed_request_for_bits_is_sent_once(stage: Stage) -> None:
     stage.theme((0.0, 50.0))
     stage.engine.emit_events(Failed(job=stage.asked[-1].job, reason="No."))
     stage.theme((1.0, 51.0))
@@ -242,7 +242,7 @@ def test_what_the_engine_cannot_price_is_asked_once(stage: Stage) -> None:
     assert len(stage.engine.sent) == 2, "it may have been the cause"
 
 
-def test_what_is_made_after_a_cut_keeps_its_own_prices(stage: Stage) -> None:
+def test_sound_made_after_a_cut_keeps_its_bits(stage: Stage) -> None:
     stage.theme((0.0, 50.0))
     stage.tell()
     asked = stage.asked[-1]

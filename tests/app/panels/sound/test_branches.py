@@ -1,4 +1,4 @@
-"""Loops and branches of a sound: they repeat a stretch, or continue from any moment in another way."""
+"""Tests loops and branches of a sound, which repeat a stretch or continue from any moment."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ def test_the_best_join_of_a_loop_starts_a_stopped_engine(stage: SoundBench, qtbo
     assert stage.engine.starts == 1 and isinstance(stage.engine.sent[-1], FindLoop)
 
 
-def test_a_branch_at_rest_goes_on_from_its_moment(stage: SoundBench, qtbot: QtBot) -> None:
+def test_a_paused_branch_continues_from_its_moment(stage: SoundBench, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     sound.branch_at(0.25)
     assert sound.cut.get() == 0.25 and len(sound.player.samples) == 4000 and not sound.player.making.get()
@@ -65,7 +65,7 @@ def test_a_branch_at_rest_goes_on_from_its_moment(stage: SoundBench, qtbot: QtBo
     )
 
 
-def test_a_branch_keeps_what_it_leaves_and_goes_on_at_once(stage: SoundBench, qtbot: QtBot) -> None:
+def test_a_branch_keeps_the_old_sound_and_continues_at_once(stage: SoundBench, qtbot: QtBot) -> None:
     sound = stage.sound
     player = stage.sound.player
     sound.play()
@@ -114,7 +114,7 @@ def test_a_branch_in_a_pause_stops_making_and_waits_at_its_moment(stage: SoundBe
 def test_a_branch_plays_on_although_more_is_made_while_its_take_is_written(
     stage: SoundBench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Samples land in another thread, whatever the window does."""
+    """Samples arrive in another thread, whatever the window does."""
     sound = stage.sound
     player = stage.sound.player
     takes = stage.window.takes

@@ -1,4 +1,4 @@
-"""A sound that a hand changes while it is heard: without a gap, and what is heard is what there is."""
+"""Tests a sound that is changed while it plays: without a gap, and what is heard is what is kept."""
 
 import random
 from collections.abc import Callable
@@ -76,7 +76,7 @@ class Desk:
         self.hand.turn(wish)
 
     def say(self, first: int, seconds: float, height: int, speed: float = 2.5) -> None:
-        """The engine makes so many seconds."""
+        """Let the engine make so many seconds."""
         for at in range(first, first + round(seconds * RATE), BLOCK // 2):
             samples = np.full(BLOCK // 2, height, np.int16)
             bits = np.full(BLOCK // 2, height, np.float32)
@@ -104,7 +104,7 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 
 def as_it_was(desk: Desk) -> None:
-    """What was heard is what there is, without a gap."""
+    """Check that what was heard is what is kept, without a gap."""
     heard = desk.whole()
     np.testing.assert_array_equal(heard[EDGE:], desk.reel.samples[EDGE : len(heard)])
     np.testing.assert_array_equal(desk.reel.bits, desk.reel.samples)

@@ -30,7 +30,7 @@ def hum(tmp_path: Path) -> Path:
     return path
 
 
-def test_what_is_said_of_an_opened_recording_goes_with_it(stage: SoundBench, qtbot: QtBot, hum: Path) -> None:
+def test_the_message_of_a_recording_goes_with_it(stage: SoundBench, qtbot: QtBot, hum: Path) -> None:
     open_file(stage, qtbot, hum)
     assert said(stage).startswith('"hum.wav"')
     stage.sound.close_recording()
@@ -50,7 +50,7 @@ def test_a_file_that_was_refused_is_forgotten_once_another_is_opened(
     assert "hum.wav" in said(stage)
 
 
-def test_a_recording_that_is_kept_is_not_told_while_the_next_one_runs(stage: SoundBench, qtbot: QtBot) -> None:
+def test_the_message_of_a_recording_goes_when_the_next_one_begins(stage: SoundBench, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     sound.set_recording(True)
     sound.set_recording(False)
@@ -67,7 +67,7 @@ def test_a_recording_that_is_kept_is_not_told_while_the_next_one_runs(stage: Sou
     assert not said(stage)
 
 
-def test_a_recording_that_is_not_among_the_takes_any_more_is_not_said_to_be(stage: SoundBench, qtbot: QtBot) -> None:
+def test_the_message_of_a_recording_goes_with_its_take(stage: SoundBench, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     sound.player.seek(0.0)
     sound.set_recording(True)
@@ -94,7 +94,7 @@ def test_a_speaker_that_is_gone_is_forgotten_once_it_plays_again(stage: SoundBen
 
 
 @pytest.mark.parametrize("way", ["play", "another sound"])
-def test_a_silence_is_told_until_something_is_made_again(stage: SoundBench, qtbot: QtBot, way: str) -> None:
+def test_a_silence_is_reported_until_sound_is_made_again(stage: SoundBench, qtbot: QtBot, way: str) -> None:
     stage.sound.play()
     opened(stage, qtbot)
     let_fall_silent(stage, 12.0)
@@ -107,7 +107,7 @@ def test_a_silence_is_told_until_something_is_made_again(stage: SoundBench, qtbo
     assert not said(stage)
 
 
-def test_what_failed_is_told_until_it_is_made_again(stage: SoundBench, qtbot: QtBot) -> None:
+def test_a_failure_is_reported_until_the_next_attempt(stage: SoundBench, qtbot: QtBot) -> None:
     sound = stage.sound
     sound.play()
     opened(stage, qtbot)
@@ -123,7 +123,7 @@ def test_what_failed_is_told_until_it_is_made_again(stage: SoundBench, qtbot: Qt
     assert not said(stage)
 
 
-def test_a_join_that_failed_is_told_until_the_loop_changes(stage: SoundBench, qtbot: QtBot) -> None:
+def test_a_failed_join_is_reported_until_the_loop_changes(stage: SoundBench, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     sound.set_loop((0.2, 0.6))
     sound.find_loop()

@@ -1,4 +1,4 @@
-"""Recordings: they are opened, cut, continued, saved, restored and recorded."""
+"""Tests that recordings are opened, cut, continued, saved, restored and recorded."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +15,13 @@ from tests.app.fake_engine import FakeEngine
 from tests.app.panels.sound.stage import RATE, SoundBench, made, opened
 
 
-def test_a_recording_is_cut_gone_on_from_and_priced(stage: SoundBench, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_recording_is_cut_continued_and_shows_its_bits(stage: SoundBench, qtbot: QtBot, tmp_path: Path) -> None:
     at = np.arange(2 * 44_100) / 44_100
     stereo = np.stack((0.4 * np.sin(2 * np.pi * 220 * at), 0.2 * np.sin(2 * np.pi * 220 * at)), 1)
     soundfile.write(tmp_path / "waltz.flac", stereo, 44_100)
     sound = stage.sound
     player = stage.sound.player
-    assert stage.window.drop_text([tmp_path / "waltz.flac"]) == "Go on from this sound"
+    assert stage.window.drop_text([tmp_path / "waltz.flac"]) == "Continue this sound"
     stage.window.open_dropped([tmp_path / "waltz.flac"])
     qtbot.waitUntil(lambda: len(player.samples) == 2 * RATE)
     recording = sound.recording.get()
@@ -100,7 +100,7 @@ BROKEN = {  # files with the names of sounds
 
 
 @pytest.mark.parametrize("name", list(BROKEN))
-def test_a_broken_sound_is_told_as_a_sound_in_any_panel(
+def test_a_broken_sound_is_reported_as_a_sound_in_any_panel(
     stage: SoundBench, qtbot: QtBot, tmp_path: Path, name: str
 ) -> None:
     contents, reason = BROKEN[name]
@@ -194,7 +194,7 @@ def test_what_is_heard_can_be_recorded_with_its_moves(stage: SoundBench, qtbot: 
     assert len(stage.window.takes.takes.get()) == 1
 
 
-def test_a_recording_that_is_forgotten_ends_by_itself_and_says_so(
+def test_a_forgotten_recording_ends_by_itself_with_a_message(
     stage: SoundBench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("studio.app.panels.sound.recorder.MAX_SECONDS", 0.4)

@@ -1,4 +1,4 @@
-"""A model that has fallen silent stops by itself, unless something is expected to end the silence."""
+"""Tests that a silent model stops by itself, unless something is expected to end the silence."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def let_fall_silent(stage: SoundBench, seconds: float, value: int = 3) -> None:
             stage.play_seconds(0.5)
 
 
-def test_a_model_that_has_fallen_silent_stops_by_itself_and_says_so(stage: SoundBench, qtbot: QtBot) -> None:
+def test_a_silent_model_stops_by_itself_with_a_message(stage: SoundBench, qtbot: QtBot) -> None:
     sound = stage.sound
     player = stage.sound.player
     sound.play()

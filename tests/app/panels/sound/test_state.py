@@ -1,4 +1,4 @@
-"""Playing in Sound: the engine sends what a test tells it to, and the sound card keeps what it receives."""
+"""Tests playback in Sound, with an engine and a sound card that a test controls."""
 
 import threading
 import time
@@ -59,7 +59,7 @@ def test_slower_than_real_time_it_waits_until_it_can_play_without_a_gap(stage: S
     assert sure == LEAD_GROWTH * INITIAL_LEAD, "what was too little to go on from is more next time"
 
 
-def test_a_turned_dial_throws_away_what_is_not_heard_yet_and_no_more(stage: SoundBench, qtbot: QtBot) -> None:
+def test_a_changed_temperature_replaces_only_unheard_samples(stage: SoundBench, qtbot: QtBot) -> None:
     sound = stage.sound
     sound.parameters.set_temperature(1.0)
     sound.play()
@@ -178,7 +178,7 @@ def test_a_device_that_was_chosen_and_goes_away_is_replaced_by_the_systems(stage
     assert speaker.device == "Built-in speakers" and sound.player.playing.get()
 
 
-def test_while_it_waits_it_says_for_what(stage: SoundBench, qtbot: QtBot) -> None:
+def test_waiting_shows_its_reason(stage: SoundBench, qtbot: QtBot) -> None:
     sound = stage.sound
     player = stage.sound.player
     stage.engine.status_changed.emit("Starting")
@@ -240,7 +240,7 @@ def test_a_speaker_that_asks_in_bursts_of_two_seconds_plays_on(stage: SoundBench
     assert stage.window.messages.current.get() is None
 
 
-def test_stop_keeps_what_is_made_and_play_goes_on_from_its_end(stage: SoundBench, qtbot: QtBot) -> None:
+def test_stop_keeps_the_sound_and_play_continues_from_its_end(stage: SoundBench, qtbot: QtBot) -> None:
     sound = stage.sound
     sound.play()
     opened(stage, qtbot)
@@ -256,7 +256,7 @@ def test_stop_keeps_what_is_made_and_play_goes_on_from_its_end(stage: SoundBench
     assert asked.sound_to_continue is not None and (asked.sound_to_continue == 1000).all()
 
 
-def test_another_sound_is_not_said_to_be_as_fast_as_the_last(stage: SoundBench, qtbot: QtBot) -> None:
+def test_another_sound_does_not_show_the_speed_of_the_last(stage: SoundBench, qtbot: QtBot) -> None:
     made(stage, qtbot)
     stage.sound.parameters.new_seed()
     assert stage.sound.player.speed.get() == 0
@@ -313,7 +313,7 @@ def test_a_latency_is_asked_of_the_card_at_once_and_again_after_a_restart(
 
 
 def test_minutes_of_live_changes_are_undone_by_few_points(stage: SoundBench, qtbot: QtBot) -> None:
-    """What is settled is not in a step, however much of it there is."""
+    """A step does not contain the settled part, however long it is."""
     sound = stage.sound
     sound.play()
     opened(stage, qtbot)
@@ -335,7 +335,7 @@ def test_minutes_of_live_changes_are_undone_by_few_points(stage: SoundBench, qtb
     assert sound.temperature_curve.get()[-1][1] == pytest.approx(0.88) and sound.temperature_curve.get()[-1][0] >= at
 
 
-def test_the_dial_follows_the_line_that_was_drawn(
+def test_the_temperature_slider_follows_the_drawn_line(
     stage: SoundBench, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sound = stage.sound
@@ -352,7 +352,7 @@ def test_the_dial_follows_the_line_that_was_drawn(
     assert 0.8 <= at < 1.2 and sound.parameters.temperature.get() == pytest.approx(1.0 - at / 2)
 
 
-def test_the_seeds_own_kind_comes_back_while_it_plays(stage: SoundBench, qtbot: QtBot, studio_home: Path) -> None:
+def test_the_seeds_own_class_returns_while_it_plays(stage: SoundBench, qtbot: QtBot, studio_home: Path) -> None:
     kinds = ("Harp", "Bells")
     write_model(
         studio_home / "models", make_card("kit", (RATE,), family=("wavenet", "WaveNet"), rate=RATE, classes=kinds)

@@ -1,4 +1,4 @@
-"""The panel Sound in the window, on an engine that says what a test tells it to."""
+"""Tests the panel Sound in the window, with an engine that a test controls."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.panels.sound.inspector_view import SoundInspector
 from studio.app.panels.sound.player_view import PlayerView
+from studio.app.panels.sound.state import NO_MODEL
 from studio.app.panels.sound.view import EMPTY_TEXT, NO_MODEL_TEXT
 from studio.wire.messages import (
     BitsChunk,
@@ -34,7 +35,7 @@ RATE, PIECE = 16_000, 320
 
 
 class Stage:
-    """The window with Sound open."""
+    """Holds the window with Sound open."""
 
     def __init__(self, studio: OpenedWindow, qtbot: QtBot) -> None:
         self.studio, self.qtbot = studio, qtbot
@@ -45,7 +46,7 @@ class Stage:
         self.lanes, self.transport = self.page.lanes, self.page.transport
 
     def make(self, seconds: float, speed: float = 3.0, price: float = 2.5) -> None:
-        """Let the engine say so much sound."""
+        """Let the engine make so much sound."""
         asked = next(each for each in reversed(self.studio.engine.sent) if isinstance(each, StreamSound))
         begun = len(asked.sound_to_continue) if asked.sound_to_continue is not None else 0
         at = len(self.sound.player.samples) - begun
@@ -105,7 +106,7 @@ def test_without_a_model_only_what_works_is_shown(
     assert not any(widget.isVisible() for widget in (*dead, inspector.branch, inspector.output, foot.export, foot.keep))  # type: ignore[attr-defined]
     wave = tmp_path / "waltz.wav"
     soundfile.write(wave, np.zeros(RATE), RATE)
-    assert studio.state.drop_text([wave]).startswith("There is no model of recordings")
+    assert studio.state.drop_text([wave]) == NO_MODEL
     monkeypatch.setattr(studio.window.dialogs, "ask_file", lambda kinds, then: then(tmp_path / "hum.safetensors"))
     write_model(tmp_path, make_card("hum", (RATE,), family=("wavenet", "WaveNet"), rate=RATE))
     panel.stage.add.click()  # type: ignore[attr-defined]
@@ -129,7 +130,7 @@ def test_it_begins_with_one_click(stage: Stage) -> None:
     assert stage.transport.meter.accessibleName() == "Speed, 3.0 times real time, 2.0 seconds ahead"
 
 
-def test_a_slow_machine_says_when_it_will_play(stage: Stage) -> None:
+def test_a_slow_computer_shows_when_it_will_play(stage: Stage) -> None:
     stage.sound.play()
     stage.make(2.0, speed=0.5)
     assert stage.transport.speed.text() == "0.5 × real time"
@@ -197,19 +198,19 @@ def test_the_button_of_the_strip_keeps_what_is_made_and_a_take_comes_back(stage:
     assert stage.studio.state.panel.get() == "sound"
 
 
-def test_a_branch_says_what_it_comes_from(stage: Stage) -> None:
+def test_a_branch_shows_its_source(stage: Stage) -> None:
     stage.sound.play()
     stage.make(3.0)
     stage.sound.pause()
     stage.page.seek(1.5)
     stage.key(Qt.Key.Key_K)
     stage.show()
-    assert stage.inspector.from_.text() == "Goes on from take 1 at 0:01.5"
+    assert stage.inspector.from_.text() == "Continues from take 1 at 0:01.5"
     assert stage.lanes.timeline.cut == pytest.approx(1.5)
     assert stage.lanes.timeline.made == pytest.approx(1.5)
 
 
-def test_nothing_is_said_to_be_made_or_ahead_after_a_branch_in_a_pause(stage: Stage) -> None:
+def test_a_branch_in_a_pause_shows_nothing_made_or_ahead(stage: Stage) -> None:
     stage.sound.play()
     stage.make(3.0)
     stage.page.seek(2.0)
@@ -226,7 +227,7 @@ def test_nothing_is_said_to_be_made_or_ahead_after_a_branch_in_a_pause(stage: St
     assert stage.studio.state.jobs.jobs.get() == ()
 
 
-def test_being_made_is_only_said_while_something_is(stage: Stage) -> None:
+def test_being_made_is_only_shown_while_sound_is_made(stage: Stage) -> None:
     stage.sound.play()
     stage.make(0.2)
     stage.sound.pause()
@@ -288,7 +289,7 @@ def test_a_cross_and_a_key_put_the_recording_away(stage: Stage, tmp_path: Path) 
     assert stage.sound.recording.get() is None
 
 
-def test_the_temperature_dial_and_the_drawn_line_are_one(stage: Stage) -> None:
+def test_the_temperature_slider_and_the_drawn_line_agree(stage: Stage) -> None:
     stage.sound.play()
     stage.make(1.0)
     stage.inspector.parameters.temperature.moved.emit(0.4)
@@ -303,7 +304,7 @@ def test_the_temperature_dial_and_the_drawn_line_are_one(stage: Stage) -> None:
     assert stage.studio.state.sound.history.undo_name.get() == "temperature over time"
 
 
-def test_kind_and_mix_are_offered_where_there_are_some(stage: Stage) -> None:
+def test_class_and_mix_are_offered_if_there_are_some(stage: Stage) -> None:
     inspector = stage.inspector
     assert inspector.parameters.class_field.isVisible()
     inspector.parameters.class_field.setCurrentIndex(2)
@@ -315,7 +316,7 @@ def test_kind_and_mix_are_offered_where_there_are_some(stage: Stage) -> None:
     assert not inspector.parameters.class_field.isVisible()
 
 
-def test_kinds_of_two_sorts_have_two_choosers(stage: Stage, two_models: Path) -> None:
+def test_classes_of_two_sorts_have_two_lists(stage: Stage, two_models: Path) -> None:
     said = make_card(
         "digits", (RATE,), family=("wavenet", "WaveNet"), rate=RATE, classes=("0 ann", "0 bob", "1 ann", "1 bob")
     )
@@ -339,7 +340,7 @@ def test_kinds_of_two_sorts_have_two_choosers(stage: Stage, two_models: Path) ->
     assert dials.class_field.isVisible() and not dials.second_class_field.isVisible()
 
 
-def test_a_region_is_repeated_and_said(stage: Stage) -> None:
+def test_a_region_is_repeated_and_shown(stage: Stage) -> None:
     stage.sound.play()
     stage.make(5.0)
     time = stage.lanes.timeline
@@ -398,8 +399,8 @@ def test_export_offers_every_form(stage: Stage, monkeypatch: pytest.MonkeyPatch)
     assert [name.rsplit(".")[-1] for name in asked] == ["flac"]
 
 
-def test_what_is_made_anew_is_shown_anew(stage: Stage) -> None:
-    """Samples that were let go of and made again lie in the same memory."""
+def test_regenerated_sound_is_drawn_again(stage: Stage) -> None:
+    """Removed and new samples lie in the same memory."""
     stage.sound.play()
     stage.make(4.0, price=6.0)
     stage.show()
@@ -443,7 +444,7 @@ def test_what_is_heard_is_recorded_by_a_button_and_by_its_key(stage: Stage) -> N
     assert not stage.transport.record.isChecked()
 
 
-def test_the_best_join_is_asked_for_and_said(stage: Stage) -> None:
+def test_the_best_join_is_found_and_shown(stage: Stage) -> None:
     stage.sound.play()
     stage.make(3.0)
     assert not stage.inspector.best.isVisible()
@@ -461,7 +462,7 @@ def test_the_best_join_is_asked_for_and_said(stage: Stage) -> None:
     assert stage.inspector.best.isEnabled()
 
 
-# ── the prices of a recording ────────────────────────────────────────────────────────────────────
+# ── bits of a recording ──────────────────────────────────────────────────────────────────────────
 
 
 def recorded(stage: Stage, tmp_path: Path, seconds: float = 60.0) -> None:
@@ -482,7 +483,7 @@ def prices(stage: Stage) -> list[ComputeBits]:
 
 
 def answer(stage: Stage, samples: int, height: float = 4.0) -> None:
-    """Let the engine price so many samples of the newest request."""
+    """Let the engine send the bits of so many samples of the newest request."""
     asked = prices(stage)[-1]
     bits = np.full(samples, height, np.float32)
     stage.studio.engine.emit_events(
@@ -523,7 +524,7 @@ def test_bits_are_asked_for_what_the_lanes_show_while_they_show_it(stage: Stage,
     stage.qtbot.waitUntil(lambda: engine.stopped[-1] == prices(stage)[-1].job)
 
 
-def test_prices_are_seen_where_they_belong_as_they_come(stage: Stage, tmp_path: Path) -> None:
+def test_bits_appear_at_their_samples_as_they_arrive(stage: Stage, tmp_path: Path) -> None:
     recorded(stage, tmp_path)
     time = stage.lanes.timeline
     bits = stage.lanes.bits
@@ -562,7 +563,7 @@ def test_pricing_stands_in_the_queue_and_is_stopped_there(stage: Stage, tmp_path
     assert len(stage.sound.player.samples) == 60 * RATE + 3200
 
 
-def test_the_key_of_stop_stops_pricing_where_nothing_plays(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
+def test_the_stop_key_stops_computing_bits_if_nothing_plays(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
     recorded(stage, tmp_path)
     qtbot.waitUntil(stage.frame.job_box.first_job.isVisible)
     stage.frame.stop_job()

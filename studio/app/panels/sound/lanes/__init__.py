@@ -1,1 +1,1 @@
-"""The lanes of the panel Sound: what is drawn along time."""
+"""Holds the lanes of the panel Sound, which draw along time."""

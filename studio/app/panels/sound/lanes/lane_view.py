@@ -1,4 +1,4 @@
-"""A lane below the ruler: what all of them do alike under hand, and how they scroll."""
+"""Defines how every lane scrolls, zooms and answers the mouse."""
 
 from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetrics, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QRegion, QWheelEvent
@@ -9,26 +9,26 @@ from studio.app.panels.sound.lanes.timeline import Timeline
 from studio.app.widgets.theme import Theme
 
 HIT_WIDTH = 14
-"""Pixels on either side, over which a line is caught."""
+"""Pixels on either side of a line in which a press grabs it."""
 
 CLICK_DISTANCE = 4
 """Pixels of a press that is a click."""
 
 ZOOM_FACTOR = 1.25
-"""Times nearer by one notch of the wheel."""
+"""Factor of the zoom for one notch of the wheel."""
 
 
 class LaneView(QWidget):
-    """Click goes there, drag chooses a region, lines are dragged, the wheel moves and zooms.
+    """Draws one lane. A click seeks, a drag selects a region or moves a line, the wheel scrolls and zooms.
 
-    `paint_lane` draws a part; what was drawn is kept, so that scrolling costs no more than what comes into sight.
+    `paint_lane` draws a part. Drawn parts are kept, so that scrolling only draws what becomes visible.
     """
 
     def __init__(self, theme: Theme, timeline: Timeline, high: int, least: int) -> None:
         super().__init__()
         self._theme, self.timeline, self._high, self._least = theme, timeline, high, least
         self._held = ""
-        """What is dragged: `cut`, `begin` or `end` of the region, `region` anew; empty for nothing."""
+        """What is dragged: `cut`, `begin` or `end` of the region, or a new `region`; empty for nothing."""
         self._pressed = 0.0
         self._kept, self._stale = QPixmap(), QRegion()
         self._begin, self._pixel = 0.0, 0.0
@@ -46,10 +46,10 @@ class LaneView(QWidget):
     def minimumSizeHint(self) -> QSize:
         return QSize(self._theme.scaled(64), self._theme.scaled(self._least))
 
-    # ── the hand ─────────────────────────────────────────────────────────────────────────────────
+    # ── mouse and keys ───────────────────────────────────────────────────────────────────────────
 
     def line_at(self, x: float) -> str:
-        """What a press at a pixel would drag; empty where it is none of the lines."""
+        """Return which line a press at a pixel would drag; empty if none is near."""
         time = self.timeline
         lines = [("cut", time.cut)] if time.cut is not None else []
         if time.loop is not None:
@@ -69,7 +69,8 @@ class LaneView(QWidget):
 
     @guarded(None)
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        time, x = self.timeline, event.position().x()
+        time = self.timeline
+        x = event.position().x()
         at = min(max(time.seconds_at(x), 0.0), time.made)
         if not self._held:
             self.setCursor(Qt.CursorShape.SplitHCursor if self.line_at(x) else Qt.CursorShape.ArrowCursor)
@@ -89,7 +90,8 @@ class LaneView(QWidget):
 
     @guarded(None)
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        held, self._held = self._held, ""
+        held = self._held
+        self._held = ""
         if held == "click":
             self.timeline.seek_requested.emit(
                 min(max(self.timeline.seconds_at(event.position().x()), 0.0), self.timeline.made)
@@ -98,29 +100,31 @@ class LaneView(QWidget):
             self.timeline.released.emit()
 
     def cancel_drag(self) -> str:
-        """Let go of what is dragged; what it was, empty for nothing."""
-        held, self._held = self._held, ""
+        """Cancel the drag; return what was dragged, empty if nothing was."""
+        held = self._held
+        self._held = ""
         return held if held != "click" else ""
 
     @guarded(None)
     def wheelEvent(self, event: QWheelEvent) -> None:
         handle_wheel(self.timeline, event)
 
-    # ── the looks ────────────────────────────────────────────────────────────────────────────────
+    # ── painting ─────────────────────────────────────────────────────────────────────────────────
 
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
         """Draw what lies in a part of the lane."""
 
     def redraw_range(self, left: float = 0.0, right: float = 1e6) -> None:
-        """What lies between two pixels is to be drawn anew."""
+        """Redraw what lies between two pixels."""
         first = max(int(left) - 3, 0)
         part = QRect(first, 0, int(min(right, self.width())) + 4 - first, self.height())
         self._stale += part
         self.update(part)
 
     def _on_moved(self) -> None:
-        """Other seconds are seen: what stays in sight is moved, the rest is drawn anew."""
-        time, ratio = self.timeline, self.devicePixelRatioF()
+        """Move the drawn part that stays visible, and redraw the rest."""
+        time = self.timeline
+        ratio = self.devicePixelRatioF()
         pixel = time.length / time.width
         by = (self._begin - time.begin) / pixel * ratio
         if pixel != self._pixel or abs(by - round(by)) > 1e-3 or abs(by) >= self._kept.width():
@@ -130,7 +134,8 @@ class LaneView(QWidget):
             aside = round(by / ratio)
             self._stale.translate(aside, 0)
             self._stale += QRect(self.width() - 4 + aside if by < 0 else -4, 0, abs(aside) + 8, self.height())
-        self._begin, self._pixel = time.begin, pixel
+        self._begin = time.begin
+        self._pixel = pixel
         self.update()
 
     @guarded(None)
@@ -141,7 +146,8 @@ class LaneView(QWidget):
             self._kept = QPixmap(size)
             self._kept.setDevicePixelRatio(ratio)
             self._stale = QRegion(self.rect())
-        stale, self._stale = self._stale & self.rect(), QRegion()
+        stale = self._stale & self.rect()
+        self._stale = QRegion()
         if not stale.isEmpty():
             with QPainter(self._kept) as painter:
                 painter.setClipRegion(stale)
@@ -151,7 +157,7 @@ class LaneView(QWidget):
 
 
 def handle_wheel(time: Timeline, event: QWheelEvent) -> None:
-    """The wheel goes on in time; with Ctrl it zooms at the pointer."""
+    """Scroll in time; with Ctrl, zoom at the pointer."""
     turned = event.angleDelta()
     if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
         time.zoom(ZOOM_FACTOR ** (turned.y() / 120), event.position().x())
@@ -172,7 +178,7 @@ TICK_GAP = 28
 
 
 def ruler_time(seconds: float, decimals: int = 0) -> str:
-    """`0:06`, `1:02:03.5`."""
+    """Return a time as `0:06` or `1:02:03.5`."""
     whole = round(seconds * 10**decimals)
     minutes, left = divmod(whole, 60 * 10**decimals)
     rest = f"{left / 10**decimals:0{2 + (decimals > 0) + decimals}.{decimals}f}"
@@ -181,37 +187,42 @@ def ruler_time(seconds: float, decimals: int = 0) -> str:
 
 
 class RulerView(LaneView):
-    """A figure at every round number of seconds that there is room for."""
+    """Writes a time at every round number of seconds that fits."""
 
     def __init__(self, theme: Theme, timeline: Timeline) -> None:
         super().__init__(theme, timeline, RULER_HEIGHT, RULER_HEIGHT)
 
     def tick_labels(self) -> list[tuple[float, str]]:
-        """Moments that are to be seen, with what stands at them; the first may be out of sight but for its figure."""
-        time, metrics = self.timeline, QFontMetrics(self._theme.font(12))
+        """Return the visible times with their labels; the first may be outside except for its label."""
+        time = self.timeline
+        metrics = QFontMetrics(self._theme.font(12))
         for step in _STEPS:
-            decimals = 3 if step < 0.01 else 2 if step < 0.1 else 1 if step < 1 else 0
+            decimals = sum(step < limit for limit in (1, 0.1, 0.01))
             wide = metrics.horizontalAdvance("0" + ruler_time(time.end, decimals)) + self._theme.scaled(TICK_GAP)
             if step / time.length * time.width >= wide:
                 break
-        first, last = int(time.begin / step), int(time.end / step) + 1
+        first = int(time.begin / step)
+        last = int(time.end / step) + 1
         return [(n * step, ruler_time(n * step, decimals)) for n in range(first, last + 1)]
 
     def _on_moved(self) -> None:
-        """As all lanes; a figure that comes is seen once there is room for all of it."""
+        """Scroll like every lane; a label appears once all of it fits."""
         super()._on_moved()
         self.redraw_range(self.width() - self._theme.scaled(TICK_ROOM))
 
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
-        look, high, metrics = self._theme, self.height(), QFontMetrics(self._theme.font(12))
-        painter.fillRect(part, look.colour("canvas"))
-        painter.setFont(look.font(12))
+        theme = self._theme
+        high = self.height()
+        metrics = QFontMetrics(self._theme.font(12))
+        painter.fillRect(part, theme.colour("canvas"))
+        painter.setFont(theme.font(12))
         for at, words in self.tick_labels():
-            x, wide = self.timeline.pixel_of(at), metrics.horizontalAdvance(words)
-            painter.setPen(QPen(look.colour("groove"), 1))
-            painter.drawLine(x, high - look.scaled(5), x, high)
-            if x + look.scaled(5) + wide > self.width():
+            x = self.timeline.pixel_of(at)
+            wide = metrics.horizontalAdvance(words)
+            painter.setPen(QPen(theme.colour("groove"), 1))
+            painter.drawLine(x, high - theme.scaled(5), x, high)
+            if x + theme.scaled(5) + wide > self.width():
                 continue
-            painter.setPen(look.colour("soft"))
-            place = QRectF(x + look.scaled(5), 0, wide + 2, high - look.scaled(3))
+            painter.setPen(theme.colour("soft"))
+            place = QRectF(x + theme.scaled(5), 0, wide + 2, high - theme.scaled(3))
             painter.drawText(place, int(Qt.AlignmentFlag.AlignBottom), words)

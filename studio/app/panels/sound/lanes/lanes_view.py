@@ -1,4 +1,4 @@
-"""All lanes of a sound below each other, with their names at the left and the cursor over them."""
+"""Shows all lanes of a sound below each other, with their names at the left and the cursor over them."""
 
 import numpy as np
 from PySide6.QtCore import QRect, QSize, Qt
@@ -27,7 +27,7 @@ SCROLL_UNITS = 100
 
 
 class LaneName(QWidget):
-    """What a lane is, and its figure at the cursor."""
+    """Shows the name of a lane, and its value at the cursor."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class LaneName(QWidget):
         self._update_parts()
 
     def _update_parts(self) -> None:
-        """The figure only where there is room for both, and the name only where there is room for it."""
+        """Show the value if both fit, and the name if it fits."""
         line = self.name.sizeHint().height()
         self.name.setVisible(self.height() >= line)
         self.value_label.setVisible(bool(self.value_label.text()) and self.height() >= 2 * line)
@@ -63,7 +63,7 @@ class LaneName(QWidget):
 
 
 class LanesView(QWidget):
-    """Ruler, spectrogram, wave, temperature, bits."""
+    """Shows ruler, spectrogram, wave, temperature and bits."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class LanesView(QWidget):
         self._samples: Array = np.zeros(0, np.int16)
         self._build()
         self.playhead = Playhead(theme, self.timeline, self)
-        for lane in (self.ruler, self.spectrogram, self.wave, self.bits):  # so that keys act on the clicked lane
+        for lane in (self.ruler, self.spectrogram, self.wave, self.bits):  # keys then act on the clicked lane
             lane.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
             lane.setFocusProxy(self.playhead)
         self.timeline.moved.connect(self._show_bar)
@@ -110,10 +110,10 @@ class LanesView(QWidget):
             grid.setRowStretch(row, stretch)
 
     def show_sound(self, samples: Array, bits: Array, rate: int, kept: int, priced: int) -> None:
-        """All there is so far: samples (n,) int16 and the bits of each (n,) float32.
+        """Show samples (n,) int16 and the bits of each (n,) float32.
 
-        Of what was shown before, the first `kept` samples and `priced` prices may still be the same, and no more; the
-        arrays may be those of before with something else in them.
+        At least the first `kept` samples and the first `priced` bits are unchanged. The arrays may be the same objects
+        with other content.
         """
         kept = min(kept, common_prefix(self._samples, samples)) if rate == self.wave.rate else 0
         self.wave.show_sound(samples, rate, kept)
@@ -123,32 +123,33 @@ class LanesView(QWidget):
         self.frequency_axis.update()
 
     def show_priced(self, bits: Array, first: int, end: int) -> None:
-        """Show the prices of the samples from the first number up to before the second."""
+        """Show the bits of the samples from the first number up to before the second."""
         if first < end:
             self.bits.show_priced(bits, first, end)
             self._update_values()
 
     def cancel_drag(self) -> str:
-        """Let go of what is dragged; what it was, empty for nothing."""
+        """Cancel the drag; return what was dragged, empty if nothing was."""
         lanes = (self.ruler, self.spectrogram, self.wave, self.bits)
         return next((held for held in [lane.cancel_drag() for lane in lanes] if held), "")
 
     def _update_values(self, *_: object) -> None:
-        """The figures at the cursor."""
-        heat, bits = self.temperature.temperature_at(self.timeline.position), self.bits.bits_at(self.timeline.position)
-        self.names["Temperature"].show_value(f"{heat:.2f}")
+        """Update the values at the cursor."""
+        temperature = self.temperature.temperature_at(self.timeline.position)
+        bits = self.bits.bits_at(self.timeline.position)
+        self.names["Temperature"].show_value(f"{temperature:.2f}")
         self.names["Bits a sample"].show_value(f"{bits:.1f}" if bits is not None else "–")
-        self.playhead.describe_moment(heat, bits, self.temperature.is_outside_safe_range(self.timeline.position))
+        self.playhead.describe_moment(temperature, bits, self.temperature.is_outside_safe_range(self.timeline.position))
 
     @property
     def lanes_left(self) -> int:
-        """Pixels before the lanes begin."""
+        """Return the number of pixels before the lanes begin."""
         return self._theme.scaled(NAMES_WIDTH) + self._grid.horizontalSpacing()
 
-    # ── places ───────────────────────────────────────────────────────────────────────────────────
+    # ── layout ───────────────────────────────────────────────────────────────────────────────────
 
     def _show_bar(self) -> None:
-        """Only where not all fits."""
+        """Show the scroll bar if not everything fits."""
         time = self.timeline
         self.bar.blockSignals(True)
         self.bar.setRange(0, round(max(time.last_begin, time.begin) * SCROLL_UNITS))
@@ -165,12 +166,13 @@ class LanesView(QWidget):
         self.timeline.set_begin(value / SCROLL_UNITS)
 
     def set_compact(self, compact: bool) -> None:
-        """Closer together, where the window is low."""
+        """Set the lanes closer together if the window is low."""
         self._compact = compact
         self._lay_out()
 
     def _lay_out(self) -> None:
-        px, compact = self._theme.scaled, getattr(self, "_compact", False)
+        px = self._theme.scaled
+        compact = getattr(self, "_compact", False)
         self._grid.setContentsMargins(0, 0, 1, 0)
         self._grid.setHorizontalSpacing(px(12))
         self._grid.setVerticalSpacing(px(6 if compact else 12))
@@ -186,14 +188,15 @@ class LanesView(QWidget):
         self.timeline.set_width(self.wave.width())
         self.playhead.setGeometry(self.rect())
         lowest = self.bits if self.bits.isVisibleTo(self) else self.temperature
-        left, top = self.wave.x(), self.spectrogram.y()
+        left = self.wave.x()
+        top = self.spectrogram.y()
         lanes = QRect(left, top, self.wave.width(), lowest.geometry().bottom() - top)
         self.playhead.set_lanes(lanes, self.spectrogram.height())
         self.playhead.raise_()
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Edges, where lanes have the colour of the ground."""
+        """Draw edges around lanes that have the colour of the ground."""
         if self._theme.high:
             with QPainter(self) as painter:
                 painter.setPen(self._theme.colour("line"))

@@ -1,4 +1,4 @@
-"""The moment that is heard: a slider over all lanes, drawn as a line, and with it the cut and the region's ends."""
+"""Shows the playhead as a line over all lanes, with the cut and the ends of the region."""
 
 from PySide6.QtCore import QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
@@ -13,14 +13,18 @@ from studio.app.widgets.value_slider import OUTSIDE_SAFE_RANGE
 UNITS_PER_SECOND = 100
 """Of the standard slider's whole numbers to a second."""
 SPARE_OPACITY = 0.6
-"""How dark the picture is that goes away."""
-SMALL_STEP, LARGE_STEP = 0.1, 1.0
+"""Opacity of the veil over the part that Play replaces."""
+SMALL_STEP = 0.1
+LARGE_STEP = 1.0
 """Seconds of an arrow, alone and with Shift."""
 
 
 class Playhead(QSlider):
-    """Takes no mouse: the lanes below do. `sought` carries each second that a key asks for; `knot` asks for a knot
-    there, `nudged` moves the temperature there up or down, `dropped` takes the nearest knot away."""
+    """Is a slider without mouse events, which go to the lanes below it.
+
+    `seek_requested` carries each second that a key asks for. `knot_requested` asks for a knot there, `nudged` changes
+    the temperature there, `delete_knot_requested` deletes the nearest knot.
+    """
 
     seek_requested = Signal(float)
     knot_requested = Signal()
@@ -40,8 +44,9 @@ class Playhead(QSlider):
         timeline.marks_changed.connect(self._update_lines)
 
     def set_lanes(self, lanes: QRect, picture: int) -> None:
-        """Where the lines begin and end, in this widget, and how high the picture above is, which is dark always."""
-        self._lanes, self._picture = lanes, picture
+        """Set where the lines begin and end in this widget, and the height of the dark spectrogram above."""
+        self._lanes = lanes
+        self._picture = picture
         self.update()
 
     def describe_moment(self, temperature: float, bits: float | None, outside: bool) -> None:
@@ -52,7 +57,7 @@ class Playhead(QSlider):
         self.setAccessibleDescription(f"{time.position:.1f} of {time.made:.1f} seconds, {warm}{price}")
 
     def shown_rect(self) -> QRect:
-        """What a ring goes round."""
+        """Return the rectangle of the focus ring."""
         x = round(self._x_of(self.timeline.position))
         return QRect(x - 6, self._lanes.y(), 12, self._lanes.height())
 
@@ -60,7 +65,8 @@ class Playhead(QSlider):
 
     @guarded(None)
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        time, key = self.timeline, Qt.Key(event.key())
+        time = self.timeline
+        key = Qt.Key(event.key())
         far = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         along = {Qt.Key.Key_Right: 1, Qt.Key.Key_Left: -1}.get(key, 0)
         if along:
@@ -77,13 +83,13 @@ class Playhead(QSlider):
         else:
             event.ignore()
 
-    # ── the looks ────────────────────────────────────────────────────────────────────────────────
+    # ── painting ─────────────────────────────────────────────────────────────────────────────────
 
     def _x_of(self, seconds: float) -> float:
         return self._lanes.x() + self.timeline.x_of(seconds)
 
     def _update_lines(self) -> None:
-        """Draw anew where lines were and are; the slider says the moment."""
+        """Redraw the lines at their old and new positions, and describe the moment."""
         time = self.timeline
         self.setRange(0, round(time.made * UNITS_PER_SECOND))
         self.setValue(round(time.position * UNITS_PER_SECOND))
@@ -92,11 +98,14 @@ class Playhead(QSlider):
             self.update(QRect(round(self._x_of(at)) - 4, 0, 8, self.height()))
         if (self._lines[1:], self._spare) != (lines[1:], time.spare):
             self.update()
-        self._lines, self._spare = lines, time.spare
+        self._lines = lines
+        self._spare = time.spare
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, time, lanes = self._theme, self.timeline, self._lanes
+        theme = self._theme
+        time = self.timeline
+        lanes = self._lanes
         with QPainter(self) as painter:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             if time.spare and time.cut is not None:
@@ -112,18 +121,19 @@ class Playhead(QSlider):
             if lanes.left() - 1 <= x <= lanes.right() + 1:
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(self._picture_colour("accent"))
-                side = look.scaled(5)
+                side = theme.scaled(5)
                 painter.drawEllipse(QRectF(x - side, lanes.y() - side, 2 * side, 2 * side))
 
     def _paint_veil(self, painter: QPainter, seconds: float) -> None:
-        """The picture is dark behind the cut, where it goes away with Play."""
+        """Darken what lies behind the cut if Play will replace it."""
         ground = self._picture_colour("canvas")
         ground.setAlphaF(SPARE_OPACITY)
         left = max(self._x_of(seconds), self._lanes.left())
         painter.fillRect(QRectF(left, self._lanes.top(), self._lanes.right() + 1 - left, self._picture), ground)
 
     def _paint_line(self, painter: QPainter, seconds: float, token: str, wide: float, dashed: bool = False) -> None:
-        x, lanes = self._x_of(seconds), self._lanes
+        x = self._x_of(seconds)
+        lanes = self._lanes
         if not lanes.left() - 1 <= x <= lanes.right() + 1:
             return
         ends = lanes.top(), lanes.top() + self._picture, lanes.bottom()
@@ -135,24 +145,26 @@ class Playhead(QSlider):
             painter.drawLine(round(x), top, round(x), foot)
 
     def _picture_colour(self, token: str) -> QColor:
-        """A colour that is seen on dark ground in any theme."""
+        """Return a colour that is visible on dark ground in any theme."""
         return QColor(getattr(THEMES["dark", "high" if self._theme.high else "normal"], token))
 
     def _paint_tag(self, painter: QPainter, seconds: float) -> None:
-        """`goes on from 0:06.0`, beside the cut."""
-        look, words, lanes = self._theme, f"goes on from {ruler_time(seconds, 1)}", self._lanes
-        font = look.font(12, 500)
-        wide = QFontMetrics(font).horizontalAdvance(words) + look.scaled(16)
+        """Write `continues from 0:06.0` beside the cut."""
+        theme = self._theme
+        words = f"continues from {ruler_time(seconds, 1)}"
+        lanes = self._lanes
+        font = theme.font(12, 500)
+        wide = QFontMetrics(font).horizontalAdvance(words) + theme.scaled(16)
         x = self._x_of(seconds)
         if not lanes.left() - 1 <= x <= lanes.right() + 1:
             return
-        left = x + look.scaled(6) if x + look.scaled(6) + wide <= lanes.right() else x - look.scaled(6) - wide
-        place = QRectF(left, lanes.y() + look.scaled(8), wide, look.scaled(24))
+        left = x + theme.scaled(6) if x + theme.scaled(6) + wide <= lanes.right() else x - theme.scaled(6) - wide
+        place = QRectF(left, lanes.y() + theme.scaled(8), wide, theme.scaled(24))
         ground = self._picture_colour("canvas")
         ground.setAlphaF(0.86)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(ground)
-        painter.drawRoundedRect(place, look.scaled(4), look.scaled(4))
+        painter.drawRoundedRect(place, theme.scaled(4), theme.scaled(4))
         painter.setFont(font)
         painter.setPen(self._picture_colour("text"))
         painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), words)

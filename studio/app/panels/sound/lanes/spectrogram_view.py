@@ -1,4 +1,4 @@
-"""The spectrogram of a sound as it grows."""
+"""Shows the spectrogram of a sound as it grows."""
 
 import numpy as np
 from PySide6.QtCore import QRect, QRectF, Qt, QTimer
@@ -22,8 +22,10 @@ LINE_HEIGHT = 18
 
 
 class SpectrogramView(LaneView):
-    """Columns of a Spectrum over the seconds of the timeline, from 0 Hz to half the rate: of many in a pixel the
-    loudest, and between two of them what lies between."""
+    """Shows the columns of a Spectrum, from 0 Hz to half the rate.
+
+    Several columns in one pixel show their loudest level; between two columns levels are interpolated.
+    """
 
     def __init__(self, theme: Theme, timeline: Timeline) -> None:
         super().__init__(theme, timeline, 240, 64)
@@ -38,7 +40,7 @@ class SpectrogramView(LaneView):
         self._timer.timeout.connect(self._add_columns)
 
     def show_sound(self, samples: Array, rate: int, kept: int) -> None:
-        """All samples so far (n,) int16; only what is new after the first `kept` costs anything."""
+        """Show all samples so far (n,) int16; only samples after the first `kept` are computed again."""
         if rate != self.spectrum.rate:
             self.spectrum = Spectrogram(rate)
             self._describe()
@@ -50,15 +52,15 @@ class SpectrogramView(LaneView):
 
     @property
     def is_complete(self) -> bool:
-        """Whether it shows all that there is."""
+        """Return whether all columns are computed."""
         return self.isVisible() and not self.spectrum.pending_columns
 
     def _describe(self) -> None:
         top = f"{self.spectrum.top / 1000:g} kilohertz"
-        self.setAccessibleDescription(f"Low sounds below, up to {top}, as far apart as the ear hears them")
+        self.setAccessibleDescription(f"Shows low sounds at the bottom, up to {top}")
 
     def _add_columns(self) -> None:
-        """Some more columns, where they are seen; those that are left come when the window has drawn itself."""
+        """Compute some more columns if they are visible; the rest follows after the window has painted."""
         if not self.isVisible() or not self.spectrum.pending_columns:
             return
         first = self.spectrum.columns
@@ -72,7 +74,7 @@ class SpectrogramView(LaneView):
             self._timer.start(0)
 
     def _renew_columns(self, first: int, end: int) -> None:
-        """Draw anew what is between two columns, and what lies between them and their neighbours."""
+        """Redraw between two columns, including the pixels next to them."""
         if first < end:
             step = self.spectrum.hop / self.spectrum.rate
             self.redraw_range(self.timeline.x_of((first - 1) * step), self.timeline.x_of(end * step))
@@ -86,31 +88,36 @@ class SpectrogramView(LaneView):
         painter.drawImage(QRectF(part.x(), 0, part.width(), self.height()), self._render_part(part))
 
     def _render_part(self, part: QRect) -> QImage:
-        """A part of the lane in device pixels."""
+        """Return a part of the lane in device pixels."""
         ratio = self.devicePixelRatioF()
-        wide, high = max(1, round(part.width() * ratio)), max(1, round(self.height() * ratio))
+        wide = max(1, round(part.width() * ratio))
+        high = max(1, round(self.height() * ratio))
         edges = self.timeline.pixel_edges(round(part.x() * ratio), wide, ratio) * self.spectrum.rate / self.spectrum.hop
         levels = self._levels_between(edges)[:, ::-1].T.astype(np.float32)  # (rows, wide), the lowest at the foot
         places = ((np.arange(high, dtype=np.float32) + 0.5) * ROWS / high - 0.5).clip(0, ROWS - 1)
-        above, part_of = places.astype(int), (places % 1)[:, None]
+        above = places.astype(int)
+        part_of = (places % 1)[:, None]
         levels = levels[above] + part_of * (levels[np.minimum(above + 1, ROWS - 1)] - levels[above])  # (high, wide)
         paint = self._colours[levels.astype(np.uint8)]
         return QImage(paint.data, wide, high, 4 * wide, QImage.Format.Format_RGB32).copy()
 
     def _levels_between(self, edges: Array) -> Array:
-        """Levels (n, rows) of pixels between places (n + 1,) that count columns; silent where there is none yet."""
-        last, apart = self.spectrum.columns - 1, float(edges[-1] - edges[-2])
+        """Return levels (n, rows) of pixels between columns (n + 1,); silent if not computed yet."""
+        last = self.spectrum.columns - 1
+        apart = float(edges[-1] - edges[-2])
         if last < 0:
             return np.zeros((len(edges) - 1, ROWS), np.uint8)
         found: Array
         if apart <= 1:
             middles = (edges[1:] + edges[:-1]) / 2
             before = np.minimum(middles.astype(int), last)
-            one, other = self._levels[before].astype(np.float32), self._levels[np.minimum(before + 1, last)]
+            one = self._levels[before].astype(np.float32)
+            other = self._levels[np.minimum(before + 1, last)]
             found = (one + (middles - before).clip(0, 1)[:, None] * (other - one)).astype(np.uint8)
             found[middles > last + 0.5] = 0
             return found
-        first, count = np.ceil(edges[:-1]).astype(int), np.diff(np.ceil(edges).astype(int))
+        first = np.ceil(edges[:-1]).astype(int)
+        count = np.diff(np.ceil(edges).astype(int))
         looks = min(MAX_COLUMNS_PER_PIXEL, int(np.ceil(apart)))
         places = first[:, None] + count[:, None] * np.arange(looks) // looks
         found = self._levels[np.minimum(places, last)].max(1)
@@ -119,22 +126,24 @@ class SpectrogramView(LaneView):
 
 
 def _colour_table() -> Array:
-    """The colours of maps of surprise, (256,) as a picture holds them, from silent to loud."""
+    """Return the colours of surprisal maps, (256,) as a picture holds them, from silent to loud."""
     red, green, blue = ColourScale(0.0, 1.0, 0.0, 1.0, False).draw_legend(256)[0].astype(np.uint32).T
     found: Array = 0xFF << 24 | red << 16 | green << 8 | blue
     return found
 
 
 class FrequencyAxis(QWidget):
-    """The figures beside it: octaves, as many as there is room for."""
+    """Writes octaves beside the spectrogram, as many as fit."""
 
     def __init__(self, theme: Theme, lane: SpectrogramView) -> None:
         super().__init__()
         self._theme, self._lane = theme, lane
 
     def tick_labels(self) -> list[tuple[float, str]]:
-        """Pixels from above, with what stands there: `8 kHz`, `4`, `2`, `1`, `500 Hz`, `250`."""
-        spectrum, last, unit = self._lane.spectrum, -1e9, ""
+        """Return pixels from the top with labels: `8 kHz`, `4`, `2`, `1`, `500 Hz`, `250`."""
+        spectrum = self._lane.spectrum
+        last = -1e9
+        unit = ""
         found = list[tuple[float, str]]()
         for hertz in reversed(OCTAVES):
             y = self.height() * (1 - spectrum.row_of_frequency(hertz))
@@ -142,15 +151,17 @@ class FrequencyAxis(QWidget):
                 continue
             number, own = (hertz / 1000, " kHz") if hertz >= 1000 else (hertz, " Hz")
             found.append((y, f"{number:g}{own if own != unit else ''}"))
-            last, unit = y, own
+            last = y
+            unit = own
         return found
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, line = self._theme, self._theme.scaled(LINE_HEIGHT)
+        theme = self._theme
+        line = self._theme.scaled(LINE_HEIGHT)
         with QPainter(self) as painter:
-            painter.setFont(look.font(12))
-            painter.setPen(look.colour("soft"))
+            painter.setFont(theme.font(12))
+            painter.setPen(theme.colour("soft"))
             for y, words in self.tick_labels():
                 top = min(max(y - line / 2, 0), self.height() - line)
                 place = QRectF(0, top, self.width(), line)

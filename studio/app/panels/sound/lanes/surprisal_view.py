@@ -1,4 +1,4 @@
-"""How surprising a sound is to the model from moment to moment: the bits of a sample, averaged over each pixel."""
+"""Shows how surprising a sound is to the model: the bits of a sample, averaged over each pixel."""
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRect, Qt, Signal
@@ -12,13 +12,13 @@ from studio.media.sounds.peaks import MeanTable
 from studio.wire.messages import Array
 
 WINDOW_SECONDS = 0.05
-"""Seconds about a moment, whose mean is told."""
+"""Seconds about a moment, whose mean is shown."""
 
 
 class SurprisalLaneView(LaneView):
     """Draws the bits of the samples as a line, from 0 to the bits of one sample's level.
 
-    Signal: `appeared` carries whether the lane is on the screen now.
+    Signal: `visibility_changed` carries whether the lane is on the screen now.
     """
 
     visibility_changed = Signal(bool)
@@ -30,9 +30,10 @@ class SurprisalLaneView(LaneView):
         self._means = MeanTable()
 
     def show_bits(self, bits: Array, rate: int, kept: int, most: float = 8.0) -> None:
-        """The price of each sample (n,) float32; the first `kept` are those of before."""
+        """Show the bits of each sample (n,) float32; the first `kept` are unchanged."""
         grown = rate == self.rate and kept == len(self._means)
-        self.rate, self.most = rate, most
+        self.rate = rate
+        self.most = most
         self._means.set_numbers(bits, kept)
         if grown:
             self.redraw_range(self.timeline.x_of(kept / rate) - 2, self.timeline.x_of(len(bits) / rate))
@@ -40,12 +41,12 @@ class SurprisalLaneView(LaneView):
             self.redraw_range()
 
     def show_priced(self, bits: Array, first: int, end: int) -> None:
-        """Redraw the samples from the first number up to before the second, which have prices now."""
+        """Redraw the samples from the first number up to before the second, which have bits now."""
         self._means.update_range(bits, first, end)
         self.redraw_range(self.timeline.x_of(first / self.rate) - 2, self.timeline.x_of(end / self.rate))
 
     def bits_at(self, seconds: float) -> float | None:
-        """Bits a sample about a moment; None where nothing has a price."""
+        """Return the mean bits a sample about a moment; None if none are known."""
         end = min(seconds, len(self._means) / self.rate) * self.rate
         found = self._means.between(np.array([max(end - WINDOW_SECONDS * self.rate, 0), end]))[0] if end > 1 else np.nan
         return float(found) if np.isfinite(found) else None
@@ -61,24 +62,26 @@ class SurprisalLaneView(LaneView):
         self.visibility_changed.emit(False)
 
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
-        look, time, high = self._theme, self.timeline, self.height()
+        theme = self._theme
+        time = self.timeline
+        high = self.height()
         left = part.x() - 2
         seconds = time.pixel_edges(left, part.width() + 5)
         bits = self._means.between(seconds * self.rate)
         heights = high - 1 - (bits / self.most).clip(0, 1) * (high - 2)
-        painter.fillRect(part, look.colour("window"))
+        painter.fillRect(part, theme.colour("window"))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for first, end in _true_ranges(np.isfinite(bits) & (np.diff(seconds) > 0)):
             line = [QPointF(left + n + 0.5, heights[n]) for n in range(first, end)]
             ground = QPolygonF([QPointF(line[0].x(), high), *line, QPointF(line[-1].x(), high)])
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(look.colour("raised"))
+            painter.setBrush(theme.colour("raised"))
             painter.drawPolygon(ground)
-            painter.setPen(QPen(look.colour("soft"), 1.2))
+            painter.setPen(QPen(theme.colour("soft"), 1.2))
             painter.drawPolyline(QPolygonF(line))
 
 
 def _true_ranges(true: Array) -> list[tuple[int, int]]:
-    """Where stretches of what is true begin and end."""
+    """Return where ranges of True begin and end."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], true, [False])).astype(np.int8)))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]

@@ -1,4 +1,4 @@
-"""Temperature over time, drawn by hand: knots that a line joins. What is settled cannot be changed any more."""
+"""Shows the temperature over time, which the user draws with knots joined by lines."""
 
 import bisect
 import itertools
@@ -30,14 +30,16 @@ from studio.app.widgets.theme import Theme
 from studio.app.widgets.value_slider import OUTSIDE_SAFE_RANGE
 
 Index = QModelIndex | QPersistentModelIndex
-TEMPERATURE_STEP, TIME_STEP = 0.02, 0.1
-"""By which a key moves a knot: in temperature, and in seconds."""
-KNOT_SIZE, EDGE_MARGIN = 9, 8
-"""Pixels that a knot is wide, and that are free above the hottest and below the coldest."""
+TEMPERATURE_STEP = 0.02
+TIME_STEP = 0.1
+"""How far a key moves a knot: in temperature, and in seconds."""
+KNOT_SIZE = 9
+EDGE_MARGIN = 8
+"""Width of a knot in pixels, and free pixels above the highest and below the lowest temperature."""
 
 
 class _KnotRows(QAbstractListModel):
-    """Each knot a row, for those who hear the window."""
+    """Lists each knot as a row for screen readers."""
 
     def __init__(self, parent: "TemperatureLaneView") -> None:
         super().__init__(parent)
@@ -66,14 +68,17 @@ class _KnotRows(QAbstractListModel):
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if role not in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return None
-        seconds, heat = self.knots[index.row()]
+        seconds, temperature = self.knots[index.row()]
         knot = f"knot {index.row() + 1} of {len(self.knots)}"
-        warning = f", {OUTSIDE_SAFE_RANGE}" if self.is_outside_safe_range(heat) else ""
-        return f"Temperature {heat:.2f} at {ruler_time(seconds, 1)}, {knot}{warning}"
+        warning = f", {OUTSIDE_SAFE_RANGE}" if self.is_outside_safe_range(temperature) else ""
+        return f"Temperature {temperature:.2f} at {ruler_time(seconds, 1)}, {knot}{warning}"
 
 
 class TemperatureLaneView(QListView):
-    """`drawn` carries all knots as a hand would have them; `grabbed` and `let_go` frame a drag."""
+    """Shows and edits the temperature curve; its settled part cannot change.
+
+    `curve_drawn` carries all knots as the user wants them; `grabbed` and `released` frame a drag.
+    """
 
     curve_drawn = Signal(object)
     grabbed = Signal()
@@ -84,10 +89,10 @@ class TemperatureLaneView(QListView):
         self._theme, self.timeline = theme, timeline
         self._settled = 0.0
         self._held: tuple[float, float] | None = None
-        """The knot in the hand."""
+        """The dragged knot."""
         self.rows = _KnotRows(self)
         self.setModel(self.rows)
-        self.setUniformItemSizes(True)  # or Qt asks each row for its size, whenever there is another knot
+        self.setUniformItemSizes(True)  # otherwise Qt asks each row for its size after each new knot
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setProperty("role", "bare")
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -96,7 +101,7 @@ class TemperatureLaneView(QListView):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.setAccessibleName("Temperature over time")
         self.viewport().setMouseTracking(True)
-        set_tooltip(self, "Click adds a knot, drag moves it, double click removes it", "T")
+        set_tooltip(self, "Click to add a knot. Drag to move it, double click to remove it", "T")
         theme.changed.connect(self.updateGeometry)
         timeline.moved.connect(self.viewport().update)
 
@@ -105,7 +110,7 @@ class TemperatureLaneView(QListView):
         return self.rows.knots
 
     def show_curve(self, knots: Knots) -> None:
-        """The temperature over time."""
+        """Show the temperature over time."""
         was = self.currentIndex().row()
         if knots != self.shown_knots:
             self.rows.set_knots(knots)
@@ -126,40 +131,41 @@ class TemperatureLaneView(QListView):
         return self.rows.is_outside_safe_range(self.temperature_at(seconds))
 
     def _describe(self) -> None:
-        beyond = any(self.rows.is_outside_safe_range(heat) for _, heat in self.shown_knots)
+        beyond = any(self.rows.is_outside_safe_range(temperature) for _, temperature in self.shown_knots)
         least, most = self.rows.safe
         self.setAccessibleDescription(f"safe {least:g} to {most:g}{', ' + OUTSIDE_SAFE_RANGE if beyond else ''}")
         self.viewport().update()
 
     def show_settled(self, seconds: float) -> None:
-        """What lies before is made, and was heard or soon will be."""
+        """Set the moment before which everything is made, and was heard or soon will be."""
         if seconds != self._settled:
             self._settled = seconds
             self.viewport().update()
 
     def temperature_at(self, seconds: float) -> float:
-        """The temperature of a moment."""
+        """Return the temperature of a moment."""
         return heats.temperature_at(self.shown_knots, seconds)
 
-    # ── what is drawn ────────────────────────────────────────────────────────────────────────────
+    # ── values ───────────────────────────────────────────────────────────────────────────────────
 
     def add_knot(self, seconds: float) -> None:
-        """A knot on the line, at a moment or where changes begin to hold."""
+        """Add a knot on the line, at a moment or where changes begin to take effect."""
         at = max(seconds, self._settled)
         self._emit_curve(add_knot(self.shown_knots, at, self.temperature_at(at)), (at, self.temperature_at(at)))
 
     def nudge_knot(self, seconds: float, steps: int) -> None:
-        """The first knot from a moment on, or a new one there, becomes warmer by so many steps."""
-        at, up = max(seconds, self._settled), steps * TEMPERATURE_STEP
+        """Make the first knot from a moment on warmer by steps; without one, add it first."""
+        at = max(seconds, self._settled)
+        up = steps * TEMPERATURE_STEP
         row = next((n for n in self._movable_knots() if self.shown_knots[n][0] >= at), None)
         if row is None:
-            heat = min(max(self.temperature_at(at) + up, 0.0), SLIDER_MAX_TEMPERATURE)
-            self._emit_curve(add_knot(self.shown_knots, at, heat), (at, heat))
+            temperature = min(max(self.temperature_at(at) + up, 0.0), SLIDER_MAX_TEMPERATURE)
+            self._emit_curve(add_knot(self.shown_knots, at, temperature), (at, temperature))
         else:
             self._move_knot(row, self.shown_knots[row][0], self.shown_knots[row][1] + up)
 
     def delete_nearest_knot(self, seconds: float) -> None:
-        """The knot that is nearest to a moment goes, of those that may."""
+        """Delete the knot nearest to a moment, among those that may change."""
         if free := self._movable_knots():
             self._delete_knot(min(free, key=lambda n: abs(self.shown_knots[n][0] - seconds)))
 
@@ -168,7 +174,7 @@ class TemperatureLaneView(QListView):
             self._emit_curve(remove_knot(self.shown_knots, row), None)
 
     def _move_knot(self, row: int, seconds: float, temperature: float) -> None:
-        """A knot stays between its neighbours, and what is settled stays as it is."""
+        """Move a knot between its neighbours; the settled part stays."""
         if row in self._movable_knots():
             now = move_knot(self.shown_knots, row, seconds, temperature, self._settled)
             self._emit_curve(now, now[row])
@@ -182,15 +188,15 @@ class TemperatureLaneView(QListView):
             self._choose_knot(held)
 
     def _choose_knot(self, knot: tuple[float, float]) -> None:
-        far = [abs(at - knot[0]) + abs(heat - knot[1]) for at, heat in self.shown_knots]
+        far = [abs(at - knot[0]) + abs(temperature - knot[1]) for at, temperature in self.shown_knots]
         self.setCurrentIndex(self.rows.index(far.index(min(far))))
 
     def _movable_knots(self) -> range:
-        """The knots that may still be moved: of a step at the moment that is settled, what comes of it."""
+        """Return the knots that may move; of a step at the settled moment, the later one."""
         first = bisect.bisect_right(self.shown_knots, (self._settled, math.inf))
         return range(first - (first > 0 and self.shown_knots[first - 1][0] == self._settled), len(self.shown_knots))
 
-    # ── where knots lie ──────────────────────────────────────────────────────────────────────────
+    # ── positions of knots ───────────────────────────────────────────────────────────────────────
 
     def position_of(self, seconds: float, temperature: float) -> QPointF:
         edge = self._theme.scaled(EDGE_MARGIN)
@@ -198,13 +204,13 @@ class TemperatureLaneView(QListView):
         return QPointF(self.timeline.x_of(seconds), edge + (self.height() - 2 * edge) * (1 - share))
 
     def values_at(self, where: QPointF) -> tuple[float, float]:
-        """Seconds and temperature of a pixel."""
+        """Return seconds and temperature of a pixel."""
         edge = self._theme.scaled(EDGE_MARGIN)
-        heat = SLIDER_MAX_TEMPERATURE * (1 - (where.y() - edge) / max(self.height() - 2 * edge, 1))
-        return self.timeline.seconds_at(where.x()), min(max(heat, 0.0), SLIDER_MAX_TEMPERATURE)
+        temperature = SLIDER_MAX_TEMPERATURE * (1 - (where.y() - edge) / max(self.height() - 2 * edge, 1))
+        return self.timeline.seconds_at(where.x()), min(max(temperature, 0.0), SLIDER_MAX_TEMPERATURE)
 
     def knot_at(self, where: QPointF) -> int | None:
-        """The knot under a press, where it may still be moved."""
+        """Return the knot under a press, if it may move."""
         far = sorted(
             ((self.position_of(*self.shown_knots[n]) - where).manhattanLength(), n) for n in self._movable_knots()
         )
@@ -212,7 +218,8 @@ class TemperatureLaneView(QListView):
 
     @guarded(QRect())
     def visualRect(self, index: Index) -> QRect:
-        middle, side = self.position_of(*self.shown_knots[index.row()]).toPoint(), self._theme.scaled(KNOT_SIZE)
+        middle = self.position_of(*self.shown_knots[index.row()]).toPoint()
+        side = self._theme.scaled(KNOT_SIZE)
         return QRect(middle.x() - side, middle.y() - side, 2 * side, 2 * side)
 
     @guarded(QModelIndex())
@@ -225,7 +232,7 @@ class TemperatureLaneView(QListView):
         if index.isValid() and self._held is None and self.hasFocus():
             self.timeline.scroll_to(self.shown_knots[index.row()][0])
 
-    # ── the hand ─────────────────────────────────────────────────────────────────────────────────
+    # ── mouse and keys ───────────────────────────────────────────────────────────────────────────
 
     @guarded(None)
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -233,7 +240,8 @@ class TemperatureLaneView(QListView):
             event.ignore()
             return
         self.setFocus(Qt.FocusReason.MouseFocusReason)
-        near, now = self.knot_at(event.position()), self.values_at(event.position())
+        near = self.knot_at(event.position())
+        now = self.values_at(event.position())
         if near is None and now[0] < self._settled:
             return
         self.grabbed.emit()
@@ -248,11 +256,11 @@ class TemperatureLaneView(QListView):
         if self._held is not None and self.currentIndex().isValid():
             self._move_knot(self.currentIndex().row(), *self.values_at(event.position()))
             return
-        free, shapes = self.values_at(event.position())[0] >= self._settled, Qt.CursorShape
+        free = self.values_at(event.position())[0] >= self._settled
+        shapes = Qt.CursorShape
         over = self.knot_at(event.position()) is not None
-        self.viewport().setCursor(
-            shapes.PointingHandCursor if over else shapes.CrossCursor if free else shapes.ArrowCursor
-        )
+        empty = shapes.CrossCursor if free else shapes.ArrowCursor
+        self.viewport().setCursor(shapes.PointingHandCursor if over else empty)
 
     @guarded(None)
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
@@ -262,8 +270,9 @@ class TemperatureLaneView(QListView):
             self.viewport().update()
 
     def cancel_drag(self) -> bool:
-        """Let go of what is dragged; whether there was anything."""
-        held, self._held = self._held, None
+        """Cancel the drag; return whether there was one."""
+        held = self._held
+        self._held = None
         return held is not None
 
     @guarded(None)
@@ -277,22 +286,23 @@ class TemperatureLaneView(QListView):
 
     @guarded(None)
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key, row = Qt.Key(event.key()), max(self.currentIndex().row(), 0)
+        key = Qt.Key(event.key())
+        row = max(self.currentIndex().row(), 0)
         shift = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         up = {Qt.Key.Key_Up: TEMPERATURE_STEP, Qt.Key.Key_Down: -TEMPERATURE_STEP}.get(key, 0.0)
         along = {Qt.Key.Key_Right: 1, Qt.Key.Key_Left: -1}.get(key, 0)
-        seconds, heat = self.shown_knots[row]
+        seconds, temperature = self.shown_knots[row]
         if key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             self._delete_knot(row)
         elif up or (along and shift):
-            self._move_knot(row, seconds + TIME_STEP * along, heat + up)
+            self._move_knot(row, seconds + TIME_STEP * along, temperature + up)
         elif along:
             self.setCurrentIndex(self.rows.index(min(max(row + along, 0), len(self.shown_knots) - 1)))
             self.viewport().update()
         else:
             event.ignore()
 
-    # ── the looks ────────────────────────────────────────────────────────────────────────────────
+    # ── painting ─────────────────────────────────────────────────────────────────────────────────
 
     @guarded(QSize(200, 80))
     def sizeHint(self) -> QSize:
@@ -303,9 +313,10 @@ class TemperatureLaneView(QListView):
         return QSize(self._theme.scaled(64), self._theme.scaled(40))
 
     def _line_points(self) -> list[QPointF]:
-        """From where the model begins to the end of what is seen."""
+        """Return the line from where the model begins to the end of the visible part."""
         time = self.timeline
-        first, last = max(time.begin, time.cut or 0.0), time.end
+        first = max(time.begin, time.cut or 0.0)
+        last = time.end
         if first >= last:
             return []
         begin, end = (bisect.bisect_left(self.shown_knots, (at, -math.inf)) for at in (first, last))
@@ -318,9 +329,11 @@ class TemperatureLaneView(QListView):
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
-        look, line, drawn = self._theme, self._line_points(), len(self.shown_knots) > 1
+        theme = self._theme
+        line = self._line_points()
+        drawn = len(self.shown_knots) > 1
         with QPainter(self.viewport()) as painter:
-            painter.fillRect(event.rect(), look.colour("window"))
+            painter.fillRect(event.rect(), theme.colour("window"))
             if not line:
                 return
             settled = min(max(self.timeline.x_of(self._settled), line[0].x()), line[-1].x())
@@ -332,10 +345,10 @@ class TemperatureLaneView(QListView):
             ):
                 painter.setClipRect(QRectF(left, 0, right - left, self.height()))
                 painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(look.colour(fill))
+                painter.setBrush(theme.colour(fill))
                 painter.drawPolygon(ground)
                 painter.setBrush(Qt.BrushStyle.NoBrush)
-                painter.setPen(QPen(look.colour(token), 2))
+                painter.setPen(QPen(theme.colour(token), 2))
                 painter.drawPolyline(QPolygonF(line))
             painter.setClipping(False)
             self._paint_outside(painter, line)
@@ -344,39 +357,40 @@ class TemperatureLaneView(QListView):
 
     def _paint_outside(self, painter: QPainter, line: list[QPointF]) -> None:
         """If a part of the line is outside the safe range, draw each limit there as a hairline with a label."""
-        floor, edge = (round(self.position_of(0.0, heat).y()) for heat in self.rows.safe)
+        floor, edge = (round(self.position_of(0.0, temperature).y()) for temperature in self.rows.safe)
         above = [right for left, right in itertools.pairwise(line) if min(left.y(), right.y()) < edge - 1]
         below = [right for left, right in itertools.pairwise(line) if max(left.y(), right.y()) > floor + 1]
         beyond = above or below
         if not beyond:
             return
-        look = self._theme
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)  # else a hairline is two pale lines
-        painter.setPen(QPen(look.colour("warn"), 1, Qt.PenStyle.DashLine))
+        theme = self._theme
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)  # otherwise a hairline becomes two pale lines
+        painter.setPen(QPen(theme.colour("warn"), 1, Qt.PenStyle.DashLine))
         for crossed, y in ((above, edge), (below, floor)):
             if crossed:
                 painter.drawLine(QPointF(line[0].x(), y), QPointF(line[-1].x(), y))
-        font = look.font(12, 500)
-        width = QFontMetrics(font).horizontalAdvance(OUTSIDE_SAFE_RANGE) + look.scaled(8)
-        left = max(min(beyond[0].x(), line[-1].x()) - width, line[0].x() + look.scaled(4))
-        words = QRectF(left, self.height() - look.scaled(20), width, look.scaled(18))
+        font = theme.font(12, 500)
+        width = QFontMetrics(font).horizontalAdvance(OUTSIDE_SAFE_RANGE) + theme.scaled(8)
+        left = max(min(beyond[0].x(), line[-1].x()) - width, line[0].x() + theme.scaled(4))
+        words = QRectF(left, self.height() - theme.scaled(20), width, theme.scaled(18))
         painter.setFont(font)
-        painter.setPen(look.colour("warn"))
+        painter.setPen(theme.colour("warn"))
         painter.drawText(words, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), OUTSIDE_SAFE_RANGE)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
     def _paint_knot(self, painter: QPainter, row: int, knot: tuple[float, float]) -> None:
-        look, place = self._theme, self.position_of(*knot)
+        theme = self._theme
+        place = self.position_of(*knot)
         chosen = row == self.currentIndex().row() and (self.hasFocus() or self._held is not None)
         token = "accent" if len(self.shown_knots) > 1 or chosen else "border"
-        painter.setPen(QPen(look.colour(token), 2))
-        painter.setBrush(look.colour(token if chosen else "window"))
-        radius = look.scaled(KNOT_SIZE) / 2
+        painter.setPen(QPen(theme.colour(token), 2))
+        painter.setBrush(theme.colour(token if chosen else "window"))
+        radius = theme.scaled(KNOT_SIZE) / 2
         painter.drawEllipse(place, radius, radius)
         if chosen:
-            painter.setPen(look.colour("text"))
-            painter.setFont(look.font(12, 600))
+            painter.setPen(theme.colour("text"))
+            painter.setFont(theme.font(12, 600))
             above = place.y() > self.height() / 2
-            left = max(place.x() - look.scaled(20), 0.0)
-            words = QRectF(left, place.y() + look.scaled(-25 if above else 7), look.scaled(40), look.scaled(18))
+            left = max(place.x() - theme.scaled(20), 0.0)
+            words = QRectF(left, place.y() + theme.scaled(-25 if above else 7), theme.scaled(40), theme.scaled(18))
             painter.drawText(words, int(Qt.AlignmentFlag.AlignCenter), f"{knot[1]:.2f}")

@@ -1,4 +1,4 @@
-"""What every lane of a sound shares: which seconds are to be seen, and the moments that are marked on them."""
+"""Holds what all lanes share: which seconds are visible, and the marked moments."""
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
@@ -6,17 +6,18 @@ from PySide6.QtCore import QObject, Signal
 from studio.wire.messages import Array
 
 INITIAL_SECONDS = 24.0
-"""Seconds that are seen."""
-MIN_SECONDS, MAX_SECONDS = 0.02, 4 * 3600.0
+"""Visible seconds."""
+MIN_SECONDS = 0.02
+MAX_SECONDS = 4 * 3600.0
 AHEAD_SHARE = 0.35
-"""Of what is seen, that lies ahead of the playhead while it is followed."""
+"""Share of the visible part ahead of the playhead while it is followed."""
 
 
 class Timeline(QObject):
-    """Seconds to pixels and back. `moved`: other seconds are seen; `marked`: a mark is elsewhere.
+    """Converts seconds to pixels and back. `moved`: other seconds are visible; `marks_changed`: a mark moved.
 
-    What a hand does on any lane is told here: `sought` carries a moment, `cut_moved` where a recording is to be gone on
-    from, `loop_moved` a region; `grabbed` and `let_go` frame a drag and say what is dragged.
+    The lanes report the user's actions here: `seek_requested` carries a moment, `cut_moved` the moment from which to
+    continue, `loop_moved` a region. `grabbed` and `released` frame a drag and name what is dragged.
     """
 
     moved = Signal()
@@ -29,25 +30,27 @@ class Timeline(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.begin, self.length, self.width = 0.0, INITIAL_SECONDS, 1
+        self.begin = 0.0
+        self.length = INITIAL_SECONDS
+        self.width = 1
         self.made = 0.0
         """Seconds that there are."""
         self.position = 0.0
         """Second that is heard."""
         self.cut: float | None = None
-        """Where a recording of the artist's own ends and the model goes on."""
+        """Second at which the user's recording ends and the model continues."""
         self.loop: tuple[float, float] | None = None
         self.looping = self.playing = self.making = False
         self.spare = False
-        """Whether what lies after the cut goes away with Play."""
+        """Whether Play replaces what lies after the cut."""
         self.follows = True
-        """Whether the playhead is kept in sight."""
+        """Whether the playhead is kept visible."""
 
     def x_of(self, seconds: float) -> float:
         return (seconds - self.begin) * self.width / self.length
 
     def pixel_of(self, seconds: float) -> int:
-        """The pixel of a moment: as far from that of another moment wherever they are."""
+        """Return the pixel of a moment; distances between moments do not depend on scrolling."""
         each = self.length / self.width
         return round(seconds / each) - round(self.begin / each)
 
@@ -55,7 +58,7 @@ class Timeline(QObject):
         return self.begin + x * self.length / self.width
 
     def pixel_edges(self, left: int, count: int, ratio: float = 1.0) -> Array:
-        """Seconds (count + 1,) between device pixels from `left` on; those of a pixel are the same wherever it is."""
+        """Return the seconds (count + 1,) between device pixels from `left` on; they do not depend on scrolling."""
         pixel = self.length / self.width / ratio
         found: Array = np.maximum((np.arange(count + 1) + round(self.begin / pixel) + left) * pixel, 0.0)
         return found
@@ -66,7 +69,7 @@ class Timeline(QObject):
 
     @property
     def last_begin(self) -> float:
-        """Where what is seen may begin at the latest."""
+        """Return the latest second at which the visible part may begin."""
         return max(self.made - self.length * (1 - AHEAD_SHARE), 0.0)
 
     def set_width(self, width: int) -> None:
@@ -75,7 +78,7 @@ class Timeline(QObject):
             self._set_visible(self.begin, self.length)
 
     def set_marks(self, position: float, made: float, playing: bool, making: bool) -> None:
-        """Where the ear is, and how much is made."""
+        """Set the heard moment and the length that is made."""
         now = position, made, playing, making
         if now == (self.position, self.made, self.playing, self.making):
             return
@@ -94,24 +97,26 @@ class Timeline(QObject):
             self.marks_changed.emit()
 
     def set_loop(self, loop: tuple[float, float] | None, looping: bool) -> None:
-        self.loop, self.looping = loop, looping
+        self.loop = loop
+        self.looping = looping
         self.marks_changed.emit()
 
-    # ── what is seen ─────────────────────────────────────────────────────────────────────────────
+    # ── visible part ─────────────────────────────────────────────────────────────────────────────
 
     def scroll_to(self, seconds: float) -> None:
-        """Have a moment in sight, with room ahead of it."""
+        """Scroll until a moment is visible, with room ahead of it."""
         if not self.begin <= seconds <= self.end - AHEAD_SHARE * self.length:
             before = seconds - (1 - AHEAD_SHARE) * self.length if seconds > self.begin else seconds - 0.1 * self.length
             self._set_visible(before, self.length)
 
     def zoom(self, times: float, x: float) -> None:
-        """Nearer, with the moment at a pixel staying there."""
-        held, length = self.seconds_at(x), min(max(self.length / times, MIN_SECONDS), MAX_SECONDS)
+        """Zoom; the moment at a pixel stays there."""
+        held = self.seconds_at(x)
+        length = min(max(self.length / times, MIN_SECONDS), MAX_SECONDS)
         self._set_visible(held - x * length / self.width, length)
 
     def scroll_by(self, seconds: float) -> None:
-        """Later, or earlier; then the playhead is not followed any more."""
+        """Scroll later or earlier, and stop following the playhead."""
         self.follows = False
         self._set_visible(min(self.begin + seconds, max(self.last_begin, self.begin)), self.length)
 
@@ -119,14 +124,14 @@ class Timeline(QObject):
         self.scroll_by(begin - self.begin)
 
     def show_all(self) -> None:
-        """All that there is, or as much as at first."""
+        """Show everything, or as much as at first."""
         self.follows = True
         self._set_visible(
             0.0, max(INITIAL_SECONDS, self.made * 1.02) if self.made > INITIAL_SECONDS else INITIAL_SECONDS
         )
 
     def _set_visible(self, begin: float, length: float) -> None:
-        """From a whole pixel on, so that nothing trembles when it scrolls."""
+        """Set the visible part from a whole pixel on, so that nothing trembles when it scrolls."""
         pixel = length / self.width
         now = max(round(begin / pixel), 0) * pixel, length
         if now != (self.begin, self.length):

@@ -1,4 +1,4 @@
-"""Lanes of a sound: what they compute of new samples only, and what a hand does on them."""
+"""Tests the lanes of a sound: they compute only new samples, and answer the mouse and keys."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +25,7 @@ RATE = 8000
 NOISE = np.random.default_rng(0).integers(-20_000, 20_000, 50_000).astype(np.int16)
 
 
-# ── what is computed ─────────────────────────────────────────────────────────────────────────────
+# ── computing ────────────────────────────────────────────────────────────────────────────────────
 
 
 def plain(places: np.ndarray, reduce: Any) -> list[int]:
@@ -147,7 +147,7 @@ def test_a_spectrum_that_grew_is_that_of_the_whole() -> None:
     np.testing.assert_array_equal(np.concatenate(parts), whole.compute_columns(10_000))
 
 
-def test_of_another_end_only_that_is_computed_anew() -> None:
+def test_only_a_changed_end_is_computed_again() -> None:
     one = Spectrogram(RATE)
     one.set_samples(NOISE, 0)
     one.compute_columns(10_000)
@@ -187,11 +187,11 @@ def test_moments_in_words(seconds: float, decimals: int, words: str) -> None:
     assert ruler_time(seconds, decimals) == words
 
 
-# ── what a hand does ─────────────────────────────────────────────────────────────────────────────
+# ── mouse and keys ───────────────────────────────────────────────────────────────────────────────
 
 
 class Noted:
-    """Lanes of ten seconds of noise, of which four were heard, and all that they told."""
+    """Holds lanes of ten seconds of noise, of which four were heard, and the signals they sent."""
 
     def __init__(self, lanes: LanesView) -> None:
         self.lanes, self.told = lanes, list[Any]()
@@ -213,7 +213,7 @@ class Noted:
         self.lanes.temperature.show_curve(knots)
 
     def press(self, lane: QWidget, *places: tuple[float, float], release: bool = True) -> None:
-        """Press at the first (seconds, share of the height), go through the others, let go."""
+        """Press at the first (seconds, share of the height), move over the others, release."""
         kinds, left = QMouseEvent.Type, Qt.MouseButton.LeftButton
         for number, (seconds, share) in enumerate(places):
             at = QPointF(self.time.x_of(seconds), share * lane.height())
@@ -264,7 +264,7 @@ def test_an_end_of_the_region_is_dragged_past_the_other(noted: Noted) -> None:
     assert noted.time.loop == (pytest.approx(4.0, abs=0.03), pytest.approx(6.0, abs=0.03))
 
 
-def test_a_drag_that_is_taken_back_tells_no_more(noted: Noted) -> None:
+def test_a_cancelled_drag_sends_nothing_more(noted: Noted) -> None:
     noted.press(noted.lanes.wave, (2.0, 0.5), (3.0, 0.5), release=False)
     assert noted.lanes.cancel_drag() == "cut"
     noted.told.clear()
@@ -273,7 +273,7 @@ def test_a_drag_that_is_taken_back_tells_no_more(noted: Noted) -> None:
     assert noted.told == []
 
 
-def test_the_wheel_goes_on_in_time_and_zooms_at_the_pointer(noted: Noted) -> None:
+def test_the_wheel_scrolls_in_time_and_zooms_at_the_pointer(noted: Noted) -> None:
     wave, time = noted.lanes.wave, noted.time
 
     def turn(by: int, keys: Qt.KeyboardModifier) -> None:
@@ -293,7 +293,7 @@ def test_the_wheel_goes_on_in_time_and_zooms_at_the_pointer(noted: Noted) -> Non
     assert not time.follows
 
 
-def test_what_plays_is_followed_until_a_hand_looks_elsewhere(noted: Noted) -> None:
+def test_playback_is_followed_until_the_user_scrolls(noted: Noted) -> None:
     time = noted.time
     time.set_marks(23.0, 40.0, True, False)
     assert time.begin < 23.0 < time.begin + 0.7 * time.length
@@ -338,7 +338,7 @@ def test_knots_are_rows_that_keys_walk_and_move(noted: Noted) -> None:
     assert len(noted.knots) == 1
 
 
-def test_the_cursor_walks_by_keys_and_says_where_it_is(noted: Noted) -> None:
+def test_the_cursor_moves_by_keys_and_announces_its_position(noted: Noted) -> None:
     moment = noted.lanes.playhead
     assert moment.accessibleDescription() == "4.0 of 10.0 seconds, temperature 0.75, 2.5 bits a sample"
     QTest.keyClick(moment, Qt.Key.Key_Right)
@@ -348,7 +348,7 @@ def test_the_cursor_walks_by_keys_and_says_where_it_is(noted: Noted) -> None:
     assert noted.knots == ((0.0, 1.0), (8.0, pytest.approx(0.52)))
 
 
-def test_own_heard_and_coming_are_told_apart(noted: Noted) -> None:
+def test_own_heard_and_coming_sound_have_different_colours(noted: Noted) -> None:
     settle()
     picture = noted.lanes.wave.grab().toImage()
     middle = picture.height() // 2 + 4
@@ -390,7 +390,7 @@ def test_the_spectrogram_is_seen(noted: Noted, qtbot: QtBot) -> None:
 
 
 @pytest.mark.parametrize(("rate", "highest"), [(16_000, "8 kHz"), (8000, "4 kHz"), (22_050, "8 kHz")])
-def test_figures_stand_where_their_tones_are_seen(noted: Noted, qtbot: QtBot, rate: int, highest: str) -> None:
+def test_frequency_labels_stand_beside_their_tones(noted: Noted, qtbot: QtBot, rate: int, highest: str) -> None:
     lanes = noted.lanes
     lane, hertz = lanes.spectrogram, lanes.frequency_axis
     two = tone(1000, rate, 5.0) // 2 + tone(250, rate, 5.0) // 2
@@ -409,7 +409,7 @@ def test_figures_stand_where_their_tones_are_seen(noted: Noted, qtbot: QtBot, ra
 
 
 def seen(noted: Noted, qtbot: QtBot, sound: np.ndarray, begin: float, length: float) -> np.ndarray:
-    """Reds (height, width) of the spectrogram of some seconds of a sound."""
+    """Return the reds (height, width) of the spectrogram of some seconds of a sound."""
     lane = noted.lanes.spectrogram
     noted.lanes.show_sound(sound, np.full(len(sound), np.nan, np.float32), RATE, 0, 0)
     noted.time.set_marks(0.0, len(sound) / RATE, False, False)

@@ -1,1 +1,0 @@
-"""What the window knows and can do, without a window: QtCore only."""

@@ -63,11 +63,11 @@ class AppState(State):
     def __init__(
         self, engine: EngineProtocol, settings: SettingsStore, output: OutputProtocol, is_first: bool = True
     ) -> None:
-        """Create all states. Call `begin` before the window shows.
+        """Create all states. Call `start` before the window is shown.
 
         Arguments
-            alone: whether no other window uses the same folders. If another one does, this window adds takes and
-                changes nothing else there: the other one saves the settings and knows which files are still needed.
+            is_first: whether no other window uses the same folders. A later window adds takes and changes nothing
+                else there: the first one saves the settings and knows which files are needed.
         """
         super().__init__()
         self._is_first = is_first
@@ -177,7 +177,7 @@ class AppState(State):
         for panel in self._panels.values():
             panel.settle()
         self.takes.read_takes(self._records())
-        self._play_briefly()
+        self._connect_states()
         for refused in self.models.refused.get():
             self.messages.show_message(refused, "warn", until=(self.models.refused.changed,))
         if sentence:
@@ -267,7 +267,7 @@ class AppState(State):
             self._chosen_model[trained.card.medium] = trained
 
     def open_dropped(self, paths: Sequence[Path]) -> None:
-        """Open the dropped files as `would` says."""
+        """Open the dropped files, as `drop_text` announces."""
         match kind := drops.file_kind(paths):
             case _ if self._is_sound(kind):
                 self.sound.open_file(paths[0])
@@ -328,7 +328,8 @@ class AppState(State):
         """Show that Doctor failed."""
         self.messages.show_message(f"{event.reason} {event.hint}".strip(), "failed")
 
-    def _play_briefly(self) -> None:
+    def _connect_states(self) -> None:
+        """Connect the states to each other, to the engine and to autosave."""
         self.engine.announced.connect(self._note_device)
         self._doctor.progressed.connect(self._show_findings)
         self._doctor.failed.connect(self._show_failure)

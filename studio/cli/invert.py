@@ -78,7 +78,7 @@ def _why(found: wire.Encoded) -> str:
     At 2·10⁸ one step of float64 in the latent of a MAF moves 102 of 256 samples, and at 3·10⁹ 250 of them.
     """
     far = float(np.abs(found.latent).max()) > FAR
-    return " (it is so unlike the training data that its numbers are too coarse)" if far else ""
+    return " (it is too unlike the training data: its latent exceeds the precision of the model)" if far else ""
 
 
 def _report_round_trip(

@@ -64,4 +64,6 @@ def test_a_picture_too_unlike_for_64_bit_numbers_is_reported(
     paper[row : row + side, column : column + side] = generator.integers(0, 220)
     Image.fromarray(paper).save(tmp_path / "square.png")
     assert cli.main(["invert", "maf-letters-32", str(tmp_path / "square.png")]) == 1
-    assert "(it is so unlike the training data that its numbers are too coarse)" in capsys.readouterr().out
+    assert (
+        "(it is too unlike the training data: its latent exceeds the precision of the model)" in capsys.readouterr().out
+    )

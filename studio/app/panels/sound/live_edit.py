@@ -47,11 +47,11 @@ class PendingEdit:
     job: str
     edit: Edit
     lead: int
-    """Samples that are not given to the sound card yet, of which there must be as many when it takes over."""
+    """The number of new samples that must lie ahead of the sound card before the edit is applied."""
     accepted: bool = False
-    """Whether the engine makes it so: what it says from now on is new."""
+    """Whether the engine has accepted the edit. All later chunks contain the new sound."""
     applied: bool | None = None
-    """Whether it came in time; None as long as that is open."""
+    """Whether it came in time; None until that is known."""
     chunks: list[SoundChunk] = field(default_factory=list)
 
 
@@ -64,7 +64,7 @@ class ChunkWriter:
     def __init__(self, buffer: SoundBuffer) -> None:
         self.buffer = buffer
         self.is_playing = False
-        """Whether the ear follows: what it has got cannot be made anew."""
+        """Whether the sound is playing. Samples that the sound card has already cannot be replaced."""
         self._job, self._begin = "", 0
         self._pending: PendingEdit | None = None
 

@@ -26,20 +26,20 @@ class LiveSettings(State):
     """
 
     changed = Signal()
-    """What is made from now on is another sound than what was kept."""
+    """The sound no longer matches the take that was kept."""
 
     def __init__(self, player: SoundPlayer, parameters: Parameters, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._player, self._parameters = player, parameters
         self.cut: Value[float] = Value(0.0, self)
-        """Second from which the model goes on; what is before was there. 0 where it makes all of it."""
+        """The second from which the model continues. Earlier sound comes from a recording. 0 if the model makes all."""
         self.temperature_curve: Value[Points] = Value(((0.0, 1.0),), self)
         """The temperature over time: (second, temperature) in order, joined by straight lines; two of one second are a
-        step. What is made already keeps what it was made by."""
+        step. Samples that exist already keep the temperature by which they were made."""
         self.is_fresh = True
-        """Whether nothing was made yet from the cut on: what lies behind it goes away with Play."""
+        """Whether the model has made nothing after the cut yet. Play deletes what follows the cut."""
         self._initial: tuple[int | None, ModelMixture | None] = (None, None)
-        """Class and mix that what is made began with."""
+        """The class and the mix at the cut."""
         self._edits: tuple[SoundEdit, ...] = ()
         self._changes: Record = {}
         """What the user has changed since the last edit was submitted."""
@@ -51,13 +51,13 @@ class LiveSettings(State):
 
     @property
     def settled_seconds(self) -> float:
-        """Return the second up to which no change of the user's is heard."""
+        """Return the earliest second at which a change can take effect."""
         return self.cut.get() if self.is_fresh else self._player.live_generation.settled_seconds
 
     # ── from the beginning ───────────────────────────────────────────────────────────────────────
 
     def clear_from(self, cut: float = 0.0) -> None:
-        """Begin again: nothing is made from a second on."""
+        """Forget everything that was made from the second `cut` on."""
         self.is_fresh, self._edits = True, ()
         self.cut.set(cut)
         self._update_temperature()
@@ -101,23 +101,25 @@ class LiveSettings(State):
         )
 
     def _make_command(self) -> StreamSound:
-        trained, dials, begin = self._parameters.model.get(), self._parameters, self._player.made_seconds
-        assert trained is not None, "Play asks for one"
+        parameters = self._parameters
+        trained = parameters.model.get()
+        begin = self._player.made_seconds
+        assert trained is not None, "Play requires a model"
         return StreamSound(
             job="perform",
             model=trained.card.name,
-            seed=dials.seed.get(),
+            seed=parameters.seed.get(),
             temperature=heats.temperature_at(self.temperature_curve.get(), begin),
             temperature_curve=heats.curve_array(self.temperature_curve.get(), begin),
-            label=dials.label.get(),
-            second_model=dials.mix.name.get(),
-            share=dials.mix.share.get(),
+            label=parameters.label.get(),
+            second_model=parameters.mix.name.get(),
+            share=parameters.mix.share.get(),
         )
 
     # ── on the way ───────────────────────────────────────────────────────────────────────────────
 
     def submit_record(self, record: Record) -> None:
-        """Make what is not heard yet with the changes that a record names. `parameters` has them already."""
+        """Apply a record's changes to the sound that is not played yet. `parameters` has them already."""
         parameters = self._parameters
         label = parameters.label.get()
         if "mix" in record:
@@ -223,14 +225,15 @@ def merge_changes(older: Record, newer: Record) -> Record:
 
 def last_settings(work: Work) -> Record:
     """Return the settings at the end of a work, if they differ from those at its beginning."""
-    curve, turns = work.temperature_curve or ((0.0, work.temperature[0]),), tuple(reversed(work.edits))
-    # A turn that says nothing else goes back to the seed's own class.
-    kinds = (turn.label for turn in turns if turn.label is not None or turn.share is None)
-    said: Record = {
+    curve = work.temperature_curve or ((0.0, work.temperature[0]),)
+    edits = tuple(reversed(work.edits))
+    # An edit without a label or share returns to the class that the seed chooses.
+    labels = (edit.label for edit in edits if edit.label is not None or edit.share is None)
+    settings: Record = {
         "temperature": curve[-1][1],
         "temperature_curve": [list(point) for point in curve],
-        "label": next(kinds, work.label),
+        "label": next(labels, work.label),
     }
     if work.mix is not None:
-        said["share"] = next((turn.share for turn in turns if turn.share is not None), work.mix.share)
-    return said
+        settings["share"] = next((edit.share for edit in edits if edit.share is not None), work.mix.share)
+    return settings

@@ -297,8 +297,8 @@ def test_a_part_of_a_picture_is_completed_from_the_most_typical_to_the_strangest
         assert work.latent.shape == (1, 8, 8)
     faults = {
         (tiny_pixels, "small"): (2, 'The mask "small.png" is 8 × 5 pixels, but the picture is 8 × 8.'),
-        (tiny_pixels, "none"): (1, "Nothing is marked to be made anew"),
-        (tiny_pixels, "all"): (1, "All is marked to be made anew"),
+        (tiny_pixels, "none"): (1, "Nothing is marked, so the picture stays unchanged"),
+        (tiny_pixels, "all"): (1, "Everything is marked, so nothing of the picture is kept"),
         (tiny, "mask"): (2, "makes the whole picture at once and cannot keep part of it."),
     }
     kept = sorted((tmp_path / "out").iterdir())

@@ -123,7 +123,7 @@ def test_a_continued_sound_is_played_from_its_end_on(
     told(ear.sound, whole[RATE:])
     said = capsys.readouterr().err
     assert 'Playing the end of "mine.wav" and what follows, seed 3.' in said and "Heard 2.4 s" in said
-    assert "Its class is High; --label" in said or "Its class is Low; --label" in said
+    assert "Its class is High. Use --label" in said or "Its class is Low. Use --label" in said
     work = recipe_of_wav(out.read_bytes())
     assert work is not None and work.label in (0, 1), "the kind that it was taken for, so that it can be made again"
 

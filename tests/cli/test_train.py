@@ -168,7 +168,7 @@ def test_the_name_of_a_users_model_is_refused_except_for_its_run(
     argv: list[str], studio_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(argv) == 0
-    assert "take another name: --name roses-2" in said(argv, 2, capsys)
+    assert "choose another name: --name roses-2" in said(argv, 2, capsys)
     assert cli.main([*argv, "--resume", "--steps", "5"]) == 0
     shutil.rmtree(studio_home / "runs")
     before = models.find_model("roses").file_hash

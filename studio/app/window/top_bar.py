@@ -131,7 +131,10 @@ class TopBar(QWidget):
         self.uncertainty.setVisible(self._row_by_row)
         self.surprisal_legend.setVisible(self.surprisal.isChecked() and self._pictures and not crowded)
         self.uncertainty_legend.setVisible(self.uncertainty.isChecked() and self._row_by_row and not crowded)
-        for part in (self.uncertainty_legend, self.surprisal_legend, self.smooth_field):
+        self.undo.setVisible(True)
+        self.redo.setVisible(True)
+        # Undo and redo also have keys, so they give way last.
+        for part in (self.uncertainty_legend, self.surprisal_legend, self.smooth_field, self.redo, self.undo):
             part.setVisible(not part.isHidden() and self._needed_width() <= self.width())
 
     def _needed_width(self) -> int:

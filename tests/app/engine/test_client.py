@@ -265,7 +265,7 @@ def test_a_crash_loop_ends_with_words_and_a_person_can_start_again(opened: Calla
     window.engine.start()
     window.until(lambda: window.engine.now == "Stopped")
     assert window.has(Failed)
-    assert window.said[-1].startswith("The engine stopped unexpectedly. That was 3 times")
+    assert window.said[-1].startswith("The engine stopped unexpectedly. It stopped 3 times")
     assert "a_library_that_is_not_there" in window.said[-1]
     assert any("Traceback" in line for line in window.engine.log_text)
     window.engine.send(sample("a"))

@@ -142,7 +142,7 @@ def test_an_impossible_completion_is_reported(tiny_pixels: str, tiny: str, ask: 
     faults = {
         "nothing is marked": (tiny_pixels, picture, none),
         "everything is marked": (tiny_pixels, picture, none + 1),
-        r"marked on \(8, 4\), but the picture is \(8, 8\)": (tiny_pixels, picture, none[:, :4]),
+        r"the mask is \(8, 4\), but the picture is \(8, 8\)": (tiny_pixels, picture, none[:, :4]),
         "works on": (tiny_pixels, rings[0], none),
         "Choose a model that draws pixel by pixel": (tiny, rings[0], none),
     }
@@ -219,7 +219,7 @@ def test_training_bits_are_drawn_once_with_the_greys_as_probabilities() -> None:
 def test_the_settings_of_a_stream_are_checked(pack: Path) -> None:
     study = config_for_data("pixels", pack, "pixelcnn", "tiny", (1, 8, 8))
     bad = msgspec.structs.replace(study, recipe=msgspec.structs.replace(study.recipe, size=4))
-    with pytest.raises(BadTrainingConfig, match="4 pixels has no middle; take an odd number"):
+    with pytest.raises(BadTrainingConfig, match="4 pixels has no middle; use an odd number"):
         loop.TrainingRun(bad, pack.parent / "run", torch.device("cpu"))
 
 

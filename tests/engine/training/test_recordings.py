@@ -153,7 +153,7 @@ def test_a_run_continues_where_it_stopped(ask: Ask, pack: Path, tmp_path: Path) 
 
 def test_classes_that_do_not_fit_and_families_without_classes_are_named(ask: Ask, pack: Path, tmp_path: Path) -> None:
     with pytest.raises(DoesNotFit, match='needs 2 × 2 classes, but "beeps" has no classes'):
-        learn(ask, pack, tmp_path / "a", study(labels=[]))
+        learn(ask, pack, tmp_path / "a", study(label_columns=[]))
     with pytest.raises(DoesNotFit, match="only a WaveNet"):
         recipe = {"family": "maf", "layers": 1, "hidden": [8]}
         learn(ask, pack, tmp_path / "b", study(recipe=recipe, label_columns=[], shape=[64]))

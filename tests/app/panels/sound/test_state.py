@@ -143,12 +143,11 @@ def test_a_sound_card_that_goes_away_pauses_and_another_plays_on(stage: SoundBen
     stage.send_samples(0.5)
     stage.play_seconds(0.2)
     speaker.faults = '"Headphones" was removed. Nothing is lost, but the sound stopped.'
-    for _ in range(5):
-        sound.player.update_playback()
+    sound.player.card.check_output()
     assert not sound.player.playing.get() and sound.player.making.get() and speaker.source is None
     said = stage.window.messages.current.get()
     assert said is not None and said.text == (
-        '"Headphones" went away at 0:00.2. Playing is paused there. '
+        '"Headphones" was removed at 0:00.2. Playing is paused there. '
         "The model pauses once it is well ahead. Nothing is lost."
     )
     assert [words for words, _ in said.buttons] == ["Play again"], "it was the system's output already"
@@ -166,11 +165,12 @@ def test_a_device_that_was_chosen_and_goes_away_is_replaced_by_the_systems(stage
     opened(stage, qtbot)
     assert speaker.device == "Headphones"
     speaker.faults = '"Headphones" was removed. Nothing is lost, but the sound stopped.'
-    for _ in range(5):
-        sound.player.update_playback()
+    sound.player.card.check_output()
     said = stage.window.messages.current.get()
     assert said is not None
-    assert said.text == '"Headphones" went away at 0:00.0. Playing is paused there. Nothing is lost.', "nothing is made"
+    assert said.text == '"Headphones" was removed at 0:00.0. Playing is paused there. Nothing is lost.', (
+        "nothing is made"
+    )
     assert [words for words, _ in said.buttons] == ["Play on the system's output"]
     speaker.faults = ""
     stage.window.messages.press_button(0)

@@ -168,9 +168,7 @@ def test_a_device_that_was_chosen_and_goes_away_is_replaced_by_the_systems(stage
     sound.player.card.check_output()
     said = stage.window.messages.current.get()
     assert said is not None
-    assert said.text == '"Headphones" was removed at 0:00.0. Playing is paused there. Nothing is lost.', (
-        "nothing is made"
-    )
+    assert said.text == '"Headphones" was removed at 0:00.0. Playing is paused there. Nothing is lost.'
     assert [words for words, _ in said.buttons] == ["Play on the system's output"]
     speaker.faults = ""
     stage.window.messages.press_button(0)

@@ -28,7 +28,7 @@ CHECK_INTERVAL = 250
 """Milliseconds between two checks of the card."""
 
 STALL_LIMIT = 3.0
-"""Seconds. If the sound card requests nothing for so long, the user is told. Some outputs request every 2 s."""
+"""Seconds without a request after which the user is told. Some outputs request sound every 2 s."""
 
 RELEASE_AFTER = 20
 """Checks without a sound, after which the sound card is released."""
@@ -66,7 +66,8 @@ class SoundCard(State):
         self._is_silent = False
         """Whether the source has nothing to play."""
         self._idle_checks = 0
-        self._opening, self._looking = BackgroundTask(self), BackgroundTask(self)
+        self._opening = BackgroundTask(self)
+        self._looking = BackgroundTask(self)
         self._timer = QTimer(self)
         self._timer.setInterval(CHECK_INTERVAL)
         self._timer.timeout.connect(self.check_output)

@@ -1,4 +1,4 @@
-"""The wave that is heard: held, played on keys, or listened to for a second; and what is said where nothing can be."""
+"""Plays a single-cycle wave: on keys, held, or for a second."""
 
 from PySide6.QtCore import QTimer
 
@@ -53,7 +53,7 @@ class WaveSynth(State):
         self.pressed_notes: Value[tuple[int, ...]] = Value((), self)
         """Notes whose keys are down, the newest last."""
         self.held: Value[bool] = Value(False, self)
-        """Whether the note goes on without a hand."""
+        """Whether the note keeps playing after its key is released."""
         self.sounding: Value[bool] = Value(False, self)
         self.octave: Value[int] = Value(2, self)
         """Where the keys begin."""
@@ -78,7 +78,7 @@ class WaveSynth(State):
         card.handed_over.connect(self._on_handed_over)
 
     def set_wave(self, wave: Array | None) -> None:
-        """Another wave; what sounds becomes it without a click. None where there is none: then it is silent."""
+        """Set another wave. A note that plays changes to it without a click. None is silence."""
         if self.wave.set(wave):
             if wave is None:
                 self.stop()

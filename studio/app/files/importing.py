@@ -177,7 +177,7 @@ class Importing(State):
         return was_open
 
     def reset_preview(self) -> None:
-        """Begin the preview anew, for another model."""
+        """Start the preview again, for another model."""
         photo = self.preview.get()
         if photo is not None and isinstance(photo.picture, OpenedPicture):
             self.cancel_preview()

@@ -1,4 +1,4 @@
-"""What is to be made, as a hand sets it: model, number, seed, temperature, kind, and a second model."""
+"""Holds what the user sets before a batch: model, number, seed, temperature, class and a second model."""
 
 import secrets
 from collections.abc import Callable, Sequence

@@ -17,7 +17,7 @@ RELIEF_STRENGTH = 0.2
 
 
 def surprisal_picture(map: SurprisalMap | None, scale: ColourScale | None) -> Array | None:
-    """What is to be seen in place of a picture: its map, of shares in faint relief; None where there is no map."""
+    """Return the map to show over a picture, with a faint relief if it holds shares; None if there is no map."""
     if map is None or scale is None:
         return None
     if not map.bound:

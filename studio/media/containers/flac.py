@@ -119,7 +119,7 @@ def _fault(file: BinaryIO, info: _Info, last: _Frame, stop: int) -> str:
             return BROKEN
         return CUT if info.samples > last.end else TORN
     except flac_frame.Damaged:
-        pass
+        pass  # the same verdict as for a frame that is whole but cannot be decoded
     return BROKEN
 
 

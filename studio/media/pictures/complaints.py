@@ -25,7 +25,7 @@ def gathered() -> Iterator[list[bytes]]:
     try:
         os.set_blocking(writing, False)  # what does not fit is dropped; otherwise the library would wait for ever
         os.dup2(writing, 2)
-    except AttributeError:
+    except AttributeError:  # Windows before Python 3.12 has no such pipe, so nothing is collected
         pass
     finally:
         os.close(writing)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from studio.media import decoder_process
 
 
@@ -28,8 +30,8 @@ def misbehave(stem: str) -> None:
         case "sleeps":
             time.sleep(3600)
         case "grows":
-            while True:
-                kept.append(bytearray(2**22))
+            while True:  # memory that nobody touches counts, and takes no processor time
+                kept.append(np.empty(2**26, np.uint8))
         case "opens":
             while True:
                 kept.append(os.open(os.devnull, os.O_RDONLY))

@@ -88,7 +88,8 @@ class Autoregressive(Model):
         self, shape: Sequence[int], levels: int, net: nn.Module, conditional: Conditional, classes: int = 0
     ) -> None:
         super().__init__(shape, levels, shape, exact=True, classes=classes)
-        self.net, self.conditional = net, conditional
+        self.net = net
+        self.conditional = conditional
 
     def stepper(self, seen: Tensor, c: Tensor | None) -> Stepper:
         """The network's own steps where it has them."""
@@ -132,7 +133,8 @@ class Autoregressive(Model):
     def encode_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
         """Step by step as it is decoded, so that both find the same numbers to the last bit, and the same picture."""
         z = torch.zeros(x.shape, device=x.device, dtype=self.dtype)
-        seen, places = torch.zeros_like(z), self._places_in_levels()
+        seen = torch.zeros_like(z)
+        places = self._places_in_levels()
         for k, i, j, numbers in self._sub_pixels(seen, c):
             u = places[k, i, j].expand(len(x))
             z[:, k, i, j] = self.conditional.noise_of_level(numbers, x[:, :k, i, j], x[:, k, i, j], u)

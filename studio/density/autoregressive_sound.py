@@ -68,7 +68,9 @@ class AutoregressiveSound(Model):
     ) -> None:
         super().__init__(shape, levels, shape, exact=True, classes=classes)
         self.net: Any = net
-        self.conditional, self.follows_signal, self._make_fast_sampler = conditional, follows_signal, make_fast_sampler
+        self.conditional = conditional
+        self.follows_signal = follows_signal
+        self._make_fast_sampler = make_fast_sampler
 
     @property
     def receptive_field(self) -> int:
@@ -195,7 +197,8 @@ class AutoregressiveSound(Model):
     @torch.no_grad()
     def encode_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
         """Sample by sample as it is decoded, so that both find the same numbers to the last bit, and the same sound."""
-        player, found = self.make_sampler(c, len(x)), []
+        player = self.make_sampler(c, len(x))
+        found = []
         # One draw of the places in the levels serves all sounds, so that alike sounds have alike latents.
         stream = torch.Generator().manual_seed(0)
         for part in torch.split(x, SAMPLES_PER_STEP, 1):
@@ -246,7 +249,8 @@ class StreamingLogProb:
     """The prices of sounds in parts, each of which goes on where the one before it ended."""
 
     def __init__(self, model: AutoregressiveSound, c: Tensor | None, count: int) -> None:
-        self._model, self._c = model, c
+        self._model = model
+        self._c = c
         self._queues = model.net.queues(count)
         self._last: Tensor | None = None
         self._at = 0
@@ -255,7 +259,8 @@ class StreamingLogProb:
         """ln p in nats of the next levels `(B, n)`."""
         net = self._model.net
         numbers = net.go_on(net.before(x, self._last), self._queues, self._c, self._at)
-        self._last, self._at = x[:, -1:], self._at + x.shape[1]
+        self._last = x[:, -1:]
+        self._at = self._at + x.shape[1]
         return self._model.log_prob_of_samples(x, numbers)
 
     def bits(self, x: Tensor) -> Tensor:
@@ -268,7 +273,8 @@ class StreamingLogProb:
 
     def bits_of_continuations(self, x: Tensor) -> Tensor:
         """-log2 p of some ways `(n, m)` in which one sound could go on; it does not go on thereby."""
-        count, last = len(x), self._last
+        count = len(x)
+        last = self._last
         queues = [queue.expand(count, -1, -1).clone() for queue in self._queues]
         before = self._model.net.before(x, None if last is None else last.expand(count, 1))
         c = None if self._c is None else self._c.expand(count, *self._c.shape[1:])

@@ -59,14 +59,16 @@ class Conditional:
     numbers: int
     colours_by_net: bool
     min_probability: float = MIN_PROBABILITY
-    max_levels, element_name = 256, "pixel"
+    max_levels = 256
+    element_name = "pixel"
 
     def __init__(self, channels: int, levels: int) -> None:
         if not 2 <= levels <= self.max_levels:
             raise ValueError(
                 f"one {self.element_name} at a time takes 2 to {self.max_levels} levels, and {levels} were asked for"
             )
-        self.channels, self.levels = channels, levels
+        self.channels = channels
+        self.levels = levels
 
     def network_input(self, x: Tensor) -> Tensor:
         """What a network sees of levels x, given as floating point: values from -1 to 1."""
@@ -206,14 +208,16 @@ class LogisticMixture(Conditional):
         super().__init__(channels, levels)
         if channels not in (1, 3):
             raise ValueError(f"a mixture of logistics takes grey or RGB, and {channels} channels were asked for")
-        self.mixture, self.half = mixture, 1 / (levels - 1)
+        self.mixture = mixture
+        self.half = 1 / (levels - 1)
         self.each = 2 if channels == 1 else 3
         self.numbers = mixture * (1 + channels * self.each)
 
     def _log_prob(self, x: Tensor, numbers: Tensor) -> Tensor:
         log_w = torch.log_softmax(numbers[:, : self.mixture], 1)  # (B, K, H, W)
         means, log_s, coefficients = self._components(numbers)
-        values, prices = self.network_input(x.to(numbers.dtype)), []
+        values = self.network_input(x.to(numbers.dtype))
+        prices = []
         for k in range(self.channels):
             mean = self._mean(means, coefficients, values[:, :k])
             joint = log_w + self._of_components(values[:, k, None], mean, log_s[:, k])
@@ -225,7 +229,8 @@ class LogisticMixture(Conditional):
         log_w = _shares(numbers[:, : self.mixture] / temperature)  # (B, K)
         means, log_s, coefficients = self._components(numbers, _tanh)
         log_s = log_s + temperature[:, None].log()
-        values, k = self.network_input(before), before.shape[1]
+        values = self.network_input(before)
+        k = before.shape[1]
         for i in range(k):
             mean = self._mean(means, coefficients, values[:, :i])
             log_w = _shares(log_w + self._of_components(values[:, i, None], mean, log_s[:, i], _log_sigmoid))
@@ -260,7 +265,8 @@ class LogisticMixture(Conditional):
         most = max(log_w)
         w = [math.exp(each - most) for each in log_w]
         logistics = list(zip(w, *self._logistics(parts, values, heat), strict=True))
-        floor, whole = self.min_probability * min(temperature, 1), sum(w)
+        floor = self.min_probability * min(temperature, 1)
+        whole = sum(w)
 
         def up_to(x: int) -> float:
             """F, by σ(a) = ½ + ½ tanh(½ a)."""
@@ -269,7 +275,8 @@ class LogisticMixture(Conditional):
             return (1 - self.levels * floor) * cdf + floor * (x + 1)
 
         u = 0.5 * math.erfc(-z * math.sqrt(0.5)) if temperature > 0 else 0.5
-        low, level = -1, self.levels - 1
+        low = -1
+        level = self.levels - 1
         below, above = -1.0, 2.0
         while level - low > 1:
             middle = (low + level) // 2
@@ -291,7 +298,8 @@ class LogisticMixture(Conditional):
 
     def _log_q(self, x: int, v: float, mean: float, per_s: float) -> float:
         """Return ln q_k of level x, whose value is v, as `_of_components` does."""
-        off, half = (v - mean) * per_s, self.half * per_s
+        off = (v - mean) * per_s
+        half = self.half * per_s
         up_to, over = -_softplus(-off - half), -_softplus(off - half)
         if x == 0:
             return up_to
@@ -316,7 +324,8 @@ class LogisticMixture(Conditional):
     def _of_components(self, v: Tensor, mean: Tensor, log_s: Tensor, log_sigmoid: Elementwise = logsigmoid) -> Tensor:
         """ln q_k of values v `(B, 1, …)`, `(B, K, …)`."""
         per_s = (-log_s).exp()
-        above, below = (v + self.half - mean) * per_s, (v - self.half - mean) * per_s
+        above = (v + self.half - mean) * per_s
+        below = (v - self.half - mean) * per_s
         # ln (σ(above) - σ(below)) without a difference of numbers that may both be near 0 or near 1.
         up_to, over = log_sigmoid(above), log_sigmoid(-below)
         inside = up_to + over + torch.log(-torch.expm1(-2 * self.half * per_s))
@@ -363,7 +372,8 @@ second. A level between two that are likely may then be too unlikely for a laten
 class CategoricalSample(Categorical):
     """A softmax over up to 256 levels of a sample (section 2.2: μ-law first, which is for whoever grades sounds)."""
 
-    min_probability, element_name = MIN_SAMPLE_PROBABILITY, "sample"
+    min_probability = MIN_SAMPLE_PROBABILITY
+    element_name = "sample"
 
 
 class LogisticMixtureSample(LogisticMixture):
@@ -373,7 +383,9 @@ class LogisticMixtureSample(LogisticMixture):
     ln s may be as low as -16, a hundredth of a level. F is never listed for all levels: a level is found by halving.
     """
 
-    min_probability, max_levels, element_name = MIN_SAMPLE_PROBABILITY, 65_536, "sample"
+    min_probability = MIN_SAMPLE_PROBABILITY
+    max_levels = 65_536
+    element_name = "sample"
     NARROW = -16.0
 
     def __init__(self, levels: int, mixture: int = 10) -> None:
@@ -382,7 +394,8 @@ class LogisticMixtureSample(LogisticMixture):
     def draw_level(self, numbers: Tensor, before: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
         up_to = self._up_to(numbers, temperature)
         u = torch.special.ndtr(to_float64(z) * to_float64(temperature > 0))
-        low, high = torch.full_like(u, -1), torch.full_like(u, self.levels - 1)
+        low = torch.full_like(u, -1)
+        high = torch.full_like(u, self.levels - 1)
         for _ in range((self.levels - 1).bit_length()):
             middle = ((low + high) / 2).floor().clamp(min=0)
             above = up_to(middle) > u
@@ -390,7 +403,8 @@ class LogisticMixtureSample(LogisticMixture):
         return high.long().to(z.device)
 
     def noise_of_level(self, numbers: Tensor, before: Tensor, x: Tensor, u: Tensor) -> Tensor:
-        up_to, at = self._up_to(numbers, torch.ones_like(numbers[:, 0])), to_float64(x)
+        up_to = self._up_to(numbers, torch.ones_like(numbers[:, 0]))
+        at = to_float64(x)
         z: Tensor = torch.special.ndtri(place_in_interval(up_to(at - 1), up_to(at), u.to(at)))
         return z.to(numbers.device, numbers.dtype)
 
@@ -398,11 +412,9 @@ class LogisticMixtureSample(LogisticMixture):
         """F as a function of levels `(B,)`, float64."""
         heat = to_float64(temperature)[:, None].clamp(min=1e-3)
         means, log_s, _ = self._components(to_float64(numbers))
-        share, mean, s = (
-            torch.softmax(to_float64(numbers)[:, : self.mixture] / heat, 1),
-            means[:, 0],
-            log_s[:, 0].exp() * heat,
-        )
+        share = torch.softmax(to_float64(numbers)[:, : self.mixture] / heat, 1)
+        mean = means[:, 0]
+        s = log_s[:, 0].exp() * heat
         least = self.min_probability * heat[:, 0].clamp(max=1)
 
         def up_to(x: Tensor) -> Tensor:

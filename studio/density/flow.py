@@ -47,7 +47,8 @@ class Flow(Model):
         classes: int = 0,
     ) -> None:
         super().__init__(shape, levels, shape, exact=False, classes=classes)
-        self.bijection, self.alpha = bijection, alpha
+        self.bijection = bijection
+        self.alpha = alpha
         if scale_of is not None:
             self.scale_of.copy_(scale_of)
         # One fixed draw of u serves every price outside training, so that a price depends on the artwork alone.

@@ -55,7 +55,10 @@ class Model(nn.Module):
         self, shape: Sequence[int], levels: int, latent_shape: Sequence[int], *, exact: bool, classes: int = 0
     ) -> None:
         super().__init__()
-        self.shape, self.levels, self.latent_shape, self.exact = tuple(shape), levels, tuple(latent_shape), exact
+        self.shape = tuple(shape)
+        self.levels = levels
+        self.latent_shape = tuple(latent_shape)
+        self.exact = exact
         self.classes = classes
         self.register_buffer("scale_of", torch.zeros(self.latent_shape, dtype=torch.long), persistent=False)
 

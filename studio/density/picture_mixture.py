@@ -37,7 +37,8 @@ class PairedNetworks(nn.Module):
 
     def __init__(self, a: Autoregressive, b: Autoregressive, share: Tensor) -> None:
         super().__init__()
-        self.a, self.b = a, b
+        self.a = a
+        self.b = b
         self.register_buffer("share", share, persistent=False)
 
     def forward(self, seen: Tensor, c: Tensor | None = None) -> Tensor:
@@ -84,7 +85,8 @@ class MixtureConditional(Conditional):
 
     def __init__(self, a: Conditional, b: Conditional) -> None:
         super().__init__(a.channels, a.levels)
-        self.a, self.b = a, b
+        self.a = a
+        self.b = b
         self.numbers = a.numbers + b.numbers + 1
         self.colours_by_net = a.colours_by_net or b.colours_by_net
 

@@ -30,7 +30,8 @@ class Posterior(nn.Module):
 
     def __init__(self, latent: int, numbers: int = 0) -> None:
         super().__init__()
-        self.latent, self.numbers = latent, 2 * latent + numbers
+        self.latent = latent
+        self.numbers = 2 * latent + numbers
 
     def forward(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
         """z and log q(z | x) by entries, both `(B, latent)`, of the encoder's h `(B, numbers)` and noise ε.

@@ -39,7 +39,8 @@ class MixtureSampler:
         torch_only: bool = False,
         undo_samples: int = 0,
     ) -> None:
-        self.models, self._sample_jointly = models, sample_jointly
+        self.models = models
+        self._sample_jointly = sample_jointly
         self.samplers: list[StreamSampler] = [
             TorchSampler(model.net, model.conditional, own, 1)
             if torch_only

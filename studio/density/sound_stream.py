@@ -43,15 +43,19 @@ class TorchSampler:
     """Plays with torch, as what is faster must play."""
 
     def __init__(self, net: Any, conditional: Conditional, c: Tensor | None, count: int) -> None:
-        self.net, self.conditional, self.c = net, conditional, c
+        self.net = net
+        self.conditional = conditional
+        self.c = c
         self.last: Tensor | None = None
         self.log_prob = torch.zeros(count, 0)
-        self.at, self.steps = 0, net.steps(net.queues(count), c, 0, count)
+        self.at = 0
+        self.steps = net.steps(net.queues(count), c, 0, count)
 
     def append(self, x: Tensor) -> None:
         queues = self.steps.queues()
         self.net.go_on(self.net.before(x, self.last), queues, self.c, self.at)
-        self.last, self.at = x[:, -1:], self.at + x.shape[1]
+        self.last = x[:, -1:]
+        self.at = self.at + x.shape[1]
         self.steps = self.net.steps(queues, self.c, self.at, len(x))
 
     def sample(self, z: Tensor, temperature: Tensor, given: Tensor | None = None) -> Tensor:
@@ -87,7 +91,8 @@ class TorchSampler:
         for i in range(count):
             numbers.append(self.steps(self.steps.silence if self.last is None else self.last[:, 0]))
             levels.append(choose(numbers[-1], i))
-            self.last, self.at = levels[-1][:, None], self.at + 1
+            self.last = levels[-1][:, None]
+            self.at = self.at + 1
         x = torch.stack(levels, 1)
         self.log_prob = self.conditional.log_prob(x[:, None], torch.stack(numbers, 2))[:, 0]
         return x

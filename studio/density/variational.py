@@ -56,8 +56,12 @@ class Variational(Model):
         free_bits: float = 0.0,
     ) -> None:
         super().__init__(shape, levels, (posterior.latent,), exact=False)
-        self.encoder, self.decoder, self.posterior, self.observation = encoder, decoder, posterior, observation
-        self.anneal, self.free_bits = anneal, free_bits
+        self.encoder = encoder
+        self.decoder = decoder
+        self.posterior = posterior
+        self.observation = observation
+        self.anneal = anneal
+        self.free_bits = free_bits
         self.register_buffer("steps", torch.tensor(0))
         generator = torch.Generator().manual_seed(0)
         self.register_buffer("eps", torch.randn(FIXED_DRAWS, *self.latent_shape, generator=generator), persistent=False)

@@ -96,7 +96,9 @@ class OnPart(Bijection):
 
     def __init__(self, outer: Bijection, inner: Bijection, part: float = 1.0) -> None:
         super().__init__()
-        self.outer, self.inner, self.part = outer, inner, part
+        self.outer = outer
+        self.inner = inner
+        self.part = part
 
     @property
     def steps(self) -> int:  # type: ignore[override]

@@ -65,7 +65,8 @@ class MaskedCoupling(Bijection):
     def __init__(self, mask: Tensor, net: nn.Module, transform: Additive | Affine) -> None:
         super().__init__()
         self.register_buffer("mask", mask, persistent=False)
-        self.net, self.transform = net, transform
+        self.net = net
+        self.transform = transform
 
     def _moves(self, kept: Tensor) -> tuple[Tensor | None, Tensor]:
         s, t = self.transform(self.net(kept).to(kept.dtype))
@@ -89,7 +90,9 @@ class ChannelCoupling(Bijection):
 
     def __init__(self, swap: bool, net: nn.Module, transform: Additive | Affine) -> None:
         super().__init__()
-        self.swap, self.net, self.transform = swap, net, transform
+        self.swap = swap
+        self.net = net
+        self.transform = transform
 
     def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
         a, b = x.chunk(2, 1)
@@ -127,7 +130,8 @@ class ShiftScaleCoupling(Bijection):
     def _moves(self, kept: Tensor) -> tuple[Tensor, Tensor]:
         """σ in the first half of the channels of a whole tensor, which a processor is faster with, and t."""
         raw = self.net(kept).to(kept.dtype)
-        scale, t = (raw + self.OFFSET).sigmoid(), _half(raw, 1)
+        scale = (raw + self.OFFSET).sigmoid()
+        t = _half(raw, 1)
         return scale.clamp(min=self.FLOOR), t
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:

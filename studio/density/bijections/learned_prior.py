@@ -37,7 +37,8 @@ class Split(Bijection):
 
     def __init__(self, inner: Bijection, net: nn.Module) -> None:
         super().__init__()
-        self.inner, self.net = inner, net
+        self.inner = inner
+        self.net = net
 
     @property
     def steps(self) -> int:  # type: ignore[override]

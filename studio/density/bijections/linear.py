@@ -131,7 +131,8 @@ class ActNorm(Bijection):
 
     def __init__(self, channels: int, factor: float = 3.0) -> None:
         super().__init__()
-        self.factor, self.known = factor, False
+        self.factor = factor
+        self.known = False
         self.b = nn.Parameter(torch.zeros(channels))
         self.logs = nn.Parameter(torch.zeros(channels))
         self.register_buffer("started", torch.tensor(False))
@@ -178,7 +179,8 @@ class InvertibleConv(Bijection):
             return
         p, lower, upper = torch.linalg.lu(q)
         diagonal = upper.diagonal()
-        self.lower, self.upper = nn.Parameter(lower.tril(-1)), nn.Parameter(upper.triu(1))
+        self.lower = nn.Parameter(lower.tril(-1))
+        self.upper = nn.Parameter(upper.triu(1))
         self.log_s = nn.Parameter(diagonal.abs().log())
         self.register_buffer("p", p)
         self.register_buffer("sign", diagonal.sign())
@@ -224,7 +226,8 @@ class ChannelMixing(Bijection):
 
     def __init__(self, norm: ActNorm, conv: InvertibleConv) -> None:
         super().__init__()
-        self.norm, self.conv = norm, conv
+        self.norm = norm
+        self.conv = conv
         self.folded = False
         self.slope = 0.0
 
@@ -257,7 +260,8 @@ class ChannelMixing(Bijection):
         self.register_buffer("back", _inverse(weight).t().contiguous().t(), persistent=False)
         self.register_buffer("shift", shift, persistent=False)
         self.register_buffer("shift_back", -self.norm.b, persistent=False)
-        self.slope, self.folded = float(log_det), True
+        self.slope = float(log_det)
+        self.folded = True
 
 
 def stack_mixings(mixings: Sequence[ChannelMixing]) -> tuple[Tensor, Tensor, Tensor]:

@@ -60,7 +60,9 @@ class MaskedAffine(Bijection):
         self, net: nn.Module, order: Tensor, bound: float | None = 5.0, solver: AffineSolver | None = None
     ) -> None:
         super().__init__()
-        self.net, self.bound, self.solver = net, bound, solver
+        self.net = net
+        self.bound = bound
+        self.solver = solver
         self.register_buffer("order", order, persistent=False)
 
     def _moves(self, x: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -88,7 +90,8 @@ class MaskedAffine(Bijection):
 
     def torch_inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """x by D passes of the network: what a solver must equal."""
-        x, entries = torch.zeros_like(z), torch.arange(z.shape[1], device=z.device)
+        x = torch.zeros_like(z)
+        entries = torch.arange(z.shape[1], device=z.device)
         for i in self.order:
             m, a = self._moves(x, c)
             x = torch.where(entries == i, z * torch.exp(a) + m, x)

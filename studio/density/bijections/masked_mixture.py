@@ -34,7 +34,9 @@ class MaskedMixture(Bijection):
 
     def __init__(self, net: nn.Module, order: Tensor, bound: float = 5.0, solver: MixtureSolver | None = None) -> None:
         super().__init__()
-        self.net, self.bound, self.solver = net, bound, solver
+        self.net = net
+        self.bound = bound
+        self.solver = solver
         self.register_buffer("order", order, persistent=False)
 
     def _parts(self, z: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:

@@ -118,7 +118,8 @@ class HarmonicTransform(Bijection):
         return z * _weights(x), x.new_zeros(len(x))
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        entries, zero = z.shape[1], z.new_zeros(len(z), 1)
+        entries = z.shape[1]
+        zero = z.new_zeros(len(z), 1)
         z = z / _weights(z)
         parts = torch.cat((z[:, :1], zero, z[:, 1:], zero) if entries % 2 == 0 else (z[:, :1], zero, z[:, 1:]), 1)
         spectrum = torch.view_as_complex(parts.view(len(z), -1, 2))

@@ -37,7 +37,8 @@ class GlowStep(Bijection):
 
     def __init__(self, mixing: ChannelMixing, coupling: Bijection) -> None:
         super().__init__()
-        self.mixing, self.coupling = mixing, coupling
+        self.mixing = mixing
+        self.coupling = coupling
         self.packed: PackedStep | None = None
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -80,7 +81,8 @@ class GlowStep(Bijection):
 
     def pack_into(self, desk: WorkBuffers) -> None:
         """For inference in float32 on a processor, after `fold`; the net's own layers are needed no more."""
-        mixing, layers = self.mixing, packed_layers(self.net, self.offset())
+        mixing = self.mixing
+        layers = packed_layers(self.net, self.offset())
         there, back = (mixing.there.t(), mixing.shift), (mixing.back.t(), mixing.shift_back)
         self.packed = PackedStep(there, back, layers, floor=ShiftScaleCoupling.FLOOR, slope=mixing.slope, desk=desk)
         del self.net[:]
@@ -171,7 +173,9 @@ class Glow(msgspec.Struct, frozen=True, kw_only=True, tag="glow", tag_field="fam
 
     def _scale(self, scale: int, shape: tuple[int, int, int], top: TopPrior) -> tuple[Bijection, Tensor]:
         """Everything from a scale to the coarsest, and the scale of each entry."""
-        channels, height, width = 4 * shape[0], shape[1] // 2, shape[2] // 2
+        channels = 4 * shape[0]
+        height = shape[1] // 2
+        width = shape[2] // 2
         parts: list[Bijection] = [self._step(channels) for _ in range(self.depth)]
         if scale == self.scales - 1:
             parts.append(top)

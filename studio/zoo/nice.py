@@ -63,7 +63,8 @@ class NICE(msgspec.Struct, frozen=True, kw_only=True, tag="nice", tag_field="fam
         return flow
 
     def _coupling(self, entries: int, swap: bool) -> Bijection:
-        first, second = (entries + 1) // 2, entries // 2
+        first = (entries + 1) // 2
+        second = entries // 2
         kept, moved = (second, first) if swap else (first, second)
         return ChannelCoupling(swap, MLP(kept, self.width, self.depth, moved, zero=True), Additive())
 

@@ -51,11 +51,13 @@ class _CompiledRunner(ScheduleRunner):
 
         self.tape = tape
         self.state = torch.zeros(padded_count(len(seen)), tape.size)
-        self.flat, self.threads = self.state.numpy(), torch.get_num_threads()
+        self.flat = self.state.numpy()
+        self.threads = torch.get_num_threads()
         super().__init__(schedule, seen, c)
 
     def _memory(self, buffers: Sequence[RowBuffer]) -> dict[RowBuffer, Tensor]:
-        own, places = self.state[: len(self.pictures)], _places(buffers)
+        own = self.state[: len(self.pictures)]
+        places = _places(buffers)
         return {b: own[:, at : at + math.prod(b.shape)].view(len(own), *b.shape) for b, at in places.items()}
 
     def _begin_row(self, i: int) -> None:
@@ -79,10 +81,13 @@ def _tape(schedule: PixelSchedule) -> Any:
     """A schedule as `pixels.Tape`."""
     from studio.kernels import pixels
 
-    places, weights, begin = _places(schedule.buffers()), [], 0
+    places = _places(schedule.buffers())
+    weights = []
+    begin = 0
     tables: list[Any] = []
     for operations in (schedule.backwards, schedule.rows, schedule.columns):
-        heads, windows = np.zeros((len(operations), 7), np.int64), np.zeros((len(operations), 4, 6), np.int64)
+        heads = np.zeros((len(operations), 7), np.int64)
+        windows = np.zeros((len(operations), 4, 6), np.int64)
         for o, operation in enumerate(operations):
             heads[o] = _head(operation, pixels.OPERATION_NAMES.index(operation.kind), begin)
             windows[o] = [_window(window, places[window.buffer]) for window in _four(operation)]

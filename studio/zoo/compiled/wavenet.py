@@ -44,7 +44,9 @@ class _CompiledSampler:
     def __init__(self, net: WaveNetNetwork, conditional: Conditional, c: Tensor | None, count: int, spare: int) -> None:
         from studio.kernels import wavenet
 
-        self.net, self.conditional, self.at = net, conditional, 0
+        self.net = net
+        self.conditional = conditional
+        self.at = 0
         self.device = net.bias.device
         self.log_prob = torch.zeros(count, 0, device=self.device)
         self.weights = copy_weights(net if self.device.type == "cpu" else copy.deepcopy(net).cpu(), conditional, count)
@@ -61,14 +63,16 @@ class _CompiledSampler:
 
     @torch.no_grad()
     def set_condition(self, c: Tensor | None) -> None:
-        self.c, base = c, self.net.base(c, len(self.state.levels))
+        self.c = c
+        base = self.net.base(c, len(self.state.levels))
         self.base = base.cpu().permute(3, 1, 0, 2).contiguous().numpy()  # (frames, layers, B, 2 · channels)
 
     def undo(self, count: int, last: Tensor | None) -> bool:
         at = self.at - count
         if at < max(self._oldest_known, self._most - self.state.undo_samples):
             return False
-        self._before_undo, self._overwritten = (self.at, self.state.levels.copy()), []
+        self._before_undo = (self.at, self.state.levels.copy())
+        self._overwritten = []
         self.at = at
         self.state.levels[:] = self.net.levels // 2 if last is None else last.cpu().numpy()
         return True
@@ -78,7 +82,9 @@ class _CompiledSampler:
             return False
         for first, rows in self._overwritten:
             self.state.rings[self._rows(first, rows.shape[1])] = rows
-        (self.at, self.state.levels[:]), self._before_undo, self._overwritten = self._before_undo, None, []
+        (self.at, self.state.levels[:]) = self._before_undo
+        self._before_undo = None
+        self._overwritten = []
         return True
 
     def advance(self, count: int) -> None:
@@ -102,7 +108,9 @@ class _CompiledSampler:
         for rows, queue in zip(self._pasts(), queues, strict=True):
             rings[rows] = queue.permute(2, 0, 1).cpu()
         self.state.levels[:] = x[:, -1].cpu().numpy()
-        self._oldest_known, self._most, self._before_undo = self.at, max(self._most, self.at), None
+        self._oldest_known = self.at
+        self._most = max(self._most, self.at)
+        self._before_undo = None
 
     def _pasts(self) -> list[Tensor]:
         """Where each layer's ring has what it looks back to, the oldest first, `(d,)`."""
@@ -127,7 +135,8 @@ class _CompiledSampler:
 
         self.advance(levels.shape[1])
         parts = [t.double().contiguous().numpy() for t in (u, heat)]
-        least, filled = self.conditional.min_probability, levels.contiguous().numpy()
+        least = self.conditional.min_probability
+        filled = levels.contiguous().numpy()
         middles, prices = wavenet.sample(
             self.weights, self.base, self.net.hop, self.state, self.at, parts[0], parts[1], least, filled
         )
@@ -176,11 +185,14 @@ def copy_weights(net: WaveNetNetwork, conditional: Conditional, voices: int) -> 
     """A network as the loop of so many voices reads it."""
     from studio.kernels import wavenet
 
-    layers, channels, spare = len(net.dilations), net.channels, -len(net.b) % 8
+    layers = len(net.dilations)
+    channels = net.channels
+    spare = -len(net.b) % 8
     out = torch.zeros(layers, channels + len(net.skip), channels)
     out[:-1, :channels] = net.residual
     out[:, channels:] = net.skip.view(len(net.skip), layers, channels).transpose(0, 1)
-    dilations, b = np.array(net.dilations), pad(net.b, (0, 0, 0, spare))
+    dilations = np.array(net.dilations)
+    b = pad(net.b, (0, 0, 0, spare))
     return wavenet.WaveNetWeights(
         net.first.detach().numpy(),
         wavenet.stack_filters(net.filters.mT.numpy(), out.mT.numpy(), dilations, voices),

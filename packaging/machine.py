@@ -48,7 +48,8 @@ def server_answers(display: str) -> bool:
     form = re.fullmatch(r"(unix)?([^:/]*):(\d+)(\.\d+)?", display)
     if form is None:
         return True
-    host, number = form[2], int(form[3])
+    host = form[2]
+    number = int(form[3])
     places: list[Any] = [f"\0/tmp/.X11-unix/X{number}", f"/tmp/.X11-unix/X{number}"]
     if host:
         places = [(host, 6000 + number)]

@@ -67,7 +67,8 @@ def test(words: Sequence[str]) -> int:
     elif words:
         tools = {"pytest": ["pytest", *words]}
     env = {"QT_QPA_PLATFORM": "offscreen", **clean_env(os.environ)}
-    lines, failed = [], False
+    lines = []
+    failed = False
     for name, command in tools.items():
         began = time.monotonic()
         status = subprocess.run([str(PYTHON), "-m", *command], cwd=HERE, env=env, check=False).returncode
@@ -125,7 +126,9 @@ def main(words: list[str]) -> int:
     if problem:
         raise stop(problem)
     safe_streams()
-    door = words[0] if words[:1] in (["test"], ["screenshots"]) else "terminal" if words else "window"
+    door = "terminal" if words else "window"
+    if words[:1] in (["test"], ["screenshots"]):
+        door = words[0]
     why = display_problem(os.environ) if door == "window" else None
     if why:
         say(f"{why}: making a first sheet of pictures instead of opening the window.")

@@ -59,7 +59,8 @@ class Silence(QObject):
 
     def open(self, source: SampleSource, device: str = "", latency: float = 0.0) -> None:
         source.set_card_rate(CARD)
-        self._source, self._since = source, time.monotonic()
+        self._source = source
+        self._since = time.monotonic()
 
     def close(self) -> None:
         self._source = None
@@ -78,7 +79,9 @@ class Session:
     """A window, driven through its states as a hand would."""
 
     def __init__(self, application: QApplication, studio: OpenWindow, out: Path) -> None:
-        self.application, self.studio, self.out = application, studio, out
+        self.application = application
+        self.studio = studio
+        self.out = out
         self.state = studio.state
 
     def until(self, true: Callable[[], object], what: str) -> None:
@@ -137,7 +140,8 @@ def generate(session: Session, seed: int) -> None:
 
 def explore(session: Session, seed: int) -> None:
     """A few takes on the strip, then a picture of one's own with sliders moved."""
-    window, state = session.state, session.state.explore
+    window = session.state
+    state = session.state.explore
     window.show_panel("explore")
     state.choose_model(model_of(session, "picture") or "")
     for number in range(4):
@@ -165,7 +169,8 @@ def explore(session: Session, seed: int) -> None:
 
 def complete(session: Session, seed: int) -> None:
     """The lower half of a picture filled nine times, where there is a model that can keep a part."""
-    window, state = session.state, session.state.complete
+    window = session.state
+    state = session.state.complete
     trained = next((one for one in window.models.cards.get() if one.card.can_inpaint and one.card.shape[0] == 3), None)
     cover = window.models.read_cover(trained.card.name) if trained is not None else None
     if trained is None or cover is None:
@@ -191,7 +196,8 @@ def complete(session: Session, seed: int) -> None:
 
 def wave(session: Session, seed: int) -> None:
     """A wave while a slider is held, where there is a model of waves."""
-    state, model = session.state.explore, model_of(session, "sound")
+    state = session.state.explore
+    model = model_of(session, "sound")
     if model is None:
         return
     session.state.show_panel("explore")
@@ -211,7 +217,8 @@ def wave(session: Session, seed: int) -> None:
 
 def sound(session: Session, seed: int) -> None:
     """A sound with its temperature drawn, while it plays; where there is a model of recordings."""
-    window, state = session.state, session.state.sound
+    window = session.state
+    state = session.state.sound
     if state.model.get() is None:
         return
     window.show_panel("sound")

@@ -217,7 +217,8 @@ def test_a_card_that_does_not_say_how_prices_are_spread_can_be_told(
     tiny: str, rings: np.ndarray, tmp_path: Path, studio_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.savez(tmp_path / "rings.npz", train_x=rings[:128], test_x=rings[144:])
-    file, trained = studio_home / "models" / f"{tiny}.safetensors", models.find_model(tiny)
+    file = studio_home / "models" / f"{tiny}.safetensors"
+    trained = models.find_model(tiny)
     known = trained.card.bits_quantiles
     models.write_card(trained, msgspec.structs.replace(trained.card, bits_quantiles=()))
     before = safetensors.numpy.load(file.read_bytes())
@@ -272,7 +273,8 @@ def test_the_sheet_of_a_model_of_waves_shows_them_as_lines(
 def test_a_part_of_a_picture_is_completed_from_the_most_typical_to_the_strangest(
     tiny_pixels: str, tiny: str, rings: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    picture, mask = rings[0, ..., 0] // 16 * 17, np.zeros((8, 8), np.uint8)
+    picture = rings[0, ..., 0] // 16 * 17
+    mask = np.zeros((8, 8), np.uint8)
     mask[4:] = 255
     for name, array in (
         ("mine", picture),
@@ -303,10 +305,12 @@ def test_a_part_of_a_picture_is_completed_from_the_most_typical_to_the_strangest
     }
     kept = sorted((tmp_path / "out").iterdir())
     for (model, name), (status, words) in faults.items():
-        argv[1], argv[4] = model, str(tmp_path / f"{name}.png")
+        argv[1] = model
+        argv[4] = str(tmp_path / f"{name}.png")
         assert cli.main([*argv, "--out", str(tmp_path / "out")]) == status
         assert words in capsys.readouterr().err
-    argv[1], argv[4] = tiny_pixels, str(tmp_path / "mask.png")
+    argv[1] = tiny_pixels
+    argv[4] = str(tmp_path / "mask.png")
     assert cli.main([*argv, "--label", "3", "--out", str(tmp_path / "out")]) == 2
     assert 'has no class "3". It has no classes. Leave --label out.' in capsys.readouterr().err
     (tmp_path / "broken.png").write_bytes(b"no picture at all")

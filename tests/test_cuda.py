@@ -52,7 +52,8 @@ def artworks(model: Model, count: int) -> Tensor:
 @pytest.mark.parametrize("family", zoo.FAMILIES)
 def test_prices_are_those_of_the_processor_and_artworks_come_back(family: str) -> None:
     model = made(family)
-    x, there = artworks(model, 4), copy.deepcopy(model).to(CARD)
+    x = artworks(model, 4)
+    there = copy.deepcopy(model).to(CARD)
     assert torch.allclose(there.log_prob(x.to(CARD)).cpu(), model.log_prob(x), rtol=1e-4)
     assert torch.equal(there.noise([3, 4]).cpu(), model.noise([3, 4]))
     if model.invertible:
@@ -80,7 +81,8 @@ def test_a_sound_is_the_processors_to_the_last_sample() -> None:
     players = [each.make_sampler(None, 1) for each in (model, there)]
     for each, device in zip(players, ("cpu", "cuda"), strict=True):
         each.append(begin.to(device))
-    z, heat = model.noise([5], 200), torch.full((1, 200), 0.8)
+    z = model.noise([5], 200)
+    heat = torch.full((1, 200), 0.8)
     here, far = (
         each.sample(z.to(device), heat.to(device)) for each, device in zip(players, ("cpu", "cuda"), strict=True)
     )

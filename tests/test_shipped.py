@@ -101,7 +101,8 @@ def test_the_first_sliders_change_the_artwork_visibly_and_smoothly(shipped: Inst
     if loaded.model.can_inpaint:
         pytest.skip("what draws entry by entry has no directions")
     assert len(loaded.card.directions) == len(loaded.directions) >= 8
-    name, heat = shipped.card.name, (shipped.card.temperature,)
+    name = shipped.card.name
+    heat = (shipped.card.temperature,)
     for slider in range(2):
         frames = []
         for value in np.linspace(-3, 3, 25):

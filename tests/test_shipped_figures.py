@@ -104,8 +104,10 @@ def pieces_of(
 def test_the_cover_is_the_artworks_of_the_first_seeds(
     shipped: InstalledModel, loaded_models: sampling.ModelCache
 ) -> None:
-    card, model = shipped.card, loaded_models.get_model(shipped.card.name).model
-    cover, seeds = models.read_cover(shipped.path).astype(int), range(1, COVERED + 1)
+    card = shipped.card
+    model = loaded_models.get_model(shipped.card.name).model
+    cover = models.read_cover(shipped.path).astype(int)
+    seeds = range(1, COVERED + 1)
     if isinstance(model, AutoregressiveSound):
         *_, last = model.sample_steps(seeds, temperature=card.temperature, samples=HEARD)
         assert np.array_equal(to_arrays(last.x, model.levels), cover[:, :HEARD])
@@ -125,13 +127,16 @@ def test_the_cover_is_the_artworks_of_the_first_seeds(
 def test_held_out_artworks_are_at_a_percentile_of_50_on_average(
     shipped: InstalledModel, loaded_models: sampling.ModelCache
 ) -> None:
-    card, loaded = shipped.card, loaded_models.get_model(shipped.card.name)
+    card = shipped.card
+    loaded = loaded_models.get_model(shipped.card.name)
     assert len(card.bits_quantiles) >= 2, "the card does not say how prices are spread"
     artworks, classes = held_out(shipped)
-    drawn = math.prod(card.shape[-2:] if card.medium == "picture" else card.shape) if loaded.model.can_inpaint else 1
+    elements = math.prod(card.shape[-2:] if card.medium == "picture" else card.shape)
+    drawn = elements if loaded.model.can_inpaint else 1
     count = min(len(artworks), MOST, max(WORK // (card.parameters * drawn), FEWEST))
     if WHOLE:
-        count, classes = min(len(artworks), SPREAD_ARTWORKS), None
+        count = min(len(artworks), SPREAD_ARTWORKS)
+        classes = None
     places = np.unique(np.linspace(0, len(artworks) - 1, count).round().astype(int))
     found = list[float]()
     for some in np.array_split(places, count if card.sample_rate else -(-count // 16)):
@@ -151,7 +156,8 @@ def test_the_spread_of_black_and_white_is_of_prices_as_they_are_told(tmp_path: P
     generator = np.random.default_rng(0)
     greys = generator.integers(60, 200, (9, 28, 28, 1)).astype(np.uint8)
     np.savez(tmp_path / "greys.npz", train_x=255 - greys, test_x=greys)
-    jobs, name = JobStarter(choose_device("cpu")), "pixelcnn-mnist-28"
+    jobs = JobStarter(choose_device("cpu"))
+    name = "pixelcnn-mnist-28"
     told = []
     for grey in greys:
         events = list(jobs.start(wire.Score(job="a", model=name, picture=grey)))

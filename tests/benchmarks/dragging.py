@@ -29,7 +29,8 @@ from studio.app.widgets.picture import PictureView  # noqa: E402
 
 def until(done: Callable[[], bool], seconds: float = 60.0) -> float:
     """Lets the window live until something is true; how long that took."""
-    loop, began = QEventLoop(), time.perf_counter()
+    loop = QEventLoop()
+    began = time.perf_counter()
     timer = QTimer()
     timer.timeout.connect(lambda: loop.quit() if done() or time.perf_counter() - began > seconds else None)
     timer.start(2)
@@ -98,7 +99,8 @@ def drag(studio: OpenWindow, model: str, behind: bool, surprise: bool = False) -
     hand.timeout.connect(move)
     explore.parameters.grab_slider(0)
     hand.start(16)
-    began, batches = time.perf_counter(), 0
+    began = time.perf_counter()
+    batches = 0
 
     def over() -> bool:
         nonlocal batches
@@ -114,7 +116,8 @@ def drag(studio: OpenWindow, model: str, behind: bool, surprise: bool = False) -
     explore.render.picture.changed.disconnect(shown)
     studio.state.surprisal.map_arrived.disconnect(mapped)
     generate.batch.stop_run()
-    middle, tail = statistics.median(late), statistics.quantiles(late, n=20)[-1]
+    middle = statistics.median(late)
+    tail = statistics.quantiles(late, n=20)[-1]
     what = f"with 64 pictures behind it ({batches} batches)" if behind else "alone"
     what += f" with its map over it ({maps / SECONDS:.0f} maps a second)" if surprise else ""
     print(f"slider {what}: {len(late) / SECONDS:.0f} pictures a second, median {middle * 1e3:.0f} ms, ", end="")

@@ -59,7 +59,8 @@ def size(model: nn.Module) -> str:
 def started(recipe: zoo.glow.Glow, x: Tensor) -> tuple[nn.Module, nn.Module]:
     """Ours and theirs, each started from the same batch, so that the numbers inside are of usual size."""
     torch.manual_seed(0)
-    ours, theirs = recipe.build(SHAPE), peer(recipe)
+    ours = recipe.build(SHAPE)
+    theirs = peer(recipe)
     with torch.no_grad():
         ours.loss(x)
         theirs.log_prob(x.float() / 256 - 0.5, None)

@@ -19,7 +19,9 @@ from studio import zoo
 from studio.density.flow import Flow
 from studio.engine.device import keep_freed_memory
 
-LAYERS, HIDDEN, ENTRIES = 5, (1024, 1024), 784
+LAYERS = 5
+HIDDEN = (1024, 1024)
+ENTRIES = 784
 SHAPE = (1, 28, 28)
 ROUNDS = 15
 

@@ -57,7 +57,8 @@ def trained(names: Sequence[str]) -> list[tuple[str, Autoregressive]]:
         for each in models.list_models()[0]
         if each.path.parent == models.shipped_folder() and each.card.can_inpaint
     ]
-    device, pairs = torch.device("cpu"), []
+    device = torch.device("cpu")
+    pairs = []
     for each in found:
         model = load_model(each, device).model
         if isinstance(model, Autoregressive):

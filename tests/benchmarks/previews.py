@@ -58,7 +58,9 @@ def here(
 ) -> tuple[float, list[float], list[wire.PicturesPreview]]:
     """Processor seconds of a job, seconds of each of its steps, and what it said."""
     picture_job._PREVIEW_SECONDS = pause
-    steps, said, began = [], list[wire.PicturesPreview](), time.process_time()
+    steps = []
+    said = list[wire.PicturesPreview]()
+    began = time.process_time()
     last = time.perf_counter()
     for event in at_work.start(command):
         said += [event] if isinstance(event, wire.PicturesPreview) else []
@@ -70,7 +72,8 @@ def here(
 
 def each(shape: tuple[int, ...], levels: int) -> float:
     """Processor seconds of one preview of a group: made of levels, framed."""
-    x, times = torch.randint(0, levels, (PICTURES, *shape), dtype=torch.uint8), 300
+    x = torch.randint(0, levels, (PICTURES, *shape), dtype=torch.uint8)
+    times = 300
     began = time.thread_time()
     for _ in range(times):
         encode(wire.PicturesPreview(job="each", first=0, pictures=to_arrays(x, levels), done=1, total=33))
@@ -95,7 +98,9 @@ def in_window(model: str, said: list[wire.PicturesPreview]) -> float:
         asked = next(command for command in engine.sent if isinstance(command, wire.Sample))
         for _ in range(20):
             application.processEvents()
-        frames, splitter, previews = [encode(_renamed(event, asked.job)) for event in said[:-1]], event_splitter(), 0
+        frames = [encode(_renamed(event, asked.job)) for event in said[:-1]]
+        splitter = event_splitter()
+        previews = 0
         began = time.process_time()
         for data in frames:
             splitter.feed(data)
@@ -129,7 +134,8 @@ class Engine:
         self.until(wire.Ready)
 
     def _events(self) -> Iterator[wire.AnyEvent]:
-        splitter, source = event_splitter(), self.process.stdout
+        splitter = event_splitter()
+        source = self.process.stdout
         assert source is not None, "it was asked for"
         while data := os.read(source.fileno(), 2**16):
             splitter.feed(data)
@@ -181,11 +187,9 @@ def told(where: str, found: dict[str, list[float]], silent: str) -> None:
 def main(model: str) -> None:
     keep_freed_memory()
     torch.set_num_threads(1)
-    at_work, usual, card = (
-        jobs.JobStarter(choose_device("cpu")),
-        picture_job._PREVIEW_SECONDS,
-        models.find_model(model).card,
-    )
+    at_work = jobs.JobStarter(choose_device("cpu"))
+    usual = picture_job._PREVIEW_SECONDS
+    card = models.find_model(model).card
     print(f"{model}, {PICTURES} pictures at once, load {os.getloadavg()[0]:.1f}")
     here(at_work, usual, job("warm", model, 1))
     _, steps, said = here(at_work, usual, job("warm", model))
@@ -198,7 +202,8 @@ def main(model: str) -> None:
     )
     told("in this process", found, "without previews")
     silent = statistics.median(found["without previews"])
-    alone, shown = each(card.shape, card.levels), in_window(model, said)
+    alone = each(card.shape, card.levels)
+    shown = in_window(model, said)
     print(f"  {len(said)} previews of a job of {len(steps)} steps; one takes {1000 * alone:.2f} ms to make and frame,")
     print(f"  {len(said) * alone / silent:.2%} of the drawing, and the window {1000 * shown:.1f} ms to read and paint,")
     print(f"  {len(said) * shown / silent:.2%}")

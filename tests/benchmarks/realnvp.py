@@ -41,7 +41,10 @@ def peer(recipe: zoo.realnvp.RealNVP) -> nn.Module:
                 inner += coupling(parts_in, 2 * maps, recipe.blocks, 1 - mask if i % 2 else mask)
             parts = [*inner, nf.flows.Squeeze(), *parts]  # its forward runs from noise to picture
             shapes.append((2 * channels, height // 2, width // 2))
-            channels, height, width, maps = 2 * channels, height // 2, width // 2, 2 * maps
+            channels = 2 * channels
+            height = height // 2
+            width = width // 2
+            maps = 2 * maps
         else:
             shapes.append((channels, height, width))
         flows.insert(0, parts)
@@ -80,7 +83,8 @@ def size(model: nn.Module) -> str:
 
 
 def log_prob(recipe: zoo.realnvp.RealNVP) -> None:
-    ours, theirs = recipe.build(SHAPE).eval(), peer(recipe).eval()
+    ours = recipe.build(SHAPE).eval()
+    theirs = peer(recipe).eval()
     x = torch.randint(0, 256, (BATCH, *SHAPE), dtype=torch.uint8)
     y = torch.logit(0.05 + 0.9 * (x.float() + 0.5) / 256)
     zoo.fold(ours)

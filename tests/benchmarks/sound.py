@@ -44,15 +44,21 @@ class Desk:
     def __init__(self, application: QApplication, model: str) -> None:
         self.speaker = Speaker()
         studio = assemble(application, output=self.speaker)
-        self.engine, self.sound, self._studio = studio.engine, studio.state.sound, studio
-        self.player, self.messages = self.sound.player, studio.state.messages
+        self.engine = studio.engine
+        self.sound = studio.state.sound
+        self._studio = studio
+        self.player = self.sound.player
+        self.messages = studio.state.messages
         studio.window.resize(1440, 900)
         studio.window.show()
         studio.state.show_panel("sound")
         self.sound.choose_model(model)
-        self.again, self.longest = 0, 0.0
-        """How many changes had to be asked again; seconds that the window stood still at most."""
-        send, self.seed = self.engine.send, 0
+        self.again = 0
+        """Number of edits that were requested again."""
+        self.longest = 0.0
+        """The longest time in seconds for which the window stood still."""
+        send = self.engine.send
+        self.seed = 0
 
         def counted(command: AnyCommand, receiver: Receiver | None = None) -> None:
             self.again += isinstance(command, Adjust) and command.replaces_late_edit
@@ -66,7 +72,8 @@ class Desk:
         began = time.monotonic()
         while not true():
             if (now := time.monotonic()) - began > seconds:
-                player, said = self.player, self.messages.current.get()
+                player = self.player
+                said = self.messages.current.get()
                 words = (
                     f"waited for {seconds} s in vain; engine {self.engine.now}, at {player.position:.2f} of "
                     f"{player.made_seconds:.2f} s, speed {player.speed.get():.2f}, playing {player.playing.get()}, "
@@ -100,7 +107,9 @@ class Desk:
 
     def turn(self, temperature: float) -> float:
         """Seconds from a turned temperature until the first sample that was made by it is at the ear."""
-        began, performing, given = time.monotonic(), self.player.live_generation, [self.player.position]
+        began = time.monotonic()
+        performing = self.player.live_generation
+        given = [self.player.position]
         self.sound.parameters.set_temperature(temperature)
 
         def turned() -> bool:
@@ -121,7 +130,8 @@ class Card:
     left as int16 into a file."""
 
     def __init__(self, folder: Path) -> None:
-        self.daemon, self.path = Daemon(str(folder)), folder / "heard.raw"
+        self.daemon = Daemon(str(folder))
+        self.path = folder / "heard.raw"
         self.put_in()
 
     def put_in(self) -> None:
@@ -143,9 +153,13 @@ class Card:
 
 def long(desk: Desk, card: Card, seconds: float) -> None:
     """Plays for long while the temperature moves, and compares what was heard with what was given and made."""
-    turned, number, load, player = list[float](), 0, os.getloadavg()[0], desk.player
+    turned = list[float]()
+    number = 0
+    load = os.getloadavg()[0]
+    player = desk.player
     desk.clear()
-    desk.again, desk.longest = 0, 0.0
+    desk.again = 0
+    desk.longest = 0.0
     player.set_level(1.0)
     stream = player.buffer.stream
     stream.start_recording()
@@ -156,7 +170,9 @@ def long(desk: Desk, card: Card, seconds: float) -> None:
         number += 1
         turned.append(desk.turn(1.0 + 0.2 * float(np.sin(number / 3))))
         desk.rest(0.5)
-    performing, longest, speed = player.live_generation, desk.longest, player.speed.get()
+    performing = player.live_generation
+    longest = desk.longest
+    speed = player.speed.get()
     performing.stop_job()
     desk.until(lambda: stream.has_ended)
     desk.rest(1)
@@ -190,7 +206,11 @@ def long(desk: Desk, card: Card, seconds: float) -> None:
 
 def compared(given: np.ndarray, heard: np.ndarray) -> tuple[int, int, int]:
     """Places where samples are missing or too many, samples that differ elsewhere, and clicks."""
-    pieces, size, at, lost, differing = len(given) // RATE, RATE, None, 0, 0
+    pieces = len(given) // RATE
+    size = RATE
+    at = None
+    lost = 0
+    differing = 0
     for number in range(pieces):
         piece = given[number * size : (number + 1) * size]
         if at is None or at + size > len(heard) or np.abs(heard[at : at + size] - piece).max() > 1:
@@ -238,7 +258,8 @@ def started(desk: Desk) -> None:
 
 def gone(desk: Desk, card: Card, times: int) -> None:
     """The sound server dies while it plays, again and again."""
-    seconds, desk.longest = [], 0.0
+    seconds = []
+    desk.longest = 0.0
     for _ in range(times):
         desk.begin()
         desk.rest(0.2)
@@ -257,7 +278,8 @@ def killed(desk: Desk) -> None:
     player = desk.player
     desk.begin()
     desk.rest(1.5)
-    stream, ahead = player.buffer.stream, player.seconds_ahead
+    stream = player.buffer.stream
+    ahead = player.seconds_ahead
     stream.start_recording()
     os.kill(desk.engine.process_id, signal.SIGKILL)
     took = desk.until(lambda: stream.has_ended)

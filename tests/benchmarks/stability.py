@@ -13,7 +13,10 @@ from torch import Tensor
 
 from studio import zoo
 
-SEEDS, STEPS, BATCH, RATE = 20, 60, 32, 1e-3
+SEEDS = 20
+STEPS = 60
+BATCH = 32
+RATE = 1e-3
 
 
 def digits(path: str | None) -> Tensor:

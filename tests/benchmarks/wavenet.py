@@ -89,7 +89,10 @@ def _multiplied(out: Any, x: Any, w: Any, times: int) -> None:
 
 def arithmetic() -> float:
     """Products with sums a second of this core, where nothing has to come from afar."""
-    out, x, w, times = np.ones((4, 16), np.float32), np.zeros((4, 128), np.float32), np.ones(2048, np.float32), 5000
+    out = np.ones((4, 16), np.float32)
+    x = np.zeros((4, 128), np.float32)
+    w = np.ones(2048, np.float32)
+    times = 5000
     _multiplied(out, x, w, 1)
     return times * 4 * 2048 / min(_timed(lambda: _multiplied(out, x, w, times)) for _ in range(TRIES))
 
@@ -106,15 +109,18 @@ class Captured:
 
     def __init__(self, model: AutoregressiveSound, voices: int) -> None:
         net = model.net
-        self.at, self.voices = torch.zeros(1, dtype=torch.long, device="cuda"), voices
+        self.at = torch.zeros(1, dtype=torch.long, device="cuda")
+        self.voices = voices
         self.levels = torch.full((voices,), net.levels // 2, device="cuda")
         self.rings = [torch.zeros(d, voices, net.channels, device="cuda") for d in net.dilations]
-        base, twice = net.base(None, 1)[0, :, :, 0] * net.twice()[:, 0], net.twice()
+        base = net.base(None, 1)[0, :, :, 0] * net.twice()[:, 0]
+        twice = net.twice()
         filters, residual, skip = (t.mT.contiguous() for t in (net.filters * twice, 2 * net.residual, 2 * net.skip))
         shift = torch.cat((net.shift, torch.zeros_like(net.shift[:1])))
 
         def sample() -> None:
-            h, gated = net.first[self.levels], []
+            h = net.first[self.levels]
+            gated = []
             for layer, ring in enumerate(self.rings):
                 place = self.at % len(ring)
                 seen = torch.cat((ring.index_select(0, place)[0], h), 1)
@@ -200,7 +206,8 @@ def measured(name: str) -> None:
     of_torch = seconds(playing(TorchSampler(whole.net, whole.conditional, None, 1), 1), 30)
     print(f"  torch    {1 / of_torch:8,.0f} samples/s with queues: {of_torch / best:.0f} ×")
     if torch.cuda.is_available():
-        there, card = made(*size, halves=True).cuda(), torch.cuda.get_device_name()
+        there = made(*size, halves=True).cuda()
+        card = torch.cuda.get_device_name()
         for voices in (1, 8, 64):
             of_graph = Captured(there, voices).seconds()
             print(f"  graph    {voices / of_graph:8,.0f} samples/s of {voices} voices, a captured graph on {card}")

@@ -22,7 +22,8 @@ class Triangle(nn.Module):
         self, shape: tuple[int, int, int], conditional: Conditional, classes: int = 0, size: float = 1
     ) -> None:
         super().__init__()
-        self.shape, self.each = shape, conditional.numbers
+        self.shape = shape
+        self.each = conditional.numbers
         channels, height, width = shape
         place = torch.arange(height * width).repeat(channels)
         colour = torch.arange(channels).repeat_interleave(height * width)
@@ -108,7 +109,8 @@ def test_what_it_makes_has_noise_in_the_levels_it_was_drawn_from(model: Autoregr
     z = model.noise(range(8))
     x = model.decode(z)
     # Both lie in the interval of the level.
-    u, v = torch.special.ndtr(z.double()), torch.special.ndtr(model.encode(x).double())
+    u = torch.special.ndtr(z.double())
+    v = torch.special.ndtr(model.encode(x).double())
     bits = model.surprisal(x).double()
     assert bool(((u - v).abs() <= 2**-bits + 1e-6).all())
 
@@ -159,7 +161,8 @@ def test_previews_come_row_by_row_and_stay(model: Autoregressive) -> None:
 
 @torch.no_grad()
 def test_what_is_to_be_kept_is_kept_and_the_rest_is_drawn_given_it(model: Autoregressive) -> None:
-    x, z = pictures(model, 3), model.noise([1, 2, 3])
+    x = pictures(model, 3)
+    z = model.noise([1, 2, 3])
     keep = x.long()
     keep[0, :, 2:], keep[1, :, :, 1::2], keep[2] = -1, -1, -1
     *_, last = model.decode_steps(z, keep=keep)
@@ -167,7 +170,8 @@ def test_what_is_to_be_kept_is_kept_and_the_rest_is_drawn_given_it(model: Autore
     assert torch.equal(last.x[2], model.decode(z)[2])
     assert not torch.equal(last.x[0], x[0])
     # Kept entries that are what would have been drawn change nothing.
-    made, every_other = model.decode(z), torch.zeros_like(keep, dtype=torch.bool)
+    made = model.decode(z)
+    every_other = torch.zeros_like(keep, dtype=torch.bool)
     every_other[..., ::2] = True
     *_, again = model.decode_steps(z, keep=torch.where(every_other, made.long(), -1))
     assert torch.equal(again.x, made)
@@ -176,7 +180,8 @@ def test_what_is_to_be_kept_is_kept_and_the_rest_is_drawn_given_it(model: Autore
 @torch.no_grad()
 def test_a_temperature_may_be_a_number_or_a_map(model: Autoregressive) -> None:
     z = model.noise([1, 2])
-    warm, cold = model.decode(z), model.decode(z, temperature=0.0)
+    warm = model.decode(z)
+    cold = model.decode(z, temperature=0.0)
     heat = torch.ones(model.shape, dtype=model.dtype)
     heat[:, 2:] = 0
     mixed = model.decode(z, temperature=heat)
@@ -259,7 +264,8 @@ def test_levels_are_drawn_by_one_thread_and_others_have_theirs_between_two_steps
 
     within: set[int] = set()
     between: set[int] = set()
-    model, threads = made(Watched(1, 4), (1, 3, 4)), torch.get_num_threads()
+    model = made(Watched(1, 4), (1, 3, 4))
+    threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
         for _ in model.decode_steps(model.noise([1])):

@@ -133,7 +133,8 @@ class ForPyro(nn.Module):
 
     def __init__(self, f: MaskedAffine) -> None:
         super().__init__()
-        self.f, self.permutation = f, f.order
+        self.f = f
+        self.permutation = f.order
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         m, a = self.f.net(z).unbind(1)

@@ -48,7 +48,8 @@ def test_probabilities_of_all_short_sounds_sum_to_one(drawn: type) -> None:
 @pytest.mark.parametrize(("levels", "samples"), [(256, 1), (256, SAMPLES_PER_STEP + 1), (65_536, 7)])
 def test_a_sound_of_any_length_comes_back(levels: int, samples: int) -> None:
     model = made(levels, classes=(3, 2))
-    x, c = sounds(model, 2, samples), torch.tensor([5, 1])
+    x = sounds(model, 2, samples)
+    c = torch.tensor([5, 1])
     z = model.encode(x, c)
     assert torch.equal(model.decode(z, c), x)
     assert model.surprisal(x, c).shape == (2, samples)
@@ -91,7 +92,8 @@ def test_a_longer_sound_of_a_seed_begins_as_the_shorter() -> None:
 @torch.no_grad()
 def test_a_beginning_is_kept_and_gone_on_from_as_if_it_had_been_drawn() -> None:
     model = made(local=2, hop=4)
-    c, samples = torch.randn(2, 2, 100, dtype=torch.float64), SAMPLES_PER_STEP + 40
+    c = torch.randn(2, 2, 100, dtype=torch.float64)
+    samples = SAMPLES_PER_STEP + 40
     *_, whole = model.decode_steps(model.noise([1, 2], samples), c)
     for heard in (1, SAMPLES_PER_STEP + 5, samples):
         keep = whole.x.long().clone()
@@ -110,7 +112,8 @@ def test_a_beginning_is_kept_and_gone_on_from_as_if_it_had_been_drawn() -> None:
 def test_what_is_heard_before_playing_is_all_that_counts() -> None:
     """Priming in one piece, in pieces, or sample by sample leads to the same next sample."""
     model = made()
-    x, z = sounds(model, 2, 50), model.noise([1, 2], 8)
+    x = sounds(model, 2, 50)
+    z = model.noise([1, 2], 8)
     ways = []
     for cuts in ((50,), (20, 30)):
         player = model.make_sampler(None, 2)
@@ -127,7 +130,9 @@ def test_what_is_heard_before_playing_is_all_that_counts() -> None:
 @torch.no_grad()
 def test_a_part_is_priced_as_in_the_whole_and_its_past_is_not_counted() -> None:
     model = made(classes=(2,))
-    x, c, field = sounds(model, 2, 40), torch.tensor([0, 1]), model.receptive_field
+    x = sounds(model, 2, 40)
+    c = torch.tensor([0, 1])
+    field = model.receptive_field
     parts = torch.full((2, field + 10), -1)
     parts[0, field - 12 :] = x[0, :22]
     parts[1, field : field + 6] = x[1, :6]  # the sound ends there

@@ -82,7 +82,8 @@ def test_noise_of_a_level_draws_it_again_however_unlikely(
 
 def test_noise_draws_every_level_as_often_as_it_is_likely() -> None:
     for conditional in (Categorical(3, 5), BernoulliLevels(3), LogisticMixture(3, 5, 3)):
-        numbers, before = normal(1, conditional.numbers), levels(conditional, 1, 2)
+        numbers = normal(1, conditional.numbers)
+        before = levels(conditional, 1, 2)
         z = torch.special.ndtri((torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000)
         many = (numbers.expand(20_000, -1), before.expand(20_000, -1))
         drawn = torch.bincount(conditional.draw_level(*many, z, ones(20_000)), minlength=conditional.levels) / 20_000
@@ -98,7 +99,8 @@ def test_any_noise_draws_some_level(conditional: Conditional) -> None:
 
 
 def test_colder_is_likelier_and_at_zero_the_likeliest_is_left(conditional: Conditional) -> None:
-    numbers, before = 2 * normal(50, conditional.numbers), levels(conditional, 50, 0)
+    numbers = 2 * normal(50, conditional.numbers)
+    before = levels(conditional, 50, 0)
     warm, mild, cold = (conditional.probabilities(numbers, before, t * ones(50)) for t in (1.0, 0.5, 0.0))
     entropy = [-(p * p.clamp(min=1e-300).log()).sum(1).mean() for p in (warm, mild, cold)]
     assert entropy[0] > entropy[1] > entropy[2]
@@ -114,7 +116,8 @@ def test_colder_is_likelier_and_at_zero_the_likeliest_is_left(conditional: Condi
 @pytest.mark.parametrize("size", [0.0, 1.0, 30.0])
 def test_doubt_is_the_mean_price_of_what_may_be_drawn(conditional: Conditional, size: float) -> None:
     """Against every level with its price; at other temperatures against the probabilities, level by level."""
-    numbers, before = size * normal(1, conditional.numbers), levels(conditional, 1, conditional.channels)
+    numbers = size * normal(1, conditional.numbers)
+    before = levels(conditional, 1, conditional.channels)
     for k in range(conditional.channels):
         x = before.repeat(conditional.levels, 1)
         x[:, k] = torch.arange(conditional.levels)
@@ -131,7 +134,9 @@ def test_doubt_is_the_mean_price_of_what_may_be_drawn(conditional: Conditional, 
 
 
 def test_watched_the_same_is_drawn_and_at_zero_there_is_no_doubt(conditional: Conditional) -> None:
-    numbers, before, z = normal(50, conditional.numbers), levels(conditional, 50, 0), normal(50, seed=2)
+    numbers = normal(50, conditional.numbers)
+    before = levels(conditional, 50, 0)
+    z = normal(50, seed=2)
     heat = torch.linspace(0, 2, 50, dtype=torch.float64)
     drawn, doubt = conditional.draw_level_with_entropy(numbers, before, z, heat)
     assert torch.equal(drawn, conditional.draw_level(numbers, before, z, heat))
@@ -141,7 +146,8 @@ def test_watched_the_same_is_drawn_and_at_zero_there_is_no_doubt(conditional: Co
 
 def test_a_temperature_divides_logits_and_stretches_logistics() -> None:
     heat = torch.tensor([0.5, 1.7], dtype=torch.float64)
-    categorical, before = Categorical(1, 7), torch.empty(2, 0)
+    categorical = Categorical(1, 7)
+    before = torch.empty(2, 0)
     numbers = normal(2, 7)
     expected = torch.softmax(numbers / heat[:, None], 1)
     assert torch.allclose(categorical.probabilities(numbers, before, heat), expected, atol=1e-5)
@@ -153,14 +159,16 @@ def test_a_temperature_divides_logits_and_stretches_logistics() -> None:
 
 
 def test_the_categorical_is_a_softmax_of_each_channels_own_numbers() -> None:
-    numbers, x = normal(2, 3 * 4, 5, 6), levels(Categorical(3, 4), 2, 3, 5, 6)
+    numbers = normal(2, 3 * 4, 5, 6)
+    x = levels(Categorical(3, 4), 2, 3, 5, 6)
     found = Categorical(3, 4).log_prob(x, numbers, floor=False)
     expected = numbers.view(2, 3, 4, 5, 6).log_softmax(2).gather(2, x.long()[:, :, None])[:, :, 0]
     assert torch.allclose(found, expected)
 
 
 def test_two_levels_are_a_bernoulli_or_a_softmax_of_two() -> None:
-    number, x = normal(3, 1, 4, 4), levels(BernoulliLevels(1), 3, 1, 4, 4)
+    number = normal(3, 1, 4, 4)
+    x = levels(BernoulliLevels(1), 3, 1, 4, 4)
     softmax = Categorical(1, 2).log_prob(x, torch.cat((torch.zeros_like(number), number), 1))
     assert torch.allclose(BernoulliLevels(1).log_prob(x, number), softmax)
 
@@ -171,7 +179,8 @@ def _paper_mixture(x: np.ndarray, numbers: np.ndarray, mixture: int) -> tuple[np
     x: levels (3,); numbers (10 · mixture,). The formulas of sections 2.1 and 2.2, one component after another.
     """
     value = x / 127.5 - 1
-    logits, rest = numbers[:mixture], numbers[mixture:].reshape(3, 3, mixture)
+    logits = numbers[:mixture]
+    rest = numbers[mixture:].reshape(3, 3, mixture)
     weights = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
     joint = np.ones((4, mixture))
     for k in range(mixture):
@@ -191,7 +200,8 @@ def _paper_mixture(x: np.ndarray, numbers: np.ndarray, mixture: int) -> tuple[np
 
 
 def test_the_mixture_of_logistics_is_the_papers() -> None:
-    mixture, generator = 4, np.random.default_rng(3)
+    mixture = 4
+    generator = np.random.default_rng(3)
     head = LogisticMixture(3, 256, mixture)
     assert head.numbers == 10 * mixture
     for _ in range(40):
@@ -218,7 +228,8 @@ def test_prices_and_gradients_are_finite_for_any_numbers_in_float32(conditional:
     for size in (0.0, 1.0, 100.0, 1e4):
         numbers = (size * normal(8, conditional.numbers, 2, 2, dtype=torch.float32)).requires_grad_()
         x = levels(conditional, 8, conditional.channels, 2, 2)
-        x[:2, ..., 0], x[2:4, ..., 0] = 0, conditional.levels - 1
+        x[:2, ..., 0] = 0
+    x[2:4, ..., 0] = conditional.levels - 1
         price = conditional.log_prob(x, numbers, floor=floor)
         price.sum().backward()
         assert numbers.grad is not None
@@ -247,8 +258,10 @@ MIXTURES = [conditional for conditional in EVERY if isinstance(conditional, Logi
 
 def alone(head: LogisticMixture, count: int, size: float, seed: int) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
     """What `level` is asked for single pictures, at every colour and at temperatures from 0 to 2."""
-    numbers, noise = size * normal(count, head.numbers, seed=seed), normal(count, seed=seed + 1).float()
-    before, heat = levels(head, count, head.channels, seed=seed), torch.tensor([0, 1e-3, 0.1, 0.5, 1, 1.3, 2])
+    numbers = size * normal(count, head.numbers, seed=seed)
+    noise = normal(count, seed=seed + 1).float()
+    before = levels(head, count, head.channels, seed=seed)
+    heat = torch.tensor([0, 1e-3, 0.1, 0.5, 1, 1.3, 2])
     each = range(count)
     return [
         (numbers[i : i + 1].float(), before[i : i + 1, : i % head.channels], noise[i : i + 1], heat[i % 7 : i % 7 + 1])

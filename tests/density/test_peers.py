@@ -46,7 +46,8 @@ class Half(nn.Module):
 
     def __init__(self, coupling: MaskedCoupling, which: int) -> None:
         super().__init__()
-        self.coupling, self.which = coupling, which
+        self.coupling = coupling
+        self.which = which
 
     def forward(self, x: Tensor) -> Tensor:
         return self.coupling.transform(self.coupling.net(x))[self.which]

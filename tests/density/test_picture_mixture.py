@@ -43,7 +43,8 @@ def pictures(model: Autoregressive, count: int = 3) -> Tensor:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_at_either_end_it_is_the_one_model_to_the_last_bit(case: tuple[str, str, tuple[int, ...], int]) -> None:
     a, b = pair(case)
-    z, x = a.noise([1, 2, 3]), pictures(a)
+    z = a.noise([1, 2, 3])
+    x = pictures(a)
     for share, alone in ((0.0, a), (1.0, b)):
         both = mix_models(a, b, share)
         assert torch.equal(both.decode(z, temperature=0.7), alone.decode(z, temperature=0.7))
@@ -58,7 +59,8 @@ def test_any_picture_comes_back_and_costs_what_the_mixed_probabilities_say(
 ) -> None:
     a, b = pair(case)
     ramp = torch.linspace(0, 1, 16).view(4, 4)
-    both, x = mix_models(a, b, ramp), pictures(a)
+    both = mix_models(a, b, ramp)
+    x = pictures(a)
     z = both.encode(x)
     assert torch.equal(both.decode(z), x)
     of_a, of_b = (2 ** -model.surprisal(x).double() for model in (a, b))
@@ -82,7 +84,8 @@ def test_the_probabilities_of_all_pictures_sum_to_one() -> None:
 @torch.no_grad()
 def test_a_share_that_is_changed_on_the_way_holds_from_there_on() -> None:
     a, b = made("pixelcnn", (1, 4, 4), 6), made("gated_pixelcnn", (1, 4, 4), 6)
-    share, z = torch.zeros(4, 4), a.noise([1, 2, 3, 4])
+    share = torch.zeros(4, 4)
+    z = a.noise([1, 2, 3, 4])
     steps = mix_models(a, b, share).decode_steps(z)
     top = next(steps).x[..., 0, :]
     share[1:] = 1
@@ -98,7 +101,8 @@ def test_a_share_that_is_changed_on_the_way_holds_from_there_on() -> None:
 @pytest.mark.parametrize(("kinds_a", "kinds_b"), [(2, 3), (2, 0), (0, 3)])
 def test_each_model_hears_its_own_class(kinds_a: int, kinds_b: int) -> None:
     a, b = (made("gated_pixelcnn", (1, 4, 4), 6, kinds) for kinds in (kinds_a, kinds_b))
-    both, x = mix_models(a, b, 0.4), pictures(a, 1)
+    both = mix_models(a, b, 0.4)
+    x = pictures(a, 1)
     assert both.classes == max(kinds_a, 1) * max(kinds_b, 1)
     for c in range(both.classes):
         of_a, of_b = divmod(c, max(kinds_b, 1))

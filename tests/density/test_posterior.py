@@ -44,7 +44,8 @@ def numbers(*shape: int, seed: int = 0) -> Tensor:
 
 
 def test_log_q_is_the_change_of_variables_from_the_noise(posterior: Posterior) -> None:
-    h, eps = numbers(5, posterior.numbers), numbers(5, LATENT, seed=1)
+    h = numbers(5, posterior.numbers)
+    eps = numbers(5, LATENT, seed=1)
     _, log_q = posterior(h, eps)
     for row in range(5):
         jacobian = torch.autograd.functional.jacobian(
@@ -56,7 +57,8 @@ def test_log_q_is_the_change_of_variables_from_the_noise(posterior: Posterior) -
 
 
 def test_each_row_has_its_own_flow(posterior: Posterior) -> None:
-    h, eps = numbers(6, posterior.numbers), numbers(1, LATENT, seed=1).expand(6, LATENT)
+    h = numbers(6, posterior.numbers)
+    eps = numbers(1, LATENT, seed=1).expand(6, LATENT)
     z, log_q = posterior(h, eps)
     for row in range(6):
         alone = posterior(h[row : row + 1], eps[:1])
@@ -81,7 +83,8 @@ def test_outputs_see_what_comes_before_and_all_see_the_context(latent: int, reve
     net = ContextMADE(latent, 3, 16, reverse=reverse).double()
     for parameter in net.parameters():
         parameter.data += torch.randn_like(parameter)
-    z, context = numbers(1, latent), numbers(1, 3, seed=1)
+    z = numbers(1, latent)
+    context = numbers(1, 3, seed=1)
     by_z = torch.autograd.functional.jacobian(lambda v: net(v, context)[0], z)[:, :, 0]  # (latent, 2, latent)
     by_context = torch.autograd.functional.jacobian(lambda v: net(z, v)[0], context)[:, :, 0]
     assert bool((by_context != 0).all())
@@ -92,7 +95,8 @@ def test_outputs_see_what_comes_before_and_all_see_the_context(latent: int, reve
 
 
 def test_two_steps_of_opposite_order_let_every_entry_see_every_other() -> None:
-    h, eps = numbers(1, iaf(1).numbers), numbers(1, LATENT, seed=1)
+    h = numbers(1, iaf(1).numbers)
+    eps = numbers(1, LATENT, seed=1)
     one = torch.autograd.functional.jacobian(lambda e: iaf(1)(h, e)[0][0], eps)[:, 0]
     two = torch.autograd.functional.jacobian(lambda e: iaf(2)(h, e)[0][0], eps)[:, 0]
     assert bool((one.triu(1) == 0).all())

@@ -10,7 +10,8 @@ from studio.density.conditional import CategoricalSample, LogisticMixtureSample
 def test_levels_found_by_halving_are_those_of_the_whole_list() -> None:
     drawn = LogisticMixtureSample(200, 3)
     numbers = torch.randn(400, drawn.numbers, dtype=torch.float64)
-    z, heat = 1.5 * torch.randn(400, dtype=torch.float64), torch.linspace(0, 1.5, 400, dtype=torch.float64)
+    z = 1.5 * torch.randn(400, dtype=torch.float64)
+    heat = torch.linspace(0, 1.5, 400, dtype=torch.float64)
     edges = drawn._edges(numbers, numbers[:, :0], heat)
     u = torch.special.ndtr(z * (heat > 0))
     assert torch.equal(

@@ -86,7 +86,8 @@ def true_log_prob(model: Variational, x: Tensor) -> Tensor:
 @torch.no_grad()
 @pytest.mark.parametrize("posterior", ["diagonal", "planar", "radial", "iaf"])
 def test_many_draws_agree_with_the_likelihood_integrated_over_the_latent(posterior: str) -> None:
-    model, x = small(posterior), every_black_and_white()
+    model = small(posterior)
+    x = every_black_and_white()
     exact = true_log_prob(model, x)
     assert float(exact.exp().sum()) == pytest.approx(1, abs=1e-6)
     assert torch.allclose(model.importance_log_prob(x, 4000), exact, atol=0.08)
@@ -94,7 +95,8 @@ def test_many_draws_agree_with_the_likelihood_integrated_over_the_latent(posteri
 
 @torch.no_grad()
 def test_with_levels_too_many_draws_agree_with_the_likelihood() -> None:
-    model, x = small(levels=4, logistic=True), pictures(6) % 4
+    model = small(levels=4, logistic=True)
+    x = pictures(6) % 4
     model.decoder.get_parameter("2.bias")[4:] = -1.0  # wide logistics, so that many latents matter
     assert torch.allclose(model.importance_log_prob(x, 30_000), true_log_prob(model, x), atol=0.1)
 
@@ -102,7 +104,8 @@ def test_with_levels_too_many_draws_agree_with_the_likelihood() -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("posterior", ["diagonal", "planar", "iaf"])
 def test_bounds_lie_below_the_likelihood_and_tighten_with_draws(posterior: str) -> None:
-    model, x = small(posterior), every_black_and_white()
+    model = small(posterior)
+    x = every_black_and_white()
     generator = torch.Generator().manual_seed(2)
 
     def mean(draws: int) -> float:
@@ -119,11 +122,14 @@ def test_bounds_lie_below_the_likelihood_and_tighten_with_draws(posterior: str) 
 
 @torch.no_grad()
 def test_one_draw_is_the_lower_bound() -> None:
-    model, x = small("planar"), pictures(1).expand(500, *SHAPE)
-    bits, latent = torch.Generator().manual_seed(3), model.eps[:1].double()
+    model = small("planar")
+    x = pictures(1).expand(500, *SHAPE)
+    bits = torch.Generator().manual_seed(3)
+    latent = model.eps[:1].double()
     price = model.importance_log_prob(x[:1], 1, bits)
     bits = torch.Generator().manual_seed(3)
-    u, eps = torch.rand(1, *SHAPE, generator=bits).double(), torch.randn(1, 1, 2, generator=bits)[0].double()
+    u = torch.rand(1, *SHAPE, generator=bits).double()
+    eps = torch.randn(1, 1, 2, generator=bits)[0].double()
     reconstruction, log_q, log_p = model._terms(x[:1], eps, u)
     assert torch.allclose(price, reconstruction.sum() + (log_p - log_q).sum())
     assert not torch.equal(eps, latent)
@@ -131,7 +137,8 @@ def test_one_draw_is_the_lower_bound() -> None:
 
 @torch.no_grad()
 def test_the_draws_are_taken_a_few_at_a_time_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, x = small("iaf"), pictures(3)
+    model = small("iaf")
+    x = pictures(3)
     at_once = model.importance_log_prob(x, 50)
     monkeypatch.setattr(variational, "LATENTS_AT_ONCE", 7)
     assert torch.allclose(model.importance_log_prob(x, 50), at_once)
@@ -139,7 +146,8 @@ def test_the_draws_are_taken_a_few_at_a_time_with_the_same_result(monkeypatch: p
 
 @torch.no_grad()
 def test_a_generator_draws_bits_and_latents_anew_and_can_be_repeated() -> None:
-    model, x = small(), torch.full((1, *SHAPE), 128, dtype=torch.uint8)
+    model = small()
+    x = torch.full((1, *SHAPE), 128, dtype=torch.uint8)
     again = [model.importance_log_prob(x, 5, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
     assert torch.equal(again[0], again[1])
     assert not torch.equal(again[0], again[2])
@@ -147,7 +155,9 @@ def test_a_generator_draws_bits_and_latents_anew_and_can_be_repeated() -> None:
 
 
 def test_free_bits_give_nothing_for_a_divergence_below_them() -> None:
-    x, free, paid = pictures(64), silent(free_bits=0.25), silent()
+    x = pictures(64)
+    free = silent(free_bits=0.25)
+    paid = silent()
     nats = 4 * math.log(2)
     assert float(paid.loss(x).detach()) * nats == pytest.approx(nats)  # ln 2 for each of four even coins
     assert float(free.loss(x).detach()) * nats == pytest.approx(nats + 3 * 0.25, rel=1e-5)
@@ -165,7 +175,8 @@ def test_free_bits_give_nothing_for_a_divergence_below_them() -> None:
 
 
 def test_annealing_multiplies_the_log_joint_and_ends() -> None:
-    x, nats = pictures(512), 4 * math.log(2)
+    x = pictures(512)
+    nats = 4 * math.log(2)
     model = silent(anneal=10)
     entropy = 1.5 * math.log(2 * math.pi * math.e)  # of three standard normal numbers: E ln q = -entropy
     for step in range(15):
@@ -187,7 +198,8 @@ def test_held_out_figures_are_never_annealed_and_have_no_free_bits() -> None:
 
 @torch.no_grad()
 def test_training_draws_bits_and_latents_anew() -> None:
-    model, x = small().train(), torch.full((4, *SHAPE), 128, dtype=torch.uint8)
+    model = small().train()
+    x = torch.full((4, *SHAPE), 128, dtype=torch.uint8)
     assert not torch.equal(model.log_prob(x), model.log_prob(x))
     model.eval()
     assert torch.equal(model.log_prob(x), model.log_prob(x))
@@ -195,7 +207,8 @@ def test_training_draws_bits_and_latents_anew() -> None:
 
 @torch.no_grad()
 def test_the_noise_of_a_price_belongs_to_the_picture_alone() -> None:
-    model, x = small(), pictures(40)
+    model = small()
+    x = pictures(40)
     assert torch.equal(model.log_prob(x), model.log_prob(x.flip(0)).flip(0))
     eps, _ = model._noise(x)
     assert len(eps.unique(dim=0)) > 10, "other pictures have other noise"
@@ -206,7 +219,8 @@ def test_the_noise_of_a_price_belongs_to_the_picture_alone() -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("posterior", ["diagonal", "planar", "radial", "iaf"])
 def test_the_latent_of_a_picture_is_the_centre_of_its_posterior(posterior: str) -> None:
-    model, x = small(posterior), pictures(3)
+    model = small(posterior)
+    x = pictures(3)
     z = model.encode(x)
     assert torch.equal(z, model.encode(x))
     h = model.encoder(model.observation.network_input(x.double()))
@@ -216,7 +230,8 @@ def test_the_latent_of_a_picture_is_the_centre_of_its_posterior(posterior: str) 
 
 @torch.no_grad()
 def test_a_latent_is_decoded_to_the_rounded_mean() -> None:
-    model, z = small(), torch.tensor([[0.3, -1.0]], dtype=torch.float64)
+    model = small()
+    z = torch.tensor([[0.3, -1.0]], dtype=torch.float64)
     expected = (255 * torch.sigmoid(model.decoder(0.5 * z))).round()
     x = model.decode(z, temperature=0.5)
     assert x.dtype == torch.uint8

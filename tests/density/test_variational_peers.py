@@ -26,12 +26,10 @@ def apart(ours: tuple[Tensor, Tensor], theirs: tuple[Tensor, Tensor]) -> float:
 @torch.no_grad()
 @pytest.mark.parametrize("size", [0.3, 3.0])
 def test_planar_is_the_peers(size: float) -> None:
-    u, w, b, z = (
-        size * entries(ENTRIES, seed=2),
-        size * entries(ENTRIES, seed=3),
-        entries(1, seed=4),
-        entries(20, ENTRIES),
-    )
+    u = size * entries(ENTRIES, seed=2)
+    w = size * entries(ENTRIES, seed=3)
+    b = entries(1, seed=4)
+    z = entries(20, ENTRIES)
     ours = planar_flow(z, *[p.expand(20, 1, -1) for p in (u, w)], b.expand(20, 1))
     flow = normflows.flows.Planar((ENTRIES,), u=u[None], w=w[None], b=b)
     assert apart(ours, flow(z)) < CLOSE
@@ -44,7 +42,10 @@ def test_planar_is_the_peers(size: float) -> None:
 
 @torch.no_grad()
 def test_radial_is_the_peers() -> None:
-    center, alpha, beta, z = entries(ENTRIES, seed=2), entries(1, seed=3), entries(1, seed=4), entries(20, ENTRIES)
+    center = entries(ENTRIES, seed=2)
+    alpha = entries(1, seed=3)
+    beta = entries(1, seed=4)
+    z = entries(20, ENTRIES)
     ours = radial_flow(z, center.expand(20, 1, -1), alpha.expand(20, 1), beta.expand(20, 1))
     transform = pyro.Radial(ENTRIES).double()
     for parameter, value in ((transform.x0, center), (transform.alpha_prime, alpha), (transform.beta_prime, beta)):
@@ -59,7 +60,9 @@ class AsPeersNet(nn.Module):
 
     def __init__(self, net: ContextMADE, context: Tensor, order: Tensor) -> None:
         super().__init__()
-        self.net, self.context, self.permutation = net, context, order
+        self.net = net
+        self.context = context
+        self.permutation = order
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         m, s = self.net(z.double(), self.context).unbind(-1)
@@ -73,7 +76,8 @@ def test_the_gate_of_an_inverse_autoregressive_step_is_the_peers(reverse: bool) 
     net = ContextMADE(ENTRIES, 3, 16, reverse=reverse).double()
     for parameter in net.parameters():
         parameter += 0.5 * torch.randn_like(parameter)
-    z, context = entries(20, ENTRIES), entries(20, 3, seed=2)
+    z = entries(20, ENTRIES)
+    context = entries(20, 3, seed=2)
     ours = InverseAutoregressivePosterior(ENTRIES, [net], 3).transform(z, context)
     order = torch.arange(ENTRIES).flip(0) if reverse else torch.arange(ENTRIES)
     transform = pyro.AffineAutoregressive(AsPeersNet(net, context, order), stable=True, sigmoid_bias=1.5)

@@ -17,7 +17,8 @@ def the_same(peer: torch.nn.Module, gin: int) -> WaveNetNetwork:
     """Our network with the peer's weights. It multiplies the stream by √½ after every layer and the sum of skips by √½
     at every addition; both are a matter of how large each layer's weights are."""
     net = WaveNetNetwork(LEVELS, [1, 2, 4] * 2, CHANNELS, SKIP, LEVELS, (3,) if gin else ()).double()
-    half, last = 0.5**0.5, LAYERS - 1
+    half = 0.5**0.5
+    last = LAYERS - 1
     net.first.copy_(peer.first_conv.weight[:, :, 0].t() + peer.first_conv.bias)
     skips = []
     for layer, part in enumerate(peer.conv_layers):
@@ -56,7 +57,8 @@ def test_numbers_are_the_peers_at_once_and_sample_by_sample(gin: int) -> None:
     for parameter in peer.parameters():
         parameter += 0.2 * torch.randn_like(parameter)
     net = the_same(peer, gin)
-    x, c = torch.randint(0, LEVELS, (1, 60)), torch.tensor([2]) if gin else None
+    x = torch.randint(0, LEVELS, (1, 60))
+    c = torch.tensor([2]) if gin else None
     before = net.before(x)  # silence first, as the peer is told to begin
     seen = torch.nn.functional.one_hot(before, LEVELS).double().transpose(1, 2)
     theirs = peer(seen, g=None if c is None else c[:, None])

@@ -78,7 +78,8 @@ class Screen:
         self.move(SIZE[0] - 60, 40)
         self.do("mousedown 1")
         for share in (0.05, 0.1, 0.5, 0.9, 1.0, 1.0):
-            across, down = SIZE[0] - 60, 40
+            across = SIZE[0] - 60
+            down = 40
             self.move(across + share * (at[0] - across), down + share * (at[1] - down))
             time.sleep(0.1)  # the two windows exchange messages during a drag
         read_line(self._file_manager, "A window that takes the file")

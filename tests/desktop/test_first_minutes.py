@@ -116,7 +116,8 @@ def test_the_steps_of_the_readme_one_after_the_other(first_launch: DesktopWindow
     window.click(make(window)[2], button=3)
     window.choose_entry("Open in Explore")
     window.wait_for_drawing()
-    before, home = window.value("explore.render.picture")["digest"], window.value("explore.parameters.sliders")
+    before = window.value("explore.render.picture")["digest"]
+    home = window.value("explore.parameters.sliders")
     left, top, width, height = grooves(window)[0]["place"]
     window.drag((left + width / 2, top + height // 2), (left + width * 0.8, top + height // 2))
     window.until(lambda: window.value("explore.render.picture")["digest"] != before, "Another picture")

@@ -66,8 +66,10 @@ class Watch(QObject):
 
     def report(self) -> dict[str, Any]:
         """Return what happened since the last report: faults, clicked buttons, longest busy time, receivers."""
-        faults, self._faults = self._faults, []
-        acts, self._acts = self._acts, []
+        faults = self._faults
+        self._faults = []
+        acts = self._acts
+        self._acts = []
         return {
             "faults": faults,
             "acts": acts,
@@ -136,7 +138,8 @@ class Busy:
 
     def longest(self) -> float:
         """Return the longest time in seconds since the last call."""
-        longest, self._longest = self._longest, 0.0
+        longest = self._longest
+        self._longest = 0.0
         return longest
 
     def most_work(self) -> float:
@@ -144,7 +147,8 @@ class Busy:
 
         If a thread for which the window waits has ended, nobody knows any more what it waited for a processor.
         """
-        most, self._most_work = self._most_work, 0.0
+        most = self._most_work
+        self._most_work = 0.0
         return most
 
     def go_on(self) -> None:
@@ -156,7 +160,8 @@ class Busy:
     def pause(self) -> None:
         if self._since is None:
             return
-        (began, worked, waited), self._since = self._since, None
+        (began, worked, waited) = self._since
+        self._since = None
         passed = time.perf_counter() - began
         self._most_work = max(self._most_work, time.thread_time() - worked)
         if passed > self._longest:

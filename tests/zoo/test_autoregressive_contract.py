@@ -165,8 +165,10 @@ def test_the_probabilities_of_all_pictures_of_two_levels_sum_to_one(family: str)
 def test_cached_steps_are_the_whole_networks_numbers(case: tuple[str, tuple[int, ...]]) -> None:
     model = model_of(*case)
     target = model.conditional.network_input(pictures(model, 3).double())
-    seen, whole = torch.zeros_like(target), model.net(target, None)
-    cached, plain = model.stepper(seen, None), uncached_stepper(model.net, seen, None)
+    seen = torch.zeros_like(target)
+    whole = model.net(target, None)
+    cached = model.stepper(seen, None)
+    plain = uncached_stepper(model.net, seen, None)
     last = -1, -1
     for k, i, j, own in numbers_of_each(model):
         if last not in ((-1, -1), (i, j)):
@@ -184,7 +186,8 @@ def test_cached_steps_are_the_whole_networks_numbers(case: tuple[str, tuple[int,
 def test_cached_decoding_draws_what_plain_decoding_draws(case: tuple[str, tuple[int, ...]]) -> None:
     classes = 3 if hasattr(zoo.FAMILIES[case[0]].presets["tiny"], "classes") else 0
     model = model_of(*case, 6, classes)
-    z, c = model.noise([1, 2]), torch.tensor([0, 2]) if classes else None
+    z = model.noise([1, 2])
+    c = torch.tensor([0, 2]) if classes else None
     x = model.decode(z, c)
     assert torch.equal(model.decode(model.encode(x, c), c), x)
     with pytest.MonkeyPatch.context() as patch:
@@ -198,7 +201,8 @@ def test_cached_decoding_draws_what_plain_decoding_draws(case: tuple[str, tuple[
 @pytest.mark.parametrize("case", LAST, ids=str)
 def test_what_is_kept_stays_and_decides_what_comes_after(case: tuple[str, tuple[int, ...]]) -> None:
     model = model_of(*case)
-    x, z = pictures(model, 2), model.noise([3, 3])
+    x = pictures(model, 2)
+    z = model.noise([3, 3])
     keep = x.int()
     keep[:, :, 2:, 1:] = -1
     *_, last = model.decode_steps(z, keep=keep)
@@ -221,10 +225,12 @@ def test_a_step_takes_a_few_pixels_and_says_how_many_rows_are_whole() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_pixel_is_drawn_at_its_own_temperature_even_where_it_was_changed_on_the_way(family: str) -> None:
     model = copy.deepcopy(next(m for shape in SMALLEST if (m := made(family, shape, 6)) is not None)).float()
-    z, (_, height, width) = model.noise([1, 2, 3, 4]), model.shape
+    z = model.noise([1, 2, 3, 4])
+    (_, height, width) = model.shape
     ramp = torch.linspace(0, 2, height * width).view(height, width)
     painted = model.decode(z, temperature=ramp)
-    cold, even = model.decode(z, temperature=0.0), model.decode(z)
+    cold = model.decode(z, temperature=0.0)
+    even = model.decode(z)
     assert torch.equal(painted[..., 0, :1], cold[..., 0, :1])
     assert not torch.equal(painted, cold)
     heat = torch.ones(model.shape)
@@ -243,7 +249,8 @@ def test_a_pixel_is_drawn_at_its_own_temperature_even_where_it_was_changed_on_th
 def test_doubts_are_the_entropies_of_what_was_drawn_from(case: tuple[str, tuple[int, ...]]) -> None:
     """Against the whole network on the finished picture and every level of every sub-pixel."""
     model = model_of(*case)
-    (channels, height, width), z = model.shape, model.noise([1, 2])
+    (channels, height, width) = model.shape
+    z = model.noise([1, 2])
     heat = torch.linspace(0.2, 2, height * width, dtype=torch.float64).view(height, width).expand(z.shape)
     doubts = PixelEntropies(torch.full((2, height, width), torch.nan, dtype=torch.float64))
     *_, last = model.decode_steps(z, temperature=heat, entropies=doubts)
@@ -262,7 +269,9 @@ def test_doubts_are_the_entropies_of_what_was_drawn_from(case: tuple[str, tuple[
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_is_kept_or_drawn_unwatched_has_no_doubt_and_what_comes_after_has(family: str) -> None:
     model = next(found for shape in SMALLEST if (found := made(family, shape, 6)) is not None)
-    x, z, (_, height, width) = pictures(model, 2), model.noise([3, 4]), model.shape
+    x = pictures(model, 2)
+    z = model.noise([3, 4])
+    (_, height, width) = model.shape
     keep = x.int()
     keep[:, :, 1:, 1:] = -1
     doubts = PixelEntropies(torch.full((2, height, width), torch.nan, dtype=torch.float64), is_recorded=False)

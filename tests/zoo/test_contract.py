@@ -104,7 +104,8 @@ def test_what_is_encoded_comes_back(either: Model) -> None:
 @torch.no_grad()
 def test_previews_grow_and_end_in_the_result(model: Model) -> None:
     steps = list(model.sample_steps([5, 6]))
-    done, (total,) = [step.done for step in steps], {step.total for step in steps}
+    done = [step.done for step in steps]
+    (total,) = {step.total for step in steps}
     assert done == sorted(done)
     assert set(done) - {0} == set(range(1, total + 1))
     assert all(step.x.shape == (2, *model.shape) for step in steps)
@@ -174,7 +175,8 @@ def test_folded_for_inference_it_is_the_same_map(either: Model) -> None:
 @torch.no_grad()
 def test_packed_for_the_processor_it_makes_the_same_pictures_in_any_batch(single: Model) -> None:
     zoo.fold(single)
-    x, before = pictures(4, single.shape), single.sample(range(16))
+    x = pictures(4, single.shape)
+    before = single.sample(range(16))
     z = single.encode(x)
     zoo.pack(single)
     assert torch.allclose(single.encode(x), z, atol=1e-3)

@@ -35,7 +35,8 @@ def made(shape: tuple[int, ...], dtype: torch.dtype = torch.float32, **fields: o
 @pytest.mark.parametrize("observation", ["bernoulli", "logistic"])
 def test_every_kind_prices_encodes_and_makes_pictures(posterior: str, net: str, observation: str) -> None:
     for shape in [(1, 28, 28), (3, 8, 4)]:
-        model, x = made(shape, posterior=posterior, net=net, observation=observation), pictures(3, shape)
+        model = made(shape, posterior=posterior, net=net, observation=observation)
+        x = pictures(3, shape)
         z = model.encode(x)
         assert z.shape == (3, 6)
         assert model.decode(z).shape == (3, *shape)

@@ -153,7 +153,8 @@ def test_batch_norm_takes_moments_over_the_moved_entries_alone() -> None:
 
 @torch.no_grad()
 def test_batch_norm_learns_by_the_batch_alone_and_prices_by_what_it_has_followed() -> None:
-    norm, x = BatchNorm(1, momentum=0.1, eps=0.0), torch.tensor([[3.0], [7.0]])
+    norm = BatchNorm(1, momentum=0.1, eps=0.0)
+    x = torch.tensor([[3.0], [7.0]])
     for _ in range(200):
         norm(torch.tensor([[90.0], [110.0]]))
     z, ladj = norm(x)

@@ -63,7 +63,8 @@ def test_there_and_back_and_autograds_determinant(name: str, folded: bool) -> No
         for module in list(part.modules()):
             if hasattr(module, "fold"):
                 module.fold()
-    x, c = entries(2, 4, 2, 3), torch.tensor([2, 0])
+    x = entries(2, 4, 2, 3)
+    c = torch.tensor([2, 0])
     z, ladj = part(x, c)
     assert float((part.inverse(z, c) - x).detach().abs().max()) < 1e-10
     *_, last = part.inverse_steps(z, c)
@@ -175,7 +176,8 @@ def test_what_learns_by_products_has_the_price_and_gradients_of_what_convolves(
     flow = model(Glow(scales=2, depth=2, width=8, **fields), shape)  # type: ignore[arg-type]
     if shape == (3, 8, 12):
         channels_last(flow)
-    x, c = pictures(5, shape), torch.arange(5) % 3 if "classes" in fields else None
+    x = pictures(5, shape)
+    c = torch.arange(5) % 3 if "classes" in fields else None
     u, weight = (torch.rand(n, dtype=torch.float64) for n in (x.shape, (5,)))
     flow.train()
     with torch.no_grad():
@@ -193,7 +195,8 @@ def test_what_learns_by_products_has_the_price_and_gradients_of_what_convolves(
 
 def nodes_of(x: Tensor) -> set[str]:
     """The names of everything that autograd went through."""
-    found, todo = set(), [x.grad_fn]
+    found = set()
+    todo = [x.grad_fn]
     while todo:
         node = todo.pop()
         if node is not None and node not in found:
@@ -214,7 +217,8 @@ def test_a_temperature_scales_the_noise_of_every_level_and_leaves_the_means(temp
     *steps, split = outer.inner.parts  # type: ignore[union-attr]
     *inner_steps, top = split.inner.inner.parts
     both = nn.functional.pixel_unshuffle(z, 2)  # (1, 4, 4, 4)
-    eps_top, eps = nn.functional.pixel_unshuffle(both[:, :2], 2), both[:, 2:]
+    eps_top = nn.functional.pixel_unshuffle(both[:, :2], 2)
+    eps = both[:, 2:]
     mean, log_scale = top.net().chunk(2, 1)
     h = mean + temperature * log_scale.exp() * eps_top
     for step in reversed(inner_steps):
@@ -258,7 +262,8 @@ def test_over_all_small_pictures_the_density_is_one() -> None:
     """Four entries are too many for a grid: the mean of p / q over draws of a wide q."""
     flow = model(Glow(scales=1, depth=2, width=8), (1, 2, 2))
     spread = flow.bijection.inverse(entries(4000, 1, 2, 2, seed=5))
-    mean, std = spread.mean(0), 1.5 * spread.std(0)
+    mean = spread.mean(0)
+    std = 1.5 * spread.std(0)
     draws = entries(100_000, 1, 2, 2, seed=6)
     z, ladj = flow.bijection(mean + std * draws)
     log_p = ladj - 0.5 * z.square().sum((1, 2, 3))
@@ -273,7 +278,8 @@ def test_a_class_moves_the_prior_and_a_classifier_helps() -> None:
     recipe = Glow(scales=2, depth=1, width=8, classes=3)
     torch.manual_seed(0)
     flow = recipe.build((1, 8, 8)).double()
-    x, c = pictures(12, (1, 8, 8)), torch.arange(12) % 3
+    x = pictures(12, (1, 8, 8))
+    c = torch.arange(12) % 3
     with torch.no_grad():
         untold = flow.eval().log_prob_of_classes(x)
     assert torch.allclose(untold, untold[:, :1].expand(-1, 3)), "before training no class is another"

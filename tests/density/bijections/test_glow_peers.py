@@ -55,7 +55,8 @@ class Negated(nn.Module):
 
     def __init__(self, net: nn.Module, floor: float | None) -> None:
         super().__init__()
-        self.net, self.floor = net, floor
+        self.net = net
+        self.floor = floor
 
     def forward(self, x: Tensor) -> Tensor:
         h, t = self.net(x).chunk(2, 1)

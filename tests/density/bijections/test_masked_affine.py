@@ -33,7 +33,8 @@ def entries(*shape: int, seed: int = 0) -> Tensor:
 @pytest.mark.parametrize("layer", [0, 1])
 def test_it_comes_back_with_and_without_a_solver(layer: int) -> None:
     f = made(layer=layer, classes=2)
-    x, c = entries(5, 6), torch.tensor([0, 1, 1, 0, 1])
+    x = entries(5, 6)
+    c = torch.tensor([0, 1, 1, 0, 1])
     z, ladj = f(x, c)
     back, of_inverse = f.invert(z, c)
     assert torch.allclose(back, x, atol=1e-12)
@@ -62,7 +63,8 @@ def test_log_scales_are_bounded_and_near_zero_they_are_the_networks() -> None:
 
 def test_gradients_of_the_solved_inverse_are_right() -> None:
     f = made(classes=2)
-    z, c = entries(3, 6).requires_grad_(), torch.tensor([0, 1, 1])
+    z = entries(3, 6).requires_grad_()
+    c = torch.tensor([0, 1, 1])
     assert torch.autograd.gradcheck(lambda z, *_: f.invert(z, c), (z, *f.parameters()), fast_mode=True)
 
 
@@ -84,7 +86,8 @@ def test_learning_through_the_solver_is_learning_through_all_passes(activation: 
 @torch.no_grad()
 def test_the_other_way_round_is_the_inverse_with_the_same_weights() -> None:
     f = made()
-    other, x = InverseMap(f), entries(5, 6)
+    other = InverseMap(f)
+    x = entries(5, 6)
     z, ladj = f(x)
     assert torch.allclose(other.inverse(x), z, atol=1e-12)
     back, of_inverse = other(z)
@@ -99,7 +102,8 @@ def test_sampled_the_other_way_round_a_row_is_the_same_in_any_batch(dtype: torch
     f = InverseMap(compiled_masked_affine(net, 5.0).to(dtype))
     for parameter in f.parameters():
         parameter += 0.05 * torch.randn_like(parameter)
-    z, c = entries(21, 150).to(dtype), torch.arange(21) % 3
+    z = entries(21, 150).to(dtype)
+    c = torch.arange(21) % 3
     for way in (f.inverse, f.torch_inverse):
         whole = way(z, c)
         assert torch.equal(whole, torch.cat([way(z[i : i + 1], c[i : i + 1]) for i in range(21)]))
@@ -124,8 +128,10 @@ def test_both_ways_round_the_density_integrates_to_one() -> None:
 @pytest.mark.parametrize("layer", [0, 1])
 def test_without_a_compiler_torch_takes_the_same_single_pass(layer: int, monkeypatch: pytest.MonkeyPatch) -> None:
     f = made(20, layer, classes=2)
-    z, c = entries(5, 20), torch.tensor([0, 1, 1, 0, 1])
-    compiled, other_way = f.invert(z, c), InverseMap(f).inverse(z, c)
+    z = entries(5, 20)
+    c = torch.tensor([0, 1, 1, 0, 1])
+    compiled = f.invert(z, c)
+    other_way = InverseMap(f).inverse(z, c)
     monkeypatch.setitem(sys.modules, "studio.kernels.made", None)
     monkeypatch.delattr("studio.kernels.made")
     for other, one in zip(f.invert(z, c), compiled, strict=True):
@@ -136,7 +142,8 @@ def test_without_a_compiler_torch_takes_the_same_single_pass(layer: int, monkeyp
 
 
 def test_a_step_of_learning_gives_its_memory_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    f, seen = made(), []
+    f = made()
+    seen = []
     solve = CompiledAffineSolver.inverse
 
     def watched(self: CompiledAffineSolver, *given: Any) -> AffineSolution | None:

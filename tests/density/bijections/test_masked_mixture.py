@@ -32,7 +32,8 @@ def entries(*shape: int, seed: int = 0) -> Tensor:
 @pytest.mark.parametrize("gaussians", [2, 5])
 def test_it_comes_back_and_the_compiled_inverse_is_the_plain_one(gaussians: int, activation: str) -> None:
     f = made(8, gaussians, classes=2, activation=activation)
-    x, c = 3 * entries(7, 8), torch.tensor([0, 1, 1, 0, 1, 0, 0])
+    x = 3 * entries(7, 8)
+    c = torch.tensor([0, 1, 1, 0, 1, 0, 0])
     z, _ = f(x, c)
     assert torch.allclose(f.inverse(z, c), x, atol=1e-9)
     assert torch.allclose(f.torch_inverse(z, c), x, atol=1e-9)
@@ -41,7 +42,8 @@ def test_it_comes_back_and_the_compiled_inverse_is_the_plain_one(gaussians: int,
 
 
 def test_its_log_determinant_is_the_jacobians() -> None:
-    f, x = made(), 2 * entries(4, 6)
+    f = made()
+    x = 2 * entries(4, 6)
     for row in x:
         jacobian = torch.autograd.functional.jacobian(lambda v: f(v[None])[0][0], row)
         expected = torch.linalg.slogdet(jacobian)[1]

@@ -25,7 +25,8 @@ def parameters(which: Map, rows: int, maps: int, entries: int) -> tuple[Tensor, 
 @pytest.mark.parametrize("which", [planar_flow, radial_flow])
 @pytest.mark.parametrize("maps", [1, 4])
 def test_the_log_determinant_is_the_jacobians(which: Map, maps: int) -> None:
-    z, given = numbers(6, 5), parameters(which, 6, maps, 5)
+    z = numbers(6, 5)
+    given = parameters(which, 6, maps, 5)
     _, ladj = which(z, *given)
     for row in range(6):
         own = [p[row : row + 1] for p in given]
@@ -37,7 +38,8 @@ def test_the_log_determinant_is_the_jacobians(which: Map, maps: int) -> None:
 
 @pytest.mark.parametrize("which", [planar_flow, radial_flow])
 def test_each_row_has_its_own_maps(which: Map) -> None:
-    z, given = numbers(7, 3), parameters(which, 7, 2, 3)
+    z = numbers(7, 3)
+    given = parameters(which, 7, 2, 3)
     together = which(z, *given)
     for row in range(7):
         alone = which(z[row : row + 1], *[p[row : row + 1] for p in given])
@@ -47,8 +49,10 @@ def test_each_row_has_its_own_maps(which: Map) -> None:
 
 @pytest.mark.parametrize("which", [planar_flow, radial_flow])
 def test_several_maps_are_one_after_another(which: Map) -> None:
-    z, given = numbers(4, 3), parameters(which, 4, 3, 3)
-    expected, total = z, torch.zeros(4, dtype=torch.float64)
+    z = numbers(4, 3)
+    given = parameters(which, 4, 3, 3)
+    expected = z
+    total = torch.zeros(4, dtype=torch.float64)
     for k in range(3):
         expected, ladj = which(expected, *[p[:, k : k + 1] for p in given])
         total = total + ladj
@@ -83,7 +87,9 @@ def undone(y: Tensor, u: Tensor, w: Tensor, b: Tensor) -> Tensor:
     wu = (w * u).sum(-1)
     u = u + ((torch.nn.functional.softplus(wu) - 1 - wu) / w.square().sum(-1))[..., None] * w
     u, w, b = u[:, 0], w[:, 0], b[:, 0]
-    goal, low, high = (w * y).sum(1), torch.full_like(b, -1e3), torch.full_like(b, 1e3)
+    goal = (w * y).sum(1)
+    low = torch.full_like(b, -1e3)
+    high = torch.full_like(b, 1e3)
     for _ in range(80):
         middle = (low + high) / 2
         below = middle + (w * u).sum(1) * torch.tanh(middle + b) < goal
@@ -92,7 +98,8 @@ def undone(y: Tensor, u: Tensor, w: Tensor, b: Tensor) -> Tensor:
 
 
 def test_a_planar_map_can_be_undone_also_where_u_points_against_w() -> None:
-    z, (u, w, b) = 3 * numbers(200, 4), parameters(planar_flow, 200, 1, 4)
+    z = 3 * numbers(200, 4)
+    (u, w, b) = parameters(planar_flow, 200, 1, 4)
     u = 5 * u
     assert bool(((u * w).sum(-1) < -1).any()), "rows that the constraint turns must be among the tested"
     y, _ = planar_flow(z, u, w, b)
@@ -100,7 +107,8 @@ def test_a_planar_map_can_be_undone_also_where_u_points_against_w() -> None:
 
 
 def test_a_radial_map_may_draw_in_as_far_as_alpha_allows() -> None:
-    z, center = 0.01 * numbers(50, 3), torch.zeros(50, 1, 3, dtype=torch.float64)
+    z = 0.01 * numbers(50, 3)
+    center = torch.zeros(50, 1, 3, dtype=torch.float64)
     alpha, beta = torch.full((50, 1), 1.0, dtype=torch.float64), torch.full((50, 1), -30.0, dtype=torch.float64)
     inner, ladj = radial_flow(z, center, alpha, beta)
     assert float(inner.norm(dim=1).max()) < float(z.norm(dim=1).max()) / 10

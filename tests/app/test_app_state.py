@@ -169,7 +169,8 @@ def test_damaged_settings_do_not_lose_takes(
 def test_a_full_disk_is_said_once_not_every_second(
     window: AppState, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried, writing = [], window.autosave._task
+    tried = []
+    writing = window.autosave._task
 
     def full(path: Path, data: bytes) -> None:
         tried.append(path)
@@ -358,7 +359,8 @@ def test_of_several_pictures_the_first_is_opened_and_that_is_said(
         Image.new("RGB", (9, 9)).save(tmp_path / name)
     window.open_dropped([tmp_path / "a.png", tmp_path / "b.png"])
     qtbot.waitUntil(lambda: window.explore.importing.preview.get() is not None)
-    said, shown = window.messages.current.get(), window.explore.importing.preview.get()
+    said = window.messages.current.get()
+    shown = window.explore.importing.preview.get()
     assert said is not None and said.text.startswith('Only "a.png" was opened')
     assert shown is not None and shown.picture.name == "a.png" and window.panel.get() == "explore"
 

@@ -14,7 +14,8 @@ class Bench:
     def __init__(self) -> None:
         self.speaker = FakeSpeaker()
         self.card = SoundCard(self.speaker)
-        self.one, self.other = Oscillator(), Oscillator()
+        self.one = Oscillator()
+        self.other = Oscillator()
         self.said: list[tuple[str, object]] = []
         self.card.opened.connect(lambda source: self.said.append(("opened", source)))
         self.card.failed.connect(lambda source, why: self.said.append((why, source)))

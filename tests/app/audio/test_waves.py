@@ -120,7 +120,8 @@ def test_in_generate_the_chosen_wave_is_heard(window: AppState, engine: FakeEngi
 
 
 def test_what_a_hand_moves_away_from_is_kept_while_it_moves(exploring: AppState, engine: FakeEngine) -> None:
-    explore, first = exploring.explore, exploring.explore.render.picture.get()
+    explore = exploring.explore
+    first = exploring.explore.render.picture.get()
     explore.parameters.grab_slider(0)
     explore.parameters.set_slider(0, 1.0)
     answer(engine, wave(2))

@@ -57,7 +57,8 @@ class Window:
     """Notes what an engine says, as a window would show it."""
 
     def __init__(self, qtbot: QtBot, engine: EngineClient) -> None:
-        self.qtbot, self.engine = qtbot, engine
+        self.qtbot = qtbot
+        self.engine = engine
         self.events: list[Event] = []
         self.status: list[str] = []
         self.lost: list[tuple] = []

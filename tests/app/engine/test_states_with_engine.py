@@ -135,7 +135,8 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     painting.start_stroke((4.5, 3.5))  # while it draws
     painting.end_stroke()
     qtbot.waitUntil(lambda: not state.batch.running.get(), timeout=START)
-    cells, results = state.ranking.cells.get(), state.ranking
+    cells = state.ranking.cells.get()
+    results = state.ranking
     assert all(cell.finished for cell in cells)
     kept = ~painting.mask.get()
     assert all(np.array_equal(cell.picture[kept], picture[kept]) for cell in cells if cell.picture is not None)
@@ -226,7 +227,8 @@ def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
     tiny_pixels: str, opener: Opener, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window, _ = opener()
-    state, rewind = window.generate, window.generate.rewind
+    state = window.generate
+    rewind = window.generate.rewind
     state.choose_model(tiny_pixels)
     generate(window, qtbot, 2, 7)
     assert state.batch.rows == 8
@@ -306,7 +308,8 @@ def test_a_sound_is_heard_changed_kept_and_gone_on_from(
     tiny_recordings: str, opener: Opener, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window, _ = opener()
-    sound, player = window.sound, window.sound.player
+    sound = window.sound
+    player = window.sound.player
     assert sound.model.get() is not None and sound.model.get().card.name == tiny_recordings
     sound.parameters.set_seed(5)
     sound.play()
@@ -362,7 +365,8 @@ def test_of_a_sound_whose_engine_is_killed_all_that_was_made_is_heard(
     tiny_recordings: str, opener: Opener, qtbot: QtBot
 ) -> None:
     window, engine = opener()
-    sound, player = window.sound, window.sound.player
+    sound = window.sound
+    player = window.sound.player
     speaker = player.card._output
     assert isinstance(speaker, FakeSpeaker) and sound.model.get().card.name == tiny_recordings
     player.set_level(1.0)

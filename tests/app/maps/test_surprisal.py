@@ -44,7 +44,8 @@ def test_nothing_is_asked_before_it_is_switched_on_and_then_one_after_another(
     window: AppState, engine: FakeEngine
 ) -> None:
     engine.status_changed.emit("Ready")
-    pictures, surprise = grid(window, engine), window.surprisal
+    pictures = grid(window, engine)
+    surprise = window.surprisal
     assert not questions(engine)
     window.generate.choose_cell(2)
     surprise.set_on(True)
@@ -120,7 +121,8 @@ def test_ends_stay_apart_and_inside() -> None:
 
 def test_the_pixel_under_the_pointer_has_its_bits(window: AppState, engine: FakeEngine) -> None:
     engine.status_changed.emit("Ready")
-    picture, surprise = grid(window, engine, 1)[0], window.surprisal
+    picture = grid(window, engine, 1)[0]
+    surprise = window.surprisal
     surprise.set_on(True)
     surprise.set_hovered(picture, 7, 7)
     assert surprise.hovered_bits.get() is None
@@ -134,7 +136,8 @@ def test_the_pixel_under_the_pointer_has_its_bits(window: AppState, engine: Fake
 @pytest.mark.parametrize("how", ["failed", "died"])
 def test_a_picture_without_a_map_stays_and_is_asked_for_once(window: AppState, engine: FakeEngine, how: str) -> None:
     engine.status_changed.emit("Ready")
-    picture, surprise = grid(window, engine, 1)[0], window.surprisal
+    picture = grid(window, engine, 1)[0]
+    surprise = window.surprisal
     surprise.set_on(True)
     if how == "failed":
         engine.emit_events(

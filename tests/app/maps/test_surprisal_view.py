@@ -49,7 +49,8 @@ def test_a_map_of_shares_keeps_the_pictures_shade_and_an_exact_one_its_colours()
 
 
 def test_the_toggle_lays_maps_over_grid_and_large_picture(studio: OpenedWindow) -> None:
-    stage, bar = studio.window.panels["generate"].stage, studio.window.open_bar
+    stage = studio.window.panels["generate"].stage
+    bar = studio.window.open_bar
     assert isinstance(stage, GenerateStage)
     studio.start_engine()
     studio.state.generate.parameters.set_number(1)
@@ -110,7 +111,9 @@ def test_doubt_lies_over_the_rows_that_are_drawn(window_opener: WindowOpener, tw
     write_model(two_models, make_card("rows", family=("pixelcnn", "PixelCNN")))
     studio = window_opener()
     studio.start_engine()
-    generate, bar, stage = studio.state.generate, studio.window.open_bar, studio.window.panels["generate"].stage
+    generate = studio.state.generate
+    bar = studio.window.open_bar
+    stage = studio.window.panels["generate"].stage
     assert isinstance(stage, GenerateStage)
     generate.choose_model("tiny")
     assert not bar.uncertainty.isVisible(), "it makes the whole picture at once"
@@ -119,14 +122,16 @@ def test_doubt_lies_over_the_rows_that_are_drawn(window_opener: WindowOpener, tw
     QTest.mouseClick(bar.uncertainty, Qt.MouseButton.LeftButton)
     assert generate.batch.uncertainty.on.get()
     generate.start_batch()
-    job, picture = studio.engine.sent[-1].job, np.full((1, 8, 8, 3), 90, np.uint8)
+    job = studio.engine.sent[-1].job
+    picture = np.full((1, 8, 8, 3), 90, np.uint8)
     doubt = np.full((1, 4, 8), np.nan, np.float32)
     doubt[:, 1:, :4], doubt[:, 1:, 4:] = 1, 9
     studio.engine.emit_events(PicturesPreview(job=job, first=0, pictures=picture, done=4, total=9, entropy=doubt))
     settle()
     assert bar.uncertainty_legend.isVisible()
     assert bar.uncertainty_legend.accessibleDescription() == "0 to 10 bits a pixel, exact"
-    (tall, wide), seen = (stage.grid.cell_size().height(), stage.grid.cell_size().width()), stage.grid.grab().toImage()
+    (tall, wide) = (stage.grid.cell_size().height(), stage.grid.cell_size().width())
+    seen = stage.grid.grab().toImage()
     place = stage.grid.picture_rect(stage.grid.visualRect(stage.grid.model().index(0, 0))).topLeft()
     place += stage.grid.viewport().pos()
     tones = [seen.pixelColor(place + QPoint(x * wide // 16, y * tall // 16)) for x, y in ((3, 5), (13, 5), (13, 1))]

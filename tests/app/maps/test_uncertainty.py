@@ -81,7 +81,8 @@ def test_every_row_has_its_bits_and_the_scale_grows_with_them(window: AppState, 
     window.generate.batch.show_uncertainty(True)
     asked = begin(window, engine)
     draw(engine, asked.job, 2, bits(2, 3.0))
-    found, scale = doubt.map_of(cell(window)), doubt.scale.get()
+    found = doubt.map_of(cell(window))
+    scale = doubt.scale.get()
     assert found is not None
     assert found.shape == (2, 8)
     assert scale is not None

@@ -22,8 +22,10 @@ class BadgeView(QWidget):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self._theme, self._kind = theme, ""
-        self._sign, self.text = Label(), Label("", "accent")
+        self._theme = theme
+        self._kind = ""
+        self._sign = Label()
+        self.text = Label("", "accent")
         self.detail = ElidedLabel("", "soft", RIGHT)
         self.scale = Label("", "soft")
         self.note = ElidedLabel("", "note")

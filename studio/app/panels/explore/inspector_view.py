@@ -30,7 +30,9 @@ class WavetableSection(Column):
 
     def __init__(self, theme: Theme, state: ExploreState, dialogs: FileDialogs) -> None:
         super().__init__(theme)
-        self._state, self._table, self._dialogs = state, state.wavetable, dialogs
+        self._state = state
+        self._table = state.wavetable
+        self._dialogs = dialogs
         self.take = ChoiceField(theme, "Wavetable to", "Choose the take at the other end of the wavetable")
         self.save = Button(theme, "Save…", tooltip="Save the way from the stage to this take as a wavetable")
         self.save.setAccessibleName("Save wavetable…")
@@ -112,7 +114,8 @@ class ParametersSection(Column):
         self._none = Label("", "note", wrap=True)
         self.replacement = Button(theme, "", tooltip="Continue with a model that has sliders")
         self.temperatures_note = Label("", "caution", wrap=True)
-        self._slider_rows, self._temperature_rows = QVBoxLayout(), QGridLayout()
+        self._slider_rows = QVBoxLayout()
+        self._temperature_rows = QGridLayout()
         self._slider_rows.setSpacing(4)
         self._temperature_rows.setHorizontalSpacing(9)
         self.rows.addWidget(_heading_row("Directions", self.all_home))

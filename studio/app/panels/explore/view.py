@@ -33,7 +33,9 @@ class ExploreStage(QStackedWidget):
 
     def __init__(self, theme: Theme, state: ExploreState, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._theme, self._state, self._dialogs = theme, state, dialogs
+        self._theme = theme
+        self._state = state
+        self._dialogs = dialogs
         self.badge = BadgeView(theme)
         self.page = CaptionedPicture(theme, "Picture", self.badge)
         self.overlay = MapOverlay(self.page.view, state.surprisal, keeps_entropy=True)
@@ -149,7 +151,8 @@ class ExploreFoot(QStackedWidget):
 
     def __init__(self, theme: Theme, state: ExploreState, stage: ExploreStage, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._state, self._dialogs = state, dialogs
+        self._state = state
+        self._dialogs = dialogs
         self.export = Button(
             theme, "Export…", tooltip="Save what is on the stage with its recipe inside", keys="Ctrl+E"
         )

@@ -27,7 +27,8 @@ class SoundInspector(Column):
 
     def __init__(self, theme: Theme, state: SoundState, open_sound: Callable[[], object]) -> None:
         super().__init__(theme, 10)
-        self._state, self._player = state, state.player
+        self._state = state
+        self._player = state.player
         self._build(open_sound)
         self._connect()
         self._refresh_timer = QTimer(self)
@@ -52,11 +53,9 @@ class SoundInspector(Column):
         self.add_widgets(self.parameters, make_row(self.priced, self.show_bits), self._none)
         self.change = Button(look, "Change…", "link", tooltip="Choose a sound to continue", keys="Ctrl+O")
         self.change.clicked.connect(open_sound)
-        self.name, self.description, self.where = (
-            ElidedLabel("", "strong"),
-            Label("", "note", wrap=True),
-            Label("", "note"),
-        )
+        self.name = ElidedLabel("", "strong")
+        self.description = Label("", "note", wrap=True)
+        self.where = Label("", "note")
         self.close_recording = Button(
             look,
             "",
@@ -70,7 +69,8 @@ class SoundInspector(Column):
         heading = make_row(Label("My recording", "heading"), 0, self.change)
         named = make_row(self.name, self.close_recording)
         self._source = self._add_part(heading, named, self.description, self.where, title="")
-        self.region, self.join = Label("", "strong"), Label("", "note", wrap=True)
+        self.region = Label("", "strong")
+        self.join = Label("", "note", wrap=True)
         self.best = Button(
             look,
             "Find the best join",
@@ -89,7 +89,8 @@ class SoundInspector(Column):
         self.latency = ChoiceField(look, "Latency", "Set the latency. A longer one suits a busy computer")
         for seconds in (0.0, *self._player.card.latencies):
             self.latency.addItem(f"Latency {1000 * seconds:.0f} ms" if seconds else "Latency as needed", seconds)
-        self.delay, self.gaps = Label("", "note"), Label("", "note")
+        self.delay = Label("", "note")
+        self.gaps = Label("", "note")
         self._output = self._add_part(self.output, self.latency, make_row(self.delay, 0, self.gaps), title="Output")
         self.add_stretch()
         self._player.grew.connect(self._show_parts)

@@ -65,13 +65,15 @@ class ChunkWriter:
         self.buffer = buffer
         self.is_playing = False
         """Whether the sound is playing. Samples that the sound card has already cannot be replaced."""
-        self._job, self._begin = "", 0
+        self._job = ""
+        self._begin = 0
         self._pending: PendingEdit | None = None
 
     def open_job(self, job: str) -> int:
         """Add the samples of a job after the present end; return the number of its first sample."""
         with self.buffer.lock:
-            self._job, self._begin = job, self.buffer.total_samples
+            self._job = job
+            self._begin = self.buffer.total_samples
             return self._begin
 
     def close_job(self) -> None:

@@ -61,7 +61,8 @@ class LiveGeneration(State):
         self, engine: EngineProtocol, messages: Messages, buffer: SoundBuffer, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._messages, self._writer = messages, ChunkWriter(buffer)
+        self._messages = messages
+        self._writer = ChunkWriter(buffer)
         self._request = Request(engine, "perform", "single", self, at_once=self._writer.handle_event)
         self._request.progressed.connect(self._use_part)
         self._request.failed.connect(self._show_failure)
@@ -73,9 +74,12 @@ class LiveGeneration(State):
         self.making: Value[bool] = Value(False, self)
         self.speed: Value[float] = Value(0.0, self)
         """Seconds that are made in a second of work, of late; 0 where that is not known."""
-        self.spare, self.lead = INITIAL_SPARE, INITIAL_LEAD
-        """What this machine was found to need, of late."""
-        self._first_sample, self._allowed = 0, 0.0
+        self.spare = INITIAL_SPARE
+        """Seconds that the engine is given to make an edit. They follow what it needed lately."""
+        self.lead = INITIAL_LEAD
+        """Seconds of new samples that must be ready when an edit takes over. They follow what was needed lately."""
+        self._first_sample = 0
+        self._allowed = 0.0
         self._edited_from = 0.0
         """Second from which the last change holds, 0 where there was none."""
         self._late = False
@@ -140,7 +144,8 @@ class LiveGeneration(State):
             return self.buffer.total_samples
         if not self.is_playing:
             return max(round(stream.position * rate), self._first_sample)
-        lead, whole = round(self._edit_delay * rate), self.buffer.total_samples
+        lead = round(self._edit_delay * rate)
+        whole = self.buffer.total_samples
         first = max(
             stream.first_replaceable_after(self._edit_delay), round(self._edited_from * rate), self._first_sample
         )
@@ -173,7 +178,8 @@ class LiveGeneration(State):
 
     def _allowed_seconds(self) -> float:
         """Return how many seconds the engine may have made: a little more than playback needs soon."""
-        position, fast = self.buffer.stream.position, self.speed.get() >= FASTER_THAN_REAL_TIME or not self.speed.get()
+        position = self.buffer.stream.position
+        fast = self.speed.get() >= FASTER_THAN_REAL_TIME or not self.speed.get()
         soon = max(SHORT_DELAY, 3 * self._lead_seconds)
         calm = CALM_SECONDS * max(position - self._edited_from, 0.0) if self._edited_from else AHEAD_SECONDS
         reach = min(soon + calm, AHEAD_SECONDS) if fast else JOB_SECONDS
@@ -185,7 +191,8 @@ class LiveGeneration(State):
         """Continue from the present end."""
 
         def question(job: str) -> AnyCommand:
-            self._first_sample, self._edited_from = self._writer.open_job(job), 0.0
+            self._first_sample = self._writer.open_job(job)
+            self._edited_from = 0.0
             self.buffer.stream.mark_incomplete()
             self.making.set(True)
             self._allowed = self._allowed_seconds()

@@ -30,7 +30,8 @@ class LiveSettings(State):
 
     def __init__(self, player: SoundPlayer, parameters: Parameters, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._player, self._parameters = player, parameters
+        self._player = player
+        self._parameters = parameters
         self.cut: Value[float] = Value(0.0, self)
         """The second from which the model continues. Earlier sound comes from a recording. 0 if the model makes all."""
         self.temperature_curve: Value[Points] = Value(((0.0, 1.0),), self)
@@ -58,13 +59,16 @@ class LiveSettings(State):
 
     def clear_from(self, cut: float = 0.0) -> None:
         """Forget everything that was made from the second `cut` on."""
-        self.is_fresh, self._edits = True, ()
+        self.is_fresh = True
+        self._edits = ()
         self.cut.set(cut)
         self._update_temperature()
 
     def set_work(self, work: Work) -> None:
         """Set the recipe of what the player has."""
-        self.is_fresh, self._edits, self._initial = False, work.edits, (work.label, work.mix)
+        self.is_fresh = False
+        self._edits = work.edits
+        self._initial = (work.label, work.mix)
         self.cut.set(min(work.continued_samples / work.sample_rate, self._player.made_seconds))
         self._update_temperature()
 
@@ -150,22 +154,28 @@ class LiveSettings(State):
         """
         if self.is_fresh:
             return
-        player, mix, (label, first) = self._player, self._parameters.mix.chosen_mix(), self._initial
+        player = self._player
+        mix = self._parameters.mix.chosen_mix()
+        label, first = self._initial
         at = player.live_generation.next_editable_sample
         if player.making.get():
             player.live_generation.truncate(at)
             player.start_job(self._make_command())
         if mix is not None and (first is None or first.model != mix.model):
             self._initial = label, replace(mix, share=0.0)
-        share = (mix.share if mix is not None else 0.0) if mixed else None
+        own_share = 0.0 if mix is None else mix.share
+        share = own_share if mixed else None
         self._edits = (*(edit for edit in self._edits if edit.sample < at), SoundEdit(sample=at, share=share))
         self.changed.emit()
 
     def edit_at(self, sample: int, replaces_late_edit: bool = False) -> Edit:
         """Return the edit that makes the user's changes from a sample on. It changes nothing by itself."""
-        rate, changes, before = self._player.rate, self._changes, self._to_record()
+        rate = self._player.rate
+        changes = self._changes
+        before = self._to_record()
         first = before.cut if self.is_fresh else sample / rate
-        settings, curve = before, before.temperature_curve
+        settings = before
+        curve = before.temperature_curve
         past = curve
         if "seed" in changes:
             label, mix = self._parameters.label.get(), self._parameters.mix.chosen_mix()
@@ -205,7 +215,8 @@ class LiveSettings(State):
         return SettingsRecord(self.cut.get(), self.temperature_curve.get(), *self._initial, self._edits)
 
     def _use_record(self, record: SettingsRecord) -> None:
-        self._initial, self._edits = (record.label, record.mix), record.edits
+        self._initial = (record.label, record.mix)
+        self._edits = record.edits
         self.cut.set(record.cut)
         self.temperature_curve.set(record.temperature_curve)
         self.changed.emit()

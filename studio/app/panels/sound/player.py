@@ -291,7 +291,8 @@ class SoundPlayer(State):
     def _on_card_failed(self, source: SampleSource, why: str) -> None:
         if source is self.buffer.stream:
             self.pause()
-            again, until = ("Try again", self.play), (self.playing.changed, self.leaving)
+            again = ("Try again", self.play)
+            until = (self.playing.changed, self.leaving)
             self._messages.show_message(why, "warn", again, until=until)
 
     def _on_card_handed_over(self, source: SampleSource) -> None:

@@ -26,8 +26,11 @@ class PlayerView(QWidget):
 
     def __init__(self, theme: Theme, state: SoundState) -> None:
         super().__init__()
-        self._theme, self._state, self._player = theme, state, state.player
-        self.lanes, self.transport = LanesView(theme), TransportView(theme)
+        self._theme = theme
+        self._state = state
+        self._player = state.player
+        self.lanes = LanesView(theme)
+        self.transport = TransportView(theme)
         self._compact = False
         self._kept = 0
         self._priced = 0

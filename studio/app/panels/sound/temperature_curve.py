@@ -30,7 +30,8 @@ def temperature_at(points: Points, seconds: float, before: bool = False) -> floa
     place = bisect.bisect_left(points, seconds, key=_seconds_of) if before else _index_after(points, seconds)
     if not 0 < place < len(points):
         return points[-1 if place else 0][1]
-    (left, low), (right, high) = points[place - 1], points[place]
+    (left, low) = points[place - 1]
+    (right, high) = points[place]
     return low + (high - low) * (seconds - left) / (right - left)
 
 

@@ -29,15 +29,18 @@ class TransportView(QWidget):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
-        self._speed, self._ahead = "", ""
+        self._speed = ""
+        self._ahead = ""
         self.start = Button(theme, "", "round", "start", "To the start", "Go to 0:00", "Home")
         self.play = Button(theme, "", "play", "play", "Play", "Play while it is made", "Space")
         self.stop = Button(theme, "", "round", "stop", "Stop", "Stop making", "Shift+Esc")
         self.loop = Button(theme, "", "round", "loop", "Loop", "Repeat the region", "G")
         self.record = Button(theme, "", "record", "record", "Record", "Keep what is heard as a new recording", "Q")
         self.buttons = (self.start, self.play, self.stop, self.loop, self.record)
-        self.time, self.made = Label("0:00.00", "figure"), Label("", "soft")
-        self.speed, self.ahead = Label("", "strong"), Label("", "note", wrap=True)
+        self.time = Label("0:00.00", "figure")
+        self.made = Label("", "soft")
+        self.speed = Label("", "strong")
+        self.ahead = Label("", "note", wrap=True)
         self._sign = Label()
         self.level = Slider(theme, 0.0, 1.0, LOUD_LEVEL, None)
         self.level.setAccessibleName("Volume")
@@ -64,7 +67,8 @@ class TransportView(QWidget):
         inside.addWidget(self.speed, 0, 0)
         inside.addWidget(self.ahead, 1, 0)
         self._buttons = make_row(*self.buttons, spacing=6)
-        self._clock, self._under = QWidget(), QGridLayout()
+        self._clock = QWidget()
+        self._under = QGridLayout()
         self._clock.setLayout(self._under)
         self._volume = make_row(self._sign, self.level)
         self._volume.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)

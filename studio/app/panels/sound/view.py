@@ -26,7 +26,9 @@ class SoundStageView(QStackedWidget):
 
     def __init__(self, theme: Theme, state: SoundState, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._theme, self._state, self._dialogs = theme, state, dialogs
+        self._theme = theme
+        self._state = state
+        self._dialogs = dialogs
         self.player = PlayerView(theme, state)
         self.addWidget(self._build_empty_page())
         self.addWidget(self.player)
@@ -84,7 +86,8 @@ class SoundFoot(QWidget):
 
     def __init__(self, theme: Theme, state: SoundState, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._state, self._dialogs = state, dialogs
+        self._state = state
+        self._dialogs = dialogs
         self.export = Button(theme, "Export WAV…", tooltip="Save the sound with its recipe inside", keys="Ctrl+E")
         self.keep = Button(theme, "Keep take", tooltip="Keep what is on the stage as a take", keys="Ctrl+S")
         line = QHBoxLayout(self)

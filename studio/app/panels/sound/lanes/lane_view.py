@@ -26,12 +26,17 @@ class LaneView(QWidget):
 
     def __init__(self, theme: Theme, timeline: Timeline, high: int, least: int) -> None:
         super().__init__()
-        self._theme, self.timeline, self._high, self._least = theme, timeline, high, least
+        self._theme = theme
+        self.timeline = timeline
+        self._high = high
+        self._least = least
         self._held = ""
         """What is dragged: `cut`, `begin` or `end` of the region, or a new `region`; empty for nothing."""
         self._pressed = 0.0
-        self._kept, self._stale = QPixmap(), QRegion()
-        self._begin, self._pixel = 0.0, 0.0
+        self._kept = QPixmap()
+        self._stale = QRegion()
+        self._begin = 0.0
+        self._pixel = 0.0
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.setMouseTracking(True)
         theme.changed.connect(self.updateGeometry)

@@ -31,7 +31,8 @@ class LaneName(QWidget):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.name, self.value_label = Label(name, "note"), Label("", "note")
+        self.name = Label(name, "note")
+        self.value_label = Label("", "note")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)

@@ -33,10 +33,12 @@ class Playhead(QSlider):
 
     def __init__(self, theme: Theme, timeline: Timeline, parent: QWidget) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
-        self._theme, self.timeline = theme, timeline
+        self._theme = theme
+        self.timeline = timeline
         self._lines: tuple[float, ...] = ()
         self._spare = False
-        self._lanes, self._picture = QRect(), 0
+        self._lanes = QRect()
+        self._picture = 0
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Cursor")

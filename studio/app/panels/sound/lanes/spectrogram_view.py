@@ -137,7 +137,8 @@ class FrequencyAxis(QWidget):
 
     def __init__(self, theme: Theme, lane: SpectrogramView) -> None:
         super().__init__()
-        self._theme, self._lane = theme, lane
+        self._theme = theme
+        self._lane = lane
 
     def tick_labels(self) -> list[tuple[float, str]]:
         """Return pixels from the top with labels: `8 kHz`, `4`, `2`, `1`, `500 Hz`, `250`."""

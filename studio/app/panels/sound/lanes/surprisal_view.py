@@ -26,7 +26,8 @@ class SurprisalLaneView(LaneView):
     def __init__(self, theme: Theme, timeline: Timeline) -> None:
         super().__init__(theme, timeline, 64, 32)
         self.setAccessibleName("Bits a sample")
-        self.rate, self.most = 16_000, 8.0
+        self.rate = 16_000
+        self.most = 8.0
         self._means = MeanTable()
 
     def show_bits(self, bits: Array, rate: int, kept: int, most: float = 8.0) -> None:

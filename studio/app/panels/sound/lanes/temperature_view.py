@@ -86,7 +86,8 @@ class TemperatureLaneView(QListView):
 
     def __init__(self, theme: Theme, timeline: Timeline) -> None:
         super().__init__()
-        self._theme, self.timeline = theme, timeline
+        self._theme = theme
+        self.timeline = timeline
         self._settled = 0.0
         self._held: tuple[float, float] | None = None
         """The dragged knot."""

@@ -280,7 +280,8 @@ class AppState(State):
                     self._choose_explore_model(kind)
                 (self.complete.canvas if here else self.explore).open_file(paths[0])
                 if len(paths) > 1:
-                    name, panel = drops.display_name(paths[0].name), "Complete" if here else "Explore"
+                    name = drops.display_name(paths[0].name)
+                    panel = "Complete" if here else "Explore"
                     self.messages.show_message(f'Only "{name}" was opened. {panel} shows one at a time.')
             case "model" | "pickle":
                 self.models.add_model(paths[0], self._choose_added)

@@ -26,7 +26,8 @@ class WavePage(QWidget):
 
     def __init__(self, theme: Theme, synth: WaveSynth, caption: QWidget) -> None:
         super().__init__()
-        self._theme, self._synth = theme, synth
+        self._theme = theme
+        self._synth = synth
         self._caption = caption
         self.view = WaveView(theme)
         self.harmonics = HarmonicsView(theme)
@@ -43,7 +44,8 @@ class WavePage(QWidget):
         self.level = Slider(theme, 0.0, 1.0, LOUD_LEVEL, None)
         self.level.setAccessibleName("Level")
         set_tooltip(self.level, "Set how loud it plays. The saved file stays the same")
-        self._column, self._line = QVBoxLayout(self), QHBoxLayout()
+        self._column = QVBoxLayout(self)
+        self._line = QHBoxLayout()
         self._build()
         self._connect()
         theme.changed.connect(self._lay_out)
@@ -109,7 +111,8 @@ class WavePage(QWidget):
 
     def _show_letters(self, on: bool) -> None:
         self.keys.show_letters(on)
-        self.hint.show_text("" if not self.computer_keys.on else _PLAYING if on else _HINT)
+        hint = _PLAYING if on else _HINT
+        self.hint.show_text(hint if self.computer_keys.on else "")
 
     def _lay_out(self) -> None:
         """If the page is low, shorten the keys and hide the harmonics; if it is narrow, hide the octave."""
@@ -122,7 +125,8 @@ class WavePage(QWidget):
         self._column.setSpacing(px(10 if roomy else 6))
         self._line.setSpacing(px(8))
         self.harmonics.setVisible(roomy)
-        self.keys.setFixedHeight(px(KEYBOARD_HEIGHT if roomy else 44 if cramped else 76))
+        low = 44 if cramped else 76
+        self.keys.setFixedHeight(px(KEYBOARD_HEIGHT if roomy else low))
         self.octave.setVisible(wide)
         self.pitch.setFixedWidth(px(132))
         self.octave.setFixedWidth(px(76))

@@ -45,7 +45,8 @@ class WaveSynth(State):
 
     def __init__(self, card: SoundCard, messages: Messages) -> None:
         super().__init__()
-        self._card, self._messages = card, messages
+        self._card = card
+        self._messages = messages
         self.wave: Value[Array | None] = Value(None, self)
         """(samples,) int16; what keys and Play let be heard."""
         self.note: Value[int] = Value(45, self)

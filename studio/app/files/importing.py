@@ -54,7 +54,9 @@ class Importing(State):
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
-        self._messages, self._model, self._label = messages, model, label
+        self._messages = messages
+        self._model = model
+        self._label = label
         self.preview: Value[CropPreview | None] = Value(None, self)
         self.busy: Value[bool] = Value(False, self)
         self.waiting: Value[str] = Value("", self)
@@ -160,7 +162,8 @@ class Importing(State):
         self._asked = (photo, trained)
         self.busy.set(True)
         self.waiting.set(photo.picture.name)
-        name, label = trained.card.name, self._label.get()
+        name = trained.card.name
+        label = self._label.get()
         self._request.ask(
             lambda job: Encode(job=job, control="photo", model=name, picture=photo.model_input, label=label)
         )

@@ -36,7 +36,11 @@ def read_file(path: Path, samples: int | None = None) -> OpenedFile:
     """A picture file or a wave of so many samples, with its making if it carries one. Raises Refused."""
     ending = path.suffix.lower()
     picture = decoder.open_wave_file(path, samples) if recognise_file(path) is not None else decoder.open_picture(path)
-    read = work.recipe_of_wav if ending in WAVES else work.recipe_of_png if ending == ".png" else None
+    read = None
+    if ending in WAVES:
+        read = work.recipe_of_wav
+    elif ending == ".png":
+        read = work.recipe_of_png
     try:
         data = read_bytes(path, picture.name) if read is not None else b""
         sheet = work.decode_sheet(data, picture.array) if isinstance(picture, OpenedPicture) else []

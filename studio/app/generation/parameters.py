@@ -214,7 +214,8 @@ class Parameters(State):
     @property
     def class_choices(self) -> tuple[int | None, ...]:
         """Of each of the card's sorts of kinds the index, None for any."""
-        sizes, label = self._sizes(), known_label(self.label.get(), self.model.get())
+        sizes = self._sizes()
+        label = known_label(self.label.get(), self.model.get())
         if label is None:
             return (None,) * len(sizes)
         return tuple(int(place) for place in np.unravel_index(label, sizes))
@@ -251,7 +252,8 @@ class Parameters(State):
         if self._seed_used == self.seed.get() and not self.locked.get():
             self.new_seed()
         self._seed_used = first = self.seed.get()
-        card, mix = trained.card, self.mix.chosen_mix()
+        card = trained.card
+        mix = self.mix.chosen_mix()
         run = BatchRun(card.name, file_hash(trained), self.temperature.get(), self.label.get(), card.medium, mix)
         return run, [Cell((first + n) % SEED_LIMIT) for n in range(self.number.get())]
 
@@ -291,7 +293,8 @@ def default_record(trained: InstalledModel) -> Record:
 
 def record_of_work(work: Work, trained: InstalledModel) -> Record:
     """A model with the dials as a work had them."""
-    temperature, mix = work.temperature[0], work.mix
+    temperature = work.temperature[0]
+    mix = work.mix
     said: Record = {"model": trained.card.name, "seed": work.seed, "temperature": temperature, "label": work.label}
     return {**said, "mix": mix.model, "share": mix.share} if mix is not None else {**said, "mix": ""}
 

@@ -37,7 +37,9 @@ class SeedField(QWidget):
 
     def __init__(self, theme: Theme, roll: str, roll_help: str, prefix: str = "") -> None:
         super().__init__()
-        self._theme, self._prefix, self._seed = theme, prefix, 0
+        self._theme = theme
+        self._prefix = prefix
+        self._seed = 0
         self._box = QFrame()
         self._box.setProperty("role", "field")
         self.field = QLineEdit()
@@ -150,9 +152,11 @@ class ParametersForm(Column):
         below: Sequence[QWidget] = (),
     ) -> None:
         super().__init__(theme)
-        self._parameters, self._noun = parameters, noun
+        self._parameters = parameters
+        self._noun = noun
         self.number = NumberField("Number", 1, max_number)
-        self.class_field, self.second_class_field = ClassField(theme), ClassField(theme)
+        self.class_field = ClassField(theme)
+        self.second_class_field = ClassField(theme)
         self.seed = SeedField(theme, "New seed", "Roll another seed")
         self.temperature = ValueSlider(
             theme,

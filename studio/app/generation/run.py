@@ -105,7 +105,8 @@ class BatchRun:
 
     def work_of(self, cell: Cell) -> Work:
         """All it takes to make a picture again, now; of one that is half-drawn, what it would have been."""
-        by, mix = cell.drawn_with or DrawnWith(), self.mix
+        by = cell.drawn_with or DrawnWith()
+        mix = self.mix
         if mix is not None:
             share = mix.share if by.share is None else by.share
             mix = msgspec.structs.replace(mix, share=share, share_map=by.share_map)
@@ -165,7 +166,8 @@ def read_run(name: str = "grid") -> tuple[BatchRun, tuple[Cell, ...]] | None:
         array = open_picture(_path(name)).array  # in this process, because every byte is as it was written
         said = GRID.to_present(json.loads(export.png_texts(data)[KEY]))
         model, digest, temperature, label, *kind = said["run"]
-        drawn, sound = said["drawn"], kind == ["sound"]
+        drawn = said["drawn"]
+        sound = kind == ["sound"]
         stack = np.split(array[..., : int(said["channels"])], len(drawn))
         stack = [np.ascontiguousarray(row).reshape(-1).view("<i2") for row in stack] if sound else stack
         parts = dict(zip(drawn, map(np.ascontiguousarray, stack), strict=True))

@@ -54,12 +54,10 @@ class MapOverlay(QObject):
         uncertainty: UncertaintyMaps | None = None,
     ) -> None:
         super().__init__(view)
-        self._view, self._surprisal, self._keeps_entropy, self._uncertainty = (
-            view,
-            surprisal,
-            keeps_entropy,
-            uncertainty,
-        )
+        self._view = view
+        self._surprisal = surprisal
+        self._keeps_entropy = keeps_entropy
+        self._uncertainty = uncertainty
         self._picture: Array | None = None
         self._map: SurprisalMap | None = None
         view.pixel_hovered.connect(self._set_hovered)
@@ -123,7 +121,10 @@ class GridMapOverlay(QObject):
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._grid, self._surprisal, self._uncertainty, self._picture = grid, surprisal, uncertainty, picture
+        self._grid = grid
+        self._surprisal = surprisal
+        self._uncertainty = uncertainty
+        self._picture = picture
         for map in (surprisal, uncertainty):
             bind(self, map.on, self._update)
             bind(self, map.scale, self._update)

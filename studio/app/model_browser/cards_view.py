@@ -137,7 +137,9 @@ class _ModelRows(QAbstractListModel):
 class _CardPainter(QStyledItemDelegate):
     def __init__(self, view: "CardList", theme: Theme, models: ModelList) -> None:
         super().__init__(view)
-        self._view, self._theme, self._models = view, theme, models
+        self._view = view
+        self._theme = theme
+        self._models = models
 
     @guarded(QSize(*CARD_SIZE))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
@@ -166,9 +168,13 @@ class _CardPainter(QStyledItemDelegate):
         painter.setPen(QPen(look.colour("accent" if chosen else "line"), 2 if chosen else 1))
         painter.setBrush(look.colour("hover" if hovered and not chosen else "panel"))
         painter.drawRoundedRect(QRectF(box).adjusted(1, 1, -1, -1), px(8), px(8))
-        left, top, side, gap = box.x() + px(30), box.y() + px(30), px(64), px(6)
+        left = box.x() + px(30)
+        top = box.y() + px(30)
+        side = px(64)
+        gap = px(6)
         for place, drawn in enumerate(self._cover(card.name, side)[:9]):
-            x, y = left + place % 3 * (side + gap), top + place // 3 * (side + gap)
+            x = left + place % 3 * (side + gap)
+            y = top + place // 3 * (side + gap)
             draw_thumbnail(painter, drawn, QRect(x, y, side, side))
         words = (
             (card.title, 16, 600, "text", 30),
@@ -206,7 +212,8 @@ class _CardPainter(QStyledItemDelegate):
             self._write(painter, QRect(left, rect.y() + px(y), width, px(22)), text, size, weight, token)
         favourite = card.name in self._models.favourites.get()
         star = px(18)
-        token = "accent" if favourite else "soft" if hovered else "border"
+        unmarked = "soft" if hovered else "border"
+        token = "accent" if favourite else unmarked
         drawn = icon_pixmap(
             "starred" if favourite else "star", look.colour(token), star, self._view.devicePixelRatioF()
         )

@@ -43,7 +43,8 @@ class Start:
     def from_encoded(cls, event: Encoded, preview: CropPreview, trained: InstalledModel) -> "Start":
         """The start that an engine made of a picture."""
         latent = StoredArray.from_array(np.asarray(event.latent))
-        name, notes = preview.picture.name, "".join(f"; {note}" for note in preview.picture.notes)
+        name = preview.picture.name
+        notes = "".join(f"; {note}" for note in preview.picture.notes)
         if preview.is_own_work:
             note = f"Begun from {name}"
         elif trained.card.medium == "sound":

@@ -46,7 +46,8 @@ def take_caption(take: Take, parent: Take | None) -> str:
 
 def take_title(takes: Sequence[Take], up: Parents, place: int) -> str:
     """`Take 4, from take 2 at row 17`, with its name where it has one."""
-    work, above = takes[place].work, up[place]
+    work = takes[place].work
+    above = up[place]
     name = f", {work.name}" if work.name else ""
     if above is None:
         return f"Take {place + 1}{name}"
@@ -86,7 +87,8 @@ def _changes(work: Work, parent: Work | None) -> list[str]:
         count = max(len(work.sliders), len(parent.sliders))
         one, other = (tuple(each.sliders) + (0.0,) * (count - len(each.sliders)) for each in (work, parent))
         moved = sum(abs(a - b) > 5e-4 for a, b in zip(one, other, strict=True))
-        found += [f"{moved} slider{'s' if moved > 1 else ''} moved"] if moved else []
+        if moved:
+            found.append(f"{moved} slider{'s' if moved > 1 else ''} moved")
     if parent is not None and work.mix != parent.mix:
         found += _mix_text(work) or ["no mix"]
     return found or [f"seed {group_digits(work.seed)}"]

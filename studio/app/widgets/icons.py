@@ -39,7 +39,8 @@ def icon_pixmap(name: str, colour: QColor, size: int, ratio: float = 1.0) -> QPi
 
 def make_icon(theme: Theme, name: str, colour: str = "soft", on: str = "accent", size: int = 18) -> QIcon:
     """The drawing for a button: `colour` and `on` are tokens; where it is disabled it fades into the groove."""
-    result, length = QIcon(), theme.scaled(size)
+    result = QIcon()
+    length = theme.scaled(size)
     for ratio in (1.0, 2.0):
         for token, mode, state in (
             (colour, QIcon.Mode.Normal, QIcon.State.Off),

@@ -25,7 +25,9 @@ def format_value(value: float, signed: bool) -> str:
     text = f"{abs(value):.2f}"
     if not signed:
         return f"−{text}" if value < 0 and text != "0.00" else text
-    return "0" if text == "0.00" else ("+" if value > 0 else "−") + text
+    if text == "0.00":
+        return "0"
+    return f"+{text}" if value > 0 else f"−{text}"
 
 
 class ValueSlider(QWidget):

@@ -229,7 +229,7 @@ def test_prices_and_gradients_are_finite_for_any_numbers_in_float32(conditional:
         numbers = (size * normal(8, conditional.numbers, 2, 2, dtype=torch.float32)).requires_grad_()
         x = levels(conditional, 8, conditional.channels, 2, 2)
         x[:2, ..., 0] = 0
-    x[2:4, ..., 0] = conditional.levels - 1
+        x[2:4, ..., 0] = conditional.levels - 1
         price = conditional.log_prob(x, numbers, floor=floor)
         price.sum().backward()
         assert numbers.grad is not None

@@ -1,11 +1,11 @@
 """Sequential loops, compiled for the processor: numpy and numba only.
 
-What is compiled is kept in the person's cache folder, for the next start. Beside the sources, where numba would keep
-it, nobody may be allowed to write. And numba looks at no more than the file of a function to see whether it is still
-the same, though a loop holds the code of functions of other files, too. So the name of the folder is a digest of
-everything that the code is made from; of another version, or on another processor, it is another folder.
+Compiled code is stored in the user's cache folder, and the next start loads it from there. Numba would store it beside
+the sources, but the user may not be allowed to write there. Numba also compiles again only if the file of the function
+itself has changed, although a loop contains the code of functions of other files. So the folder's name is a digest of
+everything that the code is made from. Another version or another processor gets another folder.
 
-It is the same folder wherever the person's works lie: what is compiled belongs to the computer.
+The folder does not depend on `STUDIO_HOME`, because compiled code belongs to the computer.
 """
 
 import hashlib
@@ -20,34 +20,37 @@ from typing import NamedTuple
 import platformdirs
 
 CACHE_VARIABLE = "NUMBA_CACHE_DIR"
-"""Numba's own variable. Whoever sets it chooses another folder, and sees to it himself."""
+"""Numba's own environment variable. Users who set it choose another folder and clear it themselves."""
 
 
 class CompiledLoop(NamedTuple):
-    """What is compiled at once: `prepare` of a file compiles it, and keeps what is named `last` after all else."""
+    """Names a loop that is compiled in one go."""
 
     file: str
+    """The module in `studio/kernels` that holds the loop."""
     prepare: str
+    """The function of that module that compiles the loop."""
     last: str
+    """A pattern for the file that numba stores last. The loop is complete once this file is there."""
 
 
 LOOPS = {
     "masked maps": CompiledLoop("made", "prepare", "made._forward-*.1.nbc"),
-    "pixels": CompiledLoop("pixels", "prepare", "pixels._play-*.1.nbc"),
-    "sound": CompiledLoop("wavenet", "prepare", "wavenet._play-*.1.nbc"),
-    "two sounds": CompiledLoop("wavenet", "prepare_two", "wavenet._play_two-*.1.nbc"),
+    "pixels": CompiledLoop("pixels", "prepare", "pixels._run_schedule-*.1.nbc"),
+    "sound": CompiledLoop("wavenet", "prepare", "wavenet._sample-*.1.nbc"),
+    "two sounds": CompiledLoop("wavenet", "prepare_two", "wavenet._sample_two-*.1.nbc"),
     "masked maps in float64": CompiledLoop("made", "prepare_double", "made._forward-*.2.nbc"),
     "masked maps that learn": CompiledLoop("made", "prepare_adjoint", "made._adjoint-*.1.nbc"),
     "masked mixtures": CompiledLoop("mixture", "prepare", "mixture._inverse-*.1.nbc"),
 }
-"""By what they are for, in the order in which they are compiled ahead: first what is quick, or waited for most."""
+"""All loops by purpose, in the order of compiling. Loops that compile quickly or are used most come first."""
 
 
 class OtherCompiler:
-    """Whether another process compiles a loop for this one, so that torch is to serve meanwhile."""
+    """Answers whether another process is compiling a loop. Until it is done, torch does the work instead."""
 
     is_pending: Callable[[str], bool] | None = None
-    """Set by an engine that has such a process."""
+    """The question to that process. The engine sets it if it has started one."""
 
     def __call__(self, loop: str) -> bool:
         return self.is_pending is not None and self.is_pending(loop)
@@ -57,33 +60,46 @@ compiled_elsewhere = OtherCompiler()
 
 
 def cache_folder() -> Path:
-    """Where what is compiled is kept."""
+    """Return the folder in which compiled code is stored."""
     return Path(os.environ[CACHE_VARIABLE])
 
 
 def is_own_folder() -> bool:
-    """Whether we have chosen it."""
+    """Return whether the program chose the cache folder, and not the user."""
     return cache_folder() == OWN_FOLDER
 
 
 def missing_loops() -> tuple[str, ...]:
-    """The loops that are not compiled yet."""
+    """Return the names of the loops that are not compiled yet."""
     return tuple(name for name, loop in LOOPS.items() if not any(cache_folder().glob(f"*/{loop.last}")))
 
 
 def sources_digest() -> str:
-    """Of all that compiled code is made from: the sources and where they lie, the compiler, Python, the processor."""
-    found, here = hashlib.blake2b(digest_size=8), Path(__file__).parent
+    """Return a digest of all that determines compiled code.
+
+    These are the sources and their folder, the versions of numba and Python, and the processor.
+    """
+    found = hashlib.blake2b(digest_size=8)
+    here = Path(__file__).parent
     for source in sorted(here.glob("*.py")):
         found.update(source.read_bytes())
-    what_else = importlib.metadata.version("numba"), sys.version, platform.machine(), _processor(), str(here)
-    for what in what_else:
-        found.update(what.encode())
+    surroundings = (
+        importlib.metadata.version("numba"),
+        sys.version,
+        platform.machine(),
+        _processor_features(),
+        str(here),
+    )
+    for text in surroundings:
+        found.update(text.encode())
     return found.hexdigest()
 
 
-def _processor() -> str:
-    """What Linux says that it can do. Elsewhere a folder stays with its computer, and numba looks at that itself."""
+def _processor_features() -> str:
+    """Return the processor's features as Linux lists them, or nothing on other systems.
+
+    On Linux the same home folder may be used by several computers. On other systems numba's own check is enough.
+    """
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

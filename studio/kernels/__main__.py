@@ -1,10 +1,11 @@
-"""Compiles loops before anybody waits for them, and says the name of each as soon as it is kept.
+"""Compiles loops before they are needed, and prints the name of each as soon as it is stored.
 
     python -m studio.kernels [--idle | --stay] [LOOP …]
 
-A process of its own: a compiler at work would hold up every thread of the engine. It ends with its standard input,
-whose other end is held by whoever has started it, so that nothing is left of it however that one ends. With `--stay`
-it does so only while it waits for another; once it compiles, it finishes at the lowest priority.
+It runs as a process of its own, because compiling would block every thread of the engine. The process that starts it
+holds the other end of its standard input. When that end closes, this process ends too, so it never outlives a crashed
+parent. With `--stay` it ends like this only while it waits for another compiler. Once it compiles, it finishes its
+work at the lowest priority.
 """
 
 import argparse
@@ -17,55 +18,59 @@ from collections.abc import Sequence
 
 from studio.kernels import LOOPS
 
-_LAST, _BESIDE = 19, 5
-"""How nice it is: at leisure, and while somebody draws by torch and waits for it. Beside four programs that keep two
-processors busy, 5 leaves an eighth of one for it."""
-_BEYOND = 2**30
-"""A byte that this file does not have, and nobody reads."""
+_NICE_IDLE = 19
+"""Nice value for compiling ahead, when nobody waits."""
+_NICE_STAYING = 5
+"""Nice value for compiling while torch draws instead and the user waits.
+
+With four other programs on two busy cores, 5 leaves an eighth of a core for the compiler.
+"""
+_LOCKED_BYTE = 2**30
+"""Position of the byte that is locked on Windows. It lies beyond the end of this file, so no reader is blocked."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Compiles the loops that are named, in this order; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m studio.kernels", description="Compiles loops ahead.")
-    parser.add_argument("--idle", action="store_true", help="give way to all others, and wait for one that is at it")
-    parser.add_argument("--stay", action="store_true", help="finish what was begun when whoever started it has ended")
-    parser.add_argument("loops", nargs="*", metavar="LOOP", help=f"all where none is named: {', '.join(LOOPS)}")
+    """Compile the named loops in their order and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m studio.kernels", description="Compile loops ahead.")
+    parser.add_argument("--idle", action="store_true", help="run at the lowest priority, after other compilers")
+    parser.add_argument("--stay", action="store_true", help="finish a loop even if the parent process has ended")
+    parser.add_argument("loops", nargs="*", metavar="LOOP", help=f"default: all of {', '.join(LOOPS)}")
     words = parser.parse_args(argv)
     finishes = threading.Event()
-    threading.Thread(target=_leave, args=(finishes,), daemon=True).start()
+    threading.Thread(target=_end_with_input, args=(finishes,), daemon=True).start()
     if words.idle or words.stay:
-        _step_back(_LAST if words.idle else _BESIDE)
+        _lower_priority(_NICE_IDLE if words.idle else _NICE_STAYING)
         _wait_for_others()
     if words.stay:
         finishes.set()
     for name in words.loops or LOOPS:
         loop = LOOPS[name]
         getattr(importlib.import_module(f"studio.kernels.{loop.file}"), loop.prepare)()
-        with contextlib.suppress(OSError):  # nobody listens any more
+        with contextlib.suppress(OSError):  # the reader has ended
             print(name, flush=True)
     return 0
 
 
-def _leave(finishes: threading.Event) -> None:
-    """Ends the process with its standard input, whatever it is doing, unless it finishes what it has begun."""
+def _end_with_input(finishes: threading.Event) -> None:
+    """Wait until standard input closes, then end the process, or lower its priority if `finishes` is set."""
     while os.read(0, 4096):
         continue
     if not finishes.is_set():
         os._exit(0)
-    _step_back(_LAST)
+    _lower_priority(_NICE_IDLE)
 
 
-def _step_back(nice: int) -> None:
-    """Less of the processor's time for the thread that compiles, whichever thread calls this."""
-    if hasattr(os, "setpriority"):  # Windows is told by whoever starts it
+def _lower_priority(nice: int) -> None:
+    """Raise the nice value of the main thread, which compiles. Any thread may call this."""
+    if hasattr(os, "setpriority"):  # on Windows the parent process sets the priority
         before = os.getpriority(os.PRIO_PROCESS, os.getpid())
-        os.setpriority(os.PRIO_PROCESS, os.getpid(), max(nice, before))  # nobody may become less nice
+        os.setpriority(os.PRIO_PROCESS, os.getpid(), max(nice, before))  # only root may lower a nice value
 
 
 def _wait_for_others() -> None:
-    """One process at a time: the next one finds done what the first has done."""
+    """Wait until no other process compiles. What it has compiled is then loaded instead of compiled again."""
     file = os.open(__file__, os.O_RDONLY)  # stays locked until the process ends
-    with contextlib.suppress(OSError):  # a file system without locks, where two may do the same work
+    with contextlib.suppress(OSError):  # the file system has no locks: two processes may compile the same loop
         if sys.platform == "win32":
             _wait_on_windows(file)
         else:
@@ -76,9 +81,9 @@ if sys.platform == "win32":
     import msvcrt
 
     def _wait_on_windows(file: int) -> None:
-        os.lseek(file, _BEYOND, os.SEEK_SET)
+        os.lseek(file, _LOCKED_BYTE, os.SEEK_SET)
         for _ in range(60):
-            with contextlib.suppress(OSError):  # after ten seconds
+            with contextlib.suppress(OSError):  # a call gives up after ten seconds
                 return msvcrt.locking(file, msvcrt.LK_LOCK, 1)
 else:
     import fcntl

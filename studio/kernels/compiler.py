@@ -1,4 +1,4 @@
-"""How loops are compiled: they are kept for the next start, and where that fails they are compiled all the same."""
+"""Compiles loops and stores them for the next start. A loop that cannot be stored is compiled at each start."""
 
 import contextlib
 import os
@@ -10,34 +10,34 @@ from numba.core.caching import FunctionCache
 
 from studio import kernels
 
-# It has read that itself, unless somebody has imported it before.
+# Numba reads the variable when it is imported, which may have happened before the variable was set.
 numba.config.CACHE_DIR = os.environ[kernels.CACHE_VARIABLE]  # type: ignore[attr-defined]
 
 
 def compile_function(function: Callable[..., Any], quick: set[str] | bool, **more: Any) -> Any:
-    """The function, compiled when it is first called.
+    """Return the function in a form that numba compiles at the first call.
 
     Arguments
-        quick: what of floating point may be done otherwise than it is written; as numba's `fastmath`
-        more: what else numba is told
+        quick: the changes of floating-point arithmetic that the compiler may make, as in numba's `fastmath`
+        more: further options of `numba.njit`
     """
     loop: Any = numba.njit(function, nogil=True, fastmath=quick, **more)
-    with contextlib.suppress(RuntimeError):  # there is no folder at all in which it could be kept
-        loop._cache = _LoopCache(function)  # type: ignore[no-untyped-call]  # instead of numba's own, by `cache=True`
+    with contextlib.suppress(RuntimeError):  # no folder can be written at all
+        loop._cache = _LoopCache(function)  # type: ignore[no-untyped-call]  # replaces the one of `cache=True`
     return loop
 
 
 class _LoopCache(FunctionCache):
-    """What was compiled at earlier starts. No fault of a file or of the disk is one of the loop."""
+    """Stores compiled code like numba's own cache, but no fault of a file or disk stops the loop."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
             return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
-        except Exception:  # a file that a power cut has left half-written
+        except Exception:  # for example a file that a power cut left half-written
             with contextlib.suppress(OSError):
                 self.flush()  # type: ignore[no-untyped-call]
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        with contextlib.suppress(OSError):  # the disk is full, or the folder is gone
+        with contextlib.suppress(OSError):  # for example a full disk or a deleted folder
             super().save_overload(sig, data)  # type: ignore[no-untyped-call]

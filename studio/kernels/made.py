@@ -2,13 +2,15 @@
 
     x_i = z_i · exp(a_i) + m_i,  m_i and a_i from x_1 … x_{i-1} by a MADE
 
-With hidden units sorted by degree, a unit is final once the entries up to its degree are: it is computed
-once, in the order of degrees, and never again. So the inverse costs one pass, where computing the whole
-network for each entry costs D passes. (Germain et al., MADE, 2015, arXiv:1502.03509;
-Papamakarios et al., 2017, arXiv:1705.07057.)
+Hidden units are sorted by degree. A unit can be computed once the entries up to its degree are known, and it never
+changes afterwards. So the inverse costs one pass, while computing the whole network for each entry costs D passes.
+(Germain et al., MADE, 2015, arXiv:1502.03509; Papamakarios et al., 2017, arXiv:1705.07057.)
 
-A sum runs over weights that lie side by side, for `LANES` artworks at once. An artwork's numbers are added
-in the same order in any batch, so they are the same bit for bit.
+A sum runs over weights that lie side by side, for `LANES` artworks at once. An artwork's numbers are added in the same
+order in any batch, so they are the same bit for bit.
+
+In the loops: w weights, s states, b an artwork, e an entry, d its place in the order, u a unit, m and r the outputs
+for m and for the raw log-scale of an entry.
 """
 
 import math
@@ -24,51 +26,56 @@ from studio.kernels import compiler
 Array = NDArray[Any]
 LANES = 4
 ARTWORKS_AT_ONCE = 8
-"""Artworks that go through all weights together: as many as the second cache holds (measured: 4 to 16 are alike)."""
+"""Number of artworks that use the weights together: as many as the second cache holds (measured: 4 to 16 are alike)."""
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    # Sums may be taken in another order and fused, but no number may be assumed to be finite.
+    """Compile a function that may reorder and fuse sums, but never assumes that a number is finite."""
     return compiler.compile_function(function, {"reassoc", "contract", "nsz", "arcp"})
 
 
 class MapOptions(NamedTuple):
-    """Of the map: a = r / √(1 + (r / bound)²); the hidden units' activation; how many threads share the artworks."""
+    """Holds the options of a map."""
 
     bound: float = math.inf
+    """The bound of log-scales: a = r / √(1 + (r / bound)²) for the network's output r."""
     tanh: bool = False
+    """Whether hidden units use tanh instead of ReLU."""
     threads: int = 1
+    """How many threads share the artworks."""
 
 
 DEFAULT_OPTIONS = MapOptions()
 
 
 class MadePlan(NamedTuple):
-    """Where the weights of each unit lie and when it is computed. Units: those of hidden layers, then outputs.
+    """Says where the weights of each unit lie and when the unit is computed.
 
-    The state of an artwork is one row of numbers: the entries in their order, the hidden units, the outputs.
+    Units are numbered from the first hidden layer to the outputs. The state of an artwork is one row of numbers: the
+    entries in their order, the hidden units, the outputs.
     """
 
     order: Array
-    """`(D,)`, which entry comes first, second, …"""
+    """The entries `(D,)` from the first to the last."""
     reach: Array
-    """How many weights each unit has."""
+    """The number of weights of each unit."""
     start: Array
-    """Where they begin."""
+    """The place at which each unit's weights begin."""
     source: Array
-    """The column of the state that the first of them multiplies."""
+    """The column of the state that each unit's first weight multiplies."""
     first: Array
-    """`(D + 1,)`; the hidden units final after the entry number d are `ready[first[d] : first[d + 1]]`."""
+    """Places `(D + 1,)` in `ready`. Entry number d makes the units `ready[first[d] : first[d + 1]]` computable."""
     ready: Array
+    """The hidden units in the order in which they are computed."""
 
 
 def plan_network(order: Array, degrees: Sequence[Array], outputs: int) -> MadePlan:
-    """The plan of a network.
+    """Return the plan of a network.
 
     Arguments
-        order: `(D,)`
-        degrees: of the units of each hidden layer, ascending, from 1 to D - 1
-        outputs: for each entry; all entries' first, then all entries' second, …
+        order: the entries `(D,)` from the first to the last
+        degrees: for each hidden layer its units' degrees, ascending, from 1 to D - 1
+        outputs: number of outputs for each entry. The first outputs of all entries come before all second ones.
     """
     entries = len(order)
     own = [*degrees, np.argsort(order)]
@@ -87,9 +94,15 @@ def plan_network(order: Array, degrees: Sequence[Array], outputs: int) -> MadePl
 
 @compiled
 def add_unit(w: Array, u: int, n: int, s: Array, b: int, c: int, t: int) -> None:
-    """Adds one unit's sum over n sources from column c on to column t, for four artworks from b on."""
+    """Add one unit's sum to column t of four artworks from b on.
+
+    The sum runs over n columns from c on, with weights from u on.
+    """
     row = w[u : u + n]
-    h0, h1, h2, h3 = s[b, c : c + n], s[b + 1, c : c + n], s[b + 2, c : c + n], s[b + 3, c : c + n]
+    h0 = s[b, c : c + n]
+    h1 = s[b + 1, c : c + n]
+    h2 = s[b + 2, c : c + n]
+    h3 = s[b + 3, c : c + n]
     a0 = a1 = a2 = a3 = w.dtype.type(0)
     for k in range(n):
         v = row[k]
@@ -104,10 +117,13 @@ def add_unit(w: Array, u: int, n: int, s: Array, b: int, c: int, t: int) -> None
 
 
 @compiled
-def _add_two(w: Array, u: int, v: int, n: int, s: Array, b: int, c: int, t: int, r: int) -> None:
-    """`add` for two units with the same sources, whose sums go to columns t and r."""
+def _add_two_units(w: Array, u: int, v: int, n: int, s: Array, b: int, c: int, t: int, r: int) -> None:
+    """Do what `add_unit` does for two units that read the same columns. Their sums go to columns t and r."""
     row, other = w[u : u + n], w[v : v + n]
-    h0, h1, h2, h3 = s[b, c : c + n], s[b + 1, c : c + n], s[b + 2, c : c + n], s[b + 3, c : c + n]
+    h0 = s[b, c : c + n]
+    h1 = s[b + 1, c : c + n]
+    h2 = s[b + 2, c : c + n]
+    h3 = s[b + 3, c : c + n]
     a0 = a1 = a2 = a3 = w.dtype.type(0)
     o0 = o1 = o2 = o3 = w.dtype.type(0)
     for k in range(n):
@@ -132,7 +148,7 @@ def _add_two(w: Array, u: int, v: int, n: int, s: Array, b: int, c: int, t: int,
 
 @compiled
 def hidden_unit(p: MadePlan, u: int, w: Array, s: Array, low: int, high: int, tanh: bool) -> None:
-    """One hidden unit of artworks low … high - 1, all of whose sources are known."""
+    """Compute one hidden unit of artworks low … high - 1. All that it reads must be known."""
     t = len(p.order) + u
     for b in range(low, high, LANES):
         add_unit(w, p.start[u], p.reach[u], s, b, p.source[u], t)
@@ -141,21 +157,24 @@ def hidden_unit(p: MadePlan, u: int, w: Array, s: Array, low: int, high: int, ta
 
 
 @compiled
-def _push(w: Array, u: int, n: int, g: Array, b: int, c: int, by: Array) -> None:
-    """Adds one unit's weights, times a number for each of four artworks, to the n columns from c on."""
+def _push_gradient(w: Array, u: int, n: int, g: Array, b: int, c: int, by: Array) -> None:
+    """Add one unit's weights, times an artwork's number `by`, to n columns from c on, for four artworks."""
     row = w[u : u + n]
     for i in range(LANES):
-        into, times = g[b + i, c : c + n], by[b + i]
+        into = g[b + i, c : c + n]
+        times = by[b + i]
         for k in range(n):
             into[k] += times * row[k]
 
 
 @compiled
-def _push_two(w: Array, u: int, v: int, n: int, g: Array, b: int, c: int, by: Array, other_by: Array) -> None:
-    """`_push` for two units with the same sources."""
+def _push_two_gradients(w: Array, u: int, v: int, n: int, g: Array, b: int, c: int, by: Array, other_by: Array) -> None:
+    """Do what `_push_gradient` does for two units that read the same columns."""
     row, other = w[u : u + n], w[v : v + n]
     for i in range(LANES):
-        into, times, other_times = g[b + i, c : c + n], by[b + i], other_by[b + i]
+        into = g[b + i, c : c + n]
+        times = by[b + i]
+        other_times = other_by[b + i]
         for k in range(n):
             into[k] += times * row[k] + other_times * other[k]
 
@@ -164,15 +183,18 @@ def _push_two(w: Array, u: int, v: int, n: int, g: Array, b: int, c: int, by: Ar
 def _inverse(
     p: MadePlan, w: Array, s: Array, z: Array, a: Array, low: int, high: int, bound: float, tanh: bool
 ) -> None:
+    """Fill the states s and log-scales a of artworks low … high - 1 from z."""
     entries, hidden = len(p.order), len(p.ready)
-    limit, one = w.dtype.type(bound), w.dtype.type(1)
+    limit = w.dtype.type(bound)
+    one = w.dtype.type(1)
     for begin in range(low, high, ARTWORKS_AT_ONCE):
         end = min(begin + ARTWORKS_AT_ONCE, high)
         for d in range(entries):
             e = p.order[d]
-            m, r = hidden + e, hidden + entries + e
+            m = hidden + e
+            r = hidden + entries + e
             for b in range(begin, end, LANES):
-                _add_two(w, p.start[m], p.start[r], p.reach[m], s, b, p.source[m], entries + m, entries + r)
+                _add_two_units(w, p.start[m], p.start[r], p.reach[m], s, b, p.source[m], entries + m, entries + r)
             for b in range(begin, end):
                 raw = s[b, entries + r]
                 a[b, e] = raw / math.sqrt(one + (raw / limit) * (raw / limit))
@@ -185,16 +207,19 @@ def _inverse(
 def _forward(
     p: MadePlan, w: Array, s: Array, x: Array, a: Array, low: int, high: int, bound: float, tanh: bool
 ) -> None:
+    """Replace x by z and fill the log-scales a, for artworks low … high - 1."""
     entries, hidden = len(p.order), len(p.ready)
-    limit, one = w.dtype.type(bound), w.dtype.type(1)
+    limit = w.dtype.type(bound)
+    one = w.dtype.type(1)
     for begin in range(low, high, ARTWORKS_AT_ONCE):
         end = min(begin + ARTWORKS_AT_ONCE, high)
         for u in range(hidden):
             hidden_unit(p, u, w, s, begin, end, tanh)
         for e in range(entries):
-            m, r = hidden + e, hidden + entries + e
+            m = hidden + e
+            r = hidden + entries + e
             for b in range(begin, end, LANES):
-                _add_two(w, p.start[m], p.start[r], p.reach[m], s, b, p.source[m], entries + m, entries + r)
+                _add_two_units(w, p.start[m], p.start[r], p.reach[m], s, b, p.source[m], entries + m, entries + r)
             for b in range(begin, end):
                 raw = s[b, entries + r]
                 a[b, e] = raw / math.sqrt(one + (raw / limit) * (raw / limit))
@@ -215,9 +240,13 @@ def _adjoint(
     bound: float,
     tanh: bool,
 ) -> None:
+    """Replace v, the gradient with respect to x, by the one with respect to z, for artworks low … high - 1."""
     entries, hidden = len(p.order), len(p.ready)
-    limit, one = w.dtype.type(bound), w.dtype.type(1)
-    g, by, other_by = np.zeros_like(s), np.zeros_like(s[:, 0]), np.zeros_like(s[:, 0])
+    limit = w.dtype.type(bound)
+    one = w.dtype.type(1)
+    g = np.zeros_like(s)
+    by = np.zeros_like(s[:, 0])
+    other_by = np.zeros_like(s[:, 0])
     for begin in range(low, high, ARTWORKS_AT_ONCE):
         end = min(begin + ARTWORKS_AT_ONCE, high)
         for d in range(entries - 1, -1, -1):
@@ -229,20 +258,21 @@ def _adjoint(
                     slope = one - h * h if tanh else w.dtype.type(h > 0)
                     by[b] = g[b, t] * slope
                 for b in range(begin, end, LANES):
-                    _push(w, p.start[u], p.reach[u], g, b, p.source[u], by)
+                    _push_gradient(w, p.start[u], p.reach[u], g, b, p.source[u], by)
             e = p.order[d]
-            m, r = hidden + e, hidden + entries + e
+            m = hidden + e
+            r = hidden + entries + e
             for b in range(begin, end):
                 by[b] = v[b, e] + g[b, d]
                 v[b, e] = by[b] * math.exp(a[b, e])
                 left = one - (a[b, e] / limit) * (a[b, e] / limit)
                 other_by[b] = (z[b, e] * v[b, e] + of_a[b, e]) * left * math.sqrt(left)
             for b in range(begin, end, LANES):
-                _push_two(w, p.start[m], p.start[r], p.reach[m], g, b, p.source[m], by, other_by)
+                _push_two_gradients(w, p.start[m], p.start[r], p.reach[m], g, b, p.source[m], by, other_by)
 
 
 class InverseSolution(NamedTuple):
-    """The inverse of z: x and log-scales a, `(B, D)`, and the state that the adjoint needs."""
+    """Holds the inverse of z: x and log-scales a, both `(B, D)`, and the states that the adjoint needs."""
 
     x: Array
     a: Array
@@ -257,14 +287,15 @@ def inverse(
     more: Array | None = None,
     form: MapOptions = DEFAULT_OPTIONS,
 ) -> InverseSolution:
-    """x with (x - m(x)) · exp(-a(x)) = z.
+    """Return x with (x - m(x)) · exp(-a(x)) = z.
 
     Arguments
         weights, biases: of all units, one after another
         z: `(B, D)`, of the same dtype
-        more: `(B, units of the first layer)`, added to their biases, for a condition
+        more: `(B, units of the first layer)`, added to their biases if there is a condition such as a class
     """
-    state, wide = first_state(biases, z, more), pad_rows(z)
+    state = first_state(biases, z, more)
+    wide = pad_rows(z)
     a = np.empty_like(wide)
     share_rows(lambda low, high: _inverse(p, weights, state, wide, a, low, high, *form[:2]), len(state), form.threads)
     return InverseSolution(entries_of(p, state, len(z)), a[: len(z)], state)
@@ -273,9 +304,13 @@ def inverse(
 def forward(
     p: MadePlan, weights: Array, biases: Array, x: Array, more: Array | None = None, form: MapOptions = DEFAULT_OPTIONS
 ) -> Array:
-    """z = (x - m(x)) · exp(-a(x)), `(B, D)`. Few artworks take less time than by dense products of half zeros, and each
-    comes out the same, bit for bit, in any batch."""
-    state, z = first_state(biases, x, more), pad_rows(x)
+    """Return z = (x - m(x)) · exp(-a(x)), `(B, D)`.
+
+    For few artworks this is faster than torch's dense products, half of whose weights are zero. Each artwork's result
+    is the same bit for bit in any batch.
+    """
+    state = first_state(biases, x, more)
+    z = pad_rows(x)
     state[:, : x.shape[1]] = z[:, p.order]
     a = np.empty_like(z)
     share_rows(lambda low, high: _forward(p, weights, state, z, a, low, high, *form[:2]), len(state), form.threads)
@@ -291,9 +326,10 @@ def adjoint(
     of_a: Array,
     form: MapOptions = DEFAULT_OPTIONS,
 ) -> Array:
-    """v, the gradient with respect to z, of a number whose gradients with respect to x and a are given, `(B, D)`.
+    """Return v, the gradient of a loss with respect to z, `(B, D)`.
 
-    v solves Jᵀ v = of_x + (∂a/∂x)ᵀ of_a with J = ∂z/∂x, a triangular system, from the last entry to the first.
+    Its gradients with respect to x and a are of_x and of_a. v solves Jᵀ v = of_x + (∂a/∂x)ᵀ of_a with J = ∂z/∂x, a
+    triangular system, from the last entry to the first.
     """
     v = pad_rows(of_x)
     every = (pad_rows(z), pad_rows(found.a), v, pad_rows(of_a))
@@ -302,7 +338,7 @@ def adjoint(
 
 
 def first_state(biases: Array, z: Array, more: Array | None) -> Array:
-    """States of which nothing but the biases is known."""
+    """Return states `(padded_count(B), D + units)` in which only the biases are filled in."""
     rows, entries = z.shape
     state = np.empty((padded_count(rows), entries + len(biases)), z.dtype)
     state[:, entries:] = biases
@@ -312,25 +348,26 @@ def first_state(biases: Array, z: Array, more: Array | None) -> Array:
 
 
 def entries_of(p: MadePlan, state: Array, rows: int) -> Array:
-    """The entries `(rows, D)` as they stand, of states that hold them in their order."""
+    """Return the entries `(rows, D)` of states in the artwork's own order."""
     x = np.empty((rows, len(p.order)), state.dtype)
     x[:, p.order] = state[:rows, : len(p.order)]
     return x
 
 
 def padded_count(rows: int) -> int:
+    """Return the number of rows, rounded up to a multiple of LANES."""
     return -(-rows // LANES) * LANES
 
 
 def pad_rows(x: Array) -> Array:
-    """A copy with rows of zeros below, up to a multiple of LANES."""
+    """Return a copy with rows of zeros below, up to a multiple of LANES."""
     wide = np.zeros((padded_count(len(x)), x.shape[1]), x.dtype)
     wide[: len(x)] = x
     return wide
 
 
 def share_rows(work: Callable[[int, int], None], rows: int, threads: int) -> None:
-    """Gives each thread an even share of the rows."""
+    """Call `work(first, end)` in several threads, each with an equal share of the rows."""
     shares = min(threads, rows // LANES)
     cuts = [rows // LANES * i // shares * LANES for i in range(shares + 1)]
     others = [threading.Thread(target=work, args=cuts[i : i + 2]) for i in range(1, shares)]
@@ -342,24 +379,24 @@ def share_rows(work: Callable[[int, int], None], rows: int, threads: int) -> Non
 
 
 def prepare() -> None:
-    """Compiles both ways."""
+    """Compile the map in both directions for float32."""
     inverse(*_smallest(np.float32))
     forward(*_smallest(np.float32))
 
 
 def prepare_adjoint() -> None:
-    """Compiles what an inverse learns by."""
+    """Compile the adjoint, with which an inverse is trained."""
     p, weights, biases, z = _smallest(np.float32)
     adjoint(p, weights, inverse(p, weights, biases, z), z, z, z)
 
 
 def prepare_double() -> None:
-    """Compiles both ways for float64, in which a picture is looked for that float32 does not bring back."""
+    """Compile both directions for float64, which is used if float32 does not restore a picture."""
     inverse(*_smallest(np.float64))
     forward(*_smallest(np.float64))
 
 
 def _smallest(dtype: Any) -> tuple[MadePlan, Array, Array, Array]:
-    """A map of two entries with one hidden unit, and one artwork."""
+    """Return a map of two entries with one hidden unit, and one artwork."""
     p = plan_network(np.arange(2), [np.ones(1, np.int64)], 2)
     return p, np.zeros(p.reach.sum(), dtype), np.zeros(len(p.reach), dtype), np.zeros((1, 2), dtype)

@@ -1,15 +1,15 @@
-"""The loop of a WaveNet, sample by sample: a chain of small products that waits for its weights and for nothing else.
+"""Runs a WaveNet sample by sample: a chain of small products whose speed depends only on reading the weights.
 
     x_l = W_l [h_l of d_l samples ago, h_l] + base,  z_l = tanh(a) σ(b),  [h_{l+1}, skips] += [U_l; S_l] z_l
 
-Each layer's past is a ring, so a sample costs each layer once (Paine et al., Fast Wavenet Generation Algorithm, 2016,
-arXiv:1611.09482). Weights lie as they are read, and all voices go through a layer before the next one, so that its
-weights come from afar once. What a layer's past adds is known early: of few voices it is found for four samples at
-once, wherever d_l is no less, and these weights come once for the four. A voice's numbers are added in the order of
-inputs, with as many voices as there may be, and so are the same bit for bit. Where weights are halves as a model's file
-has them, they stay so, and half as many bytes are read.
+Each layer's past is stored in a ring buffer, so a sample runs each layer once (Paine et al., Fast Wavenet Generation
+Algorithm, 2016, arXiv:1611.09482). Weights are stored in the order in which they are read. All voices pass a layer
+before the next layer begins, so its weights are read from memory once. What a layer's past adds is known early: for
+few voices it is computed for four samples at once if d_l is at least 4, and its weights are read once for the four. A
+voice's numbers are added in the order of inputs for any number of voices, so they are the same bit for bit. Weights
+that a model's file stores as float16 stay float16, which halves the bytes to read.
 
-All numbers are float32 but those that a level is drawn with.
+All numbers are float32, except those with which a level is drawn.
 """
 
 from typing import Any, NamedTuple
@@ -17,13 +17,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from studio.kernels.dot_products import ROWS, add_products, lay_out_weights, widens_halves
-from studio.kernels.level_sampling import Array, Exponentials, compiled, draw_level, exponentials, log_prob_of_level
+from studio.kernels.level_sampling import (
+    Array,
+    Exponentials,
+    allocate_exponentials,
+    compiled,
+    draw_level,
+    log_prob_of_level,
+)
 
-_ONE, _HALF = np.float32(1), np.float32(0.5)
-_MOST = np.float32(9)
-_LINE = 64
-"""Bytes that a processor reads at once."""
-_ODD = tuple(
+_ONE = np.float32(1)
+_HALF = np.float32(0.5)
+_TANH_LIMIT = np.float32(9)
+_CACHE_LINE = 64
+"""Number of bytes that a processor reads at once."""
+_TANH_NUMERATOR = tuple(
     np.float32(c)
     for c in (
         -2.76076847742355e-16,
@@ -35,78 +43,92 @@ _ODD = tuple(
         4.89352455891786e-03,
     )
 )
-_EVEN = tuple(
+_TANH_DENOMINATOR = tuple(
     np.float32(c) for c in (1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03)
 )
 """tanh x = x · odd(x²) / even(x²) for |x| ≤ 9, the fraction that Eigen and XLA use."""
 
 
 class WaveNetWeights(NamedTuple):
-    """A network as the loop reads it: L layers of R channels, S skip channels, Q numbers for a sample."""
+    """Holds a network of L layers, R channels, S skip channels and Q numbers for a sample, as the loop reads it.
+
+    `layers` and `head` are float32 or, as uint16, the bits of float16. They are laid out for `add_products`.
+    """
 
     first: Array
-    """`(levels, R)`, or `(1, R)` where a level counts by its height."""
+    """The first layer: `(levels, R)`, or `(1, R)` if the height of a level is its input."""
     layers: Array
-    """`(L · (4 R² + R (R + S)),)`: of each layer W_l `(2 R, 2 R)`, the half for the past first, then [U_l; S_l]
-    `(R, R + S)`; rows are inputs. Each of the three is laid for as many rows as it is multiplied with."""
+    """The weights of all layers, `(L · (4 R² + R (R + S)),)`.
+
+    Each layer has W_l `(2 R, 2 R)`, the half for the past first, then [U_l; S_l] `(R, R + S)`; rows are inputs.
+    """
     shift: Array
-    """`(L, R)`, what each layer adds to h."""
+    """The bias `(L, R)` that each layer adds to h."""
     head: Array
-    """A `(S, S)`, then B `(S, Q)`, rows are inputs. Layers and head are float32 or, as uint16, the bits of halves."""
+    """The weights of the head: A `(S, S)`, then B `(S, Q)`; rows are inputs."""
     biases: Array
-    """Of the skips `(S,)`, of A `(S,)`, of B `(Q,)`; Q is filled up to a multiple of 8 here and in B."""
+    """The biases of the skips `(S,)`, of A `(S,)` and of B `(Q,)`. Q is rounded up to a multiple of 8, as in B."""
     dilations: Array
-    """`(L,)`."""
+    """The dilation of each layer, in samples, `(L,)`."""
     sizes: tuple[int, int, int, int, int]
-    """R, S, Q, levels, logistics of a mixture or 0."""
+    """R, S, Q, the number of levels, and the number of logistics in a mixture or 0."""
 
 
 class WaveNetState(NamedTuple):
-    """Voices on their way; changed as they go."""
+    """Holds the past of several voices. The loop changes it in place."""
 
     rings: Array
-    """`(sum of d + spare, voices, R)`, each layer's past: the input of sample t is at t % (d + spare) of its part."""
+    """The ring buffers of all layers, `(sum of (d + undo_samples), voices, R)`.
+
+    The input of sample t is at place t % (d + undo_samples) of its layer's part.
+    """
     levels: Array
-    """`(voices,)`, the last level of each."""
+    """The last level of each voice, `(voices,)`."""
     undo_samples: int
-    """Samples that can be gone back."""
+    """The number of samples that can be undone."""
 
 
 class RunningNetwork(NamedTuple):
-    """A network at work; two of them can make one voice together."""
+    """Holds a network and its voices. Two of them can make one voice together."""
 
     net: WaveNetWeights
     base: Array
+    """What is added to the filters of each frame, `(frames, L, voices, 2 R)`."""
     hop: int
+    """The length of a frame in samples."""
     state: WaveNetState
 
 
 class Workspace(NamedTuple):
-    """To work in: rows beyond the voices stay zero."""
+    """Holds the working memory of the loop. Rows beyond the voices stay zero."""
 
     h: Array
-    """`(rows, R + S)`, streams and skips."""
+    """The inputs of a layer and the sums of skips, `(rows, R + S)`."""
     x: Array
+    """The past of a layer for one sample, `(rows, R)`."""
     z: Array
-    """Both `(rows, R)`."""
+    """The output of a layer's gate, `(rows, R)`."""
     far: Array
-    """`(samples · rows, R)`, the pasts of one layer."""
+    """The past of a layer for several samples, `(samples · rows, R)`."""
     g: Array
-    """`(L · samples · rows, 2 R)`, of each layer what its filters add up to so far."""
+    """The sums of all layers' filters so far, `(L · samples · rows, 2 R)`."""
     sums: Array
+    """The head's input, `(rows, S)`."""
     y: Array
-    """Both `(rows, S)`."""
+    """The output of the head's first layer, `(rows, S)`."""
     numbers: Array
-    """`(rows, Q)`."""
+    """The network's numbers for a sample, `(rows, Q)`."""
     slots: Array
-    """`(L,)`, where in its ring the next sample's input will be."""
+    """The place in each layer's ring for the next sample's input, `(L,)`."""
     softmax: Exponentials
+    """Working memory for drawing a level."""
 
 
-def _room(net: WaveNetWeights, state: WaveNetState, start: int) -> Workspace:
+def _allocate_workspace(net: WaveNetWeights, state: WaveNetState, start: int) -> Workspace:
+    """Return working memory for a loop that begins at sample number `start`."""
     voices = len(state.levels)
     channels, skip, count, _, _ = net.sizes
-    rows, samples = _rows(voices), _samples(voices)
+    rows, samples = _padded_rows(voices), _samples_at_once(voices)
     widths = {"h": channels + skip, "x": channels, "z": channels, "sums": skip, "y": skip}
     numbers = len(net.biases) - 2 * skip
     return Workspace(
@@ -115,35 +137,36 @@ def _room(net: WaveNetWeights, state: WaveNetState, start: int) -> Workspace:
         g=np.zeros((len(net.dilations) * samples * rows, 2 * channels), np.float32),
         numbers=np.zeros((rows, numbers), np.float32),
         slots=start % (net.dilations + state.undo_samples),
-        softmax=exponentials(count),
+        softmax=allocate_exponentials(count),
     )
 
 
-def _rows(voices: int) -> int:
-    """Of the products of so many voices: few are taken one by one, more by four, filled up."""
+def _padded_rows(voices: int) -> int:
+    """Return the rows of a product of so many voices: 4 or more are rounded up to a multiple of 4."""
     return voices if voices < ROWS else -(-voices // ROWS) * ROWS
 
 
-def _samples(voices: int) -> int:
-    """Whose pasts are multiplied together."""
+def _samples_at_once(voices: int) -> int:
+    """Return the number of samples whose pasts are multiplied together: 4 for fewer than four voices, else 1."""
     return ROWS if voices < ROWS else 1
 
 
 @compiled
-def _tanh(x: Any) -> Any:
-    """Numerator and denominator."""
-    x = min(max(x, -_MOST), _MOST)
+def _tanh_fraction(x: Any) -> Any:
+    """Return the numerator and the denominator of tanh x."""
+    x = min(max(x, -_TANH_LIMIT), _TANH_LIMIT)
     y = x * x
-    p, q = _ODD[0], _EVEN[0]
-    for c in _ODD[1:]:
+    p, q = _TANH_NUMERATOR[0], _TANH_DENOMINATOR[0]
+    for c in _TANH_NUMERATOR[1:]:
         p = p * y + c
-    for c in _EVEN[1:]:
+    for c in _TANH_DENOMINATOR[1:]:
         q = q * y + c
     return x * p, q
 
 
 @compiled
-def _begin(first: Array, level: int, levels: int, biases: Array, h: Array, v: int) -> None:
+def _start_sample(first: Array, level: int, levels: int, biases: Array, h: Array, v: int) -> None:
+    """Fill row v of h with the first layer's output for a level, and with the biases of the skips."""
     channels = first.shape[1]
     for i in range(channels):
         if len(first) > 1:
@@ -155,13 +178,18 @@ def _begin(first: Array, level: int, levels: int, biases: Array, h: Array, v: in
 
 
 @compiled
-def _foreseen(net: WaveNetWeights, base: Array, number: int, hop: int, state: WaveNetState, room: Workspace) -> None:
-    """What the filters of the next samples, from `number` on, add up to so far: their base, and all that the past adds
-    where it is known for each of them."""
+def _add_past(net: WaveNetWeights, base: Array, number: int, hop: int, state: WaveNetState, room: Workspace) -> None:
+    """Start the sums of all filters for the next samples, from sample `number` on.
+
+    They begin with the base. The past is added in layers whose past is already known for all these samples.
+    """
     far, g, slots, rings, spare = room.far, room.g, room.slots, state.rings, state.undo_samples
     _, voices, channels = rings.shape
-    rows, one, size = len(far), len(room.h), len(net.layers) // len(slots)
-    place, samples = 0, rows // one
+    rows = len(far)
+    one = len(room.h)
+    size = len(net.layers) // len(slots)
+    place = 0
+    samples = rows // one
     for layer in range(len(slots)):
         reach = net.dilations[layer]
         for t in range(samples):
@@ -178,24 +206,32 @@ def _foreseen(net: WaveNetWeights, base: Array, number: int, hop: int, state: Wa
 
 
 @compiled
-def _gated(g: Array, row: int, z: Array, voices: int) -> None:
-    """tanh(a) σ(b) with one division: σ(b) is half of 1 + tanh(b / 2)."""
+def _apply_gate(g: Array, row: int, z: Array, voices: int) -> None:
+    """Write tanh(a) σ(b) into z with one division: σ(b) is half of 1 + tanh(b / 2)."""
     channels = z.shape[1]
     for v in range(voices):
         for i in range(channels):
-            p, q = _tanh(g[row + v, i])
-            r, s = _tanh(_HALF * g[row + v, channels + i])
+            p, q = _tanh_fraction(g[row + v, i])
+            r, s = _tanh_fraction(_HALF * g[row + v, channels + i])
             z[v, i] = _HALF * p * (r + s) / (q * s)
 
 
 @compiled
-def _through(net: WaveNetWeights, state: WaveNetState, t: int, room: Workspace) -> None:
-    """One sample through all layers, number t of those whose past was foreseen."""
-    (h, x, z, far, g), w, slots, rings, spare = room[:5], net.layers, room.slots, state.rings, state.undo_samples
+def _run_layers(net: WaveNetWeights, state: WaveNetState, t: int, room: Workspace) -> None:
+    """Run one sample through all layers. It is number t of those that `_add_past` has prepared."""
+    h, x, z, far, g = room[:5]
+    w = net.layers
+    slots = room.slots
+    rings = state.rings
+    spare = state.undo_samples
     _, voices, channels = rings.shape
-    rows, place, square = len(h), 0, channels * channels
+    rows = len(h)
+    place = 0
+    square = channels * channels
     for layer in range(len(slots)):
-        at, row, size = layer * (len(w) // len(slots)), layer * len(far) + t * rows, net.dilations[layer] + spare
+        at = layer * (len(w) // len(slots))
+        row = layer * len(far) + t * rows
+        size = net.dilations[layer] + spare
         if net.dilations[layer] * rows < len(far):
             past = place + (slots[layer] + spare) % size
             for v in range(voices):
@@ -206,7 +242,7 @@ def _through(net: WaveNetWeights, state: WaveNetState, t: int, room: Workspace) 
             for i in range(channels):
                 rings[place + slots[layer], v, i] = h[v, i]
         add_products(g, row, h, 0, rows, w, at + 2 * square, channels, 2 * channels)
-        _gated(g, row, z, voices)
+        _apply_gate(g, row, z, voices)
         for v in range(voices):
             for i in range(channels):
                 h[v, i] += net.shift[layer, i]
@@ -216,13 +252,15 @@ def _through(net: WaveNetWeights, state: WaveNetState, t: int, room: Workspace) 
 
 
 @compiled
-def _head(w: Array, biases: Array, voices: int, room: Workspace) -> None:
-    """Numbers of the sums of skips."""
+def _run_head(w: Array, biases: Array, voices: int, room: Workspace) -> None:
+    """Run the head, from the sums of skips to the network's numbers."""
     h, sums, y, numbers = room.h, room.sums, room.y, room.numbers
-    (rows, skip), count = sums.shape, numbers.shape[1]
+    rows, skip = sums.shape
+    count = numbers.shape[1]
     for v in range(voices):
         for j in range(skip):
-            sums[v, j], y[v, j] = max(h[v, h.shape[1] - skip + j], np.float32(0)), biases[skip + j]
+            sums[v, j] = max(h[v, h.shape[1] - skip + j], np.float32(0))
+            y[v, j] = biases[skip + j]
     add_products(y, 0, sums, 0, rows, w, 0, skip, skip)
     for v in range(voices):
         for j in range(skip):
@@ -233,37 +271,48 @@ def _head(w: Array, biases: Array, voices: int, room: Workspace) -> None:
 
 
 @compiled
-def _look(side: RunningNetwork, number: int, t: int, room: Workspace) -> None:
-    """The numbers of the next sample of all voices, number t since the loop began."""
+def _compute_numbers(side: RunningNetwork, number: int, t: int, room: Workspace) -> None:
+    """Compute the network's numbers for sample `number` of all voices, which is the loop's sample t."""
     net, base, hop, state = side
-    voices, together = len(state.levels), len(room.far) // len(room.h)
+    voices = len(state.levels)
+    together = len(room.far) // len(room.h)
     if t % together == 0:
-        _foreseen(net, base, number, hop, state, room)
+        _add_past(net, base, number, hop, state, room)
     for v in range(voices):
-        _begin(net.first, state.levels[v], net.sizes[3], net.biases, room.h, v)
-    _through(net, state, t % together, room)
-    _head(net.head, net.biases, voices, room)
+        _start_sample(net.first, state.levels[v], net.sizes[3], net.biases, room.h, v)
+    _run_layers(net, state, t % together, room)
+    _run_head(net.head, net.biases, voices, room)
 
 
 @compiled
-def _play(
-    side: RunningNetwork, start: int, u: Array, heat: Array, least: float,
+def _sample(
+    side: RunningNetwork, start: int, u: Array, temperature: Array, least: float,
     levels: Array, middles: Array, prices: Array, room: Workspace,
 ) -> None:  # fmt: skip
+    """Fill levels, middles and log-probabilities `(voices, n)` sample by sample."""
     _, _, _, graded, mixture = side.net.sizes
     voices, samples = levels.shape
     for t in range(samples):
-        _look(side, start + t, t, room)
+        _compute_numbers(side, start + t, t, room)
         for v in range(voices):
-            found = draw_level(room.numbers, v, graded, mixture, heat[v, t], least, u[v, t], levels[v, t], room.softmax)
+            found = draw_level(
+                room.numbers, v, graded, mixture, temperature[v, t], least, u[v, t], levels[v, t], room.softmax
+            )
             levels[v, t], middles[v, t] = found
             prices[v, t] = log_prob_of_level(room.numbers, v, graded, mixture, found[0], least, room.softmax)
             side.state.levels[v] = found[0]
 
 
 def stack_filters(filters: Array, out: Array, dilations: Array, voices: int) -> Array:
-    """Weights of layers, from W `(L, 2 R, 2 R)` and [U; S] `(L, R, R + S)`, as so many voices read them."""
-    rows, samples, channels = _rows(voices), _samples(voices), out.shape[1]
+    """Return the weights of all layers in the order in which so many voices read them.
+
+    Arguments
+        filters: W `(L, 2 R, 2 R)`
+        out: [U; S] `(L, R, R + S)`
+    """
+    rows = _padded_rows(voices)
+    samples = _samples_at_once(voices)
+    channels = out.shape[1]
     parts = []
     for w, u, reach in zip(filters, out, dilations, strict=True):
         known = rows * samples if reach >= samples else rows
@@ -272,21 +321,23 @@ def stack_filters(filters: Array, out: Array, dilations: Array, voices: int) -> 
 
 
 def stack_head(a: Array, b: Array, voices: int) -> Array:
-    """Weights of the head, from A `(S, S)` and B `(S, Q)`, as so many voices read them."""
-    rows = _rows(voices)
+    """Return the head's weights A `(S, S)` and B `(S, Q)` in the order in which so many voices read them."""
+    rows = _padded_rows(voices)
     return pack_weights(np.concatenate((lay_out_weights(a, rows), lay_out_weights(b, rows))))
 
 
 def pack_weights(weights: Array) -> Array:
-    """Weights as halves where each of them is one and the processor can widen them, else as they are; at the beginning
-    of a line of the cache, since what lies across two lines is read twice."""
+    """Return the weights as float16 if that changes none and the processor can widen them, else unchanged.
+
+    They begin at a line of the cache, because numbers that lie across two lines are read twice.
+    """
     if widens_halves():
         with np.errstate(over="ignore"):
             halves = weights.astype(np.float16)
         if np.array_equal(halves.astype(np.float32), weights):
             weights = halves.view(np.uint16)
-    room = np.empty(weights.nbytes + _LINE, np.uint8)
-    begin = -room.ctypes.data % _LINE
+    room = np.empty(weights.nbytes + _CACHE_LINE, np.uint8)
+    begin = -room.ctypes.data % _CACHE_LINE
     own = room[begin : begin + weights.nbytes].view(weights.dtype)
     own[:] = weights
     return own
@@ -299,79 +350,88 @@ def sample(
     state: WaveNetState,
     start: int,
     u: Array,
-    heat: Array,
+    temperature: Array,
     least: float,
     levels: Array,
 ) -> tuple[Array, Array]:
-    """The next samples of all voices, from number `start` of their sounds on.
+    """Draw the next samples of all voices, from sample number `start` on.
 
     Arguments
-        base: `(frames, L, voices, 2 R)`, what the filters of each frame of `hop` samples add to
-        u, heat: from 0 to 1, and temperatures, `(voices, n)` in float64
-        least: the probability that every level has at least
-        levels: `(voices, n)` int64; where negative, it is drawn and filled in
+        base: what is added to the filters of each frame, `(frames, L, voices, 2 R)`
+        hop: length of a frame in samples
+        u: numbers from 0 to 1 that draw the levels, `(voices, n)` in float64
+        temperature: `(voices, n)` in float64
+        least: the smallest probability of a level
+        levels: `(voices, n)` int64; a negative one is drawn and filled in
 
-    Result: the middle of each level's share of [0, 1], and its ln p at a temperature of 1, both `(voices, n)`.
+    Return the middle of each level's interval of [0, 1], and its ln p at a temperature of 1, both `(voices, n)`.
     """
     middles, prices = np.empty(levels.shape), np.empty(levels.shape)
-    room = _room(net, state, start)
-    _play(RunningNetwork(net, base, hop, state), start, u, heat, least, levels, middles, prices, room)
+    room = _allocate_workspace(net, state, start)
+    _sample(RunningNetwork(net, base, hop, state), start, u, temperature, least, levels, middles, prices, room)
     return middles, prices
 
 
 @compiled
-def _play_two(
-    a: RunningNetwork, b: RunningNetwork, start: int, u: Array, heat: Array, least: float, second: Array, levels: Array,
-    prices: Array, of_a: Workspace, of_b: Workspace,
+def _sample_two(
+    a: RunningNetwork, b: RunningNetwork, start: int, u: Array, temperature: Array, least: float, second: Array,
+    levels: Array, prices: Array, of_a: Workspace, of_b: Workspace,
 ) -> None:  # fmt: skip
-    (_, _, _, graded, of_one), (_, _, _, _, of_other) = a.net.sizes, b.net.sizes
+    """Fill levels `(n,)` and the log-probabilities `(2, n)` under both networks, sample by sample."""
+    _, _, _, graded, of_one = a.net.sizes
+    _, _, _, _, of_other = b.net.sizes
     for t in range(len(levels)):
-        _look(a, start + t, t, of_a)
-        _look(b, start + t, t, of_b)
+        _compute_numbers(a, start + t, t, of_a)
+        _compute_numbers(b, start + t, t, of_b)
         if second[t]:
-            level, _ = draw_level(of_b.numbers, 0, graded, of_other, heat[t], least, u[t], -1, of_b.softmax)
+            level, _ = draw_level(of_b.numbers, 0, graded, of_other, temperature[t], least, u[t], -1, of_b.softmax)
         else:
-            level, _ = draw_level(of_a.numbers, 0, graded, of_one, heat[t], least, u[t], -1, of_a.softmax)
+            level, _ = draw_level(of_a.numbers, 0, graded, of_one, temperature[t], least, u[t], -1, of_a.softmax)
         levels[t] = a.state.levels[0] = b.state.levels[0] = level
         prices[0, t] = log_prob_of_level(of_a.numbers, 0, graded, of_one, level, least, of_a.softmax)
         prices[1, t] = log_prob_of_level(of_b.numbers, 0, graded, of_other, level, least, of_b.softmax)
 
 
 def sample_mixture(
-    a: RunningNetwork, b: RunningNetwork, start: int, u: Array, heat: Array, least: float, second: Array
+    a: RunningNetwork, b: RunningNetwork, start: int, u: Array, temperature: Array, least: float, second: Array
 ) -> tuple[Array, Array]:
-    """The next samples `(n,)` of one voice that two networks make, of which `second` says where the second one draws;
-    and their ln p under each of the two at a temperature of 1, `(2, n)`.
+    """Draw the next samples of one voice that two networks make together.
 
     Arguments
-        u, heat, second: `(n,)`; as of `play`
+        u, temperature: `(n,)`, as in `sample`
+        second: `(n,)`, true for each sample that b draws
+
+    Return the levels `(n,)`, and their ln p under each network at a temperature of 1, `(2, n)`.
     """
-    levels, prices = np.empty(len(u), np.int64), np.empty((2, len(u)))
-    rooms = _room(a.net, a.state, start), _room(b.net, b.state, start)
-    _play_two(a, b, start, u, heat, least, second, levels, prices, *rooms)
+    levels = np.empty(len(u), np.int64)
+    prices = np.empty((2, len(u)))
+    rooms = _allocate_workspace(a.net, a.state, start), _allocate_workspace(b.net, b.state, start)
+    _sample_two(a, b, start, u, temperature, least, second, levels, prices, *rooms)
     return levels, prices
 
 
 def prepare() -> None:
-    """Compiles the loop of one network, for weights as this processor reads those of a model's file."""
+    """Compile the loop of one network, for the type of weights that this processor reads from a model's file."""
     net, base, state = _smallest()
     half = np.full((1, 1), 0.5)
     sample(net, base, 1, state, 0, half, half, 0.0, np.zeros((1, 1), np.int64))
 
 
 def prepare_two() -> None:
-    """Compiles the loop of two."""
+    """Compile the loop of two networks."""
     sides = [RunningNetwork(net, base, 1, state) for net, base, state in (_smallest(), _smallest())]
     half = np.full(1, 0.5)
     sample_mixture(sides[0], sides[1], 0, half, half, 0.0, np.zeros(1, np.bool_))
 
 
 def _smallest() -> tuple[WaveNetWeights, Array, WaveNetState]:
-    """A network of one layer and eight channels, and a voice of it."""
-    n, dilations = 8, np.ones(1, np.int64)
+    """Return a network of one layer and eight channels, its base and a voice of it."""
+    n = 8
+    dilations = np.ones(1, np.int64)
     layers = stack_filters(np.zeros((1, 2 * n, 2 * n), np.float32), np.zeros((1, n, 2 * n), np.float32), dilations, 1)
     head = stack_head(np.zeros((n, n), np.float32), np.zeros((n, n), np.float32), 1)
     first, shift, biases = (np.zeros(shape, np.float32) for shape in ((1, n), (1, n), 3 * n))
     net = WaveNetWeights(first, layers, shift, head, biases, dilations, (n, n, n, n, 0))
-    rings, levels = np.zeros((1, 1, n), np.float32), np.zeros(1, np.int64)
+    rings = np.zeros((1, 1, n), np.float32)
+    levels = np.zeros(1, np.int64)
     return net, np.zeros((1, 1, 1, 2 * n), np.float32), WaveNetState(rings, levels, 0)

@@ -32,21 +32,21 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     family: ShortText
     """A key of the zoo, for example `realnvp`."""
     family_title: ShortText
-    """As the paper calls it, for example `RealNVP`."""
+    """The family's name in its paper, for example `RealNVP`."""
     subject: ShortText
-    """For example `Emoji, 32 × 32 colour`."""
+    """What the model makes, for example `Emoji, 32 × 32 colour`."""
     medium: Literal["picture", "sound"] = "picture"
     group: Group = ""
     shown_smooth: bool = False
-    """Whether its pictures are first shown blended instead of as squares, as photographs are."""
+    """Whether pictures of the model are shown blended at first, like photographs, instead of as squares."""
     shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
-    """(channels, height, width) of a picture, (samples,) of one cycle of a sound."""
+    """The shape of an artwork: (channels, height, width) of a picture, (samples,) of one cycle of a sound."""
     levels: Annotated[int, Meta(ge=2, le=65536)] = 256
     sample_rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
-    """Hz of recordings; 0 of pictures, and of sounds that are single cycles."""
+    """The sample rate of recordings in Hz; 0 for pictures and for single cycles."""
     recipe: dict[str, Any]
     training_data: ShortText
-    """For example `2,832 emoji (Noto, Fluent)`."""
+    """What the model was trained on, for example `2,832 emoji (Noto, Fluent)`."""
     licence: ShortText
     """The licence of the training data."""
     parameters: Annotated[int, Meta(ge=0)]
@@ -59,30 +59,34 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     figures: tuple[tuple[ShortText, float, bool], ...] = ()
     """All held-out figures that papers give for such a model: what is counted, its value, whether it is exact."""
     bits_quantiles: tuple[float, ...] = ()
-    """Bits per dimension of held-out artworks as they are opened, under the even mixture of the kinds: the least, the
-    most, and the quantiles at equal distances between them. Of recordings: bits per sample of pieces as long as `shape`
-    says, given their kind. Empty in a file that does not say."""
+    """How many bits per dimension held-out artworks cost: the lowest, quantiles at equal distances, the highest.
+
+    Pictures are priced under the even mixture of all classes. Recordings are cut into pieces of the length in `shape`,
+    and each piece is priced given its class, in bits per sample. The field is empty in files without these figures.
+    """
     paper_figure: ShortText = ""
     """The paper's figure on its own data, for example `3.49 on CIFAR-10`."""
     temperature: float = 1.0
-    """The temperature at which its pictures look best: the dial's home."""
+    """The temperature at which the model's pictures look best, and to which a double click resets the slider."""
     temperature_range: tuple[float, float] | None = None
-    """The lowest and the highest temperature at which most of its works are neither blank nor saturated, measured after
-    training. None in a file that does not say."""
+    """The lowest and the highest temperature at which most works are neither blank nor saturated.
+
+    They are measured after training. None in files without this figure.
+    """
     opening_temperature: float = 0.0
-    """The least temperature of the first 2 ms of a recording that nothing precedes; 0 where the dial's own is best."""
+    """The lowest temperature for the first 2 ms of a new recording; 0 if it needs no limit."""
     scales: tuple[str, ...] = ()
-    """Names of the latent's scales, coarse to fine."""
+    """Names of the latent's scales, from coarse to fine."""
     directions: tuple[str, ...] = ()
     """Names of the latent directions in the file."""
     classes: tuple[str, ...] = ()
     label_columns: tuple[ShortText, ...] = ()
-    """The columns of a pack's index that its kinds were read from, each a sort of kinds."""
+    """The columns of a pack's index from which the classes were read; each is a group of classes."""
     seconds_each: float = 0.0
     """Seconds to make one picture of sixteen on the computer that trained it."""
     date: ShortText
     version: ShortText
-    """Of the application that trained it."""
+    """The version of the application that trained the model."""
     former_hashes: tuple[ShortText, ...] = ()
     """Hashes that the file had with earlier cards and the same parameters."""
 
@@ -109,7 +113,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def size_text(self) -> str:
-        """For people: `32 × 32 colour`, `256 samples`, `16 kHz`."""
+        """Return the size of an artwork for the user: `32 × 32 colour`, `256 samples`, `16 kHz`."""
         if self.sample_rate:
             return f"{self.sample_rate / 1000:g} kHz"
         if self.medium == "sound":
@@ -119,7 +123,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def picture_size(self) -> tuple[int, int] | None:
-        """(height, width) of its pictures; None of sounds."""
+        """Return the (height, width) of the model's pictures; None for sounds."""
         return (self.shape[1], self.shape[2]) if self.medium == "picture" else None
 
     @property
@@ -144,13 +148,15 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def round_trip_text(self) -> str:
-        """How an artwork comes back of which the model has every level: `byte for byte`, `in the model's 16 levels`."""
+        """Return how exactly the model restores an encoded artwork: `byte for byte`, `in the model's 16 levels`."""
         full, words = (256, "byte for byte") if self.medium == "picture" else (65536, "sample for sample")
         return words if self.levels == full else f"in the model's {self.levels:,} levels"
 
     def strangeness_percentile(self, bits: float) -> float | None:
-        """Of how many in a hundred held-out artworks it is true that they cost more bits per dimension; None where the
-        card does not say."""
+        """Return the percentage of held-out artworks that cost more bits per dimension than `bits`.
+
+        It is None if the card has no such figures.
+        """
         if len(self.bits_quantiles) < 2:
             return None
         below = bisect.bisect_right(self.bits_quantiles, bits) - 1
@@ -176,7 +182,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def card_from_json(data: bytes | str) -> Card:
-    """A card as it stands in a file. Raises msgspec.ValidationError naming the field."""
+    """Return the card in a file's text. Raises msgspec.ValidationError, which names the faulty field."""
     return msgspec.convert(earlier_keys.CARD.to_present(msgspec.json.decode(data)), Card)
 
 

@@ -1,4 +1,4 @@
-"""Reads what was stored while its fields had other names: recipes, cards and training runs."""
+"""Read recipes, cards and training runs that were stored when their fields had other names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

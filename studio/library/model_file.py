@@ -22,7 +22,7 @@ MODEL_SUFFIX = ".safetensors"
 DTYPE_SIZES = {
     "F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8", "I16": "<i2", "I32": "<i4", "I64": "<i8", "U8": "|u1",
 }  # fmt: skip
-"""The types of a tensor, and how numpy reads them; bfloat16 as its bits."""
+"""The numpy type with which each type of a tensor is read. bfloat16 is read as its bits."""
 MAX_HEADER_BYTES = 8 * 2**20
 MAX_METADATA_BYTES = 64 * 2**10
 MAX_FILE_BYTES = 32 * 2**30
@@ -36,10 +36,7 @@ _DOWNLOAD_HINT = "Copy it again from where it came."
 
 
 class BadModel(ValueError):
-    """A model is missing or was not opened.
-
-    It is a sentence for the user that names the file and what to do.
-    """
+    """Reports in a sentence for the user that a model is missing or was not opened, and what to do."""
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ _ALLOWED = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
 def name_fault(name: str, folder: Path | None = None) -> str:
-    """Return why a model cannot have a name; empty if it can. It ends a sentence.
+    """Return why a model cannot have this name, as the end of a sentence; empty if it can.
 
-    folder: where its file goes. None: to the user's own models, where it may not hide a shipped one.
+    `folder` is where the model's file goes. None stands for the user's own models, where it may not hide a shipped one.
     """
     if not _ALLOWED.fullmatch(name):
         return "is not a name for a model: use small letters, digits, dots, hyphens and underscores"

@@ -1,4 +1,4 @@
-"""Find the folders that hold trained models: the shipped ones and the user's own.
+"""Find, read and import trained models: the shipped ones and the user's own.
 
 A model is one safetensors file: tensors `weights.…`, `directions` and `cover`, and its card in the metadata. Nothing
 else is ever loaded. The file is read into memory, never mapped, so that it cannot change while it is in use.

@@ -59,12 +59,12 @@ class WavetableEnd(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FixedPixel(msgspec.Struct, frozen=True, array_like=True):
-    """A pixel whose colour the artist chose."""
+    """Holds a pixel whose colour the user chose."""
 
     row: Annotated[int, Meta(ge=0, le=65535)]
     column: Annotated[int, Meta(ge=0, le=65535)]
     colour: Annotated[tuple[Annotated[int, Meta(ge=0, le=255)], ...], Meta(min_length=1, max_length=3)]
-    """Grey, or red, green and blue."""
+    """The colour: one grey, or red, green and blue, from 0 to 255."""
 
 
 class RedrawnFromRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,18 +97,18 @@ class RedrawnFromRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelMixture(msgspec.Struct, frozen=True, kw_only=True):
-    """Describes a second model that shared the decisions, pixel by pixel."""
+    """Describes a second model that was mixed with the first one, pixel by pixel or sample by sample."""
 
     model: Annotated[str, Meta(max_length=200)]
     model_hash: Annotated[str, Meta(max_length=128)]
     share: Annotated[float, Meta(ge=0.0, le=1.0)]
-    """How much it decided."""
+    """The share of the second model, from 0 to 1."""
     share_map: StoredArray | None = None
-    """What the share was at each pixel (height, width), where it was not the same at all."""
+    """The share at each pixel (height, width); None if it was the same everywhere."""
 
 
 class SoundEdit(msgspec.Struct, frozen=True, kw_only=True):
-    """Holds what the user changed while a sound was generated, from sample `at` on.
+    """Holds what the user changed while a sound was generated, from one sample on.
 
     Fields that are None stayed unchanged.
     """
@@ -123,46 +123,47 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
     medium: Literal["picture", "sound"] = "picture"
     sample_rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
-    """Hz of a recording; 0 of pictures and of single cycles."""
+    """The sample rate of a recording in Hz; 0 for pictures and for single cycles."""
     format: Annotated[int, Meta(ge=1, le=1)] = 1
     software: str = f"Latent Studio {__version__}"
     model: Annotated[str, Meta(max_length=200)]
     model_hash: Annotated[str, Meta(max_length=128)]
-    """BLAKE2b (16 bytes, hex) of the model's file."""
+    """The hash of the model's file (BLAKE2b, 16 bytes, hexadecimal)."""
     seed: Annotated[int, Meta(ge=0, lt=2**53)]
     temperature: tuple[Annotated[float, Meta(ge=0.0, le=4.0)], ...] = (1.0,)
-    """One for all scales, or one for each from coarse to fine."""
+    """One temperature for all scales of the latent, or one for each, from coarse to fine."""
     sliders: tuple[Annotated[float, Meta(ge=-16.0, le=16.0)], ...] = ()
     label: Annotated[int, Meta(ge=0)] | None = None
     temperature_map: StoredArray | None = None
-    """The temperature of each pixel (height, width), where it was not the same for all: painted, or changed on the
-    way."""
+    """The temperature of each pixel (height, width), if it was painted or changed while drawing; else None."""
     mix: ModelMixture | None = None
     latent: StoredArray | None = None
-    """Set if the start is a picture of the user instead of the seed's noise."""
+    """The latent from which the work starts, if it is a picture of the user; None if it is the seed's noise."""
     source: Annotated[str, Meta(max_length=300)] = ""
-    """Name of the file that was opened, for people."""
+    """The name of the file that was opened, for the user."""
     continued_samples: Annotated[int, Meta(ge=0)] = 0
-    """How many samples of a recording were there before: it goes on from these, which its own file brings along."""
+    """The number of samples that were opened from another file and continued. The work's own file contains them."""
     temperature_curve: Annotated[tuple[tuple[SecondsValue, TemperatureValue], ...], Meta(max_length=10_000)] = ()
-    """Of a sound whose temperature was not the same all along: seconds of it and the temperature there, joined by
-    straight lines; two of one second are a step."""
+    """The points (seconds, temperature) of a sound's temperature curve; empty if the temperature stayed the same.
+
+    Straight lines join the points. Two points at the same second are a step.
+    """
     wavetable_end: WavetableEnd | None = None
-    """Set where it is a wavetable: its frames lead from this work to that end."""
+    """The work to which the frames of a wavetable lead; None if the work is no wavetable."""
     edits: Annotated[tuple[SoundEdit, ...], Meta(max_length=100_000)] = ()
-    """What was changed while a sound was made, in order. Its length is that of its file."""
+    """The user's changes while a sound was generated, in order. The length of the sound is that of its file."""
     redrawn: RedrawnFromRow | None = None
-    """Set where only a part was drawn, from a row of another picture on."""
+    """The row of another picture from which this one continues; None if the whole picture was drawn."""
     ancestors: Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(max_length=64)] = ()
-    """`key` of each work that it came from, the nearest first, where those were kept."""
+    """The `identity_hash` of each kept work from which this one was made, the nearest first."""
     created: str = ""
-    """Date and time, ISO 8601."""
+    """The date and time of creation, ISO 8601."""
     name: Annotated[str, Meta(max_length=80)] = ""
-    """The user's name for it."""
+    """The user's name for the work."""
 
     @property
     def identity_hash(self) -> str:
-        """Tells works apart, whatever they are called.
+        """Return a hash that tells works apart, whatever the user calls them.
 
         It is the hash of the recipe with the earliest keys, because stored works name their ancestors by it.
         """
@@ -171,16 +172,16 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def has_live_settings(self) -> bool:
-        """Whether more than a seed, a temperature, a kind and sliders went into it."""
+        """Return whether more than a seed, a temperature, a class and sliders determines the work."""
         return bool(self.temperature_map or self.mix or self.edits or self.temperature_curve)
 
     @property
     def file_suffix(self) -> str:
-        """Of the file that holds it."""
+        """Return the suffix of the file that holds the work."""
         return ".wav" if self.medium == "sound" else ".png"
 
     def end_work(self) -> "Work | None":
-        """The work that a wavetable leads to."""
+        """Return the work at the end of a wavetable; None if the work is no wavetable."""
         return (
             None
             if self.wavetable_end is None
@@ -188,7 +189,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def wavetable_to(self, other: "Work") -> "Work":
-        """The wavetable from this work to another one of the same model."""
+        """Return the recipe of the wavetable from this work to another one of the same model."""
         return msgspec.structs.replace(self, wavetable_end=WavetableEnd(**_end_fields(other)))
 
     def summary(self) -> str:
@@ -213,7 +214,7 @@ def _end_fields(of: WavetableEnd | Work) -> dict[str, Any]:
 
 
 def work_from_json(data: bytes | str) -> Work:
-    """A work's making as it stands in a file. Raises msgspec.ValidationError naming the field."""
+    """Return the recipe in a file's text. Raises msgspec.ValidationError, which names the faulty field."""
     return msgspec.convert(earlier_keys.WORK.to_present(msgspec.json.decode(data)), Work)
 
 
@@ -223,7 +224,7 @@ def work_to_json(work: Work) -> str:
 
 
 class BadWork(ValueError):
-    """A recipe cannot be read; the text is a sentence for the user."""
+    """Reports in a sentence for the user that a recipe cannot be read."""
 
 
 def encode_png(picture: np.ndarray, work: Work, enlargement: Enlargement = UNENLARGED) -> bytes:

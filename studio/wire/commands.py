@@ -1,4 +1,4 @@
-"""Defines the commands that the window and the terminal send to an engine."""
+"""Define the commands that the window and the terminal send to an engine."""
 
 from typing import Annotated, Any, ClassVar
 

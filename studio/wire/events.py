@@ -1,4 +1,4 @@
-"""Defines the events with which an engine answers."""
+"""Define the events with which an engine answers."""
 
 from typing import Annotated, Any
 

@@ -2,9 +2,9 @@
 
     u32 length of the rest | u32 length of the head | head: JSON | arrays as they are
 
-The head is `{"message": …, "arrays": [[dtype, shape], …]}`; in the message an array stands as its
-number. All numbers are little-endian. Nothing is trusted: lengths, dtypes and shapes are bounded
-before anything is read, and the message is validated against its type. No pickle.
+The head is `{"message": …, "arrays": [[dtype, shape], …]}`. In the message, each array is replaced by its index in
+that list. All numbers are little-endian. Nothing is trusted: lengths, dtypes and shapes are checked before anything is
+read, and the message is validated against its type. Nothing is pickled.
 """
 
 import math
@@ -26,7 +26,7 @@ MAX_ARRAYS = 64
 
 
 class BadFrame(ValueError):
-    """A frame cannot be read. `can_continue` is False if the stream is lost with it."""
+    """Reports a frame that cannot be read. `can_continue` is False if the rest of the stream is lost, too."""
 
     def __init__(self, why: str, *, resync: bool = True, job: str = "") -> None:
         super().__init__(why)
@@ -134,7 +134,7 @@ def _job_of_faulty_message(head: bytes | memoryview) -> str:
 
 
 class FrameSplitter:
-    """Cuts a stream of bytes into frames: `feed` it what arrives, and read the messages that are complete."""
+    """Cuts a stream of bytes into frames. Pass what arrives to `feed`, and read complete messages."""
 
     def __init__(self, types: Any) -> None:
         self._types = types

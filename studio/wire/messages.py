@@ -1,4 +1,6 @@
-"""Gathers the commands for an engine and its answers: frozen records, checked on arrival. Import them from here.
+"""Gather all commands for an engine and all its events. Import them from here.
+
+They are frozen records, which are checked on arrival.
 
 A picture travels as `(n, height, width, channels)` uint8, a sound as `(n, samples)` int16, a latent as
 `(*latent_shape)` float32 or float64. Seeds are whole numbers from 0 to 2**53 - 1, so that JSON keeps

@@ -1,4 +1,4 @@
-"""Defines what all messages share: the types of their fields, their urgencies and their base classes."""
+"""Define what all messages share: the types of their fields, their urgencies and their base classes."""
 
 from typing import Annotated, Any, ClassVar
 

@@ -1,22 +1,22 @@
-"""Autoregressive: a picture as a chain of conditionals, each sub-pixel given all before it.
+"""Model a picture as a chain of conditionals: each sub-pixel is given all sub-pixels before it.
 
     ln p(x) = Σ_t ln p(x_t | x_1 … x_{t-1})
     x_t = F_t⁻¹(Φ(z_t)),  z_t ~ N(0, 1),  F_t the sum of p(· | x_1 … x_{t-1}) up to a level
 
 row by row from the top, pixel by pixel from the left, red before green before blue (van den Oord, Kalchbrenner and
 Kavukcuoglu, Pixel Recurrent Neural Networks, 2016, arXiv:1601.06759, section 2). So a latent has an entry for every
-sub-pixel, its picture is a function of it, and the price of a picture is exact. A latent is standard noise, even that
-of an encoded picture, as far as the model knows such pictures.
+sub-pixel and determines the picture, and log p(x) is exact. The latent of an encoded picture is standard noise, too,
+if the model knows such pictures well.
 
-What a network has to give
-    net(seen, c) → numbers `(B, conditional.numbers, H, W)` of pictures seen `(B, C, H, W)` in [-1, 1], where numbers
-        at a pixel depend on the pixels before it alone and, where `conditional.colours_by_net`, the numbers of a
-        sub-pixel also on those before it in its pixel
-    net.stepper(seen, c) → step(i, j) → numbers `(B, conditional.numbers)` at row i and column j, where a network can
-        do better than to start anew at every pixel. `seen` is filled between the calls, which go in order: once for
-        every pixel or, where `conditional.colours_by_net`, once for each of its sub-pixels, with all before it set.
-        What is still to come is 0 and to be ignored. Rows of a batch must not touch each other's rounding: a product
-        rounds by its size, so each picture's is a product of its own.
+A network must offer
+    net(seen, c) → numbers `(B, conditional.numbers, H, W)` of pictures `seen` `(B, C, H, W)` in [-1, 1]. The numbers
+        at a pixel depend only on the pixels before it. If `conditional.colours_by_net`, the numbers of a sub-pixel
+        depend also on the sub-pixels before it in the same pixel.
+    net.stepper(seen, c) → step(i, j) → numbers `(B, conditional.numbers)` at row i and column j. This is optional: it
+        reuses earlier results instead of computing the whole network at every pixel. The caller fills `seen` between
+        the calls, which come in order: once for each pixel or, if `conditional.colours_by_net`, once for each
+        sub-pixel, with all before it set. What is still to come is 0 and must be ignored. Pictures of a batch must
+        not change each other's rounding: a matrix product rounds by its size, so each picture needs its own.
 """
 
 import math
@@ -33,11 +33,11 @@ from studio.density.threads import single_threaded
 
 Stepper = Callable[[int, int], Tensor]
 PIXELS_PER_STEP = 4
-"""Of a row in one step. Measured in tests/benchmarks/previews.py."""
+"""Number of pixels of a row that are drawn in one step, measured in tests/benchmarks/previews.py."""
 
 
 def uncached_stepper(net: nn.Module, seen: Tensor, c: Tensor | None) -> Stepper:
-    """The whole network anew for every pixel, picture by picture. What every cache must equal."""
+    """Return a stepper that computes the whole network at every pixel. Every faster stepper must equal it."""
 
     def step(i: int, j: int) -> Tensor:
         kinds = [None] * len(seen) if c is None else torch.split(c, 1)
@@ -49,36 +49,36 @@ def uncached_stepper(net: nn.Module, seen: Tensor, c: Tensor | None) -> Stepper:
 
 @dataclass
 class PixelEntropies:
-    """How open every pixel was just before it was drawn: the entropy in bits of its levels at its temperature,
+    """Collects the entropy in bits of every pixel just before it is drawn, at its temperature.
 
-        H_t = -Σ_x p(x | x_1 … x_{t-1}) log2 p(x | x_1 … x_{t-1}),
+        H_t = -Σ_x p(x | x_1 … x_{t-1}) log2 p(x | x_1 … x_{t-1})
 
-    exact, and of a pixel the sum over its colours, each given those before it as they were drawn. Of pixels that are
-    not drawn yet only the next one's could be known: those after it depend on what comes before them.
+    It is exact. The entropy of a pixel is the sum over its colours, each given those drawn before it. The entropy of a
+    later pixel cannot be known yet, because it depends on pixels that are still to come.
 
     Attributes
-        bits: `(B, H, W)`; NaN where a pixel is still to come, is kept, or was drawn while nobody watched
-        watched: whether what is drawn now is watched; it may be changed between two steps
+        bits: `(B, H, W)`; NaN if a pixel is still to come, is kept, or was drawn while `is_recorded` was False
+        is_recorded: whether entropies are computed; it may be changed between two steps
     """
 
     bits: Tensor
     is_recorded: bool = True
 
     def add_entropy(self, i: int, j: int, bits: Tensor, free: Tensor) -> None:
-        """One more sub-pixel of a pixel has these bits `(B,)`, in pictures that are free there `(B,)`."""
+        """Add the entropy `(B,)` of one sub-pixel, in those pictures in which the pixel is `free` `(B,)`."""
         before = self.bits[:, i, j]
         self.bits[:, i, j] = torch.where(free, before.nan_to_num() + bits.to(before), before)
 
 
 class Autoregressive(Model):
-    """log p(x) by the chain rule, exact.
+    """Computes log p(x) exactly by the chain rule.
 
     Arguments
         shape: (channels, height, width)
-        net: gives the numbers of every pixel, as the head of this file asks
-        conditional: what the numbers mean
-        classes: how many classes the network looks at. Without a class, a price is that of the even mixture of all,
-            p(x) = Σ p(x | c) / classes; a latent needs its class.
+        net: computes the numbers of every pixel, as the head of this file describes
+        conditional: turns the numbers into probabilities
+        classes: number of classes that the network knows. Without a class, log p(x) is that of the even mixture of
+            all, p(x) = Σ p(x | c) / classes. Encoding and decoding need a class.
     """
 
     scales_noise = False
@@ -92,7 +92,7 @@ class Autoregressive(Model):
         self.conditional = conditional
 
     def stepper(self, seen: Tensor, c: Tensor | None) -> Stepper:
-        """The network's own steps where it has them."""
+        """Return the network's own stepper if it has one, else the plain one."""
         own = getattr(self.net, "stepper", None)
         if not callable(own):
             return uncached_stepper(self.net, seen, c)
@@ -100,7 +100,7 @@ class Autoregressive(Model):
         return cached
 
     def _log_probs(self, x: Tensor, c: Tensor | None) -> Tensor:
-        """ln p of every sub-pixel in nats, `(B, *shape)`; in training without the floor."""
+        """Return ln p of every sub-pixel in nats, `(B, *shape)`; in training without the floor."""
         self._check_class(c)
         numbers = self.net(self.conditional.network_input(x.to(self.dtype)), c)
         return self.conditional.log_prob(x, numbers.to(self.dtype), floor=not self.training)
@@ -131,7 +131,7 @@ class Autoregressive(Model):
 
     @torch.no_grad()
     def encode_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
-        """Step by step as it is decoded, so that both find the same numbers to the last bit, and the same picture."""
+        """Encode pixel by pixel in the same way as decoding, so that decoding restores every bit of the picture."""
         z = torch.zeros(x.shape, device=x.device, dtype=self.dtype)
         seen = torch.zeros_like(z)
         places = self._places_in_levels()
@@ -144,8 +144,10 @@ class Autoregressive(Model):
         yield z
 
     def _places_in_levels(self) -> Tensor:
-        """Where in its level the noise of each sub-pixel lies, `shape`. One draw serves all pictures, so that alike
-        pictures have alike latents."""
+        """Return where in its level's interval the noise of each sub-pixel lies, from 0 to 1, `shape`.
+
+        All pictures share one draw, so that similar pictures have similar latents.
+        """
         return torch.rand(self.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
     @torch.no_grad()
@@ -157,16 +159,16 @@ class Autoregressive(Model):
         keep: Tensor | None = None,
         entropies: PixelEntropies | None = None,
     ) -> Iterator[DecodingStep]:
-        """As `Model.decode_steps`; `doubts`, where there are any, are filled in while they are watched."""
+        """Decode as `Model.decode_steps` does. `entropies` are filled in while their `is_recorded` is True."""
         _, height, width = self.shape
-        heat = torch.as_tensor(temperature, device=z.device, dtype=self.dtype).expand(z.shape)
+        temperature = torch.as_tensor(temperature, device=z.device, dtype=self.dtype).expand(z.shape)
         free, x = self._known_levels(z, keep)
         drawn = free.any(0).tolist()
         seen = torch.zeros_like(z)
         for k, i, j, numbers in self._sub_pixels(seen, c):
             place = x[:, k, i, j]
             if drawn[k][i][j]:
-                asked = numbers, x[:, :k, i, j], z[:, k, i, j], heat[:, k, i, j]
+                asked = numbers, x[:, :k, i, j], z[:, k, i, j], temperature[:, k, i, j]
                 with single_threaded():
                     if entropies is not None and entropies.is_recorded:
                         new, bits = self.conditional.draw_level_with_entropy(*asked)
@@ -179,12 +181,12 @@ class Autoregressive(Model):
                 yield DecodingStep(x.clone(), i + (j == width - 1), height)
 
     def _ends_step(self, k: int, j: int) -> bool:
-        """Whether a step ends with this sub-pixel: each takes some pixels of a row, so that none lasts long."""
+        """Return whether a step ends with this sub-pixel: each takes a few pixels of a row, so that none lasts long."""
         channels, _, width = self.shape
         return k == channels - 1 and (j == width - 1 or j % PIXELS_PER_STEP == PIXELS_PER_STEP - 1)
 
     def _known_levels(self, z: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Where the model is free, and the levels as far as they are known, each `(B, *shape)`."""
+        """Return where the model may draw, and the levels as far as they are known, both `(B, *shape)`."""
         if keep is None:
             return torch.ones_like(z, dtype=torch.bool), torch.zeros_like(z, dtype=torch.uint8)
         if keep.shape != z.shape:
@@ -194,7 +196,7 @@ class Autoregressive(Model):
         return keep < 0, keep.clamp(min=0).to(torch.uint8)
 
     def _sub_pixels(self, seen: Tensor, c: Tensor | None) -> Iterator[tuple[int, int, int, Tensor]]:
-        """Channel, row and column of every sub-pixel in order, with the numbers of its pixel `(B, numbers)`."""
+        """Yield channel, row and column of every sub-pixel in order, with the numbers of its pixel `(B, numbers)`."""
         self._check_class(c)
         channels, height, width = self.shape
         step = self.stepper(seen, c)

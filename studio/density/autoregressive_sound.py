@@ -1,20 +1,20 @@
-"""AutoregressiveSound: a sound as a chain of conditionals, each sample given all before it.
+"""Model a sound as a chain of conditionals: each sample is given all samples before it.
 
     ln p(x) = Σ_t ln p(x_t | x_1 … x_{t-1}, c)
     x_t = F_t⁻¹(Φ(z_t)),  z_t ~ N(0, 1),  F_t the sum of p(· | x_1 … x_{t-1}, c) up to a level
 
-(van den Oord et al., WaveNet, 2016, arXiv:1609.03499, section 2). A sound may have any length: `shape` is what it has
-where nobody asks for another. A longer sound of a seed begins as the shorter one.
+(van den Oord et al., WaveNet, 2016, arXiv:1609.03499, section 2). A sound may have any length; `shape` is the usual
+one. A longer sound of a seed begins like the shorter one.
 
-What a network has to give
-    net(x, c) → numbers `(B, conditional.numbers, T)` of every sample of levels `(B, T)`, those of a sample from the
-        samples before it alone
-    net.after(x, c) → those of the last n samples of `(B, net.field + n)`; what is negative is before the sound
-    net.go_on(before, queues, c, start), net.queues(count), net.before(x, last): the same in parts, each going on
-        where the one before it ended
-    net.steps(queues, c, start, count) → an object to be called with the levels `(B,)` before a sample for its numbers
-        `(B, conditional.numbers)`, sample after sample, which can give its queues back. Rows of a batch must not touch
-        each other's rounding.
+A network must offer
+    net(x, c) → numbers `(B, conditional.numbers, T)` for every sample of levels `(B, T)`. Those of a sample depend
+        only on the samples before it.
+    net.after(x, c) → the numbers of the last n samples of `(B, net.field + n)`. Negative levels lie before the sound.
+    net.go_on(before, queues, c, start), net.queues(count), net.before(x, last): the same in parts, each of which
+        continues the one before it
+    net.steps(queues, c, start, count) → an object that is called with the levels `(B,)` before a sample and returns
+        the sample's numbers `(B, conditional.numbers)`, sample after sample. It can return its queues. Sounds of a
+        batch must not change each other's rounding.
 """
 
 import itertools
@@ -30,26 +30,28 @@ from studio.density.model import DecodingStep, Model
 from studio.density.sound_stream import MakeFastSampler, StreamSampler, TorchSampler
 
 SAMPLES_PER_STEP = 320
-"""Samples between two looks at who else waits: 20 ms at 16 kHz."""
+"""Number of samples in one step of decoding, after which other jobs may run: 20 ms at 16 kHz."""
 SEGMENT_SAMPLES = 16_384
-"""Samples that are priced or heard together."""
+"""Number of samples that are priced or appended together."""
 SHORT_SEGMENT_SAMPLES = 1024
-"""Samples that are priced in one step of a job. A step takes 25 ms of one core with the largest shipped model, so that
-other jobs get their turn."""
+"""Number of samples that are priced in one step of a job.
+
+A step takes 25 ms of one core with the largest shipped model, so that other jobs get their turn.
+"""
 NOISE_BLOCK_SAMPLES = 1024
-"""Samples of noise that are drawn together, so that the first are the same for any length."""
+"""Number of noise samples that are drawn together. So the first ones are the same for any length."""
 
 
 class AutoregressiveSound(Model):
-    """log p(x) by the chain rule, exact, of sounds of any length.
+    """Computes log p(x) of sounds of any length, exactly, by the chain rule.
 
     Arguments
-        shape: (samples,) where no other length is asked for
-        net: gives the numbers of every sample, as the head of this file asks
-        conditional: what the numbers mean
-        classes: how many classes the network looks at. Without a class, a price is that of the even mixture of all
-        follows: whether it follows a signal, which c must then be
-        play: a faster player than the plain one, where it can play
+        shape: (samples,), the usual length
+        net: computes the numbers of every sample, as the head of this file describes
+        conditional: turns the numbers into probabilities
+        classes: number of classes that the network knows. Without a class, log p(x) is that of the even mixture of all
+        follows_signal: whether the condition c is a signal instead of a class
+        make_fast_sampler: makes a sampler that is faster than `TorchSampler`, if it can
     """
 
     scales_noise = False
@@ -74,16 +76,19 @@ class AutoregressiveSound(Model):
 
     @property
     def receptive_field(self) -> int:
-        """How many samples before it a sample is predicted from."""
+        """Return the number of samples from which the next one is predicted."""
         return int(self.net.field)
 
     @property
     def silence_level(self) -> int:
-        """The level of silence."""
+        """Return the level of silence."""
         return self.levels // 2
 
     def make_sampler(self, c: Tensor | None, count: int, undo_samples: int = 0) -> StreamSampler:
-        """So many voices at their beginning; so many samples they can forget again, where a compiled loop plays."""
+        """Return a sampler of `count` voices at their beginning.
+
+        If a compiled loop samples, up to `undo_samples` samples can be undone.
+        """
         self._check_condition(c)
         swift = (
             self._make_fast_sampler(self.net, self.conditional, c, count, undo_samples)
@@ -101,12 +106,12 @@ class AutoregressiveSound(Model):
             raise ValueError(f"this model has {self.classes} classes, and none was given")
 
     def log_prob_of_samples(self, x: Tensor, numbers: Tensor) -> Tensor:
-        """ln p in nats, `(B, T)`; in training without the floor."""
+        """Return ln p of each sample in nats, `(B, T)`; in training without the floor."""
         price = self.conditional.log_prob(x[:, None], numbers.to(self.dtype), floor=not self.training)
         return price[:, 0]
 
     def _segments(self, x: Tensor, c: Tensor | None, size: int = SHORT_SEGMENT_SAMPLES) -> Iterator[Tensor]:
-        """ln p of samples in nats, segment after segment."""
+        """Yield ln p of samples in nats, segment after segment."""
         self._check_condition(c)
         prices = StreamingLogProb(self, c, len(x))
         for part in torch.split(x, size, 1):
@@ -150,8 +155,11 @@ class AutoregressiveSound(Model):
         return -self.log_prob(x, c).mean() / (x.shape[1] * math.log(2))
 
     def loss_of_cuts(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """As `loss`, of parts of sounds `(B, field + n)`: mean bits of those of the last n samples that are not
-        negative. The field is heard alone; what is negative there is before the sound's beginning."""
+        """Return the mean bits of the last n samples of parts of sounds `(B, field + n)`.
+
+        The first `field` samples are only context. Negative ones among them lie before the sound, and negative ones
+        among the last n are left out.
+        """
         self._check_condition(c)
         wanted = x[:, self.receptive_field :]
         prices = self.log_prob_of_samples(wanted.clamp(min=0), self.net.after(x, c))
@@ -161,14 +169,14 @@ class AutoregressiveSound(Model):
     # ── latents ─────────────────────────────────────────────────────────────────────────────────
 
     def noise(self, seeds: Sequence[int], samples: int | None = None) -> Tensor:
-        """Standard noise `(len(seeds), samples)`, for as many samples as wanted; a longer one begins as a shorter."""
+        """Return standard noise `(len(seeds), samples)`. A longer one begins like a shorter one."""
         wanted = samples or self.shape[0]
         count = -(-wanted // NOISE_BLOCK_SAMPLES)
         rows = [torch.cat(list(itertools.islice(self.noise_blocks(seed), count)))[:wanted] for seed in seeds]
         return torch.stack(rows)
 
     def noise_blocks(self, seed: int) -> Iterator[Tensor]:
-        """The noise of a seed, block after block `(n,)` without an end."""
+        """Yield the noise of a seed in blocks `(n,)`, without an end."""
         stream = torch.Generator().manual_seed(seed)
         while True:
             yield torch.randn(NOISE_BLOCK_SAMPLES, generator=stream).to(self.scale_of.device, self.dtype)
@@ -180,13 +188,13 @@ class AutoregressiveSound(Model):
         temperature: float | Tensor = 1.0,
         samples: int | None = None,
     ) -> Iterator[DecodingStep]:
-        """New sounds, one for each seed, step by step. Without c a seed draws its class, too."""
+        """Make a new sound for each seed, step by step. Without c, each seed also draws a class."""
         if c is None and not self.follows_signal:
             c = self.draw_classes(seeds)
         return self.decode_steps(self.noise(seeds, samples), c, temperature)
 
     def temperature_by_scale(self, temperatures: Sequence[float]) -> Tensor:
-        """The temperature as a tensor of one number, which fits sounds of any length."""
+        """Return the temperature as a tensor of one number, which fits sounds of any length."""
         return super().temperature_by_scale(temperatures)[:1]
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
@@ -196,10 +204,10 @@ class AutoregressiveSound(Model):
 
     @torch.no_grad()
     def encode_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
-        """Sample by sample as it is decoded, so that both find the same numbers to the last bit, and the same sound."""
+        """Encode sample by sample in the same way as decoding, so that decoding restores every bit of the sound."""
         player = self.make_sampler(c, len(x))
         found = []
-        # One draw of the places in the levels serves all sounds, so that alike sounds have alike latents.
+        # All sounds share one draw of the places in their levels, so that similar sounds have similar latents.
         stream = torch.Generator().manual_seed(0)
         for part in torch.split(x, SAMPLES_PER_STEP, 1):
             u = torch.rand(part.shape[1], generator=stream, dtype=torch.float64)
@@ -211,9 +219,11 @@ class AutoregressiveSound(Model):
     def decode_steps(
         self, z: Tensor, c: Tensor | None = None, temperature: float | Tensor = 1.0, keep: Tensor | None = None
     ) -> Iterator[DecodingStep]:
-        """As every model's; a beginning that is kept is heard at once. Every step shows the same tensor, filled
-        further, and silence to come."""
-        heat = torch.as_tensor(temperature, device=z.device, dtype=self.dtype).expand(z.shape)
+        """Decode as every model does. A beginning that is kept is appended at once.
+
+        All steps return the same tensor, filled further each time. What is still to come is silence.
+        """
+        temperature = torch.as_tensor(temperature, device=z.device, dtype=self.dtype).expand(z.shape)
         heard = self._known_count(z, keep)
         form = torch.uint8 if self.levels <= 256 else torch.int32
         x = torch.full(z.shape, self.silence_level, dtype=form, device=z.device)
@@ -230,12 +240,12 @@ class AutoregressiveSound(Model):
                 player.append(known)
                 x[:, part] = known.to(form)
             else:
-                x[:, part] = player.sample(z[:, part], heat[:, part], known).to(form)
+                x[:, part] = player.sample(z[:, part], temperature[:, part], known).to(form)
             begin = end
             yield DecodingStep(x, done, len(ends))
 
     def _known_count(self, z: Tensor, keep: Tensor | None) -> int:
-        """How many samples at the beginning of all sounds are known."""
+        """Return the number of samples that are kept at the beginning of all sounds."""
         if keep is None:
             return 0
         if keep.shape != z.shape:
@@ -246,7 +256,7 @@ class AutoregressiveSound(Model):
 
 
 class StreamingLogProb:
-    """The prices of sounds in parts, each of which goes on where the one before it ended."""
+    """Computes the log-probability of sounds in parts, each of which continues the one before it."""
 
     def __init__(self, model: AutoregressiveSound, c: Tensor | None, count: int) -> None:
         self._model = model
@@ -256,7 +266,7 @@ class StreamingLogProb:
         self._at = 0
 
     def log_prob(self, x: Tensor) -> Tensor:
-        """ln p in nats of the next levels `(B, n)`."""
+        """Return ln p in nats of the next levels `(B, n)`."""
         net = self._model.net
         numbers = net.go_on(net.before(x, self._last), self._queues, self._c, self._at)
         self._last = x[:, -1:]
@@ -264,15 +274,15 @@ class StreamingLogProb:
         return self._model.log_prob_of_samples(x, numbers)
 
     def bits(self, x: Tensor) -> Tensor:
-        """-log2 p of them."""
+        """Return -log2 p of the next levels `(B, n)`, in bits."""
         return -self.log_prob(x) / math.log(2)
 
     def set_condition(self, c: Tensor | None) -> None:
-        """From the next sample on they are those under another condition."""
+        """Use another condition from the next sample on."""
         self._c = c
 
     def bits_of_continuations(self, x: Tensor) -> Tensor:
-        """-log2 p of some ways `(n, m)` in which one sound could go on; it does not go on thereby."""
+        """Return -log2 p of n possible continuations `(n, m)` of one sound, without appending any."""
         count = len(x)
         last = self._last
         queues = [queue.expand(count, -1, -1).clone() for queue in self._queues]

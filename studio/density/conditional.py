@@ -1,13 +1,13 @@
-"""Conditionals: one sub-pixel of a picture given those before it.
+"""Define conditionals: the probabilities of one sub-pixel of a picture, given those before it.
 
     x = min {x : Φ(z) < F(x)}                      the level that noise z ~ N(0, 1) draws
     z = Φ⁻¹(F(x - 1) + u p(x)),  u ~ U(0, 1)       noise that draws a level again
-    p(x) = (1 - ε) q(x) + ε / levels               q is what the network says, ε = levels · FLOOR
+    p(x) = (1 - ε) q(x) + ε / levels               q comes from the network, ε = levels · MIN_PROBABILITY
 
 with F the sum of p up to x. If x follows p, z follows N(0, 1) (Rüschendorf, On the distributional transform, Sklar's
 theorem, and the empirical copula process, 2009). With u = ½ it would not: z would be near 0 wherever the network is
-sure, and the latents of test digits had a standard deviation of 0.23. The even floor leaves no level impossible, so
-every picture has a price and a latent.
+sure, and the latents of test digits had a standard deviation of 0.23. The floor ε / levels leaves no level impossible,
+so every picture has a finite log p(x) and a latent.
 """
 
 import math
@@ -18,42 +18,50 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, logsigmoid, softplus
 
 MIN_PROBABILITY = 2.0**-21
-"""Probability that every level has at least. An interval of that width survives its z being kept in float32, whose
-rounding moves Φ(z) by 2⁻²⁶ at most; the floor costs 0.0002 bits of an entry of 256 levels, and 0.000002 of two."""
+"""The smallest probability of a level.
+
+Storing z in float32 moves Φ(z) by 2⁻²⁶ at most, so an interval of this width is still hit. The floor costs 0.0002 bits
+for an entry of 256 levels, and 0.000002 bits for one of two levels.
+"""
 
 EDGE_DISTANCE = 2.0**-13
-"""How far Φ(z) stays from the edges of its level, or two fifths of the level if that is narrower. Noise from elsewhere,
-whose F was rounded in another way, then still draws the level."""
+"""The least distance of Φ(z) from the edges of its level, or two fifths of the level if that is less.
+
+So noise that was computed on another device, where F is rounded in another way, still draws the level.
+"""
 
 Elementwise = Callable[[Tensor], Tensor]
 
 MIN_TEMPERATURE = 1e-3
-"""A temperature below which all is as at it, so that nothing is divided by zero."""
+"""The lowest temperature that is used in a division. Lower ones give the same result."""
 
 MAX_SCALAR_OUTPUT = 64.0
 """If an output of the network is larger than this, the level is found with tensors."""
 
 SCALAR_EDGE_MARGIN = 1e-5
-"""How far such a level's edges must be from the noise: with no number above LARGEST and s of e⁻⁷ · COLD at least, no
-argument of σ is above 8e7, so that a few roundings by 1e-16 of it move F by less than 1e-6."""
+"""The least distance between the noise and the edges of a level that is found without tensors.
+
+With no output above MAX_SCALAR_OUTPUT and s of at least e⁻⁷ · MIN_TEMPERATURE, no argument of σ is above 8e7. Then a
+few roundings by 1e-16 of it move F by less than 1e-6.
+"""
 
 
 def place_in_interval(below: Tensor, above: Tensor, u: Tensor) -> Tensor:
-    """The places at shares u of intervals from `below` to `above`, with `ROOM` to their edges."""
+    """Return the places at shares u of the intervals from `below` to `above`, `EDGE_DISTANCE` from their edges."""
     room = (0.4 * (above - below)).clamp(max=EDGE_DISTANCE)
     return below + room + u * (above - below - 2 * room)
 
 
 class Conditional:
-    """p(x | before) of sub-pixels of whole levels, from the numbers that a network gives for their pixel.
+    """Computes p(x | before) of sub-pixels, from the numbers that a network returns for their pixel.
 
     Attributes
         numbers: how many numbers a pixel needs in all
-        colours_by_net: whether numbers of a sub-pixel come from a network that has seen the sub-pixels before it;
-            otherwise the numbers of a pixel know other pixels alone, and the conditional itself goes from red to
-            green to blue
-        least: the probability that every level has at least
-        most, thing: how many levels there may be at most, and of what
+        colours_by_net: whether the network has seen the sub-pixels before a sub-pixel in the same pixel. Otherwise it
+            has seen only other pixels, and the conditional itself passes from red to green to blue
+        min_probability: the smallest probability of a level
+        max_levels: the largest number of levels
+        element_name: the name of an element in messages for the user: pixel or sample
     """
 
     numbers: int
@@ -71,14 +79,14 @@ class Conditional:
         self.levels = levels
 
     def network_input(self, x: Tensor) -> Tensor:
-        """What a network sees of levels x, given as floating point: values from -1 to 1."""
+        """Return the network's input for levels x, given as floats: values from -1 to 1."""
         return 2 * x / (self.levels - 1) - 1
 
     def log_prob(self, x: Tensor, numbers: Tensor, *, floor: bool = True) -> Tensor:
-        """ln p in nats of every sub-pixel of levels x, both `(B, C, H, W)`, from numbers `(B, numbers, H, W)`.
+        """Return ln p in nats of every sub-pixel of levels x, both `(B, C, H, W)`, from numbers `(B, numbers, H, W)`.
 
-        Without the floor it is ln q, which training lowers: at the floor a level that the network all but excludes
-        would teach it nothing.
+        Without the floor it is ln q, which training uses: with the floor, a level that the network nearly excludes
+        would have no gradient.
         """
         log_q = self._log_prob(x, numbers)
         if not floor:
@@ -87,38 +95,43 @@ class Conditional:
         return torch.logaddexp(log_q + share, log_q.new_tensor(math.log(self.min_probability)))
 
     def probabilities(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
-        """p of every level of one sub-pixel, `(B, levels)`, in float64.
+        """Return p of every level of one sub-pixel, `(B, levels)`, in float64.
 
         Arguments
-            numbers: of its pixel, `(B, numbers)`
-            before: levels of the pixel's sub-pixels before it, `(B, k)`, so that it is number k
-            temperature: `(B,)`; at 0 only what is likeliest is left
+            numbers: the numbers of its pixel, `(B, numbers)`
+            before: the levels of the k sub-pixels before it in its pixel, `(B, k)`
+            temperature: `(B,)`; at 0 only the likeliest level is left
         """
         edges = self._edges(numbers, before, temperature)
         return torch.diff(edges, prepend=torch.zeros_like(edges[:, :1]))
 
     def draw_level(self, numbers: Tensor, before: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
-        """The level `(B,)` that noise z `(B,)` draws; the rest as for `probabilities`."""
+        """Return the level `(B,)` that noise z `(B,)` draws. The other arguments are those of `probabilities`."""
         return self._level_on_edges(self._edges(numbers, before, temperature), z, temperature)
 
     def draw_level_with_entropy(
         self, numbers: Tensor, before: Tensor, z: Tensor, temperature: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """`level`, and how open it was before the noise chose it: -Σ p log2 p in bits, `(B,)` in float64, of the p that
-        are drawn from. At temperature 0 there is nothing to choose, so it is 0."""
+        """Return the level that `draw_level` draws, and its entropy -Σ p log2 p in bits, `(B,)` in float64.
+
+        p is taken at the temperature. At temperature 0 the entropy is 0.
+        """
         edges = self._edges(numbers, before, temperature)
         p = torch.diff(edges, prepend=torch.zeros_like(edges[:, :1]))
         doubt = torch.special.entr(p.clamp(min=0)).sum(1) / math.log(2) * to_float64(temperature > 0)
         return self._level_on_edges(edges, z, temperature), doubt
 
     def _level_on_edges(self, edges: Tensor, z: Tensor, temperature: Tensor) -> Tensor:
-        # What is left at temperature 0 may be two levels as likely; then no noise may choose between them.
+        # At temperature 0 two levels may be equally likely; then the noise must not choose between them.
         u = torch.special.ndtr(to_float64(z) * to_float64(temperature > 0))
         x = torch.searchsorted(edges, u[:, None], right=True)[:, 0]
         return x.clamp(max=self.levels - 1).to(z.device)
 
     def noise_of_level(self, numbers: Tensor, before: Tensor, x: Tensor, u: Tensor) -> Tensor:
-        """The noise z `(B,)` that at temperature 1 draws level x `(B,)`, at the share u `(B,)` of its interval."""
+        """Return the noise z `(B,)` that draws level x `(B,)` at temperature 1.
+
+        It lies at the share u `(B,)` of the level's interval.
+        """
         edges = self._edges(numbers, before, torch.ones_like(numbers[:, 0]))
         at = x.long().to(edges.device)[:, None]
         below = edges.gather(1, (at - 1).clamp(min=0)) * (at > 0)
@@ -126,24 +139,24 @@ class Conditional:
         return z.to(numbers.device, numbers.dtype)
 
     def _edges(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
-        """F, the sum of p up to each level, `(B, levels)`, in float64."""
-        heat = to_float64(temperature)[:, None]
-        cdf = self._cdf(to_float64(numbers), to_float64(before), heat.clamp(min=MIN_TEMPERATURE))
-        floor = self.min_probability * heat.clamp(max=1)
+        """Return F, the sum of p up to each level, `(B, levels)`, in float64."""
+        temperature = to_float64(temperature)[:, None]
+        cdf = self._cdf(to_float64(numbers), to_float64(before), temperature.clamp(min=MIN_TEMPERATURE))
+        floor = self.min_probability * temperature.clamp(max=1)
         evenly = torch.arange(1, self.levels + 1, device=cdf.device, dtype=cdf.dtype)
         return torch.addcmul((1 - self.levels * floor) * cdf, floor, evenly)
 
     def _log_prob(self, x: Tensor, numbers: Tensor) -> Tensor:
-        """ln q, `(B, C, H, W)`."""
+        """Return ln q, `(B, C, H, W)`."""
         raise NotImplementedError
 
     def _cdf(self, numbers: Tensor, before: Tensor, temperature: Tensor) -> Tensor:
-        """The sum of q up to each level, `(B, levels)`; all in float64, temperature `(B, 1)` above 0."""
+        """Return the sum of q up to each level, `(B, levels)`. All is float64; temperature `(B, 1)` is above 0."""
         raise NotImplementedError
 
 
 class Categorical(Conditional):
-    """A softmax over the levels, q(x) ∝ exp(numbers[x] / T) (van den Oord et al., 2016, arXiv:1601.06759, section 2.2).
+    """Is a softmax over levels, q(x) ∝ exp(numbers[x] / T) (van den Oord et al., 2016, arXiv:1601.06759, section 2.2).
 
     The numbers are `(B, C, levels, H, W)`, flattened: all levels of red, then of green, then of blue.
     """
@@ -166,7 +179,7 @@ class Categorical(Conditional):
 
 
 class BernoulliLevels(Conditional):
-    """Two levels, q(1) = sigmoid(number / T); a number for each channel."""
+    """Has two levels with q(1) = sigmoid(number / T), and one number for each channel."""
 
     colours_by_net = True
 
@@ -185,16 +198,17 @@ class BernoulliLevels(Conditional):
 
 
 class LogisticMixture(Conditional):
-    """A mixture of discretised logistics, one component for a whole pixel (Salimans, Karpathy, Chen and Kingma,
-    PixelCNN++, 2017, arXiv:1701.05517, sections 2.1 and 2.2).
+    """Is a mixture of discretised logistics that share their component over a pixel's colours.
+
+    (Salimans, Karpathy, Chen and Kingma, PixelCNN++, 2017, arXiv:1701.05517, sections 2.1 and 2.2.)
 
         q(r, g, b) = Σ_k π_k q_k(r) q_k(g | r) q_k(b | r, g)
         q_k(v) = σ((v + h - μ_k) / s_k) - σ((v - h - μ_k) / s_k),  h = 1 / (levels - 1),  v in [-1, 1]
         μ(g) = μ_g + tanh(α) r,  μ(b) = μ_b + tanh(β) r + tanh(γ) g
 
-    Black reaches to -∞ and white to +∞, so that all levels sum to 1. By the chain rule the price of green is that of a
-    mixture whose weights know red, w_k ∝ π_k q_k(r), and blue's know both; their sum is the paper's loss. At a
-    temperature T the weights are of π_k^(1/T), and s_k is T · s_k.
+    Black reaches to -∞ and white to +∞, so that all levels sum to 1. By the chain rule, green has the probabilities of
+    a mixture whose weights know red, w_k ∝ π_k q_k(r), and the weights for blue know both. The sum of their ln q is the
+    paper's loss. At a temperature T the weights are those of π_k^(1/T), and s_k becomes T · s_k.
 
     The numbers are the K logits of π, then for each channel K means, K values of ln s and, for RGB, K coefficients:
     α with red, β with green, γ with blue, as in the authors' code.
@@ -202,7 +216,7 @@ class LogisticMixture(Conditional):
 
     colours_by_net = False
     NARROW, WIDE = -7.0, 7.0
-    """Bounds of ln s. The lower is the authors'; beyond the upper ln q has no end."""
+    """The bounds of ln s. The lower one is the authors'. Without the upper one, ln q could become infinite."""
 
     def __init__(self, channels: int, levels: int, mixture: int = 10) -> None:
         super().__init__(channels, levels)
@@ -248,28 +262,28 @@ class LogisticMixture(Conditional):
         return super().draw_level(numbers, before, z, temperature)
 
     def _level_of_one(self, numbers: list[float], before: list[int], z: float, temperature: float) -> int | None:
-        """Find the level of one picture as `level` does, but without tensors.
+        """Return the level of one picture as `draw_level` does, but without tensors.
 
-        For so few numbers tensors take seven times as long. None if rounding might decide between two levels, because
-        torch rounds exp, tanh and log another way.
+        For so few numbers, tensors take seven times as long. None if rounding might decide between two levels, because
+        torch rounds exp, tanh and log in another way.
         """
         if not -MAX_SCALAR_OUTPUT < min(numbers) <= max(numbers) < MAX_SCALAR_OUTPUT:
             return None
-        heat = max(temperature, MIN_TEMPERATURE)
+        safe_temperature = max(temperature, MIN_TEMPERATURE)
         parts = [numbers[at : at + self.mixture] for at in range(0, len(numbers), self.mixture)]
         values = [2 * x / (self.levels - 1) - 1 for x in before]
-        log_w = [number / heat for number in parts[0]]
+        log_w = [number / safe_temperature for number in parts[0]]
         for i, x in enumerate(before):
-            joint = zip(log_w, *self._logistics(parts, values[:i], heat), strict=True)
+            joint = zip(log_w, *self._logistics(parts, values[:i], safe_temperature), strict=True)
             log_w = [w + self._log_q(x, values[i], mean, per_s) for w, mean, per_s in joint]
         most = max(log_w)
         w = [math.exp(each - most) for each in log_w]
-        logistics = list(zip(w, *self._logistics(parts, values, heat), strict=True))
+        logistics = list(zip(w, *self._logistics(parts, values, safe_temperature), strict=True))
         floor = self.min_probability * min(temperature, 1)
         whole = sum(w)
 
         def up_to(x: int) -> float:
-            """F, by σ(a) = ½ + ½ tanh(½ a)."""
+            """Return F, by σ(a) = ½ + ½ tanh(½ a)."""
             edge = (2 * x + 1) / (self.levels - 1) - 1
             cdf = 0.5 + 0.5 * sum([w * math.tanh(0.5 * (edge - mean) * per_s) for w, mean, per_s in logistics]) / whole
             return (1 - self.levels * floor) * cdf + floor * (x + 1)
@@ -287,14 +301,16 @@ class LogisticMixture(Conditional):
                 low, below = middle, found
         return level if below + SCALAR_EDGE_MARGIN < u < above - SCALAR_EDGE_MARGIN else None
 
-    def _logistics(self, parts: list[list[float]], before: list[float], heat: float) -> tuple[list[float], list[float]]:
+    def _logistics(
+        self, parts: list[list[float]], before: list[float], temperature: float
+    ) -> tuple[list[float], list[float]]:
         """Return μ and 1 / s of each logistic of a sub-pixel, given the values before it; `parts` of K numbers each."""
         k = len(before)
         means, log_s = parts[1 + k * self.each], parts[2 + k * self.each]
         for i, value in enumerate(before):
             coefficients = parts[3 + (k * (k - 1) // 2 + i) * self.each]
             means = [mean + math.tanh(c) * value for mean, c in zip(means, coefficients, strict=True)]
-        return means, [math.exp(-min(max(s, self.NARROW), self.WIDE)) / heat for s in log_s]
+        return means, [math.exp(-min(max(s, self.NARROW), self.WIDE)) / temperature for s in log_s]
 
     def _log_q(self, x: int, v: float, mean: float, per_s: float) -> float:
         """Return ln q_k of level x, whose value is v, as `_of_components` does."""
@@ -308,13 +324,13 @@ class LogisticMixture(Conditional):
         return up_to + over + math.log(-math.expm1(-2 * half))
 
     def _components(self, numbers: Tensor, tanh: Elementwise = torch.tanh) -> tuple[Tensor, Tensor, Tensor]:
-        """Means, ln s and coefficients, each `(B, C, K, …)`; no coefficients where there is one channel."""
+        """Return means, ln s and coefficients, each `(B, C, K, …)`. One channel has no coefficients."""
         sizes = (len(numbers), self.channels, self.each, self.mixture, *numbers.shape[2:])
         parts = numbers[:, self.mixture :].reshape(sizes)
         return parts[:, :, 0], parts[:, :, 1].clamp(self.NARROW, self.WIDE), tanh(parts[:, :, 2:])
 
     def _mean(self, means: Tensor, coefficients: Tensor, before: Tensor) -> Tensor:
-        """μ of sub-pixel k `(B, K, …)` from the k values `(B, k, …)` before it in its pixel."""
+        """Return μ of sub-pixel k, `(B, K, …)`, from the k values `(B, k, …)` before it in its pixel."""
         k = before.shape[1]
         mean = means[:, k]
         for i in range(k):
@@ -322,7 +338,7 @@ class LogisticMixture(Conditional):
         return mean
 
     def _of_components(self, v: Tensor, mean: Tensor, log_s: Tensor, log_sigmoid: Elementwise = logsigmoid) -> Tensor:
-        """ln q_k of values v `(B, 1, …)`, `(B, K, …)`."""
+        """Return ln q_k `(B, K, …)` of values v `(B, 1, …)`."""
         per_s = (-log_s).exp()
         above = (v + self.half - mean) * per_s
         below = (v - self.half - mean) * per_s
@@ -332,9 +348,9 @@ class LogisticMixture(Conditional):
         return torch.where(v < self.half - 1, up_to, torch.where(v > 1 - self.half, over, inside))
 
 
-# What torch does with softmax and logsigmoid at any size, and with exp and tanh from 128 float64 numbers on, all of its
-# threads do. For the few numbers of a pixel that is nothing but waiting for each other: on a busy machine drawing took
-# four times as long by it, and seven times the processor (tests/benchmarks/pixels.py). These are done where they are.
+# torch runs softmax and logsigmoid of any size, and exp and tanh from 128 float64 numbers on, in all of its threads.
+# For the few numbers of a pixel these threads only wait for each other: on a busy computer drawing took four times as
+# long and seven times the processor time (tests/benchmarks/pixels.py). The functions below use one thread.
 
 
 def _exp(x: Tensor) -> Tensor:
@@ -354,33 +370,36 @@ def _softplus(x: float) -> float:
 
 
 def _shares(log_w: Tensor) -> Tensor:
-    """ln of the shares of weights `(B, K)`."""
+    """Return log-weights `(B, K)`, normalised so that the weights sum to 1."""
     above = log_w - log_w.amax(1, keepdim=True)
     return above - _exp(above).cumsum(1)[:, -1:].log()
 
 
 def to_float64(t: Tensor) -> Tensor:
-    """In float64; Apple's graphics have none, so there it is the processor's work."""
+    """Return the tensor in float64, on the processor if it is on Apple's graphics, which lack float64."""
     return t.to("cpu" if t.device.type == "mps" else t.device, torch.float64)
 
 
 MIN_SAMPLE_PROBABILITY = 2.0**-40
-"""Probability that every level of a sample has at least. Pictures have 2⁻²¹; a sound would click with it twice a
-second. A level between two that are likely may then be too unlikely for a latent in float32, not in float64."""
+"""The smallest probability of a level of a sample.
+
+With the 2⁻²¹ of pictures, a sound would click twice a second. An unlikely level between two likely ones may then have
+no latent in float32, but it has one in float64.
+"""
 
 
 class CategoricalSample(Categorical):
-    """A softmax over up to 256 levels of a sample (section 2.2: μ-law first, which is for whoever grades sounds)."""
+    """Is a softmax over up to 256 levels of a sample. The μ-law of section 2.2 is applied before, to the sound."""
 
     min_probability = MIN_SAMPLE_PROBABILITY
     element_name = "sample"
 
 
 class LogisticMixtureSample(LogisticMixture):
-    """A mixture of discretised logistics over up to 65,536 levels of a sample (van den Oord et al., Parallel WaveNet,
-    2017, arXiv:1711.10433, section 2.1).
+    """Is a mixture of discretised logistics over up to 65,536 levels of a sample.
 
-    ln s may be as low as -16, a hundredth of a level. F is never listed for all levels: a level is found by halving.
+    (van den Oord et al., Parallel WaveNet, 2017, arXiv:1711.10433, section 2.1.) ln s may be as low as -16, a hundredth
+    of a level. F is never computed for all levels: a level is found by bisection.
     """
 
     min_probability = MIN_SAMPLE_PROBABILITY
@@ -409,13 +428,13 @@ class LogisticMixtureSample(LogisticMixture):
         return z.to(numbers.device, numbers.dtype)
 
     def _up_to(self, numbers: Tensor, temperature: Tensor) -> Callable[[Tensor], Tensor]:
-        """F as a function of levels `(B,)`, float64."""
-        heat = to_float64(temperature)[:, None].clamp(min=1e-3)
+        """Return F as a function of levels `(B,)`, in float64."""
+        temperature = to_float64(temperature)[:, None].clamp(min=1e-3)
         means, log_s, _ = self._components(to_float64(numbers))
-        share = torch.softmax(to_float64(numbers)[:, : self.mixture] / heat, 1)
+        share = torch.softmax(to_float64(numbers)[:, : self.mixture] / temperature, 1)
         mean = means[:, 0]
-        s = log_s[:, 0].exp() * heat
-        least = self.min_probability * heat[:, 0].clamp(max=1)
+        s = log_s[:, 0].exp() * temperature
+        least = self.min_probability * temperature[:, 0].clamp(max=1)
 
         def up_to(x: Tensor) -> Tensor:
             below = (share * torch.sigmoid((self.network_input(x)[:, None] + self.half - mean) / s)).sum(1)

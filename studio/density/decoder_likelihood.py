@@ -1,4 +1,4 @@
-"""How a decoder's numbers price an artwork: entries that are independent given the latent.
+"""Define the likelihood of an artwork under a decoder's numbers. Its entries are independent given the latent.
 
     Bernoulli              p(bit) = sigmoid(a)
     discretised logistic   p(x) = F((x + 1) / levels - ½) - F(x / levels - ½),  F(v) = sigmoid((v - μ) / s)
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class DecoderLikelihood(nn.Module):
-    """p(x | z) of artworks x `(B, *shape)` of whole levels, given the decoder's `(B, numbers · channels, …)`.
+    """Computes p(x | z) of artworks x `(B, *shape)` in levels, from the decoder's `(B, numbers · channels, …)`.
 
     Attributes
         numbers: how many numbers an entry needs
@@ -26,24 +26,24 @@ class DecoderLikelihood(nn.Module):
         self.levels = levels
 
     def network_input(self, x: Tensor) -> Tensor:
-        """What the encoder sees of x: values from -1 to 1."""
+        """Return the encoder's input for x: values from -1 to 1."""
         raise NotImplementedError
 
     def draw_artwork(self, x: Tensor, u: Tensor) -> Tensor:
-        """The artwork that is priced, drawn from x with noise u in [0, 1) of its shape."""
+        """Return the artwork whose probability is computed, drawn from x with noise u in [0, 1) of its shape."""
         raise NotImplementedError
 
     def log_prob(self, x: Tensor, numbers: Tensor) -> Tensor:
-        """ln p of each entry of what was `drawn`, `(B, *shape)`."""
+        """Return ln p of each entry of an artwork that `draw_artwork` returned, `(B, *shape)`."""
         raise NotImplementedError
 
     def mean_artwork(self, numbers: Tensor) -> Tensor:
-        """The mean artwork in levels, `(B, *shape)`, not yet rounded."""
+        """Return the mean artwork in levels, `(B, *shape)`, not yet rounded."""
         raise NotImplementedError
 
 
 class BernoulliLikelihood(DecoderLikelihood):
-    """Black or white. A grey is the probability of white: bits are drawn from it anew wherever it is priced."""
+    """Is the likelihood of black and white. A grey is the probability of white, and its bits are drawn each time."""
 
     numbers = 1
 
@@ -61,9 +61,9 @@ class BernoulliLikelihood(DecoderLikelihood):
 
 
 class LogisticLikelihood(DecoderLikelihood):
-    """The discretised logistic: each entry has its own μ and s, with ln s = -7 sigmoid(a + START).
+    """Is the discretised logistic: each entry has its own μ and s, with ln s = -7 sigmoid(a + START).
 
-    A level of 256 is e⁻⁵·⁵. Where a network says nothing yet, s is e⁻¹·⁹: with a START at narrow logistics the first
+    A level of 256 is e⁻⁵·⁵ wide. An untrained network gives s = e⁻¹·⁹: with a START at narrow logistics, the first
     gradients were ten times as long.
     """
 

@@ -1,4 +1,4 @@
-"""Flow: a bijection over dequantised artworks with standard normal noise at its end.
+"""Model artworks by a flow: a bijection from dequantised artworks to standard normal noise.
 
     y = (x + u) / levels, u ~ U(0, 1)      dequantisation
     h = logit(α + (1 - 2α) y)              or h = y - ½ where α is None
@@ -20,19 +20,22 @@ from studio.density.bijections.bijection import Bijection, sum_entries
 from studio.density.model import DecodingStep, Model
 
 OUTER = 0.2
-"""The share of a level from which `points` draws. Of 64 latents of white pictures with a square, a MAF in float64
-brought back 5 to 59; with half of the level it was 2 to 35."""
+"""The share of a level from which `dequantisation_points` draws.
+
+Of 64 latents of white pictures with a square, a MAF in float64 decoded 5 to 59 exactly. With half of the level it was
+2 to 35.
+"""
 
 
 class Flow(Model):
-    """log p(x) by the change of variables; one latent entry for every entry of the artwork.
+    """Computes log p(x) by the change of variables. The latent has an entry for every entry of the artwork.
 
     Arguments
         bijection: f, from squashed artworks `(B, *shape)` to latents of the same shape
-        alpha: of the logit; None leaves y as it is, moved to [-½, ½]
+        alpha: α of the logit; None uses y without a logit, moved to [-½, ½]
         scale_of: the scale of each latent entry, `shape`, 0 the coarsest; None: a single scale
-        classes: how many classes the bijection looks at. Without a class, a price is that of the even
-            mixture of all, p(x) = Σ p(x | c) / classes; a latent needs its class.
+        classes: number of classes that the bijection knows. Without a class, log p(x) is that of the even mixture
+            of all, p(x) = Σ p(x | c) / classes. Encoding and decoding need a class.
     """
 
     pattern: Tensor
@@ -51,37 +54,37 @@ class Flow(Model):
         self.alpha = alpha
         if scale_of is not None:
             self.scale_of.copy_(scale_of)
-        # One fixed draw of u serves every price outside training, so that a price depends on the artwork alone.
+        # Outside training, all artworks share one draw of u, so that log p depends on the artwork alone.
         u = torch.rand(self.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
         self.register_buffer("pattern", u.float(), persistent=False)
 
     def _squash(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """h and log |dh/dy| of each entry, for y in [0, 1]."""
+        """Return h and log |dh/dy| of each entry, for y in [0, 1]."""
         if self.alpha is None:
             return y - 0.5, torch.zeros_like(y)
         p = self.alpha + (1 - 2 * self.alpha) * y
         return torch.logit(p), math.log(1 - 2 * self.alpha) - torch.log(p) - torch.log1p(-p)
 
     def _levels(self, h: Tensor) -> Tensor:
-        """Whole levels of squashed values, for h of any size."""
+        """Return the levels of squashed values h of any size."""
         y = h + 0.5 if self.alpha is None else (torch.sigmoid(h) - self.alpha) / (1 - 2 * self.alpha)
         whole = torch.uint8 if self.levels <= 256 else torch.int32
         return (y * self.levels).floor().clamp(0, self.levels - 1).to(whole)
 
     def _price(self, x: Tensor, c: Tensor | None, u: Tensor) -> tuple[Tensor, Tensor]:
-        """z, and log |det ∂z/∂x| `(B,)` with x in levels."""
+        """Return z, and log |det ∂z/∂x| `(B,)` with x in levels."""
         self._need(c)
         h, constant = self.dequantise(x, u)
         z, ladj = self.bijection(h, c)
         return z, ladj + constant
 
     def dequantise(self, x: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-        """h, and log |det ∂h/∂x| `(B,)` with x in levels."""
+        """Return h, and log |det ∂h/∂x| `(B,)` with x in levels."""
         h, slopes = self._squash((x.to(self.dtype) + u) / self.levels)
         return h, sum_entries(slopes) - math.prod(self.shape) * math.log(self.levels)
 
     def log_prob(self, x: Tensor, c: Tensor | None = None, u: Tensor | None = None) -> Tensor:
-        """A lower bound of log p(x | c) in nats, `(B,)`; u `(B, *shape)` in [0, 1) replaces the usual draw."""
+        """Return a lower bound of log p(x | c) in nats, `(B,)`. u `(B, *shape)` in [0, 1) replaces the fixed draw."""
         if u is None:
             u = torch.rand(x.shape, device=x.device, dtype=self.dtype) if self.training else self.pattern.to(self.dtype)
         if self.classes and c is None:
@@ -107,8 +110,10 @@ class Flow(Model):
         yield price
 
     def surprisal(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """Bits `(B, *shape)`. Only the sum is a price: each entry bears its own noise's bits and an even
-        share of the log-determinant."""
+        """Return bits `(B, *shape)`, of which only the sum is meaningful.
+
+        Each entry has the bits of its own noise and an equal share of the log-determinant.
+        """
         *_, bits = self.surprisal_steps(x, c)
         assert bits is not None, "the last step is the result"
         return bits
@@ -124,18 +129,19 @@ class Flow(Model):
         yield bits
 
     def encode(self, x: Tensor, c: Tensor | None = None, u: Tensor | None = None) -> Tensor:
-        """The latent of the middle of each level, so that decoding has half a level of room; or of its points u.
+        """Return the latent of the middle of each level, or of the points u in each level.
 
-        It is nearer to 0 than standard noise where the model is sure to within a level, as on blank paper: with the
-        shipped models its standard deviation is 0.47 (letters) to 1.05 (photographs) on test pictures.
+        The middle leaves decoding half a level of room. The latent is nearer to 0 than standard noise if the model is
+        sure of an entry to within a level, as on blank paper: with the shipped models its standard deviation is 0.47
+        (letters) to 1.05 (photographs) on test pictures.
         """
         return self._price(x, c, torch.full_like(self.pattern, 0.5, dtype=self.dtype) if u is None else u)[0]
 
     def dequantisation_points(self, x: Tensor, seed: int) -> Tensor:
-        """Other points u of the levels of x, of its shape, drawn from a seed; their latents decode to x, too.
+        """Return other points u in the levels of x, drawn from a seed. Their latents decode to x, too.
 
-        Only the least and the greatest level have no neighbour on one side, so their outer ends have the most room;
-        of all others it is the middle.
+        The lowest and the highest level have no neighbour on one side, so the most room is at their outer ends. In all
+        others it is in the middle.
         """
         drawn = torch.rand(x.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
         outer = OUTER * drawn.to(x.device, self.dtype)

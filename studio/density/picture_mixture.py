@@ -1,9 +1,10 @@
-"""Two autoregressive models of one shape, mixed at every sub-pixel: which of them decides is thrown anew each time.
+"""Mix two autoregressive models of one shape. At every sub-pixel, chance decides again which of them draws it.
 
     p(x_t | x_1 … x_{t-1}) = (1 - s_t) p_a(x_t | x_1 … x_{t-1}) + s_t p_b(x_t | x_1 … x_{t-1})
 
-with a share s of the second for each pixel. It is a chain of conditionals like theirs, whatever heads they have, so its
-prices and latents are exact. At a temperature T it mixes what each of them is at T.
+with a share s of the second model for each pixel. The mixture is a chain of conditionals itself, whatever the two
+models' conditionals are, so its log p(x) and latents are exact. At a temperature T it mixes the probabilities that each
+model has at T.
 """
 
 import torch
@@ -14,13 +15,14 @@ from studio.density.conditional import Conditional
 
 
 def mix_models(a: Autoregressive, b: Autoregressive, share: float | Tensor) -> Autoregressive:
-    """The mixture of two models, in use and not for training.
+    """Return the mixture of two trained models. It is not meant for training.
 
     Arguments
         share: s, from 0 (a alone) to 1 (b alone): a number, or `(height, width)` in the models' type and on their
-            device. A pixel's is looked at when it is drawn, so such a tensor may be changed between two steps
-    Its class is class of a · number of b's classes + class of b, of those that know classes.
-    Raises ValueError where shapes or levels differ.
+            device. It is read when a pixel is drawn, so such a tensor may be changed between two steps
+
+    The class of the mixture is (class of a) · (number of b's classes) + (class of b), as far as they have classes.
+    Raises ValueError if shapes or levels differ.
     """
     if (a.shape, a.levels) != (b.shape, b.levels):
         raise ValueError(f"{a.shape} of {a.levels} levels cannot be mixed with {b.shape} of {b.levels}")
@@ -31,7 +33,7 @@ def mix_models(a: Autoregressive, b: Autoregressive, share: float | Tensor) -> A
 
 
 class PairedNetworks(nn.Module):
-    """Numbers of a, numbers of b, and the share, `(B, a.numbers + b.numbers + 1, H, W)`."""
+    """Computes the numbers of a, the numbers of b, and the share, `(B, a.numbers + b.numbers + 1, H, W)`."""
 
     share: Tensor
 
@@ -47,7 +49,7 @@ class PairedNetworks(nn.Module):
         return torch.cat((self.a.net(seen, of_a), self.b.net(seen, of_b), share), 1)
 
     def stepper(self, seen: Tensor, c: Tensor | None) -> Stepper:
-        """Both models' own steps, side by side."""
+        """Return a stepper that runs the steppers of both models side by side."""
         of_a, of_b = self._classes(c)
         step_a, step_b = _step_once_a_pixel(self.a, seen, of_a), _step_once_a_pixel(self.b, seen, of_b)
 
@@ -65,7 +67,7 @@ class PairedNetworks(nn.Module):
 
 
 def _step_once_a_pixel(model: Autoregressive, seen: Tensor, c: Tensor | None) -> Stepper:
-    """Steps of one model at the pace of both: one that is asked once a pixel is not asked again for each colour."""
+    """Return a stepper that may be called once for each colour, for a model that computes once for each pixel."""
     own = model.stepper(seen, c)
     if model.conditional.colours_by_net:
         return own
@@ -81,7 +83,7 @@ def _step_once_a_pixel(model: Autoregressive, seen: Tensor, c: Tensor | None) ->
 
 
 class MixtureConditional(Conditional):
-    """q = (1 - s) q_a + s q_b; the numbers are a's, then b's, then s. The floor is the same for all."""
+    """Computes q = (1 - s) q_a + s q_b. The numbers are those of a, then those of b, then s."""
 
     def __init__(self, a: Conditional, b: Conditional) -> None:
         super().__init__(a.channels, a.levels)

@@ -1,9 +1,9 @@
-"""Posteriors q(z | x) of a VAE: a diagonal Gaussian, and what a flow makes of it.
+"""Define posteriors q(z | x) of a VAE: a diagonal Gaussian, which a flow may transform.
 
     z₀ = μ + σ ε,  ε ~ N(0, I);   z = f_K ∘ … ∘ f_1 (z₀);   log q(z | x) = log N(ε) - Σ log σ - Σ log |det f_k|
 
-The encoder hands over `numbers` numbers for each artwork: μ, log σ and all that the flow needs (amortised:
-Rezende and Mohamed, 2015, arXiv:1505.05770; Kingma et al., 2016, arXiv:1606.04934).
+The encoder returns `numbers` numbers for each artwork: μ, log σ and the parameters of the flow (amortised: Rezende and
+Mohamed, 2015, arXiv:1505.05770; Kingma et al., 2016, arXiv:1606.04934).
 """
 
 import math
@@ -15,17 +15,17 @@ from torch import Tensor, nn
 from studio.density.bijections.planar import planar_flow, radial_flow
 
 MAX_LOG_SIGMA = 5.0
-"""Largest |log σ|: no encoder's output makes z infinite or a price without a number."""
+"""The largest |log σ|. So no output of the encoder makes z or log q infinite."""
 GATE_START = 1.5
-"""Added to s, so that a new gate keeps most of z (arXiv:1606.04934, section 4: from +1 to +2)."""
+"""The number that is added to s, so that an untrained gate keeps most of z (arXiv:1606.04934, section 4: +1 to +2)."""
 
 
 class Posterior(nn.Module):
-    """The diagonal Gaussian; the flows below change what `transform` does to z₀.
+    """Is the diagonal Gaussian. Its subclasses replace `transform` by a flow.
 
     Attributes
-        latent: entries of z
-        numbers: how many numbers the encoder gives for each artwork
+        latent: how many entries z has
+        numbers: how many numbers the encoder returns for each artwork
     """
 
     def __init__(self, latent: int, numbers: int = 0) -> None:
@@ -34,9 +34,9 @@ class Posterior(nn.Module):
         self.numbers = 2 * latent + numbers
 
     def forward(self, h: Tensor, eps: Tensor) -> tuple[Tensor, Tensor]:
-        """z and log q(z | x) by entries, both `(B, latent)`, of the encoder's h `(B, numbers)` and noise ε.
+        """Return z and log q(z | x) by entries, both `(B, latent)`, from the encoder's h `(B, numbers)` and noise ε.
 
-        Where a log-determinant belongs to no single entry each bears an even share; the sum is log q.
+        A log-determinant that belongs to no single entry is shared equally. The sum is log q.
         """
         mu, log_sigma, rest = torch.split(h, [self.latent, self.latent, self.numbers - 2 * self.latent], 1)
         log_sigma = MAX_LOG_SIGMA * torch.tanh(log_sigma / MAX_LOG_SIGMA)
@@ -44,15 +44,15 @@ class Posterior(nn.Module):
         return z, -0.5 * (eps.square() + math.log(2 * math.pi)) - log_sigma - ladj
 
     def transform(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        """The flow: z and its log-determinant by entries, `(B, latent)`."""
+        """Apply the flow: return z and the log-determinant by entries, both `(B, latent)`."""
         return z, torch.zeros_like(z)
 
 
 class PlanarPosterior(Posterior):
-    """K planar flows, each with its own u, w and b for every artwork: 2 · latent + 1 numbers.
+    """Applies K planar flows, each with its own u, w and b for every artwork: 2 · latent + 1 numbers.
 
-    The numbers are counted from a start where every w has length 1 and û = 0, so that zeros mean the identity. For
-    where w is about zero û has no bound: counted from zero, 40 flows carried z off within 200 steps of training.
+    The numbers are added to start values with |w| = 1 and û = 0, so zeros mean the identity. Without these start values
+    w could be near zero, where û has no bound: 40 flows then let z grow without limit within 200 steps of training.
     """
 
     start: Tensor
@@ -73,7 +73,7 @@ class PlanarPosterior(Posterior):
 
 
 class RadialPosterior(Posterior):
-    """K radial flows, each with its own centre, α and β for every artwork: latent + 2 numbers."""
+    """Applies K radial flows, each with its own centre, α and β for every artwork: latent + 2 numbers."""
 
     def __init__(self, latent: int, flows: int) -> None:
         super().__init__(latent, flows * (latent + 2))
@@ -87,14 +87,14 @@ class RadialPosterior(Posterior):
 
 
 class InverseAutoregressivePosterior(Posterior):
-    """Gated inverse autoregressive flow, z ← σ z + (1 - σ) m with σ = sigmoid(s + 1.5).
+    """Applies gated inverse autoregressive flows, z ← σ z + (1 - σ) m with σ = sigmoid(s + 1.5).
 
     m and s of entry i depend on the entries before it and on the context (arXiv:1606.04934, section 4).
 
     Arguments
-        nets: one for each step, from z `(B, latent)` and context to m and s `(B, latent, 2)`; who builds them
-            reverses the order from step to step
-        context: how many numbers of context the encoder gives
+        nets: one for each step, from z `(B, latent)` and the context to m and s `(B, latent, 2)`. The order of entries
+            should be reversed from step to step
+        context: how many numbers of context the encoder returns
     """
 
     def __init__(self, latent: int, nets: Sequence[nn.Module], context: int) -> None:

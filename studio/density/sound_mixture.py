@@ -1,9 +1,9 @@
-"""Two models of sound that make one voice: which of them draws a sample is thrown anew each time.
+"""Mix two models of sound to one voice. At every sample, chance decides again which of them draws it.
 
     p(x_t | x_1 … x_{t-1}) = (1 - s_t) p_a(x_t | x_1 … x_{t-1}) + s_t p_b(x_t | x_1 … x_{t-1})
 
-with a share s of the second that may be another one at every sample. Both hear all that is made, whoever drew it. At a
-temperature T each draws as it does at T.
+with a share s of the second model that may change at every sample. Both models continue from all samples, whichever
+of them drew a sample. At a temperature T each draws as it does at T.
 """
 
 import math
@@ -17,17 +17,20 @@ from studio.density.sound_stream import StreamSampler, TorchSampler
 
 ClassOfEachModel = tuple[Tensor | None, ...]
 JointSampler = Callable[[StreamSampler, StreamSampler, Tensor, Tensor, Tensor], Tensor | None]
-"""Two players, noise, temperatures and where the second draws, all `(1, n)`, to levels; None where nothing faster can
-play them together."""
+"""Samples from two samplers together; returns None if no compiled loop can.
+
+The arguments are the two samplers, then noise, temperatures, and where the second one draws, all `(1, n)`. The result
+is the levels.
+"""
 
 
 class MixtureSampler:
-    """Plays one voice with one model, or with two; the condition is a tuple with one for each.
+    """Samples one voice from one model, or from two together. The condition is a tuple with one for each model.
 
     Arguments
-        models: one or two, of the same levels
-        plain: whether it is to play with torch alone, though there were something faster
-        spare: samples that it can forget again, where it is not plain
+        models: one or two, with the same levels
+        torch_only: whether torch is used even if there is a compiled loop
+        undo_samples: how many samples can be undone, unless `torch_only`
     """
 
     def __init__(
@@ -50,20 +53,21 @@ class MixtureSampler:
 
     @property
     def uses_torch(self) -> bool:
-        """Whether it plays with torch alone."""
+        """Return whether torch samples, and not a compiled loop."""
         return any(isinstance(player, TorchSampler) for player in self.samplers)
 
     def append(self, x: Tensor) -> None:
-        """The next samples are these levels `(1, n)`."""
+        """Append levels `(1, n)` as the next samples."""
         for player in self.samplers:
             player.append(x)
 
     def sample(self, z: Tensor, temperature: Tensor, choice_numbers: Tensor, share: float) -> tuple[Tensor, Tensor]:
-        """The next levels and their bits, both `(1, n)`.
+        """Draw the next levels, and return them with their bits, both `(1, n)`.
 
         Arguments
-            z, heat: noise and temperatures, `(1, n)`
-            dice: numbers from 0 to 1 `(1, n)`: where they are below the share, the second one draws
+            z, temperature: `(1, n)`
+            choice_numbers: numbers from 0 to 1, `(1, n)`. If one is below the share, the second model draws the sample
+            share: how often the second model draws, from 0 to 1
         """
         if len(self.samplers) == 1:
             x = self.samplers[0].sample(z, temperature)
@@ -78,26 +82,26 @@ class MixtureSampler:
         shares = torch.tensor([1 - share, share], dtype=torch.float64, device=found.device).log()
         return found, -torch.logsumexp(prices.double() + shares[:, None, None], 0) / math.log(2)
 
-    def _sample_one_by_one(self, z: Tensor, heat: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-        """Levels `(1, n)`, and ln p under each of the two `(2, 1, n)`."""
+    def _sample_one_by_one(self, z: Tensor, temperature: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """Return levels `(1, n)`, and ln p under each of the two models, `(2, 1, n)`."""
         found, prices = [], []
         for t in range(z.shape[1]):
             part = slice(t, t + 1)
             one, other = reversed(self.samplers) if second[0, t] else self.samplers
-            found.append(one.sample(z[:, part], heat[:, part]))
-            other.sample(z[:, part], heat[:, part], found[-1].long())
+            found.append(one.sample(z[:, part], temperature[:, part]))
+            other.sample(z[:, part], temperature[:, part], found[-1].long())
             prices.append(torch.stack([player.log_prob for player in self.samplers]))
         return torch.cat(found, 1), torch.cat(prices, 2)
 
     def set_condition(self, c: ClassOfEachModel) -> None:
-        """From the next sample on they follow another condition."""
+        """Use other conditions from the next sample on."""
         for player, own in zip(self.samplers, c, strict=True):
             player.set_condition(own)
 
     def undo(self, count: int, last: Tensor | None) -> bool:
-        """As a Player does. Where it cannot, it is of no use any more."""
+        """Undo samples as `StreamSampler.undo` does. If it returns False, this sampler cannot be used any more."""
         return all(player.undo(count, last) for player in self.samplers)
 
     def redo(self) -> bool:
-        """As a Player does. Where it cannot, it is of no use any more."""
+        """Restore samples as `StreamSampler.redo` does. If it returns False, this sampler cannot be used any more."""
         return all(player.redo() for player in self.samplers)

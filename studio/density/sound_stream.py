@@ -1,6 +1,6 @@
-"""Who draws sounds sample by sample: what a player has to do, and how the plain one does it.
+"""Sample sounds one sample after another: the interface of all samplers, and the one that uses torch.
 
-What a network has to give for it stands at the head of `sound.py`.
+The head of `autoregressive_sound.py` describes what a network must offer for it.
 """
 
 from collections.abc import Callable
@@ -13,34 +13,41 @@ from studio.density.conditional import Conditional
 
 
 class StreamSampler(Protocol):
-    """Voices that go on sample by sample, all of them together. What was said in `hear`, `play` and `read` is past."""
+    """Samples several voices together. Each call of `append`, `sample` or `noise_of_levels` continues all voices."""
 
     log_prob: Tensor
-    """ln p in nats `(B, n)` of what was played or read last, at a temperature of 1."""
+    """ln p in nats `(B, n)` of the levels of the last `sample` or `noise_of_levels`, at a temperature of 1."""
 
     def append(self, x: Tensor) -> None:
-        """The next samples are these levels `(B, n)`: all at once, as a price is found."""
+        """Append levels `(B, n)` as the next samples, all at once."""
 
     def sample(self, z: Tensor, temperature: Tensor, given: Tensor | None = None) -> Tensor:
-        """The next n levels `(B, n)`, drawn by noise at temperatures, both `(B, n)`, but for what is given and not
-        negative."""
+        """Draw the next levels `(B, n)` from noise z at temperatures, both `(B, n)`.
+
+        Levels in `given` `(B, n)` that are not negative are used instead.
+        """
 
     def noise_of_levels(self, x: Tensor, u: Tensor) -> Tensor:
-        """The noise `(B, n)` that draws the next levels `(B, n)`, at the shares u `(n,)` of their intervals."""
+        """Append levels x `(B, n)`, and return the noise `(B, n)` that draws them.
+
+        It lies at the shares u `(n,)` of their intervals.
+        """
 
     def set_condition(self, c: Tensor | None) -> None:
-        """From the next sample on they follow another condition."""
+        """Use another condition from the next sample on."""
 
     def undo(self, count: int, last: Tensor | None) -> bool:
-        """So many samples are past no more, and `last` `(B,)` are the levels before them; None where there are none.
-        False where they cannot, and then nothing has changed."""
+        """Remove the last `count` samples. `last` `(B,)` holds the levels before them; None if there are none.
+
+        Return False if that is impossible. Then nothing has changed.
+        """
 
     def redo(self) -> bool:
-        """All is past again that was before `forget`, and nothing that came since. False where they cannot."""
+        """Restore the samples that `undo` removed, and drop those that came since. Return False if it is impossible."""
 
 
 class TorchSampler:
-    """Plays with torch, as what is faster must play."""
+    """Samples with torch. Faster samplers must draw the same levels."""
 
     def __init__(self, net: Any, conditional: Conditional, c: Tensor | None, count: int) -> None:
         self.net = net
@@ -86,7 +93,7 @@ class TorchSampler:
         return False
 
     def _choose_levels(self, choose: Callable[[Tensor, int], Tensor], count: int) -> Tensor:
-        """Levels `(B, count)`, each chosen from its numbers."""
+        """Return levels `(B, count)`. `choose` returns each from the numbers and the index of its sample."""
         levels, numbers = [], []
         for i in range(count):
             numbers.append(self.steps(self.steps.silence if self.last is None else self.last[:, 0]))
@@ -99,5 +106,7 @@ class TorchSampler:
 
 
 MakeFastSampler = Callable[[Any, Conditional, Tensor | None, int, int], StreamSampler | None]
-"""From network, conditional, condition, number of voices and of samples that they can forget to a player; None where it
-cannot play them."""
+"""Makes a faster sampler; returns None if it cannot sample from this network.
+
+The arguments are network, conditional, condition, number of voices, and number of samples that can be undone.
+"""

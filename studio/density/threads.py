@@ -1,4 +1,4 @@
-"""How many threads torch counts with."""
+"""Limit the number of threads that torch uses."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +8,10 @@ import torch
 
 @contextmanager
 def single_threaded() -> Iterator[None]:
-    """Torch keeps to one thread inside.
+    """Let torch use only one thread inside this context.
 
-    For many short operations: some of them (Φ in float64 among them) wake the other threads whatever their size, which
-    then spin for milliseconds on the cores that others need.
+    It is for many short operations. Some of them, such as Φ in float64, wake the other threads whatever their size, and
+    these then spin for milliseconds on cores that other programs need.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

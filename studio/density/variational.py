@@ -1,4 +1,4 @@
-"""Variational: a model with a small latent, learned with a posterior that a flow may shape.
+"""Model artworks by a small latent (a VAE), trained with a posterior that a flow may transform.
 
     p(x) = ∫ p(x | z) N(z; 0, I) dz
     ln p(x) ≥ E_q [ln p(x | z) + ln N(z; 0, I) - ln q(z | x)]                      the lower bound (ELBO)
@@ -19,24 +19,24 @@ from studio.density.model import DecodingStep, Model
 from studio.density.posterior import Posterior
 
 FIXED_DRAWS = 61
-"""How many fixed draws of noise there are for prices outside training; the artwork says which is its own."""
+"""The number of fixed draws of noise outside training. The levels of an artwork select the one that is used."""
 LATENTS_AT_ONCE = 1024
-"""Latents that `importance` decodes at a time."""
+"""The number of latents that `importance_log_prob` decodes at a time."""
 ROWS_AT_ONCE = 8
-"""Latents that `decode_steps` decodes at a time."""
+"""The number of latents that `decode_steps` decodes at a time."""
 
 
 class Variational(Model):
-    """A VAE. Its latent are `posterior.latent` numbers; what it decodes is the mean artwork, rounded.
+    """Is a VAE. Its latent has `posterior.latent` numbers, and it decodes to the mean artwork, rounded.
 
-    Outside training the noise of a price is one of a few fixed draws, which the artwork's own levels choose: a
-    price depends on the artwork alone, and yet a mean over many has no common error.
+    Outside training, the noise for log p(x) is one of a few fixed draws, and the artwork's own levels select it. So
+    log p(x) depends on the artwork alone, but the mean over many artworks has no common error.
 
     Arguments
         encoder: from artworks `(B, *shape)` in [-1, 1] to `(B, posterior.numbers)`
         decoder: from latents `(B, latent)` to `(B, observation.numbers · channels, height, width)`
-        anneal: steps over which training's β rises to 1; 0: none
-        free_bits: λ in nats; no entry of the latent gains by a divergence below it
+        anneal: number of training steps in which β rises to 1; 0: β is 1 from the start
+        free_bits: λ in nats; a divergence below it does not lower the loss further, for each entry of the latent
     """
 
     invertible = False
@@ -68,7 +68,7 @@ class Variational(Model):
         self.register_buffer("pattern", torch.rand(FIXED_DRAWS, *self.shape, generator=generator), persistent=False)
 
     def _noise(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """ε `(B, latent)` and u `(B, *shape)`: new in training, else those that belong to the artworks."""
+        """Return ε `(B, latent)` and u `(B, *shape)`: new ones in training, else those of the artworks."""
         if self.training:
             eps = torch.randn(len(x), *self.latent_shape, device=x.device, dtype=self.dtype)
             return eps, torch.rand(x.shape, device=x.device, dtype=self.dtype)
@@ -77,12 +77,12 @@ class Variational(Model):
         return self.eps[which].to(self.dtype), self.pattern[which].to(self.dtype)
 
     def _posterior(self, x: Tensor) -> Tensor:
-        """What the encoder says about artworks in levels, `(B, posterior.numbers)`."""
+        """Return the encoder's output for artworks in levels, `(B, posterior.numbers)`."""
         h: Tensor = self.encoder(self.observation.network_input(x))
         return h.to(self.dtype)
 
     def _terms(self, x: Tensor, eps: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """ln p(x | z) by entries `(B, *shape)`; ln q(z | x) and ln p(z) by entries `(B, latent)`."""
+        """Return ln p(x | z) by entries `(B, *shape)`, and ln q(z | x) and ln p(z) by entries `(B, latent)`."""
         x = self.observation.draw_artwork(x.to(self.dtype), u)
         z, log_q = self.posterior(self._posterior(x), eps)
         return self._reconstruction(x, z), log_q, _log_normal(z)
@@ -92,24 +92,26 @@ class Variational(Model):
         return price
 
     def log_prob(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """The lower bound of ln p(x) in nats, `(B,)`, from one draw of the posterior."""
+        """Return the lower bound of ln p(x) in nats, `(B,)`, from one draw of the posterior."""
         reconstruction, log_q, log_p = self._terms(x, *self._noise(x))
         return reconstruction.flatten(1).sum(1) + (log_p - log_q).sum(1)
 
     def surprisal(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """Bits `(B, *shape)`. Only the sum is a price: each entry bears its own bits given the latent and an even
-        share of the latent's."""
+        """Return bits `(B, *shape)`, of which only the sum is meaningful.
+
+        Each entry has its own bits given the latent, and an equal share of the latent's bits.
+        """
         reconstruction, log_q, log_p = self._terms(x, *self._noise(x))
         share = (log_q - log_p).sum(1) / math.prod(self.shape)
         return (share.view(-1, *[1] * len(self.shape)) - reconstruction) / math.log(2)
 
     def loss(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """Bits per dimension. In training of the annealed bound with free bits,
+        """Return the bits per dimension. In training they are those of the annealed bound with free bits,
 
             E_q [Σ_j max(λ, ln q(z_j | x) - β ln p(z_j)) - β ln p(x | z)],  β = min(1, 0.01 + steps / anneal)
 
         (β: arXiv:1505.05770; λ: arXiv:1606.04934, with the mean over the batch taken before the maximum), which is
-        no bound on ln p(x) itself; otherwise of the bound.
+        no bound on ln p(x) itself. Outside training they are those of the lower bound.
         """
         if not self.training:
             return super().loss(x, c)
@@ -124,10 +126,10 @@ class Variational(Model):
 
     @torch.no_grad()
     def importance_log_prob(self, x: Tensor, draws: int, generator: torch.Generator | None = None) -> Tensor:
-        """The importance-weighted bound of ln p(x) in nats, `(B,)`, from `draws` of the posterior.
+        """Return the importance-weighted bound of ln p(x) in nats, `(B,)`, from `draws` of the posterior.
 
-        A generator (on the processor) draws all noise anew, also that of the bits; without one the bits are those
-        that `log_prob` prices and the latents' noise is the same for every artwork.
+        With a generator (on the processor) all noise is new, also that of black and white. Without one, black and white
+        are those of `log_prob`, and the latents' noise is the same for every artwork.
         """
         if generator is None:
             u = self._noise(x)[1]
@@ -147,8 +149,11 @@ class Variational(Model):
         return torch.logsumexp(torch.cat(weights), 0) - math.log(draws)
 
     def encode(self, x: Tensor, c: Tensor | None = None) -> Tensor:
-        """The posterior's centre, where the flow takes ε = 0: nearer to 0 than standard noise, by the posterior's own
-        width. With the shipped models its standard deviation is 0.57 to 0.63 on test pictures."""
+        """Return the posterior's centre: the flow's result for ε = 0.
+
+        It is nearer to 0 than standard noise, because it lacks the posterior's own width. With the shipped models its
+        standard deviation is 0.57 to 0.63 on test pictures.
+        """
         h = self._posterior(x.to(self.dtype))
         z: Tensor = self.posterior(h, h.new_zeros(len(h), *self.latent_shape))[0]
         return z
@@ -162,10 +167,11 @@ class Variational(Model):
         yield DecodingStep(mean.round().to(torch.uint8 if self.levels <= 256 else torch.int32), 1, 1)
 
     def _decoded(self, z: Tensor) -> Tensor:
-        """The decoder's numbers, in blocks of exactly `ROWS`, the last filled up with zeros.
+        """Return the decoder's numbers, computed in blocks of exactly `ROWS_AT_ONCE` rows, the last filled with zeros.
 
         Convolutions and matrix products round a single row differently from many (measured with torch 2.13 in
-        float32); so a row comes out the same bit for bit in any batch. One picture of 28 × 28 takes as long as 8.
+        float32). In blocks of one size, a row is the same bit for bit in any batch. One picture of 28 × 28 takes as
+        long as 8.
         """
         missing = -len(z) % ROWS_AT_ONCE
         filled = torch.cat((z, z.new_zeros(missing, *z.shape[1:]))) if missing else z

@@ -1,4 +1,4 @@
-"""Bijection: an invertible map whose log-determinant is known, and ways to turn one into another."""
+"""Define bijections, which are invertible maps with a known log-determinant, and combine them to new ones."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -8,33 +8,33 @@ from torch import Tensor, nn
 
 
 class Bijection(nn.Module):
-    """z = f(x), with x of shape `(B, …)` and z of the same number of entries.
+    """Is a map z = f(x), with x of shape `(B, …)` and z with the same number of entries.
 
-    `forward` returns z and ladj = log |det df/dx| of shape `(B,)`; `inverse` returns x. `c` is a
-    condition, `(B,)` numbers of classes, that both may look at. `steps` is how many steps `inverse_steps` takes.
+    `forward` returns z and ladj = log |det df/dx| of shape `(B,)`. `inverse` returns x. `c` is a condition that both
+    may use: the numbers of classes, `(B,)`. `steps` is how many steps `inverse_steps` takes.
     """
 
     steps: int = 1
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """z and ladj `(B,)`."""
+        """Return z and ladj `(B,)`."""
         raise NotImplementedError
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        """x with forward(x) = z."""
+        """Return x with forward(x) = z."""
         raise NotImplementedError
 
     def inverse_steps(self, z: Tensor, c: Tensor | None = None) -> Iterator[Tensor]:
-        """The inverse one part at a time; the last tensor is `inverse(z)`."""
+        """Compute the inverse one part at a time. The last tensor is `inverse(z)`."""
         yield self.inverse(z, c)
 
     def forward_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[tuple[Tensor, Tensor]]:
-        """The map one part at a time, with the ladj so far; the last pair is `forward(x)`."""
+        """Compute the map one part at a time, with the ladj so far. The last pair is `forward(x)`."""
         yield self(x, c)
 
 
 class Chain(Bijection):
-    """f = f_n ∘ … ∘ f_1."""
+    """Is the composition f = f_n ∘ … ∘ f_1."""
 
     def __init__(self, parts: Sequence[Bijection]) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class Chain(Bijection):
 
 
 class Inverted(Bijection):
-    """f⁻¹ as a map of its own: forward and inverse change places."""
+    """Is the inverse f⁻¹ as a map of its own: forward and inverse are exchanged."""
 
     def __init__(self, inner: Bijection) -> None:
         super().__init__()
@@ -87,11 +87,11 @@ class Inverted(Bijection):
 
 
 class OnPart(Bijection):
-    """f acts between `outer` and its inverse: outer⁻¹ ∘ f ∘ outer, for an outer that only moves entries.
+    """Applies f between `outer` and its inverse: outer⁻¹ ∘ f ∘ outer, for an outer that only moves entries.
 
-    With `part` < 1 only the first `part` of the channels that `outer` yields go through f; the rest
-    is factored out as it is, in its place (Dinh, Sohl-Dickstein and Bengio, Density estimation using
-    Real NVP, 2016, arXiv:1605.08803, section 3.6). So a latent keeps the shape of the artwork.
+    With `part` < 1, only the first `part` of outer's channels pass through f. The rest is factored out: it stays
+    unchanged in its place (Dinh, Sohl-Dickstein and Bengio, Density estimation using Real NVP, 2016, arXiv:1605.08803,
+    section 3.6). So a latent keeps the shape of the artwork.
     """
 
     def __init__(self, outer: Bijection, inner: Bijection, part: float = 1.0) -> None:
@@ -132,13 +132,13 @@ class OnPart(Bijection):
             yield self._close(step, rest), ladj
 
     def scale_of(self, count: Tensor, inner: Tensor) -> Tensor:
-        """Marks for the latent: `count` `(C, H, W)` where factored out, `inner`'s marks inside."""
+        """Return the scale of each entry of the latent: `count` `(C, H, W)` if it is factored out, else `inner`."""
         _, rest = self._open(count[None])
         return self._close(inner[None], rest)[0]
 
 
 class Flattened(Bijection):
-    """f acts on the entries `(B, D)` of an artwork of any shape, row by row of the last dimension."""
+    """Applies f to the entries `(B, D)` of an artwork of any shape, in the order of its memory."""
 
     def __init__(self, inner: Bijection) -> None:
         super().__init__()
@@ -165,5 +165,5 @@ class Flattened(Bijection):
 
 
 def sum_entries(x: Tensor) -> Tensor:
-    """Sum over all but the batch: `(B, …)` → `(B,)`."""
+    """Return the sum over all dimensions but the batch: `(B, …)` → `(B,)`."""
     return x.flatten(1).sum(1)

@@ -1,4 +1,4 @@
-"""Coupling layers: one part of the entries, left as it is, decides how the other part moves.
+"""Define coupling layers: one part of the entries stays unchanged and decides how the other part is transformed.
 
     y = x               where the mask b is 1
     y = x + t           elsewhere, additive (Dinh, Krueger and Bengio, NICE, 2014, arXiv:1410.8516)
@@ -18,17 +18,17 @@ from studio.density.bijections.bijection import Bijection, sum_entries
 
 
 class Additive(nn.Module):
-    """y = x + t. The network gives t alone."""
+    """Computes y = x + t. The network returns only t."""
 
     per_entry = 1
 
     def forward(self, raw: Tensor) -> tuple[Tensor | None, Tensor]:
-        """The network's channels as log-scale (none) and shift."""
+        """Split the network's channels into log-scale, of which there is none, and shift."""
         return None, raw
 
 
 class Affine(nn.Module):
-    """y = x · exp(s) + t with s = a · tanh(raw), a = bound · tanh(learned / bound), so |s| < bound.
+    """Computes y = x · exp(s) + t with s = a · tanh(raw), a = bound · tanh(learned / bound), so |s| < bound.
 
     The factor a is one learned number, as in the authors' code; near 0 it equals `learned`.
     """
@@ -41,7 +41,7 @@ class Affine(nn.Module):
         self.learned = nn.Parameter(torch.tensor(start))
 
     def forward(self, raw: Tensor) -> tuple[Tensor | None, Tensor]:
-        """The network's channels as bounded log-scale s and shift t."""
+        """Split the network's channels into bounded log-scale s and shift t."""
         s, t = raw.chunk(2, 1)
         return self.bound * torch.tanh(self.learned / self.bound) * torch.tanh(s), t
 
@@ -55,7 +55,7 @@ def _move_back(y: Tensor, s: Tensor | None, t: Tensor) -> Tensor:
 
 
 class MaskedCoupling(Bijection):
-    """A coupling by a mask b of ones and zeros that broadcasts against x, for example a checkerboard.
+    """Is a coupling by a mask b of ones and zeros that broadcasts against x, for example a checkerboard.
 
     `net` maps `(B, C, H, W)`, the masked entries, to `(B, C · transform.per_entry, H, W)`.
     """
@@ -83,7 +83,7 @@ class MaskedCoupling(Bijection):
 
 
 class ChannelCoupling(Bijection):
-    """A coupling that splits the channels in halves; the first half decides, or the second if `swap`.
+    """Is a coupling that splits the channels in halves. The first half decides, or the second if `swap`.
 
     `net` maps `(B, C/2, H, W)` to `(B, C/2 · transform.per_entry, H, W)`.
     """
@@ -113,12 +113,14 @@ class ChannelCoupling(Bijection):
 
 
 class ShiftScaleCoupling(Bijection):
-    """The first half of the channels stays; of the second, y = (x + t) · σ with σ = max(sigmoid(h + 2), FLOOR).
+    """Keeps the first half of the channels, and shifts and scales the second.
 
-    `net` maps `(B, C/2, H, W)` to h and t, `(B, C, H, W)`. Above the floor the map is that of Glow's authors,
-    who have none: backwards the errors of many couplings multiply. At sigmoid(-4), an early Glow of emoji gave
-    back a checkerboard wrong by 10⁵ levels in float64; at sigmoid(-1) by 10⁻⁸, at the same bits per dimension.
-    ladj is the sum of log σ.
+    y = (x + t) · σ with σ = max(sigmoid(h + 2), FLOOR).
+
+    `net` maps `(B, C/2, H, W)` to h and t, `(B, C, H, W)`. Glow's authors have no floor. Without one, the rounding
+    errors of many couplings multiply in the inverse: with a floor of sigmoid(-4), an early Glow of emoji restored a
+    checkerboard with an error of 10⁵ levels in float64; with sigmoid(-1) the error was 10⁻⁸, at the same bits per
+    dimension. ladj is the sum of log σ.
     """
 
     OFFSET, FLOOR = 2.0, 0.27
@@ -128,7 +130,7 @@ class ShiftScaleCoupling(Bijection):
         self.net = net
 
     def _moves(self, kept: Tensor) -> tuple[Tensor, Tensor]:
-        """σ in the first half of the channels of a whole tensor, which a processor is faster with, and t."""
+        """Return σ and t. σ is the first half of the channels of a larger tensor, which is faster on a processor."""
         raw = self.net(kept).to(kept.dtype)
         scale = (raw + self.OFFSET).sigmoid()
         t = _half(raw, 1)
@@ -147,18 +149,18 @@ class ShiftScaleCoupling(Bijection):
 
 
 def _half(x: Tensor, which: int) -> Tensor:
-    """The first or the second half of the channels; of two, a chunk takes three times as long to cut both."""
+    """Return the first or the second half of the channels. `chunk` takes three times as long for both halves."""
     channels = x.shape[1] // 2
     return x.narrow(1, which * channels, channels)
 
 
 def checkerboard(height: int, width: int, flip: bool = False) -> Tensor:
-    """A mask `(1, height, width)` that is 1 where row + column is even; where it is odd if `flip`."""
+    """Return a mask `(1, height, width)` that is 1 if row + column is even, or odd with `flip`."""
     squares = torch.arange(height)[:, None] + torch.arange(width)[None]
     return ((squares + int(flip)) % 2 == 0).float()[None]
 
 
 def channel_mask(channels: int, flip: bool = False) -> Tensor:
-    """A mask `(channels, 1, 1)` that is 1 on the first half of the channels; on the second if `flip`."""
+    """Return a mask `(channels, 1, 1)` that is 1 on the first half of the channels, or the second with `flip`."""
     first = torch.arange(channels) < channels // 2
     return (~first if flip else first).float()[:, None, None]

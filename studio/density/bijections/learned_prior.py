@@ -1,4 +1,4 @@
-"""Learned priors, as bijections to standard normal noise.
+"""Define learned priors, as bijections to standard normal noise.
 
     ε = (z - μ) / σ,  z = μ + σ ε,  ladj = -Σ log σ
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from studio.density.bijections.bijection import Bijection, sum_entries
 
 BOUND = 5.0
-"""Of log σ, either way."""
+"""The largest |log σ|."""
 
 
 def _whiten(z: Tensor, mean: Tensor, log_scale: Tensor) -> tuple[Tensor, Tensor]:
@@ -23,16 +23,16 @@ def _whiten(z: Tensor, mean: Tensor, log_scale: Tensor) -> tuple[Tensor, Tensor]
 
 
 def _halves(raw: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
-    """A network's channels as μ and bounded log σ, in the precision of the latents they belong to."""
+    """Split a network's channels into μ and bounded log σ, in the precision of the latents `like`."""
     mean, log_scale = raw.to(like.dtype).chunk(2, 1)
     return mean, log_scale.clamp(-BOUND, BOUND)
 
 
 class Split(Bijection):
-    """The first half of the channels goes on through `inner`; it tells the mean and scale of the second half.
+    """Predicts mean and scale of the second half of the channels from the first half, which `inner` then maps.
 
     z1, z2 = halves of x;  μ, log σ = net(z1);  result: inner(z1), (z2 - μ) / σ. The network sees z1 as it enters
-    `inner`, so backwards z1 is found first. `net` maps `(B, C/2, H, W)` to `(B, C, H, W)`.
+    `inner`, so the inverse computes z1 first. `net` maps `(B, C/2, H, W)` to `(B, C, H, W)`.
     """
 
     def __init__(self, inner: Bijection, net: nn.Module) -> None:
@@ -74,12 +74,12 @@ class Split(Bijection):
 
 
 class TopPrior(Bijection):
-    """ε = (z - μ) / σ for the last latents of all, with μ and log σ learned for every place and class.
+    """Computes ε = (z - μ) / σ for the coarsest latents, with μ and log σ learned for every place and class.
 
     Arguments
-        channels: of z
-        net: without a picture to look at, it gives μ and log σ `(1, 2 · channels, H, W)`
-        classes: each adds a learned offset to the channels of both, zero at the start; 0: none
+        channels: number of channels of z
+        net: returns μ and log σ `(1, 2 · channels, H, W)`, without any input
+        classes: number of classes; each adds a learned offset to the channels of μ and log σ, zero at the start
     """
 
     def __init__(self, channels: int, net: nn.Module, classes: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""Maps that scale, mix or move entries: normalisations, 1×1 convolutions, squeezes."""
+"""Define maps that scale, mix or move entries: normalisations, 1×1 convolutions, squeezes."""
 
 import math
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from studio.density.bijections.bijection import Bijection
 
 
 class Squeeze(Bijection):
-    """`(C, H, W)` ↔ `(4C, H/2, W/2)`: each 2×2 block becomes four channels. ladj = 0.
+    """Moves each 2×2 block into four channels: `(C, H, W)` ↔ `(4C, H/2, W/2)`. ladj = 0.
 
     order "plain": channel by channel, then row by row of the block, as torch's pixel_unshuffle.
     order "diagonal": the block's two diagonal pixels of every channel first, then the other two, so
@@ -39,7 +39,7 @@ class Squeeze(Bijection):
 
 
 class BatchNorm(Bijection):
-    """y = (x - m) / √(v + ε) · exp(γ) + β by channel, on the entries where `moved` is 1 (all, if None).
+    """Computes y = (x - m) / √(v + ε) · exp(γ) + β by channel, on the entries where `moved` is 1 (all, if None).
 
     x is `(B, channels, …)`: for a picture the channels of its pixels, for a vector its entries. γ and β
     are learned where `affine`, else 0. In training m and v are the batch's own, over exactly the moved
@@ -116,15 +116,16 @@ class BatchNorm(Bijection):
 
 
 def _by_channel(values: Tensor, x: Tensor) -> Tensor:
-    """Values `(channels,)` so that they broadcast against x `(B, channels, …)`."""
+    """Return values `(channels,)` in a shape that broadcasts against x `(B, channels, …)`."""
     return values.view(1, -1, *[1] * (x.dim() - 2))
 
 
 class ActNorm(Bijection):
-    """y = (x + b) · exp(3 · logs) by channel; b and logs start so that the first batch has mean 0 and variance 1.
+    """Computes y = (x + b) · exp(3 · logs) by channel.
 
-    Kingma and Dhariwal, Glow, 2018, arXiv:1807.03039, section 3.1; the factor 3 is the authors' code's.
-    The start happens once, on the first training batch, and is saved with the model.
+    The first training batch initialises b and logs, so that it has mean 0 and variance 1 afterwards. They are saved
+    with the model. (Kingma and Dhariwal, Glow, 2018, arXiv:1807.03039, section 3.1; the factor 3 is that of the
+    authors' code.)
     """
 
     started: Tensor
@@ -139,7 +140,7 @@ class ActNorm(Bijection):
 
     @torch.no_grad()
     def initialise(self, x: Tensor) -> None:
-        """Takes b and logs from a training batch, once: the flag is saved, and read again only where it may be new."""
+        """Initialise b and logs from a training batch, once. The flag is read again only if it may have changed."""
         if self.known or not self.training:
             return
         if not self.started:
@@ -160,7 +161,7 @@ class ActNorm(Bijection):
 
 
 class InvertibleConv(Bijection):
-    """y = W x at every pixel, with W of size channels × channels; ladj = H · W · log |det W|.
+    """Computes y = W x at every pixel, with W of size channels × channels; ladj = H · W · log |det W|.
 
     Kingma and Dhariwal, Glow, 2018, arXiv:1807.03039, section 3.2. With `plu`, W is
     P (L + I) (U + diag(sign · exp(log_s))) with P and sign fixed, so that log |det W| = Σ log_s
@@ -207,16 +208,16 @@ class InvertibleConv(Bijection):
 
 
 def _assembled(p: Tensor, lower: Tensor, upper: Tensor, sign: Tensor, log_s: Tensor) -> Tensor:
-    """P (L + I) (U + diag(sign · exp(log_s))), of one or of several."""
+    """Return W = P (L + I) (U + diag(sign · exp(log_s))), for one convolution or several."""
     eye = torch.eye(p.shape[-1], dtype=p.dtype, device=p.device)
     return p @ (lower.tril(-1) + eye) @ (upper.triu(1) + torch.diag_embed(sign * log_s.exp()))
 
 
 class ChannelMixing(Bijection):
-    """An actnorm, then an invertible 1×1 convolution, as one: z = W S (x + b) with S = diag(exp(3 · logs)).
+    """Runs an actnorm and an invertible 1×1 convolution as one map: z = W S (x + b) with S = diag(exp(3 · logs)).
 
-    It stays in the precision of x where a training step is otherwise taken in half of it: what these channels
-    lose is lost to the likelihood itself.
+    It keeps the precision of x even if a training step otherwise uses half of it, because rounding errors of these
+    channels would change the likelihood itself.
     """
 
     there: Tensor
@@ -232,7 +233,7 @@ class ChannelMixing(Bijection):
         self.slope = 0.0
 
     def _scaled(self) -> tuple[Tensor, Tensor, Tensor]:
-        """W S, its product with b, and its log-determinant."""
+        """Return W S, its product with b, and its log-determinant."""
         logs = self.norm.factor * self.norm.logs
         weight = self.conv.weight() * logs.exp()
         return weight, weight @ self.norm.b, self.conv.log_det() + logs.sum()
@@ -254,7 +255,7 @@ class ChannelMixing(Bijection):
 
     @torch.no_grad()
     def fold(self) -> None:
-        """Keeps both directions and the log-determinant, for inference."""
+        """Store both directions and the log-determinant, for inference."""
         weight, shift, log_det = self._scaled()
         self.register_buffer("there", weight.t().contiguous().t(), persistent=False)
         self.register_buffer("back", _inverse(weight).t().contiguous().t(), persistent=False)
@@ -265,8 +266,10 @@ class ChannelMixing(Bijection):
 
 
 def stack_mixings(mixings: Sequence[ChannelMixing]) -> tuple[Tensor, Tensor, Tensor]:
-    """(W S)ᵀ `(K, C, C)` of all, W S b `(K, C)`, and the sum of their log-determinants: many small tensors take
-    longer to handle than to compute, so it is done at once."""
+    """Return (W S)ᵀ `(K, C, C)` and W S b `(K, C)` of all maps, and the sum of their log-determinants.
+
+    All are computed at once, because many small tensors take longer to handle than to compute.
+    """
     convs = [mixing.conv for mixing in mixings]
     logs = mixings[0].norm.factor * torch.stack([mixing.norm.logs for mixing in mixings])
     b = torch.stack([mixing.norm.b for mixing in mixings])
@@ -284,7 +287,7 @@ def _stacked_weights(convs: Sequence[InvertibleConv]) -> Tensor:
 
 
 def _full_precision(x: Tensor) -> AbstractContextManager[object]:
-    """Matrix products as precise as x even where half of the precision is allowed."""
+    """Compute matrix products in the precision of x inside this context, even if half of it is allowed."""
     kind = x.device.type
     return torch.autocast(kind, enabled=False) if torch.is_autocast_enabled(kind) else nullcontext()
 
@@ -294,10 +297,10 @@ def _inverse(weight: Tensor) -> Tensor:
 
 
 def multiply_every_pixel(x: Tensor, weight: Tensor, shift: Tensor) -> Tensor:
-    """W x + shift at every pixel of x `(B, C, H, W)`, with channels innermost in memory.
+    """Return W x + shift at every pixel of x `(B, C, H, W)`, with channels innermost in memory.
 
-    Every picture is multiplied in as many products as there are threads: a product rounds by its size, and a single
-    one by how it is shared among threads. So a picture comes out the same bit for bit in any batch.
+    Every picture is multiplied in as many products as there are threads. A product rounds by its size, and a single
+    product by how threads share it. So a picture's result is the same bit for bit in any batch.
     """
     count, channels, height, width = x.shape
     parts = _parts(height * width)

@@ -1,11 +1,11 @@
-"""A logistic prior as a bijection to standard normal scores.
+"""Define the logistic prior, as a bijection to standard normal scores.
 
     ε = Φ⁻¹(σ(z))
     log p(z) = log σ(z) + log σ(-z) = log N(ε) + log |dε/dz|
 
-with Φ the normal and σ the logistic distribution function. So a model whose latent is logistic (Dinh,
-Krueger and Bengio, NICE, 2014, arXiv:1410.8516, section 3.3) ends in standard normal noise as every
-flow here does, and its likelihood is the same to the last digit.
+with Φ the normal and σ the logistic distribution function. So a model with a logistic latent (Dinh, Krueger and
+Bengio, NICE, 2014, arXiv:1410.8516, section 3.3) ends in standard normal noise like every flow here. Its likelihood
+stays the same to the last digit.
 """
 
 import math
@@ -16,11 +16,11 @@ from torch import Tensor
 from studio.density.bijections.bijection import Bijection, sum_entries
 
 FAR = 600.0
-"""From here on σ(-|z|) comes near the end of float64 (e⁻⁷⁰⁸)."""
+"""The |z| above which σ(-|z|) is near the smallest number of float64 (e⁻⁷⁰⁸)."""
 
 
 class LogisticScores(Bijection):
-    """ε = Φ⁻¹(σ(z)), entry by entry. log |dε/dz| = log σ(z) + log σ(-z) - log N(ε)."""
+    """Computes ε = Φ⁻¹(σ(z)), entry by entry. log |dε/dz| = log σ(z) + log σ(-z) - log N(ε)."""
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
         log_logistic = torch.nn.functional.logsigmoid(x) + torch.nn.functional.logsigmoid(-x)
@@ -37,7 +37,7 @@ class LogisticScores(Bijection):
 
 
 def _score(z: Tensor) -> Tensor:
-    """Φ⁻¹(σ(z)) from the lower tail, where both are precise, by symmetry."""
+    """Return Φ⁻¹(σ(z)), computed in the lower tail, where both functions are precise, and mirrored for z > 0."""
     wide = _wide(z)
     tail = -wide.abs()
     score = torch.special.ndtri(torch.sigmoid(tail.clamp(min=-FAR)))
@@ -47,7 +47,7 @@ def _score(z: Tensor) -> Tensor:
 
 
 def _far_score(log_p: Tensor) -> Tensor:
-    """ε with log Φ(ε) = log_p, far below 0: Newton's steps from log Φ(ε) ≈ -½ ε² - log(-ε √2π)."""
+    """Return ε with log Φ(ε) = log_p, far below 0, by Newton's method from log Φ(ε) ≈ -½ ε² - log(-ε √2π)."""
     score = -(-2 * log_p - torch.log(-4 * math.pi * log_p)).sqrt()
     for _ in range(2):  # the start is good to 1e-4 from -600 on, and each step squares the error
         log_cdf = torch.special.log_ndtr(score)
@@ -56,7 +56,7 @@ def _far_score(log_p: Tensor) -> Tensor:
 
 
 def _wide(z: Tensor) -> Tensor:
-    """In float64; Apple's graphics have none, so there it is the processor's work."""
+    """Return the tensor in float64, on the processor if it is on Apple's graphics, which lack float64."""
     return z.to("cpu" if z.device.type == "mps" else z.device, torch.float64)
 
 

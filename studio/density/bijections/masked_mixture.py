@@ -1,10 +1,10 @@
-"""Standard normal scores of entries that are each a mixture of Gaussians, given the entries before them.
+"""Map entries that are mixtures of Gaussians, given the entries before them, to standard normal scores.
 
     ε_i = Φ⁻¹(F_i(z_i)),  F_i(z) = Σ_k π_ik Φ((z - μ_ik) / σ_ik),  π_i, μ_i and σ_i from z_1 … z_{i-1}
     ladj = Σ_i log F_i′(z_i) - log N(ε_i)
 
 So the base of Papamakarios, Pavlakou and Murray's MAF MoG (2017, arXiv:1705.07057, section 3.1) is one more bijection
-to standard normal noise. Both tails are computed from logarithms: no score is infinite before its entry is.
+to standard normal noise. Both tails are computed from logarithms, so a finite entry has a finite score.
 """
 
 import math
@@ -17,17 +17,17 @@ from studio.density.bijections.bijection import Bijection
 from studio.density.bijections.masked_affine import bound_log_scale
 
 MixtureSolver = Callable[[Tensor, Tensor | None, float], Tensor | None]
-"""Finds z from ε `(B, D)`, c and the bound; None where it cannot."""
+"""Returns z from ε `(B, D)`, c and the bound, or None if it cannot."""
 
 
 class MaskedMixture(Bijection):
-    """Scores ε of vectors z `(B, D)`, by mixtures of as many Gaussians as `net` has outputs in threes.
+    """Maps vectors z `(B, D)` to their scores ε. `net` has three outputs for each Gaussian of an entry.
 
     Arguments
         net: maps z and c to `(B, 3 · Gaussians, D)`: log π (up to a constant), μ and log σ of each entry
-        order: `(D,)`, which entry comes first, second, …
-        bound: of log σ, as of a masked affine map's log-scale
-        solver: of the inverse; None: D passes of the network
+        order: the entries `(D,)` from the first to the last
+        bound: bound of log σ, as for the log-scale of `MaskedAffine`
+        solver: computes the inverse; None: D passes of the network do
     """
 
     order: Tensor
@@ -40,7 +40,7 @@ class MaskedMixture(Bijection):
         self.register_buffer("order", order, persistent=False)
 
     def _parts(self, z: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """log π, μ and log σ, `(B, Gaussians, D)`."""
+        """Return log π, μ and log σ, each `(B, Gaussians, D)`."""
         weights, means, scales = self.net(z, c).to(z.dtype).chunk(3, 1)
         return torch.log_softmax(weights, 1), means + start_biases(means), bound_log_scale(scales, self.bound)
 
@@ -59,7 +59,7 @@ class MaskedMixture(Bijection):
 
     @torch.no_grad()
     def torch_inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        """The inverse by D passes of the network and bisection: what a solver must equal."""
+        """Return the inverse, computed by D passes of the network and bisection. A solver must equal it."""
         x = torch.zeros_like(z)
         for i in self.order.tolist():
             log_pi, mu, log_sigma = (part[:, :, i] for part in self._parts(x, c))
@@ -68,25 +68,25 @@ class MaskedMixture(Bijection):
 
     @torch.no_grad()
     def fold(self) -> None:
-        """Has the solver ready before the first artwork waits for it."""
+        """Prepare the solver, so that the first artwork need not wait for it."""
         if self.solver is not None:
             dtype = next(self.parameters()).dtype
             self.solver(self.order.new_zeros(1, len(self.order), dtype=dtype), None, self.bound)
 
 
 def start_biases(means: Tensor) -> Tensor:
-    """What is added to the network's means, `(Gaussians, 1)`: without it all Gaussians would learn the same."""
+    """Return numbers `(Gaussians, 1)` to add to the means. Without them all Gaussians would learn the same."""
     return torch.linspace(-1, 1, means.shape[1], dtype=means.dtype, device=means.device)[:, None]
 
 
 def _tails(log_pi: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-    """log F and log (1 - F), `(B, D)`."""
+    """Return log F and log (1 - F), both `(B, D)`."""
     below = torch.logsumexp(log_pi + torch.special.log_ndtr(u), 1)
     return below, torch.logsumexp(log_pi + torch.special.log_ndtr(-u), 1)
 
 
 def _score(low: Tensor) -> Tensor:
-    """e with log Φ(e) = low, for low ≤ log ½, by Newton's method on log Φ, which is concave."""
+    """Return e with log Φ(e) = low, for low ≤ log ½, by Newton's method on log Φ, which is concave."""
     with torch.no_grad():
         far = -2 * low.clamp(max=_FAR)
         e = torch.where(
@@ -100,7 +100,7 @@ def _score(low: Tensor) -> Tensor:
 
 
 _FAR = -80.0
-"""Where the logarithm of a probability is too low for float32."""
+"""The logarithm below which a probability is too small for float32."""
 
 
 def _newton(e: Tensor, low: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ def _newton(e: Tensor, low: Tensor) -> Tensor:
 
 
 def _quantile(z: Tensor, log_pi: Tensor, mu: Tensor, log_sigma: Tensor) -> Tensor:
-    """x with score z `(B,)`, for mixtures `(B, Gaussians)`: it lies between the Gaussians' own."""
+    """Return x with score z `(B,)`, for mixtures `(B, Gaussians)`. It lies between the Gaussians' own quantiles."""
     each = mu + log_sigma.exp() * z[:, None]
     low, high = each.amin(1), each.amax(1)
     target = torch.special.log_ndtr(-z.abs())

@@ -1,21 +1,21 @@
-"""Planar and radial maps whose parameters come from outside: one set for each row of the batch.
+"""Define planar and radial maps. Their parameters are passed in, one set for each row of the batch.
 
     planar  f(z) = z + û tanh(w·z + b),  û = u + (m(w·u) - w·u) w / |w|²,  m(a) = softplus(a) - 1
     radial  f(z) = z + β h (z - z₀),     h = 1 / (α + r),  r = |z - z₀|
 
 Rezende and Mohamed, Variational inference with normalizing flows, 2015, arXiv:1505.05770, section 4.1 and
-appendix A. Neither has an inverse in closed form, so a density is only priced where it was drawn.
+appendix A. Neither has an inverse in closed form, so a density is known only for a z that was drawn by the map.
 """
 
 import torch
 from torch import Tensor, nn
 
 MIN_LENGTH = -60.0
-"""Below this w·u is taken as this, so that softplus(w·u), the least slope of the map, is no zero in float32."""
+"""The least w·u; smaller ones are raised to it. So softplus(w·u), the least slope of the map, is above 0 in float32."""
 
 
 def planar_flow(z: Tensor, u: Tensor, w: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """K planar maps, one after another, and their ladj `(B,)`.
+    """Apply K planar maps, one after another, and return the result and ladj `(B,)`.
 
     The slope of a map along w is 1 + (1 - t²) w·û with t = tanh(w·z + b). As w·û = softplus(w·u) - 1, that is
     t² + (1 - t²) softplus(w·u): positive for any numbers, and without a difference of numbers near 1.
@@ -39,14 +39,14 @@ def planar_flow(z: Tensor, u: Tensor, w: Tensor, b: Tensor) -> tuple[Tensor, Ten
 
 
 def radial_flow(z: Tensor, center: Tensor, alpha: Tensor, beta: Tensor) -> tuple[Tensor, Tensor]:
-    """K radial maps, one after another, and their ladj `(B,)`.
+    """Apply K radial maps, one after another, and return the result and ladj `(B,)`.
 
         ladj = (D - 1) log(1 + β h) + log(1 + α β h²)
 
     Arguments
         z: `(B, D)`
         center: z₀, `(B, K, D)`
-        alpha, beta: `(B, K)` of any size; α = softplus(alpha) and β = softplus(beta) - α ≥ -α are what is used
+        alpha, beta: `(B, K)`, any numbers. α = softplus(alpha) and β = softplus(beta) - α ≥ -α
     """
     alpha, least = nn.functional.softplus(alpha), nn.functional.softplus(beta)
     beta = least - alpha

@@ -1,4 +1,4 @@
-"""Linear maps of vectors `(B, D)`: another order, a scale for every entry, whitening, a spectrum."""
+"""Define linear maps of vectors `(B, D)`: another order, a scale for every entry, whitening, a spectrum."""
 
 import math
 
@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from studio.density.bijections.bijection import Bijection
 
 MAX_LOG_SCALE = 20.0
-"""Of a log-scale, either way, so that neither direction overflows."""
+"""The largest absolute log-scale, so that neither direction overflows."""
 
 
 class OddEven(Bijection):
-    """x1 x3 x5 …, then x2 x4 x6 …: the odd entries of `(B, D)` first, so that halves are NICE's odd and even part.
+    """Moves the odd entries x1 x3 x5 … before the even ones x2 x4 x6 …, so that the halves are those of NICE.
 
-    Counted from one, as in Dinh, Krueger and Bengio, 2014, arXiv:1410.8516, section 5.1. ladj = 0.
+    Entries are counted from one, as in Dinh, Krueger and Bengio, 2014, arXiv:1410.8516, section 5.1. ladj = 0.
     """
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -27,12 +27,12 @@ class OddEven(Bijection):
 
 
 class DiagonalScale(Bijection):
-    """z = x · exp(s), entry by entry. ladj = Σ s.
+    """Computes z = x · exp(s), entry by entry. ladj = Σ s.
 
-    The last step of NICE (Dinh, Krueger and Bengio, 2014, arXiv:1410.8516, section 3.3), whose couplings keep
-    volume; exp(-s) is the paper's spectrum of σ_d: large where an entry tells much. s starts so that the
-    entries of the first training batch have the standard deviation `deviation`, which spares thousands of
-    steps at entries that hardly vary; the start is saved with the model.
+    It is the last step of NICE (Dinh, Krueger and Bengio, 2014, arXiv:1410.8516, section 3.3), whose couplings keep the
+    volume. exp(-s) is the paper's spectrum of σ_d, which is large for important entries. s starts so that the entries
+    of the first training batch have the standard deviation `deviation`. This saves thousands of steps for entries that
+    hardly vary. The start values are saved with the model.
     """
 
     started: Tensor
@@ -62,12 +62,13 @@ class DiagonalScale(Bijection):
 
 
 class Whitening(Bijection):
-    """z = L⁻¹ (x - μ) with L Lᵀ the covariance of x: each entry less what those before it foretell. ladj = -Σ log L_ii.
+    """Computes z = L⁻¹ (x - μ) with L Lᵀ the covariance of x. ladj = -Σ log L_ii.
 
-    μ and L are measured once, from the first training batch, and saved with the model; before, the map does
-    nothing. L is triangular (Cholesky), so that both directions are exact whatever it was rounded to. Of n
-    artworks the covariance is drawn to its diagonal by the share D / 20n: of 784 pixels and 4096 pictures
-    that priced new pictures best, and of 256 pictures it keeps L invertible.
+    This subtracts from each entry its linear prediction from those before it. μ and L are measured once, from the first
+    training batch, and saved with the model; before that, the map does nothing. L is triangular (Cholesky), so both
+    directions are exact even though L is rounded. With n artworks, the covariance is shrunk towards its diagonal by
+    D / 20n: with 784 pixels and 4096 pictures this gave the fewest bits for new pictures, and with 256 pictures it
+    keeps L invertible.
     """
 
     mean: Tensor
@@ -98,17 +99,17 @@ class Whitening(Bijection):
         return z, -self.factor.diagonal().log().sum().expand(len(x))
 
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        # Row by row: a product of many rows would round each according to how many they are.
+        # Rows are multiplied one by one, because the rounding of a product depends on its number of rows.
         return torch.stack([torch.mv(self.factor, row) for row in z]) + self.mean
 
 
 class HarmonicTransform(Bijection):
-    """A single cycle as its harmonics: z0, then √2 Re and √2 Im of each harmonic, of the orthonormal Fourier transform.
+    """Maps a single cycle to its harmonics: z0, then √2 Re and √2 Im of each, by the orthonormal Fourier transform.
 
         z = √2 · F x,  F_kn = exp(-2πi k n / D) / √D
 
-    A rotation: ladj = 0, and the inverse is its transpose. Neighbouring samples of a wave are nearly alike; its
-    harmonics are nearly uncorrelated, for the statistics of cycles hardly depend on where one looks.
+    It is a rotation: ladj = 0, and the inverse is its transpose. Neighbouring samples of a wave are nearly equal. Its
+    harmonics are nearly uncorrelated, because the statistics of cycles hardly depend on the place in the cycle.
     """
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -128,7 +129,7 @@ class HarmonicTransform(Bijection):
 
 
 def _weights(x: Tensor) -> Tensor:
-    """√2, and 1 for harmonics that stand alone and not for a pair of frequencies ±k: `(D,)`."""
+    """Return the factors `(D,)`: √2 for a pair of frequencies ±k, and 1 for a harmonic without a partner."""
     weights = x.new_full((x.shape[1],), math.sqrt(2))
     weights[0] = 1
     if x.shape[1] % 2 == 0:

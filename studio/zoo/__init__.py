@@ -1,4 +1,4 @@
-"""The named models: one paper, one file, one line in this list."""
+"""List the families of models: one paper, one file, one line in this list."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -39,8 +39,10 @@ Recipe = Flows | Pixels | wavenet.WaveNet
 
 
 class Family(NamedTuple):
-    """A family of models: its name in the papers, its recipe, its presets, the paper's figure where `paper` has no
-    closer one."""
+    """Describes a family of models: its name in the papers, its recipe, its presets and the paper's figure.
+
+    `paper_of` may return a figure that fits a recipe better.
+    """
 
     title: str
     recipe: type[Recipe]
@@ -71,17 +73,17 @@ FAMILIES = {
 
 
 def recipe_from_fields(fields: dict[str, Any]) -> Recipe:
-    """A recipe from plain fields with `family`. Raises msgspec.ValidationError naming the field."""
+    """Return the recipe in plain fields, of which `family` is one. Raises msgspec.ValidationError naming the field."""
     found: Recipe = msgspec.convert(fields, Recipe)
     return found
 
 
 def paper_of(recipe: Recipe) -> str:
-    """The figure that the paper gives for the model most like a recipe, on the paper's own data.
+    """Return the paper's figure for the model that is most like a recipe, on the paper's own data.
 
-    With classes, MAF's is that of p(x) = Σ p(x | c) / classes (arXiv:1705.07057) and PixelCNN++'s that given the class
-    (arXiv:1701.05517); a Row LSTM has a row of its own (arXiv:1601.06759), and an inverse autoregressive posterior a
-    paper of its own (arXiv:1606.04934).
+    With classes, MAF's figure is that of p(x) = Σ p(x | c) / classes (arXiv:1705.07057), and PixelCNN++'s is given the
+    class (arXiv:1701.05517). A Row LSTM has its own figure (arXiv:1601.06759), and an inverse autoregressive posterior
+    has its own paper (arXiv:1606.04934).
     """
     match recipe:
         case maf.MAF(classes=classes) if classes:
@@ -97,7 +99,7 @@ def paper_of(recipe: Recipe) -> str:
 
 
 def family_forms() -> dict[str, Any]:
-    """For each family its title, presets and the JSON schema of its dials, for forms in the window."""
+    """Return the title, the presets and the JSON schema of the hyperparameters of each family, for forms."""
     return {
         key: {
             "title": family.title,

@@ -21,18 +21,25 @@ from studio.zoo.compiled.pixels import CompiledSteppers
 
 
 class GatedPixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="gated_pixelcnn", tag_field="family"):
-    """The hyperparameters of a Gated PixelCNN."""
+    """Holds the hyperparameters of a Gated PixelCNN."""
 
-    width: Annotated[int, Meta(ge=3, le=1024, title="Width", description="Features of each of the two stacks")] = 96
-    layers: Annotated[int, Meta(ge=2, le=32, title="Layers", description="One after another")] = 10
+    width: Annotated[
+        int, Meta(ge=3, le=1024, title="Width", description="Number of features in each of the two stacks")
+    ] = 96
+    layers: Annotated[int, Meta(ge=2, le=32, title="Layers", description="Number of layers, one after another")] = 10
     size: Annotated[
-        int, Meta(ge=3, le=9, title="Kernel", description="Pixels on a side that a layer looks at; odd numbers")
+        int,
+        Meta(ge=3, le=9, title="Kernel", description="Side of the square that a layer reads, an odd number of pixels"),
     ] = 5
-    head: Annotated[int, Meta(ge=3, le=2048, title="Head", description="Features of the last layer but one")] = 256
-    classes: Annotated[int, Meta(ge=0, le=1000, title="Kinds", description="How many kinds it can be asked for")] = 0
+    head: Annotated[
+        int, Meta(ge=3, le=2048, title="Head", description="Number of features in the last layer but one")
+    ] = 256
+    classes: Annotated[
+        int, Meta(ge=0, le=1000, title="Classes", description="Number of classes that the model knows")
+    ] = 0
 
     def build(self, shape: tuple[int, ...], levels: int = 256) -> Autoregressive:
-        """The model for pictures (channels, height, width). Raises ValueError for sounds and over 256 levels."""
+        """Return the model for pictures (channels, height, width). Raises ValueError for sounds and over 256 levels."""
         if len(shape) != 3:
             raise ValueError("a Gated PixelCNN makes pictures, and sounds were asked for")
         channels = shape[0]

@@ -1,12 +1,12 @@
 """Glow (Kingma and Dhariwal, Glow: Generative Flow with Invertible 1×1 Convolutions, 2018, arXiv:1807.03039).
 
-Each of L levels squeezes the picture, takes K steps of flow and factors out half of the channels, whose mean
-and scale the other half tells (figure 2b, sections 3 and 3.6):
+Each of L levels squeezes the picture, applies K steps of flow and factors out half of the channels. The other half
+predicts their mean and scale (figure 2b, sections 3 and 3.6):
 
     h = y - ½;  a step: actnorm → invertible 1×1 convolution → coupling z2 = (x2 + t) · sigmoid(h + 2)
 
-The latent is ε = (z - μ) / σ of every level, in the shape of the picture: standard noise, which a temperature
-multiplies while μ and σ stay. With classes, the prior of the last level depends on the class, and a linear
+The latent is ε = (z - μ) / σ of every level, in the shape of the picture. It is standard noise; a temperature
+multiplies it and leaves μ and σ unchanged. With classes, the prior of the last level depends on the class, and a linear
 classifier of that level's latents helps to learn it.
 """
 
@@ -29,11 +29,11 @@ from studio.nets.glow import CouplingNet, EdgeLayer, ScaledConv, packed_layers, 
 from studio.nets.glow_steps import PackedStep, WorkBuffers, apply_learning_steps
 
 CLASSIFIER_WEIGHT = 0.01
-"""Of the classifier's bits beside the bits per dimension, as in the authors' code."""
+"""The weight of the classifier's bits, added to the bits per dimension, as in the authors' code."""
 
 
 class GlowStep(Bijection):
-    """A step of flow: actnorm and 1×1 convolution, then a coupling."""
+    """Is a step of flow: actnorm and 1×1 convolution, then a coupling."""
 
     def __init__(self, mixing: ChannelMixing, coupling: Bijection) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class GlowStep(Bijection):
     def inverse(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         if self.packed is not None:
             return self.packed.inverse(z)
-        if self.training:  # only what it learns from may start an actnorm, never what it makes
+        if self.training:  # only training data may initialise an actnorm, never a sample
             self.eval()
             try:
                 return self.inverse(z)
@@ -61,26 +61,30 @@ class GlowStep(Bijection):
 
     @property
     def net(self) -> CouplingNet:
-        """Of the coupling."""
+        """Return the network of the coupling."""
         net = self.coupling.net
         assert isinstance(net, CouplingNet)
         return net
 
     def learns_by_products(self, x: Tensor) -> bool:
-        """Once it has started, on a processor; where that has units for half of the precision, they convolve."""
+        """Return whether training computes this step by matrix products.
+
+        It does so on a processor, after initialisation, unless the processor has units for half precision, which
+        compute convolutions faster.
+        """
         layers = [self.mixing.norm, *self.net]
         usual = x.device.type == "cpu" and torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
         return usual and all(layer.known for layer in layers)
 
     def offset(self) -> Tensor:
-        """What the coupling adds to what its net gives, by channel."""
+        """Return what the coupling adds to the output of its network, by channel."""
         half = len(self.mixing.norm.b) // 2
         zeros = self.mixing.norm.b.new_zeros(half)
         affine = isinstance(self.coupling, ShiftScaleCoupling)
         return torch.cat((zeros + ShiftScaleCoupling.OFFSET, zeros)) if affine else zeros
 
     def pack_into(self, desk: WorkBuffers) -> None:
-        """For inference in float32 on a processor, after `fold`; the net's own layers are needed no more."""
+        """Pack the step for inference in float32 on a processor, after `fold`. The network's layers are released."""
         mixing = self.mixing
         layers = packed_layers(self.net, self.offset())
         there, back = (mixing.there.t(), mixing.shift), (mixing.back.t(), mixing.shift_back)
@@ -89,11 +93,11 @@ class GlowStep(Bijection):
 
 
 class FlowScale(Chain):
-    """K steps of flow at one size, then the prior of what they factor out, with the levels inside it."""
+    """Runs K steps of flow at one size, then the prior of what they factor out, which contains the coarser levels."""
 
     @property
     def flows(self) -> list[GlowStep]:
-        """The steps of flow."""
+        """Return the steps of flow."""
         return [part for part in self.parts if isinstance(part, GlowStep)]
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -105,7 +109,7 @@ class FlowScale(Chain):
         return z, ladj + more
 
     def _learn(self, steps: Sequence[GlowStep], x: Tensor) -> tuple[Tensor, Tensor]:
-        """The steps as matrix products over pixels, faster than by convolutions on a processor."""
+        """Run the steps as matrix products over pixels, which are faster than convolutions on a processor."""
         height, width = x.shape[2:]
         mix, shift, log_det = linear.stack_mixings([step.mixing for step in steps])
         layers = stack_networks([step.net for step in steps], height, width, steps[0].offset())
@@ -113,7 +117,7 @@ class FlowScale(Chain):
         return z.permute(0, 3, 1, 2), ladj + log_det * (height * width)
 
     def pack(self) -> None:
-        """For inference in float32 on a processor, after `fold`."""
+        """Pack all steps for inference in float32 on a processor, after `fold`."""
         desk = WorkBuffers()
         for step in self.flows:
             if step.packed is None and step.mixing.norm.b.dtype == torch.float32:
@@ -121,7 +125,7 @@ class FlowScale(Chain):
 
 
 class ClassifiedFlow(Flow):
-    """A flow whose last latents, averaged over the picture, also learn to name the class."""
+    """Is a flow with a classifier: the coarsest latents, averaged over the picture, also learn to name the class."""
 
     def __init__(self, channels: int, **of_flow: object) -> None:
         super().__init__(**of_flow)  # type: ignore[arg-type]
@@ -133,7 +137,7 @@ class ClassifiedFlow(Flow):
         if c is None:
             return super().loss(x, c)
         seen: list[Tensor] = []
-        # Not a part of its own: a weight that two names share would be in a file twice.
+        # The classifier is not a submodule here: a weight with two names would be in a file twice.
         top = next(part for part in self.bijection.modules() if isinstance(part, TopPrior))
         with top.register_forward_pre_hook(lambda _, given: seen.append(given[0])):
             bits = super().loss(x, c)
@@ -142,21 +146,25 @@ class ClassifiedFlow(Flow):
 
 
 class Glow(msgspec.Struct, frozen=True, kw_only=True, tag="glow", tag_field="family"):
-    """The hyperparameters of a Glow."""
+    """Holds the hyperparameters of a Glow."""
 
     scales: Annotated[int, Meta(ge=1, le=6, title="Scales", description="How often the picture is halved")] = 3
-    depth: Annotated[int, Meta(ge=1, le=64, title="Depth", description="Steps of flow at each scale")] = 8
-    width: Annotated[int, Meta(ge=4, le=1024, title="Width", description="Feature maps in each coupling")] = 128
+    depth: Annotated[int, Meta(ge=1, le=64, title="Depth", description="Number of flow steps at each scale")] = 8
+    width: Annotated[int, Meta(ge=4, le=1024, title="Width", description="Number of feature maps in each coupling")] = (
+        128
+    )
     coupling: Annotated[
         Literal["affine", "additive"], Meta(title="Coupling", description="Whether couplings scale or only shift")
     ] = "affine"
     mixing: Annotated[
         Literal["plu", "plain"], Meta(title="Mixing", description="How 1 × 1 convolutions are learned")
     ] = "plu"
-    classes: Annotated[int, Meta(ge=0, le=1000, title="Kinds", description="That can be asked for by name")] = 0
+    classes: Annotated[
+        int, Meta(ge=0, le=1000, title="Classes", description="Number of classes that the model knows")
+    ] = 0
 
     def build(self, shape: tuple[int, ...], levels: int = 256) -> Flow:
-        """The model for pictures (channels, height, width). Raises ValueError where the size cannot be halved."""
+        """Return the model for pictures (channels, height, width). Raises ValueError if the size cannot be halved."""
         if len(shape) != 3:
             raise ValueError("Glow makes pictures only")
         channels, height, width = shape
@@ -172,7 +180,7 @@ class Glow(msgspec.Struct, frozen=True, kw_only=True, tag="glow", tag_field="fam
         return ClassifiedFlow(top_channels, **fields) if self.classes else Flow(**fields)  # type: ignore[arg-type]
 
     def _scale(self, scale: int, shape: tuple[int, int, int], top: TopPrior) -> tuple[Bijection, Tensor]:
-        """Everything from a scale to the coarsest, and the scale of each entry."""
+        """Return the map from this scale to the coarsest one, and the scale of each entry."""
         channels = 4 * shape[0]
         height = shape[1] // 2
         width = shape[2] // 2

@@ -2,9 +2,9 @@
 
     z_i = (x_i - m_i) · exp(-a_i),  m_i and a_i from x_1 … x_{i-1} by a MADE,
 
-several times over, each followed by a batch norm, with the order reversed from one to the next (section 3).
-An artwork is a vector of its entries, row by row, so pictures and single cycles of sound are alike. With `spectrum`
-the entries are those of a cycle's harmonics, each brought to variance 1 first.
+several times in a row. Each is followed by a batch norm, and the order is reversed from one to the next (section 3).
+An artwork is a vector of its entries, row by row, so pictures and single cycles of sound are treated alike. With
+`spectrum`, the entries are those of a cycle's harmonics, each scaled to variance 1 first.
 """
 
 import math
@@ -23,33 +23,42 @@ from studio.zoo.compiled.made import CompiledMixtureSolver, compiled_masked_affi
 
 
 class MAF(msgspec.Struct, frozen=True, kw_only=True, tag="maf", tag_field="family"):
-    """The hyperparameters of a MAF."""
+    """Holds the hyperparameters of a MAF."""
 
-    layers: Annotated[int, Meta(ge=1, le=32, title="Layers", description="Networks one after another")] = 5
+    layers: Annotated[int, Meta(ge=1, le=32, title="Layers", description="Number of networks, one after another")] = 5
     hidden: Annotated[
         tuple[Annotated[int, Meta(ge=1, le=4096)], ...],
-        Meta(min_length=1, max_length=8, title="Hidden units", description="Of each hidden layer of a network"),
+        Meta(min_length=1, max_length=8, title="Hidden units", description="Number of units in each hidden layer"),
     ] = (512, 512)
     degrees: Annotated[Degrees, Meta(title="Degrees", description="How many entries each hidden unit may see")] = (
         "sequential"
     )
-    activation: Annotated[Activation, Meta(title="Activation", description="Of the hidden units")] = "relu"
-    batch_norm: Annotated[bool, Meta(title="Batch norm", description="After each network")] = True
+    activation: Annotated[Activation, Meta(title="Activation", description="Activation of hidden units")] = "relu"
+    batch_norm: Annotated[bool, Meta(title="Batch norm", description="Whether a batch norm follows each network")] = (
+        True
+    )
     spectrum: Annotated[
         bool, Meta(title="Harmonics", description="Learn the harmonics of a sound instead of its samples")
     ] = False
-    classes: Annotated[int, Meta(ge=0, le=1000, title="Kinds", description="How many kinds it can be asked for")] = 0
+    classes: Annotated[
+        int, Meta(ge=0, le=1000, title="Classes", description="Number of classes that the model knows")
+    ] = 0
     mixture: Annotated[
-        int, Meta(ge=0, le=100, title="Mixture", description="Gaussians of the last network; 0: no such network")
+        int,
+        Meta(ge=0, le=100, title="Mixture", description="Number of Gaussians in the last network; 0: no such network"),
     ] = 0
     alpha: (
-        Annotated[float, Meta(gt=0, lt=0.5, title="Margin", description="Of the logit at black and white")] | None
+        Annotated[
+            float,
+            Meta(gt=0, lt=0.5, title="Margin", description="Distance of black and white from the ends of the logit"),
+        ]
+        | None
     ) = 1e-6
-    bound: Annotated[float, Meta(gt=0, le=10, title="Bound", description="Largest log-scale of one entry")] = 5.0
-    seed: Annotated[int, Meta(ge=0, title="Seed", description="Of random degrees")] = 0
+    bound: Annotated[float, Meta(gt=0, le=10, title="Bound", description="Largest log-scale of an entry")] = 5.0
+    seed: Annotated[int, Meta(ge=0, title="Seed", description="Seed of random degrees")] = 0
 
     def build(self, shape: tuple[int, ...], levels: int = 256) -> Flow:
-        """The model for artworks of any shape of two entries or more. Raises ValueError for fewer, or one Gaussian."""
+        """Return the model for artworks of two entries or more. Raises ValueError for fewer, or for one Gaussian."""
         entries = math.prod(shape)
         if entries < 2:
             raise ValueError("an artwork of one entry has nothing that comes before it; take larger ones")

@@ -22,30 +22,30 @@ from studio.density.flow import Flow
 from studio.nets.mlp import MLP
 
 WHITENED = 4096
-"""Artworks from which the covariance is measured."""
+"""The number of artworks from which the covariance is measured."""
 
 
 class NICE(msgspec.Struct, frozen=True, kw_only=True, tag="nice", tag_field="family"):
-    """The hyperparameters of a NICE."""
+    """Holds the hyperparameters of a NICE."""
 
     couplings: Annotated[
-        int, Meta(ge=3, le=16, title="Couplings", description="Odd and even entries move each other in turn")
+        int, Meta(ge=3, le=16, title="Couplings", description="Number of couplings, of odd and even entries in turn")
     ] = 4
-    depth: Annotated[int, Meta(ge=1, le=8, title="Depth", description="Hidden layers in each coupling")] = 5
-    width: Annotated[int, Meta(ge=4, le=5000, title="Width", description="Units in each hidden layer")] = 1000
+    depth: Annotated[int, Meta(ge=1, le=8, title="Depth", description="Number of hidden layers in each coupling")] = 5
+    width: Annotated[int, Meta(ge=4, le=5000, title="Width", description="Number of units in each hidden layer")] = 1000
     prior: Annotated[
-        Literal["logistic", "normal"], Meta(title="Prior", description="How latents are spread before the last step")
+        Literal["logistic", "normal"], Meta(title="Prior", description="Distribution of latents before the last step")
     ] = "logistic"
     whitening: Annotated[
-        bool, Meta(title="Whitening", description="Take out what is linear between entries first, measured once")
+        bool, Meta(title="Whitening", description="Remove linear dependence between entries first")
     ] = False
     alpha: Annotated[
         Annotated[float, Meta(gt=0, lt=0.5)] | None,
-        Meta(title="Margin", description="Of the logit at black and white; none leaves levels as they are"),
+        Meta(title="Margin", description="Distance of black and white from the ends of the logit; none: no logit"),
     ] = None
 
     def build(self, shape: tuple[int, ...], levels: int = 256) -> Flow:
-        """The model for artworks of any shape. Raises ValueError where there is but one entry."""
+        """Return the model for artworks of any shape. Raises ValueError for a single entry."""
         entries = math.prod(shape)
         if entries < 2:
             raise ValueError("an artwork of a single entry has no odd and even part")

@@ -3,7 +3,7 @@
     p(x) = Π_t p(x_t | x_1 … x_{t-1}),  each a softmax over the levels, or a sigmoid where there are two,
 
 by masked convolutions (sections 3.3 to 3.5, table 1): 7×7 with mask A, residual blocks of 3×3 with mask B, two 1×1.
-What lies up to the right of a pixel beyond a line is never seen (the blind spot that the gated one does away with).
+A pixel never sees a region above it to the right, the blind spot, which Gated PixelCNN does not have.
 """
 
 from typing import Annotated
@@ -20,19 +20,24 @@ from studio.zoo.compiled.pixels import CompiledSteppers
 
 
 class PixelCNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn", tag_field="family"):
-    """The hyperparameters of a PixelCNN."""
+    """Holds the hyperparameters of a PixelCNN."""
 
     width: Annotated[
-        int, Meta(ge=3, le=512, title="Width", description="Features inside a block; outside there are twice as many")
+        int, Meta(ge=3, le=512, title="Width", description="Number of features inside a block; twice as many outside")
     ] = 64
-    blocks: Annotated[int, Meta(ge=1, le=32, title="Blocks", description="Residual blocks one after another")] = 10
+    blocks: Annotated[
+        int, Meta(ge=1, le=32, title="Blocks", description="Number of residual blocks, one after another")
+    ] = 10
     size: Annotated[
-        int, Meta(ge=3, le=9, title="Kernel", description="Pixels on a side that a block looks at; odd numbers")
+        int,
+        Meta(ge=3, le=9, title="Kernel", description="Side of the square that a block reads, an odd number of pixels"),
     ] = 3
-    head: Annotated[int, Meta(ge=3, le=2048, title="Head", description="Features of the last layer but one")] = 256
+    head: Annotated[
+        int, Meta(ge=3, le=2048, title="Head", description="Number of features in the last layer but one")
+    ] = 256
 
     def build(self, shape: tuple[int, ...], levels: int = 256) -> Autoregressive:
-        """The model for pictures (channels, height, width). Raises ValueError for sounds and over 256 levels."""
+        """Return the model for pictures (channels, height, width). Raises ValueError for sounds and over 256 levels."""
         if len(shape) != 3:
             raise ValueError("a PixelCNN makes pictures, and sounds were asked for")
         channels = shape[0]

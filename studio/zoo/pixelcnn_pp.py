@@ -3,8 +3,8 @@ Likelihood and Other Modifications, 2017, arXiv:1701.05517).
 
     p(x | c) = Π_pixels Σ_k π_k q_k(r) q_k(g | r) q_k(b | r, g),  all of them from the pixels before, and c
 
-by two shifted streams of gated resnets at three sizes (section 2.4). A pixel is drawn at once, not a colour at a time
-(section 2.2), and levels are parts of a continuous axis (section 2.1). The averaged weights are those that are kept.
+by two shifted streams of gated resnets at three sizes (section 2.4). All colours of a pixel are drawn at once (section
+2.2), and levels are intervals of a continuous axis (section 2.1). A model file holds the averaged weights.
 """
 
 from typing import Annotated
@@ -21,18 +21,24 @@ from studio.zoo.compiled.pixels import CompiledSteppers
 
 
 class PixelCNNPP(msgspec.Struct, frozen=True, kw_only=True, tag="pixelcnn_pp", tag_field="family"):
-    """The hyperparameters of a PixelCNN++."""
+    """Holds the hyperparameters of a PixelCNN++."""
 
-    filters: Annotated[int, Meta(ge=1, le=512, title="Filters", description="Of every layer")] = 64
-    resnets: Annotated[int, Meta(ge=1, le=12, title="Resnets", description="Of each stream at each of three sizes")] = 2
-    mixture: Annotated[int, Meta(ge=1, le=64, title="Mixture", description="Logistics that a pixel is drawn from")] = 10
+    filters: Annotated[int, Meta(ge=1, le=512, title="Filters", description="Number of filters in every layer")] = 64
+    resnets: Annotated[
+        int, Meta(ge=1, le=12, title="Resnets", description="Number of resnets in each stream at each of three sizes")
+    ] = 2
+    mixture: Annotated[
+        int, Meta(ge=1, le=64, title="Mixture", description="Number of logistics from which a pixel is drawn")
+    ] = 10
     dropout: Annotated[
-        float, Meta(ge=0, le=0.9, title="Dropout", description="Share of each resnet's values that training leaves out")
+        float, Meta(ge=0, le=0.9, title="Dropout", description="Share of each resnet's values that training drops")
     ] = 0.5
-    classes: Annotated[int, Meta(ge=0, le=1000, title="Kinds", description="How many kinds it can be asked for")] = 0
+    classes: Annotated[
+        int, Meta(ge=0, le=1000, title="Classes", description="Number of classes that the model knows")
+    ] = 0
 
     def build(self, shape: tuple[int, ...], levels: int = 256) -> Autoregressive:
-        """The model for pictures (channels, height, width), grey or RGB. Raises ValueError for any other."""
+        """Return the model for pictures (channels, height, width), grey or RGB. Raises ValueError for any other."""
         if len(shape) != 3:
             raise ValueError("a PixelCNN++ makes pictures, and sounds were asked for")
         channels, height, width = shape

@@ -25,17 +25,19 @@ class PixelRNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelrnn", tag_fi
 
     cells: Annotated[
         pixelrnn.CellName,
-        Meta(title="States", description="Go from row to row, or along diagonals from both sides, which sees more"),
+        Meta(title="States", description="From row to row, or along diagonals, which see more pixels"),
     ] = "diagonal"
     width: Annotated[
         int,
-        Meta(ge=3, le=512, title="Width", description="Features of a layer's state; outside there are twice as many"),
+        Meta(ge=3, le=512, title="Width", description="Number of features in a layer's state; twice as many outside"),
     ] = 48
-    layers: Annotated[int, Meta(ge=1, le=32, title="Layers", description="One after another")] = 6
-    head: Annotated[int, Meta(ge=3, le=2048, title="Head", description="Features of the last layer but one")] = 128
+    layers: Annotated[int, Meta(ge=1, le=32, title="Layers", description="Number of layers, one after another")] = 6
+    head: Annotated[
+        int, Meta(ge=3, le=2048, title="Head", description="Number of features in the last layer but one")
+    ] = 128
 
     def build(self, shape: tuple[int, ...], levels: int = 256) -> Autoregressive:
-        """The model for pictures (channels, height, width). Raises ValueError for sounds and over 256 levels."""
+        """Return the model for pictures (channels, height, width). Raises ValueError for sounds and over 256 levels."""
         if len(shape) != 3:
             raise ValueError("a PixelRNN makes pictures, and sounds were asked for")
         channels = shape[0]

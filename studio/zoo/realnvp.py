@@ -34,32 +34,40 @@ class RealNVP(msgspec.Struct, frozen=True, kw_only=True, tag="realnvp", tag_fiel
     """The hyperparameters of a RealNVP."""
 
     scales: Annotated[
-        int, Meta(ge=1, le=6, title="Scales", description="How often a picture is halved; a sound is not")
+        int, Meta(ge=1, le=6, title="Scales", description="How often a picture is halved; sounds have one scale")
     ] = 2
-    couplings: Annotated[int, Meta(ge=2, le=32, title="Couplings", description="Of a sound; a picture has its own")] = 8
+    couplings: Annotated[
+        int,
+        Meta(
+            ge=2, le=32, title="Couplings", description="Number of couplings for a sound; pictures have a fixed number"
+        ),
+    ] = 8
     width: Annotated[
-        int, Meta(ge=4, le=1024, title="Width", description="Feature maps at the finest scale, or units for a sound")
+        int,
+        Meta(
+            ge=4, le=1024, title="Width", description="Number of feature maps at the finest scale, or units for a sound"
+        ),
     ] = 32
     blocks: Annotated[
         int,
-        Meta(ge=1, le=16, title="Blocks", description="Residual blocks, or hidden layers for a sound, in a coupling"),
+        Meta(ge=1, le=16, title="Blocks", description="Residual blocks (or hidden layers for a sound) in a coupling"),
     ] = 4
     spectrum: Annotated[
         bool, Meta(title="Harmonics", description="Learn the harmonics of a sound instead of its samples")
     ] = False
     dropout: Annotated[
-        float, Meta(ge=0, lt=1, title="Dropout", description="Hidden units left out while it learns a sound")
+        float, Meta(ge=0, lt=1, title="Dropout", description="Share of hidden units that training on sounds drops")
     ] = 0.0
     alpha: Annotated[
         Annotated[float, Meta(gt=0, lt=0.5)] | None,
-        Meta(title="Margin", description="Of the logit at black and white; none leaves levels as they are"),
+        Meta(title="Margin", description="Distance of black and white from the ends of the logit; none: no logit"),
     ] = 0.05
-    bound: Annotated[float, Meta(gt=0, le=4, title="Bound", description="Largest log-scale of one coupling")] = 2.0
+    bound: Annotated[float, Meta(gt=0, le=4, title="Bound", description="Largest log-scale of a coupling")] = 2.0
 
     def build(self, shape: tuple[int, ...], levels: int = 256) -> Flow:
-        """The model for pictures (channels, height, width) or sounds (samples,).
+        """Return the model for pictures (channels, height, width) or sounds (samples,).
 
-        Raises ValueError where a picture cannot be halved so often, and for a sound of one sample.
+        Raises ValueError if a picture cannot be halved so often, and for a sound of one sample.
         """
         if len(shape) == 1:
             return Flow(shape, levels, self._sound(shape[0]), self.alpha)

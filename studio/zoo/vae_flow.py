@@ -25,35 +25,46 @@ from studio.nets.mlp import MLP
 
 
 class VAEFlow(msgspec.Struct, frozen=True, kw_only=True, tag="vae_flow", tag_field="family"):
-    """The hyperparameters of a VAE with a flow for its posterior."""
+    """Holds the hyperparameters of a VAE with a flow for its posterior."""
 
-    latent: Annotated[int, Meta(ge=1, le=512, title="Latent", description="Numbers that describe a picture")] = 40
+    latent: Annotated[int, Meta(ge=1, le=512, title="Latent", description="How many numbers describe a picture")] = 40
     posterior: Annotated[
-        Literal["diagonal", "planar", "radial", "iaf"], Meta(title="Posterior", description="What shapes it")
+        Literal["diagonal", "planar", "radial", "iaf"],
+        Meta(title="Posterior", description="The flow that shapes the posterior; diagonal: none"),
     ] = "planar"
-    flows: Annotated[int, Meta(ge=1, le=128, title="Flows", description="Maps of the posterior, in turn")] = 40
+    flows: Annotated[
+        int, Meta(ge=1, le=128, title="Flows", description="Number of maps in the posterior, one after another")
+    ] = 40
     made_hidden: Annotated[
-        int, Meta(ge=1, le=2048, title="Width of the flow", description="Hidden units of each step of an IAF")
+        int, Meta(ge=1, le=2048, title="Width of the flow", description="Number of hidden units in each step of an IAF")
     ] = 320
-    net: Annotated[
-        Literal["mlp", "convolution"], Meta(title="Network", description="Dense layers, or convolutions")
-    ] = "convolution"
-    hidden: Annotated[int, Meta(ge=1, le=4096, title="Hidden units", description="Of each dense layer")] = 400
+    net: Annotated[Literal["mlp", "convolution"], Meta(title="Network", description="Dense layers or convolutions")] = (
+        "convolution"
+    )
+    hidden: Annotated[
+        int, Meta(ge=1, le=4096, title="Hidden units", description="Number of units in each dense layer")
+    ] = 400
     depth: Annotated[
-        int, Meta(ge=1, le=8, title="Depth", description="Dense layers, or convolutional blocks at each size")
+        int,
+        Meta(ge=1, le=8, title="Depth", description="Number of dense layers, or of convolutional blocks at each size"),
     ] = 1
-    maps: Annotated[int, Meta(ge=1, le=256, title="Maps", description="Of the convolutions at half the size")] = 32
+    maps: Annotated[int, Meta(ge=1, le=256, title="Maps", description="Number of feature maps at half the size")] = 32
     observation: Annotated[
         Literal["bernoulli", "logistic"],
-        Meta(title="Pixels", description="Black or white with a probability that is the grey, or levels"),
+        Meta(title="Pixels", description="Black and white, where grey is a probability, or levels"),
     ] = "bernoulli"
-    anneal: Annotated[int, Meta(ge=0, title="Annealing", description="Steps until the whole bound is learned")] = 0
+    anneal: Annotated[
+        int, Meta(ge=0, title="Annealing", description="Number of steps until the whole bound is trained")
+    ] = 0
     free_bits: Annotated[
-        float, Meta(ge=0, le=8, title="Free bits", description="Nats that each number of the latent may cost freely")
+        float,
+        Meta(
+            ge=0, le=8, title="Free bits", description="Nats of each number of the latent that training does not lower"
+        ),
     ] = 0.0
 
     def build(self, shape: tuple[int, ...], levels: int = 256) -> Variational:
-        """The model for pictures (channels, height, width). Raises ValueError where convolutions cannot halve it."""
+        """Return the model for pictures (channels, height, width). Raises ValueError if it cannot be halved."""
         channels, height, width = shape
         if self.net == "convolution" and (height % 4 or width % 4):
             raise ValueError(f"{width} × {height} pixels cannot be halved twice; take dense layers")

@@ -3,10 +3,10 @@ Generative Model for Raw Audio, 2016, arXiv:1609.03499).
 
     p(x | c) = Π_t p(x_t | x_1 … x_{t-1}, c)
 
-by a stack of dilated causal convolutions with gates (sections 2.1 to 2.4), whose reach doubles from layer to layer and
-begins anew with every cycle. Up to 256 levels are a softmax, of sounds in μ-law; finer ones a mixture of logistics
-(Parallel WaveNet, 2017, arXiv:1711.10433, section 2.1). A condition is a kind, of one or more sorts, or a signal at a
-lower rate (section 2.5).
+by a stack of dilated causal convolutions with gates (sections 2.1 to 2.4). The dilation doubles from layer to layer and
+starts at 1 again with every cycle. Up to 256 levels are a softmax, for sounds in μ-law; more levels are a mixture of
+logistics (Parallel WaveNet, 2017, arXiv:1711.10433, section 2.1). A condition is a class, of one group or several, or a
+signal at a lower rate (section 2.5).
 """
 
 import math
@@ -22,30 +22,48 @@ from studio.zoo.compiled.wavenet import make_compiled_sampler
 
 
 class WaveNet(msgspec.Struct, frozen=True, kw_only=True, tag="wavenet", tag_field="family"):
-    """The hyperparameters of a WaveNet."""
+    """Holds the hyperparameters of a WaveNet."""
 
-    cycles: Annotated[int, Meta(ge=1, le=8, title="Cycles", description="Of layers whose reach begins anew")] = 2
+    cycles: Annotated[
+        int, Meta(ge=1, le=8, title="Cycles", description="Number of cycles; in each, dilations start at 1 again")
+    ] = 2
     layers: Annotated[
-        int, Meta(ge=1, le=14, title="Layers", description="Of a cycle; each reaches twice as far as the one before")
+        int,
+        Meta(ge=1, le=14, title="Layers", description="Number of layers in a cycle; each reaches twice as far back"),
     ] = 11
     channels: Annotated[
-        int, Meta(ge=8, le=512, multiple_of=8, title="Channels", description="That go from layer to layer")
+        int, Meta(ge=8, le=512, multiple_of=8, title="Channels", description="Number of channels between layers")
     ] = 32
     skip: Annotated[
-        int, Meta(ge=8, le=1024, multiple_of=8, title="Skip channels", description="That each layer adds to the sum")
+        int,
+        Meta(
+            ge=8,
+            le=1024,
+            multiple_of=8,
+            title="Skip channels",
+            description="Number of channels that each layer adds to the output",
+        ),
     ] = 64
     mixture: Annotated[
-        int, Meta(ge=1, le=64, title="Mixture", description="Logistics a sample is drawn from, above 256 levels")
+        int, Meta(ge=1, le=64, title="Mixture", description="Number of logistics for a sample of more than 256 levels")
     ] = 10
     classes: Annotated[
         tuple[Annotated[int, Meta(ge=1, le=1000)], ...],
-        Meta(max_length=4, title="Kinds", description="Of each sort it can be asked for: 10 digits and 6 speakers"),
+        Meta(max_length=4, title="Classes", description="Number of classes in each group, as 10 digits and 6 speakers"),
     ] = ()
-    local: Annotated[int, Meta(ge=0, le=512, title="Signal", description="Numbers of a frame of what it follows")] = 0
-    hop: Annotated[int, Meta(ge=1, le=8192, title="Hop", description="Samples that a frame stands for")] = 256
+    local: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=512,
+            title="Signal",
+            description="How many numbers a frame of the followed signal has; 0: no signal",
+        ),
+    ] = 0
+    hop: Annotated[int, Meta(ge=1, le=8192, title="Hop", description="Length of a frame in samples")] = 256
 
     def build(self, shape: tuple[int, ...], levels: int = 256) -> AutoregressiveSound:
-        """The model for sounds (samples,), of that length where none is asked for. Raises ValueError for pictures."""
+        """Return the model for sounds of the usual shape (samples,). Raises ValueError for pictures."""
         if len(shape) != 1:
             raise ValueError("a WaveNet makes sounds, and pictures were asked for")
         drawn: Conditional = (

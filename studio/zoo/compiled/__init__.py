@@ -1,1 +1,1 @@
-"""Connects models to the compiled loops that draw from them."""
+"""Connect models to the compiled loops that draw from them."""

@@ -1,4 +1,4 @@
-"""What MAF and IAF share: masked networks, with inverses that compiled loops find in one pass."""
+"""Build the masked networks of MAF and IAF, whose inverses compiled loops compute in one pass."""
 
 import math
 from typing import Any
@@ -14,7 +14,7 @@ from studio.nets.made import MADE, Activation, Degrees
 
 Array = NDArray[Any]
 LOOP_NAMES = {torch.float32: "masked maps", torch.float64: "masked maps in float64"}
-"""Those of `kernels.LOOPS` that compute a masked affine map or its inverse."""
+"""The names in `kernels.LOOPS` of the loops that compute a masked affine map and its inverse."""
 
 
 def made_network(
@@ -27,7 +27,7 @@ def made_network(
     seed: int,
     outputs: int = 2,
 ) -> MADE:
-    """The network of one layer; every other one has the order of the entries reversed."""
+    """Return the network of one layer. In every other layer the order of the entries is reversed."""
     order = torch.arange(entries)
     return MADE(
         entries,
@@ -42,15 +42,15 @@ def made_network(
 
 
 def compiled_masked_affine(net: MADE, bound: float) -> MaskedAffine:
-    """The map of one layer."""
+    """Return the map of one layer."""
     return MaskedAffine(net, net.order, bound, CompiledAffineSolver(net))
 
 
 class _CompiledSolver:
-    """A masked network as compiled loops read it: its weights where they lie, so they are followed while they learn.
+    """Passes a masked network to compiled loops. They read its weights in place, so training changes them, too.
 
-    Numbers on another device are fetched: every entry waits for the one before it, and a graphics card takes longer
-    to begin a step than the processor to finish it.
+    Numbers on a graphics card are copied to the processor: every entry waits for the one before it, and a graphics card
+    takes longer to start a step than the processor to finish it.
     """
 
     def __init__(self, net: MADE) -> None:
@@ -58,7 +58,7 @@ class _CompiledSolver:
         self._plan: Any = None
 
     def _asked(self, x: Tensor, c: Tensor | None, bound: float | None) -> tuple[Any, ...] | None:
-        """The arguments of every kernel; None if nothing compiles."""
+        """Return the arguments of the loops; None if nothing can be compiled."""
         try:
             from studio.kernels import made  # not before it is needed: the compiler takes half a second to start
         except ImportError:
@@ -113,7 +113,10 @@ class CompiledAffineSolver(_CompiledSolver):
         return _tensor(made.forward(*asked), x)
 
     def _by_torch(self, z: Tensor, c: Tensor | None, bound: float | None) -> AffineSolution:
-        """Compute by one thread, because the products are small, and in blocks of ROWS, which fixes the rounding."""
+        """Compute with torch, in one thread, because the products are small.
+
+        Blocks of ROWS_AT_ONCE artworks keep the rounding the same in any batch.
+        """
         missing = -len(z) % ROWS_AT_ONCE
         filled = torch.cat((z, z.new_zeros(missing, z.shape[1])))
         kinds = None if c is None else torch.cat((c, c.new_zeros(missing)))
@@ -135,7 +138,7 @@ class CompiledAffineSolver(_CompiledSolver):
 
 
 class CompiledMixtureSolver(_CompiledSolver):
-    """The inverse of masked mixtures of Gaussians, compiled."""
+    """Computes the inverse of masked mixtures of Gaussians with compiled loops."""
 
     def __call__(self, z: Tensor, c: Tensor | None, bound: float) -> Tensor | None:
         asked = self._asked(z, c, bound)

@@ -1,4 +1,4 @@
-"""Pictures drawn pixel by pixel: a network's schedule, played by compiled loops."""
+"""Draw pictures pixel by pixel: compiled loops run the schedule of a network."""
 
 import math
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from studio.nets.pixel_schedule import BufferWindow, Operation, PixelSchedule, R
 
 
 class CompiledSteppers:
-    """Plays schedules with compiled loops; what these read of the newest schedule is kept."""
+    """Runs schedules with compiled loops. The newest schedule is kept in the form that these read."""
 
     def __init__(self) -> None:
         self._known: tuple[PixelSchedule, Any] | None = None
 
     def __call__(self, schedule: PixelSchedule, seen: Tensor, c: Tensor | None) -> ScheduleRunner | None:
-        """None for all but float32 on a processor, and where nothing compiles."""
+        """Return a runner for float32 on a processor; None otherwise, or if nothing can be compiled."""
         if seen.dtype != torch.float32 or seen.device.type != "cpu":
             return None
         if kernels.compiled_elsewhere("pixels"):
@@ -35,8 +35,11 @@ class CompiledSteppers:
 
 
 class _SingleThreadedRunner(ScheduleRunner):
-    """Plays with torch while another process compiles, by one thread. The products of a pixel are small, and beside a
-    process at work two threads wait for each other: on two busy cores a picture took four to five times as long."""
+    """Runs a schedule with torch in one thread, while another process compiles the loops.
+
+    The products of a pixel are small, and beside a busy process two threads wait for each other: on two busy cores a
+    picture took four to five times as long.
+    """
 
     def __call__(self, i: int, j: int) -> Tensor:
         with single_threaded():
@@ -44,7 +47,7 @@ class _SingleThreadedRunner(ScheduleRunner):
 
 
 class _CompiledRunner(ScheduleRunner):
-    """Plays with compiled loops. The memory of each buffer is a part of one flat state for each picture."""
+    """Runs a schedule with compiled loops. All buffers are parts of one flat state for each picture."""
 
     def __init__(self, schedule: PixelSchedule, seen: Tensor, c: Tensor | None, tape: Any) -> None:
         from studio.kernels.made import padded_count
@@ -72,13 +75,13 @@ class _CompiledRunner(ScheduleRunner):
 
 
 def _places(buffers: Sequence[RowBuffer]) -> dict[RowBuffer, int]:
-    """Where each buffer begins in a picture's state."""
+    """Return where each buffer begins in a picture's state."""
     ends = np.cumsum([0, *(math.prod(buffer.shape) for buffer in buffers)]).tolist()
     return dict(zip(buffers, ends, strict=False))
 
 
 def _tape(schedule: PixelSchedule) -> Any:
-    """A schedule as `pixels.Tape`."""
+    """Return a schedule as `pixels.CompiledSchedule`."""
     from studio.kernels import pixels
 
     places = _places(schedule.buffers())
@@ -102,18 +105,18 @@ def _tape(schedule: PixelSchedule) -> Any:
 
 
 def _head(operation: Operation, kind: int, begin: int) -> list[int]:
-    """A row of `pixels.OPERATION`."""
+    """Return an operation as a row with the columns `pixels.OPERATION`."""
     out, given = operation.out[0].size, operation.given[-1].size
     return [kind, operation.every, operation.later, out, given, begin, len(operation.given) > 1]
 
 
 def _four(operation: Operation) -> tuple[BufferWindow, BufferWindow, BufferWindow, BufferWindow]:
-    """Out, second out, start and x; where an operation has one alone, it stands for both."""
+    """Return the windows out, second out, start and x. An operation with one out or one input repeats it."""
     return operation.out[0], operation.out[-1], operation.given[0], operation.given[-1]
 
 
 def _window(window: BufferWindow, place: int) -> list[int]:
-    """A row of `pixels.WINDOW`."""
+    """Return a window as a row with the columns `pixels.WINDOW`."""
     buffer, down, across, _, step = window
     rows, _, channels = buffer.shape
     row_size = math.prod(buffer.shape) // rows

@@ -1,7 +1,7 @@
-"""Sounds drawn sample by sample by a compiled loop.
+"""Sample sounds with a compiled loop.
 
-A network on a graphics card is played by the processor, from a copy of its weights: every sample waits for the one
-before it, and a card takes longer to begin the steps of a sample than the processor to finish it.
+A network on a graphics card runs on the processor, with a copy of its weights: every sample waits for the one before
+it, and a card takes longer to start the steps of a sample than the processor to finish them.
 """
 
 import copy
@@ -23,7 +23,7 @@ from studio.nets.wavenet import Queues, WaveNetNetwork
 def make_compiled_sampler(
     net: WaveNetNetwork, conditional: Conditional, c: Tensor | None, count: int, undo_samples: int = 0
 ) -> StreamSampler | None:
-    """A compiled player; None for all but float32, and where nothing compiles."""
+    """Return a compiled sampler for float32; None otherwise, or if nothing can be compiled."""
     if net.bias.dtype != torch.float32:
         return None
     try:
@@ -34,10 +34,10 @@ def make_compiled_sampler(
 
 
 class _CompiledSampler:
-    """Plays with the compiled loop; the weights are copied as they are at the beginning.
+    """Samples with the compiled loop, from a copy of the weights at the beginning.
 
-    The rings hold more than the layers look back to, so that going back is a matter of where the next sample is. What
-    is written over then is set aside, for it may be wanted again.
+    The ring buffers hold more samples than the layers need, so undoing only moves the place of the next sample. What
+    is then overwritten is saved, because `redo` may restore it.
     """
 
     @torch.no_grad()
@@ -55,9 +55,9 @@ class _CompiledSampler:
         rings = _zero_pages(int(self._sizes.sum()), count, net.channels)
         self.state = wavenet.WaveNetState(rings, np.full(count, net.levels // 2), spare)
         self._oldest_known = self._most = 0
-        """Samples that it knows no more of than it needs to go on, and how many it got to at most."""
+        """The oldest sample back to which undo is possible, and the number of samples at most so far."""
         self._before_undo: tuple[int, Any] | None = None
-        """Where it was, and after which levels, before it forgot some."""
+        """The number of samples and the last levels before the last undo."""
         self._overwritten: list[tuple[int, Any]] = []
         self.set_condition(c)
 
@@ -88,14 +88,14 @@ class _CompiledSampler:
         return True
 
     def advance(self, count: int) -> None:
-        """So many samples follow; what they are written over is set aside where it may be recalled."""
+        """Make place for so many samples. What they overwrite is saved if `redo` may need it."""
         over = min(self._before_undo[0] - self.at, count) if self._before_undo is not None else 0
         if over > 0:
             self._overwritten.append((self.at, self.state.rings[self._rows(self.at, over)]))
         self._most = max(self._most, self.at + count)
 
     def _rows(self, first: int, count: int) -> Any:
-        """Where the rings have the inputs of so many samples, `(layers, count)`."""
+        """Return the places of the inputs of `count` samples in the ring buffers, `(layers, count)`."""
         return self._begins[:, None] + (first + np.arange(count)) % self._sizes[:, None]
 
     @torch.no_grad()
@@ -113,7 +113,7 @@ class _CompiledSampler:
         self._before_undo = None
 
     def _pasts(self) -> list[Tensor]:
-        """Where each layer's ring has what it looks back to, the oldest first, `(d,)`."""
+        """Return for each layer the places of its past in its ring buffer, the oldest first, `(d,)`."""
         sizes = zip(self._begins.tolist(), self._sizes.tolist(), self.net.dilations, strict=True)
         return [begin + torch.arange(self.at - d, self.at) % size for begin, size, d in sizes]
 
@@ -130,11 +130,11 @@ class _CompiledSampler:
             z: Tensor = torch.special.ndtri(place_in_interval(middles - half, middles + half, u))
         return z.to(self.device, self.net.bias.dtype)
 
-    def _run(self, u: Tensor, heat: Tensor, levels: Tensor) -> Tensor:
+    def _run(self, u: Tensor, temperature: Tensor, levels: Tensor) -> Tensor:
         from studio.kernels import wavenet
 
         self.advance(levels.shape[1])
-        parts = [t.double().contiguous().numpy() for t in (u, heat)]
+        parts = [t.double().contiguous().numpy() for t in (u, temperature)]
         least = self.conditional.min_probability
         filled = levels.contiguous().numpy()
         middles, prices = wavenet.sample(
@@ -147,27 +147,30 @@ class _CompiledSampler:
 
 
 def _zero_pages(*shape: int) -> Any:
-    """Zeros of which each page comes when it is used: of so large an array NumPy asks for pages of 2 MB, and to empty
-    one for every layer takes a fifth of a second before the first sample."""
+    """Return an array of zeros whose memory pages are allocated when they are used.
+
+    For so large an array NumPy would ask for pages of 2 MB. Clearing one for every layer takes a fifth of a second
+    before the first sample.
+    """
     return np.frombuffer(mmap.mmap(-1, 4 * math.prod(shape)), np.float32).reshape(shape)
 
 
-def _uniforms_and_temperatures(z: Tensor, heat: Tensor) -> tuple[Tensor, Tensor]:
-    """Φ(z), a half where it is not heated, and the temperatures, in float64 on the processor."""
+def _uniforms_and_temperatures(z: Tensor, temperature: Tensor) -> tuple[Tensor, Tensor]:
+    """Return Φ(z), or ½ if the temperature is 0, and the temperatures, in float64 on the processor."""
     with single_threaded():
-        warm = heat.cpu().double()
+        warm = temperature.cpu().double()
         return torch.special.ndtr(z.cpu().double() * (warm > 0)), warm
 
 
 @torch.no_grad()
-def sample_jointly(a: StreamSampler, b: StreamSampler, z: Tensor, heat: Tensor, second: Tensor) -> Tensor | None:
-    """The next levels `(1, n)` of one voice that two compiled players make; None where one of them is another."""
+def sample_jointly(a: StreamSampler, b: StreamSampler, z: Tensor, temperature: Tensor, second: Tensor) -> Tensor | None:
+    """Return the next levels `(1, n)` of one voice from two compiled samplers; None if one of them is not compiled."""
     if not isinstance(a, _CompiledSampler) or not isinstance(b, _CompiledSampler):
         return None
     from studio.kernels import wavenet
 
     sides = [wavenet.RunningNetwork(each.weights, each.base, each.net.hop, each.state) for each in (a, b)]
-    chances, heats = (t[0].contiguous().numpy() for t in _uniforms_and_temperatures(z, heat))
+    chances, heats = (t[0].contiguous().numpy() for t in _uniforms_and_temperatures(z, temperature))
     by_b = second[0].cpu().numpy()
     for each in (a, b):
         each.advance(len(by_b))
@@ -182,7 +185,7 @@ def sample_jointly(a: StreamSampler, b: StreamSampler, z: Tensor, heat: Tensor, 
 
 @torch.no_grad()
 def copy_weights(net: WaveNetNetwork, conditional: Conditional, voices: int) -> Any:
-    """A network as the loop of so many voices reads it."""
+    """Return the weights of a network in the form that the loop of so many voices reads."""
     from studio.kernels import wavenet
 
     layers = len(net.dilations)

@@ -170,7 +170,7 @@ class PackedStep:
         v3, edge3, b3: `(width, 9 · channels of r)`, turned; `(channels of r, 9)`, and `(channels of r,)`
         floor: of σ
         slope: log |det W|
-        desk: shared by the steps of a level
+        desk: working memory that the steps of a level share
     """
 
     def __init__(

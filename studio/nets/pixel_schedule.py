@@ -1,8 +1,9 @@
 """List what a network computes for each row and each pixel of a picture.
 
-A network that sees only the pixels before need not start again at every pixel. Its results at earlier pixels are kept,
-and what depends only on the rows above is computed for a whole row at once (Ramachandran et al., Fast Generation for
-Convolutional Autoregressive Models, 2017, arXiv:1704.06001). A schedule is a list of small operations on buffered rows.
+A network that sees only earlier pixels need not be computed as a whole for every pixel. Its results at earlier pixels
+are stored, and what depends only on the rows above is computed for a whole row at once (Ramachandran et al., Fast
+Generation for Convolutional Autoregressive Models, 2017, arXiv:1704.06001). A schedule is a list of small operations on
+buffered rows.
 `ScheduleRunner` runs it with torch, on any device; compiled loops may run the same list.
 
 An operation works at places (I, J). A place may stand for a square of `every` pixels in each direction; then the
@@ -30,7 +31,7 @@ class RowBuffer:
         left, right: places next to the picture, which no operation writes
         start: what it holds before the first row, which is also row -1: `(width with margins, channels)` or a
             shape that broadcasts to it; zeros if None
-        kinds: start has one more dimension in front, and the class c of a picture selects its part
+        start_by_class: whether start has one more dimension in front, of which the class c of a picture selects one
     """
 
     channels: int
@@ -72,9 +73,9 @@ def scratch_window(channels: int) -> BufferWindow:
 
 
 class Operation(NamedTuple):
-    """Describes an operation: out ← function of its inputs; `dot`, `apply` and `cell` define them.
+    """Describes an operation: out ← function of its inputs. The functions below make operations.
 
-    `later`: not in the first row of the picture, in which out keeps its start.
+    With `later` it does not run in the first row of the picture, where out keeps its start.
     """
 
     kind: OperationName
@@ -158,9 +159,9 @@ class PixelSchedule:
 
 
 class ScheduleRunner:
-    """Runs a schedule with torch: `runner(i, j)` returns the numbers `(B, n)` of a pixel.
+    """Runs a schedule with torch: a call with (i, j) returns the numbers `(B, n)` of a pixel.
 
-    The pictures are filled in meanwhile.
+    The caller fills in the pictures between the calls.
     """
 
     def __init__(self, schedule: PixelSchedule, seen: Tensor, c: Tensor | None) -> None:

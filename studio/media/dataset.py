@@ -56,11 +56,11 @@ class ImportReport:
         if self.skipped:
             count = len(self.skipped)
             skipped = f"{count:,} files were skipped" if count != 1 else "1 file was skipped"
-            parts.append(f"{skipped}: {_reasons(self)}.")
+            parts.append(f"{skipped}: {_first_reasons(self)}.")
         if self.damaged:
             count = len(self.damaged)
             damaged = f"{count:,} files are" if count != 1 else "1 file is"
-            names = _first([f'"{name}"' for name, _ in self.damaged])
+            names = _first_three([f'"{name}"' for name, _ in self.damaged])
             parts.append(f"{damaged} used, although cut off or damaged: {names}.")
         if self.duplicates:
             parts.append(f"{self.duplicates:,} were duplicates." if self.duplicates != 1 else "1 was a duplicate.")
@@ -114,9 +114,9 @@ def load_dataset_in_steps(source: Path, shape: Shape) -> Generator[tuple[int, in
     """
     source = Path(source)
     if source.is_dir():
-        return (yield from _folder(source, shape))
+        return (yield from _load_folder(source, shape))
     yield 0, 1
-    return _pack(source, shape)
+    return _load_pack(source, shape)
 
 
 def list_files(source: Path) -> list[Path]:
@@ -145,7 +145,7 @@ def list_files(source: Path) -> list[Path]:
 # ── a folder ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Dataset]:
+def _load_folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Dataset]:
     paths = list_files(source)
     sounds = len(shape) == 1
     artworks: dict[bytes, np.ndarray] = {}  # in the model's shape, by the digest of their content
@@ -170,7 +170,7 @@ def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Data
                 duplicates += 1
             else:
                 contents.add(content)
-                artworks[content] = array if sounds else _fitted(array, shape)
+                artworks[content] = array if sounds else _fit_artwork(array, shape)
                 damaged += [(name, wrong)] if wrong else []
         except FileRefused as refusal:
             skipped.append((name, refusal.reason))
@@ -181,15 +181,15 @@ def _folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Data
     if report.used < 2:
         thing = "sounds" if sounds else "pictures"
         raise TooFewArtworks(
-            display_name(source.name), f"has too few {thing} to learn from ({_counts(report)})", report
+            display_name(source.name), f"has too few {thing} to learn from ({_counts_text(report)})", report
         )
-    train, test = _split(different)
+    train, test = _hold_out_tenth(different)
     return Dataset(train, test, None, None, (), report, display_name(source.resolve().name), "")
 
 
 def _drop_duplicates(artworks: dict[bytes, np.ndarray]) -> dict[bytes, np.ndarray]:
     """Keep one of all equal artworks: the one with the lowest digest."""
-    places = {key: _place(array) for key, array in artworks.items()}
+    places = {key: _rounded_key(array) for key, array in artworks.items()}
     groups: list[list[bytes]] = []  # by the places of their first
     for key in sorted(artworks, key=lambda key: (places[key], key)):
         array = artworks[key]
@@ -198,7 +198,7 @@ def _drop_duplicates(artworks: dict[bytes, np.ndarray]) -> dict[bytes, np.ndarra
             if places[group[0]] < furthest:
                 groups.append([key])
                 break
-            if _same(array, artworks[group[0]]):
+            if _are_equal(array, artworks[group[0]]):
                 group.append(key)
                 break
         else:
@@ -206,17 +206,14 @@ def _drop_duplicates(artworks: dict[bytes, np.ndarray]) -> dict[bytes, np.ndarra
     return {min(group): artworks[min(group)] for group in groups}
 
 
-def _place(artwork: np.ndarray) -> int:
-    """Return a number that equal pictures share.
-
-    Waves that differ by rounding have nearly the same one.
-    """
+def _rounded_key(artwork: np.ndarray) -> int:
+    """Return a number that equal pictures share. Waves that differ only by rounding have nearly the same number."""
     if artwork.ndim > 1:
         return int.from_bytes(_digest(artwork), "big")
     return int(np.abs(artwork.astype(np.int64)).sum())
 
 
-def _same(one: np.ndarray, other: np.ndarray) -> bool:
+def _are_equal(one: np.ndarray, other: np.ndarray) -> bool:
     """Return whether two artworks are equal.
 
     Waves may differ by rounding, which may also shift one by a sample.
@@ -227,12 +224,12 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
     return any(int(np.abs(np.roll(wave, shift) - other).max()) <= _ROUNDING for shift in (0, -1, 1))
 
 
-def _reasons(report: ImportReport) -> str:
+def _first_reasons(report: ImportReport) -> str:
     """Return the first skipped files, each with its reason, and how many more there are."""
-    return _first([f'"{name}" {reason}' for name, reason in report.skipped])
+    return _first_three([f'"{name}" {reason}' for name, reason in report.skipped])
 
 
-def _first(words: list[str]) -> str:
+def _first_three(words: list[str]) -> str:
     """Join the first three, and say how many more there are."""
     more = len(words) - 3
     return ", ".join([*words[:3], f"and {more:,} more"] if more > 0 else words)
@@ -243,12 +240,12 @@ def damage(notes: Sequence[str]) -> str:
     return "; ".join(note for note in notes if any(word in note for word in _DAMAGE))
 
 
-def _counts(report: ImportReport) -> str:
+def _counts_text(report: ImportReport) -> str:
     """Return counts for the user, with the first reasons.
 
     For example: `1 usable, 2 skipped: "a.png" is empty, "b.txt" is cut off`.
     """
-    reasons = _reasons(report)
+    reasons = _first_reasons(report)
     duplicates = f", {report.duplicates} duplicates" if report.duplicates else ""
     size = "length" if report.sounds else "size"
     similar = f", {report.similar} the same as another at this {size}" if report.similar else ""
@@ -260,7 +257,7 @@ def _digest(array: np.ndarray) -> bytes:
     return hashlib.blake2b(repr(array.shape).encode() + array.tobytes(), digest_size=16).digest()
 
 
-def _split(artworks: dict[bytes, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _hold_out_tenth(artworks: dict[bytes, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Hold out a tenth by hash, in the order of the hashes. Each side gets at least one."""
     keys = sorted(artworks)
     held = [key for key in keys if int.from_bytes(key, "big") % 10 == 0] or keys[:1]
@@ -272,38 +269,42 @@ def _split(artworks: dict[bytes, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 # ── a pack ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _pack(source: Path, shape: Shape) -> Dataset:
+def _load_pack(source: Path, shape: Shape) -> Dataset:
     name = display_name(source.name)
     parts = decoder.open_pack(os.path.realpath(source))  # if the user names a link, this is its target
     sounds = len(shape) == 1
-    train, train_labels = _checked(parts, "train", name, sounds)
+    train, train_labels = _checked_side(parts, "train", name, sounds)
     if "test_x" in parts:
-        test, test_labels = _checked(parts, "test", name, sounds)
+        test, test_labels = _checked_side(parts, "test", name, sounds)
     else:
         held = np.array([int.from_bytes(_digest(x), "big") % 10 == 0 for x in train], bool)
         held[:1] |= not held.any()
-        test, test_labels = _chosen(train, train_labels, held)
-        train, train_labels = _chosen(train, train_labels, ~held)
-    train = _scaled(train, shape)
-    test = _scaled(test, shape)
-    learned = ~_among(train, test)
+        test, test_labels = _select(train, train_labels, held)
+        train, train_labels = _select(train, train_labels, ~held)
+    train = _resize_all(train, shape)
+    test = _resize_all(test, shape)
+    learned = ~_is_among(train, test)
     similar = int(len(learned) - learned.sum())
-    train, train_labels = _chosen(train, train_labels, learned)
+    train, train_labels = _select(train, train_labels, learned)
     report = ImportReport(len(train) + len(test), sounds=sounds, similar=similar)
     if len(train) < 1 or len(test) < 1:
-        raise FileRefused(name, f"has too few {'sounds' if sounds else 'pictures'} to learn from ({_counts(report)})")
+        raise FileRefused(
+            name, f"has too few {'sounds' if sounds else 'pictures'} to learn from ({_counts_text(report)})"
+        )
     names = parts.get("label_names", np.array([], str)).reshape(-1)
     labels = tuple(display_name(str(label)) for label in names)
-    return Dataset(train, test, train_labels, test_labels, labels, report, display_name(source.stem), _licence(source))
+    return Dataset(
+        train, test, train_labels, test_labels, labels, report, display_name(source.stem), _read_licence(source)
+    )
 
 
-def _among(artworks: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _is_among(artworks: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return which artworks are equal to one of the others: (n,) bool."""
     known = {_digest(other) for other in others}
     return np.array([_digest(artwork) in known for artwork in artworks], bool)
 
 
-def _chosen(
+def _select(
     artworks: np.ndarray, labels: np.ndarray | None, chosen: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray | None]:
     if chosen.all():
@@ -311,7 +312,9 @@ def _chosen(
     return artworks[chosen], labels[chosen] if labels is not None else None
 
 
-def _checked(parts: dict[str, np.ndarray], side: str, name: str, sounds: bool) -> tuple[np.ndarray, np.ndarray | None]:
+def _checked_side(
+    parts: dict[str, np.ndarray], side: str, name: str, sounds: bool
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the artworks of one side and their labels, after checking them."""
     things, form = ("sounds", "16-bit numbers of shape (number, samples)") if sounds else ("pictures", _PICTURES)
     x = parts.get(f"{side}_x")
@@ -329,7 +332,7 @@ def _checked(parts: dict[str, np.ndarray], side: str, name: str, sounds: bool) -
     return x, labels.astype(np.int64)
 
 
-def _scaled(pictures: np.ndarray, shape: Shape) -> np.ndarray:
+def _resize_all(pictures: np.ndarray, shape: Shape) -> np.ndarray:
     """Return pictures (N, h, w, c) in the shape (C, H, W).
 
     It is the exact mean of blocks if the sizes divide, else Lanczos. Waves of another length are resampled by their
@@ -343,7 +346,7 @@ def _scaled(pictures: np.ndarray, shape: Shape) -> np.ndarray:
     pictures = compose_over(pictures) if pictures.shape[3] == 4 else pictures
     block = pictures.shape[1] // height
     if block < 1 or pictures.shape[1:3] != (height * block, width * block):
-        return np.stack([_fitted(picture, shape) for picture in pictures])
+        return np.stack([_fit_artwork(picture, shape) for picture in pictures])
     if block > 1:
         total = np.zeros((len(pictures), height, width, pictures.shape[3]), np.uint32)
         for y in range(block):
@@ -357,12 +360,12 @@ def _scaled(pictures: np.ndarray, shape: Shape) -> np.ndarray:
     return np.stack([np.asarray(Image.fromarray(picture).convert("L"))[..., None] for picture in pictures])
 
 
-def _fitted(picture: np.ndarray, shape: Shape) -> np.ndarray:
+def _fit_artwork(picture: np.ndarray, shape: Shape) -> np.ndarray:
     channels, height, width = shape
     return fit_to_shape(picture, (channels, height, width))
 
 
-def _licence(source: Path) -> str:
+def _read_licence(source: Path) -> str:
     """Return the first line of NAME.licence.txt next to the pack; empty if there is none."""
     try:
         with open(source.with_name(f"{source.stem}.licence.txt"), encoding="utf-8", errors="replace") as file:

@@ -42,7 +42,7 @@ class ChildReady(msgspec.Struct, frozen=True, tag=True):
 
 
 class DecodeAnswer(msgspec.Struct, frozen=True, tag=True):
-    """Holds what was read; in `value` an array stands as its number."""
+    """Holds what was read. In `value`, each array is replaced by its number; the arrays follow."""
 
     arrays: tuple[tuple[str, tuple[int, ...]], ...]
     value: msgspec.Raw
@@ -64,12 +64,12 @@ class ChildDied(Exception):
 
 def message(source: IO[bytes]) -> ChildReady | DecodeAnswer | DecodeFault:
     """Receive a message of the child. Raises ChildDied."""
-    (length,) = LENGTH.unpack(_exactly(source, LENGTH.size))
+    (length,) = LENGTH.unpack(_receive_exactly(source, LENGTH.size))
     if length > MAX_HEAD_BYTES:
         raise ChildDied
     try:
         found: ChildReady | DecodeAnswer | DecodeFault = msgspec.json.decode(
-            _exactly(source, length), type=ChildReady | DecodeAnswer | DecodeFault
+            _receive_exactly(source, length), type=ChildReady | DecodeAnswer | DecodeFault
         )
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise ChildDied from None
@@ -77,7 +77,7 @@ def message(source: IO[bytes]) -> ChildReady | DecodeAnswer | DecodeFault:
 
 
 def unexpected() -> Any:
-    """Raise ChildDied in an expression."""
+    """Raise ChildDied. It is a function so that an expression can raise it."""
     raise ChildDied
 
 
@@ -87,14 +87,14 @@ def arrays(
     """Receive the arrays of an answer, or the fault with which it breaks off. Raises MemoryError or ChildDied."""
     received: list[np.ndarray] = []
     for text, shape in described:
-        dtype, size = _form(text, shape)
+        dtype, size = _type_and_bytes(text, shape)
         most -= size
         if most < 0:
             raise ChildDied
         array = np.empty(shape, dtype)
         left = memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
         while left:
-            (length,) = LENGTH.unpack(_exactly(source, LENGTH.size))
+            (length,) = LENGTH.unpack(_receive_exactly(source, LENGTH.size))
             if length == 0:
                 fault = message(source)
                 return fault if isinstance(fault, DecodeFault) else unexpected()
@@ -106,7 +106,7 @@ def arrays(
     return received
 
 
-def _form(text: str, shape: tuple[int, ...]) -> tuple[np.dtype, int]:
+def _type_and_bytes(text: str, shape: tuple[int, ...]) -> tuple[np.dtype, int]:
     """Return the type of an array and its bytes. Raises ChildDied if no reader returns such an array."""
     try:
         dtype = np.dtype(text)
@@ -117,7 +117,7 @@ def _form(text: str, shape: tuple[int, ...]) -> tuple[np.dtype, int]:
     return dtype, math.prod(shape) * dtype.itemsize
 
 
-def _exactly(source: IO[bytes], length: int) -> bytearray:
+def _receive_exactly(source: IO[bytes], length: int) -> bytearray:
     body = bytearray(length)
     _fill(source, memoryview(body))
     return body

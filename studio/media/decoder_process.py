@@ -44,7 +44,7 @@ _NO_NEW_PRIVILEGES = 38
 """PR_SET_NO_NEW_PRIVS of Linux: no program that a reader might start gets more rights."""
 
 
-def _text(path: Path, text: str, within: list[int]) -> np.ndarray | None:
+def _read_text(path: Path, text: str, within: list[int]) -> np.ndarray | None:
     """Unpack a picture from the text of another file; `path` is empty."""
     return enlarging.unpack_picture_text(text, tuple(within))
 
@@ -55,7 +55,7 @@ FILE_READERS: dict[str, Callable[..., Any]] = {
     "wave": single_cycle.read_wave,
     "cycle": single_cycle.read_cycle,
     "pack": pack.read_members,
-    "text": _text,
+    "text": _read_text,
 }
 
 
@@ -67,7 +67,7 @@ def main() -> int:
     source, sink = _claim_standard_streams()
     requests: SimpleQueue[DecodeRequest] = SimpleQueue()
     threading.Thread(target=_listen, args=(source, requests), daemon=True).start()
-    _limit()
+    _limit_process()
     _send(sink, ChildReady())
     while True:
         request = requests.get()
@@ -90,12 +90,12 @@ def _listen(source: int, requests: "SimpleQueue[DecodeRequest]") -> None:
     """Pass requests on. When the input ends, end the process, whatever it is doing."""
     with contextlib.suppress(OSError, EOFError, msgspec.MsgspecError), open(source, "rb") as file:
         while True:
-            (length,) = LENGTH.unpack(_exactly(file.read(LENGTH.size), LENGTH.size))
-            requests.put(msgspec.json.decode(_exactly(file.read(length), length), type=DecodeRequest))
+            (length,) = LENGTH.unpack(_read_exactly(file.read(LENGTH.size), LENGTH.size))
+            requests.put(msgspec.json.decode(_read_exactly(file.read(length), length), type=DecodeRequest))
     os._exit(0)
 
 
-def _exactly(body: bytes, length: int) -> bytes:
+def _read_exactly(body: bytes, length: int) -> bytes:
     if len(body) < length:
         raise EOFError
     return body
@@ -104,7 +104,7 @@ def _exactly(body: bytes, length: int) -> bytes:
 # ── limits ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _limit() -> None:
+def _limit_process() -> None:
     """Limit what a reader can do to the computer. Limits that the system lacks are left out."""
     sys.dont_write_bytecode = True
     if sys.platform == "win32":
@@ -148,22 +148,22 @@ def _answer(sink: int, request: DecodeRequest) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = FILE_READERS[request.reader](Path(os.fsdecode(request.path)), **request.words)
-        value = msgspec.Raw(msgspec.json.encode(found, enc_hook=lambda each: _collect(each, arrays)))
+        value = msgspec.Raw(msgspec.json.encode(found, enc_hook=lambda each: _collect_arrays(each, arrays)))
         _send(sink, DecodeAnswer(tuple((array.dtype.str, array.shape) for array in arrays), value))
     except Exception as error:
-        _send(sink, _fault(request, error))
+        _send(sink, _fault_of(request, error))
         return
     try:
         for array in arrays:
-            for block in _blocks(array):
+            for block in _blocks_of(array):
                 _write(sink, LENGTH.pack(len(block)))
                 _write(sink, block)
     except Exception as error:
         _write(sink, LENGTH.pack(0))
-        _send(sink, _fault(request, error))
+        _send(sink, _fault_of(request, error))
 
 
-def _collect(value: object, arrays: list[np.ndarray | pack.PackMember]) -> object:
+def _collect_arrays(value: object, arrays: list[np.ndarray | pack.PackMember]) -> object:
     """Collect an array, which is sent after the head, and return its number."""
     if isinstance(value, np.generic):
         return value.item()
@@ -173,14 +173,14 @@ def _collect(value: object, arrays: list[np.ndarray | pack.PackMember]) -> objec
     raise TypeError(f"{type(value).__name__} cannot be sent")
 
 
-def _blocks(array: np.ndarray | pack.PackMember) -> Iterable[bytes | memoryview]:
+def _blocks_of(array: np.ndarray | pack.PackMember) -> Iterable[bytes | memoryview]:
     if isinstance(array, pack.PackMember):
         return array.blocks
     whole = memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))  # type: ignore[arg-type]
     return (whole[at : at + BLOCK_BYTES] for at in range(0, len(whole), BLOCK_BYTES))
 
 
-def _fault(request: DecodeRequest, error: Exception) -> DecodeFault:
+def _fault_of(request: DecodeRequest, error: Exception) -> DecodeFault:
     path = os.fsdecode(request.path)
     name = display_name(os.path.basename(path))
     match error:

@@ -12,12 +12,12 @@ SHEET_GAP = 2
 """Pixels between the pictures of a sheet."""
 MAX_TEXT_BYTES = 16 * 2**20
 """Bytes of all texts of a PNG that are read, unpacked."""
-_MOST_PARTS = 1_000_000
+_MAX_CHUNKS = 1_000_000
 """Chunks of a file that are looked through: 200 MB of pixels in the usual chunks of 8 kB are 25,000."""
-_LEFT_OUT = 16
+_MAX_BAD_TEXTS = 16
 """Texts that are malformed or too long, after which no more are read: each may unpack to MAX_TEXT_BYTES."""
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_MOST_BLOCKS = 10_000
+_MAX_FLAC_BLOCKS = 10_000
 """Blocks before a FLAC's samples; files have fewer than ten."""
 _FLAC = b"fLaC"
 _COMMENTS = 4
@@ -52,10 +52,10 @@ def png_texts(data: bytes) -> dict[str, str]:
     left = MAX_TEXT_BYTES
     left_out = 0
     for kind, body in _text_chunks(data):
-        text = _text(kind, body, left)
+        text = _decode_text(kind, body, left)
         if text is None:
             left_out += 1
-            if left_out == _LEFT_OUT:
+            if left_out == _MAX_BAD_TEXTS:
                 break
             continue
         key, value = text
@@ -67,7 +67,7 @@ def png_texts(data: bytes) -> dict[str, str]:
 def _text_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield type and body of each intact text chunk, as far as the file goes."""
     at = len(_SIGNATURE) if data.startswith(_SIGNATURE) else len(data)
-    for _ in range(_MOST_PARTS):
+    for _ in range(_MAX_CHUNKS):
         if at + 12 > len(data):
             return
         (length,) = struct.unpack_from(">I", data, at)
@@ -81,7 +81,7 @@ def _text_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at = end + 4
 
 
-def _text(kind: bytes, body: bytes, most: int) -> tuple[str, bytes] | None:
+def _decode_text(kind: bytes, body: bytes, most: int) -> tuple[str, bytes] | None:
     """Return key and text of a text chunk. It is None if malformed or longer than `most`."""
     key, _, rest = body.partition(b"\0")
     packed = kind == b"zTXt"
@@ -111,22 +111,22 @@ def encode_wav_bytes(
     INFO, keys such as ICMT), UTF-8; `chunks` are others of four letters. Both stand before the samples, where a look at
     the beginning of the file finds them.
     """
-    body = _sound(samples, bits)
+    body = _sample_bytes(samples, bits)
     real = samples.dtype == np.float32 and not bits
     size = len(body) // max(len(samples), 1) or samples.dtype.itemsize
     form = struct.pack("<HHIIHH", 3 if real else 1, 1, rate, rate * size, size, 8 * size)
-    whole = _chunk(b"fmt ", form + (b"\0\0" if real else b""))
+    whole = _encode_chunk(b"fmt ", form + (b"\0\0" if real else b""))
     if real:
-        whole += _chunk(b"fact", struct.pack("<I", len(samples)))
+        whole += _encode_chunk(b"fact", struct.pack("<I", len(samples)))
     for key, data in (chunks or {}).items():
-        whole += _chunk(key.encode("ascii"), data)
-    comments = b"".join(_chunk(key.encode("ascii"), text.encode() + b"\0") for key, text in words.items())
+        whole += _encode_chunk(key.encode("ascii"), data)
+    comments = b"".join(_encode_chunk(key.encode("ascii"), text.encode() + b"\0") for key, text in words.items())
     if comments:
-        whole += _chunk(b"LIST", b"INFO" + comments)
-    return _chunk(b"RIFF", b"WAVE" + whole + _chunk(b"data", body))
+        whole += _encode_chunk(b"LIST", b"INFO" + comments)
+    return _encode_chunk(b"RIFF", b"WAVE" + whole + _encode_chunk(b"data", body))
 
 
-def _sound(samples: np.ndarray, bits: int) -> bytes:
+def _sample_bytes(samples: np.ndarray, bits: int) -> bytes:
     """Return samples as a WAV stores them; unchanged if `bits` is 0."""
     if samples.dtype not in (np.int16, np.float32) or samples.ndim != 1:
         raise ValueError(f"a sound is (samples,) int16 or float32, not {samples.dtype} of shape {samples.shape}")
@@ -134,12 +134,12 @@ def _sound(samples: np.ndarray, bits: int) -> bytes:
         raise ValueError(f"a sound is saved in 16 or 24 bits, not {bits}")
     if not bits or (bits == 16 and samples.dtype == np.int16):
         return samples.astype(samples.dtype.newbyteorder("<")).tobytes()
-    whole = _whole(samples, bits).astype("<i4")
+    whole = _to_integers(samples, bits).astype("<i4")
     return whole.view(np.uint8).reshape(-1, 4)[:, : bits // 8].tobytes()
 
 
-def _whole(samples: np.ndarray, bits: int) -> np.ndarray:
-    """Return whole numbers (n,) int32 of so many bits; those of int16 keep their height."""
+def _to_integers(samples: np.ndarray, bits: int) -> np.ndarray:
+    """Return samples as integers (n,) int32 of so many bits. int16 samples keep their loudness."""
     if samples.dtype == np.int16:
         return samples.astype(np.int32) << (bits - 16)
     top = 2 ** (bits - 1)
@@ -154,11 +154,11 @@ def encode_flac_bytes(samples: np.ndarray, rate: int, words: dict[str, str], *, 
     """
     import soundfile
 
-    _sound(samples, bits)
+    _sample_bytes(samples, bits)
     buffer = io.BytesIO()
-    whole = _whole(samples, bits) << (32 - bits)
+    whole = _to_integers(samples, bits) << (32 - bits)
     soundfile.write(buffer, whole, rate, format="FLAC", subtype=f"PCM_{bits}")
-    blocks, rest = _blocks(buffer.getvalue())
+    blocks, rest = _flac_blocks(buffer.getvalue())
     comments = [f"{key}={text}".encode() for key, text in words.items()]
     maker = b"latent-studio"
     body = struct.pack("<I", len(maker)) + maker + struct.pack("<I", len(comments))
@@ -166,7 +166,9 @@ def encode_flac_bytes(samples: np.ndarray, rate: int, words: dict[str, str], *, 
     if len(body) >= 2**24:
         raise ValueError(f"the comments of a FLAC have less than 16 MB, not {len(body) >> 20}")
     blocks = [(kind, data) for kind, data in blocks if kind == 0] + [(_COMMENTS, body)]
-    heads = [struct.pack(">I", (last << 31) | (kind << 24) | len(data)) + data for last, (kind, data) in _ended(blocks)]
+    heads = [
+        struct.pack(">I", (last << 31) | (kind << 24) | len(data)) + data for last, (kind, data) in _mark_last(blocks)
+    ]
     return _FLAC + b"".join(heads) + rest
 
 
@@ -176,7 +178,7 @@ def flac_comments(data: bytes) -> dict[str, str]:
     Returns nothing if it is not a FLAC or is damaged there.
     """
     found: dict[str, str] = {}
-    for body in [body for kind, body in _blocks(data)[0] if kind == _COMMENTS][:1]:
+    for body in [body for kind, body in _flac_blocks(data)[0] if kind == _COMMENTS][:1]:
         try:
             at = 4 + struct.unpack_from("<I", body)[0]
             (count,) = struct.unpack_from("<I", body, at)
@@ -191,14 +193,14 @@ def flac_comments(data: bytes) -> dict[str, str]:
     return found
 
 
-def _blocks(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
+def _flac_blocks(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
     """Return type and body of each block before a FLAC's samples, and the rest.
 
     They are complete as far as the file goes.
     """
     blocks: list[tuple[int, bytes]] = []
     at = len(_FLAC) if data.startswith(_FLAC) else len(data)
-    while at + 4 <= len(data) and len(blocks) < _MOST_BLOCKS:
+    while at + 4 <= len(data) and len(blocks) < _MAX_FLAC_BLOCKS:
         (head,) = struct.unpack_from(">I", data, at)
         end = at + 4 + (head & 0xFFFFFF)
         blocks.append((head >> 24 & 0x7F, data[at + 4 : end]))
@@ -208,12 +210,12 @@ def _blocks(data: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
     return blocks, data[at:]
 
 
-def _ended(blocks: list[tuple[int, bytes]]) -> list[tuple[bool, tuple[int, bytes]]]:
+def _mark_last(blocks: list[tuple[int, bytes]]) -> list[tuple[bool, tuple[int, bytes]]]:
     """Return blocks, and for each whether it is the last."""
     return [(number == len(blocks), block) for number, block in enumerate(blocks, 1)]
 
 
-def _chunk(key: bytes, body: bytes) -> bytes:
+def _encode_chunk(key: bytes, body: bytes) -> bytes:
     if len(key) != 4:
         raise ValueError(f"the key of a chunk has four letters, not {len(key)}")
     return key + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)

@@ -31,9 +31,9 @@ _ARCHIVES = (
 _TAR = slice(257, 262)
 """The bytes at which a tar archive has its signature."""
 _BLOCK = 2**20
-_NUMBERS = "biufc"
+_NUMBER_KINDS = "biufc"
 """Kinds of numpy's types of numbers."""
-_TEXTS = "SU"
+_TEXT_KINDS = "SU"
 """Kinds of numpy's types of text."""
 _DIMENSIONS = 8
 _ARCHIVE = ("is an archive", UNPACK_HINT)
@@ -69,7 +69,7 @@ def read_members(path: Path | str) -> dict[str, PackMember | np.ndarray]:
         size = sum(each.file_size for each in archive.infolist())
         if size > MAX_PACK_BYTES:
             raise FileRefused(name, f"would need {size / 2**30:,.0f} GB once unpacked")
-        return {each: _member(archive, f"{each}.npy", name) for each in MAX_MEMBERS if f"{each}.npy" in names}
+        return {each: _read_member(archive, f"{each}.npy", name) for each in MAX_MEMBERS if f"{each}.npy" in names}
     except Exception as error:
         raise _refusal(name, error) from None
 
@@ -81,7 +81,7 @@ def is_archive(path: Path | str) -> bool:
     return begins.startswith(_ARCHIVES) or begins[_TAR] == b"ustar"
 
 
-def _member(archive: zipfile.ZipFile, entry: str, name: str) -> PackMember | np.ndarray:
+def _read_member(archive: zipfile.ZipFile, entry: str, name: str) -> PackMember | np.ndarray:
     file = archive.open(entry)
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):
@@ -90,7 +90,7 @@ def _member(archive: zipfile.ZipFile, entry: str, name: str) -> PackMember | np.
     shape, by_columns, dtype = header(file)
     if dtype.hasobject:
         raise FileRefused(name, "holds Python objects, which can run programs")
-    if dtype.kind not in _NUMBERS + _TEXTS or not dtype.itemsize or len(shape) > _DIMENSIONS:
+    if dtype.kind not in _NUMBER_KINDS + _TEXT_KINDS or not dtype.itemsize or len(shape) > _DIMENSIONS:
         raise FileRefused(name, f"holds neither pictures nor sounds ({entry} is {dtype} of shape {shape})")
     if by_columns and len(shape) > 1:
         with archive.open(entry) as again:
@@ -98,10 +98,10 @@ def _member(archive: zipfile.ZipFile, entry: str, name: str) -> PackMember | np.
     size = math.prod(shape) * dtype.itemsize
     if size > archive.getinfo(entry).file_size:
         raise FileRefused(name, "is damaged")
-    return PackMember(dtype, shape, _blocks(file, size, name))
+    return PackMember(dtype, shape, _read_blocks(file, size, name))
 
 
-def _blocks(file: IO[bytes], size: int, name: str) -> Iterator[bytes]:
+def _read_blocks(file: IO[bytes], size: int, name: str) -> Iterator[bytes]:
     """Yield the bytes of an array. zipfile compares the checksum at the end."""
     try:
         with file:

@@ -84,7 +84,7 @@ class Importing(State):
         self._offer_stretch(picture)
 
     def _offer_stretch(self, picture: OpenedPicture) -> None:
-        if picture.has_narrow_range:
+        if picture.narrow_range_note:
             self._messages.show_message(
                 little_range_text(picture), "warn", ("Stretch", self._stretch), until=(self._preview_left,)
             )
@@ -92,14 +92,14 @@ class Importing(State):
     def _stretch(self) -> None:
         """Spread the values of the picture in the preview from black to white."""
         photo = self.preview.get()
-        if photo is not None and isinstance(photo.picture, OpenedPicture) and photo.picture.has_narrow_range:
+        if photo is not None and isinstance(photo.picture, OpenedPicture) and photo.picture.narrow_range_note:
             self.set_preview(photo.picture.with_arrays_exchanged(), photo.mode, photo.box)
             said = f'"{photo.picture.name}" is stretched. Your file is untouched.'
             self._messages.show_message(said, "warn", ("Undo", self._undo_stretch), until=(self._preview_left,))
 
     def _undo_stretch(self) -> None:
         photo = self.preview.get()
-        if photo is not None and isinstance(photo.picture, OpenedPicture) and not photo.picture.has_narrow_range:
+        if photo is not None and isinstance(photo.picture, OpenedPicture) and not photo.picture.narrow_range_note:
             self.set_preview(photo.picture.with_arrays_exchanged(), photo.mode, photo.box)
             self._offer_stretch(photo.picture.with_arrays_exchanged())
 
@@ -233,4 +233,4 @@ class Importing(State):
 
 def little_range_text(picture: OpenedPicture) -> str:
     """Return the message for a picture that uses little of its range."""
-    return f'"{picture.name}" {picture.has_narrow_range.removeprefix("it ")}. Stretch it to see more.'
+    return f'"{picture.name}" {picture.narrow_range_note.removeprefix("it ")}. Stretch it to see more.'

@@ -13,7 +13,7 @@ _BLOCK = 65_536
 _FORMATS = frozenset({"WAV", "WAVEX", "FLAC", "OGG", "MP3", "MPEG", "AIFF", "CAF", "AU"})
 _CODECS = ("PCM_", "FLOAT", "DOUBLE", "ALAW", "ULAW", "ALAC_", "VORBIS", "OPUS", "MPEG_")
 """Beginnings of the names of codecs that are read. The code for others has been attacked (CVE-2026-37555)."""
-_FAULTS = 1000
+_MAX_DAMAGED_PLACES = 1000
 """The number of damaged places in one stream after which decoding is not resumed."""
 
 
@@ -44,7 +44,7 @@ def read_blocks(
         done = 0
         reached_end = False
         with contextlib.suppress(UnreadableBlock):  # decoding continues after the damage, below
-            for block in _plain(stream, name, dtype):
+            for block in _read_until_damage(stream, name, dtype):
                 done += len(block.samples)
                 any_samples |= len(block.samples) > 0
                 yield block
@@ -54,7 +54,7 @@ def read_blocks(
             return
         faults += 1
         following = None
-        if stream.resume is not None and faults < _FAULTS:
+        if stream.resume is not None and faults < _MAX_DAMAGED_PLACES:
             following = stream.resume(done)
         if following is None and not any_samples:
             raise UnreadableBlock
@@ -65,11 +65,11 @@ def read_blocks(
         stream = following
 
 
-def _plain(stream: AudioStream, name: str, dtype: str) -> Iterator[AudioBlock]:
+def _read_until_damage(stream: AudioStream, name: str, dtype: str) -> Iterator[AudioBlock]:
     """Yield the samples up to the first damaged place, then raise UnreadableBlock."""
     import soundfile
 
-    with _opened(stream, name) as sound:
+    with _open_decoder(stream, name) as sound:
         while True:
             # A block that fails is filled up to the damaged place. No number says where that is, so NaN marks the rest.
             out = np.full((_BLOCK, sound.channels), np.nan, dtype)
@@ -85,7 +85,7 @@ def _plain(stream: AudioStream, name: str, dtype: str) -> Iterator[AudioBlock]:
             yield AudioBlock(got, sound.samplerate)
 
 
-def _opened(stream: AudioStream, name: str) -> Any:
+def _open_decoder(stream: AudioStream, name: str) -> Any:
     """Return the decoder of a stream. Raises FileRefused and UnreadableBlock."""
     import soundfile
 

@@ -60,17 +60,17 @@ def find_riff(file: BinaryIO, begin: int, name: str) -> AudioStream:
     order = ">" if head[:4] == b"RIFX" else "<"
     end = begin + 8 + int.from_bytes(head[4:8], "big" if order == ">" else "little")
     layout = ChunkLayout(file, begin, size, end, order)
-    form, data, extent = _wave(layout, begin + 12)
+    form, data, extent = _read_wave(layout, begin + 12)
     if not (form and data):
         searched = min(begin + _SEARCHED, size)
         place = find_bytes(file, b"fmt ", begin, searched)
         if place >= 0:
-            form, data, extent = _wave(layout, place)
+            form, data, extent = _read_wave(layout, place)
         if form and not data and (place := find_bytes(file, b"data", begin, searched)) >= 0:
-            _, data, extent = _wave(layout, place)
+            _, data, extent = _read_wave(layout, place)
     if not (form and data):
         raise FileRefused(name, "is damaged", AGAIN)
-    form = _form(form, order, name)
+    form = _consistent_format(form, order, name)
     length = sum(stop - start for start, stop in data)
     header = b"fmt " + struct.pack(order + "I", len(form)) + form + b"data" + struct.pack(order + "I", length)
     magic = b"RIFX" if order == ">" else b"RIFF"
@@ -80,7 +80,7 @@ def find_riff(file: BinaryIO, begin: int, name: str) -> AudioStream:
     return AudioStream(SplicedFile(file, pieces), extent.stop, extent.notes, samples=length // block)
 
 
-def _chunk(layout: ChunkLayout, at: int) -> tuple[bytes, int, int] | None:
+def _next_chunk(layout: ChunkLayout, at: int) -> tuple[bytes, int, int] | None:
     """Return the key, the beginning and the length of a chunk; None before another sound."""
     found = layout.chunk(at)
     if found is None or found[0] in STARTS:
@@ -89,7 +89,7 @@ def _chunk(layout: ChunkLayout, at: int) -> tuple[bytes, int, int] | None:
     return key, at + layout.head, length
 
 
-def _wave(layout: ChunkLayout, at: int) -> tuple[bytes, list[tuple[int, int]], DataExtent]:
+def _read_wave(layout: ChunkLayout, at: int) -> tuple[bytes, list[tuple[int, int]], DataExtent]:
     """Return the format, the places of the samples, and their extent, from chunks.
 
     at: where the first chunk begins
@@ -99,7 +99,7 @@ def _wave(layout: ChunkLayout, at: int) -> tuple[bytes, list[tuple[int, int]], D
     data: list[tuple[int, int]] = []
     extent = DataExtent(at)
     for _ in range(MOST_CHUNKS):
-        found = _chunk(layout, at)
+        found = _next_chunk(layout, at)
         if found is None:
             break
         key, start, length = found
@@ -119,7 +119,7 @@ def _wave(layout: ChunkLayout, at: int) -> tuple[bytes, list[tuple[int, int]], D
     return form, data, extent
 
 
-def _form(form: bytes, order: str, name: str) -> bytes:
+def _consistent_format(form: bytes, order: str, name: str) -> bytes:
     """Return the format of a WAV with fields that agree. Raises FileRefused if it is not read."""
     if len(form) < 16:
         raise FileRefused(name, "is damaged", AGAIN)
@@ -146,7 +146,7 @@ def find_wave64(file: BinaryIO, begin: int, name: str) -> AudioStream:
     form = b""
     at = begin + 40
     for _ in range(MOST_CHUNKS):
-        found = _chunk(layout, at)
+        found = _next_chunk(layout, at)
         if found is None:
             break
         key, start, length = found
@@ -154,7 +154,7 @@ def find_wave64(file: BinaryIO, begin: int, name: str) -> AudioStream:
             form = read_bytes_at(file, start, min(length, 64))
         elif key == b"data" and form:
             extent = layout.extent(start, length, LIMIT_64)
-            form = _form(form, "<", name)
+            form = _consistent_format(form, "<", name)
             length = extent.stop - start
             header = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", length)
             (block,) = struct.unpack_from("<H", form, 12)
@@ -189,7 +189,7 @@ def find_aiff(file: BinaryIO, begin: int, name: str) -> AudioStream:
     at = begin + 12
     sound: tuple[int, DataExtent] | None = None
     for _ in range(MOST_CHUNKS):
-        found = _chunk(layout, at)
+        found = _next_chunk(layout, at)
         if found is None:
             break
         key, start, length = found
@@ -206,10 +206,10 @@ def find_aiff(file: BinaryIO, begin: int, name: str) -> AudioStream:
         raise FileRefused(name, "is damaged", AGAIN)
     start, extent = sound
     extent = extent._replace(stop=min(at, size)) if extent.true else extent
-    return _aiff(file, head[8:12], form, start, min(sound[1].stop, size), extent, name)
+    return _aiff_stream(file, head[8:12], form, start, min(sound[1].stop, size), extent, name)
 
 
-def _aiff(
+def _aiff_stream(
     file: BinaryIO, sort: bytes, form: bytes, start: int, stop: int, extent: DataExtent, name: str
 ) -> AudioStream:
     """Return the stream of samples of an AIFF with a header that counts them."""
@@ -240,7 +240,7 @@ def find_caf(file: BinaryIO, begin: int, name: str) -> AudioStream:
     at = begin + 8
     sound: tuple[int, DataExtent] | None = None
     for _ in range(MOST_CHUNKS):
-        found = _chunk(layout, at)
+        found = _next_chunk(layout, at)
         if found is None:
             break
         key, start, length = found

@@ -22,7 +22,7 @@ MOST = 1000
 BEFORE = "what stands before its sound was left out"
 BEGINNING_CUT = "its beginning is cut off: what is there is used"
 PARTS = f"only the first {MOST:,} of its parts are used"
-_SEARCHED = 2**20
+_SEARCHED_BYTES = 2**20
 """Bytes that are searched if no sound begins where it should."""
 _ARCHIVES = (b"PK\3\4", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"%PDF")
 _READERS = {
@@ -47,13 +47,13 @@ def find_streams(file: BinaryIO, name: str, ending: str) -> tuple[list[AudioStre
     form = recognise_format(read_bytes_at(file, 0, BEGINNING), ending)
     if form is not None and not form.can_be_read:
         raise refusal_reason(name, form)
-    begin, notes = _beginning(file)
+    begin, notes = _find_beginning(file)
     if begin < 0:
         raise refusal_reason(name, form)
     form = recognise_format(read_bytes_at(file, begin, BEGINNING), ending)
     found: list[AudioStream] = []
     try:
-        for stream in _from(file, begin, name):
+        for stream in _streams_from(file, begin, name):
             if len(found) == MOST:
                 notes.append(PARTS)
                 break
@@ -85,9 +85,9 @@ def refusal_reason(name: str, form: FileFormat | None) -> FileRefused:
     return FileRefused(name, f"is {form.name}, which cannot be read here", way_out)
 
 
-def _from(file: BinaryIO, at: int, name: str) -> Iterator[AudioStream]:
+def _streams_from(file: BinaryIO, at: int, name: str) -> Iterator[AudioStream]:
     """Yield the sounds from a place on. Raises FileRefused."""
-    while _is_sound(file, at):
+    while _is_sound_at(file, at):
         head = read_bytes_at(file, at, BEGINNING)
         if head.startswith(b"OggS"):
             yield from ogg.find_ogg(file, at)
@@ -97,40 +97,40 @@ def _from(file: BinaryIO, at: int, name: str) -> Iterator[AudioStream]:
             return
         stream = _READERS[head[:4]](file, at, name)
         yield stream
-        at = _after_tags(file, stream.stop)
+        at = _skip_tags(file, stream.stop)
 
 
-def _is_sound(file: BinaryIO, at: int) -> bool:
+def _is_sound_at(file: BinaryIO, at: int) -> bool:
     """Return whether a sound begins at a place."""
     return begins_sound(read_bytes_at(file, at, BEGINNING)) or mpeg.find_first_frame(file, at, at + 1) == at
 
 
-def _beginning(file: BinaryIO) -> tuple[int, list[str]]:
+def _find_beginning(file: BinaryIO) -> tuple[int, list[str]]:
     """Return where the first sound begins, or -1, and notes about the bytes before it."""
     size = os.fstat(file.fileno()).st_size
-    at = _after_tags(file, 0)
-    if _is_sound(file, at):
+    at = _skip_tags(file, 0)
+    if _is_sound_at(file, at):
         return at, []
     if read_bytes_at(file, 0, 8).startswith(_ARCHIVES):
         return -1, []
     start = at if at < size else 0
-    stop = min(start + _SEARCHED, size)
-    places = [place for mark in STARTS if (place := _find(file, mark, start, stop)) >= 0]
+    stop = min(start + _SEARCHED_BYTES, size)
+    places = [place for mark in STARTS if (place := _find_readable(file, mark, start, stop)) >= 0]
     if places:
         return min(places), [BEFORE]
     place = mpeg.find_first_frame(file, start, stop)
     return place, [BEGINNING_CUT if place > start else BEFORE]
 
 
-def _find(file: BinaryIO, mark: bytes, start: int, stop: int) -> int:
+def _find_readable(file: BinaryIO, mark: bytes, start: int, stop: int) -> int:
     """Return the first place of a mark where a sound can be read, or -1."""
     place = find_bytes(file, mark, start, stop)
-    while place >= 0 and not _is_sound(file, place):
+    while place >= 0 and not _is_sound_at(file, place):
         place = find_bytes(file, mark, place + 1, stop)
     return place
 
 
-def _after_tags(file: BinaryIO, at: int) -> int:
+def _skip_tags(file: BinaryIO, at: int) -> int:
     """Skip the tags at a place, and return where they end."""
     while length := mpeg.id3_length(read_bytes_at(file, at, 32)):
         at += length

@@ -16,40 +16,44 @@ _BLOCK = 2**20
 _LONGEST_HEAD = 16
 _MARK = (b"fLaC\0\0\0\x22", b"fLaC\x80\0\0\x22")
 """First bytes of a file, with more metadata before its frames and without."""
-_LAST = 2**22
+_LAST_FRAME_BYTES = 2**22
 """Bytes at the end that are searched for the last frame: 8 channels of 24 bits in the longest one are 1.6 MB."""
 
-_ZEROS = 64
+_MIN_ZEROS = 64
 """Zeros at the end of a file that no frame ends with: it was given its space, and never filled."""
 
 
 @dataclass(frozen=True)
 class _Info:
-    """Holds what STREAMINFO states and frames repeat."""
+    """Holds what the file's header (STREAMINFO) states about all frames."""
 
     rate: int
+    """Samples a second."""
     block: int
-    """Samples of a frame."""
+    """The number of samples in a frame."""
     channels: int
     bits: int
+    """The number of bits in a sample."""
     samples: int
+    """The number of samples in the file; 0: unknown."""
     longest: int
-    """Bytes of the longest frame; 0: unknown."""
+    """The length of the longest frame in bytes; 0: unknown."""
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """States where a frame lies, and which samples it holds."""
+    """States where a frame lies in the file, and which samples it holds."""
 
     at: int
+    """The place of the frame's first byte."""
     first: int
-    """Its first sample."""
-    form: flac_frame.Form
+    """The number of the frame's first sample."""
+    header: flac_frame.FrameHeader
 
     @property
     def end(self) -> int:
-        """Return the sample after its last one."""
-        return self.first + self.form.count
+        """Return the number of the sample after the frame's last one."""
+        return self.first + self.header.samples
 
 
 def find_flac(file: BinaryIO, begin: int, name: str) -> AudioStream:
@@ -65,11 +69,11 @@ def find_flac(file: BinaryIO, begin: int, name: str) -> AudioStream:
     block = struct.unpack_from(">H", head, 10)[0]
     longest = int.from_bytes(head[15:18], "big")
     info = _Info(rate, block, channels, (packed >> 36 & 31) + 1, packed & (2**36 - 1), longest)
-    start, ends_in_file = _after_blocks(file, begin, size)
+    start, ends_in_file = _skip_metadata(file, begin, size)
     ends = (place for mark in _MARK if (place := find_bytes(file, mark, start, size)) >= 0)
     stop = min(ends, default=size)
-    found = next(_frames(file, info, start, stop), None)
-    last = collections.deque(_frames(file, info, max(start, stop - _LAST), stop), maxlen=1)
+    found = next(_find_frames(file, info, start, stop), None)
+    last = collections.deque(_find_frames(file, info, max(start, stop - _LAST_FRAME_BYTES), stop), maxlen=1)
     if found is None or not last:
         if info.samples and (not ends_in_file or stop - start < _LONGEST_HEAD):
             raise FileRefused(name, "is cut off before its sound begins", AGAIN)
@@ -77,7 +81,7 @@ def find_flac(file: BinaryIO, begin: int, name: str) -> AudioStream:
     return _stream(file, head, info, found, stop, last[0])
 
 
-def _after_blocks(file: BinaryIO, begin: int, size: int) -> tuple[int, bool]:
+def _skip_metadata(file: BinaryIO, begin: int, size: int) -> tuple[int, bool]:
     """Return where the metadata ends, and whether that is in the file.
 
     If it is not, return where its first block ends.
@@ -98,7 +102,7 @@ def _stream(file: BinaryIO, head: bytes, info: _Info, begin: _Frame, stop: int, 
 
     def resume(samples: int) -> AudioStream | None:
         """Return the stream after the frame that could not be decoded, or None."""
-        found = _frames(file, info, begin.at, stop)
+        found = _find_frames(file, info, begin.at, stop)
         frame = next((frame for frame in found if frame.first > begin.first + samples), None)
         return _stream(file, head, info, frame, stop, last) if frame is not None else None
 
@@ -106,53 +110,55 @@ def _stream(file: BinaryIO, head: bytes, info: _Info, begin: _Frame, stop: int, 
     fields = int.from_bytes(head[18:26], "big") >> 36 << 36 | count
     true = _MARK[1] + head[8:12] + bytes(6) + fields.to_bytes(8, "big") + bytes(16)
     pieces = SplicedFile(file, [true, (begin.at, stop)])
-    notes = _lost(file, info, last, stop)
-    return AudioStream(pieces, stop, notes, count / info.rate, count, resume, lambda: _fault(file, info, last, stop))
+    notes = _notes_on_lost_frames(file, info, last, stop)
+    return AudioStream(
+        pieces, stop, notes, count / info.rate, count, resume, lambda: _fault_of_last_frame(file, info, last, stop)
+    )
 
 
-def _fault(file: BinaryIO, info: _Info, last: _Frame, stop: int) -> str:
+def _fault_of_last_frame(file: BinaryIO, info: _Info, last: _Frame, stop: int) -> str:
     """Return what is wrong with the last frame if it cannot be decoded."""
     try:
-        flac_frame.length(read_bytes_at(file, last.at, stop - last.at), last.form)
+        flac_frame.frame_length(read_bytes_at(file, last.at, stop - last.at), last.header)
     except EOFError:
-        if 0 < info.longest <= stop - last.at or not any(read_bytes_at(file, stop - _ZEROS, _ZEROS)):
+        if 0 < info.longest <= stop - last.at or not any(read_bytes_at(file, stop - _MIN_ZEROS, _MIN_ZEROS)):
             return BROKEN
         return CUT if info.samples > last.end else TORN
-    except flac_frame.Damaged:
+    except flac_frame.DamagedFrame:
         pass  # the same verdict as for a frame that is whole but cannot be decoded
     return BROKEN
 
 
-def _lost(file: BinaryIO, info: _Info, last: _Frame, stop: int) -> tuple[str, ...]:
-    """Return what happened to frames that the file's head counts but nobody found."""
+def _notes_on_lost_frames(file: BinaryIO, info: _Info, last: _Frame, stop: int) -> tuple[str, ...]:
+    """Return notes for the user if the file's header counts more frames than were found."""
     if info.samples <= last.end:
         return ()
     try:
-        rest = last.at + flac_frame.length(read_bytes_at(file, last.at, stop - last.at), last.form)
-    except (EOFError, flac_frame.Damaged):  # decoding will find the fault
+        rest = last.at + flac_frame.frame_length(read_bytes_at(file, last.at, stop - last.at), last.header)
+    except (EOFError, flac_frame.DamagedFrame):  # decoding will find the fault
         return ()
     if rest == stop or mpeg.id3_length(read_bytes_at(file, rest, 32)):
         return ()
     return (CUT,) if stop - rest < _LONGEST_HEAD else (BROKEN,)
 
 
-def _frames(file: BinaryIO, info: _Info, start: int, stop: int) -> Iterator[_Frame]:
-    """Yield the frames with whole heads that begin between two places."""
+def _find_frames(file: BinaryIO, info: _Info, start: int, stop: int) -> Iterator[_Frame]:
+    """Yield the frames that begin between two places and have an undamaged header."""
     at = start
     while at < stop:
         block = read_bytes_at(file, at, min(_BLOCK, stop - at) + _LONGEST_HEAD)
         place = block.find(b"\xff")
         while 0 <= place < min(_BLOCK, stop - at):
             if place + 1 < len(block) and block[place + 1] & 0xFE == 0xF8:
-                found = _frame(block[place : place + _LONGEST_HEAD], at + place, info)
+                found = _parse_frame(block[place : place + _LONGEST_HEAD], at + place, info)
                 if found is not None:
                     yield found
             place = block.find(b"\xff", place + 1)
         at += _BLOCK
 
 
-def _frame(head: bytes, at: int, info: _Info) -> _Frame | None:
-    """Return the frame that begins with these bytes; None if it does not fit."""
+def _parse_frame(head: bytes, at: int, info: _Info) -> _Frame | None:
+    """Return the frame that begins with these bytes; None if they are not the header of a frame of this file."""
     if len(head) < 6 or head[3] & 1:
         return None
     size = head[2] >> 4
@@ -162,18 +168,18 @@ def _frame(head: bytes, at: int, info: _Info) -> _Frame | None:
     channels = sort + 1 if sort < 8 else 2
     if not size or rate == 15 or sort > 10 or channels != info.channels or bits not in (0, info.bits):
         return None
-    number, used = _number(head[4:])
+    number, used = _coded_number(head[4:])
     end = 4 + used + {6: 1, 7: 2}.get(size, 0) + {12: 1, 13: 2, 14: 2}.get(rate, 0)
-    if not used or end >= len(head) or _checksum(head[:end]) != head[end]:
+    if not used or end >= len(head) or _head_checksum(head[:end]) != head[end]:
         return None
     extra = head[4 + used : 4 + used + 2]
-    count = _count(size, extra)
-    form = flac_frame.Form(end + 1, count, channels, info.bits, sort)
-    return _Frame(at, number if head[1] & 1 else number * info.block, form)
+    count = _sample_count(size, extra)
+    header = flac_frame.FrameHeader(end + 1, count, channels, info.bits, sort)
+    return _Frame(at, number if head[1] & 1 else number * info.block, header)
 
 
-def _count(size: int, extra: bytes) -> int:
-    """Return the samples of a frame from the four bits that code them."""
+def _sample_count(size: int, extra: bytes) -> int:
+    """Return the number of samples in a frame from the four bits that code it, and from the extra bytes."""
     if size == 1:
         return 192
     if size < 6:
@@ -183,8 +189,8 @@ def _count(size: int, extra: bytes) -> int:
     return int.from_bytes(extra, "big") + 1 if size == 7 else 1 << size
 
 
-def _number(head: bytes) -> tuple[int, int]:
-    """Return a number coded like a letter in UTF-8, and its bytes. None: 0 bytes."""
+def _coded_number(head: bytes) -> tuple[int, int]:
+    """Return a number that is coded like a letter in UTF-8, and how many bytes it takes; 0 bytes if it is damaged."""
     ones = 8 - (head[0] ^ 0xFF).bit_length()
     if ones == 0:
         return head[0], 1
@@ -196,7 +202,7 @@ def _number(head: bytes) -> tuple[int, int]:
     return number, ones
 
 
-def _checksum(head: bytes) -> int:
+def _head_checksum(head: bytes) -> int:
     """Return the checksum of a frame's head: 8 bits, x⁸ + x² + x + 1."""
     found = 0
     for byte in head:

@@ -1,4 +1,4 @@
-"""Measure how far a FLAC frame reaches, from its contents (RFC 9639, section 9.2). No head gives its length.
+"""Measure the length of a FLAC frame by reading through its contents (RFC 9639, section 9.2). No header states it.
 
 The beginning of a good frame always asks for more bytes. So a frame that ends within its file, although its decoder
 failed, is damaged and not cut off.
@@ -6,49 +6,53 @@ failed, is damaged and not cut off.
 
 from dataclasses import dataclass
 
-_SIDE = {8: 1, 9: 0, 10: 1}
-"""The index of the channel that is a difference, and so one bit wider, by how channels are coded together."""
+_WIDER_CHANNEL = {8: 1, 9: 0, 10: 1}
+"""The channel that holds the difference of two channels, and so has one more bit, by their coupling."""
 _ESCAPES = 15, 31
-"""The parameter that stands for uncoded samples, by how parameters are coded."""
+"""The Rice parameters that mark an uncoded partition, for parameters of 4 and of 5 bits."""
 
 
 @dataclass(frozen=True)
-class Form:
-    """Describes the rest of a frame, as its head states it."""
+class FrameHeader:
+    """Holds what the header of a frame states about the rest of it."""
 
-    head: int
-    """Its own bytes."""
-    count: int
-    """Samples of each channel."""
+    header_bytes: int
+    """The length of the header itself in bytes."""
+    samples: int
+    """The number of samples in each channel."""
     channels: int
+    """The number of channels."""
     bits: int
-    """Bits of a sample."""
-    sort: int
-    """The number of the way in which channels are coded together."""
+    """The number of bits in a sample."""
+    coupling: int
+    """How channels are coded together: 8 left and side, 9 side and right, 10 middle and side; others separately."""
 
 
-class Damaged(Exception):
+class DamagedFrame(Exception):
     """A frame states something impossible."""
 
 
-class _Bits:
-    """Reads numbers bit by bit. Raises EOFError after the last one."""
+class _BitReader:
+    """Reads numbers bit by bit. Raises EOFError after the last bit."""
 
     def __init__(self, data: bytes) -> None:
         self._digits = bin(int.from_bytes(b"\1" + data, "big"))[3:]
         self.at = 0
+        """The number of bits that were read."""
 
     def skip(self, count: int) -> None:
+        """Skip so many bits."""
         self.at += count
         if self.at > len(self._digits):
             raise EOFError
 
-    def number(self, count: int) -> int:
+    def read_number(self, count: int) -> int:
+        """Return the number in the next so many bits."""
         self.skip(count)
         return int(self._digits[self.at - count : self.at], 2)
 
-    def zeros(self) -> int:
-        """Return how many zeros come before the next one."""
+    def count_zeros(self) -> int:
+        """Return the number of zeros before the next one, and skip them and the one."""
         place = self._digits.find("1", self.at)
         if place < 0:
             raise EOFError
@@ -57,51 +61,54 @@ class _Bits:
         return count
 
 
-def length(data: bytes, form: Form) -> int:
-    """Return the bytes of the frame that this data begins with. Raises EOFError if it reaches further, and Damaged."""
-    bits = _Bits(data)
-    bits.skip(8 * form.head)
-    for channel in range(form.channels):
-        _channel(bits, form.count, form.bits + (_SIDE.get(form.sort) == channel))
-    whole = -(-bits.at // 8) + 2  # its checksum
+def frame_length(data: bytes, header: FrameHeader) -> int:
+    """Return the length in bytes of the frame with which the data begin.
+
+    Raises EOFError if the frame is longer than the data, and DamagedFrame if it states something impossible.
+    """
+    bits = _BitReader(data)
+    bits.skip(8 * header.header_bytes)
+    for channel in range(header.channels):
+        _skip_channel(bits, header.samples, header.bits + (_WIDER_CHANNEL.get(header.coupling) == channel))
+    whole = -(-bits.at // 8) + 2  # with the checksum
     if whole > len(data):
         raise EOFError
     return whole
 
 
-def _channel(bits: _Bits, count: int, wide: int) -> None:
-    """Step over the samples of a channel, each so many bits wide."""
-    if bits.number(1):
-        raise Damaged
-    how = bits.number(6)
-    if bits.number(1):
-        wide -= bits.zeros() + 1
-    order = how - 31 if how > 31 else how - 8
-    if wide < 1 or order > count or not (how < 2 or 8 <= how <= 12 or how > 31):
-        raise Damaged
-    if how == 0:  # all are the same
-        bits.skip(wide)
-    elif how == 1:  # as they are
-        bits.skip(wide * count)
+def _skip_channel(bits: _BitReader, samples: int, sample_bits: int) -> None:
+    """Skip the subframe of one channel."""
+    if bits.read_number(1):
+        raise DamagedFrame
+    form = bits.read_number(6)
+    if bits.read_number(1):
+        sample_bits -= bits.count_zeros() + 1
+    order = form - 31 if form > 31 else form - 8
+    if sample_bits < 1 or order > samples or not (form < 2 or 8 <= form <= 12 or form > 31):
+        raise DamagedFrame
+    if form == 0:  # all samples are the same
+        bits.skip(sample_bits)
+    elif form == 1:  # samples are stored as they are
+        bits.skip(sample_bits * samples)
     else:
-        bits.skip(wide * order)
-        if how > 31:
-            bits.skip((bits.number(4) + 1) * order + 5)
-        _errors(bits, count, order)
+        bits.skip(sample_bits * order)
+        if form > 31:
+            bits.skip((bits.read_number(4) + 1) * order + 5)
+        _skip_residual(bits, samples, order)
 
 
-def _errors(bits: _Bits, count: int, order: int) -> None:
-    """Step over the errors of a prediction from so many samples before."""
-    coded = bits.number(2)
-    parts = 1 << bits.number(4)
-    if coded > 1 or count % parts or count // parts < order:
-        raise Damaged
-    for part in range(parts):
-        each = count // parts - (0 if part else order)
-        parameter = bits.number(4 + coded)
-        if parameter == _ESCAPES[coded]:
-            bits.skip(bits.number(5) * each)
+def _skip_residual(bits: _BitReader, samples: int, order: int) -> None:
+    """Skip the coded differences between the samples and a prediction of the given order."""
+    method = bits.read_number(2)
+    partitions = 1 << bits.read_number(4)
+    if method > 1 or samples % partitions or samples // partitions < order:
+        raise DamagedFrame
+    for partition in range(partitions):
+        count = samples // partitions - (0 if partition else order)
+        parameter = bits.read_number(4 + method)
+        if parameter == _ESCAPES[method]:
+            bits.skip(bits.read_number(5) * count)
             continue
-        for _ in range(each):
-            bits.zeros()
+        for _ in range(count):
+            bits.count_zeros()
             bits.skip(parameter)

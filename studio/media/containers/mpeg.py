@@ -1,4 +1,4 @@
-"""Read MP3 and older layers: rows of frames without a total length.
+"""Find MP3 sounds and those of older MPEG layers: rows of frames without a total length.
 
 Between and after frames there may be tags, another file that was joined, or damage.
 """
@@ -19,10 +19,10 @@ _KBIT = {  # of MPEG 1 by layer, and of MPEG 2 by layer
     (2, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
-_HEAD = 200
+_FRAME_START_BYTES = 200
 """Bytes of a frame that are looked at: a table of contents begins after 40 and has 120."""
 _BLOCK = 65_536
-_IN_A_ROW = 3
+_MIN_FRAMES = 3
 """Frames that must follow each other, so that random bytes do not count as a frame."""
 
 
@@ -35,7 +35,7 @@ class MpegFrame(NamedTuple):
     samples: int
 
 
-class _Row(NamedTuple):
+class _FrameRow(NamedTuple):
     """States where the frames of a sound lie."""
 
     ranges: list[tuple[int, int]]
@@ -80,17 +80,17 @@ def find_first_frame(file: BinaryIO, start: int, stop: int) -> int:
         block = read_bytes_at(file, at, min(_BLOCK, stop - at) + 3)
         place = block.find(b"\xff")
         while 0 <= place < min(_BLOCK, stop - at):
-            if parse_frame(block[place : place + 4]) is not None and _row(file, at + place):
+            if parse_frame(block[place : place + 4]) is not None and _frames_follow(file, at + place):
                 return at + place
             place = block.find(b"\xff", place + 1)
         at += _BLOCK
     return -1
 
 
-def _row(file: BinaryIO, at: int) -> bool:
+def _frames_follow(file: BinaryIO, at: int) -> bool:
     """Return whether frames of one sort follow each other from a place on."""
     sort = None
-    for number in range(_IN_A_ROW):
+    for number in range(_MIN_FRAMES):
         head = read_bytes_at(file, at, 4)
         found = parse_frame(head)
         if found is None or found.sort != (sort or found.sort):
@@ -119,29 +119,29 @@ def find_mpeg(file: BinaryIO, begin: int) -> Iterator[AudioStream]:
     size = os.fstat(file.fileno()).st_size
     at = begin
     while 0 <= at < size:
-        made = _sound(file, at, size)
+        made = _stream_at(file, at, size)
         yield made
         at = find_first_frame(file, max(made.stop, at + 1), size)
 
 
-def _sound(file: BinaryIO, begin: int, size: int) -> AudioStream:
-    """Return the sound whose first frame begins at a place."""
-    head = read_bytes_at(file, begin, _HEAD)
+def _stream_at(file: BinaryIO, begin: int, size: int) -> AudioStream:
+    """Return the sound whose first frame begins at this place."""
+    head = read_bytes_at(file, begin, _FRAME_START_BYTES)
     known = parse_frame(head)
     assert known is not None
-    table = _table(head, known)
-    row = _frames_of(file, begin, size, known)
+    table = _table_offset(head, known)
+    row = _follow_frames(file, begin, size, known)
     length = sum(last - start for start, last in row.ranges)
-    missing = "" if row.broken else _missing(file, begin, table, row.frames, length, row.reach - begin)
+    missing = "" if row.broken else _missing_frames(file, begin, table, row.frames, length, row.reach - begin)
     notes = [BROKEN] if row.broken or missing == BROKEN else []
     if missing == CUT or (row.cut and missing != BROKEN):
         notes.append(CUT)
     seconds = row.frames * known.samples / known.sort[2]
-    pieces = SplicedFile(file, _with_table(file, row.ranges, known, table, row.frames))
+    pieces = SplicedFile(file, _add_table(file, row.ranges, known, table, row.frames))
     return AudioStream(pieces, row.stop, tuple(notes), seconds)
 
 
-def _frames_of(file: BinaryIO, begin: int, size: int, known: MpegFrame) -> _Row:
+def _follow_frames(file: BinaryIO, begin: int, size: int, known: MpegFrame) -> _FrameRow:
     """Return the frames of the sound that begins at a place with `known`."""
     ranges: list[tuple[int, int]] = []
     at = begin
@@ -150,10 +150,10 @@ def _frames_of(file: BinaryIO, begin: int, size: int, known: MpegFrame) -> _Row:
     broken = False
     cut = False
     while at < size:
-        head = read_bytes_at(file, at, _HEAD)
+        head = read_bytes_at(file, at, _FRAME_START_BYTES)
         found = parse_frame(head)
         if found is not None and found.sort == known.sort:
-            if count and _table(head, found):  # another sound
+            if count and _table_offset(head, found):  # another sound
                 break
             if at + found.length > size:
                 cut = True
@@ -164,7 +164,7 @@ def _frames_of(file: BinaryIO, begin: int, size: int, known: MpegFrame) -> _Row:
             at += found.length
         elif length := id3_length(head):
             at += length
-        elif found is not None and _row(file, at):  # another sound, without a table
+        elif found is not None and _frames_follow(file, at):  # another sound, without a table
             break
         else:
             place = find_first_frame(file, at + 1, size)
@@ -174,24 +174,24 @@ def _frames_of(file: BinaryIO, begin: int, size: int, known: MpegFrame) -> _Row:
             again = parse_frame(read_bytes_at(file, place, 4))
             broken |= again is not None and again.sort == known.sort
             at = place
-    return _Row(ranges, min(at, size), max(at, reach), count, broken, cut)
+    return _FrameRow(ranges, min(at, size), max(at, reach), count, broken, cut)
 
 
-def _table(head: bytes, found: MpegFrame) -> int:
+def _table_offset(head: bytes, found: MpegFrame) -> int:
     """Return where the table of contents begins in a frame, or 0.
 
     A frame with a table holds no sound.
     """
     if found.sort[1] != 3:
         return 0
-    side = _side(found)
+    side = _side_info_bytes(found)
     for place in (4 + side, 6 + side):  # without a checksum, and with one
         if head[place : place + 4] in (b"Xing", b"Info"):
             return place
     return 36 if head[36:40] == b"VBRI" else 0
 
 
-def _side(found: MpegFrame) -> int:
+def _side_info_bytes(found: MpegFrame) -> int:
     """Return the bytes between the head and the contents of a layer 3 frame."""
     version, _, _, mono = found.sort
     if version == 3:
@@ -199,7 +199,7 @@ def _side(found: MpegFrame) -> int:
     return 9 if mono else 17
 
 
-def _missing(file: BinaryIO, begin: int, table: int, frames: int, length: int, reach: int) -> str:
+def _missing_frames(file: BinaryIO, begin: int, table: int, frames: int, length: int, reach: int) -> str:
     """Return what is wrong if a table counts more frames and bytes than there are.
 
     reach: bytes that the file holds from the first frame on, with those that are not frames
@@ -226,10 +226,10 @@ def _missing(file: BinaryIO, begin: int, table: int, frames: int, length: int, r
     return BROKEN if size is not None and reach >= size else CUT
 
 
-def _with_table(
+def _add_table(
     file: BinaryIO, ranges: list[tuple[int, int]], known: MpegFrame, table: int, count: int
 ) -> list[ByteRange]:
-    """Return the pieces of a sound after a table of contents that is right.
+    """Return the pieces of a sound with a correct table of contents in front.
 
     Without a table, decoders guess the length from the first frames, and stop there.
     """
@@ -244,13 +244,13 @@ def _with_table(
         begin += known.length if table else 0
         count -= 1 if table else 0
         # A frame of 9 in the list of bit rates, silent, without a checksum, has room for a table.
-        head = bytearray(4 + _side(known)) + b"Xing\0\0\0\3" + bytes(8)
+        head = bytearray(4 + _side_info_bytes(known)) + b"Xing\0\0\0\3" + bytes(8)
         second = read_bytes_at(file, ranges[0][0], 2)[1]
         mono = known.sort[3]
-        head[:4] = (0xFF, second | 1, 0x90 | _which(known) << 2, 0xC0 if mono else 0)
+        head[:4] = (0xFF, second | 1, 0x90 | _rate_index(known) << 2, 0xC0 if mono else 0)
         own = parse_frame(bytes(head))
         assert own is not None
-        table = 4 + _side(known)
+        table = 4 + _side_info_bytes(known)
         head = head.ljust(own.length, b"\0")
     ranges[0] = (begin, stop)
     at = table + 8
@@ -262,7 +262,7 @@ def _with_table(
     return [bytes(head), *ranges]
 
 
-def _which(known: MpegFrame) -> int:
-    """Return the place of a rate in the list of its version."""
+def _rate_index(known: MpegFrame) -> int:
+    """Return the index of the rate in the list of rates of its MPEG version."""
     version, _, rate, _ = known.sort
     return _RATES[version].index(rate)

@@ -21,7 +21,7 @@ _LAST = 4
 """Flags of pages."""
 _SOUNDS = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC")
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-_PAGE = 255 * 8192
+_MAX_PAGE_SAMPLES = 255 * 8192
 """The most samples of a page: 255 packets of 8,192 in Vorbis. In Opus a packet has 5,760."""
 
 
@@ -52,13 +52,13 @@ def find_ogg(file: BinaryIO, begin: int) -> Iterator[AudioStream]:
     """Yield the links of a chain, each with the pages of its sound alone."""
     link = _Link()
     begun = False
-    for page in _pages(file, begin):
+    for page in _read_pages(file, begin):
         if isinstance(page, str):
             link.notes.add(page)
             continue
         starts = bool(page.flags & _FIRST)
         if starts and begun and link.pages:
-            yield _stream(file, link)
+            yield _link_stream(file, link)
             link = _Link()
         begun = not starts
         if not link.pages and starts and page.sound:
@@ -68,10 +68,10 @@ def find_ogg(file: BinaryIO, begin: int) -> Iterator[AudioStream]:
                 link.notes.add(BROKEN)
             link.pages.append(page)
     if link.pages:
-        yield _stream(file, link)
+        yield _link_stream(file, link)
 
 
-def _pages(file: BinaryIO, at: int) -> Iterator[_Page | str]:
+def _read_pages(file: BinaryIO, at: int) -> Iterator[_Page | str]:
     """Return the pages from a place on, and what is wrong between them.
 
     The last page may be cut off.
@@ -81,7 +81,7 @@ def _pages(file: BinaryIO, at: int) -> Iterator[_Page | str]:
     ended = False
     while at < size:
         head = read_bytes_at(file, at, _HEAD + 255)
-        page = _page(head, at)
+        page = _parse_page(head, at)
         if page is not None and page.stop > size and find_bytes(file, b"OggS", at + 1, size) < 0:
             yield page
             return
@@ -99,7 +99,7 @@ def _pages(file: BinaryIO, at: int) -> Iterator[_Page | str]:
         yield CUT if size - good < _HEAD else BROKEN
 
 
-def _page(head: bytes, at: int) -> _Page | None:
+def _parse_page(head: bytes, at: int) -> _Page | None:
     """Return the page that begins with these bytes, or None."""
     if len(head) < _HEAD or not head.startswith(b"OggS"):
         return None
@@ -109,7 +109,7 @@ def _page(head: bytes, at: int) -> _Page | None:
     return _Page(at, at + length, flags, position, serial, number, head[body:].startswith(_SOUNDS))
 
 
-def _stream(file: BinaryIO, link: _Link) -> AudioStream:
+def _link_stream(file: BinaryIO, link: _Link) -> AudioStream:
     """Return the stream of a link.
 
     Its last page is marked as the end, with a position that its packets can reach.
@@ -121,26 +121,26 @@ def _stream(file: BinaryIO, link: _Link) -> AudioStream:
     whole = bytearray(read_bytes_at(file, last.begin, last.stop - last.begin))
     if cut:
         _keep_whole_packets(whole)
-    if cut or not before <= last.position <= before + _PAGE:
-        whole[6:14] = struct.pack("<q", before + _PAGE)  # decoding ends with the packets
+    if cut or not before <= last.position <= before + _MAX_PAGE_SAMPLES:
+        whole[6:14] = struct.pack("<q", before + _MAX_PAGE_SAMPLES)  # decoding ends with the packets
     whole[5] |= _LAST
     whole[22:26] = struct.pack("<I", page_checksum(bytes(whole)))
     ranges: list[tuple[int, int]] = []
     for page in pages:
         add_range(ranges, page.begin, page.stop)
     notes = [note for note in (BROKEN, CUT) if note in link.notes or (note == CUT and cut)]
-    seconds = _samples(link.pages) / _rate(file, link)
+    seconds = _count_samples(link.pages) / _position_rate(file, link)
     return AudioStream(SplicedFile(file, [*ranges, bytes(whole)]), min(last.stop, size), tuple(notes), seconds)
 
 
-def _samples(pages: list[_Page]) -> int:
+def _count_samples(pages: list[_Page]) -> int:
     """Count the samples of pages by their positions. Impossible steps are left out."""
     known = [page.position for page in pages if page.position >= 0]
     steps = (after - before for before, after in itertools.pairwise(known))
-    return sum(step for step in steps if 0 < step <= _PAGE)
+    return sum(step for step in steps if 0 < step <= _MAX_PAGE_SAMPLES)
 
 
-def _rate(file: BinaryIO, link: _Link) -> int:
+def _position_rate(file: BinaryIO, link: _Link) -> int:
     """Return how many positions make a second. In Opus that is always 48,000."""
     head = read_bytes_at(file, link.pages[0].begin, 256)
     at = head.find(b"\x01vorbis")

@@ -83,15 +83,15 @@ def recognise_format(begins: bytes, ending: str = "") -> FileFormat | None:
     if begins[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM"):
         found = _IN_FORM.get(begins[8:12])
     elif begins[4:8] == b"ftyp":
-        found = _mp4(begins[8:12], ending)
+        found = _mp4_format(begins[8:12], ending)
     elif len(begins) > 1 and begins[0] == 0xFF and begins[1] & 0xE0 == 0xE0:
-        found = _frames(begins[1])
+        found = _mpeg_format(begins[1])
     else:
         found = next((each for key, each in _BEGINNINGS.items() if begins.startswith(key)), None)
     return found or _ENDINGS.get(ending.lower().removeprefix("."))
 
 
-def _mp4(brand: bytes, ending: str) -> FileFormat | None:
+def _mp4_format(brand: bytes, ending: str) -> FileFormat | None:
     """Return the format of a file of the MP4 family. Phones write the brand of films into sounds, too."""
     if brand in _PICTURES:
         return None
@@ -102,7 +102,7 @@ def _mp4(brand: bytes, ending: str) -> FileFormat | None:
     return FileFormat("M4A", False) if sound else FileFormat("a film (MP4)", False)
 
 
-def _frames(second: int) -> FileFormat | None:
+def _mpeg_format(second: int) -> FileFormat | None:
     """Return the format of bare MPEG frames from their second byte: layer 0 is AAC."""
     if second & 0xF6 == 0xF0:
         return FileFormat("AAC", False)

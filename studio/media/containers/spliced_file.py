@@ -18,8 +18,8 @@ class SplicedFile(io.RawIOBase):
     def __init__(self, file: BinaryIO, pieces: Sequence[ByteRange]) -> None:
         super().__init__()
         self._file = file
-        self._pieces = [piece for piece in pieces if _length(piece)]
-        self._starts = list(itertools.accumulate(map(_length, self._pieces), initial=0))
+        self._pieces = [piece for piece in pieces if _piece_length(piece)]
+        self._starts = list(itertools.accumulate(map(_piece_length, self._pieces), initial=0))
         self._at = 0
 
     def readable(self) -> bool:
@@ -42,7 +42,7 @@ class SplicedFile(io.RawIOBase):
         done = 0
         while done < len(view) and self._at < self._starts[-1]:
             index = bisect.bisect_right(self._starts, self._at) - 1
-            got = self._of(self._pieces[index], self._at - self._starts[index], len(view) - done)
+            got = self._read_piece(self._pieces[index], self._at - self._starts[index], len(view) - done)
             if not got:  # the file became shorter
                 break
             view[done : done + len(got)] = got
@@ -50,7 +50,7 @@ class SplicedFile(io.RawIOBase):
             self._at += len(got)
         return done
 
-    def _of(self, piece: ByteRange, skip: int, most: int) -> bytes:
+    def _read_piece(self, piece: ByteRange, skip: int, most: int) -> bytes:
         if isinstance(piece, bytes):
             return piece[skip : skip + most]
         start, stop = piece
@@ -86,5 +86,5 @@ def add_range(ranges: list[tuple[int, int]], start: int, stop: int) -> None:
         ranges.append((start, stop))
 
 
-def _length(piece: ByteRange) -> int:
+def _piece_length(piece: ByteRange) -> int:
     return len(piece) if isinstance(piece, bytes) else max(piece[1] - piece[0], 0)

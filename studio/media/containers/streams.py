@@ -39,7 +39,7 @@ CHANNELS = 8
 """The most channels that are read."""
 MOST_CHUNKS = 100_000
 """The most chunks of a file: more take longer than a second to skip."""
-_LOOKED_AT = 65_536
+_SEARCHED_BYTES = 65_536
 """Bytes that are searched for the chunks after a sound."""
 
 
@@ -57,13 +57,13 @@ class AudioStream:
     samples: int | None = None
     """The number of its samples; None if only decoding counts them."""
     resume: "Callable[[int], AudioStream | None] | None" = None
-    """Give the stream after a damaged place, from the number of samples before it on."""
+    """Returns the stream that continues after a damaged place, given the number of samples before it."""
     fault: Callable[[], str] | None = None
-    """Tell what is wrong with its end, if nothing follows a damaged place."""
+    """Returns what is wrong with the end of the stream, if nothing can be read after a damaged place."""
 
 
 class DataExtent(NamedTuple):
-    """States where samples end in a file, and what differs from the header."""
+    """States where the samples end in a file, and what differs from the header."""
 
     stop: int
     notes: tuple[str, ...] = ()
@@ -109,15 +109,15 @@ class ChunkLayout:
         there = self.size - start
         if length <= there and self._is_right(start, length):
             return DataExtent(start + length)
-        unknown = length == 0 or _unknown(length, limit)
+        unknown = length == 0 or _means_unknown(length, limit)
         if length > there and not unknown and not self._is_complete(start, length):
             return DataExtent(self.size, (CUT,), False)
         begin = start + (0 if unknown else min(length, there))
-        places = (self._next(mark, begin) for mark in STARTS)
-        stop = min((place for place in places if place >= 0), default=0) or self._rest(begin)
+        places = (self._find_joined_sound(mark, begin) for mark in STARTS)
+        stop = min((place for place in places if place >= 0), default=0) or self._end_before_chunks(begin)
         return DataExtent(stop, (LONGER,) if 0 < length < there else (), False)
 
-    def _next(self, mark: bytes, start: int) -> int:
+    def _find_joined_sound(self, mark: bytes, start: int) -> int:
         """Return where the first sound with this beginning is joined to this one, or -1."""
         place = find_bytes(self.file, mark, start, self.size)
         while place >= 0 and not begins_sound(read_bytes_at(self.file, place, 16)):
@@ -129,7 +129,7 @@ class ChunkLayout:
         stop = start + length
         if any(at >= self.size or self._are_chunks(at) for at in (stop, stop + 1)):
             return True
-        begins = read_bytes_at(self.file, stop, _LOOKED_AT)
+        begins = read_bytes_at(self.file, stop, _SEARCHED_BYTES)
         if not length:
             return False
         return begins.startswith((*STARTS, *_TAGS)) or _is_text(begins) or _is_zero(self.file, stop)
@@ -160,12 +160,12 @@ class ChunkLayout:
         counts_header = over == start - self.begin and self.end - self.size != over
         return self.size - 1 <= self.end <= self.size or counts_header
 
-    def _rest(self, start: int) -> int:
+    def _end_before_chunks(self, start: int) -> int:
         """Return where samples of unknown length end: before the last chunks of the file."""
-        begin = max(start, self.size - _LOOKED_AT)
+        begin = max(start, self.size - _SEARCHED_BYTES)
         last = read_bytes_at(self.file, begin, self.size - begin)
         keys = _KNOWN - {b"fmt ", b"data", b"COMM", b"SSND"}
-        places = [place for key in keys for place in _places(last, key) if self._ends_file(begin + place)]
+        places = [place for key in keys for place in _find_all(last, key) if self._ends_file(begin + place)]
         return begin + min(places) if places else self.size
 
     def _ends_file(self, at: int) -> bool:
@@ -202,7 +202,7 @@ def check_format(rate: int, channels: int, name: str) -> None:
         raise FileRefused(name, f"says it has {channels:,} channels, and 1 to {CHANNELS} are read")
 
 
-def _unknown(length: int, limit: int) -> bool:
+def _means_unknown(length: int, limit: int) -> bool:
     """Return whether a number stands for an unknown length: it is about the largest.
 
     Seen: 0xFFFFFFFF and 36 less (ffmpeg, mpg123), 0x7FFFF000 (sox, espeak), 0x7FFFFFFF, 0x80000000 (arecord).
@@ -218,13 +218,13 @@ def _is_text(begins: bytes) -> bool:
 def _is_zero(file: BinaryIO, at: int) -> bool:
     """Return whether only zeros follow, as in a file whose space was reserved."""
     file.seek(at)
-    while block := file.read(_LOOKED_AT):
+    while block := file.read(_SEARCHED_BYTES):
         if block.strip(b"\0"):
             return False
     return True
 
 
-def _places(data: bytes, key: bytes) -> list[int]:
+def _find_all(data: bytes, key: bytes) -> list[int]:
     found = []
     at = data.find(key)
     while at >= 0:

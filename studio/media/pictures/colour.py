@@ -42,7 +42,7 @@ ColourConversion = Callable[[np.ndarray, LevelScale], np.ndarray]
 
 
 def levels_to_fractions(values: np.ndarray, scale: LevelScale) -> np.ndarray:
-    """Return values as fractions from 0, black, to 1, white. Others are clipped; NaN counts as `low`."""
+    """Return values as fractions from 0 (black) to 1 (white). Values beyond are clipped. NaN counts as `low`."""
     exact = np.float32 if values.dtype.itemsize <= 2 else np.float64
     part: np.ndarray = np.subtract(values, scale.low, dtype=exact)
     np.divide(part, (scale.high - scale.low) or 1.0, out=part)
@@ -57,13 +57,13 @@ def fractions_to_levels(values: np.ndarray, scale: LevelScale) -> np.ndarray:
     if values.dtype == np.uint8 and scale == LevelScale(0, 255):
         return values
     of_table = values.dtype in (np.uint8, np.uint16)
-    part = levels_to_fractions(_every(values.dtype) if of_table else values, scale)
+    part = levels_to_fractions(_all_values(values.dtype) if of_table else values, scale)
     rounded: np.ndarray = np.rint(part * 255).astype(np.uint8)
     return rounded[values] if of_table else rounded
 
 
-def _every(dtype: np.dtype) -> np.ndarray:
-    """Return all values of an unsigned type, so that each is converted once."""
+def _all_values(dtype: np.dtype) -> np.ndarray:
+    """Return all values of an unsigned type. Converting each of them once gives a table for all pixels."""
     return np.arange(np.iinfo(dtype).max + 1, dtype=dtype)
 
 
@@ -80,23 +80,25 @@ class ColourCurve:
     def __call__(self, values: np.ndarray, scale: LevelScale) -> np.ndarray:
         """Convert (rows, width, 1 | 3) to (rows, width, 3) uint8 in sRGB."""
         channels = range(values.shape[2])
-        light = np.stack([_light(values[..., i], self.light[i % len(self.light)], scale) for i in channels], axis=2)
+        light = np.stack(
+            [_linear_light(values[..., i], self.light[i % len(self.light)], scale) for i in channels], axis=2
+        )
         if self.matrix is not None and len(channels) == 3:
             light = np.matmul(light, self.matrix.T.astype(light.dtype))
         np.clip(light, 0, 1, out=light)
-        encoded: np.ndarray = _encoding()[np.rint(light * 65535).astype(np.uint16)]
+        encoded: np.ndarray = _srgb_table()[np.rint(light * 65535).astype(np.uint16)]
         return encoded if len(channels) == 3 else np.repeat(encoded, 3, axis=2)
 
 
-def _light(values: np.ndarray, curve: Function, scale: LevelScale) -> np.ndarray:
+def _linear_light(values: np.ndarray, curve: Function, scale: LevelScale) -> np.ndarray:
     of_table = values.dtype in (np.uint8, np.uint16)
-    light: np.ndarray = curve(levels_to_fractions(_every(values.dtype) if of_table else values, scale))
+    light: np.ndarray = curve(levels_to_fractions(_all_values(values.dtype) if of_table else values, scale))
     return light.astype(np.float32)[values] if of_table else light
 
 
 @functools.cache
-def _encoding() -> np.ndarray:
-    """Return the byte of sRGB for each of 65,536 steps of linear light."""
+def _srgb_table() -> np.ndarray:
+    """Return the sRGB byte for each of 65,536 steps of linear light."""
     light = np.arange(65536) / 65535
     encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     table: np.ndarray = np.rint(encoded * 255).astype(np.uint8)
@@ -140,8 +142,8 @@ def conversion(mode: str, profile: bytes | None, deep: bool) -> tuple[ColourConv
         deep: whether values have more than 8 bits
     """
     if mode == "LAB":
-        return _transformed(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "LAB"), []
-    plain = functools.partial(_plain, mode)
+        return _profile_conversion(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "LAB"), []
+    plain = functools.partial(_convert_without_profile, mode)
     if profile is None:
         return plain, []
     if not 0 < len(profile) <= MOST_PROFILE:
@@ -151,29 +153,29 @@ def conversion(mode: str, profile: bytes | None, deep: bool) -> tuple[ColourConv
         space = _SPACES.get(own.profile.xcolor_space.strip(), "")
         if space != mode and (mode, space) != ("L", "RGB"):
             return plain, ["its colour profile is for other colours and was left out"]
-        curve = _curve(own, profile) if deep else None
+        curve = _curve_of_profile(own, profile) if deep else None
         if curve is not None:
-            return curve, [CONVERTED, *_hdr(profile)]
-        managed = _transformed(own, space)
+            return curve, [CONVERTED, *_hdr_notes(profile)]
+        managed = _profile_conversion(own, space)
         if "srgb" in ImageCms.getProfileDescription(own).lower() and _is_srgb(managed, mode):
-            return plain, _hdr(profile)
-        return managed, [CONVERTED, *_hdr(profile)]
+            return plain, _hdr_notes(profile)
+        return managed, [CONVERTED, *_hdr_notes(profile)]
     except (ImageCms.PyCMSError, OSError, ValueError, ArithmeticError, struct.error):
         return plain, [LEFT_OUT]
 
 
-def _plain(mode: str, values: np.ndarray, scale: LevelScale) -> np.ndarray:
+def _convert_without_profile(mode: str, values: np.ndarray, scale: LevelScale) -> np.ndarray:
     if mode == "RGB":
         return fractions_to_levels(values, scale)
     if mode == "L":
         return np.repeat(fractions_to_levels(values, scale), 3, axis=2)
     if values.dtype == np.uint8 and scale == LevelScale(0, 255):
-        return np.asarray(_image(values, mode).convert("RGB"))
+        return np.asarray(_pillow_image(values, mode).convert("RGB"))
     light = 1 - levels_to_fractions(values, scale)
     return fractions_to_levels(light[..., :3] * light[..., 3:], LevelScale(0, 1))
 
 
-def _image(values: np.ndarray, mode: str) -> Image.Image:
+def _pillow_image(values: np.ndarray, mode: str) -> Image.Image:
     """Return bytes (rows, width, channels) as a Pillow image. Greys are repeated if RGB is asked for."""
     if values.shape[2] == 1:
         grey = Image.fromarray(np.ascontiguousarray(values[..., 0]))
@@ -182,11 +184,11 @@ def _image(values: np.ndarray, mode: str) -> Image.Image:
     return Image.frombytes(mode, (width, rows), np.ascontiguousarray(values).tobytes())
 
 
-def _transformed(own: ImageCms.ImageCmsProfile, mode: str) -> ColourConversion:
+def _profile_conversion(own: ImageCms.ImageCmsProfile, mode: str) -> ColourConversion:
     transform = ImageCms.buildTransform(own, ImageCms.createProfile("sRGB"), mode, "RGB")
 
     def convert(values: np.ndarray, scale: LevelScale) -> np.ndarray:
-        return np.asarray(transform.apply(_image(fractions_to_levels(values, scale), mode)))
+        return np.asarray(transform.apply(_pillow_image(fractions_to_levels(values, scale), mode)))
 
     return convert
 
@@ -195,45 +197,45 @@ def _is_srgb(managed: ColourConversion, mode: str) -> bool:
     """Return whether a profile changes no colour by more than a rounding."""
     steps = np.linspace(0, 255, 18).astype(np.uint8)
     every = np.stack(np.meshgrid(*[steps] * len(mode), indexing="ij"), axis=-1).reshape(1, -1, len(mode))
-    same = managed(every, LevelScale(0, 255)).astype(int) - _plain(mode, every, LevelScale(0, 255))
+    same = managed(every, LevelScale(0, 255)).astype(int) - _convert_without_profile(mode, every, LevelScale(0, 255))
     return bool(np.abs(same).max() <= 1)
 
 
 # ── what Pillow does not tell of a profile ───────────────────────────────────────────────────────
 
 
-def _tags(profile: bytes) -> dict[bytes, bytes]:
+def _profile_tags(profile: bytes) -> dict[bytes, bytes]:
     """Return the tags of an ICC profile with their data. Raises struct.error."""
     (count,) = struct.unpack_from(">I", profile, 128)
     entries = (struct.unpack_from(">4sII", profile, 132 + 12 * i) for i in range(min(count, 200)))
     return {key: profile[at : at + size] for key, at, size in entries}
 
 
-def _hdr(profile: bytes) -> list[str]:
+def _hdr_notes(profile: bytes) -> list[str]:
     """Return the note for the profile of an HDR picture (ICC 4.4, tag cicp)."""
-    code_points = _tags(profile).get(b"cicp", b"")
+    code_points = _profile_tags(profile).get(b"cicp", b"")
     return ["its HDR colours were converted for an ordinary screen"] if code_points[9:10] in (b"\x10", b"\x12") else []
 
 
-def _curve(own: ImageCms.ImageCmsProfile, profile: bytes) -> ColourCurve | None:
+def _curve_of_profile(own: ImageCms.ImageCmsProfile, profile: bytes) -> ColourCurve | None:
     """Return the conversion of a profile of curves and a matrix; None for others.
 
     Pillow would convert in 8 bits.
     """
-    tags = _tags(profile)
+    tags = _profile_tags(profile)
     if b"A2B0" in tags or own.profile.connection_space.strip() != "XYZ":
         return None
     if b"kTRC" in tags:
-        return ColourCurve((_tone(tags[b"kTRC"]),), None, CONVERTED)
+        return ColourCurve((_tone_curve(tags[b"kTRC"]),), None, CONVERTED)
     if not own.profile.is_matrix_shaper:
         return None
     colorants = (own.profile.red_colorant, own.profile.green_colorant, own.profile.blue_colorant)
     columns = np.array([colorant[0] for colorant in colorants if colorant is not None]).T
-    tones = tuple(_tone(tags[key]) for key in (b"rTRC", b"gTRC", b"bTRC"))
+    tones = tuple(_tone_curve(tags[key]) for key in (b"rTRC", b"gTRC", b"bTRC"))
     return ColourCurve(tones, np.linalg.inv(_to_d50(SRGB)) @ columns, CONVERTED)
 
 
-def _tone(tag: bytes) -> Function:
+def _tone_curve(tag: bytes) -> Function:
     """Return the function of a `curv` or `para` tag (ICC.1:2022, 10.6 and 10.18). Raises ValueError, struct.error."""
     if tag[:4] == b"curv":
         (count,) = struct.unpack_from(">I", tag, 8)
@@ -245,11 +247,11 @@ def _tone(tag: bytes) -> Function:
     if tag[:4] != b"para" or form > 4:
         raise ValueError("no curve")
     given = [number / 65536 for number in struct.unpack_from(f">{(1, 3, 4, 5, 7)[form]}i", tag, 12)]
-    g, a, b, c, d, e, f = _parameters(form, given)
+    g, a, b, c, d, e, f = _curve_parameters(form, given)
     return lambda x: np.where(x >= d, np.maximum(a * x + b, 0) ** g + e, c * x + f)
 
 
-def _parameters(form: int, given: list[float]) -> tuple[float, ...]:
+def _curve_parameters(form: int, given: list[float]) -> tuple[float, ...]:
     """Return g, a, b, c, d, e, f of a curve.
 
     It is (a x + b)^g + e from d on, and c x + f below that.

@@ -104,9 +104,9 @@ def is_blended(array: np.ndarray, small: np.ndarray) -> bool:
 def enlarge_smoothly(array: np.ndarray, height: int, width: int) -> np.ndarray:
     """Enlarge a picture (height, width, channels) uint8 by bicubic (Catmull-Rom) interpolation."""
     old, across, channels = array.shape
-    rows = _weights(old, height) @ array.reshape(old, -1).astype(np.float32)  # (height, across · channels)
+    rows = _pixel_shares(old, height) @ array.reshape(old, -1).astype(np.float32)  # (height, across · channels)
     rows = rows.reshape(height, across, channels).transpose(2, 0, 1).reshape(-1, across)
-    wide = rows @ _weights(across, width).T  # (channels · height, width)
+    wide = rows @ _pixel_shares(across, width).T  # (channels · height, width)
     wide += 0.5
     np.clip(wide, 0, 255, out=wide)
     planes: np.ndarray = wide.astype(np.uint8).reshape(channels, height, width)
@@ -114,7 +114,7 @@ def enlarge_smoothly(array: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=16)
-def _weights(old: int, new: int) -> np.ndarray:
+def _pixel_shares(old: int, new: int) -> np.ndarray:
     """Return the share of each old pixel in each new one: (new, old). Rows sum to 1."""
     at = (np.arange(new) + 0.5) * old / new - 0.5
     base = np.floor(at).astype(int)

@@ -1,4 +1,4 @@
-"""Tell picture formats by their first bytes, check what they claim, and decode them."""
+"""Recognise picture formats by their first bytes, check the size that a file claims, and decode the picture."""
 
 import io
 import struct
@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import BmpImagePlugin, GifImagePlugin, Image, JpegImagePlugin, TiffImagePlugin, WebPImagePlugin
 
-from studio.media.pictures import complaints, jpeg, png, tiff
+from studio.media.pictures import jpeg, png, printed_errors, tiff
 from studio.media.pictures.raster import BAND, BROKEN, CUT, DAMAGED, FOREIGN, TURNED, Raster, UnreadablePicture
 
 Image.MAX_IMAGE_PIXELS = None  # every reader here checks the size by itself, before it decodes
@@ -16,9 +16,9 @@ Image.MAX_IMAGE_PIXELS = None  # every reader here checks the size by itself, be
 MAX_DECODED_PIXELS = 64_000_000
 MAX_REDUCED_PIXELS = 256_000_000
 """Pixels of the largest JPEG. Above MAX_DECODED_PIXELS it is decoded at a half or less of its size."""
-_MOST_OF_WEBP = 56_000_000
+_MAX_WEBP_PIXELS = 56_000_000
 """Pixels of the largest WebP: its decoder and Pillow keep four copies of four bytes, which must fit into 1 GB."""
-_MOST_BYTES = 900_000_000
+_MAX_PROGRESSIVE_BYTES = 900_000_000
 """Bytes that a progressive JPEG may need: two for each sample, until its last scan is read."""
 
 _BEGINNINGS = {
@@ -48,20 +48,20 @@ def decode_picture(data: bytes) -> Raster:
     """Decode the first picture of a file. Raises UnreadablePicture, and any error of the decoders."""
     match format_of(data):
         case "PNG":
-            _check(*png.png_size(data))
+            _check_size(*png.png_size(data))
             return png.decode_png(data)
         case "TIFF":
-            _check(*tiff.tiff_size(data))
-            return tiff.decode_tiff(data) or _tiff(data)
+            _check_size(*tiff.tiff_size(data))
+            return tiff.decode_tiff(data) or _decode_tiff_with_pillow(data)
         case "JPEG":
-            return _jpeg(data)
+            return _decode_jpeg(data)
         case "WEBP":
-            _check(*_webp_size(data), _MOST_OF_WEBP)
-            return _decoded(WebPImagePlugin.WebPImageFile(io.BytesIO(data)), [])
+            _check_size(*_webp_size(data), _MAX_WEBP_PIXELS)
+            return _decode_with_pillow(WebPImagePlugin.WebPImageFile(io.BytesIO(data)), [])
         case "GIF":
-            return _decoded(GifImagePlugin.GifImageFile(io.BytesIO(data)), [])
+            return _decode_with_pillow(GifImagePlugin.GifImageFile(io.BytesIO(data)), [])
         case "BMP":
-            return _decoded(BmpImagePlugin.BmpImageFile(io.BytesIO(data)), [])
+            return _decode_with_pillow(BmpImagePlugin.BmpImageFile(io.BytesIO(data)), [])
         case _:
             raise UnreadablePicture(DAMAGED)
 
@@ -69,18 +69,18 @@ def decode_picture(data: bytes) -> Raster:
 def picture_fault(data: bytes, error: Exception) -> str:
     """Return why a file could not be decoded, according to its structure."""
     try:
-        return _fault(data, str(error))
+        return _structural_fault(data, str(error))
     except Exception:  # its structure cannot be followed either
         return DAMAGED
 
 
-def _fault(data: bytes, error: str) -> str:
+def _structural_fault(data: bytes, error: str) -> str:
     is_cut = False
     match format_of(data):
         case "TIFF":
             return tiff.tiff_fault(data)
         case "JPEG":
-            kind, precision, _, _, _ = _frame(data)
+            kind, precision, _, _, _ = _jpeg_frame(data)
             if kind not in (0xC0, 0xC1, _PROGRESSIVE, 0xC9, 0xCA) or precision != 8:
                 return FOREIGN if kind else CUT
             is_cut = data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")  # no end after the last scan
@@ -95,7 +95,7 @@ def _fault(data: bytes, error: str) -> str:
     return CUT if is_cut else DAMAGED
 
 
-def _check(width: int, height: int, most: int | None = None) -> None:
+def _check_size(width: int, height: int, most: int | None = None) -> None:
     """Raise UnreadablePicture if a picture has more pixels than `most`; None: MAX_DECODED_PIXELS."""
     most = MAX_DECODED_PIXELS if most is None else most
     if width * height > most:
@@ -103,9 +103,9 @@ def _check(width: int, height: int, most: int | None = None) -> None:
         raise UnreadablePicture(reason, "Save it smaller.")
 
 
-def _decoded(image: Image.Image, notes: list[str]) -> Raster:
+def _decode_with_pillow(image: Image.Image, notes: list[str]) -> Raster:
     """Decode a picture that Pillow opened."""
-    _check(*image.size)
+    _check_size(*image.size)
     if image.format in ("GIF", "WEBP") and getattr(image, "is_animated", False):
         notes.append("only the first of its pictures is used")
     before = _orientation(image)
@@ -113,7 +113,7 @@ def _decoded(image: Image.Image, notes: list[str]) -> Raster:
     orientation = _orientation(image)
     if orientation != before:  # a TIFF is turned by Pillow
         notes.append(TURNED)
-    mode, target = _mode(image)
+    mode, target = _pillow_modes(image)
     if image.mode not in ("1", "L", "P", "RGB", target, mode):
         notes.append(f"{image.mode} colours were converted to RGB")
 
@@ -139,18 +139,18 @@ def _decoded(image: Image.Image, notes: list[str]) -> Raster:
     )
 
 
-def _tiff(data: bytes) -> Raster:
+def _decode_tiff_with_pillow(data: bytes) -> Raster:
     """Decode a TIFF file of a type that is left to Pillow."""
     try:
         image = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
     except Exception:  # its directory could be read: Pillow does not know the layout
         raise UnreadablePicture(FOREIGN) from None
-    with complaints.gathered() as printed:
-        raster = _decoded(image, [*tiff.tiff_notes(data)])
+    with printed_errors.capture_printed_errors() as printed:
+        raster = _decode_with_pillow(image, [*tiff.tiff_notes(data)])
     return replace(raster, notes=(*raster.notes, BROKEN)) if printed else raster
 
 
-def _mode(image: Image.Image) -> tuple[str, str]:
+def _pillow_modes(image: Image.Image) -> tuple[str, str]:
     """Return the mode of the colours, and Pillow's mode from which to take them. Raises UnreadablePicture."""
     mode = image.mode
     if mode.startswith("I;16"):
@@ -188,34 +188,34 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 # ── JPEG ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _jpeg(data: bytes) -> Raster:
+def _decode_jpeg(data: bytes) -> Raster:
     """Decode a JPEG; a very large one at a part of its size."""
-    kind, _, width, height, parts = _frame(data)
-    _check(width, height, MAX_REDUCED_PIXELS)
+    kind, _, width, height, parts = _jpeg_frame(data)
+    _check_size(width, height, MAX_REDUCED_PIXELS)
     scale = next(scale for scale in (1, 2, 4, 8) if -(-width // scale) * -(-height // scale) <= MAX_DECODED_PIXELS)
     megapixels = f"{width * height / 1e6:,.0f} megapixels"
     needed = len(data) + 2 * parts * width * height + 4 * width * height / scale**2
-    if kind == _PROGRESSIVE and needed > _MOST_BYTES:
+    if kind == _PROGRESSIVE and needed > _MAX_PROGRESSIVE_BYTES:
         raise UnreadablePicture(f"needs too much memory (a progressive JPEG of {megapixels})", "Save it smaller.")
     image = JpegImagePlugin.jpeg_factory(io.BytesIO(data))
     notes = []
-    if image.format == "MPO" and _has_others(image):
+    if image.format == "MPO" and _has_other_pictures(image):
         notes.append("only the first of its pictures is used")
     draft = (width // scale, height // scale) if scale > 1 else None
     if draft is not None:
         image.draft(None, draft)
         notes.append(f"it has {megapixels} and was read at 1/{scale} of its width and height")
-    raster = _decoded(image, notes)
-    room = needed + 4 * width * height / scale**2 <= _MOST_BYTES
+    raster = _decode_with_pillow(image, notes)
+    room = needed + 4 * width * height / scale**2 <= _MAX_PROGRESSIVE_BYTES
     if kind in _HUFFMAN and room and jpeg.ends_early(data, image, draft):
         return replace(raster, notes=(*raster.notes, BROKEN))
     return raster
 
 
-def _frame(data: bytes) -> tuple[int, int, int, int, float]:
-    """Return the type of a JPEG, its bits, width, height, and samples of a pixel.
+def _jpeg_frame(data: bytes) -> tuple[int, int, int, int, float]:
+    """Return the type of a JPEG, its bits, width, height, and the number of samples for a pixel.
 
-    The type is the second byte of the marker of its frame.
+    The type is the second byte of the frame's marker.
     """
     at = 2
     while at + 10 <= len(data):
@@ -234,7 +234,7 @@ def _frame(data: bytes) -> tuple[int, int, int, int, float]:
     return 0, 0, 0, 0, 1.0
 
 
-def _has_others(image: Image.Image) -> bool:
+def _has_other_pictures(image: Image.Image) -> bool:
     """Return whether an MPO holds other pictures than smaller versions of the first."""
     entries = getattr(image, "mpinfo", {}).get(0xB002, [])
     return any("Large Thumbnail" not in str(entry["Attribute"]["MPType"]) for entry in entries[1:])

@@ -55,18 +55,15 @@ class OpenedPicture:
     """The same with its values spread from black to white; None if it uses enough of its range."""
 
     @property
-    def has_narrow_range(self) -> str:
-        """Return as a note what part of its range a picture uses.
-
-        It is empty if the picture was stretched, or need not be.
-        """
+    def narrow_range_note(self) -> str:
+        """Return a note on how little of its range the picture uses; empty if it uses enough or was stretched."""
         return next((note for note in self.notes if note.startswith(NARROW_NOTE)), "")
 
     def with_arrays_exchanged(self) -> "OpenedPicture":
         """Return the stretched picture, with this one as its `stretched`; and back."""
         if self.stretched is None:
             return self
-        words = (NARROW_NOTE, _STRETCHED) if self.has_narrow_range else (_STRETCHED, NARROW_NOTE)
+        words = (NARROW_NOTE, _STRETCHED) if self.narrow_range_note else (_STRETCHED, NARROW_NOTE)
         notes = tuple(note.replace(*words) for note in self.notes)
         return replace(self, array=self.stretched, stretched=self.array, notes=notes)
 
@@ -115,9 +112,9 @@ def decode_opened(path: Path, name: str, most: int) -> Iterator[BinaryIO]:
     """
     flags = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
     try:
-        _check(os.lstat(path), name, most)
+        _check_file(os.lstat(path), name, most)
         with open(os.open(path, flags), "rb") as file:
-            _check(os.fstat(file.fileno()), name, most)
+            _check_file(os.fstat(file.fileno()), name, most)
             yield file
     except FileRefused:
         raise
@@ -130,7 +127,7 @@ def decode_opened(path: Path, name: str, most: int) -> Iterator[BinaryIO]:
         raise FileRefused(name, f"could not be read ({why})") from None
 
 
-def _check(found: os.stat_result, name: str, most: int) -> None:
+def _check_file(found: os.stat_result, name: str, most: int) -> None:
     if stat.S_ISDIR(found.st_mode):
         raise FileRefused(name, "is a hidden folder" if name.startswith(".") else "is a folder")
     if stat.S_ISLNK(found.st_mode):
@@ -170,11 +167,11 @@ def fit_to_shape(
     """
     channels, height, width = shape
     array = compose_over(array, over) if array.shape[2] == 4 else array
-    left, top, right, bottom = _part(array.shape[0], array.shape[1], box)
+    left, top, right, bottom = _checked_box(array.shape[0], array.shape[1], box)
     if how == "crop":
-        left, top, right, bottom = _middle(left, top, right, bottom, width / height)
-    size = _inside(right - left, bottom - top, width, height) if how == "pad" else (width, height)
-    image = _blocks(array, (left, top, right, bottom), size)
+        left, top, right, bottom = _middle_box(left, top, right, bottom, width / height)
+    size = _size_inside(right - left, bottom - top, width, height) if how == "pad" else (width, height)
+    image = _undo_blocks(array, (left, top, right, bottom), size)
     if image is None:
         flat = array[..., 0] if array.shape[2] == 1 else array
         image = Image.fromarray(np.ascontiguousarray(flat))
@@ -189,7 +186,7 @@ def fit_to_shape(
     return canvas
 
 
-def _part(height: int, width: int, box: Box | None) -> Box:
+def _checked_box(height: int, width: int, box: Box | None) -> Box:
     if box is None:
         return 0.0, 0.0, float(width), float(height)
     left, top, right, bottom = box
@@ -198,7 +195,7 @@ def _part(height: int, width: int, box: Box | None) -> Box:
     return left * width, top * height, right * width, bottom * height
 
 
-def _middle(left: float, top: float, right: float, bottom: float, proportion: float) -> Box:
+def _middle_box(left: float, top: float, right: float, bottom: float, proportion: float) -> Box:
     width = right - left
     height = bottom - top
     if width > height * proportion:
@@ -208,12 +205,12 @@ def _middle(left: float, top: float, right: float, bottom: float, proportion: fl
     return left, top + margin, right, bottom - margin
 
 
-def _inside(width: float, height: float, most_wide: int, most_high: int) -> tuple[int, int]:
+def _size_inside(width: float, height: float, most_wide: int, most_high: int) -> tuple[int, int]:
     scale = min(most_wide / width, most_high / height)
     return min(most_wide, max(1, round(width * scale))), min(most_high, max(1, round(height * scale)))
 
 
-def _blocks(array: np.ndarray, box: Box, size: tuple[int, int]) -> Image.Image | None:
+def _undo_blocks(array: np.ndarray, box: Box, size: tuple[int, int]) -> Image.Image | None:
     """Return the picture whose pixels became the box's blocks, else None.
 
     So an enlarged export is restored exactly.

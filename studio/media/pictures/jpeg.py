@@ -1,8 +1,7 @@
-"""Detect whether the data of a JPEG end too early. Its decoder, libjpeg, then makes up zeros without a report. Its
-decoder, libjpeg, then makes up zeros without a report.
+"""Detect whether the data of a JPEG end too early. The decoder libjpeg reports nothing then, and reads zeros instead.
 
-The picture is decoded once more with other bits behind the data of each scan (ITU-T T.81, B.1.1.5). A whole file has
-all bits that it needs, so only the picture of a damaged one changes.
+The picture is decoded once more with other bits added after the data of each scan (ITU-T T.81, B.1.1.5). A whole file
+has all the bits that it needs, so only the picture of a damaged file changes.
 """
 
 import io
@@ -21,12 +20,12 @@ _BAND = 256
 
 
 def ends_early(data: bytes, image: Image.Image, draft: tuple[int, int] | None) -> bool:
-    """Return whether a picture that was decoded from this data needed more than there is.
+    """Return whether decoding a picture needed more data than there are.
 
     Arguments
         draft: the smaller size at which it was decoded, if it was
     """
-    other = JpegImagePlugin.jpeg_factory(io.BytesIO(b"".join(_with_bits(data))))
+    other = JpegImagePlugin.jpeg_factory(io.BytesIO(b"".join(_add_bits(data))))
     if draft is not None:
         other.draft(None, draft)
     try:
@@ -37,11 +36,8 @@ def ends_early(data: bytes, image: Image.Image, draft: tuple[int, int] | None) -
     return any(image.crop(box).tobytes() != other.crop(box).tobytes() for box in boxes)
 
 
-def _with_bits(data: bytes) -> Iterator[bytes]:
-    """Yield the pieces of a file, with extra bits after the data of each scan.
-
-    Before each restart in it there are extra bits, too.
-    """
+def _add_bits(data: bytes) -> Iterator[bytes]:
+    """Yield the pieces of a file, with extra bits after the data of each scan and before each restart marker."""
     at = 2
     done = 0
     while at + 4 <= len(data) and data[at] == 0xFF and data[at + 1] != _END:

@@ -89,7 +89,7 @@ class _Chunks:
 
 def decode_png(data: bytes) -> Raster:
     """Decode a PNG file. Raises UnreadablePicture."""
-    chunks = _chunks(data)
+    chunks = _collect_chunks(data)
     width, height, depth, kind, packing, filtering, interlaced = struct.unpack(">IIBBBBB", chunks.head)
     if (kind, depth) not in _KINDS or packing or filtering or interlaced > 1 or not 0 < width < 2**31 > height > 0:
         raise UnreadablePicture(DAMAGED)
@@ -104,7 +104,7 @@ def decode_png(data: bytes) -> Raster:
         notes.append("the checksum of its palette is wrong, so colours may be, too")
     lost = sorted({_ONCE[key] for key in chunks.faulty & _ONCE.keys()})
     notes += [f"its {what} is damaged and was left out" for what in lost]
-    profile, curve, colour_notes = _colours(chunks)
+    profile, curve, colour_notes = _conversion(chunks)
     return Raster(
         height,
         width,
@@ -127,13 +127,13 @@ def png_size(data: bytes) -> tuple[int, int]:
 # ── chunks ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _chunks(data: bytes) -> _Chunks:
+def _collect_chunks(data: bytes) -> _Chunks:
     """Return the chunks of a file.
 
     Raises UnreadablePicture without a valid header, and for unknown necessary chunks.
     """
     chunks = _Chunks()
-    for kind, body, whole in _walk(data, chunks):
+    for kind, body, whole in _read_chunks(data, chunks):
         if not chunks.head and (kind != b"IHDR" or len(body) != 13 or kind in chunks.faulty):
             raise UnreadablePicture(FOREIGN if kind == b"CgBI" else chunks.fault)
         if kind == b"IHDR":
@@ -160,7 +160,7 @@ def _chunks(data: bytes) -> _Chunks:
     return chunks
 
 
-def _walk(data: bytes, chunks: _Chunks) -> Iterator[tuple[bytes, memoryview, memoryview]]:
+def _read_chunks(data: bytes, chunks: _Chunks) -> Iterator[tuple[bytes, memoryview, memoryview]]:
     """Yield the type, the body and all bytes of each chunk. Note faulty and cut ones."""
     view = memoryview(data)
     at = len(BEGINNING)
@@ -199,8 +199,8 @@ def _bands(
     layouts = [f"{layout}B", f"{layout}L"] if layout.endswith(";16") else [layout]
     images = [decode(each) for each in layouts]
     clear = chunks.other.get(b"tRNS", b"")
-    colours = _palette(chunks.palette, clear) if kind == 3 else None
-    key = _key(clear, kind, depth)
+    colours = _read_palette(chunks.palette, clear) if kind == 3 else None
+    key = _transparent_colour(clear, kind, depth)
 
     def bands() -> Iterator[np.ndarray]:
         width, height = shape
@@ -236,7 +236,7 @@ def _band(parts: list[np.ndarray], kind: int, depth: int) -> np.ndarray:
     return first if first.ndim == 3 else first[..., None]
 
 
-def _palette(palette: bytes, clear: bytes) -> np.ndarray:
+def _read_palette(palette: bytes, clear: bytes) -> np.ndarray:
     """Return the colours (256, 3 | 4) uint8 of a palette. Missing ones are black."""
     colours = np.zeros((256, 4), np.uint8)
     colours[:, 3] = 255
@@ -245,7 +245,7 @@ def _palette(palette: bytes, clear: bytes) -> np.ndarray:
     return colours if clear else colours[:, :3]
 
 
-def _key(clear: bytes, kind: int, depth: int) -> np.ndarray | None:
+def _transparent_colour(clear: bytes, kind: int, depth: int) -> np.ndarray | None:
     """Return the transparent grey (1,) or colour (3,), scaled like the decoded pixels."""
     channels = {0: 1, 2: 3}.get(kind, 0)
     if not channels or len(clear) != 2 * channels:
@@ -258,23 +258,25 @@ def _key(clear: bytes, kind: int, depth: int) -> np.ndarray | None:
 # ── what belongs to the colours ──────────────────────────────────────────────────────────────────
 
 
-def _colours(chunks: _Chunks) -> tuple[bytes | None, colour.ColourCurve | None, list[str]]:
+def _conversion(chunks: _Chunks) -> tuple[bytes | None, colour.ColourCurve | None, list[str]]:
     """Return the profile or curve for sRGB, and notes (PNG 3, 4.3)."""
     others = chunks.other
     if len(others.get(b"cICP", b"")) == 4:
-        return None, *_code_points(*others[b"cICP"])
+        return None, *_convert_code_points(*others[b"cICP"])
     if b"iCCP" in others:
         name, _, packed = others[b"iCCP"].partition(b"\0")
         if name == b"ITUR_2100_PQ_FULL":  # https://www.w3.org/TR/png-hdr-pq/: the name stands for the profile
             return None, None, [colour.HDR]
-        profile = _unpacked(packed[1:])
+        profile = _unpack_profile(packed[1:])
         if profile or not others.keys() & {b"sRGB", b"gAMA", b"cHRM"}:
             return profile, None, []
-        return None, _by_gamma(others), [colour.LEFT_OUT]
-    return None, _by_gamma(others), []
+        return None, _gamma_curve(others), [colour.LEFT_OUT]
+    return None, _gamma_curve(others), []
 
 
-def _code_points(primaries: int, transfer: int, matrix: int, full: int) -> tuple[colour.ColourCurve | None, list[str]]:
+def _convert_code_points(
+    primaries: int, transfer: int, matrix: int, full: int
+) -> tuple[colour.ColourCurve | None, list[str]]:
     """Return the conversion that a cICP chunk asks for, and notes for the user."""
     if transfer in colour.HDR_TRANSFERS:
         return None, [colour.HDR]
@@ -286,7 +288,7 @@ def _code_points(primaries: int, transfer: int, matrix: int, full: int) -> tuple
     return colour.ColourCurve((_TRANSFERS[transfer],), change, "its colours were converted to sRGB"), []
 
 
-def _by_gamma(others: dict[bytes, bytes]) -> colour.ColourCurve | None:
+def _gamma_curve(others: dict[bytes, bytes]) -> colour.ColourCurve | None:
     """Return the conversion that gAMA and cHRM ask for; None if sRGB overrides them."""
     if len(others.get(b"sRGB", b"")) == 1:
         return None
@@ -297,7 +299,7 @@ def _by_gamma(others: dict[bytes, bytes]) -> colour.ColourCurve | None:
     if len(others.get(b"cHRM", b"")) == 32:
         numbers = [number / 100_000 for number in struct.unpack(">8I", others[b"cHRM"])]
         if min(numbers[1::2]) > 0:
-            change = _change(tuple(zip(numbers[::2], numbers[1::2], strict=True)))
+            change = _matrix_to_srgb(tuple(zip(numbers[::2], numbers[1::2], strict=True)))
     is_usual = not gamma or abs(gamma * 2.2 - 1) < _GAMMA_ROUNDING
     if is_usual and change is None:
         return None
@@ -306,7 +308,7 @@ def _by_gamma(others: dict[bytes, bytes]) -> colour.ColourCurve | None:
     return colour.ColourCurve((light,), change, note)
 
 
-def _change(points: colour.Points) -> np.ndarray | None:
+def _matrix_to_srgb(points: colour.Points) -> np.ndarray | None:
     """Return the matrix of chromaticities; None if it changes nothing or is impossible."""
     try:
         return colour.to_srgb(points)
@@ -314,7 +316,7 @@ def _change(points: colour.Points) -> np.ndarray | None:
         return None
 
 
-def _unpacked(packed: bytes) -> bytes:
+def _unpack_profile(packed: bytes) -> bytes:
     """Return a compressed profile; empty if it is damaged or too large."""
     try:
         profile = zlib.decompressobj().decompress(packed, colour.MOST_PROFILE + 1)
@@ -330,19 +332,19 @@ def _orientation(chunks: _Chunks) -> int:
         if b"eXIf" in chunks.other:
             exif.load(b"Exif\0\0" + chunks.other[b"eXIf"])
         elif chunks.texts:
-            exif = _described(chunks.texts)
+            exif = _exif_of_texts(chunks.texts)
         return int(exif.get(0x0112, 1))
     except Exception:  # a damaged EXIF block is no reason to refuse good pixels
         return 1
 
 
-def _described(texts: list[bytes]) -> Image.Exif:
+def _exif_of_texts(texts: list[bytes]) -> Image.Exif:
     """Return the EXIF block that Pillow reads from texts: hexadecimal digits, or XMP."""
-    head = _chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
-    whole = b"".join([BEGINNING, head, *texts, _chunk(b"IDAT", zlib.compress(b"\0\0")), _END])
+    head = _encode_chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
+    whole = b"".join([BEGINNING, head, *texts, _encode_chunk(b"IDAT", zlib.compress(b"\0\0")), _END])
     with Image.open(io.BytesIO(whole), formats=("PNG",)) as image:
         return image.getexif()
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
+def _encode_chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + zlib.crc32(kind + body).to_bytes(4)

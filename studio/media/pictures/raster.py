@@ -66,7 +66,7 @@ class Raster:
 
 
 @dataclass
-class _Range:
+class _ValueRange:
     """Gathers the smallest and largest finite value."""
 
     low: float = np.inf
@@ -97,10 +97,10 @@ class DevelopedPicture:
 
 
 @dataclass
-class _Work:
+class _BandResults:
     """Holds what is learned about a picture while its bands are converted."""
 
-    range: _Range = field(default_factory=_Range)
+    range: _ValueRange = field(default_factory=_ValueRange)
     transparent: bool = False
 
 
@@ -108,23 +108,23 @@ def develop_raster(raster: Raster) -> DevelopedPicture:
     """Convert all bands of a raster."""
     notes = [*raster.notes, *([TURNED] if raster.orientation in range(2, 9) else [])]
     convert, colour_notes = _conversion(raster)
-    low, high = _limits(raster, notes)
-    work = _Work()
-    array = _converted(raster, convert, low, high, work)
+    low, high = _black_and_white(raster, notes)
+    work = _BandResults()
+    array = _convert_bands(raster, convert, low, high, work)
     if raster.bits > 8:
         notes.append(f"{raster.bits} bits a colour were rounded to 8")
     stretched = None
     used = work.range
     if raster.white != 255 and used.low < used.high <= high and used.high - used.low <= NARROW * (high - low):
-        stretched = _converted(raster, convert, used.low, used.high, work)
+        stretched = _convert_bands(raster, convert, used.low, used.high, work)
         first, last = ((value - low) / (high - low) * 100 for value in (used.low, used.high))
         notes.append(f"{NARROW_NOTE} {first:.0f} % to {last:.0f} % of its range")
     notes += colour_notes
     if work.transparent:
         notes.append("transparency was put over white")
-    upright = _upright(array, raster.orientation)
+    upright = _turn_upright(array, raster.orientation)
     return DevelopedPicture(
-        upright, None if stretched is None else _upright(stretched, raster.orientation), tuple(notes)
+        upright, None if stretched is None else _turn_upright(stretched, raster.orientation), tuple(notes)
     )
 
 
@@ -138,16 +138,16 @@ def _conversion(raster: Raster) -> tuple[colour.ColourConversion, list[str]]:
     return convert, notes
 
 
-def _limits(raster: Raster, notes: list[str]) -> tuple[float, float]:
+def _black_and_white(raster: Raster, notes: list[str]) -> tuple[float, float]:
     """Return the values of black and white.
 
     The type of samples defines them, otherwise they are the smallest and the largest value.
     """
     if raster.white is not None:
         return 0.0, raster.white
-    used = _Range()
+    used = _ValueRange()
     for band in raster.bands():
-        used.add(_split(raster, band)[0])
+        used.add(_split_opacity(raster, band)[0])
     if used.holes:
         notes.append("values that are not numbers became black")
     if used.low > used.high:
@@ -158,18 +158,20 @@ def _limits(raster: Raster, notes: list[str]) -> tuple[float, float]:
     return used.low, used.high
 
 
-def _split(raster: Raster, band: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+def _split_opacity(raster: Raster, band: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the colours and the opacity of a band."""
     channels = len(raster.mode)
     return band[..., :channels], band[..., channels] if band.shape[2] > channels else None
 
 
-def _converted(raster: Raster, convert: colour.ColourConversion, low: float, high: float, work: _Work) -> np.ndarray:
+def _convert_bands(
+    raster: Raster, convert: colour.ColourConversion, low: float, high: float, work: _BandResults
+) -> np.ndarray:
     """Return (height, width, 3) uint8 with `low` as black and `high` as white."""
     array = np.empty((raster.height, raster.width, 3), np.uint8)
     top = 0
     for band in raster.bands():
-        values, opacity = _split(raster, band)
+        values, opacity = _split_opacity(raster, band)
         work.range.add(values)
         scale = colour.LevelScale(low, high, raster.inverted)
         opaque = colour.LevelScale(0.0, raster.white or 1.0)
@@ -193,7 +195,7 @@ def compose_over(rgba: np.ndarray, over: int = 255) -> np.ndarray:
     return ((mixed + np.uint16(127)) // np.uint16(255)).astype(np.uint8)
 
 
-def _upright(array: np.ndarray, orientation: int) -> np.ndarray:
+def _turn_upright(array: np.ndarray, orientation: int) -> np.ndarray:
     """Turn a picture (height, width, channels) as EXIF says: 1 to 8; 1 is upright."""
     if orientation in (5, 6, 7, 8):
         array = array.transpose(1, 0, 2)

@@ -43,7 +43,7 @@ class ColourScale:
         high = max(high, low + 1e-6)
         if not bound:
             low = 0.0
-        step = _step(high - low)
+        step = _round_step(high - low)
         low = math.floor(low / step + 1e-6) * step
         high = math.ceil(high / step - 1e-6) * step
         return cls(low, high, low, high, bound)
@@ -57,7 +57,7 @@ class ColourScale:
     @property
     def step(self) -> float:
         """Return the step by which a key moves an end."""
-        return _step(self.most - self.least) / 2
+        return _round_step(self.most - self.least) / 2
 
     @property
     def description(self) -> tuple[str, str]:
@@ -136,7 +136,7 @@ def draw_plate(picture: Array, bits: Array, scale: ColourScale) -> Array:
     return np.asarray(ground)
 
 
-def _step(span: float) -> float:
+def _round_step(span: float) -> float:
     """Return a round number that fits between five and ten times into a span."""
     rough = span / 8
     power = 10.0 ** math.floor(math.log10(rough))

@@ -18,13 +18,13 @@ from studio.media.pictures.raster import BAND, CUT, DAMAGED, FOREIGN, Raster, Un
 from studio.media.pictures.tiff_tags import Directory, directory_at, pages
 
 BEGINNINGS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_BYTES = 2**24
+_BAND_BYTES = 2**24
 """Unpacked bytes of a band, unless a strip is larger."""
-_MOST_TOGETHER = 2**29
+_MAX_STRIP_BYTES = 2**29
 """Unpacked bytes of the largest strip, or of a row of tiles, so that all fits into 1 GB."""
-_PACKED = (1, 5, 8, 32773, 32946, 34925, 50000)
+_BYTE_COMPRESSIONS = (1, 5, 8, 32773, 32946, 34925, 50000)
 """Compressions that unpack to the bytes of samples: none, LZW, Deflate, PackBits, the old Deflate, LZMA, Zstandard."""
-_AS_PICTURES = (2, 3, 4, 6, 7)
+_PIXEL_COMPRESSIONS = (2, 3, 4, 6, 7)
 """Compressions that unpack to pixels, which are left to Pillow: three of fax, the old JPEG, JPEG."""
 _MODES = {0: "L", 1: "L", 2: "RGB", 3: "P", 5: "CMYK"}  # by photometric interpretation
 
@@ -78,9 +78,11 @@ def decode_tiff(data: bytes) -> Raster | None:
     """
     directory = directory_at(data)
     packing = directory.number(tiff_tags.COMPRESSION, 1)
-    if packing in _AS_PICTURES or (packing in _PACKED and directory.number(tiff_tags.PHOTOMETRIC) in (6, 8)):
+    if packing in _PIXEL_COMPRESSIONS or (
+        packing in _BYTE_COMPRESSIONS and directory.number(tiff_tags.PHOTOMETRIC) in (6, 8)
+    ):
         return None
-    if packing not in _PACKED:
+    if packing not in _BYTE_COMPRESSIONS:
         raise UnreadablePicture(FOREIGN)
     layout = _layout(directory, ">" if data[:1] == b"M" else "<")
     mode, opacity, associated, is_left_out = _channels(directory, layout)
@@ -89,7 +91,7 @@ def decode_tiff(data: bytes) -> Raster | None:
     bands = functools.partial(_bands, data, layout, channels)
     if mode == "P":
         palette = _palette(directory, layout)
-        bands = functools.partial(_coloured, bands, palette, 2.0**layout.bits - 1)
+        bands = functools.partial(_apply_palette, bands, palette, 2.0**layout.bits - 1)
         mode = "RGB"
         white = 65535.0
     notes = ["extra channels were left out"] if is_left_out else []
@@ -146,7 +148,7 @@ def _layout(directory: Directory, order: str) -> _Layout:
     depth = bits.pop()
     form = {1: "u", 2: "i", 3: "f", 4: "u"}[forms.pop()]
     predictor = directory.number(tiff_tags.PREDICTOR, 1)
-    if depth not in _depths(form, predictor) or predictor not in (1, 2, 3) or (predictor == 3 and form != "f"):
+    if depth not in _allowed_depths(form, predictor) or predictor not in (1, 2, 3) or (predictor == 3 and form != "f"):
         raise UnreadablePicture(FOREIGN)
     tiled = tiff_tags.TILE_WIDTH in directory.tags
     block = (min(directory.number(tiff_tags.ROWS, height), height), width)
@@ -171,10 +173,10 @@ def _layout(directory: Directory, order: str) -> _Layout:
         offsets=directory.numbers(tiff_tags.TILE_OFFSETS, tiff_tags.OFFSETS),
         counts=directory.numbers(tiff_tags.TILE_COUNTS, tiff_tags.COUNTS),
     )
-    return _checked(layout)
+    return _check_layout(layout)
 
 
-def _depths(form: str, predictor: int) -> Sequence[int]:
+def _allowed_depths(form: str, predictor: int) -> Sequence[int]:
     """Return how many bits a sample may have."""
     if form == "i" or predictor == 2:
         return (8, 16, 32, 64)
@@ -183,8 +185,8 @@ def _depths(form: str, predictor: int) -> Sequence[int]:
     return (*range(1, 33), 64)
 
 
-def _checked(layout: _Layout) -> _Layout:
-    """Return a layout that names all strips or tiles. A large one without compression is divided."""
+def _check_layout(layout: _Layout) -> _Layout:
+    """Return a layout that names all strips or tiles. A large uncompressed strip is divided into smaller ones."""
     down, across = layout.grid
     wanted = down * across * (layout.samples if layout.apart else 1)
     offsets = layout.offsets[:wanted]
@@ -193,7 +195,7 @@ def _checked(layout: _Layout) -> _Layout:
         counts = (layout.row * layout.block[0],) * len(offsets)
     if len(offsets) < wanted or len(counts) < wanted:
         raise UnreadablePicture(DAMAGED)
-    rows = max(1, _BYTES // layout.row)
+    rows = max(1, _BAND_BYTES // layout.row)
     if layout.compression == 1 and down == 1 and not layout.tiled and rows < layout.height:
         tops = range(0, layout.height, rows)
         offsets = tuple(offset + top * layout.row for offset in offsets for top in tops)
@@ -248,7 +250,9 @@ def _palette(directory: Directory, layout: _Layout) -> np.ndarray:
 # ── samples ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _coloured(bands: Callable[[], Iterator[np.ndarray]], palette: np.ndarray, white: float) -> Iterator[np.ndarray]:
+def _apply_palette(
+    bands: Callable[[], Iterator[np.ndarray]], palette: np.ndarray, white: float
+) -> Iterator[np.ndarray]:
     """Yield bands of colours (rows, width, 3 | 4) uint16 for bands of palette indices."""
     for band in bands():
         colours = palette[band[..., 0]]
@@ -264,9 +268,9 @@ def _bands(data: bytes, layout: _Layout, channels: list[int]) -> Iterator[np.nda
     high = layout.block[0]
     planes = channels if layout.apart else [0]
     each = layout.row * high * across
-    if each * len(planes) > _MOST_TOGETHER:
+    if each * len(planes) > _MAX_STRIP_BYTES:
         raise MemoryError
-    step = max(1, min(_BYTES // each, BAND // (high * layout.width)))
+    step = max(1, min(_BAND_BYTES // each, BAND // (high * layout.width)))
     for first in range(0, down, step):
         last = min(first + step, down)
         rows = min(last * high, layout.height) - first * high
@@ -274,35 +278,36 @@ def _bands(data: bytes, layout: _Layout, channels: list[int]) -> Iterator[np.nda
         blocks = [range(start + first * across, start + last * across) for start in starts]
         if layout.tiled:
             parts = [
-                _from_tiles(_unpacked(data, layout, some, high * len(some)), layout, last - first) for some in blocks
+                _join_tiles(_unpack_blocks(data, layout, some, high * len(some)), layout, last - first)
+                for some in blocks
             ]
-            yield _chosen([part[:rows] for part in parts], layout, channels)
+            yield _select_channels([part[:rows] for part in parts], layout, channels)
             continue
-        unpacked = [_unpacked(data, layout, some, rows) for some in blocks]
-        thin = max(1, min(_BYTES // layout.row, BAND // layout.width))
+        unpacked = [_unpack_blocks(data, layout, some, rows) for some in blocks]
+        thin = max(1, min(_BAND_BYTES // layout.row, BAND // layout.width))
         for top in range(0, rows, thin):
-            parts = [_samples(_rows(plane, top, min(top + thin, rows)), layout) for plane in unpacked]
-            yield _chosen(parts, layout, channels)
+            parts = [_decode_samples(_select_rows(plane, top, min(top + thin, rows)), layout) for plane in unpacked]
+            yield _select_channels(parts, layout, channels)
 
 
-def _chosen(parts: list[np.ndarray], layout: _Layout, channels: list[int]) -> np.ndarray:
+def _select_channels(parts: list[np.ndarray], layout: _Layout, channels: list[int]) -> np.ndarray:
     return np.concatenate(parts, axis=2) if layout.apart else parts[0][..., channels]
 
 
-def _rows(unpacked: Image.Image | np.ndarray, top: int, bottom: int) -> np.ndarray:
+def _select_rows(unpacked: Image.Image | np.ndarray, top: int, bottom: int) -> np.ndarray:
     if isinstance(unpacked, np.ndarray):
         return unpacked[top:bottom]
     return np.asarray(unpacked.crop((0, top, unpacked.width, bottom)))
 
 
-def _from_tiles(unpacked: Image.Image | np.ndarray, layout: _Layout, down: int) -> np.ndarray:
+def _join_tiles(unpacked: Image.Image | np.ndarray, layout: _Layout, down: int) -> np.ndarray:
     """Return the samples (rows, width, samples that lie together) of so many rows of tiles."""
     high, wide = layout.block
-    tiles = _samples(np.asarray(unpacked), layout).reshape(down, -1, high, wide, layout.together)
+    tiles = _decode_samples(np.asarray(unpacked), layout).reshape(down, -1, high, wide, layout.together)
     return tiles.swapaxes(1, 2).reshape(down * high, -1, layout.together)[:, : layout.width]
 
 
-def _unpacked(data: bytes, layout: _Layout, blocks: range, rows: int) -> Image.Image | np.ndarray:
+def _unpack_blocks(data: bytes, layout: _Layout, blocks: range, rows: int) -> Image.Image | np.ndarray:
     """Return the bytes (rows, bytes of a row) of strips or tiles below each other. Raises UnreadablePicture."""
     ends = [layout.offsets[block] + layout.counts[block] for block in blocks]
     whole = memoryview(data)
@@ -313,7 +318,7 @@ def _unpacked(data: bytes, layout: _Layout, blocks: range, rows: int) -> Image.I
             raise UnreadablePicture(CUT if _is_cut(data, layout.offsets, layout.counts) else DAMAGED)
         return np.frombuffer(joined, np.uint8).reshape(rows, layout.row)
     try:
-        image = TiffImageFile(io.BytesIO(_as_bytes(pieces, layout, rows)))
+        image = TiffImageFile(io.BytesIO(_wrap_as_tiff(pieces, layout, rows)))
         image.load()
     except (OSError, SyntaxError):
         cut = max(ends) > len(data) and _is_cut(data, layout.offsets, layout.counts)
@@ -327,7 +332,7 @@ def _is_cut(data: bytes, offsets: tuple[int, ...], counts: tuple[int, ...]) -> b
     return first < len(data) < first + sum(counts)
 
 
-def _as_bytes(pieces: list[memoryview], layout: _Layout, rows: int) -> bytes:
+def _wrap_as_tiff(pieces: list[memoryview], layout: _Layout, rows: int) -> bytes:
     """Return a TIFF of grey bytes whose strips are these pieces."""
     starts = []
     place = 0
@@ -360,13 +365,13 @@ def _as_bytes(pieces: list[memoryview], layout: _Layout, rows: int) -> bytes:
     return b"".join([b"II*\0\x08\0\0\0", struct.pack("<H", len(entries)), fields, bytes(4), tail, *pieces])
 
 
-def _samples(raw: np.ndarray, layout: _Layout) -> np.ndarray:
+def _decode_samples(raw: np.ndarray, layout: _Layout) -> np.ndarray:
     """Return the samples (rows, width of a block, samples that lie together) of unpacked bytes."""
     rows = len(raw)
     wide = layout.block[1]
     together = layout.together
     if layout.bits not in (8, 16, 32, 64):
-        return _odd(raw, layout).reshape(rows, wide, together)
+        return _decode_odd_samples(raw, layout).reshape(rows, wide, together)
     size = layout.bits // 8
     order = layout.order
     if layout.predictor == 3:  # TIFF Technical Note 3: bytes of equal weight lie together, as differences
@@ -380,7 +385,7 @@ def _samples(raw: np.ndarray, layout: _Layout) -> np.ndarray:
     return values.view(f"{layout.form}{size}")
 
 
-def _odd(raw: np.ndarray, layout: _Layout) -> np.ndarray:
+def _decode_odd_samples(raw: np.ndarray, layout: _Layout) -> np.ndarray:
     """Return samples (rows, samples of a row) of bits that numpy has no type for."""
     count = layout.block[1] * layout.together
     kind = np.min_scalar_type(2**layout.bits - 1)

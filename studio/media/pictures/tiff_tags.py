@@ -66,7 +66,7 @@ def directory_at(data: bytes, at: int | None = None) -> Directory:
         for _ in range(min(count, 65535)):
             tag, kind, number = struct.unpack_from(order + entry, data, place)
             place += struct.calcsize(order + entry)
-            value = _value(data, order, offset, kind, number, place)
+            value = _read_value(data, order, offset, kind, number, place)
             if value is not None:
                 tags.setdefault(tag, value)
             place += struct.calcsize(order + offset)
@@ -75,7 +75,9 @@ def directory_at(data: bytes, at: int | None = None) -> Directory:
         raise UnreadablePicture(TORN) from None
 
 
-def _value(data: bytes, order: str, offset: str, kind: int, number: int, place: int) -> tuple[int, ...] | bytes | None:
+def _read_value(
+    data: bytes, order: str, offset: str, kind: int, number: int, place: int
+) -> tuple[int, ...] | bytes | None:
     """Return the numbers or bytes of a tag; None for fractions and the like. Raises struct.error for missing ones."""
     letter = _TYPES.get(kind)
     if letter is None:

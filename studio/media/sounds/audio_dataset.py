@@ -59,10 +59,10 @@ def load_recordings_in_steps(
     if not source.is_dir():
         raise FileRefused(name, "is not a folder of recordings" if source.exists() else "is not there")
     if (source / "index.csv").is_file():
-        return (yield from _pack(source, name, rate, columns))
+        return (yield from _load_pack(source, name, rate, columns))
     if columns:
         raise FileRefused(name, "has no index.csv with the classes of its sounds")
-    return (yield from _folder(source, name, rate))
+    return (yield from _load_folder(source, name, rate))
 
 
 def open_for_training(path: Path, rate: int, *, silent: bool = False, centred: bool = True) -> np.ndarray:
@@ -86,7 +86,7 @@ def as_samples(found: audio_file.Recording, *, silent: bool = False) -> np.ndarr
 # ── a folder ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _folder(source: Path, name: str, rate: int) -> Generator[tuple[int, int], None, RecordingDataset]:
+def _load_folder(source: Path, name: str, rate: int) -> Generator[tuple[int, int], None, RecordingDataset]:
     found: dict[bytes, np.ndarray] = {}
     skipped: list[tuple[str, str]] = []
     damaged: list[tuple[str, str]] = []
@@ -112,11 +112,11 @@ def _folder(source: Path, name: str, rate: int) -> Generator[tuple[int, int], No
     report = ImportReport(len(found), tuple(skipped), duplicates, sounds=True, damaged=tuple(damaged))
     if not found:
         raise TooFewArtworks(name, f"has no sounds to learn from (0 usable, {len(skipped)} skipped)", report)
-    train, test = _split(found)
+    train, test = _hold_out_tenth(found)
     return RecordingDataset(train, test, None, None, (), report, name)
 
 
-def _split(found: dict[bytes, np.ndarray]) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+def _hold_out_tenth(found: dict[bytes, np.ndarray]) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
     """Hold out a tenth by hash, in the order of the hashes. Each side gets at least one."""
     keys = sorted(found)
     if len(keys) == 1:
@@ -130,10 +130,10 @@ def _split(found: dict[bytes, np.ndarray]) -> tuple[tuple[np.ndarray, ...], tupl
 # ── a pack ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _pack(
+def _load_pack(
     source: Path, name: str, rate: int, columns: Sequence[str]
 ) -> Generator[tuple[int, int], None, RecordingDataset]:
-    rows = _index(source / "index.csv", name)
+    rows = _read_index(source / "index.csv", name)
     missing = [column for column in ("split", *columns) if column not in rows[0]]
     if missing:
         raise FileRefused(name, f'has no column "{display_name(missing[0])}" in its index.csv')
@@ -154,9 +154,9 @@ def _pack(
         whole = read(source / f"{side}.flac") if clips else np.zeros(0, np.int16)
         for done, row in enumerate(mine, 1):
             if clips:
-                waves.append(_clip(whole, row, name))
+                waves.append(_cut_clip(whole, row, name))
             else:
-                waves.append(read(_inside(source, side, row, name)))
+                waves.append(read(_file_of_row(source, side, row, name)))
             if not clips or done == len(mine):
                 yield done, len(mine)
         numbers = [[sort.index(row[c]) for sort, c in zip(sorts, columns, strict=True)] for row in mine]
@@ -171,7 +171,7 @@ def _pack(
     return RecordingDataset(train, test, train_labels, test_labels, named, report, name)
 
 
-def _index(path: Path, name: str) -> list[dict[str, str]]:
+def _read_index(path: Path, name: str) -> list[dict[str, str]]:
     try:
         text = read_bytes(path, name).decode("utf-8-sig")
         rows = list(itertools.islice(csv.DictReader(io.StringIO(text), strict=True, restval=""), _ROWS))
@@ -182,7 +182,7 @@ def _index(path: Path, name: str) -> list[dict[str, str]]:
     return rows
 
 
-def _clip(whole: np.ndarray, row: dict[str, str], name: str) -> np.ndarray:
+def _cut_clip(whole: np.ndarray, row: dict[str, str], name: str) -> np.ndarray:
     try:
         start = int(row["start"])
         length = int(row["length"])
@@ -195,7 +195,7 @@ def _clip(whole: np.ndarray, row: dict[str, str], name: str) -> np.ndarray:
     return whole[start : start + length]
 
 
-def _inside(source: Path, side: str, row: dict[str, str], name: str) -> Path:
+def _file_of_row(source: Path, side: str, row: dict[str, str], name: str) -> Path:
     """Return a row's file, which must lie in the folder of its side."""
     file = row.get("file", "")
     if not file or file != os.path.basename(file) or file.startswith("."):

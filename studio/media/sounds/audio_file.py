@@ -29,9 +29,9 @@ ROOM = 2**25
 """Bytes that any file may unpack to, however well it is compressed."""
 OFFSET = 0.01
 """The share of the whole height below which a mean is left alone, so that clean samples stay unchanged."""
-_ROOM = 2**22
+_MEMORY_STEP = 2**22
 """Samples by which memory grows."""
-_PIECE = 2**20
+_PIECE_SAMPLES = 2**20
 """Samples that are examined or resampled at once."""
 FEW = 400
 """The number of samples below which a mean has no meaning."""
@@ -79,10 +79,10 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
         streams, form, notes = find_streams(file, name, path.suffix)
         size = os.fstat(file.fileno()).st_size
         try:
-            found = _mixed(streams, size, name, notes)
-            if found.loudest > SILENT > _loudest(found.wave):
+            found = _decode_to_mono(streams, size, name, notes)
+            if found.loudest > SILENT > _peak_of(found.wave):
                 del found
-                found = _mixed(streams, size, name, notes, only=0)
+                found = _decode_to_mono(streams, size, name, notes, only=0)
                 notes.append(CANCELLED)
         except (blocks.UnreadableBlock, MemoryError):
             raise FileRefused(name, _EMPTY, AGAIN) if {CUT, TORN} & {*notes} else refusal_reason(name, form) from None
@@ -92,14 +92,14 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
         raise FileRefused(name, _EMPTY if CUT in notes else "holds no sound")
     if found.broken:
         notes.append(f"{found.broken:,} samples that were not numbers became silence")
-    clipped = _clipped(wave, found.rate)
-    _clean(wave, notes, centred)
+    clipped = _count_clipped(wave, found.rate)
+    _clean_in_place(wave, notes, centred)
     if rate is not None and rate < found.rate:  # the result is shorter and replaces what was already used
         made = _resample(wave, found.rate, rate, wave)
         wave.resize(made, refcheck=False)
     else:
-        wave = _at(wave, found.rate, rate)
-    loudest = _loudest(wave)
+        wave = _at_rate(wave, found.rate, rate)
+    loudest = _peak_of(wave)
     if loudest < SILENT:
         notes.append("is silent")
     elif loudest < QUIET:
@@ -112,7 +112,7 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
 
 
 @dataclass
-class _Mixed:
+class _MonoRecording:
     """Joins the sounds of a file in one channel, at the rate of the first."""
 
     wave: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
@@ -130,7 +130,7 @@ class _Mixed:
         """Add samples. Memory grows in place: parts that are joined at the end would need twice as much."""
         end = self.count + len(samples)
         if end > len(self.wave):
-            self.wave.resize(end + _ROOM, refcheck=False)
+            self.wave.resize(end + _MEMORY_STEP, refcheck=False)
         self.wave[self.count : end] = samples
         self.count = end
 
@@ -139,16 +139,18 @@ class _Mixed:
         self.wave.resize(self.count, refcheck=False)
 
 
-def _mixed(streams: list[AudioStream], size: int, name: str, notes: list[str], only: int | None = None) -> _Mixed:
+def _decode_to_mono(
+    streams: list[AudioStream], size: int, name: str, notes: list[str], only: int | None = None
+) -> _MonoRecording:
     """Decode all sounds of a file of so many bytes: the mean of their channels, or only one. Raises FileRefused."""
-    mixed = _Mixed()
+    mixed = _MonoRecording()
     entries = 0
     seconds = 0.0
     _check_size(sum(stream.seconds for stream in streams), 0, size, name)
     for stream in streams:
         others = list[np.ndarray]()  # of another rate
         rate = 0
-        for block in _blocks(stream, name, notes, last=stream is streams[-1] and not mixed.count):
+        for block in _read_stream(stream, name, notes, last=stream is streams[-1] and not mixed.count):
             samples = block.samples
             rate = block.rate
             mixed.channels = mixed.channels or samples.shape[1]
@@ -156,13 +158,13 @@ def _mixed(streams: list[AudioStream], size: int, name: str, notes: list[str], o
             seconds += len(samples) / rate
             entries += samples.size
             _check_size(seconds, entries, size, name)
-            mine = _mono(samples, mixed, only)
+            mine = _mix_down(samples, mixed, only)
             if rate == mixed.rate:
                 mixed.append(mine)
             else:
                 others.append(mine)
         if others:
-            mixed.append(_at(np.concatenate(others), rate, mixed.rate))
+            mixed.append(_at_rate(np.concatenate(others), rate, mixed.rate))
             notes += [APART] if APART not in notes else []
     mixed.finish()
     if mixed.broken > DAMAGED * entries:
@@ -170,8 +172,8 @@ def _mixed(streams: list[AudioStream], size: int, name: str, notes: list[str], o
     return mixed
 
 
-def _blocks(stream: AudioStream, name: str, notes: list[str], last: bool) -> Iterator[blocks.AudioBlock]:
-    """Return the samples of a stream. An unreadable one has none, unless it is the last hope."""
+def _read_stream(stream: AudioStream, name: str, notes: list[str], last: bool) -> Iterator[blocks.AudioBlock]:
+    """Return the samples of a stream. An unreadable one has none; if `last` is set, it raises UnreadableBlock."""
     try:
         yield from blocks.read_blocks(stream, name, notes)
     except blocks.UnreadableBlock:
@@ -180,7 +182,7 @@ def _blocks(stream: AudioStream, name: str, notes: list[str], last: bool) -> Ite
         notes += [BROKEN] if BROKEN not in notes else []
 
 
-def _mono(samples: np.ndarray, mixed: _Mixed, only: int | None) -> np.ndarray:
+def _mix_down(samples: np.ndarray, mixed: _MonoRecording, only: int | None) -> np.ndarray:
     """Return one channel (n,) of samples (n, channels), and count what is in them."""
     finite = np.isfinite(samples) & (np.abs(samples) < 1e9)
     if not finite.all():
@@ -199,25 +201,22 @@ def _check_size(seconds: float, entries: int, size: int, name: str) -> None:
         raise FileRefused(name, f"unpacks to more than {SQUEEZED} times its size, as no recording does")
 
 
-def _loudest(wave: np.ndarray) -> float:
+def _peak_of(wave: np.ndarray) -> float:
     return max(float(wave.max(initial=0)), -float(wave.min(initial=0)))
 
 
-def _clipped(samples: np.ndarray, rate: int) -> int:
-    """Count samples at the very top or bottom.
-
-    Only runs that are longer than a wave stays there by itself count.
-    """
+def _count_clipped(samples: np.ndarray, rate: int) -> int:
+    """Count the samples at the very top or bottom, in runs that are longer than an undistorted wave has them."""
     tops = {top for top in (samples.max(), samples.min()) if abs(top) > 0.5}
-    return sum(_in_rows(samples, top, max(3, rate // 10_000)) for top in tops)
+    return sum(_count_in_runs(samples, top, max(3, rate // 10_000)) for top in tops)
 
 
-def _in_rows(samples: np.ndarray, top: float, least: int) -> int:
-    """Count the samples of a value of which at least so many follow each other."""
+def _count_in_runs(samples: np.ndarray, top: float, least: int) -> int:
+    """Count the samples with this value in runs of at least so many."""
     count = 0
     open_run = 0
-    for start in range(0, len(samples), _PIECE):
-        same = samples[start : start + _PIECE] == top
+    for start in range(0, len(samples), _PIECE_SAMPLES):
+        same = samples[start : start + _PIECE_SAMPLES] == top
         edges = np.flatnonzero(np.diff(np.concatenate(([False], same, [False]))))
         runs = edges[1::2] - edges[::2]
         if open_run and same[0]:
@@ -230,13 +229,13 @@ def _in_rows(samples: np.ndarray, top: float, least: int) -> int:
     return count + (open_run if open_run >= least else 0)
 
 
-def _clean(samples: np.ndarray, notes: list[str], centred: bool) -> None:
+def _clean_in_place(samples: np.ndarray, notes: list[str], centred: bool) -> None:
     """Remove the offset of a wave and scale its loudness, in place."""
     mean = float(samples.mean(dtype=np.float64))
     if centred and abs(mean) > OFFSET and len(samples) > FEW:
         samples -= np.float32(mean)
         notes.append(f"its middle was off by {mean:+.2f} and was put right")
-    loudest = _loudest(samples)
+    loudest = _peak_of(samples)
     if loudest > 1 + 1e-3:
         samples /= np.float32(loudest)
         notes.append("made quieter, because it was too loud for its file")
@@ -249,12 +248,12 @@ def resample_recording(samples: np.ndarray, before: int, rate: int) -> np.ndarra
 
 def resample_whole(samples: np.ndarray, before: float, rate: int) -> np.ndarray:
     """Resample floats (n,) from -1 to 1 to int16 at another rate in Hz."""
-    found = _at(samples, before, rate) if len(samples) else samples
+    found = _at_rate(samples, before, rate) if len(samples) else samples
     whole: np.ndarray = np.rint(found * 32_768).clip(-32_768, 32_767).astype(np.int16)
     return whole
 
 
-def _at(samples: np.ndarray, before: float, rate: int | None) -> np.ndarray:
+def _at_rate(samples: np.ndarray, before: float, rate: int | None) -> np.ndarray:
     """Return floats (n,) from -1 to 1 at another rate in Hz."""
     if rate is None or rate == before:
         return samples
@@ -271,8 +270,10 @@ def _resample(samples: np.ndarray, before: float, rate: int, found: np.ndarray) 
 
     stream = soxr.ResampleStream(before, rate, 1, dtype="float32")
     count = 0
-    for start in range(0, len(samples), _PIECE):
-        piece = stream.resample_chunk(samples[start : start + _PIECE], last=start + _PIECE >= len(samples))
+    for start in range(0, len(samples), _PIECE_SAMPLES):
+        piece = stream.resample_chunk(
+            samples[start : start + _PIECE_SAMPLES], last=start + _PIECE_SAMPLES >= len(samples)
+        )
         np.clip(piece, -1, 1, out=found[count : count + len(piece)])
         count += len(piece)
     return count

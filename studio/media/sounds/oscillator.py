@@ -46,7 +46,7 @@ class Oscillator:
         self._table: np.ndarray | None = None
         self._next: np.ndarray | None = None
         self._faded = 0.0
-        """The share of `_next` in the sound, 0 to 1."""
+        """The share of the new wave `_next` in the sound, from 0 to 1."""
         self._count = np.arange(1, BLOCK + 1, dtype=np.float64)
         self._at = np.empty(BLOCK)
         self._share = np.empty(BLOCK)
@@ -99,9 +99,9 @@ class Oscillator:
     def fill(self, out: np.ndarray, until: float = 0.0) -> None:
         """Write the next samples, (n,) float32. It waits for nothing and allocates nothing."""
         for start in range(0, len(out), BLOCK):
-            self._block(out[start : start + BLOCK])
+            self._fill_block(out[start : start + BLOCK])
 
-    def _block(self, out: np.ndarray) -> None:
+    def _fill_block(self, out: np.ndarray) -> None:
         target = self._target
         n = len(out)
         table = target.table
@@ -116,14 +116,14 @@ class Oscillator:
         elif self._next is None and self._table is not table:
             self._next = table
             self._faded = 0.0
-        self._read(target.hertz / self._rate, n)
+        self._table_places(target.hertz / self._rate, n)
         self._look_up(self._table, out)
         if self._next is not None:
-            self._fade(out)
-        self._ramp(target.loudness, out)
+            self._crossfade(out)
+        self._apply_ramp(target.loudness, out)
         np.clip(out, -CEILING, CEILING, out=out)
 
-    def _read(self, step: float, n: int) -> None:
+    def _table_places(self, step: float, n: int) -> None:
         """Return where in a table the next n samples lie: whole places, and the fractions behind them."""
         at = self._at[:n]
         np.multiply(self._count[:n], step, out=at)
@@ -145,7 +145,7 @@ class Oscillator:
         step *= self._at[: len(out)]
         out += step
 
-    def _fade(self, out: np.ndarray) -> None:
+    def _crossfade(self, out: np.ndarray) -> None:
         """Fade from the old wave to the new one.
 
         Both have the same pitch and phase, so shares that sum to one keep the loudness.
@@ -166,7 +166,7 @@ class Oscillator:
             self._table = self._next
             self._next = None
 
-    def _ramp(self, wanted: float, out: np.ndarray) -> None:
+    def _apply_ramp(self, wanted: float, out: np.ndarray) -> None:
         now = self._loudness
         if now == wanted:
             out *= np.float32(wanted)

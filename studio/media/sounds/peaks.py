@@ -23,7 +23,7 @@ class PeakPyramid:
 
     def __init__(self) -> None:
         self.samples: Array = np.zeros(0, np.int16)
-        self._tables: list[_Growing] = []
+        self._tables: list[_GrowingRows] = []
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -32,15 +32,15 @@ class PeakPyramid:
         """Set the samples of now; the first `kept` of them are unchanged."""
         self.samples = samples
         below = samples[:, None]
-        for table, step in enumerate(_steps(len(samples))):
+        for table, step in enumerate(_table_steps(len(samples))):
             if table == len(self._tables):
-                self._tables.append(_Growing(2))
+                self._tables.append(_GrowingRows(2))
             entries = self._tables[table]
             entries.cut(kept // step)
             new = below[len(entries) * STEP : len(samples) // step * STEP].reshape(-1, STEP, below.shape[1])
             entries.add(np.stack((new[..., 0].min(1), new[..., -1].max(1)), 1))
             below = entries.rows
-        del self._tables[len(_steps(len(samples))) :]
+        del self._tables[len(_table_steps(len(samples))) :]
 
     def between(self, places: Array) -> tuple[Array, Array]:
         """Return the lowest and highest sample (n - 1,) float between neighbouring places.
@@ -50,7 +50,7 @@ class PeakPyramid:
         """
         distance = float(places[-1] - places[-2])
         if distance < 2 or len(self.samples) < 2:
-            return self._lines(places)
+            return self._between_close(places)
         level = max((n for n in range(len(self._tables)) if STEP ** (n + 1) <= distance), default=-1)
         table = self._tables[level].rows if level >= 0 else self.samples[:, None]
         at = np.floor(places / STEP ** (level + 1)).astype(np.int64)
@@ -67,7 +67,7 @@ class PeakPyramid:
             high[:count] = np.maximum.reduceat(part[:, -1], starts)
         return low, high
 
-    def _lines(self, places: Array) -> tuple[Array, Array]:
+    def _between_close(self, places: Array) -> tuple[Array, Array]:
         """Do the same for few samples: each stretch touches the next."""
         first = int(places[0])
         part = self.samples[first : int(places[-1]) + 2]
@@ -85,7 +85,7 @@ class MeanTable:
 
     def __init__(self) -> None:
         self._numbers: Array = np.zeros(0, np.float32)
-        self._sums = _Growing(2, np.float64)
+        self._sums = _GrowingRows(2, np.float64)
         """The sum and the count of all numbers before each entry."""
         self._sums.add(np.zeros((1, 2)))
 
@@ -97,7 +97,7 @@ class MeanTable:
         self._numbers = numbers
         self._sums.cut(kept // FINEST + 1)
         done = len(self._sums) - 1
-        self._sums.add(self._sums.rows[-1] + np.cumsum(self._of(done, len(numbers) // FINEST), 0))
+        self._sums.add(self._sums.rows[-1] + np.cumsum(self._sums_of(done, len(numbers) // FINEST), 0))
 
     def update_range(self, numbers: Array, first: int, end: int) -> None:
         """Update the entries of the numbers from `first` up to before `end`.
@@ -109,11 +109,11 @@ class MeanTable:
         last = min(-(-end // FINEST), len(self._sums) - 1)
         if begin < last:
             rows = self._sums.rows
-            sums = rows[begin] + np.cumsum(self._of(begin, last), 0)
+            sums = rows[begin] + np.cumsum(self._sums_of(begin, last), 0)
             rows[last + 1 :] += sums[-1] - rows[last]
             rows[begin + 1 : last + 1] = sums
 
-    def _of(self, begin: int, end: int) -> Array:
+    def _sums_of(self, begin: int, end: int) -> Array:
         """Return the sum and the count of the numbers of each entry: (end - begin, 2)."""
         new = self._numbers[begin * FINEST : end * FINEST].reshape(-1, FINEST).astype(np.float64)
         known = np.isfinite(new)
@@ -126,11 +126,11 @@ class MeanTable:
         """
         distance = float(places[-1] - places[-2])
         if distance < FINEST:
-            return self._fine(places)
+            return self._between_close_places(places)
         at = np.floor(places / FINEST).astype(np.int64).clip(0, len(self._sums) - 1)
-        return _ratio(np.diff(self._sums.rows[at], axis=0))
+        return _means(np.diff(self._sums.rows[at], axis=0))
 
-    def _fine(self, places: Array) -> Array:
+    def _between_close_places(self, places: Array) -> Array:
         first = int(places[0])
         end = int(np.ceil(places[-1])) + 1
         part = self._numbers[first:end].astype(np.float64)
@@ -141,10 +141,10 @@ class MeanTable:
         at = np.floor(places - first).astype(np.int64)
         least = at[:-1].clip(0, len(part))
         most = np.maximum(at[1:], at[:-1] + 1).clip(0, len(part))
-        return _ratio(sums[most] - sums[least])
+        return _means(sums[most] - sums[least])
 
 
-class _Growing:
+class _GrowingRows:
     """Holds rows that are added and cut off at the end.
 
     Room is doubled, so rows are not moved one by one.
@@ -184,7 +184,7 @@ def common_prefix(before: Array, now: Array) -> int:
     return int((before[:count] != now[:count]).argmax())
 
 
-def _steps(count: int) -> list[int]:
+def _table_steps(count: int) -> list[int]:
     """Return the samples of one entry of each table that has more than one."""
     found = []
     step = STEP
@@ -194,7 +194,7 @@ def _steps(count: int) -> list[int]:
     return found
 
 
-def _ratio(sums: Array) -> Array:
+def _means(sums: Array) -> Array:
     found: Array = np.full(len(sums), np.nan)
     np.divide(sums[:, 0], sums[:, 1], out=found, where=sums[:, 1] > 0)
     return found

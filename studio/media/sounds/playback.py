@@ -25,8 +25,8 @@ KNEE = 0.75
 """The height up to which samples stay unchanged; higher ones are bent to stay below -1 dBFS."""
 POLL_SECONDS = 0.002
 """Seconds between two checks for new samples."""
-_REPEATS = 64
-"""Jumps back of a loop that are remembered. There are more than between resampling and playback."""
+_REMEMBERED_JUMPS = 64
+"""The number of a loop's jumps back that are remembered: more than can happen between resampling and playback."""
 
 
 class _PlaybackTarget(NamedTuple):
@@ -183,10 +183,14 @@ class PlaybackBuffer:
     def position(self) -> float:
         """Return the seconds that the card has received; they are heard its latency later."""
         target = self._target
-        place = float(target.place) if target.jump != self._jumps else self._at(self._given * self.rate / self._card)
+        place = (
+            float(target.place)
+            if target.jump != self._jumps
+            else self._place_after(self._given * self.rate / self._card)
+        )
         return min(place, self._count) / self.rate
 
-    def _at(self, played: float) -> float:
+    def _place_after(self, played: float) -> float:
         """Return the place that follows after so many samples since the last jump."""
         turns = self._turns
         fed, place = next((turn for turn in reversed(turns) if turn[0] <= played), turns[0])
@@ -214,7 +218,7 @@ class PlaybackBuffer:
 
     def set_card_rate(self, rate: float) -> None:
         """Prepare for a card that reads so many samples a second. Playback continues at its place."""
-        place = round(self._at(self._given * self.rate / self._card))
+        place = round(self._place_after(self._given * self.rate / self._card))
         self._card = rate
         self._restart_at(min(place, self._count))
 
@@ -232,10 +236,10 @@ class PlaybackBuffer:
                 self._jumps = self._target.jump
                 self._restart_at(min(self._target.place, self._count))
             self._fetch(wanted := len(part) + self._ramp)
-            while self._awaits(wanted) and time.monotonic() < until:
+            while self._waits_for(wanted) and time.monotonic() < until:
                 time.sleep(POLL_SECONDS)
                 self._fetch(wanted)
-            count = self._sounding(part) if self._may_sound() else self._fading(part)
+            count = self._fade_in(part) if self._may_sound() else self._fade_out(part)
             if not count:
                 part[:] = 0
                 break
@@ -255,7 +259,7 @@ class PlaybackBuffer:
         self._ramp = round(RAMP * self._card)
         self._resampler = Resampler(self.rate, round(self._card)) if self._card != self.rate else None
 
-    def _awaits(self, wanted: int) -> bool:
+    def _waits_for(self, wanted: int) -> bool:
         """Return whether so many samples are not ready and playback needs what is being generated."""
         target = self._target
         sounding = target.playing and target.jump == self._jumps and not self._dry
@@ -275,30 +279,30 @@ class PlaybackBuffer:
         )
         return not self._dry
 
-    def _sounding(self, part: np.ndarray) -> int:
+    def _fade_in(self, part: np.ndarray) -> int:
         """Fade in up to full loudness, then continue; return how many samples were written."""
         count = min(len(part), self._ready.size - self._ramp)
         if self._gain < 1:
             count = min(count, round((1 - self._gain) * self._ramp) or 1)
             end = min(self._gain + count / self._ramp, 1.0)
-            self._give(part[:count], np.linspace(self._gain, end, count, endpoint=False, dtype=np.float32))
+            self._hand_out(part[:count], np.linspace(self._gain, end, count, endpoint=False, dtype=np.float32))
             self._gain = end
         else:
-            self._give(part[:count], None)
+            self._hand_out(part[:count], None)
         return count
 
-    def _fading(self, part: np.ndarray) -> int:
+    def _fade_out(self, part: np.ndarray) -> int:
         """Fade out to silence; return how many samples were written."""
         count = min(len(part), round(self._gain * self._ramp), self._ready.size)
         if count:
             end = max(self._gain - count / self._ramp, 0.0)
-            self._give(part[:count], np.linspace(self._gain, end, count, endpoint=False, dtype=np.float32))
+            self._hand_out(part[:count], np.linspace(self._gain, end, count, endpoint=False, dtype=np.float32))
             self._gain = end
             return count
         self._gain = 0.0
         return 0
 
-    def _give(self, part: np.ndarray, gain: np.ndarray | None) -> None:
+    def _hand_out(self, part: np.ndarray, gain: np.ndarray | None) -> None:
         part[:] = limit_level(self._ready[: len(part)])
         if gain is not None:
             part *= gain
@@ -321,7 +325,7 @@ class PlaybackBuffer:
         while there < wanted:
             few = math.ceil((wanted - there) * self.rate / self._card)
             with self._resampling_lock:
-                piece, last = self._next(few)
+                piece, last = self._next_samples(few)
                 found = piece.astype(np.float32) / np.float32(32_768)
                 if self._flushed or (not len(piece) and not last):
                     break
@@ -335,15 +339,15 @@ class PlaybackBuffer:
         if len(parts) > 1:
             self._ready = np.concatenate(parts)
 
-    def _next(self, few: int) -> tuple[np.ndarray, bool]:
+    def _next_samples(self, few: int) -> tuple[np.ndarray, bool]:
         """Return the next samples, a few at most, and whether they are the last."""
         count = self._count  # before the array, which may have been replaced by a longer one by then
         made = self._samples
-        end, repeats = self._end(count)
+        end, repeats = self._stop_or_turn(count)
         piece = made[self._fed : min(self._fed + few, end)]
         return piece, self._is_complete and not repeats and self._fed + len(piece) >= count
 
-    def _end(self, count: int) -> tuple[int, bool]:
+    def _stop_or_turn(self, count: int) -> tuple[int, bool]:
         """Return where playback stops or turns back, and whether it turns back.
 
         It turns back at the end of a loop.
@@ -353,7 +357,7 @@ class PlaybackBuffer:
             return count, False
         if self._fed == loop[1]:
             self._fed = loop[0]
-            self._turns = (*self._turns[-_REPEATS:], (self._resampled_count, loop[0]))
+            self._turns = (*self._turns[-_REMEMBERED_JUMPS:], (self._resampled_count, loop[0]))
         return loop[1], True
 
 

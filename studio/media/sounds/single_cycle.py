@@ -61,13 +61,13 @@ MOST_FRAMES = 256
 
 _MOST_SAMPLES = MOST_FRAMES * LONGEST_CYCLE
 
-_SMALL = 2**23
+_MAX_WAVETABLE_BYTES = 2**23
 """The most bytes of a wavetable: 256 frames of 2,048 samples of 64 bits in two channels."""
 
 MOST_CHUNKS = 10_000
 """The most chunks of a WAV that are read; files have fewer than twenty."""
 
-_INCOMPLETE = {CUT: "is cut off", TORN: "is cut off or damaged", BROKEN: "is damaged"}
+_DAMAGE_REASONS = {CUT: "is cut off", TORN: "is cut off or damaged", BROKEN: "is damaged"}
 """The reason why a file that could not be decoded completely is not a cycle, by its note."""
 
 _FRAME = re.compile(rb"<!>(\d{1,5})\b")
@@ -91,7 +91,7 @@ def read_wave(path: Path | str, samples: int | None = None) -> OpenedWave:
     """Read the cycle in a sound file, of `samples` samples if requested. Raises FileRefused with the reason."""
     name = display_name(os.path.basename(path))
     decoded, rate, table, notes = _read_samples(Path(path), name)
-    frames = _frames(decoded, rate, table, name)
+    frames = _cut_frames(decoded, rate, table, name)
     if len(frames) > 1:
         notes.append(f"the first of its {len(frames):,} frames is used")
     before = frames.shape[1]
@@ -115,7 +115,7 @@ def may_be_cycles(path: Path) -> bool:
     wav = False
     try:
         with decode_opened(path, name, MAX_PICTURE_FILE_BYTES) as file:
-            if os.fstat(file.fileno()).st_size > _SMALL:
+            if os.fstat(file.fileno()).st_size > _MAX_WAVETABLE_BYTES:
                 return False
             wav = read_bytes_at(file, 0, 12)[8:] == b"WAVE"
             sounds, _, _ = find_streams(file, name, path.suffix)
@@ -150,14 +150,14 @@ def _read_samples(path: Path, name: str) -> tuple[np.ndarray, int, bytes, list[s
             if not {CUT, TORN} & {*notes}:
                 raise refusal_reason(name, form) from None
         data = read_bytes_at(file, 0, MAX_PICTURE_FILE_BYTES) if form is not None and form.name == "WAV" else b""
-    for note in (note for note in notes[stated:] if note in _INCOMPLETE):
-        raise FileRefused(name, _INCOMPLETE[note], AGAIN)
+    for note in (note for note in notes[stated:] if note in _DAMAGE_REASONS):
+        raise FileRefused(name, _DAMAGE_REASONS[note], AGAIN)
     if not parts:
         raise FileRefused(name, "holds no sound")
-    return _mono(np.concatenate(parts), notes), rate, riff_chunks(data).get(b"clm ", b""), notes
+    return _mix_down(np.concatenate(parts), notes), rate, riff_chunks(data).get(b"clm ", b""), notes
 
 
-def _mono(samples: np.ndarray, notes: list[str]) -> np.ndarray:
+def _mix_down(samples: np.ndarray, notes: list[str]) -> np.ndarray:
     """Return the mean (n,) of channels (n, channels).
 
     If they cancel each other out, return the first one.
@@ -206,7 +206,7 @@ def riff_texts(data: bytes) -> dict[str, str]:
     return texts
 
 
-def _frames(decoded: np.ndarray, rate: int, table: bytes, name: str) -> np.ndarray:
+def _cut_frames(decoded: np.ndarray, rate: int, table: bytes, name: str) -> np.ndarray:
     """Return the cycles (n, samples).
 
     There are as many as the file states, or as there are frames of 2,048, else one.
@@ -216,7 +216,7 @@ def _frames(decoded: np.ndarray, rate: int, table: bytes, name: str) -> np.ndarr
     if not frame and len(decoded) > wavetable.FRAME_SAMPLES and len(decoded) % wavetable.FRAME_SAMPLES == 0:
         frame = (
             wavetable.FRAME_SAMPLES
-            if len(decoded) <= MOST_FRAMES * wavetable.FRAME_SAMPLES and not _one(decoded)
+            if len(decoded) <= MOST_FRAMES * wavetable.FRAME_SAMPLES and not _is_one_cycle(decoded)
             else 0
         )
     if SHORTEST_CYCLE <= frame <= min(LONGEST_CYCLE, len(decoded)):
@@ -229,10 +229,10 @@ def _frames(decoded: np.ndarray, rate: int, table: bytes, name: str) -> np.ndarr
     return decoded[None]
 
 
-def _one(decoded: np.ndarray) -> bool:
-    """Return whether 4,096 or 8,192 samples are one cycle.
+def _is_one_cycle(decoded: np.ndarray) -> bool:
+    """Return whether 4,096 or 8,192 samples are a single cycle instead of a wavetable.
 
-    Its halves are unlike; frames of a table are alike.
+    The halves of a single cycle differ. Neighbouring frames of a wavetable resemble each other.
     """
     first, second = np.split(decoded, 2) if len(decoded) in (4096, 8192) else (decoded, decoded)
     return float(first @ second) < 0

@@ -1,4 +1,4 @@
-"""Play a source on the sound card, or say in a sentence why that fails.
+"""Play a source of samples on the sound card, or report in a sentence why that fails.
 
 The card asks for samples in a thread of its own, and the source writes them without waiting. A note that is held is one
 source. Sound that plays while it is generated (studio.media.sounds.playback) is another.
@@ -53,11 +53,11 @@ class SampleSource(Protocol):
 
 def outputs() -> tuple[str, ...]:
     """Return the names of the devices that can play. Raises NoSoundOutput if the sound library is missing."""
-    return tuple(str(d["name"]) for d in _library().query_devices() if d["max_output_channels"] > 0)
+    return tuple(str(d["name"]) for d in _load_sounddevice().query_devices() if d["max_output_channels"] > 0)
 
 
 class Speaker:
-    """Holds one stream to one sound card. Opening may take a while, so it must not happen in the thread that draws."""
+    """Plays one source on one sound card. Opening may take a while, so never open it in the thread that draws."""
 
     def __init__(self) -> None:
         self._latency = DEFAULT_LATENCY
@@ -104,7 +104,7 @@ class Speaker:
         """
         with self._at_library:
             if self._stream is None:
-                _list_devices_again(_library())
+                _list_devices_again(_load_sounddevice())
                 self._look_again = False
             return outputs()
 
@@ -121,11 +121,11 @@ class Speaker:
         if not self._chosen and self.device:
             self._latency = min(max((MORE if self.underruns else LESS) * self._latency, DEFAULT_LATENCY), LATEST)
         self._chosen = latency > 0
-        sd = _library()
+        sd = _load_sounddevice()
         if self._look_again:
             _list_devices_again(sd)
         self._look_again = True  # unless opening succeeds
-        found = _choose(sd, device)
+        found = _choose_device(sd, device)
         self.device = str(found["name"])
         rate = float(found["default_samplerate"])
         self._source = source
@@ -142,16 +142,16 @@ class Speaker:
                 dtype="float32",
                 device=int(found["index"]),
                 latency=latency or self._latency,
-                callback=self._give,
-                finished_callback=self._end,
-                extra_settings=_settings(sd, found),
+                callback=self._fill_buffer,
+                finished_callback=self._note_end,
+                extra_settings=_device_settings(sd, found),
             )
             self._asked = time.monotonic()
             self._stream.start()
         except (sd.PortAudioError, ValueError, OSError) as error:
             self.close()
             raise NoSoundOutput(
-                f'"{self.device}" could not be opened for sound ({_reason(error)}). Another program may hold it. '
+                f'"{self.device}" could not be opened for sound ({_plain_reason(error)}). Another program may hold it. '
                 "Everything else works."
             ) from None
         self._look_again = False
@@ -179,7 +179,7 @@ class Speaker:
 
     # ── the sound card's thread ──────────────────────────────────────────────────────────────────
 
-    def _give(self, out: np.ndarray, count: int, when: Any, status: Any) -> None:
+    def _fill_buffer(self, out: np.ndarray, count: int, when: Any, status: Any) -> None:
         """Fill the card's buffer. An exception must not leave this: PortAudio would end the stream silently."""
         self._asked = time.monotonic()
         if status:
@@ -196,11 +196,11 @@ class Speaker:
             out.fill(0)
             self._failed = type(error).__name__
 
-    def _end(self) -> None:
+    def _note_end(self) -> None:
         self._ended = True
 
 
-def _library() -> Any:
+def _load_sounddevice() -> Any:
     """Return sounddevice. Raises NoSoundOutput."""
     try:
         import sounddevice  # its import fails if PortAudio is not installed
@@ -217,10 +217,12 @@ def _list_devices_again(sd: Any) -> None:
     try:
         sd._initialize()
     except sd.PortAudioError as error:
-        raise NoSoundOutput(f"The system's sound does not answer ({_reason(error)}). Everything else works.") from None
+        raise NoSoundOutput(
+            f"The system's sound does not answer ({_plain_reason(error)}). Everything else works."
+        ) from None
 
 
-def _choose(sd: Any, wanted: str = "") -> Any:
+def _choose_device(sd: Any, wanted: str = "") -> Any:
     """Return the device of that name, or the default one. Raises NoSoundOutput if there is none."""
     none = NoSoundOutput("No device for sound was found. Everything else works. Plug one in, and play again.")
     try:
@@ -229,28 +231,28 @@ def _choose(sd: Any, wanted: str = "") -> Any:
             error = NoSoundOutput(
                 f'"{wanted}" is not there any more. Everything else works. Choose another device for sound.'
             )
-            return next((device for device in able if device["name"] == wanted), None) or _raise(error)
+            return next((device for device in able if device["name"] == wanted), None) or _raise_error(error)
         if sys.platform.startswith("linux"):
             for name in _PREFERRED:
                 for device in able:
                     if device["name"] == name:
                         return device
-        return sd.query_devices(kind="output") if able else _raise(none)
+        return sd.query_devices(kind="output") if able else _raise_error(none)
     except (sd.PortAudioError, ValueError):
         raise none from None
 
 
-def _raise(error: Exception) -> Any:
+def _raise_error(error: Exception) -> Any:
     raise error
 
 
-def _settings(sd: Any, device: Any) -> Any:
+def _device_settings(sd: Any, device: Any) -> Any:
     """Return the settings of a device. Windows refuses any rate but the card's unless it may convert."""
     if "WASAPI" in str(sd.query_hostapis(device["hostapi"])["name"]):
         return sd.WasapiSettings(auto_convert=True)
     return None
 
 
-def _reason(error: Exception) -> str:
+def _plain_reason(error: Exception) -> str:
     """Return PortAudio's message without its numbers."""
     return str(error).partition(" [")[0].removeprefix("Error opening OutputStream: ") or type(error).__name__

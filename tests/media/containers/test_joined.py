@@ -38,7 +38,7 @@ def packed(sort: str, wave: np.ndarray, rate: int = RATE) -> bytes:
 def last_head(sort: str, data: bytes) -> int:
     """Return where the last frame or page begins."""
     if sort == "flac":
-        *_, last = flac._frames(io.BytesIO(data), flac._Info(RATE, 4096, 1, 16, 0, 0), 42, len(data))
+        *_, last = flac._find_frames(io.BytesIO(data), flac._Info(RATE, 4096, 1, 16, 0, 0), 42, len(data))
         return last.at
     if sort != "mp3":
         return data.rfind(b"OggS")
@@ -191,11 +191,11 @@ def test_the_length_of_every_frame_is_that_of_the_file(wave: np.ndarray, subtype
     soundfile.write(buffer, wave, RATE, format="FLAC", subtype=subtype)
     data = buffer.getvalue()
     info = flac._Info(RATE, 4096, wave.shape[1], {"PCM_S8": 8, "PCM_16": 16, "PCM_24": 24}[subtype], 0, 0)
-    frames = list(flac._frames(buffer, info, 42, len(data)))
+    frames = list(flac._find_frames(buffer, info, 42, len(data)))
     for frame, stop in zip(frames, [*(frame.at for frame in frames[1:]), len(data)], strict=True):
-        assert flac_frame.length(data[frame.at :], frame.form) == stop - frame.at
+        assert flac_frame.frame_length(data[frame.at :], frame.header) == stop - frame.at
         with pytest.raises(EOFError):
-            flac_frame.length(data[frame.at : stop - 1], frame.form)
+            flac_frame.frame_length(data[frame.at : stop - 1], frame.header)
 
 
 @pytest.mark.parametrize("sort", PACKED)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from studio.media.pictures import complaints
+from studio.media.pictures import printed_errors
 from studio.media.pictures.image import open_picture
 from studio.media.pictures.raster import BROKEN
 
@@ -69,13 +69,13 @@ def test_a_complete_jpeg_is_not_reported(words: dict[str, Any], tmp_path: Path) 
 
 @pytest.mark.skipif(not hasattr(os, "set_blocking"), reason="Windows before Python 3.12")
 def test_a_library_that_prints_very_much_does_not_block() -> None:
-    with complaints.gathered() as said:
+    with printed_errors.capture_printed_errors() as said:
         for _ in range(3000):
             try:
                 os.write(2, b"Fax4Decode: Bad code word at line 1 of strip 0 (x 7).\n")
             except BlockingIOError:
                 break
     assert 1000 < len(b"".join(said)) < 200_000
-    with complaints.gathered() as silent:
+    with printed_errors.capture_printed_errors() as silent:
         pass
     assert silent == []

@@ -90,12 +90,12 @@ def test_a_picture_that_is_too_large_is_refused_with_advice(tmp_path: Path, monk
         (tmp_path / "photo").write_bytes(saved(photo, ending))
         with pytest.raises(FileRefused, match="megapixels.*Save it smaller"):
             open_picture(tmp_path / "photo")
-    monkeypatch.setattr(formats, "_MOST_OF_WEBP", 100_000)
+    monkeypatch.setattr(formats, "_MAX_WEBP_PIXELS", 100_000)
     (tmp_path / "photo").write_bytes(saved(photo, "WEBP"))
     with pytest.raises(FileRefused, match="megapixels.*Save it smaller"):
         open_picture(tmp_path / "photo")
     monkeypatch.undo()
-    monkeypatch.setattr(formats, "_MOST_BYTES", 100_000)
+    monkeypatch.setattr(formats, "_MAX_PROGRESSIVE_BYTES", 100_000)
     (tmp_path / "photo").write_bytes(saved(photo, "JPEG", progressive=True))
     with pytest.raises(FileRefused, match="too much memory.*progressive JPEG.*Save it smaller"):
         open_picture(tmp_path / "photo")

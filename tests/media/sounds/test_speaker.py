@@ -196,7 +196,7 @@ class Machine:
 def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
     def put(*devices: dict[str, Any], refuses: str = "") -> Machine:
         here = Machine(*devices, refuses=refuses)
-        monkeypatch.setattr(speaker, "_library", lambda: here)
+        monkeypatch.setattr(speaker, "_load_sounddevice", lambda: here)
         return here
 
     return put

@@ -213,7 +213,7 @@ class Canvas(State):
             self.picture_opened.emit()
             return
         self._set_picture(to_model_shape(picture.array, trained), picture.name)
-        if picture.has_narrow_range:
+        if picture.narrow_range_note:
             stretch = partial(self._on_stretched, picture)
             self._messages.show_message(
                 little_range_text(picture), "warn", ("Stretch", stretch), until=(self.picture.changed,)

@@ -1,6 +1,6 @@
-"""Collect what libraries print to standard error while they decode.
+"""Capture what a decoder's library prints to standard error.
 
-Some continue after damage and report it nowhere else.
+Some libraries continue after damage and report it nowhere else.
 """
 
 import contextlib
@@ -9,11 +9,10 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def gathered() -> Iterator[list[bytes]]:
-    """Collect what is printed to standard error; the list is filled on leaving the context.
+def capture_printed_errors() -> Iterator[list[bytes]]:
+    """Capture what is printed to standard error. The list is filled when the context ends.
 
-    Use it in one thread at a time. The system may be unable to do this: without a standard error, and on Windows before
-    Python 3.12.
+    Use it in one thread at a time. The list stays empty without a standard error, and on Windows before Python 3.12.
     """
     printed: list[bytes] = []
     try:
@@ -25,7 +24,7 @@ def gathered() -> Iterator[list[bytes]]:
     try:
         os.set_blocking(writing, False)  # what does not fit is dropped; otherwise the library would wait for ever
         os.dup2(writing, 2)
-    except AttributeError:  # Windows before Python 3.12 has no such pipe, so nothing is collected
+    except AttributeError:  # Windows before Python 3.12 has no such pipe, so nothing is captured
         pass
     finally:
         os.close(writing)

@@ -194,7 +194,7 @@ def _trained(
 
     folder = folders.mktemp("trained")
     title = name.removeprefix("tiny-").capitalize()
-    study = TrainingConfig(
+    config = TrainingConfig(
         name=name,
         title=title,
         subject=title,
@@ -205,7 +205,7 @@ def _trained(
         recipe=recipe,
         plan=TrainingPlan(steps=steps, batch=32, learning_rate=rate, evaluate_every=20, warm_up=5),
     )
-    run = loop.TrainingRun(study, folder / "run", torch.device("cpu"))
+    run = loop.TrainingRun(config, folder / "run", torch.device("cpu"))
     known = TrainingExamples(torch.from_numpy(x.copy()), None if c is None else torch.from_numpy(c.copy()))
     learn, watch, test = (known.select(slice(*ends)) for ends in ((0, 128), (128, 144), (144, 160)))
     for _ in loop.train_run(run, learn, watch, bf16=False):
@@ -225,7 +225,7 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from studio.engine.training.config import TrainingConfig, TrainingPlan
     from studio.engine.training.recordings import TrainingRecordings
 
-    study = TrainingConfig(
+    config = TrainingConfig(
         name="tiny-recordings",
         title="Recordings",
         subject="Beeps",
@@ -238,7 +238,7 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         plan=TrainingPlan(steps=20, batch=4, cut_samples=200, learning_rate=0.01, evaluate_every=20, warm_up=5),
     )
     folder = tmp_path_factory.mktemp("recordings")
-    run = loop.TrainingRun(study, folder / "run", torch.device("cpu"))
+    run = loop.TrainingRun(config, folder / "run", torch.device("cpu"))
     waves = [(torch.arange(400 + i) // (4 + 8 * (i % 2)) % 2 * 60 + 98).to(torch.uint8) for i in range(8)]
     sounds = TrainingRecordings(tuple(waves), torch.arange(8) % 2)
     for _ in loop.train_run(run, sounds, sounds.select(slice(2)), bf16=False):

@@ -94,12 +94,12 @@ def test_a_sound_is_the_processors_to_the_last_sample() -> None:
 @pytest.mark.parametrize("family", zoo.FAMILIES)
 def test_a_run_learns_and_is_published(family: str, bf16: bool, tmp_path: Path) -> None:
     rate = 8000 if family == "wavenet" else 0
-    study = TrainingConfig(
+    config = TrainingConfig(
         name="learned", title="Learned", subject="Dots", training_data="dots", licence="CC0 1.0",
         shape=SHAPES.get(family, (1, 8, 8)), sample_rate=rate, recipe=zoo.FAMILIES[family].presets["tiny"],
         plan=TrainingPlan(steps=12, batch=16, cut_samples=128, evaluate_every=6, warm_up=2, learning_rate=0.002),
     )  # fmt: skip
-    run = loop.TrainingRun(study, tmp_path / "run", CARD)
+    run = loop.TrainingRun(config, tmp_path / "run", CARD)
     x = artworks(run.model, 64) // 64 * 16
     learn: TrainingExamples | TrainingRecordings = TrainingRecordings(tuple(x)) if rate else TrainingExamples(x)
     test = learn.select(slice(8))
@@ -108,7 +108,7 @@ def test_a_run_learns_and_is_published(family: str, bf16: bool, tmp_path: Path) 
     losses = [held for _, _, held in run.progress.loss_curve if held is not None]
     assert len(losses) == 2
     assert np.isfinite(losses).all()
-    resumed = loop.TrainingRun(study, tmp_path / "run", CARD)
+    resumed = loop.TrainingRun(config, tmp_path / "run", CARD)
     assert resumed.progress.step == 12
     card = model_export.export_model(resumed, tmp_path / "learned.safetensors", learn, test)
     assert np.isfinite(card.value)

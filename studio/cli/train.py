@@ -80,26 +80,26 @@ def _run(args: argparse.Namespace, stop: Interruption) -> int:
     from studio.engine.training import run_lock
     from studio.engine.training.config import config_to_dict
 
-    study = _read_config(args)
-    folder = storage.home_folder("runs") / study.name
+    config = _read_config(args)
+    folder = storage.home_folder("runs") / config.name
     try:
         run_lock.check_run(folder)
     except run_lock.RunLocked as error:
         ground.print_message(str(error))
         return 1
-    study = _check_config(args, study, folder)
+    config = _check_config(args, config, folder)
     ask = wire.Train(
         job="train",
         source=str(args.source),
         run_folder=str(folder),
         output_folder=str(storage.create_folder(args.out)) if args.out else "",
-        config=config_to_dict(study),
+        config=config_to_dict(config),
         force=args.force,
     )
     lower_priority()
-    _run_training(args, study, ask, stop)
+    _run_training(args, config, ask, stop)
     stop.sentence = "Stopped. The model is saved."
-    _report_model(args, study)
+    _report_model(args, config)
     return 0
 
 
@@ -111,15 +111,15 @@ def _read_config(args: argparse.Namespace) -> "TrainingConfig":
         raise ground.WrongUse("A model needs a name: add --name NAME.")
     try:
         if args.recipe:
-            study = config_from_json(args.recipe.read_bytes())
+            config = config_from_json(args.recipe.read_bytes())
         else:
-            study = config_for_data("model", args.source, args.family, args.preset, *_artwork_shape(args))
+            config = config_for_data("model", args.source, args.family, args.preset, *_artwork_shape(args))
     except BadTrainingConfig as error:
         raise ground.WrongUse(str(error)) from None
-    name = study.name if args.name is None else args.name
+    name = config.name if args.name is None else args.name
     if storage.clean_name(name) != name or not (storage.home_folder("runs") / name / "study.json").exists():
         _check_name(args, name)
-    return with_name(study, name, retitle=not args.recipe) if name != study.name else study
+    return with_name(config, name, retitle=not args.recipe) if name != config.name else config
 
 
 def _check_name(args: argparse.Namespace, name: str) -> None:
@@ -129,26 +129,26 @@ def _check_name(args: argparse.Namespace, name: str) -> None:
         raise ground.WrongUse(f'"{names.display_name(name)}" {fault}. This one is free: --name {free}')
 
 
-def _check_config(args: argparse.Namespace, study: "TrainingConfig", folder: Path) -> "TrainingConfig":
+def _check_config(args: argparse.Namespace, config: "TrainingConfig", folder: Path) -> "TrainingConfig":
     """Return the config, with the steps of its run if that exists. Raises WrongUse."""
     from studio.engine.training.config import BadTrainingConfig, config_from_json, with_steps
 
     begun = (folder / "study.json").exists()
     if begun and not args.resume:
         raise ground.WrongUse(
-            f'A run named "{study.name}" already exists. Add --resume to continue, or choose another name: '
-            f"--name {model_names.free_model_name(study.name, args.out)}"
+            f'A run named "{config.name}" already exists. Add --resume to continue, or choose another name: '
+            f"--name {model_names.free_model_name(config.name, args.out)}"
         )
     if args.resume and not begun:
-        raise ground.WrongUse(f'There is no run named "{study.name}" to resume. Leave --resume out to begin it.')
+        raise ground.WrongUse(f'There is no run named "{config.name}" to resume. Leave --resume out to begin it.')
     if args.steps:
-        return with_steps(study, args.steps)
+        return with_steps(config, args.steps)
     with contextlib.suppress(BadTrainingConfig, OSError):  # damaged: the recipe's own steps
-        return with_steps(study, config_from_json((folder / "study.json").read_bytes()).plan.steps)
-    return study
+        return with_steps(config, config_from_json((folder / "study.json").read_bytes()).plan.steps)
+    return config
 
 
-def _run_training(args: argparse.Namespace, study: "TrainingConfig", ask: wire.Train, stop: Interruption) -> None:
+def _run_training(args: argparse.Namespace, config: "TrainingConfig", ask: wire.Train, stop: Interruption) -> None:
     """Run the training and print its progress. Raises KeyboardInterrupt, with what was kept, if it is stopped."""
     begun = False
     objects = ground.ProgressInterval()
@@ -170,10 +170,10 @@ def _run_training(args: argparse.Namespace, study: "TrainingConfig", ask: wire.T
                 stop.sentence = SAVED_NOTE
                 if not begun:
                     ground.print_message(
-                        f'Training "{study.title}" for {event.steps:,} steps. Ctrl+C keeps what it learned.'
+                        f'Training "{config.title}" for {event.steps:,} steps. Ctrl+C keeps what it learned.'
                     )
                 begun = True
-                _report_step(args, study, event, objects)
+                _report_step(args, config, event, objects)
                 stop.is_pending = event.step < event.steps  # everything is saved before the last report
         except KeyboardInterrupt:
             events.close()  # save first, then tell the user
@@ -227,7 +227,7 @@ def skipped_table(skipped: Files, damaged: Files) -> bytes:
 
 
 def _report_step(
-    args: argparse.Namespace, study: "TrainingConfig", event: wire.TrainingProgress, objects: ground.ProgressInterval
+    args: argparse.Namespace, config: "TrainingConfig", event: wire.TrainingProgress, objects: ground.ProgressInterval
 ) -> None:
     """Print the progress: as a result if the model was just measured, otherwise as progress."""
     measured = event.held_out is not None
@@ -239,7 +239,7 @@ def _report_step(
         "rate": event.rate,
         "seconds_left": event.seconds_left,
     }
-    words = _progress_text(study, event)
+    words = _progress_text(config, event)
     if measured or (args.json and objects.is_due()):
         ground.print_result(args, line, words)
     else:
@@ -248,13 +248,13 @@ def _report_step(
         ground.print_message("All steps are done. Measuring and saving the model.")
 
 
-def _progress_text(study: "TrainingConfig", event: wire.TrainingProgress) -> str:
+def _progress_text(config: "TrainingConfig", event: wire.TrainingProgress) -> str:
     """Return a step in words.
 
     `step 1,200 of 34,400: 1.21 bits per dimension, 214 pictures a second, about 4 min left`.
     """
-    things = "waves" if len(study.shape) == 1 else "pictures"
-    if study.sample_rate:
+    things = "waves" if len(config.shape) == 1 else "pictures"
+    if config.sample_rate:
         things = "seconds of sound"
     rate = f"{event.rate:,.0f}" if event.rate >= 10 else f"{event.rate:.1f}"
     bits = event.loss if event.held_out is None else event.held_out
@@ -264,9 +264,9 @@ def _progress_text(study: "TrainingConfig", event: wire.TrainingProgress) -> str
     return f"{how}, {rate} {things} a second{left}"
 
 
-def _report_model(args: argparse.Namespace, study: "TrainingConfig") -> None:
+def _report_model(args: argparse.Namespace, config: "TrainingConfig") -> None:
     """Print where the model is and what to do with it."""
-    path = (args.out or storage.home_folder("models")) / f"{study.name}.safetensors"
+    path = (args.out or storage.home_folder("models")) / f"{config.name}.safetensors"
     card = models.find_model(str(path)).card
     known = args.out is None
     line = {"file": str(path), "name": card.name, "steps": card.steps, "metric": card.metric, "value": card.value}

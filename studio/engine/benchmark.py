@@ -32,13 +32,13 @@ def _now() -> float:
 
 @dataclass(frozen=True)
 class SpeedReport:
-    """Holds the seconds of a batch of artworks. For recordings, they are those of one second of each.
+    """Holds how many seconds a batch of artworks takes. For recordings, one second of each is made.
 
     Attributes
-        first: until the first row of pixels is ready, if pictures are drawn row by row
-        worked: processor seconds of the whole, if pictures are drawn row by row
-        naive: what the whole network for every entry would take, estimated from a few measured passes; None if one
-            pass makes the whole artwork, so that there is no naive way
+        first_seconds: seconds until the first row of pixels is ready; None if pictures are not drawn row by row
+        work_seconds: processor seconds for the whole batch; None if pictures are not drawn row by row
+        naive_seconds: seconds if the whole network were computed for every entry, estimated from a few measured passes;
+            None if one pass makes the whole artwork
     """
 
     count: int

@@ -1,12 +1,12 @@
-"""Convert artworks between arrays for the user and whole levels for models.
+"""Convert artworks between arrays for the user and levels for models.
 
 A picture is `(height, width, channels)` uint8; a sound `(samples,)` int16, one cycle of a wave or a recording. A
 model's levels are `(channels, height, width)` or `(samples,)`, from 0 to levels - 1. Those of a sound are evenly
 spaced. Only 256 levels are μ-law, as in telephones (ITU-T G.711): fine for quiet samples, coarse for loud ones.
 
-Training pictures in two levels are not cut at middle grey. Each bit is drawn once for all, white with a probability
-equal to the grey, as papers count nats of binarised MNIST. A user's own picture is cut at middle grey, so it does not
-change at random.
+For training, pictures in two levels are not rounded at middle grey. Each bit is drawn once: it is white with a
+probability equal to the grey, as in the papers on binarised MNIST. A user's own picture is rounded at middle grey, so
+that it does not change at random.
 """
 
 import math
@@ -21,12 +21,12 @@ from studio.density.model import Model
 from studio.wire.messages import Array
 
 MU_LAW = 256
-"""Levels of a sound that are graded by μ-law, with μ = 255."""
+"""The number of levels for which a sound is stored in μ-law, with μ = 255."""
 _MU = MU_LAW - 1
 
 
 class DoesNotFit(ValueError):
-    """A request does not fit the model; the sentence says how."""
+    """Reports in a sentence why a request does not fit the model."""
 
 
 @dataclass(frozen=True)

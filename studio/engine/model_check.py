@@ -1,7 +1,7 @@
 """Check that a model's file holds what its card describes, before memory is taken.
 
-A card is a stranger's: it may describe a model of any size. So the model is built without memory first, on torch's
-`meta` device, and compared with the file's list of contents.
+A file may come from a stranger, and its card may describe a model of any size. So the model is first built without
+memory, on torch's `meta` device, and compared with the file's list of contents.
 """
 
 from collections.abc import Mapping

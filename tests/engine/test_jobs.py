@@ -140,8 +140,8 @@ def test_faults_are_reported_before_anything_is_generated(tiny: str, ask: Ask) -
 def test_a_folder_becomes_a_model_of_the_user(ask: Ask, rings: np.ndarray, tmp_path: Path, studio_home: Path) -> None:
     pack = tmp_path / "rings.npz"
     np.savez(pack, train_x=rings[:120], test_x=rings[120:])
-    study = with_steps(config_for_data("roses", pack, "realnvp", "tiny", (3, 8, 8)), 4)
-    command = wire.Train(job="t", source=str(pack), run_folder=str(tmp_path / "run"), config=config_to_dict(study))
+    config = with_steps(config_for_data("roses", pack, "realnvp", "tiny", (3, 8, 8)), 4)
+    command = wire.Train(job="t", source=str(pack), run_folder=str(tmp_path / "run"), config=config_to_dict(config))
     events = ask(command)
     learned = [e for e in events if isinstance(e, wire.TrainingProgress)]
     assert learned[-1].step == learned[-1].steps == 4
@@ -154,9 +154,9 @@ def test_a_folder_becomes_a_model_of_the_user(ask: Ask, rings: np.ndarray, tmp_p
 
 def test_a_folder_of_rubbish_is_refused_with_counts(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
-    study = config_for_data("roses", tmp_path, "realnvp", "tiny", (3, 8, 8))
+    config = config_for_data("roses", tmp_path, "realnvp", "tiny", (3, 8, 8))
     with pytest.raises(FileRefused, match="usable"):
-        ask(wire.Train(job="t", source=str(tmp_path), run_folder=str(tmp_path / "run"), config=config_to_dict(study)))
+        ask(wire.Train(job="t", source=str(tmp_path), run_folder=str(tmp_path / "run"), config=config_to_dict(config)))
 
 
 def test_doctor_examines_everything(tiny: str, ask: Ask) -> None:

@@ -17,7 +17,7 @@ KINDS = zoo.glow.Glow(scales=2, depth=2, width=16, classes=2)
 def test_a_glow_with_kinds_learns_is_saved_and_goes_on(tmp_path: Path, rings: np.ndarray) -> None:
     x = torch.from_numpy(rings).permute(0, 3, 1, 2)
     known = TrainingExamples(x, torch.arange(len(x)) % 2)
-    study = TrainingConfig(
+    config = TrainingConfig(
         name="kinds",
         title="Kinds",
         subject="Rings",
@@ -27,14 +27,14 @@ def test_a_glow_with_kinds_learns_is_saved_and_goes_on(tmp_path: Path, rings: np
         recipe=KINDS,
         plan=TrainingPlan(steps=4, batch=16, evaluate_every=2),
     )
-    run = loop.TrainingRun(study, tmp_path, torch.device("cpu"))
+    run = loop.TrainingRun(config, tmp_path, torch.device("cpu"))
     moments = [
         moment
         for moment in loop.train_run(run, known.select(slice(128)), known.select(slice(128, None)), bf16=False)
         if moment
     ]
     assert moments[-1].step == 4
-    longer = msgspec.structs.replace(study, plan=msgspec.structs.replace(study.plan, steps=6))
+    longer = msgspec.structs.replace(config, plan=msgspec.structs.replace(config.plan, steps=6))
     again = loop.TrainingRun(longer, tmp_path, torch.device("cpu"))
     assert again.progress.step == 4
     for name, tensor in again.model.state_dict().items():

@@ -65,7 +65,7 @@ def score_completions(
         ln p(x) = Σ_t ln p(x_t | x_<t)   and   Σ_{t kept, t > t₀} ln p(x_t | x_<t),  t₀ the first entry that is made
 
     The second is the logarithm of the weight that an importance sampler would give a completion drawn at temperature 1,
-    so the heaviest are those that fit what follows. It is None where nothing that is kept follows t₀.
+    so the heaviest completions fit best to what follows. It is None if no kept entry follows t₀.
     """
     x = sampling.levels_of_artworks(loaded, arrays)
     c = sampling.classes_for(loaded, seeds, label)

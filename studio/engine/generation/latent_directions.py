@@ -22,13 +22,13 @@ def principal_directions(
 
         d = E[(z - E z) · s]
 
-    with s the artworks' scores along the component, of variance 1: the latent of an artwork that differs from
-    the mean by one standard deviation along the component differs by d on average. A good flow's latents
-    themselves are noise, whose own components mean nothing; for a linear flow d moves the artwork along its
-    component exactly. The sign makes the component's largest entry positive, so that the result is repeatable.
+    with s the artworks' scores along the component, of variance 1. If an artwork differs from the mean by one standard
+    deviation along the component, its latent differs by d on average. The latents of a good flow are noise, so their
+    own principal components mean nothing. For a linear flow, d moves the artwork exactly along its component. The sign
+    makes the component's largest entry positive, so that the result is repeatable.
 
-    A model that draws entry by entry has none: each entry hangs on those before it, so that whatever moves the first
-    few changes all that follows.
+    A model that draws entry by entry has no directions: each entry depends on those before it, so a change of the first
+    few changes all that follow.
     """
     if isinstance(model, Autoregressive | AutoregressiveSound) or isinstance(examples, TrainingRecordings):
         return torch.zeros(0, *model.latent_shape)

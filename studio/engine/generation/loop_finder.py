@@ -1,10 +1,10 @@
-"""Find where to join a loop so that a model finds the join likely. The loop continues with its own beginning.
+"""Find the ends of a loop for which a model finds the join likely. At the join, the loop begins again.
 
     cost(a, b) = log2 p(x_a … x_{a+n-1} | …, x_{a-1}) - log2 p(x_a … x_{a+n-1} | …, x_{b-1})
 
-for a loop of samples x_a … x_{b-1}: by how many bits its first n are dearer after its end than where they stand. 0 is a
-join that the model does not notice. Of all ends and beginnings near those that are wanted, the ones are tried before
-which the wave looks most alike.
+for a loop of samples x_a … x_{b-1}: how many more bits its first n samples cost after the loop's end than in their own
+place. A cost of 0 is a join that the model does not notice. Of all ends and beginnings near the requested ones, those
+are tried before which the wave is most similar.
 """
 
 from collections.abc import Generator, Iterator

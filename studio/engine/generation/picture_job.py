@@ -17,17 +17,24 @@ from studio.engine.generation.live_controls import LiveControls
 from studio.wire import messages as wire
 
 GROUP_SIZE = 8
-"""Pictures that are drawn together. With 16, the previews of a slider dragged meanwhile came 58 ms late in the 95th
-percentile, with 8 it is 44 (tests/benchmarks/dragging.py)."""
+"""The number of pictures that are drawn together.
+
+With 16, the previews of a slider that was dragged meanwhile came 58 ms late in the 95th percentile; with 8 it is 44 ms
+(tests/benchmarks/dragging.py).
+"""
 _PREVIEW_SECONDS = 1 / 30
 """Seconds between two previews."""
 
 DrawSteps = Callable[[tuple[int, ...], Tensor, PixelEntropies], Iterator[tuple[wire.Array, int, int] | None]]
-"""Takes seeds, temperatures, and entropies to fill in. It yields the pictures so far, the steps done, and their number;
-or None between two of these."""
+"""Draws pictures of seeds at temperatures, and fills in entropies.
+
+It yields the pictures so far, the steps done, and the number of steps; or None between two of these.
+"""
 PriceSteps = Callable[[wire.Array, tuple[int, ...]], Iterator[tuple[list[float], list[float] | None] | None]]
-"""Takes finished pictures and their seeds. It yields None after each step, then the nats of each, and of what follows
-the hole in each."""
+"""Computes the log-probabilities of finished pictures and their seeds.
+
+It yields None after each step, then ln p of each picture in nats, and ln p of what follows the drawn part of each.
+"""
 
 
 class PictureJob:

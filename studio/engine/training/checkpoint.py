@@ -37,11 +37,11 @@ class CheckpointEntry(msgspec.Struct, frozen=True):
 
 
 class DamagedRun(ValueError):
-    """No checkpoint of a run can be read; the sentence names those that were tried."""
+    """Reports in a sentence that no checkpoint of a run can be read."""
 
 
 class NotFiniteWeights(ValueError):
-    """Weights that are not finite are never saved."""
+    """Reports weights that are not finite. They are never saved."""
 
 
 def list_checkpoints(run: Path) -> list[CheckpointEntry]:

@@ -48,27 +48,28 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
     title: str
     subject: str
-    """What its pictures show, for example `Emoji`."""
+    """What the model's artworks show, for example `Emoji`."""
     training_data: str
     licence: str
     group: Group = ""
     shown_smooth: bool = False
-    """Whether its pictures are first shown blended instead of as squares, as photographs are."""
+    """Whether pictures of the model are shown blended at first, like photographs, instead of as squares."""
     data: str = ""
     """Where the data were found, for the user."""
     shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
-    """(channels, height, width) of pictures, or (samples,) of single cycles. For recordings it is the default length.
-    """
+    """(channels, height, width) of pictures, or (samples,) of single cycles. It is the usual length of recordings."""
     levels: Annotated[int, Meta(ge=2, le=65536)] = 256
-    """How finely artworks are graded: 32 for pictures of 5 bits, 4096 for sounds of 12; 256 of sounds are μ-law."""
+    """How many values a colour or sample can have: 32 for 5 bits, 4096 for 12 bits. 256 levels of a sound are μ-law."""
     sample_rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
-    """Hz of recordings; 0 of pictures and single cycles."""
+    """The sample rate of recordings in Hz; 0 for pictures and single cycles."""
     label_columns: tuple[str, ...] = ()
-    """The columns of a pack's index that say the kinds of its recordings, each a sort of kinds."""
+    """The columns of a pack's index that hold the classes of its recordings; each is a group of classes."""
     temperature: Annotated[float, Meta(ge=0, le=2)] = 0.8
     opening_temperature: Annotated[float, Meta(ge=0, le=2)] = 0.0
-    """The least temperature of the first 2 ms of a recording that nothing precedes. A model that has learned few
-    beginnings may else fall silent before its first note."""
+    """The lowest temperature for the first 2 ms of a new recording.
+
+    Without it, a model that was trained on few beginnings may stay silent before its first note.
+    """
     recipe: zoo.Recipe
     plan: TrainingPlan = TrainingPlan()
 
@@ -139,21 +140,21 @@ def _title(name: str) -> str:
     return name.replace("-", " ").capitalize()
 
 
-def config_to_dict(study: TrainingConfig) -> dict[str, Any]:
+def config_to_dict(config: TrainingConfig) -> dict[str, Any]:
     """Return a config as it is sent in a message."""
-    fields: dict[str, Any] = msgspec.to_builtins(study)
+    fields: dict[str, Any] = msgspec.to_builtins(config)
     return fields
 
 
-def with_name(study: TrainingConfig, name: str, *, retitle: bool) -> TrainingConfig:
+def with_name(config: TrainingConfig, name: str, *, retitle: bool) -> TrainingConfig:
     """Return the config under another name, with the title that follows from it if `retitle`.
 
     Raises BadTrainingConfig.
     """
-    title = _title(name) if retitle else study.title
-    return config_from_json(msgspec.json.encode(msgspec.structs.replace(study, name=name, title=title)))
+    title = _title(name) if retitle else config.title
+    return config_from_json(msgspec.json.encode(msgspec.structs.replace(config, name=name, title=title)))
 
 
-def with_steps(study: TrainingConfig, steps: int) -> TrainingConfig:
+def with_steps(config: TrainingConfig, steps: int) -> TrainingConfig:
     """Return the config with another number of steps."""
-    return msgspec.structs.replace(study, plan=msgspec.structs.replace(study.plan, steps=steps))
+    return msgspec.structs.replace(config, plan=msgspec.structs.replace(config.plan, steps=steps))

@@ -61,12 +61,12 @@ def bits_per_dimension(
 def measure_spread(
     model: Model, examples: TrainingExamples | TrainingRecordings, *, most: int | None = None
 ) -> Generator[tuple[int, int], None, Spread]:
-    """Return how prices are spread: `QUANTILES` of bits per dimension, from least to most.
+    """Return `QUANTILE_COUNT` quantiles of the artworks' bits per dimension, from the lowest to the highest.
 
     Artworks are scored as a user's own are: as they are opened (see `TrainingExamples.opened`), with a flow's usual
     noise, and with classes under their even mixture. Recordings have bits per sample. They are cut into pieces as long
-    as the model makes, and scored given their class; the mixture adds at most log2(classes) bits to a piece. If there
-    are more than `most`, that many at equal distances are scored. Yields (artworks done, in all).
+    as those of the model, and scored given their class; the mixture would add at most log2(classes) bits to a piece. If
+    there are more than `most`, that many at equal distances are scored. Yields (artworks done, in all).
     """
     if isinstance(examples, TrainingRecordings):
         examples = examples.cut_into_pieces(model.shape[0])
@@ -109,13 +109,13 @@ def measure_figures_in_steps(
         nats in logit space             ln p(h) of h = logit(α + (1 - 2α) y), exact for dequantised y
         nats on [0, 1]                  ln p(y) without the logit, exact for dequantised y
 
-    with the mean over `draws` of the dequantising noise. A VAE gives the bound that it learns (ELBO) and the
-    tighter one of `importance` weighted draws (Burda, Grosse and Salakhutdinov, 2015, arXiv:1509.00519): in
-    nats, -ln p(x), of pictures of black and white, else in bits per dimension. A model that draws entry by entry gives
-    the exact price in the same units: with classes, given the kind, and that of the mixture where it is not too long
-    to ask for every class, otherwise the bound p(x) ≥ p(x | c) / classes. Of recordings it is the bits of every sample,
-    from the first of each to its last, given the class if there are classes; next to it the bits of the same levels as
-    FLAC and by a linear prediction.
+    with the mean over `draws` of the dequantising noise. A VAE gives the bound that it is trained with (ELBO) and the
+    tighter one of `importance` weighted draws (Burda, Grosse and Salakhutdinov, 2015, arXiv:1509.00519): in nats,
+    -ln p(x), for black and white pictures, else in bits per dimension. A model that draws entry by entry gives exact
+    figures in the same units. With classes they are given the class, and for the mixture of all classes if computing
+    every class does not take too long, otherwise the bound p(x) ≥ p(x | c) / classes. Recordings give the bits of every
+    sample, from the first to the last, given the class if there are classes. Two more figures are the bits of the same
+    levels as FLAC and by a linear prediction.
 
     unlike: which artworks resemble no learned one, `(n,)`. If given, the first figure of these alone is the last.
     """

@@ -27,11 +27,12 @@ from studio.wire import messages as wire
 
 TrainingData = dataset.Dataset | audio_dataset.RecordingDataset
 MIN_ARTWORKS = 3
-"""The least pictures or waves besides those held out: one for validation, and two for training, because one has no
-deviation to start from."""
+"""The fewest pictures or waves besides those held out: one for validation and two for training.
+
+A single one for training has no deviation from which layers could be initialised.
+"""
 WEIGHT_COPIES = 5
-"""How many copies of the weights a training needs: themselves, their average, their gradients, and two of the
-optimiser."""
+"""The number of copies of the weights in memory: weights, average, gradients, and two for the optimiser."""
 SKIPPED_PER_MESSAGE = 500
 """The largest number of skipped or damaged files in one message."""
 
@@ -41,34 +42,34 @@ def train_model(command: wire.Train, device: ComputeDevice) -> EventSteps:
 
     Raises run_lock.RunLocked if another process trains the same run.
     """
-    study = msgspec.convert(command.config, TrainingConfig)
+    config = msgspec.convert(command.config, TrainingConfig)
     folder = Path(command.run_folder)
     run_lock.check_run(folder)
-    _check_memory(study, device)
-    data = yield from _load_training_data(command, study)
+    _check_memory(config, device)
+    data = yield from _load_training_data(command, config)
     yield wire.Notice(job=command.job, text=data.report.summary)
     yield from _report_files(command.job, data.report)
     with run_lock.hold_run(folder):
-        run = loop.TrainingRun(study, folder, device.torch_device)
+        run = loop.TrainingRun(config, folder, device.torch_device)
         known, test = _training_and_test(data, run.model)
         learn, watch = split_validation(known, data.name)
         _check_resumed(run, hash_training_data(data), force=command.force)
         for moment in loop.train_run(run, learn, watch, bf16=device.has_bf16):
-            yield from _report_progress(command.job, study, moment)
+            yield from _report_progress(command.job, config, moment)
         path = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
         classes = _class_names(data, run.model)
-        card = model_export.export_model(run, path / f"{study.name}.safetensors", learn, watch, test, classes)
+        card = model_export.export_model(run, path / f"{config.name}.safetensors", learn, watch, test, classes)
     yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.held_out_text} on held-out artworks.')
 
 
-def _check_memory(study: TrainingConfig, device: ComputeDevice) -> None:
+def _check_memory(config: TrainingConfig, device: ComputeDevice) -> None:
     """Raise BadTrainingConfig if a model is too large to train in memory.
 
     It is built without memory to find out.
     """
     try:
         with torch.device("meta"):
-            model = study.recipe.build(study.shape, study.levels)
+            model = config.recipe.build(config.shape, config.levels)
     except ValueError:  # the run itself reports the reason
         return
     needed = WEIGHT_COPIES * sum(p.numel() * p.element_size() for p in model.parameters())
@@ -81,17 +82,17 @@ def _check_memory(study: TrainingConfig, device: ComputeDevice) -> None:
 
 
 def _load_training_data(
-    command: wire.Train, study: TrainingConfig
+    command: wire.Train, config: TrainingConfig
 ) -> Generator[wire.AnyEvent | Pause | None, None, TrainingData]:
     """Load the artworks of a config. Raises FileRefused, with the number that is needed, if there are too few."""
     try:
-        return (yield from _load_data(command.source, study.shape, study.sample_rate, study.label_columns))
+        return (yield from _load_data(command.source, config.shape, config.sample_rate, config.label_columns))
     except FileRefused as refusal:
         if isinstance(refusal, dataset.TooFewArtworks):
             yield from _report_files(command.job, refusal.report)
         if "to learn from" not in refusal.reason:
             raise
-        needed = "At least 1 is needed." if study.sample_rate else f"At least {MIN_ARTWORKS + 1} are needed."
+        needed = "At least 1 is needed." if config.sample_rate else f"At least {MIN_ARTWORKS + 1} are needed."
         raise FileRefused(refusal.name, refusal.reason, needed) from None
 
 
@@ -104,7 +105,7 @@ def _report_files(job: str, report: dataset.ImportReport) -> EventSteps:
     yield wire.DatasetLoaded(job=job, used=report.used, skipped=len(report.skipped), duplicates=report.duplicates)
 
 
-def _report_progress(job: str, study: TrainingConfig, moment: loop.ProgressReport | None) -> EventSteps:
+def _report_progress(job: str, config: TrainingConfig, moment: loop.ProgressReport | None) -> EventSteps:
     """Yield the state of a run as messages."""
     if moment is None:
         yield None
@@ -114,7 +115,7 @@ def _report_progress(job: str, study: TrainingConfig, moment: loop.ProgressRepor
     yield wire.TrainingProgress(
         job=job,
         step=moment.step,
-        steps=study.plan.steps,
+        steps=config.plan.steps,
         loss=moment.loss,
         held_out=moment.held_out,
         rate=moment.rate,
@@ -123,7 +124,7 @@ def _report_progress(job: str, study: TrainingConfig, moment: loop.ProgressRepor
 
 
 def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> None:
-    """Compare a run with its data of now, and store what that is. Raises BadTrainingConfig if they do not fit."""
+    """Compare a resumed run with the present training data, and store their hash. Raises BadTrainingConfig."""
     progress = run.progress
     name = run.folder.name
     if progress.step > run.config.plan.steps:

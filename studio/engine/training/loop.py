@@ -36,18 +36,18 @@ class RunProgress:
     rollbacks: int = 0
     seconds: float = 0.0
     data_fingerprint: str = ""
-    """The fingerprint of the artworks that it learns from."""
+    """The hash of the training data."""
     loss_curve: list[tuple[int, float, float | None]] = field(default_factory=list)
-    """(step, training bits per dimension, held-out bits per dimension where measured)"""
+    """For each point: the step, the training bits per dimension, and the held-out ones if they were measured."""
 
 
 class TrainingDiverged(RuntimeError):
-    """The loss stayed non-finite after three rollbacks; the best checkpoint is kept."""
+    """Reports that the loss was not finite after three rollbacks. The best checkpoint is kept."""
 
 
 @dataclass(frozen=True)
 class ProgressReport:
-    """Reports a run after this many steps, with this loss."""
+    """Holds the progress of a run at one moment."""
 
     step: int
     loss: float
@@ -60,18 +60,18 @@ class ProgressReport:
 class TrainingRun:
     """Holds a run's model, average, optimiser and progress. If its folder exists, it is resumed from there."""
 
-    def __init__(self, study: TrainingConfig, folder: Path, device: torch.device) -> None:
-        self.config = study
+    def __init__(self, config: TrainingConfig, folder: Path, device: torch.device) -> None:
+        self.config = config
         self.folder = folder
         self.device = device
-        torch.manual_seed(study.plan.seed)
+        torch.manual_seed(config.plan.seed)
         try:
-            self.model = study.recipe.build(study.shape, study.levels).to(device)
+            self.model = config.recipe.build(config.shape, config.levels).to(device)
         except ValueError as error:
             raise BadTrainingConfig(f"{error}.") from None
         zoo.channels_last(self.model)
         self.average: Model = copy.deepcopy(self.model).eval()
-        plan = study.plan
+        plan = config.plan
         self.optimiser = torch.optim.AdamW(self.model.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
         self.progress = RunProgress()
         self.resumed = self._resume(checkpoint.load_newest(folder))
@@ -288,9 +288,9 @@ def _train_step(run: TrainingRun, batch: TrainingExamples, *, bf16: bool) -> str
 
 @torch.no_grad()
 def _update_average(average: Model, model: Model, decay: float) -> None:
-    """Update the average:
+    """Update the average of the weights: average ← decay · average + (1 - decay) · model.
 
-    average ← decay · average + (1 - decay) · model. Only parameters are averaged; other state is copied.
+    Only parameters are averaged; other state is copied.
     """
     for mine, theirs in zip(average.parameters(), model.parameters(), strict=True):
         mine.lerp_(theirs, 1 - decay)

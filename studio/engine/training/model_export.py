@@ -29,7 +29,7 @@ BATCH_NORM_ARTWORKS = 4096
 COMPARED_ARTWORKS = 64
 """Training artworks that are compared with drawn ones to call these blank or saturated."""
 _SAME = 0.002
-"""Bits per dimension by which smaller numbers may change the held-out figure."""
+"""The most bits per dimension by which half floats may change the held-out figure."""
 
 
 class FiguresNotFinite(ValueError):
@@ -51,8 +51,8 @@ def export_model(
     Arguments
         learn: all training artworks
         watch: validation artworks, which choose between half floats and floats
-        test: artworks it never saw, for the figures on the card
-        classes: the names of the classes it can be asked for
+        test: artworks that the model never saw, for the figures on the card
+        classes: the names of the model's classes
     """
     model = _best_model(run)
     if isinstance(learn, TrainingExamples):
@@ -103,19 +103,19 @@ def _halved_weights(model: Model, watch: TrainingExamples | TrainingRecordings) 
 
 
 @torch.inference_mode()
-def _cover(model: Model, study: TrainingConfig) -> tuple[np.ndarray, float]:
+def _cover(model: Model, config: TrainingConfig) -> tuple[np.ndarray, float]:
     """Draw artworks of the first seeds, and measure the seconds each of 16 took.
 
     The temperature is the model's.
     """
     began = time.perf_counter()
-    artworks = to_arrays(model.sample(range(1, 17), temperature=study.temperature), model.levels)
+    artworks = to_arrays(model.sample(range(1, 17), temperature=config.temperature), model.levels)
     seconds = (time.perf_counter() - began) / 16
     return artworks[:COVER_ARTWORKS], seconds
 
 
 def _temperature_range(
-    model: Model, study: TrainingConfig, learn: TrainingExamples | TrainingRecordings
+    model: Model, config: TrainingConfig, learn: TrainingExamples | TrainingRecordings
 ) -> temperature_range.TemperatureRange | None:
     """Return the temperatures between which the model works, compared with its training data."""
     some = learn.select(slice(COMPARED_ARTWORKS))
@@ -125,9 +125,9 @@ def _temperature_range(
         learned = [sound_of_levels(x, model.levels) for x in some.x]
     return temperature_range.measure_range(
         lambda temperature: temperature_range.draw_works(
-            model, temperature, study.sample_rate, study.opening_temperature
+            model, temperature, config.sample_rate, config.opening_temperature
         ),
-        study.temperature,
+        config.temperature,
         learned,
     )
 
@@ -140,39 +140,39 @@ def _card(
     classes: tuple[str, ...],
     seconds: float,
 ) -> Card:
-    study = run.config
+    config = run.config
     rounded = tuple((metric, round(value, 4), exact) for metric, value, exact in figures)
     metric, value, exact = rounded[0]
-    fields = msgspec.to_builtins(study.recipe)
+    fields = msgspec.to_builtins(config.recipe)
     family = zoo.FAMILIES[fields["family"]]
     return Card(
-        name=study.name,
-        title=study.title,
+        name=config.name,
+        title=config.title,
         family=fields["family"],
         family_title=family.title,
-        subject=study.subject,
-        medium="sound" if len(study.shape) == 1 else "picture",
-        group=study.group,
-        shown_smooth=study.shown_smooth,
-        shape=study.shape,
-        levels=study.levels,
-        sample_rate=study.sample_rate,
+        subject=config.subject,
+        medium="sound" if len(config.shape) == 1 else "picture",
+        group=config.group,
+        shown_smooth=config.shown_smooth,
+        shape=config.shape,
+        levels=config.levels,
+        sample_rate=config.sample_rate,
         recipe=fields,
-        training_data=study.training_data,
-        licence=study.licence,
+        training_data=config.training_data,
+        licence=config.licence,
         parameters=sum(p.numel() for p in run.average.parameters()),
         steps=run.progress.step,
         metric=metric,
         value=value,
         exact=exact,
         figures=rounded,
-        paper_figure=zoo.paper_of(study.recipe),
-        temperature=study.temperature,
-        opening_temperature=study.opening_temperature,
+        paper_figure=zoo.paper_of(config.recipe),
+        temperature=config.temperature,
+        opening_temperature=config.opening_temperature,
         scales=_scales(model.scales),
         directions=tuple(str(i + 1) for i in range(count)),
         classes=classes,
-        label_columns=study.label_columns,
+        label_columns=config.label_columns,
         seconds_each=round(seconds, 4),
         date=date.today().isoformat(),
         version=__version__,

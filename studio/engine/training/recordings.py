@@ -14,8 +14,11 @@ from studio.engine.levels import DoesNotFit, TrainingExamples, levels_of_sound
 from studio.media.sounds import audio_dataset as files
 
 LONG = 4
-"""The least cuts in a long sound, whose cuts begin elsewhere in every epoch. Cuts of a shorter sound begin at its
-beginning, and the silence beyond its end is learned, too."""
+"""The number of cuts from which on a sound counts as long.
+
+Cuts of a long sound begin at another place in every epoch. Cuts of a shorter sound begin at its beginning, and the
+model also learns the silence after its end.
+"""
 
 
 @dataclass(frozen=True)

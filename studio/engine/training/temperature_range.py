@@ -11,20 +11,22 @@ from studio.engine.levels import to_arrays
 from studio.wire.messages import Array
 
 TRIED_TEMPERATURES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
-"""The temperatures that are tried: the whole dial, finest near 1."""
+"""The temperatures that are tried: the whole range of the slider, finest near 1."""
 WORKS_PER_TEMPERATURE = 8
 """The number of works drawn at each."""
 RECORDING_SECONDS = 2.0
-"""The seconds of a recording that are drawn, if a model makes as much at once. Models of music that fall silent at low
-temperatures do so within the first second."""
+"""The seconds of a recording that are drawn, if a model's usual length is not shorter.
+
+Models of music that fall silent at low temperatures do so within the first second.
+"""
 TemperatureRange = tuple[float, float]
 
 
 def looks_blank(work: Array) -> bool:
     """Return whether a picture has one colour, or a sound is silent.
 
-    For a picture, 98 % of it lie within 2 % of the range from black to white. For a sound, 98 % of its second half lie
-    within 0.2 % of the whole height: it began, and went out.
+    A picture has one colour if 98 % of it lie within 2 % of the range from black to white. A sound is silent if 98 % of
+    its second half lie within 0.2 % of the full range: it began, then became silent.
     """
     share = 0.02
     if work.ndim == 1:
@@ -35,9 +37,9 @@ def looks_blank(work: Array) -> bool:
 
 
 def looks_saturated(work: Array) -> bool:
-    """Return whether a work is black and white, or a clipped sound.
+    """Return whether a work is only black and white, or a clipped sound.
 
-    90 % of it lie within 1 % of the ends of the range, and it is not blank.
+    This is so if 90 % of it lie within 1 % of the ends of the range, and it is not blank.
     """
     info = np.iinfo(work.dtype)
     near = 0.01 * _size(work)

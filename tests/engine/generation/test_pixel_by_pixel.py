@@ -46,8 +46,8 @@ def pack(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def learned(request: pytest.FixtureRequest, pack: Path, tmp_path: Path, ask: Ask) -> str:
     """Return the name of a model that the real job trained in a moment: bits, or 16 levels in two classes."""
     levels, classes = request.param
-    study = config_for_data("pixels", pack, "gated_pixelcnn", "tiny", (1, 8, 8))
-    fields = {**config_to_dict(study), "levels": levels, "recipe": {**RECIPE, "classes": classes}}
+    config = config_for_data("pixels", pack, "gated_pixelcnn", "tiny", (1, 8, 8))
+    fields = {**config_to_dict(config), "levels": levels, "recipe": {**RECIPE, "classes": classes}}
     fields["plan"] |= {"steps": 12, "batch": 16, "learning_rate": 0.01, "warm_up": 2}
     ask(wire.Train(job="t", source=str(pack), run_folder=str(tmp_path / "run"), config=fields))
     return "pixels"
@@ -217,8 +217,8 @@ def test_training_bits_are_drawn_once_with_the_greys_as_probabilities() -> None:
 
 
 def test_the_settings_of_a_stream_are_checked(pack: Path) -> None:
-    study = config_for_data("pixels", pack, "pixelcnn", "tiny", (1, 8, 8))
-    bad = msgspec.structs.replace(study, recipe=msgspec.structs.replace(study.recipe, size=4))
+    config = config_for_data("pixels", pack, "pixelcnn", "tiny", (1, 8, 8))
+    bad = msgspec.structs.replace(config, recipe=msgspec.structs.replace(config.recipe, size=4))
     with pytest.raises(BadTrainingConfig, match="4 pixels has no middle; use an odd number"):
         loop.TrainingRun(bad, pack.parent / "run", torch.device("cpu"))
 

@@ -92,7 +92,7 @@ def test_a_folder_of_single_cycles_is_learned_from(tmp_path: Path) -> None:
     assert np.abs(waves.astype(float).mean(1)).max() < 2, "no mean is left"
     assert (waves[:, -1] < 0).all(), "each begins where it rises through zero"
     assert (waves[:, 0] >= 0).all()
-    study = TrainingConfig(
+    config = TrainingConfig(
         name="mine",
         title="Mine",
         subject="Waves",
@@ -103,7 +103,7 @@ def test_a_folder_of_single_cycles_is_learned_from(tmp_path: Path) -> None:
         recipe=zoo.maf.MAF(layers=1, hidden=(8,), alpha=None),
         plan=TrainingPlan(steps=2, batch=4),
     )
-    ask = wire.Train(job="t", source=str(tmp_path), run_folder=str(tmp_path / "run"), config=config_to_dict(study))
+    ask = wire.Train(job="t", source=str(tmp_path), run_folder=str(tmp_path / "run"), config=config_to_dict(config))
     said = [e for e in JobStarter(CPU).start(ask) if isinstance(e, wire.Notice)]
     assert said[0].text.startswith("12 sounds are used.")
     assert '"mine" is ready' in said[-1].text

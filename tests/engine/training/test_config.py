@@ -39,8 +39,8 @@ def test_the_users_settings_are_checked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", sorted((ROOT / "models").glob("*.safetensors")), ids=lambda path: path.stem)
 def test_a_shipped_card_agrees_with_its_recipe(file: Path) -> None:
-    study = config_from_json((ROOT / "models" / "recipes" / f"{file.stem}.json").read_bytes())
+    config = config_from_json((ROOT / "models" / "recipes" / f"{file.stem}.json").read_bytes())
     card = models.find_model(str(file)).card
     for field in ("name", "title", "licence", "group", "shown_smooth", "temperature", "levels", "sample_rate"):
-        assert getattr(card, field) == getattr(study, field), field
+        assert getattr(card, field) == getattr(config, field), field
     assert (card.group_heading == "Studies") == ("MNIST" in card.training_data)

@@ -43,7 +43,9 @@ FAMILIES: dict[str, tuple[zoo.Recipe, int]] = {
 WAVES = ("nice", "realnvp", "maf", "iaf")
 
 
-def study(recipe: zoo.Recipe, shape: tuple[int, ...] = (1, 8, 8), levels: int = 256, **plan: Any) -> TrainingConfig:
+def make_config(
+    recipe: zoo.Recipe, shape: tuple[int, ...] = (1, 8, 8), levels: int = 256, **plan: Any
+) -> TrainingConfig:
     fields = {"steps": 2, "batch": 4, "evaluate_every": 1, "warm_up": 0} | plan
     return TrainingConfig(
         name="few", title="Few", subject="Few", training_data="few", licence="CC0 1.0", shape=shape, levels=levels,
@@ -92,7 +94,7 @@ def test_the_test_pictures_do_not_choose_the_best_weights(tmp_path: Path, studio
     for name, test in {"alike": near, "noise": pictures(8)}.items():
         folder = tmp_path / name
         folder.mkdir()
-        what = study(FAMILIES["maf"][0], steps=40, learning_rate=0.01, average_decay=0.0)
+        what = make_config(FAMILIES["maf"][0], steps=40, learning_rate=0.01, average_decay=0.0)
         events = learn(folder, pack(folder / "p.npz", alike, test), what)
         held_out = [event.held_out for event in events if isinstance(event, wire.TrainingProgress)]
         card = models.find_model("few").card
@@ -113,7 +115,7 @@ def test_very_few_pictures_are_used_or_the_needed_number_is_reported(
 ) -> None:
     recipe, levels = FAMILIES[family]
     source = pack(tmp_path / "p.npz", pictures(count), pictures(1, seed=1))
-    few(tmp_path, source, study(recipe, levels=levels), count)
+    few(tmp_path, source, make_config(recipe, levels=levels), count)
 
 
 @pytest.mark.parametrize("family", WAVES)
@@ -123,7 +125,7 @@ def test_very_few_waves_are_used_or_the_needed_number_is_reported(
 ) -> None:
     waves = np.random.default_rng(0).integers(-30_000, 30_000, (count + 1, 16)).astype(np.int16)
     source = pack(tmp_path / "p.npz", waves[1:], waves[:1])
-    few(tmp_path, source, study(FAMILIES[family][0], (16,), 4096), count)
+    few(tmp_path, source, make_config(FAMILIES[family][0], (16,), 4096), count)
 
 
 def few(folder: Path, source: Path, what: TrainingConfig, count: int) -> None:
@@ -146,7 +148,7 @@ def test_a_folder_of_very_few_pictures_is_refused(count: int, tmp_path: Path, st
     folder.mkdir()
     for number, picture in enumerate(pictures(count)):
         Image.fromarray(picture[..., 0]).save(folder / f"{number}.png")
-    what = study(FAMILIES["maf"][0])
+    what = make_config(FAMILIES["maf"][0])
     if count > MIN_ARTWORKS:
         learn(tmp_path, folder, what)
         assert models.find_model("few").card.steps == 2
@@ -159,7 +161,7 @@ def test_a_folder_of_very_few_pictures_is_refused(count: int, tmp_path: Path, st
 @pytest.mark.parametrize("family", [name for name, (recipe, _) in FAMILIES.items() if hasattr(recipe, "classes")])
 def test_a_class_with_a_single_picture_is_learned(family: str, tmp_path: Path, studio_home: Path) -> None:
     recipe, levels = FAMILIES[family]
-    what = study(msgspec.structs.replace(recipe, classes=2), levels=levels)
+    what = make_config(msgspec.structs.replace(recipe, classes=2), levels=levels)
     for only in range(6):  # wherever the single one falls: training or validation
         labels = np.arange(6) == only
         folder = tmp_path / str(only)
@@ -180,7 +182,7 @@ def test_very_few_recordings_are_used_for_training(
         wave = np.sin(np.arange(int(8000 * seconds)) / (3 + number))
         soundfile.write(folder / f"{number}.wav", 0.8 * wave, 8000)
     recipe = zoo.wavenet.WaveNet(cycles=1, layers=4, channels=8, skip=8)
-    what = msgspec.structs.replace(study(recipe, (500,), cut_samples=200), sample_rate=8000)
+    what = msgspec.structs.replace(make_config(recipe, (500,), cut_samples=200), sample_rate=8000)
     learn(tmp_path, folder, what)
     assert np.isfinite(models.find_model("few").card.value)
 
@@ -203,7 +205,7 @@ def test_a_run_that_fails_before_its_first_step_leaves_its_name_free(
     with monkeypatch.context() as patch:
         patch.setattr("studio.engine.training.loop._train_step", fail)
         with pytest.raises(RuntimeError, match="planted"):
-            learn(tmp_path, source, study(FAMILIES["maf"][0]))
+            learn(tmp_path, source, make_config(FAMILIES["maf"][0]))
     assert not (tmp_path / "run").exists()
 
 
@@ -230,7 +232,7 @@ def test_a_second_training_of_a_run_is_refused_and_the_first_is_named(tmp_path: 
         assert child.stdout.readline() == "held\n"
         before = sorted(path.name for path in (tmp_path / "run").iterdir())
         with pytest.raises(run_lock.RunLocked, match=rf'Process {child.pid} has been training "run" since \d\d:\d\d'):
-            learn(tmp_path, source, study(FAMILIES["maf"][0]))
+            learn(tmp_path, source, make_config(FAMILIES["maf"][0]))
         with pytest.raises(run_lock.RunLocked, match=str(child.pid)), run_lock.hold_run(tmp_path / "run"):
             pass
         assert sorted(path.name for path in (tmp_path / "run").iterdir()) == before
@@ -238,7 +240,7 @@ def test_a_second_training_of_a_run_is_refused_and_the_first_is_named(tmp_path: 
         child.stdin.close()
         assert child.wait(LIMIT) == 0
         child.stdout.close()
-    learn(tmp_path, source, study(FAMILIES["maf"][0]))
+    learn(tmp_path, source, make_config(FAMILIES["maf"][0]))
     assert models.find_model("few").card.steps == 2
 
 
@@ -249,11 +251,11 @@ def test_a_second_training_of_a_run_is_refused_and_the_first_is_named(tmp_path: 
 def begun(tmp_path: Path, studio_home: Path) -> Callable[..., list[wire.AnyEvent]]:
     """Return a function that continues a run of two steps with other pictures and steps."""
     source = pack(tmp_path / "p.npz", pictures(8), pictures(2, 1))
-    learn(tmp_path, source, study(FAMILIES["maf"][0]))
+    learn(tmp_path, source, make_config(FAMILIES["maf"][0]))
 
     def go_on(train: np.ndarray, steps: int, **asked: Any) -> list[wire.AnyEvent]:
         other = pack(tmp_path / "q.npz", train, pictures(2, 1))
-        return learn(tmp_path, other, study(FAMILIES["maf"][0], steps=steps), **asked)
+        return learn(tmp_path, other, make_config(FAMILIES["maf"][0], steps=steps), **asked)
 
     return go_on
 
@@ -292,7 +294,7 @@ def test_skipped_files_are_reported_one_by_one(tmp_path: Path, studio_home: Path
         Image.fromarray(picture[..., 0]).save(folder / f"{number}.png")
     for number in range(700):
         (folder / f"x{number:03}.png").write_bytes(b"")
-    events = learn(tmp_path, folder, study(FAMILIES["maf"][0]))
+    events = learn(tmp_path, folder, make_config(FAMILIES["maf"][0]))
     skipped = [file for event in events if isinstance(event, wire.SkippedFiles) for file in event.files]
     assert [name for name, _ in skipped] == [f"x{number:03}.png" for number in range(700)]
     assert {reason for _, reason in skipped} == {"is empty"}
@@ -314,5 +316,5 @@ def test_a_model_that_cannot_fit_into_memory_is_refused_before_it_takes_any(
 ) -> None:
     source = pack(tmp_path / "p.npz", pictures(8), pictures(2, 1))
     with pytest.raises(BadTrainingConfig, match=r"needs [\d,]+ GB of memory for training, but [\d.,]+ GB are free"):
-        learn(tmp_path, source, study(recipe, shape))
+        learn(tmp_path, source, make_config(recipe, shape))
     assert not (tmp_path / "run").exists()

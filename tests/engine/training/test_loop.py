@@ -17,7 +17,7 @@ from studio.engine.training.config import BadTrainingConfig, TrainingConfig, Tra
 from studio.engine.training.loop import ProgressReport, TrainingDiverged, TrainingRun
 
 
-def study(**plan: object) -> TrainingConfig:
+def make_config(**plan: object) -> TrainingConfig:
     fields = {"steps": 24, "batch": 16, "evaluate_every": 8, "warm_up": 4, "mirror": True} | plan
     return TrainingConfig(
         name="rings",
@@ -56,13 +56,13 @@ def weights(run: TrainingRun) -> Tensor:
 
 
 def test_other_jobs_run_between_two_batches(tmp_path: Path, x: TrainingExamples) -> None:
-    run = TrainingRun(study(steps=5, evaluate=5), tmp_path, torch.device("cpu"))
+    run = TrainingRun(make_config(steps=5, evaluate=5), tmp_path, torch.device("cpu"))
     steps = loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False)
     assert [run.progress.step for _ in steps] == [1, 2, 3, 4, 5]
 
 
 def test_held_out_pictures_get_cheaper(tmp_path: Path, x: TrainingExamples) -> None:
-    run, moments = learn(tmp_path, x, study(steps=120, evaluate_every=40))
+    run, moments = learn(tmp_path, x, make_config(steps=120, evaluate_every=40))
     measured = [m.held_out for m in moments if m.held_out is not None]
     assert len(measured) == 3
     assert measured[-1] < measured[0] - 0.1
@@ -73,10 +73,10 @@ def test_held_out_pictures_get_cheaper(tmp_path: Path, x: TrainingExamples) -> N
 def test_a_stopped_run_continues_bit_for_bit(
     tmp_path: Path, x: TrainingExamples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, _ = learn(tmp_path / "whole", x, study())
+    whole, _ = learn(tmp_path / "whole", x, make_config())
     monkeypatch.setattr(loop.time, "monotonic", _clock())  # so that closing finds something to save
-    learn(tmp_path / "parts", x, study(), stop_at=8)
-    resumed, _ = learn(tmp_path / "parts", x, study())
+    learn(tmp_path / "parts", x, make_config(), stop_at=8)
+    resumed, _ = learn(tmp_path / "parts", x, make_config())
     assert resumed.resumed
     assert torch.equal(weights(whole), weights(resumed))
     assert _measured(resumed) == _measured(whole)
@@ -85,9 +85,9 @@ def test_a_stopped_run_continues_bit_for_bit(
 def test_a_run_begun_with_earlier_keys_goes_on_bit_for_bit(
     tmp_path: Path, x: TrainingExamples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, _ = learn(tmp_path / "whole", x, study())
+    whole, _ = learn(tmp_path / "whole", x, make_config())
     monkeypatch.setattr(loop.time, "monotonic", _clock())
-    learn(tmp_path / "parts", x, study(), stop_at=8)
+    learn(tmp_path / "parts", x, make_config(), stop_at=8)
     found = checkpoint.load_newest(tmp_path / "parts")
     assert found is not None
     tensors, state = found
@@ -99,7 +99,7 @@ def test_a_run_begun_with_earlier_keys_goes_on_bit_for_bit(
     progress["data"] = progress.pop("data_fingerprint")
     progress["curve"] = progress.pop("loss_curve")
     checkpoint.add_checkpoint(tmp_path / "parts", tensors, {**state, "study": config, "progress": progress})
-    resumed, _ = learn(tmp_path / "parts", x, study())
+    resumed, _ = learn(tmp_path / "parts", x, make_config())
     assert resumed.resumed
     assert torch.equal(weights(whole), weights(resumed))
     assert _measured(resumed) == _measured(whole)
@@ -115,14 +115,14 @@ def _clock() -> Callable[[], float]:
 
 
 def test_a_run_is_not_resumed_with_other_settings(tmp_path: Path, x: TrainingExamples) -> None:
-    learn(tmp_path, x, study(steps=2))
-    other = msgspec.structs.replace(study(), recipe=zoo.realnvp.RealNVP(scales=2, width=8, blocks=1))
+    learn(tmp_path, x, make_config(steps=2))
+    other = msgspec.structs.replace(make_config(), recipe=zoo.realnvp.RealNVP(scales=2, width=8, blocks=1))
     with pytest.raises(BadTrainingConfig, match="started with other settings"):
         TrainingRun(other, tmp_path, torch.device("cpu"))
 
 
 def test_a_batch_without_a_finite_loss_moves_nothing(tmp_path: Path, x: TrainingExamples) -> None:
-    run = TrainingRun(study(steps=2), tmp_path, torch.device("cpu"))
+    run = TrainingRun(make_config(steps=2), tmp_path, torch.device("cpu"))
     before = weights(run)
     loss = run.model.loss
     run.model.loss = lambda *a: loss(*a) * float("nan")  # type: ignore[method-assign]
@@ -135,7 +135,7 @@ def test_a_batch_without_a_finite_loss_moves_nothing(tmp_path: Path, x: Training
 
 
 def test_three_bad_steps_roll_back_to_the_last_save_with_half_the_rate(tmp_path: Path, x: TrainingExamples) -> None:
-    run = TrainingRun(study(steps=60, evaluate=100), tmp_path, torch.device("cpu"))
+    run = TrainingRun(make_config(steps=60, evaluate=100), tmp_path, torch.device("cpu"))
     loss = run.model.loss
     calls = iter(range(1000))
     run.model.loss = lambda *a: loss(*a) * (float("nan") if next(calls) in (20, 21, 22) else 1)  # type: ignore[method-assign]
@@ -148,7 +148,7 @@ def test_three_bad_steps_roll_back_to_the_last_save_with_half_the_rate(tmp_path:
 
 
 def test_a_run_that_never_has_a_finite_loss_fails_with_a_reason(tmp_path: Path, x: TrainingExamples) -> None:
-    run = TrainingRun(study(steps=60), tmp_path, torch.device("cpu"))
+    run = TrainingRun(make_config(steps=60), tmp_path, torch.device("cpu"))
     run.model.loss = lambda *a: torch.tensor(float("nan"), requires_grad=True)  # type: ignore[method-assign]
     with pytest.raises(TrainingDiverged, match="three rollbacks"):
         list(loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False))
@@ -156,7 +156,7 @@ def test_a_run_that_never_has_a_finite_loss_fails_with_a_reason(tmp_path: Path, 
 
 
 def test_a_flipped_bit_is_seen_and_the_save_before_is_used(tmp_path: Path, x: TrainingExamples) -> None:
-    run, _ = learn(tmp_path, x, study(steps=4))
+    run, _ = learn(tmp_path, x, make_config(steps=4))
     run.progress.step = 5
     run.save_checkpoint()
     listed = [e for e in checkpoint.list_checkpoints(tmp_path) if not e.best]
@@ -174,7 +174,7 @@ def test_a_flipped_bit_is_seen_and_the_save_before_is_used(tmp_path: Path, x: Tr
 
 
 def test_three_checkpoints_and_the_best_are_kept(tmp_path: Path, x: TrainingExamples) -> None:
-    run, _ = learn(tmp_path, x, study(steps=8))
+    run, _ = learn(tmp_path, x, make_config(steps=8))
     for step in range(9, 15):
         run.progress.step = step
         run.save_checkpoint()
@@ -185,7 +185,7 @@ def test_three_checkpoints_and_the_best_are_kept(tmp_path: Path, x: TrainingExam
 
 
 def test_weights_that_are_not_finite_are_never_saved(tmp_path: Path, x: TrainingExamples) -> None:
-    run, _ = learn(tmp_path, x, study(steps=2))
+    run, _ = learn(tmp_path, x, make_config(steps=2))
     next(run.model.parameters()).data[0] = float("inf")
     before = checkpoint.list_checkpoints(tmp_path)
     with pytest.raises(checkpoint.NotFiniteWeights, match="not finite"):

@@ -40,11 +40,11 @@ def _whole(loaded: sampling.LoadedModel) -> torch.nn.Module:
 def test_the_card_says_how_long_each_of_sixteen_artworks_took(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(perf_counter=iter((1000.0, 1008.0)).__next__)
     monkeypatch.setattr(model_export, "time", clock)
-    study = TrainingConfig(
+    config = TrainingConfig(
         name="timed", title="Timed", subject="Noise", training_data="noise", licence="CC0 1.0", shape=(1, 4, 4),
         recipe=zoo.nice.NICE(depth=1, width=8), plan=TrainingPlan(steps=1),
     )  # fmt: skip
-    cover, seconds = model_export._cover(study.recipe.build(study.shape).eval(), study)
+    cover, seconds = model_export._cover(config.recipe.build(config.shape).eval(), config)
     assert cover.shape == (9, 4, 4, 1)
     assert seconds == 0.5
 
@@ -136,7 +136,7 @@ class Halves(NamedTuple):
 @pytest.fixture
 def halves(tmp_path: Path) -> Halves:
     x = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (40, 1, 4, 4)).astype(np.uint8))
-    study = TrainingConfig(
+    config = TrainingConfig(
         name="halves",
         title="Halves",
         subject="Noise",
@@ -146,7 +146,7 @@ def halves(tmp_path: Path) -> Halves:
         recipe=zoo.maf.MAF(layers=1, hidden=(8,), classes=2, batch_norm=False, alpha=0.05),
         plan=TrainingPlan(steps=1),
     )
-    run = loop.TrainingRun(study, tmp_path / "run", torch.device("cpu"))
+    run = loop.TrainingRun(config, tmp_path / "run", torch.device("cpu"))
     return Halves(run, x, TrainingExamples(x, torch.arange(40) % 2), tmp_path / "halves.safetensors")
 
 
@@ -175,11 +175,11 @@ def test_weights_beyond_half_floats_stay_floats(halves: Halves) -> None:
 
 
 def test_a_model_with_figures_that_are_not_finite_is_not_exported(tmp_path: Path, x: TrainingExamples) -> None:
-    study = TrainingConfig(
+    config = TrainingConfig(
         name="wild", title="Wild", subject="Noise", training_data="noise", licence="CC0 1.0", shape=(3, 8, 8),
         recipe=zoo.nice.NICE(depth=1, width=8), plan=TrainingPlan(steps=1),
     )  # fmt: skip
-    run = loop.TrainingRun(study, tmp_path / "run", torch.device("cpu"))
+    run = loop.TrainingRun(config, tmp_path / "run", torch.device("cpu"))
     with torch.no_grad():
         for parameter in run.average.parameters():
             parameter.fill_(1e30)

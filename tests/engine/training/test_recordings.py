@@ -52,7 +52,7 @@ def pack(tmp_path: Path) -> Path:
     return folder
 
 
-def study(**changes: Any) -> dict[str, Any]:
+def make_config(**changes: Any) -> dict[str, Any]:
     """Return a small WaveNet's config, as it is sent in a message."""
     recipe = {"family": "wavenet", "cycles": 1, "layers": 6, "channels": 16, "skip": 16, "classes": [2, 2]}
     plan = {
@@ -77,7 +77,7 @@ def learn(ask: Ask, pack: Path, run: Path, fields: dict[str, Any]) -> list[Any]:
 
 
 def test_a_cycle_model_is_trained_drawn_opened_and_evaluated(ask: Ask, pack: Path, tmp_path: Path) -> None:
-    events = learn(ask, pack, tmp_path / "run", study())
+    events = learn(ask, pack, tmp_path / "run", make_config())
     card = models.find_model("beeps").card
     assert card.classes == ("high saw", "high square", "low saw", "low square")
     assert (card.medium, card.sample_rate, card.levels, card.size_text) == ("sound", 8000, 256, "8 kHz")
@@ -136,7 +136,7 @@ def test_a_sound_is_streamed_scored_and_continued(tiny_recordings: str, ask: Ask
 
 
 def test_a_run_continues_where_it_stopped(ask: Ask, pack: Path, tmp_path: Path) -> None:
-    fields = study()
+    fields = make_config()
     fields["plan"] |= {"steps": 12, "save_every_seconds": 1e-6}
     whole = learn(ask, pack, tmp_path / "whole", fields)
     steps = JobStarter(CPU).start(
@@ -153,10 +153,10 @@ def test_a_run_continues_where_it_stopped(ask: Ask, pack: Path, tmp_path: Path) 
 
 def test_classes_that_do_not_fit_and_families_without_classes_are_named(ask: Ask, pack: Path, tmp_path: Path) -> None:
     with pytest.raises(DoesNotFit, match='needs 2 × 2 classes, but "beeps" has no classes'):
-        learn(ask, pack, tmp_path / "a", study(label_columns=[]))
+        learn(ask, pack, tmp_path / "a", make_config(label_columns=[]))
     with pytest.raises(DoesNotFit, match="only a WaveNet"):
         recipe = {"family": "maf", "layers": 1, "hidden": [8]}
-        learn(ask, pack, tmp_path / "b", study(recipe=recipe, label_columns=[], shape=[64]))
+        learn(ask, pack, tmp_path / "b", make_config(recipe=recipe, label_columns=[], shape=[64]))
 
 
 def test_every_sample_is_predicted_once_an_epoch_and_silence_follows_a_clip() -> None:
@@ -237,9 +237,9 @@ def test_a_users_folder_is_trained_with_its_preset(ask: Ask, tmp_path: Path) -> 
     for i in range(3):
         wave = 0.3 * np.sin(np.arange(3000 + i) * (0.1 + 0.05 * i))
         soundfile.write(folder / f"{i}.wav", wave, 8000, subtype="PCM_16")
-    study = config_for_data("mine", folder, "wavenet", "tiny", (1000,), 8000)
-    assert (study.levels, study.sample_rate, study.plan.batch) == (256, 8000, 2)
-    fields = config_to_dict(with_steps(study, 3))
+    config = config_for_data("mine", folder, "wavenet", "tiny", (1000,), 8000)
+    assert (config.levels, config.sample_rate, config.plan.batch) == (256, 8000, 2)
+    fields = config_to_dict(with_steps(config, 3))
     fields["plan"] |= {"cut_samples": 200}
     learn(ask, folder, tmp_path / "run", fields)
     card = models.find_model("mine").card

@@ -43,6 +43,18 @@ class StoredArray(msgspec.Struct, frozen=True):
         return np.frombuffer(self.data, self.dtype).reshape(self.shape)
 
 
+FAR = 1e6
+"""Standard deviations from the middle of the latents. Training artworks lie within about 10."""
+
+
+def is_beyond_precision(latent: np.ndarray) -> bool:
+    """Return whether a latent lies too far out for the model to decode it exactly.
+
+    At 2·10⁸ one step of float64 in the latent of a MAF moves 102 of 256 samples, and at 3·10⁹ 250 of them.
+    """
+    return float(np.abs(latent).max()) > FAR
+
+
 SecondsValue = Annotated[float, Meta(ge=0.0, le=1e6)]
 TemperatureValue = Annotated[float, Meta(ge=0.0, le=4.0)]
 

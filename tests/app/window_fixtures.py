@@ -53,10 +53,11 @@ class OpenedWindow:
             Decoded(job=command.job, picture=np.full((8, 8, 3), colour, np.uint8)), Finished(job=command.job)
         )
 
-    def answer_encoding(self, differing: int = 0) -> None:
-        """Answer the newest encoding."""
+    def answer_encoding(self, differing: int = 0, farthest: float = 0.0) -> None:
+        """Answer the newest encoding. `farthest`: how many deviations the latent lies away from the middle."""
         job = self.engine.sent[-1].job
         latent = np.zeros((3, 8, 8), np.float32)
+        latent[0, 0, 0] = -farthest
         figures = {
             "differing": differing,
             "total": 192,

@@ -1,9 +1,11 @@
 """What a Glow with kinds offers beyond the contract's tiny preset."""
 
+import math
 from pathlib import Path
 
 import msgspec
 import numpy as np
+import pytest
 import torch
 
 from studio import zoo
@@ -39,3 +41,13 @@ def test_a_glow_with_kinds_learns_is_saved_and_goes_on(tmp_path: Path, rings: np
     assert again.progress.step == 4
     for name, tensor in again.model.state_dict().items():
         assert torch.equal(tensor, run.model.state_dict()[name]), name
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("coupling", "log_det"), [("additive", 0.0), ("affine", 2 * math.log(1 / (1 + math.exp(-2))))])
+def test_an_affine_coupling_scales_and_an_additive_one_only_shifts(coupling: str, log_det: float) -> None:
+    """Before it learns, an affine coupling multiplies two of the four channels by sigmoid(0 + 2)."""
+    recipe = msgspec.convert({"scales": 1, "depth": 1, "width": 4, "coupling": coupling}, zoo.glow.Glow)
+    model = recipe.build((1, 2, 2)).double().eval()
+    found = model.bijection(torch.tensor([[[[0.1, 0.2], [0.3, 0.4]]]], dtype=torch.float64), None)[1]
+    assert float(found[0]) == pytest.approx(log_det, abs=1e-6)

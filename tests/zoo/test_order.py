@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from studio.density.bijections.bijection import Chain, Flattened
 from studio.density.bijections.coupling import ChannelCoupling, MaskedCoupling
 from studio.density.flow import Flow
 from studio.density.variational import Variational
@@ -49,6 +50,7 @@ CASES: dict[str, tuple[Callable[[], Flow], type[nn.Module]]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_couplings_move_every_entry_by_others(case: str) -> None:
+    torch.manual_seed(0)  # with some first weights no unit of a small network is awake
     make, kind = CASES[case]
     model = make().double().eval()
     disturb(couplings(model, kind))
@@ -96,3 +98,20 @@ def test_the_order_of_a_posteriors_latent_is_reversed_from_step_to_step() -> Non
     )
     assert abs(float(jacobian[0, -1])) > 1e-9
     assert abs(float(jacobian[-1, 0])) > 1e-9
+
+
+@pytest.mark.parametrize("kind", [MAF, IAF])
+def test_the_first_network_reads_the_entries_forwards_and_the_second_backwards(kind: type[MAF | IAF]) -> None:
+    torch.manual_seed(0)
+    model = kind(layers=2, hidden=(16,), batch_norm=False).build((6,)).double().eval()
+    disturb([model])
+    assert isinstance(model.bijection, Flattened)
+    assert isinstance(model.bijection.inner, Chain)
+    first, second = (
+        torch.autograd.functional.jacobian(lambda h, part=part: part(h[None])[0][0], torch.zeros(6).double())
+        for part in model.bijection.inner.parts
+    )
+    assert not first.triu(1).any(), "an entry depends on a later one"
+    assert not second.tril(-1).any(), "an entry depends on an earlier one"
+    assert abs(float(first[-1, 0])) > 1e-9
+    assert abs(float(second[0, -1])) > 1e-9

@@ -226,6 +226,20 @@ def test_values_that_differ_are_counted(exploring: OpenedWindow, qtbot: QtBot, t
     exploring.answer_encoding(differing=12)
     assert stage.badge.text.text() == "12 of 192 values differ by 1"
     assert stage.badge.text.property("role") == "warn"
+    assert stage.badge.detail.text() == "with every slider at home. Your file is untouched"
+
+
+@pytest.mark.parametrize(("farthest", "is_said"), [(9.0, False), (9e5, False), (3e9, True)])
+def test_a_picture_that_is_too_unlike_the_training_data_says_so(
+    exploring: OpenedWindow, qtbot: QtBot, tmp_path: Path, farthest: float, is_said: bool
+) -> None:
+    stage, _, foot = parts(exploring)
+    bring(exploring, qtbot, tmp_path)
+    QTest.mouseClick(foot.use, Qt.MouseButton.LeftButton)
+    exploring.answer_encoding(differing=12, farthest=farthest)
+    sentences = stage.badge.detail.text().split(". ")
+    assert ("This picture is too unlike the training data to come back exactly" in sentences) == is_said
+    assert "Your file is untouched" in sentences
 
 
 def test_the_frame_is_dragged_and_how_it_is_cut_is_chosen(

@@ -22,7 +22,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # also where PYTHONSAFEPATH keeps it out
 
@@ -57,25 +59,50 @@ def become(*words: str) -> int:
 
 
 def test(words: Sequence[str]) -> int:
-    """Run ruff, mypy and pytest, all three whatever the first say; or pytest alone with the given words.
+    """Run ruff, mypy and pytest, all three whatever the others say; or pytest alone with the given words.
 
-    With `--fast` alone, pytest leaves out the slow tests.
+    With `--fast` alone, pytest leaves out the slow tests. mypy works beside pytest and is heard after it.
     """
     tools = {"ruff": ["ruff", "check"], "mypy": ["mypy"], "pytest": ["pytest", "--numprocesses=2", "--dist=loadfile"]}
     if list(words) == ["--fast"]:
         tools["pytest"] += ["-m", "not slow"]
     elif words:
         tools = {"pytest": ["pytest", *words]}
+    with ThreadPoolExecutor() as beside:
+        mypy = beside.submit(run_tool, tools["mypy"], heard=False) if "mypy" in tools else None
+        done = {name: run_tool(command) for name, command in tools.items() if name != "mypy"}
+    if mypy is not None:
+        done["mypy"] = mypy.result()
+        print("\n" + done["mypy"].output, end="", flush=True)
+    print("\n" + "\n".join(f"{name:7} {done[name].words}" for name in tools), flush=True)
+    return int(any(tool.failed for tool in done.values()))
+
+
+class Ended(NamedTuple):
+    """How a tool of the tests ended."""
+
+    failed: bool
+    seconds: float
+    output: str
+
+    @property
+    def words(self) -> str:
+        return f"{'FAILED' if self.failed else 'passed'} {self.seconds:7.1f} s"
+
+
+def run_tool(command: list[str], *, heard: bool = True) -> Ended:
+    """Run a tool of the tests. If it is not heard, its output is returned instead of printed.
+
+    Python keeps the bytecode that it compiles, whatever the user's environment says. Otherwise each of hundreds of
+    processes would compile the same files.
+    """
     env = {"QT_QPA_PLATFORM": "offscreen", **clean_env(os.environ)}
-    lines = []
-    failed = False
-    for name, command in tools.items():
-        began = time.monotonic()
-        status = subprocess.run([str(PYTHON), "-m", *command], cwd=HERE, env=env, check=False).returncode
-        failed |= status != 0
-        lines.append(f"{name:7} {'FAILED' if status else 'passed'} {time.monotonic() - began:7.1f} s")
-    print("\n" + "\n".join(lines), flush=True)
-    return int(failed)
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    began = time.monotonic()
+    pipe = None if heard else subprocess.PIPE
+    done = subprocess.run([str(PYTHON), "-m", *command], cwd=HERE, env=env, check=False, stdout=pipe,
+                          stderr=None if heard else subprocess.STDOUT, text=True, errors="replace")  # fmt: skip
+    return Ended(done.returncode != 0, time.monotonic() - began, done.stdout or "")
 
 
 def first_pictures(why: str) -> int:

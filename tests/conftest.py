@@ -18,7 +18,7 @@ from pytestqt.qtbot import QtBot
 from studio import kernels
 from studio.media import decoder
 from tests.limits import LIMIT
-from tests.slow import is_slow
+from tests.slow import is_slow, place_in_run
 
 for wait in (QtBot.waitUntil, QtBot.waitSignal, QtBot.waitSignals):
     wait.__kwdefaults__["timeout"] = round(1000 * LIMIT)
@@ -41,6 +41,19 @@ for old in LOOPS.parent.glob("*"):
     if old != LOOPS:
         shutil.rmtree(old, ignore_errors=True)
 
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile the loops before processes share the slow tests, which would all compile the same at once."""
+    option = session.config.option
+    if getattr(option, "dist", "no") == "no" or option.markexpr == "not slow" or not kernels.missing_loops():
+        return
+    session.config.get_terminal_writer().line("The loops of studio/kernels are compiled …")
+    command = [sys.executable, "-m", "studio.kernels", *kernels.missing_loops()]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as compiler:
+        compiler.wait()  # its input stays open, because it ends with that
+
+
 PLANTED = [sys.executable, "-m", "tests.planted_readers"]
 """The program of a child whose readers misbehave at files of certain names."""
 
@@ -48,10 +61,11 @@ WINDOW_TESTS = ROOT / "tests" / "app"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the slow tests, which `packaging/run.py test --fast` leaves out."""
+    """Mark the slow tests, which `packaging/run.py test --fast` leaves out, and put the longest first."""
     for item in items:
         if is_slow(item.path):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: place_in_run(item.path))  # stable, so that the order stays random otherwise
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

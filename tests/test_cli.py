@@ -545,7 +545,7 @@ def test_training_is_resumed_only_when_asked(
 ) -> None:
     pack = tmp_path / "rings.npz"
     np.savez(pack, train_x=rings[:120], test_x=rings[120:])
-    argv = ["train", str(pack), "--name", "roses", "--size", "8", "--steps", "2", "--json"]
+    argv = ["train", str(pack), "--name", "roses", "--family", "nice", "--size", "8", "--steps", "2", "--json"]
     assert cli.main(argv) == 0
     assert lines(capsys.readouterr().out)[-1]["steps"] == 2
     assert cli.main(argv) == 2

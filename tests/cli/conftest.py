@@ -59,7 +59,7 @@ def command(request: pytest.FixtureRequest, rings: np.ndarray, tmp_path: Path) -
         "continue": (model, beep, "--seconds", "0.1", "--out", f"{out}.wav"),
         "score": (model, picture, "--map", out),
         "blend": (model, beep, "2", "--out", f"{out}.wav"),
-        "train": (pack, "--name", "roses", "--size", "8", "--steps", "2"),
+        "train": (pack, "--name", "roses", "--family", "nice", "--size", "8", "--steps", "2"),
         "evaluate": (model, pack, "-n", "4", "--draws", "1"),
         "bench": (model,),
         "doctor": (),

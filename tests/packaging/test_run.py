@@ -78,42 +78,50 @@ def test_every_other_word_goes_to_the_terminal_as_it_stands(doors: Callable[...,
     assert notes == [("set up", "app"), ("-m", "studio", "sample", "realnvp-emoji-32", "--out", "a b")]
 
 
+@pytest.fixture
+def tools(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """Note the arguments of each tool that would run. Those named in `failing` fail."""
+    ran: dict[str, list[str]] = {}
+
+    def shell(
+        words: list[str], *, env: dict[str, str], stdout: int | None, **_: Any
+    ) -> subprocess.CompletedProcess[str]:
+        assert "PYTHONDONTWRITEBYTECODE" not in env
+        name = words[2]
+        failing = ran.get("failing", [])
+        ran[name] = words[3:]
+        if stdout is None:
+            print(f"{name} speaks")
+        return subprocess.CompletedProcess(words, int(name in failing), f"{name} speaks\n" if stdout else None)
+
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(run.subprocess, "run", shell)
+    return ran
+
+
 @pytest.mark.parametrize(("failing", "status"), [([], 0), (["ruff"], 1), (["pytest"], 1), (["ruff", "mypy"], 1)])
 def test_all_three_checks_run_and_the_summary_comes_last(
-    failing: list[str], status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    failing: list[str], status: int, tools: dict[str, list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ran: list[str] = []
-
-    def shell(words: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
-        ran.append(words[2])
-        print(f"{words[2]} speaks")
-        return subprocess.CompletedProcess(words, int(words[2] in failing))
-
-    monkeypatch.setattr(run.subprocess, "run", shell)
+    tools["failing"] = failing
     assert run.test([]) == status
-    assert ran == ["ruff", "mypy", "pytest"]
-    summary = capsys.readouterr().out.splitlines()[-3:]
-    assert [line.split()[:2] for line in summary] == [[t, "FAILED" if t in failing else "passed"] for t in ran]
+    *said, _, ruff, mypy, pytest_ = capsys.readouterr().out.splitlines()
+    assert [line for line in said if line] == ["ruff speaks", "pytest speaks", "mypy speaks"]
+    summary = {"ruff": ruff, "mypy": mypy, "pytest": pytest_}
+    for name, line in summary.items():
+        assert line.split()[:2] == [name, "FAILED" if name in failing else "passed"]
 
 
-def test_words_after_test_run_pytest_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    ran: list[list[str]] = []
-    monkeypatch.setattr(
-        run.subprocess, "run", lambda words, **_: ran.append(words[2:]) or subprocess.CompletedProcess(words, 0)
-    )
+def test_words_after_test_run_pytest_alone(tools: dict[str, list[str]]) -> None:
     assert run.test(["tests/media", "-x"]) == 0
-    assert ran == [["pytest", "tests/media", "-x"]]
+    assert tools == {"pytest": ["tests/media", "-x"]}
 
 
 @pytest.mark.parametrize("words", [[], ["--fast"]])
-def test_fast_runs_all_three_checks_without_the_slow_tests(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    ran: list[list[str]] = []
-    monkeypatch.setattr(
-        run.subprocess, "run", lambda words, **_: ran.append(words[2:]) or subprocess.CompletedProcess(words, 0)
-    )
+def test_fast_runs_all_three_checks_without_the_slow_tests(words: list[str], tools: dict[str, list[str]]) -> None:
     assert run.test(words) == 0
-    assert [command[0] for command in ran] == ["ruff", "mypy", "pytest"]
-    assert (ran[2][-2:] == ["-m", "not slow"]) == bool(words)
+    assert set(tools) == {"ruff", "mypy", "pytest"}
+    assert (tools["pytest"][-2:] == ["-m", "not slow"]) == bool(words)
 
 
 def test_engines_compiled_loops_and_the_zoo_are_slow_and_states_are_not() -> None:

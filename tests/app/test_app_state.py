@@ -75,7 +75,7 @@ def test_a_damaged_file_is_kept_aside_and_said(
     )
     (kept,) = (studio_home / "data" / "bin").rglob("settings.json")
     assert kept.read_bytes() == rubbish
-    assert window.generate.can_start.get()
+    assert window.generate.model.get() is not None
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,8 @@ def test_settings_that_make_no_sense_never_stop_the_window(
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps(plain))
     window = opener(engine)
-    assert window.generate.can_start.get() and window.panel.get() == "generate" and window.theme.get() == "system"
+    assert window.generate.model.get() is not None
+    assert window.panel.get() == "generate" and window.theme.get() == "system"
     engine.status_changed.emit("Starting")
     window.explore.parameters.new_start(5)
     window.generate.start_batch()

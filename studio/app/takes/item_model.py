@@ -126,6 +126,12 @@ class TakeRowModel(QAbstractProxyModel):
         takes.rowsInserted.connect(lambda: self.endInsertRows())
         takes.dataChanged.connect(self._on_changed)
 
+    def place_of(self, index: Index) -> int:
+        return index.row()
+
+    def index_of(self, place: int | None) -> QModelIndex:
+        return self.index(place) if place is not None else QModelIndex()
+
     def _begin_reset(self) -> None:
         self.beginInsertRows(QModelIndex(), len(self.tree_model.takes), len(self.tree_model.takes))
 

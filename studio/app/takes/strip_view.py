@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPen, QPixmap, QResizeEvent
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPen, QResizeEvent
 from PySide6.QtWidgets import (
-    QFrame,
+    QAbstractItemView,
     QHBoxLayout,
     QLineEdit,
     QListView,
@@ -20,11 +20,12 @@ from PySide6.QtWidgets import (
 
 from studio.app.core.guard import guarded
 from studio.app.takes.item_model import TakeRowModel, TakeTreeModel
+from studio.app.takes.thumbnails_view import TakeThumbnails
 from studio.app.takes.tree_view import THUMBNAIL_SIDE, TakeTreeView
 from studio.app.widgets.controls import Button, Label, set_tooltip
 from studio.app.widgets.icons import icon_pixmap
+from studio.app.widgets.item_views import set_up_item_view, show_item_menu
 from studio.app.widgets.theme import Theme
-from studio.app.widgets.thumbnail import draw_thumbnail, picture_thumbnail
 
 Index = QModelIndex | QPersistentModelIndex
 EMPTY_TEXT = "Takes that you keep appear here. Each knows how it was made."
@@ -40,8 +41,7 @@ class _StripPainter(QStyledItemDelegate):
         self._view = view
         self._theme = theme
         self._takes = takes
-        self._drawn: dict[str, tuple[Any, int, QPixmap]] = {}
-        theme.changed.connect(self._drawn.clear)  # waves are drawn in colours of the theme
+        self._thumbnails = TakeThumbnails(theme, view)
 
     @guarded(QSize(76, 76))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
@@ -60,8 +60,7 @@ class _StripPainter(QStyledItemDelegate):
         painter.save()
         if self._view.is_fork(row):
             self._paint_fork(painter, QRect(rect.x(), rect.y(), theme.scaled(FORK_WIDTH), rect.height()), row)
-        painter.fillRect(place, theme.colour("window"))
-        draw_thumbnail(painter, self._pixmap(row, side), place)
+        self._thumbnails.paint_take(painter, self._takes.takes[row], place)
         if row in self._takes.lineage() and row != self._takes.chosen:
             line = QRect(place.x(), place.bottom() + theme.scaled(3), side, 2)
             painter.fillRect(line, theme.colour("accent"))
@@ -88,22 +87,9 @@ class _StripPainter(QStyledItemDelegate):
         text_rect = QRect(rect.x(), middle.y() + theme.scaled(2), rect.width(), theme.scaled(18))
         painter.drawText(text_rect, Qt.AlignmentFlag.AlignHCenter, text)
 
-    def _pixmap(self, row: int, side: int) -> QPixmap:
-        take = self._takes.takes[row]
-        cached = self._drawn.get(take.name)
-        if cached is None or cached[0] is not take.picture or cached[1] != side:
-            drawn = picture_thumbnail(take.picture, side, self._view.devicePixelRatioF(), self._theme)
-            cached = self._drawn[take.name] = (take.picture, side, drawn)
-        return cached[2]
-
 
 class TakeList(QListView):
-    """Shows a row of takes. Its signals carry the place of a take."""
-
-    take_chosen = Signal(int)
-    delete_requested = Signal(int)
-    rename_requested = Signal(int)
-    menu_requested = Signal(int, QPoint)
+    """Shows a row of takes."""
 
     def __init__(self, theme: Theme, takes: TakeTreeModel) -> None:
         super().__init__()
@@ -113,19 +99,11 @@ class TakeList(QListView):
         self.rows = TakeRowModel(takes, self)
         self.setModel(self.rows)
         self.setItemDelegate(_StripPainter(self, theme, takes))
-        self.setProperty("role", "bare")
-        self.setFrameShape(QFrame.Shape.NoFrame)
+        set_up_item_view(self, "Takes")
         self.setFlow(QListView.Flow.LeftToRight)
         self.setSelectionMode(QListView.SelectionMode.NoSelection)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setHorizontalScrollMode(QListView.ScrollMode.ScrollPerPixel)
-        self.setStyleSheet("activate-on-singleclick: 0;")
-        self.setAccessibleName("Takes")
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.customContextMenuRequested.connect(self._request_menu)
-        self.clicked.connect(lambda index: self.take_chosen.emit(index.row()))
-        self.activated.connect(lambda index: self.take_chosen.emit(index.row()))
 
     def thumbnail_side(self) -> int:
         return self._theme.scaled(48 if self.compact else 64)
@@ -144,23 +122,8 @@ class TakeList(QListView):
         return self.rows.rowCount() * self.step_size().width() + forks * self._theme.scaled(FORK_WIDTH)
 
     def show_current(self, index: int | None) -> None:
-        self.setCurrentIndex(self.rows.index(index) if index is not None else QModelIndex())
+        self.setCurrentIndex(self.rows.index_of(index))
         self.viewport().update()
-
-    @guarded(None)
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        index = self.currentIndex()
-        if index.isValid() and event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
-            self.delete_requested.emit(index.row())
-        elif index.isValid() and event.key() == Qt.Key.Key_F2:
-            self.rename_requested.emit(index.row())
-        else:
-            super().keyPressEvent(event)
-
-    def _request_menu(self, at: QPoint) -> None:
-        index = self.indexAt(at)
-        if index.isValid():
-            self.menu_requested.emit(index.row(), self.viewport().mapToGlobal(at))
 
 
 class TakeStripView(QWidget):
@@ -227,10 +190,10 @@ class TakeStripView(QWidget):
 
     def _connect(self) -> None:
         for view in (self.list, self.tree):
-            view.take_chosen.connect(self.take_chosen)
-            view.delete_requested.connect(self.delete_requested)
-            view.rename_requested.connect(self.edit_name)
-            view.menu_requested.connect(self._open_menu)
+            view.clicked.connect(self._emit_chosen)
+            view.activated.connect(self._emit_chosen)
+            view.installEventFilter(self)
+            show_item_menu(view, self._fill_menu)
         self.tree_button.clicked.connect(self.tree_requested)
         self.field.editingFinished.connect(self._apply_name)
 
@@ -253,7 +216,7 @@ class TakeStripView(QWidget):
 
     def _bring_into_view(self, place: int) -> None:
         self._in_view = place
-        self.list.scrollTo(self.list.rows.index(place))
+        self.list.scrollTo(self.list.rows.index_of(place))
         self.tree.scrollTo(self.takes.index_of(place))
 
     def set_compact(self, compact: bool) -> None:
@@ -274,9 +237,8 @@ class TakeStripView(QWidget):
         if place is None or place >= len(self.takes.takes):
             return
         px = self._theme.scaled
-        view = self.tree if self._tree else self.list
-        index = self.takes.index_of(place) if self._tree else self.list.rows.index(place)
-        at = view.visualRect(index)
+        view = self._shown_view()
+        at = view.visualRect((self.takes if self._tree else self.list.rows).index_of(place))
         corner = view.viewport().mapTo(self, at.topLeft())
         left = corner.x() + (px(THUMBNAIL_SIDE + 16) if self._tree else 0)
         width = min(px(240), self.width() - px(24))
@@ -293,8 +255,12 @@ class TakeStripView(QWidget):
 
     @guarded(False)
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        escape = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
-        if escape and event.type() == QEvent.Type.KeyPress:
+        """Handle Esc in the field, and the keys of a take in the strip and in the tree."""
+        if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
+            return False
+        if isinstance(watched, QAbstractItemView):
+            return self._handle_key(event.key(), watched.currentIndex())
+        if event.key() == Qt.Key.Key_Escape:
             self._close_field()
             return True
         return False
@@ -314,12 +280,28 @@ class TakeStripView(QWidget):
         if self._edited_place is not None:
             self._edited_place = None
             if self.field.hasFocus():
-                (self.tree if self._tree else self.list).setFocus(Qt.FocusReason.OtherFocusReason)
+                self._shown_view().setFocus(Qt.FocusReason.OtherFocusReason)
             self.field.hide()
 
-    def _open_menu(self, place: int, at: QPoint) -> None:
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    def _handle_key(self, key: int, index: QModelIndex) -> bool:
+        """Delete or rename a take; return whether the key does either."""
+        if index.isValid() and key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.delete_requested.emit(_place_of(index))
+        elif index.isValid() and key == Qt.Key.Key_F2:
+            self.edit_name(_place_of(index))
+        else:
+            return False
+        return True
+
+    def _emit_chosen(self, index: QModelIndex) -> None:
+        self.take_chosen.emit(_place_of(index))
+
+    def _shown_view(self) -> TakeList | TakeTreeView:
+        return self.tree if self._tree else self.list
+
+    def _fill_menu(self, menu: QMenu, index: QModelIndex) -> None:
+        """Add the entries for a take."""
+        place = _place_of(index)
         menu.addAction("Show", lambda: self.take_chosen.emit(place))
         if self.offers_branch:
             menu.addAction("Branch…", lambda: self.branch_requested.emit(place))
@@ -331,7 +313,6 @@ class TakeStripView(QWidget):
         menu.addAction("Move to the bin", lambda: self.delete_requested.emit(place))
         if place in self.takes.parents:
             menu.addAction("Move to the bin with what came from it", lambda: self.delete_branch_requested.emit(place))
-        menu.popup(at)
 
     def _lay_out(self) -> None:
         px = self._theme.scaled
@@ -361,3 +342,10 @@ class TakeStripView(QWidget):
         self.list.doItemsLayout()
         if self._in_view is not None and self._in_view < count and self.list.size() != before:
             self._bring_into_view(self._in_view)
+
+
+def _place_of(index: QModelIndex) -> int:
+    """Return the place of a take in the strip or in the tree."""
+    model = index.model()
+    assert isinstance(model, TakeTreeModel | TakeRowModel)
+    return model.place_of(index)

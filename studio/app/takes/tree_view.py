@@ -1,13 +1,14 @@
 """Shows the tree of takes. The path from the current take to its root is highlighted."""
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPen, QPixmap
-from PySide6.QtWidgets import QFrame, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTreeView
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QFontMetrics, QKeyEvent, QPainter, QPen
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTreeView
 
 from studio.app.core.guard import guarded
 from studio.app.takes.item_model import TakeTreeModel
+from studio.app.takes.thumbnails_view import TakeThumbnails
+from studio.app.widgets.item_views import set_up_item_view
 from studio.app.widgets.theme import Theme
-from studio.app.widgets.thumbnail import draw_thumbnail, picture_thumbnail
 
 Index = QModelIndex | QPersistentModelIndex
 THUMBNAIL_SIDE = 64
@@ -22,8 +23,7 @@ class _TreePainter(QStyledItemDelegate):
         self._view = view
         self._theme = theme
         self._takes = takes
-        self._drawn: dict[str, tuple[object, QPixmap]] = {}
-        theme.changed.connect(self._drawn.clear)
+        self._thumbnails = TakeThumbnails(theme, view)
 
     @guarded(QSize(200, ROW_HEIGHT))
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
@@ -55,8 +55,7 @@ class _TreePainter(QStyledItemDelegate):
             px(THUMBNAIL_SIDE),
             px(THUMBNAIL_SIDE),
         )
-        painter.fillRect(square, theme.colour("window"))
-        draw_thumbnail(painter, self._pixmap(place), square)
+        self._thumbnails.paint_take(painter, self._takes.takes[place], square)
         self._write(painter, rect.adjusted(px(THUMBNAIL_SIDE + 16), 0, -px(8), 0), place, index, chosen)
         painter.restore()
 
@@ -75,24 +74,9 @@ class _TreePainter(QStyledItemDelegate):
         caption = self._takes.caption_of(place) + (f"  ·  {folded} folded" if folded else "")
         painter.drawText(rest, middle, measure.elidedText(caption, Qt.TextElideMode.ElideRight, rest.width()))
 
-    def _pixmap(self, place: int) -> QPixmap:
-        take = self._takes.takes[place]
-        cached = self._drawn.get(take.name)
-        if cached is None or cached[0] is not take.picture:
-            pixmap = picture_thumbnail(
-                take.picture, self._theme.scaled(THUMBNAIL_SIDE), self._view.devicePixelRatioF(), self._theme
-            )
-            cached = self._drawn[take.name] = (take.picture, pixmap)
-        return cached[1]
-
 
 class TakeTreeView(QTreeView):
-    """Shows the tree. Its signals carry the place of a take."""
-
-    take_chosen = Signal(int)
-    delete_requested = Signal(int)
-    rename_requested = Signal(int)
-    menu_requested = Signal(int, QPoint)
+    """Shows the tree."""
 
     def __init__(self, theme: Theme, takes: TakeTreeModel) -> None:
         super().__init__()
@@ -100,21 +84,13 @@ class TakeTreeView(QTreeView):
         self._takes = takes
         self.setModel(takes)
         self.setItemDelegate(_TreePainter(self, theme, takes))
-        self.setProperty("role", "bare")
-        self.setFrameShape(QFrame.Shape.NoFrame)
+        set_up_item_view(self, "Tree of takes")
         self.setHeaderHidden(True)
         self.setRootIsDecorated(False)
         self.setMouseTracking(True)
         self.setUniformRowHeights(True)
         self.setSelectionMode(QTreeView.SelectionMode.NoSelection)
         self.setVerticalScrollMode(QTreeView.ScrollMode.ScrollPerPixel)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setStyleSheet("activate-on-singleclick: 0;")
-        self.setAccessibleName("Tree of takes")
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.customContextMenuRequested.connect(self._request_menu)
-        self.clicked.connect(lambda index: self.take_chosen.emit(takes.place_of(index)))
-        self.activated.connect(lambda index: self.take_chosen.emit(takes.place_of(index)))
         takes.modelReset.connect(self.expandAll)
         takes.rowsInserted.connect(lambda parent: self.expand(parent))
         theme.changed.connect(self._lay_out)
@@ -133,10 +109,6 @@ class TakeTreeView(QTreeView):
         key = event.key()
         if not index.isValid() or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
             super().keyPressEvent(event)
-        elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
-            self.delete_requested.emit(self._takes.place_of(index))
-        elif key == Qt.Key.Key_F2:
-            self.rename_requested.emit(self._takes.place_of(index))
         elif key == Qt.Key.Key_Left and self._takes.parent(index).isValid():
             self.setCurrentIndex(self._takes.parent(index))
         elif key == Qt.Key.Key_Right and self.isExpanded(index) and self._takes.rowCount(index):
@@ -174,11 +146,6 @@ class TakeTreeView(QTreeView):
     def _line(self, painter: QPainter, x: int, y: int, to_x: int, to_y: int, is_highlighted: bool) -> None:
         painter.setPen(QPen(self._theme.colour("accent" if is_highlighted else "groove"), 2))
         painter.drawLine(x, y, to_x, to_y)
-
-    def _request_menu(self, at: QPoint) -> None:
-        index = self.indexAt(at)
-        if index.isValid():
-            self.menu_requested.emit(self._takes.place_of(index), self.viewport().mapToGlobal(at))
 
     def _lay_out(self) -> None:
         self.setIndentation(self._theme.scaled(INDENT))

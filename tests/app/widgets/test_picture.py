@@ -10,9 +10,11 @@ import pytest
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
+from studio.app.core.text import group_digits
 from studio.app.files.crop_view import centred_crop
 from studio.app.generation.run import Cell
-from studio.app.panels.generate.grid_view import GridView, arrange_grid, cell_description, group_digits
+from studio.app.generation.thumbnail_grid_view import arrange_grid
+from studio.app.panels.generate.grid_view import GridView, cell_description
 from studio.app.widgets.picture import PictureView, enlarge_smoothly, enlarged_pixmap
 from studio.app.widgets.theme import Theme
 from tests.app.window_fixtures import picture, settle, shown
@@ -145,7 +147,7 @@ grid.show_cells((Cell(0, array, 1, 1), Cell(1, array, 1, 1)))
 for _ in range(5):
     application.processEvents()
 shot = grid.viewport().grab().toImage()
-scale, found = grid.thumbnails.scale, 0
+scale, found = grid.scale, 0
 seen = np.array(shot.constBits()).reshape(shot.height(), shot.bytesPerLine() // 4, 4)[:, : shot.width(), 2::-1]
 wanted = array.repeat(scale, 0).repeat(scale, 1)
 for y in range(seen.shape[0] - wanted.shape[0]):

@@ -4,21 +4,22 @@ import math
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QPoint, QRect, QSize, Qt
+from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QMenu, QWidget
 
 from studio.app.core.guard import guarded
 from studio.app.generation.caption_view import BatchCaption
-from studio.app.generation.menu_view import enable_when_finished
-from studio.app.maps.overlay_view import GridMapOverlay
+from studio.app.generation.menu_view import add_picture_actions
+from studio.app.generation.thumbnail_grid_view import GAP, WRAP_ROOM
 from studio.app.panels.complete import mask as masks
 from studio.app.panels.complete.brush import LARGEST_BRUSH, TOOLS
 from studio.app.panels.complete.mask_view import MaskView
-from studio.app.panels.complete.results_view import PICTURE_GAP, ResultsView, TypicalityView
+from studio.app.panels.complete.results_view import ResultsView, TypicalityView
 from studio.app.panels.complete.state import CompleteState
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, ElidedLabel, Label, NumberField, make_row
+from studio.app.widgets.item_views import show_item_menu
 from studio.app.widgets.menus import show_context_menu
 from studio.app.widgets.picture import largest_multiple
 from studio.app.widgets.theme import Theme
@@ -99,7 +100,7 @@ class CompleteWorkspace(QWidget):
         self.grid = ResultsView(theme)
         self.hint = Label("Completions form here, the most typical first.", "note", wrap=True)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.caption = BatchCaption(theme)
+        self.caption = BatchCaption(theme, state.batch)
         self._head = make_row(self.range_label[0], self.scale, self.range_label[1], spacing=12)
         line = self._head.layout()
         if isinstance(line, QHBoxLayout):
@@ -107,13 +108,7 @@ class CompleteWorkspace(QWidget):
         for part in (self.tools, self._head, self.canvas, self.first, self.rest, self.grid, self.hint, self.caption):
             part.setParent(self)
         self._compact = False
-        GridMapOverlay(
-            self.grid,
-            state.surprisal,
-            state.batch.uncertainty,
-            lambda index: state.ranking.cells.get()[index].picture,
-            self.grid,
-        )
+        self.grid.show_maps(state.surprisal, state.batch.uncertainty)
         self._connect()
         theme.changed.connect(self.update_layout)
 
@@ -130,14 +125,6 @@ class CompleteWorkspace(QWidget):
         results.cells.changed.connect(self._show_places)
         results.rank_by.changed.connect(self._show_places)
         bind(self, state.chosen, self._show_chosen, self.grid.cells_chosen, state.choose_completions)
-        bind(self, state.batch.caption, self.caption.show_text)
-        bind(
-            self,
-            state.batch.can_continue,
-            self.caption.continue_link.setVisible,
-            self.caption.continue_link.clicked,
-            state.batch.continue_run,
-        )
         self.canvas.stroke_started.connect(painting.start_stroke)
         self.canvas.stroke_moved.connect(painting.continue_stroke)
         self.canvas.stroke_ended.connect(painting.end_stroke)
@@ -147,8 +134,7 @@ class CompleteWorkspace(QWidget):
             ("Copy picture", state.copy_original, True), ("Paste", state.messages.paste_requested.emit, True),
         ))  # fmt: skip
         self.grid.hold_changed.connect(results.hold_places)
-        self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.grid.customContextMenuRequested.connect(self._open_menu)
+        show_item_menu(self.grid, self._fill_menu)
 
     def set_compact(self, compact: bool) -> None:
         """Hide the second line of the caption if the window is low."""
@@ -188,7 +174,8 @@ class CompleteWorkspace(QWidget):
         self._head.setGeometry(right, top, rest, head)
         self._head.setVisible(not narrow and bool(self._state.ranking.ranked_cells()))
         high = max(64, self.height() - begin - foot)
-        self.grid.setGeometry(right - px(PICTURE_GAP) // 2, begin - px(4), rest + px(PICTURE_GAP) + px(8), high + px(4))
+        margin = px(GAP) // 2  # of the grid around its pictures
+        self.grid.setGeometry(right - margin, begin - margin, rest + px(GAP) + px(WRAP_ROOM), high + margin)
         self.hint.setGeometry(right, begin, rest, min(high, canvas.height()))
         left = edge if narrow else right
         self.caption.setGeometry(left - px(12), self.height() - foot, self.width() - left - edge + px(24), foot)
@@ -217,11 +204,8 @@ class CompleteWorkspace(QWidget):
         state = self._state
         results = self._state.ranking
         places = results.places.get()
-        cells = results.cells.get()
-        size = next((cell.picture.shape[:2] for cell in cells if cell.picture is not None), None)
         picture = state.canvas.picture.get()
-        size = size or (picture.shape[:2] if picture is not None else (32, 32))
-        self.grid.show_places(results, state.batch.rows, size)
+        self.grid.show_ranking(results, state.batch.rows, picture.shape[:2] if picture is not None else None)
         self.grid.setVisible(bool(places))
         self.hint.setVisible(not places)
         self.update_layout()
@@ -234,27 +218,20 @@ class CompleteWorkspace(QWidget):
         nats = [results.log_prob_of(index) for index in ranked]
         self.scale.show_log_probs(nats, results.log_prob_of(chosen[-1]) if chosen and chosen[-1] in ranked else None)
 
-    def _open_menu(self, at: QPoint) -> None:
-        """Open the menu of the completion at a position in the grid's viewport."""
-        index = self.grid.indexAt(at)
-        if not index.isValid():
-            return
-        cell = self.grid.rows.places[index.row()].cell
+    def _fill_menu(self, menu: QMenu, index: QModelIndex) -> None:
+        """Add the entries for a completion."""
+        number = self.grid.places[index.row()].number
         state = self._state
-        if cell not in state.chosen.get():
-            state.choose_completions((cell,))
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        actions = (
+        if number not in state.chosen.get():
+            state.choose_completions((number,))
+        entries = (
             ("Open in Explore", state.open_in_explore),
             ("Copy picture", state.copy_chosen),
             ("Keep as take", state.keep_takes),
-            ("Paint on this one", partial(state.use_as_picture, cell)),
+            ("Paint on this one", partial(state.use_as_picture, number)),
         )
-        for words, do in actions:
-            enable_when_finished(menu.addAction(words, do), state.ranking.cells, cell)
+        add_picture_actions(menu, entries, state.ranking.cells, number)
         menu.addAction("Paste", state.messages.paste_requested.emit)
-        menu.popup(self.grid.viewport().mapToGlobal(at))
 
     @guarded(QSize(200, 200))
     def minimumSizeHint(self) -> QSize:

@@ -85,7 +85,7 @@ class CompleteFoot(QStackedWidget):
         self._state = state
         self.explore = Button(theme, "Open in Explore", tooltip="Continue in Explore", keys="Ctrl+Shift+X")
         self.save = Button(theme, "Save…", tooltip="Save the chosen completions", keys="Ctrl+E")
-        self.main_button = MainButton(theme, "Complete", "Fill the hole")
+        self.main_button = MainButton(theme, state.batch, state.start_batch, state.canvas.picture, "Fill the hole")
         self.cancel = Button(theme, "Cancel", tooltip="Leave the crop. The picture stays as it was", keys="Esc")
         self.use = Button(theme, "Use this", "primary", tooltip="Complete this picture", keys="Ctrl+Return")
         page = QWidget()
@@ -103,12 +103,9 @@ class CompleteFoot(QStackedWidget):
         self.addWidget(second)
         self.explore.clicked.connect(state.open_in_explore)
         self.save.clicked.connect(stage.ask_destination)
-        self.main_button.clicked.connect(self.press_main)
         self.cancel.clicked.connect(state.canvas.importing.cancel_preview)
         self.use.clicked.connect(state.canvas.use_preview)
         bind(self, state.canvas.importing.preview, lambda photo: self.setCurrentIndex(0 if photo is None else 1))
-        bind(self, state.batch.button_text, self._show_main)
-        bind(self, state.canvas.picture, self._show_main)
         bind(self, state.chosen, self._show_chosen)
         bind(self, state.ranking.places, self._show_chosen)
 
@@ -118,18 +115,6 @@ class CompleteFoot(QStackedWidget):
             self._state.canvas.use_preview()
         else:
             self._state.start_batch()
-
-    def press_main(self) -> None:
-        if self._state.batch.running.get():
-            self._state.batch.stop_run()
-        else:
-            self._state.start_batch()
-
-    def _show_main(self, _: object) -> None:
-        words = self._state.batch.button_text.get()
-        self.main_button.show_text(words)
-        ready = words == "Complete" and self._state.canvas.picture.get() is not None
-        self.main_button.setEnabled(words == "Stop" or ready)
 
     def _show_chosen(self, _: object) -> None:
         cell = self._state.current_completion()

@@ -71,12 +71,9 @@ class GenerateState(PanelState):
         self.rewind_actions = RewindActions(
             models, messages, takes, self.parameters, self.enlarged, self.rewind, self.change, self
         )
-        self.can_start: Value[bool] = Value(False, self)
-        """Whether there is a model to make pictures with and no run is under way."""
         self.can_save: Value[bool] = Value(False, self)
         """Whether any picture of the grid is finished."""
-        for value in (self.model, self.batch.running, self.batch.cells):
-            value.changed.connect(self._update_derived)
+        self.batch.cells.changed.connect(lambda cells: self.can_save.set(any(cell.finished for cell in cells)))
         self._declare(
             *self.parameters.fields,
             *takes.entries,
@@ -119,11 +116,6 @@ class GenerateState(PanelState):
         return BatchText(
             one, title, unfinished_text="What is finished can already be opened or saved.", rows=self.batch.rows
         )
-
-    def _update_derived(self) -> None:
-        """Update every value that follows from others."""
-        self.can_start.set(self.model.get() is not None and not self.batch.running.get())
-        self.can_save.set(any(cell.finished for cell in self.batch.cells.get()))
 
     # ── choosing and keeping ─────────────────────────────────────────────────────────────────────
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QModelIndex, QPoint, Qt
 from PySide6.QtGui import QColor, QGuiApplication
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
@@ -13,11 +13,11 @@ from studio.app.core.text import format_bits, group_digits, time_left
 from studio.app.files.dialogs_view import FileDialogs
 from studio.app.files.export_view import ExportSection
 from studio.app.generation.caption_view import BatchCaption, MainButton
-from studio.app.generation.menu_view import enable_when_finished
+from studio.app.generation.menu_view import add_picture_actions
 from studio.app.generation.parameters_view import ParametersForm, output_noun
 from studio.app.generation.run import Cell
 from studio.app.generation.wording import BatchText
-from studio.app.maps.overlay_view import GridMapOverlay, MapOverlay
+from studio.app.maps.overlay_view import MapOverlay
 from studio.app.model_browser.card_view import ModelCard
 from studio.app.panels.generate.colour_popup_view import ColourPopup
 from studio.app.panels.generate.enlarged import EnlargedItem
@@ -30,6 +30,7 @@ from studio.app.panels.panel_view import PanelView
 from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, Column, Label
+from studio.app.widgets.item_views import show_item_menu
 from studio.app.widgets.menus import MenuEntry, show_context_menu
 from studio.app.widgets.picture import CaptionedPicture
 from studio.app.widgets.theme import Theme
@@ -57,7 +58,7 @@ class GenerateStage(QStackedWidget):
         self._theme, self._state, self._dialogs = theme, state, dialogs
         self.first_launch = FirstLaunchPage(theme, state, dialogs)
         self.grid = GridView(theme)
-        self.caption = BatchCaption(theme)
+        self.caption = BatchCaption(theme, state.batch)
         self.enlarged_caption, self.wave_caption = (
             EnlargedCaption(theme, self._run_link),
             EnlargedCaption(theme, self._run_link),
@@ -76,29 +77,14 @@ class GenerateStage(QStackedWidget):
         for page in (self.first_launch, grid_page, self.page, self.wave_page):
             self.addWidget(page)
         show_context_menu(self.page.view, self._menu_entries)
-        self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.grid.customContextMenuRequested.connect(self._open_menu)
+        show_item_menu(self.grid, self._fill_menu)
         bind(self, state.batch.cells, self._show_cells)
         bind(self, state.chosen, self.grid.show_chosen, self.grid.cell_chosen, state.choose_cell)
         self.grid.cell_chosen.connect(lambda row: state.synth.play_briefly())
         self.grid.clicked.connect(lambda index: state.synth.play_briefly())
         bind(self, state.enlarged.item, self._show_enlarged)
         self.grid.cell_enlarged.connect(self._enlarge_cell)
-        GridMapOverlay(
-            self.grid,
-            state.surprisal,
-            state.batch.uncertainty,
-            lambda index: self.grid.shown_cells[index].picture,
-            self.grid,
-        )
-        bind(self, state.batch.caption, self.caption.show_text)
-        bind(
-            self,
-            state.batch.can_continue,
-            self.caption.continue_link.setVisible,
-            self.caption.continue_link.clicked,
-            self._continue_run,
-        )
+        self.grid.show_maps(state.surprisal, state.batch.uncertainty)
         self._connect_marker(state)
 
     def _connect_marker(self, state: GenerateState) -> None:
@@ -126,7 +112,7 @@ class GenerateStage(QStackedWidget):
     def show_next(self, by: int) -> None:
         """Enlarge the next or previous picture if one is enlarged."""
         now = self._state.enlarged.index.get()
-        if now is not None and 0 <= now + by < len(self.grid.shown_cells):
+        if now is not None and 0 <= now + by < len(self.grid.places):
             self._state.enlarge_cell(now + by)
 
     def run_action(self, action: str) -> None:
@@ -187,9 +173,6 @@ class GenerateStage(QStackedWidget):
             self._state.rewind_actions.branch_here()
         else:
             self.run_action(what)
-
-    def _continue_run(self) -> None:
-        self._state.batch.continue_run()
 
     def _enlarge_cell(self, index: int | None) -> None:
         self._state.enlarge_cell(index)
@@ -277,21 +260,15 @@ class GenerateStage(QStackedWidget):
         here = tuple((words, partial(self.run_action, what), able) for words, what in picture_actions(is_sound))
         return (*here, ("Paste", self._state.messages.paste_requested.emit, True))
 
-    def _open_menu(self, at: QPoint) -> None:
-        """Open the menu of the cell at a position in the grid's viewport."""
-        index = self.grid.indexAt(at)
-        if not index.isValid():
-            return
+    def _fill_menu(self, menu: QMenu, index: QModelIndex) -> None:
+        """Add the entries for a cell of the grid."""
         self._state.choose_cell(index.row())
-        cell = self.grid.shown_cells[index.row()]
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for words, what in picture_actions(cell.picture is not None and cell.picture.ndim != 3):
-            action = menu.addAction(words, partial(self.run_action, what))
-            enable_when_finished(action, self._state.batch.cells, index.row())
+        cell = self.grid.places[index.row()].cell
+        actions = picture_actions(cell.picture is not None and cell.picture.ndim != 3)
+        entries = [(words, partial(self.run_action, what)) for words, what in actions]
+        add_picture_actions(menu, entries, self._state.batch.cells, index.row())
         menu.addAction("Paste", self._state.messages.paste_requested.emit)
         menu.addAction("Copy seed", lambda: QGuiApplication.clipboard().setText(str(cell.seed)))
-        menu.popup(self.grid.viewport().mapToGlobal(at))
 
 
 class GenerateInspector(Column):
@@ -318,7 +295,7 @@ class GenerateFoot(QWidget):
         self._state, self._dialogs = state, dialogs
         self.time = Label("", "note", wrap=True)
         self.save_all = Button(theme, "Save all…", tooltip="Save every picture that is kept", keys="Ctrl+Shift+S")
-        self.main_button = MainButton(theme, "Generate", "Make the pictures")
+        self.main_button = MainButton(theme, state.batch, state.start_batch, state.model, "Make the pictures")
         line = QHBoxLayout()
         line.setSpacing(12)
         line.addWidget(self.save_all, 2)
@@ -327,21 +304,12 @@ class GenerateFoot(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.time)
         column.addLayout(line)
-        self.main_button.clicked.connect(self.press_main)
         self.save_all.clicked.connect(self.ask_destination)
-        bind(self, state.batch.button_text, self._show_main)
-        bind(self, state.can_start, self._show_main)
         bind(self, state.can_save, self.save_all.setVisible)
         bind(self, state.parameters.number, self._show_time)
         bind(self, state.model, self._show_time)
         bind(self, state.batch.cells, self._show_time)
         bind(self, state.batch.compiling, self._show_time)
-
-    def press_main(self) -> None:
-        if self._state.batch.running.get():
-            self._state.batch.stop_run()
-        else:
-            self._state.start_batch()
 
     def ask_destination(self) -> None:
         """Ask for the folder of all pictures, or for the name of their sheet."""
@@ -350,11 +318,6 @@ class GenerateFoot(QWidget):
             self._dialogs.ask_save_path(self._state.sheet_name(), self._state.save_sheet)
         elif self._state.can_save.get():
             self._dialogs.ask_folder(self._state.save_all)
-
-    def _show_main(self, _: object) -> None:
-        words = self._state.batch.button_text.get()
-        self.main_button.show_text(words)
-        self.main_button.setEnabled(words == "Stop" or (words == "Generate" and self._state.can_start.get()))
 
     def _show_time(self, _: object) -> None:
         trained = self._state.model.get()

@@ -287,8 +287,8 @@ def test_completions_form_are_ranked_and_stop_is_the_main_button(studio: OpenedW
     assert desk(studio).caption.first.text() == "Row 3 of 8"
     assert grid.model().rowCount() == 4
     draw(studio, [-40.0, -10.0, -30.0, -20.0])
-    assert [place.cell for place in grid.rows.places] == [1, 3, 2, 0]
-    assert grid.rows.place_at(0)[1] == ("1", "14 bits")
+    assert [place.number for place in grid.places] == [1, 3, 2, 0]
+    assert grid.places[0].caption == ("1", "14 bits")
     assert foot(studio).main_button.text() == "Complete"
     assert desk(studio)._head.isVisible()
     assert desk(studio).scale.accessibleDescription() == "4 completions, 14 bits to 58 bits"
@@ -325,10 +325,10 @@ def test_nothing_moves_in_the_grid_while_the_pointer_is_there(studio: OpenedWind
     at = QPointF(5, 5)
     QApplication.sendEvent(grid, QEnterEvent(at, at, at))
     draw(studio, [-40.0, -10.0])
-    assert [place.cell for place in grid.rows.places] == [0, 1]
-    assert grid.rows.place_at(0)[1][0] == "new"
+    assert [place.number for place in grid.places] == [0, 1]
+    assert grid.places[0].caption[0] == "new"
     QApplication.sendEvent(grid, QEvent(QEvent.Type.Leave))
-    assert [place.cell for place in grid.rows.places] == [1, 0]
+    assert [place.number for place in grid.places] == [1, 0]
 
 
 def test_a_right_click_takes_the_completion_under_the_pointer(studio: OpenedWindow) -> None:
@@ -338,11 +338,11 @@ def test_a_right_click_takes_the_completion_under_the_pointer(studio: OpenedWind
     grid = desk(studio).grid
     grid.setViewportMargins(60, 20, 0, 0)  # whatever margins the grid is given
     settle()
-    for row, place in enumerate(grid.rows.places):
+    for row, place in enumerate(grid.places):
         at = grid.visualRect(grid.model().index(row, 0)).center()
         menu = right_click(grid, at)
         assert menu is not None
-        assert studio.state.complete.chosen.get() == (place.cell,)
+        assert studio.state.complete.chosen.get() == (place.number,)
         menu.close()
 
 
@@ -360,9 +360,9 @@ def test_what_does_not_fit_is_counted_and_can_be_shown(studio: OpenedWindow) -> 
     draw(studio, nats, following=nats[::-1])
     counts = settings(studio).counts
     assert counts.text() == "Made 12, shown 9 that fit what follows best; 3 left out."
-    assert [place.cell for place in desk(studio).grid.rows.places][:2] == [11, 10]
+    assert [place.number for place in desk(studio).grid.places][:2] == [11, 10]
     QTest.mouseClick(settings(studio).every, LEFT)
-    assert len(desk(studio).grid.rows.places) == 12
+    assert len(desk(studio).grid.places) == 12
     assert counts.text() == "All 12 are shown, those that fit what follows best first."
 
 
@@ -385,7 +385,7 @@ def test_surprise_stands_in_place_of_the_completions(studio: OpenedWindow) -> No
     assert grid.grab().toImage() != before
     corner = grid.visualRect(grid.model().index(0, 0)).topLeft()
     size = grid.cell_size()
-    QTest.mouseMove(grid.viewport(), corner + QPoint(6 + size.width() - 2, 4 + size.height() - 2))
+    QTest.mouseMove(grid.viewport(), corner + QPoint(6 + size.width() - 2, 6 + size.height() - 2))
     settle()
     assert studio.state.surprisal.hovered_bits.get() == pytest.approx(8.0)
     studio.window.open_bar.surprisal.click()
@@ -413,12 +413,12 @@ def test_uncertainty_covers_the_filled_pixels(studio: OpenedWindow) -> None:
     grid = desk(studio).grid
     corner, size = grid.visualRect(grid.model().index(0, 0)).topLeft(), grid.cell_size()
     tones = [
-        grid.grab().toImage().pixelColor(corner + QPoint(6 + size.width() - 3, 4 + size.height() * row // 16))
+        grid.grab().toImage().pixelColor(corner + QPoint(6 + size.width() - 3, 6 + size.height() * row // 16))
         for row in (2, 14)
     ]
     assert tones[0].red() == 200, "what is kept is the picture's own"
     assert tones[1].red() > 240 > tones[1].blue()
-    QTest.mouseMove(grid.viewport(), corner + QPoint(6 + size.width() - 3, 4 + size.height() - 3))
+    QTest.mouseMove(grid.viewport(), corner + QPoint(6 + size.width() - 3, 6 + size.height() - 3))
     settle()
     assert studio.state.complete.batch.uncertainty.hovered_bits.get() == pytest.approx(9.0)
 

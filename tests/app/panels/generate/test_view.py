@@ -108,7 +108,7 @@ def test_pictures_form_and_stop_is_the_main_button(studio: OpenedWindow) -> None
     assert (foot.main_button.text().strip(), foot.main_button.property("role")) == ("Stop", "stop")
     studio.draw_pictures(2, 5)
     assert stage.caption.first.text() == "Step 2 of 5"
-    assert [cell.done for cell in stage.grid.shown_cells] == [2] * 4
+    assert [place.cell.done for place in stage.grid.places] == [2] * 4
     assert studio.window.job_box.first_job.isVisible()
     QTest.mouseClick(foot.main_button, Qt.MouseButton.LeftButton)
     assert studio.engine.stopped == [sent(studio).job]
@@ -118,7 +118,7 @@ def test_pictures_form_and_stop_is_the_main_button(studio: OpenedWindow) -> None
     assert stage.caption.continue_link.isVisibleTo(stage.currentWidget())
     QTest.mouseClick(stage.caption.continue_link, Qt.MouseButton.LeftButton)
     studio.draw_pictures()
-    assert all(cell.finished for cell in stage.grid.shown_cells)
+    assert all(place.cell.finished for place in stage.grid.places)
     assert not stage.caption.continue_link.isVisible()
     assert not studio.window.job_box.first_job.isVisible()
 
@@ -157,7 +157,7 @@ def test_a_failure_keeps_drawn_pictures_and_shows_a_message(studio: OpenedWindow
     assert studio.window.message.first.text() == "Memory ran out."
     assert studio.window.message.rest.text() == "Make fewer pictures at once."
     assert studio.window.message.buttons[0].text() == "Try again"
-    assert all(cell.picture is not None for cell in stage.grid.shown_cells)
+    assert all(place.cell.picture is not None for place in stage.grid.places)
     QTest.mouseClick(studio.window.message.buttons[0], Qt.MouseButton.LeftButton)
     assert not studio.window.message.isVisible()
     assert len(studio.engine.sent) == 2
@@ -278,11 +278,11 @@ def test_keeping_a_picture_lays_it_on_the_strip(studio: OpenedWindow) -> None:
     assert len(studio.state.explore.selection.takes.get()) == 1
     assert not studio.window.strip.hint.isVisible()
     assert studio.state.panel.get() == "generate"
-    studio.window.strip.list.take_chosen.emit(0)
+    studio.window.strip.take_chosen.emit(0)
     assert studio.state.panel.get() == "generate"
     assert parts(studio)[0].enlarged_caption.words.text().startswith("Take 1 · seed")
     studio.state.show_panel("explore")
-    studio.window.strip.list.take_chosen.emit(0)
+    studio.window.strip.take_chosen.emit(0)
     assert studio.state.explore.render.picture.get() is not None
 
 

@@ -191,7 +191,7 @@ def test_the_button_of_the_strip_keeps_what_is_made_and_a_take_comes_back(stage:
     stage.sound.parameters.new_seed()
     settle()
     assert not stage.page.isVisible()
-    stage.frame.strip.list.take_chosen.emit(0)
+    stage.frame.strip.take_chosen.emit(0)
     stage.show()
     assert stage.page.isVisible()
     assert stage.sound.player.made_seconds == pytest.approx(3.0)

@@ -91,9 +91,9 @@ class _StripPainter(QStyledItemDelegate):
     def _pixmap(self, row: int, side: int) -> QPixmap:
         take = self._takes.takes[row]
         cached = self._drawn.get(take.name)
-        if cached is None or cached[0] is not take.picture or cached[1] != side:
-            drawn = picture_thumbnail(take.picture, side, self._view.devicePixelRatioF(), self._theme)
-            cached = self._drawn[take.name] = (take.picture, side, drawn)
+        if cached is None or cached[0] is not take.array or cached[1] != side:
+            drawn = picture_thumbnail(take.array, side, self._view.devicePixelRatioF(), self._theme)
+            cached = self._drawn[take.name] = (take.array, side, drawn)
         return cached[2]
 
 
@@ -323,7 +323,7 @@ class TakeStripView(QWidget):
         menu.addAction("Show", lambda: self.take_chosen.emit(place))
         if self.offers_branch:
             menu.addAction("Branch…", lambda: self.branch_requested.emit(place))
-        copy = "Copy picture" if self.takes.takes[place].picture.ndim == 3 else "Copy sound"
+        copy = "Copy picture" if self.takes.takes[place].array.ndim == 3 else "Copy sound"
         menu.addAction(copy, lambda: self.copy_requested.emit(place))
         menu.addAction("Name…", lambda: self.edit_name(place))
         if self.offers_wavetable(place):

@@ -78,11 +78,11 @@ class _TreePainter(QStyledItemDelegate):
     def _pixmap(self, place: int) -> QPixmap:
         take = self._takes.takes[place]
         cached = self._drawn.get(take.name)
-        if cached is None or cached[0] is not take.picture:
+        if cached is None or cached[0] is not take.array:
             pixmap = picture_thumbnail(
-                take.picture, self._theme.scaled(THUMBNAIL_SIDE), self._view.devicePixelRatioF(), self._theme
+                take.array, self._theme.scaled(THUMBNAIL_SIDE), self._view.devicePixelRatioF(), self._theme
             )
-            cached = self._drawn[take.name] = (take.picture, pixmap)
+            cached = self._drawn[take.name] = (take.array, pixmap)
         return cached[1]
 
 

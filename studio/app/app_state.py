@@ -10,6 +10,7 @@ from PySide6.QtCore import QTimer
 
 from studio.app.audio.sound_card import OutputProtocol, SoundCard
 from studio.app.audio.wave_synth import WaveSynth
+from studio.app.core.artwork import Artwork
 from studio.app.core.autosave import Autosave, SettingsStore
 from studio.app.core.earlier_settings import SETTINGS
 from studio.app.core.jobs import JobList
@@ -34,9 +35,8 @@ from studio.app.panels.sound.state import NO_MODEL, SoundState
 from studio.app.takes.store import TakeStore
 from studio.library import storage
 from studio.library.models import InstalledModel
-from studio.library.work import Work
 from studio.media import decoder
-from studio.wire.messages import AnyEvent, Array, Diagnosis, Doctor, Failed, Ready
+from studio.wire.messages import AnyEvent, Diagnosis, Doctor, Failed, Ready
 
 PANELS = ("generate", "explore", "complete", "sound", "train", "library")
 ThemeName = Literal["system", "light", "dark"]
@@ -420,8 +420,8 @@ class AppState(State):
                 said.text, "failed", ("Start it again", self.engine.start), until=(self.engine_status.changed,)
             )
 
-    def _restore_work(self, work: Work, picture: Array) -> None:
-        self.generate.rewind_actions.restore_work(work, picture)
+    def _restore_work(self, artwork: Artwork) -> None:
+        self.generate.rewind_actions.restore_work(artwork)
         self.show_panel("generate")
 
     # ── the end ──────────────────────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from studio.app import fault_log
 from studio.app.app_state import FAULT_TEXT, window_log_path
 from studio.app.core import guard
+from studio.app.core.artwork import Artwork
 from studio.app.core.background import BackgroundTask
 from studio.app.fault_log import FaultLog
 from studio.library.work import Work
@@ -73,7 +74,7 @@ def press_main(studio: OpenedWindow, panel: str) -> None:
     state = studio.state
     frame = studio.window
     if panel == "complete" and state.complete.canvas.picture.get() is None:
-        state.complete.canvas.open_work(Work(model="rows", model_hash="", seed=4), picture(200))
+        state.complete.canvas.open_work(Artwork(picture(200), Work(model="rows", model_hash="", seed=4)))
         state.complete.canvas.brush.start_stroke((1.5, 1.5))
         state.complete.canvas.brush.end_stroke()
     state.show_panel(panel)

@@ -77,7 +77,7 @@ def drag(studio: OpenWindow, model: str, behind: bool, surprise: bool = False) -
 
     def shown(_: object) -> None:
         view.repaint()
-        piece = explore.render.export_item
+        piece = explore.render.artwork
         if piece is not None and piece.work.sliders and piece.work.sliders[0] in moved:
             late.append(time.perf_counter() - moved.pop(piece.work.sliders[0]))
 

@@ -285,7 +285,7 @@ def test_a_picture_goes_on_from_the_row_to_which_the_marker_was_dragged(window: 
     window.click("Continue")
     window.until(lambda: len(window.value("takes.takes")) > takes, "Another take", COMPILES)
     window.until(lambda: window.value("engine_status") == "Ready", "The rest of the picture", COMPILES)
-    other = window.value("takes.takes")[-1]["picture"]
+    other = window.value("takes.takes")[-1]["array"]
     assert other["rows"][:mark] == base["rows"][:mark] and other["rows"][mark:] != base["rows"][mark:]
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from studio.app.core.artwork import Artwork
 from studio.app.core.background import BackgroundTask
 from studio.app.core.messages import Messages
 from studio.app.core.observable import State
 from studio.app.files.export_settings import ExportSettings
-from studio.app.files.exporting import ExportItem, encode_item
+from studio.app.files.exporting import encode_artwork
 from studio.library import storage
 from studio.library.storage import NotSaved
 from studio.library.work import Work, encode_png
@@ -64,7 +65,7 @@ class Clipboard(State):
         path = folder / storage.clean_name(f"{work.model}-{work.seed}{work.file_suffix}")
 
         def store() -> bytes:
-            data = encode_item(ExportItem(sound, work, path.name))
+            data = encode_artwork(Artwork(sound, work))
             for old in folder.glob("*.wav"):  # only the newest is on the clipboard
                 storage.delete_file(old)
             storage.write_file(path, data)

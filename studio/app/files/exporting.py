@@ -14,6 +14,7 @@ import numpy as np
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from studio.app.core.artwork import Artwork
 from studio.app.core.background import BackgroundTask
 from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
@@ -23,7 +24,6 @@ from studio.app.files.folders import Folders
 from studio.library import storage, work
 from studio.library.obstacles import MAX_NAME_BYTES
 from studio.library.storage import NotSaved
-from studio.library.work import Work
 from studio.media.names import display_name
 from studio.media.pictures.enlarging import UNENLARGED, Enlargement
 from studio.wire.messages import Array
@@ -57,26 +57,9 @@ class AudioFormat(Enum):
         return self.value[2]
 
 
-@dataclass(frozen=True, eq=False)
-class ExportItem:
-    """Holds an artwork to be saved."""
-
-    picture: Array
-    """A picture (height, width, channels) uint8, a wave (samples,) int16 or a wavetable (frames, samples) int16."""
-    work: Work
-    name: str
-    """The suggested file name, with its ending."""
-    audio_format: AudioFormat = AudioFormat.WAV
-    """The file format, if it is a recording."""
-
-    @property
-    def ending(self) -> str:
-        return self.audio_format.ending if self.work.sample_rate else self.work.file_suffix
-
-
 @dataclass(frozen=True)
 class ExportOutcome:
-    """Records the outcome of a save: `count` of `total` pieces were written."""
+    """Records the outcome of a save: `count` of `total` artworks were written."""
 
     count: int
     total: int
@@ -85,7 +68,7 @@ class ExportOutcome:
     fault: NotSaved | None = None
     """What ended the save early."""
     noun: str = "pictures"
-    """The word for the pieces in messages."""
+    """The word for the artworks in messages."""
     size: str = ""
     """The size of a wavetable, as synthesizers count it."""
     on_sheet: bool = False
@@ -108,31 +91,34 @@ class ExportOutcome:
         )
 
 
-PathOf = Callable[[ExportItem], Path]
-"""Returns the path for a piece."""
+PathOf = Callable[[Artwork], Path]
+"""Returns the path for an artwork."""
+Artworks = Sequence[Artwork]
 
 
 @dataclass(frozen=True, eq=False)
 class ExportRequest:
-    """Holds a request to save pieces."""
+    """Holds a request to save artworks."""
 
     job: str
-    items: Sequence[ExportItem]
+    artworks: Artworks
     path_of: PathOf
-    retry: Callable[[Sequence[ExportItem]], object]
-    """Saves the remaining pieces in the same place."""
-    save_elsewhere: Callable[[Sequence[ExportItem]], object]
-    """Asks for another place and saves the remaining pieces there."""
+    retry: Callable[[Artworks], object]
+    """Saves the remaining artworks in the same place."""
+    save_elsewhere: Callable[[Artworks], object]
+    """Asks for another place and saves the remaining artworks there."""
     enlargement: Enlargement
     on_sheet: bool
+    audio_format: AudioFormat
+    """The file format of recordings."""
     stopped: Event
 
 
 class Exporter(State):
-    """Saves pieces in another thread, one request after another: there may be thousands of files."""
+    """Saves artworks in another thread, one request after another: there may be thousands of files."""
 
     _progressed = Signal(int)
-    """The number of pieces that the current request has saved."""
+    """The number of artworks that the current request has saved."""
 
     def __init__(
         self,
@@ -151,76 +137,87 @@ class Exporter(State):
         self._requests: deque[ExportRequest] = deque()
         """The requests; the first is being saved."""
         self._done = 0
-        """The number of its pieces that are saved."""
+        """The number of its artworks that are saved."""
         self._jobs = itertools.count(1)
         self._progressed.connect(self._set_done)
 
-    def name_for(self, item: ExportItem) -> str:
-        """Propose a file name for a piece."""
-        return self._folders.propose_name(
-            item.name, replace(item.work, created="", name="", ancestors=()).identity_hash
-        )
+    def name_for(self, artwork: Artwork) -> str:
+        """Propose a file name for an artwork."""
+        same = replace(artwork.work, created="", name="", ancestors=())
+        return self._folders.propose_name(artwork.name, same.identity_hash)
 
     def name_for_picture(self, picture: Array, name: str) -> str:
         """Propose a file name for a picture without a recipe."""
         return self._folders.propose_name(name, storage.hash_bytes(picture.tobytes()))
 
-    def name_for_sheet(self, items: Sequence[ExportItem]) -> str:
+    def name_for_sheet(self, artworks: Artworks) -> str:
         """Propose a file name for a sheet."""
-        stem = Path(items[0].name).stem
-        key = "\n".join(piece.work.identity_hash for piece in items)
+        stem = Path(artworks[0].name).stem
+        key = "\n".join(artwork.key for artwork in artworks)
         return self._folders.propose_name(f"{stem}-sheet.png", storage.hash_bytes(key.encode()))
 
-    def export_item(self, item: ExportItem, path: Path) -> None:
-        """Save a piece under a name that the user chose."""
-        self._export_under(item.ending, [item], path, on_sheet=False)
+    def export_artwork(self, artwork: Artwork, path: Path, audio_format: AudioFormat = AudioFormat.WAV) -> None:
+        """Save an artwork under a name that the user chose; a recording in this format."""
+        ending = audio_format.ending if artwork.work.sample_rate else artwork.work.file_suffix
+        self._export_under(ending, [artwork], path, audio_format=audio_format)
 
-    def export_items(self, items: Sequence[ExportItem], folder: Path) -> None:
-        """Save pieces in a folder without replacing any file there."""
+    def export_artworks(self, artworks: Artworks, folder: Path) -> None:
+        """Save artworks in a folder without replacing any file there."""
 
-        def elsewhere(left: Sequence[ExportItem]) -> None:
-            self._messages.folder_requested.emit(lambda other: self.export_items(left, other))
+        def again(left: Artworks) -> None:
+            self.export_artworks(left, folder)
+
+        def elsewhere(left: Artworks) -> None:
+            self._messages.folder_requested.emit(lambda other: self.export_artworks(left, other))
 
         free = FreeNames(folder)
-        self._add_request(
-            items, lambda piece: free.free_path(piece.name), lambda left: self.export_items(left, folder), elsewhere
-        )
+        self._add_request(artworks, lambda artwork: free.free_path(artwork.name), again, elsewhere)
 
-    def export_sheet(self, items: Sequence[ExportItem], path: Path) -> None:
+    def export_sheet(self, artworks: Artworks, path: Path) -> None:
         """Save pictures on one sheet, under a name that the user chose."""
-        self._export_under(".png", items, path, on_sheet=True)
+        self._export_under(".png", artworks, path, on_sheet=True)
 
     def close(self) -> None:
         """Wait until all that is wished for is written."""
         self._task.wait()
         for wish in list(self._requests)[1:]:
-            write_items(wish, lambda count: None)
+            write_artworks(wish, lambda count: None)
         self._requests.clear()
 
-    def _export_under(self, ending: str, pieces: Sequence[ExportItem], path: Path, on_sheet: bool) -> None:
+    def _export_under(
+        self,
+        ending: str,
+        artworks: Artworks,
+        path: Path,
+        on_sheet: bool = False,
+        audio_format: AudioFormat = AudioFormat.WAV,
+    ) -> None:
         target = path if path.suffix.lower() == ending else path.with_name(path.name + ending)
 
-        def again(left: Sequence[ExportItem]) -> None:
-            self._export_under(ending, left, target, on_sheet)
+        def again(left: Artworks) -> None:
+            self._export_under(ending, left, target, on_sheet, audio_format)
 
-        def elsewhere(left: Sequence[ExportItem]) -> None:
+        def elsewhere(left: Artworks) -> None:
             self._messages.file_requested.emit(
-                target.name, lambda other: self._export_under(ending, left, other, on_sheet)
+                target.name, lambda other: self._export_under(ending, left, other, on_sheet, audio_format)
             )
 
-        self._add_request(pieces, lambda piece: target, again, elsewhere, on_sheet)
+        self._add_request(artworks, lambda artwork: target, again, elsewhere, on_sheet, audio_format)
 
     def _add_request(
         self,
-        pieces: Sequence[ExportItem],
-        place: PathOf,
-        again: Callable[[Sequence[ExportItem]], object],
-        elsewhere: Callable[[Sequence[ExportItem]], object],
+        artworks: Artworks,
+        path_of: PathOf,
+        again: Callable[[Artworks], object],
+        elsewhere: Callable[[Artworks], object],
         on_sheet: bool = False,
+        audio_format: AudioFormat = AudioFormat.WAV,
     ) -> None:
         job = f"save-{next(self._jobs)}"
         size = self.settings.chosen_enlargement
-        self._requests.append(ExportRequest(job, tuple(pieces), place, again, elsewhere, size, on_sheet, Event()))
+        self._requests.append(
+            ExportRequest(job, tuple(artworks), path_of, again, elsewhere, size, on_sheet, audio_format, Event())
+        )
         if len(self._requests) == 1:
             self._start_next()
 
@@ -228,14 +225,14 @@ class Exporter(State):
         wish = self._requests[0]
         self._done = 0
         QTimer.singleShot(LIST_AFTER, self, lambda: self._list_job(wish))
-        self._task.run(lambda: write_items(wish, self._report_progress), self._show_outcome)
+        self._task.run(lambda: write_artworks(wish, self._report_progress), self._show_outcome)
 
     def _list_job(self, wish: ExportRequest) -> None:
         """Show a save in the queue if it is not finished yet."""
         if wish in self._requests:
-            several = f"{len(wish.items):,} {items_noun(wish.items)}"
-            title = f"Saving {several if len(wish.items) > 1 else wish.items[0].name}"
-            self._queue.add_window_job(wish.job, title, len(wish.items), wish.stopped.set)
+            count = len(wish.artworks)
+            what = f"{count:,} {plural_noun(wish.artworks)}" if count > 1 else wish.artworks[0].name
+            self._queue.add_window_job(wish.job, f"Saving {what}", count, wish.stopped.set)
             self._queue.set_done(wish.job, self._done)
 
     def _report_progress(self, count: int) -> None:
@@ -254,7 +251,7 @@ class Exporter(State):
             self._start_next()
         if isinstance(saved, Exception):
             raise saved
-        left = wish.items[saved.count :]
+        left = wish.artworks[saved.count :]
         show = ("Show it", lambda: self._messages.reveal_requested.emit(saved.last))
         if saved.fault is not None:
             self._messages.show_message(
@@ -267,71 +264,69 @@ class Exporter(State):
             self._messages.show_message(saved.sentence(), "info", show)
 
 
-def items_noun(items: Sequence[ExportItem]) -> str:
-    """Return the word for the pieces in messages."""
-    if items[0].work.medium == "picture":
+def plural_noun(artworks: Artworks) -> str:
+    """Return the word for the artworks in messages."""
+    if artworks[0].work.medium == "picture":
         return "pictures"
-    return "sounds" if items[0].work.sample_rate else "waves"
+    return "sounds" if artworks[0].work.sample_rate else "waves"
 
 
-def write_items(request: ExportRequest, report_progress: Callable[[int], object]) -> ExportOutcome:
-    """Write pieces in batches until one cannot be written or the user stops the save.
+def write_artworks(request: ExportRequest, report_progress: Callable[[int], object]) -> ExportOutcome:
+    """Write artworks in batches until one cannot be written or the user stops the save.
 
     Arguments
-        say_count: receives the number of saved pieces after each batch, in the thread that writes
+        report_progress: receives the number of saved artworks after each batch, in the thread that writes
     """
-    pieces = request.items
-    what = items_noun(pieces)
-    size = f", {len(pieces[0].picture)} frames of 2,048 samples," if pieces[0].picture.ndim == 2 else ""
+    artworks = request.artworks
+    what = plural_noun(artworks)
+    first = artworks[0].array
+    size = f", {len(first)} frames of 2,048 samples," if first.ndim == 2 else ""
     if request.on_sheet:
         return _write_sheet(request)
     count = 0
     last = Path()
-    while count < len(pieces) and not request.stopped.is_set():
-        batch = pieces[count : count + BATCH_SIZE]
-        paths = [request.path_of(piece) for piece in batch]
+    while count < len(artworks) and not request.stopped.is_set():
+        batch = artworks[count : count + BATCH_SIZE]
+        paths = [request.path_of(artwork) for artwork in batch]
+        files = [encode_artwork(artwork, request.enlargement, request.audio_format) for artwork in batch]
         try:
-            storage.write_files(
-                [(path, encode_item(piece, request.enlargement)) for path, piece in zip(paths, batch, strict=True)]
-            )
+            storage.write_files(list(zip(paths, files, strict=True)))
         except NotSaved as fault:
             placed = [path.absolute() for path in paths].index(fault.path)
-            return ExportOutcome(count + placed, len(pieces), fault.path, fault, what)
+            return ExportOutcome(count + placed, len(artworks), fault.path, fault, what)
         count += len(batch)
         last = paths[-1]
         report_progress(count)
-    return ExportOutcome(count, len(pieces), last, None, what, size)
+    return ExportOutcome(count, len(artworks), last, None, what, size)
 
 
 def _write_sheet(wish: ExportRequest) -> ExportOutcome:
-    pieces = wish.items
-    path = wish.path_of(pieces[0])
-    columns = max(1, round(len(pieces) ** 0.5))
-    pictures = [piece.picture for piece in pieces]
-    works = [piece.work for piece in pieces]
+    artworks = wish.artworks
+    path = wish.path_of(artworks[0])
+    columns = max(1, round(len(artworks) ** 0.5))
+    pictures = [artwork.array for artwork in artworks]
+    works = [artwork.work for artwork in artworks]
     try:
         storage.write_file(path, work.encode_sheet(pictures, works, columns, wish.enlargement))
     except NotSaved as fault:
-        return ExportOutcome(0, len(pieces), path, fault)
+        return ExportOutcome(0, len(artworks), path, fault)
     smaller = work.reduced_size_text(wish.enlargement, columns, pictures)
-    return ExportOutcome(len(pieces), len(pieces), path, on_sheet=True, hint=smaller)
+    return ExportOutcome(len(artworks), len(artworks), path, on_sheet=True, hint=smaller)
 
 
-def encode_item(item: ExportItem, enlargement: Enlargement = UNENLARGED) -> bytes:
-    """Encode a picture as PNG, and a wave or wavetable in the form that synthesizers load."""
-    if item.work.medium == "picture":
-        return work.encode_png(item.picture, item.work, enlargement)
-    if item.work.sample_rate:
-        return _encode_recording(item)
-    return work.encode_wavetable(item.picture if item.picture.ndim == 2 else item.picture[None], item.work)
-
-
-def _encode_recording(piece: ExportItem) -> bytes:
-    samples = piece.picture
-    bits = piece.audio_format.bits
-    if piece.audio_format.ending == ".flac":
-        return work.encode_flac(samples, piece.work, bits=bits)
-    return work.encode_wav(samples if bits else samples.astype(np.float32) / np.float32(32_768), piece.work, bits=bits)
+def encode_artwork(
+    artwork: Artwork, enlargement: Enlargement = UNENLARGED, audio_format: AudioFormat = AudioFormat.WAV
+) -> bytes:
+    """Encode a picture as PNG, a wave or wavetable as synthesizers load it, and a recording in the given format."""
+    array = artwork.array
+    if artwork.work.medium == "picture":
+        return work.encode_png(array, artwork.work, enlargement)
+    if not artwork.work.sample_rate:
+        return work.encode_wavetable(array if array.ndim == 2 else array[None], artwork.work)
+    if audio_format.ending == ".flac":
+        return work.encode_flac(array, artwork.work, bits=audio_format.bits)
+    samples = array if audio_format.bits else array.astype(np.float32) / np.float32(32_768)
+    return work.encode_wav(samples, artwork.work, bits=audio_format.bits)
 
 
 class FreeNames:

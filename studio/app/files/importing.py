@@ -39,9 +39,9 @@ class Importing(State):
     """From a file to a latent. Decoding and scaling run beside the window, encoding in the engine."""
 
     opened = Signal(object)
-    """An `Opened`: the picture or wave of a file, and its making where it is a work of ours."""
+    """An `OpenedFile`: the picture or wave of a file, and the artworks of ours that it holds."""
     encoded = Signal(object, object, object)
-    """The engine's `Encoded`, the `Photo` it is of, and the model it is for."""
+    """The engine's `Encoded`, the `CropPreview` it is of, and the model it is for."""
     _preview_left = Signal()
     """The preview closed, or another file is opened."""
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from studio.app.core.artwork import Artwork
 from studio.app.core.text import duration
 from studio.library import work
 from studio.library.models import InstalledModel
@@ -22,14 +23,18 @@ WAVES = (".wav", ".wave")
 
 @dataclass(frozen=True)
 class OpenedFile:
-    """A file that was opened: the picture or wave, and how it was made where it is a work of ours."""
+    """A file that was opened: the picture or wave, and the artworks of ours that it holds."""
 
     picture: OpenedPicture | OpenedWave
-    work: Work | None
+    artworks: tuple[Artwork, ...] = ()
+    """None if it was made elsewhere, several if it is a sheet. The first one is `picture`."""
     fault: str = ""
     """Why its making cannot be read, where it carries one."""
-    sheet: tuple[tuple[Array, Work], ...] = ()
-    """All pictures of a sheet with their recipes; the first one is `picture`."""
+
+    @property
+    def artwork(self) -> Artwork | None:
+        """Return the first artwork of ours."""
+        return self.artworks[0] if self.artworks else None
 
 
 def read_file(path: Path, samples: int | None = None) -> OpenedFile:
@@ -45,13 +50,13 @@ def read_file(path: Path, samples: int | None = None) -> OpenedFile:
         data = read_bytes(path, picture.name) if read is not None else b""
         sheet = work.decode_sheet(data, picture.array) if isinstance(picture, OpenedPicture) else []
         if sheet and isinstance(picture, OpenedPicture):
-            first, making = sheet[0]
-            return OpenedFile(replace(picture, array=first), making, sheet=tuple(sheet))
-        return OpenedFile(picture, read(data) if read is not None else None)
+            return OpenedFile(replace(picture, array=sheet[0][0]), tuple(Artwork(*each) for each in sheet))
+        making = read(data) if read is not None else None
+        return OpenedFile(picture, (Artwork(picture.array, making),) if making is not None else ())
     except BadWork as fault:
-        return OpenedFile(picture, None, str(fault))
+        return OpenedFile(picture, fault=str(fault))
     except FileRefused:  # it went away in between; the picture is here
-        return OpenedFile(picture, None)
+        return OpenedFile(picture)
 
 
 def to_model_shape(array: Array, trained: InstalledModel | None) -> Array:

@@ -1,7 +1,6 @@
 """The pictures of one run: what they are, and how they are kept."""
 
 import contextlib
-import datetime
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,8 +10,9 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
+from studio.app.core.artwork import Artwork
 from studio.app.core.earlier_settings import GRID
-from studio.app.files.exporting import ExportItem
+from studio.app.core.text import timestamp
 from studio.library import storage
 from studio.library.storage import NotSaved
 from studio.library.work import ModelMixture, StoredArray, Work
@@ -119,15 +119,15 @@ class BatchRun:
             label=self.label if cell.label is None else cell.label,
             temperature_map=by.temperature_map,
             mix=mix,
-            created=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+            created=timestamp(),
         )
 
-    def export_item(self, cell: Cell) -> ExportItem | None:
+    def artwork_of(self, cell: Cell) -> Artwork | None:
         """A finished picture with its making; None while it is not finished."""
         if cell.picture is None or not cell.finished:
             return None
         work = self.work_of(cell)
-        return ExportItem(cell.picture, work, storage.clean_name(f"{self.model}-{cell.seed}{work.file_suffix}"))
+        return Artwork(cell.picture, work, storage.clean_name(f"{self.model}-{cell.seed}{work.file_suffix}"))
 
 
 # ── kept over a restart ──────────────────────────────────────────────────────────────────────────

@@ -11,9 +11,9 @@ from PySide6.QtCore import (
     Qt,
 )
 
+from studio.app.core.artwork import Artwork
 from studio.app.core.guard import guarded
 from studio.app.takes import tree
-from studio.app.takes.store import Take
 
 Index = QModelIndex | QPersistentModelIndex
 NOWHERE = QModelIndex()
@@ -24,12 +24,12 @@ class TakeTreeModel(QAbstractItemModel):
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
-        self.takes: tuple[Take, ...] = ()
+        self.takes: tuple[Artwork, ...] = ()
         self.parents: tree.Parents = ()
         self.chosen: int | None = None
         self._children: dict[int | None, list[int]] = {}
 
-    def set_takes(self, takes: tuple[Take, ...]) -> None:
+    def set_takes(self, takes: tuple[Artwork, ...]) -> None:
         """Set the takes. New ones are added at the end; any other change resets the model."""
         up = tree.find_parents(takes)
         old = len(self.takes)

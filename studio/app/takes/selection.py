@@ -2,11 +2,12 @@
 
 from PySide6.QtCore import QObject
 
+from studio.app.core.artwork import Artwork
 from studio.app.core.messages import Messages
 from studio.app.core.observable import State, Value
 from studio.app.core.undo import ChangeStep
 from studio.app.takes import tree
-from studio.app.takes.store import Take, TakeStore
+from studio.app.takes.store import TakeStore
 
 
 class TakeSelection(State):
@@ -17,7 +18,7 @@ class TakeSelection(State):
         self._all = takes
         self._messages = messages
         self._change = change
-        self.takes: Value[tuple[Take, ...]] = takes.takes
+        self.takes: Value[tuple[Artwork, ...]] = takes.takes
         self.current: Value[int | None] = Value(None, self)
         """The index of the take that the stage shows; None if it shows something else."""
         self._name: str | None = None
@@ -29,7 +30,7 @@ class TakeSelection(State):
         return self._name
 
     @property
-    def current_take(self) -> Take | None:
+    def current_take(self) -> Artwork | None:
         """Return the take that the stage shows."""
         index = self.current.get()
         return self.takes.get()[index] if index is not None else None
@@ -59,7 +60,7 @@ class TakeSelection(State):
     def copy_take(self, index: int) -> None:
         """Copy the picture of a take to the clipboard, and show the outcome."""
         take = self.takes.get()[index]
-        self._messages.copy_requested.emit(take.picture, take.work)
+        self._messages.copy_requested.emit(take.array, take.work)
 
     def rename_take(self, index: int, label: str) -> None:
         """Name a take. An empty name removes the name."""

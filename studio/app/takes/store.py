@@ -1,16 +1,16 @@
 """The takes of the window and the artist's own pictures that they began from, kept as files."""
 
 import contextlib
-import functools
 import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from msgspec import structs
 from PySide6.QtCore import QObject, Signal
 
+from studio.app.core.artwork import Artwork
 from studio.app.core.background import BackgroundTask
 from studio.app.core.messages import Messages
 from studio.app.core.observable import Entries, Field, Record, State, Value
@@ -20,53 +20,36 @@ from studio.library import storage, work
 from studio.library.storage import NotSaved
 from studio.library.work import BadWork, Work
 from studio.media.pictures.image import FileRefused, read_bytes
-from studio.wire.messages import Array
 
 
-@dataclass(frozen=True, eq=False)
-class Take:
-    """An artwork that was kept, with its making."""
-
-    picture: Array
-    """(height, width, channels) uint8, or (samples,) int16."""
-    work: Work
-    name: str
-    """Of its file."""
-
-    @functools.cached_property
-    def key(self) -> str:
-        """Of its making: what takes that come from it call it."""
-        return self.work.identity_hash
-
-
-def read_take(path: Path) -> Take | None:
+def read_take(path: Path) -> Artwork | None:
     """A work of ours as it was kept, None where it is none. Raises Refused."""
     making, _ = read_work(path) if path.suffix.lower() in WAVES else (None, "")
     if making is not None:
-        return Take(read_own_sound(path, making), making, path.name)
-    opened = read_file(path)
-    return Take(opened.picture.array, opened.work, path.name) if opened.work is not None else None
+        return Artwork(read_own_sound(path, making), making, path.name)
+    kept = read_file(path).artwork
+    return replace(kept, name=path.name) if kept is not None else None
 
 
-def encode_take(take: Take) -> bytes:
+def encode_take(take: Artwork) -> bytes:
     """A take as it lies on the shelf: every pixel, every sample."""
-    return (work.encode_wav if take.work.medium == "sound" else work.encode_png)(take.picture, take.work)
+    return (work.encode_wav if take.work.medium == "sound" else work.encode_png)(take.array, take.work)
 
 
 class TakeFolder:
-    """The works of one folder. One that could not be written is still held until the window closes."""
+    """The works of one folder, by the names of their files. One that could not be written is held until the end."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._takes: dict[str, Take] = {}
+        self._takes: dict[str, Artwork] = {}
 
-    def read_takes(self) -> list[Take]:
+    def read_takes(self) -> list[Artwork]:
         """What the folder holds, oldest first; what in it cannot be read is left alone. Nothing is held yet."""
         storage.delete_leftovers(self._folder)
         paths = sorted(path for path in self._folder.glob("*.*") if path.suffix in (".png", ".wav"))
         return [take for path in paths if (take := self.read_take(path.name)) is not None]
 
-    def read_take(self, name: str) -> Take | None:
+    def read_take(self, name: str) -> Artwork | None:
         """One file of the folder, None where it is no work."""
         try:
             return read_take(self._folder / name)
@@ -82,19 +65,19 @@ class TakeFolder:
         except (FileRefused, BadWork):
             return None
 
-    def hold_takes(self, takes: Iterable[Take]) -> None:
+    def hold_takes(self, takes: Iterable[Artwork]) -> None:
         """Hold what was read."""
         self._takes |= {take.name: take for take in takes}
 
-    def get_take(self, name: str) -> Take | None:
+    def get_take(self, name: str) -> Artwork | None:
         return self._takes.get(name)
 
     def names(self) -> list[str]:
         return sorted(self._takes)
 
-    def add_take(self, take: Take) -> None:
+    def add_take(self, take: Artwork) -> None:
         """Hold a take and write its file. Raises NotSaved after it is held, so that nothing is lost."""
-        self._takes[take.name] = Take(np.array(take.picture), take.work, take.name)
+        self._takes[take.name] = replace(take, array=np.array(take.array))
         storage.write_file(self._folder / take.name, encode_take(take))
 
     def write_unsaved(self) -> None:
@@ -139,7 +122,7 @@ class TakeStore(State):
         self._messages = messages
         self.names_writable = True
         """Whether names may be changed. A second window on the same folders would write over those of the first."""
-        self.takes: Value[tuple[Take, ...]] = Value((), self)
+        self.takes: Value[tuple[Artwork, ...]] = Value((), self)
         """In the order in which they were kept."""
         self._take_folder = TakeFolder(storage.home_folder("data") / "takes")
         self._start_folder = TakeFolder(storage.home_folder("data") / "starts")
@@ -160,11 +143,11 @@ class TakeStore(State):
         """Of the takes on the strip, those still being read from the disk among them."""
         return list(self._names)
 
-    def get_take(self, name: str) -> Take | None:
+    def get_take(self, name: str) -> Artwork | None:
         """The take of that name, on the strip or not."""
         return self._take_folder.get_take(name)
 
-    def find_same(self, work: Work) -> Take | None:
+    def find_same(self, work: Work) -> Artwork | None:
         """The take that was made just so, whenever it was kept and whatever it is called."""
         wanted = structs.replace(work, created="", name="", ancestors=())
         like = (
@@ -197,10 +180,10 @@ class TakeStore(State):
         self._names = sorted(set(self._names) - there.keys() | on)
         self._update_takes()
 
-    def add_take(self, picture: Array, work: Work) -> str:
+    def add_take(self, artwork: Artwork) -> str:
         """Write a take's file; its name. It is held even where it cannot be written, and that is said."""
-        name = self._take_folder.free_name(work.file_suffix)
-        self._write(self._take_folder, Take(picture, work, name))
+        name = self._take_folder.free_name(artwork.work.file_suffix)
+        self._write(self._take_folder, replace(artwork, name=name))
         return name
 
     def _update_takes(self) -> None:
@@ -214,26 +197,24 @@ class TakeStore(State):
     def _set_label(self, name: str, label: str) -> None:
         take = self._take_folder.get_take(name)
         if take is not None and take.work.name != label and self.names_writable:
-            self._write(self._take_folder, Take(take.picture, structs.replace(take.work, name=label), name))
+            self._write(self._take_folder, replace(take, work=structs.replace(take.work, name=label)))
 
     # ── where takes begin ────────────────────────────────────────────────────────────────────────
 
     def get_start(self, key: str) -> Start | None:
         return self._starts.get(key)
 
-    def add_start(self, start: Start, work: Work, picture: Array | None) -> None:
-        """Keep a start as the work `work`; one that knows how it comes back replaces one that does not."""
+    def add_start(self, start: Start, artwork: Artwork) -> None:
+        """Keep a start as the file of an artwork; one that knows how it comes back replaces one that does not."""
         known = self._starts.get(start.key)
         if known is None or start.round_trip is not None:
             self._starts[start.key] = start
         if known is None:
-            unknown = np.zeros(256, np.int16) if work.medium == "sound" else np.zeros((1, 1, 3), np.uint8)
-            seen = picture if picture is not None else unknown
-            self._write(self._start_folder, Take(seen, work, f"{start.key}{work.file_suffix}"))
+            self._write(self._start_folder, replace(artwork, name=f"{start.key}{artwork.work.file_suffix}"))
 
     # ── files ────────────────────────────────────────────────────────────────────────────────────
 
-    def _write(self, folder: TakeFolder, take: Take) -> None:
+    def _write(self, folder: TakeFolder, take: Artwork) -> None:
         try:
             folder.add_take(take)
         except NotSaved as fault:
@@ -264,7 +245,7 @@ class TakeStore(State):
     def read_takes(self, records: Sequence[Record]) -> None:
         """Read the takes' files beside the window: hundreds take a while, and the window should be on the screen."""
 
-        def loaded(found: list[Take] | Exception) -> None:
+        def loaded(found: list[Artwork] | Exception) -> None:
             if isinstance(found, Exception):
                 raise found
             self._take_folder.hold_takes(found)

@@ -305,7 +305,7 @@ class TakeStripView(QWidget):
         menu.addAction("Show", lambda: self.take_chosen.emit(place))
         if self.offers_branch:
             menu.addAction("Branch…", lambda: self.branch_requested.emit(place))
-        copy = "Copy picture" if self.takes.takes[place].picture.ndim == 3 else "Copy sound"
+        copy = "Copy picture" if self.takes.takes[place].array.ndim == 3 else "Copy sound"
         menu.addAction(copy, lambda: self.copy_requested.emit(place))
         menu.addAction("Name…", lambda: self.edit_name(place))
         if self.offers_wavetable(place):

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
+from studio.app.core.artwork import Artwork
 from studio.app.core.colours import colour_name
 from studio.app.core.text import group_digits, timecode
-from studio.app.takes.store import Take
 from studio.library.work import Work
 
 Parents = tuple[int | None, ...]
 
 
-def find_parents(takes: Sequence[Take]) -> Parents:
+def find_parents(takes: Sequence[Artwork]) -> Parents:
     """For each take the place of the nearest one that it came from, None where none is here. No circle: a take cannot
     come from a later one."""
     places = {take.key: place for place, take in reversed(list(enumerate(takes)))}
@@ -28,7 +28,7 @@ def path_to_root(up: Parents, place: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def origin_of(takes: Sequence[Take], above: Work, work: Work) -> Work:
+def origin_of(takes: Sequence[Artwork], above: Work, work: Work) -> Work:
     """What a work that goes on from a row really comes from: where all that is kept of the one above it was kept from
     one further up, it comes from that one."""
     known = {take.key: take.work for take in takes}
@@ -39,12 +39,12 @@ def origin_of(takes: Sequence[Take], above: Work, work: Work) -> Work:
     return above
 
 
-def take_caption(take: Take, parent: Take | None) -> str:
+def take_caption(take: Artwork, parent: Artwork | None) -> str:
     """What makes a take: its name, else where it began or what was changed since its parent."""
     return take.work.name or ", ".join(_changes(take.work, parent.work if parent is not None else None))
 
 
-def take_title(takes: Sequence[Take], up: Parents, place: int) -> str:
+def take_title(takes: Sequence[Artwork], up: Parents, place: int) -> str:
     """`Take 4, from take 2 at row 17`, with its name where it has one."""
     work = takes[place].work
     above = up[place]
@@ -60,7 +60,7 @@ def take_title(takes: Sequence[Take], up: Parents, place: int) -> str:
     return f"Take {place + 1}{name}, from take {above + 1}{row}"
 
 
-def accessible_text(takes: Sequence[Take], up: Parents, place: int, chosen: bool) -> str:
+def accessible_text(takes: Sequence[Artwork], up: Parents, place: int, chosen: bool) -> str:
     """For screen readers: `Take 4, from take 2 at row 17, level 2, chosen`."""
     work = takes[place].work
     start = f"from {work.source}" if work.source else f"seed {work.seed}"

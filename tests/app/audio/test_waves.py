@@ -10,6 +10,7 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import AppState
+from studio.app.core.artwork import Artwork
 from studio.app.core.text import group_digits
 from studio.library import work
 from studio.library.work import StoredArray, Work
@@ -145,7 +146,7 @@ def test_takes_of_waves_lie_there_again_after_a_restart(
     takes = again.explore.selection.takes.get
     assert [take.name for take in exploring.explore.selection.takes.get()] == ["000001.wav", "000002.wav"]
     qtbot.waitUntil(lambda: len(takes()) == 2)
-    assert (takes()[0].picture == wave()).all() and (takes()[1].picture == loud).all()
+    assert (takes()[0].array == wave()).all() and (takes()[1].array == loud).all()
     assert takes()[1].work.medium == "sound" and takes()[1].work.sliders[0] == 1.0
 
 
@@ -292,7 +293,7 @@ def two_takes(exploring: AppState, engine: FakeEngine) -> AppState:
         latent=StoredArray.from_array(np.arange(256, dtype=np.float32)),
         source="organ.wav",
     )
-    exploring.explore.restore_work(made, wave(3))
+    exploring.explore.restore_work(Artwork(wave(3), made))
     answer(engine, wave(3))
     exploring.explore.keep_take()
     return exploring
@@ -358,7 +359,7 @@ def test_a_wavetable_brings_back_both_of_its_ends(
     qtbot.waitUntil(lambda: len(explore.selection.takes.get()) == 2)
     assert explore.parameters.sliders.get() == (0.0, 2.0, 0.0) and explore.parameters.source.get() == "organ.wav"
     first, last = explore.selection.takes.get()
-    assert (first.picture == wave(3)).all() and (last.picture == wave(1)).all()
+    assert (first.array == wave(3)).all() and (last.array == wave(1)).all()
     assert (last.work.seed, last.work.latent, first.work.wavetable_end) == (7, None, None)
     answer(engine, wave(3))
     assert explore.wavetable.target_takes() == (0, 1)
@@ -435,7 +436,8 @@ def test_a_kind_comes_back_with_a_take_and_a_dropped_work(
 def test_a_kind_that_the_model_does_not_know_is_any(exploring: AppState, engine: FakeEngine) -> None:
     digest = exploring.models.find_or_report_maker(Work(model="waves", model_hash="", seed=1))
     assert digest is not None
-    exploring.explore.restore_work(Work(medium="sound", model="waves", model_hash=digest.file_hash, seed=1, label=7))
+    made = Work(medium="sound", model="waves", model_hash=digest.file_hash, seed=1, label=7)
+    exploring.explore.restore_work(Artwork(wave(3), made))
     assert exploring.explore.parameters.label.get() is None
     said = exploring.messages.current.get()
     assert said is not None

@@ -13,6 +13,7 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import AppState
+from studio.app.core.artwork import Artwork
 from studio.app.core.autosave import SettingsFile
 from studio.app.engine.client import EngineClient
 from studio.app.panels.sound.player import timecode
@@ -274,7 +275,7 @@ def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
     assert np.array_equal(drawn[0], second)
 
     # In Explore it begins from its latent, and comes back.
-    assert other.explore.restore_work(work, second)
+    assert other.explore.restore_work(Artwork(second, work))
     qtbot.waitUntil(lambda: other.explore.badge.get().kind == "exact", timeout=START)
     qtbot.waitUntil(lambda: other.engine_status.get() == "Ready", timeout=START)
     assert np.array_equal(other.explore.render.picture.get(), second)

@@ -10,7 +10,8 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import AppState
-from studio.app.files.exporting import BATCH_SIZE, ExportItem
+from studio.app.core.artwork import Artwork
+from studio.app.files.exporting import BATCH_SIZE
 from studio.library import storage
 from studio.library.work import SHEET_RECIPE_KEY, StoredArray, Work
 from studio.media import export
@@ -24,9 +25,9 @@ from tests.limits import LIMIT
 RNG = np.random.default_rng(3)
 
 
-def pieces(count: int, **fields: object) -> list[ExportItem]:
+def pieces(count: int, **fields: object) -> list[Artwork]:
     return [
-        ExportItem(
+        Artwork(
             RNG.integers(0, 256, (8, 8, 3), np.uint8),
             Work(**{"model": "tiny", "model_hash": "", "seed": seed, **fields}),  # type: ignore[arg-type]
             f"tiny-{seed}.png",
@@ -59,7 +60,7 @@ def test_an_enlarged_picture_is_dropped_back_and_is_what_it_was(
     window.export_settings.choose_pixels(pixels)
     window.smoothing.smooth.set(smooth)
     (piece,) = pieces(1)
-    window.exporter.export_item(piece, tmp_path / "rose.png")
+    window.exporter.export_artwork(piece, tmp_path / "rose.png")
     assert said(window, qtbot) == 'Saved "rose.png" with its recipe inside.'
     with Image.open(tmp_path / "rose.png") as image:
         assert image.size == ((100, 100) if smooth and not times else (side, side))
@@ -67,7 +68,7 @@ def test_an_enlarged_picture_is_dropped_back_and_is_what_it_was(
     window.open_dropped([tmp_path / "rose.png"])
     shown = window.explore.render.picture if panel == "explore" else window.complete.canvas.picture
     qtbot.waitUntil(lambda: shown.get() is not None)
-    assert np.array_equal(shown.get(), piece.picture)
+    assert np.array_equal(shown.get(), piece.array)
     if panel == "explore":
         assert window.explore.parameters.seed.get() == piece.work.seed
 
@@ -78,12 +79,12 @@ def test_a_work_that_no_seed_makes_is_encoded_from_its_own_pixels(
     """The original of a smooth file cannot be computed from its pixels."""
     window.smoothing.smooth.set(True)
     (piece,) = pieces(1, temperature_map=StoredArray.from_array(np.ones((8, 8), np.float32)))
-    window.exporter.export_item(piece, tmp_path / "rose.png")
+    window.exporter.export_artwork(piece, tmp_path / "rose.png")
     said(window, qtbot)
     window.explore.open_file(tmp_path / "rose.png")
     qtbot.waitUntil(lambda: any(isinstance(sent, Encode) for sent in engine.sent))
     asked = next(sent for sent in engine.sent if isinstance(sent, Encode))
-    assert np.array_equal(asked.picture, piece.picture)
+    assert np.array_equal(asked.picture, piece.array)
 
 
 def test_a_sheet_shows_every_picture_and_carries_the_recipe_of_each(
@@ -97,7 +98,7 @@ def test_a_sheet_shows_every_picture_and_carries_the_recipe_of_each(
     assert sheet.shape == (3 * 34 + 2, 2 * 34 + 2, 3)
     for index, piece in enumerate(many):
         y, x = 2 + index // 2 * 34, 2 + index % 2 * 34
-        assert np.array_equal(sheet[y : y + 32 : 4, x : x + 32 : 4], piece.picture)
+        assert np.array_equal(sheet[y : y + 32 : 4, x : x + 32 : 4], piece.array)
     recipes = export.png_texts((tmp_path / "roses.png").read_bytes())[SHEET_RECIPE_KEY]
     assert all(f'"seed":{seed},' in recipes for seed in range(6))
 
@@ -121,7 +122,7 @@ def test_a_dropped_sheet_shows_its_first_picture_and_can_give_all_of_them(
     window.messages.press_button(0)
     takes = window.takes.takes.get()
     assert [take.work for take in takes] == [piece.work for piece in many]
-    assert all(np.array_equal(take.picture, piece.picture) for take, piece in zip(takes, many, strict=True))
+    assert all(np.array_equal(take.array, piece.array) for take, piece in zip(takes, many, strict=True))
     window.explore.history.undo()
     assert window.takes.takes.get() == ()
 
@@ -130,7 +131,7 @@ def test_a_sheet_of_very_many_pictures_is_no_larger_than_can_be_opened(
     window: AppState, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window.export_settings.choose_times(16)
-    piece = ExportItem(np.zeros((64, 64, 1), np.uint8), Work(model="tiny", model_hash="", seed=0), "tiny-0.png")
+    piece = Artwork(np.zeros((64, 64, 1), np.uint8), Work(model="tiny", model_hash="", seed=0), "tiny-0.png")
     window.exporter.export_sheet([piece] * 200, tmp_path / "roses.png")
     assert said(window, qtbot) == (
         'Saved 200 pictures on "roses.png", each with its recipe inside. '
@@ -218,14 +219,14 @@ def test_what_is_saved_while_something_is_saved_is_not_forgotten(
     window: AppState, qtbot: QtBot, tmp_path: Path
 ) -> None:
     for piece in pieces(5):
-        window.exporter.export_item(piece, tmp_path / piece.name)
+        window.exporter.export_artwork(piece, tmp_path / piece.name)
     qtbot.waitUntil(lambda: len(window.messages.history.get()) == 5)
     assert sorted(path.name for path in tmp_path.glob("*.png")) == [f"tiny-{seed}.png" for seed in range(5)]
 
 
 def test_closing_waits_for_all_that_is_to_be_saved(window: AppState, tmp_path: Path) -> None:
     for piece in pieces(5):
-        window.exporter.export_item(piece, tmp_path / piece.name)
+        window.exporter.export_artwork(piece, tmp_path / piece.name)
     window.exporter.close()
     assert len(list(tmp_path.glob("*.png"))) == 5
 
@@ -242,7 +243,7 @@ def test_a_long_saving_stands_in_the_queue_and_stops(
 
     monkeypatch.setattr(storage, "write_files", slow)
     many = pieces(3 * BATCH_SIZE)
-    window.exporter.export_items(many, tmp_path)
+    window.exporter.export_artworks(many, tmp_path)
     qtbot.waitUntil(lambda: len(window.jobs.jobs.get()) == 1)
     (entry,) = window.jobs.jobs.get()
     assert (entry.title, entry.total) == (f"Saving {3 * BATCH_SIZE} pictures", 3 * BATCH_SIZE)
@@ -278,8 +279,8 @@ def test_where_nothing_can_be_saved_the_message_says_what_is_there(
     (tmp_path / "notes").write_bytes(b"mine")
     (tmp_path / "link").symlink_to(tmp_path / "gone")
     for save in (
-        lambda folder: window.exporter.export_items(pieces(2), folder),
-        lambda folder: window.exporter.export_item(pieces(1)[0], folder / "rose.png"),
+        lambda folder: window.exporter.export_artworks(pieces(2), folder),
+        lambda folder: window.exporter.export_artwork(pieces(1)[0], folder / "rose.png"),
         lambda folder: window.exporter.export_sheet(pieces(2), folder / "sheet.png"),
     ):
         window.messages.current.set(None)
@@ -293,13 +294,13 @@ def test_a_long_name_is_numbered_within_the_length_that_a_name_can_have(
     window: AppState, qtbot: QtBot, tmp_path: Path
 ) -> None:
     long = replace(pieces(1)[0], name="é" * 150 + ".png")
-    window.exporter.export_items([long, long], tmp_path)
+    window.exporter.export_artworks([long, long], tmp_path)
     assert said(window, qtbot).startswith("Saved 2 pictures")
     assert [len(path.name.encode()) <= 255 for path in tmp_path.glob("*.png")] == [True, True]
 
 
 def test_all_are_saved_beside_a_link_that_leads_nowhere(window: AppState, qtbot: QtBot, tmp_path: Path) -> None:
     (tmp_path / "tiny-0.png").symlink_to(tmp_path / "gone")
-    window.exporter.export_items(pieces(1), tmp_path)
+    window.exporter.export_artworks(pieces(1), tmp_path)
     assert said(window, qtbot) == 'Saved "tiny-0-0001.png" with its recipe inside.'
     assert (tmp_path / "tiny-0.png").is_symlink()

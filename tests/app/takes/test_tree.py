@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from studio.app.core.artwork import Artwork
 from studio.app.takes import tree
-from studio.app.takes.store import Take
 from studio.library.work import FixedPixel, ModelMixture, RedrawnFromRow, Work
 
 ROOT = Work(model="tiles", model_hash="", seed=4112, temperature=(1.0,))
 
 
-def take(work: Work, name: str = "000001.png") -> Take:
-    return Take(np.zeros((8, 8, 3), np.uint8), work, name)
+def take(work: Work, name: str = "000001.png") -> Artwork:
+    return Artwork(np.zeros((8, 8, 3), np.uint8), work, name)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import SignalInstance
 
+from studio.app.core.artwork import Artwork
 from studio.app.widgets import binding as ties
 from studio.app.widgets.value_slider import ValueSlider
 from studio.library.work import Work
@@ -110,7 +111,7 @@ def everything(studio: OpenedWindow) -> None:
     state.generate.keep_take()
     state.explore.parameters.new_start(3)
     studio.answer_explore()
-    state.complete.canvas.open_work(Work(model="rows", model_hash="", seed=4), picture(200))
+    state.complete.canvas.open_work(Artwork(picture(200), Work(model="rows", model_hash="", seed=4)))
     for panel in frame.panels:
         state.show_panel(panel)
         settle()

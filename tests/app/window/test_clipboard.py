@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
+from studio.app.core.artwork import Artwork
 from studio.app.files.export_view import ExportSection
 from studio.app.panels.complete.view import CompleteStage
 from studio.app.panels.explore.view import ExploreStage
@@ -217,7 +218,7 @@ def test_a_sound_is_copied_as_a_file_and_as_bytes_and_pasted_as_the_work_it_is(
     model = studio.state.models.find_model("whistle")
     work = Work(medium="sound", sample_rate=8000, model="whistle", model_hash=model.file_hash, seed=7)
     wave = (3000 * np.sin(np.arange(8000) / 9)).astype(np.int16)
-    sound.change("keep take", takes={studio.state.takes.add_take(wave, work): True})
+    sound.change("keep take", takes={studio.state.takes.add_take(Artwork(wave, work)): True})
     sound.show_take(0)
     settle()
     QTest.keyClick(studio.window, Qt.Key.Key_C, CTRL)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from studio.app import app_state
+from studio.app.core.artwork import Artwork
 from studio.library.work import Work
 from studio.wire.messages import Decoded, Failed, Finished, PicturesPreview, Sample, SoundChunk, Stopped, StreamSound
 from studio.wire.messages import DecodeLatent as Asked
@@ -82,7 +83,7 @@ def explored_wave(studio: OpenedWindow) -> None:
 
 
 def completed(studio: OpenedWindow) -> None:
-    studio.state.complete.canvas.open_work(Work(model="rows", model_hash="", seed=4), picture(200))
+    studio.state.complete.canvas.open_work(Artwork(picture(200), Work(model="rows", model_hash="", seed=4)))
 
 
 def played(studio: OpenedWindow) -> None:

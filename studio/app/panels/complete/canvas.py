@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 
+from studio.app.core.artwork import Artwork
 from studio.app.core.background import BackgroundTask
 from studio.app.core.messages import MessageButton, Messages
 from studio.app.core.observable import EngineProtocol, Field, Record, State, Value, of_type
@@ -22,7 +23,6 @@ from studio.app.takes.selection import TakeSelection
 from studio.library import storage
 from studio.library.models import InstalledModel
 from studio.library.storage import NotSaved
-from studio.library.work import Work
 from studio.media import decoder, export
 from studio.media.pictures.image import FileRefused, OpenedPicture, fit_to_shape, open_picture, read_bytes
 from studio.media.sounds.single_cycle import OpenedWave
@@ -162,11 +162,12 @@ class Canvas(State):
             self.importing.cancel_preview()
             self._set_picture(photo.model_input, photo.picture.name)
 
-    def open_work(self, work: Work, picture: Array, any_model: bool = False) -> None:
+    def open_work(self, artwork: Artwork, any_model: bool = False) -> None:
         """Complete a picture of this program with the model that made it.
 
         If that model cannot keep a part, offer another one; `any_model` chooses that one at once.
         """
+        work = artwork.work
         trained = self._models.find_or_report_maker(work)
         own = self._model.get()
         if trained is not None and trained.card.can_inpaint:
@@ -174,13 +175,13 @@ class Canvas(State):
         elif not any_model or own is None:
             other: tuple[MessageButton, ...] = ()
             if own is not None:
-                other = (("Choose a model that can", lambda: self.open_work(work, picture, any_model=True)),)
+                other = (("Choose a model that can", lambda: self.open_work(artwork, any_model=True)),)
             if trained is not None:
                 self._messages.show_message(
                     cannot_keep_text(trained), "warn", *other, until=(self._model.changed, self.picture.changed)
                 )
             return
-        self._set_picture(picture, work.source or f"seed {work.seed}")
+        self._set_picture(artwork.array, work.source or f"seed {work.seed}")
 
     def choose_take(self, index: int) -> None:
         """Complete a take, with the model that made it if that model can."""
@@ -191,7 +192,7 @@ class Canvas(State):
         own = self._models.find_maker(take.work)
         if own is not None and own.card.can_inpaint:
             self._choose_model(own.card.name)
-        self._set_picture(take.picture, take.work.source or f"seed {take.work.seed}", take.name)
+        self._set_picture(take.array, take.work.source or f"seed {take.work.seed}", take.name)
 
     def _on_opened(self, opened: OpenedFile) -> None:
         trained = self._model.get()

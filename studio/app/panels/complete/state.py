@@ -9,10 +9,12 @@ from typing import Any, get_args
 import numpy as np
 from PySide6.QtCore import Signal
 
+from studio.app.core.artwork import Artwork
 from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Field, Record, Value, one_of
-from studio.app.files.exporting import Exporter, ExportItem
+from studio.app.core.text import timestamp
+from studio.app.files.exporting import Exporter
 from studio.app.generation.batch import Batch
 from studio.app.generation.parameters import Parameters, default_record
 from studio.app.generation.run import Cell
@@ -23,11 +25,13 @@ from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
 from studio.app.panels.complete import mask as masks
 from studio.app.panels.complete.canvas import Canvas, cannot_keep_text
-from studio.app.panels.complete.encoding import CompletionEncoder, FinishedPicture
+from studio.app.panels.complete.encoding import CompletionEncoder
 from studio.app.panels.complete.ranking import RankBy, Ranking
 from studio.app.takes.selection import TakeSelection
 from studio.app.takes.store import TakeStore
+from studio.library import storage
 from studio.library.models import InstalledModel
+from studio.library.work import Work
 from studio.wire import messages as wire
 from studio.wire.messages import Array
 
@@ -49,8 +53,8 @@ class Hole:
 class CompleteState(PanelState):
     """Holds the state of the panel Complete."""
 
-    explore_requested = Signal(object, object)
-    """Carries a Work and its picture, to be opened in Explore."""
+    explore_requested = Signal(object)
+    """Carries an Artwork to be opened in Explore."""
 
     def __init__(
         self,
@@ -223,18 +227,19 @@ class CompleteState(PanelState):
 
     def save_picture(self, path: Path) -> None:
         """Save the chosen completion as PNG with its recipe, and show the outcome."""
-        self._encoder.encode(self._finished_pictures()[-1:], lambda pieces: self.exporter.export_item(pieces[0], path))
+        made = self._finished_pictures()[-1:]
+        self._encoder.encode(made, lambda pieces: self.exporter.export_artwork(pieces[0], path))
 
     def save_all(self, folder: Path) -> None:
         """Save every chosen completion into a folder, and show the outcome."""
-        self._encoder.encode(self._finished_pictures(), lambda pieces: self.exporter.export_items(pieces, folder))
+        self._encoder.encode(self._finished_pictures(), lambda pieces: self.exporter.export_artworks(pieces, folder))
 
     def copy_chosen(self) -> None:
         """Copy the chosen completion to the clipboard; if none is chosen, the original picture."""
         made = self._finished_pictures()
         if made:
             self._encoder.encode(
-                made[-1:], lambda pieces: self.messages.copy_requested.emit(pieces[0].picture, pieces[0].work)
+                made[-1:], lambda pieces: self.messages.copy_requested.emit(pieces[0].array, pieces[0].work)
             )
         else:
             self.copy_original()
@@ -252,8 +257,8 @@ class CompleteState(PanelState):
         made = self._finished_pictures()
         if not made:
             return ""
-        pictures = np.stack([each.picture for each in made])
-        return self.exporter.name_for_picture(pictures, f"{Path(made[0].file_name()).stem}-sheet.png")
+        pictures = np.stack([each.array for each in made])
+        return self.exporter.name_for_picture(pictures, f"{Path(made[0].name).stem}-sheet.png")
 
     def save_sheet(self, path: Path) -> None:
         """Save all chosen completions on one sheet, and show the outcome."""
@@ -262,7 +267,7 @@ class CompleteState(PanelState):
     def file_name(self) -> str:
         """Suggest a file name for the chosen completion; empty if there is none."""
         made = self._finished_pictures()
-        return self.exporter.name_for_picture(made[-1].picture, made[-1].file_name()) if made else ""
+        return self.exporter.name_for_picture(made[-1].array, made[-1].name) if made else ""
 
     def keep_takes(self) -> None:
         """Keep the chosen completions as takes."""
@@ -271,8 +276,8 @@ class CompleteState(PanelState):
             self.messages.show_message(NO_COMPLETION_CHOSEN)
             return
 
-        def keep(pieces: Sequence[ExportItem]) -> None:
-            names = [self._takes.add_take(item.picture, item.work) for item in pieces]
+        def keep(pieces: Sequence[Artwork]) -> None:
+            names = [self._takes.add_take(piece) for piece in pieces]
             self.change("keep take", takes=dict.fromkeys(names, True))
 
         self._encoder.encode(made, keep)
@@ -281,10 +286,10 @@ class CompleteState(PanelState):
         """Open the chosen completion in Explore. Its latent is needed only if its own model opens it there."""
         made = self._finished_pictures()[-1:]
         models = self._models
-        if made and find_replacement(models.cards.get(), models.find_model(made[0].model)) is not None:
-            self.explore_requested.emit(made[0].to_work(), made[0].picture)
+        if made and find_replacement(models.cards.get(), models.find_model(made[0].work.model)) is not None:
+            self.explore_requested.emit(made[0])
             return
-        self._encoder.encode(made, lambda pieces: self.explore_requested.emit(pieces[0].work, pieces[0].picture))
+        self._encoder.encode(made, lambda pieces: self.explore_requested.emit(pieces[0]))
 
     def use_as_picture(self, index: int) -> None:
         """Use a completion as the new picture."""
@@ -292,19 +297,25 @@ class CompleteState(PanelState):
         if cell.picture is not None and cell.finished:
             self.change("picture", picture=self.canvas.originals.add_picture(cell.picture), current=None)
 
-    def _finished_pictures(self) -> list[FinishedPicture]:
-        """Return the chosen completions that are finished."""
+    def _finished_pictures(self) -> list[Artwork]:
+        """Return the chosen completions that are finished. Their recipes have no latents yet."""
         run = self.batch.run
         hole = self._hole
         cells = self.ranking.cells.get()
         if run is None or hole is None:
             return []
         line = self._takes.lineage(hole.origin)
-        return [
-            FinishedPicture(picture, run.model, run.model_hash, cells[i].seed, cells[i].label, hole.source, line)
-            for i in self.chosen.get()
-            if i < len(cells) and cells[i].finished and (picture := cells[i].picture) is not None
-        ]
+        chosen = [cells[index] for index in self.chosen.get() if index < len(cells) and cells[index].finished]
+        found = []
+        for cell in chosen:
+            work = Work(
+                model=run.model, model_hash=run.model_hash, seed=cell.seed, label=cell.label, source=hole.source,
+                ancestors=line, created=timestamp(),
+            )  # fmt: skip
+            name = storage.clean_name(f"{Path(hole.source).stem or run.model}-{cell.seed}.png")
+            if cell.picture is not None:
+                found.append(Artwork(cell.picture, work, name))
+        return found
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 

@@ -1,16 +1,16 @@
 """Asks the engine for Explore's picture, one request at a time."""
 
-import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QObject
 
+from studio.app.core.artwork import Artwork
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
-from studio.app.files.exporting import ExportItem
+from studio.app.core.text import timestamp
 from studio.app.files.opening import to_model_shape
 from studio.app.model_browser.model_list import file_hash
 from studio.app.takes.start import Start
@@ -60,7 +60,7 @@ class RenderInput:
             label=self.label,
             latent=self.start.latent if self.start is not None else None,
             source=self.start.source if self.start is not None else "",
-            created=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+            created=timestamp(),
         )
 
     def file_name(self) -> str:
@@ -105,15 +105,13 @@ class LiveRender(State):
         engine.status_changed.connect(self._follow_engine)
 
     @property
-    def export_item(self) -> ExportItem | None:
+    def artwork(self) -> Artwork | None:
         """Return the picture with everything needed to make it again; None if there is none."""
         picture = self.picture.get()
         scene = self._shown_input
-        return (
-            ExportItem(picture, scene.to_work(), scene.file_name())
-            if picture is not None and scene is not None
-            else None
-        )
+        if picture is None or scene is None:
+            return None
+        return Artwork(picture, scene.to_work(), scene.file_name())
 
     @property
     def shown_input(self) -> RenderInput | None:

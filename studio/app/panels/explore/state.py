@@ -7,6 +7,7 @@ from msgspec.structs import replace as other
 from PySide6.QtCore import Signal
 
 from studio.app.audio.wave_synth import WaveSynth
+from studio.app.core.artwork import Artwork
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Field, Record, Value, set_fields
 from studio.app.files.exporting import Exporter
@@ -22,9 +23,8 @@ from studio.app.panels.explore.rendering import RENDER_FIELDS, LiveRender
 from studio.app.panels.explore.wavetable import WavetableExport
 from studio.app.takes.selection import TakeSelection
 from studio.app.takes.start import Start
-from studio.app.takes.store import Take, TakeStore
+from studio.app.takes.store import TakeStore
 from studio.library.models import InstalledModel
-from studio.library.work import Work
 from studio.media.pictures.image import OpenedPicture
 from studio.media.sounds.single_cycle import OpenedWave
 from studio.wire.messages import Array, Encoded
@@ -35,10 +35,10 @@ class ExploreState(PanelState):
 
     picture_opened = Signal()
     """A picture of the user's own was opened, or a work restored: the panel should show."""
-    complete_requested = Signal(object, object)
-    """A studio.library.work.Work and its picture, to be completed."""
-    generate_requested = Signal(object, object)
-    """Carries a rewound work and its picture, to be restored in Generate."""
+    complete_requested = Signal(object)
+    """Carries an Artwork to be completed."""
+    generate_requested = Signal(object)
+    """Carries an Artwork that was continued from a row, to be restored in Generate."""
     file_chosen = Signal(object)
     """Carries the Path of a file of the user, to be opened in the panel that can show it."""
 
@@ -103,10 +103,10 @@ class ExploreState(PanelState):
 
     def choose_replacement(self) -> None:
         """Continue with the offered model and the picture on the stage."""
-        item = self.render.export_item
+        item = self.render.artwork
         other = self.replacement.get()
         if other is not None and item is not None:
-            self._encode_for(other, item.work, item.picture)
+            self._encode_for(other, item)
         elif other is not None:
             self.choose_model(other.card.name)
 
@@ -137,18 +137,15 @@ class ExploreState(PanelState):
         if opened.fault:
             self.messages.show_message(opened.fault, "warn")
         picture = opened.picture
-        if (
-            opened.work is not None
-            and opened.work.redrawn is not None
-            and self.models.find_or_report_maker(opened.work)
-        ):
-            self.generate_requested.emit(opened.work, picture.array)
+        artwork = opened.artwork
+        if artwork is not None and artwork.work.redrawn is not None and self.models.find_or_report_maker(artwork.work):
+            self.generate_requested.emit(artwork)
             return
-        if opened.work is not None and self.restore_work(opened.work, picture.array):
-            end = opened.work.end_work()
+        if artwork is not None and self.restore_work(artwork):
+            end = artwork.work.end_work()
             if end is not None and isinstance(picture, OpenedWave):
-                self._keep_ends(opened.work, picture.array, end, picture.last)
-            if len(opened.sheet) > 1:
+                self._keep_ends(artwork, Artwork(picture.last, end))
+            if len(opened.artworks) > 1:
                 self._offer_sheet(opened)
             return
         trained = self.model.get()
@@ -165,28 +162,33 @@ class ExploreState(PanelState):
         """Show the first picture of a sheet, and offer to keep all of them as takes."""
 
         def keep_all() -> None:
-            made = [(to_model_shape(picture, self.models.find_maker(work)), work) for picture, work in opened.sheet]
             names = [
-                self._takes.add_take(picture, work) for picture, work in made if self._takes.find_same(work) is None
+                self._takes.add_take(self._fit_to_maker(artwork))
+                for artwork in opened.artworks
+                if self._takes.find_same(artwork.work) is None
             ]
             if names:
                 self.change("keep takes", takes=dict.fromkeys(names, True))
 
-        words = f'"{opened.picture.name}" is a sheet of {len(opened.sheet):,} pictures. The first one is shown.'
+        words = f'"{opened.picture.name}" is a sheet of {len(opened.artworks):,} pictures. The first one is shown.'
         self.messages.show_message(words, "info", ("Keep all as takes", keep_all))
 
-    def _keep_ends(self, begin: Work, first: Array, end: Work, last: Array) -> None:
+    def _fit_to_maker(self, artwork: Artwork) -> Artwork:
+        """Return an artwork of a file as its model makes it."""
+        return replace(artwork, array=to_model_shape(artwork.array, self.models.find_maker(artwork.work)))
+
+    def _keep_ends(self, begin: Artwork, end: Artwork) -> None:
         """Keep both ends of an opened wavetable as takes, unless they are takes already."""
-        trained = self.models.find_or_report_maker(begin)
-        for work, wave in ((other(begin, wavetable_end=None), first), (end, last)):
-            if not any(other(take.work, created="") == other(work, created="") for take in self.selection.takes.get()):
-                self.keep_work(work, to_model_shape(wave, trained))
+        for artwork in (replace(begin, work=other(begin.work, wavetable_end=None)), end):
+            wanted = other(artwork.work, created="")
+            if not any(other(take.work, created="") == wanted for take in self.selection.takes.get()):
+                self.keep_work(self._fit_to_maker(artwork))
 
     def _on_encoded(self, event: Encoded, photo: CropPreview, trained: InstalledModel) -> None:
         start = Start.from_encoded(event, photo, trained)
         scene = self.parameters.render_input()
         if scene is not None and scene.trained == trained:
-            self._takes.add_start(start, replace(scene, start=start).to_work(), photo.model_input)
+            self._takes.add_start(start, Artwork(photo.model_input, replace(scene, start=start).to_work()))
             self.change(
                 f"open {photo.picture.name}",
                 start=start.key,
@@ -197,21 +199,27 @@ class ExploreState(PanelState):
             )
         self._awaited_take = ""
 
-    def _encode_work(self, trained: InstalledModel, work: Work, picture: Array, take: Take | None = None) -> None:
+    def _encode_work(self, trained: InstalledModel, artwork: Artwork, is_take: bool = False) -> None:
         """Begin from a picture that no seed alone makes; request its latent."""
         self.choose_model(trained.card.name)
-        if work.label != self.parameters.label.get():
-            self.parameters.set_label(work.label)
-        self._awaited_take = take.key if take is not None else ""
-        self.importing.encode_picture(to_model_shape(picture, trained), _maker_title(work, trained))
+        if artwork.work.label != self.parameters.label.get():
+            self.parameters.set_label(artwork.work.label)
+        self._awaited_take = artwork.key if is_take else ""
+        self._encode_picture(artwork, trained, trained)
 
-    def _encode_for(self, other: InstalledModel, work: Work, picture: Array) -> None:
+    def _encode_for(self, other: InstalledModel, artwork: Artwork) -> None:
         """Choose `other`, which has sliders, and begin from a picture of a model without sliders."""
         self._awaited_take = ""
         self.importing.cancel_preview()
         self.choose_model(other.card.name)
-        self.importing.encode_picture(to_model_shape(picture, other), _maker_title(work, self.models.find_maker(work)))
+        self._encode_picture(artwork, other, self.models.find_maker(artwork.work))
         self.picture_opened.emit()
+
+    def _encode_picture(self, artwork: Artwork, trained: InstalledModel, maker: InstalledModel | None) -> None:
+        """Request the latent of a picture in a model; a message calls it by its name or by its maker's title."""
+        title = maker.card.title if maker is not None else artwork.work.model
+        name = artwork.work.name or f"{title}, seed {artwork.work.seed}"
+        self.importing.encode_picture(to_model_shape(artwork.array, trained), name)
 
     def _show_badge(self) -> None:
         trained = self.model.get()
@@ -222,28 +230,28 @@ class ExploreState(PanelState):
 
     def keep_take(self) -> None:
         """Keep the picture on the stage with its recipe."""
-        item = self.render.export_item
+        item = self.render.artwork
         if item is not None:
             work = other(item.work, ancestors=self._takes.lineage(self._origin))
-            name = self._takes.add_take(item.picture, work)
+            name = self._takes.add_take(replace(item, work=work))
             self.change("keep take", takes={name: True}, current=name, origin=work.identity_hash)
 
-    def keep_work(self, work: Work, picture: Array) -> None:
+    def keep_work(self, artwork: Artwork) -> None:
         """Keep a picture of another panel; the stage stays as it is."""
-        self.change("keep take", takes={self._takes.add_take(picture, work): True})
+        self.change("keep take", takes={self._takes.add_take(artwork): True})
 
     def choose_take(self, index: int) -> None:
         """Put a take on the stage, with everything it was made with."""
         take = self.selection.takes.get()[index]
         trained = self.models.find_or_report_maker(take.work)
         if trained is not None and (take.work.redrawn is not None or take.work.has_live_settings):
-            self._encode_work(trained, take.work, take.picture, take)
+            self._encode_work(trained, take, is_take=True)
         elif trained is not None:
-            self._apply_work(f"take {index + 1}", trained, take.work, take.picture, take)
+            self._apply_work(f"take {index + 1}", trained, take, is_take=True)
 
     def file_name(self) -> str:
         """Suggest a file name for the picture on the stage."""
-        item = self.render.export_item
+        item = self.render.artwork
         return self.exporter.name_for(item) if item is not None else ""
 
     def shown_pictures(self) -> tuple[ShownPicture, ...]:
@@ -257,61 +265,59 @@ class ExploreState(PanelState):
 
     def save_picture(self, path: Path) -> None:
         """Save the picture or wave on the stage, as PNG or WAV with its recipe, and show the outcome."""
-        item = self.render.export_item
+        item = self.render.artwork
         if item is not None:
-            self.exporter.export_item(item, path)
+            self.exporter.export_artwork(item, path)
 
     def copy_picture(self) -> None:
         """Copy the picture on the stage to the clipboard, and show the outcome."""
-        item = self.render.export_item
+        item = self.render.artwork
         if item is not None:
-            self.messages.copy_requested.emit(item.picture, item.work)
+            self.messages.copy_requested.emit(item.array, item.work)
         else:
             self.messages.show_message("There is no picture to copy yet. Begin from a seed.")
 
     def open_in_complete(self) -> None:
         """Open the picture on the stage in Complete."""
-        item = self.render.export_item
-        if item is not None and item.picture.ndim == 3:
-            self.complete_requested.emit(item.work, item.picture)
+        item = self.render.artwork
+        if item is not None and item.array.ndim == 3:
+            self.complete_requested.emit(item)
 
-    def open_work(self, messages: Messages, work: Work, picture: Array) -> None:
+    def open_work(self, messages: Messages, artwork: Artwork) -> None:
         """Open a work of another panel. If its model has no sliders, `messages` says so and offers one that has."""
-        trained = self.models.find_maker(work)
+        trained = self.models.find_maker(artwork.work)
         other = find_replacement(self.models.cards.get(), trained, self.model.get())
         if trained is None or other is None:
-            self.restore_work(work, picture)
+            self.restore_work(artwork)
             return
         text = f"{no_sliders_reason(trained.card)}. Your picture stays here."
-        explore = (f'Explore it with "{other.card.title}"', lambda: self._encode_for(other, work, picture))
+        explore = (f'Explore it with "{other.card.title}"', lambda: self._encode_for(other, artwork))
         messages.show_message(text, "warn", explore)
 
-    def restore_work(self, work: Work, picture: Array | None = None) -> bool:
+    def restore_work(self, artwork: Artwork) -> bool:
         """Restore model, start, temperatures and sliders of a work; return whether its model exists."""
+        work = artwork.work
         trained = self.models.find_or_report_maker(work)
         if trained is None:
             return False
         self.importing.cancel_preview()
-        if (work.redrawn is not None or work.has_live_settings) and picture is not None:
-            self._encode_work(trained, work, picture)
+        if work.redrawn is not None or work.has_live_settings:
+            self._encode_work(trained, artwork)
         else:
-            self._apply_work("restore the work", trained, work, picture)
+            self._apply_work("restore the work", trained, artwork)
         self.picture_opened.emit()
         return True
 
-    def _apply_work(
-        self, name: str, trained: InstalledModel, work: Work, picture: Array | None, take: Take | None = None
-    ) -> None:
-        start = Start.from_work(work)
+    def _apply_work(self, name: str, trained: InstalledModel, artwork: Artwork, is_take: bool = False) -> None:
+        start = Start.from_work(artwork.work)
         if start is not None:
-            self._takes.add_start(start, work, picture)
+            self._takes.add_start(start, artwork)
         self._has_begun = True
-        shown, origin = (take.name, take.key) if take is not None else (None, "")
-        self.change(
-            name, **record_of_work(work, trained), start=start.key if start else "", current=shown, origin=origin
-        )
-        if picture is not None and self.model.get() == trained:
-            self.render.set_picture(picture)
+        shown, origin = (artwork.name, artwork.key) if is_take else (None, "")
+        after = {**record_of_work(artwork.work, trained), "start": start.key if start else ""}
+        self.change(name, **after, current=shown, origin=origin)
+        if self.model.get() == trained:
+            self.render.set_picture(artwork.array)
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
@@ -334,7 +340,7 @@ class ExploreState(PanelState):
         """Show the take that was on the stage until the engine has drawn it again."""
         take = self.selection.current_take
         if take is not None and self.render.picture.get() is None:
-            self.render.set_picture(take.picture)
+            self.render.set_picture(take.array)
 
     def close(self) -> None:
         """Wait for background work."""
@@ -352,11 +358,6 @@ class ExploreState(PanelState):
         """Request the present picture."""
         if self._has_begun and RENDER_FIELDS & record.keys():
             self.render.request_picture()
-
-
-def _maker_title(work: Work, trained: InstalledModel | None) -> str:
-    """Return the title of a picture that one of the studio's models made."""
-    return work.name or f"{trained.card.title if trained is not None else work.model}, seed {work.seed}"
 
 
 def _wrong_kind_text(picture: OpenedPicture | OpenedWave, trained: InstalledModel | None) -> str:

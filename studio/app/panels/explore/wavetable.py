@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QObject
 
+from studio.app.core.artwork import Artwork
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
-from studio.app.files.exporting import Exporter, ExportItem
+from studio.app.files.exporting import Exporter
 from studio.app.panels.explore.rendering import LiveRender
-from studio.app.takes.store import Take
 from studio.library import storage
 from studio.library.work import Work
 from studio.media.sounds.wavetable import FRAME_COUNT
@@ -27,7 +27,7 @@ class WavetableExport(State):
         messages: Messages,
         exporter: Exporter,
         render: LiveRender,
-        takes: Value[tuple[Take, ...]],
+        takes: Value[tuple[Artwork, ...]],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -47,7 +47,7 @@ class WavetableExport(State):
 
     def target_takes(self) -> tuple[int, ...]:
         """Return the takes to which a wavetable can lead."""
-        item = self._render.export_item
+        item = self._render.artwork
         if item is None or item.work.medium != "sound":
             return ()
         takes = enumerate(self._takes.get())
@@ -55,17 +55,16 @@ class WavetableExport(State):
 
     def file_name(self, index: int) -> str:
         """Suggest a file name for the wavetable to a take; empty if there is none."""
-        item = self._render.export_item
+        item = self._render.artwork
         if item is None or index not in self.target_takes():
             return ""
         name = storage.clean_name(f"{Path(item.name).stem}-to-take-{index + 1}.wav")
-        return self._exporter.name_for(
-            ExportItem(item.picture, item.work.wavetable_to(self._takes.get()[index].work), name)
-        )
+        work = item.work.wavetable_to(self._takes.get()[index].work)
+        return self._exporter.name_for(Artwork(item.array, work, name))
 
     def save_wavetable(self, index: int, path: Path) -> None:
         """Save a wavetable to a take, and show the outcome."""
-        item = self._render.export_item
+        item = self._render.artwork
         if item is not None and index in self.target_takes() and not self.running.get():
             self._job_input = (item.work, self._takes.get()[index].work, path)
             self._send_job()
@@ -106,7 +105,7 @@ class WavetableExport(State):
         begin, end, path = self._job_input
         frames = np.stack([self._frames[number] for number in range(FRAME_COUNT)])
         self._frames = {}
-        self._exporter.export_item(ExportItem(frames, begin.wavetable_to(end), path.name), path)
+        self._exporter.export_artwork(Artwork(frames, begin.wavetable_to(end), path.name), path)
 
     def _offer_again(self, why: str) -> None:
         self._messages.show_message(why.strip(), "failed", ("Try again", self._send_job), until=(self.running.changed,))

@@ -5,8 +5,8 @@ from typing import Any
 
 from PySide6.QtCore import QObject
 
+from studio.app.core.artwork import Artwork
 from studio.app.core.observable import Record, State, Value
-from studio.app.files.exporting import ExportItem
 from studio.app.files.opening import to_model_shape
 from studio.app.generation.batch import Batch
 from studio.app.generation.run import BatchRun, Cell
@@ -14,7 +14,7 @@ from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.generate.rewind import Marker, Rewind, RewindBase
 from studio.app.takes import tree
 from studio.app.takes.selection import TakeSelection
-from studio.app.takes.store import Take, TakeStore
+from studio.app.takes.store import TakeStore
 from studio.library import storage
 from studio.wire.messages import Array
 
@@ -30,7 +30,7 @@ class EnlargedItem:
     log_prob: float | None = None
     rows_drawn: int | None = None
     """Number of drawn rows; None if all are drawn."""
-    export_item: ExportItem | None = None
+    artwork: Artwork | None = None
     """To be saved or opened, once it is finished."""
     is_sound: bool = False
 
@@ -88,7 +88,8 @@ class Enlarged(State):
         if take is not None and take.work.medium == "picture":
             trained = self._models.find_maker(take.work)
             if trained is not None and trained.card.picture_size is not None:
-                return RewindBase(to_model_shape(take.picture, trained), take.work, trained, f"take {take.name}")
+                shown = Artwork(to_model_shape(take.array, trained), take.work)
+                return RewindBase(shown, trained, f"take {take.name}")
         if take is None and run is not None and index is not None and index < len(cells):
             return self._item_of_cell(run, cells[index])
         return None
@@ -99,11 +100,12 @@ class Enlarged(State):
         place = f"cell {cell.seed}"
         if trained is None or trained.card.picture_size is None or cell.picture is None:
             return None
+        artwork = Artwork(cell.picture, run.work_of(cell))
         if cell.finished:
-            return RewindBase(cell.picture, run.work_of(cell), trained, place)
+            return RewindBase(artwork, trained, place)
         drawn = cell.rows_drawn(self._grid.rows)
         can = drawn > 0 and not self._grid.running.get()
-        return RewindBase(cell.picture, run.work_of(cell), trained, place, drawn) if can else None
+        return RewindBase(artwork, trained, place, drawn) if can else None
 
     def _find_item(self) -> EnlargedItem | None:
         base = self._rewind.base.get()
@@ -114,9 +116,8 @@ class Enlarged(State):
         run = self._grid.run
         if forming is not None and base is not None and forming.base.caption == base.caption:
             drawn = forming.row if base.rows_drawn is not None else None
-            return EnlargedItem(
-                forming.picture, f"Continued from row {forming.start}", forming.work.seed, rows_drawn=drawn
-            )
+            words = f"Continued from row {forming.start}"
+            return EnlargedItem(forming.artwork.array, words, forming.artwork.work.seed, rows_drawn=drawn)
         if take is not None:
             return self._item_of_take(take)
         if run is None or index is None or index >= len(cells):
@@ -126,16 +127,16 @@ class Enlarged(State):
         rows = self._grid.rows
         words = f"{'Wave' if sound else 'Picture'} {index + 1} of {len(cells)}"
         drawn = cell.rows_drawn(rows) if rows and not cell.finished else None
-        return EnlargedItem(cell.picture, words, cell.seed, cell.log_prob, drawn, run.export_item(cell), sound)
+        return EnlargedItem(cell.picture, words, cell.seed, cell.log_prob, drawn, run.artwork_of(cell), sound)
 
-    def _item_of_take(self, take: Take) -> EnlargedItem:
+    def _item_of_take(self, take: Artwork) -> EnlargedItem:
         takes = self._selection.takes.get()
         place = self._selection.current.get() or 0
         text = tree.take_title(takes, tree.find_parents(takes), place)
-        picture = to_model_shape(take.picture, self._models.find_maker(take.work))
+        picture = to_model_shape(take.array, self._models.find_maker(take.work))
         file = take.work.name or f"{take.work.model}-{take.work.seed}"
-        item = ExportItem(picture, take.work, storage.clean_name(f"{file}{take.work.file_suffix}"))
-        return EnlargedItem(picture, text, take.work.seed, export_item=item, is_sound=take.work.medium == "sound")
+        artwork = Artwork(picture, take.work, storage.clean_name(f"{file}{take.work.file_suffix}"))
+        return EnlargedItem(picture, text, take.work.seed, artwork=artwork, is_sound=take.work.medium == "sound")
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 

@@ -8,6 +8,7 @@ from msgspec.structs import replace as other
 from PySide6.QtCore import QObject, Signal
 
 from studio.app.core import colours
+from studio.app.core.artwork import Artwork
 from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Record, State, Value
@@ -24,8 +25,7 @@ from studio.wire.messages import AnyCommand, AnyEvent, Array, Failed, Inpaint, P
 class RewindBase:
     """Holds the picture on the stage in its model's shape, with everything needed to make it again."""
 
-    picture: Array
-    work: Work
+    artwork: Artwork
     trained: InstalledModel
     caption: str
     """Where the picture is: `take 000002.png`, `cell 4114`."""
@@ -34,7 +34,7 @@ class RewindBase:
 
     @property
     def rows(self) -> int:
-        return int(self.picture.shape[0])
+        return int(self.artwork.array.shape[0])
 
     @property
     def last_row(self) -> int:
@@ -71,18 +71,17 @@ class Marker:
 class RewoundPicture:
     """Holds a continued picture: kept and drawn rows above `row`, the old picture below."""
 
-    picture: Array
+    artwork: Artwork
     row: int
     start: int
     """The row from which it was continued."""
-    work: Work
     base: RewindBase
     running: bool = True
 
 
 def default_marker(base: RewindBase) -> Marker:
     """Return the marker before the user moves it: at the end, or at the row of the last continuation."""
-    rewound = base.work.redrawn
+    rewound = base.artwork.work.redrawn
     return (
         Marker(min(rewound.row, base.last_row), rewound.fixed_pixels) if rewound is not None else Marker(base.last_row)
     )
@@ -91,8 +90,8 @@ def default_marker(base: RewindBase) -> Marker:
 class Rewind(State):
     """Holds the picture that can be continued, its marker, and the continued picture."""
 
-    finished = Signal(object, object, object)
-    """A work, its picture, and the `Base` that it came from."""
+    finished = Signal(object, object)
+    """The continued picture as an Artwork, and the RewindBase that it came from."""
 
     def __init__(
         self,
@@ -157,7 +156,7 @@ class Rewind(State):
         if (
             base is None
             or marker is None
-            or not (marker.row <= row < base.rows and 0 <= column < base.picture.shape[1])
+            or not (marker.row <= row < base.rows and 0 <= column < base.artwork.array.shape[1])
         ):
             return None
         rest = tuple(pixel for pixel in marker.fixed_pixels if (pixel.row, pixel.column) != (row, column))
@@ -189,13 +188,12 @@ class Rewind(State):
         base = self.base.get()
         if base is None or work.redrawn is None or base.rows_drawn is not None:
             return False
-        was = base.work.redrawn or RedrawnFromRow(row=0)
-        if (
-            base.work.latent is not None or any(base.work.sliders) or base.work.has_live_settings
-        ):  # it was not made by a seed alone
+        made = base.artwork.work
+        was = made.redrawn or RedrawnFromRow(row=0)
+        if made.latent is not None or any(made.sliders) or made.has_live_settings:  # it was not made by a seed alone
             return False
         was_made, will_be = (
-            (made.model_hash, made.seed, made.temperature, made.label, made.mix) for made in (base.work, work)
+            (each.model_hash, each.seed, each.temperature, each.label, each.mix) for each in (made, work)
         )
         return (
             was_made == will_be
@@ -213,7 +211,7 @@ class Rewind(State):
         """Draw the rest of a stopped or lost picture."""
         forming = self.rewound.get()
         if forming is not None and not self.is_running:
-            self._send_job(forming.base, forming.work)
+            self._send_job(forming.base, forming.artwork.work)
 
     def stop_drawing(self) -> None:
         """Stop now; the drawn rows stay on the stage."""
@@ -227,9 +225,9 @@ class Rewind(State):
         rewound = work.redrawn
         assert rewound is not None, "a making that keeps nothing is another picture"
         self._finished = None
-        picture = rewound.impose_on(base.picture)
-        free = rewound.drawn_mask(*base.picture.shape[:2])
-        self.rewound.set(RewoundPicture(picture, rewound.row, rewound.row, work, base))
+        picture = rewound.impose_on(base.artwork.array)
+        free = rewound.drawn_mask(*base.artwork.array.shape[:2])
+        self.rewound.set(RewoundPicture(Artwork(picture, work), rewound.row, rewound.row, base))
         shared: Record = {
             "model": base.trained.card.name,
             "seeds": (work.seed,),
@@ -263,7 +261,7 @@ class Rewind(State):
         forming = self._end_drawing()
         if self._finished is not None:
             self.rewound.set(None)
-            self.finished.emit(forming.work, self._finished, forming.base)
+            self.finished.emit(replace(forming.artwork, array=self._finished), forming.base)
         self._end()
 
     def _show_stop(self) -> None:
@@ -296,13 +294,13 @@ class Rewind(State):
         forming = self.rewound.get()
         if forming is None or not isinstance(event, PicturesPreview):
             return
-        work = forming.work
+        work = forming.artwork.work
         if event.labels is not None:  # the seed's own class, if none was asked for
             work = other(work, label=event.labels[0])
         row = max(forming.row, min(event.done, forming.base.rows))
-        picture = np.concatenate([event.pictures[0][:row], forming.picture[row:]])
+        picture = np.concatenate([event.pictures[0][:row], forming.artwork.array[row:]])
         self._uncertainty.add_pictures(event.job, [picture], event.entropy, event.done == event.total)
-        self.rewound.set(replace(forming, picture=picture, row=row, work=work))
+        self.rewound.set(replace(forming, artwork=Artwork(picture, work), row=row))
         if event.done == event.total:
             self._finished = event.pictures[0].copy()
         self._update_derived()

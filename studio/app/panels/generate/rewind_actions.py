@@ -6,6 +6,7 @@ from dataclasses import replace
 from msgspec.structs import replace as other
 from PySide6.QtCore import QObject
 
+from studio.app.core.artwork import Artwork
 from studio.app.core.messages import Messages
 from studio.app.core.observable import Record, State, values_before
 from studio.app.core.undo import ChangeStep
@@ -17,7 +18,6 @@ from studio.app.panels.generate.rewind import Marker, Rewind, RewindBase
 from studio.app.takes import tree
 from studio.app.takes.store import TakeStore
 from studio.library.work import Work
-from studio.wire.messages import Array
 
 SETTINGS = frozenset({"seed", "temperature", "label", "mix", "share"})
 """The fields of a record with which a picture is continued."""
@@ -75,9 +75,9 @@ class RewindActions(State):
         large = self._enlarged.item.get()
         if base is not None and marker is not None:
             self.move_marker(marker.row if marker.row < base.rows else base.rows // 2)
-        elif large is not None and large.export_item is not None:
-            trained = self._models.find_maker(large.export_item.work)
-            title = trained.card.title if trained is not None else large.export_item.work.model
+        elif large is not None and large.artwork is not None:
+            trained = self._models.find_maker(large.artwork.work)
+            title = trained.card.title if trained is not None else large.artwork.work.model
             if trained is not None and trained.card.can_inpaint:
                 return
             what = "wave" if large.is_sound else "picture"
@@ -110,12 +110,13 @@ class RewindActions(State):
         if work is not None:
             self._rewind.draw_rest(work)
 
-    def restore_work(self, work: Work, picture: Array) -> None:
+    def restore_work(self, artwork: Artwork) -> None:
         """Restore a continued picture as a take, with its marker and its settings."""
+        work = artwork.work
         trained = self._models.find_or_report_maker(work)
         if trained is not None:
-            take = self._takes.find_same(work)
-            name = take.name if take is not None else self._takes.add_take(to_model_shape(picture, trained), work)
+            take = self._takes.find_same(work) or Artwork(to_model_shape(artwork.array, trained), work)
+            name = take.name or self._takes.add_take(take)
             self._change(
                 "restore the work",
                 takes={name: True},
@@ -137,21 +138,22 @@ class RewindActions(State):
         above = (
             ()
             if base.rows_drawn is not None
-            else (tree.origin_of(self._takes.takes.get(), base.work, work).identity_hash,)
+            else (tree.origin_of(self._takes.takes.get(), base.artwork.work, work).identity_hash,)
         )
         return like is not None and like.work.ancestors[:1] == above
 
-    def _on_finished(self, work: Work, picture: Array, base: RewindBase) -> None:
+    def _on_finished(self, continued: Artwork, base: RewindBase) -> None:
         """Keep the continued picture and its original as takes; half-drawn originals are not kept."""
-        above = tree.origin_of(self._takes.takes.get(), base.work, work)
+        work = continued.work
+        above = tree.origin_of(self._takes.takes.get(), base.artwork.work, work)
         put = {}
-        if base.rows_drawn is None and above is base.work and base.caption.startswith("cell"):
+        if base.rows_drawn is None and above is base.artwork.work and base.caption.startswith("cell"):
             take = self._takes.find_same(above)
             above = take.work if take is not None else above
             if take is None:
-                put[self._takes.add_take(base.picture, above)] = True
+                put[self._takes.add_take(replace(base.artwork, work=above))] = True
         line = self._takes.lineage(above.identity_hash) if base.rows_drawn is None else ()
-        name = self._takes.add_take(picture, other(work, ancestors=line))
+        name = self._takes.add_take(replace(continued, work=other(work, ancestors=line)))
         after: Record = {"takes": {**put, name: True}}
         now = self._rewind.base.get()
         if now is not None and now.caption == base.caption:
@@ -170,7 +172,7 @@ class RewindActions(State):
         base = self._rewind.base.get()
         before = self._rewind.marker.get()
         if base is not None and before is not None and mark != before:
-            own = record_of_work(base.work, base.trained)
+            own = record_of_work(base.artwork.work, base.trained)
             if self._parameters.locked.get():
                 del own["seed"]
             if before.armed or self._changed_settings:

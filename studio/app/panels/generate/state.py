@@ -5,10 +5,11 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 
 from studio.app.audio.wave_synth import WaveSynth
+from studio.app.core.artwork import Artwork
 from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Field, Record, Value
-from studio.app.files.exporting import Exporter, ExportItem
+from studio.app.files.exporting import Exporter
 from studio.app.generation.batch import Batch
 from studio.app.generation.parameters import Parameters, default_record
 from studio.app.generation.wording import BatchText
@@ -30,10 +31,10 @@ MAX_PICTURES = 4096
 class GenerateState(PanelState):
     """Holds the state of the panel Generate."""
 
-    explore_requested = Signal(object, object)
-    """Carries a Work and its picture, to be opened in Explore."""
-    complete_requested = Signal(object, object)
-    """Carries a Work and its picture, to be completed."""
+    explore_requested = Signal(object)
+    """Carries an Artwork to be opened in Explore."""
+    complete_requested = Signal(object)
+    """Carries an Artwork to be completed."""
     file_chosen = Signal(object)
     """Carries the Path of a file of the user, to be opened in the panel that can show it."""
 
@@ -130,15 +131,15 @@ class GenerateState(PanelState):
 
     def current_item(self) -> Array | None:
         """Return the finished picture or wave that is enlarged or chosen; None if there is none."""
-        item = self._export_item(None)
-        return item.picture if item is not None else None
+        item = self.artwork(None)
+        return item.array if item is not None else None
 
     def visible_model(self) -> InstalledModel | None:
         """Return the model that made the visible pictures; the chosen one if there are none."""
         large = self.enlarged.item.get()
         base = self.rewind.base.get()
-        if large is not None and large.export_item is not None:
-            return self.models.find_maker(large.export_item.work)
+        if large is not None and large.artwork is not None:
+            return self.models.find_maker(large.artwork.work)
         if large is not None and base is not None:
             return base.trained
         return self.batch.trained if self.batch.cells.get() else self.model.get()
@@ -148,9 +149,9 @@ class GenerateState(PanelState):
         large = self.enlarged.item.get()
         run = self.batch.run
         if large is not None:
-            item = None if large.is_sound else large.export_item
+            item = None if large.is_sound else large.artwork
             known = item is not None and self.models.find_model(item.work.model) is not None
-            return (ShownPicture(item.picture, item.work.model, item.work.label),) if item is not None and known else ()
+            return (ShownPicture(item.array, item.work.model, item.work.label),) if item is not None and known else ()
         if run is None or run.artwork_kind != "picture" or self.models.find_model(run.model) is None:
             return ()
         current = self.current_item()
@@ -163,72 +164,72 @@ class GenerateState(PanelState):
 
         Here and below, None means the enlarged or chosen picture.
         """
-        item = self._export_item(index)
+        item = self.artwork(index)
         return self.exporter.name_for(item) if item is not None else ""
 
     def save_picture(self, index: int | None, path: Path) -> None:
         """Save a finished picture as PNG with its recipe, and show the outcome."""
-        item = self._export_item(index)
+        item = self.artwork(index)
         if item is not None:
-            self.exporter.export_item(item, path)
+            self.exporter.export_artwork(item, path)
 
     def copy_picture(self, index: int | None = None) -> None:
         """Copy a finished picture to the clipboard, and show the outcome."""
-        item = self._export_item(index)
+        item = self.artwork(index)
         if item is not None:
-            self.messages.copy_requested.emit(item.picture, item.work)
+            self.messages.copy_requested.emit(item.array, item.work)
         else:
             self.messages.show_message("No picture is chosen yet. Click one, then copy it.")
 
     def save_all(self, folder: Path) -> None:
         """Save every finished picture into a folder, beside the files there, and show the outcome."""
-        if items := self._finished_items():
-            self.exporter.export_items(items, folder)
+        if items := self._finished_artworks():
+            self.exporter.export_artworks(items, folder)
 
     def sheet_name(self) -> str:
         """Suggest a file name for a sheet of all finished pictures; empty if there are none, or for waves."""
-        items = self._finished_items()
+        items = self._finished_artworks()
         return self.exporter.name_for_sheet(items) if items and items[0].work.medium == "picture" else ""
 
     def save_sheet(self, path: Path) -> None:
         """Save all finished pictures on one sheet, and show the outcome."""
-        if items := self._finished_items():
+        if items := self._finished_artworks():
             self.exporter.export_sheet(items, path)
 
-    def _finished_items(self) -> list[ExportItem]:
+    def _finished_artworks(self) -> list[Artwork]:
         """Return the finished pictures of the grid."""
-        items = (self._export_item(index) for index in range(len(self.batch.cells.get())))
+        items = (self.artwork(index) for index in range(len(self.batch.cells.get())))
         return [item for item in items if item is not None]
 
     def open_in_explore(self, index: int | None = None) -> None:
         """Open a finished picture in Explore."""
-        item = self._export_item(index)
+        item = self.artwork(index)
         if item is not None:
-            self.explore_requested.emit(item.work, item.picture)
+            self.explore_requested.emit(item)
 
     def open_in_complete(self, index: int | None = None) -> None:
         """Open a finished picture in Complete."""
-        item = self._export_item(index)
-        if item is not None and item.picture.ndim == 3:
-            self.complete_requested.emit(item.work, item.picture)
+        item = self.artwork(index)
+        if item is not None and item.array.ndim == 3:
+            self.complete_requested.emit(item)
 
     def keep_take(self, index: int | None = None) -> None:
         """Keep a finished picture as a take; an existing take stays as it is."""
-        item = self._export_item(index)
+        item = self.artwork(index)
         if item is not None and (index is not None or self.selection.current_take is None):
-            self.change("keep take", takes={self._takes.add_take(item.picture, item.work): True})
+            self.change("keep take", takes={self._takes.add_take(item): True})
 
-    def _export_item(self, index: int | None) -> ExportItem | None:
+    def artwork(self, index: int | None = None) -> Artwork | None:
         """Return a finished picture with its recipe; for None, the enlarged or chosen one."""
         cells = self.batch.cells.get()
         if index is None:
             large = self.enlarged.item.get()
             index = self.chosen.get()
             if large is not None:
-                return large.export_item
+                return large.artwork
         if self.batch.run is None or index is None or index >= len(cells):
             return None
-        return self.batch.run.export_item(cells[index])
+        return self.batch.run.artwork_of(cells[index])
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 

@@ -143,7 +143,7 @@ class GenerateStage(QStackedWidget):
         if base is not None and not self._state.rewind.is_running:
             self._state.rewind_actions.arm_marker()
             marker = self._state.rewind.marker.get()
-            self._open_colours(marker.row if marker is not None else 0, base.picture.shape[1] // 2)
+            self._open_colours(marker.row if marker is not None else 0, base.artwork.array.shape[1] // 2)
 
     def arm_marker(self) -> None:
         """Arm the marker, from which the picture can be continued as another take."""
@@ -192,7 +192,7 @@ class GenerateStage(QStackedWidget):
         if base is None or marker is None:
             return
         held = [(pixel.row, pixel.column) for pixel in marker.pixels_below]
-        popup = ColourPopup(self._theme, self.window(), base.picture, min(marker.row, base.rows - 1), held)
+        popup = ColourPopup(self._theme, self.window(), base.artwork.array, min(marker.row, base.rows - 1), held)
         popup.pixel_changed.connect(self.marker.show_cursor)
         popup.colour_chosen.connect(self._state.rewind_actions.set_pixel)
         popup.destroyed.connect(lambda: self.marker.show_cursor(None))
@@ -212,7 +212,7 @@ class GenerateStage(QStackedWidget):
         price = f" · {format_bits(large.log_prob)}" if large.log_prob is not None else ""
         words = f"{large.caption} · seed {group_digits(large.seed)}{price}"
         page, caption = (self.wave_page, self.wave_caption) if large.is_sound else (self.page, self.enlarged_caption)
-        caption.show_item(words, large.export_item is not None)
+        caption.show_item(words, large.artwork is not None)
         page.view.setAccessibleDescription(words)
         if large.is_sound:
             self.wave_page.show_wave(large.picture)
@@ -255,8 +255,8 @@ class GenerateStage(QStackedWidget):
     def _menu_entries(self) -> tuple[MenuEntry, ...]:
         """Return the menu entries of the large picture."""
         large = self._state.enlarged.item.get()
-        able = large is not None and large.export_item is not None
-        is_sound = large is not None and large.export_item is not None and large.export_item.picture.ndim != 3
+        able = large is not None and large.artwork is not None
+        is_sound = large is not None and large.artwork is not None and large.artwork.array.ndim != 3
         here = tuple((words, partial(self.run_action, what), able) for words, what in picture_actions(is_sound))
         return (*here, ("Paste", self._state.messages.paste_requested.emit, True))
 

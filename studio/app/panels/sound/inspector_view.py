@@ -167,7 +167,7 @@ class SoundInspector(Column):
         takes = self._state.selection.takes.get()
         above = self._state.source.parent_name
         found = [(n, take) for n, take in enumerate(takes, 1) if take.name == above]
-        if found and found[0][1].work.continued_samples >= len(found[0][1].picture):
+        if found and found[0][1].work.continued_samples >= len(found[0][1].array):
             return ""  # a recording, which is described above
         return f"Continues from {f'take {found[0][0]}' if found else 'another'} at {ruler_time(cut, 1)}"
 

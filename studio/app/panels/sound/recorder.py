@@ -2,6 +2,7 @@
 
 from PySide6.QtCore import QObject
 
+from studio.app.core.artwork import Artwork
 from studio.app.core.messages import Messages
 from studio.app.core.observable import State
 from studio.app.core.text import duration, timestamp
@@ -61,7 +62,7 @@ class Recorder(State):
             medium="sound", sample_rate=player.rate, model=trained.card.name, model_hash=file_hash(trained), seed=seed,
             continued_samples=len(heard), source="recorded here", ancestors=self._source.lineage, created=timestamp(),
         )  # fmt: skip
-        self._change("recording", takes={self._takes.add_take(heard, work): True})
+        self._change("recording", takes={self._takes.add_take(Artwork(heard, work)): True})
         text = f"Recorded {duration(len(heard) / player.rate)} of what was heard. It is among your takes."
         self._messages.show_message(
             f"{why} {text}".strip(), until=(player.recording.changed, self._takes.takes.changed)

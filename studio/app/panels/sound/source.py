@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PySide6.QtCore import QObject
 
+from studio.app.core.artwork import Artwork
 from studio.app.core.observable import Record, State, Value
 from studio.app.core.text import duration
 from studio.app.generation.parameters import Parameters
@@ -12,7 +13,7 @@ from studio.app.panels.sound.analysis import RecordingBits
 from studio.app.panels.sound.live_settings import LiveSettings
 from studio.app.panels.sound.player import SoundPlayer
 from studio.app.takes.selection import TakeSelection
-from studio.app.takes.store import Take, TakeStore
+from studio.app.takes.store import TakeStore
 from studio.library.models import InstalledModel
 from studio.library.work import Work
 from studio.media.sounds.audio_file import resample_recording
@@ -53,7 +54,7 @@ class SoundSource(State):
         self._recording_bits = recording_bits
         self.recording: Value[RecordingInfo | None] = Value(None, self)
         """The file that this sound continues."""
-        self._ground: Take | None = None
+        self._ground: Artwork | None = None
         """What the sound continues, up to the cut; or the take that it is."""
         self._record_before_restart: Record = {}
         """What was on the stage before a restart, until the takes are read."""
@@ -85,7 +86,7 @@ class SoundSource(State):
         if work is None:
             return None
         if self._kept is None or self._kept[0] != len(samples):
-            self._kept = len(samples), self._takes.add_take(samples, work)
+            self._kept = len(samples), self._takes.add_take(Artwork(samples, work))
         return self._kept[1]
 
     def to_work(self) -> Work | None:
@@ -107,7 +108,7 @@ class SoundSource(State):
         """Return a record that continues from another moment of the source; empty if there is none."""
         if self._ground is None:
             return {}
-        end = len(self._ground.picture) / self._ground.work.sample_rate
+        end = len(self._ground.array) / self._ground.work.sample_rate
         return {"take": self._ground.name, "cut": min(max(seconds, 0.0), end)}
 
     def to_record(self) -> Record:
@@ -172,7 +173,7 @@ class SoundSource(State):
         self._loaded = ("", "")
         self._live_settings.clear_from()
 
-    def _load_whole(self, take: Take, trained: InstalledModel) -> None:
+    def _load_whole(self, take: Artwork, trained: InstalledModel) -> None:
         """Load a take as it was made."""
         self._player.load_sound(trained.card.sample_rate, _samples_at_rate(take, trained.card.sample_rate))
         self._ground = take
@@ -180,7 +181,7 @@ class SoundSource(State):
         self._live_settings.set_work(take.work)
         self._recording_bits.set_model(trained, self._parameters.label.get(), take.work.mix is not None)
 
-    def _load_cut(self, take: Take, trained: InstalledModel, cut: float, here: bool) -> None:
+    def _load_cut(self, take: Artwork, trained: InstalledModel, cut: float, here: bool) -> None:
         """Load a take that is to be continued.
 
         A recording stays whole, so that the cut can move. `here`: the player holds this take already.
@@ -196,7 +197,7 @@ class SoundSource(State):
         self._ground = take
         self._kept = None
         self._loaded = (take.name, trained.card.name)
-        self._live_settings.clear_from(min(cut, len(take.picture) / take.work.sample_rate))
+        self._live_settings.clear_from(min(cut, len(take.array) / take.work.sample_rate))
 
     def _restore_sound(self) -> None:
         """Restore what was on the stage before a restart."""
@@ -207,10 +208,10 @@ class SoundSource(State):
             self._player.set_loop(loop)
 
 
-def _is_recording(take: Take) -> bool:
+def _is_recording(take: Artwork) -> bool:
     """Return whether no model made any of it."""
-    return take.work.continued_samples >= len(take.picture)
+    return take.work.continued_samples >= len(take.array)
 
 
-def _samples_at_rate(take: Take, rate: int) -> Array:
-    return resample_recording(take.picture, take.work.sample_rate, rate)
+def _samples_at_rate(take: Artwork, rate: int) -> Array:
+    return resample_recording(take.array, take.work.sample_rate, rate)

@@ -6,12 +6,13 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 
 from studio.app.audio.sound_card import SoundCard
+from studio.app.core.artwork import Artwork
 from studio.app.core.background import BackgroundTask
 from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
 from studio.app.core.observable import REFUSALS, EngineProtocol, Field, Record, Value
 from studio.app.core.text import timecode, timestamp
-from studio.app.files.exporting import AudioFormat, Exporter, ExportItem
+from studio.app.files.exporting import AudioFormat, Exporter
 from studio.app.files.opening import OpenedSound, read_sound
 from studio.app.generation import parameters
 from studio.app.generation.parameters import Parameters, default_record, record_of_work
@@ -27,7 +28,7 @@ from studio.app.panels.sound.silence import SilenceWatch
 from studio.app.panels.sound.source import RecordingInfo, SoundSource
 from studio.app.panels.sound.temperature_curve import Points
 from studio.app.takes.selection import TakeSelection
-from studio.app.takes.store import Take, TakeStore
+from studio.app.takes.store import TakeStore
 from studio.library import storage
 from studio.library.models import InstalledModel
 from studio.library.work import Work
@@ -246,7 +247,7 @@ class SoundState(PanelState):
         """Put a take on the stage, with everything it was made with."""
         self.restore_take(self.selection.takes.get()[index])
 
-    def restore_take(self, take: Take, name: str = "") -> None:
+    def restore_take(self, take: Artwork, name: str = "") -> None:
         trained = self.models.find_or_report_maker(take.work)
         if trained is not None and trained.card.sample_rate:
             after = {
@@ -272,7 +273,7 @@ class SoundState(PanelState):
         """Show a work as a take; keep a recording as a take, to be continued."""
         if found.work is not None and self.models.find_or_report_maker(found.work) is not None:
             like = self._takes.find_same(found.work)
-            name = like.name if like is not None else self._takes.add_take(found.samples, found.work)
+            name = like.name if like is not None else self._takes.add_take(Artwork(found.samples, found.work))
             take = self._takes.get_take(name)
             if take is not None:
                 self.restore_take(take, "restore the work")
@@ -281,7 +282,7 @@ class SoundState(PanelState):
                 medium="sound", sample_rate=found.rate, model=trained.card.name, model_hash=file_hash(trained), seed=0,
                 continued_samples=len(found.samples), source=found.name[:300], created=timestamp(),
             )  # fmt: skip
-            name = self._takes.add_take(found.samples, work)
+            name = self._takes.add_take(Artwork(found.samples, work))
             source = {"take": name, "cut": len(found.samples) / found.rate}
             self.change(
                 f"open {found.name}",
@@ -297,30 +298,31 @@ class SoundState(PanelState):
 
     def file_name(self, form: AudioFormat = AudioFormat.WAV) -> str:
         """Suggest a file name; empty if there is nothing to save."""
-        item = self._export_item(form)
+        item = self.artwork(form)
         return self._exporter.name_for(item) if item is not None else ""
 
     def copy_sound(self) -> None:
         """Copy the sound made so far to the clipboard, and show the outcome."""
-        item = self._export_item(AudioFormat.WAV)
+        item = self.artwork()
         if item is not None:
-            self._messages.copy_requested.emit(item.picture, item.work)
+            self._messages.copy_requested.emit(item.array, item.work)
         else:
             self._messages.show_message("There is no sound to copy yet. Press Play first.", until=(self.player.grew,))
 
     def save_sound(self, path: Path, form: AudioFormat = AudioFormat.WAV) -> None:
         """Save the sound made so far with its recipe, and show the outcome."""
-        item = self._export_item(form)
+        item = self.artwork(form)
         if item is not None:
-            self._exporter.export_item(item, path)
+            self._exporter.export_artwork(item, path, form)
 
-    def _export_item(self, form: AudioFormat) -> ExportItem | None:
+    def artwork(self, form: AudioFormat = AudioFormat.WAV) -> Artwork | None:
+        """Return the sound made so far with its recipe."""
         trained = self.model.get()
         work = self.source.to_work()
         if trained is None or work is None:
             return None
         name = storage.clean_name(f"{trained.card.name}-{work.seed}{form.ending}")
-        return ExportItem(self.player.samples.copy(), work, name, form)
+        return Artwork(self.player.samples.copy(), work, name)
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 

@@ -9,6 +9,7 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import AppState
+from studio.app.core.artwork import Artwork
 from studio.app.panels.complete import mask as masks
 from studio.app.panels.complete.canvas import NO_MODEL_TEXT
 from studio.app.panels.complete.encoding import STOPPED_TEXT
@@ -141,7 +142,7 @@ def test_colours_that_a_grey_model_cannot_keep_are_reported(
 
 def test_a_model_that_cannot_keep_a_part_is_refused_and_another_offered(window: AppState, picture: Array) -> None:
     work = Work(model="tiny", model_hash="", seed=7)
-    window.complete.canvas.open_work(work, picture)
+    window.complete.canvas.open_work(Artwork(picture, work))
     assert said(window) == '"Tiny" makes the whole picture at once. It cannot keep a part.'
     current = window.messages.current.get()
     assert current is not None
@@ -161,7 +162,7 @@ def test_without_a_fitting_model_the_stage_explains_what_to_do(
     window = opener(engine)
     window.complete.canvas.open_file(own)
     assert said(window).startswith(NO_MODEL_TEXT)
-    window.complete.canvas.open_work(Work(model="tiny", model_hash="", seed=7), picture)
+    window.complete.canvas.open_work(Artwork(picture, Work(model="tiny", model_hash="", seed=7)))
     current = window.messages.current.get()
     assert current is not None
     assert current.buttons == ()

@@ -9,6 +9,7 @@ from PySide6.QtGui import QCursor, QEnterEvent, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog
 
+from studio.app.core.artwork import Artwork
 from studio.app.model_browser.cards_view import CardList
 from studio.app.panels.complete import mask as masks
 from studio.app.panels.complete.canvas import NO_MODEL_TEXT
@@ -41,7 +42,7 @@ def open_studio(window_opener: WindowOpener, two_models: Path) -> OpenedWindow:
 @pytest.fixture
 def studio(open_studio: OpenedWindow) -> OpenedWindow:
     """Open the panel with a picture on the canvas."""
-    open_studio.state.complete.canvas.open_work(_work(), np.full((8, 8, 3), 200, np.uint8))
+    open_studio.state.complete.canvas.open_work(Artwork(np.full((8, 8, 3), 200, np.uint8), _work()))
     settle()
     return open_studio
 
@@ -159,7 +160,7 @@ def test_a_picture_of_generate_is_opened_here_by_key(open_studio: OpenedWindow) 
     assert studio.state.panel.get() == "complete"
     assert studio.state.complete.canvas.picture.get() is not None
     # A take goes onto the canvas, too, while this panel is open.
-    studio.state.explore.keep_work(_work(), np.full((8, 8, 3), 9, np.uint8))
+    studio.state.explore.keep_work(Artwork(np.full((8, 8, 3), 9, np.uint8), _work()))
     studio.window.strip.take_chosen.emit(0)
     assert studio.state.panel.get() == "complete"
     assert int(studio.state.complete.canvas.picture.get()[0, 0, 0]) == 9  # type: ignore[index]

@@ -7,6 +7,7 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import AppState
+from studio.app.core.artwork import Artwork
 from studio.app.panels.explore.rendering import MAYBE_OLDER
 from studio.app.panels.explore.state import ExploreState as ExploreState
 from studio.library import models, storage, work
@@ -420,7 +421,7 @@ def test_the_stage_is_what_a_take_keeps_not_what_the_sliders_want(window: AppSta
     window.explore.parameters.set_slider(0, 1.0)  # not answered yet
     window.explore.keep_take()
     (take,) = window.explore.selection.takes.get()
-    assert take.work.sliders == (0.0, 0.0, 0.0) and (take.picture == 7).all()
+    assert take.work.sliders == (0.0, 0.0, 0.0) and (take.array == 7).all()
     assert window.explore.selection.current.get() == 0
 
 
@@ -510,7 +511,9 @@ def test_a_work_of_a_missing_model_opens_as_a_picture(
 def test_a_work_of_a_model_with_another_name_finds_it(window: AppState, engine: FakeEngine) -> None:
     trained = window.models.find_model("tones")
     assert trained is not None
-    assert window.explore.restore_work(Work(model="old-name", model_hash=trained.file_hash, seed=1, temperature=(1.2,)))
+    assert window.explore.restore_work(
+        Artwork(tone(1), Work(model="old-name", model_hash=trained.file_hash, seed=1, temperature=(1.2,)))
+    )
     assert window.explore.model.get() == trained and window.explore.parameters.temperatures.get() == (1.2,)
     assert window.messages.current.get() is None
 
@@ -523,12 +526,12 @@ def test_a_work_from_before_its_model_got_another_card_comes_back_without_a_warn
     was = before.file_hash
     models.write_card(before, msgspec.structs.replace(before.card, title="Another"))
     window.models.refresh_models()
-    assert window.explore.restore_work(Work(model="tiny", model_hash=was, seed=1))
+    assert window.explore.restore_work(Artwork(tone(1), Work(model="tiny", model_hash=was, seed=1)))
     assert window.messages.current.get() is None
 
 
 def test_a_work_of_a_retrained_model_shows_a_warning(window: AppState, engine: FakeEngine) -> None:
-    assert window.explore.restore_work(Work(model="tiny", model_hash="0" * 32, seed=1))
+    assert window.explore.restore_work(Artwork(tone(1), Work(model="tiny", model_hash="0" * 32, seed=1)))
     said = window.messages.current.get()
     assert said is not None and 'Another model named "tiny"' in said.text
 
@@ -539,7 +542,7 @@ def test_a_work_beyond_the_range_of_the_sliders_is_restored_exactly(window: AppS
     far = Work(
         model="tiny", model_hash=trained.file_hash, seed=1, sliders=(9.5, -16.0, 0.1), temperature=(3.5, 0.0, 4.0)
     )
-    window.explore.restore_work(far)
+    window.explore.restore_work(Artwork(tone(1), far))
     assert (
         window.explore.parameters.sliders.get() == far.sliders
         and window.explore.parameters.temperatures.get() == far.temperature
@@ -596,7 +599,7 @@ def test_everything_is_there_again_after_a_restart(
     )
     qtbot.waitUntil(lambda: len(explore.selection.takes.get()) == 1)
     take = explore.selection.takes.get()[0]
-    assert (take.picture == 99).all() and take.work.latent == StoredArray.from_array(LATENT)
+    assert (take.array == 99).all() and take.work.latent == StoredArray.from_array(LATENT)
     other.show_panel("explore")
     for _ in range(110):
         other.undo()

@@ -7,6 +7,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import AppState
+from studio.app.core.artwork import Artwork
 from studio.app.panels.generate.rewind import Marker, RewindBase
 from studio.app.panels.generate.rewind_actions import ADDED_TO_TAKES, ALREADY_DRAWN
 from studio.app.takes import tree
@@ -175,7 +176,7 @@ def test_rows_form_over_what_was_there_and_end_as_a_take(window: AppState, engin
     assert generate.rewind.status_text.get().startswith("Row 6 of 8")
     picture = answer(engine, 99)
     parent, child = window.takes.takes.get()
-    assert np.array_equal(child.picture, picture) and (parent.picture == 11).all()
+    assert np.array_equal(child.array, picture) and (parent.array == 11).all()
     assert words(window)[1] == "Take 2, from take 1 at row 5, level 2, chosen"
     assert mark(window) == Marker(5) and base(window).caption == f"take {child.name}"
     window.undo()
@@ -306,7 +307,8 @@ def test_a_second_model_decides_below_the_marker(opener: Opener, engine: FakeEng
 def test_a_continued_picture_names_its_model(window: AppState, engine: FakeEngine) -> None:
     """The original take may be of a model that was trained again since."""
     begin(window, engine)
-    window.explore.keep_work(work.Work(model="rows", model_hash="0" * 32, seed=7, temperature=(0.7,)), tone(3)[0])
+    made = work.Work(model="rows", model_hash="0" * 32, seed=7, temperature=(0.7,))
+    window.explore.keep_work(Artwork(tone(3)[0], made))
     window.generate.enlarged.show_take(0)
     window.generate.rewind_actions.move_marker(4)
     window.generate.rewind_actions.branch_here()
@@ -439,7 +441,7 @@ def test_a_file_of_it_brings_it_all_back(
     qtbot.waitUntil(lambda: len(other.takes.takes.get()) == 1)
     assert other.panel.get() == "generate" and mark(other) == Marker(5, (FixedPixel(6, 2, BLUE),))
     assert (other.generate.parameters.seed.get(), other.generate.parameters.temperature.get()) == (4113, 1.25)
-    assert np.array_equal(base(other).picture, picture)
+    assert np.array_equal(base(other).artwork.array, picture)
     made = work.recipe_of_png((tmp_path / "on.png").read_bytes())
     assert made is not None and made.redrawn is not None
     other.generate.rewind.draw_rest(made)  # the file alone asks for the same again
@@ -456,7 +458,7 @@ def test_steps_of_one_panel_leave_the_takes_of_another_alone(window: AppState, e
     begin(window, engine)
     window.generate.keep_take(0)
     window.show_panel("explore")
-    window.explore.keep_work(work.Work(model="rows", model_hash="", seed=7), tone(3)[0])
+    window.explore.keep_work(Artwork(tone(3)[0], work.Work(model="rows", model_hash="", seed=7)))
     window.show_panel("generate")
     window.undo()
     assert [take.work.seed for take in window.takes.takes.get()] == [7]

@@ -262,7 +262,7 @@ def test_strip_and_tree_are_one_model(grown: OpenedWindow) -> None:
     said = model.data(model.index_of(3), Qt.ItemDataRole.AccessibleTextRole)
     assert said == "Take 4, from take 3 at row 6, level 3, chosen"
     assert model.lineage() == {0, 2, 3}
-    grown.state.explore.keep_work(grown.state.takes.takes.get()[0].work, grown.state.takes.takes.get()[0].picture)
+    grown.state.explore.keep_work(grown.state.takes.takes.get()[0])
     assert strip.list.rows.rowCount() == 5 and model.rowCount() == 2
     QTest.mouseClick(strip.tree_button, LEFT)
     settle()

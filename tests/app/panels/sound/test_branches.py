@@ -84,7 +84,7 @@ def test_a_branch_keeps_the_old_sound_and_continues_at_once(stage: SoundBench, q
     assert player.position < at < player.position + 0.15 and player.playing.get() and player.making.get()
     stage.engine.emit_events(Finished(job=turn.job))
     (left,) = stage.window.takes.takes.get()
-    assert len(left.picture) == RATE and left.work.seed == seed
+    assert len(left.array) == RATE and left.work.seed == seed
     stage.send_samples(0.5, value=-1000)
     sound.keep_take()
     assert stage.window.takes.takes.get()[1].work.ancestors == (left.key,)
@@ -108,7 +108,7 @@ def test_a_branch_in_a_pause_stops_making_and_waits_at_its_moment(stage: SoundBe
     sound.branch_at()
     assert not player.making.get() and stage.engine.stopped == [job] and not stage.window.jobs.jobs.get()
     assert player.seconds_ahead == 0 and player.made_seconds == sound.cut.get() == pytest.approx(at, abs=1 / RATE)
-    assert len(stage.window.takes.takes.get()[0].picture) == RATE
+    assert len(stage.window.takes.takes.get()[0].array) == RATE
 
 
 def test_a_branch_plays_on_although_more_is_made_while_its_take_is_written(

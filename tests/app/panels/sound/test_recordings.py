@@ -184,9 +184,9 @@ def test_what_is_heard_can_be_recorded_with_its_moves(stage: SoundBench, qtbot: 
     stage.play_seconds(1.0)
     sound.set_recording(False)
     (take,) = stage.window.takes.takes.get()
-    assert len(take.picture) / RATE == pytest.approx(0.5, abs=0.03) and take.work.continued_samples == len(take.picture)
-    loud = np.abs(take.picture[400:-400].astype(int) - 1000) < 30
-    assert loud.mean() > 0.9 and np.abs(np.diff(take.picture.astype(int))).max() < 100  # no clicks where it seeks
+    assert len(take.array) / RATE == pytest.approx(0.5, abs=0.03) and take.work.continued_samples == len(take.array)
+    loud = np.abs(take.array[400:-400].astype(int) - 1000) < 30
+    assert loud.mean() > 0.9 and np.abs(np.diff(take.array.astype(int))).max() < 100  # no clicks where it seeks
     sound.set_recording(True)
     sound.set_recording(False)
     said = stage.window.messages.current.get()

@@ -42,7 +42,6 @@ for old in LOOPS.parent.glob("*"):
         shutil.rmtree(old, ignore_errors=True)
 
 
-
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Compile the loops before processes share the slow tests, which would all compile the same at once."""
     option = session.config.option

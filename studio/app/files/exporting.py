@@ -1,4 +1,4 @@
-"""Saves artworks with their recipes where the user wants them, and shows the outcome."""
+"""Save artworks with their recipes where the user wants them, and show the outcome."""
 
 import contextlib
 import itertools
@@ -29,8 +29,10 @@ from studio.media.pictures.enlarging import UNENLARGED, Enlargement
 from studio.wire.messages import Array
 
 BATCH_SIZE = 128
-"""Artworks written in one batch. Smaller batches take longer (tests/benchmarks/saving.py). Progress is reported and
-Stop is obeyed between batches."""
+"""The number of artworks in one batch. Smaller batches take longer (tests/benchmarks/saving.py).
+
+Progress is reported between batches, and Stop takes effect there.
+"""
 LIST_AFTER = 500
 """Milliseconds after which a save appears in the queue."""
 
@@ -83,14 +85,14 @@ class ExportOutcome:
     last: Path
     """The last file that was written, or the one that failed."""
     fault: NotSaved | None = None
-    """What ended the save early."""
+    """The error that ended the save early; None if all was saved."""
     noun: str = "pictures"
     """The word for the pieces in messages."""
     size: str = ""
     """The size of a wavetable, as synthesizers count it."""
     on_sheet: bool = False
     hint: str = ""
-    """How large pictures are on a sheet, if they are smaller than was asked for."""
+    """The size of pictures on a sheet in words, if it is smaller than requested."""
 
     def sentence(self) -> str:
         if self.fault is not None:
@@ -191,7 +193,7 @@ class Exporter(State):
         self._export_under(".png", items, path, on_sheet=True)
 
     def close(self) -> None:
-        """Wait until all that is wished for is written."""
+        """Wait until all requested files are written."""
         self._task.wait()
         for wish in list(self._requests)[1:]:
             write_items(wish, lambda count: None)
@@ -278,7 +280,7 @@ def write_items(request: ExportRequest, report_progress: Callable[[int], object]
     """Write pieces in batches until one cannot be written or the user stops the save.
 
     Arguments
-        say_count: receives the number of saved pieces after each batch, in the thread that writes
+        report_progress: receives the number of saved pieces after each batch, in the thread that writes
     """
     pieces = request.items
     what = items_noun(pieces)
@@ -335,7 +337,7 @@ def _encode_recording(piece: ExportItem) -> bytes:
 
 
 class FreeNames:
-    """Gives out names that are free in a folder and that it has not given out before."""
+    """Proposes names that are free in a folder, and never the same name twice."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

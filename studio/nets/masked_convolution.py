@@ -62,7 +62,7 @@ class RowProduct:
     """
 
     def __init__(self, kernel: Tensor) -> None:
-        """The `kernel` is `(out, in, rows, columns)`. x has its inputs for each row and column in turn."""
+        """Take a `kernel` `(out, in, rows, columns)`. x then has its inputs for each row and column in turn."""
         self.out = len(kernel)
         self.weight = pad(kernel.permute(2, 3, 1, 0).reshape(-1, self.out), (0, -self.out % 16))
 

@@ -2,12 +2,12 @@
 
     python tests/benchmarks/previews.py [MODEL]
 
-The engine's own job draws with previews, without, and with doubt told beside them, in turns whose order changes. What
-counts is processor time, of which a busy machine makes more by what others take of its caches: so each turn with
-previews is compared with the turns without beside it, and the median of these shares is told with its spread. First in
-this process, then in an engine of its own behind its pipe. What making, framing and showing the previews takes alone is
-measured beside it, also in the window, which shares the machine: it is read, its grid is changed and painted. Then the
-steps of a job: until one ends, nobody who wants something else is heard.
+The engine's own job draws with previews, without, and with entropy reported too, in turns whose order changes. Processor
+time counts. A busy computer lengthens it, because other programs use the same caches. So each turn with previews is
+compared with the turns without beside it, and the median of these ratios is printed with its spread: first in this
+process, then in an engine process behind its pipe. Making, framing and showing the previews alone is measured too, also
+in the window, which shares the computer: it reads them, changes its grid and paints. Then the steps of a job are timed,
+because a more urgent job must wait until a step ends.
 """
 
 import os

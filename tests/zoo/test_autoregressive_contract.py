@@ -18,7 +18,7 @@ SMALLEST = [(1, 3, 3), (1, 3, 4), (1, 4, 4)]
 
 
 SMALLER = {"pixelcnn_pp": {"filters": 1}}
-"""Of the tiny preset, for whoever asks of tens of thousands of pictures."""
+"""Of the tiny preset, for tests with tens of thousands of pictures."""
 
 
 @functools.cache

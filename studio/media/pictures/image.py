@@ -32,7 +32,7 @@ Box = tuple[float, float, float, float]
 
 
 class FileRefused(ValueError):
-    """A file was not used. `reason` continues from its name: `is cut off`."""
+    """Reports that a file was not used. `reason` continues from its name: `is cut off`."""
 
     def __init__(self, name: str, reason: str, hint: str = "") -> None:
         super().__init__(f'"{name}" {reason} and was not opened.{" " + hint if hint else ""}')

@@ -15,8 +15,8 @@ SOURCES = sorted(
     if not path.is_relative_to(ROOT / "studio" / "app") and not path.is_relative_to(ROOT / "tests" / "app")
 )
 NO_VERBS = {
-    "A", "All", "An", "As", "At", "Between", "By", "Each", "Every", "Everything", "For", "From", "How", "If", "In", "No",
-    "Of", "One", "Such", "The", "True", "Two", "What", "When", "Where", "Whether", "Whose", "Why", "With",
+    "A", "All", "An", "As", "At", "Between", "By", "Each", "Every", "Everything", "For", "From", "How", "If", "In",
+    "No", "Of", "One", "Such", "The", "True", "Two", "What", "When", "Where", "Whether", "Whose", "Why", "With",
 }  # fmt: skip
 """First words with which a docstring of a function or class describes a thing instead of what that does."""
 PRIVATE_WORDS = (

@@ -3,11 +3,11 @@
     python tests/benchmarks/previews.py [MODEL]
 
 The engine's own job draws with previews, without, and with entropy reported too, in turns whose order changes.
-Processor time counts. A busy computer lengthens it, because other programs use the same caches. So each turn with previews is
-compared with the turns without beside it, and the median of these ratios is printed with its spread: first in this
-process, then in an engine process behind its pipe. Making, framing and showing the previews alone is measured too, also
-in the window, which shares the computer: it reads them, changes its grid and paints. Then the steps of a job are timed,
-because a more urgent job must wait until a step ends.
+Processor time counts. A busy computer lengthens it, because other programs use the same caches. So each turn with
+previews is compared with the turns without beside it, and the median of these ratios is printed with its spread: first
+in this process, then in an engine process behind its pipe. Making, framing and showing the previews alone is measured
+too, also in the window, which shares the computer: it reads them, changes its grid and paints. Then the steps of a job
+are timed, because a more urgent job must wait until a step ends.
 """
 
 import os

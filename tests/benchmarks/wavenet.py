@@ -113,8 +113,8 @@ class Captured:
         self.voices = voices
         self.levels = torch.full((voices,), net.levels // 2, device="cuda")
         self.rings = [torch.zeros(d, voices, net.channels, device="cuda") for d in net.dilations]
-        base = net.base(None, 1)[0, :, :, 0] * net.twice()[:, 0]
-        twice = net.twice()
+        base = net.base(None, 1)[0, :, :, 0] * net.tanh_factors()[:, 0]
+        twice = net.tanh_factors()
         filters, residual, skip = (t.mT.contiguous() for t in (net.filters * twice, 2 * net.residual, 2 * net.skip))
         shift = torch.cat((net.shift, torch.zeros_like(net.shift[:1])))
 

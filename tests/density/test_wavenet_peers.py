@@ -62,7 +62,7 @@ def test_numbers_equal_the_peers_at_once_and_sample_by_sample(gin: int) -> None:
     net = the_same(peer, gin)
     x = torch.randint(0, LEVELS, (1, 60))
     c = torch.tensor([2]) if gin else None
-    before = net.before(x)  # silence first, as the peer is told to begin
+    before = net.previous_levels(x)  # silence first, as the peer is told to begin
     seen = torch.nn.functional.one_hot(before, LEVELS).double().transpose(1, 2)
     theirs = peer(seen, g=None if c is None else c[:, None])
     assert torch.allclose(net(x, c), theirs, atol=1e-9)

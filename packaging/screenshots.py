@@ -37,7 +37,7 @@ MOVES = ((0, 1.24), (1, -0.62), (3, 0.86), (4, -1.4))
 
 
 CARD = 48_000
-"""Samples a second of a sound card."""
+"""The rate of the sound card in samples a second."""
 HEARD = 8.0
 """Seconds of sound that have been played in the screenshot of Sound."""
 

@@ -8,7 +8,7 @@ from studio.library import models
 from studio.library.card import Card
 
 BATCH_SIZE = 16
-"""Artworks that are made together. Recordings are made one by one, as if the user listened."""
+"""The number of artworks that are made together. Recordings are made one by one, as if the user listened."""
 
 
 def add(commands: command.Commands) -> None:

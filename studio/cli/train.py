@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from studio.engine.training.config import TrainingConfig
 
 CYCLE_SAMPLES = 256
-"""Samples of one training cycle."""
+"""The number of samples of one training cycle."""
 DEFAULT_RATE = 16_000
 """The rate of recordings in Hz, unless the user gives another."""
 SAVED_NOTE = "Stopped. What it learned is saved. The same command with --resume continues."

@@ -27,7 +27,7 @@ def colours_of(features: int, colours: int) -> Tensor:
 PixelStep = Callable[[int, int], Tensor]
 """Maps row and column of a pixel to the network's output for it, `(B, out)`."""
 PICTURES_PER_GROUP = 8
-"""Pictures that are computed together in each step."""
+"""The number of pictures that are computed together in each step."""
 
 
 def step_in_groups(make: Callable[[Tensor, Tensor | None], PixelStep], seen: Tensor, c: Tensor | None) -> PixelStep:

@@ -53,7 +53,7 @@ class AudioStream:
     notes: tuple[str, ...] = ()
     """Notes for the user on what differs from its header."""
     seconds: float = 0.0
-    """Its length as frames or pages tell it before decoding; 0 if they do not."""
+    """The length in seconds, if frames or pages state it before decoding; else 0."""
     samples: int | None = None
     """The number of its samples; None if only decoding counts them."""
     resume: "Callable[[int], AudioStream | None] | None" = None

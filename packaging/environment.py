@@ -109,7 +109,7 @@ def make_environment() -> None:
     if works() and not UNFINISHED.exists():
         return
     if ENV.exists():
-        say("The last set-up was interrupted, or was made for another Python: starting it afresh.")
+        say("The last set-up was interrupted or is for another Python. It begins again.")
     free = shutil.disk_usage(HERE).free
     if free < SPACE_NEEDED:
         raise stop(f"Set-up needs about {SPACE_NEEDED / 1e9:.1f} GB in {HERE}; {free / 1e9:.1f} GB are free. "
@@ -190,7 +190,7 @@ def install_app() -> None:
     say("1 of 2: PyTorch")
     if torch and pip(*torch) is not None:
         say("PyTorch's build without CUDA was not found, so pip's own sources decide. "
-            "They may bring several GB of CUDA that this computer does not use.")  # fmt: skip
+            "They may include several GB of CUDA, unused on this computer.")  # fmt: skip
     elif torchaudio:
         pip(*torchaudio)
     say("2 of 2: the window, pictures and sound")

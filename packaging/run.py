@@ -86,7 +86,7 @@ def first_pictures(why: str) -> int:
     command = [str(PYTHON), "-m", "studio", "sample", *sample]
     status = subprocess.run(command, env=clean_env(os.environ), stdout=subprocess.DEVNULL, check=False).returncode
     if status:
-        say(f"{why}, and the first pictures could not be made: the line above says why.")
+        say(f"{why}, and the first pictures were not made. The line above says why.")
         return status
     print(f"{why}, so the window stays closed.\n"
           f"Sixteen pictures by {DEFAULT_MODEL} lie on one sheet:\n\n"
@@ -95,7 +95,7 @@ def first_pictures(why: str) -> int:
           f"  {door} sample {DEFAULT_MODEL} -n 4 --seed 7 --temperature 0.8 --out DIR\n"
           f"  {door} invert {DEFAULT_MODEL} PICTURE... --out DIR\n"
           f"  {door} doctor\n\n"
-          "The window opens with the same command in a desktop session, or over `ssh -X`.")  # fmt: skip
+          "In a desktop session, or over `ssh -X`, the same command opens the window.")  # fmt: skip
     return 0
 
 

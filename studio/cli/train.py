@@ -34,7 +34,7 @@ def add(commands: ground.Commands) -> None:
         commands,
         "train",
         run,
-        "train a model on a folder of pictures, recordings or single cycles, or on a pack",
+        "train a model on a pack or a folder of pictures or sounds",
     )
     sub.add_argument("source", type=ground.read_path, metavar="FOLDER|PACK.npz")
     sub.add_argument(

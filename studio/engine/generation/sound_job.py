@@ -124,7 +124,7 @@ class SoundJob:
         if command.temperature_map is not None or command.share_map is not None:
             raise DoesNotFit("a sound has no pixels that could differ")
         if command.share is not None and len(self.loaded_models) == 1:
-            raise DoesNotFit("no second model is mixed in, so there is no share to change")
+            raise DoesNotFit("no second model is mixed in, so there is no share")
         if command.temperature is not None and len(command.temperature) != 1:
             raise DoesNotFit("a sound that plays has one temperature")
         curve = self.curve

@@ -42,7 +42,7 @@ DAMAGED = 0.001
 """The largest share of samples that may be NaN."""
 _EMPTY = "is cut off before its sound begins"
 CANCELLED = "its channels cancel each other out, so the first one is used"
-APART = "its parts have different rates: all are converted to that of the first"
+APART = "its parts have different rates: that of the first is used"
 __all__ = ["Recording", "resample_recording", "resample_whole", "open_recording", "refusal_reason"]
 
 

@@ -1,4 +1,4 @@
-"""The private environment of a clone: `.venv`, filled by pip within `constraints.txt`, made anew after a cut."""
+"""Make the private environment of a clone: `.venv`, in which pip installs what `constraints.txt` allows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SPACE_NEEDED = 2.5e9  # bytes: 1.3 GB of packages, and what pip unpacks and keep
 
 
 def clean_env(env: Mapping[str, str]) -> dict[str, str]:
-    """The person's environment without what would lead Python or pip out of ours.
+    """Return the user's environment without the variables that make Python or pip use other folders.
 
     PYTHONSAFEPATH keeps a file named `torch.py` in the current folder from being run in torch's place.
     """
@@ -38,7 +38,7 @@ def clean_env(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def project() -> dict[str, Any]:
-    """pyproject.toml as it stands."""
+    """Return the contents of pyproject.toml."""
     import tomllib
 
     with open(HERE / "pyproject.toml", "rb") as file:
@@ -46,7 +46,7 @@ def project() -> dict[str, Any]:
 
 
 def requirements(part: str) -> dict[str, Any]:
-    """All that decides what set-up installs; another answer than last time means: set up again."""
+    """Return everything that decides what is installed. If it has changed, set-up runs again."""
     table = project()
     wanted = {
         "build": table["build-system"],
@@ -60,28 +60,28 @@ def requirements(part: str) -> dict[str, Any]:
 
 
 def stamp(part: str) -> Path:
-    """The file written when set-up of `app` or `test` is done; it holds `key(part)`."""
+    """Return the file that is written when set-up of `app` or `test` is done. It holds `key(part)`."""
     return ENV / f"ready.{part}"
 
 
 def key(part: str) -> str:
-    """A short name of `requirements(part)`."""
+    """Return a short digest of `requirements(part)`."""
     return hashlib.sha256(json.dumps(requirements(part), sort_keys=True).encode()).hexdigest()
 
 
 def is_current(part: str) -> bool:
-    """True when this part was installed from the very same requirements."""
+    """Return whether this part was installed from the same requirements."""
     return stamp(part).is_file() and stamp(part).read_text("utf-8") == key(part)
 
 
 def is_ready(part: str) -> bool:
-    """True when an earlier set-up came to its end and nothing that decided it has changed."""
+    """Return whether an earlier set-up was completed, and nothing that decides it has changed."""
     return PYTHON.exists() and not UNFINISHED.exists() and is_current(part)
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """One set-up at a time in this folder. The lock is on a file that is there anyway, and ends with the process."""
+    """Let only one set-up run in this folder. The lock is on an existing file, and ends with the process."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -97,7 +97,7 @@ def alone() -> Iterator[None]:
 
 
 def works() -> bool:
-    """True when the environment's Python starts, is the one that runs this, and has pip."""
+    """Return whether the environment's Python starts, has this program's version, and has pip."""
     program = f"import pip, sys; sys.exit(sys.version != {sys.version!r})"
     command = [str(PYTHON), "-c", program]
     env = clean_env(os.environ)
@@ -105,11 +105,11 @@ def works() -> bool:
 
 
 def make_environment() -> None:
-    """A fresh `.venv`, unless there is one that works and whose last set-up was not interrupted."""
+    """Make a new `.venv`, unless there is one that works and whose last set-up was not interrupted."""
     if works() and not UNFINISHED.exists():
         return
     if ENV.exists():
-        say("The last set-up was interrupted, or was made for another Python: starting it afresh.")
+        say("The last set-up was interrupted or is for another Python. It begins again.")
     free = shutil.disk_usage(HERE).free
     if free < SPACE_NEEDED:
         raise stop(f"Set-up needs about {SPACE_NEEDED / 1e9:.1f} GB in {HERE}; {free / 1e9:.1f} GB are free. "
@@ -132,21 +132,21 @@ UNREACHABLE = re.compile(
 
 
 def pip_problem(words: str) -> str:
-    """What pip's last words mean for the person, and what to do."""
+    """Return what pip's last lines mean for the user, and what to do."""
     if "No space left on device" in words:
         return "The disk is full. Make room (set-up takes about 2 GB) and start again."
     if UNREACHABLE.search(words):
-        return "No package server could be reached. Connect this machine to the network and start again."
+        return "No package server could be reached. Connect this computer to the network and start again."
     telling = [line.strip() for line in words.splitlines() if re.search("error|could not|no matching", line, re.I)]
     last = "\n".join("  " + line for line in telling[-6:])
     return f"pip could not install the packages. Its last words:\n{last}\nMend what they name and start again."
 
 
 def pip_failed(words: str) -> SystemExit:
-    """Ends the program with pip's words made plain.
+    """Return the error that ends the program with a plain explanation of pip's message.
 
-    pip fetches everything before it changes anything, so after a failed download what was there still stands and
-    the next start goes on from it; after anything else the next start begins afresh.
+    pip downloads everything before it changes anything. So after a failed download the earlier installation is intact,
+    and the next start continues from it. After any other fault the next start begins again.
     """
     if UNREACHABLE.search(words):
         UNFINISHED.unlink(missing_ok=True)
@@ -154,7 +154,7 @@ def pip_failed(words: str) -> SystemExit:
 
 
 def pip(*words: str) -> str | None:
-    """Runs pip in our environment; None when it did all, else what it said."""
+    """Run pip in our environment. Return None if it succeeded, else its output."""
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
     command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", *quiet, "-c", str(CONSTRAINTS)]
     done = subprocess.run([*command, *words], env=clean_env(os.environ), stdout=sys.stderr, stderr=subprocess.PIPE,
@@ -163,7 +163,7 @@ def pip(*words: str) -> str | None:
 
 
 def pin_of(package: str, constraints: str) -> str:
-    """`torch==2.13.0`, as the constraints have it."""
+    """Return the version of a package in the constraints: `torch==2.13.0`."""
     return next(line.split(";")[0].strip() for line in constraints.splitlines() if line.startswith(f"{package}=="))
 
 
@@ -190,7 +190,7 @@ def install_app() -> None:
     say("1 of 2: PyTorch")
     if torch and pip(*torch) is not None:
         say("PyTorch's build without CUDA was not found, so pip's own sources decide. "
-            "They may bring several GB of CUDA that this machine does not use.")  # fmt: skip
+            "They may include several GB of CUDA, unused on this computer.")  # fmt: skip
     elif torchaudio:
         pip(*torchaudio)
     say("2 of 2: the window, pictures and sound")
@@ -200,7 +200,7 @@ def install_app() -> None:
 
 
 def install_tests() -> None:
-    """The tools, and the peers without their dependencies (pyproject.toml says why)."""
+    """Install the tools, and the peer libraries without their dependencies (pyproject.toml says why)."""
     groups = project()["dependency-groups"]
     say("The tests' own tools")
     for words in (groups["dev"], ["--no-deps", *groups["peers"]]):
@@ -213,7 +213,7 @@ INSTALLS = {"app": install_app, "test": install_tests}
 
 
 def set_up(*parts: str) -> None:
-    """Makes the environment for these parts unless it is ready. A set-up that is cut off is begun again next time."""
+    """Make the environment for these parts unless it is ready. An interrupted set-up begins again at the next start."""
     if all(is_ready(part) for part in parts):
         return
     with alone():

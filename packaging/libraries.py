@@ -1,4 +1,4 @@
-"""The system libraries that no wheel brings along: which are missing, and the one command that installs them."""
+"""Find the system libraries that are missing and that no wheel contains, and the one command that installs them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ xdotool                mouse  xdotool             xdotool             xdotool   
 
 
 class Library(NamedTuple):
-    """One row of the table."""
+    """Holds one row of the table."""
 
     soname: str
     use: str
@@ -74,11 +74,11 @@ WITHOUT = {
     "card": "The tests of the sound card will be skipped",
     "mouse": "The tests of the real mouse will be skipped",
 }
-"""What becomes of it where only these are missing: nothing is stopped for them."""
+"""What happens if only libraries of this use are missing. The program continues without them."""
 
 
 def load_or_find(name: str) -> object:
-    """A library, or a program. Raises OSError where it is missing."""
+    """Load a library, or find a program. Raises OSError if it is missing."""
     if ".so" in name:
         return ctypes.CDLL(name)
     if shutil.which(name) is None:
@@ -87,7 +87,7 @@ def load_or_find(name: str) -> object:
 
 
 def missing_libraries(uses: Sequence[str], load: Callable[[str], object] = load_or_find) -> list[Library]:
-    """The rows of LIBRARIES for these uses that this system cannot load."""
+    """Return the rows of LIBRARIES for these uses that this system cannot load."""
     missing = []
     for library in LIBRARIES:
         if library.use in uses:
@@ -99,7 +99,7 @@ def missing_libraries(uses: Sequence[str], load: Callable[[str], object] = load_
 
 
 def install_command(missing: Sequence[Library], which: Callable[[str], str | None] = shutil.which) -> list[str]:
-    """The words of the one command that installs them here; empty where the distribution is not known."""
+    """Return the words of the command that installs them here; empty if the distribution is unknown."""
     for tool, (column, command) in INSTALLERS.items():
         if which(tool):
             packages = ",".join(getattr(library, column) for library in missing)
@@ -108,12 +108,12 @@ def install_command(missing: Sequence[Library], which: Callable[[str], str | Non
 
 
 def may_install(command: Sequence[str]) -> bool:
-    """True on Debian and its kin as root: there, set-up installs system packages by itself."""
+    """Return whether set-up may install system packages by itself: as root on Debian or a distribution like it."""
     return bool(command) and command[0] == "apt-get" and hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def apt_install(command: Sequence[str]) -> None:
-    """Runs apt-get, with fresh lists where the old ones don't do; what is still missing shows afterwards."""
+    """Run apt-get, and if that fails, again with updated package lists. The caller checks what is still missing."""
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for words in (command, ["apt-get", "update"], command):
         # A fresh container has no lists at all, and old lists name packages that are gone from the server.
@@ -150,7 +150,7 @@ def provide_libraries(uses: Sequence[str]) -> None:
 
 
 def provide_venv() -> None:
-    """Debian keeps the half of `venv` that brings pip in a package of its own."""
+    """Install Debian's package with the part of `venv` that provides pip, or stop with the command for it."""
     if importlib.util.find_spec("ensurepip"):
         return
     command = [*INSTALLERS["apt-get"][1].split(), f"python3.{sys.version_info[1]}-venv"]

@@ -1,7 +1,7 @@
-"""What this machine is: whether the packages have builds for it, whether a window can be opened, whether it has NVIDIA.
+"""Find out what this computer is: whether packages exist for it, it can open a window, and it has an NVIDIA card.
 
-Like all that set-up needs before there is an environment, it keeps to the standard library and to the syntax of
-Python 3.8, so that an old Python can say that it is too old.
+Like everything that set-up needs before there is an environment, it uses only the standard library and the syntax of
+Python 3.8. So an old Python can report that it is too old.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 
 def python_problem(version: tuple[int, ...], bits: int, system: str, machine: str, glibc: str) -> str | None:
-    """Why the packages have no build for this Python or machine, as a sentence; None when they have."""
+    """Return in a sentence why the packages have no build for this Python or computer; None if they have."""
     if not (3, 11) <= version[:2] <= (3, 14) or bits != 64:
         here = ".".join(map(str, version))
         return (f"Latent Studio needs a 64-bit Python 3.11, 3.12, 3.13 or 3.14. This is a {bits}-bit Python {here} "
@@ -32,19 +32,19 @@ def python_problem(version: tuple[int, ...], bits: int, system: str, machine: st
 
 
 def glibc() -> str:
-    """`glibc 2.36`, or nothing where the C library is another."""
+    """Return the version of glibc: `glibc 2.36`; empty if the C library is another one."""
     with contextlib.suppress(AttributeError, ValueError, OSError):
         return os.confstr("CS_GNU_LIBC_VERSION") or ""
     return ""
 
 
 def has_nvidia(root: Path = Path("/")) -> bool:
-    """True where a driver of NVIDIA is at work, in a guest of Windows (WSL) too."""
+    """Return whether a driver of NVIDIA is loaded, also in a Linux inside Windows (WSL)."""
     return (root / "proc/driver/nvidia/version").exists() or (root / "usr/lib/wsl/lib/nvidia-smi").exists()
 
 
 def server_answers(display: str) -> bool:
-    """True when an X server takes a connection at `:0`, `host:0.0` and the like; unknown forms are believed."""
+    """Return whether an X server accepts a connection at `:0`, `host:0.0` and the like. Unknown forms count as yes."""
     form = re.fullmatch(r"(unix)?([^:/]*):(\d+)(\.\d+)?", display)
     if form is None:
         return True
@@ -64,7 +64,7 @@ def server_answers(display: str) -> bool:
 def display_problem(
     env: Mapping[str, str], system: str = sys.platform, answers: Callable[[str], bool] = server_answers
 ) -> str | None:
-    """Why no window can be opened here, as half a sentence; None when one can."""
+    """Return why no window can be opened here, as the beginning of a sentence; None if one can."""
     if not system.startswith("linux"):
         return None
     wanted = {name.split(":")[0] for name in env.get("QT_QPA_PLATFORM", "").split(";") if name}

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""The one door of a clone. It sets everything up by itself, then opens what was asked for.
+"""Start the studio from a clone. This sets everything up by itself, then opens what was requested.
 
-    run.py                 the window; where there is no display, a first sheet of pictures
-    run.py test            ruff, mypy and pytest; with more words, pytest alone with these words
+    run.py                 the window; without a display, a first sheet of pictures
+    run.py test            ruff, mypy and pytest; with more words, only pytest with these words
     run.py test --fast     the same without the slow tests
     run.py screenshots     pictures of the window, for the README
     run.py WORDS           the terminal: models, sample, invert, train, doctor …
 
-It and what it imports need the standard library alone, of any Python 3.8 or newer until they have said that it must
-be 3.11; after that studio.streams, which needs no more.
+This file and what it imports need only the standard library of Python 3.8 or newer, until they have reported that 3.11
+is needed. After that they use studio.streams, which needs nothing else either.
 """
 
 from __future__ import annotations
@@ -47,19 +47,19 @@ CLOSED = [number for number, stream in enumerate((sys.stdin, sys.stdout, sys.std
 
 
 def become(*words: str) -> int:
-    """Runs our Python with these words in this process's place, so that signals and status are the command's own."""
+    """Replace this process by our Python with these words, so that signals and status are those of the command."""
     command = [str(PYTHON), *words]
     env = {**clean_env(os.environ), "STUDIO_STARTED_BY": started_by()}
     if os.name == "posix":
         sys.stdout.flush()
-        for number in CLOSED:  # the command says itself what it cannot print
+        for number in CLOSED:  # the command reports itself what it cannot print
             os.close(number)
         os.execve(command[0], command, env)
     return subprocess.run(command, env=env, check=False).returncode
 
 
 def test(words: Sequence[str]) -> int:
-    """Run ruff, mypy and pytest, all three whatever the others say; or pytest alone with the given words.
+    """Run ruff, mypy and pytest, even if the first ones fail; or only pytest with the given words.
 
     With `--fast` alone, pytest leaves out the slow tests. mypy works beside pytest and is heard after it.
     """
@@ -106,14 +106,14 @@ def run_tool(command: list[str], *, heard: bool = True) -> Ended:
 
 
 def first_pictures(why: str) -> int:
-    """What a first run gives without a display: a sheet of pictures, and the commands to go on with."""
+    """Make a sheet of pictures, because there is no display, and print the commands with which to continue."""
     folder = Path.cwd() / "first-pictures"
     door = started_by()
     sample = [DEFAULT_MODEL, "-n", "16", "--seed", "1", "--sheet", "--out", str(folder)]
     command = [str(PYTHON), "-m", "studio", "sample", *sample]
     status = subprocess.run(command, env=clean_env(os.environ), stdout=subprocess.DEVNULL, check=False).returncode
     if status:
-        say(f"{why}, and the first pictures could not be made: the line above says why.")
+        say(f"{why}, and the first pictures were not made. The line above says why.")
         return status
     print(f"{why}, so the window stays closed.\n"
           f"Sixteen pictures by {DEFAULT_MODEL} lie on one sheet:\n\n"
@@ -122,12 +122,12 @@ def first_pictures(why: str) -> int:
           f"  {door} sample {DEFAULT_MODEL} -n 4 --seed 7 --temperature 0.8 --out DIR\n"
           f"  {door} invert {DEFAULT_MODEL} PICTURE... --out DIR\n"
           f"  {door} doctor\n\n"
-          "The window opens with the same command in a desktop session, or over `ssh -X`.")  # fmt: skip
+          "In a desktop session, or over `ssh -X`, the same command opens the window.")  # fmt: skip
     return 0
 
 
 def safe_streams() -> None:
-    """Drop what cannot be printed, instead of ending with an error: a stream may be closed, or its disk full."""
+    """Drop output that cannot be printed, because a stream is closed or its disk is full, instead of failing."""
     sys.path.append(str(HERE))
     from studio import streams
 
@@ -135,7 +135,7 @@ def safe_streams() -> None:
 
 
 def ended(status: int) -> int:
-    """Say that results could not be printed, if they could not; return the exit status."""
+    """Report it if results could not be printed, and return the exit status."""
     from studio import streams
 
     fault = streams.stream_fault()
@@ -147,7 +147,7 @@ def ended(status: int) -> int:
 
 
 def main(words: list[str]) -> int:
-    """Sets up what the door needs, and opens it; returns the exit status."""
+    """Set up and open what the first word names: window, tests, screenshots or terminal. Return the exit status."""
     bits = struct.calcsize("P") * 8
     problem = python_problem(sys.version_info[:3], bits, sys.platform, platform.machine(), glibc())
     if problem:

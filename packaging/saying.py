@@ -1,4 +1,4 @@
-"""How set-up speaks: on standard error, because standard output belongs to the command that follows it."""
+"""Print messages of set-up to standard error, because standard output belongs to the command that follows."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import sys
 
 
 def say(text: str) -> None:
-    """One line for the person."""
+    """Print one line for the user."""
     print(text, file=sys.stderr, flush=True)
 
 
 def stop(text: str) -> SystemExit:
-    """Ends the program with a sentence and status 1: `raise stop(…)`."""
+    """Return the exception that ends the program with a sentence and status 1: `raise stop(…)`."""
     return SystemExit("\n" + text)

@@ -1,4 +1,7 @@
-"""Pictures of the real window on the real engine, for the README: `run.py screenshots [FOLDER] [--models FOLDER]`."""
+"""Take screenshots of the real window with the real engine, for the README.
+
+`run.py screenshots [FOLDER] [--models FOLDER]`
+"""
 
 from __future__ import annotations
 
@@ -28,19 +31,19 @@ from studio.media.sounds.speaker import SampleSource  # noqa: E402
 
 SIZE = (1440, 900)
 PATIENCE = 300.0
-"""Seconds until something that should happen counts as not happening."""
+"""Seconds to wait for something before it counts as a failure."""
 MOVES = ((0, 1.24), (1, -0.62), (3, 0.86), (4, -1.4))
-"""Sliders of the pictures of Explore: which, and how far."""
+"""The sliders that are moved in Explore, by number, and their values."""
 
 
 CARD = 48_000
-"""Samples a second of a sound card."""
+"""The rate of the sound card in samples a second."""
 HEARD = 8.0
-"""Seconds of the sound of Sound that were heard."""
+"""Seconds of sound that have been played in the screenshot of Sound."""
 
 
 class Silence(QObject):
-    """A sound card that nobody hears: it takes what it is given, in as much time as a real one."""
+    """Replaces a sound card: it accepts samples as fast as a real one, and plays nothing."""
 
     device = "Built-in speakers"
     delay = 0.1
@@ -76,7 +79,7 @@ class Silence(QObject):
 
 
 class Session:
-    """A window, driven through its states as a hand would."""
+    """Drives a window through its states, as a user would."""
 
     def __init__(self, application: QApplication, studio: OpenWindow, out: Path) -> None:
         self.application = application
@@ -85,7 +88,7 @@ class Session:
         self.state = studio.state
 
     def until(self, true: Callable[[], object], what: str) -> None:
-        """Let the window live until something is so. Raises TimeoutError."""
+        """Run the window until something is true. Raises TimeoutError that names it."""
         end = time.monotonic() + PATIENCE
         while not true():
             if time.monotonic() > end:
@@ -102,7 +105,7 @@ class Session:
             time.sleep(0.005)
 
     def take(self, name: str, theme: str) -> None:
-        """One picture of the window, as it stands."""
+        """Save a screenshot of the window."""
         self.state.theme.set("light" if theme == "light" else "dark")
         self.state.messages.dismiss()
         self.rest(0.2)
@@ -114,7 +117,7 @@ class Session:
 
 
 def model_of(session: Session, kind: str) -> str | None:
-    """The first model that makes pictures or sounds."""
+    """Return the first model that makes pictures or sounds."""
     cards = [trained.card for trained in session.state.models.cards.get() if not trained.card.sample_rate]
     return next((card.name for card in cards if card.medium == kind), None)
 
@@ -139,7 +142,7 @@ def generate(session: Session, seed: int) -> None:
 
 
 def explore(session: Session, seed: int) -> None:
-    """A few takes on the strip, then a picture of one's own with sliders moved."""
+    """Keep a few takes on the strip, then open a picture of the user and move sliders."""
     window = session.state
     state = session.state.explore
     window.show_panel("explore")
@@ -168,7 +171,7 @@ def explore(session: Session, seed: int) -> None:
 
 
 def complete(session: Session, seed: int) -> None:
-    """The lower half of a picture filled nine times, where there is a model that can keep a part."""
+    """Complete the lower half of a picture nine times, if there is a model that can keep a part."""
     window = session.state
     state = session.state.complete
     trained = next((one for one in window.models.cards.get() if one.card.can_inpaint and one.card.shape[0] == 3), None)
@@ -195,7 +198,7 @@ def complete(session: Session, seed: int) -> None:
 
 
 def wave(session: Session, seed: int) -> None:
-    """A wave while a slider is held, where there is a model of waves."""
+    """Show a wave while a slider is held, if there is a model of waves."""
     state = session.state.explore
     model = model_of(session, "sound")
     if model is None:
@@ -216,7 +219,7 @@ def wave(session: Session, seed: int) -> None:
 
 
 def sound(session: Session, seed: int) -> None:
-    """A sound with its temperature drawn, while it plays; where there is a model of recordings."""
+    """Show a sound with a drawn temperature curve while it plays, if there is a model of recordings."""
     window = session.state
     state = session.state.sound
     if state.model.get() is None:
@@ -232,7 +235,7 @@ def sound(session: Session, seed: int) -> None:
 
 
 def settle(session: Session) -> None:
-    """Until the picture is that of the sliders."""
+    """Wait until the picture is that of the sliders."""
     session.rest(0.1)
     session.until(lambda: session.state.engine_status.get() == "Ready", "The picture")
     session.until(lambda: session.state.explore.render.picture.get() is not None, "The picture")
@@ -240,7 +243,7 @@ def settle(session: Session) -> None:
 
 @contextmanager
 def nobodys_home(models: Path | None) -> Iterator[None]:
-    """A home of its own, so that nothing of the person's is seen or touched."""
+    """Use a temporary home folder, so that no file of the user is shown or changed."""
     with tempfile.TemporaryDirectory() as home:
         os.environ["STUDIO_HOME"] = home
         if models is not None:
@@ -251,7 +254,7 @@ def nobodys_home(models: Path | None) -> Iterator[None]:
 
 
 def main(words: list[str]) -> int:
-    """Takes all pictures; returns the exit status."""
+    """Take all screenshots and return the exit status."""
     parser = argparse.ArgumentParser(prog="run.py screenshots", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "resources" / "screenshots")
     parser.add_argument("--models", type=Path, help="a folder of trained models to use besides the shipped ones")

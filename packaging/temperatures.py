@@ -1,7 +1,8 @@
-"""Measures at which temperatures models work, and writes that on their cards: `temperatures.py FILE.safetensors …`.
+"""Measure at which temperatures models work, and write that on their cards: `temperatures.py FILE.safetensors …`.
 
-For models that were trained before cards had such a range. The weights stay the same, byte for byte. What the models
-draw is compared with their covers. On one core a model of pictures takes 1 to 60 seconds, one of recordings minutes.
+It is for models that were trained before cards had such a range. The weights stay the same, byte for byte. Works that
+the models draw are compared with their covers. On one core a model of pictures takes 1 to 60 seconds, and a model of
+recordings takes minutes.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def range_of(found: models.InstalledModel) -> temperature_range.TemperatureRange | None:
-    """Between which temperatures a trained model works, beside its cover."""
+    """Return the range of temperatures at which a trained model works, compared with its cover."""
     loaded = sampling.load_model(found, torch.device("cpu"))
     card = found.card
     return temperature_range.measure_range(

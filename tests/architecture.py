@@ -1,6 +1,6 @@
-"""What the architecture asks of a file of ours, read from its syntax tree: the import table and the bans.
+"""Check what the architecture demands of a source file: the import table and the banned calls.
 
-`faults(name, source)` takes text, so that the tests can plant a fault and see that it is found.
+`faults(name, source)` takes text, so that tests can plant a fault and check that it is found.
 """
 
 import ast
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class Floor(NamedTuple):
-    """What a part may import: of ours, and of the world."""
+    """Holds what a part may import: modules of the studio, and other packages."""
 
     ours: frozenset[str]
     world: frozenset[str]
@@ -32,7 +32,7 @@ FEATURES = (
 
 
 def _app(ours: str) -> Floor:
-    """A part of the window. What a file's name lets it import of Qt and of views, `_layer_faults` says."""
+    """Return the row of a part of the window. `_layer_faults` checks imports of Qt and of views by file name."""
     return _floor(ours + " studio.wire studio.media studio.library", "PySide6 pyqtgraph numpy msgspec")
 
 
@@ -82,15 +82,15 @@ READERS = {  # of files; a file of the user is read by the child of studio.media
 }
 CHILD = "studio.media.decoder_process"
 PIPES = {"studio.media.decoder", CHILD}
-"""They write to each other, and into no file."""
+"""Modules that write into pipes and into no file."""
 KNOWN_FILES = {"studio.app.generation.run", "studio.app.panels.complete.canvas"}
-"""They read pictures that the studio wrote for itself, after a digest has proved that every byte is as it was."""
+"""Modules that read pictures which the studio wrote, after a digest has shown that no byte has changed."""
 DECODERS = {  # calls of libraries that read files, by the end of their dotted name
     "Image.open", "SoundFile", "soundfile.read", "soundfile.info", "soundfile.blocks", "np.load", "read_array",
     "ZipFile", "tarfile.open", "gzip.open", "wave.open", "QImageReader", "QMovie",
 }  # fmt: skip
 IN_PROCESS = {"studio.media.dataset", "studio.media.sounds.audio_dataset", "studio.media.decoder"}
-"""What of media runs in the engine and the window; the rest of it is what the child calls."""
+"""Modules of media that run in the engine and in the window. The others run in the child process."""
 UNPICKLERS = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "multiprocessing"}
 NETWORK = {"socket", "socketserver", "http", "urllib", "ftplib", "smtplib", "requests", "httpx", "asyncio"}
 RUNNERS = {"eval", "exec", "compile", "__import__"}  # the builtins alone: model.eval() and app.exec() are fine
@@ -125,28 +125,28 @@ QT_VIRTUALS = re.compile(r"[a-z]+[A-Z]\w*|event|data|paint|flags|parent|index")
 
 
 def module(path: Path, root: Path = ROOT) -> str:
-    """`studio.app.main` for studio/app/main.py; a package goes by its own name."""
+    """Return the module's name: `studio.app.main` for studio/app/main.py. A package has its folder's name."""
     parts = path.relative_to(root).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def sources() -> dict[str, str]:
-    """Every module of ours with its text."""
+    """Return the text of every module of the studio, by its name."""
     return {module(path): path.read_text("utf-8") for path in sorted((ROOT / "studio").rglob("*.py"))}
 
 
 def part(name: str) -> str:
-    """The row of the table that holds for a module: the longest that fits."""
+    """Return the row of the table for a module: the longest name that fits."""
     return max((row for row in TABLE if within(name, row)), key=len)
 
 
 def within(name: str, package: str) -> bool:
-    """True for the package itself and for all below it."""
+    """Return whether a name is the package itself or lies below it."""
     return name == package or name.startswith(package + ".")
 
 
 def imports(name: str, tree: ast.AST, is_package: bool = False) -> Iterator[str]:
-    """Dotted names of all that is imported, wherever in the file; relative ones made absolute."""
+    """Yield the dotted names of all imports anywhere in the file. Relative ones are made absolute."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -158,7 +158,7 @@ def imports(name: str, tree: ast.AST, is_package: bool = False) -> Iterator[str]
 
 
 def may_import(name: str, wanted: str) -> bool:
-    """Whether the table lets a module import this."""
+    """Return whether the table lets a module import this."""
     here = part(name)
     floor = TABLE[here]
     top = wanted.split(".")[0]
@@ -171,7 +171,7 @@ def may_import(name: str, wanted: str) -> bool:
 
 
 def is_view(name: str) -> bool:
-    """Whether a file of the window may import widgets: its name or its folder says so."""
+    """Return whether a file of the window may import widgets, by its name or its folder."""
     stem = name.rpartition(".")[2]
     return stem == "view" or stem.endswith("_view") or any(within(name, folder) for folder in VIEW_FOLDERS)
 
@@ -180,13 +180,13 @@ PURE = {
     "studio.media.pictures.enlarging", "studio.media.pictures.surprisal_map", "studio.media.sounds.peaks",
     "studio.media.sounds.single_cycle", "studio.media.sounds.spectrogram", "studio.media.sounds.wavetable",
 }  # fmt: skip
-"""What of media a view may call: functions from arrays to arrays."""
+"""Functions of media that a view may call: they map arrays to arrays."""
 RECORDS = {"studio.library.card.Card", "studio.library.models.InstalledModel"}
 """Records that views show."""
 
 
 def _layer_faults(name: str, tree: ast.AST) -> Iterator[str]:
-    """What a file of the window may not import, by its name: a view, a panel, the root."""
+    """Yield the forbidden imports of a file of the window, by its name: a view, a panel, the root."""
     panel = re.match(r"studio\.app\.panels\.\w+", name)
     for wanted in imports(name, tree):
         if not is_view(name) and name not in ROOTS:
@@ -211,7 +211,7 @@ def _layer_faults(name: str, tree: ast.AST) -> Iterator[str]:
 
 
 def faults(name: str, source: str) -> list[str]:
-    """All that the architecture forbids in one file, each as `line: what`."""
+    """Return everything that the architecture forbids in one file, each as `line: what`."""
     tree = ast.parse(source)
     found = [f"imports {wanted}" for wanted in imports(name, tree) if not may_import(name, wanted)]
     if within(name, "studio.app"):
@@ -258,7 +258,7 @@ def _call_faults(name: str, call: ast.Call, memory: set[str], managed: bool) -> 
 
 
 def _readers(name: str, tree: ast.AST) -> Iterator[str]:
-    """Readers that this file calls or imports, though only the child process may."""
+    """Yield the readers that this file calls or imports, although only the child process may."""
     if name in {CHILD, *KNOWN_FILES} or within(name, "studio.media") and name in READERS.values():
         return
     for wanted in imports(name, tree):
@@ -294,7 +294,7 @@ def _opens_to_write(call: ast.Call, called: str) -> bool:
 
 
 def _in_memory(tree: ast.AST) -> set[str]:
-    """Names that hold a BytesIO anywhere in the file."""
+    """Return the names that hold a BytesIO anywhere in the file."""
     names = set()
     for node in ast.walk(tree):
         match node:
@@ -304,7 +304,10 @@ def _in_memory(tree: ast.AST) -> set[str]:
 
 
 def _unguarded(owner: ast.ClassDef) -> Iterator[str]:
-    """Overrides of Qt's virtuals without `@guarded`: on CPython 3.11 an exception that leaves one is a crash."""
+    """Yield overrides of Qt's virtual methods without `@guarded`.
+
+    On CPython 3.11 an exception that leaves such a method crashes the program.
+    """
     if not any(_dotted(base).rpartition(".")[2].startswith("Q") for base in owner.bases):
         return
     for method in owner.body:
@@ -329,7 +332,7 @@ def _is(node: ast.AST, value: object) -> bool:
 
 
 def circle(texts: Mapping[str, str]) -> list[str]:
-    """One import circle among these modules, in order; empty when there is none."""
+    """Return one import circle among these modules, in order; empty if there is none."""
     graph: dict[str, set[str]] = {}
     for name, text in texts.items():
         is_package = any(other.startswith(name + ".") for other in texts)

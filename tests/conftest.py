@@ -1,4 +1,4 @@
-"""What holds for every test: no screen, no folder of the person's, one application object."""
+"""Set up every test: no screen, no folder of the user, one application object."""
 
 import os
 import shutil
@@ -74,7 +74,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.fixture(autouse=True)
 def studio_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that stands for all of the person's folders, here and in every process a test starts."""
+    """Return the folder that replaces all of the user's folders, here and in every process that a test starts."""
     home = tmp_path / "home"
     monkeypatch.setenv("STUDIO_HOME", str(home))
     return home
@@ -101,7 +101,7 @@ def one_application(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def planted_readers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have files of the user read by a child whose readers misbehave at files of certain names."""
+    """Read files of the user by a child process whose readers misbehave at files of certain names."""
     own = decoder.FileDecoder(PLANTED, seconds=1)
     monkeypatch.setattr(decoder, "shared_decoder", own)
     yield
@@ -110,7 +110,7 @@ def planted_readers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def rings() -> np.ndarray:
-    """160 small colour pictures (160, 8, 8, 3) uint8 to learn from: rings of some size on some ground."""
+    """Return 160 colour pictures (160, 8, 8, 3) uint8 for training: rings of some size on some ground."""
     generator = np.random.default_rng(0)
     y, x = np.mgrid[:8, :8] - 3.5
     radius = generator.uniform(1, 4, 160)[:, None, None]
@@ -121,7 +121,7 @@ def rings() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the input files that `../shared/cases/inputs.py` makes, in `pictures` and `sounds`."""
+    """Return a folder with the input files that `../shared/cases/inputs.py` makes, in `pictures` and `sounds`."""
     if not CASES.is_file():
         pytest.skip("the inputs of ../shared/cases are not here")
     folder = tmp_path_factory.mktemp("cases")
@@ -131,7 +131,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a trained model, `tiny-rings`: 8 × 8, learned by the real loop in a second."""
+    """Return the file of a model that the real loop trained in a second, `tiny-rings`: 8 × 8."""
     from studio import zoo
 
     recipe = zoo.realnvp.RealNVP(scales=2, width=8, blocks=1)
@@ -140,7 +140,7 @@ def trained_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def trained_kinds_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of `tiny-kinds`: 4 × 4 grey, of the kinds Dark and Light, which differ in the lower half alone."""
+    """Return the file of `tiny-kinds`: 4 × 4 grey. Its classes Dark and Light differ only in the lower half."""
     from studio import zoo
 
     grey = rings[:, ::2, ::2, :1].transpose(0, 3, 1, 2).astype(int)
@@ -155,7 +155,7 @@ def trained_kinds_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture(scope="session")
 def trained_waves_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of `tiny-waves`: single cycles of 32 samples, 1,024 levels."""
+    """Return the file of `tiny-waves`: single cycles of 32 samples, 1,024 levels."""
     from studio import zoo
 
     generator = np.random.default_rng(1)
@@ -169,7 +169,7 @@ def trained_waves_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained_pixels_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of `tiny-pixels`: 8 × 8 grey of 16 levels, drawn pixel by pixel."""
+    """Return the file of `tiny-pixels`: 8 × 8 grey of 16 levels, drawn pixel by pixel."""
     from studio import zoo
 
     x = (rings[..., :1].transpose(0, 3, 1, 2) // 16).astype(np.uint8)
@@ -179,7 +179,7 @@ def trained_pixels_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def trained_others_file(rings: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of `tiny-others`: as `tiny-pixels`, with light and dark exchanged, and of another family."""
+    """Return the file of `tiny-others`: as `tiny-pixels`, with light and dark exchanged, and of another family."""
     from studio import zoo
 
     x = (15 - rings[..., :1].transpose(0, 3, 1, 2) // 16).astype(np.uint8)
@@ -230,7 +230,7 @@ def _trained(
 
 @pytest.fixture(scope="session")
 def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of `tiny-recordings`: sounds of 8 kHz of the kinds Low and High, drawn sample by sample."""
+    """Return the file of `tiny-recordings`: sounds of 8 kHz of the classes Low and High, drawn sample by sample."""
     import torch
 
     from studio import zoo
@@ -269,37 +269,37 @@ def no_stepping_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def tiny_recordings(trained_recordings_file: Path, studio_home: Path) -> str:
-    """As `tiny`, of a model that makes recordings."""
+    """Return the name of a model that makes recordings, like `tiny`."""
     return _at_home(trained_recordings_file, studio_home)
 
 
 @pytest.fixture
 def tiny(trained_file: Path, studio_home: Path) -> str:
-    """The name of a small trained model among the person's own, in the home of this test."""
+    """Return the name of a small trained model among the user's own, in the home of this test."""
     return _at_home(trained_file, studio_home)
 
 
 @pytest.fixture
 def tiny_kinds(trained_kinds_file: Path, studio_home: Path) -> str:
-    """As `tiny`, of a model that can be asked for a kind."""
+    """Return the name of a model with classes, like `tiny`."""
     return _at_home(trained_kinds_file, studio_home)
 
 
 @pytest.fixture
 def tiny_waves(trained_waves_file: Path, studio_home: Path) -> str:
-    """As `tiny`, of a model that makes single cycles of sound."""
+    """Return the name of a model that makes single cycles of sound, like `tiny`."""
     return _at_home(trained_waves_file, studio_home)
 
 
 @pytest.fixture
 def tiny_pixels(trained_pixels_file: Path, studio_home: Path) -> str:
-    """As `tiny`, of a model that draws pixel by pixel and can keep a part of a picture."""
+    """Return the name of a model that draws pixel by pixel and can keep a part of a picture, like `tiny`."""
     return _at_home(trained_pixels_file, studio_home)
 
 
 @pytest.fixture
 def tiny_others(trained_others_file: Path, studio_home: Path) -> str:
-    """As `tiny`, of a model that can be mixed with `tiny_pixels`."""
+    """Return the name of a model that can be mixed with `tiny_pixels`, like `tiny`."""
     return _at_home(trained_others_file, studio_home)
 
 

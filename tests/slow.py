@@ -1,4 +1,4 @@
-"""Names the tests that start engines, compile loops, build models of the zoo or use a real screen or sound card."""
+"""Name the tests that start engines, compile loops, build models of the zoo or use a real screen or sound card."""
 
 from pathlib import Path
 

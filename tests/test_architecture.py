@@ -1,4 +1,4 @@
-"""The floors of the house: what each part may import, no circle, what may stand nowhere. Planted faults are found."""
+"""Each part imports only what it may, without circles or banned calls. Planted faults are found."""
 
 import subprocess
 import sys
@@ -11,18 +11,18 @@ from tests import architecture
 SOURCES = architecture.sources()
 
 
-def test_all_files_keep_to_the_import_table_and_the_bans() -> None:
+def test_all_files_obey_the_import_table_and_the_bans() -> None:
     found = {name: architecture.faults(name, source) for name, source in SOURCES.items()}
     assert {name: faults for name, faults in found.items() if faults} == {}
 
 
 @pytest.mark.parametrize("path", sorted((architecture.ROOT / "tests").rglob("*.py")), ids=lambda path: path.name)
 def test_no_test_asks_a_layout_for_its_items(path: Path) -> None:
-    """A test that does makes later tests of the same process fail."""
+    """A test that does so makes later tests of the same process fail."""
     assert architecture.layout_items(path.read_text("utf-8")) == []
 
 
-def test_no_import_goes_round() -> None:
+def test_no_imports_form_a_circle() -> None:
     assert architecture.circle(SOURCES) == []
 
 
@@ -42,8 +42,8 @@ def test_no_import_goes_round() -> None:
         ("studio.media.decoder_process", "studio.library"),
     ],
 )
-def test_the_towers_stay_apart_when_they_are_really_imported(first: str, never: str) -> None:
-    """The engine says Starting before it imports torch, so its door too is torch-free."""
+def test_each_process_loads_only_its_own_libraries(first: str, never: str) -> None:
+    """The engine sends Starting before it imports torch, so its entry point loads no torch."""
     program = f"import sys, {first}; sys.exit({never!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=architecture.ROOT, check=False).returncode == 0
 
@@ -154,7 +154,7 @@ def test_a_planted_fault_is_found(name: str, line: str) -> None:
         ("studio.app.panels.generate.grid_view", "with QPainter(self) as p:\n    p.end()"),
     ],
 )
-def test_what_is_allowed_is_not_held_up(name: str, line: str) -> None:
+def test_allowed_code_is_accepted(name: str, line: str) -> None:
     assert architecture.faults(name, line) == []
 
 

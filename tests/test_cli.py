@@ -1,4 +1,4 @@
-"""The terminal as a person uses it: commands, files, words and exit statuses."""
+"""The commands of the terminal make the right files, messages and exit statuses."""
 
 import io
 import json
@@ -31,7 +31,7 @@ def lines(text: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_models_lists_what_there_is(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_models_lists_all_models(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["models", "--json"]) == 0
     listed = {line["name"]: line for line in lines(capsys.readouterr().out)}
     assert listed[tiny]["family"] == "realnvp"
@@ -41,14 +41,12 @@ def test_models_lists_what_there_is(tiny: str, capsys: pytest.CaptureFixture[str
     assert "bits per dimension, bound" in capsys.readouterr().out
 
 
-def test_the_table_of_the_shipped_models_is_as_the_command_makes_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_of_shipped_models_equals_the_output_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["models", "--markdown"]) == 0
     assert capsys.readouterr().out in (ROOT / "models" / "README.md").read_text(encoding="utf-8")
 
 
-def test_sample_makes_files_that_carry_their_making(
-    tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_sample_makes_files_with_their_recipe(tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["sample", tiny, "-n", "3", "--seed", "5", "--temperature", "0.7", "--out", str(tmp_path / "o"), "--json"]
     assert cli.main([*argv, "--sheet"]) == 0
     *made, sheet = lines(capsys.readouterr().out)
@@ -67,7 +65,7 @@ def test_sample_makes_files_that_carry_their_making(
     assert np.array_equal(np.asarray(Image.open(alone)), first)
 
 
-def test_a_sheet_that_cannot_be_as_large_as_asked_says_how_large_it_is(
+def test_a_sheet_that_is_smaller_than_requested_reports_its_size(
     tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("studio.library.work.MAX_PIXELS", 10_000)
@@ -83,7 +81,7 @@ def test_a_sheet_that_cannot_be_as_large_as_asked_says_how_large_it_is(
 @pytest.mark.parametrize(
     ("options", "side"), [(["--scale", "4"], 32), (["--scale", "16x", "--smooth"], 128), (["--scale", "100px"], 96)]
 )
-def test_enlarged_pictures_are_opened_again_as_they_were_made(
+def test_enlarged_pictures_open_in_their_original_size(
     tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], side: int
 ) -> None:
     argv = ["sample", tiny, "-n", "2", "--seed", "5", "--json", "--out"]
@@ -116,7 +114,7 @@ def test_a_size_that_makes_no_sense_is_refused(
     assert list(tmp_path.glob("*.png")) == []
 
 
-def test_of_pictures_saved_together_those_before_a_fault_are_named(
+def test_pictures_saved_before_a_fault_are_named(
     tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / f"{tiny}-7.png").mkdir()  # a folder that no file can replace
@@ -129,7 +127,7 @@ def test_of_pictures_saved_together_those_before_a_fault_are_named(
     ]  # fmt: skip
 
 
-def test_recordings_are_made_gone_on_from_priced_and_brought_back(
+def test_recordings_are_made_continued_scored_and_inverted(
     tiny_recordings: str, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     argv = ["sample", tiny_recordings, "-n", "2", "--seed", "5", "--label", "Low", "--json", "--out", str(tmp_path)]
@@ -165,7 +163,7 @@ def test_recordings_are_made_gone_on_from_priced_and_brought_back(
     assert "makes no recordings" in capsys.readouterr().err
 
 
-def test_two_models_are_mixed_and_the_file_says_which(
+def test_two_models_are_mixed_and_the_file_names_both(
     tiny_pixels: str, tiny_others: str, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     argv = ["sample", tiny_pixels, "--seed", "5", "--json", "--out", str(tmp_path / "o")]
@@ -185,7 +183,7 @@ def test_two_models_are_mixed_and_the_file_says_which(
     assert cli.main([*argv, "--mix", tiny_others, "--share", "1.5"]) == 2
 
 
-def test_a_kind_is_asked_for_by_name_or_number(
+def test_a_class_is_requested_by_name_or_number(
     tiny_kinds: str, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for label in ("light", "1"):
@@ -201,7 +199,7 @@ def test_a_kind_is_asked_for_by_name_or_number(
         assert words in capsys.readouterr().err
 
 
-def test_evaluate_gives_every_figure_of_the_papers(
+def test_evaluate_prints_every_figure_of_the_papers(
     tiny: str, rings: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.savez(tmp_path / "rings.npz", train_x=rings[:128], test_x=rings[144:])
@@ -213,7 +211,7 @@ def test_evaluate_gives_every_figure_of_the_papers(
     assert figures["nats in logit space"]["n"] == 16
 
 
-def test_a_card_that_does_not_say_how_prices_are_spread_can_be_told(
+def test_evaluate_adds_the_spread_of_bits_to_a_card_without_it(
     tiny: str, rings: np.ndarray, tmp_path: Path, studio_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.savez(tmp_path / "rings.npz", train_x=rings[:128], test_x=rings[144:])
@@ -235,7 +233,7 @@ def test_a_card_that_does_not_say_how_prices_are_spread_can_be_told(
     assert re.search(r"more typical than \d+ of 100 held-out pictures", capsys.readouterr().out)
 
 
-def test_the_way_between_two_sounds_is_a_wavetable(
+def test_the_path_between_two_sounds_is_saved_as_a_wavetable(
     tiny_waves: str, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "table.wav"
@@ -320,7 +318,7 @@ def test_a_part_of_a_picture_is_completed_from_the_most_typical_to_the_strangest
     assert sorted((tmp_path / "out").iterdir()) == kept, "nothing of all this was saved"
 
 
-def test_a_picture_in_colour_is_brought_to_the_greys_of_the_model_and_that_is_said(
+def test_a_colour_picture_is_converted_to_the_models_greys_with_a_note(
     tiny_pixels: str, rings: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mask = np.zeros((8, 8), np.uint8)
@@ -334,7 +332,7 @@ def test_a_picture_in_colour_is_brought_to_the_greys_of_the_model_and_that_is_sa
     assert np.asarray(Image.open(made)).shape == (8, 8)
 
 
-def test_a_grey_picture_in_three_channels_is_not_called_one_in_colour(
+def test_a_grey_picture_in_three_channels_causes_no_note_about_colour(
     tiny_pixels: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mask = np.zeros((8, 8), np.uint8)
@@ -376,7 +374,7 @@ def test_two_models_complete_a_picture_together(
     assert np.array_equal(made(tiny_pixels, "--mix", tiny_others, "--share", "1"), theirs)
 
 
-def test_of_many_completions_those_that_fit_what_follows_are_saved_and_the_rest_is_counted(
+def test_the_best_of_many_completions_are_saved_and_the_others_are_counted(
     tiny_pixels: str, rings: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     mask = np.zeros((8, 8), np.uint8)
@@ -406,7 +404,7 @@ def test_of_many_completions_those_that_fit_what_follows_are_saved_and_the_rest_
     assert "It has no classes" in capsys.readouterr().err
 
 
-def test_score_says_what_pictures_cost_and_where(
+def test_score_prints_bits_and_saves_their_map(
     tiny_pixels: str, tiny: str, tiny_waves: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     calm = np.full((8, 8), 17, np.uint8)
@@ -435,7 +433,7 @@ def test_score_says_what_pictures_cost_and_where(
     assert "Leave --map out" in capsys.readouterr().err
 
 
-def test_invert_says_for_each_file_whether_it_came_back(
+def test_invert_reports_for_each_file_whether_it_decodes_back(
     tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "mine"
@@ -460,7 +458,7 @@ def test_invert_says_for_each_file_whether_it_came_back(
 
 
 @pytest.mark.skipif(not PICTURES.is_dir(), reason="the pictures of ../shared/data/user are not here")
-def test_what_had_to_be_converted_is_told(tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_conversions_of_a_file_are_reported(tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dark = np.linspace(640, 3680, 64).astype(np.uint16).reshape(8, 8)  # 12 bits, kept in 16
     Image.fromarray(dark).save(tmp_path / "cell.tif")
     for command in ("invert", "score"):
@@ -478,7 +476,7 @@ def test_every_file_of_a_messy_folder_gets_one_line(tiny: str, capsys: pytest.Ca
     assert "201 of 201 pictures came back byte for byte. 7 of 208 files could not be used." in said.err
 
 
-def test_bench_measures_every_model_beside_its_naive_way(
+def test_bench_compares_every_model_with_its_naive_decoding(
     tiny: str, tiny_pixels: str, tiny_recordings: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["bench", tiny, tiny_pixels, tiny_recordings, "--json"]) == 0
@@ -492,7 +490,7 @@ def test_bench_measures_every_model_beside_its_naive_way(
     assert 0 < float(str(drawn["first_row_seconds"])) < float(str(drawn["seconds"]))
     assert cli.main(["bench", tiny, tiny_pixels, tiny_recordings]) == 0
     words = capsys.readouterr().out.splitlines()
-    assert "one pass makes it, so there is no slower way to compare with" in words[0]
+    assert "no naive way" in words[0]
     assert re.search(r"16 at once: .+, the first row after .+; the naive way about .+, .+ × as long$", words[3])
     assert "for a second of sound, " in words[4]
     assert cli.main(["bench", "no-such-model"]) == 1
@@ -522,7 +520,7 @@ def test_bench_measures_every_model_beside_its_naive_way(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
-def test_what_is_wrong_gets_a_sentence_and_a_status(
+def test_each_fault_gets_a_sentence_and_a_status(
     argv: list[str],
     status: int,
     words: str,
@@ -540,7 +538,7 @@ def test_what_is_wrong_gets_a_sentence_and_a_status(
     assert "Traceback" not in said.err
 
 
-def test_training_is_resumed_only_when_asked(
+def test_training_is_resumed_only_on_request(
     rings: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pack = tmp_path / "rings.npz"
@@ -566,7 +564,7 @@ def studio(*argv: str) -> "subprocess.Popen[str]":
     )
 
 
-def test_ctrl_c_keeps_what_was_finished_and_ends_with_130(tiny: str, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_finished_files_and_ends_with_130(tiny: str, tmp_path: Path) -> None:
     process = studio("sample", tiny, "-n", "4096", "--seed", "1", "--out", str(tmp_path / "out"))
     assert process.stdout is not None
     first = process.stdout.readline().strip()
@@ -578,7 +576,7 @@ def test_ctrl_c_keeps_what_was_finished_and_ends_with_130(tiny: str, tmp_path: P
     assert not [p for p in (tmp_path / "out").iterdir() if p.suffix != ".png"]
 
 
-def test_whoever_reads_may_leave(tiny: str, tmp_path: Path) -> None:
+def test_the_reader_of_the_output_may_leave(tiny: str, tmp_path: Path) -> None:
     process = studio("sample", tiny, "-n", "600", "--seed", "1", "--out", str(tmp_path))
     assert process.stdout is not None
     assert process.stderr is not None
@@ -589,6 +587,6 @@ def test_whoever_reads_may_leave(tiny: str, tmp_path: Path) -> None:
     process.stderr.close()
 
 
-def test_listing_models_does_not_wait_for_torch(tiny: str) -> None:
+def test_listing_models_does_not_load_torch(tiny: str) -> None:
     code = "import sys; from studio import cli; cli.main(['models']); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""What a graphics card makes is what the processor makes; all of it is skipped where there is no card."""
+"""A graphics card gives the results of the processor. The tests are skipped without a card."""
 
 import copy
 from pathlib import Path
@@ -32,7 +32,7 @@ def chosen() -> None:
 
 
 def made(family: str) -> Model:
-    """A model of the tiny preset as after some training, in float32 on the processor."""
+    """Return a model of the tiny preset as after some training, in float32 on the processor."""
     torch.manual_seed(1)
     shape = SHAPES.get(family, (1, 8, 8))
     model = zoo.FAMILIES[family].presets["tiny"].build(shape)
@@ -50,7 +50,7 @@ def artworks(model: Model, count: int) -> Tensor:
 
 @torch.no_grad()
 @pytest.mark.parametrize("family", zoo.FAMILIES)
-def test_prices_are_those_of_the_processor_and_artworks_come_back(family: str) -> None:
+def test_bits_equal_those_of_the_processor_and_artworks_decode_back(family: str) -> None:
     model = made(family)
     x = artworks(model, 4)
     there = copy.deepcopy(model).to(CARD)
@@ -71,7 +71,7 @@ def test_a_seed_is_the_same_artwork_in_any_batch(family: str) -> None:
 
 
 @torch.no_grad()
-def test_a_sound_is_the_processors_to_the_last_sample() -> None:
+def test_a_sound_equals_the_processors_to_the_last_sample() -> None:
     model = made("wavenet")
     there = copy.deepcopy(model).to(CARD)
     assert isinstance(model, AutoregressiveSound)
@@ -92,7 +92,7 @@ def test_a_sound_is_the_processors_to_the_last_sample() -> None:
 
 @pytest.mark.parametrize("bf16", [False, True], ids=["float32", "bf16"])
 @pytest.mark.parametrize("family", zoo.FAMILIES)
-def test_a_run_learns_and_is_published(family: str, bf16: bool, tmp_path: Path) -> None:
+def test_a_run_trains_and_is_exported(family: str, bf16: bool, tmp_path: Path) -> None:
     rate = 8000 if family == "wavenet" else 0
     config = TrainingConfig(
         name="learned", title="Learned", subject="Dots", training_data="dots", licence="CC0 1.0",
@@ -116,7 +116,7 @@ def test_a_run_learns_and_is_published(family: str, bf16: bool, tmp_path: Path) 
     assert loaded.model.sample([1]).device.type == "cuda"
 
 
-def test_a_full_card_is_known_as_such_and_can_be_used_on() -> None:
+def test_a_full_card_is_recognised_and_can_still_be_used() -> None:
     with pytest.raises(torch.OutOfMemoryError) as caught:
         torch.empty(2**46, dtype=torch.uint8, device=CARD)
     assert errors.is_out_of_memory(caught.value)

@@ -1,4 +1,4 @@
-"""The trained models that we ship do what the window promises of them."""
+"""The shipped models do what the window promises."""
 
 from collections.abc import Sequence
 
@@ -37,7 +37,7 @@ def asked(jobs: JobStarter, command: wire.AnyCommand) -> list[wire.AnyEvent]:
 
 
 def odd_pictures(shape: tuple[int, ...]) -> dict[str, np.ndarray]:
-    """Pictures that no model learned from."""
+    """Return pictures that no model was trained on."""
     channels, height, width = shape
     size = (height, width, channels)
     board = np.indices((height, width)).sum(0) % 2 * 255
@@ -49,7 +49,7 @@ def odd_pictures(shape: tuple[int, ...]) -> dict[str, np.ndarray]:
     }
 
 
-def test_odd_pictures_come_back_byte_for_byte_or_it_is_said_truly(shipped: InstalledModel, jobs: JobStarter) -> None:
+def test_odd_pictures_decode_back_or_the_difference_is_reported(shipped: InstalledModel, jobs: JobStarter) -> None:
     card = shipped.card
     if card.medium != "picture" or not zoo.recipe_from_fields(card.recipe).build(card.shape, card.levels).invertible:
         pytest.skip("only where an artwork has a latent of its own size")
@@ -64,7 +64,7 @@ def test_odd_pictures_come_back_byte_for_byte_or_it_is_said_truly(shipped: Insta
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_white_paper_with_a_square_comes_back_from_a_model_of_digits(seed: int, jobs: JobStarter) -> None:
+def test_a_square_on_white_decodes_back_with_a_model_of_digits(seed: int, jobs: JobStarter) -> None:
     generator = np.random.default_rng(seed)
     row, column = generator.integers(0, 22, 2)
     side = generator.integers(2, 12)
@@ -89,7 +89,7 @@ def test_a_seed_is_one_artwork_alone_and_among_others(shipped: InstalledModel, j
 
 
 def steps_apart(frames: Sequence[np.ndarray]) -> tuple[float, np.ndarray]:
-    """How far the last is from the first, and each from the one before, as root mean squares of full scale."""
+    """Return root mean square differences of last and first, and of neighbours, as shares of full scale."""
     scale = 255 if frames[0].dtype == np.uint8 else 65535
     wide = [frame.astype(float) / scale for frame in frames]
     apart = [float(np.sqrt(((b - a) ** 2).mean())) for a, b in zip(wide, wide[1:], strict=False)]

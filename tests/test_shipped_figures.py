@@ -1,4 +1,4 @@
-"""The figures of the models that we ship: covers, percentiles, the papers' figures, and what latents are like."""
+"""The shipped models have correct covers, percentiles, paper figures and latents."""
 
 import json
 import math
@@ -69,7 +69,7 @@ def finished(steps: Generator[object, None, Any]) -> Any:
 
 
 def held_out(trained: InstalledModel) -> tuple[list[np.ndarray], list[int] | None]:
-    """The test artworks of a model's pack as a user would open them, recordings in pieces; and their classes."""
+    """Return the test artworks of a model's pack as a user would open them, recordings in pieces; and their classes."""
     card = trained.card
     recipe = json.loads((models.shipped_folder() / "recipes" / f"{card.name}.json").read_bytes())
     pack = PACKS / recipe["data"].split(",")[0]
@@ -152,7 +152,7 @@ def test_held_out_artworks_are_at_a_percentile_of_50_on_average(
     assert np.mean(found) == pytest.approx(50, abs=most), f"of {count} artworks"
 
 
-def test_the_spread_of_black_and_white_is_of_prices_as_they_are_told(tmp_path: Path) -> None:
+def test_the_spread_of_black_and_white_models_fits_reported_bits(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     greys = generator.integers(60, 200, (9, 28, 28, 1)).astype(np.uint8)
     np.savez(tmp_path / "greys.npz", train_x=255 - greys, test_x=greys)
@@ -167,11 +167,11 @@ def test_the_spread_of_black_and_white_is_of_prices_as_they_are_told(tmp_path: P
     assert (last.spread[0], last.spread[-1]) == pytest.approx((min(told), max(told)), abs=1e-3)
 
 
-def test_the_paper_that_stands_beside_a_figure_is_that_of_the_same_model(shipped: InstalledModel) -> None:
+def test_the_papers_figure_beside_ours_is_of_the_same_model(shipped: InstalledModel) -> None:
     assert shipped.card.paper_figure == zoo.paper_of(zoo.recipe_from_fields(shipped.card.recipe))
 
 
-def test_each_row_of_a_papers_table_is_its_own_models() -> None:
+def test_each_row_of_a_papers_table_belongs_to_its_model() -> None:
     papers = {path.stem: models.find_model(str(path)).card.paper_figure for path in FILES}
     assert papers["maf-mnist-28"] == "-1302.9 nats in logit space on MNIST, with classes"
     assert papers["maf-wavetables"] == "-1300.5 nats in logit space on MNIST"
@@ -184,7 +184,9 @@ def test_each_row_of_a_papers_table_is_its_own_models() -> None:
 
 
 @torch.inference_mode()
-def test_encoded_latents_are_spread_as_is_said(shipped: InstalledModel, loaded_models: sampling.ModelCache) -> None:
+def test_encoded_latents_have_the_documented_deviation(
+    shipped: InstalledModel, loaded_models: sampling.ModelCache
+) -> None:
     loaded = loaded_models.get_model(shipped.card.name)
     artworks, classes = held_out(shipped)
     least = HEARD if shipped.card.sample_rate else 1

@@ -8,7 +8,7 @@ from studio.library import models
 from studio.library.card import Card
 
 BATCH_SIZE = 16
-"""Artworks that are made together. Recordings are made one by one, as if the user listened."""
+"""The number of artworks that are made together. Recordings are made one by one, as if the user listened."""
 
 
 def add(commands: command.Commands) -> None:
@@ -67,7 +67,7 @@ def speed_text(card: Card, found: Any) -> str:
     if found.first_seconds is not None:
         text = f"{text}, the first row after {_seconds(found.first_seconds)}"
     if found.naive_seconds is None:
-        return f"{text}; one pass makes it, so there is no slower way to compare with"
+        return f"{text}; one pass makes it, so there is no naive way"
     times = found.naive_seconds / found.total_seconds
     return f"{text}; the naive way about {_seconds(found.naive_seconds)}, {times:,.0f} × as long"
 

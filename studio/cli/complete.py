@@ -36,7 +36,7 @@ def add(commands: command.Commands) -> None:
         "--rank",
         choices=("whole", "following"),
         default="whole",
-        help="rank by the likelihood of the whole picture, or of what follows the hole; only the best are saved",
+        help="rank by the likelihood of the whole picture, or of what follows the mask; only the best are saved",
     )
     sub.add_argument(
         "--best",

@@ -21,7 +21,7 @@ def add(commands: command.Commands) -> None:
     sub.add_argument(
         "--card",
         action="store_true",
-        help="write the spread of bits into the model's card instead, for the percentile of `studio score`",
+        help="write the spread of bits into the model's card (for `studio score`)",
     )
 
 

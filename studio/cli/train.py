@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from studio.engine.training.config import TrainingConfig
 
 CYCLE_SAMPLES = 256
-"""Samples of one training cycle."""
+"""The number of samples of one training cycle."""
 DEFAULT_RATE = 16_000
 """The rate of recordings in Hz, unless the user gives another."""
 SAVED_NOTE = "Stopped. What it learned is saved. The same command with --resume continues."
@@ -34,7 +34,7 @@ def add(commands: ground.Commands) -> None:
         commands,
         "train",
         run,
-        "train a model on a folder of pictures, recordings or single cycles, or on a pack",
+        "train a model on a pack or a folder of pictures or sounds",
     )
     sub.add_argument("source", type=ground.read_path, metavar="FOLDER|PACK.npz")
     sub.add_argument(

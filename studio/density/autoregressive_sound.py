@@ -9,9 +9,10 @@ one. A longer sound of a seed begins like the shorter one.
 A network must offer
     net(x, c) → numbers `(B, conditional.numbers, T)` for every sample of levels `(B, T)`. Those of a sample depend
         only on the samples before it.
-    net.after(x, c) → the numbers of the last n samples of `(B, net.field + n)`. Negative levels lie before the sound.
-    net.go_on(before, queues, c, start), net.queues(count), net.before(x, last): the same in parts, each of which
-        continues the one before it
+    net.numbers_after_context(x, c) → the numbers of the last n samples of `(B, net.field + n)`. Negative levels lie
+        before the sound.
+    net.continue_numbers(before, queues, c, start), net.queues(count), net.previous_levels(x, last): the same in parts,
+        each of which continues the one before it
     net.steps(queues, c, start, count) → an object that is called with the levels `(B,)` before a sample and returns
         the sample's numbers `(B, conditional.numbers)`, sample after sample. It can return its queues. Sounds of a
         batch must not change each other's rounding.
@@ -162,7 +163,7 @@ class AutoregressiveSound(Model):
         """
         self._check_condition(c)
         wanted = x[:, self.receptive_field :]
-        prices = self.log_prob_of_samples(wanted.clamp(min=0), self.net.after(x, c))
+        prices = self.log_prob_of_samples(wanted.clamp(min=0), self.net.numbers_after_context(x, c))
         counted = wanted >= 0
         return -(prices * counted).sum() / counted.sum().clamp(min=1) / math.log(2)
 
@@ -205,13 +206,13 @@ class AutoregressiveSound(Model):
     @torch.no_grad()
     def encode_steps(self, x: Tensor, c: Tensor | None = None) -> Iterator[Tensor | None]:
         """Encode sample by sample in the same way as decoding, so that decoding restores every bit of the sound."""
-        player = self.make_sampler(c, len(x))
+        sampler = self.make_sampler(c, len(x))
         found = []
         # All sounds share one draw of the places in their levels, so that similar sounds have similar latents.
         stream = torch.Generator().manual_seed(0)
         for part in torch.split(x, SAMPLES_PER_STEP, 1):
             u = torch.rand(part.shape[1], generator=stream, dtype=torch.float64)
-            found.append(player.noise_of_levels(part, u))
+            found.append(sampler.noise_of_levels(part, u))
             yield None
         yield torch.cat(found, 1)
 
@@ -227,7 +228,7 @@ class AutoregressiveSound(Model):
         heard = self._known_count(z, keep)
         form = torch.uint8 if self.levels <= 256 else torch.int32
         x = torch.full(z.shape, self.silence_level, dtype=form, device=z.device)
-        player = self.make_sampler(c, len(z))
+        sampler = self.make_sampler(c, len(z))
         ends = [*range(SEGMENT_SAMPLES, heard, SEGMENT_SAMPLES), heard] if heard else []
         ends += (
             [*range(heard + SAMPLES_PER_STEP, z.shape[1], SAMPLES_PER_STEP), z.shape[1]] if heard < z.shape[1] else []
@@ -237,10 +238,10 @@ class AutoregressiveSound(Model):
             part = slice(begin, end)
             known = None if keep is None else keep[:, part].long()
             if known is not None and end <= heard:
-                player.append(known)
+                sampler.append(known)
                 x[:, part] = known.to(form)
             else:
-                x[:, part] = player.sample(z[:, part], temperature[:, part], known).to(form)
+                x[:, part] = sampler.sample(z[:, part], temperature[:, part], known).to(form)
             begin = end
             yield DecodingStep(x, done, len(ends))
 
@@ -268,7 +269,7 @@ class StreamingLogProb:
     def log_prob(self, x: Tensor) -> Tensor:
         """Return ln p in nats of the next levels `(B, n)`."""
         net = self._model.net
-        numbers = net.go_on(net.before(x, self._last), self._queues, self._c, self._at)
+        numbers = net.continue_numbers(net.previous_levels(x, self._last), self._queues, self._c, self._at)
         self._last = x[:, -1:]
         self._at = self._at + x.shape[1]
         return self._model.log_prob_of_samples(x, numbers)
@@ -286,6 +287,8 @@ class StreamingLogProb:
         count = len(x)
         last = self._last
         queues = [queue.expand(count, -1, -1).clone() for queue in self._queues]
-        before = self._model.net.before(x, None if last is None else last.expand(count, 1))
+        before = self._model.net.previous_levels(x, None if last is None else last.expand(count, 1))
         c = None if self._c is None else self._c.expand(count, *self._c.shape[1:])
-        return -self._model.log_prob_of_samples(x, self._model.net.go_on(before, queues, c, self._at)) / math.log(2)
+        return -self._model.log_prob_of_samples(
+            x, self._model.net.continue_numbers(before, queues, c, self._at)
+        ) / math.log(2)

@@ -152,7 +152,7 @@ class Flow(Model):
         self, z: Tensor, c: Tensor | None = None, temperature: float | Tensor = 1.0, keep: Tensor | None = None
     ) -> Iterator[DecodingStep]:
         if keep is not None:
-            raise ValueError("a flow makes the whole artwork at once and cannot keep part of it")
+            raise ValueError("a flow draws at once and cannot keep part of an artwork")
         self._need(c)
         total = self.bijection.steps
         for done, h in enumerate(self.bijection.inverse_steps(z * temperature, c), 1):

@@ -54,12 +54,12 @@ class MixtureSampler:
     @property
     def uses_torch(self) -> bool:
         """Return whether torch samples, and not a compiled loop."""
-        return any(isinstance(player, TorchSampler) for player in self.samplers)
+        return any(isinstance(sampler, TorchSampler) for sampler in self.samplers)
 
     def append(self, x: Tensor) -> None:
         """Append levels `(1, n)` as the next samples."""
-        for player in self.samplers:
-            player.append(x)
+        for sampler in self.samplers:
+            sampler.append(x)
 
     def sample(self, z: Tensor, temperature: Tensor, choice_numbers: Tensor, share: float) -> tuple[Tensor, Tensor]:
         """Draw the next levels, and return them with their bits, both `(1, n)`.
@@ -90,18 +90,18 @@ class MixtureSampler:
             one, other = reversed(self.samplers) if second[0, t] else self.samplers
             found.append(one.sample(z[:, part], temperature[:, part]))
             other.sample(z[:, part], temperature[:, part], found[-1].long())
-            prices.append(torch.stack([player.log_prob for player in self.samplers]))
+            prices.append(torch.stack([sampler.log_prob for sampler in self.samplers]))
         return torch.cat(found, 1), torch.cat(prices, 2)
 
     def set_condition(self, c: ClassOfEachModel) -> None:
         """Use other conditions from the next sample on."""
-        for player, own in zip(self.samplers, c, strict=True):
-            player.set_condition(own)
+        for sampler, own in zip(self.samplers, c, strict=True):
+            sampler.set_condition(own)
 
     def undo(self, count: int, last: Tensor | None) -> bool:
         """Undo samples as `StreamSampler.undo` does. If it returns False, this sampler cannot be used any more."""
-        return all(player.undo(count, last) for player in self.samplers)
+        return all(sampler.undo(count, last) for sampler in self.samplers)
 
     def redo(self) -> bool:
         """Restore samples as `StreamSampler.redo` does. If it returns False, this sampler cannot be used any more."""
-        return all(player.redo() for player in self.samplers)
+        return all(sampler.redo() for sampler in self.samplers)

@@ -60,7 +60,7 @@ class TorchSampler:
 
     def append(self, x: Tensor) -> None:
         queues = self.steps.queues()
-        self.net.go_on(self.net.before(x, self.last), queues, self.c, self.at)
+        self.net.continue_numbers(self.net.previous_levels(x, self.last), queues, self.c, self.at)
         self.last = x[:, -1:]
         self.at = self.at + x.shape[1]
         self.steps = self.net.steps(queues, self.c, self.at, len(x))

@@ -162,7 +162,7 @@ class Variational(Model):
         self, z: Tensor, c: Tensor | None = None, temperature: float | Tensor = 1.0, keep: Tensor | None = None
     ) -> Iterator[DecodingStep]:
         if keep is not None:
-            raise ValueError("a VAE makes the whole artwork at once and cannot keep part of it")
+            raise ValueError("a VAE draws at once and cannot keep part of an artwork")
         mean = self.observation.mean_artwork(self._decoded(z * temperature))
         yield DecodingStep(mean.round().to(torch.uint8 if self.levels <= 256 else torch.int32), 1, 1)
 

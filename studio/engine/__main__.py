@@ -55,7 +55,7 @@ LoadEngine = Callable[[Outbox], tuple[StartJob, Ready, IdleTask]]
 class _Job:
     command: AnyCommand
     steps: EventSteps | None = None
-    """None until its first step, so that a job that is replaced before costs nothing."""
+    """The events of the job; None before its first step, so that a job that is replaced earlier costs nothing."""
     since: float = field(default_factory=time.monotonic)
     rests_until: float = 0.0
 

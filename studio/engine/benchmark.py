@@ -90,7 +90,7 @@ def _time_recordings(model: AutoregressiveSound, count: int, rate: int) -> Speed
     sampler.sample(z[:, samples:], temperature)
     whole = (_now() - began) / PART
     x = torch.full((count, model.receptive_field + 1), model.silence_level, device=z.device)
-    return SpeedReport(count, whole, None, rate * _time_once(lambda: model.net.after(x, c)))
+    return SpeedReport(count, whole, None, rate * _time_once(lambda: model.net.numbers_after_context(x, c)))
 
 
 def _time_naive_flow(model: Model, count: int) -> float | None:

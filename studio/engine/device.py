@@ -19,7 +19,7 @@ MEMORY_SHARE = 0.5
 
 
 class NoDevice(ValueError):
-    """The requested device is missing; the text is a sentence."""
+    """Reports in a sentence that the requested device is missing."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from studio.library import models, storage
 from studio.media.sounds import speaker
 
 Finding = tuple[str, bool, str]
-"""What was examined, whether it is fine, and what was found."""
+"""A finding: the name of what was examined, whether it is fine, and the result in words."""
 
 LIBRARIES = (
     "torch",

@@ -17,7 +17,7 @@ from studio.library.card import Card
 from studio.media.names import display_name
 
 GREATER = 8
-"""How many times larger than its file a model may be in memory. The shipped ones are 1 to 3 times larger."""
+"""The factor by which a model in memory may be larger than its file. The shipped ones are 1 to 3 times larger."""
 SPARE = 32 * 2**20
 """Bytes that any model may take: a small one is mostly masks, which no file holds."""
 _AGAIN = "It was not opened. Fetch it again."

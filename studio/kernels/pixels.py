@@ -135,9 +135,9 @@ def _run_products(op: Array, w: Array, s: Array, at: Array, by: Array, lanes: in
 
 @compiled
 def _activate(kind: int, v: Array, low: int, high: int, e: Array, bits: Array) -> None:
-    """Write an activation of the numbers v into e.
+    """Apply an activation to the numbers v, and write the results into e.
 
-    It is tanh from index `low` to `high` - 1. Elsewhere it is σ, or exp(-|v|) - 1 for a concatenated ELU.
+    The activation is tanh from index `low` to `high` - 1. Elsewhere it is σ, or exp(-|v|) - 1 for a concatenated ELU.
 
     All of them come from exp(-|v|) or exp(-2 · |v|), computed as 2^m · exp(r) with |r| ≤ ln 2 / 2. This takes a few
     instructions for eight numbers, while the library's exp takes one number at a time.

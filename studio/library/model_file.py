@@ -145,7 +145,7 @@ def _check_tensor(name: str, described: object, begin: int) -> TensorEntry:
     shape = described["shape"]
     offsets = described["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPE_SIZES:
-        raise _HeaderFault(f'"{name}" holds numbers of a kind that is not allowed')
+        raise _HeaderFault(f'"{name}" holds numbers of a type that is not allowed')
     if (
         not _are_whole_numbers(shape)
         or len(shape) > MAX_TENSOR_DIMENSIONS
@@ -180,7 +180,7 @@ def unreadable_error(path: Path, error: OSError | ValueError) -> BadModel:
 
 def _is_pickle(path: Path) -> BadModel:
     return BadModel(
-        f'"{display_name(path.name)}" is a pickle, which can run programs when opened, so it was not opened. '
+        f'"{display_name(path.name)}" is a pickle and was not opened. Pickles can run programs. '
         "Ask for a .safetensors file."
     )
 

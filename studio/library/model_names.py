@@ -19,7 +19,7 @@ def name_fault(name: str, folder: Path | None = None) -> str:
     `folder` is where the model's file goes. None stands for the user's own models, where it may not hide a shipped one.
     """
     if not _ALLOWED.fullmatch(name):
-        return "is not a name for a model: use small letters, digits, dots, hyphens and underscores"
+        return "is not valid: use small letters, digits, dots, hyphens and underscores"
     if len(name) > MAX_MODEL_NAME:
         return f"is longer than {MAX_MODEL_NAME} characters"
     if name.endswith((MODEL_SUFFIX, *PICKLE_SUFFIXES)):

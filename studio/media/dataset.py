@@ -21,7 +21,7 @@ from studio.media.pictures.image import FileRefused, compose_over, fit_to_shape
 from studio.media.sounds.single_cycle import cycle_from_wave
 
 _ROUNDING = 8
-"""Steps of 65,536 by which one cycle may differ from itself at another rate or in another format of 16 bits."""
+"""The most steps of 65,536 by which a cycle may differ from itself at another rate or in another 16-bit format."""
 _DAMAGE = ("cut off", "damaged", "checksum", "no numbers")
 """Words that mark a note about damage: every such note has one of them."""
 _PICTURES = "bytes of shape (number, height, width, channels)"

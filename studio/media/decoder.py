@@ -295,7 +295,7 @@ class _Child:
 
     @contextlib.contextmanager
     def _limit(self, seconds: float) -> Iterator[None]:
-        """Kill the process if this takes longer; whoever reads from it then raises ChildDied."""
+        """Kill the process if this takes longer. The thread that reads from it then raises ChildDied."""
 
         def kill() -> None:
             self._too_slow = True

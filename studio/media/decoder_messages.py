@@ -59,7 +59,7 @@ class DecodeFault(msgspec.Struct, frozen=True, tag=True):
 
 
 class ChildDied(Exception):
-    """The child ended, or sent something unknown, before the answer was complete."""
+    """Reports that the child ended, or sent something unknown, before its answer was complete."""
 
 
 def message(source: IO[bytes]) -> ChildReady | DecodeAnswer | DecodeFault:

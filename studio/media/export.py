@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 SHEET_GAP = 2
-"""Pixels between the pictures of a sheet."""
+"""The number of pixels between the pictures of a sheet."""
 MAX_TEXT_BYTES = 16 * 2**20
 """Bytes of all texts of a PNG that are read, unpacked."""
 _MAX_CHUNKS = 1_000_000

@@ -27,7 +27,7 @@ def colours_of(features: int, colours: int) -> Tensor:
 PixelStep = Callable[[int, int], Tensor]
 """Maps row and column of a pixel to the network's output for it, `(B, out)`."""
 PICTURES_PER_GROUP = 8
-"""Pictures that are computed together in each step."""
+"""The number of pictures that are computed together in each step."""
 
 
 def step_in_groups(make: Callable[[Tensor, Tensor | None], PixelStep], seen: Tensor, c: Tensor | None) -> PixelStep:
@@ -62,7 +62,7 @@ class RowProduct:
     """
 
     def __init__(self, kernel: Tensor) -> None:
-        """The `kernel` is `(out, in, rows, columns)`. x has its inputs for each row and column in turn."""
+        """Take a `kernel` `(out, in, rows, columns)`. x then has its inputs for each row and column in turn."""
         self.out = len(kernel)
         self.weight = pad(kernel.permute(2, 3, 1, 0).reshape(-1, self.out), (0, -self.out % 16))
 

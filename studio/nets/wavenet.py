@@ -92,9 +92,9 @@ class WaveNetNetwork(nn.Module):
 
     def forward(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Return numbers `(B, numbers, T)` of the samples of whole sounds, levels `(B, T)`."""
-        before = self.before(x)
+        before = self.previous_levels(x)
         if not torch.is_grad_enabled():
-            return self.go_on(before, self.queues(len(x)), c)
+            return self.continue_numbers(before, self.queues(len(x)), c)
         with torch.autocast(x.device.type, enabled=False):
             h = self._first(before)
             base = self.base(c, len(x))
@@ -103,7 +103,7 @@ class WaveNetNetwork(nn.Module):
             span = LayerSpan(self.dilations, (nothing,) * len(x), self._frames(base, 0, x.shape[1]))
             return self._numbers(h, base, span)
 
-    def after(self, x: Tensor, c: Tensor | None = None) -> Tensor:
+    def numbers_after_context(self, x: Tensor, c: Tensor | None = None) -> Tensor:
         """Return numbers `(B, numbers, n)` of the last n samples of parts of sounds. The levels are `(B, field + n)`.
 
         Negative samples at the beginning are before that of their sound.
@@ -120,7 +120,7 @@ class WaveNetNetwork(nn.Module):
             return self._numbers(h, self.base(c, len(x)), LayerSpan(self.dilations, empty if any(empty) else None))
 
     @torch.no_grad()
-    def go_on(self, before: Tensor, queues: Queues, c: Tensor | None = None, start: int = 0) -> Tensor:
+    def continue_numbers(self, before: Tensor, queues: Queues, c: Tensor | None = None, start: int = 0) -> Tensor:
         """Return numbers `(B, numbers, T)` of the next T samples. The first is number `start` of its sound.
 
         Arguments
@@ -141,7 +141,7 @@ class WaveNetNetwork(nn.Module):
         """Return the past of the layers at the beginning of so many sounds."""
         return [self.first.new_zeros(count, self.channels, d) for d in self.dilations]
 
-    def before(self, x: Tensor, last: Tensor | None = None) -> Tensor:
+    def previous_levels(self, x: Tensor, last: Tensor | None = None) -> Tensor:
         """Return the level before each sample of `(B, T)`.
 
         Before the first it is `last`, `(B, 1)`, or silence.
@@ -183,13 +183,13 @@ class WaveNetNetwork(nn.Module):
         return height[:, None] * self.first.t()
 
     def _numbers(self, h: Tensor, base: Tensor, span: LayerSpan, queues: Queues | None = None) -> Tensor:
-        twice = self.twice()
+        twice = self.tanh_factors()
         weights = self.filters * twice, 2 * self.residual, self.shift
         z: Tensor = WaveNetLayers.apply(h, base * twice, *weights, span, queues)  # type: ignore[no-untyped-call]
         sums = torch.relu(_product(2 * self.skip, z, self.skip_bias))
         return _product(self.b, torch.relu(_product(self.a, sums, self.a_bias)), self.b_bias)
 
-    def twice(self) -> Tensor:
+    def tanh_factors(self) -> Tensor:
         """Return the factors `(2 · channels, 1)` of the filters.
 
         They compute the tanh half by σ, and leave the other half unchanged.
@@ -212,7 +212,7 @@ class WaveNetSteps:
         self.start = start
         self.passed = 0
         count = len(base)
-        twice = net.twice()
+        twice = net.tanh_factors()
         self.base = (base * twice).permute(1, 3, 0, 2)[:, :, :, None]  # (layers, frames, B, 1, 2 · channels)
         self.filters = _each(net.filters * twice, count)
         self.residual = _each(2 * net.residual, count)

@@ -37,7 +37,7 @@ class DrawPictures(Command, frozen=True, kw_only=True):
     second_model: Annotated[str, Meta(max_length=200)] = ""
     """A second model of the same shape and levels; both must draw pixel by pixel. Empty for none."""
     share: Share = 0.5
-    """How much the second model decides."""
+    """The share of the second model, from 0 to 1."""
     share_map: Array | None = None
     """(height, width) float32, 0 to 1: the factor of the share at each pixel."""
     report_entropy: bool = False
@@ -126,7 +126,7 @@ class Adjust(Command, frozen=True, kw_only=True, tag="adjust"):
     label: Count | None = None
     """The class, for a StreamSound."""
     allowed_seconds: Annotated[float, Meta(ge=0.0)] | None = None
-    """How many seconds may be generated, as in StreamSound."""
+    """The seconds of sound that may be generated, as in StreamSound."""
     temperature_curve: Array | None = None
     """The curve as in StreamSound; it replaces the temperature or the earlier curve."""
     seed: Seed | None = None
@@ -202,11 +202,11 @@ class StreamSound(Command, frozen=True, kw_only=True, tag="stream_sound"):
     sound_to_continue: Array | None = None
     """(samples,) int16 at the model's rate: the sound to continue; these samples are not sent back."""
     allowed_seconds: Annotated[float, Meta(ge=0.0)] | None = None
-    """How many seconds may be generated until an Adjust allows more; None: no limit."""
+    """The seconds of sound that may be generated until an Adjust allows more; None: no limit."""
     second_model: Annotated[str, Meta(max_length=200)] = ""
     """A second model of the same rate and levels, empty for none. One of the two is drawn at random for each sample."""
     share: Share = 0.5
-    """How often the second model is drawn."""
+    """The probability with which the second model draws a sample."""
 
 
 class Train(Command, frozen=True, kw_only=True, tag="train"):

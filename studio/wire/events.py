@@ -90,11 +90,11 @@ class SoundChunk(Answer, frozen=True, kw_only=True, tag="sound_chunk"):
 
     first_sample: Count
     samples: Array
-    """(n,) int16."""
+    """The samples of the chunk, (n,) int16."""
     bits: Array
     """(n,) float32: -log2 of the probability of each sample at a temperature of 1, given all before it."""
     speed: float
-    """Seconds of sound generated in one second of work, recently; 0 while the fast loop is being compiled."""
+    """The seconds of sound that were lately generated in a second of work; 0 while the fast loop is being compiled."""
 
 
 class Decoded(Answer, frozen=True, kw_only=True, tag="decoded"):
@@ -153,7 +153,7 @@ class LoopFound(Answer, frozen=True, kw_only=True, tag="loop_found"):
     begin: Count
     end: Count
     join_bits: float
-    """How many more bits the samples after the join have there than in their own place."""
+    """How many more bits the first samples of the loop cost after the join than in their own place."""
     join_bits_before: float
     """The same for the loop in the request."""
     tried_count: Count

@@ -25,8 +25,10 @@ CHUNK_SECONDS = 0.02
 """Seconds of sound in one SoundChunk."""
 
 CONTEXT_SAMPLES = 8 * 2**14
-"""Samples before a stretch of sound that may influence its bits: the receptive field of the WaveNet with the most
-layers."""
+"""The number of samples before a stretch of sound that may influence its bits.
+
+It is the receptive field of the WaveNet with the most layers.
+"""
 
 
 class Message(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="is"):

@@ -21,7 +21,7 @@ from studio.zoo.compiled.pixels import CompiledSteppers
 
 
 class PixelRNN(msgspec.Struct, frozen=True, kw_only=True, tag="pixelrnn", tag_field="family"):
-    """The hyperparameters of a PixelRNN."""
+    """Holds the hyperparameters of a PixelRNN."""
 
     cells: Annotated[
         pixelrnn.CellName,

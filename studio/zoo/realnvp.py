@@ -31,7 +31,7 @@ from studio.nets.mlp import MLP
 
 
 class RealNVP(msgspec.Struct, frozen=True, kw_only=True, tag="realnvp", tag_field="family"):
-    """The hyperparameters of a RealNVP."""
+    """Holds the hyperparameters of a RealNVP."""
 
     scales: Annotated[
         int, Meta(ge=1, le=6, title="Scales", description="How often a picture is halved; sounds have one scale")
@@ -92,7 +92,7 @@ class RealNVP(msgspec.Struct, frozen=True, kw_only=True, tag="realnvp", tag_fiel
         return Chain([HarmonicTransform(), inner]) if self.spectrum else inner
 
     def _scale(self, scale: int, shape: tuple[int, int, int]) -> tuple[Bijection, torch.Tensor]:
-        """Everything from a scale to the coarsest, and the scale of each entry."""
+        """Return the map from this scale to the coarsest one, and the scale of each entry."""
         channels, height, width = shape
         maps = self.width * 2**scale
         last = scale == self.scales - 1

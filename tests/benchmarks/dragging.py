@@ -1,4 +1,4 @@
-"""A dragged slider while 64 pictures are sampled behind it, through the real pipe and the real window, offscreen.
+"""Measure how late pictures of a dragged slider appear while 64 pictures are drawn, in the real window, offscreen.
 
 Run: python tests/benchmarks/dragging.py [MODEL]
 
@@ -28,7 +28,7 @@ from studio.app.widgets.picture import PictureView  # noqa: E402
 
 
 def until(done: Callable[[], bool], seconds: float = 60.0) -> float:
-    """Lets the window live until something is true; how long that took."""
+    """Run the window until something is true, and return the seconds that took."""
     loop = QEventLoop()
     began = time.perf_counter()
     timer = QTimer()
@@ -44,7 +44,7 @@ def finished(studio: OpenWindow) -> int:
 
 
 def start(studio: OpenWindow, model: str) -> None:
-    """Cold start, then sixteen pictures on a warm engine."""
+    """Measure a cold start, then sixteen pictures on a warm engine."""
     generate = studio.state.generate
     studio.window.show()
     until(lambda: studio.window.windowHandle() is not None and studio.window.isVisible())
@@ -64,7 +64,7 @@ def start(studio: OpenWindow, model: str) -> None:
 
 
 def drag(studio: OpenWindow, model: str, behind: bool, surprise: bool = False) -> None:
-    """Moves the slider for a while and prints how late its pictures were; with `surprise` maps lie over them."""
+    """Move the slider for a while and print how late its pictures were. With `surprise`, maps lie over them."""
     explore, generate = studio.state.explore, studio.state.generate
     studio.state.show_panel("explore")
     explore.choose_model(model)

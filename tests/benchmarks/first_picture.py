@@ -1,4 +1,4 @@
-"""How long a new user waits for the first picture: `studio sample` in an empty home, with no loop compiled yet.
+"""Measure how long a new user waits for the first picture: `studio sample` in an empty home, without compiled loops.
 
     python tests/benchmarks/first_picture.py [MODEL …] [--beside FOLDER] [--idle]
 
@@ -36,7 +36,7 @@ SEED = "1"
 
 
 class First(NamedTuple):
-    """One first picture: seconds until it lay on the disk, those at work, those in the queue, and its pixels."""
+    """Holds a first picture: seconds until it was saved, seconds of work, seconds in the queue, and its pixels."""
 
     seconds: float
     worked: float
@@ -45,7 +45,7 @@ class First(NamedTuple):
 
     @property
     def beside_four(self) -> float:
-        """How long it would have taken with two processors for five processes, and no others."""
+        """Return the seconds that it would have taken with two processors for five processes."""
         return self.worked * (PROCESSES + 1) / 2 + self.seconds - self.worked - self.queued
 
     def __str__(self) -> str:
@@ -53,7 +53,7 @@ class First(NamedTuple):
 
 
 def first(root: Path, model: str) -> First:
-    """Make the first picture of a model with the studio that lies in `root`."""
+    """Make the first picture of a model with the studio in the folder `root`."""
     with tempfile.TemporaryDirectory() as name:
         out = Path(name) / "out"
         env = {**os.environ, "STUDIO_HOME": f"{name}/home", "XDG_CACHE_HOME": f"{name}/cache"}
@@ -82,7 +82,7 @@ def _finished(folder: Path) -> list[Path]:
 
 
 def _end_compiling(ours: str) -> None:
-    """End the child that a command left, which would take the processors from the next one."""
+    """End the child process that a command left, because it would slow the next one down."""
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if ours.encode() in (process / "environ").read_bytes().split(b"\0"):

@@ -1,4 +1,4 @@
-"""Glow beside normflows at equal size. Run: python tests/benchmarks/glow.py
+"""Compare the speed of Glow with normflows at equal size. Run: python tests/benchmarks/glow.py
 
 Prints medians of pairs measured in turn and their ratios; machines are noisy, ratios hold. Both sides have the
 same allocator, and the same optimiser.
@@ -24,7 +24,7 @@ TARGET = zoo.glow.Glow(scales=3, depth=16, width=192)
 
 
 def peer(recipe: zoo.glow.Glow) -> nn.Module:
-    """normflows' Glow of the same depth, width and scales: its blocks, its squeeze, its split."""
+    """Return normflows' Glow of the same depth, width and scales: its blocks, its squeeze, its split."""
     channels, height, width = SHAPE
     scales = recipe.scales
     q0, merges, flows = [], [], []
@@ -41,7 +41,7 @@ def peer(recipe: zoo.glow.Glow) -> nn.Module:
 
 
 def medians(*runs: Callable[[], object]) -> list[float]:
-    """Median seconds of each, measured in turn after a warm-up."""
+    """Return the median seconds of each, measured in turn after a warm-up."""
     times: list[list[float]] = [[] for _ in runs]
     for round_ in range(ROUNDS + 3):
         for run, found in zip(runs, times, strict=True):
@@ -57,7 +57,7 @@ def size(model: nn.Module) -> str:
 
 
 def started(recipe: zoo.glow.Glow, x: Tensor) -> tuple[nn.Module, nn.Module]:
-    """Ours and theirs, each started from the same batch, so that the numbers inside are of usual size."""
+    """Return our model and theirs, each initialised from the same batch, so that numbers inside have the usual size."""
     torch.manual_seed(0)
     ours = recipe.build(SHAPE)
     theirs = peer(recipe)

@@ -1,4 +1,4 @@
-"""Memory and time that the reader of files takes for a long recording at another rate (Linux).
+"""Measure memory and time that the reader of files needs for a long recording at another rate (Linux).
 
     python -m tests.benchmarks.long_recording [--minutes 60] [--rate 44100] [--to 16000] [--form FLAC]
 

@@ -1,4 +1,4 @@
-"""MAF and IAF of 5 × [1024, 1024] over 784 entries beside zuko and nflows. Run: python tests/benchmarks/made.py
+"""Compare MAF and IAF of 5 × [1024, 1024] over 784 entries with zuko and nflows. Run: python tests/benchmarks/made.py
 
 Prints medians of runs taken in turn and their ratios; machines are noisy, ratios hold. The peers' inverses take
 seconds: each is timed once, over one of its five equal layers, and counted five times.
@@ -27,7 +27,7 @@ ROUNDS = 15
 
 
 def flow(recipe: zoo.maf.MAF | zoo.iaf.IAF) -> Flow:
-    """Ours, with weights as after some training: nothing is zero."""
+    """Return our model, with weights as after some training: nothing is zero."""
     torch.manual_seed(0)
     model = recipe.build(SHAPE)
     with torch.no_grad():
@@ -38,7 +38,7 @@ def flow(recipe: zoo.maf.MAF | zoo.iaf.IAF) -> Flow:
 
 
 def medians(runs: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Median seconds of each, measured in turn after a warm-up."""
+    """Return the median seconds of each, measured in turn after a warm-up."""
     found: dict[str, list[float]] = {name: [] for name in runs}
     for round_ in range(ROUNDS + 2):
         for name, run in runs.items():

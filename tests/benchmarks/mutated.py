@@ -76,7 +76,7 @@ class Found:
     """By sort of file."""
     refused: Counter[str] = field(default_factory=Counter)
     crashes: list[str] = field(default_factory=list)
-    """Files that ended their reader's process. The window and training go on."""
+    """Files that ended their reader's process. The window and training continue."""
     hangs: list[str] = field(default_factory=list)
     raw: list[str] = field(default_factory=list)
     """Exceptions that no reader should raise, and sentences that are none."""

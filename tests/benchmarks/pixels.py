@@ -1,4 +1,4 @@
-"""Pictures pixel by pixel: cached steps beside a whole network for every step, with the aims of the studio beside them.
+"""Compare cached drawing pixel by pixel with a whole network for every step, and with the studio's aims.
 
     python tests/benchmarks/pixels.py [MODEL …]         trained models, by name or file; without words all that we ship
     python tests/benchmarks/pixels.py --presets [NAME]  untrained ones of some presets, whose names begin so
@@ -39,7 +39,7 @@ FIRST_ROW = 1.0
 
 
 def made(recipe: zoo.Recipe, shape: tuple[int, int, int], levels: int) -> Autoregressive:
-    """The model as it is when it is at work, with weights as after some training."""
+    """Return a model ready to sample, with weights as after some training."""
     torch.manual_seed(0)
     model = recipe.build(shape, levels)
     assert isinstance(model, Autoregressive)
@@ -51,7 +51,7 @@ def made(recipe: zoo.Recipe, shape: tuple[int, int, int], levels: int) -> Autore
 
 
 def trained(names: Sequence[str]) -> list[tuple[str, Autoregressive]]:
-    """Models by name or file; without any, all of ours that draw pixel by pixel."""
+    """Return models by name or file; without any, all shipped ones that draw pixel by pixel."""
     found = [models.find_model(name) for name in names] or [
         each
         for each in models.list_models()[0]
@@ -81,7 +81,7 @@ def tell(name: str, model: Autoregressive) -> None:
 
 
 def beside(seconds: float, aim: float) -> str:
-    """A figure and what was aimed at."""
+    """Return a figure with the aim beside it."""
     return f"{seconds:.2f} s (aim {aim:g}, {'kept' if seconds <= aim else 'missed'})"
 
 

@@ -1,13 +1,13 @@
-"""What previews cost while pictures are drawn row by row, and how long an engine's step lasts.
+"""Measure what previews cost while pictures are drawn row by row, and how long an engine's step lasts.
 
     python tests/benchmarks/previews.py [MODEL]
 
-The engine's own job draws with previews, without, and with doubt told beside them, in turns whose order changes. What
-counts is processor time, of which a busy machine makes more by what others take of its caches: so each turn with
-previews is compared with the turns without beside it, and the median of these shares is told with its spread. First in
-this process, then in an engine of its own behind its pipe. What making, framing and showing the previews takes alone is
-measured beside it, also in the window, which shares the machine: it is read, its grid is changed and painted. Then the
-steps of a job: until one ends, nobody who wants something else is heard.
+The engine's own job draws with previews, without, and with entropy reported too, in turns whose order changes.
+Processor time counts. A busy computer lengthens it, because other programs use the same caches. So each turn with
+previews is compared with the turns without beside it, and the median of these ratios is printed with its spread: first
+in this process, then in an engine process behind its pipe. Making, framing and showing the previews alone is measured
+too, also in the window, which shares the computer: it reads them, changes its grid and paints. Then the steps of a job
+are timed, because a more urgent job must wait until a step ends.
 """
 
 import os
@@ -56,7 +56,7 @@ def job(name: str, model: str, count: int = PICTURES, doubt: bool = False) -> wi
 def here(
     at_work: jobs.JobStarter, pause: float, command: wire.Sample
 ) -> tuple[float, list[float], list[wire.PicturesPreview]]:
-    """Processor seconds of a job, seconds of each of its steps, and what it said."""
+    """Return the processor seconds of a job, the seconds of each of its steps, and its events."""
     picture_job._PREVIEW_SECONDS = pause
     steps = []
     said = list[wire.PicturesPreview]()
@@ -71,7 +71,7 @@ def here(
 
 
 def each(shape: tuple[int, ...], levels: int) -> float:
-    """Processor seconds of one preview of a group: made of levels, framed."""
+    """Return the processor seconds of one preview of a group: made of levels, framed."""
     x = torch.randint(0, levels, (PICTURES, *shape), dtype=torch.uint8)
     times = 300
     began = time.thread_time()
@@ -81,7 +81,7 @@ def each(shape: tuple[int, ...], levels: int) -> float:
 
 
 def in_window(model: str, said: list[wire.PicturesPreview]) -> float:
-    """Processor seconds of the window for one of these previews: read from a pipe, put into the grid, painted."""
+    """Return the window's processor seconds for one of these previews: read from a pipe, put into the grid, painted."""
     application = QApplication.instance() or QApplication(["studio"])
     with tempfile.TemporaryDirectory() as home:
         os.environ["STUDIO_HOME"] = home
@@ -121,7 +121,7 @@ def _renamed(event: wire.PicturesPreview, name: str) -> wire.PicturesPreview:
 
 
 class Engine:
-    """An engine of its own, with previews as often as said."""
+    """Runs an engine process with previews at the given interval."""
 
     def __init__(self, pause: float) -> None:
         program = (
@@ -147,7 +147,7 @@ class Engine:
         assert isinstance(event, kind), event
 
     def seconds(self) -> float:
-        """Processor seconds of all its threads since they began."""
+        """Return the processor seconds of all threads of the process since they began."""
         tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
@@ -165,7 +165,7 @@ class Engine:
 
 
 def in_turns(draws: dict[str, Callable[[int], float]]) -> dict[str, list[float]]:
-    """Processor seconds of each, turn by turn, forwards and backwards by turns."""
+    """Return the processor seconds of each, turn by turn; the order is reversed in every second turn."""
     found: dict[str, list[float]] = {name: [] for name in draws}
     for turn in range(TURNS):
         for name in list(draws)[:: -1 if turn % 2 else 1]:

@@ -1,4 +1,4 @@
-"""RealNVP beside normflows at equal size, and bf16 beside float32. Run: python tests/benchmarks/realnvp.py
+"""Compare RealNVP with normflows at equal size, and bf16 with float32. Run: python tests/benchmarks/realnvp.py
 
 Prints medians of pairs measured in turn and their ratios; machines are noisy, ratios hold.
 """
@@ -22,7 +22,7 @@ ROUNDS = 9
 
 
 def peer(recipe: zoo.realnvp.RealNVP) -> nn.Module:
-    """normflows' RealNVP of the same widths, blocks, couplings and scales: its nets, its couplings, its batch norm."""
+    """Return normflows' RealNVP of the same widths, blocks, couplings and scales."""
     channels, height, width = SHAPE
     flows: list[list[nn.Module]] = []
     shapes = []
@@ -59,7 +59,7 @@ def board(channels: int, height: int, width: int, flip: int) -> Tensor:
 
 
 def coupling(channels: int, maps: int, blocks: int, mask: Tensor) -> list[nn.Module]:
-    """One coupling as normflows writes it. Its mask wants a net each for s and t; each has half the maps of ours
+    """Return one coupling of normflows. It needs a network each for s and t; each has half the maps of ours
     over √2, so that both together have our parameters."""
     half = round(maps / 2**0.5)
     nets = [nf.nets.ConvResidualNet(channels, channels, half, num_blocks=blocks, use_batch_norm=True) for _ in "st"]
@@ -67,7 +67,7 @@ def coupling(channels: int, maps: int, blocks: int, mask: Tensor) -> list[nn.Mod
 
 
 def medians(first: Callable[[], object], second: Callable[[], object]) -> tuple[float, float]:
-    """Median seconds of each, measured in turn after a warm-up."""
+    """Return the median seconds of each, measured in turn after a warm-up."""
     times: tuple[list[float], list[float]] = ([], [])
     for round_ in range(ROUNDS + 2):
         for run, found in zip((first, second), times, strict=True):
@@ -97,7 +97,7 @@ def log_prob(recipe: zoo.realnvp.RealNVP) -> None:
 
 
 def twin(preset: str, ours: bool, tuned: bool) -> None:
-    """A process that takes a training step of 16 for every line it reads, and prints its seconds."""
+    """Start a process that takes a training step of 16 pictures for every line it reads, and prints its seconds."""
     if tuned:
         keep_freed_memory()
     torch.manual_seed(0)
@@ -117,7 +117,7 @@ def twin(preset: str, ours: bool, tuned: bool) -> None:
 
 
 def training_step(preset: str) -> None:
-    """Three processes take steps in turn: ours; the same net as torch comes; that with our allocator alone."""
+    """Let three processes take steps in turn: ours, the same network in plain torch, and that with our allocator."""
     names = {"ours": (True, True), "plain": (False, False), "plain, our allocator": (False, True)}
     twins = {
         name: subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Sound that a model makes while it is heard: gaps and clicks over minutes, and what a person waits for.
+"""Measure sound that plays while it is generated: gaps, clicks, and how long the user waits.
 
     python -m tests.benchmarks.sound [MODEL] [--minutes 10] [--trainings 1] [--removals 50]
 
@@ -39,7 +39,7 @@ MODEL = "models/wavenet-piano-16k.safetensors"
 
 
 class Desk:
-    """The window, 1440 by 900, with its engine and its way to the sound card; nobody has to see it."""
+    """Runs the window of 1440 × 900 pixels with its engine and a sound card, without a screen."""
 
     def __init__(self, application: QApplication, model: str) -> None:
         self.speaker = Speaker()
@@ -68,7 +68,7 @@ class Desk:
         self.until(lambda: self.engine.now == "Ready")
 
     def until(self, true: Callable[[], object], seconds: float = 180) -> float:
-        """Seconds that it took, to a millisecond."""
+        """Wait until something is true, and return the seconds, to a millisecond."""
         began = time.monotonic()
         while not true():
             if (now := time.monotonic()) - began > seconds:
@@ -92,13 +92,13 @@ class Desk:
         self.until(lambda: time.monotonic() > end, seconds + 60)
 
     def clear(self) -> None:
-        """A new sound, of which nothing is made."""
+        """Prepare a new sound, of which nothing is generated."""
         self.sound.stop()
         self.seed += 1
         self.sound.parameters.set_seed(self.seed)
 
     def begin(self) -> float:
-        """A new sound plays; seconds until the card is given the first of it."""
+        """Play a new sound, and return the seconds until the card gets its first samples."""
         self.clear()
         began = time.monotonic()
         self.sound.play()
@@ -106,14 +106,14 @@ class Desk:
         return time.monotonic() - began
 
     def turn(self, temperature: float) -> float:
-        """Seconds from a turned temperature until the first sample that was made by it is at the ear."""
+        """Return the seconds from a change of temperature until its first sample is heard."""
         began = time.monotonic()
         performing = self.player.live_generation
         given = [self.player.position]
         self.sound.parameters.set_temperature(temperature)
 
         def turned() -> bool:
-            """Whether the card was given it: with what it asked for last, from `given[-1]` on."""
+            """Return whether the card has received the changed samples, from `given[-1]` on."""
             given.append(self.player.position)
             return performing._pending is None and given[-1] >= self.sound.temperature_curve.get()[-1][0]
 
@@ -126,7 +126,7 @@ class Desk:
 
 
 class Card:
-    """A sound card of our own: a null sink that is as prompt as a real one because its other side is recorded, on the
+    """Runs a sound card: a null sink that is as prompt as a real one because its other side is recorded, on the
     left as int16 into a file."""
 
     def __init__(self, folder: Path) -> None:
@@ -152,7 +152,7 @@ class Card:
 
 
 def long(desk: Desk, card: Card, seconds: float) -> None:
-    """Plays for long while the temperature moves, and compares what was heard with what was given and made."""
+    """Play for long while the temperature changes, and compare recorded samples with sent and generated ones."""
     turned = list[float]()
     number = 0
     load = os.getloadavg()[0]
@@ -205,7 +205,7 @@ def long(desk: Desk, card: Card, seconds: float) -> None:
 
 
 def compared(given: np.ndarray, heard: np.ndarray) -> tuple[int, int, int]:
-    """Places where samples are missing or too many, samples that differ elsewhere, and clicks."""
+    """Return places with missing or extra samples, samples that differ elsewhere, and clicks."""
     pieces = len(given) // RATE
     size = RATE
     at = None
@@ -226,7 +226,7 @@ def compared(given: np.ndarray, heard: np.ndarray) -> tuple[int, int, int]:
 
 
 def _place(piece: np.ndarray, heard: np.ndarray, near: int | None) -> int:
-    """Where a piece is best found: by its correlation with what was heard, within 2 s of where it should be."""
+    """Return where a piece correlates best with the recording, within 2 s of its expected place."""
     begin, end = (0, len(heard)) if near is None else (max(near - 2 * RATE, 0), near + 3 * RATE)
     around = heard[begin:end].astype(float)
     size = 1 << (len(around) + len(piece)).bit_length()
@@ -257,7 +257,7 @@ def started(desk: Desk) -> None:
 
 
 def gone(desk: Desk, card: Card, times: int) -> None:
-    """The sound server dies while it plays, again and again."""
+    """End the sound server during playback, again and again."""
     seconds = []
     desk.longest = 0.0
     for _ in range(times):
@@ -274,7 +274,7 @@ def gone(desk: Desk, card: Card, times: int) -> None:
 
 
 def killed(desk: Desk) -> None:
-    """The engine dies while its sound plays."""
+    """Kill the engine while its sound plays."""
     player = desk.player
     desk.begin()
     desk.rest(1.5)
@@ -293,7 +293,7 @@ def killed(desk: Desk) -> None:
 
 
 def training(folder: Path, number: int) -> subprocess.Popen[bytes]:
-    """As a person begins one in a terminal, of noise that fades."""
+    """Start a training as a user does in a terminal, on noise that fades."""
     sounds = folder / "sounds"
     sounds.mkdir(exist_ok=True)
     generator = np.random.default_rng(0)

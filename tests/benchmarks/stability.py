@@ -1,4 +1,4 @@
-"""Twenty trainings of each family's tiny preset, each from a seed of its own. Run: python tests/benchmarks/stability.py
+"""Train each family's tiny preset from twenty seeds. Run: python tests/benchmarks/stability.py
 
 Prints for each family how many runs had a loss without a number, and the largest loss that any run ended with.
 The artworks are handwritten digits of 8 × 8 pixels where a pack is given, else random rings.
@@ -20,7 +20,7 @@ RATE = 1e-3
 
 
 def digits(path: str | None) -> Tensor:
-    """Pictures `(n, 1, 8, 8)` of 256 levels."""
+    """Return pictures `(n, 1, 8, 8)` of 256 levels."""
     if path is not None:
         return torch.from_numpy(np.load(path)["train_x"].astype(int) * 255 // 16).permute(0, 3, 1, 2).to(torch.uint8)
     generator = np.random.default_rng(0)
@@ -31,7 +31,7 @@ def digits(path: str | None) -> Tensor:
 
 
 def trained(family: str, seed: int, x: Tensor) -> float:
-    """The last loss of a short training; without a number as soon as one has none."""
+    """Return the last loss of a short training; NaN as soon as a loss is not finite."""
     torch.manual_seed(seed)
     model = zoo.FAMILIES[family].presets["tiny"].build(tuple(x.shape[1:]))
     optimiser = torch.optim.AdamW(model.parameters(), RATE)

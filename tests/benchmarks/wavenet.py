@@ -1,4 +1,4 @@
-"""WaveNet's compiled loop beside torch's steps with queues and the package wavenet-vocoder, on one core.
+"""Compare WaveNet's compiled loop with torch's steps and the package wavenet-vocoder, on one core.
 
 Run: python tests/benchmarks/wavenet.py [size …]. All have the same sizes, in the same run, in seconds of this process
 alone, which a busy machine still lengthens by what others take of the caches. What the weights' cache allows is found
@@ -36,7 +36,7 @@ TRIES = 15
 
 
 def made(cycles: int, layers: int, channels: int, skip: int, *, halves: bool) -> AutoregressiveSound:
-    """The model as it is when it is at work; `halves`: as its file has it."""
+    """Return a model ready to sample. `halves`: its weights are those of half floats, as in a file."""
     torch.manual_seed(0)
     recipe = WaveNet(cycles=cycles, layers=layers, channels=channels, skip=skip)
     model = recipe.build((RATE,)).eval().requires_grad_(False)
@@ -44,7 +44,7 @@ def made(cycles: int, layers: int, channels: int, skip: int, *, halves: bool) ->
 
 
 def seconds(act: Callable[[int], object], count: int) -> float:
-    """Of one sample: the shortest of a few tries, of this process's own time."""
+    """Return the processor seconds for one sample: the shortest of a few tries."""
     act(2)
     times = []
     for _ in range(TRIES):
@@ -74,7 +74,7 @@ def _summed(a: Any, times: int) -> float:
 
 
 def bandwidth(size: int) -> float:
-    """Bytes a second of reading so many bytes in order, once they are where they stay."""
+    """Return the bytes a second of reading so many bytes in order, once they are in the cache."""
     a = np.ones(size // 4, np.float32)
     times = max(1, 20_000_000 // size)
     _summed(a, 1)
@@ -88,7 +88,7 @@ def _multiplied(out: Any, x: Any, w: Any, times: int) -> None:
 
 
 def arithmetic() -> float:
-    """Products with sums a second of this core, where nothing has to come from afar."""
+    """Return the multiply-adds a second of this core, with all numbers in its first cache."""
     out = np.ones((4, 16), np.float32)
     x = np.zeros((4, 128), np.float32)
     w = np.ones(2048, np.float32)
@@ -104,7 +104,7 @@ def _timed(act: Callable[[], object]) -> float:
 
 
 class Captured:
-    """A sample of all voices as one captured graph on a graphics card, played again and again: what a card can do
+    """Samples all voices by one captured graph on a graphics card, again and again: what a card can do
     where a kernel of its own is not written for it. Levels are drawn in float32 and not priced."""
 
     def __init__(self, model: AutoregressiveSound, voices: int) -> None:
@@ -113,8 +113,8 @@ class Captured:
         self.voices = voices
         self.levels = torch.full((voices,), net.levels // 2, device="cuda")
         self.rings = [torch.zeros(d, voices, net.channels, device="cuda") for d in net.dilations]
-        base = net.base(None, 1)[0, :, :, 0] * net.twice()[:, 0]
-        twice = net.twice()
+        base = net.base(None, 1)[0, :, :, 0] * net.tanh_factors()[:, 0]
+        twice = net.tanh_factors()
         filters, residual, skip = (t.mT.contiguous() for t in (net.filters * twice, 2 * net.residual, 2 * net.skip))
         shift = torch.cat((net.shift, torch.zeros_like(net.shift[:1])))
 
@@ -144,7 +144,7 @@ class Captured:
             sample()
 
     def seconds(self, count: int = 2000) -> float:
-        """Of one sample of all voices."""
+        """Return the seconds for one sample of all voices."""
         times = []
         for _ in range(5):
             torch.cuda.synchronize()
@@ -157,7 +157,7 @@ class Captured:
 
 
 def peer(cycles: int, layers: int, channels: int, skip: int) -> float | None:
-    """Seconds of a sample of wavenet-vocoder's incremental path, None where it is not installed."""
+    """Return the seconds of a sample of wavenet-vocoder's incremental path; None if it is not installed."""
     try:
         package = import_module("wavenet_vocoder")
     except ImportError:

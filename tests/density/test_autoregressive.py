@@ -1,4 +1,4 @@
-"""The chain of conditionals, with networks small enough to see through: prices, latents, completion, batches."""
+"""Tiny autoregressive models have correct probabilities, latents, completions and batches."""
 
 import itertools
 import math
@@ -16,7 +16,7 @@ HEADS = [Categorical(3, 20), BernoulliLevels(3), LogisticMixture(3, 256, 3), Log
 
 
 class Triangle(nn.Module):
-    """Numbers that are the tanh of a linear map of all that comes before: a network without any layers between."""
+    """Computes numbers as the tanh of a linear map of all earlier sub-pixels."""
 
     def __init__(
         self, shape: tuple[int, int, int], conditional: Conditional, classes: int = 0, size: float = 1
@@ -44,7 +44,7 @@ class Triangle(nn.Module):
 
 
 class Remembering(Triangle):
-    """With a stepper that looks at its own pixel alone, and writes down in which order it was asked."""
+    """Has a stepper that records in which order it is called."""
 
     def stepper(self, seen: Tensor, c: Tensor | None) -> Stepper:
         self.asked: list[tuple[int, int]] = []
@@ -90,14 +90,14 @@ def test_the_probabilities_of_all_small_pictures_sum_to_one(head: Conditional) -
 
 @torch.no_grad()
 @pytest.mark.parametrize("head", [Categorical(3, 2), LogisticMixture(3, 2, 2)], ids=name)
-def test_and_those_of_small_pictures_in_colour(head: Conditional) -> None:
+def test_the_probabilities_of_all_small_colour_pictures_sum_to_one(head: Conditional) -> None:
     model = made(head, (3, 2, 2))
     every = torch.cartesian_prod(*[torch.arange(2)] * 12).view(-1, 3, 2, 2)
     assert float(model.log_prob(every).exp().sum()) == pytest.approx(1, abs=1e-9)
 
 
 @torch.no_grad()
-def test_a_picture_and_its_latent_are_one_another(model: Autoregressive) -> None:
+def test_encoding_and_decoding_are_inverse_to_each_other(model: Autoregressive) -> None:
     x = torch.cat((pictures(model, 4), model.sample([1, 2])))
     z = model.encode(x)
     assert torch.isfinite(z).all()
@@ -105,7 +105,7 @@ def test_a_picture_and_its_latent_are_one_another(model: Autoregressive) -> None
 
 
 @torch.no_grad()
-def test_what_it_makes_has_noise_in_the_levels_it_was_drawn_from(model: Autoregressive) -> None:
+def test_the_noise_of_a_picture_lies_in_the_intervals_of_its_levels(model: Autoregressive) -> None:
     z = model.noise(range(8))
     x = model.decode(z)
     # Both lie in the interval of the level.
@@ -116,7 +116,7 @@ def test_what_it_makes_has_noise_in_the_levels_it_was_drawn_from(model: Autoregr
 
 
 @torch.no_grad()
-def test_the_latent_of_what_it_makes_is_standard_noise() -> None:
+def test_the_latent_of_a_drawn_picture_is_standard_noise() -> None:
     model = made(BernoulliLevels(1), (1, 12, 12))
     model.net.weight *= 4  # so that it is sure of many pixels
     x = model.sample(range(100))
@@ -130,7 +130,7 @@ def test_the_latent_of_what_it_makes_is_standard_noise() -> None:
 
 
 @torch.no_grad()
-def test_the_price_is_the_sum_of_all_conditionals(model: Autoregressive) -> None:
+def test_log_prob_is_the_sum_of_all_conditionals(model: Autoregressive) -> None:
     x = pictures(model, 3)
     bits = model.surprisal(x)
     assert bits.shape == x.shape
@@ -151,7 +151,7 @@ def test_a_seed_is_the_same_picture_in_any_batch(model: Autoregressive) -> None:
 
 
 @torch.no_grad()
-def test_previews_come_row_by_row_and_stay(model: Autoregressive) -> None:
+def test_previews_grow_row_by_row_and_never_change(model: Autoregressive) -> None:
     steps = list(model.sample_steps([1, 2]))
     assert [(step.done, step.total) for step in steps] == [(i, 3) for i in (1, 2, 3)]
     for step in steps:
@@ -160,7 +160,7 @@ def test_previews_come_row_by_row_and_stay(model: Autoregressive) -> None:
 
 
 @torch.no_grad()
-def test_what_is_to_be_kept_is_kept_and_the_rest_is_drawn_given_it(model: Autoregressive) -> None:
+def test_kept_pixels_stay_and_the_rest_is_drawn_given_them(model: Autoregressive) -> None:
     x = pictures(model, 3)
     z = model.noise([1, 2, 3])
     keep = x.long()
@@ -194,7 +194,7 @@ def test_a_temperature_may_be_a_number_or_a_map(model: Autoregressive) -> None:
 
 
 @torch.no_grad()
-def test_a_class_has_its_own_pictures_and_without_one_the_price_is_of_the_mixture() -> None:
+def test_each_class_has_its_own_pictures_and_no_class_means_the_mixture() -> None:
     model = made(Categorical(1, 2), (1, 2, 3), classes=3)
     every = torch.cartesian_prod(*[torch.arange(2)] * 6).view(-1, 1, 2, 3)
     c = torch.arange(3)
@@ -212,7 +212,7 @@ def test_a_class_has_its_own_pictures_and_without_one_the_price_is_of_the_mixtur
 
 @torch.no_grad()
 @pytest.mark.parametrize(("head", "times"), [(Categorical(3, 4), 3), (LogisticMixture(3, 4, 2), 1)])
-def test_a_networks_own_steps_are_asked_for_in_order(head: Conditional, times: int) -> None:
+def test_a_networks_own_stepper_is_called_in_order(head: Conditional, times: int) -> None:
     torch.manual_seed(0)
     net = Remembering((3, 2, 3), head).double()
     model = Autoregressive((3, 2, 3), 4, net, head).eval()
@@ -225,7 +225,7 @@ def test_a_networks_own_steps_are_asked_for_in_order(head: Conditional, times: i
 
 
 class Same(nn.Module):
-    """The same numbers everywhere."""
+    """Returns the same numbers at every pixel."""
 
     def __init__(self, numbers: Sequence[float]) -> None:
         super().__init__()
@@ -235,7 +235,7 @@ class Same(nn.Module):
         return self.numbers[:, None, None].expand(len(seen), -1, *seen.shape[2:])
 
 
-def test_what_is_all_but_excluded_still_teaches() -> None:
+def test_a_nearly_excluded_level_has_a_gradient() -> None:
     model = Autoregressive((1, 2, 2), 2, Same([400.0, -400.0]), Categorical(1, 2))
     x = torch.ones(1, 1, 2, 2, dtype=torch.uint8)
     model.train().loss(x).backward()
@@ -247,7 +247,7 @@ def test_what_is_all_but_excluded_still_teaches() -> None:
 
 
 @torch.no_grad()
-def test_what_cannot_be_kept_is_said() -> None:
+def test_levels_that_cannot_be_kept_are_refused() -> None:
     model = made(BernoulliLevels(1), (1, 2, 2))
     z = model.noise([1])
     with pytest.raises(ValueError, match=r"\(1, 1, 3, 2\), but the pictures are \(1, 1, 2, 2\)"):
@@ -256,7 +256,7 @@ def test_what_cannot_be_kept_is_said() -> None:
         list(model.decode_steps(z, keep=torch.full((1, 1, 2, 2), 2)))
 
 
-def test_levels_are_drawn_by_one_thread_and_others_have_theirs_between_two_steps() -> None:
+def test_levels_are_drawn_in_one_thread_and_other_jobs_get_all_threads() -> None:
     class Watched(Categorical):
         def draw_level(self, *asked: Tensor) -> Tensor:
             within.add(torch.get_num_threads())

@@ -1,4 +1,4 @@
-"""Masked autoregressive maps beside zuko, nflows and pyro, with the same weights, to 1e-9 in float64."""
+"""Masked autoregressive maps equal those of zuko, nflows and pyro with the same weights, to 1e-9 in float64."""
 
 import math
 
@@ -41,7 +41,7 @@ def ours(order: Tensor, seed: int = 0) -> MaskedAffine:
 
 @torch.no_grad()
 def copy_weights(net: MADE, layers: list[nn.Linear], degrees: list[Tensor], number: Tensor) -> None:
-    """Our weights into a peer's layers, whose hidden units have these degrees and whose outputs go entry by entry;
+    """Copy our weights into a peer's layers, whose hidden units have these degrees and whose outputs go entry by entry;
     our entry i is the peer's `number[i]`. The peer's own masks must be ours."""
     rows = [d.argsort(stable=True) for d in degrees]
     rows.append(torch.cat((2 * number, 2 * number + 1)))
@@ -55,7 +55,7 @@ def copy_weights(net: MADE, layers: list[nn.Linear], degrees: list[Tensor], numb
 
 
 class Nflows(MaskedAffineAutoregressiveTransform):
-    """nflows' map in the paper's parametrisation, in place of its softplus of the scale."""
+    """Is nflows' map in the paper's parametrisation instead of its softplus of the scale."""
 
     def __init__(self, net: MADE) -> None:
         super().__init__(ENTRIES, HIDDEN, num_blocks=1, use_residual_blocks=False)
@@ -78,7 +78,7 @@ def affine(m: Tensor, a: Tensor) -> torch.distributions.Transform:
 
 @torch.no_grad()
 @pytest.mark.parametrize("turned", [False, True])
-def test_a_masked_map_is_zukos(turned: bool) -> None:
+def test_a_masked_map_equals_zukos(turned: bool) -> None:
     order = torch.tensor([4, 0, 6, 2, 1, 5, 3]) if turned else torch.arange(ENTRIES)
     f = ours(order)
     assert isinstance(f.net, MADE)
@@ -97,7 +97,7 @@ def test_a_masked_map_is_zukos(turned: bool) -> None:
 
 
 @torch.no_grad()
-def test_a_whole_maf_is_nflows() -> None:
+def test_a_whole_maf_equals_nflows() -> None:
     parts: list[MaskedAffine | BatchNorm] = []
     theirs: list[nn.Module] = []
     for layer in range(2):
@@ -129,7 +129,7 @@ def test_a_whole_maf_is_nflows() -> None:
 
 
 class ForPyro(nn.Module):
-    """Our network in pyro's parametrisation x = exp(s) · z + m."""
+    """Is our network in pyro's parametrisation x = exp(s) · z + m."""
 
     def __init__(self, f: MaskedAffine) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class ForPyro(nn.Module):
 
 
 @torch.no_grad()
-def test_an_iaf_is_pyros() -> None:
+def test_an_iaf_equals_pyros() -> None:
     f = ours(torch.arange(ENTRIES).flip(0))
     peer = pyro_transforms.AffineAutoregressive(ForPyro(f), -math.inf, math.inf)
     z = entries(5, ENTRIES)

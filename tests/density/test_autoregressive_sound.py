@@ -1,4 +1,4 @@
-"""Sounds sample by sample: prices that sum to one, latents that bring sounds back, beginnings that are kept."""
+"""Models of sound have correct probabilities and latents, and continue kept beginnings."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ SMALL = {"cycles": 2, "layers": 3, "channels": 8, "skip": 8}
 def made(
     levels: int = 256, dtype: torch.dtype = torch.float64, samples: int = 12, **words: object
 ) -> AutoregressiveSound:
-    """A small model as after some training."""
+    """Return a small model as after some training."""
     torch.manual_seed(3)
     model = WaveNet(**SMALL, **words).build((samples,), levels)  # type: ignore[arg-type]
     with torch.no_grad():
@@ -46,7 +46,7 @@ def test_probabilities_of_all_short_sounds_sum_to_one(drawn: type) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize(("levels", "samples"), [(256, 1), (256, SAMPLES_PER_STEP + 1), (65_536, 7)])
-def test_a_sound_of_any_length_comes_back(levels: int, samples: int) -> None:
+def test_a_sound_of_any_length_decodes_back(levels: int, samples: int) -> None:
     model = made(levels, classes=(3, 2))
     x = sounds(model, 2, samples)
     c = torch.tensor([5, 1])
@@ -81,7 +81,7 @@ def test_each_step_prices_one_segment(
 
 
 @torch.no_grad()
-def test_a_longer_sound_of_a_seed_begins_as_the_shorter() -> None:
+def test_a_longer_sound_of_a_seed_begins_like_the_shorter_one() -> None:
     model = made()
     *_, short = model.sample_steps([4, 5], samples=SAMPLES_PER_STEP)
     *_, long = model.sample_steps([5], samples=SAMPLES_PER_STEP + 9)
@@ -90,7 +90,7 @@ def test_a_longer_sound_of_a_seed_begins_as_the_shorter() -> None:
 
 
 @torch.no_grad()
-def test_a_beginning_is_kept_and_gone_on_from_as_if_it_had_been_drawn() -> None:
+def test_a_kept_beginning_is_continued_as_if_it_had_been_drawn() -> None:
     model = made(local=2, hop=4)
     c = torch.randn(2, 2, 100, dtype=torch.float64)
     samples = SAMPLES_PER_STEP + 40
@@ -109,8 +109,8 @@ def test_a_beginning_is_kept_and_gone_on_from_as_if_it_had_been_drawn() -> None:
 
 
 @torch.no_grad()
-def test_what_is_heard_before_playing_is_all_that_counts() -> None:
-    """Priming in one piece, in pieces, or sample by sample leads to the same next sample."""
+def test_the_past_has_the_same_effect_however_it_was_appended() -> None:
+    """Appending in one piece, in pieces, or sample by sample leads to the same next sample."""
     model = made()
     x = sounds(model, 2, 50)
     z = model.noise([1, 2], 8)
@@ -128,7 +128,7 @@ def test_what_is_heard_before_playing_is_all_that_counts() -> None:
 
 
 @torch.no_grad()
-def test_a_part_is_priced_as_in_the_whole_and_its_past_is_not_counted() -> None:
+def test_a_part_has_the_same_bits_as_in_the_whole_sound() -> None:
     model = made(classes=(2,))
     x = sounds(model, 2, 40)
     c = torch.tensor([0, 1])

@@ -1,4 +1,4 @@
-"""Conditionals: prices that sum to 1, the papers' formulas written out again, and levels that noise draws and gives."""
+"""Conditionals have probabilities that sum to 1, equal the papers' formulas, and draw the level of any noise."""
 
 import itertools
 import math
@@ -51,7 +51,7 @@ def ones(count: int) -> Tensor:
 
 
 @pytest.mark.parametrize("size", [0.0, 1.0, 30.0])
-def test_the_prices_of_all_levels_are_their_probabilities_and_sum_to_one(conditional: Conditional, size: float) -> None:
+def test_the_probabilities_of_all_levels_sum_to_one(conditional: Conditional, size: float) -> None:
     numbers = size * normal(1, conditional.numbers)
     before = levels(conditional, 1, conditional.channels)
     for k in range(conditional.channels):
@@ -66,7 +66,7 @@ def test_the_prices_of_all_levels_are_their_probabilities_and_sum_to_one(conditi
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("size", [1.0, 30.0, 1e4])
-def test_noise_of_a_level_draws_it_again_however_unlikely(
+def test_the_noise_of_a_level_draws_it_again_however_unlikely_it_is(
     conditional: Conditional, size: float, dtype: torch.dtype
 ) -> None:
     count = conditional.levels + 200
@@ -90,7 +90,7 @@ def test_noise_draws_every_level_as_often_as_it_is_likely() -> None:
         assert torch.allclose(drawn.double(), conditional.probabilities(numbers, before, ones(1))[0], atol=1e-4)
 
 
-def test_any_noise_draws_some_level(conditional: Conditional) -> None:
+def test_any_noise_draws_a_level(conditional: Conditional) -> None:
     z = torch.tensor([-1e30, -40.0, -9.0, 0.0, 9.0, 40.0, 1e30])
     numbers = normal(7, conditional.numbers, dtype=torch.float32)
     x = conditional.draw_level(numbers, levels(conditional, 7, 0), z, torch.ones(7))
@@ -98,7 +98,7 @@ def test_any_noise_draws_some_level(conditional: Conditional) -> None:
     assert x[4:].tolist() == [conditional.levels - 1] * 3
 
 
-def test_colder_is_likelier_and_at_zero_the_likeliest_is_left(conditional: Conditional) -> None:
+def test_lower_temperatures_favour_likely_levels_and_zero_leaves_only_the_likeliest(conditional: Conditional) -> None:
     numbers = 2 * normal(50, conditional.numbers)
     before = levels(conditional, 50, 0)
     warm, mild, cold = (conditional.probabilities(numbers, before, t * ones(50)) for t in (1.0, 0.5, 0.0))
@@ -114,8 +114,8 @@ def test_colder_is_likelier_and_at_zero_the_likeliest_is_left(conditional: Condi
 
 
 @pytest.mark.parametrize("size", [0.0, 1.0, 30.0])
-def test_doubt_is_the_mean_price_of_what_may_be_drawn(conditional: Conditional, size: float) -> None:
-    """Against every level with its price; at other temperatures against the probabilities, level by level."""
+def test_entropy_is_the_mean_bits_of_all_levels(conditional: Conditional, size: float) -> None:
+    """It is compared with the bits of every level, and at other temperatures with the probabilities."""
     numbers = size * normal(1, conditional.numbers)
     before = levels(conditional, 1, conditional.channels)
     for k in range(conditional.channels):
@@ -133,7 +133,7 @@ def test_doubt_is_the_mean_price_of_what_may_be_drawn(conditional: Conditional, 
             assert float(doubt) == pytest.approx(sum(-each * math.log2(each) for each in p if each > 0), abs=1e-9)
 
 
-def test_watched_the_same_is_drawn_and_at_zero_there_is_no_doubt(conditional: Conditional) -> None:
+def test_recording_entropy_changes_no_level_and_at_zero_entropy_is_zero(conditional: Conditional) -> None:
     numbers = normal(50, conditional.numbers)
     before = levels(conditional, 50, 0)
     z = normal(50, seed=2)
@@ -174,7 +174,7 @@ def test_two_levels_are_a_bernoulli_or_a_softmax_of_two() -> None:
 
 
 def _paper_mixture(x: np.ndarray, numbers: np.ndarray, mixture: int) -> tuple[np.ndarray, float]:
-    """ln q of a pixel's three sub-pixels by the chain rule, and ln q of the pixel as the paper's loss has it.
+    """Return ln q of a pixel's three sub-pixels by the chain rule, and ln q of the pixel as in the paper's loss.
 
     x: levels (3,); numbers (10 · mixture,). The formulas of sections 2.1 and 2.2, one component after another.
     """
@@ -199,7 +199,7 @@ def _paper_mixture(x: np.ndarray, numbers: np.ndarray, mixture: int) -> tuple[np
     return np.diff(totals), float(totals[3])
 
 
-def test_the_mixture_of_logistics_is_the_papers() -> None:
+def test_the_mixture_of_logistics_equals_the_papers() -> None:
     mixture = 4
     generator = np.random.default_rng(3)
     head = LogisticMixture(3, 256, mixture)
@@ -237,14 +237,14 @@ def test_prices_and_gradients_are_finite_for_any_numbers_in_float32(conditional:
         assert torch.isfinite(numbers.grad).all()
 
 
-def test_what_a_network_sees_goes_from_minus_one_to_one(conditional: Conditional) -> None:
+def test_network_input_ranges_from_minus_one_to_one(conditional: Conditional) -> None:
     seen = conditional.network_input(torch.arange(conditional.levels, dtype=torch.float32))
     assert seen[0] == -1
     assert seen[-1] == 1
     assert torch.allclose(seen.diff(), torch.tensor(2 / (conditional.levels - 1)), atol=1e-6)
 
 
-def test_what_there_is_no_conditional_for_is_said() -> None:
+def test_impossible_conditionals_are_refused() -> None:
     with pytest.raises(ValueError, match="2 to 256 levels, and 512 were asked"):
         Categorical(1, 512)
     with pytest.raises(ValueError, match="2 levels, and 16 were asked"):
@@ -257,7 +257,7 @@ MIXTURES = [conditional for conditional in EVERY if isinstance(conditional, Logi
 
 
 def alone(head: LogisticMixture, count: int, size: float, seed: int) -> list[tuple[Tensor, Tensor, Tensor, Tensor]]:
-    """What `level` is asked for single pictures, at every colour and at temperatures from 0 to 2."""
+    """Yield arguments of `draw_level` for single pictures, for every colour and for temperatures from 0 to 2."""
     numbers = size * normal(count, head.numbers, seed=seed)
     noise = normal(count, seed=seed + 1).float()
     before = levels(head, count, head.channels, seed=seed)
@@ -271,14 +271,14 @@ def alone(head: LogisticMixture, count: int, size: float, seed: int) -> list[tup
 
 @pytest.mark.parametrize("head", MIXTURES, ids=name)
 @pytest.mark.parametrize("size", [0.3, 3.0, 30.0])
-def test_a_single_pictures_level_is_that_of_the_plain_formula(head: LogisticMixture, size: float) -> None:
+def test_the_level_of_a_single_picture_equals_the_plain_formula(head: LogisticMixture, size: float) -> None:
     for asked in alone(head, 420, size, seed=5):
         assert torch.equal(head.draw_level(*asked), Conditional.draw_level(head, *asked))
 
 
 @pytest.mark.parametrize("head", MIXTURES, ids=name)
-def test_rounding_never_decides_a_single_pictures_level(head: LogisticMixture) -> None:
-    """Noise that lies on an edge between two levels, or as near to it as numbers can."""
+def test_rounding_never_decides_the_level_of_a_single_picture(head: LogisticMixture) -> None:
+    """The noise lies on an edge between two levels, or as near to it as possible."""
     for numbers, before, _, heat in alone(head, 210, 2.0, seed=7):
         edges = head.probabilities(numbers, before, heat).cumsum(1)[0]
         inside = edges[(edges > 1e-6) & (edges < 1 - 1e-6)]
@@ -299,8 +299,8 @@ class Calls(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-def test_a_single_pictures_level_takes_few_calls_of_torch() -> None:
-    """A call costs far more than what is done with the numbers of one pixel, and a picture takes 3,072 levels."""
+def test_the_level_of_a_single_picture_takes_few_calls_of_torch() -> None:
+    """A call costs far more than its arithmetic for one pixel, and a picture needs 3,072 levels."""
     head = LogisticMixture(3, 256, 5)
     asked = alone(head, 210, 0.3, seed=9)
     with Calls() as calls:

@@ -1,4 +1,4 @@
-"""What a decoder's numbers say about pixels: probabilities that sum to 1, means, what is drawn."""
+"""Likelihoods of a decoder have probabilities that sum to 1, correct means and draws."""
 
 import math
 
@@ -59,7 +59,7 @@ def test_a_grey_is_the_probability_of_white() -> None:
     assert float(white[2]) == 1
 
 
-def test_both_prices_of_a_bit_sum_to_one() -> None:
+def test_both_probabilities_of_a_bit_sum_to_one() -> None:
     numbers = torch.linspace(-5, 5, 11, dtype=torch.float64).view(1, 1, 1, 11)
     black, white = (torch.full_like(numbers, level) for level in (0.0, 255.0))
     observation = BernoulliLikelihood(256)
@@ -80,7 +80,7 @@ def test_the_mean_of_a_logistic_is_the_level_around_mu() -> None:
 @pytest.mark.parametrize(
     "observation", [BernoulliLikelihood(256), LogisticLikelihood(256)], ids=["bernoulli", "logistic"]
 )
-def test_an_encoder_sees_numbers_from_minus_one_to_one(observation: BernoulliLikelihood | LogisticLikelihood) -> None:
+def test_encoder_input_ranges_from_minus_one_to_one(observation: BernoulliLikelihood | LogisticLikelihood) -> None:
     seen = observation.network_input(torch.arange(256.0))
     assert float(seen[0]) == pytest.approx(-1, abs=1 / 256)
     assert float(seen[-1]) == pytest.approx(1, abs=1 / 256)

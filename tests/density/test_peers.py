@@ -1,4 +1,4 @@
-"""Our layers beside independent implementations, with the same weights, to 1e-9 in float64."""
+"""Layers equal independent implementations with the same weights, to 1e-9 in float64."""
 
 import pytest
 import torch
@@ -42,7 +42,7 @@ def apart(ours: tuple[Tensor, Tensor], theirs: tuple[Tensor, Tensor]) -> float:
 
 
 class Half(nn.Module):
-    """One half of what a coupling does, as the peer wants it: s or t alone."""
+    """Returns one half of a coupling's output in the peer's form: only s or only t."""
 
     def __init__(self, coupling: MaskedCoupling, which: int) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Half(nn.Module):
 
 @torch.no_grad()
 @pytest.mark.parametrize("flip", [False, True])
-def test_checkerboard_coupling_is_the_peers(flip: bool) -> None:
+def test_checkerboard_coupling_equals_the_peers(flip: bool) -> None:
     mask = checkerboard(4, 6, flip).double()
     ours = MaskedCoupling(mask, net(3, 6, mask), Affine(0.7)).double()
     peer = normflows.flows.MaskedAffineFlow(mask.expand(3, 4, 6), Half(ours, 1), Half(ours, 0))
@@ -66,7 +66,7 @@ def test_checkerboard_coupling_is_the_peers(flip: bool) -> None:
 
 
 class WithContext(nn.Module):
-    """A network that is also handed a context, which ours has none of."""
+    """Accepts a context, as the peer needs it, and ignores it."""
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class WithContext(nn.Module):
 
 
 class Peer(AffineCouplingTransform):
-    """nflows' affine coupling with our bounded tanh in place of its sigmoid."""
+    """Is nflows' affine coupling with our bounded tanh instead of its sigmoid."""
 
     transform_of_ours: Affine
 
@@ -90,7 +90,7 @@ class Peer(AffineCouplingTransform):
 
 @torch.no_grad()
 @pytest.mark.parametrize("swap", [False, True])
-def test_channel_coupling_is_the_peers(swap: bool) -> None:
+def test_channel_coupling_equals_the_peers(swap: bool) -> None:
     inner = net(2, 4)
     ours = ChannelCoupling(swap, inner, Affine(1.0)).double()
     peer = Peer(1 - channel_mask(4, flip=swap).flatten(), lambda i, o: WithContext(inner))
@@ -101,7 +101,7 @@ def test_channel_coupling_is_the_peers(swap: bool) -> None:
 
 
 @torch.no_grad()
-def test_additive_coupling_is_the_peers() -> None:
+def test_additive_coupling_equals_the_peers() -> None:
     inner = net(2, 2)
     ours = ChannelCoupling(False, inner, Additive()).double()
     peer = AdditiveCouplingTransform(1 - channel_mask(4).flatten(), lambda i, o: WithContext(inner))
@@ -110,7 +110,7 @@ def test_additive_coupling_is_the_peers() -> None:
 
 
 @torch.no_grad()
-def test_batch_norm_is_the_peers() -> None:
+def test_batch_norm_equals_the_peers() -> None:
     ours = BatchNorm(3).double().eval()
     ours.mean.copy_(entries(3))
     ours.var.copy_(entries(3).square() + 0.1)
@@ -124,7 +124,7 @@ def test_batch_norm_is_the_peers() -> None:
 
 
 @torch.no_grad()
-def test_actnorm_is_the_peers() -> None:
+def test_actnorm_equals_the_peers() -> None:
     ours = ActNorm(3).double()
     ours.b.copy_(entries(3))
     ours.logs.copy_(0.3 * entries(3))
@@ -140,7 +140,7 @@ def test_actnorm_is_the_peers() -> None:
 
 @pytest.mark.filterwarnings("ignore:torch.lu is deprecated")  # the peer's own call, at its start
 @torch.no_grad()
-def test_invertible_convolution_is_the_peers_with_signs() -> None:
+def test_invertible_convolution_equals_the_peers_with_signs() -> None:
     ours = InvertibleConv(4, generator=torch.Generator().manual_seed(2)).double()
     ours.log_s += 0.2 * entries(4)
     assert bool((ours.sign < 0).any()), "the case with negative signs must be among the tested"
@@ -156,6 +156,6 @@ def test_invertible_convolution_is_the_peers_with_signs() -> None:
     assert float((ours.inverse(z) - x).abs().max()) < CLOSE
 
 
-def test_plain_squeeze_is_the_peers() -> None:
+def test_plain_squeeze_equals_the_peers() -> None:
     x = entries(2, 3, 4, 6)
     assert torch.equal(Squeeze()(x)[0], SqueezeTransform()(x)[0])

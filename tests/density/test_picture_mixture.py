@@ -1,4 +1,4 @@
-"""Two models mixed at every pixel: exact at any share, and at either end the one model alone to the last bit."""
+"""Two mixed models are exact at any share, and equal one model to the last bit at 0 and 1."""
 
 import functools
 
@@ -41,7 +41,7 @@ def pictures(model: Autoregressive, count: int = 3) -> Tensor:
 
 @torch.no_grad()
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_at_either_end_it_is_the_one_model_to_the_last_bit(case: tuple[str, str, tuple[int, ...], int]) -> None:
+def test_a_share_of_0_or_1_gives_one_model_to_the_last_bit(case: tuple[str, str, tuple[int, ...], int]) -> None:
     a, b = pair(case)
     z = a.noise([1, 2, 3])
     x = pictures(a)
@@ -54,7 +54,7 @@ def test_at_either_end_it_is_the_one_model_to_the_last_bit(case: tuple[str, str,
 
 @torch.no_grad()
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_any_picture_comes_back_and_costs_what_the_mixed_probabilities_say(
+def test_any_picture_decodes_back_and_has_the_mixed_probability(
     case: tuple[str, str, tuple[int, ...], int],
 ) -> None:
     a, b = pair(case)
@@ -82,7 +82,7 @@ def test_the_probabilities_of_all_pictures_sum_to_one() -> None:
 
 
 @torch.no_grad()
-def test_a_share_that_is_changed_on_the_way_holds_from_there_on() -> None:
+def test_a_share_that_changes_while_drawing_applies_from_there_on() -> None:
     a, b = made("pixelcnn", (1, 4, 4), 6), made("gated_pixelcnn", (1, 4, 4), 6)
     share = torch.zeros(4, 4)
     z = a.noise([1, 2, 3, 4])
@@ -99,7 +99,7 @@ def test_a_share_that_is_changed_on_the_way_holds_from_there_on() -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize(("kinds_a", "kinds_b"), [(2, 3), (2, 0), (0, 3)])
-def test_each_model_hears_its_own_class(kinds_a: int, kinds_b: int) -> None:
+def test_each_model_gets_its_own_class(kinds_a: int, kinds_b: int) -> None:
     a, b = (made("gated_pixelcnn", (1, 4, 4), 6, kinds) for kinds in (kinds_a, kinds_b))
     both = mix_models(a, b, 0.4)
     x = pictures(a, 1)
@@ -116,7 +116,7 @@ def test_each_model_hears_its_own_class(kinds_a: int, kinds_b: int) -> None:
         both.decode(both.noise([1]))
 
 
-def test_only_models_of_one_shape_and_as_many_levels_are_mixed() -> None:
+def test_only_models_of_equal_shape_and_levels_can_be_mixed() -> None:
     one = made("pixelcnn", (1, 4, 4), 6)
     for other in (made("pixelcnn", (1, 3, 3), 6), made("pixelcnn", (1, 4, 4), 2)):
         with pytest.raises(ValueError, match="cannot be mixed"):

@@ -1,4 +1,4 @@
-"""Posteriors: their densities, and what an inverse autoregressive step may see."""
+"""Posteriors have correct densities, and an inverse autoregressive step sees only earlier entries."""
 
 import math
 
@@ -78,7 +78,7 @@ def test_no_encoder_makes_a_latent_infinite(posterior: Posterior) -> None:
 
 @pytest.mark.parametrize("latent", [1, 2, 5])
 @pytest.mark.parametrize("reverse", [False, True])
-def test_outputs_see_what_comes_before_and_all_see_the_context(latent: int, reverse: bool) -> None:
+def test_outputs_depend_on_earlier_entries_and_on_the_context(latent: int, reverse: bool) -> None:
     torch.manual_seed(3)
     net = ContextMADE(latent, 3, 16, reverse=reverse).double()
     for parameter in net.parameters():
@@ -94,7 +94,7 @@ def test_outputs_see_what_comes_before_and_all_see_the_context(latent: int, reve
     assert torch.equal((by_z != 0).all(1), before)
 
 
-def test_two_steps_of_opposite_order_let_every_entry_see_every_other() -> None:
+def test_two_steps_of_opposite_order_connect_all_entries() -> None:
     h = numbers(1, iaf(1).numbers)
     eps = numbers(1, LATENT, seed=1)
     one = torch.autograd.functional.jacobian(lambda e: iaf(1)(h, e)[0][0], eps)[:, 0]
@@ -113,7 +113,7 @@ def test_a_new_gate_keeps_most_of_z() -> None:
 
 
 @pytest.mark.parametrize("posterior", [Posterior(8), PlanarPosterior(8, 40), RadialPosterior(8, 40)], ids=str)
-def test_where_an_encoder_says_nothing_the_posterior_is_the_prior(posterior: Posterior) -> None:
+def test_with_zeros_from_the_encoder_the_posterior_is_the_prior(posterior: Posterior) -> None:
     eps = torch.randn(5, 8, generator=torch.Generator().manual_seed(0))
     z, log_q = posterior(torch.zeros(5, posterior.numbers), eps)
     assert torch.allclose(z, eps, atol=1e-5)

@@ -1,4 +1,4 @@
-"""One sample of sound: its level is found by halving as from the whole list, and none clicks."""
+"""Levels of sound found by bisection equal those of the whole list, and none clicks."""
 
 import math
 
@@ -7,7 +7,7 @@ import torch
 from studio.density.conditional import CategoricalSample, LogisticMixtureSample
 
 
-def test_levels_found_by_halving_are_those_of_the_whole_list() -> None:
+def test_levels_found_by_bisection_equal_those_of_the_whole_list() -> None:
     drawn = LogisticMixtureSample(200, 3)
     numbers = torch.randn(400, drawn.numbers, dtype=torch.float64)
     z = 1.5 * torch.randn(400, dtype=torch.float64)
@@ -20,8 +20,8 @@ def test_levels_found_by_halving_are_those_of_the_whole_list() -> None:
 
 
 @torch.no_grad()
-def test_sixteen_bits_may_be_as_certain_as_eight() -> None:
-    """A bound of ln s made for 256 levels would ask 6.9 bits of every sample at least (models.md, trap 6)."""
+def test_sixteen_bits_can_be_predicted_as_surely_as_eight() -> None:
+    """With the bound of ln s for 256 levels, every sample would cost at least 6.9 bits."""
     drawn = LogisticMixtureSample(65_536, 1)
     value = float(drawn.network_input(torch.tensor([41_000.0])))
     numbers = torch.tensor([0.0, value, -15.0]).view(1, 3, 1)
@@ -30,6 +30,6 @@ def test_sixteen_bits_may_be_as_certain_as_eight() -> None:
 
 
 def test_no_level_clicks() -> None:
-    """What the floor gives to all levels together is drawn less than once in ten minutes."""
+    """A level that is possible only by the floor is drawn less than once in ten minutes."""
     for drawn in (CategoricalSample(1, 256), LogisticMixtureSample(65_536)):
         assert drawn.levels * drawn.min_probability * 16_000 * 600 < 1

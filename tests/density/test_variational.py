@@ -1,4 +1,4 @@
-"""The variational model: its bounds beside the true likelihood, what training lowers, what a price depends on."""
+"""The variational model has correct bounds, losses and noise."""
 
 import math
 
@@ -16,7 +16,7 @@ SHAPE = (1, 2, 2)
 
 
 class Silent(nn.Module):
-    """An encoder that says nothing: zeros, so that a diagonal posterior is the prior."""
+    """Is an encoder that returns zeros, so that a diagonal posterior equals the prior."""
 
     def __init__(self, numbers: int) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ def posterior_of(name: str, latent: int = 2) -> Posterior:
 
 
 def small(posterior: str = "diagonal", *, levels: int = 256, logistic: bool = False) -> Variational:
-    """A model of 2×2 pixels with a latent of two numbers, in float64. Its posterior is wider than the prior, so
+    """Return a model of 2×2 pixels with a latent of two numbers, in float64. Its posterior is wider than the prior, so
     that no latent that matters is drawn too seldom."""
     torch.manual_seed(5)
     made = posterior_of(posterior)
@@ -57,7 +57,7 @@ def small(posterior: str = "diagonal", *, levels: int = 256, logistic: bool = Fa
 
 
 def silent(**settings: float) -> Variational:
-    """The posterior is the prior, so every divergence is zero; the decoder says one half."""
+    """Return a model whose posterior is the prior, so every divergence is zero; the decoder returns one half."""
     decoder = nn.Sequential(nn.Linear(3, 4), nn.Unflatten(1, SHAPE))
     nn.init.zeros_(decoder[0].weight)
     nn.init.zeros_(decoder[0].bias)
@@ -74,7 +74,7 @@ def every_black_and_white() -> Tensor:
 
 @torch.no_grad()
 def true_log_prob(model: Variational, x: Tensor) -> Tensor:
-    """ln p(x) by summing over a grid of all likely latents."""
+    """Return ln p(x) by summing over a grid of all likely latents."""
     axis = torch.linspace(-8, 8, 321, dtype=torch.float64)
     z = torch.cartesian_prod(axis, axis)
     log_prior = -0.5 * z.square().sum(1) - math.log(2 * math.pi) + 2 * math.log(float(axis[1] - axis[0]))
@@ -136,7 +136,7 @@ def test_one_draw_is_the_lower_bound() -> None:
 
 
 @torch.no_grad()
-def test_the_draws_are_taken_a_few_at_a_time_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decoding_few_draws_at_a_time_gives_the_same_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     model = small("iaf")
     x = pictures(3)
     at_once = model.importance_log_prob(x, 50)
@@ -145,7 +145,7 @@ def test_the_draws_are_taken_a_few_at_a_time_with_the_same_result(monkeypatch: p
 
 
 @torch.no_grad()
-def test_a_generator_draws_bits_and_latents_anew_and_can_be_repeated() -> None:
+def test_a_generator_draws_new_bits_and_latents_repeatably() -> None:
     model = small()
     x = torch.full((1, *SHAPE), 128, dtype=torch.uint8)
     again = [model.importance_log_prob(x, 5, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
@@ -154,7 +154,7 @@ def test_a_generator_draws_bits_and_latents_anew_and_can_be_repeated() -> None:
     assert torch.equal(model.importance_log_prob(x, 5), model.importance_log_prob(x, 5))
 
 
-def test_free_bits_give_nothing_for_a_divergence_below_them() -> None:
+def test_a_divergence_below_the_free_bits_does_not_lower_the_loss() -> None:
     x = pictures(64)
     free = silent(free_bits=0.25)
     paid = silent()
@@ -197,7 +197,7 @@ def test_held_out_figures_are_never_annealed_and_have_no_free_bits() -> None:
 
 
 @torch.no_grad()
-def test_training_draws_bits_and_latents_anew() -> None:
+def test_training_draws_new_bits_and_latents() -> None:
     model = small().train()
     x = torch.full((4, *SHAPE), 128, dtype=torch.uint8)
     assert not torch.equal(model.log_prob(x), model.log_prob(x))
@@ -206,7 +206,7 @@ def test_training_draws_bits_and_latents_anew() -> None:
 
 
 @torch.no_grad()
-def test_the_noise_of_a_price_belongs_to_the_picture_alone() -> None:
+def test_the_noise_of_log_prob_depends_only_on_the_picture() -> None:
     model = small()
     x = pictures(40)
     assert torch.equal(model.log_prob(x), model.log_prob(x.flip(0)).flip(0))
@@ -236,5 +236,5 @@ def test_a_latent_is_decoded_to_the_rounded_mean() -> None:
     x = model.decode(z, temperature=0.5)
     assert x.dtype == torch.uint8
     assert torch.equal(x.double(), expected)
-    with pytest.raises(ValueError, match="cannot keep part of it"):
+    with pytest.raises(ValueError, match="cannot keep part"):
         next(model.decode_steps(z, keep=x))

@@ -1,4 +1,4 @@
-"""The maps of posteriors beside independent implementations, with the same weights, to 1e-9 in float64."""
+"""The maps of posteriors equal independent implementations with the same weights, to 1e-9 in float64."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def apart(ours: tuple[Tensor, Tensor], theirs: tuple[Tensor, Tensor]) -> float:
 
 @torch.no_grad()
 @pytest.mark.parametrize("size", [0.3, 3.0])
-def test_planar_is_the_peers(size: float) -> None:
+def test_planar_flows_equal_the_peers(size: float) -> None:
     u = size * entries(ENTRIES, seed=2)
     w = size * entries(ENTRIES, seed=3)
     b = entries(1, seed=4)
@@ -41,7 +41,7 @@ def test_planar_is_the_peers(size: float) -> None:
 
 
 @torch.no_grad()
-def test_radial_is_the_peers() -> None:
+def test_radial_flows_equal_the_peers() -> None:
     center = entries(ENTRIES, seed=2)
     alpha = entries(1, seed=3)
     beta = entries(1, seed=4)
@@ -55,8 +55,10 @@ def test_radial_is_the_peers() -> None:
 
 
 class AsPeersNet(nn.Module):
-    """Our network as the peer wants it: with its order, and m and s apart, each `(B, entries)`. Its inverse starts
-    from zeros in float32."""
+    """Returns our network's output in the peer's form: with its order, m and s apart, each `(B, entries)`.
+
+    The peer's inverse starts from zeros in float32.
+    """
 
     def __init__(self, net: ContextMADE, context: Tensor, order: Tensor) -> None:
         super().__init__()
@@ -71,7 +73,7 @@ class AsPeersNet(nn.Module):
 
 @torch.no_grad()
 @pytest.mark.parametrize("reverse", [False, True])
-def test_the_gate_of_an_inverse_autoregressive_step_is_the_peers(reverse: bool) -> None:
+def test_the_gate_of_an_inverse_autoregressive_step_equals_the_peers(reverse: bool) -> None:
     torch.manual_seed(0)
     net = ContextMADE(ENTRIES, 3, 16, reverse=reverse).double()
     for parameter in net.parameters():

@@ -1,4 +1,4 @@
-"""A WaveNet beside the PyPI package wavenet-vocoder, with the same weights, to 1e-9 in float64."""
+"""A WaveNet equals the PyPI package wavenet-vocoder with the same weights, to 1e-9 in float64."""
 
 import pytest
 import torch
@@ -14,8 +14,11 @@ LAYERS, CHANNELS, SKIP, LEVELS = 6, 8, 12, 16
 
 @torch.no_grad()
 def the_same(peer: torch.nn.Module, gin: int) -> WaveNetNetwork:
-    """Our network with the peer's weights. It multiplies the stream by √½ after every layer and the sum of skips by √½
-    at every addition; both are a matter of how large each layer's weights are."""
+    """Return our network with the peer's weights.
+
+    The peer multiplies the stream by √½ after every layer and the sum of skips by √½ at every addition. Here these
+    factors are part of the weights.
+    """
     net = WaveNetNetwork(LEVELS, [1, 2, 4] * 2, CHANNELS, SKIP, LEVELS, (3,) if gin else ()).double()
     half = 0.5**0.5
     last = LAYERS - 1
@@ -46,7 +49,7 @@ def the_same(peer: torch.nn.Module, gin: int) -> WaveNetNetwork:
 @torch.no_grad()
 @pytest.mark.filterwarnings("ignore:.*weight_norm. is deprecated:FutureWarning")
 @pytest.mark.parametrize("gin", [0, 5])
-def test_numbers_are_the_peers_at_once_and_sample_by_sample(gin: int) -> None:
+def test_numbers_equal_the_peers_at_once_and_sample_by_sample(gin: int) -> None:
     torch.manual_seed(0)
     words = {"gin_channels": gin, "n_speakers": 3} if gin else {}
     peer = peers.WaveNet(
@@ -59,7 +62,7 @@ def test_numbers_are_the_peers_at_once_and_sample_by_sample(gin: int) -> None:
     net = the_same(peer, gin)
     x = torch.randint(0, LEVELS, (1, 60))
     c = torch.tensor([2]) if gin else None
-    before = net.before(x)  # silence first, as the peer is told to begin
+    before = net.previous_levels(x)  # silence first, as the peer is told to begin
     seen = torch.nn.functional.one_hot(before, LEVELS).double().transpose(1, 2)
     theirs = peer(seen, g=None if c is None else c[:, None])
     assert torch.allclose(net(x, c), theirs, atol=1e-9)

@@ -25,7 +25,7 @@ def screen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Screen]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[Any]:
-    """If a test of the mouse fails, report a screenshot and the end of the window's log."""
+    """Report a screenshot and the end of the window's log if a test of the mouse fails."""
     report = yield
     screen = getattr(item, "funcargs", {}).get("screen")
     if report.failed and isinstance(screen, Screen):

@@ -175,7 +175,7 @@ class Scenes:
         self.window.until(lambda: self.window.ask("open"), "The list of models")
 
     def finder(self) -> None:
-        """Its list is the same each time: it has the controls of what the model in front can do."""
+        """Open the command palette. Its list is the same each time, as the shown model can do the same."""
         self.panel("Generate")
         self.model(AT_ONCE)
         self.window.key("ctrl+k")

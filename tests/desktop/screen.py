@@ -101,7 +101,7 @@ class Screen:
         return path if path.exists() else None
 
     def focused(self) -> str:
-        """The title of the window to which the X server sends keys, with its number."""
+        """Return the title of the window to which the X server sends keys, with its number."""
         words = ["xdotool", "getwindowfocus", "getwindowname", "getwindowfocus"]
         done = subprocess.run(words, env=self.environment, timeout=PATIENCE, check=False, stdout=subprocess.PIPE)
         return " ".join(done.stdout.decode().split())

@@ -19,5 +19,5 @@ def window(screen: Screen, tmp_path: Path) -> Iterator[DesktopWindow]:
     window.kill()
 
 
-def test_each_control_does_what_a_hand_asks_of_it(window: DesktopWindow) -> None:
+def test_each_control_reacts_to_the_pointer(window: DesktopWindow) -> None:
     touch_everything(window)

@@ -55,7 +55,7 @@ def generate(window: DesktopWindow, model: str, number: int = 16) -> list[Part]:
 
 
 def make(window: DesktopWindow, number: int = 16) -> list[Part]:
-    """Press Generate, wait for the pictures; returns the rows of the grid."""
+    """Press Generate, wait for the pictures, and return the rows of the grid."""
     window.press_main()
     window.until(lambda: window.finished("generate.batch.cells") == number, "The pictures", COMPILES)
     window.until(lambda: window.sees("Generate", "button", "MainButton"), "The end of making")
@@ -96,14 +96,14 @@ def test_a_fault_and_a_window_that_does_not_answer_are_noticed(
 
 @pytest.fixture
 def first_launch(screen: Screen, tmp_path: Path) -> Iterator[DesktopWindow]:
-    """A window as a new user sees it, with nothing in its folders."""
+    """Open a window as a new user sees it, with nothing in its folders."""
     window = DesktopWindow(screen, tmp_path / "home", (1440, 900))
     window.ask("report")  # the start is not a touch
     yield window
     assert window.close() == 0
 
 
-def test_the_steps_of_the_readme_one_after_the_other(first_launch: DesktopWindow, tmp_path: Path) -> None:
+def test_the_steps_of_the_readme_can_be_followed_in_order(first_launch: DesktopWindow, tmp_path: Path) -> None:
     """Models are chosen only if a step says so."""
     window = first_launch
     assert window.value("panel") == "generate" and window.sees(f"Model, {FIRST}")  # 1
@@ -270,7 +270,7 @@ def test_a_photograph_of_a_camera_is_opened_by_its_name(window: DesktopWindow) -
     assert window.value("explore.badge.kind") == "exact"
 
 
-def test_a_picture_goes_on_from_the_row_to_which_the_marker_was_dragged(window: DesktopWindow) -> None:
+def test_a_picture_continues_from_the_row_to_which_the_marker_was_dragged(window: DesktopWindow) -> None:
     row = generate(window, FIRST, 1)[0]
     window.click(row, times=2)
     base = window.value("generate.enlarged.item.picture")
@@ -299,7 +299,7 @@ def test_surprise_shows_the_bits_of_each_pixel(window: DesktopWindow) -> None:
     assert not window.value("surprisal.on")
 
 
-def test_a_hole_that_is_painted_is_filled_and_the_rest_is_kept(window: DesktopWindow, photo: Path) -> None:
+def test_a_painted_part_is_redrawn_and_the_rest_is_kept(window: DesktopWindow, photo: Path) -> None:
     window.open_panel("Complete")
     window.choose_model(FIRST)
     bring(window, photo)
@@ -323,8 +323,8 @@ def test_a_hole_that_is_painted_is_filled_and_the_rest_is_kept(window: DesktopWi
     assert len([row for row in window.parts("row") if row["class"] == "ResultsView"]) == 2
 
 
-def test_play_makes_a_sound_that_is_heard_while_it_is_made(window: DesktopWindow) -> None:
-    """On a machine that is too busy to make it in time, the window says when it will be heard without a gap."""
+def test_play_makes_a_sound_audible_while_it_is_generated(window: DesktopWindow) -> None:
+    """If the computer is too busy, the window says when the sound will play without a gap."""
     window.open_panel("Sound")
     window.click("Play")
     window.until(lambda: window.value("sound.player.made_seconds") > 0.5, "The sound", COMPILES)

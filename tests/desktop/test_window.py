@@ -1,4 +1,4 @@
-"""The tests' hand waits for what it did, even if the window handles it late."""
+"""The pointer of the tests waits for its effect, even if the window handles it late."""
 
 from typing import Any
 

@@ -143,7 +143,7 @@ class Busy:
         return longest
 
     def most_work(self) -> float:
-        """Of the thread alone, in seconds on a processor, since it was asked last.
+        """Return the thread's processor seconds since the last call.
 
         If a thread for which the window waits has ended, nobody knows any more what it waited for a processor.
         """

@@ -236,7 +236,7 @@ class DesktopWindow:
         return self._count("release") >= self._released
 
     def _went_elsewhere(self, began: float, answers: int) -> bool:
-        """A window over which a dialog has opened, or a list that has closed, is not told that the mouse was let go."""
+        """Return whether the release went elsewhere: to a dialog that has opened, or because a list has closed."""
         changed = self.ask("open") != self._opened
         return answers > ANSWERS and time.monotonic() - began > (GONE if changed else 5 * GONE)
 
@@ -332,7 +332,7 @@ class DesktopWindow:
 
 
 def may_take() -> float:
-    """Seconds within which the window answers on this machine, as many as share its processors now."""
+    """Return the seconds within which the window answers on this computer with its present load."""
     running = int(Path("/proc/loadavg").read_text().split()[3].partition("/")[0])
     share = max(os.getloadavg()[0], running) / (os.cpu_count() or 1)
     return MAY_TAKE if share <= 1.0 else max(CROWDED, share) * MAY_TAKE

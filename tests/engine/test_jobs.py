@@ -55,7 +55,7 @@ def test_a_batch_is_drawn_in_groups_and_each_picture_is_its_seeds(tiny: str, ask
     assert alone.log_prob == pytest.approx([(done[2].log_prob or ())[1]], rel=1e-5)
 
 
-def test_a_loop_is_found_after_steps_between_which_it_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loop_is_found_in_steps_and_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     at_work = JobStarter(CPU)
     monkeypatch.setattr(at_work.model_cache, "get_model", lambda name: HUM)
     sound = np.rint(12_000 * np.sin(2 * np.pi * 110 * np.arange(RATE) / RATE)).astype(np.int16)
@@ -64,7 +64,7 @@ def test_a_loop_is_found_after_steps_between_which_it_can_be_cancelled(monkeypat
     assert isinstance(last, wire.LoopFound) and last.join_bits <= last.join_bits_before
 
 
-def test_a_price_is_told_after_steps_between_which_it_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_score_is_computed_in_steps_and_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     at_work = JobStarter(CPU)
     monkeypatch.setattr(at_work.model_cache, "get_model", lambda name: HUM)
     sound = np.rint(12_000 * np.sin(2 * np.pi * 110 * np.arange(600) / RATE)).astype(np.int16)

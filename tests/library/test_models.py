@@ -299,10 +299,8 @@ def test_a_pickle_is_refused_under_any_name(tmp_path: Path, name: str, zipped: b
         ):
             with pytest.raises(BadModel) as fault:
                 opening()
-            assert str(fault.value) == (
-                f'"{name}" is a pickle, which can run programs when opened, so it was not opened. '
-                "Ask for a .safetensors file."
-            )
+            assert str(fault.value).startswith(f'"{name}" is a pickle')
+            assert ".safetensors" in str(fault.value)
     assert not canary.exists()
 
 

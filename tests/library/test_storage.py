@@ -85,7 +85,7 @@ def test_a_written_file_is_readable_by_others_and_leaves_no_other_file(tmp_path:
         assert (tmp_path / "secret.png").stat().st_mode & 0o777 == 0o600
 
 
-def test_bytes_reach_the_disk_before_the_name_and_the_name_before_it_returns(
+def test_bytes_reach_the_disk_before_the_name_and_the_name_before_the_return(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = FaultyDisk(0)

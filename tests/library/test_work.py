@@ -225,7 +225,7 @@ def test_a_recipe_that_cannot_be_read_is_reported_and_not_used(recipe: str) -> N
         recipe_of_png(data)
 
 
-def test_a_small_text_that_unpacks_endlessly_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_that_unpacks_endlessly_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "MAX_TEXT_BYTES", 2**20)
     bomb = zlib.compress(bytes(2**25), 9)
     for kind, body in (

@@ -125,12 +125,12 @@ def test_parts_and_single_samples_give_the_same_numbers(words: dict[str, Any], d
     last = None
     at = 0
     for part in x.split((1, 17, 5, 17), 1):
-        found.append(net.go_on(net.before(part, last), queues, c, at))
+        found.append(net.continue_numbers(net.previous_levels(part, last), queues, c, at))
         last = part[:, -1:]
         at = at + part.shape[1]
     assert torch.allclose(torch.cat(found, 2), numbers, atol=close)
     steps = net.steps(net.queues(len(x)), c, 0, len(x))
-    before = net.before(x)
+    before = net.previous_levels(x)
     found = [steps(before[:, t]) for t in range(23)]
     steps = net.steps(steps.queues(), c, 23, len(x))  # continued in the middle of every ring
     found += [steps(before[:, t]) for t in range(23, x.shape[1])]
@@ -149,7 +149,7 @@ def test_a_part_with_its_context_equals_that_part_of_the_whole() -> None:
         known = x[sound, max(begin - FIELD, 0) : begin + 9]
         parts[sound, -len(known) :] = known
     whole = net(x, c)
-    found = net.after(parts, c)
+    found = net.numbers_after_context(parts, c)
     for sound, begin in enumerate(begins):
         assert torch.allclose(found[sound], whole[sound, :, begin : begin + 9], atol=1e-12)
 

@@ -1,4 +1,4 @@
-"""The private environment: which PyTorch, when it is set up again, and what a failed set-up says and leaves."""
+"""The private environment gets the right PyTorch, is set up again when needed, and survives a failed set-up."""
 
 import re
 import threading
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that set-up takes for its clone. Its Python is a file, its installs write their names to `done`."""
+    """Make a folder that set-up takes for its clone. Its Python is a file; installs write their names to `done`."""
     (tmp_path / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
     constraints = tmp_path / "constraints.txt"
     constraints.write_text("torch==2.13.0\n")
@@ -37,7 +37,7 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def done(clone: Path, part: str = "") -> list[str]:
-    """What was installed so far; with a part, notes it as installed."""
+    """Return what was installed so far. With a part, note it as installed."""
     notes = clone / "done"
     words = notes.read_text().split() if notes.exists() else []
     if part:
@@ -49,7 +49,7 @@ def done(clone: Path, part: str = "") -> list[str]:
 
 
 @pytest.mark.parametrize("pin", ["torch==2.13.0", "torchaudio==2.11.0"])
-def test_linux_without_nvidia_asks_for_the_build_without_cuda_and_nothing_else_will_do(pin: str) -> None:
+def test_linux_without_nvidia_gets_only_the_build_without_cuda(pin: str) -> None:
     words = environment.cpu_build(pin, "linux", nvidia=False)
     assert words[-1] == f"{pin}+cpu"
     assert "--no-deps" in words
@@ -57,7 +57,7 @@ def test_linux_without_nvidia_asks_for_the_build_without_cuda_and_nothing_else_w
 
 
 def test_pips_own_sources_stay_in_use_beside_pytorchs_index() -> None:
-    """Wheels in a folder named in pip.conf or PIP_FIND_LINKS are found: no word here switches them off."""
+    """Wheels in a folder named in pip.conf or PIP_FIND_LINKS are found: no argument switches them off."""
     words = environment.cpu_build("torch==2.13.0", "linux", nvidia=False)
     assert not {"--index-url", "-i", "--no-index", "--isolated"} & set(words)
 
@@ -74,7 +74,7 @@ TORCH, TORCHAUDIO = "torch==2.13.0+cpu", "torchaudio==2.11.0+cpu"
     ("missing", "tried"),
     [([], [TORCH, TORCHAUDIO]), ([TORCHAUDIO], [TORCH, TORCHAUDIO]), ([TORCH, TORCHAUDIO], [TORCH])],
 )
-def test_where_that_build_cannot_be_had_pips_sources_decide_and_the_person_is_told(
+def test_if_that_build_is_missing_pips_sources_decide_and_the_user_is_told(
     missing: list[str], tried: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ran: list[str] = []
@@ -91,14 +91,14 @@ def test_where_that_build_cannot_be_had_pips_sources_decide_and_the_person_is_to
     assert ("CUDA" in capsys.readouterr().err) is (TORCH in missing)
 
 
-def test_nothing_leads_pip_or_python_out_of_the_environment() -> None:
+def test_pip_and_python_stay_in_the_environment() -> None:
     person = {"HOME": "/h", "PYTHONPATH": "/ros", "PYTHONHOME": "/x", "PIP_TARGET": "/y", "PIP_USER": "1"}
     env = environment.clean_env({**person, "PIP_PROXY": "p"})
     assert not {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET"} & env.keys()
     assert (env["HOME"], env["PIP_PROXY"], env["PIP_USER"], env["PYTHONSAFEPATH"]) == ("/h", "p", "0", "1")
 
 
-def test_the_constraints_pin_all_that_the_project_names_and_name_no_place() -> None:
+def test_the_constraints_pin_all_packages_of_the_project_and_name_no_url() -> None:
     lines = [line for line in environment.CONSTRAINTS.read_text().splitlines() if not line.startswith("#")]
     assert [line for line in lines if not re.fullmatch(r"[a-z0-9.-]+==[0-9][0-9a-z.]*( ; .+)?", line)] == []
     table = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -107,7 +107,7 @@ def test_the_constraints_pin_all_that_the_project_names_and_name_no_place() -> N
     assert wanted <= {line.split("==")[0] for line in lines}
 
 
-def test_the_qt_that_kills_python_3_11_is_never_taken() -> None:
+def test_the_qt_that_crashes_python_3_11_is_never_installed() -> None:
     pins = re.findall("^pyside6-essentials==(.*)", environment.CONSTRAINTS.read_text(), re.M)
     assert pins and "6.12.0" not in pins
     assert "!=6.12.0" in (ROOT / "pyproject.toml").read_text()
@@ -128,7 +128,7 @@ def test_a_second_start_installs_nothing(clone: Path) -> None:
     assert done(clone) == ["app"]
 
 
-def test_the_tests_tools_come_only_for_the_tests_and_on_top(clone: Path) -> None:
+def test_the_tools_of_the_tests_are_installed_only_for_the_tests(clone: Path) -> None:
     environment.set_up("app")
     environment.set_up("app", "test")
     environment.set_up("app")
@@ -152,7 +152,7 @@ def test_settings_of_the_tools_do_not_set_up_again(clone: Path) -> None:
     assert done(clone) == ["app"]
 
 
-def test_a_set_up_that_was_cut_off_is_begun_afresh(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_set_up_begins_again(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def cut() -> None:
         (clone / ".venv" / "half a package").touch()
         raise KeyboardInterrupt
@@ -173,7 +173,7 @@ def test_a_broken_environment_is_made_again(clone: Path) -> None:
     assert done(clone) == ["app", "app"] and environment.is_ready("app")
 
 
-def test_a_failed_download_leaves_what_was_there_and_the_next_start_goes_on(
+def test_a_failed_download_changes_nothing_and_the_next_start_continues(
     clone: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def offline() -> None:
@@ -187,7 +187,7 @@ def test_a_failed_download_leaves_what_was_there_and_the_next_start_goes_on(
     assert environment.is_ready("app") and (clone / ".venv" / "torch").exists()
 
 
-def test_too_little_room_is_said_before_anything_is_touched(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_space_is_reported_before_anything_changes(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environment, "SPACE_NEEDED", 1e18)
     with pytest.raises(SystemExit, match="Make room"):
         environment.set_up("app")
@@ -211,7 +211,7 @@ def test_a_folder_that_cannot_be_written_is_named(clone: Path, monkeypatch: pyte
         ("ERROR: No matching distribution found for soxr>=1.0\nnote: ignore me", "No matching distribution"),
     ],
 )
-def test_pips_last_words_are_made_plain(words: str, sentence: str) -> None:
+def test_pips_last_lines_are_explained(words: str, sentence: str) -> None:
     said = environment.pip_problem(words)
     assert sentence in said and "start again" in said and "ignore me" not in said
 

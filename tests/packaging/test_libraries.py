@@ -1,4 +1,4 @@
-"""Missing system libraries: named, installed where that is allowed, and else one command that the person can run."""
+"""Missing system libraries are named, and installed if that is allowed; otherwise a command for it is printed."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 
 
 def lacking(*sonames: str) -> Callable[[str], object]:
-    """A system that has every library but these."""
+    """Describe a system that has every library but these."""
 
     def load(soname: str) -> object:
         if soname in sonames:
@@ -26,7 +26,7 @@ def rows(*sonames: str) -> list[libraries.Library]:
 
 
 class Shell:
-    """Stands for subprocess.run: keeps what was run, answers with the given statuses, then with 0."""
+    """Replaces subprocess.run: it records what was run, and returns the given statuses, then 0."""
 
     def __init__(self, *statuses: int) -> None:
         self.ran: list[str] = []
@@ -37,7 +37,7 @@ class Shell:
         return subprocess.CompletedProcess(words, self.statuses.pop(0) if self.statuses else 0)
 
 
-def test_only_the_libraries_of_the_asked_use_are_looked_for() -> None:
+def test_only_libraries_of_the_requested_use_are_checked() -> None:
     nothing = lacking(*(library.soname for library in libraries.LIBRARIES))
     assert {library.use for library in libraries.missing_libraries(["window"], nothing)} == {"window"}
     assert {library.use for library in libraries.missing_libraries(["screen", "sound"], nothing)} == {"screen", "sound"}
@@ -70,13 +70,13 @@ def test_a_package_that_holds_two_libraries_is_named_once() -> None:
 
 @pytest.fixture
 def linux(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """A Linux with apt-get, whatever runs the tests."""
+    """Let the tests see a Linux with apt-get."""
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(libraries.shutil, "which", lambda name: "/usr/bin/" + name if name == "apt-get" else None)
     return monkeypatch
 
 
-def test_as_root_on_debian_they_are_named_then_installed(
+def test_as_root_on_debian_missing_libraries_are_named_then_installed(
     linux: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answers = iter([rows("libEGL.so.1"), []])
@@ -110,7 +110,7 @@ def test_without_the_right_to_install_the_command_is_printed_and_nothing_is_run(
     assert shell.ran == []
 
 
-def test_when_apt_could_not_do_it_the_start_stops_with_the_command(linux: pytest.MonkeyPatch) -> None:
+def test_if_apt_fails_the_start_stops_with_the_command(linux: pytest.MonkeyPatch) -> None:
     linux.setattr(libraries, "missing_libraries", lambda uses: rows("libEGL.so.1"))
     linux.setattr(os, "geteuid", lambda: 0, raising=False)
     linux.setattr(libraries.subprocess, "run", Shell(100, 100, 100))
@@ -118,7 +118,7 @@ def test_when_apt_could_not_do_it_the_start_stops_with_the_command(linux: pytest
         libraries.provide_libraries(["window"])
 
 
-def test_without_a_sound_library_the_start_goes_on(
+def test_without_a_sound_library_the_start_continues(
     linux: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     linux.setattr(libraries, "missing_libraries", lambda uses: rows("libportaudio.so.2"))
@@ -127,9 +127,7 @@ def test_without_a_sound_library_the_start_goes_on(
     assert "silent" in capsys.readouterr().err
 
 
-def test_without_a_sound_card_for_the_tests_they_go_on(
-    linux: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_a_sound_card_the_tests_continue(linux: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     linux.setattr(libraries.ctypes, "CDLL", lambda name: name)
     linux.setattr(os, "geteuid", lambda: 1000, raising=False)
     libraries.provide_libraries(["window", "sound", "card"])
@@ -138,7 +136,7 @@ def test_without_a_sound_card_for_the_tests_they_go_on(
     assert "sudo apt-get install -y --no-install-recommends pulseaudio pulseaudio-utils" in said
 
 
-def test_without_a_screen_for_the_tests_those_of_the_mouse_are_skipped(
+def test_without_a_screen_the_tests_of_the_mouse_are_skipped(
     linux: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     linux.setattr(libraries, "missing_libraries", lambda uses: rows("libxcb-cursor.so.0", "Xvfb", "parec"))

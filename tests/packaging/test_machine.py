@@ -1,4 +1,4 @@
-"""What set-up says of a machine before it installs anything."""
+"""Set-up checks the computer before it installs anything."""
 
 import socket
 import uuid
@@ -22,7 +22,7 @@ GOOD = {"version": (3, 12, 4), "bits": 64, "system": "linux", "machine": "x86_64
         {"glibc": "glibc 2.100"},
     ],
 )
-def test_a_machine_that_will_do_is_let_in(change: dict[str, object]) -> None:
+def test_a_suitable_computer_is_accepted(change: dict[str, object]) -> None:
     assert machine.python_problem(**{**GOOD, **change}) is None  # type: ignore[arg-type]
 
 
@@ -39,7 +39,7 @@ def test_a_machine_that_will_do_is_let_in(change: dict[str, object]) -> None:
         ({"machine": "aarch64", "glibc": "glibc 2.36"}, "glibc 2.39"),
     ],
 )
-def test_a_machine_that_will_not_do_is_told_why(change: dict[str, object], word: str) -> None:
+def test_an_unsuitable_computer_is_refused_with_the_reason(change: dict[str, object], word: str) -> None:
     problem = machine.python_problem(**{**GOOD, **change})  # type: ignore[arg-type]
     assert problem is not None and word in problem and problem.endswith(".")
 
@@ -71,7 +71,7 @@ def test_nvidia_is_known_in_a_linux_inside_windows(tmp_path: Path) -> None:
         ({"WAYLAND_DISPLAY": "wayland-0", "XDG_RUNTIME_DIR": "/nowhere"}, False),
     ],
 )
-def test_a_window_is_opened_only_where_one_can_be(env: dict[str, str], opens: bool) -> None:
+def test_a_window_is_opened_only_if_there_is_a_display(env: dict[str, str], opens: bool) -> None:
     problem = machine.display_problem(env, "linux", lambda display: display == ":0")
     assert (problem is None) is opens
 
@@ -88,7 +88,7 @@ def test_other_systems_always_have_a_display(system: str) -> None:
     assert machine.display_problem({}, system) is None
 
 
-def test_a_display_that_is_named_but_dead_is_named_in_the_answer() -> None:
+def test_a_display_that_does_not_answer_is_named() -> None:
     problem = machine.display_problem({"DISPLAY": ":31997"}, "linux")
     assert problem is not None and ":31997" in problem
 

@@ -1,4 +1,4 @@
-"""The one door: what each word opens, what it needs, and the real file started as a person starts it."""
+"""packaging/run.py opens what each word names, with what that needs, also when started as a user does."""
 
 import ast
 import os
@@ -22,7 +22,7 @@ PACKAGING = Path(run.__file__).parent
 
 @pytest.fixture
 def doors(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
-    """main() with everything behind it noted instead of done: what was provided, set up and opened."""
+    """Record what main() would provide, set up and open, instead of doing it."""
     notes: list[Any] = []
     monkeypatch.setattr(run, "python_problem", lambda *_: None)
     monkeypatch.setattr(run, "safe_streams", lambda: None)
@@ -43,7 +43,7 @@ def doors(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
     return open_with
 
 
-def test_no_words_open_the_window_where_there_is_a_display(
+def test_without_words_the_window_opens_if_there_is_a_display(
     doors: Callable[..., list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "display_problem", lambda env: None)
@@ -51,7 +51,7 @@ def test_no_words_open_the_window_where_there_is_a_display(
     assert notes == [("libraries", "window", "sound", "screen"), ("set up", "app"), ("-m", "studio")]
 
 
-def test_a_platform_that_the_person_chose_is_respected(doors: Callable[..., list[Any]]) -> None:
+def test_a_platform_chosen_by_the_user_is_respected(doors: Callable[..., list[Any]]) -> None:
     notes = doors([], QT_QPA_PLATFORM="offscreen")
     assert notes == [("libraries", "window", "sound"), ("set up", "app"), ("-m", "studio")]
 
@@ -64,16 +64,16 @@ def test_without_a_display_the_first_run_makes_pictures_and_needs_no_library_of_
     assert "There is no display here" in capsys.readouterr().err
 
 
-def test_test_sets_up_its_own_tools_too(doors: Callable[..., list[Any]]) -> None:
+def test_the_word_test_also_sets_up_the_tools_of_the_tests(doors: Callable[..., list[Any]]) -> None:
     wanted = ("libraries", "window", "screen", "sound", "card", "mouse")
     assert doors(["test", "-k", "x"]) == [wanted, ("set up", "app", "test"), ("tests", "-k", "x")]
 
 
-def test_screenshots_are_a_door_of_their_own(doors: Callable[..., list[Any]]) -> None:
+def test_the_word_screenshots_takes_screenshots(doors: Callable[..., list[Any]]) -> None:
     assert doors(["screenshots"])[1:] == [("set up", "app"), (str(PACKAGING / "screenshots.py"),)]
 
 
-def test_every_other_word_goes_to_the_terminal_as_it_stands(doors: Callable[..., list[Any]]) -> None:
+def test_all_other_words_go_unchanged_to_the_terminal(doors: Callable[..., list[Any]]) -> None:
     notes = doors(["sample", "realnvp-emoji-32", "--out", "a b"])
     assert notes == [("set up", "app"), ("-m", "studio", "sample", "realnvp-emoji-32", "--out", "a b")]
 
@@ -112,7 +112,7 @@ def test_all_three_checks_run_and_the_summary_comes_last(
         assert line.split()[:2] == [name, "FAILED" if name in failing else "passed"]
 
 
-def test_words_after_test_run_pytest_alone(tools: dict[str, list[str]]) -> None:
+def test_words_after_test_run_only_pytest(tools: dict[str, list[str]]) -> None:
     assert run.test(["tests/media", "-x"]) == 0
     assert tools == {"pytest": ["tests/media", "-x"]}
 
@@ -134,7 +134,7 @@ def test_engines_compiled_loops_and_the_zoo_are_slow_and_states_are_not() -> Non
 
 
 @pytest.mark.parametrize("status", [0, 1])
-def test_the_first_pictures_say_where_they_lie_or_that_they_could_not_be_made(
+def test_the_place_of_the_first_pictures_or_their_failure_is_printed(
     status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ran: list[str] = []
@@ -161,7 +161,7 @@ def test_an_old_python_can_read_set_up_far_enough_to_say_that_it_is_too_old(name
 
 @pytest.fixture
 def stranger(tmp_path: Path) -> Path:
-    """A copy of what set-up reads, in a folder with a space in its name."""
+    """Copy what set-up reads into a folder with a space in its name."""
     clone = tmp_path / "a clone"
     shutil.copytree(PACKAGING, clone / "packaging", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -189,14 +189,14 @@ def stand_in(clone: Path, script: str) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in for Python is a shell script")
-def test_a_later_start_installs_nothing_and_hands_on_words_and_status(stranger: Path) -> None:
+def test_a_later_start_installs_nothing_and_passes_on_words_and_status(stranger: Path) -> None:
     stand_in(stranger, 'printf "%s|" "$@"\nexit 7')
     done = start(stranger, "sample", "a b", PYTHONSAFEPATH="1")
     assert (done.returncode, done.stdout, done.stderr) == (7, "-m|studio|sample|a b|", "")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in for Python is a shell script")
-def test_what_it_starts_knows_by_which_command_the_user_started_it(
+def test_the_started_program_knows_the_users_command(
     stranger: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in(stranger, 'printf "%s" "$STUDIO_STARTED_BY"')
@@ -210,7 +210,7 @@ STREAMS = [">&-", "> /dev/full", "2>&-", "2> /dev/full", "<&-", "<&- >&- 2>&-", 
 
 
 def piped(clone: Path, *words: str, streams: str) -> subprocess.CompletedProcess[str]:
-    """Start it from a shell, with redirections."""
+    """Start packaging/run.py from a shell, with redirections."""
     door = [sys.executable, str(clone / "packaging" / "run.py"), *words]
     env = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
     env.pop("QT_QPA_PLATFORM", None)
@@ -221,7 +221,7 @@ def piped(clone: Path, *words: str, streams: str) -> subprocess.CompletedProcess
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a shell, and the device that is always full")
 @pytest.mark.parametrize("streams", STREAMS)
 @pytest.mark.parametrize("words", [[], ["models"]])
-def test_whatever_its_output_is_it_ends_without_a_traceback(words: list[str], streams: str, stranger: Path) -> None:
+def test_any_kind_of_output_causes_no_traceback(words: list[str], streams: str, stranger: Path) -> None:
     stand_in(stranger, "exit 0")
     done = piped(stranger, *words, streams=streams)
     assert not any(word in done.stderr for word in ("Traceback", "Errno", "Exception ignored")), done.stderr
@@ -231,7 +231,7 @@ def test_whatever_its_output_is_it_ends_without_a_traceback(words: list[str], st
 @pytest.mark.parametrize(
     ("streams", "reason"), [(">&-", "standard output is closed"), ("> /dev/full", "no space left on device")]
 )
-def test_first_pictures_whose_place_cannot_be_printed_are_made_and_that_is_told(
+def test_first_pictures_are_made_even_if_their_place_cannot_be_printed(
     streams: str, reason: str, stranger: Path
 ) -> None:
     stand_in(stranger, "exit 0")
@@ -242,13 +242,13 @@ def test_first_pictures_whose_place_cannot_be_printed_are_made_and_that_is_told(
 
 @pytest.mark.skipif(os.name != "posix", reason="the stand-in for Python is a shell script")
 @pytest.mark.parametrize("number", [0, 1, 2])
-def test_a_stream_that_is_closed_is_closed_for_the_command_too(number: int, stranger: Path) -> None:
+def test_a_closed_stream_is_closed_for_the_command_too(number: int, stranger: Path) -> None:
     stand_in(stranger, f"test -e /proc/self/fd/{number} && exit 7\nexit 8")
     assert piped(stranger, "models", streams=f"{number}>&-").returncode == 8
     assert piped(stranger, "models", streams="").returncode == 7
 
 
-def test_without_a_network_it_says_so_and_what_to_do(stranger: Path) -> None:
+def test_a_missing_network_is_reported_with_advice(stranger: Path) -> None:
     nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}
     nowhere |= {"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "1", "HTTPS_PROXY": "http://127.0.0.1:9"}
     done = start(stranger, "models", **nowhere)
@@ -256,5 +256,5 @@ def test_without_a_network_it_says_so_and_what_to_do(stranger: Path) -> None:
     assert done.stdout == ""
     last = done.stderr.strip().splitlines()[-1]
     assert last == (
-        "Set-up stopped. No package server could be reached. Connect this machine to the network and start again."
+        "Set-up stopped. No package server could be reached. Connect this computer to the network and start again."
     )

@@ -1,4 +1,4 @@
-"""The pictures of the README come from the real window on the real engine, by one command."""
+"""One command takes the README's pictures from the real window with the real engine."""
 
 import subprocess
 import sys

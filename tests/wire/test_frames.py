@@ -213,7 +213,7 @@ def test_the_frame_after_a_bad_one_is_read() -> None:
     assert same(splitter.next_message(), COMMANDS[0])
 
 
-def test_a_frame_that_claims_to_be_endless_is_refused_before_it_is_waited_for() -> None:
+def test_a_frame_that_claims_to_be_endless_is_refused_at_once() -> None:
     splitter = frames.command_splitter()
     splitter.feed(struct.pack("<I", frames.MAX_FRAME_BYTES + 1))
     with pytest.raises(BadFrame, match="stream is lost") as fault:

@@ -1,4 +1,4 @@
-"""What every model that draws pixel by pixel keeps: who sees whom, prices that sum to one, caches, completion."""
+"""Every model that draws pixel by pixel has correct dependencies, probabilities, caches and completions."""
 
 import copy
 import functools
@@ -18,14 +18,14 @@ SMALLEST = [(1, 3, 3), (1, 3, 4), (1, 4, 4)]
 
 
 SMALLER = {"pixelcnn_pp": {"filters": 1}}
-"""Of the tiny preset, for whoever asks of tens of thousands of pictures."""
+"""Of the tiny preset, for tests with tens of thousands of pictures."""
 
 
 @functools.cache
 def made(
     family: str, shape: tuple[int, ...], levels: int = 6, classes: int = 0, *, smaller: bool = False
 ) -> Autoregressive | None:
-    """A model of the tiny preset as after some training; None where the family makes none such."""
+    """Return a model of the tiny preset as after some training; None if the family makes no such artworks."""
     torch.manual_seed(1)
     recipe = zoo.FAMILIES[family].presets["tiny"]
     recipe = msgspec.structs.replace(recipe, **SMALLER.get(family, {}) if smaller else {})
@@ -64,13 +64,13 @@ def model_of(*case: object) -> Autoregressive:
 
 
 def past(shape: tuple[int, ...], i: int, j: int) -> Tensor:
-    """Every pixel before (i, j), `(H, W)`."""
+    """Return every pixel before (i, j), `(H, W)`."""
     _, height, width = shape
     return torch.arange(height * width).view(height, width) < i * width + j
 
 
 def cone(shape: tuple[int, ...], i: int, j: int) -> Tensor:
-    """What a PixelCNN of the tiny preset sees from (i, j): all but what lies in its blind spot, up to the right."""
+    """Return what a PixelCNN of the tiny preset sees from (i, j): all but its blind spot, up to the right."""
     recipe = zoo.FAMILIES["pixelcnn"].presets["tiny"]
     reached = {(i, j)}
     for layer, side in reversed(list(enumerate([3, *[recipe.size // 2] * recipe.blocks]))):  # type: ignore[union-attr]
@@ -81,8 +81,11 @@ def cone(shape: tuple[int, ...], i: int, j: int) -> Tensor:
 
 
 def diagonals(shape: tuple[int, ...], i: int, j: int) -> Tensor:
-    """What a Diagonal BiLSTM sees: all but the last sub-pixel of the row above. No feature there knows it, so that what
-    comes from the right does not bring it down; and the first convolution reaches three columns."""
+    """Return what a Diagonal BiLSTM sees: all but the last sub-pixel of the row above.
+
+    No feature of that row knows it, so the states from the right do not carry it down. The first convolution reaches
+    three columns.
+    """
     sees = past(shape, i, j).repeat(shape[0], 1, 1)
     if i > 0 and j + 3 < shape[2] - 1:
         sees[-1, i - 1, -1] = False
@@ -90,8 +93,11 @@ def diagonals(shape: tuple[int, ...], i: int, j: int) -> Tensor:
 
 
 def shifted(shape: tuple[int, ...], i: int, j: int) -> Tensor:
-    """What a PixelCNN++ of the tiny preset sees. Of a square that is one place at a smaller size, the lower row learns
-    there what its upper left corner has seen; the rest it sees at its own size, six columns around."""
+    """Return what a PixelCNN++ of the tiny preset sees.
+
+    A square of pixels is one place at a smaller size. There, its lower row learns what its upper left corner has seen.
+    The rest it sees at its own size, six columns around.
+    """
     sees = past(shape, i, j)
     if i % 2:
         sees[i - 1, j + 7 :] = False
@@ -108,7 +114,7 @@ REACH: dict[str, Callable[[tuple[int, ...], int, int], Tensor]] = {
 
 
 def numbers_of_each(model: Autoregressive) -> Iterator[tuple[int, int, int, slice]]:
-    """Every sub-pixel, and which of its pixel's numbers are its own; where one pixel's serve all colours, red's."""
+    """Yield every sub-pixel, and which of its pixel's numbers belong to it; red's if all colours share them."""
     channels, height, width = model.shape
     each = model.conditional.numbers // channels
     for i, j in itertools.product(range(height), range(width)):
@@ -119,7 +125,7 @@ def numbers_of_each(model: Autoregressive) -> Iterator[tuple[int, int, int, slic
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_numbers_depend_on_all_that_comes_before_and_on_nothing_else(case: tuple[str, tuple[int, ...]]) -> None:
+def test_numbers_depend_on_all_earlier_pixels_and_on_nothing_else(case: tuple[str, tuple[int, ...]]) -> None:
     model = model_of(*case)
     generator = torch.Generator().manual_seed(0)
     seen = 2 * torch.rand(4, *model.shape, dtype=torch.float64, generator=generator) - 1
@@ -136,7 +142,7 @@ def test_numbers_depend_on_all_that_comes_before_and_on_nothing_else(case: tuple
 
 @torch.no_grad()
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_no_level_of_the_future_moves_a_price_by_a_bit(case: tuple[str, tuple[int, ...]]) -> None:
+def test_later_levels_change_no_conditional(case: tuple[str, tuple[int, ...]]) -> None:
     model = model_of(*case)
     x = pictures(model, 1)
     before = model.surprisal(x)
@@ -162,7 +168,7 @@ def test_the_probabilities_of_all_pictures_of_two_levels_sum_to_one(family: str)
 
 @torch.no_grad()
 @pytest.mark.parametrize("case", ODD, ids=str)
-def test_cached_steps_are_the_whole_networks_numbers(case: tuple[str, tuple[int, ...]]) -> None:
+def test_cached_steps_give_the_whole_networks_numbers(case: tuple[str, tuple[int, ...]]) -> None:
     model = model_of(*case)
     target = model.conditional.network_input(pictures(model, 3).double())
     seen = torch.zeros_like(target)
@@ -183,7 +189,7 @@ def test_cached_steps_are_the_whole_networks_numbers(case: tuple[str, tuple[int,
 
 @torch.no_grad()
 @pytest.mark.parametrize("case", SOME, ids=str)
-def test_cached_decoding_draws_what_plain_decoding_draws(case: tuple[str, tuple[int, ...]]) -> None:
+def test_cached_decoding_equals_plain_decoding(case: tuple[str, tuple[int, ...]]) -> None:
     classes = 3 if hasattr(zoo.FAMILIES[case[0]].presets["tiny"], "classes") else 0
     model = model_of(*case, 6, classes)
     z = model.noise([1, 2])
@@ -199,7 +205,7 @@ def test_cached_decoding_draws_what_plain_decoding_draws(case: tuple[str, tuple[
 
 @torch.no_grad()
 @pytest.mark.parametrize("case", LAST, ids=str)
-def test_what_is_kept_stays_and_decides_what_comes_after(case: tuple[str, tuple[int, ...]]) -> None:
+def test_kept_pixels_stay_and_influence_later_ones(case: tuple[str, tuple[int, ...]]) -> None:
     model = model_of(*case)
     x = pictures(model, 2)
     z = model.noise([3, 3])
@@ -211,7 +217,7 @@ def test_what_is_kept_stays_and_decides_what_comes_after(case: tuple[str, tuple[
 
 
 @torch.no_grad()
-def test_a_step_takes_a_few_pixels_and_says_how_many_rows_are_whole() -> None:
+def test_a_step_draws_a_few_pixels_and_counts_complete_rows() -> None:
     model = model_of("gated_pixelcnn", (1, 3, 10), 2)
     steps = list(model.sample_steps([1, 2]))
     assert [(step.done, step.total) for step in steps] == [(n // 3, 3) for n in range(1, 10)]
@@ -223,7 +229,7 @@ def test_a_step_takes_a_few_pixels_and_says_how_many_rows_are_whole() -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_pixel_is_drawn_at_its_own_temperature_even_where_it_was_changed_on_the_way(family: str) -> None:
+def test_a_pixel_is_drawn_at_its_own_temperature_even_if_it_changed_meanwhile(family: str) -> None:
     model = copy.deepcopy(next(m for shape in SMALLEST if (m := made(family, shape, 6)) is not None)).float()
     z = model.noise([1, 2, 3, 4])
     (_, height, width) = model.shape
@@ -246,8 +252,8 @@ def test_a_pixel_is_drawn_at_its_own_temperature_even_where_it_was_changed_on_th
 
 @torch.no_grad()
 @pytest.mark.parametrize("case", LAST, ids=str)
-def test_doubts_are_the_entropies_of_what_was_drawn_from(case: tuple[str, tuple[int, ...]]) -> None:
-    """Against the whole network on the finished picture and every level of every sub-pixel."""
+def test_recorded_entropies_equal_those_of_the_whole_network(case: tuple[str, tuple[int, ...]]) -> None:
+    """They are compared with the whole network on the finished picture, for every level of every sub-pixel."""
     model = model_of(*case)
     (channels, height, width) = model.shape
     z = model.noise([1, 2])
@@ -267,7 +273,7 @@ def test_doubts_are_the_entropies_of_what_was_drawn_from(case: tuple[str, tuple[
 
 @torch.no_grad()
 @pytest.mark.parametrize("family", FAMILIES)
-def test_what_is_kept_or_drawn_unwatched_has_no_doubt_and_what_comes_after_has(family: str) -> None:
+def test_only_pixels_drawn_while_recording_have_an_entropy(family: str) -> None:
     model = next(found for shape in SMALLEST if (found := made(family, shape, 6)) is not None)
     x = pictures(model, 2)
     z = model.noise([3, 4])
@@ -285,7 +291,7 @@ def test_what_is_kept_or_drawn_unwatched_has_no_doubt_and_what_comes_after_has(f
 @torch.no_grad()
 @pytest.mark.parametrize("levels", [2, 256])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_any_picture_comes_back_in_float32(family: str, levels: int) -> None:
+def test_any_picture_decodes_back_in_float32(family: str, levels: int) -> None:
     model = copy.deepcopy(next(m for shape in SMALLEST if (m := made(family, shape, levels)) is not None)).float()
     x = torch.cat((pictures(model, 5), torch.zeros(1, *model.shape), torch.full((1, *model.shape), levels - 1))).byte()
     assert torch.equal(model.decode(model.encode(x)), x)

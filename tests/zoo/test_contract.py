@@ -1,6 +1,6 @@
-"""What every model of the zoo keeps: one contract for all.
+"""Every model of the zoo keeps one contract.
 
-All of it is asked in float64. In float32, in which models are used, round trips, batches and foldings are asked, too.
+Everything is tested in float64. Round trips, batches and foldings are also tested in float32, in which models run.
 """
 
 import copy
@@ -24,7 +24,7 @@ SHAPES = [(1, 8, 8), (3, 8, 4), (10,)]
 
 
 def takes(family: str, shape: tuple[int, ...]) -> bool:
-    """Whether a family makes such artworks; one of pictures refuses sounds with a sentence."""
+    """Return whether a family makes such artworks. A family of pictures refuses sounds in a sentence."""
     try:
         zoo.FAMILIES[family].presets["tiny"].build(shape)
     except ValueError:
@@ -37,7 +37,7 @@ CASES = [(f, s) for f in zoo.FAMILIES for s in SHAPES if takes(f, s)]
 
 @functools.cache
 def made(family: str, shape: tuple[int, ...], dtype: torch.dtype = torch.float64) -> Model:
-    """A model of the tiny preset with weights as after some training: nothing is zero, statistics are set."""
+    """Return a model of the tiny preset with weights as after some training: nothing is zero, statistics are set."""
     torch.manual_seed(1)
     model = zoo.FAMILIES[family].presets["tiny"].build(shape)
     spread = 0.05 if family == "glow" else 0.1  # the gains of a Glow's last layers are exp(3 · parameter)
@@ -92,7 +92,7 @@ def test_shapes(model: Model) -> None:
 
 
 @torch.no_grad()
-def test_what_is_encoded_comes_back(either: Model) -> None:
+def test_an_encoded_artwork_decodes_back(either: Model) -> None:
     if not either.invertible:
         pytest.skip("the latent is smaller than the picture")
     x = torch.cat((pictures(4, either.shape), torch.zeros(1, *either.shape), torch.full((1, *either.shape), 255))).to(
@@ -128,7 +128,7 @@ def test_surprisal_sums_to_log_prob(model: Model) -> None:
 
 
 @torch.no_grad()
-def test_a_price_in_small_steps_is_the_same_price(model: Model) -> None:
+def test_log_prob_in_small_steps_is_the_same(model: Model) -> None:
     x = pictures(4, model.shape)
     *waiting, found = model.log_prob_steps(x)
     assert waiting == [None] * len(waiting)
@@ -136,7 +136,7 @@ def test_a_price_in_small_steps_is_the_same_price(model: Model) -> None:
     assert torch.allclose(found, model.log_prob(x), rtol=1e-6)
 
 
-def test_every_parameter_learns(model: Model) -> None:
+def test_every_parameter_gets_a_gradient(model: Model) -> None:
     model.train()
     model.loss(pictures(8, model.shape)).backward()
     still = [name for name, p in model.named_parameters() if p.grad is None or not bool(p.grad.abs().sum() > 0)]
@@ -145,7 +145,7 @@ def test_every_parameter_learns(model: Model) -> None:
 
 
 @torch.no_grad()
-def test_a_price_does_not_depend_on_the_rest_of_the_batch(either: Model) -> None:
+def test_log_prob_does_not_depend_on_the_rest_of_the_batch(either: Model) -> None:
     x = pictures(6, either.shape)
     alone = torch.cat([either.log_prob(x[i : i + 1]) for i in range(6)])
     assert torch.allclose(either.log_prob(x), alone, rtol=1e-6)
@@ -162,7 +162,7 @@ def test_temperature_zero_is_one_picture_and_each_scale_has_its_own(model: Model
 
 
 @torch.no_grad()
-def test_folded_for_inference_it_is_the_same_map(either: Model) -> None:
+def test_folding_for_inference_keeps_the_map(either: Model) -> None:
     x = pictures(4, either.shape)
     before, z = either.log_prob(x), either.encode(x)
     fold(either)
@@ -173,7 +173,7 @@ def test_folded_for_inference_it_is_the_same_map(either: Model) -> None:
 
 
 @torch.no_grad()
-def test_packed_for_the_processor_it_makes_the_same_pictures_in_any_batch(single: Model) -> None:
+def test_a_packed_model_makes_the_same_pictures_in_any_batch(single: Model) -> None:
     zoo.fold(single)
     x = pictures(4, single.shape)
     before = single.sample(range(16))
@@ -187,7 +187,7 @@ def test_packed_for_the_processor_it_makes_the_same_pictures_in_any_batch(single
 
 
 @torch.no_grad()
-def test_saved_and_loaded_it_is_the_same_model(model: Model) -> None:
+def test_a_loaded_model_equals_the_saved_one(model: Model) -> None:
     other = copy.deepcopy(model)
     for tensor in other.state_dict().values():
         tensor.zero_()
@@ -198,7 +198,7 @@ def test_saved_and_loaded_it_is_the_same_model(model: Model) -> None:
 
 
 @pytest.mark.parametrize("family", zoo.FAMILIES)
-def test_log_determinant_is_the_jacobians(family: str) -> None:
+def test_the_log_determinant_equals_the_jacobians(family: str) -> None:
     model = made(family, (1, 4, 4)) if takes(family, (1, 4, 4)) else None
     if not isinstance(model, Flow):
         pytest.skip("only a flow has a Jacobian")
@@ -226,7 +226,7 @@ def test_inverse_in_float64_is_exact_to_1e_9(family: str) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("family", zoo.FAMILIES)
-def test_in_two_dimensions_the_density_integrates_to_one(family: str) -> None:
+def test_the_density_integrates_to_one_in_two_dimensions(family: str) -> None:
     if family == "glow":
         pytest.skip("a squeeze takes four entries; its own tests integrate over these")
     recipe = zoo.FAMILIES[family].presets["tiny"]

@@ -1,4 +1,4 @@
-"""What a Glow with kinds offers beyond the contract's tiny preset."""
+"""A Glow with classes works beyond the contract's tiny preset."""
 
 import math
 from pathlib import Path
@@ -16,7 +16,7 @@ from studio.engine.training.config import TrainingConfig, TrainingPlan
 KINDS = zoo.glow.Glow(scales=2, depth=2, width=16, classes=2)
 
 
-def test_a_glow_with_kinds_learns_is_saved_and_goes_on(tmp_path: Path, rings: np.ndarray) -> None:
+def test_a_glow_with_classes_is_trained_saved_and_resumed(tmp_path: Path, rings: np.ndarray) -> None:
     x = torch.from_numpy(rings).permute(0, 3, 1, 2)
     known = TrainingExamples(x, torch.arange(len(x)) % 2)
     config = TrainingConfig(

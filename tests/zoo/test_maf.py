@@ -1,4 +1,4 @@
-"""What MAF's and IAF's recipes offer beyond the contract's tiny presets."""
+"""Recipes of MAF and IAF work beyond the contract's tiny presets."""
 
 import math
 
@@ -19,7 +19,7 @@ RECIPES = [
 @torch.no_grad()
 @pytest.mark.parametrize("recipe", RECIPES, ids=str)
 @pytest.mark.parametrize("shape", [(24,), (1, 4, 5)], ids=str)
-def test_every_option_makes_a_model_that_comes_back(recipe: MAF | IAF, shape: tuple[int, ...]) -> None:
+def test_every_option_makes_an_invertible_model(recipe: MAF | IAF, shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
     model = recipe.build(shape).double().eval()
     for parameter in model.parameters():
@@ -36,7 +36,7 @@ def test_every_option_makes_a_model_that_comes_back(recipe: MAF | IAF, shape: tu
 
 
 @torch.no_grad()
-def test_a_model_of_random_degrees_is_made_again_from_its_recipe() -> None:
+def test_a_recipe_with_random_degrees_builds_the_same_model_again() -> None:
     recipe = RECIPES[1]
     model, other = recipe.build((24,)).eval(), recipe.build((24,)).eval()
     other.load_state_dict(model.state_dict())
@@ -55,6 +55,6 @@ def test_a_mixture_of_one_is_refused() -> None:
         MAF(mixture=1).build((4,))
 
 
-def test_the_largest_that_ships_fits_its_file() -> None:
+def test_the_largest_shipped_model_has_the_size_of_its_file() -> None:
     model = MAF(layers=5, hidden=(720, 720), classes=10).build((1, 28, 28))
     assert 2 * sum(t.numel() for t in model.state_dict().values() if t.is_floating_point()) < 11_700_000

@@ -1,4 +1,4 @@
-"""Layers take turns: where each moves one part of an artwork, the next moves the other, in every flow that needs it."""
+"""Layers of every flow change the parts of an artwork in turn."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ def disturb(parts: list[nn.Module]) -> None:
 
 
 def influence(model: Flow) -> Tensor:
-    """Which entry of the artwork (column) moves which of the latent (row), `(D, D)` of booleans."""
+    """Return which entry of the artwork (column) changes which of the latent (row), `(D, D)` of booleans."""
     entries = model.scale_of.numel()
     h = torch.randn(entries, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
@@ -49,7 +49,7 @@ CASES: dict[str, tuple[Callable[[], Flow], type[nn.Module]]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_couplings_move_every_entry_by_others(case: str) -> None:
+def test_couplings_change_every_entry_by_others(case: str) -> None:
     torch.manual_seed(0)  # with some first weights no unit of a small network is awake
     make, kind = CASES[case]
     model = make().double().eval()
@@ -60,7 +60,7 @@ def test_couplings_move_every_entry_by_others(case: str) -> None:
     assert bool(by_others.any(0).all()), "an entry moves no other"
 
 
-def test_the_checkerboards_of_a_scale_are_each_the_opposite_of_the_one_before() -> None:
+def test_the_checkerboards_of_a_scale_alternate() -> None:
     model = RealNVP(scales=2, width=4, blocks=1).build((1, 4, 4))
     masks = [part.mask.flatten() for part in model.modules() if isinstance(part, MaskedCoupling)]
     assert [len(mask) for mask in masks] == [16] * 3 + [4] * 4

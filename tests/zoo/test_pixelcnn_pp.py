@@ -1,4 +1,4 @@
-"""What PixelCNN++'s recipe makes, and what it refuses."""
+"""PixelCNN++'s recipe makes the right models and refuses others."""
 
 import pytest
 import torch

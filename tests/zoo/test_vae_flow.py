@@ -1,4 +1,4 @@
-"""The VAE family: every posterior and network, sizes that fit, and seeds that never lose their number."""
+"""The VAE family works with every posterior and network, checks sizes, and stays finite for every seed."""
 
 import msgspec
 import pytest
@@ -33,7 +33,9 @@ def made(shape: tuple[int, ...], dtype: torch.dtype = torch.float32, **fields: o
 @pytest.mark.parametrize("posterior", POSTERIORS)
 @pytest.mark.parametrize("net", ["mlp", "convolution"])
 @pytest.mark.parametrize("observation", ["bernoulli", "logistic"])
-def test_every_kind_prices_encodes_and_makes_pictures(posterior: str, net: str, observation: str) -> None:
+def test_every_posterior_and_network_scores_encodes_and_makes_pictures(
+    posterior: str, net: str, observation: str
+) -> None:
     for shape in [(1, 28, 28), (3, 8, 4)]:
         model = made(shape, posterior=posterior, net=net, observation=observation)
         x = pictures(3, shape)
@@ -61,7 +63,7 @@ def test_with_convolutions_a_row_is_decoded_the_same_bit_for_bit_in_any_batch(dt
 
 @pytest.mark.parametrize("posterior", POSTERIORS)
 @pytest.mark.parametrize("net", ["mlp", "convolution"])
-def test_every_parameter_of_every_kind_learns(posterior: str, net: str) -> None:
+def test_every_parameter_of_every_option_gets_a_gradient(posterior: str, net: str) -> None:
     model = made((1, 8, 8), posterior=posterior, net=net).train()
     model.loss(pictures(16, model.shape)).backward()
     still = [name for name, p in model.named_parameters() if p.grad is None or not bool(p.grad.abs().sum() > 0)]
@@ -69,14 +71,14 @@ def test_every_parameter_of_every_kind_learns(posterior: str, net: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(4, 6), (7, 8), (1, 2)])
-def test_sizes_that_cannot_be_halved_twice_are_for_dense_layers(size: tuple[int, int]) -> None:
+def test_sizes_that_cannot_be_halved_twice_need_dense_layers(size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="cannot be halved twice; take dense layers"):
         recipe(net="convolution").build((1, *size))
     assert recipe(net="mlp").build((1, *size)).sample([1]).shape == (1, 1, *size)
 
 
 @pytest.mark.parametrize("posterior", POSTERIORS)
-def test_no_seed_of_training_loses_its_number(posterior: str) -> None:
+def test_training_stays_finite_for_every_seed(posterior: str) -> None:
     x = pictures(64, (1, 8, 8))
     settings = msgspec.structs.replace(PRESETS["tiny"], posterior=posterior, made_hidden=32)
     for seed in range(20):

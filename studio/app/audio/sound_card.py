@@ -1,4 +1,4 @@
-"""The sound card: opened when something is to be heard, released after a while of silence."""
+"""Open the sound card when something is played, and release it after a while of silence."""
 
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from studio.media.sounds.speaker import LATENCIES, NoSoundOutput, SampleSource
 
 
 class OutputProtocol(Protocol):
-    """What a state asks of a speaker (studio.media.sounds.speaker)."""
+    """Defines what the window uses of a speaker; studio.media.sounds.speaker is one."""
 
     @property
     def device(self) -> str: ...
@@ -35,19 +35,19 @@ RELEASE_AFTER = 20
 
 
 class SoundCard(State):
-    """The sound card of this computer. It plays one source at a time, whoever asked last.
+    """Plays one source at a time on the sound card of this computer: the one that was requested last.
 
-    A sound server may take a while to answer, or not answer at all: nothing waits for it.
+    A sound server may take a while to answer, or not answer at all. So the window never waits for it.
     """
 
     opened = Signal(object)
-    """The card plays this source. The source knows the card's rate now."""
+    """Emitted with a source when the card plays it. The source then knows the card's rate."""
     failed = Signal(object, str)
-    """The card cannot be opened for this source. The sentence says why."""
+    """Emitted with a source for which the card cannot be opened, and with the reason as a sentence."""
     lost = Signal(object, str)
-    """The card went away while it played this source, as the sentence says."""
+    """Emitted with the source that played when the card was lost, and with the reason as a sentence."""
     handed_over = Signal(object)
-    """The card is about to leave this source and play another."""
+    """Emitted with the source that the card plays, just before it plays another one instead."""
 
     latencies = LATENCIES
 
@@ -55,13 +55,13 @@ class SoundCard(State):
         super().__init__(parent)
         self._output = output
         self.device: Value[str] = Value("", self)
-        """The output that was chosen for recordings, empty for the system's own."""
+        """The name of the output for recordings; empty for the system's own."""
         self.latency: Value[float] = Value(0.0, self)
-        """Seconds to the ear that were chosen for recordings, 0 for what this machine needs."""
+        """The chosen latency for recordings, in seconds; 0 lets this computer choose."""
         self.devices: Value[tuple[str, ...]] = Value((), self)
-        """Names of the outputs that there are."""
+        """The names of all outputs."""
         self.source: SampleSource | None = None
-        """What the card plays, or is being opened for."""
+        """The source that the card plays, or for which it is being opened."""
         self._is_opened = False
         self._is_silent = False
         """Whether the source has nothing to play."""
@@ -74,7 +74,7 @@ class SoundCard(State):
 
     @property
     def delay(self) -> float:
-        """Seconds from what the card is given to the ear."""
+        """Return the seconds from the card's input to the ear."""
         return self._output.delay if self.source is not None else 0.0
 
     @property
@@ -114,7 +114,7 @@ class SoundCard(State):
             self.source = None
 
     def check_output(self) -> None:
-        """Notice a card that went away, and release it after a while of silence."""
+        """Check whether the card was lost, and release it after a while of silence."""
         source = self.source
         if source is None:
             return
@@ -126,7 +126,7 @@ class SoundCard(State):
             self.lost.emit(source, fault)
 
     def list_devices(self) -> None:
-        """Find out which outputs there are."""
+        """Look up the names of all outputs in another thread."""
         self._looking.run(self._output.outputs, self._on_listed)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Plays a single-cycle wave: on keys, held, or for a second."""
+"""Play a single-cycle wave: while keys are down, as a held note, or for a second."""
 
 from PySide6.QtCore import QTimer
 
@@ -12,54 +12,54 @@ from studio.media.sounds.speaker import SampleSource
 from studio.wire.messages import Array
 
 LONGEST = LONGEST_CYCLE
-"""Samples of a single cycle; a longer wave is a recording."""
+"""The most samples of a single cycle. A longer wave is a recording."""
 
 OCTAVES = 2
 
 LOWEST, HIGHEST = 0, 7
-"""Octaves that the keys can begin at; octave 4 begins with middle C, MIDI note 60."""
+"""The lowest and the highest octave at which the keys can begin. Octave 4 begins with middle C, MIDI note 60."""
 
 LISTEN_TIME = 1000
-"""Milliseconds of a wave that was clicked."""
+"""Milliseconds for which a clicked wave plays."""
 
 _NAMES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
 
 
 def note_name(note: int) -> str:
-    """For people: `A♯2`; middle C is C4."""
+    """Return the name of a MIDI note for the user: `A♯2`. Middle C is C4."""
     return f"{_NAMES[note % 12]}{note // 12 - 1}"
 
 
 def note_pitch(note: int) -> str:
-    """For people: `A2, 110.0 Hz`."""
+    """Return name and frequency of a MIDI note for the user: `A2, 110.0 Hz`."""
     return f"{note_name(note)}, {wavetable.note_frequency(note):,.1f} Hz"
 
 
 def harmonic_levels(wave: Array, count: int = 64) -> Array:
-    """How loud each of the first harmonics is, (count,) decibels."""
+    """Return the loudness of the first `count` harmonics in decibels, (count,)."""
     return wavetable.harmonic_amplitudes(wave, count)
 
 
 class WaveSynth(State):
-    """One voice. The key pressed last is heard; where none is down, the note that is held."""
+    """Plays one note at a time: that of the key pressed last, or the held note if no key is down."""
 
     def __init__(self, card: SoundCard, messages: Messages) -> None:
         super().__init__()
         self._card = card
         self._messages = messages
         self.wave: Value[Array | None] = Value(None, self)
-        """(samples,) int16; what keys and Play let be heard."""
+        """The wave that keys and Play play, (samples,) int16; None if there is none."""
         self.note: Value[int] = Value(45, self)
-        """MIDI note that sounds, or sounded last."""
+        """The MIDI note that plays, or that played last."""
         self.pressed_notes: Value[tuple[int, ...]] = Value((), self)
-        """Notes whose keys are down, the newest last."""
+        """The MIDI notes whose keys are down, the newest last."""
         self.held: Value[bool] = Value(False, self)
         """Whether the note keeps playing after its key is released."""
         self.sounding: Value[bool] = Value(False, self)
         self.octave: Value[int] = Value(2, self)
-        """Where the keys begin."""
+        """The octave at which the keys begin."""
         self.level: Value[float] = Value(0.7, self)
-        """0 to 1, as the ear counts; not part of what is exported."""
+        """The perceived loudness from 0 to 1. It does not change exported files."""
         self.letters_play: Value[bool] = Value(True, self)
         """Whether the computer's letter keys play notes."""
         self.fields = (
@@ -87,42 +87,42 @@ class WaveSynth(State):
                 self._source.set_wave(wave)
 
     def press_key(self, note: int) -> None:
-        """A key goes down."""
+        """Play the note of a key that goes down."""
         if self.wave.get() is not None and note not in self.pressed_notes.get():
             self._brief_timer.stop()
             self.pressed_notes.set((*self.pressed_notes.get(), note))
             self._update_sound()
 
     def release_key(self, note: int) -> None:
-        """A key goes up; one that is still down is heard again."""
+        """Release a key. If another one is still down, its note plays again."""
         self.pressed_notes.set(tuple(other for other in self.pressed_notes.get() if other != note))
         self._update_sound()
 
     def release_keys(self) -> None:
-        """No key is down any more."""
+        """Release all keys."""
         self.pressed_notes.set(())
         self._update_sound()
 
     def hold_note(self, on: bool) -> None:
-        """Let the note go on by itself, or not."""
+        """Hold the note after its key is released, or end that."""
         self._brief_timer.stop()
         self.held.set(on and self.wave.get() is not None)
         self._update_sound()
 
     def play_briefly(self) -> None:
-        """Let the wave be heard for a second; nothing where it sounds already."""
+        """Play the wave for a second, unless it plays already."""
         if self.wave.get() is not None and not self.held.get() and not self.pressed_notes.get():
             self._brief_timer.start()
             self._update_sound()
 
     def stop(self) -> None:
-        """Silence."""
+        """Stop all notes."""
         self._brief_timer.stop()
         self.held.set(False)
         self.release_keys()
 
     def set_octave(self, octave: int) -> None:
-        """Keys that are down stay what they are."""
+        """Set the octave at which the keys begin. Notes of keys that are down stay the same."""
         self.octave.set(min(max(octave, LOWEST), HIGHEST))
 
     def set_level(self, level: float) -> None:

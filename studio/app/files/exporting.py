@@ -1,4 +1,4 @@
-"""Saves artworks with their recipes where the user wants them, and shows the outcome."""
+"""Save artworks with their recipes where the user wants them, and show the outcome."""
 
 import contextlib
 import itertools
@@ -29,8 +29,10 @@ from studio.media.pictures.enlarging import UNENLARGED, Enlargement
 from studio.wire.messages import Array
 
 BATCH_SIZE = 128
-"""Artworks written in one batch. Smaller batches take longer (tests/benchmarks/saving.py). Progress is reported and
-Stop is obeyed between batches."""
+"""The number of artworks in one batch. Smaller batches take longer (tests/benchmarks/saving.py).
+
+Progress is reported between batches, and Stop takes effect there.
+"""
 LIST_AFTER = 500
 """Milliseconds after which a save appears in the queue."""
 
@@ -66,14 +68,14 @@ class ExportOutcome:
     last: Path
     """The last file that was written, or the one that failed."""
     fault: NotSaved | None = None
-    """What ended the save early."""
+    """The error that ended the save early; None if all was saved."""
     noun: str = "pictures"
     """The word for the artworks in messages."""
     size: str = ""
     """The size of a wavetable, as synthesizers count it."""
     on_sheet: bool = False
     hint: str = ""
-    """How large pictures are on a sheet, if they are smaller than was asked for."""
+    """The size of pictures on a sheet in words, if it is smaller than requested."""
 
     def sentence(self) -> str:
         if self.fault is not None:
@@ -178,7 +180,7 @@ class Exporter(State):
         self._export_under(".png", artworks, path, on_sheet=True)
 
     def close(self) -> None:
-        """Wait until all that is wished for is written."""
+        """Wait until all requested files are written."""
         self._task.wait()
         for wish in list(self._requests)[1:]:
             write_artworks(wish, lambda count: None)
@@ -330,7 +332,7 @@ def encode_artwork(
 
 
 class FreeNames:
-    """Gives out names that are free in a folder and that it has not given out before."""
+    """Proposes names that are free in a folder, and never the same name twice."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

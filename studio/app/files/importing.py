@@ -1,4 +1,4 @@
-"""A picture or a wave of the artist's own on its way in: opened, a picture cropped, encoded."""
+"""Import a picture or a wave of the user: open it, show how a picture is cropped, and encode it."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,27 +23,27 @@ FitMode = Literal["crop", "fit", "pad"]
 
 @dataclass(frozen=True, eq=False)
 class CropPreview:
-    """The crop preview: the whole picture, how it is cut, and what the model will see of it; or a wave, as it is."""
+    """Holds a picture, how it is cropped, and what the model will see of it; or an uncropped wave."""
 
     picture: OpenedPicture | OpenedWave
     mode: FitMode
     box: Box | None
-    """(left, top, right, bottom) as fractions of the picture; None leaves it to `how`."""
+    """The crop (left, top, right, bottom) as fractions of the picture; None: `how` determines it."""
     model_input: Array
-    """(height, width, channels) uint8, or (samples,) int16, in the model's shape."""
+    """The artwork in the model's shape: (height, width, channels) uint8, or (samples,) int16."""
     is_own_work: bool = False
-    """Whether its own model made it, so that nothing had to be cut."""
+    """Whether the chosen model made the picture, so that nothing had to be cropped."""
 
 
 class Importing(State):
-    """From a file to a latent. Decoding and scaling run beside the window, encoding in the engine."""
+    """Turns a file into a latent. Other threads decode and scale it, and the engine encodes it."""
 
     opened = Signal(object)
-    """An `OpenedFile`: the picture or wave of a file, and the artworks of ours that it holds."""
+    """Emitted with an `OpenedFile`: the picture or wave in a file, and its recipe if it has one."""
     encoded = Signal(object, object, object)
-    """The engine's `Encoded`, the `CropPreview` it is of, and the model it is for."""
+    """Emitted with the engine's `Encoded`, the `CropPreview` that was encoded, and the model."""
     _preview_left = Signal()
-    """The preview closed, or another file is opened."""
+    """Emitted when the preview closes or another file is opened."""
 
     def __init__(
         self,
@@ -60,9 +60,9 @@ class Importing(State):
         self.preview: Value[CropPreview | None] = Value(None, self)
         self.busy: Value[bool] = Value(False, self)
         self.waiting: Value[str] = Value("", self)
-        """Name of the picture that is being encoded."""
+        """The name of the picture that is being encoded; empty if none is."""
         self._asked: tuple[CropPreview, InstalledModel]
-        """The photo that was encoded last, and the model that it was for."""
+        """The preview that was encoded last, and its model."""
         self._request = Request(engine, "encode", "single", self)
         self._request.answered.connect(self._use_answer)
         self._request.stopped.connect(self._end_encoding)
@@ -104,7 +104,7 @@ class Importing(State):
             self._offer_stretch(photo.picture.with_arrays_exchanged())
 
     def set_preview(self, picture: OpenedPicture, how: FitMode = "crop", box: Box | None = None) -> None:
-        """The preview of a picture, cut as said."""
+        """Show the preview of a picture with this crop."""
         trained = self._model.get()
         if trained is None or len(trained.card.shape) != 3:
             return
@@ -125,18 +125,18 @@ class Importing(State):
             self.set_preview(photo.picture, how, box)
 
     def encode_preview(self) -> None:
-        """Have the engine encode what the preview shows."""
+        """Let the engine encode the picture in the preview."""
         photo = self.preview.get()
         if photo is not None:
             self._encode(photo)
 
     def encode_picture(self, picture: Array, name: str) -> None:
-        """Have the engine encode a picture that its model made. It needs no preview."""
+        """Let the engine encode a picture that its model made. It needs no preview."""
         self._cancel_encoding()
         self._encode(CropPreview(OpenedPicture(picture, name, ()), "fit", None, picture, is_own_work=True))
 
     def encode_wave(self, wave: OpenedWave) -> None:
-        """Have the engine encode a wave, brought to what models of waves learn from. It needs no preview."""
+        """Let the engine encode a wave, scaled and shifted like the training waves. It needs no preview."""
         trained = self._model.get()
         if trained is None:
             return
@@ -150,7 +150,7 @@ class Importing(State):
         self._encode(CropPreview(replace(wave, notes=(*wave.notes, *filter(None, [like]))), "fit", None, seen))
 
     def _cancel_encoding(self) -> None:
-        """What is being encoded is not wanted any more."""
+        """Cancel the encoding."""
         if self._request.running.get():
             self._request.cancel()
             self._end_encoding()
@@ -201,7 +201,7 @@ class Importing(State):
         self._offer_again(f"{event.reason} {event.hint}", ("Try again", lambda: self._encode(photo)))
 
     def _show_loss(self, why: str) -> None:
-        """The engine died while it encoded: the preview stays, using it is offered again."""
+        """Keep the preview and offer to use it again, because the engine died during encoding."""
         photo, _ = self._asked
         self._end_encoding()
         what = "wave" if isinstance(photo.picture, OpenedWave) else "picture"
@@ -209,7 +209,7 @@ class Importing(State):
         self._offer_again(said, ("Use it", lambda: self._encode(photo)))
 
     def close(self) -> None:
-        """Wait for what is at work."""
+        """Wait for the threads that decode or scale a file."""
         self._opening.wait()
         self._fitting.wait()
 

@@ -1,4 +1,4 @@
-"""Files of sound that are brought into the panel Sound: recordings of the artist's own, and works of ours."""
+"""Read the user's picture and sound files, with the recipe if the studio made them."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,22 +23,22 @@ WAVES = (".wav", ".wave")
 
 @dataclass(frozen=True)
 class OpenedFile:
-    """A file that was opened: the picture or wave, and the artworks of ours that it holds."""
+    """Holds an opened file: its picture or wave, and the artworks that the studio saved in it."""
 
     picture: OpenedPicture | OpenedWave
     artworks: tuple[Artwork, ...] = ()
-    """None if it was made elsewhere, several if it is a sheet. The first one is `picture`."""
+    """Empty if the file was made elsewhere, several if it is a sheet. The first one is `picture`."""
     fault: str = ""
-    """Why its making cannot be read, where it carries one."""
+    """Why the recipe in the file cannot be read; empty if it can."""
 
     @property
     def artwork(self) -> Artwork | None:
-        """Return the first artwork of ours."""
+        """Return the first artwork, or None if the file was made elsewhere."""
         return self.artworks[0] if self.artworks else None
 
 
 def read_file(path: Path, samples: int | None = None) -> OpenedFile:
-    """A picture file or a wave of so many samples, with its making if it carries one. Raises Refused."""
+    """Read a picture file, or a wave of `samples` samples, with its recipe if it has one. Raises FileRefused."""
     ending = path.suffix.lower()
     picture = decoder.open_wave_file(path, samples) if recognise_file(path) is not None else decoder.open_picture(path)
     read = None
@@ -55,12 +55,12 @@ def read_file(path: Path, samples: int | None = None) -> OpenedFile:
         return OpenedFile(picture, (Artwork(picture.array, making),) if making is not None else ())
     except BadWork as fault:
         return OpenedFile(picture, fault=str(fault))
-    except FileRefused:  # it went away in between; the picture is here
+    except FileRefused:  # the file was removed meanwhile, but the picture is already read
         return OpenedFile(picture)
 
 
 def to_model_shape(array: Array, trained: InstalledModel | None) -> Array:
-    """An artwork of a model as that model makes it: every picture's file comes back in colour, and maybe enlarged."""
+    """Return an artwork in the shape of the model that made it. A picture's file is in colour, and may be enlarged."""
     if trained is None or array.ndim != len(trained.card.shape):
         return array
     if array.ndim == 1:
@@ -71,14 +71,14 @@ def to_model_shape(array: Array, trained: InstalledModel | None) -> Array:
 
 
 MAX_SECONDS = 600
-"""Seconds of a recording that are taken in."""
+"""The most seconds of a recording that are used."""
 
 _READERS = {".wav": work.recipe_of_wav, ".wave": work.recipe_of_wav, ".flac": work.recipe_of_flac}
 
 
 @dataclass(frozen=True, eq=False)
 class OpenedSound:
-    """A file that was opened."""
+    """Holds an opened sound file."""
 
     samples: Array
     """(n,) int16."""
@@ -88,15 +88,15 @@ class OpenedSound:
     description: str
     """`1 min 58 s, stereo; used as 16 kHz mono`."""
     notes: tuple[str, ...]
-    """What had to be done, for people."""
+    """Notes for the user on what had to be converted."""
     work: Work | None = None
-    """How it was made, where it is a recording of ours."""
+    """The recipe; None if the studio did not make the recording."""
     fault: str = ""
-    """Why its making cannot be read, where it carries one."""
+    """Why the recipe in the file cannot be read; empty if it can."""
 
 
 def read_sound(path: Path, rate: int) -> OpenedSound:
-    """A sound file at `rate` in Hz; a work of ours at its own. Raises Refused."""
+    """Read a sound file at `rate` in Hz, or at its own rate if the studio made it. Raises FileRefused."""
     making, fault = read_work(path)
     found = decoder.open_recording(path, making.sample_rate if making is not None else rate, centred=making is None)
     if found.quiet and making is None:
@@ -111,23 +111,23 @@ def read_sound(path: Path, rate: int) -> OpenedSound:
 
 
 def read_work(path: Path) -> tuple[Work | None, str]:
-    """How a recording of ours was made, None for any other file; and why that cannot be read, where it cannot."""
+    """Return the recipe of a recording, None if it has none, and why it cannot be read, empty if it can."""
     reader = _READERS.get(path.suffix.lower())
     try:
         making = reader(read_bytes(path, display_name(path.name))) if reader is not None else None
     except BadWork as broken:
         return None, str(broken)
-    except FileRefused:  # said better by what opens it
+    except FileRefused:  # the function that opens the file reports it better
         return None, ""
     return (making if making is not None and making.sample_rate else None), ""
 
 
 def read_own_sound(path: Path, making: Work) -> Array:
-    """The samples (n,) int16 of a work of ours. Raises Refused."""
+    """Return the samples (n,) int16 of a recording that the studio made. Raises FileRefused."""
     return to_int16(decoder.open_recording(path, making.sample_rate, centred=False).samples)
 
 
 def to_int16(wave: Array) -> Array:
-    """Floats from -1 to 1 as int16."""
+    """Return floats from -1 to 1 as int16."""
     found: Array = np.rint(wave * 32_768).clip(-32_768, 32_767).astype(np.int16)
     return found

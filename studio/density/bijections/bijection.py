@@ -132,7 +132,10 @@ class OnPart(Bijection):
             yield self._close(step, rest), ladj
 
     def scale_of(self, count: Tensor, inner: Tensor) -> Tensor:
-        """Return the scale of each entry of the latent: `count` `(C, H, W)` if it is factored out, else `inner`."""
+        """Return the scale of each entry of the latent, `(C, H, W)`.
+
+        Entries that are factored out have their scale from `count` `(C, H, W)`, and the others from `inner`.
+        """
         _, rest = self._open(count[None])
         return self._close(inner[None], rest)[0]
 

@@ -193,7 +193,7 @@ class InvertibleConv(Bijection):
         return _assembled(self.p, self.lower, self.upper, self.sign, self.log_s)
 
     def log_det(self) -> Tensor:
-        """log |det W|, a number."""
+        """Return log |det W|, a number."""
         if self.plu:
             return self.log_s.sum()
         return cast(Tensor, torch.linalg.slogdet(self.w.double())[1]).to(self.w.dtype)

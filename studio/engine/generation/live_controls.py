@@ -55,7 +55,7 @@ class LiveControls:
         if self._share is not None:
             self._share.requested = self._share.value_with(command.share, command.share_map)
         elif command.share is not None or command.share_map is not None:
-            raise DoesNotFit("no second model is mixed in, so there is no share to change")
+            raise DoesNotFit("no second model is mixed in, so there is no share")
         self._temperature.requested = requested
         self._entropies.is_recorded = is_recorded
 

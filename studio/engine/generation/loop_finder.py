@@ -33,7 +33,7 @@ SHORTEST = 0.05
 TOGETHER = 5
 """Beginnings that are scored in one step."""
 STEP = 1024
-"""Samples that the model processes in one step."""
+"""The number of samples that the model processes in one step."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from studio.engine.levels import DoesNotFit, levels_of_sound
 from studio.wire.messages import Array
 
 TOGETHER = 8
-"""Steps whose bits are sent together, so that the window redraws its lane about five times a second."""
+"""The number of steps whose bits are sent together, so that the window redraws its lane about five times a second."""
 
 
 @dataclass(frozen=True)

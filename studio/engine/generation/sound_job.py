@@ -30,7 +30,7 @@ COMPILED_CHUNK_SECONDS = 0.01
 STEP_SECONDS = 0.003
 """Seconds of work on a chunk before other jobs may run, and so the longest wait for an edit."""
 TORCH_CHUNK_SAMPLES = 8
-"""Samples that the torch sampler draws at once."""
+"""The number of samples that the torch sampler draws at once."""
 COMPILE_WAIT_SECONDS = 0.15
 """Seconds to wait for the compiled sampler before the torch sampler begins."""
 POLL_SECONDS = 0.015
@@ -89,11 +89,11 @@ class SoundJob:
         self.compiled = _SamplerCompilation(self.models, self.c, self.undo_samples)
         self.speed = 0.0
         self._done = 0
-        """Samples of the current chunk that are drawn."""
+        """The number of samples of the current chunk that are drawn."""
         self._restarted = False
         """Whether the current chunk is to be discarded."""
         self._before_edit: dict[str, Any] = {}
-        """The attributes before the last edit that generated samples again."""
+        """The values that `_CHANGED` attributes had before the last edit that replaced samples; empty if none did."""
 
     def _seed(self, seed: int) -> None:
         self.noise = _NoiseBlocks(lambda: self.models[0].noise_blocks(seed))
@@ -124,7 +124,7 @@ class SoundJob:
         if command.temperature_map is not None or command.share_map is not None:
             raise DoesNotFit("a sound has no pixels that could differ")
         if command.share is not None and len(self.loaded_models) == 1:
-            raise DoesNotFit("no second model is mixed in, so there is no share to change")
+            raise DoesNotFit("no second model is mixed in, so there is no share")
         if command.temperature is not None and len(command.temperature) != 1:
             raise DoesNotFit("a sound that plays has one temperature")
         curve = self.curve

@@ -79,7 +79,7 @@ SOUND_LEVELS = 4096
 
 
 class BadTrainingConfig(ValueError):
-    """A training config is not possible; the text is a sentence."""
+    """Reports in a sentence that a training config is not possible."""
 
 
 def config_from_json(data: bytes) -> TrainingConfig:

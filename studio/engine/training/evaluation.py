@@ -26,7 +26,7 @@ SPREAD_PIECES = 200
 QUANTILE_COUNT = 101
 Spread = tuple[float, ...]
 Figure = tuple[str, float, bool]
-"""What is counted, its mean over the artworks, and whether it is exact or a bound."""
+"""A figure: its name, its mean over the artworks, and whether it is exact or a bound."""
 
 Found = TypeVar("Found")
 

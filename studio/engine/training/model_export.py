@@ -23,7 +23,7 @@ from studio.engine.training.recordings import TrainingRecordings
 from studio.library.card import Card
 
 COVER_ARTWORKS = 9
-"""Artworks on a model's cover."""
+"""The number of artworks on a model's cover."""
 BATCH_NORM_ARTWORKS = 4096
 """Training artworks that give averaged weights their statistics."""
 COMPARED_ARTWORKS = 64

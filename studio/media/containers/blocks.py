@@ -27,7 +27,7 @@ class AudioBlock(NamedTuple):
 
 
 class UnreadableBlock(Exception):
-    """A stream cannot be decoded, or not any further."""
+    """Reports that a stream cannot be decoded, or not any further."""
 
 
 def read_blocks(

@@ -114,7 +114,7 @@ def _read_wave(layout: ChunkLayout, at: int) -> tuple[bytes, list[tuple[int, int
             if not extent.true:
                 break
             length = extent.stop - start
-        at = layout.after(start + length, start)
+        at = layout.next_chunk_start(start + length, start)
         extent = extent._replace(stop=min(at, layout.size)) if data else extent
     return form, data, extent
 
@@ -159,7 +159,7 @@ def find_wave64(file: BinaryIO, begin: int, name: str) -> AudioStream:
             header = b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", length)
             (block,) = struct.unpack_from("<H", form, 12)
             return make_stream(file, b"RIFF" + struct.pack("<I", len(header) + length) + header, start, extent, block)
-        at = layout.after(start + length, start)
+        at = layout.next_chunk_start(start + length, start)
     raise FileRefused(name, "is damaged", AGAIN)
 
 
@@ -176,7 +176,7 @@ class _Wave64(ChunkLayout):
         length = int.from_bytes(head[16:24], "little")
         return head[:4], max(length - self.head, 0)
 
-    def after(self, stop: int, start: int) -> int:
+    def next_chunk_start(self, stop: int, start: int) -> int:
         return stop + (start - stop) % 8
 
 
@@ -201,7 +201,7 @@ def find_aiff(file: BinaryIO, begin: int, name: str) -> AudioStream:
             first = start + 8 + (skip if skip < length - 8 else 0)
             sound = (min(first, extent.stop), extent)
             length = extent.stop - start
-        at = layout.after(start + length, start)
+        at = layout.next_chunk_start(start + length, start)
     if sound is None or len(form) < 18:
         raise FileRefused(name, "is damaged", AGAIN)
     start, extent = sound

@@ -28,7 +28,7 @@ class _Info:
     """Holds what the file's header (STREAMINFO) states about all frames."""
 
     rate: int
-    """Samples a second."""
+    """The rate in samples a second."""
     block: int
     """The number of samples in a frame."""
     channels: int

@@ -29,7 +29,7 @@ class FrameHeader:
 
 
 class DamagedFrame(Exception):
-    """A frame states something impossible."""
+    """Reports a frame that states something impossible."""
 
 
 class _BitReader:

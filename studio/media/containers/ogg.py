@@ -32,7 +32,7 @@ class _Page(NamedTuple):
     stop: int
     flags: int
     position: int
-    """Samples up to its end, -1 if no packet ends in it."""
+    """The number of samples up to the end of the page; -1 if no packet ends in it."""
     serial: int
     number: int
     sound: bool

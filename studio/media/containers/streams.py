@@ -53,7 +53,7 @@ class AudioStream:
     notes: tuple[str, ...] = ()
     """Notes for the user on what differs from its header."""
     seconds: float = 0.0
-    """Its length as frames or pages tell it before decoding; 0 if they do not."""
+    """The length in seconds, if frames or pages state it before decoding; else 0."""
     samples: int | None = None
     """The number of its samples; None if only decoding counts them."""
     resume: "Callable[[int], AudioStream | None] | None" = None
@@ -94,7 +94,7 @@ class ChunkLayout:
         order = "little" if self.order == "<" else "big"
         return head[:4], int.from_bytes(head[4:], order)  # type: ignore[arg-type]
 
-    def after(self, stop: int, start: int) -> int:
+    def next_chunk_start(self, stop: int, start: int) -> int:
         """Return where the next chunk begins. Many programs forget the byte that makes a length even."""
         if not self.padded or (stop - start) % 2 == 0:
             return stop
@@ -107,7 +107,7 @@ class ChunkLayout:
         limit: the smallest number that no length can be
         """
         there = self.size - start
-        if length <= there and self._is_right(start, length):
+        if length <= there and self._is_plausible_length(start, length):
             return DataExtent(start + length)
         unknown = length == 0 or _means_unknown(length, limit)
         if length > there and not unknown and not self._is_complete(start, length):
@@ -124,17 +124,17 @@ class ChunkLayout:
             place = find_bytes(self.file, mark, place + 1, self.size)
         return place
 
-    def _is_right(self, start: int, length: int) -> bool:
+    def _is_plausible_length(self, start: int, length: int) -> bool:
         """Return whether a length is right: chunks, another sound, tags, text or zeros follow."""
         stop = start + length
-        if any(at >= self.size or self._are_chunks(at) for at in (stop, stop + 1)):
+        if any(at >= self.size or self._only_chunks_follow(at) for at in (stop, stop + 1)):
             return True
         begins = read_bytes_at(self.file, stop, _SEARCHED_BYTES)
         if not length:
             return False
         return begins.startswith((*STARTS, *_TAGS)) or _is_text(begins) or _is_zero(self.file, stop)
 
-    def _are_chunks(self, at: int) -> bool:
+    def _only_chunks_follow(self, at: int) -> bool:
         """Return whether chunks reach from a place to the end, or to another sound."""
         for _ in range(MOST_CHUNKS):
             if at >= self.size:
@@ -148,7 +148,7 @@ class ChunkLayout:
             stop = at + self.head + length
             if stop > self.size:
                 return key in _KNOWN
-            at = self.after(stop, at + self.head)
+            at = self.next_chunk_start(stop, at + self.head)
         return False
 
     def _is_complete(self, start: int, length: int) -> bool:
@@ -170,7 +170,7 @@ class ChunkLayout:
 
     def _ends_file(self, at: int) -> bool:
         found = self.chunk(at)
-        return found is not None and at + self.head + found[1] <= self.size and self._are_chunks(at)
+        return found is not None and at + self.head + found[1] <= self.size and self._only_chunks_follow(at)
 
 
 def begins_sound(head: bytes) -> bool:

@@ -15,9 +15,9 @@ Image.MAX_IMAGE_PIXELS = None  # every reader here checks the size by itself, be
 
 MAX_DECODED_PIXELS = 64_000_000
 MAX_REDUCED_PIXELS = 256_000_000
-"""Pixels of the largest JPEG. Above MAX_DECODED_PIXELS it is decoded at a half or less of its size."""
+"""The number of pixels of the largest JPEG. Above MAX_DECODED_PIXELS it is decoded at a half or less of its size."""
 _MAX_WEBP_PIXELS = 56_000_000
-"""Pixels of the largest WebP: its decoder and Pillow keep four copies of four bytes, which must fit into 1 GB."""
+"""The number of pixels of the largest WebP. Its decoder and Pillow keep four copies of four bytes, within 1 GB."""
 _MAX_PROGRESSIVE_BYTES = 900_000_000
 """Bytes that a progressive JPEG may need: two for each sample, until its last scan is read."""
 

@@ -32,7 +32,7 @@ Box = tuple[float, float, float, float]
 
 
 class FileRefused(ValueError):
-    """A file was not used. `reason` continues from its name: `is cut off`."""
+    """Reports that a file was not used. `reason` continues from its name: `is cut off`."""
 
     def __init__(self, name: str, reason: str, hint: str = "") -> None:
         super().__init__(f'"{name}" {reason} and was not opened.{" " + hint if hint else ""}')
@@ -46,13 +46,13 @@ class OpenedPicture:
     """Holds an opened picture: upright, in sRGB, transparency put over white."""
 
     array: np.ndarray
-    """(height, width, 3) uint8."""
+    """The pixels, (height, width, 3) uint8."""
     name: str
     """The file's name, made safe to show."""
     notes: tuple[str, ...]
     """Notes for the user on what had to be converted."""
     stretched: np.ndarray | None = None
-    """The same with its values spread from black to white; None if it uses enough of its range."""
+    """The pixels with their values spread from black to white; None if the picture uses enough of its range."""
 
     @property
     def narrow_range_note(self) -> str:

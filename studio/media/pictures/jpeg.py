@@ -16,7 +16,7 @@ _SCAN = 0xDA
 _END = 0xD9
 _RESTARTS = range(0xD0, 0xD8)
 _BAND = 256
-"""Rows that are compared at once."""
+"""The number of rows that are compared at once."""
 
 
 def ends_early(data: bytes, image: Image.Image, draft: tuple[int, int] | None) -> bool:

@@ -58,7 +58,7 @@ _TRANSFERS = {
     8: colour.power_curve(1.0),
     13: colour.srgb_to_light,
 }
-"""ITU-T H.273, table 3."""
+"""The function from samples to light for each number of a transfer characteristic (ITU-T H.273, table 3)."""
 _GAMMA_ROUNDING = 0.05
 """The largest share by which a gamma of sRGB may differ from 1 / 2.2: libpng's threshold."""
 
@@ -72,11 +72,11 @@ class _Chunks:
     pixels: list[memoryview] = field(default_factory=list)
     other: dict[bytes, bytes] = field(default_factory=dict)
     texts: list[bytes] = field(default_factory=list)
-    """Whole chunks, as they lie in the file."""
+    """The chunks with texts, each with its head and checksum, as in the file."""
     faulty: set[bytes] = field(default_factory=set)
-    """Types of chunks whose checksum is wrong."""
+    """The types of chunks with a wrong checksum."""
     frames: int = 0
-    """Pictures of an animation."""
+    """The number of pictures in an animation; 0 if it is none."""
     hidden: bool = True
     """True if the first picture is not part of the animation."""
     cut: bool = False
@@ -221,9 +221,9 @@ def _bands(
 
 
 def _band(parts: list[np.ndarray], kind: int, depth: int) -> np.ndarray:
-    """Return (rows, width, channels) from what Pillow decoded.
+    """Return a band of the picture, (rows, width, channels), from the arrays that Pillow decoded.
 
-    parts: the high and the low bytes, or one array
+    `parts` are the high and the low bytes of samples of 16 bits, or one array of others.
     """
     first = parts[0]
     if len(parts) == 2:

@@ -11,7 +11,7 @@ import numpy as np
 from studio.media.pictures import colour
 
 BAND = 2**21
-"""Pixels of a band, so that a conversion needs little memory besides the picture."""
+"""The number of pixels of a band, so that a conversion needs little memory besides the picture."""
 NARROW = 0.25
 """The share of its range below which a deep picture is called narrow: 14 bits kept in 16 are a quarter."""
 NARROW_NOTE = "it uses only"
@@ -90,9 +90,9 @@ class DevelopedPicture:
     """Holds a picture in 8 bits, sRGB, over white."""
 
     array: np.ndarray
-    """(height, width, 3) uint8."""
+    """The pixels, (height, width, 3) uint8."""
     stretched: np.ndarray | None
-    """The same with its values spread from black to white. None if they are spread already."""
+    """The pixels with their values spread from black to white; None if they are spread already."""
     notes: tuple[str, ...]
 
 

@@ -36,7 +36,7 @@ class _Layout:
     width: int
     height: int
     samples: int
-    """Samples of a pixel, with all extra ones."""
+    """The number of samples of a pixel, with all extra ones."""
     bits: int
     form: str
     """u, i or f: how bits are read."""

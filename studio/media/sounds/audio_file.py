@@ -23,16 +23,16 @@ MAX_SECONDS = 2 * 3600
 PADDING = 1.0
 """Seconds that an encoder may add to a sound, so that two hours stay two hours as MP3."""
 SQUEEZED = 400
-"""How many times larger than its file a sound may be, as 16 bits: digital silence in FLAC is 500 to 2,000, speech in
-the narrowest Opus 250."""
+"""The largest ratio of a sound, as 16 bits, to its file: digital silence in FLAC has 500 to 2,000, speech in the
+narrowest Opus 250."""
 ROOM = 2**25
 """Bytes that any file may unpack to, however well it is compressed."""
 OFFSET = 0.01
 """The share of the whole height below which a mean is left alone, so that clean samples stay unchanged."""
 _MEMORY_STEP = 2**22
-"""Samples by which memory grows."""
+"""The number of samples by which memory grows."""
 _PIECE_SAMPLES = 2**20
-"""Samples that are examined or resampled at once."""
+"""The number of samples that are examined or resampled at once."""
 FEW = 400
 """The number of samples below which a mean has no meaning."""
 SILENT = 1 / 32_768
@@ -42,7 +42,7 @@ DAMAGED = 0.001
 """The largest share of samples that may be NaN."""
 _EMPTY = "is cut off before its sound begins"
 CANCELLED = "its channels cancel each other out, so the first one is used"
-APART = "its parts have different rates: all are converted to that of the first"
+APART = "its parts have different rates: that of the first is used"
 __all__ = ["Recording", "resample_recording", "resample_whole", "open_recording", "refusal_reason"]
 
 
@@ -61,7 +61,7 @@ class Recording:
     seconds: float
     """Seconds of the file before any change."""
     clipped: int
-    """Samples of the file that stay at its very top or bottom."""
+    """The number of samples of the file that stay at its very top or bottom."""
     quiet: bool
     """True if there is nothing to learn from: silence, or nearly."""
     notes: tuple[str, ...]
@@ -118,13 +118,13 @@ class _MonoRecording:
     wave: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     """(n,) float32, with extra room at its end until `finish`."""
     count: int = 0
-    """Samples that it holds so far."""
+    """The number of samples that it holds so far."""
     rate: int = 0
     channels: int = 0
     loudest: float = 0.0
     """The largest absolute value of any channel."""
     broken: int = 0
-    """Samples that were NaN."""
+    """The number of samples that were NaN."""
 
     def append(self, samples: np.ndarray) -> None:
         """Add samples. Memory grows in place: parts that are joined at the end would need twice as much."""

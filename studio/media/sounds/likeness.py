@@ -15,9 +15,9 @@ Array = np.ndarray[Any, Any]
 CYCLES = 0.998
 RECORDINGS = 0.75
 WINDOW = 4096
-"""Samples at the beginning of recordings that are compared: a quarter of a second at 16 kHz."""
+"""The number of samples at the beginning of recordings that are compared: a quarter of a second at 16 kHz."""
 SHIFTS = tuple(sorted({sign * shift for shift in (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32) for sign in (-1, 1)}))
-"""Samples by which recordings are shifted to compare them: at most 2 ms at 16 kHz, as onsets differ."""
+"""The shifts, in samples, at which two recordings are compared: at most 2 ms at 16 kHz, as far as onsets differ."""
 
 
 def unlike_training(test: Sequence[Array], learned: Sequence[Array], *, cycles: bool) -> Array:

@@ -16,7 +16,7 @@ CROSSFADE = 0.02
 RAMP = 0.005
 """Seconds from silence to full loudness; smaller changes take a proportional time."""
 BLOCK = 1024
-"""Samples made at once; a sound card that asks for more gets several."""
+"""The number of samples made at once; a sound card that asks for more gets several."""
 
 
 class _OscillatorTarget(NamedTuple):

@@ -10,9 +10,9 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 STEP = 16
-"""Samples of one entry of the first table, and entries of each table in one of the next."""
+"""The number of samples in an entry of the first table, and of entries of each table in an entry of the next."""
 FINEST = 64
-"""Samples of one entry of a table of means."""
+"""The number of samples of one entry of a table of means."""
 
 
 class PeakPyramid:

@@ -51,7 +51,7 @@ class PlaybackBuffer:
         self._target = _PlaybackTarget(False, 0, 0)
         self._target_lock = threading.Lock()
         self.underruns = 0
-        """How often it ran dry because nothing was generated in time."""
+        """The number of times that the buffer ran empty because nothing was generated in time."""
         self.level = 1.0
         """The loudness from 0 to 1."""
         self._recording: list[np.ndarray] | None = None

@@ -28,7 +28,7 @@ class Resampler:
         self._up = card // common
         self._down = rate // common
         self.held = math.ceil(WIDTH / slower)
-        """Samples after a moment that must be known before it can be resampled."""
+        """The number of samples after a moment that must be known before it can be resampled."""
         place = np.arange(1 - self.held, self.held + 1)
         t = np.arange(self._up)[:, None] / self._up - place  # (up, 2 w)
         window = np.i0(BETA * np.sqrt(np.maximum(1 - (t / self.held) ** 2, 0)))

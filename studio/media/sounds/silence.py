@@ -3,10 +3,10 @@
 import numpy as np
 
 STEPS = 18
-"""Largest range of samples (of 32,768) that counts as silence. A silent WaveNet still moves among the four quietest
+"""The largest range of samples (of 32,768) that counts as silence. A silent WaveNet still moves among the four quietest
 levels of the µ-law, which span this range, 71 dB below the loudest."""
 FEW = 1024
-"""Samples that are examined first."""
+"""The number of samples that are examined first."""
 LONG = 8.0
 """Seconds of silence after which a model is expected to stay silent. This is twice the longest rest (4.0 s) measured in
 three minutes of the music box at its own temperature."""

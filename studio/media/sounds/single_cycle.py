@@ -109,7 +109,7 @@ def read_wave(path: Path | str, samples: int | None = None) -> OpenedWave:
 def may_be_cycles(path: Path) -> bool:
     """Return whether a file is short enough for a cycle or a wavetable.
 
-    It is not decoded. A WAV that is damaged after its first bytes may be one, too; whoever opens it reports the reason.
+    It is not decoded. A WAV that is damaged after its first bytes may be one, too; opening it reports the reason.
     """
     name = display_name(path.name)
     wav = False

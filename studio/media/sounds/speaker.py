@@ -28,7 +28,7 @@ STILL = 10.0
 PortAudio reports the end within 0.25 s if PulseAudio is killed. PulseAudio's null sink requests 2 s of sound at once,
 then nothing for that time."""
 BLOCK = 4096
-"""Samples for which there is room, until more are requested at once."""
+"""The number of samples for which there is room, until more are requested at once."""
 _PREFERRED = ("pipewire", "pulse", "default")
 """The first device on Linux is often a monitor's socket without a speaker, so these are preferred."""
 
@@ -79,7 +79,7 @@ class Speaker:
         self.device = ""
         """The name of the device that plays, or played last."""
         self.underruns = 0
-        """How often the card received no samples since it was opened."""
+        """The number of times that the card received no samples since it was opened."""
 
     @property
     def delay(self) -> float:

@@ -22,7 +22,7 @@ WINDOW = 0.064
 QUIETEST = -72.0
 """Decibels that are drawn as silence."""
 ROWS = 192
-"""Rows of a column."""
+"""The number of rows of a column."""
 BEND = 1000 / 4.37
 """Hz up to which the scale is nearly linear, and above which it is nearly logarithmic."""
 FEW = 4
@@ -54,7 +54,7 @@ class Spectrogram:
         self._full = 20 * np.log10(self._window.sum() / 2 * 32_768)
         self._samples: Array = np.zeros(0, np.int16)
         self.columns = 0
-        """Columns that were computed."""
+        """The number of columns that were computed."""
 
     def set_samples(self, samples: Array, kept: int) -> None:
         """Set the samples of now; the first `kept` of them are unchanged."""

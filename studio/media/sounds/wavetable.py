@@ -11,7 +11,7 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 FRAME_SAMPLES = 2048
-"""Samples of one frame, as synthesizers load a wavetable."""
+"""The number of samples of one frame, as synthesizers load a wavetable."""
 
 FRAME_COUNT = 64
 
@@ -19,7 +19,7 @@ FILE_RATE = 44_100
 """The rate in Hz in a wavetable's file; synthesizers ignore it."""
 
 TABLE_SAMPLES = 16_384
-"""Samples of a table that is read with linear interpolation: at 128 harmonics the error stays 70 dB below them."""
+"""The number of samples of a table that is read with linear interpolation. At 128 harmonics the error is at -70 dB."""
 
 CEILING = 10 ** (-1 / 20)
 """-1 dBFS: no sample that is played is louder."""

@@ -103,7 +103,7 @@ class _CompiledSampler:
         rings = torch.from_numpy(self.state.rings)
         queues: Queues = [rings[rows].permute(1, 2, 0).to(self.device) for rows in self._pasts()]
         last = torch.from_numpy(self.state.levels)[:, None].to(self.device) if self.at else None
-        self.net.go_on(self.net.before(x.long(), last), queues, self.c, self.at)
+        self.net.continue_numbers(self.net.previous_levels(x.long(), last), queues, self.c, self.at)
         self.at += x.shape[1]
         for rows, queue in zip(self._pasts(), queues, strict=True):
             rings[rows] = queue.permute(2, 0, 1).cpu()

@@ -82,7 +82,7 @@ def test_work_of_half_a_second_is_listed_and_can_be_stopped(
     assert not entries(window), "short work is no news"
     clock.advance(0.02)
     (entry,) = entries(window)
-    assert entry.job == command.job and entry.title[0].isupper() and progress_text(entry) == "waits for the engine"
+    assert entry.job == command.job and entry.title[0].isupper() and "waits" in progress_text(entry)
     engine.emit_events(wire.Heartbeat(steps=1, job=command.job))
     assert progress_text(entries(window)[0]) == "at work"
     window.jobs.stop_job(command.job)
@@ -191,7 +191,7 @@ def test_progress_is_shown_if_it_is_known(window: AppState, engine: FakeEngine, 
         clock.advance(2.0)
         engine.emit_events(event)
         (entry,) = entries(window)
-        assert entry.share == 0.25 and progress_text(entry) == "25 % done · about 6 s left"
+        assert entry.share == 0.25 and "25 %" in progress_text(entry) and "6 s" in progress_text(entry)
         engine.emit_events(Stopped(job=command.job))
 
 

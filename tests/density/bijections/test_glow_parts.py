@@ -1,4 +1,4 @@
-"""What Glow is made of, and Glow as a whole: starts, determinants, priors, temperatures, classes, levels."""
+"""Glow's parts and a whole Glow have correct initialisation, determinants, priors, temperatures and classes."""
 
 import copy
 import math
@@ -56,7 +56,7 @@ PARTS = {
 
 @pytest.mark.parametrize("folded", [False, True])
 @pytest.mark.parametrize("name", PARTS)
-def test_there_and_back_and_autograds_determinant(name: str, folded: bool) -> None:
+def test_the_inverse_and_the_determinant_are_right(name: str, folded: bool) -> None:
     torch.manual_seed(0)
     part: Bijection = learned(PARTS[name]())  # type: ignore[assignment]
     if folded:
@@ -82,7 +82,7 @@ def test_there_and_back_and_autograds_determinant(name: str, folded: bool) -> No
 
 @pytest.mark.parametrize("coupling", ["affine", "additive"])
 @pytest.mark.parametrize("mixing", ["plu", "plain"])
-def test_every_kind_comes_back_and_has_autograds_determinant(coupling: str, mixing: str) -> None:
+def test_every_option_has_a_correct_inverse_and_determinant(coupling: str, mixing: str) -> None:
     flow = model(Glow(scales=2, depth=2, width=8, coupling=coupling, mixing=mixing), (1, 4, 4))  # type: ignore[arg-type]
     h = entries(1, 1, 4, 4)
     jacobian = torch.autograd.functional.jacobian(lambda v: flow.bijection(v)[0].flatten(), h).view(16, 16)
@@ -94,7 +94,7 @@ def test_every_kind_comes_back_and_has_autograds_determinant(coupling: str, mixi
 
 
 @torch.no_grad()
-def test_no_coupling_shrinks_further_than_its_floor() -> None:
+def test_no_coupling_scales_below_its_floor() -> None:
     coupling = ShiftScaleCoupling(lambda x: torch.full((len(x), 4, *x.shape[2:]), -1e9))  # type: ignore[arg-type]
     z, ladj = coupling(torch.ones(1, 4, 1, 1))
     assert float(ladj[0]) == pytest.approx(2 * math.log(0.27), rel=1e-6)
@@ -102,7 +102,7 @@ def test_no_coupling_shrinks_further_than_its_floor() -> None:
 
 
 @torch.no_grad()
-def test_priors_stay_finite_whatever_the_network_says() -> None:
+def test_priors_stay_finite_for_any_network_output() -> None:
     split = Split(Chain([]), lambda x: torch.full((len(x), 4, *x.shape[2:]), 1e9))  # type: ignore[arg-type]
     z, ladj = split(torch.ones(1, 4, 1, 1))
     assert bool(torch.isfinite(z).all())
@@ -113,7 +113,7 @@ def test_priors_stay_finite_whatever_the_network_says() -> None:
 
 
 @torch.no_grad()
-def test_each_actnorm_starts_from_what_the_ones_before_it_make_of_the_first_batch() -> None:
+def test_each_actnorm_is_initialised_from_the_output_of_those_before_it() -> None:
     torch.manual_seed(0)
     flow = SMALL.build((3, 8, 8)).train()
     mixings = [m for m in flow.modules() if isinstance(m, ChannelMixing)]
@@ -130,7 +130,7 @@ def test_each_actnorm_starts_from_what_the_ones_before_it_make_of_the_first_batc
 
 
 @torch.no_grad()
-def test_pictures_made_before_training_start_nothing() -> None:
+def test_sampling_before_training_initialises_nothing() -> None:
     flow = SMALL.build((1, 8, 8)).eval()
     flow.sample([1, 2])
     flow.log_prob(pictures(4, (1, 8, 8)))
@@ -142,7 +142,7 @@ def test_pictures_made_before_training_start_nothing() -> None:
 
 
 @torch.no_grad()
-def test_saved_and_loaded_it_does_not_start_again() -> None:
+def test_a_loaded_model_is_not_initialised_again() -> None:
     torch.manual_seed(0)
     flow = SMALL.build((1, 8, 8)).train()
     flow.loss(pictures(32, (1, 8, 8)))
@@ -170,7 +170,7 @@ def test_a_plu_weight_keeps_the_signs_it_has() -> None:
 
 @pytest.mark.parametrize("shape", [(3, 8, 12), (1, 4, 4), (2, 20, 4)])
 @pytest.mark.parametrize("fields", [{}, {"coupling": "additive"}, {"mixing": "plain"}, {"classes": 3}])
-def test_what_learns_by_products_has_the_price_and_gradients_of_what_convolves(
+def test_products_give_the_same_loss_and_gradients_as_convolutions(
     fields: dict[str, object], shape: tuple[int, ...]
 ) -> None:
     flow = model(Glow(scales=2, depth=2, width=8, **fields), shape)  # type: ignore[arg-type]
@@ -194,7 +194,7 @@ def test_what_learns_by_products_has_the_price_and_gradients_of_what_convolves(
 
 
 def nodes_of(x: Tensor) -> set[str]:
-    """The names of everything that autograd went through."""
+    """Return the names of all nodes in the graph of autograd."""
     found = set()
     todo = [x.grad_fn]
     while todo:
@@ -235,7 +235,7 @@ def test_a_temperature_scales_the_noise_of_every_level_and_leaves_the_means(temp
 
 
 @torch.no_grad()
-def test_the_latent_tells_its_levels_in_the_places_of_the_picture() -> None:
+def test_latent_entries_keep_their_place_in_the_picture_and_know_their_scale() -> None:
     flow = model(Glow(scales=3, depth=1, width=8), (1, 8, 8))
     assert flow.scales == 3
     assert [int((flow.scale_of == scale).sum()) for scale in range(3)] == [16, 16, 32]
@@ -258,8 +258,8 @@ def test_the_latent_tells_its_levels_in_the_places_of_the_picture() -> None:
 
 
 @torch.no_grad()
-def test_over_all_small_pictures_the_density_is_one() -> None:
-    """Four entries are too many for a grid: the mean of p / q over draws of a wide q."""
+def test_the_density_integrates_to_one_over_small_pictures() -> None:
+    """Four entries are too many for a grid, so the test takes the mean of p / q over draws of a wide q."""
     flow = model(Glow(scales=1, depth=2, width=8), (1, 2, 2))
     spread = flow.bijection.inverse(entries(4000, 1, 2, 2, seed=5))
     mean = spread.mean(0)
@@ -274,7 +274,7 @@ def test_over_all_small_pictures_the_density_is_one() -> None:
 # ── classes and levels ──────────────────────────────────────────────────────────────────────────
 
 
-def test_a_class_moves_the_prior_and_a_classifier_helps() -> None:
+def test_a_class_changes_the_prior_and_a_classifier_adds_to_the_loss() -> None:
     recipe = Glow(scales=2, depth=1, width=8, classes=3)
     torch.manual_seed(0)
     flow = recipe.build((1, 8, 8)).double()
@@ -305,7 +305,7 @@ def test_a_class_moves_the_prior_and_a_classifier_helps() -> None:
 
 
 @torch.no_grad()
-def test_of_fewer_levels_each_is_found_again_and_paid_by_its_width() -> None:
+def test_fewer_levels_decode_back_and_cost_bits_by_their_width() -> None:
     flow = model(levels=32)
     x = pictures(6, (1, 8, 8), 32)
     assert int(x.max()) == 31
@@ -318,7 +318,7 @@ def test_of_fewer_levels_each_is_found_again_and_paid_by_its_width() -> None:
 
 
 @torch.no_grad()
-def test_grey_pictures_of_28_pixels_are_halved_twice_and_not_thrice() -> None:
+def test_28_pixels_can_be_halved_twice_but_not_three_times() -> None:
     flow = Glow(scales=2, depth=1, width=8).build((1, 28, 28)).eval()
     x = pictures(2, (1, 28, 28))
     assert torch.equal(flow.decode(flow.encode(x)), x)
@@ -329,7 +329,7 @@ def test_grey_pictures_of_28_pixels_are_halved_twice_and_not_thrice() -> None:
 
 
 @torch.no_grad()
-def test_decoded_at_once_it_is_the_last_of_the_steps() -> None:
+def test_decoding_at_once_equals_the_last_step() -> None:
     flow = copy.deepcopy(model())
     z = flow.noise([1, 2])
     steps = list(flow.decode_steps(z))

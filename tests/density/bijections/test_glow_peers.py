@@ -1,4 +1,4 @@
-"""Glow's parts beside normflows, with the same weights, to 1e-9 in float64."""
+"""Glow's parts equal those of normflows with the same weights, to 1e-9 in float64."""
 
 import math
 
@@ -48,7 +48,7 @@ def peers_of(ours: ChannelMixing) -> tuple[nn.Module, nn.Module]:
 
 
 class Negated(nn.Module):
-    """Our net as the peer wants it: the shift first, turned round, then h, one after the other by channel.
+    """Returns our network's output in the peer's form: the negated shift, then h, channel by channel.
 
     Its coupling takes (z2 - shift) · sigmoid(h + 2). `floor`: h where our σ is at its floor.
     """
@@ -68,7 +68,7 @@ class Negated(nn.Module):
 @pytest.mark.filterwarnings("ignore:torch.lu is deprecated")  # the peer's own call, at its start
 @torch.no_grad()
 @pytest.mark.parametrize("folded", [False, True])
-def test_actnorm_and_1x1_convolution_as_one_are_the_peers_two(folded: bool) -> None:
+def test_the_merged_actnorm_and_convolution_equal_the_peers_two_layers(folded: bool) -> None:
     ours = mixing(6)
     norm, conv = peers_of(ours)
     if folded:
@@ -84,7 +84,7 @@ def test_actnorm_and_1x1_convolution_as_one_are_the_peers_two(folded: bool) -> N
 
 @torch.no_grad()
 @pytest.mark.parametrize("gain", [1.0, 30.0], ids=["usual", "some at the floor"])
-def test_the_affine_coupling_is_the_peers(gain: float) -> None:
+def test_the_affine_coupling_equals_the_peers(gain: float) -> None:
     net = learned(CouplingNet(3, 8, 6))
     list(net)[-1].logs += torch.log(torch.tensor(gain)) / 3
     ours = ShiftScaleCoupling(net)
@@ -102,7 +102,7 @@ def test_the_affine_coupling_is_the_peers(gain: float) -> None:
 
 
 @torch.no_grad()
-def test_the_additive_coupling_is_the_peers() -> None:
+def test_the_additive_coupling_equals_the_peers() -> None:
     net = learned(CouplingNet(3, 8, 3))
     ours = ChannelCoupling(False, net, Additive())
     peer = normflows.flows.AffineCouplingBlock(net, False, split_mode="channel")
@@ -112,14 +112,14 @@ def test_the_additive_coupling_is_the_peers() -> None:
     assert not bool(ladj.any())
 
 
-def test_the_squeeze_is_the_peers() -> None:
+def test_the_squeeze_equals_the_peers() -> None:
     x = entries(2, 3, 4, 6)
     assert torch.equal(Squeeze()(x)[0], normflows.flows.Squeeze().inverse(x)[0])
 
 
 @pytest.mark.filterwarnings("ignore:torch.lu is deprecated")
 @torch.no_grad()
-def test_a_whole_level_is_the_peers_parts_in_a_row() -> None:
+def test_a_whole_level_equals_the_peers_layers() -> None:
     flow = Glow(scales=1, depth=3, width=8).build((3, 4, 4))
     with torch.no_grad():
         flow.loss(torch.randint(0, 256, (16, 3, 4, 4)))

@@ -1,4 +1,4 @@
-"""The masked affine map and its inverse as a map to learn: gradients, bounds, pictures in any batch."""
+"""The masked affine map and its inverse map have correct gradients, bounds and results in any batch."""
 
 import copy
 import gc
@@ -31,7 +31,7 @@ def entries(*shape: int, seed: int = 0) -> Tensor:
 
 @torch.no_grad()
 @pytest.mark.parametrize("layer", [0, 1])
-def test_it_comes_back_with_and_without_a_solver(layer: int) -> None:
+def test_the_inverse_is_right_with_and_without_a_solver(layer: int) -> None:
     f = made(layer=layer, classes=2)
     x = entries(5, 6)
     c = torch.tensor([0, 1, 1, 0, 1])
@@ -46,7 +46,7 @@ def test_it_comes_back_with_and_without_a_solver(layer: int) -> None:
 
 
 @torch.no_grad()
-def test_log_scales_are_bounded_and_near_zero_they_are_the_networks() -> None:
+def test_log_scales_are_bounded_and_near_zero_equal_the_networks_output() -> None:
     wild = made()
     for parameter in wild.parameters():
         parameter *= 100
@@ -69,7 +69,7 @@ def test_gradients_of_the_solved_inverse_are_right() -> None:
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_learning_through_the_solver_is_learning_through_all_passes(activation: str) -> None:
+def test_gradients_through_the_solver_equal_those_through_all_passes(activation: str) -> None:
     quick = InverseMap(made(20, activation=activation))
     slow = copy.deepcopy(quick)
     slow.inner.solver = None
@@ -84,7 +84,7 @@ def test_learning_through_the_solver_is_learning_through_all_passes(activation: 
 
 
 @torch.no_grad()
-def test_the_other_way_round_is_the_inverse_with_the_same_weights() -> None:
+def test_the_inverse_map_is_the_inverse_with_the_same_weights() -> None:
     f = made()
     other = InverseMap(f)
     x = entries(5, 6)
@@ -97,7 +97,7 @@ def test_the_other_way_round_is_the_inverse_with_the_same_weights() -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_sampled_the_other_way_round_a_row_is_the_same_in_any_batch(dtype: torch.dtype) -> None:
+def test_a_row_sampled_by_the_inverse_map_is_the_same_in_any_batch(dtype: torch.dtype) -> None:
     net = made_network(150, 0, (90, 170), "sequential", "relu", 3, 0)
     f = InverseMap(compiled_masked_affine(net, 5.0).to(dtype))
     for parameter in f.parameters():
@@ -114,7 +114,7 @@ def test_sampled_the_other_way_round_a_row_is_the_same_in_any_batch(dtype: torch
 
 
 @torch.no_grad()
-def test_both_ways_round_the_density_integrates_to_one() -> None:
+def test_the_density_of_map_and_inverse_map_integrates_to_one() -> None:
     f = made(2)
     axis = torch.linspace(-12, 12, 401, dtype=torch.float64)
     grid = torch.cartesian_prod(axis, axis)
@@ -141,7 +141,7 @@ def test_without_a_compiler_torch_takes_the_same_single_pass(layer: int, monkeyp
         assert torch.allclose(f.invert(z.requires_grad_(), c)[0], compiled[0], atol=1e-12)
 
 
-def test_a_step_of_learning_gives_its_memory_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_step_frees_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     f = made()
     seen = []
     solve = CompiledAffineSolver.inverse

@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians as a bijection to standard normal scores: in the middle, in both tails, and back."""
+"""Mixtures of Gaussians map to standard normal scores and back, in the middle and in both tails."""
 
 import math
 
@@ -30,7 +30,7 @@ def entries(*shape: int, seed: int = 0) -> Tensor:
 @torch.no_grad()
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("gaussians", [2, 5])
-def test_it_comes_back_and_the_compiled_inverse_is_the_plain_one(gaussians: int, activation: str) -> None:
+def test_the_compiled_inverse_equals_the_plain_one(gaussians: int, activation: str) -> None:
     f = made(8, gaussians, classes=2, activation=activation)
     x = 3 * entries(7, 8)
     c = torch.tensor([0, 1, 1, 0, 1, 0, 0])
@@ -41,7 +41,7 @@ def test_it_comes_back_and_the_compiled_inverse_is_the_plain_one(gaussians: int,
     assert torch.allclose(f(f.inverse(noise, c), c)[0], noise, atol=1e-9)
 
 
-def test_its_log_determinant_is_the_jacobians() -> None:
+def test_the_log_determinant_equals_the_jacobians() -> None:
     f = made()
     x = 2 * entries(4, 6)
     for row in x:
@@ -51,7 +51,7 @@ def test_its_log_determinant_is_the_jacobians() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_far_out_it_stays_finite_and_learns(dtype: torch.dtype) -> None:
+def test_values_and_gradients_stay_finite_in_the_tails(dtype: torch.dtype) -> None:
     f = made().to(dtype)
     x = torch.tensor([-1e4, -300.0, -40.0, 40.0, 300.0, 1e4], dtype=dtype).repeat(2, 1).requires_grad_()
     z, ladj = f(x)
@@ -62,7 +62,7 @@ def test_far_out_it_stays_finite_and_learns(dtype: torch.dtype) -> None:
 
 
 @torch.no_grad()
-def test_where_one_gaussian_is_all_there_is_scores_are_its_own() -> None:
+def test_with_one_gaussian_scores_equal_its_own() -> None:
     f = made(2, 2, size=0.0)
     assert isinstance(f.net, MADE)
     f.net.biases[-12:-8] = torch.tensor(
@@ -81,7 +81,7 @@ def test_gradients_are_right() -> None:
 
 
 @torch.no_grad()
-def test_it_integrates_to_one() -> None:
+def test_the_density_integrates_to_one() -> None:
     f = made(2)
     axis = torch.linspace(-12, 12, 401, dtype=torch.float64)
     z, ladj = f(torch.cartesian_prod(axis, axis))

@@ -1,4 +1,4 @@
-"""What NICE and RealNVP for sounds are made of: the logistic prior, scales, whitening, harmonics."""
+"""The parts of NICE and of RealNVP for sounds are correct: logistic prior, scales, whitening, harmonics."""
 
 import math
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def log_normal(z: Tensor) -> Tensor:
 
 
 def log_logistic(z: Tensor) -> Tensor:
-    """-softplus(z) - softplus(-z) to full precision (torch's softplus cuts its tail)."""
+    """Return -softplus(z) - softplus(-z) in full precision (torch's softplus cuts its tail)."""
     return sum_entries(-z.abs() - 2 * torch.log1p(torch.exp(-z.abs())))
 
 
@@ -50,7 +50,9 @@ MAKERS: dict[str, Callable[[int], Bijection]] = {
 
 @pytest.mark.parametrize("size", [2, 6, 7])
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-def test_log_determinant_is_the_jacobians_and_the_inverse_is_one(make: Callable[[int], Bijection], size: int) -> None:
+def test_the_log_determinant_equals_the_jacobians_and_the_inverse_is_right(
+    make: Callable[[int], Bijection], size: int
+) -> None:
     bijection = make(size)
     x = 2 * entries(1, size, seed=4)
     jacobian = torch.autograd.functional.jacobian(lambda v: bijection(v[None])[0][0], x[0])
@@ -69,7 +71,7 @@ def test_the_logistic_likelihood_is_nices_own_formula() -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize(("dtype", "near"), [(torch.float64, 1e-9), (torch.float32, 1e-5)], ids=str)
-def test_logistic_scores_go_there_and_back_in_both_tails(dtype: torch.dtype, near: float) -> None:
+def test_logistic_scores_can_be_inverted_in_both_tails(dtype: torch.dtype, near: float) -> None:
     z = torch.linspace(-60, 60, 4001, dtype=dtype)[:, None]
     score, _ = LogisticScores()(z)
     assert float((LogisticScores().inverse(score) - z).abs().max()) < near
@@ -99,7 +101,7 @@ def test_the_scores_of_logistic_noise_are_normal() -> None:
 
 
 @torch.no_grad()
-def test_a_scale_starts_from_the_first_training_batch_and_only_once() -> None:
+def test_a_scale_is_initialised_once_from_the_first_training_batch() -> None:
     scale = DiagonalScale(5, deviation=2.0).double()
     x = entries(200, 5) * torch.tensor([1e-3, 0.1, 1.0, 10.0, 1e3], dtype=torch.float64)
     scale.eval()(x)
@@ -125,7 +127,7 @@ def test_whitening_whitens_and_is_saved_with_the_model() -> None:
 
 
 @torch.no_grad()
-def test_whitening_takes_fewer_artworks_than_entries_and_entries_that_never_vary() -> None:
+def test_whitening_works_with_few_artworks_and_with_constant_entries() -> None:
     x = correlated(5, 12)
     x[:, 3] = 7.0
     whitening = started(Whitening(12), x)
@@ -136,7 +138,7 @@ def test_whitening_takes_fewer_artworks_than_entries_and_entries_that_never_vary
 
 @torch.no_grad()
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-def test_whitening_and_harmonics_go_back_alike_in_any_batch(dtype: torch.dtype) -> None:
+def test_inverses_of_whitening_and_harmonics_are_the_same_in_any_batch(dtype: torch.dtype) -> None:
     z = entries(64, 48).to(dtype)
     for bijection in (started(Whitening(48), correlated(200, 48)).to(dtype), HarmonicTransform()):
         alone = torch.cat([bijection.inverse(z[i : i + 1]) for i in range(64)])
@@ -175,8 +177,8 @@ def test_nice_keeps_volume_but_for_its_scale() -> None:
 
 
 @torch.no_grad()
-def test_whitening_is_counted_in_the_price() -> None:
-    """A whitened NICE that has learned nothing else is the Gaussian of the data, priced as a Gaussian."""
+def test_the_determinant_of_whitening_counts_in_the_likelihood() -> None:
+    """An untrained NICE with whitening is the Gaussian of the data."""
     x = torch.randint(0, 256, (500, 6), generator=torch.Generator().manual_seed(0))
     model = NICE(depth=1, width=8, prior="normal", whitening=True).build((6,)).double()
     model.train().log_prob(x)
@@ -192,7 +194,7 @@ def test_whitening_is_counted_in_the_price() -> None:
     assert torch.allclose(model.log_prob(x, u=u), expected, atol=1e-9)
 
 
-def test_impossible_sizes_are_refused_with_a_sentence() -> None:
+def test_impossible_sizes_are_refused_in_a_sentence() -> None:
     with pytest.raises(ValueError, match="no odd and even part"):
         NICE().build((1, 1, 1))
     with pytest.raises(ValueError, match="no odd and even part"):
@@ -201,7 +203,7 @@ def test_impossible_sizes_are_refused_with_a_sentence() -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("spectrum", [False, True])
-def test_a_sound_comes_back_level_for_level_at_12_bits(spectrum: bool) -> None:
+def test_a_sound_of_12_bits_decodes_back(spectrum: bool) -> None:
     torch.manual_seed(0)
     model = RealNVP(couplings=4, width=16, blocks=1, spectrum=spectrum, alpha=None).build((32,), 4096)
     x = torch.randint(0, 4096, (64, 32), generator=torch.Generator().manual_seed(1))

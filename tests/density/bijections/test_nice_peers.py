@@ -1,4 +1,4 @@
-"""Our couplings of odd and even entries, and our scales, beside independent implementations to 1e-9 in float64."""
+"""Couplings of odd and even entries, and scales, equal independent implementations to 1e-9 in float64."""
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ def apart(ours: tuple[Tensor, Tensor], theirs: tuple[Tensor, Tensor]) -> float:
 
 
 def learned(net: nn.Module) -> nn.Module:
-    """A network as after some training: its last layer no longer gives zeros."""
+    """Return a network as after some training: its last layer no longer returns zeros."""
     torch.manual_seed(0)
     for parameter in net.parameters():
         parameter.data += 0.2 * torch.randn_like(parameter)
@@ -34,7 +34,7 @@ def learned(net: nn.Module) -> nn.Module:
 
 
 class WithContext(nn.Module):
-    """A network that is also handed a context, which ours has none of."""
+    """Accepts a context, as the peer needs it, and ignores it."""
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
@@ -46,14 +46,14 @@ class WithContext(nn.Module):
 
 
 def moved(size: int, swap: bool) -> Tensor:
-    """The peer's mask, 1 where an entry moves: the second, fourth … entry, or the first, third … if `swap`."""
+    """Return the peer's mask, 1 if an entry changes: the second, fourth … entry, or the first, third … if `swap`."""
     return (torch.arange(size) + int(swap)) % 2
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("swap", [False, True])
 @pytest.mark.parametrize("size", [8, 9])
-def test_nices_coupling_is_the_peers(size: int, swap: bool) -> None:
+def test_nices_coupling_equals_the_peers(size: int, swap: bool) -> None:
     free = int(moved(size, swap).sum())
     net = learned(MLP(size - free, 16, 2, free))
     ours = OnPart(OddEven(), ChannelCoupling(swap, net, Additive()))
@@ -64,7 +64,7 @@ def test_nices_coupling_is_the_peers(size: int, swap: bool) -> None:
 
 
 class Peer(AffineCouplingTransform):
-    """nflows' affine coupling with our bounded tanh in place of its sigmoid."""
+    """Is nflows' affine coupling with our bounded tanh instead of its sigmoid."""
 
     transform_of_ours: Affine
 
@@ -77,7 +77,7 @@ class Peer(AffineCouplingTransform):
 @torch.no_grad()
 @pytest.mark.parametrize("swap", [False, True])
 @pytest.mark.parametrize("size", [8, 9])
-def test_the_coupling_of_realnvp_for_sounds_is_the_peers(size: int, swap: bool) -> None:
+def test_the_coupling_of_realnvp_for_sounds_equals_the_peers(size: int, swap: bool) -> None:
     free = int(moved(size, swap).sum())
     net = learned(MLP(size - free, 16, 2, 2 * free))
     transform = Affine(1.0)
@@ -90,7 +90,7 @@ def test_the_coupling_of_realnvp_for_sounds_is_the_peers(size: int, swap: bool) 
 
 
 @torch.no_grad()
-def test_nices_scale_is_the_peers() -> None:
+def test_nices_scale_equals_the_peers() -> None:
     ours = DiagonalScale(6).double()
     ours.s.copy_(entries(6))
     ours.started.fill_(True)
@@ -103,7 +103,7 @@ def test_nices_scale_is_the_peers() -> None:
 
 
 @torch.no_grad()
-def test_whitening_prices_as_torchs_gaussian() -> None:
+def test_whitening_has_the_likelihood_of_torchs_gaussian() -> None:
     whitening = Whitening(5).double()
     x = entries(400, 5) @ entries(5, 5) + 2
     z, ladj = whitening.train()(x)

@@ -1,4 +1,4 @@
-"""Planar and radial maps: determinants, what keeps them invertible, a set of parameters for each row."""
+"""Planar and radial maps have correct determinants, stay invertible, and use their own parameters for each row."""
 
 from collections.abc import Callable
 
@@ -48,7 +48,7 @@ def test_each_row_has_its_own_maps(which: Map) -> None:
 
 
 @pytest.mark.parametrize("which", [planar_flow, radial_flow])
-def test_several_maps_are_one_after_another(which: Map) -> None:
+def test_several_maps_are_applied_one_after_another(which: Map) -> None:
     z = numbers(4, 3)
     given = parameters(which, 4, 3, 3)
     expected = z
@@ -83,7 +83,7 @@ def test_planar_is_finite_without_a_direction() -> None:
 
 
 def undone(y: Tensor, u: Tensor, w: Tensor, b: Tensor) -> Tensor:
-    """z of one planar map by bisection of a = w·z, in which w·f(z) grows."""
+    """Return z of one planar map by bisection of a = w·z, in which w·f(z) grows."""
     wu = (w * u).sum(-1)
     u = u + ((torch.nn.functional.softplus(wu) - 1 - wu) / w.square().sum(-1))[..., None] * w
     u, w, b = u[:, 0], w[:, 0], b[:, 0]
@@ -97,7 +97,7 @@ def undone(y: Tensor, u: Tensor, w: Tensor, b: Tensor) -> Tensor:
     return y - u * torch.tanh(low + b)[:, None]
 
 
-def test_a_planar_map_can_be_undone_also_where_u_points_against_w() -> None:
+def test_a_planar_map_can_be_inverted_even_if_u_points_against_w() -> None:
     z = 3 * numbers(200, 4)
     (u, w, b) = parameters(planar_flow, 200, 1, 4)
     u = 5 * u
@@ -106,7 +106,7 @@ def test_a_planar_map_can_be_undone_also_where_u_points_against_w() -> None:
     assert float((undone(y, u, w, b) - z).abs().max()) < 1e-9
 
 
-def test_a_radial_map_may_draw_in_as_far_as_alpha_allows() -> None:
+def test_a_radial_map_may_contract_as_far_as_alpha_allows() -> None:
     z = 0.01 * numbers(50, 3)
     center = torch.zeros(50, 1, 3, dtype=torch.float64)
     alpha, beta = torch.full((50, 1), 1.0, dtype=torch.float64), torch.full((50, 1), -30.0, dtype=torch.float64)

@@ -77,7 +77,7 @@ def test_score_reports_the_mixture_and_the_likeliest_class(
     assert f"{given[1]:.4f} bits per dimension given Light, bound" in capsys.readouterr().out
 
 
-def test_the_map_sums_to_the_price(tiny_kinds: str, tiny_recordings: str, rings: np.ndarray) -> None:
+def test_the_map_sums_to_the_total_bits(tiny_kinds: str, tiny_recordings: str, rings: np.ndarray) -> None:
     from studio.engine.device import choose_device
 
     jobs = JobStarter(choose_device("cpu"))

@@ -61,7 +61,7 @@ def test_other_jobs_run_between_two_batches(tmp_path: Path, x: TrainingExamples)
     assert [run.progress.step for _ in steps] == [1, 2, 3, 4, 5]
 
 
-def test_held_out_pictures_get_cheaper(tmp_path: Path, x: TrainingExamples) -> None:
+def test_held_out_pictures_cost_fewer_bits_after_training(tmp_path: Path, x: TrainingExamples) -> None:
     run, moments = learn(tmp_path, x, make_config(steps=120, evaluate_every=40))
     measured = [m.held_out for m in moments if m.held_out is not None]
     assert len(measured) == 3
@@ -82,7 +82,7 @@ def test_a_stopped_run_continues_bit_for_bit(
     assert _measured(resumed) == _measured(whole)
 
 
-def test_a_run_begun_with_earlier_keys_goes_on_bit_for_bit(
+def test_a_run_begun_with_earlier_keys_continues_bit_for_bit(
     tmp_path: Path, x: TrainingExamples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, _ = learn(tmp_path / "whole", x, make_config())
@@ -121,7 +121,7 @@ def test_a_run_is_not_resumed_with_other_settings(tmp_path: Path, x: TrainingExa
         TrainingRun(other, tmp_path, torch.device("cpu"))
 
 
-def test_a_batch_without_a_finite_loss_moves_nothing(tmp_path: Path, x: TrainingExamples) -> None:
+def test_a_batch_without_a_finite_loss_changes_nothing(tmp_path: Path, x: TrainingExamples) -> None:
     run = TrainingRun(make_config(steps=2), tmp_path, torch.device("cpu"))
     before = weights(run)
     loss = run.model.loss
@@ -155,7 +155,7 @@ def test_a_run_that_never_has_a_finite_loss_fails_with_a_reason(tmp_path: Path, 
     assert checkpoint.load_newest(tmp_path) is not None
 
 
-def test_a_flipped_bit_is_seen_and_the_save_before_is_used(tmp_path: Path, x: TrainingExamples) -> None:
+def test_a_flipped_bit_is_noticed_and_the_save_before_is_used(tmp_path: Path, x: TrainingExamples) -> None:
     run, _ = learn(tmp_path, x, make_config(steps=4))
     run.progress.step = 5
     run.save_checkpoint()

@@ -77,7 +77,7 @@ def test_joined_sounds_get_the_rate_and_channels_of_the_first(sort: str, tmp_pat
     second = tune(2, 24_000, 880, channels=2)
     found = opened(tmp_path, packed(sort, tune(1)) + packed(sort, second, 24_000) + packed(sort, tune(1)))
     assert found.seconds == pytest.approx(4, abs=0.002) and found.file_rate == RATE and found.channels == 1
-    assert found.notes == ("its parts have different rates: all are converted to that of the first",)
+    assert found.notes == ("its parts have different rates: that of the first is used",)
     assert pitch(found.samples[RATE * 3 // 2 : RATE * 5 // 2], RATE) == pytest.approx(880, abs=4)
 
 

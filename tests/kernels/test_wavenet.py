@@ -230,3 +230,15 @@ def test_products_equal_numpys_for_any_number_of_rows(rows: int) -> None:
 @numba.njit
 def products(out: Any, o: int, x: Any, i: int, rows: int, w: Any, at: int, n: int, m: int) -> None:
     add_products(out, o, x, i, rows, w, at, n, m)
+
+
+@torch.no_grad()
+def test_given_levels_may_lie_in_memory_in_any_order() -> None:
+    model = made(256, {})
+    z = model.noise([1, 2], 20)
+    given = torch.full((2, 20), -1)
+    given[1, 4:9] = 3
+    turned = given.t().contiguous().t()
+    drawn = [players(model, None, 2)[0].sample(z, torch.ones_like(z), levels) for levels in (given, turned)]
+    assert drawn[0].min() >= 0
+    assert torch.equal(drawn[0], drawn[1])

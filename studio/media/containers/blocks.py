@@ -1,4 +1,9 @@
-"""Decode a stream of sound in blocks, as far as possible."""
+"""Decode a stream of sound in blocks, as far as possible.
+
+FLAC frames and Ogg pages (Vorbis, Opus) have checksums, so a changed byte is always noticed. WAV, AIFF, CAF, AU and
+their codecs have none: a changed byte becomes another sample without a note. In MP3 it is noticed only if it breaks the
+head of a frame.
+"""
 
 import contextlib
 from collections.abc import Iterator

@@ -1,4 +1,8 @@
-"""Recognise picture formats by their first bytes, check the size that a file claims, and decode the picture."""
+"""Tell picture formats by their first bytes, check what they claim, and decode them.
+
+JPEG, GIF, BMP and WebP have no checksum. One changed byte in their pixels shows other pixels, and nothing can notice it
+unless a code is impossible or the data end too early. PNG and some kinds of TIFF have checksums, which are compared.
+"""
 
 import io
 import struct

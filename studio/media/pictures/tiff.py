@@ -1,11 +1,18 @@
 """Read TIFF files (TIFF 6.0, BigTIFF, TIFF Technical Notes 1 to 3) of any layout.
 
 libtiff unpacks strips and tiles, through Pillow, as if they were bytes. What the bytes mean is decided here.
+
+Deflate and LZMA have checksums, so a changed byte is noticed, except in YCbCr and Lab colours. Zstandard has one only
+if the program that wrote the file asked for it, and libtiff does not. The other compressions have none: a changed byte
+of an uncompressed, LZW, PackBits or JPEG picture shows other pixels without a note, unless its code is impossible or
+ends too early. A fax is noticed if it holds a code that does not exist.
 """
 
 import functools
 import io
+import lzma
 import struct
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +21,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from studio.media.pictures import tiff_tags
-from studio.media.pictures.raster import BAND, CUT, DAMAGED, FOREIGN, Raster, UnreadablePicture
+from studio.media.pictures.raster import BAND, BROKEN, CUT, DAMAGED, FOREIGN, Raster, UnreadablePicture
 from studio.media.pictures.tiff_tags import Directory, directory_at, pages
 
 BEGINNINGS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -24,6 +31,8 @@ _MAX_STRIP_BYTES = 2**29
 """Unpacked bytes of the largest strip, or of a row of tiles, so that all fits into 1 GB."""
 _BYTE_COMPRESSIONS = (1, 5, 8, 32773, 32946, 34925, 50000)
 """Compressions that unpack to the bytes of samples: none, LZW, Deflate, PackBits, the old Deflate, LZMA, Zstandard."""
+_DEFLATE = (8, 32946)
+_LZMA = 34925
 _PIXEL_COMPRESSIONS = (2, 3, 4, 6, 7)
 """Compressions that unpack to pixels, which are left to Pillow: three of fax, the old JPEG, JPEG."""
 _MODES = {0: "L", 1: "L", 2: "RGB", 3: "P", 5: "CMYK"}  # by photometric interpretation
@@ -95,6 +104,7 @@ def decode_tiff(data: bytes) -> Raster | None:
         mode = "RGB"
         white = 65535.0
     notes = ["extra channels were left out"] if is_left_out else []
+    notes += [BROKEN] if _has_wrong_end(data, layout) else []
     return Raster(
         layout.height,
         layout.width,
@@ -324,6 +334,34 @@ def _unpack_blocks(data: bytes, layout: _Layout, blocks: range, rows: int) -> Im
         cut = max(ends) > len(data) and _is_cut(data, layout.offsets, layout.counts)
         raise UnreadablePicture(CUT if cut else DAMAGED) from None
     return image
+
+
+def _has_wrong_end(data: bytes, layout: _Layout) -> bool:
+    """Return whether a strip or tile differs from its checksum, or has no end.
+
+    libtiff notices neither: it stops at the last byte that it needs.
+    """
+    if layout.compression not in (*_DEFLATE, _LZMA) or layout.fill != 1:
+        return False
+    whole = memoryview(data)
+    places = zip(layout.offsets, layout.counts, strict=False)
+    return any(_is_wrong(whole[at : at + count], layout) for at, count in places)
+
+
+def _is_wrong(piece: memoryview, layout: _Layout) -> bool:
+    unpacking = lzma.LZMADecompressor() if layout.compression == _LZMA else zlib.decompressobj()
+    left: bytes | memoryview = piece
+    room = layout.row * layout.block[0]
+    try:
+        while not unpacking.eof:
+            got = len(unpacking.decompress(left, _BYTES))
+            left = getattr(unpacking, "unconsumed_tail", b"")  # lzma keeps what is left by itself
+            room -= got
+            if room < 0 or not (got or left):  # a wrong end is read as more pixels
+                return True
+    except (zlib.error, lzma.LZMAError):
+        return True
+    return False
 
 
 def _is_cut(data: bytes, offsets: tuple[int, ...], counts: tuple[int, ...]) -> bool:

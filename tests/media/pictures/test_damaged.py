@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from studio.media.pictures import printed_errors
-from studio.media.pictures.image import open_picture
+from studio.media.pictures.image import FileRefused, open_picture
 from studio.media.pictures.raster import BROKEN
 
 Y, X = np.mgrid[0:192, 0:256]
@@ -79,3 +79,78 @@ def test_a_library_that_prints_very_much_does_not_block() -> None:
     with printed_errors.capture_printed_errors() as silent:
         pass
     assert silent == []
+
+
+FORMATS: dict[str, dict[str, Any]] = {
+    "PNG": {"form": "PNG"},
+    "TIFF, Deflate": {"form": "TIFF", "compression": "tiff_adobe_deflate"},
+    "TIFF, Deflate with a predictor": {"form": "TIFF", "compression": "tiff_adobe_deflate", "tiffinfo": {317: 2}},
+    "TIFF, LZMA": {"form": "TIFF", "compression": "lzma"},
+    "TIFF": {"form": "TIFF"},
+    "TIFF, LZW": {"form": "TIFF", "compression": "tiff_lzw"},
+    "TIFF, PackBits": {"form": "TIFF", "compression": "packbits"},
+    "TIFF, fax 3": {"form": "TIFF", "mode": "1", "compression": "group3"},
+    "TIFF, fax 4": {"form": "TIFF", "mode": "1", "compression": "group4"},
+    "JPEG": {"form": "JPEG", "quality": 90},
+    "GIF": {"form": "GIF"},
+    "BMP": {"form": "BMP"},
+    "WebP": {"form": "WEBP", "quality": 90},
+    "WebP, lossless": {"form": "WEBP", "lossless": True},
+}
+WITH_CHECKSUMS = {"PNG", "TIFF, Deflate", "TIFF, Deflate with a predictor", "TIFF, LZMA"}
+
+
+def unnoticed(tmp_path: Path, data: bytes, first: int, last: int) -> int:
+    """Count how many of 40 changed bytes between two places show other pixels without a note."""
+    dice = np.random.default_rng(1)
+    file = tmp_path / "changed"
+    file.write_bytes(data)
+    whole = open_picture(file)
+    assert whole.notes == ()
+    count = 0
+    for _ in range(40):
+        changed = bytearray(data)
+        changed[dice.integers(first, last)] ^= dice.integers(1, 256)
+        file.write_bytes(changed)
+        try:
+            found = open_picture(file)
+        except FileRefused:
+            continue
+        count += not np.array_equal(found.array, whole.array) and found.notes == ()
+    return count
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_changed_byte_is_noticed_if_and_only_if_the_format_has_a_checksum(name: str, tmp_path: Path) -> None:
+    array = CHECKS[:48, :64] if "fax" in name else PHOTO[:48, :64]
+    data = saved(array, **FORMATS[name])
+    half = len(data) // 2  # before and after it lie pixels in all of these, and no head
+    count = unnoticed(tmp_path, data, half, half + len(data) // 8)
+    assert (count == 0) if name in WITH_CHECKSUMS else count > 0
+
+
+@pytest.mark.parametrize("packing", ["tiff_adobe_deflate", "lzma"])
+@pytest.mark.parametrize("words", [{}, {"tiffinfo": {278: 7}}], ids=["one strip", "strips of seven rows"])
+def test_a_wrong_end_of_a_strip_is_noticed(packing: str, words: dict[str, Any], tmp_path: Path) -> None:
+    """The last bytes of a strip are an end code and a checksum, which libtiff does not need."""
+    data = saved(PHOTO[:48, :64], "TIFF", compression=packing, **words)
+    with Image.open(io.BytesIO(data)) as image:
+        tags: Any = image.tag_v2  # type: ignore[attr-defined]
+        end = tags[273][0] + tags[279][0]
+    assert len(tags[273]) == (7 if words else 1)
+    file = tmp_path / "changed"
+    for place in range(end - 12, end):
+        changed = bytearray(data)
+        changed[place] ^= 0x15
+        file.write_bytes(changed)
+        try:
+            assert open_picture(file).notes == (BROKEN,), place - end
+        except FileRefused as refused:
+            assert refused.reason == "is damaged"
+
+
+@pytest.mark.parametrize("packing", ["tiff_adobe_deflate", "tiff_deflate", "lzma"])
+@pytest.mark.parametrize("array", [PHOTO, PHOTO[:1, :1], PHOTO[:51, :33, 0]], ids=["photo", "one pixel", "grey"])
+def test_a_whole_tiff_with_checksums_has_no_note(packing: str, array: np.ndarray, tmp_path: Path) -> None:
+    for words in ({}, {"tiffinfo": {278: 5}}, {"tiffinfo": {317: 2}}):
+        assert notes(tmp_path, saved(array, "TIFF", compression=packing, **words)) == ()

@@ -61,9 +61,10 @@ def become(*words: str) -> int:
 def test(words: Sequence[str]) -> int:
     """Run ruff, mypy and pytest, even if the first ones fail; or only pytest with the given words.
 
-    With `--fast` alone, pytest leaves out the slow tests. mypy works beside pytest and is heard after it.
+    With `--fast` alone, pytest leaves out the slow tests. mypy works beside pytest and is heard after it. Three
+    processes run tests even on two processors, because many tests wait for a window, an engine or a sound.
     """
-    tools = {"ruff": ["ruff", "check"], "mypy": ["mypy"], "pytest": ["pytest", "--numprocesses=2", "--dist=loadfile"]}
+    tools = {"ruff": ["ruff", "check"], "mypy": ["mypy"], "pytest": ["pytest", "--numprocesses=3", "--dist=loadfile"]}
     if list(words) == ["--fast"]:
         tools["pytest"] += ["-m", "not slow"]
     elif words:

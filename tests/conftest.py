@@ -206,6 +206,9 @@ def _trained(
     from studio.engine.training.config import TrainingConfig, TrainingPlan
 
     folder = folders.mktemp("trained")
+    path = _shared(folders, name)
+    if path.exists():
+        return path
     title = name.removeprefix("tiny-").capitalize()
     config = TrainingConfig(
         name=name,
@@ -223,9 +226,18 @@ def _trained(
     learn, watch, test = (known.select(slice(*ends)) for ends in ((0, 128), (128, 144), (144, 160)))
     for _ in loop.train_run(run, learn, watch, bf16=False):
         continue
-    path = folder / f"{name}.safetensors"
-    model_export.export_model(run, path, learn, watch, test, classes)
+    made = folder / path.name
+    model_export.export_model(run, made, learn, watch, test, classes)
+    made.replace(path)
     return path
+
+
+def _shared(folders: pytest.TempPathFactory, name: str) -> Path:
+    """Return where the processes of a run share a model's file. The first that needs it trains the model."""
+    base = folders.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}.safetensors"
 
 
 @pytest.fixture(scope="session")
@@ -251,13 +263,17 @@ def trained_recordings_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         plan=TrainingPlan(steps=20, batch=4, cut_samples=200, learning_rate=0.01, evaluate_every=20, warm_up=5),
     )
     folder = tmp_path_factory.mktemp("recordings")
+    path = _shared(tmp_path_factory, config.name)
+    if path.exists():
+        return path
     run = loop.TrainingRun(config, folder / "run", torch.device("cpu"))
     waves = [(torch.arange(400 + i) // (4 + 8 * (i % 2)) % 2 * 60 + 98).to(torch.uint8) for i in range(8)]
     sounds = TrainingRecordings(tuple(waves), torch.arange(8) % 2)
     for _ in loop.train_run(run, sounds, sounds.select(slice(2)), bf16=False):
         continue
-    path = folder / "tiny-recordings.safetensors"
-    model_export.export_model(run, path, sounds, sounds.select(slice(2)), sounds.select(slice(2)), ("High", "Low"))
+    made = folder / path.name
+    model_export.export_model(run, made, sounds, sounds.select(slice(2)), sounds.select(slice(2)), ("High", "Low"))
+    made.replace(path)
     return path
 
 

@@ -34,7 +34,7 @@ LONGEST = (
     "test_mutated.py",
     "media",
 )
-"""Files and folders that two processes begin with, so that at the end neither waits long for the other."""
+"""Files and folders that the processes begin with, so that at the end none waits long for another."""
 
 
 def is_slow(path: Path) -> bool:

@@ -33,12 +33,16 @@ from studio.wire import messages as wire
 FILES = sorted(models.shipped_folder().glob("*.safetensors"))
 PACKS = Path(__file__).parents[1] / "../shared/data"
 COVERED = 9
+FIRST = 3
+"""The first artworks of a cover, or of those held out, that stand for all if a model draws entry by entry."""
 HEARD = 2000
-"""Samples at the beginning of a cover that a model of recordings makes again: all take it ten seconds."""
+"""Samples at the beginning of a cover that a model of recordings makes again."""
 WORK = 4 * 10**10
 """Multiplications, about, that the prices of a model's test artworks may take: some four seconds."""
 FEWEST, MOST = 9, 400
 """Artworks that are priced, however long or short they take. Of nine, a mean of 50 may be wrong by 29."""
+SLOW = {"realnvp": 100}
+"""Artworks of families whose price takes far longer than its multiplications: 400 took 13 and 19 seconds."""
 WHOLE = "STUDIO_WHOLE_FIGURES" in os.environ
 """Whether as many are priced as the card knows, under the mixture of all classes. It takes an hour."""
 SPREADS: dict[type[Model], tuple[float, float]] = {
@@ -105,9 +109,10 @@ def test_the_cover_is_the_artworks_of_the_first_seeds(
     shipped: InstalledModel, loaded_models: sampling.ModelCache
 ) -> None:
     card = shipped.card
-    model = loaded_models.get_model(shipped.card.name).model
-    cover = models.read_cover(shipped.path).astype(int)
-    seeds = range(1, COVERED + 1)
+    model = loaded_models.get_model(card.name).model
+    count = FIRST if model.can_inpaint and not WHOLE else COVERED
+    cover = models.read_cover(shipped.path)[:count].astype(int)
+    seeds = range(1, count + 1)
     if isinstance(model, AutoregressiveSound):
         *_, last = model.sample_steps(seeds, temperature=card.temperature, samples=HEARD)
         assert np.array_equal(to_arrays(last.x, model.levels), cover[:, :HEARD])
@@ -133,7 +138,7 @@ def test_held_out_artworks_are_at_a_percentile_of_50_on_average(
     artworks, classes = held_out(shipped)
     elements = math.prod(card.shape[-2:] if card.medium == "picture" else card.shape)
     drawn = elements if loaded.model.can_inpaint else 1
-    count = min(len(artworks), MOST, max(WORK // (card.parameters * drawn), FEWEST))
+    count = min(len(artworks), SLOW.get(card.family, MOST), max(WORK // (card.parameters * drawn), FEWEST))
     if WHOLE:
         count = min(len(artworks), SPREAD_ARTWORKS)
         classes = None
@@ -190,7 +195,8 @@ def test_encoded_latents_have_the_documented_deviation(
     loaded = loaded_models.get_model(shipped.card.name)
     artworks, classes = held_out(shipped)
     least = HEARD if shipped.card.sample_rate else 1
-    some = [i for i, artwork in enumerate(artworks) if len(artwork) >= least][:6]
+    some = [i for i, artwork in enumerate(artworks) if len(artwork) >= least]
+    some = some[: FIRST if loaded.model.can_inpaint else 6]
     x = sampling.levels_of_artworks(
         loaded, np.stack([artworks[i][: HEARD if shipped.card.sample_rate else None] for i in some])
     )

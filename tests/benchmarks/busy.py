@@ -43,7 +43,7 @@ def main() -> int:
     parser.add_argument("times", type=int, help="how many times the tests run")
     parser.add_argument("words", nargs=argparse.REMAINDER, help="arguments of pytest; the whole suite if none")
     given = parser.parse_args()
-    words = given.words or ["--numprocesses=2", "--dist=loadfile", "-q"]
+    words = given.words or ["--numprocesses=3", "--dist=loadfile", "-q"]
     env = {"QT_QPA_PLATFORM": "offscreen", **os.environ}
     passed = 0
     with busy_machine():

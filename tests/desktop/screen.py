@@ -129,9 +129,14 @@ def end(process: "subprocess.Popen[bytes]") -> int:
 
 
 def until(true: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
-    """Wait until `true` returns something true. Raises TimeoutError."""
+    """Wait until `true` returns something true. Raises TimeoutError.
+
+    The longer it waits, the more rarely it asks: the window must answer each question beside its work.
+    """
     end = time.monotonic() + patience
+    pause = 0.01
     while not true():
         if time.monotonic() > end:
             raise TimeoutError(f"{what} did not happen within {patience:.0f} s")
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(1.5 * pause, 0.1)

@@ -140,7 +140,7 @@ def test_faults_are_reported_before_anything_is_generated(tiny: str, ask: Ask) -
 def test_a_folder_becomes_a_model_of_the_user(ask: Ask, rings: np.ndarray, tmp_path: Path, studio_home: Path) -> None:
     pack = tmp_path / "rings.npz"
     np.savez(pack, train_x=rings[:120], test_x=rings[120:])
-    config = with_steps(config_for_data("roses", pack, "realnvp", "tiny", (3, 8, 8)), 4)
+    config = with_steps(config_for_data("roses", pack, "nice", "tiny", (3, 8, 8)), 4)
     command = wire.Train(job="t", source=str(pack), run_folder=str(tmp_path / "run"), config=config_to_dict(config))
     events = ask(command)
     learned = [e for e in events if isinstance(e, wire.TrainingProgress)]

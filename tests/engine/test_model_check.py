@@ -15,7 +15,6 @@ from safetensors.torch import load, save
 from studio.engine.generation import sampling
 from studio.library import card as cards
 from studio.library import models
-from tests.limits import LIMIT
 
 MOST_MEMORY = 100e6
 """Bytes that a refusal may take."""
@@ -107,9 +106,7 @@ def test_a_card_that_claims_more_than_its_file_holds_is_refused_at_once(
                 asked.append((f"{source.stem}: {name}", altered(source, target, **fields)))
     paths = [*all_files, *(path for _, path in asked)]  # good files first: they load what is loaded once a process
     lines = "".join(f"{path}\n" for path in paths)
-    child = subprocess.run(
-        [sys.executable, "-c", MEASURE], input=lines, capture_output=True, text=True, timeout=LIMIT, check=True
-    )
+    child = subprocess.run([sys.executable, "-c", MEASURE], input=lines, capture_output=True, text=True, check=True)
     answers = [json.loads(line) for line in child.stdout.splitlines()]
     assert [said for said, _, _ in answers[: len(all_files)]] == [""] * len(all_files)
     for (name, path), (said, grown, seconds) in zip(asked, answers[len(all_files) :], strict=True):

@@ -21,6 +21,8 @@ from studio.engine.training.evaluation import update_batch_norm
 from studio.nets.convolution import fold
 
 SHAPES = [(1, 8, 8), (3, 8, 4), (10,)]
+ALONE = (0, 7, 15)
+"""Seeds of a batch of 16 that are also drawn alone: the first, one in the middle and the last."""
 
 
 def takes(family: str, shape: tuple[int, ...]) -> bool:
@@ -115,7 +117,8 @@ def test_previews_grow_and_end_in_the_result(model: Model) -> None:
 @torch.no_grad()
 def test_a_seed_is_the_same_artwork_in_any_batch(either: Model) -> None:
     together = either.sample(range(16))
-    assert torch.equal(together, torch.cat([either.sample([seed]) for seed in range(16)]))
+    for seed in ALONE:
+        assert torch.equal(together[seed], either.sample([seed])[0])
     assert torch.equal(together[3:9], either.sample(range(3, 9)))
     assert not torch.equal(together[0], together[1])
 
@@ -182,7 +185,8 @@ def test_a_packed_model_makes_the_same_pictures_in_any_batch(single: Model) -> N
     assert torch.allclose(single.encode(x), z, atol=1e-3)
     packed = single.sample(range(16))
     assert float((packed.int() - before.int()).abs().max()) <= 1
-    assert torch.equal(packed, torch.cat([single.sample([seed]) for seed in range(16)]))
+    for seed in ALONE:
+        assert torch.equal(packed[seed], single.sample([seed])[0])
     assert torch.equal(single.decode(single.encode(x)), x) or not single.invertible
 
 

@@ -215,13 +215,13 @@ def test_stop_ends_a_job(opened: Callable[..., Window]) -> None:
 
 
 @posix
-def test_killed_in_the_middle_of_a_batch_fifty_times_the_window_lives_and_no_process_is_left(
+def test_killed_in_the_middle_of_a_batch_ten_times_the_window_lives_and_no_process_is_left(
     opened: Callable[..., Window],
 ) -> None:
     window = opened(forgive_after=0)
     engine = window.engine
     engine.start()
-    for time_ in range(50):
+    for time_ in range(10):
         job = f"batch {time_}"
         engine.send(sample(job, seeds=4096))
         window.until(lambda job=job: window.has(PicturesPreview, job))
@@ -232,9 +232,9 @@ def test_killed_in_the_middle_of_a_batch_fifty_times_the_window_lives_and_no_pro
         assert not alive(killed)
     engine.send(sample("last", seeds=2))
     window.until(lambda: window.has(Finished, "last"))
-    assert len(window.said) == 50
+    assert len(window.said) == 10
     assert "Another one is starting" in window.said[0]
-    assert len(window.pids - {0}) == 51
+    assert len(window.pids - {0}) == 11
     assert [e.job for e in window.events if isinstance(e, Ending)] == ["last"]
 
 
@@ -497,15 +497,14 @@ def test_the_engine_of_this_machine_is_started_with_the_wished_device() -> None:
 
 
 @posix
-def test_the_real_engine_is_killed_twice_and_still_answers(opened: Callable[..., Window]) -> None:
+def test_the_real_engine_is_killed_and_another_answers(opened: Callable[..., Window]) -> None:
     pytest.importorskip("studio.engine.jobs")
     window = opened(local_program("cuda:99"), forgive_after=0)
     window.engine.start()
-    for count in (1, 2):
-        window.until(lambda: window.engine.now == "Ready")
-        window.engine.send(Doctor(job=f"doctor {count}"))
-        os.kill(window.engine.process_id, signal.SIGKILL)
-        window.until(lambda count=count: len(window.lost) == count)
+    window.until(lambda: window.engine.now == "Ready")
+    window.engine.send(Doctor(job="lost"))
+    os.kill(window.engine.process_id, signal.SIGKILL)
+    window.until(lambda: window.lost)
     window.engine.send(Doctor(job="doctor"))
     window.engine.send(Sample(job="none", model="no-such-model", seeds=(1,)))
     window.until(lambda: window.has(Finished, "doctor") and window.has(Failed, "none"))

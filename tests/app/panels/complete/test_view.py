@@ -304,20 +304,6 @@ def test_completions_form_are_ranked_and_stop_is_the_main_button(studio: OpenedW
     assert foot(studio).save.text() == "Save 2…"
 
 
-def test_continue_makes_the_stopped_pictures(studio: OpenedWindow) -> None:
-    stroke(studio, (1.5, 1.5))
-    complete(studio)
-    draw(studio, None, done=3)
-    studio.engine.emit_events(wire.Stopped(job=studio.engine.sent[-1].job))
-    settle()
-    go_on = desk(studio).caption.continue_link
-    assert go_on.isVisible()
-    asked_before = len(studio.engine.sent)
-    QTest.mouseClick(go_on, LEFT)
-    assert len(studio.engine.sent) == asked_before + 1
-    assert studio.state.complete.batch.running.get()
-
-
 def test_nothing_moves_in_the_grid_while_the_pointer_is_there(studio: OpenedWindow) -> None:
     stroke(studio, (4.5, 4.5))
     complete(studio, 2)

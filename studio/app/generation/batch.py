@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject
 
 from studio.app.core.background import BackgroundTask
 from studio.app.core.jobs import JobList
-from studio.app.core.messages import Messages
+from studio.app.core.messages import Messages, Severity
 from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.generation import run as grid
@@ -249,27 +249,20 @@ class Batch(State):
             self._repeat()
 
     def _show_stop(self) -> None:
-        text = self._wording().stopped_text(self.cells.get())
-        self._end_job(text)
-        self._messages.show_message(text, "info", ("Continue", self.continue_run), until=(self.running.changed,))
+        self._offer_rest(self._wording().stopped_text(self.cells.get()), "Continue", "info")
 
     def _show_failure(self, event: Failed) -> None:
-        self._repeats = 0
-        self._end_job(self._wording().stopped_text(self.cells.get()))
-        again = ("Try again", self.continue_run)
-        self._messages.show_message(
-            f"{event.reason} {event.hint}".strip(), "failed", again, until=(self.running.changed,)
-        )
+        self._offer_rest(f"{event.reason} {event.hint}", "Try again")
 
     def _show_loss(self, why: str) -> None:
-        """Keep what is finished after the engine died, and offer the rest."""
+        text, button = self._wording().lost_text(self.cells.get())
+        self._offer_rest(f"{why} {text}", button)
+
+    def _offer_rest(self, text: str, button: str, severity: Severity = "failed") -> None:
+        """Keep what is drawn of a run that ended early, and offer to make the rest. Nothing follows by itself."""
         self._repeats = 0
-        wording = self._wording()
-        self._end_job(wording.stopped_text(self.cells.get()))
-        text, button = wording.lost_text(self.cells.get())
-        self._messages.show_message(
-            f"{why} {text}".strip(), "failed", (button, self.continue_run), until=(self.running.changed,)
-        )
+        self._end_job(self._wording().stopped_text(self.cells.get()))
+        self._messages.show_message(text.strip(), severity, (button, self.continue_run), until=(self.running.changed,))
 
     def _update_cells(self, event: PicturesPreview) -> None:
         cells = list(self.cells.get())

@@ -214,6 +214,16 @@ def test_stop_ends_what_was_to_follow_too(window: AppState, engine: FakeEngine) 
     assert len(engine.sent) == 1 and not window.generate.batch.running.get()
 
 
+def test_stop_in_the_queue_ends_what_was_to_follow_too(window: AppState, engine: FakeEngine) -> None:
+    job = begin(window, engine)
+    window.generate.start_batch()
+    window.jobs.stop_job(job)
+    engine.emit_events(Stopped(job=job))
+    window.generate.batch.continue_run()
+    engine.emit_events(Finished(job=asked(engine).job))
+    assert len(engine.sent) == 2 and not window.generate.batch.running.get()
+
+
 def test_a_new_run_rolls_the_seed_unless_it_is_locked_or_typed(window: AppState, engine: FakeEngine) -> None:
     generate = window.generate
     engine.emit_events(Finished(job=begin(window, engine)))

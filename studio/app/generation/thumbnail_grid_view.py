@@ -275,7 +275,6 @@ class ThumbnailGrid(QListView):
         self._showing = False
         if before != (len(places), self.shape):
             self._redraw()
-        self.viewport().update()
         return fresh
 
     def show_smooth(self, smooth: bool) -> None:

@@ -83,10 +83,12 @@ class _PlaceRows(QAbstractListModel):
 
     def set_places(self, places: Sequence[Place], describe: Callable[[int], str]) -> bool:
         """Set the places and the function that describes one; return whether other cells stand there."""
-        before = self.places
-        fresh = [(place.number, place.cell.seed) for place in places] != [
-            (place.number, place.cell.seed) for place in before
+        changes = [
+            (row, old, new) for row, (old, new) in enumerate(zip(self.places, places, strict=False)) if old != new
         ]
+        fresh = len(places) != len(self.places) or any(
+            (old.number, old.cell.seed) != (new.number, new.cell.seed) for _, old, new in changes
+        )
         if fresh:
             self.beginResetModel()
         self.places = places
@@ -94,9 +96,8 @@ class _PlaceRows(QAbstractListModel):
         if fresh:
             self.endResetModel()
             return True
-        for row, (old, new) in enumerate(zip(before, places, strict=True)):
-            if old != new:
-                self.dataChanged.emit(self.index(row), self.index(row))
+        for row, _, _ in changes:
+            self.dataChanged.emit(self.index(row), self.index(row))
         return False
 
     @guarded(0)
@@ -293,11 +294,8 @@ class ThumbnailGrid(QListView):
         return QRect(rect.topLeft() + QPoint(edge, edge), self.cell_size())
 
     def is_marked(self, row: int) -> bool:
-        """Return whether a picture has a ring: it is selected, or current if none can be selected."""
-        index = self._rows.index(row)
-        if self.selectionMode() == QListView.SelectionMode.NoSelection:
-            return index == self.currentIndex()
-        return self.selectionModel().isSelected(index)
+        """Return whether a picture has a ring."""
+        return row == self.currentIndex().row()
 
     def pixel_at(self, at: QPointF) -> tuple[int, int, int] | None:
         """Return (row of the place, row and column of the pixel in its picture) at a position in the viewport."""

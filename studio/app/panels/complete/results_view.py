@@ -65,6 +65,9 @@ class ResultsView(ThumbnailGrid):
         self._showing = False
         self.viewport().update()
 
+    def is_marked(self, row: int) -> bool:
+        return self.selectionModel().isSelected(self.model().index(row, 0))
+
     @guarded(None)
     def enterEvent(self, event: QEnterEvent) -> None:
         super().enterEvent(event)

@@ -50,7 +50,7 @@ class GridView(ThumbnailGrid):
         is_sound = kind == "sound"
         self.setAccessibleName("Waves" if is_sound else "Pictures")
         self.show_places(
-            [Place(number, cell) for number, cell in enumerate(cells)],
+            list(map(Place, range(len(cells)), cells)),
             lambda row: cell_description(cells[row], row, len(cells), kind, rows),
             rows,
             WAVE_SIZE if is_sound else size,

@@ -7,13 +7,14 @@ from PySide6.QtCore import QObject
 
 from studio.app.core.background import BackgroundTask
 from studio.app.core.jobs import JobList
-from studio.app.core.messages import Messages
+from studio.app.core.messages import Messages, Severity
 from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.generation import run as grid
 from studio.app.generation.parameters import Parameters
 from studio.app.generation.run import ArtworkKind, BatchRun, Cell, DrawnWith
 from studio.app.generation.wording import BatchText
+from studio.app.maps.surprisal import ShownPicture
 from studio.app.maps.uncertainty import UncertaintyMaps
 from studio.app.model_browser.model_list import ModelList
 from studio.library.models import InstalledModel
@@ -127,18 +128,25 @@ class Batch(State):
             self.size[0] if self.trained is not None and self.trained.card.can_inpaint and self.size is not None else 0
         )
 
-    def start_run(self, run: BatchRun, cells: Sequence[Cell], temperature_map: str = "") -> None:
-        """Make the pictures of a run, in place of the present ones."""
+    def start_run(self, parameters: Parameters, prepare: Callable[[], object], temperature_map: str = "") -> None:
+        """Make other pictures by these parameters; during a run, begin again when it has ended.
+
+        `prepare` is called before they take the place of the present ones. The painted `temperature_map` is packed.
+        """
+        trained = parameters.model.get()
+        if trained is None:
+            return
+        if self.running.get():
+            self._repeats += 1
+            self._messages.show_message("The next run starts when this one is done.", until=(self.running.changed,))
+            return
+        run, cells = parameters.start_run(trained)
+        prepare()
         self.run = run
         self.temperature_map = temperature_map
         self.uncertainty.clear_scale()
         self.cells.set(tuple(cells))
         self._send_job(range(len(cells)))
-
-    def queue_repeat(self) -> None:
-        """Begin again when this run has ended."""
-        self._repeats += 1
-        self._messages.show_message("The next run starts when this one is done.", until=(self.running.changed,))
 
     def stop_run(self) -> None:
         """Stop now and keep what is drawn."""
@@ -173,6 +181,18 @@ class Batch(State):
             "parameters", temperature=(settings.temperature,), share=share, temperature_map=temperature_map
         )
         return settings
+
+    def shown_pictures(self, current: Array | None) -> tuple[ShownPicture, ...]:
+        """Return the finished pictures for their maps: the current one first, each with its own class."""
+        run = self.run
+        if run is None or run.artwork_kind != "picture" or self.trained is None:
+            return ()
+        finished = [cell for cell in self.cells.get() if cell.finished]
+        return tuple(
+            ShownPicture(cell.picture, run.model, run.label_of(cell))
+            for cell in sorted(finished, key=lambda cell: cell.picture is not current)
+            if cell.picture is not None
+        )
 
     def show_uncertainty(self, on: bool) -> None:
         """Show the uncertainty of each pixel, or hide it. The engine sends it only while drawing."""
@@ -229,27 +249,20 @@ class Batch(State):
             self._repeat()
 
     def _show_stop(self) -> None:
-        text = self._wording().stopped_text(self.cells.get())
-        self._end_job(text)
-        self._messages.show_message(text, "info", ("Continue", self.continue_run), until=(self.running.changed,))
+        self._offer_rest(self._wording().stopped_text(self.cells.get()), "Continue", "info")
 
     def _show_failure(self, event: Failed) -> None:
-        self._repeats = 0
-        self._end_job(self._wording().stopped_text(self.cells.get()))
-        again = ("Try again", self.continue_run)
-        self._messages.show_message(
-            f"{event.reason} {event.hint}".strip(), "failed", again, until=(self.running.changed,)
-        )
+        self._offer_rest(f"{event.reason} {event.hint}", "Try again")
 
     def _show_loss(self, why: str) -> None:
-        """Keep what is finished after the engine died, and offer the rest."""
+        text, button = self._wording().lost_text(self.cells.get())
+        self._offer_rest(f"{why} {text}", button)
+
+    def _offer_rest(self, text: str, button: str, severity: Severity = "failed") -> None:
+        """Keep what is drawn of a run that ended early, and offer to make the rest. Nothing follows by itself."""
         self._repeats = 0
-        wording = self._wording()
-        self._end_job(wording.stopped_text(self.cells.get()))
-        text, button = wording.lost_text(self.cells.get())
-        self._messages.show_message(
-            f"{why} {text}".strip(), "failed", (button, self.continue_run), until=(self.running.changed,)
-        )
+        self._end_job(self._wording().stopped_text(self.cells.get()))
+        self._messages.show_message(text.strip(), severity, (button, self.continue_run), until=(self.running.changed,))
 
     def _update_cells(self, event: PicturesPreview) -> None:
         cells = list(self.cells.get())

@@ -103,6 +103,10 @@ class BatchRun:
         mix = {"second_model": self.mix.model, "share": self.mix.share} if self.mix is not None else {}
         return {"model": self.model, "temperature": (self.temperature,), "label": self.label, **mix}
 
+    def label_of(self, cell: Cell) -> int | None:
+        """Return the class of a picture: its own, or the one that was asked for until it is finished."""
+        return self.label if cell.label is None else cell.label
+
     def work_of(self, cell: Cell) -> Work:
         """All it takes to make a picture again, now; of one that is half-drawn, what it would have been."""
         by = cell.drawn_with or DrawnWith()
@@ -116,7 +120,7 @@ class BatchRun:
             model_hash=self.model_hash,
             seed=cell.seed,
             temperature=(self.temperature if by.temperature is None else by.temperature,),
-            label=self.label if cell.label is None else cell.label,
+            label=self.label_of(cell),
             temperature_map=by.temperature_map,
             mix=mix,
             created=timestamp(),

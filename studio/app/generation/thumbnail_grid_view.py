@@ -16,7 +16,6 @@ from PySide6.QtCore import (
     QRectF,
     QSize,
     Qt,
-    Signal,
 )
 from PySide6.QtGui import QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem
@@ -24,9 +23,10 @@ from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewIt
 from studio.app.core.guard import guarded
 from studio.app.core.text import group_digits
 from studio.app.generation.run import Cell
-from studio.app.maps.overlay_view import GridMapOverlay
-from studio.app.maps.surprisal import SurprisalMaps
+from studio.app.maps.overlay_view import surprisal_picture, uncertainty_picture
+from studio.app.maps.surprisal import SurprisalMap, SurprisalMaps
 from studio.app.maps.uncertainty import UncertaintyMaps
+from studio.app.widgets.binding import bind
 from studio.app.widgets.item_views import set_up_item_view
 from studio.app.widgets.picture import blended_pixmap, draw_crisp, enlarged_pixmap, largest_multiple
 from studio.app.widgets.theme import Theme
@@ -83,10 +83,12 @@ class _PlaceRows(QAbstractListModel):
 
     def set_places(self, places: Sequence[Place], describe: Callable[[int], str]) -> bool:
         """Set the places and the function that describes one; return whether other cells stand there."""
-        before = self.places
-        fresh = [(place.number, place.cell.seed) for place in places] != [
-            (place.number, place.cell.seed) for place in before
+        changes = [
+            (row, old, new) for row, (old, new) in enumerate(zip(self.places, places, strict=False)) if old != new
         ]
+        fresh = len(places) != len(self.places) or any(
+            (old.number, old.cell.seed) != (new.number, new.cell.seed) for _, old, new in changes
+        )
         if fresh:
             self.beginResetModel()
         self.places = places
@@ -94,9 +96,8 @@ class _PlaceRows(QAbstractListModel):
         if fresh:
             self.endResetModel()
             return True
-        for row, (old, new) in enumerate(zip(before, places, strict=True)):
-            if old != new:
-                self.dataChanged.emit(self.index(row), self.index(row))
+        for row, _, _ in changes:
+            self.dataChanged.emit(self.index(row), self.index(row))
         return False
 
     @guarded(0)
@@ -113,12 +114,12 @@ class _PlaceRows(QAbstractListModel):
 class _PlacePainter(QStyledItemDelegate):
     """Paints the places of a grid. Each picture is drawn once, enlarged by a whole number."""
 
-    def __init__(self, view: "ThumbnailGrid", theme: Theme) -> None:
+    def __init__(self, view: "ThumbnailGrid", theme: Theme, map_over: Callable[[Array], Array | None]) -> None:
         super().__init__(view)
         self._view = view
         self._theme = theme
         self.smooth = False
-        self.overlay: Callable[[Array], Array | None] = lambda picture: None
+        self._map_over = map_over
         self._drawn: dict[int, tuple[Cell, QPixmap]] = {}
 
     def forget_pixmap(self, number: int | None = None) -> None:
@@ -202,7 +203,7 @@ class _PlacePainter(QStyledItemDelegate):
         ratio = self._view.devicePixelRatioF()
         if picture.ndim == 1:
             return sound_thumbnail(picture, wide, tall, ratio, self._theme)
-        over = self.overlay(picture)
+        over = self._map_over(picture)
         pixmap = (blended_pixmap if self.smooth else enlarged_pixmap)(picture if over is None else over, tall, wide)
         pixmap.setDevicePixelRatio(ratio)
         return pixmap
@@ -214,12 +215,18 @@ class ThumbnailGrid(QListView):
     With captions, rows begin at the top left; without, the pictures stand in the middle.
     """
 
-    pixel_hovered = Signal(object)
-    """(row of a place, row and column of the pixel in its picture) under the pointer, None if there is none."""
-
-    def __init__(self, theme: Theme, name: str, captioned: bool = False) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        name: str,
+        surprisal: SurprisalMaps,
+        uncertainty: UncertaintyMaps,
+        captioned: bool = False,
+    ) -> None:
         super().__init__()
         self._theme = theme
+        self._surprisal = surprisal
+        self._uncertainty = uncertainty
         self.captioned = captioned
         self.shape = (32, 32)
         """Height and width of every picture, in its own pixels."""
@@ -229,7 +236,7 @@ class ThumbnailGrid(QListView):
         """How many rows of a picture are drawn one after another; 0 for pictures drawn whole."""
         self._showing = False
         self._rows = _PlaceRows(self)
-        self._painter = _PlacePainter(self, theme)
+        self._painter = _PlacePainter(self, theme, self._map_over)
         self.setModel(self._rows)
         self.setItemDelegate(self._painter)
         set_up_item_view(self, name)
@@ -240,6 +247,10 @@ class ThumbnailGrid(QListView):
         self.setUniformItemSizes(True)
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         theme.changed.connect(self._redraw)
+        for map in (surprisal, uncertainty):
+            bind(self, map.on, lambda _: self._painter.forget_pixmap())
+            bind(self, map.scale, lambda _: self._painter.forget_pixmap())
+        surprisal.map_arrived.connect(self._on_map)
 
     @property
     def places(self) -> Sequence[Place]:
@@ -265,27 +276,11 @@ class ThumbnailGrid(QListView):
         self._showing = False
         if before != (len(places), self.shape):
             self._redraw()
-        self.viewport().update()
         return fresh
-
-    def show_maps(self, surprisal: SurprisalMaps, uncertainty: UncertaintyMaps) -> None:
-        """Show maps over the pictures while they are on."""
-        GridMapOverlay(self, surprisal, uncertainty, lambda row: self.places[row].cell.picture, self)
 
     def show_smooth(self, smooth: bool) -> None:
         self._painter.smooth = smooth
         self._painter.forget_pixmap()
-
-    def show_overlay(self, over: Callable[[Array], Array | None]) -> None:
-        """Show what `over` returns in place of each picture. If it returns None, the picture is shown."""
-        self._painter.overlay = over
-        self._painter.forget_pixmap()
-
-    def redraw_picture(self, picture: Array) -> None:
-        """Redraw one picture, because its map changed."""
-        for place in self.places:
-            if place.cell.picture is picture:
-                self._painter.forget_pixmap(place.number)
 
     def cell_size(self) -> QSize:
         """Return the size of a picture in logical pixels."""
@@ -299,11 +294,8 @@ class ThumbnailGrid(QListView):
         return QRect(rect.topLeft() + QPoint(edge, edge), self.cell_size())
 
     def is_marked(self, row: int) -> bool:
-        """Return whether a picture has a ring: it is selected, or current if none can be selected."""
-        index = self._rows.index(row)
-        if self.selectionMode() == QListView.SelectionMode.NoSelection:
-            return index == self.currentIndex()
-        return self.selectionModel().isSelected(index)
+        """Return whether a picture has a ring."""
+        return row == self.currentIndex().row()
 
     def pixel_at(self, at: QPointF) -> tuple[int, int, int] | None:
         """Return (row of the place, row and column of the pixel in its picture) at a position in the viewport."""
@@ -328,13 +320,29 @@ class ThumbnailGrid(QListView):
     @guarded(None)
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         super().mouseMoveEvent(event)
-        self.pixel_hovered.emit(self.pixel_at(event.position()))
+        self._set_hovered(self.pixel_at(event.position()))
 
     @guarded(False)
     def viewportEvent(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.Leave:
-            self.pixel_hovered.emit(None)
+            self._set_hovered(None)
         return super().viewportEvent(event)
+
+    def _map_over(self, picture: Array) -> Array | None:
+        """Return the map to be shown in place of a picture; None if it is off or not known."""
+        if self._uncertainty.on.get():
+            return uncertainty_picture(picture, self._uncertainty.map_of(picture), self._uncertainty.scale.get())
+        return surprisal_picture(self._surprisal.map_of(picture), self._surprisal.scale.get())
+
+    def _on_map(self, map: SurprisalMap) -> None:
+        for place in self.places:
+            if place.cell.picture is map.picture:
+                self._painter.forget_pixmap(place.number)
+
+    def _set_hovered(self, pixel: tuple[int, int, int] | None) -> None:
+        place, *at = pixel if pixel is not None else (0, 0, 0)
+        for map in (self._surprisal, self._uncertainty):
+            map.set_hovered(self.places[place].cell.picture if pixel is not None else None, *at)
 
     def _redraw(self) -> None:
         self._painter.forget_pixmap()

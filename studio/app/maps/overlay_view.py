@@ -1,14 +1,10 @@
 """Maps over pictures: what each pixel cost, or how open it was before it was drawn."""
 
-from collections.abc import Callable
-from typing import Protocol
-
 import numpy as np
-from PySide6.QtCore import QObject, SignalInstance
+from PySide6.QtCore import QObject
 
 from studio.app.maps.surprisal import ColourScale, SurprisalMap, SurprisalMaps
 from studio.app.maps.uncertainty import UncertaintyMaps
-from studio.app.widgets.binding import bind
 from studio.app.widgets.picture import PictureView
 from studio.wire.messages import Array
 
@@ -93,57 +89,3 @@ class MapOverlay(QObject):
         for map in (self._surprisal, self._uncertainty):
             if map is not None:
                 map.set_hovered(None if pixel is None else self._picture, *(pixel or (0, 0)))
-
-
-class GridProtocol(Protocol):
-    """Describes a grid of pictures over which maps can lie."""
-
-    @property
-    def pixel_hovered(self) -> SignalInstance:
-        """Emits (number of a picture, row, column) of the pixel under the pointer; None if there is none."""
-
-    def show_overlay(self, over: Callable[[Array], Array | None]) -> None:
-        """Show what `over` returns in place of each picture; the picture itself if it returns None."""
-
-    def redraw_picture(self, picture: Array) -> None:
-        """Draw one picture again, because its map has changed."""
-
-
-class GridMapOverlay(QObject):
-    """The same over all pictures of a grid; `picture` gives the one of a number."""
-
-    def __init__(
-        self,
-        grid: GridProtocol,
-        surprisal: SurprisalMaps,
-        uncertainty: UncertaintyMaps,
-        picture: Callable[[int], Array | None],
-        parent: QObject,
-    ) -> None:
-        super().__init__(parent)
-        self._grid = grid
-        self._surprisal = surprisal
-        self._uncertainty = uncertainty
-        self._picture = picture
-        for map in (surprisal, uncertainty):
-            bind(self, map.on, self._update)
-            bind(self, map.scale, self._update)
-        surprisal.map_arrived.connect(self._on_map)
-        grid.pixel_hovered.connect(self._set_hovered)
-
-    def _on_map(self, map: SurprisalMap) -> None:
-        self._grid.redraw_picture(map.picture)
-
-    def _update(self, _: object) -> None:
-        surprise, doubt = self._surprisal, self._uncertainty
-        if doubt.on.get():
-            self._grid.show_overlay(
-                lambda picture: uncertainty_picture(picture, doubt.map_of(picture), doubt.scale.get())
-            )
-        else:
-            self._grid.show_overlay(lambda picture: surprisal_picture(surprise.map_of(picture), surprise.scale.get()))
-
-    def _set_hovered(self, pixel: tuple[int, int, int] | None) -> None:
-        cell, *at = pixel if pixel is not None else (0, 0, 0)
-        for map in (self._surprisal, self._uncertainty):
-            map.set_hovered(self._picture(cell) if pixel is not None else None, *at)

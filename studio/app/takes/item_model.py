@@ -71,12 +71,9 @@ class TakeTreeModel(QAbstractItemModel):
 
     def lineage(self) -> frozenset[int]:
         """Return the take on the stage and all that it came from."""
-        known = self.chosen is not None and self.chosen < len(self.takes)
-        return (
-            frozenset(tree.path_to_root(self.parents, self.chosen))
-            if known and self.chosen is not None
-            else frozenset()
-        )
+        if self.chosen is None or self.chosen >= len(self.takes):
+            return frozenset()
+        return frozenset(tree.path_to_root(self.parents, self.chosen))
 
     def caption_of(self, place: int) -> str:
         """Return how a take was made."""

@@ -1,25 +1,14 @@
 """A picture is crisp in whole device pixels, or smooth, and captions know its rectangle."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
-from studio.app.core.text import group_digits
 from studio.app.files.crop_view import centred_crop
-from studio.app.generation.run import Cell
-from studio.app.generation.thumbnail_grid_view import arrange_grid
-from studio.app.panels.generate.grid_view import GridView, cell_description
 from studio.app.widgets.picture import PictureView, enlarge_smoothly, enlarged_pixmap
 from studio.app.widgets.theme import Theme
 from tests.app.window_fixtures import picture, settle, shown
-
-ROOT = Path(__file__).parents[3]
 
 
 def test_every_pixel_is_a_square_of_whole_pixels(qtbot: QtBot) -> None:
@@ -85,79 +74,6 @@ def test_zoom_changes_by_whole_multiples_and_resets(qtbot: QtBot) -> None:
     assert view.pixel_size() == 12
 
 
-@pytest.mark.parametrize(
-    ("count", "width", "height", "columns", "scale"),
-    [
-        (24, 1044, 692, 6, 5),
-        (16, 688, 528, 4, 3),
-        (1, 1044, 692, 1, 21),
-        (16, 1044, 692, 4, 5),
-        (4096, 1044, 692, 13, 2),
-        (3, 100, 100, 1, 2),
-    ],
-)
-def test_a_grid_takes_the_largest_whole_multiple(count: int, width: int, height: int, columns: int, scale: int) -> None:
-    assert arrange_grid(count, width, height, (32, 32), 12, 64) == (columns, scale)
-
-
-@pytest.mark.parametrize(
-    ("count", "width", "height"), [(24, 1044, 692), (16, 688, 520), (16, 1044, 692), (7, 500, 400)]
-)
-def test_the_grid_shows_its_pictures_in_order(qtbot: QtBot, count: int, width: int, height: int) -> None:
-    grid = GridView(Theme())
-    qtbot.addWidget(grid)
-    shown(grid, Theme(), width, height)
-    grid.show_cells(tuple(Cell(n, picture(90, (32, 32, 3)), 1, 1) for n in range(count)))
-    settle()
-    columns, scale = arrange_grid(count, width, height, (32, 32), 12, 64)
-    places = [grid.visualRect(grid.model().index(row, 0)) for row in range(count)]
-    assert len({place.x() for place in places}) == columns
-    assert grid.cell_size().width() == 32 * scale
-    room = grid.viewport().rect()
-    assert all(room.contains(place.center()) for place in places)
-
-
-def test_a_picture_is_described() -> None:
-    made = Cell(4114, picture(), 1, 1, -5559.0)
-    assert cell_description(made, 2, 24) == f"Picture 3 of 24, finished, seed {group_digits(4114)}, 8,020 bits"
-    assert cell_description(Cell(5), 0, 1) == "Picture 1 of 1, waiting, seed 5"
-    assert cell_description(Cell(5, picture(), 3, 9), 0, 1) == "Picture 1 of 1, step 3 of 9, seed 5"
-
-
 def test_the_crop_frame_begins_in_the_middle() -> None:
     assert centred_crop(200, 100, 1.0) == pytest.approx((0.25, 0.0, 0.75, 1.0))
     assert centred_crop(100, 200, 1.0) == pytest.approx((0.0, 0.25, 1.0, 0.75))
-
-
-def test_pixels_stay_squares_on_a_screen_of_one_and_a_half() -> None:
-    """Check this in another process, because a screen's ratio is chosen once."""
-    program = """
-import numpy as np
-from PySide6.QtGui import QPixmap, QPainter
-from PySide6.QtWidgets import QApplication, QWidget
-from studio.app.generation.run import Cell
-from studio.app.panels.generate.grid_view import GridView
-from studio.app.widgets.theme import Theme
-application = QApplication([])
-grid = GridView(Theme())
-grid.resize(401, 301)
-grid.show()
-array = np.random.default_rng(1).integers(0, 255, (32, 32, 3), dtype=np.uint8)
-grid.show_cells((Cell(0, array, 1, 1), Cell(1, array, 1, 1)))
-for _ in range(5):
-    application.processEvents()
-shot = grid.viewport().grab().toImage()
-scale, found = grid.scale, 0
-seen = np.array(shot.constBits()).reshape(shot.height(), shot.bytesPerLine() // 4, 4)[:, : shot.width(), 2::-1]
-wanted = array.repeat(scale, 0).repeat(scale, 1)
-for y in range(seen.shape[0] - wanted.shape[0]):
-    for x in range(seen.shape[1] - wanted.shape[1]):
-        if (seen[y, x] == wanted[0, 0]).all() and (seen[y : y + len(wanted), x : x + len(wanted)] == wanted).all():
-            found += 1
-print(shot.devicePixelRatio(), found)
-"""
-    environment = {**os.environ, "QT_SCALE_FACTOR": "1.5", "QT_QPA_PLATFORM": "offscreen"}
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.stdout.strip() == "1.5 2", done.stderr

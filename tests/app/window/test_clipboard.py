@@ -316,7 +316,7 @@ def test_the_first_folder_is_made_for_the_dialog_and_gone_if_nothing_is_saved(
 ) -> None:
     works = studio_home / "works"
     foot = drawn.window.panels["generate"].stage
-    foot.run_action("save")
+    foot.ask_destination()
     dialog = drawn.window.findChild(QFileDialog)
     assert dialog is not None
     assert Path(dialog.directory().absolutePath()) == works

@@ -9,6 +9,8 @@ from PySide6.QtWidgets import QListView, QWidget
 from studio.app.core.guard import guarded
 from studio.app.core.text import FIGURE_SPACE, format_bits
 from studio.app.generation.thumbnail_grid_view import Place, ThumbnailGrid
+from studio.app.maps.surprisal import SurprisalMaps
+from studio.app.maps.uncertainty import UncertaintyMaps
 from studio.app.panels.complete.ranking import Ranking, place_label
 from studio.app.widgets.controls import set_tooltip
 from studio.app.widgets.theme import Theme
@@ -32,8 +34,8 @@ class ResultsView(ThumbnailGrid):
     cells_chosen = Signal(object)
     hold_changed = Signal(bool)
 
-    def __init__(self, theme: Theme) -> None:
-        super().__init__(theme, "Completions", captioned=True)
+    def __init__(self, theme: Theme, surprisal: SurprisalMaps, uncertainty: UncertaintyMaps) -> None:
+        super().__init__(theme, "Completions", surprisal, uncertainty, captioned=True)
         self._chosen: tuple[int, ...] = ()
         self.setSelectionMode(QListView.SelectionMode.ExtendedSelection)
         self.selectionModel().selectionChanged.connect(self._emit_chosen)
@@ -62,6 +64,9 @@ class ResultsView(ThumbnailGrid):
                 model.setCurrentIndex(index, QItemSelectionModel.SelectionFlag.NoUpdate)
         self._showing = False
         self.viewport().update()
+
+    def is_marked(self, row: int) -> bool:
+        return self.selectionModel().isSelected(self.model().index(row, 0))
 
     @guarded(None)
     def enterEvent(self, event: QEnterEvent) -> None:

@@ -97,7 +97,7 @@ class CompleteWorkspace(QWidget):
         self.first, self.rest = ElidedLabel("", "strong", RIGHT), ElidedLabel("", "soft", RIGHT)
         self.range_label = (Label("Most typical", "strong"), Label("Strangest", "strong"))
         self.scale = TypicalityView(theme)
-        self.grid = ResultsView(theme)
+        self.grid = ResultsView(theme, state.surprisal, state.batch.uncertainty)
         self.hint = Label("Completions form here, the most typical first.", "note", wrap=True)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.caption = BatchCaption(theme, state.batch)
@@ -108,7 +108,6 @@ class CompleteWorkspace(QWidget):
         for part in (self.tools, self._head, self.canvas, self.first, self.rest, self.grid, self.hint, self.caption):
             part.setParent(self)
         self._compact = False
-        self.grid.show_maps(state.surprisal, state.batch.uncertainty)
         self._connect()
         theme.changed.connect(self.update_layout)
 

@@ -136,25 +136,25 @@ class CompleteState(PanelState):
 
     def start_batch(self) -> None:
         """Fill the hole; during a run, fill it again afterwards."""
-        trained = self.model.get()
         canvas = self.canvas
-        mask = self.canvas.brush.mask.get()
-        if trained is None or canvas.picture.get() is None:
+        mask = canvas.brush.mask.get()
+        if self.model.get() is None or canvas.picture.get() is None:
             return
         if not mask.any() or mask.all():
             self.messages.show_message(
                 ALL_MARKED if mask.any() else NOTHING_MARKED, "warn", until=(canvas.brush.mask.changed,)
             )
             return
-        if self.batch.running.get():
-            self.batch.queue_repeat()
-            return
-        run, cells = self.parameters.start_run(trained)
+        self.batch.start_run(self.parameters, self._fix_hole, masks.pack_layer(canvas.brush.temperature_map.get()))
+
+    def _fix_hole(self) -> None:
+        """Set the hole of the next run, in place of the present completions."""
+        canvas = self.canvas
+        mask = masks.pack_layer(canvas.brush.mask.get())
         take = self.selection.current_take
-        self._hole = Hole(canvas.picture_key, canvas.source.get(), masks.pack_layer(mask), take.key if take else "")
+        self._hole = Hole(canvas.picture_key, canvas.source.get(), mask, take.key if take else "")
         self.chosen.set(())
         self.ranking.clear_places()
-        self.batch.start_run(run, cells, masks.pack_layer(canvas.brush.temperature_map.get()))
 
     def _make_command(self, **fields: Any) -> wire.Inpaint | None:
         hole = self._hole
@@ -215,15 +215,8 @@ class CompleteState(PanelState):
 
     def shown_pictures(self) -> tuple[ShownPicture, ...]:
         """Return the finished completions for their maps: the chosen one first."""
-        trained = self.batch.trained
-        if trained is None:
-            return ()
         current = self.current_completion()
-        cells = [cell for cell in self.ranking.cells.get() if cell.finished]
-        first = [cell for cell in cells if cell is current] + [cell for cell in cells if cell is not current]
-        return tuple(
-            ShownPicture(cell.picture, trained.card.name, cell.label) for cell in first if cell.picture is not None
-        )
+        return self.batch.shown_pictures(current.picture if current is not None else None)
 
     def save_picture(self, path: Path) -> None:
         """Save the chosen completion as PNG with its recipe, and show the outcome."""

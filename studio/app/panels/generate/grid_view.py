@@ -7,6 +7,8 @@ from studio.app.core.text import FIGURE_SPACE, format_bits, group_digits
 from studio.app.generation.run import ArtworkKind, Cell
 from studio.app.generation.thumbnail_grid_view import Place, ThumbnailGrid
 from studio.app.generation.wording import step_text
+from studio.app.maps.surprisal import SurprisalMaps
+from studio.app.maps.uncertainty import UncertaintyMaps
 from studio.app.widgets.theme import Theme
 
 WAVE_SIZE = (16, 24)
@@ -31,8 +33,8 @@ class GridView(ThumbnailGrid):
     cell_chosen = Signal(int)
     cell_enlarged = Signal(int)
 
-    def __init__(self, theme: Theme) -> None:
-        super().__init__(theme, "Pictures")
+    def __init__(self, theme: Theme, surprisal: SurprisalMaps, uncertainty: UncertaintyMaps) -> None:
+        super().__init__(theme, "Pictures", surprisal, uncertainty)
         self.setSelectionMode(QListView.SelectionMode.NoSelection)
         self.activated.connect(lambda index: self.cell_enlarged.emit(index.row()))
         self.selectionModel().currentChanged.connect(self._emit_chosen)
@@ -48,7 +50,7 @@ class GridView(ThumbnailGrid):
         is_sound = kind == "sound"
         self.setAccessibleName("Waves" if is_sound else "Pictures")
         self.show_places(
-            [Place(number, cell) for number, cell in enumerate(cells)],
+            list(map(Place, range(len(cells)), cells)),
             lambda row: cell_description(cells[row], row, len(cells), kind, rows),
             rows,
             WAVE_SIZE if is_sound else size,

@@ -95,17 +95,12 @@ class GenerateState(PanelState):
 
     def start_batch(self) -> None:
         """Make the pictures; during a run, make the same again afterwards."""
-        trained = self.model.get()
-        if trained is None:
-            return
-        if self.batch.running.get():
-            self.batch.queue_repeat()
-            return
-        run, cells = self.parameters.start_run(trained)
+        self.batch.start_run(self.parameters, self._clear_stage)
+
+    def _clear_stage(self) -> None:
         self.selection.select_take(None)
         self.chosen.set(None)
         self.enlarged.index.set(None)
-        self.batch.start_run(run, cells)
 
     def _wording(self) -> BatchText:
         trained = self.batch.trained
@@ -147,17 +142,11 @@ class GenerateState(PanelState):
     def shown_pictures(self) -> tuple[ShownPicture, ...]:
         """Return the finished pictures for their maps: the enlarged or chosen one first."""
         large = self.enlarged.item.get()
-        run = self.batch.run
         if large is not None:
             item = None if large.is_sound else large.artwork
             known = item is not None and self.models.find_model(item.work.model) is not None
             return (ShownPicture(item.array, item.work.model, item.work.label),) if item is not None and known else ()
-        if run is None or run.artwork_kind != "picture" or self.models.find_model(run.model) is None:
-            return ()
-        current = self.current_item()
-        others = [cell.picture for cell in self.batch.cells.get() if cell.finished and cell.picture is not current]
-        pictures = [picture for picture in (current, *others) if picture is not None]
-        return tuple(ShownPicture(picture, run.model, run.label) for picture in pictures)
+        return self.batch.shown_pictures(self.current_item())
 
     def file_name(self, index: int | None = None) -> str:
         """Suggest a file name for a cell: `realnvp-emoji-32-4112.png`; empty while it is not finished.

@@ -1,5 +1,6 @@
 """Builds the panel Generate: choose a model, make pictures, watch them form, keep them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -39,17 +40,6 @@ CAPTION_WIDTH = 600
 """Logical pixels of the caption below a large picture, at least."""
 
 
-def picture_actions(is_sound: bool) -> tuple[tuple[str, str], ...]:
-    """Return the menu entries of a finished picture or wave, in the grid and large, each with the name of its act."""
-    return (
-        ("Open in Explore", "explore"),
-        ("Open in Complete", "complete"),
-        ("Copy sound" if is_sound else "Copy picture", "copy"),
-        ("Save…", "save"),
-        ("Keep as take", "keep"),
-    )
-
-
 class GenerateStage(QStackedWidget):
     """Shows the cards of a first launch, the grid, or one enlarged picture or wave with its row marker."""
 
@@ -57,12 +47,10 @@ class GenerateStage(QStackedWidget):
         super().__init__()
         self._theme, self._state, self._dialogs = theme, state, dialogs
         self.first_launch = FirstLaunchPage(theme, state, dialogs)
-        self.grid = GridView(theme)
+        self.grid = GridView(theme, state.surprisal, state.batch.uncertainty)
         self.caption = BatchCaption(theme, state.batch)
-        self.enlarged_caption, self.wave_caption = (
-            EnlargedCaption(theme, self._run_link),
-            EnlargedCaption(theme, self._run_link),
-        )
+        self.enlarged_caption = EnlargedCaption(theme, self._run_link)
+        self.wave_caption = EnlargedCaption(theme, self._run_link)
         self.page = CaptionedPicture(theme, "Picture", self.enlarged_caption, CAPTION_WIDTH)
         self.overlay = MapOverlay(self.page.view, state.surprisal, uncertainty=state.batch.uncertainty)
         self.wave_page = WavePage(theme, state.synth, self.wave_caption)
@@ -84,7 +72,6 @@ class GenerateStage(QStackedWidget):
         self.grid.clicked.connect(lambda index: state.synth.play_briefly())
         bind(self, state.enlarged.item, self._show_enlarged)
         self.grid.cell_enlarged.connect(self._enlarge_cell)
-        self.grid.show_maps(state.surprisal, state.batch.uncertainty)
         self._connect_marker(state)
 
     def _connect_marker(self, state: GenerateState) -> None:
@@ -115,20 +102,10 @@ class GenerateStage(QStackedWidget):
         if now is not None and 0 <= now + by < len(self.grid.places):
             self._state.enlarge_cell(now + by)
 
-    def run_action(self, action: str) -> None:
-        """Save, open or keep the enlarged picture, else the chosen one."""
-        if not self._state.file_name():
-            return
-        if action == "save":
-            self._dialogs.ask_save_path(self._state.file_name(), lambda path: self._state.save_picture(None, path))
-        elif action == "explore":
-            self._state.open_in_explore()
-        elif action == "complete":
-            self._state.open_in_complete()
-        elif action == "keep":
-            self._state.keep_take()
-        elif action == "copy":
-            self._state.copy_picture()
+    def ask_destination(self) -> None:
+        """Ask where to save the enlarged picture, else the chosen one."""
+        if name := self._state.file_name():
+            self._dialogs.ask_save_path(name, lambda path: self._state.save_picture(None, path))
 
     def focus_marker(self) -> None:
         """Focus the row marker of the enlarged picture or of the chosen one."""
@@ -171,8 +148,10 @@ class GenerateStage(QStackedWidget):
             self._state.rewind.stop_drawing()
         elif what == "continue":
             self._state.rewind_actions.branch_here()
-        else:
-            self.run_action(what)
+        elif what == "save":
+            self.ask_destination()
+        elif what == "explore":
+            self._state.open_in_explore()
 
     def _enlarge_cell(self, index: int | None) -> None:
         self._state.enlarge_cell(index)
@@ -252,21 +231,31 @@ class GenerateStage(QStackedWidget):
         self.enlarged_caption.show_rewind(True, can, marker.armed, running, text)
         self.page.update_layout()
 
+    def _picture_actions(self, is_sound: bool) -> tuple[tuple[str, Callable[[], object]], ...]:
+        """Return the menu entries of a finished picture or wave, in the grid and large."""
+        state = self._state
+        return (
+            ("Open in Explore", state.open_in_explore),
+            ("Open in Complete", state.open_in_complete),
+            ("Copy sound" if is_sound else "Copy picture", state.copy_picture),
+            ("Save…", self.ask_destination),
+            ("Keep as take", state.keep_take),
+        )
+
     def _menu_entries(self) -> tuple[MenuEntry, ...]:
         """Return the menu entries of the large picture."""
         large = self._state.enlarged.item.get()
         able = large is not None and large.artwork is not None
         is_sound = large is not None and large.artwork is not None and large.artwork.array.ndim != 3
-        here = tuple((words, partial(self.run_action, what), able) for words, what in picture_actions(is_sound))
+        here = tuple((text, run, able) for text, run in self._picture_actions(is_sound))
         return (*here, ("Paste", self._state.messages.paste_requested.emit, True))
 
     def _fill_menu(self, menu: QMenu, index: QModelIndex) -> None:
         """Add the entries for a cell of the grid."""
         self._state.choose_cell(index.row())
         cell = self.grid.places[index.row()].cell
-        actions = picture_actions(cell.picture is not None and cell.picture.ndim != 3)
-        entries = [(words, partial(self.run_action, what)) for words, what in actions]
-        add_picture_actions(menu, entries, self._state.batch.cells, index.row())
+        is_sound = cell.picture is not None and cell.picture.ndim != 3
+        add_picture_actions(menu, self._picture_actions(is_sound), self._state.batch.cells, index.row())
         menu.addAction("Paste", self._state.messages.paste_requested.emit)
         menu.addAction("Copy seed", lambda: QGuiApplication.clipboard().setText(str(cell.seed)))
 
@@ -338,10 +327,10 @@ def make_panel(theme: Theme, state: GenerateState, dialogs: FileDialogs) -> Pane
     actions = (
         Action("Generate", ("Ctrl+Return", "Ctrl+Enter"), state.start_batch),
         Action("Save all…", ("Ctrl+Shift+S",), foot.ask_destination, enabled=state.can_save),
-        Action("Save this picture…", ("Ctrl+E",), lambda: stage.run_action("save")),
+        Action("Save this picture…", ("Ctrl+E",), stage.ask_destination),
         Action("Copy this picture", ("Ctrl+C",), state.copy_picture),
-        Action("Open in Explore", ("Ctrl+Shift+X",), lambda: stage.run_action("explore")),
-        Action("Open in Complete", ("Ctrl+Shift+C",), lambda: stage.run_action("complete")),
+        Action("Open in Explore", ("Ctrl+Shift+X",), state.open_in_explore),
+        Action("Open in Complete", ("Ctrl+Shift+C",), state.open_in_complete),
         Action("New seed", ("R",), state.parameters.new_seed, "stage"),
         Action("Lock seed", ("L",), lambda: state.parameters.lock_seed(not state.parameters.locked.get()), "stage"),
         Action("Next picture", (), lambda: stage.show_next(1)),
@@ -370,7 +359,7 @@ def make_panel(theme: Theme, state: GenerateState, dialogs: FileDialogs) -> Pane
         model=state.model,
         choose_model=state.choose_model,
         undo_history=state.history,
-        keep_take=lambda: stage.run_action("keep"),
+        keep_take=state.keep_take,
         actions=tuple(replace(action, panel="generate") for action in actions),
         close_open=stage.close_enlarged,
         zoom=stage.page.view.zoom,

@@ -436,15 +436,6 @@ def test_a_mixed_run_follows_the_share_and_continues_with_it(
     assert (again.parameters.mix.name.get(), again.parameters.mix.share.get()) == ("rows", 0.25)
 
 
-def test_an_engine_that_dies_loses_nothing(opened: AppState, engine: FakeEngine) -> None:
-    mark(opened)
-    draw(engine, run(opened, engine).job, 0, [-1.0, -2.0])
-    engine.die()
-    assert '"4 completions" was lost at 2, which are kept.' in said(opened)
-    opened.messages.press_button(0)
-    assert asked(engine).seeds == (12, 13)
-
-
 # ── keeping ──────────────────────────────────────────────────────────────────────────────────────
 
 

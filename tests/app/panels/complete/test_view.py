@@ -305,20 +305,6 @@ def test_completions_form_are_ranked_and_stop_is_the_main_button(studio: OpenedW
     assert foot(studio).save.text() == "Save 2…"
 
 
-def test_continue_makes_the_stopped_pictures(studio: OpenedWindow) -> None:
-    stroke(studio, (1.5, 1.5))
-    complete(studio)
-    draw(studio, None, done=3)
-    studio.engine.emit_events(wire.Stopped(job=studio.engine.sent[-1].job))
-    settle()
-    go_on = desk(studio).caption.continue_link
-    assert go_on.isVisible()
-    asked_before = len(studio.engine.sent)
-    QTest.mouseClick(go_on, LEFT)
-    assert len(studio.engine.sent) == asked_before + 1
-    assert studio.state.complete.batch.running.get()
-
-
 def test_nothing_moves_in_the_grid_while_the_pointer_is_there(studio: OpenedWindow) -> None:
     stroke(studio, (4.5, 4.5))
     complete(studio, 2)
@@ -367,32 +353,6 @@ def test_what_does_not_fit_is_counted_and_can_be_shown(studio: OpenedWindow) -> 
     assert counts.text() == "All 12 are shown, those that fit what follows best first."
 
 
-def test_surprise_stands_in_place_of_the_completions(studio: OpenedWindow) -> None:
-    stroke(studio, (4.5, 4.5))
-    complete(studio, 2)
-    draw(studio, [-40.0, -10.0])
-    studio.state.complete.choose_completions((1,))
-    grid = desk(studio).grid
-    before = grid.grab().toImage()
-    studio.window.open_bar.surprisal.click()
-    sent = studio.engine.sent[-1]
-    assert isinstance(sent, wire.Score)
-    assert int(sent.picture[0, 0, 0]) == 20, "the chosen one is asked for first"
-    bits = np.linspace(0, 8, 64, dtype=np.float32).reshape(8, 8)
-    studio.engine.emit_events(
-        wire.Scored(job=sent.job, log_prob=-10.0, bits=bits, is_bound=False), wire.Finished(job=sent.job)
-    )
-    settle()
-    assert grid.grab().toImage() != before
-    corner = grid.visualRect(grid.model().index(0, 0)).topLeft()
-    size = grid.cell_size()
-    QTest.mouseMove(grid.viewport(), corner + QPoint(6 + size.width() - 2, 6 + size.height() - 2))
-    settle()
-    assert studio.state.surprisal.hovered_bits.get() == pytest.approx(8.0)
-    studio.window.open_bar.surprisal.click()
-    assert studio.state.surprisal.hovered_bits.get() is None
-
-
 def test_uncertainty_covers_the_filled_pixels(studio: OpenedWindow) -> None:
     stroke(studio, (4.5, 4.5))
     desk(studio).canvas.setFocus()
@@ -422,31 +382,6 @@ def test_uncertainty_covers_the_filled_pixels(studio: OpenedWindow) -> None:
     QTest.mouseMove(grid.viewport(), corner + QPoint(6 + size.width() - 3, 6 + size.height() - 3))
     settle()
     assert studio.state.complete.batch.uncertainty.hovered_bits.get() == pytest.approx(9.0)
-
-
-def test_a_second_model_is_mixed_in_while_completions_form(studio: OpenedWindow, two_models: Path) -> None:
-    dials = settings(studio).parameters
-    assert not dials.mix.isVisible()
-    write_model(two_models, make_card("dashes", (3, 8, 8), family=("pixelcnn_pp", "PixelCNN++")))
-    studio.state.models.refresh_models()
-    settle()
-    assert dials.mix.isVisible()
-    assert not dials.share.isVisible()
-    dials.mix.activated.emit(1)
-    assert dials.share.isVisible()
-    stroke(studio, (4.5, 4.5))
-    complete(studio)
-    sent = studio.engine.sent[-1]
-    assert isinstance(sent, wire.Inpaint)
-    assert (sent.second_model, sent.share) == ("dashes", 0.5)
-    groove = dials.share.slider
-    QTest.mouseClick(groove, LEFT, NONE, QPoint(groove.width() - 20, groove.height() // 2))
-    steer = studio.engine.sent[-1]
-    assert isinstance(steer, wire.Adjust)
-    assert steer.share is not None
-    assert steer.share > 0.8
-    settle()
-    check(studio)
 
 
 @pytest.mark.parametrize(("width", "height", "text"), SIZES)

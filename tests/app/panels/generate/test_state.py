@@ -214,6 +214,16 @@ def test_stop_ends_what_was_to_follow_too(window: AppState, engine: FakeEngine) 
     assert len(engine.sent) == 1 and not window.generate.batch.running.get()
 
 
+def test_stop_in_the_queue_ends_what_was_to_follow_too(window: AppState, engine: FakeEngine) -> None:
+    job = begin(window, engine)
+    window.generate.start_batch()
+    window.jobs.stop_job(job)
+    engine.emit_events(Stopped(job=job))
+    window.generate.batch.continue_run()
+    engine.emit_events(Finished(job=asked(engine).job))
+    assert len(engine.sent) == 2 and not window.generate.batch.running.get()
+
+
 def test_a_new_run_rolls_the_seed_unless_it_is_locked_or_typed(window: AppState, engine: FakeEngine) -> None:
     generate = window.generate
     engine.emit_events(Finished(job=begin(window, engine)))
@@ -538,3 +548,25 @@ def test_what_was_steered_is_opened_in_explore_as_a_picture(mixer: AppState, eng
     mixer.generate.open_in_explore(0)
     assert isinstance(engine.sent[-1], Encode)
     assert mixer.panel.get() == "explore"
+
+
+@pytest.mark.parametrize("asked_class", [None, 1])
+def test_the_map_of_a_picture_is_made_with_its_own_class(
+    opener: Opener, engine: FakeEngine, two_models: Path, asked_class: int | None
+) -> None:
+    write_model(two_models, make_card("kinds", classes=("Dark", "Light")))
+    window = opener(engine)
+    generate = window.generate
+    generate.choose_model("kinds")
+    generate.parameters.set_label(asked_class)
+    job = begin(window, engine, 3)
+    own = (0, 1, 1) if asked_class is None else (1, 1, 1)
+    engine.emit_events(other(drawn(job, 0, 3), labels=own), Finished(job=job))
+    generate.choose_cell(1)
+    cells = generate.batch.cells.get()
+    shown = generate.shown_pictures()
+    assert [each.picture for each in shown] == [cells[1].picture, cells[0].picture, cells[2].picture]
+    assert [each.label for each in shown] == [own[1], own[0], own[2]]
+    assert {each.model for each in shown} == {"kinds"}
+    generate.enlarge_cell(0)
+    assert [each.label for each in generate.shown_pictures()] == [own[0]], "it is the same one when enlarged"

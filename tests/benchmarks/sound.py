@@ -86,7 +86,7 @@ class Desk:
 
     def clear(self) -> None:
         """A new sound, of which nothing is made."""
-        self.sound.stop()
+        self.sound.player.stop()
         self.seed += 1
         self.sound.parameters.set_seed(self.seed)
 
@@ -106,10 +106,10 @@ class Desk:
         def turned() -> bool:
             """Whether the card was given it: with what it asked for last, from `given[-1]` on."""
             given.append(self.player.position)
-            return performing._pending is None and given[-1] >= self.sound.temperature_curve.get()[-1][0]
+            return performing._pending is None and given[-1] >= self.sound.live_settings.temperature_curve.get()[-1][0]
 
         self.until(turned)
-        later = self.sound.temperature_curve.get()[-1][0] - given[-2]
+        later = self.sound.live_settings.temperature_curve.get()[-1][0] - given[-2]
         return time.monotonic() - began + later + self.player.card.delay
 
     def close(self) -> None:

@@ -54,7 +54,7 @@ class GenerateStage(QStackedWidget):
 
     def __init__(self, theme: Theme, state: GenerateState, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._theme, self._state, self._dialogs = theme, state, dialogs
+        self._theme, self._state = theme, state
         self.first_launch = FirstLaunchPage(theme, state, dialogs)
         self.grid = GridView(theme)
         self.caption = BatchCaption(theme)
@@ -131,10 +131,8 @@ class GenerateStage(QStackedWidget):
 
     def run_action(self, action: str) -> None:
         """Save, open or keep the enlarged picture, else the chosen one."""
-        if not self._state.file_name():
-            return
         if action == "save":
-            self._dialogs.ask_save_path(self._state.file_name(), lambda path: self._state.save_picture(None, path))
+            self._state.save_picture()
         elif action == "explore":
             self._state.open_in_explore()
         elif action == "complete":
@@ -313,9 +311,9 @@ class GenerateInspector(Column):
 class GenerateFoot(QWidget):
     """Shows the main button and Save all."""
 
-    def __init__(self, theme: Theme, state: GenerateState, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: GenerateState) -> None:
         super().__init__()
-        self._state, self._dialogs = state, dialogs
+        self._state = state
         self.time = Label("", "note", wrap=True)
         self.save_all = Button(theme, "Save all…", tooltip="Save every picture that is kept", keys="Ctrl+Shift+S")
         self.main_button = MainButton(theme, "Generate", "Make the pictures")
@@ -328,7 +326,7 @@ class GenerateFoot(QWidget):
         column.addWidget(self.time)
         column.addLayout(line)
         self.main_button.clicked.connect(self.press_main)
-        self.save_all.clicked.connect(self.ask_destination)
+        self.save_all.clicked.connect(state.save_all)
         bind(self, state.batch.button_text, self._show_main)
         bind(self, state.can_start, self._show_main)
         bind(self, state.can_save, self.save_all.setVisible)
@@ -342,14 +340,6 @@ class GenerateFoot(QWidget):
             self._state.batch.stop_run()
         else:
             self._state.start_batch()
-
-    def ask_destination(self) -> None:
-        """Ask for the folder of all pictures, or for the name of their sheet."""
-        on_sheet = self._state.exporter.settings.on_sheet.get() and self._state.sheet_name()
-        if on_sheet:
-            self._dialogs.ask_save_path(self._state.sheet_name(), self._state.save_sheet)
-        elif self._state.can_save.get():
-            self._dialogs.ask_folder(self._state.save_all)
 
     def _show_main(self, _: object) -> None:
         words = self._state.batch.button_text.get()
@@ -371,10 +361,10 @@ class GenerateFoot(QWidget):
 def make_panel(theme: Theme, state: GenerateState, dialogs: FileDialogs) -> PanelView:
     """Build the panel Generate."""
     stage = GenerateStage(theme, state, dialogs)
-    foot = GenerateFoot(theme, state, dialogs)
+    foot = GenerateFoot(theme, state)
     actions = (
         Action("Generate", ("Ctrl+Return", "Ctrl+Enter"), state.start_batch),
-        Action("Save all…", ("Ctrl+Shift+S",), foot.ask_destination, enabled=state.can_save),
+        Action("Save all…", ("Ctrl+Shift+S",), state.save_all, enabled=state.can_save),
         Action("Save this picture…", ("Ctrl+E",), lambda: stage.run_action("save")),
         Action("Copy this picture", ("Ctrl+C",), state.copy_picture),
         Action("Open in Explore", ("Ctrl+Shift+X",), lambda: stage.run_action("explore")),

@@ -6,10 +6,11 @@ from typing import Protocol
 import numpy as np
 from PySide6.QtCore import QObject, SignalInstance
 
-from studio.app.maps.surprisal import ColourScale, SurprisalMap, SurprisalMaps
+from studio.app.maps.surprisal import SurprisalMap, SurprisalMaps
 from studio.app.maps.uncertainty import UncertaintyMaps
 from studio.app.widgets.binding import bind
 from studio.app.widgets.picture import PictureView
+from studio.media.pictures.surprisal_map import ColourScale
 from studio.wire.messages import Array
 
 RELIEF_STRENGTH = 0.2

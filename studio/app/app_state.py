@@ -36,6 +36,7 @@ from studio.app.takes.store import TakeStore
 from studio.library import storage
 from studio.library.models import InstalledModel
 from studio.media import decoder
+from studio.media.names import display_name
 from studio.wire.messages import AnyEvent, Diagnosis, Doctor, Failed, Ready
 
 PANELS = ("generate", "explore", "complete", "sound", "train", "library")
@@ -117,12 +118,9 @@ class AppState(State):
         self.explore = ExploreState(engine, models, of("explore"), takes, exporter, surprisal, synth, status)
         self.complete = CompleteState(engine, models, of("complete"), jobs, takes, exporter, surprisal)
         self.sound = SoundState(engine, self.sound_card, models, of("sound"), jobs, takes, exporter, status)
-        self._panels: dict[str, PanelStates] = {
-            "generate": self.generate,
-            "explore": self.explore,
-            "complete": self.complete,
-            "sound": self.sound,
-        }
+        self._panels: dict[str, PanelStates] = dict(
+            generate=self.generate, explore=self.explore, complete=self.complete, sound=self.sound
+        )
         for grid in (self.generate.batch, self.complete.batch):
             grid.keeps_pictures = self._is_first
         self.takes.names_writable = self._is_first
@@ -211,27 +209,53 @@ class AppState(State):
     def drop_text(self, paths: Sequence[Path]) -> str:
         """Return what a drop of these files would do, as `Open in Explore`, or why it would do nothing."""
         kind = drops.file_kind(paths)
-        if self._is_sound(kind) and self.sound.model.get() is None:
-            return NO_MODEL
-        if self.panel.get() == "complete" and kind in ("picture", "work"):
-            return "Open in Complete"
-        if kind == "wave" and self._is_sound(kind):
-            return "Continue this sound"
+        match self._panel_for(kind):
+            case "sound" if self.sound.model.get() is None:
+                return NO_MODEL
+            case "sound" if kind == "wave":
+                return "Continue this sound"
+            case "complete":
+                return "Open in Complete"
         return drops.drop_text(kind, paths)
 
-    def _is_sound(self, kind: drops.FileKind) -> bool:
-        """Return whether the panel Sound opens it: a recording, or any wave while this panel is open."""
-        return kind in ("recording", "recorded work") or (kind == "wave" and self.panel.get() == "sound")
+    def _panel_for(self, kind: drops.FileKind) -> str:
+        """Return the panel that opens a file; empty if none does."""
+        here = self.panel.get()
+        if kind in ("recording", "recorded work") or (kind == "wave" and here == "sound"):
+            return "sound"
+        if kind in ("picture", "work") and here == "complete":
+            return "complete"
+        return "explore" if kind in ("picture", "wave", "work") else ""
 
     def open_file(self, path: Path) -> None:
         """Open a file in the open panel, if it can show it; else in Explore, or in Sound if it is a recording."""
         kind = drops.file_kind([path])
         if kind == "unread sound":
             self.messages.show_message(drops.drop_text(kind, [path]), "warn")
-            return
-        if self._is_sound(kind):
+        elif self._panel_for(kind) == "sound":
+            self._open_in("sound", kind, path)
+        else:
+            self._open_in("complete" if self.panel.get() == "complete" else "explore", kind, path)
+
+    def open_dropped(self, paths: Sequence[Path]) -> None:
+        """Open the dropped files, as `drop_text` announces."""
+        kind = drops.file_kind(paths)
+        panel = self._panel_for(kind)
+        if panel:
+            self._open_in(panel, kind, paths[0])
+            if len(paths) > 1:
+                one = "continues one recording" if panel == "sound" else "shows one"
+                name = display_name(paths[0].name)
+                self.messages.show_message(f'Only "{name}" was opened. {panel.capitalize()} {one} at a time.')
+        elif kind in ("model", "pickle"):
+            self.models.add_model(paths[0], self._choose_added)
+        else:
+            self.messages.show_message(drops.drop_text(kind, paths), "warn")
+
+    def _open_in(self, panel: str, kind: drops.FileKind, path: Path) -> None:
+        if panel == "sound":
             self.sound.open_file(path)
-        elif self.panel.get() == "complete":
+        elif panel == "complete":
             self.complete.canvas.open_file(path)
         else:
             self._choose_explore_model(kind)
@@ -245,14 +269,11 @@ class AppState(State):
         makes = {"picture": "picture", "wave": "sound"}.get(kind, "")
         now = self.explore.model.get()
         in_use = {name: panel.model.get() for name, panel in self._panels.items()}
-        known = (
-            in_use.get(self.panel.get()),
-            self._chosen_model.get(makes),
-            *in_use.values(),
-            *self.models.cards.get(),
-        )
+        chosen = (in_use.get(self.panel.get()), self._chosen_model.get(makes), *in_use.values())
         suitable = [
-            each for each in known if each is not None and each.card.medium == makes and not each.card.sample_rate
+            each
+            for each in (*chosen, *self.models.cards.get())
+            if each is not None and each.card.medium == makes and not each.card.sample_rate
         ]
         shown = now if self.panel.get() == "explore" else None
         suitable.sort(key=lambda each: each != shown and not has_sliders(each))
@@ -265,28 +286,6 @@ class AppState(State):
     def _remember_model(self, trained: InstalledModel | None) -> None:
         if trained is not None and not trained.card.sample_rate:
             self._chosen_model[trained.card.medium] = trained
-
-    def open_dropped(self, paths: Sequence[Path]) -> None:
-        """Open the dropped files, as `drop_text` announces."""
-        match kind := drops.file_kind(paths):
-            case _ if self._is_sound(kind):
-                self.sound.open_file(paths[0])
-                if len(paths) > 1:
-                    name = drops.display_name(paths[0].name)
-                    self.messages.show_message(f'Only "{name}" was opened. Sound continues one recording at a time.')
-            case "picture" | "wave" | "work":
-                here = self.panel.get() == "complete" and kind != "wave"
-                if not here:
-                    self._choose_explore_model(kind)
-                (self.complete.canvas if here else self.explore).open_file(paths[0])
-                if len(paths) > 1:
-                    name = drops.display_name(paths[0].name)
-                    panel = "Complete" if here else "Explore"
-                    self.messages.show_message(f'Only "{name}" was opened. {panel} shows one at a time.')
-            case "model" | "pickle":
-                self.models.add_model(paths[0], self._choose_added)
-            case _:
-                self.messages.show_message(drops.drop_text(kind, paths), "warn")
 
     def _choose_added(self, trained: InstalledModel) -> None:
         """Choose an added model in the open panel, or open a panel that can use it."""
@@ -317,13 +316,13 @@ class AppState(State):
 
     # ── the engine ───────────────────────────────────────────────────────────────────────────────
 
-    def _note_device(self, event: AnyEvent) -> None:
-        if isinstance(event, Ready):
-            self.device.set(event.device)
-
-    def _show_findings(self, event: AnyEvent) -> None:
-        if isinstance(event, Diagnosis):
-            self.findings.set(event.findings)
+    def _use_event(self, event: AnyEvent) -> None:
+        """Show what the engine says of its device, and what Doctor found."""
+        match event:
+            case Ready(device=device):
+                self.device.set(device)
+            case Diagnosis(findings=findings):
+                self.findings.set(findings)
 
     def _show_failure(self, event: Failed) -> None:
         """Show that Doctor failed."""
@@ -331,8 +330,8 @@ class AppState(State):
 
     def _connect_states(self) -> None:
         """Connect the states to each other, to the engine and to autosave."""
-        self.engine.announced.connect(self._note_device)
-        self._doctor.progressed.connect(self._show_findings)
+        self.engine.announced.connect(self._use_event)
+        self._doctor.progressed.connect(self._use_event)
         self._doctor.failed.connect(self._show_failure)
         self.engine.status_changed.connect(self._on_status_changed)
         self.engine.message_raised.connect(self._show_engine_message)
@@ -367,20 +366,12 @@ class AppState(State):
         self._update_wave()
         self._update_surprisal()
         self.smoothing.follow_model()
-        kept = (
-            self,
-            self.takes,
-            self.models,
-            *self._panels.values(),
-            self.wave_synth,
-            self.export_settings,
-            self.folders,
-        )
-        for state in kept:
-            for value in state.findChildren(Value):
-                value.changed.connect(self.autosave.schedule)
-        for overlay in (self.surprisal, self.generate.batch.uncertainty, self.complete.batch.uncertainty):
-            overlay.on.changed.connect(self.autosave.schedule)  # nothing else is kept of them
+        overlays = (self.surprisal, self.generate.batch.uncertainty, self.complete.batch.uncertainty)
+        kept: list[Value[Any]] = [overlay.on for overlay in overlays]  # nothing else is kept of them
+        for state in (self, *self._kept_states.values()):
+            kept += state.findChildren(Value) if state is not self.surprisal else ()
+        for value in kept:
+            value.changed.connect(self.autosave.schedule)
 
     def _update_wave(self) -> None:
         """Let the user hear the wave that the open panel shows."""
@@ -392,12 +383,8 @@ class AppState(State):
     def _update_surprisal(self) -> None:
         """Ask for maps of surprise of the pictures that the open panel shows."""
         if self.surprisal.on.get():
-            shown = {
-                "generate": self.generate.shown_pictures,
-                "explore": self.explore.shown_pictures,
-                "complete": self.complete.shown_pictures,
-            }.get(self.panel.get())
-            self.surprisal.set_shown(shown() if shown is not None else ())
+            panel = self._panels.get(self.panel.get())
+            self.surprisal.set_shown(panel.shown_pictures() if panel is not None else ())
 
     def _visible_model(self) -> InstalledModel | None:
         """Return the model whose pictures the open panel shows."""
@@ -430,17 +417,8 @@ class AppState(State):
         """Save the state for the last time and wait for running work, but not for files that are being read."""
         self.autosave.stop()
         with decoder.shared_decoder.interrupted():
-            for state in (
-                self.wave_synth,
-                self.sound,
-                self.sound_card,
-                self.generate,
-                self.explore,
-                self.complete,
-                self.exporter,
-                self.clipboard,
-                self.models,
-            ):
+            synth, panels = self.wave_synth, (self.generate, self.explore, self.complete)
+            for state in (synth, self.sound, self.sound_card, *panels, self.exporter, self.clipboard, self.models):
                 state.close()
             self.takes.close(self._records() if self._is_first else None)
         self.autosave.close()

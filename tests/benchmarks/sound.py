@@ -93,7 +93,7 @@ class Desk:
 
     def clear(self) -> None:
         """Prepare a new sound, of which nothing is generated."""
-        self.sound.stop()
+        self.sound.player.stop()
         self.seed += 1
         self.sound.parameters.set_seed(self.seed)
 
@@ -115,10 +115,10 @@ class Desk:
         def turned() -> bool:
             """Return whether the card has received the changed samples, from `given[-1]` on."""
             given.append(self.player.position)
-            return performing._pending is None and given[-1] >= self.sound.temperature_curve.get()[-1][0]
+            return performing._pending is None and given[-1] >= self.sound.live_settings.temperature_curve.get()[-1][0]
 
         self.until(turned)
-        later = self.sound.temperature_curve.get()[-1][0] - given[-2]
+        later = self.sound.live_settings.temperature_curve.get()[-1][0] - given[-2]
         return time.monotonic() - began + later + self.player.card.delay
 
     def close(self) -> None:

@@ -7,12 +7,8 @@ from studio.app.core.messages import Messages, Severity
 from studio.app.core.observable import Field, State, Value, within
 from studio.media.sounds import wavetable
 from studio.media.sounds.oscillator import Oscillator
-from studio.media.sounds.single_cycle import LONGEST_CYCLE
 from studio.media.sounds.speaker import SampleSource
 from studio.wire.messages import Array
-
-LONGEST = LONGEST_CYCLE
-"""The most samples of a single cycle. A longer wave is a recording."""
 
 OCTAVES = 2
 
@@ -33,11 +29,6 @@ def note_name(note: int) -> str:
 def note_pitch(note: int) -> str:
     """Return name and frequency of a MIDI note for the user: `A2, 110.0 Hz`."""
     return f"{note_name(note)}, {wavetable.note_frequency(note):,.1f} Hz"
-
-
-def harmonic_levels(wave: Array, count: int = 64) -> Array:
-    """Return the loudness of the first `count` harmonics in decibels, (count,)."""
-    return wavetable.harmonic_amplitudes(wave, count)
 
 
 class WaveSynth(State):

@@ -5,12 +5,11 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF, QRegion
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from studio.app.audio.wave_synth import harmonic_levels
 from studio.app.core.guard import guarded
 from studio.app.widgets.controls import set_tooltip
 from studio.app.widgets.theme import Theme
 from studio.app.widgets.thumbnail import WAVE_SHARE, _pen, wave_path
-from studio.media.sounds.wavetable import cycle_curve
+from studio.media.sounds.wavetable import cycle_curve, harmonic_amplitudes
 from studio.wire.messages import Array
 
 NEIGHBOUR_SHARE = 0.14
@@ -141,7 +140,7 @@ class HarmonicsView(QWidget):
         theme.changed.connect(self.updateGeometry)
 
     def show_wave(self, wave: Array | None) -> None:
-        self._levels = harmonic_levels(wave, HARMONIC_COUNT) if wave is not None else np.zeros(0)
+        self._levels = harmonic_amplitudes(wave, HARMONIC_COUNT) if wave is not None else np.zeros(0)
         loudest = [f"{n + 1} at {self._levels[n]:.0f} decibels" for n in np.argsort(-self._levels)[:3]]
         self.setAccessibleDescription(f"The loudest: {', '.join(loudest)}" if loudest else "")
         self.update()

@@ -6,9 +6,8 @@ The settings are the size, and whether several pictures become one sheet.
 from PySide6.QtCore import QObject
 
 from studio.app.core.observable import Field, State, Value
-from studio.media.pictures.enlarging import MAX_SIDE, Enlargement, enlarge_smoothly
+from studio.media.pictures.enlarging import MAX_SIDE, Enlargement
 
-__all__ = ["MAX_SIDE", "TIMES", "ExportSettings", "enlarge_smoothly"]
 TIMES = (1, 4, 8, 16)
 """Factors by which a saved picture can be larger."""
 

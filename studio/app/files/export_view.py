@@ -5,10 +5,11 @@ from typing import Any
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from studio.app.core.observable import Value
-from studio.app.files.export_settings import MAX_SIDE, TIMES, ExportSettings
+from studio.app.files.export_settings import TIMES, ExportSettings
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import ChoiceField, Column, Label, NumberField, SegmentedControl
 from studio.app.widgets.theme import Theme
+from studio.media.pictures.enlarging import MAX_SIDE
 
 
 class ExportSection(Column):

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from threading import Event
 
@@ -20,9 +21,8 @@ from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
 from studio.app.core.observable import State
 from studio.app.files.export_settings import ExportSettings
-from studio.app.files.folders import Folders
+from studio.app.files.folders import Folders, numbered_names
 from studio.library import storage, work
-from studio.library.obstacles import MAX_NAME_BYTES
 from studio.library.storage import NotSaved
 from studio.media.names import display_name
 from studio.media.pictures.enlarging import UNENLARGED, Enlargement
@@ -158,6 +158,19 @@ class Exporter(State):
         key = "\n".join(artwork.key for artwork in artworks)
         return self._folders.propose_name(f"{stem}-sheet.png", storage.hash_bytes(key.encode()))
 
+    def ask_path(self, artwork: Artwork, audio_format: AudioFormat = AudioFormat.WAV) -> None:
+        """Ask where to save an artwork, and save it there as it is now."""
+        export = partial(self.export_artwork, artwork, audio_format=audio_format)
+        self._messages.file_requested.emit(self.name_for(artwork), export)
+
+    def ask_folder(self, artworks: Artworks) -> None:
+        """Ask for the folder of some artworks, or for the path of their sheet if the user wants one."""
+        if self.settings.on_sheet.get() and artworks[0].work.medium == "picture":
+            name = self.name_for_sheet(artworks)
+            self._messages.file_requested.emit(name, partial(self.export_sheet, artworks))
+        else:
+            self._messages.folder_requested.emit(partial(self.export_artworks, artworks))
+
     def export_artwork(self, artwork: Artwork, path: Path, audio_format: AudioFormat = AudioFormat.WAV) -> None:
         """Save an artwork under a name that the user chose; a recording in this format."""
         ending = audio_format.ending if artwork.work.sample_rate else artwork.work.file_suffix
@@ -166,13 +179,11 @@ class Exporter(State):
     def export_artworks(self, artworks: Artworks, folder: Path) -> None:
         """Save artworks in a folder without replacing any file there."""
 
-        def again(left: Artworks) -> None:
-            self.export_artworks(left, folder)
-
         def elsewhere(left: Artworks) -> None:
-            self._messages.folder_requested.emit(lambda other: self.export_artworks(left, other))
+            self._messages.folder_requested.emit(partial(self.export_artworks, left))
 
         free = FreeNames(folder)
+        again = partial(self.export_artworks, folder=folder)
         self._add_request(artworks, lambda artwork: free.free_path(artwork.name), again, elsewhere)
 
     def export_sheet(self, artworks: Artworks, path: Path) -> None:
@@ -195,16 +206,14 @@ class Exporter(State):
         audio_format: AudioFormat = AudioFormat.WAV,
     ) -> None:
         target = path if path.suffix.lower() == ending else path.with_name(path.name + ending)
-
-        def again(left: Artworks) -> None:
-            self._export_under(ending, left, target, on_sheet, audio_format)
+        export = partial(self._export_under, ending, on_sheet=on_sheet, audio_format=audio_format)
 
         def elsewhere(left: Artworks) -> None:
-            self._messages.file_requested.emit(
-                target.name, lambda other: self._export_under(ending, left, other, on_sheet, audio_format)
-            )
+            self._messages.file_requested.emit(target.name, partial(export, left))
 
-        self._add_request(artworks, lambda artwork: target, again, elsewhere, on_sheet, audio_format)
+        self._add_request(
+            artworks, lambda artwork: target, lambda left: export(left, target), elsewhere, on_sheet, audio_format
+        )
 
     def _add_request(
         self,
@@ -339,13 +348,8 @@ class FreeNames:
         self._given: set[str] = set()
 
     def free_path(self, name: str) -> Path:
-        """Return a free path for a name, numbered if necessary: `rose.png`, `rose-0001.png` …"""
-        wanted = self._folder / storage.clean_name(name)
-        stem = storage.clean_name(wanted.stem, MAX_NAME_BYTES - len(f"-000000{wanted.suffix}".encode()))
-        paths = (wanted.with_name(f"{stem}-{number:04d}{wanted.suffix}") for number in itertools.count(1))
-        path = next(path for path in itertools.chain([wanted], paths) if self._is_free(path))
-        self._given.add(path.name.casefold())
-        return path
-
-    def _is_free(self, path: Path) -> bool:
-        return path.name.casefold() not in self._given and not os.path.lexists(path)
+        """Return a free path for a name, numbered if necessary."""
+        ungiven = (each for each in numbered_names(name) if each.casefold() not in self._given)
+        free = next(each for each in ungiven if not os.path.lexists(self._folder / each))
+        self._given.add(free.casefold())
+        return self._folder / free

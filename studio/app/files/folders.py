@@ -1,6 +1,8 @@
 """Remembers the folders for opening and for saving, and proposes free file names."""
 
+import itertools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QStandardPaths
@@ -72,12 +74,16 @@ class Folders(State):
             key: identifies the artwork
         """
         folder = self.for_saving()
-        wanted = Path(storage.clean_name(name))
-        stem = storage.clean_name(wanted.stem, MAX_NAME_BYTES - len(f"-000000{wanted.suffix}".encode()))
-        number = 0
-        proposed = wanted.name
-        while self._proposed.get(proposed.casefold(), key) != key or os.path.lexists(folder / proposed):
-            number += 1
-            proposed = f"{stem}-{number:04d}{wanted.suffix}"
+        own = (each for each in numbered_names(name) if self._proposed.get(each.casefold(), key) == key)
+        proposed = next(each for each in own if not os.path.lexists(folder / each))
         self._proposed[proposed.casefold()] = key
         return proposed
+
+
+def numbered_names(name: str) -> Iterator[str]:
+    """Yield a name that is allowed, then the same with numbers: `rose.png`, `rose-0001.png` …"""
+    wanted = Path(storage.clean_name(name))
+    yield wanted.name
+    stem = storage.clean_name(wanted.stem, MAX_NAME_BYTES - len(f"-000000{wanted.suffix}".encode()))
+    for number in itertools.count(1):
+        yield f"{stem}-{number:04d}{wanted.suffix}"

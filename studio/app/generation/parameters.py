@@ -110,6 +110,7 @@ class SeedInput(State):
 
 
 SLIDER_MAX_TEMPERATURE = 2.0
+"""The highest temperature that the user can set; works may contain higher ones."""
 
 MAX_TEMPERATURE = 4.0
 

@@ -5,12 +5,13 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, Q
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.maps.surprisal import ColourScale, SurprisalMaps, bits_text, format_bits_value
+from studio.app.maps.surprisal import SurprisalMaps
 from studio.app.maps.uncertainty import UncertaintyMaps
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import set_tooltip
 from studio.app.widgets.picture import to_image
 from studio.app.widgets.theme import Theme
+from studio.media.pictures.surprisal_map import ColourScale, bits_text, format_bits_value
 
 WIDTH = 252
 NARROW_WIDTH = 128

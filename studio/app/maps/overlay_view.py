@@ -3,9 +3,10 @@
 import numpy as np
 from PySide6.QtCore import QObject
 
-from studio.app.maps.surprisal import ColourScale, SurprisalMap, SurprisalMaps
+from studio.app.maps.surprisal import SurprisalMap, SurprisalMaps
 from studio.app.maps.uncertainty import UncertaintyMaps
 from studio.app.widgets.picture import PictureView
+from studio.media.pictures.surprisal_map import ColourScale
 from studio.wire.messages import Array
 
 RELIEF_STRENGTH = 0.2

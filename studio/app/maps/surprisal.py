@@ -10,10 +10,8 @@ from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Field, State, Value
 from studio.app.core.request import Request
 from studio.app.maps.colour_range import ColourRange
-from studio.media.pictures.surprisal_map import ColourScale, bits_text, format_bits_value
+from studio.media.pictures.surprisal_map import ColourScale
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Failed, Score, Scored
-
-__all__ = ["SurprisalMap", "ColourScale", "ShownPicture", "SurprisalMaps", "format_bits_value", "bits_text"]
 
 MAX_MAPS = 1024
 """The most maps that are kept. If more pictures are visible, the first ones get a map."""

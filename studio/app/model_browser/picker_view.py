@@ -3,14 +3,13 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal
-from PySide6.QtGui import QIcon, QKeyEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QIcon, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLineEdit, QVBoxLayout, QWidget
 
 from studio.app.core.guard import guarded
 from studio.app.model_browser.cards_view import CardList, ModelFilter, ModelRemark, makes_no_recordings, no_remark
 from studio.app.model_browser.model_list import ModelList
-from studio.app.widgets.controls import Button, Label, announce
-from studio.app.widgets.icons import icon_pixmap
+from studio.app.widgets.controls import Button, Label, announce, paint_arrow
 from studio.app.widgets.styling import when_visible
 from studio.app.widgets.theme import Theme
 from studio.app.widgets.thumbnail import picture_thumbnail
@@ -65,10 +64,7 @@ class ModelPicker(Button):
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        side = self._theme.scaled(14)
-        with QPainter(self) as painter:
-            drawing = icon_pixmap("down", self._theme.colour("soft"), side, self.devicePixelRatioF())
-            painter.drawPixmap(self.width() - side - self._theme.scaled(10), (self.height() - side) // 2 + 1, drawing)
+        paint_arrow(self, self._theme, 10, lower=1)
 
     @property
     def model_popup(self) -> "ModelPopup | None":

@@ -2,6 +2,7 @@
 
 from studio.app.core.observable import Entries, Field, Record, State, set_fields, values_before
 from studio.app.core.undo import UndoHistory
+from studio.app.maps.surprisal import ShownPicture
 
 
 class PanelState(State):
@@ -52,6 +53,10 @@ class PanelState(State):
 
     def _follow(self, record: Record) -> None:
         """Update what follows from the fields of a record, such as a run under way."""
+
+    def shown_pictures(self) -> tuple[ShownPicture, ...]:
+        """Return the pictures on the stage that can have maps, the most urgent first."""
+        return ()
 
     def records(self) -> list[Record]:
         """Return every record that may name takes or pictures, so that their files are kept."""

@@ -323,14 +323,19 @@ class ChoiceField(QComboBox):
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        side = self._theme.scaled(14)
-        with QPainter(self) as painter:
-            drawing = icon_pixmap("down", self._theme.colour("soft"), side, self.devicePixelRatioF())
-            painter.drawPixmap(self.width() - side - self._theme.scaled(9), (self.height() - side) // 2, drawing)
+        paint_arrow(self, self._theme, 9)
 
     @guarded(None)
     def wheelEvent(self, event: QWheelEvent) -> None:
         handle_wheel_if_focused(self, event, super().wheelEvent)
+
+
+def paint_arrow(field: QWidget, theme: Theme, right: int, lower: int = 0) -> None:
+    """Draw the arrow of a field that opens a list, so many pixels from its right end and below its middle."""
+    side = theme.scaled(14)
+    with QPainter(field) as painter:
+        drawing = icon_pixmap("down", theme.colour("soft"), side, field.devicePixelRatioF())
+        painter.drawPixmap(field.width() - side - theme.scaled(right), (field.height() - side) // 2 + lower, drawing)
 
 
 class NumberField(QSpinBox):

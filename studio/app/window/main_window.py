@@ -116,7 +116,7 @@ class MainWindow(QWidget):
         self.panels = {panel.key: panel for panel in panels}
         """By key, in the order of the rail."""
         self._build()
-        self.takes = TakeStripController(self.strip, state, self.panels.values(), lambda: self.open_panel, self.dialogs)
+        self.takes = TakeStripController(self.strip, state, self.panels.values(), lambda: self.open_panel)
         self._announcer = Announcer(self, state)
         self._connect()
         self.actions_by_name = self._make_actions()
@@ -418,7 +418,7 @@ class MainWindow(QWidget):
         """Stop the job of the open panel, else the running one."""
         player = self.state.sound.player
         if self.open_panel.key == "sound" and (player.making.get() or player.playing.get()):
-            self.state.sound.stop()
+            self.state.sound.player.stop()
             return
         entries = self.state.jobs.jobs.get()
         grid = (self.state.complete if self.open_panel.key == "complete" else self.state.generate).batch

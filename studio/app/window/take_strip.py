@@ -7,7 +7,6 @@ from PySide6.QtCore import QObject
 
 from studio.app.app_state import AppState
 from studio.app.core.observable import Value
-from studio.app.files.dialogs_view import FileDialogs
 from studio.app.panels.panel_view import PanelView
 from studio.app.takes.selection import TakeSelection as TakesInHand
 from studio.app.takes.strip_view import TakeStripView
@@ -24,13 +23,11 @@ class TakeStripController(QObject):
         state: AppState,
         panels: Iterable[PanelView],
         panel: Callable[[], PanelView],
-        dialogs: FileDialogs,
     ) -> None:
         super().__init__(strip)
         self._strip = strip
         self._state = state
         self._panel = panel
-        self._dialogs = dialogs
         bind(self, state.takes.takes, strip.show_takes)
         shown: tuple[Value[Any], ...] = (state.takes.takes, *(each.selection.current for each in panels))
         for value in shown:
@@ -41,7 +38,7 @@ class TakeStripController(QObject):
         strip.copy_requested.connect(lambda place: self._current_index.copy_take(place))
         strip.renamed.connect(lambda place, name: self._current_index.rename_take(place, name))
         strip.branch_requested.connect(self._branch_take)
-        strip.wavetable_requested.connect(self._ask_wavetable)
+        strip.wavetable_requested.connect(state.explore.wavetable.save_wavetable)
         strip.offers_wavetable = lambda place: place in state.explore.wavetable.target_takes()
         strip.tree_requested.connect(self.toggle_tree)
         strip.keep.clicked.connect(lambda: self._panel().keep_take())
@@ -87,9 +84,3 @@ class TakeStripController(QObject):
         place = self._current_index.current.get()
         if place is not None:
             self._current_index.delete_take(place, branch)
-
-    def _ask_wavetable(self, index: int) -> None:
-        """Ask for the file of a wavetable from the stage to a take."""
-        table = self._state.explore.wavetable
-        if name := table.file_name(index):
-            self._dialogs.ask_save_path(name, lambda path: table.save_wavetable(index, path))

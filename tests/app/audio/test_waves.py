@@ -32,6 +32,7 @@ from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import make_card, write_model
 from tests.app.fake_speaker import FakeSpeaker
+from tests.app.saving import save_to
 
 AT = np.arange(256) / 256
 
@@ -154,10 +155,9 @@ def test_a_wave_is_saved_as_one_frame_and_comes_back(
     exploring: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
 ) -> None:
     explore = exploring.explore
-    assert explore.file_name() == "waves-7.wav"
     explore.parameters.set_slider(1, 1.5)
     answer(engine, wave(2))
-    explore.save_picture(tmp_path / "mine")
+    assert save_to(exploring, tmp_path / "mine", explore.save_picture) == ["waves-7.wav"]
     saved(exploring, qtbot, 'Saved "mine.wav" with its recipe inside.')
     samples, rate = soundfile.read(tmp_path / "mine.wav", dtype="float32")
     assert samples.shape == (2048,) and rate == 44_100
@@ -184,7 +184,7 @@ def test_all_waves_of_a_grid_are_saved_and_kept(
     engine.emit_events(PicturesPreview(job=command.job, first=0, pictures=made, done=1, total=1, log_prob=prices))
     engine.emit_events(Finished(job=command.job))
     (tmp_path / "out").mkdir()
-    window.generate.save_all(tmp_path / "out")
+    save_to(window, tmp_path / "out", window.generate.save_all)
     saved(window, qtbot, 'Saved 2 waves in "out"')
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["waves-5.wav", "waves-6.wav"]
     made_of = work.recipe_of_wav((tmp_path / "out" / "waves-6.wav").read_bytes())
@@ -196,7 +196,8 @@ def test_all_waves_of_a_grid_are_saved_and_kept(
     for cell, expected in zip(cells, made, strict=True):
         assert cell.picture is not None and cell.picture.dtype == np.int16 and (cell.picture == expected).all()
     assert again.generate.batch.caption.get().startswith("2 waves")
-    assert again.generate.file_name(0) == "waves-5.wav"
+    again_0 = again.generate.artwork(0)
+    assert again_0 is not None and again_0.name == "waves-5.wav"
 
 
 # ── one's own ────────────────────────────────────────────────────────────────────────────────────
@@ -222,7 +223,8 @@ def test_a_wave_of_ones_own_is_a_start(exploring: AppState, engine: FakeEngine, 
     assert "organ.wav" in badge.detail and "256 levels" in badge.detail
     assert "600 samples" in badge.note and "loudness" in badge.note
     answer(engine, wave(2))
-    assert exploring.explore.file_name() == "waves-organ.wav"
+    artwork = exploring.explore.render.artwork
+    assert artwork is not None and artwork.name == "waves-organ.wav"
 
 
 def test_its_start_outlives_a_restart(
@@ -295,7 +297,7 @@ def two_takes(exploring: AppState, engine: FakeEngine) -> AppState:
 
 
 def lead(window: AppState, engine: FakeEngine, path: Path) -> wire.Interpolate:
-    window.explore.wavetable.save_wavetable(0, path)
+    save_to(window, path, lambda: window.explore.wavetable.save_wavetable(0))
     command = engine.sent[-1]
     assert isinstance(command, wire.Interpolate)
     return command
@@ -303,14 +305,17 @@ def lead(window: AppState, engine: FakeEngine, path: Path) -> wire.Interpolate:
 
 def test_the_engine_is_asked_for_the_way(two_takes: AppState, engine: FakeEngine, tmp_path: Path) -> None:
     table = two_takes.explore.wavetable
-    assert table.target_takes() == (0, 1) and table.file_name(0) == "waves-organ-to-take-1.wav"
-    way = lead(two_takes, engine, tmp_path / "w.wav")
+    assert table.target_takes() == (0, 1)
+    proposed = save_to(two_takes, tmp_path / "w.wav", lambda: table.save_wavetable(0))
+    assert proposed == ["waves-organ-to-take-1.wav"]
+    way = engine.sent[-1]
+    assert isinstance(way, wire.Interpolate)
     assert (way.model, way.frames, way.end.seed, way.end.latent) == ("waves", 64, 7, None)
     assert way.begin.latent is not None and way.begin.latent[3] == 3
     assert (way.begin.sliders, way.begin.label) == ((0.0, 2.0, 0.0), 1)
     assert table.running.get()
     sent = len(engine.sent)
-    table.save_wavetable(1, tmp_path / "other.wav")
+    save_to(two_takes, tmp_path / "other.wav", lambda: table.save_wavetable(1))
     assert len(engine.sent) == sent  # one at a time
 
 
@@ -382,9 +387,9 @@ def test_a_picture_leads_nowhere(window: AppState, engine: FakeEngine, tmp_path:
     window.explore.parameters.new_start(1)
     answer(engine, np.zeros((8, 8, 3), np.uint8))
     window.explore.keep_take()
-    assert window.explore.wavetable.target_takes() == () and window.explore.wavetable.file_name(0) == ""
+    assert window.explore.wavetable.target_takes() == ()
     sent = len(engine.sent)
-    window.explore.wavetable.save_wavetable(0, tmp_path / "w.wav")
+    assert save_to(window, tmp_path / "w.wav", lambda: window.explore.wavetable.save_wavetable(0)) == []
     assert len(engine.sent) == sent
 
 
@@ -416,7 +421,7 @@ def test_a_kind_comes_back_with_a_take_and_a_dropped_work(
     explore.parameters.set_label(1)
     answer(engine, wave(2))
     explore.keep_take()
-    explore.save_picture(tmp_path / "dark.wav")
+    save_to(exploring, tmp_path / "dark.wav", explore.save_picture)
     saved(exploring, qtbot, "Saved")
     explore.parameters.set_label(None)
     answer(engine, wave())

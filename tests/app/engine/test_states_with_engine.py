@@ -24,6 +24,7 @@ from studio.media.sounds import wavetable
 from studio.media.sounds.playback import RAMP, limit_level
 from studio.media.sounds.single_cycle import read_wave
 from tests.app.fake_speaker import FakeSpeaker
+from tests.app.saving import save_to
 
 Opener = Callable[[], tuple[AppState, EngineClient]]
 START = 60_000
@@ -80,7 +81,7 @@ def test_from_a_seed_to_a_file_and_back(opener: Opener, qtbot: QtBot, tmp_path: 
     qtbot.waitUntil(lambda: window.engine_status.get() == "Ready", timeout=START)
     wanted = explore.render.picture.get()
     assert wanted is not None and not np.array_equal(wanted, cells[2].picture)
-    explore.save_picture(tmp_path / "work.png")
+    save_to(window, tmp_path / "work.png", explore.save_picture)
     qtbot.waitUntil((tmp_path / "work.png").exists)
     explore.keep_take()
 
@@ -106,7 +107,7 @@ def test_a_photo_comes_back_byte_for_byte(opener: Opener, qtbot: QtBot, tmp_path
     qtbot.waitUntil(lambda: window.explore.badge.get().kind == "exact", timeout=START)
     qtbot.waitUntil(lambda: window.explore.render.picture.get() is not None, timeout=START)
     assert np.array_equal(window.explore.render.picture.get(), noise)
-    window.explore.save_picture(tmp_path / "work.png")
+    save_to(window, tmp_path / "work.png", window.explore.save_picture)
     qtbot.waitUntil((tmp_path / "work.png").exists)
     assert np.array_equal(open_picture(tmp_path / "work.png").array, noise.repeat(8, axis=0).repeat(8, axis=1))
 
@@ -151,7 +152,7 @@ def test_a_hole_is_filled_ranked_steered_and_saved(
     state.choose_completions((results.places.get()[0].cell,))
     best = state.current_completion()
     assert best is not None
-    state.save_picture(tmp_path / "best.png")
+    save_to(window, tmp_path / "best.png", state.save_chosen)
     qtbot.waitUntil((tmp_path / "best.png").exists, timeout=START)
     window.show_panel("explore")
     window.open_dropped([tmp_path / "best.png"])
@@ -187,7 +188,7 @@ def test_waves_are_made_led_to_one_another_and_brought_back(
     assert not np.array_equal(first, second) and window.wave_synth.wave.get() is second
 
     # The frames lead from what the stage shows to the take, both as Explore showed them.
-    explore.wavetable.save_wavetable(0, tmp_path / "way.wav")
+    save_to(window, tmp_path / "way.wav", lambda: explore.wavetable.save_wavetable(0))
     qtbot.waitUntil((tmp_path / "way.wav").exists, timeout=START)
     opened = read_wave(tmp_path / "way.wav", 32)
     quieter = np.abs(opened.array).max() / np.abs(second.astype(int)).max()  # as a whole, where it would pass 1
@@ -260,7 +261,7 @@ def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
     assert np.array_equal(second[before], start[before])
 
     # The file alone makes it again, in another window on another engine.
-    state.save_picture(None, tmp_path / "on.png")
+    save_to(window, tmp_path / "on.png", state.save_picture)
     qtbot.waitUntil((tmp_path / "on.png").exists)
     other, _ = opener()
     qtbot.waitUntil(lambda: len(other.takes.takes.get()) == 3)
@@ -320,10 +321,10 @@ def test_a_sound_is_heard_changed_kept_and_gone_on_from(
     speaker.play_seconds(0.2)
     before = player.samples.copy()
     sound.parameters.set_temperature(0.0)
-    at = round(sound.temperature_curve.get()[-1][0] * player.rate)
+    at = round(sound.live_settings.temperature_curve.get()[-1][0] * player.rate)
     assert at < len(before)
     qtbot.waitUntil(lambda: player.made_seconds > at / player.rate + 0.2, timeout=START)
-    sound.stop()
+    sound.player.stop()
     qtbot.waitUntil(lambda: window.engine_status.get() == "Ready", timeout=START)
     after = player.samples.copy()
     both = min(len(before), len(after))
@@ -331,13 +332,15 @@ def test_a_sound_is_heard_changed_kept_and_gone_on_from(
     assert np.isfinite(player.bits).all() and len(player.bits) == len(after)
 
     # The file carries the curve, and brings it and every sample back in another window.
-    sound.save_sound(tmp_path / "a.wav")
+    save_to(window, tmp_path / "a.wav", sound.save_sound)
     qtbot.waitUntil((tmp_path / "a.wav").exists)
-    curve = sound.temperature_curve.get()
+    curve = sound.live_settings.temperature_curve.get()
     sound.keep_take()
     other, _ = opener()
     qtbot.waitUntil(lambda: len(other.sound.player.samples) == len(after))
-    assert np.array_equal(other.sound.player.samples, after) and other.sound.temperature_curve.get() == curve
+    assert (
+        np.array_equal(other.sound.player.samples, after) and other.sound.live_settings.temperature_curve.get() == curve
+    )
     other.sound.parameters.new_seed()
     assert not len(other.sound.player.samples)
     other.open_dropped([tmp_path / "a.wav"])
@@ -345,7 +348,7 @@ def test_a_sound_is_heard_changed_kept_and_gone_on_from(
     assert (
         other.panel.get() == "sound"
         and other.sound.parameters.seed.get() == 5
-        and other.sound.temperature_curve.get() == curve
+        and other.sound.live_settings.temperature_curve.get() == curve
     )
     assert len(other.takes.takes.get()) == 1
 

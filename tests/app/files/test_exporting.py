@@ -20,6 +20,7 @@ from studio.wire.messages import Decoded, DecodeLatent, Encode, Finished
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import make_card, write_model
+from tests.app.saving import save_to
 from tests.limits import LIMIT
 
 RNG = np.random.default_rng(3)
@@ -184,7 +185,7 @@ def test_explore_proposes_another_name_after_a_slider_was_moved(
         asked = next(sent for sent in reversed(engine.sent) if isinstance(sent, DecodeLatent))
         picture = np.full((8, 8, 3), int(value) + 1, np.uint8)
         engine.emit_events(Decoded(job=asked.job, picture=picture), Finished(job=asked.job))
-        names.append(window.explore.file_name())
+        names += save_to(window, tmp_path / f"{value}.png", window.explore.save_picture)
     assert names == ["tiny-7.png", "tiny-7-0001.png"]
 
 

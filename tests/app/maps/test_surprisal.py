@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from studio.app.app_state import AppState
-from studio.app.maps.surprisal import ColourScale, SurprisalMaps
+from studio.app.maps.surprisal import SurprisalMaps
+from studio.media.pictures.surprisal_map import ColourScale
 from studio.wire.messages import Array, Decoded, Failed, Finished, PicturesPreview, Sample, Score, Scored
 from studio.wire.messages import DecodeLatent as Asked
 from tests.app.conftest import Opener

@@ -10,11 +10,12 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.maps.legend_view import ColourLegend
 from studio.app.maps.overlay_view import surprisal_picture
-from studio.app.maps.surprisal import ColourScale, SurprisalMap
+from studio.app.maps.surprisal import SurprisalMap
 from studio.app.panels.explore.view import ExploreStage
 from studio.app.panels.generate.view import GenerateStage
 from studio.app.widgets.picture import PictureView
 from studio.app.widgets.theme import Theme
+from studio.media.pictures.surprisal_map import ColourScale
 from studio.wire.messages import Finished, PicturesPreview, Score, Scored
 from tests.app.fake_model import make_card, write_model
 from tests.app.window_fixtures import OpenedWindow, WindowOpener, double_click, drag, settle, shown

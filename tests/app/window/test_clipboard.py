@@ -330,7 +330,9 @@ def test_the_first_folder_is_made_for_the_dialog_and_gone_if_nothing_is_saved(
     dialog.reject()
     assert drawn.state.folders.for_opening() == tmp_path
     assert drawn.state.folders.for_saving() == works
-    dialog = drawn.window.dialogs.ask_save_path("rose.png", lambda path: drawn.state.generate.save_picture(0, path))
+    drawn.state.generate.save_picture(0)
+    dialog = drawn.window.findChild(QFileDialog)
+    assert dialog is not None
     dialog.fileSelected.emit(str(works / "rose.png"))
     dialog.reject()
     drawn.state.exporter.close()

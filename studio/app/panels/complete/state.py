@@ -1,8 +1,9 @@
 """Holds the state of Complete: a hole is filled many times, ranked by likelihood."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -218,14 +219,30 @@ class CompleteState(PanelState):
         current = self.current_completion()
         return self.batch.shown_pictures(current.picture if current is not None else None)
 
-    def save_picture(self, path: Path) -> None:
-        """Save the chosen completion as PNG with its recipe, and show the outcome."""
-        made = self._finished_pictures()[-1:]
-        self._encoder.encode(made, lambda pieces: self.exporter.export_artwork(pieces[0], path))
+    def save_chosen(self) -> None:
+        """Ask where to save the chosen completions, and save them with their recipes.
 
-    def save_all(self, folder: Path) -> None:
-        """Save every chosen completion into a folder, and show the outcome."""
-        self._encoder.encode(self._finished_pictures(), lambda pieces: self.exporter.export_artworks(pieces, folder))
+        Several are saved in a folder, or on one sheet if the user wants one.
+        """
+        made = self._finished_pictures()
+        several = len(self.chosen.get()) > 1
+        if several and made and not self.exporter.settings.on_sheet.get():
+            self.messages.folder_requested.emit(partial(self._encode_and_export, made, self.exporter.export_artworks))
+        elif several and made:
+            pictures = np.stack([each.array for each in made])
+            name = self.exporter.name_for_picture(pictures, f"{Path(made[0].name).stem}-sheet.png")
+            self.messages.file_requested.emit(name, partial(self._encode_and_export, made, self.exporter.export_sheet))
+        elif made:
+            name = self.exporter.name_for_picture(made[0].array, made[0].name)
+            self.messages.file_requested.emit(name, partial(self._encode_and_export, made, self._export_one))
+
+    def _encode_and_export(
+        self, made: Sequence[Artwork], export: Callable[[Sequence[Artwork], Path], None], path: Path
+    ) -> None:
+        self._encoder.encode(made, lambda pieces: export(pieces, path))
+
+    def _export_one(self, pieces: Sequence[Artwork], path: Path) -> None:
+        self.exporter.export_artwork(pieces[0], path)
 
     def copy_chosen(self) -> None:
         """Copy the chosen completion to the clipboard; if none is chosen, the original picture."""
@@ -244,23 +261,6 @@ class CompleteState(PanelState):
             self.messages.copy_requested.emit(picture, None)
         else:
             self.messages.show_message("There is no picture to copy yet. Open one, or paste it.")
-
-    def sheet_name(self) -> str:
-        """Suggest a file name for a sheet of the chosen completions; empty if none is chosen."""
-        made = self._finished_pictures()
-        if not made:
-            return ""
-        pictures = np.stack([each.array for each in made])
-        return self.exporter.name_for_picture(pictures, f"{Path(made[0].name).stem}-sheet.png")
-
-    def save_sheet(self, path: Path) -> None:
-        """Save all chosen completions on one sheet, and show the outcome."""
-        self._encoder.encode(self._finished_pictures(), lambda pieces: self.exporter.export_sheet(pieces, path))
-
-    def file_name(self) -> str:
-        """Suggest a file name for the chosen completion; empty if there is none."""
-        made = self._finished_pictures()
-        return self.exporter.name_for_picture(made[-1].array, made[-1].name) if made else ""
 
     def keep_takes(self) -> None:
         """Keep the chosen completions as takes."""

@@ -46,16 +46,6 @@ class CompleteStage(QStackedWidget):
         """Cancel the drag or the crop preview; return whether there was any."""
         return self._state.canvas.brush.cancel_stroke() or self._state.canvas.importing.cancel_preview()
 
-    def ask_destination(self) -> None:
-        """Ask for a name for one completion, for a folder for several, or for a sheet's name; then save."""
-        several = len(self._state.chosen.get()) > 1
-        if several and self._state.exporter.settings.on_sheet.get() and self._state.sheet_name():
-            self._dialogs.ask_save_path(self._state.sheet_name(), self._state.save_sheet)
-        elif several:
-            self._dialogs.ask_folder(self._state.save_all)
-        elif self._state.file_name():
-            self._dialogs.ask_save_path(self._state.file_name(), self._state.save_picture)
-
     def _build_empty_page(self) -> QWidget:
         self.title = Label("", "name", wrap=True)
         self.begin = Button(self._theme, "Open…", "primary", tooltip="Bring in a picture of yours", keys="Ctrl+O")
@@ -102,7 +92,7 @@ class CompleteFoot(QStackedWidget):
         lower.addWidget(make_button_pair(self.cancel, self.use))
         self.addWidget(second)
         self.explore.clicked.connect(state.open_in_explore)
-        self.save.clicked.connect(stage.ask_destination)
+        self.save.clicked.connect(state.save_chosen)
         self.cancel.clicked.connect(state.canvas.importing.cancel_preview)
         self.use.clicked.connect(state.canvas.use_preview)
         bind(self, state.canvas.importing.preview, lambda photo: self.setCurrentIndex(0 if photo is None else 1))
@@ -138,7 +128,7 @@ def make_panel(theme: Theme, state: CompleteState, dialogs: FileDialogs) -> Pane
     )
     actions = (
         Action("Complete the picture", ("Ctrl+Return", "Ctrl+Enter"), foot.run_main_action),
-        Action("Save the chosen ones…", ("Ctrl+E", "Ctrl+Shift+S"), stage.ask_destination),
+        Action("Save the chosen ones…", ("Ctrl+E", "Ctrl+Shift+S"), state.save_chosen),
         Action("Copy the chosen one", ("Ctrl+C",), state.copy_chosen),
         Action("Open in Explore", ("Ctrl+Shift+X",), state.open_in_explore),
         *tools,

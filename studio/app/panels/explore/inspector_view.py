@@ -7,7 +7,6 @@ from typing import Any
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from studio.app.core.observable import Value
-from studio.app.files.dialogs_view import FileDialogs
 from studio.app.files.export_view import ExportSection
 from studio.app.generation.parameters import SLIDER_MAX_TEMPERATURE, safe_temperatures
 from studio.app.generation.parameters_view import ClassField, SeedField, output_noun
@@ -28,11 +27,10 @@ _EMPTY = "Keep another take of this model. A wavetable can lead to it."
 class WavetableSection(Column):
     """Exports a wavetable; it is visible if the stage shows waves."""
 
-    def __init__(self, theme: Theme, state: ExploreState, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: ExploreState) -> None:
         super().__init__(theme)
         self._state = state
         self._table = state.wavetable
-        self._dialogs = dialogs
         self.take = ChoiceField(theme, "Wavetable to", "Choose the take at the other end of the wavetable")
         self.save = Button(theme, "Save…", tooltip="Save the way from the stage to this take as a wavetable")
         self.save.setAccessibleName("Save wavetable…")
@@ -54,8 +52,8 @@ class WavetableSection(Column):
     def ask_destination(self) -> None:
         """Ask for the file of the wavetable, then save it."""
         index = self.take.currentData()
-        if isinstance(index, int) and (name := self._table.file_name(index)):
-            self._dialogs.ask_save_path(name, lambda path: self._table.save_wavetable(index, path))
+        if isinstance(index, int):
+            self._table.save_wavetable(index)
 
     def _update(self, _: object) -> None:
         trained = self._state.model.get()
@@ -97,7 +95,6 @@ class ParametersSection(Column):
         theme: Theme,
         state: ExploreState,
         open_picture: Callable[[], object],
-        dialogs: FileDialogs,
     ) -> None:
         super().__init__(theme)
         self._parameters = dials = state.parameters
@@ -110,7 +107,7 @@ class ParametersSection(Column):
         self.seed = SeedField(theme, "New start", "Begin from another seed", "Seed ")
         self.open = Button(theme, "", "", "folder", keys="Ctrl+O")
         self.class_field = ClassField(theme, "Any class")
-        self.wavetable = WavetableSection(theme, state, dialogs)
+        self.wavetable = WavetableSection(theme, state)
         self._none = Label("", "note", wrap=True)
         self.replacement = Button(theme, "", tooltip="Continue with a model that has sliders")
         self.temperatures_note = Label("", "caution", wrap=True)

@@ -1,6 +1,5 @@
 """Asks the engine for Explore's picture, one request at a time."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,29 +71,21 @@ class RenderInput:
 
 
 class LiveRender(State):
-    """Renders while the user drags: one request is open, and only the newest input waits.
+    """Renders while the user drags: one request is open, and only the newest input waits."""
 
-    `render_input` returns what is set now.
-    """
-
-    def __init__(
-        self,
-        engine: EngineProtocol,
-        messages: Messages,
-        render_input: Callable[[], RenderInput | None],
-        parent: QObject | None = None,
-    ) -> None:
+    def __init__(self, engine: EngineProtocol, messages: Messages, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._messages = messages
-        self._render_input = render_input
         self.picture: Value[Array | None] = Value(None, self)
         """(height, width, channels) uint8, or (samples,) int16: the newest answer."""
         self.busy: Value[bool] = Value(False, self)
         """Whether a request is open."""
-        self._shown_input: RenderInput | None = None
+        self.shown_input: RenderInput | None = None
         """What the picture was made from; the sliders may have moved since."""
         self._asked: RenderInput | None = None
         """The input of the open request."""
+        self._wanted: RenderInput | None = None
+        """The newest input, which may still wait."""
         self._resume = False
         """Whether the engine is still to be asked for the picture that was here before a restart."""
         self._request = Request(engine, "explore", "latest", self)
@@ -108,44 +99,40 @@ class LiveRender(State):
     def artwork(self) -> Artwork | None:
         """Return the picture with everything needed to make it again; None if there is none."""
         picture = self.picture.get()
-        scene = self._shown_input
+        scene = self.shown_input
         if picture is None or scene is None:
             return None
         return Artwork(picture, scene.to_work(), scene.file_name())
 
-    @property
-    def shown_input(self) -> RenderInput | None:
-        """Return what the shown picture was made from."""
-        return self._shown_input
-
-    def request_picture(self) -> None:
-        """Request the present picture, now or after the open request."""
+    def request_picture(self, scene: RenderInput | None) -> None:
+        """Request a picture, now or after the open request; None requests nothing."""
+        self._wanted = scene
         self._request.ask(self._question)
         self._show_busy()
 
-    def set_picture(self, picture: Array) -> None:
-        """Show a known picture of the present settings; the engine's answer replaces it in place."""
-        scene = self._render_input()
+    def set_picture(self, picture: Array, scene: RenderInput | None) -> None:
+        """Show a known picture; the engine's answer replaces it in place."""
         if scene is not None:
-            self._shown_input = scene
+            self.shown_input = scene
             self.picture.set(to_model_shape(picture, scene.trained))
 
-    def request_when_ready(self) -> None:
-        """Request the picture as soon as the engine is ready."""
+    def request_when_ready(self, scene: RenderInput | None) -> None:
+        """Request a picture as soon as the engine is ready."""
+        self._wanted = scene
         self._resume = True
 
     def _question(self, job: str) -> AnyCommand | None:
-        self._asked = self._render_input()
+        self._asked = self._wanted
         return self._asked.to_command(job) if self._asked is not None else None
 
     def _follow_engine(self, status: str) -> None:
         if self._resume and status != "Stopped":
             self._resume = False
-            self.request_picture()
+            self.request_picture(self._wanted)
 
     def _show(self, event: AnyEvent) -> None:
         if isinstance(event, Decoded):
-            self._shown_input = self._asked
+            self.shown_input = self._asked
             self._request.send_next()
             self.picture.set(event.picture)
         self._show_busy()
@@ -169,4 +156,4 @@ class LiveRender(State):
 
     def _retry(self) -> None:
         self._request.start_engine()
-        self.request_picture()
+        self.request_picture(self._wanted)

@@ -68,7 +68,7 @@ class ExploreState(PanelState):
             value.changed.connect(self._find_replacement)
         self.parameters.gesture_started.connect(self._on_gesture_started)
         self.parameters.gesture_ended.connect(self._on_gesture_ended)
-        self.render = LiveRender(engine, messages, self.parameters.render_input, self)
+        self.render = LiveRender(engine, messages, self)
         self.picture_before: Value[Array | None] = Value(None, self)
         """What was on the stage when the user grabbed a slider, until the slider is released."""
         self.badge: Value[Badge] = Value(Badge(), self)
@@ -249,11 +249,6 @@ class ExploreState(PanelState):
         elif trained is not None:
             self._apply_work(f"take {index + 1}", trained, take, is_take=True)
 
-    def file_name(self) -> str:
-        """Suggest a file name for the picture on the stage."""
-        item = self.render.artwork
-        return self.exporter.name_for(item) if item is not None else ""
-
     def shown_pictures(self) -> tuple[ShownPicture, ...]:
         """Return the picture on the stage for its map; none if a newer one is on its way."""
         picture = self.render.picture.get()
@@ -263,11 +258,11 @@ class ExploreState(PanelState):
         label = scene.label if scene.start is None else None  # of an opened picture the class was only assumed
         return (ShownPicture(picture, scene.trained.card.name, label),)
 
-    def save_picture(self, path: Path) -> None:
-        """Save the picture or wave on the stage, as PNG or WAV with its recipe, and show the outcome."""
+    def save_picture(self) -> None:
+        """Ask where to save the picture or wave on the stage with its recipe, and save it."""
         item = self.render.artwork
         if item is not None:
-            self.exporter.export_artwork(item, path)
+            self.exporter.ask_path(item)
 
     def copy_picture(self) -> None:
         """Copy the picture on the stage to the clipboard, and show the outcome."""
@@ -317,7 +312,7 @@ class ExploreState(PanelState):
         after = {**record_of_work(artwork.work, trained), "start": start.key if start else ""}
         self.change(name, **after, current=shown, origin=origin)
         if self.model.get() == trained:
-            self.render.set_picture(artwork.array)
+            self.render.set_picture(artwork.array, self.parameters.render_input())
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
@@ -328,7 +323,7 @@ class ExploreState(PanelState):
         """Request the picture that was on the stage before a restart."""
         self._has_begun = bool(begun) and self.model.get() is not None
         if self._has_begun:
-            self.render.request_when_ready()
+            self.render.request_when_ready(self.parameters.render_input())
 
     def settle(self) -> None:
         """If no model is chosen yet, choose the first one with sliders, else the first of all."""
@@ -340,7 +335,7 @@ class ExploreState(PanelState):
         """Show the take that was on the stage until the engine has drawn it again."""
         take = self.selection.current_take
         if take is not None and self.render.picture.get() is None:
-            self.render.set_picture(take.array)
+            self.render.set_picture(take.array, self.parameters.render_input())
 
     def close(self) -> None:
         """Wait for background work."""
@@ -357,7 +352,7 @@ class ExploreState(PanelState):
     def _follow(self, record: Record) -> None:
         """Request the present picture."""
         if self._has_begun and RENDER_FIELDS & record.keys():
-            self.render.request_picture()
+            self.render.request_picture(self.parameters.render_input())
 
 
 def _wrong_kind_text(picture: OpenedPicture | OpenedWave, trained: InstalledModel | None) -> str:

@@ -69,10 +69,6 @@ class ExploreStage(QStackedWidget):
     def ask_file(self) -> None:
         self._dialogs.ask_file(WORKS, self._state.file_chosen.emit)
 
-    def close_preview(self) -> bool:
-        """Close the crop preview; return whether it was open."""
-        return self._state.importing.cancel_preview()
-
     def set_compact(self, compact: bool) -> None:
         self.badge.set_compact(compact)
         self.wave_badge.set_compact(compact)
@@ -149,10 +145,9 @@ class ExploreStage(QStackedWidget):
 class ExploreFoot(QStackedWidget):
     """Shows Export and Keep take; during a crop, Cancel and Use this."""
 
-    def __init__(self, theme: Theme, state: ExploreState, stage: ExploreStage, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: ExploreState) -> None:
         super().__init__()
         self._state = state
-        self._dialogs = dialogs
         self.export = Button(
             theme, "Export…", tooltip="Save what is on the stage with its recipe inside", keys="Ctrl+E"
         )
@@ -163,18 +158,14 @@ class ExploreFoot(QStackedWidget):
         self.use = Button(theme, "Use this", "primary", tooltip="Start from this picture", keys="Ctrl+Return")
         self.addWidget(make_button_pair(self.export, self.keep))
         self.addWidget(make_button_pair(self.cancel, self.use))
-        self.export.clicked.connect(self.ask_destination)
+        self.export.clicked.connect(state.save_picture)
         self.keep.clicked.connect(state.keep_take)
-        self.cancel.clicked.connect(stage.close_preview)
+        self.cancel.clicked.connect(state.importing.cancel_preview)
         self.use.clicked.connect(state.importing.encode_preview)
         bind(self, state.importing.preview, self._show_preview)
         bind(self, state.render.picture, self._show_picture)
         bind(self, state.importing.busy, self._show_busy)
         bind(self, state.engine_status, self._show_busy)
-
-    def ask_destination(self) -> None:
-        if self._state.render.picture.get() is not None:
-            self._dialogs.ask_save_path(self._state.file_name(), self._state.save_picture)
 
     def run_main_action(self) -> None:
         """Run the main action of this moment."""
@@ -199,9 +190,9 @@ class ExploreFoot(QStackedWidget):
 class ExploreInspector(QStackedWidget):
     """Shows the sliders; during a crop, the crop controls."""
 
-    def __init__(self, theme: Theme, state: ExploreState, stage: ExploreStage, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: ExploreState, stage: ExploreStage) -> None:
         super().__init__()
-        self.parameters = ParametersSection(theme, state, stage.ask_file, dialogs)
+        self.parameters = ParametersSection(theme, state, stage.ask_file)
         self.import_section = ImportSection(theme, state.importing)
         self.addWidget(self.parameters)
         self.addWidget(self.import_section)
@@ -214,11 +205,11 @@ class ExploreInspector(QStackedWidget):
 def make_panel(theme: Theme, state: ExploreState, dialogs: FileDialogs) -> PanelView:
     """Build the panel Explore."""
     stage = ExploreStage(theme, state, dialogs)
-    foot = ExploreFoot(theme, state, stage, dialogs)
-    inspector = ExploreInspector(theme, state, stage, dialogs)
+    foot = ExploreFoot(theme, state)
+    inspector = ExploreInspector(theme, state, stage)
     actions = (
         Action("Keep take", ("Ctrl+Return", "Ctrl+Enter"), foot.run_main_action),
-        Action("Export…", ("Ctrl+E",), foot.ask_destination),
+        Action("Export…", ("Ctrl+E",), state.save_picture),
         Action("Copy the picture", ("Ctrl+C",), state.copy_picture),
         Action("Open in Complete", ("Ctrl+Shift+C",), state.open_in_complete),
         Action("Play or stop", (), lambda: state.synth.hold_note(not state.synth.held.get())),
@@ -240,7 +231,7 @@ def make_panel(theme: Theme, state: ExploreState, dialogs: FileDialogs) -> Panel
         undo_history=state.history,
         keep_take=state.keep_take,
         actions=tuple(replace(action, panel="explore") for action in actions),
-        close_open=stage.close_preview,
+        close_open=state.importing.cancel_preview,
         zoom=stage.page.view.zoom,
         show_smooth=stage.page.view.show_smooth,
         set_compact=stage.set_compact,

@@ -1,5 +1,6 @@
 """Makes a wavetable between two takes, and saves it in the form that synthesizers load."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.files.exporting import Exporter
+from studio.app.model_browser.model_list import file_hash
 from studio.app.panels.explore.rendering import LiveRender
 from studio.library import storage
 from studio.library.work import Work
@@ -47,26 +49,25 @@ class WavetableExport(State):
 
     def target_takes(self) -> tuple[int, ...]:
         """Return the takes to which a wavetable can lead."""
-        item = self._render.artwork
-        if item is None or item.work.medium != "sound":
+        scene = self._render.shown_input
+        if scene is None or scene.trained.card.medium != "sound":
             return ()
-        takes = enumerate(self._takes.get())
-        return tuple(index for index, take in takes if take.work.model_hash == item.work.model_hash)
+        model_hash = file_hash(scene.trained)
+        return tuple(index for index, take in enumerate(self._takes.get()) if take.work.model_hash == model_hash)
 
-    def file_name(self, index: int) -> str:
-        """Suggest a file name for the wavetable to a take; empty if there is none."""
-        item = self._render.artwork
-        if item is None or index not in self.target_takes():
-            return ""
-        name = storage.clean_name(f"{Path(item.name).stem}-to-take-{index + 1}.wav")
-        work = item.work.wavetable_to(self._takes.get()[index].work)
-        return self._exporter.name_for(Artwork(item.array, work, name))
+    def save_wavetable(self, index: int) -> None:
+        """Ask where to save a wavetable to a take, make it and save it."""
+        begin = self._render.artwork
+        if begin is None or index not in self.target_takes() or self.running.get():
+            return
+        end = self._takes.get()[index].work
+        name = storage.clean_name(f"{Path(begin.name).stem}-to-take-{index + 1}.wav")
+        proposed = self._exporter.name_for(replace(begin, work=begin.work.wavetable_to(end), name=name))
+        self._messages.file_requested.emit(proposed, lambda path: self._start(begin.work, end, path))
 
-    def save_wavetable(self, index: int, path: Path) -> None:
-        """Save a wavetable to a take, and show the outcome."""
-        item = self._render.artwork
-        if item is not None and index in self.target_takes() and not self.running.get():
-            self._job_input = (item.work, self._takes.get()[index].work, path)
+    def _start(self, begin: Work, end: Work, path: Path) -> None:
+        if not self.running.get():
+            self._job_input = (begin, end, path)
             self._send_job()
 
     def _send_job(self) -> None:

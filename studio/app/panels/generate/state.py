@@ -1,7 +1,5 @@
 """Holds the state of Generate: makes pictures from seeds, shows them as they form, keeps them."""
 
-from pathlib import Path
-
 from PySide6.QtCore import Signal
 
 from studio.app.audio.wave_synth import WaveSynth
@@ -148,19 +146,14 @@ class GenerateState(PanelState):
             return (ShownPicture(item.array, item.work.model, item.work.label),) if item is not None and known else ()
         return self.batch.shown_pictures(self.current_item())
 
-    def file_name(self, index: int | None = None) -> str:
-        """Suggest a file name for a cell: `realnvp-emoji-32-4112.png`; empty while it is not finished.
+    def save_picture(self, index: int | None = None) -> None:
+        """Ask where to save a finished picture with its recipe, and save it.
 
         Here and below, None means the enlarged or chosen picture.
         """
         item = self.artwork(index)
-        return self.exporter.name_for(item) if item is not None else ""
-
-    def save_picture(self, index: int | None, path: Path) -> None:
-        """Save a finished picture as PNG with its recipe, and show the outcome."""
-        item = self.artwork(index)
         if item is not None:
-            self.exporter.export_artwork(item, path)
+            self.exporter.ask_path(item)
 
     def copy_picture(self, index: int | None = None) -> None:
         """Copy a finished picture to the clipboard, and show the outcome."""
@@ -170,25 +163,11 @@ class GenerateState(PanelState):
         else:
             self.messages.show_message("No picture is chosen yet. Click one, then copy it.")
 
-    def save_all(self, folder: Path) -> None:
-        """Save every finished picture into a folder, beside the files there, and show the outcome."""
-        if items := self._finished_artworks():
-            self.exporter.export_artworks(items, folder)
-
-    def sheet_name(self) -> str:
-        """Suggest a file name for a sheet of all finished pictures; empty if there are none, or for waves."""
-        items = self._finished_artworks()
-        return self.exporter.name_for_sheet(items) if items and items[0].work.medium == "picture" else ""
-
-    def save_sheet(self, path: Path) -> None:
-        """Save all finished pictures on one sheet, and show the outcome."""
-        if items := self._finished_artworks():
-            self.exporter.export_sheet(items, path)
-
-    def _finished_artworks(self) -> list[Artwork]:
-        """Return the finished pictures of the grid."""
+    def save_all(self) -> None:
+        """Ask where to save every finished picture, and save them in a folder or on one sheet."""
         items = (self.artwork(index) for index in range(len(self.batch.cells.get())))
-        return [item for item in items if item is not None]
+        if finished := [item for item in items if item is not None]:
+            self.exporter.ask_folder(finished)
 
     def open_in_explore(self, index: int | None = None) -> None:
         """Open a finished picture in Explore."""

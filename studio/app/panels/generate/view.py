@@ -45,7 +45,7 @@ class GenerateStage(QStackedWidget):
 
     def __init__(self, theme: Theme, state: GenerateState, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._theme, self._state, self._dialogs = theme, state, dialogs
+        self._theme, self._state = theme, state
         self.first_launch = FirstLaunchPage(theme, state, dialogs)
         self.grid = GridView(theme, state.surprisal, state.batch.uncertainty)
         self.caption = BatchCaption(theme, state.batch)
@@ -102,11 +102,6 @@ class GenerateStage(QStackedWidget):
         if now is not None and 0 <= now + by < len(self.grid.places):
             self._state.enlarge_cell(now + by)
 
-    def ask_destination(self) -> None:
-        """Ask where to save the enlarged picture, else the chosen one."""
-        if name := self._state.file_name():
-            self._dialogs.ask_save_path(name, lambda path: self._state.save_picture(None, path))
-
     def focus_marker(self) -> None:
         """Focus the row marker of the enlarged picture or of the chosen one."""
         if self._state.enlarged.item.get() is None and self._state.chosen.get() is not None:
@@ -149,7 +144,7 @@ class GenerateStage(QStackedWidget):
         elif what == "continue":
             self._state.rewind_actions.branch_here()
         elif what == "save":
-            self.ask_destination()
+            self._state.save_picture()
         elif what == "explore":
             self._state.open_in_explore()
 
@@ -238,7 +233,7 @@ class GenerateStage(QStackedWidget):
             ("Open in Explore", state.open_in_explore),
             ("Open in Complete", state.open_in_complete),
             ("Copy sound" if is_sound else "Copy picture", state.copy_picture),
-            ("Save…", self.ask_destination),
+            ("Save…", state.save_picture),
             ("Keep as take", state.keep_take),
         )
 
@@ -279,9 +274,9 @@ class GenerateInspector(Column):
 class GenerateFoot(QWidget):
     """Shows the main button and Save all."""
 
-    def __init__(self, theme: Theme, state: GenerateState, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: GenerateState) -> None:
         super().__init__()
-        self._state, self._dialogs = state, dialogs
+        self._state = state
         self.time = Label("", "note", wrap=True)
         self.save_all = Button(theme, "Save all…", tooltip="Save every picture that is kept", keys="Ctrl+Shift+S")
         self.main_button = MainButton(theme, state.batch, state.start_batch, state.model, "Make the pictures")
@@ -293,20 +288,12 @@ class GenerateFoot(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.time)
         column.addLayout(line)
-        self.save_all.clicked.connect(self.ask_destination)
+        self.save_all.clicked.connect(state.save_all)
         bind(self, state.can_save, self.save_all.setVisible)
         bind(self, state.parameters.number, self._show_time)
         bind(self, state.model, self._show_time)
         bind(self, state.batch.cells, self._show_time)
         bind(self, state.batch.compiling, self._show_time)
-
-    def ask_destination(self) -> None:
-        """Ask for the folder of all pictures, or for the name of their sheet."""
-        on_sheet = self._state.exporter.settings.on_sheet.get() and self._state.sheet_name()
-        if on_sheet:
-            self._dialogs.ask_save_path(self._state.sheet_name(), self._state.save_sheet)
-        elif self._state.can_save.get():
-            self._dialogs.ask_folder(self._state.save_all)
 
     def _show_time(self, _: object) -> None:
         trained = self._state.model.get()
@@ -323,11 +310,11 @@ class GenerateFoot(QWidget):
 def make_panel(theme: Theme, state: GenerateState, dialogs: FileDialogs) -> PanelView:
     """Build the panel Generate."""
     stage = GenerateStage(theme, state, dialogs)
-    foot = GenerateFoot(theme, state, dialogs)
+    foot = GenerateFoot(theme, state)
     actions = (
         Action("Generate", ("Ctrl+Return", "Ctrl+Enter"), state.start_batch),
-        Action("Save all…", ("Ctrl+Shift+S",), foot.ask_destination, enabled=state.can_save),
-        Action("Save this picture…", ("Ctrl+E",), stage.ask_destination),
+        Action("Save all…", ("Ctrl+Shift+S",), state.save_all, enabled=state.can_save),
+        Action("Save this picture…", ("Ctrl+E",), state.save_picture),
         Action("Copy this picture", ("Ctrl+C",), state.copy_picture),
         Action("Open in Explore", ("Ctrl+Shift+X",), state.open_in_explore),
         Action("Open in Complete", ("Ctrl+Shift+C",), state.open_in_complete),

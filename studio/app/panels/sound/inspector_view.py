@@ -111,8 +111,8 @@ class SoundInspector(Column):
         bind(self, state.parameters.mix.name, self._show_mix)
         bind(self, state.recording_bits.status_text, self._show_priced)
         bind(self, state.recording_bits.stopped, self._show_priced)
-        bind(self, state.recording, self._show_recording)
-        bind(self, state.cut, self._show_recording)
+        bind(self, state.source.recording, self._show_recording)
+        bind(self, state.live_settings.cut, self._show_recording)
         bind(self, state.selection.current, self._show_recording)
         bind(self, player.loop, self._show_loop)
         bind(self, state.loop_finder.status_text, self._show_loop)
@@ -148,8 +148,8 @@ class SoundInspector(Column):
     # ── where it comes from ──────────────────────────────────────────────────────────────────────
 
     def _show_recording(self, _: object) -> None:
-        recording = self._state.recording.get()
-        cut = self._state.cut.get()
+        recording = self._state.source.recording.get()
+        cut = self._state.live_settings.cut.get()
         self.change.set_text("Change…" if recording is not None else "Open…")
         self.name.show_text(recording.name if recording is not None else "None: the model begins by itself")
         self.description.setText(recording.description if recording is not None else "")

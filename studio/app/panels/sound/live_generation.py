@@ -62,14 +62,15 @@ class LiveGeneration(State):
     ) -> None:
         super().__init__(parent)
         self._messages = messages
-        self._writer = ChunkWriter(buffer)
-        self._request = Request(engine, "perform", "single", self, at_once=self._writer.handle_event)
+        self.writer = ChunkWriter(buffer)
+        """The writer adds what is made at the end of the buffer."""
+        self._request = Request(engine, "perform", "single", self, at_once=self.writer.handle_event)
         self._request.progressed.connect(self._use_part)
         self._request.failed.connect(self._show_failure)
         self._request.lost.connect(self._show_loss)
         for ended in (self._request.answered, self._request.stopped):
             ended.connect(self._ended)
-        self._steers = Request(engine, "steer", "single", self, at_once=self._writer.handle_event)
+        self._steers = Request(engine, "steer", "single", self, at_once=self.writer.handle_event)
         self._steers.failed.connect(self._fail)
         self.making: Value[bool] = Value(False, self)
         self.speed: Value[float] = Value(0.0, self)
@@ -94,20 +95,7 @@ class LiveGeneration(State):
     @property
     def buffer(self) -> SoundBuffer:
         """Return the buffer at whose end it makes sound."""
-        return self._writer.buffer
-
-    @buffer.setter
-    def buffer(self, reel: SoundBuffer) -> None:
-        self._writer.buffer = reel
-
-    @property
-    def is_playing(self) -> bool:
-        """Return whether playback follows; samples given to the sound card cannot change."""
-        return self._writer.is_playing
-
-    @is_playing.setter
-    def is_playing(self, sounds: bool) -> None:
-        self._writer.is_playing = sounds
+        return self.writer.buffer
 
     # ── from where to where ──────────────────────────────────────────────────────────────────────
 
@@ -142,7 +130,7 @@ class LiveGeneration(State):
         stream, rate = self.buffer.stream, self.buffer.rate
         if not self.job or stream.buffered_seconds > LIVE_SPEED or self.speed.get() < FASTER_THAN_REAL_TIME:
             return self.buffer.total_samples
-        if not self.is_playing:
+        if not self.writer.is_playing:
             return max(round(stream.position * rate), self._first_sample)
         lead = round(self._edit_delay * rate)
         whole = self.buffer.total_samples
@@ -166,7 +154,7 @@ class LiveGeneration(State):
             return True
         ahead = (self.buffer.total_samples - self.buffer.stream.first_replaceable) / self.buffer.rate
         return self._pending is None and (
-            not self.is_playing
+            not self.writer.is_playing
             or self.speed.get() < FASTER_THAN_REAL_TIME
             or ahead >= min(2 * self._edit_delay, SHORT_DELAY / 2)
         )
@@ -191,7 +179,7 @@ class LiveGeneration(State):
         """Continue from the present end."""
 
         def question(job: str) -> AnyCommand:
-            self._first_sample = self._writer.open_job(job)
+            self._first_sample = self.writer.open_job(job)
             self._edited_from = 0.0
             self.buffer.stream.mark_incomplete()
             self.making.set(True)
@@ -209,7 +197,7 @@ class LiveGeneration(State):
 
     def truncate(self, first: int) -> None:
         """Make nothing more, and remove the samples from a number on; what is heard plays up to there."""
-        self._writer.close_job()
+        self.writer.close_job()
         self.buffer.truncate(first)
         self.stop_job()
         self.grew.emit()
@@ -229,7 +217,7 @@ class LiveGeneration(State):
 
         def question(job: str) -> AnyCommand:
             self._pending = PendingEdit(job, edit, lead)
-            self._writer.begin_edit(self._pending)
+            self.writer.begin_edit(self._pending)
             self._edited_from = edit.first_sample / self.buffer.rate
             self._allowed = self._allowed_seconds()
             return Adjust(
@@ -304,10 +292,10 @@ class LiveGeneration(State):
         """Keep the samples that were being replaced; no edit is under way any more."""
         self._pending = None
         self._steers.leave()
-        self._writer.cancel_edit()
+        self.writer.cancel_edit()
 
     def _ended(self) -> None:
-        self._writer.close_job()
+        self.writer.close_job()
         pending = self._pending
         if pending is not None:
             self._end_edit()

@@ -73,7 +73,7 @@ class SoundPlayer(State):
         self.card.release(self.buffer.stream)
         self._gap_noted = 0
         self.speed.set(0.0)
-        self.buffer = self.live_generation.buffer = SoundBuffer(rate, samples)
+        self.buffer = self.live_generation.writer.buffer = SoundBuffer(rate, samples)
         self.buffer.stream.level = self._gain()
         self.set_loop(None)
         self.grew.emit()
@@ -156,7 +156,7 @@ class SoundPlayer(State):
         self.update_playback()
 
     def stop(self) -> None:
-        """Stop playing and making."""
+        """Stop making and playing; what is made stays."""
         self.live_generation.stop_job()
         self.pause()
 
@@ -207,7 +207,7 @@ class SoundPlayer(State):
 
     def update_playback(self) -> None:
         """Allow more samples to be made, and say why nothing is heard yet."""
-        self._has_enough()
+        self._play_if_enough()
         if self.live_generation.job:
             self.live_generation.update_allowance()
         elif self.playing.get() and self._has_card and not self.looping.get() and self._is_at_end():
@@ -227,14 +227,15 @@ class SoundPlayer(State):
         """Return whether it was heard to its end."""
         return self.buffer.stream.has_ended or not self.seconds_ahead
 
-    def _has_enough(self) -> None:
-        """Return whether enough is made to play without a gap."""
+    def _play_if_enough(self) -> None:
+        """Play while enough is made to play without a gap; else say why nothing is heard yet."""
         ahead = self.seconds_ahead
         speed = self.speed.get()
         text = ""
         making = self.live_generation
+        writer = making.writer
         if not making.job or self.looping.get():
-            making.is_playing = True
+            writer.is_playing = True
         else:
             need = (
                 START_BUFFER_SECONDS
@@ -245,16 +246,16 @@ class SoundPlayer(State):
             self._gap_noted = self.gap_count
             if ran_dry:
                 making.note_gap()
-            making.is_playing = ahead > 0 and not ran_dry if making.is_playing else ahead >= need
-            if not making.is_playing and speed and need > START_BUFFER_SECONDS:
+            writer.is_playing = ahead > 0 and not ran_dry if writer.is_playing else ahead >= need
+            if not writer.is_playing and speed and need > START_BUFFER_SECONDS:
                 left = time_left((need - ahead) / speed)
                 gapless = f"then without a gap for {JOB_SECONDS:.0f} s"
                 text = f"{speed:.1f} × real time. {self._start_text} in {left}, {gapless}."
-            elif not making.is_playing:
+            elif not writer.is_playing:
                 text = self._buffering_text()
-        making.is_playing = making.is_playing and self.playing.get()
+        writer.is_playing = writer.is_playing and self.playing.get()
         self.waiting_reason.set((text or self.card.waiting_reason) if self.playing.get() else "")
-        if making.is_playing:
+        if writer.is_playing:
             self.buffer.stream.play()
         else:
             self.buffer.stream.pause()

@@ -66,14 +66,14 @@ class PlayerView(QWidget):
         bind(self, player.level, transport.show_level, transport.level.moved, player.set_level)
         bind(self, player.loop, self._show_loop)
         bind(self, player.looping, self._show_loop)
-        bind(self, state.temperature_curve, self.lanes.temperature.show_curve)
+        bind(self, state.live_settings.temperature_curve, self.lanes.temperature.show_curve)
         bind(self, state.model, self._show_model)
-        bind(self, state.cut, self._show_cut)
-        bind(self, state.recording, self._show_cut)
+        bind(self, state.live_settings.cut, self._show_cut)
+        bind(self, state.source.recording, self._show_cut)
         state.sound_opened.connect(self._fit_recording)
         transport.start.clicked.connect(self.seek_start)
         transport.play.clicked.connect(state.toggle_playback)
-        transport.stop.clicked.connect(state.stop)
+        transport.stop.clicked.connect(player.stop)
         transport.loop.clicked.connect(self.toggle_loop)
         bind(self, player.recording, self._show_recording, transport.record.toggled, state.set_recording)
         transport.level.home_requested.connect(lambda: player.set_level(LOUD_LEVEL))
@@ -140,7 +140,11 @@ class PlayerView(QWidget):
         return True
 
     def _on_grabbed(self, what: str) -> None:
-        self._before = self._state.cut.get(), self._player.loop.get(), self._state.temperature_curve.get()
+        self._before = (
+            self._state.live_settings.cut.get(),
+            self._player.loop.get(),
+            self._state.live_settings.temperature_curve.get(),
+        )
         self._state.history.begin_gesture(what)
 
     def _set_loop(self, begin: float, end: float) -> None:
@@ -219,8 +223,8 @@ class PlayerView(QWidget):
         self._request_frame()
 
     def _show_cut(self, _: object) -> None:
-        cut = self._state.cut.get()
-        self.lanes.timeline.set_cut(cut if cut or self._state.recording.get() is not None else None)
+        cut = self._state.live_settings.cut.get()
+        self.lanes.timeline.set_cut(cut if cut or self._state.source.recording.get() is not None else None)
         self._request_frame()
 
     def _show_loop(self, _: object) -> None:

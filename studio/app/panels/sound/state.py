@@ -25,8 +25,7 @@ from studio.app.panels.sound.live_settings import LiveSettings, last_settings
 from studio.app.panels.sound.player import SoundPlayer
 from studio.app.panels.sound.recorder import Recorder
 from studio.app.panels.sound.silence import SilenceWatch
-from studio.app.panels.sound.source import RecordingInfo, SoundSource
-from studio.app.panels.sound.temperature_curve import Points
+from studio.app.panels.sound.source import SoundSource
 from studio.app.takes.selection import TakeSelection
 from studio.app.takes.store import TakeStore
 from studio.library import storage
@@ -71,14 +70,11 @@ class SoundState(PanelState):
         self.loop_finder = LoopFinder(engine, self.player, messages, self)
         """Finds the best join of the player's loop."""
         self.live_settings = LiveSettings(self.player, self.parameters, self)
-        self.temperature_curve: Value[Points] = self.live_settings.temperature_curve
-        self.cut: Value[float] = self.live_settings.cut
         self.recording_bits = RecordingBits(engine, self.player, self)
         self.selection = TakeSelection(takes, messages, self.change, self)
         self.source = SoundSource(
             takes, self.selection, self.player, self.parameters, self.live_settings, self.recording_bits, self
         )
-        self.recording: Value[RecordingInfo | None] = self.source.recording
         self.recorder = Recorder(self.player, self.source, takes, messages, self.change, self)
         self.silence_watch = SilenceWatch(
             self.player, self.live_settings, messages, self.model.get, self._play_new_seed, self
@@ -98,7 +94,7 @@ class SoundState(PanelState):
             Field("source", self.source.to_record, self.source.apply_record, restart=False),
             Field(
                 "temperature_curve",
-                lambda: [list(point) for point in self.temperature_curve.get()],
+                lambda: [list(point) for point in self.live_settings.temperature_curve.get()],
                 self._use_temperature_curve,
             ),
             Field("loop", self._loop_to_record, self._use_loop),
@@ -139,16 +135,9 @@ class SoundState(PanelState):
             self.live_settings.continue_sound()
         player.play()
 
-    def pause(self) -> None:
-        self.player.pause()
-
     def toggle_playback(self) -> None:
         """Play, or pause."""
-        (self.pause if self.player.playing.get() else self.play)()
-
-    def stop(self) -> None:
-        """Stop making and playing; what is made stays."""
-        self.player.stop()
+        (self.player.pause if self.player.playing.get() else self.play)()
 
     def _play_new_seed(self) -> None:
         self.parameters.new_seed()
@@ -181,7 +170,7 @@ class SoundState(PanelState):
         """Show the running job in the queue."""
         player = self.player
         trained = self.model.get()
-        source = self.recording.get()
+        source = self.source.recording.get()
         if self._listed_job != player.live_generation.job:
             self._jobs.remove_job(self._listed_job)
             self._listed_job = player.live_generation.job
@@ -205,7 +194,7 @@ class SoundState(PanelState):
 
     def close_recording(self) -> None:
         """Close the opened recording and the sound that continued it. Undo brings both back."""
-        source = self.recording.get()
+        source = self.source.recording.get()
         trained = self.model.get()
         if source is not None and trained is not None:
             self.change(f"put {source.name} away", source={}, temperature_curve=_constant_curve(trained))
@@ -296,11 +285,6 @@ class SoundState(PanelState):
 
     # ── saving ───────────────────────────────────────────────────────────────────────────────────
 
-    def file_name(self, form: AudioFormat = AudioFormat.WAV) -> str:
-        """Suggest a file name; empty if there is nothing to save."""
-        item = self.artwork(form)
-        return self._exporter.name_for(item) if item is not None else ""
-
     def copy_sound(self) -> None:
         """Copy the sound made so far to the clipboard, and show the outcome."""
         item = self.artwork()
@@ -309,11 +293,11 @@ class SoundState(PanelState):
         else:
             self._messages.show_message("There is no sound to copy yet. Press Play first.", until=(self.player.grew,))
 
-    def save_sound(self, path: Path, form: AudioFormat = AudioFormat.WAV) -> None:
-        """Save the sound made so far with its recipe, and show the outcome."""
+    def save_sound(self, form: AudioFormat = AudioFormat.WAV) -> None:
+        """Ask where to save the sound made so far with its recipe, and save it."""
         item = self.artwork(form)
         if item is not None:
-            self._exporter.export_artwork(item, path, form)
+            self._exporter.ask_path(item, form)
 
     def artwork(self, form: AudioFormat = AudioFormat.WAV) -> Artwork | None:
         """Return the sound made so far with its recipe."""
@@ -347,7 +331,7 @@ class SoundState(PanelState):
         self._opening.wait()
 
     def _use_temperature_curve(self, points: Sequence[Sequence[float]]) -> None:
-        self.temperature_curve.set(heats.valid_points(points))
+        self.live_settings.temperature_curve.set(heats.valid_points(points))
 
     def _loop_to_record(self) -> list[float] | None:
         loop = self.player.loop.get()
@@ -375,7 +359,7 @@ class SoundState(PanelState):
         also += ["loop"] if "source" in after else []
         before = super()._before({**dict.fromkeys(also), **after})
         if "temperature_curve" in before and "source" not in after:  # the settled part stays, whatever is undone
-            curve = heats.curve_from(self.temperature_curve.get(), self.live_settings.settled_seconds)
+            curve = heats.curve_from(self.live_settings.temperature_curve.get(), self.live_settings.settled_seconds)
             before["temperature_curve"] = [list(point) for point in curve]
         return before
 

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from studio.app.generation.parameters import MAX_TEMPERATURE, SLIDER_MAX_TEMPERATURE
 from studio.wire.messages import Array
 
 Points = tuple[tuple[float, float], ...]
-
-MAX_TEMPERATURE = 4.0
 
 MAX_POINTS = 10_000
 """Points of one sound."""
@@ -68,23 +67,17 @@ def _index_after(points: Points, seconds: float) -> int:
     return bisect.bisect_right(points, seconds, key=_seconds_of)
 
 
-Knots = Points
-
-SLIDER_MAX_TEMPERATURE = 2.0
-"""The highest temperature that the user can set; works may contain higher ones."""
-
-
-def add_knot(knots: Knots, seconds: float, temperature: float) -> Knots:
+def add_knot(knots: Points, seconds: float, temperature: float) -> Points:
     """Return the points with one more."""
     place = bisect.bisect_right([at for at, _ in knots], seconds)
     return (*knots[:place], (seconds, temperature), *knots[place:])
 
 
-def remove_knot(knots: Knots, row: int) -> Knots:
+def remove_knot(knots: Points, row: int) -> Points:
     return (*knots[:row], *knots[row + 1 :])
 
 
-def move_knot(knots: Knots, row: int, seconds: float, temperature: float, least: float) -> Knots:
+def move_knot(knots: Points, row: int, seconds: float, temperature: float, least: float) -> Points:
     """Return the points with one moved, between its neighbours and not before a moment."""
     least = max(knots[row - 1][0] if row else 0.0, least)
     most = knots[row + 1][0] if row + 1 < len(knots) else max(seconds, least)

@@ -84,10 +84,9 @@ class SoundStageView(QStackedWidget):
 class SoundFoot(QWidget):
     """Shows Export and Keep take."""
 
-    def __init__(self, theme: Theme, state: SoundState, dialogs: FileDialogs) -> None:
+    def __init__(self, theme: Theme, state: SoundState) -> None:
         super().__init__()
         self._state = state
-        self._dialogs = dialogs
         self.export = Button(theme, "Export WAV…", tooltip="Save the sound with its recipe inside", keys="Ctrl+E")
         self.keep = Button(theme, "Keep take", tooltip="Keep what is on the stage as a take", keys="Ctrl+S")
         line = QHBoxLayout(self)
@@ -106,12 +105,8 @@ class SoundFoot(QWidget):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for form in AudioFormat:
-            menu.addAction(f"{form.title}…", partial(self.ask_destination, form))
+            menu.addAction(f"{form.title}…", partial(self._state.save_sound, form))
         menu.popup(self.export.mapToGlobal(QPoint(0, -menu.sizeHint().height())))
-
-    def ask_destination(self, audio_format: AudioFormat = AudioFormat.WAV) -> None:
-        if name := self._state.file_name(audio_format):
-            self._dialogs.ask_save_path(name, lambda path: self._state.save_sound(path, audio_format))
 
     def _update_enabled(self, able: bool) -> None:
         """Enable saving if there is something to save."""
@@ -128,14 +123,14 @@ class SoundFoot(QWidget):
 def make_panel(theme: Theme, state: SoundState, dialogs: FileDialogs) -> PanelView:
     """Build the panel Sound."""
     stage = SoundStageView(theme, state, dialogs)
-    foot = SoundFoot(theme, state, dialogs)
+    foot = SoundFoot(theme, state)
     player = stage.player
     time = stage.player.lanes.timeline
     actions = (
         Action("Play", ("Ctrl+Return", "Ctrl+Enter"), state.play),
         Action("Put the recording away", (CLOSE_KEYS,), state.close_recording),
         Action("Copy the sound", ("Ctrl+C",), state.copy_sound),
-        Action("Export…", ("Ctrl+E",), foot.ask_destination),
+        Action("Export…", ("Ctrl+E",), state.save_sound),
         Action("Play or pause", ("Space",), state.toggle_playback, "stage"),
         Action("To the start", ("Home",), player.seek_start, "stage"),
         Action("To the newest moment", ("End",), player.seek_newest, "stage"),

@@ -21,6 +21,7 @@ from studio.wire.messages import Array
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import make_card, write_model
+from tests.app.saving import save_to
 
 PIXELS = ("pixelcnn_pp", "PixelCNN++")
 
@@ -459,12 +460,12 @@ def test_chosen_ones_are_saved_kept_and_opened_in_explore(
     state.keep_takes()
     assert said(opened) == NO_COMPLETION_CHOSEN
     state.choose_completions((2, 0))
-    assert state.file_name() == "mine-10.png"
     (tmp_path / "out").mkdir()
-    state.save_all(tmp_path / "out")
+    save_to(opened, tmp_path / "out", state.save_chosen)
     answer(engine)
     answer(engine)
     qtbot.waitUntil(lambda: len(list((tmp_path / "out").glob("*.png"))) == 2)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["mine-10.png", "mine-12.png"]
     state.keep_takes()
     answer(engine)
     answer(engine)
@@ -494,7 +495,7 @@ def test_saving_starts_a_stopped_engine_and_all_is_saved_though_one_way_fails(
     engine.status_changed.emit("Stopped")
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
-        state.save_all(tmp_path / name)
+        save_to(opened, tmp_path / name, state.save_chosen)
     assert engine.starts > 0
     engine.emit_events(wire.Failed(job=engine.sent[-1].job, reason="Memory ran out."))
     answer(engine)
@@ -517,7 +518,7 @@ def test_stopped_in_the_queue_no_more_completions_are_made_ready(
     state.choose_completions((2, 0))
     folder = tmp_path / "saved"
     folder.mkdir()
-    state.save_all(folder)
+    save_to(opened, folder, state.save_chosen)
     answer(engine)
     piece = engine.sent[-1].job
     count = len(engine.sent)

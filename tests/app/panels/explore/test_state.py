@@ -17,6 +17,7 @@ from studio.wire.messages import Array, Decoded, DecodeLatent, Encode, Encoded, 
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import make_card, write_model
+from tests.app.saving import save_to
 
 LATENT = np.arange(8 * 8 * 3, dtype=np.float32).reshape(3, 8, 8) / 7
 
@@ -475,8 +476,7 @@ def test_an_exported_picture_restores_everything(
     answer(engine, tone(1))
     answer(engine, tone(2))
     wanted = (window.explore.parameters.sliders.get(), window.explore.parameters.temperatures.get())
-    assert window.explore.file_name() == "tiny-photo.png"
-    window.explore.save_picture(tmp_path / "work.png")
+    assert save_to(window, tmp_path / "work.png", window.explore.save_picture) == ["tiny-photo.png"]
     qtbot.waitUntil(lambda: (tmp_path / "work.png").exists())
     other_engine = FakeEngine()
     other = opener(other_engine)

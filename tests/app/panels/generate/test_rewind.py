@@ -17,6 +17,7 @@ from studio.wire.messages import Array, Failed, Finished, Inpaint, PicturesPrevi
 from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import make_card, write_model
+from tests.app.saving import save_to
 
 BLUE = (40, 90, 200)
 
@@ -427,7 +428,7 @@ def test_a_file_of_it_brings_it_all_back(
     generate.rewind_actions.branch_here()
     command = asked(engine)
     picture = answer(engine, 99)
-    generate.save_picture(None, tmp_path / "on.png")
+    save_to(window, tmp_path / "on.png", generate.save_picture)
     qtbot.waitUntil((tmp_path / "on.png").exists)
     window.close()
     for path in (tmp_path / "home" / "data" / "takes").iterdir():

@@ -26,6 +26,7 @@ from tests.app.conftest import Opener
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import make_card, write_model
 from tests.app.panels.explore.test_state import stage
+from tests.app.saving import save_to
 
 
 def pictures(count: int, size: int = 8, channels: int = 3) -> Array:
@@ -285,8 +286,7 @@ def test_a_picture_is_saved_with_its_making(window: AppState, engine: FakeEngine
     job = begin(window, engine)
     engine.emit_events(drawn(job, 0, 4), Finished(job=job))
     window.generate.parameters.set_temperature(0.1)  # of the next run
-    assert window.generate.file_name(2) == "tiny-4114.png"
-    window.generate.save_picture(2, tmp_path / "rose")
+    assert save_to(window, tmp_path / "rose", lambda: window.generate.save_picture(2)) == ["tiny-4114.png"]
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     said = window.messages.current.get()
     assert said is not None and said.text == 'Saved "rose.png" with its recipe inside.'
@@ -302,9 +302,9 @@ def test_a_half_drawn_picture_is_not_saved_as_if_it_were_one(
 ) -> None:
     job = begin(window, engine)
     engine.emit_events(drawn(job, 0, 4, done=2))
-    assert not window.generate.can_save.get() and window.generate.file_name(0) == ""
-    window.generate.save_picture(0, tmp_path / "rose.png")
-    window.generate.save_all(tmp_path)
+    assert not window.generate.can_save.get()
+    assert save_to(window, tmp_path / "rose.png", lambda: window.generate.save_picture(0)) == []
+    save_to(window, tmp_path, window.generate.save_all)
     window.close()
     assert list(tmp_path.glob("*.png")) == []
 
@@ -326,7 +326,7 @@ def test_a_full_disk_is_reported_and_the_picture_saved_elsewhere(
         return prepare(path, temporary, data)
 
     monkeypatch.setattr(storage, "_write_temporary", small_disk)
-    window.generate.save_all(full)
+    save_to(window, full, window.generate.save_all)
     qtbot.waitUntil(lambda: window.messages.current.get() is not None)
     said = window.messages.current.get()
     assert (
@@ -348,7 +348,7 @@ def test_saving_all_twice_overwrites_nothing(
     job = begin(window, engine, 2)
     engine.emit_events(drawn(job, 0, 2), Finished(job=job))
     for count in (2, 4):
-        window.generate.save_all(tmp_path)
+        save_to(window, tmp_path, window.generate.save_all)
         qtbot.waitUntil(lambda count=count: len(list(tmp_path.glob("*.png"))) == count)  # type: ignore[misc]
 
 
@@ -460,7 +460,7 @@ def made_of(window: AppState, index: int, folder: Path, qtbot: QtBot) -> work.Wo
     """Return the recipe inside the file of a saved picture."""
     path = folder / f"{index}.png"
     path.unlink(missing_ok=True)
-    window.generate.save_picture(index, path)
+    save_to(window, path, lambda: window.generate.save_picture(index))
     qtbot.waitUntil(path.exists)
     found = work.recipe_of_png(path.read_bytes())
     assert found is not None

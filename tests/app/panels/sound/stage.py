@@ -63,7 +63,7 @@ def made(stage: SoundBench, qtbot: QtBot, seconds: float = 1.0) -> SoundState:
     stage.sound.play()
     opened(stage, qtbot)
     stage.send_samples(seconds)
-    stage.sound.stop()
+    stage.sound.player.stop()
     stage.engine.emit_events(Stopped(job=stage.newest_start().job))
     stage.play_seconds(0.05)
     return stage.sound

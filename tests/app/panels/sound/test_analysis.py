@@ -257,7 +257,7 @@ def test_sound_made_after_a_cut_keeps_its_bits(stage: Stage) -> None:
         bits = np.full(PIECE, 3.0, np.float32)
         stage.engine.emit_events(BitsChunk(job=asked.job, first_sample=first, bits=bits, label=1))
     assert (stage.player.bits[: 10 * RATE] == 3.0).all() and (stage.player.bits[10 * RATE :] == 7.0).all()
-    sound.stop()
+    sound.player.stop()
 
 
 def test_a_restart_with_another_panel_open_asks_nothing(

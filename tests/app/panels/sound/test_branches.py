@@ -55,7 +55,7 @@ def test_the_best_join_of_a_loop_starts_a_stopped_engine(stage: SoundBench, qtbo
 def test_a_paused_branch_continues_from_its_moment(stage: SoundBench, qtbot: QtBot) -> None:
     sound = made(stage, qtbot)
     sound.branch_at(0.25)
-    assert sound.cut.get() == 0.25 and len(sound.player.samples) == 4000 and not sound.player.making.get()
+    assert sound.live_settings.cut.get() == 0.25 and len(sound.player.samples) == 4000 and not sound.player.making.get()
     sound.play()
     asked = stage.newest_start()
     assert (
@@ -79,7 +79,7 @@ def test_a_branch_keeps_the_old_sound_and_continues_at_once(stage: SoundBench, q
         sound.parameters.seed.get() != seed and not stage.engine.stopped
     )  # there is no gap: the running job is steered
     turn = stage.newest_edit()
-    at = sound.cut.get()
+    at = sound.live_settings.cut.get()
     assert turn.seed == sound.parameters.seed.get() and turn.from_sample == round(at * RATE) and turn.running_job == job
     assert player.position < at < player.position + 0.15 and player.playing.get() and player.making.get()
     stage.engine.emit_events(Finished(job=turn.job))
@@ -104,10 +104,12 @@ def test_a_branch_in_a_pause_stops_making_and_waits_at_its_moment(stage: SoundBe
     stage.play_seconds(0.5)
     job = stage.newest_start().job
     at = player.position
-    sound.pause()
+    sound.player.pause()
     sound.branch_at()
     assert not player.making.get() and stage.engine.stopped == [job] and not stage.window.jobs.jobs.get()
-    assert player.seconds_ahead == 0 and player.made_seconds == sound.cut.get() == pytest.approx(at, abs=1 / RATE)
+    assert player.seconds_ahead == 0 and player.made_seconds == sound.live_settings.cut.get() == pytest.approx(
+        at, abs=1 / RATE
+    )
     assert len(stage.window.takes.takes.get()[0].array) == RATE
 
 

@@ -66,7 +66,7 @@ class Desk:
         self.reel.stream.set_card_rate(RATE)
         self.heard: list[np.ndarray] = []
         self.performing.start_job(StreamSound(job="", model="hum", seed=0))
-        self.performing.is_playing = True
+        self.performing.writer.is_playing = True
 
     @property
     def steer(self) -> Adjust:
@@ -277,7 +277,7 @@ def test_slower_than_it_is_heard_nothing_is_thrown_away(desk: Desk) -> None:
 
 
 def test_in_a_pause_it_begins_at_the_ear(desk: Desk) -> None:
-    desk.performing.is_playing = False
+    desk.performing.writer.is_playing = False
     desk.reel.stream.pause()
     desk.hear(2)
     desk.turn(200)

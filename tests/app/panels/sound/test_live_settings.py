@@ -59,8 +59,8 @@ def test_temperature_set_after_drawing_a_curve_keeps_the_rest_of_the_curve(
     outcome(playing)
     edit = playing.newest_edit()
     assert edit is not first and edit.from_sample is not None and edit.temperature_curve is not None
-    assert edit.temperature_curve.tolist() == [list(point) for point in sound.temperature_curve.get()]
-    curve = sound.temperature_curve.get()
+    assert edit.temperature_curve.tolist() == [list(point) for point in sound.live_settings.temperature_curve.get()]
+    curve = sound.live_settings.temperature_curve.get()
     assert curve[-1] == (5.0, 0.0)
     assert heats.temperature_at(curve, edit.from_sample / RATE) == sound.parameters.temperature.get() == 0.5
 
@@ -70,17 +70,17 @@ def test_curve_drawn_after_setting_the_temperature_replaces_it(playing: SoundBen
     sound.parameters.set_temperature(0.5)
     draw(sound)
     come_late(playing)
-    curve = sound.temperature_curve.get()
+    curve = sound.live_settings.temperature_curve.get()
     assert curve[-1] == (5.0, 0.0) and all(temperature != 0.5 for _, temperature in curve)
 
 
 def test_refused_edit_gives_the_settings_from_before_back(playing: SoundBench) -> None:
     sound = playing.sound
-    curve = sound.temperature_curve.get()
+    curve = sound.live_settings.temperature_curve.get()
     sound.parameters.set_temperature(0.5)
-    assert sound.temperature_curve.get() != curve
+    assert sound.live_settings.temperature_curve.get() != curve
     playing.engine.emit_events(Failed(job=playing.newest_edit().job, reason="No.", hint=""))
-    assert sound.temperature_curve.get() == curve and sound.parameters.temperature.get() == 1.0
+    assert sound.live_settings.temperature_curve.get() == curve and sound.parameters.temperature.get() == 1.0
 
 
 def test_edit_refused_while_another_change_waits_leaves_only_the_newer_one(playing: SoundBench) -> None:
@@ -92,16 +92,16 @@ def test_edit_refused_while_another_change_waits_leaves_only_the_newer_one(playi
     edit = playing.newest_edit()
     assert edit is not refused and not edit.replaces_late_edit and edit.from_sample is not None
     at = edit.from_sample / RATE
-    assert sound.temperature_curve.get() == ((0.0, 1.0), (at, 1.0), (at, 0.5))
+    assert sound.live_settings.temperature_curve.get() == ((0.0, 1.0), (at, 1.0), (at, 0.5))
 
 
 def test_edit_describes_a_change_without_making_it(playing: SoundBench) -> None:
     sound, settings = playing.sound, playing.sound.live_settings
     sound.parameters.set_temperature(0.9)
     sound.parameters.set_temperature(0.5)  # waits
-    curve, sent = sound.temperature_curve.get(), len(playing.engine.sent)
+    curve, sent = sound.live_settings.temperature_curve.get(), len(playing.engine.sent)
     edit = settings.edit_at(RATE)
     assert edit == settings.edit_at(RATE)
     assert edit.changes == {"temperature": 0.5} and edit.before.temperature_curve == curve
     assert edit.after.temperature_curve == (*curve, (1.0, 0.9), (1.0, 0.5))
-    assert sound.temperature_curve.get() == curve and len(playing.engine.sent) == sent
+    assert sound.live_settings.temperature_curve.get() == curve and len(playing.engine.sent) == sent

@@ -13,6 +13,7 @@ from studio.app.files.exporting import AudioFormat
 from studio.wire.messages import BitsChunk, ComputeBits, Finished
 from tests.app.fake_engine import FakeEngine
 from tests.app.panels.sound.stage import RATE, SoundBench, made, opened
+from tests.app.saving import save_to
 
 
 def test_a_recording_is_cut_continued_and_shows_its_bits(stage: SoundBench, qtbot: QtBot, tmp_path: Path) -> None:
@@ -24,9 +25,9 @@ def test_a_recording_is_cut_continued_and_shows_its_bits(stage: SoundBench, qtbo
     assert stage.window.drop_text([tmp_path / "waltz.flac"]) == "Continue this sound"
     stage.window.open_dropped([tmp_path / "waltz.flac"])
     qtbot.waitUntil(lambda: len(player.samples) == 2 * RATE)
-    recording = sound.recording.get()
+    recording = sound.source.recording.get()
     said = stage.window.messages.current.get()
-    assert recording is not None and recording.name == "waltz.flac" and sound.cut.get() == 2.0
+    assert recording is not None and recording.name == "waltz.flac" and sound.live_settings.cut.get() == 2.0
     assert said is not None and "2.0 s, stereo; used as 16 kHz mono" in said.text
     sound.recording_bits.set_visible((0.0, 24.0))
     asked = stage.engine.sent[-1]
@@ -40,7 +41,7 @@ def test_a_recording_is_cut_continued_and_shows_its_bits(stage: SoundBench, qtbo
     for second in (1.5, 1.0, 0.75):
         sound.set_cut(second)
     assert len(stage.engine.sent) == before and player.buffer.stream is stream  # the drag does not wait
-    assert sound.cut.get() == 0.75 and len(player.samples) == 2 * RATE  # all of it stays visible
+    assert sound.live_settings.cut.get() == 0.75 and len(player.samples) == 2 * RATE  # all of it stays visible
     whole = player.samples.copy()
     sound.play()
     opened(stage, qtbot)
@@ -53,9 +54,9 @@ def test_a_recording_is_cut_continued_and_shows_its_bits(stage: SoundBench, qtbo
     assert [take.work.continued_samples for take in takes] == [2 * RATE, 12_000]
     assert takes[1].work.source == "waltz.flac" and takes[1].work.ancestors == (takes[0].key,)
     sound.set_cut(1.0)  # undo can bring the made samples back
-    assert sound.cut.get() == 1.0 and len(player.samples) == 2 * RATE
+    assert sound.live_settings.cut.get() == 1.0 and len(player.samples) == 2 * RATE
     stage.window.undo()
-    assert len(player.samples) == 20_000 and sound.cut.get() == 0.75
+    assert len(player.samples) == 20_000 and sound.live_settings.cut.get() == 0.75
 
 
 def test_a_recording_begins_with_a_fresh_temperature_and_is_put_away_again(
@@ -66,28 +67,36 @@ def test_a_recording_begins_with_a_fresh_temperature_and_is_put_away_again(
     player = stage.sound.player
     curve = ((0.0, 1.0), (0.5, 0.25))
     sound.set_temperature_curve(curve)
-    before = sound.temperature_curve.get()
+    before = sound.live_settings.temperature_curve.get()
     stage.window.open_dropped([tmp_path / "waltz.wav"])
     qtbot.waitUntil(lambda: len(player.samples) == 2 * RATE)
-    assert sound.temperature_curve.get() == ((0.0, 0.7),) and sound.parameters.temperature.get() == 0.7, (
+    assert sound.live_settings.temperature_curve.get() == ((0.0, 0.7),) and sound.parameters.temperature.get() == 0.7, (
         "the card's own"
     )
     stage.window.undo()
-    assert sound.temperature_curve.get() == before and len(player.samples) == RATE and sound.recording.get() is None
+    assert (
+        sound.live_settings.temperature_curve.get() == before
+        and len(player.samples) == RATE
+        and sound.source.recording.get() is None
+    )
     stage.window.redo()
-    assert sound.temperature_curve.get() == ((0.0, 0.7),) and sound.recording.get() is not None
+    assert sound.live_settings.temperature_curve.get() == ((0.0, 0.7),) and sound.source.recording.get() is not None
     sound.play()
     stage.send_samples(0.5)
     sound.set_temperature_curve([[0.0, 0.7], [3.0, 0.2]])
     sound.close_recording()
-    assert sound.recording.get() is None and not len(player.samples) and not player.making.get()
-    assert sound.cut.get() == 0 and sound.temperature_curve.get() == ((0.0, 0.7),)
+    assert sound.source.recording.get() is None and not len(player.samples) and not player.making.get()
+    assert sound.live_settings.cut.get() == 0 and sound.live_settings.temperature_curve.get() == ((0.0, 0.7),)
     assert len(stage.window.takes.takes.get()) == 1, "it stays among the takes"
     sound.play()
     assert stage.newest_start().sound_to_continue is None, "the model begins by itself"
-    sound.stop()
+    sound.player.stop()
     stage.window.undo()
-    assert sound.recording.get() is not None and len(player.samples) == 2.5 * RATE and sound.cut.get() == 2.0
+    assert (
+        sound.source.recording.get() is not None
+        and len(player.samples) == 2.5 * RATE
+        and sound.live_settings.cut.get() == 2.0
+    )
 
 
 BROKEN = {  # files with the names of sounds
@@ -127,19 +136,21 @@ def test_a_saved_sound_brings_back_everything(
     sound.parameters.set_seed(77)
     sound.set_temperature_curve([[0.0, 1.0], [0.5, 0.25]])
     made(stage, qtbot)
-    path = tmp_path / sound.file_name(form)
-    assert path.name == f"hum-77{form.ending}"
-    sound.save_sound(path, form)
+    path = tmp_path / f"hum-77{form.ending}"
+    assert save_to(stage.window, path, lambda: sound.save_sound(form)) == [path.name]
     qtbot.waitUntil(path.exists)
     before = player.samples.copy()
-    curve = sound.temperature_curve.get()
+    curve = sound.live_settings.temperature_curve.get()
     sound.parameters.new_seed()
     assert not len(player.samples)
     sound.parameters.set_temperature(3.0)
     assert stage.window.drop_text([path]) == "Restore this work"
     stage.window.open_dropped([path])
     qtbot.waitUntil(lambda: len(player.samples) == RATE)
-    assert np.array_equal(player.samples, before) and (sound.parameters.seed.get(), sound.temperature_curve.get()) == (
+    assert np.array_equal(player.samples, before) and (
+        sound.parameters.seed.get(),
+        sound.live_settings.temperature_curve.get(),
+    ) == (
         77,
         curve,
     )
@@ -180,7 +191,7 @@ def test_what_is_heard_can_be_recorded_with_its_moves(stage: SoundBench, qtbot: 
     stage.play_seconds(0.2)
     sound.player.seek(0.1)
     stage.play_seconds(0.3)
-    sound.pause()
+    sound.player.pause()
     stage.play_seconds(1.0)
     sound.set_recording(False)
     (take,) = stage.window.takes.takes.get()

@@ -95,7 +95,7 @@ def test_only_the_newest_wish_is_told_while_one_is_on_its_way(stage: SoundBench,
     stage.send_samples(0.04)
     last = stage.newest_edit()
     assert last.temperature_curve is not None and last.temperature_curve[-1, 1] == 0.7
-    assert [heat for _, heat in sound.temperature_curve.get()][-1] == 0.7
+    assert [heat for _, heat in sound.live_settings.temperature_curve.get()][-1] == 0.7
 
 
 def test_what_cannot_be_changed_plays_on_as_it_was(stage: SoundBench, qtbot: QtBot) -> None:
@@ -196,7 +196,7 @@ def test_waiting_shows_its_reason(stage: SoundBench, qtbot: QtBot) -> None:
     )
     stage.send_samples(0.04, speed=0.5)
     assert player.waiting_reason.get().startswith("0.5 × real time. Playing continues in about ")
-    sound.pause()
+    sound.player.pause()
     assert not player.waiting_reason.get(), "nobody waits"
 
 
@@ -243,7 +243,7 @@ def test_stop_keeps_the_sound_and_play_continues_from_its_end(stage: SoundBench,
     sound.play()
     opened(stage, qtbot)
     stage.send_samples(0.5)
-    sound.stop()
+    sound.player.stop()
     assert stage.engine.stopped == [stage.newest_start().job]
     stage.engine.emit_events(Stopped(job=stage.engine.stopped[0]))
     stage.play_seconds(0.1)
@@ -322,15 +322,20 @@ def test_minutes_of_live_changes_are_undone_by_few_points(stage: SoundBench, qtb
         sound.history.end_gesture()
         stage.engine.emit_events(Finished(job=stage.newest_edit().job))
         stage.send_samples(0.3, first=stage.newest_edit().from_sample)
-    assert len(sound.temperature_curve.get()) == 81
+    assert len(sound.live_settings.temperature_curve.get()) == 81
     most = max(len(record.get("temperature_curve", [])) for record in sound.history.records())
     assert most <= 4
-    curve, at = sound.temperature_curve.get(), sound.live_settings.settled_seconds
+    curve, at = sound.live_settings.temperature_curve.get(), sound.live_settings.settled_seconds
     sound.history.undo()
     settled = [point for point in curve if point[0] < at]
-    assert list(sound.temperature_curve.get()[: len(settled)]) == settled, "what is made keeps what it was made by"
+    assert list(sound.live_settings.temperature_curve.get()[: len(settled)]) == settled, (
+        "what is made keeps what it was made by"
+    )
     stage.engine.emit_events(Finished(job=stage.newest_edit().job))
-    assert sound.temperature_curve.get()[-1][1] == pytest.approx(0.88) and sound.temperature_curve.get()[-1][0] >= at
+    assert (
+        sound.live_settings.temperature_curve.get()[-1][1] == pytest.approx(0.88)
+        and sound.live_settings.temperature_curve.get()[-1][0] >= at
+    )
 
 
 def test_the_temperature_slider_follows_the_drawn_line(
@@ -370,7 +375,7 @@ def test_the_seeds_own_class_returns_while_it_plays(stage: SoundBench, qtbot: Qt
         asked.label is None and asked.sound_to_continue is not None and 0.2 < len(asked.sound_to_continue) / RATE < 0.4
     )
     stage.send_samples(0.2)
-    sound.stop()
+    sound.player.stop()
     sound.keep_take()
     sound.parameters.set_label(0)
     sound.show_take(0)

@@ -1,6 +1,5 @@
 """Tests the panel Sound in the window, with an engine that a test controls."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -155,7 +154,7 @@ def test_space_plays_and_pauses_from_the_lanes_and_presses_a_button_that_has_the
 def test_home_end_and_clicks_seek(stage: Stage) -> None:
     stage.sound.play()
     stage.make(4.0)
-    stage.sound.pause()
+    stage.sound.player.pause()
     stage.key(Qt.Key.Key_End)
     assert stage.sound.player.position == pytest.approx(4.0)
     assert stage.transport.time.text() == "0:04.00"
@@ -172,20 +171,20 @@ def test_home_end_and_clicks_seek(stage: Stage) -> None:
 def test_keys_of_the_sound_hold_after_a_click_on_a_lane(stage: Stage, name: str) -> None:
     stage.sound.play()
     stage.make(4.0)
-    stage.sound.stop()
+    stage.sound.player.stop()
     stage.frame.rail.buttons["generate"].setFocus(Qt.FocusReason.OtherFocusReason)
     lane = getattr(stage.lanes, name)
     QTest.mouseClick(lane, Qt.MouseButton.LeftButton, pos=QPointF(stage.lanes.timeline.x_of(2.0), 8).toPoint())
     assert stage.lanes.playhead.hasFocus()
     QTest.keyClick(stage.frame.focusWidget(), Qt.Key.Key_K)
-    assert stage.sound.cut.get() == pytest.approx(2.0, abs=0.05)
+    assert stage.sound.live_settings.cut.get() == pytest.approx(2.0, abs=0.05)
     assert stage.studio.state.panel.get() == "sound"
 
 
 def test_the_button_of_the_strip_keeps_what_is_made_and_a_take_comes_back(stage: Stage) -> None:
     stage.sound.play()
     stage.make(3.0)
-    stage.sound.stop()
+    stage.sound.player.stop()
     stage.frame.strip.keep.click()
     assert len(stage.studio.state.takes.takes.get()) == 1
     stage.sound.parameters.new_seed()
@@ -201,7 +200,7 @@ def test_the_button_of_the_strip_keeps_what_is_made_and_a_take_comes_back(stage:
 def test_a_branch_shows_its_source(stage: Stage) -> None:
     stage.sound.play()
     stage.make(3.0)
-    stage.sound.pause()
+    stage.sound.player.pause()
     stage.page.seek(1.5)
     stage.key(Qt.Key.Key_K)
     stage.show()
@@ -214,7 +213,7 @@ def test_a_branch_in_a_pause_shows_nothing_made_or_ahead(stage: Stage) -> None:
     stage.sound.play()
     stage.make(3.0)
     stage.page.seek(2.0)
-    stage.sound.pause()
+    stage.sound.player.pause()
     stage.show()
     assert "s ahead" in stage.transport.ahead.text()
     assert drawn_at(stage, 2.5)
@@ -230,7 +229,7 @@ def test_a_branch_in_a_pause_shows_nothing_made_or_ahead(stage: Stage) -> None:
 def test_being_made_is_only_shown_while_sound_is_made(stage: Stage) -> None:
     stage.sound.play()
     stage.make(0.2)
-    stage.sound.pause()
+    stage.sound.player.pause()
     stage.show()
     assert stage.lanes.timeline.making and stage.page._frames.isActive()
     stage.make(1.0)  # further ahead than allowed, so the engine waits
@@ -245,14 +244,14 @@ def test_being_made_is_only_shown_while_sound_is_made(stage: Stage) -> None:
 def test_an_opened_recording_is_seen_whole_wherever_the_lanes_were(stage: Stage, tmp_path: Path, seconds: int) -> None:
     stage.sound.play()
     stage.make(40.0)
-    stage.sound.stop()
+    stage.sound.player.stop()
     time = stage.lanes.timeline
     time.zoom(8.0, 0.0)
     time.scroll_by(30.0)
     assert time.begin > 20
     soundfile.write(tmp_path / "waltz.wav", 0.1 * np.sin(np.arange(seconds * RATE) / 10), RATE)
     stage.studio.state.open_dropped([tmp_path / "waltz.wav"])
-    stage.qtbot.waitUntil(lambda: stage.sound.recording.get() is not None)
+    stage.qtbot.waitUntil(lambda: stage.sound.source.recording.get() is not None)
     stage.show()
     assert time.begin == 0 and time.cut == seconds < time.end, "all of it is seen, and where the model goes on"
 
@@ -260,7 +259,7 @@ def test_an_opened_recording_is_seen_whole_wherever_the_lanes_were(stage: Stage,
 def test_lanes_that_show_nothing_any_more_go_back_to_the_sound(stage: Stage) -> None:
     stage.sound.play()
     stage.make(40.0)
-    stage.sound.stop()
+    stage.sound.player.stop()
     time = stage.lanes.timeline
     time.zoom(8.0, 0.0)
     time.scroll_by(30.0)
@@ -275,7 +274,7 @@ def test_a_cross_and_a_key_put_the_recording_away(stage: Stage, tmp_path: Path) 
     assert not cross.isVisible()
     soundfile.write(tmp_path / "waltz.wav", 0.1 * np.sin(np.arange(5 * RATE) / 10), RATE)
     stage.studio.state.open_dropped([tmp_path / "waltz.wav"])
-    stage.qtbot.waitUntil(lambda: stage.sound.recording.get() is not None)
+    stage.qtbot.waitUntil(lambda: stage.sound.source.recording.get() is not None)
     settle()
     assert cross.isVisible() and cross.accessibleName() == "Put the recording away" and "Ctrl+W" in cross.toolTip()
     QTest.mouseClick(cross, Qt.MouseButton.LeftButton)
@@ -286,7 +285,7 @@ def test_a_cross_and_a_key_put_the_recording_away(stage: Stage, tmp_path: Path) 
     settle()
     assert inspector.name.text() == "waltz.wav" and cross.isVisible() and stage.page.isVisible()
     stage.key(Qt.Key.Key_W, Qt.KeyboardModifier.ControlModifier)
-    assert stage.sound.recording.get() is None
+    assert stage.sound.source.recording.get() is None
 
 
 def test_the_temperature_slider_and_the_drawn_line_agree(stage: Stage) -> None:
@@ -295,7 +294,7 @@ def test_the_temperature_slider_and_the_drawn_line_agree(stage: Stage) -> None:
     stage.inspector.parameters.temperature.moved.emit(0.4)
     assert stage.sound.parameters.temperature.get() == 0.4
     assert stage.lanes.temperature.shown_knots[-1][1] == 0.4
-    stage.sound.stop()
+    stage.sound.player.stop()
     stage.show()
     stage.key(Qt.Key.Key_T)
     stage.lanes.temperature.nudge_knot(0.0, 5)
@@ -383,14 +382,14 @@ def test_the_latency_is_as_needed_or_as_chosen(stage: Stage) -> None:
     assert card.latency.get() == 0 and latency.currentText() == "Latency as needed"
 
 
-def test_export_offers_every_form(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_export_offers_every_form(stage: Stage) -> None:
     foot = stage.frame.panels["sound"].foot
     assert not foot.export.isEnabled()  # type: ignore[attr-defined]
     stage.sound.play()
     stage.make(1.0)
     asked: list[str] = []
-    save: Callable[..., object] = lambda name, then: asked.append(name)  # noqa: E731
-    monkeypatch.setattr(stage.frame.dialogs, "ask_save_path", save)
+    stage.studio.state.messages.file_requested.disconnect(stage.frame.dialogs.ask_save_path)
+    stage.studio.state.messages.file_requested.connect(lambda name, then: asked.append(name))
     foot.export.click()  # type: ignore[attr-defined]
     (menu,) = foot.findChildren(QMenu)
     assert [act.text() for act in menu.actions()][0::3] == ["WAV, 16 bit…", "FLAC, 16 bit…"]
@@ -417,7 +416,7 @@ def test_no_frames_are_drawn_while_nothing_moves(stage: Stage) -> None:
     stage.sound.play()
     stage.make(1.0)
     assert stage.page._frames.isActive()
-    stage.sound.stop()
+    stage.sound.player.stop()
     stage.show()
     assert not stage.page._frames.isActive()
 

@@ -22,12 +22,11 @@ LARGE_STEP = 1.0
 class Playhead(QSlider):
     """Is a slider without mouse events, which go to the lanes below it.
 
-    `seek_requested` carries each second that a key asks for. `knot_requested` asks for a knot there, `nudged` changes
-    the temperature there, `delete_knot_requested` deletes the nearest knot.
+    `seek_requested` carries each second that a key asks for. `nudged` changes the temperature
+    there, `delete_knot_requested` deletes the nearest knot.
     """
 
     seek_requested = Signal(float)
-    knot_requested = Signal()
     nudged = Signal(int)
     delete_knot_requested = Signal()
 

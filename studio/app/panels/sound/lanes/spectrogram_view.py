@@ -6,10 +6,10 @@ from PySide6.QtGui import QImage, QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.maps.surprisal import ColourScale
 from studio.app.panels.sound.lanes.lane_view import LaneView
 from studio.app.panels.sound.lanes.timeline import Timeline
 from studio.app.widgets.theme import Theme
+from studio.media.pictures.surprisal_map import ColourScale
 from studio.media.sounds.spectrogram import ROWS, Spectrogram
 from studio.wire.messages import Array
 

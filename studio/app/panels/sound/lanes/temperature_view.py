@@ -21,10 +21,11 @@ from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPaint
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QListView, QSizePolicy
 
 from studio.app.core.guard import guarded
+from studio.app.generation.parameters import SLIDER_MAX_TEMPERATURE
 from studio.app.panels.sound import temperature_curve as heats
 from studio.app.panels.sound.lanes.lane_view import HIT_WIDTH, handle_wheel, ruler_time
 from studio.app.panels.sound.lanes.timeline import Timeline
-from studio.app.panels.sound.temperature_curve import SLIDER_MAX_TEMPERATURE, Knots, add_knot, move_knot, remove_knot
+from studio.app.panels.sound.temperature_curve import Points, add_knot, move_knot, remove_knot
 from studio.app.widgets.controls import set_tooltip
 from studio.app.widgets.theme import Theme
 from studio.app.widgets.value_slider import OUTSIDE_SAFE_RANGE
@@ -43,11 +44,11 @@ class _KnotRows(QAbstractListModel):
 
     def __init__(self, parent: "TemperatureLaneView") -> None:
         super().__init__(parent)
-        self.knots: Knots = ((0.0, 1.0),)
+        self.knots: Points = ((0.0, 1.0),)
         self.safe = (0.0, SLIDER_MAX_TEMPERATURE)
         """The lowest and the highest temperature that the model handles well."""
 
-    def set_knots(self, knots: Knots) -> None:
+    def set_knots(self, knots: Points) -> None:
         if len(knots) == len(self.knots):
             self.knots = knots
             self.dataChanged.emit(self.index(0), self.index(len(knots) - 1))
@@ -107,10 +108,10 @@ class TemperatureLaneView(QListView):
         timeline.moved.connect(self.viewport().update)
 
     @property
-    def shown_knots(self) -> Knots:
+    def shown_knots(self) -> Points:
         return self.rows.knots
 
-    def show_curve(self, knots: Knots) -> None:
+    def show_curve(self, knots: Points) -> None:
         """Show the temperature over time."""
         was = self.currentIndex().row()
         if knots != self.shown_knots:
@@ -180,7 +181,7 @@ class TemperatureLaneView(QListView):
             now = move_knot(self.shown_knots, row, seconds, temperature, self._settled)
             self._emit_curve(now, now[row])
 
-    def _emit_curve(self, knots: Knots, held: tuple[float, float] | None) -> None:
+    def _emit_curve(self, knots: Points, held: tuple[float, float] | None) -> None:
         if self._held is not None:
             self._held = held
         if knots != self.shown_knots:

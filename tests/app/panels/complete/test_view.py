@@ -451,7 +451,7 @@ def test_a_second_model_is_mixed_in_while_completions_form(studio: OpenedWindow,
 @pytest.mark.parametrize(("width", "height", "text"), SIZES)
 def test_nothing_is_cut_and_nothing_overlaps(studio: OpenedWindow, width: int, height: int, text: int) -> None:
     studio.window.resize(width, height)
-    studio.state.layout.set({**studio.state.layout.get(), "text": text})
+    studio.state.preferences.text_size.set(text)
     check(studio)
     stroke(studio, (4.5, 4.5))
     check(studio)

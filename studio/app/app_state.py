@@ -16,6 +16,7 @@ from studio.app.core.earlier_settings import SETTINGS
 from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Field, Record, State, Value, one_of
+from studio.app.core.preferences import Preferences
 from studio.app.core.request import Request
 from studio.app.core.smoothing import Smoothing
 from studio.app.core.undo import UndoHistory
@@ -78,6 +79,7 @@ class AppState(State):
         self._create_shared_states()
         self._create_panels()
         self._kept_states: dict[str, State] = {
+            "preferences": self.preferences,
             "takes": self.takes,
             "models": self.models,
             **self._panels,
@@ -96,6 +98,7 @@ class AppState(State):
         """Create the states that no single panel owns."""
         self.engine_status: Value[str] = Value("Starting", self)
         """The engine in a word: `Starting`, `Ready`, `Working`, `Stopped`."""
+        self.preferences = Preferences()
         self.messages = Messages()
         self.models = ModelList(self.messages)
         self.jobs = JobList(self.engine)
@@ -137,8 +140,6 @@ class AppState(State):
         self.contrast: Value[ContrastName] = Value("system", self)
         self.geometry: Value[bytes] = Value(b"", self)
         """The bytes of QWidget.saveGeometry."""
-        self.layout: Value[dict[str, Any]] = Value({}, self)
-        """Sizes that views keep, such as the inspector's width; plain data."""
         self._chosen_model: dict[str, InstalledModel] = {}
         """The model of pictures and the model of waves that were chosen last."""
         self._death_reason = ""
@@ -154,7 +155,6 @@ class AppState(State):
             Field("theme", self.theme.get, lambda theme: self.theme.set(one_of(themes, theme))),
             Field("contrast", self.contrast.get, lambda contrast: self.contrast.set(one_of(contrasts, contrast))),
             Field("smoothing", lambda: dict(self.smoothing.choices.get()), self.smoothing.restore_choices),
-            Field("layout", self.layout.get, lambda layout: self.layout.set(dict(layout))),
             Field(
                 "geometry",
                 lambda: base64.b64encode(self.geometry.get()).decode(),
@@ -342,7 +342,8 @@ class AppState(State):
         self.explore.generate_requested.connect(self._restore_work)
         for panel_state in (self.generate, self.explore):
             panel_state.file_chosen.connect(self.open_file)
-        self.layout.changed.connect(lambda layout: self.wave_synth.letters_play.set(bool(layout.get("letters", True))))
+        self.preferences.single_keys.changed.connect(self.wave_synth.letters_play.set)
+        self.wave_synth.letters_play.set(self.preferences.single_keys.get())
         for panel in self._panels.values():
             self.models.cards.changed.connect(panel.settle)
             panel.model.changed.connect(self._remember_model)

@@ -54,9 +54,9 @@ def assemble(
     is_first = _lock_folders()
     state = AppState(engine, SettingsFile(writable=is_first), output or Speaker(), is_first)
     state.start()
-    device = state.layout.get().get("device")
+    device = state.preferences.device.get()
     if device and program is None:
-        engine.program = local_program(str(device))
+        engine.program = local_program(device)
     theme = Theme(application)
     window = MainWindow(theme, state)
     window.painted.connect(engine.start)

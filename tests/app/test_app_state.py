@@ -36,14 +36,15 @@ def test_comes_back_as_it_was_left(opener: Opener, engine: FakeEngine) -> None:
     first.contrast.set("high")
     first.smoothing.choose_smooth(True)
     first.geometry.set(bytes(range(256)))
-    first.layout.set({"inspector": 320, "tree": True})
+    first.preferences.set_inspector_width(350)
+    first.preferences.toggle_tree()
     first.generate.parameters.set_number(9)
     first.generate.parameters.set_seed(4112)
     first.generate.parameters.lock_seed(True)
     second = opener(FakeEngine())
     assert (second.panel.get(), second.theme.get(), second.contrast.get()) == ("explore", "dark", "high")
     assert second.smoothing.smooth.get() and second.geometry.get() == bytes(range(256))
-    assert second.layout.get() == {"inspector": 320, "tree": True}
+    assert (second.preferences.inspector_width.get(), second.preferences.tree.get()) == (350, True)
     assert (second.generate.parameters.number.get(), second.generate.parameters.seed.get()) == (
         9,
         4112,
@@ -92,7 +93,8 @@ def test_a_damaged_file_is_kept_aside_and_said(
         {"explore": {"starts": {"a": 1}}},
         {"explore": {"current": ["a"], "has_begun": "yes", "model": "tiny"}},
         {"panel": "dungeon", "theme": 7, "geometry": "not base64"},
-        {"layout": 5},
+        {"preferences": 5},
+        {"preferences": {"text_size": "huge", "inspector_width": [], "tree": 3, "device": None}},
     ],
 )
 def test_settings_that_make_no_sense_never_stop_the_window(
@@ -122,12 +124,16 @@ def test_one_value_that_makes_no_sense_costs_only_itself(
     plain = json.loads(settings.read_bytes())
     plain["generate"]["number"] = {}
     plain["complete"]["tool"] = "chisel"
+    plain["preferences"] |= {"text_size": 101, "inspector_width": 9999, "single_keys": "no", "tree": True}
     settings.write_text(json.dumps(plain))
     second = opener(FakeEngine())
     dials = second.generate.parameters
     assert (dials.seed.get(), dials.temperature.get(), dials.locked.get()) == (4112, 0.5, True)
     assert dials.number.get() == 16 and second.generate.history.undo_name.get() == "temperature"
     assert second.complete.canvas.brush.size.get() == 9
+    preferences = second.preferences
+    assert (preferences.text_size.get(), preferences.single_keys.get(), preferences.tree.get()) == (100, True, True)
+    assert preferences.inspector_width.get() == 420
     said = second.messages.current.get()
     assert said is not None and said.text == PARTLY_READ
 

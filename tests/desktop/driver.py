@@ -108,10 +108,8 @@ class Answers(QObject):
         self._studio.window.resize(width, height)
 
     def _enlarge(self, percent: int) -> None:
-        """Give the text a size, if it has another one."""
-        layout = self._studio.state.layout
-        if layout.get().get("text", 100) != percent:
-            layout.set({**layout.get(), "text": percent})
+        """Give the text a size."""
+        self._studio.state.preferences.text_size.set(percent)
 
     def _placed(self, width: int, height: int) -> bool:
         """Return whether the window is there and its title bar is known; before that, positions are wrong."""

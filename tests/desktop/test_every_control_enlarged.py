@@ -14,7 +14,7 @@ pytestmark = LONG
 
 @pytest.fixture
 def window(screen: Screen, tmp_path: Path) -> Iterator[DesktopWindow]:
-    window = DesktopWindow(screen, tmp_path / "home", (1440, 900), {"layout": {"text": 200}})
+    window = DesktopWindow(screen, tmp_path / "home", (1440, 900), {"preferences": {"text_size": 200}})
     yield window
     window.kill()
 

@@ -51,7 +51,7 @@ class Touching:
     def _as_built(self) -> bool:
         """Return whether the panel and the size of the text are those of the scene."""
         window = self.window
-        return window.value("panel") == self._panel and window.value("layout").get("text", 100) == window.text
+        return window.value("panel") == self._panel and window.value("preferences.text_size") == window.text
 
     def _try(self, way: Callable[[Part], object], part: Part) -> None:
         """Touch a part, and note any problem with a screenshot."""

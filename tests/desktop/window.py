@@ -47,7 +47,7 @@ class DesktopWindow:
         self.screen = screen
         self.home = home
         self.size = size
-        self.text: int = (settings or {}).get("layout", {}).get("text", 100)
+        self.text: int = (settings or {}).get("preferences", {}).get("text_size", 100)
         """The size of the text, in percent."""
         self.log = home / "window.log"
         file = home / "config" / "settings.json"

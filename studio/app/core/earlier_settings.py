@@ -11,8 +11,16 @@ def _panel(keys: dict[str, str], parts: dict[str, KeyTable] | None = None) -> Ke
 
 
 SETTINGS = KeyTable(
-    {"tone": "wave_synth", "surprise": "surprisal", "exporting": "export_settings"},
+    {"tone": "wave_synth", "surprise": "surprisal", "exporting": "export_settings", "layout": "preferences"},
     {
+        "preferences": KeyTable(
+            {
+                "inspector": "inspector_width",
+                "text": "text_size",
+                "still": "reduced_motion",
+                "letters": "single_keys",
+            }
+        ),
         "takes": KeyTable(parts={"starts": KeyTable(parts={"*": KeyTable({"figures": "round_trip"})})}),
         "export_settings": KeyTable({"sheet": "on_sheet"}),
         "generate": _panel(

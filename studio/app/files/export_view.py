@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QGridLayout, QWidget
 from studio.app.core.observable import Value
 from studio.app.files.export_settings import TIMES, ExportSettings
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import ChoiceField, Column, Label, NumberField, SegmentedControl
+from studio.app.widgets.controls import ChoiceField, Column, Label, NumberField, SegmentedControl, set_part_visible
 from studio.app.widgets.theme import Theme
 from studio.media.pictures.enlarging import MAX_SIDE
 
@@ -83,7 +83,7 @@ class ExportSection(Column):
         """Show the resulting size; hide the section if the model makes no pictures."""
         trained = self._model.get()
         shape = trained.card.picture_size if trained is not None else None
-        self.setVisible(shape is not None)
+        set_part_visible(self, shape is not None)
         if shape is not None:
             height, width = self._exporting.chosen_enlargement.enlarged_size(*shape)
             how = "smooth" if self._exporting.smooth.get() else "crisp"

@@ -1,4 +1,8 @@
-"""Describes what a panel gives to the main window."""
+"""Describes what a panel gives to the main window.
+
+To add a panel, write `make_panel` in its `view.py`, which returns a PanelView, and add one PanelEntry to
+studio/app/window/panel_list.py.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +19,8 @@ from studio.app.widgets.action import Action
 
 
 @dataclass(frozen=True)
-class PanelView:
-    """Holds the parts of one panel; the main window places each of them."""
+class PanelEntry:
+    """Names a panel in the rail, and says how its widgets are built when it is first shown."""
 
     key: str
     """One of studio.app.app_state.PANELS; also the name of its help page."""
@@ -24,6 +28,15 @@ class PanelView:
     icon: str
     tooltip: str
     """One sentence for the tooltip."""
+    make: Callable[[], "PanelView"]
+    model_filter: ModelFilter = makes_no_recordings
+    """Which models can be chosen here."""
+
+
+@dataclass(frozen=True)
+class PanelView:
+    """Holds the parts of one panel; the main window places each of them."""
+
     stage: QWidget
     inspector: QWidget
     foot: QWidget
@@ -34,6 +47,7 @@ class PanelView:
     keep_take: Callable[[], object]
     """Keep what is on the stage as a take."""
     actions: tuple[Action, ...]
+    """What can be done in this panel. Their keys work while it is open."""
     close_open: Callable[[], bool]
     """Closes what is open on the stage; returns whether anything was open."""
     zoom: Callable[[int], object]
@@ -49,7 +63,5 @@ class PanelView:
     """Prepares to continue from what is on the stage, as another take."""
     batch: Batch | None = None
     """The batch, if its pictures are shown while they are drawn; their uncertainty can be shown, too."""
-    model_filter: ModelFilter = makes_no_recordings
-    """Which models can be chosen here."""
     remark: ModelRemark = no_remark
     """Returns the text that this panel's list adds to a model's card."""

@@ -20,8 +20,6 @@ class Action:
     keys: tuple[str, ...]
     run: Callable[[], object]
     scope: Literal["window", "stage"] = "window"
-    panel: str = ""
-    """The panel that must be open. Empty: the action works in every panel."""
     enabled: Value[bool] | None = None
 
 

@@ -111,6 +111,12 @@ def set_style(widget: QWidget, **properties: object) -> None:
             part.style().polish(part)
 
 
+def set_part_visible(part: QWidget, visible: bool) -> None:
+    """Show or hide a part, even before it has a parent. Without one, Qt would show it as a window of its own."""
+    if not visible or part.parentWidget() is not None:
+        part.setVisible(visible)
+
+
 def announce(widget: QWidget, text: str, assertive: bool = False) -> None:
     """Have a screen reader say a text: at once if `assertive`, otherwise when idle."""
     if text:

@@ -1,6 +1,6 @@
 """Updates style sheets and drawings when the theme changes. Hidden widgets are updated when they are shown."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 from PySide6.QtCore import QChildEvent, QEvent, QObject
@@ -50,14 +50,16 @@ def when_visible(theme: Theme, widget: QWidget, update: Callable[[], object]) ->
 class Styles(QObject):
     """Gives each part of a window its style sheet. One sheet on the whole window would restyle hidden parts, too."""
 
-    def __init__(self, theme: Theme, window: QWidget, parts: Iterable[QWidget]) -> None:
+    def __init__(self, theme: Theme, window: QWidget) -> None:
         super().__init__(window)
         self._theme = theme
         self._window = window
         window.installEventFilter(self)
-        for part in parts:
-            when_visible(theme, part, partial(self._style, part))()
         theme.changed.connect(self._style_windows)
+
+    def add_part(self, part: QWidget) -> None:
+        """Give a part its style sheet, now and after each change of the theme."""
+        when_visible(self._theme, part, partial(self._style, part))()
 
     def _style(self, part: QWidget) -> None:
         part.setStyleSheet(make_style_sheet(self._theme))

@@ -86,10 +86,15 @@ class DropTarget(QObject):
         super().__init__(window)
         self._state = state
         self._overlay = overlay
-        for part in window.findChildren(QWidget):
-            part.setAcceptDrops(False)  # otherwise a field would accept the move and insert the name as text
+        self.refuse_drops(window)
         window.setAcceptDrops(True)
         window.installEventFilter(self)
+
+    @staticmethod
+    def refuse_drops(part: QWidget) -> None:
+        """Leave drops on a part to the window. A field would accept the move and insert the name as text."""
+        for widget in (part, *part.findChildren(QWidget)):
+            widget.setAcceptDrops(False)
 
     @guarded(False)
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

@@ -8,10 +8,6 @@ from studio.app.core.guard import guarded
 from studio.app.widgets.controls import Button, Label, make_row
 from studio.app.widgets.theme import Theme
 
-MIN_WIDTH = 288
-DEFAULT_WIDTH = 320
-MAX_WIDTH = 420
-
 
 class ScrollPage(QScrollArea):
     """Scrolls up and down, never sideways."""
@@ -57,7 +53,8 @@ class Inspector(QWidget):
         self._pages = QStackedWidget()
         self._feet = QStackedWidget()
         self._panel = ""
-        self._shown: dict[str, QWidget] = {}
+        self._shown: dict[str, ScrollPage] = {}
+        """The page of each panel, and each page that opens in its place, by key."""
         self._titles: dict[str, str] = {}
         self._foot: dict[str, QWidget] = {}
         self._column = QVBoxLayout(self)
@@ -72,20 +69,28 @@ class Inspector(QWidget):
         self.page = ""
         """The page that is open in place of the panel's own; empty if there is none."""
 
-    def add_panel(self, key: str, inside: QWidget, foot: QWidget) -> None:
-        self._shown[key] = ScrollPage(self._theme, inside)
+    def add_panel(self, key: str, inside: QWidget, foot: QWidget) -> tuple[QWidget, ...]:
+        """Add the page of a panel; return the widgets that need style sheets of their own."""
+        page = self._add_page(key, inside)
         self._foot[key] = foot
-        self._pages.addWidget(self._shown[key])
         self._feet.addWidget(foot)
+        return page, foot
 
     def add_page(self, key: str, title: str, inside: QWidget) -> None:
-        self._shown[key], self._titles[key] = ScrollPage(self._theme, inside), title
-        self._pages.addWidget(self._shown[key])
+        """Add a page that opens in place of the panel's own."""
+        self._titles[key] = title
+        self._add_page(key, inside)
+
+    def _add_page(self, key: str, inside: QWidget) -> ScrollPage:
+        page = ScrollPage(self._theme, inside)
+        self._shown[key] = page
+        self._pages.addWidget(page)
+        return page
 
     @property
     def styled_parts(self) -> tuple[QWidget, ...]:
-        """Return the widgets that have their own style sheets: the head, each page and each foot."""
-        return self._head, *self._shown.values(), *self._foot.values()
+        """Return the widgets that need style sheets of their own, but for those of panels."""
+        return self._head, *(self._shown[key] for key in self._titles)
 
     @guarded(None)
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -128,26 +133,22 @@ class Inspector(QWidget):
 
 
 class InspectorEdge(QWidget):
-    """Is the inspector's edge, which the mouse drags; `dragged` carries how far it moved to the left."""
+    """Is the inspector's edge, which the mouse drags; `dragged` carries the inspector's new width in pixels."""
 
     dragged = Signal(int)
 
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._at: int | None = None
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self._window = window
+        self._grip = 0.0
+        """Where the mouse holds the edge, from its middle."""
         self.setCursor(Qt.CursorShape.SplitHCursor)
 
     @guarded(None)
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        self._at = round(event.globalPosition().x())
+        self._grip = event.position().x() - self.width() / 2
 
     @guarded(None)
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if self._at is not None:
-            now = round(event.globalPosition().x())
-            self.dragged.emit(self._at - now)
-            self._at = now
-
-    @guarded(None)
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._at = None
+        pointer = self._window.mapFromGlobal(event.globalPosition()).x()
+        self.dragged.emit(round(self._window.width() - pointer + self._grip))

@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from studio.app.app_state import AppState, window_log_path
+from studio.app.core.preferences import TEXT_SIZES, Preferences
 from studio.app.widgets.action import Action, native_keys
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import (
@@ -23,20 +24,17 @@ from studio.app.widgets.controls import (
 from studio.app.widgets.icons import RESOURCES
 from studio.app.widgets.theme import Theme
 
-TEXT_SIZES = (100, 125, 150, 175, 200)
-
 DEVICES = (("", "Automatic"), ("cpu", "Processor"), ("cuda", "NVIDIA graphics card"), ("mps", "Apple graphics"))
 
 
 class SettingsPage(Column):
     """Shows the settings: appearance, text size, motion, device, single keys.
 
-    Their values are kept in the window's `layout`. `fields` lists each setting with its title.
+    `fields` lists each setting with its title.
     """
 
     def __init__(self, theme: Theme, state: AppState) -> None:
         super().__init__(theme)
-        self._state = state
         self.theme = SegmentedControl(theme, "Theme", (("system", "System"), ("dark", "Dark"), ("light", "Light")))
         self.contrast = SegmentedControl(
             theme, "Contrast", (("system", "System"), ("normal", "Normal"), ("high", "High"))
@@ -73,21 +71,21 @@ class SettingsPage(Column):
         self.add_stretch()
         bind(self, state.theme, self.theme.show_choice, self.theme.chosen, state.theme.set)
         bind(self, state.contrast, self.contrast.show_choice, self.contrast.chosen, state.contrast.set)
-        bind(self, state.layout, self._show_layout)
+        self._bind_preferences(state.preferences)
         bind(self, state.device, self._show_device)
-        self.text_size.chosen.connect(lambda size: self._set_value("text", int(size)))
-        self.motion.chosen.connect(lambda motion: self._set_value("still", motion == "less"))
-        self.letters.chosen.connect(lambda letters: self._set_value("letters", letters == "on"))
-        self.device.activated.connect(lambda place: self._set_value("device", self.device.itemData(place)))
 
-    def _set_value(self, key: str, value: object) -> None:
-        self._state.layout.set({**self._state.layout.get(), key: value})
-
-    def _show_layout(self, layout: dict[str, Any]) -> None:
-        self.text_size.show_choice(str(layout.get("text", 100)))
-        self.motion.show_choice("less" if layout.get("still") else "full")
-        self.letters.show_choice("on" if layout.get("letters", True) else "off")
-        self.device.setCurrentIndex(max(0, self.device.findData(layout.get("device", ""))))
+    def _bind_preferences(self, preferences: Preferences) -> None:
+        size = preferences.text_size
+        still = preferences.reduced_motion
+        keys = preferences.single_keys
+        bind(self, size, lambda now: self.text_size.show_choice(str(now)))
+        bind(self, still, lambda less: self.motion.show_choice("less" if less else "full"))
+        bind(self, keys, lambda on: self.letters.show_choice("on" if on else "off"))
+        bind(self, preferences.device, lambda key: self.device.setCurrentIndex(max(0, self.device.findData(key))))
+        self.text_size.chosen.connect(lambda chosen: size.set(int(chosen)))
+        self.motion.chosen.connect(lambda chosen: still.set(chosen == "less"))
+        self.letters.chosen.connect(lambda chosen: keys.set(chosen == "on"))
+        self.device.activated.connect(lambda place: preferences.device.set(self.device.itemData(place)))
 
     def _show_device(self, words: str) -> None:
         now = f"It works on: {words}. " if words else ""

@@ -7,6 +7,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from studio.app.core.guard import guarded
+from studio.app.panels.panel_view import PanelEntry
 from studio.app.widgets.controls import set_tooltip
 from studio.app.widgets.icons import icon_pixmap
 from studio.app.widgets.theme import Theme
@@ -129,8 +130,8 @@ class Rail(QWidget):
 
     panel_chosen = Signal(str)
 
-    def __init__(self, theme: Theme, panels: Sequence[tuple[str, str, str, str]]) -> None:
-        """Create a button for each of `panels`: key, title, icon, help."""
+    def __init__(self, theme: Theme, panels: Sequence[PanelEntry]) -> None:
+        """Create a button for each panel."""
         super().__init__()
         self._theme = theme
         self.setProperty("ground", "panel")
@@ -139,9 +140,10 @@ class Rail(QWidget):
         self.buttons: dict[str, RailButton] = {}
         self._column = QVBoxLayout(self)
         group = QButtonGroup(self)
-        for number, (key, title, drawing, help) in enumerate(panels, 1):
-            button = self.buttons[key] = RailButton(theme, title, drawing, help, f"Ctrl+{number}")
-            button.clicked.connect(lambda checked=False, key=key: self.panel_chosen.emit(key))
+        for number, panel in enumerate(panels, 1):
+            button = RailButton(theme, panel.title, panel.icon, panel.tooltip, f"Ctrl+{number}")
+            self.buttons[panel.key] = button
+            button.clicked.connect(lambda checked=False, key=panel.key: self.panel_chosen.emit(key))
             group.addButton(button)
             self._column.addWidget(button)
         self.help = RailButton(theme, "Help", "help", "Show help for this panel", "F1", show_name=False)

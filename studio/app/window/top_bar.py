@@ -10,7 +10,7 @@ from studio.app.app_state import AppState
 from studio.app.core.guard import guarded
 from studio.app.maps.legend_view import ColourLegend
 from studio.app.model_browser.picker_view import ModelPicker
-from studio.app.panels.panel_view import PanelView
+from studio.app.panels.panel_view import PanelEntry, PanelView
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Button, ElidedLabel, SegmentedControl, set_style
 from studio.app.widgets.theme import Theme
@@ -22,10 +22,13 @@ UNCERTAINTY_HELP = "Show how uncertain the model was about each pixel, in exact 
 class TopBar(QWidget):
     """Shows the bar of one panel."""
 
-    def __init__(self, theme: Theme, state: AppState, panel: PanelView, add_model: Callable[[], object]) -> None:
+    def __init__(
+        self, theme: Theme, state: AppState, entry: PanelEntry, panel: PanelView, add_model: Callable[[], object]
+    ) -> None:
         super().__init__()
         self._theme = theme
         self._state = state
+        self._entry = entry
         self._panel = panel
         self._narrow = False
         self._pictures = True
@@ -34,8 +37,12 @@ class TopBar(QWidget):
         """Whether the model draws pixel by pixel, in a panel that shows it."""
         self.setProperty("ground", "window")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.picker = ModelPicker(theme, state.models, add_model, panel.model_filter, panel.remark)
+        self.picker = ModelPicker(theme, state.models, add_model, entry.model_filter, panel.remark)
         self.facts = ElidedLabel("", "note", Qt.TextElideMode.ElideRight)
+        self.surprisal_legend = ColourLegend(theme)
+        self.uncertainty_legend = ColourLegend(theme, "Uncertainty")
+        self.surprisal = self._make_toggle("Surprise", "Show how unexpected each pixel is to this model", "U")
+        self.uncertainty = self._make_toggle("Uncertainty", UNCERTAINTY_HELP, "V")
         self.smooth_field = SegmentedControl(
             theme,
             "Pixels",
@@ -43,50 +50,57 @@ class TopBar(QWidget):
             tooltip="Show pixels as squares or blended",
             keys="X",
         )
-        self.surprisal_legend = ColourLegend(theme)
-        self.surprisal = Button(
-            theme, "Surprise", "toggle", tooltip="Show how unexpected each pixel is to this model", keys="U"
-        )
-        self.surprisal.setCheckable(True)
-        self.uncertainty_legend = ColourLegend(theme, "Uncertainty")
-        self.uncertainty = Button(theme, "Uncertainty", "toggle", tooltip=UNCERTAINTY_HELP, keys="V")
-        self.uncertainty.setCheckable(True)
         self.undo = Button(theme, "", "icon", "undo", "Undo")
         self.redo = Button(theme, "", "icon", "redo", "Redo")
         self.inspector_button = Button(
             theme, "", "icon", "inspector", "Inspector", "Show or hide the inspector", "Ctrl+I"
         )
+        self._fill_line()
+        self._bind_model()
+        self._bind_maps()
+        self._bind_history()
+        theme.changed.connect(self._lay_out)
+        self._lay_out()
+
+    def _make_toggle(self, text: str, tooltip: str, keys: str) -> Button:
+        button = Button(self._theme, text, "toggle", tooltip=tooltip, keys=keys)
+        button.setCheckable(True)
+        return button
+
+    def _fill_line(self) -> None:
         self._line = QHBoxLayout(self)
         self._line.addWidget(self.picker)
         self._line.addWidget(self.facts, 1)
         self._line.addStretch(0)
-        overlays = (self.surprisal_legend, self.uncertainty_legend, self.surprisal, self.uncertainty)
-        others = (*overlays, self.smooth_field, self.undo, self.redo, self.inspector_button)
+        maps = (self.surprisal_legend, self.uncertainty_legend, self.surprisal, self.uncertainty)
+        others = (*maps, self.smooth_field, self.undo, self.redo, self.inspector_button)
         for widget in others:
             self._line.addWidget(widget)
         self._in_line: tuple[QWidget, ...] = (self.picker, *others)
-        history = panel.undo_history
+
+    def _bind_model(self) -> None:
+        smoothing = self._state.smoothing
+        bind(self, self._panel.model, self._show_model, self.picker.model_chosen, self._panel.choose_model)
+        bind(self, smoothing.smooth, self._show_smooth, self.smooth_field.chosen, self._choose_smooth)
+
+    def _bind_maps(self) -> None:
+        surprisal = self._state.surprisal
+        self.surprisal_legend.bind_state(surprisal)
+        bind(self, surprisal.on, self._show_surprisal, self.surprisal.toggled, surprisal.set_on)
+        batch = self._panel.batch
+        if batch is not None:
+            shown = batch.uncertainty.on
+            self.uncertainty_legend.bind_state(batch.uncertainty)
+            bind(self, shown, self._show_uncertainty, self.uncertainty.toggled, batch.show_uncertainty)
+
+    def _bind_history(self) -> None:
+        history = self._panel.undo_history
         self.undo.clicked.connect(history.undo)
         self.redo.clicked.connect(history.redo)
-        bind(self, panel.model, self._show_model, self.picker.model_chosen, panel.choose_model)
-        self.surprisal_legend.bind_state(state.surprisal)
-        if panel.batch is not None:
-            self.uncertainty_legend.bind_state(panel.batch.uncertainty)
-            bind(
-                self,
-                panel.batch.uncertainty.on,
-                self._show_uncertainty,
-                self.uncertainty.toggled,
-                panel.batch.show_uncertainty,
-            )
-        bind(self, state.surprisal.on, self._show_surprisal, self.surprisal.toggled, state.surprisal.set_on)
-        bind(self, state.smoothing.smooth, self._show_smooth, self.smooth_field.chosen, self._choose_smooth)
         bind(self, history.can_undo, self.undo.setEnabled)
         bind(self, history.can_redo, self.redo.setEnabled)
         bind(self, history.undo_name, lambda name: self.undo.set_tooltip(f"Undo {name}".strip(), "Ctrl+Z"))
         bind(self, history.redo_name, lambda name: self.redo.set_tooltip(f"Redo {name}".strip(), "Ctrl+Shift+Z"))
-        theme.changed.connect(self._lay_out)
-        self._lay_out()
 
     def show_inspector_button(self, shown: bool) -> None:
         """The button that opens the inspector; visible if the inspector is closed or a drawer."""
@@ -103,7 +117,7 @@ class TopBar(QWidget):
 
     def _show_model(self, trained: InstalledModel | None) -> None:
         self.picker.show_model(trained)
-        self._pictures = trained.card.medium == "picture" if trained is not None else self._panel.key != "sound"
+        self._pictures = trained.card.medium == "picture" if trained is not None else self._entry.key != "sound"
         shows = self._pictures and self._panel.batch is not None
         self._row_by_row = shows and trained is not None and trained.card.can_inpaint
         self._update_facts()

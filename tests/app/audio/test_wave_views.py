@@ -256,7 +256,7 @@ def test_keys_released_elsewhere_do_not_hang(focused: OpenedWindow) -> None:
 def test_single_keys_can_be_switched_off(focused: OpenedWindow) -> None:
     view = page(focused).view
     tone = focused.state.wave_synth
-    focused.state.layout.set({**focused.state.layout.get(), "letters": False})
+    focused.state.preferences.single_keys.set(False)
     QTest.keyPress(view, "a")
     assert tone.pressed_notes.get() == () and page(focused).hint.text() == ""
     QTest.keyClick(view, Qt.Key.Key_Space)
@@ -489,7 +489,7 @@ def test_the_strips_menu_makes_a_wavetable_too(sounds: OpenedWindow) -> None:
 
 @pytest.mark.parametrize(("width", "height", "text"), [(1024, 700, 100), (1280, 800, 150), (1440, 900, 200)])
 def test_no_control_moves(sounds: OpenedWindow, width: int, height: int, text: int) -> None:
-    sounds.state.layout.set({**sounds.state.layout.get(), "text": text})
+    sounds.state.preferences.text_size.set(text)
     sounds.window.resize(width, height)
     settle()
     here = page(sounds)

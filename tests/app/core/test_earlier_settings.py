@@ -21,6 +21,7 @@ def test_the_window_opens_as_an_earlier_version_left_it(
 ) -> None:
     step = ["temperature over time", {"heat": [[0.0, 0.5]]}, {"heat": [[0.0, 0.9]]}]
     left = {
+        "layout": {"inspector": 380, "tree": True, "text": 125, "still": True, "letters": False, "device": "cpu"},
         "exporting": {"times": 4, "pixels": 512, "sheet": True},
         "surprise": {"on": True},
         "explore": {"model": "tiny", "begun": True, "seed": 8},
@@ -33,6 +34,11 @@ def test_the_window_opens_as_an_earlier_version_left_it(
     settings.write_text(json.dumps(left))
     window = opener(engine)
     assert window.messages.current.get() is None
+    preferences = window.preferences
+    assert (preferences.inspector_width.get(), preferences.tree.get(), preferences.text_size.get()) == (380, True, 125)
+    assert (preferences.reduced_motion.get(), preferences.device.get()) == (True, "cpu")
+    assert not preferences.single_keys.get()
+    assert not window.wave_synth.letters_play.get(), "letters play no notes after a restart either"
     assert window.export_settings.on_sheet.get() and window.export_settings.times.get() == 4
     assert window.complete.canvas.brush.temperature_factor.get() == 0.25
     assert window.sound.temperature_curve.get() == ((0.0, 0.75), (1.0, 1.25))

@@ -160,7 +160,7 @@ def test_the_star_beside_the_title_marks_the_same_favourite(studio: OpenedWindow
 @pytest.mark.parametrize(("width", "height", "text"), [(1024, 700, 100), (1440, 900, 100), (1024, 700, 200)])
 def test_the_list_stays_on_the_screen(studio: OpenedWindow, width: int, height: int, text: int) -> None:
     studio.window.resize(width, height)
-    studio.state.layout.set({"text": text})
+    studio.state.preferences.text_size.set(text)
     settle()
     popup = open_list(studio)
     room = popup.screen().availableGeometry()

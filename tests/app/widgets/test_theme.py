@@ -87,7 +87,7 @@ def test_a_change_of_theme_restyles_visible_widgets_only(studio: OpenedWindow) -
 
 def test_a_panel_that_was_hidden_has_the_theme_and_the_text_when_it_is_shown(studio: OpenedWindow) -> None:
     studio.state.theme.set("light")
-    studio.state.layout.set({**studio.state.layout.get(), "text": 150})
+    studio.state.preferences.text_size.set(150)
     settle()
     studio.state.show_panel("explore")
     settle()

@@ -112,7 +112,7 @@ def everything(studio: OpenedWindow) -> None:
     state.explore.parameters.new_start(3)
     studio.answer_explore()
     state.complete.canvas.open_work(Artwork(picture(200), Work(model="rows", model_hash="", seed=4)))
-    for panel in frame.panels:
+    for panel in frame.entries:
         state.show_panel(panel)
         settle()
         frame.open_bar.picker.open_list()

@@ -272,8 +272,8 @@ def test_the_finder_knows_copy_and_paste(studio: OpenedWindow) -> None:
     for panel, words in (
         ("generate", "Copy this picture"), ("explore", "Copy the picture"), ("complete", "Copy the chosen one"),
     ):  # fmt: skip
-        able = [act.title for act in studio.window.actions_by_name if act.panel in ("", panel)]
-        assert {words, "Paste"} <= set(able)
+        studio.state.show_panel(panel)
+        assert {words, "Paste"} <= {action.title for action in studio.window.current_actions}
 
 
 # ── size, and where files go ─────────────────────────────────────────────────────────────────────

@@ -103,7 +103,7 @@ def test_a_direction_that_is_folded_away_is_unfolded(studio: OpenedWindow, two_m
 
 
 def test_a_closed_inspector_opens_for_a_control(studio: OpenedWindow) -> None:
-    studio.state.layout.set({"text": 200})
+    studio.state.preferences.text_size.set(200)
     settle()
     assert not studio.window.panels["generate"].inspector.isVisible()
     search(studio, "temperature")

@@ -172,7 +172,7 @@ def test_a_crop_that_is_left_gives_the_focus_to_the_stage(
 @pytest.mark.parametrize(("width", "height", "text"), [(1024, 700, 175), (1440, 900, 200)])
 def test_a_drawer_is_opened_and_shut_by_the_mouse(studio: OpenedWindow, width: int, height: int, text: int) -> None:
     resize(studio, width, height, text)
-    for panel in studio.window.panels:
+    for panel in studio.window.entries:
         studio.state.show_panel(panel)
         settle()
         button = studio.window.open_bar.inspector_button

@@ -113,7 +113,7 @@ def check(studio: OpenedWindow) -> None:
 
 def resize(studio: OpenedWindow, width: int, height: int, text: int) -> None:
     studio.window.resize(width, height)
-    studio.state.layout.set({**studio.state.layout.get(), "text": text})
+    studio.state.preferences.text_size.set(text)
     settle()
     assert (studio.window.width(), studio.window.height()) == (width, height)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent, QKeySequence
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent, QKeySequence, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -23,7 +23,7 @@ from studio.app.core.observable import Value
 from studio.app.widgets.action import Action
 from studio.app.widgets.controls import Label
 from studio.app.window import message_bar
-from studio.app.window.main_window import GeometryKeeper
+from studio.app.window.geometry_keeper import GeometryKeeper
 from studio.media import export
 from studio.wire.messages import Diagnosis, Doctor, Finished
 from tests.app.window_fixtures import OpenedWindow, WindowOpener, picture, settle
@@ -33,7 +33,26 @@ NONE = Qt.KeyboardModifier.NoModifier
 
 
 def act(studio: OpenedWindow, words: str) -> Action:
-    return next(one for one in studio.window.actions_by_name if one.title == words)
+    return next(one for one in studio.window.current_actions if one.title == words)
+
+
+def drag_edge(studio: OpenedWindow, *steps: int) -> list[int]:
+    """Drag the inspector's edge by these pixels to the right; return where the edge is from the pointer, each time."""
+    edge = studio.window.edge
+    assert edge.isVisible()
+    left = Qt.MouseButton.LeftButton
+    at = edge.rect().center().toPointF()
+    pointer = edge.mapToGlobal(at)
+    QApplication.sendEvent(edge, QMouseEvent(QMouseEvent.Type.MouseButtonPress, at, pointer, left, left, NONE))
+    found = []
+    for step in steps:
+        pointer.setX(pointer.x() + step)
+        here = edge.mapFromGlobal(pointer)
+        QApplication.sendEvent(edge, QMouseEvent(QMouseEvent.Type.MouseMove, here, pointer, left, left, NONE))
+        settle()
+        found.append(round(edge.mapToGlobal(at).x() - pointer.x()))
+    QTest.mouseRelease(edge, left)
+    return found
 
 
 # ── panels, pages, keys ──────────────────────────────────────────────────────────────────────────
@@ -41,7 +60,7 @@ def act(studio: OpenedWindow, words: str) -> Action:
 
 def test_the_rail_shows_only_panels_that_work(studio: OpenedWindow) -> None:
     assert list(studio.window.rail.buttons) == ["generate", "explore", "complete", "sound"]
-    assert set(studio.window.panels) <= set(PANELS)
+    assert set(studio.window.entries) <= set(PANELS)
     QTest.mouseClick(studio.window.rail.buttons["explore"], Qt.MouseButton.LeftButton)
     assert studio.state.panel.get() == "explore"
     studio.state.show_panel("generate")
@@ -69,8 +88,9 @@ def test_pages_open_in_the_inspector_and_escape_closes_them(studio: OpenedWindow
 
 
 def test_no_key_does_two_things_at_once(studio: OpenedWindow) -> None:
-    for panel in studio.window.panels:
-        held = [keys for one in studio.window.actions_by_name if one.panel in ("", panel) for keys in one.keys]
+    for panel in studio.window.entries:
+        studio.state.show_panel(panel)
+        held = [keys for one in studio.window.current_actions for keys in one.keys]
         assert sorted(held) == sorted(set(held)), panel
         assert all(not QKeySequence(keys).isEmpty() for keys in held)
 
@@ -106,7 +126,7 @@ def test_single_keys_act_on_the_stage_only_and_can_be_switched_off(studio: Opene
     number.setFocus()
     QTest.keyClick(number, Qt.Key.Key_X)
     assert studio.state.smoothing.smooth.get()
-    studio.state.layout.set({**studio.state.layout.get(), "letters": False})
+    studio.state.preferences.single_keys.set(False)
     target.setFocus()
     QTest.keyClick(target, Qt.Key.Key_X)
     assert studio.state.smoothing.smooth.get()
@@ -183,7 +203,7 @@ def test_a_message_comes_softly_unless_nothing_may_move(studio: OpenedWindow, qt
     studio.state.messages.show_message("Saved.")
     assert line.graphicsEffect() is not None
     qtbot.waitUntil(lambda: line.graphicsEffect() is None)
-    studio.state.layout.set({"still": True})
+    studio.state.preferences.reduced_motion.set(True)
     studio.state.messages.show_message("Saved again.")
     assert line.isVisible()
     assert line.graphicsEffect() is None
@@ -344,26 +364,53 @@ def test_settings_change_the_window_and_are_kept(studio: OpenedWindow, window_op
     studio.state.show_panel("explore")
     again = window_opener()
     assert (again.state.theme.get(), again.theme.scale, again.state.panel.get()) == ("light", 1.25, "explore")
-    assert again.state.layout.get()["device"] == "cpu"
+    assert again.state.preferences.device.get() == "cpu"
     assert again.window.settings.device.currentText() == "Processor"
-    assert not again.state.layout.get()["letters"]
+    assert not again.state.preferences.single_keys.get()
 
 
 def test_the_window_restores_its_place_and_state(studio: OpenedWindow, window_opener: WindowOpener) -> None:
+    drag_edge(studio, -60)
     studio.window.resize(1024, 720)  # the offscreen screen is 800 high, and Qt keeps windows on the screen
-    studio.window.edge.dragged.emit(60)
     settle()
     studio.state.generate.parameters.set_number(9)
     studio.window.close()
     again = window_opener(resize=False)
     assert (again.window.width(), again.window.height()) == (1024, 720)
-    assert again.state.layout.get()["inspector"] == 380
+    assert again.state.preferences.inspector_width.get() == 380
     assert again.state.generate.parameters.number.get() == 9
+
+
+@pytest.mark.parametrize("text", [100, 200])
+def test_the_edge_of_the_inspector_follows_the_pointer_within_its_limits(studio: OpenedWindow, text: int) -> None:
+    studio.state.preferences.text_size.set(text)
+    if text == 200:
+        studio.window.toggle_inspector()
+    settle()
+    wide = studio.window.inspector.width()
+    stage = studio.window.stage.width()
+    assert max(map(abs, drag_edge(studio, -20, -10, 24))) <= 1  # at 200 %, every width is even
+    assert studio.window.inspector.width() == wide + 6
+    assert studio.window.stage.width() == stage - (6 if text == 100 else 0), "a drawer takes nothing from the stage"
+    beyond = drag_edge(studio, 600, -590, -10)
+    assert beyond[0] < -1, "it stays at its least width"
+    assert abs(beyond[2]) <= 1, "the pointer finds it again where it left it"
+
+
+def test_a_narrow_window_has_no_edge_to_drag(studio: OpenedWindow) -> None:
+    drag_edge(studio, -30)
+    assert studio.window.inspector.width() == 350
+    studio.window.resize(1024, 700)
+    settle()
+    assert (studio.window.inspector.width(), studio.window.edge.isVisible()) == (288, False)
+    studio.window.resize(1440, 900)
+    settle()
+    assert (studio.window.inspector.width(), studio.window.edge.isVisible()) == (350, True)
 
 
 def test_everything_that_takes_the_focus_has_a_name_and_most_a_sentence(studio: OpenedWindow) -> None:
     kinds = (QAbstractButton, QAbstractSlider, QAbstractSpinBox, QComboBox, QLineEdit)
-    for panel in studio.window.panels:
+    for panel in studio.window.entries:
         studio.state.show_panel(panel)
         settle()
         controls = [w for kind in kinds for w in studio.window.findChildren(kind) if w.isVisible()]

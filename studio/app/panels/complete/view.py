@@ -1,6 +1,5 @@
 """Builds the panel Complete: paint a hole into a picture and see it filled."""
 
-from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import Qt
@@ -146,10 +145,6 @@ def make_panel(theme: Theme, state: CompleteState, dialogs: FileDialogs) -> Pane
         Action("Continue", (), state.batch.continue_run, enabled=state.batch.can_continue),
     )
     return PanelView(
-        key="complete",
-        title="Complete",
-        icon="complete",
-        tooltip="Paint a hole into a picture and have it filled",
         stage=stage,
         inspector=CompleteInspector(theme, state),
         foot=foot,
@@ -157,12 +152,11 @@ def make_panel(theme: Theme, state: CompleteState, dialogs: FileDialogs) -> Pane
         choose_model=state.choose_model,
         undo_history=state.history,
         keep_take=state.keep_takes,
-        actions=tuple(replace(action, panel="complete") for action in actions),
+        actions=actions,
         close_open=stage.cancel_open,
         zoom=stage.workspace.canvas.zoom,
         show_smooth=stage.workspace.show_smooth,
         set_compact=stage.workspace.set_compact,
-        model_filter=lambda trained: trained.card.can_inpaint,
         selection=state.selection,
         batch=state.batch,
         show_take=state.canvas.choose_take,

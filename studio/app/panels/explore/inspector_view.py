@@ -14,7 +14,15 @@ from studio.app.model_browser.explorable import no_sliders_reason
 from studio.app.panels.explore.parameters import MAX_SLIDER
 from studio.app.panels.explore.state import ExploreState
 from studio.app.widgets.binding import bind
-from studio.app.widgets.controls import Button, ChoiceField, Column, Label, clear_layout, make_row
+from studio.app.widgets.controls import (
+    Button,
+    ChoiceField,
+    Column,
+    Label,
+    clear_layout,
+    make_row,
+    set_part_visible,
+)
 from studio.app.widgets.theme import Theme
 from studio.app.widgets.value_slider import OUTSIDE_SAFE_RANGE, ValueSlider
 from studio.library.models import InstalledModel
@@ -70,7 +78,7 @@ class WavetableSection(Column):
         self.save.set_text("Making" if making else "Save…")
         self.save.setAccessibleName("Making the wavetable" if making else "Save wavetable…")
         self.note.setText(_NOTE if partners else _EMPTY)
-        self.setVisible(trained is not None and trained.card.medium == "sound")
+        set_part_visible(self, trained is not None and trained.card.medium == "sound")
 
 
 SAFE_RANGE = (-2.0, 2.0)

@@ -1,7 +1,5 @@
 """Builds the panel Explore: one picture or wave, sliders on its latent, own pictures, takes."""
 
-from dataclasses import replace
-
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
@@ -219,10 +217,6 @@ def make_panel(theme: Theme, state: ExploreState, dialogs: FileDialogs) -> Panel
         Action("All home", ("H",), state.parameters.reset_sliders, "stage"),
     )
     return PanelView(
-        key="explore",
-        title="Explore",
-        icon="explore",
-        tooltip="Move one picture along the model's directions",
         stage=stage,
         inspector=inspector,
         foot=foot,
@@ -230,7 +224,7 @@ def make_panel(theme: Theme, state: ExploreState, dialogs: FileDialogs) -> Panel
         choose_model=state.choose_model,
         undo_history=state.history,
         keep_take=state.keep_take,
-        actions=tuple(replace(action, panel="explore") for action in actions),
+        actions=actions,
         close_open=state.importing.cancel_preview,
         zoom=stage.page.view.zoom,
         show_smooth=stage.page.view.show_smooth,

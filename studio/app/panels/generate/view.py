@@ -1,7 +1,6 @@
 """Builds the panel Generate: choose a model, make pictures, watch them form, keep them."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt
@@ -336,10 +335,6 @@ def make_panel(theme: Theme, state: GenerateState, dialogs: FileDialogs) -> Pane
         stage.page.view.show_smooth(on)
 
     return PanelView(
-        key="generate",
-        title="Generate",
-        icon="generate",
-        tooltip="Make pictures from a trained model",
         stage=stage,
         inspector=GenerateInspector(theme, state),
         foot=foot,
@@ -347,7 +342,7 @@ def make_panel(theme: Theme, state: GenerateState, dialogs: FileDialogs) -> Pane
         choose_model=state.choose_model,
         undo_history=state.history,
         keep_take=state.keep_take,
-        actions=tuple(replace(action, panel="generate") for action in actions),
+        actions=actions,
         close_open=stage.close_enlarged,
         zoom=stage.page.view.zoom,
         show_smooth=smooth,

@@ -1,6 +1,5 @@
 """Builds the panel Sound: hear what a model makes while it makes it, and change it meanwhile."""
 
-from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import QPoint, Qt
@@ -143,10 +142,6 @@ def make_panel(theme: Theme, state: SoundState, dialogs: FileDialogs) -> PanelVi
         Action("Lock seed", ("L",), lambda: state.parameters.lock_seed(not state.parameters.locked.get()), "stage"),
     )
     return PanelView(
-        key="sound",
-        title="Sound",
-        icon="sound",
-        tooltip="Hear a model while it makes sound, and continue recordings",
         stage=stage,
         inspector=SoundInspector(theme, state, stage.ask_file),
         foot=foot,
@@ -154,7 +149,7 @@ def make_panel(theme: Theme, state: SoundState, dialogs: FileDialogs) -> PanelVi
         choose_model=state.choose_model,
         undo_history=state.history,
         keep_take=state.keep_take,
-        actions=tuple(replace(action, panel="sound") for action in actions),
+        actions=actions,
         close_open=player.cancel_drag,
         zoom=lambda by: time.show_all() if not by else time.zoom(1.5**by, time.x_of(time.position)),
         show_smooth=lambda smooth: None,
@@ -162,5 +157,4 @@ def make_panel(theme: Theme, state: SoundState, dialogs: FileDialogs) -> PanelVi
         selection=state.selection,
         show_take=state.show_take,
         arm_branch=state.branch_at,
-        model_filter=lambda trained: bool(trained.card.sample_rate),
     )

@@ -387,7 +387,7 @@ def test_uncertainty_covers_the_filled_pixels(studio: OpenedWindow) -> None:
 @pytest.mark.parametrize(("width", "height", "text"), SIZES)
 def test_nothing_is_cut_and_nothing_overlaps(studio: OpenedWindow, width: int, height: int, text: int) -> None:
     studio.window.resize(width, height)
-    studio.state.layout.set({**studio.state.layout.get(), "text": text})
+    studio.state.preferences.text_size.set(text)
     check(studio)
     stroke(studio, (4.5, 4.5))
     check(studio)

@@ -347,9 +347,8 @@ def test_a_large_wave_has_keys(grid: OpenedWindow) -> None:
 
 
 def test_waves_are_saved_as_wav(grid: OpenedWindow) -> None:
-    stage = generate_stage(grid)
     grid.state.generate.choose_cell(0)
-    stage.ask_destination()
+    grid.state.generate.save_picture()
     dialog = grid.window.findChild(QFileDialog)
     assert dialog is not None and dialog.defaultSuffix() == "wav" and dialog.nameFilters() == ["WAV (*.wav)"]
     dialog.reject()

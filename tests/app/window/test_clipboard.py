@@ -315,8 +315,7 @@ def test_the_first_folder_is_made_for_the_dialog_and_gone_if_nothing_is_saved(
     drawn: OpenedWindow, studio_home: Path, tmp_path: Path
 ) -> None:
     works = studio_home / "works"
-    foot = drawn.window.panels["generate"].stage
-    foot.ask_destination()
+    drawn.state.generate.save_picture()
     dialog = drawn.window.findChild(QFileDialog)
     assert dialog is not None
     assert Path(dialog.directory().absolutePath()) == works

@@ -8,6 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from studio.app.core.artwork import Artwork
 from studio.app.panels.complete.view import CompleteStage
 from studio.app.panels.explore.view import ExploreStage
 from studio.app.panels.generate.view import GenerateStage
@@ -67,7 +68,7 @@ def test_what_was_done_before_a_panel_was_shown_is_seen_and_undone_there(studio:
     studio.answer_explore()
     state.explore.parameters.set_slider(0, 1.5)
     state.explore.keep_take()
-    state.complete.canvas.open_work(Work(model="rows", model_hash="", seed=4), picture(200))
+    state.complete.canvas.open_work(Artwork(picture(200), Work(model="rows", model_hash="", seed=4)))
     assert built(studio) == ["generate"] or state.panel.get() == "complete"
     state.show_panel("explore")
     settle()
@@ -102,7 +103,7 @@ def test_a_batch_that_runs_is_seen_in_a_panel_that_is_built_meanwhile(
     foot = again.window.panels["generate"].foot
     assert foot.main_button.text().strip() == "Stop"  # type: ignore[attr-defined]
     again.draw_pictures(4, 4)
-    assert len(again.window.panels["generate"].stage.grid.shown_cells) == 4  # type: ignore[attr-defined]
+    assert len(again.window.panels["generate"].stage.grid.places) == 4  # type: ignore[attr-defined]
     assert foot.main_button.text().strip() == "Generate"  # type: ignore[attr-defined]
 
 

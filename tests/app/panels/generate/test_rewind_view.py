@@ -271,7 +271,7 @@ def test_strip_and_tree_are_one_model(grown: OpenedWindow) -> None:
 
 def test_takes_are_chosen_and_deleted_in_the_tree(grown: OpenedWindow) -> None:
     strip, state = grown.window.strip, grown.state.generate
-    grown.window.takes.toggle_tree()
+    grown.state.preferences.toggle_tree()
     settle()
     tree, model = strip.tree, strip.takes
     tree.setFocus()
@@ -315,7 +315,7 @@ def test_a_take_is_deleted_with_what_came_from_it(grown: OpenedWindow) -> None:
 def test_a_take_is_named(grown: OpenedWindow, as_tree: bool) -> None:
     strip = grown.window.strip
     if as_tree:
-        grown.window.takes.toggle_tree()
+        grown.state.preferences.toggle_tree()
         settle()
     view = strip.tree if as_tree else strip.list
     view.setFocus()

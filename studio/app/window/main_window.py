@@ -171,7 +171,7 @@ class MainWindow(QWidget):
         self.inspector.setParent(self)
         self.inspector.show()
         self._grid.fill_cells()
-        if focused is not None:
+        if focused is not None and self.inspector.isAncestorOf(focused):
             focused.setFocus(Qt.FocusReason.OtherFocusReason)
         move_to_tab_end((self.strip, self.job_box, self.message))
 

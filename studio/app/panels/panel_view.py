@@ -23,9 +23,8 @@ class PanelEntry:
     """Names a panel in the rail, and says how its widgets are built when it is first shown."""
 
     key: str
-    """One of studio.app.app_state.PANELS; also the name of its help page."""
+    """One of studio.app.app_state.PANELS; also the name of its help page and of its icon."""
     title: str
-    icon: str
     tooltip: str
     """One sentence for the tooltip."""
     make: Callable[[], "PanelView"]

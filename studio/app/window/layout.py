@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QRect, QSize, Qt
+from PySide6.QtCore import QRect, Qt
 from PySide6.QtWidgets import QGridLayout, QSizePolicy, QWidget
 
 from studio.app.core.guard import guarded
@@ -33,24 +33,13 @@ BAR, STAGE, TREE, STRIP, BELOW = range(5)
 
 
 @dataclass(frozen=True)
-class Room:
-    """Says what the size of the window and of its text leaves room for."""
+class Arrangement:
+    """Holds everything that decides in which cells the parts lie, and how large these are."""
 
     narrow: bool
     low: bool
     drawer: bool
-    """Whether the inspector lies over the stage, because it does not fit beside it."""
-
-    @classmethod
-    def of(cls, theme: Theme, size: QSize) -> "Room":
-        return cls(size.width() < NARROW_BELOW, size.height() < LOW_BELOW, theme.scale > DRAWER_ABOVE)
-
-
-@dataclass(frozen=True)
-class Arrangement:
-    """Holds everything that decides in which cells the parts lie, and how large these are."""
-
-    room: Room
+    """Whether the inspector has no room beside the stage, so that it lies over it."""
     scale: float
     inspector_open: bool
     inspector_width: int
@@ -61,17 +50,17 @@ class Arrangement:
     @property
     def beside(self) -> bool:
         """Return whether the inspector takes its width from the stage."""
-        return self.inspector_open and not self.room.drawer
+        return self.inspector_open and not self.drawer
 
     @property
     def over(self) -> bool:
         """Return whether the inspector lies over the stage."""
-        return self.inspector_open and self.room.drawer
+        return self.inspector_open and self.drawer
 
 
 @dataclass(frozen=True)
 class WindowParts:
-    """Holds the parts that the grid places."""
+    """Holds the parts that the grid places, in the order of the Tab key; the last two never have the focus."""
 
     rail: QWidget
     bar: QWidget
@@ -100,13 +89,8 @@ class WindowGrid(QGridLayout):
         self._window = window
         self._parts = parts
         self._arrangement: Arrangement | None = None
-        self.room = Room(narrow=False, low=False, drawer=False)
-        """The room that there was when the parts were last arranged."""
-        self._bar_line = Hairline()
-        self._strip_line = Hairline()
-        self._jobs_line = Hairline()
-        self._side_line = Hairline(vertical=True)
-        self.lines = (self._bar_line, self._strip_line, self._jobs_line, self._side_line)
+        self.lines = (Hairline(), Hairline(), Hairline(), Hairline(vertical=True))
+        """Below the bar, above the strip, above the queue, at the left of the inspector."""
         self.setContentsMargins(0, 0, 0, 0)
         self.setSpacing(0)
         self.setColumnStretch(MAIN, 1)
@@ -117,40 +101,47 @@ class WindowGrid(QGridLayout):
         for line in self.lines:
             line.setParent(window)
 
-    def arrange(self, open: bool, inspector_width: int, tree: bool) -> Room:
-        """Give each part its cells, and return the room that there is.
+    def plan(self, is_open: bool, inspector_width: int, tree: bool) -> Arrangement:
+        """Return how the parts fit into the window as it is now.
 
         Arguments
-            open: whether the inspector is open
+            is_open: whether the inspector is open
             inspector_width: at a text size of 100 %, as the user dragged it
             tree: whether the strip takes half of the stage
         """
-        parts = self._parts
-        window = self._window
-        self.room = room = Room.of(self._theme, window.size())
-        wanted = self._theme.scaled(MIN_INSPECTOR_WIDTH if room.narrow else inspector_width)
-        now = Arrangement(
-            room, self._theme.scale, open, min(wanted, window.width() // 2), tree, parts.message.isVisibleTo(window)
+        width = self._window.width()
+        narrow = width < NARROW_BELOW
+        return Arrangement(
+            narrow,
+            low=self._window.height() < LOW_BELOW,
+            drawer=self._theme.scale > DRAWER_ABOVE,
+            scale=self._theme.scale,
+            inspector_open=is_open,
+            inspector_width=min(self._theme.scaled(MIN_INSPECTOR_WIDTH if narrow else inspector_width), width // 2),
+            tree=tree,
+            has_message=self._parts.message.isVisibleTo(self._window),
         )
+
+    def arrange(self, now: Arrangement) -> None:
+        """Give each part its cells. The parts know by then whether they are narrow or low."""
         if now != self._arrangement:
             self._arrangement = now
             self._size_cells(now)
             self.fill_cells()
         self.activate()
-        return room
 
     def _size_cells(self, now: Arrangement) -> None:
         px = self._theme.scaled
-        self.setColumnMinimumWidth(RAIL, px(RAIL_NARROW if now.room.narrow else RAIL_WIDE))
+        self.setColumnMinimumWidth(RAIL, px(RAIL_NARROW if now.narrow else RAIL_WIDE))
         self.setColumnMinimumWidth(SIDE, now.inspector_width)
         self.setRowMinimumHeight(BAR, px(BAR_HEIGHT))
         self.setRowStretch(TREE, 1 if now.tree else 0)
-        self.setRowMinimumHeight(STRIP, px(COMPACT_STRIP_HEIGHT if now.room.low else STRIP_HEIGHT))
+        self.setRowMinimumHeight(STRIP, px(COMPACT_STRIP_HEIGHT if now.low else STRIP_HEIGHT))
         line = px(MESSAGE_HEIGHT) + 2 * px(MARGIN)
         below = now.has_message and now.over  # it does not fit beside a drawer
         self.setRowMinimumHeight(BELOW, line if below else 0)
         # If there is room, the bottom of the stage is always free for a message, so that no picture moves for one.
-        floor = line if (now.has_message and not below) or not (now.room.low or now.room.drawer) else 0
+        floor = line if (now.has_message and not below) or not (now.low or now.drawer) else 0
         self._parts.stage.setContentsMargins(0, 0, 0, floor)
 
     def fill_cells(self) -> None:
@@ -168,13 +159,14 @@ class WindowGrid(QGridLayout):
         self.addWidget(parts.inspector, top, SIDE, bottom - top + 1, 1)
         self.addWidget(parts.strip, TREE, MAIN, 2, 1)
         self.addWidget(parts.jobs, STRIP, SIDE)
-        self.addWidget(self._bar_line, BAR, MAIN, 1, columns, Qt.AlignmentFlag.AlignBottom)
-        self.addWidget(self._strip_line, TREE, MAIN, 2, 1, Qt.AlignmentFlag.AlignTop)
-        self.addWidget(self._jobs_line, STRIP, SIDE, Qt.AlignmentFlag.AlignTop)
-        self.addWidget(self._side_line, top, SIDE, STRIP - top + 1, 1, Qt.AlignmentFlag.AlignLeft)
+        bar_line, strip_line, jobs_line, side_line = self.lines
+        self.addWidget(bar_line, BAR, MAIN, 1, columns, Qt.AlignmentFlag.AlignBottom)
+        self.addWidget(strip_line, TREE, MAIN, 2, 1, Qt.AlignmentFlag.AlignTop)
+        self.addWidget(jobs_line, STRIP, SIDE, Qt.AlignmentFlag.AlignTop)
+        self.addWidget(side_line, top, SIDE, STRIP - top + 1, 1, Qt.AlignmentFlag.AlignLeft)
         parts.jobs.setVisible(now.beside)
-        parts.edge.setVisible(now.inspector_open and not now.room.narrow)
-        self._jobs_line.setVisible(not now.over)
+        parts.edge.setVisible(now.inspector_open and not now.narrow)
+        jobs_line.setVisible(not now.over)
         for part in (parts.inspector, *self.lines, parts.edge, parts.message, parts.drop_overlay):
             part.raise_()
 

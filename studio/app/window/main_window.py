@@ -132,17 +132,7 @@ class MainWindow(QWidget):
         self._grid = WindowGrid(
             theme,
             self,
-            WindowParts(
-                rail=self.rail,
-                bar=self.bars,
-                stage=self.stage,
-                inspector=self.inspector,
-                strip=self.strip,
-                jobs=self.job_box,
-                message=self.message,
-                edge=self.edge,
-                drop_overlay=self.drop_overlay,
-            ),
+            WindowParts(*self._regions, self.edge, self.drop_overlay),
         )
         self.command_palette = CommandPalette(theme, self)
         self._focus_recovery = FocusRecovery(self, self.stage)
@@ -181,7 +171,7 @@ class MainWindow(QWidget):
         self.inspector.setParent(self)
         self.inspector.show()
         self._grid.fill_cells()
-        if focused is not None:
+        if focused is not None and self.inspector.isAncestorOf(focused):
             focused.setFocus(Qt.FocusReason.OtherFocusReason)
         move_to_tab_end((self.strip, self.job_box, self.message))
 
@@ -303,15 +293,16 @@ class MainWindow(QWidget):
         tree = preferences.tree.get() and bool(self.state.takes.takes.get())
         self.strip.set_tree(tree)
         self.inspector.set_collapsed(not is_open)
-        room = self._grid.arrange(is_open, preferences.inspector_width.get(), tree)
-        self.rail.set_narrow(room.narrow)
-        self.strip.set_compact(room.low)
-        self.job_box.set_compact(room.low)
+        now = self._grid.plan(is_open, preferences.inspector_width.get(), tree)
+        self.rail.set_narrow(now.narrow)
+        self.strip.set_compact(now.low)
+        self.job_box.set_compact(now.low)
         for panel in self.panels.values():
-            panel.set_compact(room.low)
+            panel.set_compact(now.low)
         for bar in self._bars.values():
-            bar.set_narrow(room.narrow)
-            bar.show_inspector_button(room.drawer or not is_open)
+            bar.set_narrow(now.narrow)
+            bar.show_inspector_button(now.drawer or not is_open)
+        self._grid.arrange(now)
 
     # ── actions and keys ─────────────────────────────────────────────────────────────────────────
 
@@ -437,7 +428,7 @@ class MainWindow(QWidget):
             self.command_palette.close_palette()
         elif self.inspector.close_page() or self.open_panel.close_open():
             self._update_layout()
-        elif self._inspector_open and self._grid.room.drawer:
+        elif self._inspector_open and not self._fits_beside(self.state.preferences.text_size.get()):
             self.toggle_inspector()
         elif self.state.messages.current.get() is not None:
             self.state.messages.dismiss()

@@ -48,13 +48,16 @@ class MessageBar(QFrame):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._dismiss_if_unused)
-        self._fading = QPropertyAnimation(self)
-        self._fading.setPropertyName(b"opacity")
+        self._opacity = QGraphicsOpacityEffect(self)
+        """Is switched off, not deleted, when the message has faded in: Qt may be painting with it."""
+        self._opacity.setEnabled(False)
+        self.setGraphicsEffect(self._opacity)
+        self._fading = QPropertyAnimation(self._opacity, b"opacity", self)
         self._fading.setDuration(FADE_TIME)
         self._fading.setStartValue(0.0)
         self._fading.setEndValue(1.0)
         self._fading.setEasingCurve(QEasingCurve.Type.OutCubic)
-        self._fading.finished.connect(self._on_faded)
+        self._fading.finished.connect(lambda: self._opacity.setEnabled(False))
         self.installEventFilter(self)
         theme.changed.connect(self._tint)
         self.hide()
@@ -91,13 +94,8 @@ class MessageBar(QFrame):
         """Fade in, unless motion is reduced."""
         if self._theme.reduced_motion or self._fading.state() == QPropertyAnimation.State.Running:
             return
-        effect = QGraphicsOpacityEffect(self)
-        self.setGraphicsEffect(effect)
-        self._fading.setTargetObject(effect)
+        self._opacity.setEnabled(True)
         self._fading.start()
-
-    def _on_faded(self) -> None:
-        self.setGraphicsEffect(None)  # type: ignore[arg-type]  # Qt takes none for no effect
 
     def _dismiss_if_unused(self) -> None:
         """Dismiss the message, unless the pointer or the focus is on it: then it waits again."""

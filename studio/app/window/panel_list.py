@@ -18,21 +18,18 @@ def list_panels(theme: Theme, state: AppState, dialogs: FileDialogs) -> tuple[Pa
         PanelEntry(
             "generate",
             "Generate",
-            "generate",
             "Make pictures from a trained model",
             partial(generate.make_panel, theme, state.generate, dialogs),
         ),
         PanelEntry(
             "explore",
             "Explore",
-            "explore",
             "Move one picture along the model's directions",
             partial(explore.make_panel, theme, state.explore, dialogs),
         ),
         PanelEntry(
             "complete",
             "Complete",
-            "complete",
             "Paint a hole into a picture and have it filled",
             partial(complete.make_panel, theme, state.complete, dialogs),
             model_filter=lambda trained: trained.card.can_inpaint,
@@ -40,7 +37,6 @@ def list_panels(theme: Theme, state: AppState, dialogs: FileDialogs) -> tuple[Pa
         PanelEntry(
             "sound",
             "Sound",
-            "sound",
             "Hear a model while it makes sound, and continue recordings",
             partial(sound.make_panel, theme, state.sound, dialogs),
             model_filter=lambda trained: bool(trained.card.sample_rate),

@@ -141,7 +141,7 @@ class Rail(QWidget):
         self._column = QVBoxLayout(self)
         group = QButtonGroup(self)
         for number, panel in enumerate(panels, 1):
-            button = RailButton(theme, panel.title, panel.icon, panel.tooltip, f"Ctrl+{number}")
+            button = RailButton(theme, panel.title, panel.key, panel.tooltip, f"Ctrl+{number}")
             self.buttons[panel.key] = button
             button.clicked.connect(lambda checked=False, key=panel.key: self.panel_chosen.emit(key))
             group.addButton(button)

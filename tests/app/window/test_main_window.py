@@ -3,8 +3,16 @@
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDragMoveEvent, QDropEvent, QKeySequence, QMouseEvent
+from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QPointF, QRect, Qt, QUrl
+from PySide6.QtGui import (
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPaintEvent,
+)
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -201,12 +209,12 @@ def test_information_goes_by_itself_and_failures_stay(
 def test_a_message_comes_softly_unless_nothing_may_move(studio: OpenedWindow, qtbot: QtBot) -> None:
     line = studio.window.message
     studio.state.messages.show_message("Saved.")
-    assert line.graphicsEffect() is not None
-    qtbot.waitUntil(lambda: line.graphicsEffect() is None)
+    assert line.graphicsEffect().isEnabled()
+    qtbot.waitUntil(lambda: not line.graphicsEffect().isEnabled())
     studio.state.preferences.reduced_motion.set(True)
     studio.state.messages.show_message("Saved again.")
     assert line.isVisible()
-    assert line.graphicsEffect() is None
+    assert not line.graphicsEffect().isEnabled()
 
 
 def test_the_engine_state_is_shown_and_its_messages_are_kept(studio: OpenedWindow) -> None:
@@ -395,6 +403,35 @@ def test_the_edge_of_the_inspector_follows_the_pointer_within_its_limits(studio:
     beyond = drag_edge(studio, 600, -590, -10)
     assert beyond[0] < -1, "it stays at its least width"
     assert abs(beyond[2]) <= 1, "the pointer finds it again where it left it"
+
+
+class EdgePaints(QObject):
+    """Records where a button is whenever the left edge of the rail is painted beside it."""
+
+    def __init__(self, rail: QWidget, button: QWidget) -> None:
+        super().__init__(rail)
+        self._button = button
+        self.places: list[QRect] = []
+        rail.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        place = self._button.geometry()
+        if isinstance(event, QPaintEvent) and event.region().contains(QPoint(1, place.center().y())):
+            self.places.append(place)
+        return False
+
+
+def test_the_mark_of_the_open_panel_is_painted_beside_its_button(studio: OpenedWindow) -> None:
+    rail = studio.window.rail
+    studio.state.show_panel("sound")
+    settle()
+    button = rail.buttons["sound"]
+    paints = EdgePaints(rail, button)
+    for size in ((1024, 700), (1440, 900)):
+        paints.places.clear()
+        studio.window.resize(*size)
+        settle()
+        assert paints.places[-1] == button.geometry()
 
 
 def test_a_narrow_window_has_no_edge_to_drag(studio: OpenedWindow) -> None:

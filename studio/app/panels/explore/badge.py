@@ -44,7 +44,7 @@ def badge_of(start: Start | None, waiting: str, card: Card) -> Badge:
     if figures.is_bound:
         return Badge("approximate", "Approximate", f"this model keeps the gist of a {what}: {count}", start.note)
     by = "by 1" if figures.largest == 1 else f"by up to {figures.largest}"
-    far = is_beyond_precision(start.latent.to_array())
-    why = f"This {what} is too unlike the training data to come back exactly" if far else ""
-    detail = ". ".join(filter(None, (still, why, "Your file is untouched")))
+    if is_beyond_precision(start.latent.to_array()):
+        still = f"because this {what} is too unlike the training data"
+    detail = ". ".join(filter(None, (still, "Your file is untouched")))
     return Badge("differs", f"{count} {by}", detail, start.note)

@@ -121,10 +121,6 @@ class TakeList(QListView):
         forks = sum(self.is_fork(row) for row in range(self.rows.rowCount()))
         return self.rows.rowCount() * self.step_size().width() + forks * self._theme.scaled(FORK_WIDTH)
 
-    def show_current(self, index: int | None) -> None:
-        self.setCurrentIndex(self.rows.index_of(index))
-        self.viewport().update()
-
 
 class TakeStripView(QWidget):
     """Shows the takes and the place of the next one, or their tree.
@@ -209,7 +205,8 @@ class TakeStripView(QWidget):
         """Mark the take that the stage shows."""
         other = place != self.takes.chosen
         self.takes.set_chosen(place)
-        self.list.show_current(place)
+        self.list.setCurrentIndex(self.list.rows.index_of(place))
+        self.list.viewport().update()
         self.tree.show_chosen(place)
         if other and place is not None:
             self._bring_into_view(place)

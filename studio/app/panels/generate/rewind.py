@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from studio.app.core import colours
 from studio.app.core.artwork import Artwork
 from studio.app.core.jobs import JobList
-from studio.app.core.messages import Messages
+from studio.app.core.messages import Messages, Severity
 from studio.app.core.observable import EngineProtocol, Record, State, Value
 from studio.app.core.request import Request
 from studio.app.core.text import FIGURE_SPACE, timestamp
@@ -267,23 +267,20 @@ class Rewind(State):
     def _show_stop(self) -> None:
         forming = self._end_drawing()
         text = f"Stopped at row {forming.row} of {forming.base.rows}. What is drawn is still on the stage."
-        self._messages.show_message(text, "info", ("Continue", self.retry_rest), until=(self.rewound.changed,))
-        self._end()
+        self._offer_rest(text, "Continue", "info")
 
     def _show_failure(self, event: Failed) -> None:
         self._end_drawing()
-        again = ("Try again", self.retry_rest)
-        self._messages.show_message(
-            f"{event.reason} {event.hint}".strip(), "failed", again, until=(self.rewound.changed,)
-        )
-        self._end()
+        self._offer_rest(f"{event.reason} {event.hint}", "Try again")
 
     def _show_loss(self, why: str) -> None:
-        """Keep the drawn rows after the engine died, and offer to draw the rest."""
         forming = self._end_drawing()
         text = f"{why} The continued picture was lost at row {forming.row}. The original is kept."
-        again = ("Draw it again", self.retry_rest)
-        self._messages.show_message(text.strip(), "failed", again, until=(self.rewound.changed,))
+        self._offer_rest(text, "Draw it again")
+
+    def _offer_rest(self, text: str, button: str, severity: Severity = "failed") -> None:
+        """Offer to draw the rest of a picture whose drawing ended early."""
+        self._messages.show_message(text.strip(), severity, (button, self.retry_rest), until=(self.rewound.changed,))
         self._end()
 
     def _end(self) -> None:

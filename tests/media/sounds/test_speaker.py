@@ -47,6 +47,24 @@ class Broken(Counter):
         raise RuntimeError("an internal error")
 
 
+class Copied:
+    """Plays another source and keeps a copy of what it gave to the card."""
+
+    def __init__(self, source: Oscillator) -> None:
+        self._source = source
+        self._parts: list[np.ndarray] = []
+
+    def set_card_rate(self, rate: float) -> None:
+        self._source.set_card_rate(rate)
+
+    def fill(self, out: np.ndarray, until: float = 0.0) -> None:
+        self._source.fill(out, until)
+        self._parts.append(out.copy())
+
+    def given(self) -> np.ndarray:
+        return np.concatenate(self._parts)
+
+
 NOW = SimpleNamespace(currentTime=7.0, outputBufferDacTime=7.25)
 """The time of a request as PortAudio reports it."""
 SAFE = 0.2
@@ -76,7 +94,8 @@ def test_a_tone_that_changes_is_heard_without_a_click_or_a_gap(recording: Record
     tone = Oscillator()
     tone.set_level(0.8)
     tone.set_wave(bent(0.0))
-    player.open(tone, latency=SAFE)
+    source = Copied(tone)
+    player.open(source, latency=SAFE)
     time.sleep(SETTLED)
     tone.play_note(45)
     notes = (45, 57, 52, 64, 48, 69, 50)
@@ -90,18 +109,38 @@ def test_a_tone_that_changes_is_heard_without_a_click_or_a_gap(recording: Record
     assert player.fault() == ""
     player.close()
     skip_if_gaps(player.underruns)
-    heard = recording()
-    sounding = np.flatnonzero(np.abs(heard) > 1e-4)
-    first = sounding[0]
-    last = sounding[-1]
-    assert last - first > RATE and np.abs(heard).max() <= CEILING + 1e-4
+    given = sounding_part(source.given())
+    heard = sounding_part(recording())
+    assert_neither_click_nor_gap(given)
+    skip_if_gaps(not is_contained(heard, given))  # the card itself may lose samples on a busy machine
+    assert_neither_click_nor_gap(heard)
+
+
+def sounding_part(samples: np.ndarray) -> np.ndarray:
+    """Return samples without the silence before and after them, but for one sample, so that a click there is seen."""
+    sounding = np.flatnonzero(np.abs(samples) > 1e-4)
+    return samples[max(sounding[0] - 1, 0) : sounding[-1] + 2]
+
+
+def assert_neither_click_nor_gap(samples: np.ndarray) -> None:
+    assert len(samples) > RATE and np.abs(samples).max() <= CEILING + 1e-4
     # No click: no step is steeper than the waves by themselves and the fades between them.
     slope = 0.8 * CEILING * 2 * np.pi * wavetable.note_frequency(69) / RATE * (1 + np.pi / 6)
-    assert np.abs(np.diff(heard)).max() < slope + 1.8 / (CROSSFADE * RATE) + 1 / (RAMP * RATE)
+    assert np.abs(np.diff(samples)).max() < slope + 1.8 / (CROSSFADE * RATE) + 1 / (RAMP * RATE)
     # No gap: these waves are silent only at their two crossings.
-    silent = np.abs(heard[first:last]) < 1e-3
+    silent = np.abs(samples) < 1e-3
     longest = max((len(run) for run in "".join("x" if s else " " for s in silent).split()), default=0)
     assert longest < RATE * 0.002
+
+
+def is_contained(heard: np.ndarray, given: np.ndarray) -> bool:
+    """Return whether all that was heard was given in the same order, and nothing in between is missing."""
+    if len(heard) > len(given):
+        return False
+    size = 1 << (len(given) + len(heard)).bit_length()
+    found = np.fft.irfft(np.fft.rfft(given, size) * np.conj(np.fft.rfft(heard, size)), size)
+    at = int(found[: len(given) - len(heard) + 1].argmax())
+    return bool(np.abs(given[at : at + len(heard)] - heard).max() < 1e-3)
 
 
 def test_a_dead_daemon_is_reported_and_another_is_found(sound_card: Daemon) -> None:

@@ -13,7 +13,7 @@ from studio.cli import command
 from studio.library import storage
 from studio.library.work import Work, encode_wav
 from studio.media.sounds.playback import FASTER_THAN_REAL_TIME, START_BUFFER_SECONDS, PlaybackBuffer
-from studio.media.sounds.silence import LONG, silent_tail
+from studio.media.sounds.silence import LONG_SILENCE_SECONDS, silent_tail
 from studio.media.sounds.speaker import NoSoundOutput, Speaker
 from studio.wire import messages as wire
 
@@ -244,7 +244,7 @@ def print_nothing_made(out: str) -> None:
 def print_silence(samples: wire.Array, work: Work) -> None:
     """Print where a long silence at the end of a sound (n,) int16 begins."""
     silent = silent_tail(samples[work.continued_samples :])
-    if silent >= LONG * work.sample_rate:
+    if silent >= LONG_SILENCE_SECONDS * work.sample_rate:
         since = (len(samples) - silent) / work.sample_rate
         command.print_message(f"It is silent from {since:.1f} s on. Try another seed or a higher temperature.")
 

@@ -16,9 +16,9 @@ from studio.library import models
 from studio.library.card import Card
 from studio.media.names import display_name
 
-GREATER = 8
+MAX_SIZE_RATIO = 8
 """The factor by which a model in memory may be larger than its file. The shipped ones are 1 to 3 times larger."""
-SPARE = 32 * 2**20
+SPARE_BYTES = 32 * 2**20
 """Bytes that any model may take: a small one is mostly masks, which no file holds."""
 _AGAIN = "It was not opened. Fetch it again."
 
@@ -37,7 +37,7 @@ def check_model(found: models.InstalledModel) -> None:
     sizes = {key.removeprefix("weights."): t.shape for key, t in contents.items() if key.startswith("weights.")}
     compare_weights(model, sizes, name)
     needed = sum(t.numel() * t.element_size() for t in (*model.parameters(), *model.buffers()))
-    if needed > GREATER * size + SPARE:
+    if needed > MAX_SIZE_RATIO * size + SPARE_BYTES:
         raise unfit_error(name, f"describes a model of {needed >> 20:,} MB, and the whole file has {size >> 20:,} MB")
     compare_directions(model, card, contents["directions"].shape if "directions" in contents else None, name)
     cover = contents.get("cover")

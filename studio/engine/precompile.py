@@ -14,7 +14,7 @@ from pathlib import Path
 from studio import kernels
 from studio.library import storage
 
-VERSIONS = 8
+KEPT_VERSIONS = 8
 """Folders of compiled loops that are kept. There is one for each version of the studio, 5 MB large."""
 _LOWEST = getattr(subprocess, "IDLE_PRIORITY_CLASS", 0)  # of Windows; elsewhere the child lowers its own priority
 
@@ -150,7 +150,7 @@ class Precompiler:
             if child.returncode or set(self._hurried) & set(self._left):
                 self._give_up()
             elif not self._left:
-                storage.keep_newest(kernels.cache_folder().parent, VERSIONS)
+                storage.keep_newest(kernels.cache_folder().parent, KEPT_VERSIONS)
 
     def _strike(self, loop: str) -> None:
         with self._lock:

@@ -20,19 +20,19 @@ from studio.engine.generation.sampling import LoadedModel, classes_for
 from studio.engine.levels import DoesNotFit, levels_of_sound
 from studio.wire.messages import Array
 
-NEAR = 0.05
+SEARCH_SECONDS = 0.05
 """Seconds around a requested end in which others are searched."""
-EACH = 20
+TRIED_ENDS = 20
 """Ends that are tried, and beginnings for each of them."""
-REACH = 0.02
+SCORED_SECONDS = 0.02
 """Seconds after the join whose bits are computed."""
-ALIKE = 0.006
+COMPARED_SECONDS = 0.006
 """Seconds before both ends in which the wave should be similar."""
-SHORTEST = 0.05
+SHORTEST_LOOP_SECONDS = 0.05
 """Seconds of the shortest loop."""
-TOGETHER = 5
+BATCH_SIZE = 5
 """Beginnings that are scored in one step."""
-STEP = 1024
+STEP_SAMPLES = 1024
 """The number of samples that the model processes in one step."""
 
 
@@ -61,24 +61,24 @@ def find_best_loop(
     if sound.dtype != np.int16 or sound.ndim != 1:
         raise DoesNotFit(f"the sound is {sound.shape} of {sound.dtype}, but the model works on 16-bit samples")
     rate = loaded.card.sample_rate
-    if not 0 <= begin < end <= len(sound) or end - begin < SHORTEST * rate:
-        raise DoesNotFit(f"a loop has at least {SHORTEST:g} seconds, and must lie within the sound")
+    if not 0 <= begin < end <= len(sound) or end - begin < SHORTEST_LOOP_SECONDS * rate:
+        raise DoesNotFit(f"a loop has at least {SHORTEST_LOOP_SECONDS:g} seconds, and must lie within the sound")
     pairs = loop_candidates(sound, begin, end, rate)
     x = levels_of_sound(sound, model.levels)[None].long().to(model.scale_of.device)
     c = classes_for(loaded, [seed], label)
-    count = min(round(REACH * rate), len(sound) - max(a for a, _ in pairs))
+    count = min(round(SCORED_SECONDS * rate), len(sound) - max(a for a, _ in pairs))
     stands = yield from _bits_in_place(model, x, c, min(a for a, _ in pairs), max(a for a, _ in pairs) + count)
     costs: dict[tuple[int, int], float] = {}
     log_probs = StreamingLogProb(model, c, 1)
     heard = max(min(b for _, b in pairs) - model.receptive_field - 1, 0)
     for b in sorted({b for _, b in pairs}):
-        for part in torch.split(x[:, heard:b], STEP, 1):
+        for part in torch.split(x[:, heard:b], STEP_SAMPLES, 1):
             log_probs.bits(part)
             yield None
         heard = b
         of_end = [a for a, other in pairs if other == b]
-        for first in range(0, len(of_end), TOGETHER):
-            some = of_end[first : first + TOGETHER]
+        for first in range(0, len(of_end), BATCH_SIZE):
+            some = of_end[first : first + BATCH_SIZE]
             after = torch.cat([x[:, a : a + count] for a in some])
             there = torch.stack([stands[a : a + count] for a in some])
             extra = (log_probs.bits_of_continuations(after) - there).sum(1)
@@ -91,11 +91,11 @@ def find_best_loop(
 def loop_candidates(sound: Array, begin: int, end: int, rate: int) -> list[tuple[int, int]]:
     """List possible beginnings and ends of loops, the requested ones first.
 
-    The others are EACH beginnings with each of EACH ends, the earliest first. Of loops that cost the same, the first
-    one is chosen.
+    The others are TRIED_ENDS beginnings with each of TRIED_ENDS ends, the earliest first. Of equally good loops, the
+    first one is chosen.
     """
-    near = round(NEAR * rate)
-    similar = round(ALIKE * rate)
+    near = round(SEARCH_SECONDS * rate)
+    similar = round(COMPARED_SECONDS * rate)
     most = min(near, (end - begin) // 4)
     ends = np.arange(max(end - most, similar), min(end + most, len(sound)) + 1)
     begins = np.arange(max(begin - most, 0), min(begin + most, len(sound) - 1) + 1)
@@ -104,14 +104,14 @@ def loop_candidates(sound: Array, begin: int, end: int, rate: int) -> list[tuple
     found = [(begin, end)]
     power = (before[begins] ** 2).sum(1)
     distances = power - 2 * before[ends] @ before[begins].T + (before[ends] ** 2).sum(1)[:, None]  # (ends, begins)
-    for part in np.array_split(np.arange(len(ends)), EACH):
+    for part in np.array_split(np.arange(len(ends)), TRIED_ENDS):
         if not len(part):
             continue
         row = part[distances[part].min(1).argmin()]
-        for some in np.array_split(np.arange(len(begins)), EACH):
+        for some in np.array_split(np.arange(len(begins)), TRIED_ENDS):
             if len(some):
                 pair = int(begins[some[distances[row, some].argmin()]]), int(ends[row])
-                found += [pair] if pair not in found and pair[1] - pair[0] >= SHORTEST * rate else []
+                found += [pair] if pair not in found and pair[1] - pair[0] >= SHORTEST_LOOP_SECONDS * rate else []
     return found
 
 
@@ -122,7 +122,7 @@ def _bits_in_place(
     begin = max(first - model.receptive_field - 1, 0)
     log_probs = StreamingLogProb(model, c, 1)
     found = [torch.zeros(begin, device=x.device, dtype=model.dtype)]
-    for part in torch.split(x[:, begin:end], STEP, 1):
+    for part in torch.split(x[:, begin:end], STEP_SAMPLES, 1):
         found.append(log_probs.bits(part)[0])
         yield None
     return torch.cat(found)

@@ -14,7 +14,7 @@ from studio.engine.generation.sampling import LoadedModel, likeliest_class
 from studio.engine.levels import DoesNotFit, levels_of_sound
 from studio.wire.messages import Array
 
-TOGETHER = 8
+STEPS_PER_MESSAGE = 8
 """The number of steps whose bits are sent together, so that the window redraws its lane about five times a second."""
 
 
@@ -31,8 +31,8 @@ class BitsOfPiece:
 def bits_in_pieces(loaded: LoadedModel, sound: Array, first: int, label: int | None) -> Iterator[BitsOfPiece | None]:
     """Compute the bits of the samples from number `first` on.
 
-    Yields None after each small step and a piece after TOGETHER of them. If `first` is the length of the sound, it
-    yields one empty piece with the class. Raises DoesNotFit.
+    Yields None after each small step and a piece after STEPS_PER_MESSAGE steps. If `first` is the length of the sound,
+    it yields one empty piece with the class. Raises DoesNotFit.
     """
     model = loaded.model
     if not isinstance(model, AutoregressiveSound) or model.follows_signal or not loaded.card.sample_rate:
@@ -53,9 +53,11 @@ def bits_in_pieces(loaded: LoadedModel, sound: Array, first: int, label: int | N
     ):
         log_probs.bits(part)
         yield None
-    for begin in range(first, x.shape[1], TOGETHER * SHORT_SEGMENT_SAMPLES):
+    for begin in range(first, x.shape[1], STEPS_PER_MESSAGE * SHORT_SEGMENT_SAMPLES):
         found = []
-        for part in torch.split(x[:, begin : begin + TOGETHER * SHORT_SEGMENT_SAMPLES], SHORT_SEGMENT_SAMPLES, 1):
+        for part in torch.split(
+            x[:, begin : begin + STEPS_PER_MESSAGE * SHORT_SEGMENT_SAMPLES], SHORT_SEGMENT_SAMPLES, 1
+        ):
             found.append(log_probs.bits(part)[0])
             yield None
         yield BitsOfPiece(begin, torch.cat(found).float().cpu().numpy(), label)

@@ -13,7 +13,7 @@ from studio.density.model import Model
 from studio.engine.levels import DoesNotFit, TrainingExamples, levels_of_sound
 from studio.media.sounds import audio_dataset as files
 
-LONG = 4
+CUTS_OF_LONG_SOUND = 4
 """The number of cuts from which on a sound counts as long.
 
 Cuts of a long sound begin at another place in every epoch. Cuts of a shorter sound begin at its beginning, and the
@@ -86,7 +86,7 @@ class TrainingRecordings:
         of = torch.searchsorted(first, order, right=True) - 1
         rows = []
         for sound, cut in zip(of.tolist(), (order - first[of]).tolist(), strict=True):
-            long = len(self.x[sound]) > LONG * samples
+            long = len(self.x[sound]) > CUTS_OF_LONG_SOUND * samples
             begin = cut * samples - (int(shifts[sound]) if long else 0)
             rows.append(_cut(self.x[sound], begin, samples, field, -1 if long else silence))
         return CutExamples(torch.stack(rows), None if self.c is None else self.c[of])

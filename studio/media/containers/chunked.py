@@ -14,8 +14,8 @@ from studio.media.containers.streams import (
     ELSE,
     LIMIT_32,
     LIMIT_64,
-    MOST_CHUNKS,
-    RATES,
+    MAX_CHUNKS,
+    RATE_RANGE,
     STARTS,
     AudioStream,
     ChunkLayout,
@@ -98,7 +98,7 @@ def _read_wave(layout: ChunkLayout, at: int) -> tuple[bytes, list[tuple[int, int
     long_length = 0
     data: list[tuple[int, int]] = []
     extent = DataExtent(at)
-    for _ in range(MOST_CHUNKS):
+    for _ in range(MAX_CHUNKS):
         found = _next_chunk(layout, at)
         if found is None:
             break
@@ -145,7 +145,7 @@ def find_wave64(file: BinaryIO, begin: int, name: str) -> AudioStream:
     layout = _Wave64(file, begin, size, begin + int.from_bytes(read_bytes_at(file, begin + 16, 8), "little"), head=24)
     form = b""
     at = begin + 40
-    for _ in range(MOST_CHUNKS):
+    for _ in range(MAX_CHUNKS):
         found = _next_chunk(layout, at)
         if found is None:
             break
@@ -188,7 +188,7 @@ def find_aiff(file: BinaryIO, begin: int, name: str) -> AudioStream:
     form = b""
     at = begin + 12
     sound: tuple[int, DataExtent] | None = None
-    for _ in range(MOST_CHUNKS):
+    for _ in range(MAX_CHUNKS):
         found = _next_chunk(layout, at)
         if found is None:
             break
@@ -218,7 +218,7 @@ def _aiff_stream(
     packing = form[18:22] if sort == b"AIFC" else b"NONE"
     if packing not in (*_AIFC_BYTES, *_AIFC_PLAIN):
         raise FileRefused(name, "is compressed in a way that is not read here", ELSE)
-    check_format(RATES[0], channels, name)  # the decoder says the rate
+    check_format(RATE_RANGE[0], channels, name)  # the decoder says the rate
     frame = channels * _AIFC_BYTES.get(packing, -(-bits // 8))
     if not frame:
         raise FileRefused(name, "is damaged", AGAIN)
@@ -239,7 +239,7 @@ def find_caf(file: BinaryIO, begin: int, name: str) -> AudioStream:
     kept: dict[bytes, bytes] = {}
     at = begin + 8
     sound: tuple[int, DataExtent] | None = None
-    for _ in range(MOST_CHUNKS):
+    for _ in range(MAX_CHUNKS):
         found = _next_chunk(layout, at)
         if found is None:
             break

@@ -15,13 +15,13 @@ from studio.media.containers.spliced_file import find_bytes, read_bytes_at
 from studio.media.containers.streams import AGAIN, BROKEN, ELSE, STARTS, AudioStream, begins_sound
 from studio.media.pictures.image import FileRefused, decode_opened
 
-LARGEST = 2 * 2**30
+MAX_FILE_BYTES = 2 * 2**30
 """The most bytes of a file: 2 hours in stereo of 24 bits at 48 kHz, and more that is cut off."""
-MOST = 1000
+MAX_SOUNDS = 1000
 """The most sounds of one file that are used."""
 BEFORE = "what stands before its sound was left out"
 BEGINNING_CUT = "its beginning is cut off: what is there is used"
-PARTS = f"only the first {MOST:,} of its parts are used"
+PARTS = f"only the first {MAX_SOUNDS:,} of its parts are used"
 _SEARCHED_BYTES = 2**20
 """Bytes that are searched if no sound begins where it should."""
 _ARCHIVES = (b"PK\3\4", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b", b"%PDF")
@@ -54,7 +54,7 @@ def find_streams(file: BinaryIO, name: str, ending: str) -> tuple[list[AudioStre
     found: list[AudioStream] = []
     try:
         for stream in _streams_from(file, begin, name):
-            if len(found) == MOST:
+            if len(found) == MAX_SOUNDS:
                 notes.append(PARTS)
                 break
             found.append(stream)
@@ -70,7 +70,7 @@ def find_streams(file: BinaryIO, name: str, ending: str) -> tuple[list[AudioStre
 def recognise_file(path: Path) -> FileFormat | None:
     """Return the format of a sound or film; None for any other file. Its first bytes or its name tell."""
     begins = b""
-    with contextlib.suppress(FileRefused), decode_opened(path, path.name, LARGEST) as file:
+    with contextlib.suppress(FileRefused), decode_opened(path, path.name, MAX_FILE_BYTES) as file:
         begins = file.read(BEGINNING)
     return recognise_format(begins, path.suffix)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
 from studio.media.containers.spliced_file import SplicedFile, add_range, find_bytes, read_bytes_at
-from studio.media.containers.streams import BROKEN, CUT, RATES, AudioStream
+from studio.media.containers.streams import BROKEN, CUT, RATE_RANGE, AudioStream
 
 _HEAD = 27
 _FIRST = 2
@@ -144,7 +144,7 @@ def _position_rate(file: BinaryIO, link: _Link) -> int:
     """Return how many positions make a second. In Opus that is always 48,000."""
     head = read_bytes_at(file, link.pages[0].begin, 256)
     at = head.find(b"\x01vorbis")
-    return (int.from_bytes(head[at + 12 : at + 16], "little") or RATES[0]) if at >= 0 else 48_000
+    return (int.from_bytes(head[at + 12 : at + 16], "little") or RATE_RANGE[0]) if at >= 0 else 48_000
 
 
 def _keep_whole_packets(page: bytearray) -> None:

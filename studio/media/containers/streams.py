@@ -33,11 +33,11 @@ WAVE64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0"
 STARTS = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"fLaC", b"OggS", b"caff", b"riff", b".snd", b"dns.")
 """First bytes of files of sound, except those that consist of frames, as MP3."""
 _TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICSBEGIN")
-RATES = (8_000, 384_000)
+RATE_RANGE = (8_000, 384_000)
 """The lowest and the highest rate that is read, in Hz."""
-CHANNELS = 8
+MAX_CHANNELS = 8
 """The most channels that are read."""
-MOST_CHUNKS = 100_000
+MAX_CHUNKS = 100_000
 """The most chunks of a file: more take longer than a second to skip."""
 _SEARCHED_BYTES = 65_536
 """Bytes that are searched for the chunks after a sound."""
@@ -136,7 +136,7 @@ class ChunkLayout:
 
     def _only_chunks_follow(self, at: int) -> bool:
         """Return whether chunks reach from a place to the end, or to another sound."""
-        for _ in range(MOST_CHUNKS):
+        for _ in range(MAX_CHUNKS):
             if at >= self.size:
                 return True
             found = self.chunk(at)
@@ -196,10 +196,12 @@ def make_stream(file: BinaryIO, header: bytes, start: int, extent: DataExtent, b
 
 def check_format(rate: int, channels: int, name: str) -> None:
     """Raise FileRefused if a rate or a number of channels is not read."""
-    if not RATES[0] <= rate <= RATES[1]:
-        raise FileRefused(name, f"says it has {rate:,} samples a second, and {RATES[0]:,} to {RATES[1]:,} are read")
-    if not 1 <= channels <= CHANNELS:
-        raise FileRefused(name, f"says it has {channels:,} channels, and 1 to {CHANNELS} are read")
+    if not RATE_RANGE[0] <= rate <= RATE_RANGE[1]:
+        raise FileRefused(
+            name, f"says it has {rate:,} samples a second, and {RATE_RANGE[0]:,} to {RATE_RANGE[1]:,} are read"
+        )
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise FileRefused(name, f"says it has {channels:,} channels, and 1 to {MAX_CHANNELS} are read")
 
 
 def _means_unknown(length: int, limit: int) -> bool:

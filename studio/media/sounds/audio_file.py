@@ -13,32 +13,32 @@ from pathlib import Path
 import numpy as np
 
 from studio.media.containers import blocks
-from studio.media.containers.contents import LARGEST, find_streams, refusal_reason
+from studio.media.containers.contents import MAX_FILE_BYTES, find_streams, refusal_reason
 from studio.media.containers.streams import AGAIN, BROKEN, CUT, TORN, AudioStream
 from studio.media.names import display_name
 from studio.media.pictures.image import FileRefused, decode_opened
 
 MAX_SECONDS = 2 * 3600
 """Seconds of a recording."""
-PADDING = 1.0
+PADDING_SECONDS = 1.0
 """Seconds that an encoder may add to a sound, so that two hours stay two hours as MP3."""
-SQUEEZED = 400
+MAX_UNPACK_RATIO = 400
 """The largest ratio of a sound, as 16 bits, to its file: digital silence in FLAC has 500 to 2,000, speech in the
 narrowest Opus 250."""
-ROOM = 2**25
+MIN_UNPACK_BYTES = 2**25
 """Bytes that any file may unpack to, however well it is compressed."""
-OFFSET = 0.01
+MIN_OFFSET = 0.01
 """The share of the whole height below which a mean is left alone, so that clean samples stay unchanged."""
 _MEMORY_STEP = 2**22
 """The number of samples by which memory grows."""
 _PIECE_SAMPLES = 2**20
 """The number of samples that are examined or resampled at once."""
-FEW = 400
+MIN_SAMPLES_OF_MEAN = 400
 """The number of samples below which a mean has no meaning."""
 SILENT = 1 / 32_768
-QUIET = 8 / 32_768
+QUIET_LEVEL = 8 / 32_768
 """The share of the whole height below which a sound is quiet."""
-DAMAGED = 0.001
+MAX_NAN_SHARE = 0.001
 """The largest share of samples that may be NaN."""
 _EMPTY = "is cut off before its sound begins"
 CANCELLED = "its channels cancel each other out, so the first one is used"
@@ -75,7 +75,7 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
     """
     name = display_name(os.path.basename(path))
     path = Path(path)
-    with decode_opened(path, name, LARGEST) as file:
+    with decode_opened(path, name, MAX_FILE_BYTES) as file:
         streams, form, notes = find_streams(file, name, path.suffix)
         size = os.fstat(file.fileno()).st_size
         try:
@@ -102,12 +102,12 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
     loudest = _peak_of(wave)
     if loudest < SILENT:
         notes.append("is silent")
-    elif loudest < QUIET:
+    elif loudest < QUIET_LEVEL:
         notes.append("is very quiet")
     if clipped:
         notes.append(f"clipped at {clipped:,} samples")
     seconds = length / found.rate
-    quiet = loudest < QUIET
+    quiet = loudest < QUIET_LEVEL
     return Recording(wave, rate or found.rate, name, found.rate, found.channels, seconds, clipped, quiet, tuple(notes))
 
 
@@ -167,7 +167,7 @@ def _decode_to_mono(
             mixed.append(_at_rate(np.concatenate(others), rate, mixed.rate))
             notes += [APART] if APART not in notes else []
     mixed.finish()
-    if mixed.broken > DAMAGED * entries:
+    if mixed.broken > MAX_NAN_SHARE * entries:
         raise FileRefused(name, f"holds {mixed.broken:,} samples that are not numbers", AGAIN)
     return mixed
 
@@ -195,10 +195,10 @@ def _mix_down(samples: np.ndarray, mixed: _MonoRecording, only: int | None) -> n
 
 def _check_size(seconds: float, entries: int, size: int, name: str) -> None:
     """Raise FileRefused if a file of so many bytes holds more than a recording does."""
-    if seconds > MAX_SECONDS + PADDING:
+    if seconds > MAX_SECONDS + PADDING_SECONDS:
         raise FileRefused(name, f"is longer than {MAX_SECONDS // 3600} hours")
-    if 2 * entries > ROOM and 2 * entries > SQUEEZED * size:
-        raise FileRefused(name, f"unpacks to more than {SQUEEZED} times its size, as no recording does")
+    if 2 * entries > MIN_UNPACK_BYTES and 2 * entries > MAX_UNPACK_RATIO * size:
+        raise FileRefused(name, f"unpacks to more than {MAX_UNPACK_RATIO} times its size, as no recording does")
 
 
 def _peak_of(wave: np.ndarray) -> float:
@@ -232,7 +232,7 @@ def _count_in_runs(samples: np.ndarray, top: float, least: int) -> int:
 def _clean_in_place(samples: np.ndarray, notes: list[str], centred: bool) -> None:
     """Remove the offset of a wave and scale its loudness, in place."""
     mean = float(samples.mean(dtype=np.float64))
-    if centred and abs(mean) > OFFSET and len(samples) > FEW:
+    if centred and abs(mean) > MIN_OFFSET and len(samples) > MIN_SAMPLES_OF_MEAN:
         samples -= np.float32(mean)
         notes.append(f"its middle was off by {mean:+.2f} and was put right")
     loudest = _peak_of(samples)

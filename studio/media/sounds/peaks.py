@@ -9,9 +9,9 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-STEP = 16
+TABLE_STEP = 16
 """The number of samples in an entry of the first table, and of entries of each table in an entry of the next."""
-FINEST = 64
+SAMPLES_OF_MEAN = 64
 """The number of samples of one entry of a table of means."""
 
 
@@ -37,7 +37,9 @@ class PeakPyramid:
                 self._tables.append(_GrowingRows(2))
             entries = self._tables[table]
             entries.cut(kept // step)
-            new = below[len(entries) * STEP : len(samples) // step * STEP].reshape(-1, STEP, below.shape[1])
+            new = below[len(entries) * TABLE_STEP : len(samples) // step * TABLE_STEP].reshape(
+                -1, TABLE_STEP, below.shape[1]
+            )
             entries.add(np.stack((new[..., 0].min(1), new[..., -1].max(1)), 1))
             below = entries.rows
         del self._tables[len(_table_steps(len(samples))) :]
@@ -51,9 +53,9 @@ class PeakPyramid:
         distance = float(places[-1] - places[-2])
         if distance < 2 or len(self.samples) < 2:
             return self._between_close(places)
-        level = max((n for n in range(len(self._tables)) if STEP ** (n + 1) <= distance), default=-1)
+        level = max((n for n in range(len(self._tables)) if TABLE_STEP ** (n + 1) <= distance), default=-1)
         table = self._tables[level].rows if level >= 0 else self.samples[:, None]
-        at = np.floor(places / STEP ** (level + 1)).astype(np.int64)
+        at = np.floor(places / TABLE_STEP ** (level + 1)).astype(np.int64)
         inside = at[:-1] < len(table)
         low = np.full(len(inside), np.nan)
         high = np.full(len(inside), np.nan)
@@ -95,9 +97,9 @@ class MeanTable:
     def set_numbers(self, numbers: Array, kept: int) -> None:
         """Set the numbers of now; the first `kept` of them are unchanged."""
         self._numbers = numbers
-        self._sums.cut(kept // FINEST + 1)
+        self._sums.cut(kept // SAMPLES_OF_MEAN + 1)
         done = len(self._sums) - 1
-        self._sums.add(self._sums.rows[-1] + np.cumsum(self._sums_of(done, len(numbers) // FINEST), 0))
+        self._sums.add(self._sums.rows[-1] + np.cumsum(self._sums_of(done, len(numbers) // SAMPLES_OF_MEAN), 0))
 
     def update_range(self, numbers: Array, first: int, end: int) -> None:
         """Update the entries of the numbers from `first` up to before `end`.
@@ -105,8 +107,8 @@ class MeanTable:
         The row (n,) may have grown.
         """
         self._numbers = numbers[: len(self)]
-        begin = first // FINEST
-        last = min(-(-end // FINEST), len(self._sums) - 1)
+        begin = first // SAMPLES_OF_MEAN
+        last = min(-(-end // SAMPLES_OF_MEAN), len(self._sums) - 1)
         if begin < last:
             rows = self._sums.rows
             sums = rows[begin] + np.cumsum(self._sums_of(begin, last), 0)
@@ -115,7 +117,11 @@ class MeanTable:
 
     def _sums_of(self, begin: int, end: int) -> Array:
         """Return the sum and the count of the numbers of each entry: (end - begin, 2)."""
-        new = self._numbers[begin * FINEST : end * FINEST].reshape(-1, FINEST).astype(np.float64)
+        new = (
+            self._numbers[begin * SAMPLES_OF_MEAN : end * SAMPLES_OF_MEAN]
+            .reshape(-1, SAMPLES_OF_MEAN)
+            .astype(np.float64)
+        )
         known = np.isfinite(new)
         return np.stack((np.where(known, new, 0).sum(1), known.sum(1)), 1)
 
@@ -125,9 +131,9 @@ class MeanTable:
         It is NaN if there is no number.
         """
         distance = float(places[-1] - places[-2])
-        if distance < FINEST:
+        if distance < SAMPLES_OF_MEAN:
             return self._between_close_places(places)
-        at = np.floor(places / FINEST).astype(np.int64).clip(0, len(self._sums) - 1)
+        at = np.floor(places / SAMPLES_OF_MEAN).astype(np.int64).clip(0, len(self._sums) - 1)
         return _means(np.diff(self._sums.rows[at], axis=0))
 
     def _between_close_places(self, places: Array) -> Array:
@@ -187,10 +193,10 @@ def common_prefix(before: Array, now: Array) -> int:
 def _table_steps(count: int) -> list[int]:
     """Return the samples of one entry of each table that has more than one."""
     found = []
-    step = STEP
+    step = TABLE_STEP
     while count // step > 1:
         found.append(step)
-        step *= STEP
+        step *= TABLE_STEP
     return found
 
 

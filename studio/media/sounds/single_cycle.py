@@ -64,7 +64,7 @@ _MOST_SAMPLES = MOST_FRAMES * LONGEST_CYCLE
 _MAX_WAVETABLE_BYTES = 2**23
 """The most bytes of a wavetable: 256 frames of 2,048 samples of 64 bits in two channels."""
 
-MOST_CHUNKS = 10_000
+MAX_CHUNKS = 10_000
 """The most chunks of a WAV that are read; files have fewer than twenty."""
 
 _DAMAGE_REASONS = {CUT: "is cut off", TORN: "is cut off or damaged", BROKEN: "is damaged"}
@@ -180,7 +180,7 @@ def riff_chunks(data: bytes) -> dict[bytes, bytes]:
     """
     found: dict[bytes, bytes] = {}
     at = 12 if data[:4] == b"RIFF" and data[8:12] == b"WAVE" else len(data)
-    for _ in range(MOST_CHUNKS):
+    for _ in range(MAX_CHUNKS):
         if at + 8 > len(data):
             break
         key = data[at : at + 4]

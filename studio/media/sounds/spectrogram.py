@@ -23,11 +23,11 @@ QUIETEST = -72.0
 """Decibels that are drawn as silence."""
 ROWS = 192
 """The number of rows of a column."""
-BEND = 1000 / 4.37
+LINEAR_BELOW_HZ = 1000 / 4.37
 """Hz up to which the scale is nearly linear, and above which it is nearly logarithmic."""
 FEW = 4
 """Moments of each column of a small picture."""
-AT_ONCE = 1024
+MAX_COLUMNS_AT_ONCE = 1024
 """The most columns that are computed between two frames of the window: some milliseconds."""
 
 
@@ -43,7 +43,12 @@ class Spectrogram:
         self.hop: int = self.size // 4
         self.top = rate / 2
         """Hz at the upper edge."""
-        edges = BEND * np.expm1(np.linspace(0, np.log1p(self.top / BEND), ROWS + 1)) * self.size / rate
+        edges = (
+            LINEAR_BELOW_HZ
+            * np.expm1(np.linspace(0, np.log1p(self.top / LINEAR_BELOW_HZ), ROWS + 1))
+            * self.size
+            / rate
+        )
         self._narrow = int(np.argmax(np.diff(edges) >= 1))
         middles = (edges[1:] + edges[:-1])[: self._narrow] / 2
         self._below = middles.astype(int)
@@ -66,7 +71,7 @@ class Spectrogram:
         """Return how many columns could be computed now."""
         return self._due(len(self._samples)) - self.columns
 
-    def compute_columns(self, most: int = AT_ONCE) -> Array:
+    def compute_columns(self, most: int = MAX_COLUMNS_AT_ONCE) -> Array:
         """Compute the next columns, as many as there are samples for.
 
         A column is centred on its sample.
@@ -90,7 +95,7 @@ class Spectrogram:
 
         It is 0 at the lower edge and 1 at the upper.
         """
-        return float(np.log1p(hertz / BEND) / np.log1p(self.top / BEND))
+        return float(np.log1p(hertz / LINEAR_BELOW_HZ) / np.log1p(self.top / LINEAR_BELOW_HZ))
 
     def _levels(self, frames: Array) -> Array:
         spectra = np.fft.rfft(frames * self._window, axis=1)

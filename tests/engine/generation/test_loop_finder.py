@@ -20,7 +20,7 @@ def beat(seconds: float) -> np.ndarray:
 
 def found(sound: np.ndarray, begin: int, end: int, label: int | None = 1) -> loop_finder.LoopCandidate:
     *steps, last = loop_finder.find_best_loop(HUM, sound, begin, end, 5, label)
-    assert isinstance(last, loop_finder.LoopCandidate) and len(steps) > loop_finder.EACH and not any(steps)
+    assert isinstance(last, loop_finder.LoopCandidate) and len(steps) > loop_finder.TRIED_ENDS and not any(steps)
     return last
 
 
@@ -28,7 +28,7 @@ def cost(sound: np.ndarray, begin: int, end: int) -> float:
     """Compute the cost as defined in studio/engine/generation/loop_finder.py, from whole sounds."""
     x = levels_of_sound(sound, 256)[None].long()
     c = torch.tensor([1])
-    count = round(loop_finder.REACH * RATE)
+    count = round(loop_finder.SCORED_SECONDS * RATE)
     after = torch.cat((x[:, :end], x[:, begin : begin + count]), 1)
     joined, stands = (StreamingLogProb(MODEL, c, 1).bits(each)[0] for each in (after, x[:, : begin + count]))
     return float((joined[-count:] - stands[-count:]).sum())
@@ -40,7 +40,7 @@ def test_the_best_join_has_no_more_bits_than_the_requested_one() -> None:
     assert 300 < join.tried <= 401 and join.bits < join.bits_before
     assert join.bits == pytest.approx(cost(sound, join.begin, join.end), abs=0.05)
     assert join.bits_before == pytest.approx(cost(sound, 2000, 6011), abs=0.05)
-    reach = round(loop_finder.NEAR * RATE)
+    reach = round(loop_finder.SEARCH_SECONDS * RATE)
     assert abs(join.begin - 2000) <= reach and abs(join.end - 6011) <= reach
 
 
@@ -50,7 +50,7 @@ def test_the_wave_before_both_ends_is_similar() -> None:
     assert pairs[0] == (2000, 7344) and len(set(pairs)) == len(pairs)
     ends_then_begins = [(b, a) for a, b in pairs[1:]]
     assert ends_then_begins == sorted(ends_then_begins)  # of joins that cost the same, the first is taken
-    wide = round(loop_finder.ALIKE * RATE)
+    wide = round(loop_finder.COMPARED_SECONDS * RATE)
     apart = [float(np.abs(sound[a - wide : a].astype(int) - sound[b - wide : b]).mean()) for a, b in pairs]
     assert min(apart) < 200 < apart[0]
 

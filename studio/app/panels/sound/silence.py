@@ -10,7 +10,7 @@ from studio.app.panels.sound import temperature_curve as heats
 from studio.app.panels.sound.live_settings import LiveSettings
 from studio.app.panels.sound.player import SoundPlayer
 from studio.library.models import InstalledModel
-from studio.media.sounds.silence import LONG, silent_tail
+from studio.media.sounds.silence import LONG_SILENCE_SECONDS, silent_tail
 
 MAX_SILENCE = 20.0
 """Seconds of silence allowed after a recording that is itself silent at its end: the model may still begin."""
@@ -45,9 +45,14 @@ class SilenceWatch(State):
         """Stop making after a long silence, unless something is expected to end it."""
         player = self._player
         trained = self._model()
-        if not player.making.get() or trained is None or not self._is_silent_for(LONG) or self._will_be_hotter():
+        if (
+            not player.making.get()
+            or trained is None
+            or not self._is_silent_for(LONG_SILENCE_SECONDS)
+            or self._will_be_hotter()
+        ):
             return
-        stretch = LONG
+        stretch = LONG_SILENCE_SECONDS
         if self._may_yet_begin():
             stretch = MAX_SILENCE
             if not self._is_silent_for(MAX_SILENCE):

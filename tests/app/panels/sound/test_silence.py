@@ -6,7 +6,7 @@ import numpy as np
 import soundfile
 from pytestqt.qtbot import QtBot
 
-from studio.media.sounds.silence import LONG
+from studio.media.sounds.silence import LONG_SILENCE_SECONDS
 from studio.wire.messages import Finished
 from tests.app.panels.sound.stage import RATE, SoundBench, opened
 
@@ -25,10 +25,10 @@ def test_a_silent_model_stops_by_itself_with_a_message(stage: SoundBench, qtbot:
     sound.play()
     opened(stage, qtbot)
     stage.send_samples(1.0)
-    let_fall_silent(stage, LONG - 0.5)
+    let_fall_silent(stage, LONG_SILENCE_SECONDS - 0.5)
     assert player.making.get(), "music may rest"
     let_fall_silent(stage, 30.0)
-    assert not player.making.get() and player.made_seconds <= 1.0 + LONG + 0.5
+    assert not player.making.get() and player.made_seconds <= 1.0 + LONG_SILENCE_SECONDS + 0.5
     said = stage.window.messages.current.get()
     assert said is not None and said.text == (
         '"Hum" has been silent for 8 s, so making stopped. Try another seed, or raise the temperature earlier.'
@@ -46,7 +46,7 @@ def test_sound_that_is_heard_never_stops_by_itself(stage: SoundBench, qtbot: QtB
     sound.play()
     opened(stage, qtbot)
     for _ in range(8):
-        let_fall_silent(stage, LONG - 1)
+        let_fall_silent(stage, LONG_SILENCE_SECONDS - 1)
         stage.send_samples(0.1, 200)
         assert sound.player.making.get()
 
@@ -56,10 +56,10 @@ def test_a_hand_that_changes_it_gives_it_time_again(stage: SoundBench, qtbot: Qt
     player = stage.sound.player
     sound.play()
     opened(stage, qtbot)
-    let_fall_silent(stage, LONG - 0.5)
+    let_fall_silent(stage, LONG_SILENCE_SECONDS - 0.5)
     sound.parameters.set_temperature(2.0)
     stage.engine.emit_events(Finished(job=stage.newest_edit().job))
-    let_fall_silent(stage, LONG - 0.5)
+    let_fall_silent(stage, LONG_SILENCE_SECONDS - 0.5)
     assert player.making.get()
     let_fall_silent(stage, 2.0)
     assert not player.making.get()
@@ -71,7 +71,7 @@ def test_a_higher_temperature_that_is_drawn_ahead_is_waited_for(stage: SoundBenc
     sound.set_temperature_curve([[0.0, 0.1], [15.0, 0.1], [15.0, 1.0]])
     sound.play()
     opened(stage, qtbot)
-    let_fall_silent(stage, 15.0 + LONG - 1)
+    let_fall_silent(stage, 15.0 + LONG_SILENCE_SECONDS - 1)
     assert player.making.get()
     let_fall_silent(stage, 2.0)
     assert not player.making.get()
@@ -88,7 +88,7 @@ def test_after_a_silent_recording_the_model_may_yet_begin(stage: SoundBench, qtb
     sound.play()
     opened(stage, qtbot)
     stage.play_seconds(3.5)
-    let_fall_silent(stage, 2 * LONG)
+    let_fall_silent(stage, 2 * LONG_SILENCE_SECONDS)
     assert player.making.get()
     let_fall_silent(stage, 30.0)
     said = stage.window.messages.current.get()

@@ -221,7 +221,7 @@ def sound(session: Session, seed: int) -> None:
     session.until(lambda: state.player.position >= HEARD, "The sound")
     for theme in ("dark", "light"):
         session.take("sound", theme)
-    state.stop()
+    state.player.stop()
 
 
 def settle(session: Session) -> None:

@@ -35,7 +35,7 @@ def test_the_window_opens_as_an_earlier_version_left_it(
     assert window.messages.current.get() is None
     assert window.export_settings.on_sheet.get() and window.export_settings.times.get() == 4
     assert window.complete.canvas.brush.temperature_factor.get() == 0.25
-    assert window.sound.temperature_curve.get() == ((0.0, 0.75), (1.0, 1.25))
+    assert window.sound.live_settings.temperature_curve.get() == ((0.0, 0.75), (1.0, 1.25))
     assert window.sound.history.snapshot()["done"][0][1] == {"temperature_curve": [[0.0, 0.5]]}
     assert window.generate.parameters.snapshot()["seed_used"] == 4112
     written = window.snapshot()

@@ -65,6 +65,6 @@ def test_a_file_chosen_on_an_empty_stage_opens_in_the_panel_that_can_show_it(
     dialog.findChild(QLineEdit).setText(str(tmp_path / name))
     QTest.keyClick(dialog.findChild(QLineEdit), Qt.Key.Key_Return)
     explore, sound = studio.state.explore, studio.state.sound
-    opened = explore.importing.preview if opens_in == "explore" else sound.recording
+    opened = explore.importing.preview if opens_in == "explore" else sound.source.recording
     qtbot.waitUntil(lambda: opened.get() is not None)
     assert studio.state.panel.get() == opens_in

@@ -73,6 +73,9 @@ class _Restyled(QObject):
 
 
 def test_a_change_of_theme_restyles_visible_widgets_only(studio: OpenedWindow) -> None:
+    for panel in ("explore", "complete", "sound", "generate"):  # builds their widgets
+        studio.state.show_panel(panel)
+        settle()
     every = studio.window.findChildren(QWidget)
     seen = [widget for widget in every if widget.isVisible()]
     restyled = _Restyled()
@@ -86,6 +89,9 @@ def test_a_change_of_theme_restyles_visible_widgets_only(studio: OpenedWindow) -
 
 
 def test_a_panel_that_was_hidden_has_the_theme_and_the_text_when_it_is_shown(studio: OpenedWindow) -> None:
+    studio.state.show_panel("explore")
+    settle()
+    studio.state.show_panel("generate")
     studio.state.theme.set("light")
     studio.state.preferences.text_size.set(150)
     settle()

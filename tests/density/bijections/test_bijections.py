@@ -49,6 +49,9 @@ CASES = {
     "inverted": lambda: Inverted(ChannelCoupling(True, net(1, 2), Affine(1.0))),
     "within": lambda: OnPart(Squeeze("diagonal"), ChannelCoupling(False, net(2, 4), Affine(1.0)), part=0.5),
     "chain": lambda: Chain([InvertibleConv(2), started_actnorm(), OnPart(Squeeze(), InvertibleConv(8))]),
+    "chain in a chain": lambda: Chain(
+        [InvertibleConv(2), OnPart(Squeeze(), Chain([InvertibleConv(8), InvertibleConv(8)]))]
+    ),
     "within, in steps": lambda: OnPart(Squeeze(), Chain([InvertibleConv(4), InvertibleConv(4)]), part=0.5),
     "flattened": lambda: Flattened(Chain([started_scale(), OddEven()])),
 }

@@ -1,0 +1,30 @@
+"""Levels of sounds equal values that were computed by hand."""
+
+import numpy as np
+import torch
+
+from studio.engine.levels import levels_of_sound, sound_of_levels
+
+
+def test_levels_by_mu_law_are_those_of_its_formula() -> None:
+    """Of a height s the level is ⌊(1 + sign(s) · ln(1 + 255 |s|) / ln 256) / 2 · 255 + ½⌋ (ITU-T G.711's law)."""
+    samples = np.array([-32768, -16384, -3277, -328, 0, 328, 3277, 16384, 32767], np.int16)
+    assert levels_of_sound(samples, 256).tolist() == [0, 16, 52, 98, 128, 157, 203, 239, 255]
+
+
+def test_samples_by_mu_law_are_those_of_its_formula() -> None:
+    """Of a level at height c in [-1, 1] the sample is sign(c) · (256^|c| - 1) / 255 · 32,768."""
+    assert sound_of_levels(torch.tensor([0, 127, 128, 191, 220, 255]), 256).tolist() == [
+        -32768,
+        -3,
+        3,
+        1905,
+        7051,
+        32767,
+    ]
+
+
+def test_even_levels_divide_the_range_into_equal_parts() -> None:
+    samples = np.array([-32768, -16385, -16384, -1, 0, 16383, 16384, 32767], np.int16)
+    assert levels_of_sound(samples, 4).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert sound_of_levels(torch.arange(4), 4).tolist() == [-24576, -8192, 8192, 24576]

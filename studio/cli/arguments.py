@@ -26,7 +26,7 @@ def open_artwork(path: Path, card: Card) -> wire.Array:
     """Open a user's file as an artwork in a model's size, and report conversions. Raises image.FileRefused."""
     if card.sample_rate:
         found = decoder.open_recording(path, card.sample_rate, centred=False)
-        array = audio_dataset.as_samples(found, silent=True)
+        array = audio_dataset.as_samples(found, silent=True, seconds=0)
         _say_notes(found.name, found.notes)
         return array
     if card.medium == "sound":

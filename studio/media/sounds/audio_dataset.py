@@ -73,10 +73,15 @@ def open_for_training(path: Path, rate: int, *, silent: bool = False, centred: b
     return as_samples(decoder.open_recording(path, rate, centred=centred), silent=silent)
 
 
-def as_samples(found: audio_file.Recording, *, silent: bool = False) -> np.ndarray:
-    """Return a recording as (samples,) int16. Raises FileRefused with the reason if it is too short or too quiet."""
-    if len(found.samples) < SHORTEST * found.rate:
-        raise FileRefused(found.name, f"is shorter than {SHORTEST:g} seconds")
+def as_samples(found: audio_file.Recording, *, silent: bool = False, seconds: float = SHORTEST) -> np.ndarray:
+    """Return a recording as (samples,) int16. Raises FileRefused with the reason if it is too short or too quiet.
+
+    Arguments
+        silent: whether silence is allowed, too
+        seconds: the least duration
+    """
+    if len(found.samples) < seconds * found.rate:
+        raise FileRefused(found.name, f"is shorter than {seconds:g} seconds")
     if not silent and found.quiet:
         raise FileRefused(found.name, "is silent")
     wave: np.ndarray = np.round(np.clip(found.samples * 32_768, -32_768, 32_767)).astype(np.int16)

@@ -59,6 +59,22 @@ def add(commands: ground.Commands) -> None:
         type=ground.number_between(int, 4000, 32_000),
         help=f"of recordings in Hz ({DEFAULT_RATE} of a wavenet)",
     )
+    sub.add_argument(
+        "--prepare",
+        action="append",
+        default=[],
+        metavar="OPTION=VALUE",
+        help="how files become artworks: fitting=crop|fit|pad, ground=255,255,255, folders_as_classes, trim_silence, "
+        "clip_seconds=1.5, peak=0.9",
+    )
+    sub.add_argument(
+        "--augment",
+        action="append",
+        default=[],
+        metavar="OPTION=VALUE",
+        help="how they are varied: shift=2, quarter_turns, colour=0.1 of pictures; gain=6, speed=0.1, noise=40, "
+        "fade=0.1 of recordings",
+    )
     sub.add_argument("--steps", type=ground.steps, help="how many steps (the plan's own)")
     sub.add_argument("--resume", action="store_true", help="continue an earlier run of that name")
     sub.add_argument("--force", action="store_true", help="with --resume: continue with other artworks than before")
@@ -121,10 +137,30 @@ def _read_config(args: argparse.Namespace) -> "TrainingConfig":
             study = config_for_data("model", args.source, args.family, args.preset, *_artwork_shape(args))
     except BadTrainingConfig as error:
         raise ground.WrongUse(str(error)) from None
+    study = _with_options(args, study)
     name = study.name if args.name is None else args.name
     if storage.clean_name(name) != name or not (storage.home_folder("runs") / name / "study.json").exists():
         _check_name(args, name)
     return with_name(study, name, retitle=not args.recipe) if name != study.name else study
+
+
+def _with_options(args: argparse.Namespace, study: "TrainingConfig") -> "TrainingConfig":
+    """Return the config with the options for files that were given. Raises WrongUse."""
+    import msgspec
+
+    from studio.engine.training.config import TrainingConfig, config_to_dict
+
+    fields = config_to_dict(study)
+    for part, given in (("preparation", args.prepare), ("augmentation", args.augment)):
+        for option in given:
+            name, _, value = option.partition("=")
+            if name not in fields[part]:
+                raise ground.WrongUse(f'There is no option "{name}". There are: {", ".join(fields[part])}.')
+            fields[part][name] = value.split(",") if "," in value else value or "true"
+    try:
+        return msgspec.convert(fields, TrainingConfig, strict=False)
+    except msgspec.ValidationError as error:
+        raise ground.WrongUse(f"An option is not usable: {wire.describe_error(error)}.") from None
 
 
 def _check_name(args: argparse.Namespace, name: str) -> None:

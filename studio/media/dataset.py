@@ -25,6 +25,9 @@ from studio.media.sounds.single_cycle import cycle_from_wave
 
 _ROUNDING = 8
 """Steps of 65,536 by which one cycle may differ from itself at another rate or in another format of 16 bits."""
+MIN_LEARNED = 3
+"""The least pictures or waves besides those held out: one for validation, and two for training, because one has no
+deviation to start from."""
 _PICTURES = "bytes of shape (number, height, width, channels)"
 
 
@@ -288,11 +291,19 @@ def is_held_out(key: bytes) -> bool:
     return int.from_bytes(key, "big") % 10 == 0
 
 
+def held_out_count(chosen: int, total: int) -> int:
+    """Return how many of `total` artworks are held out if the hashes choose so many.
+
+    At least one is, unless there is only one, and MIN_LEARNED are left to learn from if possible.
+    """
+    return min(max(chosen, 1), max(total - MIN_LEARNED, 1), total - 1)
+
+
 def split_keys(keys: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
-    """Split hashes into those to train on and those to hold out, each in order. Each side gets at least one of two."""
+    """Split hashes into those to train on and those to hold out, each in order."""
     ordered = sorted(keys)
     held = [key for key in ordered if is_held_out(key)] or ordered[:1]
-    held = held[: len(ordered) - 1]
+    held = held[: held_out_count(len(held), len(ordered))]
     kept = sorted(set(ordered) - set(held))
     return kept, held
 

@@ -26,6 +26,8 @@ LEAST = 20
 _REDUCED = 32
 _FREQUENCIES = 8
 _CHUNK = 2**20
+_ROUNDING = 1.0
+"""Of the spectrum, whose values are sums of 1,024 greys."""
 _WAVES = np.cos(np.pi * np.outer(np.arange(_FREQUENCIES), 2 * np.arange(_REDUCED) + 1) / (2 * _REDUCED))
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -90,7 +92,7 @@ def picture_hash(thumbnail: np.ndarray) -> int:
     block = thumbnail.shape[0] // _REDUCED
     grey = (thumbnail @ _LUMA).reshape(_REDUCED, block, _REDUCED, block).mean((1, 3))
     spectrum = (_WAVES @ grey @ _WAVES.T).reshape(-1)
-    bits = spectrum > np.median(spectrum[1:])
+    bits = spectrum > np.median(spectrum[1:]) + _ROUNDING  # so that a plain colour has the same bits everywhere
     bits[0] = False  # the mean brightness
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 

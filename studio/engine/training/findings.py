@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from studio.media.dataset import MIN_LEARNED
 from studio.media.folder_scan import FileOutcome
 from studio.wire import messages as wire
 
-MIN_ARTWORKS = 3
-"""The least pictures or waves besides those held out: one for validation, and two for training, because one has no
-deviation to start from."""
 ENOUGH_PICTURES = 50
 """Pictures with which a model can be expected to learn, as the window says."""
 ENOUGH_SECONDS = 600.0
@@ -53,7 +51,7 @@ class FolderCounts:
     @property
     def needed(self) -> int:
         """Return the least artworks that a training accepts."""
-        return 1 if self.medium == "recordings" else MIN_ARTWORKS + 1
+        return 1 if self.medium == "recordings" else MIN_LEARNED + 1
 
 
 def find_out(counts: FolderCounts) -> tuple[wire.Finding, ...]:
@@ -66,9 +64,9 @@ def _findings(counts: FolderCounts) -> Iterator[wire.Finding]:
     yield from _usable(counts)
     files = counts.files
     skipped = counts.outcomes["skipped"]
-    if skipped:
+    if skipped and counts.used:
         yield _finding("unusable", "warning", skipped, files, f"{_of(skipped, files)} cannot be used.")
-    if counts.unsuited:
+    if counts.unsuited and counts.used:
         sentence = f"{_of(counts.unsuited, files)} {_have(counts.unsuited)} nothing to learn from."
         yield _finding("unusable", "warning", counts.unsuited, files, sentence)
     if damaged := counts.outcomes["damaged"]:

@@ -20,7 +20,6 @@ from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_level
 from studio.engine.training import evaluation, loop, model_export, run_lock
 from studio.engine.training.artwork_cache import ArtworkCache
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, with_classes
-from studio.engine.training.findings import MIN_ARTWORKS as MIN_ARTWORKS
 from studio.engine.training.recordings import TrainingRecordings, to_training_recordings
 from studio.engine.training.scanning import FileMessages
 from studio.library import storage
@@ -116,7 +115,7 @@ def _load_training_data(
             yield messages.message(done, done, is_last=True)
             if "to learn from" not in refusal.reason or refusal.hint:
                 raise
-            needed = "At least 1 is needed." if study.sample_rate else f"At least {MIN_ARTWORKS + 1} are needed."
+            needed = "At least 1 is needed." if study.sample_rate else f"At least {dataset.MIN_LEARNED + 1} are needed."
             raise FileRefused(refusal.name, refusal.reason, needed) from None
         finally:
             steps.close()
@@ -285,9 +284,9 @@ def split_validation(
             TrainingRecordings((sound[:-validated],), known.c, learned),
             TrainingRecordings((sound[-validated:],), known.c),
         )
-    if isinstance(known, TrainingExamples) and len(known) < MIN_ARTWORKS:
+    if isinstance(known, TrainingExamples) and len(known) < dataset.MIN_LEARNED:
         raise DoesNotFit(
-            f'"{name}" has {len(known)} to train on, besides those held out. At least {MIN_ARTWORKS} are needed'
+            f'"{name}" has {len(known)} to train on, besides those held out. At least {dataset.MIN_LEARNED} are needed'
         )
     order = torch.randperm(len(known), generator=torch.Generator().manual_seed(0))
     validated = max(1, min(int(len(known) * share), most))

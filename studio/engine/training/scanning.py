@@ -153,7 +153,7 @@ def _scan_files(command: wire.ScanFolder, scan: FolderScan, preparer: FilePrepar
         duplicates=counts.outcomes["duplicate"],
         left_out=counts.outcomes["left_out"],
         skipped=counts.outcomes["skipped"],
-        held_out=min(max(held_out, 1), max(counts.used - 1, 0)) if counts.used != 1 else 0,
+        held_out=dataset.held_out_count(held_out, counts.used) if counts.used else 0,
         classes=tuple(sorted(counts.classes.items())),
         alike=tuple(alike),
         odd=odd,

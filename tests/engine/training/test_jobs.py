@@ -19,9 +19,10 @@ from studio.engine.jobs import JobStarter
 from studio.engine.levels import DoesNotFit, TrainingExamples
 from studio.engine.training import run_lock
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, TrainingPlan, config_to_dict
-from studio.engine.training.jobs import MIN_ARTWORKS, split_validation
+from studio.engine.training.jobs import split_validation
 from studio.engine.training.recordings import TrainingRecordings
 from studio.library import models
+from studio.media.dataset import MIN_LEARNED
 from studio.media.pictures.image import FileRefused
 from studio.wire import messages as wire
 from tests.limits import LIMIT
@@ -107,7 +108,7 @@ def test_the_test_pictures_do_not_choose_the_best_weights(tmp_path: Path, studio
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("count", [1, 2, MIN_ARTWORKS])
+@pytest.mark.parametrize("count", [1, 2, MIN_LEARNED])
 def test_very_few_pictures_are_used_or_the_needed_number_is_reported(
     family: str, count: int, tmp_path: Path, studio_home: Path
 ) -> None:
@@ -117,7 +118,7 @@ def test_very_few_pictures_are_used_or_the_needed_number_is_reported(
 
 
 @pytest.mark.parametrize("family", WAVES)
-@pytest.mark.parametrize("count", [1, 2, MIN_ARTWORKS])
+@pytest.mark.parametrize("count", [1, 2, MIN_LEARNED])
 def test_very_few_waves_are_used_or_the_needed_number_is_reported(
     family: str, count: int, tmp_path: Path, studio_home: Path
 ) -> None:
@@ -128,8 +129,8 @@ def test_very_few_waves_are_used_or_the_needed_number_is_reported(
 
 def few(folder: Path, source: Path, what: TrainingConfig, count: int) -> None:
     """Train on so many. If they are too few, the needed number is reported and nothing is left behind."""
-    if count < MIN_ARTWORKS:
-        with pytest.raises(DoesNotFit, match=f"{count} to train on.* At least {MIN_ARTWORKS} are needed"):
+    if count < MIN_LEARNED:
+        with pytest.raises(DoesNotFit, match=f"{count} to train on.* At least {MIN_LEARNED} are needed"):
             learn(folder, source, what)
         assert not (folder / "run").exists(), "its name is free again"
     else:
@@ -147,7 +148,7 @@ def test_a_folder_of_very_few_pictures_is_refused(count: int, tmp_path: Path, st
     for number, picture in enumerate(pictures(count)):
         Image.fromarray(picture[..., 0]).save(folder / f"{number}.png")
     what = study(FAMILIES["maf"][0])
-    if count > MIN_ARTWORKS:
+    if count > MIN_LEARNED:
         learn(tmp_path, folder, what)
         assert models.find_model("few").card.steps == 2
         return

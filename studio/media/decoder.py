@@ -396,7 +396,7 @@ def open_picture(
     path: Path | str, *, ground: tuple[int, int, int] | None = None, group: ReadGroup | None = None
 ) -> OpenedPicture:
     """Open a picture as `image.open_picture` does, in the child. Raises FileRefused."""
-    words = {} if ground is None else {"ground": ground}
+    words: dict[str, Any] = {} if ground is None else {"ground": ground}
     return shared_decoder.read_file("picture", path, OpenedPicture, group=group, **words)
 
 

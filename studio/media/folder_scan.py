@@ -128,7 +128,7 @@ class FolderScan:
                 reading.popleft()
                 report = self._report(listed, future)
                 if report.reason == _GONE and _identity(self.source) != identity:
-                    name = display_name(self.source.name)
+                    name = _folder_name(self.source)
                     raise FileRefused(name, _GONE, "Nothing was changed. Connect or restore it, and start again.")
                 self.done += 1
                 yield report
@@ -239,13 +239,18 @@ def walk_files(source: Path | str) -> Iterator[ListedFile | int]:
         except OSError as error:
             fault = "may not be opened by you" if isinstance(error, PermissionError) else "cannot be opened"
             if path == os.fspath(source):
-                raise FileRefused(display_name(os.path.basename(path)), fault) from None
+                raise FileRefused(_folder_name(path), fault) from None
             yield 1
             yield ListedFile(path, fault)
             continue
         inner.sort(key=os.fsencode, reverse=True)
         yield sum(not name.endswith("/") for name in inner)
         waiting.append((path, inner))
+
+
+def _folder_name(folder: Path | str) -> str:
+    """Return the name of a folder, also of `.`, made safe to show."""
+    return display_name(os.path.basename(os.path.abspath(folder)))
 
 
 def _identity(source: Path) -> tuple[int, int] | None:

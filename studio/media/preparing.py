@@ -113,7 +113,7 @@ class FilePreparer:
         return PreparedFile(content, artwork, thumbnail, damage=damage(opened.notes), width=width, height=height)
 
     def _recording(self, opened: Recording) -> PreparedFile:
-        found = {"seconds": opened.seconds, "rate": opened.file_rate, "channels": opened.channels}
+        found: dict[str, Any] = {"seconds": opened.seconds, "rate": opened.file_rate, "channels": opened.channels}
         wave = to_int16(opened.samples)
         content = hashlib.blake2b(wave.tobytes(), digest_size=16).digest()
         thumbnail = _recording_thumbnail(wave, opened.rate)

@@ -26,6 +26,8 @@ LEAST = 20
 _REDUCED = 32
 _FREQUENCIES = 8
 _CHUNK = 2**20
+_AT_ONCE = 4096
+"""Pictures whose colours are compared with the middle of all at once, to save memory."""
 _ROUNDING = 1.0
 """Of the spectrum, whose values are sums of 1,024 greys."""
 _WAVES = np.cos(np.pi * np.outer(np.arange(_FREQUENCIES), 2 * np.arange(_REDUCED) + 1) / (2 * _REDUCED))
@@ -76,10 +78,12 @@ class LikenessIndex:
         """Return the numbers of those that differ most from the others, the strangest first."""
         if self._count < LEAST:
             return ()
-        colours = self._colours[: self._count].astype(np.float32)
-        colours -= np.median(colours, 0)
-        colours /= colours.std(0) + 1.0
-        distances = np.sqrt((colours**2).mean(1))
+        colours = self._colours[: self._count]
+        some = colours[:: -(-self._count // _AT_ONCE)].astype(np.float32)
+        middle = np.median(some, 0)
+        spread = some.std(0) + 1.0
+        parts = (colours[first : first + _AT_ONCE] for first in range(0, self._count, _AT_ONCE))
+        distances = np.concatenate([np.sqrt((((part - middle) / spread) ** 2).mean(1)) for part in parts])
         usual = np.median(distances)
         deviation = np.median(np.abs(distances - usual))
         order = np.argsort(-distances, kind="stable")[:MOST_ODD]
@@ -101,4 +105,5 @@ def block_colours(thumbnail: np.ndarray) -> np.ndarray:
     """Return the mean colours of the blocks of a thumbnail (64, 64, 3): (192,) uint8."""
     block = thumbnail.shape[0] // BLOCKS
     means = thumbnail.reshape(BLOCKS, block, BLOCKS, block, 3).mean((1, 3), dtype=np.float32)
-    return np.round(means).astype(np.uint8).reshape(-1)
+    colours: np.ndarray = np.round(means).astype(np.uint8).reshape(-1)
+    return colours

@@ -163,8 +163,8 @@ def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: Comp
     yield None
     loaded = model_cache.get_model(command.model)
     card = loaded.card
-    steps = _load_data(command.source, card.shape, card.sample_rate, card.label_columns, card.preparation)
-    data = yield from _without_reports(steps)
+    loading = _load_data(command.source, card.shape, card.sample_rate, card.label_columns, card.preparation)
+    data = yield from _without_reports(loading)
     _, test = _training_and_test(data, loaded.model)
     if command.max_artworks is not None:
         test = test.select(slice(command.max_artworks))

@@ -1,6 +1,7 @@
 """Run the jobs that look at a folder before a training: one scans its files, the other previews examples."""
 
 import contextlib
+import itertools
 import random
 import time
 from collections.abc import Generator
@@ -22,7 +23,6 @@ from studio.engine.training.recordings import varied_cut
 from studio.media import dataset
 from studio.media.containers.recognition import recognise_format
 from studio.media.folder_scan import FileReport, FolderScan, ListedFile, walk_files
-from studio.media.pictures.image import FileRefused
 from studio.media.preparation import AS_USUAL, Preparation
 from studio.media.preparing import THUMBNAIL, FilePreparer
 from studio.media.similarity import LikenessIndex
@@ -39,7 +39,9 @@ SECONDS_PER_MESSAGE = 0.25
 MORE_THUMBNAILS = 64
 """The most thumbnails of files to look at that are sent at the end."""
 _JUDGED_BY_NAME = 2000
-"""Files by whose names the medium is chosen."""
+"""Pictures and sounds by whose names the medium is chosen."""
+_MOST_NAMES = 20_000
+"""The most files that are looked at for it."""
 _PICTURE_ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
 _NO_THUMBNAILS = np.zeros((0, THUMBNAIL, THUMBNAIL, 3), np.uint8)
 
@@ -107,17 +109,17 @@ def scan_folder(command: wire.ScanFolder) -> EventSteps:
         return
     preparer = FilePreparer(shape, rate, preparation)
     with contextlib.closing(ArtworkCache(preparer.options)) as cache:
-        yield from _scan_files(command, FolderScan(source, preparer, cache), preparer)
+        yield from _scan_files(command, FolderScan(source, preparer, cache), preparer, cache)
 
 
-def _scan_files(command: wire.ScanFolder, scan: FolderScan, preparer: FilePreparer) -> EventSteps:
+def _scan_files(command: wire.ScanFolder, scan: FolderScan, preparer: FilePreparer, cache: ArtworkCache) -> EventSteps:
     counts = FolderCounts(_medium(preparer))
     if preparer.preparation.folders_as_classes:
         counts.classes.update(dict.fromkeys(dataset.class_folders(scan.source), 0))
     index = LikenessIndex()
     messages = FileMessages(command.job, command.thumbnails)
     held_out = 0
-    unseen: dict[int, FileReport] = {}
+    unseen: dict[int, str] = {}  # keys of files without a thumbnail
     with contextlib.closing(scan.steps()) as steps:
         for report in steps:
             if report is not None:
@@ -128,7 +130,7 @@ def _scan_files(command: wire.ScanFolder, scan: FolderScan, preparer: FilePrepar
                     index.add(number, report.prepared.thumbnail)
                     held_out += dataset.is_held_out(report.prepared.content)
                     if not shown:
-                        unseen[number] = FileReport(report.path, report.name, report.outcome, "", report.key)
+                        unseen[number] = report.key
             yield messages.message(scan.done, scan.found)
     yield messages.message(scan.done, scan.found, is_last=True)
     alike: list[tuple[int, ...]] = []
@@ -139,11 +141,10 @@ def _scan_files(command: wire.ScanFolder, scan: FolderScan, preparer: FilePrepar
     counts.alike = sum(map(len, alike))
     counts.odd = len(odd)
     shown_now: dict[int, np.ndarray] = {}
-    for number in (*odd, *(number for group in alike for number in group)):
-        if number in unseen and number not in shown_now and len(shown_now) < MORE_THUMBNAILS:
-            yield None
-            with contextlib.suppress(FileRefused):
-                shown_now[number] = preparer.prepare(unseen[number].path).thumbnail
+    wanted = [number for number in dict.fromkeys((*odd, *itertools.chain(*alike))) if number in unseen]
+    for number in wanted[:MORE_THUMBNAILS]:
+        if (known := cache.find(unseen[number])) is not None:
+            shown_now[number] = known.thumbnail
     yield wire.FolderExamined(
         job=command.job,
         medium=counts.medium,
@@ -218,9 +219,8 @@ def choose_medium(source: Path) -> tuple[tuple[int, ...], int]:
     if (source / "index.csv").is_file():
         return (), USUAL_RATE
     pictures = sounds = 0
-    for listed in walk_files(source):
-        if not isinstance(listed, ListedFile):
-            continue
+    files = (listed for listed in walk_files(source) if isinstance(listed, ListedFile))
+    for listed in itertools.islice(files, _MOST_NAMES):
         ending = Path(listed.path).suffix.lower()
         found = recognise_format(b"", ending)
         pictures += ending in _PICTURE_ENDINGS

@@ -110,8 +110,11 @@ def read_bytes(path: Path, name: str) -> bytes:
 
 def hash_file(path: Path, most: int) -> str:
     """Return the hash of a regular file's bytes in hexadecimal. Raises FileRefused as `read_bytes`."""
+    digest = hashlib.blake2b(digest_size=16)
     with decode_opened(path, display_name(os.path.basename(path)), most) as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

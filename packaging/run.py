@@ -80,7 +80,7 @@ def test(words: Sequence[str]) -> int:
 
 
 class Ended(NamedTuple):
-    """How a tool of the tests ended."""
+    """Tells how a tool of the tests ended."""
 
     failed: bool
     seconds: float

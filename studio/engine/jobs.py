@@ -16,7 +16,7 @@ from studio.engine.generation import inpainting, loop_finder, pricing, sampling
 from studio.engine.generation.picture_job import GROUP_SIZE, PictureJob
 from studio.engine.generation.sound_job import SoundJob
 from studio.engine.levels import DoesNotFit
-from studio.engine.training import jobs
+from studio.engine.training import jobs, scanning
 from studio.wire import messages as wire
 
 
@@ -54,6 +54,10 @@ class JobStarter:
                 return self.find_loop(command)
             case wire.Score():
                 return self.score(command)
+            case wire.ScanFolder():
+                return scanning.scan_folder(command)
+            case wire.PreviewExamples():
+                return scanning.preview_examples(command)
             case wire.Train():
                 return jobs.train_model(command, self.device)
             case wire.Evaluate():

@@ -10,8 +10,10 @@ import msgspec
 from msgspec import Meta
 
 from studio import zoo
+from studio.engine.training.augmentation import Augmentation
 from studio.library import earlier_keys
 from studio.library.card import Group
+from studio.media.preparation import AS_USUAL, Preparation
 
 
 class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +74,9 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
     """
     recipe: zoo.Recipe
     plan: TrainingPlan = TrainingPlan()
+    preparation: Preparation = AS_USUAL
+    """How the files of a folder become artworks; a pack is prepared already."""
+    augmentation: Augmentation = Augmentation()
 
 
 SOUND_LEVELS = 4096
@@ -153,6 +158,17 @@ def with_name(config: TrainingConfig, name: str, *, retitle: bool) -> TrainingCo
     """
     title = _title(name) if retitle else config.title
     return config_from_json(msgspec.json.encode(msgspec.structs.replace(config, name=name, title=title)))
+
+
+def with_classes(config: TrainingConfig, count: int) -> TrainingConfig:
+    """Return the config of a model that can be asked for so many classes. Raises BadTrainingConfig if it has none."""
+    if not hasattr(config.recipe, "classes"):
+        family = zoo.FAMILIES[msgspec.to_builtins(config.recipe)["family"]].title
+        having = ", ".join(each.title for each in zoo.FAMILIES.values() if hasattr(each.recipe, "classes"))
+        raise BadTrainingConfig(f"{family} has no classes. Train without them, or choose one of: {having}.")
+    classes: object = (count,) if config.sample_rate else count
+    fields = {**msgspec.to_builtins(config.recipe), "classes": classes}
+    return msgspec.structs.replace(config, recipe=zoo.recipe_from_fields(fields))
 
 
 def with_steps(config: TrainingConfig, steps: int) -> TrainingConfig:

@@ -174,6 +174,7 @@ def _card(
         directions=tuple(str(i + 1) for i in range(count)),
         classes=classes,
         label_columns=config.label_columns,
+        preparation=config.preparation,
         seconds_each=round(seconds, 4),
         date=date.today().isoformat(),
         version=__version__,

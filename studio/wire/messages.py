@@ -20,8 +20,10 @@ from studio.wire.commands import (
     Inpaint,
     Interpolate,
     LatentPoint,
+    PrepareTraining,
     Sample,
     Score,
+    SteerTraining,
     Stop,
     StreamSound,
     Train,
@@ -41,6 +43,7 @@ from studio.wire.events import (
     Finished,
     Heartbeat,
     LoopFound,
+    ModelWritten,
     Notice,
     PicturesPreview,
     Ready,
@@ -49,7 +52,10 @@ from studio.wire.events import (
     SoundChunk,
     Starting,
     Stopped,
+    TrainingCost,
+    TrainingPrepared,
     TrainingProgress,
+    TrainingSamples,
 )
 from studio.wire.records import (
     CHUNK_SECONDS,
@@ -139,6 +145,12 @@ __all__ = [
     "Temperature",
     "Text",
     "Train",
+    "ModelWritten",
+    "PrepareTraining",
+    "SteerTraining",
+    "TrainingCost",
+    "TrainingPrepared",
+    "TrainingSamples",
     "describe_error",
 ]
 

@@ -1,8 +1,10 @@
 """Run the two training jobs: one trains a model, the other evaluates a trained one."""
 
+import contextlib
 import hashlib
 import math
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,11 @@ from studio.engine.device import ComputeDevice, free_memory
 from studio.engine.events import EventSteps, Pause
 from studio.engine.generation.sampling import ModelCache
 from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_levels, to_levels
-from studio.engine.training import evaluation, loop, model_export, run_lock
+from studio.engine.training import checkpoint, evaluation, loop, model_export, run_lock, trial
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig
+from studio.engine.training.previews import RunPreviews
 from studio.engine.training.recordings import TrainingRecordings, to_training_recordings
-from studio.library import storage
+from studio.library import models, runs, storage
 from studio.media import dataset
 from studio.media.pictures.image import FileRefused
 from studio.media.sounds import audio_dataset, likeness
@@ -29,14 +32,20 @@ TrainingData = dataset.Dataset | audio_dataset.RecordingDataset
 MIN_ARTWORKS = 3
 """The least pictures or waves besides those held out: one for validation, and two for training, because one has no
 deviation to start from."""
-WEIGHT_COPIES = 5
-"""How many copies of the weights a training needs: themselves, their average, their gradients, and two of the
-optimiser."""
 SKIPPED_PER_MESSAGE = 500
 """The largest number of skipped or damaged files in one message."""
 
 
-def train_model(command: wire.Train, device: ComputeDevice) -> EventSteps:
+@dataclass
+class RunRequests:
+    """Holds what is asked of a running training. It is done after the present step."""
+
+    sample: bool = False
+    publish: bool = False
+    finish: bool = False
+
+
+def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequests) -> EventSteps:
     """Train a model and add it to the user's own, saving as it goes.
 
     Raises run_lock.RunLocked if another process trains the same run.
@@ -49,29 +58,45 @@ def train_model(command: wire.Train, device: ComputeDevice) -> EventSteps:
     yield wire.Notice(job=command.job, text=data.report.summary)
     yield from _report_files(command.job, data.report)
     with run_lock.hold_run(folder):
-        run = loop.TrainingRun(study, folder, device.torch_device)
+        run = loop.TrainingRun(study, folder, device.torch_device, _start_weights(command))
         known, test = _training_and_test(data, run.model)
         learn, watch = split_validation(known, data.name)
         _check_resumed(run, hash_training_data(data), force=command.force)
-        for moment in loop.train_run(run, learn, watch, bf16=device.has_bf16):
-            yield from _report_progress(command.job, study, moment)
-        path = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
+        output = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
+        path = output / f"{study.name}.safetensors"
         classes = _class_names(data, run.model)
-        card = model_export.export_model(run, path / f"{study.name}.safetensors", learn, watch, test, classes)
+        previews = RunPreviews(run, command.sample_seeds, learn)
+        runs.forget_outcome(folder)
+        with contextlib.closing(loop.train_run(run, learn, watch, bf16=device.has_bf16)) as moments:
+            for moment in moments:
+                yield from _report_progress(command.job, study, moment)
+                run.ends_early = requests.finish
+                if requests.sample or previews.is_due:
+                    requests.sample = False
+                    yield from previews.draw_and_keep(command.job)
+                if requests.publish:
+                    requests.publish = False
+                    model_export.export_snapshot(run, path, learn, classes)
+                    yield wire.ModelWritten(job=command.job, name=study.name, is_final=False)
+        if command.sample_seeds:
+            yield from previews.draw_and_keep(command.job)
+        card = model_export.export_model(run, path, learn, watch, test, classes)
+        runs.write_outcome(folder, runs.RunOutcome(step=run.progress.step, value=card.value, exact=card.exact))
+        yield wire.ModelWritten(job=command.job, name=study.name, is_final=True)
     yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.held_out_text} on held-out artworks.')
 
 
-def _check_memory(study: TrainingConfig, device: ComputeDevice) -> None:
-    """Raise BadTrainingConfig if a model is too large to train in memory.
+def _start_weights(command: wire.Train) -> dict[str, torch.Tensor] | None:
+    """Return the weights of the model to start from; None for none. Raises models.BadModel."""
+    if not command.start_model:
+        return None
+    weights, _ = checkpoint.open_model(models.read_model(models.find_model(command.start_model).path))
+    return weights
 
-    It is built without memory to find out.
-    """
-    try:
-        with torch.device("meta"):
-            model = study.recipe.build(study.shape, study.levels)
-    except ValueError:  # the run itself reports the reason
-        return
-    needed = WEIGHT_COPIES * sum(p.numel() * p.element_size() for p in model.parameters())
+
+def _check_memory(study: TrainingConfig, device: ComputeDevice) -> None:
+    """Raise BadTrainingConfig if a model is too large to train in memory."""
+    needed = trial.WEIGHT_COPIES * trial.measure_weights(study)
     free = free_memory(device)
     if needed > free:
         raise BadTrainingConfig(
@@ -119,6 +144,7 @@ def _report_progress(job: str, study: TrainingConfig, moment: loop.ProgressRepor
         held_out=moment.held_out,
         rate=moment.rate,
         seconds_left=moment.seconds_left,
+        seconds=moment.seconds,
     )
 
 

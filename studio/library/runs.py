@@ -1,0 +1,156 @@
+"""Read the folders of training runs: what each learns, how far it is, its curve and its samples.
+
+A run's folder holds `study.json` (its config), `checkpoints/` (see `studio/engine/training/checkpoint.py`), `samples/`
+and, once it has ended, `outcome.json`. Everything is read as plain data, and a damaged run is left out.
+"""
+
+import contextlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from studio.library import storage
+
+SAMPLES_FOLDER = "samples"
+OUTCOME_FILE = "outcome.json"
+MAX_HEADER_BYTES = 64 * 2**20
+"""The largest header of a checkpoint that is read. It holds the whole curve."""
+_ROLLING = re.compile(r"step-(\d{8})\.safetensors")
+_SAMPLES = re.compile(r"(\d{8})\.safetensors")
+
+CurvePoint = tuple[int, float, float | None]
+"""The step, the bits per dimension of a training batch, and those of held-out artworks if they were measured."""
+
+
+class RunOutcome(msgspec.Struct, frozen=True):
+    """Describes the end of a run whose model is among the trained models."""
+
+    step: int
+    value: float
+    """The held-out figure on its card."""
+    exact: bool
+
+
+class RunConfig(msgspec.Struct, frozen=True):
+    """Holds what the window shows of a run's config."""
+
+    name: str
+    title: str
+    shape: tuple[int, ...]
+    recipe: dict[str, Any]
+    plan: dict[str, Any]
+    training_data: str = ""
+    sample_rate: int = 0
+
+
+class RunSummary(msgspec.Struct, frozen=True):
+    """Describes a run: its config, its progress, and its end if it has ended."""
+
+    folder: Path
+    config: RunConfig
+    step: int
+    seconds: float
+    curve: tuple[CurvePoint, ...]
+    outcome: RunOutcome | None
+    changed: float
+    """When it was saved last, in seconds since 1970."""
+
+
+class RunSamples(msgspec.Struct, frozen=True):
+    """Holds what a model drew after some steps: (n, height, width, channels) uint8, or (n, samples) int16."""
+
+    step: int
+    seconds: float
+    artworks: np.ndarray
+
+
+def list_runs() -> list[RunSummary]:
+    """List the runs of this computer, the one that was saved last first. Damaged ones are left out."""
+    home = storage.home_folder("runs")
+    try:
+        names = sorted(os.listdir(home))
+    except OSError:
+        return []
+    found = [run for name in names if (run := read_run(home / name)) is not None]
+    return sorted(found, key=lambda run: -run.changed)
+
+
+def read_run(folder: Path) -> RunSummary | None:
+    """Read one run; None if it has learned nothing yet, or cannot be read."""
+    try:
+        config = msgspec.json.decode((folder / "study.json").read_bytes(), type=RunConfig)
+        newest = _newest_checkpoint(folder / "checkpoints")
+        if newest is None:
+            return None
+        progress = _read_progress(newest)
+        changed = newest.stat().st_mtime
+        curve = tuple((int(step), float(loss), held_out) for step, loss, held_out in progress.get("loss_curve", ()))
+        step, seconds = int(progress["step"]), float(progress.get("seconds", 0.0))
+    except (OSError, ValueError, KeyError, TypeError, msgspec.MsgspecError):
+        return None
+    return RunSummary(folder, config, step, seconds, curve, read_outcome(folder), changed)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the config of a run as the engine takes it. Raises OSError or ValueError."""
+    config = msgspec.json.decode((folder / "study.json").read_bytes(), type=dict[str, Any])
+    return config
+
+
+def read_samples(folder: Path) -> list[RunSamples]:
+    """Return all samples of a run, oldest first."""
+    found = []
+    for path in sorted((folder / SAMPLES_FOLDER).glob("*.safetensors")):
+        name = _SAMPLES.fullmatch(path.name)
+        if name is None:
+            continue
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, SafetensorError):
+            data = path.read_bytes()
+            artworks = safetensors.numpy.load(data)["artworks"]
+            length = int.from_bytes(data[:8], "little")
+            seconds = float(json.loads(data[8 : 8 + length])["__metadata__"]["seconds"])
+            found.append(RunSamples(int(name[1]), seconds, artworks))
+    return found
+
+
+def read_outcome(folder: Path) -> RunOutcome | None:
+    """Return how a run ended; None if it has not ended."""
+    try:
+        return msgspec.json.decode((folder / OUTCOME_FILE).read_bytes(), type=RunOutcome)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def write_outcome(folder: Path, outcome: RunOutcome) -> None:
+    """Note that a run has ended. Raises storage.NotSaved."""
+    storage.write_file(folder / OUTCOME_FILE, msgspec.json.encode(outcome))
+
+
+def forget_outcome(folder: Path) -> None:
+    """Note that a run continues."""
+    storage.delete_file(folder / OUTCOME_FILE)
+
+
+def _newest_checkpoint(folder: Path) -> Path | None:
+    names = [name for name in os.listdir(folder) if _ROLLING.fullmatch(name)]
+    return folder / max(names) if names else None
+
+
+def _read_progress(path: Path) -> dict[str, Any]:
+    """Return the progress in a checkpoint's header, without reading its tensors."""
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > MAX_HEADER_BYTES:
+            raise ValueError("the header is too long")
+        header = json.loads(file.read(length))
+    progress = json.loads(header["__metadata__"]["state"])["progress"]
+    if not isinstance(progress, dict):
+        raise TypeError("no progress")
+    return progress

@@ -209,10 +209,37 @@ class StreamSound(Command, frozen=True, kw_only=True, tag="stream_sound"):
     """How often the second model is drawn."""
 
 
+class ScanFolder(Command, frozen=True, kw_only=True, tag="scan_folder"):
+    """Examine a folder or a pack before training. Answers: FilesExamined …, FolderExamined, then one ending."""
+
+    urgency: ClassVar[int] = URGENCY_QUEUED
+    source: Text
+    shape: Annotated[tuple[Annotated[int, Meta(ge=1, le=65_536)], ...], Meta(max_length=3)] = ()
+    """The shape of the training artworks, as in a training config. If it is empty, the engine chooses one for what most
+    of the files are."""
+    sample_rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
+    """Hz of recordings; 0 of pictures and single cycles."""
+    preparation: dict[str, Any] = {}
+    """How files become artworks: `studio.media.preparation.Preparation` by `msgspec.to_builtins`."""
+    thumbnails: Annotated[int, Meta(ge=0, le=10_000)] = 500
+    """How many thumbnails are sent with the files, those of the first; more are sent of files to look at."""
+
+
+class PreviewExamples(Command, frozen=True, kw_only=True, tag="preview_examples"):
+    """Prepare examples exactly as a training sees them. Answers: ExamplesPreview, then one ending."""
+
+    source: Text
+    config: dict[str, Any]
+    """The training config, as in Train."""
+    count: Annotated[int, Meta(ge=1, le=64)] = 16
+    seed: Seed = 0
+    """Chooses the artworks and their augmentations."""
+
+
 class Train(Command, frozen=True, kw_only=True, tag="train"):
     """Train a model on a folder or a pack.
 
-    Answers: SkippedFiles …, DatasetLoaded, TrainingProgress …, TrainingSamples …, ModelWritten …, then one ending.
+    Answers: FilesExamined …, DatasetLoaded, TrainingProgress …, TrainingSamples …, ModelWritten …, then one ending.
     """
 
     urgency: ClassVar[int] = URGENCY_QUEUED
@@ -297,6 +324,8 @@ AnyCommand = (
     | FindLoop
     | StreamSound
     | Score
+    | ScanFolder
+    | PreviewExamples
     | Train
     | PrepareTraining
     | SteerTraining

@@ -1,8 +1,8 @@
 """Defines the events with which an engine answers."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from studio import __version__
 from studio.wire.records import (
@@ -159,6 +159,96 @@ class LoopFound(Answer, frozen=True, kw_only=True, tag="loop_found"):
     tried_count: Count
 
 
+FileOutcome = Literal["used", "damaged", "duplicate", "left_out", "skipped"]
+"""What became of a file.
+
+`damaged`: it is used although it is cut off or damaged. `left_out`: it can be read, but is not used. `skipped`: it
+cannot be read.
+"""
+
+
+class ExaminedFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Reports what became of one file of a folder."""
+
+    name: Text
+    """The name within the folder."""
+    outcome: FileOutcome
+    reason: Text = ""
+    """The reason, which continues from the name: `is cut off`. It is empty if the file is used and whole."""
+    key: Text = ""
+    """The hash of its content in hexadecimal, by which it can be excluded; empty if it could not be read."""
+    has_thumbnail: bool = False
+    """Whether the message holds a thumbnail of it."""
+    width: Count = 0
+    height: Count = 0
+    """Pixels of a picture in its file, upright."""
+    seconds: Annotated[float, Meta(ge=0.0)] = 0.0
+    rate: Count = 0
+    channels: Count = 0
+    """Length, rate in Hz and channels of a recording in its file."""
+
+
+class FilesExamined(Answer, frozen=True, kw_only=True, tag="files_examined"):
+    """Carries the next files of a folder, in order. A file's number is its place among those of all such messages."""
+
+    files: tuple[ExaminedFile, ...]
+    thumbnails: Array
+    """(k, 64, 64, 3) uint8: of those of the files that have one, in order. A recording's is its spectrogram."""
+    done: Count
+    total: Count
+    """Files that were found so far."""
+
+
+class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """States something that the user should know about a folder before training."""
+
+    kind: Literal[
+        "unusable", "damaged", "duplicates", "alike", "odd", "same", "too_few", "few", "classes", "excluded", "ready"
+    ]
+    weight: Literal["note", "warning", "stop"]
+    """`stop`: a training would refuse the folder."""
+    count: Count
+    """How many it concerns, of `total`."""
+    total: Count
+    sentence: Text
+
+
+class FolderExamined(Answer, frozen=True, kw_only=True, tag="folder_examined"):
+    """Sums up a ScanFolder. Files are given by their numbers as in FilesExamined."""
+
+    medium: Literal["pictures", "recordings", "cycles"]
+    files: Count
+    used: Count
+    """How many are used, damaged ones among them."""
+    damaged: Count
+    duplicates: Count
+    left_out: Count
+    skipped: Count
+    held_out: Count
+    """How many of the used ones are never learned from."""
+    classes: tuple[tuple[Text, Count], ...] = ()
+    """Each class and its artworks, if sub-folders are classes."""
+    alike: tuple[tuple[Count, ...], ...] = ()
+    """Groups of used files that look or sound nearly the same, the first of each as their model."""
+    odd: tuple[Count, ...] = ()
+    """Used files that differ most from the others, the strangest first."""
+    findings: tuple[Finding, ...] = ()
+    thumbnail_files: tuple[Count, ...] = ()
+    thumbnails: Array
+    """Thumbnails as in FilesExamined, of files in `alike` and `odd` that had none there: those of `thumbnail_files`."""
+
+
+class ExamplesPreview(Answer, frozen=True, kw_only=True, tag="examples_preview"):
+    """Carries examples as a model sees them: prepared, augmented and in its levels."""
+
+    names: tuple[Text, ...]
+    """The file of each within the folder; empty if a pack does not name it."""
+    examples: Array
+    """(n, height, width, channels) uint8 or (n, samples) int16."""
+    sample_rate: Count = 0
+    """Hz of recordings; 0 of pictures and single cycles."""
+
+
 class SkippedFiles(Answer, frozen=True, kw_only=True, tag="skipped_files"):
     """Carries some of the files that are not used for training."""
 
@@ -174,10 +264,11 @@ class DamagedFiles(Answer, frozen=True, kw_only=True, tag="damaged_files"):
 
 
 class DatasetLoaded(Answer, frozen=True, kw_only=True, tag="dataset_loaded"):
-    """Reports how many files are used for training, were skipped, or were duplicates."""
+    """Reports how many files are used for training, are not used, or were duplicates."""
 
     used: Count
     skipped: Count
+    """Files that cannot be read, and files that are left out."""
     duplicates: Count
 
 
@@ -291,6 +382,9 @@ AnyEvent = (
     | LoopFound
     | SkippedFiles
     | DamagedFiles
+    | FilesExamined
+    | FolderExamined
+    | ExamplesPreview
     | DatasetLoaded
     | TrainingProgress
     | TrainingPrepared

@@ -153,7 +153,7 @@ def config_from_model(name: str, source: Path, card: Card) -> TrainingConfig:
     Raises BadTrainingConfig if the model has classes, because a folder names none.
     """
     if card.classes:
-        raise BadTrainingConfig(f'"{card.title}" has classes, and a folder has none. Choose another model to start from.')
+        raise BadTrainingConfig(f'"{card.title}" has classes, and a folder has none. Choose another model.')
     family = card.recipe["family"]
     preset = next(iter(zoo.FAMILIES[family].presets))
     usual = config_for_data(name, source, family, preset, card.shape, card.sample_rate)

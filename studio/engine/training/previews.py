@@ -52,11 +52,11 @@ class RunPreviews:
         if isinstance(self._learn, TrainingExamples):
             evaluation.update_batch_norm(model, self._learn.select(slice(BATCH_NORM_ARTWORKS)).to(run.device))
         zoo.fold(model)
-        last = None
-        for last in self._steps(model):
+        steps = list[DecodingStep]()
+        for step in self._steps(model):
+            steps = [step]
             yield None
-        assert last is not None, "there are seeds"
-        artworks = to_arrays(last.x, model.levels)
+        artworks = to_arrays(steps[-1].x, model.levels)
         progress = run.progress
         folder = storage.create_folder(run.folder / SAMPLES_FOLDER)
         data = safetensors.numpy.save({"artworks": artworks}, {"seconds": f"{progress.seconds:.3f}"})

@@ -181,7 +181,7 @@ PURE = {
     "studio.media.sounds.single_cycle", "studio.media.sounds.spectrogram", "studio.media.sounds.wavetable",
 }  # fmt: skip
 """What of media a view may call: functions from arrays to arrays."""
-RECORDS = {"studio.library.card.Card", "studio.library.models.InstalledModel"}
+RECORDS = {"studio.library.card.Card", "studio.library.models.InstalledModel", "studio.library.runs.RunSamples"}
 """Records that views show."""
 
 

@@ -1,7 +1,8 @@
 """Read the folders of training runs: what each learns, how far it is, its curve and its samples.
 
-A run's folder holds `study.json` (its config), `checkpoints/` (see `studio/engine/training/checkpoint.py`), `samples/`
-and, once it has ended, `outcome.json`. Everything is read as plain data, and a damaged run is left out.
+A run's folder holds `study.json` (its config), `source.json` (what it learns from), `checkpoints/` (see
+`studio/engine/training/checkpoint.py`), `samples/` and, once it has ended, `outcome.json`. Everything is read as plain
+data, and a damaged run is left out.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from studio.library import storage
 
 SAMPLES_FOLDER = "samples"
 OUTCOME_FILE = "outcome.json"
+SOURCE_FILE = "source.json"
 MAX_HEADER_BYTES = 64 * 2**20
 """The largest header of a checkpoint that is read. It holds the whole curve."""
 _ROLLING = re.compile(r"step-(\d{8})\.safetensors")
@@ -61,6 +63,8 @@ class RunSummary(msgspec.Struct, frozen=True):
     outcome: RunOutcome | None
     changed: float
     """When it was saved last, in seconds since 1970."""
+    source: str = ""
+    """The folder or pack that it learns from; empty if that is not known."""
 
 
 class RunSamples(msgspec.Struct, frozen=True):
@@ -95,7 +99,7 @@ def read_run(folder: Path) -> RunSummary | None:
         step, seconds = int(progress["step"]), float(progress.get("seconds", 0.0))
     except (OSError, ValueError, KeyError, TypeError, msgspec.MsgspecError):
         return None
-    return RunSummary(folder, config, step, seconds, curve, read_outcome(folder), changed)
+    return RunSummary(folder, config, step, seconds, curve, read_outcome(folder), changed, read_source(folder))
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -126,6 +130,19 @@ def read_outcome(folder: Path) -> RunOutcome | None:
         return msgspec.json.decode((folder / OUTCOME_FILE).read_bytes(), type=RunOutcome)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
+
+
+def read_source(folder: Path) -> str:
+    """Return the path that a run learns from; empty if that is not known."""
+    try:
+        return msgspec.json.decode((folder / SOURCE_FILE).read_bytes(), type=str)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
+
+
+def write_source(folder: Path, source: str) -> None:
+    """Note what a run learns from, so that it can be resumed. Raises storage.NotSaved."""
+    storage.write_file(folder / SOURCE_FILE, msgspec.json.encode(source))
 
 
 def write_outcome(folder: Path, outcome: RunOutcome) -> None:

@@ -51,5 +51,7 @@ class PanelView:
     """The batch, if its pictures are shown while they are drawn; their uncertainty can be shown, too."""
     model_filter: ModelFilter = makes_no_recordings
     """Which models can be chosen here."""
+    bar: QWidget | None = None
+    """Shown in the bar in place of the model, its facts and how pictures are shown."""
     remark: ModelRemark = no_remark
     """Returns the text that this panel's list adds to a model's card."""

@@ -17,6 +17,7 @@ from studio.app.panels.explore import view as explore
 from studio.app.panels.generate import view as generate
 from studio.app.panels.panel_view import PanelView
 from studio.app.panels.sound import view as sound
+from studio.app.panels.train import view as train
 from studio.app.takes.strip_view import TakeStripView
 from studio.app.widgets.action import Action
 from studio.app.widgets.binding import bind
@@ -112,6 +113,7 @@ class MainWindow(QWidget):
             explore.make_panel(theme, state.explore, self.dialogs),
             complete.make_panel(theme, state.complete, self.dialogs),
             sound.make_panel(theme, state.sound, self.dialogs),
+            train.make_panel(theme, state.train, self.dialogs),
         )
         self.panels = {panel.key: panel for panel in panels}
         """By key, in the order of the rail."""
@@ -411,7 +413,10 @@ class MainWindow(QWidget):
             panel.choose_model(name)
 
     def ask_file(self) -> None:
-        """Ask for a file that the open panel can open."""
+        """Ask for a file or a folder that the open panel can open."""
+        if self.open_panel.key == "train":
+            self.dialogs.ask_source_folder(self.state.train.open_folder)
+            return
         self.dialogs.ask_file(SOUNDS if self.open_panel.key == "sound" else WORKS, self.state.open_file)
 
     def stop_job(self) -> None:

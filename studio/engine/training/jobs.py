@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import math
+import os
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +68,12 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
         classes = _class_names(data, run.model)
         previews = RunPreviews(run, command.sample_seeds, learn)
         runs.forget_outcome(folder)
+        is_known = False
         with contextlib.closing(loop.train_run(run, learn, watch, bf16=device.has_bf16)) as moments:
             for moment in moments:
+                if not is_known:  # only now it is certain that something is kept
+                    runs.write_source(folder, os.path.abspath(command.source))
+                    is_known = True
                 yield from _report_progress(command.job, study, moment)
                 run.ends_early = requests.finish
                 if requests.sample or previews.is_due:

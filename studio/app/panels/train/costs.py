@@ -11,8 +11,8 @@ def size_text(count: int) -> str:
 
 
 def cost_text(seconds: float, memory: int, disk: int) -> str:
-    """Return `about 2 h · 2.1 GB memory · 310 MB on disk`."""
-    return f"{time_left(seconds)} · {size_text(memory)} memory · {size_text(disk)} on disk"
+    """Return `about 2 h · 2.1 GB memory · 310 MB disk`."""
+    return f"{time_left(seconds)} · {size_text(memory)} memory · {size_text(disk)} disk"
 
 
 def span_text(seconds: float) -> str:

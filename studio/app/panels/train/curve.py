@@ -10,7 +10,8 @@ from studio.library.runs import CurvePoint
 from studio.wire.messages import Array
 
 SMOOTHED_POINTS = 40
-"""How many points the moving average looks back on: it forgets half of a point after 28 more."""
+SMOOTHED_SHARE = 8
+"""How many points the moving average looks back on: an eighth of those so far, at most 40."""
 FIRST_CAPACITY = 1024
 
 
@@ -70,7 +71,7 @@ class Curve(State):
         if self._count == len(self._rows):
             self._rows = np.concatenate((self._rows, np.empty_like(self._rows)))
         before = self._rows[self._count - 1, 2] if self._count else training
-        share = 2.0 / (1 + min(self._count + 1, SMOOTHED_POINTS))
+        share = 2.0 / (1 + min(1 + self._count // SMOOTHED_SHARE, SMOOTHED_POINTS))
         self._rows[self._count] = step, training, before + share * (training - before)
         self._count += 1
         if held_out is not None:

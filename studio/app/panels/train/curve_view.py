@@ -4,30 +4,31 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QMouseEvent, QPen
-from PySide6.QtWidgets import QWidget
 
 from studio.app.core.guard import guarded
 from studio.app.panels.train.curve import Curve
-from studio.app.widgets.controls import Label
+from studio.app.panels.train.curve_legend_view import CurveLegend
+from studio.app.widgets.controls import ElidedLabel
 from studio.app.widgets.theme import Theme
 
 POINT_SIZE = 6
 BEST_SIZE = 11
 """Pixels of a held-out point, and of the best one."""
 SHOWN_HELD_OUT = 400
-"""The most held-out points that are drawn as dots; all are part of the line."""
+"""The most held-out points that are drawn. So few can have a line of two pixels, which Qt draws slowly."""
 
 
 class CurveView(pg.PlotWidget):
     """Draws training bits thin, the same smoothed, and held-out bits as points.
 
-    The wheel zooms, a drag moves, a double click shows everything. `caption` shows the figures under the pointer.
+    The wheel zooms, a drag moves, a double click shows everything. The legend shows the figures under the pointer.
     """
 
-    def __init__(self, theme: Theme, curve: Curve, caption: Label) -> None:
+    def __init__(self, theme: Theme, curve: Curve, legend: CurveLegend, caption: ElidedLabel) -> None:
         super().__init__(enableMenu=False)
         self._theme = theme
         self._curve = curve
+        self._legend = legend
         self._caption = caption
         self._is_log = False
         self._hovered: float | None = None
@@ -66,9 +67,9 @@ class CurveView(pg.PlotWidget):
         self._training.setData(curve.steps, curve.training)
         self._smoothed.setData(curve.steps, curve.smoothed)
         held_out = curve.held_out
+        held_out = held_out[:: -max(1, -(-len(held_out) // SHOWN_HELD_OUT))][::-1]
         self._held_out.setData(held_out[:, 0], held_out[:, 1])
-        every = max(1, -(-len(held_out) // SHOWN_HELD_OUT))
-        self._points.setData(*self._scaled(held_out[::-every][::-1]))
+        self._points.setData(*self._scaled(held_out))
         best = curve.best
         self._best.setData(*self._scaled(np.array([best] if best is not None else [], float).reshape(-1, 2)))
         self._best_name.setVisible(best is not None)
@@ -131,20 +132,21 @@ class CurveView(pg.PlotWidget):
         steps = self._curve.steps
         wanted = self._hovered if self._hovered is not None else float(steps[-1]) if len(steps) else 0.0
         found = self._curve.nearest(wanted)
-        words = ""
-        if found is not None:
-            step, training, smoothed, held_out = found
-            measured = f", held-out {held_out:.3f}" if held_out is not None else ""
-            words = f"Step {step:,}: training {training:.3f}, smoothed {smoothed:.3f}{measured} bits per dimension"
-        self._caption.setText(words)
-        self.setAccessibleDescription(words)
+        if found is None:
+            self._legend.show_figures((None, None, None))
+            self._caption.show_text("")
+            return
+        step, *figures = found
+        self._legend.show_figures(figures)
+        self._caption.show_text(f"step {step:,}")
+        self.setAccessibleDescription(f"Step {step:,}, {self._legend.accessibleDescription()} bits per dimension")
 
     def _restyle(self) -> None:
         theme = self._theme
         self.setBackground(theme.colour("window"))
         self._training.setPen(_pen(theme, "border"))
-        self._smoothed.setPen(_pen(theme, "soft"))
-        self._held_out.setPen(_pen(theme, "accent"))
+        self._smoothed.setPen(_pen(theme, "text"))
+        self._held_out.setPen(pg.mkPen(theme.colour("accent"), width=2))
         none = pg.mkPen(None)
         self._points.setPen(none)
         self._points.setBrush(pg.mkBrush(theme.colour("accent")))
@@ -166,10 +168,5 @@ class CurveView(pg.PlotWidget):
 
 
 def _pen(theme: Theme, token: str) -> QPen:
-    """Return a cosmetic pen of one pixel, which is the only one that Qt draws fast."""
+    """Return a cosmetic pen of one pixel. Only with it Qt draws many points fast."""
     return pg.mkPen(theme.colour(token), width=1, cosmetic=True)
-
-
-def make_curve_view(theme: Theme, curve: Curve, caption: Label) -> QWidget:
-    """Return the view of a curve."""
-    return CurveView(theme, curve, caption)

@@ -16,7 +16,6 @@ from studio.app.widgets.controls import (
     Label,
     SegmentedControl,
     clear_layout,
-    make_button_pair,
     make_row,
 )
 from studio.app.widgets.theme import Theme
@@ -94,6 +93,9 @@ class ModelSection(Column):
             [(key, key.capitalize()) for key in PRESETS],
             tooltip="Choose how large the model is. Larger ones learn more and take longer",
         )
+        for field in (self.family, self.start):
+            field.setSizeAdjustPolicy(ChoiceField.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            field.setMinimumContentsLength(8)
         self.size = ChoiceField(theme, "Pictures", "Choose the size in which pictures are learned")
         for side in SIZES:
             self.size.addItem(f"{side} × {side} pixels", side)
@@ -213,11 +215,12 @@ class RunSection(Column):
         super().__init__(theme, 10)
         self._state = state
         self.facts = Label("", "note", wrap=True)
+        self.source = ElidedLabel("", "note")
         self.sample = Button(theme, "Sample now", tooltip="Make samples at this moment", keys="Ctrl+Shift+G")
         self.play = Button(theme, "Open in Explore", tooltip="Play with the newest weights while it learns")
         self.generate = Button(theme, "Open in Generate", tooltip="Make pictures with the newest weights")
-        self.add_section("This run")
-        self.add_widgets(self.facts, make_button_pair(self.sample, self.play), self.generate)
+        self.add_section("This run", first=True)
+        self.add_widgets(self.facts, self.source, self.sample, self.play, self.generate)
         self.sample.clicked.connect(state.run.sample_now)
         self.play.clicked.connect(lambda: state.play(self.target))
         self.generate.clicked.connect(lambda: state.play("generate"))
@@ -236,8 +239,8 @@ class RunSection(Column):
         phase = run.phase.get()
         if shown is None:
             return
-        learns = f"Learns from {shown.source}" if shown.source else "Its folder is not known"
-        self.facts.setText(f"{wording.run_facts(shown)}. {learns}")
+        self.facts.setText(wording.run_facts(shown))
+        self.source.show_text(f"Learns from {shown.source}" if shown.source else "Its folder is not known.")
         running = phase == "running"
         self.sample.setEnabled(running and not run.sampling.get())
         self.sample.set_text("Drawing …" if run.sampling.get() else "Sample now")

@@ -145,7 +145,8 @@ class TrainingSettings(State):
     @property
     def shown_title(self) -> str:
         """Return the title of the model: the user's, or the folder's name."""
-        return self.title.get() or self._folder.name or "My model"
+        name = self._folder.name or "My model"
+        return self.title.get() or name[:1].upper() + name[1:]
 
     @property
     def medium(self) -> str:

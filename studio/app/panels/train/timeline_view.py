@@ -27,6 +27,8 @@ NOWHERE = QModelIndex()
 SIDE = 64
 """Logical pixels of a thumbnail, a whole multiple of the usual sizes of pictures."""
 GAP = 6
+RING = 3
+"""Pixels at the left of a column for the ring around it."""
 ROWS = 3
 
 
@@ -72,7 +74,7 @@ class _ColumnPainter(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         side = self._theme.scaled(SIDE)
         gap = self._theme.scaled(GAP)
-        return QSize(side + 2 * gap, self._view.rows * (side + gap) + gap)
+        return QSize(side + 2 * gap + RING, self._view.rows * (side + gap) + gap)
 
     @guarded(None)
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
@@ -80,7 +82,7 @@ class _ColumnPainter(QStyledItemDelegate):
         gap = self._theme.scaled(GAP)
         rect: QRect = option.rect
         for row, drawn in enumerate(self._pixmaps(index.row(), side)[: self._view.rows]):
-            place = QRect(rect.x() + gap, rect.y() + gap + row * (side + gap), side, side)
+            place = QRect(rect.x() + RING, rect.y() + gap + row * (side + gap), side, side)
             painter.fillRect(place, self._theme.colour("window"))
             draw_thumbnail(painter, drawn, place)
         if index.row() == self._view.shown_place:
@@ -88,7 +90,7 @@ class _ColumnPainter(QStyledItemDelegate):
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(self._theme.colour("accent"), 2))
             height = self._view.rows * (side + gap) + gap
-            frame = QRectF(rect.x() + gap - 3, rect.y() + gap - 3, side + 6, height - 2 * gap + 6)
+            frame = QRectF(rect.x() + 1, rect.y() + gap - 3, side + 4, height - 2 * gap + 6)
             painter.drawRoundedRect(frame, 4, 4)
             painter.restore()
 

@@ -8,7 +8,6 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from studio.app.core.guard import guarded
 from studio.app.files.dialogs_view import FileDialogs
 from studio.app.panels.panel_view import PanelView
-from studio.app.panels.train import costs
 from studio.app.panels.train.bar_view import TrainBar
 from studio.app.panels.train.folder_view import FolderPage
 from studio.app.panels.train.inspector_view import TrainInspector
@@ -69,24 +68,20 @@ class TrainStage(QStackedWidget):
 
 
 class TrainFoot(QWidget):
-    """Shows the main button, its time, and what else can be done."""
+    """Shows the main button, and what else can be done."""
 
     def __init__(self, theme: Theme, state: TrainState) -> None:
         super().__init__()
         self._state = state
-        self.time = Label("", "note", wrap=True)
         self.second = Button(theme, "", tooltip="")
         self.main_button = Button(theme, "Start", "primary", tooltip="Start learning", keys="Ctrl+Return")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.time)
         column.addWidget(make_button_pair(self.second, self.main_button))
         self.main_button.clicked.connect(state.press_main)
         self.second.clicked.connect(self._press_second)
         for value in (state.main_action, state.run.phase, state.run.shown):
             bind(self, value, self._show)
-        for value in (state.settings.cost, state.settings.prepared, state.run.shown):
-            bind(self, value, self._show_time)
 
     def _press_second(self) -> None:
         if self._state.run.phase.get() == "running":
@@ -111,12 +106,6 @@ class TrainFoot(QWidget):
         self.second.set_tooltip(
             "End here and keep the best model" if active else "Show the folder again, to train another model"
         )
-
-    def _show_time(self, _: object) -> None:
-        settings = self._state.settings
-        seconds = settings.seconds if self._state.run.shown.get() is None else 0.0
-        self.time.setText(f"Learns for {costs.span_text(seconds)} at most" if seconds else "")
-        self.time.setVisible(bool(seconds))
 
 
 def make_panel(theme: Theme, state: TrainState, dialogs: FileDialogs) -> PanelView:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from studio.app.core.guard import guarded
 from studio.app.panels.train import wording
+from studio.app.panels.train.curve_legend_view import CurveLegend
 from studio.app.panels.train.gauge import advice
 from studio.app.panels.train.gauge_view import GaugeView
 from studio.app.panels.train.state import TrainState
@@ -20,7 +21,7 @@ from studio.app.widgets.theme import Theme
 if TYPE_CHECKING:
     from studio.app.panels.train.curve_view import CurveView
 
-FIGURES = 4
+FIGURES = 5
 LOW_ROWS = 1
 """Seeds in the timeline of a low window."""
 
@@ -41,7 +42,8 @@ class WatchPage(QWidget):
         self.figures = [
             (Label("–", "figure"), ElidedLabel("", "note", Qt.TextElideMode.ElideRight)) for _ in range(FIGURES)
         ]
-        self.caption = Label("", "note")
+        self.legend = CurveLegend(theme)
+        self.caption = ElidedLabel("", "note", Qt.TextElideMode.ElideRight)
         self.log = Button(theme, "Log", "toggle", tooltip="Show the steps on a logarithmic axis")
         self.log.setCheckable(True)
         self.fit = Button(theme, "Show all", "link", tooltip="Show the whole curve", keys="Ctrl+0")
@@ -69,7 +71,7 @@ class WatchPage(QWidget):
         head.addWidget(self.title)
         head.addWidget(self.advice, 1)
         figures = QGridLayout()
-        figures.setHorizontalSpacing(16)
+        figures.setHorizontalSpacing(8)
         figures.setVerticalSpacing(0)
         for place, (figure, caption) in enumerate(self.figures):
             figures.addWidget(figure, 0, place)
@@ -81,7 +83,7 @@ class WatchPage(QWidget):
         self._column.addWidget(self.gauge)
         self._column.addLayout(figures)
         self._column.addLayout(self._curve_place, 1)
-        self._column.addWidget(make_row(self.caption, 0, self.log, self.fit, spacing=12))
+        self._column.addWidget(make_row(self.legend, self.caption, 0, self.log, self.fit, spacing=12))
         self._column.addWidget(make_row(self.samples_title, 0, self.samples_text))
         self._column.addWidget(self.timeline)
 
@@ -105,7 +107,7 @@ class WatchPage(QWidget):
         if self.curve is None:
             from studio.app.panels.train.curve_view import CurveView
 
-            self.curve = CurveView(self._theme, self._state.run.curve, self.caption)
+            self.curve = CurveView(self._theme, self._state.run.curve, self.legend, self.caption)
             self._curve_place.addWidget(self.curve)
 
     def _show_head(self, _: object) -> None:
@@ -117,7 +119,7 @@ class WatchPage(QWidget):
         reason = advice(word, things)
         measured = len(run.curve.held_out) > 0
         self.title.setText(wording.PHASE_WORDS.get(phase, word))
-        self.advice.setText(run.fault.get() or (reason if measured else wording.early_text(phase, things)))
+        self.advice.setText(wording.head_text(phase, run.fault.get(), reason, run.curve, things))
         self.gauge.show_word(word if measured or phase == "running" else None, reason)
 
     def _show_figures(self, _: object) -> None:

@@ -83,25 +83,30 @@ def run_row(run: RunSummary) -> str:
 def figures(
     shown: ShownRun | None, progress: TrainingProgress | None, curve: Curve, seconds: float, now: datetime.datetime
 ) -> list[tuple[str, str]]:
-    """Return the figures of a run, each with its caption. Unknown ones are a dash."""
+    """Return the figures of a run, each with its caption. Unknown ones are left out, but keep their place."""
     best = curve.best
     held_out = curve.held_out
-    bits = f"{held_out[-1, 1]:.2f}" if len(held_out) else "–"
-    caption = f"bits per dimension, best {best[1]:.2f}" if best is not None else "bits per dimension, held-out"
-    left, until = "–", "left"
-    rate, unit = "–", "a second"
+    steps = f"step {int(curve.steps[-1]):,} of {shown.steps:,}" if shown is not None and len(curve.steps) else ""
+    found = [("", "")] * 5
+    if best is not None:
+        found[0] = (f"{held_out[-1, 1]:.2f}", f"bits, best {best[1]:.2f}")
     if progress is not None and progress.seconds_left:
-        left = span_text(progress.seconds_left)
         end = now + datetime.timedelta(seconds=progress.seconds_left)
-        until = f"left, done at about {end:%H:%M}"
+        found[1] = (span_text(progress.seconds_left), f"left, until {end:%H:%M}")
+    if seconds:
+        found[2] = (span_text(seconds), steps or "so far")
     if progress is not None and progress.rate:
         rate = f"{progress.rate:,.0f}" if progress.rate >= 10 else f"{progress.rate:.1f}"
-        unit = "seconds of sound a second" if shown is not None and shown.sample_rate else "pictures a second"
-        if shown is not None and len(shown.shape) == 1 and not shown.sample_rate:
-            unit = "waves a second"
-    step = progress.step if progress is not None else int(curve.steps[-1]) if len(curve.steps) else 0
-    steps = f"step {step:,} of {shown.steps:,}" if shown is not None else "so far"
-    return [(bits, caption), (left, until), (span_text(seconds), steps), (rate, unit)]
+        found[3] = (rate, f"{_unit(shown)} a second")
+    if len(curve.smoothed):
+        found[4] = (f"{curve.smoothed[-1]:.2f}", "bits, training")
+    return found
+
+
+def _unit(shown: ShownRun | None) -> str:
+    if shown is None or len(shown.shape) == 3:
+        return "pictures"
+    return "seconds of sound" if shown.sample_rate else "waves"
 
 
 def samples_text(seconds: float, step: int) -> str:
@@ -109,14 +114,23 @@ def samples_text(seconds: float, step: int) -> str:
     return f"after {span_text(seconds)}, step {step:,}"
 
 
-def early_text(phase: Phase, things: str) -> str:
-    """Return what a run does before anything was measured."""
+def head_text(phase: Phase, fault: str, reason: str, curve: Curve, things: str) -> str:
+    """Return the sentence beside the title: what happens now, what is kept, what to do."""
+    best = curve.best
+    if fault:
+        return fault
     match phase:
         case "starting":
             return "Each file is read once, then it begins."
         case "pausing":
-            return "What it learned is saved."
+            return "What it learned is being saved."
         case "finishing":
             return "The best model is measured and saved."
-        case _:
+        case "paused":
+            return "What it learned is saved. It continues from there."
+        case "finished":
+            return f"The best model, with {best[1]:.2f} bits, is among your models." if best is not None else ""
+        case _ if best is None:
             return f"Soon it is measured on {things} that it never learns from."
+        case _:
+            return reason

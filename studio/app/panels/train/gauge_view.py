@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from studio.app.core.guard import guarded
 from studio.app.panels.train.gauge import VERDICTS, Verdict
-from studio.app.widgets.controls import announce, set_tooltip
+from studio.app.widgets.controls import announce
 from studio.app.widgets.theme import Theme
 
 COLOURS = {"Memorising": "warn", "In trouble": "danger"}
@@ -33,7 +33,6 @@ class GaugeView(QWidget):
             announce(self, f"Now {word.lower()}. {reason}")
         self._word = word
         self.setAccessibleDescription(f"{word}. {reason}" if word is not None else reason)
-        set_tooltip(self, reason)
         self.update()
 
     @guarded(QSize(300, HEIGHT))

@@ -17,6 +17,7 @@ from studio.app.widgets.controls import (
     SegmentedControl,
     clear_layout,
     make_row,
+    set_tooltip,
 )
 from studio.app.widgets.theme import Theme
 
@@ -84,7 +85,7 @@ class ModelSection(Column):
         settings = state.settings
         self.name = QLineEdit()
         self.name.setAccessibleName("Name")
-        self.name.setToolTip("Name the model")
+        set_tooltip(self.name, "Choose a name for the model")
         self.family = ChoiceField(theme, "Family", "Choose what you want to do with the model")
         self.start = ChoiceField(theme, "Start from", "Begin from a trained model instead of from nothing")
         self.preset = SegmentedControl(
@@ -100,7 +101,7 @@ class ModelSection(Column):
         for side in SIZES:
             self.size.addItem(f"{side} × {side} pixels", side)
         self.colours = SegmentedControl(
-            theme, "Colours", (("colour", "Colour"), ("grey", "Grey")), tooltip="Learn in colour or in grey"
+            theme, "Colours", (("colour", "Colour"), ("grey", "Grey")), tooltip="Choose colour or grey"
         )
         self.cost = Label("", "strong", wrap=True)
         self.measured = Label("", "note", wrap=True)

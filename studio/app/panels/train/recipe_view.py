@@ -22,7 +22,7 @@ class RecipeSection(Column):
         super().__init__(theme)
         self._settings = settings
         self.fold = Button(
-            theme, "Every dial of the recipe", "fold", "right", tooltip="Show all settings with their ranges"
+            theme, "Advanced settings", "fold", "right", tooltip="Show all settings with their ranges"
         )
         self.form = QWidget()
         self.form.setProperty("folded", True)

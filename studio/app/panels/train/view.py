@@ -19,7 +19,7 @@ from studio.app.widgets.controls import Button, Label, make_button_pair, make_em
 from studio.app.widgets.theme import Theme
 
 EMPTY_TITLE = "Train a model of your own"
-EMPTY_TEXT = "Choose a folder of 50 pictures or 10 minutes of sound, or more. Or drop it anywhere on this window."
+EMPTY_TEXT = "Choose a folder of at least 50 pictures or 10 minutes of sound. Or drop it on this window."
 MAIN_TEXTS: dict[MainAction, tuple[str, str, str]] = {
     "start": ("Start", "", "Start learning"),
     "wait": ("Starts when ready", "", "Starts as soon as the folder is examined. Click to cancel"),

@@ -89,7 +89,10 @@ DECODERS = {  # calls of libraries that read files, by the end of their dotted n
     "Image.open", "SoundFile", "soundfile.read", "soundfile.info", "soundfile.blocks", "np.load", "read_array",
     "ZipFile", "tarfile.open", "gzip.open", "wave.open", "QImageReader", "QMovie",
 }  # fmt: skip
-IN_PROCESS = {"studio.media.dataset", "studio.media.sounds.audio_dataset", "studio.media.decoder"}
+IN_PROCESS = {
+    "studio.media.dataset", "studio.media.sounds.audio_dataset", "studio.media.decoder", "studio.media.folder_scan",
+    "studio.media.preparing", "studio.media.similarity",
+}  # fmt: skip
 """What of media runs in the engine and the window; the rest of it is what the child calls."""
 UNPICKLERS = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "multiprocessing"}
 NETWORK = {"socket", "socketserver", "http", "urllib", "ftplib", "smtplib", "requests", "httpx", "asyncio"}

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-MAX_EXCLUDED = 100_000
-"""The most excluded files."""
+MAX_EXCLUDED = 10_000
+"""The most excluded files: their hashes take 350 kB in a model's card."""
 Level = Annotated[int, Meta(ge=0, le=255)]
 Colour = tuple[Level, Level, Level]
 ContentKey = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
@@ -44,3 +44,7 @@ class Preparation(msgspec.Struct, frozen=True, kw_only=True):
     ] = 0.0
     excluded: Annotated[tuple[ContentKey, ...], Meta(max_length=MAX_EXCLUDED)] = ()
     """Files that are left out, by their content, so that a renamed file stays out."""
+
+
+AS_USUAL = Preparation()
+"""The preparation unless the user chooses another."""

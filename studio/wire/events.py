@@ -249,20 +249,6 @@ class ExamplesPreview(Answer, frozen=True, kw_only=True, tag="examples_preview")
     """Hz of recordings; 0 of pictures and single cycles."""
 
 
-class SkippedFiles(Answer, frozen=True, kw_only=True, tag="skipped_files"):
-    """Carries some of the files that are not used for training."""
-
-    files: tuple[tuple[Text, Text], ...]
-    """Each file: its name within the folder, and the reason, which continues from the name: `is cut off`."""
-
-
-class DamagedFiles(Answer, frozen=True, kw_only=True, tag="damaged_files"):
-    """Carries some files that are used for training although they are cut off or damaged."""
-
-    files: tuple[tuple[Text, Text], ...]
-    """Each file: its name within the folder, and what is wrong: `cut off: what is there is used`."""
-
-
 class DatasetLoaded(Answer, frozen=True, kw_only=True, tag="dataset_loaded"):
     """Reports how many files are used for training, are not used, or were duplicates."""
 
@@ -380,8 +366,6 @@ AnyEvent = (
     | Scored
     | BitsChunk
     | LoopFound
-    | SkippedFiles
-    | DamagedFiles
     | FilesExamined
     | FolderExamined
     | ExamplesPreview

@@ -108,8 +108,6 @@ EVENTS = [
     messages.Scored(job="j", log_prob=-12.5, bits=LATENT[0], is_bound=True, label=1),
     messages.BitsChunk(job="q", first_sample=2, bits=LATENT[0, 0], label=1),
     messages.LoopFound(job="o", begin=2, end=4, join_bits=3.5, join_bits_before=20.25, tried_count=400),
-    messages.DamagedFiles(job="e", files=(("a.flac", "cut off: what is there is used"),)),
-    messages.SkippedFiles(job="e", files=(("a.png", "is cut off"), ("b/ä.txt", "is not a picture"))),
     messages.FilesExamined(
         job="e",
         files=(

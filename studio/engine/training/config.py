@@ -10,8 +10,10 @@ import msgspec
 from msgspec import Meta
 
 from studio import zoo
+from studio.engine.training.augmentation import Augmentation
 from studio.library import earlier_keys
 from studio.library.card import Card, Group
+from studio.media.preparation import AS_USUAL, Preparation
 
 
 class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +76,9 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
     beginnings may else fall silent before its first note."""
     recipe: zoo.Recipe
     plan: TrainingPlan = TrainingPlan()
+    preparation: Preparation = AS_USUAL
+    """How the files of a folder become artworks; a pack is prepared already."""
+    augmentation: Augmentation = Augmentation()
 
 
 SOUND_LEVELS = 4096
@@ -202,6 +207,17 @@ def with_name(study: TrainingConfig, name: str, *, retitle: bool) -> TrainingCon
     """
     title = _title(name) if retitle else study.title
     return config_from_json(msgspec.json.encode(msgspec.structs.replace(study, name=name, title=title)))
+
+
+def with_classes(study: TrainingConfig, count: int) -> TrainingConfig:
+    """Return the config of a model that can be asked for so many classes. Raises BadTrainingConfig if it has none."""
+    if not hasattr(study.recipe, "classes"):
+        family = zoo.FAMILIES[msgspec.to_builtins(study.recipe)["family"]].title
+        having = ", ".join(each.title for each in zoo.FAMILIES.values() if hasattr(each.recipe, "classes"))
+        raise BadTrainingConfig(f"{family} has no classes. Train without them, or choose one of: {having}.")
+    classes: object = (count,) if study.sample_rate else count
+    fields = {**msgspec.to_builtins(study.recipe), "classes": classes}
+    return msgspec.structs.replace(study, recipe=zoo.recipe_from_fields(fields))
 
 
 def with_steps(study: TrainingConfig, steps: int) -> TrainingConfig:

@@ -20,21 +20,22 @@ from studio.engine.events import EventSteps, Pause
 from studio.engine.generation.sampling import ModelCache
 from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_levels, to_levels
 from studio.engine.training import checkpoint, evaluation, loop, model_export, run_lock, trial
-from studio.engine.training.config import BadTrainingConfig, TrainingConfig
+from studio.engine.training.artwork_cache import ArtworkCache
+from studio.engine.training.config import BadTrainingConfig, TrainingConfig, with_classes
+from studio.engine.training.findings import MIN_ARTWORKS as MIN_ARTWORKS
 from studio.engine.training.previews import RunPreviews
 from studio.engine.training.recordings import TrainingRecordings, to_training_recordings
+from studio.engine.training.scanning import FileMessages
 from studio.library import models, runs, storage
 from studio.media import dataset
+from studio.media.folder_scan import FileReport
 from studio.media.pictures.image import FileRefused
+from studio.media.preparation import Preparation
+from studio.media.preparing import FilePreparer
 from studio.media.sounds import audio_dataset, likeness
 from studio.wire import messages as wire
 
 TrainingData = dataset.Dataset | audio_dataset.RecordingDataset
-MIN_ARTWORKS = 3
-"""The least pictures or waves besides those held out: one for validation, and two for training, because one has no
-deviation to start from."""
-SKIPPED_PER_MESSAGE = 500
-"""The largest number of skipped or damaged files in one message."""
 
 
 @dataclass
@@ -52,15 +53,20 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
     Raises run_lock.RunLocked if another process trains the same run.
     """
     study = msgspec.convert(command.config, TrainingConfig)
+    if study.preparation.folders_as_classes:
+        study = with_classes(study, len(dataset.class_folders(Path(command.source))))
     folder = Path(command.run_folder)
     run_lock.check_run(folder)
     _check_memory(study, device)
     data = yield from _load_training_data(command, study)
     yield wire.Notice(job=command.job, text=data.report.summary)
-    yield from _report_files(command.job, data.report)
+    not_used = len(data.report.skipped)
+    yield wire.DatasetLoaded(
+        job=command.job, used=data.report.used, skipped=not_used, duplicates=data.report.duplicates
+    )
     with run_lock.hold_run(folder):
         run = loop.TrainingRun(study, folder, device.torch_device, _start_weights(command))
-        known, test = _training_and_test(data, run.model)
+        known, test = _training_and_test(data, run.model, varied=study.augmentation.varies_sounds)
         learn, watch = split_validation(known, data.name)
         _check_resumed(run, hash_training_data(data), force=command.force)
         output = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
@@ -113,25 +119,36 @@ def _check_memory(study: TrainingConfig, device: ComputeDevice) -> None:
 def _load_training_data(
     command: wire.Train, study: TrainingConfig
 ) -> Generator[wire.AnyEvent | Pause | None, None, TrainingData]:
-    """Load the artworks of a config. Raises FileRefused, with the number that is needed, if there are too few."""
-    try:
-        return (yield from _load_data(command.source, study.shape, study.sample_rate, study.label_columns))
-    except FileRefused as refusal:
-        if isinstance(refusal, dataset.TooFewArtworks):
-            yield from _report_files(command.job, refusal.report)
-        if "to learn from" not in refusal.reason:
-            raise
-        needed = "At least 1 is needed." if study.sample_rate else f"At least {MIN_ARTWORKS + 1} are needed."
-        raise FileRefused(refusal.name, refusal.reason, needed) from None
+    """Load the artworks of a config and report each file.
 
-
-def _report_files(job: str, report: dataset.ImportReport) -> EventSteps:
-    """Report what happened to the files, one by one."""
-    for first in range(0, len(report.skipped), SKIPPED_PER_MESSAGE):
-        yield wire.SkippedFiles(job=job, files=report.skipped[first : first + SKIPPED_PER_MESSAGE])
-    for first in range(0, len(report.damaged), SKIPPED_PER_MESSAGE):
-        yield wire.DamagedFiles(job=job, files=report.damaged[first : first + SKIPPED_PER_MESSAGE])
-    yield wire.DatasetLoaded(job=job, used=report.used, skipped=len(report.skipped), duplicates=report.duplicates)
+    Raises FileRefused, with the number that is needed, if there are too few.
+    """
+    messages = FileMessages(command.job)
+    done = 0
+    preparer = FilePreparer(study.shape, study.sample_rate, study.preparation)
+    with contextlib.closing(ArtworkCache(preparer.options)) as cache:
+        steps = _load_data(
+            command.source, study.shape, study.sample_rate, study.label_columns, study.preparation, cache
+        )
+        try:
+            while True:
+                report = next(steps)
+                if report is not None:
+                    messages.add(report)
+                    done += 1
+                yield messages.message(done, done)
+        except StopIteration as end:
+            yield messages.message(done, done, is_last=True)
+            found: TrainingData = end.value
+            return found
+        except FileRefused as refusal:
+            yield messages.message(done, done, is_last=True)
+            if "to learn from" not in refusal.reason or refusal.hint:
+                raise
+            needed = "At least 1 is needed." if study.sample_rate else f"At least {MIN_ARTWORKS + 1} are needed."
+            raise FileRefused(refusal.name, refusal.reason, needed) from None
+        finally:
+            steps.close()
 
 
 def _report_progress(job: str, study: TrainingConfig, moment: loop.ProgressReport | None) -> EventSteps:
@@ -177,7 +194,8 @@ def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: Comp
     yield None
     loaded = model_cache.get_model(command.model)
     card = loaded.card
-    data = yield from _load_data(command.source, card.shape, card.sample_rate, card.label_columns)
+    steps = _load_data(command.source, card.shape, card.sample_rate, card.label_columns, card.preparation)
+    data = yield from _without_reports(steps)
     _, test = _training_and_test(data, loaded.model)
     if command.max_artworks is not None:
         test = test.select(slice(command.max_artworks))
@@ -209,18 +227,26 @@ def _unlike_training(data: TrainingData, count: int) -> torch.Tensor | None:
 
 
 def _load_data(
-    source: str, shape: tuple[int, ...], rate: int, labels: tuple[str, ...]
-) -> Generator[None, None, TrainingData]:
+    source: str,
+    shape: tuple[int, ...],
+    rate: int,
+    labels: tuple[str, ...],
+    preparation: Preparation,
+    store: ArtworkCache | None = None,
+) -> Generator[FileReport | None, None, TrainingData]:
     """Load artworks of a shape. If there is a rate, load recordings.
 
     Columns of their index give the classes.
     """
-    steps: Generator[object, None, TrainingData]
-    steps = (
-        audio_dataset.load_recordings_in_steps(Path(source), rate, labels)
-        if rate
-        else dataset.load_dataset_in_steps(Path(source), shape)
-    )
+    if rate:
+        return (yield from audio_dataset.load_recordings_in_steps(Path(source), rate, labels, preparation, store))
+    return (yield from dataset.load_dataset_in_steps(Path(source), shape, preparation, store))
+
+
+def _without_reports(
+    steps: Generator[FileReport | None, None, TrainingData],
+) -> Generator[None, None, TrainingData]:
+    """Take steps without their reports, and return the result."""
     while True:
         try:
             next(steps)
@@ -231,18 +257,18 @@ def _load_data(
 
 
 def _training_and_test(
-    data: TrainingData, model: Model
+    data: TrainingData, model: Model, *, varied: bool = False
 ) -> tuple[TrainingExamples, TrainingExamples] | tuple[TrainingRecordings, TrainingRecordings]:
     """Split data into training and held-out examples, with classes if the model has them.
 
-    Pictures of two levels become random bits. Raises DoesNotFit.
+    Pictures of two levels become random bits. Raises DoesNotFit. `varied`: whether recordings will be varied.
     """
     if isinstance(data, audio_dataset.RecordingDataset):
         if not isinstance(model, AutoregressiveSound):
             raise DoesNotFit(
                 "only a WaveNet learns from recordings. Choose it, or leave the rate out for single cycles"
             )
-        return to_training_recordings(data, model)
+        return to_training_recordings(data, model, varied=varied)
     drawn = model.levels == 2 and len(model.shape) == 3
     pairs = ((data.train, data.train_labels), (data.test, data.test_labels))
     sides = [
@@ -284,7 +310,11 @@ def split_validation(
     if isinstance(known, TrainingRecordings) and len(known) == 1:
         (sound,) = known.x
         validated = max(1, int(len(sound) * share))
-        return TrainingRecordings((sound[:-validated],), known.c), TrainingRecordings((sound[-validated:],), known.c)
+        learned = tuple(wave[:-validated] for wave in known.waves)
+        return (
+            TrainingRecordings((sound[:-validated],), known.c, learned),
+            TrainingRecordings((sound[-validated:],), known.c),
+        )
     if isinstance(known, TrainingExamples) and len(known) < MIN_ARTWORKS:
         raise DoesNotFit(
             f'"{name}" has {len(known)} to train on, besides those held out. At least {MIN_ARTWORKS} are needed'

@@ -18,6 +18,7 @@ from studio.density.model import Model
 from studio.engine.device import rounding_settings
 from studio.engine.levels import TrainingExamples
 from studio.engine.training import checkpoint, evaluation
+from studio.engine.training.augmentation import NOT_VARIED, Augmentation, SoundVariation, seeded, vary_pictures
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, TrainingPlan, config_to_dict
 from studio.engine.training.recordings import TrainingRecordings
 from studio.engine.training.start_weights import load_start_weights
@@ -163,8 +164,10 @@ class TrainingRun:
         self.progress.failures_in_a_row = 0
 
 
-def batch_of_step(examples: TrainingExamples, step: int, plan: TrainingPlan, levels: int = 256) -> TrainingExamples:
-    """Return the batch of a step.
+def batch_of_step(
+    examples: TrainingExamples, step: int, plan: TrainingPlan, levels: int = 256, how: Augmentation = NOT_VARIED
+) -> TrainingExamples:
+    """Return the batch of a step, augmented as `how` says.
 
     Every epoch is a permutation of its own, so a resumed run continues in order. If mirrored, a picture is flipped left
     to right, and a cycle of sound backwards and upside down, so that it still begins where it rises through zero.
@@ -173,20 +176,28 @@ def batch_of_step(examples: TrainingExamples, step: int, plan: TrainingPlan, lev
     epoch, place = divmod(step, each)
     order = torch.randperm(len(examples), generator=torch.Generator().manual_seed(plan.seed * 1_000_003 + epoch))
     part = examples.select(order[place * plan.batch : (place + 1) * plan.batch])
-    if not plan.mirror:
-        return part
-    mirrored = torch.rand(len(part)) < 0.5
-    other = part.x.flip(-1) if part.x.dim() == 4 else levels - 1 - part.x.flip(-1).roll(1, -1)
-    x = torch.where(mirrored.view(-1, *[1] * (part.x.dim() - 1)), other, part.x)
-    return TrainingExamples(x, part.c)
+    x = part.x
+    if plan.mirror:
+        x = mirror_some(x, levels, torch.rand(len(part)) < 0.5)
+    if x.dim() == 4:
+        x = vary_pictures(x, how, levels, seeded(plan.seed, step))
+    return part if x is part.x else TrainingExamples(x, part.c)
 
 
-def cuts_of_step(sounds: TrainingRecordings, step: int, plan: TrainingPlan, model: Model) -> TrainingExamples:
-    """Return the cuts of a step, for a model of recordings."""
+def mirror_some(x: Tensor, levels: int, mirrored: Tensor) -> Tensor:
+    """Return pictures or cycles in levels, those where `mirrored` (n,) is true mirrored."""
+    other = x.flip(-1) if x.dim() == 4 else levels - 1 - x.flip(-1).roll(1, -1)
+    return torch.where(mirrored.view(-1, *[1] * (x.dim() - 1)), other, x)
+
+
+def cuts_of_step(
+    sounds: TrainingRecordings, step: int, plan: TrainingPlan, model: Model, variation: SoundVariation | None = None
+) -> TrainingExamples:
+    """Return the cuts of a step, for a model of recordings, varied if `variation` says so."""
     if not isinstance(model, AutoregressiveSound):
         raise BadTrainingConfig("Only a WaveNet learns from recordings. Choose it, or single cycles of sound.")
     return sounds.cuts_of_step(
-        step, plan.batch, plan.cut_samples, model.receptive_field, model.silence_level, plan.seed
+        step, plan.batch, plan.cut_samples, model.receptive_field, model.silence_level, plan.seed, variation
     )
 
 
@@ -202,8 +213,14 @@ def next_batch(run: TrainingRun, learn: TrainingExamples | TrainingRecordings) -
     step = run.progress.step
     plan = run.config.plan
     if isinstance(learn, TrainingRecordings):
-        return cuts_of_step(learn, step, plan, run.model).to(run.device)
-    return batch_of_step(learn, step, plan, run.config.levels).to(run.device)
+        return cuts_of_step(learn, step, plan, run.model, variation_of(run.config)).to(run.device)
+    return batch_of_step(learn, step, plan, run.config.levels, run.config.augmentation).to(run.device)
+
+
+def variation_of(study: TrainingConfig) -> SoundVariation | None:
+    """Return how the recordings of a config are varied; None if they are not."""
+    how = study.augmentation
+    return SoundVariation(how, study.sample_rate, study.levels) if how.varies_sounds else None
 
 
 def train_run(

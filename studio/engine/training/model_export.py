@@ -197,6 +197,7 @@ def _card(
         directions=tuple(str(i + 1) for i in range(count)),
         classes=classes,
         label_columns=study.label_columns,
+        preparation=study.preparation,
         seconds_each=round(seconds, 4),
         date=date.today().isoformat(),
         version=__version__,

@@ -293,9 +293,11 @@ def test_skipped_files_are_reported_one_by_one(tmp_path: Path, studio_home: Path
     for number in range(700):
         (folder / f"x{number:03}.png").write_bytes(b"")
     events = learn(tmp_path, folder, study(FAMILIES["maf"][0]))
-    skipped = [file for event in events if isinstance(event, wire.SkippedFiles) for file in event.files]
-    assert [name for name, _ in skipped] == [f"x{number:03}.png" for number in range(700)]
-    assert {reason for _, reason in skipped} == {"is empty"}
+    files = [file for event in events if isinstance(event, wire.FilesExamined) for file in event.files]
+    assert [file.name for file in files if file.outcome == "used"] == [f"{number}.png" for number in range(6)]
+    skipped = [file for file in files if file.outcome == "skipped"]
+    assert [file.name for file in skipped] == [f"x{number:03}.png" for number in range(700)]
+    assert {file.reason for file in skipped} == {"is empty"}
     (gathered,) = [event for event in events if isinstance(event, wire.DatasetLoaded)]
     assert (gathered.used, gathered.skipped, gathered.duplicates) == (6, 700, 0)
 

@@ -14,9 +14,10 @@ from studio.app.core.autosave import SettingsFile
 from studio.app.engine.client import EngineClient
 from studio.library import models
 from tests.app.fake_speaker import FakeSpeaker
+from tests.limits import LIMIT
 
 Opener = Callable[[], AppState]
-LONG = 600_000
+LONG = round(10_000 * LIMIT)
 """Milliseconds: torch is loaded, and a model learns, on a busy machine."""
 
 

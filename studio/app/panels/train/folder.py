@@ -17,6 +17,9 @@ from studio.wire.messages import (
     ScanFolder,
 )
 
+MAX_LISTED = 5000
+"""Files that are listed by name."""
+
 
 class FolderScan(State):
     """Holds what the engine found in a folder. `grew`: more files were examined."""
@@ -37,6 +40,8 @@ class FolderScan(State):
         self.files: list[ExaminedFile] = []
         self.thumbnails: dict[int, Array] = {}
         """(64, 64, 3) uint8, by the number of the file."""
+        self.unused: list[str] = []
+        """The first files that are not used as they are, each with the reason."""
         self.total = 0
         """Files that were found so far."""
         self._is_awake = False
@@ -76,6 +81,7 @@ class FolderScan(State):
         self._request.cancel()
         self.files = []
         self.thumbnails = {}
+        self.unused = []
         self.total = 0
         self.fault.set("")
         self.report.set(None)
@@ -91,6 +97,8 @@ class FolderScan(State):
             case FilesExamined(files=files, thumbnails=thumbnails, total=total):
                 first = len(self.files)
                 self.files += files
+                reasons = [f'"{file.name}" {file.reason}' for file in files if file.outcome != "used"]
+                self.unused += reasons[: MAX_LISTED - len(self.unused)]
                 shown = (number for number, file in enumerate(files, first) if file.has_thumbnail)
                 self.thumbnails |= dict(zip(shown, thumbnails, strict=False))
                 self.total = total

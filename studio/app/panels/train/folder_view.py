@@ -10,12 +10,11 @@ from studio.app.panels.train.wording import folder_title
 from studio.app.widgets.binding import bind
 from studio.app.widgets.controls import Label, SegmentedControl, clear_layout, make_row
 from studio.app.widgets.theme import Theme
+from studio.wire.messages import Finding
 
 REFRESH_INTERVAL = 100
 """Milliseconds between two updates while files are examined."""
 FILTERS = (("all", "All"), ("alike", "Look alike"), ("odd", "Unlike the rest"), ("unused", "Not used"))
-MAX_LISTED = 5000
-"""Files that are listed by name."""
 
 
 class FolderPage(QWidget):
@@ -27,6 +26,7 @@ class FolderPage(QWidget):
         self._state = state
         self._folder: FolderScan = state.folder
         self._filter = "all"
+        self._shown_findings: tuple[Finding, ...] = ()
         self.title = Label("", "title")
         self.note = Label("", "soft", wrap=True)
         self.findings = QVBoxLayout()
@@ -73,27 +73,32 @@ class FolderPage(QWidget):
         report = folder.report.get()
         self.title.setText(folder_title(folder))
         self.note.setText(folder.fault.get() or folder.source.get())
-        clear_layout(self.findings)
-        for finding in report.findings if report is not None else ():
-            roles = {"note": "soft", "warning": "warn", "stop": "danger"}
-            self.findings.addWidget(Label(finding.sentence, roles[finding.weight], wrap=True))
+        self._show_findings(report.findings if report is not None else ())
         alike = [number for group in report.alike for number in group] if report is not None else []
         odd = list(report.odd) if report is not None else []
-        unused = [f'"{file.name}" {file.reason}' for file in folder.files if file.outcome not in ("used",)]
-        available = {"all": True, "alike": bool(alike), "odd": bool(odd), "unused": bool(unused)}
+        available = {"all": True, "alike": bool(alike), "odd": bool(odd), "unused": bool(folder.unused)}
         for key, enabled in available.items():
             self.filter.button_of(key).setEnabled(enabled)
         if not available[self._filter]:
             self._filter = "all"
             self.filter.show_choice("all")
         if self._filter == "unused":
-            text = "\n".join(unused[:MAX_LISTED])
+            text = "\n".join(folder.unused)
             if text != self.names.toPlainText():
                 self.names.setPlainText(text)
         everything = [number for number in sorted(folder.thumbnails) if number < len(folder.files)]
         self.thumbnails.show_files({"alike": alike, "odd": odd}.get(self._filter, everything))
         self._lists.setCurrentIndex(1 if self._filter == "unused" else 0)
         self.hint.setVisible(self._filter != "unused" and bool(everything))
+
+    def _show_findings(self, findings: tuple[Finding, ...]) -> None:
+        if findings == self._shown_findings:
+            return
+        self._shown_findings = findings
+        clear_layout(self.findings)
+        roles = {"note": "soft", "warning": "warn", "stop": "danger"}
+        for finding in findings:
+            self.findings.addWidget(Label(finding.sentence, roles[finding.weight], wrap=True))
 
     def _lay_out(self) -> None:
         px = self._theme.scaled

@@ -220,8 +220,16 @@ class RunSection(Column):
         self.sample = Button(theme, "Sample now", tooltip="Make samples at this moment", keys="Ctrl+Shift+G")
         self.play = Button(theme, "Open in Explore", tooltip="Play with the newest weights while it learns")
         self.generate = Button(theme, "Open in Generate", tooltip="Make pictures with the newest weights")
-        self.add_section("This run", first=True)
-        self.add_widgets(self.facts, self.source, self.sample, self.play, self.generate)
+        self.leave = Button(theme, "New training", "link", tooltip="Show the folder again, to train another model")
+        self.add_widgets(
+            make_row(Label("This run", "heading"), 0, self.leave),
+            self.facts,
+            self.source,
+            self.sample,
+            self.play,
+            self.generate,
+        )
+        self.leave.clicked.connect(state.leave_run)
         self.sample.clicked.connect(state.run.sample_now)
         self.play.clicked.connect(lambda: state.play(self.target))
         self.generate.clicked.connect(lambda: state.play("generate"))
@@ -242,6 +250,7 @@ class RunSection(Column):
             return
         self.facts.setText(wording.run_facts(shown))
         self.source.show_text(f"Learns from {shown.source}" if shown.source else "Its folder is not known.")
+        self.leave.setEnabled(not run.is_active)
         running = phase == "running"
         self.sample.setEnabled(running and not run.sampling.get())
         self.sample.set_text("Drawing …" if run.sampling.get() else "Sample now")

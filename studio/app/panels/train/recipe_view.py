@@ -21,9 +21,7 @@ class RecipeSection(Column):
     def __init__(self, theme: Theme, settings: TrainingSettings) -> None:
         super().__init__(theme)
         self._settings = settings
-        self.fold = Button(
-            theme, "Advanced settings", "fold", "right", tooltip="Show all settings with their ranges"
-        )
+        self.fold = Button(theme, "Advanced settings", "fold", "right", tooltip="Show all settings with their ranges")
         self.form = QWidget()
         self.form.setProperty("folded", True)
         self.form.hide()

@@ -80,6 +80,8 @@ class TrainingProcess(State):
         """The panel that waits for the newest weights; empty if none does."""
         self.curve = Curve(self)
         self.samples: list[RunSamples] = []
+        self._is_last_step = False
+        """Whether the run is finished as soon as it is at work."""
         self._steer_number = 0
         self._engine = engine
         self._request = Request(engine, "training", "single", self)
@@ -165,8 +167,11 @@ class TrainingProcess(State):
             self._request.stop()
 
     def finish(self) -> None:
-        """End here and keep the best model."""
-        if self.phase.get() == "running":
+        """End here and keep the best model. A paused run takes one more step for it."""
+        if self.phase.get() == "paused":
+            self.resume()
+            self._is_last_step = True
+        elif self.phase.get() == "running":
             self.phase.set("finishing")
             self._steer("finish")
 
@@ -189,6 +194,7 @@ class TrainingProcess(State):
 
     def _train(self, folder: Path, config: dict[str, Any], source: str, start_model: str) -> None:
         self.phase.set("starting")
+        self._is_last_step = False
         self.progress.set(None)
         self._request.ask(
             lambda job: Train(
@@ -227,6 +233,9 @@ class TrainingProcess(State):
     def _add_progress(self, event: TrainingProgress) -> None:
         if self.phase.get() == "starting":
             self.phase.set("running")
+        if self._is_last_step:
+            self._is_last_step = False
+            self.finish()
         self.step.set(event.step)
         self.seconds.set(event.seconds)
         self.curve.add_point(event.step, event.loss, event.held_out)

@@ -23,7 +23,7 @@ from studio.library.models import InstalledModel
 from studio.library.runs import RunSamples, RunSummary
 from studio.wire.messages import TrainingPrepared, TrainingProgress
 
-MainAction = Literal["start", "wait", "pause", "resume", "none"]
+MainAction = Literal["start", "wait", "pause", "resume", "new", "none"]
 
 
 class TrainState(PanelState):
@@ -138,6 +138,8 @@ class TrainState(PanelState):
                 self.run.pause()
             case "resume":
                 self.run.resume()
+            case "new":
+                self.leave_run()
             case "none":
                 pass
 
@@ -207,6 +209,8 @@ class TrainState(PanelState):
             action = "pause"
         elif phase in ("paused", "failed"):
             action = "resume"
+        elif phase == "finished":
+            action = "new"
         elif phase == "none" and self.folder.source.get() and self.run.shown.get() is None:
             action = "wait" if self.waits.get() else "start"
         self.main_action.set(action)

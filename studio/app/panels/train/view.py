@@ -19,12 +19,13 @@ from studio.app.widgets.controls import Button, Label, make_button_pair, make_em
 from studio.app.widgets.theme import Theme
 
 EMPTY_TITLE = "Train a model of your own"
-EMPTY_TEXT = "Choose a folder of at least 50 pictures or 10 minutes of sound. Or drop it on this window."
+EMPTY_TEXT = "Choose a folder of 50 pictures, or of 10 minutes of sound. Or drop it on this window."
 MAIN_TEXTS: dict[MainAction, tuple[str, str, str]] = {
     "start": ("Start", "", "Start learning"),
     "wait": ("Starts when ready", "", "Starts as soon as the folder is examined. Click to cancel"),
     "pause": ("Pause", "pause", "Save and rest. The memory is freed"),
     "resume": ("Resume", "play", "Continue from the last save"),
+    "new": ("New training", "", "Show the folder again, to train another model"),
     "none": ("Start", "", "Start learning"),
 }
 """The text, the icon and the tooltip of the main button."""
@@ -73,21 +74,15 @@ class TrainFoot(QWidget):
     def __init__(self, theme: Theme, state: TrainState) -> None:
         super().__init__()
         self._state = state
-        self.second = Button(theme, "", tooltip="")
+        self.second = Button(theme, "Stop and keep", "stop", tooltip="Stop here and keep the best model")
         self.main_button = Button(theme, "Start", "primary", tooltip="Start learning", keys="Ctrl+Return")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(make_button_pair(self.second, self.main_button))
         self.main_button.clicked.connect(state.press_main)
-        self.second.clicked.connect(self._press_second)
+        self.second.clicked.connect(state.stop_and_keep)
         for value in (state.main_action, state.run.phase, state.run.shown):
             bind(self, value, self._show)
-
-    def _press_second(self) -> None:
-        if self._state.run.phase.get() == "running":
-            self._state.stop_and_keep()
-        else:
-            self._state.leave_run()
 
     def _show(self, _: object) -> None:
         run = self._state.run
@@ -97,15 +92,8 @@ class TrainFoot(QWidget):
         self.main_button.set_icon(icon)
         self.main_button.set_tooltip(tooltip, "Ctrl+Return")
         self.main_button.setEnabled(action != "none")
-        active = run.is_active
-        self.main_button.setVisible(run.phase.get() != "finished")
-        self.second.setVisible(run.shown.get() is not None)
-        self.second.set_text("Stop and keep" if active else "New training")
-        self.second.set_role("stop" if active else "")
-        self.second.setEnabled(not active or run.phase.get() == "running")
-        self.second.set_tooltip(
-            "End here and keep the best model" if active else "Show the folder again, to train another model"
-        )
+        self.second.setVisible(run.is_active or run.phase.get() == "paused")
+        self.second.setEnabled(run.phase.get() in ("running", "paused"))
 
 
 def make_panel(theme: Theme, state: TrainState, dialogs: FileDialogs) -> PanelView:

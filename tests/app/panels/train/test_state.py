@@ -221,6 +221,19 @@ def test_stop_and_keep_ends_with_a_notice_that_leads_to_the_model(
     assert bench.window.explore.model.get().card.name == "summer-days"
 
 
+def test_a_paused_run_can_be_kept_too(bench: TrainBench, folder: Path) -> None:
+    train = bench.start(folder)
+    bench.state.press_main()
+    bench.stop()
+    config = Path(train.run_folder) / "study.json"
+    config.parent.mkdir(parents=True)
+    config.write_text("{}")
+    bench.state.stop_and_keep()
+    assert bench.count(Train) == 2 and not bench.count(SteerTraining)
+    bench.learn(2, 7.9)
+    assert bench.newest(SteerTraining).action == "finish" and bench.state.run.phase.get() == "finishing"
+
+
 def test_the_newest_weights_can_be_played_with_meanwhile(bench: TrainBench, folder: Path, studio_home: Path) -> None:
     bench.start(folder)
     bench.state.play("generate")

@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -229,7 +229,7 @@ def train_run(
     held_out: TrainingExamples | TrainingRecordings,
     *,
     bf16: bool,
-) -> Iterator[ProgressReport | None]:
+) -> Generator[ProgressReport | None, None, None]:
     """Train on `learn` until the plan's last step and evaluate on `held_out`.
 
     `held_out` must not be the test artworks. Yields after each step on a batch, so that other jobs get their turn: a

@@ -48,5 +48,7 @@ def _norm_part(part: str, tensor: Tensor, other: Tensor, plain: Tensor) -> Tenso
         return torch.empty(0)
     length = torch.linalg.vector_norm(plain, dim=tuple(range(1, plain.dim())), keepdim=True)
     if part in DIRECTIONS:
-        return torch.where(length > 0, plain, direction)
-    return length.reshape(tensor.shape)
+        kept: Tensor = torch.where(length > 0, plain, direction)
+        return kept
+    size: Tensor = length.reshape(tensor.shape)
+    return size

@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from studio.app.panels.train import wording
 from studio.app.panels.train.state import TrainState
-from studio.app.widgets.binding import bind
+from studio.app.widgets.binding import bind_all
 from studio.app.widgets.controls import ElidedLabel
 
 
@@ -22,8 +22,7 @@ class TrainBar(QWidget):
         line.setSpacing(16)
         line.addWidget(self.title)
         line.addWidget(self.facts, 1)
-        for value in (state.run.shown, state.folder.source):
-            bind(self, value, self._show)
+        bind_all(self, (state.run.shown, state.folder.source), self._show)
 
     def _show(self, _: object) -> None:
         shown = self._state.run.shown.get()

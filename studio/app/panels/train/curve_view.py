@@ -18,7 +18,7 @@ SHOWN_HELD_OUT = 400
 """The most held-out points that are drawn. So few can have a line of two pixels, which Qt draws slowly."""
 
 
-class CurveView(pg.PlotWidget):
+class CurveView(pg.PlotWidget):  # type: ignore[misc]
     """Draws training bits thin, the same smoothed, and held-out bits as points.
 
     The wheel zooms, a drag moves, a double click shows everything. The legend shows the figures under the pointer.
@@ -169,4 +169,5 @@ class CurveView(pg.PlotWidget):
 
 def _pen(theme: Theme, token: str) -> QPen:
     """Return a cosmetic pen of one pixel. Only with it Qt draws many points fast."""
-    return pg.mkPen(theme.colour(token), width=1, cosmetic=True)
+    pen: QPen = pg.mkPen(theme.colour(token), width=1, cosmetic=True)
+    return pen

@@ -7,7 +7,7 @@ from studio.app.panels.train.folder import FolderScan
 from studio.app.panels.train.state import TrainState
 from studio.app.panels.train.thumbnails_view import ThumbnailsView
 from studio.app.panels.train.wording import folder_title
-from studio.app.widgets.binding import bind
+from studio.app.widgets.binding import bind_all
 from studio.app.widgets.controls import Label, SegmentedControl, clear_layout, make_row
 from studio.app.widgets.theme import Theme
 from studio.wire.messages import Finding
@@ -54,8 +54,11 @@ class FolderPage(QWidget):
         self.filter.chosen.connect(self._choose_filter)
         self.thumbnails.toggled.connect(state.exclude_file)
         state.folder.grew.connect(self._refresh_soon)
-        for value in (state.folder.report, state.folder.fault, state.folder.excluded, state.folder.source):
-            bind(self, value, lambda _: self._refresh_soon())
+        bind_all(
+            self,
+            (state.folder.report, state.folder.fault, state.folder.excluded, state.folder.source),
+            lambda _: self._refresh_soon(),
+        )
         theme.changed.connect(self._lay_out)
         self._lay_out()
 

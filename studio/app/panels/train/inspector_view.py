@@ -7,7 +7,7 @@ from studio.app.panels.train import costs, wording
 from studio.app.panels.train.recipe_view import RecipeSection
 from studio.app.panels.train.settings import PRESETS, SIZES
 from studio.app.panels.train.state import TrainState
-from studio.app.widgets.binding import bind
+from studio.app.widgets.binding import bind, bind_all
 from studio.app.widgets.controls import (
     Button,
     ChoiceField,
@@ -60,8 +60,7 @@ class FolderSection(Column):
         self._shown: list[tuple[int, str, bool]] = []
         self.choose.clicked.connect(self.choose_requested)
         state.folder.grew.connect(self._show)
-        for value in (state.folder.source, state.folder.report, state.folder.excluded):
-            bind(self, value, lambda _: self._show())
+        bind_all(self, (state.folder.source, state.folder.report, state.folder.excluded), lambda _: self._show())
 
     def _show(self) -> None:
         folder = self._state.folder
@@ -97,9 +96,9 @@ class ModelSection(Column):
         for field in (self.family, self.start):
             field.setSizeAdjustPolicy(ChoiceField.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             field.setMinimumContentsLength(8)
-        self.size = ChoiceField(theme, "Pictures", "Choose the size in which pictures are learned")
+        self.picture_size = ChoiceField(theme, "Pictures", "Choose the size in which pictures are learned")
         for side in SIZES:
-            self.size.addItem(f"{side} × {side} pixels", side)
+            self.picture_size.addItem(f"{side} × {side} pixels", side)
         self.colours = SegmentedControl(
             theme, "Colours", (("colour", "Colour"), ("grey", "Grey")), tooltip="Choose colour or grey"
         )
@@ -118,7 +117,7 @@ class ModelSection(Column):
         self.fresh = Column(theme, 10)
         self.fresh.add_widgets(self.preset)
         self.picture = Column(theme, 10)
-        self.picture.add_widgets(self.size, self.colours)
+        self.picture.add_widgets(self.picture_size, self.colours)
         self.fresh.add_widgets(self.picture)
         self.add_widgets(self.fresh, self.cost, self.measured, self.recipe)
         self.add_section("When to stop")
@@ -132,13 +131,12 @@ class ModelSection(Column):
         bind(self, state.folder.report, self._show_start)
         bind(self, state.models.cards, self._show_start)
         bind(self, settings.preset, self.preset.show_choice, self.preset.chosen, settings.choose_preset)
-        bind(self, settings.size, self._show_size, self.size.activated, self._choose_size)
+        bind(self, settings.size, self._show_size, self.picture_size.activated, self._choose_size)
         bind(
             self, settings.grey, lambda grey: self.colours.show_choice("grey" if grey else "colour"),
             self.colours.chosen, lambda choice: settings.choose_grey(choice == "grey"),
         )  # fmt: skip
-        for value in (settings.cost, settings.prepared, settings.fault):
-            bind(self, value, self._show_cost)
+        bind_all(self, (settings.cost, settings.prepared, settings.fault), self._show_cost)
         bind(self, settings.stops_early, self._show_ending, self.ending.chosen, self._choose_ending)
 
     def _show_name(self, _: object) -> None:
@@ -173,10 +171,10 @@ class ModelSection(Column):
         self._state.settings.choose_start(self.start.itemData(place))
 
     def _show_size(self, size: int) -> None:
-        self.size.setCurrentIndex(self.size.findData(size))
+        self.picture_size.setCurrentIndex(self.picture_size.findData(size))
 
     def _choose_size(self, place: int) -> None:
-        self._state.settings.choose_size(self.size.itemData(place))
+        self._state.settings.choose_size(self.picture_size.itemData(place))
 
     def _show_cost(self, _: object) -> None:
         settings = self._state.settings
@@ -233,8 +231,7 @@ class RunSection(Column):
         self.sample.clicked.connect(state.run.sample_now)
         self.play.clicked.connect(lambda: state.play(self.target))
         self.generate.clicked.connect(lambda: state.play("generate"))
-        for value in (state.run.phase, state.run.shown, state.run.sampling, state.run.publishing):
-            bind(self, value, self._show)
+        bind_all(self, (state.run.phase, state.run.shown, state.run.sampling, state.run.publishing), self._show)
 
     @property
     def target(self) -> str:
@@ -250,7 +247,7 @@ class RunSection(Column):
             return
         self.facts.setText(wording.run_facts(shown))
         self.source.show_text(f"Learns from {shown.source}" if shown.source else "Its folder is not known.")
-        self.leave.setEnabled(not run.is_active)
+        self.leave.setVisible(phase in ("paused", "failed"))
         running = phase == "running"
         self.sample.setEnabled(running and not run.sampling.get())
         self.sample.set_text("Drawing …" if run.sampling.get() else "Sample now")
@@ -272,8 +269,7 @@ class RunsSection(Column):
         self._list.setSpacing(4)
         self.add_section("Past runs")
         self.rows.addLayout(self._list)
-        for value in (state.past.runs, state.run.shown, state.run.phase):
-            bind(self, value, self._show)
+        bind_all(self, (state.past.runs, state.run.shown, state.run.phase), self._show)
 
     def _show(self, _: object) -> None:
         runs = self._state.past.runs.get()[:MAX_RUNS]
@@ -305,8 +301,7 @@ class TrainInspector(Column):
         self.add_widgets(self.folder, self.model, self.run, self.past)
         self.add_stretch()
         self._state = state
-        for value in (state.run.shown, state.folder.source):
-            bind(self, value, self._show)
+        bind_all(self, (state.run.shown, state.folder.source), self._show)
 
     def _show(self, _: object) -> None:
         watching = self._state.run.shown.get() is not None

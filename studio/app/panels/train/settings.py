@@ -1,5 +1,6 @@
 """Holds how a model will learn: its family, size and name, what it starts from, and what that costs here."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -176,12 +177,19 @@ class TrainingSettings(State):
         return int(prepared.config["plan"]["steps"]) if prepared is not None else 0
 
     def make_config(self) -> dict[str, Any] | None:
-        """Return the config of the training, under a free name; None until the engine has answered."""
+        """Return the config of the training, under a free name; None until the engine has answered.
+
+        A second model of the same title gets the number of its name.
+        """
         prepared = self.prepared.get()
         if prepared is None:
             return None
         title = self.shown_title
-        return {**prepared.config, "name": model_names.free_model_name(title), "title": title}
+        name = model_names.free_model_name(title)
+        number = re.fullmatch(r".*-(\d+)", name)
+        if number is not None and not title.endswith(number[1]):
+            title = f"{title} {number[1]}"
+        return {**prepared.config, "name": name, "title": title}
 
     def prepare(self) -> None:
         """Ask the engine for a config of the present settings, and what it costs."""

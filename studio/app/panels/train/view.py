@@ -14,7 +14,7 @@ from studio.app.panels.train.inspector_view import TrainInspector
 from studio.app.panels.train.state import MainAction, TrainState
 from studio.app.panels.train.watch_view import WatchPage
 from studio.app.widgets.action import Action
-from studio.app.widgets.binding import bind
+from studio.app.widgets.binding import bind_all
 from studio.app.widgets.controls import Button, Label, make_button_pair, make_empty_page, make_row
 from studio.app.widgets.theme import Theme
 
@@ -46,8 +46,7 @@ class TrainStage(QStackedWidget):
         for page in (self.empty, self.folder, self.watch):
             self.addWidget(page)
         self.choose.clicked.connect(self.ask_folder)
-        for value in (state.run.shown, state.folder.source):
-            bind(self, value, self._show_page)
+        bind_all(self, (state.run.shown, state.folder.source), self._show_page)
 
     def ask_folder(self) -> None:
         """Ask for the folder to learn from."""
@@ -81,8 +80,7 @@ class TrainFoot(QWidget):
         column.addWidget(make_button_pair(self.second, self.main_button))
         self.main_button.clicked.connect(state.press_main)
         self.second.clicked.connect(state.stop_and_keep)
-        for value in (state.main_action, state.run.phase, state.run.shown):
-            bind(self, value, self._show)
+        bind_all(self, (state.main_action, state.run.phase, state.run.shown), self._show)
 
     def _show(self, _: object) -> None:
         run = self._state.run

@@ -14,7 +14,7 @@ from studio.app.panels.train.gauge import advice
 from studio.app.panels.train.gauge_view import GaugeView
 from studio.app.panels.train.state import TrainState
 from studio.app.panels.train.timeline_view import TimelineView
-from studio.app.widgets.binding import bind
+from studio.app.widgets.binding import bind, bind_all
 from studio.app.widgets.controls import Button, ElidedLabel, Label, make_row
 from studio.app.widgets.theme import Theme
 
@@ -44,7 +44,7 @@ class WatchPage(QWidget):
         ]
         self.legend = CurveLegend(theme)
         self.caption = ElidedLabel("", "note", Qt.TextElideMode.ElideRight)
-        self.log = Button(theme, "Log", "toggle", tooltip="Show the steps on a logarithmic axis")
+        self.log = Button(theme, "Log steps", "toggle", tooltip="Show the steps on a logarithmic axis")
         self.log.setCheckable(True)
         self.fit = Button(theme, "Show all", "link", tooltip="Show the whole curve", keys="Ctrl+0")
         self.samples_title = Label("How it learned: the same seeds", "strong")
@@ -53,10 +53,8 @@ class WatchPage(QWidget):
         self._curve_place = QVBoxLayout()
         self._build()
         run = state.run
-        for value in (run.phase, run.verdict, run.shown, run.fault):
-            bind(self, value, self._show_head)
-        for value in (run.progress, run.shown, run.phase):
-            bind(self, value, self._show_figures)
+        bind_all(self, (run.phase, run.verdict, run.shown, run.fault), self._show_head)
+        bind_all(self, (run.progress, run.shown, run.phase), self._show_figures)
         run.samples_changed.connect(self._show_samples)
         bind(self, state.scrubbed, self._show_samples)
         self.timeline.scrubbed.connect(state.scrub)

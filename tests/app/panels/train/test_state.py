@@ -67,6 +67,12 @@ def test_a_training_that_waits_can_be_taken_back(bench: TrainBench, folder: Path
     assert not bench.count(Train) and bench.state.main_action.get() == "start"
 
 
+def test_a_second_model_of_a_folder_has_a_number(bench: TrainBench, folder: Path, studio_home: Path) -> None:
+    write_model(studio_home / "models", make_card("summer-days", (3, 32, 32)))
+    train = bench.start(folder)
+    assert (train.config["name"], train.config["title"]) == ("summer-days-2", "Summer days 2")
+
+
 @pytest.mark.parametrize(
     ("medium", "family", "shape"),
     [("pictures", "glow", (3, 32, 32)), ("recordings", "wavenet", (32_000,)), ("cycles", "maf", (256,))],

@@ -106,8 +106,8 @@ def test_each_setting_has_a_control(parts: Parts, folder: Path) -> None:
     assert settings.preset.get() == "small"
     parts.click(model.colours.button_of("grey"))
     assert settings.grey.get()
-    model.size.setCurrentIndex(model.size.findData(64))
-    model.size.activated.emit(model.size.currentIndex())
+    model.picture_size.setCurrentIndex(model.picture_size.findData(64))
+    model.picture_size.activated.emit(model.picture_size.currentIndex())
     assert settings.size.get() == 64
     model.family.setCurrentIndex(model.family.findData("pixelcnn_pp"))
     model.family.activated.emit(model.family.currentIndex())

@@ -316,6 +316,8 @@ class AppState(State):
         if self.models.find_or_report(name) is not None:
             self._panels[panel].choose_model(name)
             self.show_panel(panel)
+            if panel == "explore":
+                self.explore.parameters.new_start()
 
     # ── undo ─────────────────────────────────────────────────────────────────────────────────────
 

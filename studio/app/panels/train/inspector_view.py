@@ -237,7 +237,7 @@ class RunSection(Column):
     def target(self) -> str:
         """Return the panel in which the model is best played with."""
         shown = self._state.run.shown.get()
-        return "sound" if shown is not None and shown.sample_rate else "explore"
+        return shown.play_panel if shown is not None else "explore"
 
     def _show(self, _: object) -> None:
         run = self._state.run
@@ -252,7 +252,7 @@ class RunSection(Column):
         self.sample.setEnabled(running and not run.sampling.get())
         self.sample.set_text("Drawing …" if run.sampling.get() else "Sample now")
         able = (running and not run.publishing.get()) or phase == "finished"
-        self.play.set_text("Open in Sound" if self.target == "sound" else "Open in Explore")
+        self.play.set_text(f"Open in {self.target.capitalize()}")
         self.play.setEnabled(able)
         self.generate.setEnabled(able)
         self.generate.setVisible(self.target != "sound")

@@ -12,6 +12,7 @@ from studio.app.core.request import Request
 from studio.app.panels.train.curve import Curve
 from studio.app.panels.train.gauge import Verdict, judge
 from studio.library import runs, storage
+from studio.library.card import PIXEL_BY_PIXEL
 from studio.library.runs import RunSamples, RunSummary
 from studio.wire.messages import (
     AnyEvent,
@@ -49,6 +50,13 @@ class ShownRun:
     def things(self) -> str:
         """Return what it learns: `pictures` or `sounds`."""
         return "pictures" if len(self.shape) == 3 else "sounds"
+
+    @property
+    def play_panel(self) -> str:
+        """Return the panel in which the model is best played with."""
+        if self.sample_rate:
+            return "sound"
+        return "complete" if self.family in PIXEL_BY_PIXEL else "explore"
 
 
 class TrainingProcess(State):

@@ -247,11 +247,10 @@ class TrainState(PanelState):
                 self.run.fault.get(), "failed", ("Resume", self.run.resume), until=(self.run.phase.changed,)
             )
         elif self.run.phase.get() == "finished":
-            panel = "sound" if shown.sample_rate else "explore"
             self.messages.show_message(
                 f'"{shown.title}" is ready after {span_text(self.run.seconds.get())}.',
                 "info",
-                ("Play with it", lambda: self.play_requested.emit(panel, shown.name)),
+                ("Play with it", lambda: self.play_requested.emit(shown.play_panel, shown.name)),
             )
 
     def _on_model_written(self, name: str, is_final: bool) -> None:

@@ -6,7 +6,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import AppState
-from studio.wire.messages import Failed, PrepareTraining, ScanFolder, SteerTraining, Train
+from studio.wire.messages import DecodeLatent, Failed, PrepareTraining, ScanFolder, SteerTraining, Train
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import make_card, write_model
 from tests.app.panels.train.bench import TrainBench
@@ -71,6 +71,14 @@ def test_a_second_model_of_a_folder_has_a_number(bench: TrainBench, folder: Path
     write_model(studio_home / "models", make_card("summer-days", (3, 32, 32)))
     train = bench.start(folder)
     assert (train.config["name"], train.config["title"]) == ("summer-days-2", "Summer days 2")
+
+
+def test_a_model_is_played_with_in_the_panel_that_suits_it(bench: TrainBench, folder: Path) -> None:
+    bench.open_folder(folder)
+    bench.state.settings.choose_family("pixelcnn_pp")
+    bench.prepare()
+    bench.state.press_main()
+    assert bench.state.run.shown.get().play_panel == "complete"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -225,6 +233,7 @@ def test_stop_and_keep_ends_with_a_notice_that_leads_to_the_model(
     bench.window.messages.press_button(0)
     assert bench.window.panel.get() == "explore"
     assert bench.window.explore.model.get().card.name == "summer-days"
+    assert bench.newest(DecodeLatent).model == "summer-days", "a picture is there at once"
 
 
 def test_a_paused_run_can_be_kept_too(bench: TrainBench, folder: Path) -> None:

@@ -11,10 +11,10 @@ from studio.app.widgets.theme import Theme
 
 LINES = (("training", "border"), ("smoothed", "text"), ("held-out", "accent"))
 """Each line, and the token of its colour."""
-WIDEST = " 88.888"
+WIDEST = " 8.888"
 SWATCH = 16
 GAP = 6
-BETWEEN = 14
+BETWEEN = 10
 
 
 class CurveLegend(QWidget):

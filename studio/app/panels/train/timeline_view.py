@@ -13,7 +13,7 @@ from PySide6.QtCore import (
     Qt,
     Signal,
 )
-from PySide6.QtGui import QMouseEvent, QPainter, QPen, QPixmap
+from PySide6.QtGui import QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem
 
 from studio.app.core.guard import guarded
@@ -144,6 +144,12 @@ class TimelineView(QListView):
             self.selectionModel().blockSignals(False)
             self.scrollTo(index)
         self.viewport().update()
+
+    @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self.samples:
+            self.scrollTo(self._model.index(self.shown_place, 0))
 
     def set_rows(self, rows: int) -> None:
         """Show fewer seeds if the window is low."""

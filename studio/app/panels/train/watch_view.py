@@ -44,7 +44,7 @@ class WatchPage(QWidget):
         ]
         self.legend = CurveLegend(theme)
         self.caption = ElidedLabel("", "note", Qt.TextElideMode.ElideRight)
-        self.log = Button(theme, "Log steps", "toggle", tooltip="Show the steps on a logarithmic axis")
+        self.log = Button(theme, "Log", "toggle", tooltip="Show the steps on a logarithmic axis")
         self.log.setCheckable(True)
         self.fit = Button(theme, "Show all", "link", tooltip="Show the whole curve", keys="Ctrl+0")
         self.samples_title = Label("How it learned: the same seeds", "strong")

@@ -17,7 +17,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from studio.library import storage
+from studio.library import earlier_keys, storage
 
 SAMPLES_FOLDER = "samples"
 OUTCOME_FILE = "outcome.json"
@@ -89,22 +89,24 @@ def list_runs() -> list[RunSummary]:
 def read_run(folder: Path) -> RunSummary | None:
     """Read one run; None if it has learned nothing yet, or cannot be read."""
     try:
-        config = msgspec.json.decode((folder / "study.json").read_bytes(), type=RunConfig)
-        newest = _newest_checkpoint(folder / "checkpoints")
-        if newest is None:
-            return None
-        progress = _read_progress(newest)
-        changed = newest.stat().st_mtime
-        curve = tuple((int(step), float(loss), held_out) for step, loss, held_out in progress.get("loss_curve", ()))
-        step, seconds = int(progress["step"]), float(progress.get("seconds", 0.0))
-    except (OSError, ValueError, KeyError, TypeError, msgspec.MsgspecError):
+        config = msgspec.convert(read_config(folder), RunConfig)
+        names = sorted(filter(_ROLLING.fullmatch, os.listdir(folder / "checkpoints")), reverse=True)
+    except (OSError, ValueError):
         return None
-    return RunSummary(folder, config, step, seconds, curve, read_outcome(folder), changed, read_source(folder))
+    for name in names:  # a damaged one is skipped, as in resuming
+        path = folder / "checkpoints" / name
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            progress = _read_progress(path)
+            curve = tuple((int(step), float(loss), held_out) for step, loss, held_out in progress["loss_curve"])
+            step, seconds, changed = int(progress["step"]), float(progress["seconds"]), path.stat().st_mtime
+            return RunSummary(folder, config, step, seconds, curve, read_outcome(folder), changed, read_source(folder))
+    return None
 
 
 def read_config(folder: Path) -> dict[str, Any]:
     """Return the config of a run as the engine takes it. Raises OSError or ValueError."""
-    config = msgspec.json.decode((folder / "study.json").read_bytes(), type=dict[str, Any])
+    stored = msgspec.json.decode((folder / "study.json").read_bytes(), type=dict[str, Any])
+    config: dict[str, Any] = earlier_keys.TRAINING_CONFIG.to_present(stored)
     return config
 
 
@@ -155,11 +157,6 @@ def forget_outcome(folder: Path) -> None:
     storage.delete_file(folder / OUTCOME_FILE)
 
 
-def _newest_checkpoint(folder: Path) -> Path | None:
-    names = [name for name in os.listdir(folder) if _ROLLING.fullmatch(name)]
-    return folder / max(names) if names else None
-
-
 def _read_progress(path: Path) -> dict[str, Any]:
     """Return the progress in a checkpoint's header, without reading its tensors."""
     with open(path, "rb") as file:
@@ -167,7 +164,7 @@ def _read_progress(path: Path) -> dict[str, Any]:
         if length > MAX_HEADER_BYTES:
             raise ValueError("the header is too long")
         header = json.loads(file.read(length))
-    progress = json.loads(header["__metadata__"]["state"])["progress"]
+    progress = earlier_keys.CHECKPOINT.to_present(json.loads(header["__metadata__"]["state"]))["progress"]
     if not isinstance(progress, dict):
         raise TypeError("no progress")
     return progress

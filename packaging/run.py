@@ -80,7 +80,7 @@ def test(words: Sequence[str]) -> int:
 
 
 class Ended(NamedTuple):
-    """Tells how a tool of the tests ended."""
+    """Describes how a tool of the tests ended."""
 
     failed: bool
     seconds: float

@@ -184,7 +184,7 @@ PURE = {
     "studio.media.sounds.single_cycle", "studio.media.sounds.spectrogram", "studio.media.sounds.wavetable",
 }  # fmt: skip
 """Functions of media that a view may call: they map arrays to arrays."""
-RECORDS = {"studio.library.card.Card", "studio.library.models.InstalledModel"}
+RECORDS = {"studio.library.card.Card", "studio.library.models.InstalledModel", "studio.library.runs.RunSamples"}
 """Records that views show."""
 
 

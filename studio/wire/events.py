@@ -268,6 +268,48 @@ class TrainingProgress(Answer, frozen=True, kw_only=True, tag="training_progress
     rate: float = 0.0
     """Pictures, or seconds of sound, processed in a second."""
     seconds_left: float = 0.0
+    seconds: float = 0.0
+    """Seconds of training so far, in all sessions of the run."""
+
+
+class TrainingPrepared(Answer, frozen=True, kw_only=True, tag="training_prepared"):
+    """Carries the config of a training that can be started, and the ranges of its fields."""
+
+    config: dict[str, Any]
+    """As Train takes it, with a name that the sender replaces."""
+    recipe_schema: dict[str, Any]
+    plan_schema: dict[str, Any]
+    """JSON schemas of `recipe` and `plan` in the config."""
+
+
+class TrainingCost(Answer, frozen=True, kw_only=True, tag="training_cost"):
+    """Reports what a training costs on this computer, from trial steps on random artworks."""
+
+    step_seconds: float
+    """Seconds of one step; 0 if there is not enough memory to try one."""
+    memory: Count
+    """Bytes for weights, optimiser and gradients."""
+    disk: Count
+    """Bytes of its checkpoints and its model."""
+    parameters: Count
+    free_memory: Count
+
+
+class TrainingSamples(Answer, frozen=True, kw_only=True, tag="training_samples"):
+    """Carries what the model of a running training draws from the requested seeds."""
+
+    step: Count
+    seconds: float
+    """Seconds of training until then."""
+    artworks: Array
+    """(n, height, width, channels) uint8, or (n, samples) int16."""
+
+
+class ModelWritten(Answer, frozen=True, kw_only=True, tag="model_written"):
+    """Reports that a training wrote its model among the trained models: `is_final` if the training has ended."""
+
+    name: Text
+    is_final: bool
 
 
 class EvaluationProgress(Answer, frozen=True, kw_only=True, tag="evaluation_progress"):
@@ -329,6 +371,10 @@ AnyEvent = (
     | ExamplesPreview
     | DatasetLoaded
     | TrainingProgress
+    | TrainingPrepared
+    | TrainingCost
+    | TrainingSamples
+    | ModelWritten
     | EvaluationProgress
     | Diagnosis
     | Notice

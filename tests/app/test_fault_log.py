@@ -23,7 +23,7 @@ from tests.app.fake_model import make_card, write_model
 from tests.app.window_fixtures import OpenedWindow, WindowOpener, picture, settle
 
 LEFT = Qt.MouseButton.LeftButton
-PANELS = ("generate", "explore", "complete", "sound")
+PANELS = ("generate", "explore", "complete", "sound", "train")
 
 
 class Faulty:

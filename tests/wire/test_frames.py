@@ -82,6 +82,10 @@ COMMANDS = [
         job="e", source="/pictures", run_folder="/run", config={"family": "realnvp", "depth": 3, "learning_rate": 1e-3}
     ),
     messages.Evaluate(job="e", model="m", source="/pictures", draws=2, max_artworks=100),
+    messages.PrepareTraining(
+        job="q", source="/pictures", family="glow", preset="tiny", shape=(3, 32, 32), recipe={"depth": 3}
+    ),
+    messages.SteerTraining(job="r", running_job="e", action="sample"),
     messages.Stop(job="f"),
     messages.Doctor(job="g"),
 ]
@@ -137,6 +141,10 @@ EVENTS = [
     messages.ExamplesPreview(job="e", names=("a.png", "b.png"), examples=PICTURES),
     messages.DatasetLoaded(job="e", used=9, skipped=2, duplicates=1),
     messages.TrainingProgress(job="e", step=1, steps=9, loss=3.5, held_out=3.25),
+    messages.TrainingPrepared(job="q", config={"name": "a"}, recipe_schema={"type": "object"}, plan_schema={}),
+    messages.TrainingCost(job="q", step_seconds=0.5, memory=9, disk=8, parameters=7, free_memory=6),
+    messages.TrainingSamples(job="e", step=3, seconds=1.5, artworks=PICTURES),
+    messages.ModelWritten(job="e", name="mine", is_final=True),
     messages.EvaluationProgress(job="e", done=9, total=9, figures=(("nats", -1300.5, True),)),
     messages.Diagnosis(job="g", findings=(("Memory", True, "8 GB"),)),
     messages.Notice(job="a", text="Half a batch at a time."),

@@ -3,7 +3,9 @@
 import contextlib
 import hashlib
 import math
+import os
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,13 @@ from studio.engine.device import ComputeDevice, free_memory
 from studio.engine.events import EventSteps, Pause
 from studio.engine.generation.sampling import ModelCache
 from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_levels, to_levels
-from studio.engine.training import evaluation, loop, model_export, run_lock
+from studio.engine.training import checkpoint, evaluation, loop, model_export, run_lock, trial
 from studio.engine.training.artwork_cache import ArtworkCache
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, with_classes
+from studio.engine.training.previews import RunPreviews
 from studio.engine.training.recordings import TrainingRecordings, to_training_recordings
 from studio.engine.training.scanning import FileMessages
-from studio.library import storage
+from studio.library import models, runs, storage
 from studio.media import dataset
 from studio.media.folder_scan import FileReport
 from studio.media.pictures.image import FileRefused
@@ -32,11 +35,18 @@ from studio.media.sounds import audio_dataset, likeness
 from studio.wire import messages as wire
 
 TrainingData = dataset.Dataset | audio_dataset.RecordingDataset
-WEIGHT_COPIES = 5
-"""The number of copies of the weights in memory: weights, average, gradients, and two for the optimiser."""
 
 
-def train_model(command: wire.Train, device: ComputeDevice) -> EventSteps:
+@dataclass
+class RunRequests:
+    """Holds what is asked of a running training. It is done after the present step."""
+
+    sample: bool = False
+    publish: bool = False
+    finish: bool = False
+
+
+def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequests) -> EventSteps:
     """Train a model and add it to the user's own, saving as it goes.
 
     Raises run_lock.RunLocked if another process trains the same run.
@@ -54,29 +64,49 @@ def train_model(command: wire.Train, device: ComputeDevice) -> EventSteps:
         job=command.job, used=data.report.used, skipped=not_used, duplicates=data.report.duplicates
     )
     with run_lock.hold_run(folder):
-        run = loop.TrainingRun(config, folder, device.torch_device)
+        run = loop.TrainingRun(config, folder, device.torch_device, _start_weights(command))
         known, test = _training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
         learn, watch = split_validation(known, data.name)
         _check_resumed(run, hash_training_data(data), force=command.force)
-        for moment in loop.train_run(run, learn, watch, bf16=device.has_bf16):
-            yield from _report_progress(command.job, config, moment)
-        path = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
+        output = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
+        path = output / f"{config.name}.safetensors"
         classes = _class_names(data, run.model)
-        card = model_export.export_model(run, path / f"{config.name}.safetensors", learn, watch, test, classes)
+        previews = RunPreviews(run, command.sample_seeds, learn)
+        runs.forget_outcome(folder)
+        is_known = False
+        with contextlib.closing(loop.train_run(run, learn, watch, bf16=device.has_bf16)) as moments:
+            for moment in moments:
+                if not is_known:  # only now it is certain that something is kept
+                    runs.write_source(folder, os.path.abspath(command.source))
+                    is_known = True
+                yield from _report_progress(command.job, config, moment)
+                run.ends_early = requests.finish
+                if requests.sample or previews.is_due:
+                    requests.sample = False
+                    yield from previews.draw_and_keep(command.job)
+                if requests.publish:
+                    requests.publish = False
+                    model_export.export_snapshot(run, path, learn, classes)
+                    yield wire.ModelWritten(job=command.job, name=config.name, is_final=False)
+        if command.sample_seeds:
+            yield from previews.draw_and_keep(command.job)
+        card = model_export.export_model(run, path, learn, watch, test, classes)
+        runs.write_outcome(folder, runs.RunOutcome(step=run.progress.step, value=card.value, exact=card.exact))
+        yield wire.ModelWritten(job=command.job, name=config.name, is_final=True)
     yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.held_out_text} on held-out artworks.')
 
 
-def _check_memory(config: TrainingConfig, device: ComputeDevice) -> None:
-    """Raise BadTrainingConfig if a model is too large to train in memory.
+def _start_weights(command: wire.Train) -> dict[str, torch.Tensor] | None:
+    """Return the weights of the model to start from; None for none. Raises models.BadModel."""
+    if not command.start_model:
+        return None
+    weights, _ = checkpoint.open_model(models.read_model(models.find_model(command.start_model).path))
+    return weights
 
-    It is built without memory to find out.
-    """
-    try:
-        with torch.device("meta"):
-            model = config.recipe.build(config.shape, config.levels)
-    except ValueError:  # the run itself reports the reason
-        return
-    needed = WEIGHT_COPIES * sum(p.numel() * p.element_size() for p in model.parameters())
+
+def _check_memory(config: TrainingConfig, device: ComputeDevice) -> None:
+    """Raise BadTrainingConfig if a model is too large to train in memory."""
+    needed = trial.WEIGHT_COPIES * trial.measure_weights(config)
     free = free_memory(device)
     if needed > free:
         raise BadTrainingConfig(
@@ -137,6 +167,7 @@ def _report_progress(job: str, config: TrainingConfig, moment: loop.ProgressRepo
         held_out=moment.held_out,
         rate=moment.rate,
         seconds_left=moment.seconds_left,
+        seconds=moment.seconds,
     )
 
 

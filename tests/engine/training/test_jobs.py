@@ -204,7 +204,7 @@ def test_a_run_that_fails_before_its_first_step_leaves_its_name_free(
 
     source = pack(tmp_path / "p.npz", pictures(8), pictures(2, 1))
     with monkeypatch.context() as patch:
-        patch.setattr("studio.engine.training.loop._train_step", fail)
+        patch.setattr("studio.engine.training.loop.train_step", fail)
         with pytest.raises(RuntimeError, match="planted"):
             learn(tmp_path, source, make_config(FAMILIES["maf"][0]))
     assert not (tmp_path / "run").exists()

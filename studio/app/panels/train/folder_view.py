@@ -81,7 +81,7 @@ class FolderPage(QWidget):
         odd = list(report.odd) if report is not None else []
         available = {"all": True, "alike": bool(alike), "odd": bool(odd), "unused": bool(folder.unused)}
         for key, enabled in available.items():
-            self.filter.button_of(key).setEnabled(enabled)
+            self.filter.button_of(key).setVisible(enabled)
         if not available[self._filter]:
             self._filter = "all"
             self.filter.show_choice("all")

@@ -87,9 +87,10 @@ def figures(
     best = curve.best
     held_out = curve.held_out
     steps = f"step {int(curve.steps[-1]):,} of {shown.steps:,}" if shown is not None and len(curve.steps) else ""
+    unit = "bits/dim" if shown is None or not shown.sample_rate else "bits/sample"
     found = [("", "")] * 5
     if best is not None:
-        found[0] = (f"{held_out[-1, 1]:.2f}", "held-out bits/dim")
+        found[0] = (f"{held_out[-1, 1]:.2f}", f"held-out {unit}")
     if progress is not None and progress.seconds_left:
         end = now + datetime.timedelta(seconds=progress.seconds_left)
         found[1] = (span_text(progress.seconds_left), f"left, until {end:%H:%M}")
@@ -99,7 +100,7 @@ def figures(
         rate = f"{progress.rate:,.0f}" if progress.rate >= 10 else f"{progress.rate:.1f}"
         found[3] = (rate, f"{_unit(shown)} a second")
     if len(curve.smoothed):
-        found[4] = (f"{curve.smoothed[-1]:.2f}", "training bits/dim")
+        found[4] = (f"{curve.smoothed[-1]:.2f}", f"training {unit}")
     return found
 
 

@@ -163,6 +163,15 @@ def test_recordings_are_made_continued_scored_and_inverted(
     assert "makes no recordings" in capsys.readouterr().err
 
 
+def test_five_milliseconds_of_sound_are_inverted(tiny_recordings: str, tmp_path: Path) -> None:
+    """A training refuses so short a recording, but a model can encode it."""
+    short = tmp_path / "short.wav"
+    soundfile.write(short, np.sin(np.arange(40) / 3) * 0.5, 8000, subtype="PCM_16")
+    assert cli.main(["invert", tiny_recordings, str(short), "--out", str(tmp_path / "back")]) == 0
+    (back,) = (tmp_path / "back").glob("*.wav")
+    assert len(soundfile.read(back)[0]) == 40
+
+
 def test_two_models_are_mixed_and_the_file_names_both(
     tiny_pixels: str, tiny_others: str, tiny: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -149,14 +149,11 @@ def content_hash(array: np.ndarray) -> bytes:
     return hashlib.blake2b(repr(array.shape).encode() + array.tobytes(), digest_size=16).digest()
 
 
-def check_recording(found: Recording, *, silent: bool = False) -> None:
-    """Raise FileUnsuited with the reason if a recording is too short or too quiet to learn from.
-
-    `silent`: whether silence is allowed
-    """
+def check_recording(found: Recording) -> None:
+    """Raise FileUnsuited with the reason if a recording is too short or too quiet to learn from."""
     if len(found.samples) < SHORTEST * found.rate:
         raise FileUnsuited(found.name, f"is shorter than {SHORTEST:g} seconds")
-    if found.quiet and not silent:
+    if found.quiet:
         raise FileUnsuited(found.name, "is silent")
 
 

@@ -1,9 +1,9 @@
-"""Levels of sounds equal values that were computed by hand."""
+"""Levels of sounds and pictures equal values that were computed by hand."""
 
 import numpy as np
 import torch
 
-from studio.engine.levels import levels_of_sound, sound_of_levels
+from studio.engine.levels import levels_of_sound, sound_of_levels, to_levels
 
 
 def test_levels_by_mu_law_are_those_of_its_formula() -> None:
@@ -28,3 +28,9 @@ def test_even_levels_divide_the_range_into_equal_parts() -> None:
     samples = np.array([-32768, -16385, -16384, -1, 0, 16383, 16384, 32767], np.int16)
     assert levels_of_sound(samples, 4).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
     assert sound_of_levels(torch.arange(4), 4).tolist() == [-24576, -8192, 8192, 24576]
+
+
+def test_levels_of_pictures_divide_the_greys_into_equal_parts() -> None:
+    picture = np.array([0, 63, 64, 127, 128, 191, 192, 255], np.uint8).reshape(1, 2, 4, 1)
+    assert to_levels(picture, (1, 2, 4), 4).flatten().tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert to_levels(picture, (1, 2, 4), 256).flatten().tolist() == picture.flatten().tolist()

@@ -288,6 +288,8 @@ def test_the_child_runs_within_its_limits(photo: Path) -> None:
     reserved = 1024 * (int(status["VmSize"].split()[0]) - int(status["VmRSS"].split()[0]))
     assert int(limits["Max address space"]) - reserved <= 1.05 * 2**30
     assert status["NoNewPrivs"].strip() == "1"
+    nowhere = {link.name for link in (folder / "fd").iterdir() if os.readlink(link) == os.devnull}
+    assert nowhere <= {"0", "1", "2"}, "the child keeps a descriptor that it does not need"
     own.close()
 
 

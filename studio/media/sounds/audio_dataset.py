@@ -82,12 +82,9 @@ def open_for_training(path: Path, rate: int, *, centred: bool = True) -> np.ndar
     return as_samples(decoder.open_recording(path, rate, centred=centred))
 
 
-def as_samples(found: Recording, *, silent: bool = False) -> np.ndarray:
-    """Return a recording as (samples,) int16. Raises FileRefused with the reason if it is too short or too quiet.
-
-    `silent`: whether silence is allowed, too
-    """
-    check_recording(found, silent=silent)
+def as_samples(found: Recording) -> np.ndarray:
+    """Return a recording as (samples,) int16. Raises FileRefused with the reason if it is too short or too quiet."""
+    check_recording(found)
     return to_int16(found.samples)
 
 

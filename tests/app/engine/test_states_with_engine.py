@@ -270,7 +270,7 @@ def test_a_picture_goes_on_from_a_row_exactly_and_the_same_each_time(
     qtbot.waitUntil(lambda: len(other.takes.takes.get()) == 3)
     work = other.takes.takes.get()[2].work
     drawn: list[np.ndarray] = []
-    other.generate.rewind.finished.connect(lambda made, picture, base: drawn.append(picture))
+    other.generate.rewind.finished.connect(lambda made, base: drawn.append(made.array))
     other.generate.rewind.draw_rest(work)
     qtbot.waitUntil(lambda: len(drawn) == 1, timeout=START)
     assert np.array_equal(drawn[0], second)

@@ -148,4 +148,4 @@ def test_a_folder_of_sounds_becomes_a_model_that_makes_one(opener: Opener, tmp_p
     assert window.panel.get() == "sound" and window.sound.model.get() == trained
     window.sound.play()
     _wait(qtbot, lambda: len(window.sound.player.samples) > 1000)
-    window.sound.stop()
+    window.sound.player.stop()

@@ -89,7 +89,10 @@ DECODERS = {  # calls of libraries that read files, by the end of their dotted n
     "Image.open", "SoundFile", "soundfile.read", "soundfile.info", "soundfile.blocks", "np.load", "read_array",
     "ZipFile", "tarfile.open", "gzip.open", "wave.open", "QImageReader", "QMovie",
 }  # fmt: skip
-IN_PROCESS = {"studio.media.dataset", "studio.media.sounds.audio_dataset", "studio.media.decoder"}
+IN_PROCESS = {
+    "studio.media.dataset", "studio.media.sounds.audio_dataset", "studio.media.decoder", "studio.media.folder_scan",
+    "studio.media.preparing", "studio.media.similarity",
+}  # fmt: skip
 """Modules of media that run in the engine and in the window. The others run in the child process."""
 UNPICKLERS = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "multiprocessing"}
 NETWORK = {"socket", "socketserver", "http", "urllib", "ftplib", "smtplib", "requests", "httpx", "asyncio"}
@@ -181,7 +184,7 @@ PURE = {
     "studio.media.sounds.single_cycle", "studio.media.sounds.spectrogram", "studio.media.sounds.wavetable",
 }  # fmt: skip
 """Functions of media that a view may call: they map arrays to arrays."""
-RECORDS = {"studio.library.card.Card", "studio.library.models.InstalledModel"}
+RECORDS = {"studio.library.card.Card", "studio.library.models.InstalledModel", "studio.library.runs.RunSamples"}
 """Records that views show."""
 
 

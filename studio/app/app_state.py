@@ -20,6 +20,7 @@ from studio.app.core.preferences import Preferences
 from studio.app.core.request import Request
 from studio.app.core.smoothing import Smoothing
 from studio.app.core.undo import UndoHistory
+from studio.app.engine.client import EngineClient
 from studio.app.files import drops
 from studio.app.files.clipboard import Clipboard
 from studio.app.files.export_settings import ExportSettings
@@ -33,6 +34,7 @@ from studio.app.panels.complete.state import CompleteState
 from studio.app.panels.explore.state import ExploreState
 from studio.app.panels.generate.state import GenerateState
 from studio.app.panels.sound.state import NO_MODEL, SoundState
+from studio.app.panels.train.state import TrainState
 from studio.app.takes.store import TakeStore
 from studio.library import storage
 from studio.library.models import InstalledModel
@@ -43,7 +45,7 @@ from studio.wire.messages import AnyEvent, Diagnosis, Doctor, Failed, Ready
 PANELS = ("generate", "explore", "complete", "sound", "train", "library")
 ThemeName = Literal["system", "light", "dark"]
 ContrastName = Literal["system", "normal", "high"]
-PanelStates = GenerateState | ExploreState | CompleteState | SoundState
+PanelStates = GenerateState | ExploreState | CompleteState | SoundState | TrainState
 READING_TIME = 8000
 """Milliseconds that a message stays after its cause has gone, so that it can be read."""
 SECOND_WINDOW = (
@@ -63,15 +65,22 @@ class AppState(State):
     """Owns all other states: the shared ones, such as `models`, `messages` and `takes`, and one for each panel."""
 
     def __init__(
-        self, engine: EngineProtocol, settings: SettingsStore, output: OutputProtocol, is_first: bool = True
+        self,
+        engine: EngineProtocol,
+        settings: SettingsStore,
+        output: OutputProtocol,
+        is_first: bool = True,
+        trainer: EngineClient | None = None,
     ) -> None:
         """Create all states. Call `start` before the window is shown.
 
         Arguments
             is_first: whether no other window uses the same folders. A later window adds takes and changes nothing
                 else there: the first one saves the settings and knows which files are needed.
+            trainer: an engine for training alone; None if the other one trains, too
         """
         super().__init__()
+        self._trainer = trainer
         self._is_first = is_first
         self.engine = engine
         self._settings = settings
@@ -121,8 +130,10 @@ class AppState(State):
         self.explore = ExploreState(engine, models, of("explore"), takes, exporter, surprisal, synth, status)
         self.complete = CompleteState(engine, models, of("complete"), jobs, takes, exporter, surprisal)
         self.sound = SoundState(engine, self.sound_card, models, of("sound"), jobs, takes, exporter, status)
+        trainer, release = (engine, _keep) if self._trainer is None else (self._trainer, self._trainer.rest)
+        self.train = TrainState(trainer, release, models, of("train"), jobs, takes)
         self._panels: dict[str, PanelStates] = dict(
-            generate=self.generate, explore=self.explore, complete=self.complete, sound=self.sound
+            generate=self.generate, explore=self.explore, complete=self.complete, sound=self.sound, train=self.train
         )
         for grid in (self.generate.batch, self.complete.batch):
             grid.keeps_pictures = self._is_first
@@ -247,6 +258,8 @@ class AppState(State):
                 one = "continues one recording" if panel == "sound" else "shows one"
                 name = display_name(paths[0].name)
                 self.messages.show_message(f'Only "{name}" was opened. {panel.capitalize()} {one} at a time.')
+        elif kind == "folder":
+            self.train.open_folder(paths[0])
         elif kind in ("model", "pickle"):
             self.models.add_model(paths[0], self._choose_added)
         else:
@@ -292,10 +305,18 @@ class AppState(State):
         panel = self.panel.get()
         if trained.card.sample_rate:
             panel = "sound"
-        elif panel == "sound" or (panel == "complete" and not trained.card.can_inpaint):
+        elif panel in ("sound", "train") or (panel == "complete" and not trained.card.can_inpaint):
             panel = "generate"
         self._panels[panel].choose_model(trained.card.name)
         self.show_panel(panel)
+
+    def _play_model(self, panel: str, name: str) -> None:
+        """Open a model that the panel Train made in another panel."""
+        if self.models.find_or_report(name) is not None:
+            self._panels[panel].choose_model(name)
+            self.show_panel(panel)
+            if panel == "explore":
+                self.explore.parameters.new_start()
 
     # ── undo ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -340,6 +361,8 @@ class AppState(State):
         for asked in (self.generate.complete_requested, self.explore.complete_requested):
             asked.connect(self.complete.canvas.open_work)
         self.explore.generate_requested.connect(self._restore_work)
+        self.train.play_requested.connect(self._play_model)
+        self.train.folder_opened.connect(lambda: self.panel.set("train"))
         for panel_state in (self.generate, self.explore):
             panel_state.file_chosen.connect(self.open_file)
         self.preferences.single_keys.changed.connect(self.wave_synth.letters_play.set)
@@ -418,7 +441,7 @@ class AppState(State):
         """Save the state for the last time and wait for running work, but not for files that are being read."""
         self.autosave.stop()
         with decoder.shared_decoder.interrupted():
-            synth, panels = self.wave_synth, (self.generate, self.explore, self.complete)
+            synth, panels = self.wave_synth, (self.generate, self.explore, self.complete, self.train)
             for state in (synth, self.sound, self.sound_card, *panels, self.exporter, self.clipboard, self.models):
                 state.close()
             self.takes.close(self._records() if self._is_first else None)
@@ -427,6 +450,10 @@ class AppState(State):
     def _records(self) -> list[Record]:
         """All that leads back to takes."""
         return [record for panel in self._panels.values() for record in panel.records()]
+
+
+def _keep() -> None:
+    """Let the engine that also generates run on after a training."""
 
 
 def _keep_one_on(overlay: SurprisalMaps | UncertaintyMaps, other: bool) -> None:

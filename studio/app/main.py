@@ -29,6 +29,8 @@ class OpenWindow:
     """Holds everything that an open window needs."""
 
     engine: EngineClient
+    trainer: EngineClient
+    """The engine that trains, beside the one that generates. It runs only while the panel Train needs it."""
     state: AppState
     theme: Theme
     window: MainWindow
@@ -36,6 +38,7 @@ class OpenWindow:
     def close_window(self) -> None:
         """Save the state, then let the engine save and end."""
         self.state.close()
+        self.trainer.close()
         self.engine.close()
 
 
@@ -52,16 +55,18 @@ def assemble(
     application.setStyle("Fusion")
     engine = EngineClient(program)
     is_first = _lock_folders()
-    state = AppState(engine, SettingsFile(writable=is_first), output or Speaker(), is_first)
+    trainer = EngineClient(program or local_program(background=True))
+    state = AppState(engine, SettingsFile(writable=is_first), output or Speaker(), is_first, trainer)
     state.start()
     device = state.preferences.device.get()
     if device and program is None:
         engine.program = local_program(device)
+        trainer.program = local_program(device, background=True)
     theme = Theme(application)
     window = MainWindow(theme, state)
     window.painted.connect(engine.start)
     gc.freeze()  # Python need not scan permanent objects for 50 ms again and again while sound plays.
-    return OpenWindow(engine, state, theme, window)
+    return OpenWindow(engine, trainer, state, theme, window)
 
 
 def _lock_folders() -> bool:

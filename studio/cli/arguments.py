@@ -13,7 +13,8 @@ from studio.library.work import ModelMixture, Work
 from studio.media import dataset, decoder
 from studio.media.pictures import image
 from studio.media.pictures.enlarging import Enlargement
-from studio.media.sounds import audio_dataset, single_cycle
+from studio.media.preparing import to_int16
+from studio.media.sounds import single_cycle
 from studio.wire import messages as wire
 
 
@@ -26,7 +27,7 @@ def open_artwork(path: Path, card: Card) -> wire.Array:
     """Open a user's file as an artwork in a model's size, and report conversions. Raises image.FileRefused."""
     if card.sample_rate:
         found = decoder.open_recording(path, card.sample_rate, centred=False)
-        array = audio_dataset.as_samples(found, silent=True, seconds=0)
+        array = to_int16(found.samples)
         _say_notes(found.name, found.notes)
         return array
     if card.medium == "sound":

@@ -12,6 +12,7 @@ from studio.cli import command as ground
 from studio.cli.interruption import Interruption
 from studio.library import model_names, models, storage
 from studio.media import names
+from studio.media.pictures import image
 from studio.wire import messages as wire
 
 if TYPE_CHECKING:
@@ -22,8 +23,10 @@ CYCLE_SAMPLES = 256
 DEFAULT_RATE = 16_000
 """The rate of recordings in Hz, unless the user gives another."""
 SAVED_NOTE = "Stopped. What it learned is saved. The same command with --resume continues."
-Files: TypeAlias = Sequence[tuple[str, str]]
-"""Files of a folder: the name of each, and what is wrong with it."""
+Files: TypeAlias = Sequence[wire.ExaminedFile]
+"""Files of a folder."""
+NOT_USED = ("skipped", "left_out")
+"""The outcomes of files that are listed as skipped."""
 FORMULA_CHARACTERS = tuple("=+-@＝＋－＠")
 """Characters with which a formula begins in a spreadsheet."""
 
@@ -56,11 +59,29 @@ def add(commands: ground.Commands) -> None:
         type=ground.number_between(int, 4000, 32_000),
         help=f"of recordings in Hz ({DEFAULT_RATE} of a wavenet)",
     )
+    sub.add_argument(
+        "--prepare",
+        action="append",
+        default=[],
+        metavar="OPTION=VALUE",
+        help="how files become artworks: fitting=crop|fit|pad, ground=255,255,255, folders_as_classes, trim_silence, "
+        "clip_seconds=1.5, peak=0.9",
+    )
+    sub.add_argument(
+        "--augment",
+        action="append",
+        default=[],
+        metavar="OPTION=VALUE",
+        help="how they are varied: shift=2, quarter_turns, colour=0.1 of pictures; gain=6, speed=0.1, noise=40, "
+        "fade=0.1 of recordings",
+    )
     sub.add_argument("--steps", type=ground.steps, help="how many steps (the plan's own)")
     sub.add_argument("--resume", action="store_true", help="continue an earlier run of that name")
     sub.add_argument("--force", action="store_true", help="with --resume: continue with other artworks than before")
     sub.add_argument("--list-skipped", action="store_true", help="print every skipped or damaged file, and why")
-    sub.add_argument("--report", type=_read_csv_path, metavar="FILE.csv", help="save the same list as a table")
+    sub.add_argument(
+        "--report", type=_read_csv_path, metavar="FILE.csv", help="save a table of what became of every file, and why"
+    )
     sub.add_argument("--out", type=ground.read_path, metavar="DIR", help="where the model goes (your own models)")
 
 
@@ -116,10 +137,30 @@ def _read_config(args: argparse.Namespace) -> "TrainingConfig":
             config = config_for_data("model", args.source, args.family, args.preset, *_artwork_shape(args))
     except BadTrainingConfig as error:
         raise ground.WrongUse(str(error)) from None
+    config = _with_options(args, config)
     name = config.name if args.name is None else args.name
     if storage.clean_name(name) != name or not (storage.home_folder("runs") / name / "study.json").exists():
         _check_name(args, name)
     return with_name(config, name, retitle=not args.recipe) if name != config.name else config
+
+
+def _with_options(args: argparse.Namespace, config: "TrainingConfig") -> "TrainingConfig":
+    """Return the config with the options for files that were given. Raises WrongUse."""
+    import msgspec
+
+    from studio.engine.training.config import TrainingConfig, config_to_dict
+
+    fields = config_to_dict(config)
+    for part, given in (("preparation", args.prepare), ("augmentation", args.augment)):
+        for option in given:
+            name, _, value = option.partition("=")
+            if name not in fields[part]:
+                raise ground.WrongUse(f'There is no option "{name}". There are: {", ".join(fields[part])}.')
+            fields[part][name] = value.split(",") if "," in value else value or "true"
+    try:
+        return msgspec.convert(fields, TrainingConfig, strict=False)
+    except msgspec.ValidationError as error:
+        raise ground.WrongUse(f"An option is not usable: {wire.describe_error(error)}.") from None
 
 
 def _check_name(args: argparse.Namespace, name: str) -> None:
@@ -152,19 +193,19 @@ def _run_training(args: argparse.Namespace, config: "TrainingConfig", ask: wire.
     """Run the training and print its progress. Raises KeyboardInterrupt, with what was kept, if it is stopped."""
     begun = False
     objects = ground.ProgressInterval()
-    skipped: list[tuple[str, str]] = []
-    damaged: list[tuple[str, str]] = []
+    files: list[wire.ExaminedFile] = []
+    reported = False
     jobs = _Stoppable(ground.make_jobs(args, compile_first=True), stop)
     with contextlib.closing(ground.run_job(jobs, ask)) as events:
         try:
             for event in events:
-                if isinstance(event, wire.SkippedFiles):
-                    skipped += event.files
-                elif isinstance(event, wire.DamagedFiles):
-                    damaged += event.files
+                if isinstance(event, wire.FilesExamined):
+                    files += event.files
+                    ground.show_progress(f"{event.done:,} files examined")
                 elif isinstance(event, wire.DatasetLoaded):
                     stop.is_pending = True
-                    _report_files(args, event, skipped, damaged)
+                    reported = True
+                    _report_files(args, files)
                 if not isinstance(event, wire.TrainingProgress):
                     continue
                 stop.sentence = SAVED_NOTE
@@ -178,6 +219,10 @@ def _run_training(args: argparse.Namespace, config: "TrainingConfig", ask: wire.
         except KeyboardInterrupt:
             events.close()  # save first, then tell the user
             raise KeyboardInterrupt(SAVED_NOTE if begun or stop.is_pending else stop.sentence) from None
+        except image.FileRefused:
+            if not reported:
+                _report_files(args, files)
+            raise
 
 
 class _Stoppable:
@@ -195,35 +240,38 @@ class _Stoppable:
                 yield event
 
 
-def _report_files(args: argparse.Namespace, gathered: wire.DatasetLoaded, skipped: Files, damaged: Files) -> None:
-    """List skipped files and damaged files that are used, if the user asked for it."""
+def _report_files(args: argparse.Namespace, files: Files) -> None:
+    """List files that are not used and damaged ones that are, if the user asked for it."""
     if args.report:
-        storage.write_file(args.report, skipped_table(skipped, damaged))
+        storage.write_file(args.report, files_table(files))
+    skipped = [file for file in files if file.outcome in NOT_USED]
+    damaged = [file for file in files if file.outcome == "damaged"]
     if args.json and (skipped or damaged):
+        used = sum(file.outcome in ("used", "damaged") for file in files)
+        duplicates = sum(file.outcome == "duplicate" for file in files)
         lists = {"skipped": _objects(skipped), "damaged": _objects(damaged)}
-        ground.print_result(args, {"used": gathered.used, "duplicates": gathered.duplicates, **lists}, "")
+        ground.print_result(args, {"used": used, "duplicates": duplicates, **lists}, "")
     if args.list_skipped:
-        for name, reason in skipped:
-            ground.print_message(f'"{name}" {reason}.')
-        for name, wrong in damaged:
-            ground.print_message(f'"{name}" is used: {wrong}.')
+        for file in (*skipped, *damaged):
+            ground.print_message(f'"{file.name}" {file.reason}.')
 
 
 def _objects(files: Files) -> list[dict[str, str]]:
-    return [{"file": name, "reason": reason} for name, reason in files]
+    return [{"file": file.name, "reason": file.reason} for file in files]
 
 
-def skipped_table(skipped: Files, damaged: Files) -> bytes:
-    """Return files and reasons as CSV that spreadsheets read as text.
+def files_table(files: Files) -> bytes:
+    """Return files, what became of them and why, as CSV that spreadsheets read as text.
 
     A name that begins like a formula gets an apostrophe, which marks text.
     """
-    file = io.StringIO()
-    writer = csv.writer(file, quoting=csv.QUOTE_ALL)
-    writer.writerow(("file", "reason", "used"))
-    for row in [*((*each, "no") for each in skipped), *((*each, "yes") for each in damaged)]:
+    table = io.StringIO()
+    writer = csv.writer(table, quoting=csv.QUOTE_ALL)
+    writer.writerow(("file", "outcome", "reason"))
+    for file in files:
+        row = (file.name, file.outcome.replace("_", " "), file.reason)
         writer.writerow([f"'{text}" if text.lstrip()[:1] in FORMULA_CHARACTERS else text for text in row])
-    return file.getvalue().encode("utf-8-sig", "replace")
+    return table.getvalue().encode("utf-8-sig", "replace")
 
 
 def _report_step(

@@ -250,17 +250,20 @@ def _read_commands(source: int, inbox: Inbox) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `studio engine [--device cpu|cuda|mps]` and return the exit status."""
+    """Run `studio engine [--device cpu|cuda|mps] [--background]` and return the exit status."""
     parser = argparse.ArgumentParser(prog="studio engine", description="The child process of the window.")
     parser.add_argument("--device", help="cpu, cuda or mps (the best one that works)")
-    device_name = parser.parse_args(argv).device
-    return run_engine(lambda outbox: _load_engine(device_name, outbox))
+    parser.add_argument("--background", action="store_true", help="let every other program go first, for training")
+    chosen = parser.parse_args(argv)
+    return run_engine(lambda outbox: _load_engine(chosen.device, chosen.background, outbox))
 
 
-def _load_engine(device_name: str | None, outbox: Outbox) -> tuple[StartJob, Ready, IdleTask]:
+def _load_engine(device_name: str | None, background: bool, outbox: Outbox) -> tuple[StartJob, Ready, IdleTask]:
     """Load torch and all that needs it. If the requested device is missing, the engine uses another one."""
-    from studio.engine.device import NoDevice, choose_device, keep_freed_memory
+    from studio.engine.device import NoDevice, choose_device, keep_freed_memory, lower_priority
 
+    if background:
+        lower_priority()
     keep_freed_memory()
     from studio import kernels, zoo
     from studio.engine.jobs import JobStarter

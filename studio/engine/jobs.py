@@ -16,7 +16,7 @@ from studio.engine.generation import inpainting, loop_finder, pricing, sampling
 from studio.engine.generation.picture_job import GROUP_SIZE, PictureJob
 from studio.engine.generation.sound_job import SoundJob
 from studio.engine.levels import DoesNotFit
-from studio.engine.training import jobs
+from studio.engine.training import jobs, scanning, trial
 from studio.wire import messages as wire
 
 
@@ -28,6 +28,8 @@ class JobStarter:
         self.model_cache = sampling.ModelCache(device.torch_device)
         self._adjustable_jobs: dict[str, PictureJob | SoundJob] = {}
         """The jobs that are drawing, by their id."""
+        self._trainings: dict[str, jobs.RunRequests] = {}
+        """What is asked of each running training, by its id."""
         self._early_adjustments: list[wire.Adjust] = []
         """The newest adjustments of jobs that are not drawing yet, or have ended."""
 
@@ -54,8 +56,16 @@ class JobStarter:
                 return self.find_loop(command)
             case wire.Score():
                 return self.score(command)
+            case wire.ScanFolder():
+                return scanning.scan_folder(command)
+            case wire.PreviewExamples():
+                return scanning.preview_examples(command)
             case wire.Train():
-                return jobs.train_model(command, self.device)
+                return self.train(command)
+            case wire.PrepareTraining():
+                return trial.prepare_training(command, self.device)
+            case wire.SteerTraining():
+                return self.steer_training(command)
             case wire.Evaluate():
                 return jobs.evaluate_model(command, self.model_cache, self.device)
             case wire.Doctor():
@@ -121,6 +131,21 @@ class JobStarter:
         yield None
         other = self.model_cache.get_model(command.second_model) if command.second_model else None
         yield from self._run_adjustable(SoundJob(command, self.model_cache.get_model(command.model), other))
+
+    def train(self, command: wire.Train) -> EventSteps:
+        """Train a model. SteerTraining asks something of it meanwhile."""
+        requests = self._trainings[command.job] = jobs.RunRequests()
+        try:
+            yield from jobs.train_model(command, self.device, requests)
+        finally:
+            del self._trainings[command.job]
+
+    def steer_training(self, command: wire.SteerTraining) -> EventSteps:
+        """Note what is asked of a running training. One that has ended is ignored."""
+        requests = self._trainings.get(command.running_job)
+        if requests is not None:
+            setattr(requests, command.action, True)
+        yield from ()
 
     def _run_adjustable(self, running: PictureJob | SoundJob) -> EventSteps:
         """Yield the events of a job with live controls."""

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from studio.library import earlier_keys
+from studio.media.preparation import AS_USUAL, Preparation
 
 ShortText = Annotated[str, Meta(max_length=500)]
 PIXEL_BY_PIXEL = frozenset({"pixelrnn", "pixelcnn", "gated_pixelcnn", "pixelcnn_pp"})
@@ -82,6 +83,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     classes: tuple[str, ...] = ()
     label_columns: tuple[ShortText, ...] = ()
     """The columns of a pack's index from which the classes were read; each is a group of classes."""
+    preparation: Preparation = AS_USUAL
+    """How the files of the folder became artworks, so that others can be measured in the same way."""
     seconds_each: float = 0.0
     """Seconds to make one picture of sixteen on the computer that trained it."""
     date: ShortText

@@ -2,13 +2,13 @@
 
 An artwork is a picture, or one cycle of a sound if the shape has a single dimension. Both forms are split into training
 artworks and held-out artworks. A pack brings its own split. Of a folder, and of a pack without a split, every tenth is
-held out by the hash of its content, so that the split stays the same when files are added, renamed or moved. Artworks
-that are equal in the model's shape count once, so none is both in training and held out.
+held out by the hash of its content, so that the split stays the same when files are added, renamed or moved, and
+whatever the preparation. Artworks that are equal in the model's shape count once, so none is both in training and held
+out.
 """
 
-import hashlib
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,18 +16,21 @@ import numpy as np
 from PIL import Image
 
 from studio.media import decoder
+from studio.media.folder_scan import ArtworkStore, FileReport, FolderScan, ListedFile, walk_files
 from studio.media.names import display_name
 from studio.media.pictures.image import FileRefused, compose_over, fit_to_shape
+from studio.media.preparation import AS_USUAL, Preparation
+from studio.media.preparing import FilePreparer, Shape, content_hash
 from studio.media.sounds.single_cycle import cycle_from_wave
 
 _ROUNDING = 8
 """The most steps of 65,536 by which a cycle may differ from itself at another rate or in another 16-bit format."""
-_DAMAGE = ("cut off", "damaged", "checksum", "no numbers")
-"""Words that mark a note about damage: every such note has one of them."""
-_PICTURES = "bytes of shape (number, height, width, channels)"
+MIN_LEARNED = 3
+"""The fewest pictures or waves besides those held out: one for validation and two for training.
 
-Shape = tuple[int, ...]
-"""(channels, height, width) of pictures, (samples,) of sounds."""
+A single one for training has no deviation from which layers could be initialised.
+"""
+_PICTURES = "bytes of shape (number, height, width, channels)"
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class ImportReport:
 
     used: int
     skipped: tuple[tuple[str, str], ...] = ()
-    """The name within the folder and the reason, which continues from the name: `is cut off`."""
+    """Files that cannot be read or are left out: the name within the folder and the reason, which continues from the
+    name: `is cut off`."""
     duplicates: int = 0
     """Files with the same content as another file."""
     sounds: bool = False
@@ -96,9 +100,27 @@ class Dataset:
     """Empty unless NAME.licence.txt lies next to the pack."""
 
 
-def load_dataset(source: Path, shape: Shape) -> Dataset:
+class ReportGatherer:
+    """Gathers the reports of files for an ImportReport."""
+
+    def __init__(self) -> None:
+        self.skipped: list[tuple[str, str]] = []
+        self.damaged: list[tuple[str, str]] = []
+        self.duplicates = 0
+
+    def add(self, report: FileReport) -> None:
+        """Add the report of a file."""
+        if report.outcome in ("skipped", "left_out"):
+            self.skipped.append((report.name, report.reason))
+        elif report.prepared is not None and report.outcome == "damaged":
+            self.damaged.append((report.name, report.prepared.damage))
+        elif report.outcome == "duplicate":
+            self.duplicates += 1
+
+
+def load_dataset(source: Path, shape: Shape, preparation: Preparation = AS_USUAL) -> Dataset:
     """Load a pack (.npz) or a folder in a model's shape. Raises FileRefused, with counts, below two usable artworks."""
-    steps = load_dataset_in_steps(source, shape)
+    steps = load_dataset_in_steps(source, shape, preparation)
     while True:
         try:
             next(steps)
@@ -107,84 +129,99 @@ def load_dataset(source: Path, shape: Shape) -> Dataset:
             return dataset
 
 
-def load_dataset_in_steps(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Dataset]:
-    """Load as `load_dataset` does, in steps that yield (done, total) files.
+def load_dataset_in_steps(
+    source: Path, shape: Shape, preparation: Preparation = AS_USUAL, store: ArtworkStore | None = None
+) -> Generator[FileReport | None, None, Dataset]:
+    """Load as `load_dataset` does, in steps that yield the report of a file, or None.
 
-    So it can be shown and stopped.
+    So it can be shown and stopped. The preparation of a pack is its own.
+
+    Arguments
+        store: keeps what files became for the next time
     """
     source = Path(source)
     if source.is_dir():
-        return (yield from _load_folder(source, shape))
-    yield 0, 1
+        return (yield from _load_folder(source, FilePreparer(shape, 0, preparation), store))
+    yield None
     return _load_pack(source, shape)
 
 
 def list_files(source: Path) -> list[Path]:
-    """List everything within a folder that is not a folder, sorted; or the file itself.
+    """List everything within a folder that is not a folder, in order; or the file itself.
 
     The folder may be a link. Links within it, pipes and devices are listed, so that each can be named as refused, but
     never followed or opened. So are hidden folders and folders that may not be read.
     """
-    if not source.is_dir():
-        return [source]
-    found: list[Path] = []
-    waiting = [source]
-    while waiting:
-        folder = waiting.pop()
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    visible = not entry.name.startswith(".")
-                    down = visible and entry.is_dir(follow_symlinks=False)
-                    (waiting if down else found).append(Path(entry.path))
-        except OSError:
-            found.append(folder)
-    return sorted(found, key=os.fsencode)
+    return [Path(listed.path) for listed in walk_files(source) if isinstance(listed, ListedFile)]
+
+
+def class_folders(source: Path) -> tuple[str, ...]:
+    """Return the names of a folder's sub-folders, which are its classes if the user says so. Raises FileRefused."""
+    try:
+        with os.scandir(source) as entries:
+            names = [
+                display_name(entry.name)
+                for entry in entries
+                if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+            ]
+    except OSError:
+        raise FileRefused(display_name(source.name), "is not a folder that can be opened") from None
+    return tuple(sorted(set(names)))
+
+
+def labels_of(names: list[str], classes: tuple[str, ...], name: str) -> np.ndarray | None:
+    """Return the number of each class name (n,) int64, or None without classes.
+
+    Raises FileRefused if the folder `name` has classes without artworks, or none.
+
+    Arguments
+        names: the class of each artwork
+        classes: all classes
+    """
+    if not classes:
+        return None
+    empty = [each for each in classes if each not in names]
+    if empty:
+        reason = f'has a sub-folder without anything to learn from, "{empty[0]}"'
+        raise FileRefused(name, reason, "Fill it, move it elsewhere, or train without classes.")
+    return np.array([classes.index(each) for each in names], np.int64)
 
 
 # ── a folder ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _load_folder(source: Path, shape: Shape) -> Generator[tuple[int, int], None, Dataset]:
-    paths = list_files(source)
-    sounds = len(shape) == 1
-    artworks: dict[bytes, np.ndarray] = {}  # in the model's shape, by the digest of their content
-    skipped: list[tuple[str, str]] = []
-    damaged: list[tuple[str, str]] = []
-    contents: set[bytes] = set()
-    duplicates = 0
-    for done, path in enumerate(paths, 1):
-        name = display_name(os.path.relpath(path, source))
-        try:
-            if path.name.startswith(".") and not path.is_dir():
-                raise FileRefused(name, "is a hidden file")
-            if sounds:  # a damaged one is not a cycle
-                array = decoder.open_cycle(path, shape[0])
-                wrong = ""
-            else:
-                picture = decoder.open_picture(path)
-                array = picture.array
-                wrong = damage(picture.notes)
-            content = _digest(array)
-            if content in contents:
-                duplicates += 1
-            else:
-                contents.add(content)
-                artworks[content] = array if sounds else _fit_artwork(array, shape)
-                damaged += [(name, wrong)] if wrong else []
-        except FileRefused as refusal:
-            skipped.append((name, refusal.reason))
-        yield done, len(paths)
+def _load_folder(
+    source: Path, preparer: FilePreparer, store: ArtworkStore | None
+) -> Generator[FileReport | None, None, Dataset]:
+    name = display_name(source.resolve().name)
+    classes = class_folders(source) if preparer.preparation.folders_as_classes else ()
+    artworks: dict[bytes, np.ndarray] = {}  # in the model's shape, by the hash of their content
+    labels: dict[bytes, str] = {}
+    gathered = ReportGatherer()
+    for report in FolderScan(source, preparer, store).steps():
+        if report is not None:
+            prepared = report.prepared
+            if prepared is not None and report.outcome != "left_out" and prepared.content not in artworks:
+                artworks[prepared.content] = prepared.artwork
+                labels[prepared.content] = report.label
+                gathered.duplicates -= report.outcome == "duplicate"  # it is another file, and similar
+            gathered.add(report)
+        yield report
     different = _drop_duplicates(artworks)
     similar = len(artworks) - len(different)
-    report = ImportReport(len(different), tuple(skipped), duplicates, sounds, similar, tuple(damaged))
-    if report.used < 2:
-        thing = "sounds" if sounds else "pictures"
-        raise TooFewArtworks(
-            display_name(source.name), f"has too few {thing} to learn from ({_counts_text(report)})", report
-        )
-    train, test = _hold_out_tenth(different)
-    return Dataset(train, test, None, None, (), report, display_name(source.resolve().name), "")
+    report_of_all = ImportReport(
+        len(different), tuple(gathered.skipped), gathered.duplicates, preparer.is_sound, similar,
+        tuple(gathered.damaged),
+    )  # fmt: skip
+    if report_of_all.used < 2:
+        thing = "sounds" if preparer.is_sound else "pictures"
+        reason = f"has too few {thing} to learn from ({_counts_text(report_of_all)})"
+        raise TooFewArtworks(display_name(source.name), reason, report_of_all)
+    kept, held = split_keys(different)
+    numbers = labels_of([labels[key] for key in (*kept, *held)], classes, name)
+    sides = [np.stack([different[key] for key in keys]) for keys in (kept, held)]
+    train_labels, test_labels = (None, None) if numbers is None else (numbers[: len(kept)], numbers[len(kept) :])
+    return Dataset(sides[0], sides[1], train_labels, test_labels, classes, report_of_all, name, "")
 
 
 def _drop_duplicates(artworks: dict[bytes, np.ndarray]) -> dict[bytes, np.ndarray]:
@@ -209,7 +246,7 @@ def _drop_duplicates(artworks: dict[bytes, np.ndarray]) -> dict[bytes, np.ndarra
 def _rounded_key(artwork: np.ndarray) -> int:
     """Return a number that equal pictures share. Waves that differ only by rounding have nearly the same number."""
     if artwork.ndim > 1:
-        return int.from_bytes(_digest(artwork), "big")
+        return int.from_bytes(content_hash(artwork), "big")
     return int(np.abs(artwork.astype(np.int64)).sum())
 
 
@@ -235,11 +272,6 @@ def _first_three(words: list[str]) -> str:
     return ", ".join([*words[:3], f"and {more:,} more"] if more > 0 else words)
 
 
-def damage(notes: Sequence[str]) -> str:
-    """Return the notes of an opened file that report damage; empty if there are none."""
-    return "; ".join(note for note in notes if any(word in note for word in _DAMAGE))
-
-
 def _counts_text(report: ImportReport) -> str:
     """Return counts for the user, with the first reasons.
 
@@ -253,17 +285,26 @@ def _counts_text(report: ImportReport) -> str:
     return f"{counts}: {reasons}" if reasons else counts
 
 
-def _digest(array: np.ndarray) -> bytes:
-    return hashlib.blake2b(repr(array.shape).encode() + array.tobytes(), digest_size=16).digest()
+def is_held_out(key: bytes) -> bool:
+    """Return whether the artwork with this hash is one of the tenth that is held out."""
+    return int.from_bytes(key, "big") % 10 == 0
 
 
-def _hold_out_tenth(artworks: dict[bytes, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Hold out a tenth by hash, in the order of the hashes. Each side gets at least one."""
-    keys = sorted(artworks)
-    held = [key for key in keys if int.from_bytes(key, "big") % 10 == 0] or keys[:1]
-    held = held[: len(keys) - 1]
-    kept = sorted(set(keys) - set(held))
-    return np.stack([artworks[key] for key in kept]), np.stack([artworks[key] for key in held])
+def held_out_count(chosen: int, total: int) -> int:
+    """Return how many of `total` artworks are held out if the hashes choose so many.
+
+    At least one is, unless there is only one, and MIN_LEARNED are left to learn from if possible.
+    """
+    return min(max(chosen, 1), max(total - MIN_LEARNED, 1), total - 1)
+
+
+def split_keys(keys: Iterable[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Split hashes into those to train on and those to hold out, each in order."""
+    ordered = sorted(keys)
+    held = [key for key in ordered if is_held_out(key)] or ordered[:1]
+    held = held[: held_out_count(len(held), len(ordered))]
+    kept = sorted(set(ordered) - set(held))
+    return kept, held
 
 
 # ── a pack ───────────────────────────────────────────────────────────────────────────────────────
@@ -277,7 +318,7 @@ def _load_pack(source: Path, shape: Shape) -> Dataset:
     if "test_x" in parts:
         test, test_labels = _checked_side(parts, "test", name, sounds)
     else:
-        held = np.array([int.from_bytes(_digest(x), "big") % 10 == 0 for x in train], bool)
+        held = np.array([is_held_out(content_hash(x)) for x in train], bool)
         held[:1] |= not held.any()
         test, test_labels = _select(train, train_labels, held)
         train, train_labels = _select(train, train_labels, ~held)
@@ -300,8 +341,8 @@ def _load_pack(source: Path, shape: Shape) -> Dataset:
 
 def _is_among(artworks: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return which artworks are equal to one of the others: (n,) bool."""
-    known = {_digest(other) for other in others}
-    return np.array([_digest(artwork) in known for artwork in artworks], bool)
+    known = {content_hash(other) for other in others}
+    return np.array([content_hash(artwork) in known for artwork in artworks], bool)
 
 
 def _select(

@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -69,6 +69,13 @@ _OUT_OF_TIME = -signal.SIGXCPU if hasattr(signal, "SIGXCPU") else 0
 T = TypeVar("T")
 
 
+class ReadGroup:
+    """Names reads that may be ended together, such as those of one scan."""
+
+    def __init__(self) -> None:
+        self.has_ended = False
+
+
 class FileDecoder:
     """Reads files in child processes, at most CHILDREN at once. Any thread may call it.
 
@@ -89,7 +96,7 @@ class FileDecoder:
         self._seconds = seconds
         self._patience = patience
         self._idle: list[_Child] = []
-        self._busy: set[_Child] = set()
+        self._busy: dict[_Child, ReadGroup | None] = {}
         self._interruptions = 0
         self._refuses = False
         self._lock = threading.Lock()
@@ -104,6 +111,7 @@ class FileDecoder:
         max_bytes: int = MAX_ANSWER_BYTES,
         memory: int = BASE_MEMORY_BYTES,
         seconds_per_megabyte: int = SECONDS_PER_MEGABYTE,
+        group: ReadGroup | None = None,
         **words: Any,
     ) -> T:
         """Return what a reader of the child finds in a file. Raises FileRefused with the reason.
@@ -113,16 +121,17 @@ class FileDecoder:
             max_bytes: bytes of all arrays in it
             memory: bytes that may be resident in the child
             seconds_per_megabyte: seconds of processor time for each megabyte of the file
+            group: the reads that it ends with
             words: further arguments of the reader
         """
         name = display_name(os.path.basename(path))
         megabytes = _size(path) / 1e6
         seconds = self._seconds + int(seconds_per_megabyte * megabytes)
         request = DecodeRequest(reader, os.fsencode(_absolute(path)), seconds, memory, words)
-        begun = self._interruptions
+        call = _Call(self._interruptions, group)
         with self._free:
             patience = self._patience + WALL_PER_CPU_SECOND * seconds + megabytes / MEGABYTES_A_SECOND
-            found = self._answer(request, patience, kind, max_bytes, name, begun)
+            found = self._answer(request, patience, kind, max_bytes, name, call)
         if isinstance(found, DecodeFault):
             raise FileRefused(found.name, found.reason, found.hint)
         return found
@@ -140,6 +149,14 @@ class FileDecoder:
         finally:
             self._refuses = False
 
+    def end_group(self, group: ReadGroup) -> None:
+        """End all running and waiting reads of a group, and refuse later ones."""
+        with self._lock:
+            group.has_ended = True
+            for child, owner in self._busy.items():
+                if owner is group:
+                    child.kill()
+
     def close(self) -> None:
         """End the children that wait for a file."""
         with self._lock:
@@ -154,18 +171,18 @@ class FileDecoder:
         return tuple(child.process_id for child in self._idle)
 
     def _answer(
-        self, request: DecodeRequest, patience: float, kind: type[T], most: int, name: str, begun: int
+        self, request: DecodeRequest, patience: float, kind: type[T], most: int, name: str, call: "_Call"
     ) -> T | DecodeFault:
-        child, fresh = self._child(name, begun)
+        child, fresh = self._child(name, call)
         try:
             found = child.ask(request, patience, kind, most)
         except ChildDied:
             verdict = self._end(child)
-            if begun != self._interruptions:
+            if self._is_interrupted(call):
                 raise _interrupted(name) from None
             # an earlier file may have damaged the child, so this one gets a new child
             if verdict == "crash" and not fresh:
-                return self._answer(request, patience, kind, most, name, begun)
+                return self._answer(request, patience, kind, most, name, call)
             return _fault_of_dead_child(name, verdict)
         except MemoryError:
             self._end(child)
@@ -175,30 +192,33 @@ class FileDecoder:
             raise
         if isinstance(found, DecodeFault) and found.cause != "file":
             self._end(child)
-            return found if fresh else self._answer(request, patience, kind, most, name, begun)
+            return found if fresh else self._answer(request, patience, kind, most, name, call)
         with self._lock:
-            self._busy.discard(child)
+            self._busy.pop(child, None)
             self._idle.append(child)
         return found
 
-    def _child(self, name: str, begun: int) -> tuple["_Child", bool]:
+    def _is_interrupted(self, call: "_Call") -> bool:
+        return call.begun != self._interruptions or (call.group is not None and call.group.has_ended)
+
+    def _child(self, name: str, call: "_Call") -> tuple["_Child", bool]:
         """Return a child, and whether it is a new one. Raises FileRefused."""
         with self._lock:
-            if self._refuses or begun != self._interruptions:
+            if self._refuses or self._is_interrupted(call):
                 raise _interrupted(name)
             waiting = self._waiting()
             try:
                 child = waiting or _Child(self._program)
             except OSError:
                 raise _unstartable(name) from None
-            self._busy.add(child)
+            self._busy[child] = call.group
         if waiting is not None:
             return waiting, False
         try:
             child.load()
         except ChildDied:
             self._end(child)
-            raise (_unstartable(name) if begun == self._interruptions else _interrupted(name)) from None
+            raise (_interrupted(name) if self._is_interrupted(call) else _unstartable(name)) from None
         except BaseException:
             self._end(child)
             raise
@@ -215,8 +235,15 @@ class FileDecoder:
 
     def _end(self, child: "_Child") -> Literal["crash", "time"]:
         with self._lock:
-            self._busy.discard(child)
+            self._busy.pop(child, None)
         return child.end()
+
+
+class _Call(NamedTuple):
+    """Holds how many interruptions there were when a read began, and what it ends with."""
+
+    begun: int
+    group: ReadGroup | None
 
 
 class _Child:
@@ -365,12 +392,22 @@ shared_decoder = FileDecoder()
 atexit.register(lambda: shared_decoder.close())
 
 
-def open_picture(path: Path | str) -> OpenedPicture:
+def open_picture(
+    path: Path | str, *, ground: tuple[int, int, int] | None = None, group: ReadGroup | None = None
+) -> OpenedPicture:
     """Open a picture as `image.open_picture` does, in the child. Raises FileRefused."""
-    return shared_decoder.read_file("picture", path, OpenedPicture)
+    words: dict[str, Any] = {} if ground is None else {"ground": ground}
+    return shared_decoder.read_file("picture", path, OpenedPicture, group=group, **words)
 
 
-def open_recording(path: Path | str, rate: int | None = None, *, centred: bool = True) -> Recording:
+def hash_file(path: Path | str, max_bytes: int, group: ReadGroup | None = None) -> str:
+    """Return the hash of a file's bytes as `image.hash_file` does, in the child. Raises FileRefused."""
+    return shared_decoder.read_file("hash", path, str, group=group, most=max_bytes)
+
+
+def open_recording(
+    path: Path | str, rate: int | None = None, *, centred: bool = True, group: ReadGroup | None = None
+) -> Recording:
     """Open a recording as `audio_file.open_recording` does, in the child. Raises FileRefused."""
     memory = BASE_MEMORY_BYTES + min(MAX_AUDIO_MEMORY, COMPRESSED * _size(path))
     return shared_decoder.read_file(
@@ -379,6 +416,7 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
         Recording,
         memory=memory,
         seconds_per_megabyte=A_COMPRESSED_MEGABYTE,
+        group=group,
         rate=rate,
         centred=centred,
     )
@@ -389,9 +427,9 @@ def open_wave_file(path: Path | str, samples: int | None = None) -> OpenedWave:
     return shared_decoder.read_file("wave", path, OpenedWave, samples=samples)
 
 
-def open_cycle(path: Path | str, samples: int) -> np.ndarray:
+def open_cycle(path: Path | str, samples: int, group: ReadGroup | None = None) -> np.ndarray:
     """Open a cycle (samples,) int16 as `single_cycle.read_cycle` does, in the child. Raises FileRefused."""
-    return shared_decoder.read_file("cycle", path, np.ndarray, samples=samples)
+    return shared_decoder.read_file("cycle", path, np.ndarray, group=group, samples=samples)
 
 
 def open_pack(path: Path | str) -> dict[str, np.ndarray]:

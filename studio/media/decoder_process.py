@@ -51,6 +51,7 @@ def _read_text(path: Path, text: str, within: list[int]) -> np.ndarray | None:
 
 FILE_READERS: dict[str, Callable[..., Any]] = {
     "picture": image.open_picture,
+    "hash": image.hash_file,
     "recording": audio_file.open_recording,
     "wave": single_cycle.read_wave,
     "cycle": single_cycle.read_cycle,

@@ -1,6 +1,6 @@
 """Define the commands that the window and the terminal send to an engine."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
@@ -209,10 +209,37 @@ class StreamSound(Command, frozen=True, kw_only=True, tag="stream_sound"):
     """The probability with which the second model draws a sample."""
 
 
+class ScanFolder(Command, frozen=True, kw_only=True, tag="scan_folder"):
+    """Examine a folder or a pack before training. Answers: FilesExamined …, FolderExamined, then one ending."""
+
+    urgency: ClassVar[int] = URGENCY_QUEUED
+    source: Text
+    shape: Annotated[tuple[Annotated[int, Meta(ge=1, le=65_536)], ...], Meta(max_length=3)] = ()
+    """The shape of the training artworks, as in a training config. If it is empty, the engine chooses one for what most
+    of the files are."""
+    sample_rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
+    """Hz of recordings; 0 of pictures and single cycles."""
+    preparation: dict[str, Any] = {}
+    """How files become artworks: `studio.media.preparation.Preparation` by `msgspec.to_builtins`."""
+    thumbnails: Annotated[int, Meta(ge=0, le=10_000)] = 500
+    """How many thumbnails are sent with the files, those of the first; more are sent of files to look at."""
+
+
+class PreviewExamples(Command, frozen=True, kw_only=True, tag="preview_examples"):
+    """Prepare examples exactly as a training sees them. Answers: ExamplesPreview, then one ending."""
+
+    source: Text
+    config: dict[str, Any]
+    """The training config, as in Train."""
+    count: Annotated[int, Meta(ge=1, le=64)] = 16
+    seed: Seed = 0
+    """Chooses the artworks and their augmentations."""
+
+
 class Train(Command, frozen=True, kw_only=True, tag="train"):
     """Train a model on a folder or a pack.
 
-    Answers: SkippedFiles …, DatasetLoaded, TrainingProgress …, then one ending.
+    Answers: FilesExamined …, DatasetLoaded, TrainingProgress …, TrainingSamples …, ModelWritten …, then one ending.
     """
 
     urgency: ClassVar[int] = URGENCY_QUEUED
@@ -225,6 +252,41 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
     """The training config: `studio.engine.training.config.TrainingConfig` by `msgspec.to_builtins`."""
     force: bool = False
     """Whether an existing run may continue with other artworks than it began with."""
+    start_model: Annotated[str, Meta(max_length=200)] = ""
+    """The trained model with whose weights a new run begins; empty for none."""
+    sample_seeds: Annotated[tuple[Seed, ...], Meta(max_length=16)] = ()
+    """Seeds whose artworks are drawn now and then, and kept in the run's folder; empty for none."""
+
+
+class PrepareTraining(Command, frozen=True, kw_only=True, tag="prepare_training"):
+    """Return the config of a training, then measure what it costs here by a few trial steps.
+
+    Answers: TrainingPrepared, TrainingCost, then one ending.
+    """
+
+    source: Text
+    family: Annotated[str, Meta(max_length=64)]
+    preset: Annotated[str, Meta(max_length=64)]
+    shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
+    """(channels, height, width) of pictures, (samples,) of sounds."""
+    sample_rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
+    """Hz of recordings; 0 of pictures and single cycles."""
+    start_model: Annotated[str, Meta(max_length=200)] = ""
+    """A trained model to start from. It replaces family, preset, shape and rate."""
+    recipe: dict[str, Any] = {}
+    """Hyperparameters that differ from the preset."""
+    plan: dict[str, Any] = {}
+    """Settings of the loop that differ from the usual ones."""
+
+
+class SteerTraining(Command, frozen=True, kw_only=True, tag="steer_training"):
+    """Ask something of a running Train. It happens after the present step. Answers: one ending."""
+
+    urgency: ClassVar[int] = URGENCY_ADJUST
+    running_job: JobId
+    """The training; `job` identifies this command itself."""
+    action: Literal["sample", "publish", "finish"]
+    """Draw its samples now; write its newest weights as a model; take a last step and export the best model."""
 
 
 class Evaluate(Command, frozen=True, kw_only=True, tag="evaluate"):
@@ -262,7 +324,11 @@ AnyCommand = (
     | FindLoop
     | StreamSound
     | Score
+    | ScanFolder
+    | PreviewExamples
     | Train
+    | PrepareTraining
+    | SteerTraining
     | Evaluate
     | Stop
     | Doctor

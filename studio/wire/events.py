@@ -1,8 +1,8 @@
 """Define the events with which an engine answers."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from studio import __version__
 from studio.wire.records import (
@@ -159,25 +159,102 @@ class LoopFound(Answer, frozen=True, kw_only=True, tag="loop_found"):
     tried_count: Count
 
 
-class SkippedFiles(Answer, frozen=True, kw_only=True, tag="skipped_files"):
-    """Carries some of the files that are not used for training."""
+FileOutcome = Literal["used", "damaged", "duplicate", "left_out", "skipped"]
+"""What became of a file.
 
-    files: tuple[tuple[Text, Text], ...]
-    """Each file: its name within the folder, and the reason, which continues from the name: `is cut off`."""
+`damaged`: it is used although it is cut off or damaged. `left_out`: it can be read, but is not used. `skipped`: it
+cannot be read.
+"""
 
 
-class DamagedFiles(Answer, frozen=True, kw_only=True, tag="damaged_files"):
-    """Carries some files that are used for training although they are cut off or damaged."""
+class ExaminedFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Reports what became of one file of a folder."""
 
-    files: tuple[tuple[Text, Text], ...]
-    """Each file: its name within the folder, and what is wrong: `cut off: what is there is used`."""
+    name: Text
+    """The name within the folder."""
+    outcome: FileOutcome
+    reason: Text = ""
+    """The reason, which continues from the name: `is cut off`. It is empty if the file is used and whole."""
+    key: Text = ""
+    """The hash of its content in hexadecimal, by which it can be excluded; empty if it could not be read."""
+    has_thumbnail: bool = False
+    """Whether the message holds a thumbnail of it."""
+    width: Count = 0
+    height: Count = 0
+    """Pixels of a picture in its file, upright."""
+    seconds: Annotated[float, Meta(ge=0.0)] = 0.0
+    rate: Count = 0
+    channels: Count = 0
+    """Length, rate in Hz and channels of a recording in its file."""
+
+
+class FilesExamined(Answer, frozen=True, kw_only=True, tag="files_examined"):
+    """Carries the next files of a folder, in order. A file's number is its place among those of all such messages."""
+
+    files: tuple[ExaminedFile, ...]
+    thumbnails: Array
+    """(k, 64, 64, 3) uint8: of those of the files that have one, in order. A recording's is its spectrogram."""
+    done: Count
+    total: Count
+    """Files that were found so far."""
+
+
+class Finding(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """States something that the user should know about a folder before training."""
+
+    kind: Literal[
+        "unusable", "damaged", "duplicates", "alike", "odd", "same", "too_few", "few", "classes", "excluded", "ready"
+    ]
+    weight: Literal["note", "warning", "stop"]
+    """`stop`: a training would refuse the folder."""
+    count: Count
+    """How many it concerns, of `total`."""
+    total: Count
+    sentence: Text
+
+
+class FolderExamined(Answer, frozen=True, kw_only=True, tag="folder_examined"):
+    """Sums up a ScanFolder. Files are given by their numbers as in FilesExamined."""
+
+    medium: Literal["pictures", "recordings", "cycles"]
+    files: Count
+    used: Count
+    """How many are used, damaged ones among them."""
+    damaged: Count
+    duplicates: Count
+    left_out: Count
+    skipped: Count
+    held_out: Count
+    """How many of the used ones are never learned from."""
+    classes: tuple[tuple[Text, Count], ...] = ()
+    """Each class and its artworks, if sub-folders are classes."""
+    alike: tuple[tuple[Count, ...], ...] = ()
+    """Groups of used files that look or sound nearly the same, the first of each as their model."""
+    odd: tuple[Count, ...] = ()
+    """Used files that differ most from the others, the strangest first."""
+    findings: tuple[Finding, ...] = ()
+    thumbnail_files: tuple[Count, ...] = ()
+    thumbnails: Array
+    """Thumbnails as in FilesExamined, of files in `alike` and `odd` that had none there: those of `thumbnail_files`."""
+
+
+class ExamplesPreview(Answer, frozen=True, kw_only=True, tag="examples_preview"):
+    """Carries examples as a model sees them: prepared, augmented and in its levels."""
+
+    names: tuple[Text, ...]
+    """The file of each within the folder; empty if a pack does not name it."""
+    examples: Array
+    """(n, height, width, channels) uint8 or (n, samples) int16."""
+    sample_rate: Count = 0
+    """Hz of recordings; 0 of pictures and single cycles."""
 
 
 class DatasetLoaded(Answer, frozen=True, kw_only=True, tag="dataset_loaded"):
-    """Reports how many files are used for training, were skipped, or were duplicates."""
+    """Reports how many files are used for training, are not used, or were duplicates."""
 
     used: Count
     skipped: Count
+    """Files that cannot be read, and files that are left out."""
     duplicates: Count
 
 
@@ -191,6 +268,48 @@ class TrainingProgress(Answer, frozen=True, kw_only=True, tag="training_progress
     rate: float = 0.0
     """Pictures, or seconds of sound, processed in a second."""
     seconds_left: float = 0.0
+    seconds: float = 0.0
+    """Seconds of training so far, in all sessions of the run."""
+
+
+class TrainingPrepared(Answer, frozen=True, kw_only=True, tag="training_prepared"):
+    """Carries the config of a training that can be started, and the ranges of its fields."""
+
+    config: dict[str, Any]
+    """As Train takes it, with a name that the sender replaces."""
+    recipe_schema: dict[str, Any]
+    plan_schema: dict[str, Any]
+    """JSON schemas of `recipe` and `plan` in the config."""
+
+
+class TrainingCost(Answer, frozen=True, kw_only=True, tag="training_cost"):
+    """Reports what a training costs on this computer, from trial steps on random artworks."""
+
+    step_seconds: float
+    """Seconds of one step; 0 if there is not enough memory to try one."""
+    memory: Count
+    """Bytes for weights, optimiser and gradients."""
+    disk: Count
+    """Bytes of its checkpoints and its model."""
+    parameters: Count
+    free_memory: Count
+
+
+class TrainingSamples(Answer, frozen=True, kw_only=True, tag="training_samples"):
+    """Carries what the model of a running training draws from the requested seeds."""
+
+    step: Count
+    seconds: float
+    """Seconds of training until then."""
+    artworks: Array
+    """(n, height, width, channels) uint8, or (n, samples) int16."""
+
+
+class ModelWritten(Answer, frozen=True, kw_only=True, tag="model_written"):
+    """Reports that a training wrote its model among the trained models: `is_final` if the training has ended."""
+
+    name: Text
+    is_final: bool
 
 
 class EvaluationProgress(Answer, frozen=True, kw_only=True, tag="evaluation_progress"):
@@ -247,10 +366,15 @@ AnyEvent = (
     | Scored
     | BitsChunk
     | LoopFound
-    | SkippedFiles
-    | DamagedFiles
+    | FilesExamined
+    | FolderExamined
+    | ExamplesPreview
     | DatasetLoaded
     | TrainingProgress
+    | TrainingPrepared
+    | TrainingCost
+    | TrainingSamples
+    | ModelWritten
     | EvaluationProgress
     | Diagnosis
     | Notice

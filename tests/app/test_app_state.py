@@ -226,8 +226,8 @@ def test_words_before_the_mouse_is_released(window: AppState, tmp_path: Path) ->
     assert window.drop_text([tmp_path / "song.flac"]) == NO_MODEL
     assert window.drop_text([tmp_path / "made.wav"]) == "Restore this work"
     (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
-    assert "is a folder" in window.drop_text([tmp_path]) and "no file" in window.drop_text([])
-    assert "is a folder" in window.drop_text([tmp_path / "link"])
+    assert window.drop_text([tmp_path]) == "Train on this folder" and "no file" in window.drop_text([])
+    assert window.drop_text([tmp_path / "link"]) == "Train on this folder"
     assert window.drop_text([tmp_path / "gone.png"]).startswith('"gone.png"')
 
 

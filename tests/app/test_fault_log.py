@@ -23,7 +23,7 @@ from tests.app.fake_model import make_card, write_model
 from tests.app.window_fixtures import OpenedWindow, WindowOpener, picture, settle
 
 LEFT = Qt.MouseButton.LeftButton
-PANELS = ("generate", "explore", "complete", "sound")
+PANELS = ("generate", "explore", "complete", "sound", "train")
 
 
 class Faulty:
@@ -88,7 +88,7 @@ def press_main(studio: OpenedWindow, panel: str) -> None:
     settle()
 
 
-@pytest.mark.parametrize("panel", PANELS)
+@pytest.mark.parametrize("panel", PANELS[:4])  # the first button of Train opens a dialog and asks the engine nothing
 def test_a_button_that_raises_is_logged_and_reported_once(
     faulty: Faulty, panel: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -113,7 +113,7 @@ def tooltips_of(window: QWidget) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("panel", ["generate", "explore", "complete", "sound"])
+@pytest.mark.parametrize("panel", ["generate", "explore", "complete", "sound", "train"])
 def test_texts_of_each_panel_are_short_and_plain(studio: OpenedWindow, panel: str) -> None:
     studio.start_engine()
     studio.state.show_panel(panel)
@@ -123,7 +123,7 @@ def test_texts_of_each_panel_are_short_and_plain(studio: OpenedWindow, panel: st
     assert "\n".join(fault for text in sorted(texts) for fault in faults_of(text)) == ""
 
 
-@pytest.mark.parametrize("panel", ["generate", "explore", "complete", "sound"])
+@pytest.mark.parametrize("panel", ["generate", "explore", "complete", "sound", "train"])
 def test_tooltips_of_each_panel_begin_with_a_verb(studio: OpenedWindow, panel: str) -> None:
     studio.start_engine()
     studio.state.show_panel(panel)

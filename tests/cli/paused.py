@@ -52,7 +52,7 @@ def _watch_training(moment: str) -> None:
     device.lower_priority = lambda: None
     keep = checkpoint.add_checkpoint
     publish = model_export.export_model
-    step = loop._train_step
+    step = loop.train_step
     loading = dataset.load_dataset_in_steps
 
     def kept(run: Any, tensors: Any, state: Any, **how: Any) -> None:
@@ -79,7 +79,7 @@ def _watch_training(moment: str) -> None:
 
     checkpoint.add_checkpoint = kept
     model_export.export_model = published
-    loop._train_step = stepped
+    loop.train_step = stepped
     dataset.load_dataset_in_steps = loaded
 
 

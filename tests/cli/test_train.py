@@ -259,9 +259,10 @@ def test_skipped_files_are_a_table_that_runs_no_formula(folder: list[str], tmp_p
     report = tmp_path / "skipped.csv"
     assert cli.main([*folder, "--report", str(report)]) == 0
     head, *rows = list(csv.reader(io.StringIO(report.read_bytes().decode("utf-8-sig"))))
-    assert head == ["file", "reason", "used"]
-    assert {used for _, _, used in rows} == {"no"}
-    found = {name: reason for name, reason, _ in rows}
+    assert head == ["file", "outcome", "reason"]
+    assert len(rows) == 19, "every file has a row"
+    assert {outcome for _, outcome, _ in rows} == {"used", "skipped"}
+    found = {name: reason for name, outcome, reason in rows if outcome == "skipped"}
     assert found.keys() == {
         "'=1+1.png", "'-2.png", "'@SUM(A1).png", "'+3.png", "' =4.png", 'quo"te, comma.png', "cut.png",
     }  # fmt: skip
@@ -289,7 +290,8 @@ def test_files_that_are_used_although_damaged_are_named(
     assert f"5 files are used, although cut off or damaged: {names}." in message
     assert f'"04.png" is used: {CHECKSUM}.\n' in message
     _, *rows = list(csv.reader(io.StringIO(report.read_bytes().decode("utf-8-sig"))))
-    assert [row for row in rows if row[2] == "yes"] == [[f"{n:02}.png", CHECKSUM, "yes"] for n in range(5)]
+    damaged_ones = [[f"{n:02}.png", "damaged", f"is used: {CHECKSUM}"] for n in range(5)]
+    assert [row for row in rows if row[1] == "damaged"] == damaged_ones
 
 
 def test_files_that_are_used_although_damaged_are_listed_in_json(
@@ -298,7 +300,7 @@ def test_files_that_are_used_although_damaged_are_listed_in_json(
     damaged(tmp_path / "pictures" / "03.png")
     assert cli.main([*folder, "--json"]) == 0
     first = json.loads(capsys.readouterr().out.splitlines()[0])
-    assert first["damaged"] == [{"file": "03.png", "reason": CHECKSUM}]
+    assert first["damaged"] == [{"file": "03.png", "reason": f"is used: {CHECKSUM}"}]
 
 
 def test_a_report_replaces_no_file_of_another_kind(

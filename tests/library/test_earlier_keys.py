@@ -20,6 +20,7 @@ from studio.library.work import (
     Work,
 )
 from studio.media import export
+from studio.media.preparation import AS_USUAL
 
 RECIPES = {
     "flow with sliders and a latent": (
@@ -223,6 +224,7 @@ def test_a_model_trained_before_opens_with_its_whole_card() -> None:
     assert card.label_columns == ("label", "speaker")
     assert card.former_hashes == ("c9a22fc68af1680626cec76221bd9038",)
     written = json.loads(cards.card_to_json(card))
+    assert written.pop("preparation") == json.loads(msgspec.json.encode(AS_USUAL)), "there was no other preparation"
     assert list(written.values()) == list(json.loads(CARD).values()), "nothing is lost, and nothing has moved"
     assert not written.keys() & earlier_keys.CARD.keys.keys()
 

@@ -44,13 +44,15 @@ SLOW = 30
 TAKES_ARE_SAFE = "Your takes are safe."
 
 
-def local_program(device: str | None = None) -> list[str]:
+def local_program(device: str | None = None, *, background: bool = False) -> list[str]:
     """Return the command line of an engine on this computer, for the given device.
 
-    `-P` keeps the folder in which the window was started out of the engine's imports.
+    In the background, every other program goes first. `-P` keeps the folder in which the window was started out of the
+    engine's imports.
     """
     subcommand = ["engine"] if getattr(sys, "frozen", False) else ["-P", "-m", "studio", "engine"]
-    return [sys.executable, *subcommand, *(["--device", device] if device else [])]
+    options = [*(["--device", device] if device else []), *(["--background"] if background else [])]
+    return [sys.executable, *subcommand, *options]
 
 
 class _ProcessState:
@@ -173,6 +175,14 @@ class EngineClient(QObject):
         """Stop a command whose receiver is deleted, and deliver nothing more of it."""
         self._receivers.pop(job, None)
         self.stop(job)
+
+    def rest(self) -> None:
+        """End the process if it has nothing to do, so that its memory is free. `start` starts another."""
+        if self._process is not None and not self._open:
+            self._process.pipe.end_input()
+            self._process = None
+            self._watch.stop()
+            self._update_status()
 
     def close(self) -> None:
         """Let the engine save and end.

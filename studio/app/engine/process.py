@@ -78,6 +78,10 @@ class EnginePipe(QObject):
         if self._process is not None:
             self._process.kill()
 
+    def end_input(self) -> None:
+        """Let the process end by itself, without waiting for it."""
+        self._frames.put(None)
+
     def close(self) -> None:
         """Let the process save and end.
 

@@ -59,6 +59,18 @@ class FileDialogs(QObject):
         self._save_where_chosen(dialog, on_path)
         return dialog
 
+    def ask_source_folder(self, on_path: OnPath) -> QFileDialog:
+        """Ask for a folder of the user's files, to learn from."""
+
+        def opened(path: Path) -> None:
+            self._folders.remember_opening(path)
+            on_path(path)
+
+        dialog = self._dialog("Choose a folder", self._folders.for_opening(), "", QFileDialog.FileMode.Directory)
+        dialog.fileSelected.connect(lambda name: opened(Path(name)))
+        dialog.open()
+        return dialog
+
     def show_in_folder(self, path: Path) -> None:
         """Show the folder of a file."""
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(path if path.is_dir() else path.parent)))

@@ -38,6 +38,7 @@ _DROP_TEXTS: dict[FileKind, str] = {
     "recording": "Continue this sound",
     "recorded work": "Restore this work",
     "model": "Add this model",
+    "folder": "Train on this folder",
 }
 
 __all__ = ["FileKind", "file_kind", "display_name", "drop_text"]
@@ -78,8 +79,6 @@ def drop_text(kind: FileKind, paths: Sequence[Path]) -> str:
     match kind:
         case "nothing":
             return "There is no file in what was dropped. Drop a picture, or a model."
-        case "folder":
-            return f'"{name}" is a folder. Drop one picture, or use "studio train" in a terminal.'
         case "pickle":
             return f'"{name}" is a pickle, which can run programs when opened. Ask for a {MODEL_SUFFIX} file.'
         case "unread sound":

@@ -98,7 +98,7 @@ class ModelCard(QWidget):
                 card.held_out_text,
             )
             if card is not None
-            else ("Add a .safetensors file, or train one in a terminal.", "", "", "")
+            else ("Add a .safetensors file, or train one on a folder of yours.", "", "", "")
         )  # fmt: skip
         for label, text in zip(self._lines, lines, strict=True):
             label.setText(text)

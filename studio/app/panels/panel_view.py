@@ -62,5 +62,7 @@ class PanelView:
     """Prepares to continue from what is on the stage, as another take."""
     batch: Batch | None = None
     """The batch, if its pictures are shown while they are drawn; their uncertainty can be shown, too."""
+    bar: QWidget | None = None
+    """Shown in the bar in place of the model, its facts and how pictures are shown."""
     remark: ModelRemark = no_remark
     """Returns the text that this panel's list adds to a model's card."""

@@ -1,6 +1,6 @@
 """Connects values of states with controls."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, SignalInstance
@@ -50,3 +50,9 @@ def bind(
     if signal is not None:
         signal.connect(binding.set_value)
     binding.show_value(value.get())
+
+
+def bind_all(view: QObject, values: Iterable[Value[Any]], show: Callable[[Any], object]) -> None:
+    """Show several values by one method, which is called now and after a change of any of them."""
+    for value in values:
+        bind(view, value, show)

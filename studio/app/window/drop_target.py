@@ -18,6 +18,7 @@ _DRAWINGS = {
     "Continue this sound": "sound",
     "Restore this work": "home",
     "Add this model": "model",
+    "Train on this folder": "train",
 }
 
 

@@ -390,7 +390,10 @@ class MainWindow(QWidget):
             self.panels[key].choose_model(name)
 
     def ask_file(self) -> None:
-        """Ask for a file that the open panel can open."""
+        """Ask for a file or a folder that the open panel can open."""
+        if self.open_key == "train":
+            self.dialogs.ask_source_folder(self.state.train.open_folder)
+            return
         self.dialogs.ask_file(SOUNDS if self.open_key == "sound" else WORKS, self.state.open_file)
 
     def stop_job(self) -> None:

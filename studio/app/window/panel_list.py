@@ -9,6 +9,7 @@ from studio.app.panels.explore import view as explore
 from studio.app.panels.generate import view as generate
 from studio.app.panels.panel_view import PanelEntry
 from studio.app.panels.sound import view as sound
+from studio.app.panels.train import view as train
 from studio.app.widgets.theme import Theme
 
 
@@ -40,5 +41,12 @@ def list_panels(theme: Theme, state: AppState, dialogs: FileDialogs) -> tuple[Pa
             "Hear a model while it makes sound, and continue recordings",
             partial(sound.make_panel, theme, state.sound, dialogs),
             model_filter=lambda trained: bool(trained.card.sample_rate),
+        ),
+        PanelEntry(
+            "train",
+            "Train",
+            "Train a model on a folder of your own",
+            partial(train.make_panel, theme, state.train, dialogs),
+            model_filter=lambda trained: False,
         ),
     )

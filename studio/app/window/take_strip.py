@@ -61,7 +61,7 @@ class TakeStripController(QObject):
     def show_take(self, index: int) -> None:
         """Put a take on the stage of the open panel; a recording always opens in Sound."""
         recorded = bool(self._state.takes.takes.get()[index].work.sample_rate)
-        if recorded or self._state.panel.get() == "sound":
+        if recorded or self._state.panel.get() in ("sound", "train"):
             self._state.show_panel("sound" if recorded else "explore")
         self._panel().show_take(index)
         self._state.wave_synth.play_briefly()

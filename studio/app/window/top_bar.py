@@ -69,6 +69,8 @@ class TopBar(QWidget):
 
     def _fill_line(self) -> None:
         self._line = QHBoxLayout(self)
+        if self._panel.bar is not None:
+            self._line.addWidget(self._panel.bar, 1)
         self._line.addWidget(self.picker)
         self._line.addWidget(self.facts, 1)
         self._line.addStretch(0)
@@ -112,7 +114,7 @@ class TopBar(QWidget):
         self.facts.setVisible(not narrow)
         for legend in (self.surprisal_legend, self.uncertainty_legend):
             legend.set_narrow(narrow)
-        self._line.setStretch(2, 1 if narrow else 0)
+        self._line.setStretch(self._line.count() - len(self._in_line), 1 if narrow else 0)
         self._update_facts()
 
     def _show_model(self, trained: InstalledModel | None) -> None:
@@ -145,6 +147,9 @@ class TopBar(QWidget):
         self.uncertainty.setVisible(self._row_by_row)
         self.surprisal_legend.setVisible(self.surprisal.isChecked() and self._pictures and not crowded)
         self.uncertainty_legend.setVisible(self.uncertainty.isChecked() and self._row_by_row and not crowded)
+        if self._panel.bar is not None:
+            for part in (self.picker, self.facts, *self._in_line):
+                part.setVisible(part is self.inspector_button and part.isVisibleTo(self))
         self.undo.setVisible(True)
         self.redo.setVisible(True)
         # Undo and redo also have keys, so they give way last.

@@ -10,8 +10,10 @@ import msgspec
 from msgspec import Meta
 
 from studio import zoo
+from studio.engine.training.augmentation import Augmentation
 from studio.library import earlier_keys
-from studio.library.card import Group
+from studio.library.card import Card, Group
+from studio.media.preparation import AS_USUAL, Preparation
 
 
 class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +38,9 @@ class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True):
     evaluate_every: Annotated[int, Meta(ge=1, title="Evaluate every", description="Steps between held-out figures")] = (
         250
     )
+    patience: Annotated[
+        int, Meta(ge=0, title="Patience", description="Held-out figures without a better one until it stops; 0: never")
+    ] = 0
     save_every_seconds: Annotated[float, Meta(gt=0, title="Save every", description="Seconds between checkpoints")] = (
         60.0
     )
@@ -72,6 +77,9 @@ class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
     """
     recipe: zoo.Recipe
     plan: TrainingPlan = TrainingPlan()
+    preparation: Preparation = AS_USUAL
+    """How the files of a folder become artworks; a pack is prepared already."""
+    augmentation: Augmentation = Augmentation()
 
 
 SOUND_LEVELS = 4096
@@ -91,6 +99,10 @@ def config_from_json(data: bytes) -> TrainingConfig:
         raise BadTrainingConfig(f"The recipe cannot be used: {error}.") from None
 
 
+PATIENCE = 8
+"""The patience for a user's own artworks. Recipes of shipped models state their steps instead."""
+PICTURES_PLAN = {"evaluate_every": 100, "patience": PATIENCE}
+"""The plan for a user's own pictures and waves: a few hundred learn most in the first hundreds of steps."""
 RECORDINGS_PLAN = {
     "steps": 4000,
     "batch": 2,
@@ -99,6 +111,7 @@ RECORDINGS_PLAN = {
     "warm_up": 200,
     "max_gradient_norm": 1,
     "average_decay": 0.998,
+    "patience": PATIENCE,
 }
 """The plan for a user's own recordings: an hour on one core with the small preset of a WaveNet."""
 
@@ -125,7 +138,7 @@ def config_for_data(
         "shape": shape,
         "levels": SOUND_LEVELS if len(shape) == 1 and not rate else 256,
         "sample_rate": rate,
-        "plan": RECORDINGS_PLAN if rate else {},
+        "plan": RECORDINGS_PLAN if rate else PICTURES_PLAN,
         "recipe": msgspec.to_builtins(known.presets[preset]),
     }
     try:
@@ -134,6 +147,48 @@ def config_for_data(
         raise BadTrainingConfig(
             f'The name "{name}" is not usable ({error}): use small letters, digits and hyphens.'
         ) from None
+
+
+FINE_TUNING_RATE = 0.3
+"""The share of the usual learning rate for a model that has learned already."""
+
+
+def config_from_model(name: str, source: Path, card: Card) -> TrainingConfig:
+    """Return a config for a user's artworks that begins with the weights of a trained model.
+
+    Raises BadTrainingConfig if the model has classes, because a folder names none.
+    """
+    if card.classes:
+        raise BadTrainingConfig(f'"{card.title}" has classes, and a folder has none. Choose another model.')
+    family = card.recipe["family"]
+    preset = next(iter(zoo.FAMILIES[family].presets))
+    usual = config_for_data(name, source, family, preset, card.shape, card.sample_rate)
+    rate = usual.plan.learning_rate * FINE_TUNING_RATE
+    return msgspec.structs.replace(
+        usual,
+        training_data=f"{source.name}, after {card.training_data}"[:500],
+        licence=f"your own, after {card.licence}"[:500],
+        levels=card.levels,
+        temperature=card.temperature,
+        opening_temperature=card.opening_temperature,
+        shown_smooth=card.shown_smooth,
+        recipe=zoo.recipe_from_fields(card.recipe),
+        plan=msgspec.structs.replace(usual.plan, learning_rate=rate),
+    )
+
+
+def with_changes(config: TrainingConfig, recipe: dict[str, Any], plan: dict[str, Any]) -> TrainingConfig:
+    """Return the config with other hyperparameters and settings of the loop.
+
+    Raises BadTrainingConfig, which names the field, if one is out of its range.
+    """
+    fields = config_to_dict(config)
+    fields["recipe"] |= recipe
+    fields["plan"] |= plan
+    try:
+        return msgspec.convert(fields, TrainingConfig)
+    except msgspec.ValidationError as error:
+        raise BadTrainingConfig(f"This setting cannot be used: {error}.") from None
 
 
 def _title(name: str) -> str:
@@ -153,6 +208,17 @@ def with_name(config: TrainingConfig, name: str, *, retitle: bool) -> TrainingCo
     """
     title = _title(name) if retitle else config.title
     return config_from_json(msgspec.json.encode(msgspec.structs.replace(config, name=name, title=title)))
+
+
+def with_classes(config: TrainingConfig, count: int) -> TrainingConfig:
+    """Return the config of a model that can be asked for so many classes. Raises BadTrainingConfig if it has none."""
+    if not hasattr(config.recipe, "classes"):
+        family = zoo.FAMILIES[msgspec.to_builtins(config.recipe)["family"]].title
+        having = ", ".join(each.title for each in zoo.FAMILIES.values() if hasattr(each.recipe, "classes"))
+        raise BadTrainingConfig(f"{family} has no classes. Train without them, or choose one of: {having}.")
+    classes: object = (count,) if config.sample_rate else count
+    fields = {**msgspec.to_builtins(config.recipe), "classes": classes}
+    return msgspec.structs.replace(config, recipe=zoo.recipe_from_fields(fields))
 
 
 def with_steps(config: TrainingConfig, steps: int) -> TrainingConfig:

@@ -1,8 +1,11 @@
 """Run the two training jobs: one trains a model, the other evaluates a trained one."""
 
+import contextlib
 import hashlib
 import math
+import os
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,63 +19,94 @@ from studio.engine.device import ComputeDevice, free_memory
 from studio.engine.events import EventSteps, Pause
 from studio.engine.generation.sampling import ModelCache
 from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_levels, to_levels
-from studio.engine.training import evaluation, loop, model_export, run_lock
-from studio.engine.training.config import BadTrainingConfig, TrainingConfig
+from studio.engine.training import checkpoint, evaluation, loop, model_export, run_lock, trial
+from studio.engine.training.artwork_cache import ArtworkCache
+from studio.engine.training.config import BadTrainingConfig, TrainingConfig, with_classes
+from studio.engine.training.previews import RunPreviews
 from studio.engine.training.recordings import TrainingRecordings, to_training_recordings
-from studio.library import storage
+from studio.engine.training.scanning import FileMessages
+from studio.library import models, runs, storage
 from studio.media import dataset
+from studio.media.folder_scan import FileReport
 from studio.media.pictures.image import FileRefused
+from studio.media.preparation import Preparation
+from studio.media.preparing import FilePreparer
 from studio.media.sounds import audio_dataset, likeness
 from studio.wire import messages as wire
 
 TrainingData = dataset.Dataset | audio_dataset.RecordingDataset
-MIN_ARTWORKS = 3
-"""The fewest pictures or waves besides those held out: one for validation and two for training.
-
-A single one for training has no deviation from which layers could be initialised.
-"""
-WEIGHT_COPIES = 5
-"""The number of copies of the weights in memory: weights, average, gradients, and two for the optimiser."""
-SKIPPED_PER_MESSAGE = 500
-"""The largest number of skipped or damaged files in one message."""
 
 
-def train_model(command: wire.Train, device: ComputeDevice) -> EventSteps:
+@dataclass
+class RunRequests:
+    """Holds what is asked of a running training. It is done after the present step."""
+
+    sample: bool = False
+    publish: bool = False
+    finish: bool = False
+
+
+def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequests) -> EventSteps:
     """Train a model and add it to the user's own, saving as it goes.
 
     Raises run_lock.RunLocked if another process trains the same run.
     """
     config = msgspec.convert(command.config, TrainingConfig)
+    if config.preparation.folders_as_classes:
+        config = with_classes(config, len(dataset.class_folders(Path(command.source))))
     folder = Path(command.run_folder)
     run_lock.check_run(folder)
     _check_memory(config, device)
     data = yield from _load_training_data(command, config)
     yield wire.Notice(job=command.job, text=data.report.summary)
-    yield from _report_files(command.job, data.report)
+    not_used = len(data.report.skipped)
+    yield wire.DatasetLoaded(
+        job=command.job, used=data.report.used, skipped=not_used, duplicates=data.report.duplicates
+    )
     with run_lock.hold_run(folder):
-        run = loop.TrainingRun(config, folder, device.torch_device)
-        known, test = _training_and_test(data, run.model)
+        run = loop.TrainingRun(config, folder, device.torch_device, _start_weights(command))
+        known, test = _training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
         learn, watch = split_validation(known, data.name)
         _check_resumed(run, hash_training_data(data), force=command.force)
-        for moment in loop.train_run(run, learn, watch, bf16=device.has_bf16):
-            yield from _report_progress(command.job, config, moment)
-        path = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
+        output = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
+        path = output / f"{config.name}.safetensors"
         classes = _class_names(data, run.model)
-        card = model_export.export_model(run, path / f"{config.name}.safetensors", learn, watch, test, classes)
+        previews = RunPreviews(run, command.sample_seeds, learn)
+        runs.forget_outcome(folder)
+        is_known = False
+        with contextlib.closing(loop.train_run(run, learn, watch, bf16=device.has_bf16)) as moments:
+            for moment in moments:
+                if not is_known:  # only now it is certain that something is kept
+                    runs.write_source(folder, os.path.abspath(command.source))
+                    is_known = True
+                yield from _report_progress(command.job, config, moment)
+                run.ends_early = requests.finish
+                if requests.sample or previews.is_due:
+                    requests.sample = False
+                    yield from previews.draw_and_keep(command.job)
+                if requests.publish:
+                    requests.publish = False
+                    model_export.export_snapshot(run, path, learn, classes)
+                    yield wire.ModelWritten(job=command.job, name=config.name, is_final=False)
+        if command.sample_seeds:
+            yield from previews.draw_and_keep(command.job)
+        card = model_export.export_model(run, path, learn, watch, test, classes)
+        runs.write_outcome(folder, runs.RunOutcome(step=run.progress.step, value=card.value, exact=card.exact))
+        yield wire.ModelWritten(job=command.job, name=config.name, is_final=True)
     yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.held_out_text} on held-out artworks.')
 
 
-def _check_memory(config: TrainingConfig, device: ComputeDevice) -> None:
-    """Raise BadTrainingConfig if a model is too large to train in memory.
+def _start_weights(command: wire.Train) -> dict[str, torch.Tensor] | None:
+    """Return the weights of the model to start from; None for none. Raises models.BadModel."""
+    if not command.start_model:
+        return None
+    weights, _ = checkpoint.open_model(models.read_model(models.find_model(command.start_model).path))
+    return weights
 
-    It is built without memory to find out.
-    """
-    try:
-        with torch.device("meta"):
-            model = config.recipe.build(config.shape, config.levels)
-    except ValueError:  # the run itself reports the reason
-        return
-    needed = WEIGHT_COPIES * sum(p.numel() * p.element_size() for p in model.parameters())
+
+def _check_memory(config: TrainingConfig, device: ComputeDevice) -> None:
+    """Raise BadTrainingConfig if a model is too large to train in memory."""
+    needed = trial.WEIGHT_COPIES * trial.measure_weights(config)
     free = free_memory(device)
     if needed > free:
         raise BadTrainingConfig(
@@ -84,25 +118,38 @@ def _check_memory(config: TrainingConfig, device: ComputeDevice) -> None:
 def _load_training_data(
     command: wire.Train, config: TrainingConfig
 ) -> Generator[wire.AnyEvent | Pause | None, None, TrainingData]:
-    """Load the artworks of a config. Raises FileRefused, with the number that is needed, if there are too few."""
-    try:
-        return (yield from _load_data(command.source, config.shape, config.sample_rate, config.label_columns))
-    except FileRefused as refusal:
-        if isinstance(refusal, dataset.TooFewArtworks):
-            yield from _report_files(command.job, refusal.report)
-        if "to learn from" not in refusal.reason:
-            raise
-        needed = "At least 1 is needed." if config.sample_rate else f"At least {MIN_ARTWORKS + 1} are needed."
-        raise FileRefused(refusal.name, refusal.reason, needed) from None
+    """Load the artworks of a config and report each file.
 
-
-def _report_files(job: str, report: dataset.ImportReport) -> EventSteps:
-    """Report what happened to the files, one by one."""
-    for first in range(0, len(report.skipped), SKIPPED_PER_MESSAGE):
-        yield wire.SkippedFiles(job=job, files=report.skipped[first : first + SKIPPED_PER_MESSAGE])
-    for first in range(0, len(report.damaged), SKIPPED_PER_MESSAGE):
-        yield wire.DamagedFiles(job=job, files=report.damaged[first : first + SKIPPED_PER_MESSAGE])
-    yield wire.DatasetLoaded(job=job, used=report.used, skipped=len(report.skipped), duplicates=report.duplicates)
+    Raises FileRefused, with the number that is needed, if there are too few.
+    """
+    messages = FileMessages(command.job)
+    done = 0
+    preparer = FilePreparer(config.shape, config.sample_rate, config.preparation)
+    with contextlib.closing(ArtworkCache(preparer.options)) as cache:
+        steps = _load_data(
+            command.source, config.shape, config.sample_rate, config.label_columns, config.preparation, cache
+        )
+        try:
+            while True:
+                report = next(steps)
+                if report is not None:
+                    messages.add(report)
+                    done += 1
+                yield messages.message(done, done)
+        except StopIteration as end:
+            yield messages.message(done, done, is_last=True)
+            found: TrainingData = end.value
+            return found
+        except FileRefused as refusal:
+            yield messages.message(done, done, is_last=True)
+            if "to learn from" not in refusal.reason or refusal.hint:
+                raise
+            needed = (
+                "At least 1 is needed." if config.sample_rate else f"At least {dataset.MIN_LEARNED + 1} are needed."
+            )
+            raise FileRefused(refusal.name, refusal.reason, needed) from None
+        finally:
+            steps.close()
 
 
 def _report_progress(job: str, config: TrainingConfig, moment: loop.ProgressReport | None) -> EventSteps:
@@ -120,6 +167,7 @@ def _report_progress(job: str, config: TrainingConfig, moment: loop.ProgressRepo
         held_out=moment.held_out,
         rate=moment.rate,
         seconds_left=moment.seconds_left,
+        seconds=moment.seconds,
     )
 
 
@@ -147,7 +195,8 @@ def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: Comp
     yield None
     loaded = model_cache.get_model(command.model)
     card = loaded.card
-    data = yield from _load_data(command.source, card.shape, card.sample_rate, card.label_columns)
+    loading = _load_data(command.source, card.shape, card.sample_rate, card.label_columns, card.preparation)
+    data = yield from _without_reports(loading)
     _, test = _training_and_test(data, loaded.model)
     if command.max_artworks is not None:
         test = test.select(slice(command.max_artworks))
@@ -179,18 +228,26 @@ def _unlike_training(data: TrainingData, count: int) -> torch.Tensor | None:
 
 
 def _load_data(
-    source: str, shape: tuple[int, ...], rate: int, labels: tuple[str, ...]
-) -> Generator[None, None, TrainingData]:
+    source: str,
+    shape: tuple[int, ...],
+    rate: int,
+    labels: tuple[str, ...],
+    preparation: Preparation,
+    store: ArtworkCache | None = None,
+) -> Generator[FileReport | None, None, TrainingData]:
     """Load artworks of a shape. If there is a rate, load recordings.
 
     Columns of their index give the classes.
     """
-    steps: Generator[object, None, TrainingData]
-    steps = (
-        audio_dataset.load_recordings_in_steps(Path(source), rate, labels)
-        if rate
-        else dataset.load_dataset_in_steps(Path(source), shape)
-    )
+    if rate:
+        return (yield from audio_dataset.load_recordings_in_steps(Path(source), rate, labels, preparation, store))
+    return (yield from dataset.load_dataset_in_steps(Path(source), shape, preparation, store))
+
+
+def _without_reports(
+    steps: Generator[FileReport | None, None, TrainingData],
+) -> Generator[None, None, TrainingData]:
+    """Take steps without their reports, and return the result."""
     while True:
         try:
             next(steps)
@@ -201,18 +258,18 @@ def _load_data(
 
 
 def _training_and_test(
-    data: TrainingData, model: Model
+    data: TrainingData, model: Model, *, varied: bool = False
 ) -> tuple[TrainingExamples, TrainingExamples] | tuple[TrainingRecordings, TrainingRecordings]:
     """Split data into training and held-out examples, with classes if the model has them.
 
-    Pictures of two levels become random bits. Raises DoesNotFit.
+    Pictures of two levels become random bits. Raises DoesNotFit. `varied`: whether recordings will be varied.
     """
     if isinstance(data, audio_dataset.RecordingDataset):
         if not isinstance(model, AutoregressiveSound):
             raise DoesNotFit(
                 "only a WaveNet learns from recordings. Choose it, or leave the rate out for single cycles"
             )
-        return to_training_recordings(data, model)
+        return to_training_recordings(data, model, varied=varied)
     drawn = model.levels == 2 and len(model.shape) == 3
     pairs = ((data.train, data.train_labels), (data.test, data.test_labels))
     sides = [
@@ -254,10 +311,14 @@ def split_validation(
     if isinstance(known, TrainingRecordings) and len(known) == 1:
         (sound,) = known.x
         validated = max(1, int(len(sound) * share))
-        return TrainingRecordings((sound[:-validated],), known.c), TrainingRecordings((sound[-validated:],), known.c)
-    if isinstance(known, TrainingExamples) and len(known) < MIN_ARTWORKS:
+        learned = tuple(wave[:-validated] for wave in known.waves)
+        return (
+            TrainingRecordings((sound[:-validated],), known.c, learned),
+            TrainingRecordings((sound[-validated:],), known.c),
+        )
+    if isinstance(known, TrainingExamples) and len(known) < dataset.MIN_LEARNED:
         raise DoesNotFit(
-            f'"{name}" has {len(known)} to train on, besides those held out. At least {MIN_ARTWORKS} are needed'
+            f'"{name}" has {len(known)} to train on, besides those held out. At least {dataset.MIN_LEARNED} are needed'
         )
     order = torch.randperm(len(known), generator=torch.Generator().manual_seed(0))
     validated = max(1, min(int(len(known) * share), most))

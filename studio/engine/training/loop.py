@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,10 @@ from studio.density.model import Model
 from studio.engine.device import rounding_settings
 from studio.engine.levels import TrainingExamples
 from studio.engine.training import checkpoint, evaluation
+from studio.engine.training.augmentation import NOT_VARIED, Augmentation, SoundVariation, seeded, vary_pictures
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, TrainingPlan, config_to_dict
 from studio.engine.training.recordings import TrainingRecordings
+from studio.engine.training.start_weights import load_start_weights
 from studio.library import earlier_keys, storage
 
 
@@ -39,6 +41,8 @@ class RunProgress:
     """The hash of the training data."""
     loss_curve: list[tuple[int, float, float | None]] = field(default_factory=list)
     """For each point: the step, the training bits per dimension, and the held-out ones if they were measured."""
+    figures_since_best: int = 0
+    """The number of held-out figures that were measured since the best one."""
 
 
 class TrainingDiverged(RuntimeError):
@@ -55,12 +59,28 @@ class ProgressReport:
     rate: float
     seconds_left: float
     notice: str = ""
+    seconds: float = 0.0
+    """Seconds of training so far."""
 
 
 class TrainingRun:
     """Holds a run's model, average, optimiser and progress. If its folder exists, it is resumed from there."""
 
-    def __init__(self, config: TrainingConfig, folder: Path, device: torch.device) -> None:
+    def __init__(
+        self,
+        config: TrainingConfig,
+        folder: Path,
+        device: torch.device,
+        start_weights: Mapping[str, Tensor] | None = None,
+        *,
+        resumes: bool = True,
+    ) -> None:
+        """Build the model of a config, and resume its run from its folder if there is one.
+
+        Arguments
+            start_weights: the weights of a trained model, with which a new run begins
+            resumes: whether the folder is looked into
+        """
         self.config = config
         self.folder = folder
         self.device = device
@@ -69,12 +89,17 @@ class TrainingRun:
             self.model = config.recipe.build(config.shape, config.levels).to(device)
         except ValueError as error:
             raise BadTrainingConfig(f"{error}.") from None
+        self.has_start_weights = start_weights is not None
+        if start_weights is not None:
+            load_start_weights(self.model, start_weights)
         zoo.channels_last(self.model)
         self.average: Model = copy.deepcopy(self.model).eval()
         plan = config.plan
         self.optimiser = torch.optim.AdamW(self.model.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
         self.progress = RunProgress()
-        self.resumed = self._resume(checkpoint.load_newest(folder))
+        self.ends_early = False
+        """Whether the next step is the last one."""
+        self.resumed = resumes and self._resume(checkpoint.load_newest(folder))
 
     def _resume(self, found: tuple[dict[str, Tensor], dict[str, Any]] | None) -> bool:
         if found is None:
@@ -139,8 +164,10 @@ class TrainingRun:
         self.progress.failures_in_a_row = 0
 
 
-def batch_of_step(examples: TrainingExamples, step: int, plan: TrainingPlan, levels: int = 256) -> TrainingExamples:
-    """Return the batch of a step.
+def batch_of_step(
+    examples: TrainingExamples, step: int, plan: TrainingPlan, levels: int = 256, how: Augmentation = NOT_VARIED
+) -> TrainingExamples:
+    """Return the batch of a step, augmented as `how` says.
 
     Every epoch is a permutation of its own, so a resumed run continues in order. If mirrored, a picture is flipped left
     to right, and a cycle of sound backwards and upside down, so that it still begins where it rises through zero.
@@ -149,20 +176,28 @@ def batch_of_step(examples: TrainingExamples, step: int, plan: TrainingPlan, lev
     epoch, place = divmod(step, each)
     order = torch.randperm(len(examples), generator=torch.Generator().manual_seed(plan.seed * 1_000_003 + epoch))
     part = examples.select(order[place * plan.batch : (place + 1) * plan.batch])
-    if not plan.mirror:
-        return part
-    mirrored = torch.rand(len(part)) < 0.5
-    other = part.x.flip(-1) if part.x.dim() == 4 else levels - 1 - part.x.flip(-1).roll(1, -1)
-    x = torch.where(mirrored.view(-1, *[1] * (part.x.dim() - 1)), other, part.x)
-    return TrainingExamples(x, part.c)
+    x = part.x
+    if plan.mirror:
+        x = mirror_some(x, levels, torch.rand(len(part)) < 0.5)
+    if x.dim() == 4:
+        x = vary_pictures(x, how, levels, seeded(plan.seed, step))
+    return part if x is part.x else TrainingExamples(x, part.c)
 
 
-def cuts_of_step(sounds: TrainingRecordings, step: int, plan: TrainingPlan, model: Model) -> TrainingExamples:
-    """Return the cuts of a step, for a model of recordings."""
+def mirror_some(x: Tensor, levels: int, mirrored: Tensor) -> Tensor:
+    """Return pictures or cycles in levels, those where `mirrored` (n,) is true mirrored."""
+    other = x.flip(-1) if x.dim() == 4 else levels - 1 - x.flip(-1).roll(1, -1)
+    return torch.where(mirrored.view(-1, *[1] * (x.dim() - 1)), other, x)
+
+
+def cuts_of_step(
+    sounds: TrainingRecordings, step: int, plan: TrainingPlan, model: Model, variation: SoundVariation | None = None
+) -> TrainingExamples:
+    """Return the cuts of a step, for a model of recordings, varied if `variation` says so."""
     if not isinstance(model, AutoregressiveSound):
         raise BadTrainingConfig("Only a WaveNet learns from recordings. Choose it, or single cycles of sound.")
     return sounds.cuts_of_step(
-        step, plan.batch, plan.cut_samples, model.receptive_field, model.silence_level, plan.seed
+        step, plan.batch, plan.cut_samples, model.receptive_field, model.silence_level, plan.seed, variation
     )
 
 
@@ -178,8 +213,14 @@ def next_batch(run: TrainingRun, learn: TrainingExamples | TrainingRecordings) -
     step = run.progress.step
     plan = run.config.plan
     if isinstance(learn, TrainingRecordings):
-        return cuts_of_step(learn, step, plan, run.model).to(run.device)
-    return batch_of_step(learn, step, plan, run.config.levels).to(run.device)
+        return cuts_of_step(learn, step, plan, run.model, variation_of(run.config)).to(run.device)
+    return batch_of_step(learn, step, plan, run.config.levels, run.config.augmentation).to(run.device)
+
+
+def variation_of(config: TrainingConfig) -> SoundVariation | None:
+    """Return how the recordings of a config are varied; None if they are not."""
+    how = config.augmentation
+    return SoundVariation(how, config.sample_rate, config.levels) if how.varies_sounds else None
 
 
 def train_run(
@@ -188,52 +229,62 @@ def train_run(
     held_out: TrainingExamples | TrainingRecordings,
     *,
     bf16: bool,
-) -> Iterator[ProgressReport | None]:
+) -> Generator[ProgressReport | None, None, None]:
     """Train on `learn` until the plan's last step and evaluate on `held_out`.
 
     `held_out` must not be the test artworks. Yields after each step on a batch, so that other jobs get their turn: a
-    ProgressReport every few seconds, None otherwise. The last is a ProgressReport after the plan's last step. Closing
-    the generator saves first; a run that has not learned anything leaves nothing on the disk. Raises TrainingDiverged,
-    or storage.NotSaved at the start if the run's folder cannot be written.
+    ProgressReport every few seconds, None otherwise. The last is a ProgressReport after the last step: the plan's, the
+    one after `run.ends_early` was set, or the one at which the plan's patience ended. Closing the generator saves
+    first; a run that has not learned anything leaves nothing on the disk. Raises TrainingDiverged, or storage.NotSaved
+    at the start if the run's folder cannot be written.
     """
     plan = run.config.plan
     seconds_each = plan.cut_samples / run.config.sample_rate if isinstance(learn, TrainingRecordings) else 1
-    saved = reported = began = time.monotonic()
+    saved = reported = resumed = time.monotonic()
+    worked = 0.0  # without the time in which other jobs work
     before = run.progress.seconds
     taken = 0
     kept = run.progress.step
     try:
         _prepare_run(run, learn)
         if run.progress.step == plan.steps:  # it was stopped after its last step
-            yield ProgressReport(plan.steps, run.progress.loss, None, 0.0, 0.0)
-        while run.progress.step < plan.steps:
+            yield ProgressReport(plan.steps, run.progress.loss, None, 0.0, 0.0, "", run.progress.seconds)
+        is_last = run.progress.step == plan.steps
+        while not is_last:
             # Take one step on one batch.
-            notice = _train_step(run, next_batch(run, learn), bf16=bf16)
+            is_last = run.ends_early
+            notice = train_step(run, next_batch(run, learn), bf16=bf16)
             progress = run.progress  # a new object if the step rolled back
             progress.step += 1
             taken += 1
-            progress.seconds = before + time.monotonic() - began
+            progress.seconds = before + worked + time.monotonic() - resumed
 
             # Evaluate the averaged weights now and then, and keep the best.
             measured = None
-            if progress.step % plan.evaluate_every == 0 or progress.step == plan.steps:
+            is_last = is_last or progress.step == plan.steps
+            if progress.step % plan.evaluate_every == 0 or is_last:
                 measured = _measure_held_out(run, learn, held_out)
+                if not is_last and 0 < plan.patience <= progress.figures_since_best:
+                    is_last = True
+                    notice = _early_stop_text(progress)
 
-            # Save, then report.
+            # Describe the progress now and then, and save.
             now = time.monotonic()
-            if now - saved > plan.save_every_seconds or progress.step == plan.steps:
+            report = None
+            if measured is not None or notice or now - reported > 2 or taken == 1:
+                reported = now
+                progress.loss_curve.append((progress.step, progress.loss, measured))
+                rate = taken / max(worked + now - resumed, 1e-9)
+                learned = rate * plan.batch * seconds_each
+                left = 0.0 if is_last else (plan.steps - progress.step) / rate
+                report = ProgressReport(progress.step, progress.loss, measured, learned, left, notice, progress.seconds)
+            if now - saved > plan.save_every_seconds or is_last:
                 run.save_checkpoint()
                 saved = time.monotonic()
                 kept = progress.step
-            if measured is not None or notice or now - reported > 2 or taken == 1:
-                reported = now
-                rate = taken / max(now - began, 1e-9)
-                progress.loss_curve.append((progress.step, progress.loss, measured))
-                learned = rate * plan.batch * seconds_each
-                left = (plan.steps - progress.step) / rate
-                yield ProgressReport(progress.step, progress.loss, measured, learned, left, notice)
-            else:
-                yield None
+            worked += time.monotonic() - resumed
+            yield report
+            resumed = time.monotonic()
     finally:
         if run.progress.step == 0:
             run.discard()
@@ -247,7 +298,7 @@ def _prepare_run(run: TrainingRun, learn: TrainingExamples | TrainingRecordings)
     storage.write_file(run.folder / "study.json", msgspec.json.format(msgspec.json.encode(run.config)))
     if run.resumed:
         return
-    if isinstance(learn, TrainingExamples):
+    if isinstance(learn, TrainingExamples) and not run.has_start_weights:
         first = learn.select(slice(run.model.initialisation_count)).to(run.device)
         with torch.no_grad():
             run.model.train()
@@ -256,7 +307,7 @@ def _prepare_run(run: TrainingRun, learn: TrainingExamples | TrainingRecordings)
     run.save_checkpoint()
 
 
-def _train_step(run: TrainingRun, batch: TrainingExamples, *, bf16: bool) -> str:
+def train_step(run: TrainingRun, batch: TrainingExamples, *, bf16: bool) -> str:
     """Update model and average by one batch.
 
     A loss or gradient that is not finite changes nothing and is reported; three in a row roll back.
@@ -308,7 +359,16 @@ def _measure_held_out(
     if isinstance(learn, TrainingExamples):
         evaluation.update_batch_norm(run.average, learn.select(slice(1024)).to(run.device))
     measured = evaluation.bits_per_dimension(run.average, held_out.to(run.device))
+    run.progress.figures_since_best += 1
     if measured < run.progress.best_held_out:
         run.progress.best_held_out = measured
+        run.progress.figures_since_best = 0
         run.save_checkpoint(best=True)
     return measured if math.isfinite(measured) else None
+
+
+def _early_stop_text(progress: RunProgress) -> str:
+    """Say why a run stops by itself. It may be resumed, and is then as patient again."""
+    count = progress.figures_since_best
+    progress.figures_since_best = 0
+    return f"It stopped by itself: unseen artworks got no cheaper in {count} figures. The best model is kept."

@@ -24,6 +24,8 @@ from studio.library.card import Card
 
 COVER_ARTWORKS = 9
 """The number of artworks on a model's cover."""
+SNAPSHOT_ARTWORKS = 4
+"""The number of artworks on the cover of a model whose training continues."""
 BATCH_NORM_ARTWORKS = 4096
 """Training artworks that give averaged weights their statistics."""
 COMPARED_ARTWORKS = 64
@@ -77,6 +79,28 @@ def export_model(
     return card
 
 
+def export_snapshot(
+    run: TrainingRun, path: Path, learn: TrainingExamples | TrainingRecordings, classes: Sequence[str] = ()
+) -> Card:
+    """Write the newest average of a run as a model, to play with while the run continues. Return its card.
+
+    Its figure is the best one of the validation artworks so far. `export_model` replaces the file at the end.
+    """
+    model = copy.deepcopy(run.average).eval()
+    if isinstance(learn, TrainingExamples):
+        evaluation.update_batch_norm(model, learn.select(slice(BATCH_NORM_ARTWORKS)).to(run.device))
+    zoo.plain(model)
+    weights = {k: t.clone() for k, t in model.state_dict().items() if t.is_floating_point()}
+    found = latent_directions.principal_directions(model, learn.to(run.device))
+    zoo.fold(model)
+    best = run.progress.best_held_out
+    value = best if math.isfinite(best) else run.progress.loss
+    cover, seconds = _cover(model, run.config, SNAPSHOT_ARTWORKS)
+    card = _card(run, model, [("bits per dimension", value, model.exact)], len(found), tuple(classes), seconds)
+    checkpoint.write_model(path, card, weights, found.half(), torch.from_numpy(cover))
+    return card
+
+
 def _best_model(run: TrainingRun) -> Model:
     """Return the average with the best held-out figure, or the newest if none was measured."""
     model = copy.deepcopy(run.average)
@@ -104,14 +128,14 @@ def _halved_weights(model: Model, watch: TrainingExamples | TrainingRecordings) 
 
 
 @torch.inference_mode()
-def _cover(model: Model, config: TrainingConfig) -> tuple[np.ndarray, float]:
-    """Draw artworks of the first seeds, and measure the seconds each of 16 took.
+def _cover(model: Model, config: TrainingConfig, count: int = 16) -> tuple[np.ndarray, float]:
+    """Draw artworks of the first seeds, and measure the seconds that each of `count` took.
 
     The temperature is the model's.
     """
     began = time.perf_counter()
-    artworks = to_arrays(model.sample(range(1, 17), temperature=config.temperature), model.levels)
-    seconds = (time.perf_counter() - began) / 16
+    artworks = to_arrays(model.sample(range(1, count + 1), temperature=config.temperature), model.levels)
+    seconds = (time.perf_counter() - began) / count
     return artworks[:COVER_ARTWORKS], seconds
 
 
@@ -174,6 +198,7 @@ def _card(
         directions=tuple(str(i + 1) for i in range(count)),
         classes=classes,
         label_columns=config.label_columns,
+        preparation=config.preparation,
         seconds_each=round(seconds, 4),
         date=date.today().isoformat(),
         version=__version__,

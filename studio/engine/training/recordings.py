@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import Model
 from studio.engine.levels import DoesNotFit, TrainingExamples, levels_of_sound
+from studio.engine.training.augmentation import SoundVariation, seeded, source_length, vary_sound
 from studio.media.sounds import audio_dataset as files
 
 CUTS_OF_LONG_SOUND = 4
@@ -32,10 +33,15 @@ class CutExamples(TrainingExamples):
 
 @dataclass(frozen=True)
 class TrainingRecordings:
-    """Holds sounds in levels, each `(samples,)`, and their classes c `(n,)` if known."""
+    """Holds sounds in levels, each `(samples,)`, and their classes c `(n,)` if known.
+
+    Attributes
+        waves: the same sounds, each `(samples,)` int16, if they are to be varied; otherwise empty
+    """
 
     x: tuple[Tensor, ...]
     c: Tensor | None = None
+    waves: tuple[Tensor, ...] = ()
 
     def __len__(self) -> int:
         return len(self.x)
@@ -48,11 +54,14 @@ class TrainingRecordings:
     def select(self, index: Tensor | slice) -> "TrainingRecordings":
         """Return some of the sounds."""
         some = torch.arange(len(self.x))[index]
-        return TrainingRecordings(tuple(self.x[i] for i in some.tolist()), None if self.c is None else self.c[some])
+        waves = tuple(self.waves[i] for i in some.tolist()) if self.waves else ()
+        classes = None if self.c is None else self.c[some]
+        return TrainingRecordings(tuple(self.x[i] for i in some.tolist()), classes, waves)
 
     def to(self, device: torch.device) -> "TrainingRecordings":
         """Return the same sounds on a device."""
-        return TrainingRecordings(tuple(x.to(device) for x in self.x), None if self.c is None else self.c.to(device))
+        classes = None if self.c is None else self.c.to(device)
+        return TrainingRecordings(tuple(x.to(device) for x in self.x), classes, self.waves)
 
     def one_by_one(self) -> Iterator[TrainingExamples]:
         """Yield one sound after the other, as a batch of one."""
@@ -68,14 +77,25 @@ class TrainingRecordings:
         classes = None if self.c is None else self.c[torch.tensor([i for i, _ in starts], device=self.c.device)]
         return TrainingRecordings(tuple(self.x[i][at : at + samples] for i, at in starts), classes)
 
-    def cuts_of_step(self, step: int, batch: int, samples: int, field: int, silence: int, seed: int) -> CutExamples:
+    def cuts_of_step(
+        self,
+        step: int,
+        batch: int,
+        samples: int,
+        field: int,
+        silence: int,
+        seed: int,
+        variation: SoundVariation | None = None,
+    ) -> CutExamples:
         """Return the cuts of a training step. Every epoch visits all sounds in an order of its own.
 
         Arguments
             samples: the number of samples of a cut that are predicted
             field: how many samples before them they are predicted from
             silence: the level of silence
+            variation: how the sounds are varied, for which `waves` is needed
         """
+        random = seeded(seed, step)
         counts = torch.tensor([len(x) // samples + 1 for x in self.x])
         each = max(int(counts.sum()) // batch, 1)
         epoch, place = divmod(step, each)
@@ -88,7 +108,11 @@ class TrainingRecordings:
         for sound, cut in zip(of.tolist(), (order - first[of]).tolist(), strict=True):
             long = len(self.x[sound]) > CUTS_OF_LONG_SOUND * samples
             begin = cut * samples - (int(shifts[sound]) if long else 0)
-            rows.append(_cut(self.x[sound], begin, samples, field, -1 if long else silence))
+            after = -1 if long else silence
+            if variation is None:
+                rows.append(_cut(self.x[sound], begin, samples, field, after))
+            else:
+                rows.append(varied_cut(self.waves[sound], begin, samples, field, after, variation, random))
         return CutExamples(torch.stack(rows), None if self.c is None else self.c[of])
 
 
@@ -106,12 +130,29 @@ def _cut(x: Tensor, begin: int, samples: int, field: int, after: int) -> Tensor:
     return row
 
 
+def varied_cut(
+    wave: Tensor, begin: int, samples: int, field: int, after: int, variation: SoundVariation, random: torch.Generator
+) -> Tensor:
+    """Return `(field + samples,)` as `_cut` does, of a sound (n,) int16 that is varied together with its context."""
+    start = max(begin - field, 0)
+    wanted = begin + samples - start
+    length, speed = source_length(wanted, variation.how, random)
+    piece = wave[start : start + length].float() / 32_768
+    varied = vary_sound(piece, speed, variation.rate, variation.how, random)[:wanted]
+    heights = (varied * 32_768).round().clamp(-32_768, 32_767).to(torch.int16)
+    row = torch.full((field + samples,), -1, dtype=torch.int32)
+    place = start - (begin - field)
+    row[place : place + len(heights)] = levels_of_sound(heights.numpy(), variation.levels).int()
+    row[place + len(heights) :] = after
+    return row
+
+
 def to_training_recordings(
-    data: files.RecordingDataset, model: AutoregressiveSound
+    data: files.RecordingDataset, model: AutoregressiveSound, *, varied: bool = False
 ) -> tuple[TrainingRecordings, TrainingRecordings]:
     """Return training and held-out recordings in a model's levels.
 
-    Raises DoesNotFit if the classes do not fit the model.
+    Raises DoesNotFit if the classes do not fit the model. `varied`: whether the training recordings will be varied.
     """
     known = tuple(len(sort) for sort in data.class_groups)
     wanted = tuple(model.net.classes)
@@ -127,6 +168,8 @@ def to_training_recordings(
         )
         for waves, c in sides
     )
+    if varied:
+        learn = replace(learn, waves=tuple(torch.from_numpy(np.array(wave)) for wave in data.train))
     return learn, test
 
 

@@ -5,10 +5,11 @@ are checked before anything is decoded. Every fault ends as `FileRefused`, with 
 """
 
 import contextlib
+import hashlib
 import os
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -19,7 +20,7 @@ from PIL import Image
 from studio.media.containers.recognition import BEGINNING, recognise_format
 from studio.media.names import display_name
 from studio.media.pictures import enlarging, formats
-from studio.media.pictures.raster import NARROW_NOTE, DevelopedPicture, UnreadablePicture, develop_raster
+from studio.media.pictures.raster import NARROW_NOTE, WHITE, DevelopedPicture, UnreadablePicture, develop_raster
 from studio.media.pictures.raster import compose_over as compose_over
 
 MAX_PIXELS = formats.MAX_DECODED_PIXELS
@@ -68,10 +69,10 @@ class OpenedPicture:
         return replace(self, array=self.stretched, stretched=self.array, notes=notes)
 
 
-def open_picture(path: Path | str) -> OpenedPicture:
+def open_picture(path: Path | str, ground: Sequence[int] = WHITE) -> OpenedPicture:
     """Open the picture in a file. Raises FileRefused with the reason.
 
-    A picture that was saved larger and blended is restored.
+    A picture that was saved larger and blended is restored. The colour `ground` is put behind transparent parts.
     """
     name = display_name(os.path.basename(path))
     data = read_bytes(Path(path), name)
@@ -82,7 +83,7 @@ def open_picture(path: Path | str) -> OpenedPicture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which does not concern the pixels
-            found = _decode(data)
+            found = _decode(data, ground)
             before = (
                 enlarging.original_picture(data, found.array) if max(found.array.shape) <= enlarging.MAX_SIDE else None
             )
@@ -102,6 +103,15 @@ def read_bytes(path: Path, name: str) -> bytes:
     """
     with decode_opened(path, name, MAX_PICTURE_FILE_BYTES) as file:
         return file.read(MAX_PICTURE_FILE_BYTES + 1)
+
+
+def hash_file(path: Path, most: int) -> str:
+    """Return the hash of a regular file's bytes in hexadecimal. Raises FileRefused as `read_bytes`."""
+    digest = hashlib.blake2b(digest_size=16)
+    with decode_opened(path, display_name(os.path.basename(path)), most) as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager
@@ -140,10 +150,10 @@ def _check_file(found: os.stat_result, name: str, most: int) -> None:
         raise FileRefused(name, f"is larger than {most >> 20} MB")
 
 
-def _decode(data: bytes) -> DevelopedPicture:
+def _decode(data: bytes, ground: Sequence[int]) -> DevelopedPicture:
     """Decode a file that begins like a picture. Raises UnreadablePicture and MemoryError."""
     try:
-        return develop_raster(formats.decode_picture(data))
+        return develop_raster(formats.decode_picture(data), ground)
     except (UnreadablePicture, MemoryError):
         raise
     except Exception as error:  # decoders raise SyntaxError, struct.error, KeyError and more on damaged files
@@ -155,15 +165,15 @@ def fit_to_shape(
     shape: tuple[int, int, int],
     how: Literal["crop", "fit", "pad"] = "crop",
     box: Box | None = None,
-    over: int = 255,
+    over: int | Sequence[int] = 255,
 ) -> np.ndarray:
     """Fit a picture (height, width, 1 | 3 | 4) uint8 to a model's shape. The shape is (C, H, W), the result (H, W, C)
     uint8.
 
     `crop` cuts the middle out in the model's proportions. `fit` squeezes the whole into them. `pad` keeps the whole
-    undistorted with margins of the grey `over`. `box` is the part to use: left, top, right, bottom as fractions of the
-    picture. Greys are Rec. 601 luma. A picture that is already in shape, or was enlarged by whole blocks, is returned
-    unchanged.
+    undistorted with margins of the grey or colour `over`. `box` is the part to use: left, top, right, bottom as
+    fractions of the picture. Greys are Rec. 601 luma. A picture that is already in shape, or was enlarged by whole
+    blocks, is returned unchanged.
     """
     channels, height, width = shape
     array = compose_over(array, over) if array.shape[2] == 4 else array
@@ -179,7 +189,10 @@ def fit_to_shape(
     result = np.asarray(image.convert("L" if channels == 1 else "RGB")).reshape(size[1], size[0], channels)
     if size == (width, height):
         return result.copy()
-    canvas = np.full((height, width, channels), over, np.uint8)
+    ground = np.broadcast_to(np.asarray(over, np.uint8), (1, 1, 3))
+    margin = np.asarray(Image.fromarray(ground).convert("L" if channels == 1 else "RGB")).reshape(channels)
+    canvas = np.empty((height, width, channels), np.uint8)
+    canvas[:] = margin
     x = (width - size[0]) // 2
     y = (height - size[1]) // 2
     canvas[y : y + size[1], x : x + size[0]] = result

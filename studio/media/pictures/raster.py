@@ -3,7 +3,7 @@
 That happens in bands of rows, to save memory.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +18,8 @@ NARROW_NOTE = "it uses only"
 NO_RANGE = (0.0, 0.0)
 
 
+WHITE = (255, 255, 255)
+TRANSPARENT = "transparency was put over white"
 TURNED = "turned upright as its camera noted"
 CUT = "is cut off"
 DAMAGED = "is damaged"
@@ -100,16 +102,17 @@ class DevelopedPicture:
 class _BandResults:
     """Holds what is learned about a picture while its bands are converted."""
 
+    ground: Sequence[int]
     range: _ValueRange = field(default_factory=_ValueRange)
     transparent: bool = False
 
 
-def develop_raster(raster: Raster) -> DevelopedPicture:
-    """Convert all bands of a raster."""
+def develop_raster(raster: Raster, ground: Sequence[int] = WHITE) -> DevelopedPicture:
+    """Convert all bands of a raster, with the colour `ground` behind transparent parts."""
     notes = [*raster.notes, *([TURNED] if raster.orientation in range(2, 9) else [])]
     convert, colour_notes = _conversion(raster)
     low, high = _black_and_white(raster, notes)
-    work = _BandResults()
+    work = _BandResults(ground=ground)
     array = _convert_bands(raster, convert, low, high, work)
     if raster.bits > 8:
         notes.append(f"{raster.bits} bits a colour were rounded to 8")
@@ -121,7 +124,7 @@ def develop_raster(raster: Raster) -> DevelopedPicture:
         notes.append(f"{NARROW_NOTE} {first:.0f} % to {last:.0f} % of its range")
     notes += colour_notes
     if work.transparent:
-        notes.append("transparency was put over white")
+        notes.append(TRANSPARENT if tuple(work.ground) == WHITE else "transparency was put over a colour")
     upright = _turn_upright(array, raster.orientation)
     return DevelopedPicture(
         upright, None if stretched is None else _turn_upright(stretched, raster.orientation), tuple(notes)
@@ -181,17 +184,18 @@ def _convert_bands(
             scale = colour.LevelScale(0.0, 1.0)
         rgb = convert(values, scale)
         if opacity is not None and opacity.min() < opaque.high:
-            rgb = compose_over(np.concatenate([rgb, colour.fractions_to_levels(opacity, opaque)[..., None]], axis=2))
+            rgba = np.concatenate([rgb, colour.fractions_to_levels(opacity, opaque)[..., None]], axis=2)
+            rgb = compose_over(rgba, work.ground)
             work.transparent = True
         array[top : top + len(band)] = rgb
         top += len(band)
     return array
 
 
-def compose_over(rgba: np.ndarray, over: int = 255) -> np.ndarray:
-    """Put (…, 4) uint8 with straight alpha over a grey: (…, 3) uint8, rounded to nearest."""
+def compose_over(rgba: np.ndarray, over: int | Sequence[int] = 255) -> np.ndarray:
+    """Put (…, 4) uint8 with straight alpha over a grey or a colour: (…, 3) uint8, rounded to nearest."""
     alpha = rgba[..., 3:].astype(np.uint16)
-    mixed = rgba[..., :3] * alpha + np.uint16(over) * (255 - alpha)  # at most 255², which fits
+    mixed = rgba[..., :3] * alpha + np.asarray(over, np.uint16) * (255 - alpha)  # at most 255², which fits
     return ((mixed + np.uint16(127)) // np.uint16(255)).astype(np.uint8)
 
 

@@ -7,7 +7,6 @@ out, by the hash of its content; of a single one, its last tenth.
 """
 
 import csv
-import hashlib
 import io
 import itertools
 import os
@@ -18,12 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from studio.media import decoder
-from studio.media.dataset import ImportReport, TooFewArtworks, damage, list_files
+from studio.media.dataset import ImportReport, ReportGatherer, TooFewArtworks, class_folders, labels_of, split_keys
+from studio.media.folder_scan import ArtworkStore, FileReport, FolderScan
 from studio.media.names import display_name
 from studio.media.pictures.image import FileRefused, read_bytes
-from studio.media.sounds import audio_file
+from studio.media.preparation import AS_USUAL, Preparation
+from studio.media.preparing import FilePreparer, check_recording, damage, to_int16
+from studio.media.sounds.audio_file import Recording
 
-SHORTEST = 0.05
 _ROWS = 200_000
 
 
@@ -47,12 +48,20 @@ class RecordingDataset:
 
 
 def load_recordings_in_steps(
-    source: Path, rate: int, columns: Sequence[str] = ()
-) -> Generator[tuple[int, int], None, RecordingDataset]:
-    """Load a folder or pack at a rate in Hz. The steps yield (done, total) files.
+    source: Path,
+    rate: int,
+    columns: Sequence[str] = (),
+    preparation: Preparation = AS_USUAL,
+    store: ArtworkStore | None = None,
+) -> Generator[FileReport | None, None, RecordingDataset]:
+    """Load a folder or pack at a rate in Hz, in steps that yield the report of a file, or None.
 
-    `columns`: those of a pack's index, each a group of classes. Raises FileRefused, with counts, if there is too little
-    to train on or a pack is damaged.
+    Raises FileRefused, with counts, if there is too little to train on or a pack is damaged. The preparation of a pack
+    is its own.
+
+    Arguments
+        columns: those of a pack's index, each a group of classes
+        store: keeps what files became for the next time
     """
     source = Path(source)
     name = display_name(source.resolve().name)
@@ -62,82 +71,60 @@ def load_recordings_in_steps(
         return (yield from _load_pack(source, name, rate, columns))
     if columns:
         raise FileRefused(name, "has no index.csv with the classes of its sounds")
-    return (yield from _load_folder(source, name, rate))
+    return (yield from _load_folder(source, name, FilePreparer((), rate, preparation), store))
 
 
-def open_for_training(path: Path, rate: int, *, silent: bool = False, centred: bool = True) -> np.ndarray:
+def open_for_training(path: Path, rate: int, *, centred: bool = True) -> np.ndarray:
     """Open a sound file as (samples,) int16 at a rate in Hz. Channels are mixed. Raises FileRefused with the reason.
 
-    `silent`: whether silence is allowed, too. `centred`: whether an offset is removed; a pack is used as it is.
+    `centred`: whether an offset is removed; a pack is used as it is.
     """
-    return as_samples(decoder.open_recording(path, rate, centred=centred), silent=silent)
+    return as_samples(decoder.open_recording(path, rate, centred=centred))
 
 
-def as_samples(found: audio_file.Recording, *, silent: bool = False, seconds: float = SHORTEST) -> np.ndarray:
-    """Return a recording as (samples,) int16. Raises FileRefused with the reason if it is too short or too quiet.
-
-    Arguments
-        silent: whether silence is allowed, too
-        seconds: the least duration
-    """
-    if len(found.samples) < seconds * found.rate:
-        raise FileRefused(found.name, f"is shorter than {seconds:g} seconds")
-    if not silent and found.quiet:
-        raise FileRefused(found.name, "is silent")
-    wave: np.ndarray = np.round(np.clip(found.samples * 32_768, -32_768, 32_767)).astype(np.int16)
-    return wave
+def as_samples(found: Recording) -> np.ndarray:
+    """Return a recording as (samples,) int16. Raises FileRefused with the reason if it is too short or too quiet."""
+    check_recording(found)
+    return to_int16(found.samples)
 
 
 # ── a folder ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def _load_folder(source: Path, name: str, rate: int) -> Generator[tuple[int, int], None, RecordingDataset]:
-    found: dict[bytes, np.ndarray] = {}
-    skipped: list[tuple[str, str]] = []
-    damaged: list[tuple[str, str]] = []
-    paths = list_files(source)
-    duplicates = 0
-    for done, path in enumerate(paths, 1):
-        within = display_name(os.path.relpath(path, source))
-        try:
-            if path.name.startswith("."):
-                raise FileRefused(within, "is a hidden file")
-            opened = decoder.open_recording(path, rate)
-            wave = as_samples(opened)
-            wrong = damage(opened.notes)
-            key = hashlib.blake2b(wave.tobytes(), digest_size=16).digest()
-            if key in found:
-                duplicates += 1
-            else:
-                found[key] = wave
-                damaged += [(within, wrong)] if wrong else []
-        except FileRefused as refusal:
-            skipped.append((within, refusal.reason))
-        yield done, len(paths)
-    report = ImportReport(len(found), tuple(skipped), duplicates, sounds=True, damaged=tuple(damaged))
+def _load_folder(
+    source: Path, name: str, preparer: FilePreparer, store: ArtworkStore | None
+) -> Generator[FileReport | None, None, RecordingDataset]:
+    classes = class_folders(source) if preparer.preparation.folders_as_classes else ()
+    found: dict[bytes, tuple[np.ndarray, str]] = {}
+    gathered = ReportGatherer()
+    for report in FolderScan(source, preparer, store).steps():
+        if report is not None:
+            if report.is_used and report.prepared is not None:
+                found[report.prepared.content] = report.prepared.artwork, report.label
+            gathered.add(report)
+        yield report
+    counts = ImportReport(
+        len(found), tuple(gathered.skipped), gathered.duplicates, sounds=True, damaged=tuple(gathered.damaged)
+    )
     if not found:
-        raise TooFewArtworks(name, f"has no sounds to learn from (0 usable, {len(skipped)} skipped)", report)
-    train, test = _hold_out_tenth(found)
-    return RecordingDataset(train, test, None, None, (), report, name)
-
-
-def _hold_out_tenth(found: dict[bytes, np.ndarray]) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
-    """Hold out a tenth by hash, in the order of the hashes. Each side gets at least one."""
-    keys = sorted(found)
-    if len(keys) == 1:
-        cut = max(len(found[keys[0]]) * 9 // 10, 1)
-        return (found[keys[0]][:cut],), (found[keys[0]][cut:],)
-    held = [key for key in keys if int.from_bytes(key, "big") % 10 == 0] or keys[:1]
-    held = held[: len(keys) - 1]
-    return tuple(found[key] for key in keys if key not in held), tuple(found[key] for key in held)
+        reason = f"has no sounds to learn from (0 usable, {len(gathered.skipped)} skipped)"
+        raise TooFewArtworks(name, reason, counts)
+    kept, held = split_keys(found)
+    train, test = (tuple(found[key][0] for key in keys) for keys in (kept, held))
+    labels = [found[key][1] for key in (*kept, *held)]
+    if len(found) == 1:  # the end of a single recording is held out
+        cut = max(len(train[0]) * 9 // 10, 1)
+        train, test = (train[0][:cut],), (train[0][cut:],)
+        labels *= 2
+    numbers = labels_of(labels, classes, name)
+    train_labels, test_labels = (None, None) if numbers is None else (numbers[: len(train)], numbers[len(train) :])
+    return RecordingDataset(train, test, train_labels, test_labels, (classes,) if classes else (), counts, name)
 
 
 # ── a pack ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _load_pack(
-    source: Path, name: str, rate: int, columns: Sequence[str]
-) -> Generator[tuple[int, int], None, RecordingDataset]:
+def _load_pack(source: Path, name: str, rate: int, columns: Sequence[str]) -> Generator[None, None, RecordingDataset]:
     rows = _read_index(source / "index.csv", name)
     missing = [column for column in ("split", *columns) if column not in rows[0]]
     if missing:
@@ -163,7 +150,7 @@ def _load_pack(
             else:
                 waves.append(read(_file_of_row(source, side, row, name)))
             if not clips or done == len(mine):
-                yield done, len(mine)
+                yield None
         numbers = [[sort.index(row[c]) for sort, c in zip(sorts, columns, strict=True)] for row in mine]
         sizes = [len(sort) for sort in sorts]
         labels = np.array([np.ravel_multi_index(n, sizes) for n in numbers], np.int64) if columns else None

@@ -67,7 +67,7 @@ def drag_edge(studio: OpenedWindow, *steps: int) -> list[int]:
 
 
 def test_the_rail_shows_only_panels_that_work(studio: OpenedWindow) -> None:
-    assert list(studio.window.rail.buttons) == ["generate", "explore", "complete", "sound"]
+    assert list(studio.window.rail.buttons) == ["generate", "explore", "complete", "sound", "train"]
     assert set(studio.window.entries) <= set(PANELS)
     QTest.mouseClick(studio.window.rail.buttons["explore"], Qt.MouseButton.LeftButton)
     assert studio.state.panel.get() == "explore"

@@ -19,9 +19,10 @@ from studio.engine.jobs import JobStarter
 from studio.engine.levels import DoesNotFit, TrainingExamples
 from studio.engine.training import run_lock
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, TrainingPlan, config_to_dict
-from studio.engine.training.jobs import MIN_ARTWORKS, split_validation
+from studio.engine.training.jobs import split_validation
 from studio.engine.training.recordings import TrainingRecordings
 from studio.library import models
+from studio.media.dataset import MIN_LEARNED
 from studio.media.pictures.image import FileRefused
 from studio.wire import messages as wire
 from tests.limits import LIMIT
@@ -109,7 +110,7 @@ def test_the_test_pictures_do_not_choose_the_best_weights(tmp_path: Path, studio
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("count", [1, 2, MIN_ARTWORKS])
+@pytest.mark.parametrize("count", [1, 2, MIN_LEARNED])
 def test_very_few_pictures_are_used_or_the_needed_number_is_reported(
     family: str, count: int, tmp_path: Path, studio_home: Path
 ) -> None:
@@ -119,7 +120,7 @@ def test_very_few_pictures_are_used_or_the_needed_number_is_reported(
 
 
 @pytest.mark.parametrize("family", WAVES)
-@pytest.mark.parametrize("count", [1, 2, MIN_ARTWORKS])
+@pytest.mark.parametrize("count", [1, 2, MIN_LEARNED])
 def test_very_few_waves_are_used_or_the_needed_number_is_reported(
     family: str, count: int, tmp_path: Path, studio_home: Path
 ) -> None:
@@ -130,8 +131,8 @@ def test_very_few_waves_are_used_or_the_needed_number_is_reported(
 
 def few(folder: Path, source: Path, what: TrainingConfig, count: int) -> None:
     """Train on so many. If they are too few, the needed number is reported and nothing is left behind."""
-    if count < MIN_ARTWORKS:
-        with pytest.raises(DoesNotFit, match=f"{count} to train on.* At least {MIN_ARTWORKS} are needed"):
+    if count < MIN_LEARNED:
+        with pytest.raises(DoesNotFit, match=f"{count} to train on.* At least {MIN_LEARNED} are needed"):
             learn(folder, source, what)
         assert not (folder / "run").exists(), "its name is free again"
     else:
@@ -149,7 +150,7 @@ def test_a_folder_of_very_few_pictures_is_refused(count: int, tmp_path: Path, st
     for number, picture in enumerate(pictures(count)):
         Image.fromarray(picture[..., 0]).save(folder / f"{number}.png")
     what = make_config(FAMILIES["maf"][0])
-    if count > MIN_ARTWORKS:
+    if count > MIN_LEARNED:
         learn(tmp_path, folder, what)
         assert models.find_model("few").card.steps == 2
         return
@@ -203,7 +204,7 @@ def test_a_run_that_fails_before_its_first_step_leaves_its_name_free(
 
     source = pack(tmp_path / "p.npz", pictures(8), pictures(2, 1))
     with monkeypatch.context() as patch:
-        patch.setattr("studio.engine.training.loop._train_step", fail)
+        patch.setattr("studio.engine.training.loop.train_step", fail)
         with pytest.raises(RuntimeError, match="planted"):
             learn(tmp_path, source, make_config(FAMILIES["maf"][0]))
     assert not (tmp_path / "run").exists()
@@ -295,9 +296,11 @@ def test_skipped_files_are_reported_one_by_one(tmp_path: Path, studio_home: Path
     for number in range(700):
         (folder / f"x{number:03}.png").write_bytes(b"")
     events = learn(tmp_path, folder, make_config(FAMILIES["maf"][0]))
-    skipped = [file for event in events if isinstance(event, wire.SkippedFiles) for file in event.files]
-    assert [name for name, _ in skipped] == [f"x{number:03}.png" for number in range(700)]
-    assert {reason for _, reason in skipped} == {"is empty"}
+    files = [file for event in events if isinstance(event, wire.FilesExamined) for file in event.files]
+    assert [file.name for file in files if file.outcome == "used"] == [f"{number}.png" for number in range(6)]
+    skipped = [file for file in files if file.outcome == "skipped"]
+    assert [file.name for file in skipped] == [f"x{number:03}.png" for number in range(700)]
+    assert {file.reason for file in skipped} == {"is empty"}
     (gathered,) = [event for event in events if isinstance(event, wire.DatasetLoaded)]
     assert (gathered.used, gathered.skipped, gathered.duplicates) == (6, 700, 0)
 

@@ -114,6 +114,45 @@ def _clock() -> Callable[[], float]:
     return lambda: float(next(now))
 
 
+def test_a_run_stops_by_itself_if_unseen_pictures_get_no_cheaper(tmp_path: Path, x: TrainingExamples) -> None:
+    hopeless = make_config(steps=400, evaluate_every=2, patience=3, learning_rate=1e-9, average_decay=0, mirror=False)
+    run = TrainingRun(hopeless, tmp_path, torch.device("cpu"))
+    figures = iter([5.0, 4.0, 4.5, 4.25, 4.125, 3.0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop.evaluation, "bits_per_dimension", lambda *_: next(figures))
+        steps = list(loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False))
+    last = steps[-1]
+    assert last is not None and last.step == run.progress.step == 10
+    assert last.notice == "It stopped by itself: unseen artworks got no cheaper in 3 figures. The best model is kept."
+    assert last.seconds_left == 0
+    assert [e.step for e in checkpoint.list_checkpoints(tmp_path) if e.best] == [4]
+
+
+def test_a_run_without_patience_learns_to_its_last_step(tmp_path: Path, x: TrainingExamples) -> None:
+    run = TrainingRun(make_config(steps=12, evaluate_every=1), tmp_path, torch.device("cpu"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop.evaluation, "bits_per_dimension", lambda *_: 4.0)
+        steps = list(loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False))
+    assert len(steps) == 12
+
+
+def test_the_users_own_artworks_are_learned_with_patience(tmp_path: Path) -> None:
+    for shape, family, rate in (((3, 8, 8), "glow", 0), ((16_000,), "wavenet", 8000)):
+        assert config_for_data("mine", tmp_path, family, "tiny", shape, rate).plan.patience > 0
+    assert TrainingPlan().patience == 0, "the recipes of shipped models state their steps"
+
+
+def test_a_run_that_is_asked_to_end_takes_one_more_step_and_saves(tmp_path: Path, x: TrainingExamples) -> None:
+    run = TrainingRun(make_config(steps=400), tmp_path, torch.device("cpu"))
+    steps = []
+    for moment in loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False):
+        steps.append(moment)
+        run.ends_early = len(steps) == 3
+    assert run.progress.step == 4
+    assert steps[-1] is not None and steps[-1].held_out is not None and steps[-1].seconds_left == 0
+    assert checkpoint.list_checkpoints(tmp_path)[-1].step == 4
+
+
 def test_a_run_is_not_resumed_with_other_settings(tmp_path: Path, x: TrainingExamples) -> None:
     learn(tmp_path, x, make_config(steps=2))
     other = msgspec.structs.replace(make_config(), recipe=zoo.realnvp.RealNVP(scales=1, width=8, blocks=1))

@@ -68,7 +68,7 @@ class FirstLaunchPage(QScrollArea):
         self._under.setText(
             "Pick one and press Generate. Everything happens on this computer."
             if cards
-            else "No trained model is here yet. Add one, or train one in a terminal."
+            else "No trained model is here yet. Add one, or train one on a folder of yours."
         )
         self.cards.show_model(self._state.model.get())
 

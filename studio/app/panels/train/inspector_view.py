@@ -1,0 +1,310 @@
+"""Shows how a model will learn, or what can be done while it learns, and the past runs."""
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QGridLayout, QLineEdit, QVBoxLayout, QWidget
+
+from studio.app.panels.train import costs, wording
+from studio.app.panels.train.recipe_view import RecipeSection
+from studio.app.panels.train.settings import PRESETS, SIZES
+from studio.app.panels.train.state import TrainState
+from studio.app.widgets.binding import bind, bind_all
+from studio.app.widgets.controls import (
+    Button,
+    ChoiceField,
+    Column,
+    ElidedLabel,
+    Label,
+    SegmentedControl,
+    clear_layout,
+    make_row,
+    set_tooltip,
+)
+from studio.app.widgets.theme import Theme
+
+MAX_RUNS = 12
+"""Past runs that are listed."""
+
+
+def make_form(theme: Theme, rows: list[tuple[str, QWidget]]) -> QGridLayout:
+    """Return fields below each other, each beside its name."""
+    form = QGridLayout()
+    form.setVerticalSpacing(10)
+    form.setHorizontalSpacing(12)
+    form.setColumnStretch(0, 2)
+    form.setColumnStretch(1, 5)
+    for place, (name, field) in enumerate(rows):
+        label = Label(name)
+        label.setMinimumHeight(theme.scaled(32))
+        label.setBuddy(field)
+        form.addWidget(label, place, 0)
+        form.addWidget(field, place, 1)
+    return form
+
+
+class FolderSection(Column):
+    """Shows the folder and how many of its files are used."""
+
+    choose_requested = Signal()
+
+    def __init__(self, theme: Theme, state: TrainState) -> None:
+        super().__init__(theme, 6)
+        self._state = state
+        self.choose = Button(theme, "Choose…", "link", tooltip="Choose the folder to learn from", keys="Ctrl+O")
+        self.name = ElidedLabel("", "strong")
+        self._counts = QGridLayout()
+        self._counts.setHorizontalSpacing(10)
+        self._counts.setVerticalSpacing(4)
+        self._counts.setColumnStretch(1, 1)
+        self.add_widgets(make_row(Label("Folder", "heading"), 0, self.choose), self.name)
+        self.rows.addLayout(self._counts)
+        self._shown: list[tuple[int, str, bool]] = []
+        self.choose.clicked.connect(self.choose_requested)
+        state.folder.grew.connect(self._show)
+        bind_all(self, (state.folder.source, state.folder.report, state.folder.excluded), lambda _: self._show())
+
+    def _show(self) -> None:
+        folder = self._state.folder
+        self.name.show_text(folder.name or "None yet")
+        rows = wording.folder_counts(folder)
+        if rows == self._shown:
+            return
+        self._shown = rows
+        clear_layout(self._counts)
+        for place, (count, words, look) in enumerate(rows):
+            self._counts.addWidget(Label(f"{count:,}", "warn" if look else "strong"), place, 0)
+            self._counts.addWidget(Label(words, "note", wrap=True), place, 1)
+
+
+class ModelSection(Column):
+    """Shows the settings of the next training."""
+
+    def __init__(self, theme: Theme, state: TrainState) -> None:
+        super().__init__(theme, 10)
+        self._state = state
+        settings = state.settings
+        self.name = QLineEdit()
+        self.name.setAccessibleName("Name")
+        set_tooltip(self.name, "Choose a name for the model")
+        self.family = ChoiceField(theme, "Family", "Choose what you want to do with the model")
+        self.start = ChoiceField(theme, "Start from", "Begin from a trained model instead of from nothing")
+        self.preset = SegmentedControl(
+            theme,
+            "Size of the model",
+            [(key, key.capitalize()) for key in PRESETS],
+            tooltip="Choose how large the model is. Larger ones learn more and take longer",
+        )
+        for field in (self.family, self.start):
+            field.setSizeAdjustPolicy(ChoiceField.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            field.setMinimumContentsLength(8)
+        self.picture_size = ChoiceField(theme, "Pictures", "Choose the size in which pictures are learned")
+        for side in SIZES:
+            self.picture_size.addItem(f"{side} × {side} pixels", side)
+        self.colours = SegmentedControl(
+            theme, "Colours", (("colour", "Colour"), ("grey", "Grey")), tooltip="Choose colour or grey"
+        )
+        self.cost = Label("", "strong", wrap=True)
+        self.measured = Label("", "note", wrap=True)
+        self.recipe = RecipeSection(theme, settings)
+        self.ending = SegmentedControl(
+            theme,
+            "When to stop",
+            (("early", "By itself"), ("steps", "After all steps")),
+            tooltip="Stop once unseen files get no cheaper, or learn for all steps",
+        )
+        self.ending_note = Label("", "note", wrap=True)
+        self.add_section("Model")
+        self.rows.addLayout(make_form(theme, [("Name", self.name), ("Family", self.family), ("Start", self.start)]))
+        self.fresh = Column(theme, 10)
+        self.fresh.add_widgets(self.preset)
+        self.picture = Column(theme, 10)
+        self.picture.add_widgets(self.picture_size, self.colours)
+        self.fresh.add_widgets(self.picture)
+        self.add_widgets(self.fresh, self.cost, self.measured, self.recipe)
+        self.add_section("When to stop")
+        self.add_widgets(self.ending, self.ending_note)
+        bind(self, settings.title, self._show_name)
+        bind(self, state.folder.source, self._show_name)
+        self.name.editingFinished.connect(lambda: settings.set_title(self.name.text()))
+        bind(self, settings.family, self._show_family, self.family.activated, self._choose_family)
+        bind(self, state.folder.report, self._show_family)
+        bind(self, settings.start_model, self._show_start, self.start.activated, self._choose_start)
+        bind(self, state.folder.report, self._show_start)
+        bind(self, state.models.cards, self._show_start)
+        bind(self, settings.preset, self.preset.show_choice, self.preset.chosen, settings.choose_preset)
+        bind(self, settings.size, self._show_size, self.picture_size.activated, self._choose_size)
+        bind(
+            self, settings.grey, lambda grey: self.colours.show_choice("grey" if grey else "colour"),
+            self.colours.chosen, lambda choice: settings.choose_grey(choice == "grey"),
+        )  # fmt: skip
+        bind_all(self, (settings.cost, settings.prepared, settings.fault), self._show_cost)
+        bind(self, settings.stops_early, self._show_ending, self.ending.chosen, self._choose_ending)
+
+    def _show_name(self, _: object) -> None:
+        if not (self.name.hasFocus() and self.name.isModified()):
+            self.name.setText(self._state.settings.title.get())
+        self.name.setPlaceholderText(self._state.settings.shown_title)
+
+    def _show_family(self, _: object) -> None:
+        settings = self._state.settings
+        wishes = settings.wishes()
+        self.family.clear()
+        for wish in wishes:
+            self.family.addItem(f"{wish.use}: {wish.title}", wish.family)
+        self.family.setCurrentIndex(self.family.findData(settings.family.get()))
+        self.picture.setVisible(settings.medium in ("", "pictures"))
+
+    def _choose_family(self, place: int) -> None:
+        self._state.settings.choose_family(self.family.itemData(place))
+
+    def _show_start(self, _: object) -> None:
+        settings = self._state.settings
+        now = settings.start_model.get()
+        self.start.clear()
+        self.start.addItem("From nothing", "")
+        for trained in settings.start_models():
+            self.start.addItem(f"{trained.card.title} · {trained.card.size_text}", trained.card.name)
+        self.start.setCurrentIndex(max(0, self.start.findData(now.card.name if now is not None else "")))
+        self.fresh.setVisible(now is None)
+        self.family.setEnabled(now is None)
+
+    def _choose_start(self, place: int) -> None:
+        self._state.settings.choose_start(self.start.itemData(place))
+
+    def _show_size(self, size: int) -> None:
+        self.picture_size.setCurrentIndex(self.picture_size.findData(size))
+
+    def _choose_size(self, place: int) -> None:
+        self._state.settings.choose_size(self.picture_size.itemData(place))
+
+    def _show_cost(self, _: object) -> None:
+        settings = self._state.settings
+        cost = settings.cost.get()
+        fault = settings.fault.get()
+        self.cost.setVisible(cost is not None)
+        words = ""
+        if fault:
+            words = fault
+        elif cost is None:
+            words = "Trying a few steps …" if self._state.folder.report.get() is not None else ""
+        elif cost.memory > cost.free_memory:
+            self.cost.setText(f"{costs.size_text(cost.memory)} memory")
+            words = f"{costs.size_text(cost.free_memory)} are free. Choose a smaller size."
+        else:
+            self.cost.setText(costs.cost_text(settings.seconds, cost.memory, cost.disk))
+            words = f"For {settings.steps:,} steps, as measured here · {cost.parameters:,} weights"
+        self.measured.setText(words)
+        self.measured.setVisible(bool(words))
+
+    def _show_ending(self, early: bool) -> None:
+        self.ending.show_choice("early" if early else "steps")
+        self.ending_note.setText(
+            "It stops once unseen files get no cheaper."
+            if early
+            else "It learns for all steps. The best model is kept."
+        )
+
+    def _choose_ending(self, choice: str) -> None:
+        self._state.settings.set_stops_early(choice == "early")
+
+
+class RunSection(Column):
+    """Shows what can be done with the run in view."""
+
+    def __init__(self, theme: Theme, state: TrainState) -> None:
+        super().__init__(theme, 10)
+        self._state = state
+        self.facts = Label("", "note", wrap=True)
+        self.source = ElidedLabel("", "note")
+        self.sample = Button(theme, "Sample now", tooltip="Make samples at this moment", keys="Ctrl+Shift+G")
+        self.play = Button(theme, "Open in Explore", tooltip="Play with the newest weights while it learns")
+        self.generate = Button(theme, "Open in Generate", tooltip="Make pictures with the newest weights")
+        self.leave = Button(theme, "New training", "link", tooltip="Show the folder again, to train another model")
+        self.add_widgets(
+            make_row(Label("This run", "heading"), 0, self.leave),
+            self.facts,
+            self.source,
+            self.sample,
+            self.play,
+            self.generate,
+        )
+        self.leave.clicked.connect(state.leave_run)
+        self.sample.clicked.connect(state.run.sample_now)
+        self.play.clicked.connect(lambda: state.play(self.target))
+        self.generate.clicked.connect(lambda: state.play("generate"))
+        bind_all(self, (state.run.phase, state.run.shown, state.run.sampling, state.run.publishing), self._show)
+
+    @property
+    def target(self) -> str:
+        """Return the panel in which the model is best played with."""
+        shown = self._state.run.shown.get()
+        return shown.play_panel if shown is not None else "explore"
+
+    def _show(self, _: object) -> None:
+        run = self._state.run
+        shown = run.shown.get()
+        phase = run.phase.get()
+        if shown is None:
+            return
+        self.facts.setText(wording.run_facts(shown))
+        self.source.show_text(f"Learns from {shown.source}" if shown.source else "Its folder is not known.")
+        self.leave.setVisible(phase in ("paused", "failed"))
+        running = phase == "running"
+        self.sample.setEnabled(running and not run.sampling.get())
+        self.sample.set_text("Drawing …" if run.sampling.get() else "Sample now")
+        able = (running and not run.publishing.get()) or phase == "finished"
+        self.play.set_text(f"Open in {self.target.capitalize()}")
+        self.play.setEnabled(able)
+        self.generate.setEnabled(able)
+        self.generate.setVisible(self.target != "sound")
+
+
+class RunsSection(Column):
+    """Lists the past runs. A click shows one."""
+
+    def __init__(self, theme: Theme, state: TrainState) -> None:
+        super().__init__(theme, 6)
+        self._state = state
+        self.buttons: dict[str, Button] = {}
+        self._list = QVBoxLayout()
+        self._list.setSpacing(4)
+        self.add_section("Past runs")
+        self.rows.addLayout(self._list)
+        bind_all(self, (state.past.runs, state.run.shown, state.run.phase), self._show)
+
+    def _show(self, _: object) -> None:
+        runs = self._state.past.runs.get()[:MAX_RUNS]
+        shown = self._state.run.shown.get()
+        active = self._state.run.is_active
+        self.setVisible(bool(runs))
+        clear_layout(self._list)
+        self.buttons = {}
+        for run in runs:
+            here = shown is not None and shown.folder == run.folder
+            button = Button(self._theme, run.config.title, "fold", tooltip="Show the curve and samples of this run")
+            button.setEnabled(not active and not here)
+            button.clicked.connect(lambda checked=False, name=run.folder.name: self._state.show_run(name))
+            self.buttons[run.folder.name] = button
+            self._list.addWidget(button)
+            words = "at work" if here and active else wording.run_row(run)
+            self._list.addWidget(ElidedLabel(words, "note"))
+
+
+class TrainInspector(Column):
+    """Shows the folder, the settings or the run, and the past runs."""
+
+    def __init__(self, theme: Theme, state: TrainState) -> None:
+        super().__init__(theme)
+        self.folder = FolderSection(theme, state)
+        self.model = ModelSection(theme, state)
+        self.run = RunSection(theme, state)
+        self.past = RunsSection(theme, state)
+        self.add_widgets(self.folder, self.model, self.run, self.past)
+        self.add_stretch()
+        self._state = state
+        bind_all(self, (state.run.shown, state.folder.source), self._show)
+
+    def _show(self, _: object) -> None:
+        watching = self._state.run.shown.get() is not None
+        self.folder.setVisible(not watching)
+        self.model.setVisible(not watching and bool(self._state.folder.source.get()))
+        self.run.setVisible(watching)

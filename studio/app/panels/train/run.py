@@ -1,0 +1,284 @@
+"""Runs one training in the engine: starts, pauses and resumes it, and holds its curve and samples."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from PySide6.QtCore import QObject, Signal
+
+from studio.app.core.observable import EngineProtocol, State, Value
+from studio.app.core.request import Request
+from studio.app.panels.train.curve import Curve
+from studio.app.panels.train.gauge import Verdict, judge
+from studio.library import runs, storage
+from studio.library.card import PIXEL_BY_PIXEL
+from studio.library.runs import RunSamples, RunSummary
+from studio.wire.messages import (
+    AnyEvent,
+    DatasetLoaded,
+    Failed,
+    ModelWritten,
+    Notice,
+    SteerTraining,
+    Train,
+    TrainingProgress,
+    TrainingSamples,
+)
+
+Phase = Literal["none", "starting", "running", "pausing", "finishing", "paused", "finished", "failed"]
+"""`starting`: the engine reads the artworks. `pausing` and `finishing`: it takes its last step, and saves."""
+SAMPLE_SEEDS = (1, 2, 3)
+ACTIVE: tuple[Phase, ...] = ("starting", "running", "pausing", "finishing")
+
+
+@dataclass(frozen=True)
+class ShownRun:
+    """Describes the run that the panel shows."""
+
+    folder: Path
+    title: str
+    name: str
+    family: str
+    shape: tuple[int, ...]
+    sample_rate: int
+    steps: int
+    source: str
+    """What it learns from; empty if that is not known."""
+
+    @property
+    def things(self) -> str:
+        """Return what it learns: `pictures` or `sounds`."""
+        return "pictures" if len(self.shape) == 3 else "sounds"
+
+    @property
+    def play_panel(self) -> str:
+        """Return the panel in which the model is best played with."""
+        if self.sample_rate:
+            return "sound"
+        return "complete" if self.family in PIXEL_BY_PIXEL else "explore"
+
+
+class TrainingProcess(State):
+    """Holds the run that the panel shows, which may be at work."""
+
+    samples_changed = Signal()
+    model_written = Signal(str, bool)
+    """The name of the model that was written, and whether the training has ended."""
+    message = Signal(str, str)
+    """A sentence for the user, and its severity."""
+    ended = Signal()
+    """The run is no longer at work."""
+
+    def __init__(self, engine: EngineProtocol, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.phase: Value[Phase] = Value("none", self)
+        self.shown: Value[ShownRun | None] = Value(None, self)
+        self.progress: Value[TrainingProgress | None] = Value(None, self)
+        """The last report; None before the first one of this session."""
+        self.step: Value[int] = Value(0, self)
+        self.seconds: Value[float] = Value(0.0, self)
+        """Seconds of training so far, in all sessions."""
+        self.verdict: Value[Verdict] = Value("Learning", self)
+        self.fault: Value[str] = Value("", self)
+        """Why the run failed."""
+        self.sampling: Value[bool] = Value(False, self)
+        """Whether samples were asked for that have not arrived yet."""
+        self.publishing: Value[str] = Value("", self)
+        """The panel that waits for the newest weights; empty if none does."""
+        self.curve = Curve(self)
+        self.samples: list[RunSamples] = []
+        self._is_last_step = False
+        """Whether the run is finished as soon as it is at work."""
+        self._steer_number = 0
+        self._engine = engine
+        self._request = Request(engine, "training", "single", self)
+        self._request.progressed.connect(self._receive)
+        self._request.answered.connect(lambda _: self._end("finished"))
+        self._request.stopped.connect(lambda: self._end("paused"))
+        self._request.failed.connect(self._show_failure)
+        self._request.lost.connect(self._show_loss)
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether a training is at work."""
+        return self.phase.get() in ACTIVE
+
+    @property
+    def job(self) -> str:
+        return self._request.job
+
+    def start(self, config: dict[str, Any], source: str, start_model: str) -> None:
+        """Start a new run."""
+        folder = storage.home_folder("runs") / config["name"]
+        self._show(
+            ShownRun(
+                folder,
+                config["title"],
+                config["name"],
+                config["recipe"]["family"],
+                tuple(config["shape"]),
+                config["sample_rate"],
+                config["plan"]["steps"],
+                source,
+            )
+        )
+        self._train(folder, config, source, start_model)
+
+    def show_run(self, run: RunSummary, samples: list[RunSamples]) -> None:
+        """Show a run from its folder, which is not at work."""
+        if self.is_active:
+            return
+        config = run.config
+        self._show(
+            ShownRun(
+                run.folder,
+                config.title,
+                config.name,
+                str(config.recipe.get("family", "")),
+                config.shape,
+                config.sample_rate,
+                int(config.plan.get("steps", 0)),
+                run.source,
+            )
+        )
+        self.samples = samples
+        self.curve.show_points(run.curve)
+        self.step.set(run.step)
+        self.seconds.set(run.seconds)
+        self._judge()
+        self.samples_changed.emit()
+        self.phase.set("finished" if run.outcome is not None else "paused")
+
+    def show_none(self) -> None:
+        """Leave the run, so that another can be prepared. One that is at work stays."""
+        if not self.is_active:
+            self._show(None)
+
+    def resume(self) -> None:
+        """Continue a paused or failed run from its last checkpoint."""
+        shown = self.shown.get()
+        if shown is None or self.is_active:
+            return
+        try:
+            config = runs.read_config(shown.folder)
+        except (OSError, ValueError):
+            self.message.emit(f'"{shown.title}" cannot be resumed: its settings are missing.', "failed")
+            return
+        self.fault.set("")
+        self._train(shown.folder, config, shown.source, "")
+
+    def pause(self) -> None:
+        """Save and rest. The memory is freed."""
+        if self.phase.get() in ("starting", "running"):
+            self.phase.set("pausing")
+            self._request.stop()
+
+    def finish(self) -> None:
+        """End here and keep the best model. A paused run takes one more step for it."""
+        if self.phase.get() == "paused":
+            self.resume()
+            self._is_last_step = True
+        elif self.phase.get() == "running":
+            self.phase.set("finishing")
+            self._steer("finish")
+
+    def sample_now(self) -> None:
+        """Draw samples after the present step."""
+        if self.phase.get() == "running" and not self.sampling.get():
+            self.sampling.set(True)
+            self._steer("sample")
+
+    def publish(self, panel: str) -> None:
+        """Write the newest weights as a model, to be opened in a panel."""
+        if self.phase.get() == "running" and not self.publishing.get():
+            self.publishing.set(panel)
+            self._steer("publish")
+
+    def _steer(self, action: Literal["sample", "publish", "finish"]) -> None:
+        self._steer_number += 1
+        job = f"steer-{self._steer_number}-{self._request.job}"
+        self._engine.send(SteerTraining(job=job, running_job=self._request.job, action=action))
+
+    def _train(self, folder: Path, config: dict[str, Any], source: str, start_model: str) -> None:
+        self.phase.set("starting")
+        self._is_last_step = False
+        self.progress.set(None)
+        self._request.ask(
+            lambda job: Train(
+                job=job,
+                source=source,
+                run_folder=str(folder),
+                config=config,
+                start_model=start_model,
+                sample_seeds=SAMPLE_SEEDS,
+            )
+        )
+
+    def _show(self, shown: ShownRun | None) -> None:
+        self.samples = []
+        self.curve.show_points(())
+        self.step.set(0)
+        self.seconds.set(0.0)
+        self.progress.set(None)
+        self.verdict.set("Learning")
+        self.fault.set("")
+        self.shown.set(shown)
+        self.phase.set("none")
+        self.samples_changed.emit()
+
+    def _receive(self, event: AnyEvent) -> None:
+        handlers: dict[type, Callable[[Any], None]] = {
+            DatasetLoaded: lambda _: None,
+            TrainingProgress: self._add_progress,
+            TrainingSamples: self._add_samples,
+            ModelWritten: self._note_model,
+            Notice: lambda notice: self.message.emit(notice.text, "info") if self.progress.get() else None,
+        }
+        if type(event) in handlers:
+            handlers[type(event)](event)
+
+    def _add_progress(self, event: TrainingProgress) -> None:
+        if self.phase.get() == "starting":
+            self.phase.set("running")
+        if self._is_last_step:
+            self._is_last_step = False
+            self.finish()
+        self.step.set(event.step)
+        self.seconds.set(event.seconds)
+        self.curve.add_point(event.step, event.loss, event.held_out)
+        if event.held_out is not None:
+            self._judge()
+        self.progress.set(event)
+
+    def _add_samples(self, event: TrainingSamples) -> None:
+        self.samples = [one for one in self.samples if one.step < event.step]
+        self.samples.append(RunSamples(event.step, event.seconds, event.artworks))
+        self.sampling.set(False)
+        self.samples_changed.emit()
+
+    def _note_model(self, event: ModelWritten) -> None:
+        self.model_written.emit(event.name, event.is_final)
+        self.publishing.set("")
+
+    def _judge(self) -> None:
+        self.verdict.set(judge([float(bits) for bits in self.curve.held_out[:, 1]]))
+
+    def _show_failure(self, event: Failed) -> None:
+        self.fault.set(f"{event.reason} {event.hint}".strip())
+        self._end("failed")
+
+    def _show_loss(self, why: str) -> None:
+        kept = "What it learned until its last save is kept." if self.step.get() else "Nothing was learned yet."
+        self.fault.set(f"The training stopped unexpectedly. {kept}")
+        self._end("failed")
+
+    def _end(self, phase: Phase) -> None:
+        self.sampling.set(False)
+        self.publishing.set("")
+        self.progress.set(None)
+        if phase == "paused" and not self.step.get():  # nothing was learned, so nothing is kept
+            self._show(None)
+        else:
+            self.phase.set(phase)
+        self.ended.emit()

@@ -1,0 +1,283 @@
+"""Holds how a model will learn: its family, size and name, what it starts from, and what that costs here."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from PySide6.QtCore import QObject
+
+from studio.app.core.observable import EngineProtocol, Field, Fields, State, Value, of_type, one_of
+from studio.app.core.request import Request
+from studio.app.core.undo import ChangeStep
+from studio.app.model_browser.model_list import ModelList
+from studio.app.panels.train.folder import FolderScan
+from studio.library import model_names
+from studio.library.models import InstalledModel
+from studio.wire.messages import (
+    AnyEvent,
+    Failed,
+    FolderExamined,
+    PrepareTraining,
+    TrainingCost,
+    TrainingPrepared,
+)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Describes a family of models by what can be done with it."""
+
+    family: str
+    """A key of the zoo."""
+    title: str
+    """As the paper calls it."""
+    use: str
+    """What it is good for, for the user."""
+    media: tuple[str, ...]
+    """What it learns from, as in FolderExamined.medium."""
+
+
+WISHES = (
+    Wish("glow", "Glow", "Drag sliders", ("pictures",)),
+    Wish("realnvp", "RealNVP", "Drag sliders", ("pictures",)),
+    Wish("pixelcnn_pp", "PixelCNN++", "Complete and grow", ("pictures",)),
+    Wish("gated_pixelcnn", "Gated PixelCNN", "Complete and grow", ("pictures",)),
+    Wish("wavenet", "WaveNet", "Play", ("recordings",)),
+    Wish("maf", "MAF", "Waves", ("cycles",)),
+)
+PRESETS = ("tiny", "small", "paper")
+SIZES = (16, 32, 64, 128)
+"""Sides of pictures in pixels."""
+SOUND_RATE = 16_000
+"""Hz of recordings."""
+CYCLE_SAMPLES = 256
+"""Samples of one cycle of a wave."""
+
+
+class TrainingSettings(State):
+    """Holds the settings of the next training. The engine turns them into a config, and tries a few steps."""
+
+    def __init__(
+        self,
+        engine: EngineProtocol,
+        models: ModelList,
+        folder: FolderScan,
+        change: ChangeStep,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._models = models
+        self._folder = folder
+        self._change = change
+        self.family: Value[str] = Value("glow", self)
+        self.preset: Value[str] = Value("tiny", self)
+        self.size: Value[int] = Value(32, self)
+        self.grey: Value[bool] = Value(False, self)
+        self.title: Value[str] = Value("", self)
+        """The title that the user typed; empty for the folder's name."""
+        self.start_model: Value[InstalledModel | None] = Value(None, self)
+        """The trained model to start from; None to begin from nothing."""
+        self.stops_early: Value[bool] = Value(True, self)
+        self.recipe: Value[dict[str, Any]] = Value({}, self)
+        """Hyperparameters that the user changed from the preset."""
+        self.plan: Value[dict[str, Any]] = Value({}, self)
+        """Settings of the loop that the user changed."""
+        self.prepared: Value[TrainingPrepared | None] = Value(None, self)
+        """The engine's config for these settings; None until it answers."""
+        self.cost: Value[TrainingCost | None] = Value(None, self)
+        self.fault: Value[str] = Value("", self)
+        """Why there is no config or no cost."""
+        self._request = Request(engine, "prepare", "latest", self)
+        self._request.progressed.connect(self._receive)
+        self._request.failed.connect(self._show_failure)
+        self._request.lost.connect(self.fault.set)
+        folder.report.changed.connect(self._follow_folder)
+
+    @property
+    def fields(self) -> Fields:  # type: ignore[override]
+        """Return the fields of the panel's table."""
+        return (
+            Field("family", self.family.get, lambda key: self.family.set(one_of([w.family for w in WISHES], key))),
+            Field("preset", self.preset.get, lambda key: self.preset.set(one_of(PRESETS, key))),
+            Field("size", self.size.get, lambda size: self.size.set(one_of(SIZES, size))),
+            Field.of("grey", self.grey, bool),
+            Field.of("title", self.title, str),
+            Field("start_model", self._start_name, self._use_start_name),
+            Field.of("stops_early", self.stops_early, bool),
+            Field("recipe", self.recipe.get, lambda changes: self.recipe.set(dict(changes))),
+            Field("plan", self.plan.get, lambda changes: self.plan.set(dict(changes))),
+        )
+
+    # ── what can be set ──────────────────────────────────────────────────────────────────────────
+
+    def choose_family(self, family: str) -> None:
+        self._change("family", family=family, recipe={}, start_model="")
+
+    def choose_preset(self, preset: str) -> None:
+        self._change("size of the model", preset=preset, recipe={}, start_model="")
+
+    def choose_size(self, size: int) -> None:
+        self._change("size of pictures", size=size, start_model="")
+
+    def choose_grey(self, grey: bool) -> None:
+        self._change("colours", grey=grey, start_model="")
+
+    def set_title(self, title: str) -> None:
+        self._change("name", gesture="name", title=title.strip()[:100])
+
+    def choose_start(self, name: str) -> None:
+        """Begin with the weights of a trained model; an empty name begins from nothing."""
+        self._change("start", start_model=name, recipe={})
+
+    def set_stops_early(self, on: bool) -> None:
+        self._change("when to stop", stops_early=on)
+
+    def set_recipe(self, key: str, value: object) -> None:
+        """Change a hyperparameter."""
+        self._change(key, gesture=f"recipe {key}", recipe={**self.recipe.get(), key: value})
+
+    def set_plan(self, key: str, value: object) -> None:
+        """Change a setting of the loop."""
+        self._change(key, gesture=f"plan {key}", plan={**self.plan.get(), key: value})
+
+    # ── what follows ─────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def shown_title(self) -> str:
+        """Return the title of the model: the user's, or the folder's name."""
+        name = self._folder.name or "My model"
+        return self.title.get() or name[:1].upper() + name[1:]
+
+    @property
+    def medium(self) -> str:
+        """Return what the folder holds, as in FolderExamined; empty if that is not known yet."""
+        report = self._folder.report.get()
+        return report.medium if report is not None else ""
+
+    def wishes(self) -> tuple[Wish, ...]:
+        """Return the families that can learn from the folder; all of them if it is not known yet."""
+        return tuple(wish for wish in WISHES if not self.medium or self.medium in wish.media)
+
+    def start_models(self) -> tuple[InstalledModel, ...]:
+        """Return the models that a training on the folder can begin with."""
+        return tuple(trained for trained in self._models.cards.get() if self._can_start_from(trained))
+
+    @property
+    def seconds(self) -> float:
+        """Return the seconds that all steps take here; 0 if unknown."""
+        prepared = self.prepared.get()
+        cost = self.cost.get()
+        return cost.step_seconds * self.steps if prepared is not None and cost is not None else 0.0
+
+    @property
+    def steps(self) -> int:
+        """Return the steps of the plan; 0 if unknown."""
+        prepared = self.prepared.get()
+        return int(prepared.config["plan"]["steps"]) if prepared is not None else 0
+
+    def make_config(self) -> dict[str, Any] | None:
+        """Return the config of the training, under a free name; None until the engine has answered.
+
+        A second model of the same title gets the number of its name.
+        """
+        prepared = self.prepared.get()
+        if prepared is None:
+            return None
+        title = self.shown_title
+        name = model_names.free_model_name(title)
+        number = re.fullmatch(r".*-(\d+)", name)
+        if number is not None and not title.endswith(number[1]):
+            title = f"{title} {number[1]}"
+        return {**prepared.config, "name": name, "title": title}
+
+    def prepare(self) -> None:
+        """Ask the engine for a config of the present settings, and what it costs."""
+        self._request.cancel()
+        self.prepared.set(None)
+        self.cost.set(None)
+        self.fault.set("")
+        report = self._folder.report.get()
+        if report is None or any(finding.weight == "stop" for finding in report.findings):
+            return
+        self._request.start_engine()
+        self._request.ask(self._question)
+
+    def cancel(self) -> None:
+        """Stop the trial steps. The config stays."""
+        self._request.cancel()
+
+    def _question(self, job: str) -> PrepareTraining:
+        start = self.start_model.get()
+        shape, rate = self._shape()
+        plan = self.plan.get() if self.stops_early.get() else {**self.plan.get(), "patience": 0}
+        return PrepareTraining(
+            job=job,
+            control="prepare",
+            source=self._folder.source.get(),
+            family=self.family.get(),
+            preset=self.preset.get(),
+            shape=shape,
+            sample_rate=rate,
+            start_model=start.card.name if start is not None else "",
+            recipe=self.recipe.get(),
+            plan=plan,
+        )
+
+    def _shape(self) -> tuple[tuple[int, ...], int]:
+        match self.medium:
+            case "recordings":
+                return (2 * SOUND_RATE,), SOUND_RATE
+            case "cycles":
+                return (CYCLE_SAMPLES,), 0
+            case _:
+                return (1 if self.grey.get() else 3, self.size.get(), self.size.get()), 0
+
+    def _receive(self, event: AnyEvent) -> None:
+        if isinstance(event, TrainingPrepared):
+            self.prepared.set(event)
+        elif isinstance(event, TrainingCost):
+            self.cost.set(event)
+
+    def _show_failure(self, event: Failed) -> None:
+        self.fault.set(f"{event.reason} {event.hint}".strip())
+
+    def _follow_folder(self, report: FolderExamined | None) -> None:
+        """Choose a family that can learn from the folder, and prepare it."""
+        if report is not None:
+            families = [wish.family for wish in self.wishes()]
+            if self.family.get() not in families:
+                self.family.set(families[0])
+                self.recipe.set({})
+            start = self.start_model.get()
+            if start is not None and not self._can_start_from(start):
+                self.start_model.set(None)
+        self.prepare()
+
+    def _can_start_from(self, trained: InstalledModel) -> bool:
+        card = trained.card
+        sounds = "recordings" if card.sample_rate else "cycles"
+        medium = "pictures" if card.medium == "picture" else sounds
+        known = any(wish.family == card.family for wish in WISHES)
+        return known and not card.classes and self.medium in ("", medium)
+
+    def _start_name(self) -> str:
+        start = self.start_model.get()
+        return start.card.name if start is not None else ""
+
+    def _use_start_name(self, name: object) -> None:
+        """Start from a model by its name. Raises ValueError if it is not here."""
+        wanted = of_type(str, name)
+        found = self._models.find_model(wanted) if wanted else None
+        if wanted and found is None:
+            raise ValueError(f"no model {wanted}")
+        self.start_model.set(found)
+
+
+def field_ranges(schema: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the numbers and switches of a JSON schema by their keys, with their titles and ranges."""
+    definitions = schema.get("$defs", {})
+    reference = str(schema.get("$ref", "")).rpartition("/")[2]
+    properties: Mapping[str, Any] = definitions.get(reference, schema).get("properties", {})
+    kinds = ("integer", "number", "boolean")
+    return [(key, field) for key, field in properties.items() if field.get("type") in kinds and "title" in field]

@@ -1,0 +1,286 @@
+"""Holds the state of Train: examines a folder, trains a model on it, and shows how it goes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from PySide6.QtCore import Signal
+
+from studio.app.core.jobs import JobList
+from studio.app.core.messages import Messages
+from studio.app.core.observable import EngineProtocol, Field, Value
+from studio.app.core.text import time_left
+from studio.app.model_browser.model_list import ModelList
+from studio.app.panels.base import PanelState
+from studio.app.panels.train.costs import span_text
+from studio.app.panels.train.folder import FolderScan
+from studio.app.panels.train.past_runs import PastRuns
+from studio.app.panels.train.run import Phase, TrainingProcess
+from studio.app.panels.train.settings import TrainingSettings
+from studio.app.takes.selection import TakeSelection
+from studio.app.takes.store import TakeStore
+from studio.library.models import InstalledModel
+from studio.library.runs import RunSamples, RunSummary
+from studio.wire.messages import TrainingPrepared, TrainingProgress
+
+MainAction = Literal["start", "wait", "pause", "resume", "new", "none"]
+
+
+class TrainState(PanelState):
+    """Holds the state of the panel Train."""
+
+    play_requested = Signal(str, str)
+    """Carries a panel and the name of a model to be opened in it."""
+    folder_opened = Signal()
+
+    def __init__(
+        self,
+        engine: EngineProtocol,
+        release: Callable[[], object],
+        models: ModelList,
+        messages: Messages,
+        jobs: JobList,
+        takes: TakeStore,
+    ) -> None:
+        """Create the state.
+
+        Arguments
+            engine: the engine that trains. It is started when it is needed.
+            release: ends this engine's process, so that its memory is free
+        """
+        super().__init__()
+        self.models = models
+        self.messages = messages
+        self._jobs = jobs
+        self._release = release
+        self._engine = engine
+        self._listed_job = ""
+        self.folder = FolderScan(engine, self)
+        self.settings = TrainingSettings(engine, models, self.folder, self.change, self)
+        self.run = TrainingProcess(engine, self)
+        self.past = PastRuns(self)
+        self.model: Value[InstalledModel | None] = self.settings.start_model
+        self.selection = TakeSelection(takes, messages, self.change, self)
+        self.main_action: Value[MainAction] = Value("none", self)
+        """What the main button does."""
+        self.waits: Value[bool] = Value(False, self)
+        """Whether a training starts as soon as the engine has prepared it."""
+        self.scrubbed: Value[int | None] = Value(None, self)
+        """The place of the samples that are looked at; None for the newest."""
+        self._shown_name = ""
+        """The run to show when the list of runs is read."""
+        for value in (self.run.phase, self.run.shown, self.folder.source, self.settings.prepared, self.waits):
+            value.changed.connect(self._update_main)
+        self.settings.prepared.changed.connect(self._start_waiting)
+        self.run.phase.changed.connect(self._follow_phase)
+        self.run.progress.changed.connect(self._show_in_jobs)
+        self.run.ended.connect(self._end_run)
+        self.run.model_written.connect(self._on_model_written)
+        self.run.message.connect(lambda text, severity: messages.show_message(text, severity))
+        self._declare(
+            Field("folder", self._folder_record, self._use_folder_record),
+            *self.settings.fields,
+            *takes.entries,
+            Field("run", self._run_name, self._remember_run, undo=False),
+        )
+
+    # ── what ─────────────────────────────────────────────────────────────────────────────────────
+
+    def open_folder(self, path: Path) -> None:
+        """Examine a folder and prepare a training on it. A run at work continues, and stays in view."""
+        if self.run.is_active:
+            title = self.run.shown.get()
+            name = title.title if title is not None else ""
+            self.messages.show_message(f'"{name}" is learning. Pause it, then choose another folder.', "warn")
+            self.folder_opened.emit()
+            return
+        self.run.show_none()
+        self.folder.wake()
+        self.change("folder", folder=[str(path), []], title="")
+        self.folder_opened.emit()
+
+    def exclude_file(self, number: int) -> None:
+        """Leave a file out, or use it again."""
+        key = self.folder.files[number].key if number < len(self.folder.files) else ""
+        if key:
+            excluded = self.folder.excluded.get() ^ {key}
+            self.change("excluded file", folder=[self.folder.source.get(), sorted(excluded)])
+
+    def _folder_record(self) -> list[object]:
+        return [self.folder.source.get(), sorted(self.folder.excluded.get())]
+
+    def _use_folder_record(self, record: list[object]) -> None:
+        source, excluded = record
+        keys = frozenset(str(key) for key in excluded) if isinstance(excluded, list) else frozenset()
+        if str(source) != self.folder.source.get():
+            self.folder.open_folder(str(source), keys)
+        else:
+            self.folder.excluded.set(keys)
+
+    # ── how ──────────────────────────────────────────────────────────────────────────────────────
+
+    def choose_model(self, name: str) -> None:
+        """Start from a trained model."""
+        trained = self.models.find_or_report(name)
+        if trained in self.settings.start_models():
+            self.settings.choose_start(name)
+
+    # ── watch ────────────────────────────────────────────────────────────────────────────────────
+
+    def press_main(self) -> None:
+        """Do what the main button says."""
+        match self.main_action.get():
+            case "start":
+                self.start()
+            case "wait":
+                self.waits.set(False)
+            case "pause":
+                self.run.pause()
+            case "resume":
+                self.run.resume()
+            case "new":
+                self.leave_run()
+            case "none":
+                pass
+
+    def start(self) -> None:
+        """Start a training on the folder, as soon as the engine has prepared it."""
+        if self.run.is_active or not self.folder.source.get():
+            return
+        config = self.settings.make_config()
+        if config is None:
+            self.waits.set(not self.settings.fault.get() and not self.folder.fault.get())
+            return
+        self.waits.set(False)
+        self.settings.cancel()
+        preparation = {**config.get("preparation", {}), "excluded": sorted(self.folder.excluded.get())}
+        start = self.settings.start_model.get()
+        self.run.start(
+            {**config, "preparation": preparation},
+            self.folder.source.get(),
+            start.card.name if start is not None else "",
+        )
+        self.scrubbed.set(None)
+
+    def toggle_pause(self) -> None:
+        """Pause a run at work, or resume a paused one."""
+        if self.main_action.get() in ("pause", "resume"):
+            self.press_main()
+
+    def stop_and_keep(self) -> None:
+        """End the training and keep the best model. A paused run is resumed for its last step."""
+        self.run.finish()
+
+    def play(self, panel: str) -> None:
+        """Open the newest weights of a run at work, or the model of a finished one, in a panel."""
+        shown = self.run.shown.get()
+        if shown is not None and self.run.phase.get() == "finished":
+            self.play_requested.emit(panel, shown.name)
+        else:
+            self.run.publish(panel)
+
+    def show_run(self, name: str) -> None:
+        """Show a run of the list, with its curve and samples."""
+        run = self.past.find(name)
+        if run is not None and not self.run.is_active:
+            self.past.read_samples(run, lambda samples: self._show_read(run, samples))
+
+    def leave_run(self) -> None:
+        """Show the folder again, to train another model on it."""
+        self.run.show_none()
+        if self.folder.source.get() and self.folder.report.get() is None and not self.folder.busy.get():
+            self.folder.examine_again()
+
+    def scrub(self, place: int | None) -> None:
+        """Look at earlier samples; None follows the newest."""
+        count = len(self.run.samples)
+        self.scrubbed.set(None if place is None or place >= count - 1 else max(0, place))
+
+    # ── what follows ─────────────────────────────────────────────────────────────────────────────
+
+    def _show_read(self, run: RunSummary, samples: list[RunSamples]) -> None:
+        self.scrubbed.set(None)
+        self.run.show_run(run, samples)
+
+    def _update_main(self, _: object = None) -> None:
+        phase: Phase = self.run.phase.get()
+        action: MainAction = "none"
+        if phase == "running":
+            action = "pause"
+        elif phase in ("paused", "failed"):
+            action = "resume"
+        elif phase == "finished":
+            action = "new"
+        elif phase == "none" and self.folder.source.get() and self.run.shown.get() is None:
+            action = "wait" if self.waits.get() else "start"
+        self.main_action.set(action)
+
+    def _start_waiting(self, prepared: TrainingPrepared | None) -> None:
+        if prepared is not None and self.waits.get():
+            self.start()
+
+    def _follow_phase(self, phase: Phase) -> None:
+        """Keep the training in the list of jobs while it is at work."""
+        shown = self.run.shown.get()
+        if phase == "starting" and shown is not None and not self._listed_job:
+            self._listed_job = self.run.job or "training"
+            self._jobs.add_window_job(self._listed_job, f"{shown.title} learns", shown.steps, self.run.pause)
+
+    def _show_in_jobs(self, progress: TrainingProgress | None) -> None:
+        if progress is not None and self._listed_job:
+            self._jobs.set_done(self._listed_job, progress.step)
+            left = f" · {time_left(progress.seconds_left)} left" if progress.seconds_left else ""
+            self._jobs.set_progress_text(self._listed_job, f"Step {progress.step:,} of {progress.steps:,}{left}")
+
+    def _end_run(self) -> None:
+        """Take the run off the list of jobs, free its memory, and say how it ended."""
+        if self._listed_job:
+            self._jobs.remove_job(self._listed_job)
+            self._listed_job = ""
+        self._release()
+        self.past.refresh()
+        shown = self.run.shown.get()
+        if shown is None:
+            return
+        if self.run.phase.get() == "failed":
+            self.messages.show_message(
+                self.run.fault.get(), "failed", ("Resume", self.run.resume), until=(self.run.phase.changed,)
+            )
+        elif self.run.phase.get() == "finished":
+            self.messages.show_message(
+                f'"{shown.title}" is ready after {span_text(self.run.seconds.get())}.',
+                "info",
+                ("Play with it", lambda: self.play_requested.emit(shown.play_panel, shown.name)),
+            )
+
+    def _on_model_written(self, name: str, is_final: bool) -> None:
+        self.models.refresh_models()
+        panel = self.run.publishing.get()
+        if panel and not is_final:
+            self.play_requested.emit(panel, name)
+
+    # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
+
+    def _run_name(self) -> str:
+        shown = self.run.shown.get()
+        return shown.folder.name if shown is not None else ""
+
+    def _remember_run(self, name: object) -> None:
+        self._shown_name = str(name)
+
+    def settle(self) -> None:
+        """Read the list of runs, and show the one that was shown before."""
+        if self._shown_name or not self.past.runs.get():
+            name = self._shown_name
+            self._shown_name = ""
+            self.past.refresh(lambda: self.show_run(name) if name else None)
+
+    def _follow(self, record: dict[str, object]) -> None:
+        """Prepare the training again after a change of its settings."""
+        names = {field.name for field in self.settings.fields if isinstance(field, Field)} - {"title"}
+        if names & record.keys():
+            self.settings.prepare()
+
+    def close(self) -> None:
+        """Wait for what is being read. A training at work is saved by its engine, which ends with the window."""
+        self.past.close()

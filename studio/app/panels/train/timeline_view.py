@@ -1,0 +1,174 @@
+"""Shows what the same seeds looked like while the model learned. It is looked through like a film."""
+
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QRectF,
+    QSize,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem
+
+from studio.app.core.guard import guarded
+from studio.app.panels.train.wording import samples_text
+from studio.app.widgets.theme import Theme
+from studio.app.widgets.thumbnail import draw_thumbnail, picture_thumbnail
+from studio.library.runs import RunSamples
+
+Index = QModelIndex | QPersistentModelIndex
+NOWHERE = QModelIndex()
+SIDE = 64
+"""Logical pixels of a thumbnail, a whole multiple of the usual sizes of pictures."""
+GAP = 6
+RING = 3
+"""Pixels at the left of a column for the ring around it."""
+ROWS = 3
+
+
+class _Samples(QAbstractListModel):
+    def __init__(self, view: "TimelineView") -> None:
+        super().__init__(view)
+        self.samples: tuple[RunSamples, ...] = ()
+
+    def show(self, samples: tuple[RunSamples, ...]) -> None:
+        before = len(self.samples)
+        grows = len(samples) > before and samples[:before] == self.samples
+        if grows:
+            self.beginInsertRows(NOWHERE, before, len(samples) - 1)
+            self.samples = samples
+            self.endInsertRows()
+        else:
+            self.beginResetModel()
+            self.samples = samples
+            self.endResetModel()
+
+    @guarded(0)
+    def rowCount(self, parent: Index = NOWHERE) -> int:
+        return 0 if parent.isValid() else len(self.samples)
+
+    @guarded(None)
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.ToolTipRole):
+            one = self.samples[index.row()]
+            words = samples_text(one.seconds, one.step)
+            return f"{words[0].upper()}{words[1:]}, {index.row() + 1} of {len(self.samples)}"
+        return None
+
+
+class _ColumnPainter(QStyledItemDelegate):
+    def __init__(self, view: "TimelineView", theme: Theme) -> None:
+        super().__init__(view)
+        self._view = view
+        self._theme = theme
+        self._drawn: dict[int, tuple[RunSamples, int, list[QPixmap]]] = {}
+        theme.changed.connect(self._drawn.clear)
+
+    @guarded(QSize(SIDE, SIDE))
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        side = self._theme.scaled(SIDE)
+        gap = self._theme.scaled(GAP)
+        return QSize(side + 2 * gap + RING, self._view.rows * (side + gap) + gap)
+
+    @guarded(None)
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        side = self._theme.scaled(SIDE)
+        gap = self._theme.scaled(GAP)
+        rect: QRect = option.rect
+        for row, drawn in enumerate(self._pixmaps(index.row(), side)[: self._view.rows]):
+            place = QRect(rect.x() + RING, rect.y() + gap + row * (side + gap), side, side)
+            painter.fillRect(place, self._theme.colour("window"))
+            draw_thumbnail(painter, drawn, place)
+        if index.row() == self._view.shown_place:
+            painter.save()
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(self._theme.colour("accent"), 2))
+            height = self._view.rows * (side + gap) + gap
+            frame = QRectF(rect.x() + 1, rect.y() + gap - 3, side + 4, height - 2 * gap + 6)
+            painter.drawRoundedRect(frame, 4, 4)
+            painter.restore()
+
+    def _pixmaps(self, place: int, side: int) -> list[QPixmap]:
+        samples = self._view.samples[place]
+        known = self._drawn.get(place)
+        if known is None or known[0] is not samples or known[1] != side:
+            ratio = self._view.devicePixelRatioF()
+            drawn = [picture_thumbnail(one, side, ratio, self._theme) for one in samples.artworks[:ROWS]]
+            known = self._drawn[place] = (samples, side, drawn)
+        return known[2]
+
+
+class TimelineView(QListView):
+    """Lists the samples of a run from left to right. `scrubbed` carries the place that the user looks at."""
+
+    scrubbed = Signal(int)
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self.rows = ROWS
+        self.shown_place = -1
+        self._model = _Samples(self)
+        self.setModel(self._model)
+        self.setItemDelegate(_ColumnPainter(self, theme))
+        self.setProperty("role", "bare")
+        self.setFlow(QListView.Flow.LeftToRight)
+        self.setWrapping(False)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollMode(QListView.ScrollMode.ScrollPerPixel)
+        self.setAccessibleName("How it learned: the same seeds")
+        self.setMouseTracking(False)
+        self.selectionModel().currentChanged.connect(self._on_current_changed)
+        theme.changed.connect(self._lay_out)
+        self._lay_out()
+
+    @property
+    def samples(self) -> tuple[RunSamples, ...]:
+        return self._model.samples
+
+    def show_samples(self, samples: tuple[RunSamples, ...], place: int | None) -> None:
+        """Show samples, with a ring around one; None is the newest."""
+        if samples != self._model.samples:
+            self._model.show(samples)
+        self.shown_place = len(samples) - 1 if place is None else place
+        if samples:
+            index = self._model.index(self.shown_place, 0)
+            self.selectionModel().blockSignals(True)
+            self.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.NoUpdate)
+            self.selectionModel().blockSignals(False)
+            self.scrollTo(index)
+        self.viewport().update()
+
+    @guarded(None)
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self.samples:
+            self.scrollTo(self._model.index(self.shown_place, 0))
+
+    def set_rows(self, rows: int) -> None:
+        """Show fewer seeds if the window is low."""
+        if rows != self.rows:
+            self.rows = rows
+            self._lay_out()
+
+    @guarded(None)
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Drag to look through."""
+        index = self.indexAt(event.position().toPoint())
+        if index.isValid():
+            self.setCurrentIndex(index)
+
+    def _on_current_changed(self, index: QModelIndex) -> None:
+        if index.isValid():
+            self.scrubbed.emit(index.row())
+
+    def _lay_out(self) -> None:
+        px = self._theme.scaled
+        self.setFixedHeight(self.rows * (px(SIDE) + px(GAP)) + px(GAP) + px(12))
+        self.scheduleDelayedItemsLayout()

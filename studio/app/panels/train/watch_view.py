@@ -1,0 +1,145 @@
+"""Shows a run: how it goes in a word, its figures, its curve, and how it learned."""
+
+import datetime
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+
+from studio.app.core.guard import guarded
+from studio.app.panels.train import wording
+from studio.app.panels.train.curve_legend_view import CurveLegend
+from studio.app.panels.train.gauge import advice
+from studio.app.panels.train.gauge_view import GaugeView
+from studio.app.panels.train.state import TrainState
+from studio.app.panels.train.timeline_view import TimelineView
+from studio.app.widgets.binding import bind, bind_all
+from studio.app.widgets.controls import Button, ElidedLabel, Label, make_row
+from studio.app.widgets.theme import Theme
+
+if TYPE_CHECKING:
+    from studio.app.panels.train.curve_view import CurveView
+
+FIGURES = 5
+LOW_ROWS = 1
+"""Seeds in the timeline of a low window."""
+
+
+class WatchPage(QWidget):
+    """Shows the run of the panel."""
+
+    def __init__(self, theme: Theme, state: TrainState) -> None:
+        super().__init__()
+        self._theme = theme
+        self._state = state
+        self._low = False
+        self.curve: CurveView | None = None
+        """Built when the page is first shown, because pyqtgraph takes half a second to load."""
+        self.title = Label("", "title")
+        self.advice = Label("", "soft", wrap=True)
+        self.gauge = GaugeView(theme)
+        self.figures = [
+            (Label("–", "figure"), ElidedLabel("", "note", Qt.TextElideMode.ElideRight)) for _ in range(FIGURES)
+        ]
+        self.legend = CurveLegend(theme)
+        self.caption = ElidedLabel("", "note", Qt.TextElideMode.ElideRight)
+        self.log = Button(theme, "Log", "toggle", tooltip="Show the steps on a logarithmic axis")
+        self.log.setCheckable(True)
+        self.fit = Button(theme, "Show all", "link", tooltip="Show the whole curve", keys="Ctrl+0")
+        self.samples_title = Label("How it learned: the same seeds", "strong")
+        self.samples_text = Label("", "note")
+        self.timeline = TimelineView(theme)
+        self._curve_place = QVBoxLayout()
+        self._build()
+        run = state.run
+        bind_all(self, (run.phase, run.verdict, run.shown, run.fault), self._show_head)
+        bind_all(self, (run.progress, run.shown, run.phase), self._show_figures)
+        run.samples_changed.connect(self._show_samples)
+        bind(self, state.scrubbed, self._show_samples)
+        self.timeline.scrubbed.connect(state.scrub)
+        self.log.toggled.connect(self._set_log)
+        self.fit.clicked.connect(lambda: self.zoom(0))
+        theme.changed.connect(self._lay_out)
+        self._lay_out()
+
+    def _build(self) -> None:
+        head = QHBoxLayout()
+        head.setSpacing(24)
+        head.addWidget(self.title)
+        head.addWidget(self.advice, 1)
+        figures = QGridLayout()
+        figures.setHorizontalSpacing(8)
+        figures.setVerticalSpacing(0)
+        for place, (figure, caption) in enumerate(self.figures):
+            figures.addWidget(figure, 0, place)
+            figures.addWidget(caption, 1, place)
+            figures.setColumnStretch(place, 1)
+            figures.setColumnMinimumWidth(place, 40)
+        self._column = QVBoxLayout(self)
+        self._column.addLayout(head)
+        self._column.addWidget(self.gauge)
+        self._column.addLayout(figures)
+        self._column.addLayout(self._curve_place, 1)
+        self._column.addWidget(make_row(self.legend, self.caption, 0, self.log, self.fit, spacing=12))
+        self._column.addWidget(make_row(self.samples_title, 0, self.samples_text))
+        self._column.addWidget(self.timeline)
+
+    def set_compact(self, low: bool) -> None:
+        """Leave more room for the curve if the window is low."""
+        self._low = low
+        self.timeline.set_rows(LOW_ROWS if low else 3)
+        self._lay_out()
+
+    def zoom(self, by: int) -> None:
+        if self.curve is not None:
+            self.curve.zoom(by)
+
+    def _set_log(self, on: bool) -> None:
+        if self.curve is not None:
+            self.curve.set_log(on)
+
+    @guarded(None)
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self.curve is None:
+            from studio.app.panels.train.curve_view import CurveView
+
+            self.curve = CurveView(self._theme, self._state.run.curve, self.legend, self.caption)
+            self._curve_place.addWidget(self.curve)
+
+    def _show_head(self, _: object) -> None:
+        run = self._state.run
+        phase = run.phase.get()
+        shown = run.shown.get()
+        word = run.verdict.get()
+        things = shown.things if shown is not None else "pictures"
+        reason = advice(word, things)
+        measured = len(run.curve.held_out) > 0
+        self.title.setText(wording.PHASE_WORDS.get(phase, word))
+        self.advice.setText(wording.head_text(phase, run.fault.get(), reason, run.curve, things))
+        self.gauge.show_word(word if measured or phase == "running" else None, reason)
+
+    def _show_figures(self, _: object) -> None:
+        run = self._state.run
+        found = wording.figures(
+            run.shown.get(), run.progress.get(), run.curve, run.seconds.get(), datetime.datetime.now()
+        )
+        for (figure, caption), (value, text) in zip(self.figures, found, strict=True):
+            figure.setText(value)
+            caption.show_text(text)
+        self._show_head(None)
+
+    def _show_samples(self, _: object = None) -> None:
+        samples = tuple(self._state.run.samples)
+        place = self._state.scrubbed.get()
+        self.timeline.show_samples(samples, place)
+        shown = samples[-1 if place is None else min(place, len(samples) - 1)] if samples else None
+        self.samples_text.setText(wording.samples_text(shown.seconds, shown.step) if shown is not None else "")
+        if not samples:
+            self.samples_text.setText("The first appear soon after the start.")
+
+    def _lay_out(self) -> None:
+        px = self._theme.scaled
+        self._column.setContentsMargins(px(24), px(12 if self._low else 20), px(24), px(8))
+        self._column.setSpacing(px(8 if self._low else 14))

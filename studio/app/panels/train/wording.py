@@ -1,0 +1,137 @@
+"""Writes the sentences of the panel about a folder, a run and its figures."""
+
+import datetime
+from collections.abc import Mapping
+
+from studio.app.panels.train.costs import span_text
+from studio.app.panels.train.curve import Curve
+from studio.app.panels.train.folder import FolderScan
+from studio.app.panels.train.run import Phase, ShownRun
+from studio.app.panels.train.settings import WISHES
+from studio.library.runs import RunSummary
+from studio.wire.messages import FolderExamined, TrainingProgress
+
+THINGS = {"pictures": "pictures", "recordings": "sounds", "cycles": "waves"}
+PHASE_WORDS: Mapping[Phase, str] = {
+    "starting": "Reading the folder",
+    "pausing": "Saving",
+    "finishing": "Finishing",
+    "paused": "Paused",
+    "finished": "Finished",
+    "failed": "Stopped",
+}
+"""The title in place of the gauge's word."""
+
+
+def folder_counts(folder: FolderScan) -> list[tuple[int, str, bool]]:
+    """Return the counts of a folder: how many, of what, and whether the user should look."""
+    report = folder.report.get()
+    if report is None:
+        done, total = len(folder.files), folder.total
+        return [(done, f"of {total:,} files examined", False)] if total else []
+    mine = folder.left_out_count
+    rows = [
+        (report.used - mine, f"{THINGS[report.medium]} used", False),
+        (report.held_out, "of them held out, never learned from", False),
+        (report.skipped, "skipped: cannot be read", True),
+        (report.duplicates, "duplicates, kept once", False),
+        (report.left_out, "left out", False),
+        (mine, "left out by you", False),
+    ]
+    return [row for row in rows if row[0] > 0]
+
+
+def folder_title(folder: FolderScan) -> str:
+    """Return the heading of the folder's page."""
+    report: FolderExamined | None = folder.report.get()
+    if report is not None:
+        return f"{report.used - folder.left_out_count:,} {THINGS[report.medium]} to learn from"
+    if folder.fault.get():
+        return "This folder cannot be used"
+    return f"Looking at {folder.total:,} files" if folder.total else "Looking at the folder"
+
+
+def family_title(family: str) -> str:
+    """Return a family's name as in its paper."""
+    return next((wish.title for wish in WISHES if wish.family == family), family)
+
+
+def size_text(shape: tuple[int, ...], sample_rate: int) -> str:
+    """Return `32 × 32 colour`, `16 kHz` or `256 samples`."""
+    if sample_rate:
+        return f"{sample_rate / 1000:g} kHz"
+    if len(shape) == 1:
+        return f"{shape[0]} samples"
+    return f"{shape[2]} × {shape[1]} {'colour' if shape[0] == 3 else 'grey'}"
+
+
+def run_facts(shown: ShownRun) -> str:
+    """Return `Glow · 32 × 32 colour`."""
+    return f"{family_title(shown.family)} · {size_text(shown.shape, shown.sample_rate)}"
+
+
+def run_row(run: RunSummary) -> str:
+    """Return what a list of runs says about one: `Glow · step 1,200 of 2,000 · 3.61 bits · paused`."""
+    measured = [held_out for _, _, held_out in run.curve if held_out is not None]
+    bits = f" · {min(measured):.2f} bits" if measured else ""
+    steps = int(run.config.plan.get("steps", 0))
+    state = "finished" if run.outcome is not None else "paused"
+    family = family_title(str(run.config.recipe.get("family", "")))
+    return f"{family} · step {run.step:,} of {steps:,}{bits} · {state}"
+
+
+def figures(
+    shown: ShownRun | None, progress: TrainingProgress | None, curve: Curve, seconds: float, now: datetime.datetime
+) -> list[tuple[str, str]]:
+    """Return the figures of a run, each with its caption. Unknown ones are left out, but keep their place."""
+    best = curve.best
+    held_out = curve.held_out
+    steps = f"step {int(curve.steps[-1]):,} of {shown.steps:,}" if shown is not None and len(curve.steps) else ""
+    unit = "bits/dim" if shown is None or not shown.sample_rate else "bits/sample"
+    found = [("", "")] * 5
+    if best is not None:
+        found[0] = (f"{held_out[-1, 1]:.2f}", f"held-out {unit}")
+    if progress is not None and progress.seconds_left:
+        end = now + datetime.timedelta(seconds=progress.seconds_left)
+        found[1] = (span_text(progress.seconds_left), f"left, until {end:%H:%M}")
+    if seconds:
+        found[2] = (span_text(seconds), steps or "so far")
+    if progress is not None and progress.rate:
+        rate = f"{progress.rate:,.0f}" if progress.rate >= 10 else f"{progress.rate:.1f}"
+        found[3] = (rate, f"{_unit(shown)} a second")
+    if len(curve.smoothed):
+        found[4] = (f"{curve.smoothed[-1]:.2f}", f"training {unit}")
+    return found
+
+
+def _unit(shown: ShownRun | None) -> str:
+    if shown is None or len(shown.shape) == 3:
+        return "pictures"
+    return "seconds of sound" if shown.sample_rate else "waves"
+
+
+def samples_text(seconds: float, step: int) -> str:
+    """Return when samples were drawn: `after 41 min, step 1,200`."""
+    return f"after {span_text(seconds)}, step {step:,}"
+
+
+def head_text(phase: Phase, fault: str, reason: str, curve: Curve, things: str) -> str:
+    """Return the sentence beside the title: what happens now, what is kept, what to do."""
+    best = curve.best
+    if fault:
+        return fault
+    match phase:
+        case "starting":
+            return "Each file is read once, then it begins."
+        case "pausing":
+            return "What it learned is being saved."
+        case "finishing":
+            return "The best model is measured and saved."
+        case "paused":
+            return "What it learned is saved. It continues from there."
+        case "finished":
+            return f"The best model, with {best[1]:.2f} bits, is among your models." if best is not None else ""
+        case _ if best is None:
+            return f"Soon it is measured on {things} that it never learns from."
+        case _:
+            return reason

@@ -1,0 +1,79 @@
+"""Draw the same seeds now and then while a model learns, and keep what they look like in the run's folder."""
+
+import copy
+import time
+from collections.abc import Iterator
+
+import safetensors.numpy
+import torch
+
+from studio import zoo
+from studio.density.autoregressive_sound import AutoregressiveSound
+from studio.density.model import DecodingStep, Model
+from studio.engine.events import EventSteps
+from studio.engine.levels import TrainingExamples, to_arrays
+from studio.engine.training import evaluation
+from studio.engine.training.loop import TrainingRun
+from studio.engine.training.recordings import TrainingRecordings
+from studio.library import storage
+from studio.library.runs import SAMPLES_FOLDER
+from studio.wire import messages as wire
+
+GAPS = (10.0, 20.0, 40.0, 80.0, 120.0)
+"""Seconds between two drawings: a model changes most at the beginning. The last one repeats."""
+SHARE = 0.1
+"""The largest share of the time that drawing may take."""
+SOUND_SECONDS = 1.5
+"""Seconds of a recording that are drawn."""
+BATCH_NORM_ARTWORKS = 256
+"""Training artworks that give the drawn model its statistics."""
+
+
+class RunPreviews:
+    """Draws the artworks of some seeds from the average of a run."""
+
+    def __init__(self, run: TrainingRun, seeds: tuple[int, ...], learn: TrainingExamples | TrainingRecordings) -> None:
+        self._run = run
+        self._seeds = seeds
+        self._learn = learn
+        self._due = 0.0
+        self._drawn = 0
+
+    @property
+    def is_due(self) -> bool:
+        """Return whether it is time to draw again. The first time is after the first step."""
+        return bool(self._seeds) and time.monotonic() >= self._due
+
+    def draw_and_keep(self, job: str) -> EventSteps:
+        """Draw, write the artworks into the run's folder, and report them."""
+        began = time.monotonic()
+        run = self._run
+        model = copy.deepcopy(run.average).eval()
+        if isinstance(self._learn, TrainingExamples):
+            evaluation.update_batch_norm(model, self._learn.select(slice(BATCH_NORM_ARTWORKS)).to(run.device))
+        zoo.fold(model)
+        steps = list[DecodingStep]()
+        for step in self._steps(model):
+            steps = [step]
+            yield None
+        artworks = to_arrays(steps[-1].x, model.levels)
+        progress = run.progress
+        folder = storage.create_folder(run.folder / SAMPLES_FOLDER)
+        data = safetensors.numpy.save({"artworks": artworks}, {"seconds": f"{progress.seconds:.3f}"})
+        storage.write_file(folder / f"{progress.step:08d}.safetensors", data)
+        yield wire.TrainingSamples(job=job, step=progress.step, seconds=progress.seconds, artworks=artworks)
+        now = time.monotonic()
+        gap = GAPS[min(self._drawn, len(GAPS) - 1)]
+        self._drawn += 1
+        self._due = now + max(gap, (now - began) / SHARE)
+
+    @torch.inference_mode()
+    def _steps(self, model: Model) -> Iterator[DecodingStep]:
+        config = self._run.config
+        if not isinstance(model, AutoregressiveSound):
+            yield from model.sample_steps(self._seeds, temperature=config.temperature)
+            return
+        samples = min(round(SOUND_SECONDS * config.sample_rate), model.shape[0])
+        temperatures = torch.full((samples,), config.temperature, device=self._run.device, dtype=model.dtype)
+        temperatures[: round(0.002 * config.sample_rate)] = max(config.temperature, config.opening_temperature)
+        yield from model.sample_steps(self._seeds, temperature=temperatures, samples=samples)

@@ -1,0 +1,128 @@
+"""Find out what a training costs on this computer, by a few steps on random artworks."""
+
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import msgspec
+import torch
+from torch import Tensor
+
+from studio.density.autoregressive_sound import AutoregressiveSound
+from studio.engine.device import ComputeDevice, free_memory
+from studio.engine.events import EventSteps
+from studio.engine.levels import TrainingExamples
+from studio.engine.training import config as configs
+from studio.engine.training.checkpoint import KEPT_CHECKPOINTS
+from studio.engine.training.config import TrainingConfig, TrainingPlan, config_to_dict
+from studio.engine.training.loop import TrainingRun, train_step
+from studio.engine.training.recordings import CutExamples
+from studio.library import models
+from studio.wire import messages as wire
+
+BYTES_EACH = 4
+"""Bytes of a weight, which is a float32."""
+FEW = 2
+"""Artworks of the first trial step."""
+GROWTH = 4
+"""How many times more artworks the next trial step has."""
+MAX_STEP_SECONDS = 2.0
+"""Seconds of a trial step, after which no larger one is tried: the whole batch then takes in proportion."""
+WEIGHT_COPIES = 5
+"""How many copies of the weights a training needs: themselves, their average, their gradients, and two of the
+optimiser."""
+CHECKPOINT_COPIES = 4
+"""How many copies of the weights a checkpoint holds: the model, its average and two of the optimiser."""
+
+
+def prepare_training(command: wire.PrepareTraining, device: ComputeDevice) -> EventSteps:
+    """Return the config of a training and measure its cost. Raises BadTrainingConfig."""
+    config = _make_config(command)
+    yield wire.TrainingPrepared(
+        job=command.job,
+        config=config_to_dict(config),
+        recipe_schema=msgspec.json.schema(type(config.recipe)),
+        plan_schema=msgspec.json.schema(TrainingPlan),
+    )
+    weights = measure_weights(config)
+    free = free_memory(device)
+    cost = wire.TrainingCost(
+        job=command.job,
+        step_seconds=0.0,
+        memory=WEIGHT_COPIES * weights,
+        disk=weights * (CHECKPOINT_COPIES * (KEPT_CHECKPOINTS + 1) + 2),  # the best average, and the model
+        parameters=weights // BYTES_EACH,
+        free_memory=free,
+    )
+    if cost.memory <= free:
+        seconds, kept = yield from _try_steps(config, device)
+        cost = msgspec.structs.replace(cost, step_seconds=seconds, memory=cost.memory + kept)
+    yield cost
+
+
+def measure_weights(config: TrainingConfig) -> int:
+    """Return the bytes of a model's weights; 0 if it cannot be built. It is built without memory to find out."""
+    try:
+        with torch.device("meta"):
+            model = config.recipe.build(config.shape, config.levels)
+    except ValueError:  # the run itself reports the reason
+        return 0
+    return sum(p.numel() * BYTES_EACH for p in model.parameters())
+
+
+def _make_config(command: wire.PrepareTraining) -> TrainingConfig:
+    source = Path(command.source)
+    if command.start_model:
+        config = configs.config_from_model("model", source, models.find_model(command.start_model).card)
+    else:
+        config = configs.config_for_data(
+            "model", source, command.family, command.preset, command.shape, command.sample_rate
+        )
+    return configs.with_changes(config, command.recipe, command.plan)
+
+
+def _try_steps(config: TrainingConfig, device: ComputeDevice) -> Generator[None, None, tuple[float, int]]:
+    """Return the seconds of a step, and the bytes that a step keeps for its gradients."""
+    run = TrainingRun(config, Path(), device.torch_device, resumes=False)
+    batch = run.config.plan.batch
+    counts = [min(FEW, batch)]
+    while counts[-1] < batch:
+        counts.append(min(counts[-1] * GROWTH, batch))
+    taken = seconds = 0.0
+    kept = 0
+    for count in (counts[0], *counts, counts[-1]):  # the first step also prepares, so that it takes longer
+        if taken > MAX_STEP_SECONDS:
+            break
+        examples = _random_batch(run, count)
+        tensors: dict[int, int] = {}
+        with torch.autograd.graph.saved_tensors_hooks(_note_size(tensors), lambda tensor: tensor):
+            began = time.perf_counter()
+            train_step(run, examples, bf16=device.has_bf16)
+            taken = time.perf_counter() - began
+        own = {parameter.untyped_storage().data_ptr() for parameter in run.model.parameters()}
+        seconds = taken * batch / count
+        kept = sum(size for place, size in tensors.items() if place not in own) * batch // count
+        yield None
+    return seconds, kept
+
+
+def _note_size(sizes: dict[int, int]) -> Callable[[Tensor], Tensor]:
+    """Return a hook that notes the bytes of each tensor that is kept for the gradients, by its place in memory."""
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        sizes[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    return note
+
+
+def _random_batch(run: TrainingRun, count: int) -> TrainingExamples:
+    model = run.model
+    generator = torch.Generator().manual_seed(0)
+    if isinstance(model, AutoregressiveSound):
+        samples = model.receptive_field + run.config.plan.cut_samples
+        x = torch.randint(model.levels, (count, samples), generator=generator, dtype=torch.int32)
+        return CutExamples(x).to(run.device)
+    x = torch.randint(model.levels, (count, *model.shape), generator=generator, dtype=torch.int32)
+    return TrainingExamples(x).to(run.device)

@@ -1,0 +1,170 @@
+"""Read the folders of training runs: what each learns, how far it is, its curve and its samples.
+
+A run's folder holds `study.json` (its config), `source.json` (what it learns from), `checkpoints/` (see
+`studio/engine/training/checkpoint.py`), `samples/` and, once it has ended, `outcome.json`. Everything is read as plain
+data, and a damaged run is left out.
+"""
+
+import contextlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from studio.library import earlier_keys, storage
+
+SAMPLES_FOLDER = "samples"
+OUTCOME_FILE = "outcome.json"
+SOURCE_FILE = "source.json"
+MAX_HEADER_BYTES = 64 * 2**20
+"""The largest header of a checkpoint that is read. It holds the whole curve."""
+_ROLLING = re.compile(r"step-(\d{8})\.safetensors")
+_SAMPLES = re.compile(r"(\d{8})\.safetensors")
+
+CurvePoint = tuple[int, float, float | None]
+"""The step, the bits per dimension of a training batch, and those of held-out artworks if they were measured."""
+
+
+class RunOutcome(msgspec.Struct, frozen=True):
+    """Describes the end of a run whose model is among the trained models."""
+
+    step: int
+    value: float
+    """The held-out figure on its card."""
+    exact: bool
+
+
+class RunConfig(msgspec.Struct, frozen=True):
+    """Holds what the window shows of a run's config."""
+
+    name: str
+    title: str
+    shape: tuple[int, ...]
+    recipe: dict[str, Any]
+    plan: dict[str, Any]
+    training_data: str = ""
+    sample_rate: int = 0
+
+
+class RunSummary(msgspec.Struct, frozen=True):
+    """Describes a run: its config, its progress, and its end if it has ended."""
+
+    folder: Path
+    config: RunConfig
+    step: int
+    seconds: float
+    curve: tuple[CurvePoint, ...]
+    outcome: RunOutcome | None
+    changed: float
+    """When it was saved last, in seconds since 1970."""
+    source: str = ""
+    """The folder or pack that it learns from; empty if that is not known."""
+
+
+class RunSamples(msgspec.Struct, frozen=True):
+    """Holds what a model drew after some steps: (n, height, width, channels) uint8, or (n, samples) int16."""
+
+    step: int
+    seconds: float
+    artworks: np.ndarray
+
+
+def list_runs() -> list[RunSummary]:
+    """List the runs of this computer, the one that was saved last first. Damaged ones are left out."""
+    home = storage.home_folder("runs")
+    try:
+        names = sorted(os.listdir(home))
+    except OSError:
+        return []
+    found = [run for name in names if (run := read_run(home / name)) is not None]
+    return sorted(found, key=lambda run: -run.changed)
+
+
+def read_run(folder: Path) -> RunSummary | None:
+    """Read one run; None if it has learned nothing yet, or cannot be read."""
+    try:
+        config = msgspec.convert(read_config(folder), RunConfig)
+        names = sorted(filter(_ROLLING.fullmatch, os.listdir(folder / "checkpoints")), reverse=True)
+    except (OSError, ValueError):
+        return None
+    for name in names:  # a damaged one is skipped, as in resuming
+        path = folder / "checkpoints" / name
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            progress = _read_progress(path)
+            curve = tuple((int(step), float(loss), held_out) for step, loss, held_out in progress["loss_curve"])
+            step, seconds, changed = int(progress["step"]), float(progress["seconds"]), path.stat().st_mtime
+            return RunSummary(folder, config, step, seconds, curve, read_outcome(folder), changed, read_source(folder))
+    return None
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the config of a run as the engine takes it. Raises OSError or ValueError."""
+    stored = msgspec.json.decode((folder / "study.json").read_bytes(), type=dict[str, Any])
+    config: dict[str, Any] = earlier_keys.TRAINING_CONFIG.to_present(stored)
+    return config
+
+
+def read_samples(folder: Path) -> list[RunSamples]:
+    """Return all samples of a run, oldest first."""
+    found = []
+    for path in sorted((folder / SAMPLES_FOLDER).glob("*.safetensors")):
+        name = _SAMPLES.fullmatch(path.name)
+        if name is None:
+            continue
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, SafetensorError):
+            data = path.read_bytes()
+            artworks = safetensors.numpy.load(data)["artworks"]
+            length = int.from_bytes(data[:8], "little")
+            seconds = float(json.loads(data[8 : 8 + length])["__metadata__"]["seconds"])
+            found.append(RunSamples(int(name[1]), seconds, artworks))
+    return found
+
+
+def read_outcome(folder: Path) -> RunOutcome | None:
+    """Return how a run ended; None if it has not ended."""
+    try:
+        return msgspec.json.decode((folder / OUTCOME_FILE).read_bytes(), type=RunOutcome)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def read_source(folder: Path) -> str:
+    """Return the path that a run learns from; empty if that is not known."""
+    try:
+        return msgspec.json.decode((folder / SOURCE_FILE).read_bytes(), type=str)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
+
+
+def write_source(folder: Path, source: str) -> None:
+    """Note what a run learns from, so that it can be resumed. Raises storage.NotSaved."""
+    storage.write_file(folder / SOURCE_FILE, msgspec.json.encode(source))
+
+
+def write_outcome(folder: Path, outcome: RunOutcome) -> None:
+    """Note that a run has ended. Raises storage.NotSaved."""
+    storage.write_file(folder / OUTCOME_FILE, msgspec.json.encode(outcome))
+
+
+def forget_outcome(folder: Path) -> None:
+    """Note that a run continues."""
+    storage.delete_file(folder / OUTCOME_FILE)
+
+
+def _read_progress(path: Path) -> dict[str, Any]:
+    """Return the progress in a checkpoint's header, without reading its tensors."""
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > MAX_HEADER_BYTES:
+            raise ValueError("the header is too long")
+        header = json.loads(file.read(length))
+    progress = earlier_keys.CHECKPOINT.to_present(json.loads(header["__metadata__"]["state"]))["progress"]
+    if not isinstance(progress, dict):
+        raise TypeError("no progress")
+    return progress

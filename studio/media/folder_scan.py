@@ -1,0 +1,275 @@
+"""Examine the files of a folder one by one: what each becomes in a training, and why.
+
+Two files are read at a time, in other threads, so that a scan can be stopped while a file is read. Nothing is kept of a
+file but the hash of its content and its name, so a folder may hold hundreds of thousands.
+"""
+
+import contextlib
+import os
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+from studio.media import decoder
+from studio.media.names import display_name
+from studio.media.pictures.image import FileRefused
+from studio.media.preparing import FilePreparer, PreparedFile, content_hash
+
+FileOutcome = Literal["used", "damaged", "duplicate", "left_out", "skipped"]
+STEP_SECONDS = 0.02
+"""The longest that a step waits for a file."""
+_AHEAD = 2
+"""Files that are read at the same time."""
+_LISTED_AT_ONCE = 1000
+_CHANGED = "was changed while it was read"
+_GONE = "is not there any more"
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """Reports what became of a file."""
+
+    path: str
+    name: str
+    """Its name within the folder, made safe to show."""
+    outcome: FileOutcome
+    reason: str = ""
+    """The reason, which continues from the name: `is cut off`. It is empty if the file is used and whole."""
+    key: str = ""
+    """The hash of its bytes in hexadecimal, by which it can be excluded; empty if it could not be read."""
+    prepared: PreparedFile | None = None
+    """What it became, if it could be read and was not read before."""
+    label: str = ""
+    """Its class, if sub-folders are classes."""
+
+    @property
+    def is_used(self) -> bool:
+        """Return whether it is learned from or held out."""
+        return self.outcome in ("used", "damaged")
+
+
+class ArtworkStore(Protocol):
+    """Keeps what files became. Any thread may call it."""
+
+    def find(self, key: str) -> PreparedFile | None:
+        """Return what the file with these bytes became, if it is known."""
+
+    def add(self, key: str, prepared: PreparedFile) -> None:
+        """Keep what the file with these bytes became."""
+
+
+class ListedFile(NamedTuple):
+    """Names a file of a folder, or a folder that cannot be listed, with the reason."""
+
+    path: str
+    fault: str = ""
+
+
+class FolderScan:
+    """Examines the files of a folder in order.
+
+    Arguments
+        source: the folder, which may be a link, or a single file
+        preparer: makes artworks of files
+        store: keeps what files became
+        files: those to examine, in this order; None: all in the folder
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        preparer: FilePreparer,
+        store: ArtworkStore | None = None,
+        files: Sequence[str] | None = None,
+    ) -> None:
+        self.source = source
+        self._files = files
+        self.found = 0
+        """Files that were found so far."""
+        self.done = 0
+        """Files that were examined so far."""
+        self._preparer = preparer
+        self._store = store
+        self._contents: dict[bytes, str] = {}
+        self._artworks: dict[bytes, str] = {}
+        self._reasons: dict[str, str] = {}
+        self._excluded = frozenset(preparer.preparation.excluded)
+
+    def steps(self) -> Generator[FileReport | None, None, None]:
+        """Yield the report of the next file, or None after a step without one.
+
+        Closing the generator ends what is being read. Raises FileRefused if the folder cannot be listed, or vanishes.
+        """
+        identity = _identity(self.source)
+        group = decoder.ReadGroup()
+        pool = ThreadPoolExecutor(_AHEAD, "scan")
+        reading: deque[tuple[ListedFile, Future[tuple[str, PreparedFile | None]]]] = deque()
+        listing = self._listing()
+        is_listed = False
+        try:
+            while True:
+                while len(reading) < _AHEAD and not is_listed:
+                    listed = next(listing, ListedFile(""))
+                    if listed is None:
+                        yield None
+                    elif listed.path:
+                        reading.append((listed, pool.submit(self._examine, listed, group)))
+                    else:
+                        is_listed = True
+                if not reading:
+                    return
+                listed, future = reading[0]
+                if not wait([future], STEP_SECONDS).done:
+                    yield None
+                    continue
+                reading.popleft()
+                report = self._report(listed, future)
+                if report.reason == _GONE and _identity(self.source) != identity:
+                    name = _folder_name(self.source)
+                    raise FileRefused(name, _GONE, "Nothing was changed. Connect or restore it, and start again.")
+                self.done += 1
+                yield report
+        finally:
+            decoder.shared_decoder.end_group(group)
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _listing(self) -> Iterator[ListedFile | None]:
+        if self._files is not None:
+            self.found = len(self._files)
+            yield from map(ListedFile, self._files)
+            return
+        for listed in walk_files(self.source):
+            if isinstance(listed, int):
+                self.found += listed
+                yield None
+            else:
+                yield listed
+
+    def _examine(self, listed: ListedFile, group: decoder.ReadGroup) -> tuple[str, PreparedFile | None]:
+        """Return a file's key and what it becomes, None if it is excluded. Raises FileRefused."""
+        path = listed.path
+        name = os.path.basename(path)
+        if listed.fault:
+            raise FileRefused(display_name(name), listed.fault)
+        if name.startswith(".") and not os.path.isdir(path):
+            raise FileRefused(display_name(name), "is a hidden file")
+        for _ in range(2):
+            before = _state(path)
+            key = decoder.hash_file(path, self._preparer.max_bytes, group)
+            if key in self._excluded:
+                return key, None
+            known = self._store.find(key) if self._store is not None else None
+            prepared = known or self._preparer.prepare(path, group)
+            if _state(path) == before:
+                if self._store is not None and known is None:
+                    self._store.add(key, prepared)
+                return key, prepared
+        raise FileRefused(display_name(name), _CHANGED, "Start again once it is complete.")
+
+    def _report(self, listed: ListedFile, future: "Future[tuple[str, PreparedFile | None]]") -> FileReport:
+        within = os.path.relpath(listed.path, self.source)
+        name = display_name(within)
+        try:
+            key, prepared = future.result()
+        except FileRefused as refusal:
+            return FileReport(listed.path, name, "skipped", self._shared(refusal.reason))
+        label = _label(within) if self._preparer.preparation.folders_as_classes else ""
+        if prepared is None:
+            return FileReport(listed.path, name, "left_out", "is excluded by you", key)
+        if prepared.unsuited:
+            return FileReport(listed.path, name, "left_out", prepared.unsuited, key, prepared)
+        if self._preparer.preparation.folders_as_classes and not label:
+            return FileReport(listed.path, name, "left_out", "is in no sub-folder, so it has no class", key, prepared)
+        same = self._same(name, prepared)
+        if same:
+            return FileReport(listed.path, name, "duplicate", same, key, prepared, label)
+        if prepared.damage:
+            return FileReport(listed.path, name, "damaged", f"is used: {prepared.damage}", key, prepared, label)
+        return FileReport(listed.path, name, "used", "", key, prepared, label)
+
+    def _same(self, name: str, prepared: PreparedFile) -> str:
+        """Return that an earlier file shows the same, or nothing."""
+        if first := self._contents.get(prepared.content):
+            return f'is the same as "{first}"'
+        self._contents[prepared.content] = name
+        artwork = content_hash(prepared.artwork)
+        if first := self._artworks.get(artwork):
+            return f'is the same as "{first}" at this {"length" if self._preparer.is_sound else "size"}'
+        self._artworks[artwork] = name
+        return ""
+
+    def _shared(self, reason: str) -> str:
+        """Return one string for all equal reasons."""
+        return self._reasons.setdefault(reason, reason)
+
+
+def walk_files(source: Path | str) -> Iterator[ListedFile | int]:
+    """Yield everything within a folder that is not a folder, in order; or the file itself.
+
+    A number says how many more files were found; it is also yielded while a long folder is being listed. Links, pipes
+    and devices are yielded, so that each can be named as refused, but never followed. So are hidden folders, and
+    folders that cannot be listed, with the reason. The folder itself may be a link.
+    """
+    if not os.path.isdir(source):
+        yield 1
+        yield ListedFile(os.fspath(source))
+        return
+    waiting = [(os.fspath(source), [""])]  # names in reverse order; those of folders end with a slash
+    while waiting:
+        folder, names = waiting[-1]
+        if not names:
+            waiting.pop()
+            continue
+        name = names.pop()
+        if name and not name.endswith("/"):
+            yield ListedFile(os.path.join(folder, name))
+            continue
+        path = os.path.join(folder, name[:-1]) if name else folder
+        inner: list[str] = []
+        try:
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    down = not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+                    inner.append(f"{entry.name}/" if down else entry.name)
+                    if len(inner) % _LISTED_AT_ONCE == 0:
+                        yield 0
+        except OSError as error:
+            fault = "may not be opened by you" if isinstance(error, PermissionError) else "cannot be opened"
+            if path == os.fspath(source):
+                raise FileRefused(_folder_name(path), fault) from None
+            yield 1
+            yield ListedFile(path, fault)
+            continue
+        inner.sort(key=os.fsencode, reverse=True)
+        yield sum(not name.endswith("/") for name in inner)
+        waiting.append((path, inner))
+
+
+def _folder_name(folder: Path | str) -> str:
+    """Return the name of a folder, also of `.`, made safe to show."""
+    return display_name(os.path.basename(os.path.abspath(folder)))
+
+
+def _identity(source: Path) -> tuple[int, int] | None:
+    """Return what tells a folder from another one of its name; None if it is not there."""
+    with contextlib.suppress(OSError):
+        found = os.stat(source)
+        return found.st_dev, found.st_ino
+    return None
+
+
+def _state(path: str) -> tuple[int, int, int] | None:
+    """Return what tells whether a file was changed; None if it is not there."""
+    with contextlib.suppress(OSError, ValueError):
+        found = os.lstat(path)
+        return found.st_size, found.st_mtime_ns, found.st_ino
+    return None
+
+
+def _label(within: str) -> str:
+    """Return the class of a file: the first folder of its path within the source; empty if it lies in none."""
+    folder, _, rest = within.partition(os.sep)
+    return display_name(folder) if rest else ""

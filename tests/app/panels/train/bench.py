@@ -1,0 +1,148 @@
+"""Answers the panel Train as an engine would, event by event."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from studio.app.app_state import AppState
+from studio.app.panels.train.state import TrainState
+from studio.wire.messages import (
+    AnyCommand,
+    ExaminedFile,
+    FilesExamined,
+    Finding,
+    Finished,
+    FolderExamined,
+    ModelWritten,
+    PrepareTraining,
+    ScanFolder,
+    Stopped,
+    Train,
+    TrainingCost,
+    TrainingPrepared,
+    TrainingProgress,
+    TrainingSamples,
+)
+from tests.app.fake_engine import FakeEngine
+
+Sent = TypeVar("Sent", bound=AnyCommand)
+NONE = np.zeros((0, 64, 64, 3), np.uint8)
+RECIPE_SCHEMA: dict[str, Any] = {
+    "$ref": "#/$defs/Glow",
+    "$defs": {
+        "Glow": {
+            "properties": {
+                "depth": {"type": "integer", "title": "Depth", "minimum": 1, "maximum": 64},
+                "learned": {"type": "boolean", "title": "Learned prior"},
+            }
+        }
+    },
+}
+PLAN_SCHEMA: dict[str, Any] = {
+    "properties": {
+        "steps": {"type": "integer", "title": "Steps", "minimum": 1},
+        "learning_rate": {"type": "number", "title": "Learning rate", "exclusiveMinimum": 0, "maximum": 0.1},
+        "seed": {"type": "integer"},
+    }
+}
+
+
+@dataclass
+class TrainBench:
+    """Holds a window's state and its fake engine."""
+
+    window: AppState
+    engine: FakeEngine
+
+    @property
+    def state(self) -> TrainState:
+        return self.window.train
+
+    def newest(self, kind: type[Sent]) -> Sent:
+        """Return the newest command of a type."""
+        return next(command for command in reversed(self.engine.sent) if isinstance(command, kind))
+
+    def count(self, kind: type[AnyCommand]) -> int:
+        return sum(isinstance(command, kind) for command in self.engine.sent)
+
+    def open_folder(self, folder: Path, medium: str = "pictures", used: int = 20, stop: bool = False) -> None:
+        """Drop a folder, and let the engine examine it."""
+        self.window.open_dropped([folder])
+        self.examine(medium, used, stop)
+
+    def examine(self, medium: str = "pictures", used: int = 20, stop: bool = False) -> None:
+        """Let the engine examine the folder that was asked about last."""
+        job = self.newest(ScanFolder).job
+        files = [
+            ExaminedFile(name=f"{n}.png", outcome="used", key=f"{n:032x}", has_thumbnail=True) for n in range(used)
+        ]
+        files.append(ExaminedFile(name="notes.txt", outcome="skipped", reason="is not a picture"))
+        thumbnails = np.full((used, 64, 64, 3), 90, np.uint8)
+        weight = "stop" if stop else "warning"
+        finding = Finding(kind="unusable", weight=weight, count=1, total=21, sentence="1 of 21 files cannot be used.")  # type: ignore[arg-type]
+        self.engine.emit_events(
+            FilesExamined(job=job, files=tuple(files), thumbnails=thumbnails, done=used + 1, total=used + 1),
+            FolderExamined(
+                job=job, medium=medium, files=used + 1, used=used, damaged=0, duplicates=0, left_out=0, skipped=1,  # type: ignore[arg-type]
+                held_out=2, alike=((1, 2),), odd=(3,), findings=(finding,), thumbnails=NONE,
+            ),
+            Finished(job=job),
+        )  # fmt: skip
+
+    def prepare(self, seconds: float = 0.1, memory: int = 20_000_000) -> None:
+        """Answer the newest question about a config and its cost. Questions that were cancelled end first."""
+        for job in [job for job in self.engine.stopped if job.startswith("prepare") and job in self.engine.receivers]:
+            self.engine.emit_events(Stopped(job=job))
+        asked = self.newest(PrepareTraining)
+        config = {
+            "name": "model", "title": "Model", "shape": list(asked.shape), "sample_rate": asked.sample_rate,
+            "recipe": {"family": asked.family, "depth": 2, "learned": False, **asked.recipe},
+            "plan": {"steps": 2000, "learning_rate": 0.001, "seed": 0, **asked.plan},
+        }  # fmt: skip
+        self.engine.emit_events(
+            TrainingPrepared(job=asked.job, config=config, recipe_schema=RECIPE_SCHEMA, plan_schema=PLAN_SCHEMA),
+            TrainingCost(
+                job=asked.job, step_seconds=seconds, memory=memory, disk=9_000_000, parameters=22_604,
+                free_memory=10**9,
+            ),
+            Finished(job=asked.job),
+        )  # fmt: skip
+
+    def start(self, folder: Path, **kinds: Any) -> Train:
+        """Start a training on a folder, and report its first step."""
+        self.open_folder(folder, **kinds)
+        self.prepare()
+        self.state.press_main()
+        self.learn(1, 8.0)
+        return self.newest(Train)
+
+    def learn(self, step: int, loss: float, held_out: float | None = None, left: float = 120.0) -> None:
+        """Report the progress of the training."""
+        job = self.newest(Train).job
+        self.engine.emit_events(
+            TrainingProgress(
+                job=job, step=step, steps=2000, loss=loss, held_out=held_out, rate=210.0, seconds_left=left,
+                seconds=step / 10,
+            )
+        )  # fmt: skip
+
+    def draw(self, step: int) -> None:
+        """Report samples."""
+        artworks = np.full((3, 32, 32, 3), step % 256, np.uint8)
+        self.engine.emit_events(
+            TrainingSamples(job=self.newest(Train).job, step=step, seconds=step / 10, artworks=artworks)
+        )
+
+    def write_model(self, is_final: bool) -> None:
+        """Report that the model was written."""
+        train = self.newest(Train)
+        self.engine.emit_events(ModelWritten(job=train.job, name=train.config["name"], is_final=is_final))
+
+    def stop(self) -> None:
+        """Answer Stop."""
+        self.engine.emit_events(Stopped(job=self.newest(Train).job))
+
+    def finish(self) -> None:
+        self.engine.emit_events(Finished(job=self.newest(Train).job))

@@ -1,0 +1,27 @@
+"""Puts a run into the user's folder, as the engine writes it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+
+@pytest.fixture
+def finished_run(studio_home: Path) -> Path:
+    """The folder of a run that learned 30 steps, with one checkpoint and samples."""
+    folder = studio_home / "runs" / "old"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "samples").mkdir()
+    config = {"name": "old", "title": "Old", "shape": [3, 8, 8], "recipe": {"family": "glow"}, "plan": {"steps": 90}}
+    (folder / "study.json").write_text(json.dumps(config))
+    curve = [[10, 7.0, 7.5], [20, 6.0, 6.5], [30, 5.5, 6.75]]
+    state = {"step": 30, "progress": {"step": 30, "seconds": 12.0, "loss_curve": curve}}
+    data = safetensors.numpy.save({"a": np.zeros(2, np.float32)}, {"state": json.dumps(state)})
+    (folder / "checkpoints" / "step-00000030.safetensors").write_bytes(data)
+    pictures = np.full((3, 8, 8, 3), 50, np.uint8)
+    (folder / "samples" / "00000010.safetensors").write_bytes(
+        safetensors.numpy.save({"artworks": pictures}, {"seconds": "4.0"})
+    )
+    return folder

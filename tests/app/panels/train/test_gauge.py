@@ -1,0 +1,38 @@
+"""The gauge says in a word how a training goes, and does not jump about."""
+
+import pytest
+
+from studio.app.panels.train.gauge import VERDICTS, advice, judge
+
+FALLING = [8.0 - 0.5 * n for n in range(8)]
+SLOWER = [8.0, 6.0, 5.0, 4.6, 4.5, 4.42, 4.36, 4.31, 4.27, 4.24]
+
+
+@pytest.mark.parametrize(
+    ("figures", "word"),
+    [
+        ([], "Learning"),
+        ([8.0, 7.0], "Learning"),
+        (FALLING, "Learning"),
+        (SLOWER, "Slowing"),
+        ([8.0, 6.0, 5.0, 4.0, *[3.99] * 6], "Ready"),
+        ([8.0, 6.0, 4.0, 4.1, 4.2, 4.3, 4.4, 4.5], "Memorising"),
+        ([4.0, 4.0, 4.0, 4.0, 4.5, 4.4, 4.6, 4.5], "In trouble"),
+    ],
+)
+def test_held_out_figures_become_a_word(figures: list[float], word: str) -> None:
+    assert judge(figures) == word
+
+
+def test_the_word_changes_only_if_three_figures_agree() -> None:
+    dearer = [4.1, 4.2, 4.3, 4.4]
+    words = [judge([8.0, 7.0, 6.0, 5.0, 4.0, *dearer, 4.5][:end]) for end in range(1, 11)]
+    assert words.count("Memorising") == 1, "it needs three figures, each after three that rise"
+    assert judge([*FALLING, FALLING[-1] + 0.3]) == "Learning", "one odd figure changes nothing"
+
+
+def test_every_word_says_what_it_means() -> None:
+    for word in VERDICTS:
+        for sentence in advice(word, "pictures").rstrip(".").split(". "):
+            assert 2 <= len(sentence.split()) <= 12
+        assert "{" not in advice(word, "sounds")

@@ -1,0 +1,291 @@
+"""Train as it is seen: one click for each control, in every state of the panel."""
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
+from pytestqt.qtbot import QtBot
+
+from studio.app.panels.train.bar_view import TrainBar
+from studio.app.panels.train.inspector_view import TrainInspector
+from studio.app.panels.train.view import TrainFoot, TrainStage
+from studio.app.widgets.controls import SegmentedControl
+from studio.wire.messages import PrepareTraining, SteerTraining, Train
+from tests.app.fake_model import make_card, write_model
+from tests.app.panels.train.bench import TrainBench
+from tests.app.window_fixtures import OpenedWindow, settle
+
+LEFT = Qt.MouseButton.LeftButton
+
+
+class Parts:
+    """Holds the widgets of the panel, and answers as the engine."""
+
+    def __init__(self, studio: OpenedWindow) -> None:
+        self.studio = studio
+        self.bench = TrainBench(studio.state, studio.engine)
+        self.state = studio.state.train
+        studio.start_engine()
+        studio.state.show_panel("train")
+        settle()
+        panel = studio.window.panels["train"]
+        assert isinstance(panel.stage, TrainStage) and isinstance(panel.inspector, TrainInspector)
+        assert isinstance(panel.foot, TrainFoot) and isinstance(panel.bar, TrainBar)
+        self.stage, self.inspector, self.foot, self.bar = panel.stage, panel.inspector, panel.foot, panel.bar
+
+    def click(self, widget: QWidget) -> None:
+        """Click a widget that can be seen."""
+        assert widget.isVisible() and widget.isEnabled()
+        QTest.mouseClick(widget, LEFT)
+        settle()
+
+
+@pytest.fixture
+def parts(studio: OpenedWindow) -> Parts:
+    return Parts(studio)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    source = tmp_path / "garden"
+    source.mkdir()
+    return source
+
+
+def test_an_empty_panel_asks_for_a_folder(parts: Parts, folder: Path) -> None:
+    assert parts.stage.currentWidget() is parts.stage.empty
+    assert not parts.foot.main_button.isEnabled()
+    parts.click(parts.stage.choose)
+    (dialog,) = parts.studio.window.findChildren(QFileDialog)
+    dialog.fileSelected.emit(str(folder))
+    dialog.reject()
+    parts.bench.examine()
+    settle()
+    assert parts.stage.currentWidget() is parts.stage.folder
+    assert parts.bar.facts.text() == "from garden"
+
+
+def test_the_folder_is_shown_with_counts_sentences_and_thumbnails(parts: Parts, folder: Path, qtbot: QtBot) -> None:
+    parts.bench.open_folder(folder)
+    page = parts.stage.folder
+    qtbot.waitUntil(lambda: page.title.text() == "20 pictures to learn from")
+    assert len(page.thumbnails.numbers) == 20
+    parts.click(page.filter.button_of("alike"))
+    assert page.thumbnails.numbers == [1, 2]
+    parts.click(page.filter.button_of("odd"))
+    assert page.thumbnails.numbers == [3]
+    parts.click(page.filter.button_of("unused"))
+    assert page.names.toPlainText() == '"notes.txt" is not a picture'
+    parts.click(page.filter.button_of("all"))
+    index = page.thumbnails.model().index(5, 0)
+    QTest.mouseClick(page.thumbnails.viewport(), LEFT, pos=page.thumbnails.visualRect(index).center())
+    assert parts.state.folder.left_out_count == 1
+    qtbot.waitUntil(lambda: page.title.text() == "19 pictures to learn from")
+
+
+def test_three_clicks_lead_from_a_folder_to_a_running_training(parts: Parts, folder: Path) -> None:
+    parts.bench.open_folder(folder)  # the drop is the first
+    parts.click(parts.foot.main_button)  # the second, even before anything was measured
+    parts.bench.prepare()
+    parts.bench.learn(1, 8.0)
+    settle()
+    assert parts.bench.count(Train) == 1
+    assert parts.stage.currentWidget() is parts.stage.watch
+    assert parts.foot.main_button.text().strip() == "Pause"
+
+
+def test_each_setting_has_a_control(parts: Parts, folder: Path) -> None:
+    parts.bench.open_folder(folder)
+    parts.bench.prepare()
+    settle()
+    model = parts.inspector.model
+    settings = parts.state.settings
+    parts.click(model.preset.button_of("small"))
+    assert settings.preset.get() == "small"
+    parts.click(model.colours.button_of("grey"))
+    assert settings.grey.get()
+    model.picture_size.setCurrentIndex(model.picture_size.findData(64))
+    model.picture_size.activated.emit(model.picture_size.currentIndex())
+    assert settings.size.get() == 64
+    model.family.setCurrentIndex(model.family.findData("pixelcnn_pp"))
+    model.family.activated.emit(model.family.currentIndex())
+    assert settings.family.get() == "pixelcnn_pp"
+    assert model.family.currentText() == "Complete and grow: PixelCNN++"
+    QTest.keyClicks(model.name, "Roses")
+    QTest.keyClick(model.name, Qt.Key.Key_Return)
+    assert settings.title.get() == "Roses"
+    parts.click(model.ending.button_of("steps"))
+    assert not settings.stops_early.get()
+    parts.bench.prepare()
+    asked = parts.bench.newest(PrepareTraining)
+    assert (asked.family, asked.preset, asked.shape) == ("pixelcnn_pp", "small", (1, 64, 64))
+    assert asked.plan == {"patience": 0}
+
+
+def test_the_costs_are_shown(parts: Parts, folder: Path) -> None:
+    parts.bench.open_folder(folder)
+    parts.bench.prepare(seconds=0.3)
+    settle()
+    assert parts.inspector.model.cost.text() == "about 10 min · 20 MB memory · 9 MB disk"
+    parts.state.settings.choose_preset("paper")
+    parts.bench.prepare(memory=9 * 10**9)
+    settle()
+    assert "Choose a smaller size" in parts.inspector.model.measured.text()
+
+
+def test_advanced_settings_know_their_ranges(parts: Parts, folder: Path) -> None:
+    parts.bench.open_folder(folder)
+    parts.bench.prepare()
+    settle()
+    recipe = parts.inspector.model.recipe
+    assert recipe.form.isHidden()
+    parts.studio.window.focus_control(recipe.field_of("recipe", "depth"))
+    settle()
+    depth = recipe.field_of("recipe", "depth")
+    assert isinstance(depth, QLineEdit) and depth.isVisible() and depth.text() == "2"
+    assert depth.accessibleDescription() == "Set depth from 1 to 64"
+    for typed, wrong in (("99", True), ("many", True), ("3", False)):
+        depth.selectAll()
+        QTest.keyClicks(depth, typed)
+        QTest.keyClick(depth, Qt.Key.Key_Return)
+        assert bool(depth.property("wrong")) is wrong
+    assert parts.state.settings.recipe.get() == {"depth": 3}
+    switch = recipe.field_of("recipe", "learned")
+    assert isinstance(switch, SegmentedControl)
+    switch.button_of("on").click()
+    rate = recipe.field_of("plan", "learning_rate")
+    assert isinstance(rate, QLineEdit)
+    rate.selectAll()
+    QTest.keyClicks(rate, "0.01")
+    QTest.keyClick(rate, Qt.Key.Key_Return)
+    assert parts.state.settings.recipe.get() == {"depth": 3, "learned": True}
+    assert parts.state.settings.plan.get() == {"learning_rate": 0.01}
+    parts.click(recipe.fold)
+    assert recipe.form.isHidden()
+
+
+def test_a_model_to_start_from_replaces_family_and_size(parts: Parts, folder: Path, studio_home: Path) -> None:
+    write_model(studio_home / "models", make_card("flowers", (3, 16, 16), family=("glow", "Glow")))
+    parts.studio.state.models.refresh_models()
+    parts.bench.open_folder(folder)
+    settle()
+    model = parts.inspector.model
+    model.start.setCurrentIndex(model.start.findData("flowers"))
+    model.start.activated.emit(model.start.currentIndex())
+    settle()
+    assert parts.state.settings.start_model.get().card.name == "flowers"  # type: ignore[union-attr]
+    assert not model.preset.isVisible() and not model.family.isEnabled()
+
+
+def test_a_run_is_watched(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    for step in range(100, 1100, 100):
+        parts.bench.learn(step, 8 - step / 200, 8 - step / 250)
+    for step in (100, 400, 800):
+        parts.bench.draw(step)
+    settle()
+    watch = parts.stage.watch
+    assert watch.title.text() == "Learning"
+    assert [figure.text() for figure, _ in watch.figures] == ["4.00", "2 min", "2 min", "210", "3.24"]
+    assert watch.curve is not None and watch.curve.isVisible()
+    assert len(watch.timeline.samples) == 3 and watch.samples_text.text() == "after 80 s, step 800"
+    index = watch.timeline.model().index(0, 0)
+    QTest.mouseClick(watch.timeline.viewport(), LEFT, pos=watch.timeline.visualRect(index).center())
+    assert parts.state.scrubbed.get() == 0 and watch.samples_text.text() == "after 10 s, step 100"
+    QTest.keyClick(watch.timeline, Qt.Key.Key_Right)
+    assert parts.state.scrubbed.get() == 1
+    parts.click(watch.log)
+    parts.click(watch.fit)
+    assert parts.bar.title.text() == "Garden" and parts.bar.facts.text() == "Glow · 32 × 32 colour"
+
+
+def test_every_button_of_a_run_does_what_it_says(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    settle()
+    run = parts.inspector.run
+    parts.click(run.sample)
+    assert parts.bench.newest(SteerTraining).action == "sample" and not run.sample.isEnabled()
+    parts.click(run.play)
+    assert parts.bench.newest(SteerTraining).action == "publish" and parts.state.run.publishing.get() == "explore"
+    parts.bench.write_model(is_final=False)
+    parts.studio.state.show_panel("train")
+    settle()
+    parts.click(run.generate)
+    assert parts.state.run.publishing.get() == "generate"
+    parts.click(parts.foot.main_button)
+    assert parts.studio.engine.stopped[-1] == parts.bench.newest(Train).job
+    parts.bench.stop()
+    settle()
+    assert parts.stage.watch.title.text() == "Paused"
+    assert parts.foot.main_button.text().strip() == "Resume"
+    parts.click(parts.inspector.run.leave)
+    assert parts.stage.currentWidget() is parts.stage.folder
+
+
+def test_stop_and_keep_is_beside_pause(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    parts.bench.learn(100, 7.0, 7.0)
+    settle()
+    assert parts.foot.second.text() == "Stop and keep"
+    parts.click(parts.foot.second)
+    assert parts.bench.newest(SteerTraining).action == "finish"
+    assert parts.stage.watch.title.text() == "Finishing"
+    parts.bench.finish()
+    settle()
+    assert parts.stage.watch.title.text() == "Finished"
+    assert not parts.foot.second.isVisible()
+    parts.click(parts.foot.main_button)
+    assert parts.stage.currentWidget() is parts.stage.folder
+
+
+def test_past_runs_can_be_looked_at(parts: Parts, finished_run: Path, qtbot: QtBot) -> None:
+    parts.state.past.refresh()
+    qtbot.waitUntil(lambda: "old" in parts.inspector.past.buttons)
+    settle()
+    parts.click(parts.inspector.past.buttons["old"])
+    qtbot.waitUntil(lambda: parts.stage.currentWidget() is parts.stage.watch)
+    assert parts.bar.title.text() == "Old" and parts.stage.watch.title.text() == "Paused"
+    assert len(parts.stage.watch.timeline.samples) == 1
+
+
+def test_ctrl_o_asks_for_a_folder(parts: Parts) -> None:
+    parts.studio.window.ask_file()
+    (dialog,) = parts.studio.window.findChildren(QFileDialog)
+    assert dialog.fileMode() == QFileDialog.FileMode.Directory
+    dialog.reject()
+
+
+def test_keys_steer_a_run(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    settle()
+    both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    QTest.keyClick(parts.studio.window, Qt.Key.Key_G, both)
+    assert parts.bench.newest(SteerTraining).action == "sample"
+    QTest.keyClick(parts.studio.window, Qt.Key.Key_P, both)
+    assert parts.state.run.phase.get() == "pausing"
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1024, 700)])
+def test_nothing_is_cut_at_the_right(parts: Parts, folder: Path, size: tuple[int, int]) -> None:
+    window = parts.studio.window
+    window.resize(*size)
+    parts.bench.open_folder(folder)
+    parts.bench.prepare()
+    settle()
+    _check_inside(parts.inspector)
+    parts.state.press_main()
+    parts.bench.learn(100, 7.0, 7.0)
+    settle()
+    _check_inside(parts.inspector)
+    _check_inside(parts.stage.watch)
+
+
+def _check_inside(page: QWidget) -> None:
+    frame = page.window()
+    right = page.parentWidget().mapTo(frame, page.parentWidget().rect().topRight()).x()
+    for widget in page.findChildren(QWidget):
+        if widget.isVisible() and widget.parentWidget() is not None and not widget.isWindow():
+            end = widget.mapTo(frame, widget.rect().topRight()).x()
+            assert end <= min(right, frame.width()) + 1, f"{widget} {widget.accessibleName()} ends at {end}"

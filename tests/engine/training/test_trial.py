@@ -1,0 +1,102 @@
+"""A training is prepared, measured here by trial steps, and steered while it learns."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from studio.engine.device import ComputeDevice
+from studio.engine.jobs import JobStarter
+from studio.engine.training import trial
+from studio.engine.training.config import BadTrainingConfig, TrainingConfig
+from studio.library import models, runs
+from studio.wire import messages as wire
+
+CPU = ComputeDevice(torch.device("cpu"), "Processor", 1, has_bf16=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, rings: np.ndarray) -> Path:
+    source = tmp_path / "rings"
+    source.mkdir()
+    for number, ring in enumerate(rings[:24]):
+        Image.fromarray(ring).save(source / f"{number}.png")
+    return source
+
+
+def prepare(source: Path, **fields: object) -> list[wire.AnyEvent]:
+    asked = {"family": "glow", "preset": "tiny", "shape": (3, 8, 8)} | fields
+    command = wire.PrepareTraining(job="p", source=str(source), **asked)  # type: ignore[arg-type]
+    return [event for event in JobStarter(CPU).start(command) if event is not None]  # type: ignore[misc]
+
+
+def test_a_training_is_prepared_and_measured(folder: Path, studio_home: Path) -> None:
+    prepared, cost = prepare(folder, recipe={"depth": 1}, plan={"steps": 7})
+    assert isinstance(prepared, wire.TrainingPrepared) and isinstance(cost, wire.TrainingCost)
+    study = msgspec.convert(prepared.config, TrainingConfig)
+    assert (study.plan.steps, study.plan.patience > 0, prepared.config["recipe"]["depth"]) == (7, True, 1)
+    assert "depth" in str(prepared.recipe_schema) and "steps" in str(prepared.plan_schema)
+    model = study.recipe.build(study.shape, study.levels)
+    count = sum(p.numel() for p in model.parameters())
+    assert cost.parameters == count
+    assert cost.step_seconds > 0 and trial.WEIGHT_COPIES * 4 * count < cost.memory < cost.free_memory
+    assert not (studio_home / "runs").exists(), "a trial leaves nothing"
+
+
+def test_larger_models_cost_more(folder: Path, studio_home: Path) -> None:
+    small, large = (prepare(folder, recipe={"width": width})[1] for width in (8, 64))
+    assert isinstance(small, wire.TrainingCost) and isinstance(large, wire.TrainingCost)
+    assert large.memory > small.memory and large.disk > small.disk and large.parameters > small.parameters
+
+
+def test_a_model_that_does_not_fit_into_memory_is_not_tried(
+    folder: Path, studio_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "free_memory", lambda device: 1000)
+    cost = prepare(folder)[1]
+    assert isinstance(cost, wire.TrainingCost) and cost.step_seconds == 0 and cost.memory > cost.free_memory
+
+
+def test_a_setting_out_of_its_range_is_refused_by_name(folder: Path, studio_home: Path) -> None:
+    with pytest.raises(BadTrainingConfig, match="batch"):
+        prepare(folder, plan={"batch": 1})
+
+
+def test_a_run_that_learns_can_be_asked_for_samples_its_model_and_its_end(folder: Path, studio_home: Path) -> None:
+    prepared = prepare(folder, recipe={"depth": 1, "width": 8}, plan={"steps": 500, "evaluate_every": 100})[0]
+    assert isinstance(prepared, wire.TrainingPrepared)
+    starter = JobStarter(CPU)
+    config = {**prepared.config, "name": "rings", "title": "Rings"}
+    run_folder = studio_home / "runs" / "rings"
+    train = wire.Train(
+        job="t", source=str(folder), run_folder=str(run_folder), config=config, sample_seeds=(1, 2), output_folder=""
+    )
+    seen: list[wire.AnyEvent] = []
+    asked = iter(("sample", "publish", "finish"))
+    for event in starter.start(train):
+        if event is None or not isinstance(event, msgspec.Struct):
+            continue
+        seen.append(event)  # type: ignore[arg-type]
+        if isinstance(event, wire.TrainingSamples | wire.ModelWritten) and (action := next(asked, None)):
+            list(starter.start(wire.SteerTraining(job="s", running_job="t", action=action)))  # type: ignore[arg-type]
+    samples = [event for event in seen if isinstance(event, wire.TrainingSamples)]
+    written = [event for event in seen if isinstance(event, wire.ModelWritten)]
+    assert samples[0].step == 1 and samples[0].artworks.shape == (2, 8, 8, 3)
+    assert [event.is_final for event in written] == [False, True]
+    last = [event for event in seen if isinstance(event, wire.TrainingProgress)][-1]
+    assert 1 < last.step < 500 and last.held_out is not None and last.seconds_left == 0
+
+    (run,) = runs.list_runs()
+    assert (run.config.title, run.step, run.source) == ("Rings", last.step, str(folder))
+    assert run.outcome is not None and run.curve[-1][2] == last.held_out
+    kept = runs.read_samples(run.folder)
+    assert [one.step for one in kept] == sorted({event.step for event in samples})
+    np.testing.assert_array_equal(kept[0].artworks, samples[0].artworks)
+    assert models.find_model("rings").card.steps == last.step
+
+
+def test_an_answer_to_a_training_that_ended_does_nothing() -> None:
+    assert list(JobStarter(CPU).start(wire.SteerTraining(job="s", running_job="gone", action="finish"))) == []

@@ -1,0 +1,82 @@
+"""Run folders are read as plain data, and a damaged one costs only itself."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+
+from studio.library import runs
+
+
+def write_run(home: Path, name: str, step: int = 30) -> Path:
+    folder = home / "runs" / name
+    (folder / "checkpoints").mkdir(parents=True)
+    config = {"name": name, "title": name.title(), "shape": [3, 8, 8], "recipe": {"family": "glow"}, "plan": {}}
+    (folder / "study.json").write_text(json.dumps(config))
+    state: dict[str, object] = {
+        "progress": {"step": step, "seconds": 12.5, "loss_curve": [[10, 7.0, None], [step, 6.0, 6.5]]}
+    }
+    for saved in (step - 10, step):
+        data = safetensors.numpy.save({"a": np.zeros(2, np.float32)}, {"state": json.dumps(state)})
+        (folder / "checkpoints" / f"step-{saved:08d}.safetensors").write_bytes(data)
+    return folder
+
+
+def test_a_run_is_read_from_its_newest_checkpoint(studio_home: Path) -> None:
+    folder = write_run(studio_home, "garden")
+    run = runs.read_run(folder)
+    assert run is not None and (run.step, run.seconds, run.config.title) == (30, 12.5, "Garden")
+    assert run.curve == ((10, 7.0, None), (30, 6.0, 6.5)) and run.outcome is None and run.source == ""
+
+
+def test_what_a_run_learned_from_and_how_it_ended_come_back(studio_home: Path) -> None:
+    folder = write_run(studio_home, "garden")
+    runs.write_source(folder, "/pictures/Sommer ☀")
+    runs.write_outcome(folder, runs.RunOutcome(step=30, value=6.5, exact=False))
+    run = runs.read_run(folder)
+    assert run is not None and run.source == "/pictures/Sommer ☀" and run.outcome == runs.RunOutcome(30, 6.5, False)
+    runs.forget_outcome(folder)
+    assert runs.read_outcome(folder) is None
+
+
+def test_damaged_runs_are_left_out(studio_home: Path) -> None:
+    write_run(studio_home, "good")
+    for name, damage in (("a", b""), ("b", b"\xff" * 40), ("c", (2**60).to_bytes(8, "little") + b"{}")):
+        for checkpoint in (write_run(studio_home, name) / "checkpoints").iterdir():
+            checkpoint.write_bytes(damage)
+    (write_run(studio_home, "d") / "study.json").write_text("[]")
+    (studio_home / "runs" / "e").mkdir()
+    (studio_home / "runs" / "f.txt").write_text("no folder")
+    assert [run.folder.name for run in runs.list_runs()] == ["good"]
+
+
+def test_a_run_with_earlier_keys_is_read(studio_home: Path) -> None:
+    folder = write_run(studio_home, "garden")
+    state = {"progress": {"step": 30, "seconds": 3.0, "curve": [[10, 7.0, None]], "best": 6.0}}
+    data = safetensors.numpy.save({"a": np.zeros(2, np.float32)}, {"state": json.dumps(state)})
+    (folder / "checkpoints" / "step-00000030.safetensors").write_bytes(data)
+    run = runs.read_run(folder)
+    assert run is not None and run.curve == ((10, 7.0, None),) and run.seconds == 3.0
+
+
+def test_a_damaged_checkpoint_is_skipped(studio_home: Path) -> None:
+    folder = write_run(studio_home, "garden")
+    (folder / "checkpoints" / "step-00000030.safetensors").write_bytes(b"cut")
+    run = runs.read_run(folder)
+    assert run is not None and run.step == 30, "the one before says so, too"
+
+
+def test_damaged_samples_cost_only_themselves(studio_home: Path) -> None:
+    folder = write_run(studio_home, "garden")
+    (folder / "samples").mkdir()
+    good = safetensors.numpy.save({"artworks": np.full((1, 8, 8, 3), 9, np.uint8)}, {"seconds": "4.5"})
+    (folder / "samples" / "00000010.safetensors").write_bytes(good)
+    (folder / "samples" / "00000020.safetensors").write_bytes(good[:20])
+    (folder / "samples" / "notes.txt").write_text("mine")
+    (one,) = runs.read_samples(folder)
+    assert (one.step, one.seconds, one.artworks.shape) == (10, 4.5, (1, 8, 8, 3))
+
+
+def test_there_may_be_no_runs_at_all(studio_home: Path) -> None:
+    assert runs.list_runs() == []

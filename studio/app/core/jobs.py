@@ -26,7 +26,10 @@ from studio.wire.messages import (
     Inpaint,
     Interpolate,
     PicturesPreview,
+    PrepareTraining,
+    PreviewExamples,
     Sample,
+    ScanFolder,
     Score,
     Stopped,
     StreamSound,
@@ -47,11 +50,17 @@ TITLES: dict[type[AnyCommand], str] = {
     ComputeBits: "Bits of the recording",
     FindLoop: "Best join of the loop",
     StreamSound: "Sound",
+    ScanFolder: "Examining a folder",
+    PrepareTraining: "Trying a few steps",
+    PreviewExamples: "Preview of examples",
     Train: "Training",
     Evaluate: "Measuring a model",
     Doctor: "Checking this computer",
 }
-"""Titles of jobs that were not added with `add_job`. Adjust belongs to the job it changes, and Stop is no job."""
+"""Titles of jobs that were not added with `add_job`.
+
+Adjust and SteerTraining belong to the job that they change, and Stop is no job.
+"""
 
 
 @dataclass(frozen=True)

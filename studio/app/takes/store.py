@@ -248,6 +248,8 @@ class TakeStore(State):
         def loaded(found: list[Artwork] | Exception) -> None:
             if isinstance(found, Exception):
                 raise found
+            # Takes that were kept meanwhile are held as they are now: perhaps renamed, perhaps deleted again.
+            found = [take for take in found if self._take_folder.get_take(take.name) is None]
             self._take_folder.hold_takes(found)
             known = {*_take_names(records), *self._names}
             # A file that nothing knows was kept in the moment before a crash.

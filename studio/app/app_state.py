@@ -99,8 +99,7 @@ class AppState(State):
         }
         self._create_values()
         self._declare_fields()
-        self._panel_before = self.panel.get()
-        self.panel.changed.connect(self._leave_panel)
+        self.panel.changed.connect(self.messages.open_panel)
         self.autosave = Autosave(settings, self.messages, self.snapshot, self)
 
     def _create_shared_states(self) -> None:
@@ -197,11 +196,6 @@ class AppState(State):
     def show_panel(self, name: str) -> None:
         if name in PANELS:
             self.panel.set(name)
-
-    def _leave_panel(self, panel: str) -> None:
-        left = self._panel_before
-        self._panel_before = panel
-        self.messages.leave_panel(left)
 
     def run_doctor(self) -> None:
         """Ask Doctor about this computer; the answer arrives in `findings`."""

@@ -103,10 +103,10 @@ class Messages(State):
         if self.current.get() is message:
             self.current.set(None)
 
-    def leave_panel(self, panel: str) -> None:
-        """Remove the message of a panel that the user leaves."""
+    def open_panel(self, panel: str) -> None:
+        """Remove the message of any other panel, even one that arrived after its own panel was left."""
         message = self.current.get()
-        if message is not None and message.panel == panel:
+        if message is not None and message.panel not in ("", panel):
             self.current.set(None)
 
     def press_button(self, index: int) -> None:

@@ -193,6 +193,18 @@ def text(studio: OpenedWindow) -> str:
     return said.text if said is not None else ""
 
 
+def test_a_message_that_arrives_after_its_panel_was_left_goes_with_the_next_panel(full: OpenedWindow) -> None:
+    full.state.show_panel("sound")
+    messages = full.state.messages.for_panel("sound")
+    full.state.show_panel("explore")
+    messages.show_message("No device for sound was found.", "warn")
+    full.state.show_panel("complete")
+    assert full.state.messages.current.get() is None
+    messages.show_message("No device for sound was found.", "warn")
+    full.state.show_panel("sound")
+    assert full.state.messages.current.get() is not None, "this is where it belongs"
+
+
 def test_a_message_of_a_panel_goes_with_it_and_one_of_the_window_stays(full: OpenedWindow) -> None:
     completed(full)
     full.state.complete.start_batch()

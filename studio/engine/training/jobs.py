@@ -88,7 +88,7 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
                     requests.publish = False
                     model_export.export_snapshot(run, path, learn, classes)
                     yield wire.ModelWritten(job=command.job, name=config.name, is_final=False)
-        if command.sample_seeds:
+        if previews.is_outdated:
             yield from previews.draw_and_keep(command.job)
         card = model_export.export_model(run, path, learn, watch, test, classes)
         runs.write_outcome(folder, runs.RunOutcome(step=run.progress.step, value=card.value, exact=card.exact))

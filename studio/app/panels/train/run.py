@@ -110,6 +110,11 @@ class TrainingProcess(State):
         return self.phase.get() in ACTIVE
 
     @property
+    def is_begun(self) -> bool:
+        """Return whether a step was taken, so that the run can be resumed."""
+        return self.step.get() > 0
+
+    @property
     def job(self) -> str:
         return self._request.job
 
@@ -281,7 +286,7 @@ class TrainingProcess(State):
         self._end("failed")
 
     def _show_loss(self, why: str) -> None:
-        kept = "What it learned until its last save is kept." if self.step.get() else "Nothing was learned yet."
+        kept = "What it learned until its last save is kept." if self.is_begun else "Nothing was learned yet."
         self.fault.set(f"The training stopped unexpectedly. {kept}")
         self._end("failed")
 
@@ -289,7 +294,7 @@ class TrainingProcess(State):
         self.sampling.set(False)
         self.publishing.set("")
         self.progress.set(None)
-        if phase == "paused" and not self.step.get():  # nothing was learned, so nothing is kept
+        if phase == "paused" and not self.is_begun:  # nothing was learned, so nothing is kept
             self._show(None)
         else:
             self.phase.set(phase)

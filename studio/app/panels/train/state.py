@@ -226,9 +226,9 @@ class TrainState(PanelState):
         action: MainAction = "none"
         if phase == "running":
             action = "pause"
-        elif phase in ("paused", "failed"):
+        elif phase in ("paused", "failed") and self.run.is_begun:
             action = "resume"
-        elif phase == "finished":
+        elif phase in ("finished", "failed"):
             action = "new"
         elif self.folder.source.get() and self.folder.is_usable and self.run.shown.get() is None:
             action = "wait" if self.waits.get() else "start"
@@ -271,9 +271,8 @@ class TrainState(PanelState):
         if shown is None:
             return
         if self.run.phase.get() == "failed":
-            self.messages.show_message(
-                self.run.fault.get(), "failed", ("Resume", self.run.resume), until=(self.run.phase.changed,)
-            )
+            button = ("Resume", self.run.resume) if self.run.is_begun else ("New training", self.leave_run)
+            self.messages.show_message(self.run.fault.get(), "failed", button, until=(self.run.phase.changed,))
         elif self.run.phase.get() == "finished":
             self.messages.show_message(
                 f'"{shown.title}" is ready after {span_text(self.run.seconds.get())}.',

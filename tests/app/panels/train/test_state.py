@@ -434,3 +434,16 @@ def test_a_run_that_is_resumed_does_not_wait_for_a_folder(
     bench.engine.emit_events(Stopped(job=scan))
     bench.state.leave_run()
     assert bench.count(ScanFolder) == 2, "the folder is examined from the beginning"
+
+
+def test_a_training_that_failed_before_its_first_step_leads_back_to_the_folder(bench: TrainBench, folder: Path) -> None:
+    bench.open_folder(folder)
+    bench.prepare()
+    bench.state.press_main()
+    job = bench.newest(Train).job
+    bench.engine.emit_events(Failed(job=job, reason='"summer days" is not there any more.', hint="Connect it."))
+    assert bench.state.run.phase.get() == "failed" and bench.state.main_action.get() == "new"
+    said = bench.window.messages.current.get()
+    assert said is not None and [name for name, _ in said.buttons] == ["New training"]
+    bench.window.messages.press_button(0)
+    assert bench.state.run.shown.get() is None and bench.state.main_action.get() == "start"

@@ -79,6 +79,7 @@ class TrainState(PanelState):
         self.run.progress.changed.connect(self._show_in_jobs)
         self.run.ended.connect(self._end_run)
         self.run.model_written.connect(self._on_model_written)
+        self.run.samples_changed.connect(lambda: self.scrub(self.scrubbed.get()))  # it may be gone
         self.run.message.connect(lambda text, severity: messages.show_message(text, severity))
         self._declare(
             Field("folder", self._folder_record, self._use_folder_record),

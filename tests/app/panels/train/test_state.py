@@ -447,3 +447,13 @@ def test_a_training_that_failed_before_its_first_step_leads_back_to_the_folder(b
     assert said is not None and [name for name, _ in said.buttons] == ["New training"]
     bench.window.messages.press_button(0)
     assert bench.state.run.shown.get() is None and bench.state.main_action.get() == "start"
+
+
+def test_samples_that_are_gone_are_not_looked_at(bench: TrainBench, folder: Path) -> None:
+    bench.start(folder)
+    for step in (10, 40, 70, 90):
+        bench.draw(step)
+    bench.state.scrub(2)
+    bench.draw(30)  # the run went back to an earlier save
+    assert [one.step for one in bench.state.run.samples] == [10, 30]
+    assert bench.state.scrubbed.get() is None

@@ -191,6 +191,8 @@ def _check_config(args: argparse.Namespace, config: "TrainingConfig", folder: Pa
 
 def _run_training(args: argparse.Namespace, config: "TrainingConfig", ask: wire.Train, stop: Interruption) -> None:
     """Run the training and print its progress. Raises KeyboardInterrupt, with what was kept, if it is stopped."""
+    from studio.engine.training.jobs import OtherArtworks
+
     begun = False
     objects = ground.ProgressInterval()
     files: list[wire.ExaminedFile] = []
@@ -219,6 +221,10 @@ def _run_training(args: argparse.Namespace, config: "TrainingConfig", ask: wire.
         except KeyboardInterrupt:
             events.close()  # save first, then tell the user
             raise KeyboardInterrupt(SAVED_NOTE if begun or stop.is_pending else stop.sentence) from None
+        except ground.JobFailed as failed:
+            if isinstance(failed.__cause__, OtherArtworks):
+                raise ground.JobFailed(f"{failed} Add --force to train on these.") from failed.__cause__
+            raise
         except image.FileRefused:
             if not reported:
                 _report_files(args, files)

@@ -67,8 +67,11 @@ class RunSummary(msgspec.Struct, frozen=True):
     """The folder or pack that it learns from; empty if that is not known."""
 
 
-class RunSamples(msgspec.Struct, frozen=True):
-    """Holds what a model drew after some steps: (n, height, width, channels) uint8, or (n, samples) int16."""
+class RunSamples(msgspec.Struct, frozen=True, eq=False):
+    """Holds what a model drew after some steps: (n, height, width, channels) uint8, or (n, samples) int16.
+
+    Each equals only itself, because arrays cannot be compared in one word.
+    """
 
     step: int
     seconds: float

@@ -22,19 +22,16 @@ from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_level
 from studio.engine.training import checkpoint, evaluation, loop, model_export, run_lock, trial
 from studio.engine.training.artwork_cache import ArtworkCache
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, with_classes
+from studio.engine.training.loading import TrainingData, load_data, without_reports
 from studio.engine.training.previews import RunPreviews
 from studio.engine.training.recordings import TrainingRecordings, to_training_recordings
 from studio.engine.training.scanning import FileMessages
 from studio.library import models, runs, storage
 from studio.media import dataset
-from studio.media.folder_scan import FileReport
 from studio.media.pictures.image import FileRefused
-from studio.media.preparation import Preparation
 from studio.media.preparing import FilePreparer
 from studio.media.sounds import audio_dataset, likeness
 from studio.wire import messages as wire
-
-TrainingData = dataset.Dataset | audio_dataset.RecordingDataset
 
 
 @dataclass
@@ -44,6 +41,10 @@ class RunRequests:
     sample: bool = False
     publish: bool = False
     finish: bool = False
+
+
+class OtherArtworks(BadTrainingConfig):
+    """Reports that a run was trained on other artworks than those that it would continue with."""
 
 
 def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequests) -> EventSteps:
@@ -88,7 +89,7 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
                     requests.publish = False
                     model_export.export_snapshot(run, path, learn, classes)
                     yield wire.ModelWritten(job=command.job, name=config.name, is_final=False)
-        if command.sample_seeds:
+        if previews.is_outdated:
             yield from previews.draw_and_keep(command.job)
         card = model_export.export_model(run, path, learn, watch, test, classes)
         runs.write_outcome(folder, runs.RunOutcome(step=run.progress.step, value=card.value, exact=card.exact))
@@ -126,8 +127,8 @@ def _load_training_data(
     done = 0
     preparer = FilePreparer(config.shape, config.sample_rate, config.preparation)
     with contextlib.closing(ArtworkCache(preparer.options)) as cache:
-        steps = _load_data(
-            command.source, config.shape, config.sample_rate, config.label_columns, config.preparation, cache
+        steps = load_data(
+            Path(command.source), config.shape, config.sample_rate, config.label_columns, config.preparation, cache
         )
         try:
             while True:
@@ -140,14 +141,15 @@ def _load_training_data(
             yield messages.message(done, done, is_last=True)
             found: TrainingData = end.value
             return found
-        except FileRefused as refusal:
+        except dataset.TooFewArtworks as refusal:
             yield messages.message(done, done, is_last=True)
-            if "to learn from" not in refusal.reason or refusal.hint:
-                raise
             needed = (
                 "At least 1 is needed." if config.sample_rate else f"At least {dataset.MIN_LEARNED + 1} are needed."
             )
             raise FileRefused(refusal.name, refusal.reason, needed) from None
+        except FileRefused:
+            yield messages.message(done, done, is_last=True)
+            raise
         finally:
             steps.close()
 
@@ -172,7 +174,10 @@ def _report_progress(job: str, config: TrainingConfig, moment: loop.ProgressRepo
 
 
 def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> None:
-    """Compare a resumed run with the present training data, and store their hash. Raises BadTrainingConfig."""
+    """Compare a resumed run with the present training data, and store their hash.
+
+    Raises BadTrainingConfig, or OtherArtworks unless `force` is true.
+    """
     progress = run.progress
     name = run.folder.name
     if progress.step > run.config.plan.steps:
@@ -182,9 +187,9 @@ def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> None:
         )
     if progress.data_fingerprint not in ("", data):
         if not force:
-            raise BadTrainingConfig(
+            raise OtherArtworks(
                 f'"{name}" was trained on other artworks. Nothing was changed. '
-                "Add --force to train on these, or choose another name."
+                "Restore the files as they were, or begin a new training."
             )
         progress.best_held_out = math.inf  # the best figure so far belongs to other artworks
     progress.data_fingerprint = data
@@ -195,8 +200,8 @@ def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: Comp
     yield None
     loaded = model_cache.get_model(command.model)
     card = loaded.card
-    loading = _load_data(command.source, card.shape, card.sample_rate, card.label_columns, card.preparation)
-    data = yield from _without_reports(loading)
+    loading = load_data(Path(command.source), card.shape, card.sample_rate, card.label_columns, card.preparation)
+    data = yield from without_reports(loading)
     _, test = _training_and_test(data, loaded.model)
     if command.max_artworks is not None:
         test = test.select(slice(command.max_artworks))
@@ -225,36 +230,6 @@ def _unlike_training(data: TrainingData, count: int) -> torch.Tensor | None:
         return None
     cycles = isinstance(data, dataset.Dataset)
     return torch.from_numpy(likeness.unlike_training(list(data.test[:count]), list(data.train), cycles=cycles))
-
-
-def _load_data(
-    source: str,
-    shape: tuple[int, ...],
-    rate: int,
-    labels: tuple[str, ...],
-    preparation: Preparation,
-    store: ArtworkCache | None = None,
-) -> Generator[FileReport | None, None, TrainingData]:
-    """Load artworks of a shape. If there is a rate, load recordings.
-
-    Columns of their index give the classes.
-    """
-    if rate:
-        return (yield from audio_dataset.load_recordings_in_steps(Path(source), rate, labels, preparation, store))
-    return (yield from dataset.load_dataset_in_steps(Path(source), shape, preparation, store))
-
-
-def _without_reports(
-    steps: Generator[FileReport | None, None, TrainingData],
-) -> Generator[None, None, TrainingData]:
-    """Take steps without their reports, and return the result."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            found: TrainingData = end.value
-            return found
-        yield None
 
 
 def _training_and_test(

@@ -24,6 +24,9 @@ from studio.engine.training.recordings import TrainingRecordings
 from studio.engine.training.start_weights import load_start_weights
 from studio.library import earlier_keys, storage
 
+REPORT_SECONDS = 2.0
+"""Seconds between two reports of a run, unless it was just measured."""
+
 
 @dataclass
 class RunProgress:
@@ -61,6 +64,53 @@ class ProgressReport:
     notice: str = ""
     seconds: float = 0.0
     """Seconds of training so far."""
+
+
+class TrainingClock:
+    """Counts the steps and seconds of a training, without the time in which other jobs work.
+
+    Arguments
+        earlier: seconds of training in earlier sessions
+    """
+
+    def __init__(self, earlier: float) -> None:
+        self._earlier = earlier
+        self._saved = self._reported = self._resumed = time.monotonic()
+        self._worked = 0.0
+        """Seconds of this session until it paused last."""
+        self._steps = 0
+
+    def count_step(self) -> float:
+        """Count a step, and return the seconds of training in all sessions."""
+        self._steps += 1
+        return self._earlier + self._worked + time.monotonic() - self._resumed
+
+    @property
+    def is_report_due(self) -> bool:
+        """Return whether the first step was just taken, or some seconds passed without a report."""
+        return self._steps == 1 or time.monotonic() - self._reported > REPORT_SECONDS
+
+    def note_report(self) -> float:
+        """Note that the progress is reported, and return the steps in a second of this session."""
+        self._reported = time.monotonic()
+        return self._steps / max(self._worked + self._reported - self._resumed, 1e-9)
+
+    @property
+    def seconds_unsaved(self) -> float:
+        """Return the seconds since the last checkpoint."""
+        return time.monotonic() - self._saved
+
+    def note_save(self) -> None:
+        """Note that a checkpoint was saved."""
+        self._saved = time.monotonic()
+
+    def pause(self) -> None:
+        """Stop the clock while other jobs work."""
+        self._worked += time.monotonic() - self._resumed
+
+    def resume(self) -> None:
+        """Start the clock again."""
+        self._resumed = time.monotonic()
 
 
 class TrainingRun:
@@ -239,25 +289,20 @@ def train_run(
     at the start if the run's folder cannot be written.
     """
     plan = run.config.plan
-    seconds_each = plan.cut_samples / run.config.sample_rate if isinstance(learn, TrainingRecordings) else 1
-    saved = reported = resumed = time.monotonic()
-    worked = 0.0  # without the time in which other jobs work
-    before = run.progress.seconds
-    taken = 0
+    clock = TrainingClock(run.progress.seconds)
     kept = run.progress.step
     try:
         _prepare_run(run, learn)
-        if run.progress.step == plan.steps:  # it was stopped after its last step
-            yield ProgressReport(plan.steps, run.progress.loss, None, 0.0, 0.0, "", run.progress.seconds)
         is_last = run.progress.step == plan.steps
+        if is_last:  # it was stopped after its last step
+            yield ProgressReport(plan.steps, run.progress.loss, None, 0.0, 0.0, "", run.progress.seconds)
         while not is_last:
             # Take one step on one batch.
             is_last = run.ends_early
             notice = train_step(run, next_batch(run, learn), bf16=bf16)
             progress = run.progress  # a new object if the step rolled back
             progress.step += 1
-            taken += 1
-            progress.seconds = before + worked + time.monotonic() - resumed
+            progress.seconds = clock.count_step()
 
             # Evaluate the averaged weights now and then, and keep the best.
             measured = None
@@ -269,27 +314,40 @@ def train_run(
                     notice = _early_stop_text(progress)
 
             # Describe the progress now and then, and save.
-            now = time.monotonic()
             report = None
-            if measured is not None or notice or now - reported > 2 or taken == 1:
-                reported = now
-                progress.loss_curve.append((progress.step, progress.loss, measured))
-                rate = taken / max(worked + now - resumed, 1e-9)
-                learned = rate * plan.batch * seconds_each
-                left = 0.0 if is_last else (plan.steps - progress.step) / rate
-                report = ProgressReport(progress.step, progress.loss, measured, learned, left, notice, progress.seconds)
-            if now - saved > plan.save_every_seconds or is_last:
+            if measured is not None or notice or clock.is_report_due:
+                report = _report_progress(run, learn, clock, measured, notice, is_last=is_last)
+            if clock.seconds_unsaved > plan.save_every_seconds or is_last:
                 run.save_checkpoint()
-                saved = time.monotonic()
+                clock.note_save()
                 kept = progress.step
-            worked += time.monotonic() - resumed
+            clock.pause()
             yield report
-            resumed = time.monotonic()
+            clock.resume()
     finally:
         if run.progress.step == 0:
             run.discard()
         elif run.progress.step != kept:
             run.save_checkpoint()
+
+
+def _report_progress(
+    run: TrainingRun,
+    learn: TrainingExamples | TrainingRecordings,
+    clock: TrainingClock,
+    measured: float | None,
+    notice: str,
+    *,
+    is_last: bool,
+) -> ProgressReport:
+    """Add a point to the run's curve, and describe its progress."""
+    progress, plan = run.progress, run.config.plan
+    progress.loss_curve.append((progress.step, progress.loss, measured))
+    steps = clock.note_report()
+    seconds_each = plan.cut_samples / run.config.sample_rate if isinstance(learn, TrainingRecordings) else 1
+    learned = steps * plan.batch * seconds_each
+    left = 0.0 if is_last else (plan.steps - progress.step) / steps
+    return ProgressReport(progress.step, progress.loss, measured, learned, left, notice, progress.seconds)
 
 
 def _prepare_run(run: TrainingRun, learn: TrainingExamples | TrainingRecordings) -> None:

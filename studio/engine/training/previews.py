@@ -38,11 +38,18 @@ class RunPreviews:
         self._learn = learn
         self._due = 0.0
         self._drawn = 0
+        self._drawn_step = -1
+        """The step of the newest drawing; -1 before the first."""
 
     @property
     def is_due(self) -> bool:
         """Return whether it is time to draw again. The first time is after the first step."""
         return bool(self._seeds) and time.monotonic() >= self._due
+
+    @property
+    def is_outdated(self) -> bool:
+        """Return whether the run has learned since the newest drawing."""
+        return bool(self._seeds) and self._drawn_step != self._run.progress.step
 
     def draw_and_keep(self, job: str) -> EventSteps:
         """Draw, write the artworks into the run's folder, and report them."""
@@ -65,6 +72,7 @@ class RunPreviews:
         now = time.monotonic()
         gap = GAPS[min(self._drawn, len(GAPS) - 1)]
         self._drawn += 1
+        self._drawn_step = progress.step
         self._due = now + max(gap, (now - began) / SHARE)
 
     @torch.inference_mode()

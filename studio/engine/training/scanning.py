@@ -18,6 +18,7 @@ from studio.engine.training.artwork_cache import ArtworkCache
 from studio.engine.training.augmentation import NOT_VARIED, SoundVariation, seeded, vary_pictures
 from studio.engine.training.config import TrainingConfig
 from studio.engine.training.findings import FolderCounts, Medium, find_out
+from studio.engine.training.loading import load_data, without_reports
 from studio.engine.training.loop import mirror_some, variation_of
 from studio.engine.training.recordings import varied_cut
 from studio.media import dataset
@@ -26,7 +27,6 @@ from studio.media.folder_scan import FileReport, FolderScan, ListedFile, walk_fi
 from studio.media.preparation import AS_USUAL, Preparation
 from studio.media.preparing import THUMBNAIL, FilePreparer
 from studio.media.similarity import LikenessIndex
-from studio.media.sounds import audio_dataset
 from studio.wire import messages as wire
 
 USUAL_SHAPE = (3, 32, 32)
@@ -178,17 +178,7 @@ def _count(counts: FolderCounts, report: FileReport) -> None:
 
 def _scan_pack(job: str, source: Path, shape: tuple[int, ...], rate: int) -> EventSteps:
     """Sum up a pack, whose artworks are prepared already."""
-    steps: Generator[object, None, dataset.Dataset | audio_dataset.RecordingDataset]
-    steps = (
-        audio_dataset.load_recordings_in_steps(source, rate) if rate else dataset.load_dataset_in_steps(source, shape)
-    )
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            data = end.value
-            break
-        yield None
+    data = yield from without_reports(load_data(source, shape, rate))
     counts = FolderCounts(_medium(FilePreparer(shape, rate, AS_USUAL)))
     counts.outcomes["used"] = data.report.used
     counts.seconds = sum(map(len, (*data.train, *data.test))) / rate if rate else 0.0
@@ -283,19 +273,7 @@ def _artworks_of_folder(
 def _artworks_of_pack(
     source: Path, config: TrainingConfig, command: wire.PreviewExamples
 ) -> Generator[tuple[str, np.ndarray] | None, None, None]:
-    rate = config.sample_rate
-    steps: Generator[object, None, Any] = (
-        audio_dataset.load_recordings_in_steps(source, rate, config.label_columns)
-        if rate
-        else dataset.load_dataset_in_steps(source, config.shape)
-    )
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            data = end.value
-            break
-        yield None
+    data = yield from without_reports(load_data(source, config.shape, config.sample_rate, config.label_columns))
     numbers = random.Random(command.seed).sample(range(len(data.train)), min(command.count, len(data.train)))
     yield from (("", data.train[number]) for number in numbers)
 

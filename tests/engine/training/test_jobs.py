@@ -19,7 +19,7 @@ from studio.engine.jobs import JobStarter
 from studio.engine.levels import DoesNotFit, TrainingExamples
 from studio.engine.training import run_lock
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, TrainingPlan, config_to_dict
-from studio.engine.training.jobs import split_validation
+from studio.engine.training.jobs import OtherArtworks, split_validation
 from studio.engine.training.recordings import TrainingRecordings
 from studio.library import models
 from studio.media.dataset import MIN_LEARNED
@@ -116,7 +116,7 @@ def test_very_few_pictures_are_used_or_the_needed_number_is_reported(
 ) -> None:
     recipe, levels = FAMILIES[family]
     source = pack(tmp_path / "p.npz", pictures(count), pictures(1, seed=1))
-    few(tmp_path, source, make_config(recipe, levels=levels), count)
+    check_used_or_refused(tmp_path, source, make_config(recipe, levels=levels), count)
 
 
 @pytest.mark.parametrize("family", WAVES)
@@ -126,10 +126,10 @@ def test_very_few_waves_are_used_or_the_needed_number_is_reported(
 ) -> None:
     waves = np.random.default_rng(0).integers(-30_000, 30_000, (count + 1, 16)).astype(np.int16)
     source = pack(tmp_path / "p.npz", waves[1:], waves[:1])
-    few(tmp_path, source, make_config(FAMILIES[family][0], (16,), 4096), count)
+    check_used_or_refused(tmp_path, source, make_config(FAMILIES[family][0], (16,), 4096), count)
 
 
-def few(folder: Path, source: Path, what: TrainingConfig, count: int) -> None:
+def check_used_or_refused(folder: Path, source: Path, what: TrainingConfig, count: int) -> None:
     """Train on so many. If they are too few, the needed number is reported and nothing is left behind."""
     if count < MIN_LEARNED:
         with pytest.raises(DoesNotFit, match=f"{count} to train on.* At least {MIN_LEARNED} are needed"):
@@ -263,7 +263,7 @@ def begun(tmp_path: Path, studio_home: Path) -> Callable[..., list[wire.AnyEvent
 
 def test_a_run_does_not_continue_with_other_pictures_unless_forced(begun: Callable[..., list[wire.AnyEvent]]) -> None:
     for others in (pictures(8, seed=5), pictures(9), pictures(8)[::-1].copy()):
-        with pytest.raises(BadTrainingConfig, match=r"other artworks. Nothing was changed. Add --force"):
+        with pytest.raises(OtherArtworks, match=r"other artworks. Nothing was changed. Restore the files as they were"):
             begun(others, 3)
     assert models.find_model("few").card.steps == 2
     begun(pictures(8, seed=5), 3, force=True)

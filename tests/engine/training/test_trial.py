@@ -98,5 +98,16 @@ def test_a_run_that_learns_can_be_asked_for_samples_its_model_and_its_end(folder
     assert models.find_model("rings").card.steps == last.step
 
 
+def test_the_last_step_is_drawn_once(folder: Path, studio_home: Path) -> None:
+    prepared = prepare(folder, recipe={"depth": 1, "width": 8}, plan={"steps": 1})[0]
+    assert isinstance(prepared, wire.TrainingPrepared)
+    config = {**prepared.config, "name": "rings", "title": "Rings"}
+    train = wire.Train(
+        job="t", source=str(folder), run_folder=str(studio_home / "runs" / "rings"), config=config, sample_seeds=(1,)
+    )
+    events = list(JobStarter(CPU).start(train))
+    assert [event.step for event in events if isinstance(event, wire.TrainingSamples)] == [1]
+
+
 def test_an_answer_to_a_training_that_ended_does_nothing() -> None:
     assert list(JobStarter(CPU).start(wire.SteerTraining(job="s", running_job="gone", action="finish"))) == []

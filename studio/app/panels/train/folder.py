@@ -61,14 +61,20 @@ class FolderScan(State):
     def wake(self) -> None:
         """Examine the folder if that was not done yet."""
         if not self._is_awake:
-            self._is_awake = True
             self.examine_again()
 
     def open_folder(self, source: str, excluded: frozenset[str] = frozenset()) -> None:
-        """Examine a folder; an empty path leaves it."""
+        """Examine a folder, as soon as the panel was shown; an empty path leaves it."""
         self.source.set(source)
         self.excluded.set(excluded)
-        self.examine_again()
+        self._begin()
+
+    @property
+    def is_usable(self) -> bool:
+        """Return whether nothing that is known of the folder stops a training."""
+        report = self.report.get()
+        stops = report is not None and any(finding.weight == "stop" for finding in report.findings)
+        return not self.fault.get() and not stops
 
     @property
     def left_out_count(self) -> int:
@@ -77,7 +83,16 @@ class FolderScan(State):
         return sum(file.key in excluded for file in self.files) if excluded else 0
 
     def examine_again(self) -> None:
-        """Examine the folder from the beginning."""
+        """Examine the folder from the beginning, now that the user looks at it."""
+        self._is_awake = True
+        self._begin()
+
+    def cancel(self) -> None:
+        """Stop examining the folder. `examine_again` begins from the first file."""
+        self._request.cancel()
+        self.busy.set(False)
+
+    def _begin(self) -> None:
         self._request.cancel()
         self.files = []
         self.thumbnails = {}

@@ -18,6 +18,7 @@ from studio.wire.messages import (
     AnyEvent,
     DatasetLoaded,
     Failed,
+    FilesExamined,
     ModelWritten,
     Notice,
     SteerTraining,
@@ -79,6 +80,10 @@ class TrainingProcess(State):
         self.step: Value[int] = Value(0, self)
         self.seconds: Value[float] = Value(0.0, self)
         """Seconds of training so far, in all sessions."""
+        self.files_read: Value[int] = Value(0, self)
+        """Files that were read for the training that is starting."""
+        self.is_loaded: Value[bool] = Value(False, self)
+        """Whether all of them are read."""
         self.verdict: Value[Verdict] = Value("Learning", self)
         self.fault: Value[str] = Value("", self)
         """Why the run failed."""
@@ -88,7 +93,7 @@ class TrainingProcess(State):
         """The panel that waits for the newest weights; empty if none does."""
         self.curve = Curve(self)
         self.samples: list[RunSamples] = []
-        self._is_last_step = False
+        self.is_last_step = False
         """Whether the run is finished as soon as it is at work."""
         self._steer_number = 0
         self._engine = engine
@@ -103,6 +108,11 @@ class TrainingProcess(State):
     def is_active(self) -> bool:
         """Return whether a training is at work."""
         return self.phase.get() in ACTIVE
+
+    @property
+    def is_begun(self) -> bool:
+        """Return whether a step was taken, so that the run can be resumed."""
+        return self.step.get() > 0
 
     @property
     def job(self) -> str:
@@ -157,6 +167,9 @@ class TrainingProcess(State):
 
     def resume(self) -> None:
         """Continue a paused or failed run from its last checkpoint."""
+        self._continue(is_last_step=False)
+
+    def _continue(self, *, is_last_step: bool) -> None:
         shown = self.shown.get()
         if shown is None or self.is_active:
             return
@@ -166,7 +179,7 @@ class TrainingProcess(State):
             self.message.emit(f'"{shown.title}" cannot be resumed: its settings are missing.', "failed")
             return
         self.fault.set("")
-        self._train(shown.folder, config, shown.source, "")
+        self._train(shown.folder, config, shown.source, "", is_last_step=is_last_step)
 
     def pause(self) -> None:
         """Save and rest. The memory is freed."""
@@ -177,8 +190,7 @@ class TrainingProcess(State):
     def finish(self) -> None:
         """End here and keep the best model. A paused run takes one more step for it."""
         if self.phase.get() == "paused":
-            self.resume()
-            self._is_last_step = True
+            self._continue(is_last_step=True)
         elif self.phase.get() == "running":
             self.phase.set("finishing")
             self._steer("finish")
@@ -200,10 +212,14 @@ class TrainingProcess(State):
         job = f"steer-{self._steer_number}-{self._request.job}"
         self._engine.send(SteerTraining(job=job, running_job=self._request.job, action=action))
 
-    def _train(self, folder: Path, config: dict[str, Any], source: str, start_model: str) -> None:
-        self.phase.set("starting")
-        self._is_last_step = False
+    def _train(
+        self, folder: Path, config: dict[str, Any], source: str, start_model: str, *, is_last_step: bool = False
+    ) -> None:
+        self.is_last_step = is_last_step
+        self.files_read.set(0)
+        self.is_loaded.set(False)
         self.progress.set(None)
+        self.phase.set("starting")
         self._request.ask(
             lambda job: Train(
                 job=job,
@@ -228,8 +244,9 @@ class TrainingProcess(State):
         self.samples_changed.emit()
 
     def _receive(self, event: AnyEvent) -> None:
-        handlers: dict[type, Callable[[Any], None]] = {
-            DatasetLoaded: lambda _: None,
+        handlers: dict[type, Callable[[Any], object]] = {
+            FilesExamined: lambda event: self.files_read.set(event.done),
+            DatasetLoaded: lambda _: self.is_loaded.set(True),
             TrainingProgress: self._add_progress,
             TrainingSamples: self._add_samples,
             ModelWritten: self._note_model,
@@ -241,8 +258,8 @@ class TrainingProcess(State):
     def _add_progress(self, event: TrainingProgress) -> None:
         if self.phase.get() == "starting":
             self.phase.set("running")
-        if self._is_last_step:
-            self._is_last_step = False
+        if self.is_last_step:
+            self.is_last_step = False
             self.finish()
         self.step.set(event.step)
         self.seconds.set(event.seconds)
@@ -269,7 +286,7 @@ class TrainingProcess(State):
         self._end("failed")
 
     def _show_loss(self, why: str) -> None:
-        kept = "What it learned until its last save is kept." if self.step.get() else "Nothing was learned yet."
+        kept = "What it learned until its last save is kept." if self.is_begun else "Nothing was learned yet."
         self.fault.set(f"The training stopped unexpectedly. {kept}")
         self._end("failed")
 
@@ -277,7 +294,7 @@ class TrainingProcess(State):
         self.sampling.set(False)
         self.publishing.set("")
         self.progress.set(None)
-        if phase == "paused" and not self.step.get():  # nothing was learned, so nothing is kept
+        if phase == "paused" and not self.is_begun:  # nothing was learned, so nothing is kept
             self._show(None)
         else:
             self.phase.set(phase)

@@ -91,6 +91,7 @@ class TrainingSettings(State):
         self._request = Request(engine, "prepare", "latest", self)
         self._request.progressed.connect(self._receive)
         self._request.failed.connect(self._show_failure)
+        self._request.stopped.connect(lambda: self.fault.set("The trial steps were stopped."))
         self._request.lost.connect(self.fault.set)
         folder.report.changed.connect(self._follow_folder)
 
@@ -193,15 +194,23 @@ class TrainingSettings(State):
 
     def prepare(self) -> None:
         """Ask the engine for a config of the present settings, and what it costs."""
+        self.forget_answer()
+        if self._folder.report.get() is None or not self._folder.is_usable:
+            return
+        self._request.start_engine()
+        self._request.ask(self._question)
+
+    def forget_answer(self) -> None:
+        """Forget the config, which belongs to earlier settings, and its cost."""
         self._request.cancel()
         self.prepared.set(None)
         self.cost.set(None)
         self.fault.set("")
-        report = self._folder.report.get()
-        if report is None or any(finding.weight == "stop" for finding in report.findings):
-            return
-        self._request.start_engine()
-        self._request.ask(self._question)
+
+    def prepare_if_needed(self) -> None:
+        """Ask the engine again if the cost is not known, for example because trial steps gave way to a training."""
+        if self.cost.get() is None and not self._request.running.get():
+            self.prepare()
 
     def cancel(self) -> None:
         """Stop the trial steps. The config stays."""

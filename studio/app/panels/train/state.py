@@ -69,13 +69,17 @@ class TrainState(PanelState):
         """The place of the samples that are looked at; None for the newest."""
         self._shown_name = ""
         """The run to show when the list of runs is read."""
-        for value in (self.run.phase, self.run.shown, self.folder.source, self.settings.prepared, self.waits):
+        folder, settings = self.folder, self.settings
+        for known in (settings.fault, folder.fault, folder.report, folder.busy):
+            known.changed.connect(self._stop_waiting_in_vain)
+        for value in (self.run.phase, self.run.shown, folder.source, folder.fault, folder.report, self.waits):
             value.changed.connect(self._update_main)
-        self.settings.prepared.changed.connect(self._start_waiting)
+        settings.prepared.changed.connect(self._start_waiting)
         self.run.phase.changed.connect(self._follow_phase)
         self.run.progress.changed.connect(self._show_in_jobs)
         self.run.ended.connect(self._end_run)
         self.run.model_written.connect(self._on_model_written)
+        self.run.samples_changed.connect(lambda: self.scrub(self.scrubbed.get()))  # it may be gone
         self.run.message.connect(lambda text, severity: messages.show_message(text, severity))
         self._declare(
             Field("folder", self._folder_record, self._use_folder_record),
@@ -95,8 +99,12 @@ class TrainState(PanelState):
             self.folder_opened.emit()
             return
         self.run.show_none()
-        self.folder.wake()
+        is_same = str(path) == self.folder.source.get()
         self.change("folder", folder=[str(path), []], title="")
+        if is_same:  # its files may have changed
+            self.folder.examine_again()
+        else:
+            self.folder.wake()
         self.folder_opened.emit()
 
     def exclude_file(self, number: int) -> None:
@@ -113,6 +121,7 @@ class TrainState(PanelState):
         source, excluded = record
         keys = frozenset(str(key) for key in excluded) if isinstance(excluded, list) else frozenset()
         if str(source) != self.folder.source.get():
+            self.waits.set(False)
             self.folder.open_folder(str(source), keys)
         else:
             self.folder.excluded.set(keys)
@@ -149,10 +158,9 @@ class TrainState(PanelState):
             return
         config = self.settings.make_config()
         if config is None:
-            self.waits.set(not self.settings.fault.get() and not self.folder.fault.get())
+            self._wait_for_config()
             return
         self.waits.set(False)
-        self.settings.cancel()
         preparation = {**config.get("preparation", {}), "excluded": sorted(self.folder.excluded.get())}
         start = self.settings.start_model.get()
         self.run.start(
@@ -161,6 +169,14 @@ class TrainState(PanelState):
             start.card.name if start is not None else "",
         )
         self.scrubbed.set(None)
+
+    def _wait_for_config(self) -> None:
+        """Start as soon as there is a config, and ask for it again if nobody is working on it."""
+        if self.folder.report.get() is None and not self.folder.busy.get():
+            self.folder.examine_again()
+        elif self.settings.fault.get():
+            self.settings.prepare()
+        self.waits.set(self.folder.is_usable)
 
     def toggle_pause(self) -> None:
         """Pause a run at work, or resume a paused one."""
@@ -188,7 +204,11 @@ class TrainState(PanelState):
     def leave_run(self) -> None:
         """Show the folder again, to train another model on it."""
         self.run.show_none()
-        if self.folder.source.get() and self.folder.report.get() is None and not self.folder.busy.get():
+        if self.run.is_active or not self.folder.source.get():
+            return
+        if self.folder.report.get() is not None:
+            self.settings.prepare_if_needed()
+        elif not self.folder.busy.get():
             self.folder.examine_again()
 
     def scrub(self, place: int | None) -> None:
@@ -207,11 +227,11 @@ class TrainState(PanelState):
         action: MainAction = "none"
         if phase == "running":
             action = "pause"
-        elif phase in ("paused", "failed"):
+        elif phase in ("paused", "failed") and self.run.is_begun:
             action = "resume"
-        elif phase == "finished":
+        elif phase in ("finished", "failed"):
             action = "new"
-        elif phase == "none" and self.folder.source.get() and self.run.shown.get() is None:
+        elif self.folder.source.get() and self.folder.is_usable and self.run.shown.get() is None:
             action = "wait" if self.waits.get() else "start"
         self.main_action.set(action)
 
@@ -219,9 +239,18 @@ class TrainState(PanelState):
         if prepared is not None and self.waits.get():
             self.start()
 
+    def _stop_waiting_in_vain(self, _: object) -> None:
+        """Do not start later, unasked, if there is no config to wait for."""
+        is_stopped = self.folder.report.get() is None and not self.folder.busy.get()
+        if is_stopped or self.settings.fault.get() or not self.folder.is_usable:
+            self.waits.set(False)
+
     def _follow_phase(self, phase: Phase) -> None:
-        """Keep the training in the list of jobs while it is at work."""
+        """Give the engine to a training that begins, and keep it in the list of jobs while it is at work."""
         shown = self.run.shown.get()
+        if phase == "starting":
+            self.folder.cancel()
+            self.settings.cancel()
         if phase == "starting" and shown is not None and not self._listed_job:
             self._listed_job = self.run.job or "training"
             self._jobs.add_window_job(self._listed_job, f"{shown.title} learns", shown.steps, self.run.pause)
@@ -243,9 +272,8 @@ class TrainState(PanelState):
         if shown is None:
             return
         if self.run.phase.get() == "failed":
-            self.messages.show_message(
-                self.run.fault.get(), "failed", ("Resume", self.run.resume), until=(self.run.phase.changed,)
-            )
+            button = ("Resume", self.run.resume) if self.run.is_begun else ("New training", self.leave_run)
+            self.messages.show_message(self.run.fault.get(), "failed", button, until=(self.run.phase.changed,))
         elif self.run.phase.get() == "finished":
             self.messages.show_message(
                 f'"{shown.title}" is ready after {span_text(self.run.seconds.get())}.',
@@ -276,9 +304,13 @@ class TrainState(PanelState):
             self.past.refresh(lambda: self.show_run(name) if name else None)
 
     def _follow(self, record: dict[str, object]) -> None:
-        """Prepare the training again after a change of its settings."""
+        """Prepare the training again after a change of its settings; later if another one is at work."""
         names = {field.name for field in self.settings.fields if isinstance(field, Field)} - {"title"}
-        if names & record.keys():
+        if not names & record.keys():
+            return
+        if self.run.is_active:
+            self.settings.forget_answer()
+        else:
             self.settings.prepare()
 
     def close(self) -> None:

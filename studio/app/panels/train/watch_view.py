@@ -53,7 +53,7 @@ class WatchPage(QWidget):
         self._curve_place = QVBoxLayout()
         self._build()
         run = state.run
-        bind_all(self, (run.phase, run.verdict, run.shown, run.fault), self._show_head)
+        bind_all(self, (run.phase, run.verdict, run.shown, run.fault, run.files_read, run.is_loaded), self._show_head)
         bind_all(self, (run.progress, run.shown, run.phase), self._show_figures)
         run.samples_changed.connect(self._show_samples)
         bind(self, state.scrubbed, self._show_samples)
@@ -117,7 +117,7 @@ class WatchPage(QWidget):
         reason = advice(word, things)
         measured = len(run.curve.held_out) > 0
         self.title.setText(wording.PHASE_WORDS.get(phase, word))
-        self.advice.setText(wording.head_text(phase, run.fault.get(), reason, run.curve, things))
+        self.advice.setText(wording.head_text(run, reason, things))
         self.gauge.show_word(word if measured or phase == "running" else None, reason)
 
     def _show_figures(self, _: object) -> None:

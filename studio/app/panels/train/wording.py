@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from studio.app.panels.train.costs import span_text
 from studio.app.panels.train.curve import Curve
 from studio.app.panels.train.folder import FolderScan
-from studio.app.panels.train.run import Phase, ShownRun
+from studio.app.panels.train.run import Phase, ShownRun, TrainingProcess
 from studio.app.panels.train.settings import WISHES
 from studio.library.runs import RunSummary
 from studio.wire.messages import FolderExamined, TrainingProgress
@@ -115,14 +115,19 @@ def samples_text(seconds: float, step: int) -> str:
     return f"after {span_text(seconds)}, step {step:,}"
 
 
-def head_text(phase: Phase, fault: str, reason: str, curve: Curve, things: str) -> str:
-    """Return the sentence beside the title: what happens now, what is kept, what to do."""
-    best = curve.best
-    if fault:
-        return fault
-    match phase:
+def head_text(run: TrainingProcess, reason: str, things: str) -> str:
+    """Return the sentence beside the title: what happens now, what is kept, what to do.
+
+    Arguments
+        reason: what the gauge's word means
+        things: `pictures` or `sounds`
+    """
+    best = run.curve.best
+    if run.fault.get():
+        return run.fault.get()
+    match run.phase.get():
         case "starting":
-            return "Each file is read once, then it begins."
+            return _reading_text(run)
         case "pausing":
             return "What it learned is being saved."
         case "finishing":
@@ -135,3 +140,14 @@ def head_text(phase: Phase, fault: str, reason: str, curve: Curve, things: str) 
             return f"Soon it is measured on {things} that it never learns from."
         case _:
             return reason
+
+
+def _reading_text(run: TrainingProcess) -> str:
+    """Return how far a training is with its files, and what follows."""
+    if run.is_loaded.get():
+        return "All files are read. The model is being prepared."
+    following = "the best model is saved" if run.is_last_step else "it begins"
+    count = run.files_read.get()
+    if not count:
+        return f"Each file is read once, then {following}."
+    return f"{count:,} files are read. Then {following}." if count > 1 else f"1 file is read. Then {following}."

@@ -6,10 +6,22 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import AppState
-from studio.wire.messages import DecodeLatent, Failed, PrepareTraining, ScanFolder, SteerTraining, Train
+from studio.app.panels.train import wording
+from studio.wire.messages import (
+    DatasetLoaded,
+    DecodeLatent,
+    ExaminedFile,
+    Failed,
+    FilesExamined,
+    PrepareTraining,
+    ScanFolder,
+    SteerTraining,
+    Stopped,
+    Train,
+)
 from tests.app.fake_engine import FakeEngine
 from tests.app.fake_model import make_card, write_model
-from tests.app.panels.train.bench import TrainBench
+from tests.app.panels.train.bench import NONE, TrainBench
 
 
 @pytest.fixture
@@ -304,3 +316,144 @@ def test_runs_of_the_disk_are_listed_and_shown(bench: TrainBench, finished_run: 
     assert run.curve.best == (20, 6.5) and [one.step for one in run.samples] == [10]
     bench.state.leave_run()
     assert run.shown.get() is None
+
+
+def test_a_training_that_waits_is_called_off_if_it_cannot_begin(
+    bench: TrainBench, folder: Path, tmp_path: Path
+) -> None:
+    bench.window.open_dropped([folder])
+    bench.state.press_main()
+    assert bench.state.main_action.get() == "wait"
+    bench.examine(stop=True)
+    assert bench.state.main_action.get() == "none", "there is nothing to wait for"
+    other = tmp_path / "other"
+    other.mkdir()
+    bench.open_folder(other)
+    bench.prepare()
+    assert not bench.count(Train), "another folder is not learned unasked"
+    assert bench.state.main_action.get() == "start"
+
+
+def test_a_training_does_not_wait_for_a_question_that_failed(bench: TrainBench, folder: Path) -> None:
+    bench.open_folder(folder)
+    bench.state.press_main()
+    bench.engine.emit_events(Failed(job=bench.newest(PrepareTraining).job, reason="A setting is not usable.", hint=""))
+    assert not bench.state.waits.get()
+    bench.state.settings.choose_preset("small")
+    bench.prepare()
+    assert not bench.count(Train)
+
+
+def test_the_same_folder_can_be_chosen_again(bench: TrainBench, folder: Path) -> None:
+    bench.window.open_dropped([folder])
+    bench.engine.die()
+    assert "Choose the folder again" in bench.state.folder.fault.get()
+    bench.window.open_dropped([folder])
+    assert bench.count(ScanFolder) == 2 and bench.state.folder.busy.get()
+
+
+def test_a_folder_of_the_last_time_is_not_examined_if_another_is_dropped(
+    bench: TrainBench, folder: Path, tmp_path: Path
+) -> None:
+    bench.window.train.restore({"folder": [str(tmp_path / "old"), []]})
+    bench.window.open_dropped([folder])
+    sources = [command.source for command in bench.engine.sent if isinstance(command, ScanFolder)]
+    assert sources == [str(folder)]
+
+
+def test_the_costs_are_found_after_a_training_that_began_before(bench: TrainBench, folder: Path) -> None:
+    bench.open_folder(folder)
+    bench.prepare()
+    bench.state.settings.cost.set(None)  # the trial steps were not done yet
+    bench.state.press_main()
+    bench.learn(1, 8.0)
+    bench.state.press_main()
+    bench.stop()
+    asked = bench.count(PrepareTraining)
+    bench.state.leave_run()
+    assert bench.count(PrepareTraining) == asked + 1
+
+
+def test_undo_tries_no_steps_while_a_training_is_at_work(bench: TrainBench, folder: Path) -> None:
+    bench.open_folder(folder)
+    bench.state.settings.choose_preset("small")
+    bench.prepare()
+    bench.state.press_main()
+    bench.learn(1, 8.0)
+    asked = bench.count(PrepareTraining)
+    bench.state.history.undo()
+    assert bench.state.settings.preset.get() == "tiny" and bench.count(PrepareTraining) == asked
+    bench.state.press_main()
+    bench.stop()
+    bench.state.leave_run()
+    assert bench.newest(PrepareTraining).preset == "tiny"
+
+
+def test_files_that_a_training_reads_are_counted(bench: TrainBench, folder: Path, studio_home: Path) -> None:
+    train = bench.start(folder)
+    bench.state.press_main()
+    bench.stop()
+    config = Path(train.run_folder) / "study.json"
+    config.parent.mkdir(parents=True)
+    config.write_text("{}")
+    bench.state.stop_and_keep()
+    run = bench.state.run
+    assert wording.head_text(run, "", "pictures") == "Each file is read once, then the best model is saved."
+    files = tuple(ExaminedFile(name=f"{n}.png", outcome="used", key=f"{n:032x}") for n in range(48))
+    job = bench.newest(Train).job
+    bench.engine.emit_events(FilesExamined(job=job, files=files, thumbnails=NONE, done=1248, total=1248))
+    assert wording.head_text(run, "", "pictures") == "1,248 files are read. Then the best model is saved."
+    bench.engine.emit_events(DatasetLoaded(job=job, used=1248, skipped=0, duplicates=0))
+    assert wording.head_text(run, "", "pictures") == "All files are read. The model is being prepared."
+
+
+def test_start_examines_a_folder_again_if_that_was_stopped(bench: TrainBench, folder: Path) -> None:
+    bench.window.open_dropped([folder])
+    bench.engine.emit_events(Stopped(job=bench.newest(ScanFolder).job))
+    bench.state.press_main()
+    assert bench.count(ScanFolder) == 2 and bench.state.main_action.get() == "wait"
+    bench.examine()
+    bench.prepare()
+    assert bench.count(Train) == 1
+
+
+def test_a_run_that_is_resumed_does_not_wait_for_a_folder(
+    bench: TrainBench, folder: Path, finished_run: Path, qtbot: QtBot
+) -> None:
+    bench.state.past.refresh()
+    qtbot.waitUntil(lambda: len(bench.state.past.runs.get()) == 1)
+    bench.window.open_dropped([folder])
+    scan = bench.newest(ScanFolder).job
+    bench.state.show_run(finished_run.name)
+    qtbot.waitUntil(lambda: bench.state.run.shown.get() is not None)
+    bench.state.press_main()
+    assert bench.count(Train) == 1 and bench.engine.stopped == [scan]
+    bench.learn(31, 5.0)
+    bench.state.press_main()
+    bench.stop()
+    bench.engine.emit_events(Stopped(job=scan))
+    bench.state.leave_run()
+    assert bench.count(ScanFolder) == 2, "the folder is examined from the beginning"
+
+
+def test_a_training_that_failed_before_its_first_step_leads_back_to_the_folder(bench: TrainBench, folder: Path) -> None:
+    bench.open_folder(folder)
+    bench.prepare()
+    bench.state.press_main()
+    job = bench.newest(Train).job
+    bench.engine.emit_events(Failed(job=job, reason='"summer days" is not there any more.', hint="Connect it."))
+    assert bench.state.run.phase.get() == "failed" and bench.state.main_action.get() == "new"
+    said = bench.window.messages.current.get()
+    assert said is not None and [name for name, _ in said.buttons] == ["New training"]
+    bench.window.messages.press_button(0)
+    assert bench.state.run.shown.get() is None and bench.state.main_action.get() == "start"
+
+
+def test_samples_that_are_gone_are_not_looked_at(bench: TrainBench, folder: Path) -> None:
+    bench.start(folder)
+    for step in (10, 40, 70, 90):
+        bench.draw(step)
+    bench.state.scrub(2)
+    bench.draw(30)  # the run went back to an earlier save
+    assert [one.step for one in bench.state.run.samples] == [10, 30]
+    assert bench.state.scrubbed.get() is None

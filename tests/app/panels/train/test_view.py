@@ -289,3 +289,13 @@ def _check_inside(page: QWidget) -> None:
         if widget.isVisible() and widget.parentWidget() is not None and not widget.isWindow():
             end = widget.mapTo(frame, widget.rect().topRight()).x()
             assert end <= min(right, frame.width()) + 1, f"{widget} {widget.accessibleName()} ends at {end}"
+
+
+def test_samples_of_the_same_step_replace_each_other(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    settle()
+    for _ in range(2):  # the last step draws when it is due, and again at the end
+        parts.bench.draw(30)
+    settle()
+    assert parts.stage.watch.timeline.samples == tuple(parts.state.run.samples)
+    assert len(parts.stage.watch.timeline.samples) == 1

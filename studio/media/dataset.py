@@ -180,11 +180,12 @@ def labels_of(names: list[str], classes: tuple[str, ...], name: str) -> np.ndarr
     """
     if not classes:
         return None
-    empty = [each for each in classes if each not in names]
+    numbers = {each: number for number, each in enumerate(classes)}
+    empty = sorted(numbers.keys() - set(names))
     if empty:
         reason = f'has a sub-folder without anything to learn from, "{empty[0]}"'
         raise FileRefused(name, reason, "Fill it, move it elsewhere, or train without classes.")
-    return np.array([classes.index(each) for each in names], np.int64)
+    return np.array([numbers[each] for each in names], np.int64)
 
 
 # ── a folder ─────────────────────────────────────────────────────────────────────────────────────

@@ -75,11 +75,7 @@ class ImportReport:
 
 
 class TooFewArtworks(FileRefused):
-    """Reports that a folder holds too few artworks; `report` says what happened to its files."""
-
-    def __init__(self, name: str, reason: str, report: ImportReport) -> None:
-        super().__init__(name, reason)
-        self.report = report
+    """Reports that a folder or a pack holds too few artworks, with what happened to its files."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +213,7 @@ def _load_folder(
     if report_of_all.used < 2:
         thing = "sounds" if preparer.is_sound else "pictures"
         reason = f"has too few {thing} to learn from ({_counts_text(report_of_all)})"
-        raise TooFewArtworks(display_name(source.name), reason, report_of_all)
+        raise TooFewArtworks(display_name(source.name), reason)
     kept, held = split_keys(different)
     numbers = labels_of([labels[key] for key in (*kept, *held)], classes, name)
     sides = [np.stack([different[key] for key in keys]) for keys in (kept, held)]
@@ -330,9 +326,8 @@ def _load_pack(source: Path, shape: Shape) -> Dataset:
     train, train_labels = _select(train, train_labels, learned)
     report = ImportReport(len(train) + len(test), sounds=sounds, similar=similar)
     if len(train) < 1 or len(test) < 1:
-        raise FileRefused(
-            name, f"has too few {'sounds' if sounds else 'pictures'} to learn from ({_counts_text(report)})"
-        )
+        thing = "sounds" if sounds else "pictures"
+        raise TooFewArtworks(name, f"has too few {thing} to learn from ({_counts_text(report)})")
     names = parts.get("label_names", np.array([], str)).reshape(-1)
     labels = tuple(display_name(str(label)) for label in names)
     return Dataset(

@@ -142,7 +142,7 @@ def _load_training_data(
             return found
         except FileRefused as refusal:
             yield messages.message(done, done, is_last=True)
-            if "to learn from" not in refusal.reason or refusal.hint:
+            if not isinstance(refusal, dataset.TooFewArtworks):
                 raise
             needed = (
                 "At least 1 is needed." if config.sample_rate else f"At least {dataset.MIN_LEARNED + 1} are needed."

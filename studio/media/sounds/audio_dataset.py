@@ -100,7 +100,7 @@ def _load_folder(
     )
     if not found:
         reason = f"has no sounds to learn from (0 usable, {len(gathered.skipped)} skipped)"
-        raise TooFewArtworks(name, reason, counts)
+        raise TooFewArtworks(name, reason)
     kept, held = split_keys(found)
     train, test = (tuple(found[key][0] for key in keys) for keys in (kept, held))
     labels = [found[key][1] for key in (*kept, *held)]
@@ -149,7 +149,7 @@ def _load_pack(source: Path, name: str, rate: int, columns: Sequence[str]) -> Ge
         sides.append((tuple(waves), labels))
     (train, train_labels), (test, test_labels) = sides
     if not train or not test:
-        raise FileRefused(name, f"has too few sounds to learn from ({len(train)} and {len(test)} held out)")
+        raise TooFewArtworks(name, f"has too few sounds to learn from ({len(train)} and {len(test)} held out)")
     named = tuple(tuple(display_name(kind.replace("_", " ")) for kind in sort) for sort in sorts)
     report = ImportReport(len(train) + len(test), sounds=True, damaged=tuple(damaged))
     return RecordingDataset(train, test, train_labels, test_labels, named, report, name)

@@ -41,8 +41,6 @@ WORK = 4 * 10**10
 """Multiplications, about, that the prices of a model's test artworks may take: some four seconds."""
 FEWEST, MOST = 9, 400
 """Artworks that are priced, however long or short they take. Of nine, a mean of 50 may be wrong by 29."""
-SLOW = {"realnvp": 100}
-"""Artworks of families whose price takes far longer than its multiplications: 400 took 13 and 19 seconds."""
 WHOLE = "STUDIO_WHOLE_FIGURES" in os.environ
 """Whether as many are priced as the card knows, under the mixture of all classes. It takes an hour."""
 SPREADS: dict[type[Model], tuple[float, float]] = {
@@ -138,7 +136,7 @@ def test_held_out_artworks_are_at_a_percentile_of_50_on_average(
     artworks, classes = held_out(shipped)
     elements = math.prod(card.shape[-2:] if card.medium == "picture" else card.shape)
     drawn = elements if loaded.model.can_inpaint else 1
-    count = min(len(artworks), SLOW.get(card.family, MOST), max(WORK // (card.parameters * drawn), FEWEST))
+    count = min(len(artworks), MOST, max(WORK // (card.parameters * drawn), FEWEST))
     if WHOLE:
         count = min(len(artworks), SPREAD_ARTWORKS)
         classes = None

@@ -156,7 +156,8 @@ def _with_options(args: argparse.Namespace, config: "TrainingConfig") -> "Traini
             name, _, value = option.partition("=")
             if name not in fields[part]:
                 raise ground.WrongUse(f'There is no option "{name}". There are: {", ".join(fields[part])}.')
-            fields[part][name] = value.split(",") if "," in value else value or "true"
+            is_list = isinstance(fields[part][name], list | tuple)
+            fields[part][name] = value.split(",") if is_list else value or "true"
     try:
         return msgspec.convert(fields, TrainingConfig, strict=False)
     except msgspec.ValidationError as error:

@@ -176,11 +176,12 @@ def labels_of(names: list[str], classes: tuple[str, ...], name: str) -> np.ndarr
     """
     if not classes:
         return None
-    empty = [each for each in classes if each not in names]
+    numbers = {each: number for number, each in enumerate(classes)}
+    empty = sorted(numbers.keys() - set(names))
     if empty:
         reason = f'has a sub-folder without anything to learn from, "{empty[0]}"'
         raise FileRefused(name, reason, "Fill it, move it elsewhere, or train without classes.")
-    return np.array([classes.index(each) for each in names], np.int64)
+    return np.array([numbers[each] for each in names], np.int64)
 
 
 # ── a folder ─────────────────────────────────────────────────────────────────────────────────────
@@ -325,9 +326,8 @@ def _load_pack(source: Path, shape: Shape) -> Dataset:
     train, train_labels = _select(train, train_labels, learned)
     report = ImportReport(len(train) + len(test), sounds=sounds, similar=similar)
     if len(train) < 1 or len(test) < 1:
-        raise TooFewArtworks(
-            name, f"has too few {'sounds' if sounds else 'pictures'} to learn from ({_counts_text(report)})"
-        )
+        thing = "sounds" if sounds else "pictures"
+        raise TooFewArtworks(name, f"has too few {thing} to learn from ({_counts_text(report)})")
     names = parts.get("label_names", np.array([], str)).reshape(-1)
     labels = tuple(display_name(str(label)) for label in names)
     return Dataset(

@@ -23,7 +23,7 @@ SHORTEST = 0.05
 """Seconds of the shortest recording."""
 FORMAT = 1
 """The version of this preparation. Count it up if the same file would become another artwork."""
-_DAMAGE = ("cut off", "damaged", "checksum", "no numbers")
+_DAMAGE = ("cut off", "damaged", "checksum", "not numbers")
 """Words that mark a note about damage: every such note has one of them."""
 _FRAME = 0.01
 """Seconds of sound that are judged at once when silence is trimmed."""

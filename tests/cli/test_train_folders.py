@@ -16,6 +16,7 @@ from PIL import Image
 from studio import cli
 from studio.library import models
 from studio.media import folder_scan
+from studio.media.pictures import image
 
 POSIX_ONLY = pytest.mark.skipif(os.name == "nt", reason="Windows has neither such links nor such names")
 Make = Callable[[Path], Path]
@@ -208,12 +209,15 @@ def test_options_for_files_are_stored_with_the_run(
 ) -> None:
     source = pictures(tmp_path / "odd", 8)
     options = ("--prepare", "fitting=pad", "--prepare", "ground=255,0,0", "--augment", "shift=1")
-    assert train(source, *options, "--augment", "quarter_turns") == 0
+    excluded = image.hash_file(source / "0.png", 10_000)
+    assert train(source, *options, "--augment", "quarter_turns", "--prepare", f"excluded={excluded}") == 0
+    assert '"0.png" is excluded by you' in capsys.readouterr().err
     stored = (studio_home / "runs" / "mine" / "study.json").read_text()
     for words in ('"fitting": "pad"', '"shift": 1', '"quarter_turns": true'):
         assert words in stored
     assert re.search(r'"ground": \[\s*255,\s*0,\s*0\s*\]', stored)
     for wrong, words in (
+        (("--prepare", "ground=white"), "An option is not usable: preparation.ground"),
         (("--prepare", "fitting=stretch"), "An option is not usable: preparation.fitting"),
         (("--augment", "rotate=3"), 'There is no option "rotate". There are: shift, quarter_turns, colour'),
     ):

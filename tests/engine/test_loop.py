@@ -577,7 +577,7 @@ def test_the_end_of_input_ends_the_process(process: Process, model: str) -> None
     process.ask(sample("a", model=model, seeds=1000))
     process.until(Notice if model == "long step" else PicturesPreview)
     process.stdin.close()
-    process.wait(LIMIT)
+    assert process.wait(LIMIT) in (0, 1)  # between two steps, or after the time that a step is given
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")

@@ -52,6 +52,17 @@ def test_the_chosen_colour_lies_behind_transparent_parts(tmp_path: Path) -> None
     assert usual[0, 7].tolist() == red[0, 7].tolist() == [0, 0, 255]
 
 
+def test_numbers_that_are_none_count_as_damage(tmp_path: Path) -> None:
+    heights = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
+    heights[2, 2] = np.nan
+    Image.fromarray(heights).save(tmp_path / "heights.tiff")
+    assert prepared(tmp_path / "heights.tiff", (1, 8, 8)).damage == "values that are not numbers became black"
+    wave = np.sin(np.arange(8000, dtype=np.float32))
+    wave[[5, 900]] = np.nan
+    soundfile.write(tmp_path / "wave.wav", wave, 8000, "FLOAT")
+    assert prepared(tmp_path / "wave.wav", (), 8000).damage == "2 samples that were not numbers became silence"
+
+
 def test_a_thumbnail_shows_a_picture_as_it_is_prepared(wide: Path) -> None:
     thumbnail = prepared(wide, (1, 8, 8), fitting="pad", ground=RED).thumbnail
     assert thumbnail.shape == (THUMBNAIL, THUMBNAIL, 3)

@@ -153,7 +153,7 @@ def test_the_place_of_the_first_pictures_or_their_failure_is_printed(
 
 @pytest.mark.parametrize("name", ["run", "environment", "libraries", "machine", "saying"])
 def test_an_old_python_can_read_set_up_far_enough_to_say_that_it_is_too_old(name: str) -> None:
-    ast.parse((PACKAGING / f"{name}.py").read_text("utf-8"), feature_version=(3, 8))
+    assert ast.parse((PACKAGING / f"{name}.py").read_text("utf-8"), feature_version=(3, 8)).body
 
 
 # ── the real file ────────────────────────────────────────────────────────────────────────────────

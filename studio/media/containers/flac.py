@@ -120,13 +120,13 @@ def _fault_of_last_frame(file: BinaryIO, info: _Info, last: _Frame, stop: int) -
     """Return what is wrong with the last frame if it cannot be decoded."""
     try:
         flac_frame.frame_length(read_bytes_at(file, last.at, stop - last.at), last.header)
+    except flac_frame.DamagedFrame:
+        return BROKEN
     except EOFError:
         if 0 < info.longest <= stop - last.at or not any(read_bytes_at(file, stop - _MIN_ZEROS, _MIN_ZEROS)):
             return BROKEN
         return CUT if info.samples > last.end else TORN
-    except flac_frame.DamagedFrame:
-        pass  # the same verdict as for a frame that is whole but cannot be decoded
-    return BROKEN
+    return BROKEN  # it is whole but cannot be decoded
 
 
 def _notes_on_lost_frames(file: BinaryIO, info: _Info, last: _Frame, stop: int) -> tuple[str, ...]:

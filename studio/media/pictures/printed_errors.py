@@ -21,13 +21,10 @@ def capture_printed_errors() -> Iterator[list[bytes]]:
         yield printed
         return
     reading, writing = os.pipe()
-    try:
+    if hasattr(os, "set_blocking"):  # Windows before Python 3.12 has no such pipe, so nothing is captured
         os.set_blocking(writing, False)  # what does not fit is dropped; otherwise the library would wait for ever
         os.dup2(writing, 2)
-    except AttributeError:  # Windows before Python 3.12 has no such pipe, so nothing is captured
-        pass
-    finally:
-        os.close(writing)
+    os.close(writing)
     try:
         yield printed
     finally:

@@ -74,14 +74,6 @@ def load_recordings_in_steps(
     return (yield from _load_folder(source, name, FilePreparer((), rate, preparation), store))
 
 
-def open_for_training(path: Path, rate: int, *, centred: bool = True) -> np.ndarray:
-    """Open a sound file as (samples,) int16 at a rate in Hz. Channels are mixed. Raises FileRefused with the reason.
-
-    `centred`: whether an offset is removed; a pack is used as it is.
-    """
-    return as_samples(decoder.open_recording(path, rate, centred=centred))
-
-
 def as_samples(found: Recording) -> np.ndarray:
     """Return a recording as (samples,) int16. Raises FileRefused with the reason if it is too short or too quiet."""
     check_recording(found)

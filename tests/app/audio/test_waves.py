@@ -267,10 +267,13 @@ def test_silence_is_no_start(exploring: AppState, engine: FakeEngine, tmp_path: 
     assert not isinstance(engine.sent[-1], Encode) and not exploring.explore.importing.busy.get()
 
 
-def test_a_song_is_refused_with_its_length(exploring: AppState, tmp_path: Path, qtbot: QtBot) -> None:
+def test_a_song_is_refused_with_its_length(
+    exploring: AppState, engine: FakeEngine, tmp_path: Path, qtbot: QtBot
+) -> None:
     (tmp_path / "song.wav").write_bytes(export.encode_wav_bytes(np.zeros(100_000, np.int16), 44_100, {}))
     exploring.explore.open_file(tmp_path / "song.wav")
     saved(exploring, qtbot, "is 2.3 seconds long, and a single cycle has at most 8,192 samples")
+    assert not isinstance(engine.sent[-1], Encode) and not exploring.explore.importing.busy.get()
 
 
 # ── a wavetable between two takes ────────────────────────────────────────────────────────────────

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from studio.media import decoder
 from studio.media.containers.streams import BROKEN, CUT
 from studio.media.pictures.image import FileRefused
-from studio.media.sounds.audio_dataset import RecordingDataset, load_recordings_in_steps, open_for_training
+from studio.media.sounds.audio_dataset import RecordingDataset, as_samples, load_recordings_in_steps
 
 DATA = Path(__file__).parents[3] / "../shared/data"
 needs_packs = pytest.mark.skipif(not (DATA / "packs").is_dir(), reason="the packs of sounds are not here")
@@ -126,7 +127,7 @@ def test_messy_files_are_opened_or_refused_with_a_reason() -> None:
         if path.is_dir():
             continue
         try:
-            wave = open_for_training(path, 16_000)
+            wave = as_samples(decoder.open_recording(path, 16_000))
         except FileRefused as refusal:
             assert refusal.reason
             continue

@@ -11,7 +11,6 @@ from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.core.text import timestamp
 from studio.app.files.opening import to_model_shape
-from studio.app.model_browser.model_list import file_hash
 from studio.app.takes.start import Start
 from studio.library import storage
 from studio.library.models import InstalledModel
@@ -52,7 +51,7 @@ class RenderInput:
         return Work(
             medium=self.trained.card.medium,
             model=self.trained.card.name,
-            model_hash=file_hash(self.trained),
+            model_hash=self.trained.file_hash_if_found,
             seed=self.seed,
             temperature=self.temperatures,
             sliders=self.sliders,

@@ -11,7 +11,6 @@ from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.files.exporting import Exporter
-from studio.app.model_browser.model_list import file_hash
 from studio.app.panels.explore.rendering import LiveRender
 from studio.library import storage
 from studio.library.work import Work
@@ -52,7 +51,7 @@ class WavetableExport(State):
         scene = self._render.shown_input
         if scene is None or scene.trained.card.medium != "sound":
             return ()
-        model_hash = file_hash(scene.trained)
+        model_hash = scene.trained.file_hash_if_found
         return tuple(index for index, take in enumerate(self._takes.get()) if take.work.model_hash == model_hash)
 
     def save_wavetable(self, index: int) -> None:

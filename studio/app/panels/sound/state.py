@@ -16,7 +16,7 @@ from studio.app.files.exporting import AudioFormat, Exporter
 from studio.app.files.opening import OpenedSound, read_sound
 from studio.app.generation import parameters
 from studio.app.generation.parameters import Parameters, default_record, record_of_work
-from studio.app.model_browser.model_list import ModelList, file_hash
+from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
 from studio.app.panels.sound import temperature_curve as heats
 from studio.app.panels.sound.analysis import LoopFinder, RecordingBits
@@ -268,9 +268,15 @@ class SoundState(PanelState):
                 self.restore_take(take, "restore the work")
         else:
             work = Work(
-                medium="sound", sample_rate=found.rate, model=trained.card.name, model_hash=file_hash(trained), seed=0,
-                continued_samples=len(found.samples), source=found.name[:300], created=timestamp(),
-            )  # fmt: skip
+                medium="sound",
+                sample_rate=found.rate,
+                model=trained.card.name,
+                model_hash=trained.file_hash_if_found,
+                seed=0,
+                continued_samples=len(found.samples),
+                source=found.name[:300],
+                created=timestamp(),
+            )
             name = self._takes.add_take(Artwork(found.samples, work))
             source = {"take": name, "cut": len(found.samples) / found.rate}
             self.change(

@@ -13,7 +13,7 @@ import numpy as np
 from studio.app.core.artwork import Artwork
 from studio.app.core.earlier_settings import GRID
 from studio.app.core.text import timestamp
-from studio.library import storage
+from studio.library import file_names, storage
 from studio.library.storage import NotSaved
 from studio.library.work import ModelMixture, StoredArray, Work
 from studio.media import export
@@ -131,7 +131,7 @@ class BatchRun:
         if cell.picture is None or not cell.finished:
             return None
         work = self.work_of(cell)
-        return Artwork(cell.picture, work, storage.clean_name(f"{self.model}-{cell.seed}{work.file_suffix}"))
+        return Artwork(cell.picture, work, file_names.clean_name(f"{self.model}-{cell.seed}{work.file_suffix}"))
 
 
 # ── kept over a restart ──────────────────────────────────────────────────────────────────────────

@@ -12,7 +12,7 @@ from studio.app.core.request import Request
 from studio.app.core.text import timestamp
 from studio.app.files.opening import to_model_shape
 from studio.app.takes.start import Start
-from studio.library import storage
+from studio.library import file_names
 from studio.library.models import InstalledModel
 from studio.library.work import Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Decoded, DecodeLatent, Failed
@@ -64,7 +64,7 @@ class RenderInput:
     def file_name(self) -> str:
         """Suggest a file name."""
         stem = Path(self.start.source).stem if self.start is not None else str(self.seed)
-        return storage.clean_name(
+        return file_names.clean_name(
             f"{self.trained.card.name}-{stem}.{'wav' if self.trained.card.medium == 'sound' else 'png'}"
         )
 

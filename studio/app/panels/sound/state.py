@@ -28,7 +28,7 @@ from studio.app.panels.sound.silence import SilenceWatch
 from studio.app.panels.sound.source import SoundSource
 from studio.app.takes.selection import TakeSelection
 from studio.app.takes.store import TakeStore
-from studio.library import storage
+from studio.library import file_names
 from studio.library.models import InstalledModel
 from studio.library.work import Work
 
@@ -311,7 +311,7 @@ class SoundState(PanelState):
         work = self.source.to_work()
         if trained is None or work is None:
             return None
-        name = storage.clean_name(f"{trained.card.name}-{work.seed}{form.ending}")
+        name = file_names.clean_name(f"{trained.card.name}-{work.seed}{form.ending}")
         return Artwork(self.player.samples.copy(), work, name)
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────

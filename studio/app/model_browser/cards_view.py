@@ -13,12 +13,13 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QFrame, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from studio.app.core.guard import guarded
 from studio.app.model_browser.model_list import ModelList
 from studio.app.model_browser.model_rows import ModelFilter, ModelRemark, ModelRows, makes_no_recordings, no_remark
 from studio.app.widgets.icons import icon_pixmap
+from studio.app.widgets.item_views import set_up_item_view
 from studio.app.widgets.theme import Theme
 from studio.app.widgets.thumbnail import draw_thumbnail, picture_thumbnail
 from studio.library.card import Card
@@ -166,14 +167,11 @@ class CardList(QListView):
         self._rows = ModelRows(models, self, model_filter, remark, headed=not big)
         self.setModel(self._rows)
         self.setItemDelegate(_CardPainter(self, theme, models))
-        self.setProperty("role", "bare")
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setAccessibleName("Models")
+        set_up_item_view(self, "Models")
         self.setMouseTracking(True)
         self.setSelectionMode(QListView.SelectionMode.NoSelection)
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollMode(QListView.ScrollMode.ScrollPerPixel)
-        self.setStyleSheet("activate-on-singleclick: 0;")
         self._showing = False
         self._on_star = False
         """Whether the mouse was pressed on a star, which chooses no model."""
@@ -184,10 +182,10 @@ class CardList(QListView):
             self.setFlow(QListView.Flow.LeftToRight)
             self.setWrapping(False)
             self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+            self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
             self.activated.connect(lambda index: self.model_opened.emit(self.model_at(index).card.name))
             models.favourites.changed.connect(self._sort_rows)
         else:
-            self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
             self.clicked.connect(self.open_model)
             models.favourites.changed.connect(self.viewport().update)  # rows keep their places under the pointer
         self._rows.modelReset.connect(self._covers.clear)

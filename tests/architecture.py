@@ -64,7 +64,10 @@ TABLE = {  # the longest name that fits a file is its part; a part may always im
     "studio.app.takes": _app(FEATURES),
     "studio.app.generation": _app(FEATURES + " studio.app.takes"),
     "studio.app.panels": _app(FEATURES + " studio.app.takes studio.app.generation"),
-    "studio.app.app_state": _app(FEATURES + " studio.app.takes studio.app.generation studio.app.panels"),
+    "studio.app.file_opener": _app(FEATURES + " studio.app.panels"),
+    "studio.app.app_state": _app(
+        FEATURES + " studio.app.takes studio.app.generation studio.app.panels studio.app.file_opener"
+    ),
     "studio.app.window": _app("studio.app"),
     "studio.app.main": _app("studio.app"),
     "studio.app.fault_log": _app("studio.app"),

@@ -1,7 +1,6 @@
-"""Holds the state of the whole window: its panels, its engine, dropped files and the saved settings."""
+"""Holds the state of the whole window: its panels, its engine and the saved settings."""
 
 import base64
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -21,31 +20,28 @@ from studio.app.core.request import Request
 from studio.app.core.smoothing import Smoothing
 from studio.app.core.undo import UndoHistory
 from studio.app.engine.client import EngineClient
-from studio.app.files import drops
+from studio.app.file_opener import FileOpener, PanelStates
 from studio.app.files.clipboard import Clipboard
 from studio.app.files.export_settings import ExportSettings
 from studio.app.files.exporting import Exporter
 from studio.app.files.folders import Folders
 from studio.app.maps.surprisal import SurprisalMaps
 from studio.app.maps.uncertainty import UncertaintyMaps
-from studio.app.model_browser.explorable import has_sliders
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.complete.state import CompleteState
 from studio.app.panels.explore.state import ExploreState
 from studio.app.panels.generate.state import GenerateState
-from studio.app.panels.sound.state import NO_MODEL, SoundState
+from studio.app.panels.sound.state import SoundState
 from studio.app.panels.train.state import TrainState
 from studio.app.takes.store import TakeStore
 from studio.library import storage
 from studio.library.models import InstalledModel
 from studio.media import decoder
-from studio.media.names import display_name
 from studio.wire.messages import AnyEvent, Diagnosis, Doctor, Failed, Ready
 
 PANELS = ("generate", "explore", "complete", "sound", "train", "library")
 ThemeName = Literal["system", "light", "dark"]
 ContrastName = Literal["system", "normal", "high"]
-PanelStates = GenerateState | ExploreState | CompleteState | SoundState | TrainState
 READING_TIME = 8000
 """Milliseconds that a message stays after its cause has gone, so that it can be read."""
 SECOND_WINDOW = (
@@ -115,7 +111,6 @@ class AppState(State):
         self.export_settings = ExportSettings(self.smoothing.smooth, self)
         self.folders = Folders(self)
         self.clipboard = Clipboard(self.messages, self.export_settings, self)
-        self.clipboard.file_pasted.connect(lambda path: self.open_dropped([path]))
         self.exporter = Exporter(self.messages, self.jobs, self.export_settings, self.folders, self)
         self.wave_synth = WaveSynth(self.sound_card, self.messages)
         self.surprisal = SurprisalMaps(self.engine, self.messages)
@@ -150,11 +145,16 @@ class AppState(State):
         self.contrast: Value[ContrastName] = Value("system", self)
         self.geometry: Value[bytes] = Value(b"", self)
         """The bytes of QWidget.saveGeometry."""
-        self._chosen_model: dict[str, InstalledModel] = {}
-        """The model of pictures and the model of waves that were chosen last."""
         self._death_reason = ""
         """What the engine last reported about itself."""
         self._doctor = Request(self.engine, "doctor", "latest", self)
+        self._opener = FileOpener(
+            self.panel, self._panels, self.explore, self.complete, self.sound, self.train, self.models, self.messages
+        )
+        self.open_file = self._opener.open_file
+        self.open_dropped = self._opener.open_dropped
+        self.drop_text = self._opener.drop_text
+        self.clipboard.file_pasted.connect(lambda path: self.open_dropped([path]))
 
     def _declare_fields(self) -> None:
         """Declare what is kept over a restart: values of the window itself, and whole states."""
@@ -197,6 +197,19 @@ class AppState(State):
         if name in PANELS:
             self.panel.set(name)
 
+    def stop_job(self) -> None:
+        """Stop the job of the open panel, else the running one."""
+        player = self.sound.player
+        if self.panel.get() == "sound" and (player.making.get() or player.playing.get()):
+            player.stop()
+            return
+        entries = self.jobs.jobs.get()
+        batch = (self.complete if self.panel.get() == "complete" else self.generate).batch
+        if batch.running.get():
+            batch.stop_run()
+        elif entries:
+            self.jobs.stop_job(entries[0].job)
+
     def run_doctor(self) -> None:
         """Ask Doctor about this computer; the answer arrives in `findings`."""
         self._doctor.ask(lambda job: Doctor(job=job))
@@ -209,100 +222,7 @@ class AppState(State):
         """Show the folder that holds the window's log."""
         self.messages.reveal_requested.emit(window_log_path())
 
-    # ── drops ────────────────────────────────────────────────────────────────────────────────────
-
-    def drop_text(self, paths: Sequence[Path]) -> str:
-        """Return what a drop of these files would do, as `Open in Explore`, or why it would do nothing."""
-        kind = drops.file_kind(paths)
-        match self._panel_for(kind):
-            case "sound" if self.sound.model.get() is None:
-                return NO_MODEL
-            case "sound" if kind == "wave":
-                return "Continue this sound"
-            case "complete":
-                return "Open in Complete"
-        return drops.drop_text(kind, paths)
-
-    def _panel_for(self, kind: drops.FileKind) -> str:
-        """Return the panel that opens a file; empty if none does."""
-        here = self.panel.get()
-        if kind in ("recording", "recorded work") or (kind == "wave" and here == "sound"):
-            return "sound"
-        if kind in ("picture", "work") and here == "complete":
-            return "complete"
-        return "explore" if kind in ("picture", "wave", "work") else ""
-
-    def open_file(self, path: Path) -> None:
-        """Open a file in the open panel, if it can show it; else in Explore, or in Sound if it is a recording."""
-        kind = drops.file_kind([path])
-        if kind == "unread sound":
-            self.messages.show_message(drops.drop_text(kind, [path]), "warn")
-        elif self._panel_for(kind) == "sound":
-            self._open_in("sound", kind, path)
-        else:
-            self._open_in("complete" if self.panel.get() == "complete" else "explore", kind, path)
-
-    def open_dropped(self, paths: Sequence[Path]) -> None:
-        """Open the dropped files, as `drop_text` announces."""
-        kind = drops.file_kind(paths)
-        panel = self._panel_for(kind)
-        if panel:
-            self._open_in(panel, kind, paths[0])
-            if len(paths) > 1:
-                one = "continues one recording" if panel == "sound" else "shows one"
-                name = display_name(paths[0].name)
-                self.messages.show_message(f'Only "{name}" was opened. {panel.capitalize()} {one} at a time.')
-        elif kind == "folder":
-            self.train.open_folder(paths[0])
-        elif kind in ("model", "pickle"):
-            self.models.add_model(paths[0], self._choose_added)
-        else:
-            self.messages.show_message(drops.drop_text(kind, paths), "warn")
-
-    def _open_in(self, panel: str, kind: drops.FileKind, path: Path) -> None:
-        if panel == "sound":
-            self.sound.open_file(path)
-        elif panel == "complete":
-            self.complete.canvas.open_file(path)
-        else:
-            self._choose_explore_model(kind)
-            self.explore.open_file(path)
-
-    def _choose_explore_model(self, kind: drops.FileKind) -> None:
-        """Give Explore a model for a picture or a wave: the open panel's model, else the one chosen last.
-
-        A model without sliders is used only if no other can be, or if Explore is open and shows it.
-        """
-        makes = {"picture": "picture", "wave": "sound"}.get(kind, "")
-        now = self.explore.model.get()
-        in_use = {name: panel.model.get() for name, panel in self._panels.items()}
-        chosen = (in_use.get(self.panel.get()), self._chosen_model.get(makes), *in_use.values())
-        suitable = [
-            each
-            for each in (*chosen, *self.models.cards.get())
-            if each is not None and each.card.medium == makes and not each.card.sample_rate
-        ]
-        shown = now if self.panel.get() == "explore" else None
-        suitable.sort(key=lambda each: each != shown and not has_sliders(each))
-        if suitable and suitable[0] != now:
-            title = suitable[0].card.title
-            self.explore.choose_model(suitable[0].card.name)
-            if now is not None:
-                self.messages.show_message(f'Explore opens it with "{title}". Undo brings "{now.card.title}" back.')
-
-    def _remember_model(self, trained: InstalledModel | None) -> None:
-        if trained is not None and not trained.card.sample_rate:
-            self._chosen_model[trained.card.medium] = trained
-
-    def _choose_added(self, trained: InstalledModel) -> None:
-        """Choose an added model in the open panel, or open a panel that can use it."""
-        panel = self.panel.get()
-        if trained.card.sample_rate:
-            panel = "sound"
-        elif panel in ("sound", "train") or (panel == "complete" and not trained.card.can_inpaint):
-            panel = "generate"
-        self._panels[panel].choose_model(trained.card.name)
-        self.show_panel(panel)
+    # ── panels ───────────────────────────────────────────────────────────────────────────────────
 
     def _play_model(self, panel: str, name: str) -> None:
         """Open a model that the panel Train made in another panel."""
@@ -363,7 +283,7 @@ class AppState(State):
         self.wave_synth.letters_play.set(self.preferences.single_keys.get())
         for panel in self._panels.values():
             self.models.cards.changed.connect(panel.settle)
-            panel.model.changed.connect(self._remember_model)
+            panel.model.changed.connect(self._opener.remember_model)
         self.sound.sound_opened.connect(lambda: self.panel.set("sound"))
         self.explore.picture_opened.connect(lambda: self.panel.set("explore"))
         self.complete.canvas.picture_opened.connect(lambda: self.panel.set("complete"))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from studio import __version__, streams
-from studio.library import models, storage
+from studio.library import file_names, models, storage
 from studio.media import names
 from studio.media.pictures import image
 from studio.media.pictures.enlarging import MAX_SIDE
@@ -233,7 +233,7 @@ def free_output_file(wanted: Path, ending: str) -> Path:
     target = wanted.with_suffix(ending)
     storage.create_parent(wanted)
     folder = storage.create_parent(target)
-    return storage.next_free_path(folder, target.stem, ending) if os.path.lexists(target) else target
+    return file_names.next_free_path(folder, target.stem, ending) if os.path.lexists(target) else target
 
 
 def number_between(kind: Callable[[str], Any], least: float, most: float) -> Callable[[str], Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.cli import arguments, command
-from studio.library import models, storage
+from studio.library import file_names, models, storage
 from studio.library.work import StoredArray, Work, encode_png, encode_wav, is_beyond_precision
 from studio.media import names
 from studio.media.pictures import image
@@ -98,6 +98,6 @@ def _report_round_trip(
         created=arguments.time_stamp(),
     )
     sound = trained.card.medium == "sound"
-    target = storage.next_free_path(folder, path.stem, ".wav" if sound else ".png")
+    target = file_names.next_free_path(folder, path.stem, ".wav" if sound else ".png")
     storage.write_file(target, encode_wav(shown.picture, work) if sound else encode_png(shown.picture, work, size))
     return target.name

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from studio.cli import arguments, command
-from studio.library import models, storage
+from studio.library import file_names, models, storage
 from studio.library.card import Card
 from studio.media import export
 from studio.media.pictures import image
@@ -113,6 +113,6 @@ def _print_score(args: argparse.Namespace, card: Card, scored: ScoredFile, more:
 
 def _save_map(scored: ScoredFile, folder: Path, scale: ColourScale) -> dict[str, Any]:
     """Save a picture and its map side by side, with a legend. Return the file and the ends of the scale."""
-    target = storage.next_free_path(folder, f"{scored.path.stem}-bits", ".png")
+    target = file_names.next_free_path(folder, f"{scored.path.stem}-bits", ".png")
     storage.write_file(target, export.encode_png_bytes(draw_plate(scored.picture, scored.found.bits, scale)))
     return {"map": str(target), "low": scale.low, "high": scale.high, "unit": scale.description[0].split(" ", 1)[1]}

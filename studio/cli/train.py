@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from studio.cli import command as ground
 from studio.cli.interruption import Interruption
-from studio.library import model_names, models, storage
+from studio.library import file_names, model_names, models, storage
 from studio.media import names
 from studio.media.pictures import image
 from studio.wire import messages as wire
@@ -139,7 +139,7 @@ def _read_config(args: argparse.Namespace) -> "TrainingConfig":
         raise ground.WrongUse(str(error)) from None
     config = _with_options(args, config)
     name = config.name if args.name is None else args.name
-    if storage.clean_name(name) != name or not (storage.home_folder("runs") / name / "study.json").exists():
+    if file_names.clean_name(name) != name or not (storage.home_folder("runs") / name / "study.json").exists():
         _check_name(args, name)
     return with_name(config, name, retitle=not args.recipe) if name != config.name else config
 

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from pathlib import Path
 
-from studio.library import models, storage
+from studio.library import file_names, models, storage
 from studio.library.model_file import MODEL_SUFFIX, PICKLE_SUFFIXES
 
 MAX_MODEL_NAME = 100
@@ -24,7 +24,7 @@ def name_fault(name: str, folder: Path | None = None) -> str:
         return f"is longer than {MAX_MODEL_NAME} characters"
     if name.endswith((MODEL_SUFFIX, *PICKLE_SUFFIXES)):
         return "ends like a file"
-    if storage.clean_name(name) != name:  # a device of Windows, or a dot at the end, which Windows removes
+    if file_names.clean_name(name) != name:  # a device of Windows, or a dot at the end, which Windows removes
         return "is not a name that Windows allows"
     if name in _stems(models.shipped_folder()) and folder is None:
         return "is the name of a model that comes with the program"
@@ -39,7 +39,7 @@ def free_model_name(wanted: str, folder: Path | None = None) -> str:
     for ending in (MODEL_SUFFIX, *PICKLE_SUFFIXES):
         plain = plain.removesuffix(ending)
     stem = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("._-")[: MAX_MODEL_NAME - 10].strip("._-") or "model"
-    if storage.clean_name(stem) != stem:
+    if file_names.clean_name(stem) != stem:
         stem = f"my-{stem}"
     runs = _stems(storage.home_folder("runs"), "")
     number = 1

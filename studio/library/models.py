@@ -99,9 +99,18 @@ class InstalledModel:
         except OSError as error:
             raise unreadable_error(self.path, error) from None
 
+    @property
+    def file_hash_if_found(self) -> str:
+        """Return the hash of the file; empty if it is missing."""
+        try:
+            return self.file_hash
+        except BadModel:
+            return ""
+
     def has_hash(self, hash: str) -> bool:
-        """Return whether the file has this hash, or had it with an earlier card. Raises BadModel."""
-        return hash == self.file_hash or hash in self.card.former_hashes
+        """Return whether the file has this hash, or had it with an earlier card. A missing file has none."""
+        found = self.file_hash_if_found
+        return found != "" and hash in (found, *self.card.former_hashes)
 
 
 def shipped_folder() -> Path:

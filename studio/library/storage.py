@@ -16,7 +16,6 @@ import shutil
 import stat
 import sys
 import time
-import unicodedata
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,7 +23,7 @@ from typing import Literal
 
 import platformdirs
 
-from studio.library.obstacles import MAX_NAME_BYTES, describe_obstacle, why_not_a_file
+from studio.library.obstacles import describe_obstacle, why_not_a_file
 from studio.media.names import display_name
 
 if sys.platform == "win32":
@@ -53,9 +52,6 @@ _WHY: dict[int, SaveFailure] = {
     errno.ENOTDIR: "missing",
 }
 _KEPT = {".png": "The picture is still here.", ".wav": "The sound is still here.", ".flac": "The sound is still here."}
-_RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in "0123456789¹²³")}
-
-_LONGEST_ENDING = 12  # bytes; a longer ending is not kept when a file name is shortened
 
 _WRITER_THREADS = 16
 """Threads that write files at the same time, so that the disk serves them together (tests/benchmarks/saving.py)."""
@@ -276,34 +272,6 @@ def hash_bytes(data: bytes | bytearray | memoryview) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def next_free_path(folder: Path, stem: str, ending: str) -> Path:
-    """Return a free path in a folder, valid on every system: `STEM-0001.png`, then `STEM-0002.png` …"""
-    ending = "." + ending.lstrip(".")
-    stem = clean_name(stem, MAX_NAME_BYTES - len(f"-000000{ending}".encode()))
-    taken = re.compile(re.escape(_normalised_name(stem)) + r"-(\d{1,6})" + re.escape(_normalised_name(ending)))
-    highest = 0
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        numbers = (taken.fullmatch(_normalised_name(entry.name)) for entry in entries)
-        highest = max((int(number[1]) for number in numbers if number), default=0)
-    return Path(folder) / f"{stem}-{highest + 1:04d}{ending}"
-
-
-def clean_name(name: str, max_bytes: int = MAX_NAME_BYTES) -> str:
-    """Return a name of at most `max_bytes` bytes that is valid on every system.
-
-    Its ending is kept.
-    """
-    name = display_name(unicodedata.normalize("NFC", name)).replace("\ufffd", "_")
-    name = re.sub(r'[<>:"/\\|?*]', "_", name).strip(" .")
-    if name.split(".")[0].rstrip(" ").upper() in _RESERVED:
-        name = "_" + name
-    if len(name.encode()) > max_bytes:
-        ending = Path(name).suffix if len(Path(name).suffix.encode()) <= _LONGEST_ENDING else ""
-        stem = name[: len(name) - len(ending)].encode()[: max_bytes - len(ending.encode())]
-        name = stem.decode(errors="ignore").rstrip(" .") + ending
-    return name or "untitled"
-
-
 # ── details ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -433,14 +401,6 @@ def _is_running(process: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _normalised_name(name: str) -> str:
-    """Return a key that is equal for names that some file systems cannot distinguish.
-
-    These ignore case and composition.
-    """
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _write_error(path: Path, error: OSError, size: int) -> NotSaved:

@@ -244,6 +244,7 @@ def test_the_hash_is_that_of_the_file_and_follows_it(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(BadModel, match="m.safetensors"):
         _ = trained.file_hash
+    assert trained.file_hash_if_found == "" and not trained.has_hash("")
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])

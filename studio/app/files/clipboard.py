@@ -11,7 +11,7 @@ from studio.app.core.messages import Messages
 from studio.app.core.observable import State
 from studio.app.files.export_settings import ExportSettings
 from studio.app.files.exporting import encode_artwork
-from studio.library import storage
+from studio.library import file_names, storage
 from studio.library.storage import NotSaved
 from studio.library.work import Work, encode_png
 from studio.media import export
@@ -62,7 +62,7 @@ class Clipboard(State):
     def _copy_sound(self, sound: Array, work: Work) -> None:
         """Copy a sound as a file, too. Some programs take no sounds from the clipboard."""
         folder = storage.home_folder("cache") / "copied"
-        path = folder / storage.clean_name(f"{work.model}-{work.seed}{work.file_suffix}")
+        path = folder / file_names.clean_name(f"{work.model}-{work.seed}{work.file_suffix}")
 
         def store() -> bytes:
             data = encode_artwork(Artwork(sound, work))

@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QStandardPaths
 
 from studio.app.core.observable import Field, State, Value
-from studio.library import storage
+from studio.library import file_names, storage
 from studio.library.obstacles import MAX_NAME_BYTES
 from studio.library.storage import NotSaved
 
@@ -82,8 +82,8 @@ class Folders(State):
 
 def numbered_names(name: str) -> Iterator[str]:
     """Yield a name that is allowed, then the same with numbers: `rose.png`, `rose-0001.png` …"""
-    wanted = Path(storage.clean_name(name))
+    wanted = Path(file_names.clean_name(name))
     yield wanted.name
-    stem = storage.clean_name(wanted.stem, MAX_NAME_BYTES - len(f"-000000{wanted.suffix}".encode()))
+    stem = file_names.clean_name(wanted.stem, MAX_NAME_BYTES - len(f"-000000{wanted.suffix}".encode()))
     for number in itertools.count(1):
         yield f"{stem}-{number:04d}{wanted.suffix}"

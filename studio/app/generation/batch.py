@@ -119,14 +119,15 @@ class Batch(State):
     @property
     def size(self) -> tuple[int, int] | None:
         """Return (height, width) of the pictures, if their model is installed."""
-        return self.trained.card.picture_size if self.trained is not None else None
+        trained = self.trained
+        return trained.card.picture_size if trained is not None else None
 
     @property
     def rows(self) -> int:
         """Return how many rows are drawn one after another; 0 for pictures drawn whole."""
-        return (
-            self.size[0] if self.trained is not None and self.trained.card.can_inpaint and self.size is not None else 0
-        )
+        trained = self.trained
+        size = trained.card.picture_size if trained is not None and trained.card.can_inpaint else None
+        return size[0] if size is not None else 0
 
     def start_run(self, parameters: Parameters, prepare: Callable[[], object], temperature_map: str = "") -> None:
         """Make other pictures by these parameters; during a run, begin again when it has ended.

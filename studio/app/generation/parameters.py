@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject
 from studio.app.core.observable import Field, Record, State, Value, within
 from studio.app.core.undo import ChangeStep
 from studio.app.generation.run import BatchRun, Cell
-from studio.app.model_browser.model_list import ModelList, file_hash
+from studio.app.model_browser.model_list import ModelList
 from studio.library.card import Card
 from studio.library.models import InstalledModel
 from studio.library.work import ModelMixture, Work
@@ -46,9 +46,9 @@ class ModelMix(State):
     def chosen_mix(self) -> ModelMixture | None:
         """What goes into a run that begins now."""
         other = self._models.find_model(self.name.get()) if self.name.get() else None
-        return (
-            ModelMixture(model=other.card.name, model_hash=file_hash(other), share=self.share.get()) if other else None
-        )
+        if other is None:
+            return None
+        return ModelMixture(model=other.card.name, model_hash=other.file_hash_if_found, share=self.share.get())
 
 
 def can_mix(one: InstalledModel, other: InstalledModel) -> bool:
@@ -255,7 +255,9 @@ class Parameters(State):
         self._seed_used = first = self.seed.get()
         card = trained.card
         mix = self.mix.chosen_mix()
-        run = BatchRun(card.name, file_hash(trained), self.temperature.get(), self.label.get(), card.medium, mix)
+        run = BatchRun(
+            card.name, trained.file_hash_if_found, self.temperature.get(), self.label.get(), card.medium, mix
+        )
         return run, [Cell((first + n) % SEED_LIMIT) for n in range(self.number.get())]
 
     def _sizes(self) -> tuple[int, ...]:

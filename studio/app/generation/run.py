@@ -13,7 +13,7 @@ import numpy as np
 from studio.app.core.artwork import Artwork
 from studio.app.core.earlier_settings import GRID
 from studio.app.core.text import timestamp
-from studio.library import storage
+from studio.library import file_names, storage
 from studio.library.storage import NotSaved
 from studio.library.work import ModelMixture, StoredArray, Work
 from studio.media import export
@@ -131,7 +131,7 @@ class BatchRun:
         if cell.picture is None or not cell.finished:
             return None
         work = self.work_of(cell)
-        return Artwork(cell.picture, work, storage.clean_name(f"{self.model}-{cell.seed}{work.file_suffix}"))
+        return Artwork(cell.picture, work, file_names.clean_name(f"{self.model}-{cell.seed}{work.file_suffix}"))
 
 
 # ── kept over a restart ──────────────────────────────────────────────────────────────────────────
@@ -169,21 +169,22 @@ def read_run(name: str = "grid") -> tuple[BatchRun, tuple[Cell, ...]] | None:
             return None
         array = open_picture(_path(name)).array  # in this process, because every byte is as it was written
         said = GRID.to_present(json.loads(export.png_texts(data)[KEY]))
-        model, digest, temperature, label, *kind = said["run"]
+        model, digest, temperature, label, kind = said["run"]
         drawn = said["drawn"]
-        sound = kind == ["sound"]
+        sound = kind == "sound"
         stack = np.split(array[..., : int(said["channels"])], len(drawn))
         stack = [np.ascontiguousarray(row).reshape(-1).view("<i2") for row in stack] if sound else stack
         parts = dict(zip(drawn, map(np.ascontiguousarray, stack), strict=True))
-        labels, following = said.get("labels", {}), said.get("following", {})
-        bys = {str(seed): msgspec.convert(by, DrawnWith) for by, seeds in said.get("drawn_with", ()) for seed in seeds}
+        labels = said["labels"]
+        following = said["following"]
+        bys = {str(seed): msgspec.convert(by, DrawnWith) for by, seeds in said["drawn_with"] for seed in seeds}
         cells = tuple(
             Cell(int(seed), parts[seed], 1, 1, drawn[seed], labels.get(seed), following.get(seed), bys.get(seed))
             if seed in parts
             else Cell(int(seed))
             for seed in map(str, said["seeds"])
         )
-        mix = msgspec.convert(said.get("mix"), ModelMixture | None)
+        mix = msgspec.convert(said["mix"], ModelMixture | None)
         return BatchRun(str(model), str(digest), float(temperature), label, "sound" if sound else "picture", mix), cells
     except (FileRefused, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError):
         return None  # only a convenience was lost: every picture can be made again from its seed

@@ -4,9 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import (
-    QAbstractListModel,
     QModelIndex,
-    QObject,
     QPersistentModelIndex,
     QRect,
     QRectF,
@@ -15,11 +13,13 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import QFontMetrics, QKeyEvent, QMouseEvent, QPainter, QPen, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QFrame, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from studio.app.core.guard import guarded
 from studio.app.model_browser.model_list import ModelList
+from studio.app.model_browser.model_rows import ModelFilter, ModelRemark, ModelRows, makes_no_recordings, no_remark
 from studio.app.widgets.icons import icon_pixmap
+from studio.app.widgets.item_views import set_up_item_view
 from studio.app.widgets.theme import Theme
 from studio.app.widgets.thumbnail import draw_thumbnail, picture_thumbnail
 from studio.library.card import Card
@@ -37,101 +37,6 @@ WIDE_FROM = 500
 
 STAR_WIDTH = 44
 """Width in logical pixels of the star at the right end of a row."""
-
-ModelFilter = Callable[[Any], bool]
-"""Which models a list offers."""
-
-ModelRemark = Callable[[Any], str]
-"""Returns the text that a list adds to a model's card; empty for most models."""
-
-
-def makes_no_recordings(trained: InstalledModel) -> bool:
-    """Whether it makes whole pictures or waves; recordings have a panel of their own."""
-    return not trained.card.sample_rate
-
-
-def no_remark(trained: InstalledModel) -> str:
-    """No remark."""
-    return ""
-
-
-class _ModelRows(QAbstractListModel):
-    """Lists the models of a state: favourites first, and below headings if `headed`."""
-
-    def __init__(
-        self, models: ModelList, parent: QObject, model_filter: ModelFilter, remark: ModelRemark, headed: bool
-    ) -> None:
-        super().__init__(parent)
-        self._models = models
-        self._filter = model_filter
-        self._headed = headed
-        self.remark = remark
-        self._search_words: list[str] = []
-        self.entries: tuple[Any, ...] = ()
-        """The rows: models, and headings as text."""
-        self.update_rows()
-        models.cards.changed.connect(self.update_rows)
-
-    def set_search(self, typed: str) -> None:
-        """Keep only the models whose cards contain every typed word."""
-        self._search_words = typed.lower().split()
-        self.update_rows()
-
-    def update_rows(self) -> None:
-        self.beginResetModel()
-        entries: list[Any] = []
-        for heading, held in self._models.sections():
-            found = [trained for trained in held if self._filter(trained) and self._matches(trained.card)]
-            if found and self._headed:
-                entries.append(heading)
-            entries.extend(found)
-        self.entries = tuple(entries)
-        self.endResetModel()
-
-    def _matches(self, card: Card) -> bool:
-        said = (
-            card.title,
-            card.subject,
-            card.family_title,
-            card.name,
-            card.training_data,
-            card.group_heading,
-            card.sampling_text,
-        )
-        text = " ".join(said).lower()
-        return all(word in text for word in self._search_words)
-
-    @guarded(0)
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(self.entries)
-
-    @guarded(Qt.ItemFlag.NoItemFlags)
-    def flags(self, index: Index) -> Qt.ItemFlag:
-        heading = not index.isValid() or isinstance(self.entries[index.row()], str)
-        return Qt.ItemFlag.NoItemFlags if heading else super().flags(index)
-
-    @guarded(None)
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        entry = self.entries[index.row()]
-        if isinstance(entry, str):
-            return entry if role == Qt.ItemDataRole.AccessibleTextRole else None
-        card = entry.card
-        if role == Qt.ItemDataRole.AccessibleTextRole:
-            favourite = ", favourite" if card.name in self._models.favourites.get() else ""
-            said = (
-                card.title,
-                card.family_title,
-                card.subject,
-                self.remark(entry),
-                card.sampling_text,
-                card.held_out_text,
-            )
-            return f"{', '.join(filter(None, said))}{favourite}"
-        return (
-            f"{card.name}: {card.subject}, {card.sampling_text}, {card.held_out_text}"
-            if role == Qt.ItemDataRole.ToolTipRole
-            else None
-        )
 
 
 class _CardPainter(QStyledItemDelegate):
@@ -259,17 +164,14 @@ class CardList(QListView):
         self.big = big
         self._covers: dict[tuple[str, int], list[QPixmap]] = {}
         self.remark = remark
-        self._rows = _ModelRows(models, self, model_filter, remark, headed=not big)
+        self._rows = ModelRows(models, self, model_filter, remark, headed=not big)
         self.setModel(self._rows)
         self.setItemDelegate(_CardPainter(self, theme, models))
-        self.setProperty("role", "bare")
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setAccessibleName("Models")
+        set_up_item_view(self, "Models")
         self.setMouseTracking(True)
         self.setSelectionMode(QListView.SelectionMode.NoSelection)
         self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollMode(QListView.ScrollMode.ScrollPerPixel)
-        self.setStyleSheet("activate-on-singleclick: 0;")
         self._showing = False
         self._on_star = False
         """Whether the mouse was pressed on a star, which chooses no model."""
@@ -280,10 +182,10 @@ class CardList(QListView):
             self.setFlow(QListView.Flow.LeftToRight)
             self.setWrapping(False)
             self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+            self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
             self.activated.connect(lambda index: self.model_opened.emit(self.model_at(index).card.name))
             models.favourites.changed.connect(self._sort_rows)
         else:
-            self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
             self.clicked.connect(self.open_model)
             models.favourites.changed.connect(self.viewport().update)  # rows keep their places under the pointer
         self._rows.modelReset.connect(self._covers.clear)

@@ -83,7 +83,7 @@ class ModelList(State):
         """The model that made a work, or one of its name; says nothing."""
         named = self.find_model(work.model)
         known = ([named] if named is not None else []) + list(self.cards.get())
-        same = (trained for trained in known if _has_had_hash(trained, work.model_hash))
+        same = (trained for trained in known if trained.has_hash(work.model_hash))
         return next(same, named)
 
     def find_or_report_maker(self, work: Work) -> InstalledModel | None:
@@ -95,7 +95,7 @@ class ModelList(State):
             self._messages.show_message(_missing_model_text(work), "warn", add, until=(self.cards.changed,))
             return None
         odd = []
-        if not _has_had_hash(trained, work.model_hash):
+        if not trained.has_hash(work.model_hash):
             odd.append(f'Another model named "{work.model}" made this work. It may come out differently.')
         if work.label is not None and not 0 <= work.label < len(trained.card.classes):
             odd.append(f'It names class {work.label}, which "{trained.card.title}" does not have. Any class is used.')
@@ -148,19 +148,3 @@ def _missing_model_text(work: Work) -> str:
         f'This work was made with "{work.model}", which is not here. It was made from {start} at temperature {heat}. '
         "To make it again, add that model."
     )
-
-
-def file_hash(trained: InstalledModel) -> str:
-    """The hash of a model's file, empty where the file is gone."""
-    try:
-        return trained.file_hash
-    except BadModel:
-        return ""
-
-
-def _has_had_hash(trained: InstalledModel, hash: str) -> bool:
-    """Return whether a model's file has this hash, or had it with an earlier card."""
-    try:
-        return trained.has_hash(hash)
-    except BadModel:
-        return False

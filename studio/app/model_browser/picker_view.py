@@ -7,8 +7,9 @@ from PySide6.QtGui import QIcon, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import QFrame, QLineEdit, QVBoxLayout, QWidget
 
 from studio.app.core.guard import guarded
-from studio.app.model_browser.cards_view import CardList, ModelFilter, ModelRemark, makes_no_recordings, no_remark
+from studio.app.model_browser.cards_view import CardList
 from studio.app.model_browser.model_list import ModelList
+from studio.app.model_browser.model_rows import ModelFilter, ModelRemark, makes_no_recordings, no_remark
 from studio.app.widgets.controls import Button, Label, announce, paint_arrow
 from studio.app.widgets.styling import when_visible
 from studio.app.widgets.theme import Theme

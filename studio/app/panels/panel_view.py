@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 from studio.app.core.observable import Value
 from studio.app.core.undo import UndoHistory
 from studio.app.generation.batch import Batch
-from studio.app.model_browser.cards_view import ModelFilter, ModelRemark, makes_no_recordings, no_remark
+from studio.app.model_browser.model_rows import ModelFilter, ModelRemark, makes_no_recordings, no_remark
 from studio.app.takes.selection import TakeSelection
 from studio.app.widgets.action import Action
 

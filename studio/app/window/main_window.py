@@ -1,7 +1,6 @@
 """Builds the window: rail, bar, stage, inspector, strip, queue and message line."""
 
 import sys
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -41,6 +40,7 @@ from studio.app.window.layout import DRAWER_ABOVE, WindowGrid, WindowParts
 from studio.app.window.message_bar import MessageBar
 from studio.app.window.pages import EnginePage, HelpPage, SettingsPage
 from studio.app.window.panel_list import list_panels
+from studio.app.window.panel_views import PanelViews
 from studio.app.window.rail import Rail
 from studio.app.window.take_strip import TakeStripController
 from studio.app.window.top_bar import TopBar
@@ -49,18 +49,6 @@ MIN_SIZE = (1024, 700)
 
 POLL_INTERVAL = 50
 """Milliseconds between two checks whether a mouse button is still pressed."""
-
-
-class PanelViews(dict[str, PanelView]):
-    """Holds the panels that were built, by key. `views[key]` builds the panel if it is not here."""
-
-    def __init__(self, build: Callable[[str], PanelView]) -> None:
-        super().__init__()
-        self._build = build
-
-    def __missing__(self, key: str) -> PanelView:
-        self[key] = self._build(key)
-        return self[key]
 
 
 class MainWindow(QWidget):
@@ -111,8 +99,14 @@ class MainWindow(QWidget):
         self.job_box = JobBox(theme)
         self.message = MessageBar(theme)
         self._regions = (
-            self.rail, self.bars, self.stage, self.inspector, self.strip, self.job_box, self.message,
-        )  # fmt: skip
+            self.rail,
+            self.bars,
+            self.stage,
+            self.inspector,
+            self.strip,
+            self.job_box,
+            self.message,
+        )
         for part in self._regions:
             part.setParent(self)
         self.settings = SettingsPage(theme, self.state)
@@ -317,7 +311,7 @@ class MainWindow(QWidget):
                 Action(entry.title, (f"Ctrl+{number}",), partial(state.show_panel, entry.key))
                 for number, entry in enumerate(self.entries.values(), 1)
             ),
-            Action("Stop", stop, self.stop_job),
+            Action("Stop", stop, state.stop_job),
             Action("Undo", ("Ctrl+Z",), state.undo),
             Action("Redo", redo, state.redo),
             Action("Open…", ("Ctrl+O",), self.ask_file),
@@ -395,19 +389,6 @@ class MainWindow(QWidget):
             self.dialogs.ask_source_folder(self.state.train.open_folder)
             return
         self.dialogs.ask_file(SOUNDS if self.open_key == "sound" else WORKS, self.state.open_file)
-
-    def stop_job(self) -> None:
-        """Stop the job of the open panel, else the running one."""
-        player = self.state.sound.player
-        if self.open_key == "sound" and (player.making.get() or player.playing.get()):
-            player.stop()
-            return
-        entries = self.state.jobs.jobs.get()
-        grid = (self.state.complete if self.open_key == "complete" else self.state.generate).batch
-        if grid.running.get():
-            grid.stop_run()
-        elif entries:
-            self.state.jobs.stop_job(entries[0].job)
 
     def add_model(self) -> None:
         self.dialogs.ask_file("Models (*.safetensors)", self.state.models.add_model)

@@ -30,7 +30,7 @@ from studio.app.panels.complete.encoding import CompletionEncoder
 from studio.app.panels.complete.ranking import RankBy, Ranking
 from studio.app.takes.selection import TakeSelection
 from studio.app.takes.store import TakeStore
-from studio.library import storage
+from studio.library import file_names
 from studio.library.models import InstalledModel
 from studio.library.work import Work
 from studio.wire import messages as wire
@@ -305,7 +305,7 @@ class CompleteState(PanelState):
                 model=run.model, model_hash=run.model_hash, seed=cell.seed, label=cell.label, source=hole.source,
                 ancestors=line, created=timestamp(),
             )  # fmt: skip
-            name = storage.clean_name(f"{Path(hole.source).stem or run.model}-{cell.seed}.png")
+            name = file_names.clean_name(f"{Path(hole.source).stem or run.model}-{cell.seed}.png")
             if cell.picture is not None:
                 found.append(Artwork(cell.picture, work, name))
         return found

@@ -11,9 +11,8 @@ from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.core.text import timestamp
 from studio.app.files.opening import to_model_shape
-from studio.app.model_browser.model_list import file_hash
 from studio.app.takes.start import Start
-from studio.library import storage
+from studio.library import file_names
 from studio.library.models import InstalledModel
 from studio.library.work import Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Decoded, DecodeLatent, Failed
@@ -52,7 +51,7 @@ class RenderInput:
         return Work(
             medium=self.trained.card.medium,
             model=self.trained.card.name,
-            model_hash=file_hash(self.trained),
+            model_hash=self.trained.file_hash_if_found,
             seed=self.seed,
             temperature=self.temperatures,
             sliders=self.sliders,
@@ -65,7 +64,7 @@ class RenderInput:
     def file_name(self) -> str:
         """Suggest a file name."""
         stem = Path(self.start.source).stem if self.start is not None else str(self.seed)
-        return storage.clean_name(
+        return file_names.clean_name(
             f"{self.trained.card.name}-{stem}.{'wav' if self.trained.card.medium == 'sound' else 'png'}"
         )
 

@@ -11,9 +11,8 @@ from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.files.exporting import Exporter
-from studio.app.model_browser.model_list import file_hash
 from studio.app.panels.explore.rendering import LiveRender
-from studio.library import storage
+from studio.library import file_names
 from studio.library.work import Work
 from studio.media.sounds.wavetable import FRAME_COUNT
 from studio.wire import messages as wire
@@ -52,7 +51,7 @@ class WavetableExport(State):
         scene = self._render.shown_input
         if scene is None or scene.trained.card.medium != "sound":
             return ()
-        model_hash = file_hash(scene.trained)
+        model_hash = scene.trained.file_hash_if_found
         return tuple(index for index, take in enumerate(self._takes.get()) if take.work.model_hash == model_hash)
 
     def save_wavetable(self, index: int) -> None:
@@ -61,7 +60,7 @@ class WavetableExport(State):
         if begin is None or index not in self.target_takes() or self.running.get():
             return
         end = self._takes.get()[index].work
-        name = storage.clean_name(f"{Path(begin.name).stem}-to-take-{index + 1}.wav")
+        name = file_names.clean_name(f"{Path(begin.name).stem}-to-take-{index + 1}.wav")
         proposed = self._exporter.name_for(replace(begin, work=begin.work.wavetable_to(end), name=name))
         self._messages.file_requested.emit(proposed, lambda path: self._start(begin.work, end, path))
 

@@ -15,7 +15,7 @@ from studio.app.panels.generate.rewind import Marker, Rewind, RewindBase
 from studio.app.takes import tree
 from studio.app.takes.selection import TakeSelection
 from studio.app.takes.store import TakeStore
-from studio.library import storage
+from studio.library import file_names
 from studio.wire.messages import Array
 
 
@@ -135,7 +135,7 @@ class Enlarged(State):
         text = tree.take_title(takes, tree.find_parents(takes), place)
         picture = to_model_shape(take.array, self._models.find_maker(take.work))
         file = take.work.name or f"{take.work.model}-{take.work.seed}"
-        artwork = Artwork(picture, take.work, storage.clean_name(f"{file}{take.work.file_suffix}"))
+        artwork = Artwork(picture, take.work, file_names.clean_name(f"{file}{take.work.file_suffix}"))
         return EnlargedItem(picture, text, take.work.seed, artwork=artwork, is_sound=take.work.medium == "sound")
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────

@@ -15,7 +15,6 @@ from studio.app.core.observable import EngineProtocol, Record, State, Value
 from studio.app.core.request import Request
 from studio.app.core.text import FIGURE_SPACE, timestamp
 from studio.app.maps.uncertainty import UncertaintyMaps
-from studio.app.model_browser.model_list import file_hash
 from studio.library.models import InstalledModel
 from studio.library.work import FixedPixel, ModelMixture, RedrawnFromRow, Work
 from studio.wire.messages import AnyCommand, AnyEvent, Array, Failed, Inpaint, PicturesPreview, Sample
@@ -174,7 +173,7 @@ class Rewind(State):
         rewound = RedrawnFromRow(row=marker.row, fixed_pixels=marker.pixels_below)
         return Work(
             model=base.trained.card.name,
-            model_hash=file_hash(base.trained),
+            model_hash=base.trained.file_hash_if_found,
             seed=seed,
             temperature=(temperature,),
             label=label,

@@ -8,7 +8,6 @@ from PySide6.QtCore import QObject, Signal
 from studio.app.core.observable import Record, State, Value
 from studio.app.core.text import timestamp
 from studio.app.generation.parameters import Parameters
-from studio.app.model_browser.model_list import file_hash
 from studio.app.panels.sound import temperature_curve as heats
 from studio.app.panels.sound.live_edit import Edit, SettingsRecord
 from studio.app.panels.sound.player import SoundPlayer
@@ -91,7 +90,7 @@ class LiveSettings(State):
             medium="sound",
             sample_rate=self._player.rate,
             model=trained.card.name,
-            model_hash=file_hash(trained),
+            model_hash=trained.file_hash_if_found,
             seed=self._parameters.seed.get(),
             temperature=(heats.temperature_at(curve, self.cut.get()),),
             temperature_curve=curve if len(curve) > 1 else (),

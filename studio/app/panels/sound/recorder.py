@@ -8,7 +8,6 @@ from studio.app.core.observable import State
 from studio.app.core.text import duration, timestamp
 from studio.app.core.undo import ChangeStep
 from studio.app.files.opening import MAX_SECONDS
-from studio.app.model_browser.model_list import file_hash
 from studio.app.panels.sound.player import SoundPlayer
 from studio.app.panels.sound.source import SoundSource
 from studio.app.takes.store import TakeStore
@@ -59,9 +58,16 @@ class Recorder(State):
             self._messages.show_message(nothing, until=(player.recording.changed,))
             return
         work = Work(
-            medium="sound", sample_rate=player.rate, model=trained.card.name, model_hash=file_hash(trained), seed=seed,
-            continued_samples=len(heard), source="recorded here", ancestors=self._source.lineage, created=timestamp(),
-        )  # fmt: skip
+            medium="sound",
+            sample_rate=player.rate,
+            model=trained.card.name,
+            model_hash=trained.file_hash_if_found,
+            seed=seed,
+            continued_samples=len(heard),
+            source="recorded here",
+            ancestors=self._source.lineage,
+            created=timestamp(),
+        )
         self._change("recording", takes={self._takes.add_take(Artwork(heard, work)): True})
         text = f"Recorded {duration(len(heard) / player.rate)} of what was heard. It is among your takes."
         self._messages.show_message(

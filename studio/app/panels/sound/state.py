@@ -16,7 +16,7 @@ from studio.app.files.exporting import AudioFormat, Exporter
 from studio.app.files.opening import OpenedSound, read_sound
 from studio.app.generation import parameters
 from studio.app.generation.parameters import Parameters, default_record, record_of_work
-from studio.app.model_browser.model_list import ModelList, file_hash
+from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
 from studio.app.panels.sound import temperature_curve as heats
 from studio.app.panels.sound.analysis import LoopFinder, RecordingBits
@@ -28,7 +28,7 @@ from studio.app.panels.sound.silence import SilenceWatch
 from studio.app.panels.sound.source import SoundSource
 from studio.app.takes.selection import TakeSelection
 from studio.app.takes.store import TakeStore
-from studio.library import storage
+from studio.library import file_names
 from studio.library.models import InstalledModel
 from studio.library.work import Work
 
@@ -268,9 +268,15 @@ class SoundState(PanelState):
                 self.restore_take(take, "restore the work")
         else:
             work = Work(
-                medium="sound", sample_rate=found.rate, model=trained.card.name, model_hash=file_hash(trained), seed=0,
-                continued_samples=len(found.samples), source=found.name[:300], created=timestamp(),
-            )  # fmt: skip
+                medium="sound",
+                sample_rate=found.rate,
+                model=trained.card.name,
+                model_hash=trained.file_hash_if_found,
+                seed=0,
+                continued_samples=len(found.samples),
+                source=found.name[:300],
+                created=timestamp(),
+            )
             name = self._takes.add_take(Artwork(found.samples, work))
             source = {"take": name, "cut": len(found.samples) / found.rate}
             self.change(
@@ -305,7 +311,7 @@ class SoundState(PanelState):
         work = self.source.to_work()
         if trained is None or work is None:
             return None
-        name = storage.clean_name(f"{trained.card.name}-{work.seed}{form.ending}")
+        name = file_names.clean_name(f"{trained.card.name}-{work.seed}{form.ending}")
         return Artwork(self.player.samples.copy(), work, name)
 
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────

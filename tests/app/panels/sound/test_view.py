@@ -565,7 +565,7 @@ def test_pricing_stands_in_the_queue_and_is_stopped_there(stage: Stage, tmp_path
 def test_the_stop_key_stops_computing_bits_if_nothing_plays(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
     recorded(stage, tmp_path)
     qtbot.waitUntil(stage.frame.job_box.first_job.isVisible)
-    stage.frame.stop_job()
+    stage.frame.state.stop_job()
     job = prices(stage)[-1].job
     assert stage.studio.engine.stopped == [job]
     stage.studio.engine.emit_events(Finished(job=job))

@@ -129,9 +129,9 @@ class Batch(State):
         )
 
     def start_run(self, parameters: Parameters, prepare: Callable[[], object], temperature_map: str = "") -> None:
-        """Make other pictures by these parameters; during a run, begin again when it has ended.
+        """Make new pictures with these parameters. If a run is at work, end it first.
 
-        `prepare` is called before they take the place of the present ones. The painted `temperature_map` is packed.
+        `prepare` is called before the new pictures replace the present ones. The painted `temperature_map` is packed.
         """
         trained = parameters.model.get()
         if trained is None:
@@ -161,9 +161,9 @@ class Batch(State):
     def apply_settings(
         self, parameters: Parameters, packed_map: str = "", temperature_map: Array | None = None
     ) -> DrawSettings | None:
-        """Have the run draw by changed parameters from its next row on.
+        """Change the parameters of the run from its next row on.
 
-        Returns what the run then draws by; None if nothing changed. `packed_map` is `temperature_map` packed.
+        Returns the changed settings; None if nothing changed. `packed_map` is `temperature_map` packed.
         Parameters of another model apply to another run.
         """
         run = self.run
@@ -259,7 +259,7 @@ class Batch(State):
         self._offer_rest(f"{why} {text}", button)
 
     def _offer_rest(self, text: str, button: str, severity: Severity = "failed") -> None:
-        """Keep what is drawn of a run that ended early, and offer to make the rest. Nothing follows by itself."""
+        """Keep the rows that a run drew before it ended early, and offer to make the rest. Start no other run."""
         self._repeats = 0
         self._end_job(self._wording().stopped_text(self.cells.get()))
         self._messages.show_message(text.strip(), severity, (button, self.continue_run), until=(self.running.changed,))
@@ -287,7 +287,7 @@ class Batch(State):
         self._write_run()
 
     def _update_derived(self) -> None:
-        """Update every value that follows from others."""
+        """Update every value that depends on others."""
         running = self.running.get()
         cells = self.cells.get()
         self.can_continue.set(not running and any(not cell.finished for cell in cells))

@@ -75,7 +75,7 @@ class LoopFinder(State):
         self._messages.show_message(text, "failed", until=(self.busy.changed, self._player.loop.changed))
 
     def _clear_status(self) -> None:
-        """Clear the figures, because the loop changed or there was no answer."""
+        """Clear the figures after a change of the loop, or after an answer failed to come."""
         self._request.cancel()
         self.status_text.set("")
 

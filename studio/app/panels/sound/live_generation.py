@@ -38,7 +38,7 @@ JOB_SECONDS = 20.0
 
 
 class LiveGeneration(State):
-    """Makes the end of a sound with a model, a little ahead of the ear.
+    """Makes new samples at the end of a sound with a model, a little ahead of playback.
 
     Samples that an edit replaces play on until the new ones are there. If those come too late, `edit_late` hands the
     edit back, to be submitted again from a later sample on. One edit at a time is under way.
@@ -49,13 +49,13 @@ class LiveGeneration(State):
     grew = Signal()
     """Samples were added or removed."""
     progressed = Signal()
-    """More can be heard, or the last of it is made."""
+    """Emitted when new samples were added, or when the last sample was made."""
     edit_ready = Signal()
-    """An edit can be submitted now."""
+    """Emitted when an edit can be submitted."""
     edit_late = Signal(object)
-    """This Edit came too late, or making ended before it. It must be submitted again."""
+    """Emitted with an Edit that came too late, or that the job ended before. It must be submitted again."""
     edit_failed = Signal(object)
-    """The engine refused this Edit."""
+    """Emitted with an Edit that the engine refused."""
 
     def __init__(
         self, engine: EngineProtocol, messages: Messages, buffer: SoundBuffer, parent: QObject | None = None
@@ -63,7 +63,7 @@ class LiveGeneration(State):
         super().__init__(parent)
         self._messages = messages
         self.writer = ChunkWriter(buffer)
-        """The writer adds what is made at the end of the buffer."""
+        """The writer, which adds the generated samples at the end of the buffer."""
         self._request = Request(engine, "perform", "single", self, at_once=self.writer.handle_event)
         self._request.progressed.connect(self._use_part)
         self._request.failed.connect(self._show_failure)
@@ -76,9 +76,9 @@ class LiveGeneration(State):
         self.speed: Value[float] = Value(0.0, self)
         """Seconds that are made in a second of work, of late; 0 where that is not known."""
         self.spare = INITIAL_SPARE
-        """Seconds that the engine is given to make an edit. They follow what it needed lately."""
+        """The seconds that the engine gets to make an edit, adapted to its recent speed."""
         self.lead = INITIAL_LEAD
-        """Seconds of new samples that must be ready when an edit takes over. They follow what was needed lately."""
+        """The seconds of new samples that must be ready before an edit is applied, adapted to recent gaps."""
         self._first_sample = 0
         self._allowed = 0.0
         self._edited_from = 0.0
@@ -101,22 +101,22 @@ class LiveGeneration(State):
 
     @property
     def begin_seconds(self) -> float:
-        """Return the second from which the present or last job makes the sound."""
+        """Return the second at which the samples of the present or last job begin."""
         return self._first_sample / self.buffer.rate
 
     @property
     def settings_from(self) -> float:
-        """Return the second from which all samples are made with the present settings."""
+        """Return the second after which all samples were made with the present settings."""
         return max(self.begin_seconds, self._edited_from)
 
     @property
     def is_waiting(self) -> bool:
-        """Return whether the engine has made all it may and waits for playback to catch up."""
+        """Return whether the engine has reached its limit and waits for playback to catch up."""
         return bool(self.job) and self.buffer.seconds - self.begin_seconds > self._allowed - CHUNK_SECONDS - 1e-6
 
     @property
     def settled_seconds(self) -> float:
-        """Return the second up to which no change of the user's is heard."""
+        """Return the second before which no change by the user can be heard."""
         pending = self._pending
         first = pending.edit.first_sample if pending is not None else self.next_editable_sample
         return first / self.buffer.rate
@@ -161,11 +161,11 @@ class LiveGeneration(State):
 
     @property
     def _lead_seconds(self) -> float:
-        """Return the seconds of new samples that must be there: the more, the slower they come."""
+        """Return the seconds of new samples that an edit needs: a slower engine needs more."""
         return min(self.lead / min(max(2 * (self.speed.get() - 1), 0.01), 1.0), MAX_LEAD)
 
     def _allowed_seconds(self) -> float:
-        """Return how many seconds the engine may have made: a little more than playback needs soon."""
+        """Return the length in seconds up to which the engine may generate: a little ahead of playback."""
         position = self.buffer.stream.position
         fast = self.speed.get() >= FASTER_THAN_REAL_TIME or not self.speed.get()
         soon = max(SHORT_DELAY, 3 * self._lead_seconds)
@@ -176,7 +176,7 @@ class LiveGeneration(State):
     # ── what is asked ────────────────────────────────────────────────────────────────────────────
 
     def start_job(self, command: StreamSound) -> None:
-        """Continue from the present end."""
+        """Start a job that continues the sound at its end."""
 
         def question(job: str) -> AnyCommand:
             self._first_sample = self.writer.open_job(job)
@@ -196,21 +196,21 @@ class LiveGeneration(State):
             self._ended()
 
     def truncate(self, first: int) -> None:
-        """Make nothing more, and remove the samples from a number on; what is heard plays up to there."""
+        """Stop the job and remove all samples from this one on. Playback continues up to it."""
         self.writer.close_job()
         self.buffer.truncate(first)
         self.stop_job()
         self.grew.emit()
 
     def update_allowance(self) -> None:
-        """Let the engine make as much as playback needs soon: less if it has proved to be fast."""
+        """Raise the engine's limit to what playback needs soon: less for a fast engine."""
         wanted = self._allowed_seconds()
         if self.job and abs(wanted - self._allowed) > 5 * CHUNK_SECONDS:
             self._allowed = wanted
             self._request.steer(allowed_seconds=wanted)
 
     def submit(self, edit: Edit) -> None:
-        """Have the engine replace the samples from an edit's first one on. Without a job there are none to replace."""
+        """Ask the engine to replace the samples from an edit's first one on. Without a job, replace none."""
         if not self.job:
             return
         lead = round(self._lead_seconds * self.buffer.rate)
@@ -236,13 +236,13 @@ class LiveGeneration(State):
         self.grew.emit()
 
     def note_gap(self) -> None:
-        """Note a gap: the lead of new samples was too short."""
+        """Note a gap in playback: too few new samples were ready."""
         self.lead = min(LEAD_GROWTH * self.lead, MAX_LEAD)
 
     # ── what is answered ─────────────────────────────────────────────────────────────────────────
 
     def _use_part(self, event: AnyEvent) -> None:
-        """Note what the engine has made; the samples are in the buffer already."""
+        """Handle the event of new samples, which are in the buffer already."""
         if isinstance(event, SoundChunk):
             self.speed.set(event.speed)
             self._check_edit()
@@ -255,7 +255,7 @@ class LiveGeneration(State):
         self._messages.show_message(said, "failed", until=(self.making.changed, self.ended))
 
     def _show_loss(self, why: str) -> None:
-        """Keep playing what is made after the engine died."""
+        """Handle the death of the engine. Playback continues to the last sample that was generated."""
         self._ended()
         end = timecode(self.buffer.seconds)
         said = f"{why} The sound was made up to {end}, which is kept. Play continues from there."

@@ -1,4 +1,4 @@
-"""Records what is heard as a take, with every move and repeat."""
+"""Records the output as a take, with every move and repeat."""
 
 from PySide6.QtCore import QObject
 
@@ -40,13 +40,13 @@ class Recorder(State):
         player.ticked.connect(self._check_length)
 
     def start_recording(self, trained: InstalledModel, seed: int) -> None:
-        """Record what is heard from now on."""
+        """Start to record the output."""
         if not self._player.recording.get():
             self._by = trained, seed
             self._player.start_recording()
 
     def end_recording(self) -> None:
-        """Keep what was heard as a take, which can be continued like any recording."""
+        """End the recording and keep it as a take, which can be continued like any recording."""
         self._keep_recording("")
 
     def _keep_recording(self, why: str) -> None:

@@ -391,7 +391,7 @@ class AppState(State):
         self._update_surprisal()
         self.smoothing.follow_model()
         overlays = (self.surprisal, self.generate.batch.uncertainty, self.complete.batch.uncertainty)
-        kept: list[Value[Any]] = [overlay.on for overlay in overlays]  # nothing else is kept of them
+        kept: list[Value[Any]] = [overlay.on for overlay in overlays]  # their other values are not restored
         for state in (self, *self._kept_states.values()):
             kept += state.findChildren(Value) if state is not self.surprisal else ()
         for value in kept:
@@ -448,14 +448,14 @@ class AppState(State):
         self.autosave.close()
 
     def _records(self) -> list[Record]:
-        """All that leads back to takes."""
+        """Return all records that may name takes."""
         return [record for panel in self._panels.values() for record in panel.records()]
 
 
 def _keep() -> None:
-    """Let the engine that also generates run on after a training."""
+    """Do nothing: an engine that also generates continues after a training."""
 
 
 def _keep_one_on(overlay: SurprisalMaps | UncertaintyMaps, other: bool) -> None:
-    """An overlay that is on goes off where another one comes on."""
+    """Switch an overlay off if the other one is on."""
     overlay.set_on(overlay.on.get() and not other)

@@ -129,7 +129,7 @@ class Batch(State):
         )
 
     def start_run(self, parameters: Parameters, prepare: Callable[[], object], temperature_map: str = "") -> None:
-        """Make new pictures with these parameters. If a run is at work, end it first.
+        """Make new pictures with these parameters. During a run, let a new one follow it.
 
         `prepare` is called before the new pictures replace the present ones. The painted `temperature_map` is packed.
         """
@@ -149,7 +149,7 @@ class Batch(State):
         self._send_job(range(len(cells)))
 
     def stop_run(self) -> None:
-        """Stop now and keep what is drawn."""
+        """Stop the run and keep its pictures as far as they are drawn."""
         self._repeats = 0
         self._request.stop()
 
@@ -163,7 +163,7 @@ class Batch(State):
     ) -> DrawSettings | None:
         """Change the parameters of the run from its next row on.
 
-        Returns the changed settings; None if nothing changed. `packed_map` is `temperature_map` packed.
+        Returns the settings from then on; None if nothing changed. `packed_map` is `temperature_map` packed.
         Parameters of another model apply to another run.
         """
         run = self.run

@@ -1,4 +1,4 @@
-"""Model cards: large ones on the stage of a first launch, rows in the list of models."""
+"""Shows model cards: large on the stage of a first launch, as rows in the list of models."""
 
 from collections.abc import Callable
 from typing import Any
@@ -39,19 +39,19 @@ STAR_WIDTH = 44
 """Width in logical pixels of the star at the right end of a row."""
 
 ModelFilter = Callable[[Any], bool]
-"""Which models a list offers."""
+"""Returns whether a list offers a model."""
 
 ModelRemark = Callable[[Any], str]
 """Returns the text that a list adds to a model's card; empty for most models."""
 
 
 def makes_no_recordings(trained: InstalledModel) -> bool:
-    """Whether it makes whole pictures or waves; recordings have a panel of their own."""
+    """Return whether a model makes pictures or waves. Models of recordings have a panel of their own."""
     return not trained.card.sample_rate
 
 
 def no_remark(trained: InstalledModel) -> str:
-    """No remark."""
+    """Return an empty remark."""
     return ""
 
 
@@ -318,18 +318,18 @@ class CardList(QListView):
         )
 
     def step_size(self) -> QSize:
-        """From one card to the next."""
+        """Return the distance from one card to the next."""
         px = self._theme.scaled
         return QSize(px(CARD_SIZE[0] + 24), px(CARD_SIZE[1])) if self.big else QSize(px(200), px(ROW_HEIGHT))
 
     def cached_cover(self, key: tuple[str, int], draw: Callable[[], list[QPixmap]]) -> list[QPixmap]:
-        """The cover of a card; drawn once."""
+        """Return the cover of a card, which is drawn only once."""
         if key not in self._covers:
             self._covers[key] = draw()
         return self._covers[key]
 
     def show_model(self, trained: InstalledModel | None) -> None:
-        """The card of this model is the chosen one."""
+        """Mark the card of the chosen model."""
         index = self.index_of(trained.card.name) if trained is not None else QModelIndex()
         self._showing = True
         self.setCurrentIndex(index)

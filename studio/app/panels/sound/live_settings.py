@@ -58,7 +58,7 @@ class LiveSettings(State):
     # ── from the beginning ───────────────────────────────────────────────────────────────────────
 
     def clear_from(self, cut: float = 0.0) -> None:
-        """Remove the settings from the second `cut` on."""
+        """Forget all edits, and begin again at the second `cut`."""
         self.is_fresh = True
         self._edits = ()
         self.cut.set(cut)

@@ -51,7 +51,7 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 class Receiver(Protocol):
-    """Describes what the engine's client needs of a sender of commands."""
+    """Defines the methods that the engine's client calls on a sender of commands."""
 
     def receive_at_once(self, event: AnyEvent, /) -> object:
         """Handle an event in the thread that reads the engine, before `receive`."""

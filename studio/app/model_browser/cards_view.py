@@ -237,7 +237,7 @@ class _CardPainter(QStyledItemDelegate):
 
 
 class CardList(QListView):
-    """Shows models as cards or as rows. `chose` and `opened` carry the name of a model.
+    """Shows models as cards or as rows. `model_chosen` and `model_opened` carry its name.
 
     In a list of rows, a click chooses the model and opens it.
     """

@@ -30,7 +30,7 @@ from studio.wire.messages import Array
 
 
 class OriginalsCache(State):
-    """Keeps original pictures by key. The file is the truth; a picture that could not be written stays in memory."""
+    """Keeps original pictures by key. A picture that could not be written stays in memory."""
 
     def __init__(self, messages: Messages, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -221,7 +221,7 @@ class Canvas(State):
             )
 
     def _on_stretched(self, picture: OpenedPicture) -> None:
-        """Replace the picture on the canvas by the stretched one; mask and temperature map stay."""
+        """Replace the picture on the canvas by its stretched version. Mask and temperature map stay."""
         trained = self._model.get()
         if trained is not None:
             key = self.originals.add_picture(_to_model_shape(picture.with_arrays_exchanged().array, trained))

@@ -44,7 +44,7 @@ class Ranking(State):
         cells.changed.connect(lambda _: self._update_places())
 
     def clear_places(self) -> None:
-        """Forget the order before other completions come."""
+        """Forget the order before new completions arrive."""
         self.places.set(())
         self.show_all.set(False)
 
@@ -69,7 +69,7 @@ class Ranking(State):
 
     @property
     def set_following_priced(self) -> bool:
-        """Set whether the bits of what follows the hole are known."""
+        """Set whether the bits of the pixels after the hole are known."""
         return any(cell.following_log_prob is not None for cell in self.cells.get())
 
     def log_prob_of(self, index: int) -> float:

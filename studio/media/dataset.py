@@ -35,7 +35,7 @@ _PICTURES = "bytes of shape (number, height, width, channels)"
 
 @dataclass(frozen=True)
 class ImportReport:
-    """Reports what happened to the files of a folder."""
+    """Reports the outcome of every file of a folder."""
 
     used: int
     skipped: tuple[tuple[str, str], ...] = ()
@@ -75,7 +75,7 @@ class ImportReport:
 
 
 class TooFewArtworks(FileRefused):
-    """Reports that a folder holds too few artworks; `report` says what happened to its files."""
+    """Reports that a folder holds too few artworks. `report` lists the outcome of each file."""
 
     def __init__(self, name: str, reason: str, report: ImportReport) -> None:
         super().__init__(name, reason)
@@ -156,7 +156,7 @@ def list_files(source: Path) -> list[Path]:
 
 
 def class_folders(source: Path) -> tuple[str, ...]:
-    """Return the names of a folder's sub-folders, which are its classes if the user says so. Raises FileRefused."""
+    """Return the names of a folder's sub-folders, which can serve as classes. Raises FileRefused."""
     try:
         with os.scandir(source) as entries:
             names = [

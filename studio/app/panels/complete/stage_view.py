@@ -91,10 +91,12 @@ class CompleteWorkspace(QWidget):
 
     def __init__(self, theme: Theme, state: CompleteState) -> None:
         super().__init__()
-        self._theme, self._state = theme, state
+        self._theme = theme
+        self._state = state
         self.tools = BrushToolBar(theme, state)
         self.canvas = MaskView(theme)
-        self.first, self.rest = ElidedLabel("", "strong", RIGHT), ElidedLabel("", "soft", RIGHT)
+        self.first = ElidedLabel("", "strong", RIGHT)
+        self.rest = ElidedLabel("", "soft", RIGHT)
         self.range_label = (Label("Most typical", "strong"), Label("Strangest", "strong"))
         self.scale = TypicalityView(theme)
         self.grid = ResultsView(theme, state.surprisal, state.batch.uncertainty)

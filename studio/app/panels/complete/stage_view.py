@@ -39,7 +39,8 @@ class BrushToolBar(QWidget):
     def __init__(self, theme: Theme, state: CompleteState) -> None:
         super().__init__()
         painting = state.canvas.brush
-        self._tool, self._compact = "", False
+        self._tool = ""
+        self._compact = False
         self.buttons: dict[str, Button] = {}
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""Tests a sound that is changed while it plays: without a gap, and what is heard is what is kept."""
+"""Tests changes of a sound during playback: there is no gap, and the heard sound equals the kept one."""
 
 import random
 from collections.abc import Callable
@@ -80,7 +80,7 @@ class Desk:
         self.hand.turn(wish)
 
     def say(self, first: int, seconds: float, height: int, speed: float = 2.5) -> None:
-        """Let the engine make so many seconds."""
+        """Let the engine make this many seconds of sound."""
         for at in range(first, first + round(seconds * RATE), BLOCK // 2):
             samples = np.full(BLOCK // 2, height, np.int16)
             bits = np.full(BLOCK // 2, height, np.float32)
@@ -108,7 +108,7 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 
 def as_it_was(desk: Desk) -> None:
-    """Check that what was heard is what is kept, without a gap."""
+    """Check that the heard sound equals the kept one, without a gap."""
     heard = desk.whole()
     np.testing.assert_array_equal(heard[EDGE:], desk.reel.samples[EDGE : len(heard)])
     np.testing.assert_array_equal(desk.reel.bits, desk.reel.samples)

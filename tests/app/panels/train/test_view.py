@@ -1,4 +1,4 @@
-"""Train as it is seen: one click for each control, in every state of the panel."""
+"""Tests the widgets of Train: one click for each control, in every state of the panel."""
 
 from pathlib import Path
 

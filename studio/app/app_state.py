@@ -140,13 +140,13 @@ class AppState(State):
         self.takes.names_writable = self._is_first
 
     def _create_values(self) -> None:
-        """Create the values of the window itself: its panel, its appearance and what the engine reports."""
+        """Create the values of the window itself: its panel, its appearance and the engine's reports."""
         self.panel: Value[str] = Value("generate", self)
         """One of PANELS."""
         self.device: Value[str] = Value("", self)
         """The engine's device, as shown to the user: `Processor, 2 threads`."""
         self.findings: Value[tuple[tuple[str, bool, str], ...]] = Value((), self)
-        """Doctor's findings: what was examined, whether it is fine, the finding."""
+        """Doctor's findings: the examined part, whether it is fine, the finding."""
         self.theme: Value[ThemeName] = Value("system", self)
         self.contrast: Value[ContrastName] = Value("system", self)
         self.geometry: Value[bytes] = Value(b"", self)
@@ -154,11 +154,11 @@ class AppState(State):
         self._chosen_model: dict[str, InstalledModel] = {}
         """The model of pictures and the model of waves that were chosen last."""
         self._death_reason = ""
-        """What the engine last reported about itself."""
+        """The engine's last report about itself."""
         self._doctor = Request(self.engine, "doctor", "latest", self)
 
     def _declare_fields(self) -> None:
-        """Declare what is kept over a restart: values of the window itself, and whole states."""
+        """Declare the fields that are kept over a restart: values of the window itself, and whole states."""
         themes: tuple[ThemeName, ...] = get_args(ThemeName)
         contrasts: tuple[ContrastName, ...] = get_args(ContrastName)
         self.fields = (
@@ -218,7 +218,7 @@ class AppState(State):
     # ── drops ────────────────────────────────────────────────────────────────────────────────────
 
     def drop_text(self, paths: Sequence[Path]) -> str:
-        """Return what a drop of these files would do, as `Open in Explore`, or why it would do nothing."""
+        """Return the effect of dropping these files, as `Open in Explore`, or the reason why there is none."""
         kind = drops.file_kind(paths)
         match self._panel_for(kind):
             case "sound" if self.sound.model.get() is None:
@@ -338,7 +338,7 @@ class AppState(State):
     # ── the engine ───────────────────────────────────────────────────────────────────────────────
 
     def _use_event(self, event: AnyEvent) -> None:
-        """Show what the engine says of its device, and what Doctor found."""
+        """Show the engine's report on its device, and Doctor's findings."""
         match event:
             case Ready(device=device):
                 self.device.set(device)

@@ -10,7 +10,7 @@ from studio.media.sounds.speaker import LATENCIES, NoSoundOutput, SampleSource
 
 
 class OutputProtocol(Protocol):
-    """Defines what the window uses of a speaker; studio.media.sounds.speaker is one."""
+    """Defines the methods of a speaker that the window uses, such as studio.media.sounds.speaker."""
 
     @property
     def device(self) -> str: ...

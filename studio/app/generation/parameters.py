@@ -1,4 +1,4 @@
-"""Holds what the user sets before a batch: model, number, seed, temperature, class and a second model."""
+"""Holds the user's settings for a batch: model, number, seed, temperature, class and a second model."""
 
 import secrets
 from collections.abc import Callable, Sequence

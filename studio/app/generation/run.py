@@ -104,7 +104,7 @@ class BatchRun:
         return {"model": self.model, "temperature": (self.temperature,), "label": self.label, **mix}
 
     def label_of(self, cell: Cell) -> int | None:
-        """Return the class of a picture: its own, or the one that was asked for until it is finished."""
+        """Return the class of a picture: the requested one until it is finished, then its own."""
         return self.label if cell.label is None else cell.label
 
     def work_of(self, cell: Cell) -> Work:
@@ -140,7 +140,7 @@ class BatchRun:
 def write_run(run: BatchRun, cells: Sequence[Cell], name: str = "grid") -> None:
     """Write a grid as one tall PNG with all recipes in it, so that no separate index is needed.
 
-    A wave is a row of it, two grey pixels a sample. After its end stands its digest, by which `read` knows it again.
+    A wave is a row of it, two grey pixels a sample. Its digest follows, by which `read_run` recognises it.
     """
     done = [cell for cell in cells if cell.picture is not None and cell.finished]
     stack = [_row(cell.picture) for cell in done if cell.picture is not None]

@@ -141,7 +141,7 @@ class ModelList(State):
         self._adding.run(lambda: models.import_model(path), adopted)
 
     def close(self) -> None:
-        """Wait for what is being copied."""
+        """Wait until the file is copied."""
         self._adding.wait()
 
 

@@ -102,14 +102,14 @@ class Canvas(State):
         self._change = change
         self._choose_model = choose_model
         self.picture: Value[Array | None] = Value(None, self)
-        """(height, width, channels) uint8 in the model's shape: what is completed."""
+        """The picture to be completed, (height, width, channels) uint8 in the model's shape."""
         self.source: Value[str] = Value("", self)
-        """Name of that picture."""
+        """The name of the picture."""
         self.picture_key = ""
-        """By which it is kept; empty without one."""
+        """The key by which the picture is kept; empty without a picture."""
         self.brush = BrushTools(change, history.begin_gesture, history.end_gesture, self)
         self.kept_after_hole: Value[bool] = Value(False, self)
-        """Whether what is kept goes on after the hole: then completions can be ranked by it."""
+        """Whether kept pixels follow the hole, by which completions can be ranked."""
         self.brush.mask.changed.connect(lambda mask: self.kept_after_hole.set(masks.has_kept_after_hole(mask)))
         self.originals = OriginalsCache(messages, self)
         self.importing = Importing(engine, messages, parameters.model, parameters.label, self)

@@ -87,7 +87,7 @@ class LiveRender(State):
         self._wanted: RenderInput | None = None
         """The newest input, which may still wait."""
         self._resume = False
-        """Whether the engine is still to be asked for the picture that was here before a restart."""
+        """Whether the picture from before a restart must still be requested."""
         self._request = Request(engine, "explore", "latest", self)
         self._request.answered.connect(self._show)
         self._request.stopped.connect(self._show_busy)

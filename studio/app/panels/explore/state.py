@@ -84,7 +84,7 @@ class ExploreState(PanelState):
             shown.changed.connect(self._show_badge)
         self.wavetable = WavetableExport(engine, messages, self.exporter, self.render, self.selection.takes, self)
         self._awaited_take = ""
-        """Key of the take whose latent is being asked for."""
+        """The key of the take whose latent is requested."""
         self._has_begun = False
         """Whether any picture was requested; before that, the stage says how to begin."""
         self._declare(

@@ -14,27 +14,28 @@ from studio.media.sounds.playback import FASTER_THAN_REAL_TIME
 from studio.wire.messages import CHUNK_SECONDS, Adjust, AnyCommand, AnyEvent, Failed, SoundChunk, StreamSound
 
 AHEAD_SECONDS = 0.8
-"""Seconds that are made ahead of the ear, where making is faster than hearing."""
+"""Seconds of sound ahead of playback, if the engine is faster than playback."""
 SHORT_DELAY, CALM_SECONDS = 0.3, 0.25
-"""Seconds that are made ahead just after a change, and how many more for every second that plays after it: a hand that
-moves on throws most of it away."""
+"""Seconds of sound ahead of playback just after a change, and the increase in each second of playback after it.
+
+The engine makes little at first, because the user's next change would discard most of it.
+"""
 LIVE_SPEED = 1.5
-"""Seconds ahead of the ear, of which a change throws away what is not heard yet; of more it keeps all."""
+"""If more seconds than this are ready, a change keeps all of them. Otherwise it replaces those not heard yet."""
 INITIAL_SPARE, MIN_SPARE, MAX_SPARE = 0.02, 0.01, 0.3
-"""Seconds after which the engine is counted upon to make what a hand has changed. It begins with the first, and stays
-between the others."""
+"""The first, the least and the most seconds that the engine gets to make an edit."""
 SPARE_GROWTH, SPARE_DECAY = 1.2, 0.9955
-"""What these seconds are multiplied with after a change that came too late, and after one that came in time: one in
-forty may be late."""
+"""Factors of these seconds after a late edit and after one in time. About one edit in forty is then late."""
 INITIAL_LEAD, MAX_LEAD = 0.005, 0.2
-"""Seconds that must be there when what is new takes over, where it is made at one and a half times the speed of hearing
-or more. So little is enough, since a speaker waits for more while the card has something left. It begins with the
-first."""
+"""The first and the most seconds of new samples that must be ready before an edit is applied.
+
+They hold for an engine at one and a half times the speed of playback or more. So few are enough, because a speaker
+waits for more while the card still has samples.
+"""
 LEAD_GROWTH, LEAD_DECAY = 2.0, 0.998
-"""What these seconds are multiplied with each time that it ran dry, and after a change that was in time: half of them
-are left after 350."""
+"""Factors of these seconds after a gap and after an edit in time. 350 edits in time halve them."""
 JOB_SECONDS = 20.0
-"""Seconds that play without a gap, where it is made slower than it is heard."""
+"""Seconds of sound ahead of playback, if the engine is slower than playback."""
 
 
 class LiveGeneration(State):
@@ -74,7 +75,7 @@ class LiveGeneration(State):
         self._steers.failed.connect(self._fail)
         self.making: Value[bool] = Value(False, self)
         self.speed: Value[float] = Value(0.0, self)
-        """Seconds that are made in a second of work, of late; 0 where that is not known."""
+        """Seconds of sound that the engine lately made in a second; 0 if unknown."""
         self.spare = INITIAL_SPARE
         """The seconds that the engine gets to make an edit, adapted to its recent speed."""
         self.lead = INITIAL_LEAD
@@ -82,9 +83,9 @@ class LiveGeneration(State):
         self._first_sample = 0
         self._allowed = 0.0
         self._edited_from = 0.0
-        """Second from which the last change holds, 0 where there was none."""
+        """The second from which the last edit applies; 0 if there was none."""
         self._late = False
-        """Whether the last change came too late."""
+        """Whether the last edit came too late."""
         self._pending: PendingEdit | None = None
 
     @property
@@ -146,7 +147,7 @@ class LiveGeneration(State):
 
     @property
     def accepts_edit(self) -> bool:
-        """Return whether an edit can be submitted: none is under way, and enough is made to submit it again if late.
+        """Return whether an edit can be submitted: none is under way, and enough samples lie ahead to try again.
 
         It may take a while in the first moments, after a gap, and while the user changes settings without a pause.
         """
@@ -173,7 +174,7 @@ class LiveGeneration(State):
         reach = min(soon + calm, AHEAD_SECONDS) if fast else JOB_SECONDS
         return max(position - self.begin_seconds, 0.0) + reach
 
-    # ── what is asked ────────────────────────────────────────────────────────────────────────────
+    # ── requests to the engine ───────────────────────────────────────────────────────────────────
 
     def start_job(self, command: StreamSound) -> None:
         """Start a job that continues the sound at its end."""
@@ -190,7 +191,7 @@ class LiveGeneration(State):
         self._request.ask(question)
 
     def stop_job(self) -> None:
-        """Stop making; what is made stays."""
+        """Stop the job. Samples that were generated stay."""
         if self.job:
             self._request.cancel()
             self._ended()
@@ -239,7 +240,7 @@ class LiveGeneration(State):
         """Note a gap in playback: too few new samples were ready."""
         self.lead = min(LEAD_GROWTH * self.lead, MAX_LEAD)
 
-    # ── what is answered ─────────────────────────────────────────────────────────────────────────
+    # ── events of the engine ─────────────────────────────────────────────────────────────────────
 
     def _use_part(self, event: AnyEvent) -> None:
         """Handle the event of new samples, which are in the buffer already."""

@@ -38,7 +38,7 @@ class SoundPlayer(State):
         self._messages = messages
         self.buffer = SoundBuffer(16_000, np.zeros(0, np.int16))
         self.live_generation = LiveGeneration(engine, messages, self.buffer, self)
-        """How the model makes more of it."""
+        """The job that continues the sound."""
         self.card = card
         self.playing: Value[bool] = Value(False, self)
         """Whether it plays; playback may still have to wait."""

@@ -35,7 +35,7 @@ class Recorder(State):
         self._messages = messages
         self._change = change
         self._by: tuple[InstalledModel, int] | None = None
-        """The model, and the seed, of what was on the stage when it began."""
+        """The model and the seed of the sound on the stage when the recording began."""
         player.leaving.connect(self.end_recording)
         player.ticked.connect(self._check_length)
 

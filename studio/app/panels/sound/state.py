@@ -324,7 +324,7 @@ class SoundState(PanelState):
         return [*records, *({"takes": {str(source["take"]): True}} for source in sources if source.get("take"))]
 
     def close(self) -> None:
-        """Keep what was made and recorded, and release the sound card."""
+        """Keep the sound and the recording, and release the sound card."""
         self.set_recording(False)
         self.player.close()
         self.source.keep_take()
@@ -364,7 +364,7 @@ class SoundState(PanelState):
         return before
 
     def _apply(self, record: Record) -> dict[str, Exception]:
-        """Set fields as for every panel. If the sound stays, the model follows; the curve then changes where it can."""
+        """Set fields as in every panel. If the sound stays, the model follows from the next possible sample."""
         if "source" in record:
             return super()._apply(record)
         turned = dict(record)

@@ -11,7 +11,7 @@ from studio.library.runs import RunSamples, RunSummary
 
 
 class PastRuns(State):
-    """Holds all runs, the one that was saved last first."""
+    """Holds all runs, the newest save first."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)

@@ -269,7 +269,7 @@ class TrainState(PanelState):
         self._shown_name = str(name)
 
     def settle(self) -> None:
-        """Read the list of runs, and show the one that was shown before."""
+        """Read the list of runs, and show the run from before the restart."""
         if self._shown_name or not self.past.runs.get():
             name = self._shown_name
             self._shown_name = ""

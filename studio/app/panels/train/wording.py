@@ -122,7 +122,7 @@ def head_text(phase: Phase, fault: str, reason: str, curve: Curve, things: str) 
         return fault
     match phase:
         case "starting":
-            return "Each file is read once, then it begins."
+            return "Each file is read once, then the training begins."
         case "pausing":
             return "What it learned is being saved."
         case "finishing":
@@ -132,6 +132,6 @@ def head_text(phase: Phase, fault: str, reason: str, curve: Curve, things: str) 
         case "finished":
             return f"The best model, with {best[1]:.2f} bits, is among your models." if best is not None else ""
         case _ if best is None:
-            return f"Soon it is measured on {things} that it never learns from."
+            return f"Soon the model is measured on {things} that it never learns from."
         case _:
             return reason

@@ -252,14 +252,14 @@ class LiveGeneration(State):
 
     def _show_failure(self, event: Failed) -> None:
         self._ended()
-        said = f"{event.reason} What is made is kept. {event.hint}".strip()
+        said = f"{event.reason} The sound so far is kept. {event.hint}".strip()
         self._messages.show_message(said, "failed", until=(self.making.changed, self.ended))
 
     def _show_loss(self, why: str) -> None:
         """Handle the death of the engine. Playback continues to the last sample that was generated."""
         self._ended()
         end = timecode(self.buffer.seconds)
-        said = f"{why} The sound was made up to {end}, which is kept. Play continues from there."
+        said = f"{why} The sound up to {end} is kept. Play continues from there."
         self._messages.show_message(said.strip(), "failed", until=(self.making.changed, self.ended))
 
     def _check_edit(self) -> None:
@@ -283,7 +283,7 @@ class LiveGeneration(State):
         assert pending is not None, "the engine refuses only what it was asked"
         self._end_edit()
         self.edit_failed.emit(pending.edit)
-        said = f"{event.reason} It plays on as it was. {event.hint}".strip()
+        said = f"{event.reason} The sound plays on unchanged. {event.hint}".strip()
         self._messages.show_message(said, "failed", until=(self.making.changed, self.ended))
         self.grew.emit()
         if self.accepts_edit:

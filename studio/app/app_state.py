@@ -134,19 +134,19 @@ class AppState(State):
         self.takes.names_writable = self._is_first
 
     def _create_values(self) -> None:
-        """Create the values of the window itself: its panel, its appearance and what the engine reports."""
+        """Create the values of the window itself: its panel, its appearance and the engine's reports."""
         self.panel: Value[str] = Value("generate", self)
         """One of PANELS."""
         self.device: Value[str] = Value("", self)
         """The engine's device, as shown to the user: `Processor, 2 threads`."""
         self.findings: Value[tuple[tuple[str, bool, str], ...]] = Value((), self)
-        """Doctor's findings: what was examined, whether it is fine, the finding."""
+        """Doctor's findings: the examined part, whether it is fine, the finding."""
         self.theme: Value[ThemeName] = Value("system", self)
         self.contrast: Value[ContrastName] = Value("system", self)
         self.geometry: Value[bytes] = Value(b"", self)
         """The bytes of QWidget.saveGeometry."""
         self._death_reason = ""
-        """What the engine last reported about itself."""
+        """The engine's last report about itself."""
         self._doctor = Request(self.engine, "doctor", "latest", self)
         self._opener = FileOpener(
             self.panel, self._panels, self.explore, self.complete, self.sound, self.train, self.models, self.messages
@@ -157,7 +157,7 @@ class AppState(State):
         self.clipboard.file_pasted.connect(lambda path: self.open_dropped([path]))
 
     def _declare_fields(self) -> None:
-        """Declare what is kept over a restart: values of the window itself, and whole states."""
+        """Declare the fields that are kept over a restart: values of the window itself, and whole states."""
         themes: tuple[ThemeName, ...] = get_args(ThemeName)
         contrasts: tuple[ContrastName, ...] = get_args(ContrastName)
         self.fields = (
@@ -252,7 +252,7 @@ class AppState(State):
     # ── the engine ───────────────────────────────────────────────────────────────────────────────
 
     def _use_event(self, event: AnyEvent) -> None:
-        """Show what the engine says of its device, and what Doctor found."""
+        """Show the engine's report on its device, and Doctor's findings."""
         match event:
             case Ready(device=device):
                 self.device.set(device)
@@ -305,7 +305,7 @@ class AppState(State):
         self._update_surprisal()
         self.smoothing.follow_model()
         overlays = (self.surprisal, self.generate.batch.uncertainty, self.complete.batch.uncertainty)
-        kept: list[Value[Any]] = [overlay.on for overlay in overlays]  # nothing else is kept of them
+        kept: list[Value[Any]] = [overlay.on for overlay in overlays]  # their other values are not restored
         for state in (self, *self._kept_states.values()):
             kept += state.findChildren(Value) if state is not self.surprisal else ()
         for value in kept:
@@ -362,14 +362,14 @@ class AppState(State):
         self.autosave.close()
 
     def _records(self) -> list[Record]:
-        """All that leads back to takes."""
+        """Return all records that may name takes."""
         return [record for panel in self._panels.values() for record in panel.records()]
 
 
 def _keep() -> None:
-    """Let the engine that also generates run on after a training."""
+    """Do nothing: an engine that also generates continues after a training."""
 
 
 def _keep_one_on(overlay: SurprisalMaps | UncertaintyMaps, other: bool) -> None:
-    """An overlay that is on goes off where another one comes on."""
+    """Switch an overlay off if the other one is on."""
     overlay.set_on(overlay.on.get() and not other)

@@ -51,7 +51,7 @@ class FileOpener:
         """The model of pictures and the model of waves that were chosen last."""
 
     def drop_text(self, paths: Sequence[Path]) -> str:
-        """Return what a drop of these files would do, as `Open in Explore`, or why it would do nothing."""
+        """Return the effect of dropping these files, as `Open in Explore`, or the reason why there is none."""
         kind = drops.file_kind(paths)
         match self._panel_for(kind):
             case "sound" if self._sound.model.get() is None:

@@ -24,7 +24,7 @@ SPEED_KNOWN_SECONDS = 0.5
 EXPLAIN_AFTER_SECONDS = 1.0
 """Seconds without the fast loop after which the user is told."""
 POLL_SECONDS = 0.05
-"""Seconds between two checks of what is heard."""
+"""Seconds between two checks of playback."""
 FADE_SECONDS = 0.2
 """The most seconds that a fade may take: the sound card may be gone."""
 

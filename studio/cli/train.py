@@ -248,7 +248,7 @@ class _Stoppable:
 
 
 def _report_files(args: argparse.Namespace, files: Files) -> None:
-    """List files that are not used and damaged ones that are, if the user asked for it."""
+    """List unused files, and damaged files that are used, if the user requested it."""
     if args.report:
         storage.write_file(args.report, files_table(files))
     skipped = [file for file in files if file.outcome in NOT_USED]
@@ -268,7 +268,7 @@ def _objects(files: Files) -> list[dict[str, str]]:
 
 
 def files_table(files: Files) -> bytes:
-    """Return files, what became of them and why, as CSV that spreadsheets read as text.
+    """Return files with their outcomes and reasons, as CSV that spreadsheets read as text.
 
     A name that begins like a formula gets an apostrophe, which marks text.
     """

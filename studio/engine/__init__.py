@@ -1,4 +1,4 @@
-"""Compute what the window or a terminal command asks for. The window runs it in a process of its own."""
+"""Run the jobs of the window and of terminal commands. The window runs the engine in a separate process."""
 
 import os
 

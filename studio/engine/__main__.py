@@ -48,7 +48,7 @@ StartJob = Callable[[AnyCommand], EventSteps]
 IdleTask = Callable[[], object]
 """The engine calls it repeatedly while no job runs."""
 LoadEngine = Callable[[Outbox], tuple[StartJob, Ready, IdleTask]]
-"""Does what takes seconds before the first job can start; it may send events meanwhile."""
+"""Prepares the engine before the first job, which takes seconds. It may send events meanwhile."""
 
 
 @dataclass(eq=False)

@@ -1,4 +1,4 @@
-"""List what this computer has, line by line, for `studio doctor` and the window's Doctor."""
+"""List the parts of this computer, line by line, for `studio doctor` and the window's Doctor."""
 
 import importlib.metadata
 import platform

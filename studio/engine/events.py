@@ -1,4 +1,4 @@
-"""Define what a job yields besides events of the wire."""
+"""Define the values that a job yields besides events of the wire."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

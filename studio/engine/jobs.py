@@ -29,7 +29,7 @@ class JobStarter:
         self._adjustable_jobs: dict[str, PictureJob | SoundJob] = {}
         """The jobs that are drawing, by their id."""
         self._trainings: dict[str, jobs.RunRequests] = {}
-        """What is asked of each running training, by its id."""
+        """The requests to each running training, by its id."""
         self._early_adjustments: list[wire.Adjust] = []
         """The newest adjustments of jobs that are not drawing yet, or have ended."""
 
@@ -133,7 +133,7 @@ class JobStarter:
         yield from self._run_adjustable(SoundJob(command, self.model_cache.get_model(command.model), other))
 
     def train(self, command: wire.Train) -> EventSteps:
-        """Train a model. SteerTraining asks something of it meanwhile."""
+        """Train a model. SteerTraining sends requests to it."""
         requests = self._trainings[command.job] = jobs.RunRequests()
         try:
             yield from jobs.train_model(command, self.device, requests)
@@ -141,7 +141,7 @@ class JobStarter:
             del self._trainings[command.job]
 
     def steer_training(self, command: wire.SteerTraining) -> EventSteps:
-        """Note what is asked of a running training. One that has ended is ignored."""
+        """Note a request to a running training. If the training has ended, ignore it."""
         requests = self._trainings.get(command.running_job)
         if requests is not None:
             setattr(requests, command.action, True)
@@ -262,7 +262,7 @@ class JobStarter:
             )
 
     def doctor(self, command: wire.Doctor) -> EventSteps:
-        """Report what this computer has."""
+        """Report Doctor's findings about this computer."""
         yield wire.Diagnosis(job=command.job, findings=diagnosis.examine_computer(self.device))
 
 

@@ -60,7 +60,7 @@ class TrainingExamples:
             yield self.select(slice(first, first + size))
 
     def loss(self, model: Model) -> Tensor:
-        """Return what training lowers: the mean bits per dimension."""
+        """Return the loss of the training: the mean bits per dimension."""
         return model.loss(self.x, self.c)
 
     def to(self, device: torch.device) -> "TrainingExamples":

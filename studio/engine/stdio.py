@@ -31,7 +31,7 @@ class Outbox:
 
 
 class Inbox:
-    """Holds what arrived and was not read yet: commands, faults of the stream, and last None for its end."""
+    """Holds the arrived items until they are read: commands, faults of the stream, and None at its end."""
 
     def __init__(self) -> None:
         self._items: SimpleQueue[AnyCommand | BadFrame | None] = SimpleQueue()  # a signal handler may call its put

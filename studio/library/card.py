@@ -35,7 +35,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     family_title: ShortText
     """The family's name in its paper, for example `RealNVP`."""
     subject: ShortText
-    """What the model makes, for example `Emoji, 32 × 32 colour`."""
+    """The artworks of the model, for example `Emoji, 32 × 32 colour`."""
     medium: Literal["picture", "sound"] = "picture"
     group: Group = ""
     shown_smooth: bool = False
@@ -47,7 +47,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """The sample rate of recordings in Hz; 0 for pictures and for single cycles."""
     recipe: dict[str, Any]
     training_data: ShortText
-    """What the model was trained on, for example `2,832 emoji (Noto, Fluent)`."""
+    """The training data, for example `2,832 emoji (Noto, Fluent)`."""
     licence: ShortText
     """The licence of the training data."""
     parameters: Annotated[int, Meta(ge=0)]
@@ -60,7 +60,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     figures: tuple[tuple[ShortText, float, bool], ...] = ()
     """All held-out figures that papers give for such a model: what is counted, its value, whether it is exact."""
     bits_quantiles: tuple[float, ...] = ()
-    """How many bits per dimension held-out artworks cost: the lowest, quantiles at equal distances, the highest.
+    """The bits per dimension of held-out artworks: the lowest, quantiles at equal distances, the highest.
 
     Pictures are priced under the even mixture of all classes. Recordings are cut into pieces of the length in `shape`,
     and each piece is priced given its class, in bits per sample. The field is empty in files without these figures.
@@ -84,7 +84,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     label_columns: tuple[ShortText, ...] = ()
     """The columns of a pack's index from which the classes were read; each is a group of classes."""
     preparation: Preparation = AS_USUAL
-    """How the files of the folder became artworks, so that others can be measured in the same way."""
+    """How the files of the folder were prepared, so that others can be measured in the same way."""
     seconds_each: float = 0.0
     """Seconds to make one picture of sixteen on the computer that trained it."""
     date: ShortText

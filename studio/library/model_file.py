@@ -51,7 +51,7 @@ class TensorEntry:
 
 @dataclass(frozen=True)
 class ModelHeader:
-    """Holds what a file claims to contain."""
+    """Holds the claimed contents of a file."""
 
     tensors: dict[str, TensorEntry]
     metadata: dict[str, str]

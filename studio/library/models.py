@@ -223,7 +223,7 @@ def read_model(path: Path) -> bytes:
 
 
 def list_tensors(path: Path) -> dict[str, TensorEntry]:
-    """List what a model's file claims to contain, from its header alone. Raises BadModel."""
+    """Return the claimed contents of a model's file, from its header alone. Raises BadModel."""
     with open_checked(path) as file:
         return read_header(file, path).tensors
 

@@ -1,4 +1,4 @@
-"""Read the folders of training runs: what each learns, how far it is, its curve and its samples.
+"""Read the folders of training runs: config, progress, curve and samples.
 
 A run's folder holds `study.json` (its config), `source.json` (what it learns from), `checkpoints/` (see
 `studio/engine/training/checkpoint.py`), `samples/` and, once it has ended, `outcome.json`. Everything is read as plain
@@ -41,7 +41,7 @@ class RunOutcome(msgspec.Struct, frozen=True):
 
 
 class RunConfig(msgspec.Struct, frozen=True):
-    """Holds what the window shows of a run's config."""
+    """Holds the part of a run's config that the window shows."""
 
     name: str
     title: str
@@ -64,7 +64,7 @@ class RunSummary(msgspec.Struct, frozen=True):
     changed: float
     """When it was saved last, in seconds since 1970."""
     source: str = ""
-    """The folder or pack that it learns from; empty if that is not known."""
+    """The folder or pack that it learns from; empty if unknown."""
 
 
 class RunSamples(msgspec.Struct, frozen=True, eq=False):
@@ -138,7 +138,7 @@ def read_outcome(folder: Path) -> RunOutcome | None:
 
 
 def read_source(folder: Path) -> str:
-    """Return the path that a run learns from; empty if that is not known."""
+    """Return the path that a run learns from; empty if unknown."""
     try:
         return msgspec.json.decode((folder / SOURCE_FILE).read_bytes(), type=str)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
@@ -146,17 +146,17 @@ def read_source(folder: Path) -> str:
 
 
 def write_source(folder: Path, source: str) -> None:
-    """Note what a run learns from, so that it can be resumed. Raises storage.NotSaved."""
+    """Store the path that a run learns from, so that it can be resumed. Raises storage.NotSaved."""
     storage.write_file(folder / SOURCE_FILE, msgspec.json.encode(source))
 
 
 def write_outcome(folder: Path, outcome: RunOutcome) -> None:
-    """Note that a run has ended. Raises storage.NotSaved."""
+    """Store the outcome of a run that has ended. Raises storage.NotSaved."""
     storage.write_file(folder / OUTCOME_FILE, msgspec.json.encode(outcome))
 
 
 def forget_outcome(folder: Path) -> None:
-    """Note that a run continues."""
+    """Delete the outcome of a run that continues."""
     storage.delete_file(folder / OUTCOME_FILE)
 
 

@@ -60,7 +60,7 @@ _writing: set[str] = set()
 
 
 class NotSaved(OSError):
-    """Reports that a file could not be written. What was there before is unchanged."""
+    """Reports that a file could not be written. The earlier file is unchanged."""
 
     def __init__(self, path: Path, why: SaveFailure, sentence: str) -> None:
         super().__init__(sentence)

@@ -120,7 +120,7 @@ class ModelMixture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SoundEdit(msgspec.Struct, frozen=True, kw_only=True):
-    """Holds what the user changed while a sound was generated, from one sample on.
+    """Holds the settings that the user changed while a sound was generated, from one sample on.
 
     Fields that are None stayed unchanged.
     """
@@ -175,7 +175,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def identity_hash(self) -> str:
-        """Return a hash that tells works apart, whatever the user calls them.
+        """Return a hash that identifies a work, whatever its name.
 
         It is the hash of the recipe with the earliest keys, because stored works name their ancestors by it.
         """
@@ -266,7 +266,7 @@ def fit_enlargement(enlargement: Enlargement, places: int, shape: tuple[int, ...
 
 
 def reduced_size_text(enlargement: Enlargement, columns: int, pictures: Sequence[np.ndarray]) -> str:
-    """Return how large pictures are on a sheet, if that is smaller than requested."""
+    """Return the size of pictures on a sheet, if it is smaller than requested."""
     columns = min(columns, len(pictures))
     shape = pictures[0].shape[:2]
     asked = enlargement.enlarged_size(shape[0], shape[1])

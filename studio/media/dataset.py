@@ -35,7 +35,7 @@ _PICTURES = "bytes of shape (number, height, width, channels)"
 
 @dataclass(frozen=True)
 class ImportReport:
-    """Reports what happened to the files of a folder."""
+    """Reports the outcome of every file of a folder."""
 
     used: int
     skipped: tuple[tuple[str, str], ...] = ()
@@ -152,7 +152,7 @@ def list_files(source: Path) -> list[Path]:
 
 
 def class_folders(source: Path) -> tuple[str, ...]:
-    """Return the names of a folder's sub-folders, which are its classes if the user says so. Raises FileRefused."""
+    """Return the names of a folder's sub-folders, which can serve as classes. Raises FileRefused."""
     try:
         with os.scandir(source) as entries:
             names = [

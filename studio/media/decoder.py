@@ -114,7 +114,7 @@ class FileDecoder:
         group: ReadGroup | None = None,
         **words: Any,
     ) -> T:
-        """Return what a reader of the child finds in a file. Raises FileRefused with the reason.
+        """Return the contents of a file as a reader in the child decodes them. Raises FileRefused with the reason.
 
         Arguments
             kind: type of the result
@@ -281,7 +281,7 @@ class _Child:
         return self._process.poll() is None
 
     def ask(self, request: DecodeRequest, patience: float, kind: type[T], most: int) -> T | DecodeFault:
-        """Have a file read. Raises ChildDied; then `end` says why."""
+        """Let the child read a file. Raises ChildDied; `end` then holds the reason."""
         with self._limit(patience):
             self._send(msgspec.json.encode(request))
             answer = message(self._source)

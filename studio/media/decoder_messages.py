@@ -1,4 +1,4 @@
-"""Define what a process exchanges with the child that reads the user's files.
+"""Define the messages between a process and the child that reads the user's files.
 
     request  u32 length | JSON
     answer   u32 length | JSON | the arrays in blocks, each u32 length | bytes; a block of length 0 breaks off: a fault
@@ -42,7 +42,7 @@ class ChildReady(msgspec.Struct, frozen=True, tag=True):
 
 
 class DecodeAnswer(msgspec.Struct, frozen=True, tag=True):
-    """Holds what was read. In `value`, each array is replaced by its number; the arrays follow."""
+    """Holds the contents of a file. In `value`, each array is replaced by its number; the arrays follow."""
 
     arrays: tuple[tuple[str, tuple[int, ...]], ...]
     value: msgspec.Raw

@@ -1,4 +1,4 @@
-"""Examine the files of a folder one by one: what each becomes in a training, and why.
+"""Examine the files of a folder one by one, and find the outcome of each in a training.
 
 Two files are read at a time, in other threads, so that a scan can be stopped while a file is read. Nothing is kept of a
 file but the hash of its content and its name, so a folder may hold hundreds of thousands.
@@ -30,7 +30,7 @@ _GONE = "is not there any more"
 
 @dataclass(frozen=True)
 class FileReport:
-    """Reports what became of a file."""
+    """Reports the outcome of a file."""
 
     path: str
     name: str
@@ -52,13 +52,13 @@ class FileReport:
 
 
 class ArtworkStore(Protocol):
-    """Keeps what files became. Any thread may call it."""
+    """Keeps the results for files. Any thread may call it."""
 
     def find(self, key: str) -> PreparedFile | None:
-        """Return what the file with these bytes became, if it is known."""
+        """Return the result for the file with these bytes; None if it is unknown."""
 
     def add(self, key: str, prepared: PreparedFile) -> None:
-        """Keep what the file with these bytes became."""
+        """Keep the result for the file with these bytes."""
 
 
 class ListedFile(NamedTuple):
@@ -74,7 +74,7 @@ class FolderScan:
     Arguments
         source: the folder, which may be a link, or a single file
         preparer: makes artworks of files
-        store: keeps what files became
+        store: keeps the results for files
         files: those to examine, in this order; None: all in the folder
     """
 
@@ -101,7 +101,7 @@ class FolderScan:
     def steps(self) -> Generator[FileReport | None, None, None]:
         """Yield the report of the next file, or None after a step without one.
 
-        Closing the generator ends what is being read. Raises FileRefused if the folder cannot be listed, or vanishes.
+        Closing the generator ends the present read. Raises FileRefused if the folder cannot be listed, or vanishes.
         """
         identity = _identity(self.source)
         group = decoder.ReadGroup()
@@ -149,7 +149,7 @@ class FolderScan:
                 yield listed
 
     def _examine(self, listed: ListedFile, group: decoder.ReadGroup) -> tuple[str, PreparedFile | None]:
-        """Return a file's key and what it becomes, None if it is excluded. Raises FileRefused."""
+        """Return a file's key and its result, None if it is excluded. Raises FileRefused."""
         path = listed.path
         name = os.path.basename(path)
         if listed.fault:
@@ -254,7 +254,7 @@ def _folder_name(folder: Path | str) -> str:
 
 
 def _identity(source: Path) -> tuple[int, int] | None:
-    """Return what tells a folder from another one of its name; None if it is not there."""
+    """Return the identity of a folder, whatever its name; None if it is missing."""
     with contextlib.suppress(OSError):
         found = os.stat(source)
         return found.st_dev, found.st_ino
@@ -262,7 +262,7 @@ def _identity(source: Path) -> tuple[int, int] | None:
 
 
 def _state(path: str) -> tuple[int, int, int] | None:
-    """Return what tells whether a file was changed; None if it is not there."""
+    """Return values that differ after a file was changed; None if it is missing."""
     with contextlib.suppress(OSError, ValueError):
         found = os.lstat(path)
         return found.st_size, found.st_mtime_ns, found.st_ino

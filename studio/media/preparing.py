@@ -40,19 +40,21 @@ class FileUnsuited(FileRefused):
 
 @dataclass(frozen=True)
 class PreparedFile:
-    """Holds what a file became."""
+    """Holds the result for a file: an artwork in the model's shape, or the reason why it is unsuited."""
 
     content: bytes
-    """The hash of what it shows or sounds like, by which it is held out or not, whatever its name, format and
-    preparation."""
+    """The hash of the decoded picture or sound, which decides whether it is held out.
+
+    It does not depend on the name, the format or the preparation.
+    """
     artwork: np.ndarray
     """(height, width, channels) uint8 or (samples,) int16; empty if it is unsuited."""
     thumbnail: np.ndarray
     """(64, 64, 3) uint8."""
     unsuited: str = ""
-    """Why it is not used although it can be read: `is silent`."""
+    """The reason why a readable file is not used: `is silent`."""
     damage: str = ""
-    """What is wrong with it although it is used."""
+    """The damage of a file that is used nevertheless."""
     width: int = 0
     height: int = 0
     seconds: float = 0.0
@@ -81,7 +83,7 @@ class FilePreparer:
 
     @property
     def options(self) -> dict[str, Any]:
-        """Return all that decides what a file becomes."""
+        """Return all settings on which the results for files depend."""
         options: dict[str, Any] = {"format": FORMAT}
         how = self.preparation
         if self.rate:

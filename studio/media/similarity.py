@@ -35,7 +35,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class LikenessIndex:
-    """Gathers what is compared of each picture: 200 bytes."""
+    """Gathers 200 bytes of each picture, by which pictures are compared."""
 
     def __init__(self) -> None:
         self._hashes = np.zeros(256, np.uint64)

@@ -222,7 +222,7 @@ class ScanFolder(Command, frozen=True, kw_only=True, tag="scan_folder"):
     preparation: dict[str, Any] = {}
     """How files become artworks: `studio.media.preparation.Preparation` by `msgspec.to_builtins`."""
     thumbnails: Annotated[int, Meta(ge=0, le=10_000)] = 500
-    """How many thumbnails are sent with the files, those of the first; more are sent of files to look at."""
+    """The number of thumbnails sent with the first files. Those of similar and odd files are sent at the end."""
 
 
 class PreviewExamples(Command, frozen=True, kw_only=True, tag="preview_examples"):
@@ -259,7 +259,7 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
 
 
 class PrepareTraining(Command, frozen=True, kw_only=True, tag="prepare_training"):
-    """Return the config of a training, then measure what it costs here by a few trial steps.
+    """Return the config of a training, then measure its cost here by a few trial steps.
 
     Answers: TrainingPrepared, TrainingCost, then one ending.
     """

@@ -168,7 +168,7 @@ cannot be read.
 
 
 class ExaminedFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Reports what became of one file of a folder."""
+    """Reports the outcome of one file of a folder."""
 
     name: Text
     """The name within the folder."""
@@ -178,7 +178,7 @@ class ExaminedFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     key: Text = ""
     """The hash of its content in hexadecimal, by which it can be excluded; empty if it could not be read."""
     has_thumbnail: bool = False
-    """Whether the message holds a thumbnail of it."""
+    """Whether the message holds its thumbnail."""
     width: Count = 0
     height: Count = 0
     """Pixels of a picture in its file, upright."""
@@ -193,7 +193,7 @@ class FilesExamined(Answer, frozen=True, kw_only=True, tag="files_examined"):
 
     files: tuple[ExaminedFile, ...]
     thumbnails: Array
-    """(k, 64, 64, 3) uint8: of those of the files that have one, in order. A recording's is its spectrogram."""
+    """(k, 64, 64, 3) uint8: thumbnails of the files that have one, in order. A recording shows its spectrogram."""
     done: Count
     total: Count
     """Files that were found so far."""
@@ -283,7 +283,7 @@ class TrainingPrepared(Answer, frozen=True, kw_only=True, tag="training_prepared
 
 
 class TrainingCost(Answer, frozen=True, kw_only=True, tag="training_cost"):
-    """Reports what a training costs on this computer, from trial steps on random artworks."""
+    """Reports the cost of a training on this computer, measured by trial steps on random artworks."""
 
     step_seconds: float
     """Seconds of one step; 0 if there is not enough memory to try one."""
@@ -296,7 +296,7 @@ class TrainingCost(Answer, frozen=True, kw_only=True, tag="training_cost"):
 
 
 class TrainingSamples(Answer, frozen=True, kw_only=True, tag="training_samples"):
-    """Carries what the model of a running training draws from the requested seeds."""
+    """Carries samples of a running training, drawn from the requested seeds."""
 
     step: Count
     seconds: float

@@ -134,7 +134,7 @@ def _job_of_faulty_message(head: bytes | memoryview) -> str:
 
 
 class FrameSplitter:
-    """Cuts a stream of bytes into frames. Pass what arrives to `feed`, and read complete messages."""
+    """Cuts a stream of bytes into frames. Pass arrived bytes to `feed`, and read complete messages."""
 
     def __init__(self, types: Any) -> None:
         self._types = types

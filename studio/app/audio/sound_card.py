@@ -10,7 +10,7 @@ from studio.media.sounds.speaker import LATENCIES, NoSoundOutput, SampleSource
 
 
 class OutputProtocol(Protocol):
-    """Defines what the window uses of a speaker; studio.media.sounds.speaker is one."""
+    """Defines the methods of a speaker that the window uses, such as studio.media.sounds.speaker."""
 
     @property
     def device(self) -> str: ...
@@ -28,7 +28,7 @@ CHECK_INTERVAL = 250
 """Milliseconds between two checks of the card."""
 
 STALL_LIMIT = 3.0
-"""Seconds without a request after which the user is told. Some outputs request sound every 2 s."""
+"""Seconds without a request for sound, after which a message is shown. Some outputs request only every 2 s."""
 
 RELEASE_AFTER = 20
 """Checks without a sound, after which the sound card is released."""
@@ -41,13 +41,13 @@ class SoundCard(State):
     """
 
     opened = Signal(object)
-    """Emitted with a source when the card plays it. The source then knows the card's rate."""
+    """Emitted with a source when the card begins to play it. The source then knows the card's rate."""
     failed = Signal(object, str)
-    """Emitted with a source for which the card cannot be opened, and with the reason as a sentence."""
+    """Emitted if the card cannot be opened for a source. Carries the source and a sentence."""
     lost = Signal(object, str)
-    """Emitted with the source that played when the card was lost, and with the reason as a sentence."""
+    """Emitted if the card was lost. Carries the source that it played and a sentence."""
     handed_over = Signal(object)
-    """Emitted with the source that the card plays, just before it plays another one instead."""
+    """Emitted just before another source replaces the one that plays. Carries the latter."""
 
     latencies = LATENCIES
 
@@ -61,7 +61,7 @@ class SoundCard(State):
         self.devices: Value[tuple[str, ...]] = Value((), self)
         """The names of all outputs."""
         self.source: SampleSource | None = None
-        """The source that the card plays, or for which it is being opened."""
+        """The source that the card plays, or that waits for the card to open."""
         self._is_opened = False
         self._is_silent = False
         """Whether the source has nothing to play."""

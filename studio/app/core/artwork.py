@@ -19,5 +19,5 @@ class Artwork:
 
     @functools.cached_property
     def key(self) -> str:
-        """Return what artworks that come from it call it."""
+        """Return the key by which its descendants name it."""
         return self.work.identity_hash

@@ -26,7 +26,7 @@ class SettingsStore(Protocol):
 
 
 class Autosave(QObject):
-    """Writes the record that `snapshot` returns. The user sees one message when writing fails, not one each time."""
+    """Writes the record that `snapshot` returns. Repeated failures show only one message."""
 
     saved = Signal()
 

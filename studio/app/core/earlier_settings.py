@@ -44,4 +44,4 @@ GRID = KeyTable(
     {"kinds": "labels", "by": "drawn_with"},
     {"mix": MIX, "drawn_with": KeyTable({"heat": "temperature_map", "shares": "share_map"})},
 )
-"""What a kept grid says of its pictures."""
+"""The record of the pictures in a kept grid."""

@@ -96,7 +96,7 @@ class JobList(State):
     """
 
     stopped = Signal(str)
-    """The user stopped a job of the list."""
+    """Emitted when the user stops a job of the list."""
 
     def __init__(self, engine: EngineProtocol, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()

@@ -51,7 +51,7 @@ def is_same(one: Any, other: Any) -> bool:
 
 
 class Receiver(Protocol):
-    """Describes what the engine's client needs of a sender of commands."""
+    """Defines the methods that the engine's client calls on a sender of commands."""
 
     def receive_at_once(self, event: AnyEvent, /) -> object:
         """Handle an event in the thread that reads the engine, before `receive`."""
@@ -64,7 +64,7 @@ class Receiver(Protocol):
 
 
 class EngineProtocol(Protocol):
-    """Describes what a state needs of an engine.
+    """Defines the part of an engine's client that states use.
 
     Signals: `command_sent(command)`; `event_received(event)`, each event, for lists of all jobs; `announced(event)`,
     only those of the engine itself, which answer no command; `status_changed(word)`; `lost(commands)`;
@@ -93,7 +93,7 @@ class EngineProtocol(Protocol):
 
 
 REFUSALS = (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError)
-"""What a setter raises if a stored value makes no sense."""
+"""The exceptions that a setter raises if a stored value makes no sense."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ class State(QObject):
         return {field.name: field.get() for field in self.fields if isinstance(field, Field) and field.restart}
 
     def restore(self, record: Record) -> None:
-        """Set what a snapshot describes. Fields that are missing, unknown or refused change nothing.
+        """Restore a snapshot. Fields that are missing, unknown or refused change nothing.
 
         Raises ValueError at the end if any was refused.
         """

@@ -1,11 +1,11 @@
-"""Holds what the user chose about the window's size, text, motion, keys and device."""
+"""Holds the user's choices of the window's size, text, motion, keys and device."""
 
 from studio.app.core.observable import Field, State, Value, one_of, within
 
 MIN_INSPECTOR_WIDTH = 288
 MAX_INSPECTOR_WIDTH = 420
 TEXT_SIZES = (100, 125, 150, 175, 200)
-"""In percent."""
+"""The sizes of text in percent."""
 
 
 class Preferences(State):
@@ -14,7 +14,7 @@ class Preferences(State):
     def __init__(self) -> None:
         super().__init__()
         self.inspector_width: Value[int] = Value(320, self)
-        """In logical pixels at a text size of 100 %, as the user dragged it."""
+        """The width of the inspector in logical pixels at a text size of 100 %."""
         self.tree: Value[bool] = Value(False, self)
         """Whether the strip shows the tree of takes."""
         self.text_size: Value[int] = Value(100, self)
@@ -23,7 +23,7 @@ class Preferences(State):
         self.single_keys: Value[bool] = Value(True, self)
         """Whether keys such as X work on the stage."""
         self.device: Value[str] = Value("", self)
-        """What the engine works on from the next start: `cpu`, `cuda`, `mps`; empty lets the engine choose."""
+        """The engine's device from the next start: `cpu`, `cuda`, `mps`; empty lets the engine choose."""
         self.fields = (
             Field("inspector_width", self.inspector_width.get, self.set_inspector_width),
             Field.of("tree", self.tree, bool),

@@ -102,7 +102,7 @@ class Request(QObject):
     # ── questions ────────────────────────────────────────────────────────────────────────────────
 
     def ask(self, question: Question) -> None:
-        """Ask now, or do what the policy says."""
+        """Ask now, or follow the policy."""
         if self._policy == "single" and self.job:
             return
         if self._policy == "latest":
@@ -151,7 +151,7 @@ class Request(QObject):
             self._engine.send(Adjust(job=name, control=control, running_job=self.job, **changes))
 
     def stop(self) -> None:
-        """Ask for the end of the open job. What it has made until then is still delivered, and `stopped` follows."""
+        """Ask for the end of the open job. Its results until then are still delivered, and `stopped` follows."""
         if self.job:
             self._engine.stop(self.job)
 

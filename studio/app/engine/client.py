@@ -56,7 +56,7 @@ def local_program(device: str | None = None, *, background: bool = False) -> lis
 
 
 class _ProcessState:
-    """Holds one process and what is known of it. Events of an older process are ignored."""
+    """Holds one process and its state. Events of an older process are ignored."""
 
     def __init__(self, pipe: EnginePipe) -> None:
         self.pipe = pipe
@@ -258,7 +258,7 @@ class EngineClient(QObject):
             self._kill_process(process_state, "The engine sent something unreadable and was ended.")
 
     def _update_process(self, process_state: _ProcessState, event: AnyEvent) -> None:
-        """Update what is known of the process from an event."""
+        """Update the state of the process from an event."""
         match event:
             case Starting(protocol=protocol, version=version) if protocol != PROTOCOL_VERSION:
                 process_state.hopeless = True

@@ -20,7 +20,7 @@ from studio.wire.messages import Array
 
 
 class Clipboard(State):
-    """Encodes what is copied and stores what is pasted.
+    """Encodes copied artworks and stores pasted ones.
 
     It does so in another thread, because large pictures take a while.
     """
@@ -30,7 +30,7 @@ class Clipboard(State):
     sound_encoded = Signal(object, object)
     """The Path of a WAV file with its recipe, and its bytes."""
     file_pasted = Signal(object)
-    """The path of a file with what was pasted. It is opened like a dropped file."""
+    """Carries the path of a file with the pasted artwork. It is opened like a dropped file."""
 
     def __init__(self, messages: Messages, exporting: ExportSettings, parent: QObject | None = None) -> None:
         super().__init__(parent)

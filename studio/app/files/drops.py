@@ -1,4 +1,4 @@
-"""Recognises dropped files by their first bytes, and says what the window does with them."""
+"""Recognises dropped files by their first bytes, and describes the effect of the drop."""
 
 import contextlib
 import os
@@ -72,7 +72,7 @@ def file_kind(paths: Sequence[Path]) -> FileKind:
 
 
 def drop_text(kind: FileKind, paths: Sequence[Path]) -> str:
-    """Return what a drop would do in a few words, or why it does nothing."""
+    """Return the effect of a drop in a few words, or the reason why it has none."""
     if kind in _DROP_TEXTS:
         return _DROP_TEXTS[kind]
     name = display_name(paths[0].name) if paths else ""

@@ -16,7 +16,7 @@ _CROPS = (("crop", "Crop"), ("fit", "Fit"), ("pad", "Pad"))
 
 
 class ImportSection(Column):
-    """Shows how an imported picture is cut, and what the model will see of it."""
+    """Shows the crop of an imported picture, and the model's input."""
 
     def __init__(self, theme: Theme, importing: Importing) -> None:
         super().__init__(theme)

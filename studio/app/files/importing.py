@@ -23,7 +23,7 @@ FitMode = Literal["crop", "fit", "pad"]
 
 @dataclass(frozen=True, eq=False)
 class CropPreview:
-    """Holds a picture, how it is cropped, and what the model will see of it; or an uncropped wave."""
+    """Holds a picture with its crop and the model's input, or a wave, which is never cropped."""
 
     picture: OpenedPicture | OpenedWave
     mode: FitMode

@@ -130,9 +130,9 @@ class Batch(State):
         return size[0] if size is not None else 0
 
     def start_run(self, parameters: Parameters, prepare: Callable[[], object], temperature_map: str = "") -> None:
-        """Make other pictures by these parameters; during a run, begin again when it has ended.
+        """Make new pictures with these parameters. During a run, let a new one follow it.
 
-        `prepare` is called before they take the place of the present ones. The painted `temperature_map` is packed.
+        `prepare` is called before the new pictures replace the present ones. The painted `temperature_map` is packed.
         """
         trained = parameters.model.get()
         if trained is None:
@@ -150,7 +150,7 @@ class Batch(State):
         self._send_job(range(len(cells)))
 
     def stop_run(self) -> None:
-        """Stop now and keep what is drawn."""
+        """Stop the run and keep its pictures as far as they are drawn."""
         self._repeats = 0
         self._request.stop()
 
@@ -162,9 +162,9 @@ class Batch(State):
     def apply_settings(
         self, parameters: Parameters, packed_map: str = "", temperature_map: Array | None = None
     ) -> DrawSettings | None:
-        """Have the run draw by changed parameters from its next row on.
+        """Change the parameters of the run from its next row on.
 
-        Returns what the run then draws by; None if nothing changed. `packed_map` is `temperature_map` packed.
+        Returns the settings from then on; None if nothing changed. `packed_map` is `temperature_map` packed.
         Parameters of another model apply to another run.
         """
         run = self.run
@@ -260,7 +260,7 @@ class Batch(State):
         self._offer_rest(f"{why} {text}", button)
 
     def _offer_rest(self, text: str, button: str, severity: Severity = "failed") -> None:
-        """Keep what is drawn of a run that ended early, and offer to make the rest. Nothing follows by itself."""
+        """Keep the rows that a run drew before it ended early, and offer to make the rest. Start no other run."""
         self._repeats = 0
         self._end_job(self._wording().stopped_text(self.cells.get()))
         self._messages.show_message(text.strip(), severity, (button, self.continue_run), until=(self.running.changed,))
@@ -288,7 +288,7 @@ class Batch(State):
         self._write_run()
 
     def _update_derived(self) -> None:
-        """Update every value that follows from others."""
+        """Update every value that depends on others."""
         running = self.running.get()
         cells = self.cells.get()
         self.can_continue.set(not running and any(not cell.finished for cell in cells))

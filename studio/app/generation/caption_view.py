@@ -48,7 +48,7 @@ class MainButton(Button):
 
     Arguments
         start: starts a run
-        needed: what a run is made with; without it, none can start
+        needed: the input of a run; without it, no run can start
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Holds what the user sets before a batch: model, number, seed, temperature, class and a second model."""
+"""Holds the user's settings for a batch: model, number, seed, temperature, class and a second model."""
 
 import secrets
 from collections.abc import Callable, Sequence
@@ -16,24 +16,24 @@ from studio.library.work import ModelMixture, Work
 
 
 class ModelMix(State):
-    """Which model is mixed in, and how much it decides."""
+    """Holds the second model and its share."""
 
     def __init__(self, models: ModelList, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._models = models
         self.partners: Value[tuple[InstalledModel, ...]] = Value((), self)
-        """The models that can be mixed with the one that is chosen."""
+        """The models that can be mixed with the chosen one."""
         self.name: Value[str] = Value("", self)
-        """Of the second model, empty for none."""
+        """The name of the second model; empty for none."""
         self.share: Value[float] = Value(0.5, self)
-        """How much it decides, 0.0 to 1.0."""
+        """The share of the second model, 0.0 to 1.0."""
         self.fields = (
             Field("mix", self.name.get, self._choose),
             Field("share", self.share.get, lambda share: self.share.set(within(share, 0.0, 1.0))),
         )
 
     def set_model(self, trained: InstalledModel | None) -> None:
-        """Another model is chosen, or others are here; a second one that does not fit is left out."""
+        """Update the possible second models. A second model that no longer fits is removed."""
         cards = self._models.cards.get()
         self.partners.set(tuple(other for other in cards if trained is not None and can_mix(trained, other)))
         self._choose(self.name.get())
@@ -44,7 +44,7 @@ class ModelMix(State):
         self.name.set(name if name in known else "")
 
     def chosen_mix(self) -> ModelMixture | None:
-        """What goes into a run that begins now."""
+        """Return the mixture for a run that begins now; None without a second model."""
         other = self._models.find_model(self.name.get()) if self.name.get() else None
         if other is None:
             return None
@@ -52,7 +52,7 @@ class ModelMix(State):
 
 
 def can_mix(one: InstalledModel, other: InstalledModel) -> bool:
-    """Whether two models draw pixel by pixel in one size and as many levels, or sample by sample at one rate."""
+    """Return whether two models draw pixels of the same size and levels, or samples of the same rate."""
     a, b = one.card, other.card
     if a.sample_rate or b.sample_rate:
         return (a.sample_rate, a.levels) == (b.sample_rate, b.levels) and a.name != b.name
@@ -61,25 +61,25 @@ def can_mix(one: InstalledModel, other: InstalledModel) -> bool:
 
 
 def partner_titles(partners: Sequence[InstalledModel]) -> list[tuple[str, str]]:
-    """What a list shows, and what it stands for; the first is none."""
+    """Return text and name for each entry of the list of second models. The first entry is none."""
     return [("None", ""), *((other.card.title, other.card.name) for other in partners)]
 
 
 SEED_LIMIT = 2**53
-"""Seeds are smaller, so that JSON keeps them exact everywhere."""
+"""All seeds are smaller, so that every reader of JSON keeps them exact."""
 
 ROLLED_SEED_LIMIT = 1_000_000
 """Rolled seeds have six digits at most: they can be read aloud, and there are enough of them."""
 
 
 def roll_seed(other_than: int) -> int:
-    """Another seed."""
+    """Return another random seed."""
     seed = secrets.randbelow(ROLLED_SEED_LIMIT - 1)
     return seed + (seed >= other_than)
 
 
 def parse_seed(typed: int | str, kept: int) -> tuple[int, str]:
-    """The seed that was typed, spaces allowed; or the one kept and a sentence that says why."""
+    """Return the typed seed; if it is invalid, the last one and a sentence. Spaces are allowed."""
     text = "".join(str(typed).split())
     if text.isascii() and text.isdigit() and len(text) <= 16 and int(text) < SEED_LIMIT:
         return int(text), ""
@@ -89,7 +89,7 @@ def parse_seed(typed: int | str, kept: int) -> tuple[int, str]:
 
 
 class SeedInput(State):
-    """A seed that can be seen, typed, rolled and locked."""
+    """Holds a seed that can be typed, rolled and locked."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -98,13 +98,13 @@ class SeedInput(State):
         self.error: Value[str] = Value("", self)
 
     def parse_text(self, text: int | str) -> int | None:
-        """The seed that was typed; None where it is none, and `error` says so."""
+        """Return the typed seed. If it is invalid, return None and set `error`."""
         found, error = parse_seed(text, self.seed.get())
         self.error.set(error)
         return None if error else found
 
     def set_seed(self, seed: object) -> None:
-        """Set it from a record; what is no seed changes nothing."""
+        """Set the seed from a record. An invalid one changes nothing."""
         self.error.set("")
         self.seed.set(parse_seed(str(seed), self.seed.get())[0])
 
@@ -133,7 +133,7 @@ def safe_temperatures(card: Card | None, default: float = LEARNED_TEMPERATURE) -
 
 
 class Parameters(State):
-    """The parameters of a panel; `change` sets them as steps of its undo.
+    """Holds the parameters of a panel. `change` sets them as steps of its undo.
 
     Arguments
         number: how many artworks a run makes at first
@@ -157,21 +157,21 @@ class Parameters(State):
         self._change = change
         self.model: Value[InstalledModel | None] = Value(None, self)
         self.number: Value[int] = Value(number, self)
-        """Of pictures, 1 to `most`."""
+        """The number of pictures, at least 1."""
         self._seed_input = SeedInput(self)
         self.seed: Value[int] = self._seed_input.seed
-        """0 to 2**53 - 1: of the first picture; the next ones count up from it."""
+        """The seed of the first picture, 0 to 2**53 - 1. The next pictures count up from it."""
         self.locked: Value[bool] = self._seed_input.locked
         """Whether the next run keeps the seed."""
         self.error: Value[str] = self._seed_input.error
-        """What is wrong with the seed that was typed, as a sentence; empty when nothing is."""
+        """A sentence about an invalid typed seed; empty if it is valid."""
         self.temperature: Value[float] = Value(1.0, self)
-        """0.0 to 4.0; its home is the model's own card.temperature."""
+        """From 0.0 to 4.0. A reset returns it to the model's `card.temperature`."""
         self.label: Value[int | None] = Value(None, self)
-        """Index into card.classes; None leaves the kind to each seed."""
+        """An index into `card.classes`; None lets each seed choose a class."""
         self.mix = ModelMix(models, self)
         self._seed_used: int | None = None
-        """The seed of the last run: the next one rolls another, unless it is locked."""
+        """The seed of the last run. The next run rolls another one unless the seed is locked."""
         self.fields = (
             Field("model", self._model_name, self._use_model),
             Field("number", self.number.get, lambda number: self.number.set(min(max(int(number), 1), max_number))),
@@ -191,7 +191,7 @@ class Parameters(State):
         self._change("number", "number", number=min(max(number, 1), self._max_number))
 
     def set_seed(self, seed: int | str) -> None:
-        """Text that is no seed leaves the last one and says so in `error`."""
+        """Set the typed seed. An invalid text keeps the last seed and sets `error`."""
         found = self._seed_input.parse_text(seed)
         if found is not None:
             self._seed_used = None
@@ -202,11 +202,11 @@ class Parameters(State):
         self.set_seed(roll_seed(self.seed.get()))
 
     def lock_seed(self, on: bool) -> None:
-        """Keep this seed for the next run, or not."""
+        """Lock the seed for the next run, or unlock it."""
         self.locked.set(on)
 
     def set_temperature(self, temperature: float, gesture: str | None = "temperature") -> None:
-        """Settings of one gesture are one step of undo; None makes each a step of its own."""
+        """Set the temperature. Changes of one gesture are one step of undo; None makes each a step of its own."""
         self._change("temperature", gesture, temperature=min(max(float(temperature), 0.0), MAX_TEMPERATURE))
 
     def set_label(self, label: int | None) -> None:
@@ -214,7 +214,7 @@ class Parameters(State):
 
     @property
     def class_choices(self) -> tuple[int | None, ...]:
-        """Of each of the card's sorts of kinds the index, None for any."""
+        """Return the chosen index in each group of the card's classes; None for any."""
         sizes = self._sizes()
         label = known_label(self.label.get(), self.model.get())
         if label is None:
@@ -229,27 +229,29 @@ class Parameters(State):
         return trained.card.classes[label] if trained is not None and label is not None else ""
 
     def set_class(self, sort: int, kind: int | None) -> None:
-        """Of one sort of kinds. A model is asked for a kind of every sort or for any: of one that was any, the first is
-        taken."""
+        """Choose a class in one group. None means any class in every group.
+
+        Groups without a choice get their first class, because a model needs one of every group.
+        """
         kinds = [place or 0 for place in self.class_choices]
         kinds[sort] = kind or 0
         self.set_label(int(np.ravel_multi_index(kinds, self._sizes())) if kind is not None else None)
 
     def set_mix(self, name: str) -> None:
-        """Have a second model decide, too; an empty name for none."""
+        """Mix in a second model; an empty name removes it."""
         self._change("mix", mix=name)
 
     def set_share(self, share: float, gesture: str | None = "share") -> None:
         self._change("share", gesture, share=share)
 
     def reset_temperature(self) -> None:
-        """The temperature back to the model's own."""
+        """Reset the temperature to the model's own."""
         trained = self.model.get()
         if trained is not None:
             self.set_temperature(trained.card.temperature, None)
 
     def start_run(self, trained: InstalledModel) -> tuple[BatchRun, list[Cell]]:
-        """What a run that begins now is made with, and its empty cells."""
+        """Return a new run with these parameters, and its empty cells. Roll the seed unless it is locked or new."""
         if self._seed_used == self.seed.get() and not self.locked.get():
             self.new_seed()
         self._seed_used = first = self.seed.get()
@@ -271,7 +273,7 @@ class Parameters(State):
         return trained.card.name if trained is not None else None
 
     def _use_model(self, name: str | None) -> None:
-        """Choose a model by its name; one that is gone, or that the panel cannot use, changes nothing."""
+        """Choose a model by its name. A missing or unsuitable model changes nothing."""
         trained = self._models.find_model(name) if name is not None else None
         if trained is not None and self._able(trained):
             self.model.set(trained)
@@ -281,7 +283,7 @@ class Parameters(State):
         self._seed_used = int(seed) if seed is not None else None
 
     def choose_default_model(self) -> None:
-        """Choose the first model that the panel can use, where none is chosen yet."""
+        """Choose the first model that the panel can use, if none is chosen yet."""
         first = next(filter(self._able, self._models.cards.get()), None)
         if self.model.get() is None and first is not None:
             self.model.set(first)
@@ -290,12 +292,12 @@ class Parameters(State):
 
 
 def default_record(trained: InstalledModel) -> Record:
-    """A model with its dials at home."""
+    """Return a record that chooses a model with its usual parameters."""
     return {"model": trained.card.name, "temperature": trained.card.temperature, "label": None, "mix": ""}
 
 
 def record_of_work(work: Work, trained: InstalledModel) -> Record:
-    """A model with the dials as a work had them."""
+    """Return a record that chooses a model with the parameters of a work."""
     temperature = work.temperature[0]
     mix = work.mix
     said: Record = {"model": trained.card.name, "seed": work.seed, "temperature": temperature, "label": work.label}
@@ -303,7 +305,7 @@ def record_of_work(work: Work, trained: InstalledModel) -> Record:
 
 
 def known_label(label: int | None, trained: InstalledModel | None) -> int | None:
-    """A kind that a model knows, None for any other."""
+    """Return a class if the model has it, otherwise None."""
     if label is None or trained is None or not 0 <= label < len(trained.card.classes):
         return None
     return int(label)

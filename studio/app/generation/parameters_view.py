@@ -1,4 +1,4 @@
-"""The dials of what is to be made: number, kind, seed, temperature, and a second model."""
+"""Shows the parameters of a run: number, class, seed, temperature, and a second model."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -29,7 +29,10 @@ from studio.library.models import InstalledModel
 
 
 class SeedField(QWidget):
-    """`typed` carries what was typed, `locked` whether to keep it, `rolled` asks for another."""
+    """Edits a seed.
+
+    Signals: `seed_typed` the typed text, `lock_changed` whether the seed is locked, `roll_requested` nothing.
+    """
 
     seed_typed = Signal(str)
     lock_changed = Signal(bool)
@@ -104,7 +107,7 @@ class SeedField(QWidget):
 
     @guarded(False)
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Esc puts the seed back; a click selects it whole, so that typing replaces it."""
+        """Restore the seed on Esc. Select it on a click, so that typing replaces it."""
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape:
             self.field.setModified(False)
             self._show_text()
@@ -114,7 +117,7 @@ class SeedField(QWidget):
 
 
 class ClassField(ChoiceField):
-    """The classes of a model, or one sort of them, where it has any; `chose` carries an index, None for any."""
+    """Lists the classes of a model, or one group of them. `class_chosen` carries an index, None for any."""
 
     class_chosen = Signal(object)
 
@@ -139,8 +142,13 @@ class ClassField(ChoiceField):
 
 
 class ParametersForm(Column):
-    """`things` are made, or else what the model makes; of no more than one, nobody asks how many. `below` stands below
-    the temperature."""
+    """Shows all parameters of a run.
+
+    Arguments
+        max_number: with 1, the number is not shown
+        noun: the word for the artworks; empty for the model's own
+        below: widgets below the temperature
+    """
 
     def __init__(
         self,
@@ -260,14 +268,14 @@ class ParametersForm(Column):
 
 
 def output_noun(trained: InstalledModel | None) -> str:
-    """What a model makes: `picture`, `wave` or `sound`."""
+    """Return the word for a model's artworks: `picture`, `wave` or `sound`."""
     if trained is None or trained.card.medium != "sound":
         return "picture"
     return "sound" if trained.card.sample_rate else "wave"
 
 
 def _form_row(label: Label, field: QWidget) -> QWidget:
-    """A label and its field, in the proportions of the form."""
+    """Return a row with a label and its field, in the proportions of the form."""
     box = QWidget()
     line = QHBoxLayout(box)
     line.setContentsMargins(0, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""The pictures of one run: what they are, and how they are kept."""
+"""Holds the settings and the pictures of one run, and keeps them over a restart."""
 
 import contextlib
 import json
@@ -22,15 +22,15 @@ from studio.wire.messages import Array, PicturesPreview
 
 ArtworkKind = Literal["picture", "sound"]
 KEY = "studio_grid"
-"""Name of the PNG text that says what the pictures of a kept grid are."""
+"""The name of the PNG text with the recipes of a kept grid."""
 _DIGEST = 32
 """Letters of a digest."""
 MAX_BYTES = 16 * 2**20
-"""Bytes of pictures: a larger grid is not kept over a restart, for it would delay the start."""
+"""The most bytes of a grid that is kept. Larger grids would delay the next start."""
 
 
 class DrawnWith(msgspec.Struct, frozen=True, kw_only=True):
-    """What a picture was drawn by, where a hand changed it on the way: as an engine's `Drawn` says it."""
+    """Holds the settings that the user changed while a picture was drawn."""
 
     temperature: float | None = None
     temperature_map: StoredArray | None = None
@@ -39,7 +39,7 @@ class DrawnWith(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_event(cls, event: PicturesPreview) -> "DrawnWith | None":
-        """None where nothing was changed."""
+        """Return the changed settings in an engine's event; None if there are none."""
         said = (event.temperature, event.temperature_map, event.share, event.share_map)
         if all(each is None for each in said):
             return None
@@ -55,7 +55,7 @@ class DrawnWith(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One place of the grid: the seed, and the picture as far as it is; finished when done == total > 0."""
+    """Holds one place of the grid: its seed, and its picture so far. It is finished if done == total > 0."""
 
     seed: int
     picture: Array | None = None
@@ -63,26 +63,26 @@ class Cell:
     done: int = 0
     total: int = 0
     log_prob: float | None = None
-    """Nats, once finished."""
+    """In nats; None until the picture is finished."""
     label: int | None = None
-    """Its kind, once finished, of a model that knows kinds."""
+    """The class of a finished picture, if the model has classes."""
     following_log_prob: float | None = None
-    """Of a completion: nats of what follows its hole, where anything does."""
+    """For a completion, the nats of the pixels after its hole, if there are any."""
     drawn_with: DrawnWith | None = None
-    """Where it was not drawn just as its run says."""
+    """The settings in which the picture differs from its run; None if it differs in none."""
 
     @property
     def finished(self) -> bool:
         return self.picture is not None and self.done == self.total
 
     def rows_drawn(self, rows: int) -> int:
-        """How many of so many rows, from the top. The price, which comes after the last, is none of them."""
+        """Return how many of `rows` rows are drawn. The last step computes the bits and is not counted."""
         return min(self.done, rows) if self.total != self.done else rows
 
 
 @dataclass(frozen=True)
 class BatchRun:
-    """What the pictures of a run were made with, whatever is set now."""
+    """Holds the settings with which a run began, whatever the user sets later."""
 
     model: str
     model_hash: str
@@ -92,23 +92,23 @@ class BatchRun:
     mix: ModelMixture | None = None
 
     def with_settings(self, temperature: float, share: float | None) -> "BatchRun":
-        """The same by other dials."""
+        """Return the run with another temperature and share."""
         mix = self.mix
         if mix is not None and share is not None:
             mix = msgspec.structs.replace(mix, share=share)
         return replace(self, temperature=temperature, mix=mix)
 
     def command_fields(self) -> dict[str, Any]:
-        """Fields of a command that draws by it."""
+        """Return the fields of a command that draws with these settings."""
         mix = {"second_model": self.mix.model, "share": self.mix.share} if self.mix is not None else {}
         return {"model": self.model, "temperature": (self.temperature,), "label": self.label, **mix}
 
     def label_of(self, cell: Cell) -> int | None:
-        """Return the class of a picture: its own, or the one that was asked for until it is finished."""
+        """Return the class of a picture: the requested one until it is finished, then its own."""
         return self.label if cell.label is None else cell.label
 
     def work_of(self, cell: Cell) -> Work:
-        """All it takes to make a picture again, now; of one that is half-drawn, what it would have been."""
+        """Return the recipe of a picture. An unfinished one has the recipe of the finished picture."""
         by = cell.drawn_with or DrawnWith()
         mix = self.mix
         if mix is not None:
@@ -127,7 +127,7 @@ class BatchRun:
         )
 
     def artwork_of(self, cell: Cell) -> Artwork | None:
-        """A finished picture with its making; None while it is not finished."""
+        """Return a finished picture with its recipe; None while it is unfinished."""
         if cell.picture is None or not cell.finished:
             return None
         work = self.work_of(cell)
@@ -138,9 +138,9 @@ class BatchRun:
 
 
 def write_run(run: BatchRun, cells: Sequence[Cell], name: str = "grid") -> None:
-    """Write a grid as one tall PNG that says itself what it holds, so that no index can disagree with it.
+    """Write a grid as one tall PNG with all recipes in it, so that no separate index is needed.
 
-    A wave is a row of it, two grey pixels a sample. After its end stands its digest, by which `read` knows it again.
+    A wave is a row of it, two grey pixels a sample. Its digest follows, by which `read_run` recognises it.
     """
     done = [cell for cell in cells if cell.picture is not None and cell.finished]
     stack = [_row(cell.picture) for cell in done if cell.picture is not None]
@@ -162,7 +162,7 @@ def write_run(run: BatchRun, cells: Sequence[Cell], name: str = "grid") -> None:
 
 
 def read_run(name: str = "grid") -> tuple[BatchRun, tuple[Cell, ...]] | None:
-    """The grid that was kept, None where there is none or it cannot be read."""
+    """Read the kept grid; None if there is none or it cannot be read."""
     try:
         data = read_bytes(_path(name), name)
         if storage.hash_bytes(data[:-_DIGEST]).encode() != data[-_DIGEST:]:
@@ -199,7 +199,7 @@ def _path(name: str) -> Path:
 
 
 def _drawn_with_records(cells: Sequence[Cell]) -> list[list[Any]]:
-    """What pictures were drawn by, each once, with the seeds of those it holds for."""
+    """Return each set of changed settings once, with the seeds of its pictures."""
     found: dict[int, list[Any]] = {}
     for cell in cells:
         if cell.drawn_with is not None:

@@ -13,9 +13,9 @@ class BatchText:
 
     noun: str = "picture"
     source: str = ""
-    """What the pictures are made from: the model's title, or the picture's name."""
+    """The origin of the pictures: the model's title, or the name of a picture."""
     kept_text: str = "The settings are kept."
-    """The sentence if none of them is finished."""
+    """The sentence if no picture is finished."""
     unfinished_text: str = ""
     """The sentence while some are finished and the others form."""
     is_ranked: bool = False
@@ -42,7 +42,7 @@ class BatchText:
         return f"{text} {self.unfinished_text}".strip() if done else text
 
     def finished_text(self, cells: Sequence[Cell]) -> str:
-        """Return the caption below the grid when nothing of it forms any more."""
+        """Return the caption below the grid after a run."""
         if not all(cell.finished for cell in cells):
             return self.stopped_text(cells)
         if not cells or self.is_ranked:
@@ -64,7 +64,7 @@ class BatchText:
         return f"Stopped{at}. {done:,} finished{also} of {self.count_text(len(cells))} {outcome}."
 
     def lost_text(self, cells: Sequence[Cell]) -> tuple[str, str]:
-        """Return what was kept after the engine died, and the text of the button."""
+        """Return the sentence and the button's text after the engine died."""
         done = _finished_count(cells)
         count = f'"{self.count_text(len(cells))}"'
         if not done:

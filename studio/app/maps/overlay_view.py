@@ -1,4 +1,4 @@
-"""Maps over pictures: what each pixel cost, or how open it was before it was drawn."""
+"""Shows maps over pictures: the bits of each pixel, or its uncertainty before it was drawn."""
 
 import numpy as np
 from PySide6.QtCore import QObject
@@ -10,7 +10,7 @@ from studio.media.pictures.surprisal_map import ColourScale
 from studio.wire.messages import Array
 
 RELIEF_STRENGTH = 0.2
-"""Of a picture's light and shade that is left on a map of shares, which has no outlines of its own."""
+"""The share of a picture's light and shade on a map of shares, which has no outlines of its own."""
 
 
 def surprisal_picture(map: SurprisalMap | None, scale: ColourScale | None) -> Array | None:
@@ -26,8 +26,10 @@ def surprisal_picture(map: SurprisalMap | None, scale: ColourScale | None) -> Ar
 
 
 def uncertainty_picture(picture: Array, entropy: Array | None, scale: ColourScale | None) -> Array | None:
-    """What is to be seen in place of a picture: the colours of its bits (rows drawn, width), and its own where a pixel
-    has none; None where nothing is known."""
+    """Return a picture in the colours of its uncertainty; None if nothing is known.
+
+    Pixels without a value in `entropy` (rows drawn, width) keep their own colour.
+    """
     if entropy is None or scale is None or not np.isfinite(entropy).any():
         return None
     seen = np.broadcast_to(picture, (*picture.shape[:2], 3)).copy()
@@ -37,10 +39,11 @@ def uncertainty_picture(picture: Array, entropy: Array | None, scale: ColourScal
 
 
 class MapOverlay(QObject):
-    """A picture on a stage, with its map over it while the overlay is on.
+    """Draws the map over a picture on a stage, while the overlay is on.
 
-    With `keeps` the last map stays until the new one is there: for a picture that moves under a hand. Where pictures
-    are drawn pixel by pixel, their `doubt` may lie over them instead.
+    Arguments
+        keeps_entropy: whether the last map stays until the next one arrives, for pictures that change during a drag
+        uncertainty: the maps that can be shown instead, for models that draw pixel by pixel
     """
 
     def __init__(

@@ -43,7 +43,7 @@ class SurprisalMaps(State):
     """Holds the maps of every panel. It asks for one map at a time, for the newest picture first."""
 
     map_arrived = Signal(object)
-    """A SurprisalMap, as soon as it is known."""
+    """Carries a SurprisalMap as soon as it is known."""
 
     def __init__(self, engine: EngineProtocol, messages: Messages) -> None:
         super().__init__()

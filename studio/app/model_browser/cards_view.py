@@ -1,4 +1,4 @@
-"""Model cards: large ones on the stage of a first launch, rows in the list of models."""
+"""Shows model cards: large on the stage of a first launch, as rows in the list of models."""
 
 from collections.abc import Callable
 from typing import Any
@@ -142,7 +142,7 @@ class _CardPainter(QStyledItemDelegate):
 
 
 class CardList(QListView):
-    """Shows models as cards or as rows. `chose` and `opened` carry the name of a model.
+    """Shows models as cards or as rows. `model_chosen` and `model_opened` carry its name.
 
     In a list of rows, a click chooses the model and opens it.
     """
@@ -220,18 +220,18 @@ class CardList(QListView):
         )
 
     def step_size(self) -> QSize:
-        """From one card to the next."""
+        """Return the distance from one card to the next."""
         px = self._theme.scaled
         return QSize(px(CARD_SIZE[0] + 24), px(CARD_SIZE[1])) if self.big else QSize(px(200), px(ROW_HEIGHT))
 
     def cached_cover(self, key: tuple[str, int], draw: Callable[[], list[QPixmap]]) -> list[QPixmap]:
-        """The cover of a card; drawn once."""
+        """Return the cover of a card, which is drawn only once."""
         if key not in self._covers:
             self._covers[key] = draw()
         return self._covers[key]
 
     def show_model(self, trained: InstalledModel | None) -> None:
-        """The card of this model is the chosen one."""
+        """Mark the card of the chosen model."""
         index = self.index_of(trained.card.name) if trained is not None else QModelIndex()
         self._showing = True
         self.setCurrentIndex(index)

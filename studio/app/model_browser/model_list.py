@@ -1,4 +1,4 @@
-"""The trained models that can be chosen."""
+"""Lists the trained models that can be chosen."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -57,7 +57,7 @@ class ModelList(State):
         return tuple((heading, tuple(held)) for heading, held in found.items() if held)
 
     def find_model(self, name: str) -> InstalledModel | None:
-        """The model of this name, if it is here."""
+        """Return the model with this name; None if there is none."""
         return next((trained for trained in self.cards.get() if trained.card.name == name), None)
 
     def find_or_report(self, name: str) -> InstalledModel | None:
@@ -76,19 +76,21 @@ class ModelList(State):
         return self.find_model(name)
 
     def first_model(self, recordings: bool = False) -> InstalledModel | None:
-        """The first of those that make pictures or waves, or of those that make recordings."""
+        """Return the first model of pictures or waves, or the first model of recordings."""
         return next((trained for trained in self.cards.get() if bool(trained.card.sample_rate) is recordings), None)
 
     def find_maker(self, work: Work) -> InstalledModel | None:
-        """The model that made a work, or one of its name; says nothing."""
+        """Return the model that made a work, or one with the same name. Show no message."""
         named = self.find_model(work.model)
         known = ([named] if named is not None else []) + list(self.cards.get())
         same = (trained for trained in known if trained.has_hash(work.model_hash))
         return next(same, named)
 
     def find_or_report_maker(self, work: Work) -> InstalledModel | None:
-        """The model that made a work, whatever it is called by now; says so where it is another one or none, or does
-        not know the work's kind."""
+        """Return the model that made a work, even if it was renamed.
+
+        Show a message if it is another model or missing, or if it does not have the work's class.
+        """
         trained = self.find_maker(work)
         if trained is None:
             add = ("Add a model…", lambda: self._messages.open_requested.emit(models.MODEL_SUFFIX, self.add_model))
@@ -104,21 +106,23 @@ class ModelList(State):
         return trained
 
     def read_cover(self, name: str) -> np.ndarray | None:
-        """(n, height, width, channels) uint8 pictures or (n, samples) int16 waves of a model's cover, None where it has
-        none."""
+        """Return a model's cover; None if it has none.
+
+        It is (n, height, width, channels) uint8 for pictures, (n, samples) int16 for waves.
+        """
         trained = self.find_model(name)
         if trained is None:
             return None
         if trained.path not in self._covers:
             try:
                 cover = models.read_cover(trained.path)
-            except BadModel:  # said when the folders were looked into; a card without a cover is still a card
+            except BadModel:  # was reported when the folders were read; a card is shown without its cover
                 cover = np.zeros((0, 1, 1, 3), np.uint8)
             self._covers[trained.path] = cover if len(cover) else None
         return self._covers[trained.path]
 
     def add_model(self, path: Path, on_added: Callable[[InstalledModel], object] = lambda trained: None) -> None:
-        """Copy a model's file to the person's own models; `then` gets it. Says the outcome."""
+        """Copy a model's file to the user's own models, call `on_added` with it, and show a message."""
 
         def adopted(outcome: InstalledModel | Exception) -> None:
             if isinstance(outcome, InstalledModel):
@@ -137,7 +141,7 @@ class ModelList(State):
         self._adding.run(lambda: models.import_model(path), adopted)
 
     def close(self) -> None:
-        """Wait for what is being copied."""
+        """Wait until the file is copied."""
         self._adding.wait()
 
 

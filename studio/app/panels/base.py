@@ -46,13 +46,13 @@ class PanelState(State):
         self.history.add_step(name, before, after, gesture)
 
     def _apply(self, record: Record) -> dict[str, Exception]:
-        """Set the fields of a change, undo or redo, then update what follows from them. Return those refused."""
+        """Set the fields of a change, undo or redo, then update dependent values. Return the refused fields."""
         refused = set_fields((field for field in self.fields if field.undo), record)
         self._follow(record)
         return refused
 
     def _follow(self, record: Record) -> None:
-        """Update what follows from the fields of a record, such as a run under way."""
+        """Update the values that depend on the fields of a record, such as a run under way."""
 
     def shown_pictures(self) -> tuple[ShownPicture, ...]:
         """Return the pictures on the stage that can have maps, the most urgent first."""

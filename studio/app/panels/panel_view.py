@@ -1,4 +1,4 @@
-"""Describes what a panel gives to the main window.
+"""Describes the parts that a panel gives to the main window.
 
 To add a panel, write `make_panel` in its `view.py`, which returns a PanelView, and add one PanelEntry to
 studio/app/window/panel_list.py.
@@ -46,9 +46,9 @@ class PanelView:
     keep_take: Callable[[], object]
     """Keep what is on the stage as a take."""
     actions: tuple[Action, ...]
-    """What can be done in this panel. Their keys work while it is open."""
+    """The actions of this panel. Their keys work while it is open."""
     close_open: Callable[[], bool]
-    """Closes what is open on the stage; returns whether anything was open."""
+    """Closes the open item on the stage; returns whether there was one."""
     zoom: Callable[[int], object]
     """Zooms in by this many multiples; 0 fits the picture."""
     show_smooth: Callable[[bool], object]

@@ -17,7 +17,7 @@ _CUT = {"crop": "cropped to the middle and scaled", "fit": "squeezed", "pad": "s
 
 @dataclass(frozen=True)
 class RoundTrip:
-    """How a picture came back: `differing` of `total` values, by `largest` at most; its price in bits."""
+    """Holds how exactly a picture was restored: `differing` of `total` values, by `largest` at most; and its bits."""
 
     differing: int
     total: int
@@ -28,20 +28,20 @@ class RoundTrip:
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """A picture of the artist's own as the latent from which sliders begin."""
+    """Holds the user's own picture or wave as the latent from which sliders begin."""
 
     key: str
-    """Of its latent: the name of its file without the ending."""
+    """The hash of the latent. It is also the name of the start's file, without the ending."""
     latent: StoredArray
     source: str
     note: str
     round_trip: RoundTrip | None
-    """None where it came with a work, which does not say."""
+    """None if the start came from a recipe, which does not hold it."""
     kind: Literal["picture", "sound"] = "picture"
 
     @classmethod
     def from_encoded(cls, event: Encoded, preview: CropPreview, trained: InstalledModel) -> "Start":
-        """The start that an engine made of a picture."""
+        """Return the start for a picture that the engine has encoded."""
         latent = StoredArray.from_array(np.asarray(event.latent))
         name = preview.picture.name
         notes = "".join(f"; {note}" for note in preview.picture.notes)
@@ -58,7 +58,7 @@ class Start:
 
     @classmethod
     def from_work(cls, work: Work) -> "Start | None":
-        """The start that a work brings along, None where it began from a seed."""
+        """Return the start in a recipe; None if the work began from a seed."""
         if work.latent is None:
             return None
         what = "wave" if work.medium == "sound" else "picture"
@@ -66,14 +66,14 @@ class Start:
         return cls(storage.hash_bytes(work.latent.data), work.latent, work.source, note, None, work.medium)
 
     def to_record(self) -> Record:
-        """What its file, a work, does not say."""
+        """Return the fields that the recipe in its file does not hold."""
         figures = self.round_trip
         said = [figures.differing, figures.total, figures.largest, figures.bits, figures.is_bound] if figures else None
         return {"note": self.note, "round_trip": said}
 
     @classmethod
     def from_record(cls, work: Work, plain: Record) -> "Start | None":
-        """The start as it was kept: a work, and what `plain` gave."""
+        """Return a stored start, from its recipe and the result of `to_record`."""
         start = cls.from_work(work)
         said = plain.get("round_trip")
         if start is None or said is None:

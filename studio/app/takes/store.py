@@ -1,4 +1,4 @@
-"""The takes of the window and the artist's own pictures that they began from, kept as files."""
+"""Keeps takes as files, and the user's own pictures and sounds that takes began from."""
 
 import contextlib
 import itertools
@@ -23,7 +23,7 @@ from studio.media.pictures.image import FileRefused, read_bytes
 
 
 def read_take(path: Path) -> Artwork | None:
-    """A work of ours as it was kept, None where it is none. Raises Refused."""
+    """Read a take from its file; None if the file holds no recipe. Raises FileRefused."""
     making, _ = read_work(path) if path.suffix.lower() in WAVES else (None, "")
     if making is not None:
         return Artwork(read_own_sound(path, making), making, path.name)
@@ -32,32 +32,32 @@ def read_take(path: Path) -> Artwork | None:
 
 
 def encode_take(take: Artwork) -> bytes:
-    """A take as it lies on the shelf: every pixel, every sample."""
+    """Encode a take with its recipe, losing no pixel or sample."""
     return (work.encode_wav if take.work.medium == "sound" else work.encode_png)(take.array, take.work)
 
 
 class TakeFolder:
-    """The works of one folder, by the names of their files. One that could not be written is held until the end."""
+    """Holds the takes of one folder by their file names. Takes that could not be written stay in memory."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._takes: dict[str, Artwork] = {}
 
     def read_takes(self) -> list[Artwork]:
-        """What the folder holds, oldest first; what in it cannot be read is left alone. Nothing is held yet."""
+        """Read all takes of the folder, oldest first. Files that cannot be read are skipped. Nothing is held yet."""
         storage.delete_leftovers(self._folder)
         paths = sorted(path for path in self._folder.glob("*.*") if path.suffix in (".png", ".wav"))
         return [take for path in paths if (take := self.read_take(path.name)) is not None]
 
     def read_take(self, name: str) -> Artwork | None:
-        """One file of the folder, None where it is no work."""
+        """Read one file of the folder; None if it is no take."""
         try:
             return read_take(self._folder / name)
         except FileRefused:
             return None
 
     def read_recipe(self, name: str) -> Work | None:
-        """How a file of the folder was made, without a look at its pixels or samples; None if it is no work."""
+        """Read the recipe in a file without decoding pixels or samples; None if there is none."""
         path = self._folder / name
         try:
             data = read_bytes(path, name)
@@ -66,7 +66,7 @@ class TakeFolder:
             return None
 
     def hold_takes(self, takes: Iterable[Artwork]) -> None:
-        """Hold what was read."""
+        """Hold takes that were read."""
         self._takes |= {take.name: take for take in takes}
 
     def get_take(self, name: str) -> Artwork | None:
@@ -81,21 +81,21 @@ class TakeFolder:
         storage.write_file(self._folder / take.name, encode_take(take))
 
     def write_unsaved(self) -> None:
-        """Write what could not be written before. Raises NotSaved."""
+        """Write the takes that could not be written before. Raises NotSaved."""
         for name, take in self._takes.items():
             if not (self._folder / name).exists():
                 storage.write_file(self._folder / name, encode_take(take))
 
     def bin_takes(self, names: Iterable[str]) -> None:
-        """Let go of what nothing leads back to; their files go to the bin."""
+        """Forget takes, and move their files to the bin."""
         for name in list(names):
             self._takes.pop(name, None)
             if (self._folder / name).exists():
-                with contextlib.suppress(NotSaved):  # it stays where it is, which loses nothing
+                with contextlib.suppress(NotSaved):  # the file stays in the folder, so nothing is lost
                     storage.move_to_bin(self._folder / name)
 
     def free_name(self, ending: str) -> str:
-        """The next name, so that the order of names is the order of keeping."""
+        """Return the next free file name. Names are numbered in the order in which takes are kept."""
         highest = max((int(Path(name).stem) for name in self._takes if Path(name).stem.isdecimal()), default=0)
         free = (f"{number:06d}{ending}" for number in itertools.count(highest + 1))
         return next(name for name in free if not (self._folder / name).exists())
@@ -104,26 +104,26 @@ class TakeFolder:
 NAMES_ELSEWHERE = "Another window of Latent Studio is open. Names can be changed only there."
 
 MAX_LINEAGE = 64
-"""Works that a work remembers to have come from."""
+"""The most ancestors that a recipe lists."""
 
 
 class TakeStore(State):
-    """Which takes there are, by their names; the files are the truth of each. Every panel shows the same ones.
+    """Holds the takes that every panel shows, by their names. Each take is stored in its own file.
 
-    `entries` are the fields of every panel that change them. `takes` says which takes are laid on the strip or taken
-    off, `take_names` what they are called. So the steps of one panel can be undone whatever was done in another.
+    Every panel has the `entries` among its fields: `takes` states which takes are on the strip, `take_names` states
+    the user's names for them. An entry holds only the changed takes, so each panel can undo its own steps.
     """
 
     loaded = Signal()
-    """The takes that were here before the start lie on the strip."""
+    """Emitted when the takes of earlier sessions are on the strip."""
 
     def __init__(self, messages: Messages, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._messages = messages
         self.names_writable = True
-        """Whether names may be changed. A second window on the same folders would write over those of the first."""
+        """Whether takes can be renamed here. A second window would overwrite the names of the first."""
         self.takes: Value[tuple[Artwork, ...]] = Value((), self)
-        """In the order in which they were kept."""
+        """The takes on the strip, in the order in which they were kept."""
         self._take_folder = TakeFolder(storage.home_folder("data") / "takes")
         self._start_folder = TakeFolder(storage.home_folder("data") / "starts")
         self._names: list[str] = []
@@ -140,15 +140,15 @@ class TakeStore(State):
 
     @property
     def names(self) -> list[str]:
-        """Of the takes on the strip, those still being read from the disk among them."""
+        """Return the names of all takes on the strip, including those that are still being read."""
         return list(self._names)
 
     def get_take(self, name: str) -> Artwork | None:
-        """The take of that name, on the strip or not."""
+        """Return a take by its file name, even if it is not on the strip."""
         return self._take_folder.get_take(name)
 
     def find_same(self, work: Work) -> Artwork | None:
-        """The take that was made just so, whenever it was kept and whatever it is called."""
+        """Return the take with this recipe. The date, the user's name and the ancestors may differ."""
         wanted = structs.replace(work, created="", name="", ancestors=())
         like = (
             take for take in self.takes.get() if structs.replace(take.work, created="", name="", ancestors=()) == wanted
@@ -156,18 +156,18 @@ class TakeStore(State):
         return next(like, None)
 
     def lineage(self, key: str) -> tuple[str, ...]:
-        """Keys of a take and of all that it came from, for what comes from it; none where there is no key."""
+        """Return a take's key and those of its ancestors, as its children list them; empty without a key."""
         held = (self._take_folder.get_take(name) for name in self._take_folder.names())
         above = next((take.work.ancestors for take in held if take is not None and take.key == key), ())
         return (key, *above)[:MAX_LINEAGE] if key else ()
 
     def check_rename(self) -> bool:
-        """Whether a name may be changed here; if not, the message line says so."""
+        """Return whether takes can be renamed here; if not, show a message."""
         if not self.names_writable:
             self._messages.show_message(NAMES_ELSEWHERE, "warn")
         return self.names_writable
 
-    # ── what a step does ─────────────────────────────────────────────────────────────────────────
+    # ── fields ───────────────────────────────────────────────────────────────────────────────────
 
     def _name_all(self, labels: Record) -> None:
         for name, label in labels.items():
@@ -175,13 +175,13 @@ class TakeStore(State):
         self._update_takes()
 
     def _lay_on_or_off(self, there: Record) -> None:
-        """Lay takes on the strip, or take them off."""
+        """Add takes to the strip, or remove them."""
         on = {name for name, is_there in there.items() if is_there}
         self._names = sorted(set(self._names) - there.keys() | on)
         self._update_takes()
 
     def add_take(self, artwork: Artwork) -> str:
-        """Write a take's file; its name. It is held even where it cannot be written, and that is said."""
+        """Write a take's file and return its name. If that fails, hold the take and show a message."""
         name = self._take_folder.free_name(artwork.work.file_suffix)
         self._write(self._take_folder, replace(artwork, name=name))
         return name
@@ -205,7 +205,7 @@ class TakeStore(State):
         return self._starts.get(key)
 
     def add_start(self, start: Start, artwork: Artwork) -> None:
-        """Keep a start as the file of an artwork; one that knows how it comes back replaces one that does not."""
+        """Store a start with its artwork. A known start is replaced if the new one has a round trip."""
         known = self._starts.get(start.key)
         if known is None or start.round_trip is not None:
             self._starts[start.key] = start
@@ -243,16 +243,16 @@ class TakeStore(State):
         self._names = [str(name) for name in names]
 
     def read_takes(self, records: Sequence[Record]) -> None:
-        """Read the takes' files beside the window: hundreds take a while, and the window should be on the screen."""
+        """Read the takes' files in another thread, because hundreds of files take a while."""
 
         def loaded(found: list[Artwork] | Exception) -> None:
             if isinstance(found, Exception):
                 raise found
-            # Takes that were kept meanwhile are held as they are now: perhaps renamed, perhaps deleted again.
+            # Takes that were kept meanwhile may be renamed or deleted already, so their files are ignored.
             found = [take for take in found if self._take_folder.get_take(take.name) is None]
             self._take_folder.hold_takes(found)
             known = {*_take_names(records), *self._names}
-            # A file that nothing knows was kept in the moment before a crash.
+            # A file that no record names was kept just before a crash.
             self._names = sorted({*self._names, *(take.name for take in found if take.name not in known)})
             self._update_takes()
             self.loaded.emit()
@@ -260,7 +260,7 @@ class TakeStore(State):
         self._loading.run(self._take_folder.read_takes, loaded)
 
     def close(self, records: Sequence[Record] | None) -> None:
-        """Move files that no record needs to the bin; none if the records may be incomplete."""
+        """Move files that no record names to the bin. If `records` is None, move none."""
         self._loading.wait()
         if records is None:
             return
@@ -271,6 +271,6 @@ class TakeStore(State):
 
 
 def _take_names(records: Sequence[Record]) -> set[str]:
-    """The takes that records speak of."""
+    """Return the names of the takes in records."""
     entries = (record.get(key) for record in records for key in ("takes", "take_names"))
     return {name for each in entries if isinstance(each, dict) for name in each}

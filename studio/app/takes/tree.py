@@ -1,4 +1,4 @@
-"""The takes as a tree: which came from which, and how that is said."""
+"""Arranges takes as a tree by their ancestors, and describes them for the user."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,10 @@ Parents = tuple[int | None, ...]
 
 
 def find_parents(takes: Sequence[Artwork]) -> Parents:
-    """For each take the place of the nearest one that it came from, None where none is here. No circle: a take cannot
-    come from a later one."""
+    """Return the place of each take's nearest ancestor; None if none is here.
+
+    There is no circle, because only earlier takes count.
+    """
     places = {take.key: place for place, take in reversed(list(enumerate(takes)))}
     return tuple(
         next((at for key in take.work.ancestors if (at := places.get(key, place)) < place), None)
@@ -21,7 +23,7 @@ def find_parents(takes: Sequence[Artwork]) -> Parents:
 
 
 def path_to_root(up: Parents, place: int) -> tuple[int, ...]:
-    """From a take to its root, both among them."""
+    """Return the places from a take to its root, including both."""
     found = [place]
     while (above := up[found[-1]]) is not None:
         found.append(above)
@@ -29,8 +31,10 @@ def path_to_root(up: Parents, place: int) -> tuple[int, ...]:
 
 
 def origin_of(takes: Sequence[Artwork], above: Work, work: Work) -> Work:
-    """What a work that goes on from a row really comes from: where all that is kept of the one above it was kept from
-    one further up, it comes from that one."""
+    """Return the work from which the kept rows of a redrawn picture really come.
+
+    If its parent took all of these rows from an earlier work, that is the earlier work.
+    """
     known = {take.key: take.work for take in takes}
     while above.redrawn is not None and work.redrawn is not None and work.redrawn.row <= above.redrawn.row:
         if not above.ancestors or above.ancestors[0] not in known:
@@ -40,12 +44,12 @@ def origin_of(takes: Sequence[Artwork], above: Work, work: Work) -> Work:
 
 
 def take_caption(take: Artwork, parent: Artwork | None) -> str:
-    """What makes a take: its name, else where it began or what was changed since its parent."""
+    """Return a take's name; without one, where it began, or its changes since its parent."""
     return take.work.name or ", ".join(_changes(take.work, parent.work if parent is not None else None))
 
 
 def take_title(takes: Sequence[Artwork], up: Parents, place: int) -> str:
-    """`Take 4, from take 2 at row 17`, with its name where it has one."""
+    """Return `Take 4, from take 2 at row 17`, with its name if it has one."""
     work = takes[place].work
     above = up[place]
     name = f", {work.name}" if work.name else ""
@@ -61,7 +65,7 @@ def take_title(takes: Sequence[Artwork], up: Parents, place: int) -> str:
 
 
 def accessible_text(takes: Sequence[Artwork], up: Parents, place: int, chosen: bool) -> str:
-    """For screen readers: `Take 4, from take 2 at row 17, level 2, chosen`."""
+    """Return the text for screen readers: `Take 4, from take 2 at row 17, level 2, chosen`."""
     work = takes[place].work
     start = f"from {work.source}" if work.source else f"seed {work.seed}"
     more = start if up[place] is None else f"level {len(path_to_root(up, place))}"

@@ -369,7 +369,7 @@ class NumberField(QSpinBox):
 
 
 def handle_wheel_if_focused(widget: QWidget, event: QWheelEvent, handle: Callable[[QWheelEvent], None]) -> None:
-    """Let the wheel change the focused control only. Otherwise it scrolls what lies below."""
+    """Let the wheel change the focused control only. Otherwise it scrolls the page."""
     if widget.hasFocus():
         handle(event)
     else:

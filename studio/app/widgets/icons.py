@@ -1,4 +1,4 @@
-"""Our own drawings, coloured from the tokens; and where pictures and pages of the application lie."""
+"""Draws our own icons in the colours of the theme, and finds the application's resources."""
 
 import functools
 from pathlib import Path
@@ -21,7 +21,7 @@ def _drawing(name: str) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _drawn(name: str, colour: str, side: int) -> QImage:
-    """The drawing as a square of `side` pixels; a window of 300 buttons asks for the same few drawings again."""
+    """Return an icon as a square of `side` pixels. Results are cached, because many buttons share few icons."""
     picture = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
     picture.fill(Qt.GlobalColor.transparent)
     renderer = QSvgRenderer(QByteArray(_drawing(name).replace("currentColor", colour).encode()))
@@ -31,14 +31,14 @@ def _drawn(name: str, colour: str, side: int) -> QImage:
 
 
 def icon_pixmap(name: str, colour: QColor, size: int, ratio: float = 1.0) -> QPixmap:
-    """The drawing `name` in one colour; `size` in logical pixels."""
+    """Return the icon `name` in one colour; `size` is in logical pixels."""
     picture = QPixmap.fromImage(_drawn(name, colour.name(), round(size * ratio)))
     picture.setDevicePixelRatio(ratio)
     return picture
 
 
 def make_icon(theme: Theme, name: str, colour: str = "soft", on: str = "accent", size: int = 18) -> QIcon:
-    """The drawing for a button: `colour` and `on` are tokens; where it is disabled it fades into the groove."""
+    """Return the icon of a button in the tokens `colour` and `on`. It is faint while disabled."""
     result = QIcon()
     length = theme.scaled(size)
     for ratio in (1.0, 2.0):

@@ -28,7 +28,7 @@ class Tokens:
     faint: str
     """Headings, and values at home."""
     accent: str
-    """What the user has moved, chosen or started."""
+    """Parts that the user has moved, chosen or started."""
     on_accent: str
     warn: str
     danger: str

@@ -1,4 +1,4 @@
-"""Says what a drop would do before the mouse is released."""
+"""Describes the effect of a drop before the mouse is released."""
 
 from pathlib import Path
 

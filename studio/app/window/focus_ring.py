@@ -32,7 +32,7 @@ class FocusRing(QWidget):
         self.hide()
 
     def watch_keys(self) -> None:
-        """Watch keys and presses, which decide whether rings are drawn. Call it once the window has its native side."""
+        """Watch keys and presses, which decide whether rings are drawn. Call it after the native window exists."""
         handle = self._on.windowHandle()
         if handle is not None:
             handle.installEventFilter(self)

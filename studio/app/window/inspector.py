@@ -89,7 +89,7 @@ class Inspector(QWidget):
 
     @property
     def styled_parts(self) -> tuple[QWidget, ...]:
-        """Return the widgets that need style sheets of their own, but for those of panels."""
+        """Return the widgets, except those of panels, that need style sheets of their own."""
         return self._head, *(self._shown[key] for key in self._titles)
 
     @guarded(None)
@@ -122,7 +122,7 @@ class Inspector(QWidget):
         return was
 
     def set_collapsed(self, shut: bool) -> None:
-        """Show only the buttons, which never go away."""
+        """Show only the buttons, which are always visible."""
         self._pages.setVisible(not shut)
         self._head.setVisible(not shut and bool(self.page))
 
@@ -141,7 +141,7 @@ class InspectorEdge(QWidget):
         super().__init__(window)
         self._window = window
         self._grip = 0.0
-        """Where the mouse holds the edge, from its middle."""
+        """The distance of the mouse from the middle of the edge."""
         self.setCursor(Qt.CursorShape.SplitHCursor)
 
     @guarded(None)

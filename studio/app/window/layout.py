@@ -145,7 +145,7 @@ class WindowGrid(QGridLayout):
         self._parts.stage.setContentsMargins(0, 0, 0, floor)
 
     def fill_cells(self) -> None:
-        """Put each part into its cells, and what lies over other parts above them."""
+        """Put each part into its cells, and raise the parts that lie over others."""
         now = self._arrangement
         if now is None:
             return

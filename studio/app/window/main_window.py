@@ -119,7 +119,7 @@ class MainWindow(QWidget):
         self.inspector.add_page("queue", "Queue", self.jobs_page)
 
     def _build_overlays(self) -> None:
-        """Build what lies over the parts, and place all of them."""
+        """Build the layers over the parts, and place all of them."""
         theme = self._theme
         self.edge = InspectorEdge(self)
         self.drop_overlay = DropOverlay(theme, self)
@@ -158,7 +158,7 @@ class MainWindow(QWidget):
     def _order_tabs(self) -> None:
         """Let Tab reach the inspector after the stage, then the strip, the queue and the message.
 
-        Qt appends a new part of the window to the end of the order. So does it with a part that leaves and comes back.
+        Qt appends a new part of the window to the end of the order, and also a part that leaves and comes back.
         """
         focused = QApplication.focusWidget()
         self.inspector.setParent(None)
@@ -265,7 +265,7 @@ class MainWindow(QWidget):
         self.setWindowIcon(QIcon(icon_pixmap("generate", theme.colour("accent"), 64)))
 
     def _restyle(self) -> None:
-        """Choose the theme anew, then place the parts: by now all of them have the new size of text."""
+        """Apply the theme again, then place the parts, which have the new text size by then."""
         self._choose_theme()
         self._update_layout()
 

@@ -49,7 +49,7 @@ class MessageBar(QFrame):
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._dismiss_if_unused)
         self._opacity = QGraphicsOpacityEffect(self)
-        """Is switched off, not deleted, when the message has faded in: Qt may be painting with it."""
+        """The fading effect. It is switched off after the fade, not deleted, because Qt may be painting with it."""
         self._opacity.setEnabled(False)
         self.setGraphicsEffect(self._opacity)
         self._fading = QPropertyAnimation(self._opacity, b"opacity", self)

@@ -49,7 +49,7 @@ class PictureJob:
         draw: DrawSteps,
         score: PriceSteps,
     ) -> None:
-        """Raises DoesNotFit if the model cannot draw what the command asks."""
+        """Raises DoesNotFit if the model cannot run the command."""
         self.command = command
         self.device = device
         self.loaded = loaded

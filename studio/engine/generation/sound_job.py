@@ -177,7 +177,7 @@ class SoundJob:
             self.sampler.set_condition(c)
 
     def _drop_samples(self, dropped: int) -> None:
-        """Drop samples that the sampler has drawn. The next ones follow what is left."""
+        """Drop samples that the sampler has drawn. The next samples continue the remaining ones."""
         self._done = 0
         self._restarted = True
         last = torch.from_numpy(self.past[-1:]) if len(self.past) else None

@@ -1,4 +1,4 @@
-"""Keep what files became in the user's cache folder, so that each is decoded once for the same options.
+"""Keep the artworks of files in the user's cache folder, so that a file is decoded once for the same options.
 
     block  MAGIC | u32 length of the head | head: JSON | BLAKE2b of the head | the entries' bytes, one after the other
 
@@ -37,7 +37,7 @@ _TYPES = {"|u1": np.uint8, "<i2": np.int16}
 
 
 class CachedFile(msgspec.Struct, frozen=True, array_like=True):
-    """Describes an entry: what a file became, without its arrays."""
+    """Describes an entry: the result for a file, without its arrays."""
 
     key: str
     content: str
@@ -62,10 +62,10 @@ class _Place(NamedTuple):
 
 
 class ArtworkCache:
-    """Finds and keeps what files became with certain options. Any thread may call it; `close` writes the last block.
+    """Finds and keeps the results for files with certain options. Any thread may call it. `close` writes the rest.
 
     Arguments
-        options: all that decides what a file becomes
+        options: all settings on which the results depend
     """
 
     def __init__(self, options: dict[str, Any]) -> None:
@@ -81,7 +81,7 @@ class ArtworkCache:
             self._read_head(block)
 
     def find(self, key: str) -> PreparedFile | None:
-        """Return what the file with these bytes became, if it is known and whole."""
+        """Return the result for the file with these bytes; None if there is none or it is damaged."""
         with self._lock:
             new = self._new.get(key)
             place = self._places.get(key)
@@ -96,7 +96,7 @@ class ArtworkCache:
         return None
 
     def add(self, key: str, prepared: PreparedFile) -> None:
-        """Keep what the file with these bytes became."""
+        """Keep the result for the file with these bytes."""
         entry, data = _to_entry(key, prepared)
         with self._lock:
             if not self._can_write or len(data) > MAX_ENTRY_BYTES or key in self._new or key in self._places:
@@ -107,7 +107,7 @@ class ArtworkCache:
                 self._write_block()
 
     def close(self) -> None:
-        """Write what is not written yet, and delete the oldest blocks if there are too many."""
+        """Write the remaining entries, and delete the oldest blocks if there are too many."""
         with self._lock:
             if self._new:
                 self._write_block()
@@ -190,7 +190,7 @@ def _blocks(folder: Path) -> list[Path]:
 
 
 def _read(block: Path, offset: int, length: int) -> bytes:
-    """Return bytes of a block; fewer if it is not there or ends before."""
+    """Return bytes of a block; fewer if it is missing or shorter."""
     try:
         with open(block, "rb") as file:
             if offset + length > os.fstat(file.fileno()).st_size:
@@ -223,7 +223,7 @@ def _to_entry(key: str, prepared: PreparedFile) -> tuple[CachedFile, bytes]:
 
 
 def _to_prepared(entry: CachedFile, data: bytes) -> PreparedFile | None:
-    """Return what an entry holds; None if its arrays have another size than it says."""
+    """Return the contents of an entry; None if an array does not have the stated size."""
     dtype = _TYPES.get(entry.dtype)
     size = int(np.prod(entry.shape, dtype=np.int64)) * (np.dtype(dtype).itemsize if dtype else 0)
     if dtype is None or len(data) != size + int(np.prod(_THUMBNAIL_SHAPE)):

@@ -1,4 +1,4 @@
-"""Describe what is trained and how: training configs and plans.
+"""Describe a training: its config and its plan.
 
 They are read from recipes, made for a user's artworks, and sent in messages.
 """
@@ -48,19 +48,19 @@ class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TrainingConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """States what is trained and how: the recipe of a trained model, as in `models/recipes/`."""
+    """Describes a training: the recipe of a trained model, as in `models/recipes/`."""
 
     name: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
     title: str
     subject: str
-    """What the model's artworks show, for example `Emoji`."""
+    """The subject of the model's artworks, for example `Emoji`."""
     training_data: str
     licence: str
     group: Group = ""
     shown_smooth: bool = False
     """Whether pictures of the model are shown blended at first, like photographs, instead of as squares."""
     data: str = ""
-    """Where the data were found, for the user."""
+    """The origin of the data, for the user."""
     shape: tuple[Annotated[int, Meta(ge=1, le=65536)], ...]
     """(channels, height, width) of pictures, or (samples,) of single cycles. It is the usual length of recordings."""
     levels: Annotated[int, Meta(ge=2, le=65536)] = 256
@@ -211,7 +211,7 @@ def with_name(config: TrainingConfig, name: str, *, retitle: bool) -> TrainingCo
 
 
 def with_classes(config: TrainingConfig, count: int) -> TrainingConfig:
-    """Return the config of a model that can be asked for so many classes. Raises BadTrainingConfig if it has none."""
+    """Return the config with this number of classes. Raises BadTrainingConfig if the model can have none."""
     if not hasattr(config.recipe, "classes"):
         family = zoo.FAMILIES[msgspec.to_builtins(config.recipe)["family"]].title
         having = ", ".join(each.title for each in zoo.FAMILIES.values() if hasattr(each.recipe, "classes"))

@@ -1,4 +1,4 @@
-"""State in sentences what the user should know about a folder before a training."""
+"""Write the sentences about a folder that the user should read before a training."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -22,13 +22,13 @@ _MANY = {"pictures": "pictures", "recordings": "sounds", "cycles": "waves"}
 
 @dataclass
 class FolderCounts:
-    """Counts what became of the files of a folder."""
+    """Counts the files of a folder by their outcomes."""
 
     medium: Medium
     outcomes: Counter[FileOutcome] = field(default_factory=Counter)
     excluded: int = 0
     unsuited: int = 0
-    """Files that can be read but have nothing to learn from."""
+    """Files that can be read but contain nothing to learn."""
     seconds: float = 0.0
     """Seconds of all recordings that are used."""
     classes: Counter[str] = field(default_factory=Counter)
@@ -36,7 +36,7 @@ class FolderCounts:
     alike: int = 0
     odd: int = 0
     first_reason: str = ""
-    """Why the first file that is not used is not, as a part of a sentence that names it."""
+    """The reason why the first unused file is not used, as a part of a sentence that names it."""
 
     @property
     def files(self) -> int:

@@ -36,7 +36,7 @@ from studio.wire import messages as wire
 
 @dataclass
 class RunRequests:
-    """Holds what is asked of a running training. It is done after the present step."""
+    """Holds the user's requests to a running training. They are answered after the present step."""
 
     sample: bool = False
     publish: bool = False
@@ -77,7 +77,7 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
         is_known = False
         with contextlib.closing(loop.train_run(run, learn, watch, bf16=device.has_bf16)) as moments:
             for moment in moments:
-                if not is_known:  # only now it is certain that something is kept
+                if not is_known:  # only now it is certain that the run is kept
                     runs.write_source(folder, os.path.abspath(command.source))
                     is_known = True
                 yield from _report_progress(command.job, config, moment)

@@ -426,7 +426,7 @@ def _measure_held_out(
 
 
 def _early_stop_text(progress: RunProgress) -> str:
-    """Say why a run stops by itself. It may be resumed, and is then as patient again."""
+    """Return the sentence for a run that stops by itself. A resumed run has its whole patience again."""
     count = progress.figures_since_best
     progress.figures_since_best = 0
     return f"It stopped by itself: unseen artworks got no cheaper in {count} figures. The best model is kept."

@@ -1,4 +1,4 @@
-"""Draw the same seeds now and then while a model learns, and keep what they look like in the run's folder."""
+"""Draw the same seeds now and then while a model learns, and keep the samples in the run's folder."""
 
 import copy
 import time
@@ -20,7 +20,7 @@ from studio.library.runs import SAMPLES_FOLDER
 from studio.wire import messages as wire
 
 GAPS = (10.0, 20.0, 40.0, 80.0, 120.0)
-"""Seconds between two drawings: a model changes most at the beginning. The last one repeats."""
+"""Seconds between two drawings, short at first, because a model then changes most. The last one repeats."""
 SHARE = 0.1
 """The largest share of the time that drawing may take."""
 SOUND_SECONDS = 1.5

@@ -97,7 +97,7 @@ class FileMessages:
 
 
 def scan_folder(command: wire.ScanFolder) -> EventSteps:
-    """Report every file of a folder, and then what the user should know about all together."""
+    """Report every file of a folder, then the findings about the whole folder."""
     yield None
     source = Path(command.source)
     preparation = msgspec.convert(command.preparation, Preparation)
@@ -198,7 +198,7 @@ def _scan_pack(job: str, source: Path, shape: tuple[int, ...], rate: int) -> Eve
 
 
 def is_pack(source: Path, rate: int) -> bool:
-    """Return whether a source is a pack of artworks that are prepared already, or no folder at all."""
+    """Return whether a source is a pack of prepared artworks, or no folder at all."""
     return not source.is_dir() or (rate > 0 and (source / "index.csv").is_file())
 
 

@@ -1,4 +1,4 @@
-"""Begin a training with the weights of a trained model, as its file stores them."""
+"""Start a training from the weights in a trained model's file."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ DIRECTIONS = ("original1", "v")
 
 @torch.no_grad()
 def load_start_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Give a new model the map of a trained one. What the first batch would initialise counts as initialised.
+    """Load the weights of a trained model into a new one, which then counts as initialised.
 
     A file stores plain weights w, while some modules learn w = g · v / |v|. Raises BadTrainingConfig if weights are
     missing or of another size.

@@ -1,4 +1,4 @@
-"""Find out what a training costs on this computer, by a few steps on random artworks."""
+"""Measure the cost of a training on this computer, by a few steps on random artworks."""
 
 import time
 from collections.abc import Callable, Generator
@@ -25,14 +25,13 @@ BYTES_EACH = 4
 FEW = 2
 """Artworks of the first trial step."""
 GROWTH = 4
-"""How many times more artworks the next trial step has."""
+"""The factor by which the number of artworks grows from one trial step to the next."""
 MAX_STEP_SECONDS = 2.0
-"""Seconds of a trial step, after which no larger one is tried: the whole batch then takes in proportion."""
+"""If a trial step takes so many seconds, no larger one follows. Larger batches are then estimated in proportion."""
 WEIGHT_COPIES = 5
-"""How many copies of the weights a training needs: themselves, their average, their gradients, and two of the
-optimiser."""
+"""The copies of the weights in a training: the weights, their average, their gradients, two of the optimiser."""
 CHECKPOINT_COPIES = 4
-"""How many copies of the weights a checkpoint holds: the model, its average and two of the optimiser."""
+"""The copies of the weights in a checkpoint: the model, its average and two of the optimiser."""
 
 
 def prepare_training(command: wire.PrepareTraining, device: ComputeDevice) -> EventSteps:
@@ -90,7 +89,7 @@ def _try_steps(config: TrainingConfig, device: ComputeDevice) -> Generator[None,
         counts.append(min(counts[-1] * GROWTH, batch))
     taken = seconds = 0.0
     kept = 0
-    for count in (counts[0], *counts, counts[-1]):  # the first step also prepares, so that it takes longer
+    for count in (counts[0], *counts, counts[-1]):  # the first step also initialises, so it takes longer
         if taken > MAX_STEP_SECONDS:
             break
         examples = _random_batch(run, count)

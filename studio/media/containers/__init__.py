@@ -1,1 +1,1 @@
-"""Find in a file of sound what it holds, and where."""
+"""Find the streams in a file of sound, and their places."""

@@ -45,7 +45,7 @@ class _Link:
 
     pages: list[_Page] = field(default_factory=list)
     notes: set[str] = field(default_factory=set)
-    """Notes on what is wrong with it."""
+    """Notes on its faults."""
 
 
 def find_ogg(file: BinaryIO, begin: int) -> Iterator[AudioStream]:
@@ -95,7 +95,7 @@ def _read_pages(file: BinaryIO, at: int) -> Iterator[_Page | str]:
         else:
             place = find_bytes(file, b"OggS", at + 1, size)
             at = place if place >= 0 else size
-    if good < size and not ended:  # what follows the end of a sound is not part of it
+    if good < size and not ended:  # bytes after the end of a sound do not belong to it
         yield CUT if size - good < _HEAD else BROKEN
 
 

@@ -355,7 +355,7 @@ def _is_wrong(piece: memoryview, layout: _Layout) -> bool:
     try:
         while not unpacking.eof:
             got = len(unpacking.decompress(left, _BAND_BYTES))
-            left = getattr(unpacking, "unconsumed_tail", b"")  # lzma keeps what is left by itself
+            left = getattr(unpacking, "unconsumed_tail", b"")  # lzma keeps the rest itself
             room -= got
             if room < 0 or not (got or left):  # a wrong end is read as more pixels
                 return True

@@ -94,7 +94,7 @@ def open_recording(path: Path | str, rate: int | None = None, *, centred: bool =
         notes.append(f"{found.broken:,} samples that were not numbers became silence")
     clipped = _count_clipped(wave, found.rate)
     _clean_in_place(wave, notes, centred)
-    if rate is not None and rate < found.rate:  # the result is shorter and replaces what was already used
+    if rate is not None and rate < found.rate:  # the result is shorter and overwrites samples that were read already
         made = _resample(wave, found.rate, rate, wave)
         wave.resize(made, refcheck=False)
     else:

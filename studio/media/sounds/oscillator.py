@@ -20,7 +20,7 @@ BLOCK = 1024
 
 
 class _OscillatorTarget(NamedTuple):
-    """Holds what should sound. It is replaced as a whole, so the sound card's thread never sees half of it."""
+    """Holds the present sound. It is replaced as a whole, so the sound card's thread never sees half of it."""
 
     table: np.ndarray | None
     hertz: float

@@ -30,7 +30,7 @@ _REMEMBERED_JUMPS = 64
 
 
 class _PlaybackTarget(NamedTuple):
-    """Holds what should be heard. It is replaced as a whole, so the card's thread never sees half of it."""
+    """Holds the present settings of playback. The card's thread sees them replaced as a whole."""
 
     playing: bool
     jump: int
@@ -151,13 +151,13 @@ class PlaybackBuffer:
             self._target = self._target._replace(jump=self._target.jump + 1, place=place)
 
     def set_loop(self, begin: float | None, end: float = 0.0) -> None:
-        """Repeat what lies between two seconds, once it is reached; None repeats nothing."""
+        """Repeat the part between two seconds once it is reached; None repeats nothing."""
         region = None if begin is None else (round(begin * self.rate), round(end * self.rate))
         with self._target_lock:
             self._target = self._target._replace(loop=region if region is not None and region[0] < region[1] else None)
 
     def start_recording(self) -> None:
-        """Record what the card receives, at its rate, from now on."""
+        """Start to record the samples that the card receives, at its rate."""
         self._recording = []
         self._recorded_count = 0
 
@@ -260,7 +260,7 @@ class PlaybackBuffer:
         self._resampler = Resampler(self.rate, round(self._card)) if self._card != self.rate else None
 
     def _waits_for(self, wanted: int) -> bool:
-        """Return whether so many samples are not ready and playback needs what is being generated."""
+        """Return whether so many samples are not ready, so that playback waits for the generator."""
         target = self._target
         sounding = target.playing and target.jump == self._jumps and not self._dry
         return sounding and not self._is_complete and self._ready.size < wanted

@@ -34,11 +34,11 @@ _PREFERRED = ("pipewire", "pulse", "default")
 
 
 class NoSoundOutput(RuntimeError):
-    """Sound cannot be played; the sentence says what to do."""
+    """Reports in a sentence that sound cannot be played, and what to do."""
 
 
 class SampleSource(Protocol):
-    """Defines where sound comes from."""
+    """Defines a source of sound."""
 
     def set_card_rate(self, rate: float) -> None:
         """Prepare for a card that reads `rate` samples a second, from silence. It is called before the first `fill`."""

@@ -1,4 +1,4 @@
-"""One sound card for everything that is heard: who plays last has it, and it is released after a while of silence."""
+"""Tests the shared sound card: the newest source plays, and the card is released after a while of silence."""
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -9,7 +9,7 @@ from tests.app.fake_speaker import FakeSpeaker
 
 
 class Bench:
-    """A card on a fake speaker, two sources, and what the card said of them."""
+    """Holds a card on a fake speaker, two sources, and the signals of the card."""
 
     def __init__(self) -> None:
         self.speaker = FakeSpeaker()

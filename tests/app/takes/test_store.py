@@ -1,4 +1,4 @@
-"""Takes are read beside the window; what the user does meanwhile counts."""
+"""Tests that takes are read in another thread, and that the user's changes meanwhile count."""
 
 from collections.abc import Callable
 from typing import Any

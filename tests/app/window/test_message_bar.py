@@ -1,4 +1,4 @@
-"""Tests that a message has its own place, and goes after its time, with its panel, or when it is untrue."""
+"""Tests that a message has its own place, and disappears after its time, with its panel, or once it is untrue."""
 
 from collections.abc import Callable
 from pathlib import Path

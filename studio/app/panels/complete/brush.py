@@ -105,7 +105,7 @@ class BrushTools(State):
             self._end_gesture()
 
     def cancel_stroke(self) -> bool:
-        """Restore what was there before the gesture; return whether there was a gesture."""
+        """Undo the open gesture; return whether there was one."""
         if self._held is None:
             return False
         mask, temperature, _, _ = self._held

@@ -30,7 +30,7 @@ from studio.wire.messages import Array
 
 
 class OriginalsCache(State):
-    """Keeps original pictures by key. The file is the truth; a picture that could not be written stays in memory."""
+    """Keeps original pictures by key. A picture that could not be written stays in memory."""
 
     def __init__(self, messages: Messages, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -102,14 +102,14 @@ class Canvas(State):
         self._change = change
         self._choose_model = choose_model
         self.picture: Value[Array | None] = Value(None, self)
-        """(height, width, channels) uint8 in the model's shape: what is completed."""
+        """The picture to be completed, (height, width, channels) uint8 in the model's shape."""
         self.source: Value[str] = Value("", self)
-        """Name of that picture."""
+        """The name of the picture."""
         self.picture_key = ""
-        """By which it is kept; empty without one."""
+        """The key by which the picture is kept; empty without a picture."""
         self.brush = BrushTools(change, history.begin_gesture, history.end_gesture, self)
         self.kept_after_hole: Value[bool] = Value(False, self)
-        """Whether what is kept goes on after the hole: then completions can be ranked by it."""
+        """Whether kept pixels follow the hole, by which completions can be ranked."""
         self.brush.mask.changed.connect(lambda mask: self.kept_after_hole.set(masks.has_kept_after_hole(mask)))
         self.originals = OriginalsCache(messages, self)
         self.importing = Importing(engine, messages, parameters.model, parameters.label, self)
@@ -221,7 +221,7 @@ class Canvas(State):
             )
 
     def _on_stretched(self, picture: OpenedPicture) -> None:
-        """Replace the picture on the canvas by the stretched one; mask and temperature map stay."""
+        """Replace the picture on the canvas by its stretched version. Mask and temperature map stay."""
         trained = self._model.get()
         if trained is not None:
             key = self.originals.add_picture(_to_model_shape(picture.with_arrays_exchanged().array, trained))

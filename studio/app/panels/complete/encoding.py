@@ -27,9 +27,9 @@ class CompletionEncoder(State):
         super().__init__(parent)
         self._messages = messages
         self._requests: list[tuple[list[Artwork], OnEncoded]] = []
-        """What is asked for, with what is to be done with it; the first is at work."""
+        """The requests, each with the function that receives its artworks. The first is at work."""
         self._encoded: list[Artwork] = []
-        """The artworks of the first that are ready."""
+        """The artworks that are ready, in order."""
         self._request = Request(engine, "piece", "queue", self)
         self._request.answered.connect(self._keep)
         self._request.stopped.connect(self._show_stop)

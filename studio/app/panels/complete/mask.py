@@ -73,7 +73,7 @@ def resize_layer(array: Array, shape: Shape) -> Array:
 
 
 def mask_caption(mask: Array) -> tuple[str, str]:
-    """Return how many pixels are filled, and what is kept."""
+    """Return two sentences: the number of pixels to fill, and the pixels that are kept."""
     made = int(mask.sum())
     total = mask.size
     if not made:

@@ -49,7 +49,7 @@ class MaskView(PictureView):
         self._tool, self._size = "brush", 5
         self._stroke_active = False
         self._cross: tuple[float, float] | None = None
-        """Where pointer or cross are."""
+        """The position of the pointer or of the cross."""
         self.setMouseTracking(True)
         self.setCursor(Qt.CursorShape.CrossCursor)
 
@@ -225,7 +225,7 @@ class MaskView(PictureView):
         painter.drawText(QRect(left, top, wide, high), Qt.AlignmentFlag.AlignCenter, f"row {row}")
 
     def _paint_tool(self, painter: QPainter) -> None:
-        """Draw what the tool would cover."""
+        """Outline the pixels that the tool would cover."""
         if self._cross is None or not (self.underMouse() or self.hasFocus()) or self._tool == "rows":
             return
         size = 1 if self._tool == "rectangle" else self._size

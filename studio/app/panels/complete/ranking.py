@@ -12,7 +12,7 @@ from studio.app.generation.run import Cell
 from studio.app.generation.wording import step_text
 
 MAX_SHOWN = 9
-"""Of many that are ranked by what follows the hole, as many as are looked at one by one."""
+"""The most completions that are shown if they are ranked by the pixels after the hole."""
 RankBy = Literal["whole", "following"]
 
 
@@ -37,14 +37,14 @@ class Ranking(State):
         self.places: Value[tuple[RankedCell, ...]] = Value((), self)
         self.rank_by: Value[RankBy] = Value("whole", self)
         self.show_all: Value[bool] = Value(False, self)
-        """Whether those that fit what follows less well are shown, too."""
+        """Whether completions that fit the pixels after the hole less well are shown, too."""
         self.left_out: Value[int] = Value(0, self)
-        """How many finished ones are not shown."""
+        """The number of finished completions that are not shown."""
         self._held = False
         cells.changed.connect(lambda _: self._update_places())
 
     def clear_places(self) -> None:
-        """Forget the order before other completions come."""
+        """Forget the order before new completions arrive."""
         self.places.set(())
         self.show_all.set(False)
 
@@ -69,7 +69,7 @@ class Ranking(State):
 
     @property
     def set_following_priced(self) -> bool:
-        """Set whether the bits of what follows the hole are known."""
+        """Return whether the bits of the pixels after the hole are known."""
         return any(cell.following_log_prob is not None for cell in self.cells.get())
 
     def log_prob_of(self, index: int) -> float:

@@ -39,7 +39,8 @@ class BrushToolBar(QWidget):
     def __init__(self, theme: Theme, state: CompleteState) -> None:
         super().__init__()
         painting = state.canvas.brush
-        self._tool, self._compact = "", False
+        self._tool = ""
+        self._compact = False
         self.buttons: dict[str, Button] = {}
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
@@ -91,10 +92,12 @@ class CompleteWorkspace(QWidget):
 
     def __init__(self, theme: Theme, state: CompleteState) -> None:
         super().__init__()
-        self._theme, self._state = theme, state
+        self._theme = theme
+        self._state = state
         self.tools = BrushToolBar(theme, state)
         self.canvas = MaskView(theme)
-        self.first, self.rest = ElidedLabel("", "strong", RIGHT), ElidedLabel("", "soft", RIGHT)
+        self.first = ElidedLabel("", "strong", RIGHT)
+        self.rest = ElidedLabel("", "soft", RIGHT)
         self.range_label = (Label("Most typical", "strong"), Label("Strangest", "strong"))
         self.scale = TypicalityView(theme)
         self.grid = ResultsView(theme, state.surprisal, state.batch.uncertainty)

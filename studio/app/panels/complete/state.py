@@ -42,7 +42,7 @@ MAX_COMPLETIONS = 1024
 
 @dataclass(frozen=True)
 class Hole:
-    """Holds what the present completions were made from; `picture` is a key."""
+    """Holds the inputs of the present completions. `picture` is a key."""
 
     picture: str
     source: str
@@ -130,7 +130,7 @@ class CompleteState(PanelState):
         self.change("model", **default_record(trained), **self.canvas.fitted_record(trained))
 
     def rank_by(self, ranking: RankBy) -> None:
-        """Set what "typical" is measured on."""
+        """Set the pixels by which "typical" is measured."""
         self.change("ranking", ranking=ranking)
 
     # ── making ───────────────────────────────────────────────────────────────────────────────────

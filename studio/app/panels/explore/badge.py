@@ -22,7 +22,7 @@ class Badge:
 
 
 def badge_of(start: Start | None, waiting: str, card: Card) -> Badge:
-    """Return what is known of a start.
+    """Return the badge of a start.
 
     Arguments
         waiting: the name of a picture that is being encoded

@@ -43,7 +43,7 @@ class BadgeView(QWidget):
         theme.changed.connect(self._tint)
 
     def show_badge(self, badge: Badge, caption: str = "") -> None:
-        """Show a badge. `otherwise` is the caption if there is no picture of the user's own."""
+        """Show a badge, or a caption if there is no picture of the user's own."""
         self._kind = badge.kind or ""
         known = self._kind in _KINDS
         self._sign.setVisible(known)

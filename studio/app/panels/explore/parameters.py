@@ -45,7 +45,7 @@ class ExploreParameters(State):
         self.seed: Value[int] = self._seed_input.seed
         self.locked: Value[bool] = self._seed_input.locked
         self.error: Value[str] = self._seed_input.error
-        """What is wrong with the typed seed, as a sentence; empty if it is valid."""
+        """A sentence about an invalid typed seed; empty if it is valid."""
         self.label: Value[int | None] = Value(None, self)
         """Index into card.classes; None leaves the class to the seed."""
         self.start: Value[Start | None] = Value(None, self)
@@ -135,7 +135,7 @@ class ExploreParameters(State):
         self._change("new start", **after)
 
     def render_input(self) -> RenderInput | None:
-        """Return everything that the picture is made from now."""
+        """Return the present input of the picture."""
         trained = self.model.get()
         if trained is None:
             return None
@@ -160,7 +160,7 @@ class ExploreParameters(State):
         if trained is None:
             return
         if trained != self.model.get():
-            self.label.set(None)  # the class of one model must not appear beside another
+            self.label.set(None)  # a class of one model must not appear beside another model
         self.model.set(trained)
         self.scales.set(trained.card.scales or ("Temperature",))
         self._find_homes()

@@ -24,7 +24,7 @@ RENDER_FIELDS = frozenset({"model", "seed", "start", "sliders", "temperatures", 
 
 @dataclass(frozen=True, eq=False)
 class RenderInput:
-    """Holds everything that a picture is made from."""
+    """Holds the input of a picture: model, start, class, sliders and temperatures."""
 
     trained: InstalledModel
     seed: int
@@ -80,13 +80,13 @@ class LiveRender(State):
         self.busy: Value[bool] = Value(False, self)
         """Whether a request is open."""
         self.shown_input: RenderInput | None = None
-        """What the picture was made from; the sliders may have moved since."""
+        """The input of the visible picture. The sliders may have moved since."""
         self._asked: RenderInput | None = None
         """The input of the open request."""
         self._wanted: RenderInput | None = None
         """The newest input, which may still wait."""
         self._resume = False
-        """Whether the engine is still to be asked for the picture that was here before a restart."""
+        """Whether the picture from before a restart must still be requested."""
         self._request = Request(engine, "explore", "latest", self)
         self._request.answered.connect(self._show)
         self._request.stopped.connect(self._show_busy)

@@ -34,7 +34,7 @@ class ExploreState(PanelState):
     """Holds the state of the panel Explore."""
 
     picture_opened = Signal()
-    """A picture of the user's own was opened, or a work restored: the panel should show."""
+    """Emitted when a file was opened or a work restored, so that the panel is shown."""
     complete_requested = Signal(object)
     """Carries an Artwork to be completed."""
     generate_requested = Signal(object)
@@ -70,13 +70,13 @@ class ExploreState(PanelState):
         self.parameters.gesture_ended.connect(self._on_gesture_ended)
         self.render = LiveRender(engine, messages, self)
         self.picture_before: Value[Array | None] = Value(None, self)
-        """What was on the stage when the user grabbed a slider, until the slider is released."""
+        """The picture on the stage when the user grabbed a slider, until the slider is released."""
         self.badge: Value[Badge] = Value(Badge(), self)
         self._takes = takes
         self._takes.loaded.connect(self._show_take)
         self.selection = TakeSelection(takes, messages, self.change, self)
         self._origin = ""
-        """Key of the take from which the stage came, whatever was changed since."""
+        """The key of the take from which the picture on the stage came, even after changes."""
         self.importing = Importing(engine, messages, self.model, self.parameters.label, self)
         self.importing.opened.connect(self._on_opened)
         self.importing.encoded.connect(self._on_encoded)
@@ -84,7 +84,7 @@ class ExploreState(PanelState):
             shown.changed.connect(self._show_badge)
         self.wavetable = WavetableExport(engine, messages, self.exporter, self.render, self.selection.takes, self)
         self._awaited_take = ""
-        """Key of the take whose latent is being asked for."""
+        """The key of the take whose latent is requested."""
         self._has_begun = False
         """Whether any picture was requested; before that, the stage says how to begin."""
         self._declare(
@@ -200,7 +200,7 @@ class ExploreState(PanelState):
         self._awaited_take = ""
 
     def _encode_work(self, trained: InstalledModel, artwork: Artwork, is_take: bool = False) -> None:
-        """Begin from a picture that no seed alone makes; request its latent."""
+        """Begin from a picture that a seed alone does not give; request its latent."""
         self.choose_model(trained.card.name)
         if artwork.work.label != self.parameters.label.get():
             self.parameters.set_label(artwork.work.label)
@@ -342,8 +342,10 @@ class ExploreState(PanelState):
         self.importing.close()
 
     def change(self, name: str, gesture: str | None = None, **values: object) -> None:
-        """Change fields as in every panel. A change that draws another picture leaves the take; a model alone does
-        not."""
+        """Change fields as one step of undo.
+
+        The stage then no longer shows the take, unless only the model changed.
+        """
         if RENDER_FIELDS & values.keys():
             values.setdefault("current", None)
             self._has_begun = self._has_begun or "model" not in values

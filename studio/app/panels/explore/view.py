@@ -83,7 +83,7 @@ class ExploreStage(QStackedWidget):
         return make_empty_page(self._title, self._first, self._waits, make_row(0, begin, self._own, 0, spacing=12))
 
     def _show_waiting(self, _: object) -> None:
-        """Say why a requested picture is not here yet."""
+        """Show why a requested picture has not arrived yet."""
         late = self._state.engine_status.get() == "Starting" and self._state.render.busy.get()
         self._waits.setText(PICTURE_FOLLOWS if late else "")
         self._waits.setVisible(late)

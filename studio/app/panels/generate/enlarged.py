@@ -21,7 +21,7 @@ from studio.wire.messages import Array
 
 @dataclass(frozen=True, eq=False)
 class EnlargedItem:
-    """Holds what is enlarged."""
+    """Describes the enlarged artwork."""
 
     picture: Array | None
     caption: str
@@ -141,7 +141,7 @@ class Enlarged(State):
     # ── plain data: undo, restart ────────────────────────────────────────────────────────────────
 
     def to_record(self) -> Record:
-        """Return what is enlarged, and the position of the marker."""
+        """Return a record of the enlarged artwork and of the marker."""
         base = self._rewind.base.get()
         marker = self._rewind.marker.get()
         if base is not None and marker is not None:
@@ -153,7 +153,7 @@ class Enlarged(State):
         return {"item": f"cell {cells[index].seed}" if index is not None and index < len(cells) else ""}
 
     def apply_record(self, plain: Record) -> None:
-        """Enlarge what a record names, with its marker; if it is missing, show the grid."""
+        """Enlarge the artwork of a record, with its marker. If it is missing, show the grid."""
         self._item_before_restart = {}
         base = self._rewind.base.get()
         if base is None or base.caption != plain.get("item"):  # dragging a marker does not move its picture
@@ -162,11 +162,11 @@ class Enlarged(State):
             self._rewind.set_marker(Marker.from_record(plain))
 
     def stored(self) -> Record:
-        """Return what a restart restores."""
+        """Return the record for a restart."""
         return self._item_before_restart or self.to_record()
 
     def restore_later(self, plain: Record) -> None:
-        """Restore what was enlarged once the takes are read."""
+        """Enlarge the artwork of the record once the takes are read."""
         self._item_before_restart = dict(plain)
         if "row" in self._item_before_restart:
             Marker.from_record(self._item_before_restart)  # invalid records are refused now
@@ -181,6 +181,6 @@ class Enlarged(State):
         self._update_item()
 
     def _restore_item(self) -> None:
-        """Enlarge what was enlarged before the restart."""
+        """Enlarge the artwork from before the restart."""
         if self._item_before_restart:
             self.apply_record(self._item_before_restart)

@@ -1,4 +1,4 @@
-"""Shows what an enlarged picture is, what can be done with it, and how it continues."""
+"""Shows the description of an enlarged picture, its actions, and how it continues."""
 
 from collections.abc import Callable
 from functools import partial

@@ -18,7 +18,8 @@ class FirstLaunchPage(QScrollArea):
 
     def __init__(self, theme: Theme, state: GenerateState, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._theme, self._state = theme, state
+        self._theme = theme
+        self._state = state
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

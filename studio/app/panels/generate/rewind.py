@@ -27,7 +27,7 @@ class RewindBase:
     artwork: Artwork
     trained: InstalledModel
     caption: str
-    """Where the picture is: `take 000002.png`, `cell 4114`."""
+    """The place of the picture: `take 000002.png`, `cell 4114`."""
     rows_drawn: int | None = None
     """Number of drawn rows if the picture was stopped before its end."""
 
@@ -116,7 +116,7 @@ class Rewind(State):
         self.marker: Value[Marker | None] = Value(None, self)
         self.rewound: Value[RewoundPicture | None] = Value(None, self)
         self.status_text: Value[str] = Value("", self)
-        """The progress: `Row 19 of 32, about 2 s left`; or what Continue would do."""
+        """The progress, `Row 19 of 32, about 2 s left`; or a sentence about Continue."""
         self.working: Value[bool] = Value(False, self)
         """Whether a picture is being continued."""
         self._finished: Array | None = None

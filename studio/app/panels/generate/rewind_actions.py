@@ -69,7 +69,7 @@ class RewindActions(State):
             )
 
     def arm_marker(self) -> None:
-        """Arm the marker: at the row of the last continuation, else in the middle."""
+        """Arm the marker at the row of the last continuation; without one, in the middle."""
         base = self._rewind.base.get()
         marker = self._rewind.marker.get()
         large = self._enlarged.item.get()

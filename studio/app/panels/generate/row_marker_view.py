@@ -56,8 +56,10 @@ class RowMarker(QSlider):
         self.hide()
 
     def show_row(self, row: int, rows: int, armed: bool, fixed_pixels: Sequence[tuple[int, int, QColor]]) -> None:
-        """Show the marker's state. If it is armed, the rows below are dimmed except for imposed pixels (row, column,
-        colour)."""
+        """Show the marker's state. If it is armed, dim the rows below it.
+
+        Imposed pixels (row, column, colour) are not dimmed.
+        """
         self._armed = armed
         self._fixed_pixels = fixed_pixels
         self._showing = True
@@ -72,7 +74,7 @@ class RowMarker(QSlider):
         self.update()
 
     def show_drawing(self, drawing: bool) -> None:
-        """Show the line at the row being drawn, and refuse moves, while the rest is being drawn."""
+        """Show the line at the row being drawn. The marker cannot move until the picture is finished."""
         self._drawing = drawing
         self.update()
 

@@ -64,7 +64,7 @@ class GenerateState(PanelState):
         """Index of the cell with the ring."""
         self._takes = takes
         self.selection = TakeSelection(takes, messages, self.change, self)
-        """Its current take is the one shown large."""
+        """The take that is shown large."""
         self.rewind = Rewind(engine, messages, jobs, self.batch.uncertainty, self)
         self.enlarged = Enlarged(models, self.batch, takes, self.selection, self.rewind, self)
         self.rewind_actions = RewindActions(

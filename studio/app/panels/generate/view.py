@@ -44,7 +44,8 @@ class GenerateStage(QStackedWidget):
 
     def __init__(self, theme: Theme, state: GenerateState, dialogs: FileDialogs) -> None:
         super().__init__()
-        self._theme, self._state = theme, state
+        self._theme = theme
+        self._state = state
         self.first_launch = FirstLaunchPage(theme, state, dialogs)
         self.grid = GridView(theme, state.surprisal, state.batch.uncertainty)
         self.caption = BatchCaption(theme, state.batch)

@@ -75,7 +75,7 @@ class LoopFinder(State):
         self._messages.show_message(text, "failed", until=(self.busy.changed, self._player.loop.changed))
 
     def _clear_status(self) -> None:
-        """Clear the figures, because the loop changed or there was no answer."""
+        """Clear the figures after a change of the loop, or after an answer failed to come."""
         self._request.cancel()
         self.status_text.set("")
 
@@ -90,7 +90,7 @@ UPDATE_INTERVAL = 1.0
 """Length in seconds of the end of a sound by which the engine decides its class."""
 
 SampleRange = tuple[int, int]
-"""The first sample of a stretch, and the one after its last."""
+"""The numbers of a stretch's first sample and of the one after its last."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class RecordingBits(State):
             self.stopped.set(True)
 
     def resume(self) -> None:
-        """Ask again for what was stopped."""
+        """Ask again for the bits that a stopped job left out."""
         self.stopped.set(False)
         self._send_next()
 

@@ -23,7 +23,7 @@ NO_MODEL_TEXT = "Add a model. Its temperature, class and seed appear here."
 
 
 class SoundInspector(Column):
-    """Shows, from the top: what can change while it plays, My recording, Loop, Branch, Output."""
+    """Shows, from the top: the parameters that can change during playback, My recording, Loop, Branch, Output."""
 
     def __init__(self, theme: Theme, state: SoundState, open_sound: Callable[[], object]) -> None:
         super().__init__(theme, 10)
@@ -123,7 +123,7 @@ class SoundInspector(Column):
         bind(self, player.playing, self._show_output)
 
     def _show_parts(self, _: object = None) -> None:
-        """Show what can be used: everything needs a model, some parts need a sound."""
+        """Enable the parts that can be used: all need a model, some need a sound."""
         able = self._state.model.get() is not None
         there = bool(len(self._player.samples))
         for part in (self.parameters, self._source, self._output):

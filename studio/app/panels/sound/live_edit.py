@@ -32,12 +32,12 @@ class Edit:
 
     first_sample: int
     changes: Record
-    """New values of "temperature", "temperature_curve", "label", "share" and "seed", as far as the user set them."""
+    """The new values of "temperature", "temperature_curve", "label", "share" and "seed" that the user set."""
     before: SettingsRecord
     """The settings to return to if the edit is late or fails."""
     after: SettingsRecord
     replaces_late_edit: bool = False
-    """Whether it replaces an edit that came too late. Chunks of that one may still arrive."""
+    """Whether it replaces an edit that came too late, whose chunks may still arrive."""
 
 
 @dataclass
@@ -77,7 +77,7 @@ class ChunkWriter:
             return self._begin
 
     def close_job(self) -> None:
-        """Add nothing more."""
+        """Stop adding samples."""
         with self.buffer.lock:
             self._job = ""
 

@@ -14,31 +14,32 @@ from studio.media.sounds.playback import FASTER_THAN_REAL_TIME
 from studio.wire.messages import CHUNK_SECONDS, Adjust, AnyCommand, AnyEvent, Failed, SoundChunk, StreamSound
 
 AHEAD_SECONDS = 0.8
-"""Seconds that are made ahead of the ear, where making is faster than hearing."""
+"""Seconds of sound ahead of playback, if the engine is faster than playback."""
 SHORT_DELAY, CALM_SECONDS = 0.3, 0.25
-"""Seconds that are made ahead just after a change, and how many more for every second that plays after it: a hand that
-moves on throws most of it away."""
+"""Seconds of sound ahead of playback just after a change, and the increase in each second of playback after it.
+
+The engine makes little at first, because the user's next change would discard most of it.
+"""
 LIVE_SPEED = 1.5
-"""Seconds ahead of the ear, of which a change throws away what is not heard yet; of more it keeps all."""
+"""If more seconds than this are ready, a change keeps all of them. Otherwise it replaces those not heard yet."""
 INITIAL_SPARE, MIN_SPARE, MAX_SPARE = 0.02, 0.01, 0.3
-"""Seconds after which the engine is counted upon to make what a hand has changed. It begins with the first, and stays
-between the others."""
+"""The first, the least and the most seconds that the engine gets to make an edit."""
 SPARE_GROWTH, SPARE_DECAY = 1.2, 0.9955
-"""What these seconds are multiplied with after a change that came too late, and after one that came in time: one in
-forty may be late."""
+"""Factors of these seconds after a late edit and after one in time. About one edit in forty is then late."""
 INITIAL_LEAD, MAX_LEAD = 0.005, 0.2
-"""Seconds that must be there when what is new takes over, where it is made at one and a half times the speed of hearing
-or more. So little is enough, since a speaker waits for more while the card has something left. It begins with the
-first."""
+"""The first and the most seconds of new samples that must be ready before an edit is applied.
+
+They hold for an engine at one and a half times the speed of playback or more. So few are enough, because a speaker
+waits for more while the card still has samples.
+"""
 LEAD_GROWTH, LEAD_DECAY = 2.0, 0.998
-"""What these seconds are multiplied with each time that it ran dry, and after a change that was in time: half of them
-are left after 350."""
+"""Factors of these seconds after a gap and after an edit in time. 350 edits in time halve them."""
 JOB_SECONDS = 20.0
-"""Seconds that play without a gap, where it is made slower than it is heard."""
+"""Seconds of sound ahead of playback, if the engine is slower than playback."""
 
 
 class LiveGeneration(State):
-    """Makes the end of a sound with a model, a little ahead of the ear.
+    """Makes new samples at the end of a sound with a model, a little ahead of playback.
 
     Samples that an edit replaces play on until the new ones are there. If those come too late, `edit_late` hands the
     edit back, to be submitted again from a later sample on. One edit at a time is under way.
@@ -49,13 +50,13 @@ class LiveGeneration(State):
     grew = Signal()
     """Samples were added or removed."""
     progressed = Signal()
-    """More can be heard, or the last of it is made."""
+    """Emitted when new samples were added, or when the last sample was made."""
     edit_ready = Signal()
-    """An edit can be submitted now."""
+    """Emitted when an edit can be submitted."""
     edit_late = Signal(object)
-    """This Edit came too late, or making ended before it. It must be submitted again."""
+    """Emitted with an Edit that came too late, or that the job ended before. It must be submitted again."""
     edit_failed = Signal(object)
-    """The engine refused this Edit."""
+    """Emitted with an Edit that the engine refused."""
 
     def __init__(
         self, engine: EngineProtocol, messages: Messages, buffer: SoundBuffer, parent: QObject | None = None
@@ -63,7 +64,7 @@ class LiveGeneration(State):
         super().__init__(parent)
         self._messages = messages
         self.writer = ChunkWriter(buffer)
-        """The writer adds what is made at the end of the buffer."""
+        """The writer, which adds the generated samples at the end of the buffer."""
         self._request = Request(engine, "perform", "single", self, at_once=self.writer.handle_event)
         self._request.progressed.connect(self._use_part)
         self._request.failed.connect(self._show_failure)
@@ -74,17 +75,17 @@ class LiveGeneration(State):
         self._steers.failed.connect(self._fail)
         self.making: Value[bool] = Value(False, self)
         self.speed: Value[float] = Value(0.0, self)
-        """Seconds that are made in a second of work, of late; 0 where that is not known."""
+        """Seconds of sound that the engine lately made in a second; 0 if unknown."""
         self.spare = INITIAL_SPARE
-        """Seconds that the engine is given to make an edit. They follow what it needed lately."""
+        """The seconds that the engine gets to make an edit, adapted to its recent speed."""
         self.lead = INITIAL_LEAD
-        """Seconds of new samples that must be ready when an edit takes over. They follow what was needed lately."""
+        """The seconds of new samples that must be ready before an edit is applied, adapted to recent gaps."""
         self._first_sample = 0
         self._allowed = 0.0
         self._edited_from = 0.0
-        """Second from which the last change holds, 0 where there was none."""
+        """The second from which the last edit applies; 0 if there was none."""
         self._late = False
-        """Whether the last change came too late."""
+        """Whether the last edit came too late."""
         self._pending: PendingEdit | None = None
 
     @property
@@ -101,22 +102,22 @@ class LiveGeneration(State):
 
     @property
     def begin_seconds(self) -> float:
-        """Return the second from which the present or last job makes the sound."""
+        """Return the second at which the samples of the present or last job begin."""
         return self._first_sample / self.buffer.rate
 
     @property
     def settings_from(self) -> float:
-        """Return the second from which all samples are made with the present settings."""
+        """Return the second after which all samples were made with the present settings."""
         return max(self.begin_seconds, self._edited_from)
 
     @property
     def is_waiting(self) -> bool:
-        """Return whether the engine has made all it may and waits for playback to catch up."""
+        """Return whether the engine has reached its limit and waits for playback to catch up."""
         return bool(self.job) and self.buffer.seconds - self.begin_seconds > self._allowed - CHUNK_SECONDS - 1e-6
 
     @property
     def settled_seconds(self) -> float:
-        """Return the second up to which no change of the user's is heard."""
+        """Return the second before which no change by the user can be heard."""
         pending = self._pending
         first = pending.edit.first_sample if pending is not None else self.next_editable_sample
         return first / self.buffer.rate
@@ -146,7 +147,7 @@ class LiveGeneration(State):
 
     @property
     def accepts_edit(self) -> bool:
-        """Return whether an edit can be submitted: none is under way, and enough is made to submit it again if late.
+        """Return whether an edit can be submitted: none is under way, and enough samples lie ahead to try again.
 
         It may take a while in the first moments, after a gap, and while the user changes settings without a pause.
         """
@@ -161,11 +162,11 @@ class LiveGeneration(State):
 
     @property
     def _lead_seconds(self) -> float:
-        """Return the seconds of new samples that must be there: the more, the slower they come."""
+        """Return the seconds of new samples that an edit needs: a slower engine needs more."""
         return min(self.lead / min(max(2 * (self.speed.get() - 1), 0.01), 1.0), MAX_LEAD)
 
     def _allowed_seconds(self) -> float:
-        """Return how many seconds the engine may have made: a little more than playback needs soon."""
+        """Return the length in seconds up to which the engine may generate: a little ahead of playback."""
         position = self.buffer.stream.position
         fast = self.speed.get() >= FASTER_THAN_REAL_TIME or not self.speed.get()
         soon = max(SHORT_DELAY, 3 * self._lead_seconds)
@@ -173,10 +174,10 @@ class LiveGeneration(State):
         reach = min(soon + calm, AHEAD_SECONDS) if fast else JOB_SECONDS
         return max(position - self.begin_seconds, 0.0) + reach
 
-    # ── what is asked ────────────────────────────────────────────────────────────────────────────
+    # ── requests to the engine ───────────────────────────────────────────────────────────────────
 
     def start_job(self, command: StreamSound) -> None:
-        """Continue from the present end."""
+        """Start a job that continues the sound at its end."""
 
         def question(job: str) -> AnyCommand:
             self._first_sample = self.writer.open_job(job)
@@ -190,27 +191,27 @@ class LiveGeneration(State):
         self._request.ask(question)
 
     def stop_job(self) -> None:
-        """Stop making; what is made stays."""
+        """Stop the job. Samples that were generated stay."""
         if self.job:
             self._request.cancel()
             self._ended()
 
     def truncate(self, first: int) -> None:
-        """Make nothing more, and remove the samples from a number on; what is heard plays up to there."""
+        """Stop the job and remove all samples from this one on. Playback continues up to it."""
         self.writer.close_job()
         self.buffer.truncate(first)
         self.stop_job()
         self.grew.emit()
 
     def update_allowance(self) -> None:
-        """Let the engine make as much as playback needs soon: less if it has proved to be fast."""
+        """Raise the engine's limit to what playback needs soon: less for a fast engine."""
         wanted = self._allowed_seconds()
         if self.job and abs(wanted - self._allowed) > 5 * CHUNK_SECONDS:
             self._allowed = wanted
             self._request.steer(allowed_seconds=wanted)
 
     def submit(self, edit: Edit) -> None:
-        """Have the engine replace the samples from an edit's first one on. Without a job there are none to replace."""
+        """Ask the engine to replace the samples from an edit's first one on. Without a job, replace none."""
         if not self.job:
             return
         lead = round(self._lead_seconds * self.buffer.rate)
@@ -236,13 +237,13 @@ class LiveGeneration(State):
         self.grew.emit()
 
     def note_gap(self) -> None:
-        """Note a gap: the lead of new samples was too short."""
+        """Note a gap in playback: too few new samples were ready."""
         self.lead = min(LEAD_GROWTH * self.lead, MAX_LEAD)
 
-    # ── what is answered ─────────────────────────────────────────────────────────────────────────
+    # ── events of the engine ─────────────────────────────────────────────────────────────────────
 
     def _use_part(self, event: AnyEvent) -> None:
-        """Note what the engine has made; the samples are in the buffer already."""
+        """Handle the event of new samples, which are in the buffer already."""
         if isinstance(event, SoundChunk):
             self.speed.set(event.speed)
             self._check_edit()
@@ -251,14 +252,14 @@ class LiveGeneration(State):
 
     def _show_failure(self, event: Failed) -> None:
         self._ended()
-        said = f"{event.reason} What is made is kept. {event.hint}".strip()
+        said = f"{event.reason} The sound so far is kept. {event.hint}".strip()
         self._messages.show_message(said, "failed", until=(self.making.changed, self.ended))
 
     def _show_loss(self, why: str) -> None:
-        """Keep playing what is made after the engine died."""
+        """Handle the death of the engine. Playback continues to the last sample that was generated."""
         self._ended()
         end = timecode(self.buffer.seconds)
-        said = f"{why} The sound was made up to {end}, which is kept. Play continues from there."
+        said = f"{why} The sound up to {end} is kept. Play continues from there."
         self._messages.show_message(said.strip(), "failed", until=(self.making.changed, self.ended))
 
     def _check_edit(self) -> None:
@@ -282,7 +283,7 @@ class LiveGeneration(State):
         assert pending is not None, "the engine refuses only what it was asked"
         self._end_edit()
         self.edit_failed.emit(pending.edit)
-        said = f"{event.reason} It plays on as it was. {event.hint}".strip()
+        said = f"{event.reason} The sound plays on unchanged. {event.hint}".strip()
         self._messages.show_message(said, "failed", until=(self.making.changed, self.ended))
         self.grew.emit()
         if self.accepts_edit:

@@ -37,12 +37,12 @@ class LiveSettings(State):
         """The temperature over time: (second, temperature) in order, joined by straight lines; two of one second are a
         step. Samples that exist already keep the temperature by which they were made."""
         self.is_fresh = True
-        """Whether the model has made nothing after the cut yet. Play deletes what follows the cut."""
+        """Whether the model has generated no samples after the cut yet. Play then deletes the samples after the cut."""
         self._initial: tuple[int | None, ModelMixture | None] = (None, None)
         """The class and the mix at the cut."""
         self._edits: tuple[SoundEdit, ...] = ()
         self._changes: Record = {}
-        """What the user has changed since the last edit was submitted."""
+        """The changes that the user made since the last edit was submitted."""
         for change in (player.grew, player.making.changed, self.temperature_curve.changed):
             change.connect(self._update_temperature)
         player.live_generation.edit_ready.connect(self._submit_changes)
@@ -57,14 +57,14 @@ class LiveSettings(State):
     # ── from the beginning ───────────────────────────────────────────────────────────────────────
 
     def clear_from(self, cut: float = 0.0) -> None:
-        """Forget everything that was made from the second `cut` on."""
+        """Forget all edits, and begin again at the second `cut`."""
         self.is_fresh = True
         self._edits = ()
         self.cut.set(cut)
         self._update_temperature()
 
     def set_work(self, work: Work) -> None:
-        """Set the recipe of what the player has."""
+        """Set the recipe of the sound in the player."""
         self.is_fresh = False
         self._edits = work.edits
         self._initial = (work.label, work.mix)
@@ -72,7 +72,7 @@ class LiveSettings(State):
         self._update_temperature()
 
     def continue_sound(self) -> None:
-        """Have the model continue from the present end; at first from the cut on."""
+        """Let the model continue from the present end; at first from the cut."""
         if self.is_fresh:
             first = round(self.cut.get() * self._player.rate)
             if first < len(self._player.samples):
@@ -142,12 +142,12 @@ class LiveSettings(State):
         self._submit_changes()
 
     def branch_here(self) -> None:
-        """Continue with another seed from the next sample that can change; what is before stays."""
+        """Continue with another seed from the next sample that can change. Earlier samples stay."""
         self._changes = merge_changes(self._changes, {"seed": self._parameters.seed.get()})
         self._submit_changes()
 
     def _restart_job(self, mixed: bool) -> None:
-        """Start a new job for what is not heard yet.
+        """Start a new job that replaces the samples which are not heard yet.
 
         A running job cannot change its second model, nor return to the class that the seed chooses.
         """
@@ -168,7 +168,7 @@ class LiveSettings(State):
         self.changed.emit()
 
     def edit_at(self, sample: int, replaces_late_edit: bool = False) -> Edit:
-        """Return the edit that makes the user's changes from a sample on. It changes nothing by itself."""
+        """Return the edit that applies the user's changes from a sample on. Nothing changes before it is submitted."""
         rate = self._player.rate
         changes = self._changes
         before = self._to_record()
@@ -193,7 +193,7 @@ class LiveSettings(State):
         return Edit(sample, changes, before, after, replaces_late_edit)
 
     def _submit_changes(self, replaces_late_edit: bool = False) -> None:
-        """Submit what the user has changed, if the generation accepts an edit now. If not, `edit_ready` will follow."""
+        """Submit the user's changes if the generation accepts an edit. Otherwise wait for `edit_ready`."""
         generation = self._player.live_generation
         if self._changes and (replaces_late_edit or generation.accepts_edit):
             edit = self.edit_at(generation.next_editable_sample, replaces_late_edit)
@@ -202,7 +202,7 @@ class LiveSettings(State):
             generation.submit(edit)
 
     def _submit_again(self, late: Edit) -> None:
-        """Take a late edit back, and submit it again with what has changed since."""
+        """Take a late edit back, and submit it again with the changes made since."""
         self._changes = merge_changes(late.changes, self._changes)
         self._use_record(late.before)
         self._submit_changes(replaces_late_edit=True)

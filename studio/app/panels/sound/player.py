@@ -24,11 +24,11 @@ class SoundPlayer(State):
     grew = Signal()
     """Samples were added or removed."""
     bits_changed = Signal(int, int)
-    """Bits arrived: the number of the first sample, and of the one after the last."""
+    """Emitted when bits arrive, with the numbers of the first sample and of the one after the last."""
     leaving = Signal()
     """Another sound is about to take its place."""
     ticked = Signal()
-    """Playback moved, or soon will."""
+    """Emitted when playback has moved, or is about to."""
 
     def __init__(
         self, engine: EngineProtocol, card: SoundCard, messages: Messages, parent: QObject | None = None
@@ -38,12 +38,12 @@ class SoundPlayer(State):
         self._messages = messages
         self.buffer = SoundBuffer(16_000, np.zeros(0, np.int16))
         self.live_generation = LiveGeneration(engine, messages, self.buffer, self)
-        """How the model makes more of it."""
+        """The job that continues the sound."""
         self.card = card
         self.playing: Value[bool] = Value(False, self)
         """Whether it plays; playback may still have to wait."""
         self.waiting_reason: Value[str] = Value("", self)
-        """Why nothing is heard yet though it plays, and for how long; empty if it is heard."""
+        """Why playback is still silent, and for how long; empty if it is heard."""
         self.level: Value[float] = Value(0.7, self)
         """0 to 1, as loudness is perceived; not part of the export."""
         self.loop: Value[tuple[float, float] | None] = Value(None, self)
@@ -95,22 +95,22 @@ class SoundPlayer(State):
 
     @property
     def made_seconds(self) -> float:
-        """Return the length that is made, in seconds."""
+        """Return the length of the sound so far, in seconds."""
         return self.buffer.seconds
 
     @property
     def position(self) -> float:
-        """Return the second that the sound card was given last."""
+        """Return the second up to which the sound card has the samples."""
         return self.buffer.stream.position
 
     @property
     def seconds_ahead(self) -> float:
-        """Return the seconds that are made and not given to the sound card yet."""
+        """Return the seconds of samples that the sound card does not have yet."""
         return self.buffer.stream.buffered_seconds
 
     @property
     def gap_count(self) -> int:
-        """Return how often samples were not made in time."""
+        """Return how often playback had a gap because samples came too late."""
         return self.buffer.stream.underruns
 
     @property
@@ -128,12 +128,12 @@ class SoundPlayer(State):
 
     @property
     def making(self) -> Value[bool]:
-        """Return whether the engine makes more."""
+        """Return whether the engine is making samples."""
         return self.live_generation.making
 
     @property
     def speed(self) -> Value[float]:
-        """Return the seconds made in a second of work, of late; 0 if unknown."""
+        """Return how many seconds of sound the engine makes in a second, lately; 0 if unknown."""
         return self.live_generation.speed
 
     def start_job(self, command: StreamSound) -> None:
@@ -151,17 +151,17 @@ class SoundPlayer(State):
         self.update_playback()
 
     def pause(self) -> None:
-        """Stop playback at its position; making continues until enough is ahead."""
+        """Pause playback. The engine continues until enough samples lie ahead."""
         self.playing.set(False)
         self.update_playback()
 
     def stop(self) -> None:
-        """Stop making and playing; what is made stays."""
+        """Stop the engine's job and playback. Samples that were generated stay."""
         self.live_generation.stop_job()
         self.pause()
 
     def seek(self, seconds: float) -> None:
-        """Move playback to a second, as far as the sound is made."""
+        """Move playback to a second, at most to the end of the sound."""
         self.buffer.stream.seek(min(max(seconds, 0.0), self.made_seconds))
         self.update_playback()
 
@@ -179,12 +179,12 @@ class SoundPlayer(State):
             self.seek(begin)
 
     def start_recording(self) -> None:
-        """Record what is heard from now on, including moves and repeats, without pauses."""
+        """Start to record the output, with every move and repeat, but without pauses."""
         self.buffer.stream.start_recording()
         self.recording.set(True)
 
     def recorded_samples(self) -> Array:
-        """Return what was heard since `start_recording` (n,) int16 at the sound's rate."""
+        """Return the output since `start_recording`, (n,) int16 at the sound's rate."""
         self.recording.set(False)
         heard, rate = self.buffer.stream.stop_recording()
         return resample_whole(heard, rate, self.rate)
@@ -206,7 +206,7 @@ class SoundPlayer(State):
                 self.play()
 
     def update_playback(self) -> None:
-        """Allow more samples to be made, and say why nothing is heard yet."""
+        """Let the engine make more samples, and show why nothing is heard yet."""
         self._play_if_enough()
         if self.live_generation.job:
             self.live_generation.update_allowance()
@@ -228,7 +228,7 @@ class SoundPlayer(State):
         return self.buffer.stream.has_ended or not self.seconds_ahead
 
     def _play_if_enough(self) -> None:
-        """Play while enough is made to play without a gap; else say why nothing is heard yet."""
+        """Play while enough samples are ready for playback without a gap; otherwise show why it is silent."""
         ahead = self.seconds_ahead
         speed = self.speed.get()
         text = ""

@@ -35,7 +35,7 @@ class PlayerView(QWidget):
         self._kept = 0
         self._priced = 0
         self._shown = 0
-        """How many samples and how many bits are unchanged since the last frame, and how many it showed."""
+        """Counts of the last frame: unchanged samples, unchanged bits, and the number that it showed."""
         self._bits_seen = False
         self._before: tuple[float, Any, Any] = (0.0, None, None)
         self._fits = False

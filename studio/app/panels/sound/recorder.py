@@ -1,4 +1,4 @@
-"""Records what is heard as a take, with every move and repeat."""
+"""Records the output as a take, with every move and repeat."""
 
 from PySide6.QtCore import QObject
 
@@ -34,18 +34,18 @@ class Recorder(State):
         self._messages = messages
         self._change = change
         self._by: tuple[InstalledModel, int] | None = None
-        """The model, and the seed, of what was on the stage when it began."""
+        """The model and the seed of the sound on the stage when the recording began."""
         player.leaving.connect(self.end_recording)
         player.ticked.connect(self._check_length)
 
     def start_recording(self, trained: InstalledModel, seed: int) -> None:
-        """Record what is heard from now on."""
+        """Start to record the output."""
         if not self._player.recording.get():
             self._by = trained, seed
             self._player.start_recording()
 
     def end_recording(self) -> None:
-        """Keep what was heard as a take, which can be continued like any recording."""
+        """End the recording and keep it as a take, which can be continued like any recording."""
         self._keep_recording("")
 
     def _keep_recording(self, why: str) -> None:

@@ -1,4 +1,4 @@
-"""Holds what is on the stage of Sound: its take, what it continues, and how it is kept."""
+"""Holds the origin of the sound on the stage: its take, and the recording that it continues."""
 
 from dataclasses import dataclass
 
@@ -55,9 +55,9 @@ class SoundSource(State):
         self.recording: Value[RecordingInfo | None] = Value(None, self)
         """The file that this sound continues."""
         self._ground: Artwork | None = None
-        """What the sound continues, up to the cut; or the take that it is."""
+        """The recording that the sound continues, up to the cut; or the take that the stage shows."""
         self._record_before_restart: Record = {}
-        """What was on the stage before a restart, until the takes are read."""
+        """The record of the stage before a restart, until the takes are read."""
         self._loaded = "", ""
         """Which recording is there to be cut, and the model that it was brought in for."""
         self._kept: tuple[int, str] | None = None
@@ -112,12 +112,12 @@ class SoundSource(State):
         return {"take": self._ground.name, "cut": min(max(seconds, 0.0), end)}
 
     def to_record(self) -> Record:
-        """Return what undo restores: the present sound, whose file is written if there is none yet."""
+        """Return the record for undo, after writing the file of the present sound if there is none yet."""
         name = None if self._live_settings.is_fresh else self.keep_take()
         return {"take": name, "cut": None} if name is not None else self._base_take()
 
     def stored(self) -> Record:
-        """Return what a restart restores: the sound as far as its file is written."""
+        """Return the record for a restart: the sound as far as its file is written."""
         return self._record_before_restart or (
             {"take": self._kept[1], "cut": None} if self._kept is not None else self._base_take()
         )
@@ -174,7 +174,7 @@ class SoundSource(State):
         self._live_settings.clear_from()
 
     def _load_whole(self, take: Artwork, trained: InstalledModel) -> None:
-        """Load a take as it was made."""
+        """Load a take with its own settings, not as a recording to continue."""
         self._player.load_sound(trained.card.sample_rate, _samples_at_rate(take, trained.card.sample_rate))
         self._ground = take
         self._kept = (len(self._player.samples), take.name)
@@ -200,7 +200,7 @@ class SoundSource(State):
         self._live_settings.clear_from(min(cut, len(take.array) / take.work.sample_rate))
 
     def _restore_sound(self) -> None:
-        """Restore what was on the stage before a restart."""
+        """Restore the stage from before a restart."""
         left = self._record_before_restart
         loop = self._player.loop.get()
         if left:

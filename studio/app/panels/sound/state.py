@@ -40,7 +40,7 @@ NO_MODEL = "There is no model of recordings to open a sound with. Your file is u
 class SoundState(PanelState):
     """Holds the state of the panel Sound.
 
-    `player` plays and makes the sound, `live_settings` holds its settings over time, `source` where it comes from.
+    `player` plays and makes the sound, `live_settings` holds its settings over time, `source` holds its origin.
     """
 
     sound_opened = Signal()
@@ -119,7 +119,7 @@ class SoundState(PanelState):
     def set_temperature_curve(
         self, points: Sequence[Sequence[float]], gesture: str | None = "temperature over time"
     ) -> None:
-        """Set the temperature over time; it changes only what is not made yet, or not heard."""
+        """Set the temperature over time. It changes only samples that are not heard yet."""
         curve = heats.curve_from(heats.valid_points(points), self.live_settings.settled_seconds)
         self.change("temperature over time", gesture, temperature_curve=[list(point) for point in curve])
 
@@ -144,7 +144,7 @@ class SoundState(PanelState):
         self.play()
 
     def set_recording(self, on: bool) -> None:
-        """Record what is heard from now on; or end the recording and keep it as a take."""
+        """Start to record the output; or end the recording and keep it as a take."""
         trained = self.model.get()
         if on and trained is not None:
             self.recorder.start_recording(trained, self.parameters.seed.get())
@@ -200,12 +200,12 @@ class SoundState(PanelState):
             self.change(f"put {source.name} away", source={}, temperature_curve=_constant_curve(trained))
 
     def set_cut(self, seconds: float, gesture: str | None = "cut") -> None:
-        """Set the moment from which the model continues. Undo restores what was made after it."""
+        """Set the moment from which the model continues. Undo restores the sound after it."""
         if source := self.source.record_cut_at(seconds):
             self.change("cut", gesture, source=source)
 
     def branch_at(self, seconds: float | None = None) -> None:
-        """Continue from a moment, or from the heard one, as another take with another seed."""
+        """Continue from a moment, or from the playhead, as another take with another seed."""
         player = self.player
         seed = self.parameters.seed.get()
         playing = player.playing.get()
@@ -233,7 +233,7 @@ class SoundState(PanelState):
             self.change("keep take", takes={name: True})
 
     def show_take(self, index: int) -> None:
-        """Put a take on the stage, with everything it was made with."""
+        """Show a take on the stage, and restore its settings."""
         self.restore_take(self.selection.takes.get()[index])
 
     def restore_take(self, take: Artwork, name: str = "") -> None:
@@ -330,7 +330,7 @@ class SoundState(PanelState):
         return [*records, *({"takes": {str(source["take"]): True}} for source in sources if source.get("take"))]
 
     def close(self) -> None:
-        """Keep what was made and recorded, and release the sound card."""
+        """Keep the sound and the recording, and release the sound card."""
         self.set_recording(False)
         self.player.close()
         self.source.keep_take()
@@ -370,7 +370,7 @@ class SoundState(PanelState):
         return before
 
     def _apply(self, record: Record) -> dict[str, Exception]:
-        """Set fields as for every panel. If the sound stays, the model follows; the curve then changes where it can."""
+        """Set fields as in every panel. If the sound stays, the model follows from the next possible sample."""
         if "source" in record:
             return super()._apply(record)
         turned = dict(record)

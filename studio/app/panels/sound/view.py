@@ -1,4 +1,4 @@
-"""Builds the panel Sound: hear what a model makes while it makes it, and change it meanwhile."""
+"""Builds the panel Sound, which plays a sound while a model makes it and the user changes it."""
 
 from functools import partial
 

@@ -1,1 +1,1 @@
-"""Trains a model on the user's folder: what it learns from, how, and how it goes."""
+"""Trains a model on the user's folder: examines the folder, plans a training, runs it."""

@@ -1,4 +1,4 @@
-"""Shows in the bar what the panel trains."""
+"""Shows in the bar the training of the panel."""
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QWidget

@@ -1,4 +1,4 @@
-"""Formats what a training costs, for the user."""
+"""Formats the cost of a training for the user."""
 
 from studio.app.core.text import time_left
 

@@ -11,12 +11,12 @@ from studio.wire.messages import Array
 
 SMOOTHED_POINTS = 40
 SMOOTHED_SHARE = 8
-"""How many points the moving average looks back on: an eighth of those so far, at most 40."""
+"""The length of the moving average in points: an eighth of all so far, at most 40."""
 FIRST_CAPACITY = 1024
 
 
 class Curve(State):
-    """Grows point by point. Adding one costs the same however many there are."""
+    """Holds the points of a curve. The time to add one does not depend on their number."""
 
     grew = Signal()
 

@@ -30,7 +30,7 @@ class CurveLegend(QWidget):
         theme.changed.connect(self.update)
 
     def show_figures(self, figures: Sequence[float | None]) -> None:
-        """Show the bits per dimension of each line; None where there are none."""
+        """Show the bits per dimension of each line; None for a line without any."""
         self._figures = tuple("" if figure is None else f" {figure:.3f}" for figure in figures)
         named = (f"{name}{figure}" for (name, _), figure in zip(LINES, self._figures, strict=True))
         self.setAccessibleDescription(", ".join(named))

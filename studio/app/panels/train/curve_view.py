@@ -15,11 +15,11 @@ POINT_SIZE = 6
 BEST_SIZE = 11
 """Pixels of a held-out point, and of the best one."""
 SHOWN_HELD_OUT = 400
-"""The most held-out points that are drawn. So few can have a line of two pixels, which Qt draws slowly."""
+"""The most held-out points that are drawn. Qt draws their lines of two pixels slowly."""
 
 
 class CurveView(pg.PlotWidget):  # type: ignore[misc]
-    """Draws training bits thin, the same smoothed, and held-out bits as points.
+    """Draws the training bits as a thin line, their moving average, and the held-out bits as points.
 
     The wheel zooms, a drag moves, a double click shows everything. The legend shows the figures under the pointer.
     """
@@ -114,7 +114,7 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
         self._describe()
 
     def _scaled(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return places in the axes' own units. Lines scale themselves, points and texts do not."""
+        """Return positions in the units of the axes. Lines scale themselves, points and texts do not."""
         x = np.log10(np.maximum(points[:, 0], 1)) if self._is_log else points[:, 0]
         return x, points[:, 1]
 
@@ -168,6 +168,6 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
 
 
 def _pen(theme: Theme, token: str) -> QPen:
-    """Return a cosmetic pen of one pixel. Only with it Qt draws many points fast."""
+    """Return a cosmetic pen of one pixel. Qt draws many points fast with no other pen."""
     pen: QPen = pg.mkPen(theme.colour(token), width=1, cosmetic=True)
     return pen

@@ -1,4 +1,4 @@
-"""Examines the folder to learn from: what is used, what is not, and why."""
+"""Examines the folder to learn from, and lists the files that are not used, with the reasons."""
 
 from pathlib import Path
 
@@ -18,11 +18,11 @@ from studio.wire.messages import (
 )
 
 MAX_LISTED = 5000
-"""Files that are listed by name."""
+"""The most files that are listed by name."""
 
 
 class FolderScan(State):
-    """Holds what the engine found in a folder. `grew`: more files were examined."""
+    """Holds the engine's report on a folder. `grew` is emitted when more files were examined."""
 
     grew = Signal()
 
@@ -39,13 +39,13 @@ class FolderScan(State):
         """Why the folder could not be examined."""
         self.files: list[ExaminedFile] = []
         self.thumbnails: dict[int, Array] = {}
-        """(64, 64, 3) uint8, by the number of the file."""
+        """Thumbnails (64, 64, 3) uint8, by the number of the file."""
         self.unused: list[str] = []
-        """The first files that are not used as they are, each with the reason."""
+        """The first files that are unused, or used although damaged, each with the reason."""
         self.total = 0
-        """Files that were found so far."""
+        """The number of files that were found so far."""
         self._is_awake = False
-        """Whether the panel was shown. Until then nothing is examined, so that no engine is started for it."""
+        """Whether the panel was shown. Before that, no folder is examined, so no engine has to start."""
         self._request = Request(engine, "scan", "latest", self)
         self._request.progressed.connect(self._receive)
         self._request.answered.connect(lambda _: self.busy.set(False))
@@ -64,7 +64,7 @@ class FolderScan(State):
             self.examine_again()
 
     def open_folder(self, source: str, excluded: frozenset[str] = frozenset()) -> None:
-        """Examine a folder, as soon as the panel was shown; an empty path leaves it."""
+        """Examine a folder once the panel has been shown; an empty path means no folder."""
         self.source.set(source)
         self.excluded.set(excluded)
         self._begin()

@@ -1,4 +1,4 @@
-"""Shows what a model will learn from: counts, sentences, thumbnails, and the files that are not used."""
+"""Shows the report on a folder: counts, sentences, thumbnails, and the files that are not used."""
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QPlainTextEdit, QStackedWidget, QVBoxLayout, QWidget
@@ -71,7 +71,7 @@ class FolderPage(QWidget):
         self._refresh()
 
     def _refresh(self) -> None:
-        """Show what is known of the folder now."""
+        """Show the present report on the folder."""
         folder = self._folder
         report = folder.report.get()
         self.title.setText(folder_title(folder))

@@ -1,4 +1,4 @@
-"""Says in a word how a training goes, from the bits of artworks that it never learns from."""
+"""Describes a training in one word, by the bits of held-out artworks."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -13,12 +13,12 @@ ADVICE: dict[Verdict, str] = {
     "In trouble": "Unseen {things} cost more than at the beginning. Stop, and try a lower learning rate.",
 }
 AGREEING = 3
-"""How many figures in a row must say the same before the word changes."""
+"""The number of successive figures that must agree before the word changes."""
 SLOW_SHARE = 0.15
 READY_SHARE = 0.02
-"""The share of all that was gained so far: less than it within three figures is slow, or next to nothing."""
+"""Shares of the whole gain so far. A smaller gain within three figures is slow, or counts as none."""
 TROUBLE_BITS = 0.1
-"""Bits per dimension above the first figure."""
+"""A rise above the first figure, in bits per dimension."""
 
 
 def judge(figures: Sequence[float]) -> Verdict:
@@ -33,12 +33,12 @@ def judge(figures: Sequence[float]) -> Verdict:
 
 
 def advice(verdict: Verdict, things: str) -> str:
-    """Return what a word means and what to do. `things`: `pictures` or `sounds`."""
+    """Return the meaning of a word, and what to do. `things` is `pictures` or `sounds`."""
     return ADVICE[verdict].format(things=things)
 
 
 def _judge_last(figures: Sequence[float]) -> Verdict:
-    """Return what the last figures alone say."""
+    """Return the word for the last figures alone."""
     if len(figures) <= AGREEING:
         return "Learning"
     first, last, best = figures[0], figures[-1], min(figures)

@@ -1,4 +1,4 @@
-"""Shows in five words how a training goes. One is lit."""
+"""Shows five words for the course of a training, one of them lit."""
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
@@ -28,7 +28,7 @@ class GaugeView(QWidget):
         theme.changed.connect(self.update)
 
     def show_word(self, word: Verdict | None, reason: str) -> None:
-        """Light a word; a screen reader hears a change."""
+        """Light a word, and announce a change to screen readers."""
         if word != self._word and word is not None and self._word is not None:
             announce(self, f"Now {word.lower()}. {reason}")
         self._word = word

@@ -1,4 +1,4 @@
-"""Shows how a model will learn, or what can be done while it learns, and the past runs."""
+"""Shows the settings of the next training or the actions of a run, and the past runs."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout, QLineEdit, QVBoxLayout, QWidget
@@ -22,7 +22,7 @@ from studio.app.widgets.controls import (
 from studio.app.widgets.theme import Theme
 
 MAX_RUNS = 12
-"""Past runs that are listed."""
+"""The most past runs that are listed."""
 
 
 def make_form(theme: Theme, rows: list[tuple[str, QWidget]]) -> QGridLayout:
@@ -208,7 +208,7 @@ class ModelSection(Column):
 
 
 class RunSection(Column):
-    """Shows what can be done with the run in view."""
+    """Shows the actions of the visible run."""
 
     def __init__(self, theme: Theme, state: TrainState) -> None:
         super().__init__(theme, 10)

@@ -1,4 +1,4 @@
-"""Lists the runs of this computer, read from their folders beside the window."""
+"""Lists the runs of this computer. Their folders are read in another thread."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from studio.library.runs import RunSamples, RunSummary
 
 
 class PastRuns(State):
-    """Holds all runs, the one that was saved last first."""
+    """Holds all runs, the newest save first."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -20,7 +20,7 @@ class PastRuns(State):
         self._reading = BackgroundTask(self)
 
     def refresh(self, on_done: Callable[[], object] = lambda: None) -> None:
-        """Look again into the folder of runs."""
+        """Read the folder of runs again."""
 
         def listed(found: list[RunSummary] | Exception) -> None:
             if isinstance(found, Exception):
@@ -45,6 +45,6 @@ class PastRuns(State):
         self._reading.run(lambda: runs.read_samples(run.folder), read)
 
     def close(self) -> None:
-        """Wait for what is being read."""
+        """Wait until the runs are read."""
         self._listing.wait()
         self._reading.wait()

@@ -42,7 +42,7 @@ class RecipeSection(Column):
         self.fold.set_icon("right" if folded else "down")
 
     def reveal_widget(self, part: QWidget) -> None:
-        """Unfold if a field is looked for."""
+        """Unfold if the user searches for a field."""
         if self.form.isAncestorOf(part):
             self.set_folded(False)
 

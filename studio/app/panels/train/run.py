@@ -28,7 +28,7 @@ from studio.wire.messages import (
 )
 
 Phase = Literal["none", "starting", "running", "pausing", "finishing", "paused", "finished", "failed"]
-"""`starting`: the engine reads the artworks. `pausing` and `finishing`: it takes its last step, and saves."""
+"""`starting`: the engine reads the artworks. `pausing`, `finishing`: it takes its last step and saves."""
 SAMPLE_SEEDS = (1, 2, 3)
 ACTIVE: tuple[Phase, ...] = ("starting", "running", "pausing", "finishing")
 
@@ -45,11 +45,11 @@ class ShownRun:
     sample_rate: int
     steps: int
     source: str
-    """What it learns from; empty if that is not known."""
+    """The folder that it learns from; empty if unknown."""
 
     @property
     def things(self) -> str:
-        """Return what it learns: `pictures` or `sounds`."""
+        """Return the word for its artworks: `pictures` or `sounds`."""
         return "pictures" if len(self.shape) == 3 else "sounds"
 
     @property
@@ -61,22 +61,22 @@ class ShownRun:
 
 
 class TrainingProcess(State):
-    """Holds the run that the panel shows, which may be at work."""
+    """Holds the run that the panel shows, and controls it while it is at work."""
 
     samples_changed = Signal()
     model_written = Signal(str, bool)
-    """The name of the model that was written, and whether the training has ended."""
+    """Emitted when a model was written, with its name and whether the training has ended."""
     message = Signal(str, str)
-    """A sentence for the user, and its severity."""
+    """Carries a sentence for the user and its severity."""
     ended = Signal()
-    """The run is no longer at work."""
+    """Emitted when the run is no longer at work."""
 
     def __init__(self, engine: EngineProtocol, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.phase: Value[Phase] = Value("none", self)
         self.shown: Value[ShownRun | None] = Value(None, self)
         self.progress: Value[TrainingProgress | None] = Value(None, self)
-        """The last report; None before the first one of this session."""
+        """The last report of this session; None before the first."""
         self.step: Value[int] = Value(0, self)
         self.seconds: Value[float] = Value(0.0, self)
         """Seconds of training so far, in all sessions."""
@@ -88,13 +88,13 @@ class TrainingProcess(State):
         self.fault: Value[str] = Value("", self)
         """Why the run failed."""
         self.sampling: Value[bool] = Value(False, self)
-        """Whether samples were asked for that have not arrived yet."""
+        """Whether samples were requested and have not arrived yet."""
         self.publishing: Value[str] = Value("", self)
         """The panel that waits for the newest weights; empty if none does."""
         self.curve = Curve(self)
         self.samples: list[RunSamples] = []
         self.is_last_step = False
-        """Whether the run is finished as soon as it is at work."""
+        """Whether the run will be finished as soon as it is at work."""
         self._steer_number = 0
         self._engine = engine
         self._request = Request(engine, "training", "single", self)
@@ -136,7 +136,7 @@ class TrainingProcess(State):
         self._train(folder, config, source, start_model)
 
     def show_run(self, run: RunSummary, samples: list[RunSamples]) -> None:
-        """Show a run from its folder, which is not at work."""
+        """Show a past run from its folder."""
         if self.is_active:
             return
         config = run.config
@@ -161,7 +161,7 @@ class TrainingProcess(State):
         self.phase.set("finished" if run.outcome is not None else "paused")
 
     def show_none(self) -> None:
-        """Leave the run, so that another can be prepared. One that is at work stays."""
+        """Stop showing the run, so that another can be prepared. A run at work stays."""
         if not self.is_active:
             self._show(None)
 
@@ -182,13 +182,13 @@ class TrainingProcess(State):
         self._train(shown.folder, config, shown.source, "", is_last_step=is_last_step)
 
     def pause(self) -> None:
-        """Save and rest. The memory is freed."""
+        """Save the run and pause it. Its memory is freed."""
         if self.phase.get() in ("starting", "running"):
             self.phase.set("pausing")
             self._request.stop()
 
     def finish(self) -> None:
-        """End here and keep the best model. A paused run takes one more step for it."""
+        """End the training and keep the best model. A paused run first takes one more step."""
         if self.phase.get() == "paused":
             self._continue(is_last_step=True)
         elif self.phase.get() == "running":
@@ -294,7 +294,7 @@ class TrainingProcess(State):
         self.sampling.set(False)
         self.publishing.set("")
         self.progress.set(None)
-        if phase == "paused" and not self.is_begun:  # nothing was learned, so nothing is kept
+        if phase == "paused" and not self.is_begun:  # the run has not learned, so its folder is not kept
             self._show(None)
         else:
             self.phase.set(phase)

@@ -1,4 +1,4 @@
-"""Holds how a model will learn: its family, size and name, what it starts from, and what that costs here."""
+"""Holds the settings of the next training: family, size, name, start model; and its cost here."""
 
 import re
 from collections.abc import Mapping
@@ -26,16 +26,16 @@ from studio.wire.messages import (
 
 @dataclass(frozen=True)
 class Wish:
-    """Describes a family of models by what can be done with it."""
+    """Describes a family of models by its uses."""
 
     family: str
-    """A key of the zoo."""
+    """The family's key in the zoo."""
     title: str
-    """As the paper calls it."""
+    """The family's name in its paper."""
     use: str
-    """What it is good for, for the user."""
+    """Its uses, in words for the user."""
     media: tuple[str, ...]
-    """What it learns from, as in FolderExamined.medium."""
+    """Its medium, as in FolderExamined.medium."""
 
 
 WISHES = (
@@ -56,7 +56,7 @@ CYCLE_SAMPLES = 256
 
 
 class TrainingSettings(State):
-    """Holds the settings of the next training. The engine turns them into a config, and tries a few steps."""
+    """Holds the settings of the next training. The engine makes a config of them and tries a few steps."""
 
     def __init__(
         self,
@@ -80,14 +80,14 @@ class TrainingSettings(State):
         """The trained model to start from; None to begin from nothing."""
         self.stops_early: Value[bool] = Value(True, self)
         self.recipe: Value[dict[str, Any]] = Value({}, self)
-        """Hyperparameters that the user changed from the preset."""
+        """The hyperparameters that the user has changed from the preset."""
         self.plan: Value[dict[str, Any]] = Value({}, self)
         """Settings of the loop that the user changed."""
         self.prepared: Value[TrainingPrepared | None] = Value(None, self)
         """The engine's config for these settings; None until it answers."""
         self.cost: Value[TrainingCost | None] = Value(None, self)
         self.fault: Value[str] = Value("", self)
-        """Why there is no config or no cost."""
+        """The reason why there is no config or no cost; empty if there are both."""
         self._request = Request(engine, "prepare", "latest", self)
         self._request.progressed.connect(self._receive)
         self._request.failed.connect(self._show_failure)
@@ -110,7 +110,7 @@ class TrainingSettings(State):
             Field("plan", self.plan.get, lambda changes: self.plan.set(dict(changes))),
         )
 
-    # ── what can be set ──────────────────────────────────────────────────────────────────────────
+    # ── settings ─────────────────────────────────────────────────────────────────────────────────
 
     def choose_family(self, family: str) -> None:
         self._change("family", family=family, recipe={}, start_model="")
@@ -142,7 +142,7 @@ class TrainingSettings(State):
         """Change a setting of the loop."""
         self._change(key, gesture=f"plan {key}", plan={**self.plan.get(), key: value})
 
-    # ── what follows ─────────────────────────────────────────────────────────────────────────────
+    # ── derived values ───────────────────────────────────────────────────────────────────────────
 
     @property
     def shown_title(self) -> str:
@@ -152,7 +152,7 @@ class TrainingSettings(State):
 
     @property
     def medium(self) -> str:
-        """Return what the folder holds, as in FolderExamined; empty if that is not known yet."""
+        """Return the medium of the folder, as in FolderExamined; empty if unknown so far."""
         report = self._folder.report.get()
         return report.medium if report is not None else ""
 
@@ -180,7 +180,7 @@ class TrainingSettings(State):
     def make_config(self) -> dict[str, Any] | None:
         """Return the config of the training, under a free name; None until the engine has answered.
 
-        A second model of the same title gets the number of its name.
+        If the name had to be numbered, the title gets the same number.
         """
         prepared = self.prepared.get()
         if prepared is None:
@@ -193,7 +193,7 @@ class TrainingSettings(State):
         return {**prepared.config, "name": name, "title": title}
 
     def prepare(self) -> None:
-        """Ask the engine for a config of the present settings, and what it costs."""
+        """Ask the engine for a config of the present settings, and for its cost."""
         self.forget_answer()
         if self._folder.report.get() is None or not self._folder.is_usable:
             return
@@ -275,7 +275,7 @@ class TrainingSettings(State):
         return start.card.name if start is not None else ""
 
     def _use_start_name(self, name: object) -> None:
-        """Start from a model by its name. Raises ValueError if it is not here."""
+        """Start from a model by its name. Raises ValueError if there is no such model."""
         wanted = of_type(str, name)
         found = self._models.find_model(wanted) if wanted else None
         if wanted and found is None:

@@ -1,4 +1,4 @@
-"""Holds the state of Train: examines a folder, trains a model on it, and shows how it goes."""
+"""Holds the state of Train: examines a folder, trains a model on it, and follows the training."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +30,7 @@ class TrainState(PanelState):
     """Holds the state of the panel Train."""
 
     play_requested = Signal(str, str)
-    """Carries a panel and the name of a model to be opened in it."""
+    """Carries a panel, and the name of the model that it should open."""
     folder_opened = Signal()
 
     def __init__(
@@ -62,11 +62,11 @@ class TrainState(PanelState):
         self.model: Value[InstalledModel | None] = self.settings.start_model
         self.selection = TakeSelection(takes, messages, self.change, self)
         self.main_action: Value[MainAction] = Value("none", self)
-        """What the main button does."""
+        """The action of the main button."""
         self.waits: Value[bool] = Value(False, self)
         """Whether a training starts as soon as the engine has prepared it."""
         self.scrubbed: Value[int | None] = Value(None, self)
-        """The place of the samples that are looked at; None for the newest."""
+        """The index of the visible samples; None for the newest."""
         self._shown_name = ""
         """The run to show when the list of runs is read."""
         folder, settings = self.folder, self.settings
@@ -88,10 +88,10 @@ class TrainState(PanelState):
             Field("run", self._run_name, self._remember_run, undo=False),
         )
 
-    # ── what ─────────────────────────────────────────────────────────────────────────────────────
+    # ── folder ───────────────────────────────────────────────────────────────────────────────────
 
     def open_folder(self, path: Path) -> None:
-        """Examine a folder and prepare a training on it. A run at work continues, and stays in view."""
+        """Examine a folder and prepare a training on it. A run at work continues and stays visible."""
         if self.run.is_active:
             title = self.run.shown.get()
             name = title.title if title is not None else ""
@@ -126,7 +126,7 @@ class TrainState(PanelState):
         else:
             self.folder.excluded.set(keys)
 
-    # ── how ──────────────────────────────────────────────────────────────────────────────────────
+    # ── settings ─────────────────────────────────────────────────────────────────────────────────
 
     def choose_model(self, name: str) -> None:
         """Start from a trained model."""
@@ -134,10 +134,10 @@ class TrainState(PanelState):
         if trained in self.settings.start_models():
             self.settings.choose_start(name)
 
-    # ── watch ────────────────────────────────────────────────────────────────────────────────────
+    # ── run ──────────────────────────────────────────────────────────────────────────────────────
 
     def press_main(self) -> None:
-        """Do what the main button says."""
+        """Run the action of the main button."""
         match self.main_action.get():
             case "start":
                 self.start()
@@ -212,11 +212,11 @@ class TrainState(PanelState):
             self.folder.examine_again()
 
     def scrub(self, place: int | None) -> None:
-        """Look at earlier samples; None follows the newest."""
+        """Show earlier samples; None follows the newest."""
         count = len(self.run.samples)
         self.scrubbed.set(None if place is None or place >= count - 1 else max(0, place))
 
-    # ── what follows ─────────────────────────────────────────────────────────────────────────────
+    # ── reactions to changes ─────────────────────────────────────────────────────────────────────
 
     def _show_read(self, run: RunSummary, samples: list[RunSamples]) -> None:
         self.scrubbed.set(None)
@@ -262,7 +262,7 @@ class TrainState(PanelState):
             self._jobs.set_progress_text(self._listed_job, f"Step {progress.step:,} of {progress.steps:,}{left}")
 
     def _end_run(self) -> None:
-        """Take the run off the list of jobs, free its memory, and say how it ended."""
+        """Remove the run from the list of jobs, free its memory, and show how it ended."""
         if self._listed_job:
             self._jobs.remove_job(self._listed_job)
             self._listed_job = ""
@@ -297,7 +297,7 @@ class TrainState(PanelState):
         self._shown_name = str(name)
 
     def settle(self) -> None:
-        """Read the list of runs, and show the one that was shown before."""
+        """Read the list of runs, and show the run from before the restart."""
         if self._shown_name or not self.past.runs.get():
             name = self._shown_name
             self._shown_name = ""
@@ -314,5 +314,5 @@ class TrainState(PanelState):
             self.settings.prepare()
 
     def close(self) -> None:
-        """Wait for what is being read. A training at work is saved by its engine, which ends with the window."""
+        """Wait for running reads. The engine saves a training at work when the window closes."""
         self.past.close()

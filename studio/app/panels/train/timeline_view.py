@@ -1,4 +1,4 @@
-"""Shows what the same seeds looked like while the model learned. It is looked through like a film."""
+"""Shows samples of the same seeds over a training, like the frames of a film."""
 
 from typing import Any
 
@@ -105,7 +105,7 @@ class _ColumnPainter(QStyledItemDelegate):
 
 
 class TimelineView(QListView):
-    """Lists the samples of a run from left to right. `scrubbed` carries the place that the user looks at."""
+    """Lists the samples of a run from left to right. `scrubbed` carries the index that the user drags to."""
 
     scrubbed = Signal(int)
 
@@ -159,7 +159,7 @@ class TimelineView(QListView):
 
     @guarded(None)
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        """Drag to look through."""
+        """Show the samples under a drag."""
         index = self.indexAt(event.position().toPoint())
         if index.isValid():
             self.setCurrentIndex(index)

@@ -1,4 +1,4 @@
-"""Builds the panel Train: what to learn from, how, and how it goes."""
+"""Builds the panel Train: how to begin, the folder, the settings, the run."""
 
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
@@ -66,7 +66,7 @@ class TrainStage(QStackedWidget):
 
 
 class TrainFoot(QWidget):
-    """Shows the main button, and what else can be done."""
+    """Shows the main button and the other actions."""
 
     def __init__(self, theme: Theme, state: TrainState) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Shows a run: how it goes in a word, its figures, its curve, and how it learned."""
+"""Shows a run: the gauge, its figures, its curve, and its samples over time."""
 
 import datetime
 from typing import TYPE_CHECKING
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FIGURES = 5
 LOW_ROWS = 1
-"""Seeds in the timeline of a low window."""
+"""The number of seeds in the timeline of a low window."""
 
 
 class WatchPage(QWidget):
@@ -35,7 +35,7 @@ class WatchPage(QWidget):
         self._state = state
         self._low = False
         self.curve: CurveView | None = None
-        """Built when the page is first shown, because pyqtgraph takes half a second to load."""
+        """The curve, built when the page is first shown: pyqtgraph takes half a second to load."""
         self.title = Label("", "title")
         self.advice = Label("", "soft", wrap=True)
         self.gauge = GaugeView(theme)

@@ -20,11 +20,11 @@ PHASE_WORDS: Mapping[Phase, str] = {
     "finished": "Finished",
     "failed": "Stopped",
 }
-"""The title in place of the gauge's word."""
+"""Titles that replace the word of the gauge, by phase."""
 
 
 def folder_counts(folder: FolderScan) -> list[tuple[int, str, bool]]:
-    """Return the counts of a folder: how many, of what, and whether the user should look."""
+    """Return the counts of a folder, each with its label and whether the user should look at it."""
     report = folder.report.get()
     if report is None:
         done, total = len(folder.files), folder.total
@@ -71,7 +71,7 @@ def run_facts(shown: ShownRun) -> str:
 
 
 def run_row(run: RunSummary) -> str:
-    """Return what a list of runs says about one: `Glow · step 1,200 of 2,000 · 3.61 bits · paused`."""
+    """Return the line of a run in a list: `Glow · step 1,200 of 2,000 · 3.61 bits · paused`."""
     measured = [held_out for _, _, held_out in run.curve if held_out is not None]
     bits = f" · {min(measured):.2f} bits" if measured else ""
     steps = int(run.config.plan.get("steps", 0))
@@ -137,7 +137,7 @@ def head_text(run: TrainingProcess, reason: str, things: str) -> str:
         case "finished":
             return f"The best model, with {best[1]:.2f} bits, is among your models." if best is not None else ""
         case _ if best is None:
-            return f"Soon it is measured on {things} that it never learns from."
+            return f"Soon the model is measured on {things} that it never learns from."
         case _:
             return reason
 

@@ -1,4 +1,4 @@
-"""Tests masks: what tools cover, what follows a hole, and both layers as text."""
+"""Tests masks: the pixels that tools cover, the pixels after a hole, and both layers as text."""
 
 import numpy as np
 import pytest

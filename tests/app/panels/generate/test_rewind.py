@@ -1,4 +1,4 @@
-"""Tests continuing a picture from a row: the command, what is kept, and the tree of takes."""
+"""Tests continuing a picture from a row: the command, the kept rows, and the tree of takes."""
 
 from pathlib import Path
 

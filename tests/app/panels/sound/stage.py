@@ -29,7 +29,7 @@ class SoundBench:
         return next(command for command in reversed(self.engine.sent) if isinstance(command, StreamSound))
 
     def newest_edit(self) -> Adjust:
-        """Return the newest Adjust that replaces samples that are not heard yet."""
+        """Return the newest Adjust, which replaces samples that are not heard yet."""
         steers = (command for command in reversed(self.engine.sent) if isinstance(command, Adjust))
         return next(steer for steer in steers if steer.from_sample is not None)
 

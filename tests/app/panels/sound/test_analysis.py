@@ -72,7 +72,7 @@ class Stage:
             self.engine.emit_events(Finished(job=asked.job))
 
     def known(self) -> tuple[int, int]:
-        """Return the first sample with bits, and the one after the last."""
+        """Return the numbers of the first sample with bits and of the one after the last."""
         known = np.flatnonzero(np.isfinite(self.player.bits))
         return (int(known[0]), int(known[-1]) + 1) if len(known) else (0, 0)
 

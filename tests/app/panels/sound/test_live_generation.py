@@ -1,4 +1,4 @@
-"""Tests a sound that is changed while it plays: without a gap, and what is heard is what is kept."""
+"""Tests changes of a sound during playback: there is no gap, and the heard sound equals the kept one."""
 
 import random
 from collections.abc import Callable
@@ -22,19 +22,22 @@ SETTINGS = SettingsRecord(0.0, ((0.0, 1.0),), None, None, ())
 
 
 class Hand:
-    """Wants one number after the other to be heard, and knows from which second on each is."""
+    """Submits one seed after another, and knows from which second on each is heard."""
 
     def __init__(self, generation: LiveGeneration) -> None:
         self.generation = generation
-        self.wish, self.waits = 0, False
+        self.wish = 0
+        self.waits = False
         self.held: list[tuple[float, int]] = []
-        self.missed = self.failed = 0
+        self.missed = 0
+        self.failed = 0
         generation.edit_ready.connect(self.submit)
         generation.edit_late.connect(self.submit_again)
         generation.edit_failed.connect(self.take_back)
 
     def turn(self, wish: int) -> None:
-        self.wish, self.waits = wish, True
+        self.wish = wish
+        self.waits = True
         self.submit()
 
     def submit(self, replaces_late_edit: bool = False) -> None:
@@ -56,10 +59,11 @@ class Hand:
 
 
 class Desk:
-    """A performance without a window, an engine that a test speaks for, and an ear that hears block after block."""
+    """Holds a live generation without a window, with a fake engine, and hears it block by block."""
 
     def __init__(self) -> None:
-        self.engine, self.messages = FakeEngine(), Messages()
+        self.engine = FakeEngine()
+        self.messages = Messages()
         self.reel = SoundBuffer(RATE, np.zeros(0, np.int16))
         self.performing = LiveGeneration(self.engine, self.messages, self.reel)
         self.hand = Hand(self.performing)
@@ -76,7 +80,7 @@ class Desk:
         self.hand.turn(wish)
 
     def say(self, first: int, seconds: float, height: int, speed: float = 2.5) -> None:
-        """Let the engine make so many seconds."""
+        """Let the engine make this many seconds of sound."""
         for at in range(first, first + round(seconds * RATE), BLOCK // 2):
             samples = np.full(BLOCK // 2, height, np.int16)
             bits = np.full(BLOCK // 2, height, np.float32)
@@ -104,7 +108,7 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 
 def as_it_was(desk: Desk) -> None:
-    """Check that what was heard is what is kept, without a gap."""
+    """Check that the heard sound equals the kept one, without a gap."""
     heard = desk.whole()
     np.testing.assert_array_equal(heard[EDGE:], desk.reel.samples[EDGE : len(heard)])
     np.testing.assert_array_equal(desk.reel.bits, desk.reel.samples)

@@ -15,7 +15,7 @@ DRAWN = [[0.0, 1.0], [5.0, 0.0]]
 
 @pytest.fixture
 def playing(stage: SoundBench, qtbot: QtBot) -> SoundBench:
-    """0.6 seconds are made, and 0.2 of them are heard."""
+    """Open Sound with 0.6 seconds of sound, of which 0.2 are heard."""
     stage.sound.parameters.set_temperature(1.0)
     stage.sound.play()
     opened(stage, qtbot)
@@ -25,7 +25,7 @@ def playing(stage: SoundBench, qtbot: QtBot) -> SoundBench:
 
 
 def come_late(stage: SoundBench) -> None:
-    """Let the ear pass the first sample of the newest edit before its samples come."""
+    """Let playback pass the first sample of the newest edit before its samples arrive."""
     late = stage.newest_edit()
     stage.play_seconds(0.3)
     stage.engine.emit_events(Finished(job=late.job))

@@ -114,7 +114,7 @@ def test_what_cannot_be_changed_plays_on_as_it_was(stage: SoundBench, qtbot: QtB
     assert np.array_equal(sound.player.bits[: len(before)], bits)
     assert (sound.player.samples[len(before) :] == 700).all() and len(sound.player.samples) > len(before)
     said = stage.window.messages.current.get()
-    assert said is not None and "It plays on as it was" in said.text
+    assert said is not None and "The sound plays on unchanged" in said.text
 
 
 def test_an_engine_that_dies_lets_what_is_made_play_out(stage: SoundBench, qtbot: QtBot) -> None:
@@ -130,7 +130,7 @@ def test_an_engine_that_dies_lets_what_is_made_play_out(stage: SoundBench, qtbot
     assert np.abs(np.diff(heard)).max() < 0.001 and sound.player.gap_count == 0
     assert not sound.player.playing.get()
     said = stage.window.messages.history.get()[-1]
-    assert "up to 0:00.5, which is kept" in said.text
+    assert "up to 0:00.5 is kept" in said.text
     sound.play()
     again = stage.newest_start()
     assert again.sound_to_continue is not None and len(again.sound_to_continue) == 8000

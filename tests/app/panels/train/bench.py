@@ -73,7 +73,7 @@ class TrainBench:
         self.examine(medium, used, stop)
 
     def examine(self, medium: str = "pictures", used: int = 20, stop: bool = False) -> None:
-        """Let the engine examine the folder that was asked about last."""
+        """Let the engine examine the folder of the newest request."""
         job = self.newest(ScanFolder).job
         files = [
             ExaminedFile(name=f"{n}.png", outcome="used", key=f"{n:032x}", has_thumbnail=True) for n in range(used)

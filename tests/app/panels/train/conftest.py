@@ -10,7 +10,7 @@ import safetensors.numpy
 
 @pytest.fixture
 def finished_run(studio_home: Path) -> Path:
-    """The folder of a run that learned 30 steps, with one checkpoint and samples."""
+    """Return the folder of a run of 30 steps, with one checkpoint and samples."""
     folder = studio_home / "runs" / "old"
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "samples").mkdir()

@@ -1,4 +1,4 @@
-"""The curve grows, follows a run that goes back, and is drawn fast."""
+"""Tests that the curve grows, follows a run that returns to an earlier step, and is drawn fast."""
 
 import subprocess
 import sys

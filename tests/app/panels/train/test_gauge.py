@@ -1,4 +1,4 @@
-"""The gauge says in a word how a training goes, and does not jump about."""
+"""Tests that the gauge describes a training in a word, and that the word does not jump."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Train with a fake engine: from a folder to a model, and everything that can happen on the way."""
+"""Tests Train with a fake engine: from a folder to a model, with every interruption."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Train as it is seen: one click for each control, in every state of the panel."""
+"""Tests the widgets of Train: one click for each control, in every state of the panel."""
 
 from pathlib import Path
 
@@ -33,7 +33,10 @@ class Parts:
         panel = studio.window.panels["train"]
         assert isinstance(panel.stage, TrainStage) and isinstance(panel.inspector, TrainInspector)
         assert isinstance(panel.foot, TrainFoot) and isinstance(panel.bar, TrainBar)
-        self.stage, self.inspector, self.foot, self.bar = panel.stage, panel.inspector, panel.foot, panel.bar
+        self.stage = panel.stage
+        self.inspector = panel.inspector
+        self.foot = panel.foot
+        self.bar = panel.bar
 
     def click(self, widget: QWidget) -> None:
         """Click a widget that can be seen."""

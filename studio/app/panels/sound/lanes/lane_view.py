@@ -31,7 +31,7 @@ class LaneView(QWidget):
         self._high = high
         self._least = least
         self._held = ""
-        """What is dragged: `cut`, `begin` or `end` of the region, or a new `region`; empty for nothing."""
+        """The dragged line: `cut`, `begin` or `end` of the region, or a new `region`; empty without a drag."""
         self._pressed = 0.0
         self._kept = QPixmap()
         self._stale = QRegion()
@@ -105,7 +105,7 @@ class LaneView(QWidget):
             self.timeline.released.emit()
 
     def cancel_drag(self) -> str:
-        """Cancel the drag; return what was dragged, empty if nothing was."""
+        """Cancel the drag; return the dragged line, empty if there was no drag."""
         held = self._held
         self._held = ""
         return held if held != "click" else ""
@@ -117,10 +117,10 @@ class LaneView(QWidget):
     # ── painting ─────────────────────────────────────────────────────────────────────────────────
 
     def paint_lane(self, painter: QPainter, part: QRect) -> None:
-        """Draw what lies in a part of the lane."""
+        """Draw a part of the lane."""
 
     def redraw_range(self, left: float = 0.0, right: float = 1e6) -> None:
-        """Redraw what lies between two pixels."""
+        """Redraw the part between two pixels."""
         first = max(int(left) - 3, 0)
         part = QRect(first, 0, int(min(right, self.width())) + 4 - first, self.height())
         self._stale += part

@@ -130,7 +130,7 @@ class LanesView(QWidget):
             self._update_values()
 
     def cancel_drag(self) -> str:
-        """Cancel the drag; return what was dragged, empty if nothing was."""
+        """Cancel the drag; return the dragged line, empty if there was no drag."""
         lanes = (self.ruler, self.spectrogram, self.wave, self.bits)
         return next((held for held in [lane.cancel_drag() for lane in lanes] if held), "")
 

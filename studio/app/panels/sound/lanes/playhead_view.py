@@ -126,7 +126,7 @@ class Playhead(QSlider):
                 painter.drawEllipse(QRectF(x - side, lanes.y() - side, 2 * side, 2 * side))
 
     def _paint_veil(self, painter: QPainter, seconds: float) -> None:
-        """Darken what lies behind the cut if Play will replace it."""
+        """Darken the part behind the cut if Play will replace it."""
         ground = self._picture_colour("canvas")
         ground.setAlphaF(SPARE_OPACITY)
         left = max(self._x_of(seconds), self._lanes.left())

@@ -139,7 +139,7 @@ class TemperatureLaneView(QListView):
         self.viewport().update()
 
     def show_settled(self, seconds: float) -> None:
-        """Set the moment before which everything is made, and was heard or soon will be."""
+        """Set the moment before which no sample can change any more."""
         if seconds != self._settled:
             self._settled = seconds
             self.viewport().update()

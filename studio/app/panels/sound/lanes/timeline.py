@@ -42,7 +42,7 @@ class Timeline(QObject):
         self.loop: tuple[float, float] | None = None
         self.looping = self.playing = self.making = False
         self.spare = False
-        """Whether Play replaces what lies after the cut."""
+        """Whether Play replaces the part after the cut."""
         self.follows = True
         """Whether the playhead is kept visible."""
 

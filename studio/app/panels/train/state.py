@@ -12,6 +12,7 @@ from studio.app.core.observable import EngineProtocol, Field, Value
 from studio.app.core.text import time_left
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
+from studio.app.panels.train.comparison import RunComparison
 from studio.app.panels.train.costs import span_text
 from studio.app.panels.train.folder import FolderScan
 from studio.app.panels.train.past_runs import PastRuns
@@ -59,6 +60,7 @@ class TrainState(PanelState):
         self.settings = TrainingSettings(engine, models, self.folder, self.change, self)
         self.run = TrainingProcess(engine, self)
         self.past = PastRuns(self)
+        self.comparison = RunComparison(self)
         self.model: Value[InstalledModel | None] = self.settings.start_model
         self.selection = TakeSelection(takes, messages, self.change, self)
         self.main_action: Value[MainAction] = Value("none", self)
@@ -200,6 +202,12 @@ class TrainState(PanelState):
         run = self.past.find(name)
         if run is not None and not self.run.is_active:
             self.past.read_samples(run, lambda samples: self._show_read(run, samples))
+
+    def compare_run(self, name: str) -> None:
+        """Draw the curve of a past run beside that of the visible one, or no longer."""
+        run = self.past.find(name)
+        if run is not None:
+            self.comparison.toggle(run)
 
     def leave_run(self) -> None:
         """Show the folder again, to train another model on it."""

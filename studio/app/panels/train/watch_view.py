@@ -105,7 +105,9 @@ class WatchPage(QWidget):
         if self.curve is None:
             from studio.app.panels.train.curve_view import CurveView
 
-            self.curve = CurveView(self._theme, self._state.run.curve, self.legend, self.caption)
+            self.curve = CurveView(
+                self._theme, self._state.run.curve, self._state.comparison, self.legend, self.caption
+            )
             self._curve_place.addWidget(self.curve)
 
     def _show_head(self, _: object) -> None:

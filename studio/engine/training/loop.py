@@ -20,6 +20,7 @@ from studio.engine.levels import TrainingExamples
 from studio.engine.training import checkpoint, evaluation
 from studio.engine.training.augmentation import NOT_VARIED, Augmentation, SoundVariation, seeded, vary_pictures
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, TrainingPlan, config_to_dict
+from studio.engine.training.pace import Pace
 from studio.engine.training.recordings import TrainingRecordings
 from studio.engine.training.start_weights import load_start_weights
 from studio.library import earlier_keys, storage
@@ -64,6 +65,8 @@ class ProgressReport:
     notice: str = ""
     seconds: float = 0.0
     """Seconds of training so far."""
+    unsaved_seconds: float = 0.0
+    """Seconds since the last checkpoint."""
 
 
 class TrainingClock:
@@ -79,6 +82,7 @@ class TrainingClock:
         self._worked = 0.0
         """Seconds of this session until it paused last."""
         self._steps = 0
+        self._pace = Pace()
 
     def count_step(self) -> float:
         """Count a step, and return the seconds of training in all sessions."""
@@ -93,7 +97,12 @@ class TrainingClock:
     def note_report(self) -> float:
         """Note that the progress is reported, and return the steps in a second of this session."""
         self._reported = time.monotonic()
+        self._pace.add_mark(self._steps, self._reported)
         return self._steps / max(self._worked + self._reported - self._resumed, 1e-9)
+
+    def seconds_left(self, steps: int) -> float:
+        """Return the seconds that so many more steps take; 0 if that is not known yet."""
+        return self._pace.seconds_for(steps)
 
     @property
     def seconds_unsaved(self) -> float:
@@ -346,8 +355,9 @@ def _report_progress(
     steps = clock.note_report()
     seconds_each = plan.cut_samples / run.config.sample_rate if isinstance(learn, TrainingRecordings) else 1
     learned = steps * plan.batch * seconds_each
-    left = 0.0 if is_last else (plan.steps - progress.step) / steps
-    return ProgressReport(progress.step, progress.loss, measured, learned, left, notice, progress.seconds)
+    left = 0.0 if is_last else clock.seconds_left(plan.steps - progress.step)
+    unsaved = clock.seconds_unsaved
+    return ProgressReport(progress.step, progress.loss, measured, learned, left, notice, progress.seconds, unsaved)
 
 
 def _prepare_run(run: TrainingRun, learn: TrainingExamples | TrainingRecordings) -> None:

@@ -50,7 +50,7 @@ class WatchPage(QWidget):
         self.samples_title = Label("How it learned: the same seeds", "strong")
         self.samples_text = Label("", "note")
         self.film = Button(
-            theme, "Save as film…", "link", tooltip="Save all samples as an animated picture or one sound"
+            theme, "Save as film…", "link", tooltip="Save the samples as an animation or one sound"
         )
         self.timeline = TimelineView(theme)
         self._curve_place = QVBoxLayout()

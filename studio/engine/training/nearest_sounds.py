@@ -2,7 +2,8 @@
 
 Of each sample the loudest quarter of a second is compared with every place of every training recording, by the
 correlation r of both. The distance is √(2 - 2 r), that of two waves of the same loudness. It is given in shares of the
-usual distance, as in `nearest.py`.
+usual distance, as in `nearest.py`. Of drums, a music box, spoken digits and a piano, copies with noise 20 dB below them
+lie at 0.10 to 0.30, and samples of the shipped models above 0.86.
 """
 
 import bisect

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.panels.train.curve import Curve
+from studio.app.panels.train.forecast import StopRule
 from studio.app.panels.train.gauge import Verdict, judge
 from studio.library import runs, storage
 from studio.library.card import PIXEL_BY_PIXEL
@@ -46,6 +47,9 @@ class ShownRun:
     steps: int
     source: str
     """The folder that it learns from; empty if unknown."""
+    evaluate_every: int = 0
+    patience: int = 0
+    """As in the plan of the training; 0 if unknown."""
 
     @property
     def things(self) -> str:
@@ -93,6 +97,7 @@ class TrainingProcess(State):
         """The panel that waits for the newest weights; empty if none does."""
         self.curve = Curve(self)
         self.samples: list[RunSamples] = []
+        self.phase.changed.connect(self._show_rule)
         self.is_last_step = False
         """Whether the run will be finished as soon as it is at work."""
         self._steer_number = 0
@@ -131,6 +136,8 @@ class TrainingProcess(State):
                 config["sample_rate"],
                 config["plan"]["steps"],
                 source,
+                config["plan"].get("evaluate_every", 0),
+                config["plan"].get("patience", 0),
             )
         )
         self._train(folder, config, source, start_model)
@@ -150,6 +157,8 @@ class TrainingProcess(State):
                 config.sample_rate,
                 int(config.plan.get("steps", 0)),
                 run.source,
+                int(config.plan.get("evaluate_every", 0)),
+                int(config.plan.get("patience", 0)),
             )
         )
         self.samples = samples
@@ -277,6 +286,14 @@ class TrainingProcess(State):
     def _note_model(self, event: ModelWritten) -> None:
         self.model_written.emit(event.name, event.is_final)
         self.publishing.set("")
+
+    def _show_rule(self, phase: Phase) -> None:
+        """Tell the curve how the run will end, unless it has ended."""
+        shown = self.shown.get()
+        if shown is None or phase in ("finishing", "finished"):
+            self.curve.rule.set(None)
+        else:
+            self.curve.rule.set(StopRule(shown.steps, shown.evaluate_every, shown.patience))
 
     def _judge(self) -> None:
         self.verdict.set(judge([float(bits) for bits in self.curve.held_out[:, 1]]))

@@ -6,16 +6,20 @@ from typing import Literal
 
 from PySide6.QtCore import Signal
 
+from studio.app.audio.sound_card import SoundCard
 from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Field, Value
 from studio.app.core.text import time_left
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
+from studio.app.panels.train.comparison import RunComparison
 from studio.app.panels.train.costs import span_text
+from studio.app.panels.train.film import FilmExport
 from studio.app.panels.train.folder import FolderScan
 from studio.app.panels.train.past_runs import PastRuns
 from studio.app.panels.train.run import Phase, TrainingProcess
+from studio.app.panels.train.sample_player import SamplePlayer
 from studio.app.panels.train.settings import TrainingSettings
 from studio.app.takes.selection import TakeSelection
 from studio.app.takes.store import TakeStore
@@ -41,12 +45,14 @@ class TrainState(PanelState):
         messages: Messages,
         jobs: JobList,
         takes: TakeStore,
+        card: SoundCard,
     ) -> None:
         """Create the state.
 
         Arguments
             engine: the engine that trains. It is started when it is needed.
             release: ends this engine's process, so that its memory is free
+            card: plays the samples of a sound run
         """
         super().__init__()
         self.models = models
@@ -59,6 +65,9 @@ class TrainState(PanelState):
         self.settings = TrainingSettings(engine, models, self.folder, self.change, self)
         self.run = TrainingProcess(engine, self)
         self.past = PastRuns(self)
+        self.comparison = RunComparison(self)
+        self.film = FilmExport(messages, self)
+        self.player = SamplePlayer(card, messages, self)
         self.model: Value[InstalledModel | None] = self.settings.start_model
         self.selection = TakeSelection(takes, messages, self.change, self)
         self.main_action: Value[MainAction] = Value("none", self)
@@ -78,6 +87,7 @@ class TrainState(PanelState):
         self.run.phase.changed.connect(self._follow_phase)
         self.run.progress.changed.connect(self._show_in_jobs)
         self.run.ended.connect(self._end_run)
+        self.run.shown.changed.connect(lambda _: self.player.stop())
         self.run.model_written.connect(self._on_model_written)
         self.run.samples_changed.connect(lambda: self.scrub(self.scrubbed.get()))  # it may be gone
         self.run.message.connect(lambda text, severity: messages.show_message(text, severity))
@@ -201,6 +211,12 @@ class TrainState(PanelState):
         if run is not None and not self.run.is_active:
             self.past.read_samples(run, lambda samples: self._show_read(run, samples))
 
+    def compare_run(self, name: str) -> None:
+        """Draw the curve of a past run beside that of the visible one, or no longer."""
+        run = self.past.find(name)
+        if run is not None:
+            self.comparison.toggle(run)
+
     def leave_run(self) -> None:
         """Show the folder again, to train another model on it."""
         self.run.show_none()
@@ -215,6 +231,25 @@ class TrainState(PanelState):
         """Show earlier samples; None follows the newest."""
         count = len(self.run.samples)
         self.scrubbed.set(None if place is None or place >= count - 1 else max(0, place))
+
+    def play_sample(self, place: int, row: int) -> None:
+        """Play a sample of a sound run."""
+        shown = self.run.shown.get()
+        if shown is not None and len(shown.shape) == 1 and place < len(self.run.samples):
+            samples = self.run.samples[place]
+            self.player.play(samples.step, row, samples.artworks[row], shown.sample_rate)
+
+    @property
+    def has_film(self) -> bool:
+        """Return whether the samples can be saved as a film. Single waves cannot."""
+        shown = self.run.shown.get()
+        return shown is not None and bool(self.run.samples) and bool(len(shown.shape) == 3 or shown.sample_rate)
+
+    def save_film(self) -> None:
+        """Ask where to save the samples so far as a film."""
+        shown = self.run.shown.get()
+        if shown is not None and self.has_film:
+            self.film.ask_path(self.run.samples, shown.name, shown.sample_rate)
 
     # ── reactions to changes ─────────────────────────────────────────────────────────────────────
 
@@ -316,3 +351,5 @@ class TrainState(PanelState):
     def close(self) -> None:
         """Wait for running reads. The engine saves a training at work when the window closes."""
         self.past.close()
+        self.film.close()
+        self.player.close()

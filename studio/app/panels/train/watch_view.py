@@ -49,6 +49,9 @@ class WatchPage(QWidget):
         self.fit = Button(theme, "Show all", "link", tooltip="Show the whole curve", keys="Ctrl+0")
         self.samples_title = Label("How it learned: the same seeds", "strong")
         self.samples_text = Label("", "note")
+        self.film = Button(
+            theme, "Save as film…", "link", tooltip="Save all samples as an animated picture or one sound"
+        )
         self.timeline = TimelineView(theme)
         self._curve_place = QVBoxLayout()
         self._build()
@@ -57,7 +60,10 @@ class WatchPage(QWidget):
         bind_all(self, (run.progress, run.shown, run.phase), self._show_figures)
         run.samples_changed.connect(self._show_samples)
         bind(self, state.scrubbed, self._show_samples)
+        bind(self, state.player.playing, self.timeline.show_playing)
         self.timeline.scrubbed.connect(state.scrub)
+        self.timeline.chosen.connect(state.play_sample)
+        self.film.clicked.connect(state.save_film)
         self.log.toggled.connect(self._set_log)
         self.fit.clicked.connect(lambda: self.zoom(0))
         theme.changed.connect(self._lay_out)
@@ -82,7 +88,7 @@ class WatchPage(QWidget):
         self._column.addLayout(figures)
         self._column.addLayout(self._curve_place, 1)
         self._column.addWidget(make_row(self.legend, self.caption, 0, self.log, self.fit, spacing=12))
-        self._column.addWidget(make_row(self.samples_title, 0, self.samples_text))
+        self._column.addWidget(make_row(self.samples_title, 0, self.samples_text, self.film, spacing=12))
         self._column.addWidget(self.timeline)
 
     def set_compact(self, low: bool) -> None:
@@ -105,7 +111,9 @@ class WatchPage(QWidget):
         if self.curve is None:
             from studio.app.panels.train.curve_view import CurveView
 
-            self.curve = CurveView(self._theme, self._state.run.curve, self.legend, self.caption)
+            self.curve = CurveView(
+                self._theme, self._state.run.curve, self._state.comparison, self.legend, self.caption
+            )
             self._curve_place.addWidget(self.curve)
 
     def _show_head(self, _: object) -> None:
@@ -136,6 +144,7 @@ class WatchPage(QWidget):
         self.timeline.show_samples(samples, place)
         shown = samples[-1 if place is None else min(place, len(samples) - 1)] if samples else None
         self.samples_text.setText(wording.samples_text(shown.seconds, shown.step) if shown is not None else "")
+        self.film.setVisible(self._state.has_film)
         if not samples:
             self.samples_text.setText("The first appear soon after the start.")
 

@@ -139,7 +139,13 @@ def head_text(run: TrainingProcess, reason: str, things: str) -> str:
         case _ if best is None:
             return f"Soon the model is measured on {things} that it never learns from."
         case _:
-            return reason
+            return f"{reason} {_stop_text(run.curve)}".strip()
+
+
+def _stop_text(curve: Curve) -> str:
+    """Return when a run stops by itself; nothing if it does not."""
+    stop = curve.stop_step
+    return f"It stops by itself at step {stop:,}, unless they improve before." if stop is not None else ""
 
 
 def _reading_text(run: TrainingProcess) -> str:

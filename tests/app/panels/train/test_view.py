@@ -302,3 +302,26 @@ def test_samples_of_the_same_step_replace_each_other(parts: Parts, folder: Path)
     settle()
     assert parts.stage.watch.timeline.samples == tuple(parts.state.run.samples)
     assert len(parts.stage.watch.timeline.samples) == 1
+
+
+def test_a_drag_over_the_timeline_shows_it_like_a_film(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    for step in (10, 20, 30, 40, 50):
+        parts.bench.draw(step)
+    settle()
+    timeline = parts.stage.watch.timeline
+    seen: list[int | None] = []
+    chosen: list[tuple[int, int]] = []
+    parts.state.scrubbed.changed.connect(seen.append)
+    timeline.chosen.connect(lambda place, row: chosen.append((place, row)))
+    middles = [timeline.visualRect(timeline.model().index(place, 0)).center() for place in range(5)]
+    QTest.mousePress(timeline.viewport(), LEFT, pos=middles[3])
+    for place in (2, 1, 0):
+        QTest.mouseMove(timeline.viewport(), middles[place])
+    QTest.mouseRelease(timeline.viewport(), LEFT, pos=middles[0])
+    assert seen == [3, 2, 1, 0] and not chosen, "a drag plays nothing"
+    QTest.mouseClick(timeline.viewport(), LEFT, pos=middles[2])
+    assert chosen == [(2, 1)], "the middle of three"
+    QTest.keyClick(timeline, Qt.Key.Key_Space)
+    assert chosen[1:] == [(2, 0)]
+    assert parts.stage.watch.film.isVisible()

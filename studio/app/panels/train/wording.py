@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Mapping
 
+from studio.app.core.text import time_left
 from studio.app.panels.train.costs import span_text
 from studio.app.panels.train.curve import Curve
 from studio.app.panels.train.folder import FolderScan
@@ -102,6 +103,12 @@ def figures(
     if len(curve.smoothed):
         found[4] = (f"{curve.smoothed[-1]:.2f}", f"training {unit}")
     return found
+
+
+def progress_text(progress: TrainingProgress) -> str:
+    """Return `Step 1,200 of 2,000 · about 4 min left`."""
+    left = f" · {time_left(progress.seconds_left)} left" if progress.seconds_left else ""
+    return f"Step {progress.step:,} of {progress.steps:,}{left}"
 
 
 def _unit(shown: ShownRun | None) -> str:

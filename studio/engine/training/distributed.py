@@ -156,7 +156,7 @@ class Team:
             with cast:
                 loss = batch.loss(model)
             torch.autograd.backward(loss)
-            return float(loss)
+            return float(loss.detach())
         rows = self._rows(len(batch))
         mine = batch.select(rows)
         self.whole_rows = len(batch)

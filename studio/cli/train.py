@@ -17,6 +17,7 @@ from studio.wire import messages as wire
 
 if TYPE_CHECKING:
     from studio.engine.training.config import TrainingConfig
+    from studio.engine.training.distributed import Team
 
 CYCLE_SAMPLES = 256
 """The number of samples of one training cycle."""
@@ -97,6 +98,28 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, stop: Interruption) -> int:
+    from studio.engine.training import distributed
+
+    args.device = distributed.device_of_process(args.device)
+    with distributed.join_team() as team:
+        return _train(args, stop) if team.is_first else _follow(args, team)
+
+
+def _follow(args: argparse.Namespace, team: "Team") -> int:
+    """Take part in a training whose first process prints and saves everything."""
+    from studio.engine.device import lower_priority
+    from studio.engine.training import distributed, following
+
+    distributed.ignore_stop_signals()
+    lower_priority()
+    try:
+        following.follow_training(team, ground.make_jobs(args, compile_first=True).device)
+    except distributed.TeamLost:  # the first process says why
+        return 1
+    return 0
+
+
+def _train(args: argparse.Namespace, stop: Interruption) -> int:
     from studio.engine.device import lower_priority
     from studio.engine.training import run_lock
     from studio.engine.training.config import config_to_dict
@@ -174,9 +197,10 @@ def _check_name(args: argparse.Namespace, name: str) -> None:
 def _check_config(args: argparse.Namespace, config: "TrainingConfig", folder: Path) -> "TrainingConfig":
     """Return the config, with the steps of its run if that exists. Raises WrongUse."""
     from studio.engine.training.config import BadTrainingConfig, config_from_json, with_steps
+    from studio.engine.training.distributed import is_restarted
 
     begun = (folder / "study.json").exists()
-    if begun and not args.resume:
+    if begun and not args.resume and not is_restarted():
         raise ground.WrongUse(
             f'A run named "{config.name}" already exists. Add --resume to continue, or choose another name: '
             f"--name {model_names.free_model_name(config.name, args.out)}"

@@ -212,7 +212,6 @@ class StreamSound(Command, frozen=True, kw_only=True, tag="stream_sound"):
 class ScanFolder(Command, frozen=True, kw_only=True, tag="scan_folder"):
     """Examine a folder or a pack before training. Answers: FilesExamined …, FolderExamined, then one ending."""
 
-    urgency: ClassVar[int] = URGENCY_QUEUED
     source: Text
     shape: Annotated[tuple[Annotated[int, Meta(ge=1, le=65_536)], ...], Meta(max_length=3)] = ()
     """The shape of the training artworks, as in a training config. If it is empty, the engine chooses one for what most

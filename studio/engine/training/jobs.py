@@ -69,6 +69,7 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
         known, test = _training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
         learn, watch = split_validation(known, data.name)
         _check_resumed(run, hash_training_data(data), force=command.force)
+        run.team.share_examples(msgspec.json.encode(config), learn)
         output = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
         path = output / f"{config.name}.safetensors"
         classes = _class_names(data, run.model)

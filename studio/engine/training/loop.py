@@ -20,6 +20,7 @@ from studio.engine.levels import TrainingExamples
 from studio.engine.training import checkpoint, evaluation
 from studio.engine.training.augmentation import NOT_VARIED, Augmentation, SoundVariation, seeded, vary_pictures
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, TrainingPlan, config_to_dict
+from studio.engine.training.distributed import Team, present_team
 from studio.engine.training.pace import Pace
 from studio.engine.training.recordings import TrainingRecordings
 from studio.engine.training.start_weights import load_start_weights
@@ -143,6 +144,7 @@ class TrainingRun:
         self.config = config
         self.folder = folder
         self.device = device
+        self.team: Team = present_team() if resumes else Team()
         torch.manual_seed(config.plan.seed)
         try:
             self.model = config.recipe.build(config.shape, config.levels).to(device)
@@ -158,9 +160,10 @@ class TrainingRun:
         self.progress = RunProgress()
         self.ends_early = False
         """Whether the next step is the last one."""
-        self.resumed = resumes and self._resume(checkpoint.load_newest(folder))
+        self.resumed = resumes and self.team.is_first and self.restore(checkpoint.load_newest(folder))
 
-    def _resume(self, found: tuple[dict[str, Tensor], dict[str, Any]] | None) -> bool:
+    def restore(self, found: tuple[dict[str, Tensor], dict[str, Any]] | None) -> bool:
+        """Take over a checkpoint. Return whether there is one. Raises BadTrainingConfig if it has other settings."""
         if found is None:
             return False
         tensors, stored = found
@@ -187,7 +190,15 @@ class TrainingRun:
         return True
 
     def save_checkpoint(self, *, best: bool = False) -> None:
-        """Save everything as a checkpoint; `best` saves the average alone, as the best so far."""
+        """Save everything as a checkpoint; `best` saves the average alone, as the best so far.
+
+        Only the first process of a team saves.
+        """
+        if self.team.is_first:
+            checkpoint.add_checkpoint(self.folder, *self.contents(best=best), best=best)
+
+    def contents(self, *, best: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Return the tensors and the values of a checkpoint."""
         state = {
             "config": config_to_dict(self.config),
             "progress": vars(self.progress),
@@ -199,10 +210,12 @@ class TrainingRun:
             for index, moments in self.optimiser.state_dict()["state"].items():
                 tensors |= {f"optimiser.{index}.{name}": t for name, t in moments.items()}
             tensors["random"] = torch.get_rng_state()
-        checkpoint.add_checkpoint(self.folder, tensors, state, best=best)
+        return tensors, state
 
     def discard(self) -> None:
         """Delete a run that has learned nothing, so that its name is free."""
+        if not self.team.is_first:
+            return
         for entry in checkpoint.list_checkpoints(self.folder):
             storage.delete_file(self.folder / "checkpoints" / entry.file)
         storage.delete_file(self.folder / "checkpoints" / "manifest.json")
@@ -216,7 +229,7 @@ class TrainingRun:
         scale = self.progress.rate_scale / 2
         if rollbacks > 3:
             raise TrainingDiverged("the loss was not finite after three rollbacks. The best checkpoint is kept")
-        if not self._resume(checkpoint.load_newest(self.folder)):
+        if not self.restore(self.team.share_checkpoint(lambda: checkpoint.load_newest(self.folder))):
             raise TrainingDiverged("the loss was not finite before the first checkpoint. Try a lower learning rate")
         self.progress.rollbacks = rollbacks
         self.progress.rate_scale = scale
@@ -300,14 +313,17 @@ def train_run(
     plan = run.config.plan
     clock = TrainingClock(run.progress.seconds)
     kept = run.progress.step
+    is_last = False
     try:
-        _prepare_run(run, learn)
+        if run.team.is_first:
+            _prepare_run(run, learn)
+        run.team.connect_run(run)
         is_last = run.progress.step == plan.steps
         if is_last:  # it was stopped after its last step
             yield ProgressReport(plan.steps, run.progress.loss, None, 0.0, 0.0, "", run.progress.seconds)
         while not is_last:
             # Take one step on one batch.
-            is_last = run.ends_early
+            is_last = run.team.begin_step(run.device, ends_early=run.ends_early)
             notice = train_step(run, next_batch(run, learn), bf16=bf16)
             progress = run.progress  # a new object if the step rolled back
             progress.step += 1
@@ -321,6 +337,7 @@ def train_run(
                 if not is_last and 0 < plan.patience <= progress.figures_since_best:
                     is_last = True
                     notice = _early_stop_text(progress)
+            run.team.end_step()
 
             # Describe the progress now and then, and save.
             report = None
@@ -334,9 +351,11 @@ def train_run(
             yield report
             clock.resume()
     finally:
+        if not is_last:
+            run.team.end(run.device)
         if run.progress.step == 0:
             run.discard()
-        elif run.progress.step != kept:
+        elif run.progress.step != kept and not run.team.is_broken:
             run.save_checkpoint()
 
 
@@ -388,14 +407,12 @@ def train_step(run: TrainingRun, batch: TrainingExamples, *, bf16: bool) -> str:
     model.train()
     run.optimiser.zero_grad(set_to_none=True)
     with rounding_settings():
-        with torch.autocast(run.device.type, torch.bfloat16, enabled=bf16):
-            loss = batch.loss(model)
-        torch.autograd.backward(loss)
+        loss = run.team.backward(model, batch, bf16=bf16)
     norm = torch.nn.utils.clip_grad_norm_(model.parameters(), plan.max_gradient_norm)
-    if math.isfinite(loss.item()) and math.isfinite(norm.item()):
+    if math.isfinite(loss) and math.isfinite(norm.item()):
         run.optimiser.step()
         progress.failures_in_a_row = 0
-        progress.loss = loss.item()
+        progress.loss = loss
         _update_average(run.average, model, min(plan.average_decay, (1 + progress.step) / (10 + progress.step)))
         return ""
     progress.failures_in_a_row += 1
@@ -424,9 +441,13 @@ def _measure_held_out(
 
     Returns None if they are not finite.
     """
-    if isinstance(learn, TrainingExamples):
-        evaluation.update_batch_norm(run.average, learn.select(slice(1024)).to(run.device))
-    measured = evaluation.bits_per_dimension(run.average, held_out.to(run.device))
+
+    def measure() -> float:
+        if isinstance(learn, TrainingExamples):
+            evaluation.update_batch_norm(run.average, learn.select(slice(1024)).to(run.device))
+        return evaluation.bits_per_dimension(run.average, held_out.to(run.device))
+
+    measured = run.team.share_number(measure)
     run.progress.figures_since_best += 1
     if measured < run.progress.best_held_out:
         run.progress.best_held_out = measured

@@ -11,7 +11,7 @@ from torch import Tensor
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import Model
 from studio.engine.levels import DoesNotFit, TrainingExamples, levels_of_sound
-from studio.engine.training.augmentation import SoundVariation, seeded, source_length, vary_sound
+from studio.engine.training.augmentation import SoundVariation, draw_speed, seeded, source_length, vary_sound
 from studio.media.sounds import audio_dataset as files
 
 CUTS_OF_LONG_SOUND = 4
@@ -29,6 +29,11 @@ class CutExamples(TrainingExamples):
     def loss(self, model: Model) -> Tensor:
         assert isinstance(model, AutoregressiveSound), "only what is drawn sample by sample learns from cuts"
         return model.loss_of_cuts(self.x, self.c)
+
+    def weight(self, model: Model) -> float:
+        """Return the number of samples that are predicted."""
+        assert isinstance(model, AutoregressiveSound), "only what is drawn sample by sample learns from cuts"
+        return int((self.x[:, model.receptive_field :] >= 0).sum())
 
 
 @dataclass(frozen=True)
@@ -136,8 +141,8 @@ def varied_cut(
     """Return `(field + samples,)` as `_cut` does, of a sound (n,) int16 that is varied together with its context."""
     start = max(begin - field, 0)
     wanted = begin + samples - start
-    length, speed = source_length(wanted, variation.how, random)
-    piece = wave[start : start + length].float() / 32_768
+    speed = draw_speed(variation.how, random)
+    piece = wave[start : start + source_length(wanted, speed)].float() / 32_768
     varied = vary_sound(piece, speed, variation.rate, variation.how, random)[:wanted]
     heights = (varied * 32_768).round().clamp(-32_768, 32_767).to(torch.int16)
     row = torch.full((field + samples,), -1, dtype=torch.int32)

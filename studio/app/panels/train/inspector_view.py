@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QGridLayout, QLineEdit, QVBoxLayout, QWidget
 from studio.app.panels.train import costs, wording
 from studio.app.panels.train.recipe_view import RecipeSection
 from studio.app.panels.train.settings import PRESETS, SIZES
-from studio.app.panels.train.state import TrainState
+from studio.app.panels.train.state import Page, TrainState
 from studio.app.widgets.binding import bind, bind_all
 from studio.app.widgets.controls import (
     Button,
@@ -39,6 +39,30 @@ def make_form(theme: Theme, rows: list[tuple[str, QWidget]]) -> QGridLayout:
         form.addWidget(label, place, 0)
         form.addWidget(field, place, 1)
     return form
+
+
+class AtWorkSection(Column):
+    """Leads back to the run at work while the next one is prepared."""
+
+    def __init__(self, theme: Theme, state: TrainState) -> None:
+        super().__init__(theme, 6)
+        self._state = state
+        self.show_run = Button(theme, "Show it", "link", tooltip="Show the curve and the samples of this training")
+        self.title = ElidedLabel("", "strong")
+        self.progress = ElidedLabel("", "note")
+        self.add_widgets(make_row(Label("Training", "heading"), 0, self.show_run), self.title, self.progress)
+        self.show_run.clicked.connect(state.show_run_at_work)
+        bind_all(self, (state.page, state.run.shown, state.run.phase, state.run.progress), self._show)
+
+    def _show(self, _: object) -> None:
+        run = self._state.run
+        shown = run.shown.get()
+        self.setVisible(shown is not None and self._state.page.get() != "run")
+        if shown is not None:
+            self.title.show_text(shown.title)
+            progress = run.progress.get()
+            phase = wording.PHASE_WORDS.get(run.phase.get(), "")
+            self.progress.show_text(wording.progress_text(progress) if progress is not None else phase)
 
 
 class FolderSection(Column):
@@ -247,7 +271,7 @@ class RunSection(Column):
             return
         self.facts.setText(wording.run_facts(shown))
         self.source.show_text(f"Learns from {shown.source}" if shown.source else "Its folder is not known.")
-        self.leave.setVisible(phase in ("paused", "failed"))
+        self.leave.setVisible(phase != "finished")
         running = phase == "running"
         self.sample.setEnabled(running and not run.sampling.get())
         self.sample.set_text("Drawing …" if run.sampling.get() else "Sample now")
@@ -269,11 +293,11 @@ class RunsSection(Column):
         self._list.setSpacing(4)
         self.add_section("Past runs")
         self.rows.addLayout(self._list)
-        bind_all(self, (state.past.runs, state.run.shown, state.run.phase), self._show)
+        bind_all(self, (state.past.runs, state.run.shown, state.run.phase, state.page), self._show)
 
     def _show(self, _: object) -> None:
         runs = self._state.past.runs.get()[:MAX_RUNS]
-        shown = self._state.run.shown.get()
+        shown = self._state.run.shown.get() if self._state.page.get() == "run" else None
         active = self._state.run.is_active
         self.setVisible(bool(runs))
         clear_layout(self._list)
@@ -298,13 +322,13 @@ class TrainInspector(Column):
         self.model = ModelSection(theme, state)
         self.run = RunSection(theme, state)
         self.past = RunsSection(theme, state)
-        self.add_widgets(self.folder, self.model, self.run, self.past)
+        self.at_work = AtWorkSection(theme, state)
+        self.add_widgets(self.at_work, self.folder, self.model, self.run, self.past)
         self.add_stretch()
         self._state = state
-        bind_all(self, (state.run.shown, state.folder.source), self._show)
+        bind(self, state.page, self._show)
 
-    def _show(self, _: object) -> None:
-        watching = self._state.run.shown.get() is not None
-        self.folder.setVisible(not watching)
-        self.model.setVisible(not watching and bool(self._state.folder.source.get()))
-        self.run.setVisible(watching)
+    def _show(self, page: Page) -> None:
+        self.folder.setVisible(page != "run")
+        self.model.setVisible(page == "folder")
+        self.run.setVisible(page == "run")

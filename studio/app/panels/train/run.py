@@ -75,6 +75,8 @@ class TrainingProcess(State):
     """Emitted when a model was written, with its name and whether the training has ended."""
     message = Signal(str, str)
     """Carries a sentence for the user and its severity."""
+    began = Signal()
+    """Emitted when a training was asked for."""
     ended = Signal()
     """Emitted when the run is no longer at work."""
 
@@ -105,6 +107,8 @@ class TrainingProcess(State):
         self.phase.changed.connect(self._show_rule)
         self.is_last_step = False
         """Whether the run will be finished as soon as it is at work."""
+        self.is_lost = False
+        """Whether the engine died while it was at work."""
         self._steer_number = 0
         self._engine = engine
         self._request = Request(engine, "training", "single", self)
@@ -237,6 +241,7 @@ class TrainingProcess(State):
         self, folder: Path, config: dict[str, Any], source: str, start_model: str, *, is_last_step: bool = False
     ) -> None:
         self.is_last_step = is_last_step
+        self.is_lost = False
         self.files_read.set(0)
         self.is_loaded.set(False)
         self.progress.set(None)
@@ -251,6 +256,7 @@ class TrainingProcess(State):
                 sample_seeds=SOUND_SEEDS if config.get("sample_rate") else PICTURE_SEEDS,
             )
         )
+        self.began.emit()
 
     def _show(self, shown: ShownRun | None) -> None:
         self.samples = []
@@ -322,6 +328,7 @@ class TrainingProcess(State):
         self._end("failed")
 
     def _show_loss(self, why: str) -> None:
+        self.is_lost = True
         kept = "What it learned until its last save is kept." if self.is_begun else "Nothing was learned yet."
         self.fault.set(f"The training stopped unexpectedly. {kept}")
         self._end("failed")

@@ -1,7 +1,6 @@
 """Holds the settings of the next training: family, size, name, start model; and its cost here."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ from studio.app.core.request import Request
 from studio.app.core.undo import ChangeStep
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.train.folder import FolderScan
-from studio.library import model_names
+from studio.app.panels.train.names import with_free_name
 from studio.library.models import InstalledModel
 from studio.wire.messages import (
     AnyEvent,
@@ -177,20 +176,13 @@ class TrainingSettings(State):
         prepared = self.prepared.get()
         return int(prepared.config["plan"]["steps"]) if prepared is not None else 0
 
-    def make_config(self) -> dict[str, Any] | None:
+    def make_config(self, taken_names: Collection[str]) -> dict[str, Any] | None:
         """Return the config of the training, under a free name; None until the engine has answered.
 
-        If the name had to be numbered, the title gets the same number.
+        `taken_names` belong to trainings that are not on the disk yet.
         """
         prepared = self.prepared.get()
-        if prepared is None:
-            return None
-        title = self.shown_title
-        name = model_names.free_model_name(title)
-        number = re.fullmatch(r".*-(\d+)", name)
-        if number is not None and not title.endswith(number[1]):
-            title = f"{title} {number[1]}"
-        return {**prepared.config, "name": name, "title": title}
+        return None if prepared is None else with_free_name(prepared.config, self.shown_title, taken_names)
 
     def prepare(self) -> None:
         """Ask the engine for a config of the present settings, and for its cost."""

@@ -9,10 +9,10 @@ from studio.app.panels.panel_view import PanelView
 from studio.app.panels.train.bar_view import TrainBar
 from studio.app.panels.train.folder_view import FolderPage
 from studio.app.panels.train.inspector_view import TrainInspector
-from studio.app.panels.train.state import MainAction, TrainState
+from studio.app.panels.train.state import MainAction, Page, TrainState
 from studio.app.panels.train.watch_view import WatchPage
 from studio.app.widgets.action import Action
-from studio.app.widgets.binding import bind_all
+from studio.app.widgets.binding import bind, bind_all
 from studio.app.widgets.controls import Button, Label, make_button_pair, make_empty_page, make_row
 from studio.app.widgets.theme import Theme
 
@@ -21,6 +21,8 @@ EMPTY_TEXT = "Choose a folder of 50 pictures, or of 10 minutes of sound. Or drop
 MAIN_TEXTS: dict[MainAction, tuple[str, str, str]] = {
     "start": ("Start", "", "Start learning"),
     "wait": ("Starts when ready", "", "Starts as soon as the folder is examined. Click to cancel"),
+    "queue": ("Add to queue", "plus", "Learn this as soon as those before it have ended"),
+    "queued": ("In the queue", "check", "It begins by itself"),
     "pause": ("Pause", "pause", "Save and rest. The memory is freed"),
     "resume": ("Resume", "play", "Continue from the last save"),
     "new": ("New training", "", "Show the folder again, to train another model"),
@@ -44,7 +46,7 @@ class TrainStage(QStackedWidget):
         for page in (self.empty, self.folder, self.watch):
             self.addWidget(page)
         self.choose.clicked.connect(self.ask_folder)
-        bind_all(self, (state.run.shown, state.folder.source), self._show_page)
+        bind(self, state.page, self._show_page)
 
     def ask_folder(self) -> None:
         """Ask for the folder to learn from."""
@@ -53,11 +55,8 @@ class TrainStage(QStackedWidget):
     def set_compact(self, low: bool) -> None:
         self.watch.set_compact(low)
 
-    def _show_page(self, _: object) -> None:
-        if self._state.run.shown.get() is not None:
-            self.setCurrentWidget(self.watch)
-        else:
-            self.setCurrentWidget(self.folder if self._state.folder.source.get() else self.empty)
+    def _show_page(self, page: Page) -> None:
+        self.setCurrentWidget({"empty": self.empty, "folder": self.folder, "run": self.watch}[page])
 
     @guarded(None)
     def showEvent(self, event: QShowEvent) -> None:
@@ -78,7 +77,7 @@ class TrainFoot(QWidget):
         column.addWidget(make_button_pair(self.second, self.main_button))
         self.main_button.clicked.connect(state.press_main)
         self.second.clicked.connect(state.stop_and_keep)
-        bind_all(self, (state.main_action, state.run.phase, state.run.shown), self._show)
+        bind_all(self, (state.main_action, state.run.phase, state.page), self._show)
 
     def _show(self, _: object) -> None:
         run = self._state.run
@@ -87,8 +86,9 @@ class TrainFoot(QWidget):
         self.main_button.set_text(text)
         self.main_button.set_icon(icon)
         self.main_button.set_tooltip(tooltip, "Ctrl+Return")
-        self.main_button.setEnabled(action != "none")
-        self.second.setVisible(run.is_active or run.phase.get() == "paused")
+        self.main_button.setEnabled(action not in ("none", "queued"))
+        is_run = self._state.page.get() == "run"
+        self.second.setVisible(is_run and (run.is_active or run.phase.get() == "paused"))
         self.second.setEnabled(run.phase.get() in ("running", "paused"))
 
 

@@ -3,6 +3,7 @@
 import datetime
 from collections.abc import Mapping
 
+from studio.app.core.text import time_left
 from studio.app.panels.train.costs import span_text
 from studio.app.panels.train.curve import Curve
 from studio.app.panels.train.folder import FolderScan
@@ -109,6 +110,12 @@ def _saved_text(progress: TrainingProgress | None) -> str:
         return "all saved"
     seconds = progress.unsaved_seconds
     return f"saved {span_text(seconds)} ago" if seconds >= 1 else "saved now"
+
+
+def progress_text(progress: TrainingProgress) -> str:
+    """Return `Step 1,200 of 2,000 · about 4 min left`."""
+    left = f" · {time_left(progress.seconds_left)} left" if progress.seconds_left else ""
+    return f"Step {progress.step:,} of {progress.steps:,}{left}"
 
 
 def _unit(shown: ShownRun | None) -> str:

@@ -37,7 +37,8 @@ class ShownCurve:
         settle()
 
     def point_at(self, step: float, bits: float) -> None:
-        """Move the pointer over a place of the plot."""
+        """Move the pointer over a place of the plot. pyqtgraph drops moves within 10 ms after another one."""
+        QTest.qWait(20)
         box = self.view.getPlotItem().getViewBox()
         QTest.mouseMove(self.view.viewport(), self.view.mapFromScene(box.mapViewToScene(QPointF(step, bits))))
         settle()

@@ -289,16 +289,6 @@ def test_a_dead_engine_loses_no_run(bench: TrainBench, folder: Path) -> None:
     assert bench.state.main_action.get() == "resume"
 
 
-def test_a_second_folder_waits_while_a_training_is_at_work(bench: TrainBench, folder: Path, tmp_path: Path) -> None:
-    bench.start(folder)
-    other = tmp_path / "other"
-    other.mkdir()
-    bench.window.open_dropped([other])
-    assert bench.state.folder.source.get() == str(folder) and bench.count(ScanFolder) == 1
-    said = bench.window.messages.current.get()
-    assert said is not None and "is learning" in said.text
-
-
 def test_a_folder_of_the_last_time_is_examined_when_the_panel_opens(bench: TrainBench, folder: Path) -> None:
     bench.window.train.restore({"folder": [str(folder), []]})
     assert not bench.count(ScanFolder), "no engine starts for a panel that nobody opened"

@@ -4,8 +4,9 @@ import contextlib
 import hashlib
 import math
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import Model
 from studio.engine.device import ComputeDevice, free_memory
+from studio.engine.errors import NeedsForce
 from studio.engine.events import EventSteps, Pause
 from studio.engine.generation.sampling import ModelCache
 from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_levels, to_levels
@@ -43,7 +45,7 @@ class RunRequests:
     finish: bool = False
 
 
-class OtherArtworks(BadTrainingConfig):
+class OtherArtworks(BadTrainingConfig, NeedsForce):
     """Reports that a run was trained on other artworks than those that it would continue with."""
 
 
@@ -68,34 +70,68 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
         run = loop.TrainingRun(config, folder, device.torch_device, _start_weights(command))
         known, test = _training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
         learn, watch = split_validation(known, data.name)
-        _check_resumed(run, hash_training_data(data), force=command.force)
+        is_same = _check_resumed(run, hash_training_data(data), force=command.force)
         run.team.share_examples(msgspec.json.encode(config), learn)
         output = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
         path = output / f"{config.name}.safetensors"
         classes = _class_names(data, run.model)
-        previews = RunPreviews(run, command.sample_seeds, learn, test)
-        runs.forget_outcome(folder)
-        is_known = False
-        with contextlib.closing(loop.train_run(run, learn, watch, bf16=device.has_bf16)) as moments:
-            for moment in moments:
-                if not is_known:  # only now it is certain that the run is kept
-                    runs.write_source(folder, os.path.abspath(command.source))
-                    is_known = True
-                yield from _report_progress(command.job, config, moment)
-                run.ends_early = requests.finish
-                if requests.sample or previews.is_due:
-                    requests.sample = False
-                    yield from previews.draw_and_keep(command.job)
-                if requests.publish:
-                    requests.publish = False
-                    model_export.export_snapshot(run, path, learn, classes)
-                    yield wire.ModelWritten(job=command.job, name=config.name, is_final=False)
-        if previews.is_outdated:
-            yield from previews.draw_and_keep(command.job)
+        if command.only_export:
+            _prepare_export(run, learn, watch, is_same=is_same)
+        else:
+            previews = RunPreviews(run, command.sample_seeds, learn, test)
+            moments = loop.train_run(run, learn, watch, bf16=device.has_bf16)
+            export = partial(model_export.export_snapshot, run, path, learn, classes)
+            yield from _learn(command, run, moments, previews, requests, export)
         card = model_export.export_model(run, path, learn, watch, test, classes)
         runs.write_outcome(folder, runs.RunOutcome(step=run.progress.step, value=card.value, exact=card.exact))
         yield wire.ModelWritten(job=command.job, name=config.name, is_final=True)
     yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.held_out_text} on held-out artworks.')
+
+
+def _learn(
+    command: wire.Train,
+    run: loop.TrainingRun,
+    moments: Generator[loop.ProgressReport | None, None, None],
+    previews: RunPreviews,
+    requests: RunRequests,
+    export_snapshot: Callable[[], object],
+) -> EventSteps:
+    """Train a run to its end, report its progress, draw its samples, and answer the user's requests."""
+    runs.forget_outcome(run.folder)
+    is_known = False
+    with contextlib.closing(moments):
+        for moment in moments:
+            if not is_known:  # only now it is certain that the run is kept
+                runs.write_source(run.folder, os.path.abspath(command.source))
+                is_known = True
+            yield from _report_progress(command.job, run.config, moment)
+            run.ends_early = requests.finish
+            if requests.sample or previews.is_due:
+                requests.sample = False
+                yield from previews.draw_and_keep(command.job)
+            if requests.publish:
+                requests.publish = False
+                export_snapshot()
+                yield wire.ModelWritten(job=command.job, name=run.config.name, is_final=False)
+    if previews.is_outdated:
+        yield from previews.draw_and_keep(command.job)
+
+
+def _prepare_export(
+    run: loop.TrainingRun,
+    learn: TrainingExamples | TrainingRecordings,
+    watch: TrainingExamples | TrainingRecordings,
+    *,
+    is_same: bool,
+) -> None:
+    """Keep the newest average if it is the best. Figures of other artworks than before cannot be compared.
+
+    Raises BadTrainingConfig if the run has learned nothing.
+    """
+    if not run.progress.step:
+        raise BadTrainingConfig(f'"{run.folder.name}" has learned nothing yet.')
+    if is_same:
+        loop.measure_held_out(run, learn, watch)
 
 
 def _start_weights(command: wire.Train) -> dict[str, torch.Tensor] | None:
@@ -175,8 +211,8 @@ def _report_progress(job: str, config: TrainingConfig, moment: loop.ProgressRepo
     )
 
 
-def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> None:
-    """Compare a resumed run with the present training data, and store their hash.
+def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> bool:
+    """Compare a resumed run with the present training data, and store their hash. Return whether they are the same.
 
     Raises BadTrainingConfig, or OtherArtworks unless `force` is true.
     """
@@ -187,7 +223,8 @@ def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> None:
             f'"{name}" has learned for {progress.step:,} steps already, more than {run.config.plan.steps:,}. '
             "Nothing was changed. Ask for more steps."
         )
-    if progress.data_fingerprint not in ("", data):
+    is_same = progress.data_fingerprint in ("", data)
+    if not is_same:
         if not force:
             raise OtherArtworks(
                 f'"{name}" was trained on other artworks. Nothing was changed. '
@@ -195,6 +232,7 @@ def _check_resumed(run: loop.TrainingRun, data: str, *, force: bool) -> None:
             )
         progress.best_held_out = math.inf  # the best figure so far belongs to other artworks
     progress.data_fingerprint = data
+    return is_same
 
 
 def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: ComputeDevice) -> EventSteps:

@@ -333,7 +333,7 @@ def train_run(
             measured = None
             is_last = is_last or progress.step == plan.steps
             if progress.step % plan.evaluate_every == 0 or is_last:
-                measured = _measure_held_out(run, learn, held_out)
+                measured = measure_held_out(run, learn, held_out)
                 if not is_last and 0 < plan.patience <= progress.figures_since_best:
                     is_last = True
                     notice = _early_stop_text(progress)
@@ -434,7 +434,7 @@ def _update_average(average: Model, model: Model, decay: float) -> None:
         buffer.copy_(other)
 
 
-def _measure_held_out(
+def measure_held_out(
     run: TrainingRun, learn: TrainingExamples | TrainingRecordings, held_out: TrainingExamples | TrainingRecordings
 ) -> float | None:
     """Measure the average's bits per dimension on held-out data, and save the best average.

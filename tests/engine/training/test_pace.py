@@ -42,7 +42,7 @@ def test_the_time_left_is_right_within_a_fifth_after_a_twentieth(
 
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=clock.monotonic))
     monkeypatch.setattr(loop, "train_step", step)
-    monkeypatch.setattr(loop, "_measure_held_out", measure)
+    monkeypatch.setattr(loop, "measure_held_out", measure)
     plan = TrainingPlan(steps=STEPS, batch=4, evaluate_every=10, save_every_seconds=1e9)
     config = TrainingConfig(
         name="few", title="Few", subject="Few", training_data="few", licence="CC0 1.0", shape=(1, 8, 8),

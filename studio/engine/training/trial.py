@@ -122,6 +122,9 @@ def _random_batch(run: TrainingRun, count: int) -> TrainingExamples:
     if isinstance(model, AutoregressiveSound):
         samples = model.receptive_field + run.config.plan.cut_samples
         x = torch.randint(model.levels, (count, samples), generator=generator, dtype=torch.int32)
-        return CutExamples(x).to(run.device)
+        frames = model.net.context_frames + -(-run.config.plan.cut_samples // model.net.hop)
+        classes = torch.zeros(count, dtype=torch.long) if model.classes else None
+        c = model.condition(classes, torch.zeros(model.net.local, frames), count)
+        return CutExamples(x, c).to(run.device)
     x = torch.randint(model.levels, (count, *model.shape), generator=generator, dtype=torch.int32)
     return TrainingExamples(x).to(run.device)

@@ -16,6 +16,8 @@ import contextlib
 import json
 import os
 import signal
+import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -36,6 +38,10 @@ from studio.engine.training.recordings import TrainingRecordings
 
 ANSWER_LIMIT = timedelta(hours=2)
 """The time after which a process gives up on one that neither answers nor closes its connection."""
+MEETING_LIMIT = timedelta(minutes=5)
+"""The time in which all processes must have started."""
+_TRY_LIMIT = timedelta(seconds=2)
+_PORT_KEY = "studio/port"
 CONTINUE, LAST, END = range(3)
 """What the first process says before each step: take one, take the last one, end without another."""
 Checkpoint: TypeAlias = tuple[dict[str, Tensor], dict[str, Any]]
@@ -120,6 +126,8 @@ class Team:
             elif isinstance(module, nn.BatchNorm2d):
                 # Torch's own SyncBatchNorm works on NVIDIA's cards only.
                 module.forward = partial(_normalise_together, module, self)  # type: ignore[method-assign]
+        # The gradient of a 1×1 convolution has two names for the same order in memory. Nothing is slower for it.
+        warnings.filterwarnings("ignore", "Grad strides do not match", UserWarning)
         self._sharing_model = DistributedDataParallel(_LossOfBatch(model), forward_sync_buffers=False)
 
     # ── steps ───────────────────────────────────────────────────────────────────────────────────
@@ -157,7 +165,7 @@ class Team:
                 loss = batch.loss(model)
             torch.autograd.backward(loss)
             return float(loss.detach())
-        rows = self._rows(len(batch))
+        rows = self.rows_of(len(batch))
         mine = batch.select(rows)
         self.whole_rows = len(batch)
         self._share_of_rows = len(mine) / len(batch)
@@ -191,7 +199,7 @@ class Team:
 
     # ── messages ────────────────────────────────────────────────────────────────────────────────
 
-    def _rows(self, count: int) -> slice:
+    def rows_of(self, count: int) -> slice:
         """Return the rows of a batch that this process takes."""
         if count < self.size:
             raise BadTrainingConfig(
@@ -269,13 +277,39 @@ def join_team() -> Iterator[Team]:
         yield _present
         return
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    processes.init_process_group(backend, timeout=ANSWER_LIMIT)
+    store = _open_store(rank) if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True" else None
+    meeting = {} if store is None else {"store": store, "rank": rank, "world_size": size}
+    processes.init_process_group(backend, timeout=ANSWER_LIMIT, **meeting)
     try:
         _present = Team(rank, size)
         yield _present
     finally:
         _present = ALONE
         processes.destroy_process_group()
+
+
+def _open_store(rank: int) -> processes.TCPStore:
+    """Return a store in which the processes of this attempt find each other.
+
+    The store of `torchrun` outlives its processes, so gloo would find the addresses of those that are gone there (seen
+    with torch 2.13). It only tells where the first process has opened a store of its own.
+    """
+    host = os.environ["MASTER_ADDR"]
+    lasting = processes.TCPStore(host, int(os.environ["MASTER_PORT"]), is_master=False, timeout=MEETING_LIMIT)
+    if rank == 0:
+        store = processes.TCPStore(host, 0, is_master=True, timeout=MEETING_LIMIT, wait_for_workers=False)
+        lasting.set(_PORT_KEY, str(store.port))
+        return store
+    end = time.monotonic() + MEETING_LIMIT.total_seconds()
+    while True:
+        try:
+            store = processes.TCPStore(host, int(lasting.get(_PORT_KEY)), is_master=False, timeout=_TRY_LIMIT)
+        except processes.DistError:  # that of an earlier attempt
+            if time.monotonic() > end:
+                raise
+        else:
+            store.set_timeout(MEETING_LIMIT)
+            return store
 
 
 def is_restarted() -> bool:

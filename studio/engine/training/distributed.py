@@ -32,6 +32,7 @@ from torch.overrides import TorchFunctionMode
 from studio.density.bijections.linear import BatchNorm
 from studio.density.model import Model
 from studio.density.variational import Variational
+from studio.engine.device import rounding_settings
 from studio.engine.levels import TrainingExamples
 from studio.engine.training.config import BadTrainingConfig
 from studio.engine.training.recordings import TrainingRecordings
@@ -155,22 +156,19 @@ class Team:
                 self._share_word(END, device)
 
     def backward(self, model: Model, batch: TrainingExamples, *, bf16: bool) -> float:
-        """Compute the gradient of the loss of a batch, and return the loss.
+        """Compute the gradient of a batch that several processes share, and return its loss.
 
         Raises BadTrainingConfig if there is not a row for every process, and TeamLost.
         """
+        assert self._sharing_model is not None
+        model.zero_grad(set_to_none=True)
         cast = torch.autocast(batch.x.device.type, torch.bfloat16, enabled=bf16)
-        if self._sharing_model is None:
-            with cast:
-                loss = batch.loss(model)
-            torch.autograd.backward(loss)
-            return float(loss.detach())
         rows = self.rows_of(len(batch))
         mine = batch.select(rows)
         self.whole_rows = len(batch)
         self._share_of_rows = len(mine) / len(batch)
         share = mine.weight(model) / batch.weight(model)
-        with self._watch_connection():
+        with self._watch_connection(), rounding_settings():
             with cast, _WholeBatchNoise(rows, len(mine), len(batch)):
                 loss = share * self._sharing_model(mine)
             torch.autograd.backward(self.size * loss)

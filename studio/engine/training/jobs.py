@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import math
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from studio.engine.training.loading import TrainingData, load_data, without_repo
 from studio.engine.training.previews import RunPreviews
 from studio.engine.training.recordings import TrainingRecordings, to_training_recordings
 from studio.engine.training.scanning import FileMessages
+from studio.engine.training.waiting import keep_trying
 from studio.library import models, runs, storage
 from studio.media import dataset
 from studio.media.pictures.image import FileRefused
@@ -88,14 +89,28 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
                     yield from previews.draw_and_keep(command.job)
                 if requests.publish:
                     requests.publish = False
-                    model_export.export_snapshot(run, path, learn, classes)
+                    _, file = model_export.make_snapshot(run, learn, classes)
+                    yield from _write_model(command.job, path, file)
                     yield wire.ModelWritten(job=command.job, name=config.name, is_final=False)
         if previews.is_outdated:
             yield from previews.draw_and_keep(command.job)
-        card = model_export.export_model(run, path, learn, watch, test, classes)
-        runs.write_outcome(folder, runs.RunOutcome(step=run.progress.step, value=card.value, exact=card.exact))
+        card, file = model_export.make_model(run, learn, watch, test, classes)
+        yield from _write_model(command.job, path, file)
+        outcome = runs.RunOutcome(step=run.progress.step, value=card.value, exact=card.exact)
+        yield from _keep_trying(command.job, lambda: runs.write_outcome(folder, outcome))
         yield wire.ModelWritten(job=command.job, name=config.name, is_final=True)
     yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.held_out_text} on held-out artworks.')
+
+
+def _write_model(job: str, path: Path, file: bytes) -> EventSteps:
+    """Write the file of a model as soon as the disk takes it."""
+    yield from _keep_trying(job, lambda: storage.write_file(path, file))
+
+
+def _keep_trying(job: str, save: Callable[[], object]) -> EventSteps:
+    """Call `save` until the disk takes its files, and tell the user why it waits."""
+    for waiting in keep_trying(save):
+        yield waiting if isinstance(waiting, Pause) else wire.Notice(job=job, text=waiting)
 
 
 def _start_weights(command: wire.Train) -> dict[str, torch.Tensor] | None:
@@ -109,7 +124,7 @@ def _start_weights(command: wire.Train) -> dict[str, torch.Tensor] | None:
 def _check_memory(config: TrainingConfig, device: ComputeDevice) -> None:
     """Raise BadTrainingConfig if a model is too large to train in memory."""
     needed = trial.WEIGHT_COPIES * trial.measure_weights(config)
-    free = free_memory(device)
+    free = free_memory(device.torch_device)
     if needed > free:
         raise BadTrainingConfig(
             f"This model needs {needed / 1e9:,.0f} GB of memory for training, but {free / 1e9:,.1f} GB are free. "
@@ -155,10 +170,13 @@ def _load_training_data(
             steps.close()
 
 
-def _report_progress(job: str, config: TrainingConfig, moment: loop.ProgressReport | None) -> EventSteps:
+def _report_progress(job: str, config: TrainingConfig, moment: loop.Moment) -> EventSteps:
     """Yield the state of a run as messages."""
-    if moment is None:
-        yield None
+    if moment is None or isinstance(moment, Pause):
+        yield moment
+        return
+    if isinstance(moment, str):
+        yield wire.Notice(job=job, text=moment)
         return
     if moment.notice:
         yield wire.Notice(job=job, text=moment.notice)

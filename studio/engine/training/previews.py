@@ -1,5 +1,6 @@
 """Draw the same seeds now and then while a model learns, and keep the samples in the run's folder."""
 
+import contextlib
 import copy
 import time
 from collections.abc import Iterator
@@ -65,9 +66,11 @@ class RunPreviews:
             yield None
         artworks = to_arrays(steps[-1].x, model.levels)
         progress = run.progress
-        folder = storage.create_folder(run.folder / SAMPLES_FOLDER)
-        data = safetensors.numpy.save({"artworks": artworks}, {"seconds": f"{progress.seconds:.3f}"})
-        storage.write_file(folder / f"{progress.step:08d}.safetensors", data)
+        with contextlib.suppress(storage.NotSaved):  # the training itself waits for the disk, and says so
+            run.check_folder()
+            folder = storage.create_folder(run.folder / SAMPLES_FOLDER)
+            data = safetensors.numpy.save({"artworks": artworks}, {"seconds": f"{progress.seconds:.3f}"})
+            storage.write_file(folder / f"{progress.step:08d}.safetensors", data)
         yield wire.TrainingSamples(job=job, step=progress.step, seconds=progress.seconds, artworks=artworks)
         now = time.monotonic()
         gap = GAPS[min(self._drawn, len(GAPS) - 1)]

@@ -16,10 +16,10 @@ from studio.engine.events import EventSteps
 from studio.engine.levels import artwork_shape, levels_of_sound, sound_of_levels, to_arrays, to_levels
 from studio.engine.training.artwork_cache import ArtworkCache
 from studio.engine.training.augmentation import NOT_VARIED, SoundVariation, seeded, vary_pictures
+from studio.engine.training.batches import mirror_some, variation_of
 from studio.engine.training.config import TrainingConfig
 from studio.engine.training.findings import FolderCounts, Medium, find_out
 from studio.engine.training.loading import load_data, without_reports
-from studio.engine.training.loop import mirror_some, variation_of
 from studio.engine.training.recordings import varied_cut
 from studio.media import dataset
 from studio.media.containers.recognition import recognise_format

@@ -1,12 +1,11 @@
 """Measure the cost of a training on this computer, by a few steps on random artworks."""
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 
 import msgspec
 import torch
-from torch import Tensor
 
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.engine.device import ComputeDevice, free_memory
@@ -15,6 +14,7 @@ from studio.engine.levels import TrainingExamples
 from studio.engine.training import config as configs
 from studio.engine.training.checkpoint import KEPT_CHECKPOINTS
 from studio.engine.training.config import TrainingConfig, TrainingPlan, config_to_dict
+from studio.engine.training.gradients import note_sizes
 from studio.engine.training.loop import TrainingRun, train_step
 from studio.engine.training.recordings import CutExamples
 from studio.library import models
@@ -44,7 +44,7 @@ def prepare_training(command: wire.PrepareTraining, device: ComputeDevice) -> Ev
         plan_schema=msgspec.json.schema(TrainingPlan),
     )
     weights = measure_weights(config)
-    free = free_memory(device)
+    free = free_memory(device.torch_device)
     cost = wire.TrainingCost(
         job=command.job,
         step_seconds=0.0,
@@ -94,7 +94,7 @@ def _try_steps(config: TrainingConfig, device: ComputeDevice) -> Generator[None,
             break
         examples = _random_batch(run, count)
         tensors: dict[int, int] = {}
-        with torch.autograd.graph.saved_tensors_hooks(_note_size(tensors), lambda tensor: tensor):
+        with torch.autograd.graph.saved_tensors_hooks(note_sizes(tensors), lambda tensor: tensor):
             began = time.perf_counter()
             train_step(run, examples, bf16=device.has_bf16)
             taken = time.perf_counter() - began
@@ -103,17 +103,6 @@ def _try_steps(config: TrainingConfig, device: ComputeDevice) -> Generator[None,
         kept = sum(size for place, size in tensors.items() if place not in own) * batch // count
         yield None
     return seconds, kept
-
-
-def _note_size(sizes: dict[int, int]) -> Callable[[Tensor], Tensor]:
-    """Return a hook that notes the bytes of each tensor that is kept for the gradients, by its place in memory."""
-
-    def note(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        sizes[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    return note
 
 
 def _random_batch(run: TrainingRun, count: int) -> TrainingExamples:

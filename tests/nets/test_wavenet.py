@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from studio.nets.wavenet import LayerSpan, WaveNetLayers, WaveNetNetwork
+from studio.nets.wavenet import WaveNetNetwork
+from studio.nets.wavenet_layers import LayerSpan, LayerWeights, run_layers
 
 DILATIONS = (1, 2, 4, 1, 2, 4)
 FIELD = 15
@@ -180,18 +181,14 @@ def test_a_frame_of_the_signal_acts_from_the_first_sample_that_it_predicts() -> 
 def test_gradients_of_the_layers_are_right(framed: bool) -> None:
     torch.manual_seed(0)
     dilations = (1, 2, 1)
-    tensors = [torch.randn(s, dtype=torch.float64) for s in ((2, 2, 9), (2, 3, 4, 3), (3, 4, 4), (2, 2, 2), (2, 2))]
     frames = torch.arange(9) // 3 if framed else None
-    if not framed:
-        tensors[1] = tensors[1][..., :1]
-    span = LayerSpan(dilations, (3, 0), frames)
-    tensors[0][0, :, :3] = 0
-    given = [t.requires_grad_() for t in tensors]
-    assert torch.autograd.gradcheck(lambda *t: WaveNetLayers.apply(t[0] * _there(), *t[1:], span, None), given)
+    sizes = ((18, 2), (3, 2, 3 if framed else 1, 2, 2), (3, 2, 2, 2, 2), (2, 2, 2), (2, 2), (3, 2, 3))
+    given = [torch.randn(size, dtype=torch.float64).requires_grad_() for size in sizes]
+    span = LayerSpan(dilations, 2, (3, 0), frames)
+    there = torch.ones(9, 2, 1, dtype=torch.float64)
+    there[:3, 0] = 0
 
+    def sums(h: Tensor, base: Tensor, *weights: Tensor) -> Tensor:
+        return run_layers((h.view(9, 2, 2) * there).flatten(0, 1), base, LayerWeights(*weights), span)
 
-def _there() -> Tensor:
-    """Select all but the first three places of the first sound."""
-    there = torch.ones(2, 1, 9, dtype=torch.float64)
-    there[0, :, :3] = 0
-    return there
+    assert torch.autograd.gradcheck(sums, given)

@@ -339,7 +339,7 @@ def _progress_text(config: "TrainingConfig", event: wire.TrainingProgress) -> st
     bits = event.loss if event.held_out is None else event.held_out
     held_out = "" if event.held_out is None else " held out"
     how = f"step {event.step:,} of {event.steps:,}: {bits:.3f} bits per dimension{held_out}"
-    left = f", {ground.time_left_text(event.seconds_left)} left" if event.step < event.steps else ""
+    left = f", {ground.time_left_text(event.seconds_left)} left" if event.seconds_left else ""
     return f"{how}, {rate} {things} a second{left}"
 
 

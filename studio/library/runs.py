@@ -1,8 +1,8 @@
 """Read the folders of training runs: config, progress, curve and samples.
 
 A run's folder holds `study.json` (its config), `source.json` (what it learns from), `checkpoints/` (see
-`studio/engine/training/checkpoint.py`), `log.jsonl`, `samples/` and, once it has ended, `outcome.json`. It can be
-copied. Everything is read as plain data, and a damaged run is left out.
+`studio/engine/training/checkpoint.py`), `log.jsonl`, `samples/`, `nearest.safetensors` and, once it has ended,
+`outcome.json`. It can be copied. Everything is read as plain data, and a damaged run is left out.
 """
 
 import contextlib
@@ -23,6 +23,9 @@ SAMPLES_FOLDER = "samples"
 OUTCOME_FILE = "outcome.json"
 SOURCE_FILE = "source.json"
 LOG_FILE = "log.jsonl"
+NEAREST_FILE = "nearest.safetensors"
+COPIED_DISTANCE = 0.5
+"""The distance below which a sample is a copy (studio/engine/training/nearest.py says what was measured)."""
 MAX_HEADER_BYTES = 64 * 2**20
 """The largest header of a checkpoint that is read. It holds the whole curve."""
 _ROLLING = re.compile(r"step-(\d{8})\.safetensors")
@@ -87,6 +90,26 @@ class RunSummary(msgspec.Struct, frozen=True):
     """When it was saved last, in seconds since 1970."""
     source: str = ""
     """The folder or pack that it learns from; empty if unknown."""
+
+
+class ComparedSamples(msgspec.Struct, frozen=True, eq=False):
+    """Holds the newest samples of a run, each with the training artwork that is nearest to it.
+
+    Each equals only itself, because arrays cannot be compared in one word.
+    """
+
+    step: int
+    samples: np.ndarray
+    """(n, height, width, channels) uint8, or (n, samples) int16."""
+    nearest: np.ndarray
+    """As `samples`."""
+    distances: tuple[float, ...]
+    """The distance of both, in shares of the usual distance of held-out artworks to training artworks."""
+
+    @property
+    def copied(self) -> tuple[bool, ...]:
+        """Return whether each sample is a copy of what the model learned from."""
+        return tuple(distance < COPIED_DISTANCE for distance in self.distances)
 
 
 class RunSamples(msgspec.Struct, frozen=True, eq=False):
@@ -174,10 +197,35 @@ def read_samples(folder: Path) -> list[RunSamples]:
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError, SafetensorError):
             data = path.read_bytes()
             artworks = safetensors.numpy.load(data)["artworks"]
-            length = int.from_bytes(data[:8], "little")
-            seconds = float(json.loads(data[8 : 8 + length])["__metadata__"]["seconds"])
-            found.append(RunSamples(int(name[1]), seconds, artworks))
+            found.append(RunSamples(int(name[1]), float(_read_metadata(data)["seconds"]), artworks))
     return found
+
+
+def read_compared(folder: Path) -> ComparedSamples | None:
+    """Return the newest samples of a run with their nearest training artworks; None if there are none."""
+    try:
+        data = (folder / NEAREST_FILE).read_bytes()
+        arrays = safetensors.numpy.load(data)
+        words = _read_metadata(data)
+        distances = msgspec.json.decode(words["distances"], type=tuple[float, ...])
+        found = ComparedSamples(int(words["step"]), arrays["samples"], arrays["nearest"], distances)
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+        return None
+    return found if len(found.samples) == len(found.nearest) == len(distances) else None
+
+
+def write_compared(folder: Path, compared: ComparedSamples) -> None:
+    """Store the newest samples of a run with their nearest training artworks. Raises storage.NotSaved."""
+    words = {"step": str(compared.step), "distances": msgspec.json.encode(compared.distances).decode()}
+    data = safetensors.numpy.save({"samples": compared.samples, "nearest": compared.nearest}, words)
+    storage.write_file(folder / NEAREST_FILE, data)
+
+
+def _read_metadata(data: bytes) -> dict[str, str]:
+    """Return the words in the header of a safetensors file."""
+    length = int.from_bytes(data[:8], "little")
+    words: dict[str, str] = json.loads(data[8 : 8 + length])["__metadata__"]
+    return words
 
 
 def read_outcome(folder: Path) -> RunOutcome | None:

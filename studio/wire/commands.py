@@ -238,7 +238,8 @@ class PreviewExamples(Command, frozen=True, kw_only=True, tag="preview_examples"
 class Train(Command, frozen=True, kw_only=True, tag="train"):
     """Train a model on a folder or a pack.
 
-    Answers: FilesExamined …, DatasetLoaded, TrainingProgress …, TrainingSamples …, ModelWritten …, then one ending.
+    Answers: FilesExamined …, DatasetLoaded, TrainingProgress …, TrainingSamples …, SamplesCompared …, ModelWritten …,
+    then one ending.
     """
 
     urgency: ClassVar[int] = URGENCY_QUEUED
@@ -254,7 +255,9 @@ class Train(Command, frozen=True, kw_only=True, tag="train"):
     start_model: Annotated[str, Meta(max_length=200)] = ""
     """The trained model with whose weights a new run begins; empty for none."""
     sample_seeds: Annotated[tuple[Seed, ...], Meta(max_length=16)] = ()
-    """Seeds whose artworks are drawn now and then, and kept in the run's folder; empty for none."""
+    """Seeds whose artworks are drawn now and then; empty for none. The first are kept in the run's folder.
+
+    All are compared with the training artworks."""
 
 
 class PrepareTraining(Command, frozen=True, kw_only=True, tag="prepare_training"):

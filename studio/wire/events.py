@@ -270,6 +270,8 @@ class TrainingProgress(Answer, frozen=True, kw_only=True, tag="training_progress
     seconds_left: float = 0.0
     seconds: float = 0.0
     """Seconds of training so far, in all sessions of the run."""
+    unsaved_seconds: float = 0.0
+    """Seconds since the last checkpoint."""
 
 
 class TrainingPrepared(Answer, frozen=True, kw_only=True, tag="training_prepared"):
@@ -303,6 +305,18 @@ class TrainingSamples(Answer, frozen=True, kw_only=True, tag="training_samples")
     """Seconds of training until then."""
     artworks: Array
     """(n, height, width, channels) uint8, or (n, samples) int16."""
+
+
+class SamplesCompared(Answer, frozen=True, kw_only=True, tag="samples_compared"):
+    """Carries samples of a running training, each with the training artwork that is nearest to it."""
+
+    step: Count
+    samples: Array
+    """(n, height, width, channels) uint8, or (n, samples) int16."""
+    nearest: Array
+    """As `samples`."""
+    distances: tuple[float, ...]
+    """The distance of both, in shares of the usual distance of held-out artworks to training artworks."""
 
 
 class ModelWritten(Answer, frozen=True, kw_only=True, tag="model_written"):
@@ -374,6 +388,7 @@ AnyEvent = (
     | TrainingPrepared
     | TrainingCost
     | TrainingSamples
+    | SamplesCompared
     | ModelWritten
     | EvaluationProgress
     | Diagnosis

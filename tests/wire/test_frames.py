@@ -145,6 +145,7 @@ EVENTS = [
     messages.TrainingCost(job="q", step_seconds=0.5, memory=9, disk=8, parameters=7, free_memory=6),
     messages.TrainingSamples(job="e", step=3, seconds=1.5, artworks=PICTURES),
     messages.ModelWritten(job="e", name="mine", is_final=True),
+    messages.SamplesCompared(job="e", step=9, samples=PICTURES, nearest=PICTURES, distances=(0.5, 1.5)),
     messages.EvaluationProgress(job="e", done=9, total=9, figures=(("nats", -1300.5, True),)),
     messages.Diagnosis(job="g", findings=(("Memory", True, "8 GB"),)),
     messages.Notice(job="a", text="Half a batch at a time."),

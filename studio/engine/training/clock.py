@@ -3,6 +3,8 @@
 import threading
 import time
 
+from studio.engine.training.pace import Pace
+
 REPORT_SECONDS = 2.0
 """Seconds between two reports of a run, unless it was just measured."""
 TICK_SECONDS = 0.5
@@ -58,6 +60,7 @@ class TrainingClock:
         self._worked = 0.0
         """Seconds of this session until it paused last."""
         self._steps = 0
+        self._pace = Pace()
         self._save_seconds = 0.0
         """Seconds that the last checkpoint took."""
         self._standstill = StandstillWatch()
@@ -82,7 +85,17 @@ class TrainingClock:
     def note_report(self) -> float:
         """Note that the progress is reported, and return the steps in a second of this session."""
         self._reported = time.monotonic()
+        self._pace.add_mark(self._steps, self._reported - self._standstill.seconds)
         return self._steps / max(self._session_seconds, 1e-9)
+
+    def seconds_left(self, steps: int) -> float:
+        """Return the seconds that so many more steps take; 0 if that is not known yet."""
+        return self._pace.seconds_for(steps)
+
+    @property
+    def seconds_unsaved(self) -> float:
+        """Return the seconds since the last checkpoint."""
+        return time.monotonic() - self._saved
 
     def is_save_due(self, interval: float) -> bool:
         """Return whether a checkpoint after one more step would be older than `interval` seconds when it is saved.

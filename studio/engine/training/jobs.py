@@ -74,7 +74,7 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
         output = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
         path = output / f"{config.name}.safetensors"
         classes = _class_names(data, run.model)
-        previews = RunPreviews(run, command.sample_seeds, learn)
+        previews = RunPreviews(run, command.sample_seeds, learn, test)
         runs.forget_outcome(folder)
         is_known = False
         with contextlib.closing(loop.train_run(run, learn, watch, bf16=device.has_bf16)) as moments:
@@ -189,6 +189,7 @@ def _report_progress(job: str, config: TrainingConfig, moment: loop.Moment) -> E
         rate=moment.rate,
         seconds_left=moment.seconds_left,
         seconds=moment.seconds,
+        unsaved_seconds=moment.unsaved_seconds,
     )
 
 

@@ -69,6 +69,8 @@ class ProgressReport:
     notice: str = ""
     seconds: float = 0.0
     """Seconds of training so far."""
+    unsaved_seconds: float = 0.0
+    """Seconds since the last checkpoint."""
 
 
 Moment = ProgressReport | Pause | str | None
@@ -328,7 +330,7 @@ def _report_progress(
     steps = clock.note_report()
     seconds_each = plan.cut_samples / run.config.sample_rate if isinstance(learn, TrainingRecordings) else 1
     learned = steps * plan.batch * seconds_each
-    left = 0.0 if is_last else (plan.steps - progress.step) / steps
+    left = 0.0 if is_last else clock.seconds_left(plan.steps - progress.step)
     line = runs.LogLine(
         time=round(time.time(), 3),
         step=progress.step,
@@ -344,7 +346,8 @@ def _report_progress(
         log.add(line)
     notice = " ".join(run.notices)
     run.notices.clear()
-    return ProgressReport(progress.step, progress.loss, measured, learned, left, notice, progress.seconds)
+    unsaved = clock.seconds_unsaved
+    return ProgressReport(progress.step, progress.loss, measured, learned, left, notice, progress.seconds, unsaved)
 
 
 def _prepare_run(run: TrainingRun, learn: TrainingExamples | TrainingRecordings) -> None:
@@ -491,4 +494,4 @@ def _early_stop_text(progress: RunProgress) -> str:
     """Return the sentence for a run that stops by itself. A resumed run has its whole patience again."""
     count = progress.figures_since_best
     progress.figures_since_best = 0
-    return f"It stopped by itself: unseen artworks got no cheaper in {count} figures. The best model is kept."
+    return f"It stopped by itself: it got no better at unseen artworks in {count} figures. The best model is kept."

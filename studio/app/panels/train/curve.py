@@ -63,7 +63,7 @@ class Curve(State):
 
     @property
     def forecast(self) -> Array:
-        """Return steps and held-out bits that follow if it goes on like this, (n, 2)."""
+        """Return steps and held-out bits that follow if it continues like this, (n, 2)."""
         rule = self.rule.get()
         return forecast.forecast(self.held_out, rule.steps if rule is not None else 0)
 

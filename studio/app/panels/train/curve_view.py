@@ -18,7 +18,7 @@ BEST_SIZE = 11
 SHOWN_HELD_OUT = 400
 """The most held-out points that are drawn. Qt draws their lines of two pixels slowly."""
 STOP_TEXT = "stops by itself"
-FORECAST_TEXT = "if it goes on like this"
+FORECAST_TEXT = "if it continues like this"
 
 
 class CurveView(pg.PlotWidget):  # type: ignore[misc]
@@ -103,7 +103,7 @@ class CurveView(pg.PlotWidget):  # type: ignore[misc]
         self._describe()
 
     def _show_future(self) -> None:
-        """Show where the run stops by itself, and what follows if it goes on like this."""
+        """Show where the run stops by itself, and what follows if it continues like this."""
         forecast = self._curve.forecast
         self._forecast.setData(forecast[:, 0], forecast[:, 1])
         self._forecast_name.setVisible(len(forecast) > 0)

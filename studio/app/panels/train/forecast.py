@@ -1,4 +1,4 @@
-"""Tells how held-out bits continue: where a run stops by itself, and what follows if it goes on like this."""
+"""Tells how held-out bits continue: where a run stops by itself, and what follows if it continues like this."""
 
 from typing import NamedTuple
 

@@ -133,7 +133,7 @@ class ModelSection(Column):
             theme,
             "When to stop",
             (("early", "By itself"), ("steps", "After all steps")),
-            tooltip="Stop once unseen files get no cheaper, or learn for all steps",
+            tooltip="Stop once it gets no better, or learn for all steps",
         )
         self.ending_note = Label("", "note", wrap=True)
         self.add_section("Model")
@@ -222,7 +222,7 @@ class ModelSection(Column):
     def _show_ending(self, early: bool) -> None:
         self.ending.show_choice("early" if early else "steps")
         self.ending_note.setText(
-            "It stops once unseen files get no cheaper."
+            "It stops once it gets no better at unseen files."
             if early
             else "It learns for all steps. The best model is kept."
         )

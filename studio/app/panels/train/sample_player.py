@@ -23,8 +23,8 @@ class SamplePlayer(State):
         super().__init__(parent)
         self._card = card
         self._messages = messages
-        self.playing: Value[tuple[int, int] | None] = Value(None, self)
-        """The step and the row of the sample that plays; None if none does."""
+        self.playing: Value[tuple[int, ...] | None] = Value(None, self)
+        """The numbers under which a sample plays; None if none does."""
         self._source: PlaybackBuffer | None = None
         self._seconds = 0.0
         """The length of what plays."""
@@ -36,9 +36,9 @@ class SamplePlayer(State):
         card.lost.connect(self._report_silence)
         card.handed_over.connect(self._stop_if_mine)
 
-    def play(self, step: int, row: int, sound: Array, rate: int) -> None:
+    def play(self, numbers: tuple[int, ...], sound: Array, rate: int) -> None:
         """Play a sample from its beginning, or stop if it plays already. `rate` in Hz is 0 for a single wave."""
-        is_same = self.playing.get() == (step, row)
+        is_same = self.playing.get() == numbers
         self.stop()
         if is_same:
             return
@@ -50,7 +50,7 @@ class SamplePlayer(State):
         source.mark_complete()
         source.play()
         self._source = source
-        self.playing.set((step, row))
+        self.playing.set(numbers)
         self._seconds = len(sound) / rate
         self._card.play_source(source)
 

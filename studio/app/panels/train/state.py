@@ -17,7 +17,9 @@ from studio.app.panels.train.comparison import RunComparison
 from studio.app.panels.train.costs import span_text
 from studio.app.panels.train.film import FilmExport
 from studio.app.panels.train.folder import FolderScan
-from studio.app.panels.train.past_runs import PastRuns
+from studio.app.panels.train.gauge import is_copying
+from studio.app.panels.train.pairs import make_pairs
+from studio.app.panels.train.past_runs import PastRuns, RunArtworks
 from studio.app.panels.train.queue import QueuedTraining, TrainingQueue
 from studio.app.panels.train.run import Phase, TrainingProcess
 from studio.app.panels.train.sample_player import SamplePlayer
@@ -25,7 +27,7 @@ from studio.app.panels.train.settings import TrainingSettings
 from studio.app.takes.selection import TakeSelection
 from studio.app.takes.store import TakeStore
 from studio.library.models import InstalledModel
-from studio.library.runs import RunSamples, RunSummary
+from studio.library.runs import RunSummary
 from studio.wire.messages import TrainingPrepared, TrainingProgress
 
 MainAction = Literal["start", "wait", "queue", "queued", "pause", "resume", "new", "none"]
@@ -81,6 +83,8 @@ class TrainState(PanelState):
         """Whether a training starts as soon as the engine has prepared it."""
         self.scrubbed: Value[int | None] = Value(None, self)
         """The index of the visible samples; None for the newest."""
+        self.shows_pairs: Value[bool] = Value(False, self)
+        """Whether the newest samples are shown beside their nearest training artworks."""
         self._shown_name = ""
         """The run to show when the list of runs is read."""
         folder, settings = self.folder, self.settings
@@ -101,6 +105,8 @@ class TrainState(PanelState):
         self.run.progress.changed.connect(self._show_in_jobs)
         self.run.ended.connect(self._end_run)
         self.run.shown.changed.connect(lambda _: self.player.stop())
+        self.run.compared.changed.connect(lambda _: self.show_pairs(self.shows_pairs.get()))
+        self.run.verdict.changed.connect(self._warn_of_copies)
         self.run.model_written.connect(self._on_model_written)
         self.run.samples_changed.connect(lambda: self.scrub(self.scrubbed.get()))  # it may be gone
         self.run.message.connect(lambda text, severity: messages.show_message(text, severity))
@@ -230,7 +236,7 @@ class TrainState(PanelState):
         """Show a run of the list, with its curve and samples."""
         run = self.past.find(name)
         if run is not None and not self.run.is_active:
-            self.past.read_samples(run, lambda samples: self._show_read(run, samples))
+            self.past.read_samples(run, lambda artworks: self._show_read(run, artworks))
 
     def compare_run(self, name: str) -> None:
         """Draw the curve of a past run beside that of the visible one, or no longer."""
@@ -262,7 +268,26 @@ class TrainState(PanelState):
         shown = self.run.shown.get()
         if shown is not None and len(shown.shape) == 1 and place < len(self.run.samples):
             samples = self.run.samples[place]
-            self.player.play(samples.step, row, samples.artworks[row], shown.sample_rate)
+            self.player.play((samples.step, row), samples.artworks[row], shown.sample_rate)
+
+    def play_pair(self, place: int, side: int) -> None:
+        """Play a sample of a sound run that is shown beside its nearest training artwork, or that one."""
+        shown = self.run.shown.get()
+        pairs = make_pairs(self.run.compared.get())
+        if shown is not None and len(shown.shape) == 1 and place < len(pairs):
+            pair = pairs[place]
+            sound = pair.nearest if side else pair.sample
+            self.player.play((self.run.step.get(), place, side), sound, shown.sample_rate)
+
+    def show_pairs(self, shows: bool = True) -> None:
+        """Show the newest samples beside their nearest training artworks in place of the curve, or no longer."""
+        self.shows_pairs.set(shows and self.run.compared.get() is not None)
+
+    def close_pairs(self) -> bool:
+        """Show the curve again. Return whether the pairs were shown."""
+        was_shown = self.shows_pairs.get()
+        self.show_pairs(False)
+        return was_shown
 
     @property
     def has_film(self) -> bool:
@@ -278,10 +303,18 @@ class TrainState(PanelState):
 
     # ── reactions to changes ─────────────────────────────────────────────────────────────────────
 
-    def _show_read(self, run: RunSummary, samples: list[RunSamples]) -> None:
+    def _show_read(self, run: RunSummary, artworks: RunArtworks) -> None:
         self.scrubbed.set(None)
         self.prepares_next.set(False)
-        self.run.show_run(run, samples)
+        self.run.show_run(run, *artworks)
+
+    def _warn_of_copies(self, verdict: str) -> None:
+        """Say that a training at work begins to copy what it learned from."""
+        copied = self.run.copied
+        shown = self.run.shown.get()
+        if verdict == "Memorising" and is_copying(copied) and self.run.is_active and shown is not None:
+            text = f"{sum(copied)} of {len(copied)} samples are copies of training {shown.things}."
+            self.messages.show_message(text, "warn", ("Show them", self.show_pairs), until=(self.run.verdict.changed,))
 
     def _show_folder(self) -> None:
         """Show the folder instead of the run. A run at work stays in the background."""

@@ -133,7 +133,7 @@ class TimelineView(QListView):
         self._theme = theme
         self.rows = ROWS
         self.shown_place = -1
-        self.playing: tuple[int, int] | None = None
+        self.playing: tuple[int, ...] | None = None
         """Step and row of the sample that is heard."""
         self._pressed: tuple[int, int] | None = None
         self._model = _Samples(self)
@@ -179,7 +179,7 @@ class TimelineView(QListView):
             self.rows = rows
             self._lay_out()
 
-    def show_playing(self, playing: tuple[int, int] | None) -> None:
+    def show_playing(self, playing: tuple[int, ...] | None) -> None:
         """Mark the sample that is heard, by its step and its row."""
         self.playing = playing
         self.viewport().update()

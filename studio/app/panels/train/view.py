@@ -115,7 +115,7 @@ def make_panel(theme: Theme, state: TrainState, dialogs: FileDialogs) -> PanelVi
         undo_history=state.history,
         keep_take=lambda: None,
         actions=actions,
-        close_open=lambda: False,
+        close_open=state.close_pairs,
         zoom=stage.watch.zoom,
         show_smooth=lambda smooth: None,
         set_compact=stage.set_compact,

@@ -17,6 +17,7 @@ from studio.wire.messages import (
     FolderExamined,
     ModelWritten,
     PrepareTraining,
+    SamplesCompared,
     ScanFolder,
     Stopped,
     Train,
@@ -124,7 +125,7 @@ class TrainBench:
         self.engine.emit_events(
             TrainingProgress(
                 job=job, step=step, steps=2000, loss=loss, held_out=held_out, rate=210.0, seconds_left=left,
-                seconds=step / 10,
+                seconds=step / 10, unsaved_seconds=20.0,
             )
         )  # fmt: skip
 
@@ -134,6 +135,15 @@ class TrainBench:
         self.engine.emit_events(
             TrainingSamples(job=self.newest(Train).job, step=step, seconds=step / 10, artworks=artworks)
         )
+
+    def compare(self, step: int, distances: tuple[float, ...]) -> None:
+        """Report samples and the training artworks nearest to them."""
+        samples = np.stack([np.full((32, 32, 3), 10 * place, np.uint8) for place in range(len(distances))])
+        self.engine.emit_events(
+            SamplesCompared(
+                job=self.newest(Train).job, step=step, samples=samples, nearest=samples + 5, distances=distances
+            )
+        )  # fmt: skip
 
     def write_model(self, is_final: bool) -> None:
         """Report that the model was written."""

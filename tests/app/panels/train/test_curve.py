@@ -225,7 +225,7 @@ def test_the_curve_says_where_it_stops_and_how_it_goes_on(shown: ShownCurve) -> 
     for step in range(100, 1600, 100):
         shown.curve.add_point(step, 3.0, 3 + 300 / step)
     settle()
-    assert {"stops by itself", "if it goes on like this"} <= shown.visible_texts()
+    assert {"stops by itself", "if it continues like this"} <= shown.visible_texts()
     shown.curve.rule.set(None)
     settle()
-    assert not {"stops by itself", "if it goes on like this"} & shown.visible_texts()
+    assert not {"stops by itself", "if it continues like this"} & shown.visible_texts()

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from studio.app.app_state import AppState
 from studio.app.panels.train.run import ShownRun
-from studio.library.runs import RunSamples
+from studio.library.runs import ComparedSamples, RunSamples
 from tests.app.fake_speaker import FakeSpeaker
 
 RATE = 8000
@@ -127,3 +127,13 @@ def test_a_picture_makes_no_sound(window: AppState, speaker: FakeSpeaker) -> Non
     show_run(window, (3, 8, 8), 0, [np.zeros((3, 8, 8, 3), np.uint8)])
     window.train.play_sample(0, 0)
     assert window.train.player.playing.get() is None and not speaker.opens
+
+
+def test_both_sounds_of_a_pair_are_heard(window: AppState, speaker: FakeSpeaker, qtbot: QtBot) -> None:
+    show_run(window, (2 * RATE,), RATE, [tone(400)[None]])
+    samples, nearest = (np.stack([tone(hertz, 30), tone(hertz + 100, 30)]) for hertz in (300, 700))
+    window.train.run.compared.set(ComparedSamples(20, samples, nearest, (0.9, 0.2)))
+    for side, hertz in ((0, 400), (1, 800)):
+        window.train.play_pair(0, side)
+        qtbot.waitUntil(lambda: window.sound_card.source is speaker.source is not None)
+        assert speaker.heard_pitch() == hertz, "the nearest pair is the first"

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -12,6 +13,7 @@ from studio.app.panels.train.bar_view import TrainBar
 from studio.app.panels.train.inspector_view import TrainInspector
 from studio.app.panels.train.view import TrainFoot, TrainStage
 from studio.app.widgets.controls import SegmentedControl
+from studio.library import runs
 from studio.wire.messages import PrepareTraining, SteerTraining, Train
 from tests.app.fake_model import make_card, write_model
 from tests.app.panels.train.bench import TrainBench
@@ -191,7 +193,10 @@ def test_a_run_is_watched(parts: Parts, folder: Path) -> None:
     settle()
     watch = parts.stage.watch
     assert watch.title.text() == "Learning"
-    assert [figure.text() for figure, _ in watch.figures] == ["4.00", "2 min", "2 min", "210", "3.24"]
+    assert [figure.text() for figure, _ in watch.figures] == ["4.00", "2 min", "2 min", "210"]
+    assert watch.figures[2][1].text() == "so far, saved 20 s ago"
+    assert watch.figures[1][1].text().startswith("left, done at about ")
+    assert not watch.show_copied.isVisible(), "no samples were compared yet"
     assert watch.curve is not None and watch.curve.isVisible()
     assert len(watch.timeline.samples) == 3 and watch.samples_text.text() == "after 80 s, step 800"
     index = watch.timeline.model().index(0, 0)
@@ -325,3 +330,38 @@ def test_a_drag_over_the_timeline_shows_it_like_a_film(parts: Parts, folder: Pat
     QTest.keyClick(timeline, Qt.Key.Key_Space)
     assert chosen[1:] == [(2, 0)]
     assert parts.stage.watch.film.isVisible()
+
+
+def test_copies_are_shown_beside_what_they_copy(parts: Parts, folder: Path) -> None:
+    parts.bench.start(folder)
+    parts.bench.compare(100, tuple(0.7 + n / 100 for n in range(16)))
+    settle()
+    watch = parts.stage.watch
+    assert watch.copied.text() == "0 of 16" and watch.show_copied.text() == "samples copied"
+    assert parts.studio.state.messages.current.get() is None
+    parts.bench.compare(200, (0.9, 0.8, 0.3, 0.2, *[0.1] * 2, *[1.1] * 10))
+    settle()
+    assert watch.copied.text() == "4 of 16" and watch.title.text() == "Memorising"
+    said = parts.studio.state.messages.current.get()
+    assert said is not None and said.text == "4 of 16 samples are copies of training pictures."
+    parts.click(watch.show_copied)
+    assert watch.pairs.isVisible() and watch.curve is not None and not watch.curve.isVisible()
+    assert [pair.distance for pair in watch.pairs.pairs[:5]] == [0.1, 0.1, 0.2, 0.3, 0.8]
+    first = watch.pairs.pairs[0]
+    assert (first.nearest == first.sample + 5).all() and first.caption == "Copy, 10 % of usual"
+    assert watch.pairs_text.text() == "4 of 16 are copies, far nearer to training pictures than unseen ones."
+    QTest.keyClick(parts.studio.window, Qt.Key.Key_Escape)
+    settle()
+    assert watch.curve.isVisible() and not watch.pairs.isVisible()
+
+
+def test_a_run_of_before_has_its_copies(parts: Parts, finished_run: Path, qtbot: QtBot) -> None:
+    pictures = np.full((4, 8, 8, 3), 50, np.uint8)
+    runs.write_compared(finished_run, runs.ComparedSamples(30, pictures, pictures, (0.1, 0.2, 0.9, 1.0)))
+    parts.state.past.refresh()
+    qtbot.waitUntil(lambda: "old" in parts.inspector.past.buttons)
+    settle()
+    parts.click(parts.inspector.past.buttons["old"])
+    qtbot.waitUntil(lambda: parts.stage.watch.copied.text() == "2 of 4")
+    parts.click(parts.stage.watch.show_copied)
+    assert len(parts.stage.watch.pairs.pairs) == 4

@@ -125,7 +125,7 @@ class AppState(State):
         self.complete = CompleteState(engine, models, of("complete"), jobs, takes, exporter, surprisal)
         self.sound = SoundState(engine, self.sound_card, models, of("sound"), jobs, takes, exporter, status)
         trainer, release = (engine, _keep) if self._trainer is None else (self._trainer, self._trainer.rest)
-        self.train = TrainState(trainer, release, models, of("train"), jobs, takes)
+        self.train = TrainState(trainer, release, models, of("train"), jobs, takes, self.sound_card)
         self._panels: dict[str, PanelStates] = dict(
             generate=self.generate, explore=self.explore, complete=self.complete, sound=self.sound, train=self.train
         )

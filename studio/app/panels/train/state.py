@@ -6,6 +6,7 @@ from typing import Literal
 
 from PySide6.QtCore import Signal
 
+from studio.app.audio.sound_card import SoundCard
 from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Field, Value
@@ -13,8 +14,11 @@ from studio.app.core.text import time_left
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
 from studio.app.panels.train.costs import span_text
+from studio.app.panels.train.file_report import FileReport
 from studio.app.panels.train.folder import FolderScan
 from studio.app.panels.train.past_runs import PastRuns
+from studio.app.panels.train.preparation import PreparationSettings
+from studio.app.panels.train.preview import ExamplePreview
 from studio.app.panels.train.run import Phase, TrainingProcess
 from studio.app.panels.train.settings import TrainingSettings
 from studio.app.takes.selection import TakeSelection
@@ -41,12 +45,14 @@ class TrainState(PanelState):
         messages: Messages,
         jobs: JobList,
         takes: TakeStore,
+        card: SoundCard,
     ) -> None:
         """Create the state.
 
         Arguments
             engine: the engine that trains. It is started when it is needed.
             release: ends this engine's process, so that its memory is free
+            card: plays the sounds of the preview
         """
         super().__init__()
         self.models = models
@@ -55,8 +61,11 @@ class TrainState(PanelState):
         self._release = release
         self._engine = engine
         self._listed_job = ""
-        self.folder = FolderScan(engine, self)
-        self.settings = TrainingSettings(engine, models, self.folder, self.change, self)
+        self.preparation = PreparationSettings(self.change, self)
+        self.folder = FolderScan(engine, lambda: self.settings.scan_options(), self)
+        self.settings = TrainingSettings(engine, models, self.folder, self.preparation, self.change, self)
+        self.preview = ExamplePreview(engine, self.folder, self.settings, card, messages, self)
+        self.file_report = FileReport(self.folder, messages, self)
         self.run = TrainingProcess(engine, self)
         self.past = PastRuns(self)
         self.model: Value[InstalledModel | None] = self.settings.start_model
@@ -72,7 +81,16 @@ class TrainState(PanelState):
         folder, settings = self.folder, self.settings
         for known in (settings.fault, folder.fault, folder.report, folder.busy):
             known.changed.connect(self._stop_waiting_in_vain)
-        for value in (self.run.phase, self.run.shown, folder.source, folder.fault, folder.report, self.waits):
+        values = (
+            self.run.phase,
+            self.run.shown,
+            folder.source,
+            folder.fault,
+            folder.report,
+            folder.excluded,
+            self.waits,
+        )
+        for value in values:
             value.changed.connect(self._update_main)
         settings.prepared.changed.connect(self._start_waiting)
         self.run.phase.changed.connect(self._follow_phase)
@@ -82,6 +100,7 @@ class TrainState(PanelState):
         self.run.samples_changed.connect(lambda: self.scrub(self.scrubbed.get()))  # it may be gone
         self.run.message.connect(lambda text, severity: messages.show_message(text, severity))
         self._declare(
+            *self.preparation.fields,
             Field("folder", self._folder_record, self._use_folder_record),
             *self.settings.fields,
             *takes.entries,
@@ -100,12 +119,24 @@ class TrainState(PanelState):
             return
         self.run.show_none()
         is_same = str(path) == self.folder.source.get()
-        self.change("folder", folder=[str(path), []], title="")
+        self.preview.shown.set(False)
+        self.change("folder", folder=[str(path), []], title="", has_classes=False)
         if is_same:  # its files may have changed
             self.folder.examine_again()
         else:
             self.folder.wake()
         self.folder_opened.emit()
+
+    def show_files(self) -> None:
+        """Show every file of the folder, with the outcome and the reason."""
+        self.preview.shown.set(False)
+        self.folder.filter.set("list")
+
+    def exclude_look_alikes(self) -> None:
+        """Leave out all files that look alike, except the first of each group."""
+        report = self.folder.report.get()
+        more = {self.folder.files[number].key for group in (report.alike if report else ()) for number in group[1:]}
+        self.change("look-alikes", folder=[self.folder.source.get(), sorted(self.folder.excluded.get() | more)])
 
     def exclude_file(self, number: int) -> None:
         """Leave a file out, or use it again."""
@@ -207,6 +238,7 @@ class TrainState(PanelState):
         if self.run.is_active or not self.folder.source.get():
             return
         if self.folder.report.get() is not None:
+            self.folder.follow_options()
             self.settings.prepare_if_needed()
         elif not self.folder.busy.get():
             self.folder.examine_again()
@@ -249,6 +281,7 @@ class TrainState(PanelState):
         """Give the engine to a training that begins, and keep it in the list of jobs while it is at work."""
         shown = self.run.shown.get()
         if phase == "starting":
+            self.preview.shown.set(False)
             self.folder.cancel()
             self.settings.cancel()
         if phase == "starting" and shown is not None and not self._listed_job:
@@ -305,14 +338,18 @@ class TrainState(PanelState):
 
     def _follow(self, record: dict[str, object]) -> None:
         """Prepare the training again after a change of its settings; later if another one is at work."""
-        names = {field.name for field in self.settings.fields if isinstance(field, Field)} - {"title"}
+        fields = (*self.settings.fields, *self.preparation.fields)
+        names = {field.name for field in fields if isinstance(field, Field)} - {"title"}
         if not names & record.keys():
             return
         if self.run.is_active:
             self.settings.forget_answer()
         else:
+            self.folder.follow_options()
             self.settings.prepare()
 
     def close(self) -> None:
-        """Wait for running reads. The engine saves a training at work when the window closes."""
+        """Wait for running reads and writes. The engine saves a training at work when the window closes."""
+        self.preview.close()
+        self.file_report.close()
         self.past.close()

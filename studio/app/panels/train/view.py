@@ -9,6 +9,7 @@ from studio.app.panels.panel_view import PanelView
 from studio.app.panels.train.bar_view import TrainBar
 from studio.app.panels.train.folder_view import FolderPage
 from studio.app.panels.train.inspector_view import TrainInspector
+from studio.app.panels.train.preview_view import PreviewPage
 from studio.app.panels.train.state import MainAction, TrainState
 from studio.app.panels.train.watch_view import WatchPage
 from studio.app.widgets.action import Action
@@ -40,11 +41,12 @@ class TrainStage(QStackedWidget):
         text = Label(EMPTY_TEXT, "soft", wrap=True)
         self.empty = make_empty_page(Label(EMPTY_TITLE, "title"), text, make_row(0, self.choose, 0))
         self.folder = FolderPage(theme, state)
+        self.preview = PreviewPage(theme, state.preview)
         self.watch = WatchPage(theme, state)
-        for page in (self.empty, self.folder, self.watch):
+        for page in (self.empty, self.folder, self.preview, self.watch):
             self.addWidget(page)
         self.choose.clicked.connect(self.ask_folder)
-        bind_all(self, (state.run.shown, state.folder.source), self._show_page)
+        bind_all(self, (state.run.shown, state.folder.source, state.preview.shown), self._show_page)
 
     def ask_folder(self) -> None:
         """Ask for the folder to learn from."""
@@ -56,6 +58,8 @@ class TrainStage(QStackedWidget):
     def _show_page(self, _: object) -> None:
         if self._state.run.shown.get() is not None:
             self.setCurrentWidget(self.watch)
+        elif self._state.preview.shown.get():
+            self.setCurrentWidget(self.preview)
         else:
             self.setCurrentWidget(self.folder if self._state.folder.source.get() else self.empty)
 
@@ -104,6 +108,8 @@ def make_panel(theme: Theme, state: TrainState, dialogs: FileDialogs) -> PanelVi
         Action("Sample now", ("Ctrl+Shift+G",), state.run.sample_now),
         Action("Open in Explore", ("Ctrl+Shift+X",), lambda: state.play(inspector.run.target)),
         Action("New training", (), state.leave_run),
+        Action("Preview what the model sees", (), state.preview.toggle),
+        Action("Show every file and why", (), state.show_files),
         Action("Choose a folder…", (), stage.ask_folder),
     )
     return PanelView(

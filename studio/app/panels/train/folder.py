@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
+import msgspec
+import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from studio.app.core.observable import EngineProtocol, State, Value
@@ -22,6 +24,8 @@ from studio.wire.messages import (
 
 FileFilter = Literal["all", "alike", "odd", "unused", "list"]
 FILTERS: tuple[FileFilter, ...] = get_args(FileFilter)
+_NO_THUMBNAILS: Array = np.zeros((0, 0, 0, 3), np.uint8)
+"""Takes the place of those in a report, so that two reports can be compared."""
 USED = ("used", "damaged")
 """The outcomes of files that are learned from or held out."""
 THINGS = {"pictures": "pictures", "recordings": "sounds", "cycles": "waves"}
@@ -232,7 +236,7 @@ class FolderScan(State):
                 incoming.thumbnails |= dict(zip(numbers, thumbnails, strict=False))
                 self._shown = incoming
                 self._reported = self._asked
-                self.report.set(event)
+                self.report.set(msgspec.structs.replace(event, thumbnails=_NO_THUMBNAILS))
                 self.grew.emit()
             case _:
                 pass

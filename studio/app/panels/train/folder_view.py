@@ -1,6 +1,6 @@
 """Shows the report on a folder: counts, sentences, thumbnails, and what becomes of every file."""
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from studio.app.panels.train.files_view import FilesView
@@ -9,7 +9,7 @@ from studio.app.panels.train.state import TrainState
 from studio.app.panels.train.thumbnails_view import ThumbnailsView
 from studio.app.panels.train.wording import folder_title
 from studio.app.widgets.binding import bind_all
-from studio.app.widgets.controls import Button, Label, SegmentedControl, clear_layout, make_row
+from studio.app.widgets.controls import Button, ElidedLabel, Label, SegmentedControl, clear_layout, make_row
 from studio.app.widgets.theme import Theme
 from studio.wire.messages import Finding
 
@@ -39,7 +39,7 @@ class FolderPage(QWidget):
         self.shortage = Label("", "danger", wrap=True)
         choices = [(key, FILTER_TEXTS[key]) for key in FILTERS]
         self.filter = SegmentedControl(theme, "Files", choices, tooltip="Choose which files are shown", tight=True)
-        self.hint = Label("Click a file to leave it out.", "note", wrap=True)
+        self.hint = ElidedLabel("Click a file to leave it out.", "note", Qt.TextElideMode.ElideRight)
         self.keep_one = Button(
             theme, "Keep one of each", "link", tooltip="Leave out all but the first of those that look alike"
         )
@@ -56,8 +56,10 @@ class FolderPage(QWidget):
         self._column.addWidget(self.note)
         self._column.addLayout(self.findings)
         self._column.addWidget(self.shortage)
-        self._column.addWidget(self.filter)
-        self._column.addWidget(make_row(self.hint, 0, self.keep_one, self.save, spacing=16))
+        self._column.addWidget(make_row(self.filter, 0))
+        row = make_row(self.hint, self.keep_one, self.save, spacing=16)
+        row.layout().setStretch(0, 1)  # type: ignore[union-attr]
+        self._column.addWidget(row)
         self._column.addWidget(self._lists, 1)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)

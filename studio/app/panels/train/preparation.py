@@ -39,11 +39,11 @@ MIRROR = "mirror"
 """The variation that is a setting of the training's plan."""
 _OFF = (0, "Off")
 VARIATIONS = (
+    Variation(MIRROR, "Mirror", "Mirror every second one at random", ("pictures", "cycles"), (_OFF, (1, "On"))),
     Variation(
         "shift", "Shift", "Move pictures at random by at most so much", ("pictures",),
         (_OFF, (1, "1 pixel"), (2, "2 pixels"), (4, "4 pixels"), (8, "8 pixels")),
     ),
-    Variation(MIRROR, "Mirror", "Mirror every second one at random", ("pictures", "cycles"), (_OFF, (1, "On"))),
     Variation("quarter_turns", "Turn", "Turn pictures at random by quarters", ("pictures",), (_OFF, (1, "On"))),
     Variation(
         "colour", "Colour", "Vary brightness, contrast and colour strength at random", ("pictures",),

@@ -117,7 +117,7 @@ class PreparationSection(Column):
             tooltip="Mix all sub-folders, or ask the model for each of them by its name",
         )
         self.classes_note = Label("", "note", wrap=True)
-        self.class_part = Column(theme, 4)
+        self.class_part = Column(theme, 6)
         self.class_part.rows.addLayout(make_form(theme, [("Sub-folders", self.classes)]))
         self.class_part.add_widgets(self.classes_note)
         self.fold = Button(

@@ -2,8 +2,6 @@
 
 import argparse
 import contextlib
-import csv
-import io
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,6 +10,7 @@ from studio.cli import command as ground
 from studio.cli.interruption import Interruption
 from studio.library import file_names, model_names, models, storage
 from studio.media import names
+from studio.media.file_table import make_file_table
 from studio.media.pictures import image
 from studio.wire import messages as wire
 
@@ -28,8 +27,6 @@ Files: TypeAlias = Sequence[wire.ExaminedFile]
 """Files of a folder."""
 NOT_USED = ("skipped", "left_out")
 """The outcomes of files that are listed as skipped."""
-FORMULA_CHARACTERS = tuple("=+-@＝＋－＠")
-"""Characters with which a formula begins in a spreadsheet."""
 
 
 def add(commands: ground.Commands) -> None:
@@ -274,7 +271,8 @@ class _Stoppable:
 def _report_files(args: argparse.Namespace, files: Files) -> None:
     """List unused files, and damaged files that are used, if the user requested it."""
     if args.report:
-        storage.write_file(args.report, files_table(files))
+        rows = ((file.name, file.outcome, file.reason) for file in files)
+        storage.write_file(args.report, make_file_table(rows))
     skipped = [file for file in files if file.outcome in NOT_USED]
     damaged = [file for file in files if file.outcome == "damaged"]
     if args.json and (skipped or damaged):
@@ -289,20 +287,6 @@ def _report_files(args: argparse.Namespace, files: Files) -> None:
 
 def _objects(files: Files) -> list[dict[str, str]]:
     return [{"file": file.name, "reason": file.reason} for file in files]
-
-
-def files_table(files: Files) -> bytes:
-    """Return files with their outcomes and reasons, as CSV that spreadsheets read as text.
-
-    A name that begins like a formula gets an apostrophe, which marks text.
-    """
-    table = io.StringIO()
-    writer = csv.writer(table, quoting=csv.QUOTE_ALL)
-    writer.writerow(("file", "outcome", "reason"))
-    for file in files:
-        row = (file.name, file.outcome.replace("_", " "), file.reason)
-        writer.writerow([f"'{text}" if text.lstrip()[:1] in FORMULA_CHARACTERS else text for text in row])
-    return table.getvalue().encode("utf-8-sig", "replace")
 
 
 def _report_step(

@@ -214,10 +214,10 @@ class ScanFolder(Command, frozen=True, kw_only=True, tag="scan_folder"):
 
     source: Text
     shape: Annotated[tuple[Annotated[int, Meta(ge=1, le=65_536)], ...], Meta(max_length=3)] = ()
-    """The shape of the training artworks, as in a training config. If it is empty, the engine chooses one for what most
-    of the files are."""
+    """The shape of the training artworks, as in a training config."""
     sample_rate: Annotated[int, Meta(ge=0, le=192_000)] = 0
-    """Hz of recordings; 0 of pictures and single cycles."""
+    """Hz of recordings; 0 of pictures and single cycles. If there are both a shape and a rate, or neither, the engine
+    chooses one for what most of the files are."""
     preparation: dict[str, Any] = {}
     """How files become artworks: `studio.media.preparation.Preparation` by `msgspec.to_builtins`."""
     thumbnails: Annotated[int, Meta(ge=0, le=10_000)] = 500
@@ -230,7 +230,11 @@ class PreviewExamples(Command, frozen=True, kw_only=True, tag="preview_examples"
     source: Text
     config: dict[str, Any]
     """The training config, as in Train."""
-    count: Annotated[int, Meta(ge=1, le=64)] = 16
+    count: Annotated[int, Meta(ge=1, le=16)] = 12
+    variations: Annotated[int, Meta(ge=0, le=16)] = 0
+    """The number of variations of each example, by its augmentations."""
+    originals: bool = False
+    """Whether the files are sent as they are, too."""
     seed: Seed = 0
     """Chooses the artworks and their augmentations."""
 
@@ -279,6 +283,10 @@ class PrepareTraining(Command, frozen=True, kw_only=True, tag="prepare_training"
     """Hyperparameters that differ from the preset."""
     plan: dict[str, Any] = {}
     """Settings of the loop that differ from the usual ones."""
+    preparation: dict[str, Any] = {}
+    """How files become artworks: `studio.media.preparation.Preparation` by `msgspec.to_builtins`."""
+    augmentation: dict[str, Any] = {}
+    """How artworks are varied: `studio.engine.training.augmentation.Augmentation` by `msgspec.to_builtins`."""
 
 
 class SteerTraining(Command, frozen=True, kw_only=True, tag="steer_training"):

@@ -18,6 +18,7 @@ from studio.engine.training.gradients import note_sizes
 from studio.engine.training.loop import TrainingRun, train_step
 from studio.engine.training.recordings import CutExamples
 from studio.library import models
+from studio.media import dataset
 from studio.wire import messages as wire
 
 BYTES_EACH = 4
@@ -77,7 +78,10 @@ def _make_config(command: wire.PrepareTraining) -> TrainingConfig:
         config = configs.config_for_data(
             "model", source, command.family, command.preset, command.shape, command.sample_rate
         )
-    return configs.with_changes(config, command.recipe, command.plan)
+    config = configs.with_changes(config, command.recipe, command.plan, command.preparation, command.augmentation)
+    if config.preparation.folders_as_classes:
+        config = configs.with_classes(config, len(dataset.class_folders(source)))
+    return config
 
 
 def _try_steps(config: TrainingConfig, device: ComputeDevice) -> Generator[None, None, tuple[float, int]]:
@@ -108,9 +112,10 @@ def _try_steps(config: TrainingConfig, device: ComputeDevice) -> Generator[None,
 def _random_batch(run: TrainingRun, count: int) -> TrainingExamples:
     model = run.model
     generator = torch.Generator().manual_seed(0)
+    c = torch.randint(model.classes, (count,), generator=generator) if model.classes else None
     if isinstance(model, AutoregressiveSound):
         samples = model.receptive_field + run.config.plan.cut_samples
         x = torch.randint(model.levels, (count, samples), generator=generator, dtype=torch.int32)
-        return CutExamples(x).to(run.device)
+        return CutExamples(x, c).to(run.device)
     x = torch.randint(model.levels, (count, *model.shape), generator=generator, dtype=torch.int32)
-    return TrainingExamples(x).to(run.device)
+    return TrainingExamples(x, c).to(run.device)

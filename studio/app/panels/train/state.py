@@ -15,11 +15,14 @@ from studio.app.panels.base import PanelState
 from studio.app.panels.train import wording
 from studio.app.panels.train.comparison import RunComparison
 from studio.app.panels.train.costs import span_text
+from studio.app.panels.train.file_report import FileReport
 from studio.app.panels.train.film import FilmExport
 from studio.app.panels.train.folder import FolderScan
 from studio.app.panels.train.gauge import is_copying
 from studio.app.panels.train.pairs import make_pairs
 from studio.app.panels.train.past_runs import PastRuns, RunArtworks
+from studio.app.panels.train.preparation import PreparationSettings
+from studio.app.panels.train.preview import ExamplePreview
 from studio.app.panels.train.queue import QueuedTraining, TrainingQueue
 from studio.app.panels.train.run import Phase, TrainingProcess
 from studio.app.panels.train.sample_player import SamplePlayer
@@ -56,15 +59,18 @@ class TrainState(PanelState):
         Arguments
             engine: the engine that trains. It is started when it is needed.
             release: ends this engine's process, so that its memory is free
-            card: plays the samples of a sound run
+            card: plays the samples of a sound run and the sounds of the preview
         """
         super().__init__()
         self.models = models
         self.messages = messages
         self._jobs = jobs
         self._release = release
-        self.folder = FolderScan(engine, self)
-        self.settings = TrainingSettings(engine, models, self.folder, self.change, self)
+        self.preparation = PreparationSettings(self.change, self)
+        self.folder = FolderScan(engine, lambda: self.settings.scan_options(), self)
+        self.settings = TrainingSettings(engine, models, self.folder, self.preparation, self.change, self)
+        self.preview = ExamplePreview(engine, self.folder, self.settings, card, messages, self)
+        self.file_report = FileReport(self.folder, messages, self)
         self.run = TrainingProcess(engine, self)
         self.past = PastRuns(self)
         self.comparison = RunComparison(self)
@@ -112,6 +118,7 @@ class TrainState(PanelState):
         self.run.message.connect(lambda text, severity: messages.show_message(text, severity))
         self.queue.begins.connect(lambda: self.scrubbed.set(None))
         self._declare(
+            *self.preparation.fields,
             Field("folder", self._folder_record, self._use_folder_record),
             *self.settings.fields,
             *takes.entries,
@@ -125,12 +132,24 @@ class TrainState(PanelState):
         """Examine a folder and prepare a training on it. A run at work continues."""
         self._show_folder()
         is_same = str(path) == self.folder.source.get()
-        self.change("folder", folder=[str(path), []], title="")
+        self.preview.shown.set(False)
+        self.change("folder", folder=[str(path), []], title="", has_classes=False)
         if is_same:  # its files may have changed
             self.folder.examine_again()
         else:
             self.folder.wake()
         self.folder_opened.emit()
+
+    def show_files(self) -> None:
+        """Show every file of the folder, with the outcome and the reason."""
+        self.preview.shown.set(False)
+        self.folder.filter.set("list")
+
+    def exclude_look_alikes(self) -> None:
+        """Leave out all files that look alike, except the first of each group."""
+        report = self.folder.report.get()
+        more = {self.folder.files[number].key for group in (report.alike if report else ()) for number in group[1:]}
+        self.change("look-alikes", folder=[self.folder.source.get(), sorted(self.folder.excluded.get() | more)])
 
     def exclude_file(self, number: int) -> None:
         """Leave a file out, or use it again."""
@@ -254,6 +273,7 @@ class TrainState(PanelState):
         if not self.folder.source.get():
             return
         if self.folder.report.get() is not None:
+            self.folder.follow_options()
             self.settings.prepare_if_needed()
         elif not self.folder.busy.get():
             self.folder.examine_again()
@@ -363,6 +383,7 @@ class TrainState(PanelState):
     def _follow_phase(self, phase: Phase) -> None:
         """Give the engine to a training that begins, unless the user prepares the next one."""
         if phase == "starting" and not self.prepares_next.get():
+            self.preview.shown.set(False)
             self.folder.cancel()
             self.settings.cancel()
 
@@ -417,16 +438,20 @@ class TrainState(PanelState):
 
     def _follow(self, record: dict[str, object]) -> None:
         """Prepare the training again after a change of its settings; later if a run is shown."""
-        names = {field.name for field in self.settings.fields if isinstance(field, Field)} - {"title"}
+        fields = (*self.settings.fields, *self.preparation.fields)
+        names = {field.name for field in fields if isinstance(field, Field)} - {"title"}
         if not names & record.keys():
             return
         if self.page.get() == "run":
             self.settings.forget_answer()
         else:
+            self.folder.follow_options()
             self.settings.prepare()
 
     def close(self) -> None:
-        """Wait for running reads. The engine saves a training at work when the window closes."""
+        """Wait for running reads and writes. The engine saves a training at work when the window closes."""
+        self.preview.close()
+        self.file_report.close()
         self.past.close()
         self.film.close()
         self.player.close()

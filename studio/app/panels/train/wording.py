@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from studio.app.core.text import time_left
 from studio.app.panels.train.costs import span_text
 from studio.app.panels.train.curve import Curve
-from studio.app.panels.train.folder import FolderScan
+from studio.app.panels.train.folder import THINGS, FolderScan
 from studio.app.panels.train.run import Phase, ShownRun, TrainingProcess
 from studio.app.panels.train.settings import WISHES
 from studio.library.runs import RunSummary
 from studio.wire.messages import FolderExamined, TrainingProgress
 
-THINGS = {"pictures": "pictures", "recordings": "sounds", "cycles": "waves"}
 PHASE_WORDS: Mapping[Phase, str] = {
     "starting": "Reading the folder",
     "pausing": "Saving",
@@ -49,6 +48,8 @@ def folder_title(folder: FolderScan) -> str:
         return f"{report.used - folder.left_out_count:,} {THINGS[report.medium]} to learn from"
     if folder.fault.get():
         return "This folder cannot be used"
+    if not folder.busy.get() and folder.source.get():
+        return "Not all files were examined" if folder.total else "Not examined yet"
     return f"Looking at {folder.total:,} files" if folder.total else "Looking at the folder"
 
 

@@ -337,7 +337,7 @@ def test_a_training_does_not_wait_for_a_question_that_failed(bench: TrainBench, 
 def test_the_same_folder_can_be_chosen_again(bench: TrainBench, folder: Path) -> None:
     bench.window.open_dropped([folder])
     bench.engine.die()
-    assert "Choose the folder again" in bench.state.folder.fault.get()
+    assert 'Click "Look again"' in bench.state.folder.fault.get()
     bench.window.open_dropped([folder])
     assert bench.count(ScanFolder) == 2 and bench.state.folder.busy.get()
 

@@ -168,8 +168,8 @@ class WaveNetNetwork(nn.Module):
 
     def _numbers(self, h: Tensor, base: Tensor, span: LayerSpan, queues: Queues | None = None) -> Tensor:
         """Return the numbers from h_0 and `base`."""
-        sums = torch.relu(self._sums(h, base, span, queues) + self.skip_bias)
-        return _product(torch.relu(_product(sums, self.a, self.a_bias)), self.b, self.b_bias).transpose(1, 2)
+        sums = torch.relu_(self._sums(h, base, span, queues) + self.skip_bias)
+        return _product(torch.relu_(_product(sums, self.a, self.a_bias)), self.b, self.b_bias).transpose(1, 2)
 
     def _sums(self, h: Tensor, base: Tensor, span: LayerSpan, queues: Queues | None) -> Tensor:
         """Return the sums over all layers, `(B, T, skip)`.

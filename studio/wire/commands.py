@@ -201,6 +201,9 @@ class StreamSound(Command, frozen=True, kw_only=True, tag="stream_sound"):
     label: Count | None = None
     sound_to_continue: Array | None = None
     """(samples,) int16 at the model's rate: the sound to continue; these samples are not sent back."""
+    followed_sound: Array | None = None
+    """(samples,) int16 at the model's rate: a sound whose pitch or loudness the model follows, again and again. Without
+    it, such a model follows a recording that it learned from."""
     allowed_seconds: Annotated[float, Meta(ge=0.0)] | None = None
     """The seconds of sound that may be generated until an Adjust allows more; None: no limit."""
     second_model: Annotated[str, Meta(max_length=200)] = ""

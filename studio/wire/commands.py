@@ -230,6 +230,7 @@ class ScanFolder(Command, frozen=True, kw_only=True, tag="scan_folder"):
 class PreviewExamples(Command, frozen=True, kw_only=True, tag="preview_examples"):
     """Prepare examples exactly as a training sees them. Answers: ExamplesPreview, then one ending."""
 
+    urgency: ClassVar[int] = URGENCY_ADDITION
     source: Text
     config: dict[str, Any]
     """The training config, as in Train."""
@@ -273,6 +274,7 @@ class PrepareTraining(Command, frozen=True, kw_only=True, tag="prepare_training"
     Answers: TrainingPrepared, TrainingCost, then one ending.
     """
 
+    urgency: ClassVar[int] = URGENCY_ADDITION
     source: Text
     family: Annotated[str, Meta(max_length=64)]
     preset: Annotated[str, Meta(max_length=64)]

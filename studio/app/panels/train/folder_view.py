@@ -57,9 +57,7 @@ class FolderPage(QWidget):
         self._column.addLayout(self.findings)
         self._column.addWidget(self.shortage)
         self._column.addWidget(make_row(self.filter, 0))
-        row = make_row(self.hint, self.keep_one, self.save, spacing=16)
-        row.layout().setStretch(0, 1)  # type: ignore[union-attr]
-        self._column.addWidget(row)
+        self._column.addWidget(make_row(self.hint, 0, self.keep_one, self.save, spacing=16))
         self._column.addWidget(self._lists, 1)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)

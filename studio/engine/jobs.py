@@ -17,7 +17,7 @@ from studio.engine.generation import inpainting, loop_finder, pricing, sampling
 from studio.engine.generation.picture_job import GROUP_SIZE, PictureJob
 from studio.engine.generation.sound_job import SoundJob
 from studio.engine.levels import DoesNotFit
-from studio.engine.training import jobs, scanning, trial
+from studio.engine.training import examples, jobs, scanning, trial
 from studio.wire import messages as wire
 
 
@@ -60,7 +60,7 @@ class JobStarter:
             case wire.ScanFolder():
                 return scanning.scan_folder(command)
             case wire.PreviewExamples():
-                return scanning.preview_examples(command)
+                return examples.preview_examples(command)
             case wire.Train():
                 return self.train(command)
             case wire.PrepareTraining():

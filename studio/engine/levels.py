@@ -51,7 +51,7 @@ class TrainingExamples:
     def select(self, index: Tensor | slice) -> "TrainingExamples":
         """Return some of the examples."""
         opened = None if self.opened is None else self.opened[index]
-        return TrainingExamples(self.x[index], None if self.c is None else self.c[index], opened)
+        return type(self)(self.x[index], None if self.c is None else self.c[index], opened)
 
     def batches(self, size: int) -> Iterator["TrainingExamples"]:
         """Yield all of them in order, at most `size` at a time."""
@@ -61,6 +61,10 @@ class TrainingExamples:
     def loss(self, model: Model) -> Tensor:
         """Return the loss of the training: the mean bits per dimension."""
         return model.loss(self.x, self.c)
+
+    def weight(self, model: Model) -> float:
+        """Return how much the loss of these examples counts beside that of others."""
+        return len(self)
 
     def to(self, device: torch.device) -> "TrainingExamples":
         """Return the same examples on a device."""

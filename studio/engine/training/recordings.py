@@ -32,6 +32,11 @@ class CutExamples(TrainingExamples):
         assert isinstance(model, AutoregressiveSound), "only what is drawn sample by sample learns from cuts"
         return model.loss_of_cuts(self.x, self.c)
 
+    def weight(self, model: Model) -> float:
+        """Return the number of samples that are predicted."""
+        assert isinstance(model, AutoregressiveSound), "only what is drawn sample by sample learns from cuts"
+        return int((self.x[:, model.receptive_field :] >= 0).sum())
+
 
 @dataclass(frozen=True)
 class TrainingRecordings:

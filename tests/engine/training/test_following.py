@@ -146,7 +146,7 @@ def train(ask: Ask, folder: Path, run: Path, name: str, steps: int = 60, **words
     config = with_steps(config_for_data(name, folder, "wavenet", "tiny", (1600,), RATE), steps)
     plan = {"batch": 4, "cut_samples": 800, "learning_rate": 0.01, "warm_up": 5, "evaluate_every": 60}
     changes = {"cycles": 1, "layers": 5, "channels": 16, "skip": 16, "hop": HOP, **words}
-    fields = config_to_dict(with_changes(config, changes, plan))
+    fields = config_to_dict(with_changes(config, changes, plan, {}, {}))
     ask(wire.Train(job="t", source=str(folder), run_folder=str(run), config=fields, sample_seeds=(1,)))
     return models.find_model(name)
 
@@ -209,6 +209,17 @@ def test_a_sound_continues_with_the_signal_of_its_place_however_it_was_interrupt
             seconds=(len(whole) - begin) / RATE,
         )  # fmt: skip
         assert np.array_equal(rest, whole[begin:])
+
+
+def test_the_terminal_trains_a_model_that_follows(melodies: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["train", str(melodies), "--family", "wavenet", "--rate", str(RATE), "--name", "hum", "--steps", "1"]
+    small = [f"--set={one}" for one in ("layers=3", "channels=8", "skip=8", "cycles=1", "hop=256")]
+    assert cli.main([*words, "--set", "follow"]) == 2
+    assert 'no option "follow"' in (told := capsys.readouterr().err)
+    assert "follows_pitch, follows_loudness, hop" in told
+    assert cli.main([*words, *small, "--set", "follows_pitch"]) == 0
+    card = models.find_model("hum").card
+    assert (card.followed_text, card.recipe["layers"]) == ("pitch", 3)
 
 
 def test_models_that_follow_nothing_and_sounds_that_are_too_long_are_refused(ask: Ask, melodies: Path,

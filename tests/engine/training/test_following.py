@@ -14,6 +14,7 @@ from studio import cli
 from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.engine.device import ComputeDevice
 from studio.engine.followed_signal import FollowedSignal
+from studio.engine.generation.sound_job import SoundJob
 from studio.engine.jobs import JobStarter
 from studio.engine.levels import DoesNotFit, levels_of_sound
 from studio.engine.training.augmentation import Augmentation, SoundVariation
@@ -209,6 +210,28 @@ def test_a_sound_continues_with_the_signal_of_its_place_however_it_was_interrupt
             seconds=(len(whole) - begin) / RATE,
         )  # fmt: skip
         assert np.array_equal(rest, whole[begin:])
+
+
+def test_samples_that_are_generated_again_follow_the_signal_of_their_place(ask: Ask, melodies: Path,
+    tmp_path: Path) -> None:  # fmt: skip
+    train(ask, melodies, tmp_path / "run", "tunes", 2, follows_pitch=True)
+    followed = tune([220, 400, 300, 350], 1000)
+    command = wire.StreamSound(
+        job="s", model="tunes", seed=3, seconds=2.0, temperature=1.0, followed_sound=followed
+    )  # fmt: skip
+    whole = stream(ask, seconds=2.0, temperature=1.0, followed_sound=followed)
+    job = SoundJob(command, JobStarter(CPU).model_cache.get_model("tunes"))
+    heard = np.zeros(2 * RATE, np.int16)
+    again = {6000: 5001, 9000: 3003, 14_000: 13_333}
+    for event in job.steps():
+        if isinstance(event, wire.SoundChunk):
+            heard[event.first_sample :][: len(event.samples)] = event.samples
+            done = event.first_sample + len(event.samples)
+            for late in [late for late in again if late <= done]:
+                heard[again[late] :] = 0
+                job.adjust(wire.Adjust(job="a", running_job="s", from_sample=again.pop(late)))
+    assert not again
+    assert np.array_equal(heard, whole)
 
 
 def test_the_terminal_trains_a_model_that_follows(melodies: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ RATES = (4000, 8000, 16_000, 22_050, 32_000)
 USUAL_RATE = 16_000
 CLIP_SECONDS = (0.0, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 """Seconds of each recording that are used; 0 stands for all."""
-GROUNDS: tuple[tuple[str, Colour], ...] = (("White", WHITE), ("Grey", (128, 128, 128)), ("Black", (0, 0, 0)))
+GROUNDS: tuple[tuple[str, Colour], ...] = (("White", WHITE), ("Black", (0, 0, 0)))
 """The usual colours of backgrounds."""
 PEAKS = (0.0, 0.5, 0.9)
 """Peaks to which each recording is amplified; 0 leaves it as recorded."""

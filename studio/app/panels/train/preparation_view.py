@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from PySide6.QtCore import QSize, Signal
-from PySide6.QtGui import QColor, QIcon, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QWidget
 
 from studio.app.core.colours import parse_colour, to_hex
@@ -27,7 +27,7 @@ from studio.app.widgets.theme import Theme
 
 
 class ColourField(QWidget):
-    """Edits a colour: three swatches, and its figure for any other."""
+    """Edits a colour: swatches of the usual ones, and the figure of any other."""
 
     chosen = Signal(object)
 
@@ -78,7 +78,9 @@ class ColourField(QWidget):
         side = self._theme.scaled(18)
         for title, colour in GROUNDS:
             pixmap = QPixmap(side, side)
-            pixmap.fill(QColor(*colour))
+            pixmap.fill(self._theme.colour("border"))
+            with QPainter(pixmap) as painter:
+                painter.fillRect(1, 1, side - 2, side - 2, QColor(*colour))
             self.swatches[title].setIcon(QIcon(pixmap))
             self.swatches[title].setIconSize(QSize(side, side))
 
@@ -115,6 +117,7 @@ class PreparationSection(Column):
             "Sub-folders",
             (("mixed", "Mixed"), ("classes", "Classes")),
             tooltip="Mix all sub-folders, or ask the model for each of them by its name",
+            tight=True,
         )
         self.classes_note = Label("", "note", wrap=True)
         self.class_part = Column(theme, 6)

@@ -108,7 +108,7 @@ class FolderPage(QScrollArea):
         self.title.show_text(folder_title(folder))
         self.note.setText(folder.fault.get() or folder.source.get())
         self.again.set_text("Stop looking" if busy else "Look again")
-        self.again.set_tooltip("Stop examining the folder" if busy else "Examine the folder again, as it is now")
+        self.again.set_tooltip("Stop examining the folder" if busy else "See what is in the folder now")
         self._show_findings(report.findings if report is not None else ())
         self.shortage.setText(folder.shortage)
         self.shortage.setVisible(bool(folder.shortage))

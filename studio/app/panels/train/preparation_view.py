@@ -38,7 +38,7 @@ class ColourField(QWidget):
         self.typed = QLineEdit()
         self.typed.setAccessibleName(f"{name}, figure")
         self.typed.setMaxLength(7)
-        set_tooltip(self.typed, "Type a colour such as #5FD3BC")
+        set_tooltip(self.typed, "Set a colour such as #5FD3BC")
         self._shown: Sequence[int] = GROUNDS[0][1]
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
@@ -116,7 +116,7 @@ class PreparationSection(Column):
             theme,
             "Sub-folders",
             (("mixed", "Mixed"), ("classes", "Classes")),
-            tooltip="Mix all sub-folders, or ask the model for each of them by its name",
+            tooltip="Use sub-folders as classes, which the model can be asked for",
             tight=True,
         )
         self.classes_note = Label("", "note", wrap=True)
@@ -162,7 +162,7 @@ class PreparationSection(Column):
         preparation = self._state.preparation
         self.sound_form = SegmentedControl(
             theme, "Sounds", (("recordings", "Recordings"), ("cycles", "Cycles")), tight=True,
-            tooltip="Learn whole recordings, or files that each hold one cycle of a wave",
+            tooltip="Choose whole recordings, or one cycle of a wave in each file",
         )  # fmt: skip
         rates = ((rate, wording.rate_text(rate)) for rate in RATES)
         self.rate = make_choice(
@@ -271,7 +271,9 @@ class PreparationSection(Column):
     def _show_preview(self, _: object) -> None:
         shown = self._state.preview.shown.get()
         self.preview.set_text("Close preview" if shown else "Preview")
-        self.preview.set_tooltip("Return to the files" if shown else "See how files will be cut and scaled")
+        self.preview.set_tooltip(
+            "Show the files of the folder again" if shown else "See how files will be cut and scaled"
+        )
         self.preview.setEnabled(shown or self._state.settings.prepared.get() is not None)
 
     def _show_strengths(self, strengths: dict[str, float]) -> None:

@@ -215,7 +215,7 @@ class PreviewPage(QWidget):
         self._preview = preview
         self.title = Label("What the model sees", "title")
         self.others = Button(theme, "Other files", "link", tooltip="Show other files, chosen at random")
-        self.close_button = Button(theme, "Back to the files", "link", tooltip="Return to the files of the folder")
+        self.close_button = Button(theme, "Back to the files", "link", tooltip="Show the files of the folder again")
         self.note = Label("", "soft", wrap=True)
         self.grid = ArtworkList(
             theme, "Files, each beside what the model gets", 2, shows_names=True, marks_current=True

@@ -192,12 +192,9 @@ class PreparationSection(Column):
         recordings: list[tuple[str, QWidget]] = [
             ("Rate", self.rate), ("Silence", self.silence), ("Length", self.clip), ("Loudness", self.peak),
         ]  # fmt: skip
+        sounds: list[tuple[str, QWidget]] = [("Sounds", self.sound_form)]
         self.parts: dict[str, QWidget] = {}
-        for name, rows in (
-            ("sounds", [("Sounds", self.sound_form)]),
-            ("pictures", pictures),
-            ("recordings", recordings),
-        ):
+        for name, rows in (("sounds", sounds), ("pictures", pictures), ("recordings", recordings)):
             part = Column(theme, 10)
             part.rows.addLayout(make_form(theme, rows))
             self.parts[name] = part

@@ -25,8 +25,11 @@ from studio.kernels import compiler
 
 Array = NDArray[Any]
 LANES = 4
-ARTWORKS_AT_ONCE = 8
-"""Number of artworks that use the weights together: as many as the second cache holds (measured: 4 to 16 are alike)."""
+ARTWORKS_AT_ONCE = 64
+"""Number of artworks that use the weights together, which are read from memory.
+
+Their states fill about half of the second cache. For 256 artworks of 784 entries, 8 took a quarter longer.
+"""
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -63,6 +66,11 @@ class MadePlan(NamedTuple):
     """The place at which each unit's weights begin."""
     source: Array
     """The column of the state that each unit's first weight multiplies."""
+    early: Array
+    """How many of each unit's weights are added together with those of the unit before it, as soon as that is known.
+
+    Two units then read the states once. It is 0 for every other unit of a layer.
+    """
     first: Array
     """Places `(D + 1,)` in `ready`. Entry number d makes the units `ready[first[d] : first[d + 1]]` computable."""
     ready: Array
@@ -85,9 +93,10 @@ def plan_network(order: Array, degrees: Sequence[Array], outputs: int) -> MadePl
     column = np.cumsum([0, *map(len, below)])
     source = [np.full(len(r), c) for r, c in zip(reach, column, strict=False)]
     total = np.concatenate(reach)
+    early = [np.where(np.arange(len(r)) % 2 == 1, np.roll(r, 1), 0) for r in reach[:-1]]
     of_all = np.concatenate(degrees)
     ready = np.argsort(of_all, kind="stable")
-    whole = (order, total, np.cumsum(total) - total, np.concatenate(source))
+    whole = (order, total, np.cumsum(total) - total, np.concatenate(source), np.concatenate(early))
     first = np.searchsorted(of_all[ready], np.arange(1, entries + 2))
     return MadePlan(*(a.astype(np.int64) for a in (*whole, first, ready)))
 
@@ -148,10 +157,19 @@ def _add_two_units(w: Array, u: int, v: int, n: int, s: Array, b: int, c: int, t
 
 @compiled
 def hidden_unit(p: MadePlan, u: int, w: Array, s: Array, low: int, high: int, tanh: bool) -> None:
-    """Compute one hidden unit of artworks low … high - 1. All that it reads must be known."""
+    """Compute one hidden unit of artworks low … high - 1, and begin the next one. All that it reads must be known.
+
+    The units of a layer are computed in turn.
+    """
     t = len(p.order) + u
+    first = p.start[u]
+    early = p.early[u]
+    begins_next = u + 1 < len(p.early) and p.early[u + 1] > 0
     for b in range(low, high, LANES):
-        add_unit(w, p.start[u], p.reach[u], s, b, p.source[u], t)
+        if begins_next:
+            _add_two_units(w, first, p.start[u + 1], p.reach[u], s, b, p.source[u], t, t + 1)
+        else:
+            add_unit(w, first + early, p.reach[u] - early, s, b, p.source[u] + early, t)
         for i in range(b, b + LANES):
             s[i, t] = math.tanh(s[i, t]) if tanh else max(s[i, t], w.dtype.type(0))
 

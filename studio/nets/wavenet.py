@@ -22,6 +22,7 @@ from torch.nn.functional import embedding
 
 from studio.nets.wavenet_layers import LayerSpan, LayerWeights, Queues, continue_layers, run_layers
 
+
 class WaveNetNetwork(nn.Module):
     """Computes numbers for every sample of sounds, from the samples before it.
 

@@ -127,7 +127,7 @@ class AppState(State):
         trainer, release = (engine, _keep) if self._trainer is None else (self._trainer, self._trainer.rest)
         if self._trainer is not None:
             self.jobs.follow_engine(self._trainer)
-        self.train = TrainState(trainer, release, models, of("train"), jobs, takes)
+        self.train = TrainState(trainer, release, models, of("train"), jobs, takes, self.sound_card)
         self.train.queue.is_restored = self._is_first
         self._panels: dict[str, PanelStates] = dict(
             generate=self.generate, explore=self.explore, complete=self.complete, sound=self.sound, train=self.train

@@ -2,8 +2,6 @@
 
 import argparse
 import contextlib
-import csv
-import io
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,11 +10,13 @@ from studio.cli import command as ground
 from studio.cli.interruption import Interruption
 from studio.library import file_names, model_names, models, storage
 from studio.media import names
+from studio.media.file_table import make_file_table
 from studio.media.pictures import image
 from studio.wire import messages as wire
 
 if TYPE_CHECKING:
     from studio.engine.training.config import TrainingConfig
+    from studio.engine.training.distributed import Team
 
 CYCLE_SAMPLES = 256
 """The number of samples of one training cycle."""
@@ -27,8 +27,6 @@ Files: TypeAlias = Sequence[wire.ExaminedFile]
 """Files of a folder."""
 NOT_USED = ("skipped", "left_out")
 """The outcomes of files that are listed as skipped."""
-FORMULA_CHARACTERS = tuple("=+-@＝＋－＠")
-"""Characters with which a formula begins in a spreadsheet."""
 
 
 def add(commands: ground.Commands) -> None:
@@ -97,6 +95,28 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, stop: Interruption) -> int:
+    from studio.engine.training import distributed
+
+    args.device = distributed.device_of_process(args.device)
+    with distributed.join_team() as team:
+        return _train(args, stop) if team.is_first else _follow(args, team)
+
+
+def _follow(args: argparse.Namespace, team: "Team") -> int:
+    """Take part in a training whose first process prints and saves everything."""
+    from studio.engine.device import lower_priority
+    from studio.engine.training import distributed, following
+
+    distributed.ignore_stop_signals()
+    lower_priority()
+    try:
+        following.follow_training(team, ground.make_jobs(args, compile_first=True).device)
+    except distributed.TeamLost:  # the first process says why
+        return 1
+    return 0
+
+
+def _train(args: argparse.Namespace, stop: Interruption) -> int:
     from studio.engine.device import lower_priority
     from studio.engine.training import run_lock
     from studio.engine.training.config import config_to_dict
@@ -174,9 +194,10 @@ def _check_name(args: argparse.Namespace, name: str) -> None:
 def _check_config(args: argparse.Namespace, config: "TrainingConfig", folder: Path) -> "TrainingConfig":
     """Return the config, with the steps of its run if that exists. Raises WrongUse."""
     from studio.engine.training.config import BadTrainingConfig, config_from_json, with_steps
+    from studio.engine.training.distributed import is_restarted
 
     begun = (folder / "study.json").exists()
-    if begun and not args.resume:
+    if begun and not args.resume and not is_restarted():
         raise ground.WrongUse(
             f'A run named "{config.name}" already exists. Add --resume to continue, or choose another name: '
             f"--name {model_names.free_model_name(config.name, args.out)}"
@@ -250,7 +271,8 @@ class _Stoppable:
 def _report_files(args: argparse.Namespace, files: Files) -> None:
     """List unused files, and damaged files that are used, if the user requested it."""
     if args.report:
-        storage.write_file(args.report, files_table(files))
+        rows = ((file.name, file.outcome, file.reason) for file in files)
+        storage.write_file(args.report, make_file_table(rows))
     skipped = [file for file in files if file.outcome in NOT_USED]
     damaged = [file for file in files if file.outcome == "damaged"]
     if args.json and (skipped or damaged):
@@ -265,20 +287,6 @@ def _report_files(args: argparse.Namespace, files: Files) -> None:
 
 def _objects(files: Files) -> list[dict[str, str]]:
     return [{"file": file.name, "reason": file.reason} for file in files]
-
-
-def files_table(files: Files) -> bytes:
-    """Return files with their outcomes and reasons, as CSV that spreadsheets read as text.
-
-    A name that begins like a formula gets an apostrophe, which marks text.
-    """
-    table = io.StringIO()
-    writer = csv.writer(table, quoting=csv.QUOTE_ALL)
-    writer.writerow(("file", "outcome", "reason"))
-    for file in files:
-        row = (file.name, file.outcome.replace("_", " "), file.reason)
-        writer.writerow([f"'{text}" if text.lstrip()[:1] in FORMULA_CHARACTERS else text for text in row])
-    return table.getvalue().encode("utf-8-sig", "replace")
 
 
 def _report_step(
@@ -315,7 +323,7 @@ def _progress_text(config: "TrainingConfig", event: wire.TrainingProgress) -> st
     bits = event.loss if event.held_out is None else event.held_out
     held_out = "" if event.held_out is None else " held out"
     how = f"step {event.step:,} of {event.steps:,}: {bits:.3f} bits per dimension{held_out}"
-    left = f", {ground.time_left_text(event.seconds_left)} left" if event.step < event.steps else ""
+    left = f", {ground.time_left_text(event.seconds_left)} left" if event.seconds_left else ""
     return f"{how}, {rate} {things} a second{left}"
 
 

@@ -9,7 +9,7 @@ Salakhutdinov, Importance weighted autoencoders, 2015, arXiv:1509.00519.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -43,6 +43,8 @@ class Variational(Model):
     steps: Tensor
     eps: Tensor
     pattern: Tensor
+    pool_mean: Callable[[Tensor], Tensor] | None = None
+    """If several processes share a batch: returns the mean over the whole batch from that over this part."""
 
     def __init__(
         self,
@@ -119,6 +121,8 @@ class Variational(Model):
         self.steps += 1
         reconstruction, log_q, log_p = self._terms(x, *self._noise(x))
         divergence = (log_q - beta * log_p).mean(0)
+        if self.pool_mean is not None:
+            divergence = self.pool_mean(divergence)
         if self.free_bits:
             divergence = divergence.clamp(min=self.free_bits)
         nats = divergence.sum() - beta * reconstruction.sum() / len(x)

@@ -21,6 +21,10 @@ THUMBNAIL = 64
 """Pixels on a side of a thumbnail."""
 SHORTEST = 0.05
 """Seconds of the shortest recording."""
+ORIGINAL_SIDE = 256
+"""The most pixels on a side of a picture that is shown as it is."""
+ORIGINAL_SECONDS = 10.0
+"""The most seconds of a recording that are heard as they are."""
 FORMAT = 1
 """The version of this preparation. Count it up if the same file would become another artwork."""
 _DAMAGE = ("cut off", "damaged", "checksum", "not numbers")
@@ -32,6 +36,7 @@ _FAINT = 10 ** (-50 / 20)
 cut."""
 _MOMENTS = 4
 """Moments of a recording that each column of its thumbnail shows the loudest of."""
+_NO_THUMBNAIL = np.zeros((0, 0, 3), np.uint8)
 
 
 class FileUnsuited(FileRefused):
@@ -139,6 +144,26 @@ class FilePreparer:
         if how.peak and loudest > 0:
             samples = samples * (how.peak / loudest)
         return to_int16(samples)
+
+
+@dataclass(frozen=True)
+class OriginalReader(FilePreparer):
+    """Reads files as they are, to be compared with their artworks. Of a recording, it reads the first seconds."""
+
+    def prepare(self, path: str, group: decoder.ReadGroup | None = None) -> PreparedFile:
+        """Read a file. A large picture is made smaller. Raises FileRefused with the reason."""
+        if self.rate:
+            opened = decoder.open_recording(path, group=group)
+            wave = to_int16(opened.samples[: round(ORIGINAL_SECONDS * opened.rate)])
+            return PreparedFile(content_hash(wave), wave, _NO_THUMBNAIL, rate=opened.rate)
+        if self.is_sound:
+            cycle = decoder.open_wave_file(path).array
+            return PreparedFile(content_hash(cycle), cycle, _NO_THUMBNAIL)
+        picture = decoder.open_picture(path, group=group).array
+        height, width = picture.shape[:2]
+        scale = min(1.0, ORIGINAL_SIDE / max(height, width))
+        shape = (3, max(1, round(height * scale)), max(1, round(width * scale)))
+        return PreparedFile(content_hash(picture), fit_to_shape(picture, shape, "fit"), _NO_THUMBNAIL)
 
 
 def damage(notes: Sequence[str]) -> str:

@@ -37,7 +37,7 @@ def test_a_missing_device_is_refused_with_a_list_of_devices(wish: str) -> None:
 
 
 def test_free_memory_is_less_than_the_total_and_more_than_this_test_needs() -> None:
-    assert 10 * 2**20 < free_memory(CPU) < 2**50
+    assert 10 * 2**20 < free_memory(CPU.torch_device) < 2**50
 
 
 def test_a_container_limits_threads_and_memory(tmp_path: Path) -> None:

@@ -80,3 +80,18 @@ def test_damaged_samples_cost_only_themselves(studio_home: Path) -> None:
 
 def test_there_may_be_no_runs_at_all(studio_home: Path) -> None:
     assert runs.list_runs() == []
+
+
+def test_compared_samples_come_back_and_a_damaged_file_costs_only_itself(studio_home: Path) -> None:
+    folder = write_run(studio_home, "garden")
+    assert runs.read_compared(folder) is None
+    pictures = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
+    runs.write_compared(folder, runs.ComparedSamples(30, pictures, pictures[::-1].copy(), (0.25, 1.5)))
+    found = runs.read_compared(folder)
+    assert found is not None and found.step == 30 and found.copied == (True, False)
+    np.testing.assert_array_equal(found.nearest, pictures[::-1])
+    path = folder / "nearest.safetensors"
+    good = path.read_bytes()
+    for damage in (b"", good[:50], good[:-5], b"\xff" * 90):
+        path.write_bytes(damage)
+        assert runs.read_compared(folder) is None

@@ -1,7 +1,7 @@
 """Define maps that scale, mix or move entries: normalisations, 1×1 convolutions, squeezes."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, cast
 
@@ -54,6 +54,8 @@ class BatchNorm(Bijection):
     var: Tensor
     batches: Tensor
     moved: Tensor | None
+    pool_moments: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
+    """If several processes share a batch: returns mean and variance of the whole batch from those of this part."""
 
     def __init__(
         self,
@@ -83,7 +85,7 @@ class BatchNorm(Bijection):
             count = moved.sum(over).clamp(min=1)
             mean = (x * moved).sum(over) / count
             var = ((x - _by_channel(mean, x)).square() * moved).sum(over) / count
-        return mean, var
+        return (mean, var) if self.pool_moments is None else self.pool_moments(mean, var)
 
     def _follow(self, mean: Tensor, var: Tensor) -> None:
         self.batches += 1

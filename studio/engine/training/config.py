@@ -177,14 +177,22 @@ def config_from_model(name: str, source: Path, card: Card) -> TrainingConfig:
     )
 
 
-def with_changes(config: TrainingConfig, recipe: dict[str, Any], plan: dict[str, Any]) -> TrainingConfig:
-    """Return the config with other hyperparameters and settings of the loop.
+def with_changes(
+    config: TrainingConfig,
+    recipe: dict[str, Any],
+    plan: dict[str, Any],
+    preparation: dict[str, Any],
+    augmentation: dict[str, Any],
+) -> TrainingConfig:
+    """Return the config with other values of some fields of its parts.
 
     Raises BadTrainingConfig, which names the field, if one is out of its range.
     """
     fields = config_to_dict(config)
     fields["recipe"] |= recipe
     fields["plan"] |= plan
+    fields["preparation"] |= preparation
+    fields["augmentation"] |= augmentation
     try:
         return msgspec.convert(fields, TrainingConfig)
     except msgspec.ValidationError as error:

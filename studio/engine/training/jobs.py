@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import math
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,17 @@ from studio.density.autoregressive_sound import AutoregressiveSound
 from studio.density.model import Model
 from studio.engine.device import ComputeDevice, free_memory
 from studio.engine.events import EventSteps, Pause
-from studio.engine.generation.sampling import ModelCache
+from studio.engine.followed_signal import FollowedSignal, followed_signal
+from studio.engine.generation.sampling import ModelCache, followed_signal_of
 from studio.engine.levels import DoesNotFit, TrainingExamples, dequantised_levels, to_levels
 from studio.engine.training import checkpoint, evaluation, loop, model_export, run_lock, trial
 from studio.engine.training.artwork_cache import ArtworkCache
 from studio.engine.training.config import BadTrainingConfig, TrainingConfig, with_classes
 from studio.engine.training.loading import TrainingData, load_data, without_reports
 from studio.engine.training.previews import RunPreviews
-from studio.engine.training.recordings import TrainingRecordings, to_training_recordings
+from studio.engine.training.recordings import TrainingRecordings, to_training_recordings, with_signals
 from studio.engine.training.scanning import FileMessages
+from studio.engine.training.waiting import keep_trying
 from studio.library import models, runs, storage
 from studio.media import dataset
 from studio.media.pictures.image import FileRefused
@@ -67,12 +69,16 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
     with run_lock.hold_run(folder):
         run = loop.TrainingRun(config, folder, device.torch_device, _start_weights(command))
         known, test = _training_and_test(data, run.model, varied=config.augmentation.varies_sounds)
-        learn, watch = split_validation(known, data.name)
+        known, watch = split_validation(known, data.name)
+        followed = followed_signal(config.recipe, config.sample_rate, config.levels)
+        learn, watch, test = yield from _with_signals(followed, known, watch, test)
+        _set_usual_signal(run, learn)
         _check_resumed(run, hash_training_data(data), force=command.force)
+        run.team.share_examples(msgspec.json.encode(config), learn)
         output = Path(command.output_folder) if command.output_folder else storage.home_folder("models")
         path = output / f"{config.name}.safetensors"
         classes = _class_names(data, run.model)
-        previews = RunPreviews(run, command.sample_seeds, learn)
+        previews = RunPreviews(run, command.sample_seeds, learn, test)
         runs.forget_outcome(folder)
         is_known = False
         with contextlib.closing(loop.train_run(run, learn, watch, bf16=device.has_bf16)) as moments:
@@ -87,14 +93,52 @@ def train_model(command: wire.Train, device: ComputeDevice, requests: RunRequest
                     yield from previews.draw_and_keep(command.job)
                 if requests.publish:
                     requests.publish = False
-                    model_export.export_snapshot(run, path, learn, classes)
+                    _, file = model_export.make_snapshot(run, learn, classes)
+                    yield from _write_model(command.job, path, file)
                     yield wire.ModelWritten(job=command.job, name=config.name, is_final=False)
         if previews.is_outdated:
             yield from previews.draw_and_keep(command.job)
-        card = model_export.export_model(run, path, learn, watch, test, classes)
-        runs.write_outcome(folder, runs.RunOutcome(step=run.progress.step, value=card.value, exact=card.exact))
+        card, file = model_export.make_model(run, learn, watch, test, classes)
+        yield from _write_model(command.job, path, file)
+        outcome = runs.RunOutcome(step=run.progress.step, value=card.value, exact=card.exact)
+        yield from _keep_trying(command.job, lambda: runs.write_outcome(folder, outcome))
         yield wire.ModelWritten(job=command.job, name=config.name, is_final=True)
     yield wire.Notice(job=command.job, text=f'"{card.name}" is ready: {card.held_out_text} on held-out artworks.')
+
+
+def _write_model(job: str, path: Path, file: bytes) -> EventSteps:
+    """Write the file of a model as soon as the disk takes it."""
+    yield from _keep_trying(job, lambda: storage.write_file(path, file))
+
+
+def _keep_trying(job: str, save: Callable[[], object]) -> EventSteps:
+    """Call `save` until the disk takes its files, and tell the user why it waits."""
+    for waiting in keep_trying(save):
+        yield waiting if isinstance(waiting, Pause) else wire.Notice(job=job, text=waiting)
+
+
+Examples = TrainingExamples | TrainingRecordings
+
+
+def _with_signals(follow: FollowedSignal | None, *sides: Examples) -> Generator[None, None, tuple[Examples, ...]]:
+    """Return examples with the signal of each recording, if one is followed."""
+    if follow is None:
+        return sides
+    found = list[Examples]()
+    for side in sides:
+        assert isinstance(side, TrainingRecordings), "only recordings are followed"
+        found.append((yield from with_signals(side, follow)))
+    return tuple(found)
+
+
+def _set_usual_signal(run: loop.TrainingRun, learn: Examples) -> None:
+    """Let a new model follow a recording that it learns from, if no other is given."""
+    if run.resumed or not isinstance(learn, TrainingRecordings) or learn.follow is None:
+        return
+    for model in (run.model, run.average):
+        assert isinstance(model, AutoregressiveSound), "others follow no signal"
+        usual = model.net.usual_signal
+        usual.copy_(learn.usual_signal(usual.shape[1]))
 
 
 def _start_weights(command: wire.Train) -> dict[str, torch.Tensor] | None:
@@ -108,7 +152,7 @@ def _start_weights(command: wire.Train) -> dict[str, torch.Tensor] | None:
 def _check_memory(config: TrainingConfig, device: ComputeDevice) -> None:
     """Raise BadTrainingConfig if a model is too large to train in memory."""
     needed = trial.WEIGHT_COPIES * trial.measure_weights(config)
-    free = free_memory(device)
+    free = free_memory(device.torch_device)
     if needed > free:
         raise BadTrainingConfig(
             f"This model needs {needed / 1e9:,.0f} GB of memory for training, but {free / 1e9:,.1f} GB are free. "
@@ -154,10 +198,13 @@ def _load_training_data(
             steps.close()
 
 
-def _report_progress(job: str, config: TrainingConfig, moment: loop.ProgressReport | None) -> EventSteps:
+def _report_progress(job: str, config: TrainingConfig, moment: loop.Moment) -> EventSteps:
     """Yield the state of a run as messages."""
-    if moment is None:
-        yield None
+    if moment is None or isinstance(moment, Pause):
+        yield moment
+        return
+    if isinstance(moment, str):
+        yield wire.Notice(job=job, text=moment)
         return
     if moment.notice:
         yield wire.Notice(job=job, text=moment.notice)
@@ -170,6 +217,7 @@ def _report_progress(job: str, config: TrainingConfig, moment: loop.ProgressRepo
         rate=moment.rate,
         seconds_left=moment.seconds_left,
         seconds=moment.seconds,
+        unsaved_seconds=moment.unsaved_seconds,
     )
 
 
@@ -205,6 +253,7 @@ def evaluate_model(command: wire.Evaluate, model_cache: ModelCache, device: Comp
     _, test = _training_and_test(data, loaded.model)
     if command.max_artworks is not None:
         test = test.select(slice(command.max_artworks))
+    (test,) = yield from _with_signals(followed_signal_of(loaded), test)
     held_out = test.to(device.torch_device)
     done = 0
     total = len(test)

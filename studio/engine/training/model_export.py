@@ -20,6 +20,7 @@ from studio.engine.training import checkpoint, evaluation, temperature_range
 from studio.engine.training.config import TrainingConfig
 from studio.engine.training.loop import TrainingRun
 from studio.engine.training.recordings import TrainingRecordings
+from studio.library import storage
 from studio.library.card import Card
 
 COVER_ARTWORKS = 9
@@ -48,6 +49,22 @@ def export_model(
 ) -> Card:
     """Write the best average of a run as a trained model and return its card.
 
+    Raises FiguresNotFinite as `make_model`, and storage.NotSaved.
+    """
+    card, data = make_model(run, learn, watch, test, classes)
+    storage.write_file(path, data)
+    return card
+
+
+def make_model(
+    run: TrainingRun,
+    learn: TrainingExamples | TrainingRecordings,
+    watch: TrainingExamples | TrainingRecordings,
+    test: TrainingExamples | TrainingRecordings,
+    classes: Sequence[str] = (),
+) -> tuple[Card, bytes]:
+    """Return the card and the file of the best average of a run.
+
     Raises FiguresNotFinite if artworks that it never saw have no finite bits.
 
     Arguments
@@ -75,16 +92,15 @@ def export_model(
         bits_quantiles=spread,
         temperature_range=_temperature_range(model, run.config, learn),
     )
-    checkpoint.write_model(path, card, weights, found.half(), torch.from_numpy(cover))
-    return card
+    return card, checkpoint.encode_model(card, weights, found.half(), torch.from_numpy(cover))
 
 
-def export_snapshot(
-    run: TrainingRun, path: Path, learn: TrainingExamples | TrainingRecordings, classes: Sequence[str] = ()
-) -> Card:
-    """Write the newest average of a run as a model, to play with while the run continues. Return its card.
+def make_snapshot(
+    run: TrainingRun, learn: TrainingExamples | TrainingRecordings, classes: Sequence[str] = ()
+) -> tuple[Card, bytes]:
+    """Return the card and the file of the newest average of a run, to play with while the run continues.
 
-    Its figure is the best one of the validation artworks so far. `export_model` replaces the file at the end.
+    Its figure is the best one of the validation artworks so far. The file of `make_model` replaces it at the end.
     """
     model = copy.deepcopy(run.average).eval()
     if isinstance(learn, TrainingExamples):
@@ -97,8 +113,7 @@ def export_snapshot(
     value = best if math.isfinite(best) else run.progress.loss
     cover, seconds = _cover(model, run.config, SNAPSHOT_ARTWORKS)
     card = _card(run, model, [("bits per dimension", value, model.exact)], len(found), tuple(classes), seconds)
-    checkpoint.write_model(path, card, weights, found.half(), torch.from_numpy(cover))
-    return card
+    return card, checkpoint.encode_model(card, weights, found.half(), torch.from_numpy(cover))
 
 
 def _best_model(run: TrainingRun) -> Model:

@@ -114,16 +114,17 @@ def _clock() -> Callable[[], float]:
     return lambda: float(next(now))
 
 
-def test_a_run_stops_by_itself_if_unseen_pictures_get_no_cheaper(tmp_path: Path, x: TrainingExamples) -> None:
+def test_a_run_stops_by_itself_if_it_gets_no_better_at_unseen_pictures(tmp_path: Path, x: TrainingExamples) -> None:
     hopeless = make_config(steps=400, evaluate_every=2, patience=3, learning_rate=1e-9, average_decay=0, mirror=False)
     run = TrainingRun(hopeless, tmp_path, torch.device("cpu"))
     figures = iter([5.0, 4.0, 4.5, 4.25, 4.125, 3.0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop.evaluation, "bits_per_dimension", lambda *_: next(figures))
+        patch.setattr(loop.evaluation, "bits_per_dimension", lambda *_, **__: next(figures))
         steps = list(loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False))
     last = steps[-1]
     assert last is not None and last.step == run.progress.step == 10
-    assert last.notice == "It stopped by itself: unseen artworks got no cheaper in 3 figures. The best model is kept."
+    why = "It stopped by itself: it got no better at unseen artworks in 3 figures."
+    assert last.notice == f"{why} The best model is kept."
     assert last.seconds_left == 0
     assert [e.step for e in checkpoint.list_checkpoints(tmp_path) if e.best] == [4]
 
@@ -131,7 +132,7 @@ def test_a_run_stops_by_itself_if_unseen_pictures_get_no_cheaper(tmp_path: Path,
 def test_a_run_without_patience_learns_to_its_last_step(tmp_path: Path, x: TrainingExamples) -> None:
     run = TrainingRun(make_config(steps=12, evaluate_every=1), tmp_path, torch.device("cpu"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loop.evaluation, "bits_per_dimension", lambda *_: 4.0)
+        patch.setattr(loop.evaluation, "bits_per_dimension", lambda *_, **__: 4.0)
         steps = list(loop.train_run(run, x.select(slice(128)), x.select(slice(128, None)), bf16=False))
     assert len(steps) == 12
 

@@ -65,6 +65,25 @@ def test_a_setting_out_of_its_range_is_refused_by_name(folder: Path, studio_home
         prepare(folder, plan={"batch": 1})
 
 
+@pytest.mark.parametrize("family", ["glow", "pixelcnn_pp"])
+def test_classes_and_options_are_prepared_and_measured(folder: Path, studio_home: Path, family: str) -> None:
+    for number, file in enumerate(sorted(folder.iterdir())):
+        kind = folder / ("roses", "tulips", "ivy")[number % 3]
+        kind.mkdir(exist_ok=True)
+        file.rename(kind / file.name)
+    options = {"preparation": {"folders_as_classes": True, "fitting": "pad"}, "augmentation": {"shift": 1}}
+    prepared, cost = prepare(folder, family=family, **options)
+    assert isinstance(prepared, wire.TrainingPrepared) and isinstance(cost, wire.TrainingCost)
+    study = msgspec.convert(prepared.config, TrainingConfig)
+    assert (study.preparation.fitting, study.augmentation.shift) == ("pad", 1)
+    assert prepared.config["recipe"]["classes"] == 3
+    assert cost.step_seconds > 0, "a step was tried with classes"
+    with pytest.raises(BadTrainingConfig, match="RealNVP has no classes"):
+        prepare(folder, family="realnvp", **options)
+    with pytest.raises(BadTrainingConfig, match="shift"):
+        prepare(folder, family=family, augmentation={"shift": 99})
+
+
 def test_a_run_that_learns_can_be_asked_for_samples_its_model_and_its_end(folder: Path, studio_home: Path) -> None:
     prepared = prepare(folder, recipe={"depth": 1, "width": 8}, plan={"steps": 500, "evaluate_every": 100})[0]
     assert isinstance(prepared, wire.TrainingPrepared)

@@ -10,10 +10,11 @@ from PySide6.QtCore import QObject, Signal
 from studio.app.core.observable import EngineProtocol, State, Value
 from studio.app.core.request import Request
 from studio.app.panels.train.curve import Curve
+from studio.app.panels.train.forecast import StopRule
 from studio.app.panels.train.gauge import Verdict, judge
 from studio.library import runs, storage
 from studio.library.card import PIXEL_BY_PIXEL
-from studio.library.runs import RunSamples, RunSummary
+from studio.library.runs import ComparedSamples, RunSamples, RunSummary
 from studio.wire.messages import (
     AnyEvent,
     DatasetLoaded,
@@ -21,6 +22,7 @@ from studio.wire.messages import (
     FilesExamined,
     ModelWritten,
     Notice,
+    SamplesCompared,
     SteerTraining,
     Train,
     TrainingProgress,
@@ -29,7 +31,9 @@ from studio.wire.messages import (
 
 Phase = Literal["none", "starting", "running", "pausing", "finishing", "paused", "finished", "failed"]
 """`starting`: the engine reads the artworks. `pausing`, `finishing`: it takes its last step and saves."""
-SAMPLE_SEEDS = (1, 2, 3)
+PICTURE_SEEDS = tuple(range(1, 17))
+SOUND_SEEDS = (1, 2, 3)
+"""The seeds whose samples are drawn. Recordings take long."""
 ACTIVE: tuple[Phase, ...] = ("starting", "running", "pausing", "finishing")
 
 
@@ -46,6 +50,9 @@ class ShownRun:
     steps: int
     source: str
     """The folder that it learns from; empty if unknown."""
+    evaluate_every: int = 0
+    patience: int = 0
+    """As in the plan of the training; 0 if unknown."""
 
     @property
     def things(self) -> str:
@@ -86,6 +93,8 @@ class TrainingProcess(State):
         """Files that were read for the training that is starting."""
         self.is_loaded: Value[bool] = Value(False, self)
         """Whether all of them are read."""
+        self.compared: Value[ComparedSamples | None] = Value(None, self)
+        """The newest samples beside their nearest training artworks."""
         self.verdict: Value[Verdict] = Value("Learning", self)
         self.fault: Value[str] = Value("", self)
         """Why the run failed."""
@@ -95,6 +104,7 @@ class TrainingProcess(State):
         """The panel that waits for the newest weights; empty if none does."""
         self.curve = Curve(self)
         self.samples: list[RunSamples] = []
+        self.phase.changed.connect(self._show_rule)
         self.is_last_step = False
         """Whether the run will be finished as soon as it is at work."""
         self.is_lost = False
@@ -112,6 +122,12 @@ class TrainingProcess(State):
     def is_active(self) -> bool:
         """Return whether a training is at work."""
         return self.phase.get() in ACTIVE
+
+    @property
+    def copied(self) -> tuple[bool, ...]:
+        """Return whether each of the newest samples is a copy of a training artwork; empty if unknown."""
+        compared = self.compared.get()
+        return compared.copied if compared is not None else ()
 
     @property
     def is_begun(self) -> bool:
@@ -135,11 +151,13 @@ class TrainingProcess(State):
                 config["sample_rate"],
                 config["plan"]["steps"],
                 source,
+                config["plan"].get("evaluate_every", 0),
+                config["plan"].get("patience", 0),
             )
         )
         self._train(folder, config, source, start_model)
 
-    def show_run(self, run: RunSummary, samples: list[RunSamples]) -> None:
+    def show_run(self, run: RunSummary, samples: list[RunSamples], compared: ComparedSamples | None) -> None:
         """Show a past run from its folder."""
         if self.is_active:
             return
@@ -154,12 +172,15 @@ class TrainingProcess(State):
                 config.sample_rate,
                 int(config.plan.get("steps", 0)),
                 run.source,
+                int(config.plan.get("evaluate_every", 0)),
+                int(config.plan.get("patience", 0)),
             )
         )
         self.samples = samples
         self.curve.show_points(run.curve)
         self.step.set(run.step)
         self.seconds.set(run.seconds)
+        self.compared.set(compared)
         self._judge()
         self.samples_changed.emit()
         self.phase.set("finished" if run.outcome is not None else "paused")
@@ -232,7 +253,7 @@ class TrainingProcess(State):
                 run_folder=str(folder),
                 config=config,
                 start_model=start_model,
-                sample_seeds=SAMPLE_SEEDS,
+                sample_seeds=SOUND_SEEDS if config.get("sample_rate") else PICTURE_SEEDS,
             )
         )
         self.began.emit()
@@ -243,6 +264,7 @@ class TrainingProcess(State):
         self.step.set(0)
         self.seconds.set(0.0)
         self.progress.set(None)
+        self.compared.set(None)
         self.verdict.set("Learning")
         self.fault.set("")
         self.shown.set(shown)
@@ -255,6 +277,7 @@ class TrainingProcess(State):
             DatasetLoaded: lambda _: self.is_loaded.set(True),
             TrainingProgress: self._add_progress,
             TrainingSamples: self._add_samples,
+            SamplesCompared: self._show_compared,
             ModelWritten: self._note_model,
             Notice: lambda notice: self.message.emit(notice.text, "info") if self.progress.get() else None,
         }
@@ -280,12 +303,25 @@ class TrainingProcess(State):
         self.sampling.set(False)
         self.samples_changed.emit()
 
+    def _show_compared(self, event: SamplesCompared) -> None:
+        self.compared.set(ComparedSamples(event.step, event.samples, event.nearest, event.distances))
+        self._judge()
+
     def _note_model(self, event: ModelWritten) -> None:
         self.model_written.emit(event.name, event.is_final)
         self.publishing.set("")
 
+    def _show_rule(self, phase: Phase) -> None:
+        """Tell the curve how the run will end, unless it has ended."""
+        shown = self.shown.get()
+        if shown is None or phase in ("finishing", "finished"):
+            self.curve.rule.set(None)
+        else:
+            self.curve.rule.set(StopRule(shown.steps, shown.evaluate_every, shown.patience))
+
     def _judge(self) -> None:
-        self.verdict.set(judge([float(bits) for bits in self.curve.held_out[:, 1]]))
+        figures = [float(bits) for bits in self.curve.held_out[:, 1]]
+        self.verdict.set(judge(figures, self.copied))
 
     def _show_failure(self, event: Failed) -> None:
         self.fault.set(f"{event.reason} {event.hint}".strip())

@@ -6,22 +6,31 @@ from typing import Any, Literal
 
 from PySide6.QtCore import Signal
 
+from studio.app.audio.sound_card import SoundCard
 from studio.app.core.jobs import JobList
 from studio.app.core.messages import Messages
 from studio.app.core.observable import EngineProtocol, Field, Value
 from studio.app.model_browser.model_list import ModelList
 from studio.app.panels.base import PanelState
 from studio.app.panels.train import wording
+from studio.app.panels.train.comparison import RunComparison
 from studio.app.panels.train.costs import span_text
+from studio.app.panels.train.file_report import FileReport
+from studio.app.panels.train.film import FilmExport
 from studio.app.panels.train.folder import FolderScan
-from studio.app.panels.train.past_runs import PastRuns
+from studio.app.panels.train.gauge import is_copying
+from studio.app.panels.train.pairs import make_pairs
+from studio.app.panels.train.past_runs import PastRuns, RunArtworks
+from studio.app.panels.train.preparation import PreparationSettings
+from studio.app.panels.train.preview import ExamplePreview
 from studio.app.panels.train.queue import QueuedTraining, TrainingQueue
 from studio.app.panels.train.run import Phase, TrainingProcess
+from studio.app.panels.train.sample_player import SamplePlayer
 from studio.app.panels.train.settings import TrainingSettings
 from studio.app.takes.selection import TakeSelection
 from studio.app.takes.store import TakeStore
 from studio.library.models import InstalledModel
-from studio.library.runs import RunSamples, RunSummary
+from studio.library.runs import RunSummary
 from studio.wire.messages import TrainingPrepared, TrainingProgress
 
 MainAction = Literal["start", "wait", "queue", "queued", "pause", "resume", "new", "none"]
@@ -43,22 +52,30 @@ class TrainState(PanelState):
         messages: Messages,
         jobs: JobList,
         takes: TakeStore,
+        card: SoundCard,
     ) -> None:
         """Create the state.
 
         Arguments
             engine: the engine that trains. It is started when it is needed.
             release: ends this engine's process, so that its memory is free
+            card: plays the samples of a sound run and the sounds of the preview
         """
         super().__init__()
         self.models = models
         self.messages = messages
         self._jobs = jobs
         self._release = release
-        self.folder = FolderScan(engine, self)
-        self.settings = TrainingSettings(engine, models, self.folder, self.change, self)
+        self.preparation = PreparationSettings(self.change, self)
+        self.folder = FolderScan(engine, lambda: self.settings.scan_options(), self)
+        self.settings = TrainingSettings(engine, models, self.folder, self.preparation, self.change, self)
+        self.preview = ExamplePreview(engine, self.folder, self.settings, card, messages, self)
+        self.file_report = FileReport(self.folder, messages, self)
         self.run = TrainingProcess(engine, self)
         self.past = PastRuns(self)
+        self.comparison = RunComparison(self)
+        self.film = FilmExport(messages, self)
+        self.player = SamplePlayer(card, messages, self)
         self.queue = TrainingQueue(self.run, engine, jobs, messages, self)
         self.page: Value[Page] = Value("empty", self)
         """What the panel shows: how to begin, the folder and its settings, or the run."""
@@ -72,6 +89,8 @@ class TrainState(PanelState):
         """Whether a training starts as soon as the engine has prepared it."""
         self.scrubbed: Value[int | None] = Value(None, self)
         """The index of the visible samples; None for the newest."""
+        self.shows_pairs: Value[bool] = Value(False, self)
+        """Whether the newest samples are shown beside their nearest training artworks."""
         self._shown_name = ""
         """The run to show when the list of runs is read."""
         folder, settings = self.folder, self.settings
@@ -91,11 +110,15 @@ class TrainState(PanelState):
         self.run.began.connect(self._add_to_jobs)
         self.run.progress.changed.connect(self._show_in_jobs)
         self.run.ended.connect(self._end_run)
+        self.run.shown.changed.connect(lambda _: self.player.stop())
+        self.run.compared.changed.connect(lambda _: self.show_pairs(self.shows_pairs.get()))
+        self.run.verdict.changed.connect(self._warn_of_copies)
         self.run.model_written.connect(self._on_model_written)
         self.run.samples_changed.connect(lambda: self.scrub(self.scrubbed.get()))  # it may be gone
         self.run.message.connect(lambda text, severity: messages.show_message(text, severity))
         self.queue.begins.connect(lambda: self.scrubbed.set(None))
         self._declare(
+            *self.preparation.fields,
             Field("folder", self._folder_record, self._use_folder_record),
             *self.settings.fields,
             *takes.entries,
@@ -109,12 +132,24 @@ class TrainState(PanelState):
         """Examine a folder and prepare a training on it. A run at work continues."""
         self._show_folder()
         is_same = str(path) == self.folder.source.get()
-        self.change("folder", folder=[str(path), []], title="")
+        self.preview.shown.set(False)
+        self.change("folder", folder=[str(path), []], title="", has_classes=False)
         if is_same:  # its files may have changed
             self.folder.examine_again()
         else:
             self.folder.wake()
         self.folder_opened.emit()
+
+    def show_files(self) -> None:
+        """Show every file of the folder, with the outcome and the reason."""
+        self.preview.shown.set(False)
+        self.folder.filter.set("list")
+
+    def exclude_look_alikes(self) -> None:
+        """Leave out all files that look alike, except the first of each group."""
+        report = self.folder.report.get()
+        more = {self.folder.files[number].key for group in (report.alike if report else ()) for number in group[1:]}
+        self.change("look-alikes", folder=[self.folder.source.get(), sorted(self.folder.excluded.get() | more)])
 
     def exclude_file(self, number: int) -> None:
         """Leave a file out, or use it again."""
@@ -220,7 +255,13 @@ class TrainState(PanelState):
         """Show a run of the list, with its curve and samples."""
         run = self.past.find(name)
         if run is not None and not self.run.is_active:
-            self.past.read_samples(run, lambda samples: self._show_read(run, samples))
+            self.past.read_samples(run, lambda artworks: self._show_read(run, artworks))
+
+    def compare_run(self, name: str) -> None:
+        """Draw the curve of a past run beside that of the visible one, or no longer."""
+        run = self.past.find(name)
+        if run is not None:
+            self.comparison.toggle(run)
 
     def show_run_at_work(self) -> None:
         """Show the run again after the next one was prepared."""
@@ -232,6 +273,7 @@ class TrainState(PanelState):
         if not self.folder.source.get():
             return
         if self.folder.report.get() is not None:
+            self.folder.follow_options()
             self.settings.prepare_if_needed()
         elif not self.folder.busy.get():
             self.folder.examine_again()
@@ -241,12 +283,58 @@ class TrainState(PanelState):
         count = len(self.run.samples)
         self.scrubbed.set(None if place is None or place >= count - 1 else max(0, place))
 
+    def play_sample(self, place: int, row: int) -> None:
+        """Play a sample of a sound run."""
+        shown = self.run.shown.get()
+        if shown is not None and len(shown.shape) == 1 and place < len(self.run.samples):
+            samples = self.run.samples[place]
+            self.player.play((samples.step, row), samples.artworks[row], shown.sample_rate)
+
+    def play_pair(self, place: int, side: int) -> None:
+        """Play a sample of a sound run that is shown beside its nearest training artwork, or that one."""
+        shown = self.run.shown.get()
+        pairs = make_pairs(self.run.compared.get())
+        if shown is not None and len(shown.shape) == 1 and place < len(pairs):
+            pair = pairs[place]
+            sound = pair.nearest if side else pair.sample
+            self.player.play((self.run.step.get(), place, side), sound, shown.sample_rate)
+
+    def show_pairs(self, shows: bool = True) -> None:
+        """Show the newest samples beside their nearest training artworks in place of the curve, or no longer."""
+        self.shows_pairs.set(shows and self.run.compared.get() is not None)
+
+    def close_pairs(self) -> bool:
+        """Show the curve again. Return whether the pairs were shown."""
+        was_shown = self.shows_pairs.get()
+        self.show_pairs(False)
+        return was_shown
+
+    @property
+    def has_film(self) -> bool:
+        """Return whether the samples can be saved as a film. Single waves cannot."""
+        shown = self.run.shown.get()
+        return shown is not None and bool(self.run.samples) and bool(len(shown.shape) == 3 or shown.sample_rate)
+
+    def save_film(self) -> None:
+        """Ask where to save the samples so far as a film."""
+        shown = self.run.shown.get()
+        if shown is not None and self.has_film:
+            self.film.ask_path(self.run.samples, shown.name, shown.sample_rate)
+
     # ── reactions to changes ─────────────────────────────────────────────────────────────────────
 
-    def _show_read(self, run: RunSummary, samples: list[RunSamples]) -> None:
+    def _show_read(self, run: RunSummary, artworks: RunArtworks) -> None:
         self.scrubbed.set(None)
         self.prepares_next.set(False)
-        self.run.show_run(run, samples)
+        self.run.show_run(run, *artworks)
+
+    def _warn_of_copies(self, verdict: str) -> None:
+        """Say that a training at work begins to copy what it learned from."""
+        copied = self.run.copied
+        shown = self.run.shown.get()
+        if verdict == "Memorising" and is_copying(copied) and self.run.is_active and shown is not None:
+            text = f"{sum(copied)} of {len(copied)} samples are copies of training {shown.things}."
+            self.messages.show_message(text, "warn", ("Show them", self.show_pairs), until=(self.run.verdict.changed,))
 
     def _show_folder(self) -> None:
         """Show the folder instead of the run. A run at work stays in the background."""
@@ -295,6 +383,7 @@ class TrainState(PanelState):
     def _follow_phase(self, phase: Phase) -> None:
         """Give the engine to a training that begins, unless the user prepares the next one."""
         if phase == "starting" and not self.prepares_next.get():
+            self.preview.shown.set(False)
             self.folder.cancel()
             self.settings.cancel()
 
@@ -349,14 +438,20 @@ class TrainState(PanelState):
 
     def _follow(self, record: dict[str, object]) -> None:
         """Prepare the training again after a change of its settings; later if a run is shown."""
-        names = {field.name for field in self.settings.fields if isinstance(field, Field)} - {"title"}
+        fields = (*self.settings.fields, *self.preparation.fields)
+        names = {field.name for field in fields if isinstance(field, Field)} - {"title"}
         if not names & record.keys():
             return
         if self.page.get() == "run":
             self.settings.forget_answer()
         else:
+            self.folder.follow_options()
             self.settings.prepare()
 
     def close(self) -> None:
-        """Wait for running reads. The engine saves a training at work when the window closes."""
+        """Wait for running reads and writes. The engine saves a training at work when the window closes."""
+        self.preview.close()
+        self.file_report.close()
         self.past.close()
+        self.film.close()
+        self.player.close()

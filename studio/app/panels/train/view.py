@@ -9,10 +9,11 @@ from studio.app.panels.panel_view import PanelView
 from studio.app.panels.train.bar_view import TrainBar
 from studio.app.panels.train.folder_view import FolderPage
 from studio.app.panels.train.inspector_view import TrainInspector
-from studio.app.panels.train.state import MainAction, Page, TrainState
+from studio.app.panels.train.preview_view import PreviewPage
+from studio.app.panels.train.state import MainAction, TrainState
 from studio.app.panels.train.watch_view import WatchPage
 from studio.app.widgets.action import Action
-from studio.app.widgets.binding import bind, bind_all
+from studio.app.widgets.binding import bind_all
 from studio.app.widgets.controls import Button, Label, make_button_pair, make_empty_page, make_row
 from studio.app.widgets.theme import Theme
 
@@ -42,11 +43,12 @@ class TrainStage(QStackedWidget):
         text = Label(EMPTY_TEXT, "soft", wrap=True)
         self.empty = make_empty_page(Label(EMPTY_TITLE, "title"), text, make_row(0, self.choose, 0))
         self.folder = FolderPage(theme, state)
+        self.preview = PreviewPage(theme, state.preview)
         self.watch = WatchPage(theme, state)
-        for page in (self.empty, self.folder, self.watch):
+        for page in (self.empty, self.folder, self.preview, self.watch):
             self.addWidget(page)
         self.choose.clicked.connect(self.ask_folder)
-        bind(self, state.page, self._show_page)
+        bind_all(self, (state.page, state.preview.shown), self._show_page)
 
     def ask_folder(self) -> None:
         """Ask for the folder to learn from."""
@@ -55,8 +57,12 @@ class TrainStage(QStackedWidget):
     def set_compact(self, low: bool) -> None:
         self.watch.set_compact(low)
 
-    def _show_page(self, page: Page) -> None:
-        self.setCurrentWidget({"empty": self.empty, "folder": self.folder, "run": self.watch}[page])
+    def _show_page(self, _: object) -> None:
+        page = self._state.page.get()
+        if page == "folder" and self._state.preview.shown.get():
+            self.setCurrentWidget(self.preview)
+        else:
+            self.setCurrentWidget({"empty": self.empty, "folder": self.folder, "run": self.watch}[page])
 
     @guarded(None)
     def showEvent(self, event: QShowEvent) -> None:
@@ -104,6 +110,8 @@ def make_panel(theme: Theme, state: TrainState, dialogs: FileDialogs) -> PanelVi
         Action("Sample now", ("Ctrl+Shift+G",), state.run.sample_now),
         Action("Open in Explore", ("Ctrl+Shift+X",), lambda: state.play(inspector.run.target)),
         Action("New training", (), state.leave_run),
+        Action("Preview what the model sees", (), state.preview.toggle),
+        Action("Show every file and why", (), state.show_files),
         Action("Choose a folder…", (), stage.ask_folder),
     )
     return PanelView(
@@ -115,7 +123,7 @@ def make_panel(theme: Theme, state: TrainState, dialogs: FileDialogs) -> PanelVi
         undo_history=state.history,
         keep_take=lambda: None,
         actions=actions,
-        close_open=lambda: False,
+        close_open=state.close_pairs,
         zoom=stage.watch.zoom,
         show_smooth=lambda smooth: None,
         set_compact=stage.set_compact,

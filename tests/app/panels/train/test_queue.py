@@ -116,9 +116,7 @@ def test_a_failed_run_does_not_stop_the_queue(bench: TrainBench, folder: Path, t
     assert "The disk is full." in texts and '"a" is not there any more.' in texts
 
 
-def test_an_engine_that_gave_up_uses_up_no_queue(
-    bench: TrainBench, folder: Path, tmp_path: Path, qtbot: QtBot
-) -> None:
+def test_an_engine_that_gave_up_uses_up_no_queue(bench: TrainBench, folder: Path, tmp_path: Path, qtbot: QtBot) -> None:
     bench.start(folder)
     for name in ("a", "b"):
         add_to_queue(bench, make_folder(tmp_path, name))

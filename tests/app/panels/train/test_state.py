@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from pytestqt.qtbot import QtBot
 
@@ -212,11 +213,12 @@ def test_pause_saves_and_resume_continues_the_same_run(bench: TrainBench, folder
     assert bench.state.run.curve.steps.tolist() == [1, 50], "the curve stays in view"
     config = Path(train.run_folder) / "study.json"
     config.parent.mkdir(parents=True)
-    config.write_text('{"name": "summer-days", "plan": {"steps": 2000}}')
+    saved = {**train.config, "subject": "Like last summer"}
+    config.write_bytes(msgspec.json.encode(saved))
     bench.state.press_main()
     again = bench.newest(Train)
     assert (again.run_folder, again.source) == (train.run_folder, train.source)
-    assert again.config == {"name": "summer-days", "plan": {"steps": 2000}}
+    assert again.config == saved
 
 
 def test_a_training_that_is_stopped_before_its_first_step_leaves_nothing(bench: TrainBench, folder: Path) -> None:
@@ -254,7 +256,7 @@ def test_a_paused_run_can_be_kept_too(bench: TrainBench, folder: Path) -> None:
     bench.stop()
     config = Path(train.run_folder) / "study.json"
     config.parent.mkdir(parents=True)
-    config.write_text("{}")
+    config.write_bytes(msgspec.json.encode(train.config))
     bench.state.stop_and_keep()
     assert bench.count(Train) == 2 and not bench.count(SteerTraining)
     bench.learn(2, 7.9)
@@ -337,7 +339,7 @@ def test_a_training_does_not_wait_for_a_question_that_failed(bench: TrainBench, 
 def test_the_same_folder_can_be_chosen_again(bench: TrainBench, folder: Path) -> None:
     bench.window.open_dropped([folder])
     bench.engine.die()
-    assert "Choose the folder again" in bench.state.folder.fault.get()
+    assert 'Click "Look again"' in bench.state.folder.fault.get()
     bench.window.open_dropped([folder])
     assert bench.count(ScanFolder) == 2 and bench.state.folder.busy.get()
 
@@ -385,7 +387,7 @@ def test_files_that_a_training_reads_are_counted(bench: TrainBench, folder: Path
     bench.stop()
     config = Path(train.run_folder) / "study.json"
     config.parent.mkdir(parents=True)
-    config.write_text("{}")
+    config.write_bytes(msgspec.json.encode(train.config))
     bench.state.stop_and_keep()
     run = bench.state.run
     assert wording.head_text(run, "", "pictures") == "Each file is read once, then the best model is saved."

@@ -1,0 +1,25 @@
+"""A training that is killed at any moment loses little, and continues as if nothing had happened."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.limits import LIMIT
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="Windows has no forks")
+def test_thirty_kills_at_random_moments_leave_a_run_that_continues_bit_for_bit(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.engine.training.killed_runs", str(tmp_path), "30", "1"],
+        cwd=ROOT, capture_output=True, text=True, timeout=5 * LIMIT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert (seen["kills"], seen["unreadable"], seen["doubled_lines"], seen["leftovers"]) == (30, 0, 0, 0)
+    assert seen["most_seconds_lost"] <= 60
+    assert seen["same_weights"] and seen["same_curve"]

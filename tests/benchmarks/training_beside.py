@@ -220,10 +220,14 @@ def main() -> None:
     until(lambda: studio.engine.now == "Ready", "the engine")
     ticks = Ticks()
     try:
+        begin_training(studio, given.folder or make_pictures(place / "pictures"), ticks)
+        print(f"{speed(studio, given.seconds / 2):.2f} steps of training a second, watched", flush=True)
+        ticks.report("While the curve grows")
         with keep_busy_beside(given.processes):
-            begin_training(studio, given.folder or make_pictures(place / "pictures"), ticks)
-            print(f"{speed(studio, given.seconds / 2):.2f} steps of training a second, watched", flush=True)
-            ticks.report("While the curve grows")
+            if given.processes:
+                busy = speed(studio, given.seconds)
+                print(f"{busy:.2f} steps of training a second beside {given.processes} busy programs", flush=True)
+                ticks.report("While other programs are busy")
             if not given.sound:
                 open_panels(studio, ticks, seconds=given.seconds / 3)
             play(studio, card, ticks, given.model, given.seconds)

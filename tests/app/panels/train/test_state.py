@@ -15,6 +15,7 @@ from studio.wire.messages import (
     Failed,
     FilesExamined,
     PrepareTraining,
+    Ready,
     ScanFolder,
     SteerTraining,
     Stopped,
@@ -173,7 +174,7 @@ def test_progress_draws_the_curve_and_lists_the_job(bench: TrainBench, folder: P
     assert run.curve.steps.tolist() == [1, 50] and run.curve.best == (50, 7.5)
     (entry,) = bench.window.jobs.jobs.get()
     assert entry.title == "Summer days learns"
-    assert entry.progress_text == "Step 50 of 2,000 · about 2 min left"
+    assert entry.progress_text == "Step 50 · about 2 min left · saved 20 s ago"
     bench.window.jobs.stop_job(entry.job)
     assert bench.engine.stopped == [bench.newest(Train).job]
 
@@ -449,3 +450,19 @@ def test_samples_that_are_gone_are_not_looked_at(bench: TrainBench, folder: Path
     bench.draw(30)  # the run went back to an earlier save
     assert [one.step for one in bench.state.run.samples] == [10, 30]
     assert bench.state.scrubbed.get() is None
+
+
+def test_the_presets_of_the_family_are_offered(bench: TrainBench, folder: Path) -> None:
+    settings = bench.state.settings
+    bench.open_folder(folder)
+    settings.choose_preset("large")
+    families = {
+        "glow": {"presets": {"tiny": {}, "large": {}}},
+        "pixelcnn_pp": {"presets": {"small": {}, "paper": {}}},
+    }
+    bench.engine.emit_events(Ready(device="Processor", families=families))
+    assert settings.presets.get() == ("tiny", "large") and settings.preset.get() == "large"
+    settings.choose_family("pixelcnn_pp")
+    assert settings.presets.get() == ("small", "paper") and settings.preset.get() == "small"
+    bench.prepare()
+    assert bench.newest(PrepareTraining).preset == "small"

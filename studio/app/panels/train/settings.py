@@ -48,7 +48,7 @@ WISHES = (
     Wish("wavenet", "WaveNet", "Play", ("recordings",)),
     Wish("maf", "MAF", "Waves", ("cycles",)),
 )
-PRESETS = ("tiny", "small", "paper")
+PRESETS = ("tiny", "small", "large", "paper")
 SIZES = (16, 32, 64, 128)
 """Sides of pictures in pixels."""
 CYCLE_SAMPLES = 256

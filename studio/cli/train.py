@@ -47,7 +47,13 @@ def add(commands: ground.Commands) -> None:
         help="nice, realnvp, glow, maf, iaf, vae_flow, pixelcnn, gated_pixelcnn … of pictures or cycles, wavenet of "
         "recordings (realnvp)",
     )
-    sub.add_argument("--preset", default="tiny", help="tiny, small or paper (tiny)")
+    sub.add_argument("--preset", default="tiny", help="tiny, small, large or paper (tiny)")
+    sub.add_argument(
+        "--from",
+        dest="start_model",
+        metavar="MODEL",
+        help="continue from a trained model; its family, size and rate replace those options",
+    )
     sub.add_argument("--name", help="of the model and its run")
     sub.add_argument("--size", type=ground.positive, default=32, help="pixels on a side (32)")
     sub.add_argument("--grey", action="store_true", help="grey instead of colour")
@@ -144,6 +150,7 @@ def _train(args: argparse.Namespace, stop: Interruption) -> int:
         output_folder=str(storage.create_folder(args.out)) if args.out else "",
         config=config_to_dict(config),
         force=args.force,
+        start_model="" if args.resume else args.start_model or "",  # a run that is resumed has weights of its own
     )
     lower_priority()
     _run_training(args, config, ask, stop)
@@ -154,13 +161,18 @@ def _train(args: argparse.Namespace, stop: Interruption) -> int:
 
 def _read_config(args: argparse.Namespace) -> "TrainingConfig":
     """Return the config that the arguments describe. Raises WrongUse."""
+    from studio.engine.training import config as configs
     from studio.engine.training.config import BadTrainingConfig, config_for_data, config_from_json, with_name
 
     if not args.recipe and args.name is None:
         raise ground.WrongUse("A model needs a name: add --name NAME.")
+    if args.recipe and args.start_model is not None:
+        raise ground.WrongUse("A recipe begins from nothing. Leave out --recipe or --from.")
     try:
         if args.recipe:
             config = config_from_json(args.recipe.read_bytes())
+        elif args.start_model is not None:
+            config = configs.config_from_model("model", args.source, models.find_model(args.start_model).card)
         else:
             config = config_for_data("model", args.source, args.family, args.preset, *_artwork_shape(args))
     except BadTrainingConfig as error:
